@@ -1,0 +1,140 @@
+"""The attack as one call: check the input, start the runs, loop over `step`, choose what is returned."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.attacks.objectives import OBJECTIVES, target_ranks
+from engine.attacks.result import AttackResult, StepInfo
+from engine.attacks.state import CONFIRM_TOLERANCE, Plan, init, step
+from engine.attacks.summary import summarise
+from engine.checks import check_choice, check_integer, check_positive, check_targets
+from engine.data.dataset import Dataset
+from engine.errors import InvalidInput
+from engine.influence.linear import LinearProblem
+from engine.influence.scores import check_converged, check_fits, parameter_tensor
+from engine.models.linear import LinearModel
+
+
+def starts(honest: np.ndarray, ball: float, restarts: int, seed: int) -> np.ndarray:
+    """Starting points (max(restarts, 1), P): on the sphere in Gaussian directions; θ* for restarts=0.
+
+    They depend on the seed and the restart's number alone, so that objectives, radii and targets are
+    compared from the same directions, on every device.
+    """
+    if restarts == 0:
+        return honest.reshape(1, -1)
+    directions = np.stack(
+        [np.random.default_rng([seed, r]).standard_normal(honest.size) for r in range(restarts)]
+    )
+    return honest.ravel() + ball * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+
+def attack_each(
+    model: LinearModel,
+    dataset: Dataset,
+    targets: Sequence[int | Sequence[int]],
+    k: int = 1,
+    radius: float = 0.3,
+    objective: str = "higher_ranked",
+    restarts: int = 5,
+    learning_rates: Sequence[float] = (0.01, 0.1),
+    steps: int = 100,
+    damping: float = 0.25,
+    order: str = "highest_first",
+    seed: int = 0,
+    dtype: str = "float32",
+    device: str = "auto",
+    on_step: Callable[[StepInfo], None] | None = None,
+) -> list[AttackResult]:
+    """One attack per entry of `targets` (a training index, or a set of equally many), as one batch.
+
+    k: the rank to reach. radius: relative, ‖θ′ − θ*‖₂ <= radius·‖θ*‖₂. restarts: random starts on that
+    sphere; 0 starts once, at θ*. Every start runs with every learning rate; rates fall to a tenth after
+    half of the steps. on_step is called after every step and may raise to stop.
+    Run numbers are those of the whole batch in `on_step`, and 0 … of each attack in its result.
+    Raises InvalidInput, DeviceUnavailable, NotConverged.
+    """
+    check_fits(model, dataset)
+    n = dataset.n_train
+    k = check_integer("k", k, 1, n)
+    radius = check_positive("radius", radius)
+    goal = OBJECTIVES[check_choice("objective", objective, OBJECTIVES)]
+    restarts = check_integer("restarts", restarts, 0)
+    steps = check_integer("steps", steps, 1)
+    seed = check_integer("seed", seed, 0)
+    rates = [check_positive("learning_rates", rate) for rate in learning_rates]
+    sets = [check_targets(t, n) for t in targets]
+    if not rates or not sets:
+        empty = "learning_rates" if not rates else "targets"
+        raise InvalidInput(empty, (), "a sequence with at least one entry")
+    if len({len(s) for s in sets}) > 1:
+        raise InvalidInput("targets", [len(s) for s in sets], "sets of equally many targets")
+    problem = LinearProblem.build(dataset, damping, order, dtype, device)
+    honest = parameter_tensor(model, problem)
+    before = problem.forward(honest, CONFIRM_TOLERANCE)
+    check_converged(before.solution, CONFIRM_TOLERANCE)
+    check_outside(before.scores, sets, k)
+    ball = radius * model.norm
+    first = starts(model.parameters, ball, restarts, seed)
+    theta = torch.as_tensor(
+        np.tile(np.repeat(first, len(rates), axis=0), (len(sets), 1)),
+        dtype=honest.dtype,
+        device=honest.device,
+    )
+    runs = len(first) * len(rates)  # of one attack
+    on = {"device": honest.device}
+    plan = Plan(
+        theta=theta,
+        honest=honest,
+        targets=torch.as_tensor(np.repeat(np.asarray(sets), runs, axis=0), **on),
+        learning_rates=torch.as_tensor(rates * (len(first) * len(sets)), dtype=honest.dtype, **on),
+        ball=ball,
+        k=k,
+        steps=steps,
+        objective=goal,
+    )
+    state, infos = init(plan), []
+    while not state.finished:
+        state, info = step(problem, plan, state)
+        infos.append(info)
+        if on_step is not None:
+            on_step(info)
+    return [
+        summarise(
+            problem,
+            state,
+            infos,
+            model,
+            dataset,
+            targets=sets[i],
+            k=k,
+            order=order,
+            learning_rates=rates,
+            rows=slice(i * runs, (i + 1) * runs),
+        )
+        for i in range(len(sets))
+    ]
+
+
+def attack(
+    model: LinearModel, dataset: Dataset, targets: int | Sequence[int], **options: Any
+) -> AttackResult:
+    """Algorithm 3 on one target, or on a set of targets at once (Eq. 5); options as in `attack_each`."""
+    return attack_each(model, dataset, [check_targets(targets, dataset.n_train)], **options)[0]
+
+
+def check_outside(scores: Tensor, sets: Sequence[tuple[int, ...]], k: int) -> None:
+    """Raise InvalidInput where the honest model already has what an attack is to bring about."""
+    for targets in sets:
+        rank = target_ranks(scores, torch.as_tensor([targets], device=scores.device))[0]
+        inside = [t for t, r in zip(targets, rank.tolist(), strict=True) if r <= k]
+        if len(inside) >= min(k, len(targets)):
+            raise InvalidInput(
+                "target" if len(targets) == 1 else "targets",
+                targets[0] if len(targets) == 1 else targets,
+                f"outside the honest top-{k} (it is there before any attack): choose another target or a smaller k",
+            )

@@ -1,0 +1,124 @@
+"""What an attack returns. NumPy and pandas only, so that a page opens it without importing torch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from engine.models.linear import LinearModel
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Influence scores (n,) of one model and their ranks: 1 + number of strictly greater scores.
+
+    With order 'lowest_first' the ranks count strictly smaller scores; the scores keep Definition 1's
+    sign either way.
+    """
+
+    scores: NDArray[np.floating]
+    ranks: NDArray[np.int64]
+
+    def top(self, k: int) -> NDArray[np.int64]:
+        """Indices of the k first samples, best first."""
+        return np.argsort(self.ranks, kind="stable")[:k]
+
+
+@dataclass(frozen=True, eq=False)
+class AttackResult:
+    """One attack (Algorithm 3) on one target or a set of targets.
+
+    `before` and `after` rank the training samples on `test` under the honest and the malicious
+    model, `before_holdout` and `after_holdout` on the half that the attacker never saw.
+    Accuracies are shares in [0, 1] on holdout; `distance` is ‖θ′ − θ*‖₂ / ‖θ*‖₂.
+
+    runs: one row per start and learning rate: run, restart, learning_rate, reached, steps, rank_test,
+        rank_holdout, accuracy_test, accuracy_holdout, returned.
+    trajectory: run, step, rank, loss, accuracy_test, accuracy_holdout; for several targets `rank` is
+        the worst rank among the min(k, t) best-placed ones.
+    """
+
+    targets: tuple[int, ...]
+    k: int
+    order: str
+    honest: LinearModel
+    model: LinearModel
+    before: Ranking
+    after: Ranking
+    before_holdout: Ranking
+    after_holdout: Ranking
+    accuracy_before: float
+    accuracy_after: float
+    distance: float
+    rank_correlation: float
+    topk_kept: float
+    predictions_changed: int
+    runs: pd.DataFrame
+    trajectory: pd.DataFrame
+
+    @property
+    def ranks_test(self) -> NDArray[np.int64]:
+        """(t,)"""
+        return self.after.ranks[list(self.targets)]
+
+    @property
+    def ranks_holdout(self) -> NDArray[np.int64]:
+        """(t,)"""
+        return self.after_holdout.ranks[list(self.targets)]
+
+    @property
+    def rank_test(self) -> int | None:
+        """The target's rank; None where there are several targets."""
+        return int(self.ranks_test[0]) if len(self.targets) == 1 else None
+
+    @property
+    def rank_holdout(self) -> int | None:
+        """The target's rank on the unknown test set; None where there are several targets."""
+        return int(self.ranks_holdout[0]) if len(self.targets) == 1 else None
+
+    @property
+    def share_of_targets(self) -> float:
+        """Share of the targets that are in the top-k: the text's reading of multi-target success."""
+        return float((self.ranks_test <= self.k).mean())
+
+    @property
+    def share_of_topk(self) -> float:
+        """Share of the top-k that targets take: the reading that fits the paper's Fig. 3."""
+        return float((self.ranks_test <= self.k).sum() / self.k)
+
+    @property
+    def success(self) -> bool:
+        """The returned model has min(k, t) targets in the top-k."""
+        return int((self.ranks_test <= self.k).sum()) >= min(self.k, len(self.targets))
+
+    @property
+    def any_run_success(self) -> bool:
+        """Some run does (the paper's count)."""
+        return self.success or bool(self.runs["reached"].any())
+
+    @property
+    def accuracy_drop(self) -> float:
+        """Fall of the accuracy on holdout, as a share; negative where it rose."""
+        return self.accuracy_before - self.accuracy_after
+
+    def kept(self, k: int) -> float:
+        """Share of the honest top-k that is still in the top-k."""
+        first = self.before.top(k)
+        return float(np.isin(first, self.after.top(k)).mean())
+
+
+@dataclass(frozen=True, eq=False)
+class StepInfo:
+    """What one step of Algorithm 3 saw, for every run that was still active: arrays of shape (R,).
+
+    `rank` is the target's (for several targets the worst among the min(k, t) best-placed); `loss` is
+    the linearised objective Σ c_i I_i; accuracies are shares in [0, 1].
+    """
+
+    step: int
+    run: NDArray[np.int64]
+    rank: NDArray[np.int64]
+    loss: NDArray[np.float64]
+    accuracy_test: NDArray[np.float64]
+    accuracy_holdout: NDArray[np.float64]

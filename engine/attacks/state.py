@@ -1,0 +1,189 @@
+"""Algorithm 3 as init and step: projected Adam on θ′ until the targets are in the top-k.
+
+`init` makes the state of a batch of runs, `step` advances it by one; between any two steps the state
+can be drawn, kept, taken up again or dropped. A run is one start and one learning rate for one set of
+targets. Each step evaluates the current θ′, records it, lets the runs that have arrived leave the
+batch, and moves the others:
+
+    g = ∇θ Σ c_i I_i;   θ ← θ − lr·Adam(g);   θ ← the nearest point with ‖θ − θ*‖ <= radius·‖θ*‖
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from engine.attacks.objectives import Objective, Standing, target_ranks, worst_needed
+from engine.attacks.result import StepInfo
+from engine.influence.problem import InfluenceProblem
+from engine.influence.solve import WarmStart
+
+SOLVE_TOLERANCE = 1e-3  # inside an attack; an arrival is confirmed at CONFIRM_TOLERANCE
+CONFIRM_TOLERANCE = 1e-6
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's usual constants
+DECAY = 0.1  # of the learning rates, after half of the steps
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What never changes while a batch runs; rows are runs.
+
+    theta: (R, P) starts; honest: (1, P); targets: (R, t); learning_rates: (R,); ball: radius·‖θ*‖.
+    """
+
+    theta: Tensor
+    honest: Tensor
+    targets: Tensor
+    learning_rates: Tensor
+    ball: float
+    k: int
+    steps: int
+    objective: Objective
+
+
+@dataclass(frozen=True)
+class AttackState:
+    """A batch between two steps. `active` (A,) numbers the runs still going; θ, Adam's moments and the
+    warm starts are theirs. `best_*` hold, for every run, the iterate with the lowest rank, then the
+    highest accuracy on `test`; `reached` says which runs arrived in the top-k, `steps_taken` how long
+    each was at work.
+    """
+
+    step: int
+    active: Tensor
+    theta: Tensor
+    first_moment: Tensor
+    second_moment: Tensor
+    warm_scores: WarmStart
+    warm_gradient: WarmStart
+    best_theta: Tensor
+    best_rank: Tensor
+    best_accuracy: Tensor
+    reached: Tensor
+    steps_taken: Tensor
+
+    @property
+    def finished(self) -> bool:
+        return len(self.active) == 0
+
+
+def init(plan: Plan) -> AttackState:
+    """The state before step 0."""
+    runs = len(plan.theta)
+    on = {"device": plan.theta.device}
+    return AttackState(
+        step=0,
+        active=torch.arange(runs, **on),
+        theta=plan.theta,
+        first_moment=torch.zeros_like(plan.theta),
+        second_moment=torch.zeros_like(plan.theta),
+        warm_scores=WarmStart(),
+        warm_gradient=WarmStart(),
+        best_theta=plan.theta.clone(),
+        best_rank=torch.full((runs,), torch.iinfo(torch.int64).max, **on),
+        best_accuracy=torch.zeros(runs, dtype=torch.float64, **on),
+        reached=torch.zeros(runs, dtype=torch.bool, **on),
+        steps_taken=torch.zeros(runs, dtype=torch.int64, **on),
+    )
+
+
+def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[AttackState, StepInfo]:
+    """Evaluate and record the iterates of all active runs, then move those that have not arrived."""
+    forward = problem.forward(state.theta, SOLVE_TOLERANCE, state.warm_scores)
+    targets = plan.targets[state.active]
+    rank = worst_needed(target_ranks(forward.scores, targets), plan.k)
+    rank = confirm(problem, plan.k, state.theta, targets, rank)
+    standing = Standing(forward.scores, targets, target_ranks(forward.scores, targets), plan.k)
+    coefficients = plan.objective.coefficients(standing)
+    info = StepInfo(
+        step=state.step,
+        run=state.active.cpu().numpy(),
+        rank=rank.cpu().numpy(),
+        loss=(coefficients * forward.scores).sum(1).double().cpu().numpy(),
+        accuracy_test=forward.accuracy.cpu().numpy(),
+        accuracy_holdout=problem.accuracy(state.theta, "holdout").cpu().numpy(),
+    )
+    state = record(plan, state, rank, forward.accuracy)
+    if state.step == plan.steps:
+        return replace(state, active=state.active[:0], theta=state.theta[:0]), info
+    staying = torch.nonzero(rank > plan.k).flatten()
+    if len(staying) == 0:
+        return replace(state, active=state.active[:0], theta=state.theta[:0]), info
+    gradient, solution = problem.gradient(
+        forward, coefficients, SOLVE_TOLERANCE, state.warm_gradient
+    )
+    if plan.objective.terms is not None:
+        gradient = gradient + plan.objective.terms(state.theta)[1]
+    state = replace(
+        state,
+        warm_scores=state.warm_scores.push(forward.solution),
+        warm_gradient=state.warm_gradient.push(solution),
+    )
+    if len(staying) < len(rank):
+        state, gradient = leave(state, staying), gradient[staying]
+    return move(plan, state, gradient), info
+
+
+def confirm(
+    problem: InfluenceProblem, k: int, theta: Tensor, targets: Tensor, rank: Tensor
+) -> Tensor:
+    """`rank` with the arrivals among them solved again, tightly: an attack never claims a near miss."""
+    arrived = torch.nonzero(rank <= k).flatten()
+    if len(arrived) == 0:
+        return rank
+    exact = problem.forward(theta[arrived], CONFIRM_TOLERANCE)
+    return rank.index_copy(
+        0, arrived, worst_needed(target_ranks(exact.scores, targets[arrived]), k)
+    )
+
+
+def record(plan: Plan, state: AttackState, rank: Tensor, accuracy: Tensor) -> AttackState:
+    """Keep each run's best iterate: lowest rank, then highest accuracy on `test`."""
+    old_rank, old_accuracy = state.best_rank[state.active], state.best_accuracy[state.active]
+    better = (rank < old_rank) | ((rank == old_rank) & (accuracy > old_accuracy))
+    who = state.active[better]
+    return replace(
+        state,
+        best_theta=state.best_theta.index_copy(0, who, state.theta[better]),
+        best_rank=state.best_rank.index_copy(0, who, rank[better]),
+        best_accuracy=state.best_accuracy.index_copy(0, who, accuracy[better]),
+        reached=state.reached.index_copy(0, state.active, rank <= plan.k),
+        steps_taken=state.steps_taken.index_fill(0, state.active, state.step),
+    )
+
+
+def leave(state: AttackState, staying: Tensor) -> AttackState:
+    """The batch without the runs that have arrived."""
+    return replace(
+        state,
+        active=state.active[staying],
+        theta=state.theta[staying],
+        first_moment=state.first_moment[staying],
+        second_moment=state.second_moment[staying],
+        warm_scores=state.warm_scores.select(staying),
+        warm_gradient=state.warm_gradient.select(staying),
+    )
+
+
+def move(plan: Plan, state: AttackState, gradient: Tensor) -> AttackState:
+    """One step of Adam, then the projection onto the ball around θ*."""
+    first = state.first_moment.lerp(gradient, 1 - BETA_1)
+    second = state.second_moment * BETA_2 + (1 - BETA_2) * gradient.square()
+    count = state.step + 1
+    mean, spread = first / (1 - BETA_1**count), second / (1 - BETA_2**count)
+    rate = plan.learning_rates[state.active] * (1 if 2 * state.step < plan.steps else DECAY)
+    theta = state.theta - rate.unsqueeze(1) * mean / (spread.sqrt() + EPSILON)
+    return replace(
+        state,
+        step=count,
+        theta=project(theta, plan.honest, plan.ball),
+        first_moment=first,
+        second_moment=second,
+    )
+
+
+def project(theta: Tensor, honest: Tensor, ball: float) -> Tensor:
+    """The nearest points to θ (R, P) with ‖θ − θ*‖₂ <= ball."""
+    offset = theta - honest
+    length = torch.linalg.vector_norm(offset, dim=1, keepdim=True)
+    return torch.where(length > ball, honest + offset * (ball / length), theta)

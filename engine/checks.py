@@ -1,0 +1,55 @@
+"""Checks of plain parameters, worded once: what was given, its value, what it must be."""
+
+import math
+import operator
+from collections.abc import Iterable, Sequence
+
+from engine.errors import InvalidInput
+
+
+def check_choice(name: str, value: object, choices: Iterable[str]) -> str:
+    """`value` if it is one of `choices`."""
+    choices = list(choices)
+    if value not in choices:
+        raise InvalidInput(name, value, "one of " + ", ".join(f"'{c}'" for c in choices))
+    return str(value)
+
+
+def check_integer(name: str, value: object, low: int, high: int | None = None) -> int:
+    """`value` as int, within [low, high]."""
+    expected = f"a whole number >= {low}" if high is None else f"a whole number in [{low}, {high}]"
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]  # the failure is the check
+    except TypeError:
+        raise InvalidInput(name, value, expected) from None
+    if isinstance(value, bool) or number < low or (high is not None and number > high):
+        raise InvalidInput(name, value, expected)
+    return number
+
+
+def check_positive(name: str, value: object, allow_zero: bool = False) -> float:
+    """`value` as a finite float above zero (or equal to it, where `allow_zero`)."""
+    expected = f"a finite number {'>= 0' if allow_zero else '> 0'}"
+    if isinstance(value, bool | str):
+        raise InvalidInput(name, value, expected)
+    try:
+        number = float(value)  # type: ignore[arg-type]  # the failure is the check
+    except (TypeError, ValueError):
+        raise InvalidInput(name, value, expected) from None
+    if not math.isfinite(number) or number < 0 or (number == 0 and not allow_zero):
+        raise InvalidInput(name, value, expected)
+    return number
+
+
+def check_targets(targets: object, n_train: int) -> tuple[int, ...]:
+    """`targets` (one index or several) as a tuple of distinct training indices."""
+    sequence = targets if isinstance(targets, Sequence) or hasattr(targets, "__len__") else [targets]
+    if isinstance(sequence, str):
+        raise InvalidInput("targets", targets, "a training index or a sequence of them")
+    indices = tuple(check_integer("target", t, 0, n_train - 1) for t in sequence)  # type: ignore[attr-defined]
+    if not indices:
+        raise InvalidInput("targets", targets, "at least one training index")
+    if len(set(indices)) != len(indices):
+        repeated = sorted({i for i in indices if indices.count(i) > 1})
+        raise InvalidInput("targets", targets, f"distinct; {repeated} appear more than once")
+    return indices

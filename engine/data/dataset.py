@@ -1,0 +1,163 @@
+"""A data set for the attacks: frozen features, labels, and the three splits.
+
+`train` is valued, `test` is shared with the influence calculator (the attack optimises on it) and
+`holdout` is unseen by the attacker. One index addresses a sample's features, label and image.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engine.errors import InvalidDataset, InvalidInput
+
+Split = Literal["train", "test", "holdout"]
+SPLITS: tuple[Split, ...] = ("train", "test", "holdout")
+
+
+@dataclass(frozen=True)
+class Images:
+    """Pictures of the samples, (samples, height, width[, 3]), in [0, 1]; 1 is white."""
+
+    train: NDArray[np.float32]
+    test: NDArray[np.float32]
+    holdout: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Standardised float32 features (samples, d), labels 0…K−1, and the names of the classes.
+
+    Raises InvalidDataset when the arrays do not fit together, hold NaN or infinities, or when a
+    class has no training sample.
+    """
+
+    name: str
+    X_train: NDArray[np.float32]
+    y_train: NDArray[np.int64]
+    X_test: NDArray[np.float32]
+    y_test: NDArray[np.int64]
+    X_holdout: NDArray[np.float32]
+    y_holdout: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    images: Images | None = None
+    title: str = field(default="")
+
+    def __post_init__(self) -> None:
+        for split in SPLITS:
+            check_samples(split, *self.split(split), n_classes=self.n_classes)
+            X = self.split(split)[0]
+            if X.shape[1] != self.n_features:
+                raise InvalidDataset(
+                    f"X_{split} has {X.shape[1]} features but X_train has {self.n_features}."
+                )
+        missing = sorted(set(range(self.n_classes)) - set(np.unique(self.y_train).tolist()))
+        if missing:
+            names = ", ".join(f"{c} ('{self.class_names[c]}')" for c in missing[:5])
+            raise InvalidDataset(
+                f"No training sample has class {names}: labels must be 0…{self.n_classes - 1} and "
+                "every class needs at least one training sample. Renumber the labels or drop the class."
+            )
+        if self.images is not None:
+            for split in SPLITS:
+                if len(getattr(self.images, split)) != len(self.split(split)[0]):
+                    raise InvalidDataset(f"images.{split} and X_{split} differ in length.")
+
+    @property
+    def n_train(self) -> int:
+        return len(self.X_train)
+
+    @property
+    def n_features(self) -> int:
+        return self.X_train.shape[1]
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.class_names)
+
+    def split(self, name: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Features and labels of 'train', 'test' or 'holdout'."""
+        if name not in SPLITS:
+            raise InvalidInput("split", name, "one of 'train', 'test', 'holdout'")
+        return getattr(self, f"X_{name}"), getattr(self, f"y_{name}")
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of features and labels of every split (not of the images: they enter no number)."""
+        digest = hashlib.sha256()
+        for split in SPLITS:
+            for array in self.split(split):
+                digest.update(f"{split}{array.dtype}{array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def check_samples(split: str, X: ArrayLike, y: ArrayLike, n_classes: int | None = None) -> None:
+    """Raise InvalidDataset unless X is a finite (samples, d) array and y its labels 0…K−1."""
+    X, y = np.asarray(X), np.asarray(y)
+    if X.dtype == object or y.dtype == object:
+        raise InvalidDataset(
+            f"The {split} split holds Python objects; features must be numbers and labels integers."
+        )
+    if X.ndim != 2 or 0 in X.shape:
+        raise InvalidDataset(
+            f"X_{split} must have shape (samples, features), both at least 1. Got {X.shape}."
+        )
+    if not np.issubdtype(X.dtype, np.floating) and not np.issubdtype(X.dtype, np.integer):
+        raise InvalidDataset(f"X_{split} must hold numbers. Got dtype {X.dtype}.")
+    if y.shape != (len(X),):
+        raise InvalidDataset(
+            f"y_{split} must have one label per sample, shape ({len(X)},). Got {y.shape}."
+        )
+    if not np.issubdtype(y.dtype, np.integer):
+        raise InvalidDataset(f"y_{split} must hold integer labels 0…K−1. Got dtype {y.dtype}.")
+    finite = np.isfinite(X)
+    if not finite.all():
+        row, column = np.argwhere(~finite)[0]
+        raise InvalidDataset(
+            f"X_{split} holds {int((~finite).sum())} values that are NaN or infinite, the first in "
+            f"row {row}, column {column} ({X[row, column]}). Remove or impute them."
+        )
+    if n_classes is not None and (n_classes < 2):
+        raise InvalidDataset(f"There must be at least two classes. Got {n_classes}.")
+    if n_classes is not None and (y.min() < 0 or y.max() >= n_classes):
+        bad = int(y.min() if y.min() < 0 else y.max())
+        raise InvalidDataset(
+            f"y_{split} holds label {bad}; with {n_classes} classes labels must be 0…{n_classes - 1}."
+        )
+
+
+def load_dataset(name_or_path: str | Path, data_dir: str | Path | None = None) -> Dataset:
+    """A data set by name ('digits', or a features file in `data_dir`) or by the path of an `.npz`.
+
+    Raises InvalidInput for an unknown name and InvalidDataset for a file that cannot be used.
+    """
+    from engine.data import bundled, files  # here, so that `Dataset` alone stays light
+
+    name = str(name_or_path)
+    if name in bundled.LOADERS:
+        return bundled.LOADERS[name]()
+    path = Path(name)
+    if path.suffix == ".npz":
+        return files.load_features(path)
+    available = dict.fromkeys(bundled.LOADERS)
+    if data_dir is not None:
+        found = {p.stem: p for p in sorted(Path(data_dir).glob("*.npz"))}
+        if name in found:
+            return files.load_features(found[name])
+        available |= dict.fromkeys(found)
+    raise InvalidInput(
+        "dataset", name, "the path of an .npz features file, or one of " + ", ".join(f"'{a}'" for a in available)
+    )
+
+
+def dataset_names(data_dir: str | Path | None = None) -> list[str]:
+    """The names that `load_dataset` knows: bundled sets, then features files in `data_dir`."""
+    from engine.data import bundled
+
+    files = [] if data_dir is None else sorted(p.stem for p in Path(data_dir).glob("*.npz"))
+    return [*bundled.LOADERS, *files]

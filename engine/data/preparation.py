@@ -1,0 +1,88 @@
+"""From raw features and labels to a `Dataset`: standardise on train, halve the test data."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+from engine.data.dataset import Dataset, Images, check_samples
+from engine.errors import InvalidDataset
+
+
+def standardise(
+    train: NDArray[np.floating], *others: NDArray[np.floating]
+) -> list[NDArray[np.float32]]:
+    """Each array minus the mean of `train`, over its standard deviation, column by column.
+
+    A column that is constant on train becomes 0 everywhere: it tells the training nothing, and
+    dividing it by an epsilon would blow it up on the other splits.
+    """
+    wide = train.astype(np.float64)
+    mean, deviation = wide.mean(axis=0), wide.std(axis=0)
+    varies = np.ptp(wide, axis=0) > 0
+    scale = np.where(varies, 1 / np.where(varies, deviation, 1), 0)
+    return [((a.astype(np.float64) - mean) * scale).astype(np.float32) for a in (train, *others)]
+
+
+def halve_test(y_test: NDArray[np.int64], class_names: tuple[str, ...]) -> tuple[NDArray, NDArray]:
+    """Indices of the stratified halves `test` and `holdout`; an odd sample goes to holdout.
+
+    Raises InvalidDataset naming a class with a single test sample: it cannot be in both halves.
+    """
+    classes, counts = np.unique(y_test, return_counts=True)
+    single = classes[counts == 1]
+    if len(single):
+        name = class_names[single[0]]
+        raise InvalidDataset(
+            f"Class {single[0]} ('{name}') has a single test sample; the test data is split in two "
+            "stratified halves, so every class in it needs at least two. Add one or drop the class."
+        )
+    holdout_size = (len(y_test) + 1) // 2
+    if min(holdout_size, len(y_test) - holdout_size) < len(classes):
+        raise InvalidDataset(
+            f"{len(y_test)} test samples cannot be halved with {len(classes)} classes in each half; "
+            f"at least {2 * len(classes)} are needed."
+        )
+    test, holdout = train_test_split(
+        np.arange(len(y_test)), test_size=holdout_size, stratify=y_test, random_state=0
+    )
+    return test, holdout
+
+
+def prepare(
+    name: str,
+    X_train: NDArray,
+    y_train: NDArray,
+    X_test: NDArray,
+    y_test: NDArray,
+    class_names: tuple[str, ...] | None = None,
+    images: tuple[NDArray, NDArray] | None = None,
+    title: str = "",
+) -> Dataset:
+    """Standardised features, test data in halves; `images` are those of train and of all test data.
+
+    `class_names` default to the numbers 0…K−1. Raises InvalidDataset.
+    """
+    for split, X, y in (("train", X_train, y_train), ("test", X_test, y_test)):
+        check_samples(split, X, y)
+    if X_train.shape[1] != X_test.shape[1]:
+        raise InvalidDataset(
+            f"X_test has {X_test.shape[1]} features but X_train has {X_train.shape[1]}."
+        )
+    if class_names is None:
+        class_names = tuple(str(c) for c in range(int(max(y_train.max(), y_test.max())) + 1))
+    for split, X, y in (("train", X_train, y_train), ("test", X_test, y_test)):
+        check_samples(split, X, y, n_classes=len(class_names))
+    test, holdout = halve_test(y_test, class_names)
+    train_features, test_features = standardise(X_train, X_test)
+    return Dataset(
+        name=name,
+        X_train=train_features,
+        y_train=y_train.astype(np.int64),
+        X_test=test_features[test],
+        y_test=y_test[test].astype(np.int64),
+        X_holdout=test_features[holdout],
+        y_holdout=y_test[holdout].astype(np.int64),
+        class_names=class_names,
+        images=None if images is None else Images(images[0], images[1][test], images[1][holdout]),
+        title=title or name,
+    )

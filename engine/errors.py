@@ -1,0 +1,41 @@
+"""The engine's own exceptions. Every message says which input, its value, and what to do."""
+
+
+class EngineError(Exception):
+    """Base of every error that the engine raises on purpose; its text is meant for the user."""
+
+
+class InvalidInput(EngineError, ValueError):
+    """An input that cannot be used: `name` must be <expected>; got `value` instead."""
+
+    def __init__(self, name: str, value: object, expected: str):
+        self.name, self.value, self.expected = name, value, expected
+        super().__init__(f"{name} must be {expected}. Got {shorten(value)} instead.")
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.name, self.value, self.expected)
+
+
+class InvalidDataset(EngineError, ValueError):
+    """Data that cannot be used, with the place of the fault."""
+
+
+class DeviceUnavailable(EngineError, RuntimeError):
+    """A device was asked for that this machine does not have."""
+
+
+class NotConverged(EngineError, ArithmeticError):
+    """A linear solve did not reach its tolerance."""
+
+
+class DamagedResult(EngineError):
+    """A stored result whose files do not match its manifest."""
+
+
+class Cancelled(EngineError):
+    """The caller asked a running computation to stop."""
+
+
+def shorten(value: object, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,1 @@
+"""Influence scores and their gradient: the protocol, the solver, the closed form."""

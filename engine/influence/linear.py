@@ -1,0 +1,287 @@
+"""Influence and its gradient for multinomial logistic regression, in closed form.
+
+Everything is a product of one of three shapes: features times B·K columns, its transpose, and their
+K×K shadow. X is (n, D) with a column of ones for the bias, θ is (B, K, D), P = softmax(X θᵀ) (n, B, K).
+
+    H V     = (1/n) Rᵀ X,  R = P ⊙ (U − ⟨P, U⟩),  U = X Vᵀ
+    g       = (P_test − Y_test)ᵀ X_test / m
+    s       = (H + λI)⁻¹ g
+    I_i     = −⟨p_i − y_i, X s_iᵀ⟩                                     (Definition 1)
+    G_c     = Σ c_i (p_i − y_i) ⊗ x_i,   s_c = (H + λI)⁻¹ G_c
+    ∇Σ c I  = −H_test s_c − Σ c_i H_i s + ∇⟨s_c, H s⟩                  (Algorithm 1, in closed form)
+
+Solves run in the eigenbasis of XᵀX/n, where H is close to S ⊗ diag(e), S = mean(diag(p) − ppᵀ): that is
+the preconditioner. Models and gradients stay in the features' own basis, where Adam is Algorithm 3's:
+both bases are kept, so that no rotation is ever computed in a step.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from engine.checks import check_choice, check_positive
+from engine.data.dataset import Dataset
+from engine.devices import resolve_device, resolve_dtype
+from engine.influence.problem import Forward, order_sign
+from engine.influence.solve import Solution, WarmStart, conjugate_gradients, refine
+
+REFINED_BELOW = 1e-4  # tolerances under this are checked against the true residual, and mended
+ROWS_PER_CHUNK = 4096  # rows rotated at a time, in float64
+
+
+def image(X: Tensor, V: Tensor) -> Tensor:
+    """X Vᵀ for every model: (n, D), (B, K, D) → (n, B, K)."""
+    B, K, D = V.shape
+    return (X @ V.reshape(B * K, D).T).view(len(X), B, K)
+
+
+def pull_back(M: Tensor, X: Tensor) -> Tensor:
+    """Mᵀ X for every model: (n, B, K), (n, D) → (B, K, D)."""
+    n, B, K = M.shape
+    return (M.reshape(n, B * K).T @ X).view(B, K, X.shape[1])
+
+
+def centre(P: Tensor, U: Tensor) -> Tensor:
+    """U minus its mean under p, row by row: (n, B, K)."""
+    return U - (P * U).sum(-1, keepdim=True)
+
+
+def curve(P: Tensor, U: Tensor) -> Tensor:
+    """(diag(p) − ppᵀ) u, row by row: the Hessian in the logits times U, (n, B, K)."""
+    M = P * U
+    return M.addcmul_(P, M.sum(-1, keepdim=True), value=-1)
+
+
+def residuals(P: Tensor, y: Tensor) -> Tensor:
+    """P − Y, with p_y − 1 as minus the sum of the others: 1 − p loses every digit of a sure sample."""
+    label = y.view(-1, 1, 1).expand(-1, P.shape[1], 1)
+    E = P.scatter(-1, label, 0)
+    return E.scatter_(-1, label, -E.sum(-1, keepdim=True))
+
+
+@dataclass(frozen=True)
+class LinearCurvature:
+    """H + λI of models with probabilities P (n, B, K), or (n, 1, K) shared by all columns."""
+
+    X: Tensor
+    P: Tensor
+    eigenvalues: Tensor
+    damping: float
+
+    def image(self, V: Tensor) -> Tensor:
+        return image(self.X, V)
+
+    def product(self, V: Tensor, image: Tensor) -> Tensor:
+        return pull_back(curve(self.P, image), self.X).div_(len(self.X)).add_(V, alpha=self.damping)
+
+    def gram(self, V: tuple[Tensor, ...], images: tuple[Tensor, ...]) -> Tensor:
+        curved = [curve(self.P, u) for u in images]
+        rows = [
+            torch.stack(
+                [
+                    (u * c).sum((0, 2)) / len(self.X)
+                    + self.damping * torch.linalg.vecdot(v.flatten(1), w.flatten(1))
+                    for c, w in zip(curved, V, strict=True)
+                ],
+                -1,
+            )
+            for u, v in zip(images, V, strict=True)
+        ]
+        return torch.stack(rows, -2)
+
+    @cached_property
+    def class_basis(self) -> tuple[Tensor, Tensor]:
+        """Eigenvalues (B, K) and eigenvectors (B, K, K) of S = mean(diag(p) − ppᵀ)."""
+        P = self.P.transpose(0, 1)  # B, n, K
+        S = torch.diag_embed(P.mean(1)) - P.transpose(1, 2) @ P / len(self.X)
+        values, vectors = torch.linalg.eigh(S)
+        return values.clamp(min=0), vectors
+
+    def precondition(self, R: Tensor) -> Tensor:
+        """(S ⊗ diag(e) + λI)⁻¹ R."""
+        values, vectors = self.class_basis
+        rotated = vectors.transpose(1, 2) @ R
+        rotated /= values.unsqueeze(-1) * self.eigenvalues + self.damping
+        return vectors @ rotated
+
+    def select(self, columns: Tensor) -> "LinearCurvature":
+        if self.P.shape[1] == 1:
+            return self
+        part = LinearCurvature(self.X, self.P[:, columns], self.eigenvalues, self.damping)
+        values, vectors = self.class_basis
+        part.__dict__["class_basis"] = (values[columns], vectors[columns])
+        return part
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A split: features with the column of ones, in their own basis and in the eigenbasis, and labels."""
+
+    X: Tensor
+    X_eigen: Tensor
+    y: Tensor
+
+
+@dataclass(frozen=True)
+class LinearState:
+    """What `gradient` takes up from `forward`."""
+
+    curvature: LinearCurvature
+    E: Tensor  # P − Y on train
+    P_test: Tensor
+    test: Samples
+
+
+@dataclass(frozen=True)
+class LinearProblem:
+    """Influence of the training samples under linear models θ, rows of (B, K·D) with the bias last."""
+
+    train: Samples
+    splits: dict[str, Samples]
+    eigenvalues: Tensor
+    n_classes: int
+    damping: float
+    sign: int
+
+    @classmethod
+    def build(
+        cls,
+        dataset: Dataset,
+        damping: float = 0.25,
+        order: str = "highest_first",
+        dtype: str = "float32",
+        device: str = "auto",
+    ) -> Self:
+        """Raises InvalidInput for damping <= 0 or an unknown order or dtype, DeviceUnavailable."""
+        damping, sign = check_positive("damping", damping), order_sign(order)
+        kind, where = resolve_dtype(dtype), resolve_device(device)
+
+        def features(split: str) -> Tensor:
+            X = torch.as_tensor(dataset.split(split)[0], dtype=kind, device=where)
+            return torch.cat([X, X.new_ones(len(X), 1)], dim=1)
+
+        X = features("train")
+        eigenvalues, basis = eigenbasis(X)
+
+        def samples(split: str, X: Tensor) -> Samples:
+            y = torch.as_tensor(dataset.split(split)[1], device=where)
+            return Samples(X, rotate(X, basis), y)
+
+        return cls(
+            train=samples("train", X),
+            splits={s: samples(s, features(s)) for s in ("test", "holdout")},
+            eigenvalues=eigenvalues.to(kind),
+            n_classes=dataset.n_classes,
+            damping=damping,
+            sign=sign,
+        )
+
+    @property
+    def n_train(self) -> int:
+        return len(self.train.y)
+
+    def shape(self, theta: Tensor) -> Tensor:
+        """(B, P) → (B, K, D)."""
+        return theta.view(len(theta), self.n_classes, -1)
+
+    def probabilities(self, theta: Tensor, X: Tensor) -> Tensor:
+        """(n, B, K)"""
+        return torch.softmax(image(X, self.shape(theta)), dim=-1)
+
+    def curvature(self, theta: Tensor) -> LinearCurvature:
+        """The Hessian's operator at θ, in the eigenbasis."""
+        return LinearCurvature(
+            self.train.X_eigen,
+            self.probabilities(theta, self.train.X),
+            self.eigenvalues,
+            self.damping,
+        )
+
+    def accuracy(self, theta: Tensor, split: str) -> Tensor:
+        """Share of `split` that each model predicts right, (B,)."""
+        samples = self.splits[check_choice("split", split, self.splits)]
+        return hits(image(samples.X, self.shape(theta)), samples.y)
+
+    def solve(
+        self,
+        curvature: LinearCurvature,
+        b: Tensor,
+        tolerance: float,
+        warm: WarmStart | None,
+        fixed: int | None,
+    ) -> Solution:
+        """(H + λI)⁻¹ b and its image, b (B, K, D) in the eigenbasis."""
+        zeros = b.new_zeros(self.n_train, *b.shape[:2])
+
+        def cg(b: Tensor) -> Solution:
+            return conjugate_gradients(curvature, b, zeros, tolerance, warm, fixed=fixed)
+
+        if tolerance < REFINED_BELOW and fixed is None:
+            return refine(cg, curvature, b, tolerance)
+        return cg(b)
+
+    def forward(
+        self,
+        theta: Tensor,
+        tolerance: float,
+        warm: WarmStart | None = None,
+        split: str = "test",
+        fixed: int | None = None,
+    ) -> Forward:
+        """Scores of every training sample on the mean loss of `split` (Definition 1, Eq. 3)."""
+        test = self.splits[check_choice("split", split, self.splits)]
+        curvature = self.curvature(theta)
+        E = residuals(curvature.P, self.train.y)
+        P_test = self.probabilities(theta, test.X)
+        g = pull_back(residuals(P_test, test.y), test.X_eigen) / len(test.y)
+        s = self.solve(curvature, g, tolerance, warm, fixed)
+        scores = (E * s.image).sum(-1).T * -self.sign  # Def. 1, (B, n)
+        state = LinearState(curvature, E, P_test, test)
+        return Forward(scores, hits(P_test, test.y), s, state)
+
+    def gradient(
+        self,
+        forward: Forward,
+        coefficients: Tensor,
+        tolerance: float,
+        warm: WarmStart | None = None,
+        fixed: int | None = None,
+    ) -> tuple[Tensor, Solution]:
+        """∇θ Σ_i c_i I_i, (B, K·D), with c (B, n) frozen; one more solve (Algorithm 1)."""
+        state = forward.state
+        assert isinstance(state, LinearState)
+        P, X, n = state.curvature.P, self.train.X, self.n_train
+        c = (coefficients * self.sign).T.unsqueeze(-1)  # n, B, 1
+        G = pull_back(c * state.E, self.train.X_eigen)
+        s_c = self.solve(state.curvature, G, tolerance, warm, fixed)
+        # H_test s_c: the test gradient's own dependence on θ
+        on_test = curve(state.P_test, image(state.test.X_eigen, s_c.x))
+        gradient = pull_back(on_test, state.test.X).div_(-len(state.test.y))
+        # Σ c_i H_i s and ∇⟨s_c, H s⟩ = ∇ mean Cov_p(a, b) share one product with X
+        a, b = centre(P, s_c.image), centre(P, forward.solution.image)
+        M = curve(P, a * b).div_(n) - c * (P * b)
+        gradient += pull_back(M, X)
+        return gradient.flatten(1), s_c
+
+
+def hits(logits: Tensor, y: Tensor) -> Tensor:
+    """Share of rows whose largest entry is the label's: (m, B, K) → (B,), float64."""
+    return (logits.argmax(-1) == y.unsqueeze(-1)).double().mean(0)
+
+
+def eigenbasis(X: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues (D,) and eigenvectors (D, D), float64, of XᵀX/n: rotate once, solve often."""
+    D = X.shape[1]
+    second_moment = torch.zeros(D, D, dtype=torch.float64, device=X.device)
+    for rows in X.split(ROWS_PER_CHUNK):
+        second_moment += rows.double().T @ rows.double()
+    values, vectors = torch.linalg.eigh(second_moment / len(X))
+    return values.clamp(min=0), vectors
+
+
+def rotate(X: Tensor, basis: Tensor) -> Tensor:
+    """X basis in X's own type, computed in float64 a few rows at a time."""
+    return torch.cat([(rows.double() @ basis).to(X.dtype) for rows in X.split(ROWS_PER_CHUNK)])

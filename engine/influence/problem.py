@@ -1,0 +1,76 @@
+"""What an attack needs to know of a model: scores at θ, and the gradient of a weighted sum of them.
+
+Signs and means are fixed here, once, for every implementation:
+- the training loss is the mean over train, the test loss the mean over the test half;
+- I_i = −∇L(test)ᵀ (H + λI)⁻¹ ∇L(z_i) (Definition 1), H the Hessian of the mean training loss without
+  its l2 term, λ the damping. A positive score means that up-weighting z_i raises the test loss;
+- `order` 'highest_first' ranks by I, as the paper does, 'lowest_first' by −I. `forward` returns the
+  scores that are ranked, and coefficients multiply those.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from torch import Tensor
+
+from engine.checks import check_choice
+from engine.influence.solve import Solution, WarmStart
+
+ORDERS = {"highest_first": 1, "lowest_first": -1}
+
+
+def order_sign(order: str) -> int:
+    """+1 for 'highest_first', −1 for 'lowest_first'."""
+    return ORDERS[check_choice("order", order, ORDERS)]
+
+
+def ranks(ranked_scores: NDArray) -> NDArray[np.int64]:
+    """1 + number of strictly greater scores, for each of (n,); ties share the better rank."""
+    return rankdata(-np.asarray(ranked_scores), method="min").astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Forward:
+    """Scores of B models, (B, n), the accuracy of each on the test half, (B,), and what the solve cost.
+
+    `state` is the implementation's own: what its gradient takes up again.
+    """
+
+    scores: Tensor
+    accuracy: Tensor
+    solution: Solution
+    state: object
+
+
+class InfluenceProblem(Protocol):
+    """Models θ as rows of (B, P); tolerances are relative residuals; `fixed` as in the solver."""
+
+    @property
+    def n_train(self) -> int: ...
+
+    def forward(
+        self,
+        theta: Tensor,
+        tolerance: float,
+        warm: WarmStart | None = None,
+        split: str = "test",
+        fixed: int | None = None,
+    ) -> Forward: ...
+
+    def gradient(
+        self,
+        forward: Forward,
+        coefficients: Tensor,
+        tolerance: float,
+        warm: WarmStart | None = None,
+        fixed: int | None = None,
+    ) -> tuple[Tensor, Solution]:
+        """∇θ Σ_i c_i I_i, (B, P), for coefficients (B, n) held fixed, and its solve."""
+        ...
+
+    def accuracy(self, theta: Tensor, split: str) -> Tensor:
+        """(B,)"""
+        ...

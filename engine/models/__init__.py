@@ -1,0 +1,1 @@
+"""Linear models on frozen features: the type (NumPy only) and how one is trained."""

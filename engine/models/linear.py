@@ -1,0 +1,73 @@
+"""Multinomial logistic regression on frozen features, as NumPy arrays (no torch is imported)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import softmax
+
+from engine.errors import InvalidInput
+
+
+@dataclass(frozen=True, eq=False)
+class LinearModel:
+    """logits = X weightᵀ + bias; `weight` is (K, d) and `bias` (K,), float64.
+
+    `l2`, `gradient_norm` (of the training loss, l2 included) and `iterations` say how it was trained;
+    they are NaN and 0 where a model was not trained but made by an attack.
+    """
+
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    l2: float
+    gradient_norm: float = float("nan")
+    iterations: int = 0
+
+    def __post_init__(self) -> None:
+        if self.weight.ndim != 2 or self.bias.shape != (len(self.weight),):
+            raise InvalidInput(
+                "weight, bias", (self.weight.shape, self.bias.shape), "of shapes (K, d) and (K,)"
+            )
+
+    @property
+    def n_classes(self) -> int:
+        return self.weight.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        return self.weight.shape[1]
+
+    @property
+    def parameters(self) -> NDArray[np.float64]:
+        """θ as (K, d+1), the bias last."""
+        return np.concatenate([self.weight, self.bias[:, None]], axis=1)
+
+    @property
+    def norm(self) -> float:
+        """‖θ‖₂, weights and bias together."""
+        return float(np.linalg.norm(self.parameters))
+
+    @classmethod
+    def from_parameters(cls, parameters: NDArray, l2: float) -> "LinearModel":
+        """The model with θ = `parameters`, (K, d+1) with the bias last."""
+        wide = np.asarray(parameters, dtype=np.float64)
+        return cls(weight=wide[:, :-1].copy(), bias=wide[:, -1].copy(), l2=l2)
+
+    def logits(self, X: ArrayLike) -> NDArray[np.float64]:
+        """(samples, K)."""
+        X = np.asarray(X)
+        if X.ndim != 2 or X.shape[1] != self.n_features:
+            raise InvalidInput("X", X.shape, f"of shape (samples, {self.n_features})")
+        return X @ self.weight.T + self.bias
+
+    def probabilities(self, X: ArrayLike) -> NDArray[np.float64]:
+        """(samples, K), rows summing to 1."""
+        return softmax(self.logits(X), axis=1)
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """The most probable class of each sample."""
+        return self.logits(X).argmax(axis=1)
+
+    def accuracy(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Share of samples predicted right, in [0, 1]."""
+        return float((self.predict(X) == np.asarray(y)).mean())
