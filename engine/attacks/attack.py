@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.attacks.objectives import OBJECTIVES, target_ranks
@@ -15,22 +16,36 @@ from engine.checks import check_choice, check_integer, check_positive, check_tar
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
 from engine.influence.linear import LinearProblem
-from engine.influence.scores import check_converged, check_fits, parameter_tensor
+from engine.influence.scores import check_converged, check_fits
 from engine.models.linear import LinearModel
 
 
-def starts(honest: np.ndarray, ball: float, restarts: int, seed: int) -> np.ndarray:
+def starts(
+    honest: NDArray[np.float64],
+    ball: float,
+    restarts: int,
+    seed: int,
+    targets: Sequence[int],
+) -> NDArray[np.float64]:
     """Starting points (max(restarts, 1), P): on the sphere in Gaussian directions; θ* for restarts=0.
 
-    They depend on the seed and the restart's number alone, so that objectives, radii and targets are
-    compared from the same directions, on every device.
+    They depend on the seed, the targets and the restart's number alone: objectives and radii are
+    compared from the same directions, an attack in a batch starts as it would alone, and a success
+    rate over targets is one over independent starts.
     """
     if restarts == 0:
         return honest.reshape(1, -1)
     directions = np.stack(
-        [np.random.default_rng([seed, r]).standard_normal(honest.size) for r in range(restarts)]
+        [
+            np.random.default_rng([seed, restart, *targets]).standard_normal(
+                honest.size
+            )
+            for restart in range(restarts)
+        ]
     )
-    return honest.ravel() + ball * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    return honest.ravel() + ball * directions / np.linalg.norm(
+        directions, axis=1, keepdims=True
+    )
 
 
 def attack_each(
@@ -72,26 +87,31 @@ def attack_each(
         empty = "learning_rates" if not rates else "targets"
         raise InvalidInput(empty, (), "a sequence with at least one entry")
     if len({len(s) for s in sets}) > 1:
-        raise InvalidInput("targets", [len(s) for s in sets], "sets of equally many targets")
+        raise InvalidInput(
+            "targets", [len(s) for s in sets], "sets of equally many targets"
+        )
     problem = LinearProblem.build(dataset, damping, order, dtype, device)
-    honest = parameter_tensor(model, problem)
+    honest = problem.encode(model)
     before = problem.forward(honest, CONFIRM_TOLERANCE)
     check_converged(before.solution, CONFIRM_TOLERANCE)
     check_outside(before.scores, sets, k)
     ball = radius * model.norm
-    first = starts(model.parameters, ball, restarts, seed)
+    center = honest[0].double().cpu().numpy()
+    first = [starts(center, ball, restarts, seed, t) for t in sets]
+    runs = len(first[0]) * len(rates)  # of one attack
     theta = torch.as_tensor(
-        np.tile(np.repeat(first, len(rates), axis=0), (len(sets), 1)),
+        np.concatenate([np.repeat(points, len(rates), axis=0) for points in first]),
         dtype=honest.dtype,
         device=honest.device,
     )
-    runs = len(first) * len(rates)  # of one attack
     on = {"device": honest.device}
     plan = Plan(
         theta=theta,
         honest=honest,
         targets=torch.as_tensor(np.repeat(np.asarray(sets), runs, axis=0), **on),
-        learning_rates=torch.as_tensor(rates * (len(first) * len(sets)), dtype=honest.dtype, **on),
+        learning_rates=torch.as_tensor(
+            np.resize(rates, len(theta)), dtype=honest.dtype, **on
+        ),
         ball=ball,
         k=k,
         steps=steps,
@@ -124,7 +144,9 @@ def attack(
     model: LinearModel, dataset: Dataset, targets: int | Sequence[int], **options: Any
 ) -> AttackResult:
     """Algorithm 3 on one target, or on a set of targets at once (Eq. 5); options as in `attack_each`."""
-    return attack_each(model, dataset, [check_targets(targets, dataset.n_train)], **options)[0]
+    return attack_each(
+        model, dataset, [check_targets(targets, dataset.n_train)], **options
+    )[0]
 
 
 def check_outside(scores: Tensor, sets: Sequence[tuple[int, ...]], k: int) -> None:

@@ -10,16 +10,19 @@ K×K shadow. X is (n, D) with a column of ones for the bias, θ is (B, K, D), P 
     G_c     = Σ c_i (p_i − y_i) ⊗ x_i,   s_c = (H + λI)⁻¹ G_c
     ∇Σ c I  = −H_test s_c − Σ c_i H_i s + ∇⟨s_c, H s⟩                  (Algorithm 1, in closed form)
 
-Solves run in the eigenbasis of XᵀX/n, where H is close to S ⊗ diag(e), S = mean(diag(p) − ppᵀ): that is
-the preconditioner. Models and gradients stay in the features' own basis, where Adam is Algorithm 3's:
-both bases are kept, so that no rotation is ever computed in a step.
+The features are rotated once into the eigenbasis of XᵀX/n = Q diag(e) Qᵀ, and θ with them: no score,
+norm or prediction changes. There H is close to S ⊗ diag(e), S = mean(diag(p) − ppᵀ), which is the
+preconditioner. Adam is not blind to a rotation: in this basis it keeps more of the model's accuracy
+(`encode` and `decode` change the basis).
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.checks import check_choice, check_positive
@@ -27,8 +30,11 @@ from engine.data.dataset import Dataset
 from engine.devices import resolve_device, resolve_dtype
 from engine.influence.problem import Forward, order_sign
 from engine.influence.solve import Solution, WarmStart, conjugate_gradients, refine
+from engine.models.linear import LinearModel
 
-REFINED_BELOW = 1e-4  # tolerances under this are checked against the true residual, and mended
+REFINED_BELOW = (
+    1e-4  # tolerances under this are checked against the true residual, and mended
+)
 ROWS_PER_CHUNK = 4096  # rows rotated at a time, in float64
 
 
@@ -75,7 +81,11 @@ class LinearCurvature:
         return image(self.X, V)
 
     def product(self, V: Tensor, image: Tensor) -> Tensor:
-        return pull_back(curve(self.P, image), self.X).div_(len(self.X)).add_(V, alpha=self.damping)
+        return (
+            pull_back(curve(self.P, image), self.X)
+            .div_(len(self.X))
+            .add_(V, alpha=self.damping)
+        )
 
     def gram(self, V: tuple[Tensor, ...], images: tuple[Tensor, ...]) -> Tensor:
         curved = [curve(self.P, u) for u in images]
@@ -110,7 +120,9 @@ class LinearCurvature:
     def select(self, columns: Tensor) -> "LinearCurvature":
         if self.P.shape[1] == 1:
             return self
-        part = LinearCurvature(self.X, self.P[:, columns], self.eigenvalues, self.damping)
+        part = LinearCurvature(
+            self.X, self.P[:, columns], self.eigenvalues, self.damping
+        )
         values, vectors = self.class_basis
         part.__dict__["class_basis"] = (values[columns], vectors[columns])
         return part
@@ -118,10 +130,9 @@ class LinearCurvature:
 
 @dataclass(frozen=True)
 class Samples:
-    """A split: features with the column of ones, in their own basis and in the eigenbasis, and labels."""
+    """A split: features with the column of ones, in the eigenbasis, and labels."""
 
     X: Tensor
-    X_eigen: Tensor
     y: Tensor
 
 
@@ -137,11 +148,15 @@ class LinearState:
 
 @dataclass(frozen=True)
 class LinearProblem:
-    """Influence of the training samples under linear models θ, rows of (B, K·D) with the bias last."""
+    """Influence of the training samples under linear models θ, rows of (B, K·D) in the eigenbasis.
+
+    eigenvalues: (D,); basis: (D, D) float64, its columns the eigenvectors.
+    """
 
     train: Samples
     splits: dict[str, Samples]
     eigenvalues: Tensor
+    basis: Tensor
     n_classes: int
     damping: float
     sign: int
@@ -168,12 +183,13 @@ class LinearProblem:
 
         def samples(split: str, X: Tensor) -> Samples:
             y = torch.as_tensor(dataset.split(split)[1], device=where)
-            return Samples(X, rotate(X, basis), y)
+            return Samples(rotate(X, basis), y)
 
         return cls(
             train=samples("train", X),
             splits={s: samples(s, features(s)) for s in ("test", "holdout")},
             eigenvalues=eigenvalues.to(kind),
+            basis=basis,
             n_classes=dataset.n_classes,
             damping=damping,
             sign=sign,
@@ -182,6 +198,15 @@ class LinearProblem:
     @property
     def n_train(self) -> int:
         return len(self.train.y)
+
+    def encode(self, model: LinearModel) -> Tensor:
+        """θ of a model, (1, K·D)."""
+        parameters = torch.as_tensor(model.parameters, device=self.basis.device)
+        return (parameters @ self.basis).to(self.train.X.dtype).reshape(1, -1)
+
+    def decode(self, theta: Tensor) -> NDArray[np.float64]:
+        """θ (P,), or anything that lives where θ does, in the features' own basis: (K, d+1), bias last."""
+        return (theta.double().view(self.n_classes, -1) @ self.basis.T).cpu().numpy()
 
     def shape(self, theta: Tensor) -> Tensor:
         """(B, P) → (B, K, D)."""
@@ -192,9 +217,9 @@ class LinearProblem:
         return torch.softmax(image(X, self.shape(theta)), dim=-1)
 
     def curvature(self, theta: Tensor) -> LinearCurvature:
-        """The Hessian's operator at θ, in the eigenbasis."""
+        """The Hessian's operator at θ."""
         return LinearCurvature(
-            self.train.X_eigen,
+            self.train.X,
             self.probabilities(theta, self.train.X),
             self.eigenvalues,
             self.damping,
@@ -213,11 +238,13 @@ class LinearProblem:
         warm: WarmStart | None,
         fixed: int | None,
     ) -> Solution:
-        """(H + λI)⁻¹ b and its image, b (B, K, D) in the eigenbasis."""
+        """(H + λI)⁻¹ b and its image, b (B, K, D)."""
         zeros = b.new_zeros(self.n_train, *b.shape[:2])
 
         def cg(b: Tensor) -> Solution:
-            return conjugate_gradients(curvature, b, zeros, tolerance, warm, fixed=fixed)
+            return conjugate_gradients(
+                curvature, b, zeros, tolerance, warm, fixed=fixed
+            )
 
         if tolerance < REFINED_BELOW and fixed is None:
             return refine(cg, curvature, b, tolerance)
@@ -236,7 +263,7 @@ class LinearProblem:
         curvature = self.curvature(theta)
         E = residuals(curvature.P, self.train.y)
         P_test = self.probabilities(theta, test.X)
-        g = pull_back(residuals(P_test, test.y), test.X_eigen) / len(test.y)
+        g = pull_back(residuals(P_test, test.y), test.X) / len(test.y)
         s = self.solve(curvature, g, tolerance, warm, fixed)
         scores = (E * s.image).sum(-1).T * -self.sign  # Def. 1, (B, n)
         state = LinearState(curvature, E, P_test, test)
@@ -255,10 +282,10 @@ class LinearProblem:
         assert isinstance(state, LinearState)
         P, X, n = state.curvature.P, self.train.X, self.n_train
         c = (coefficients * self.sign).T.unsqueeze(-1)  # n, B, 1
-        G = pull_back(c * state.E, self.train.X_eigen)
+        G = pull_back(c * state.E, self.train.X)
         s_c = self.solve(state.curvature, G, tolerance, warm, fixed)
         # H_test s_c: the test gradient's own dependence on θ
-        on_test = curve(state.P_test, image(state.test.X_eigen, s_c.x))
+        on_test = curve(state.P_test, image(state.test.X, s_c.x))
         gradient = pull_back(on_test, state.test.X).div_(-len(state.test.y))
         # Σ c_i H_i s and ∇⟨s_c, H s⟩ = ∇ mean Cov_p(a, b) share one product with X
         a, b = centre(P, s_c.image), centre(P, forward.solution.image)
@@ -284,4 +311,6 @@ def eigenbasis(X: Tensor) -> tuple[Tensor, Tensor]:
 
 def rotate(X: Tensor, basis: Tensor) -> Tensor:
     """X basis in X's own type, computed in float64 a few rows at a time."""
-    return torch.cat([(rows.double() @ basis).to(X.dtype) for rows in X.split(ROWS_PER_CHUNK)])
+    return torch.cat(
+        [(rows.double() @ basis).to(X.dtype) for rows in X.split(ROWS_PER_CHUNK)]
+    )

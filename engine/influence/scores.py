@@ -30,19 +30,14 @@ class InfluenceScores:
     iterations: int
 
 
-def parameter_tensor(model: LinearModel, problem: LinearProblem) -> torch.Tensor:
-    """θ as (1, K·D) on the problem's device."""
-    return torch.as_tensor(
-        model.parameters, dtype=problem.train.X.dtype, device=problem.train.X.device
-    ).reshape(1, -1)
-
-
 def check_fits(model: LinearModel, dataset: Dataset) -> None:
     """Raise InvalidInput unless the model's shape is the data set's."""
     expected = (dataset.n_classes, dataset.n_features)
     if model.weight.shape != expected:
         raise InvalidInput(
-            "model.weight", model.weight.shape, f"of shape {expected} for data set '{dataset.name}'"
+            "model.weight",
+            model.weight.shape,
+            f"of shape {expected} for data set '{dataset.name}'",
         )
     if not np.isfinite(model.parameters).all():
         raise InvalidInput("model.weight", "NaN or infinity", "finite")
@@ -104,17 +99,25 @@ def influence_gradient(
     With order 'lowest_first' the coefficients multiply −I. Raises as `influence_scores` does.
     """
     c = np.asarray(coefficients)
-    if c.shape != (dataset.n_train,) or c.dtype.kind not in "fiu" or not np.isfinite(c).all():
+    if (
+        c.shape != (dataset.n_train,)
+        or c.dtype.kind not in "fiu"
+        or not np.isfinite(c).all()
+    ):
         raise InvalidInput(
-            "coefficients", c if c.ndim == 0 else c.shape, f"{dataset.n_train} finite numbers"
+            "coefficients",
+            c if c.ndim == 0 else c.shape,
+            f"{dataset.n_train} finite numbers",
         )
     forward, problem = _forward(
         model, dataset, split, damping, estimator, order, tolerance, dtype, device
     )
-    weights = torch.as_tensor(c, dtype=problem.train.X.dtype, device=problem.train.X.device)
+    weights = torch.as_tensor(
+        c, dtype=problem.train.X.dtype, device=problem.train.X.device
+    )
     gradient, solution = problem.gradient(forward, weights.unsqueeze(0), tolerance)
     check_converged(solution, tolerance)
-    return gradient[0].cpu().numpy().reshape(dataset.n_classes, -1)
+    return problem.decode(gradient[0])
 
 
 def _forward(
@@ -134,6 +137,6 @@ def _forward(
     tolerance = check_positive("tolerance", tolerance)
     check_fits(model, dataset)
     problem = LinearProblem.build(dataset, damping, order, dtype, device)
-    forward = problem.forward(parameter_tensor(model, problem), tolerance, split=split)
+    forward = problem.forward(problem.encode(model), tolerance, split=split)
     check_converged(forward.solution, tolerance)
     return forward, problem

@@ -12,7 +12,9 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor
 
-HISTORY = 2  # earlier solutions that a warm start combines; a third saved nothing measurable
+HISTORY = (
+    2  # earlier solutions that a warm start combines; a third saved nothing measurable
+)
 
 
 class Curvature(Protocol):
@@ -53,7 +55,9 @@ class WarmStart:
     image: tuple[Tensor, ...] = ()
 
     def push(self, solution: Solution) -> "WarmStart":
-        return WarmStart((solution.x, *self.x)[:HISTORY], (solution.image, *self.image)[:HISTORY])
+        return WarmStart(
+            (solution.x, *self.x)[:HISTORY], (solution.image, *self.image)[:HISTORY]
+        )
 
     def select(self, columns: Tensor) -> "WarmStart":
         return WarmStart(
@@ -113,7 +117,9 @@ def conjugate_gradients(
     fixed: do exactly that many iterations, without looking at values (fake tensors cannot branch).
     """
     scale = dot(b, b).sqrt()
-    scale = torch.where(scale > 0, scale, torch.ones_like(scale))  # b = 0 has the solution 0
+    scale = torch.where(
+        scale > 0, scale, torch.ones_like(scale)
+    )  # b = 0 has the solution 0
     x, image, r = start(operator, b, warm or WarmStart(), empty_image)
     residual = dot(r, r).sqrt() / scale
     iterations = torch.zeros_like(scale)
@@ -150,7 +156,12 @@ def conjugate_gradients(
             if len(going) == 0:
                 break
             if len(going) < len(active):
-                part, d, rz, active = part.select(going), d[going], rz[going], active[going]
+                part, d, rz, active = (
+                    part.select(going),
+                    d[going],
+                    rz[going],
+                    active[going],
+                )
         z = part.operator.precondition(part.r)
         rz, previous = dot(part.r, z), rz
         d = z + weigh(rz / previous, d, 0)
@@ -166,7 +177,9 @@ class Columns:
     scale: Tensor
 
     def select(self, columns: Tensor) -> "Columns":
-        return Columns(self.operator.select(columns), self.r[columns], self.scale[columns])
+        return Columns(
+            self.operator.select(columns), self.r[columns], self.scale[columns]
+        )
 
 
 def refine(
