@@ -16,7 +16,7 @@ preconditioner. Adam is not blind to a rotation: in this basis it keeps more of 
 (`encode` and `decode` change the basis).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -29,12 +29,12 @@ from engine.checks import check_choice, check_positive
 from engine.data.dataset import Dataset
 from engine.devices import resolve_device, resolve_dtype
 from engine.influence.problem import Forward, order_sign
-from engine.influence.solve import Solution, WarmStart, conjugate_gradients, refine
+from engine.influence.solve import Solution, WarmStart, conjugate_gradients, dot, refine
 from engine.models.linear import LinearModel
 
-REFINED_BELOW = (
-    1e-4  # tolerances under this are checked against the true residual, and mended
-)
+REFINED_BELOW = 1e-4  # tolerances under this are checked against the true residual, and mended
+SKETCH_WIDTH = 64  # random directions: a norm over K rows of them errs by some 5%
+SKETCH_PAYS = 8  # features per direction from which a sketch is much cheaper than a pull
 ROWS_PER_CHUNK = 4096  # rows rotated at a time, in float64
 
 
@@ -69,6 +69,14 @@ def residuals(P: Tensor, y: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
+class Sketch:
+    """A seeded Gaussian map Ω (D, l) with ‖r Ω‖ ≈ ‖r‖, and the features under it, (n, l)."""
+
+    omega: Tensor
+    X: Tensor
+
+
+@dataclass(frozen=True)
 class LinearCurvature:
     """H + λI of models with probabilities P (n, B, K), or (n, 1, K) shared by all columns."""
 
@@ -76,31 +84,37 @@ class LinearCurvature:
     P: Tensor
     eigenvalues: Tensor
     damping: float
+    sketch: Sketch | None = None
 
     def image(self, V: Tensor) -> Tensor:
         return image(self.X, V)
 
-    def product(self, V: Tensor, image: Tensor) -> Tensor:
-        return (
-            pull_back(curve(self.P, image), self.X)
-            .div_(len(self.X))
-            .add_(V, alpha=self.damping)
-        )
+    def curved(self, image: Tensor) -> Tensor:
+        return curve(self.P, image)
+
+    def pull(self, curved: Tensor, V: Tensor) -> Tensor:
+        return pull_back(curved, self.X).div_(len(self.X)).add_(V, alpha=self.damping)
+
+    def energy(self, V: Tensor, image: Tensor, curved: Tensor) -> Tensor:
+        return (image * curved).sum((0, 2)) / len(self.X) + self.damping * dot(V, V)
 
     def gram(self, V: tuple[Tensor, ...], images: tuple[Tensor, ...]) -> Tensor:
         curved = [curve(self.P, u) for u in images]
-        rows = [
-            torch.stack(
-                [
-                    (u * c).sum((0, 2)) / len(self.X)
-                    + self.damping * torch.linalg.vecdot(v.flatten(1), w.flatten(1))
-                    for c, w in zip(curved, V, strict=True)
-                ],
-                -1,
-            )
+        pairs = [
+            [
+                (u * c).sum((0, 2)) / len(self.X) + self.damping * dot(v, w)
+                for c, w in zip(curved, V, strict=True)
+            ]
             for u, v in zip(images, V, strict=True)
         ]
-        return torch.stack(rows, -2)
+        return torch.stack([torch.stack(row, -1) for row in pairs], -2)
+
+    def sketched_norm(self, r: Tensor, V: Tensor, curved: Tensor) -> Tensor | None:
+        if self.sketch is None:
+            return None
+        rest = (r - self.damping * V) @ self.sketch.omega  # B, K, l
+        rest -= pull_back(curved, self.sketch.X) / len(self.X)
+        return torch.linalg.vector_norm(rest, dim=(1, 2))
 
     @cached_property
     def class_basis(self) -> tuple[Tensor, Tensor]:
@@ -120,9 +134,7 @@ class LinearCurvature:
     def select(self, columns: Tensor) -> "LinearCurvature":
         if self.P.shape[1] == 1:
             return self
-        part = LinearCurvature(
-            self.X, self.P[:, columns], self.eigenvalues, self.damping
-        )
+        part = LinearCurvature(self.X, self.P[:, columns], self.eigenvalues, self.damping)
         values, vectors = self.class_basis
         part.__dict__["class_basis"] = (values[columns], vectors[columns])
         return part
@@ -160,6 +172,7 @@ class LinearProblem:
     n_classes: int
     damping: float
     sign: int
+    sketch: Sketch | None
 
     @classmethod
     def build(
@@ -185,14 +198,16 @@ class LinearProblem:
             y = torch.as_tensor(dataset.split(split)[1], device=where)
             return Samples(rotate(X, basis), y)
 
+        train = samples("train", X)
         return cls(
-            train=samples("train", X),
+            train=train,
             splits={s: samples(s, features(s)) for s in ("test", "holdout")},
             eigenvalues=eigenvalues.to(kind),
             basis=basis,
             n_classes=dataset.n_classes,
             damping=damping,
             sign=sign,
+            sketch=sketch(train.X),
         )
 
     @property
@@ -223,6 +238,7 @@ class LinearProblem:
             self.probabilities(theta, self.train.X),
             self.eigenvalues,
             self.damping,
+            self.sketch,
         )
 
     def accuracy(self, theta: Tensor, split: str) -> Tensor:
@@ -242,9 +258,7 @@ class LinearProblem:
         zeros = b.new_zeros(self.n_train, *b.shape[:2])
 
         def cg(b: Tensor) -> Solution:
-            return conjugate_gradients(
-                curvature, b, zeros, tolerance, warm, fixed=fixed
-            )
+            return conjugate_gradients(curvature, b, zeros, tolerance, warm, fixed=fixed)
 
         if tolerance < REFINED_BELOW and fixed is None:
             return refine(cg, curvature, b, tolerance)
@@ -309,8 +323,16 @@ def eigenbasis(X: Tensor) -> tuple[Tensor, Tensor]:
     return values.clamp(min=0), vectors
 
 
+def sketch(X: Tensor) -> Sketch | None:
+    """A sketch of the features, or None where D is so small that it would save nothing."""
+    D = X.shape[1]
+    if D < SKETCH_WIDTH * SKETCH_PAYS:
+        return None
+    omega = np.random.default_rng(0).standard_normal((D, SKETCH_WIDTH)) / SKETCH_WIDTH**0.5
+    on_device = torch.as_tensor(omega, dtype=X.dtype, device=X.device)
+    return Sketch(on_device, X @ on_device)
+
+
 def rotate(X: Tensor, basis: Tensor) -> Tensor:
     """X basis in X's own type, computed in float64 a few rows at a time."""
-    return torch.cat(
-        [(rows.double() @ basis).to(X.dtype) for rows in X.split(ROWS_PER_CHUNK)]
-    )
+    return torch.cat([(rows.double() @ basis).to(X.dtype) for rows in X.split(ROWS_PER_CHUNK)])

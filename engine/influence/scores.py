@@ -99,11 +99,7 @@ def influence_gradient(
     With order 'lowest_first' the coefficients multiply −I. Raises as `influence_scores` does.
     """
     c = np.asarray(coefficients)
-    if (
-        c.shape != (dataset.n_train,)
-        or c.dtype.kind not in "fiu"
-        or not np.isfinite(c).all()
-    ):
+    if c.shape != (dataset.n_train,) or c.dtype.kind not in "fiu" or not np.isfinite(c).all():
         raise InvalidInput(
             "coefficients",
             c if c.ndim == 0 else c.shape,
@@ -112,9 +108,7 @@ def influence_gradient(
     forward, problem = _forward(
         model, dataset, split, damping, estimator, order, tolerance, dtype, device
     )
-    weights = torch.as_tensor(
-        c, dtype=problem.train.X.dtype, device=problem.train.X.device
-    )
+    weights = torch.as_tensor(c, dtype=problem.train.X.dtype, device=problem.train.X.device)
     gradient, solution = problem.gradient(forward, weights.unsqueeze(0), tolerance)
     check_converged(solution, tolerance)
     return problem.decode(gradient[0])

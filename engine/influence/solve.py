@@ -1,8 +1,10 @@
 """Conjugate gradients for (H + λI) x = b, a batch of columns at once, each with its own H.
 
-A curvature operator offers its product in two halves, because the first half (the *image*, X Vᵀ for a
-linear model) is wanted later: it accumulates along the iterations into the image of the solution, so
-that scores need no product of their own, and it is what makes a warm start cost half a product.
+A curvature operator offers its product in halves: the *image* (X Vᵀ for a linear model), its
+elementwise *curving*, and the *pull* back to parameters. The large products are the first and the last,
+and the halves save some of them: the image of the solution accumulates along the iterations, so that
+scores need no product of their own; a warm start from earlier solutions, whose images are known, costs
+a pull alone; and a pull is not made for a column whose residual a sketch already shows to be small.
 """
 
 from collections.abc import Callable
@@ -12,22 +14,35 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor
 
-HISTORY = (
-    2  # earlier solutions that a warm start combines; a third saved nothing measurable
+HISTORY = 2  # earlier solutions that a warm start combines
+WARM_SHARE = 0.9  # of a solution's energy that a warm start must hold to be worth its pull
+SKETCH_MARGIN = (
+    0.75  # of the tolerance that a sketched residual must reach: it errs by a few percent
 )
+SKETCH_FROM = 20  # times the tolerance: above it the next iteration cannot be the last
 
 
 class Curvature(Protocol):
-    """(H + λI) of B models as an operator on V, (B, P); `image` is linear in V, (n, B, …)."""
+    """(H + λI) of B models as an operator on V, (B, …); images are (n, B, …), linear in V."""
 
     def image(self, V: Tensor) -> Tensor: ...
 
-    def product(self, V: Tensor, image: Tensor) -> Tensor:
-        """(H + λI) V, given the image of V."""
+    def curved(self, image: Tensor) -> Tensor: ...
+
+    def pull(self, curved: Tensor, V: Tensor) -> Tensor:
+        """(H + λI) V from the curved image of V."""
+        ...
+
+    def energy(self, V: Tensor, image: Tensor, curved: Tensor) -> Tensor:
+        """⟨V, (H + λI) V⟩ per column, (B,)."""
         ...
 
     def gram(self, V: tuple[Tensor, ...], images: tuple[Tensor, ...]) -> Tensor:
         """⟨V_i, (H + λI) V_j⟩ per column, (B, h, h), from h images alone."""
+        ...
+
+    def sketched_norm(self, r: Tensor, V: Tensor, curved: Tensor) -> Tensor | None:
+        """‖r − (H + λI) V‖ per column, estimated without a pull; None where a pull is as cheap."""
         ...
 
     def precondition(self, R: Tensor) -> Tensor: ...
@@ -39,7 +54,7 @@ class Curvature(Protocol):
 
 @dataclass(frozen=True)
 class Solution:
-    """x (B, P), its image, and per column the relative residual and the iterations spent, (B,)."""
+    """x (B, …), its image, and per column the relative residual and the iterations spent, (B,)."""
 
     x: Tensor
     image: Tensor
@@ -55,9 +70,7 @@ class WarmStart:
     image: tuple[Tensor, ...] = ()
 
     def push(self, solution: Solution) -> "WarmStart":
-        return WarmStart(
-            (solution.x, *self.x)[:HISTORY], (solution.image, *self.image)[:HISTORY]
-        )
+        return WarmStart((solution.x, *self.x)[:HISTORY], (solution.image, *self.image)[:HISTORY])
 
     def select(self, columns: Tensor) -> "WarmStart":
         return WarmStart(
@@ -77,28 +90,30 @@ def weigh(weights: Tensor, x: Tensor, axis: int) -> Tensor:
     return x * weights.view(shape)
 
 
-def start(
-    operator: Curvature, b: Tensor, warm: WarmStart, empty_image: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """x, its image and the residual b − (H + λI) x to begin from.
+def warm_up(
+    operator: Curvature, b: Tensor, z: Tensor, warm: WarmStart, x: Tensor, image: Tensor, r: Tensor
+) -> None:
+    """Write the best combination of earlier solutions into x, its image and the residual r, in place.
 
-    The best combination of earlier solutions in the norm of H: a small Galerkin system made from their
-    images, so that only the residual costs (half) a product. Never worse than beginning at zero.
+    Best in the norm of H: a small Galerkin system made from images alone. A column begins there only
+    where that holds most of the solution's energy bᵀH⁻¹b ≈ bᵀz, z = precondition(b), since its residual
+    costs a pull; the others begin at zero.
     """
-    if not warm.x:
-        return torch.zeros_like(b), empty_image, b
     gram = operator.gram(warm.x, warm.image)
+    overlap = torch.stack([dot(v, b) for v in warm.x], -1)
     diagonal = gram.diagonal(dim1=1, dim2=2)
     # Earlier solutions may be parallel (a run that stands still) or zero: the ridge keeps it solvable.
     ridge = 1e-6 * diagonal + torch.finfo(b.dtype).tiny
-    weights = torch.linalg.solve(
-        gram + torch.diag_embed(ridge), torch.stack([dot(v, b) for v in warm.x], -1)
-    )
-    x = sum(weigh(weights[:, j], v, 0) for j, v in enumerate(warm.x))
-    image = sum(weigh(weights[:, j], u, 1) for j, u in enumerate(warm.image))
-    assert isinstance(x, Tensor)
-    assert isinstance(image, Tensor)
-    return x, image, b - operator.product(x, image)
+    weights = torch.linalg.solve(gram + torch.diag_embed(ridge), overlap)
+    held = (weights * overlap).sum(-1)
+    pays = torch.nonzero(held > WARM_SHARE * dot(b, z)).flatten()
+    if len(pays) == 0:
+        return
+    for j, (v, u) in enumerate(zip(warm.x, warm.image, strict=True)):
+        x.index_add_(0, pays, weigh(weights[pays, j], v[pays], 0))
+        image.index_add_(1, pays, weigh(weights[pays, j], u[:, pays], 1))
+    part = operator.select(pays)
+    r.index_add_(0, pays, part.pull(part.curved(image[:, pays]), x[pays]), alpha=-1)
 
 
 def conjugate_gradients(
@@ -112,74 +127,63 @@ def conjugate_gradients(
 ) -> Solution:
     """Solve (H + λI) x = b to ‖residual‖ <= tolerance·‖b‖, column by column.
 
-    b: (B, P). A column that has converged is frozen and leaves the products, so that it depends on no
+    b: (B, …). A column that has converged is frozen and leaves the products, so that it depends on no
     neighbour and costs nothing more. `empty_image`: zeros of the image's shape for B columns.
     fixed: do exactly that many iterations, without looking at values (fake tensors cannot branch).
     """
     scale = dot(b, b).sqrt()
-    scale = torch.where(
-        scale > 0, scale, torch.ones_like(scale)
-    )  # b = 0 has the solution 0
-    x, image, r = start(operator, b, warm or WarmStart(), empty_image)
-    residual = dot(r, r).sqrt() / scale
-    iterations = torch.zeros_like(scale)
+    scale = torch.where(scale > 0, scale, torch.ones_like(scale))  # b = 0 has the solution 0
+    x, image, r = torch.zeros_like(b), empty_image.clone(), b.clone()
+    if warm is not None and warm.x and fixed is None:
+        warm_up(operator, b, operator.precondition(b), warm, x, image, r)
+    residual, iterations = dot(r, r).sqrt() / scale, torch.zeros_like(scale)
+    active = torch.arange(len(b), device=b.device)
     if fixed is None:
         active = torch.nonzero(residual > tolerance).flatten()
         if len(active) == 0:
             return Solution(x, image, residual, iterations)
-    else:
-        active = torch.arange(len(b), device=b.device)
-    x, image = x.clone(), image.clone()
-    part = (
-        Columns(operator, r, scale).select(active)
-        if len(active) < len(b)
-        else Columns(operator, r, scale)
-    )
-    z = part.operator.precondition(part.r)
-    d, rz = z, dot(part.r, z)
-    for _ in range(fixed if fixed is not None else max_iterations):
-        u = part.operator.image(d)
-        q = part.operator.product(d, u)
-        alpha = rz / dot(d, q)
-        if len(active) == len(b):
-            x += weigh(alpha, d, 0)
-            image += weigh(alpha, u, 1)
-        else:
-            x.index_add_(0, active, weigh(alpha, d, 0))
-            image.index_add_(1, active, weigh(alpha, u, 1))
-        part = replace(part, r=part.r - weigh(alpha, q, 0))
-        now = dot(part.r, part.r).sqrt() / part.scale
+        if len(active) < len(b):
+            operator, r = operator.select(active), r[active]
+    z = operator.precondition(r)
+    d, rz = z, dot(r, z)
+    for _ in range(max_iterations if fixed is None else fixed):
+        u = operator.image(d)
+        curved = operator.curved(u)
+        alpha = rz / operator.energy(d, u, curved)
+        x.index_add_(0, active, weigh(alpha, d, 0))
+        image.index_add_(1, active, weigh(alpha, u, 1))
+        iterations.index_add_(0, active, torch.ones_like(alpha))
+        if fixed is None and bool((residual[active] <= SKETCH_FROM * tolerance).any()):
+            norm = operator.sketched_norm(r, weigh(alpha, d, 0), weigh(alpha, curved, 1))
+            if norm is not None:
+                estimate = norm / scale[active]
+                done = estimate <= SKETCH_MARGIN * tolerance
+                residual[active[done]] = estimate[done]
+                going = torch.nonzero(~done).flatten()
+                if len(going) == 0:
+                    break
+                if len(going) < len(active):
+                    operator, active, r, d = (
+                        operator.select(going),
+                        active[going],
+                        r[going],
+                        d[going],
+                    )
+                    curved, alpha, rz = curved[:, going], alpha[going], rz[going]
+        r = r - weigh(alpha, operator.pull(curved, d), 0)
+        now = dot(r, r).sqrt() / scale[active]
         residual.index_copy_(0, active, now)
-        iterations.index_add_(0, active, torch.ones_like(now))
         if fixed is None:
             going = torch.nonzero(now > tolerance).flatten()
             if len(going) == 0:
                 break
             if len(going) < len(active):
-                part, d, rz, active = (
-                    part.select(going),
-                    d[going],
-                    rz[going],
-                    active[going],
-                )
-        z = part.operator.precondition(part.r)
-        rz, previous = dot(part.r, z), rz
+                operator, active = operator.select(going), active[going]
+                r, d, rz = r[going], d[going], rz[going]
+        z = operator.precondition(r)
+        rz, previous = dot(r, z), rz
         d = z + weigh(rz / previous, d, 0)
     return Solution(x, image, residual, iterations)
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The columns still iterating: their operator, residual and ‖b‖."""
-
-    operator: Curvature
-    r: Tensor
-    scale: Tensor
-
-    def select(self, columns: Tensor) -> "Columns":
-        return Columns(
-            self.operator.select(columns), self.r[columns], self.scale[columns]
-        )
 
 
 def refine(
@@ -192,11 +196,11 @@ def refine(
     """`solve` again for what its *true* residual still lacks: rounding hides it from the recursion."""
     solution = solve(b)
     scale = dot(b, b).sqrt().clamp(min=torch.finfo(b.dtype).tiny)
-    for _ in range(rounds):
-        r = b - operator.product(solution.x, solution.image)
+    for round_ in range(rounds + 1):
+        r = b - operator.pull(operator.curved(solution.image), solution.x)
         residual = dot(r, r).sqrt() / scale
-        if bool((residual <= tolerance).all()):
-            return replace(solution, residual=residual)
+        if round_ == rounds or bool((residual <= tolerance).all()):
+            break
         more = solve(r)
         solution = Solution(
             solution.x + more.x,
@@ -204,5 +208,4 @@ def refine(
             residual,
             solution.iterations + more.iterations,
         )
-    r = b - operator.product(solution.x, solution.image)
-    return replace(solution, residual=dot(r, r).sqrt() / scale)
+    return replace(solution, residual=residual)
