@@ -37,15 +37,11 @@ def starts(
         return honest.reshape(1, -1)
     directions = np.stack(
         [
-            np.random.default_rng([seed, restart, *targets]).standard_normal(
-                honest.size
-            )
+            np.random.default_rng([seed, restart, *targets]).standard_normal(honest.size)
             for restart in range(restarts)
         ]
     )
-    return honest.ravel() + ball * directions / np.linalg.norm(
-        directions, axis=1, keepdims=True
-    )
+    return honest.ravel() + ball * directions / np.linalg.norm(directions, axis=1, keepdims=True)
 
 
 def attack_each(
@@ -87,9 +83,7 @@ def attack_each(
         empty = "learning_rates" if not rates else "targets"
         raise InvalidInput(empty, (), "a sequence with at least one entry")
     if len({len(s) for s in sets}) > 1:
-        raise InvalidInput(
-            "targets", [len(s) for s in sets], "sets of equally many targets"
-        )
+        raise InvalidInput("targets", [len(s) for s in sets], "sets of equally many targets")
     problem = LinearProblem.build(dataset, damping, order, dtype, device)
     honest = problem.encode(model)
     before = problem.forward(honest, CONFIRM_TOLERANCE)
@@ -109,9 +103,7 @@ def attack_each(
         theta=theta,
         honest=honest,
         targets=torch.as_tensor(np.repeat(np.asarray(sets), runs, axis=0), **on),
-        learning_rates=torch.as_tensor(
-            np.resize(rates, len(theta)), dtype=honest.dtype, **on
-        ),
+        learning_rates=torch.as_tensor(np.resize(rates, len(theta)), dtype=honest.dtype, **on),
         ball=ball,
         k=k,
         steps=steps,
@@ -144,9 +136,7 @@ def attack(
     model: LinearModel, dataset: Dataset, targets: int | Sequence[int], **options: Any
 ) -> AttackResult:
     """Algorithm 3 on one target, or on a set of targets at once (Eq. 5); options as in `attack_each`."""
-    return attack_each(
-        model, dataset, [check_targets(targets, dataset.n_train)], **options
-    )[0]
+    return attack_each(model, dataset, [check_targets(targets, dataset.n_train)], **options)[0]
 
 
 def check_outside(scores: Tensor, sets: Sequence[tuple[int, ...]], k: int) -> None:

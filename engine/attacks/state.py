@@ -87,17 +87,13 @@ def init(plan: Plan) -> AttackState:
     )
 
 
-def step(
-    problem: InfluenceProblem, plan: Plan, state: AttackState
-) -> tuple[AttackState, StepInfo]:
+def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[AttackState, StepInfo]:
     """Evaluate and record the iterates of all active runs, then move those that have not arrived."""
     forward = problem.forward(state.theta, SOLVE_TOLERANCE, state.warm_scores)
     targets = plan.targets[state.active]
     rank = worst_needed(target_ranks(forward.scores, targets), plan.k)
     rank = confirm(problem, plan.k, state.theta, targets, rank)
-    standing = Standing(
-        forward.scores, targets, target_ranks(forward.scores, targets), plan.k
-    )
+    standing = Standing(forward.scores, targets, target_ranks(forward.scores, targets), plan.k)
     coefficients = plan.objective.coefficients(standing)
     info = StepInfo(
         step=state.step,
@@ -141,9 +137,7 @@ def confirm(
     )
 
 
-def record(
-    plan: Plan, state: AttackState, rank: Tensor, accuracy: Tensor
-) -> AttackState:
+def record(plan: Plan, state: AttackState, rank: Tensor, accuracy: Tensor) -> AttackState:
     """Keep each run's best iterate: lowest rank, then highest accuracy on `test`."""
     old_rank, old_accuracy = (
         state.best_rank[state.active],
@@ -180,9 +174,7 @@ def move(plan: Plan, state: AttackState, gradient: Tensor) -> AttackState:
     second = state.second_moment * BETA_2 + (1 - BETA_2) * gradient.square()
     count = state.step + 1
     mean, spread = first / (1 - BETA_1**count), second / (1 - BETA_2**count)
-    rate = plan.learning_rates[state.active] * (
-        1 if 2 * state.step < plan.steps else DECAY
-    )
+    rate = plan.learning_rates[state.active] * (1 if 2 * state.step < plan.steps else DECAY)
     theta = state.theta - rate.unsqueeze(1) * mean / (spread.sqrt() + EPSILON)
     return replace(
         state,

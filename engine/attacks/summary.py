@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from torch import Tensor
 
@@ -16,33 +17,24 @@ from engine.influence.linear import LinearProblem
 from engine.influence.problem import order_sign, ranks
 from engine.models.linear import LinearModel
 
-RUNS_AT_ONCE = (
-    32  # whose ranks on holdout are computed together; bounds memory, changes no number
-)
+RUNS_AT_ONCE = 32  # whose ranks on holdout are computed together; bounds memory, changes no number
 
 
 def ranking(problem: LinearProblem, theta: Tensor, split: str, order: str) -> Ranking:
     """The full ranking of one model, θ (1, P)."""
-    ranked = (
-        problem.forward(theta, CONFIRM_TOLERANCE, split=split).scores[0].cpu().numpy()
-    )
+    ranked = problem.forward(theta, CONFIRM_TOLERANCE, split=split).scores[0].cpu().numpy()
     return Ranking(scores=ranked * order_sign(order), ranks=ranks(ranked))
 
 
-def holdout_ranks(
-    problem: LinearProblem, theta: Tensor, targets: Tensor, k: int
-) -> np.ndarray:
-    """The rank of the targets (R, t) on the unknown test set under each of the models (R, P): (R,)."""
+def exact_ranks(
+    problem: LinearProblem, theta: Tensor, targets: Tensor, k: int, split: str
+) -> NDArray[np.int64]:
+    """The rank of the targets (R, t) on `split` under each of the models (R, P), solved tightly: (R,)."""
     parts = [
         worst_needed(
-            target_ranks(
-                problem.forward(some, CONFIRM_TOLERANCE, split="holdout").scores, who
-            ),
-            k,
+            target_ranks(problem.forward(some, CONFIRM_TOLERANCE, split=split).scores, who), k
         )
-        for some, who in zip(
-            theta.split(RUNS_AT_ONCE), targets.split(RUNS_AT_ONCE), strict=True
-        )
+        for some, who in zip(theta.split(RUNS_AT_ONCE), targets.split(RUNS_AT_ONCE), strict=True)
     ]
     return torch.cat(parts).cpu().numpy()
 
@@ -66,9 +58,7 @@ def trajectory(infos: Sequence[StepInfo], first: int, count: int) -> pd.DataFram
         ignore_index=True,
     )
     table = table[table["run"].between(first, first + count - 1)]
-    return table.assign(run=table["run"] - first).sort_values(
-        ["run", "step"], ignore_index=True
-    )
+    return table.assign(run=table["run"] - first).sort_values(["run", "step"], ignore_index=True)
 
 
 def summarise(
@@ -90,6 +80,7 @@ def summarise(
     """
     theta = state.best_theta[rows]
     count = len(theta)
+    wanted = torch.as_tensor(targets, device=theta.device).expand(count, -1)
     runs = pd.DataFrame(
         {
             "run": np.arange(count),
@@ -97,20 +88,15 @@ def summarise(
             "learning_rate": np.resize(np.asarray(learning_rates), count),
             "reached": state.reached[rows].cpu().numpy(),
             "steps": state.steps_taken[rows].cpu().numpy(),
-            "rank_test": state.best_rank[rows].cpu().numpy(),
-            "rank_holdout": holdout_ranks(
-                problem,
-                theta,
-                torch.as_tensor(targets, device=theta.device).expand(count, -1),
-                k,
-            ),
+            "rank_test": exact_ranks(problem, theta, wanted, k, "test"),
+            "rank_holdout": exact_ranks(problem, theta, wanted, k, "holdout"),
             "accuracy_test": state.best_accuracy[rows].cpu().numpy(),
             "accuracy_holdout": problem.accuracy(theta, "holdout").cpu().numpy(),
         }
     )
-    chosen = runs.sort_values(
-        ["rank_test", "accuracy_test", "run"], ascending=[True, False, True]
-    )["run"].iloc[0]
+    chosen = runs.sort_values(["rank_test", "accuracy_test", "run"], ascending=[True, False, True])[
+        "run"
+    ].iloc[0]
     runs["returned"] = runs["run"] == chosen
     returned = theta[chosen : chosen + 1]
     honest = problem.encode(model)
@@ -130,9 +116,7 @@ def summarise(
         after_holdout=ranking(problem, returned, "holdout", order),
         accuracy_before=model.accuracy(X, y),
         accuracy_after=malicious.accuracy(X, y),
-        distance=float(
-            np.linalg.norm(malicious.parameters - model.parameters) / model.norm
-        ),
+        distance=float(np.linalg.norm(malicious.parameters - model.parameters) / model.norm),
         rank_correlation=float(spearmanr(before.scores, after.scores).statistic),
         topk_kept=float(np.isin(before.top(k), after.top(k)).mean()),
         predictions_changed=int((model.predict(X) != malicious.predict(X)).sum()),

@@ -1,0 +1,324 @@
+"""Algorithm 3: its step against PyTorch's own Adam and autograd, and what an attack promises."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from engine.attacks.attack import attack, attack_each, starts
+from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks, worst_needed
+from engine.attacks.state import Plan, init, project, step
+from engine.data.dataset import Dataset, load_dataset
+from engine.errors import Cancelled, DeviceUnavailable, InvalidInput
+from engine.influence.linear import LinearProblem
+from engine.influence.scores import influence_scores
+from engine.models.fit import fit
+from engine.models.linear import LinearModel
+from tests.unit.problems import random_problem
+from tests.unit.reference import explicit_scores, relative_error
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[Dataset, LinearModel]:
+    dataset = load_dataset("digits")
+    return dataset, fit(dataset)
+
+
+@pytest.fixture(scope="module")
+def small() -> tuple[Dataset, LinearModel]:
+    dataset, _ = random_problem(21, n=40, d=4)
+    return dataset, fit(dataset)
+
+
+def outside(model: LinearModel, dataset: Dataset, rank: int) -> int:
+    """The training sample of that rank under the honest model."""
+    found = influence_scores(model, dataset).ranks
+    return int(np.flatnonzero(found == rank)[0])
+
+
+def plan_for(problem, model, targets, k=1, steps=100, objective="higher_ranked", ball=1.0):
+    """One run per learning rate, from θ* moved along a fixed direction."""
+    honest = problem.encode(model)
+    rates = torch.tensor([0.01, 0.1], dtype=honest.dtype)
+    direction = torch.as_tensor(
+        np.random.default_rng(0).standard_normal(honest.shape), dtype=honest.dtype
+    )
+    theta = honest + ball * direction / direction.norm()
+    return Plan(
+        theta=theta.repeat(2, 1),
+        honest=honest,
+        targets=torch.tensor([targets, targets]),
+        learning_rates=rates,
+        ball=ball,
+        k=k,
+        steps=steps,
+        objective=OBJECTIVES[objective],
+    )
+
+
+def test_steps_equal_torch_adam_on_autograd(small):
+    """The twin: autograd through an explicit inverse, torch.optim.Adam, projection; float64."""
+    dataset, model = small
+    problem = LinearProblem.build(dataset, dtype="float64")
+    target = outside(model, dataset, 30)
+    # Solves inside a step stop at 1e-3, so the twin agrees to that order, not to rounding.
+    plan = plan_for(problem, model, [target], ball=0.5)
+    state = init(plan)
+    basis = problem.basis
+    rotated = dataclasses.replace(plan)  # the twin lives in the same basis as the attack
+    theta = [torch.nn.Parameter(rotated.theta[i].clone()) for i in range(2)]
+    optimizers = [
+        torch.optim.Adam([p], lr=float(rate))
+        for p, rate in zip(theta, plan.learning_rates, strict=True)
+    ]
+    for _ in range(4):
+        if len(state.active) < 2:
+            break
+        state, _info = step(problem, plan, state)
+        for p, optimizer in zip(theta, optimizers, strict=True):
+            optimizer.zero_grad()
+            original = (p.view(dataset.n_classes, -1) @ basis.T).flatten()
+            scores = explicit_scores(original, dataset, 0.25)
+            above = (scores > scores[target]).double().detach()
+            (scores @ above / above.sum() - scores[target]).backward()
+            optimizer.step()
+            with torch.no_grad():
+                p.copy_(project(p.unsqueeze(0), plan.honest, plan.ball)[0])
+        for i, row in zip(state.active.tolist(), state.theta, strict=True):
+            assert relative_error(row, theta[i].detach()) < 5e-3
+    assert state.step >= 3
+
+
+def test_learning_rates_fall_to_a_tenth_after_half(small):
+    dataset, model = small
+    problem = LinearProblem.build(dataset, dtype="float64")
+    plan = plan_for(problem, model, [outside(model, dataset, 40)], steps=4, ball=100.0)
+    state, lengths = init(plan), []
+    while len(state.active) == 2 and state.step < 4:
+        before = state.theta
+        state, _ = step(problem, plan, state)
+        if len(state.active) == 2:
+            lengths.append(float((state.theta - before)[0].norm()))
+    assert len(lengths) >= 3
+    assert lengths[2] < 0.2 * lengths[1]
+
+
+def test_a_run_can_be_left_and_taken_up_again(digits):
+    """States are values: going on from one twice gives the same, bit for bit."""
+    dataset, model = digits
+    problem = LinearProblem.build(dataset)
+    plan = plan_for(problem, model, [outside(model, dataset, 900)], ball=0.8)
+    state = init(plan)
+    for _ in range(3):
+        state, _ = step(problem, plan, state)
+
+    def go_on(state):
+        for _ in range(4):
+            state, info = step(problem, plan, state)
+        return state, info
+
+    first, info = go_on(state)
+    second, again = go_on(state)
+    assert torch.equal(first.theta, second.theta)
+    np.testing.assert_array_equal(info.rank, again.rank)
+    assert torch.equal(first.best_theta, second.best_theta)
+
+
+def test_a_batch_of_attacks_equals_each_alone(digits):
+    """Same starts, and the same first steps up to the rounding of the products."""
+    dataset, model = digits
+    targets = [outside(model, dataset, r) for r in (300, 800)]
+    options = {"radius": 0.15, "restarts": 2, "steps": 5}
+    together = attack_each(model, dataset, targets, **options)
+    for target, result in zip(targets, together, strict=True):
+        alone = attack(model, dataset, target, **options)
+        early = result.trajectory.query("step <= 2")
+        twin = alone.trajectory.query("step <= 2")
+        np.testing.assert_allclose(early["loss"], twin["loss"], rtol=2e-3)
+        assert result.targets == alone.targets == (target,)
+        assert result.runs["run"].tolist() == [0, 1, 2, 3]
+
+
+def test_a_worthless_sample_goes_to_the_top(digits):
+    dataset, model = digits
+    target = outside(model, dataset, 1126)
+    result = attack(model, dataset, target, k=1, radius=0.35)
+    assert result.before.ranks[target] == 1126
+    assert (result.rank_test, result.success, result.any_run_success) == (1, True, True)
+    # the returned model really has that rank: asked again, in float64, of the public call
+    exact = influence_scores(result.model, dataset, dtype="float64", tolerance=1e-10)
+    assert exact.ranks[target] == 1
+    assert result.distance <= 0.35 * (1 + 1e-6)
+    honest = np.linalg.norm(result.model.parameters - model.parameters)
+    assert honest / model.norm == pytest.approx(result.distance)
+    assert result.accuracy_after == result.model.accuracy(dataset.X_holdout, dataset.y_holdout)
+    assert len(result.runs) == 10
+    assert result.runs["returned"].sum() == 1
+
+
+def test_the_returned_run_is_chosen_without_holdout(digits):
+    dataset, model = digits
+    result = attack(model, dataset, outside(model, dataset, 500), restarts=3)
+    runs = result.runs
+    best = runs[runs["rank_test"] == runs["rank_test"].min()]
+    returned = runs[runs["returned"]].iloc[0]
+    assert returned["rank_test"] == best["rank_test"].min()
+    assert returned["accuracy_test"] == best["accuracy_test"].max()
+    assert returned["rank_test"] == result.rank_test
+    assert returned["rank_holdout"] == result.rank_holdout
+    assert returned["accuracy_holdout"] == pytest.approx(result.accuracy_after)
+
+
+def test_runs_that_arrive_leave_and_others_go_on(digits):
+    dataset, model = digits
+    result = attack(model, dataset, outside(model, dataset, 1126), radius=0.35)
+    last = result.trajectory.groupby("run")["step"].max()
+    arrived = result.runs.set_index("run")["reached"]
+    final = result.trajectory.groupby("run")["rank"].last()
+    assert (final[arrived] <= 1).all()
+    assert (last[~arrived] == 100).all()
+    assert last.min() < last.max()
+
+
+def test_every_iterate_stays_in_the_ball(small):
+    dataset, model = small
+    problem = LinearProblem.build(dataset, dtype="float64")
+    plan = plan_for(problem, model, [outside(model, dataset, 35)], ball=0.2)
+    state = init(plan)
+    while not state.finished and state.step < 20:
+        state, _ = step(problem, plan, state)
+        distance = (state.theta - plan.honest).norm(dim=1)
+        assert (distance <= plan.ball * (1 + 1e-12)).all()
+
+
+def test_starts_lie_on_the_sphere_and_belong_to_their_target():
+    theta = np.ones(6)
+    points = starts(theta, 2.0, 4, seed=0, targets=[3])
+    np.testing.assert_allclose(np.linalg.norm(points - theta, axis=1), 2.0)
+    np.testing.assert_array_equal(points[:2], starts(theta, 2.0, 2, seed=0, targets=[3]))
+    assert not np.allclose(points, starts(theta, 2.0, 4, seed=1, targets=[3]))
+    assert not np.allclose(points, starts(theta, 2.0, 4, seed=0, targets=[4]))
+    np.testing.assert_array_equal(starts(theta, 2.0, 0, seed=0, targets=[3]), theta[None])
+
+
+def test_no_restarts_start_once_at_the_honest_model(small):
+    dataset, model = small
+    target = outside(model, dataset, 20)
+    result = attack(model, dataset, target, restarts=0, steps=2, learning_rates=(0.01,))
+    assert len(result.runs) == 1
+    assert result.trajectory.query("step == 0")["rank"].tolist() == [20]
+
+
+def test_lowest_first_is_the_attack_on_negated_scores(digits):
+    dataset, model = digits
+    target = outside(model, dataset, 100)
+    result = attack(model, dataset, target, radius=0.35, order="lowest_first", restarts=2)
+    assert result.before.ranks[target] == 1101
+    assert result.success
+    exact = influence_scores(result.model, dataset)
+    assert exact.scores[target] == exact.scores.min()
+
+
+def test_several_targets_take_the_top_k(digits):
+    dataset, model = digits
+    targets = [outside(model, dataset, r) for r in (200, 400, 900)]
+    result = attack(model, dataset, targets, k=3, radius=0.5, restarts=3)
+    inside = int((result.ranks_test <= 3).sum())
+    assert result.share_of_targets == result.share_of_topk == inside / 3
+    assert result.success == (inside == 3)
+    assert result.rank_test is None
+    wider = attack(model, dataset, targets, k=2, radius=0.5, restarts=2)
+    assert wider.success == (int((wider.ranks_test <= 2).sum()) >= 2)
+
+
+SCORES = torch.tensor([[0.1, 0.5, 0.3, 0.9, -1.0]])
+
+
+@pytest.mark.parametrize(
+    ("name", "k", "expected"),
+    [
+        ("higher_ranked", 1, [0, 0.5, -1, 0.5, 0]),
+        ("top_k", 1, [0, 0, -1, 1, 0]),
+        ("top_k", 2, [0, 0.5, -1, 0.5, 0]),
+        ("target", 1, [0, 0, -1, 0, 0]),
+        ("higher_ranked", 3, [0, 0, 0, 0, 0]),  # already in the top 3: nothing left to do
+    ],
+)
+def test_objectives_by_hand(name, k, expected):
+    targets = torch.tensor([[2]])
+    standing = Standing(SCORES, targets, target_ranks(SCORES, targets), k)
+    c = OBJECTIVES[name].coefficients(standing)
+    assert c[0].tolist() == pytest.approx(expected)
+
+
+def test_several_targets_add_their_single_coefficients():
+    """Eq. 5, over the targets that are not yet at the top."""
+    targets = torch.tensor([[0, 1, 3]])  # ranks 4, 2 and 1
+    standing = Standing(SCORES, targets, target_ranks(SCORES, targets), 1)
+    c = OBJECTIVES["higher_ranked"].coefficients(standing)
+    third = 1 / 3
+    assert c[0].tolist() == pytest.approx([-1, third - 1, third, third + 1, 0])
+    assert worst_needed(standing.ranks, 2).tolist() == [2]
+
+
+def test_every_step_is_reported_and_can_stop_the_attack(digits):
+    dataset, model = digits
+    seen = []
+
+    def watch(info):
+        seen.append(info)
+        if info.step == 2:
+            raise Cancelled("stopped by the test")
+
+    with pytest.raises(Cancelled):
+        attack(model, dataset, outside(model, dataset, 700), radius=0.1, on_step=watch)
+    assert [i.step for i in seen] == [0, 1, 2]
+    assert seen[0].rank.shape == seen[0].run.shape == (10,)
+    assert ((seen[0].accuracy_test > 0) & (seen[0].accuracy_holdout <= 1)).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"targets": 1200}, r"target must be a whole number in \[0, 1199\]. Got 1200"),
+        ({"targets": -1}, "target must be"),
+        ({"targets": "7"}, "targets must be a training index"),
+        ({"targets": 1.5}, "target must be"),
+        ({"targets": []}, "targets must be at least one"),
+        ({"targets": [4, 4]}, r"targets must be distinct; \[4\] appear more than once"),
+        ({"k": 0}, r"k must be a whole number in \[1, 1200\]. Got 0"),
+        ({"k": 1201}, "k must be"),
+        ({"radius": 0}, "radius must be a finite number > 0. Got 0"),
+        ({"radius": -0.5}, "radius must be"),
+        ({"radius": float("inf")}, "radius must be"),
+        ({"objective": "magic"}, "objective must be one of 'higher_ranked', 'top_k', 'target'"),
+        ({"restarts": -1}, "restarts must be a whole number >= 0"),
+        ({"steps": 0}, "steps must be"),
+        ({"seed": -3}, "seed must be"),
+        ({"learning_rates": ()}, "learning_rates must be a sequence with at least one"),
+        ({"learning_rates": (0.0,)}, "learning_rates must be"),
+        ({"damping": 0}, "damping must be"),
+        ({"order": "sideways"}, "order must be one of"),
+    ],
+)
+def test_bad_input_is_named(digits, options, words):
+    dataset, model = digits
+    with pytest.raises(InvalidInput, match=words):
+        attack(model, dataset, **{"targets": 5, **options})
+
+
+def test_a_target_already_in_the_top_is_refused(digits):
+    dataset, model = digits
+    first = outside(model, dataset, 1)
+    with pytest.raises(
+        InvalidInput, match=rf"target must be outside the honest top-1 .* Got {first}"
+    ):
+        attack(model, dataset, first)
+    attack(model, dataset, [first, outside(model, dataset, 50)], k=2, steps=1, restarts=1)
+
+
+def test_cuda_without_cuda_is_refused(digits, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(DeviceUnavailable, match="Use device='auto' or 'cpu'"):
+        attack(digits[1], digits[0], 5, device="cuda")

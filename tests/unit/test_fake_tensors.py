@@ -1,0 +1,105 @@
+"""Every numerical kernel on tensors that claim to be on CUDA: any mix-up of devices raises here.
+
+Fake tensors hold no values, so nothing may branch on one: solves do a fixed number of iterations.
+"""
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks, worst_needed
+from engine.attacks.state import Plan, init, leave, move, project, record
+from engine.influence.linear import LinearProblem, Samples, eigenbasis, rotate, sketch
+from engine.influence.solve import WarmStart, conjugate_gradients
+
+N, M, D, K, B = 64, 32, 1025, 5, 4
+
+
+@pytest.fixture
+def cuda():
+    with FakeTensorMode(), torch.device("cuda"):
+        yield
+
+
+def problem() -> LinearProblem:
+    X = torch.randn(N, D)
+    eigenvalues, basis = eigenbasis(X)
+    train = Samples(rotate(X, basis), torch.randint(K, (N,)))
+    split = Samples(rotate(torch.randn(M, D), basis), torch.randint(K, (M,)))
+    return LinearProblem(
+        train=train,
+        splits={"test": split, "holdout": split},
+        eigenvalues=eigenvalues.float(),
+        basis=basis,
+        n_classes=K,
+        damping=0.25,
+        sign=1,
+        sketch=None,
+    )
+
+
+def on_cuda(*tensors: torch.Tensor) -> bool:
+    return all(t.device.type == "cuda" for t in tensors)
+
+
+def test_forward_and_gradient(cuda):
+    p = problem()
+    forward = p.forward(torch.randn(B, K * D), 1e-3, fixed=3)
+    assert forward.scores.shape == (B, N)
+    gradient, solution = p.gradient(forward, torch.randn(B, N), 1e-3, fixed=3)
+    assert gradient.shape == (B, K * D)
+    assert on_cuda(forward.scores, forward.accuracy, gradient, solution.x, solution.image)
+    assert on_cuda(p.accuracy(torch.randn(B, K * D), "holdout"))
+
+
+def test_the_pieces_of_a_solve(cuda):
+    p = problem()
+    curvature = p.curvature(torch.randn(B, K * D))
+    b = torch.randn(B, K, D)
+    solution = conjugate_gradients(curvature, b, torch.zeros(N, B, K), 1e-3, fixed=2)
+    warm = WarmStart().push(solution).push(solution).select(torch.arange(2))
+    part = curvature.select(torch.arange(2))
+    assert part.gram(warm.x, warm.image).shape == (2, 2, 2)
+    assert on_cuda(part.gram(warm.x, warm.image), part.precondition(b[:2]))
+
+
+def test_the_sketch(cuda):
+    X = torch.randn(N, D)
+    found = sketch(X)
+    assert found is not None
+    assert on_cuda(found.omega, found.X)
+
+
+@pytest.mark.parametrize("name", list(OBJECTIVES))
+def test_objectives(cuda, name):
+    scores, targets = torch.randn(B, N), torch.randint(N, (B, 3))
+    found = target_ranks(scores, targets)
+    c = OBJECTIVES[name].coefficients(Standing(scores, targets, found, 2))
+    assert c.shape == (B, N)
+    assert on_cuda(found, c, worst_needed(found, 2))
+
+
+def test_the_parts_of_a_step(cuda):
+    theta = torch.randn(B, K * D)
+    plan = Plan(
+        theta=theta,
+        honest=theta[:1],
+        targets=torch.randint(N, (B, 1)),
+        learning_rates=torch.rand(B),
+        ball=1.0,
+        k=1,
+        steps=100,
+        objective=OBJECTIVES["target"],
+    )
+    state = init(plan)
+    state = leave(state, torch.arange(2))
+    state = move(plan, state, torch.randn(2, K * D))
+    assert on_cuda(state.theta, state.first_moment, state.active, state.best_rank)
+    assert on_cuda(project(theta, theta[:1], 1.0))
+
+
+def test_a_mix_up_would_be_seen(cuda):
+    """The mode does raise: this file's other tests can fail."""
+    p = problem()
+    with pytest.raises(RuntimeError, match="device"):
+        p.forward(torch.randn(B, K * D, device="cpu"), 1e-3, fixed=1)
