@@ -2,7 +2,8 @@
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from numbers import Real
 
 from engine.errors import InvalidInput
 
@@ -10,9 +11,9 @@ from engine.errors import InvalidInput
 def check_choice(name: str, value: object, choices: Iterable[str]) -> str:
     """`value` if it is one of `choices`."""
     choices = list(choices)
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise InvalidInput(name, value, "one of " + ", ".join(f"'{c}'" for c in choices))
-    return str(value)
+    return value
 
 
 def check_integer(name: str, value: object, low: int, high: int | None = None) -> int:
@@ -30,11 +31,11 @@ def check_integer(name: str, value: object, low: int, high: int | None = None) -
 def check_positive(name: str, value: object, allow_zero: bool = False) -> float:
     """`value` as a finite float above zero (or equal to it, where `allow_zero`)."""
     expected = f"a finite number {'>= 0' if allow_zero else '> 0'}"
-    if isinstance(value, bool | str):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise InvalidInput(name, value, expected)
     try:
-        number = float(value)  # type: ignore[arg-type]  # the failure is the check
-    except (TypeError, ValueError):
+        number = float(value)
+    except OverflowError:  # an integer that no float can hold
         raise InvalidInput(name, value, expected) from None
     if not math.isfinite(number) or number < 0 or (number == 0 and not allow_zero):
         raise InvalidInput(name, value, expected)
@@ -43,10 +44,13 @@ def check_positive(name: str, value: object, allow_zero: bool = False) -> float:
 
 def check_targets(targets: object, n_train: int) -> tuple[int, ...]:
     """`targets` (one index or several) as a tuple of distinct training indices."""
-    sequence = targets if isinstance(targets, Sequence) or hasattr(targets, "__len__") else [targets]
-    if isinstance(sequence, str):
+    if isinstance(targets, str | bytes):
         raise InvalidInput("targets", targets, "a training index or a sequence of them")
-    indices = tuple(check_integer("target", t, 0, n_train - 1) for t in sequence)  # type: ignore[attr-defined]
+    try:
+        sequence = list(targets)  # type: ignore[call-overload]  # the failure is the check
+    except TypeError:
+        sequence = [targets]
+    indices = tuple(check_integer("target", t, 0, n_train - 1) for t in sequence)
     if not indices:
         raise InvalidInput("targets", targets, "at least one training index")
     if len(set(indices)) != len(indices):

@@ -1,7 +1,6 @@
-"""The attack as one call: check the input, start the runs, loop over `step`, choose what is returned."""
+"""The attack as one call: check the input, start the runs, loop over `step`, choose the result."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +26,7 @@ def starts(
     seed: int,
     targets: Sequence[int],
 ) -> NDArray[np.float64]:
-    """Starting points (max(restarts, 1), P): on the sphere in Gaussian directions; θ* for restarts=0.
+    """Starting points (max(restarts, 1), P): Gaussian directions on the sphere; θ* for restarts=0.
 
     They depend on the seed, the targets and the restart's number alone: objectives and radii are
     compared from the same directions, an attack in a batch starts as it would alone, and a success
@@ -63,10 +62,8 @@ def attack_each(
 ) -> list[AttackResult]:
     """One attack per entry of `targets` (a training index, or a set of equally many), as one batch.
 
-    k: the rank to reach. radius: relative, ‖θ′ − θ*‖₂ <= radius·‖θ*‖₂. restarts: random starts on that
-    sphere; 0 starts once, at θ*. Every start runs with every learning rate; rates fall to a tenth after
-    half of the steps. on_step is called after every step and may raise to stop.
-    Run numbers are those of the whole batch in `on_step`, and 0 … of each attack in its result.
+    Options as in `attack`; `on_step` sees the whole batch, whose run numbers go on from attack to
+    attack, while those of each result begin at 0.
     Raises InvalidInput, DeviceUnavailable, NotConverged.
     """
     check_fits(model, dataset)
@@ -98,12 +95,14 @@ def attack_each(
         dtype=honest.dtype,
         device=honest.device,
     )
-    on = {"device": honest.device}
+    where = honest.device
     plan = Plan(
         theta=theta,
         honest=honest,
-        targets=torch.as_tensor(np.repeat(np.asarray(sets), runs, axis=0), **on),
-        learning_rates=torch.as_tensor(np.resize(rates, len(theta)), dtype=honest.dtype, **on),
+        targets=torch.as_tensor(np.repeat(np.asarray(sets), runs, axis=0), device=where),
+        learning_rates=torch.as_tensor(
+            np.resize(rates, len(theta)), dtype=honest.dtype, device=where
+        ),
         ball=ball,
         k=k,
         steps=steps,
@@ -133,10 +132,47 @@ def attack_each(
 
 
 def attack(
-    model: LinearModel, dataset: Dataset, targets: int | Sequence[int], **options: Any
+    model: LinearModel,
+    dataset: Dataset,
+    targets: int | Sequence[int],
+    k: int = 1,
+    radius: float = 0.3,
+    objective: str = "higher_ranked",
+    restarts: int = 5,
+    learning_rates: Sequence[float] = (0.01, 0.1),
+    steps: int = 100,
+    damping: float = 0.25,
+    order: str = "highest_first",
+    seed: int = 0,
+    dtype: str = "float32",
+    device: str = "auto",
+    on_step: Callable[[StepInfo], None] | None = None,
 ) -> AttackResult:
-    """Algorithm 3 on one target, or on a set of targets at once (Eq. 5); options as in `attack_each`."""
-    return attack_each(model, dataset, [check_targets(targets, dataset.n_train)], **options)[0]
+    """Algorithm 3 on one target (a training index), or on a set of targets at once (Eq. 5).
+
+    k: the rank to reach. radius: relative, ‖θ′ − θ*‖₂ <= radius·‖θ*‖₂. objective, order: names in
+    `engine.vocabulary`. restarts: random starts on that sphere; 0 starts once, at θ*. Every start
+    runs with every learning rate; rates fall to a tenth after half of the steps. damping: λ of the
+    influence that is attacked. on_step is called after every step and may raise to stop the attack.
+    Raises InvalidInput, DeviceUnavailable, NotConverged.
+    """
+    return attack_each(
+        model,
+        dataset,
+        [check_targets(targets, dataset.n_train)],
+        k,
+        radius,
+        objective,
+        restarts,
+        learning_rates,
+        steps,
+        damping,
+        order,
+        seed,
+        dtype,
+        device,
+        on_step,
+    )[0]
 
 
 def check_outside(scores: Tensor, sets: Sequence[tuple[int, ...]], k: int) -> None:
@@ -148,5 +184,6 @@ def check_outside(scores: Tensor, sets: Sequence[tuple[int, ...]], k: int) -> No
             raise InvalidInput(
                 "target" if len(targets) == 1 else "targets",
                 targets[0] if len(targets) == 1 else targets,
-                f"outside the honest top-{k} (it is there before any attack): choose another target or a smaller k",
+                f"outside the honest top-{k} (it is there before any attack): choose another "
+                "target or a smaller k",
             )

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine import vocabulary
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -23,7 +25,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Objective:
-    """`coefficients` maps a standing to c, (B, n); `terms` adds a value (B,) and gradient (B, P)."""
+    """`coefficients` maps a standing to c (B, n); `terms` adds a value (B,) and gradient (B, P)."""
 
     name: str
     summary: str
@@ -38,7 +40,7 @@ def target_ranks(scores: Tensor, targets: Tensor) -> Tensor:
 
 
 def worst_needed(target_ranks: Tensor, k: int) -> Tensor:
-    """The worst rank among the min(k, t) best-placed targets, (R,): in the top-k when it is <= k."""
+    """The worst rank among the min(k, t) best-placed targets, (R,); success when it is <= k."""
     needed = min(k, target_ranks.shape[1])
     return target_ranks.kthvalue(needed, dim=1).values
 
@@ -49,7 +51,7 @@ def pending(standing: Standing) -> Tensor:
 
 
 def raise_targets(standing: Standing, pushed_down: Tensor) -> Tensor:
-    """Σ over pending targets of (what to push down − one-hot of the target); `pushed_down` (B, t, n)."""
+    """Σ over pending targets of (`pushed_down` (B, t, n) − one-hot of the target): (B, n)."""
     waits = pending(standing)
     c = (waits.unsqueeze(-1) * pushed_down).sum(1)
     return c.scatter_add(1, standing.targets, -waits)
@@ -74,15 +76,8 @@ def target(standing: Standing) -> Tensor:
     return raise_targets(standing, torch.zeros_like(standing.scores).unsqueeze(1))
 
 
+COEFFICIENTS = {"higher_ranked": higher_ranked, "top_k": top_k, "target": target}
 OBJECTIVES = {
-    o.name: o
-    for o in (
-        Objective(
-            "higher_ranked",
-            "raise the target, lower everything ranked above it (the paper's)",
-            higher_ranked,
-        ),
-        Objective("top_k", "raise the target, lower the current top k", top_k),
-        Objective("target", "raise the target only", target),
-    )
+    name: Objective(name, summary, COEFFICIENTS[name])
+    for name, summary in vocabulary.OBJECTIVES.items()
 }

@@ -1,4 +1,4 @@
-"""What an attack returns. NumPy and pandas only, so that a page opens it without importing torch."""
+"""What an attack returns: NumPy and pandas only, so that a page opens it without torch."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ from engine.models.linear import LinearModel
 class Ranking:
     """Influence scores (n,) of one model and their ranks: 1 + number of strictly greater scores.
 
-    With order 'lowest_first' the ranks count strictly smaller scores; the scores keep Definition 1's
-    sign either way.
+    With order 'lowest_first' the ranks count strictly smaller scores; the scores keep the sign of
+    Definition 1 either way.
     """
 
     scores: NDArray[np.floating]
@@ -33,8 +33,8 @@ class AttackResult:
     model, `before_holdout` and `after_holdout` on the half that the attacker never saw.
     Accuracies are shares in [0, 1] on holdout; `distance` is ‖θ′ − θ*‖₂ / ‖θ*‖₂.
 
-    runs: one row per start and learning rate: run, restart, learning_rate, reached, steps, rank_test,
-        rank_holdout, accuracy_test, accuracy_holdout, returned.
+    runs: one row per start and learning rate: run, restart, learning_rate, reached, steps,
+        rank_test, rank_holdout, accuracy_test, accuracy_holdout, returned.
     trajectory: run, step, rank, loss, accuracy_test, accuracy_holdout; for several targets `rank` is
         the worst rank among the min(k, t) best-placed ones.
     """

@@ -70,20 +70,20 @@ class AttackState:
 def init(plan: Plan) -> AttackState:
     """The state before step 0."""
     runs = len(plan.theta)
-    on = {"device": plan.theta.device}
+    where = plan.theta.device
     return AttackState(
         step=0,
-        active=torch.arange(runs, **on),
+        active=torch.arange(runs, device=where),
         theta=plan.theta,
         first_moment=torch.zeros_like(plan.theta),
         second_moment=torch.zeros_like(plan.theta),
         warm_scores=WarmStart(),
         warm_gradient=WarmStart(),
         best_theta=plan.theta.clone(),
-        best_rank=torch.full((runs,), torch.iinfo(torch.int64).max, **on),
-        best_accuracy=torch.zeros(runs, dtype=torch.float64, **on),
-        reached=torch.zeros(runs, dtype=torch.bool, **on),
-        steps_taken=torch.zeros(runs, dtype=torch.int64, **on),
+        best_rank=torch.full((runs,), torch.iinfo(torch.int64).max, device=where),
+        best_accuracy=torch.zeros(runs, dtype=torch.float64, device=where),
+        reached=torch.zeros(runs, dtype=torch.bool, device=where),
+        steps_taken=torch.zeros(runs, dtype=torch.int64, device=where),
     )
 
 

@@ -17,6 +17,7 @@ from engine.errors import InvalidDataset, InvalidInput
 
 Split = Literal["train", "test", "holdout"]
 SPLITS: tuple[Split, ...] = ("train", "test", "holdout")
+RENUMBER = "number them 0…K−1, for example with numpy.unique(labels, return_inverse=True)."
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ class Dataset:
         if missing:
             names = ", ".join(f"{c} ('{self.class_names[c]}')" for c in missing[:5])
             raise InvalidDataset(
-                f"No training sample has class {names}: labels must be 0…{self.n_classes - 1} and "
-                "every class needs at least one training sample. Renumber the labels or drop the class."
+                f"No training sample has class {names}; every class needs at least one. "
+                f"Drop the class, or, if no sample has such a label, {RENUMBER}"
             )
         if self.images is not None:
             for split in SPLITS:
@@ -87,7 +88,7 @@ class Dataset:
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 of features and labels of every split (not of the images: they enter no number)."""
+        """SHA-256 of features and labels of every split (images enter no number)."""
         digest = hashlib.sha256()
         for split in SPLITS:
             for array in self.split(split):
@@ -101,20 +102,21 @@ def check_samples(split: str, X: ArrayLike, y: ArrayLike, n_classes: int | None 
     X, y = np.asarray(X), np.asarray(y)
     if X.dtype == object or y.dtype == object:
         raise InvalidDataset(
-            f"The {split} split holds Python objects; features must be numbers and labels integers."
+            f"The {split} split holds Python objects; features must be numbers, labels integers. "
+            "Convert them with numpy.asarray(values, dtype=float) and dtype=int."
         )
     if X.ndim != 2 or 0 in X.shape:
         raise InvalidDataset(
             f"X_{split} must have shape (samples, features), both at least 1. Got {X.shape}."
         )
-    if not np.issubdtype(X.dtype, np.floating) and not np.issubdtype(X.dtype, np.integer):
-        raise InvalidDataset(f"X_{split} must hold numbers. Got dtype {X.dtype}.")
+    if X.dtype.kind not in "fiub":
+        raise InvalidDataset(f"X_{split} must hold real numbers. Got dtype {X.dtype}.")
     if y.shape != (len(X),):
         raise InvalidDataset(
             f"y_{split} must have one label per sample, shape ({len(X)},). Got {y.shape}."
         )
-    if not np.issubdtype(y.dtype, np.integer):
-        raise InvalidDataset(f"y_{split} must hold integer labels 0…K−1. Got dtype {y.dtype}.")
+    if y.dtype.kind not in "iu":
+        raise InvalidDataset(f"y_{split} must hold integer labels. Got dtype {y.dtype}: {RENUMBER}")
     finite = np.isfinite(X)
     if not finite.all():
         row, column = np.argwhere(~finite)[0]
@@ -122,12 +124,16 @@ def check_samples(split: str, X: ArrayLike, y: ArrayLike, n_classes: int | None 
             f"X_{split} holds {int((~finite).sum())} values that are NaN or infinite, the first in "
             f"row {row}, column {column} ({X[row, column]}). Remove or impute them."
         )
-    if n_classes is not None and (n_classes < 2):
-        raise InvalidDataset(f"There must be at least two classes. Got {n_classes}.")
-    if n_classes is not None and (y.min() < 0 or y.max() >= n_classes):
-        bad = int(y.min() if y.min() < 0 else y.max())
+    if y.min() < 0:
+        raise InvalidDataset(f"y_{split} holds label {y.min()}, which is negative: {RENUMBER}")
+    if n_classes is not None and n_classes < 2:
         raise InvalidDataset(
-            f"y_{split} holds label {bad}; with {n_classes} classes labels must be 0…{n_classes - 1}."
+            f"There must be at least two classes. Got {n_classes}. Add samples of another class."
+        )
+    if n_classes is not None and y.max() >= n_classes:
+        raise InvalidDataset(
+            f"y_{split} holds label {y.max()}, but class_names has {n_classes} names, "
+            f"0…{n_classes - 1}. Add the missing names, or renumber the labels."
         )
 
 
@@ -151,7 +157,9 @@ def load_dataset(name_or_path: str | Path, data_dir: str | Path | None = None) -
             return files.load_features(found[name])
         available |= dict.fromkeys(found)
     raise InvalidInput(
-        "dataset", name, "the path of an .npz features file, or one of " + ", ".join(f"'{a}'" for a in available)
+        "dataset",
+        name,
+        "the path of an .npz features file, or one of " + ", ".join(f"'{a}'" for a in available),
     )
 
 

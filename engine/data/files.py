@@ -1,9 +1,9 @@
 """A features file of one's own: `.npz` with X_train, y_train, X_test, y_test[, class_names]."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.data.dataset import Dataset
 from engine.data.preparation import prepare
@@ -21,28 +21,48 @@ def load_features(path: Path) -> Dataset:
     if not path.is_file():
         raise InvalidDataset(f"There is no features file at '{path}'. Check the path.")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [name for name in REQUIRED if name not in archive.files]
-            if missing:
-                raise InvalidDataset(
-                    f"'{path.name}' lacks {', '.join(missing)}; it holds {', '.join(archive.files)}. "
-                    f"A features file holds {', '.join(REQUIRED)} and optionally class_names."
-                )
-            arrays = {name: archive[name] for name in REQUIRED}
-            named = next((archive[name] for name in NAMES if name in archive.files), None)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError, AttributeError) as error:
+        arrays = read_arrays(path)
+        class_names = read_names(path, arrays)
+    except InvalidDataset:
+        raise
+    except Exception as error:  # a damaged file can make NumPy, zipfile and tokenize raise anything
         raise InvalidDataset(
-            f"'{path.name}' cannot be read as .npz without pickle ({error}). "
+            f"'{path.name}' cannot be read as .npz without pickle "
+            f"({str(error) or type(error).__name__}). "
             "Write it with numpy.savez from plain numeric arrays."
         ) from error
-    class_names = None
-    if named is not None:
-        if named.ndim != 1 or named.dtype.kind not in "UiS":
+    X_train, y_train, X_test, y_test = (arrays[name] for name in REQUIRED)
+    return prepare(path.stem, X_train, y_train, X_test, y_test, class_names)
+
+
+def read_arrays(path: Path) -> dict[str, NDArray]:
+    """The arrays in the file that have a meaning here; whatever else it holds stays unread."""
+    archive = np.load(path, allow_pickle=False)
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise ValueError("it holds one nameless array")
+    with archive:
+        missing = [name for name in REQUIRED if name not in archive.files]
+        if missing:
             raise InvalidDataset(
-                f"class_names in '{path.name}' must be a list of strings. "
-                f"Got dtype {named.dtype}, shape {named.shape}."
+                f"'{path.name}' lacks {', '.join(missing)}; it holds "
+                f"{', '.join(archive.files) or 'nothing'}. A features file holds "
+                f"{', '.join(REQUIRED)} and optionally class_names."
             )
-        class_names = tuple(
-            n.decode("utf-8", "replace") if isinstance(n, bytes) else str(n) for n in named
+        arrays = {name: archive[name] for name in (*REQUIRED, *NAMES) if name in archive.files}
+    foreign = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+    if foreign:
+        raise ValueError(f"{', '.join(foreign)} is not an array in NumPy's format")
+    return arrays
+
+
+def read_names(path: Path, arrays: dict[str, NDArray]) -> tuple[str, ...] | None:
+    """Class names as strings; None where the file has none."""
+    named = next((arrays[name] for name in NAMES if name in arrays), None)
+    if named is None:
+        return None
+    if named.ndim != 1 or named.dtype.kind not in "UiuS":
+        raise InvalidDataset(
+            f"class_names in '{path.name}' must be a list of strings, one per class. "
+            f"Got dtype {named.dtype}, shape {named.shape}."
         )
-    return prepare(path.stem, **arrays, class_names=class_names)
+    return tuple(n.decode("utf-8", "replace") if isinstance(n, bytes) else str(n) for n in named)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from engine.data.dataset import Dataset, Images, check_samples
+from engine.data.dataset import RENUMBER, Dataset, Images, check_samples
 from engine.errors import InvalidDataset
 
 
@@ -14,13 +14,24 @@ def standardise(
     """Each array minus the mean of `train`, over its standard deviation, column by column.
 
     A column that is constant on train becomes 0 everywhere: it tells the training nothing, and
-    dividing it by an epsilon would blow it up on the other splits.
+    dividing it by an epsilon would blow it up on the other splits. A value of the others too far
+    from train for float32 becomes infinite.
     """
+    # Each column is first brought to [−1, 1] by a power of two, which rounds nothing: the squares
+    # in the deviation then neither overflow nor vanish.
     wide = train.astype(np.float64)
+    exponent = -np.frexp(np.abs(wide).max(axis=0))[1]
+    wide = np.ldexp(wide, exponent)
     mean, deviation = wide.mean(axis=0), wide.std(axis=0)
     varies = np.ptp(wide, axis=0) > 0
-    scale = np.where(varies, 1 / np.where(varies, deviation, 1), 0)
-    return [((a.astype(np.float64) - mean) * scale).astype(np.float32) for a in (train, *others)]
+    scale = 1 / np.where(varies, deviation, 1)
+    with np.errstate(over="ignore"):
+        return [
+            np.where(varies, (np.ldexp(a.astype(np.float64), exponent) - mean) * scale, 0).astype(
+                np.float32, order="C"
+            )
+            for a in (train, *others)
+        ]
 
 
 def halve_test(y_test: NDArray[np.int64], class_names: tuple[str, ...]) -> tuple[NDArray, NDArray]:
@@ -37,11 +48,6 @@ def halve_test(y_test: NDArray[np.int64], class_names: tuple[str, ...]) -> tuple
             "stratified halves, so every class in it needs at least two. Add one or drop the class."
         )
     holdout_size = (len(y_test) + 1) // 2
-    if min(holdout_size, len(y_test) - holdout_size) < len(classes):
-        raise InvalidDataset(
-            f"{len(y_test)} test samples cannot be halved with {len(classes)} classes in each half; "
-            f"at least {2 * len(classes)} are needed."
-        )
     test, holdout = train_test_split(
         np.arange(len(y_test)), test_size=holdout_size, stratify=y_test, random_state=0
     )
@@ -66,14 +72,16 @@ def prepare(
         check_samples(split, X, y)
     if X_train.shape[1] != X_test.shape[1]:
         raise InvalidDataset(
-            f"X_test has {X_test.shape[1]} features but X_train has {X_train.shape[1]}."
+            f"X_test has {X_test.shape[1]} features but X_train has {X_train.shape[1]}. "
+            "Compute both with the same feature extractor."
         )
     if class_names is None:
-        class_names = tuple(str(c) for c in range(int(max(y_train.max(), y_test.max())) + 1))
+        class_names = numbered_classes(y_train, y_test)
     for split, X, y in (("train", X_train, y_train), ("test", X_test, y_test)):
         check_samples(split, X, y, n_classes=len(class_names))
     test, holdout = halve_test(y_test, class_names)
     train_features, test_features = standardise(X_train, X_test)
+    check_reach(X_test, test_features)
     return Dataset(
         name=name,
         X_train=train_features,
@@ -86,3 +94,25 @@ def prepare(
         images=None if images is None else Images(images[0], images[1][test], images[1][holdout]),
         title=title or name,
     )
+
+
+def numbered_classes(y_train: NDArray, y_test: NDArray) -> tuple[str, ...]:
+    """'0' … 'K−1' for the largest label K−1. Raises InvalidDataset where no K can be right."""
+    largest = int(max(y_train.max(), y_test.max()))
+    if largest >= len(y_train):  # also keeps a stray huge label from asking for as many names
+        raise InvalidDataset(
+            f"Labels go up to {largest} but there are {len(y_train)} training samples, and every "
+            f"class needs one: {RENUMBER}"
+        )
+    return tuple(str(c) for c in range(largest + 1))
+
+
+def check_reach(X_test: NDArray, standardised: NDArray[np.float32]) -> None:
+    """Raise InvalidDataset where a finite test value is too far from train for float32."""
+    beyond = np.argwhere(~np.isfinite(standardised))
+    if len(beyond):
+        row, column = beyond[0]
+        raise InvalidDataset(
+            f"X_test holds {X_test[row, column]:.3g} in row {row}, column {column}, which lies too "
+            "far outside that column's range on train to be standardised. Correct or drop it."
+        )

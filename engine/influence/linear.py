@@ -1,7 +1,8 @@
 """Influence and its gradient for multinomial logistic regression, in closed form.
 
-Everything is a product of one of three shapes: features times B·K columns, its transpose, and their
-K×K shadow. X is (n, D) with a column of ones for the bias, θ is (B, K, D), P = softmax(X θᵀ) (n, B, K).
+Everything is a product of one of three shapes: features times B·K columns, its transpose, and
+their K×K shadow. X is (n, D) with a column of ones for the bias, θ is (B, K, D) and
+P = softmax(X θᵀ) is (n, B, K).
 
     H V     = (1/n) Rᵀ X,  R = P ⊙ (U − ⟨P, U⟩),  U = X Vᵀ
     g       = (P_test − Y_test)ᵀ X_test / m
@@ -10,8 +11,8 @@ K×K shadow. X is (n, D) with a column of ones for the bias, θ is (B, K, D), P 
     G_c     = Σ c_i (p_i − y_i) ⊗ x_i,   s_c = (H + λI)⁻¹ G_c
     ∇Σ c I  = −H_test s_c − Σ c_i H_i s + ∇⟨s_c, H s⟩                  (Algorithm 1, in closed form)
 
-The features are rotated once into the eigenbasis of XᵀX/n = Q diag(e) Qᵀ, and θ with them: no score,
-norm or prediction changes. There H is close to S ⊗ diag(e), S = mean(diag(p) − ppᵀ), which is the
+The features are rotated once into the eigenbasis of XᵀX/n = Q diag(e) Qᵀ, and θ with them: no
+score, norm or prediction changes. There H is close to S ⊗ diag(e), S = mean(diag(p) − ppᵀ), which is the
 preconditioner. Adam is not blind to a rotation: in this basis it keeps more of the model's accuracy
 (`encode` and `decode` change the basis).
 """
@@ -62,7 +63,7 @@ def curve(P: Tensor, U: Tensor) -> Tensor:
 
 
 def residuals(P: Tensor, y: Tensor) -> Tensor:
-    """P − Y, with p_y − 1 as minus the sum of the others: 1 − p loses every digit of a sure sample."""
+    """P − Y, with p_y − 1 as minus the sum of the others: 1 − p would lose a sure sample's digits."""
     label = y.view(-1, 1, 1).expand(-1, P.shape[1], 1)
     E = P.scatter(-1, label, 0)
     return E.scatter_(-1, label, -E.sum(-1, keepdim=True))
@@ -220,7 +221,7 @@ class LinearProblem:
         return (parameters @ self.basis).to(self.train.X.dtype).reshape(1, -1)
 
     def decode(self, theta: Tensor) -> NDArray[np.float64]:
-        """θ (P,), or anything that lives where θ does, in the features' own basis: (K, d+1), bias last."""
+        """θ (P,), or a gradient, in the features' own basis: (K, d+1), the bias last."""
         return (theta.double().view(self.n_classes, -1) @ self.basis.T).cpu().numpy()
 
     def shape(self, theta: Tensor) -> Tensor:

@@ -2,8 +2,8 @@
 
 Signs and means are fixed here, once, for every implementation:
 - the training loss is the mean over train, the test loss the mean over the test half;
-- I_i = −∇L(test)ᵀ (H + λI)⁻¹ ∇L(z_i) (Definition 1), H the Hessian of the mean training loss without
-  its l2 term, λ the damping. A positive score means that up-weighting z_i raises the test loss;
+- I_i = −∇L(test)ᵀ (H + λI)⁻¹ ∇L(z_i) (Definition 1), H the Hessian of the mean training loss
+  without its l2 term, λ the damping. A positive score means that up-weighting z_i raises the test loss;
 - `order` 'highest_first' ranks by I, as the paper does, 'lowest_first' by −I. `forward` returns the
   scores that are ranked, and coefficients multiply those.
 """
@@ -18,13 +18,14 @@ from torch import Tensor
 
 from engine.checks import check_choice
 from engine.influence.solve import Solution, WarmStart
+from engine.vocabulary import ORDERS
 
-ORDERS = {"highest_first": 1, "lowest_first": -1}
+SIGNS = {"highest_first": 1, "lowest_first": -1}
 
 
 def order_sign(order: str) -> int:
     """+1 for 'highest_first', −1 for 'lowest_first'."""
-    return ORDERS[check_choice("order", order, ORDERS)]
+    return SIGNS[check_choice("order", order, ORDERS)]
 
 
 def ranks(ranked_scores: NDArray) -> NDArray[np.int64]:
@@ -34,7 +35,7 @@ def ranks(ranked_scores: NDArray) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class Forward:
-    """Scores of B models, (B, n), the accuracy of each on the test half, (B,), and what the solve cost.
+    """Scores of B models (B, n), the accuracy of each on the test half (B,), and the solve.
 
     `state` is the implementation's own: what its gradient takes up again.
     """

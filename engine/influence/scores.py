@@ -1,4 +1,4 @@
-"""Influence scores of a trained model, and the gradient of a weighted sum of them: the public calls."""
+"""The public calls: influence scores of a trained model, and the gradient of a sum of them."""
 
 from dataclasses import dataclass
 
@@ -94,7 +94,7 @@ def influence_gradient(
     dtype: str = "float32",
     device: str = "auto",
 ) -> NDArray[np.floating]:
-    """∇θ Σ_i c_i I_i with the coefficients (n,) held fixed, as (K, d+1), the bias last (Algorithm 1).
+    """∇θ Σ_i c_i I_i with the coefficients (n,) held fixed, (K, d+1), bias last (Algorithm 1).
 
     With order 'lowest_first' the coefficients multiply −I. Raises as `influence_scores` does.
     """

@@ -1,10 +1,10 @@
 """Conjugate gradients for (H + λI) x = b, a batch of columns at once, each with its own H.
 
 A curvature operator offers its product in halves: the *image* (X Vᵀ for a linear model), its
-elementwise *curving*, and the *pull* back to parameters. The large products are the first and the last,
-and the halves save some of them: the image of the solution accumulates along the iterations, so that
-scores need no product of their own; a warm start from earlier solutions, whose images are known, costs
-a pull alone; and a pull is not made for a column whose residual a sketch already shows to be small.
+elementwise *curving*, and the *pull* back to parameters. The large products are the first and the
+last, and the halves save some of them: the image of the solution accumulates along the iterations,
+so that scores need no product of their own; a warm start from earlier solutions, whose images are
+known, costs a pull alone; and no pull is made for a column that a sketch already shows to be done.
 """
 
 from collections.abc import Callable
@@ -93,16 +93,16 @@ def weigh(weights: Tensor, x: Tensor, axis: int) -> Tensor:
 def warm_up(
     operator: Curvature, b: Tensor, z: Tensor, warm: WarmStart, x: Tensor, image: Tensor, r: Tensor
 ) -> None:
-    """Write the best combination of earlier solutions into x, its image and the residual r, in place.
+    """Write the best combination of earlier solutions into x, its image and r, in place.
 
-    Best in the norm of H: a small Galerkin system made from images alone. A column begins there only
-    where that holds most of the solution's energy bᵀH⁻¹b ≈ bᵀz, z = precondition(b), since its residual
-    costs a pull; the others begin at zero.
+    Best in the norm of H: a small Galerkin system made from images alone. Its residual costs a pull,
+    so a column begins there only where that holds most of the solution's energy bᵀH⁻¹b ≈ bᵀz,
+    z = precondition(b); the others begin at zero.
     """
     gram = operator.gram(warm.x, warm.image)
     overlap = torch.stack([dot(v, b) for v in warm.x], -1)
     diagonal = gram.diagonal(dim1=1, dim2=2)
-    # Earlier solutions may be parallel (a run that stands still) or zero: the ridge keeps it solvable.
+    # Earlier solutions may be parallel (a run that stands still) or zero: the ridge mends that.
     ridge = 1e-6 * diagonal + torch.finfo(b.dtype).tiny
     weights = torch.linalg.solve(gram + torch.diag_embed(ridge), overlap)
     held = (weights * overlap).sum(-1)
@@ -127,8 +127,8 @@ def conjugate_gradients(
 ) -> Solution:
     """Solve (H + λI) x = b to ‖residual‖ <= tolerance·‖b‖, column by column.
 
-    b: (B, …). A column that has converged is frozen and leaves the products, so that it depends on no
-    neighbour and costs nothing more. `empty_image`: zeros of the image's shape for B columns.
+    b: (B, …). A column that has converged is frozen and leaves the products, so that it depends on
+    no neighbour and costs nothing more. `empty_image`: zeros of the image's shape for B columns.
     fixed: do exactly that many iterations, without looking at values (fake tensors cannot branch).
     """
     scale = dot(b, b).sqrt()
@@ -193,7 +193,7 @@ def refine(
     tolerance: float,
     rounds: int = 3,
 ) -> Solution:
-    """`solve` again for what its *true* residual still lacks: rounding hides it from the recursion."""
+    """`solve` again for what the *true* residual still lacks: rounding hides it from recursion."""
     solution = solve(b)
     scale = dot(b, b).sqrt().clamp(min=torch.finfo(b.dtype).tiny)
     for round_ in range(rounds + 1):

@@ -1,0 +1,64 @@
+"""The engine of the Influence Attack Lab: influence scores, and attacks on them.
+
+    dataset = engine.load_dataset("digits")
+    model = engine.fit(dataset)
+    result = engine.attack(model, dataset, targets=16, k=1, radius=0.3)
+
+Names are imported when they are first used: `import engine` alone does not import torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.attacks.attack import attack, attack_each
+    from engine.attacks.result import AttackResult, Ranking, StepInfo
+    from engine.data.dataset import Dataset, load_dataset
+    from engine.errors import EngineError, InvalidInput
+    from engine.influence.scores import InfluenceScores, influence_gradient, influence_scores
+    from engine.models.fit import fit
+    from engine.models.linear import LinearModel
+
+_HOMES = {
+    "attack": "engine.attacks.attack",
+    "attack_each": "engine.attacks.attack",
+    "AttackResult": "engine.attacks.result",
+    "Ranking": "engine.attacks.result",
+    "StepInfo": "engine.attacks.result",
+    "Dataset": "engine.data.dataset",
+    "load_dataset": "engine.data.dataset",
+    "EngineError": "engine.errors",
+    "InvalidInput": "engine.errors",
+    "InfluenceScores": "engine.influence.scores",
+    "influence_gradient": "engine.influence.scores",
+    "influence_scores": "engine.influence.scores",
+    "fit": "engine.models.fit",
+    "LinearModel": "engine.models.linear",
+}
+
+__all__ = [  # noqa: RUF022  # as in _HOMES, where each name's module is beside it
+    "attack",
+    "attack_each",
+    "AttackResult",
+    "Ranking",
+    "StepInfo",
+    "Dataset",
+    "load_dataset",
+    "EngineError",
+    "InvalidInput",
+    "InfluenceScores",
+    "influence_gradient",
+    "influence_scores",
+    "fit",
+    "LinearModel",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'engine' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,240 @@
+"""The result store: one folder a result, written all at once, verified whenever it is opened.
+
+    <root>/<experiment>/<key>/manifest.json   what was asked, when, where, and every file's SHA-256
+                              arrays.npz, *.parquet, scalars.json
+
+The key is a hash of the request, the data's content hash and the engine's result version. A result is
+written into a hidden sibling and renamed, so a crash leaves no half result; nothing is unpickled.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import shutil
+import uuid
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from engine.errors import DamagedResult
+from engine.experiments import RESULT_VERSION, experiment
+from engine.settings import Settings
+
+MANIFEST = "manifest.json"
+PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pandas")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Where a result comes from. `created` is ISO 8601 in UTC, `seconds` the wall time of its making,
+    `files` maps each file's name to its SHA-256."""
+
+    experiment: str
+    request: dict[str, Any]
+    result_version: int
+    data_hash: str
+    seed: int | None
+    device: str
+    seconds: float
+    created: str
+    versions: dict[str, str]
+    files: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """A result as it lies in a store."""
+
+    folder: Path
+    manifest: Manifest
+    result: Any
+    published: bool
+
+
+def versions() -> dict[str, str]:
+    """The versions that a number may depend on."""
+    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **found}
+
+
+def key(name: str, request: Any, data_hash: str) -> str:
+    """The result's name: equal requests on equal data have equal keys."""
+    asked = [name, asdict(request), data_hash, RESULT_VERSION]
+    canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:24]
+
+
+def checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Have the disk hold a file, or a folder's entries, before anything relies on it."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_folder(
+    folder: Path,
+    name: str,
+    request: Any,
+    data_hash: str,
+    result: Any,
+    seconds: float,
+    device: str,
+) -> None:
+    """Fill an empty folder with a result; the manifest comes last and makes it one."""
+    experiment(name).save(result, folder)
+    manifest = Manifest(
+        experiment=name,
+        request=asdict(request),
+        result_version=RESULT_VERSION,
+        data_hash=data_hash,
+        seed=getattr(request, "seed", None),
+        device=device,
+        seconds=seconds,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=versions(),
+        files={path.name: checksum(path) for path in sorted(folder.iterdir())},
+    )
+    (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
+    for path in folder.iterdir():
+        sync(path)
+    sync(folder)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Raises DamagedResult."""
+    try:
+        values = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DamagedResult(f"{folder.name}: {MANIFEST} cannot be read ({error}).") from error
+    wanted = {f.name for f in fields(Manifest)}
+    if not isinstance(values, dict) or set(values) != wanted:
+        raise DamagedResult(f"{folder.name}: {MANIFEST} does not hold {', '.join(sorted(wanted))}.")
+    if not isinstance(values["files"], dict) or not isinstance(values["request"], dict):
+        raise DamagedResult(f"{folder.name}: {MANIFEST} lists no files or no request.")
+    return Manifest(**values)
+
+
+def open_folder(folder: Path, published: bool = False) -> Stored:
+    """The result in a folder, every file compared with its checksum. Raises DamagedResult."""
+    manifest = read_manifest(folder)
+    for name, expected in manifest.files.items():
+        path = folder / name
+        if Path(name).name != name or not path.is_file():
+            raise DamagedResult(f"{folder.name}: the file {name} is missing.")
+        if checksum(path) != expected:
+            raise DamagedResult(f"{folder.name}: the file {name} is not the one that was written.")
+    try:
+        result = experiment(manifest.experiment).load(folder)
+    except (KeyError, ValueError, TypeError, OSError) as error:
+        raise DamagedResult(f"{folder.name}: its files cannot be opened ({error!r}).") from error
+    return Stored(folder, manifest, result, published)
+
+
+class Store:
+    """Published results, which are only read, and local ones in `<cache>/results`."""
+
+    def __init__(self, local: Path, published: Path) -> None:
+        self.local, self.published = local, published
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Store":
+        return cls(settings.cache_dir / "results", settings.published)
+
+    def key(self, name: str, request: Any, data_hash: str) -> str:
+        return key(name, request, data_hash)
+
+    def find(self, name: str, request: Any, data_hash: str) -> Stored | None:
+        """The stored result of a request, a local one first; None where there is none.
+
+        A damaged entry is no result: it is logged, a local one is moved aside (see `damage`), and the
+        caller computes it again.
+        """
+        entry = key(name, request, data_hash)
+        for root, published in ((self.local, False), (self.published, True)):
+            folder = root / name / entry
+            if not folder.is_dir():
+                continue
+            try:
+                return open_folder(folder, published)
+            except DamagedResult as error:
+                if not published and not folder.is_dir():
+                    continue  # another process has moved it aside in the meantime
+                log.warning("A stored result is damaged and is not used: %s", error)
+                if not published:
+                    self.move_aside(folder, str(error))
+        return None
+
+    def has(self, name: str, entry: str) -> bool:
+        """Whether a result of that key lies here, not yet verified."""
+        return any((root / name / entry).is_dir() for root in (self.local, self.published))
+
+    def move_aside(self, folder: Path, reason: str) -> None:
+        """Out of the way of its recomputation, kept for whoever wants to know what happened."""
+        aside = self.local / "damaged" / f"{folder.name}-{uuid.uuid4().hex[:8]}"
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        folder.rename(aside)
+        (aside / "reason.txt").write_text(reason, encoding="utf-8")
+
+    def damage(self, name: str, request: Any, data_hash: str) -> str | None:
+        """Why an earlier result of this request was set aside; None where none was."""
+        entry = key(name, request, data_hash)
+        reasons = sorted((self.local / "damaged").glob(f"{entry}-*/reason.txt"))
+        return reasons[-1].read_text(encoding="utf-8") if reasons else None
+
+    def write(
+        self,
+        name: str,
+        request: Any,
+        data_hash: str,
+        result: Any,
+        seconds: float,
+        device: str,
+        root: Path | None = None,
+    ) -> Path:
+        """Keep a result, all at once; returns its folder. An equal one that came first is kept."""
+        parent = (root or self.local) / name
+        folder = parent / key(name, request, data_hash)
+        parent.mkdir(parents=True, exist_ok=True)
+        self.sweep(parent)
+        making = parent / f".making-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        making.mkdir()
+        try:
+            write_folder(making, name, request, data_hash, result, seconds, device)
+            try:
+                making.rename(folder)
+            except OSError:
+                if not folder.is_dir():  # lost the race: the other's result is equal
+                    raise
+            sync(parent)
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+        return folder
+
+    def sweep(self, parent: Path) -> None:
+        """Remove what writers that are no more left unfinished."""
+        for making in parent.glob(".making-*"):
+            if not is_running(int(making.name.split("-")[1])):
+                shutil.rmtree(making, ignore_errors=True)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process of that number exists."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

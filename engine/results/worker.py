@@ -1,0 +1,188 @@
+"""The worker process: takes jobs one after the other, oldest first, and writes what becomes of them.
+
+`python -m engine.results.worker` is started by `Jobs.start_worker`. It imports torch before the first
+job asks for it, keeps opened data sets in memory, and leaves when it has been idle for a while or when
+the engine's source has changed under it.
+"""
+
+import functools
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+from filelock import FileLock, Timeout
+
+from engine.data.dataset import Dataset, load_dataset
+from engine.errors import Cancelled, EngineError, InvalidDataset
+from engine.experiments import Context, experiment, make_request
+from engine.results.jobs import (
+    CANCEL,
+    LOCK,
+    PROGRESS,
+    STATE,
+    WORKER,
+    Job,
+    died_message,
+    file_time,
+    read_json,
+    read_progress,
+    waiting,
+    write_json,
+)
+from engine.results.store import Store
+from engine.settings import ROOT, Settings, read_settings
+
+POLL_SECONDS = 0.02
+LOOK_AT_SOURCE_SECONDS = 1.0
+KEPT_FOLDERS = 200  # of ended jobs
+log = logging.getLogger("engine.results.worker")
+
+
+def source_time() -> float:
+    """When the engine's code last changed."""
+    return max(path.stat().st_mtime for path in (ROOT / "engine").rglob("*.py"))
+
+
+@functools.lru_cache(maxsize=4)
+def opened(name: str, data_dir: Path, changed: float) -> Dataset:
+    return load_dataset(name, data_dir)
+
+
+def device_name(device: str) -> str:
+    """What a manifest calls the device: the GPU's name, or the CPU."""
+    import torch
+
+    from engine.devices import resolve_device
+
+    where = resolve_device(device)
+    return torch.cuda.get_device_name(where) if where.type == "cuda" else "CPU"
+
+
+def compute(job: Job, settings: Settings, progress: Callable[[dict[str, Any]], None]) -> None:
+    """Run a job and keep its result."""
+    request = make_request(job.experiment, job.request)
+    changed = file_time(request.dataset, settings.data_dir)
+    dataset = opened(request.dataset, settings.data_dir, changed)
+    if dataset.content_hash != job.data_hash:
+        raise InvalidDataset(
+            f"The data set '{request.dataset}' has changed since this was asked for. Ask again."
+        )
+    context = Context(
+        data_dir=settings.data_dir,
+        device=settings.device,
+        memory=joblib.Memory(settings.cache_dir / "intermediates", verbose=0),
+        progress=progress,
+    )
+    began = time.perf_counter()
+    result = experiment(job.experiment).run(request, dataset, context)
+    seconds = time.perf_counter() - began
+    Store.of(settings).write(
+        job.experiment, request, job.data_hash, result, seconds, device_name(settings.device)
+    )
+
+
+def run(job: Job, folder: Path, settings: Settings) -> None:
+    """One job from 'running' to its end, whatever that is."""
+    began = time.time()
+
+    def say(status: str, message: str = "") -> None:
+        ended = None if status == "running" else time.time()
+        write_json(
+            folder / STATE,
+            {
+                "status": status,
+                "message": message,
+                "pid": os.getpid(),
+                "began": began,
+                "ended": ended,
+            },
+        )
+
+    say("running")
+    try:
+        with (folder / PROGRESS).open("a", encoding="utf-8") as lines:
+
+            def progress(record: dict[str, Any]) -> None:
+                if (folder / CANCEL).exists():
+                    raise Cancelled("Cancelled on request.")
+                lines.write(json.dumps(record) + "\n")
+                lines.flush()
+
+            compute(job, settings, progress)
+        say("done")
+    except Cancelled:
+        say("cancelled")
+    except EngineError as error:
+        say("failed", str(error))
+    except Exception as error:  # the worker outlives any job; the log has the whole story
+        log.exception("Job %s failed", job.id)
+        say("failed", f"{type(error).__name__}: {error}")
+
+
+def bury(jobs_dir: Path) -> None:
+    """Jobs that an earlier worker left running have died with it: say so once and for all."""
+    for folder in jobs_dir.iterdir():
+        said = read_json(folder / STATE) if folder.is_dir() else None
+        if said is not None and said["status"] == "running":
+            message = died_message(read_progress(folder))
+            write_json(
+                folder / STATE, {**said, "status": "died", "message": message, "ended": time.time()}
+            )
+
+
+def prune(jobs_dir: Path) -> None:
+    """Forget the oldest ended jobs; their results stay in the store."""
+    ended = [f for f in jobs_dir.iterdir() if (f / STATE).exists()]
+    ended.sort(key=lambda f: (f / STATE).stat().st_mtime, reverse=True)
+    for folder in ended[KEPT_FOLDERS:]:
+        shutil.rmtree(folder)
+
+
+def work(settings: Settings, jobs_dir: Path) -> None:
+    """Take jobs until idle for too long, or until the source has changed."""
+    import engine.attacks.attack
+    import engine.models.fit  # noqa: F401  # warm: the first job must not wait for torch
+
+    source, looked, busy = source_time(), time.monotonic(), time.monotonic()
+    while True:
+        queue = waiting(jobs_dir)
+        if queue:
+            run(queue[0], jobs_dir / queue[0].id, settings)
+            prune(jobs_dir)
+            busy = time.monotonic()
+            continue
+        now = time.monotonic()
+        if now - busy > settings.worker_idle_seconds:
+            return
+        if now - looked > LOOK_AT_SOURCE_SECONDS:
+            looked = now
+            if source_time() != source:
+                return
+        time.sleep(POLL_SECONDS)
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    settings = read_settings()
+    jobs_dir = settings.cache_dir / "jobs"
+    jobs_dir.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(jobs_dir / LOCK)
+    try:
+        lock.acquire(timeout=2)  # longer than anybody holds it who only asks whether it is held
+    except Timeout:
+        log.info("Another worker is alive")
+        return
+    with lock:
+        write_json(jobs_dir / WORKER, {"pid": os.getpid()})
+        bury(jobs_dir)
+        work(settings, jobs_dir)
+
+
+if __name__ == "__main__":
+    main()

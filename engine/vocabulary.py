@@ -1,0 +1,15 @@
+"""The named choices of the engine with what each means: no torch, so that pages and links know them."""
+
+OBJECTIVES = {
+    "higher_ranked": "raise the target, lower everything ranked above it (the paper's)",
+    "top_k": "raise the target, lower the current top k",
+    "target": "raise the target only",
+}
+ORDERS = {
+    "highest_first": "rank 1 is the highest score (the paper's order)",
+    "lowest_first": "rank 1 is the lowest score",
+}
+DTYPES = {
+    "float32": "single precision, the default",
+    "float64": "double precision",
+}
