@@ -9,7 +9,8 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 def resolve_device(device: str) -> torch.device:
-    """'auto' is CUDA where present, else the CPU. Raises DeviceUnavailable for CUDA without CUDA."""
+    """'auto' is CUDA where present, else the CPU. Raises DeviceUnavailable for CUDA without
+    CUDA."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -1,14 +1,15 @@
 """The one registry of experiments: a name, what can be asked, how it is computed, kept and opened.
 
-The command line, the job runner, the store and the pages all read it: a new experiment is a request,
-a function, and one entry in EXPERIMENTS. This module imports no torch; the functions that compute do.
+The command line, the job runner, the store and the pages all read it: a new experiment is a
+request, a function, and one entry in EXPERIMENTS. This module imports no torch; the functions
+that compute do.
 """
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import joblib
 import numpy as np
@@ -104,7 +105,7 @@ class Context:
 
     data_dir: Path | None = None
     device: str = "auto"
-    memory: joblib.Memory = joblib.Memory(None)
+    memory: joblib.Memory = field(default_factory=lambda: joblib.Memory(None))
     progress: Callable[[dict[str, Any]], None] = ignore
 
 
@@ -138,17 +139,13 @@ def experiment(name: str) -> Experiment:
 
 
 def make_request(name: str, values: Mapping[str, Any]) -> Any:
-    """The request of experiment `name` with these fields; raises InvalidInput for any other field."""
+    """The request of experiment `name` with these fields; raises InvalidInput for any other
+    field."""
     kind = experiment(name).request
     known = [f.name for f in fields(kind)]
-    for field in values:
-        check_choice(f"field of '{name}'", field, known)
-    hints = get_type_hints(kind)
-    made = {}
-    for field, value in values.items():
-        several = "tuple" in str(hints[field])
-        made[field] = tuple(value) if several and isinstance(value, list) else value
-    return kind(**made)
+    for given in values:
+        check_choice(f"field of '{name}'", given, known)
+    return kind(**values)
 
 
 def open_dataset(request: Any, context: Context) -> Dataset:
@@ -274,12 +271,10 @@ def save_attack(result: AttackResult, folder: Path) -> None:
 def load_attack(folder: Path) -> AttackResult:
     arrays, scalars = read_parts(folder)
     scalars["targets"] = tuple(scalars["targets"])
-    return AttackResult(
-        **scalars,
-        **{name: read_model(name, arrays) for name in MODELS},
-        **{name: read_ranking(name, arrays) for name in RANKINGS},
-        **{name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES},
-    )
+    parts: dict[str, Any] = {name: read_model(name, arrays) for name in MODELS}
+    parts |= {name: read_ranking(name, arrays) for name in RANKINGS}
+    parts |= {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
+    return AttackResult(**scalars, **parts)
 
 
 def save_ranking(result: RankingResult, folder: Path) -> None:

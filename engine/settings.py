@@ -1,4 +1,5 @@
-"""Paths and budgets, from the environment: read by experiments' callers, never by the engine itself."""
+"""Paths and budgets, from the environment: read by experiments' callers, never by the engine
+itself."""
 
 import os
 from collections.abc import Mapping

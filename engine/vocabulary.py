@@ -1,4 +1,5 @@
-"""The named choices of the engine with what each means: no torch, so that pages and links know them."""
+"""The named choices of the engine with what each means: no torch, so that pages and links know
+them."""
 
 OBJECTIVES = {
     "higher_ranked": "raise the target, lower everything ranked above it (the paper's)",

@@ -35,7 +35,8 @@ class AttackResult:
 
     runs: one row per start and learning rate: run, restart, learning_rate, reached, steps,
         rank_test, rank_holdout, accuracy_test, accuracy_holdout, returned.
-    trajectory: run, step, rank, loss, accuracy_test, accuracy_holdout; for several targets `rank` is
+    trajectory: run, step, rank, loss, accuracy_test, accuracy_holdout; for several targets `rank`
+    is
         the worst rank among the min(k, t) best-placed ones.
     """
 
@@ -79,7 +80,8 @@ class AttackResult:
 
     @property
     def share_of_targets(self) -> float:
-        """Share of the targets that are in the top-k: the text's reading of multi-target success."""
+        """Share of the targets that are in the top-k: the text's reading of multi-target
+        success."""
         return float((self.ranks_test <= self.k).mean())
 
     @property
@@ -112,8 +114,8 @@ class AttackResult:
 class StepInfo:
     """What one step of Algorithm 3 saw, for every run that was still active: arrays of shape (R,).
 
-    `rank` is the target's (for several targets the worst among the min(k, t) best-placed); `loss` is
-    the linearised objective Σ c_i I_i; accuracies are shares in [0, 1].
+    `rank` is the target's (for several targets the worst among the min(k, t) best-placed); `loss`
+    is the linearised objective Σ c_i I_i; accuracies are shares in [0, 1].
     """
 
     step: int

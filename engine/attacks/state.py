@@ -1,9 +1,9 @@
 """Algorithm 3 as init and step: projected Adam on θ′ until the targets are in the top-k.
 
-`init` makes the state of a batch of runs, `step` advances it by one; between any two steps the state
-can be drawn, kept, taken up again or dropped. A run is one start and one learning rate for one set of
-targets. Each step evaluates the current θ′, records it, lets the runs that have arrived leave the
-batch, and moves the others:
+`init` makes the state of a batch of runs, `step` advances it by one; between any two steps the
+state can be drawn, kept, taken up again or dropped. A run is one start and one learning rate for
+one set of targets. Each step evaluates the current θ′, records it, lets the runs that have
+arrived leave the batch, and moves the others:
 
     g = ∇θ Σ c_i I_i;   θ ← θ − lr·Adam(g);   θ ← the nearest point with ‖θ − θ*‖ <= radius·‖θ*‖
 """
@@ -43,10 +43,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class AttackState:
-    """A batch between two steps. `active` (A,) numbers the runs still going; θ, Adam's moments and the
-    warm starts are theirs. `best_*` hold, for every run, the iterate with the lowest rank, then the
-    highest accuracy on `test`; `reached` says which runs arrived in the top-k, `steps_taken` how long
-    each was at work.
+    """A batch between two steps. `active` (A,) numbers the runs still going; θ, Adam's moments
+    and the warm starts are theirs. `best_*` hold, for every run, the iterate with the lowest
+    rank, then the highest accuracy on `test`; `reached` says which runs arrived in the top-k,
+    `steps_taken` how long each was at work.
     """
 
     step: int
@@ -88,7 +88,8 @@ def init(plan: Plan) -> AttackState:
 
 
 def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[AttackState, StepInfo]:
-    """Evaluate and record the iterates of all active runs, then move those that have not arrived."""
+    """Evaluate and record the iterates of all active runs, then move those that have not
+    arrived."""
     forward = problem.forward(state.theta, SOLVE_TOLERANCE, state.warm_scores)
     targets = plan.targets[state.active]
     rank = worst_needed(target_ranks(forward.scores, targets), plan.k)
@@ -127,7 +128,8 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
 def confirm(
     problem: InfluenceProblem, k: int, theta: Tensor, targets: Tensor, rank: Tensor
 ) -> Tensor:
-    """`rank` with the arrivals among them solved again, tightly: an attack never claims a near miss."""
+    """`rank` with the arrivals among them solved again, tightly: an attack never claims a near
+    miss."""
     arrived = torch.nonzero(rank <= k).flatten()
     if len(arrived) == 0:
         return rank

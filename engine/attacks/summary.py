@@ -29,7 +29,8 @@ def ranking(problem: LinearProblem, theta: Tensor, split: str, order: str) -> Ra
 def exact_ranks(
     problem: LinearProblem, theta: Tensor, targets: Tensor, k: int, split: str
 ) -> NDArray[np.int64]:
-    """The rank of the targets (R, t) on `split` under each of the models (R, P), solved tightly: (R,)."""
+    """The rank of the targets (R, t) on `split` under each of the models (R, P), solved tightly:
+    (R,)."""
     parts = [
         worst_needed(
             target_ranks(problem.forward(some, CONFIRM_TOLERANCE, split=split).scores, who), k
@@ -75,8 +76,8 @@ def summarise(
 ) -> AttackResult:
     """The result of the attack whose runs are `rows` of the batch.
 
-    The returned model is the one with the lowest rank on `test`, then the highest accuracy on `test`,
-    then the first run: holdout chooses nothing.
+    The returned model is the one with the lowest rank on `test`, then the highest accuracy on
+    `test`, then the first run: holdout chooses nothing.
     """
     theta = state.best_theta[rows]
     count = len(theta)

@@ -12,12 +12,12 @@ P = softmax(X θᵀ) is (n, B, K).
     ∇Σ c I  = −H_test s_c − Σ c_i H_i s + ∇⟨s_c, H s⟩                  (Algorithm 1, in closed form)
 
 The features are rotated once into the eigenbasis of XᵀX/n = Q diag(e) Qᵀ, and θ with them: no
-score, norm or prediction changes. There H is close to S ⊗ diag(e), S = mean(diag(p) − ppᵀ), which is the
-preconditioner. Adam is not blind to a rotation: in this basis it keeps more of the model's accuracy
-(`encode` and `decode` change the basis).
+score, norm or prediction changes. There H is close to S ⊗ diag(e), S = mean(diag(p) − ppᵀ), which
+is the preconditioner. Adam is not blind to a rotation: in this basis it keeps more of the model's
+accuracy (`encode` and `decode` change the basis).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
@@ -63,7 +63,8 @@ def curve(P: Tensor, U: Tensor) -> Tensor:
 
 
 def residuals(P: Tensor, y: Tensor) -> Tensor:
-    """P − Y, with p_y − 1 as minus the sum of the others: 1 − p would lose a sure sample's digits."""
+    """P − Y, with p_y − 1 as minus the sum of the others: 1 − p would lose a sure sample's
+    digits."""
     label = y.view(-1, 1, 1).expand(-1, P.shape[1], 1)
     E = P.scatter(-1, label, 0)
     return E.scatter_(-1, label, -E.sum(-1, keepdim=True))

@@ -3,7 +3,8 @@
 Signs and means are fixed here, once, for every implementation:
 - the training loss is the mean over train, the test loss the mean over the test half;
 - I_i = −∇L(test)ᵀ (H + λI)⁻¹ ∇L(z_i) (Definition 1), H the Hessian of the mean training loss
-  without its l2 term, λ the damping. A positive score means that up-weighting z_i raises the test loss;
+  without its l2 term, λ the damping. A positive score means that up-weighting z_i raises the test
+  loss;
 - `order` 'highest_first' ranks by I, as the paper does, 'lowest_first' by −I. `forward` returns the
   scores that are ranked, and coefficients multiply those.
 """

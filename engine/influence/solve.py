@@ -95,9 +95,9 @@ def warm_up(
 ) -> None:
     """Write the best combination of earlier solutions into x, its image and r, in place.
 
-    Best in the norm of H: a small Galerkin system made from images alone. Its residual costs a pull,
-    so a column begins there only where that holds most of the solution's energy bᵀH⁻¹b ≈ bᵀz,
-    z = precondition(b); the others begin at zero.
+    Best in the norm of H: a small Galerkin system made from images alone. Its residual costs a
+    pull, so a column begins there only where that holds most of the solution's energy bᵀH⁻¹b ≈
+    bᵀz, z = precondition(b); the others begin at zero.
     """
     gram = operator.gram(warm.x, warm.image)
     overlap = torch.stack([dot(v, b) for v in warm.x], -1)

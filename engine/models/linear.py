@@ -13,8 +13,8 @@ from engine.errors import InvalidInput
 class LinearModel:
     """logits = X weightᵀ + bias; `weight` is (K, d) and `bias` (K,), float64.
 
-    `l2`, `gradient_norm` (of the training loss, l2 included) and `iterations` say how it was trained;
-    they are NaN and 0 where a model was not trained but made by an attack.
+    `l2`, `gradient_norm` (of the training loss, l2 included) and `iterations` say how it was
+    trained; they are NaN and 0 where a model was not trained but made by an attack.
     """
 
     weight: NDArray[np.float64]

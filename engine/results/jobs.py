@@ -37,8 +37,9 @@ LOCK, WORKER, LOG = "worker.lock", "worker.json", "worker.log"
 
 @dataclass(frozen=True)
 class JobState:
-    """status: queued, running, done, failed, cancelled, died or unknown. place: 1 for the next in the
-    queue, 0 when not queued. progress: every record so far. seconds: since the job began to run."""
+    """status: queued, running, done, failed, cancelled, died or unknown. place: 1 for the next in
+    the queue, 0 when not queued. progress: every record so far. seconds: since the job began to
+    run."""
 
     status: str
     place: int = 0
@@ -152,7 +153,8 @@ class Jobs:
         return job
 
     def state(self, job: str) -> JobState:
-        """Where a job stands; 'unknown' for one that was never submitted here, or was cleared away."""
+        """Where a job stands; 'unknown' for one that was never submitted here, or was cleared
+        away."""
         folder = self.folder / check_id(job)
         described = read_job(folder)
         if described is None:

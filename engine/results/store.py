@@ -3,8 +3,9 @@
     <root>/<experiment>/<key>/manifest.json   what was asked, when, where, and every file's SHA-256
                               arrays.npz, *.parquet, scalars.json
 
-The key is a hash of the request, the data's content hash and the engine's result version. A result is
-written into a hidden sibling and renamed, so a crash leaves no half result; nothing is unpickled.
+The key is a hash of the request, the data's content hash and the engine's result version. A
+result is written into a hidden sibling and renamed, so a crash leaves no half result; nothing is
+unpickled.
 """
 
 import hashlib
@@ -31,8 +32,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Manifest:
-    """Where a result comes from. `created` is ISO 8601 in UTC, `seconds` the wall time of its making,
-    `files` maps each file's name to its SHA-256."""
+    """Where a result comes from. `created` is ISO 8601 in UTC, `seconds` the wall time of its
+    making, `files` maps each file's name to its SHA-256."""
 
     experiment: str
     request: dict[str, Any]
@@ -158,8 +159,8 @@ class Store:
     def find(self, name: str, request: Any, data_hash: str) -> Stored | None:
         """The stored result of a request, a local one first; None where there is none.
 
-        A damaged entry is no result: it is logged, a local one is moved aside (see `damage`), and the
-        caller computes it again.
+        A damaged entry is no result: it is logged, a local one is moved aside (see `damage`), and
+        the caller computes it again.
         """
         entry = key(name, request, data_hash)
         for root, published in ((self.local, False), (self.published, True)):
@@ -202,8 +203,12 @@ class Store:
         seconds: float,
         device: str,
         root: Path | None = None,
+        replace_old: bool = False,
     ) -> Path:
-        """Keep a result, all at once; returns its folder. An equal one that came first is kept."""
+        """Keep a result, all at once; returns its folder.
+
+        An equal one that came first is kept, unless `replace_old` says that this one was asked for.
+        """
         parent = (root or self.local) / name
         folder = parent / key(name, request, data_hash)
         parent.mkdir(parents=True, exist_ok=True)
@@ -212,6 +217,8 @@ class Store:
         making.mkdir()
         try:
             write_folder(making, name, request, data_hash, result, seconds, device)
+            if replace_old and folder.is_dir():
+                shutil.rmtree(folder)
             try:
                 making.rename(folder)
             except OSError:

@@ -1,8 +1,9 @@
-"""The worker process: takes jobs one after the other, oldest first, and writes what becomes of them.
+"""The worker process: takes jobs one after the other, oldest first, and writes what becomes of
+them.
 
-`python -m engine.results.worker` is started by `Jobs.start_worker`. It imports torch before the first
-job asks for it, keeps opened data sets in memory, and leaves when it has been idle for a while or when
-the engine's source has changed under it.
+`python -m engine.results.worker` is started by `Jobs.start_worker`. It imports torch before the
+first job asks for it, keeps opened data sets in memory, and leaves when it has been idle for a
+while or when the engine's source has changed under it.
 """
 
 import functools
@@ -15,12 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import joblib
 from filelock import FileLock, Timeout
 
 from engine.data.dataset import Dataset, load_dataset
 from engine.errors import Cancelled, EngineError, InvalidDataset
-from engine.experiments import Context, experiment, make_request
+from engine.experiments import make_request
+from engine.results.compute import compute_and_keep
 from engine.results.jobs import (
     CANCEL,
     LOCK,
@@ -35,7 +36,6 @@ from engine.results.jobs import (
     waiting,
     write_json,
 )
-from engine.results.store import Store
 from engine.settings import ROOT, Settings, read_settings
 
 POLL_SECONDS = 0.02
@@ -54,16 +54,6 @@ def opened(name: str, data_dir: Path, changed: float) -> Dataset:
     return load_dataset(name, data_dir)
 
 
-def device_name(device: str) -> str:
-    """What a manifest calls the device: the GPU's name, or the CPU."""
-    import torch
-
-    from engine.devices import resolve_device
-
-    where = resolve_device(device)
-    return torch.cuda.get_device_name(where) if where.type == "cuda" else "CPU"
-
-
 def compute(job: Job, settings: Settings, progress: Callable[[dict[str, Any]], None]) -> None:
     """Run a job and keep its result."""
     request = make_request(job.experiment, job.request)
@@ -73,18 +63,7 @@ def compute(job: Job, settings: Settings, progress: Callable[[dict[str, Any]], N
         raise InvalidDataset(
             f"The data set '{request.dataset}' has changed since this was asked for. Ask again."
         )
-    context = Context(
-        data_dir=settings.data_dir,
-        device=settings.device,
-        memory=joblib.Memory(settings.cache_dir / "intermediates", verbose=0),
-        progress=progress,
-    )
-    began = time.perf_counter()
-    result = experiment(job.experiment).run(request, dataset, context)
-    seconds = time.perf_counter() - began
-    Store.of(settings).write(
-        job.experiment, request, job.data_hash, result, seconds, device_name(settings.device)
-    )
+    compute_and_keep(job.experiment, request, dataset, settings, progress)
 
 
 def run(job: Job, folder: Path, settings: Settings) -> None:

@@ -1,0 +1,216 @@
+"""The command line: every experiment of the registry is a subcommand, its request's fields options.
+
+python -m engine attack --dataset digits --target 16 --k 1 --radius 0.3 --out moved-16
+python -m engine ranking --dataset digits
+python -m engine publish
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from tqdm import tqdm
+
+from engine.attacks.result import AttackResult
+from engine.data.dataset import load_dataset
+from engine.errors import EngineError, InvalidInput
+from engine.experiments import EXPERIMENTS, RankingResult, make_request
+from engine.results.compute import compute_and_keep
+from engine.results.store import MANIFEST, Store, Stored, open_folder
+from engine.settings import Settings, read_settings
+from engine.vocabulary import DTYPES, OBJECTIVES, ORDERS
+
+CHOICES = {"objective": OBJECTIVES, "order": ORDERS, "dtype": DTYPES}
+FAILURE = 2  # exit code where the input is at fault
+REQUESTS = "requests.json"  # what is published, beside the published results
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A result, and whether it was computed just now."""
+
+    stored: Stored
+    computed: bool
+
+
+def parser() -> argparse.ArgumentParser:
+    """Options are made from the requests' fields: a new experiment needs nothing here."""
+    top = argparse.ArgumentParser(prog="python -m engine", description="Influence Attack Lab")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, entry in EXPERIMENTS.items():
+        command = commands.add_parser(name, help=entry.title, description=entry.title)
+        hints = get_type_hints(entry.request)
+        for item in fields(entry.request):
+            add_option(command, item.name, hints[item.name], item.default)
+        command.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: IAL_DEVICE)")
+        command.add_argument("--out", type=Path, metavar="DIR", help="also write the result here")
+        command.add_argument("--fresh", action="store_true", help="compute even if it is stored")
+    commands.add_parser("publish", help="compute what is listed in cache/published/" + REQUESTS)
+    return top
+
+
+def add_option(command: argparse.ArgumentParser, name: str, hint: Any, default: Any) -> None:
+    text = "; ".join(f"{choice}: {what}" for choice, what in CHOICES.get(name, {}).items())
+    help_text = f"{text} (default: %(default)s)"
+    required = default is MISSING
+    if name == "targets":
+        command.add_argument(
+            "--target", dest=name, type=int, action="append", required=True, metavar="N",
+            help="the training sample to move; repeat it for a set of targets",
+        )  # fmt: skip
+        return
+    flag = "--" + name.replace("_", "-")
+    if get_origin(hint) is tuple:
+        kind = get_args(hint)[0]
+        command.add_argument(
+            flag,
+            dest=name,
+            type=kind,
+            nargs="+",
+            default=default,
+            help=help_text,
+            required=required,
+        )
+    else:
+        command.add_argument(
+            flag, dest=name, type=hint, default=default, help=help_text, required=required
+        )
+
+
+def obtain(
+    name: str,
+    request: Any,
+    settings: Settings,
+    fresh: bool,
+    progress: Callable[[dict[str, Any]], None],
+    root: Path | None = None,
+) -> Outcome:
+    """The stored result of a request, or one computed now and stored (below `root`, if given)."""
+    store = Store.of(settings)
+    dataset = load_dataset(request.dataset, settings.data_dir)
+    found = None if fresh else store.find(name, request, dataset.content_hash)
+    if found is not None and root is None:
+        return Outcome(found, computed=False)
+    folder = compute_and_keep(name, request, dataset, settings, progress, root, replace_old=fresh)
+    return Outcome(open_folder(folder, published=root is not None), computed=True)
+
+
+def describe(outcome: Outcome) -> str:
+    """A short summary in words."""
+    stored = outcome.stored
+    made = "computed now" if outcome.computed else f"stored {stored.manifest.created}"
+    where = f"{made}, {stored.manifest.seconds:.1f} s on {stored.manifest.device}"
+    if isinstance(stored.result, AttackResult):
+        return describe_attack(stored.result, where)
+    if isinstance(stored.result, RankingResult):
+        first = ", ".join(str(i) for i in stored.result.test.top(10))
+        return (
+            f"The ten first in the honest ranking of {len(stored.result.test.ranks)}: {first}\n"
+            f"  holdout accuracy {stored.result.accuracy_holdout:.1%} · {where}"
+        )
+    return where
+
+
+def describe_attack(result: AttackResult, where: str) -> str:
+    n = len(result.before.ranks)
+    moves = [
+        f"Sample {t}: rank {result.before.ranks[t]} → {result.after.ranks[t]} of {n} on the attack's "
+        f"test set, {result.before_holdout.ranks[t]} → {result.after_holdout.ranks[t]} on the unknown one"
+        for t in result.targets
+    ]
+    verdict = "reached" if result.success else "did NOT reach"
+    arrived = int(result.runs["reached"].sum())
+    return "\n".join(
+        [
+            *moves,
+            f"  the returned model {verdict} the top {result.k}; {arrived} of {len(result.runs)} "
+            "runs did",
+            f"  holdout accuracy {result.accuracy_before:.1%} → {result.accuracy_after:.1%} "
+            f"({-100 * result.accuracy_drop:+.1f} points), "
+            f"{result.predictions_changed} predictions changed",
+            f"  distance {result.distance:.3f} · ‖θ*‖, rank correlation (Spearman) "
+            f"{result.rank_correlation:.2f}, {result.kept(10):.0%} of the ten first kept",
+            f"  {where}",
+        ]
+    )
+
+
+def write_out(folder: Path, stored: Stored) -> None:
+    """Copy a result to a folder of the user's, which may only hold an earlier result."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MANIFEST).is_file():
+            raise InvalidInput("--out", str(folder), "an empty or new folder, or an earlier result")
+        shutil.rmtree(folder)
+    shutil.copytree(stored.folder, folder, dirs_exist_ok=True)
+
+
+def run_experiment(name: str, options: dict[str, Any]) -> None:
+    settings = read_settings()
+    device, out, fresh = (options.pop(name) for name in ("device", "out", "fresh"))
+    settings = replace(settings, device=device or settings.device)
+    request = make_request(name, options)
+    if out is not None and out.exists() and not out.is_dir():
+        raise InvalidInput("--out", str(out), "a folder")
+    with tqdm(total=None, unit="step", leave=False, file=sys.stderr) as bar:
+        best: dict[int, int] = {}
+
+        def progress(record: dict[str, Any]) -> None:
+            best.update(zip(record["run"], record["rank"], strict=True))
+            arrived = sum(rank <= options["k"] for rank in best.values())
+            bar.total = record["steps"]
+            bar.n = record["step"]
+            bar.set_postfix_str(
+                f"best rank {min(best.values())}, {arrived} of {len(best)} runs at the top"
+            )
+
+        outcome = obtain(name, request, settings, fresh, progress)
+    if out is not None:
+        write_out(out, outcome.stored)
+    print(describe(outcome))
+    if out is not None:
+        print(f"  written to {out}")
+
+
+def publish() -> None:
+    """Compute every listed request that is not yet published, or is damaged."""
+    settings = read_settings()
+    listed = json.loads((settings.published / REQUESTS).read_text(encoding="utf-8"))
+    for item in listed:
+        request = make_request(item["experiment"], item["request"])
+        store = Store(settings.published, settings.published)
+        data_hash = load_dataset(request.dataset, settings.data_dir).content_hash
+        if store.find(item["experiment"], request, data_hash) is not None:
+            print(f"already published: {item}")
+            continue
+        outcome = obtain(
+            item["experiment"],
+            request,
+            settings,
+            fresh=True,
+            progress=lambda record: None,
+            root=settings.published,
+        )
+        print(f"published: {outcome.stored.folder.name}\n{describe(outcome)}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = vars(parser().parse_args(arguments))
+    command = options.pop("command")
+    try:
+        if command == "publish":
+            publish()
+        else:
+            run_experiment(command, options)
+    except EngineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILURE
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

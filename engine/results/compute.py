@@ -1,0 +1,54 @@
+"""Run a request and keep its result: the one way from a request to the store."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+
+from engine.data.dataset import Dataset
+from engine.experiments import Context, experiment
+from engine.results.store import Store
+from engine.settings import Settings
+
+
+def device_name(device: str) -> str:
+    """What a manifest calls the device: the GPU's name, or the CPU."""
+    import torch
+
+    from engine.devices import resolve_device
+
+    where = resolve_device(device)
+    return torch.cuda.get_device_name(where) if where.type == "cuda" else "CPU"
+
+
+def compute_and_keep(
+    name: str,
+    request: Any,
+    dataset: Dataset,
+    settings: Settings,
+    progress: Callable[[dict[str, Any]], None],
+    root: Path | None = None,
+    replace_old: bool = False,
+) -> Path:
+    """The folder of the result, in the local store or below `root`."""
+    context = Context(
+        data_dir=settings.data_dir,
+        device=settings.device,
+        memory=joblib.Memory(settings.cache_dir / "intermediates", verbose=0),
+        progress=progress,
+    )
+    began = time.perf_counter()
+    result = experiment(name).run(request, dataset, context)
+    seconds = time.perf_counter() - began
+    return Store.of(settings).write(
+        name,
+        request,
+        dataset.content_hash,
+        result,
+        seconds,
+        device_name(settings.device),
+        root=root,
+        replace_old=replace_old,
+    )
