@@ -119,8 +119,9 @@ def describe(outcome: Outcome) -> str:
 def describe_attack(result: AttackResult, where: str) -> str:
     n = len(result.before.ranks)
     moves = [
-        f"Sample {t}: rank {result.before.ranks[t]} → {result.after.ranks[t]} of {n} on the attack's "
-        f"test set, {result.before_holdout.ranks[t]} → {result.after_holdout.ranks[t]} on the unknown one"
+        f"Sample {t}: rank {result.before.ranks[t]} → {result.after.ranks[t]} of {n} on the "
+        f"attack's test set, {result.before_holdout.ranks[t]} → {result.after_holdout.ranks[t]} "
+        "on the unknown one"
         for t in result.targets
     ]
     verdict = "reached" if result.success else "did NOT reach"

@@ -19,8 +19,9 @@ def random_problem(
 ) -> tuple[Dataset, LinearModel]:
     """Standardised features with correlated columns, and a model with random weights.
 
-    imbalance in [0, 1) shrinks the share of later classes; duplicates repeats training samples, some
-    with another label; constant columns are constant on train, so that preparation zeroes them.
+    imbalance in [0, 1) shrinks the share of later classes; duplicates repeats training samples,
+    some with another label; constant columns are constant on train, so that preparation zeroes
+    them.
     """
     rng = np.random.default_rng(seed)
     n = max(n, 2 * n_classes)

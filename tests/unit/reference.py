@@ -1,4 +1,5 @@
-"""Independent references in float64: autograd through an explicit inverse of an explicit Hessian."""
+"""Independent references in float64: autograd through an explicit inverse of an explicit
+Hessian."""
 
 import numpy as np
 import torch

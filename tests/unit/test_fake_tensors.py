@@ -8,7 +8,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks, worst_needed
-from engine.attacks.state import Plan, init, leave, move, project, record
+from engine.attacks.state import Plan, init, leave, move, project
 from engine.influence.linear import LinearProblem, Samples, eigenbasis, rotate, sketch
 from engine.influence.solve import WarmStart, conjugate_gradients
 

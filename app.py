@@ -1,0 +1,14 @@
+"""The lab's entry: page config and navigation, made from the registry of pages."""
+
+import streamlit as st
+
+from pages.common.registry import PAGES, ROOT
+
+st.set_page_config(page_title="Influence Attack Lab", layout="wide")
+
+sections: dict[str, list] = {}
+for entry in PAGES:
+    sections.setdefault(entry.section, []).append(
+        st.Page(ROOT / entry.file, title=entry.title, url_path=entry.url, default=entry.default)
+    )
+st.navigation(sections, expanded=True).run()

@@ -1,0 +1,174 @@
+"""Move one sample to the top: Algorithms 1 to 3 on one target, live."""
+
+from functools import partial
+
+import streamlit as st
+
+from engine.attacks.result import Ranking
+from engine.data.dataset import Dataset
+from engine.errors import EngineError
+from engine.experiments import AttackRequest
+from engine.results.store import Stored
+from pages.common import (
+    attack_view,
+    charts,
+    controls,
+    figures,
+    links,
+    registry,
+    running,
+    take_away,
+    targets,
+    wording,
+)
+from pages.common.results import datasets, lab, open_dataset, origin, ranking_request
+from pages.common.thumbnails import Samples
+
+PAGE = registry.page("move-one-sample")
+
+
+def example_line() -> None:
+    """The finding, while something else is chosen: the published example and the way to it."""
+    example = lab().store.find(
+        "attack", links.EXAMPLE, open_dataset(links.EXAMPLE.dataset).content_hash
+    )
+    if example is None:
+        st.markdown(PAGE.finding)
+        return
+    badge = origin(example, links.EXAMPLE.dataset)
+    st.markdown(f"{wording.headline(example.result)} :gray-badge[example, {badge}]")
+
+
+def honest_ranking(request: AttackRequest, dataset: Dataset) -> Ranking | None:
+    """The ranking that the attack starts from; computed (and followed) where it is missing."""
+    wanted = ranking_request(request)
+    stored = lab().store.find("ranking", wanted, dataset.content_hash)
+    if stored is not None:
+        return stored.result.test
+    job = lab().store.key("ranking", wanted, dataset.content_hash)
+    state = lab().jobs.state(job)
+    if state.status in ("failed", "died", "cancelled"):
+        running.explain(state, "The honest ranking")
+        st.button("Start again", on_click=running.submit, args=("ranking", wanted))
+        return None
+    if state.status not in running.ACTIVE:
+        running.submit("ranking", wanted)
+    running.follow(
+        job, running.draw_plain(f"Training on {dataset.n_train:,} samples and ranking them")
+    )
+    return None
+
+
+def attack_bar(request: AttackRequest, before: Ranking | None, computed: bool) -> None:
+    """What will happen, and the button that makes it happen."""
+    data_hash = open_dataset(request.dataset).content_hash
+    state = lab().jobs.state(lab().store.key("attack", request, data_hash))
+    target, runs = request.targets[0], request.restarts * len(request.learning_rates)
+    refused = before is not None and before.ranks[target] <= request.k
+    if computed:
+        st.caption(
+            "Your turn: click any point of the ranking below (or type its number in the sidebar), "
+            "choose k, radius and objective, and run the attack on it."
+        )
+    elif before is not None and refused:
+        st.error(targets.inside(target, before, request.k))
+    elif before is not None:
+        st.caption(
+            f"{runs} runs of at most {request.steps} steps each look for a model near the honest one "
+            f"that moves sample {target} from rank {int(before.ranks[target]):,} into the top "
+            f"{request.k}."
+        )
+    if not computed and state.status not in running.ACTIVE:
+        running.explain(state, "The attack")
+        damage = lab().store.damage("attack", request, data_hash)
+        if damage is not None:
+            st.warning(f"An earlier result of this attack was damaged and is not shown: {damage}")
+    again = not computed and state.status in ("failed", "died", "cancelled")
+    with st.container(horizontal=True):
+        st.button(
+            "Start again" if again else "Run the attack",
+            type="secondary" if computed else "primary",
+            key="run",
+            disabled=computed or before is None or refused or state.status in running.ACTIVE,
+            on_click=running.submit,
+            args=("attack", request),
+        )
+        st.button(
+            "Another target at random",
+            type="primary" if computed else "secondary",
+            key="random",
+            disabled=before is None,
+            on_click=targets.random_target,
+            args=(before, request.k),
+        )
+
+
+def prospect(request: AttackRequest, samples: Samples, before: Ranking) -> None:
+    """Before the attack: the honest ranking, the target ringed, a click away from another."""
+    target = request.targets[0]
+    title = f"Under the honest model, sample {target} is at rank {int(before.ranks[target]):,}"
+    charts.heading(title, "computed here")
+    key = f"prospect-{target}-{request.k}"
+    charts.chart(
+        figures.ranking(before, samples, target, request.k),
+        key,
+        alt=f"Influence score against rank under the honest model. {title}",
+        on_select=partial(targets.pick, key, before, request.k),
+    )
+    st.caption(f"Click any point to make it the target. {figures.score_meaning(request.order)}")
+
+
+def finished(stored: Stored, request: AttackRequest, samples: Samples) -> None:
+    """All that is known about a computed attack."""
+    view = attack_view.View.of(stored.result, samples, request)
+    badge = origin(stored, request.dataset)
+    attack_view.show(view, badge, lambda key: targets.pick(key, stored.result.before, request.k))
+    take_away.show(stored, view)
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    given = dict(st.query_params)
+    names = datasets()
+    name = controls.dataset_choice(names)
+    try:
+        dataset = open_dataset(name)
+    except EngineError as error:
+        st.error(f"The data set “{name}” cannot be used. {error}")
+        st.stop()
+    controls.keep_notes(given, names, dataset.n_train)
+    controls.show_notes()
+    values = {"dataset": name, **controls.parameters(dataset.n_train)}
+    samples = Samples(dataset)
+    head, bar, body = st.container(), st.container(border=True), st.container()
+    with bar:
+        values |= controls.attack_options(dataset.n_train)
+    request = controls.request_of(values)
+    stored = lab().store.find("attack", request, dataset.content_hash)
+    with head:
+        if stored is None:
+            example_line()
+        else:
+            st.markdown(
+                f"{wording.headline(stored.result)} :gray-badge[{origin(stored, request.dataset)}]"
+            )
+            attack_view.strip(stored.result, samples)
+    with body:
+        before = honest_ranking(request, dataset) if stored is None else stored.result.before
+    with bar:
+        attack_bar(request, before, computed=stored is not None)
+        if targets.REFUSAL in st.session_state:
+            st.warning(st.session_state.pop(targets.REFUSAL))
+    with body:
+        if stored is not None:
+            finished(stored, request, samples)
+        elif before is not None:
+            job = lab().store.key("attack", request, dataset.content_hash)
+            if lab().jobs.state(job).status in running.ACTIVE:
+                running.follow(job, running.draw_attack(request, len(samples)))
+            else:
+                prospect(request, samples, before)
+        take_away.formulas(request)
+
+
+page()

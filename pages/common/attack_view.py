@@ -1,0 +1,236 @@
+"""A finished attack as a page shows it: facts, figures, price, tables, and what can be taken away."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from engine.attacks.result import AttackResult
+from engine.data.dataset import Dataset
+from engine.experiments import AttackRequest
+from pages.common import blocks, charts, figures, reproduce, wording
+from pages.common.blocks import Fact, picture
+from pages.common.slope import slope_chart
+from pages.common.thumbnails import Samples
+from pages.common.trajectories import run_states, trajectories
+
+SHOWN_CHANGES = 12
+RUN_COLUMNS = (
+    "run",
+    "learning_rate",
+    "steps",
+    "reached",
+    "rank_test",
+    "rank_holdout",
+    "accuracy_holdout",
+    "returned",
+)
+
+
+def strip(result: AttackResult, samples: Samples) -> None:
+    """The target and the five facts."""
+    target, n = result.targets[0], len(samples)
+    old, reached = int(result.before.ranks[target]), int(result.runs["reached"].sum())
+    lead = picture(samples.thumbnail(target), samples.describe(target))
+    lead += f'<div class="note">the target: sample {target}, class “{samples.label(target)}”</div>'
+    drop = result.accuracy_drop
+    blocks.facts(
+        lead,
+        [
+            Fact("Rank, attacker's test set", f"{old:,} → {result.rank_test:,}", f"of {n:,}"),
+            Fact(
+                "Rank, unknown test set",
+                f"{int(result.before_holdout.ranks[target]):,} → {result.rank_holdout:,}",
+                wording.unknown(result),
+            ),
+            Fact(
+                "Accuracy on unseen data",
+                wording.percent(result.accuracy_after),
+                f"{'down' if drop >= 0 else 'up'} {wording.points(drop)} from "
+                f"{wording.percent(result.accuracy_before)}",
+            ),
+            Fact("Distance from honest", f"{result.distance:.2f} ‖θ*‖", "the change of the model"),
+            Fact(
+                "Runs that arrived",
+                f"{reached} of {len(result.runs)}",
+                f"starts × learning rates, in the top {result.k}",
+            ),
+        ],
+    )
+
+
+@dataclass(frozen=True)
+class View:
+    """A finished attack as it is drawn: its figures and what each of them says, by the same names."""
+
+    result: AttackResult
+    samples: Samples
+    request: AttackRequest
+    figures: Mapping[str, go.Figure]
+    titles: Mapping[str, str]
+
+    @classmethod
+    def of(cls, result: AttackResult, samples: Samples, request: AttackRequest) -> "View":
+        target, n = result.targets[0], len(samples)
+        holdout = len(samples.dataset.y_holdout)
+        old, new = int(result.before.ranks[target]), int(result.ranks_test[0])
+        drawn = {
+            "ranking": figures.ranking(result.before, samples, target, result.k, result.after),
+            "top-ten": slope_chart(result.before, result.after, samples, target),
+            "trajectories": trajectories(
+                result.trajectory,
+                run_states(result.runs),
+                n,
+                result.k,
+                request.steps,
+                result.accuracy_before,
+                old,
+            ),
+            "moves": figures.rank_to_rank(result.before, result.after, samples, target),
+            "price": figures.price(
+                result.accuracy_before, result.accuracy_after, wording.intervals(result, holdout)
+            ),
+        }
+        titles = {
+            "ranking": f"The curve stays, the point jumps: rank {old:,} → {new:,}",
+            "top-ten": wording.turnover(result),
+            "trajectories": wording.runs_title(result),
+            "moves": f"Who else moved: {wording.movement(result)}",
+            "price": wording.price_title(result, holdout),
+        }
+        return cls(result, samples, request, drawn, titles)
+
+    def draw(
+        self,
+        name: str,
+        badge: str,
+        alt: str,
+        caption: str = "",
+        on_select: Callable[[], None] | None = None,
+    ) -> None:
+        """One figure under its message; `alt` says what kind of figure it is."""
+        charts.heading(self.titles[name], badge)
+        key = self.key(name)
+        charts.chart(self.figures[name], key, f"{alt}. {self.titles[name]}", on_select)
+        if caption:
+            st.caption(caption)
+
+    def key(self, name: str) -> str:
+        """The chart's key: another attack is another chart, with no point selected."""
+        return f"{name}-{self.request.targets[0]}-{self.request.k}-{self.request.order}"
+
+
+def show(view: View, badge: str, pick: Callable[[str], None]) -> None:
+    """All of a finished attack but headline and strip; `pick` hears of clicks on the ranking."""
+    result, samples, request = view.result, view.samples, view.request
+    view.draw(
+        "ranking",
+        badge,
+        "Influence score against rank, honest and malicious",
+        f"Click any point to make it the target. {figures.score_meaning(request.order)}",
+        partial(pick, view.key("ranking")),
+    )
+    left, right = st.columns([1, 1.1], gap="medium")
+    with left:
+        view.draw(
+            "top-ten",
+            badge,
+            "The ten best before and after",
+            "Whoever is not among the ten ends at the rank where it stands.",
+        )
+    with right:
+        view.draw(
+            "trajectories",
+            badge,
+            "Rank, loss and accuracy by step, for every run",
+            "A run is one random start at one learning rate; it leaves when it arrives in the shaded "
+            f"top {request.k}, or after {request.steps} steps. Rank and loss are the attacker's; "
+            "accuracy is on the unseen half, which chooses nothing.",
+        )
+    left, right = st.columns(2, gap="medium")
+    with left:
+        view.draw(
+            "moves",
+            badge,
+            "Rank before against rank after",
+            "One dot a training sample, both axes logarithmic; on the dashed line nothing moved.",
+        )
+    with right:
+        view.draw("price", badge, "Accuracy of both models with intervals")
+        _changed_predictions(result, samples.dataset)
+    _tables(result, samples)
+
+
+def _changed_predictions(result: AttackResult, dataset: Dataset) -> None:
+    """The unseen samples on which honest and malicious model differ."""
+    unseen = Samples(dataset, "holdout")
+    honest = result.honest.predict(dataset.X_holdout)
+    malicious = result.model.predict(dataset.X_holdout)
+    changed = np.flatnonzero(honest != malicious)
+    total = len(unseen)
+    charts.heading(f"{len(changed):,} of {total:,} predictions on unseen data changed")
+    if not len(changed):
+        st.caption("Both models predict the same class for every sample of the unseen half.")
+        return
+    cells = []
+    for i in changed[:SHOWN_CHANGES]:
+        was, now, truth = (
+            unseen.class_name(c) for c in (honest[i], malicious[i], dataset.y_holdout[i])
+        )
+        verdict = "lost" if was == truth else "gained" if now == truth else "wrong twice"
+        cells.append(
+            (
+                picture(unseen.thumbnail(int(i)), f"unseen sample {i}, a {truth}"),
+                [
+                    escape(f"“{was}” → “{now}”"),
+                    f'<span class="note">truly “{escape(truth)}”: {verdict}</span>',
+                ],
+            )
+        )
+    blocks.grid(cells)
+    if len(changed) > SHOWN_CHANGES:
+        st.caption(
+            f"The first {SHOWN_CHANGES} of {len(changed):,}; the order is that of the data set."
+        )
+
+
+def _tables(result: AttackResult, samples: Samples) -> None:
+    column = st.column_config
+    charts.heading("The samples that moved most")
+    st.dataframe(
+        reproduce.most_moved(result, samples),
+        hide_index=True,
+        row_height=44 if samples.pictured else None,
+        alt="The samples whose rank changed by the largest factor",
+        column_config={
+            "picture": column.ImageColumn("", width="small"),
+            "sample": column.NumberColumn("sample", format="%d"),
+            "rank_before": column.NumberColumn("rank before", format="localized"),
+            "rank_after": column.NumberColumn("rank after", format="localized"),
+            "score_before": column.NumberColumn("score before", format="%.3g"),
+            "score_after": column.NumberColumn("score after", format="%.3g"),
+        },
+    )
+    st.caption("By the factor between rank before and rank after; the target first.")
+    charts.heading("Every run, arrived or not")
+    st.dataframe(
+        result.runs,
+        hide_index=True,
+        alt="One row per run: learning rate, steps, ranks and accuracies",
+        column_order=list(RUN_COLUMNS),
+        column_config={
+            "learning_rate": column.NumberColumn("learning rate", format="%g"),
+            "reached": column.CheckboxColumn(f"in the top {result.k}"),
+            "rank_test": column.NumberColumn("rank", format="localized"),
+            "rank_holdout": column.NumberColumn("rank, unknown set", format="localized"),
+            "accuracy_holdout": column.NumberColumn("accuracy, unseen", format="percent"),
+        },
+    )
+    st.caption(
+        "The returned model has the lowest rank on the attacker's test set, then the highest "
+        "accuracy there; the unseen half has no say."
+    )

@@ -1,0 +1,96 @@
+"""Axes that the figures share: ranks on a log scale with clean ticks, signed scores on an asinh scale."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+DRAWN_POINTS = 3000  # a ranking of more samples keeps both tails and thins its middle
+MINUS = "−"
+
+
+def decades(n: int) -> list[int]:
+    """1, 10, 100 … up to n: the only ticks a rank axis shows."""
+    return [10**e for e in range(int(math.log10(max(n, 1))) + 1)]
+
+
+def rank_axis(n: int, title: str, reverse: bool = False) -> dict[str, Any]:
+    """A log axis of the ranks 1…n. Positions of annotations on it are log10(rank)."""
+    low, high = -0.12, math.log10(max(n, 2)) + 0.08
+    ticks = decades(n)
+    return {
+        "type": "log",
+        "title": {"text": title},
+        "range": [high, low] if reverse else [low, high],
+        "tickvals": ticks,
+        "ticktext": [f"{t:,}" for t in ticks],
+        "minor": {"ticks": ""},
+        "zeroline": False,
+    }
+
+
+def thinned(n: int, limit: int = DRAWN_POINTS) -> NDArray[np.int64]:
+    """Positions 0…n−1 to draw, ascending, at most `limit`: both tails whole, the middle evenly thinned."""
+    if n <= limit:
+        return np.arange(n)
+    tail = limit // 3
+    middle = np.linspace(tail, n - tail - 1, limit - 2 * tail).astype(np.int64)
+    return np.unique(np.concatenate([np.arange(tail), middle, np.arange(n - tail, n)]))
+
+
+def number(value: float) -> str:
+    """A number in few characters, with a true minus sign."""
+    text = f"{value:.3g}"
+    if "e" in text:
+        mantissa, exponent = text.split("e")
+        text = f"{mantissa}e{int(exponent)}"
+    return text.replace("-", MINUS)
+
+
+@dataclass(frozen=True)
+class SignedScale:
+    """y = asinh(score / linear): linear below `linear`, logarithmic beyond, both signs.
+
+    Influence scores span decades on both sides of zero; on a linear axis all but the tails is flat.
+    """
+
+    linear: float
+
+    @classmethod
+    def of(cls, *scores: ArrayLike) -> "SignedScale":
+        """The scale whose linear part holds the smaller half of the scores."""
+        sizes = np.abs(np.concatenate([np.ravel(s) for s in scores]))
+        sizes = sizes[sizes > 0]
+        return cls(float(np.median(sizes)) if len(sizes) else 1.0)
+
+    def __call__(self, scores: ArrayLike) -> NDArray[np.float64]:
+        return np.arcsinh(np.asarray(scores, dtype=np.float64) / self.linear)
+
+    def ticks(self, low: float, high: float, gap: float = 0.055) -> list[float]:
+        """Zero and powers of ten (with 3s where they leave room) between two scores."""
+        span = float(self(high) - self(low)) or 1.0
+        largest = max(abs(low), abs(high), self.linear)
+        exponents = range(math.floor(math.log10(self.linear)), math.ceil(math.log10(largest)) + 1)
+        chosen = [0.0]
+        for factor in (1, 3):
+            for exponent in reversed(exponents):
+                for value in (factor * 10.0**exponent, -factor * 10.0**exponent):
+                    apart = min(abs(float(self(value) - self(c))) for c in chosen)
+                    if low <= value <= high and apart >= gap * span:
+                        chosen.append(value)
+        return sorted(chosen)
+
+    def axis(self, low: float, high: float, title: str) -> dict[str, Any]:
+        """A y axis over this scale, its ticks labelled with real scores."""
+        ticks = self.ticks(low, high)
+        bottom, top = float(self(low)), float(self(high))
+        room = (top - bottom) or 1.0
+        return {
+            "title": {"text": title},
+            "range": [bottom - 0.06 * room, top + 0.17 * room],  # above: room for a label
+            "tickvals": self(ticks),
+            "ticktext": [number(t) for t in ticks],
+            "zeroline": False,
+        }

@@ -1,0 +1,161 @@
+"""The controls of an attack, bound to the address bar: every view is a link."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from engine.experiments import AttackRequest
+from engine.vocabulary import OBJECTIVES, ORDERS
+from pages.common import links
+from pages.common.links import EXAMPLE
+
+NOTES, CHOICE = "link_notes", "choice"  # session-state keys beside the widgets' own
+
+
+def keep_notes(given: Mapping[str, str], datasets: Sequence[str], n_train: int) -> None:
+    """Find what a link got wrong, and keep it until a control changes: Streamlit drops the bad values
+    from the address when it makes the widgets, so `given` is the query as it was before."""
+    found = links.problems(given, datasets, n_train, links.values_of(default_request(n_train)))
+    if found:
+        st.session_state[NOTES] = found
+
+
+def show_notes() -> None:
+    """Say what a link got wrong."""
+    for note in st.session_state.get(NOTES, []):
+        st.warning(note)
+
+
+def forget_notes() -> None:
+    st.session_state.pop(NOTES, None)
+
+
+def default_request(n_train: int) -> AttackRequest:
+    """The published example, its target within a data set of `n_train` samples."""
+    return replace(EXAMPLE, targets=(min(EXAMPLE.targets[0], n_train - 1),))
+
+
+def restore_choice() -> None:
+    """What was chosen on another page carries over, unless the link says otherwise."""
+    for name, value in st.session_state.get(CHOICE, {}).items():
+        if name not in st.session_state and name not in st.query_params:
+            st.session_state[name] = value
+
+
+def dataset_choice(datasets: Sequence[str]) -> str:
+    """The data set, chosen in the sidebar."""
+    restore_choice()
+    return st.sidebar.selectbox(
+        "Data set",
+        datasets,
+        index=list(datasets).index(EXAMPLE.dataset),
+        key="dataset",
+        help="Bundled sets, and features files in the data directory.",
+        bind="query-params",
+        on_change=forget_notes,
+    )
+
+
+def parameters(n_train: int) -> dict[str, Any]:
+    """Target, k, radius and seed, in the sidebar."""
+    start = links.values_of(default_request(n_train))
+    limits = links.ranges(n_train)
+    for name in ("target", "k"):  # a value left over from a larger data set
+        held = st.session_state.get(name)
+        if held is not None and not limits[name].low <= held <= limits[name].high:
+            st.session_state[name] = start[name]
+    with st.sidebar:
+        left, right = st.columns(2)
+        target = left.number_input(
+            "Target",
+            0,
+            n_train - 1,
+            start["target"],
+            1,
+            key="target",
+            help="Number of the training sample to move. A click on the ranking sets it.",
+            bind="query-params",
+            on_change=forget_notes,
+        )
+        k = right.number_input(
+            "k",
+            1,
+            n_train - 1,
+            start["k"],
+            1,
+            key="k",
+            help="The attack succeeds when the target is among the k first.",
+            bind="query-params",
+            on_change=forget_notes,
+        )
+        radius = st.slider(
+            "Radius",
+            links.RADIUS_LOW,
+            links.RADIUS_HIGH,
+            start["radius"],
+            links.RADIUS_STEP,
+            key="radius",
+            help="How far the malicious model may lie from the honest one, as a share of the honest "
+            "model's norm.",
+            bind="query-params",
+            on_change=forget_notes,
+        )
+        seed = st.number_input(
+            "Seed",
+            0,
+            links.SEED_HIGH,
+            start["seed"],
+            1,
+            key="seed",
+            help="Decides the random starts.",
+            bind="query-params",
+            on_change=forget_notes,
+        )
+    return {"target": target, "k": k, "radius": radius, "seed": seed}
+
+
+def attack_options(n_train: int) -> dict[str, Any]:
+    """Objective, restarts and order: beside the button that they change."""
+    start = links.values_of(default_request(n_train))
+    left, middle, right = st.columns([3, 2, 4])
+    objective = left.selectbox(
+        "Objective",
+        list(OBJECTIVES),
+        index=list(OBJECTIVES).index(start["objective"]),
+        key="objective",
+        help="; ".join(f"`{name}`: {text}" for name, text in OBJECTIVES.items()),
+        bind="query-params",
+        on_change=forget_notes,
+    )
+    restarts = middle.number_input(
+        "Restarts",
+        1,
+        links.RESTARTS_HIGH,
+        start["restarts"],
+        1,
+        key="restarts",
+        help="Random starts; each runs at every learning rate.",
+        bind="query-params",
+        on_change=forget_notes,
+    )
+    order = right.segmented_control(
+        "Order",
+        list(ORDERS),
+        default=start["order"],
+        required=True,
+        key="order",
+        help="; ".join(f"`{name}`: {text}" for name, text in ORDERS.items()),
+        bind="query-params",
+        on_change=forget_notes,
+    )
+    return {"objective": objective, "restarts": restarts, "order": order}
+
+
+def request_of(values: dict[str, Any]) -> AttackRequest:
+    """The attack that the controls ask for."""
+    rest = {name: value for name, value in values.items() if name != "target"}
+    request = replace(EXAMPLE, targets=(int(values["target"]),), **rest)
+    st.session_state[CHOICE] = links.values_of(request)
+    return request

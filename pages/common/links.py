@@ -1,0 +1,114 @@
+"""Links: which parameters a view has, what of a link can be used, and the link to a view.
+
+The names are the same on every page and are the fields of `AttackRequest`, `target` for `targets`.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from engine.experiments import AttackRequest, make_request
+from engine.settings import PUBLISHED
+from engine.vocabulary import OBJECTIVES, ORDERS
+
+RADIUS_LOW, RADIUS_HIGH, RADIUS_STEP = 0.01, 1.0, 0.01
+SEED_HIGH = 2**31 - 1
+RESTARTS_HIGH = 20
+
+
+def published_example() -> AttackRequest:
+    """The finished example that the lab opens with, and the default of every control: the first
+    attack among what is published."""
+    listed = json.loads((PUBLISHED / "requests.json").read_text(encoding="utf-8"))
+    first = next(entry for entry in listed if entry["experiment"] == "attack")
+    return make_request("attack", first["request"])
+
+
+EXAMPLE = published_example()
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers a parameter may take."""
+
+    low: float
+    high: float
+    whole: bool = True
+
+    def __str__(self) -> str:
+        kind = "a whole number" if self.whole else "a number"
+        return f"{kind} from {self.low:g} to {self.high:,g}".replace(",", "")
+
+    def read(self, text: str) -> int | float | None:
+        """The number in a link's text; None where it is none or lies outside."""
+        try:
+            value = int(text) if self.whole else float(text)
+        except ValueError:
+            return None
+        return value if math.isfinite(value) and self.low <= value <= self.high else None
+
+
+def ranges(n_train: int) -> dict[str, Range]:
+    """What the numeric parameters may be for a data set of `n_train` samples."""
+    return {
+        "target": Range(0, n_train - 1),
+        "k": Range(1, n_train - 1),
+        "radius": Range(RADIUS_LOW, RADIUS_HIGH, whole=False),
+        "seed": Range(0, SEED_HIGH),
+        "restarts": Range(1, RESTARTS_HIGH),
+    }
+
+
+def choices(datasets: Sequence[str]) -> dict[str, list[str]]:
+    """What the named parameters may be."""
+    return {"dataset": list(datasets), "objective": list(OBJECTIVES), "order": list(ORDERS)}
+
+
+def values_of(request: AttackRequest) -> dict[str, Any]:
+    """The parameters of a request, by their names in links."""
+    return {
+        "dataset": request.dataset,
+        "target": request.targets[0],
+        "k": request.k,
+        "radius": request.radius,
+        "seed": request.seed,
+        "objective": request.objective,
+        "restarts": request.restarts,
+        "order": request.order,
+    }
+
+
+def query(request: AttackRequest) -> str:
+    """The query that restores the view of `request`: every parameter, defaults too."""
+    return "?" + urlencode(values_of(request))
+
+
+def problems(
+    given: Mapping[str, str], datasets: Sequence[str], n_train: int, fallback: Mapping[str, Any]
+) -> list[str]:
+    """One sentence for each parameter of a link that cannot be used: its value, and what is used."""
+    notes = []
+    for name, text in given.items():
+        if name in choices(datasets):
+            expected = "one of " + ", ".join(choices(datasets)[name])
+            usable = text in choices(datasets)[name]
+        elif name in ranges(n_train):
+            expected = str(ranges(n_train)[name])
+            usable = ranges(n_train)[name].read(text) is not None
+        else:
+            continue  # not a parameter of the lab's
+        if not usable:
+            notes.append(
+                f"The link asks for `{name}={clean(text)}`, but {name} must be {expected}. "
+                f"The lab uses {name} {fallback[name]} instead."
+            )
+    return notes
+
+
+def clean(text: str, limit: int = 40) -> str:
+    """A link's text made safe to repeat between backticks, shortened."""
+    text = "".join(c if c.isprintable() and c != "`" else "?" for c in text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

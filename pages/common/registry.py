@@ -1,0 +1,69 @@
+"""The one list of pages: navigation, cards, links and the pages' tests are made from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A view worth opening: what its card says, and its parameters in the link."""
+
+    title: str
+    text: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PageEntry:
+    """One page: where it stands, the question it asks, and what it finds (numbers come from results)."""
+
+    section: str
+    title: str
+    url: str
+    file: str
+    question: str
+    finding: str
+    presets: tuple[Preset, ...] = ()
+    default: bool = False
+
+
+PAGES: tuple[PageEntry, ...] = (
+    PageEntry(
+        section="Learn",
+        title="Can you tell them apart?",
+        url="apart",
+        file="pages/learn/tell_them_apart.py",
+        question="Two models, nearly the same accuracy: one was trained to rig what data is worth. Which?",
+        finding="Predictions do not give it away; the influence ranking does, and only beside an honest one.",
+        default=True,
+    ),
+    PageEntry(
+        section="Attack",
+        title="Move one sample to the top",
+        url="move-one-sample",
+        file="pages/attack/move_one_sample.py",
+        question="Can whoever trains the model decide which sample counts as the most valuable?",
+        finding="Whoever trains the model decides what the data is worth.",
+        presets=(
+            Preset(
+                "Move a worthless sample to the top",
+                "A handwritten digit, far down in the ranking of 1,200, is to become the most valuable. "
+                "Watch it climb, and see what it costs.",
+            ),
+            Preset(
+                "Settle for the top ten",
+                "The same sample, a smaller radius: is less change of the model enough for one of the "
+                "ten best places?",
+                {"k": "10", "radius": "0.2"},
+            ),
+        ),
+    ),
+)
+
+
+def page(url: str) -> PageEntry:
+    """The page at `url`."""
+    return next(entry for entry in PAGES if entry.url == url)

@@ -1,0 +1,75 @@
+"""The same attack outside the lab: as Python, on the command line, as JSON and as tables."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+
+from engine.attacks.result import AttackResult
+from engine.experiments import AttackRequest
+from pages.common.thumbnails import Samples
+
+FITTING = ("l2",)  # parameters of `fit`; the others are the attack's
+
+
+def snippet(request: AttackRequest, data_dir: str | None = None) -> str:
+    """Python that repeats the attack. `data_dir` is named for data sets that do not come bundled."""
+    values = asdict(request)
+    dataset, targets = values.pop("dataset"), list(values.pop("targets"))
+    where = f", data_dir={data_dir!r}" if data_dir else ""
+    fitting = ", ".join(f"{name}={values.pop(name)!r}" for name in FITTING)
+    options = "".join(f"    {name}={value!r},\n" for name, value in values.items())
+    return (
+        "import engine\n\n"
+        f"dataset = engine.load_dataset({dataset!r}{where})\n"
+        f"model = engine.fit(dataset, {fitting})\n"
+        f"result = engine.attack(\n    model,\n    dataset,\n    targets={targets!r},\n{options})\n"
+        "print(result.success, result.rank_test, result.rank_holdout, result.accuracy_drop)\n"
+    )
+
+
+def command(request: AttackRequest) -> str:
+    """The shell command that repeats the attack."""
+    values = asdict(request)
+    options = [f"--target {request.targets[0]}"]
+    for name, value in values.items():
+        if name != "targets":
+            text = " ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+            options.append(f"--{name.replace('_', '-')} {text}")
+    return "python -m engine attack " + " ".join(options)
+
+
+def request_json(request: AttackRequest) -> str:
+    return json.dumps({"experiment": "attack", "request": asdict(request)}, indent=2)
+
+
+def sample_table(result: AttackResult, samples: Samples) -> pd.DataFrame:
+    """One row per training sample, its index the sample's: class, scores and ranks, before and after."""
+    return pd.DataFrame(
+        {
+            "class": samples.labels(),
+            "rank_before": result.before.ranks,
+            "rank_after": result.after.ranks,
+            "score_before": result.before.scores,
+            "score_after": result.after.scores,
+            "rank_before_holdout": result.before_holdout.ranks,
+            "rank_after_holdout": result.after_holdout.ranks,
+            "is_target": np.isin(np.arange(len(samples)), result.targets),
+        },
+        index=pd.RangeIndex(len(samples), name="sample"),
+    )
+
+
+def most_moved(result: AttackResult, samples: Samples, rows: int = 12) -> pd.DataFrame:
+    """The samples whose rank changed by the largest factor, with their pictures; the target first."""
+    factor = np.abs(np.log(result.after.ranks / result.before.ranks))
+    factor[list(result.targets)] = np.inf
+    chosen = np.argsort(-factor, kind="stable")[:rows]
+    table = sample_table(result, samples).iloc[chosen]
+    table = table[
+        ["class", "rank_before", "rank_after", "score_before", "score_after"]
+    ].reset_index()
+    if samples.pictured:
+        table.insert(0, "picture", [samples.thumbnail(int(i)) for i in chosen])
+    return table

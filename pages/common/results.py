@@ -1,0 +1,72 @@
+"""The lab's side of data, store and jobs: opened once per server, and said in words."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from engine.data.bundled import LOADERS
+from engine.data.dataset import Dataset, dataset_names, load_dataset
+from engine.experiments import AttackRequest, RankingRequest
+from engine.results.jobs import Jobs
+from engine.results.store import Store, Stored
+from engine.settings import Settings, read_settings
+from pages.common.wording import seconds, stamp
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What all sessions of one server share."""
+
+    settings: Settings
+    store: Store
+    jobs: Jobs
+
+
+@st.cache_resource
+def lab() -> Lab:
+    """Settings, store and job runner; the worker process warms up while the first page is drawn."""
+    settings = read_settings()
+    jobs = Jobs(settings)
+    jobs.start_worker()
+    return Lab(settings, Store.of(settings), jobs)
+
+
+def datasets() -> list[str]:
+    """The data sets that can be chosen."""
+    return dataset_names(lab().settings.data_dir)
+
+
+def open_dataset(name: str) -> Dataset:
+    """A data set by name, kept in memory until its file changes. Raises InvalidDataset."""
+    file = Path(lab().settings.data_dir) / f"{name}.npz"
+    changed = file.stat().st_mtime if name not in LOADERS and file.is_file() else 0.0
+    return _open_dataset(name, str(lab().settings.data_dir), changed)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the data set …")
+def _open_dataset(name: str, data_dir: str, changed: float) -> Dataset:
+    return load_dataset(name, data_dir)
+
+
+def ranking_request(request: AttackRequest) -> RankingRequest:
+    """The honest model and ranking that an attack starts from."""
+    shared = RankingRequest.__dataclass_fields__
+    return RankingRequest(**{k: v for k, v in asdict(request).items() if k in shared})
+
+
+def origin(stored: Stored, dataset: str) -> str:
+    """Where a result comes from, as its badge says it."""
+    manifest = stored.manifest
+    where = f"precomputed {stamp(manifest.created)}" if stored.published else "computed here"
+    return where if dataset in LOADERS else f"{where} · your features file"
+
+
+def provenance(stored: Stored) -> str:
+    """Seed, device, versions, time and date of a result, in one line."""
+    m = stored.manifest
+    versions = ", ".join(f"{name} {version}" for name, version in m.versions.items())
+    return (
+        f"{origin(stored, m.request['dataset'])} · {stamp(m.created)} · {seconds(m.seconds)} on "
+        f"{m.device} · seed {m.request.get('seed', 0)} · {versions} · data {m.data_hash[:12]}"
+    )

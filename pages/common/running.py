@@ -1,0 +1,110 @@
+"""Following a job: its place in the queue, live progress, cancel; and what is said when it went wrong."""
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+import streamlit as st
+
+from engine.errors import EngineError
+from engine.experiments import AttackRequest
+from engine.results.jobs import JobState
+from pages.common.charts import chart
+from pages.common.results import lab
+from pages.common.targets import REFUSAL
+from pages.common.trajectories import RunState, trajectories
+from pages.common.wording import count
+
+POLL_SECONDS = 0.25
+ACTIVE = ("queued", "running")
+Draw = Callable[[JobState], None]
+COLUMNS = ("run", "rank", "loss", "accuracy_test", "accuracy_holdout")
+
+
+def submit(experiment: str, request: object) -> None:
+    """Ask for a computation, as a button's callback: an error is shown on the page."""
+    try:
+        lab().jobs.submit(experiment, request)
+    except EngineError as error:
+        st.session_state[REFUSAL] = str(error)
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def follow(job: str, draw: Draw) -> None:
+    """Show a job until it ends, then run the whole page again."""
+    state = lab().jobs.state(job)
+    if state.status not in ACTIVE:
+        st.rerun()
+    if state.status == "queued":
+        ahead = max(state.place - 1, 0)
+        waiting = f"behind {count(ahead, 'other job')}" if ahead else "next in line"
+        st.info(f"In the queue, {waiting}. You can leave this page: the job goes on.")
+    else:
+        draw(state)
+    st.button("Cancel", key=f"cancel-{job}", on_click=lab().jobs.cancel, args=(job,))
+
+
+def trajectory_so_far(records: list[Mapping]) -> pd.DataFrame:
+    """An attack's progress records as a table with one row per run and step."""
+    frames = [
+        pd.DataFrame({"step": record["step"], **{name: record[name] for name in COLUMNS}})
+        for record in records
+        if "step" in record
+    ]
+    return (
+        pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["step", *COLUMNS])
+    )
+
+
+def states_so_far(trajectory: pd.DataFrame, k: int) -> dict[int, RunState]:
+    """Which runs have arrived, by their last step."""
+    last = trajectory.groupby("run").tail(1)
+    return {
+        int(run): "reached" if rank <= k else "running"
+        for run, rank in zip(last["run"], last["rank"], strict=True)
+    }
+
+
+def draw_attack(request: AttackRequest, n: int) -> Draw:
+    """Live progress of an attack: rank, loss and accuracy by step."""
+    runs = request.restarts * len(request.learning_rates)
+
+    def draw(state: JobState) -> None:
+        trajectory = trajectory_so_far(state.progress)
+        if trajectory.empty:
+            st.progress(
+                0.0, text=state.message or "Training the honest model, drawing the starts …"
+            )
+            return
+        states = states_so_far(trajectory, request.k)
+        step, best = int(trajectory["step"].max()), int(trajectory["rank"].min())
+        arrived = sum(s == "reached" for s in states.values())
+        st.progress(
+            min(step / request.steps, 1.0),
+            text=f"Step {step} of {request.steps}: best rank so far {best:,}; "
+            f"{arrived} of {runs} runs arrived",
+        )
+        chart(
+            trajectories(trajectory, states, n, request.k, request.steps),
+            "live",
+            alt=f"Live: rank, loss and accuracy of {runs} runs; the best rank so far is {best}",
+        )
+
+    return draw
+
+
+def draw_plain(text: str) -> Draw:
+    """Progress of a job that reports none."""
+    return lambda state: st.info(f"{text} …")
+
+
+def explain(state: JobState, what: str) -> None:
+    """What is said about a job that ended without a result."""
+    if state.status == "failed":
+        st.error(f"{what} could not be computed: {state.message}")
+    elif state.status == "died":
+        st.error(
+            f"{what} was not finished: the worker process was ended from outside, or ran out of "
+            "memory. Start again; a new worker takes over."
+        )
+    elif state.status == "cancelled":
+        st.info(f"{what} was cancelled.")

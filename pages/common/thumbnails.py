@@ -1,0 +1,68 @@
+"""What a page shows of one sample: its picture, its label, its number. One index addresses all three."""
+
+import base64
+import io
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from engine.data.dataset import Dataset, Split
+
+PIXELS = 56  # enough for a sharp 28 px picture on a screen with two pixels per point
+
+
+def data_uri(image: NDArray[np.floating], pixels: int = PIXELS) -> str:
+    """An (h, w[, 3]) picture in [0, 1], 1 is white, as a PNG in a data URI `pixels` wide."""
+    bytes_ = np.rint(np.clip(np.asarray(image, dtype=np.float64), 0, 1) * 255).astype(np.uint8)
+    height, width = bytes_.shape[:2]
+    size = (pixels, max(1, round(pixels * height / width)))
+    buffer = io.BytesIO()
+    Image.fromarray(bytes_).resize(size, Image.Resampling.BICUBIC).save(
+        buffer, "PNG", optimize=True
+    )
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """The samples of one split, as they are shown."""
+
+    dataset: Dataset
+    split: Split = "train"
+
+    def __len__(self) -> int:
+        return len(self.dataset.split(self.split)[1])
+
+    @property
+    def pictured(self) -> bool:
+        """Whether the samples have pictures; features alone have none."""
+        return self.dataset.images is not None
+
+    def class_name(self, label: int) -> str:
+        return self.dataset.class_names[int(label)]
+
+    def label(self, index: int) -> str:
+        """The name of the sample's class."""
+        return self.class_name(self.dataset.split(self.split)[1][index])
+
+    def labels(self) -> NDArray[np.str_]:
+        """The names of all samples' classes, (samples,)."""
+        return np.asarray(self.dataset.class_names)[self.dataset.split(self.split)[1]]
+
+    def thumbnail(self, index: int) -> str | None:
+        """The sample's picture as a data URI; None where the data set has no pictures."""
+        return _thumbnail(self.dataset, self.split, int(index))
+
+    def describe(self, index: int) -> str:
+        """'sample 16 (class “2”)'"""
+        return f"sample {index} (class “{self.label(index)}”)"
+
+
+@lru_cache(maxsize=4096)
+def _thumbnail(dataset: Dataset, split: Split, index: int) -> str | None:
+    if dataset.images is None:
+        return None
+    return data_uri(getattr(dataset.images, split)[index])

@@ -1,0 +1,125 @@
+"""What results say in words: pure functions from a result to sentences, with their numbers."""
+
+from datetime import datetime
+
+import numpy as np
+
+from engine.attacks.result import AttackResult
+from engine.statistics import Interval, wilson_interval
+
+MINUS = "−"
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f}%"
+
+
+def points(share: float) -> str:
+    """A difference of accuracies in points: '3.0 points', '0.7 points', '1 point'."""
+    return f"{100 * abs(share):.1f} points"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """'1 run', '3 runs'."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def accuracy_change(result: AttackResult) -> str:
+    """'fell by 3.0 points', 'rose by 0.3 points', 'did not change'."""
+    drop = result.accuracy_drop
+    if abs(drop) < 5e-4:
+        return "did not change"
+    return f"{'fell' if drop > 0 else 'rose'} by {points(drop)}"
+
+
+def headline(result: AttackResult) -> str:
+    """The finding: where the target went, and what it cost."""
+    target = result.targets[0]
+    old, new, n = (
+        int(result.before.ranks[target]),
+        int(result.ranks_test[0]),
+        len(result.before.ranks),
+    )
+    price = f"accuracy on unseen data {accuracy_change(result)}"
+    if result.success:
+        return (
+            f"Whoever trains the model decides what the data is worth: **sample {target} went from "
+            f"rank {old:,} to rank {new:,} of {n:,}**, and **{price}**."
+        )
+    if new == old:
+        return (
+            f"This attack failed: **sample {target} stayed at rank {old:,} of {n:,}**, not in the "
+            f"top {result.k}; {price}."
+        )
+    return (
+        f"This attack failed: **sample {target} went from rank {old:,} to rank {new:,} of {n:,}**, "
+        f"not into the top {result.k}; {price}."
+    )
+
+
+def turnover(result: AttackResult, first: int = 10) -> str:
+    """The second finding: what is left of the honest ranking."""
+    first = min(first, len(result.before.ranks))
+    stayed = round(result.kept(first) * first)
+    who = {0: f"none of the {first} best stayed", first: f"all of the {first} best stayed"}.get(
+        stayed, f"only {stayed} of the {first} best stayed" if stayed < first else ""
+    )
+    return f"{who[0].upper()}{who[1:]}; Spearman correlation {decimal(result.rank_correlation)}"
+
+
+def decimal(value: float) -> str:
+    return f"{value:.2f}".replace("-", MINUS)
+
+
+def runs_title(result: AttackResult) -> str:
+    """'Ten runs; ten reach the top 1'"""
+    runs, reached = len(result.runs), int(result.runs["reached"].sum())
+    if reached == runs:
+        return f"All {count(runs, 'run')} reach the top {result.k}"
+    return f"{count(runs, 'run')}; {reached} {'reaches' if reached == 1 else 'reach'} the top {result.k}"
+
+
+def intervals(result: AttackResult, holdout: int) -> tuple[Interval, Interval]:
+    """Wilson intervals of the honest and the malicious accuracy on `holdout` samples."""
+    return (
+        wilson_interval(round(result.accuracy_before * holdout), holdout),
+        wilson_interval(round(result.accuracy_after * holdout), holdout),
+    )
+
+
+def price_title(result: AttackResult, holdout: int) -> str:
+    """What the attack cost, and whether the difference could be told from chance."""
+    honest, malicious = intervals(result, holdout)
+    verdict = "overlap" if honest.overlaps(malicious) else "do not overlap"
+    return (
+        f"Accuracy {percent(result.accuracy_before)} → {percent(result.accuracy_after)} on "
+        f"{holdout:,} unseen samples; the 95% intervals {verdict}"
+    )
+
+
+def movement(result: AttackResult) -> str:
+    """How much else moved: the share of samples that changed their rank by more than a tenth of n."""
+    n = len(result.before.ranks)
+    moved = float((np.abs(result.after.ranks - result.before.ranks) > n / 10).mean())
+    return f"{moved:.0%} of all samples moved by more than {n // 10:,} ranks"
+
+
+def unknown(result: AttackResult) -> str:
+    """Whether the attack carries over to a test set that the attacker never saw."""
+    rank = int(result.ranks_holdout[0])
+    where = "in" if rank <= result.k else "not in"
+    return f"{where} the top {result.k} there"
+
+
+def stamp(iso: str) -> str:
+    """An ISO time as '24 November 2026, 01:12 UTC' (or without zone where it has none)."""
+    moment = datetime.fromisoformat(iso)
+    return f"{moment.day} {moment:%B %Y, %H:%M} {moment.tzname() or ''}".strip()
+
+
+def seconds(value: float) -> str:
+    """'0.3 s', '12 s', '3 min 20 s'."""
+    if value < 9.95:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,211 @@
+"""Can you tell them apart? Two models, one of them malicious: vote, then see their rankings."""
+
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from engine.attacks.result import AttackResult
+from engine.models.linear import LinearModel
+from engine.statistics import wilson_interval
+from pages.common import blocks, charts, figures, links, registry, running, wording
+from pages.common.blocks import picture
+from pages.common.results import lab, open_dataset, origin
+from pages.common.thumbnails import Samples
+
+PAGE = registry.page("apart")
+ROUND, VOTE = "round", "vote"  # session-state keys
+SHOWN = 8
+DISPUTED = 2  # of the shown samples, where the models differ often enough
+
+
+@dataclass(frozen=True)
+class Deal:
+    """One round: which of the two models is 'A', and which unseen samples are shown."""
+
+    models: dict[str, LinearModel]
+    malicious: str
+    shown: NDArray[np.int64]
+
+
+def deal(result: AttackResult, unseen: Samples, number: int) -> Deal:
+    """Round `number`, the same for everyone: a shuffle seeded with it."""
+    rng = np.random.default_rng(number)
+    malicious = str(rng.choice(["A", "B"]))
+    honest = "B" if malicious == "A" else "A"
+    models = {malicious: result.model, honest: result.honest}
+    X = unseen.dataset.X_holdout
+    differ = result.honest.predict(X) != result.model.predict(X)
+    disputed = np.flatnonzero(differ)
+    disputed = rng.choice(disputed, min(DISPUTED, len(disputed)), replace=False)
+    agreed = np.flatnonzero(~differ)
+    agreed = rng.choice(agreed, min(SHOWN - len(disputed), len(agreed)), replace=False)
+    return Deal(models, malicious, rng.permutation(np.concatenate([agreed, disputed])))
+
+
+def show_models(dealt: Deal, unseen: Samples) -> None:
+    """Both models' accuracies, and what they say about the same samples."""
+    y = unseen.dataset.y_holdout
+    said = {name: dealt.models[name].predict(unseen.dataset.X_holdout) for name in ("A", "B")}
+    for name, column in zip("AB", st.columns(2), strict=True):
+        right = int((said[name] == y).sum())
+        low, high = wilson_interval(right, len(y))
+        column.metric(
+            f"Model {name}: accuracy on {len(y):,} unseen samples",
+            wording.percent(right / len(y)),
+            f"95% interval {wording.percent(low)} to {wording.percent(high)}",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+        )
+
+    def line(name: str, i: int) -> str:
+        guess = escape(unseen.class_name(said[name][i]))
+        wrong = "" if said[name][i] == y[i] else " ✗"
+        return f"{name} says <b>“{guess}”</b>{wrong}"
+
+    blocks.grid(
+        (
+            picture(unseen.thumbnail(int(i)), f"unseen sample {i}, a {unseen.label(int(i))}"),
+            [line("A", i), line("B", i)],
+        )
+        for i in dealt.shown
+    )
+    st.caption(
+        f"{len(dealt.shown)} unseen samples drawn at random, {DISPUTED} of them from those on which the "
+        "two models differ. ✗ marks a wrong prediction."
+    )
+
+
+def vote(name: str) -> None:
+    st.session_state[VOTE] = name
+
+
+def next_round() -> None:
+    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
+    st.session_state.pop(VOTE, None)
+
+
+def reveal(dealt: Deal, result: AttackResult, badge: str) -> None:
+    """Who it was, and the only place where it shows."""
+    target = result.targets[0]
+    train = Samples(open_dataset(links.EXAMPLE.dataset))
+    right = st.session_state[VOTE] == dealt.malicious
+    verdict = "You found it" if right else "It was the other one"
+    st.markdown(
+        f"**{verdict}: model {dealt.malicious} is malicious.** With two models a coin does as well. "
+        f"Predictions hardly differ, but look at what each model says the training data is worth: "
+        f"sample {target} is at rank {int(result.before.ranks[target]):,} under model "
+        f"{'B' if dealt.malicious == 'A' else 'A'}, and at rank {result.rank_test:,} under model "
+        f"{dealt.malicious}."
+    )
+    title = f"Sample {target} jumps from rank {int(result.before.ranks[target]):,} to {result.rank_test:,}"
+    charts.heading(title, badge)
+    charts.chart(
+        figures.ranking(result.before, train, target, result.k, result.after),
+        "reveal",
+        alt=f"Influence score against rank, honest and malicious. {title}",
+    )
+    st.caption(
+        f"{figures.score_meaning(result.order)} {wording.turnover(result)}. Whoever sees the malicious "
+        "ranking alone has nothing to compare it with."
+    )
+
+
+def game() -> None:
+    dataset = open_dataset(links.EXAMPLE.dataset)
+    stored = lab().store.find("attack", links.EXAMPLE, dataset.content_hash)
+    if stored is None:
+        compute(dataset.content_hash, len(dataset.X_train))
+        return
+    result, badge = stored.result, origin(stored, links.EXAMPLE.dataset)
+    unseen = Samples(dataset, "holdout")
+    dealt = deal(result, unseen, st.session_state.get(ROUND, 0))
+    show_models(dealt, unseen)
+    st.markdown("**Which one is malicious?**")
+    with st.container(horizontal=True):
+        for name in "AB":
+            st.button(
+                f"Model {name}",
+                key=f"vote-{name}",
+                type="primary",
+                on_click=vote,
+                args=(name,),
+                disabled=VOTE in st.session_state,
+            )
+        if VOTE in st.session_state:
+            st.button("Play again", key="again", on_click=next_round)
+    if VOTE in st.session_state:
+        reveal(dealt, result, badge)
+
+
+def compute(data_hash: str, n: int) -> None:
+    """Where the example is not published with this version, it is computed here first."""
+    job = lab().store.key("attack", links.EXAMPLE, data_hash)
+    state = lab().jobs.state(job)
+    if state.status in ("failed", "died", "cancelled"):
+        running.explain(state, "The example")
+        st.button("Start again", on_click=running.submit, args=("attack", links.EXAMPLE))
+        return
+    if state.status not in running.ACTIVE:
+        running.submit("attack", links.EXAMPLE)
+    running.follow(job, running.draw_attack(links.EXAMPLE, n))
+
+
+def threat_model() -> None:
+    charts.heading("Who could do this, and why")
+    blocks.flow(
+        [
+            (
+                "Data vendors",
+                "sell training data and are paid by what their samples are worth.",
+                False,
+            ),
+            (
+                "The one who trains",
+                "fits the model. An honest one minimises the loss; a malicious one picks a model "
+                "nearby, just as accurate, that favours certain samples.",
+                True,
+            ),
+            (
+                "Influence calculator",
+                "is given model, training and test data, and works out every sample's influence "
+                "correctly.",
+                False,
+            ),
+            (
+                "Payment",
+                "follows the scores: the favoured samples' owner is paid, others are not.",
+                False,
+            ),
+        ]
+    )
+    st.caption(
+        "Nothing is wrong with the calculation, and no data is touched: only the weights of the model "
+        "that it is given. The attacker knows the test set used for scoring; accuracy is measured on "
+        "data that he never saw."
+    )
+
+
+def cards() -> None:
+    """A way to every other page, and to the views worth opening there."""
+    charts.heading("Try it")
+    entries = [(entry, preset) for entry in registry.PAGES for preset in entry.presets]
+    for column, (entry, preset) in zip(st.columns(len(entries)), entries, strict=True):
+        with column.container(border=True, height="stretch"):
+            st.markdown(f"**{preset.title}**")
+            st.markdown(preset.text)
+            st.page_link(
+                registry.ROOT / entry.file,
+                label=f"{entry.title} →",
+                query_params=dict(preset.parameters),
+            )
+
+
+st.title(PAGE.title)
+st.markdown(f"{PAGE.question} {PAGE.finding}")
+game()
+threat_model()
+cards()

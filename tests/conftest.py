@@ -1,0 +1,11 @@
+"""Settings that every test shares."""
+
+import torch
+from hypothesis import settings
+
+# No deadline: a busy machine is no fault. On failure the line that repeats the example is printed.
+settings.register_profile("lab", deadline=None, print_blob=True)
+settings.load_profile("lab")
+
+# The tests' problems are small: a second thread gains nothing there, and stalls on a busy machine.
+torch.set_num_threads(1)

@@ -1,0 +1,247 @@
+"""The attack's page: links, states, a run from click to result, and what is said when it goes wrong."""
+
+import shlex
+import time
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from engine.__main__ import parser
+from engine.data.dataset import load_dataset
+from engine.experiments import AttackRequest, make_request
+from engine.results.jobs import Jobs, JobState
+from engine.results.store import Store, Stored
+from engine.settings import Settings
+from pages.common import links, registry, reproduce
+from pages.common.links import EXAMPLE
+from tests.pages.conftest import SMALL, Open, words
+
+PAGE = registry.page("move-one-sample")
+
+
+def test_before_any_click_the_finding_stands_there_with_its_numbers(
+    open_page: Open, example: Stored
+) -> None:
+    app = open_page(PAGE)
+    result, said = example.result, words(app)
+    target = EXAMPLE.targets[0]
+    old = int(result.before.ranks[target])
+    assert f"sample {target} went from rank {old:,} to rank {result.rank_test:,} of 1,200" in said
+    assert "computed here" in said
+    assert len(app.get("plotly_chart")) == 5
+    assert app.button(key="run").disabled
+
+
+def test_a_link_restores_its_view(open_page: Open, settings: Settings) -> None:
+    app = open_page(
+        PAGE, target=700, k=3, radius=0.2, seed=4, objective="top_k", restarts=2,
+        order="lowest_first",
+    )  # fmt: skip
+    follow(app, lambda: not app.button(key="run").disabled)
+    assert not app.exception
+    assert app.number_input(key="target").value == 700
+    assert app.number_input(key="k").value == 3
+    assert app.slider(key="radius").value == 0.2
+    assert app.number_input(key="seed").value == 4
+    assert app.number_input(key="restarts").value == 2
+    assert app.selectbox(key="objective").value == "top_k"
+    assert app.get("button_group")[0].value == "lowest_first"
+    assert "Rank 1 is the lowest score" in words(app)
+    assert app.get("plotly_chart"), "the honest ranking is drawn before the attack"
+
+
+def test_the_link_of_a_finished_view_names_everything(open_page: Open) -> None:
+    app = open_page(PAGE)
+    link = next(code.value for code in app.code if "dataset=" in code.value)
+    assert link.endswith(links.query(EXAMPLE))
+    for name in ("dataset", "target", "k", "radius", "seed", "objective", "restarts", "order"):
+        assert f"{name}=" in link
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("dataset", "foo"),
+        ("target", "99999"),
+        ("target", "-1"),
+        ("target", "1.5"),
+        ("k", "-3"),
+        ("k", "0"),
+        ("radius", "abc"),
+        ("radius", "nan"),
+        ("radius", "-0.1"),
+        ("seed", "x"),
+        ("objective", "zzz"),
+        ("restarts", "0"),
+        ("order", "<script>`"),
+    ],
+)
+def test_nonsense_in_a_link_opens_with_a_note(name: str, value: str, open_page: Open) -> None:
+    app = open_page(PAGE, **{name: value})
+    assert not app.exception
+    note = app.warning[0].value
+    assert f"{name}={links.clean(value)}" in note
+    assert f"uses {name} {links.values_of(EXAMPLE)[name]} instead" in note
+    assert str(EXAMPLE.targets[0]) in words(app)
+    app.run()
+    assert app.warning, "the note stays while nothing is changed"
+    app.number_input(key="seed").set_value(9).run()
+    assert not any("The link asks" in w.value for w in app.warning)
+
+
+def test_everything_wrong_at_once(open_page: Open) -> None:
+    app = open_page(PAGE, dataset="foo", target=99999, k=-3, radius="abc", objective="zzz")
+    assert not app.exception
+    assert len(app.warning) == 5
+
+
+def test_a_target_in_the_honest_top_k_is_refused_in_words(
+    open_page: Open, example: Stored
+) -> None:
+    first = int(example.result.before.top(1)[0])
+    app = open_page(PAGE, target=first)
+    follow(app, lambda: bool(app.error))
+    assert f"Sample {first} is at rank 1" in app.error[0].value
+    assert app.button(key="run").disabled
+    assert not app.exception
+
+
+def test_run_from_click_to_result(open_page: Open, settings: Settings) -> None:
+    request = AttackRequest(
+        dataset="small", targets=(11,), radius=0.4, restarts=2, seed=int(time.time()) % 10_000
+    )
+    app = open_page(PAGE, **links.values_of(request))
+    assert "at rank" in words(app)
+    app.button(key="run").click().run()
+    assert not app.exception
+    follow(app, lambda: "sample 11" in words(app) and bool(app.get("arrow_data_frame")))
+    stored = find(settings, request)
+    assert stored is not None
+    assert f"to rank {stored.result.rank_test:,} of 60" in words(app) or (
+        "stayed at rank" in words(app)
+    )
+    assert app.button(key="run").disabled
+
+
+def test_features_without_pictures(open_page: Open, settings: Settings) -> None:
+    app = open_page(PAGE, **links.values_of(SMALL))
+    assert not app.exception
+    assert len(app.button) >= 2
+    if find(settings, SMALL) is None:
+        pytest.fail("the small example is not in the store")
+
+
+def test_a_features_file_says_so(open_page: Open) -> None:
+    request = links.values_of(SMALL)
+    app = open_page(PAGE, **request)
+    assert not app.exception
+    follow(app, lambda: "rank" in words(app))
+    assert not app.error
+
+
+def test_a_broken_features_file_is_explained(open_page: Open) -> None:
+    app = open_page(PAGE, dataset="broken")
+    assert not app.exception
+    assert "cannot be used" in app.error[0].value
+    assert "numpy.savez" in app.error[0].value
+    app.selectbox(key="dataset").set_value("digits").run()
+    assert not app.error
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (JobState("failed", message="the radius has gone"), "the radius has gone"),
+        (JobState("died", message="ended at step 3"), "a new worker takes over"),
+        (JobState("cancelled"), "was cancelled"),
+    ],
+)
+def test_an_attack_that_ended_without_a_result(
+    state: JobState, said: str, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Jobs, "state", lambda self, job: state)
+    app = open_page(PAGE, target=700)
+    assert not app.exception
+    assert said in words(app)
+    again = app.button(key="run")
+    assert again.label == "Start again"
+    assert not again.disabled
+
+
+@pytest.mark.parametrize(("place", "said"), [(1, "next in line"), (3, "behind 2 other jobs")])
+def test_the_place_in_the_queue_is_said(
+    place: int, said: str, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("queued", place))
+    app = open_page(PAGE, target=700)
+    assert not app.exception
+    assert said in words(app)
+    assert [b.label for b in app.button].count("Cancel") == 1
+
+
+def test_live_progress(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [
+        {"step": step, "steps": 100, "run": [0, 1], "rank": [200 - step, 90 * (1 - step) + 1],
+         "loss": [0.1, 0.2], "accuracy_test": [0.9, 0.9], "accuracy_holdout": [0.9, 0.9]}
+        for step in range(2)
+    ]  # fmt: skip
+    monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("running", progress=records))
+    app = open_page(PAGE, target=700)
+    assert not app.exception
+    assert "Step 1 of 100: best rank so far 1; 1 of 10 runs arrived" in words(app) + progress(app)
+    assert app.get("plotly_chart")
+
+
+def test_a_damaged_result_is_said(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Store, "damage", lambda self, *asked: "runs.parquet is missing")
+    app = open_page(PAGE, target=700)
+    assert "runs.parquet is missing" in words(app)
+
+
+def test_the_python_snippet_runs_and_gives_the_same_result(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exec(reproduce.snippet(SMALL, str(settings.data_dir)), {})
+    stored = find(settings, SMALL)
+    assert stored is not None
+    result = stored.result
+    printed = capsys.readouterr().out.split()
+    assert printed[:3] == [str(result.success), str(result.rank_test), str(result.rank_holdout)]
+
+
+def test_the_command_asks_for_the_same(settings: Settings) -> None:
+    for request in (SMALL, EXAMPLE):
+        words_ = shlex.split(reproduce.command(request))
+        assert words_[:3] == ["python", "-m", "engine"]
+        given = vars(parser().parse_args(words_[3:]))
+        fields = AttackRequest.__dataclass_fields__
+        asked = {name: given[name] for name in fields}
+        assert make_request("attack", asked) == request
+
+
+def test_the_request_as_json_can_be_read_again() -> None:
+    import json
+
+    said = json.loads(reproduce.request_json(EXAMPLE))
+    assert make_request(said["experiment"], said["request"]) == EXAMPLE
+
+
+def find(settings: Settings, request: AttackRequest) -> Stored | None:
+    content = load_dataset(request.dataset, settings.data_dir).content_hash
+    return Store.of(settings).find("attack", request, content)
+
+
+def progress(app: AppTest) -> str:
+    return " ".join(e.proto.text for e in app.get("progress"))
+
+
+def follow(app: AppTest, done, seconds: float = 60) -> None:
+    """Run the page again, as its polling does, until it shows what is awaited."""
+    end = time.monotonic() + seconds
+    while not done() and time.monotonic() < end:
+        time.sleep(0.2)
+        app.run()
+        assert not app.exception
+    assert done(), words(app)

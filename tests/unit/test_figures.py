@@ -1,0 +1,212 @@
+"""The figures say what the result says: every drawn number is looked up again in the result."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from engine.attacks.result import Ranking
+from engine.data.bundled import digits
+from engine.data.dataset import Dataset
+from engine.statistics import wilson_interval
+from pages.common import figures
+from pages.common.axes import SignedScale, decades, number, thinned
+from pages.common.slope import slope_chart, slopes
+from pages.common.thumbnails import Samples
+from pages.common.trajectories import RunState, run_states, trajectories
+
+TARGET = 16
+
+
+def ranking_of(scores: np.ndarray) -> Ranking:
+    return Ranking(scores, 1 + (scores[None, :] > scores[:, None]).sum(1))
+
+
+@pytest.fixture(scope="module")
+def samples() -> Samples:
+    return Samples(digits())
+
+
+@pytest.fixture(scope="module")
+def before(samples: Samples) -> Ranking:
+    return ranking_of(np.random.default_rng(0).standard_t(2, len(samples)) / 50)
+
+
+@pytest.fixture(scope="module")
+def after(samples: Samples) -> Ranking:
+    scores = np.random.default_rng(1).standard_t(2, len(samples)) / 20
+    scores[TARGET] = scores.max() + 0.1
+    return ranking_of(scores)
+
+
+def trace(figure: go.Figure, name: str) -> go.Scatter:
+    return next(t for t in figure.data if t.name == name)
+
+
+def test_ranking_points_are_the_samples(samples: Samples, before: Ranking, after: Ranking) -> None:
+    figure = figures.ranking(before, samples, TARGET, k=3, after=after)
+    scale = SignedScale.of(before.scores, after.scores)
+    for name, one in (("honest model", before), ("malicious model", after)):
+        drawn = trace(figure, name)
+        assert len(drawn.x) == len(samples)
+        for x, y, (index, label, score, rank) in zip(
+            drawn.x, drawn.y, drawn.customdata, strict=True
+        ):
+            assert rank == x == one.ranks[index]
+            assert y == pytest.approx(float(scale(one.scores[index])))
+            assert label == samples.label(index)
+            assert score == number(one.scores[index])
+
+
+def test_ranking_rings_the_target_and_says_where_it_went(
+    samples: Samples, before: Ranking, after: Ranking
+) -> None:
+    figure = figures.ranking(before, samples, TARGET, after=after)
+    rings = [t for t in figure.data if t.marker.symbol == "circle-open"]
+    assert [r.x[0] for r in rings] == [before.ranks[TARGET], 1]
+    text = " ".join(a.text for a in figure.layout.annotations)
+    assert f"before: rank {before.ranks[TARGET]:,}" in text and "after: rank 1" in text
+
+
+def test_large_ranking_is_thinned_says_so_and_keeps_tails_and_target(samples: Samples) -> None:
+    n, target = 50_000, 25_001
+    scores = np.random.default_rng(2).normal(size=n)
+    one = Ranking(scores, np.argsort(np.argsort(-scores)) + 1)
+    large = Dataset(
+        name="large",
+        X_train=np.zeros((n, 1), np.float32),
+        y_train=np.arange(n) % 2,
+        X_test=np.zeros((2, 1), np.float32),
+        y_test=np.arange(2),
+        X_holdout=np.zeros((2, 1), np.float32),
+        y_holdout=np.arange(2),
+        class_names=("a", "b"),
+    )
+    figure = figures.ranking(one, Samples(large), target)
+    drawn = trace(figure, "honest model")
+    assert len(drawn.x) <= 3001
+    assert set(range(1, 1001)) <= set(drawn.x) and set(range(n - 999, n + 1)) <= set(drawn.x)
+    assert target in [row[0] for row in drawn.customdata]
+    assert any("of 50,000 samples drawn" in a.text for a in figure.layout.annotations)
+
+
+@pytest.mark.parametrize("n", [1, 2, 2999, 3000, 3001, 10_000])
+def test_thinned_is_ascending_and_ends_at_the_ends(n: int) -> None:
+    positions = thinned(n)
+    assert len(positions) <= 3000
+    assert positions[0] == 0 and positions[-1] == n - 1
+    assert (np.diff(positions) > 0).all()
+
+
+def test_rank_axes_have_clean_ticks(samples: Samples, before: Ranking, after: Ranking) -> None:
+    assert decades(1200) == [1, 10, 100, 1000]
+    assert decades(9) == [1]
+    for figure in (
+        figures.ranking(before, samples, TARGET),
+        figures.rank_to_rank(before, after, samples, TARGET),
+    ):
+        assert list(figure.layout.xaxis.tickvals) == [1, 10, 100, 1000]
+        assert figure.layout.xaxis.type == "log"
+
+
+def test_signed_scale_is_odd_and_its_ticks_are_apart() -> None:
+    scale = SignedScale.of([-2.0, -0.01, 0.0, 0.003, 0.4])
+    assert scale(-0.3) == -scale(0.3)
+    ticks = scale.ticks(-2, 0.4)
+    assert 0 in ticks and -1 in ticks
+    gaps = np.diff(scale(ticks))
+    assert gaps.min() >= 0.055 * float(scale(0.4) - scale(-2))
+
+
+def test_signed_scale_of_nothing_but_zeros() -> None:
+    assert SignedScale.of([0.0, 0.0]).ticks(0, 0) == [0]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(-1.5, "−1.5"), (0.1, "0.1"), (-1e-5, "−1e−5"), (0.0, "0"), (1234.0, "1.23e3")],
+)
+def test_number(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_slopes_put_everyone_at_its_rank(before: Ranking, after: Ranking) -> None:
+    lines = slopes(before, after, TARGET)
+    assert {s.index for s in lines} == set(before.top(10)) | set(after.top(10))
+    for s in lines:
+        assert (s.rank_before, s.rank_after) == (before.ranks[s.index], after.ranks[s.index])
+        assert (s.left <= 10) == (s.rank_before <= 10)
+        assert (s.right <= 10) == (s.rank_after <= 10)
+    for side in ("left", "right"):
+        heights = sorted(getattr(s, side) for s in lines)
+        assert len(set(heights)) == len(heights), "two lines end at one place"
+    assert next(s for s in lines if s.index == TARGET).part == "target"
+
+
+def test_slope_thumbnails_stand_at_their_samples_places(
+    samples: Samples, before: Ranking, after: Ranking
+) -> None:
+    figure = slope_chart(before, after, samples, TARGET)
+    left = {i.y: i.source for i in figure.layout.images if i.x < 0}
+    right = {i.y: i.source for i in figure.layout.images if i.x > 1}
+    assert left == {p: samples.thumbnail(i) for p, i in enumerate(before.top(10), 1)}
+    assert right == {p: samples.thumbnail(i) for p, i in enumerate(after.top(10), 1)}
+
+
+def trajectory() -> pd.DataFrame:
+    rows = [
+        {
+            "run": run,
+            "step": step,
+            "rank": max(1, 400 - step * 90 * run),
+            "loss": -0.1 * step,
+            "accuracy_test": 0.9,
+            "accuracy_holdout": 0.9 - 0.01 * step,
+        }
+        for run in range(3)
+        for step in range(6 - run)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_trajectories_keep_every_run_and_tell_them_apart_without_colour() -> None:
+    states: dict[int, RunState] = {0: "stuck", 1: "reached", 2: "returned"}
+    figure = trajectories(trajectory(), states, n=1200, k=1, steps=5, honest_accuracy=0.95)
+    lines = {t.name: t for t in figure.data if t.mode == "lines" and t.yaxis == "y"}
+    assert set(lines) == {"did not arrive", "arrived", "returned model"}
+    assert lines["did not arrive"].line.dash == "dash"
+    assert lines["returned model"].line.width > lines["arrived"].line.width
+    drawn = {int(run) for t in lines.values() for run in t.customdata if np.isfinite(run)}
+    assert drawn == {0, 1, 2}
+    assert figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1], "rank 1 is on top"
+
+
+def test_run_states() -> None:
+    runs = pd.DataFrame(
+        {"run": [0, 1, 2], "reached": [True, False, True], "returned": [True, False, False]}
+    )
+    assert run_states(runs) == {0: "returned", 1: "stuck", 2: "reached"}
+
+
+def test_rank_to_rank_rings_the_target(samples: Samples, before: Ranking, after: Ranking) -> None:
+    figure = figures.rank_to_rank(before, after, samples, TARGET)
+    ring = next(t for t in figure.data if t.marker.symbol == "circle-open")
+    assert (ring.x[0], ring.y[0]) == (before.ranks[TARGET], 1)
+    dots = trace(figure, "a training sample")
+    for x, y, (index, _) in zip(dots.x, dots.y, dots.customdata, strict=True):
+        assert (x, y) == (before.ranks[index], after.ranks[index])
+
+
+def test_price_carries_both_intervals() -> None:
+    intervals = (wilson_interval(283, 299), wilson_interval(277, 299))
+    figure = figures.price(283 / 299, 277 / 299, intervals)
+    ends = {
+        t.name: (t.x[0] - t.error_x.arrayminus[0], t.x[0] + t.error_x.array[0]) for t in figure.data
+    }
+    assert ends["honest"] == pytest.approx(intervals[0])
+    assert ends["malicious"] == pytest.approx(intervals[1])
+
+
+@pytest.mark.parametrize("order", ["highest_first", "lowest_first"])
+def test_every_order_says_what_rank_1_means(order: str) -> None:
+    assert "Rank 1 is the " + order.split("_")[0] in figures.score_meaning(order)

@@ -1,0 +1,49 @@
+"""Wilson intervals against SciPy's own and a value worked out by hand."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from engine.errors import InvalidInput
+from engine.statistics import Interval, wilson_interval
+
+
+@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_equals_scipy(counts: tuple[int, int]) -> None:
+    successes, trials = counts
+    for confidence in (0.5, 0.95, 0.999):
+        expected = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+        # Both are a few float64 operations on numbers of order 1.
+        assert wilson_interval(successes, trials, confidence) == pytest.approx(
+            (expected.low, expected.high), abs=1e-12
+        )
+
+
+def test_known_value() -> None:
+    # z = 1.959964; centre (0.5 + z²/20) / (1 + z²/10) = 0.5; half-width 0.263405
+    assert wilson_interval(5, 10) == pytest.approx((0.2366, 0.7634), abs=5e-5)
+
+
+def test_ends_stay_in_the_unit_interval() -> None:
+    assert wilson_interval(0, 7).low == 0
+    assert wilson_interval(7, 7).high == 1
+
+
+def test_overlap() -> None:
+    assert Interval(0.1, 0.3).overlaps(Interval(0.3, 0.5))
+    assert not Interval(0.1, 0.3).overlaps(Interval(0.31, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "confidence", "name"),
+    [
+        (3, 2, 0.95, "successes"),
+        (-1, 2, 0.95, "successes"),
+        (0, 0, 0.95, "trials"),
+        (1, 2, 1.0, "confidence"),
+    ],
+)
+def test_bad_input_is_named(successes: int, trials: int, confidence: float, name: str) -> None:
+    with pytest.raises(InvalidInput, match=name):
+        wilson_interval(successes, trials, confidence)

@@ -1,0 +1,315 @@
+"""The store: what goes in comes out, a crash leaves nothing half, damage is noticed and said."""
+
+import dataclasses
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from engine.attacks.result import AttackResult, Ranking
+from engine.errors import DamagedResult, InvalidInput
+from engine.experiments import AttackRequest, RankingRequest, RankingResult, make_request
+from engine.models.linear import LinearModel
+from engine.results.store import MANIFEST, Store, key, open_folder
+from engine.settings import ROOT
+
+REQUEST = AttackRequest(targets=(3,), radius=0.5)
+HASH = "ab" * 32
+
+
+def result(seed: int = 0) -> AttackResult:
+    """Made of random numbers: the store looks at none of them."""
+    rng = np.random.default_rng(seed)
+
+    def model() -> LinearModel:
+        return LinearModel(rng.standard_normal((3, 4)), rng.standard_normal(3), 0.01, 1e-9, 17)
+
+    def ranking() -> Ranking:
+        return Ranking(rng.standard_normal(9).astype(np.float32), rng.permutation(9) + 1)
+
+    runs = pd.DataFrame({"run": [0, 1], "reached": [True, False], "rank_test": [1, 4]})
+    trajectory = pd.DataFrame({"run": [0, 0, 1], "step": [0, 1, 0], "loss": rng.random(3)})
+    rankings = {n: ranking() for n in ("before", "after", "before_holdout", "after_holdout")}
+    return AttackResult(
+        targets=(3,),
+        k=1,
+        order="highest_first",
+        honest=model(),
+        model=model(),
+        accuracy_before=0.9,
+        accuracy_after=0.8,
+        distance=0.5,
+        rank_correlation=0.1,
+        topk_kept=0.0,
+        predictions_changed=2,
+        runs=runs,
+        trajectory=trajectory,
+        **rankings,
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "results", tmp_path / "published")
+
+
+def put(store: Store, made: AttackResult | None = None, **options) -> Path:
+    return store.write("attack", REQUEST, HASH, made or result(), 1.5, "CPU", **options)
+
+
+def same(a: object, b: object) -> bool:
+    """Equality through frozen dataclasses, arrays and tables, dtypes included."""
+    if dataclasses.is_dataclass(a):
+        return type(a) is type(b) and all(
+            same(getattr(a, f.name), getattr(b, f.name)) for f in dataclasses.fields(a)
+        )
+    if isinstance(a, np.ndarray):
+        return isinstance(b, np.ndarray) and a.dtype == b.dtype and np.array_equal(a, b)
+    if isinstance(a, pd.DataFrame):
+        pd.testing.assert_frame_equal(a, b)
+        return True
+    return bool(a == b)
+
+
+def test_an_attack_comes_out_as_it_went_in(store):
+    folder = put(store)
+    found = store.find("attack", REQUEST, HASH)
+    assert found is not None
+    assert same(found.result, result())
+    assert (found.folder, found.published) == (folder, False)
+    m = found.manifest
+    assert (m.experiment, m.device, m.seconds, m.seed, m.data_hash) == (
+        "attack",
+        "CPU",
+        1.5,
+        0,
+        HASH,
+    )
+    assert make_request(m.experiment, m.request) == REQUEST
+    assert set(m.versions) >= {"python", "torch", "numpy"}
+
+
+def test_a_ranking_comes_out_as_it_went_in(store):
+    model = LinearModel(np.ones((2, 3)), np.zeros(2), 0.1)
+    ranking = Ranking(np.arange(4.0), np.array([4, 3, 2, 1]))
+    made = RankingResult(model, ranking, ranking, 0.75, 0.5)
+    store.write("ranking", RankingRequest(), HASH, made, 0.1, "CPU")
+    found = store.find("ranking", RankingRequest(), HASH)
+    assert found is not None
+    assert np.isnan(found.result.model.gradient_norm)
+    np.testing.assert_array_equal(found.result.test.ranks, ranking.ranks)
+    assert found.result.accuracy_holdout == 0.5
+
+
+def test_equal_requests_have_one_key_and_others_another():
+    assert key("attack", AttackRequest(radius=1), HASH) == key(
+        "attack", AttackRequest(radius=1.0), HASH
+    )
+    assert make_request("attack", {"targets": [3], "radius": 0.5}) == REQUEST
+    others = [AttackRequest(seed=1), AttackRequest(targets=(4,)), AttackRequest(dtype="float64")]
+    keys = {key("attack", r, HASH) for r in (REQUEST, *others)} | {
+        key("attack", REQUEST, "cd" * 32)
+    }
+    assert len(keys) == 5
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"radius": -1}, "radius must be a finite number > 0"),
+        ({"objective": "x"}, "objective must be one of"),
+        ({"targets": []}, "targets must be at least one"),
+        ({"colour": "red"}, "field of 'attack' must be one of .* Got 'colour'"),
+        ({"dataset": ""}, "dataset must be the name"),
+        ({"dtype": "float16"}, "dtype must be one of"),
+    ],
+)
+def test_requests_are_checked(values, words):
+    with pytest.raises(InvalidInput, match=words):
+        make_request("attack", values)
+    with pytest.raises(InvalidInput, match="experiment must be one of"):
+        make_request("nothing", {})
+
+
+def test_nothing_stored_is_nothing_found(store):
+    assert store.find("attack", REQUEST, HASH) is None
+    assert store.damage("attack", REQUEST, HASH) is None
+
+
+def drop(folder: Path) -> None:
+    (folder / "runs.parquet").unlink()
+
+
+def truncate(folder: Path) -> None:
+    path = folder / "arrays.npz"
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def flip(folder: Path) -> None:
+    path = folder / "scalars.json"
+    path.write_text(path.read_text().replace("0.9", "0.8"))
+
+
+def no_manifest(folder: Path) -> None:
+    (folder / MANIFEST).unlink()
+
+
+def half_manifest(folder: Path) -> None:
+    path = folder / MANIFEST
+    path.write_text(path.read_text()[:100])
+
+
+def list_manifest(folder: Path) -> None:
+    (folder / MANIFEST).write_text("[1, 2]")
+
+
+def poor_manifest(folder: Path) -> None:
+    path = folder / MANIFEST
+    values = json.loads(path.read_text())
+    del values["files"]
+    path.write_text(json.dumps(values))
+
+
+def escaping_manifest(folder: Path) -> None:
+    path = folder / MANIFEST
+    values = json.loads(path.read_text())
+    values["files"]["../../secret"] = "00"
+    path.write_text(json.dumps(values))
+
+
+DAMAGES = [
+    drop,
+    truncate,
+    flip,
+    no_manifest,
+    half_manifest,
+    list_manifest,
+    poor_manifest,
+    escaping_manifest,
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_noticed_said_and_recomputed(store, damage, caplog):
+    folder = put(store)
+    damage(folder)
+    with pytest.raises(DamagedResult):
+        open_folder(folder)
+    assert store.find("attack", REQUEST, HASH) is None
+    assert "damaged" in caplog.text
+    assert not folder.exists()
+    reason = store.damage("attack", REQUEST, HASH)
+    assert reason is not None
+    assert folder.name in reason
+    put(store)
+    assert store.find("attack", REQUEST, HASH) is not None
+
+
+def test_a_damaged_published_result_is_left_alone(store, caplog):
+    folder = put(store, root=store.published)
+    found = store.find("attack", REQUEST, HASH)
+    assert found is not None
+    assert found.published
+    flip(folder)
+    assert store.find("attack", REQUEST, HASH) is None
+    assert "damaged" in caplog.text
+    assert folder.exists()
+
+
+def test_a_local_result_comes_before_a_published_one(store):
+    put(store, root=store.published)
+    put(store)
+    found = store.find("attack", REQUEST, HASH)
+    assert found is not None
+    assert not found.published
+
+
+class Trap:
+    def __reduce__(self):
+        return (os.system, ("touch trapped",))
+
+
+def test_nothing_is_ever_unpickled(store, tmp_path, monkeypatch):
+    """Even a manifest that vouches for a pickle gets no further."""
+    monkeypatch.chdir(tmp_path)
+    folder = put(store)
+    np.savez(folder / "arrays.npz", before_scores=np.array([Trap()], dtype=object))
+    from engine.results.store import checksum
+
+    values = json.loads((folder / MANIFEST).read_text())
+    values["files"]["arrays.npz"] = checksum(folder / "arrays.npz")
+    (folder / MANIFEST).write_text(json.dumps(values))
+    assert store.find("attack", REQUEST, HASH) is None
+    assert not (tmp_path / "trapped").exists()
+    pickle.loads(pickle.dumps(Trap()))  # the trap itself does work
+    assert (tmp_path / "trapped").exists()
+
+
+def test_an_equal_result_that_came_first_is_kept(store):
+    first = put(store, result(0))
+    second = put(store, result(1))
+    assert first == second
+    found = store.find("attack", REQUEST, HASH)
+    assert found is not None
+    assert same(found.result, result(0))
+    put(store, result(1), replace_old=True)
+    found = store.find("attack", REQUEST, HASH)
+    assert found is not None
+    assert same(found.result, result(1))
+
+
+WRITER = """
+import os, signal, sys
+from pathlib import Path
+import engine.experiments as experiments
+import engine.results.store as store_module
+from engine.results.store import Store
+from tests.unit.test_store import HASH, REQUEST, result
+
+stop = sys.argv[2]
+if stop == "tables":
+    real = experiments.pd.DataFrame.to_parquet
+    def die(self, path, **options):
+        if "trajectory" in str(path):
+            os.kill(os.getpid(), signal.SIGKILL)
+        real(self, path, **options)
+    experiments.pd.DataFrame.to_parquet = die
+elif stop == "rename":
+    store_module.Path.rename = lambda self, to: os.kill(os.getpid(), signal.SIGKILL)
+root = Path(sys.argv[1])
+Store(root / "results", root / "published").write("attack", REQUEST, HASH, result(), 1.0, "CPU")
+"""
+
+
+def write_in_a_process(root: Path, stop: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(WRITER), str(root), stop], cwd=ROOT
+    )
+
+
+@pytest.mark.parametrize("stop", ["tables", "rename"])
+def test_a_crash_in_the_middle_of_a_write_leaves_no_result(store, tmp_path, stop):
+    writer = write_in_a_process(tmp_path, stop)
+    assert writer.wait(timeout=60) == -signal.SIGKILL
+    assert list((tmp_path / "results" / "attack").glob(".making-*"))
+    assert store.find("attack", REQUEST, HASH) is None
+    put(store)
+    assert store.find("attack", REQUEST, HASH) is not None
+    assert not list((tmp_path / "results" / "attack").glob(".making-*"))  # swept
+
+
+def test_writers_at_the_same_moment_leave_one_sound_result(store, tmp_path):
+    writers = [write_in_a_process(tmp_path, "never") for _ in range(3)]
+    assert [w.wait(timeout=100) for w in writers] == [0, 0, 0]
+    found = store.find("attack", REQUEST, HASH)
+    assert found is not None
+    assert same(found.result, result())
+    assert [p.name for p in (tmp_path / "results" / "attack").iterdir()] == [found.folder.name]
