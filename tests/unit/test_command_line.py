@@ -1,0 +1,91 @@
+"""The command line as a user meets it: words, files and exit codes."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.results.store import open_folder
+from engine.settings import PUBLISHED, ROOT
+
+ATTACK = ["attack", "--dataset", "digits", "--target", "16", "--radius", "0.35", "--restarts", "1"]
+
+
+def command(cache: Path, *arguments: str) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "IAL_CACHE_DIR": str(cache), "IAL_DEVICE": "cpu"}
+    return subprocess.run(
+        [sys.executable, "-m", "engine", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_an_attack_is_summarised_stored_and_written(tmp_path):
+    out = tmp_path / "moved"
+    first = command(tmp_path / "cache", *ATTACK, "--out", str(out))
+    assert first.returncode == 0, first.stderr
+    moved = re.search(r"Sample 16: rank (\d+) → (\d+) of 1200 on the attack's", first.stdout)
+    assert moved is not None
+    stored = open_folder(out)
+    result = stored.result
+    assert [int(moved[1]), int(moved[2])] == [result.before.ranks[16], result.rank_test]
+    assert f"{result.accuracy_before:.1%} → {result.accuracy_after:.1%}" in first.stdout
+    assert "computed now" in first.stdout
+    assert "runs at the top" in first.stderr  # the progress bar
+    assert "Traceback" not in first.stderr
+    # the second time it is opened, and --out takes an earlier result's place
+    second = command(tmp_path / "cache", *ATTACK, "--out", str(out))
+    assert second.returncode == 0, second.stderr
+    assert "stored 20" in second.stdout
+    assert second.stdout.splitlines()[0] == first.stdout.splitlines()[0]
+
+
+def test_a_ranking_is_summarised(tmp_path):
+    done = command(tmp_path, "ranking")
+    assert done.returncode == 0, done.stderr
+    assert "The ten first in the honest ranking of 1200" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["attack", "--target", "99999"], "target must be a whole number in [0, 1199]. Got 99999"),
+        (["attack", "--target", "5", "--radius", "-1"], "radius must be a finite number > 0"),
+        (["attack", "--target", "5", "--objective", "x"], "objective must be one of"),
+        (["attack", "--target", "5", "--k", "1201"], "k must be a whole number in [1, 1200]"),
+        (["attack", "--target", "5", "--dataset", "nope"], "dataset must be the path of"),
+        (["attack", "--target", "5", "--dataset", "no.npz"], "There is no features file"),
+        (["attack", "--target", "5", "--device", "cuda:99"], "device 'cuda:99' was asked for"),
+        (["attack"], "required: --target"),
+        (["conquer"], "invalid choice: 'conquer'"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, arguments, words):
+    done = command(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_of_other_files_is_not_overwritten(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    done = command(tmp_path / "cache", *ATTACK, "--out", str(tmp_path))
+    assert done.returncode == 2
+    assert "--out must be an empty or new folder, or an earlier result" in done.stderr
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_published_results_are_those_listed_and_sound():
+    listed = json.loads((PUBLISHED / "requests.json").read_text())
+    folders = [p.parent for p in PUBLISHED.glob("*/*/manifest.json")]
+    assert len(folders) == len(listed)
+    for folder in folders:
+        assert open_folder(folder).manifest.experiment == folder.parent.name

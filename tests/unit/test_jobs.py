@@ -1,0 +1,212 @@
+"""The job runner with a real worker process on real experiments."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.errors import InvalidDataset, InvalidInput
+from engine.experiments import AttackRequest, RankingRequest
+from engine.results.jobs import JOB, PROGRESS, STATE, Jobs, JobState, read_progress, write_json
+from engine.results.worker import KEPT_FOLDERS, prune
+from engine.settings import read_settings
+
+PATIENCE = 100.0  # seconds; a worker needs a few to import torch, more on a busy machine
+# Many steps in a small ball: it takes long enough to be looked at, cancelled or killed.
+LONG = AttackRequest(targets=(919,), radius=0.05, steps=3000)
+SHORT = AttackRequest(targets=(16,), radius=0.35, restarts=1)
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[Jobs]:
+    made = Jobs(read_settings({"IAL_CACHE_DIR": str(tmp_path), "IAL_DEVICE": "cpu"}))
+    yield made
+    kill(made)
+
+
+def kill(jobs: Jobs) -> int | None:
+    """End the worker that this test started, without a word of warning."""
+    pid = jobs.worker_pid()
+    if pid is not None:
+        os.kill(pid, signal.SIGKILL)
+        wait(lambda: not jobs.worker_alive())
+    return pid
+
+
+def wait(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.02)
+
+
+def until(jobs: Jobs, job: str, *statuses: str) -> JobState:
+    wait(lambda: jobs.state(job).status in statuses)
+    return jobs.state(job)
+
+
+def running(jobs: Jobs, job: str, step: int = 2) -> None:
+    wait(lambda: len(jobs.state(job).progress) > step)
+    assert jobs.state(job).status == "running"
+
+
+def found(jobs: Jobs, name: str, request: object):
+    from engine.data.dataset import load_dataset
+
+    return jobs.store.find(name, request, load_dataset("digits").content_hash)
+
+
+def test_an_attack_runs_and_is_stored(jobs):
+    job = jobs.submit("attack", SHORT)
+    state = until(jobs, job, "done", "failed")
+    assert (state.status, state.message) == ("done", "")
+    steps = [record["step"] for record in state.progress]
+    assert steps == list(range(len(steps)))
+    first = state.progress[0]
+    assert set(first) == {
+        "step", "steps", "run", "rank", "loss", "accuracy_test", "accuracy_holdout",
+    }  # fmt: skip
+    assert first["run"] == [0, 1]
+    stored = found(jobs, "attack", SHORT)
+    assert stored is not None
+    assert stored.result.success
+    # equal requests share it, whoever asks; nothing is computed again
+    again = Jobs(jobs.settings)
+    assert again.submit("attack", replace(SHORT, radius=0.35)) == job
+    assert again.state(job).status == "done"
+    # the worker is warm: another experiment, one after the other in the same process
+    pid = jobs.worker_pid()
+    ranking = jobs.submit("ranking", RankingRequest())
+    assert until(jobs, ranking, "done", "failed").status == "done"
+    assert jobs.worker_pid() == pid
+
+
+def test_queue_cancel_and_equal_requests(jobs):
+    long = jobs.submit("attack", LONG)
+    running(jobs, long)
+    assert jobs.submit("attack", LONG) == long
+    second = jobs.submit("attack", SHORT)
+    third = jobs.submit("ranking", RankingRequest())
+    assert [jobs.state(j).place for j in (long, second, third)] == [0, 1, 2]
+    jobs.cancel(second)  # while it waits: it never runs
+    assert jobs.state(second).status == "cancelled"
+    assert jobs.state(third).place == 1
+    assert jobs.state(long).status == "running"
+    jobs.cancel(long)
+    state = until(jobs, long, "cancelled", "done", "failed")
+    assert state.status == "cancelled"
+    assert state.progress[-1]["step"] < LONG.steps
+    assert until(jobs, third, "done", "failed").status == "done"
+    assert jobs.state(second).status == "cancelled"
+    assert found(jobs, "attack", SHORT) is None
+    assert found(jobs, "attack", LONG) is None
+    # what was cancelled can be asked for again
+    assert jobs.submit("attack", SHORT) == second
+    assert until(jobs, second, "done", "failed").status == "done"
+
+
+def test_a_killed_worker_is_reported_and_replaced(jobs):
+    long = jobs.submit("attack", LONG)
+    behind = jobs.submit("attack", SHORT)
+    running(jobs, long)
+    first = kill(jobs)
+    state = jobs.state(long)
+    assert state.status == "died"
+    assert f"of {LONG.steps}" in state.message
+    assert "Start again" in state.message
+    # those behind it go on under a new worker
+    assert until(jobs, behind, "done", "failed").status == "done"
+    assert jobs.worker_pid() not in (None, first)
+    assert jobs.state(long).status == "died"
+    assert jobs.submit("attack", LONG) == long
+    running(jobs, long)
+    jobs.cancel(long)
+    assert until(jobs, long, "cancelled").status == "cancelled"
+
+
+def test_failures_are_said_in_words(jobs):
+    job = jobs.submit("attack", AttackRequest(targets=(99999,)))
+    state = until(jobs, job, "failed", "done")
+    assert state.status == "failed"
+    assert state.message == "target must be a whole number in [0, 1199]. Got 99999 instead."
+    best = found_best(jobs)
+    already = jobs.submit("attack", AttackRequest(targets=(best,)))
+    state = until(jobs, already, "failed", "done")
+    assert "outside the honest top-1" in state.message
+
+
+def found_best(jobs: Jobs) -> int:
+    job = jobs.submit("ranking", RankingRequest())
+    assert until(jobs, job, "done", "failed").status == "done"
+    return int(found(jobs, "ranking", RankingRequest()).result.test.top(1)[0])
+
+
+def test_what_cannot_be_opened_is_not_queued(jobs):
+    with pytest.raises(InvalidInput, match="dataset must be"):
+        jobs.submit("attack", AttackRequest(dataset="nowhere"))
+    with pytest.raises(InvalidDataset, match="no features file"):
+        jobs.submit("attack", AttackRequest(dataset="missing.npz"))
+    with pytest.raises(InvalidInput, match="experiment must be one of"):
+        jobs.submit("guess", SHORT)
+    assert not jobs.worker_alive()
+
+
+def test_unknown_jobs_and_ids_that_are_paths(jobs):
+    assert jobs.state("0" * 24).status == "unknown"
+    with pytest.raises(InvalidInput, match="job must be the id"):
+        jobs.state("../etc")
+    with pytest.raises(InvalidInput, match="job must be the id"):
+        jobs.cancel("..")
+
+
+def test_an_idle_worker_leaves_and_comes_back(tmp_path):
+    environment = {"IAL_CACHE_DIR": str(tmp_path), "IAL_WORKER_IDLE_S": "0.2", "IAL_DEVICE": "cpu"}
+    jobs = Jobs(read_settings(environment))
+    first = jobs.submit("ranking", RankingRequest())
+    assert until(jobs, first, "done", "failed").status == "done"
+    wait(lambda: not jobs.worker_alive())
+    second = jobs.submit("attack", SHORT)
+    assert until(jobs, second, "done", "failed").status == "done"
+    wait(lambda: not jobs.worker_alive())
+
+
+def test_only_one_worker_at_a_time(jobs):
+    others = [Jobs(jobs.settings) for _ in range(3)]
+    for one in (jobs, *others):
+        one.start_worker()
+    wait(lambda: jobs.worker_pid() is not None)
+    pid = jobs.worker_pid()
+    for one in others:
+        if one._started is not None and one._started.pid != pid:
+            assert one._started.wait(timeout=PATIENCE) == 0
+    assert jobs.worker_pid() == pid
+
+
+def test_a_half_written_line_of_progress_is_not_read(tmp_path):
+    (tmp_path / PROGRESS).write_text('{"step": 0}\n{"step": 1}\n{"st')
+    assert read_progress(tmp_path) == [{"step": 0}, {"step": 1}]
+
+
+def test_old_ended_jobs_are_forgotten(tmp_path):
+    for i in range(KEPT_FOLDERS + 3):
+        folder = tmp_path / f"job{i:04}"
+        folder.mkdir()
+        write_json(folder / STATE, {"status": "done"})
+        os.utime(folder / STATE, (i, i))
+    (tmp_path / "waiting").mkdir()
+    write_json(tmp_path / "waiting" / JOB, {})
+    prune(tmp_path)
+    left = sorted(p.name for p in tmp_path.iterdir())
+    assert len(left) == KEPT_FOLDERS + 1
+    assert left[0] == "job0003"
+    assert "waiting" in left
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "0", "inf", "nan"])
+def test_settings_are_checked(value):
+    with pytest.raises(InvalidInput, match="IAL_WORKER_IDLE_S must be a number of seconds > 0"):
+        read_settings({"IAL_WORKER_IDLE_S": value})
