@@ -1,0 +1,27 @@
+"""Run the benchmarks that are named, or all: `python -m tests.benchmarks [step digits success
+lab]`.
+
+Each runs in a process of its own, so that its memory is its own and a warm cache helps none.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+
+NAMES = ("step", "digits", "success", "lab")
+
+
+def main() -> None:
+    wanted = sys.argv[1:] or list(NAMES)
+    unknown = [name for name in wanted if name not in NAMES]
+    if unknown:
+        sys.exit(f"There is no benchmark {', '.join(unknown)}. Choose from {', '.join(NAMES)}.")
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    for name in wanted:
+        print(f"\n== {name}", flush=True)
+        subprocess.run([sys.executable, "-m", f"tests.benchmarks.{name}"], check=True)
+
+
+if __name__ == "__main__":
+    main()

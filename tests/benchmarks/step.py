@@ -1,0 +1,189 @@
+"""One step of Algorithm 3 at the size of the paper's Pet data: its products, time and memory.
+
+n = 3680, m = 1835, d = 2048, K = 37, ten runs at once (5 starts x 2 learning rates), float32. A
+product is (n x D)·(D x 10K) or its transpose; smaller ones count by their share of its
+multiplications. The features are synthetic: class means plus noise whose spectrum falls as a power
+of its index, rectified and standardised, as pooled features are. An argument names a features file
+to measure instead.
+"""
+
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import engine.influence.linear as linear
+from engine.attacks.attack import starts
+from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks
+from engine.attacks.state import SOLVE_TOLERANCE, AttackState, Plan, init, step
+from engine.data.dataset import Dataset, load_dataset
+from engine.data.preparation import standardise
+from engine.influence.linear import LinearProblem
+from engine.influence.scores import influence_scores
+from engine.models.fit import fit
+
+N, M, D, K, RUNS = 3680, 1835, 2048, 37, 10
+RADIUS, STEPS, REPEATS = 0.3, 12, 15
+
+
+def synthetic() -> Dataset:
+    rng = np.random.default_rng(0)
+    spectrum = np.arange(1, D + 1) ** -0.35
+    mix = rng.standard_normal((D, D)) / D**0.5
+    means = 0.2 * rng.standard_normal((K, D)) * spectrum
+
+    def draw(count: int) -> tuple[np.ndarray, np.ndarray]:
+        y = np.arange(count) % K
+        X = (means[y] + spectrum * rng.standard_normal((count, D))) @ mix
+        return np.maximum(X, 0), y
+
+    (train, y), (test, y_test), (holdout, y_holdout) = draw(N), draw(M), draw(M)
+    X, X_test, X_holdout = standardise(train, test, holdout)
+    names = tuple(str(c) for c in range(K))
+    return Dataset("synthetic", X, y, X_test, y_test, X_holdout, y_holdout, names)
+
+
+def memory(field: str) -> float:
+    """MB, of the process: VmRSS now, VmHWM at its peak since `forget_peak`."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1]) / 1024
+    raise LookupError(field)
+
+
+def forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+class Products:
+    """Counts multiplications in the two large products, in units of (n x D)·(D x 10K)."""
+
+    def __init__(self, unit: float) -> None:
+        self.unit, self.total = unit, 0.0
+        self.image, self.pull_back = linear.image, linear.pull_back
+        linear.image, linear.pull_back = self.counted_image, self.counted_pull_back
+
+    def counted_image(self, X: torch.Tensor, V: torch.Tensor) -> torch.Tensor:
+        self.total += X.numel() * V.shape[0] * V.shape[1] / self.unit
+        return self.image(X, V)
+
+    def counted_pull_back(self, M: torch.Tensor, X: torch.Tensor) -> torch.Tensor:
+        self.total += X.numel() * M.shape[1] * M.shape[2] / self.unit
+        return self.pull_back(M, X)
+
+
+def true_residual(problem: LinearProblem, theta: torch.Tensor, x, b) -> float:
+    operator = problem.curvature(theta)
+    r = b - operator.pull(operator.curved(operator.image(x)), x)
+    return float((r.flatten(1).norm(dim=1) / b.flatten(1).norm(dim=1)).max())
+
+
+def right_hand_sides(problem: LinearProblem, forward, c) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the two solves of a step were asked to invert: g and G_c."""
+    state = forward.state
+    g = linear.pull_back(linear.residuals(state.P_test, state.test.y), state.test.X)
+    return g / len(state.test.y), linear.pull_back(c.T.unsqueeze(-1) * state.E, problem.train.X)
+
+
+def one(problem: LinearProblem, plan: Plan, state: AttackState):
+    """The forward and backward pass of a step: what `step` does between recording and moving."""
+    forward = problem.forward(state.theta, SOLVE_TOLERANCE, state.warm_scores)
+    targets = plan.targets[state.active]
+    standing = Standing(forward.scores, targets, target_ranks(forward.scores, targets), 1)
+    c = plan.objective.coefficients(standing)
+    return forward, c, *problem.gradient(forward, c, SOLVE_TOLERANCE, state.warm_gradient)
+
+
+def follow(problem: LinearProblem, dataset: Dataset, plan: Plan, products: Products) -> float:
+    """Count and check the first steps of an attack, as long as all of its runs are at work.
+
+    Returns the products of the very first step.
+    """
+    double = LinearProblem.build(dataset, dtype="float64")
+    state = init(plan)
+    counts, residuals, cosines = [], [], []
+    while state.step < STEPS and len(state.active) == RUNS:
+        products.total = 0
+        forward, c, gradient, solution = one(problem, plan, state)
+        counts.append(products.total)
+        g, G = right_hand_sides(problem, forward, c)
+        residuals += [
+            true_residual(problem, state.theta, forward.solution.x, g),
+            true_residual(problem, state.theta, solution.x, G),
+        ]
+        if state.step in (0, 3):
+            exact = double.forward(state.theta[:2].double(), 1e-9)
+            reference, _ = double.gradient(exact, c[:2].double(), 1e-9)
+            cosine = torch.cosine_similarity(reference, gradient[:2].double(), dim=1)
+            cosines.append(float(cosine.min()))
+        state, _ = step(problem, plan, state)
+    print(
+        f"  products a step: {counts[0]:.1f} at the start, mean {statistics.mean(counts):.1f} over "
+        f"the {len(counts)} steps before a run arrives ({min(counts):.1f} to {max(counts):.1f})"
+    )
+    print(f"  largest true residual of a solve {max(residuals):.1e} (asked {SOLVE_TOLERANCE:g})")
+    print(f"  gradient's cosine to float64 at 1e-9: at least {min(cosines):.7f}")
+    assert max(residuals) <= SOLVE_TOLERANCE
+    assert min(cosines) >= 0.9999
+    return counts[0]
+
+
+def main() -> None:
+    name = sys.argv[1] if len(sys.argv) > 1 else None
+    dataset = synthetic() if name is None else load_dataset(name)
+    n, width, classes = dataset.n_train, dataset.n_features + 1, dataset.n_classes
+    print(f"{dataset.name}: n={n} m={len(dataset.y_test)} D={width} K={classes}, {RUNS} runs")
+    model = fit(dataset, max_iterations=200)
+    accuracy = model.accuracy(dataset.X_holdout, dataset.y_holdout)
+    print(f"  honest model: holdout accuracy {accuracy:.1%}, |gradient| {model.gradient_norm:.1e}")
+    ranks = influence_scores(model, dataset).ranks
+    target = int(np.flatnonzero(ranks == n // 2)[0])
+    before = memory("VmRSS")
+    forget_peak()
+    problem = LinearProblem.build(dataset)
+    honest = problem.encode(model)
+    ball = RADIUS * model.norm
+    points = starts(honest[0].double().numpy(), ball, RUNS // 2, 0, [target])
+    plan = Plan(
+        theta=torch.as_tensor(np.repeat(points, 2, axis=0), dtype=honest.dtype),
+        honest=honest,
+        targets=torch.full((RUNS, 1), target),
+        learning_rates=torch.tensor([0.01, 0.1] * (RUNS // 2)),
+        ball=ball,
+        k=1,
+        steps=100,
+        objective=OBJECTIVES["higher_ranked"],
+    )
+    products = Products(n * width * RUNS * classes)
+    first = init(plan)
+    count = follow(problem, dataset, plan, products)
+
+    X, V = problem.train.X, torch.randn(RUNS * classes, width)
+    P = torch.randn(n, RUNS * classes)
+    ratios, seconds = [], []
+    for _ in range(REPEATS):  # alternating, so that a busy moment hits both
+        began = time.perf_counter()
+        one(problem, plan, first)
+        took = time.perf_counter() - began
+        began = time.perf_counter()
+        for _ in range(5):
+            X @ V.T
+            P.T @ X
+        unit = (time.perf_counter() - began) / 10
+        ratios.append(took / (count * unit))
+        seconds.append(took)
+    print(
+        f"  time of the first step {statistics.median(seconds):.2f} s "
+        f"({statistics.median(seconds) / RUNS:.3f} s an attack), "
+        f"{statistics.median(ratios):.2f} x its products alone (median of {REPEATS})"
+    )
+    forget_peak()
+    one(problem, plan, first)
+    print(f"  peak memory above the features: {memory('VmHWM') - before:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
