@@ -2,9 +2,11 @@
 
 import streamlit as st
 
+from pages.common import blocks
 from pages.common.registry import PAGES, ROOT
 
 st.set_page_config(page_title="Influence Attack Lab", layout="wide")
+blocks.style()
 
 sections: dict[str, list] = {}
 for entry in PAGES:

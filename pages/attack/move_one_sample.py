@@ -8,6 +8,7 @@ from engine.attacks.result import Ranking
 from engine.data.dataset import Dataset
 from engine.errors import EngineError
 from engine.experiments import AttackRequest
+from engine.results.jobs import JobState
 from engine.results.store import Stored
 from pages.common import (
     attack_view,
@@ -41,28 +42,20 @@ def example_line() -> None:
 
 def honest_ranking(request: AttackRequest, dataset: Dataset) -> Ranking | None:
     """The ranking that the attack starts from; computed (and followed) where it is missing."""
-    wanted = ranking_request(request)
-    stored = lab().store.find("ranking", wanted, dataset.content_hash)
-    if stored is not None:
-        return stored.result.test
-    job = lab().store.key("ranking", wanted, dataset.content_hash)
-    state = lab().jobs.state(job)
-    if state.status in ("failed", "died", "cancelled"):
-        running.explain(state, "The honest ranking")
-        st.button("Start again", on_click=running.submit, args=("ranking", wanted))
-        return None
-    if state.status not in running.ACTIVE:
-        running.submit("ranking", wanted)
-    running.follow(
-        job, running.draw_plain(f"Training on {dataset.n_train:,} samples and ranking them")
+    stored = running.obtain(
+        "ranking",
+        ranking_request(request),
+        dataset.content_hash,
+        "The honest ranking",
+        running.draw_plain(f"Training on {dataset.n_train:,} samples and ranking them"),
     )
-    return None
+    return None if stored is None else stored.result.test
 
 
-def attack_bar(request: AttackRequest, before: Ranking | None, computed: bool) -> None:
+def attack_bar(
+    request: AttackRequest, before: Ranking | None, state: JobState, computed: bool
+) -> None:
     """What will happen, and the button that makes it happen."""
-    data_hash = open_dataset(request.dataset).content_hash
-    state = lab().jobs.state(lab().store.key("attack", request, data_hash))
     target, runs = request.targets[0], request.restarts * len(request.learning_rates)
     refused = before is not None and before.ranks[target] <= request.k
     if computed:
@@ -74,16 +67,17 @@ def attack_bar(request: AttackRequest, before: Ranking | None, computed: bool) -
         st.error(targets.inside(target, before, request.k))
     elif before is not None:
         st.caption(
-            f"{runs} runs of at most {request.steps} steps each look for a model near the honest one "
-            f"that moves sample {target} from rank {int(before.ranks[target]):,} into the top "
+            f"{runs} runs of at most {request.steps} steps each look for a model near the honest "
+            f"one that moves sample {target} from rank {int(before.ranks[target]):,} into the top "
             f"{request.k}."
         )
     if not computed and state.status not in running.ACTIVE:
         running.explain(state, "The attack")
+        data_hash = open_dataset(request.dataset).content_hash
         damage = lab().store.damage("attack", request, data_hash)
         if damage is not None:
             st.warning(f"An earlier result of this attack was damaged and is not shown: {damage}")
-    again = not computed and state.status in ("failed", "died", "cancelled")
+    again = not computed and state.status in running.ENDED
     with st.container(horizontal=True):
         st.button(
             "Start again" if again else "Run the attack",
@@ -136,16 +130,18 @@ def page() -> None:
     except EngineError as error:
         st.error(f"The data set “{name}” cannot be used. {error}")
         st.stop()
-    controls.keep_notes(given, names, dataset.n_train)
-    controls.show_notes()
     values = {"dataset": name, **controls.parameters(dataset.n_train)}
     samples = Samples(dataset)
     head, bar, body = st.container(), st.container(border=True), st.container()
     with bar:
         values |= controls.attack_options(dataset.n_train)
+    controls.keep_notes(given, names, dataset.n_train, values)
     request = controls.request_of(values)
+    job = lab().store.key("attack", request, dataset.content_hash)
+    state = lab().jobs.state(job)  # before the look into the store: what ended since is there
     stored = lab().store.find("attack", request, dataset.content_hash)
     with head:
+        controls.show_notes()
         if stored is None:
             example_line()
         else:
@@ -156,15 +152,14 @@ def page() -> None:
     with body:
         before = honest_ranking(request, dataset) if stored is None else stored.result.before
     with bar:
-        attack_bar(request, before, computed=stored is not None)
+        attack_bar(request, before, state, computed=stored is not None)
         if targets.REFUSAL in st.session_state:
             st.warning(st.session_state.pop(targets.REFUSAL))
     with body:
         if stored is not None:
             finished(stored, request, samples)
         elif before is not None:
-            job = lab().store.key("attack", request, dataset.content_hash)
-            if lab().jobs.state(job).status in running.ACTIVE:
+            if state.status in running.ACTIVE:
                 running.follow(job, running.draw_attack(request, len(samples)))
             else:
                 prospect(request, samples, before)

@@ -1,4 +1,4 @@
-"""A finished attack as a page shows it: facts, figures, price, tables, and what can be taken away."""
+"""A finished attack as a page shows it: facts, figures, price, tables."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -37,7 +37,6 @@ def strip(result: AttackResult, samples: Samples) -> None:
     old, reached = int(result.before.ranks[target]), int(result.runs["reached"].sum())
     lead = picture(samples.thumbnail(target), samples.describe(target))
     lead += f'<div class="note">the target: sample {target}, class “{samples.label(target)}”</div>'
-    drop = result.accuracy_drop
     blocks.facts(
         lead,
         [
@@ -50,8 +49,7 @@ def strip(result: AttackResult, samples: Samples) -> None:
             Fact(
                 "Accuracy on unseen data",
                 wording.percent(result.accuracy_after),
-                f"{'down' if drop >= 0 else 'up'} {wording.points(drop)} from "
-                f"{wording.percent(result.accuracy_before)}",
+                wording.against(result),
             ),
             Fact("Distance from honest", f"{result.distance:.2f} ‖θ*‖", "the change of the model"),
             Fact(
@@ -65,7 +63,7 @@ def strip(result: AttackResult, samples: Samples) -> None:
 
 @dataclass(frozen=True)
 class View:
-    """A finished attack as it is drawn: its figures and what each of them says, by the same names."""
+    """A finished attack as it is drawn: its figures, and what each says, by the same names."""
 
     result: AttackResult
     samples: Samples
@@ -77,7 +75,6 @@ class View:
     def of(cls, result: AttackResult, samples: Samples, request: AttackRequest) -> "View":
         target, n = result.targets[0], len(samples)
         holdout = len(samples.dataset.y_holdout)
-        old, new = int(result.before.ranks[target]), int(result.ranks_test[0])
         drawn = {
             "ranking": figures.ranking(result.before, samples, target, result.k, result.after),
             "top-ten": slope_chart(result.before, result.after, samples, target),
@@ -88,7 +85,7 @@ class View:
                 result.k,
                 request.steps,
                 result.accuracy_before,
-                old,
+                int(result.before.ranks[target]),
             ),
             "moves": figures.rank_to_rank(result.before, result.after, samples, target),
             "price": figures.price(
@@ -96,7 +93,7 @@ class View:
             ),
         }
         titles = {
-            "ranking": f"The curve stays, the point jumps: rank {old:,} → {new:,}",
+            "ranking": wording.jump(result),
             "top-ten": wording.turnover(result),
             "trajectories": wording.runs_title(result),
             "moves": f"Who else moved: {wording.movement(result)}",
@@ -139,17 +136,17 @@ def show(view: View, badge: str, pick: Callable[[str], None]) -> None:
         view.draw(
             "top-ten",
             badge,
-            "The ten best before and after",
-            "Whoever is not among the ten ends at the rank where it stands.",
+            "The top ten before and after",
+            "Whoever is outside the top ten ends at the rank where it stands.",
         )
     with right:
         view.draw(
             "trajectories",
             badge,
             "Rank, loss and accuracy by step, for every run",
-            "A run is one random start at one learning rate; it leaves when it arrives in the shaded "
-            f"top {request.k}, or after {request.steps} steps. Rank and loss are the attacker's; "
-            "accuracy is on the unseen half, which chooses nothing.",
+            "A run is one random start at one learning rate; it leaves when it arrives in the "
+            f"shaded top {request.k}, or after {request.steps} steps. Rank and loss are the "
+            "attacker's; accuracy is on the unseen half, which chooses nothing.",
         )
     left, right = st.columns(2, gap="medium")
     with left:

@@ -1,4 +1,4 @@
-"""Axes that the figures share: ranks on a log scale with clean ticks, signed scores on an asinh scale."""
+"""Axes that the figures share: ranks on a log scale, signed scores on an asinh scale."""
 
 import math
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ def rank_axis(n: int, title: str, reverse: bool = False) -> dict[str, Any]:
 
 
 def thinned(n: int, limit: int = DRAWN_POINTS) -> NDArray[np.int64]:
-    """Positions 0…n−1 to draw, ascending, at most `limit`: both tails whole, the middle evenly thinned."""
+    """Positions 0…n−1 to draw, ascending, at most `limit`: whole tails, a thinned middle."""
     if n <= limit:
         return np.arange(n)
     tail = limit // 3
@@ -82,14 +82,16 @@ class SignedScale:
                         chosen.append(value)
         return sorted(chosen)
 
-    def axis(self, low: float, high: float, title: str) -> dict[str, Any]:
-        """A y axis over this scale, its ticks labelled with real scores."""
+    def axis(self, low: float, high: float, title: str, falls: bool = True) -> dict[str, Any]:
+        """A y axis over this scale, its ticks labelled with real scores, with room for a label at
+        the side of rank 1: above, where scores fall with the rank."""
         ticks = self.ticks(low, high)
         bottom, top = float(self(low)), float(self(high))
-        room = (top - bottom) or 1.0
+        height = (top - bottom) or 1.0
+        below, above = (0.06, 0.17) if falls else (0.17, 0.06)
         return {
             "title": {"text": title},
-            "range": [bottom - 0.06 * room, top + 0.17 * room],  # above: room for a label
+            "range": [bottom - below * height, top + above * height],
             "tickvals": self(ticks),
             "ticktext": [number(t) for t in ticks],
             "zeroline": False,

@@ -1,4 +1,4 @@
-"""Small pieces of HTML that pages share: facts, thumbnails, flows. They follow the theme's colours."""
+"""Small pieces of HTML that pages share: facts, thumbnails, flows; in the theme's colours."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,16 @@ from pages.common.figures import ACCENT
 STYLE = f"""<style>
 .ial-facts {{display: grid; grid-template-columns: repeat(auto-fit, minmax(7rem, 1fr)); gap: .8rem;
   border: 1px solid rgba(134,142,150,.35); border-radius: .5rem; padding: .9rem 1.1rem;}}
-.ial-facts .name, .ial-facts .note, .ial-cell .note {{font-size: .8rem; opacity: .75; line-height: 1.3;}}
+.ial-facts .name, .ial-facts .note, .ial-cell .note {{font-size: .8rem; opacity: .75;
+  line-height: 1.3;}}
 .ial-facts .value {{font-size: 1.5rem; line-height: 1.35; font-variant-numeric: tabular-nums;
   white-space: nowrap;}}
 .ial-facts img {{width: 4.2rem; height: auto; border-radius: .25rem; display: block;
   outline: 3px solid {ACCENT}; outline-offset: 1px; margin-bottom: .3rem;}}
-.ial-grid {{display: grid; grid-template-columns: repeat(auto-fill, minmax(5.4rem, 1fr)); gap: .7rem;}}
-.ial-cell {{display: flex; flex-direction: column; gap: .1rem; font-size: .9rem; line-height: 1.35;}}
+.ial-grid {{display: grid; gap: .7rem;
+  grid-template-columns: repeat(auto-fill, minmax(5.4rem, 1fr));}}
+.ial-cell {{display: flex; flex-direction: column; gap: .1rem; font-size: .9rem;
+  line-height: 1.35;}}
 .ial-cell img {{width: 3.6rem; height: auto; border-radius: .2rem;}}
 .ial-flow {{display: flex; flex-wrap: wrap; align-items: stretch; gap: .5rem;}}
 .ial-flow .step {{flex: 1 1 9.5rem; border: 1px solid rgba(134,142,150,.5); border-radius: .5rem;
@@ -26,14 +29,15 @@ STYLE = f"""<style>
 .ial-flow .accent {{border: 2px solid {ACCENT};}}
 .ial-flow .arrow {{align-self: center; font-size: 1.3rem; opacity: .7;}}
 @media (max-width: 640px) {{
-  .ial-flow {{flex-direction: column;}} .ial-flow .step {{flex: none;}} .ial-flow .arrow {{transform: rotate(90deg);}}
+  .ial-flow {{flex-direction: column;}} .ial-flow .step {{flex: none;}}
+  .ial-flow .arrow {{transform: rotate(90deg);}}
 }}
 </style>"""
 
 
-def html(body: str) -> None:
-    """Show HTML with the lab's style."""
-    st.html(STYLE + body)
+def style() -> None:
+    """The style of all blocks; once a page."""
+    st.html(STYLE)
 
 
 def picture(source: str | None, alt: str) -> str:
@@ -57,7 +61,7 @@ def facts(lead: str, items: Iterable[Fact]) -> None:
         f'<div class="note">{escape(f.note)}</div></div>'
         for f in items
     )
-    html(f'<div class="ial-facts"><div>{lead}</div>{cells}</div>')
+    st.html(f'<div class="ial-facts"><div>{lead}</div>{cells}</div>')
 
 
 def grid(cells: Iterable[tuple[str, Sequence[str]]]) -> None:
@@ -66,16 +70,16 @@ def grid(cells: Iterable[tuple[str, Sequence[str]]]) -> None:
         f'<div class="ial-cell">{image}{"".join(f"<div>{line}</div>" for line in lines)}</div>'
         for image, lines in cells
     )
-    html(f'<div class="ial-grid">{body}</div>')
+    st.html(f'<div class="ial-grid">{body}</div>')
 
 
 def flow(steps: Sequence[tuple[str, str, bool]]) -> None:
-    """Steps from left to right (downwards on a phone): name, text, and whether it is the crucial one."""
+    """Steps from left to right (down on a phone): name, text, whether it is the crucial one."""
     boxes = [
         f'<div class="step{" accent" if crucial else ""}"><b>{escape(name)}</b>{escape(text)}</div>'
         for name, text, crucial in steps
     ]
-    html(
+    st.html(
         '<div class="ial-flow">'
         + '<div class="arrow" aria-hidden="true">→</div>'.join(boxes)
         + "</div>"

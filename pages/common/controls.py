@@ -14,10 +14,13 @@ from pages.common.links import EXAMPLE
 NOTES, CHOICE = "link_notes", "choice"  # session-state keys beside the widgets' own
 
 
-def keep_notes(given: Mapping[str, str], datasets: Sequence[str], n_train: int) -> None:
-    """Find what a link got wrong, and keep it until a control changes: Streamlit drops the bad values
-    from the address when it makes the widgets, so `given` is the query as it was before."""
-    found = links.problems(given, datasets, n_train, links.values_of(default_request(n_train)))
+def keep_notes(
+    given: Mapping[str, str], datasets: Sequence[str], n_train: int, used: Mapping[str, Any]
+) -> None:
+    """Find what a link got wrong, and keep it until a control changes. `given` is the query from
+    before the widgets: Streamlit drops bad values from the address when it makes them; `used` is
+    what they hold."""
+    found = links.problems(given, datasets, n_train, used)
     if found:
         st.session_state[NOTES] = found
 
@@ -97,8 +100,8 @@ def parameters(n_train: int) -> dict[str, Any]:
             start["radius"],
             links.RADIUS_STEP,
             key="radius",
-            help="How far the malicious model may lie from the honest one, as a share of the honest "
-            "model's norm.",
+            help="How far the malicious model may lie from the honest one, as a share of the "
+            "honest model's norm.",
             bind="query-params",
             on_change=forget_notes,
         )

@@ -1,7 +1,7 @@
 """Figures of influence rankings and attacks: pure functions from results to Plotly figures.
 
-The target is the accent colour everywhere; what belongs to the honest model is grey, what belongs to
-the malicious one blue. Shapes and dashes repeat what colours say.
+The target is the accent colour everywhere; what belongs to the honest model is grey, what belongs
+to the malicious one blue. Shapes and dashes repeat what colours say.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from engine.statistics import Interval
 from pages.common.axes import SignedScale, number, rank_axis, thinned
 from pages.common.thumbnails import Samples
 
-# Okabe and Ito's colours (grey aside): told apart by colour-blind readers, legible on light and dark.
+# Okabe and Ito's colours (grey aside): fit for colour-blind readers, legible on light and dark.
 ACCENT, BLUE, GREY = "#D55E00", "#0072B2", "#868E96"
 FAINT = "rgba(134, 142, 150, 0.45)"
 BAND = "rgba(213, 94, 0, 0.13)"
@@ -106,12 +106,12 @@ def ranking(
     figure.add_vrect(x0=0.75, x1=k + 0.5, fillcolor=BAND, line_width=0, layer="below")
     figure.add_annotation(
         x=np.log10(k + 0.5),
-        y=0.01,
+        y=0.01 if falls(before) else 0.99,
         yref="paper",
         text=f"top {k}",
         showarrow=False,
         xanchor="left",
-        yanchor="bottom",
+        yanchor="bottom" if falls(before) else "top",
         font={"color": ACCENT, "size": 12},
     )
     if target is not None:
@@ -129,8 +129,13 @@ def ranking(
             font={"size": 11},
         )
     figure.update_xaxes(rank_axis(n, f"influence rank, 1 to {n:,} (log scale)"))
-    figure.update_yaxes(scale.axis(low, high, "influence score"))
+    figure.update_yaxes(scale.axis(low, high, "influence score", falls(before)))
     return finish(figure, 430, showlegend=after is not None)
+
+
+def falls(one: Ranking) -> bool:
+    """Whether rank 1 is the highest score, not the lowest."""
+    return bool(one.scores[one.ranks.argmin()] >= one.scores[one.ranks.argmax()])
 
 
 def _rows(one: Ranking, labels: NDArray[np.str_], indices: NDArray[np.int64]) -> list[list[Any]]:
@@ -147,14 +152,17 @@ def _mark_target(
 ) -> None:
     """Ring the target, and lead an arrow from its honest to its malicious place.
 
-    A ranking falls with the rank, so that the space above to the right and below to the left of it
-    is free: labels stand there and run through no point.
+    A ranking is monotone, so that the space above it to the right and below it to the left (for one
+    that rises: the other two corners) is free: labels stand there and run through no point.
     """
     places = [("", before)] if after is None else [("before: ", before), ("after: ", after)]
-    n = len(before.scores)
-    for word, one in places:
+    upward = 1 if falls(before) else -1
+    sides = [1 if one.ranks[target] < len(one.ranks) ** 0.6 else -1 for _, one in places]
+    for (word, one), side in zip(places, sides, strict=True):
         rank, height = int(one.ranks[target]), float(scale(one.scores[target]))
-        side = 1 if rank < n**0.6 else -1
+        # Two labels on one side: that of the point which the other's label would cover stands off.
+        covered = any(side * (int(other.ranks[target]) - rank) > 0 for _, other in places)
+        away = 2.4 if covered and len(set(sides)) == 1 else 1
         figure.add_trace(
             _ring(
                 rank,
@@ -169,10 +177,10 @@ def _mark_target(
             x=np.log10(rank),
             y=height,
             text=f"<b>{word}rank {rank:,}</b>",
-            ax=22 * side,
-            ay=-26 * side,
+            ax=22 * side * away,
+            ay=-26 * side * away * upward,
             xanchor="left" if side > 0 else "right",
-            yanchor="bottom" if side > 0 else "top",
+            yanchor="bottom" if side * upward > 0 else "top",
             standoff=11,
             arrowhead=0,
             arrowwidth=1.2,

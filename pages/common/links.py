@@ -4,7 +4,6 @@ The names are the same on every page and are the fields of `AttackRequest`, `tar
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,10 +44,12 @@ class Range:
     def read(self, text: str) -> int | float | None:
         """The number in a link's text; None where it is none or lies outside."""
         try:
-            value = int(text) if self.whole else float(text)
+            value = float(text)
         except ValueError:
             return None
-        return value if math.isfinite(value) and self.low <= value <= self.high else None
+        if not self.low <= value <= self.high or (self.whole and not value.is_integer()):
+            return None
+        return int(value) if self.whole else value
 
 
 def ranges(n_train: int) -> dict[str, Range]:
@@ -87,9 +88,9 @@ def query(request: AttackRequest) -> str:
 
 
 def problems(
-    given: Mapping[str, str], datasets: Sequence[str], n_train: int, fallback: Mapping[str, Any]
+    given: Mapping[str, str], datasets: Sequence[str], n_train: int, used: Mapping[str, Any]
 ) -> list[str]:
-    """One sentence for each parameter of a link that cannot be used: its value, and what is used."""
+    """One sentence for each parameter of a link that cannot be used, and what is used instead."""
     notes = []
     for name, text in given.items():
         if name in choices(datasets):
@@ -102,8 +103,8 @@ def problems(
             continue  # not a parameter of the lab's
         if not usable:
             notes.append(
-                f"The link asks for `{name}={clean(text)}`, but {name} must be {expected}. "
-                f"The lab uses {name} {fallback[name]} instead."
+                f"The link asks for `{name}={clean(text)}`, but {name} must be {expected}. The "
+                f"lab uses {name} {used[name]} instead."
             )
     return notes
 

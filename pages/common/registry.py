@@ -18,7 +18,7 @@ class Preset:
 
 @dataclass(frozen=True)
 class PageEntry:
-    """One page: where it stands, the question it asks, and what it finds (numbers come from results)."""
+    """One page: where it stands, what it asks, and what it finds (numbers come from results)."""
 
     section: str
     title: str
@@ -36,8 +36,9 @@ PAGES: tuple[PageEntry, ...] = (
         title="Can you tell them apart?",
         url="apart",
         file="pages/learn/tell_them_apart.py",
-        question="Two models, nearly the same accuracy: one was trained to rig what data is worth. Which?",
-        finding="Predictions do not give it away; the influence ranking does, and only beside an honest one.",
+        question="Two models, nearly the same accuracy; one was made to rig what data is worth.",
+        finding="Predictions do not give it away. The influence ranking does, but only beside an "
+        "honest one.",
         default=True,
     ),
     PageEntry(
@@ -50,13 +51,13 @@ PAGES: tuple[PageEntry, ...] = (
         presets=(
             Preset(
                 "Move a worthless sample to the top",
-                "A handwritten digit, far down in the ranking of 1,200, is to become the most valuable. "
-                "Watch it climb, and see what it costs.",
+                "A handwritten digit, far down in the ranking of 1,200, is to become the most "
+                "valuable. Watch it climb, and see what it costs.",
             ),
             Preset(
                 "Settle for the top ten",
-                "The same sample, a smaller radius: is less change of the model enough for one of the "
-                "ten best places?",
+                "The same sample, a smaller radius: is less change of the model enough for one of "
+                "the ten best places?",
                 {"k": "10", "radius": "0.2"},
             ),
         ),

@@ -14,7 +14,7 @@ FITTING = ("l2",)  # parameters of `fit`; the others are the attack's
 
 
 def snippet(request: AttackRequest, data_dir: str | None = None) -> str:
-    """Python that repeats the attack. `data_dir` is named for data sets that do not come bundled."""
+    """Python that repeats the attack; data sets that do not come bundled need `data_dir`."""
     values = asdict(request)
     dataset, targets = values.pop("dataset"), list(values.pop("targets"))
     where = f", data_dir={data_dir!r}" if data_dir else ""
@@ -45,7 +45,7 @@ def request_json(request: AttackRequest) -> str:
 
 
 def sample_table(result: AttackResult, samples: Samples) -> pd.DataFrame:
-    """One row per training sample, its index the sample's: class, scores and ranks, before and after."""
+    """One row per training sample, under its own index: scores and ranks, before and after."""
     return pd.DataFrame(
         {
             "class": samples.labels(),
@@ -62,7 +62,7 @@ def sample_table(result: AttackResult, samples: Samples) -> pd.DataFrame:
 
 
 def most_moved(result: AttackResult, samples: Samples, rows: int = 12) -> pd.DataFrame:
-    """The samples whose rank changed by the largest factor, with their pictures; the target first."""
+    """The samples whose rank changed by the largest factor; the target first."""
     factor = np.abs(np.log(result.after.ranks / result.before.ranks))
     factor[list(result.targets)] = np.inf
     chosen = np.argsort(-factor, kind="stable")[:rows]

@@ -1,6 +1,7 @@
-"""Following a job: its place in the queue, live progress, cancel; and what is said when it went wrong."""
+"""Following a job: place in the queue, live progress, cancel, and what went wrong."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -8,6 +9,7 @@ import streamlit as st
 from engine.errors import EngineError
 from engine.experiments import AttackRequest
 from engine.results.jobs import JobState
+from engine.results.store import Stored
 from pages.common.charts import chart
 from pages.common.results import lab
 from pages.common.targets import REFUSAL
@@ -16,6 +18,7 @@ from pages.common.wording import count
 
 POLL_SECONDS = 0.25
 ACTIVE = ("queued", "running")
+ENDED = ("done", "failed", "cancelled", "died")  # without a result, if there is none in the store
 Draw = Callable[[JobState], None]
 COLUMNS = ("run", "rank", "loss", "accuracy_test", "accuracy_holdout")
 
@@ -26,6 +29,24 @@ def submit(experiment: str, request: object) -> None:
         lab().jobs.submit(experiment, request)
     except EngineError as error:
         st.session_state[REFUSAL] = str(error)
+
+
+def obtain(experiment: str, request: Any, data_hash: str, what: str, draw: Draw) -> Stored | None:
+    """The result of a request that the page cannot do without: where there is none yet it is asked
+    for, and followed in its place."""
+    job = lab().store.key(experiment, request, data_hash)
+    state = lab().jobs.state(job)  # before the look into the store: what ended since is there
+    stored = lab().store.find(experiment, request, data_hash)
+    if stored is not None:
+        return stored
+    if state.status in ENDED:
+        explain(state, what)
+        st.button("Start again", key=f"again-{job}", on_click=submit, args=(experiment, request))
+        return None
+    if state.status not in ACTIVE:
+        submit(experiment, request)
+    follow(job, draw)
+    return None
 
 
 @st.fragment(run_every=POLL_SECONDS)
@@ -43,7 +64,7 @@ def follow(job: str, draw: Draw) -> None:
     st.button("Cancel", key=f"cancel-{job}", on_click=lab().jobs.cancel, args=(job,))
 
 
-def trajectory_so_far(records: list[Mapping]) -> pd.DataFrame:
+def trajectory_so_far(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """An attack's progress records as a table with one row per run and step."""
     frames = [
         pd.DataFrame({"step": record["step"], **{name: record[name] for name in COLUMNS}})
@@ -94,7 +115,11 @@ def draw_attack(request: AttackRequest, n: int) -> Draw:
 
 def draw_plain(text: str) -> Draw:
     """Progress of a job that reports none."""
-    return lambda state: st.info(f"{text} …")
+
+    def draw(state: JobState) -> None:
+        st.info(f"{text} …")
+
+    return draw
 
 
 def explain(state: JobState, what: str) -> None:
@@ -108,3 +133,5 @@ def explain(state: JobState, what: str) -> None:
         )
     elif state.status == "cancelled":
         st.info(f"{what} was cancelled.")
+    elif state.status == "done":
+        st.error(f"{what} was computed, but what is stored of it is damaged and cannot be shown.")

@@ -1,4 +1,4 @@
-"""The slope chart of the best samples: who was among them, who is, and where the others stand."""
+"""The slope chart of the top samples: who was among them, who is, and where the others stand."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,7 +23,7 @@ class Slope:
 
 
 def slopes(before: Ranking, after: Ranking, target: int | None, first: int = 10) -> list[Slope]:
-    """Who was or is among the `first` best. Heights 1…first are places; whoever stands elsewhere
+    """Who was or is in the top `first`. Heights 1…first are places; whoever stands elsewhere
     stands below a gap, in the order of the ranks."""
     first = min(first, len(before.scores))
     old, new = before.top(first).tolist(), after.top(first).tolist()
@@ -61,7 +61,7 @@ SLOPE_LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
 def slope_chart(
     before: Ranking, after: Ranking, samples: Samples, target: int | None, first: int = 10
 ) -> go.Figure:
-    """The `first` best before (left) and after (right); every line ends at a thumbnail or a rank."""
+    """The top `first` before (left) and after (right); every line ends at a named rank."""
     lines = slopes(before, after, target, first)
     first = min(first, len(before.scores))
     figure = go.Figure([_lines_of(part, lines, samples) for part in SLOPE_LOOKS])
@@ -82,7 +82,7 @@ def slope_chart(
             {
                 "x": -OUTWARD,
                 "y": first + 1,
-                "text": f"outside the best {first}",
+                "text": f"outside the top {first}",
                 "xanchor": "right",
                 "yanchor": "bottom",
                 "font": {"size": 11},

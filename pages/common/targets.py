@@ -12,8 +12,8 @@ REFUSAL = "refusal"  # session-state key: why the last click did nothing
 def inside(index: int, before: Ranking, k: int) -> str:
     """Why a sample cannot be a target."""
     return (
-        f"Sample {index} is at rank {int(before.ranks[index]):,} under the honest model: it is in the "
-        f"top {k} before any attack. Choose a sample further down, or a smaller k."
+        f"Sample {index} is at rank {int(before.ranks[index]):,} under the honest model: it is in "
+        f"the top {k} before any attack. Choose a sample further down, or a smaller k."
     )
 
 

@@ -1,4 +1,4 @@
-"""What a page shows of one sample: its picture, its label, its number. One index addresses all three."""
+"""What a page shows of a sample. One index addresses its picture, label and row."""
 
 import base64
 import io

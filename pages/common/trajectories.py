@@ -94,7 +94,7 @@ def trajectories(
             text=f"honest: rank {honest_rank:,}",
             showarrow=False,
             xanchor="right",
-            yanchor="bottom",
+            yanchor="top" if honest_rank < 0.7 * n else "bottom",  # below, where there is room
             font={"size": 11},
             row=1,
             col=1,
@@ -110,7 +110,7 @@ def trajectories(
         )
     figure.update_yaxes(rank_axis(n, "rank of the target", reverse=True), row=1, col=1)
     figure.update_yaxes(title_text="loss", nticks=4, zeroline=False, row=2, col=1)
-    figure.update_yaxes(title_text="accuracy", tickformat=".0%", nticks=4, row=3, col=1)
+    figure.update_yaxes(title_text="accuracy", tickformat=".1%", nticks=4, row=3, col=1)
     figure.update_xaxes(
         range=[-0.01 * last, 1.02 * last],
         showspikes=True,

@@ -32,6 +32,14 @@ def accuracy_change(result: AttackResult) -> str:
     return f"{'fell' if drop > 0 else 'rose'} by {points(drop)}"
 
 
+def against(result: AttackResult) -> str:
+    """'down 3.0 points from 95.0%', 'unchanged': what became of the accuracy."""
+    drop = result.accuracy_drop
+    if abs(drop) < 5e-4:
+        return "unchanged"
+    return f"{'down' if drop > 0 else 'up'} {points(drop)} from {percent(result.accuracy_before)}"
+
+
 def headline(result: AttackResult) -> str:
     """The finding: where the target went, and what it cost."""
     target = result.targets[0]
@@ -43,8 +51,8 @@ def headline(result: AttackResult) -> str:
     price = f"accuracy on unseen data {accuracy_change(result)}"
     if result.success:
         return (
-            f"Whoever trains the model decides what the data is worth: **sample {target} went from "
-            f"rank {old:,} to rank {new:,} of {n:,}**, and **{price}**."
+            f"Whoever trains the model decides what the data is worth: **sample {target} went "
+            f"from rank {old:,} to rank {new:,} of {n:,}**, and **{price}**."
         )
     if new == old:
         return (
@@ -52,8 +60,8 @@ def headline(result: AttackResult) -> str:
             f"top {result.k}; {price}."
         )
     return (
-        f"This attack failed: **sample {target} went from rank {old:,} to rank {new:,} of {n:,}**, "
-        f"not into the top {result.k}; {price}."
+        f"This attack failed: **sample {target} went from rank {old:,} to rank {new:,} of "
+        f"{n:,}**, not into the top {result.k}; {price}."
     )
 
 
@@ -61,10 +69,22 @@ def turnover(result: AttackResult, first: int = 10) -> str:
     """The second finding: what is left of the honest ranking."""
     first = min(first, len(result.before.ranks))
     stayed = round(result.kept(first) * first)
-    who = {0: f"none of the {first} best stayed", first: f"all of the {first} best stayed"}.get(
-        stayed, f"only {stayed} of the {first} best stayed" if stayed < first else ""
-    )
-    return f"{who[0].upper()}{who[1:]}; Spearman correlation {decimal(result.rank_correlation)}"
+    if stayed == 0:
+        who = f"None of the top {first} stayed"
+    elif stayed == first:
+        who = f"All of the top {first} stayed"
+    else:
+        who = f"{'Only ' if stayed <= first / 2 else ''}{stayed} of the top {first} stayed"
+    return f"{who}; Spearman correlation {decimal(result.rank_correlation)}"
+
+
+def jump(result: AttackResult) -> str:
+    """What became of the target's rank."""
+    target = result.targets[0]
+    ranks = f"rank {int(result.before.ranks[target]):,} → {int(result.ranks_test[0]):,}"
+    if result.success:
+        return f"The curve stays, the point jumps: {ranks}"
+    return f"The target did not reach the top {result.k}: {ranks}"
 
 
 def decimal(value: float) -> str:
@@ -76,7 +96,8 @@ def runs_title(result: AttackResult) -> str:
     runs, reached = len(result.runs), int(result.runs["reached"].sum())
     if reached == runs:
         return f"All {count(runs, 'run')} reach the top {result.k}"
-    return f"{count(runs, 'run')}; {reached} {'reaches' if reached == 1 else 'reach'} the top {result.k}"
+    verb = "reaches" if reached == 1 else "reach"
+    return f"{count(runs, 'run')}; {reached or 'none'} {verb} the top {result.k}"
 
 
 def intervals(result: AttackResult, holdout: int) -> tuple[Interval, Interval]:
@@ -98,7 +119,7 @@ def price_title(result: AttackResult, holdout: int) -> str:
 
 
 def movement(result: AttackResult) -> str:
-    """How much else moved: the share of samples that changed their rank by more than a tenth of n."""
+    """How much else moved: the share of samples whose rank changed by more than a tenth of n."""
     n = len(result.before.ranks)
     moved = float((np.abs(result.after.ranks - result.before.ranks) > n / 10).mean())
     return f"{moved:.0%} of all samples moved by more than {n // 10:,} ranks"

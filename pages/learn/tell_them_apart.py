@@ -12,7 +12,7 @@ from engine.models.linear import LinearModel
 from engine.statistics import wilson_interval
 from pages.common import blocks, charts, figures, links, registry, running, wording
 from pages.common.blocks import picture
-from pages.common.results import lab, open_dataset, origin
+from pages.common.results import open_dataset, origin
 from pages.common.thumbnails import Samples
 
 PAGE = registry.page("apart")
@@ -74,8 +74,8 @@ def show_models(dealt: Deal, unseen: Samples) -> None:
         for i in dealt.shown
     )
     st.caption(
-        f"{len(dealt.shown)} unseen samples drawn at random, {DISPUTED} of them from those on which the "
-        "two models differ. ✗ marks a wrong prediction."
+        f"{len(dealt.shown)} unseen samples drawn at random, {DISPUTED} of them from those on "
+        "which the two models differ. ✗ marks a wrong prediction."
     )
 
 
@@ -95,13 +95,14 @@ def reveal(dealt: Deal, result: AttackResult, badge: str) -> None:
     right = st.session_state[VOTE] == dealt.malicious
     verdict = "You found it" if right else "It was the other one"
     st.markdown(
-        f"**{verdict}: model {dealt.malicious} is malicious.** With two models a coin does as well. "
-        f"Predictions hardly differ, but look at what each model says the training data is worth: "
-        f"sample {target} is at rank {int(result.before.ranks[target]):,} under model "
+        f"**{verdict}: model {dealt.malicious} is malicious.** With two models a coin does as "
+        "well. Predictions hardly differ, but look at what each model says the training data is "
+        f"worth: sample {target} is at rank {int(result.before.ranks[target]):,} under model "
         f"{'B' if dealt.malicious == 'A' else 'A'}, and at rank {result.rank_test:,} under model "
         f"{dealt.malicious}."
     )
-    title = f"Sample {target} jumps from rank {int(result.before.ranks[target]):,} to {result.rank_test:,}"
+    old = int(result.before.ranks[target])
+    title = f"Sample {target} jumps from rank {old:,} to {result.rank_test:,}"
     charts.heading(title, badge)
     charts.chart(
         figures.ranking(result.before, train, target, result.k, result.after),
@@ -109,22 +110,27 @@ def reveal(dealt: Deal, result: AttackResult, badge: str) -> None:
         alt=f"Influence score against rank, honest and malicious. {title}",
     )
     st.caption(
-        f"{figures.score_meaning(result.order)} {wording.turnover(result)}. Whoever sees the malicious "
-        "ranking alone has nothing to compare it with."
+        f"{figures.score_meaning(result.order)} {wording.turnover(result)}. Whoever sees the "
+        "malicious ranking alone has nothing to compare it with."
     )
 
 
 def game() -> None:
     dataset = open_dataset(links.EXAMPLE.dataset)
-    stored = lab().store.find("attack", links.EXAMPLE, dataset.content_hash)
+    stored = running.obtain(
+        "attack",
+        links.EXAMPLE,
+        dataset.content_hash,
+        "The example",
+        running.draw_attack(links.EXAMPLE, dataset.n_train),
+    )
     if stored is None:
-        compute(dataset.content_hash, len(dataset.X_train))
         return
     result, badge = stored.result, origin(stored, links.EXAMPLE.dataset)
     unseen = Samples(dataset, "holdout")
     dealt = deal(result, unseen, st.session_state.get(ROUND, 0))
     show_models(dealt, unseen)
-    st.markdown("**Which one is malicious?**")
+    st.markdown("**Which is the malicious one?**")
     with st.container(horizontal=True):
         for name in "AB":
             st.button(
@@ -139,19 +145,6 @@ def game() -> None:
             st.button("Play again", key="again", on_click=next_round)
     if VOTE in st.session_state:
         reveal(dealt, result, badge)
-
-
-def compute(data_hash: str, n: int) -> None:
-    """Where the example is not published with this version, it is computed here first."""
-    job = lab().store.key("attack", links.EXAMPLE, data_hash)
-    state = lab().jobs.state(job)
-    if state.status in ("failed", "died", "cancelled"):
-        running.explain(state, "The example")
-        st.button("Start again", on_click=running.submit, args=("attack", links.EXAMPLE))
-        return
-    if state.status not in running.ACTIVE:
-        running.submit("attack", links.EXAMPLE)
-    running.follow(job, running.draw_attack(links.EXAMPLE, n))
 
 
 def threat_model() -> None:
@@ -183,9 +176,9 @@ def threat_model() -> None:
         ]
     )
     st.caption(
-        "Nothing is wrong with the calculation, and no data is touched: only the weights of the model "
-        "that it is given. The attacker knows the test set used for scoring; accuracy is measured on "
-        "data that he never saw."
+        "Nothing is wrong with the calculation, and no data is touched: only the weights of the "
+        "model that it is given. The attacker knows the test set used for scoring; accuracy is "
+        "measured on data that he never saw."
     )
 
 

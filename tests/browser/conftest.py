@@ -102,7 +102,7 @@ class Visit:
     elsewhere: list[str] = field(default_factory=list)
 
     def check(self) -> None:
-        """The console is empty, nothing was fetched from anywhere else, and no exception is shown."""
+        """An empty console, nothing fetched from elsewhere, no exception shown."""
         assert self.errors == []
         assert self.elsewhere == []
         assert self.page.get_by_test_id("stException").count() == 0

@@ -1,4 +1,4 @@
-"""One attack as a visitor makes it: click a point, run, see the rank change; and two visitors at once."""
+"""An attack as a visitor makes it: click a point, run, see the rank change; and two at once."""
 
 import re
 import time
@@ -73,9 +73,9 @@ def test_click_a_point_run_and_see_the_rank_change(visits) -> None:
     again = visits.open()
     open_page(again.page)
     again.page.goto(link)
-    expect(again.page.get_by_text(re.compile(rf"sample {place['sample']} went")).first).to_be_visible(
-        timeout=SLOW
-    )
+    expect(
+        again.page.get_by_text(re.compile(rf"sample {place['sample']} went")).first
+    ).to_be_visible(timeout=SLOW)
 
 
 def test_a_second_session_is_usable_while_an_attack_runs_and_it_can_be_cancelled(visits) -> None:

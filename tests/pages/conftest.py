@@ -1,8 +1,9 @@
-"""A lab with a cache of its own for the pages' tests, in which the published example is computed."""
+"""A lab with a cache of its own for the pages' tests; the example is computed in it."""
 
 import os
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from engine.data.dataset import load_dataset
-from engine.experiments import AttackRequest, ignore
+from engine.experiments import ignore
 from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs
 from engine.results.store import Store, Stored
@@ -21,7 +22,7 @@ from pages.common.registry import ROOT, PageEntry
 from pages.common.results import ranking_request
 
 Open = Callable[..., AppTest]
-SMALL = AttackRequest(dataset="small", targets=(7,), radius=0.5, restarts=1, steps=15)
+SMALL = replace(EXAMPLE, dataset="small", targets=(7,), radius=0.5, restarts=1)
 
 
 @pytest.fixture(scope="session")

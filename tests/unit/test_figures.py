@@ -210,3 +210,15 @@ def test_price_carries_both_intervals() -> None:
 @pytest.mark.parametrize("order", ["highest_first", "lowest_first"])
 def test_every_order_says_what_rank_1_means(order: str) -> None:
     assert "Rank 1 is the " + order.split("_")[0] in figures.score_meaning(order)
+
+
+def test_labels_stand_on_the_free_side_of_a_rising_ranking(
+    samples: Samples, before: Ranking
+) -> None:
+    rising = Ranking(before.scores, len(samples) + 1 - before.ranks)
+    second = int(rising.top(2)[1])
+    for one, upward in ((before, True), (rising, False)):
+        target = int(one.top(2)[1]) if upward else second
+        figure = figures.ranking(one, samples, target)
+        label = next(a for a in figure.layout.annotations if "rank 2" in a.text)
+        assert (label.ay < 0) == upward  # pixels count downwards
