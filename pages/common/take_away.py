@@ -98,8 +98,8 @@ def formulas(request: AttackRequest) -> None:
         st.markdown(
             "The rank of a sample is 1 plus the number of strictly greater scores. A positive "
             "score means that up-weighting the sample *raises* the test loss; the paper ranks in "
-            "decreasing order and calls the first most valuable. With `lowest_first` the rank counts "
-            "strictly smaller scores."
+            "decreasing order and calls the first most valuable. With `lowest_first` the rank "
+            "counts strictly smaller scores."
         )
         st.markdown(
             "**Algorithm 1, the objective,** is a weighted sum of scores with weights frozen at "
