@@ -7,6 +7,7 @@ python -m engine publish
 
 import argparse
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -18,15 +19,15 @@ from tqdm import tqdm
 
 from engine.attacks.result import AttackResult
 from engine.data.dataset import load_dataset
-from engine.errors import EngineError, InvalidInput
+from engine.errors import DamagedResult, EngineError, InvalidInput
 from engine.experiments import EXPERIMENTS, RankingResult, make_request
 from engine.results.compute import compute_and_keep
-from engine.results.store import MANIFEST, Store, Stored, open_folder
+from engine.results.store import MANIFEST, Store, Stored, open_folder, read_manifest
 from engine.settings import Settings, read_settings
 from engine.vocabulary import DTYPES, OBJECTIVES, ORDERS
 
 CHOICES = {"objective": OBJECTIVES, "order": ORDERS, "dtype": DTYPES}
-FAILURE = 2  # exit code where the input is at fault
+FAILURE, INTERRUPTED = 2, 130  # exit codes: the input is at fault, Ctrl-C
 REQUESTS = "requests.json"  # what is published, beside the published results
 
 
@@ -141,13 +142,38 @@ def describe_attack(result: AttackResult, where: str) -> str:
     )
 
 
+def check_out(folder: Path, settings: Settings) -> None:
+    """Raise InvalidInput unless a result can be written to `folder` and nothing else is lost."""
+    stores = (settings.cache_dir / "results", settings.published)
+    if any(folder.resolve().is_relative_to(store.resolve()) for store in stores):
+        raise InvalidInput("--out", str(folder), "outside the lab's own results")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        there = {path.name for path in folder.iterdir()}
+        usable = os.access(folder, os.W_OK)
+    except OSError as error:
+        raise InvalidInput("--out", str(folder), f"a folder ({error.strerror})") from None
+    if not usable:
+        raise InvalidInput("--out", str(folder), "a folder that can be written to")
+    if there and there != earlier_result(folder):
+        expected = "a new or empty folder, or one that holds an earlier result and nothing else"
+        raise InvalidInput("--out", str(folder), expected)
+
+
+def earlier_result(folder: Path) -> set[str]:
+    """The names of an earlier result's files; none where the folder holds no result."""
+    try:
+        return {MANIFEST, *read_manifest(folder).files}
+    except DamagedResult:
+        return set()
+
+
 def write_out(folder: Path, stored: Stored) -> None:
-    """Copy a result to a folder of the user's, which may only hold an earlier result."""
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / MANIFEST).is_file():
-            raise InvalidInput("--out", str(folder), "an empty or new folder, or an earlier result")
-        shutil.rmtree(folder)
-    shutil.copytree(stored.folder, folder, dirs_exist_ok=True)
+    """Copy a result, over an earlier one; the manifest comes last and makes it one."""
+    for path in folder.iterdir():
+        path.unlink()
+    for name in (*stored.manifest.files, MANIFEST):
+        shutil.copyfile(stored.folder / name, folder / name)
 
 
 def run_experiment(name: str, options: dict[str, Any]) -> None:
@@ -155,19 +181,21 @@ def run_experiment(name: str, options: dict[str, Any]) -> None:
     device, out, fresh = (options.pop(name) for name in ("device", "out", "fresh"))
     settings = replace(settings, device=device or settings.device)
     request = make_request(name, options)
-    if out is not None and out.exists() and not out.is_dir():
-        raise InvalidInput("--out", str(out), "a folder")
+    if out is not None:
+        check_out(out, settings)
     with tqdm(total=None, unit="step", leave=False, file=sys.stderr) as bar:
         best: dict[int, int] = {}
 
         def progress(record: dict[str, Any]) -> None:
-            best.update(zip(record["run"], record["rank"], strict=True))
-            arrived = sum(rank <= options["k"] for rank in best.values())
-            bar.total = record["steps"]
-            bar.n = record["step"]
-            bar.set_postfix_str(
-                f"best rank {min(best.values())}, {arrived} of {len(best)} runs at the top"
-            )
+            bar.total, bar.n = record.get("steps"), record.get("step", bar.n)
+            for run, rank in zip(record.get("run", []), record.get("rank", []), strict=True):
+                best[run] = min(rank, best.get(run, rank))
+            if best:
+                arrived = sum(rank <= request.k for rank in best.values())
+                bar.set_postfix_str(
+                    f"best rank {min(best.values())}, {arrived} of {len(best)} runs at the top"
+                )
+            bar.refresh()
 
         outcome = obtain(name, request, settings, fresh, progress)
     if out is not None:
@@ -180,7 +208,11 @@ def run_experiment(name: str, options: dict[str, Any]) -> None:
 def publish() -> None:
     """Compute every listed request that is not yet published, or is damaged."""
     settings = read_settings()
-    listed = json.loads((settings.published / REQUESTS).read_text(encoding="utf-8"))
+    path = settings.published / REQUESTS
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidInput(REQUESTS, str(path), f"a JSON list of requests ({error})") from None
     for item in listed:
         request = make_request(item["experiment"], item["request"])
         store = Store(settings.published, settings.published)
@@ -210,6 +242,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return FAILURE
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 

@@ -74,7 +74,7 @@ class AttackRequest:
             radius=check_positive("radius", self.radius),
             objective=check_choice("objective", self.objective, OBJECTIVES),
             restarts=check_integer("restarts", self.restarts, 0),
-            learning_rates=tuple(check_positive("learning_rates", r) for r in self.learning_rates),
+            learning_rates=check_rates(self.learning_rates),
             steps=check_integer("steps", self.steps, 1),
             damping=check_positive("damping", self.damping),
             l2=check_positive("l2", self.l2),
@@ -127,6 +127,12 @@ def settle(request: Any, **values: Any) -> None:
         object.__setattr__(request, name, value)
 
 
+def check_rates(values: object) -> tuple[float, ...]:
+    if not isinstance(values, list | tuple) or not values:
+        raise InvalidInput("learning_rates", values, "a sequence with at least one entry")
+    return tuple(check_positive("learning_rates", rate) for rate in values)
+
+
 def check_name(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise InvalidInput("dataset", value, "the name of a data set, or the path of an .npz file")
@@ -152,8 +158,9 @@ def open_dataset(request: Any, context: Context) -> Dataset:
     return load_dataset(request.dataset, context.data_dir)
 
 
-def train(content_hash: str, l2: float, device: str, dataset: Dataset) -> LinearModel:
-    """The honest model; the first three arguments are its key in joblib's memory."""
+def train(content_hash: str, l2: float, device: str, version: int, dataset: Dataset) -> LinearModel:
+    """The honest model; all arguments but the last are its key in joblib's memory, which sees no
+    change in `fit` itself: the result version stands for that."""
     from engine.models.fit import fit
 
     return fit(dataset, l2=l2, device=device)
@@ -161,7 +168,7 @@ def train(content_hash: str, l2: float, device: str, dataset: Dataset) -> Linear
 
 def honest_model(dataset: Dataset, l2: float, context: Context) -> LinearModel:
     remembered = context.memory.cache(train, ignore=["dataset"])
-    return remembered(dataset.content_hash, l2, context.device, dataset=dataset)
+    return remembered(dataset.content_hash, l2, context.device, RESULT_VERSION, dataset=dataset)
 
 
 def run_ranking(request: RankingRequest, dataset: Dataset, context: Context) -> RankingResult:
@@ -237,7 +244,7 @@ def write_parts(
 
 
 def read_parts(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    with np.load(folder / "arrays.npz", allow_pickle=False) as archive:
+    with (folder / "arrays.npz").open("rb") as file, np.load(file, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     return arrays, json.loads((folder / "scalars.json").read_text(encoding="utf-8"))
 

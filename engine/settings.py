@@ -2,6 +2,7 @@
 itself."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +29,11 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
     Relative paths count from the project's root. Raises InvalidInput.
     """
-    cache = ROOT / environment.get("IAL_CACHE_DIR", "cache")
-    idle = environment.get("IAL_WORKER_IDLE_S", "600")
+    cache = folder(environment, "IAL_CACHE_DIR", "cache")
+    idle = environment.get("IAL_WORKER_IDLE_S") or "600"
+    device = environment.get("IAL_DEVICE") or "auto"
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        raise InvalidInput("IAL_DEVICE", device, "'auto', 'cpu', 'cuda' or 'cuda:N'")
     try:
         seconds = float(idle)
     except ValueError:
@@ -37,9 +41,18 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     if not 0 < seconds < float("inf"):
         raise InvalidInput("IAL_WORKER_IDLE_S", idle, "a number of seconds > 0")
     return Settings(
-        data_dir=ROOT / environment.get("IAL_DATA_DIR", str(cache / "data")),
+        data_dir=folder(environment, "IAL_DATA_DIR", str(cache / "data")),
         cache_dir=cache,
         published=PUBLISHED,
-        device=environment.get("IAL_DEVICE", "auto"),
+        device=device,
         worker_idle_seconds=seconds,
     )
+
+
+def folder(environment: Mapping[str, str], name: str, default: str) -> Path:
+    """A folder that is there or can be made; an empty variable is one that is not set."""
+    path = ROOT / (environment.get(name) or default)
+    nearest = next(p for p in (path, *path.parents) if p.exists())
+    if not nearest.is_dir():
+        raise InvalidInput(name, str(path), f"a folder, but '{nearest}' is a file")
+    return path

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 import uuid
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from engine.settings import ROOT, Settings
 
 JOB, PROGRESS, STATE, CANCEL = "job.json", "progress.jsonl", "state.json", "cancel"
 LOCK, WORKER, LOG = "worker.lock", "worker.json", "worker.log"
+SUBMITTING = "submit.lock"  # so that of equal requests at one moment the second joins the first
 
 
 @dataclass(frozen=True)
@@ -67,16 +68,19 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """None where there is no such file."""
+    """None where there is no such file, or where it is none of ours (a power cut can empty it)."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
+    return values if isinstance(values, dict) else None
 
 
 def read_job(folder: Path) -> Job | None:
     values = read_json(folder / JOB)
-    return None if values is None else Job(**values)
+    if values is None or set(values) != {f.name for f in fields(Job)}:
+        return None
+    return Job(**values)
 
 
 def read_progress(folder: Path) -> list[dict[str, Any]]:
@@ -133,24 +137,22 @@ class Jobs:
         changed = file_time(request.dataset, data_dir)
         data_hash = content_hash(request.dataset, data_dir, changed)
         job = key(experiment, request, data_hash)
-        if self.store.has(experiment, job) or self.state(job).status in ("queued", "running"):
+        if self.store.find(experiment, request, data_hash) is not None:
             return job
         self.folder.mkdir(parents=True, exist_ok=True)
-        making = self.folder / f".making-{uuid.uuid4().hex[:12]}"
-        making.mkdir()
-        write_json(
-            making / JOB,
-            asdict(Job(job, experiment, asdict(request), data_hash, time.time_ns())),
-        )
-        self._discard(job)
-        try:
-            making.rename(self.folder / job)
-        except OSError:
-            shutil.rmtree(making)
-            if not (self.folder / job).is_dir():  # else another session has just asked the same
-                raise
+        with FileLock(self.folder / SUBMITTING):
+            if self.state(job).status not in ("queued", "running"):
+                self._place(Job(job, experiment, asdict(request), data_hash, time.time_ns()))
         self.start_worker()
         return job
+
+    def _place(self, job: Job) -> None:
+        """Put a job into the queue, instead of an ended one of the same id."""
+        making = self.folder / f".making-{uuid.uuid4().hex[:12]}"
+        making.mkdir()
+        write_json(making / JOB, asdict(job))
+        self._discard(job.id)
+        making.rename(self.folder / job.id)
 
     def state(self, job: str) -> JobState:
         """Where a job stands; 'unknown' for one that was never submitted here, or was cleared
@@ -224,6 +226,12 @@ class Jobs:
     def _queued(self, job: Job, folder: Path) -> JobState:
         if (folder / CANCEL).exists():
             return JobState("cancelled")
+        code = None if self._started is None else self._started.poll()
+        if code is not None and code > 0 and not self.worker_alive():  # it would fail again
+            log = self.folder / LOG
+            return JobState(
+                "failed", 0, f"The worker process ended with exit code {code}; {log} says why."
+            )
         self.start_worker()  # if the last one has died, those behind its job must not wait for ever
         ids = [j.id for j in waiting(self.folder)]
         return JobState("queued", ids.index(job.id) + 1 if job.id in ids else 1)
@@ -244,7 +252,8 @@ class Jobs:
 
 
 def died_message(progress: list[dict[str, Any]]) -> str:
-    where = f"at step {progress[-1]['step']} of {progress[-1]['steps']}" if progress else "early on"
+    last = next((r for r in reversed(progress) if "step" in r and "steps" in r), None)
+    where = "early on" if last is None else f"at step {last['step']} of {last['steps']}"
     return f"The worker process ended {where} without a word. Start again: a new worker takes over."
 
 

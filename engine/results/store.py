@@ -5,7 +5,7 @@
 
 The key is a hash of the request, the data's content hash and the engine's result version. A
 result is written into a hidden sibling and renamed, so a crash leaves no half result; nothing is
-unpickled.
+unpickled. Whoever changes a store holds `<root>.lock`, beside it; who only reads needs no lock.
 """
 
 import hashlib
@@ -15,11 +15,12 @@ import logging
 import os
 import platform
 import shutil
-import uuid
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from engine.errors import DamagedResult
 from engine.experiments import RESULT_VERSION, experiment
@@ -27,6 +28,18 @@ from engine.settings import Settings
 
 MANIFEST = "manifest.json"
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pandas")
+KINDS = {
+    "experiment": str,
+    "request": dict,
+    "result_version": int,
+    "data_hash": str,
+    "seed": int | None,
+    "device": str,
+    "seconds": float,
+    "created": str,
+    "versions": dict,
+    "files": dict,
+}  # of the manifest's fields
 log = logging.getLogger(__name__)
 
 
@@ -65,7 +78,11 @@ def versions() -> dict[str, str]:
 
 def key(name: str, request: Any, data_hash: str) -> str:
     """The result's name: equal requests on equal data have equal keys."""
-    asked = [name, asdict(request), data_hash, RESULT_VERSION]
+    return key_of(name, asdict(request), data_hash, RESULT_VERSION)
+
+
+def key_of(name: str, request: dict[str, Any], data_hash: str, version: int) -> str:
+    asked = [name, request, data_hash, version]
     canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:24]
 
@@ -102,7 +119,7 @@ def write_folder(
         data_hash=data_hash,
         seed=getattr(request, "seed", None),
         device=device,
-        seconds=seconds,
+        seconds=float(seconds),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=versions(),
         files={path.name: checksum(path) for path in sorted(folder.iterdir())},
@@ -122,25 +139,33 @@ def read_manifest(folder: Path) -> Manifest:
     wanted = {f.name for f in fields(Manifest)}
     if not isinstance(values, dict) or set(values) != wanted:
         raise DamagedResult(f"{folder.name}: {MANIFEST} does not hold {', '.join(sorted(wanted))}.")
-    if not isinstance(values["files"], dict) or not isinstance(values["request"], dict):
-        raise DamagedResult(f"{folder.name}: {MANIFEST} lists no files or no request.")
+    for name, kind in KINDS.items():
+        if not isinstance(values[name], kind):
+            raise DamagedResult(f"{folder.name}: {MANIFEST} holds no usable '{name}'.")
     return Manifest(**values)
 
 
 def open_folder(folder: Path, published: bool = False) -> Stored:
     """The result in a folder, every file compared with its checksum. Raises DamagedResult."""
     manifest = read_manifest(folder)
-    for name, expected in manifest.files.items():
-        path = folder / name
-        if Path(name).name != name or not path.is_file():
-            raise DamagedResult(f"{folder.name}: the file {name} is missing.")
-        if checksum(path) != expected:
-            raise DamagedResult(f"{folder.name}: the file {name} is not the one that was written.")
     try:
+        verify(folder, manifest)
         result = experiment(manifest.experiment).load(folder)
-    except (KeyError, ValueError, TypeError, OSError) as error:
+    except DamagedResult:
+        raise
+    except Exception as error:  # on what is no file of theirs the readers raise anything
         raise DamagedResult(f"{folder.name}: its files cannot be opened ({error!r}).") from error
     return Stored(folder, manifest, result, published)
+
+
+def verify(folder: Path, manifest: Manifest) -> None:
+    """Raise DamagedResult unless a folder holds what its manifest lists, byte for byte."""
+    there = {path.name for path in folder.iterdir()} - {MANIFEST}
+    if differ := sorted(there ^ set(manifest.files)):
+        raise DamagedResult(f"{folder.name}: missing, or not listed: {', '.join(differ)}.")
+    for name, expected in manifest.files.items():
+        if checksum(folder / name) != expected:
+            raise DamagedResult(f"{folder.name}: the file {name} is not the one that was written.")
 
 
 class Store:
@@ -152,6 +177,11 @@ class Store:
     @classmethod
     def of(cls, settings: Settings) -> "Store":
         return cls(settings.cache_dir / "results", settings.published)
+
+    @property
+    def aside(self) -> Path:
+        """Damaged results, beside the store and not in it."""
+        return self.local.with_name(f"{self.local.name}.damaged")
 
     def key(self, name: str, request: Any, data_hash: str) -> str:
         return key(name, request, data_hash)
@@ -168,12 +198,18 @@ class Store:
             if not folder.is_dir():
                 continue
             try:
-                return open_folder(folder, published)
+                return open_entry(folder, published)
             except DamagedResult as error:
-                if not published and not folder.is_dir():
-                    continue  # another process has moved it aside in the meantime
-                log.warning("A stored result is damaged and is not used: %s", error)
-                if not published:
+                if published:
+                    say_damaged(error)
+                    continue
+            with lock(root):  # a writer may have been replacing it: look again, undisturbed
+                if not folder.is_dir():
+                    continue
+                try:
+                    return open_entry(folder, published)
+                except DamagedResult as error:
+                    say_damaged(error)
                     self.move_aside(folder, str(error))
         return None
 
@@ -183,16 +219,16 @@ class Store:
 
     def move_aside(self, folder: Path, reason: str) -> None:
         """Out of the way of its recomputation, kept for whoever wants to know what happened."""
-        aside = self.local / "damaged" / f"{folder.name}-{uuid.uuid4().hex[:8]}"
+        aside = self.aside / folder.name
+        shutil.rmtree(aside, ignore_errors=True)  # the last one is enough
         aside.parent.mkdir(parents=True, exist_ok=True)
         folder.rename(aside)
         (aside / "reason.txt").write_text(reason, encoding="utf-8")
 
     def damage(self, name: str, request: Any, data_hash: str) -> str | None:
         """Why an earlier result of this request was set aside; None where none was."""
-        entry = key(name, request, data_hash)
-        reasons = sorted((self.local / "damaged").glob(f"{entry}-*/reason.txt"))
-        return reasons[-1].read_text(encoding="utf-8") if reasons else None
+        reason = self.aside / key(name, request, data_hash) / "reason.txt"
+        return reason.read_text(encoding="utf-8") if reason.is_file() else None
 
     def write(
         self,
@@ -209,39 +245,47 @@ class Store:
 
         An equal one that came first is kept, unless `replace_old` says that this one was asked for.
         """
-        parent = (root or self.local) / name
-        folder = parent / key(name, request, data_hash)
-        parent.mkdir(parents=True, exist_ok=True)
-        self.sweep(parent)
-        making = parent / f".making-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        making.mkdir()
-        try:
+        root = root or self.local
+        folder = root / name / key(name, request, data_hash)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with lock(root):
+            for left in folder.parent.glob(".*"):  # under the lock: whoever wrote it is no more
+                shutil.rmtree(left)
+            if folder.is_dir() and not replace_old and is_sound(folder):
+                return folder
+            making = folder.with_name(f".making-{folder.name}")
+            making.mkdir()
             write_folder(making, name, request, data_hash, result, seconds, device)
-            if replace_old and folder.is_dir():
-                shutil.rmtree(folder)
-            try:
-                making.rename(folder)
-            except OSError:
-                if not folder.is_dir():  # lost the race: the other's result is equal
-                    raise
-            sync(parent)
-        finally:
-            shutil.rmtree(making, ignore_errors=True)
+            if folder.is_dir():
+                folder.rename(folder.with_name(f".old-{folder.name}"))
+            making.rename(folder)
+            sync(folder.parent)
+            shutil.rmtree(folder.with_name(f".old-{folder.name}"), ignore_errors=True)
         return folder
 
-    def sweep(self, parent: Path) -> None:
-        """Remove what writers that are no more left unfinished."""
-        for making in parent.glob(".making-*"):
-            if not is_running(int(making.name.split("-")[1])):
-                shutil.rmtree(making, ignore_errors=True)
+
+def lock(root: Path) -> FileLock:
+    """Held by whoever changes the store in `root`; the kernel releases it when its holder ends."""
+    return FileLock(root.with_name(f"{root.name}.lock"))
 
 
-def is_running(pid: int) -> bool:
-    """Whether a process of that number exists."""
+def open_entry(folder: Path, published: bool = False) -> Stored:
+    """A result in the place where it belongs. Raises DamagedResult."""
+    stored = open_folder(folder, published)
+    m = stored.manifest
+    if key_of(m.experiment, m.request, m.data_hash, m.result_version) != folder.name:
+        raise DamagedResult(f"{folder.name}: {MANIFEST} is that of another request.")
+    return stored
+
+
+def is_sound(folder: Path) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        open_entry(folder)
+    except DamagedResult as error:
+        say_damaged(error)
         return False
-    except PermissionError:
-        return True
     return True
+
+
+def say_damaged(error: DamagedResult) -> None:
+    log.warning("A stored result is damaged and is not used: %s", error)

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,7 @@ from engine.settings import ROOT, Settings, read_settings
 
 POLL_SECONDS = 0.02
 LOOK_AT_SOURCE_SECONDS = 1.0
+SETTLED_SECONDS = 0.1
 KEPT_FOLDERS = 200  # of ended jobs
 log = logging.getLogger("engine.results.worker")
 
@@ -107,8 +109,10 @@ def run(job: Job, folder: Path, settings: Settings) -> None:
 def bury(jobs_dir: Path) -> None:
     """Jobs that an earlier worker left running have died with it: say so once and for all."""
     for folder in jobs_dir.iterdir():
-        said = read_json(folder / STATE) if folder.is_dir() else None
-        if said is not None and said["status"] == "running":
+        said = read_json(folder / STATE)
+        if said is None and (folder / STATE).exists():
+            shutil.rmtree(folder, ignore_errors=True)  # nobody can say any more what became of it
+        elif said is not None and said["status"] == "running":
             message = died_message(read_progress(folder))
             write_json(
                 folder / STATE, {**said, "status": "died", "message": message, "ended": time.time()}
@@ -117,25 +121,41 @@ def bury(jobs_dir: Path) -> None:
 
 def prune(jobs_dir: Path) -> None:
     """Forget the oldest ended jobs; their results stay in the store."""
-    ended = [f for f in jobs_dir.iterdir() if (f / STATE).exists()]
-    ended.sort(key=lambda f: (f / STATE).stat().st_mtime, reverse=True)
+    ended = [f for f in jobs_dir.iterdir() if (f / STATE).exists() or (f / CANCEL).exists()]
+    ended.sort(key=changed, reverse=True)
     for folder in ended[KEPT_FOLDERS:]:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def work(settings: Settings, jobs_dir: Path) -> None:
-    """Take jobs until idle for too long, or until the source has changed."""
+def changed(path: Path) -> float:
+    """When a file or the entries of a folder last changed; 0 for one that is no more."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def work(settings: Settings, jobs_dir: Path, source: float) -> None:
+    """Take jobs until idle for too long, or until the source has changed; no job runs on old code.
+
+    A submission changes the jobs' folder, so that an idle look is one `stat`, not hundreds. File
+    times may be coarse: a change counts as seen only when it is some time ago.
+    """
     import engine.attacks.attack
     import engine.models.fit  # noqa: F401  # warm: the first job must not wait for torch
 
-    source, looked, busy = source_time(), time.monotonic(), time.monotonic()
+    looked, busy, seen = time.monotonic(), time.monotonic(), 0.0
     while True:
-        queue = waiting(jobs_dir)
+        touched = changed(jobs_dir)
+        queue = waiting(jobs_dir) if touched != seen else []
         if queue:
+            if source_time() != source:
+                return
             run(queue[0], jobs_dir / queue[0].id, settings)
             prune(jobs_dir)
             busy = time.monotonic()
             continue
+        seen = touched if time.time() - touched > SETTLED_SECONDS else 0.0
         now = time.monotonic()
         if now - busy > settings.worker_idle_seconds:
             return
@@ -148,6 +168,7 @@ def work(settings: Settings, jobs_dir: Path) -> None:
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    source = source_time()  # before torch: what changes while that is imported is noticed
     settings = read_settings()
     jobs_dir = settings.cache_dir / "jobs"
     jobs_dir.mkdir(parents=True, exist_ok=True)
@@ -160,7 +181,9 @@ def main() -> None:
     with lock:
         write_json(jobs_dir / WORKER, {"pid": os.getpid()})
         bury(jobs_dir)
-        work(settings, jobs_dir)
+        work(settings, jobs_dir, source)
+    if waiting(jobs_dir):  # asked for while it was leaving, by somebody who saw the lock held
+        os.execv(sys.executable, [sys.executable, "-m", "engine.results.worker"])
 
 
 if __name__ == "__main__":

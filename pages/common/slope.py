@@ -134,7 +134,7 @@ def _end_picture(thumbnail: str, x: int, y: float) -> dict[str, Any]:
     """A thumbnail beyond the rank."""
     return {
         "source": thumbnail,
-        "x": x + (0.15 if x else -0.15),
+        "x": x + (0.19 if x else -0.19),
         "y": y,
         "xref": "x",
         "yref": "y",

@@ -2,8 +2,11 @@
 
 import re
 import time
+from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Visits
 
 TITLE = "Move one sample to the top"
 RANK = 8  # of the clicked point: far from its neighbours on a log axis
@@ -38,7 +41,7 @@ def set_number(page: Page, label: str, value: object) -> None:
     field.press("Enter")
 
 
-def test_click_a_point_run_and_see_the_rank_change(visits) -> None:
+def test_click_a_point_run_and_see_the_rank_change(visits: Visits) -> None:
     visit = visits.open()
     page = visit.page
     open_page(page)
@@ -78,7 +81,9 @@ def test_click_a_point_run_and_see_the_rank_change(visits) -> None:
     ).to_be_visible(timeout=SLOW)
 
 
-def test_a_second_session_is_usable_while_an_attack_runs_and_it_can_be_cancelled(visits) -> None:
+def test_a_second_session_is_usable_while_an_attack_runs_and_it_can_be_cancelled(
+    visits: Visits,
+) -> None:
     first, second = visits.open(), visits.open()
     vote = second.page.get_by_role("button", name="Model A")
     expect(vote).to_be_enabled(timeout=SLOW)
@@ -110,10 +115,37 @@ def test_a_second_session_is_usable_while_an_attack_runs_and_it_can_be_cancelled
     second.check()
 
 
-def test_the_toolbar_offers_nothing_that_does_not_belong(visits) -> None:
+def test_the_toolbar_offers_nothing_that_does_not_belong(visits: Visits) -> None:
     visit = visits.open()
     expect(visit.page.get_by_role("heading", name="Can you tell them apart?")).to_be_visible(
         timeout=SLOW
     )
     assert visit.page.get_by_text("Deploy").count() == 0
     visit.check()
+
+
+def test_downloads_hold_the_result_and_need_no_network(visits: Visits, tmp_path: Path) -> None:
+    visit = visits.open()
+    page = visit.page
+    # Where the example is not published with this version, it is computed on the start page.
+    expect(page.get_by_role("button", name="Model A")).to_be_enabled(timeout=SLOW)
+    open_page(page)
+    ranking_chart(page)
+    with page.expect_download(timeout=SLOW) as samples:
+        page.get_by_role("button", name="Samples (CSV)").click()
+    lines = samples.value.path().read_text().splitlines()
+    assert lines[0].startswith("sample,class,rank_before,rank_after")
+    assert len(lines) == 1201
+    with page.expect_download(timeout=SLOW) as figures:
+        page.get_by_role("button", name="All figures (HTML)").click()
+    offline = tmp_path / "figures.html"
+    figures.value.save_as(offline)
+    visit.check()
+    assert "<script src" not in offline.read_text()
+    alone = page.context.new_page()
+    asked: list[str] = []
+    alone.on("request", lambda request: asked.append(request.url))
+    alone.goto(offline.as_uri())
+    expect(alone.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=SLOW)
+    assert alone.locator(".js-plotly-plot").count() == 5
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []

@@ -79,8 +79,30 @@ def test_a_folder_of_other_files_is_not_overwritten(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     done = command(tmp_path / "cache", *ATTACK, "--out", str(tmp_path))
     assert done.returncode == 2
-    assert "--out must be an empty or new folder, or an earlier result" in done.stderr
+    assert "--out must be a new or empty folder, or one that holds an earlier result" in done.stderr
+    assert "computed" not in done.stdout
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
+    # a browser extension, a web app: many folders hold a manifest.json that is none of ours
+    (tmp_path / "manifest.json").write_text('{"name": "mine"}')
+    assert command(tmp_path / "cache", *ATTACK, "--out", str(tmp_path)).returncode == 2
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_out_beside_an_earlier_result_loses_no_other_file(tmp_path):
+    out = tmp_path / "out"
+    assert command(tmp_path / "cache", "ranking", "--out", str(out)).returncode == 0
+    (out / "notes.txt").write_text("mine")
+    assert command(tmp_path / "cache", "ranking", "--out", str(out)).returncode == 2
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+def test_out_cannot_be_the_store_itself_or_below_a_file(tmp_path):
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "cache" / "results" / "mine", tmp_path / "file" / "below"):
+        done = command(tmp_path / "cache", *ATTACK, "--out", str(out))
+        assert done.returncode == 2
+        assert "error: --out must be" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_published_results_are_those_listed_and_sound():

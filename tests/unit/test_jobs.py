@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,17 @@ import pytest
 
 from engine.errors import InvalidDataset, InvalidInput
 from engine.experiments import AttackRequest, RankingRequest
-from engine.results.jobs import JOB, PROGRESS, STATE, Jobs, JobState, read_progress, write_json
-from engine.results.worker import KEPT_FOLDERS, prune
+from engine.results.jobs import (
+    JOB,
+    PROGRESS,
+    STATE,
+    WORKER,
+    Jobs,
+    JobState,
+    read_progress,
+    write_json,
+)
+from engine.results.worker import KEPT_FOLDERS, prune, source_time, work
 from engine.settings import read_settings
 
 PATIENCE = 100.0  # seconds; a worker needs a few to import torch, more on a busy machine
@@ -23,7 +33,8 @@ SHORT = AttackRequest(targets=(16,), radius=0.35, restarts=1)
 
 @pytest.fixture
 def jobs(tmp_path: Path) -> Iterator[Jobs]:
-    made = Jobs(read_settings({"IAL_CACHE_DIR": str(tmp_path), "IAL_DEVICE": "cpu"}))
+    settings = read_settings({"IAL_CACHE_DIR": str(tmp_path / "cache"), "IAL_DEVICE": "cpu"})
+    made = Jobs(replace(settings, published=tmp_path / "published"))  # nothing is published here
     yield made
     kill(made)
 
@@ -153,6 +164,7 @@ def test_what_cannot_be_opened_is_not_queued(jobs):
     with pytest.raises(InvalidInput, match="experiment must be one of"):
         jobs.submit("guess", SHORT)
     assert not jobs.worker_alive()
+    assert not jobs.folder.exists()
 
 
 def test_unknown_jobs_and_ids_that_are_paths(jobs):
@@ -186,6 +198,65 @@ def test_only_one_worker_at_a_time(jobs):
     assert jobs.worker_pid() == pid
 
 
+def test_a_damaged_published_result_is_computed_here(jobs):
+    job = jobs.submit("ranking", RankingRequest())
+    assert until(jobs, job, "done", "failed").status == "done"
+    (jobs.settings.published / "ranking").mkdir(parents=True)
+    published = jobs.settings.published / "ranking" / job
+    (jobs.settings.cache_dir / "results" / "ranking" / job).rename(published)
+    assert found(jobs, "ranking", RankingRequest()).published
+    (published / "arrays.npz").write_bytes(b"")
+    assert found(jobs, "ranking", RankingRequest()) is None
+    assert jobs.submit("ranking", RankingRequest()) == job
+    assert until(jobs, job, "done", "failed").status == "done"
+    assert not found(jobs, "ranking", RankingRequest()).published
+
+
+def test_many_ask_for_the_same_at_once(jobs):
+    """A class opens the same link; the first moment of each session is the same."""
+    jobs.start_worker()
+    wait(lambda: jobs.worker_pid() is not None)
+    time.sleep(3)  # until the worker is at work, so that it takes the job while others still ask
+    for seed in range(5):
+        request = replace(LONG, seed=seed)
+        with ThreadPoolExecutor(30) as sessions:
+            asked = [sessions.submit(jobs.submit, "attack", request) for _ in range(30)]
+        [job] = {one.result() for one in asked}
+        running(jobs, job)
+        jobs.cancel(job)
+        assert until(jobs, job, "cancelled", "failed", "died").status == "cancelled"
+
+
+def test_a_file_that_nobody_can_read_stops_nothing(jobs):
+    """A power cut can leave an empty file."""
+    for name in (JOB, STATE):
+        (jobs.folder / f"emptied{name[0]}").mkdir(parents=True)
+        (jobs.folder / f"emptied{name[0]}" / name).write_text("")
+    assert jobs.state("emptiedj").status == "unknown"
+    job = jobs.submit("ranking", RankingRequest())
+    assert until(jobs, job, "done", "failed").status == "done"
+
+
+def test_a_worker_that_cannot_start_is_reported(jobs):
+    (jobs.folder / WORKER).mkdir(parents=True)  # it will not be able to write its number there
+    job = jobs.submit("ranking", RankingRequest())
+    state = until(jobs, job, "failed", "done")
+    assert state.status == "failed"
+    assert "worker.log" in state.message
+    (jobs.folder / WORKER).rmdir()
+    assert jobs.submit("ranking", RankingRequest()) == job
+    assert until(jobs, job, "failed", "done").status == "done"
+
+
+def test_no_job_runs_on_code_that_has_changed(jobs, monkeypatch):
+    monkeypatch.setattr(jobs, "start_worker", lambda: None)
+    job = jobs.submit("ranking", RankingRequest())
+    work(jobs.settings, jobs.folder, source=source_time() - 1)
+    assert not (jobs.folder / job / STATE).exists()
+    work(replace(jobs.settings, worker_idle_seconds=0.01), jobs.folder, source=source_time())
+    assert jobs.state(job).status == "done"
+
+
 def test_a_half_written_line_of_progress_is_not_read(tmp_path):
     (tmp_path / PROGRESS).write_text('{"step": 0}\n{"step": 1}\n{"st')
     assert read_progress(tmp_path) == [{"step": 0}, {"step": 1}]
@@ -196,7 +267,7 @@ def test_old_ended_jobs_are_forgotten(tmp_path):
         folder = tmp_path / f"job{i:04}"
         folder.mkdir()
         write_json(folder / STATE, {"status": "done"})
-        os.utime(folder / STATE, (i, i))
+        os.utime(folder, (i, i))
     (tmp_path / "waiting").mkdir()
     write_json(tmp_path / "waiting" / JOB, {})
     prune(tmp_path)
@@ -210,3 +281,14 @@ def test_old_ended_jobs_are_forgotten(tmp_path):
 def test_settings_are_checked(value):
     with pytest.raises(InvalidInput, match="IAL_WORKER_IDLE_S must be a number of seconds > 0"):
         read_settings({"IAL_WORKER_IDLE_S": value})
+
+
+def test_an_empty_setting_is_none_and_a_bad_one_is_said(tmp_path):
+    names = ("IAL_CACHE_DIR", "IAL_DATA_DIR", "IAL_DEVICE", "IAL_WORKER_IDLE_S")
+    assert read_settings(dict.fromkeys(names, "")) == read_settings({})
+    (tmp_path / "file").write_text("")
+    for name in ("IAL_CACHE_DIR", "IAL_DATA_DIR"):
+        with pytest.raises(InvalidInput, match=f"{name} must be a folder"):
+            read_settings({name: str(tmp_path / "file" / "below")})
+    with pytest.raises(InvalidInput, match="IAL_DEVICE must be 'auto'"):
+        read_settings({"IAL_DEVICE": "gpu"})

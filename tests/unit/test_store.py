@@ -1,6 +1,7 @@
 """The store: what goes in comes out, a crash leaves nothing half, damage is noticed and said."""
 
 import dataclasses
+import hashlib
 import json
 import os
 import pickle
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +129,9 @@ def test_equal_requests_have_one_key_and_others_another():
         ({"radius": -1}, "radius must be a finite number > 0"),
         ({"objective": "x"}, "objective must be one of"),
         ({"targets": []}, "targets must be at least one"),
+        ({"learning_rates": 0.1}, "learning_rates must be a sequence"),
+        ({"learning_rates": None}, "learning_rates must be a sequence"),
+        ({"learning_rates": []}, "learning_rates must be a sequence"),
         ({"colour": "red"}, "field of 'attack' must be one of .* Got 'colour'"),
         ({"dataset": ""}, "dataset must be the name"),
         ({"dtype": "float16"}, "dtype must be one of"),
@@ -185,7 +190,27 @@ def escaping_manifest(folder: Path) -> None:
     path.write_text(json.dumps(values))
 
 
+def empty_manifest(folder: Path) -> None:
+    change_manifest(folder, files={})
+
+
+def untyped_manifest(folder: Path) -> None:
+    change_manifest(folder, seconds="long", created=7)
+
+
+def stray_file(folder: Path) -> None:
+    (folder / "more.npz").write_bytes(b"")
+
+
+def change_manifest(folder: Path, **values: object) -> None:
+    path = folder / MANIFEST
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
 DAMAGES = [
+    empty_manifest,
+    untyped_manifest,
+    stray_file,
     drop,
     truncate,
     flip,
@@ -222,6 +247,47 @@ def test_a_damaged_published_result_is_left_alone(store, caplog):
     assert store.find("attack", REQUEST, HASH) is None
     assert "damaged" in caplog.text
     assert folder.exists()
+
+
+def test_a_result_in_the_place_of_another_is_damage(store):
+    folder = put(store)
+    change_manifest(folder, request=dataclasses.asdict(dataclasses.replace(REQUEST, seed=1)))
+    assert store.find("attack", REQUEST, HASH) is None
+    assert "another request" in store.damage("attack", REQUEST, HASH)
+
+
+def test_writing_over_damage_mends_it(store):
+    """Nobody has looked at it since: the writer must not take the damaged one for an equal one."""
+    truncate(put(store))
+    assert same(open_folder(put(store)).result, result())
+
+
+@pytest.mark.parametrize("name", ["arrays.npz", "runs.parquet", "scalars.json"])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no archive", b"nonsense"])
+def test_wrong_files_with_right_checksums_are_damage(store, name, content):
+    folder = put(store)
+    (folder / name).write_bytes(content)
+    files = json.loads((folder / MANIFEST).read_text())["files"]
+    change_manifest(folder, files=files | {name: hashlib.sha256(content).hexdigest()})
+    assert store.find("attack", REQUEST, HASH) is None
+
+
+def test_many_may_notice_the_same_damage_at_once(store):
+    for _ in range(5):
+        truncate(put(store))
+        with ThreadPoolExecutor(30) as readers:
+            looks = [readers.submit(store.find, "attack", REQUEST, HASH) for _ in range(30)]
+        assert [look.result() for look in looks] == [None] * 30
+
+
+def test_readers_never_meet_a_result_that_is_being_replaced(store, tmp_path):
+    put(store)
+    writers = [write_in_a_process(tmp_path, "again and again") for _ in range(2)]
+    while any(writer.poll() is None for writer in writers):
+        store.find("attack", REQUEST, HASH)
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert store.damage("attack", REQUEST, HASH) is None
+    assert store.find("attack", REQUEST, HASH) is not None
 
 
 def test_a_local_result_comes_before_a_published_one(store):
@@ -285,7 +351,10 @@ if stop == "tables":
 elif stop == "rename":
     store_module.Path.rename = lambda self, to: os.kill(os.getpid(), signal.SIGKILL)
 root = Path(sys.argv[1])
-Store(root / "results", root / "published").write("attack", REQUEST, HASH, result(), 1.0, "CPU")
+store = Store(root / "results", root / "published")
+again = stop == "again and again"
+for _ in range(20 if again else 1):
+    store.write("attack", REQUEST, HASH, result(), 1.0, "CPU", replace_old=again)
 """
 
 
