@@ -13,7 +13,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 run: $(READY)
-	$(BIN)/streamlit run app.py
+	$(BIN)/python -m pages.common.serve
 
 # pytest comes last and sums up what it could not run.
 test: $(READY) system

@@ -40,16 +40,15 @@ def example_line() -> None:
     st.markdown(f"{wording.headline(example.result)} :gray-badge[example, {badge}]")
 
 
-def honest_ranking(request: AttackRequest, dataset: Dataset) -> Ranking | None:
+def honest_ranking(request: AttackRequest, dataset: Dataset) -> Stored | None:
     """The ranking that the attack starts from; computed (and followed) where it is missing."""
-    stored = running.obtain(
+    return running.obtain(
         "ranking",
         ranking_request(request),
         dataset.content_hash,
         "The honest ranking",
         running.draw_plain(f"Training on {dataset.n_train:,} samples and ranking them"),
     )
-    return None if stored is None else stored.result.test
 
 
 def attack_bar(
@@ -97,11 +96,11 @@ def attack_bar(
         )
 
 
-def prospect(request: AttackRequest, samples: Samples, before: Ranking) -> None:
+def prospect(request: AttackRequest, samples: Samples, before: Ranking, badge: str) -> None:
     """Before the attack: the honest ranking, the target ringed, a click away from another."""
     target = request.targets[0]
     title = f"Under the honest model, sample {target} is at rank {int(before.ranks[target]):,}"
-    charts.heading(title, "computed here")
+    charts.heading(title, badge)
     key = f"prospect-{target}-{request.k}"
     charts.chart(
         figures.ranking(before, samples, target, request.k),
@@ -150,7 +149,8 @@ def page() -> None:
             )
             attack_view.strip(stored.result, samples)
     with body:
-        before = honest_ranking(request, dataset) if stored is None else stored.result.before
+        ranked = honest_ranking(request, dataset) if stored is None else None
+    before = stored.result.before if stored else ranked.result.test if ranked else None
     with bar:
         attack_bar(request, before, state, computed=stored is not None)
         if targets.REFUSAL in st.session_state:
@@ -158,11 +158,11 @@ def page() -> None:
     with body:
         if stored is not None:
             finished(stored, request, samples)
-        elif before is not None:
+        elif ranked is not None:
             if state.status in running.ACTIVE:
                 running.follow(job, running.draw_attack(request, len(samples)))
             else:
-                prospect(request, samples, before)
+                prospect(request, samples, ranked.result.test, origin(ranked, request.dataset))
         take_away.formulas(request)
 
 

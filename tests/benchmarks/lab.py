@@ -4,11 +4,9 @@ Needs Chromium at /usr/bin/chromium. The server is started as `make run` starts 
 and with an empty local cache.
 """
 
-import os
 import re
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,24 +14,17 @@ from pathlib import Path
 from playwright.sync_api import Page, expect, sync_playwright
 
 from engine.results.jobs import Jobs
-from engine.settings import ROOT, read_settings
-from tests.browser.conftest import CHROMIUM, FLAGS, free_port, healthy
+from engine.settings import read_settings
+from tests.browser.conftest import (
+    CHROMIUM,
+    FLAGS,
+    healthy,
+    local_settings,
+    start_server,
+    stop_server,
+)
 
 REPEATS = 5
-
-
-def start(cache: str) -> tuple[subprocess.Popen, str]:
-    """A server on a free port; returns at once."""
-    port = free_port()
-    options = ["--server.headless", "true", "--server.port", str(port)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", *options],
-        cwd=ROOT,
-        env=os.environ | {"IAL_CACHE_DIR": cache, "IAL_WORKER_IDLE_S": "120"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    return process, f"http://127.0.0.1:{port}"
 
 
 def draws(page: Page) -> None:
@@ -45,13 +36,14 @@ def imports_torch(process: subprocess.Popen) -> bool:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as cache, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        cache = Path(folder)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         waits: list[float] = []
         for number in range(REPEATS + 1):  # the first warms the disk's cache and is not counted
             page = browser.new_page()
             began = time.perf_counter()
-            process, address = start(cache)
+            process, address = start_server(cache)
             while not healthy(address):
                 time.sleep(0.02)
             page.goto(f"{address}/move-one-sample")
@@ -59,10 +51,9 @@ def main() -> None:
             waits.append(time.perf_counter() - began)
             if number < REPEATS:
                 page.close()
-                process.terminate()
-                process.wait()
+                stop_server(process, cache)
         print(f"start to a drawn page: {statistics.median(waits[1:]):.2f} s (median of {REPEATS})")
-        jobs = Jobs(read_settings({"IAL_CACHE_DIR": cache}))
+        jobs = Jobs(read_settings(local_settings(cache)))
         while not jobs.worker_alive():
             time.sleep(0.1)
         time.sleep(5)  # the worker imports torch
@@ -88,11 +79,7 @@ def main() -> None:
         print(f"slider to redrawn page: {statistics.median(redraws):.2f} s (median of {REPEATS})")
         print(f"the server process imports torch: {imports_torch(process)}")
         browser.close()
-        process.terminate()
-        process.wait()
-        worker = jobs.worker_pid()
-        if worker is not None:
-            os.kill(worker, 15)
+        stop_server(process, cache)
 
 
 if __name__ == "__main__":

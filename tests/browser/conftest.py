@@ -39,39 +39,57 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running lab; it and its worker are ended afterwards."""
-    folder = tmp_path_factory.mktemp("lab")
-    local = {"IAL_CACHE_DIR": str(folder / "cache"), "IAL_WORKER_IDLE_S": "120"}
+def start_server(cache: Path) -> tuple[subprocess.Popen, str]:
+    """A lab started as `make run` starts it, with its own results in `cache`."""
     address = f"http://127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
-    command += ["--server.port", address.rsplit(":", 1)[1], "--server.fileWatcherType", "none"]
-    with (folder / "server.log").open("w") as log:
+    command = [sys.executable, "-m", "pages.common.serve", "--server.fileWatcherType", "none"]
+    cache.mkdir(exist_ok=True)
+    with (cache / "server.log").open("w") as log:
         process = subprocess.Popen(
-            command,
+            [*command, "--server.port", address.rsplit(":", 1)[1]],
             cwd=ROOT,
-            env=os.environ | local,
+            env=os.environ | local_settings(cache),
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    return process, address
+
+
+def local_settings(cache: Path) -> dict[str, str]:
+    return {"IAL_CACHE_DIR": str(cache), "IAL_WORKER_IDLE_S": "120"}
+
+
+def stop_server(process: subprocess.Popen, cache: Path) -> None:
+    """End a server and its worker."""
+    worker = Jobs(read_settings(local_settings(cache))).worker_pid()
+    if worker is not None:
+        os.kill(worker, signal.SIGTERM)
+    os.killpg(process.pid, signal.SIGTERM)
     try:
-        for _ in range(300):
-            if process.poll() is not None or healthy(address):
-                break
-            time.sleep(0.1)
-        assert healthy(address), (folder / "server.log").read_text()
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def wait_until_healthy(process: subprocess.Popen, address: str, cache: Path) -> None:
+    for _ in range(300):
+        if process.poll() is not None or healthy(address):
+            break
+        time.sleep(0.1)
+    assert healthy(address), (cache / "server.log").read_text()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running lab; it and its worker are ended afterwards."""
+    cache = tmp_path_factory.mktemp("lab")
+    process, address = start_server(cache)
+    try:
+        wait_until_healthy(process, address, cache)
         yield address
     finally:
-        worker = Jobs(read_settings(local)).worker_pid()
-        if worker is not None:
-            os.kill(worker, signal.SIGTERM)
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+        stop_server(process, cache)
 
 
 def healthy(address: str) -> bool:

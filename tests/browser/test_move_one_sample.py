@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Visits
+from tests.browser.conftest import Visits, start_server, stop_server, wait_until_healthy
 
 TITLE = "Move one sample to the top"
 RANK = 8  # of the clicked point: far from its neighbours on a log axis
@@ -149,3 +149,20 @@ def test_downloads_hold_the_result_and_need_no_network(visits: Visits, tmp_path:
     expect(alone.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=SLOW)
     assert alone.locator(".js-plotly-plot").count() == 5
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+def test_the_very_first_visit_may_be_a_link_to_a_page(chromium, tmp_path) -> None:
+    """A fresh server must not take `pages/` for Streamlit's old automatic pages."""
+    process, address = start_server(tmp_path)
+    try:
+        wait_until_healthy(process, address, tmp_path)
+        page = chromium.new_page()
+        page.goto(f"{address}/move-one-sample?k=3&target=400")
+        expect(page.get_by_role("heading", name=TITLE)).to_be_visible(timeout=SLOW)
+        ranking_chart(page)
+        expect(page.get_by_label("Target", exact=True)).to_have_value("400")
+        expect(page.get_by_label("k", exact=True)).to_have_value("3")
+        assert page.get_by_text("Page not found").count() == 0
+        page.close()
+    finally:
+        stop_server(process, tmp_path)

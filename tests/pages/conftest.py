@@ -29,7 +29,7 @@ SMALL = replace(EXAMPLE, dataset="small", targets=(7,), radius=0.5, restarts=1)
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """The lab's settings: temporary folders, with a small features file and a broken one."""
     cache = tmp_path_factory.mktemp("cache")
-    place = {"IAL_CACHE_DIR": str(cache), "IAL_DEVICE": "cpu", "IAL_WORKER_IDLE_S": "60"}
+    place = {"IAL_CACHE_DIR": str(cache), "IAL_DEVICE": "cpu", "IAL_WORKER_IDLE_S": "20"}
     settings = read_settings(place)
     settings.data_dir.mkdir()
     write_features(settings.data_dir / "small.npz")
