@@ -1,5 +1,6 @@
 """The lab's side of data, store and jobs: opened once per server, and said in words."""
 
+import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from engine.results.store import Store, Stored
 from engine.settings import Settings, read_settings
 from pages.common.wording import seconds, stamp
 
+WARM_UP_SECONDS = 2.0  # importing torch beside the first drawing would slow the visitor down
+
 
 @dataclass(frozen=True)
 class Lab:
@@ -25,10 +28,12 @@ class Lab:
 
 @st.cache_resource
 def lab() -> Lab:
-    """Settings, store and job runner; the worker process warms up while the first page is drawn."""
+    """Settings, store and job runner; the worker process warms up once the first page is drawn."""
     settings = read_settings()
     jobs = Jobs(settings)
-    jobs.start_worker()
+    warm_up = threading.Timer(WARM_UP_SECONDS, jobs.start_worker)
+    warm_up.daemon = True
+    warm_up.start()
     return Lab(settings, Store.of(settings), jobs)
 
 
