@@ -18,9 +18,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 from tqdm import tqdm
 
 from engine.attacks.result import AttackResult
-from engine.data.dataset import load_dataset
 from engine.errors import DamagedResult, EngineError, InvalidInput
-from engine.experiments import EXPERIMENTS, RankingResult, make_request
+from engine.experiments import EXPERIMENTS, RankingResult, hash_of, make_request, open_data
 from engine.results.compute import compute_and_keep
 from engine.results.store import MANIFEST, Store, Stored, open_folder, read_manifest
 from engine.settings import Settings, read_settings
@@ -93,8 +92,8 @@ def obtain(
 ) -> Outcome:
     """The stored result of a request, or one computed now and stored (below `root`, if given)."""
     store = Store.of(settings)
-    dataset = load_dataset(request.dataset, settings.data_dir)
-    found = None if fresh else store.find(name, request, dataset.content_hash)
+    dataset = open_data(request, settings.data_dir)
+    found = None if fresh else store.find(name, request, hash_of(dataset))
     if found is not None and root is None:
         return Outcome(found, computed=False)
     folder = compute_and_keep(name, request, dataset, settings, progress, root, replace_old=fresh)
@@ -216,7 +215,7 @@ def publish() -> None:
     for item in listed:
         request = make_request(item["experiment"], item["request"])
         store = Store(settings.published, settings.published)
-        data_hash = load_dataset(request.dataset, settings.data_dir).content_hash
+        data_hash = hash_of(open_data(request, settings.data_dir))
         if store.find(item["experiment"], request, data_hash) is not None:
             print(f"already published: {item}")
             continue

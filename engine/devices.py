@@ -1,11 +1,30 @@
 """Which device and which floating-point type a computation uses."""
 
+import os
+
 import torch
 
 from engine.checks import check_choice
+from engine.data.dataset import Dataset
 from engine.errors import DeviceUnavailable, InvalidInput
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+SMALL = 5_000_000  # n·d·K from which a second thread gains more than it risks
+
+
+def is_small(dataset: Dataset) -> bool:
+    """Whether one CPU thread is best.
+
+    In small products threads wait for each other longer than they compute, and on a busy machine
+    (a browser drawing beside the worker) they wait for whole time slices: 2 s become a minute.
+    """
+    return dataset.n_train * dataset.n_features * dataset.n_classes < SMALL
+
+
+def choose_threads(dataset: Dataset, processes: int = 1) -> None:
+    """One CPU thread for small data, for large data all cores shared by so many processes."""
+    cores = max((os.cpu_count() or 1) // processes, 1)
+    torch.set_num_threads(1 if is_small(dataset) else cores)
 
 
 def resolve_device(device: str) -> torch.device:

@@ -15,17 +15,23 @@ PUBLISHED = ROOT / "cache" / "published"
 
 @dataclass(frozen=True)
 class Settings:
-    """Where things are kept, on which device to compute, and how long an idle worker stays."""
+    """Where things are kept, on which device to compute, how long an idle worker stays, and how
+    sweeps are spread: over `jobs` processes (0: chosen by the size of the data), or on the dask
+    cluster at an address; `cluster_fallback` computes here where that does not answer."""
 
     data_dir: Path
     cache_dir: Path
     published: Path
     device: str
     worker_idle_seconds: float
+    jobs: int = 0
+    cluster: str | None = None
+    cluster_fallback: bool = False
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from IAL_DATA_DIR, IAL_CACHE_DIR, IAL_DEVICE and IAL_WORKER_IDLE_S.
+    """Settings from IAL_DATA_DIR, IAL_CACHE_DIR, IAL_DEVICE, IAL_WORKER_IDLE_S, IAL_JOBS,
+    IAL_CLUSTER and IAL_CLUSTER_FALLBACK.
 
     Relative paths count from the project's root. Raises InvalidInput.
     """
@@ -40,12 +46,21 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         seconds = -1
     if not 0 < seconds < float("inf"):
         raise InvalidInput("IAL_WORKER_IDLE_S", idle, "a number of seconds > 0")
+    jobs = environment.get("IAL_JOBS") or "0"
+    if not re.fullmatch(r"\d{1,4}", jobs):
+        raise InvalidInput("IAL_JOBS", jobs, "a number of processes, 0 to have it chosen")
+    fallback = environment.get("IAL_CLUSTER_FALLBACK") or "no"
+    if fallback not in ("yes", "no"):
+        raise InvalidInput("IAL_CLUSTER_FALLBACK", fallback, "'yes' or 'no'")
     return Settings(
         data_dir=folder(environment, "IAL_DATA_DIR", str(cache / "data")),
         cache_dir=cache,
         published=PUBLISHED,
         device=device,
         worker_idle_seconds=seconds,
+        jobs=int(jobs),
+        cluster=environment.get("IAL_CLUSTER") or None,
+        cluster_fallback=fallback == "yes",
     )
 
 

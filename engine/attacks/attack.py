@@ -10,7 +10,7 @@ from torch import Tensor
 from engine.attacks.objectives import OBJECTIVES, target_ranks
 from engine.attacks.result import AttackResult, StepInfo
 from engine.attacks.state import CONFIRM_TOLERANCE, Plan, init, step
-from engine.attacks.summary import summarise
+from engine.attacks.summary import honest_side, summarise, trajectories
 from engine.checks import check_choice, check_integer, check_positive, check_targets
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
@@ -43,6 +43,121 @@ def starts(
     return honest.ravel() + ball * directions / np.linalg.norm(directions, axis=1, keepdims=True)
 
 
+def attack_each_k(
+    model: LinearModel,
+    dataset: Dataset,
+    targets: Sequence[int | Sequence[int]],
+    ks: Sequence[int] = (1,),
+    radius: float = 0.3,
+    objective: str = "higher_ranked",
+    restarts: int = 5,
+    learning_rates: Sequence[float] = (0.01, 0.1),
+    steps: int = 100,
+    damping: float = 0.25,
+    order: str = "highest_first",
+    seed: int = 0,
+    dtype: str = "float32",
+    device: str = "auto",
+    on_step: Callable[[StepInfo], None] | None = None,
+    problem: LinearProblem | None = None,
+) -> list[dict[int, AttackResult]]:
+    """As `attack_each`, for several k at once: per entry of `targets` a result for each k.
+
+    One run serves every k: it stops in the top of the smallest, and its first iterate in each wider
+    top is that k's. That needs single targets and an objective that does not depend on k.
+    problem: a `LinearProblem` of this data set, damping, order, dtype and device, where one is
+    there already.
+    Raises InvalidInput, DeviceUnavailable, NotConverged.
+    """
+    check_fits(model, dataset)
+    n = dataset.n_train
+    ks = check_ks(ks, n)
+    radius = check_positive("radius", radius)
+    goal = OBJECTIVES[check_choice("objective", objective, OBJECTIVES)]
+    restarts = check_integer("restarts", restarts, 0)
+    steps = check_integer("steps", steps, 1)
+    seed = check_integer("seed", seed, 0)
+    rates = [check_positive("learning_rates", rate) for rate in learning_rates]
+    sets = [check_targets(t, n) for t in targets]
+    if not rates or not sets:
+        empty = "learning_rates" if not rates else "targets"
+        raise InvalidInput(empty, (), "a sequence with at least one entry")
+    if len({len(s) for s in sets}) > 1:
+        raise InvalidInput("targets", [len(s) for s in sets], "sets of equally many targets")
+    if len(ks) > 1 and not one_run_serves(objective, len(sets[0])):
+        what = "sets of targets" if len(sets[0]) > 1 else f"the objective '{objective}'"
+        raise InvalidInput("ks", ks, f"a single k: runs of {what} depend on it")
+    if problem is None:
+        problem = LinearProblem.build(dataset, damping, order, dtype, device)
+    honest = problem.encode(model)
+    before = problem.forward(honest, CONFIRM_TOLERANCE)
+    check_converged(before.solution, CONFIRM_TOLERANCE)
+    check_outside(before.scores, sets, ks[0])
+    ball = radius * model.norm
+    center = honest[0].double().cpu().numpy()
+    first = [starts(center, ball, restarts, seed, t) for t in sets]
+    runs = len(first[0]) * len(rates)  # of one attack
+    theta = torch.as_tensor(
+        np.concatenate([np.repeat(points, len(rates), axis=0) for points in first]),
+        dtype=honest.dtype,
+        device=honest.device,
+    )
+    where = honest.device
+    plan = Plan(
+        theta=theta,
+        honest=honest,
+        targets=torch.as_tensor(np.repeat(np.asarray(sets), runs, axis=0), device=where),
+        learning_rates=torch.as_tensor(
+            np.resize(rates, len(theta)), dtype=honest.dtype, device=where
+        ),
+        ball=ball,
+        k=ks[0],
+        steps=steps,
+        objective=goal,
+        wider=ks[1:],
+    )
+    state, infos = init(plan), []
+    while not state.finished:
+        state, info = step(problem, plan, state)
+        infos.append(info)
+        if on_step is not None:
+            on_step(info)
+    side, table = honest_side(problem, model, dataset, order), trajectories(infos)
+    return [
+        {
+            k: summarise(
+                problem,
+                state,
+                table,
+                side,
+                dataset,
+                targets=sets[i],
+                k=k,
+                which=which,
+                order=order,
+                learning_rates=rates,
+                rows=slice(i * runs, (i + 1) * runs),
+            )
+            for which, k in enumerate(ks)
+        }
+        for i in range(len(sets))
+    ]
+
+
+def one_run_serves(objective: str, set_size: int) -> bool:
+    """Whether one run serves every k: it does for single targets, where the objective is the same
+    for every k; a set's targets are pulled until they are in the top k, and k of them must be."""
+    return set_size == 1 and not OBJECTIVES[objective].depends_on_k
+
+
+def check_ks(ks: Sequence[int], n: int) -> tuple[int, ...]:
+    """Distinct k within [1, n], ascending."""
+    checked = tuple(sorted({check_integer("k", k, 1, n) for k in ks}))
+    if not checked:
+        raise InvalidInput("ks", ks, "a sequence with at least one entry")
+    return checked
+
+
 def attack_each(
     model: LinearModel,
     dataset: Dataset,
@@ -66,69 +181,24 @@ def attack_each(
     attack, while those of each result begin at 0.
     Raises InvalidInput, DeviceUnavailable, NotConverged.
     """
-    check_fits(model, dataset)
-    n = dataset.n_train
-    k = check_integer("k", k, 1, n)
-    radius = check_positive("radius", radius)
-    goal = OBJECTIVES[check_choice("objective", objective, OBJECTIVES)]
-    restarts = check_integer("restarts", restarts, 0)
-    steps = check_integer("steps", steps, 1)
-    seed = check_integer("seed", seed, 0)
-    rates = [check_positive("learning_rates", rate) for rate in learning_rates]
-    sets = [check_targets(t, n) for t in targets]
-    if not rates or not sets:
-        empty = "learning_rates" if not rates else "targets"
-        raise InvalidInput(empty, (), "a sequence with at least one entry")
-    if len({len(s) for s in sets}) > 1:
-        raise InvalidInput("targets", [len(s) for s in sets], "sets of equally many targets")
-    problem = LinearProblem.build(dataset, damping, order, dtype, device)
-    honest = problem.encode(model)
-    before = problem.forward(honest, CONFIRM_TOLERANCE)
-    check_converged(before.solution, CONFIRM_TOLERANCE)
-    check_outside(before.scores, sets, k)
-    ball = radius * model.norm
-    center = honest[0].double().cpu().numpy()
-    first = [starts(center, ball, restarts, seed, t) for t in sets]
-    runs = len(first[0]) * len(rates)  # of one attack
-    theta = torch.as_tensor(
-        np.concatenate([np.repeat(points, len(rates), axis=0) for points in first]),
-        dtype=honest.dtype,
-        device=honest.device,
+    found = attack_each_k(
+        model,
+        dataset,
+        targets,
+        (k,),
+        radius,
+        objective,
+        restarts,
+        learning_rates,
+        steps,
+        damping,
+        order,
+        seed,
+        dtype,
+        device,
+        on_step,
     )
-    where = honest.device
-    plan = Plan(
-        theta=theta,
-        honest=honest,
-        targets=torch.as_tensor(np.repeat(np.asarray(sets), runs, axis=0), device=where),
-        learning_rates=torch.as_tensor(
-            np.resize(rates, len(theta)), dtype=honest.dtype, device=where
-        ),
-        ball=ball,
-        k=k,
-        steps=steps,
-        objective=goal,
-    )
-    state, infos = init(plan), []
-    while not state.finished:
-        state, info = step(problem, plan, state)
-        infos.append(info)
-        if on_step is not None:
-            on_step(info)
-    return [
-        summarise(
-            problem,
-            state,
-            infos,
-            model,
-            dataset,
-            targets=sets[i],
-            k=k,
-            order=order,
-            learning_rates=rates,
-            rows=slice(i * runs, (i + 1) * runs),
-        )
-        for i in range(len(sets))
-    ]
+    return [result for by_k in found for result in by_k.values()]
 
 
 def attack(

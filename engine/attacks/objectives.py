@@ -25,12 +25,16 @@ class Standing:
 
 @dataclass(frozen=True)
 class Objective:
-    """`coefficients` maps a standing to c (B, n); `terms` adds a value (B,) and gradient (B, P)."""
+    """`coefficients` maps a standing to c (B, n); `terms` adds a value (B,) and gradient (B, P).
+
+    depends_on_k: whether runs of a single target differ with k, other than in where they stop.
+    """
 
     name: str
     summary: str
     coefficients: Callable[[Standing], Tensor]
     terms: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
+    depends_on_k: bool = False
 
 
 def target_ranks(scores: Tensor, targets: Tensor) -> Tensor:
@@ -78,6 +82,6 @@ def target(standing: Standing) -> Tensor:
 
 COEFFICIENTS = {"higher_ranked": higher_ranked, "top_k": top_k, "target": target}
 OBJECTIVES = {
-    name: Objective(name, summary, COEFFICIENTS[name])
+    name: Objective(name, summary, COEFFICIENTS[name], depends_on_k=name == "top_k")
     for name, summary in vocabulary.OBJECTIVES.items()
 }

@@ -29,6 +29,9 @@ class Plan:
     """What never changes while a batch runs; rows are runs.
 
     theta: (R, P) starts; honest: (1, P); targets: (R, t); learning_rates: (R,); ball: radius·‖θ*‖.
+    A run stops in the top k; `wider` are larger k, ascending, at whose top the first iterate is
+    kept on the way, so that one run serves every k (of single targets, and of objectives that do
+    not depend on k).
     """
 
     theta: Tensor
@@ -39,14 +42,20 @@ class Plan:
     k: int
     steps: int
     objective: Objective
+    wider: tuple[int, ...] = ()
+
+    @property
+    def ks(self) -> tuple[int, ...]:
+        return (self.k, *self.wider)
 
 
 @dataclass(frozen=True)
 class AttackState:
     """A batch between two steps. `active` (A,) numbers the runs still going; θ, Adam's moments
     and the warm starts are theirs. `best_*` hold, for every run, the iterate with the lowest
-    rank, then the highest accuracy on `test`; `reached` says which runs arrived in the top-k,
-    `steps_taken` how long each was at work.
+    rank, then the highest accuracy on `test`. For each of plan.ks, `reached` (ks, R) says which
+    runs have been in that top; `kept_*` (ks − 1, R, …) hold their first iterate there for the wider
+    ones (for the smallest it is the best). `steps_taken` (ks, R): how long each was at work.
     """
 
     step: int
@@ -61,6 +70,8 @@ class AttackState:
     best_accuracy: Tensor
     reached: Tensor
     steps_taken: Tensor
+    kept_theta: Tensor
+    kept_accuracy: Tensor
 
     @property
     def finished(self) -> bool:
@@ -69,7 +80,7 @@ class AttackState:
 
 def init(plan: Plan) -> AttackState:
     """The state before step 0."""
-    runs = len(plan.theta)
+    runs, ks = len(plan.theta), len(plan.ks)
     where = plan.theta.device
     return AttackState(
         step=0,
@@ -82,8 +93,10 @@ def init(plan: Plan) -> AttackState:
         best_theta=plan.theta.clone(),
         best_rank=torch.full((runs,), torch.iinfo(torch.int64).max, device=where),
         best_accuracy=torch.zeros(runs, dtype=torch.float64, device=where),
-        reached=torch.zeros(runs, dtype=torch.bool, device=where),
-        steps_taken=torch.zeros(runs, dtype=torch.int64, device=where),
+        reached=torch.zeros(ks, runs, dtype=torch.bool, device=where),
+        steps_taken=torch.zeros(ks, runs, dtype=torch.int64, device=where),
+        kept_theta=plan.theta.new_zeros(ks - 1, *plan.theta.shape),
+        kept_accuracy=torch.zeros(ks - 1, runs, dtype=torch.float64, device=where),
     )
 
 
@@ -93,7 +106,7 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     forward = problem.forward(state.theta, SOLVE_TOLERANCE, state.warm_scores)
     targets = plan.targets[state.active]
     rank = worst_needed(target_ranks(forward.scores, targets), plan.k)
-    rank = confirm(problem, plan.k, state.theta, targets, rank)
+    rank = confirm(problem, plan, state, targets, rank)
     standing = Standing(forward.scores, targets, target_ranks(forward.scores, targets), plan.k)
     coefficients = plan.objective.coefficients(standing)
     info = StepInfo(
@@ -126,34 +139,67 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
 
 
 def confirm(
-    problem: InfluenceProblem, k: int, theta: Tensor, targets: Tensor, rank: Tensor
+    problem: InfluenceProblem, plan: Plan, state: AttackState, targets: Tensor, rank: Tensor
 ) -> Tensor:
-    """`rank` with the arrivals among them solved again, tightly: an attack never claims a near
-    miss."""
-    arrived = torch.nonzero(rank <= k).flatten()
+    """`rank` with the arrivals among them, in the top of a k where the run has not been, solved
+    again, tightly: an attack never claims a near miss."""
+    arrived = torch.nonzero(arrivals(plan, state, rank).any(0)).flatten()
     if len(arrived) == 0:
         return rank
-    exact = problem.forward(theta[arrived], CONFIRM_TOLERANCE)
+    exact = problem.forward(state.theta[arrived], CONFIRM_TOLERANCE)
     return rank.index_copy(
-        0, arrived, worst_needed(target_ranks(exact.scores, targets[arrived]), k)
+        0, arrived, worst_needed(target_ranks(exact.scores, targets[arrived]), plan.k)
     )
 
 
+def arrivals(plan: Plan, state: AttackState, rank: Tensor) -> Tensor:
+    """Which active runs are in the top of which k for the first time: (A,) → (ks, A)."""
+    ks = torch.tensor(plan.ks, device=rank.device)
+    return (rank <= ks.unsqueeze(1)) & ~state.reached[:, state.active]
+
+
 def record(plan: Plan, state: AttackState, rank: Tensor, accuracy: Tensor) -> AttackState:
-    """Keep each run's best iterate: lowest rank, then highest accuracy on `test`."""
+    """Keep each run's best iterate: lowest rank, then highest accuracy on `test`; and its first in
+    the top of each wider k."""
     old_rank, old_accuracy = (
         state.best_rank[state.active],
         state.best_accuracy[state.active],
     )
     better = (rank < old_rank) | ((rank == old_rank) & (accuracy > old_accuracy))
     who = state.active[better]
+    new = arrivals(plan, state, rank)
+    reached, steps_taken = state.reached.clone(), state.steps_taken.clone()
+    kept_theta, kept_accuracy = state.kept_theta, state.kept_accuracy
+    for j in range(len(plan.ks)):
+        steps_taken[j, state.active[~state.reached[j, state.active]]] = state.step
+        reached[j, state.active[new[j]]] = True
+    if plan.wider and bool(new[1:].any()):
+        kept_theta, kept_accuracy = kept_theta.clone(), kept_accuracy.clone()
+        for j in range(len(plan.wider)):
+            kept_theta[j, state.active[new[j + 1]]] = state.theta[new[j + 1]]
+            kept_accuracy[j, state.active[new[j + 1]]] = accuracy[new[j + 1]]
     return replace(
         state,
         best_theta=state.best_theta.index_copy(0, who, state.theta[better]),
         best_rank=state.best_rank.index_copy(0, who, rank[better]),
         best_accuracy=state.best_accuracy.index_copy(0, who, accuracy[better]),
-        reached=state.reached.index_copy(0, state.active, rank <= plan.k),
-        steps_taken=state.steps_taken.index_fill(0, state.active, state.step),
+        reached=reached,
+        steps_taken=steps_taken,
+        kept_theta=kept_theta,
+        kept_accuracy=kept_accuracy,
+    )
+
+
+def iterates(state: AttackState, which: int, rows: slice) -> tuple[Tensor, Tensor]:
+    """θ (R, P) and accuracy on `test` (R,) with which runs `rows` serve the `which`-th k: the first
+    in its top, or the best of a run that never was there."""
+    theta, accuracy = state.best_theta[rows], state.best_accuracy[rows]
+    if which == 0:
+        return theta, accuracy
+    reached = state.reached[which, rows]
+    return (
+        torch.where(reached.unsqueeze(1), state.kept_theta[which - 1, rows], theta),
+        torch.where(reached, state.kept_accuracy[which - 1, rows], accuracy),
     )
 
 

@@ -1,6 +1,7 @@
 """From a finished batch to results: choose the returned model, rank everything again, tightly."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from engine.attacks.objectives import target_ranks, worst_needed
 from engine.attacks.result import AttackResult, Ranking, StepInfo
-from engine.attacks.state import CONFIRM_TOLERANCE, AttackState
+from engine.attacks.state import CONFIRM_TOLERANCE, AttackState, iterates
 from engine.data.dataset import Dataset
 from engine.influence.linear import LinearProblem
 from engine.influence.problem import order_sign, ranks
@@ -40,9 +41,9 @@ def exact_ranks(
     return torch.cat(parts).cpu().numpy()
 
 
-def trajectory(infos: Sequence[StepInfo], first: int, count: int) -> pd.DataFrame:
-    """One row per run and step, of the runs first … first + count − 1, renumbered from 0."""
-    table = pd.concat(
+def trajectories(infos: Sequence[StepInfo]) -> pd.DataFrame:
+    """One row per run of the batch and step."""
+    return pd.concat(
         [
             pd.DataFrame(
                 {
@@ -58,28 +59,58 @@ def trajectory(infos: Sequence[StepInfo], first: int, count: int) -> pd.DataFram
         ],
         ignore_index=True,
     )
-    table = table[table["run"].between(first, first + count - 1)]
-    return table.assign(run=table["run"] - first).sort_values(["run", "step"], ignore_index=True)
+
+
+def trajectory(table: pd.DataFrame, rows: slice, steps: NDArray[np.int64]) -> pd.DataFrame:
+    """The runs `rows` of a batch, renumbered from 0, each up to its own last step."""
+    table = table[table["run"].between(rows.start, rows.stop - 1)]
+    table = table.assign(run=table["run"] - rows.start)
+    table = table[table["step"] <= steps[table["run"]]]
+    return table.sort_values(["run", "step"], ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Honest:
+    """The honest model with its rankings: the same for every attack of a batch."""
+
+    model: LinearModel
+    test: Ranking
+    holdout: Ranking
+    accuracy: float
+
+
+def honest_side(problem: LinearProblem, model: LinearModel, dataset: Dataset, order: str) -> Honest:
+    """The honest model, ranked on both halves; its accuracy is that on holdout."""
+    theta = problem.encode(model)
+    return Honest(
+        model=model,
+        test=ranking(problem, theta, "test", order),
+        holdout=ranking(problem, theta, "holdout", order),
+        accuracy=model.accuracy(dataset.X_holdout, dataset.y_holdout),
+    )
 
 
 def summarise(
     problem: LinearProblem,
     state: AttackState,
-    infos: Sequence[StepInfo],
-    model: LinearModel,
+    table: pd.DataFrame,
+    honest: Honest,
     dataset: Dataset,
     targets: tuple[int, ...],
     k: int,
+    which: int,
     order: str,
     learning_rates: Sequence[float],
     rows: slice,
 ) -> AttackResult:
-    """The result of the attack whose runs are `rows` of the batch.
+    """The result, for the `which`-th k, of the attack whose runs are `rows` of the batch with
+    trajectories `table`.
 
     The returned model is the one with the lowest rank on `test`, then the highest accuracy on
     `test`, then the first run: holdout chooses nothing.
     """
-    theta = state.best_theta[rows]
+    theta, accuracy_test = iterates(state, which, rows)
+    steps = state.steps_taken[which, rows].cpu().numpy()
     count = len(theta)
     wanted = torch.as_tensor(targets, device=theta.device).expand(count, -1)
     runs = pd.DataFrame(
@@ -87,11 +118,11 @@ def summarise(
             "run": np.arange(count),
             "restart": np.arange(count) // len(learning_rates),
             "learning_rate": np.resize(np.asarray(learning_rates), count),
-            "reached": state.reached[rows].cpu().numpy(),
-            "steps": state.steps_taken[rows].cpu().numpy(),
+            "reached": state.reached[which, rows].cpu().numpy(),
+            "steps": steps,
             "rank_test": exact_ranks(problem, theta, wanted, k, "test"),
             "rank_holdout": exact_ranks(problem, theta, wanted, k, "holdout"),
-            "accuracy_test": state.best_accuracy[rows].cpu().numpy(),
+            "accuracy_test": accuracy_test.cpu().numpy(),
             "accuracy_holdout": problem.accuracy(theta, "holdout").cpu().numpy(),
         }
     )
@@ -100,9 +131,9 @@ def summarise(
     ].iloc[0]
     runs["returned"] = runs["run"] == chosen
     returned = theta[chosen : chosen + 1]
-    honest = problem.encode(model)
+    model = honest.model
     malicious = LinearModel.from_parameters(problem.decode(returned[0]), l2=model.l2)
-    before = ranking(problem, honest, "test", order)
+    before = honest.test
     after = ranking(problem, returned, "test", order)
     X, y = dataset.X_holdout, dataset.y_holdout
     return AttackResult(
@@ -113,14 +144,14 @@ def summarise(
         model=malicious,
         before=before,
         after=after,
-        before_holdout=ranking(problem, honest, "holdout", order),
+        before_holdout=honest.holdout,
         after_holdout=ranking(problem, returned, "holdout", order),
-        accuracy_before=model.accuracy(X, y),
+        accuracy_before=honest.accuracy,
         accuracy_after=malicious.accuracy(X, y),
         distance=float(np.linalg.norm(malicious.parameters - model.parameters) / model.norm),
         rank_correlation=float(spearmanr(before.scores, after.scores).statistic),
         topk_kept=float(np.isin(before.top(k), after.top(k)).mean()),
         predictions_changed=int((model.predict(X) != malicious.predict(X)).sum()),
         runs=runs,
-        trajectory=trajectory(infos, rows.start, count),
+        trajectory=trajectory(table, rows, steps),
     )

@@ -1,6 +1,5 @@
 """Run a request and keep its result: the one way from a request to the store."""
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +8,9 @@ from typing import Any
 import joblib
 
 from engine.data.dataset import Dataset
-from engine.experiments import Context, experiment
+from engine.experiments import Context, experiment, hash_of
 from engine.results.store import Store
 from engine.settings import Settings
-
-SMALL = 5_000_000  # n·d·K from which a second thread gains more than it risks
 
 
 def device_name(device: str) -> str:
@@ -26,42 +23,49 @@ def device_name(device: str) -> str:
     return torch.cuda.get_device_name(where) if where.type == "cuda" else "CPU"
 
 
-def choose_threads(dataset: Dataset) -> None:
-    """One CPU thread for small data, all of them for large.
-
-    In small products threads wait for each other longer than they compute, and on a busy machine
-    (a browser drawing beside the worker) they wait for whole time slices: 2 s become a minute.
-    """
-    import torch
-
-    size = dataset.n_train * dataset.n_features * dataset.n_classes
-    torch.set_num_threads(1 if size < SMALL else os.cpu_count() or 1)
-
-
 def compute_and_keep(
     name: str,
     request: Any,
-    dataset: Dataset,
+    dataset: Dataset | None,
     settings: Settings,
     progress: Callable[[dict[str, Any]], None],
     root: Path | None = None,
     replace_old: bool = False,
 ) -> Path:
-    """The folder of the result, in the local store or below `root`."""
+    """The folder of the result, in the local store or below `root`. The parts that it is made of
+    are always kept in the local store, each as soon as it is there."""
+    from engine.devices import choose_threads
+
+    store, data_hash = Store.of(settings), hash_of(dataset)
+
+    def find(part: str, asked: Any) -> Any | None:
+        found = store.find(part, asked, data_hash)
+        return None if found is None else found.result
+
+    def keep(part: str, asked: Any, result: Any, seconds: float) -> None:
+        device = device_name(settings.device)
+        store.write(part, asked, data_hash, result, seconds, device)
+
     context = Context(
         data_dir=settings.data_dir,
         device=settings.device,
         memory=joblib.Memory(settings.cache_dir / "intermediates", verbose=0),
         progress=progress,
+        find=find,
+        keep=keep,
+        jobs=settings.jobs,
+        cluster=settings.cluster,
+        cluster_fallback=settings.cluster_fallback,
     )
-    choose_threads(dataset)
+    if dataset is not None:
+        choose_threads(dataset)
     began = time.perf_counter()
     result = experiment(name).run(request, dataset, context)
     seconds = time.perf_counter() - began
-    return Store.of(settings).write(
+    return store.write(
         name,
         request,
-        dataset.content_hash,
+        data_hash,
         result,
         seconds,
         device_name(settings.device),

@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 
 from engine.data.dataset import load_dataset
 from engine.errors import InvalidInput
-from engine.experiments import make_request
+from engine.experiments import EXPERIMENTS, NO_DATA, make_request
 from engine.results.store import Store, key
 from engine.settings import ROOT, Settings
 
@@ -133,9 +133,7 @@ class Jobs:
         Raises InvalidInput or InvalidDataset where the data set cannot be opened.
         """
         request = make_request(experiment, asdict(request))
-        data_dir = self.settings.data_dir
-        changed = file_time(request.dataset, data_dir)
-        data_hash = content_hash(request.dataset, data_dir, changed)
+        data_hash = self.data_hash(request)
         job = key(experiment, request, data_hash)
         if self.store.find(experiment, request, data_hash) is not None:
             return job
@@ -145,6 +143,13 @@ class Jobs:
                 self._place(Job(job, experiment, asdict(request), data_hash, time.time_ns()))
         self.start_worker()
         return job
+
+    def data_hash(self, request: Any) -> str:
+        """The content hash of a request's data. Raises InvalidInput, InvalidDataset."""
+        if not hasattr(request, "dataset"):
+            return NO_DATA
+        data_dir = self.settings.data_dir
+        return content_hash(request.dataset, data_dir, file_time(request.dataset, data_dir))
 
     def _place(self, job: Job) -> None:
         """Put a job into the queue, instead of an ended one of the same id."""
@@ -160,7 +165,7 @@ class Jobs:
         folder = self.folder / check_id(job)
         described = read_job(folder)
         if described is None:
-            done = any(self.store.has(e, job) for e in self._experiments())
+            done = any(self.store.has(e, job) for e in EXPERIMENTS)
             return JobState("done" if done else "unknown")
         said = read_json(folder / STATE)
         if said is None:
@@ -193,6 +198,9 @@ class Jobs:
             "IAL_DATA_DIR": str(self.settings.data_dir.resolve()),
             "IAL_DEVICE": self.settings.device,
             "IAL_WORKER_IDLE_S": str(self.settings.worker_idle_seconds),
+            "IAL_JOBS": str(self.settings.jobs),
+            "IAL_CLUSTER": self.settings.cluster or "",
+            "IAL_CLUSTER_FALLBACK": "yes" if self.settings.cluster_fallback else "no",
         }
         with (self.folder / LOG).open("ab") as log:
             self._started = subprocess.Popen(
@@ -235,11 +243,6 @@ class Jobs:
         self.start_worker()  # if the last one has died, those behind its job must not wait for ever
         ids = [j.id for j in waiting(self.folder)]
         return JobState("queued", ids.index(job.id) + 1 if job.id in ids else 1)
-
-    def _experiments(self) -> list[str]:
-        from engine.experiments import EXPERIMENTS
-
-        return list(EXPERIMENTS)
 
     def _discard(self, job: str) -> None:
         """Clear away an ended job of the same id."""

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from engine.data.dataset import Dataset, load_dataset
 from engine.errors import Cancelled, EngineError, InvalidDataset
-from engine.experiments import make_request
+from engine.experiments import hash_of, make_request
 from engine.results.compute import compute_and_keep
 from engine.results.jobs import (
     CANCEL,
@@ -59,9 +59,11 @@ def opened(name: str, data_dir: Path, changed: float) -> Dataset:
 def compute(job: Job, settings: Settings, progress: Callable[[dict[str, Any]], None]) -> None:
     """Run a job and keep its result."""
     request = make_request(job.experiment, job.request)
-    changed = file_time(request.dataset, settings.data_dir)
-    dataset = opened(request.dataset, settings.data_dir, changed)
-    if dataset.content_hash != job.data_hash:
+    dataset = None
+    if hasattr(request, "dataset"):
+        changed = file_time(request.dataset, settings.data_dir)
+        dataset = opened(request.dataset, settings.data_dir, changed)
+    if hash_of(dataset) != job.data_hash:
         raise InvalidDataset(
             f"The data set '{request.dataset}' has changed since this was asked for. Ask again."
         )

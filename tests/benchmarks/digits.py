@@ -8,7 +8,7 @@ import torch
 from engine.attacks.attack import attack
 from engine.data.dataset import load_dataset
 from engine.models.fit import fit
-from engine.results.compute import choose_threads
+from engine.devices import choose_threads
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from engine.attacks.attack import attack_each
 from engine.data.dataset import load_dataset
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
-from engine.results.compute import choose_threads
+from engine.devices import choose_threads
 from engine.statistics import wilson_interval
 
 RADII, DRAWS, TARGETS, TOLERANCE = (0.2, 0.3, 0.4), (0, 1, 2), 20, 0.03

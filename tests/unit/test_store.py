@@ -335,19 +335,19 @@ def test_an_equal_result_that_came_first_is_kept(store):
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-import engine.experiments as experiments
+import engine.experiments.files as files
 import engine.results.store as store_module
 from engine.results.store import Store
 from tests.unit.test_store import HASH, REQUEST, result
 
 stop = sys.argv[2]
 if stop == "tables":
-    real = experiments.pd.DataFrame.to_parquet
+    real = files.pd.DataFrame.to_parquet
     def die(self, path, **options):
         if "trajectory" in str(path):
             os.kill(os.getpid(), signal.SIGKILL)
         real(self, path, **options)
-    experiments.pd.DataFrame.to_parquet = die
+    files.pd.DataFrame.to_parquet = die
 elif stop == "rename":
     store_module.Path.rename = lambda self, to: os.kill(os.getpid(), signal.SIGKILL)
 root = Path(sys.argv[1])

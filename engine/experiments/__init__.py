@@ -1,0 +1,56 @@
+"""The one registry of experiments: a name, what can be asked, how it is computed, kept and opened.
+
+The command line, the job runner, the store and the pages all read it: a new experiment is a module
+here with a request, a function and an `Experiment`, and its place in EXPERIMENTS. Nothing here
+imports torch; the functions that compute do.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from engine.checks import check_choice
+from engine.experiments.attack import ATTACK, AttackRequest
+from engine.experiments.base import (
+    NO_DATA,
+    RESULT_VERSION,
+    Context,
+    Experiment,
+    hash_of,
+    ignore,
+    open_data,
+)
+from engine.experiments.ranking import RANKING, RankingRequest, RankingResult
+
+__all__ = [
+    "EXPERIMENTS",
+    "NO_DATA",
+    "RESULT_VERSION",
+    "AttackRequest",
+    "Context",
+    "Experiment",
+    "RankingRequest",
+    "RankingResult",
+    "experiment",
+    "hash_of",
+    "ignore",
+    "make_request",
+    "open_data",
+]
+
+EXPERIMENTS = {e.name: e for e in (ATTACK, RANKING)}
+
+
+def experiment(name: str) -> Experiment:
+    """The experiment of that name; raises InvalidInput."""
+    return EXPERIMENTS[check_choice("experiment", name, EXPERIMENTS)]
+
+
+def make_request(name: str, values: Mapping[str, Any]) -> Any:
+    """The request of experiment `name` with these fields; raises InvalidInput for any other
+    field."""
+    kind = experiment(name).request
+    known = [f.name for f in fields(kind)]
+    for given in values:
+        check_choice(f"field of '{name}'", given, known)
+    return kind(**values)

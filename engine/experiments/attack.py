@@ -1,0 +1,127 @@
+"""One attack as an experiment."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from engine.attacks.result import AttackResult, StepInfo
+from engine.checks import check_choice, check_integer, check_positive, check_targets
+from engine.data.dataset import Dataset
+from engine.experiments.base import (
+    ANY_INDEX,
+    Context,
+    Experiment,
+    check_name,
+    check_rates,
+    honest_model,
+    settle,
+)
+from engine.experiments.files import (
+    model_arrays,
+    ranking_arrays,
+    read_model,
+    read_parts,
+    read_ranking,
+    write_parts,
+)
+from engine.vocabulary import DTYPES, OBJECTIVES, ORDERS
+
+
+@dataclass(frozen=True)
+class AttackRequest:
+    """One attack; fields as in `fit` and `attack`."""
+
+    dataset: str = "digits"
+    targets: tuple[int, ...] = (16,)
+    k: int = 1
+    radius: float = 0.3
+    objective: str = "higher_ranked"
+    restarts: int = 5
+    learning_rates: tuple[float, ...] = (0.01, 0.1)
+    steps: int = 100
+    damping: float = 0.25
+    l2: float = 0.01
+    order: str = "highest_first"
+    seed: int = 0
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            dataset=check_name(self.dataset),
+            targets=check_targets(self.targets, ANY_INDEX),
+            k=check_integer("k", self.k, 1),
+            radius=check_positive("radius", self.radius),
+            objective=check_choice("objective", self.objective, OBJECTIVES),
+            restarts=check_integer("restarts", self.restarts, 0),
+            learning_rates=check_rates(self.learning_rates),
+            steps=check_integer("steps", self.steps, 1),
+            damping=check_positive("damping", self.damping),
+            l2=check_positive("l2", self.l2),
+            order=check_choice("order", self.order, ORDERS),
+            seed=check_integer("seed", self.seed, 0),
+            dtype=check_choice("dtype", self.dtype, DTYPES),
+        )
+
+
+def run_attack(request: AttackRequest, dataset: Dataset, context: Context) -> AttackResult:
+    from engine.attacks.attack import attack
+
+    options = asdict(request)
+    del options["dataset"]
+    model = honest_model(dataset, options.pop("l2"), context)
+
+    def report(info: StepInfo) -> None:
+        arrays = {name: value for name, value in vars(info).items() if name != "step"}
+        lists = {name: value.tolist() for name, value in arrays.items()}
+        context.progress({"step": info.step, "steps": request.steps, **lists})
+
+    return attack(model, dataset, **options, device=context.device, on_step=report)
+
+
+RANKINGS = ("before", "after", "before_holdout", "after_holdout")
+MODELS = ("honest", "model")
+TABLES = ("runs", "trajectory")
+SCALARS = (
+    "targets",
+    "k",
+    "order",
+    "accuracy_before",
+    "accuracy_after",
+    "distance",
+    "rank_correlation",
+    "topk_kept",
+    "predictions_changed",
+)
+
+
+def save_attack(result: AttackResult, folder: Path) -> None:
+    arrays: dict[str, np.ndarray] = {}
+    for name in MODELS:
+        arrays |= model_arrays(name, getattr(result, name))
+    for name in RANKINGS:
+        arrays |= ranking_arrays(name, getattr(result, name))
+    scalars = {name: getattr(result, name) for name in SCALARS}
+    write_parts(folder, arrays, scalars, {name: getattr(result, name) for name in TABLES})
+
+
+def load_attack(folder: Path) -> AttackResult:
+    arrays, scalars = read_parts(folder)
+    scalars["targets"] = tuple(scalars["targets"])
+    parts: dict[str, Any] = {name: read_model(name, arrays) for name in MODELS}
+    parts |= {name: read_ranking(name, arrays) for name in RANKINGS}
+    parts |= {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
+    return AttackResult(**scalars, **parts)
+
+
+ATTACK = Experiment(
+    "attack",
+    "Move samples to the top of the influence ranking",
+    AttackRequest,
+    run_attack,
+    save_attack,
+    load_attack,
+)

@@ -1,0 +1,105 @@
+"""What every experiment is made of: its description, what its computation is given, its checks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import joblib
+
+from engine.checks import check_positive
+from engine.data.dataset import Dataset, load_dataset
+from engine.errors import InvalidInput
+from engine.models.linear import LinearModel
+
+RESULT_VERSION = 1  # raised when equal requests would give other numbers or other files
+ANY_INDEX = 2**31  # requests are checked before the data set is opened; the engine checks again
+NO_DATA = "none"  # in place of a content hash, for experiments that make their own data
+
+
+def ignore(record: dict[str, Any]) -> None:
+    """Progress that nobody watches."""
+
+
+def find_nothing(name: str, request: Any) -> Any | None:
+    """Where nothing is stored."""
+    return None
+
+
+def keep_nothing(name: str, request: Any, result: Any, seconds: float) -> None:
+    """Where nothing is to be stored."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a computation is given beside its request. `progress` may raise Cancelled to stop it.
+
+    find and keep: the store's stock of parts, results of other experiments on the same data set, so
+    that an interrupted computation goes on where it stopped. jobs: processes at once, 0 to choose;
+    cluster: the address of a dask scheduler to compute on instead, and whether to compute here
+    where it does not answer.
+    """
+
+    data_dir: Path | None = None
+    device: str = "auto"
+    memory: joblib.Memory = field(default_factory=lambda: joblib.Memory(None))
+    progress: Callable[[dict[str, Any]], None] = ignore
+    find: Callable[[str, Any], Any | None] = find_nothing
+    keep: Callable[[str, Any, Any, float], None] = keep_nothing
+    jobs: int = 0
+    cluster: str | None = None
+    cluster_fallback: bool = False
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """`run` computes a request on a data set (None where it makes its own data), `save` writes its
+    result into a folder, `load` reads it again."""
+
+    name: str
+    title: str
+    request: type
+    run: Callable[[Any, Any, Context], Any]
+    save: Callable[[Any, Path], None]
+    load: Callable[[Path], Any]
+
+
+def settle(request: Any, **values: Any) -> None:
+    """Write the checked values into a frozen request: 1 and 1.0 must give one key."""
+    for name, value in values.items():
+        object.__setattr__(request, name, value)
+
+
+def check_rates(values: object) -> tuple[float, ...]:
+    if not isinstance(values, list | tuple) or not values:
+        raise InvalidInput("learning_rates", values, "a sequence with at least one entry")
+    return tuple(check_positive("learning_rates", rate) for rate in values)
+
+
+def check_name(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise InvalidInput("dataset", value, "the name of a data set, or the path of an .npz file")
+    return value
+
+
+def open_data(request: Any, data_dir: Path | None) -> Dataset | None:
+    """The data set that a request names; None where it makes its own data."""
+    return load_dataset(request.dataset, data_dir) if hasattr(request, "dataset") else None
+
+
+def hash_of(dataset: Dataset | None) -> str:
+    """What of the data enters a result's key."""
+    return NO_DATA if dataset is None else dataset.content_hash
+
+
+def train(content_hash: str, l2: float, device: str, version: int, dataset: Dataset) -> LinearModel:
+    """The honest model; all arguments but the last are its key in joblib's memory, which sees no
+    change in `fit` itself: the result version stands for that."""
+    from engine.models.fit import fit
+
+    return fit(dataset, l2=l2, device=device)
+
+
+def honest_model(dataset: Dataset, l2: float, context: Context) -> LinearModel:
+    remembered = context.memory.cache(train, ignore=["dataset"])
+    return remembered(dataset.content_hash, l2, context.device, RESULT_VERSION, dataset=dataset)

@@ -1,0 +1,49 @@
+"""The files of a result: arrays without pickle, scalars as JSON, tables as Parquet."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from engine.attacks.result import Ranking
+from engine.models.linear import LinearModel
+
+
+def model_arrays(name: str, model: LinearModel) -> dict[str, np.ndarray]:
+    training = np.array([model.l2, model.gradient_norm, model.iterations])
+    return {f"{name}_parameters": model.parameters, f"{name}_training": training}
+
+
+def read_model(name: str, arrays: Mapping[str, np.ndarray]) -> LinearModel:
+    l2, gradient_norm, iterations = arrays[f"{name}_training"].tolist()
+    theta = arrays[f"{name}_parameters"]
+    return LinearModel(theta[:, :-1], theta[:, -1], l2, gradient_norm, int(iterations))
+
+
+def ranking_arrays(name: str, ranking: Ranking) -> dict[str, np.ndarray]:
+    return {f"{name}_scores": ranking.scores, f"{name}_ranks": ranking.ranks}
+
+
+def read_ranking(name: str, arrays: Mapping[str, np.ndarray]) -> Ranking:
+    return Ranking(arrays[f"{name}_scores"], arrays[f"{name}_ranks"])
+
+
+def write_parts(
+    folder: Path,
+    arrays: Mapping[str, np.ndarray],
+    scalars: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+) -> None:
+    np.savez_compressed(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]  # numpy's stub
+    (folder / "scalars.json").write_text(json.dumps(scalars, indent=1), encoding="utf-8")
+    for name, table in tables.items():
+        table.to_parquet(folder / f"{name}.parquet", index=False)
+
+
+def read_parts(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    with (folder / "arrays.npz").open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    return arrays, json.loads((folder / "scalars.json").read_text(encoding="utf-8"))

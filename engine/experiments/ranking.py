@@ -1,0 +1,104 @@
+"""The honest influence ranking as an experiment."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.attacks.result import Ranking
+from engine.checks import check_choice, check_positive
+from engine.data.dataset import Dataset
+from engine.experiments.base import Context, Experiment, check_name, honest_model, settle
+from engine.experiments.files import (
+    model_arrays,
+    ranking_arrays,
+    read_model,
+    read_parts,
+    read_ranking,
+    write_parts,
+)
+from engine.models.linear import LinearModel
+from engine.vocabulary import DTYPES, ORDERS
+
+
+@dataclass(frozen=True)
+class RankingRequest:
+    """The honest model's influence ranking; fields as in `fit` and `influence_scores`."""
+
+    dataset: str = "digits"
+    damping: float = 0.25
+    l2: float = 0.01
+    order: str = "highest_first"
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            dataset=check_name(self.dataset),
+            damping=check_positive("damping", self.damping),
+            l2=check_positive("l2", self.l2),
+            order=check_choice("order", self.order, ORDERS),
+            dtype=check_choice("dtype", self.dtype, DTYPES),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class RankingResult:
+    """The honest model, its rankings on both halves of the test data, and its accuracies there."""
+
+    model: LinearModel
+    test: Ranking
+    holdout: Ranking
+    accuracy_test: float
+    accuracy_holdout: float
+
+
+def run_ranking(request: RankingRequest, dataset: Dataset, context: Context) -> RankingResult:
+    from engine.influence.scores import influence_scores
+
+    model = honest_model(dataset, request.l2, context)
+
+    def ranking(split: str) -> Ranking:
+        found = influence_scores(
+            model,
+            dataset,
+            split=split,
+            damping=request.damping,
+            order=request.order,
+            dtype=request.dtype,
+            device=context.device,
+        )
+        return Ranking(found.scores, found.ranks)
+
+    return RankingResult(
+        model=model,
+        test=ranking("test"),
+        holdout=ranking("holdout"),
+        accuracy_test=model.accuracy(dataset.X_test, dataset.y_test),
+        accuracy_holdout=model.accuracy(dataset.X_holdout, dataset.y_holdout),
+    )
+
+
+def save_ranking(result: RankingResult, folder: Path) -> None:
+    arrays = model_arrays("model", result.model)
+    arrays |= ranking_arrays("test", result.test) | ranking_arrays("holdout", result.holdout)
+    accuracies = {n: getattr(result, n) for n in ("accuracy_test", "accuracy_holdout")}
+    write_parts(folder, arrays, accuracies, {})
+
+
+def load_ranking(folder: Path) -> RankingResult:
+    arrays, scalars = read_parts(folder)
+    return RankingResult(
+        model=read_model("model", arrays),
+        test=read_ranking("test", arrays),
+        holdout=read_ranking("holdout", arrays),
+        **scalars,
+    )
+
+
+RANKING = Experiment(
+    "ranking",
+    "Rank the training samples by their influence",
+    RankingRequest,
+    run_ranking,
+    save_ranking,
+    load_ranking,
+)
