@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.attacks.attack import attack, attack_each
-    from engine.attacks.result import AttackResult, Ranking, StepInfo
+    from engine.attacks.result import AttackResult, Ranking, ReweighingResult, StepInfo
+    from engine.attacks.reweighing import loss_reweighing, loss_reweighing_each
     from engine.data.dataset import Dataset, load_dataset
     from engine.errors import EngineError, InvalidInput
     from engine.influence.scores import InfluenceScores, influence_gradient, influence_scores
@@ -24,7 +25,10 @@ _HOMES = {
     "attack_each": "engine.attacks.attack",
     "AttackResult": "engine.attacks.result",
     "Ranking": "engine.attacks.result",
+    "ReweighingResult": "engine.attacks.result",
     "StepInfo": "engine.attacks.result",
+    "loss_reweighing": "engine.attacks.reweighing",
+    "loss_reweighing_each": "engine.attacks.reweighing",
     "Dataset": "engine.data.dataset",
     "load_dataset": "engine.data.dataset",
     "EngineError": "engine.errors",
@@ -41,7 +45,10 @@ __all__ = [  # noqa: RUF022  # as in _HOMES, where each name's module is beside 
     "attack_each",
     "AttackResult",
     "Ranking",
+    "ReweighingResult",
     "StepInfo",
+    "loss_reweighing",
+    "loss_reweighing_each",
     "Dataset",
     "load_dataset",
     "EngineError",

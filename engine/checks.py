@@ -57,3 +57,22 @@ def check_targets(targets: object, n_train: int) -> tuple[int, ...]:
         repeated = sorted({i for i in indices if indices.count(i) > 1})
         raise InvalidInput("targets", targets, f"distinct; {repeated} appear more than once")
     return indices
+
+
+def check_weights(target_weight: object) -> tuple[float, ...]:
+    """`target_weight` (one weight or several) as a tuple of distinct finite floats, each >= 1."""
+    expected = "a finite number >= 1, or a sequence of them"
+    if isinstance(target_weight, str | bytes):
+        raise InvalidInput("target_weight", target_weight, expected)
+    try:
+        sequence = list(target_weight)  # type: ignore[call-overload]  # the failure is the check
+    except TypeError:
+        sequence = [target_weight]
+    weights = tuple(check_positive("target_weight", w) for w in sequence)
+    if not weights:
+        raise InvalidInput("target_weight", target_weight, "at least one weight")
+    if min(weights) < 1:
+        raise InvalidInput("target_weight", min(weights), expected)
+    if len(set(weights)) != len(weights):
+        raise InvalidInput("target_weight", target_weight, "distinct weights")
+    return weights

@@ -14,3 +14,4 @@ DTYPES = {
     "float32": "single precision, the default",
     "float64": "double precision",
 }
+TARGET_WEIGHTS = tuple(10.0**power for power in range(7))  # the baseline's grid, the paper's

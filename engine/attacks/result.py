@@ -124,3 +124,36 @@ class StepInfo:
     loss: NDArray[np.float64]
     accuracy_test: NDArray[np.float64]
     accuracy_holdout: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ReweighingResult:
+    """The baseline on one target: a model trained for every weight ω, and what became of each.
+
+    `rank_before` is the target's rank under the honest model on `test`, `rank_before_holdout` on
+    the other half; `accuracy_before` is that model's share of right predictions on holdout.
+
+    table: one row per weight, in the order asked: target_weight, rank_test, rank_holdout,
+        score_test (the target's score, signed as Definition 1 has it), accuracy_test,
+        accuracy_holdout, accuracy_drop (on holdout, as a share), rank_correlation (Spearman, of
+        the scores on `test` with the honest ones), distance (‖θ′ − θ*‖₂ / ‖θ*‖₂), gradient_norm
+        (of the honest training loss at θ′, l2 included: not near 0, the model gives itself away).
+    models: the model of each row.
+    """
+
+    target: int
+    order: str
+    honest: LinearModel
+    rank_before: int
+    rank_before_holdout: int
+    accuracy_before: float
+    table: pd.DataFrame
+    models: tuple[LinearModel, ...]
+
+    def success(self, k: int, tolerance: float | None = None) -> bool:
+        """Some weight has the target in the top-k on `test`, its accuracy on holdout fallen by at
+        most `tolerance` (a share; None: by any amount)."""
+        inside = self.table["rank_test"] <= k
+        if tolerance is not None:  # 0.97 − 0.94 is above 0.03 in floating point, hence the margin
+            inside &= self.table["accuracy_drop"] <= tolerance + 1e-9
+        return bool(inside.any())

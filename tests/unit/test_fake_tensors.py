@@ -3,11 +3,13 @@
 Fake tensors hold no values, so nothing may branch on one: solves do a fixed number of iterations.
 """
 
+import numpy as np
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks, worst_needed
+from engine.attacks.reweighing import train
 from engine.attacks.state import Plan, init, leave, move, project
 from engine.influence.linear import LinearProblem, Samples, eigenbasis, rotate, sketch
 from engine.influence.solve import WarmStart, conjugate_gradients
@@ -103,3 +105,12 @@ def test_a_mix_up_would_be_seen(cuda):
     p = problem()
     with pytest.raises(RuntimeError, match="device"):
         p.forward(torch.randn(B, K * D, device="cpu"), 1e-3, fixed=1)
+
+
+def test_the_training_of_the_baseline(cuda):
+    p = problem()
+    targets, weights = np.array([3, 3, 7, 7]), np.array([1.0, 1e6, 1.0, 1e6])
+    options = {"steps": 3, "batch_size": 8, "learning_rate": 0.001, "l2": 0.01, "seed": 0}
+    theta = train(p.train.X, p.train.y, K, targets, weights, **options)
+    assert theta.shape == (B, K, D)
+    assert on_cuda(theta)
