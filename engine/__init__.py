@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from engine.attacks.reweighing import loss_reweighing, loss_reweighing_each
     from engine.data.dataset import Dataset, load_dataset
     from engine.errors import EngineError, InvalidInput
+    from engine.influence.estimators import Lissa
     from engine.influence.scores import InfluenceScores, influence_gradient, influence_scores
     from engine.models.fit import fit
     from engine.models.linear import LinearModel
@@ -33,6 +34,7 @@ _HOMES = {
     "load_dataset": "engine.data.dataset",
     "EngineError": "engine.errors",
     "InvalidInput": "engine.errors",
+    "Lissa": "engine.influence.estimators",
     "InfluenceScores": "engine.influence.scores",
     "influence_gradient": "engine.influence.scores",
     "influence_scores": "engine.influence.scores",
@@ -53,6 +55,7 @@ __all__ = [  # noqa: RUF022  # as in _HOMES, where each name's module is beside 
     "load_dataset",
     "EngineError",
     "InvalidInput",
+    "Lissa",
     "InfluenceScores",
     "influence_gradient",
     "influence_scores",

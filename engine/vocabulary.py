@@ -10,6 +10,11 @@ ORDERS = {
     "highest_first": "rank 1 is the highest score (the paper's order)",
     "lowest_first": "rank 1 is the lowest score",
 }
+ESTIMATORS = {
+    "cg": "conjugate gradients to a tolerance, the default",
+    "exact": "a dense Cholesky solve, for models with few parameters",
+    "lissa": "the stochastic recursion that the paper runs (Algorithm 2)",
+}
 DTYPES = {
     "float32": "single precision, the default",
     "float64": "double precision",

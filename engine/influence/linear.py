@@ -29,11 +29,11 @@ from torch import Tensor
 from engine.checks import check_choice, check_positive
 from engine.data.dataset import Dataset
 from engine.devices import resolve_device, resolve_dtype
+from engine.influence.estimators import Estimator, cg
 from engine.influence.problem import Forward, order_sign
-from engine.influence.solve import Solution, WarmStart, conjugate_gradients, dot, refine
+from engine.influence.solve import Solution, WarmStart, dot
 from engine.models.linear import LinearModel
 
-REFINED_BELOW = 1e-4  # tolerances under this are checked against the true residual, and mended
 SKETCH_WIDTH = 64  # random directions: a norm over K rows of them errs by some 5%
 SKETCH_PAYS = 8  # features per direction from which a sketch is much cheaper than a pull
 ROWS_PER_CHUNK = 4096  # rows rotated at a time, in float64
@@ -141,6 +141,28 @@ class LinearCurvature:
         part.__dict__["class_basis"] = (values[columns], vectors[columns])
         return part
 
+    @property
+    def models(self) -> int:
+        return self.P.shape[1]
+
+    def dense(self, model: int) -> Tensor:
+        """H + λI of one model, (K·D, K·D) float64, H the mean of (diag(p) − ppᵀ) ⊗ xxᵀ."""
+        X, P = self.X.double(), self.P[:, model].double()
+        n, K, D = *P.shape, X.shape[1]
+        H = X.new_empty(K, D, K, D)
+        for a in range(K):
+            for b in range(a, K):
+                weight = P[:, a] * (int(a == b) - P[:, b]) / n
+                H[a, :, b] = (X * weight.unsqueeze(1)).T @ X
+                H[b, :, a] = H[a, :, b]
+        H = H.view(K * D, K * D)
+        H.diagonal().add_(self.damping)
+        return H
+
+    def rows(self, chosen: Tensor) -> "LinearCurvature":
+        """H + λI with the mean over these training samples alone."""
+        return LinearCurvature(self.X[chosen], self.P[chosen], self.eigenvalues, self.damping)
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -164,7 +186,8 @@ class LinearState:
 class LinearProblem:
     """Influence of the training samples under linear models θ, rows of (B, K·D) in the eigenbasis.
 
-    eigenvalues: (D,); basis: (D, D) float64, its columns the eigenvectors.
+    eigenvalues: (D,); basis: (D, D) float64, its columns the eigenvectors. estimator: what solves
+    with H + λI; tolerance, warm starts and fixed are handed to it.
     """
 
     train: Samples
@@ -175,6 +198,7 @@ class LinearProblem:
     damping: float
     sign: int
     sketch: Sketch | None
+    estimator: Estimator = cg
 
     @classmethod
     def build(
@@ -184,6 +208,7 @@ class LinearProblem:
         order: str = "highest_first",
         dtype: str = "float32",
         device: str = "auto",
+        estimator: Estimator = cg,
     ) -> Self:
         """Raises InvalidInput for damping <= 0 or an unknown order or dtype, DeviceUnavailable."""
         damping, sign = check_positive("damping", damping), order_sign(order)
@@ -210,6 +235,7 @@ class LinearProblem:
             damping=damping,
             sign=sign,
             sketch=sketch(train.X),
+            estimator=estimator,
         )
 
     @property
@@ -258,13 +284,7 @@ class LinearProblem:
     ) -> Solution:
         """(H + λI)⁻¹ b and its image, b (B, K, D)."""
         zeros = b.new_zeros(self.n_train, *b.shape[:2])
-
-        def cg(b: Tensor) -> Solution:
-            return conjugate_gradients(curvature, b, zeros, tolerance, warm, fixed=fixed)
-
-        if tolerance < REFINED_BELOW and fixed is None:
-            return refine(cg, curvature, b, tolerance)
-        return cg(b)
+        return self.estimator(curvature, b, zeros, tolerance, warm, fixed)
 
     def forward(
         self,

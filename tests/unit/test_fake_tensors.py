@@ -11,8 +11,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks, worst_needed
 from engine.attacks.reweighing import train
 from engine.attacks.state import Plan, init, leave, move, project
+from engine.influence.estimators import named
 from engine.influence.linear import LinearProblem, Samples, eigenbasis, rotate, sketch
 from engine.influence.solve import WarmStart, conjugate_gradients
+from engine.vocabulary import ESTIMATORS
 
 N, M, D, K, B = 64, 32, 1025, 5, 4
 
@@ -23,7 +25,7 @@ def cuda():
         yield
 
 
-def problem() -> LinearProblem:
+def problem(estimator: str = "cg") -> LinearProblem:
     X = torch.randn(N, D)
     eigenvalues, basis = eigenbasis(X)
     train = Samples(rotate(X, basis), torch.randint(K, (N,)))
@@ -37,6 +39,7 @@ def problem() -> LinearProblem:
         damping=0.25,
         sign=1,
         sketch=None,
+        estimator=named(estimator),
     )
 
 
@@ -44,8 +47,9 @@ def on_cuda(*tensors: torch.Tensor) -> bool:
     return all(t.device.type == "cuda" for t in tensors)
 
 
-def test_forward_and_gradient(cuda):
-    p = problem()
+@pytest.mark.parametrize("estimator", list(ESTIMATORS))
+def test_forward_and_gradient(cuda, estimator):
+    p = problem(estimator)
     forward = p.forward(torch.randn(B, K * D), 1e-3, fixed=3)
     assert forward.scores.shape == (B, N)
     gradient, solution = p.gradient(forward, torch.randn(B, N), 1e-3, fixed=3)

@@ -1,0 +1,248 @@
+"""Three ways to (H + λI)⁻¹ b behind one signature: what `forward` and `gradient` are given to call.
+
+    cg      conjugate gradients to a relative residual, the only one with a tolerance
+    exact   the matrix H + λI in float64 and its Cholesky factor
+    lissa   h ← b + (1 − λ/scale) h − H_batch h/scale,  h/scale → (H + λI)⁻¹ b   (Algorithm 2)
+
+LiSSA is here as the paper runs it, to be compared with. Its text says damping 0.01, which the
+recursion multiplies by the scale: λ = 0.01 · 25 = 0.25.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.checks import check_choice, check_integer, check_positive
+from engine.errors import InvalidInput, NotConverged
+from engine.influence.solve import (
+    Curvature,
+    Solution,
+    WarmStart,
+    conjugate_gradients,
+    dot,
+    refine,
+)
+from engine.vocabulary import ESTIMATORS
+
+REFINED_BELOW = 1e-4  # tolerances under this are checked against the true residual, and mended
+MOST_PARAMETERS = 12_000  # of a dense solve: 1.2 GB for H, as much again for its factor
+CHECK_EVERY = 16  # recursions of LiSSA between two looks at its length: each look waits for a GPU
+# A steady recursion keeps ‖h‖ <= 2 scale/λ ‖b‖ (a component of H's largest eigenvalues alternates,
+# hence the 2); the rest is room for the noise of the batches.
+ROOM = 10
+POWER_ITERATIONS = 20
+POWER_BATCHES = 32  # small batches vary: the largest eigenvalue is looked for in that many
+
+
+class TrainingCurvature(Curvature, Protocol):
+    """An operator H + λI that can also show its matrix and what a part of the training set says."""
+
+    @property
+    def damping(self) -> float: ...
+
+    @property
+    def models(self) -> int:
+        """How many operators there are: one per column, or one that all columns share."""
+        ...
+
+    def dense(self, model: int) -> Tensor:
+        """The matrix of one of the operators, (P, P) float64, P parameters in a column's order."""
+        ...
+
+    def rows(self, chosen: Tensor) -> Self:
+        """H + λI with H the mean over these training samples only (repeats count twice)."""
+        ...
+
+
+# (operator, b (B, …), zeros of the image's shape (n, B, …), tolerance, warm start, fixed) →
+# solution and its image. `fixed` as in the solver: no look at values, exactly so many iterations.
+Estimator = Callable[
+    [TrainingCurvature, Tensor, Tensor, float, WarmStart | None, int | None], Solution
+]
+
+
+@dataclass(frozen=True)
+class Lissa:
+    """What LiSSA is run with; the defaults are the paper's.
+
+    scale: divides H; above half the largest eigenvalue of H + λI, or the recursion diverges.
+    samples: training samples drawn in all, with replacement, in batches of `batch_size` (the last
+    batch is filled up). seed: of the draws, which are the same on every device.
+    Raises InvalidInput.
+    """
+
+    scale: float = 25.0
+    samples: int = 1_000_000
+    batch_size: int = 1024
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_positive("lissa.scale", self.scale)
+        check_integer("lissa.samples", self.samples, 1)
+        check_integer("lissa.batch_size", self.batch_size, 1)
+        check_integer("lissa.seed", self.seed, 0)
+
+    @property
+    def recursions(self) -> int:
+        return -(-self.samples // self.batch_size)
+
+
+def named(estimator: str, options: Lissa | None = None) -> Estimator:
+    """The estimator of that name. Raises InvalidInput; `options` are LiSSA's alone."""
+    check_choice("estimator", estimator, ESTIMATORS)
+    if options is not None and (estimator != "lissa" or not isinstance(options, Lissa)):
+        raise InvalidInput("lissa", options, "a Lissa(…), and left out but for estimator='lissa'")
+    by_name: dict[str, Estimator] = {
+        "cg": cg,
+        "exact": exact,
+        "lissa": partial(lissa, options or Lissa()),
+    }
+    return by_name[estimator]
+
+
+def check_dense(parameters: int) -> None:
+    """Raise InvalidInput where the matrix of K·D parameters would be too large for `exact`."""
+    if parameters > MOST_PARAMETERS:
+        raise InvalidInput(
+            "K·D",
+            parameters,
+            f"at most {MOST_PARAMETERS} parameters for estimator='exact', whose matrix would take "
+            f"{8 * parameters**2 / 1e9:.1f} GB here; estimator='cg' makes none",
+        )
+
+
+def cg(
+    curvature: TrainingCurvature,
+    b: Tensor,
+    zeros: Tensor,
+    tolerance: float,
+    warm: WarmStart | None,
+    fixed: int | None,
+) -> Solution:
+    """Preconditioned conjugate gradients; tight tolerances hold for the true residual."""
+
+    def solve(b: Tensor) -> Solution:
+        return conjugate_gradients(curvature, b, zeros, tolerance, warm, fixed=fixed)
+
+    if tolerance < REFINED_BELOW and fixed is None:
+        return refine(solve, curvature, b, tolerance)
+    return solve(b)
+
+
+def exact(
+    curvature: TrainingCurvature,
+    b: Tensor,
+    zeros: Tensor,
+    tolerance: float,
+    warm: WarmStart | None,
+    fixed: int | None,
+) -> Solution:
+    """Cholesky of H + λI in float64; x is rounded to b's type, and the residual is that x's.
+
+    Takes nothing from tolerance, warm start or fixed, and does 0 iterations. Raises InvalidInput
+    above `MOST_PARAMETERS`, NotConverged where λ is lost in the rounding of H.
+    """
+    check_dense(b[0].numel())
+    wanted = b.flatten(1).double()
+    solved, residual = torch.empty_like(b), torch.empty_like(wanted[:, 0])
+    per_model = len(b) // curvature.models
+    for model in range(curvature.models):
+        some = slice(model * per_model, (model + 1) * per_model)
+        A = curvature.dense(model)
+        try:
+            x = torch.cholesky_solve(wanted[some].T, torch.linalg.cholesky(A)).T
+        except torch.linalg.LinAlgError:
+            raise NotConverged(
+                f"H + λI is singular in double precision at damping={curvature.damping:g}. "
+                "Ask for a larger damping."
+            ) from None
+        solved[some] = x.to(b.dtype).view(b[some].shape)
+        residual[some] = torch.linalg.vector_norm(
+            wanted[some] - solved[some].flatten(1).double() @ A, dim=1
+        )
+    length = dot(wanted, wanted).sqrt().clamp(min=torch.finfo(b.dtype).tiny)
+    residual = (residual / length).to(b.dtype)
+    return Solution(solved, curvature.image(solved), residual, torch.zeros_like(residual))
+
+
+def lissa(
+    options: Lissa,
+    curvature: TrainingCurvature,
+    b: Tensor,
+    zeros: Tensor,
+    tolerance: float,
+    warm: WarmStart | None,
+    fixed: int | None,
+) -> Solution:
+    """LiSSA as the paper runs it; it stops when its samples are used up, not at `tolerance`.
+
+    The residual is the true one, on the whole training set. All columns see the same batches.
+    Raises NotConverged where the recursion diverges, or ends farther off than x = 0 is.
+    """
+    draws = np.random.default_rng(options.seed)
+
+    def batch() -> TrainingCurvature:
+        chosen = draws.integers(len(zeros), size=options.batch_size)
+        return curvature.rows(torch.as_tensor(chosen, device=b.device))
+
+    def diverged(recursion: int, what: str) -> NotConverged:
+        operators = [curvature, *(batch() for _ in range(POWER_BATCHES))]
+        largest = max(largest_eigenvalue(operator, b) for operator in operators)
+        return NotConverged(
+            f"LiSSA diverged at scale={options.scale:g}: after {recursion} of {recursions} "
+            f"recursions {what}. It needs a scale above half the largest eigenvalue of H + λI, "
+            f"which is about {largest:.3g} in its batches: lissa=Lissa(scale={largest:.2g}) has "
+            "room; or use estimator='cg'."
+        )
+
+    recursions = options.recursions if fixed is None else fixed
+    limit = ROOM * options.scale / curvature.damping
+    length = dot(b, b).sqrt().clamp(min=torch.finfo(b.dtype).tiny)
+    h = b
+    for done in range(1, recursions + 1):
+        part = batch()
+        h = b + h - part.pull(part.curved(part.image(h)), h) / options.scale
+        if fixed is None and done % CHECK_EVERY == 0:
+            growth = float((dot(h, h).sqrt() / length).max())
+            if not growth <= limit:  # neither is NaN
+                raise diverged(
+                    done, f"‖h‖/‖b‖ is {growth:.1e}, and below {limit:.1e} if it converges"
+                )
+    x = h / options.scale
+    image = curvature.image(x)
+    r = b - curvature.pull(curvature.curved(image), x)
+    residual = dot(r, r).sqrt() / length
+    if fixed is None and not bool((residual < 1).all()):
+        worst = float(residual.max())
+        raise diverged(recursions, f"the relative residual is {worst:.1e}, and 1 at x = 0")
+    return Solution(x, image, residual, torch.full_like(residual, recursions))
+
+
+def largest_eigenvalue(operator: Curvature, like: Tensor) -> float:
+    """Of H + λI, the largest over the columns, from below, by power iterations."""
+    start = np.random.default_rng(0).standard_normal(like.shape)
+    v = torch.as_tensor(start, dtype=like.dtype, device=like.device)
+    for _ in range(POWER_ITERATIONS):
+        v = operator.pull(operator.curved(operator.image(v)), v)
+        length = dot(v, v).sqrt()
+        v = v / length.view(-1, *[1] * (v.ndim - 1))
+    return float(length.max())
+
+
+def products(estimator: str, solution: Solution, options: Lissa | None, n_train: int) -> float:
+    """What a solve cost, in products of H with a vector over the whole training set.
+
+    cg: its iterations. lissa: samples drawn over n. exact: K·D, the products that would show all
+    columns of H. A product that only measures a residual is in none of them.
+    """
+    if estimator == "exact":
+        return float(solution.x[0].numel())
+    iterations = float(solution.iterations.max())
+    if estimator == "lissa":
+        return iterations * (options or Lissa()).batch_size / n_train
+    return iterations

@@ -1,0 +1,68 @@
+"""How far estimated scores are from exact ones, whatever estimated them.
+
+The residual of an estimate s is formed in float64 from the data as they are, unrotated and
+unrounded, and conjugate gradients solve for what s lacks:
+
+    r = g − (H + λI) s,    (H + λI) δ = r,    I_i = −⟨p_i − y_i, X (s + δ)_iᵀ⟩
+
+So the error counts the rounding of float32 scores with that of the solve. It is known to about the
+tolerance of δ. Its floor is float64's own rounding: 1e-16 times the condition number of H + λI.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from engine.data.dataset import Dataset
+from engine.influence.estimators import cg
+from engine.influence.linear import (
+    ROWS_PER_CHUNK,
+    LinearProblem,
+    LinearState,
+    curve,
+    image,
+    pull_back,
+    residuals,
+)
+from engine.influence.problem import Forward
+from engine.models.linear import LinearModel
+
+TOLERANCE = 1e-3  # of the solve for δ: an error known to its third digit is known well enough
+
+
+def score_error(
+    problem: LinearProblem, forward: Forward, model: LinearModel, dataset: Dataset, split: str
+) -> float:
+    """‖I' − I‖/‖I‖ of the scores I' of one model, `forward` being that of `problem` on `split`."""
+    assert isinstance(forward.state, LinearState)
+    device, n, m = problem.basis.device, problem.n_train, len(forward.state.test.y)
+    theta = torch.as_tensor(model.parameters, device=device).unsqueeze(0)
+    s = torch.as_tensor(problem.decode(forward.solution.x[0]), device=device).unsqueeze(0)
+    r = -problem.damping * s
+    for X, y in chunks(dataset, split, device):
+        r += pull_back(residuals(torch.softmax(image(X, theta), -1), y), X) / m
+    errors, images = [], []
+    for X, y in chunks(dataset, "train", device):
+        P, u = torch.softmax(image(X, theta), -1), image(X, s)
+        r -= pull_back(curve(P, u), X) / n
+        errors.append(residuals(P, y))
+        images.append(u)
+    E = torch.cat(errors)
+    # Scaled to length 1 before it is rounded: the squares of a tiny residual would underflow.
+    length = torch.linalg.vector_norm(r).clamp(min=torch.finfo(r.dtype).tiny)
+    unit = (r / length @ problem.basis).to(forward.solution.x.dtype)
+    zeros = torch.zeros_like(forward.solution.image)
+    delta = cg(forward.state.curvature, unit, zeros, TOLERANCE, None, None)
+    exact = (E * (torch.cat(images) + length * delta.image)).sum(-1).T * -problem.sign
+    size = torch.linalg.vector_norm(exact).clamp(min=torch.finfo(r.dtype).tiny)
+    return float(torch.linalg.vector_norm(forward.scores - exact) / size)
+
+
+def chunks(dataset: Dataset, split: str, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    """Features with the column of ones (rows, D), float64, and labels, a few rows at a time."""
+    features, labels = dataset.split(split)
+    for start in range(0, len(labels), ROWS_PER_CHUNK):
+        some = slice(start, start + ROWS_PER_CHUNK)
+        X = torch.as_tensor(features[some], dtype=torch.float64, device=device)
+        yield torch.cat([X, X.new_ones(len(X), 1)], 1), torch.as_tensor(labels[some], device=device)
