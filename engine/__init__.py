@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.attacks.attack import attack, attack_each
+    from engine.attacks.rates import share_rates, success_rates
     from engine.attacks.result import AttackResult, Ranking, ReweighingResult, StepInfo
     from engine.attacks.reweighing import loss_reweighing, loss_reweighing_each
+    from engine.attacks.sweep import sweep
     from engine.data.dataset import Dataset, load_dataset
     from engine.errors import EngineError, InvalidInput
     from engine.influence.estimators import Lissa
@@ -24,12 +26,15 @@ if TYPE_CHECKING:
 _HOMES = {
     "attack": "engine.attacks.attack",
     "attack_each": "engine.attacks.attack",
+    "share_rates": "engine.attacks.rates",
+    "success_rates": "engine.attacks.rates",
     "AttackResult": "engine.attacks.result",
     "Ranking": "engine.attacks.result",
     "ReweighingResult": "engine.attacks.result",
     "StepInfo": "engine.attacks.result",
     "loss_reweighing": "engine.attacks.reweighing",
     "loss_reweighing_each": "engine.attacks.reweighing",
+    "sweep": "engine.attacks.sweep",
     "Dataset": "engine.data.dataset",
     "load_dataset": "engine.data.dataset",
     "EngineError": "engine.errors",
@@ -45,12 +50,15 @@ _HOMES = {
 __all__ = [  # noqa: RUF022  # as in _HOMES, where each name's module is beside it
     "attack",
     "attack_each",
+    "share_rates",
+    "success_rates",
     "AttackResult",
     "Ranking",
     "ReweighingResult",
     "StepInfo",
     "loss_reweighing",
     "loss_reweighing_each",
+    "sweep",
     "Dataset",
     "load_dataset",
     "EngineError",

@@ -17,9 +17,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from tqdm import tqdm
 
-from engine.attacks.result import AttackResult
 from engine.errors import DamagedResult, EngineError, InvalidInput
-from engine.experiments import EXPERIMENTS, RankingResult, hash_of, make_request, open_data
+from engine.experiments import EXPERIMENTS, hash_of, make_request, open_data
 from engine.results.compute import compute_and_keep
 from engine.results.store import MANIFEST, Store, Stored, open_folder, read_manifest
 from engine.settings import Settings, read_settings
@@ -43,6 +42,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m engine", description="Influence Attack Lab")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, entry in EXPERIMENTS.items():
+        if entry.part:
+            continue
         command = commands.add_parser(name, help=entry.title, description=entry.title)
         hints = get_type_hints(entry.request)
         for item in fields(entry.request):
@@ -50,8 +51,25 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: IAL_DEVICE)")
         command.add_argument("--out", type=Path, metavar="DIR", help="also write the result here")
         command.add_argument("--fresh", action="store_true", help="compute even if it is stored")
+        if entry.parallel:
+            add_parallel_options(command)
     commands.add_parser("publish", help="compute what is listed in cache/published/" + REQUESTS)
     return top
+
+
+def add_parallel_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--jobs", type=int, help="processes, 0 for a choice by the data's size (default: IAL_JOBS)"
+    )
+    command.add_argument(
+        "--cluster", metavar="ADDRESS", help="a dask scheduler to compute on (default: IAL_CLUSTER)"
+    )
+    command.add_argument(
+        "--cluster-fallback",
+        action="store_true",
+        default=None,
+        help="compute here where the cluster does not answer",
+    )
 
 
 def add_option(command: argparse.ArgumentParser, name: str, hint: Any, default: Any) -> None:
@@ -61,7 +79,7 @@ def add_option(command: argparse.ArgumentParser, name: str, hint: Any, default: 
     if name == "targets":
         command.add_argument(
             "--target", dest=name, type=int, action="append", required=True, metavar="N",
-            help="the training sample to move; repeat it for a set of targets",
+            help="a training sample to move; repeat it for several",
         )  # fmt: skip
         return
     flag = "--" + name.replace("_", "-")
@@ -101,44 +119,11 @@ def obtain(
 
 
 def describe(outcome: Outcome) -> str:
-    """A short summary in words."""
-    stored = outcome.stored
-    made = "computed now" if outcome.computed else f"stored {stored.manifest.created}"
-    where = f"{made}, {stored.manifest.seconds:.1f} s on {stored.manifest.device}"
-    if isinstance(stored.result, AttackResult):
-        return describe_attack(stored.result, where)
-    if isinstance(stored.result, RankingResult):
-        first = ", ".join(str(i) for i in stored.result.test.top(10))
-        return (
-            f"The ten first in the honest ranking of {len(stored.result.test.ranks)}: {first}\n"
-            f"  holdout accuracy {stored.result.accuracy_holdout:.1%} · {where}"
-        )
-    return where
-
-
-def describe_attack(result: AttackResult, where: str) -> str:
-    n = len(result.before.ranks)
-    moves = [
-        f"Sample {t}: rank {result.before.ranks[t]} → {result.after.ranks[t]} of {n} on the "
-        f"attack's test set, {result.before_holdout.ranks[t]} → {result.after_holdout.ranks[t]} "
-        "on the unknown one"
-        for t in result.targets
-    ]
-    verdict = "reached" if result.success else "did NOT reach"
-    arrived = int(result.runs["reached"].sum())
-    return "\n".join(
-        [
-            *moves,
-            f"  the returned model {verdict} the top {result.k}; {arrived} of {len(result.runs)} "
-            "runs did",
-            f"  holdout accuracy {result.accuracy_before:.1%} → {result.accuracy_after:.1%} "
-            f"({-100 * result.accuracy_drop:+.1f} points), "
-            f"{result.predictions_changed} predictions changed",
-            f"  distance {result.distance:.3f} · ‖θ*‖, rank correlation (Spearman) "
-            f"{result.rank_correlation:.2f}, {result.kept(10):.0%} of the ten first kept",
-            f"  {where}",
-        ]
-    )
+    """A short summary in words, and where the result comes from."""
+    stored, manifest = outcome.stored, outcome.stored.manifest
+    made = "computed now" if outcome.computed else f"stored {manifest.created}"
+    where = f"{made}, {manifest.seconds:.1f} s on {manifest.device}"
+    return f"{EXPERIMENTS[manifest.experiment].describe(stored.result)}\n  {where}"
 
 
 def check_out(folder: Path, settings: Settings) -> None:
@@ -175,28 +160,45 @@ def write_out(folder: Path, stored: Stored) -> None:
         shutil.copyfile(stored.folder / name, folder / name)
 
 
+class Progress:
+    """Draws what a computation tells: done of total, or the steps of an attack, whose k is `k`."""
+
+    def __init__(self, bar: tqdm, k: int) -> None:
+        self.bar, self.k = bar, k
+        self.best: dict[int, int] = {}
+
+    def __call__(self, record: dict[str, Any]) -> None:
+        bar = self.bar
+        if "notice" in record:
+            bar.write(record["notice"], file=sys.stderr)
+        if "total" in record:
+            bar.total, bar.n = record["total"], record["done"]
+            if "step" in record:
+                bar.set_postfix_str(f"step {record['step']} of {record['steps']}")
+        else:
+            bar.total, bar.n = record.get("steps"), record.get("step", bar.n)
+        for run, rank in zip(record.get("run", []), record.get("rank", []), strict=True):
+            self.best[run] = min(rank, self.best.get(run, rank))
+        if self.best:
+            arrived = sum(rank <= self.k for rank in self.best.values())
+            bar.set_postfix_str(
+                f"best rank {min(self.best.values())}, {arrived} of {len(self.best)} runs at the "
+                "top"
+            )
+        bar.refresh()
+
+
 def run_experiment(name: str, options: dict[str, Any]) -> None:
     settings = read_settings()
-    device, out, fresh = (options.pop(name) for name in ("device", "out", "fresh"))
-    settings = replace(settings, device=device or settings.device)
+    out, fresh = options.pop("out"), options.pop("fresh")
+    where = {n: options.pop(n, None) for n in ("device", "jobs", "cluster", "cluster_fallback")}
+    settings = replace(settings, **{n: value for n, value in where.items() if value is not None})
     request = make_request(name, options)
     if out is not None:
         check_out(out, settings)
-    with tqdm(total=None, unit="step", leave=False, file=sys.stderr) as bar:
-        best: dict[int, int] = {}
-
-        def progress(record: dict[str, Any]) -> None:
-            bar.total, bar.n = record.get("steps"), record.get("step", bar.n)
-            for run, rank in zip(record.get("run", []), record.get("rank", []), strict=True):
-                best[run] = min(rank, best.get(run, rank))
-            if best:
-                arrived = sum(rank <= request.k for rank in best.values())
-                bar.set_postfix_str(
-                    f"best rank {min(best.values())}, {arrived} of {len(best)} runs at the top"
-                )
-            bar.refresh()
-
-        outcome = obtain(name, request, settings, fresh, progress)
+    with tqdm(total=None, leave=False, file=sys.stderr) as bar:
+        follow = Progress(bar, getattr(request, "k", 0))
+        outcome = obtain(name, request, settings, fresh, follow)
     if out is not None:
         write_out(out, outcome.stored)
     print(describe(outcome))

@@ -36,6 +36,14 @@ class Cancelled(EngineError):
     """The caller asked a running computation to stop."""
 
 
+class WorkerDied(EngineError, RuntimeError):
+    """A process of a parallel computation ended under its work, every time."""
+
+
+class ClusterUnavailable(EngineError, ConnectionError):
+    """A cluster was asked for that does not answer, or has no workers."""
+
+
 def shorten(value: object, limit: int = 80) -> str:
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -3,6 +3,8 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from engine.checks import check_integer
@@ -38,3 +40,21 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> In
     low = 0.0 if successes == 0 else centre - half
     high = 1.0 if successes == trials else centre + half
     return Interval(low, high)
+
+
+def bootstrap_interval(
+    values: ArrayLike, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> Interval:
+    """Percentile bootstrap interval of the mean of `values` (n,), drawn again with replacement.
+
+    Raises InvalidInput for no values, or a confidence outside (0, 1).
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    if sample.ndim != 1 or not len(sample):
+        raise InvalidInput("values", sample.shape, "a sequence with at least one number")
+    if not 0 < confidence < 1:
+        raise InvalidInput("confidence", confidence, "a number in (0, 1)")
+    drawn = np.random.default_rng(seed).integers(len(sample), size=(resamples, len(sample)))
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(sample[drawn].mean(axis=1), (tail, 1 - tail))
+    return Interval(float(low), float(high))

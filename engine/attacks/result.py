@@ -34,7 +34,8 @@ class AttackResult:
     Accuracies are shares in [0, 1] on holdout; `distance` is ‖θ′ − θ*‖₂ / ‖θ*‖₂.
 
     runs: one row per start and learning rate: run, restart, learning_rate, reached, steps,
-        rank_test, rank_holdout, accuracy_test, accuracy_holdout, returned.
+        rank_test, rank_holdout (as `rank` below), in_top_test, in_top_holdout (how many targets are
+        in the top k), accuracy_test, accuracy_holdout, returned.
     trajectory: run, step, rank, loss, accuracy_test, accuracy_holdout; for several targets `rank`
     is
         the worst rank among the min(k, t) best-placed ones.

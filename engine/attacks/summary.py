@@ -27,18 +27,14 @@ def ranking(problem: LinearProblem, theta: Tensor, split: str, order: str) -> Ra
     return Ranking(scores=ranked * order_sign(order), ranks=ranks(ranked))
 
 
-def exact_ranks(
-    problem: LinearProblem, theta: Tensor, targets: Tensor, k: int, split: str
-) -> NDArray[np.int64]:
-    """The rank of the targets (R, t) on `split` under each of the models (R, P), solved tightly:
-    (R,)."""
+def exact_ranks(problem: LinearProblem, theta: Tensor, targets: Tensor, split: str) -> Tensor:
+    """The ranks of the targets (R, t) on `split` under each of the models (R, P), solved tightly:
+    (R, t)."""
     parts = [
-        worst_needed(
-            target_ranks(problem.forward(some, CONFIRM_TOLERANCE, split=split).scores, who), k
-        )
+        target_ranks(problem.forward(some, CONFIRM_TOLERANCE, split=split).scores, who)
         for some, who in zip(theta.split(RUNS_AT_ONCE), targets.split(RUNS_AT_ONCE), strict=True)
     ]
-    return torch.cat(parts).cpu().numpy()
+    return torch.cat(parts)
 
 
 def trajectories(infos: Sequence[StepInfo]) -> pd.DataFrame:
@@ -113,6 +109,9 @@ def summarise(
     steps = state.steps_taken[which, rows].cpu().numpy()
     count = len(theta)
     wanted = torch.as_tensor(targets, device=theta.device).expand(count, -1)
+    ranked = {split: exact_ranks(problem, theta, wanted, split) for split in ("test", "holdout")}
+    worst = {s: worst_needed(r, k).cpu().numpy() for s, r in ranked.items()}
+    in_top = {s: (r <= k).sum(1).cpu().numpy() for s, r in ranked.items()}
     runs = pd.DataFrame(
         {
             "run": np.arange(count),
@@ -120,8 +119,10 @@ def summarise(
             "learning_rate": np.resize(np.asarray(learning_rates), count),
             "reached": state.reached[which, rows].cpu().numpy(),
             "steps": steps,
-            "rank_test": exact_ranks(problem, theta, wanted, k, "test"),
-            "rank_holdout": exact_ranks(problem, theta, wanted, k, "holdout"),
+            "rank_test": worst["test"],
+            "rank_holdout": worst["holdout"],
+            "in_top_test": in_top["test"],
+            "in_top_holdout": in_top["holdout"],
             "accuracy_test": accuracy_test.cpu().numpy(),
             "accuracy_holdout": problem.accuracy(theta, "holdout").cpu().numpy(),
         }

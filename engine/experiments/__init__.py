@@ -21,6 +21,7 @@ from engine.experiments.base import (
     open_data,
 )
 from engine.experiments.ranking import RANKING, RankingRequest, RankingResult
+from engine.experiments.sweep import BATCH, SWEEP, SweepRequest
 
 __all__ = [
     "EXPERIMENTS",
@@ -31,6 +32,7 @@ __all__ = [
     "Experiment",
     "RankingRequest",
     "RankingResult",
+    "SweepRequest",
     "experiment",
     "hash_of",
     "ignore",
@@ -38,7 +40,7 @@ __all__ = [
     "open_data",
 ]
 
-EXPERIMENTS = {e.name: e for e in (ATTACK, RANKING)}
+EXPERIMENTS = {e.name: e for e in (ATTACK, RANKING, SWEEP, BATCH)}
 
 
 def experiment(name: str) -> Experiment:

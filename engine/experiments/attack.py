@@ -117,6 +117,30 @@ def load_attack(folder: Path) -> AttackResult:
     return AttackResult(**scalars, **parts)
 
 
+def describe_attack(result: AttackResult) -> str:
+    n = len(result.before.ranks)
+    moves = [
+        f"Sample {t}: rank {result.before.ranks[t]} → {result.after.ranks[t]} of {n} on the "
+        f"attack's test set, {result.before_holdout.ranks[t]} → {result.after_holdout.ranks[t]} "
+        "on the unknown one"
+        for t in result.targets
+    ]
+    verdict = "reached" if result.success else "did NOT reach"
+    arrived = int(result.runs["reached"].sum())
+    return "\n".join(
+        [
+            *moves,
+            f"  the returned model {verdict} the top {result.k}; {arrived} of {len(result.runs)} "
+            "runs did",
+            f"  holdout accuracy {result.accuracy_before:.1%} → {result.accuracy_after:.1%} "
+            f"({-100 * result.accuracy_drop:+.1f} points), "
+            f"{result.predictions_changed} predictions changed",
+            f"  distance {result.distance:.3f} · ‖θ*‖, rank correlation (Spearman) "
+            f"{result.rank_correlation:.2f}, {result.kept(10):.0%} of the ten first kept",
+        ]
+    )
+
+
 ATTACK = Experiment(
     "attack",
     "Move samples to the top of the influence ranking",
@@ -124,4 +148,5 @@ ATTACK = Experiment(
     run_attack,
     save_attack,
     load_attack,
+    describe_attack,
 )

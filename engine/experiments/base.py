@@ -12,7 +12,7 @@ from engine.data.dataset import Dataset, load_dataset
 from engine.errors import InvalidInput
 from engine.models.linear import LinearModel
 
-RESULT_VERSION = 1  # raised when equal requests would give other numbers or other files
+RESULT_VERSION = 2  # raised when equal requests would give other numbers or other files
 ANY_INDEX = 2**31  # requests are checked before the data set is opened; the engine checks again
 NO_DATA = "none"  # in place of a content hash, for experiments that make their own data
 
@@ -54,7 +54,10 @@ class Context:
 @dataclass(frozen=True)
 class Experiment:
     """`run` computes a request on a data set (None where it makes its own data), `save` writes its
-    result into a folder, `load` reads it again."""
+    result into a folder, `load` reads it again, `describe` sums it up in words. A part is computed
+    within another experiment, which keeps it; nobody asks for it alone. A parallel one computes in
+    several processes, or on a cluster.
+    """
 
     name: str
     title: str
@@ -62,6 +65,9 @@ class Experiment:
     run: Callable[[Any, Any, Context], Any]
     save: Callable[[Any, Path], None]
     load: Callable[[Path], Any]
+    describe: Callable[[Any], str]
+    part: bool = False
+    parallel: bool = False
 
 
 def settle(request: Any, **values: Any) -> None:

@@ -94,6 +94,14 @@ def load_ranking(folder: Path) -> RankingResult:
     )
 
 
+def describe_ranking(result: RankingResult) -> str:
+    first = ", ".join(str(i) for i in result.test.top(10))
+    return (
+        f"The ten first in the honest ranking of {len(result.test.ranks)}: {first}\n"
+        f"  holdout accuracy {result.accuracy_holdout:.1%}"
+    )
+
+
 RANKING = Experiment(
     "ranking",
     "Rank the training samples by their influence",
@@ -101,4 +109,5 @@ RANKING = Experiment(
     run_ranking,
     save_ranking,
     load_ranking,
+    describe_ranking,
 )

@@ -1,0 +1,202 @@
+"""A batch of a sweep: attacks that differ in their targets alone, and their rows in the table."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from engine.attacks.attack import attack_each_k
+from engine.attacks.result import AttackResult, StepInfo
+from engine.checks import check_choice
+from engine.data.dataset import Dataset
+from engine.devices import DTYPES, choose_threads
+from engine.errors import InvalidInput
+from engine.influence.linear import LinearProblem
+from engine.models.linear import LinearModel
+
+ATTACKS_AT_ONCE = 10  # in a batch, at most: what an interruption loses
+# Floats alive at the peak of a step, per run, in units of n·K, m·K and K·D: measured with
+# `python -m tests.benchmarks sweep`, and rounded up.
+ROWS_ALIVE, TEST_ROWS_ALIVE, PARAMETERS_ALIVE = 16, 6, 24
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Attacks that differ in their targets alone; fields as in `attack`, `fit` and `sweep`.
+
+    targets: one set of training indices an attack, in the whole data set's numbers, whatever
+    `train_size` is (0: all of it).
+    """
+
+    targets: tuple[tuple[int, ...], ...]
+    ks: tuple[int, ...]
+    radius: float
+    objective: str
+    restarts: int
+    learning_rates: tuple[float, ...]
+    steps: int
+    train_size: int
+    seed: int
+    damping: float
+    l2: float
+    order: str
+    dtype: str
+
+    def __str__(self) -> str:
+        shown = ", ".join("+".join(map(str, t[:5])) for t in self.targets[:5])
+        return (
+            f"the attacks on targets {shown}{', …' if len(self.targets) > 5 else ''} with "
+            f"k {self.ks}, radius {self.radius:g}, objective '{self.objective}', "
+            f"restarts {self.restarts}, train_size {self.train_size or 'all'}, seed {self.seed}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """A training set of a sweep with its honest model: what batches of one size and seed share.
+
+    indices: (n,) of its samples in the whole data set. ranks: (n_train,) honest ranks on test, 0
+    where a sample is not in it.
+    """
+
+    dataset: Dataset
+    indices: NDArray[np.int64]
+    model: LinearModel
+    ranks: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A batch with what it needs, as it is sent to a process."""
+
+    batch: Batch
+    setting: Setting
+    device: str
+    processes: int
+
+
+def bytes_per_run(dataset: Dataset, dtype: str) -> int:
+    """An upper estimate of the memory that one run takes beside the features, in bytes."""
+    item = DTYPES[check_choice("dtype", dtype, DTYPES)].itemsize
+    K, D = dataset.n_classes, dataset.n_features + 1
+    m = max(len(dataset.y_test), len(dataset.y_holdout))
+    floats = ROWS_ALIVE * dataset.n_train * K + TEST_ROWS_ALIVE * m * K + PARAMETERS_ALIVE * K * D
+    return item * floats
+
+
+def attacks_at_once(
+    dataset: Dataset, restarts: int, rates: int, set_size: int, dtype: str, memory_gb: float
+) -> int:
+    """How many attacks a batch may hold. Raises InvalidInput where the budget holds not one."""
+    item = DTYPES[dtype].itemsize
+    runs = max(restarts, 1) * rates
+    one = runs * (bytes_per_run(dataset, dtype) + 3 * item * set_size * dataset.n_train)
+    fitting = int(memory_gb * 1e9 // one)
+    if fitting < 1:
+        raise InvalidInput(
+            "memory_gb",
+            memory_gb,
+            f"at least {one / 1e9:.3g}: one attack of {runs} runs on '{dataset.name}' takes that "
+            "(or ask for fewer restarts)",
+        )
+    return min(fitting, ATTACKS_AT_ONCE)
+
+
+def row(result: AttackResult, task: Task, targets: tuple[int, ...]) -> dict[str, Any]:
+    """One attack at one k as a row of the table; `targets` in the whole data set's numbers."""
+    batch, runs = task.batch, result.runs
+    needed = min(result.k, len(targets))
+
+    def worst(ranks: NDArray[np.int64]) -> int:
+        return int(np.sort(ranks)[needed - 1])
+
+    returned = runs[runs["returned"]].iloc[0]
+    honest, own = result.before, list(result.targets)
+    before, before_holdout = honest.ranks[own], result.before_holdout.ranks[own]
+    inside_holdout = int((result.ranks_holdout <= result.k).sum())
+    arrived = runs["in_top_test"] >= needed
+    arrived_holdout = runs["in_top_holdout"] >= needed
+    accuracy = runs["accuracy_holdout"]
+    return {
+        "dataset": task.setting.dataset.name,
+        "train_size": task.setting.dataset.n_train,
+        "seed": batch.seed,
+        "set_size": len(targets),
+        "target": targets[0],
+        "targets": " ".join(map(str, targets)),
+        "objective": batch.objective,
+        "restarts": batch.restarts,
+        "radius": batch.radius,
+        "k": result.k,
+        "order": batch.order,
+        "damping": batch.damping,
+        "rank_before": worst(before),
+        "rank_before_holdout": worst(before_holdout),
+        "rank_test": worst(result.ranks_test),
+        "rank_holdout": worst(result.ranks_holdout),
+        "success": result.success,
+        "success_holdout": inside_holdout >= needed,
+        "share_of_targets": result.share_of_targets,
+        "share_of_topk": result.share_of_topk,
+        "share_of_targets_holdout": inside_holdout / len(targets),
+        "share_of_topk_holdout": inside_holdout / result.k,
+        "accuracy_before": result.accuracy_before,
+        "accuracy_after": result.accuracy_after,
+        "any_run_success": result.any_run_success,
+        "any_run_accuracy": float(accuracy[arrived].max()) if arrived.any() else np.nan,
+        "any_run_success_holdout": bool(arrived_holdout.any()),
+        "any_run_accuracy_holdout": (
+            float(accuracy[arrived_holdout].max()) if arrived_holdout.any() else np.nan
+        ),
+        "rank_correlation": result.rank_correlation,
+        "topk_kept": result.topk_kept,
+        "predictions_changed": result.predictions_changed,
+        "distance": result.distance,
+        "steps": int(returned["steps"]),
+        "runs": len(runs),
+        "runs_stuck": int((~runs["reached"]).sum()),
+        "stuck": not bool(runs["reached"].any()),
+        "runs_in_top": runs["in_top_test"].tolist(),
+        "runs_in_top_holdout": runs["in_top_holdout"].tolist(),
+        "runs_accuracy": accuracy.tolist(),
+    }
+
+
+def run_batch(
+    task: Task,
+    problem: LinearProblem | None = None,
+    on_step: Callable[[StepInfo], None] | None = None,
+) -> tuple[pd.DataFrame, float]:
+    """The rows of a batch, in the order of its targets and k, and the seconds that it took."""
+    batch, setting = task.batch, task.setting
+    choose_threads(setting.dataset, task.processes)
+    began = time.perf_counter()
+    places = np.searchsorted(setting.indices, np.asarray(batch.targets))
+    found = attack_each_k(
+        setting.model,
+        setting.dataset,
+        places.tolist(),
+        batch.ks,
+        batch.radius,
+        batch.objective,
+        batch.restarts,
+        batch.learning_rates,
+        batch.steps,
+        batch.damping,
+        batch.order,
+        batch.seed,
+        batch.dtype,
+        task.device,
+        on_step,
+        problem,
+    )
+    rows = [
+        row(result, task, targets)
+        for targets, by_k in zip(batch.targets, found, strict=True)
+        for result in by_k.values()
+    ]
+    return pd.DataFrame(rows), time.perf_counter() - began

@@ -1,0 +1,193 @@
+"""From a sweep's table to the numbers of the paper's tables: success rates with intervals.
+
+An attack succeeds when min(k, t) of its t targets are in the top k. Its success is counted in two
+regimes, *high-accuracy* (accuracy on holdout falls by at most the tolerance) and *best* (no limit),
+each in two forms: *any_run* (some run does it, the paper's) and *returned* (the one model handed
+out, which was chosen on `test`, does); on `test` and, as transfer, on `holdout`, where the ranks
+are those that the calculator would find with a test set the attacker never saw.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from engine.checks import check_positive
+from engine.errors import InvalidInput
+from engine.statistics import bootstrap_interval, wilson_interval
+
+CELL = ("dataset", "train_size", "set_size", "objective", "restarts", "radius", "k")
+KIND = ("regime", "form", "split")
+COUNTED = ("attacks", "successes", "rate", "low", "high", "accuracy_drop")
+REGIMES = ("high_accuracy", "best")
+FORMS = ("any_run", "returned")
+SPLITS = {"test": "", "holdout": "_holdout"}  # of columns; lists of runs have the test's unmarked
+TOLERANCE = 0.03  # of the high-accuracy regime: the paper's three points
+ROUNDING = 1e-9  # a drop of exactly the tolerance counts, whatever its last digits
+
+
+def attempted(table: pd.DataFrame) -> pd.DataFrame:
+    """The attacks that had something to do: not those whose targets were in the top k before."""
+    return table[table["rank_before"] > table["k"]]
+
+
+def outcomes(
+    table: pd.DataFrame, regime: str, form: str, split: str, tolerance: float
+) -> pd.DataFrame:
+    """Per attack (index as in `table`): in_top, the targets that its best permitted run (or its
+    returned model) has in the top k; success; and drop, that model's fall of accuracy on holdout.
+
+    Of several permitted runs the one with the most targets in the top counts, then the most
+    accurate. Where none is permitted, in_top is 0 and drop NaN.
+    """
+    before = table["accuracy_before"].to_numpy()
+    limit = tolerance + ROUNDING if regime == "high_accuracy" else np.inf
+    needed = np.minimum(table["k"], table["set_size"]).to_numpy()
+    if form == "returned":
+        share = table[f"share_of_targets{SPLITS[split]}"].to_numpy()
+        in_top = np.rint(share * table["set_size"].to_numpy()).astype(np.int64)
+        drop = before - table["accuracy_after"].to_numpy()
+        in_top = np.where(drop <= limit, in_top, 0)
+        drop = np.where(drop <= limit, drop, np.nan)
+    else:
+        chosen = [
+            best_run(tops, accuracies, start, limit)
+            for tops, accuracies, start in zip(
+                table[f"runs_in_top{SPLITS[split]}"], table["runs_accuracy"], before, strict=True
+            )
+        ]
+        in_top = np.array([top for top, _ in chosen], dtype=np.int64)
+        drop = np.array([fall for _, fall in chosen], dtype=np.float64)
+    return pd.DataFrame(
+        {"in_top": in_top, "success": in_top >= needed, "drop": drop}, index=table.index
+    )
+
+
+def best_run(
+    in_top: Sequence[int], accuracy: Sequence[float], before: float, limit: float
+) -> tuple[int, float]:
+    """Targets in the top and fall of accuracy of the best run whose fall is within the limit."""
+    drop = before - np.asarray(accuracy, dtype=np.float64)
+    permitted = np.flatnonzero(drop <= limit)
+    if not len(permitted):
+        return 0, float("nan")
+    tops = np.asarray(in_top)[permitted]
+    first = permitted[np.lexsort((drop[permitted], -tops))[0]]
+    return int(in_top[first]), float(drop[first])
+
+
+def success_rates(
+    table: pd.DataFrame, tolerance: float = TOLERANCE, by: Sequence[str] = CELL
+) -> pd.DataFrame:
+    """Success rates of a sweep's table with 95% Wilson intervals: a row per cell, regime, form and
+    split.
+
+    tolerance: permitted fall of accuracy in the high-accuracy regime, a share. by: the columns that
+    make a cell. Columns: those, regime, form, split, attacks, successes, rate, low, high and
+    accuracy_drop, the mean fall of accuracy of the models that succeed (NaN where none does).
+    Attacks whose targets were in the honest top k are left out. Raises InvalidInput.
+    """
+    tolerance = check_positive("tolerance", tolerance, allow_zero=True)
+    table = attempted(check_table(table, by))
+    rows: list[dict[str, Any]] = []
+    for kind, found in every_outcome(table, tolerance):
+        for cell, members in cells(table, by):
+            mine = found.loc[members]
+            attacks, successes = len(mine), int(mine["success"].sum())
+            low, high = wilson_interval(successes, attacks)
+            drop = mine.loc[mine["success"], "drop"].mean() if successes else float("nan")
+            rows.append(
+                cell
+                | kind
+                | {
+                    "attacks": attacks,
+                    "successes": successes,
+                    "rate": successes / attacks,
+                    "low": low,
+                    "high": high,
+                    "accuracy_drop": float(drop),
+                }
+            )
+    return pd.DataFrame(rows, columns=[*by, *KIND, *COUNTED]).sort_values(
+        [*by, *KIND], ignore_index=True
+    )
+
+
+def share_rates(
+    table: pd.DataFrame, tolerance: float = TOLERANCE, by: Sequence[str] = CELL
+) -> pd.DataFrame:
+    """Both readings of multi-target success, with 95% bootstrap intervals over the attacks.
+
+    share_of_targets: mean share of the target set that reaches the top k (the paper's text);
+    share_of_topk: mean share of the top k that targets take (what its Fig. 3 fits). Columns: the
+    cell, regime, form, split, attacks, and both shares with their `_low` and `_high`.
+    An attack whose runs all cost more than the tolerance counts as 0. Raises InvalidInput.
+    """
+    tolerance = check_positive("tolerance", tolerance, allow_zero=True)
+    table = attempted(check_table(table, by))
+    rows: list[dict[str, Any]] = []
+    for kind, found in every_outcome(table, tolerance):
+        for cell, members in cells(table, by):
+            in_top, mine = found.loc[members, "in_top"], table.loc[members]
+            values: dict[str, Any] = {"attacks": len(mine)}
+            for name, whole in (("share_of_targets", "set_size"), ("share_of_topk", "k")):
+                shares = (in_top / mine[whole]).to_numpy()
+                low, high = bootstrap_interval(shares)
+                values |= {name: shares.mean(), f"{name}_low": low, f"{name}_high": high}
+            rows.append(cell | kind | values)
+    shares_ = ("share_of_targets", "share_of_topk")
+    columns = [c for s in shares_ for c in (s, f"{s}_low", f"{s}_high")]
+    return pd.DataFrame(rows, columns=[*by, *KIND, "attacks", *columns]).sort_values(
+        [*by, *KIND], ignore_index=True
+    )
+
+
+def highest(rates: pd.DataFrame, over: str = "radius") -> pd.DataFrame:
+    """The paper's reading of a table with several radii: per cell the radius of the highest rate.
+
+    Of equal rates the one with the smaller fall of accuracy, then the smaller radius. The interval
+    is that of the chosen cell, not widened for the choice.
+    """
+    keys = [c for c in rates.columns if c not in (over, *COUNTED)]
+    ordered = rates.sort_values(
+        ["rate", "accuracy_drop", over], ascending=[False, True, True], na_position="last"
+    )
+    return (
+        ordered.groupby(keys, sort=True, as_index=False)
+        .head(1)
+        .sort_values(keys, ignore_index=True)
+    )
+
+
+def every_outcome(
+    table: pd.DataFrame, tolerance: float
+) -> list[tuple[dict[str, str], pd.DataFrame]]:
+    return [
+        (
+            {"regime": regime, "form": form, "split": split},
+            outcomes(table, regime, form, split, tolerance),
+        )
+        for regime in REGIMES
+        for form in FORMS
+        for split in SPLITS
+    ]
+
+
+def cells(table: pd.DataFrame, by: Sequence[str]) -> list[tuple[dict[str, Any], NDArray[Any]]]:
+    """The cells of a table with the index of their rows."""
+    return [
+        (dict(zip(by, values, strict=True)), members.to_numpy())
+        for values, members in table.groupby(list(by)).groups.items()
+    ]
+
+
+def check_table(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """`table` with an index of its own, if it is a sweep's; raises InvalidInput."""
+    wanted = {*by, "rank_before", "k", "set_size", "runs_in_top", "runs_accuracy"}
+    missing = sorted(wanted - set(table.columns))
+    if missing or table.empty:
+        fault = f"a table without {', '.join(missing)}" if missing else "an empty table"
+        raise InvalidInput("table", fault, "what `sweep` returns")
+    return table.reset_index(drop=True)
