@@ -10,7 +10,7 @@ from torch import Tensor
 from engine.attacks.objectives import OBJECTIVES, target_ranks
 from engine.attacks.result import AttackResult, StepInfo
 from engine.attacks.state import CONFIRM_TOLERANCE, Plan, init, step
-from engine.attacks.summary import honest_side, summarise, trajectories
+from engine.attacks.summary import honest_side, ranks_by_k, summarise, trajectories
 from engine.checks import check_choice, check_integer, check_positive, check_targets
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
@@ -123,25 +123,29 @@ def attack_each_k(
         if on_step is not None:
             on_step(info)
     side, table = honest_side(problem, model, dataset, order), trajectories(infos)
-    return [
-        {
+    found: list[dict[int, AttackResult]] = []
+    for i, targets_of in enumerate(sets):
+        rows = slice(i * runs, (i + 1) * runs)
+        ranked = ranks_by_k(problem, state, targets_of, rows)
+        by_k = {
             k: summarise(
                 problem,
                 state,
                 table,
                 side,
                 dataset,
-                targets=sets[i],
+                targets=targets_of,
                 k=k,
                 which=which,
                 order=order,
                 learning_rates=rates,
-                rows=slice(i * runs, (i + 1) * runs),
+                rows=rows,
+                ranked=ranked,
             )
             for which, k in enumerate(ks)
         }
-        for i in range(len(sets))
-    ]
+        found.append(by_k)
+    return found
 
 
 def one_run_serves(objective: str, set_size: int) -> bool:

@@ -31,7 +31,7 @@ from engine.influence.scores import check_converged, check_fits
 from engine.models.linear import LinearModel
 from engine.vocabulary import TARGET_WEIGHTS
 
-NUMBERS_AT_ONCE = 2**26  # that the models trained together hold (float32: 256 MB)
+NUMBERS_AT_ONCE = 2**23  # that models trained together hold: past the caches, more gains nothing
 DRAWN_AT_ONCE = 64  # steps whose minibatches are drawn together; bounds memory, changes no draw
 RANKED_AT_ONCE = 32  # models whose scores are solved together; bounds memory, changes no number
 

@@ -37,6 +37,27 @@ def exact_ranks(problem: LinearProblem, theta: Tensor, targets: Tensor, split: s
     return torch.cat(parts)
 
 
+def ranks_by_k(
+    problem: LinearProblem, state: AttackState, targets: tuple[int, ...], rows: slice
+) -> dict[str, Tensor]:
+    """The exact ranks of the targets under the iterates with which runs `rows` serve each k:
+    (ks, R, t) by split. An iterate that serves several k is solved once."""
+    steps, reached = state.steps_taken[:, rows], state.reached[:, rows]
+    when = torch.where(reached, steps, -1)  # a run that never was there serves with its best
+    runs = torch.arange(when.shape[1], device=when.device).expand_as(when)
+    _, place = torch.unique(
+        torch.stack([runs, when]).flatten(1), dim=1, return_inverse=True
+    )  # (ks·R,), the number of each distinct iterate
+    theta = torch.cat([iterates(state, j, rows)[0] for j in range(len(when))])
+    first = theta.new_empty(int(place.max()) + 1, theta.shape[1])
+    first[place] = theta  # equal iterates write the same
+    wanted = torch.as_tensor(targets, device=theta.device).expand(len(first), -1)
+    return {
+        split: exact_ranks(problem, first, wanted, split)[place].view(*when.shape, -1)
+        for split in ("test", "holdout")
+    }
+
+
 def trajectories(infos: Sequence[StepInfo]) -> pd.DataFrame:
     """One row per run of the batch and step."""
     return pd.concat(
@@ -98,9 +119,10 @@ def summarise(
     order: str,
     learning_rates: Sequence[float],
     rows: slice,
+    ranked: dict[str, Tensor],
 ) -> AttackResult:
     """The result, for the `which`-th k, of the attack whose runs are `rows` of the batch with
-    trajectories `table`.
+    trajectories `table` and exact ranks `ranked` (`ranks_by_k`).
 
     The returned model is the one with the lowest rank on `test`, then the highest accuracy on
     `test`, then the first run: holdout chooses nothing.
@@ -108,10 +130,8 @@ def summarise(
     theta, accuracy_test = iterates(state, which, rows)
     steps = state.steps_taken[which, rows].cpu().numpy()
     count = len(theta)
-    wanted = torch.as_tensor(targets, device=theta.device).expand(count, -1)
-    ranked = {split: exact_ranks(problem, theta, wanted, split) for split in ("test", "holdout")}
-    worst = {s: worst_needed(r, k).cpu().numpy() for s, r in ranked.items()}
-    in_top = {s: (r <= k).sum(1).cpu().numpy() for s, r in ranked.items()}
+    worst = {s: worst_needed(r[which], k).cpu().numpy() for s, r in ranked.items()}
+    in_top = {s: (r[which] <= k).sum(1).cpu().numpy() for s, r in ranked.items()}
     runs = pd.DataFrame(
         {
             "run": np.arange(count),
