@@ -78,7 +78,8 @@ def add_option(command: argparse.ArgumentParser, name: str, hint: Any, default: 
     required = default is MISSING
     if name == "targets":
         command.add_argument(
-            "--target", dest=name, type=int, action="append", required=True, metavar="N",
+            "--target", dest=name, type=int, action="append", required=bool(default), metavar="N",
+            default=None if default else argparse.SUPPRESS,  # not asked: the request's own
             help="a training sample to move; repeat it for several",
         )  # fmt: skip
         return

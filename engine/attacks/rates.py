@@ -8,6 +8,7 @@ are those that the calculator would find with a test set the attacker never saw.
 """
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -142,6 +143,38 @@ def share_rates(
     return pd.DataFrame(rows, columns=[*by, *KIND, "attacks", *columns]).sort_values(
         [*by, *KIND], ignore_index=True
     )
+
+
+def reweighing_rates(
+    table: pd.DataFrame, ks: Sequence[int], tolerance: float = TOLERANCE
+) -> pd.DataFrame:
+    """Success rates of the loss-reweighing baseline, with 95% Wilson intervals.
+
+    table: a row per target and weight (the experiment `baseline`). Columns: target_weight, k,
+    regime, split and those of `success_rates`; targets in the honest top k are left out.
+    """
+    tolerance = check_positive("tolerance", tolerance, allow_zero=True)
+    rows: list[dict[str, Any]] = []
+    for k, regime, split in product(ks, REGIMES, SPLITS):
+        limit = tolerance + ROUNDING if regime == "high_accuracy" else np.inf
+        for weight, part in table[table["rank_before"] > k].groupby("target_weight"):
+            hits = (part[f"rank_{split}"] <= k) & (part["accuracy_drop"] <= limit)
+            low, high = wilson_interval(int(hits.sum()), len(part))
+            rows.append(
+                {
+                    "target_weight": weight,
+                    "k": k,
+                    "regime": regime,
+                    "split": split,
+                    "attacks": len(part),
+                    "successes": int(hits.sum()),
+                    "rate": float(hits.mean()),
+                    "low": low,
+                    "high": high,
+                    "accuracy_drop": float(part.loc[hits, "accuracy_drop"].mean()),
+                }
+            )
+    return pd.DataFrame(rows, columns=["target_weight", "k", "regime", "split", *COUNTED])
 
 
 def highest(rates: pd.DataFrame, over: str = "radius") -> pd.DataFrame:

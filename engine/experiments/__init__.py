@@ -20,6 +20,7 @@ from engine.experiments.base import (
     ignore,
     open_data,
 )
+from engine.experiments.baseline import BASELINE, BaselineRequest
 from engine.experiments.ranking import RANKING, RankingRequest, RankingResult
 from engine.experiments.sweep import BATCH, SWEEP, SweepRequest
 
@@ -28,6 +29,7 @@ __all__ = [
     "NO_DATA",
     "RESULT_VERSION",
     "AttackRequest",
+    "BaselineRequest",
     "Context",
     "Experiment",
     "RankingRequest",
@@ -40,7 +42,7 @@ __all__ = [
     "open_data",
 ]
 
-EXPERIMENTS = {e.name: e for e in (ATTACK, RANKING, SWEEP, BATCH)}
+EXPERIMENTS = {e.name: e for e in (ATTACK, RANKING, SWEEP, BATCH, BASELINE)}
 
 
 def experiment(name: str) -> Experiment:

@@ -11,6 +11,8 @@ import pandas as pd
 from engine.attacks.result import Ranking
 from engine.models.linear import LinearModel
 
+TABLE = "table.parquet"
+
 
 def model_arrays(name: str, model: LinearModel) -> dict[str, np.ndarray]:
     training = np.array([model.l2, model.gradient_norm, model.iterations])
@@ -47,3 +49,12 @@ def read_parts(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     with (folder / "arrays.npz").open("rb") as file, np.load(file, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     return arrays, json.loads((folder / "scalars.json").read_text(encoding="utf-8"))
+
+
+def save_table(result: pd.DataFrame, folder: Path) -> None:
+    """A result that is one table."""
+    result.to_parquet(folder / TABLE, index=False)
+
+
+def load_table(folder: Path) -> pd.DataFrame:
+    return pd.read_parquet(folder / TABLE)

@@ -19,9 +19,9 @@ from engine.experiments.base import (
     honest_model,
     settle,
 )
+from engine.experiments.files import load_table, save_table
 from engine.vocabulary import DTYPES, OBJECTIVES, ORDERS
 
-TABLE = "table.parquet"
 LISTS = ("runs_in_top", "runs_in_top_holdout", "runs_accuracy")  # columns with an entry a run
 
 
@@ -125,12 +125,8 @@ def run_batch(request: BatchRequest, dataset: Dataset, context: Context) -> pd.D
     raise InvalidInput("experiment", BATCH.name, "a sweep: batches are computed as its parts")
 
 
-def save_table(result: pd.DataFrame, folder: Path) -> None:
-    result.to_parquet(folder / TABLE, index=False)
-
-
-def load_table(folder: Path) -> pd.DataFrame:
-    table = pd.read_parquet(folder / TABLE)
+def load_attacks(folder: Path) -> pd.DataFrame:
+    table = load_table(folder)
     for name in LISTS:  # arrays, when read again
         table[name] = [values.tolist() for values in table[name]]
     return table
@@ -154,7 +150,7 @@ SWEEP = Experiment(
     SweepRequest,
     run_sweep,
     save_table,
-    load_table,
+    load_attacks,
     describe_table,
     parallel=True,
 )
@@ -164,7 +160,7 @@ BATCH = Experiment(
     BatchRequest,
     run_batch,
     save_table,
-    load_table,
+    load_attacks,
     describe_table,
     part=True,
 )
