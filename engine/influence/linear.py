@@ -215,8 +215,10 @@ class LinearProblem:
         kind, where = resolve_dtype(dtype), resolve_device(device)
 
         def features(split: str) -> Tensor:
-            X = torch.as_tensor(dataset.split(split)[0], dtype=kind, device=where)
-            return torch.cat([X, X.new_ones(len(X), 1)], dim=1)
+            X = dataset.split(split)[0]
+            wide = np.ones((len(X), X.shape[1] + 1), dtype)  # a process's features may be read-only
+            wide[:, :-1] = X
+            return torch.from_numpy(wide).to(where)
 
         X = features("train")
         eigenvalues, basis = eigenbasis(X)

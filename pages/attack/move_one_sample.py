@@ -134,7 +134,7 @@ def page() -> None:
     head, bar, body = st.container(), st.container(border=True), st.container()
     with bar:
         values |= controls.attack_options(dataset.n_train)
-    controls.keep_notes(given, names, dataset.n_train, values)
+    controls.keep_notes(given, links.attack_parameters(names, dataset.n_train), values)
     request = controls.request_of(values)
     job = lab().store.key("attack", request, dataset.content_hash)
     state = lab().jobs.state(job)  # before the look into the store: what ended since is there

@@ -1,6 +1,6 @@
 """The controls of an attack, bound to the address bar: every view is a link."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,13 +14,11 @@ from pages.common.links import EXAMPLE
 NOTES, CHOICE = "link_notes", "choice"  # session-state keys beside the widgets' own
 
 
-def keep_notes(
-    given: Mapping[str, str], datasets: Sequence[str], n_train: int, used: Mapping[str, Any]
-) -> None:
+def keep_notes(given: Mapping[str, str], expected: links.Expected, used: Mapping[str, Any]) -> None:
     """Find what a link got wrong, and keep it until a control changes. `given` is the query from
     before the widgets: Streamlit drops bad values from the address when it makes them; `used` is
     what they hold."""
-    found = links.problems(given, datasets, n_train, used)
+    found = links.problems(given, expected, used)
     if found:
         st.session_state[NOTES] = found
 
@@ -56,6 +54,32 @@ def dataset_choice(datasets: Sequence[str]) -> str:
         index=list(datasets).index(EXAMPLE.dataset),
         key="dataset",
         help="Bundled sets, and features files in the data directory.",
+        bind="query-params",
+        on_change=forget_notes,
+    )
+
+
+def choice_of(
+    place: Any,
+    label: str,
+    key: str,
+    choices: Sequence[Any],
+    help: str,
+    format_func: Callable[[Any], str] = str,
+) -> Any:
+    """One of a few choices, bound to the address. What another page or a link has left there and is
+    none of them gives way to the first, or for numbers to the nearest."""
+    restore_choice()
+    held = st.session_state.get(key)
+    if held is not None and held not in choices:
+        numbers = all(isinstance(c, int | float) for c in (*choices, held))
+        st.session_state[key] = min(choices, key=lambda c: abs(c - held)) if numbers else choices[0]
+    return place.selectbox(
+        label,
+        choices,
+        key=key,
+        help=help,
+        format_func=format_func,
         bind="query-params",
         on_change=forget_notes,
     )

@@ -87,20 +87,26 @@ def query(request: AttackRequest) -> str:
     return "?" + urlencode(values_of(request))
 
 
-def problems(
-    given: Mapping[str, str], datasets: Sequence[str], n_train: int, used: Mapping[str, Any]
-) -> list[str]:
+Expected = Mapping[str, "Range | Sequence[Any]"]  # of each parameter: its range, or its choices
+
+
+def attack_parameters(datasets: Sequence[str], n_train: int) -> Expected:
+    """What the parameters of an attack may be."""
+    return {**choices(datasets), **ranges(n_train)}
+
+
+def problems(given: Mapping[str, str], expected_of: Expected, used: Mapping[str, Any]) -> list[str]:
     """One sentence for each parameter of a link that cannot be used, and what is used instead."""
     notes = []
     for name, text in given.items():
-        if name in choices(datasets):
-            expected = "one of " + ", ".join(choices(datasets)[name])
-            usable = text in choices(datasets)[name]
-        elif name in ranges(n_train):
-            expected = str(ranges(n_train)[name])
-            usable = ranges(n_train)[name].read(text) is not None
+        if name not in expected_of:
+            continue  # not a parameter of this page
+        allowed = expected_of[name]
+        if isinstance(allowed, Range):
+            expected, usable = str(allowed), allowed.read(text) is not None
         else:
-            continue  # not a parameter of the lab's
+            named = [str(choice) for choice in allowed]
+            expected, usable = "one of " + ", ".join(named), text in named
         if not usable:
             notes.append(
                 f"The link asks for `{name}={clean(text)}`, but {name} must be {expected}. The "

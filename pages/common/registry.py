@@ -62,6 +62,14 @@ PAGES: tuple[PageEntry, ...] = (
             ),
         ),
     ),
+    PageEntry(
+        section="Attack",
+        title="What does it cost?",
+        url="cost",
+        file="pages/attack/cost.py",
+        question="How many samples can be moved, how far must the model go, and what is lost?",
+        finding="A model that may go further moves more samples, and loses more.",
+    ),
 )
 
 

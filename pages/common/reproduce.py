@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from engine.attacks.result import AttackResult
-from engine.experiments import AttackRequest
+from engine.experiments import AttackRequest, SweepRequest
 from pages.common.thumbnails import Samples
 
 FITTING = ("l2",)  # parameters of `fit`; the others are the attack's
@@ -29,15 +30,30 @@ def snippet(request: AttackRequest, data_dir: str | None = None) -> str:
     )
 
 
-def command(request: AttackRequest) -> str:
-    """The shell command that repeats the attack."""
+def command_of(experiment: str, request: Any) -> str:
+    """The shell command that asks for a request."""
+    options = []
+    for name, value in asdict(request).items():
+        if name == "targets":
+            options += [f"--target {index}" for index in value]
+            continue
+        text = " ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+        options.append(f"--{name.replace('_', '-')} {text}")
+    return f"python -m engine {experiment} " + " ".join(options)
+
+
+def sweep_snippet(request: SweepRequest, data_dir: str | None = None) -> str:
+    """Python that repeats a sweep and prints its rates."""
     values = asdict(request)
-    options = [f"--target {request.targets[0]}"]
-    for name, value in values.items():
-        if name != "targets":
-            text = " ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
-            options.append(f"--{name.replace('_', '-')} {text}")
-    return "python -m engine attack " + " ".join(options)
+    dataset = values.pop("dataset")
+    where = f", data_dir={data_dir!r}" if data_dir else ""
+    opened = f"import engine\n\ndataset = engine.load_dataset({dataset!r}{where})\n"
+    values["targets"] = values.pop("n_targets")
+    options = "".join(f"    {name}={value!r},\n" for name, value in values.items())
+    return (
+        f"{opened}table = engine.sweep(\n    dataset,\n{options})\n"
+        "print(engine.success_rates(table, tolerance=0.03))\n"
+    )
 
 
 def request_json(request: AttackRequest) -> str:

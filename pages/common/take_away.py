@@ -77,7 +77,7 @@ def show(stored: Stored, view: View) -> None:
         data_dir = None if request.dataset in LOADERS else str(lab().settings.data_dir)
         st.code(reproduce.snippet(request, data_dir), language="python", wrap_lines=True)
     with shell:
-        st.code(reproduce.command(request), language="bash", wrap_lines=True)
+        st.code(reproduce.command_of("attack", request), language="bash", wrap_lines=True)
     st.caption(provenance(stored))
 
 

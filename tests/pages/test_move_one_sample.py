@@ -209,7 +209,7 @@ def test_the_python_snippet_runs_and_gives_the_same_result(
 
 def test_the_command_asks_for_the_same(settings: Settings) -> None:
     for request in (SMALL, EXAMPLE):
-        words_ = shlex.split(reproduce.command(request))
+        words_ = shlex.split(reproduce.command_of("attack", request))
         assert words_[:3] == ["python", "-m", "engine"]
         given = vars(parser().parse_args(words_[3:]))
         fields = AttackRequest.__dataclass_fields__

@@ -13,7 +13,7 @@ FALLBACK = links.values_of(links.EXAMPLE)
 
 
 def problems(**given: str) -> list[str]:
-    return links.problems(given, ["digits"], 1200, FALLBACK)
+    return links.problems(given, links.attack_parameters(["digits"], 1200), FALLBACK)
 
 
 def test_the_link_to_a_request_is_usable_and_complete() -> None:

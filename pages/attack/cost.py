@@ -1,0 +1,243 @@
+"""What does it cost? Success, accuracy and collateral against radius, k and training-set size."""
+
+from dataclasses import dataclass, replace
+
+import pandas as pd
+import streamlit as st
+
+from engine.attacks.rates import TOLERANCE, highest, reweighing_rates, success_rates
+from engine.results.store import Stored
+from pages.common import charts, controls, links, paper, presets, rate_figures, registry, sweeps
+from pages.common import rate_words as words
+from pages.common.rate_words import FORMS
+
+PAGE = registry.page("cost")
+NO_LIMIT = 10.0  # points: the end of the slider stands for no limit at all
+ROLE, TRAINING, BASELINE = "cost", "training", "baseline"  # of published results
+
+
+@dataclass(frozen=True)
+class View:
+    """What of a sweep is looked at: one k, one limit on accuracy (None: none), one way to count."""
+
+    k: int
+    tolerance: float | None
+    form: str
+
+    @property
+    def regime(self) -> str:
+        return "best" if self.tolerance is None else "high_accuracy"
+
+    def rates(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Rates of every k under this limit and count."""
+        rates = success_rates(table, self.tolerance if self.tolerance is not None else TOLERANCE)
+        return rates[(rates["regime"] == self.regime) & (rates["form"] == self.form)]
+
+
+def choose_view(ks: list[int]) -> View:
+    """k, limit and count: they choose among what is computed."""
+    left, middle, right = st.columns([1, 3, 3], vertical_alignment="bottom")
+    k = controls.choice_of(left, "k", "k", ks, help="The top that counts as success.")
+    points = middle.slider(
+        "Permitted fall of accuracy (points)",
+        0.0,
+        NO_LIMIT,
+        100 * TOLERANCE,
+        0.5,
+        key="tolerance",
+        help="On data that the attacker never saw; the paper permits 3 points. "
+        f"{NO_LIMIT:g} stands for no limit.",
+        bind="query-params",
+    )
+    form = controls.choice_of(
+        right,
+        "Counts as success when it is reached by",
+        "form",
+        list(FORMS),
+        format_func=FORMS.__getitem__,
+        help="Some run of the attack, as the paper counts, or the one model that it hands out, "
+        "which is chosen without the unseen data.",
+    )
+    return View(k, None if points >= NO_LIMIT else points / 100, form)
+
+
+def finding(table: pd.DataFrame, view: View) -> str:
+    rates = view.rates(table).query("k == @view.k and split == 'test'")
+    best = highest(rates).iloc[0]
+    return (
+        f"{words.limit(view.tolerance).capitalize()}, the attack brings **{words.share(best)}** of "
+        f"the targets to {words.top(view.k)}, at radius {best['radius']:g}. A larger radius moves "
+        "more samples and loses more accuracy."
+    )
+
+
+def radius_figure(stored: Stored, view: View) -> None:
+    table = stored.result
+    rates = view.rates(table).query("k == @view.k")
+    own = rates[rates["split"] == "test"]
+    title = f"Success goes from {words.range_of(own, 'radius')} (radius), and so does its price"
+    charts.heading(title, sweeps.badge(stored))
+    charts.chart(
+        rate_figures.success_against(
+            rates, table[table["k"] == view.k], "radius", "radius", view.tolerance
+        ),
+        f"radius-{view.k}",
+        alt=f"Success rate and accuracy lost against the radius. {title}",
+    )
+    st.caption(
+        "Bands are 95% Wilson intervals. On the unknown test set the calculator uses data that the "
+        "attacker never saw: the larger k, the more of the attack carries over. Below: what the "
+        "returned models lose, median and middle half, whether they succeed or not."
+    )
+
+
+def table_one(stored: Stored, view: View, baseline: Stored | None) -> None:
+    """Attack and baseline at their best radius and weight, by k."""
+    tolerance = TOLERANCE if view.tolerance is None else view.tolerance
+    rates = success_rates(stored.result, tolerance).query("form == @view.form and split == 'test'")
+    parts = [highest(rates).assign(method="attack")]
+    ks = sorted(stored.result["k"].unique())
+    if baseline is not None:
+        found = reweighing_rates(baseline.result, ks, tolerance).query("split == 'test'")
+        parts.append(highest(found, over="target_weight").assign(method="baseline"))
+    shown = pd.concat(parts, ignore_index=True)
+    if baseline is not None:
+        kept = shown[shown["regime"] == "high_accuracy"]
+        worst = kept[kept["method"] == "baseline"]["rate"].max()
+        ours = kept[kept["method"] == "attack"]["rate"].min()
+        title = (
+            f"Without influence functions: training on the target more often moves at most "
+            f"{worst:.0%} while accuracy is kept; the attack at least {ours:.0%}"
+        )
+    else:
+        title = "The attack by k; the loss-reweighing baseline has not been computed for this data"
+    charts.heading(title, sweeps.badge(stored))
+    charts.chart(
+        rate_figures.attack_against_baseline(shown),
+        "methods",
+        alt=f"Success rates of attack and baseline by k. {title}",
+    )
+    st.caption(
+        "Each at its best radius or weight, as in the paper's Table 1. The baseline trains on "
+        "minibatches in which the target is drawn up to a million times as often."
+    )
+    with st.expander("The same numbers, beside the paper's Table 1"):
+        st.dataframe(paper.beside_table_1(shown), hide_index=True)
+        st.caption(paper.COMPARABLE)
+
+
+def training_figure(view: View, dataset: str) -> None:
+    request = presets.preset(TRAINING, dataset)
+    stored = None if request is None else sweeps.find("sweep", request)
+    if request is None or stored is None:
+        return
+    table = stored.result
+    k = view.k if (table["k"] == view.k).any() else int(table["k"].min())
+    rates = replace(view, k=k).rates(table).query("k == @k")
+    own = rates[rates["split"] == "test"].sort_values("train_size")
+    first, last = own.iloc[0], own.iloc[-1]
+    title = (
+        f"Fewer competitors, easier: {first['rate']:.0%} with {first['train_size']:,} training "
+        f"samples, {last['rate']:.0%} with {last['train_size']:,}"
+        if first["rate"] > last["rate"]
+        else f"Training on less data does not help here: {first['rate']:.0%} with "
+        f"{first['train_size']:,} samples, {last['rate']:.0%} with {last['train_size']:,}"
+    )
+    charts.heading(title, sweeps.badge(stored))
+    charts.chart(
+        rate_figures.success_against(
+            rates,
+            table[table["k"] == k],
+            "train_size",
+            "training samples",
+            view.tolerance,
+        ),
+        f"training-{k}",
+        alt=f"Success rate against the size of the training set. {title}",
+    )
+    st.caption(
+        f"The same {words.attacks(table)} in nested training sets, each with an honest model of "
+        f"its own, radius {request.radii[0]:g}, k = {k}."
+    )
+
+
+def frontier_figure(stored: Stored, view: View) -> None:
+    table = stored.result[stored.result["k"] == view.k]
+    rates = replace(view, tolerance=None).rates(stored.result)
+    rates = rates.query("k == @view.k and split == 'test'").set_index("radius")
+    medians = (
+        table.assign(drop=100 * (table["accuracy_before"] - table["accuracy_after"]))
+        .groupby("radius")
+        .agg(drop=("drop", "median"), correlation=("rank_correlation", "median"))
+    )
+    points = medians.join(rates[["rate", "low", "high"]], how="inner").reset_index()
+    first, last = points.iloc[0], points.iloc[-1]
+    title = (
+        f"The dearest price is the ranking itself: Spearman {first['correlation']:.2f} at radius "
+        f"{first['radius']:g}, {last['correlation']:.2f} at {last['radius']:g}"
+    ).replace("-", "−")
+    charts.heading(title, sweeps.badge(stored))
+    charts.chart(
+        rate_figures.frontier(points),
+        f"frontier-{view.k}",
+        alt=f"Success rate and rank correlation against accuracy lost, by radius. {title}",
+    )
+    st.caption(
+        "Per radius: how many attacks succeed whatever they cost, the accuracy that the returned "
+        "models lose, and how much of the honest ranking of all training samples is left."
+    )
+
+
+def results(stored: Stored, view: View) -> None:
+    dataset = stored.manifest.request["dataset"]
+    radius_figure(stored, view)
+    left, right = st.columns(2, gap="medium")
+    asked = presets.preset(BASELINE, dataset)
+    baseline = None if asked is None else sweeps.find("baseline", asked)
+    with left:
+        table_one(stored, view, baseline)
+    with right:
+        frontier_figure(stored, view)
+    training_figure(view, dataset)
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    given = dict(st.query_params)
+    dataset = sweeps.choose_dataset(ROLE)
+    start = sweeps.preset(ROLE, dataset)
+    head, body, bar = st.container(), st.container(), st.container(border=True)
+    with bar:
+        charts.heading("A sweep of your own")
+        request = sweeps.own_sweep(start, ("radii", "ks"))
+    stored = None if request is None else sweeps.find("sweep", request)
+    shown = stored or sweeps.find("sweep", start)
+    with bar:
+        if request is not None:
+            sweeps.offer("sweep", request, stored, sweeps.cost_of(request), "attack")
+    with head:
+        if shown is None:
+            st.markdown(f"{PAGE.finding} {sweeps.ROLE_NOT_PUBLISHED}")
+            return
+        if stored is None:
+            st.info("Shown is the published sweep; the one asked for below is not computed yet.")
+        place = st.container()
+        view = choose_view([int(k) for k in sorted(shown.result["k"].unique())])
+        controls.keep_notes(
+            given,
+            {"tolerance": links.Range(0, NO_LIMIT, whole=False), "form": list(FORMS)},
+            {"tolerance": st.session_state["tolerance"], "form": view.form},
+        )
+        controls.show_notes()
+        place.markdown(f"{finding(shown.result, view)} :gray-badge[{sweeps.badge(shown)}]")
+    with body:
+        results(shown, view)
+        table = shown.result
+        sweeps.take_away(
+            shown,
+            request if stored is not None else start,
+            {"Attacks": lambda: sweeps.flat(table), "Success rates": lambda: success_rates(table)},
+        )
+
+
+page()
