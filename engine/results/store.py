@@ -213,6 +213,18 @@ class Store:
                     self.move_aside(folder, str(error))
         return None
 
+    def find_published(self, name: str, request: Any) -> Stored | None:
+        """The published result of a request on data that is not on this machine; a damaged one is
+        none."""
+        asked = json.loads(json.dumps(asdict(request)))
+        for path in sorted((self.published / name).glob(f"*/{MANIFEST}")):
+            try:
+                if read_manifest(path.parent).request == asked:
+                    return open_entry(path.parent, published=True)
+            except DamagedResult as error:
+                say_damaged(error)
+        return None
+
     def has(self, name: str, entry: str) -> bool:
         """Whether a result of that key lies here, not yet verified."""
         return any((root / name / entry).is_dir() for root in (self.local, self.published))
