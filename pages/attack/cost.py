@@ -1,64 +1,18 @@
 """What does it cost? Success, accuracy and collateral against radius, k and training-set size."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
-from engine.attacks.rates import TOLERANCE, highest, reweighing_rates, success_rates
+from engine.attacks.rates import highest, reweighing_rates, success_rates
 from engine.results.store import Stored
-from pages.common import charts, controls, links, paper, presets, rate_figures, registry, sweeps
+from pages.common import charts, paper, presets, rate_figures, registry, sweeps
 from pages.common import rate_words as words
-from pages.common.rate_words import FORMS
+from pages.common.rate_view import View, choose_view
 
 PAGE = registry.page("cost")
-NO_LIMIT = 10.0  # points: the end of the slider stands for no limit at all
 ROLE, TRAINING, BASELINE = "cost", "training", "baseline"  # of published results
-
-
-@dataclass(frozen=True)
-class View:
-    """What of a sweep is looked at: one k, one limit on accuracy (None: none), one way to count."""
-
-    k: int
-    tolerance: float | None
-    form: str
-
-    @property
-    def regime(self) -> str:
-        return "best" if self.tolerance is None else "high_accuracy"
-
-    def rates(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Rates of every k under this limit and count."""
-        rates = success_rates(table, self.tolerance if self.tolerance is not None else TOLERANCE)
-        return rates[(rates["regime"] == self.regime) & (rates["form"] == self.form)]
-
-
-def choose_view(ks: list[int]) -> View:
-    """k, limit and count: they choose among what is computed."""
-    left, middle, right = st.columns([1, 3, 3], vertical_alignment="bottom")
-    k = controls.choice_of(left, "k", "k", ks, help="The top that counts as success.")
-    points = middle.slider(
-        "Permitted fall of accuracy (points)",
-        0.0,
-        NO_LIMIT,
-        100 * TOLERANCE,
-        0.5,
-        key="tolerance",
-        help="On data that the attacker never saw; the paper permits 3 points. "
-        f"{NO_LIMIT:g} stands for no limit.",
-        bind="query-params",
-    )
-    form = controls.choice_of(
-        right,
-        "Counts as success when it is reached by",
-        "form",
-        list(FORMS),
-        format_func=FORMS.__getitem__,
-        help="Some run of the attack, as the paper counts, or the one model that it hands out, "
-        "which is chosen without the unseen data.",
-    )
-    return View(k, None if points >= NO_LIMIT else points / 100, form)
 
 
 def finding(table: pd.DataFrame, view: View) -> str:
@@ -93,12 +47,11 @@ def radius_figure(stored: Stored, view: View) -> None:
 
 def table_one(stored: Stored, view: View, baseline: Stored | None) -> None:
     """Attack and baseline at their best radius and weight, by k."""
-    tolerance = TOLERANCE if view.tolerance is None else view.tolerance
-    rates = success_rates(stored.result, tolerance).query("form == @view.form and split == 'test'")
+    rates = view.both(stored.result).query("split == 'test'")
     parts = [highest(rates).assign(method="attack")]
     ks = sorted(stored.result["k"].unique())
     if baseline is not None:
-        found = reweighing_rates(baseline.result, ks, tolerance).query("split == 'test'")
+        found = reweighing_rates(baseline.result, ks, view.limit).query("split == 'test'")
         parts.append(highest(found, over="target_weight").assign(method="baseline"))
     shown = pd.concat(parts, ignore_index=True)
     if baseline is not None:
@@ -202,40 +155,19 @@ def results(stored: Stored, view: View) -> None:
 
 
 def page() -> None:
-    st.title(PAGE.title)
-    given = dict(st.query_params)
-    dataset = sweeps.choose_dataset(ROLE)
-    start = sweeps.preset(ROLE, dataset)
-    head, body, bar = st.container(), st.container(), st.container(border=True)
-    with bar:
-        charts.heading("A sweep of your own")
-        request = sweeps.own_sweep(start, ("radii", "ks"))
-    stored = None if request is None else sweeps.find("sweep", request)
-    shown = stored or sweeps.find("sweep", start)
-    with bar:
-        if request is not None:
-            sweeps.offer("sweep", request, stored, sweeps.cost_of(request), "attack")
-    with head:
-        if shown is None:
-            st.markdown(f"{PAGE.finding} {sweeps.ROLE_NOT_PUBLISHED}")
-            return
-        if stored is None:
-            st.info("Shown is the published sweep; the one asked for below is not computed yet.")
+    frame = sweeps.Frame.open(PAGE, ROLE, ("radii", "ks"))
+    (stored,) = frame.stored
+    table = stored.result
+    with frame.head:
         place = st.container()
-        view = choose_view([int(k) for k in sorted(shown.result["k"].unique())])
-        controls.keep_notes(
-            given,
-            {"tolerance": links.Range(0, NO_LIMIT, whole=False), "form": list(FORMS)},
-            {"tolerance": st.session_state["tolerance"], "form": view.form},
-        )
-        controls.show_notes()
-        place.markdown(f"{finding(shown.result, view)} :gray-badge[{sweeps.badge(shown)}]")
-    with body:
-        results(shown, view)
-        table = shown.result
+        view, expected = choose_view(table)
+        frame.notes(expected)
+        place.markdown(f"{finding(table, view)} :gray-badge[{sweeps.badge(stored)}]")
+    with frame.body:
+        results(stored, view)
         sweeps.take_away(
-            shown,
-            request if stored is not None else start,
+            stored,
+            frame.request,
             {"Attacks": lambda: sweeps.flat(table), "Success rates": lambda: success_rates(table)},
         )
 

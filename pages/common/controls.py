@@ -1,6 +1,6 @@
 """The controls of an attack, bound to the address bar: every view is a link."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,17 +45,20 @@ def restore_choice() -> None:
             st.session_state[name] = value
 
 
+def keep_choice(**values: Any) -> None:
+    """Remember what was chosen, for the other pages."""
+    st.session_state[CHOICE] = st.session_state.get(CHOICE, {}) | values
+
+
 def dataset_choice(datasets: Sequence[str]) -> str:
     """The data set, chosen in the sidebar."""
-    restore_choice()
-    return st.sidebar.selectbox(
+    return choice_of(
+        st.sidebar,
         "Data set",
+        "dataset",
         datasets,
-        index=list(datasets).index(EXAMPLE.dataset),
-        key="dataset",
-        help="Bundled sets, and features files in the data directory.",
-        bind="query-params",
-        on_change=forget_notes,
+        "Bundled sets, and features files in the data directory.",
+        EXAMPLE.dataset,
     )
 
 
@@ -65,31 +68,36 @@ def choice_of(
     key: str,
     choices: Sequence[Any],
     help: str,
-    format_func: Callable[[Any], str] = str,
+    default: Any = None,
+    nearest: bool = False,
 ) -> Any:
-    """One of a few choices, bound to the address. What another page or a link has left there and is
-    none of them gives way to the first, or for numbers to the nearest."""
+    """One of a few choices, bound to the address, which names them as they are shown. What another
+    page has left there and is none of them gives way to the default (the first, where none is
+    given) or, with `nearest`, to the nearest number."""
     restore_choice()
+    default = choices[0] if default is None else default
     held = st.session_state.get(key)
     if held is not None and held not in choices:
-        numbers = all(isinstance(c, int | float) for c in (*choices, held))
-        st.session_state[key] = min(choices, key=lambda c: abs(c - held)) if numbers else choices[0]
-    return place.selectbox(
+        near = nearest and isinstance(held, int | float)
+        st.session_state[key] = min(choices, key=lambda c: abs(c - held)) if near else default
+    chosen = place.selectbox(
         label,
         choices,
+        index=list(choices).index(default),
         key=key,
         help=help,
-        format_func=format_func,
         bind="query-params",
         on_change=forget_notes,
     )
+    keep_choice(**{key: chosen})
+    return chosen
 
 
 def parameters(n_train: int) -> dict[str, Any]:
     """Target, k, radius and seed, in the sidebar."""
     start = links.values_of(default_request(n_train))
     limits = links.ranges(n_train)
-    for name in ("target", "k"):  # a value left over from a larger data set
+    for name in ("target", "k", "radius", "seed"):  # left over from another data set or page
         held = st.session_state.get(name)
         if held is not None and not limits[name].low <= held <= limits[name].high:
             st.session_state[name] = start[name]
@@ -184,5 +192,5 @@ def request_of(values: dict[str, Any]) -> AttackRequest:
     """The attack that the controls ask for."""
     rest = {name: value for name, value in values.items() if name != "target"}
     request = replace(EXAMPLE, targets=(int(values["target"]),), **rest)
-    st.session_state[CHOICE] = links.values_of(request)
+    keep_choice(**links.values_of(request))
     return request

@@ -15,7 +15,9 @@ from engine.vocabulary import OBJECTIVES, ORDERS
 
 RADIUS_LOW, RADIUS_HIGH, RADIUS_STEP = 0.01, 1.0, 0.01
 SEED_HIGH = 2**31 - 1
+NAMED = 12  # of more choices a note says how many there are, not which
 RESTARTS_HIGH = 20
+TARGETS_HIGH = 10_000  # of a sweep
 
 
 def published_example() -> AttackRequest:
@@ -106,7 +108,9 @@ def problems(given: Mapping[str, str], expected_of: Expected, used: Mapping[str,
             expected, usable = str(allowed), allowed.read(text) is not None
         else:
             named = [str(choice) for choice in allowed]
-            expected, usable = "one of " + ", ".join(named), text in named
+            few = len(named) <= NAMED
+            expected = "one of " + (", ".join(named) if few else f"the {len(named)} on this page")
+            usable = text in named
         if not usable:
             notes.append(
                 f"The link asks for `{name}={clean(text)}`, but {name} must be {expected}. The "

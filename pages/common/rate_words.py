@@ -7,10 +7,7 @@ import pandas as pd
 from pages.common.wording import count
 
 REGIMES = {"high_accuracy": "accuracy kept", "best": "any accuracy"}
-FORMS = {
-    "any_run": "some run (the paper's count)",
-    "returned": "the model handed out",
-}
+FORMS = {"any_run": "some run", "returned": "the returned model"}  # the first is the paper's count
 
 
 def share(rate: Any) -> str:

@@ -31,6 +31,12 @@ def submit(experiment: str, request: object) -> None:
         st.session_state[REFUSAL] = str(error)
 
 
+def show_refusal() -> None:
+    """Say why the last click did nothing."""
+    if REFUSAL in st.session_state:
+        st.warning(st.session_state.pop(REFUSAL))
+
+
 def obtain(experiment: str, request: Any, data_hash: str, what: str, draw: Draw) -> Stored | None:
     """The result of a request that the page cannot do without: where there is none yet it is asked
     for, and followed in its place."""
@@ -87,7 +93,7 @@ def states_so_far(trajectory: pd.DataFrame, k: int) -> dict[int, RunState]:
 
 def draw_attack(request: AttackRequest, n: int) -> Draw:
     """Live progress of an attack: rank, loss and accuracy by step."""
-    runs = request.restarts * len(request.learning_rates)
+    runs = max(request.restarts, 1) * len(request.learning_rates)
 
     def draw(state: JobState) -> None:
         trajectory = trajectory_so_far(state.progress)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from engine.data.bundled import LOADERS
 from engine.errors import EngineError, InvalidInput
@@ -17,6 +18,7 @@ from engine.results.jobs import JobState
 from engine.results.store import Stored
 from pages.common import controls, links, presets, reproduce, running
 from pages.common.charts import heading
+from pages.common.registry import PageEntry
 from pages.common.results import datasets, lab, open_dataset, origin, provenance
 from pages.common.wording import count
 
@@ -25,12 +27,10 @@ ROLE_NOT_PUBLISHED = (
 )
 
 
-def choose_dataset(role: str) -> str:
-    """The data set, in the sidebar: those on this machine, and those with published results."""
+def names_of(role: str) -> list[str]:
+    """The data sets to choose from: those on this machine, and those with published results."""
     here = datasets()
-    return controls.dataset_choice(
-        [*here, *(d for d in presets.preset_datasets(role) if d not in here)]
-    )
+    return [*here, *(d for d in presets.preset_datasets(role) if d not in here)]
 
 
 def data_hash(name: str) -> str | None:
@@ -96,20 +96,23 @@ def shown_numbers(values: Sequence[float]) -> str:
     return ", ".join(f"{value:g}" for value in values)
 
 
-def own_sweep(start: SweepRequest, axes: Sequence[str]) -> SweepRequest | None:
+def own_sweep(start: SweepRequest, axes: Sequence[str], starts: bool) -> SweepRequest | None:
     """The controls of a sweep of one's own, bound to the address; None while they hold nonsense,
-    which is said."""
-    widths = [1, *(2 for _ in axes), 1]
+    which is said. `starts`: whether the number of random starts can be chosen."""
+    widths = [1, *(2 for _ in axes), *(1 for _ in range(starts))]
     columns = st.columns(widths, vertical_alignment="bottom")
+    sets = "set_sizes" in axes
     targets = columns[0].number_input(
-        "Targets",
+        "Target sets" if sets else "Targets",
         1,
-        10_000,
+        links.TARGETS_HIGH,
         start.n_targets,
         1,
         key="targets",
-        help="Drawn at random outside the honest top of the largest k; each is attacked alone.",
+        help="Drawn at random outside the honest top of the largest k"
+        + (", for every size." if sets else "; each is attacked alone."),
         bind="query-params",
+        on_change=controls.forget_notes,
     )
     texts = {
         name: column.text_input(
@@ -118,19 +121,23 @@ def own_sweep(start: SweepRequest, axes: Sequence[str]) -> SweepRequest | None:
             key=name,
             help=AXES[name].help,
             bind="query-params",
+            on_change=controls.forget_notes,
         )
-        for name, column in zip(axes, columns[1:-1], strict=True)
+        for name, column in zip(axes, columns[1:], strict=False)
     }
-    restarts = columns[-1].number_input(
-        "Restarts",
-        0,
-        links.RESTARTS_HIGH,
-        start.restarts[0],
-        1,
-        key="starts",
-        help="Random starts of every attack, each at every learning rate; 0 starts at θ*.",
-        bind="query-params",
-    )
+    restarts = start.restarts[0]
+    if starts:
+        restarts = columns[-1].number_input(
+            "Restarts",
+            0,
+            links.RESTARTS_HIGH,
+            start.restarts[0],
+            1,
+            key="starts",
+            help="Random starts of every attack, each at every learning rate; 0 starts at θ*.",
+            bind="query-params",
+            on_change=controls.forget_notes,
+        )
     try:
         values: dict[str, Any] = {
             name: read_numbers(AXES[name], text) for name, text in texts.items()
@@ -168,43 +175,150 @@ def draw_sweep(what: str) -> running.Draw:
     return draw
 
 
+@dataclass(frozen=True)
+class Part:
+    """One of the computations that a page puts together: its request, its job and what became of
+    that (None where its data is not on this machine), what is stored of it."""
+
+    experiment: str
+    request: Any
+    job: str | None
+    state: JobState | None
+    stored: Stored | None
+
+    @classmethod
+    def of(cls, experiment: str, request: Any) -> "Part":
+        content = data_hash(request.dataset)
+        if content is None:
+            return cls(experiment, request, None, None, find(experiment, request))
+        job = lab().store.key(experiment, request, content)
+        state = lab().jobs.state(job)  # before the look into the store: what ended since is there
+        return cls(experiment, request, job, state, find(experiment, request))
+
+
 def offer(experiment: str, request: Any, stored: Stored | None, cost: str, what: str) -> None:
     """What a computation would do, its button, its progress, and what went wrong with it."""
-    content = data_hash(request.dataset)
-    if stored is not None:
+    offer_all([replace(Part.of(experiment, request), stored=stored)], cost, what)
+
+
+def offer_all(parts: Sequence[Part], cost: str, what: str) -> None:
+    """The same for computations that are only of use together."""
+    missing = [part for part in parts if part.stored is None]
+    if not missing:
         st.caption("This result is shown on this page. Change anything here to ask for another.")
         return
-    if content is None:
+    states = [part.state for part in missing if part.state is not None]
+    if not states:
         st.warning(
-            f"The data set “{request.dataset}” is not on this machine: only what is published for "
-            "it can be shown. Put its features file into the data directory to compute more."
+            f"The data set “{missing[0].request.dataset}” is not on this machine: only what is "
+            "published for it can be shown. Put its features file into the data directory to "
+            "compute more."
         )
         return
-    job = lab().store.key(experiment, request, content)
-    state = lab().jobs.state(job)
-    if state.status in running.ACTIVE:
-        running.follow(job, draw_sweep(what))
-        return
-    running.explain(state, "The computation")
+    for part in missing:
+        if part.job is not None and part.state is not None and part.state.status in running.ACTIVE:
+            running.follow(part.job, draw_sweep(what))
+            return
+    for state in states:
+        running.explain(state, "The computation")
     st.caption(cost)
-    again = state.status in running.ENDED
+    again = any(state.status in running.ENDED for state in states)
     st.button(
         "Start again" if again else "Run it",
-        key=f"offer-{experiment}",
+        key=f"offer-{missing[0].experiment}",
         type="primary",
-        on_click=running.submit,
-        args=(experiment, request),
+        on_click=submit_all,
+        args=(missing,),
     )
 
 
-def cost_of(request: SweepRequest) -> str:
-    """What a sweep would take, in runs."""
-    runs = sum(max(r, 1) for r in request.restarts) * len(request.learning_rates)
+def submit_all(parts: Sequence[Part]) -> None:
+    """Ask for all of them, as a button's callback."""
+    for part in parts:
+        running.submit(part.experiment, part.request)
+
+
+def cost_of(requests: Sequence[SweepRequest]) -> str:
+    """What sweeps would take, in runs."""
+    asked = [
+        f"{count(len(r), 'attack')} of "
+        f"{count(sum(max(s, 1) for s in r.restarts) * len(r.learning_rates), 'run')} each"
+        for r in requests
+    ]
     return (
-        f"{count(len(request), 'attack')} of {count(runs, 'run')} each, at most {request.steps} "
-        "steps a run. Finished batches are kept: whatever interrupts it, it goes on where it was. "
-        "You can leave this page meanwhile."
+        f"{', and '.join(asked)}, at most {requests[0].steps} steps a run. Finished batches are "
+        "kept: whatever interrupts it, it goes on where it was. You can leave this page meanwhile."
     )
+
+
+def alone(request: SweepRequest) -> list[SweepRequest]:
+    """A page that is about one sweep."""
+    return [request]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A page about sweeps: the sweep that it shows (in parts, as the page asked for them), whose
+    figures go into `body`, its finding and controls into `head`."""
+
+    request: SweepRequest
+    stored: tuple[Stored, ...]
+    head: DeltaGenerator
+    body: DeltaGenerator
+    given: Mapping[str, str]
+    expected: links.Expected
+
+    @classmethod
+    def open(
+        cls,
+        page: PageEntry,
+        role: str,
+        axes: Sequence[str],
+        parts: Callable[[SweepRequest], Sequence[SweepRequest]] = alone,
+        starts: bool = True,
+    ) -> "Frame":
+        """Title, data set, and at the end of the page a sweep of one's own; stops the page where
+        there is nothing to show, and says so. `parts` are what the page needs for a request."""
+        st.title(page.title)
+        given, names = dict(st.query_params), names_of(role)
+        start = preset(role, controls.dataset_choice(names))
+        expected: dict[str, Any] = {"dataset": names, "targets": links.Range(1, links.TARGETS_HIGH)}
+        if starts:
+            expected["starts"] = links.Range(0, links.RESTARTS_HIGH)
+        head, body, bar = st.container(), st.container(), st.container(border=True)
+        with bar:
+            heading("A sweep of your own")
+            request = own_sweep(start, axes, starts)
+            own = [Part.of("sweep", r) for r in parts(request)] if request is not None else []
+        opening = own if request == start else [Part.of("sweep", r) for r in parts(start)]
+        finished = bool(own) and all(part.stored is not None for part in own)
+        parts_ = own if finished else opening
+        stored = tuple(part.stored for part in parts_ if part.stored is not None)
+        shown = request if finished and request is not None else start
+        frame = cls(shown, stored, head, body, given, expected)
+        with bar:
+            if own:
+                missing = [part.request for part in own if part.stored is None]
+                offer_all(own, cost_of(missing or [start]), "attack")
+                running.show_refusal()
+        with head:
+            if len(stored) < len(parts_):
+                frame.notes({})
+                st.markdown(f"{page.finding} {ROLE_NOT_PUBLISHED}")
+                st.stop()
+            if request is not None and request != shown:
+                st.info(
+                    "The figures show the sweep that this page opens with. The one asked for at "
+                    "the end of the page is not computed yet."
+                )
+        return frame
+
+    def notes(self, expected: links.Expected) -> None:
+        """Say what of the link cannot be used; `expected` are the controls besides the frame's."""
+        expected = {**self.expected, **expected}
+        used = {name: st.session_state[name] for name in expected if name in st.session_state}
+        controls.keep_notes(self.given, expected, used)
+        controls.show_notes()
 
 
 def badge(stored: Stored) -> str:
