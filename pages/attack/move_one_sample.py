@@ -12,6 +12,7 @@ from engine.results.jobs import JobState
 from engine.results.store import Stored
 from pages.common import (
     attack_view,
+    baseline_view,
     charts,
     controls,
     figures,
@@ -116,6 +117,7 @@ def finished(stored: Stored, request: AttackRequest, samples: Samples) -> None:
     view = attack_view.View.of(stored.result, samples, request)
     badge = origin(stored, request.dataset)
     attack_view.show(view, badge, lambda key: targets.pick(key, stored.result.before, request.k))
+    baseline_view.show(stored.result, request)
     take_away.show(stored, view)
 
 

@@ -10,12 +10,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from engine.__main__ import parser
+from engine.attacks.result import AttackResult
 from engine.data.dataset import load_dataset
 from engine.experiments import AttackRequest, make_request
 from engine.results.jobs import Jobs, JobState
 from engine.results.store import Store, Stored
 from engine.settings import Settings
-from pages.common import links, registry, reproduce, wording
+from pages.common import baseline_view, links, registry, reproduce, wording
 from pages.common.links import EXAMPLE
 from tests.pages.conftest import SMALL, Open, words
 
@@ -121,6 +122,32 @@ def test_run_from_click_to_result(open_page: Open, settings: Settings) -> None:
     assert stored is not None
     assert wording.headline(stored.result) in words(app)
     assert app.button(key="run").disabled
+
+
+def test_the_baseline_is_offered_beside_a_finished_attack_and_computed(
+    open_page: Open, settings: Settings
+) -> None:
+    app = open_page(PAGE, **links.values_of(SMALL))
+    assert "Would it not do to train on the target more often?" in words(app)
+    charts = len(app.get("plotly_chart"))
+    app.button(key="offer-baseline").click().run()
+    follow(app, lambda: "weight of 1 is" in words(app))
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == charts + 1
+    asked = baseline_view.request_for(SMALL)
+    stored = Store.of(settings).find("baseline", asked, data_hash(settings))
+    assert stored is not None
+    assert baseline_view.title(stored.result, attack_of(settings)) in words(app)
+
+
+def data_hash(settings: Settings) -> str:
+    return load_dataset(SMALL.dataset, settings.data_dir).content_hash
+
+
+def attack_of(settings: Settings) -> AttackResult:
+    stored = find(settings, SMALL)
+    assert stored is not None
+    return stored.result
 
 
 def test_features_of_ones_own_are_shown_without_pictures(

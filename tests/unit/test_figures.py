@@ -1,5 +1,7 @@
 """The figures say what the result says: every drawn number is looked up again in the result."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -9,7 +11,7 @@ from engine.attacks.result import Ranking
 from engine.data.bundled import digits
 from engine.data.dataset import Dataset
 from engine.statistics import wilson_interval
-from pages.common import figures
+from pages.common import baseline_view, figures
 from pages.common.axes import SignedScale, decades, number, thinned
 from pages.common.slope import slope_chart, slopes
 from pages.common.thumbnails import Samples
@@ -222,3 +224,31 @@ def test_labels_stand_on_the_free_side_of_a_rising_ranking(
         figure = figures.ranking(one, samples, target)
         label = next(a for a in figure.layout.annotations if "rank 2" in a.text)
         assert (label.ay < 0) == upward  # pixels count downwards
+
+
+def test_the_baseline_stands_beside_the_attack(before: Ranking, after: Ranking) -> None:
+    table = pd.DataFrame(
+        {
+            "target_weight": [1.0, 1e3, 1e6],
+            "rank_test": [700, 90, 40],
+            "rank_holdout": [650, 120, 60],
+            "accuracy_holdout": [0.94, 0.93, 0.51],
+            "accuracy_drop": [0.01, 0.02, 0.44],
+        }
+    )
+    attack = SimpleNamespace(before=before, k=1, ranks_test=np.array([1]), accuracy_after=0.936)
+    drawn = baseline_view.figure(table, attack)  # type: ignore[arg-type]  # what it reads of one
+    assert trace(drawn, "rank, attacker's test set").y.tolist() == [700, 90, 40]
+    assert trace(drawn, "rank, unknown test set").y.tolist() == [650, 120, 60]
+    texts = [a.text for a in drawn.layout.annotations]
+    assert texts == ["the attack: rank 1", "the attack: 93.6%"]
+    said = baseline_view.title(table, attack)  # type: ignore[arg-type]
+    assert said == (
+        "Training on the target more often does not get there: rank 40 at best, and 44.0 points of "
+        "accuracy lost for it"
+    )
+    attack.k = 50
+    assert "gets there too: rank 40" in baseline_view.title(table, attack)  # type: ignore[arg-type]
+    assert [baseline_view.power(10.0**e) for e in range(7)] == [
+        "1", "10", "100", "1,000", "10k", "100k", "1M",
+    ]  # fmt: skip

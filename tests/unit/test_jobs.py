@@ -284,7 +284,15 @@ def test_settings_are_checked(value):
 
 
 def test_an_empty_setting_is_none_and_a_bad_one_is_said(tmp_path):
-    names = ("IAL_CACHE_DIR", "IAL_DATA_DIR", "IAL_DEVICE", "IAL_WORKER_IDLE_S")
+    names = (
+        "IAL_CACHE_DIR",
+        "IAL_DATA_DIR",
+        "IAL_DEVICE",
+        "IAL_WORKER_IDLE_S",
+        "IAL_JOBS",
+        "IAL_CLUSTER",
+        "IAL_CLUSTER_FALLBACK",
+    )
     assert read_settings(dict.fromkeys(names, "")) == read_settings({})
     (tmp_path / "file").write_text("")
     for name in ("IAL_CACHE_DIR", "IAL_DATA_DIR"):
@@ -292,3 +300,14 @@ def test_an_empty_setting_is_none_and_a_bad_one_is_said(tmp_path):
             read_settings({name: str(tmp_path / "file" / "below")})
     with pytest.raises(InvalidInput, match="IAL_DEVICE must be 'auto'"):
         read_settings({"IAL_DEVICE": "gpu"})
+    for jobs in ("-1", "two", "1.5"):
+        with pytest.raises(InvalidInput, match="IAL_JOBS must be a number of processes"):
+            read_settings({"IAL_JOBS": jobs})
+    with pytest.raises(InvalidInput, match="IAL_CLUSTER_FALLBACK must be 'yes' or 'no'"):
+        read_settings({"IAL_CLUSTER_FALLBACK": "maybe"})
+
+
+def test_how_sweeps_are_spread_is_a_setting(tmp_path):
+    given = {"IAL_CACHE_DIR": str(tmp_path), "IAL_JOBS": "3", "IAL_CLUSTER": "tcp://here:1"}
+    settings = read_settings({**given, "IAL_CLUSTER_FALLBACK": "yes"})
+    assert (settings.jobs, settings.cluster, settings.cluster_fallback) == (3, "tcp://here:1", True)

@@ -40,11 +40,22 @@ def run_python(arguments: list[str], folder: Path) -> str:
     return finished.stdout
 
 
+def run_example(number: int, folder: Path) -> str:
+    """What the README's Python example of that number prints, run as a script."""
+    script = folder / "example.py"
+    script.write_text(blocks("python")[number], encoding="utf-8")
+    return run_python([str(script)], folder)
+
+
+def test_the_sweep_example_prints_rates_with_intervals(tmp_path: Path) -> None:
+    printed = run_example(1, tmp_path)
+    # 2 radii, 2 k, 2 regimes, 2 forms
+    assert printed.count("high_accuracy") == printed.count("best") == 8
+    assert len(blocks("python")) == 2
+
+
 def test_the_python_example_moves_the_sample_to_the_top(tmp_path: Path) -> None:
-    [example] = blocks("python")
-    script = tmp_path / "example.py"
-    script.write_text(example, encoding="utf-8")
-    found = re.search(r"rank (\d+) before, rank (\d+) after", run_python([str(script)], tmp_path))
+    found = re.search(r"rank (\d+) before, rank (\d+) after", run_example(0, tmp_path))
     assert found, "the example prints both ranks"
     before, after = map(int, found.groups())
     assert before > 1
