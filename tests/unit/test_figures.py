@@ -244,7 +244,7 @@ def test_the_baseline_stands_beside_the_attack(before: Ranking, after: Ranking) 
     assert texts == ["the attack: rank 1", "the attack: 93.6%"]
     said = baseline_view.title(table, attack)  # type: ignore[arg-type]
     assert said == (
-        "Training on the target more often does not get there: rank 40 at best, and 44.0 points of "
+        "Training on the target more often does not do it: rank 40 at best, and 44.0 points of "
         "accuracy lost for it"
     )
     attack.k = 50
