@@ -107,9 +107,7 @@ def title(table: pd.DataFrame, attack: AttackResult) -> str:
     cost = f"{points(drop)} of accuracy lost for it" if drop > 0 else "no accuracy lost for it"
     if rank <= attack.k:
         return f"Training on the target more often gets there too: rank {rank:,}, and {cost}"
-    return (
-        f"Training on the target more often does not get there: rank {rank:,} at best, and {cost}"
-    )
+    return f"Training on the target more often does not do it: rank {rank:,} at best, and {cost}"
 
 
 def show(attack: AttackResult, request: AttackRequest) -> None:
