@@ -1,11 +1,11 @@
-"""Intervals for measured shares."""
+"""Intervals for measured shares, and a test of paired ones."""
 
 import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtri
+from scipy.special import bdtr, ndtri
 
 from engine.checks import check_integer
 from engine.errors import InvalidInput
@@ -58,3 +58,10 @@ def bootstrap_interval(
     tail = (1 - confidence) / 2
     low, high = np.quantile(sample[drawn].mean(axis=1), (tail, 1 - tail))
     return Interval(float(low), float(high))
+
+
+def sign_test(first: int, second: int) -> float:
+    """Two-sided p of the exact sign test (McNemar's): of the trials that told two methods apart,
+    `first` went to one and `second` to the other. 1 where there are none. Raises InvalidInput."""
+    first, second = (check_integer("trials", value, 0) for value in (first, second))
+    return min(1.0, 2 * float(bdtr(min(first, second), first + second, 0.5)))

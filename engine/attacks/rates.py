@@ -211,8 +211,8 @@ def every_outcome(
 def cells(table: pd.DataFrame, by: Sequence[str]) -> list[tuple[dict[str, Any], NDArray[Any]]]:
     """The cells of a table with the index of their rows."""
     return [
-        (dict(zip(by, values, strict=True)), members.to_numpy())
-        for values, members in table.groupby(list(by)).groups.items()
+        (dict(zip(by, values, strict=True)), part.index.to_numpy())
+        for values, part in table.groupby(list(by))
     ]
 
 

@@ -19,7 +19,6 @@ SPLIT_LOOKS: Mapping[str, tuple[str, dict[str, Any], str]] = {
     "test": ("attacker's own test set", {"color": ACCENT, "width": 3}, "circle"),
     "holdout": ("unknown test set", {"color": BLUE, "width": 2.2, "dash": "dash"}, "diamond-open"),
 }
-BANDS = {ACCENT: "rgba(213, 94, 0, 0.16)", BLUE: "rgba(0, 114, 178, 0.13)"}
 Scale = str  # of the x axis: "log", "linear" or "category"
 
 
@@ -27,13 +26,14 @@ def _points(values: pd.Series) -> np.ndarray:
     return 100 * values.to_numpy(dtype=np.float64)
 
 
-def _band(x: Any, low: Any, high: Any, colour: str) -> go.Scatter:
+def band(x: Any, low: Any, high: Any, colour: str, opacity: float = 0.15) -> go.Scatter:
     """The area between two lines."""
     return go.Scatter(
         x=np.concatenate([x, x[::-1]]),
         y=np.concatenate([high, low[::-1]]),
         fill="toself",
-        fillcolor=BANDS[colour],
+        fillcolor=f"rgba({int(colour[1:3], 16)}, {int(colour[3:5], 16)}, {int(colour[5:], 16)}, "
+        f"{opacity})",
         line={"width": 0},
         mode="lines",
         hoverinfo="skip",
@@ -41,7 +41,7 @@ def _band(x: Any, low: Any, high: Any, colour: str) -> go.Scatter:
     )
 
 
-def _x_axis(values: Sequence[float], title: str, scale: Scale) -> dict[str, Any]:
+def x_axis(values: Sequence[float], title: str, scale: Scale) -> dict[str, Any]:
     """An axis whose only ticks are the values that were computed."""
     marks = sorted({float(v) for v in values})
     axis: dict[str, Any] = {"title": {"text": title}, "zeroline": False}
@@ -71,7 +71,7 @@ def success_against(
         part = rates[rates["split"] == split].sort_values(x)
         at = part[x].to_numpy(dtype=np.float64)
         figure.add_trace(
-            _band(at, part["low"].to_numpy(), part["high"].to_numpy(), look["color"]), 1, 1
+            band(at, part["low"].to_numpy(), part["high"].to_numpy(), look["color"]), 1, 1
         )
         figure.add_scatter(
             x=at,
@@ -91,7 +91,7 @@ def success_against(
     by = drop.groupby(table[x])
     low, middle, high = (by.quantile(q).to_numpy() for q in (0.25, 0.5, 0.75))
     at = by.median().index.to_numpy(dtype=np.float64)
-    figure.add_trace(_band(at, low, high, ACCENT), 2, 1)
+    figure.add_trace(band(at, low, high, ACCENT), 2, 1)
     figure.add_scatter(
         x=at,
         y=middle,
@@ -120,8 +120,8 @@ def success_against(
     )
     figure.update_yaxes(title_text="accuracy lost (points)", nticks=5, row=2, col=1)
     values = rates[x].tolist()
-    figure.update_xaxes({**_x_axis(values, "", scale), "showticklabels": False}, row=1, col=1)
-    figure.update_xaxes(_x_axis(values, title, scale), row=2, col=1)
+    figure.update_xaxes({**x_axis(values, "", scale), "showticklabels": False}, row=1, col=1)
+    figure.update_xaxes(x_axis(values, title, scale), row=2, col=1)
     return finish(figure, 500)
 
 
@@ -131,6 +131,46 @@ METHOD_LOOKS = {
     ("baseline", "high_accuracy"): ("baseline, accuracy kept", GREY, "square"),
     ("baseline", "best"): ("baseline, any accuracy", GREY, "square-open"),
 }
+
+
+def rate_dots(
+    part: pd.DataFrame, at: Any, name: str, marker: Mapping[str, Any], over: str
+) -> go.Scatter:
+    """Rates as marks at `at` with their intervals. part: successes, attacks and accuracy_drop too,
+    and the column `over` that they are the best of."""
+    return go.Scatter(
+        x=at,
+        y=part["rate"].to_numpy(),
+        mode="markers",
+        name=name,
+        marker=marker,
+        error_y=_bars(part),
+        customdata=[
+            [
+                row["successes"],
+                row["attacks"],
+                f"at {over.replace('target_', '')} {row[over]:,g}",
+                f"the successes lose {100 * row['accuracy_drop']:.1f} points on average"
+                if row["successes"]
+                else "none succeeds",
+            ]
+            for _, row in part.iterrows()
+        ],
+        hovertemplate="<b>%{y:.0%}</b>, %{customdata[0]} of %{customdata[1]} attacks<br>"
+        f"%{{customdata[2]}}<br>%{{customdata[3]}}<extra>{name}</extra>",
+    )
+
+
+def _bars(part: pd.DataFrame) -> dict[str, Any]:
+    """Error bars from rate, low and high."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": (part["high"] - part["rate"]).to_numpy(),
+        "arrayminus": (part["rate"] - part["low"]).to_numpy(),
+        "thickness": 1.8,
+        "width": 4,
+    }
 
 
 def attack_against_baseline(rates: pd.DataFrame) -> go.Figure:
@@ -145,27 +185,9 @@ def attack_against_baseline(rates: pd.DataFrame) -> go.Figure:
         if part.empty:
             continue
         at = np.array([ks.index(k) for k in part["k"]]) + 0.16 * (place - 1.5)
-        figure.add_scatter(
-            x=at,
-            y=part["rate"].to_numpy(),
-            mode="markers",
-            name=name,
-            marker={"symbol": symbol, "size": 11, "color": colour, "line": {"width": 2}},
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": (part["high"] - part["rate"]).to_numpy(),
-                "arrayminus": (part["rate"] - part["low"]).to_numpy(),
-                "thickness": 1.8,
-                "width": 4,
-            },
-            customdata=np.stack(
-                [part["successes"], part["attacks"], _points(part["accuracy_drop"])], axis=1
-            ),
-            hovertemplate="<b>%{y:.0%}</b>, %{customdata[0]:.0f} of %{customdata[1]:.0f} attacks"
-            "<br>the successes lose %{customdata[2]:.1f} points of accuracy on average"
-            f"<extra>{name}</extra>",
-        )
+        marker = {"symbol": symbol, "size": 11, "color": colour, "line": {"width": 2}}
+        over = "radius" if method == "attack" else "target_weight"
+        figure.add_trace(rate_dots(part, at, name, marker, over))
     figure.update_xaxes(
         tickvals=list(range(len(ks))),
         ticktext=[f"top {k}" for k in ks],
@@ -191,13 +213,7 @@ def frontier(points: pd.DataFrame) -> go.Figure:
     ):
         error = None
         if column == "rate":
-            error = {
-                "type": "data",
-                "symmetric": False,
-                "array": (points["high"] - points["rate"]).to_numpy(),
-                "arrayminus": (points["rate"] - points["low"]).to_numpy(),
-                "thickness": 1.5,
-            }
+            error = _bars(points)
         figure.add_scatter(
             x=points["drop"].to_numpy(),
             y=points[column].to_numpy(),

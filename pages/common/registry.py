@@ -70,6 +70,32 @@ PAGES: tuple[PageEntry, ...] = (
         question="How many samples can be moved, how far must the model go, and what is lost?",
         finding="A model that may go further moves more samples, and loses more.",
     ),
+    PageEntry(
+        section="Attack",
+        title="What makes it work?",
+        url="what-works",
+        file="pages/attack/what_works.py",
+        question="Which parts of the attack move the samples, and where do the other runs get "
+        "stuck?",
+        finding="Raising the target is not enough: what stands above it must be lowered, from more "
+        "than one start.",
+    ),
+    PageEntry(
+        section="Attack",
+        title="Many targets at once",
+        url="many-targets",
+        file="pages/attack/many_targets.py",
+        question="Can one model favour a whole set of samples, and what does success mean then?",
+        finding="A larger set takes more of the top, but a smaller share of it arrives.",
+    ),
+    PageEntry(
+        section="Evidence",
+        title="Why it is fast",
+        url="why-fast",
+        file="pages/evidence/why_fast.py",
+        question="What does one step of the attack cost, and how does it grow?",
+        finding="The same gradient from a few matrix products, without automatic differentiation.",
+    ),
 )
 
 

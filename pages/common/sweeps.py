@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from engine.data.bundled import LOADERS
 from engine.errors import EngineError, InvalidInput
-from engine.experiments import SweepRequest
+from engine.experiments import NO_DATA, SweepRequest
 from engine.results.jobs import JobState
 from engine.results.store import Stored
 from pages.common import controls, links, presets, reproduce, running
@@ -45,9 +45,14 @@ def data_hash(name: str) -> str | None:
         st.stop()
 
 
+def content_of(request: Any) -> str | None:
+    """The content hash of a request's data; None where that is not on this machine."""
+    return data_hash(request.dataset) if hasattr(request, "dataset") else NO_DATA
+
+
 def find(experiment: str, request: Any) -> Stored | None:
     """The stored result of a request; a published one where its data is not on this machine."""
-    content = data_hash(request.dataset)
+    content = content_of(request)
     if content is None:
         return lab().store.find_published(experiment, request)
     return lab().store.find(experiment, request, content)
@@ -74,7 +79,7 @@ class Axis:
 
 AXES = {
     "radii": Axis("radii", "Radii", "How far models may lie from θ*, as shares of ‖θ*‖."),
-    "ks": Axis("ks", "k", "The tops that are to be reached; one run serves every k.", True),
+    "ks": Axis("ks", "Values of k", "The tops that are to be reached; one run serves every k.", True),
     "set_sizes": Axis("set_sizes", "Sizes of the target set", "Targets moved at once.", True),
     "train_sizes": Axis(
         "train_sizes", "Training samples", "Sizes of the training set; 0 stands for all.", True
@@ -188,7 +193,7 @@ class Part:
 
     @classmethod
     def of(cls, experiment: str, request: Any) -> "Part":
-        content = data_hash(request.dataset)
+        content = content_of(request)
         if content is None:
             return cls(experiment, request, None, None, find(experiment, request))
         job = lab().store.key(experiment, request, content)
@@ -322,7 +327,7 @@ class Frame:
 
 
 def badge(stored: Stored) -> str:
-    return origin(stored, stored.manifest.request["dataset"])
+    return origin(stored, stored.manifest.request.get("dataset"))
 
 
 def take_away(

@@ -1,6 +1,6 @@
 """Trajectories: rank, loss and accuracy of every run of an attack against the step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -43,45 +43,8 @@ def trajectories(
     figure = make_subplots(
         rows=3, cols=1, shared_xaxes=True, row_heights=[0.56, 0.2, 0.24], vertical_spacing=0.045
     )
-    panels = ("rank", "loss", "accuracy_holdout")
     last = min(steps, max(20, int(trajectory["step"].max() * 1.15))) if len(trajectory) else steps
-    for state, (name, look) in RUN_LOOKS.items():
-        members = [run for run, s in states.items() if s == state]
-        part = trajectory[trajectory["run"].isin(members)]
-        if part.empty:
-            continue
-        columns = _with_gaps(part, panels)
-        for row, panel in enumerate(panels, 1):
-            figure.add_scatter(
-                x=columns["step"],
-                y=columns[panel],
-                mode="lines",
-                line=look,
-                name=name,
-                legendgroup=state,
-                showlegend=row == 1,
-                customdata=columns["run"],
-                hovertemplate=f"run %{{customdata}}, step %{{x}}<br>{HOVER[panel]}"
-                f"<extra>{name}</extra>",
-                row=row,
-                col=1,
-            )
-        ends = part.groupby("run").tail(1)
-        figure.add_scatter(
-            x=ends["step"].to_numpy(),
-            y=ends["rank"].to_numpy(),
-            mode="markers",
-            legendgroup=state,
-            showlegend=False,
-            hoverinfo="skip",
-            marker={
-                "color": look["color"],
-                "size": 10 if state == "returned" else 7,
-                "symbol": "x" if state == "stuck" else "circle",
-            },
-            row=1,
-            col=1,
-        )
+    draw_runs(figure, trajectory, states, {panel: row for row, panel in enumerate(PANELS, 1)})
     figure.add_hrect(y0=0.75, y1=k + 0.5, fillcolor=BAND, line_width=0, layer="below", row=1, col=1)
     if honest_rank is not None:
         figure.add_hline(
@@ -129,6 +92,61 @@ HOVER = {
     "loss": "loss %{y:.3g}",
     "accuracy_holdout": "accuracy, unseen half %{y:.1%}",
 }
+
+
+PANELS = tuple(HOVER)
+
+
+def draw_runs(
+    figure: go.Figure,
+    trajectory: pd.DataFrame,
+    states: Mapping[int, RunState],
+    rows: Mapping[str, int],
+    col: int = 1,
+    in_legend: Collection[str] = (),
+) -> set[str]:
+    """Every run's line in each panel, at its row, with a mark where its rank ends. Returns the
+    states that were drawn; those `in_legend` already are not named there again."""
+    drawn: set[str] = set()
+    for state, (name, look) in RUN_LOOKS.items():
+        members = [run for run, s in states.items() if s == state]
+        part = trajectory[trajectory["run"].isin(members)]
+        if part.empty:
+            continue
+        columns = _with_gaps(part, tuple(rows))
+        for panel, row in rows.items():
+            figure.add_scatter(
+                x=columns["step"],
+                y=columns[panel],
+                mode="lines",
+                line=look,
+                name=name,
+                legendgroup=state,
+                showlegend=panel == "rank" and state not in in_legend,
+                customdata=columns["run"],
+                hovertemplate=f"run %{{customdata}}, step %{{x}}<br>{HOVER[panel]}"
+                f"<extra>{name}</extra>",
+                row=row,
+                col=col,
+            )
+        ends = part.groupby("run").tail(1)
+        figure.add_scatter(
+            x=ends["step"].to_numpy(),
+            y=ends["rank"].to_numpy(),
+            mode="markers",
+            legendgroup=state,
+            showlegend=False,
+            hoverinfo="skip",
+            marker={
+                "color": look["color"],
+                "size": 10 if state == "returned" else 7,
+                "symbol": "x" if state == "stuck" else "circle",
+            },
+            row=rows["rank"],
+            col=col,
+        )
+        drawn.add(state)
+    return drawn
 
 
 def _with_gaps(part: pd.DataFrame, panels: Sequence[str]) -> dict[str, NDArray[np.float64]]:

@@ -1,5 +1,6 @@
 """What results say in words: pure functions from a result to sentences, with their numbers."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -22,6 +23,11 @@ def points(share: float) -> str:
 def count(number: int, noun: str, plural: str = "") -> str:
     """'1 run', '3 runs'."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), *names[-1:]])
 
 
 def accuracy_change(result: AttackResult) -> str:

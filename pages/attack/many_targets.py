@@ -1,0 +1,119 @@
+"""Many targets at once: sets of targets against the top k (Fig. 3), read in two ways."""
+
+import pandas as pd
+import streamlit as st
+
+from engine.attacks.rates import share_rates, success_rates
+from pages.common import (
+    charts,
+    controls,
+    rate_figures,
+    registry,
+    set_figures,
+    sweeps,
+    target_sets,
+)
+from pages.common.rate_figures import SPLIT_LOOKS
+from pages.common.rate_view import View, choose_view
+from pages.common.target_sets import READINGS, Reading
+from pages.common.wording import count
+
+PAGE = registry.page("many-targets")
+ROLE = "sizes"  # of published results
+
+
+def lines(shares: pd.DataFrame, reading: Reading, k: int, badge: str) -> None:
+    title = target_sets.lines_title(shares, reading)
+    charts.heading(title, badge)
+    charts.chart(
+        set_figures.share_lines(shares, reading, k),
+        f"lines-{reading.name}",
+        alt=f"{reading.text.capitalize()} against k, a line for every size. {title}",
+    )
+
+
+def grid(shares: pd.DataFrame, reading: Reading, split: str, badge: str) -> None:
+    part = shares[shares["split"] == split]
+    title = target_sets.grid_title(part, reading, f"the {SPLIT_LOOKS[split][0]}")
+    charts.heading(title, badge)
+    charts.chart(
+        set_figures.share_grid(part, reading),
+        f"grid-{reading.name}-{split}",
+        alt=f"{reading.text.capitalize()}, by set size and k. {title}",
+    )
+
+
+def strict_figure(table: pd.DataFrame, view: View, badge: str) -> None:
+    """All or nothing, and the price: success as the other pages count it."""
+    rates = view.rates(table).query("k == @view.k and radius == @view.radius")
+    own = rates[rates["split"] == "test"].sort_values("set_size")
+    first, last = own.iloc[0], own.iloc[-1]
+    title = (
+        f"All that fit into the top {view.k}, or nothing: {first['rate']:.0%} of the attacks with "
+        f"{first['set_size']} and {last['rate']:.0%} with {last['set_size']} targets"
+    )
+    charts.heading(title, badge)
+    rows = table[(table["k"] == view.k) & (table["radius"] == view.radius)]
+    charts.chart(
+        rate_figures.success_against(rates, rows, "set_size", "targets in the set", view.tolerance),
+        f"strict-{view.k}",
+        alt=f"Success rate and accuracy lost against the size of the target set. {title}",
+    )
+    st.caption(
+        "A third, strict reading, in which an attack counts when min(k, t) of its t targets are in "
+        "the top k, with 95% Wilson intervals; below, the accuracy that the returned models lose, "
+        "median and middle half."
+    )
+
+
+def page() -> None:
+    frame = sweeps.Frame.open(PAGE, ROLE, ("set_sizes", "radii", "ks"))
+    (stored,) = frame.stored
+    table, badge = stored.result, sweeps.badge(stored)
+    with frame.head:
+        place = st.container()
+        view, expected = choose_view(table, with_radius=True)
+    shares = view.shares(table)
+    own = shares[shares["split"] == "test"]
+    sets = int(table["target"].nunique())
+    place.markdown(f"{target_sets.finding(own, view.tolerance, view.radius)} :gray-badge[{badge}]")
+    with frame.body:
+        for column, reading in zip(st.columns(2, gap="medium"), READINGS.values(), strict=True):
+            with column:
+                lines(own, reading, view.k, badge)
+        st.caption(
+            f"Means over {count(sets, 'target set')} of each size, on the attacker's own test set; "
+            "bands are 95% bootstrap intervals, the dotted line is the k chosen above. Part of "
+            "either trend is arithmetic: "
+            f"{'; '.join(reading.most for reading in READINGS.values())}."
+        )
+        name = controls.choice_of(
+            st.columns([1, 3])[0],
+            "The grids count",
+            "reading",
+            list(READINGS),
+            "`places`: of the top k, taken by targets (it fits the paper's Fig. 3). `targets`: of "
+            "the target set, in the top k (the paper's text).",
+        )
+        for column, split in zip(st.columns(2, gap="medium"), SPLIT_LOOKS, strict=True):
+            with column:
+                grid(shares, READINGS[name], split, badge)
+        st.caption(
+            f"The {READINGS[name].text}, and under it how much is possible. On the unknown test "
+            "set the calculator uses data that the attacker never saw."
+        )
+        strict_figure(table, view, badge)
+        sweeps.take_away(
+            stored,
+            frame.request,
+            {
+                "Attacks": lambda: sweeps.flat(table),
+                "Shares": lambda: share_rates(table),
+                "Success rates": lambda: success_rates(table),
+            },
+        )
+    with frame.head:
+        frame.notes({**expected, "reading": list(READINGS)})
+
+
+page()

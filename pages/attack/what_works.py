@@ -1,0 +1,211 @@
+"""What makes it work? The paper's ablation (Table 2): four variants on the same targets."""
+
+from dataclasses import replace
+
+import pandas as pd
+import streamlit as st
+
+from engine.attacks.rates import success_rates
+from engine.attacks.result import AttackResult
+from engine.experiments import AttackRequest, SweepRequest
+from engine.results.store import Stored
+from pages.common import (
+    ablation,
+    charts,
+    controls,
+    paper,
+    presets,
+    registry,
+    running,
+    sweeps,
+    variant_figures,
+)
+from pages.common.rate_view import View, choose_view
+from pages.common.results import open_dataset, origin
+from pages.common.wording import count
+
+PAGE = registry.page("what-works")
+ROLE, RESTARTED = "ablation", "cost"  # of published results: started once, and from random starts
+STARTS = 5  # of the paper's attack
+SWEPT = ("dataset", "steps", "damping", "l2", "order", "dtype", "learning_rates")
+
+
+def parts(request: SweepRequest) -> list[SweepRequest]:
+    """The three objectives started once, and the paper's attack from random starts."""
+    restarted = replace(request, objectives=("higher_ranked",), restarts=(STARTS,))
+    published = presets.preset(RESTARTED, request.dataset)
+    if request == presets.preset(ROLE, request.dataset) and published is not None:
+        wider = replace(published, radii=request.radii)  # of other radii there may be more
+        restarted = published if wider == restarted else restarted
+    return [request, restarted]
+
+
+def variants_figure(best: pd.DataFrame, taken: pd.DataFrame, k: int, badge: str) -> None:
+    title = ablation.step_title(taken)
+    charts.heading(title, badge)
+    charts.chart(
+        variant_figures.variant_rates(best),
+        f"variants-{k}",
+        alt=f"Success rate of the four variants, with accuracy kept and at any cost. {title}",
+    )
+    st.caption(
+        f"Into the top {k}, each variant at the radius where it does best; bars are 95% Wilson "
+        "intervals. The first three start once, at the honest model, with each learning rate; the "
+        f"last from {STARTS} random starts, as the paper's attack does."
+    )
+
+
+def table_two(best: pd.DataFrame, k: int) -> None:
+    charts.heading("The same numbers beside the paper's Table 2")
+    st.dataframe(
+        paper.beside_table_2(best, ablation.VARIANTS, f"here, k = {k}"),
+        hide_index=True,
+        alt="Success rates of the four variants, here and in the paper's Table 2",
+    )
+    st.caption(f"{paper.CELL_MEANING} {paper.COMPARABLE}")
+
+
+def pairing(found: pd.DataFrame, view: View, chosen: int, badge: str) -> None:
+    hits = ablation.wide(found)
+    title = ablation.strip_title(hits)
+    charts.heading(title, badge)
+    charts.chart(
+        variant_figures.target_strip(found, chosen),
+        f"strip-{view.k}-{view.radius:g}",
+        alt=f"Which variant moves which target. {title}",
+    )
+    st.caption(
+        f"Every column is one target, at radius {view.radius:g} and k = {view.k} under all four "
+        "variants; hover for its number. The shaded one is followed below."
+    )
+
+
+def matrix(found: pd.DataFrame, view: View, badge: str) -> None:
+    hits = ablation.wide(found)
+    lead = ablation.leads(hits)
+    title = ablation.lead_title(lead)
+    charts.heading(title, badge)
+    charts.chart(
+        variant_figures.lead_matrix(lead, len(hits)),
+        f"leads-{view.k}-{view.radius:g}",
+        alt=f"How many targets the row's variant moves that the column's does not. {title}",
+    )
+    st.caption(
+        f"Of {count(len(hits), 'target')} at radius {view.radius:g}, with accuracy kept. Were a "
+        "variant at least as good as another on every target, the other's row would have a 0 there."
+    )
+
+
+def attacks_on(target: int, view: View, request: SweepRequest) -> dict[str, AttackRequest]:
+    """The four variants on one target, each as an attack of its own."""
+    shared = {name: getattr(request, name) for name in SWEPT}
+    base = AttackRequest(
+        **shared, targets=(target,), k=view.k, radius=view.radius, seed=request.seeds[0]
+    )
+    objective = {v: v for v in ablation.VARIANTS} | {ablation.RESTARTS: "higher_ranked"}
+    return {
+        variant: replace(
+            base, objective=name, restarts=STARTS if variant == ablation.RESTARTS else 0
+        )
+        for variant, name in objective.items()
+    }
+
+
+def obtain_attacks(requests: dict[str, AttackRequest]) -> dict[str, Stored] | None:
+    """The four attacks; what is not there yet is computed in its place, one after the other."""
+    found = {}
+    for variant, request in requests.items():
+        content = sweeps.data_hash(request.dataset)
+        if content is None:
+            stored = sweeps.find("attack", request)
+            if stored is None:
+                st.info(
+                    f"The runs on this sample are not published, and the data set "
+                    f"“{request.dataset}” is not on this machine to compute them."
+                )
+        else:
+            n = open_dataset(request.dataset).n_train
+            stored = running.obtain(
+                "attack",
+                request,
+                content,
+                f"“{ablation.VARIANTS[variant]}”",
+                running.draw_attack(request, n),
+            )
+        if stored is None:
+            return None
+        found[variant] = stored
+    return found
+
+
+def stuck_figure(target: int, view: View, request: SweepRequest) -> None:
+    charts.heading(f"Four ways to move sample {target}, run by run")
+    found = obtain_attacks(attacks_on(target, view, request))
+    if found is None:
+        return
+    attacks: dict[str, AttackResult] = {variant: stored.result for variant, stored in found.items()}
+    title = ablation.runs_title(attacks)
+    badge = origin(next(iter(found.values())), request.dataset)
+    st.markdown(f"{title} :gray-badge[{badge}]")
+    charts.chart(
+        variant_figures.stuck_runs(attacks),
+        f"stuck-{target}-{view.k}-{view.radius:g}",
+        alt=f"Rank against step for every run of the four variants. {title}",
+    )
+    st.caption(
+        f"The target's rank on the attacker's test set, step by step, at radius {view.radius:g}. A "
+        f"run leaves when it arrives in the shaded top {view.k}; a cross marks one that did not, "
+        "dashed. Each of these attacks ran alone: among others in the sweep above, a run may end "
+        "elsewhere, as rounding grows over a hundred steps."
+    )
+
+
+def page() -> None:
+    frame = sweeps.Frame.open(PAGE, ROLE, ("radii", "ks"), parts, starts=False)
+    single, restarted = frame.stored
+    table, badge = ablation.variants(single.result, restarted.result), sweeps.badge(single)
+    with frame.head:
+        place = st.container()
+        view, expected = choose_view(table, with_radius=True)
+    best = ablation.best_of(view.both(table, ablation.BY).query("k == @view.k"))
+    kept = best[best["regime"] == "high_accuracy"].set_index("variant", drop=False)
+    hits = ablation.wide(ablation.moved(table, view, kept["radius"].to_dict()))
+    taken = ablation.steps(kept, hits)
+    found = ablation.moved(table, view, dict.fromkeys(ablation.VARIANTS, view.radius))
+    place.markdown(
+        f"{ablation.finding(kept, view)} {ablation.order(taken, len(hits))} :gray-badge[{badge}]"
+    )
+    with frame.body:
+        left, right = st.columns([1.2, 1], gap="medium")
+        with left:
+            variants_figure(best, taken, view.k, badge)
+        with right:
+            matrix(found, view, badge)
+        table_two(best, view.k)
+        strip = st.container()
+        targets = sorted(int(target) for target in found["target"].unique())
+        chosen = controls.choice_of(
+            st.columns([1, 4])[0],
+            "Target",
+            "target",
+            targets,
+            "One of the sweep's targets, to be followed run by run.",
+            ablation.telling_target(found),
+        )
+        with strip:
+            pairing(found, view, chosen, badge)
+        stuck_figure(chosen, view, frame.request)
+        sweeps.take_away(
+            single,
+            frame.request,
+            {
+                "Attacks": lambda: sweeps.flat(table),
+                "Success rates": lambda: success_rates(table, by=ablation.BY),
+                "Targets": lambda: found,
+            },
+        )
+    with frame.head:
+        frame.notes({**expected, "target": targets})
+
+
+page()
