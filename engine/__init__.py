@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from engine.influence.scores import InfluenceScores, influence_gradient, influence_scores
     from engine.models.fit import fit
     from engine.models.linear import LinearModel
+    from engine.speed.compare import compare_gradients
+    from engine.speed.result import GradientComparison, Scaling
+    from engine.speed.scaling import measure_scaling
 
 _HOMES = {
     "attack": "engine.attacks.attack",
@@ -45,6 +48,10 @@ _HOMES = {
     "influence_scores": "engine.influence.scores",
     "fit": "engine.models.fit",
     "LinearModel": "engine.models.linear",
+    "compare_gradients": "engine.speed.compare",
+    "GradientComparison": "engine.speed.result",
+    "Scaling": "engine.speed.result",
+    "measure_scaling": "engine.speed.scaling",
 }
 
 __all__ = [  # noqa: RUF022  # as in _HOMES, where each name's module is beside it
@@ -69,6 +76,10 @@ __all__ = [  # noqa: RUF022  # as in _HOMES, where each name's module is beside 
     "influence_scores",
     "fit",
     "LinearModel",
+    "compare_gradients",
+    "GradientComparison",
+    "Scaling",
+    "measure_scaling",
 ]
 
 

@@ -2,15 +2,13 @@
 
 n = 3680, m = 1835, d = 2048, K = 37, ten runs at once (5 starts x 2 learning rates), float32. A
 product is (n x D)·(D x 10K) or its transpose; smaller ones count by their share of its
-multiplications. The features are synthetic: class means plus noise whose spectrum falls as a power
-of its index, rectified and standardised, as pooled features are. An argument names a features file
-to measure instead.
+multiplications. The features are synthetic (`engine.speed.synthetic`); an argument names a features
+file to measure instead.
 """
 
 import statistics
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,42 +18,14 @@ from engine.attacks.attack import starts
 from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks
 from engine.attacks.state import SOLVE_TOLERANCE, AttackState, Plan, init, step
 from engine.data.dataset import Dataset, load_dataset
-from engine.data.preparation import standardise
 from engine.influence.linear import LinearProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
+from engine.speed.memory import forget_peak, from_status
+from engine.speed.synthetic import synthetic
 
 N, M, D, K, RUNS = 3680, 1835, 2048, 37, 10
 RADIUS, STEPS, REPEATS = 0.3, 12, 15
-
-
-def synthetic() -> Dataset:
-    rng = np.random.default_rng(0)
-    spectrum = np.arange(1, D + 1) ** -0.35
-    mix = rng.standard_normal((D, D)) / D**0.5
-    means = 0.2 * rng.standard_normal((K, D)) * spectrum
-
-    def draw(count: int) -> tuple[np.ndarray, np.ndarray]:
-        y = np.arange(count) % K
-        X = (means[y] + spectrum * rng.standard_normal((count, D))) @ mix
-        return np.maximum(X, 0), y
-
-    (train, y), (test, y_test), (holdout, y_holdout) = draw(N), draw(M), draw(M)
-    X, X_test, X_holdout = standardise(train, test, holdout)
-    names = tuple(str(c) for c in range(K))
-    return Dataset("synthetic", X, y, X_test, y_test, X_holdout, y_holdout, names)
-
-
-def memory(field: str) -> float:
-    """MB, of the process: VmRSS now, VmHWM at its peak since `forget_peak`."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(field):
-            return int(line.split()[1]) / 1024
-    raise LookupError(field)
-
-
-def forget_peak() -> None:
-    Path("/proc/self/clear_refs").write_text("5")
 
 
 class Products:
@@ -133,7 +103,7 @@ def follow(problem: LinearProblem, dataset: Dataset, plan: Plan, products: Produ
 
 def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else None
-    dataset = synthetic() if name is None else load_dataset(name)
+    dataset = synthetic(N, M, D, K) if name is None else load_dataset(name)
     n, width, classes = dataset.n_train, dataset.n_features + 1, dataset.n_classes
     print(f"{dataset.name}: n={n} m={len(dataset.y_test)} D={width} K={classes}, {RUNS} runs")
     model = fit(dataset, max_iterations=200)
@@ -141,7 +111,7 @@ def main() -> None:
     print(f"  honest model: holdout accuracy {accuracy:.1%}, |gradient| {model.gradient_norm:.1e}")
     ranks = influence_scores(model, dataset).ranks
     target = int(np.flatnonzero(ranks == n // 2)[0])
-    before = memory("VmRSS")
+    before = from_status("VmRSS")
     forget_peak()
     problem = LinearProblem.build(dataset)
     honest = problem.encode(model)
@@ -182,7 +152,7 @@ def main() -> None:
     )
     forget_peak()
     one(problem, plan, first)
-    print(f"  peak memory above the features: {memory('VmHWM') - before:.0f} MB")
+    print(f"  peak memory above the features: {from_status('VmHWM') - before:.0f} MB")
 
 
 if __name__ == "__main__":

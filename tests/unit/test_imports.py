@@ -10,7 +10,7 @@ import engine
 from engine.settings import ROOT
 
 # Lower rooms import only from those above them (and from the plain modules of the engine itself).
-ROOMS = ["data", "models", "influence", "attacks", "experiments", "results"]
+ROOMS = ["data", "models", "influence", "attacks", "speed", "experiments", "results"]
 
 
 def imported(path) -> set[str]:
@@ -41,7 +41,14 @@ def test_rooms_import_only_from_rooms_above():
 
 @pytest.mark.parametrize(
     "module",
-    ["engine", "engine.experiments", "engine.results.store", "engine.results.jobs", "app"],
+    [
+        "engine",
+        "engine.experiments",
+        "engine.results.store",
+        "engine.results.jobs",
+        "engine.speed.result",
+        "app",
+    ],
 )
 def test_no_torch_on_the_server(module):
     code = f"import sys, {module}\nassert 'torch' not in sys.modules, 'torch was imported'\n" + (

@@ -1,0 +1,1 @@
+"""What an attack step costs: naive autograd, the paper's rewriting and the closed form compared."""
