@@ -18,18 +18,34 @@ ROLE, TRAINING, BASELINE = "cost", "training", "baseline"  # of published result
 def finding(table: pd.DataFrame, view: View) -> str:
     rates = view.rates(table).query("k == @view.k and split == 'test'")
     best = highest(rates).iloc[0]
+    largest = rates["radius"].max()
+    beyond = (
+        "A larger radius moves more samples and loses more accuracy."
+        if best["radius"] == largest
+        else "A larger radius loses more accuracy: beyond this one, fewer models stay within the "
+        "limit."
+        if view.tolerance is not None
+        else "A larger radius moves no more of them."
+    )
     return (
         f"{words.limit(view.tolerance).capitalize()}, the attack brings **{words.share(best)}** of "
-        f"the targets to {words.top(view.k)}, at radius {best['radius']:g}. A larger radius moves "
-        "more samples and loses more accuracy."
+        f"the targets to {words.top(view.k)}, at radius {best['radius']:g}. {beyond}"
     )
+
+
+def price(table: pd.DataFrame, k: int) -> str:
+    """What the returned models lose, from the smallest to the largest radius."""
+    rows = table[table["k"] == k]
+    lost = 100 * (rows["accuracy_before"] - rows["accuracy_after"])
+    medians = lost.groupby(rows["radius"]).median()
+    return f"it costs {medians.iloc[0]:.1f} to {medians.iloc[-1]:.1f} points of accuracy"
 
 
 def radius_figure(stored: Stored, view: View) -> None:
     table = stored.result
     rates = view.rates(table).query("k == @view.k")
     own = rates[rates["split"] == "test"]
-    title = f"Success goes from {words.range_of(own, 'radius')} (radius), and so does its price"
+    title = f"Success by radius: {words.course(own, 'radius')}; {price(table, view.k)}"
     charts.heading(title, sweeps.badge(stored))
     charts.chart(
         rate_figures.success_against(
@@ -58,9 +74,10 @@ def table_one(stored: Stored, view: View, baseline: Stored | None) -> None:
         kept = shown[shown["regime"] == "high_accuracy"]
         worst = kept[kept["method"] == "baseline"]["rate"].max()
         ours = kept[kept["method"] == "attack"]["rate"].min()
+        moves = f"at most {worst:.0%}" if worst else "no target"
         title = (
-            f"Without influence functions: training on the target more often moves at most "
-            f"{worst:.0%} while accuracy is kept; the attack at least {ours:.0%}"
+            f"Without influence functions: training on the target more often moves {moves} while "
+            f"accuracy is kept; the attack at least {ours:.0%}"
         )
     else:
         title = "The attack by k; the loss-reweighing baseline has not been computed for this data"

@@ -21,7 +21,7 @@ from pages.common import (
     variant_figures,
 )
 from pages.common.rate_view import View, choose_view
-from pages.common.results import open_dataset, origin
+from pages.common.results import origin
 from pages.common.wording import count
 
 PAGE = registry.page("what-works")
@@ -113,50 +113,47 @@ def attacks_on(target: int, view: View, request: SweepRequest) -> dict[str, Atta
 
 def obtain_attacks(requests: dict[str, AttackRequest]) -> dict[str, Stored] | None:
     """The four attacks; what is not there yet is computed in its place, one after the other."""
-    found = {}
+    found: dict[str, Stored] = {}
     for variant, request in requests.items():
         content = sweeps.data_hash(request.dataset)
         if content is None:
             stored = sweeps.find("attack", request)
-            if stored is None:
+        else:
+            what = f"“{ablation.VARIANTS[variant]}”"
+            doing = f"Running variant {len(found) + 1} of {len(requests)}, {what}, on this sample"
+            stored = running.obtain("attack", request, content, what, running.draw_plain(doing))
+        if stored is None:
+            if content is None:
                 st.info(
-                    f"The runs on this sample are not published, and the data set "
+                    "The runs on this sample are not published, and the data set "
                     f"“{request.dataset}” is not on this machine to compute them."
                 )
-        else:
-            n = open_dataset(request.dataset).n_train
-            stored = running.obtain(
-                "attack",
-                request,
-                content,
-                f"“{ablation.VARIANTS[variant]}”",
-                running.draw_attack(request, n),
-            )
-        if stored is None:
             return None
         found[variant] = stored
     return found
 
 
 def stuck_figure(target: int, view: View, request: SweepRequest) -> None:
-    charts.heading(f"Four ways to move sample {target}, run by run")
+    head = st.empty()
+    with head:
+        charts.heading(f"Four ways to move sample {target}, run by run")
     found = obtain_attacks(attacks_on(target, view, request))
     if found is None:
         return
     attacks: dict[str, AttackResult] = {variant: stored.result for variant, stored in found.items()}
     title = ablation.runs_title(attacks)
-    badge = origin(next(iter(found.values())), request.dataset)
-    st.markdown(f"{title} :gray-badge[{badge}]")
+    with head:
+        charts.heading(title, origin(next(iter(found.values())), request.dataset))
     charts.chart(
         variant_figures.stuck_runs(attacks),
         f"stuck-{target}-{view.k}-{view.radius:g}",
         alt=f"Rank against step for every run of the four variants. {title}",
     )
     st.caption(
-        f"The target's rank on the attacker's test set, step by step, at radius {view.radius:g}. A "
-        f"run leaves when it arrives in the shaded top {view.k}; a cross marks one that did not, "
-        "dashed. Each of these attacks ran alone: among others in the sweep above, a run may end "
-        "elsewhere, as rounding grows over a hundred steps."
+        f"The target's rank on the attacker's test set, step by step, at radius {view.radius:g}: a "
+        f"run leaves when it arrives in the shaded top {view.k}, and a cross marks one that never "
+        "does. Accuracy has no say here. These attacks ran alone; in the sweep above, among "
+        "others, a run may have ended elsewhere, as rounding grows over a hundred steps."
     )
 
 
@@ -203,6 +200,7 @@ def page() -> None:
                 "Success rates": lambda: success_rates(table, by=ablation.BY),
                 "Targets": lambda: found,
             },
+            parts(frame.request)[1:],
         )
     with frame.head:
         frame.notes({**expected, "target": targets})

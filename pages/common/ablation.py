@@ -17,14 +17,14 @@ from pages.common.wording import count, listed
 RESTARTS = "restarts"  # the variant that is not an objective of its own
 VARIANTS = {
     "target": "raise the target only",
-    "top_k": "lower the top k too",
-    "higher_ranked": "lower all ranked higher",
+    "top_k": "also lower the top k",
+    "higher_ranked": "lower all that rank higher",
     RESTARTS: "… from random starts",
 }
 NAMES = {  # in sentences
     "target": "raising the target alone",
-    "top_k": "lowering the top k too",
-    "higher_ranked": "lowering all ranked higher",
+    "top_k": "also lowering the top k",
+    "higher_ranked": "lowering all that rank higher",
     RESTARTS: "restarting at random",
 }
 BY = ("variant", "radius", "k")
@@ -164,13 +164,14 @@ def runs_title(attacks: Mapping[str, AttackResult]) -> str:
     """Under which variants a target arrives, and under which every run gets stuck."""
     target, before = next((a.targets[0], a.before) for a in attacks.values())
     arrives = [NAMES[v] for v, a in attacks.items() if a.any_run_success]
-    stuck = [NAMES[v] for v, a in attacks.items() if not a.any_run_success]
-    who = f"Sample {target}, at rank {int(before.ranks[target]):,},"
+    stuck = [v for v, a in attacks.items() if not a.any_run_success]
+    who = f"Sample {target}, honest rank {int(before.ranks[target]):,},"
     if not stuck:
         return f"{who} arrives under every variant"
     if not arrives:
         return f"{who} arrives under none: every run gets stuck"
-    return f"{who} arrives by {listed(arrives)}; every run gets stuck when {listed(stuck)}"
+    others = count(len(stuck), "other variant")
+    return f"{who} arrives by {listed(arrives)}; under the {others} every run gets stuck"
 
 
 def telling_target(found: pd.DataFrame) -> int:

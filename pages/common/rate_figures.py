@@ -46,7 +46,7 @@ def x_axis(values: Sequence[float], title: str, scale: Scale) -> dict[str, Any]:
     marks = sorted({float(v) for v in values})
     axis: dict[str, Any] = {"title": {"text": title}, "zeroline": False}
     if scale == "log":
-        return axis | {"type": "log", "tickvals": marks, "ticktext": [f"{v:g}" for v in marks]}
+        axis["type"] = "log"
     return axis | {"tickvals": marks, "ticktext": [f"{v:,g}" for v in marks]}
 
 
@@ -185,7 +185,8 @@ def attack_against_baseline(rates: pd.DataFrame) -> go.Figure:
         if part.empty:
             continue
         at = np.array([ks.index(k) for k in part["k"]]) + 0.16 * (place - 1.5)
-        marker = {"symbol": symbol, "size": 11, "color": colour, "line": {"width": 2}}
+        edge = {"width": 2, "color": colour}
+        marker = {"symbol": symbol, "size": 11, "color": colour, "line": edge}
         over = "radius" if method == "attack" else "target_weight"
         figure.add_trace(rate_dots(part, at, name, marker, over))
     figure.update_xaxes(
@@ -231,8 +232,11 @@ def frontier(points: pd.DataFrame) -> go.Figure:
             col=1,
         )
     figure.update_yaxes(
-        title_text="success rate", tickformat=".0%", range=[-0.03, 1.12], row=1, col=1
+        title_text="success rate", tickformat=".0%", range=[-0.18, 1.12], row=1, col=1
     )
-    figure.update_yaxes(title_text="Spearman ρ with honest", range=[-0.25, 1.12], row=2, col=1)
-    figure.update_xaxes(title_text="accuracy lost (points, median)", zeroline=False, row=2, col=1)
+    figure.update_yaxes(title_text="Spearman ρ with honest", range=[-0.25, 1.19], row=2, col=1)
+    low, high = float(points["drop"].min()), float(points["drop"].max())
+    room = 0.16 * ((high - low) or 1.0)  # for the labels
+    figure.update_xaxes(range=[low - room, high + room], zeroline=False)
+    figure.update_xaxes(title_text="accuracy lost (points, median)", row=2, col=1)
     return finish(figure, 460, showlegend=False)

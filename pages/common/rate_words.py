@@ -36,11 +36,12 @@ def one(rates: pd.DataFrame, **wanted: Any) -> pd.Series | None:
     return None if rates.empty else rates.iloc[0]
 
 
-def range_of(rates: pd.DataFrame, x: str) -> str:
-    """'8% at radius 0.05 and 92% at radius 1'."""
+def course(rates: pd.DataFrame, x: str) -> str:
+    """'8% at 0.05, 92% at 0.5, 70% at 1': the first, the highest and the last rate."""
     ordered = rates.sort_values(x)
-    first, last = ordered.iloc[0], ordered.iloc[-1]
-    return f"{first['rate']:.0%} at {first[x]:g} and {last['rate']:.0%} at {last[x]:g}"
+    peak = ordered.loc[ordered["rate"].idxmax()]
+    shown = {row[x]: row["rate"] for row in (ordered.iloc[0], peak, ordered.iloc[-1])}
+    return ", ".join(f"{rate:.0%} at {at:,g}" for at, rate in shown.items())
 
 
 def attacks(table: pd.DataFrame) -> str:

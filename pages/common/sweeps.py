@@ -79,7 +79,9 @@ class Axis:
 
 AXES = {
     "radii": Axis("radii", "Radii", "How far models may lie from θ*, as shares of ‖θ*‖."),
-    "ks": Axis("ks", "Values of k", "The tops that are to be reached; one run serves every k.", True),
+    "ks": Axis(
+        "ks", "Values of k", "The tops that are to be reached; one run serves every k.", True
+    ),
     "set_sizes": Axis("set_sizes", "Sizes of the target set", "Targets moved at once.", True),
     "train_sizes": Axis(
         "train_sizes", "Training samples", "Sizes of the training set; 0 stands for all.", True
@@ -331,12 +333,17 @@ def badge(stored: Stored) -> str:
 
 
 def take_away(
-    stored: Stored, request: Any, tables: Mapping[str, Callable[[], pd.DataFrame]]
+    stored: Stored,
+    request: Any,
+    tables: Mapping[str, Callable[[], pd.DataFrame]],
+    others: Sequence[Any] = (),
 ) -> None:
-    """Tables, request, code and provenance of a result that is a table."""
+    """Tables, request, code and provenance of a result that is a table; `others` are the requests
+    of the sweeps that were put together with it."""
     heading("Take it with you")
-    experiment = stored.manifest.experiment
+    experiment, requests = stored.manifest.experiment, [request, *others]
     name = f"{request.dataset}-{experiment}"
+    asked = [{"experiment": experiment, "request": asdict(r)} for r in requests]
     with st.container(horizontal=True):
         for label, table in tables.items():
             st.download_button(
@@ -348,7 +355,7 @@ def take_away(
             )
         st.download_button(
             "Request (JSON)",
-            json.dumps({"experiment": experiment, "request": asdict(request)}, indent=2),
+            json.dumps(asked if others else asked[0], indent=2),
             f"{name}-request.json",
             "application/json",
             on_click="ignore",
@@ -356,9 +363,11 @@ def take_away(
     python, shell = st.tabs(["The same in Python", "Command line"])
     with python:
         where = None if request.dataset in LOADERS else str(lab().settings.data_dir)
-        st.code(reproduce.sweep_snippet(request, where), "python", wrap_lines=True)
+        code = "\n".join(reproduce.sweep_snippet(r, where) for r in requests)
+        st.code(code, "python", wrap_lines=True)
     with shell:
-        st.code(reproduce.command_of(experiment, request), "bash", wrap_lines=True)
+        code = "\n".join(reproduce.command_of(experiment, r) for r in requests)
+        st.code(code, "bash", wrap_lines=True)
     st.caption(provenance(stored))
 
 

@@ -44,7 +44,7 @@ def trajectories(
         rows=3, cols=1, shared_xaxes=True, row_heights=[0.56, 0.2, 0.24], vertical_spacing=0.045
     )
     last = min(steps, max(20, int(trajectory["step"].max() * 1.15))) if len(trajectory) else steps
-    draw_runs(figure, trajectory, states, {panel: row for row, panel in enumerate(PANELS, 1)})
+    draw_runs(figure, trajectory, states, {panel: row for row, panel in enumerate(PANELS, 1)}, k)
     figure.add_hrect(y0=0.75, y1=k + 0.5, fillcolor=BAND, line_width=0, layer="below", row=1, col=1)
     if honest_rank is not None:
         figure.add_hline(
@@ -102,11 +102,13 @@ def draw_runs(
     trajectory: pd.DataFrame,
     states: Mapping[int, RunState],
     rows: Mapping[str, int],
+    k: int,
     col: int = 1,
     in_legend: Collection[str] = (),
 ) -> set[str]:
-    """Every run's line in each panel, at its row, with a mark where its rank ends. Returns the
-    states that were drawn; those `in_legend` already are not named there again."""
+    """Every run's line in each panel, at its row, with a mark where its rank ends: a cross where
+    it got stuck outside the top k. Returns the states that were drawn; those `in_legend` already
+    are not named there again."""
     drawn: set[str] = set()
     for state, (name, look) in RUN_LOOKS.items():
         members = [run for run, s in states.items() if s == state]
@@ -140,7 +142,9 @@ def draw_runs(
             marker={
                 "color": look["color"],
                 "size": 10 if state == "returned" else 7,
-                "symbol": "x" if state == "stuck" else "circle",
+                "symbol": [
+                    "x" if rank > k and state != "running" else "circle" for rank in ends["rank"]
+                ],
             },
             row=rows["rank"],
             col=col,

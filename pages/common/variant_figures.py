@@ -1,5 +1,6 @@
 """Figures of the ablation: rates, targets and runs of the four variants of the attack."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -21,11 +22,9 @@ REGIME_LOOKS = {
 SHOWN_RANKS = 8  # tick labels under the strip of targets
 
 
-def wrapped(name: str) -> str:
-    """A variant's name on two lines."""
-    text = VARIANTS[name].split()
-    half = (len(text) + 1) // 2
-    return f"{' '.join(text[:half])}<br>{' '.join(text[half:])}"
+def wrapped(name: str, width: int = 14) -> str:
+    """A variant's name in lines of about that many letters."""
+    return "<br>".join(textwrap.wrap(VARIANTS[name], width))
 
 
 def variant_rates(best: pd.DataFrame) -> go.Figure:
@@ -39,7 +38,12 @@ def variant_rates(best: pd.DataFrame) -> go.Figure:
     for place, (regime, (label, symbol)) in enumerate(REGIME_LOOKS.items()):
         part = best[best["regime"] == regime]
         at = part["variant"].map(names.index).to_numpy() + 0.2 * (place - 0.5)
-        marker = {"symbol": symbol, "size": 13, "color": ACCENT, "line": {"width": 2.5}}
+        marker = {
+            "symbol": symbol,
+            "size": 13,
+            "color": ACCENT,
+            "line": {"width": 2.5, "color": ACCENT},
+        }
         figure.add_trace(rate_dots(part, at, label, marker, "radius"))
     figure.update_xaxes(
         tickvals=list(range(len(names))),
@@ -151,10 +155,19 @@ def lead_matrix(lead: pd.DataFrame, targets: int) -> go.Figure:
             f"not, of {targets}<extra></extra>",
         )
     )
-    text = [wrapped(name) for name in names]
-    ticks = {"tickvals": list(range(len(names))), "ticktext": text, "showgrid": False}
-    figure.update_xaxes(**ticks, title_text="that this one does not", tickangle=0, zeroline=False)
-    figure.update_yaxes(**ticks, title_text="moved by", autorange="reversed", zeroline=False)
+    for update, title in (
+        (figure.update_xaxes, "that this one does not"),
+        (figure.update_yaxes, "moved by"),
+    ):
+        update(
+            tickvals=list(range(len(names))),
+            ticktext=[wrapped(name, 9) for name in names],
+            tickangle=0,
+            title_text=title,
+            showgrid=False,
+            zeroline=False,
+        )
+    figure.update_yaxes(autorange="reversed")
     return finish(figure, 370)
 
 
@@ -179,7 +192,7 @@ def stuck_runs(attacks: Mapping[str, AttackResult]) -> go.Figure:
         row, col = place // columns + 1, place % columns + 1
         result = attacks[name]
         shown |= draw_runs(
-            figure, result.trajectory, run_states(result.runs), {"rank": row}, col, shown
+            figure, result.trajectory, run_states(result.runs), {"rank": row}, result.k, col, shown
         )
         figure.add_hrect(
             y0=0.75,
@@ -195,7 +208,8 @@ def stuck_runs(attacks: Mapping[str, AttackResult]) -> go.Figure:
     figure.update_xaxes(range=[-0.01 * last, 1.03 * last], zeroline=False)
     figure.update_xaxes(title_text="step", row=-(-len(names) // columns))
     figure.update_annotations(font_size=12.5)
-    return finish(figure, 520, hovermode="closest")
+    finish(figure, 540, hovermode="closest")
+    return figure.update_layout(margin_t=64, legend_y=1.07)  # above the panels' names
 
 
 def ending(result: AttackResult) -> str:
