@@ -22,6 +22,7 @@ from engine.experiments.base import (
 )
 from engine.experiments.baseline import BASELINE, BaselineRequest
 from engine.experiments.ranking import RANKING, RankingRequest, RankingResult
+from engine.experiments.speed import GRADIENTS, SCALING, GradientsRequest, ScalingRequest
 from engine.experiments.sweep import BATCH, SWEEP, SweepRequest
 
 __all__ = [
@@ -32,8 +33,10 @@ __all__ = [
     "BaselineRequest",
     "Context",
     "Experiment",
+    "GradientsRequest",
     "RankingRequest",
     "RankingResult",
+    "ScalingRequest",
     "SweepRequest",
     "experiment",
     "hash_of",
@@ -42,7 +45,7 @@ __all__ = [
     "open_data",
 ]
 
-EXPERIMENTS = {e.name: e for e in (ATTACK, RANKING, SWEEP, BATCH, BASELINE)}
+EXPERIMENTS = {e.name: e for e in (ATTACK, RANKING, SWEEP, BATCH, BASELINE, GRADIENTS, SCALING)}
 
 
 def experiment(name: str) -> Experiment:

@@ -60,18 +60,24 @@ def ranking_request(request: AttackRequest) -> RankingRequest:
     return RankingRequest(**{k: v for k, v in asdict(request).items() if k in shared})
 
 
-def origin(stored: Stored, dataset: str) -> str:
-    """Where a result comes from, as its badge says it."""
+STAND_IN = "stand-in features"  # of published results that are not on a bundled data set
+
+
+def origin(stored: Stored, dataset: str | None) -> str:
+    """Where a result comes from, as its badge says it; dataset: None where it made its own data."""
     manifest = stored.manifest
     where = f"precomputed {stamp(manifest.created)}" if stored.published else "computed here"
-    return where if dataset in LOADERS else f"{where} · your features file"
+    if dataset is None or dataset in LOADERS:
+        return where
+    return f"{where} · {STAND_IN if stored.published else 'your features file'}"
 
 
 def provenance(stored: Stored) -> str:
     """Seed, device, versions, time and date of a result, in one line."""
     m = stored.manifest
     versions = ", ".join(f"{name} {version}" for name, version in m.versions.items())
+    where = origin(stored, m.request.get("dataset"))
     return (
-        f"{origin(stored, m.request['dataset'])} · {stamp(m.created)} · {seconds(m.seconds)} on "
-        f"{m.device} · seed {m.request.get('seed', 0)} · {versions} · data {m.data_hash[:12]}"
+        f"{where} · {stamp(m.created)} · {seconds(m.seconds)} on {m.device} · "
+        f"seed {m.request.get('seed', 0)} · {versions} · data {m.data_hash[:12]}"
     )

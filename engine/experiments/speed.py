@@ -1,0 +1,135 @@
+"""What an attack step costs, measured on this machine: experiments that make their own data."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from engine.checks import check_choice, check_integer, check_positive
+from engine.experiments.base import Context, Experiment, settle
+from engine.experiments.files import read_parts, write_parts
+from engine.speed.result import IMPLEMENTATIONS, GradientComparison, Scaling
+from engine.vocabulary import DTYPES
+
+
+@dataclass(frozen=True)
+class GradientsRequest:
+    """Fields as in `compare_gradients`; the tolerance is that inside an attack."""
+
+    n_parameters: int = 5_130
+    damping: float = 0.25
+    tolerance: float = 1e-3
+    repeats: int = 5
+    dtype: str = "float32"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            n_parameters=check_integer("n_parameters", self.n_parameters, 1),
+            damping=check_positive("damping", self.damping),
+            tolerance=check_positive("tolerance", self.tolerance),
+            repeats=check_integer("repeats", self.repeats, 1),
+            dtype=check_choice("dtype", self.dtype, DTYPES),
+            seed=check_integer("seed", self.seed, 0),
+        )
+
+
+@dataclass(frozen=True)
+class ScalingRequest:
+    """Fields as in `measure_scaling`, at its own sizes."""
+
+    iterations: int = 6
+    repeats: int = 5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            iterations=check_integer("iterations", self.iterations, 1),
+            repeats=check_integer("repeats", self.repeats, 1),
+            seed=check_integer("seed", self.seed, 0),
+        )
+
+
+def counted(context: Context, total: int) -> Callable[[dict[str, Any]], None]:
+    """Reports of `engine.speed` (finished rows, and signs of life between them) as progress."""
+    done = 0
+
+    def report(record: dict[str, Any]) -> None:
+        nonlocal done
+        done += "running" not in record
+        context.progress({"done": done, "total": total})
+
+    return report
+
+
+def run_gradients(request: GradientsRequest, dataset: None, context: Context) -> GradientComparison:
+    from engine.speed.compare import compare_gradients
+
+    report = counted(context, len(IMPLEMENTATIONS))
+    return compare_gradients(**asdict(request), device=context.device, on_row=report)
+
+
+def run_scaling(request: ScalingRequest, dataset: None, context: Context) -> Scaling:
+    from engine.speed.scaling import SIZES, measure_scaling
+
+    report = counted(context, sum(map(len, SIZES.values())))
+    return measure_scaling(**asdict(request), device=context.device, on_row=report)
+
+
+def save_measured(result: Any, folder: Path) -> None:
+    """Tables as Parquet, everything else as scalars."""
+    values = {f.name: getattr(result, f.name) for f in fields(result)}
+    tables = {name: v for name, v in values.items() if isinstance(v, pd.DataFrame)}
+    scalars = {name: v for name, v in values.items() if name not in tables}
+    write_parts(folder, {}, scalars, tables)
+
+
+def load_gradients(folder: Path) -> GradientComparison:
+    _, scalars = read_parts(folder)
+    return GradientComparison(**scalars, table=pd.read_parquet(folder / "table.parquet"))
+
+
+def load_scaling(folder: Path) -> Scaling:
+    _, scalars = read_parts(folder)
+    tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in ("table", "exponents")}
+    return Scaling(**scalars, **tables)
+
+
+def describe_gradients(result: GradientComparison) -> str:
+    columns = ["implementation", "status", "seconds", "peak_mb", "relative_difference"]
+    return (
+        f"One attack step at {result.n_parameters:,} parameters (n={result.n_train}, "
+        f"d={result.n_features}, K={result.n_classes}), solves to {result.tolerance:g}:\n"
+        + result.table[columns].to_string(index=False, float_format=lambda v: f"{v:.3g}")
+    )
+
+
+def describe_scaling(result: Scaling) -> str:
+    return (
+        "Growth of one attack step, cost ~ size^exponent, over the larger half of the sizes:\n"
+        + result.exponents.to_string(index=False, float_format=lambda v: f"{v:.3g}")
+    )
+
+
+GRADIENTS = Experiment(
+    "gradients",
+    "Time and memory of one attack step: naive autograd, the paper's rewriting, ours",
+    GradientsRequest,
+    run_gradients,
+    save_measured,
+    load_gradients,
+    describe_gradients,
+)
+SCALING = Experiment(
+    "scaling",
+    "How an attack step grows with samples, features, classes and runs",
+    ScalingRequest,
+    run_scaling,
+    save_measured,
+    load_scaling,
+    describe_scaling,
+)
