@@ -34,9 +34,10 @@ def memory(dataset: Dataset) -> None:
     found = attack_each_k(model, dataset, targets, KS, steps=STEPS, problem=problem)
     runs = sum(len(by_k[KS[0]].runs) for by_k in found)
     estimate = runs * bytes_per_run(dataset, "float32") / 1e6
+    taken = from_status("VmHWM") - before
     print(
-        f"  {dataset.name}: {runs} runs take {from_status('VmHWM') - before:.0f} MB above the features, "
-        f"estimated {estimate:.0f} MB"
+        f"  {dataset.name}: {runs} runs take {taken:.0f} MB above the features, estimated "
+        f"{estimate:.0f} MB"
     )
 
 
