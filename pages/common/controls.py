@@ -39,10 +39,12 @@ def default_request(n_train: int) -> AttackRequest:
 
 
 def restore_choice() -> None:
-    """What was chosen on another page carries over, unless the link says otherwise."""
+    """What was chosen on another page carries over, unless the link says otherwise; before the
+    first control is made. What that page's controls still hold is lost with them, unless it is
+    assigned again."""
     for name, value in st.session_state.get(CHOICE, {}).items():
-        if name not in st.session_state and name not in st.query_params:
-            st.session_state[name] = value
+        if name not in st.query_params:
+            st.session_state[name] = st.session_state.get(name, value)
 
 
 def keep_choice(**values: Any) -> None:
@@ -51,7 +53,8 @@ def keep_choice(**values: Any) -> None:
 
 
 def dataset_choice(datasets: Sequence[str]) -> str:
-    """The data set, chosen in the sidebar."""
+    """The data set, chosen in the sidebar: a page's first control."""
+    restore_choice()
     return choice_of(
         st.sidebar,
         "Data set",
@@ -74,7 +77,6 @@ def choice_of(
     """One of a few choices, bound to the address, which names them as they are shown. What another
     page has left there and is none of them gives way to the default (the first, where none is
     given) or, with `nearest`, to the nearest number."""
-    restore_choice()
     default = choices[0] if default is None else default
     held = st.session_state.get(key)
     if held is not None and held not in choices:

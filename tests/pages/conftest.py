@@ -2,9 +2,11 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,24 +14,43 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from engine.data.dataset import load_dataset
-from engine.experiments import ignore
+from engine.experiments import BaselineRequest, SweepRequest, ignore
 from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs
 from engine.results.store import Store, Stored
 from engine.settings import Settings, read_settings
+from pages.common import presets
 from pages.common.links import EXAMPLE
 from pages.common.registry import ROOT, PageEntry
 from pages.common.results import ranking_request
 
 Open = Callable[..., AppTest]
 SMALL = replace(EXAMPLE, dataset="small", targets=(7,), radius=0.5, restarts=1)
+SWEPT = SweepRequest(
+    "small", n_targets=6, radii=(0.2, 0.8), ks=(1, 3), learning_rates=(0.1,), steps=25
+)
+ROLES: Mapping[str, tuple[str, Any]] = {
+    "cost": ("sweep", SWEPT),
+    "ablation": (
+        "sweep",
+        replace(SWEPT, objectives=("target", "top_k", "higher_ranked"), restarts=(0,)),
+    ),
+    "training": ("sweep", replace(SWEPT, radii=(0.8,), train_sizes=(30, 0))),
+    "sizes": ("sweep", replace(SWEPT, n_targets=3, radii=(0.8,), set_sizes=(1, 3, 9))),
+    "baseline": ("baseline", BaselineRequest("small", n_targets=6, outside=3, steps=60)),
+}
 
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """The lab's settings: temporary folders, with a small features file and a broken one."""
     cache = tmp_path_factory.mktemp("cache")
-    place = {"IAL_CACHE_DIR": str(cache), "IAL_DEVICE": "cpu", "IAL_WORKER_IDLE_S": "20"}
+    place = {
+        "IAL_CACHE_DIR": str(cache),
+        "IAL_DEVICE": "cpu",
+        "IAL_WORKER_IDLE_S": "20",
+        "IAL_JOBS": "1",  # sweeps of these sizes are done before a second process is there
+    }
     settings = read_settings(place)
     settings.data_dir.mkdir()
     write_features(settings.data_dir / "small.npz")
@@ -49,6 +70,59 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     worker = Jobs(settings).worker_pid()
     if worker is not None:
         os.kill(worker, signal.SIGTERM)
+
+
+@pytest.fixture(scope="session")
+def small_sweeps(settings: Settings) -> Mapping[str, Stored]:
+    """Small sweeps in every role of published ones, on the small features file, by their roles."""
+    dataset, store = load_dataset("small", settings.data_dir), Store.of(settings)
+    for name, request in ROLES.values():
+        compute_and_keep(name, request, dataset, settings, ignore)
+    found = {
+        role: store.find(name, request, dataset.content_hash)
+        for role, (name, request) in ROLES.items()
+    }
+    return {role: stored for role, stored in found.items() if stored is not None}
+
+
+@pytest.fixture
+def as_published(
+    small_sweeps: Mapping[str, Stored], monkeypatch: pytest.MonkeyPatch
+) -> Mapping[str, Stored]:
+    """The small sweeps stand for those that are published: pages open with them."""
+    listed = tuple((role, name, request) for role, (name, request) in ROLES.items())
+    monkeypatch.setattr(presets, "published", lambda: listed)
+    return small_sweeps
+
+
+@pytest.fixture
+def published_elsewhere(
+    as_published: Mapping[str, Stored], monkeypatch: pytest.MonkeyPatch
+) -> Mapping[str, Stored]:
+    """The same under the name of a data set that is not on this machine."""
+    listed = tuple(
+        (role, name, replace(request, dataset="elsewhere"))
+        for role, (name, request) in ROLES.items()
+    )
+    by = {request: as_published[role] for role, _, request in listed}
+    monkeypatch.setattr(presets, "published", lambda: listed)
+    monkeypatch.setattr(Store, "find_published", lambda self, name, request: by.get(request))
+    return as_published
+
+
+def follow(app: AppTest, done: Callable[[], bool], seconds: float = 60) -> None:
+    """Run the page again, as its polling does, until it shows what is awaited."""
+    end = time.monotonic() + seconds
+    while not done() and time.monotonic() < end:
+        time.sleep(0.2)
+        app.run()
+        assert not app.exception
+    assert done(), words(app)
+
+
+def notes(app: AppTest) -> list[str]:
+    """What a page says about a link."""
+    return [w.value for w in app.warning if "The link asks" in w.value]
 
 
 def write_features(path: Path) -> None:

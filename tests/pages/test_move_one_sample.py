@@ -2,8 +2,6 @@
 
 import json
 import shlex
-import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -18,7 +16,7 @@ from engine.results.store import Store, Stored
 from engine.settings import Settings
 from pages.common import baseline_view, links, registry, reproduce, wording
 from pages.common.links import EXAMPLE
-from tests.pages.conftest import SMALL, Open, words
+from tests.pages.conftest import SMALL, Open, follow, words
 
 PAGE = registry.page("move-one-sample")
 
@@ -256,16 +254,6 @@ def find(settings: Settings, request: AttackRequest) -> Stored | None:
 
 def progress(app: AppTest) -> str:
     return " ".join(e.proto.text for e in app.get("progress"))
-
-
-def follow(app: AppTest, done: Callable[[], bool], seconds: float = 60) -> None:
-    """Run the page again, as its polling does, until it shows what is awaited."""
-    end = time.monotonic() + seconds
-    while not done() and time.monotonic() < end:
-        time.sleep(0.2)
-        app.run()
-        assert not app.exception
-    assert done(), words(app)
 
 
 def test_a_choice_carries_over_from_page_to_page(open_page: Open) -> None:

@@ -1,0 +1,165 @@
+"""The page on the attack's price: its sweep, its controls, links, and a sweep of one's own."""
+
+from collections.abc import Mapping
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from engine.attacks.rates import highest, success_rates
+from engine.results.store import Stored
+from pages.common import rate_words as said_of
+from pages.common import registry
+from tests.pages.conftest import SWEPT, Open, follow, notes, words
+
+PAGE = registry.page("cost")
+Sweeps = Mapping[str, Stored]
+
+
+def rate(sweeps: Sweeps, k: int, tolerance: float, regime: str, form: str = "any_run") -> str:
+    """The best rate as the page says it."""
+    rates = success_rates(sweeps["cost"].result, tolerance)
+    rates = rates[(rates["k"] == k) & (rates["regime"] == regime) & (rates["form"] == form)]
+    return said_of.share(highest(rates[rates["split"] == "test"]).iloc[0])
+
+
+def test_the_finding_and_figures_stand_there_before_any_click(
+    open_page: Open, as_published: Sweeps
+) -> None:
+    app = open_page(PAGE, dataset="small")
+    assert not app.exception
+    assert not app.error
+    assert not app.warning
+    assert rate(as_published, 1, 0.03, "high_accuracy") in words(app)
+    assert "computed here · your features file" in words(app)
+    assert len(app.get("plotly_chart")) == 4
+    assert "This result is shown on this page" in words(app)
+
+
+def test_the_tolerance_decides_what_counts(open_page: Open, as_published: Sweeps) -> None:
+    app = open_page(PAGE, dataset="small")
+    app.slider(key="tolerance").set_value(0.0).run()
+    assert "at a cost of at most 0 points" in words(app).lower()
+    assert rate(as_published, 1, 0.0, "high_accuracy") in words(app)
+    app.slider(key="tolerance").set_value(10.0).run()
+    assert "At any cost in accuracy" in words(app)
+    assert rate(as_published, 1, 1.0, "best") in words(app)
+
+
+def test_a_link_restores_k_and_count(open_page: Open, as_published: Sweeps) -> None:
+    app = open_page(PAGE, dataset="small", k=3, form="the returned model", tolerance=5.5)
+    assert not app.exception
+    assert not app.warning
+    assert app.selectbox(key="k").value == 3
+    assert app.slider(key="tolerance").value == 5.5
+    assert rate(as_published, 3, 0.055, "high_accuracy", "returned") in words(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("k", "7"),
+        ("k", "x"),
+        ("form", "zzz`"),
+        ("tolerance", "abc"),
+        ("tolerance", "nan"),
+        ("targets", "0"),
+        ("starts", "-1"),
+    ],
+)
+def test_nonsense_in_a_link_gives_a_note(
+    name: str, value: str, open_page: Open, as_published: Sweeps
+) -> None:
+    app = open_page(PAGE, dataset="small", **{name: value})
+    assert not app.exception
+    assert len(notes(app)) == 1
+    assert f"uses {name} {app.session_state[name]} instead" in notes(app)[0]
+    assert app.get("plotly_chart")
+    app.slider(key="tolerance").set_value(4.0).run()
+    assert not notes(app)
+
+
+def test_an_unknown_data_set_gives_a_note(open_page: Open, as_published: Sweeps) -> None:
+    app = open_page(PAGE, dataset="foo")
+    assert not app.exception
+    assert "dataset=foo" in notes(app)[0]
+    assert app.selectbox(key="dataset").value == "digits"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("radii", "0.1, much", "Radii must be numbers with commas"),
+        ("radii", "-1", "radii must be"),
+        ("ks", "1.5", "Values of k must be whole numbers"),
+        ("ks", ",", "ks must be"),
+    ],
+)
+def test_nonsense_in_the_sweep_of_ones_own_is_said_beside_it(
+    name: str, value: str, said: str, open_page: Open, as_published: Sweeps
+) -> None:
+    app = open_page(PAGE, dataset="small", **{name: value})
+    assert not app.exception
+    assert said in app.error[0].value
+    assert len(app.get("plotly_chart")) == 4
+
+
+def test_nothing_published_is_said_and_offered(open_page: Open, as_published: Sweeps) -> None:
+    app = open_page(PAGE, k="zzz", targets="0")  # digits: nothing is computed for it here
+    assert not app.exception
+    assert not app.error
+    assert "nothing is published" in words(app)
+    assert len(notes(app)) == 1, "of a control that is there"
+    assert not app.get("plotly_chart")
+    assert not app.button(key="offer-sweep").disabled
+
+
+def test_a_published_sweep_of_data_that_is_elsewhere(
+    open_page: Open, published_elsewhere: Sweeps
+) -> None:
+    app = open_page(PAGE, dataset="elsewhere")
+    assert not app.exception
+    assert not app.error
+    assert rate(published_elsewhere, 1, 0.03, "high_accuracy") in words(app)
+    app.number_input(key="targets").set_value(3).run()
+    assert "is not on this machine" in words(app)
+    assert not [b for b in app.button if b.key == "offer-sweep"]
+
+
+def test_a_sweep_of_ones_own_from_click_to_figures(open_page: Open, as_published: Sweeps) -> None:
+    app = open_page(PAGE, dataset="small", targets=2, radii="0.4", ks="1", starts=1)
+    assert "The figures show the sweep that this page opens with" in words(app)
+    assert "2 attacks of 1 run each" in words(app)
+    app.button(key="offer-sweep").click().run()
+    follow(app, lambda: "This result is shown on this page" in words(app))
+    assert "at radius 0.4" in words(app)
+    assert "of 2;" in words(app)
+    assert "The figures show the sweep that this page opens with" not in words(app)
+
+
+def test_choices_carry_over_to_the_other_pages(open_page: Open, as_published: Sweeps) -> None:
+    app = open_page(PAGE, dataset="small", k=3, tolerance=6.0)
+    for page in (registry.page("many-targets"), PAGE):
+        goto(app, page)
+        assert app.selectbox(key="dataset").value == "small"
+        assert app.selectbox(key="k").value == 3
+        assert app.slider(key="tolerance").value == 6.0
+    goto(app, registry.page("move-one-sample"))
+    assert app.selectbox(key="dataset").value == "small"
+    assert app.number_input(key="k").value == 3
+
+
+def goto(app: AppTest, page: registry.PageEntry) -> None:
+    """By the menu: the link's parameters stay behind."""
+    app.query_params.clear()
+    app.switch_page(page.file).run()
+    assert not app.exception
+
+
+def test_swept_radii_can_be_read_again_as_they_are_shown(
+    open_page: Open, as_published: Sweeps
+) -> None:
+    app = open_page(PAGE, dataset="small")
+    assert app.text_input(key="radii").value == "0.2, 0.8"
+    assert SWEPT.radii == (0.2, 0.8)
+    app.text_input(key="radii").set_value("0.2; 0.8").run()
+    assert "This result is shown on this page" in words(app)
