@@ -17,6 +17,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from tqdm import tqdm
 
+from engine.data.dataset import dataset_names
 from engine.errors import DamagedResult, EngineError, InvalidInput
 from engine.experiments import EXPERIMENTS, hash_of, make_request, open_data
 from engine.results.compute import compute_and_keep
@@ -107,16 +108,15 @@ def obtain(
     settings: Settings,
     fresh: bool,
     progress: Callable[[dict[str, Any]], None],
-    root: Path | None = None,
 ) -> Outcome:
-    """The stored result of a request, or one computed now and stored (below `root`, if given)."""
+    """The stored result of a request, or one computed now and stored."""
     store = Store.of(settings)
     dataset = open_data(request, settings.data_dir)
     found = None if fresh else store.find(name, request, hash_of(dataset))
-    if found is not None and root is None:
+    if found is not None:
         return Outcome(found, computed=False)
-    folder = compute_and_keep(name, request, dataset, settings, progress, root, replace_old=fresh)
-    return Outcome(open_folder(folder, published=root is not None), computed=True)
+    folder = compute_and_keep(name, request, dataset, settings, progress, replace_old=fresh)
+    return Outcome(open_folder(folder), computed=True)
 
 
 def describe(outcome: Outcome) -> str:
@@ -208,29 +208,33 @@ def run_experiment(name: str, options: dict[str, Any]) -> None:
 
 
 def publish() -> None:
-    """Compute every listed request that is not yet published, or is damaged."""
+    """Publish every listed request that is not yet, or is damaged: the local result of it, if there
+    is one, or one computed now. Requests on data that is not on this machine are left as they are.
+    """
     settings = read_settings()
     path = settings.published / REQUESTS
     try:
         listed = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InvalidInput(REQUESTS, str(path), f"a JSON list of requests ({error})") from None
+    published, local = Store(settings.published, settings.published), Store.of(settings)
     for item in listed:
-        request = make_request(item["experiment"], item["request"])
-        store = Store(settings.published, settings.published)
+        name, request = item["experiment"], make_request(item["experiment"], item["request"])
+        if getattr(request, "dataset", None) not in (None, *dataset_names(settings.data_dir)):
+            there = "published" if published.find_published(name, request) else "NOT published"
+            print(f"{there}, its data set is not on this machine: {item}")
+            continue
         data_hash = hash_of(open_data(request, settings.data_dir))
-        if store.find(item["experiment"], request, data_hash) is not None:
+        if published.find(name, request, data_hash) is not None:
             print(f"already published: {item}")
             continue
-        outcome = obtain(
-            item["experiment"],
-            request,
-            settings,
-            fresh=True,
-            progress=lambda record: None,
-            root=settings.published,
-        )
-        print(f"published: {outcome.stored.folder.name}\n{describe(outcome)}")
+        found = local.find(name, request, data_hash)
+        if found is None:
+            follow = Progress(tqdm(total=None, leave=False, file=sys.stderr), 0)
+            outcome = obtain(name, request, settings, fresh=False, progress=follow)
+            found = outcome.stored
+        folder = local.publish(found)
+        print(f"published: {folder.name}\n{describe(Outcome(found, computed=False))}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

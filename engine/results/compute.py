@@ -29,11 +29,10 @@ def compute_and_keep(
     dataset: Dataset | None,
     settings: Settings,
     progress: Callable[[dict[str, Any]], None],
-    root: Path | None = None,
     replace_old: bool = False,
 ) -> Path:
-    """The folder of the result, in the local store or below `root`. The parts that it is made of
-    are always kept in the local store, each as soon as it is there."""
+    """The folder of the result in the local store. The parts that it is made of are kept there too,
+    each as soon as it is there."""
     from engine.devices import choose_threads
 
     store, data_hash = Store.of(settings), hash_of(dataset)
@@ -69,6 +68,5 @@ def compute_and_keep(
         result,
         seconds,
         device_name(settings.device),
-        root=root,
         replace_old=replace_old,
     )

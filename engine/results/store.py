@@ -250,30 +250,50 @@ class Store:
         result: Any,
         seconds: float,
         device: str,
-        root: Path | None = None,
         replace_old: bool = False,
     ) -> Path:
         """Keep a result, all at once; returns its folder.
 
         An equal one that came first is kept, unless `replace_old` says that this one was asked for.
         """
-        root = root or self.local
-        folder = root / name / key(name, request, data_hash)
+        folder = self.local / name / key(name, request, data_hash)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with lock(root):
-            for left in folder.parent.glob(".*"):  # under the lock: whoever wrote it is no more
-                shutil.rmtree(left)
+        with lock(self.local):
+            sweep_away(folder.parent)
             if folder.is_dir() and not replace_old and is_sound(folder):
                 return folder
             making = folder.with_name(f".making-{folder.name}")
             making.mkdir()
             write_folder(making, name, request, data_hash, result, seconds, device)
-            if folder.is_dir():
-                folder.rename(folder.with_name(f".old-{folder.name}"))
-            making.rename(folder)
-            sync(folder.parent)
-            shutil.rmtree(folder.with_name(f".old-{folder.name}"), ignore_errors=True)
+            put_in_place(making, folder)
         return folder
+
+    def publish(self, stored: Stored) -> Path:
+        """Copy a result, as it is, to the published ones, instead of an earlier one."""
+        folder = self.published / stored.manifest.experiment / stored.folder.name
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with lock(self.published):
+            sweep_away(folder.parent)
+            making = folder.with_name(f".making-{folder.name}")
+            shutil.copytree(stored.folder, making)
+            put_in_place(making, folder)
+        return folder
+
+
+def sweep_away(parent: Path) -> None:
+    """What a writer left behind; under the lock, so that whoever wrote it is no more."""
+    for left in parent.glob(".*"):
+        shutil.rmtree(left)
+
+
+def put_in_place(making: Path, folder: Path) -> None:
+    """Make a complete folder the result, in one step; under the lock."""
+    old = folder.with_name(f".old-{folder.name}")
+    if folder.is_dir():
+        folder.rename(old)
+    making.rename(folder)
+    sync(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def lock(root: Path) -> FileLock:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -65,6 +66,14 @@ def store(tmp_path: Path) -> Store:
 
 def put(store: Store, made: AttackResult | None = None, **options) -> Path:
     return store.write("attack", REQUEST, HASH, made or result(), 1.5, "CPU", **options)
+
+
+def publish(store: Store) -> Path:
+    """A published result, and no local one."""
+    folder = put(store)
+    published = store.publish(open_folder(folder))
+    shutil.rmtree(folder)
+    return published
 
 
 def same(a: object, b: object) -> bool:
@@ -239,7 +248,7 @@ def test_damage_is_noticed_said_and_recomputed(store, damage, caplog):
 
 
 def test_a_damaged_published_result_is_left_alone(store, caplog):
-    folder = put(store, root=store.published)
+    folder = publish(store)
     found = store.find("attack", REQUEST, HASH)
     assert found is not None
     assert found.published
@@ -247,6 +256,29 @@ def test_a_damaged_published_result_is_left_alone(store, caplog):
     assert store.find("attack", REQUEST, HASH) is None
     assert "damaged" in caplog.text
     assert folder.exists()
+
+
+def test_a_published_result_is_the_local_one_byte_for_byte(store):
+    local = put(store)
+    for _ in range(2):  # the second takes the place of the first
+        published = store.publish(open_folder(local))
+        assert published.is_relative_to(store.published)
+        assert {p.name: p.read_bytes() for p in published.iterdir()} == {
+            p.name: p.read_bytes() for p in local.iterdir()
+        }
+    assert [p.name for p in published.parent.iterdir()] == [published.name]
+
+
+def test_a_published_result_opens_where_its_data_is_not(store):
+    assert store.find_published("attack", REQUEST) is None
+    folder = publish(store)
+    found = store.find_published("attack", REQUEST)
+    assert found is not None
+    assert found.published
+    assert found.folder == folder
+    assert store.find_published("attack", dataclasses.replace(REQUEST, seed=1)) is None
+    flip(folder)
+    assert store.find_published("attack", REQUEST) is None
 
 
 def test_a_result_in_the_place_of_another_is_damage(store):
@@ -291,7 +323,7 @@ def test_readers_never_meet_a_result_that_is_being_replaced(store, tmp_path):
 
 
 def test_a_local_result_comes_before_a_published_one(store):
-    put(store, root=store.published)
+    publish(store)
     put(store)
     found = store.find("attack", REQUEST, HASH)
     assert found is not None
