@@ -63,7 +63,8 @@ def preset(role: str, dataset: str) -> SweepRequest:
     found = presets.preset(role, dataset)
     if found is not None:
         return found
-    like = presets.preset(role, links.EXAMPLE.dataset) or SweepRequest()
+    names = presets.preset_datasets(role)
+    like = presets.preset(role, names[0]) if names else SweepRequest()
     return replace(like, dataset=dataset, n_targets=10)
 
 

@@ -1,4 +1,4 @@
-"""Wilson intervals against SciPy's own and a value worked out by hand."""
+"""Wilson intervals and the sign test against SciPy's own and a value worked out by hand."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from engine.errors import InvalidInput
-from engine.statistics import Interval, wilson_interval
+from engine.statistics import Interval, sign_test, wilson_interval
 
 
 @given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -47,3 +47,13 @@ def test_overlap() -> None:
 def test_bad_input_is_named(successes: int, trials: int, confidence: float, name: str) -> None:
     with pytest.raises(InvalidInput, match=name):
         wilson_interval(successes, trials, confidence)
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_the_sign_test_is_scipys_binomial_test(first: int, second: int) -> None:
+    p = sign_test(first, second)
+    if first + second == 0:
+        assert p == 1
+    else:
+        # both sum float64 probabilities
+        assert p == pytest.approx(binomtest(first, first + second, 0.5).pvalue, rel=1e-9)

@@ -1,0 +1,77 @@
+"""The page on sets of targets: both readings of success, links, a sweep of one's own."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from engine.results.store import Stored
+from pages.common import registry, target_sets
+from pages.common.rate_view import View
+from tests.pages.conftest import Open, follow, notes, words
+
+PAGE = registry.page("many-targets")
+Sweeps = Mapping[str, Stored]
+
+
+def finding(sweeps: Sweeps, tolerance: float | None, form: str = "any_run") -> str:
+    shares = View(1, tolerance, form, 0.8).shares(sweeps["sizes"].result)
+    return target_sets.finding(shares[shares["split"] == "test"], tolerance, 0.8)
+
+
+def test_both_readings_stand_there_before_any_click(open_page: Open, as_published: Sweeps) -> None:
+    app = open_page(PAGE, dataset="small")
+    assert not app.exception
+    assert not app.error
+    assert not app.warning
+    assert finding(as_published, 0.03) in words(app)
+    assert len(app.get("plotly_chart")) == 5
+    assert "Places that targets take, from k = 1 to 3" in words(app)
+    assert "Targets that arrive, from k = 1 to 3" in words(app)
+    assert "Means over 3 target sets of each size" in words(app)
+
+
+def test_the_limit_and_the_count_decide(open_page: Open, as_published: Sweeps) -> None:
+    app = open_page(PAGE, dataset="small", form="the returned model")
+    app.slider(key="tolerance").set_value(10.0).run()
+    assert finding(as_published, None, "returned") in words(app)
+
+
+def test_the_grids_follow_the_reading(open_page: Open, as_published: Sweeps) -> None:
+    app = open_page(PAGE, dataset="small", reading="targets", k=3)
+    assert not app.warning
+    assert "The share of the target set that arrives, and under it" in words(app)
+    app.selectbox(key="reading").set_value("places").run()
+    assert "The share of the top k that targets take, and under it" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("reading", "both"), ("k", "99"), ("tolerance", "-1"), ("targets", "1.5")]
+)
+def test_nonsense_in_a_link_gives_a_note(
+    name: str, value: str, open_page: Open, as_published: Sweeps
+) -> None:
+    app = open_page(PAGE, **{"dataset": "small", name: value})
+    assert not app.exception
+    assert len(notes(app)) == 1
+    assert f"{name}={value}" in notes(app)[0]
+
+
+def test_nothing_published_is_said_and_offered(open_page: Open, as_published: Sweeps) -> None:
+    app = open_page(PAGE)
+    assert not app.exception
+    assert not app.error
+    assert "nothing is published" in words(app)
+    assert app.number_input(key="targets").label == "Target sets"
+
+
+def test_a_sweep_of_one_size_and_two_radii(open_page: Open, as_published: Sweeps) -> None:
+    app = open_page(
+        PAGE, dataset="small", targets=2, set_sizes="2", radii="0.5, 0.9", ks="2", starts=1
+    )
+    app.button(key="offer-sweep").click().run()
+    follow(app, lambda: "This result is shown on this page" in words(app))
+    assert "compare sizes and k" in words(app)
+    assert app.selectbox(key="radius").options == ["0.5", "0.9"]
+    app.selectbox(key="radius").set_value(0.9).run()
+    assert not app.exception
+    assert "within radius 0.9" in words(app)

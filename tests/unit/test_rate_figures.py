@@ -1,0 +1,410 @@
+"""The figures and words about success rates say what the tables say: numbers are looked up again,
+and tables with a single radius or k, or without any success, are drawn too."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from engine.attacks.rates import success_rates
+from engine.attacks.result import Ranking
+from pages.common import (
+    ablation,
+    links,
+    paper,
+    rate_figures,
+    rate_words,
+    set_figures,
+    target_sets,
+    variant_figures,
+)
+from pages.common.rate_view import View, best_radius
+from pages.common.wording import listed
+
+
+def sweep_table(
+    hits: dict[tuple[int, float, int], tuple[int, float]],
+    objective: str = "higher_ranked",
+    restarts: int = 5,
+    set_size: int = 1,
+) -> pd.DataFrame:
+    """A sweep's table with one run an attack. hits: per target, radius and k, how many targets the
+    run has in the top, and its fall of accuracy."""
+    rows: list[dict[str, Any]] = []
+    for (target, radius, k), (top, drop) in hits.items():
+        rows.append(
+            {
+                "dataset": "made up",
+                "train_size": 100,
+                "seed": 0,
+                "set_size": set_size,
+                "target": target,
+                "objective": objective,
+                "restarts": restarts,
+                "radius": radius,
+                "k": k,
+                "rank_before": 50 + target,
+                "rank_test": 1 if top else 40,
+                "accuracy_before": 0.9,
+                "accuracy_after": 0.9 - drop,
+                "share_of_targets": top / set_size,
+                "share_of_targets_holdout": 0.0,
+                "runs_in_top": [top],
+                "runs_in_top_holdout": [0],
+                "runs_accuracy": [0.9 - drop],
+                "rank_correlation": 0.5,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def four_variants() -> pd.DataFrame:
+    """Four targets, two radii, k = 1. At the larger radius: `target` moves none, `top_k` target 0,
+    `higher_ranked` targets 0 and 1 (1 at too high a price), with restarts all but 3."""
+    moved = {"target": {}, "top_k": {0: 0.0}, "higher_ranked": {0: 0.0, 1: 0.1}}
+    tables = [
+        sweep_table(
+            {
+                (t, r, 1): (int(t in moves and r > 0.2), moves.get(t, 0.0))
+                for t in range(4)
+                for r in (0.1, 0.3)
+            },
+            objective,
+            restarts=0,
+        )
+        for objective, moves in moved.items()
+    ]
+    restarted = sweep_table(
+        {(t, r, 1): (int(t < 3), 0.02) for t in range(5) for r in (0.1, 0.3, 0.5)}
+    )
+    return ablation.variants(pd.concat(tables), restarted)
+
+
+VIEW = View(1, 0.03, "any_run", 0.3)
+RADII = dict.fromkeys(ablation.VARIANTS, 0.3)
+
+
+def trace(figure: go.Figure, name: str) -> Any:
+    return next(t for t in figure.data if t.name == name)
+
+
+def check_traces(figure: go.Figure) -> None:
+    """Every trace says what it is when hovered, or is silent on purpose."""
+    assert figure.data
+    for one in figure.data:
+        assert one.hoverinfo == "skip" or (one.hovertemplate and one.name), one
+
+
+# the ablation
+
+
+def test_variants_keep_what_both_sweeps_have() -> None:
+    table = four_variants()
+    assert set(table["variant"]) == set(ablation.VARIANTS)
+    assert set(table["radius"]) == {0.1, 0.3}
+    assert set(table["target"]) == {0, 1, 2, 3}
+
+
+def test_moved_leads_and_steps_count_targets() -> None:
+    found = ablation.moved(four_variants(), VIEW, RADII)
+    hits = ablation.wide(found)
+    assert list(hits.index) == [0, 1, 2, 3], "by honest rank"
+    assert hits.sum().to_dict() == {"target": 0, "top_k": 1, "higher_ranked": 1, "restarts": 3}
+    assert ablation.wide(found, "moved")["higher_ranked"].sum() == 2
+    lead = ablation.leads(hits)
+    assert lead.loc["restarts", "higher_ranked"] == 2
+    assert lead.loc["target"].tolist() == [0, 0, 0, 0]
+    best = ablation.best_of(VIEW.both(four_variants(), ablation.BY))
+    kept = best[best["regime"] == "high_accuracy"]
+    taken = ablation.steps(kept, hits)
+    assert taken["gained"].tolist() == [1, 0, 2] and taken["lost"].tolist() == [0, 0, 0]
+    assert taken["rate_after"].tolist() == [0.25, 0.25, 0.75]
+    said = ablation.order(taken, 4)
+    assert "here lowering all that rank higher does no better than also lowering the top k" in said
+    assert "No single step is more than chance on these 4 targets" in said
+    assert ablation.step_title(taken) == (
+        "The largest step: restarting at random, 25% → 75% with accuracy kept"
+    )
+    assert "**75% (3 of 4;" in ablation.finding(kept, VIEW)
+
+
+@pytest.mark.parametrize(
+    ("rates", "p", "said"),
+    [
+        ((0.1, 0.2, 0.3, 0.4), (0.5, 0.01, 0.2), "only lowering all that rank higher"),
+        ((0.1, 0.2, 0.3, 0.4), (0.01, 0.01, 0.01), "No step is mere chance"),
+        ((0.1, 0.2, 0.3, 0.4), (0.5, 0.5, 0.5), "Every step helps, as in the paper's"),
+        ((0.3, 0.2, 0.4, 0.1), (0.5, 0.5, 0.5), "restarting at random does worse than lowering"),
+    ],
+)
+def test_the_order_of_the_steps_is_said_as_it_is(
+    rates: tuple[float, ...], p: tuple[float, ...], said: str
+) -> None:
+    names = list(ablation.VARIANTS)
+    taken = pd.DataFrame(
+        {
+            "step": names[1:],
+            "before": names[:-1],
+            "rate_before": rates[:-1],
+            "rate_after": rates[1:],
+            "p": p,
+        }
+    )
+    assert said in ablation.order(taken, 50)
+
+
+def test_no_step_that_helps_is_said() -> None:
+    taken = pd.DataFrame({"step": ["top_k"], "rate_before": [0.5], "rate_after": [0.5]})
+    assert "No step of the recipe helps here" in ablation.step_title(taken)
+
+
+def test_the_strip_has_every_target_under_every_variant() -> None:
+    found = ablation.moved(four_variants(), VIEW, RADII)
+    figure = variant_figures.target_strip(found, chosen=2)
+    check_traces(figure)
+    counts = {t.name: len(t.x) for t in figure.data}
+    assert counts == {"moved, accuracy kept": 5, "moved, too dear": 1, "not moved": 10}
+    dear = trace(figure, "moved, too dear")
+    assert dear.customdata[0][:2].tolist() == [1, 51]
+    assert list(figure.layout.xaxis.ticktext) == ["50", "51", "52", "53"]
+    assert figure.layout.shapes[0].x0 == 1.5, "the chosen target's column"
+    assert ablation.strip_title(ablation.wide(found)) == (
+        "0 of 4 targets move under every variant, 1 under none; 2 only with random starts"
+    )
+
+
+def test_the_matrix_shows_the_leads() -> None:
+    lead = ablation.leads(ablation.wide(ablation.moved(four_variants(), VIEW, RADII)))
+    figure = variant_figures.lead_matrix(lead, 4)
+    check_traces(figure)
+    drawn = np.array(figure.data[0].z)
+    assert np.isnan(np.diag(drawn)).all()
+    assert drawn[3, 2] == 2
+    assert lead.loc["target", "target"] == 0, "the table itself is left alone"
+    assert "loses no target" in ablation.lead_title(lead)
+    lead.loc["top_k", "restarts"] = 3
+    assert "3 that also lowering the top k moves, it does not" in ablation.lead_title(lead)
+
+
+@pytest.mark.parametrize("none", [False, True])
+def test_variant_rates_are_those_of_the_table(none: bool) -> None:
+    table = four_variants()
+    if none:
+        table["runs_in_top"] = [[0]] * len(table)
+    best = ablation.best_of(VIEW.both(table, ablation.BY))
+    figure = variant_figures.variant_rates(best)
+    check_traces(figure)
+    kept, any_cost = trace(figure, "accuracy kept"), trace(figure, "any accuracy")
+    assert kept.y.tolist() == ([0, 0, 0, 0] if none else [0, 0.25, 0.25, 0.75])
+    assert any_cost.y.tolist() == ([0, 0, 0, 0] if none else [0, 0.25, 0.5, 0.75])
+    assert kept.customdata[0][3] == "none succeeds"
+    assert kept.marker.symbol != any_cost.marker.symbol, "not by colour alone"
+    beside = paper.beside_table_2(best, ablation.VARIANTS, "here")
+    assert beside["here"].iloc[0] == "0.00 / 0.00 (–)"
+    assert beside["here"].iloc[2] == ("0.00 / 0.00 (–)" if none else "0.25 / 0.50 (5.0)")
+    assert beside["paper: Caltech-101"].tolist()[0] == "0.52 / 0.72 (11.7)"
+
+
+def attack_result(target: int, ranks: dict[int, list[int]], k: int = 1) -> Any:
+    """What the figure reads of an attack's result: the rank of every run by step."""
+    trajectory = pd.DataFrame(
+        [
+            {"run": run, "step": step, "rank": rank, "loss": 0.0, "accuracy_holdout": 0.9}
+            for run, path in ranks.items()
+            for step, rank in enumerate(path)
+        ]
+    )
+    reached = [path[-1] <= k for path in ranks.values()]
+    runs = pd.DataFrame(
+        {"run": list(ranks), "reached": reached, "returned": [run == 0 for run in ranks]}
+    )
+    before = Ranking(np.zeros(200), np.arange(1, 201))
+    return SimpleNamespace(
+        targets=(target,),
+        before=before,
+        k=k,
+        runs=runs,
+        trajectory=trajectory,
+        any_run_success=any(reached),
+    )
+
+
+def test_stuck_runs_are_drawn_and_end_in_a_cross() -> None:
+    attacks = {
+        "target": attack_result(7, {0: [8, 30, 20], 1: [8, 60, 50]}),
+        "restarts": attack_result(7, {0: [8, 3, 1], 1: [8, 60, 50]}),
+    }
+    figure = variant_figures.stuck_runs(attacks)
+    named = [t for t in figure.data if t.mode == "lines"]
+    assert sorted((t.name, t.xaxis) for t in named) == [
+        ("did not arrive", "x"),
+        ("did not arrive", "x2"),
+        ("returned model", "x"),
+        ("returned model", "x2"),
+    ]
+    shown = [t.name for t in figure.data if t.showlegend]
+    assert sorted(shown) == ["did not arrive", "returned model"], "each once"
+    ends = {(t.xaxis, t.y[0]): t.marker.symbol[0] for t in figure.data if t.mode == "markers"}
+    assert ends == {("x", 50): "x", ("x", 20): "x", ("x2", 50): "x", ("x2", 1): "circle"}
+    titles = [a.text for a in figure.layout.annotations]
+    assert "raise the target only: 0 of 2 arrive" in titles
+    assert "… from random starts: 1 of 2 arrives" in titles
+    assert ablation.runs_title(attacks) == (
+        "Sample 7, honest rank 8, arrives by restarting at random; under the 1 other variant every "
+        "run gets stuck"
+    )
+    assert "under none" in ablation.runs_title({"target": attacks["target"]})
+    assert "under every variant" in ablation.runs_title({"restarts": attacks["restarts"]})
+
+
+def test_the_telling_target_fails_under_most_and_moves_under_the_papers() -> None:
+    found = ablation.moved(four_variants(), VIEW, RADII)
+    assert ablation.telling_target(found) == 2
+    same = found.assign(moved=True)
+    assert ablation.telling_target(same) == 0, "where all move, the first"
+
+
+# sets of targets
+
+
+def shares_of(grid: dict[tuple[int, int], float], column: str) -> pd.DataFrame:
+    rows = [
+        {
+            "set_size": size,
+            "k": k,
+            "attacks": 10,
+            **{f"share_of_{c}{end}": value for c in ("targets", "topk") for end in ("", "_low")},
+            **{f"share_of_{c}_high": 1.0 for c in ("targets", "topk")},
+            column: value,
+        }
+        for (size, k), value in grid.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+PLACES, TARGETS = target_sets.READINGS["places"], target_sets.READINGS["targets"]
+GRID = {(1, 1): 0.6, (1, 10): 0.06, (100, 1): 0.8, (100, 10): 0.5}
+
+
+def test_what_is_possible_is_bounded_by_both_sizes() -> None:
+    assert PLACES.possible(3, 10) == 0.3 and PLACES.possible(30, 10) == 1
+    assert TARGETS.possible(3, 10) == 1 and TARGETS.possible(30, 10) == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("grid", "said"),
+    [
+        (GRID, "both hold"),
+        (GRID | {(100, 10): 0.9}, "the second holds, the first does not"),
+        (GRID | {(100, 1): 0.51}, "the first holds, the second does not"),
+        ({cell: 0.5 for cell in GRID}, "neither holds"),
+    ],
+)
+def test_the_papers_findings_are_judged_by_the_shares(
+    grid: dict[tuple[int, int], float], said: str
+) -> None:
+    trends = target_sets.Trends.of(shares_of(grid, PLACES.column), PLACES)
+    assert target_sets.verdict(trends) == said
+    finding = target_sets.finding(shares_of(grid, PLACES.column), 0.03, 0.3)
+    assert f"**{said}** ({target_sets.evidence(trends)})" in finding
+    assert "at most 3 points of accuracy, within radius 0.3" in finding
+
+
+def test_one_size_cannot_be_judged() -> None:
+    only = shares_of({(3, 1): 0.5}, PLACES.column)
+    assert "ask for more than one of each" in target_sets.finding(only, None, 0.3)
+
+
+@pytest.mark.parametrize("reading", [PLACES, TARGETS])
+@pytest.mark.parametrize("grid", [GRID, {(3, 10): 0.0}])
+def test_lines_and_grid_show_the_shares(
+    reading: target_sets.Reading, grid: dict[tuple[int, int], float]
+) -> None:
+    shares = shares_of(grid, reading.column)
+    lines = set_figures.share_lines(shares, reading, chosen=10)
+    check_traces(lines)
+    drawn = [t for t in lines.data if t.hoverinfo != "skip"]
+    assert [t.name for t in drawn] == (
+        ["1 target", "100 targets"] if (1, 1) in grid else ["3 targets"]
+    )
+    for one, size in zip(drawn, sorted({s for s, _ in grid}), strict=True):
+        assert dict(zip(one.x, one.y, strict=True)) == {
+            k: value for (s, k), value in grid.items() if s == size
+        }
+    assert len({t.marker.symbol for t in drawn}) == len(drawn), "not by colour alone"
+    figure = set_figures.share_grid(shares, reading)
+    check_traces(figure)
+    heat = figure.data[0]
+    assert sorted(np.ravel(heat.z)) == sorted(grid.values())
+    assert f"{grid[max(grid)]:.0%}" in np.ravel(heat.text)[-1]
+    possible = reading.possible(*max(grid))
+    assert f"of {possible:.0%}" in np.ravel(heat.text)[-1]
+    assert "% of what is possible" in target_sets.grid_title(shares, reading, "there")
+
+
+def test_the_lines_title_names_both_ends() -> None:
+    said = target_sets.lines_title(shares_of(GRID, PLACES.column), PLACES)
+    assert said == (
+        "Places that targets take, from k = 1 to 10: 60% to 6% with sets of 1 and 80% to 50% with "
+        "sets of 100"
+    )
+
+
+# rates
+
+
+@pytest.mark.parametrize("radii", [(0.1,), (0.1, 0.3, 1.0)])
+@pytest.mark.parametrize("top", [0, 1])
+def test_success_by_radius_is_that_of_the_table(radii: tuple[float, ...], top: int) -> None:
+    table = sweep_table({(t, r, 1): (top, 0.01) for t in range(4) for r in radii})
+    rates = VIEW.rates(table)
+    figure = rate_figures.success_against(rates, table, "radius", "radius", 0.03)
+    check_traces(figure)
+    own = trace(figure, "attacker's own test set")
+    assert own.x.tolist() == list(radii)
+    assert own.y.tolist() == [top] * len(radii)
+    assert trace(figure, "unknown test set").y.tolist() == [0] * len(radii)
+    assert trace(figure, "unknown test set").line.dash == "dash"
+    lost = trace(figure, "returned models, median and middle half")
+    assert lost.y == pytest.approx([1] * len(radii))
+    points = pd.DataFrame({"radius": radii, "drop": 1.0, "correlation": 0.5})
+    points[["rate", "low", "high"]] = (0.5, 0.4, 0.6)
+    check_traces(rate_figures.frontier(points))
+
+
+def test_attack_and_baseline_stand_at_every_k() -> None:
+    table = sweep_table({(t, 0.3, k): (int(t < k), 0.01) for t in range(4) for k in (1, 3)})
+    rates = success_rates(table).query("form == 'any_run' and split == 'test'")
+    figure = rate_figures.attack_against_baseline(rates.assign(method="attack"))
+    check_traces(figure)
+    assert trace(figure, "attack, accuracy kept").y.tolist() == [0.25, 0.75]
+    assert trace(figure, "attack, any accuracy").customdata[0][:3] == [1, 4, "at radius 0.3"]
+    beside = paper.beside_table_1(rates.assign(method="attack"))
+    assert beside[paper.CELL_NAME].tolist()[:2] == ["0.25 / 0.25 (1.0)", "0.75 / 0.75 (1.0)"]
+
+
+def test_the_best_radius_is_that_of_most_successes() -> None:
+    table = sweep_table({(t, r, 1): (int(t < 10 * r), 0.0) for t in range(4) for r in (0.1, 0.3)})
+    assert best_radius(table) == 0.3
+    dear = sweep_table(
+        {(t, r, 1): (int(t < 10 * r), r - 0.1) for t in range(4) for r in (0.1, 0.3)}
+    )
+    assert best_radius(dear) == 0.1, "with accuracy kept"
+
+
+def test_rates_in_words() -> None:
+    rates = pd.DataFrame({"radius": [1.0, 0.05, 0.3], "rate": [0.5, 0.0, 0.9]})
+    assert rate_words.course(rates, "radius") == "0% at 0.05, 90% at 0.3, 50% at 1"
+    assert rate_words.course(rates[:1], "radius") == "50% at 1"
+    assert [listed(list("abc")[:n]) for n in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
+
+
+def test_a_note_on_many_choices_counts_them() -> None:
+    many = links.problems({"target": "x"}, {"target": list(range(50))}, {"target": 3})
+    assert many == [
+        "The link asks for `target=x`, but target must be one of the 50 on this page. The lab uses "
+        "target 3 instead."
+    ]
