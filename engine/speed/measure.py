@@ -41,7 +41,8 @@ def describe(device: torch.device) -> str:
     """'cpu (2 threads)', or the GPU's name."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({torch.get_num_threads()} threads)"
+    threads = torch.get_num_threads()
+    return f"cpu ({threads} thread{'' if threads == 1 else 's'})"
 
 
 def seconds_of(work: Callable[[], None], repeats: int) -> dict[str, float]:
