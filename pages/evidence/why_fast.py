@@ -43,7 +43,7 @@ def finding(largest: GradientComparison) -> str:
         else:
             said.append(
                 f"{label} takes {other['seconds'] / ours['seconds']:.3g} times as long and "
-                f"{other['peak_mb'] / ours['peak_mb']:.2g} times the memory"
+                f"{other['peak_mb'] / ours['peak_mb']:.3g} times the memory"
             )
     return (
         f"One gradient of the attack at {largest.n_parameters:,} parameters takes "

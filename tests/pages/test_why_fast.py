@@ -1,0 +1,68 @@
+"""Why it is fast: measured or not, the page says what there is."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from engine.experiments import GradientsRequest
+from pages.common import registry, sweeps
+from tests.pages.conftest import Open, words
+from tests.unit.test_speed_figures import comparison, scaling
+
+PAGE = registry.page("why-fast")
+MANIFEST = SimpleNamespace(
+    created="2026-11-24T12:00:00+00:00",
+    request={},
+    seconds=60.0,
+    device="CPU",
+    versions={"torch": "2"},
+    data_hash="none",
+)
+
+
+def show(monkeypatch: pytest.MonkeyPatch, naive: str = "ok", slope: float = 1.0) -> None:
+    """Have these made-up measurements found in the store."""
+
+    def find(experiment: str, request: Any) -> Any:
+        made: Any = scaling(slope)
+        if isinstance(request, GradientsRequest):
+            made = comparison(request.n_parameters, naive if request.n_parameters > 6000 else "ok")
+        return SimpleNamespace(result=made, manifest=MANIFEST, published=True)
+
+    monkeypatch.setattr(sweeps, "find", find)
+
+
+def test_the_finding_is_the_ratio_at_the_larger_size(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show(monkeypatch)
+    app = open_page(PAGE)
+    said = words(app)
+    assert not app.exception
+    assert "at 75,813 parameters takes **100 ms and 20 MB** in closed form" in said
+    assert "naive autograd takes 100 times as long and 100 times the memory" in said
+    assert "the paper's rewriting takes 10 times as long" in said
+    assert "Nothing grows faster than its size: exponents 1.00 to 1.00 in time" in said
+    assert "precomputed 24 November 2026" in said
+    assert len(app.get("plotly_chart")) == 2
+    assert len(app.dataframe) == 2
+
+
+def test_what_did_not_fit_and_what_grows_too_fast_is_said(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show(monkeypatch, naive="out of memory", slope=1.6)
+    said = words(open_page(PAGE))
+    assert "naive autograd did not fit into 12 GB" in said
+    assert "Nothing grows faster" not in said
+    assert "Exponents of growth: 1.60 to 1.60 in time" in said
+
+
+def test_nothing_measured_is_offered(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeps, "find", lambda experiment, request: None)
+    app = open_page(PAGE)
+    assert not app.exception
+    assert not app.error
+    assert "It has not been measured here yet" in words(app)
+    assert {"offer-gradients", "offer-scaling"} <= {b.key for b in app.button}
