@@ -218,9 +218,9 @@ def frontier(points: pd.DataFrame) -> go.Figure:
         figure.add_scatter(
             x=points["drop"].to_numpy(),
             y=points[column].to_numpy(),
-            mode="lines+markers+text",
+            mode="lines+markers" + ("+text" if row == 2 else ""),  # once: the points share their x
             text=[f"r={r:g}" for r in points["radius"]],
-            textposition="top center" if row == 2 else "bottom right",
+            textposition="top right",
             textfont={"size": 11},
             line={"color": colour, "width": 2, "dash": "solid" if row == 1 else "dash"},
             marker={"size": 9, "symbol": "circle" if row == 1 else "diamond"},
@@ -232,7 +232,7 @@ def frontier(points: pd.DataFrame) -> go.Figure:
             col=1,
         )
     figure.update_yaxes(
-        title_text="success rate", tickformat=".0%", range=[-0.18, 1.12], row=1, col=1
+        title_text="success rate", tickformat=".0%", range=[-0.05, 1.12], row=1, col=1
     )
     figure.update_yaxes(title_text="Spearman ρ with honest", range=[-0.25, 1.19], row=2, col=1)
     low, high = float(points["drop"].min()), float(points["drop"].max())

@@ -96,7 +96,7 @@ def finding(shares: pd.DataFrame, tolerance: float | None, radius: float) -> str
             "compare sizes and k: ask for more than one of each below."
         )
     said = "; ".join(
-        f"counted in **{reading.name}** (the {reading.text}), "
+        f"counted in *{reading.name}* (the {reading.text}), "
         f"**{verdict(by[name])}** ({evidence(by[name])})"
         for name, reading in READINGS.items()
     )

@@ -47,7 +47,7 @@ def variant_rates(best: pd.DataFrame) -> go.Figure:
         figure.add_trace(rate_dots(part, at, label, marker, "radius"))
     figure.update_xaxes(
         tickvals=list(range(len(names))),
-        ticktext=[wrapped(name) for name in names],
+        ticktext=[wrapped(name, 9) for name in names],
         tickangle=0,
         range=[-0.6, len(names) - 0.4],
     )
@@ -142,7 +142,7 @@ def lead_matrix(lead: pd.DataFrame, targets: int) -> go.Figure:
             y=list(range(len(names))),
             zmin=0,
             zmax=max(targets / 2, 1),
-            colorscale=[[0, "rgba(213, 94, 0, 0.06)"], [1, ACCENT]],
+            colorscale=[[0, "#FBEDE3"], [1, ACCENT]],  # opaque: numbers are legible on dark too
             showscale=False,
             texttemplate="<b>%{z}</b>",
             textfont={"size": 15},
@@ -168,21 +168,21 @@ def lead_matrix(lead: pd.DataFrame, targets: int) -> go.Figure:
             zeroline=False,
         )
     figure.update_yaxes(autorange="reversed")
-    return finish(figure, 370)
+    return finish(figure, 370).update_yaxes(title_standoff=20)
 
 
 def stuck_runs(attacks: Mapping[str, AttackResult]) -> go.Figure:
     """Rank of one target against the step, for every run of each variant, on the same axes."""
     names: Sequence[str] = list(attacks)
     columns = min(len(names), 2)
-    titles = [f"{VARIANTS[v]}: {ending(attacks[v])}" for v in names]
+    titles = [f"{wrapped(v, 18)}<br>{ending(attacks[v])}" for v in names]
     figure = make_subplots(
         rows=-(-len(names) // columns),
         cols=columns,
         shared_xaxes=True,
         shared_yaxes=True,
         subplot_titles=titles,
-        vertical_spacing=0.12,
+        vertical_spacing=0.19,
         horizontal_spacing=0.04,
     )
     first = next(iter(attacks.values()))
@@ -207,9 +207,9 @@ def stuck_runs(attacks: Mapping[str, AttackResult]) -> go.Figure:
     figure.update_yaxes(title_text="rank of the target", col=1)
     figure.update_xaxes(range=[-0.01 * last, 1.03 * last], zeroline=False)
     figure.update_xaxes(title_text="step", row=-(-len(names) // columns))
-    figure.update_annotations(font_size=12.5)
-    finish(figure, 540, hovermode="closest")
-    return figure.update_layout(margin_t=64, legend_y=1.07)  # above the panels' names
+    figure.update_annotations(font_size=12)
+    finish(figure, 620, hovermode="closest")
+    return figure.update_layout(margin_t=100, legend_y=1.1)  # above the panels' names
 
 
 def ending(result: AttackResult) -> str:

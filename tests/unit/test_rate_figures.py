@@ -250,8 +250,8 @@ def test_stuck_runs_are_drawn_and_end_in_a_cross() -> None:
     ends = {(t.xaxis, t.y[0]): t.marker.symbol[0] for t in figure.data if t.mode == "markers"}
     assert ends == {("x", 50): "x", ("x", 20): "x", ("x2", 50): "x", ("x2", 1): "circle"}
     titles = [a.text for a in figure.layout.annotations]
-    assert "raise the target only: 0 of 2 arrive" in titles
-    assert "… from random starts: 1 of 2 arrives" in titles
+    assert "raise the target<br>only<br>0 of 2 arrive" in titles
+    assert "… from random<br>starts<br>1 of 2 arrives" in titles
     assert ablation.runs_title(attacks) == (
         "Sample 7, honest rank 8, arrives by restarting at random; under the 1 other variant every "
         "run gets stuck"
