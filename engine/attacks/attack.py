@@ -1,6 +1,6 @@
 """The attack as one call: check the input, start the runs, loop over `step`, choose the result."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -156,10 +156,9 @@ def one_run_serves(objective: str, set_size: int) -> bool:
 
 def check_ks(ks: Sequence[int], n: int) -> tuple[int, ...]:
     """Distinct k within [1, n], ascending."""
-    checked = tuple(sorted({check_integer("k", k, 1, n) for k in ks}))
-    if not checked:
+    if not isinstance(ks, Iterable) or not (asked := list(ks)):
         raise InvalidInput("ks", ks, "a sequence with at least one entry")
-    return checked
+    return tuple(sorted({check_integer("k", k, 1, n) for k in asked}))
 
 
 def attack_each(
@@ -255,9 +254,13 @@ def check_outside(scores: Tensor, sets: Sequence[tuple[int, ...]], k: int) -> No
         rank = target_ranks(scores, torch.as_tensor([targets], device=scores.device))[0]
         inside = [t for t, r in zip(targets, rank.tolist(), strict=True) if r <= k]
         if len(inside) >= min(k, len(targets)):
-            raise InvalidInput(
-                "target" if len(targets) == 1 else "targets",
-                targets[0] if len(targets) == 1 else targets,
-                f"outside the honest top-{k} (it is there before any attack): choose another "
-                "target or a smaller k",
-            )
+            raise already_inside(targets, k)
+
+
+def already_inside(targets: tuple[int, ...], k: int) -> InvalidInput:
+    return InvalidInput(
+        "target" if len(targets) == 1 else "targets",
+        targets[0] if len(targets) == 1 else targets,
+        f"outside the honest top-{k} (it is there before any attack): choose another "
+        "target or a smaller k",
+    )

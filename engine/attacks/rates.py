@@ -25,6 +25,10 @@ COUNTED = ("attacks", "successes", "rate", "low", "high", "accuracy_drop")
 REGIMES = ("high_accuracy", "best")
 FORMS = ("any_run", "returned")
 SPLITS = {"test": "", "holdout": "_holdout"}  # of columns; lists of runs have the test's unmarked
+NEEDED = (
+    *("rank_before", "k", "set_size", "accuracy_before", "accuracy_after", "runs_accuracy"),
+    *(f"{name}{half}" for name in ("share_of_targets", "runs_in_top") for half in SPLITS.values()),
+)
 TOLERANCE = 0.03  # of the high-accuracy regime: the paper's three points
 ROUNDING = 1e-9  # a drop of exactly the tolerance counts, whatever its last digits
 
@@ -218,8 +222,9 @@ def cells(table: pd.DataFrame, by: Sequence[str]) -> list[tuple[dict[str, Any], 
 
 def check_table(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """`table` with an index of its own, if it is a sweep's; raises InvalidInput."""
-    wanted = {*by, "rank_before", "k", "set_size", "runs_in_top", "runs_accuracy"}
-    missing = sorted(wanted - set(table.columns))
+    if isinstance(by, str) or not by:
+        raise InvalidInput("by", by, "a sequence with at least one column")
+    missing = sorted({*by, *NEEDED} - set(table.columns))
     if missing or table.empty:
         fault = f"a table without {', '.join(missing)}" if missing else "an empty table"
         raise InvalidInput("table", fault, "what `sweep` returns")

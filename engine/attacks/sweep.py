@@ -8,7 +8,7 @@ goes on where it stopped. Nothing is reused across radii.
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import product
@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from engine.attacks.attack import check_ks, one_run_serves
+from engine.attacks.attack import already_inside, check_ks, one_run_serves
 from engine.attacks.batch import Batch, Setting, Task, attacks_at_once, run_batch
 from engine.attacks.objectives import OBJECTIVES
 from engine.attacks.result import StepInfo
@@ -157,6 +157,10 @@ def sweep(
     restarts = [check_integer("restarts", r, 0) for r in given("restarts", restarts)]
     set_sizes = [check_integer("set_size", t, 1, n) for t in given("set_sizes", set_sizes)]
     train_sizes = [check_integer("train_size", s, 0, n) for s in given("train_sizes", train_sizes)]
+    if (
+        0 in train_sizes
+    ):  # n is the same training set: in the table each attack would be there twice
+        train_sizes = [s for s in train_sizes if s != n]
     seeds = [check_integer("seed", s, 0) for s in given("seeds", seeds)]
     rates = tuple(
         check_positive("learning_rates", r) for r in given("learning_rates", learning_rates)
@@ -164,7 +168,7 @@ def sweep(
     memory_gb = check_positive("memory_gb", memory_gb)
     jobs = check_integer("jobs", jobs, 0)
     resolve_device(device)
-    explicit = None if isinstance(targets, int) else check_sets(targets, n)
+    explicit = check_sets(targets, n) if isinstance(targets, Iterable) else None
     if explicit is None:
         targets = check_integer("targets", targets, 1, n)
     train = honest or (lambda part: fit(part, l2=l2, device=device))
@@ -198,6 +202,7 @@ def sweep(
                 dtype=dtype,
             )
             for batch in make_batches(sets, ks, template, at_once):
+                check_attackable(batch, settings[size])
                 tasks.append(Task(batch, settings[size], device, 1))
     return run_tasks(tasks, jobs, cluster, cluster_fallback, find, keep, tell)
 
@@ -219,6 +224,10 @@ def grouped(
 ) -> list[tuple[tuple[int, ...], ...]]:
     """The target sets, by size: those given, or drawn outside every setting's honest top."""
     ranks = np.stack([s.ranks for s in settings.values()])
+    for size, setting in settings.items():
+        if max(ks) >= len(setting.indices):
+            kept = f"below the {len(setting.indices)} training samples of train_size={size}"
+            raise InvalidInput("ks", max(ks), kept)
     if explicit is None:
         outside = np.flatnonzero((ranks > max(ks)).all(axis=0))
         return [draw_targets(outside, attacks, size, seed) for size in set_sizes]
@@ -235,6 +244,15 @@ def grouped(
     for one in explicit:
         by_size.setdefault(len(one), []).append(one)
     return [tuple(sets) for sets in by_size.values()]
+
+
+def check_attackable(batch: Batch, setting: Setting) -> None:
+    """Raise InvalidInput for a target that is in the top before any attack: now, and not when the
+    sweep comes to it."""
+    k = batch.ks[0]
+    for targets in batch.targets:
+        if (setting.ranks[list(targets)] <= k).sum() >= min(k, len(targets)):
+            raise already_inside(targets, k)
 
 
 def run_tasks(
