@@ -47,11 +47,14 @@ def bootstrap_interval(
 ) -> Interval:
     """Percentile bootstrap interval of the mean of `values` (n,), drawn again with replacement.
 
-    Raises InvalidInput for no values, or a confidence outside (0, 1).
+    Raises InvalidInput for no values, NaN among them, or a confidence outside (0, 1).
     """
     sample = np.asarray(values, dtype=np.float64)
     if sample.ndim != 1 or not len(sample):
         raise InvalidInput("values", sample.shape, "a sequence with at least one number")
+    if not np.isfinite(sample).all():
+        raise InvalidInput("values", "NaN or infinity", "finite")
+    resamples = check_integer("resamples", resamples, 1)
     if not 0 < confidence < 1:
         raise InvalidInput("confidence", confidence, "a number in (0, 1)")
     drawn = np.random.default_rng(seed).integers(len(sample), size=(resamples, len(sample)))
