@@ -7,8 +7,8 @@ import torch
 
 from engine.attacks.attack import attack
 from engine.data.dataset import load_dataset
-from engine.models.fit import fit
 from engine.devices import choose_threads
+from engine.models.fit import fit
 
 
 def main() -> None:

@@ -6,9 +6,9 @@ import numpy as np
 
 from engine.attacks.attack import attack_each
 from engine.data.dataset import load_dataset
+from engine.devices import choose_threads
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
-from engine.devices import choose_threads
 from engine.statistics import wilson_interval
 
 RADII, DRAWS, TARGETS, TOLERANCE = (0.2, 0.3, 0.4), (0, 1, 2), 20, 0.03
