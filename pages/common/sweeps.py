@@ -25,6 +25,7 @@ from pages.common.wording import count
 ROLE_NOT_PUBLISHED = (
     "For this data set nothing is published. Ask for a sweep below; on a laptop that takes minutes."
 )
+BEGUN = "own_sweep"  # session-state key: the page and data set that its controls began with
 
 
 def names_of(role: str) -> list[str]:
@@ -63,8 +64,8 @@ def preset(role: str, dataset: str) -> SweepRequest:
     found = presets.preset(role, dataset)
     if found is not None:
         return found
-    names = presets.preset_datasets(role)
-    like = presets.preset(role, names[0]) if names else SweepRequest()
+    others = (presets.preset(role, name) for name in presets.preset_datasets(role))
+    like: SweepRequest = next(others, None) or SweepRequest()
     return replace(like, dataset=dataset, n_targets=10)
 
 
@@ -102,6 +103,18 @@ def read_numbers(axis: Axis, text: str) -> tuple[float, ...]:
 
 def shown_numbers(values: Sequence[float]) -> str:
     return ", ".join(f"{value:g}" for value in values)
+
+
+def begin(place: str, start: SweepRequest, axes: Sequence[str]) -> None:
+    """Where page or data set changed: the controls begin at `start`, not at what an earlier one has
+    left in them, unless the link says otherwise."""
+    if st.session_state.get(BEGUN) == (place, start.dataset):
+        return
+    st.session_state[BEGUN] = (place, start.dataset)
+    values = {name: shown_numbers(getattr(start, name)) for name in axes}
+    for name, value in {**values, "targets": start.n_targets, "starts": start.restarts[0]}.items():
+        if name not in st.query_params:
+            st.session_state[name] = value
 
 
 def own_sweep(start: SweepRequest, axes: Sequence[str], starts: bool) -> SweepRequest | None:
@@ -296,6 +309,7 @@ class Frame:
         head, body, bar = st.container(), st.container(), st.container(border=True)
         with bar:
             heading("A sweep of your own")
+            begin(page.url, start, axes)
             request = own_sweep(start, axes, starts)
             own = [Part.of("sweep", r) for r in parts(request)] if request is not None else []
         opening = own if request == start else [Part.of("sweep", r) for r in parts(start)]

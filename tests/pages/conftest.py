@@ -19,7 +19,7 @@ from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs
 from engine.results.store import Store, Stored
 from engine.settings import Settings, read_settings
-from pages.common import presets
+from pages.common import links, presets
 from pages.common.links import EXAMPLE
 from pages.common.registry import ROOT, PageEntry
 from pages.common.results import ranking_request
@@ -123,6 +123,14 @@ def follow(app: AppTest, done: Callable[[], bool], seconds: float = 60) -> None:
 def notes(app: AppTest) -> list[str]:
     """What a page says about a link."""
     return [w.value for w in app.warning if "The link asks" in w.value]
+
+
+def check_note(app: AppTest, name: str, value: str) -> None:
+    """The page opened, and says of this one parameter of its link what it uses instead."""
+    assert not app.exception
+    assert len(notes(app)) == 1
+    assert f"{name}={links.clean(value)}" in notes(app)[0]
+    assert f"uses {name} {app.session_state[name]} instead" in notes(app)[0]
 
 
 def write_features(path: Path) -> None:

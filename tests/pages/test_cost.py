@@ -9,7 +9,7 @@ from engine.attacks.rates import highest, success_rates
 from engine.results.store import Stored
 from pages.common import rate_words as said_of
 from pages.common import registry
-from tests.pages.conftest import SWEPT, Open, follow, notes, words
+from tests.pages.conftest import SWEPT, Open, check_note, follow, notes, words
 
 PAGE = registry.page("cost")
 Sweeps = Mapping[str, Stored]
@@ -70,9 +70,7 @@ def test_nonsense_in_a_link_gives_a_note(
     name: str, value: str, open_page: Open, as_published: Sweeps
 ) -> None:
     app = open_page(PAGE, dataset="small", **{name: value})
-    assert not app.exception
-    assert len(notes(app)) == 1
-    assert f"uses {name} {app.session_state[name]} instead" in notes(app)[0]
+    check_note(app, name, value)
     assert app.get("plotly_chart")
     app.slider(key="tolerance").set_value(4.0).run()
     assert not notes(app)

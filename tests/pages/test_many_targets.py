@@ -7,7 +7,7 @@ import pytest
 from engine.results.store import Stored
 from pages.common import registry, target_sets
 from pages.common.rate_view import View
-from tests.pages.conftest import Open, follow, notes, words
+from tests.pages.conftest import Open, check_note, follow, words
 
 PAGE = registry.page("many-targets")
 Sweeps = Mapping[str, Stored]
@@ -50,10 +50,7 @@ def test_the_grids_follow_the_reading(open_page: Open, as_published: Sweeps) -> 
 def test_nonsense_in_a_link_gives_a_note(
     name: str, value: str, open_page: Open, as_published: Sweeps
 ) -> None:
-    app = open_page(PAGE, **{"dataset": "small", name: value})
-    assert not app.exception
-    assert len(notes(app)) == 1
-    assert f"{name}={value}" in notes(app)[0]
+    check_note(open_page(PAGE, **{"dataset": "small", name: value}), name, value)
 
 
 def test_nothing_published_is_said_and_offered(open_page: Open, as_published: Sweeps) -> None:

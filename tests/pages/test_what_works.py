@@ -12,7 +12,7 @@ from engine.results.store import Stored
 from engine.settings import Settings
 from pages.common import ablation, registry
 from pages.common.rate_view import View
-from tests.pages.conftest import SWEPT, Open, follow, notes, words
+from tests.pages.conftest import SWEPT, Open, check_note, follow, words
 
 PAGE = registry.page("what-works")
 Sweeps = Mapping[str, Stored]
@@ -93,10 +93,7 @@ def test_a_link_restores_its_view(open_page: Open, as_published: Sweeps, attacke
 def test_nonsense_in_a_link_gives_a_note(
     name: str, value: str, open_page: Open, as_published: Sweeps
 ) -> None:
-    app = open_page(PAGE, **{"dataset": "small", name: value})
-    assert not app.exception
-    assert len(notes(app)) == 1
-    assert f"{name}={value}" in notes(app)[0]
+    check_note(open_page(PAGE, **{"dataset": "small", name: value}), name, value)
 
 
 def test_nothing_published_is_said_and_both_sweeps_offered(
