@@ -1,13 +1,16 @@
 """Algorithm 3: its step against PyTorch's own Adam and autograd, and what an attack promises."""
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from engine.attacks.attack import attack, attack_each, starts
+from engine.attacks.attack import attack, attack_each, attack_each_k, starts
 from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks, worst_needed
+from engine.attacks.result import AttackResult
 from engine.attacks.state import Plan, init, project, step
 from engine.data.dataset import Dataset, load_dataset
 from engine.errors import Cancelled, DeviceUnavailable, InvalidInput
@@ -218,6 +221,86 @@ def test_lowest_first_is_the_attack_on_negated_scores(digits):
     assert result.success
     exact = influence_scores(result.model, dataset)
     assert exact.scores[target] == exact.scores.min()
+
+
+KS = (1, 3, 10, 30)
+
+
+@pytest.fixture(scope="module")
+def several(digits) -> dict[str, list[dict[int, AttackResult]]]:
+    """One run for every k, in float64: a batch that runs leave at other times rounds otherwise,
+    and in float32 that shows after some tens of steps."""
+    dataset, model = digits
+    targets = [outside(model, dataset, r) for r in (600, 1126)]
+    options = {"radius": 0.3, "restarts": 1, "steps": 40, "dtype": "float64"}
+    return {
+        objective: attack_each_k(model, dataset, targets, KS, objective=objective, **options)
+        for objective in ("higher_ranked", "target")
+    }
+
+
+@pytest.mark.parametrize("objective", ["higher_ranked", "target"])
+def test_one_run_serves_every_k(digits, several, objective):
+    dataset, model = digits
+    options = {"radius": 0.3, "restarts": 1, "steps": 40, "dtype": "float64"}
+    targets = [by_k[1].targets[0] for by_k in several[objective]]
+    for k in KS:
+        alone = attack_each(model, dataset, targets, k, objective=objective, **options)
+        for by_k, twin in zip(several[objective], alone, strict=True):
+            result = by_k[k]
+            assert (result.k, result.targets) == (k, twin.targets)
+            # ranks, accuracies, who arrived, and when
+            pd.testing.assert_frame_equal(result.runs, twin.runs)
+            assert (result.success, result.any_run_success) == (twin.success, twin.any_run_success)
+            np.testing.assert_array_equal(result.after.ranks, twin.after.ranks)
+            np.testing.assert_array_equal(result.after_holdout.ranks, twin.after_holdout.ranks)
+            assert (result.accuracy_after, result.topk_kept) == (
+                twin.accuracy_after, twin.topk_kept
+            )  # fmt: skip
+            np.testing.assert_allclose(result.model.weight, twin.model.weight, atol=1e-9)
+            columns = ["run", "step", "rank"]
+            pd.testing.assert_frame_equal(result.trajectory[columns], twin.trajectory[columns])
+
+
+def test_what_serves_a_wider_k_is_the_first_iterate_in_that_top(digits, several):
+    dataset, _ = digits
+    seen = set()
+    for by_k in several["higher_ranked"]:
+        for k, result in by_k.items():
+            runs = result.runs.set_index("run")
+            for run, path in result.trajectory.groupby("run"):
+                ranks, steps = path["rank"].to_numpy(), runs.loc[run, "steps"]
+                assert path["step"].tolist() == list(range(steps + 1))
+                assert (ranks[:-1] > k).all()
+                assert (ranks[-1] <= k) == runs.loc[run, "reached"]
+            exact = influence_scores(result.model, dataset, dtype="float64", tolerance=1e-10)
+            assert exact.ranks[result.targets[0]] == result.rank_test
+            assert result.success == (result.rank_test <= k)
+            seen.add((k, result.rank_test))
+        steps = [by_k[k].runs["steps"] for k in KS]
+        assert all((later <= first).all() for first, later in pairwise(steps))
+    assert any(1 < rank <= k for k, rank in seen)  # a wider k was served on the way to the first
+
+
+def test_several_k_are_refused_where_runs_depend_on_k(small):
+    dataset, model = small
+    targets = [outside(model, dataset, r) for r in (30, 35)]
+    with pytest.raises(InvalidInput, match=r"ks must be a single k: runs of the objective 'top_k'"):
+        attack_each_k(model, dataset, targets, (1, 3), objective="top_k")
+    with pytest.raises(InvalidInput, match=r"ks must be a single k: .*sets of targets .*\(1, 3\)"):
+        attack_each_k(model, dataset, [targets], (3, 1))
+    found = attack_each_k(model, dataset, [targets], (2,), restarts=1, steps=1)
+    assert list(found[0]) == [2]
+    for ks in ((), 3, (0,), (41,), ("1",)):
+        with pytest.raises(InvalidInput, match=r"^ks? must be"):
+            attack_each_k(model, dataset, targets, ks)
+
+
+def test_k_come_back_ascending_and_once(small):
+    dataset, model = small
+    target = outside(model, dataset, 35)
+    [found] = attack_each_k(model, dataset, [target], [10, 2, 10], restarts=1, steps=2)
+    assert list(found) == [2, 10]
 
 
 def test_several_targets_take_the_top_k(digits):

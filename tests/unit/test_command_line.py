@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.__main__ import main
+from engine.attacks.rates import success_rates
 from engine.results.store import open_folder
 from engine.settings import PUBLISHED, ROOT
 
@@ -48,6 +50,72 @@ def test_an_attack_is_summarised_stored_and_written(tmp_path):
     assert second.stdout.splitlines()[0] == first.stdout.splitlines()[0]
 
 
+SWEEP = ["sweep", "--n-targets", "3", "--radii", "0.1", "0.4", "--ks", "30", "1"]
+SWEEP += ["--restarts", "1", "--steps", "8", "--jobs", "1"]
+
+
+def test_a_sweep_is_summarised_as_rates_and_stored(tmp_path):
+    first = command(tmp_path, *SWEEP)
+    assert first.returncode == 0, first.stderr
+    assert "Traceback" not in first.stderr
+    lines = first.stdout.splitlines()
+    assert lines[0].startswith("12 rows (an attack and k each) on 'digits'; success of some run")
+    assert lines[1].split() == [
+        "radius",
+        "k",
+        "regime",
+        "attacks",
+        "rate",
+        "low",
+        "high",
+        "accuracy_drop",
+    ]
+    rows = [line.split() for line in lines[2:-1]]
+    assert [row[:4] for row in rows] == [
+        [radius, k, regime, "3"]
+        for radius in ("0.1", "0.4") for k in ("1", "30") for regime in ("best", "high_accuracy")
+    ]  # fmt: skip
+    assert "computed now" in lines[-1]
+    [stored] = (tmp_path / "results" / "sweep").iterdir()
+    rates = success_rates(open_folder(stored).result)
+    mine = rates.query("form == 'any_run' and split == 'test'")
+    assert [float(row[4]) for row in rows] == pytest.approx(mine["rate"].tolist(), abs=1e-3)
+    second = command(tmp_path, *SWEEP[:-2], "--jobs", "2")
+    assert second.returncode == 0, second.stderr
+    assert "stored 20" in second.stdout
+    assert second.stdout.splitlines()[:-1] == lines[:-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--radii", "0"], "radii must be a finite number > 0. Got 0.0"),
+        (["--ks", "1200"], "k must be a whole number in [1, 1199]. Got 1200"),
+        (["--n-targets", "1200"], "targets must be at most 1170, the samples outside"),
+        (["--set-sizes", "1171"], "set_size must be at most 1170, the samples outside"),
+        (["--memory-gb", "0.001"], "memory_gb must be at least 0.00"),
+        (["--jobs", "-1"], "jobs must be a whole number >= 0. Got -1"),
+        (["--cluster", "nonsense"], "No dask scheduler answers at 'nonsense'"),
+    ],
+)
+def test_a_sweeps_bad_input_is_one_line_and_exit_code_2(
+    tmp_path, monkeypatch, capsys, arguments, words
+):
+    """In this process: a new one takes seconds to import everything."""
+    monkeypatch.setenv("IAL_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("IAL_DEVICE", "cpu")
+    assert main(["sweep", *arguments]) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.split("error: ")[1].startswith(words)
+
+
+def test_the_parts_of_a_sweep_are_not_offered(tmp_path):
+    asked = command(tmp_path, "--help")
+    assert asked.returncode == 0
+    assert re.search(r"^ +sweep ", asked.stdout, re.MULTILINE)
+    assert not re.search(r"^ +batch ", asked.stdout, re.MULTILINE)
+
+
 def test_a_ranking_is_summarised(tmp_path):
     done = command(tmp_path, "ranking")
     assert done.returncode == 0, done.stderr
@@ -66,12 +134,15 @@ def test_a_ranking_is_summarised(tmp_path):
         (["attack", "--target", "5", "--device", "cuda:99"], "device 'cuda:99' was asked for"),
         (["attack"], "required: --target"),
         (["conquer"], "invalid choice: 'conquer'"),
+        (["batch"], "invalid choice: 'batch'"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, arguments, words):
     done = command(tmp_path, *arguments)
     assert done.returncode == 2
-    assert words in done.stderr
+    said = done.stderr.strip().splitlines()[-1]  # below a usage, or a progress bar that is gone
+    assert words in said
+    assert "error: " in said
     assert "Traceback" not in done.stderr
 
 

@@ -10,7 +10,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks, worst_needed
 from engine.attacks.reweighing import train
-from engine.attacks.state import Plan, init, leave, move, project
+from engine.attacks.state import Plan, arrivals, init, iterates, leave, move, project
 from engine.influence.estimators import named
 from engine.influence.linear import LinearProblem, Samples, eigenbasis, rotate, sketch
 from engine.influence.solve import WarmStart, conjugate_gradients
@@ -102,6 +102,36 @@ def test_the_parts_of_a_step(cuda):
     state = move(plan, state, torch.randn(2, K * D))
     assert on_cuda(state.theta, state.first_moment, state.active, state.best_rank)
     assert on_cuda(project(theta, theta[:1], 1.0))
+
+
+def test_the_parts_that_serve_several_k(cuda):
+    theta = torch.randn(B, K * D)
+    plan = Plan(
+        theta=theta,
+        honest=theta[:1],
+        targets=torch.randint(N, (B, 1)),
+        learning_rates=torch.rand(B),
+        ball=1.0,
+        k=1,
+        steps=100,
+        objective=OBJECTIVES["target"],
+        wider=(3, 10),
+    )
+    state = init(plan)
+    assert on_cuda(state.reached, state.steps_taken, state.kept_theta, state.kept_accuracy)
+    first = arrivals(plan, state, torch.randint(N, (B,)))
+    assert first.shape == (3, B)
+    assert on_cuda(first)
+    for which in range(3):
+        served, accuracy = iterates(state, which, slice(1, 4))
+        assert served.shape == (3, K * D)
+        assert on_cuda(served, accuracy)
+    left = leave(state, torch.arange(2))
+    assert arrivals(plan, left, torch.randint(N, (2,))).shape == (3, 2)
+    p = problem()
+    for split in ("test", "holdout"):
+        forward = p.forward(theta, 1e-6, split=split, fixed=2)
+        assert on_cuda(target_ranks(forward.scores, plan.targets))
 
 
 def test_a_mix_up_would_be_seen(cuda):
