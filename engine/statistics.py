@@ -1,10 +1,11 @@
 """Intervals for measured shares, and a test of paired ones."""
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr, ndtri
 
 from engine.checks import check_integer
@@ -42,6 +43,13 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> In
     return Interval(low, high)
 
 
+@lru_cache(maxsize=32)
+def resampled(n: int, resamples: int, seed: int) -> NDArray[np.int64]:
+    """Indices of `resamples` samples of n, drawn from n with replacement: many intervals share
+    them."""
+    return np.random.default_rng(seed).integers(n, size=(resamples, n))
+
+
 def bootstrap_interval(
     values: ArrayLike, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
 ) -> Interval:
@@ -57,7 +65,7 @@ def bootstrap_interval(
     resamples = check_integer("resamples", resamples, 1)
     if not 0 < confidence < 1:
         raise InvalidInput("confidence", confidence, "a number in (0, 1)")
-    drawn = np.random.default_rng(seed).integers(len(sample), size=(resamples, len(sample)))
+    drawn = resampled(len(sample), resamples, seed)
     tail = (1 - confidence) / 2
     low, high = np.quantile(sample[drawn].mean(axis=1), (tail, 1 - tail))
     return Interval(float(low), float(high))

@@ -29,6 +29,7 @@ NEEDED = (
     *("rank_before", "k", "set_size", "accuracy_before", "accuracy_after", "runs_accuracy"),
     *(f"{name}{half}" for name in ("share_of_targets", "runs_in_top") for half in SPLITS.values()),
 )
+SHARES = {"share_of_targets": "set_size", "share_of_topk": "k"}  # and of what they are a share
 TOLERANCE = 0.03  # of the high-accuracy regime: the paper's three points
 ROUNDING = 1e-9  # a drop of exactly the tolerance counts, whatever its last digits
 
@@ -57,30 +58,32 @@ def outcomes(
         in_top = np.where(drop <= limit, in_top, 0)
         drop = np.where(drop <= limit, drop, np.nan)
     else:
-        chosen = [
-            best_run(tops, accuracies, start, limit)
-            for tops, accuracies, start in zip(
-                table[f"runs_in_top{SPLITS[split]}"], table["runs_accuracy"], before, strict=True
-            )
-        ]
-        in_top = np.array([top for top, _ in chosen], dtype=np.int64)
-        drop = np.array([fall for _, fall in chosen], dtype=np.float64)
+        in_top, drop = best_runs(
+            padded(table[f"runs_in_top{SPLITS[split]}"]),
+            before[:, None] - padded(table["runs_accuracy"]),
+            limit,
+        )
     return pd.DataFrame(
         {"in_top": in_top, "success": in_top >= needed, "drop": drop}, index=table.index
     )
 
 
-def best_run(
-    in_top: Sequence[int], accuracy: Sequence[float], before: float, limit: float
-) -> tuple[int, float]:
-    """Targets in the top and fall of accuracy of the best run whose fall is within the limit."""
-    drop = before - np.asarray(accuracy, dtype=np.float64)
-    permitted = np.flatnonzero(drop <= limit)
-    if not len(permitted):
-        return 0, float("nan")
-    tops = np.asarray(in_top)[permitted]
-    first = permitted[np.lexsort((drop[permitted], -tops))[0]]
-    return int(in_top[first]), float(drop[first])
+def padded(lists: pd.Series) -> NDArray[np.float64]:
+    """One list a row as one array, (rows, longest); NaN where a list has ended."""
+    longest = max((len(values) for values in lists), default=0)
+    return np.array([[*values, *[np.nan] * (longest - len(values))] for values in lists], float)
+
+
+def best_runs(
+    in_top: NDArray[np.float64], drop: NDArray[np.float64], limit: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Of each row's runs (rows, runs) that lose at most `limit`: the most targets in the top, and
+    the least that a run with so many loses."""
+    permitted = drop <= limit  # False for the NaN of the padding
+    tops = np.where(permitted, in_top, -1)
+    most = tops.max(axis=1, initial=-1)
+    least = np.where(permitted & (tops == most[:, None]), drop, np.inf).min(axis=1, initial=np.inf)
+    return np.maximum(most, 0).astype(np.int64), np.where(most < 0, np.nan, least)
 
 
 def success_rates(
@@ -95,29 +98,18 @@ def success_rates(
     Attacks whose targets were in the honest top k are left out. Raises InvalidInput.
     """
     tolerance = check_positive("tolerance", tolerance, allow_zero=True)
-    table = attempted(check_table(table, by))
-    rows: list[dict[str, Any]] = []
-    for kind, found in every_outcome(table, tolerance):
-        for cell, members in cells(table, by):
-            mine = found.loc[members]
-            attacks, successes = len(mine), int(mine["success"].sum())
-            low, high = wilson_interval(successes, attacks)
-            drop = mine.loc[mine["success"], "drop"].mean() if successes else float("nan")
-            rows.append(
-                cell
-                | kind
-                | {
-                    "attacks": attacks,
-                    "successes": successes,
-                    "rate": successes / attacks,
-                    "low": low,
-                    "high": high,
-                    "accuracy_drop": float(drop),
-                }
-            )
-    return pd.DataFrame(rows, columns=[*by, *KIND, *COUNTED]).sort_values(
-        [*by, *KIND], ignore_index=True
+    found = every_outcome(attempted(check_table(table, by)), tolerance, by)
+    found["drop"] = found["drop"].where(found["success"])
+    rates = found.groupby([*by, *KIND], as_index=False).agg(
+        attacks=("success", "size"), successes=("success", "sum"), accuracy_drop=("drop", "mean")
     )
+    rates["rate"] = rates["successes"] / rates["attacks"]
+    intervals = [
+        wilson_interval(int(hits), int(attacks))
+        for hits, attacks in zip(rates["successes"], rates["attacks"], strict=True)
+    ]
+    rates["low"], rates["high"] = np.array(intervals, float).reshape(-1, 2).T
+    return rates[[*by, *KIND, *COUNTED]]
 
 
 def share_rates(
@@ -131,22 +123,17 @@ def share_rates(
     An attack whose runs all cost more than the tolerance counts as 0. Raises InvalidInput.
     """
     tolerance = check_positive("tolerance", tolerance, allow_zero=True)
-    table = attempted(check_table(table, by))
+    found = every_outcome(attempted(check_table(table, by)), tolerance, by)
     rows: list[dict[str, Any]] = []
-    for kind, found in every_outcome(table, tolerance):
-        for cell, members in cells(table, by):
-            in_top, mine = found.loc[members, "in_top"], table.loc[members]
-            values: dict[str, Any] = {"attacks": len(mine)}
-            for name, whole in (("share_of_targets", "set_size"), ("share_of_topk", "k")):
-                shares = (in_top / mine[whole]).to_numpy()
-                low, high = bootstrap_interval(shares)
-                values |= {name: shares.mean(), f"{name}_low": low, f"{name}_high": high}
-            rows.append(cell | kind | values)
-    shares_ = ("share_of_targets", "share_of_topk")
-    columns = [c for s in shares_ for c in (s, f"{s}_low", f"{s}_high")]
-    return pd.DataFrame(rows, columns=[*by, *KIND, "attacks", *columns]).sort_values(
-        [*by, *KIND], ignore_index=True
-    )
+    for key, part in found.groupby([*by, *KIND]):
+        values: dict[str, Any] = {"attacks": len(part)}
+        for name, whole in SHARES.items():
+            shares = (part["in_top"] / part[whole]).to_numpy()
+            low, high = bootstrap_interval(shares)
+            values |= {name: shares.mean(), f"{name}_low": low, f"{name}_high": high}
+        rows.append(dict(zip((*by, *KIND), key, strict=True)) | values)
+    columns = [c for name in SHARES for c in (name, f"{name}_low", f"{name}_high")]
+    return pd.DataFrame(rows, columns=[*by, *KIND, "attacks", *columns])
 
 
 def reweighing_rates(
@@ -198,26 +185,18 @@ def highest(rates: pd.DataFrame, over: str = "radius") -> pd.DataFrame:
     )
 
 
-def every_outcome(
-    table: pd.DataFrame, tolerance: float
-) -> list[tuple[dict[str, str], pd.DataFrame]]:
-    return [
-        (
-            {"regime": regime, "form": form, "split": split},
-            outcomes(table, regime, form, split, tolerance),
-        )
-        for regime in REGIMES
-        for form in FORMS
-        for split in SPLITS
-    ]
-
-
-def cells(table: pd.DataFrame, by: Sequence[str]) -> list[tuple[dict[str, Any], NDArray[Any]]]:
-    """The cells of a table with the index of their rows."""
-    return [
-        (dict(zip(by, values, strict=True)), part.index.to_numpy())
-        for values, part in table.groupby(list(by))
-    ]
+def every_outcome(table: pd.DataFrame, tolerance: float, by: Sequence[str]) -> pd.DataFrame:
+    """The outcome of each attack in every regime, form and split, with its cell's columns."""
+    columns = list(dict.fromkeys((*by, *SHARES.values())))
+    return pd.concat(
+        [
+            table[columns]
+            .join(outcomes(table, regime, form, split, tolerance))
+            .assign(regime=regime, form=form, split=split)
+            for regime, form, split in product(REGIMES, FORMS, SPLITS)
+        ],
+        ignore_index=True,
+    )
 
 
 def check_table(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
