@@ -15,6 +15,7 @@ from typing import Any
 import dask
 import joblib
 import pandas as pd
+import psutil
 import pytest
 from distributed import Client, LocalCluster
 
@@ -152,11 +153,8 @@ def test_two_processes_of_which_one_is_killed_give_the_table_of_one(here):
 
     def kill_one(record: dict[str, Any]) -> None:
         if "last" in record and not killed:
-            mine = subprocess.run(
-                ["pgrep", "-P", str(os.getpid()), "-f", "popen_loky"],
-                capture_output=True, text=True, check=False,
-            )  # fmt: skip
-            killed.append(int(mine.stdout.split()[0]))
+            mine = psutil.Process().children()
+            killed.append(next(p.pid for p in mine if "popen_loky" in " ".join(p.cmdline())))
             os.kill(killed[0], signal.SIGKILL)
 
     def keep(batch: Any, table: pd.DataFrame, seconds: float) -> None:
