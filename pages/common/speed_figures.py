@@ -43,9 +43,7 @@ def megabytes(value: float) -> str:
 def gradient_costs(comparisons: Sequence[GradientComparison]) -> go.Figure:
     """Time and peak memory of one step's gradient against the number of parameters, both log."""
     table = measured(comparisons)
-    figure = make_subplots(
-        rows=1, cols=2, subplot_titles=("time of one gradient", "peak memory of one gradient")
-    )
+    figure = make_subplots(rows=1, cols=2, subplot_titles=("time", "peak memory"))
     for column, (quantity, words) in enumerate((("seconds", duration), ("peak_mb", megabytes)), 1):
         for name, (label, colour, symbol, dash) in LOOKS.items():
             part = table[(table["implementation"] == name) & table[quantity].notna()]
@@ -83,8 +81,12 @@ def gradient_costs(comparisons: Sequence[GradientComparison]) -> go.Figure:
         )
     figure.update_yaxes(title_text="seconds", row=1, col=1)
     figure.update_yaxes(title_text="MB", row=1, col=2)
-    finish(figure, 400)
-    figure.update_layout(margin={"t": 70}, legend={"y": 1.12})
+    return above_titles(finish(figure, 400))
+
+
+def above_titles(figure: go.Figure) -> go.Figure:
+    """The legend above the titles of the panels, and not through them."""
+    figure.update_layout(margin={"t": 92}, legend={"y": 1, "yref": "container", "yanchor": "top"})
     return figure
 
 
@@ -141,12 +143,12 @@ def growth(scaling: Scaling) -> go.Figure:
         )
     figure.update_yaxes(type="log", dtick=1, exponentformat="none")
     figure.update_yaxes(title_text="cost, relative", col=1)
-    return finish(figure, 520)
+    return above_titles(finish(figure, 560))
 
 
 def short(value: float) -> str:
-    """8000 as '8k'."""
-    return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
+    """8000 as '8k', but 2048 as '2,048'."""
+    return f"{value / 1000:g}k" if value % 1000 == 0 else f"{value:,g}"
 
 
 def exponents(scaling: Scaling) -> pd.DataFrame:
