@@ -1,5 +1,6 @@
 """The loss-reweighing baseline on one target, beside a finished attack on it."""
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -76,13 +77,18 @@ def figure(table: pd.DataFrame, attack: AttackResult) -> go.Figure:
         (2, attack.accuracy_after, f"the attack: {attack.accuracy_after:.1%}"),
     )
     for row, value, text in here:
-        drawn.add_hline(
-            y=value,
-            line={"color": ACCENT, "width": 2},
+        drawn.add_hline(y=value, line={"color": ACCENT, "width": 2}, row=row, col=1)
+        drawn.add_annotation(
+            x=0,
+            xref="x domain",
+            y=np.log10(value) if row == 1 else value,  # the rank axis is logarithmic
+            text=text,
+            showarrow=False,
+            xanchor="left",
+            yanchor="top",
+            font={"color": ACCENT, "size": 12},
             row=row,
             col=1,
-            annotation={"text": text, "font": {"color": ACCENT, "size": 12}},
-            annotation_position="bottom left",
         )
     drawn.update_yaxes(rank_axis(n, "rank of the target", reverse=True), row=1, col=1)
     drawn.update_yaxes(title_text="accuracy", tickformat=".0%", nticks=4, row=2, col=1)

@@ -242,6 +242,7 @@ def test_the_baseline_stands_beside_the_attack(before: Ranking, after: Ranking) 
     assert trace(drawn, "rank, unknown test set").y.tolist() == [650, 120, 60]
     texts = [a.text for a in drawn.layout.annotations]
     assert texts == ["the attack: rank 1", "the attack: 93.6%"]
+    assert drawn.layout.annotations[0].y == 0  # log10 of the rank
     said = baseline_view.title(table, attack)  # type: ignore[arg-type]
     assert said == (
         "Training on the target more often does not do it: rank 40 at best, and 44.0 points of "
