@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from engine.experiments import GradientsRequest
+from engine.results.jobs import Jobs, JobState
 from pages.common import registry, sweeps
 from tests.pages.conftest import Open, words
 from tests.unit.test_speed_figures import comparison, scaling
@@ -61,6 +62,7 @@ def test_what_did_not_fit_and_what_grows_too_fast_is_said(
 
 def test_nothing_measured_is_offered(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweeps, "find", lambda experiment, request: None)
+    monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("unknown"))
     app = open_page(PAGE)
     assert not app.exception
     assert not app.error

@@ -94,8 +94,8 @@ def test_a_sweep_is_summarised_as_rates_and_stored(tmp_path):
         (["--n-targets", "1200"], "targets must be at most 1170, the samples outside"),
         (["--set-sizes", "1171"], "set_size must be at most 1170, the samples outside"),
         (["--memory-gb", "0.001"], "memory_gb must be at least 0.00"),
-        (["--jobs", "-1"], "jobs must be a whole number >= 0. Got -1"),
-        (["--cluster", "nonsense"], "No dask scheduler answers at 'nonsense'"),
+        (["--n-targets", "3", "--jobs", "-1"], "jobs must be a whole number >= 0. Got -1"),
+        (["--n-targets", "3", "--cluster", "nonsense"], "No dask scheduler answers at 'nonsense'"),
     ],
 )
 def test_a_sweeps_bad_input_is_one_line_and_exit_code_2(
