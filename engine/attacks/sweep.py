@@ -292,9 +292,9 @@ def run_tasks(
                     keep(todo[number].batch, table, seconds)
                 say(last=str(todo[number].batch), successes=int(table["success"].sum()))
 
-            work = run_batch
+            work: Callable[[Task], tuple[pd.DataFrame, float]] = run_batch
             if processes == 1 and not is_distributed():
-                work = Here(say)  # type: ignore[assignment]  # the same call, with steps reported
+                work = Here(say)  # the same, with steps reported
             compute_all(work, todo, done, processes, lambda task: str(task.batch))
     return pd.concat([tables[i] for i in range(len(tasks))], ignore_index=True)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -19,11 +20,11 @@ Sweeps = Mapping[str, Stored]
 RADIUS = SWEPT.radii[1]
 
 
-def table_of(sweeps: Sweeps):  # type: ignore[no-untyped-def]
+def table_of(sweeps: Sweeps) -> pd.DataFrame:
     return ablation.variants(sweeps["ablation"].result, sweeps["cost"].result)
 
 
-def best_of(sweeps: Sweeps, view: View):  # type: ignore[no-untyped-def]
+def best_of(sweeps: Sweeps, view: View) -> pd.DataFrame:
     rates = view.both(table_of(sweeps), ablation.BY)
     best = ablation.best_of(rates[rates["k"] == view.k])
     return best[best["regime"] == "high_accuracy"]
