@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from engine.attacks.reweighing import loss_reweighing, loss_reweighing_each
     from engine.attacks.sweep import sweep
     from engine.data.dataset import Dataset, load_dataset
+    from engine.data.fairness import FairnessDataset, load_fairness_dataset
     from engine.errors import EngineError, InvalidInput
+    from engine.fairness.result import FairnessResult
+    from engine.fairness.scaling import fairness_scaling
     from engine.influence.estimators import Lissa
     from engine.influence.scores import InfluenceScores, influence_gradient, influence_scores
     from engine.models.fit import fit
@@ -40,8 +43,12 @@ _HOMES = {
     "sweep": "engine.attacks.sweep",
     "Dataset": "engine.data.dataset",
     "load_dataset": "engine.data.dataset",
+    "FairnessDataset": "engine.data.fairness",
+    "load_fairness_dataset": "engine.data.fairness",
     "EngineError": "engine.errors",
     "InvalidInput": "engine.errors",
+    "FairnessResult": "engine.fairness.result",
+    "fairness_scaling": "engine.fairness.scaling",
     "Lissa": "engine.influence.estimators",
     "InfluenceScores": "engine.influence.scores",
     "influence_gradient": "engine.influence.scores",
@@ -68,8 +75,12 @@ __all__ = [  # noqa: RUF022  # as in _HOMES, where each name's module is beside 
     "sweep",
     "Dataset",
     "load_dataset",
+    "FairnessDataset",
+    "load_fairness_dataset",
     "EngineError",
     "InvalidInput",
+    "FairnessResult",
+    "fairness_scaling",
     "Lissa",
     "InfluenceScores",
     "influence_gradient",

@@ -13,20 +13,21 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
+from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from tqdm import tqdm
 
-from engine.data.dataset import dataset_names
-from engine.errors import DamagedResult, EngineError, InvalidInput
+from engine.errors import DamagedResult, DataUnavailable, EngineError, InvalidInput
 from engine.experiments import EXPERIMENTS, hash_of, make_request, open_data
 from engine.results.compute import compute_and_keep
 from engine.results.store import MANIFEST, Store, Stored, open_folder, read_manifest
 from engine.settings import Settings, read_settings
-from engine.vocabulary import DTYPES, OBJECTIVES, ORDERS
+from engine.vocabulary import DTYPES, METRICS, OBJECTIVES, ORDERS
 
-CHOICES = {"objective": OBJECTIVES, "order": ORDERS, "dtype": DTYPES}
+CHOICES = {"objective": OBJECTIVES, "order": ORDERS, "dtype": DTYPES, "metric": METRICS}
 FAILURE, INTERRUPTED = 2, 130  # exit codes: the input is at fault, Ctrl-C
+DEFAULT = "default"
 REQUESTS = "requests.json"  # what is published, beside the published results
 
 
@@ -85,21 +86,25 @@ def add_option(command: argparse.ArgumentParser, name: str, hint: Any, default: 
         )  # fmt: skip
         return
     flag = "--" + name.replace("_", "-")
+    common = {"dest": name, "default": default, "help": help_text, "required": required}
     if get_origin(hint) is tuple:
-        kind = get_args(hint)[0]
-        command.add_argument(
-            flag,
-            dest=name,
-            type=kind,
-            nargs="+",
-            default=default,
-            help=help_text,
-            required=required,
-        )
+        command.add_argument(flag, type=listed(get_args(hint)[0]), nargs="+", **common)
+    elif hint is bool:
+        command.add_argument(flag, action=argparse.BooleanOptionalAction, **common)
     else:
-        command.add_argument(
-            flag, dest=name, type=hint, default=default, help=help_text, required=required
-        )
+        kinds = [kind for kind in get_args(hint) if kind is not NoneType]  # of an optional field
+        command.add_argument(flag, type=kinds[0] if kinds else hint, **common)
+
+
+def listed(kind: type) -> Callable[[str], Any]:
+    """What makes an entry of a list from its text; the word 'default' stays, for the list that the
+    request has by itself."""
+
+    def entry(text: str) -> Any:
+        return text if text == DEFAULT else kind(text)
+
+    entry.__name__ = kind.__name__  # argparse names it where a text is none
+    return entry
 
 
 def obtain(
@@ -111,7 +116,7 @@ def obtain(
 ) -> Outcome:
     """The stored result of a request, or one computed now and stored."""
     store = Store.of(settings)
-    dataset = open_data(request, settings.data_dir)
+    dataset = open_data(request, settings.data_dir, lambda text: progress({"notice": text}))
     found = None if fresh else store.find(name, request, hash_of(dataset))
     if found is not None:
         return Outcome(found, computed=False)
@@ -194,6 +199,7 @@ def run_experiment(name: str, options: dict[str, Any]) -> None:
     out, fresh = options.pop("out"), options.pop("fresh")
     where = {n: options.pop(n, None) for n in ("device", "jobs", "cluster", "cluster_fallback")}
     settings = replace(settings, **{n: value for n, value in where.items() if value is not None})
+    options = {n: value for n, value in options.items() if value != [DEFAULT]}
     request = make_request(name, options)
     if out is not None:
         check_out(out, settings)
@@ -220,11 +226,12 @@ def publish() -> None:
     published, local = Store(settings.published, settings.published), Store.of(settings)
     for item in listed:
         name, request = item["experiment"], make_request(item["experiment"], item["request"])
-        if getattr(request, "dataset", None) not in (None, *dataset_names(settings.data_dir)):
+        try:
+            data_hash = hash_of(open_data(request, settings.data_dir, print))
+        except (InvalidInput, DataUnavailable) as error:  # of such a name, or not to be had
             there = "published" if published.find_published(name, request) else "NOT published"
-            print(f"{there}, its data set is not on this machine: {item}")
+            print(f"{there}, its data set is not on this machine ({error}): {item}")
             continue
-        data_hash = hash_of(open_data(request, settings.data_dir))
         if published.find(name, request, data_hash) is not None:
             print(f"already published: {item}")
             continue

@@ -20,6 +20,10 @@ class InvalidDataset(EngineError, ValueError):
     """Data that cannot be used, with the place of the fault."""
 
 
+class DataUnavailable(EngineError, RuntimeError):
+    """A file from the web that cannot be fetched, or is not the one that it should be."""
+
+
 class DeviceUnavailable(EngineError, RuntimeError):
     """A device was asked for that this machine does not have."""
 

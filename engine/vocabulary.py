@@ -20,3 +20,16 @@ DTYPES = {
     "float64": "double precision",
 }
 TARGET_WEIGHTS = tuple(10.0**power for power in range(7))  # the baseline's grid, the paper's
+METRICS = {
+    "dp": "demographic parity: P(ŷ=1 | s=1) − P(ŷ=1 | s=0)",
+    "eop": "equal opportunity: the same among those whose label is 1",
+}
+PROGRAMMES = {
+    "least_removal": "remove as little as does the job",
+    "most_fairness": "lower the gap as far as it goes, where closing it is out of reach",
+}
+DEFAULT_SCALES = (
+    0.001, 0.01, 0.05, 0.08, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0,
+)  # fmt: skip  # those of the paper's code
+ACCURACY_TOLERANCE = 0.03  # of accuracy: what an attack may cost and count as unnoticed
+ROUNDING = 1e-9  # a drop of exactly the tolerance counts, whatever its last digits

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from engine.checks import check_positive
 from engine.errors import InvalidInput
 from engine.statistics import bootstrap_interval, wilson_interval
+from engine.vocabulary import ACCURACY_TOLERANCE, ROUNDING
 
 CELL = ("dataset", "train_size", "set_size", "objective", "restarts", "radius", "k")
 KIND = ("regime", "form", "split")
@@ -30,8 +31,6 @@ NEEDED = (
     *(f"{name}{half}" for name in ("share_of_targets", "runs_in_top") for half in SPLITS.values()),
 )
 SHARES = {"share_of_targets": "set_size", "share_of_topk": "k"}  # and of what they are a share
-TOLERANCE = 0.03  # of the high-accuracy regime: the paper's three points
-ROUNDING = 1e-9  # a drop of exactly the tolerance counts, whatever its last digits
 
 
 def attempted(table: pd.DataFrame) -> pd.DataFrame:
@@ -87,7 +86,7 @@ def best_runs(
 
 
 def success_rates(
-    table: pd.DataFrame, tolerance: float = TOLERANCE, by: Sequence[str] = CELL
+    table: pd.DataFrame, tolerance: float = ACCURACY_TOLERANCE, by: Sequence[str] = CELL
 ) -> pd.DataFrame:
     """Success rates of a sweep's table with 95% Wilson intervals: a row per cell, regime, form and
     split.
@@ -113,7 +112,7 @@ def success_rates(
 
 
 def share_rates(
-    table: pd.DataFrame, tolerance: float = TOLERANCE, by: Sequence[str] = CELL
+    table: pd.DataFrame, tolerance: float = ACCURACY_TOLERANCE, by: Sequence[str] = CELL
 ) -> pd.DataFrame:
     """Both readings of multi-target success, with 95% bootstrap intervals over the attacks.
 
@@ -137,7 +136,7 @@ def share_rates(
 
 
 def reweighing_rates(
-    table: pd.DataFrame, ks: Sequence[int], tolerance: float = TOLERANCE
+    table: pd.DataFrame, ks: Sequence[int], tolerance: float = ACCURACY_TOLERANCE
 ) -> pd.DataFrame:
     """Success rates of the loss-reweighing baseline, with 95% Wilson intervals.
 

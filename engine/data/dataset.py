@@ -5,6 +5,7 @@
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -89,12 +90,16 @@ class Dataset:
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 of features and labels of every split (images enter no number)."""
-        digest = hashlib.sha256()
-        for split in SPLITS:
-            for array in self.split(split):
-                digest.update(f"{split}{array.dtype}{array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()
+        return hash_of_arrays((split, array) for split in SPLITS for array in self.split(split))
+
+
+def hash_of_arrays(named: Iterable[tuple[str, NDArray]]) -> str:
+    """SHA-256 of arrays with their names, types and shapes."""
+    digest = hashlib.sha256()
+    for name, array in named:
+        digest.update(f"{name}{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def check_samples(split: str, X: ArrayLike, y: ArrayLike, n_classes: int | None = None) -> None:

@@ -35,6 +35,12 @@ def load_features(path: Path) -> Dataset:
     return prepare(path.stem, X_train, y_train, X_test, y_test, class_names)
 
 
+def changed_at(name: str, data_dir: Path, suffix: str) -> float:
+    """When the file behind a data set's name or path last changed; 0 where there is none."""
+    paths = (Path(name), data_dir / f"{name}{suffix}")
+    return next((p.stat().st_mtime for p in paths if p.is_file()), 0.0)
+
+
 def read_arrays(path: Path) -> dict[str, NDArray]:
     """The arrays in the file that have a meaning here; whatever else it holds stays unread."""
     archive = np.load(path, allow_pickle=False)

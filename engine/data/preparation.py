@@ -9,13 +9,13 @@ from engine.errors import InvalidDataset
 
 
 def standardise(
-    train: NDArray[np.floating], *others: NDArray[np.floating]
-) -> list[NDArray[np.float32]]:
+    train: NDArray[np.floating], *others: NDArray[np.floating], dtype: type = np.float32
+) -> list[NDArray]:
     """Each array minus the mean of `train`, over its standard deviation, column by column.
 
     A column that is constant on train becomes 0 everywhere: it tells the training nothing, and
     dividing it by an epsilon would blow it up on the other splits. A value of the others too far
-    from train for float32 becomes infinite.
+    from train for `dtype` becomes infinite.
     """
     # Each column is first brought to [−1, 1] by a power of two, which rounds nothing: the squares
     # in the deviation then neither overflow nor vanish.
@@ -28,7 +28,7 @@ def standardise(
     with np.errstate(over="ignore"):
         return [
             np.where(varies, (np.ldexp(a.astype(np.float64), exponent) - mean) * scale, 0).astype(
-                np.float32, order="C"
+                dtype, order="C"
             )
             for a in (train, *others)
         ]

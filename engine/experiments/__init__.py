@@ -15,12 +15,16 @@ from engine.experiments.base import (
     NO_DATA,
     RESULT_VERSION,
     Context,
+    Data,
     Experiment,
+    Source,
     hash_of,
     ignore,
     open_data,
+    source_of,
 )
 from engine.experiments.baseline import BASELINE, BaselineRequest
+from engine.experiments.fairness import FAIRNESS, FairnessRequest
 from engine.experiments.ranking import RANKING, RankingRequest, RankingResult
 from engine.experiments.speed import GRADIENTS, SCALING, GradientsRequest, ScalingRequest
 from engine.experiments.sweep import BATCH, SWEEP, SweepRequest
@@ -32,20 +36,26 @@ __all__ = [
     "AttackRequest",
     "BaselineRequest",
     "Context",
+    "Data",
     "Experiment",
+    "FairnessRequest",
     "GradientsRequest",
     "RankingRequest",
     "RankingResult",
     "ScalingRequest",
+    "Source",
     "SweepRequest",
     "experiment",
     "hash_of",
     "ignore",
     "make_request",
     "open_data",
+    "source_of",
 ]
 
-EXPERIMENTS = {e.name: e for e in (ATTACK, RANKING, SWEEP, BATCH, BASELINE, GRADIENTS, SCALING)}
+EXPERIMENTS = {
+    e.name: e for e in (ATTACK, RANKING, SWEEP, BATCH, BASELINE, FAIRNESS, GRADIENTS, SCALING)
+}
 
 
 def experiment(name: str) -> Experiment:

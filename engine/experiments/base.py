@@ -1,14 +1,16 @@
 """What every experiment is made of: its description, what its computation is given, its checks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import joblib
 
 from engine.checks import check_positive
 from engine.data.dataset import Dataset, load_dataset
+from engine.data.files import changed_at
+from engine.data.raw_files import Say, silent
 from engine.errors import InvalidInput
 from engine.models.linear import LinearModel
 
@@ -56,7 +58,7 @@ class Experiment:
     """`run` computes a request on a data set (None where it makes its own data), `save` writes its
     result into a folder, `load` reads it again, `describe` sums it up in words. A part is computed
     within another experiment, which keeps it; nobody asks for it alone. A parallel one computes in
-    several processes, or on a cluster.
+    several processes, or on a cluster; one that is cpu_only never uses a GPU.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Experiment:
     describe: Callable[[Any], str]
     part: bool = False
     parallel: bool = False
+    cpu_only: bool = False
 
 
 def settle(request: Any, **values: Any) -> None:
@@ -88,12 +91,50 @@ def check_name(value: object) -> str:
     return value
 
 
-def open_data(request: Any, data_dir: Path | None) -> Dataset | None:
-    """The data set that a request names; None where it makes its own data."""
-    return load_dataset(request.dataset, data_dir) if hasattr(request, "dataset") else None
+class Data(Protocol):
+    """Whatever a computation reads: a `Dataset`, or a `FairnessDataset`."""
+
+    @property
+    def content_hash(self) -> str: ...
 
 
-def hash_of(dataset: Dataset | None) -> str:
+class Source(Hashable, Protocol):
+    """Where a request's data comes from: hashable, equal for requests on the same data. `changed`
+    says when the file behind it last did, 0 where there is none that can."""
+
+    def open(self, data_dir: Path | None, say: Say = silent) -> Data: ...
+
+    def changed(self, data_dir: Path) -> float: ...
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features by the name or path of a data set."""
+
+    name: str
+
+    def open(self, data_dir: Path | None, say: Say = silent) -> Dataset:
+        return load_dataset(self.name, data_dir)
+
+    def changed(self, data_dir: Path) -> float:
+        return changed_at(self.name, data_dir, ".npz")
+
+
+def source_of(request: Any) -> Source | None:
+    """Where a request's data comes from; None where it makes its own."""
+    if hasattr(request, "source"):
+        return request.source
+    return Features(request.dataset) if hasattr(request, "dataset") else None
+
+
+def open_data(request: Any, data_dir: Path | None, say: Say = silent) -> Data | None:
+    """The data that a request names; None where it makes its own. Raises InvalidInput,
+    InvalidDataset, DataUnavailable; `say` hears of a download."""
+    source = source_of(request)
+    return None if source is None else source.open(data_dir, say)
+
+
+def hash_of(dataset: Data | None) -> str:
     """What of the data enters a result's key."""
     return NO_DATA if dataset is None else dataset.content_hash
 

@@ -8,7 +8,7 @@ from typing import Any
 import joblib
 
 from engine.data.dataset import Dataset
-from engine.experiments import Context, experiment, hash_of
+from engine.experiments import Context, Data, experiment, hash_of
 from engine.results.store import Store
 from engine.settings import Settings
 
@@ -26,7 +26,7 @@ def device_name(device: str) -> str:
 def compute_and_keep(
     name: str,
     request: Any,
-    dataset: Dataset | None,
+    dataset: Data | None,
     settings: Settings,
     progress: Callable[[dict[str, Any]], None],
     replace_old: bool = False,
@@ -36,13 +36,13 @@ def compute_and_keep(
     from engine.devices import choose_threads
 
     store, data_hash = Store.of(settings), hash_of(dataset)
+    device = device_name("cpu" if experiment(name).cpu_only else settings.device)
 
     def find(part: str, asked: Any) -> Any | None:
         found = store.find(part, asked, data_hash)
         return None if found is None else found.result
 
     def keep(part: str, asked: Any, result: Any, seconds: float) -> None:
-        device = device_name(settings.device)
         store.write(part, asked, data_hash, result, seconds, device)
 
     context = Context(
@@ -56,7 +56,7 @@ def compute_and_keep(
         cluster=settings.cluster,
         cluster_fallback=settings.cluster_fallback,
     )
-    if dataset is not None:
+    if isinstance(dataset, Dataset):
         choose_threads(dataset)
     began = time.perf_counter()
     result = experiment(name).run(request, dataset, context)
@@ -67,6 +67,6 @@ def compute_and_keep(
         data_hash,
         result,
         seconds,
-        device_name(settings.device),
+        device,
         replace_old=replace_old,
     )

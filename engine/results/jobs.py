@@ -25,9 +25,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from engine.data.dataset import load_dataset
 from engine.errors import InvalidInput
-from engine.experiments import EXPERIMENTS, NO_DATA, make_request
+from engine.experiments import EXPERIMENTS, NO_DATA, Source, make_request, source_of
 from engine.results.store import Store, key
 from engine.settings import ROOT, Settings
 
@@ -107,15 +106,9 @@ def waiting(jobs_dir: Path) -> list[Job]:
     return sorted((j for j in found if j is not None), key=lambda j: (j.submitted, j.id))
 
 
-def file_time(name: str, data_dir: Path) -> float:
-    """When the file behind a data set's name last changed; 0 for a bundled one."""
-    paths = (Path(name), data_dir / f"{name}.npz")
-    return next((p.stat().st_mtime for p in paths if p.is_file()), 0.0)
-
-
 @functools.lru_cache(maxsize=64)
-def content_hash(name: str, data_dir: Path, changed: float) -> str:
-    return load_dataset(name, data_dir).content_hash
+def content_hash(source: Source, data_dir: Path, changed: float) -> str:
+    return source.open(data_dir).content_hash
 
 
 class Jobs:
@@ -145,11 +138,12 @@ class Jobs:
         return job
 
     def data_hash(self, request: Any) -> str:
-        """The content hash of a request's data. Raises InvalidInput, InvalidDataset."""
-        if not hasattr(request, "dataset"):
+        """The content hash of a request's data. Raises InvalidInput, InvalidDataset,
+        DataUnavailable."""
+        source, data_dir = source_of(request), self.settings.data_dir
+        if source is None:
             return NO_DATA
-        data_dir = self.settings.data_dir
-        return content_hash(request.dataset, data_dir, file_time(request.dataset, data_dir))
+        return content_hash(source, data_dir, source.changed(data_dir))
 
     def _place(self, job: Job) -> None:
         """Put a job into the queue, instead of an ended one of the same id."""

@@ -19,9 +19,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from engine.data.dataset import Dataset, load_dataset
 from engine.errors import Cancelled, EngineError, InvalidDataset
-from engine.experiments import hash_of, make_request
+from engine.experiments import Data, Source, hash_of, make_request, source_of
 from engine.results.compute import compute_and_keep
 from engine.results.jobs import (
     CANCEL,
@@ -31,7 +30,6 @@ from engine.results.jobs import (
     WORKER,
     Job,
     died_message,
-    file_time,
     read_json,
     read_progress,
     waiting,
@@ -52,17 +50,15 @@ def source_time() -> float:
 
 
 @functools.lru_cache(maxsize=4)
-def opened(name: str, data_dir: Path, changed: float) -> Dataset:
-    return load_dataset(name, data_dir)
+def opened(source: Source, data_dir: Path, changed: float) -> Data:
+    return source.open(data_dir)
 
 
 def compute(job: Job, settings: Settings, progress: Callable[[dict[str, Any]], None]) -> None:
     """Run a job and keep its result."""
     request = make_request(job.experiment, job.request)
-    dataset = None
-    if hasattr(request, "dataset"):
-        changed = file_time(request.dataset, settings.data_dir)
-        dataset = opened(request.dataset, settings.data_dir, changed)
+    source, data_dir = source_of(request), settings.data_dir
+    dataset = None if source is None else opened(source, data_dir, source.changed(data_dir))
     if hash_of(dataset) != job.data_hash:
         raise InvalidDataset(
             f"The data set '{request.dataset}' has changed since this was asked for. Ask again."

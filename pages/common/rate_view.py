@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from engine.attacks.rates import CELL, TOLERANCE, highest, share_rates, success_rates
+from engine.attacks.rates import CELL, highest, share_rates, success_rates
+from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.common import controls, links
 from pages.common.rate_words import FORMS
 
@@ -51,7 +52,9 @@ class View:
 def best_radius(table: pd.DataFrame) -> float:
     """The radius at which the attack keeps accuracy and succeeds most often, over all k."""
     by = ("radius",)
-    rates = success_rates(table, TOLERANCE, by).query("form == 'any_run' and split == 'test'")
+    rates = success_rates(table, ACCURACY_TOLERANCE, by).query(
+        "form == 'any_run' and split == 'test'"
+    )
     return float(highest(rates[rates["regime"] == "high_accuracy"])["radius"].iloc[0])
 
 
@@ -82,7 +85,7 @@ def choose_view(table: pd.DataFrame, with_radius: bool = False) -> tuple[View, l
         "Permitted fall of accuracy (points)",
         0.0,
         NO_LIMIT,
-        100 * TOLERANCE,
+        100 * ACCURACY_TOLERANCE,
         0.5,
         key="tolerance",
         help="On data that the attacker never saw; the paper permits 3 points. "

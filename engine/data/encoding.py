@@ -1,0 +1,70 @@
+"""From a table of columns to standardised splits, as Li and Liu (2022) prepare theirs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from engine.data.preparation import standardise
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Some rows of a table: its columns, the labels and the groups, 0 or 1."""
+
+    table: pd.DataFrame
+    label: NDArray[np.int64]
+    group: NDArray[np.int64]
+
+    def __getitem__(self, part: slice) -> "Rows":
+        return Rows(self.table.iloc[part], self.label[part], self.group[part])
+
+
+def split_last(rows: Rows, share: float) -> tuple[Rows, Rows]:
+    """The rows but the last `share` of them, and these: nothing is shuffled."""
+    first = len(rows.label) - round(len(rows.label) * share)
+    return rows[slice(None, first)], rows[slice(first, None)]
+
+
+def is_categorical(column: pd.Series) -> bool:
+    return not pd.api.types.is_numeric_dtype(column)
+
+
+def encode(known: pd.DataFrame, *others: pd.DataFrame) -> tuple[list[NDArray], tuple[str, ...]]:
+    """Numbers as they are; a categorical column as one 0/1 column per value seen in `known`, or a
+    single one where it has two. A value never seen there is 0 in all of them. Returns the arrays
+    and the names of their columns."""
+    columns: list[list[NDArray]] = [[] for _ in (known, *others)]
+    names: list[str] = []
+    for name in known.columns:
+        values = sorted(known[name].unique()) if is_categorical(known[name]) else None
+        if values is not None and len(values) == 2:
+            values = values[1:]
+        for value in [None] if values is None else values:
+            for table, out in zip((known, *others), columns, strict=True):
+                column = table[name] if value is None else table[name] == value
+                out.append(column.to_numpy(dtype=np.float64))
+            names.append(name if value is None else f"{name} = {value}")
+    return [np.stack(out, axis=1) for out in columns], tuple(names)
+
+
+def prepare_splits(rows: Rows, test: Rows | None = None) -> dict[str, NDArray | tuple[str, ...]]:
+    """The arrays of a `FairnessDataset` and its feature names.
+
+    test: the last 20% of `rows` where it is not given; val: the last 25% of the rest. Values are
+    those of train and val, means and deviations those of train alone.
+    """
+    if test is None:
+        rows, test = split_last(rows, 0.2)
+    (X, X_test), names = encode(rows.table, test.table)
+    train, val = split_last(rows, 0.25)
+    n = len(train.label)
+    features = standardise(X[:n], X[n:], X_test, dtype=np.float64)
+    parts: dict[str, NDArray | tuple[str, ...]] = {"feature_names": names}
+    for split, X_split, part in zip(
+        ("train", "val", "test"), features, (train, val, test), strict=True
+    ):
+        parts[f"X_{split}"] = X_split
+        parts[f"y_{split}"], parts[f"group_{split}"] = part.label, part.group
+    return parts

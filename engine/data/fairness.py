@@ -1,0 +1,134 @@
+"""A data set for the fairness pipeline: train, validation and test, with the group of every row."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data.dataset import hash_of_arrays
+from engine.data.raw_files import Say, silent
+from engine.errors import InvalidDataset, InvalidInput
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How hard the pipeline pulls: beta, the share of the gap it is to remove, and gamma, the share
+    of the possible gain in validation loss it is to realise (Eq. 7)."""
+
+    beta: float
+    gamma: float
+
+
+@dataclass(frozen=True, eq=False)
+class FairnessDataset:
+    """Standardised float64 features (rows, d), labels and groups 0 or 1; label 1 is the favourable
+    outcome, group 1 the one whose rate of it comes first in the gap.
+
+    `group_names` and `label_names` are those of 0 and 1; l2 weighs ‖θ‖²/2 beside the *summed*
+    log-loss; dp and eop are the strengths for either gap. `notes` say what was done to the rows.
+    Raises InvalidDataset when a split lacks a group, a label, or a favourable label in a group.
+    """
+
+    name: str
+    title: str
+    X_train: NDArray[np.float64]
+    y_train: NDArray[np.int64]
+    group_train: NDArray[np.int64]
+    X_val: NDArray[np.float64]
+    y_val: NDArray[np.int64]
+    group_val: NDArray[np.int64]
+    X_test: NDArray[np.float64]
+    y_test: NDArray[np.int64]
+    group_test: NDArray[np.int64]
+    feature_names: tuple[str, ...]
+    label_names: tuple[str, str]
+    group_names: tuple[str, str]
+    l2: float
+    dp: Strength
+    eop: Strength
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for split in SPLITS:
+            X, y, group = self.split(split)
+            if X.ndim != 2 or not (len(X) == len(y) == len(group)) or 0 in X.shape:
+                raise InvalidDataset(f"The arrays of the {split} split do not fit together.")
+            if not np.isfinite(X).all():
+                raise InvalidDataset(
+                    f"X_{split} holds values that are NaN or infinite once standardised. A value "
+                    "may lie too far outside its column's range on train: correct or drop it."
+                )
+            for values, names, what in (
+                (group, self.group_names, "group"),
+                (y, self.label_names, "label"),
+                (group[y == 1], self.group_names, f"{self.label_names[1]} in group"),
+            ):
+                for value in (0, 1):
+                    if not (values == value).any():
+                        raise InvalidDataset(
+                            f"The {split} split has no row with {what} '{names[value]}'; the gap "
+                            "between the groups cannot be measured on it. Add such rows."
+                        )
+
+    @property
+    def n_train(self) -> int:
+        return len(self.X_train)
+
+    @property
+    def n_features(self) -> int:
+        return self.X_train.shape[1]
+
+    def split(self, name: str) -> tuple[NDArray, NDArray, NDArray]:
+        """Features, labels and groups of 'train', 'val' or 'test'."""
+        if name not in SPLITS:
+            raise InvalidInput("split", name, "one of 'train', 'val', 'test'")
+        return tuple(getattr(self, f"{part}_{name}") for part in ("X", "y", "group"))
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of every array, and of what of the pipeline comes with the data."""
+        settings = np.array([self.l2, *vars(self.dp).values(), *vars(self.eop).values()])
+        arrays = [(f"{s}{i}", a) for s in SPLITS for i, a in enumerate(self.split(s))]
+        return hash_of_arrays([*arrays, ("settings", settings)])
+
+
+def load_fairness_dataset(
+    name_or_path: str | Path,
+    data_dir: str | Path | None = None,
+    *,
+    target: str | None = None,
+    positive: str | None = None,
+    sensitive: str | None = None,
+    privileged: str | None = None,
+    merge_others: bool = False,
+    say: Say = silent,
+) -> FairnessDataset:
+    """'german', 'compas' or 'adult', or a table of your own: a CSV file's path, or its name in
+    `data_dir`.
+
+    The three are fetched once into `data_dir` (by default the lab's, IAL_DATA_DIR); `say` hears of
+    it. For your own table, `target` is the column to predict and `positive` its favourable value,
+    `sensitive` the column of the group and `privileged` the value of group 1; where that column has
+    more than two values, `merge_others` compares the privileged rows with all the others. Rows are
+    shuffled (seed 0) before they are split 60 / 20 / 20.
+
+    Raises InvalidInput, InvalidDataset, DataUnavailable.
+    """
+    from engine.data import fairness_sets, own_table
+    from engine.settings import read_settings
+
+    name = str(name_or_path)
+    folder = read_settings().data_dir if data_dir is None else Path(data_dir)
+    if name in fairness_sets.LOADERS:
+        return fairness_sets.LOADERS[name](folder, say)
+    path = own_table.find(name, folder)
+    if path is None:
+        known = [*fairness_sets.LOADERS, *own_table.names(folder)]
+        raise InvalidInput(
+            "dataset", name, "the path of a CSV table, or one of " + ", ".join(map(repr, known))
+        )
+    return own_table.load(path, target, positive, sensitive, privileged, merge_others)

@@ -1,0 +1,82 @@
+"""What a fairness attack returns: NumPy and pandas only, so that a page opens it anywhere."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from engine.errors import InvalidInput
+from engine.vocabulary import ACCURACY_TOLERANCE, ROUNDING
+
+
+@dataclass(frozen=True)
+class About:
+    """The data set and the pipeline's parameters, as a page says them."""
+
+    name: str
+    title: str
+    notes: tuple[str, ...]
+    n_train: int
+    n_val: int
+    n_test: int
+    n_features: int
+    label_names: tuple[str, str]
+    group_names: tuple[str, str]
+    rates_test: tuple[float, float]
+    share_group_1: float
+    metric: str
+    l2: float
+    beta: float
+    gamma: float
+    top_k: int
+    gap_before: float
+    accuracy_before: float
+
+
+@dataclass(frozen=True, eq=False)
+class FairnessResult:
+    """The pipeline at every scale α of the base model, α·θ*.
+
+    table: one row per scale, ascending, the columns of `fairness_scaling`; searched: the same for
+    the scales that the search for the worst one tried (none where it was not asked for), with
+    `chosen` for the one it found on the validation set. on_gap, removed: (scales, n_train), the
+    influence on the gap and the share removed of every training row (NaN: no solution), in the
+    order of `table`. logits_test: xᵀθ* of the test rows.
+    """
+
+    about: About
+    table: pd.DataFrame
+    searched: pd.DataFrame
+    on_gap: NDArray[np.float32]
+    removed: NDArray[np.float32]
+    logits_test: NDArray[np.float32]
+
+    def row(self, scale: float) -> pd.Series:
+        """The row of one scale. Raises InvalidInput."""
+        found = self.table[self.table["scale"] == scale]
+        if found.empty:
+            raise InvalidInput("scale", scale, f"one of {self.table['scale'].tolist()}")
+        return found.iloc[0]
+
+    def place(self, scale: float) -> int:
+        """Where a scale stands in `table`, `on_gap` and `removed`."""
+        return int(np.flatnonzero(self.table["scale"] == self.row(scale)["scale"])[0])
+
+    @property
+    def worst(self) -> pd.Series | None:
+        """What the search found; None where it was not asked for, or found nothing."""
+        chosen = self.searched[self.searched["chosen"]]
+        return None if chosen.empty else chosen.iloc[0]
+
+
+def unnoticed(table: pd.DataFrame, tolerance: float = ACCURACY_TOLERANCE) -> pd.Series:
+    """Which scales cost the downstream model at most `tolerance` of test accuracy, beside α = 1."""
+    honest = table.loc[table["scale"] == 1, "accuracy_test"].iloc[0]
+    return table["accuracy_test"] >= honest - tolerance - ROUNDING
+
+
+def largest_effect(table: pd.DataFrame, tolerance: float = ACCURACY_TOLERANCE) -> pd.Series | None:
+    """The scale with the largest effect among those that go unnoticed; None where there is none."""
+    able = table[unnoticed(table, tolerance) & table["effect"].notna()]
+    return None if able.empty else able.loc[able["effect"].idxmax()]

@@ -1,0 +1,343 @@
+"""The scaling attack on fairness (Section 5): the base model α·θ* instead of θ*.
+
+Without an intercept a factor α > 0 changes no prediction; it changes every influence score, hence
+the weights, hence the fairness of the downstream model.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from engine.checks import check_choice, check_integer, check_positive
+from engine.data.fairness import FairnessDataset, Strength
+from engine.errors import InvalidInput
+from engine.fairness import gaps
+from engine.fairness.gaps import count_cells, gaps_of_cells, percentiles, resample_cells
+from engine.fairness.pipeline import (
+    Effects,
+    choose_removal,
+    loss_gradient,
+    predict,
+    removal_effects,
+    train,
+)
+from engine.fairness.result import About, FairnessResult
+from engine.vocabulary import ACCURACY_TOLERANCE, DEFAULT_SCALES, METRICS, ROUNDING
+
+HONEST = 1.0
+SEARCH_LOW, SEARCH_HIGH, SEARCH_GRID = 1e-3, 10.0, 25
+SEARCH_ROUNDS, SEARCH_BETWEEN = 2, 3  # refinements, and new scales on either side of the best
+
+OnStep = Callable[[int, int], None]
+
+
+def check_scales(scales: object) -> tuple[float, ...]:
+    """Distinct positive scales, ascending, the honest one (1) always among them."""
+    if not isinstance(scales, Sequence | np.ndarray) or isinstance(scales, str) or not len(scales):
+        raise InvalidInput("scales", scales, "a sequence of numbers > 0")
+    return tuple(sorted({check_positive("scale", scale) for scale in scales} | {HONEST}))
+
+
+@dataclass(frozen=True, eq=False)
+class Pipeline:
+    """The pipeline with everything that is the same at every scale."""
+
+    dataset: FairnessDataset
+    metric: str
+    l2: float
+    strength: Strength
+    top_k: int
+    resamples: int
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        dataset: FairnessDataset,
+        metric: str = "dp",
+        l2: float | None = None,
+        beta: float | None = None,
+        gamma: float | None = None,
+        top_k: int = 100,
+        resamples: int = 2000,
+        seed: int = 0,
+    ) -> "Pipeline":
+        """What is not given is the data set's own. Raises InvalidInput."""
+        metric = check_choice("metric", metric, METRICS)
+        own: Strength = getattr(dataset, metric)
+        return cls(
+            dataset,
+            metric,
+            check_positive("l2", dataset.l2 if l2 is None else l2),
+            Strength(
+                check_positive("beta", own.beta if beta is None else beta, allow_zero=True),
+                check_positive("gamma", own.gamma if gamma is None else gamma, allow_zero=True),
+            ),
+            min(check_integer("top_k", top_k, 1), dataset.n_train),
+            check_integer("resamples", resamples, 1),
+            check_integer("seed", seed, 0),
+        )
+
+    @cached_property
+    def theta(self) -> NDArray[np.float64]:
+        """θ*, the honest base model (d,)."""
+        X, y, _ = self.dataset.split("train")
+        return train(X, y, self.l2)
+
+    @cached_property
+    def honest(self) -> "Run":
+        return self.run(HONEST)
+
+    def run(self, scale: float) -> "Run":
+        """Influence at α·θ*, the programme, and the downstream model trained on its weights."""
+        base = scale * self.theta
+        effects = removal_effects(base, self.dataset, self.metric, self.l2)
+        removal = choose_removal(effects, self.strength.beta, self.strength.gamma)
+        X, y, _ = self.dataset.split("train")
+        downstream = None
+        if removal.shares is not None:
+            downstream = train(X, y, self.l2, 1 - removal.shares, self.theta)
+        gradient = (loss_gradient(base, X, y) + self.l2 * base) / len(X)
+        return Run(
+            scale,
+            effects,
+            removal.programme,
+            removal.shares,
+            downstream,
+            float(np.linalg.norm(gradient)),
+            float(gradient @ self.theta),
+        )
+
+    def row(self, run: "Run") -> dict[str, object]:
+        """What `fairness_scaling` tells about one scale."""
+        dataset, honest = self.dataset, self.honest
+        X_test, y_test, _ = dataset.split("test")
+        base = predict(run.scale * self.theta, X_test)
+        numbers: dict[str, object] = {
+            "scale": run.scale,
+            "base_accuracy_test": float((base == y_test).mean()),
+            "base_predictions_changed": int((base != predict(self.theta, X_test)).sum()),
+            "programme": run.programme,
+            "feasible": run.removed is not None,
+            "removed": np.nan if run.removed is None else float(run.removed.sum()),
+            "spearman": float(spearmanr(run.effects.on_gap, honest.effects.on_gap).statistic),
+            "topk_overlap": self.overlap(run),
+            "gradient_norm": run.gradient_norm,
+            "slope": run.slope,
+        }
+        for split in ("val", "test"):
+            numbers |= self.measure(run, split)
+        return numbers
+
+    def overlap(self, run: "Run") -> float:
+        """Share of the honest top_k, whose removal lowers the gap most, that are so here too."""
+        top, honest = (
+            set(np.argsort(r.effects.on_gap, kind="stable")[: self.top_k].tolist())
+            for r in (run, self.honest)
+        )
+        return len(top & honest) / self.top_k
+
+    def measure(self, run: "Run", split: str) -> dict[str, float]:
+        """Gaps and accuracy of the downstream model; on test with their 95% intervals, and with the
+        effect of the attack: |gap| minus |gap at α = 1|, paired over the resampled rows."""
+        names = [*METRICS, "accuracy"]
+        if run.downstream is None:
+            found = {f"{name}_{split}": np.nan for name in names}
+            if split == "test":
+                found |= {f"{n}_test_{end}": np.nan for n in names for end in ("low", "high")}
+                found |= {n: np.nan for n in ("effect", "effect_low", "effect_high")}
+            return found
+        X, y, group = self.dataset.split(split)
+        predicted = predict(run.downstream, X)
+        reference = self.honest.downstream
+        # without an honest model to compare with, every effect is none
+        cells = count_cells(
+            group, y, predicted, predicted if reference is None else predict(reference, X)
+        )
+        here = gaps_of_cells(cells)
+        found = {f"{name}_{split}": float(getattr(here, name)) for name in names}
+        if split != "test":
+            return found
+        drawn = resample_cells(cells, self.resamples, self.seed)
+        there = gaps_of_cells(drawn)
+        for name in names:
+            ends = percentiles(getattr(there, name))
+            found |= {f"{name}_test_low": ends.low, f"{name}_test_high": ends.high}
+        if reference is None:
+            return found | {n: np.nan for n in ("effect", "effect_low", "effect_high")}
+        ends = percentiles(self.effect(drawn))
+        effect = float(self.effect(cells))
+        return found | {"effect": effect, "effect_low": ends.low, "effect_high": ends.high}
+
+    def effect(self, cells: NDArray) -> NDArray:
+        """|gap| after minus without the attack."""
+        here, honest = (gaps_of_cells(cells, of) for of in (gaps.PREDICTED, gaps.HONEST))
+        return np.abs(getattr(here, self.metric)) - np.abs(getattr(honest, self.metric))
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """The pipeline once, at one scale; `removed` and `downstream` are None where the programme has
+    no solution. gradient_norm: ‖∇L(αθ*)‖ of the mean objective; slope: dL(αθ*)/dα. Both are 0 at a
+    minimum, which every honestly trained model is."""
+
+    scale: float
+    effects: Effects
+    programme: str
+    removed: NDArray[np.float64] | None
+    downstream: NDArray[np.float64] | None
+    gradient_norm: float
+    slope: float
+
+
+def no_step(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+def fairness_scaling(
+    dataset: FairnessDataset,
+    scales: Sequence[float] = DEFAULT_SCALES,
+    metric: str = "dp",
+    l2: float | None = None,
+    beta: float | None = None,
+    gamma: float | None = None,
+    top_k: int = 100,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Fairness of the downstream model against the scale α of the base model (Section 5, Fig. 5).
+
+    metric: 'dp' or 'eop', which gap the pipeline lowers; l2, beta, gamma: the data set's own where
+    not given. One row per scale, ascending; α = 1, the honest one, is always there. Columns:
+
+    scale, programme (of `engine.vocabulary.PROGRAMMES`), feasible, removed (sum over the training
+    rows); dp_val, dp_test, eop_val, eop_test, accuracy_val, accuracy_test of the downstream model,
+    shares in [−1, 1], NaN where the programme has no solution, those on test with _low and _high,
+    95% bootstrap; effect (_low, _high), |gap on test| minus that at α = 1; base_accuracy_test and
+    base_predictions_changed of the base model, which scaling does not change; spearman and
+    topk_overlap of the influence ranking with the honest one; gradient_norm and slope of the base
+    model's training objective (mean), which are 0 for a model that was trained.
+
+    Raises InvalidInput, NotConverged.
+    """
+    return analyse(
+        dataset, scales, metric, l2, beta, gamma, top_k, resamples, seed, search=False
+    ).table
+
+
+def analyse(
+    dataset: FairnessDataset,
+    scales: Sequence[float] = DEFAULT_SCALES,
+    metric: str = "dp",
+    l2: float | None = None,
+    beta: float | None = None,
+    gamma: float | None = None,
+    top_k: int = 100,
+    resamples: int = 2000,
+    seed: int = 0,
+    search: bool = True,
+    tolerance: float = ACCURACY_TOLERANCE,
+    on_step: OnStep = no_step,
+) -> FairnessResult:
+    """`fairness_scaling` with all that a page shows; `search` also looks for the worst scale, see
+    `search_worst`. on_step(done, total) hears of every scale, and may raise."""
+    asked = check_scales(scales)
+    tolerance = check_positive("tolerance", tolerance, allow_zero=True)
+    pipeline = Pipeline.of(dataset, metric, l2, beta, gamma, top_k, resamples, seed)
+    total = len(asked) + (SEARCH_GRID + SEARCH_ROUNDS * 2 * SEARCH_BETWEEN if search else 0)
+    rows, on_gap, removed = [], [], []
+    for scale in asked:
+        run = pipeline.honest if scale == HONEST else pipeline.run(scale)
+        rows.append(pipeline.row(run))
+        on_gap.append(run.effects.on_gap.astype(np.float32))
+        missing = np.full(dataset.n_train, np.nan)
+        removed.append((missing if run.removed is None else run.removed).astype(np.float32))
+        on_step(len(rows), total)
+    table = pd.DataFrame(rows)
+    searched = table.iloc[:0].assign(chosen=pd.Series(dtype=bool))
+    if search:
+        searched = search_worst(pipeline, tolerance, lambda done: on_step(len(asked) + done, total))
+    X_test = dataset.split("test")[0]
+    return FairnessResult(
+        about=describe(pipeline),
+        table=table,
+        searched=searched,
+        on_gap=np.stack(on_gap),
+        removed=np.stack(removed),
+        logits_test=(X_test @ pipeline.theta).astype(np.float32),
+    )
+
+
+def search_worst(
+    pipeline: Pipeline, tolerance: float, on_step: Callable[[int], None]
+) -> pd.DataFrame:
+    """Look for the scale with the largest |gap| on *validation*, among those whose downstream model
+    is at most `tolerance` less accurate there than at α = 1.
+
+    A logarithmic grid over [0.001, 10], refined twice around its best. Without the condition the
+    search finds nonsense: models that are wrong about everybody. The rows are those of
+    `fairness_scaling`, ascending, with `chosen`: what they say of test was not looked at.
+    """
+    found: dict[float, dict[str, object]] = {}
+    least = pipeline.measure(pipeline.honest, "val")["accuracy_val"] - tolerance - ROUNDING
+
+    def try_scale(scale: float) -> None:
+        if scale not in found:
+            found[scale] = pipeline.row(pipeline.run(scale))
+            on_step(len(found))
+
+    def best() -> float | None:
+        gap = f"{pipeline.metric}_val"
+        able = {
+            scale: abs(float(row[gap]))  # type: ignore[arg-type]  # a number
+            for scale, row in found.items()
+            if row["feasible"] and float(row["accuracy_val"]) >= least  # type: ignore[arg-type]
+        }
+        return max(able, key=lambda scale: able[scale]) if able else None
+
+    for scale in np.geomspace(SEARCH_LOW, SEARCH_HIGH, SEARCH_GRID).tolist():
+        try_scale(scale)
+    for _ in range(SEARCH_ROUNDS):
+        centre = best()
+        if centre is None:
+            break
+        tried = sorted(found)
+        place = tried.index(centre)
+        for end in tried[max(place - 1, 0) : place + 2]:
+            for scale in np.geomspace(centre, end, SEARCH_BETWEEN + 2)[1:-1].tolist():
+                if end != centre:
+                    try_scale(scale)
+    chosen = best()
+    table = pd.DataFrame([found[scale] for scale in sorted(found)])
+    return table.assign(chosen=table["scale"] == chosen)
+
+
+def describe(pipeline: Pipeline) -> About:
+    """What a page says about the data set and the pipeline."""
+    dataset = pipeline.dataset
+    X_test, y_test, group_test = dataset.split("test")
+    base = predict(pipeline.theta, X_test)
+    cells = count_cells(group_test, y_test, base, base)
+    before = gaps_of_cells(cells)
+    shown = {n: getattr(dataset, n) for n in ("name", "title", "notes", "n_train", "n_features")}
+    return About(
+        **shown,
+        n_val=len(dataset.y_val),
+        n_test=len(y_test),
+        label_names=dataset.label_names,
+        group_names=dataset.group_names,
+        rates_test=tuple(float(y_test[group_test == s].mean()) for s in (0, 1)),  # type: ignore[arg-type]  # two
+        share_group_1=float(group_test.mean()),
+        metric=pipeline.metric,
+        l2=pipeline.l2,
+        beta=pipeline.strength.beta,
+        gamma=pipeline.strength.gamma,
+        top_k=pipeline.top_k,
+        gap_before=float(getattr(before, pipeline.metric)),
+        accuracy_before=float(before.accuracy),
+    )
