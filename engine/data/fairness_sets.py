@@ -65,7 +65,7 @@ def binary(condition: pd.Series) -> np.ndarray:
 
 
 def german(data_dir: Path, say: Say) -> FairnessDataset:
-    """1000 credit applicants: good or bad risk; the groups are those of 30 and more, and younger."""
+    """1000 credit applicants: good or bad risk; groups: 30 and more, younger."""
     raw = pd.read_csv(fetch(GERMAN, data_dir, say), sep=" ", header=None, names=GERMAN_COLUMNS)
     sex = raw["personal_status"].isin(FEMALE).map({True: "female", False: "male"})
     rows = Rows(
@@ -127,7 +127,7 @@ def compas(data_dir: Path, say: Say) -> FairnessDataset:
 
 
 def adult(data_dir: Path, say: Say) -> FairnessDataset:
-    """45,222 people of the 1994 US census: income above 50,000 dollars; the groups are male, female."""
+    """45,222 people of the 1994 US census: income above 50,000 dollars; groups: the sexes."""
 
     def read(file: RawFile, skip: int) -> Rows:
         raw = pd.read_csv(
