@@ -10,7 +10,17 @@ import engine
 from engine.settings import ROOT
 
 # Lower rooms import only from those above them (and from the plain modules of the engine itself).
-ROOMS = ["data", "models", "influence", "attacks", "fairness", "speed", "experiments", "results"]
+ROOMS = [
+    "data",
+    "models",
+    "influence",
+    "attacks",
+    "fairness",
+    "scrutiny",
+    "speed",
+    "experiments",
+    "results",
+]
 
 
 def imported(path) -> set[str]:

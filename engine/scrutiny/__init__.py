@@ -1,0 +1,1 @@
+"""Scrutiny of influence: samples that cannot be moved, and ways to catch an attack."""
