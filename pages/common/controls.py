@@ -38,13 +38,14 @@ def default_request(n_train: int) -> AttackRequest:
     return replace(EXAMPLE, targets=(min(EXAMPLE.targets[0], n_train - 1),))
 
 
-def restore_choice() -> None:
-    """What was chosen on another page carries over, unless the link says otherwise; before the
-    first control is made. What that page's controls still hold is lost with them, unless it is
-    assigned again."""
+def restore_choice(*names: str) -> None:
+    """What was chosen on another page carries over (of `names` alone, where they are given), unless
+    the link says otherwise; before the first control is made. What that page's controls still hold
+    is lost with them, unless it is assigned again."""
     for name, value in st.session_state.get(CHOICE, {}).items():
-        if name not in st.query_params:
-            st.session_state[name] = st.session_state.get(name, value)
+        if name not in st.query_params and (not names or name in names):
+            held = st.session_state.get(name, value)  # `target` may hold a table's column
+            st.session_state[name] = held if type(held) is type(value) else value
 
 
 def keep_choice(**values: Any) -> None:
@@ -101,7 +102,8 @@ def parameters(n_train: int) -> dict[str, Any]:
     limits = links.ranges(n_train)
     for name in ("target", "k", "radius", "seed"):  # left over from another data set or page
         held = st.session_state.get(name)
-        if held is not None and not limits[name].low <= held <= limits[name].high:
+        fits = isinstance(held, int | float) and limits[name].low <= held <= limits[name].high
+        if held is not None and not fits:
             st.session_state[name] = start[name]
     with st.sidebar:
         left, right = st.columns(2)

@@ -89,6 +89,24 @@ PAGES: tuple[PageEntry, ...] = (
         finding="A larger set takes more of the top, but a smaller share of it arrives.",
     ),
     PageEntry(
+        section="Fairness",
+        title="Break fairness by one multiplication",
+        url="fairness",
+        file="pages/fairness/one_multiplication.py",
+        question="Can whoever trains the base model spoil the fairness of the next one, without "
+        "changing a prediction?",
+        finding="A factor on the weights changes no prediction, but every influence score: the "
+        "reweighing that was to make the next model fair no longer does.",
+        presets=(
+            Preset(
+                "Break fairness by one multiplication",
+                "A base model scaled by 0.001 predicts as before. The model that is trained on its "
+                "influence scores is to treat women and men alike. Does it?",
+                {"table": "adult", "metric": "dp"},
+            ),
+        ),
+    ),
+    PageEntry(
         section="Evidence",
         title="Why it is fast",
         url="why-fast",

@@ -1,6 +1,7 @@
 """The same attack outside the lab: as Python, on the command line, as JSON and as tables."""
 
 import json
+import shlex
 from dataclasses import asdict
 from typing import Any
 
@@ -8,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from engine.attacks.result import AttackResult
-from engine.experiments import AttackRequest, SweepRequest
+from engine.data.fairness_sets import LOADERS as FAIRNESS_SETS
+from engine.experiments import AttackRequest, FairnessRequest, SweepRequest
 from pages.common.thumbnails import Samples
 
 FITTING = ("l2",)  # parameters of `fit`; the others are the attack's
@@ -37,8 +39,14 @@ def command_of(experiment: str, request: Any) -> str:
         if name == "targets":
             options += [f"--target {index}" for index in value]
             continue
-        text = " ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
-        options.append(f"--{name.replace('_', '-')} {text}")
+        flag = name.replace("_", "-")
+        if value is None:
+            continue
+        if isinstance(value, bool):
+            options.append(f"--{flag}" if value else f"--no-{flag}")
+            continue
+        words = map(str, value) if isinstance(value, tuple | list) else [str(value)]
+        options.append(f"--{flag} {shlex.join(words)}")
     return f"python -m engine {experiment} " + " ".join(options)
 
 
@@ -53,6 +61,30 @@ def sweep_snippet(request: SweepRequest, data_dir: str | None = None) -> str:
     return (
         f"{opened}table = engine.sweep(\n    dataset,\n{options})\n"
         "print(engine.success_rates(table, tolerance=0.03))\n"
+    )
+
+
+def fairness_snippet(request: FairnessRequest, data_dir: str | None = None) -> str:
+    """Python that repeats the scaling attack and prints its table."""
+    values = asdict(request)
+    columns = {n: values.pop(n) for n in ("target", "positive", "sensitive", "privileged")}
+    named = {**columns, "merge_others": values.pop("merge_others")}
+    dataset = values.pop("dataset")
+    if dataset in FAIRNESS_SETS:
+        opened = f"engine.load_fairness_dataset({dataset!r})"
+    else:
+        options = "".join(f"    {name}={value!r},\n" for name, value in named.items())
+        opened = (
+            f"engine.load_fairness_dataset(\n    {dataset!r},\n    data_dir={data_dir!r},\n"
+            f"{options})"
+        )
+    for name in ("search", "tolerance"):  # of the search for the worst scale, which is not in it
+        del values[name]
+    options = "".join(f"    {n}={v!r},\n" for n, v in values.items() if v is not None)
+    return (
+        f"import engine\n\ndataset = {opened}\n"
+        f"table = engine.fairness_scaling(\n    dataset,\n{options})\n"
+        'print(table[["scale", "dp_test", "eop_test", "accuracy_test", "effect"]])\n'
     )
 
 

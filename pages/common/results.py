@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from engine.data import fairness_sets
 from engine.data.bundled import LOADERS
 from engine.data.dataset import Dataset, dataset_names, load_dataset
 from engine.experiments import AttackRequest, RankingRequest
@@ -67,9 +68,10 @@ def origin(stored: Stored, dataset: str | None) -> str:
     """Where a result comes from, as its badge says it; dataset: None where it made its own data."""
     manifest = stored.manifest
     where = f"precomputed {stamp(manifest.created)}" if stored.published else "computed here"
-    if dataset is None or dataset in LOADERS:
+    if dataset is None or dataset in (*LOADERS, *fairness_sets.LOADERS):
         return where
-    return f"{where} · {STAND_IN if stored.published else 'your features file'}"
+    own = "your table" if manifest.experiment == "fairness" else "your features file"
+    return f"{where} · {STAND_IN if stored.published else own}"
 
 
 def provenance(stored: Stored) -> str:

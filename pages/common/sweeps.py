@@ -352,9 +352,10 @@ def take_away(
     request: Any,
     tables: Mapping[str, Callable[[], pd.DataFrame]],
     others: Sequence[Any] = (),
+    snippet: Callable[[Any, str | None], str] = reproduce.sweep_snippet,
 ) -> None:
     """Tables, request, code and provenance of a result that is a table; `others` are the requests
-    of the sweeps that were put together with it."""
+    of the sweeps that were put together with it, `snippet` writes the Python of each."""
     heading("Take it with you")
     experiment, requests = stored.manifest.experiment, [request, *others]
     name = f"{request.dataset}-{experiment}"
@@ -378,7 +379,7 @@ def take_away(
     python, shell = st.tabs(["The same in Python", "Command line"])
     with python:
         where = None if request.dataset in LOADERS else str(lab().settings.data_dir)
-        code = "\n".join(reproduce.sweep_snippet(r, where) for r in requests)
+        code = "\n".join(snippet(r, where) for r in requests)
         st.code(code, "python", wrap_lines=True)
     with shell:
         code = "\n".join(reproduce.command_of(experiment, r) for r in requests)

@@ -1,0 +1,473 @@
+"""Break fairness by one multiplication: the pipeline of Section 5 on a base model α·θ*."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from engine.data.fairness_sets import FILES, LOADERS, TITLES
+from engine.data.raw_files import is_here
+from engine.errors import EngineError, InvalidInput
+from engine.experiments import FairnessRequest
+from engine.fairness.result import FairnessResult, largest_effect
+from engine.results.jobs import JobState
+from engine.results.store import Stored
+from engine.vocabulary import ACCURACY_TOLERANCE, DEFAULT_SCALES, METRICS
+from pages.common import (
+    blocks,
+    charts,
+    controls,
+    links,
+    own_tables,
+    registry,
+    reproduce,
+    running,
+    sweeps,
+)
+from pages.common import fairness_figures as figures
+from pages.common import fairness_words as words
+from pages.common.axes import number
+from pages.common.blocks import Fact
+from pages.common.results import lab
+from pages.common.sweeps import Axis, Part
+from pages.common.wording import percent
+
+PAGE = registry.page("fairness")
+EXPERIMENT = "fairness"
+OPENING = "adult"  # the data set that the page opens with: the largest, so the clearest answer
+SCALES = Axis("scales", "Scales α", "Positive numbers; 1, the honest one, is always among them.")
+STRENGTHS = {
+    "beta": ("β", "The share of the gap that removal is to close (Eq. 7)."),
+    "gamma": ("γ", "The share of the possible gain in validation loss to realise (Eq. 7)."),
+    "l2": ("L2", "Weight of ‖θ‖²/2 beside the summed log-loss."),
+}
+STRENGTH_HIGH = 1e9
+COSTS = {"german": "about two seconds", "compas": "about half a minute", "adult": "half a minute"}
+
+
+def content_of(request: FairnessRequest) -> str | None:
+    """The content hash of the data; None where its original files are not on this machine. Raises
+    EngineError."""
+    files = FILES.get(request.dataset, ())
+    if not all(is_here(file, lab().settings.data_dir) for file in files):
+        return None
+    with st.spinner("Reading the data …"):
+        return lab().jobs.data_hash(request)
+
+
+def part_of(request: FairnessRequest) -> Part:
+    """What is known of a request: what is published opens without its data. Raises EngineError."""
+    published = lab().store.find_published(EXPERIMENT, request)
+    if published is not None:
+        return Part(EXPERIMENT, request, None, None, published)
+    content = content_of(request)
+    if content is None:
+        return Part(EXPERIMENT, request, None, None, None)
+    job = lab().store.key(EXPERIMENT, request, content)
+    state = lab().jobs.state(job)  # before the look into the store: what ended since is there
+    return Part(EXPERIMENT, request, job, state, lab().store.find(EXPERIMENT, request, content))
+
+
+def choose_what() -> tuple[str, str, links.Expected]:
+    """Data set and gap, in the sidebar; with them, what a link may say."""
+    controls.restore_choice("table", "metric", "scale")
+    tables = [*LOADERS, *own_tables.names()]
+    table = controls.choice_of(
+        st.sidebar,
+        "Data set",
+        "table",
+        tables,
+        "Three benchmarks, and the tables (CSV) in the data directory. Bring your own at the end "
+        "of the page.",
+        OPENING,
+    )
+    metric = controls.choice_of(
+        st.sidebar,
+        "Gap",
+        "metric",
+        list(METRICS),
+        "Which gap the pipeline lowers. "
+        + "; ".join(f"`{name}`: {text}" for name, text in METRICS.items()),
+    )
+    st.sidebar.caption(f"{METRICS[metric][:1].upper()}{METRICS[metric][1:]}")
+    return table, metric, {"table": tables, "metric": list(METRICS)}
+
+
+def choose_run(table: str, metric: str) -> tuple[FairnessRequest, links.Expected]:
+    """The controls of a run of one's own. Raises EngineError for what cannot be asked for."""
+    own: dict[str, Any] = {}
+    expected: dict[str, Any] = {
+        name: links.Range(0, STRENGTH_HIGH, whole=False) for name in STRENGTHS
+    }
+    if table not in LOADERS:
+        rows = own_tables.open_table(table)
+        own, of_columns = own_tables.choose_columns(rows)
+        expected |= of_columns
+        own_tables.preview(rows)
+    columns = st.columns([3, *(1 for _ in STRENGTHS)], vertical_alignment="bottom")
+    text = columns[0].text_input(
+        SCALES.label,
+        sweeps.shown_numbers(DEFAULT_SCALES),
+        key=SCALES.name,
+        help=SCALES.help,
+        bind="query-params",
+        on_change=controls.forget_notes,
+    )
+    for column, (name, (label, help)) in zip(columns[1:], STRENGTHS.items(), strict=True):
+        own[name] = column.number_input(
+            label,
+            0.0,
+            STRENGTH_HIGH,
+            None,
+            key=name,
+            format="%g",
+            placeholder="its own",
+            help=f"{help} Empty: the data set's own.",
+            bind="query-params",
+            on_change=controls.forget_notes,
+        )
+    scales = sweeps.read_numbers(SCALES, text)
+    return FairnessRequest(table, metric, scales, **own), expected
+
+
+def draw(state: JobState) -> None:
+    """Live progress: a download, then the scales."""
+    last = state.progress[-1] if state.progress else {}
+    done, total = last.get("done", 0), last.get("total", 1)
+    said = f"{done} of {total} scales done" if "total" in last else "Training the base model …"
+    st.progress(min(done / total, 1.0), text=last.get("notice", said))
+
+
+def offer(part: Part) -> None:
+    """What a run would do, its button, its progress, and what went wrong with it."""
+    if part.stored is not None:
+        st.caption("This result is shown on this page. Change anything here to ask for another.")
+        return
+    if part.job is not None and part.state is not None:
+        if part.state.status in running.ACTIVE:
+            running.follow(part.job, draw)
+            return
+        running.explain(part.state, "The run")
+    fetch = part.job is None
+    st.caption(
+        f"The pipeline at every scale, and a search for the worst one: "
+        f"{COSTS.get(part.request.dataset, 'seconds to a minute')} on a laptop."
+        + (
+            " The original files are not on this machine: they are fetched first, once, which may "
+            "take a minute or two."
+            if fetch
+            else ""
+        )
+    )
+    again = part.state is not None and part.state.status in running.ENDED
+    if st.button("Start again" if again else "Run it", key="run-fairness", type="primary"):
+        with st.spinner("Fetching the original files (once) …" if fetch else "Asking for it …"):
+            running.submit(EXPERIMENT, part.request)
+        st.rerun()
+
+
+def run_of_ones_own(table: str, metric: str) -> tuple[Part | None, links.Expected]:
+    """The box at the end of the page; None where what it asks for makes no sense, which is said."""
+    charts.heading("A run of your own")
+    part: Part | None = None
+    expected: links.Expected = {}
+    try:
+        request, expected = choose_run(table, metric)
+        part = part_of(request)
+        offer(part)
+    except (EngineError, InvalidInput) as error:
+        st.error(str(error))
+    own_tables.uploader()
+    running.show_refusal()
+    return part, expected
+
+
+def choose_scale(result: FairnessResult) -> tuple[float, links.Expected]:
+    """One of the scales; the one with the largest effect until another is chosen."""
+    by_name = {f"{scale:g}": float(scale) for scale in result.table["scale"]}
+    largest = largest_effect(result.table)
+    start = result.table["scale"].iloc[0] if largest is None else largest["scale"]
+    name = controls.choice_of(
+        st.columns([1, 3])[0],
+        "Scale α",
+        "scale",
+        list(by_name),
+        "Of the figures below.",
+        f"{start:g}",
+    )
+    return by_name[name], {"scale": list(by_name)}
+
+
+def gap_figure(result: FairnessResult, badge: str) -> None:
+    title = words.gap_title(result)
+    charts.heading(title, badge)
+    charts.chart(
+        figures.gap_by_scale(result),
+        "gap",
+        alt=f"The downstream model's gap and accuracy against the base model's scale. {title}",
+    )
+    st.caption(
+        f"{words.who_is_ahead(result.about)} Bands are 95% bootstrap intervals over the test rows. "
+        "The effect is |gap| with the attack minus without, the largest over the scales that cost "
+        f"at most {100 * ACCURACY_TOLERANCE:g} points of accuracy; picked on test, it flatters the "
+        f"attack a little. {words.worst(result)}"
+    )
+
+
+def largest_by_set(result: FairnessResult, shown: Stored) -> Mapping[str, pd.Series]:
+    """The largest effect in the published results for this gap, and in the one shown."""
+    found: dict[str, pd.Series] = {}
+    metric = result.about.metric
+    results = {
+        TITLES[name]: lab().store.find_published(EXPERIMENT, FairnessRequest(name, metric))
+        for name in LOADERS
+    }
+    if not shown.published:
+        results[f"{result.about.title}, this run"] = shown
+    for name, stored in results.items():
+        largest = None if stored is None else largest_effect(stored.result.table)
+        if largest is not None:
+            found[name] = largest
+    return found
+
+
+def effects_figure(result: FairnessResult, shown: Stored) -> None:
+    rows = largest_by_set(result, shown)
+    if not rows:
+        return
+    title = words.across(rows)
+    charts.heading(title, sweeps.badge(shown))
+    charts.chart(
+        figures.effects(rows, result.about.metric),
+        "effects",
+        alt=f"The largest effect on every data set with its 95% interval. {title}",
+    )
+    st.caption(
+        "The largest effect within the accuracy condition on every data set, with 95% bootstrap "
+        "intervals over test rows; hollow where the interval contains 0. The paper gives no "
+        "intervals."
+    )
+
+
+def check_figure(result: FairnessResult, badge: str) -> None:
+    """The check that would have caught it."""
+    first, honest = result.table.iloc[0], result.row(1)
+    title = (
+        f"The check that would have caught it: gradient norm {number(honest['gradient_norm'])} at "
+        f"α = 1, {number(first['gradient_norm'])} at α = {first['scale']:g}"
+    )
+    charts.heading(title, badge)
+    charts.chart(
+        figures.gradient_norms(result),
+        "gradient",
+        alt=f"Norm of the training loss's gradient against the scale. {title}",
+    )
+    st.caption(
+        "Of the base model's training loss (mean, with its L2 term). A trained model is a minimum: "
+        "its gradient is 0 up to rounding. A scaled one is not, and whoever has the training data "
+        "can see it."
+    )
+
+
+def at_one_scale(result: FairnessResult, badge: str) -> links.Expected:
+    """What the factor leaves as it was, and what it changes."""
+    about = result.about
+    scale, expected = choose_scale(result)
+    row = result.row(scale)
+    predictions = words.changed(int(row["base_predictions_changed"]), about.n_test)
+    charts.heading(
+        f"At α = {scale:g} the base model changes {predictions}; its influence scores change", badge
+    )
+    both, honest_only, scaled_only = figures.shared_removal(result, scale)
+    blocks.facts(
+        f'<div class="name">base model</div><div class="value">{scale:g}·θ*</div>',
+        [
+            Fact(
+                "Its accuracy on test",
+                percent(row["base_accuracy_test"]),
+                f"{percent(about.accuracy_before)} at α = 1",
+            ),
+            Fact(
+                "Its predictions changed",
+                f"{row['base_predictions_changed']}",
+                f"of {about.n_test:,} test rows",
+            ),
+            Fact(
+                "Influence ranking",
+                f"{row['spearman']:.3f}".replace("-", "−"),
+                "Spearman with that at α = 1",
+            ),
+            Fact(
+                f"Honest top {about.top_k} kept",
+                f"{row['topk_overlap']:.0%}",
+                "rows whose removal lowers the gap most",
+            ),
+            Fact(
+                "Weight removed",
+                f"{row['removed']:,.1f}" if row["feasible"] else "–",
+                f"of {about.n_train:,} rows; {result.row(1)['removed']:,.1f} at α = 1"
+                if result.row(1)["feasible"]
+                else "no solution at α = 1",
+            ),
+        ],
+    )
+    left, right = st.columns(2, gap="medium")
+    with left:
+        title = words.reshuffled(row, about.top_k)
+        charts.heading(title, badge)
+        charts.chart(
+            figures.rank_to_rank(result, scale),
+            "ranks",
+            alt=f"Influence rank at α = 1 against rank at the chosen scale. {title}",
+        )
+        drawn = figures.n_drawn(result, scale)
+        st.caption(
+            "One mark a training row; rank 1: its removal lowers the gap most. On the dashed line "
+            "nothing moved."
+            + (
+                f" {drawn:,} of {about.n_train:,} rows are drawn: both ends, both top "
+                f"{about.top_k}, and a thinned middle."
+                if drawn < about.n_train
+                else ""
+            )
+        )
+    with right:
+        if row["feasible"] and result.row(1)["feasible"]:
+            title = (
+                f"Weights: {honest_only:,.0f} rows removed at α = 1 only, {scaled_only:,.0f} at "
+                f"α = {scale:g} only, {both:,.0f} at both"
+            )
+            charts.heading(title, badge)
+            charts.chart(
+                figures.removed_weights(result, scale),
+                "weights",
+                alt=f"Weight removed from the training rows with and without the attack. {title}",
+            )
+            st.caption("Rows may be removed in part: sums of the shares removed.")
+        else:
+            charts.heading("Weights: the programme has no solution to compare", badge)
+    charts.heading(f"The reweighing pipeline, with the numbers of this run at α = {scale:g}", badge)
+    blocks.flow(words.pipeline(result, scale))
+    st.caption(
+        "After the paper's Fig. 8. Whoever trains the base model hands out step 2; the others "
+        "compute correctly."
+    )
+    return expected
+
+
+def about_the_data(result: FairnessResult) -> None:
+    charts.heading("The data and the pipeline's strengths")
+    st.markdown("\n".join(f"- {line}" for line in words.description(result.about)))
+
+
+def every_scale(result: FairnessResult) -> None:
+    with st.expander("Every scale: programme, gaps, accuracy, ranking, gradient"):
+        st.dataframe(words.shown_table(result), hide_index=True, alt="One row per scale")
+        if len(result.searched):
+            st.markdown("The scales that the search for the worst one tried, by validation alone:")
+            st.dataframe(
+                words.shown_searched(result), hide_index=True, alt="One row per scale tried"
+            )
+
+
+def formulas(result: FairnessResult) -> None:
+    about = result.about
+    with st.expander("What is computed (Section 5, Definition 2, Equations 6 and 7)"):
+        st.markdown(
+            "**Definition 2, demographic parity.** With ŷ the downstream model's prediction and s "
+            "the group, signed here; equal opportunity is the same among the rows with y = 1:"
+        )
+        st.latex(
+            r"\text{DP gap}=P(\hat y=1\mid s=1)-P(\hat y=1\mid s=0),\qquad "
+            r"\text{EOP gap}=P(\hat y=1\mid y=1,s=1)-P(\hat y=1\mid y=1,s=0)"
+        )
+        st.markdown(
+            "**The base model** is a logistic regression without intercept, $p=\\sigma(X\\theta)$. "
+            f"$\\theta^*$ minimises the summed log-loss $+\\,\\tfrac{{l}}{{2}}\\lVert\\theta"
+            f"\\rVert^2$, here $l={about.l2:g}$. **The attack** hands out $\\alpha\\theta^*$ with "
+            "$\\alpha>0$: the sign of $x^\\top\\theta$ stays, and with it every prediction."
+        )
+        st.markdown(
+            "**Influence** of removing training row $i$ on a function $f$ of the model, with "
+            "everything computed at $\\alpha\\theta^*$:"
+        )
+        st.latex(
+            r"I_i(f)=(p_i-y_i)\,x_i^{\top}H^{-1}\nabla f,\qquad "
+            r"H=\sum_i p_i(1-p_i)\,x_ix_i^{\top}+l\,I"
+        )
+        st.markdown(
+            "**Equation 7** chooses the shares $x$ to remove, so that the soft gap $f_g$ on "
+            "validation falls by β of itself and the validation loss $f_u$ by γ of what is "
+            f"possible; here β = {about.beta:g}, γ = {about.gamma:g}. Equation 6 is β = 1, γ = 0. "
+            "The weights are $1-x$:"
+        )
+        st.latex(
+            r"\min_{0\le x\le 1}\sum_i x_i\quad\text{s.t.}\quad "
+            r"\sum_i I_i(f_g)\,x_i\le-\beta f_g,\qquad "
+            r"\sum_i I_i(f_u)\,x_i\le\gamma\sum_i\min\big(I_i(f_u),0\big)"
+        )
+        st.markdown(
+            "Where removal cannot promise to close the gap at all, "
+            "$f_g\\ge-\\sum_i\\min(I_i(f_g),0)$, the gap is lowered as far as it goes:"
+        )
+        st.latex(
+            r"\min_{0\le x\le 1}\sum_i I_i(f_g)\,x_i\quad\text{s.t.}\quad "
+            r"\sum_i I_i(f_u)\,x_i\le 0"
+        )
+        st.markdown(
+            "The downstream model is trained anew on the weights. **The check**: at a minimum "
+            "$\\nabla L(\\theta^*)=0$; at $\\alpha\\theta^*$ it is not."
+        )
+
+
+def show(stored: Stored, request: FairnessRequest) -> links.Expected:
+    """All of a result but its finding."""
+    result, badge = stored.result, sweeps.badge(stored)
+    gap_figure(result, badge)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        effects_figure(result, stored)
+    with right:
+        check_figure(result, badge)
+    expected = at_one_scale(result, badge)
+    about_the_data(result)
+    every_scale(result)
+    formulas(result)
+    tables = {"Scales": lambda: result.table, "Search": lambda: result.searched}
+    sweeps.take_away(stored, request, tables, snippet=reproduce.fairness_snippet)
+    return expected
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    given = dict(st.query_params)
+    table, metric, expected = choose_what()
+    head, body, bar = st.container(), st.container(), st.container(border=True)
+    with bar:
+        part, of_run = run_of_ones_own(table, metric)
+    opening = FairnessRequest(table, metric)
+    stored, request = (None, opening) if part is None else (part.stored, part.request)
+    if stored is None and table in LOADERS:
+        stored, request = part_of(opening).stored, opening
+    of_scale: links.Expected = {}
+    if stored is not None:
+        with body:
+            of_scale = show(stored, request)
+    expected = {**expected, **of_run, **of_scale}
+    used = {name: st.session_state[name] for name in expected if name in st.session_state}
+    controls.keep_notes(given, expected, used)
+    with head:
+        controls.show_notes()
+        if stored is None:
+            st.markdown(f"{PAGE.finding} For this data nothing is computed yet: run it below.")
+            return
+        st.markdown(f"{words.finding(stored.result)} :gray-badge[{sweeps.badge(stored)}]")
+        if part is not None and request != part.request:
+            st.info(
+                "The figures show the result that this page opens with. The run asked for at the "
+                "end of the page is not computed yet."
+            )
+
+
+page()
