@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
+from threadpoolctl import threadpool_limits
 
 from engine.checks import check_choice, check_integer, check_positive
 from engine.data.fairness import FairnessDataset, Strength
@@ -34,6 +35,10 @@ SEARCH_LOW, SEARCH_HIGH, SEARCH_GRID = 1e-3, 10.0, 25
 SEARCH_ROUNDS, SEARCH_BETWEEN = 2, 3  # refinements, and new scales on either side of the best
 
 OnStep = Callable[[int, int], None]
+
+# In products as small as these a second thread gains a little on a quiet machine; on a busy one the
+# two wait for each other, and ten seconds become a hundred.
+one_thread = threadpool_limits.wrap(limits=1)
 
 
 def check_scales(scales: object) -> tuple[float, ...]:
@@ -230,6 +235,7 @@ def fairness_scaling(
     ).table
 
 
+@one_thread
 def analyse(
     dataset: FairnessDataset,
     scales: Sequence[float] = DEFAULT_SCALES,
