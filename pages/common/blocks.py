@@ -23,7 +23,7 @@ STYLE = f"""<style>
   line-height: 1.35;}}
 .ial-cell img {{width: 3.6rem; height: auto; border-radius: .2rem;}}
 .ial-flow {{display: flex; flex-wrap: wrap; align-items: stretch; gap: .5rem;}}
-.ial-flow .step {{flex: 1 1 9.5rem; border: 1px solid rgba(134,142,150,.5); border-radius: .5rem;
+.ial-flow .step {{flex: 1 1 6.5rem; border: 1px solid rgba(134,142,150,.5); border-radius: .5rem;
   padding: .7rem .8rem; font-size: .9rem; line-height: 1.4;}}
 .ial-flow .step b {{display: block; margin-bottom: .2rem;}}
 .ial-flow .accent {{border: 2px solid {ACCENT};}}

@@ -16,7 +16,7 @@ from plotly.subplots import make_subplots
 from engine.fairness.result import FairnessResult, unnoticed
 from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.common.axes import number, rank_axis, thinned
-from pages.common.fairness_words import NAMES, PAPER_POINTS, signed
+from pages.common.fairness_words import PAPER_POINTS, signed, titled
 from pages.common.figures import ACCENT, BAND, BLUE, FAINT, GREY, finish
 from pages.common.rate_figures import band
 
@@ -88,20 +88,24 @@ def gap_by_scale(result: FairnessResult) -> go.Figure:
             col=1,
         )
     honest = result.row(HONEST)
-    references = [(1, 100 * result.about.gap_before, "dot", "before any reweighing")]
+    references = {"before any reweighing": ("dot", 100 * result.about.gap_before)}
     if honest["feasible"]:
-        references += [
-            (1, 100 * honest[f"{metric}_test"], "dash", "α = 1, honest"),
-            (
-                2,
-                100 * (honest["accuracy_test"] - ACCURACY_TOLERANCE),
-                "dot",
-                f"{100 * ACCURACY_TOLERANCE:g} points below α = 1",
-            ),
-        ]
-    for row, height, dash, text in references:
-        _reference(figure, row, height, dash, text)
-    bottom, top = _gap_range(table, metric, [r[1] for r in references if r[0] == 1])
+        references["α = 1: without the attack"] = ("dash", 100 * honest[f"{metric}_test"])
+        figure.add_hline(
+            y=100 * (honest["accuracy_test"] - ACCURACY_TOLERANCE),
+            line={"color": GREY, "width": 1.5, "dash": "dot"},
+            annotation={
+                "text": f"{100 * ACCURACY_TOLERANCE:g} points below α = 1",
+                "font": {"size": 11, "color": GREY},
+            },
+            annotation_position="top left",
+            row=2,
+            col=1,
+        )
+    for name, (dash, height) in references.items():
+        line = {"color": GREY, "width": 1.6, "dash": dash}
+        figure.add_hline(y=height, name=name, showlegend=True, line=line, row=1, col=1)
+    bottom, top = _gap_range(table, metric, [height for _, height in references.values()])
     infeasible = scales[~table["feasible"].to_numpy(dtype=bool)]
     if len(infeasible):
         figure.add_scatter(
@@ -116,7 +120,7 @@ def gap_by_scale(result: FairnessResult) -> go.Figure:
             col=1,
         )
     figure.update_yaxes(
-        title_text=f"{NAMES[metric]} (points)", range=[bottom, top], zerolinecolor=FAINT, row=1
+        title_text=f"{titled(metric)} (points)", range=[bottom, top], zerolinecolor=FAINT, row=1
     )
     figure.update_yaxes(title_text="accuracy (%)", nticks=5, row=2)
     figure.update_xaxes({**scale_axis(shown, ""), "showticklabels": False}, row=1)
@@ -172,36 +176,18 @@ def _draw_test(figure: go.Figure, table: pd.DataFrame, column: str, row: int) ->
     )
 
 
-def _reference(figure: go.Figure, row: int, height: float, dash: str, text: str) -> None:
-    figure.add_hline(y=height, line={"color": GREY, "width": 1.5, "dash": dash}, row=row, col=1)
-    figure.add_annotation(
-        x=0,
-        xref="x domain",
-        xanchor="left",
-        y=height,
-        yanchor="bottom",
-        text=text,
-        showarrow=False,
-        font={"size": 11, "color": GREY},
-        row=row,
-        col=1,
-    )
-
-
 def effects(rows: Mapping[str, pd.Series], metric: str) -> go.Figure:
     """Per data set the largest effect with its 95% interval; filled where that excludes 0."""
     figure = go.Figure()
-    names = list(rows)[::-1]
-    for name in names:
-        row = rows[name]
+    names = []
+    for name, row in reversed(rows.items()):
+        names.append(f"{name}<br><b>{signed(row['effect'])}</b>")
         effect, low, high = (100 * float(row[c]) for c in ("effect", "effect_low", "effect_high"))
         figure.add_scatter(
             x=[effect],
-            y=[name],
-            mode="markers+text",
+            y=names[-1:],
+            mode="markers",
             showlegend=False,
-            text=f"<b>{signed(row['effect'])}</b>",
-            textposition="top center",
             marker={
                 "size": 12,
                 "color": ACCENT,
@@ -235,7 +221,7 @@ def effects(rows: Mapping[str, pd.Series], metric: str) -> go.Figure:
                 "xanchor": "right",
             },
         )
-    figure.update_xaxes(title_text=f"|{NAMES[metric]}| with the attack minus without (points)")
+    figure.update_xaxes(title_text="|gap| with the attack minus without (points)")
     figure.update_yaxes(
         categoryorder="array",
         categoryarray=names,
@@ -266,6 +252,7 @@ def gradient_norms(result: FairnessResult) -> go.Figure:
         x=[HONEST],
         y=[honest],
         mode="markers",
+        cliponaxis=False,
         marker={"size": 13, "color": BLUE, "symbol": "diamond"},
         showlegend=False,
         hovertemplate=f"α = 1, the trained model<br>‖∇L(θ*)‖ = {number(honest)}<extra></extra>",
@@ -353,16 +340,6 @@ def rank_to_rank(result: FairnessResult, scale: float) -> go.Figure:
             hovertemplate="<b>training row %{customdata}</b><br>rank %{x:,} → %{y:,}"
             f"<extra>{name}</extra>",
         )
-    figure.add_annotation(
-        x=0,
-        xref="x domain",
-        xanchor="left",
-        y=np.log10(top + 0.5),
-        yanchor="top",
-        text=f" top {top} at α = {scale:g}",
-        showarrow=False,
-        font={"color": ACCENT, "size": 12},
-    )
     figure.update_xaxes(rank_axis(n, "rank at α = 1 (log)"))
     figure.update_yaxes(rank_axis(n, f"rank at α = {scale:g} (log)", reverse=True))
     return finish(figure, 460)
@@ -398,7 +375,7 @@ def removed_weights(result: FairnessResult, scale: float) -> go.Figure:
             orientation="h",
             marker={
                 "color": colour,
-                "pattern": {"shape": pattern, "fgcolor": "white", "size": 7, "solidity": 0.2},
+                "pattern": {"shape": pattern, "fillmode": "overlay", "size": 8, "solidity": 0.12},
             },
             text=[f"{v:,.0f}" if v >= 0.5 else "" for v in values],
             textposition="inside",

@@ -10,6 +10,10 @@ from engine.vocabulary import ACCURACY_TOLERANCE, PROGRAMMES
 from pages.common.wording import MINUS, listed, percent
 
 NAMES = {"dp": "DP gap", "eop": "equal-opportunity gap"}
+MEANINGS = {
+    "dp": "Demographic parity: P(ŷ=1 | s=1) − P(ŷ=1 | s=0)",
+    "eop": "Equal opportunity: P(ŷ=1 | y=1, s=1) − P(ŷ=1 | y=1, s=0)",
+}
 PAPER_POINTS = 16  # of DP gap: the largest effect that the paper reports (Section 5.1)
 
 
@@ -20,7 +24,13 @@ def plain(text: str) -> str:
 
 def signed(share: float) -> str:
     """A difference of shares in points, with its sign: '+14.6', '−5.0'."""
-    return f"{100 * share:+.1f}".replace("-", MINUS)
+    rounded = round(100 * share, 1)
+    return f"{rounded:+.1f}".replace("-", MINUS) if rounded else "0.0"
+
+
+def titled(metric: str) -> str:
+    """A gap's name at the beginning of a title."""
+    return NAMES[metric][0].upper() + NAMES[metric][1:]
 
 
 def size(share: float) -> str:
@@ -67,8 +77,8 @@ def finding(result: FairnessResult) -> str:
     honest = result.row(1)
     column = f"{about.metric}_test"
     sentence = (
-        f"On {plain(about.title)}, multiplying the base model's weights by {largest['scale']:g} changes "
-        f"{changed(int(largest['base_predictions_changed']), about.n_test)}, yet the "
+        f"On {plain(about.title)}, multiplying the base model's weights by {largest['scale']:g} "
+        f"changes {changed(int(largest['base_predictions_changed']), about.n_test)}, yet the "
         f"**|{gap}| of the downstream model goes from {size(honest[column])} to "
         f"{size(largest[column])} points: {signed(largest['effect'])}** "
         f"({interval(largest)}; {paper(about.metric)}). Its accuracy goes from "
@@ -86,12 +96,12 @@ def gap_title(result: FairnessResult) -> str:
     """The gap at α = 1 and where the attack does most."""
     about, largest = result.about, largest_effect(result.table)
     if largest is None:
-        return f"{NAMES[about.metric]} on test: nothing to compare with at α = 1"
+        return f"{titled(about.metric)} on test: nothing to compare with at α = 1"
     column = f"{about.metric}_test"
     said = [f"{signed(result.row(1)[column])} points at α = 1"]
     if largest["scale"] != 1:
         said.append(f"{signed(largest[column])} at α = {largest['scale']:g}")
-    return f"{NAMES[about.metric]} on test: {', '.join(said)}"
+    return f"{titled(about.metric)} on test: {', '.join(said)}"
 
 
 def worst(result: FairnessResult) -> str:
@@ -151,7 +161,7 @@ def pipeline(result: FairnessResult, scale: float) -> list[tuple[str, str, bool]
             f"{beside(format(honest['removed'], ',.1f'))}."
         )
         outcome = (
-            f"{gap} on test {signed(row[f'{about.metric}_test'])} points"
+            f"{titled(about.metric)} on test {signed(row[f'{about.metric}_test'])} points"
             f"{beside(signed(honest[f'{about.metric}_test']))}, accuracy "
             f"{percent(row['accuracy_test'])}{beside(percent(honest['accuracy_test']))}."
         )
@@ -208,18 +218,11 @@ def description(about: About) -> list[str]:
     ]
 
 
-def shown_table(result: FairnessResult) -> pd.DataFrame:
-    """Every column, the programme in words, numbers to four digits."""
-    return readable(result.table)
-
-
-def shown_searched(result: FairnessResult) -> pd.DataFrame:
-    """The same of the search, the chosen scale first among the columns."""
-    table = readable(result.searched)
-    return table[["chosen", *(name for name in table.columns if name != "chosen")]]
-
-
-def readable(table: pd.DataFrame) -> pd.DataFrame:
-    floats = table.select_dtypes("float").columns
-    rounded = {name: [float(f"{value:.4g}") for value in table[name]] for name in floats}
-    return table.assign(**rounded, programme=table["programme"].map(PROGRAMMES))
+def readable(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Every column, what the page speaks of first; the programme in words."""
+    first = ["chosen", "scale", f"{metric}_test", f"{metric}_test_low", f"{metric}_test_high"]
+    first += ["accuracy_test", "effect", "effect_low", "effect_high", "programme", "feasible"]
+    first += ["removed", f"{metric}_val", "accuracy_val"]
+    first = [name for name in first if name in table]
+    rest = [name for name in table if name not in first]
+    return table.assign(programme=table["programme"].map(PROGRAMMES))[[*first, *rest]]

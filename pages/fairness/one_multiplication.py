@@ -13,7 +13,7 @@ from engine.experiments import FairnessRequest
 from engine.fairness.result import FairnessResult, largest_effect
 from engine.results.jobs import JobState
 from engine.results.store import Stored
-from engine.vocabulary import ACCURACY_TOLERANCE, DEFAULT_SCALES, METRICS
+from engine.vocabulary import ACCURACY_TOLERANCE, DEFAULT_SCALES, METRICS, ROUNDING
 from pages.common import (
     blocks,
     charts,
@@ -42,7 +42,7 @@ STRENGTHS = {
     "gamma": ("γ", "The share of the possible gain in validation loss to realise (Eq. 7)."),
     "l2": ("L2", "Weight of ‖θ‖²/2 beside the summed log-loss."),
 }
-STRENGTH_HIGH = 1e9
+STRENGTH_HIGH = 100_000.0
 COSTS = {"german": "about two seconds", "compas": "about half a minute", "adult": "half a minute"}
 
 
@@ -87,10 +87,10 @@ def choose_what() -> tuple[str, str, links.Expected]:
         "Gap",
         "metric",
         list(METRICS),
-        "Which gap the pipeline lowers. "
-        + "; ".join(f"`{name}`: {text}" for name, text in METRICS.items()),
+        "Which gap the pipeline lowers, of the rates at which the two groups get the favourable "
+        "prediction: of all (`dp`), or of those who deserve it (`eop`).",
     )
-    st.sidebar.caption(f"{METRICS[metric][:1].upper()}{METRICS[metric][1:]}")
+    st.sidebar.caption(words.MEANINGS[metric])
     return table, metric, {"table": tables, "metric": list(METRICS)}
 
 
@@ -252,10 +252,11 @@ def effects_figure(result: FairnessResult, shown: Stored) -> None:
 
 def check_figure(result: FairnessResult, badge: str) -> None:
     """The check that would have caught it."""
-    first, honest = result.table.iloc[0], result.row(1)
+    first, honest = result.table.iloc[0], result.row(1)["gradient_norm"]
     title = (
-        f"The check that would have caught it: gradient norm {number(honest['gradient_norm'])} at "
-        f"α = 1, {number(first['gradient_norm'])} at α = {first['scale']:g}"
+        "The check that would have caught it: gradient norm "
+        f"{'0' if honest < ROUNDING else number(honest)} at α = 1, "
+        f"{number(first['gradient_norm'])} at α = {first['scale']:g}"
     )
     charts.heading(title, badge)
     charts.chart(
@@ -284,12 +285,12 @@ def at_one_scale(result: FairnessResult, badge: str) -> links.Expected:
         f'<div class="name">base model</div><div class="value">{scale:g}·θ*</div>',
         [
             Fact(
-                "Its accuracy on test",
+                "Accuracy on test",
                 percent(row["base_accuracy_test"]),
                 f"{percent(about.accuracy_before)} at α = 1",
             ),
             Fact(
-                "Its predictions changed",
+                "Predictions changed",
                 f"{row['base_predictions_changed']}",
                 f"of {about.n_test:,} test rows",
             ),
@@ -324,7 +325,7 @@ def at_one_scale(result: FairnessResult, badge: str) -> links.Expected:
         drawn = figures.n_drawn(result, scale)
         st.caption(
             "One mark a training row; rank 1: its removal lowers the gap most. On the dashed line "
-            "nothing moved."
+            f"nothing moved; shaded: the top {about.top_k} at α = {scale:g}."
             + (
                 f" {drawn:,} of {about.n_train:,} rows are drawn: both ends, both top "
                 f"{about.top_k}, and a thinned middle."
@@ -363,12 +364,17 @@ def about_the_data(result: FairnessResult) -> None:
 
 def every_scale(result: FairnessResult) -> None:
     with st.expander("Every scale: programme, gaps, accuracy, ranking, gradient"):
-        st.dataframe(words.shown_table(result), hide_index=True, alt="One row per scale")
+        numbers_table(result.table, result.about.metric, "One row per scale")
         if len(result.searched):
             st.markdown("The scales that the search for the worst one tried, by validation alone:")
-            st.dataframe(
-                words.shown_searched(result), hide_index=True, alt="One row per scale tried"
-            )
+            numbers_table(result.searched, result.about.metric, "One row per scale tried")
+
+
+def numbers_table(table: pd.DataFrame, metric: str, alt: str) -> None:
+    floats = table.select_dtypes("float").columns
+    four_digits = {str(name): st.column_config.NumberColumn(format="%.4g") for name in floats}
+    shown = words.readable(table, metric)
+    st.dataframe(shown, hide_index=True, column_config=four_digits, alt=alt)
 
 
 def formulas(result: FairnessResult) -> None:
@@ -378,10 +384,8 @@ def formulas(result: FairnessResult) -> None:
             "**Definition 2, demographic parity.** With ŷ the downstream model's prediction and s "
             "the group, signed here; equal opportunity is the same among the rows with y = 1:"
         )
-        st.latex(
-            r"\text{DP gap}=P(\hat y=1\mid s=1)-P(\hat y=1\mid s=0),\qquad "
-            r"\text{EOP gap}=P(\hat y=1\mid y=1,s=1)-P(\hat y=1\mid y=1,s=0)"
-        )
+        st.latex(r"\text{DP gap}=P(\hat y=1\mid s=1)-P(\hat y=1\mid s=0)")
+        st.latex(r"\text{EOP gap}=P(\hat y=1\mid y=1,s=1)-P(\hat y=1\mid y=1,s=0)")
         st.markdown(
             "**The base model** is a logistic regression without intercept, $p=\\sigma(X\\theta)$. "
             f"$\\theta^*$ minimises the summed log-loss $+\\,\\tfrac{{l}}{{2}}\\lVert\\theta"
@@ -455,7 +459,8 @@ def page() -> None:
         with body:
             of_scale = show(stored, request)
     expected = {**expected, **of_run, **of_scale}
-    used = {name: st.session_state[name] for name in expected if name in st.session_state}
+    held = {name: st.session_state[name] for name in expected if name in st.session_state}
+    used = {name: "of the data set" if value is None else value for name, value in held.items()}
     controls.keep_notes(given, expected, used)
     with head:
         controls.show_notes()
