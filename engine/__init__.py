@@ -25,6 +25,18 @@ if TYPE_CHECKING:
     from engine.influence.scores import InfluenceScores, influence_gradient, influence_scores
     from engine.models.fit import fit
     from engine.models.linear import LinearModel
+    from engine.scrutiny.attributions import attribution
+    from engine.scrutiny.audit import audit_scores
+    from engine.scrutiny.impossibility import (
+        ImpossibleInstance,
+        impossible_instance,
+        impossible_scores,
+        try_random_models,
+    )
+    from engine.scrutiny.leave_one_out import leave_one_out
+    from engine.scrutiny.optimality import optimality
+    from engine.scrutiny.queries import influence_matrix, query_gradients
+    from engine.scrutiny.sensitivity import exact_sensitivity, sensitivity
     from engine.speed.compare import compare_gradients
     from engine.speed.result import GradientComparison, Scaling
     from engine.speed.scaling import measure_scaling
@@ -55,6 +67,18 @@ _HOMES = {
     "influence_scores": "engine.influence.scores",
     "fit": "engine.models.fit",
     "LinearModel": "engine.models.linear",
+    "attribution": "engine.scrutiny.attributions",
+    "audit_scores": "engine.scrutiny.audit",
+    "leave_one_out": "engine.scrutiny.leave_one_out",
+    "optimality": "engine.scrutiny.optimality",
+    "influence_matrix": "engine.scrutiny.queries",
+    "query_gradients": "engine.scrutiny.queries",
+    "sensitivity": "engine.scrutiny.sensitivity",
+    "exact_sensitivity": "engine.scrutiny.sensitivity",
+    "ImpossibleInstance": "engine.scrutiny.impossibility",
+    "impossible_instance": "engine.scrutiny.impossibility",
+    "impossible_scores": "engine.scrutiny.impossibility",
+    "try_random_models": "engine.scrutiny.impossibility",
     "compare_gradients": "engine.speed.compare",
     "GradientComparison": "engine.speed.result",
     "Scaling": "engine.speed.result",
@@ -87,6 +111,18 @@ __all__ = [  # noqa: RUF022  # as in _HOMES, where each name's module is beside 
     "influence_scores",
     "fit",
     "LinearModel",
+    "attribution",
+    "audit_scores",
+    "leave_one_out",
+    "optimality",
+    "influence_matrix",
+    "query_gradients",
+    "sensitivity",
+    "exact_sensitivity",
+    "ImpossibleInstance",
+    "impossible_instance",
+    "impossible_scores",
+    "try_random_models",
     "compare_gradients",
     "GradientComparison",
     "Scaling",

@@ -25,6 +25,7 @@ from engine.experiments.base import (
 )
 from engine.experiments.baseline import BASELINE, BaselineRequest
 from engine.experiments.fairness import FAIRNESS, FairnessRequest
+from engine.experiments.impossible import IMPOSSIBLE, ImpossibleRequest, ImpossibleResult
 from engine.experiments.ranking import RANKING, RankingRequest, RankingResult
 from engine.experiments.speed import GRADIENTS, SCALING, GradientsRequest, ScalingRequest
 from engine.experiments.sweep import BATCH, SWEEP, SweepRequest
@@ -40,6 +41,8 @@ __all__ = [
     "Experiment",
     "FairnessRequest",
     "GradientsRequest",
+    "ImpossibleRequest",
+    "ImpossibleResult",
     "RankingRequest",
     "RankingResult",
     "ScalingRequest",
@@ -54,7 +57,8 @@ __all__ = [
 ]
 
 EXPERIMENTS = {
-    e.name: e for e in (ATTACK, RANKING, SWEEP, BATCH, BASELINE, FAIRNESS, GRADIENTS, SCALING)
+    e.name: e
+    for e in (ATTACK, RANKING, SWEEP, BATCH, BASELINE, FAIRNESS, GRADIENTS, SCALING, IMPOSSIBLE)
 }
 
 
