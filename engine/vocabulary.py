@@ -33,3 +33,11 @@ DEFAULT_SCALES = (
 )  # fmt: skip  # those of the paper's code
 ACCURACY_TOLERANCE = 0.03  # of accuracy: what an attack may cost and count as unnoticed
 ROUNDING = 1e-9  # a drop of exactly the tolerance counts, whatever its last digits
+ATTRIBUTIONS = {
+    "influence": "influence function (Definition 1)",
+    "gradient_dot": "gradient dot product: influence without curvature",
+    "cosine": "cosine of the gradients",
+    "self_influence": "self-influence: how much the sample explains itself",
+    "relative": "relative influence: per change of the model",
+    "knn_shapley": "kNN-Shapley on the features: no model enters",
+}

@@ -1,0 +1,80 @@
+"""What an auditor asks: influence of every training sample on single test points (A.0.1)."""
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from engine.checks import check_integer, check_positive
+from engine.data.dataset import Dataset, check_samples
+from engine.errors import InvalidInput
+from engine.influence.linear import LinearProblem, image, residuals, rotate
+from engine.influence.scores import check_converged, check_fits
+from engine.models.linear import LinearModel
+from engine.scrutiny.sensitivity import at_once
+
+Labelled = tuple[NDArray[np.floating], NDArray[np.int64]]
+
+
+def check_queries(model: LinearModel, X: ArrayLike, y: ArrayLike) -> Labelled:
+    """Features (q, d) and labels (q,) of query points that fit the model."""
+    X, y = np.asarray(X), np.asarray(y)
+    check_samples("query", X, y, n_classes=model.n_classes)
+    if X.shape[1] != model.n_features:
+        raise InvalidInput("X", X.shape, f"of shape (queries, {model.n_features})")
+    return X, y.astype(np.int64)
+
+
+def every_label(X: ArrayLike, n_classes: int, count: int | None = None) -> Labelled:
+    """Query points: each row of X with every label, the first `count` of them; label by label, so
+    that few queries spread over many rows."""
+    X = np.asarray(X)
+    most = len(X) * n_classes
+    count = most if count is None else check_integer("count", count, 1, most)
+    labels = np.repeat(np.arange(n_classes), len(X))
+    return np.tile(X, (n_classes, 1))[:count], labels[:count]
+
+
+def query_gradients(model: LinearModel, X: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+    """The gradient of each query's loss, one per column: (P, q), P = K·(d + 1), class by class, the
+    bias last in each. Raises InvalidInput, InvalidDataset."""
+    X, y = check_queries(model, X, y)
+    E = model.probabilities(X)
+    E[np.arange(len(y)), y] -= 1
+    wide = np.concatenate([X, np.ones((len(X), 1))], axis=1).astype(np.float64)
+    return (E[:, :, None] * wide[:, None, :]).reshape(len(X), -1).T
+
+
+def influence_matrix(
+    model: LinearModel,
+    dataset: Dataset,
+    X: ArrayLike,
+    y: ArrayLike,
+    damping: float = 0.25,
+    tolerance: float = 1e-10,
+    dtype: str = "float64",
+    device: str = "auto",
+) -> NDArray[np.floating]:
+    """Definition 1 for single test points: I(z_i, query_j) in row i, column j, (n, q).
+
+    tolerance: relative residual of each query's solve; an audit needs it tight.
+    Raises InvalidInput, InvalidDataset, DeviceUnavailable, NotConverged.
+    """
+    X, y = check_queries(model, X, y)
+    tolerance = check_positive("tolerance", tolerance)
+    check_fits(model, dataset)
+    problem = LinearProblem.build(dataset, damping, "highest_first", dtype, device)
+    theta = problem.encode(model)
+    curvature = problem.curvature(theta)
+    E = residuals(curvature.P, problem.train.y)
+    wide = torch.as_tensor(np.concatenate([X, np.ones((len(X), 1))], axis=1))
+    asked = rotate(wide.to(problem.train.X), problem.basis)
+    P = torch.softmax(image(asked, problem.shape(theta)), dim=-1)
+    errors = residuals(P, torch.as_tensor(y, device=asked.device))  # (q, 1, K)
+    columns = []
+    for first in range(0, len(y), step := at_once(dataset.n_train, dataset.n_classes)):
+        some = slice(first, first + step)
+        g = errors[some].mT * asked[some].unsqueeze(1)  # (B, K, D), one gradient a query
+        solution = problem.solve(curvature, g, tolerance, None, None)
+        check_converged(solution, tolerance)
+        columns.append(-(E * solution.image).sum(-1))
+    return torch.cat(columns, dim=1).cpu().numpy()
