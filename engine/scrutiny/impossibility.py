@@ -225,14 +225,14 @@ def try_random_models(
     """
     count = check_integer("count", count, 1)
     rng = np.random.default_rng(check_integer("seed", seed, 0))
-    found = [
-        (exact.log_odds, exact.ranks, exact.log_gap)
+    tried = (
+        impossible_scores(instance, theta, damping)
         for theta in random_models(instance.dataset.n_features + 1, count, rng)
-        for exact in [impossible_scores(instance, theta, damping)]
+    )
+    parts = [
+        pd.DataFrame({"log_odds": t.log_odds, "rank": t.ranks, "log_gap": t.log_gap}) for t in tried
     ]
-    columns = map(np.concatenate, zip(*found, strict=True))
-    names = ("log_odds", "rank", "log_gap")
-    return RandomModels(instance.k, pd.DataFrame(dict(zip(names, columns, strict=True))))
+    return RandomModels(instance.k, pd.concat(parts, ignore_index=True))
 
 
 def random_models(
