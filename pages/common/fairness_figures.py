@@ -180,7 +180,7 @@ def effects(rows: Mapping[str, pd.Series], metric: str) -> go.Figure:
     """Per data set the largest effect with its 95% interval; filled where that excludes 0."""
     figure = go.Figure()
     names = []
-    for name, row in reversed(rows.items()):
+    for name, row in reversed(list(rows.items())):
         names.append(f"{name}<br><b>{signed(row['effect'])}</b>")
         effect, low, high = (100 * float(row[c]) for c in ("effect", "effect_low", "effect_high"))
         figure.add_scatter(

@@ -236,8 +236,8 @@ def effects_figure(result: FairnessResult, shown: Stored) -> None:
     rows = largest_by_set(result, shown)
     if not rows:
         return
-    title = words.across(rows)
-    charts.heading(title, sweeps.badge(shown))
+    title, badge = words.across(rows), sweeps.badge(shown)
+    charts.heading(title, badge if shown.published else f"precomputed; this run: {badge}")
     charts.chart(
         figures.effects(rows, result.about.metric),
         "effects",
