@@ -14,7 +14,9 @@ from engine.attacks.state import Plan, arrivals, init, iterates, leave, move, pr
 from engine.influence.estimators import named
 from engine.influence.linear import LinearProblem, Samples, eigenbasis, rotate, sketch
 from engine.influence.solve import WarmStart, conjugate_gradients
-from engine.vocabulary import ESTIMATORS
+from engine.scrutiny import attributions
+from engine.scrutiny.sensitivity import project as project_sensitivity
+from engine.vocabulary import ATTRIBUTIONS, ESTIMATORS
 
 N, M, D, K, B = 64, 32, 1025, 5, 4
 
@@ -134,6 +136,14 @@ def test_the_parts_that_serve_several_k(cuda):
         assert on_cuda(target_ranks(forward.scores, plan.targets))
 
 
+def test_probes_of_sensitivity(cuda):
+    p = problem()
+    forward = p.forward(torch.randn(1, K * D), 1e-3, fixed=3)
+    found = project_sensitivity(p, forward, torch.randn(B, K, D), 1e-3, fixed=3)
+    assert found.shape == (N, B)
+    assert on_cuda(found)
+
+
 def test_a_mix_up_would_be_seen(cuda):
     """The mode does raise: this file's other tests can fail."""
     p = problem()
@@ -148,3 +158,15 @@ def test_the_training_of_the_baseline(cuda):
     theta = train(p.train.X, p.train.y, K, targets, weights, **options)
     assert theta.shape == (B, K, D)
     assert on_cuda(theta)
+
+
+@pytest.mark.parametrize("name", [name for name in ATTRIBUTIONS if name != "knn_shapley"])
+def test_other_scores(cuda, monkeypatch, name):
+    solve = LinearProblem.solve
+    monkeypatch.setattr(LinearProblem, "solve", lambda *given: solve(*given[:-1], fixed=2))
+    monkeypatch.setattr(attributions, "check_converged", lambda *given: None)
+    p = problem()
+    forward = p.forward(torch.randn(1, K * D), 1e-3, fixed=2)
+    scores = attributions.score(name, p, forward)
+    assert scores.shape == (N,)
+    assert on_cuda(scores)
