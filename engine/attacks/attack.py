@@ -1,6 +1,7 @@
 """The attack as one call: check the input, start the runs, loop over `step`, choose the result."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from engine.attacks.objectives import OBJECTIVES, target_ranks
 from engine.attacks.result import AttackResult, StepInfo
 from engine.attacks.state import CONFIRM_TOLERANCE, Plan, init, step
+from engine.attacks.stealth import gradient_norm_terms
 from engine.attacks.summary import honest_side, ranks_by_k, summarise, trajectories
 from engine.checks import check_choice, check_integer, check_positive, check_targets
 from engine.data.dataset import Dataset
@@ -60,6 +62,7 @@ def attack_each_k(
     device: str = "auto",
     on_step: Callable[[StepInfo], None] | None = None,
     problem: LinearProblem | None = None,
+    stealth: float = 0.0,
 ) -> list[dict[int, AttackResult]]:
     """As `attack_each`, for several k at once: per entry of `targets` a result for each k.
 
@@ -76,6 +79,7 @@ def attack_each_k(
     goal = OBJECTIVES[check_choice("objective", objective, OBJECTIVES)]
     restarts = check_integer("restarts", restarts, 0)
     steps = check_integer("steps", steps, 1)
+    stealth = check_positive("stealth", stealth, allow_zero=True)
     seed = check_integer("seed", seed, 0)
     rates = [check_positive("learning_rates", rate) for rate in learning_rates]
     sets = [check_targets(t, n) for t in targets]
@@ -89,6 +93,8 @@ def attack_each_k(
         raise InvalidInput("ks", ks, f"a single k: runs of {what} depend on it")
     if problem is None:
         problem = LinearProblem.build(dataset, damping, order, dtype, device)
+    if stealth:
+        goal = replace(goal, terms=gradient_norm_terms(problem, model.l2, stealth))
     honest = problem.encode(model)
     before = problem.forward(honest, CONFIRM_TOLERANCE)
     check_converged(before.solution, CONFIRM_TOLERANCE)
@@ -177,6 +183,7 @@ def attack_each(
     dtype: str = "float32",
     device: str = "auto",
     on_step: Callable[[StepInfo], None] | None = None,
+    stealth: float = 0.0,
 ) -> list[AttackResult]:
     """One attack per entry of `targets` (a training index, or a set of equally many), as one batch.
 
@@ -200,6 +207,7 @@ def attack_each(
         dtype,
         device,
         on_step,
+        stealth=stealth,
     )
     return [result for by_k in found for result in by_k.values()]
 
@@ -220,6 +228,7 @@ def attack(
     dtype: str = "float32",
     device: str = "auto",
     on_step: Callable[[StepInfo], None] | None = None,
+    stealth: float = 0.0,
 ) -> AttackResult:
     """Algorithm 3 on one target (a training index), or on a set of targets at once (Eq. 5).
 
@@ -227,6 +236,8 @@ def attack(
     `engine.vocabulary`. restarts: random starts on that sphere; 0 starts once, at θ*. Every start
     runs with every learning rate; rates fall to a tenth after half of the steps. damping: λ of the
     influence that is attacked. on_step is called after every step and may raise to stop the attack.
+    stealth: weight of the training gradient's norm beside the objective, for an attacker who knows
+    that a model is checked for being a minimum; the loss that is reported leaves it out.
     Raises InvalidInput, DeviceUnavailable, NotConverged.
     """
     return attack_each(
@@ -245,6 +256,7 @@ def attack(
         dtype,
         device,
         on_step,
+        stealth,
     )[0]
 
 

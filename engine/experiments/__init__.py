@@ -24,6 +24,7 @@ from engine.experiments.base import (
     source_of,
 )
 from engine.experiments.baseline import BASELINE, BaselineRequest
+from engine.experiments.defence import DEFENCE, DefenceRequest
 from engine.experiments.fairness import FAIRNESS, FairnessRequest
 from engine.experiments.impossible import IMPOSSIBLE, ImpossibleRequest, ImpossibleResult
 from engine.experiments.ranking import RANKING, RankingRequest, RankingResult
@@ -38,6 +39,7 @@ __all__ = [
     "BaselineRequest",
     "Context",
     "Data",
+    "DefenceRequest",
     "Experiment",
     "FairnessRequest",
     "GradientsRequest",
@@ -58,7 +60,10 @@ __all__ = [
 
 EXPERIMENTS = {
     e.name: e
-    for e in (ATTACK, RANKING, SWEEP, BATCH, BASELINE, FAIRNESS, GRADIENTS, SCALING, IMPOSSIBLE)
+    for e in (
+        *(ATTACK, RANKING, SWEEP, BATCH, BASELINE, FAIRNESS, IMPOSSIBLE, DEFENCE),
+        *(GRADIENTS, SCALING),
+    )
 }
 
 

@@ -1,53 +1,54 @@
 """Training the honest model: mean cross-entropy + l2/2·‖θ‖², bias included, in float64."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from torch import Tensor
 
 from engine.checks import check_choice, check_integer, check_positive
 from engine.data.dataset import Dataset
 from engine.devices import resolve_device
 from engine.models.linear import LinearModel
 
-OPTIMIZERS = ("lbfgs",)
-GRADIENT_TOLERANCE = 1e-8  # largest entry of the gradient at which L-BFGS stops
+GRADIENT_TOLERANCE = 1e-8  # largest entry of the gradient at which training stops
+ADAM_RATE, SGD_RATE, MOMENTUM = 0.02, 0.05, 0.9
+SGD_ROWS = 64  # of a batch
+SGD_DECAY = 1000  # steps after which SGD's rate has halved
 
 
-def fit(
-    dataset: Dataset,
-    l2: float = 0.01,
-    optimizer: str = "lbfgs",
-    max_iterations: int = 2000,
-    device: str = "auto",
-) -> LinearModel:
-    """The honest model θ* on `dataset.X_train`, from zero weights; deterministic.
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """Mean cross-entropy + l2/2·‖θ‖²; X (n, D) with a column of ones, y (n,)."""
 
-    l2: weight of ‖θ‖²/2 beside the *mean* cross-entropy, > 0 so that a unique minimum exists.
-    max_iterations: L-BFGS steps at most; fewer stop early, and `gradient_norm` says how early.
-    Raises InvalidInput, DeviceUnavailable.
-    """
-    check_choice("optimizer", optimizer, OPTIMIZERS)
-    l2 = check_positive("l2", l2)
-    max_iterations = check_integer("max_iterations", max_iterations, 1)
-    where = resolve_device(device)
-    X = torch.as_tensor(dataset.X_train, dtype=torch.float64, device=where)
-    X = torch.cat([X, X.new_ones(len(X), 1)], dim=1)  # (n, D)
-    y = torch.as_tensor(dataset.y_train, device=where)
-    shape = (dataset.n_classes, X.shape[1])
+    X: Tensor
+    y: Tensor
+    l2: float
 
-    def loss_and_gradient(flat: NDArray) -> tuple[float, NDArray]:
-        theta = torch.as_tensor(flat, device=where).view(shape)
-        log_p = torch.log_softmax(X @ theta.T, dim=1)
-        loss = torch.nn.functional.nll_loss(log_p, y) + l2 / 2 * theta.square().sum()
+    def __call__(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """Value and gradient at θ (K, D)."""
+        log_p = torch.log_softmax(self.X @ theta.T, dim=1)
+        value = torch.nn.functional.nll_loss(log_p, self.y) + self.l2 / 2 * theta.square().sum()
         residual = log_p.exp()
-        residual[torch.arange(len(y), device=where), y] -= 1
-        gradient = residual.T @ X / len(X) + l2 * theta
-        return float(loss), gradient.flatten().cpu().numpy()
+        residual[torch.arange(len(self.y), device=theta.device), self.y] -= 1
+        return value, residual.T @ self.X / len(self.X) + self.l2 * theta
+
+    def rows(self, chosen: Tensor) -> "Loss":
+        return Loss(self.X[chosen], self.y[chosen], self.l2)
+
+
+def lbfgs(loss: Loss, theta: Tensor, max_iterations: int, seed: int) -> tuple[Tensor, int]:
+    """SciPy's L-BFGS; deterministic."""
+
+    def value_and_gradient(flat: NDArray) -> tuple[float, NDArray]:
+        value, gradient = loss(torch.as_tensor(flat, device=theta.device).view(theta.shape))
+        return float(value), gradient.flatten().cpu().numpy()
 
     found = minimize(
-        loss_and_gradient,
-        np.zeros(shape[0] * shape[1]),
+        value_and_gradient,
+        theta.flatten().cpu().numpy(),
         jac=True,
         method="L-BFGS-B",
         options={
@@ -58,11 +59,68 @@ def fit(
             "ftol": 0,
         },
     )
-    theta = found.x.reshape(shape)
+    return torch.as_tensor(found.x, device=theta.device).view(theta.shape), int(found.nit)
+
+
+def adam(loss: Loss, theta: Tensor, max_iterations: int, seed: int) -> tuple[Tensor, int]:
+    """Adam on all samples at once; deterministic."""
+    theta = theta.clone().requires_grad_()
+    optimizer = torch.optim.Adam([theta], lr=ADAM_RATE)
+    for iteration in range(max_iterations):
+        theta.grad = loss(theta.detach())[1]
+        if theta.grad.abs().max() <= GRADIENT_TOLERANCE:
+            return theta.detach(), iteration
+        optimizer.step()
+    return theta.detach(), max_iterations
+
+
+def sgd(loss: Loss, theta: Tensor, max_iterations: int, seed: int) -> tuple[Tensor, int]:
+    """Momentum on batches of 64 drawn by the seed, its rate falling as 1 / (1 + t / 1000)."""
+    theta = theta.clone().requires_grad_()
+    optimizer = torch.optim.SGD([theta], lr=SGD_RATE, momentum=MOMENTUM)
+    rates = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: 1 / (1 + t / SGD_DECAY))
+    rng = np.random.default_rng(seed)
+    for _ in range(max_iterations):
+        chosen = rng.integers(len(loss.y), size=min(SGD_ROWS, len(loss.y)))
+        theta.grad = loss.rows(torch.as_tensor(chosen, device=theta.device))(theta.detach())[1]
+        optimizer.step()
+        rates.step()
+    return theta.detach(), max_iterations
+
+
+OPTIMIZERS = {"lbfgs": lbfgs, "adam": adam, "sgd": sgd}
+
+
+def fit(
+    dataset: Dataset,
+    l2: float = 0.01,
+    optimizer: str = "lbfgs",
+    max_iterations: int = 2000,
+    device: str = "auto",
+    seed: int = 0,
+) -> LinearModel:
+    """The honest model θ* on `dataset.X_train`, from zero weights; deterministic.
+
+    l2: weight of ‖θ‖²/2 beside the *mean* cross-entropy, > 0 so that a unique minimum exists.
+    optimizer: 'lbfgs', 'adam' (full batches) or 'sgd' (batches drawn by `seed`).
+    max_iterations: steps at most; fewer stop early, and `gradient_norm` says how early.
+    Raises InvalidInput, DeviceUnavailable.
+    """
+    train = OPTIMIZERS[check_choice("optimizer", optimizer, OPTIMIZERS)]
+    l2 = check_positive("l2", l2)
+    max_iterations = check_integer("max_iterations", max_iterations, 1)
+    seed = check_integer("seed", seed, 0)
+    where = resolve_device(device)
+    X = torch.as_tensor(dataset.X_train, dtype=torch.float64, device=where)
+    X = torch.cat([X, X.new_ones(len(X), 1)], dim=1)
+    loss = Loss(X, torch.as_tensor(dataset.y_train, device=where), l2)
+    start = X.new_zeros(dataset.n_classes, X.shape[1])
+    theta, iterations = train(loss, start, max_iterations, seed)
+    parameters = theta.cpu().numpy()
     return LinearModel(
-        weight=theta[:, :-1].copy(),
-        bias=theta[:, -1].copy(),
+        weight=parameters[:, :-1].copy(),
+        bias=parameters[:, -1].copy(),
         l2=l2,
-        gradient_norm=float(np.linalg.norm(loss_and_gradient(found.x)[1])),
-        iterations=int(found.nit),
+        gradient_norm=float(loss(theta)[1].norm()),
+        iterations=iterations,
     )
