@@ -25,9 +25,20 @@ from engine.experiments.base import (
 )
 from engine.experiments.baseline import BASELINE, BaselineRequest
 from engine.experiments.defence import DEFENCE, DefenceRequest
+from engine.experiments.explain import EXPLAIN, ExplainRequest, ExplainResult
 from engine.experiments.fairness import FAIRNESS, FairnessRequest
 from engine.experiments.impossible import IMPOSSIBLE, ImpossibleRequest, ImpossibleResult
+from engine.experiments.leave_one_out import (
+    LEAVE_ONE_OUT,
+    LeaveOneOutRequest,
+    LeaveOneOutResult,
+)
 from engine.experiments.ranking import RANKING, RankingRequest, RankingResult
+from engine.experiments.sensitivity import (
+    SENSITIVITY,
+    SensitivityRequest,
+    SensitivityResult,
+)
 from engine.experiments.speed import GRADIENTS, SCALING, GradientsRequest, ScalingRequest
 from engine.experiments.sweep import BATCH, SWEEP, SweepRequest
 
@@ -41,13 +52,19 @@ __all__ = [
     "Data",
     "DefenceRequest",
     "Experiment",
+    "ExplainRequest",
+    "ExplainResult",
     "FairnessRequest",
     "GradientsRequest",
     "ImpossibleRequest",
     "ImpossibleResult",
+    "LeaveOneOutRequest",
+    "LeaveOneOutResult",
     "RankingRequest",
     "RankingResult",
     "ScalingRequest",
+    "SensitivityRequest",
+    "SensitivityResult",
     "Source",
     "SweepRequest",
     "experiment",
@@ -62,6 +79,7 @@ EXPERIMENTS = {
     e.name: e
     for e in (
         *(ATTACK, RANKING, SWEEP, BATCH, BASELINE, FAIRNESS, IMPOSSIBLE, DEFENCE),
+        *(SENSITIVITY, LEAVE_ONE_OUT, EXPLAIN),
         *(GRADIENTS, SCALING),
     )
 }

@@ -1,0 +1,111 @@
+"""The influence of every training sample on a single test sample, as an experiment."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.attacks.result import Ranking
+from engine.checks import check_choice, check_integer, check_positive
+from engine.data.dataset import Dataset
+from engine.experiments.base import (
+    ANY_INDEX,
+    Context,
+    Experiment,
+    check_name,
+    honest_model,
+    settle,
+)
+from engine.experiments.files import ranking_arrays, read_parts, read_ranking, write_parts
+from engine.vocabulary import DTYPES
+
+
+@dataclass(frozen=True)
+class ExplainRequest:
+    """The ranking for the loss on one sample of `test`; fields as in `fit`, `influence_matrix`."""
+
+    dataset: str = "digits"
+    image: int = 0
+    damping: float = 0.25
+    l2: float = 0.01
+    dtype: str = "float64"
+
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            dataset=check_name(self.dataset),
+            image=check_integer("image", self.image, 0, ANY_INDEX),
+            damping=check_positive("damping", self.damping),
+            l2=check_positive("l2", self.l2),
+            dtype=check_choice("dtype", self.dtype, DTYPES),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainResult:
+    """Scores and ranks of the training samples for one test sample, and what the honest model makes
+    of it: probabilities (K,) and its loss."""
+
+    ranking: Ranking
+    probabilities: NDArray[np.float64]
+    label: int
+
+    @property
+    def predicted(self) -> int:
+        return int(self.probabilities.argmax())
+
+    @property
+    def loss(self) -> float:
+        return float(-np.log(self.probabilities[self.label]))
+
+
+def run_explain(request: ExplainRequest, dataset: Dataset, context: Context) -> ExplainResult:
+    from engine.influence.problem import ranks
+    from engine.scrutiny.queries import influence_matrix
+
+    image = check_integer("image", request.image, 0, len(dataset.y_test) - 1)
+    model = honest_model(dataset, request.l2, context)
+    X, y = dataset.X_test[image : image + 1], dataset.y_test[image : image + 1]
+    scores = influence_matrix(
+        model,
+        dataset,
+        X,
+        y,
+        request.damping,
+        tolerance=1e-6,
+        dtype=request.dtype,
+        device=context.device,
+    )[:, 0]
+    return ExplainResult(Ranking(scores, ranks(scores)), model.probabilities(X)[0], int(y[0]))
+
+
+def save_explain(result: ExplainResult, folder: Path) -> None:
+    arrays = ranking_arrays("image", result.ranking) | {"probabilities": result.probabilities}
+    write_parts(folder, arrays, {"label": result.label}, {})
+
+
+def load_explain(folder: Path) -> ExplainResult:
+    arrays, scalars = read_parts(folder)
+    return ExplainResult(read_ranking("image", arrays), arrays["probabilities"], **scalars)
+
+
+def describe_explain(result: ExplainResult) -> str:
+    top = result.ranking.top(len(result.ranking.ranks))
+    first, last = (", ".join(map(str, some)) for some in (top[:5], top[:-6:-1]))
+    return (
+        f"The sample is of class {result.label}, predicted {result.predicted} "
+        f"(loss {result.loss:.3g})\n  up-weighting raises its loss most: {first}\n"
+        f"  up-weighting lowers its loss most: {last}"
+    )
+
+
+EXPLAIN = Experiment(
+    "explain",
+    "Rank the training samples by their influence on one test sample",
+    ExplainRequest,
+    run_explain,
+    save_explain,
+    load_explain,
+    describe_explain,
+)

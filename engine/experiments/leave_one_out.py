@@ -1,0 +1,121 @@
+"""What a score estimates: retraining without a sample, beside its influence."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from engine.attacks.result import Ranking
+from engine.checks import check_choice, check_integer, check_positive
+from engine.data.dataset import Dataset
+from engine.experiments.base import Context, Experiment, check_name, honest_model, settle
+from engine.experiments.files import read_parts, write_parts
+from engine.experiments.sensitivity import spread
+
+SPLITS = ("test", "holdout")
+
+
+@dataclass(frozen=True)
+class LeaveOneOutRequest:
+    """Retraining without each of n_samples samples, spread evenly over the ranking that l2 and
+    damping give; with n_samples = 0 without each sample that can be left out. l2 is that of the
+    training, damping that of the influence scores."""
+
+    dataset: str = "digits"
+    l2: float = 0.25
+    damping: float = 0.25
+    n_samples: int = 60
+    split: str = "test"
+
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            dataset=check_name(self.dataset),
+            l2=check_positive("l2", self.l2),
+            damping=check_positive("damping", self.damping),
+            n_samples=check_integer("n_samples", self.n_samples, 0),
+            split=check_choice("split", self.split, SPLITS),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LeaveOneOutResult:
+    """table: sample, rank, estimate (−I/n, with the damping asked for), matching (the same with
+    damping = l2) and change, of the mean loss on the split. loss: that of the honest model."""
+
+    table: pd.DataFrame
+    loss: float
+    n_train: int
+
+    def agreement(self, estimate: str = "estimate") -> tuple[float, float]:
+        """Pearson and Spearman correlation of an estimate with the changes."""
+        found, change = self.table[estimate], self.table["change"]
+        return float(found.corr(change)), float(found.corr(change, "spearman"))
+
+
+def run_leave_one_out(
+    request: LeaveOneOutRequest, dataset: Dataset, context: Context
+) -> LeaveOneOutResult:
+    from engine.influence.scores import InfluenceScores, influence_scores
+    from engine.scrutiny.leave_one_out import leave_one_out
+
+    model = honest_model(dataset, request.l2, context)
+
+    def scored(damping: float) -> InfluenceScores:
+        return influence_scores(
+            model, dataset, request.split, damping, dtype="float64", device=context.device
+        )
+
+    asked, matching = scored(request.damping), scored(request.l2)
+    n = dataset.n_train
+    chosen = spread(Ranking(asked.scores, asked.ranks), request.n_samples or n)
+    of_class = np.bincount(dataset.y_train, minlength=dataset.n_classes)[dataset.y_train]
+    chosen = chosen[of_class[chosen] > 1]  # without its only sample a class cannot be learnt
+
+    def report(done: int, total: int) -> None:
+        context.progress({"done": done, "total": total})
+
+    found = leave_one_out(
+        dataset, chosen.tolist(), request.l2, request.split, context.device, report
+    )
+    table = pd.DataFrame(
+        {
+            "sample": chosen,
+            "rank": asked.ranks[chosen],
+            "estimate": -asked.scores[chosen] / n,
+            "matching": -matching.scores[chosen] / n,
+            "change": found.changes,
+        }
+    )
+    return LeaveOneOutResult(table, found.loss, n)
+
+
+def save_leave_one_out(result: LeaveOneOutResult, folder: Path) -> None:
+    scalars = {"loss": result.loss, "n_train": result.n_train}
+    write_parts(folder, {}, scalars, {"table": result.table})
+
+
+def load_leave_one_out(folder: Path) -> LeaveOneOutResult:
+    _, scalars = read_parts(folder)
+    return LeaveOneOutResult(pd.read_parquet(folder / "table.parquet"), **scalars)
+
+
+def describe_leave_one_out(result: LeaveOneOutResult) -> str:
+    (pearson, spearman), matched = result.agreement(), result.agreement("matching")
+    return (
+        f"Influence against retraining without each of {len(result.table):,} samples: Pearson "
+        f"{pearson:.3f}, Spearman {spearman:.3f}\n"
+        f"  with a damping equal to l2: Pearson {matched[0]:.3f}, Spearman {matched[1]:.3f}"
+    )
+
+
+LEAVE_ONE_OUT = Experiment(
+    "leave-one-out",
+    "Retrain without single samples: what influence scores estimate",
+    LeaveOneOutRequest,
+    run_leave_one_out,
+    save_leave_one_out,
+    load_leave_one_out,
+    describe_leave_one_out,
+)

@@ -1,0 +1,128 @@
+"""Which samples are easy to move: gradient norms of all scores beside the ranking (Figs. 4, 7)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.attacks.result import Ranking
+from engine.checks import check_choice, check_integer, check_positive
+from engine.data.dataset import Dataset
+from engine.experiments.base import Context, Experiment, check_name, honest_model, settle
+from engine.experiments.files import ranking_arrays, read_parts, read_ranking, write_parts
+from engine.vocabulary import DTYPES
+
+
+@dataclass(frozen=True)
+class SensitivityRequest:
+    """Fields as in `fit` and `sensitivity`. n_exact: samples whose norm is also computed exactly,
+    spread evenly over the ranking; 0 for none."""
+
+    dataset: str = "digits"
+    probes: int = 256
+    n_exact: int = 24
+    damping: float = 0.25
+    l2: float = 0.01
+    seed: int = 0
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            dataset=check_name(self.dataset),
+            probes=check_integer("probes", self.probes, 2),
+            n_exact=check_integer("n_exact", self.n_exact, 0),
+            damping=check_positive("damping", self.damping),
+            l2=check_positive("l2", self.l2),
+            seed=check_integer("seed", self.seed, 0),
+            dtype=check_choice("dtype", self.dtype, DTYPES),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class SensitivityResult:
+    """‖∇θ I_i‖ of every training sample with its standard error, beside the honest ranking;
+    exact_norms are those of the samples `exact_indices`."""
+
+    ranking: Ranking
+    norms: NDArray[np.float64]
+    standard_errors: NDArray[np.float64]
+    exact_indices: NDArray[np.int64]
+    exact_norms: NDArray[np.float64]
+    probes: int
+
+    @property
+    def error(self) -> float:
+        """Root mean square of the estimates' relative errors, where exact norms are known."""
+        ratio = self.norms[self.exact_indices] / self.exact_norms
+        return float(np.sqrt(np.mean((ratio - 1) ** 2))) if len(ratio) else float("nan")
+
+
+ARRAYS = ("norms", "standard_errors", "exact_indices", "exact_norms")
+
+
+def spread(ranking: Ranking, count: int) -> NDArray[np.int64]:
+    """`count` samples (at most all), evenly from the first to the last of a ranking."""
+    n = len(ranking.ranks)
+    places = np.linspace(0, n - 1, min(count, n)).round().astype(np.int64)
+    return ranking.top(n)[places]
+
+
+def run_sensitivity(
+    request: SensitivityRequest, dataset: Dataset, context: Context
+) -> SensitivityResult:
+    from engine.influence.scores import influence_scores
+    from engine.scrutiny.sensitivity import exact_sensitivity, sensitivity
+
+    model = honest_model(dataset, request.l2, context)
+    common: dict[str, Any] = {
+        "damping": request.damping,
+        "dtype": request.dtype,
+        "device": context.device,
+    }
+    scored = influence_scores(model, dataset, **common)
+    ranking = Ranking(scored.scores, scored.ranks)
+
+    def report(done: int, total: int) -> None:
+        context.progress({"done": done, "total": total})
+
+    found = sensitivity(model, dataset, request.probes, request.seed, on_step=report, **common)
+    some = spread(ranking, request.n_exact)
+    exact = exact_sensitivity(model, dataset, some.tolist(), **common) if len(some) else np.empty(0)
+    return SensitivityResult(ranking, found.norms, found.standard_errors, some, exact, found.probes)
+
+
+def save_sensitivity(result: SensitivityResult, folder: Path) -> None:
+    arrays = {name: getattr(result, name) for name in ARRAYS}
+    arrays |= ranking_arrays("test", result.ranking)
+    write_parts(folder, arrays, {"probes": result.probes}, {})
+
+
+def load_sensitivity(folder: Path) -> SensitivityResult:
+    arrays, scalars = read_parts(folder)
+    named: dict[str, Any] = {name: arrays[name] for name in ARRAYS}
+    return SensitivityResult(ranking=read_ranking("test", arrays), **named, **scalars)
+
+
+def describe_sensitivity(result: SensitivityResult) -> str:
+    n = len(result.norms)
+    order, part = result.ranking.top(n), max(n // 20, 1)
+    ends, middle = result.norms[[*order[:part], *order[-part:]]], result.norms[order[part:-part]]
+    return (
+        f"Gradient norms of {n:,} scores from {result.probes} probes: median {np.median(ends):.3g} "
+        f"at the two ends of the ranking (a twentieth each), {np.median(middle):.3g} between\n"
+        f"  error against {len(result.exact_norms)} exact norms: {result.error:.1%} RMS"
+    )
+
+
+SENSITIVITY = Experiment(
+    "sensitivity",
+    "Which samples are easy to move: how strongly each score depends on the model",
+    SensitivityRequest,
+    run_sensitivity,
+    save_sensitivity,
+    load_sensitivity,
+    describe_sensitivity,
+)
