@@ -4,10 +4,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, spearmanr
+from sklearn.metrics import roc_auc_score
 
 from engine.errors import InvalidInput
-from engine.statistics import Interval, bootstrap_interval, sign_test, wilson_interval
+from engine.statistics import (
+    Interval,
+    auc,
+    bootstrap_interval,
+    paired_interval,
+    rank_correlation,
+    sign_test,
+    wilson_interval,
+)
 
 
 @given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -102,3 +111,32 @@ def test_the_bootstrap_by_hand() -> None:
 def test_bad_input_of_the_bootstrap_is_named(values: object, options: dict, name: str) -> None:
     with pytest.raises(InvalidInput, match=name):
         bootstrap_interval(values, **options)
+
+
+def test_rank_correlation_and_area_are_those_of_scipy_and_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, 6, (5, 40)).astype(float)  # with ties
+    second = np.where(rng.random((5, 40)) < 0.1, np.inf, first + rng.integers(0, 6, (5, 40)))
+    expected = [spearmanr(a, b).statistic for a, b in zip(first, second, strict=True)]
+    np.testing.assert_allclose(rank_correlation(first, second), expected, rtol=1e-12)
+    hits = rng.random((5, 40)) < 0.3
+    expected = [roc_auc_score(h, a) for h, a in zip(hits, first, strict=True)]
+    np.testing.assert_allclose(auc(first, hits), expected, rtol=1e-12)
+
+
+def test_what_does_not_vary_has_no_correlation_and_no_area() -> None:
+    assert np.isnan(rank_correlation([1, 2, 3], [5, 5, 5]))
+    assert np.isnan(auc([1, 2, 3], [True, True, True]))
+    assert np.isnan(paired_interval(auc, [1, 2, 3], [False] * 3)).all()
+
+
+def test_the_paired_interval_covers() -> None:
+    """95% intervals of a correlation hold its true value in about 95% of 200 repetitions."""
+    rng = np.random.default_rng(1)
+    covered = 0
+    for _ in range(200):
+        a = rng.standard_normal(60)
+        b = 0.5 * a + np.sqrt(0.75) * rng.standard_normal(60)
+        low, high = paired_interval(rank_correlation, a, b, resamples=400)
+        covered += low <= 6 / np.pi * np.arcsin(0.25) <= high  # Spearman's of a normal pair
+    assert 178 <= covered <= 200  # five of its standard deviations below the mean
