@@ -89,6 +89,14 @@ PAGES: tuple[PageEntry, ...] = (
         finding="A larger set takes more of the top, but a smaller share of it arrives.",
     ),
     PageEntry(
+        section="Attack",
+        title="Easy or hard?",
+        url="easy-or-hard",
+        file="pages/attack/easy_or_hard.py",
+        question="Which samples are easy to move, and can that be told beforehand?",
+        finding="The scores at both ends of the ranking depend most on the model.",
+    ),
+    PageEntry(
         section="Fairness",
         title="Break fairness by one multiplication",
         url="fairness",

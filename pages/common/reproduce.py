@@ -10,7 +10,7 @@ import pandas as pd
 
 from engine.attacks.result import AttackResult
 from engine.data.fairness_sets import LOADERS as FAIRNESS_SETS
-from engine.experiments import AttackRequest, FairnessRequest, SweepRequest
+from engine.experiments import AttackRequest, FairnessRequest, SensitivityRequest, SweepRequest
 from pages.common.thumbnails import Samples
 
 FITTING = ("l2",)  # parameters of `fit`; the others are the attack's
@@ -61,6 +61,28 @@ def sweep_snippet(request: SweepRequest, data_dir: str | None = None) -> str:
     return (
         f"{opened}table = engine.sweep(\n    dataset,\n{options})\n"
         "print(engine.success_rates(table, tolerance=0.03))\n"
+    )
+
+
+def opening(dataset: str, data_dir: str | None, l2: float) -> str:
+    """Python that opens a data set and trains the honest model."""
+    where = f", data_dir={data_dir!r}" if data_dir else ""
+    return (
+        f"import engine\n\ndataset = engine.load_dataset({dataset!r}{where})\n"
+        f"model = engine.fit(dataset, l2={l2!r})\n"
+    )
+
+
+def sensitivity_snippet(request: SensitivityRequest, data_dir: str | None = None) -> str:
+    """Python that repeats the gradient norms and prints the ten largest."""
+    values = asdict(request)
+    begin = opening(values.pop("dataset"), data_dir, values.pop("l2"))
+    del values["n_exact"]  # of the check
+    options = ", ".join(f"{name}={value!r}" for name, value in values.items())
+    return (
+        f"{begin}found = engine.sensitivity(model, dataset, {options})\n\n"
+        "for sample in (-found.norms).argsort()[:10]:\n"
+        "    print(sample, found.norms[sample], found.standard_errors[sample])\n"
     )
 
 

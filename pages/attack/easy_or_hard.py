@@ -1,0 +1,388 @@
+"""Easy or hard? How strongly a score depends on the model, and whether that foretells success."""
+
+from collections.abc import Sequence
+from html import escape
+
+import pandas as pd
+import streamlit as st
+
+from engine.experiments import SensitivityRequest, SensitivityResult
+from engine.results.store import Stored
+from pages.common import (
+    blocks,
+    charts,
+    controls,
+    ease,
+    ease_figures,
+    links,
+    presets,
+    registry,
+    reproduce,
+    running,
+    sweeps,
+)
+from pages.common.axes import DRAWN_POINTS, number
+from pages.common.blocks import picture
+from pages.common.rate_view import best_radius
+from pages.common.results import open_dataset
+from pages.common.thumbnails import Samples
+from pages.common.wording import count, decimal
+
+PAGE = registry.page("easy-or-hard")
+EXPERIMENT, ROLE, ATTACKS = "sensitivity", "sensitivity", "cost"
+BET, ROUND = "bet", "bet_round"  # session-state keys: the sample chosen, the number of the round
+
+
+def choose(table: pd.DataFrame | None) -> tuple[int, float, links.Expected]:
+    """k and radius of the attacks that are looked at, in the sidebar; with them, what a link may
+    hold. Without attacks there is nothing to choose."""
+    if table is None:
+        return 1, 0.0, {}
+    ks = [int(k) for k in sorted(table["k"].unique())]
+    radii = [float(radius) for radius in sorted(table["radius"].unique())]
+    left, right = st.sidebar.columns(2)
+    k = controls.choice_of(
+        left, "k", "k", ks, "A target is moved when it gets into the top k.", nearest=True
+    )
+    radius = controls.choice_of(
+        right,
+        "Radius",
+        "radius",
+        radii,
+        "How far the malicious model may lie from the honest one, of the attacks shown.",
+        best_radius(table),
+        nearest=True,
+    )
+    return k, radius, {"k": ks, "radius": radii}
+
+
+def place_bet(place: tuple[str, int, int], sample: int) -> None:
+    st.session_state[BET] = (place, sample)
+
+
+def next_round() -> None:
+    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
+    st.session_state.pop(BET, None)
+
+
+def bet(
+    tried: pd.DataFrame, samples: Samples | None, k: int, request: SensitivityRequest, n: int
+) -> list[int]:
+    """The bet on a few targets, and once it is placed how each of them fared; returns them then."""
+    number_ = st.session_state.get(ROUND, 0)
+    dealt = ease.deal(tried, number_)
+    if not dealt:
+        return []
+    place = (request.dataset, k, number_)
+    placed, chosen = st.session_state.get(BET, (None, None))
+    known = placed == place
+    charts.heading(f"First, your bet: which of these moves into the top {k} most easily?")
+    cells = []
+    for index in dealt:
+        row = tried.loc[index]
+        shown = (
+            "" if samples is None else picture(samples.thumbnail(index), samples.describe(index))
+        )
+        lines = [f"<b>sample {index}</b>", f"rank {int(row['rank']):,} of {n:,}"]
+        if samples is not None:
+            lines.insert(1, f"class “{escape(samples.label(index))}”")
+        if known:
+            lines += [
+                f"smallest radius: <b>{ease.radius_name(row['least'])}</b>",
+                f"gradient norm {number(row['norm'])}",
+            ]
+        cells.append((shown, lines))
+    blocks.grid(cells)
+    with st.container(horizontal=True):
+        for index in dealt:
+            st.button(
+                f"Sample {index}",
+                key=f"bet-{index}",
+                type="primary" if not known or index == chosen else "secondary",
+                disabled=known,
+                on_click=place_bet,
+                args=(place, index),
+            )
+        if known:
+            st.button("Other samples", key="bet-again", on_click=next_round)
+    if not known:
+        st.caption(
+            "The easiest is the one that the attack moves with the smallest change of the model. "
+            "All of them have been attacked; the answer comes with your bet."
+        )
+        return []
+    st.markdown(outcome(tried.loc[dealt], int(chosen)))
+    return dealt
+
+
+def outcome(dealt: pd.DataFrame, chosen: int) -> str:
+    """Whether the bet was won, and whether the gradient norm would have won it."""
+    easiest, steepest = int(dealt["least"].idxmin()), int(dealt["norm"].idxmax())
+    said = "You won" if chosen == easiest else f"You lost: it was sample {easiest}"
+    norm = (
+        "Betting on the largest gradient norm would have won"
+        if steepest == easiest
+        else f"Betting on the largest gradient norm (sample {steepest}) would have lost"
+    )
+    return f"**{said}.** {norm} too." if chosen == easiest == steepest else f"**{said}.** {norm}."
+
+
+def finding(result: SensitivityResult, found: ease.Prediction | None) -> str:
+    ratio = ease.ends_against_middle(result)
+    ends = (
+        f"The scores at both ends of the ranking depend on the model **{ratio:.2g} times as "
+        "strongly** as those between"
+        if ratio > 1
+        else "The scores at the ends of the ranking depend on the model no more than those between"
+    )
+    if found is None:
+        return f"{ends}."
+    tells = (
+        "**That foretells only in part** which samples the attack moves"
+        if found.tells and found.correlation < 0
+        else "**That does not foretell** which samples the attack moves"
+    )
+    return f"{ends}. {tells} (Spearman {decimal(found.correlation)} with the radius it takes)."
+
+
+def sensitivity_figure(
+    result: SensitivityResult,
+    tried: pd.DataFrame,
+    names: Sequence[str],
+    radius: float,
+    ringed: Sequence[int],
+    badge: str,
+) -> None:
+    ratio, n = ease.ends_against_middle(result), len(result.norms)
+    title = (
+        f"Steep at both ends: the gradient norm there is {ratio:.2g} times that between"
+        if ratio > 1
+        else "The gradient norm is no larger at the ends than between"
+    )
+    charts.heading(title, badge)
+    charts.chart(
+        ease_figures.sensitivity(result, tried, names, radius, ringed),
+        f"sensitivity-{radius:g}",
+        alt="Gradient norm of every sample's score against its rank, from the top and from the "
+        f"bottom, by whether an attack moved it. {title}",
+    )
+    checked = (
+        f"; against {count(len(result.exact_norms), 'exact norm')}, spread over the ranking, it is "
+        f"{result.error:.1%}"
+        if len(result.exact_norms)
+        else ""
+    )
+    thinned = (
+        f" {DRAWN_POINTS:,} of {n:,} samples are drawn: both ends are whole, the middle is thinned."
+        if n > DRAWN_POINTS
+        else ""
+    )
+    st.caption(
+        "One mark a training sample, at its rank under the honest model; ends are the first and "
+        "the last twentieth. The left half counts from the top, the right half to the bottom, both "
+        "on log axes. Rank 1 is the highest score, what the paper calls most valuable: "
+        "up-weighting it raises the test loss. Norms are estimated from "
+        f"{result.probes:,} random directions, standard error "
+        f"{1 / (2 * result.probes) ** 0.5:.1%}{checked}; bars, on the samples that were attacked, "
+        f"are ± 2 standard errors.{thinned}"
+    )
+
+
+def prediction_figures(
+    tried: pd.DataFrame, names: Sequence[str], k: int, radius: float, badge: str
+) -> None:
+    """Whether the norm predicts success, against simpler clues."""
+    n = len(names)
+    found = ease.prediction("norm", tried, n)
+    if found is None:
+        charts.heading("Too few attacks, or all ended alike: nothing to predict")
+        return
+    title = ease.verdict(found, tried, k)
+    charts.heading(title.split(":")[0], badge)
+    charts.chart(
+        ease_figures.by_radius(tried, names, radius),
+        f"by-radius-{k}-{radius:g}",
+        alt="Gradient norm of the attacked samples by the smallest radius that moved them. "
+        f"{title}",
+    )
+    st.markdown(title)
+    moved = int(tried["moved"].sum())
+    st.caption(
+        f"The {len(tried)} targets of the published sweep, drawn at random outside the honest top; "
+        f"at radius {radius:g} some run moved {moved} of them into the top {k}, whatever it cost "
+        "in accuracy. In brackets, how many needed that radius."
+    )
+    clues(tried, n, radius)
+
+
+def clues(tried: pd.DataFrame, n: int, radius: float) -> None:
+    """The norm beside what the ranking itself says."""
+    rows = []
+    for name, label in ease.PREDICTORS.items():
+        found = ease.prediction(name, tried, n)
+        if found is None:
+            continue
+        rows.append(
+            {
+                "known before the attack": label,
+                "Spearman with the smallest radius": decimal(found.correlation),
+                "95%": ends_of(found.correlation_interval),
+                f"AUC, moved at radius {radius:g}": (
+                    decimal(found.area) if found.area == found.area else "–"
+                ),
+                "95% ": ends_of(found.area_interval),
+            }
+        )
+    if not rows:
+        return
+    charts.heading("Is there a better clue?")
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, alt="What is known before an attack, and what it tells"
+    )
+    st.caption(
+        "Spearman: −1 if more of the clue always means a smaller radius, 0 if it tells nothing. "
+        "AUC: how often, of a target that was moved and one that was not, the moved one has more "
+        "of the clue; 0.5 is chance, – where all or none were moved. Intervals are 95% percentile "
+        "bootstraps over the targets."
+    )
+
+
+def ends_of(interval: tuple[float, float]) -> str:
+    low, high = interval
+    return f"{decimal(low)} to {decimal(high)}" if low == low else "–"
+
+
+def formulas(request: SensitivityRequest) -> None:
+    with st.expander("What is computed (Definition 1, Figures 4 and 7)"):
+        st.markdown(
+            "The paper asks what makes some samples easier to manipulate, and plots the norm of "
+            "the gradient of each sample's influence score in the model's parameters. With "
+            f"$\\lambda$ the damping (here {request.damping:g}), $g_i$ the gradient of sample "
+            "$i$'s loss and $s=(H+\\lambda I)^{-1}\\nabla L_{\\text{test}}$:"
+        )
+        st.latex(
+            r"\nabla_\theta I_i=-(H_{\text{test}}-T)\,(H+\lambda I)^{-1}g_i-H_i\,s,\qquad "
+            r"T v=\nabla_\theta\langle v,H(\theta)\,s\rangle"
+        )
+        st.markdown(
+            "One exact norm takes a solve a sample. Here all are estimated at once: $H_{\\text{"
+            "test}}-T$ is symmetric, so that for a random direction $u$ a single solve gives the "
+            "inner product with *every* gradient,"
+        )
+        st.latex(
+            r"w=(H+\lambda I)^{-1}(H_{\text{test}}-T)\,u,\qquad \langle u,\nabla I_i\rangle="
+            r"-\langle w,g_i\rangle-\operatorname{Cov}_{p_i}(Xs,Xu)_i"
+        )
+        st.markdown(
+            "and for Gaussian $u$ its square has the mean $\\lVert\\nabla I_i\\rVert^2$. From "
+            f"{request.probes} directions the relative standard error is $1/\\sqrt{{2\\cdot "
+            f"{request.probes}}}$."
+        )
+
+
+def result_table(result: SensitivityResult, tried: pd.DataFrame) -> pd.DataFrame:
+    """A row per training sample, for a spreadsheet."""
+    table = pd.DataFrame(
+        {
+            "sample": range(len(result.norms)),
+            "rank": result.ranking.ranks,
+            "score": result.ranking.scores,
+            "gradient_norm": result.norms,
+            "standard_error": result.standard_errors,
+        }
+    )
+    return table.join(tried[["moved", "least"]].rename(columns={"least": "smallest_radius"}))
+
+
+def attacks_of(dataset: str) -> tuple[Stored | None, float, float]:
+    """The published sweep over radii, if there is one, with its damping and l2."""
+    request = presets.preset(ATTACKS, dataset)
+    default = SensitivityRequest()
+    if request is None:
+        return None, default.damping, default.l2
+    return sweeps.find("sweep", request), request.damping, request.l2
+
+
+def no_attacks(dataset: str) -> None:
+    st.info(
+        f"No attacks on “{dataset}” are published, so that nothing is marked as moved or not. "
+        "Sweeps of one's own stand on the page “What does it cost?”."
+    )
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    given, names = dict(st.query_params), sweeps.names_of(ROLE)
+    name = controls.dataset_choice(names)
+    content = sweeps.data_hash(name)  # stops the page where the data cannot be used
+    swept, damping, l2 = attacks_of(name)
+    samples = None if content is None else Samples(open_dataset(name))
+    k, radius, expected = choose(None if swept is None else swept.result)
+    expected = {"dataset": names, **expected}
+    used = {key: st.session_state[key] for key in expected if key in st.session_state}
+    controls.keep_notes(given, expected, used)
+    controls.show_notes()
+    request = SensitivityRequest(name, damping=damping, l2=l2)
+    stored = sweeps.find(EXPERIMENT, request)
+    if stored is None:
+        st.markdown(f"{PAGE.finding} For this data set it is not computed yet.")
+        with st.container(border=True):
+            sweeps.offer(
+                EXPERIMENT,
+                request,
+                None,
+                f"{request.probes} random directions, a solve each: seconds on a small data set, "
+                "minutes on a large one.",
+                "direction",
+            )
+            running.show_refusal()
+        return
+    show(stored, request, swept, samples, k, radius)
+
+
+def show(
+    stored: Stored,
+    request: SensitivityRequest,
+    swept: Stored | None,
+    samples: Samples | None,
+    k: int,
+    radius: float,
+) -> None:
+    result: SensitivityResult = stored.result
+    names = ease.names(samples, len(result.norms))
+    badge = sweeps.badge(stored)
+    table = EMPTY if swept is None else swept.result
+    tried = ease.attempts(table, result, k, radius)
+    found = ease.prediction("norm", tried, len(names))
+    st.markdown(f"{finding(result, found)} :gray-badge[{badge}]")
+    ringed: list[int] = []
+    if swept is not None:
+        with st.container(border=True):
+            ringed = bet(tried, samples, k, request, len(names))
+    sensitivity_figure(result, tried, names, radius, ringed, badge)
+    if swept is None:
+        no_attacks(request.dataset)
+    else:
+        prediction_figures(tried, names, k, radius, sweeps.badge(swept))
+    formulas(request)
+    sweeps.take_away(
+        stored,
+        request,
+        {"Samples": lambda: result_table(result, tried)},
+        snippet=reproduce.sensitivity_snippet,
+    )
+
+
+EMPTY = pd.DataFrame(
+    {
+        "set_size": pd.Series(dtype=int),
+        "k": pd.Series(dtype=int),
+        "rank_before": pd.Series(dtype=int),
+        "target": pd.Series(dtype=int),
+        "radius": pd.Series(dtype=float),
+        "any_run_success": pd.Series(dtype=bool),
+    }
+)  # no attacks
+
+
+page()

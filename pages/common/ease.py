@@ -1,0 +1,134 @@
+"""Which targets were moved, how far the model had to go, and what could have told beforehand."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from engine.experiments import SensitivityResult
+from engine.statistics import Interval, auc, paired_interval, rank_correlation
+from pages.common.thumbnails import Samples
+from pages.common.wording import decimal
+
+NEVER = np.inf  # in place of the smallest radius: none of those tried was enough
+PREDICTORS = {
+    "norm": "gradient norm of the score",
+    "nearness": "nearness to either end of the ranking",
+    "rank": "nearness to the top of the ranking",
+}
+
+
+def attempts(sweep: pd.DataFrame, result: SensitivityResult, k: int, radius: float) -> pd.DataFrame:
+    """A row per attacked target (its index): rank, norm, error (a standard error), least (the
+    smallest radius at which some run brought it into the top k) and moved (whether one did at
+    `radius`). Single targets outside the honest top k alone."""
+    rows = sweep[(sweep["set_size"] == 1) & (sweep["k"] == k) & (sweep["rank_before"] > k)]
+    hits = rows.pivot_table(
+        index="target", columns="radius", values="any_run_success", aggfunc="max", fill_value=False
+    ).astype(bool)
+    radii = hits.columns.to_numpy(dtype=float)
+    least = np.where(hits, radii, NEVER).min(axis=1, initial=NEVER)
+    targets = hits.index.to_numpy()
+    moved = hits[radius].to_numpy() if radius in hits else np.zeros(len(hits), bool)
+    return pd.DataFrame(
+        {
+            "rank": result.ranking.ranks[targets],
+            "norm": result.norms[targets],
+            "error": result.standard_errors[targets],
+            "least": least,
+            "moved": moved,
+        },
+        index=pd.Index(targets, name="sample"),
+    )
+
+
+def names(samples: Samples | None, n: int) -> list[str]:
+    """What hovers call the samples: with their class, where the data is on this machine."""
+    if samples is None:
+        return [f"<b>sample {i}</b>" for i in range(n)]
+    return [f"<b>sample {i}</b>, class “{label}”" for i, label in enumerate(samples.labels())]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """How well something known beforehand foretells success: Spearman's correlation with the
+    smallest radius (negative: more of it, less radius), and the area under the ROC curve at one
+    radius (NaN where all or none were moved there)."""
+
+    correlation: float
+    correlation_interval: Interval
+    area: float
+    area_interval: Interval
+
+    @property
+    def tells(self) -> bool:
+        """Whether the correlation's interval leaves out 0."""
+        return not self.correlation_interval.low <= 0 <= self.correlation_interval.high
+
+
+def predictor(name: str, tried: pd.DataFrame, n: int) -> NDArray[np.float64]:
+    """One of PREDICTORS for every attempt: higher stands for easier."""
+    rank = tried["rank"].to_numpy(dtype=float)
+    values = {
+        "norm": tried["norm"].to_numpy(),
+        "nearness": -np.minimum(rank, n + 1 - rank),
+        "rank": -rank,
+    }
+    return values[name]
+
+
+def prediction(name: str, tried: pd.DataFrame, n: int) -> Prediction | None:
+    """None for fewer than three attempts, or where every target needed the same radius."""
+    if len(tried) < 3 or tried["least"].nunique() < 2:
+        return None
+    values, least = predictor(name, tried, n), tried["least"].to_numpy()
+    moved = tried["moved"].to_numpy()
+    return Prediction(
+        float(rank_correlation(values, least)),
+        paired_interval(rank_correlation, values, least),
+        float(auc(values, moved)),
+        paired_interval(auc, values, moved),
+    )
+
+
+def radius_name(radius: float) -> str:
+    return "none tried" if np.isinf(radius) else f"{radius:g}"
+
+
+def between(interval: Interval, digits: int = 2) -> str:
+    low, high = (f"{end:.{digits}f}".replace("-", "−") for end in interval)
+    return f"95% interval {low} to {high}"
+
+
+def verdict(found: Prediction, tried: pd.DataFrame, k: int) -> str:
+    """Whether the norm tells beforehand which targets are easy; whatever it is."""
+    about = (
+        f"Spearman {decimal(found.correlation)} ({between(found.correlation_interval)}) between "
+        f"gradient norm and the smallest radius that brings a target into the top {k}, over "
+        f"{len(tried)} targets"
+    )
+    if not found.tells:
+        return f"The gradient norm does not tell which samples the attack moves: {about}."
+    if found.correlation < 0:
+        strength = "only in part" if found.correlation > -0.7 else "well"
+        return f"The gradient norm foretells {strength} which samples are easy to move: {about}."
+    return f"Samples with a larger gradient norm are harder to move, not easier: {about}."
+
+
+def ends_against_middle(result: SensitivityResult) -> float:
+    """The median norm of the twentieth at either end of the ranking over that of the rest."""
+    n = len(result.norms)
+    order, part = result.ranking.top(n), max(n // 20, 1)
+    ends = np.concatenate([order[:part], order[-part:]])
+    return float(np.median(result.norms[ends]) / np.median(result.norms[order[part:-part]]))
+
+
+def deal(tried: pd.DataFrame, number: int, most: int = 3) -> list[int]:
+    """Round `number` of the bet, the same for everyone: up to three targets that needed different
+    radii; none where all needed the same."""
+    rng = np.random.default_rng(number)
+    levels = rng.permutation(sorted(tried["least"].unique()))[:most]
+    if len(levels) < 2:
+        return []
+    return [int(rng.choice(tried.index[tried["least"] == level])) for level in levels]
