@@ -41,3 +41,9 @@ ATTRIBUTIONS = {
     "relative": "relative influence: per change of the model",
     "knn_shapley": "kNN-Shapley on the features: no model enters",
 }
+PLAYERS = {
+    "honest": "honest calculator",
+    "liar": "liar who invents numbers",
+    "careful": "careful liar",
+    "attacker": "attacker",
+}

@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.checks import check_choice
 from engine.experiments.attack import ATTACK, AttackRequest
+from engine.experiments.audit import AUDIT, AuditRequest, AuditResult
 from engine.experiments.base import (
     NO_DATA,
     RESULT_VERSION,
@@ -47,6 +48,8 @@ __all__ = [
     "NO_DATA",
     "RESULT_VERSION",
     "AttackRequest",
+    "AuditRequest",
+    "AuditResult",
     "BaselineRequest",
     "Context",
     "Data",
@@ -79,7 +82,7 @@ EXPERIMENTS = {
     e.name: e
     for e in (
         *(ATTACK, RANKING, SWEEP, BATCH, BASELINE, FAIRNESS, IMPOSSIBLE, DEFENCE),
-        *(SENSITIVITY, LEAVE_ONE_OUT, EXPLAIN),
+        *(SENSITIVITY, LEAVE_ONE_OUT, EXPLAIN, AUDIT),
         *(GRADIENTS, SCALING),
     )
 }

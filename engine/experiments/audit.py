@@ -1,0 +1,188 @@
+"""The audit (A.0.1) as an experiment: four calculators answer the same queries."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from engine.checks import check_choice, check_integer, check_positive, check_targets
+from engine.data.dataset import Dataset
+from engine.experiments.attack import ATTACK, AttackRequest, run_attack
+from engine.experiments.base import ANY_INDEX, Context, Experiment, check_name, settle
+from engine.experiments.files import read_parts, write_parts
+from engine.vocabulary import ORDERS, PLAYERS
+
+
+@dataclass(frozen=True)
+class AuditRequest:
+    """The attack's fields as in `attack`; queries: how many the auditor asks. The seed is that of
+    the queries, of the liar's numbers and of the attack's starts."""
+
+    dataset: str = "digits"
+    target: int = 16
+    k: int = 1
+    radius: float = 0.35
+    queries: int = 700
+    damping: float = 0.25
+    l2: float = 0.01
+    order: str = "highest_first"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            dataset=check_name(self.dataset),
+            target=check_targets(self.target, ANY_INDEX)[0],
+            k=check_integer("k", self.k, 1),
+            radius=check_positive("radius", self.radius),
+            queries=check_integer("queries", self.queries, 1),
+            damping=check_positive("damping", self.damping),
+            l2=check_positive("l2", self.l2),
+            order=check_choice("order", self.order, ORDERS),
+            seed=check_integer("seed", self.seed, 0),
+        )
+
+    @property
+    def attack(self) -> AttackRequest:
+        """The attack whose model the attacker hands out."""
+        return AttackRequest(
+            self.dataset,
+            (self.target,),
+            self.k,
+            self.radius,
+            damping=self.damping,
+            l2=self.l2,
+            order=self.order,
+            seed=self.seed,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class AuditResult:
+    """What the audit says of each of the `PLAYERS`, in their order.
+
+    residuals: of every row of their score matrix, (4, n). scores: the rows' means over the test
+        points' own labels, (4, n). gradient_ranks: of the matrix T that each is audited against,
+        (4,): the attacker's is that of the malicious model.
+    own: how many queries have their own label. parameters: of the model.
+    growth: the liar's row by number of queries, see `by_queries`.
+    """
+
+    target: int
+    order: str
+    queries: int
+    own: int
+    parameters: int
+    tolerance: float
+    residuals: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    gradient_ranks: NDArray[np.int64]
+    growth: pd.DataFrame
+
+    def caught(self, player: str) -> NDArray[np.int64]:
+        """The training samples whose row this player is caught with."""
+        return np.flatnonzero(self.residuals[self.place(player)] > self.tolerance)
+
+    def rank(self, player: str) -> int:
+        """The target's rank by the mean scores that this player reports."""
+        scores = self.scores[self.place(player)]
+        if self.order == "lowest_first":
+            scores = -scores
+        return 1 + int((scores > scores[self.target]).sum())
+
+    @staticmethod
+    def place(player: str) -> int:
+        return list(PLAYERS).index(player)
+
+
+def run_audit(request: AuditRequest, dataset: Dataset, context: Context) -> AuditResult:
+    from engine.influence.problem import order_sign
+    from engine.scrutiny import players
+    from engine.scrutiny.audit import audit_scores
+
+    check_targets(request.target, dataset.n_train)
+    steps = 4
+
+    def done(count: int) -> None:
+        context.progress({"done": count, "total": steps})
+
+    queries = players.draw_queries(dataset, request.queries, request.seed)
+    done(0)
+    attacked = context.find(ATTACK.name, request.attack)
+    if attacked is None:
+        attacked = run_attack(request.attack, dataset, context)
+    done(1)
+    own, sign = queries.own, order_sign(request.order)
+    options = (dataset, queries, request.damping, context.device)
+    honest, T = players.answers(attacked.honest, *options)
+    done(2)
+    moved, T_moved = players.answers(attacked.model, *options)
+    done(3)
+    reported = {
+        "honest": (honest, T),
+        "liar": (players.invent(honest, request.target, own, sign, request.seed), T),
+        "careful": (players.lie_within(honest, T, request.target, own, sign), T),
+        "attacker": (moved, T_moved),
+    }
+    audits = [audit_scores(*reported[player]) for player in PLAYERS]
+    liar = reported["liar"][0][request.target]
+    growth = players.by_queries(liar, T, audits[0].rank)
+    done(steps)
+    return AuditResult(
+        target=request.target,
+        order=request.order,
+        queries=request.queries,
+        own=own,
+        parameters=len(T),
+        tolerance=audits[0].tolerance,
+        residuals=np.stack([audit.residuals for audit in audits]),
+        scores=np.stack([reported[player][0][:, :own].mean(1) for player in PLAYERS]),
+        gradient_ranks=np.array([audit.rank for audit in audits]),
+        growth=growth,
+    )
+
+
+ARRAYS = ("residuals", "scores", "gradient_ranks")
+SCALARS = ("target", "order", "queries", "own", "parameters", "tolerance")
+
+
+def save_audit(result: AuditResult, folder: Path) -> None:
+    arrays = {name: getattr(result, name) for name in ARRAYS}
+    scalars = {name: getattr(result, name) for name in SCALARS}
+    write_parts(folder, arrays, scalars, {"growth": result.growth})
+
+
+def load_audit(folder: Path) -> AuditResult:
+    arrays, scalars = read_parts(folder)
+    found: dict[str, Any] = {name: arrays[name] for name in ARRAYS}
+    return AuditResult(**scalars, **found, growth=pd.read_parquet(folder / "growth.parquet"))
+
+
+def describe_audit(result: AuditResult) -> str:
+    n = result.residuals.shape[1]
+    lines = [
+        f"{result.queries} queries of rank {result.gradient_ranks[0]}, {result.parameters} "
+        f"parameters; rows with a residual above {result.tolerance:g} are caught:"
+    ]
+    for place, (player, name) in enumerate(PLAYERS.items()):
+        caught = result.caught(player)
+        verdict = f"caught with {len(caught)} of {n} rows" if len(caught) else "passes"
+        lines.append(
+            f"  {name}: {verdict}, largest residual {result.residuals[place].max():.1e}; sample "
+            f"{result.target} at rank {result.rank(player)}"
+        )
+    return "\n".join(lines)
+
+
+AUDIT = Experiment(
+    "audit",
+    "Audit four calculators of influence: honest, liar, careful liar, attacker",
+    AuditRequest,
+    run_audit,
+    save_audit,
+    load_audit,
+    describe_audit,
+)
