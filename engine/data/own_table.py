@@ -84,7 +84,7 @@ def flag(
         raise InvalidDataset(
             f"The column '{column}' has {len(found)} values ({shorten(found, 120)}), and two are "
             f"needed. To compare '{value}' with all the others together, say so: "
-            "merge_others=True, --merge-others True, or the tick on the page."
+            "merge_others=True, --merge-others, or the tick on the page."
         )
     others = [v for v in found if v != value]
     zero = others[0] if len(others) == 1 else "other"

@@ -141,7 +141,7 @@ def reshuffled(row: pd.Series, top_k: int) -> str:
     kept = round(row["topk_overlap"] * top_k)
     return (
         f"Influence ranking: Spearman {row['spearman']:.2f} with the honest one; {kept} of its top "
-        f"{top_k} stay there"
+        f"{top_k} kept"
     ).replace("-", MINUS)
 
 

@@ -192,7 +192,7 @@ def cards() -> None:
             st.markdown(preset.text)
             st.page_link(
                 registry.ROOT / entry.file,
-                label=f"{entry.title} →",
+                label="Open it →",
                 query_params=dict(preset.parameters),
             )
 
