@@ -88,8 +88,8 @@ def bet(
             lines.insert(1, f"class “{escape(samples.label(index))}”")
         if known:
             lines += [
-                f"smallest radius: <b>{ease.radius_name(row['least'])}</b>",
-                f"gradient norm {number(row['norm'])}",
+                f"radius <b>{ease.radius_name(row['least'])}</b>",
+                f"norm {number(row['norm'])}",
             ]
         cells.append((shown, lines))
     blocks.grid(cells)
@@ -112,6 +112,7 @@ def bet(
         )
         return []
     st.markdown(outcome(tried.loc[dealt], int(chosen)))
+    st.caption("Radius: the smallest of those tried at which some run moved the sample.")
     return dealt
 
 
@@ -197,15 +198,15 @@ def prediction_figures(
     if found is None:
         charts.heading("Too few attacks, or all ended alike: nothing to predict")
         return
-    title = ease.verdict(found, tried, k)
-    charts.heading(title.split(":")[0], badge)
+    title, numbers = ease.verdict(found), ease.measured(found, tried, k)
+    charts.heading(title, badge)
     charts.chart(
         ease_figures.by_radius(tried, names, radius),
         f"by-radius-{k}-{radius:g}",
         alt="Gradient norm of the attacked samples by the smallest radius that moved them. "
         f"{title}",
     )
-    st.markdown(title)
+    st.markdown(f"{numbers} {ease.against_place(tried, n)}")
     moved = int(tried["moved"].sum())
     st.caption(
         f"The {len(tried)} targets of the published sweep, drawn at random outside the honest top; "

@@ -101,19 +101,35 @@ def between(interval: Interval, digits: int = 2) -> str:
     return f"95% interval {low} to {high}"
 
 
-def verdict(found: Prediction, tried: pd.DataFrame, k: int) -> str:
-    """Whether the norm tells beforehand which targets are easy; whatever it is."""
-    about = (
-        f"Spearman {decimal(found.correlation)} ({between(found.correlation_interval)}) between "
-        f"gradient norm and the smallest radius that brings a target into the top {k}, over "
-        f"{len(tried)} targets"
-    )
+def verdict(found: Prediction) -> str:
+    """Whether the norm tells beforehand which targets are easy, whatever the answer is."""
     if not found.tells:
-        return f"The gradient norm does not tell which samples the attack moves: {about}."
-    if found.correlation < 0:
-        strength = "only in part" if found.correlation > -0.7 else "well"
-        return f"The gradient norm foretells {strength} which samples are easy to move: {about}."
-    return f"Samples with a larger gradient norm are harder to move, not easier: {about}."
+        return "The gradient norm does not tell which samples are easy to move"
+    if found.correlation > 0:
+        return "Samples with a larger gradient norm are harder to move, not easier"
+    strength = "only in part" if found.correlation > -0.7 else "well"
+    return f"The gradient norm foretells {strength} which samples are easy to move"
+
+
+def measured(found: Prediction, tried: pd.DataFrame, k: int) -> str:
+    return (
+        f"Spearman {decimal(found.correlation)} ({between(found.correlation_interval)}) between "
+        f"the gradient norm and the smallest radius that brings a target into the top {k}, over "
+        f"{len(tried)} targets."
+    )
+
+
+def against_place(tried: pd.DataFrame, n: int) -> str:
+    """The norm beside the cheapest clue, the sample's place in the ranking."""
+    norm, place = prediction("norm", tried, n), prediction("nearness", tried, n)
+    if norm is None or place is None or not place.tells:
+        return ""
+    as_well = "at least as well" if abs(place.correlation) >= abs(norm.correlation) else "less well"
+    return (
+        f"Where a sample stands tells {as_well}, without any gradient: Spearman "
+        f"{decimal(place.correlation)} ({between(place.correlation_interval)}) for its nearness to "
+        "either end of the ranking."
+    )
 
 
 def ends_against_middle(result: SensitivityResult) -> float:
