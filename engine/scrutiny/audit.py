@@ -1,9 +1,10 @@
 """Auditing reported scores (A.0.1): do they come from the model at all?
 
-The auditor knows the model, hence the gradient t_j of every query's loss. An honest score is linear
-in it, I(z_i, query_j) = v_iᵀ t_j with v_i = −(H + λI)⁻¹ g_i. So every row of the score matrix lies in
-the row space of T = (t_1 … t_q), and invented numbers do not, once there are more queries than T
-has rank. Whoever reports v'ᵀT for a vector of his choice, or honest scores of another model, passes.
+The auditor knows the model, hence the gradient t_j of every query's loss. An honest score is
+linear in it: I(z_i, query_j) = v_iᵀ t_j with v_i = −(H + λI)⁻¹ g_i. So every row of the score
+matrix lies in the row space of T = (t_1 … t_q), and invented numbers do not, once there are more
+queries than T has rank. Whoever reports v'ᵀT for a vector of his choice, or honest scores of
+another model, passes.
 """
 
 from dataclasses import dataclass

@@ -37,6 +37,27 @@ def test_gradient_is_zero_at_the_minimum(l2):
     assert model.gradient_norm == pytest.approx(float(norm), rel=1e-6, abs=1e-12)
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_other_optimisers_come_to_the_same_minimum(optimizer):
+    """Adam to its tolerance; SGD as near as its noise allows, nearer the longer it runs."""
+    dataset, _ = random_problem(0, n=80)
+    exact = fit(dataset, l2=0.1)
+    found = fit(dataset, l2=0.1, optimizer=optimizer, max_iterations=4000)
+    far = fit(dataset, l2=0.1, optimizer=optimizer, max_iterations=20)
+    near = relative_error(found.parameters, exact.parameters)
+    assert near < (1e-6 if optimizer == "adam" else 0.25)
+    assert near < relative_error(far.parameters, exact.parameters)
+
+
+def test_the_seed_decides_the_batches():
+    dataset, _ = random_problem(1)
+    one, two, again = (
+        fit(dataset, optimizer="sgd", max_iterations=10, seed=seed).parameters for seed in (1, 2, 1)
+    )
+    np.testing.assert_array_equal(one, again)
+    assert (one != two).any()
+
+
 def test_fewer_iterations_stop_early_and_say_so():
     dataset, _ = random_problem(1)
     early = fit(dataset, max_iterations=2)
@@ -60,7 +81,7 @@ def test_predictions_agree_with_each_other():
     [
         ({"l2": 0}, "l2 must be a finite number > 0. Got 0"),
         ({"l2": "much"}, "l2"),
-        ({"optimizer": "sgd"}, "optimizer must be one of 'lbfgs'"),
+        ({"optimizer": "newton"}, "optimizer must be one of 'lbfgs', 'adam', 'sgd'"),
         ({"max_iterations": 0}, "max_iterations must be a whole number >= 1"),
     ],
 )
