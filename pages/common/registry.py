@@ -42,6 +42,14 @@ PAGES: tuple[PageEntry, ...] = (
         default=True,
     ),
     PageEntry(
+        section="Learn",
+        title="What is influence?",
+        url="influence",
+        file="pages/learn/what_is_influence.py",
+        question="Which training samples decide about a test image, and what does a score mean?",
+        finding="An influence score estimates what retraining without the sample would change.",
+    ),
+    PageEntry(
         section="Attack",
         title="Move one sample to the top",
         url="move-one-sample",
@@ -95,6 +103,22 @@ PAGES: tuple[PageEntry, ...] = (
         file="pages/attack/easy_or_hard.py",
         question="Which samples are easy to move, and can that be told beforehand?",
         finding="The scores at both ends of the ranking depend most on the model.",
+    ),
+    PageEntry(
+        section="Attack",
+        title="The impossible sample",
+        url="impossible",
+        file="pages/attack/impossible_sample.py",
+        question="Is there a sample that no model, however it is chosen, puts at the top?",
+        finding="There are samples that no attack can move to the top.",
+        presets=(
+            Preset(
+                "An impossible sample",
+                "Three copies with the other label hold it down: 10,000 random models and the "
+                "attack try in vain. Set the weights yourself, and read why.",
+                {"k": "3"},
+            ),
+        ),
     ),
     PageEntry(
         section="Fairness",

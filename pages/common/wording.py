@@ -138,6 +138,11 @@ def unknown(result: AttackResult) -> str:
     return f"{where} the top {result.k} there"
 
 
+def power_of_ten(exponent: float) -> str:
+    """'10⁻²⁶¹', the nearest."""
+    return "10" + str(round(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
 def stamp(iso: str) -> str:
     """An ISO time as '24 November 2026, 01:12 UTC' (or without zone where it has none)."""
     moment = datetime.fromisoformat(iso)

@@ -1,0 +1,356 @@
+"""The impossible sample: Theorem 1 tried with random models, the attack and one's own hands."""
+
+import json
+from dataclasses import asdict, replace
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from engine.experiments import NO_DATA, AttackRequest, ImpossibleRequest
+from engine.results.jobs import JobState
+from engine.results.store import Stored
+from engine.scrutiny.impossibility import ExactScores, impossible_instance, impossible_scores
+from pages.common import (
+    blocks,
+    charts,
+    controls,
+    impossible_figures,
+    impossible_words,
+    links,
+    registry,
+    reproduce,
+    running,
+)
+from pages.common.axes import number
+from pages.common.blocks import Fact
+from pages.common.results import lab, origin, provenance
+from pages.common.wording import count, power_of_ten
+
+PAGE = registry.page("impossible")
+OPENING = ImpossibleRequest()  # published; its k is the controls' default
+K_HIGH = 30
+WEIGHT_HIGH, WEIGHT_STEP = 6.0, 0.1
+WEIGHTS = {"w1": ("First feature", 0.3), "w2": ("Second feature", -0.3), "b": ("Bias", 0.0)}
+DAMPINGS = (0.001, 0.01, 0.25, 1.0, 10.0)
+TRIED = "impossible_tried"  # session-state key: models tried and beaten, by request
+EXPECTED: links.Expected = {
+    "k": links.Range(1, K_HIGH),
+    "seed": links.Range(0, links.SEED_HIGH),
+    "damping": DAMPINGS,
+    **dict.fromkeys(WEIGHTS, links.Range(-WEIGHT_HIGH, WEIGHT_HIGH, whole=False)),
+}
+
+
+def choose() -> ImpossibleRequest:
+    """k and seed, in the sidebar."""
+    controls.restore_choice()
+    for name, default in (("k", OPENING.k), ("seed", OPENING.seed)):  # left over from another page
+        limits = EXPECTED[name]
+        assert isinstance(limits, links.Range)
+        if not limits.low <= st.session_state.get(name, default) <= limits.high:
+            st.session_state[name] = default
+    left, right = st.sidebar.columns(2)
+    k = left.number_input(
+        "k",
+        1,
+        K_HIGH,
+        OPENING.k,
+        1,
+        key="k",
+        help="The attack succeeds when the target is among the k first; so many copies of it with "
+        "the other label are in the training set.",
+        bind="query-params",
+        on_change=controls.forget_notes,
+    )
+    seed = right.number_input(
+        "Seed",
+        0,
+        links.SEED_HIGH,
+        OPENING.seed,
+        1,
+        key="seed",
+        help="Decides the other samples, the random models and the attack's starts.",
+        bind="query-params",
+        on_change=controls.forget_notes,
+    )
+    controls.keep_choice(k=int(k), seed=int(seed))
+    return replace(OPENING, k=int(k), seed=int(seed))
+
+
+def find(request: ImpossibleRequest) -> Stored | None:
+    return lab().store.find("impossible", request, NO_DATA)
+
+
+def shown_instead(request: ImpossibleRequest) -> Stored | None:
+    """While a request has no result: the published one of its k, or else the opening."""
+    found = (find(r) for r in (replace(OPENING, k=request.k), OPENING))
+    return next((stored for stored in found if stored is not None), None)
+
+
+def remember(stored: Stored) -> tuple[int, int]:
+    """Models that this visitor has seen tried, and how many of them beat the theorem."""
+    seen = st.session_state.setdefault(TRIED, {})
+    seen[stored.folder.name] = (stored.result.tried, stored.result.beaten)
+    tried, beaten = zip(*seen.values(), strict=True)
+    return sum(tried), sum(beaten)
+
+
+def finding(stored: Stored) -> None:
+    """The finding, its facts and its figure."""
+    result, badge = stored.result, origin(stored, None)
+    k, n = result.random.k, len(result.attack.before.ranks)
+    st.markdown(f"{impossible_words.headline(result)} :gray-badge[{badge}]")
+    tried, beaten = remember(stored)
+    runs, smallest = result.attack.runs, float(result.random.table["log_gap"].min())
+    blocks.facts(
+        f'<div class="name">Held down by</div><div class="value">{count(k, "copy", "copies")}</div>'
+        '<div class="note">of it, with the other label</div>',
+        [
+            Fact(
+                "Random models that beat it",
+                f"{result.random.beaten} of {len(result.random.table):,}",
+                f"with the target in the top {k}",
+            ),
+            Fact(
+                "Attack runs that beat it",
+                f"{int(runs['reached'].sum())} of {len(runs)}",
+                "starts × learning rates",
+            ),
+            Fact("Best rank of any model", f"{result.best_rank} of {n}", f"{k + 1} is the limit"),
+            Fact("Smallest gap", power_of_ten(smallest / np.log(10)), "positive, like every gap"),
+            Fact("You have seen tried", f"{tried:,}", f"models; {beaten} beat it"),
+        ],
+    )
+    title = impossible_words.reached_title(result)
+    charts.heading(title, badge)
+    charts.chart(
+        impossible_figures.ranks_reached(result),
+        "ranks-reached",
+        alt=f"Number of models by the rank that they give the target; the top {k} is empty. "
+        f"{title}",
+    )
+    st.caption(
+        f"Random models point in every direction, with norms from 0.01 to 100; the attack looks at "
+        f"{len(result.attack.trajectory):,} models on its way from a trained one, no further than "
+        "its norm, the largest radius of this lab. The count is on a log scale."
+    )
+
+
+def beat(request: ImpossibleRequest, again: bool) -> None:
+    """The button's callback: try what is asked for, or another seed where that has been tried."""
+    while again and find(request) is not None:
+        request = replace(request, seed=request.seed + 1)
+    st.session_state["seed"] = request.seed
+    running.submit("impossible", request)
+
+
+def draw(request: ImpossibleRequest) -> running.Draw:
+    """Live: what random models made of it, and how far the attack has come."""
+    runs = request.restarts * 2
+    attack = AttackRequest(k=request.k, steps=request.steps, restarts=request.restarts)
+
+    def drawn(state: JobState) -> None:
+        tried = next((r for r in state.progress if "tried" in r), None)
+        if tried is None:
+            st.progress(0.0, text=f"Trying {request.count:,} random models …")
+            return
+        st.markdown(
+            f"**{tried['beaten']} of {tried['tried']:,}** random models beat it. Now the attack, "
+            f"in {runs} runs:"
+        )
+        running.draw_attack(attack, request.n_train)(state)
+
+    return drawn
+
+
+def beat_bar(request: ImpossibleRequest, stored: Stored | None) -> None:
+    """The button that tries, its progress, and what went wrong."""
+    charts.heading("Beat it")
+    job = lab().store.key("impossible", request, NO_DATA)
+    state = lab().jobs.state(job)
+    if stored is None and state.status in running.ACTIVE:
+        running.follow(job, draw(request))
+        return
+    if stored is None:
+        running.explain(state, "The attempt")
+    other = "other samples, " if stored is not None else ""
+    st.caption(
+        f"Tries {other}{request.count:,} new random models and "
+        f"{count(2 * request.restarts, 'run')} of the attack, {request.steps} steps each, against "
+        f"{'a copy' if request.k == 1 else f'{request.k} copies'} of the target. Some seconds."
+    )
+    st.button(
+        f"Try {request.count:,} more models and the attack",
+        type="primary",
+        key="beat",
+        on_click=beat,
+        args=(request, stored is not None),
+    )
+    running.show_refusal()
+
+
+def sliders() -> tuple[list[float], float]:
+    """The difference of the two classes' weights, bias last, and λ."""
+    columns = st.columns(4)
+    values = [
+        column.slider(
+            label,
+            -WEIGHT_HIGH,
+            WEIGHT_HIGH,
+            default,
+            WEIGHT_STEP,
+            key=name,
+            bind="query-params",
+            on_change=controls.forget_notes,
+        )
+        for column, (name, (label, default)) in zip(columns, WEIGHTS.items(), strict=False)
+    ]
+    damping = controls.choice_of(
+        columns[-1], "Damping λ", "damping", DAMPINGS, "Added to the Hessian.", OPENING.damping
+    )
+    return values, float(damping)
+
+
+def parameters(difference: list[float]) -> list[list[float]]:
+    """θ (2, d + 1) with that difference between its rows."""
+    return [[v / 2 for v in difference], [-v / 2 for v in difference]]
+
+
+def live_facts(exact: ExactScores, k: int) -> None:
+    blocks.facts(
+        '<div class="name">p, of label y at x</div>'
+        f'<div class="value">{number(float(exact.p[0]))}</div>',
+        [
+            Fact("Target's score", number(float(exact.target[0])), "−(1 − p)² q, below 0"),
+            Fact("Copies' score", number(float(exact.copy[0])), "p (1 − p) q, above 0"),
+            Fact("Gap", number(float(np.exp(exact.log_gap[0]))), "(1 − p) q, above 0"),
+            Fact("Target's rank", f"{int(exact.ranks[0])}", f"never in the top {k}"),
+        ],
+    )
+
+
+def by_hand(request: ImpossibleRequest) -> tuple[list[float], float]:
+    """A model of three numbers, what it makes of the target, and the proof beside it."""
+    charts.heading("Set the model yourself, and read why it cannot be done")
+    st.caption(
+        "Of a model with two classes only the difference between their weights counts: here two "
+        "weights and a bias. The samples are those of the attempt above."
+    )
+    instance = impossible_instance(
+        request.k, request.n_train, request.n_features, seed=request.seed
+    )
+    difference, damping = sliders()
+    exact = impossible_scores(instance, parameters(difference), damping)
+    live_facts(exact, request.k)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        copies = "its copy" if request.k == 1 else "its copies"
+        title = (
+            f"The target at {number(float(exact.target[0]))}, {copies} at "
+            f"{number(float(exact.copy[0]))}: the gap is positive whatever you do"
+        )
+        charts.heading(title, "computed here")
+        charts.chart(
+            impossible_figures.score_axis(instance, exact),
+            "score-axis",
+            alt=f"Influence scores of the target, its copies and the others on one axis. {title}",
+        )
+        title = f"At x this model gives y the probability {number(float(exact.p[0]))}"
+        charts.heading(title, "computed here")
+        charts.chart(
+            impossible_figures.plane(instance, difference),
+            "plane",
+            alt="The training samples in the plane of the two features, the target and its copies "
+            f"at one place, and the line on which both labels are equally likely. {title}",
+        )
+    with right:
+        impossible_words.proof()
+    return difference, damping
+
+
+def as_csv(table: pd.DataFrame) -> bytes:
+    return table.to_csv(index=False).encode()
+
+
+def take_away(stored: Stored, request: ImpossibleRequest, view: dict[str, Any]) -> None:
+    """Tables, request, link, code and provenance."""
+    charts.heading("Take it with you")
+    name = f"impossible-k{request.k}-seed{request.seed}"
+    result = stored.result
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for label, table in (
+            ("Random models", result.random.table),
+            ("Attack's steps", result.attack.trajectory),
+            ("Attack's runs", result.attack.runs),
+        ):
+            st.download_button(
+                f"{label} (CSV)",
+                partial(as_csv, table),
+                f"{name}-{label.lower().replace(' ', '-').replace(chr(39), '')}.csv",
+                "text/csv",
+                on_click="ignore",
+            )
+        st.download_button(
+            "Request (JSON)",
+            json.dumps({"experiment": "impossible", "request": asdict(request)}, indent=2),
+            f"{name}-request.json",
+            "application/json",
+            on_click="ignore",
+        )
+        st.segmented_control(
+            "A chart's camera button saves",
+            charts.FORMATS,
+            default=charts.FORMATS[0],
+            required=True,
+            key=charts.CAMERA,
+        )
+    link, python, shell = st.tabs(["Link to this view", "The same in Python", "Command line"])
+    with link:
+        st.code(f"{st.context.url or ''}?{urlencode(view)}", language=None, wrap_lines=True)
+    with python:
+        theta = parameters([view[name] for name in WEIGHTS])
+        st.code(impossible_words.snippet(request, theta), "python", wrap_lines=True)
+    with shell:
+        st.code(reproduce.command_of("impossible", request), "bash", wrap_lines=True)
+    st.caption(provenance(stored))
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    given = dict(st.query_params)
+    request = choose()
+    head, bar = st.container(), st.container(border=True)
+    stored = find(request)
+    shown = stored or shown_instead(request)
+    with bar:
+        beat_bar(request, stored)
+    difference, damping = by_hand(request)
+    impossible_words.remarks()
+    view = {
+        "k": request.k,
+        "seed": request.seed,
+        "damping": damping,
+        **dict(zip(WEIGHTS, difference, strict=True)),
+    }
+    controls.keep_notes(given, EXPECTED, view)
+    with head:
+        controls.show_notes()
+        if shown is None:
+            st.markdown(f"{PAGE.finding} Nothing has been tried here yet: press the button below.")
+        else:
+            finding(shown)
+            if stored is None:
+                st.info(
+                    f"The figure shows k = {shown.result.random.k} and seed "
+                    f"{shown.manifest.seed}. What you ask for, k = {request.k} and seed "
+                    f"{request.seed}, has not been tried yet."
+                )
+    if shown is not None:
+        take_away(shown, ImpossibleRequest(**shown.manifest.request), view)
+
+
+page()
