@@ -11,6 +11,11 @@ from typing import Any
 
 from engine.checks import check_choice
 from engine.experiments.attack import ATTACK, AttackRequest
+from engine.experiments.attributions import (
+    ATTRIBUTIONS_OF,
+    AttributionsRequest,
+    AttributionsResult,
+)
 from engine.experiments.audit import AUDIT, AuditRequest, AuditResult
 from engine.experiments.base import (
     NO_DATA,
@@ -48,6 +53,8 @@ __all__ = [
     "NO_DATA",
     "RESULT_VERSION",
     "AttackRequest",
+    "AttributionsRequest",
+    "AttributionsResult",
     "AuditRequest",
     "AuditResult",
     "BaselineRequest",
@@ -82,7 +89,7 @@ EXPERIMENTS = {
     e.name: e
     for e in (
         *(ATTACK, RANKING, SWEEP, BATCH, BASELINE, FAIRNESS, IMPOSSIBLE, DEFENCE),
-        *(SENSITIVITY, LEAVE_ONE_OUT, EXPLAIN, AUDIT),
+        *(SENSITIVITY, LEAVE_ONE_OUT, EXPLAIN, AUDIT, ATTRIBUTIONS_OF),
         *(GRADIENTS, SCALING),
     )
 }

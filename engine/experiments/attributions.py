@@ -1,0 +1,302 @@
+"""Would another score have noticed? The attacked model under other attributions; disagreement as an
+alarm."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from engine.attacks.result import Ranking
+from engine.checks import check_choice, check_integer, check_positive, check_targets
+from engine.data.dataset import Dataset
+from engine.errors import InvalidInput
+from engine.experiments.attack import ATTACK, AttackRequest, run_attack
+from engine.experiments.base import ANY_INDEX, Context, Experiment, check_name, settle
+from engine.experiments.files import ranking_arrays, read_parts, read_ranking, write_parts
+from engine.models.linear import LinearModel
+from engine.statistics import wilson_interval
+from engine.vocabulary import ATTRIBUTIONS, ORDERS
+
+
+@dataclass(frozen=True)
+class AttributionsRequest:
+    """The attack's fields as in `attack`, `neighbours` as in `attribution`.
+
+    retrained: on how many samples leave-one-out retraining is tried, the target among them; 0: on
+    none. The alarm is set on n_honest / 2 honest models so that it accuses at most the share
+    `false_alarms` of them, and tried on as many others and on n_attacked models, each attacked from
+    a single start for a target of its own. The seed is that of all that is drawn.
+    """
+
+    dataset: str = "digits"
+    target: int = 16
+    k: int = 1
+    radius: float = 0.35
+    neighbours: int = 5
+    retrained: int = 100
+    n_honest: int = 80
+    n_attacked: int = 40
+    false_alarms: float = 0.05
+    damping: float = 0.25
+    l2: float = 0.01
+    order: str = "highest_first"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            dataset=check_name(self.dataset),
+            target=check_targets(self.target, ANY_INDEX)[0],
+            k=check_integer("k", self.k, 1),
+            radius=check_positive("radius", self.radius),
+            neighbours=check_integer("neighbours", self.neighbours, 1),
+            retrained=check_integer("retrained", self.retrained, 0),
+            n_honest=check_integer("n_honest", self.n_honest, 2),
+            n_attacked=check_integer("n_attacked", self.n_attacked, 1),
+            false_alarms=check_positive("false_alarms", self.false_alarms),
+            damping=check_positive("damping", self.damping),
+            l2=check_positive("l2", self.l2),
+            order=check_choice("order", self.order, ORDERS),
+            seed=check_integer("seed", self.seed, 0),
+        )
+        if self.false_alarms >= 1:
+            raise InvalidInput("false_alarms", self.false_alarms, "a number in (0, 1)")
+
+    @property
+    def attack(self) -> AttackRequest:
+        """The attack whose model is looked at."""
+        return AttackRequest(
+            self.dataset,
+            (self.target,),
+            self.k,
+            self.radius,
+            damping=self.damping,
+            l2=self.l2,
+            order=self.order,
+            seed=self.seed,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class AttributionsResult:
+    """before, after: the rankings of the honest and of the malicious model by each attribution.
+
+    retrained: sample and change, the test loss of a model trained without it minus that with it;
+        empty where none was asked for. It is of honest training and knows no other model.
+    models: one row per model: role ('known' and 'unknown' honest ones, 'attacked', and 'failed'
+        where the attack did not reach the top k), how (trained, or for which target), accuracy (on
+        holdout), and the numbers of `disagreements`.
+    alarms: one row per number, see `alarms`; empty where no attack succeeded.
+    """
+
+    target: int
+    k: int
+    order: str
+    before: dict[str, Ranking]
+    after: dict[str, Ranking]
+    retrained: pd.DataFrame
+    models: pd.DataFrame
+    alarms: pd.DataFrame
+
+    def count(self, role: str) -> int:
+        return int((self.models["role"] == role).sum())
+
+    def rank_retrained(self) -> int | None:
+        """The target's rank among the samples that were left out; None where none were."""
+        if self.retrained.empty:
+            return None
+        changes = self.retrained.set_index("sample")["change"]
+        # Leaving out what raises the test loss lowers it: the change has the other sign.
+        score = changes if self.order == "lowest_first" else -changes
+        return 1 + int((score > score[self.target]).sum())
+
+
+def run_attributions(
+    request: AttributionsRequest, dataset: Dataset, context: Context
+) -> AttributionsResult:
+    from engine.scrutiny.attributions import attribution
+    from engine.scrutiny.disagreement import alarms
+
+    check_targets(request.target, dataset.n_train)
+    total = 1 + 2 * len(ATTRIBUTIONS) + 1 + request.n_honest + request.n_attacked
+    done = 0
+
+    def report(more: int) -> None:
+        nonlocal done
+        done += more
+        context.progress({"done": done, "total": total})
+
+    report(0)
+    attacked = context.find(ATTACK.name, request.attack)
+    if attacked is None:
+        attacked = run_attack(request.attack, dataset, context)
+    report(1)
+    rankings: list[dict[str, Ranking]] = []
+    for model in (attacked.honest, attacked.model):
+        found = {}
+        for name in ATTRIBUTIONS:
+            found[name] = attribution(
+                name,
+                model,
+                dataset,
+                damping=request.damping,
+                order=request.order,
+                neighbours=request.neighbours,
+                device=context.device,
+            )
+            report(1)
+        rankings.append(found)
+    before, after = rankings
+    retrained = retrain(request, dataset, context, report)
+    report(1)
+    models = crowd(request, dataset, context, attacked.honest, before, report)
+    succeeded = (models["role"] == "attacked").any()
+    return AttributionsResult(
+        target=request.target,
+        k=request.k,
+        order=request.order,
+        before=before,
+        after=after,
+        retrained=retrained,
+        models=models,
+        alarms=alarms(models, request.false_alarms) if succeeded else pd.DataFrame(),
+    )
+
+
+def retrain(
+    request: AttributionsRequest, dataset: Dataset, context: Context, report: Callable[[int], None]
+) -> pd.DataFrame:
+    """Leave-one-out retraining on the target and a random sample of the others."""
+    from engine.scrutiny.leave_one_out import leave_one_out
+
+    count = min(request.retrained, dataset.n_train)
+    if not count:
+        return pd.DataFrame({"sample": [], "change": []})
+    others = np.delete(np.arange(dataset.n_train), request.target)
+    rng = np.random.default_rng(request.seed)
+    chosen = np.append(request.target, rng.choice(others, count - 1, replace=False))
+    found = leave_one_out(
+        dataset,
+        chosen.tolist(),
+        request.l2,
+        device=context.device,
+        on_step=lambda done, of: report(0),
+    )
+    return pd.DataFrame({"sample": found.indices, "change": found.changes})
+
+
+def crowd(
+    request: AttributionsRequest,
+    dataset: Dataset,
+    context: Context,
+    honest: LinearModel,
+    before: dict[str, Ranking],
+    report: Callable[[int], None],
+) -> pd.DataFrame:
+    """Honest and attacked models with the numbers of `disagreements`."""
+    from engine.attacks.attack import attack_each
+    from engine.scrutiny.disagreement import disagreements, honest_models
+
+    rows: list[dict[str, Any]] = []
+
+    def add(role: str, how: str, model: LinearModel) -> None:
+        rows.append(
+            {
+                "role": role,
+                "how": how,
+                "accuracy": model.accuracy(dataset.X_holdout, dataset.y_holdout),
+                **disagreements(
+                    model,
+                    dataset,
+                    before["knn_shapley"],
+                    request.damping,
+                    request.order,
+                    context.device,
+                ),
+            }
+        )
+        report(1)
+
+    trained = honest_models(dataset, request.n_honest, request.l2, request.seed)
+    for number, one in enumerate(trained):
+        add("known" if 2 * number < request.n_honest else "unknown", one.how, one.model)
+    rng = np.random.default_rng(request.seed)
+    outside = np.flatnonzero(before["influence"].ranks > request.k)
+    targets = rng.choice(outside, min(request.n_attacked, len(outside)), replace=False)
+    results = attack_each(
+        honest,
+        dataset,
+        targets.tolist(),
+        k=request.k,
+        radius=request.radius,
+        restarts=1,
+        damping=request.damping,
+        order=request.order,
+        seed=request.seed,
+        device=context.device,
+        on_step=lambda info: report(0),
+    )
+    for result in results:
+        target = result.targets[0]
+        how = f"sample {target}: rank {result.before.ranks[target]} → {result.rank_test}"
+        add("attacked" if result.success else "failed", how, result.model)
+    return pd.DataFrame(rows)
+
+
+SCALARS = ("target", "k", "order")
+TABLES = ("retrained", "models", "alarms")
+
+
+def save_attributions(result: AttributionsResult, folder: Path) -> None:
+    arrays: dict[str, np.ndarray] = {}
+    for name in ATTRIBUTIONS:
+        arrays |= ranking_arrays(f"{name}_before", result.before[name])
+        arrays |= ranking_arrays(f"{name}_after", result.after[name])
+    scalars = {name: getattr(result, name) for name in SCALARS}
+    write_parts(folder, arrays, scalars, {name: getattr(result, name) for name in TABLES})
+
+
+def load_attributions(folder: Path) -> AttributionsResult:
+    arrays, scalars = read_parts(folder)
+    tables: dict[str, Any] = {n: pd.read_parquet(folder / f"{n}.parquet") for n in TABLES}
+    before, after = (
+        {name: read_ranking(f"{name}_{when}", arrays) for name in ATTRIBUTIONS}
+        for when in ("before", "after")
+    )
+    return AttributionsResult(**scalars, before=before, after=after, **tables)
+
+
+def describe_attributions(result: AttributionsResult) -> str:
+    n = len(result.before["influence"].ranks)
+    lines = [f"Sample {result.target} of {n}, rank under the honest and the malicious model:"]
+    lines += [
+        f"  {what}: {result.before[name].ranks[result.target]} → "
+        f"{result.after[name].ranks[result.target]}"
+        for name, what in ATTRIBUTIONS.items()
+    ]
+    rank = result.rank_retrained()
+    if rank is not None:
+        lines.append(f"  leave-one-out retraining: {rank} of {len(result.retrained)} samples tried")
+    unknown, attacked = result.count("unknown"), result.count("attacked")
+    for row in result.alarms.itertuples():
+        low, high = wilson_interval(int(row.found), attacked)
+        lines.append(
+            f"  alarm {row.kind} {row.score}: AUC {row.auc:.3f} ({row.auc_low:.3f} to "
+            f"{row.auc_high:.3f}), finds {row.found} of {attacked} ({low:.0%} to {high:.0%}), "
+            f"accuses {row.flagged} of {unknown} honest models"
+        )
+    return "\n".join(lines)
+
+
+ATTRIBUTIONS_OF = Experiment(
+    "attributions",
+    "Look at an attacked model with other scores, and raise an alarm where they disagree",
+    AttributionsRequest,
+    run_attributions,
+    save_attributions,
+    load_attributions,
+    describe_attributions,
+)
