@@ -1,0 +1,135 @@
+"""The impossible sample: it opens with its finding, sliders and links move it, the button tries."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.experiments import NO_DATA, ImpossibleRequest, ignore
+from engine.results.compute import compute_and_keep
+from engine.results.jobs import Jobs, JobState
+from engine.results.store import Store
+from engine.settings import Settings
+from pages.common import registry
+from tests.pages.conftest import Open, check_note, follow, notes, words
+
+PAGE = registry.page("impossible")
+
+
+def test_the_finding_and_its_figure_before_any_click(open_page: Open) -> None:
+    app = open_page(PAGE)
+    said = words(app)
+    assert not app.exception
+    assert not app.warning
+    assert "Of **10,000 random models, 0** put this one into the top 1" in said
+    assert "of **10 runs of the attack, 0**" in said
+    assert "Past everything else, never past its copy: the best rank is 2" in said
+    assert "precomputed" in said
+    assert len(app.get("plotly_chart")) == 3
+    assert r"I_{\text{copy}}-I_{\text{target}}=(1-p)\,q>0" in said
+    assert r"q=\frac{2}{\lambda+2\,p(1-p)\,n_1/n}" in said
+
+
+@pytest.mark.parametrize("k", [3, 10])
+def test_other_k_are_published_too(open_page: Open, k: int) -> None:
+    said = words(open_page(PAGE, k=k))
+    assert f"put this one into the top {k}" in said
+    assert f"the best rank is {k + 1}" in said
+    assert "has not been tried yet" not in said
+
+
+@pytest.mark.parametrize(
+    "weights", [(0.0, 0.0, 0.0), (6.0, -6.0, 6.0), (-6.0, 6.0, -6.0), (0.3, 5.0, -2.0)]
+)
+def test_whatever_the_sliders_say_the_gap_is_positive(
+    open_page: Open, weights: tuple[float, float, float]
+) -> None:
+    app = open_page(PAGE, k=3)
+    for name, value in zip(("w1", "w2", "b"), weights, strict=True):
+        app.slider(key=name).set_value(value)
+    app.selectbox(key="damping").set_value(0.001)
+    said = words(app.run())
+    assert not app.exception
+    assert "the gap is positive whatever you do" in said
+    assert "never in the top 3" in said
+
+
+def test_a_link_restores_the_view(open_page: Open) -> None:
+    app = open_page(PAGE, k=10, seed=0, damping=1.0, w1=2.5, w2=0.5, b=-1.0)
+    assert not app.warning
+    assert app.number_input(key="k").value == 10
+    assert [app.slider(key=name).value for name in ("w1", "w2", "b")] == [2.5, 0.5, -1.0]
+    assert "?k=10&seed=0&damping=1.0&w1=2.5&w2=0.5&b=-1.0" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("k", "0"),
+        ("k", "31"),
+        ("k", "many"),
+        ("seed", "-1"),
+        ("damping", "0.5"),
+        ("w1", "7"),
+        ("w2", "nan"),
+        ("b", "<b>"),
+    ],
+)
+def test_bad_values_in_a_link_fall_back_with_a_note(open_page: Open, name: str, value: str) -> None:
+    check_note(open_page(PAGE, **{name: value}), name, value)
+
+
+def test_what_another_page_left_and_is_too_large_here_gives_way(open_page: Open) -> None:
+    app = open_page(registry.page("move-one-sample"), k=400)
+    app.query_params.clear()
+    app.switch_page(PAGE.file)
+    app.run()
+    assert not app.exception
+    assert app.number_input(key="k").value == 1
+    assert not notes(app)
+
+
+def test_what_has_not_been_tried_is_said_and_offered(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("unknown"))
+    monkeypatch.setattr(Jobs, "submit", lambda self, name, request: asked.append((name, request)))
+    app = open_page(PAGE, k=2, seed=7)
+    said = words(app)
+    assert "What you ask for, k = 2 and seed 7, has not been tried yet" in said
+    assert "The figure shows k = 1 and seed 0" in said
+    app.button(key="beat").click().run()
+    assert asked == [("impossible", ImpossibleRequest(k=2, seed=7))]
+
+
+def test_trying_again_takes_the_next_seed(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("unknown"))
+    monkeypatch.setattr(Jobs, "submit", lambda self, name, request: asked.append(request))
+    app = open_page(PAGE)
+    app.button(key="beat").click().run()
+    assert asked == [ImpossibleRequest(seed=1)]
+    assert app.number_input(key="seed").value == 1
+
+
+def test_the_count_goes_on_and_stays_at_zero(open_page: Open, settings: Settings) -> None:
+    """The button's whole way, through the worker."""
+    request = ImpossibleRequest(k=4)
+    app = open_page(PAGE, k=4)
+    app.button(key="beat").click().run()
+    follow(app, lambda: "put this one into the top 4" in words(app), 120)
+    stored = Store.of(settings).find("impossible", request, NO_DATA)
+    assert stored is not None
+    assert not stored.published
+    assert "computed here" in words(app)
+    both = stored.result.tried + 11_010  # the published one was seen before
+    assert f"{both:,}" in words(app)
+    assert "models; 0 beat it" in words(app)
+
+
+def test_another_seed_that_is_stored_is_shown(open_page: Open, settings: Settings) -> None:
+    request = replace(ImpossibleRequest(), k=2, seed=3, count=10_000)
+    compute_and_keep("impossible", request, None, settings, ignore)
+    said = words(open_page(PAGE, k=2, seed=3))
+    assert "put this one into the top 2" in said
+    assert "has not been tried yet" not in said
