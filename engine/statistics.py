@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -124,3 +125,37 @@ def paired_interval(
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, (tail, 1 - tail))
     return Interval(float(low), float(high))
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """A detector's operating points over all thresholds, the highest first: shares of honest cases
+    flagged and of others found at `thresholds` and above; auc, the area under that curve, with its
+    95% interval."""
+
+    thresholds: NDArray[np.float64]
+    false_alarms: NDArray[np.float64]
+    found: NDArray[np.float64]
+    auc: float
+    interval: Interval
+
+
+def detection(
+    honest: ArrayLike, manipulated: ArrayLike, resamples: int = 2000, seed: int = 0
+) -> Detection:
+    """How well a number that is larger for manipulated cases tells them from honest ones.
+
+    The interval is a percentile bootstrap of both groups. Raises InvalidInput.
+    """
+    groups = [np.asarray(values, dtype=np.float64) for values in (honest, manipulated)]
+    for name, values in zip(("honest", "manipulated"), groups, strict=True):
+        if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
+            raise InvalidInput(name, values.shape, "a sequence of finite numbers, at least one")
+    thresholds = np.append(np.inf, np.unique(np.concatenate(groups))[::-1])
+    shares = [(values[:, None] >= thresholds).mean(axis=0) for values in groups]
+    is_manipulated = np.repeat([False, True], [len(values) for values in groups])
+    drawn = [values[resampled(len(values), resamples, seed + i)] for i, values in enumerate(groups)]
+    areas = auc(np.concatenate(drawn, axis=1), is_manipulated)
+    low, high = np.quantile(areas, (0.025, 0.975))
+    area = float(auc(np.concatenate(groups), is_manipulated))
+    return Detection(thresholds, *shares, area, Interval(float(low), float(high)))

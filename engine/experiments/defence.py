@@ -14,6 +14,7 @@ from engine.errors import InvalidInput
 from engine.experiments.base import Context, Experiment, check_name, honest_model, settle
 from engine.experiments.files import load_table, save_table
 from engine.models.linear import LinearModel
+from engine.statistics import detection
 from engine.vocabulary import ORDERS
 
 # Honest trainers differ: optimiser, when they stop, and the chance in their batches.
@@ -169,8 +170,6 @@ def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> 
 
 def describe_defence(result: pd.DataFrame) -> str:
     """How well the gradient's norm tells the successful attacks from honest models."""
-    from engine.scrutiny.optimality import detection
-
     honest = result.loc[result["kind"] == "honest", "gradient_norm"]
     lines = [f"{len(honest)} honest models, gradient norm {honest.min():.1e} to {honest.max():.1e}"]
     for kind in ("attacked", "scaled", "adaptive"):
@@ -184,7 +183,7 @@ def describe_defence(result: pd.DataFrame) -> str:
             f"  {kind}: {len(found)} of {len(of)}"
             f"{'' if kind == 'scaled' else ' succeeded'}, gradient norm "
             f"{found['gradient_norm'].min():.1e} to {found['gradient_norm'].max():.1e}, AUC "
-            f"{auc.auc:.3f} (95% {auc.auc_low:.3f} to {auc.auc_high:.3f})"
+            f"{auc.auc:.3f} (95% {auc.interval.low:.3f} to {auc.interval.high:.3f})"
         )
     return "\n".join(lines)
 

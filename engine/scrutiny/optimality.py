@@ -6,16 +6,12 @@ An honestly trained model is; a model that was moved for its influence scores, o
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.stats import mannwhitneyu
-from sklearn.metrics import roc_curve
+from numpy.typing import NDArray
 
 from engine.checks import check_positive
 from engine.data.dataset import Dataset
-from engine.errors import InvalidInput
 from engine.influence.scores import check_fits
 from engine.models.linear import LinearModel
-from engine.statistics import resampled
 
 
 @dataclass(frozen=True)
@@ -70,44 +66,3 @@ def cross_entropy(
     P /= total
     P[rows, y] -= 1
     return loss, P.T @ X / len(X)
-
-
-@dataclass(frozen=True, eq=False)
-class Detection:
-    """A detector's operating points over all thresholds: shares of honest models flagged and of
-    manipulated ones found, ascending (flagged from `thresholds` upwards); auc, the area under that
-    curve, with its 95% interval."""
-
-    thresholds: NDArray[np.float64]
-    false_alarms: NDArray[np.float64]
-    found: NDArray[np.float64]
-    auc: float
-    auc_low: float
-    auc_high: float
-
-
-def detection(
-    honest: ArrayLike, manipulated: ArrayLike, resamples: int = 2000, seed: int = 0
-) -> Detection:
-    """How well a number that is larger for manipulated models tells them from honest ones.
-
-    auc is the chance that a manipulated model's number is larger than an honest one's, ties half;
-    its interval a percentile bootstrap of both groups. Raises InvalidInput.
-    """
-    groups = [np.asarray(values, dtype=np.float64) for values in (honest, manipulated)]
-    for name, values in zip(("honest", "manipulated"), groups, strict=True):
-        if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
-            raise InvalidInput(name, values.shape, "a sequence of finite numbers, at least one")
-    is_manipulated = np.repeat([0, 1], [len(values) for values in groups])
-    false_alarms, found, thresholds = roc_curve(
-        is_manipulated, np.concatenate(groups), drop_intermediate=False
-    )
-    drawn = [values[resampled(len(values), resamples, seed + i)] for i, values in enumerate(groups)]
-    low, high = np.quantile(area(*drawn), (0.025, 0.975))
-    return Detection(thresholds, false_alarms, found, float(area(*groups)), float(low), float(high))
-
-
-def area(honest: NDArray, manipulated: NDArray) -> NDArray[np.float64]:
-    """Under the curve, along the last axis: Mann and Whitney's U as a share."""
-    u = mannwhitneyu(manipulated, honest, axis=-1, method="asymptotic").statistic
-    return u / (honest.shape[-1] * manipulated.shape[-1])

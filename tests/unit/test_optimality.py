@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import roc_auc_score
 
 from engine.attacks.attack import attack
 from engine.attacks.stealth import gradient_norm_terms
@@ -11,7 +10,7 @@ from engine.errors import InvalidInput
 from engine.influence.linear import LinearProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
-from engine.scrutiny.optimality import detection, optimality
+from engine.scrutiny.optimality import optimality
 from tests.unit.problems import random_problem
 from tests.unit.reference import explicit_hessian, flat, mean_loss, with_ones
 
@@ -108,37 +107,3 @@ def test_a_stealthy_attack_ends_nearer_to_a_minimum():
     assert norms[1] < norms[0]
     with pytest.raises(InvalidInput, match="stealth must be"):
         attack(model, dataset, target, stealth=-1)
-
-
-def test_detection_against_scikit_learn():
-    rng = np.random.default_rng(0)
-    honest, manipulated = rng.normal(size=60).round(1), rng.normal(1, size=40).round(1)
-    found = detection(honest, manipulated)
-    labels = np.repeat([0, 1], [60, 40])
-    expected = roc_auc_score(labels, np.concatenate([honest, manipulated]))
-    assert found.auc == pytest.approx(expected)
-    assert found.auc_low < found.auc < found.auc_high
-    for threshold, alarm, share in zip(
-        found.thresholds, found.false_alarms, found.found, strict=True
-    ):
-        assert alarm == pytest.approx((honest >= threshold).mean())
-        assert share == pytest.approx((manipulated >= threshold).mean())
-    assert np.trapezoid(found.found, found.false_alarms) == pytest.approx(found.auc)
-
-
-def test_the_interval_of_the_area_covers_it():
-    """The area of two unit normals one apart is Φ(1/√2) = 0.760."""
-    rng = np.random.default_rng(1)
-    covered = []
-    for _ in range(150):
-        d = detection(rng.normal(size=50), rng.normal(1, size=50), resamples=300)
-        covered.append(d.auc_low <= 0.760 <= d.auc_high)
-    assert np.mean(covered) > 0.88
-
-
-@pytest.mark.parametrize(
-    ("honest", "manipulated"), [([], [1.0]), ([1.0], [np.nan]), ([[1.0]], [1.0])]
-)
-def test_detection_needs_numbers(honest, manipulated):
-    with pytest.raises(InvalidInput, match="must be a sequence of finite numbers"):
-        detection(honest, manipulated)

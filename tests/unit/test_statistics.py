@@ -12,6 +12,7 @@ from engine.statistics import (
     Interval,
     auc,
     bootstrap_interval,
+    detection,
     paired_interval,
     rank_correlation,
     sign_test,
@@ -140,3 +141,37 @@ def test_the_paired_interval_covers() -> None:
         low, high = paired_interval(rank_correlation, a, b, resamples=400)
         covered += low <= 6 / np.pi * np.arcsin(0.25) <= high  # Spearman's of a normal pair
     assert 178 <= covered <= 200  # five of its standard deviations below the mean
+
+
+def test_detection_against_scikit_learn():
+    rng = np.random.default_rng(0)
+    honest, manipulated = rng.normal(size=60).round(1), rng.normal(1, size=40).round(1)
+    found = detection(honest, manipulated)
+    labels = np.repeat([0, 1], [60, 40])
+    expected = roc_auc_score(labels, np.concatenate([honest, manipulated]))
+    assert found.auc == pytest.approx(expected)
+    assert found.interval.low < found.auc < found.interval.high
+    for threshold, alarm, share in zip(
+        found.thresholds, found.false_alarms, found.found, strict=True
+    ):
+        assert alarm == pytest.approx((honest >= threshold).mean())
+        assert share == pytest.approx((manipulated >= threshold).mean())
+    assert np.trapezoid(found.found, found.false_alarms) == pytest.approx(found.auc)
+
+
+def test_the_interval_of_the_area_covers_it():
+    """The area of two unit normals one apart is Φ(1/√2) = 0.760."""
+    rng = np.random.default_rng(1)
+    covered = []
+    for _ in range(150):
+        d = detection(rng.normal(size=50), rng.normal(1, size=50), resamples=300)
+        covered.append(d.interval.low <= 0.760 <= d.interval.high)
+    assert np.mean(covered) > 0.88
+
+
+@pytest.mark.parametrize(
+    ("honest", "manipulated"), [([], [1.0]), ([1.0], [np.nan]), ([[1.0]], [1.0])]
+)
+def test_detection_needs_numbers(honest, manipulated):
+    with pytest.raises(InvalidInput, match="must be a sequence of finite numbers"):
+        detection(honest, manipulated)
