@@ -10,7 +10,14 @@ import pandas as pd
 
 from engine.attacks.result import AttackResult
 from engine.data.fairness_sets import LOADERS as FAIRNESS_SETS
-from engine.experiments import AttackRequest, FairnessRequest, SensitivityRequest, SweepRequest
+from engine.experiments import (
+    AttackRequest,
+    ExplainRequest,
+    FairnessRequest,
+    LeaveOneOutRequest,
+    SensitivityRequest,
+    SweepRequest,
+)
 from pages.common.thumbnails import Samples
 
 FITTING = ("l2",)  # parameters of `fit`; the others are the attack's
@@ -83,6 +90,37 @@ def sensitivity_snippet(request: SensitivityRequest, data_dir: str | None = None
         f"{begin}found = engine.sensitivity(model, dataset, {options})\n\n"
         "for sample in (-found.norms).argsort()[:10]:\n"
         "    print(sample, found.norms[sample], found.standard_errors[sample])\n"
+    )
+
+
+def explain_snippet(request: ExplainRequest, data_dir: str | None = None) -> str:
+    """Python that ranks the training samples for one test sample and prints both ends."""
+    some = f"[[{request.image}]]"
+    return (
+        f"{opening(request.dataset, data_dir, request.l2)}"
+        "scores = engine.influence_matrix(\n"
+        f"    model,\n    dataset,\n    dataset.X_test{some},\n    dataset.y_test{some},\n"
+        f"    damping={request.damping!r},\n    tolerance=1e-06,\n    dtype={request.dtype!r},\n"
+        ")[:, 0]\n"
+        "order = (-scores).argsort()\n\n"
+        'print("more weight raises its loss:", order[:8])\n'
+        'print("more weight lowers its loss:", order[::-1][:8])\n'
+    )
+
+
+def leave_one_out_snippet(request: LeaveOneOutRequest, data_dir: str | None = None) -> str:
+    """Python that retrains without the same samples and prints the rank correlation."""
+    count = f"{request.n_samples}" if request.n_samples else "dataset.n_train"
+    return (
+        f"import numpy as np\nfrom scipy.stats import spearmanr\n\n"
+        f"{opening(request.dataset, data_dir, request.l2)}"
+        f"found = engine.influence_scores(\n    model, dataset, split={request.split!r}, "
+        f"damping={request.damping!r}, dtype='float64'\n)\n"
+        f"places = np.linspace(0, dataset.n_train - 1, {count}).round().astype(int)\n"
+        "samples = found.ranks.argsort(kind='stable')[places]\n"
+        f"retrained = engine.leave_one_out(dataset, samples.tolist(), l2={request.l2!r}, "
+        f"split={request.split!r})\n\n"
+        "print(spearmanr(-found.scores[samples] / dataset.n_train, retrained.changes))\n"
     )
 
 

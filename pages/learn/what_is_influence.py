@@ -1,0 +1,471 @@
+"""What is influence? One test image's most influential samples, and scores against retraining."""
+
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from engine.errors import InvalidInput
+from engine.experiments import (
+    ExplainRequest,
+    ExplainResult,
+    LeaveOneOutRequest,
+    LeaveOneOutResult,
+    RankingRequest,
+)
+from engine.results.store import Stored
+from pages.common import (
+    agreement,
+    blocks,
+    charts,
+    controls,
+    ease,
+    influence_figures,
+    links,
+    presets,
+    registry,
+    reproduce,
+    running,
+    sweeps,
+)
+from pages.common.agreement import decimal_3
+from pages.common.axes import number
+from pages.common.blocks import Fact, picture
+from pages.common.results import lab, open_dataset
+from pages.common.thumbnails import Samples
+from pages.common.wording import percent
+
+PAGE = registry.page("influence")
+EXPLAIN, RETRAIN = "explain", "leave-one-out"
+SHOWN = 8  # of the most and of the least influential samples
+OWN = "of my own"
+SETTINGS: dict[str, tuple[str, float, float]] = {  # by name: role of what is published, l2, damping
+    "both 0.25": ("matching", 0.25, 0.25),
+    "usual defaults": ("usual", 0.01, 0.25),
+    "both 0.01": ("matching small", 0.01, 0.01),
+}
+MATCHING, USUAL = list(SETTINGS)[:2]
+STRENGTH = links.Range(0.0001, 10, whole=False)  # of l2 and damping
+FEW = 60  # samples to retrain without, where nothing else is asked for
+
+
+def choose_image(name: str, n_test: int) -> tuple[int, links.Expected]:
+    """The test image, in the sidebar."""
+    published = presets.preset(EXPLAIN, name)
+    allowed = links.Range(0, n_test - 1)
+    held = st.session_state.get("image")
+    if held is not None and not allowed.low <= held <= allowed.high:
+        del st.session_state["image"]
+    image = st.sidebar.number_input(
+        "Test sample",
+        0,
+        n_test - 1,
+        0 if published is None else min(published.image, n_test - 1),
+        1,
+        key="image",
+        help="Number of a sample in the test half; the training samples are ranked by their "
+        "influence on its loss.",
+        bind="query-params",
+        on_change=controls.forget_notes,
+    )
+    controls.keep_choice(image=image)
+    return int(image), {"image": allowed}
+
+
+def another(indices: Any) -> None:
+    """One of these test samples at random, as a button's callback."""
+    st.session_state["image"] = int(np.random.default_rng().choice(indices))
+    controls.forget_notes()
+
+
+def buttons(samples: Samples, request: ExplainRequest) -> None:
+    """Other test images: any, or one that the honest model gets wrong (where it is known)."""
+    dataset = samples.dataset
+    asked = RankingRequest(request.dataset, request.damping, request.l2)
+    ranked = lab().store.find("ranking", asked, dataset.content_hash)
+    with st.container(horizontal=True):
+        everything = np.arange(len(dataset.y_test))
+        st.button("Another at random", key="any", on_click=another, args=(everything,))
+        if ranked is not None:
+            said = ranked.result.model.predict(dataset.X_test)
+            wrong = np.flatnonzero(said != dataset.y_test)
+            st.button(
+                "One that the model gets wrong",
+                key="wrong",
+                disabled=not len(wrong),
+                on_click=another,
+                args=(wrong,),
+            )
+
+
+def cells(result: ExplainResult, samples: Samples, indices: np.ndarray) -> None:
+    """Training samples with label, score and rank."""
+    blocks.grid(
+        (
+            picture(samples.thumbnail(int(i)), samples.describe(int(i))),
+            [
+                f"<b>“{escape(samples.label(int(i)))}”</b>",
+                number(result.ranking.scores[i]),
+                f'<span class="note">sample {i}, rank {int(result.ranking.ranks[i]):,}</span>',
+            ],
+        )
+        for i in indices
+    )
+
+
+def facts(result: ExplainResult, train: Samples, test: Samples, image: int) -> None:
+    """The test sample, and what the honest model makes of it."""
+    truth, said = train.class_name(result.label), train.class_name(result.predicted)
+    lead = picture(test.thumbnail(image), f"test sample {image}, class “{truth}”")
+    lead += f'<div class="note">test sample {image}, class “{escape(truth)}”</div>'
+    n = len(train)
+    size = np.sort(np.abs(result.ranking.scores))[::-1]
+    first = max(n // 100, 1)
+    blocks.facts(
+        lead,
+        [
+            Fact(
+                "The honest model says",
+                f"“{said}”",
+                "right" if said == truth else f"wrong: it is “{truth}”",
+            ),
+            Fact(
+                "Probability of the truth",
+                percent(float(result.probabilities[result.label])),
+                f"its loss: {result.loss:.2f}",
+            ),
+            Fact(
+                "A hundredth of the data",
+                percent(float(size[:first].sum() / size.sum())),
+                f"of all influence on it, in {first} of {n:,} samples",
+            ),
+        ],
+    )
+
+
+def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
+    """The most and the least influential samples of one test image."""
+    result: ExplainResult = stored.result
+    badge, n = sweeps.badge(stored), len(train)
+    test = Samples(train.dataset, "test")
+    facts(result, train, test, request.image)
+    buttons(train, request)
+    shown = min(SHOWN, n // 2)
+    top = result.ranking.top(n)
+    truth = train.class_name(result.label)
+    left, right = st.columns(2, gap="medium")
+    for column, indices, verb, where in (
+        (left, top[:shown], "raises", f"Ranks 1 to {shown}: highest scores"),
+        (right, top[::-1][:shown], "lowers", f"Ranks {n:,} to {n + 1 - shown:,}: lowest scores"),
+    ):
+        with column:
+            same = int((train.dataset.y_train[indices] == result.label).sum())
+            charts.heading(f"More weight on these {verb} its loss", badge)
+            cells(result, train, indices)
+            st.caption(f"{where}. {same} of {shown} are of its own class, “{truth}”.")
+    st.markdown(
+        "**What the sign means.** A positive score: training with more weight on the sample would "
+        "make the model *worse* on this test sample; a negative one: *better*. The paper ranks "
+        "from the highest score down and calls the first most valuable, although by this sign they "
+        "are those that harm. The lab keeps that order and says so wherever it matters; for the "
+        "attack it makes no difference which end is called the top."
+    )
+    title = "Most samples hardly matter: influence is at the two ends of the ranking"
+    charts.heading(title, badge)
+    charts.chart(
+        influence_figures.one_sample(result.ranking, ease.names(train, n), shown),
+        f"image-{request.image}",
+        alt="Influence of every training sample on one test sample against its rank, from the top "
+        f"and from the bottom. {title}",
+    )
+    st.caption(
+        "One mark a training sample; ranks on log axes, counted from the top on the left and to "
+        f"the bottom on the right. Damping {request.damping:g}, model trained with l2 "
+        f"{request.l2:g}. On every other page a score is the mean of these over the test half."
+    )
+
+
+def image_section(name: str, image: int, train: Samples) -> None:
+    charts.heading(f"Which training samples decide about test sample {image}?")
+    request = ExplainRequest(name, image)
+    stored = running.obtain(
+        EXPLAIN,
+        request,
+        train.dataset.content_hash,
+        "The influence on this sample",
+        running.draw_plain("Training the model and solving for this sample"),
+    )
+    if stored is None:
+        return
+    one_image(stored, request, train)
+    result: ExplainResult = stored.result
+    sweeps.take_away(
+        stored,
+        request,
+        {"Scores": lambda: scores_table(result, train)},
+        snippet=reproduce.explain_snippet,
+    )
+
+
+def scores_table(result: ExplainResult, train: Samples) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "sample": np.arange(len(train)),
+            "class": train.labels(),
+            "score": result.ranking.scores,
+            "rank": result.ranking.ranks,
+        }
+    )
+
+
+def setting_of(setting: str, name: str) -> LeaveOneOutRequest:
+    """The retraining that a setting stands for, as it is published, or of a few samples."""
+    role, l2, damping = SETTINGS[setting]
+    return presets.preset(role, name) or LeaveOneOutRequest(name, l2, damping, FEW)
+
+
+def own_setting(name: str, n: int) -> tuple[LeaveOneOutRequest | None, links.Expected]:
+    """l2, damping and how many samples; None where they make no request, which is said."""
+    for key in ("l2", "damping"):  # other pages leave these empty
+        if st.session_state.get(key, 0.0) is None:
+            del st.session_state[key]
+    left, middle, right = st.columns(3)
+    options: dict[str, Any] = {"bind": "query-params", "on_change": controls.forget_notes}
+    l2 = left.number_input(
+        "l2 of the training",
+        STRENGTH.low,
+        STRENGTH.high,
+        0.05,
+        key="l2",
+        format="%g",
+        help="Weight of ‖θ‖²/2 beside the mean loss.",
+        **options,
+    )
+    damping = middle.number_input(
+        "Damping λ of the scores",
+        STRENGTH.low,
+        STRENGTH.high,
+        0.05,
+        key="damping",
+        format="%g",
+        help="Added to the Hessian of the mean loss before it is inverted.",
+        **options,
+    )
+    samples = right.number_input(
+        "Samples to retrain without",
+        0,
+        n,
+        min(FEW, n),
+        key="samples",
+        help="Spread evenly over the ranking; 0 stands for all.",
+        **options,
+    )
+    expected = {"l2": STRENGTH, "damping": STRENGTH, "samples": links.Range(0, n)}
+    try:
+        return LeaveOneOutRequest(name, float(l2), float(damping), int(samples)), expected
+    except InvalidInput as error:
+        st.error(str(error))
+        return None, expected
+
+
+def verdict(result: LeaveOneOutResult) -> str:
+    """The agreement as a figure's title."""
+    _, spearman = agreement.correlations(result.table)
+    factor = agreement.slope(result.table)
+    close = spearman >= 0.95
+    size = (
+        ""
+        if 0.8 <= factor <= 1.25
+        else f", but retraining changes the loss {factor:.2g} times as much"
+    )
+    said = "agree" if close else "agree only roughly"
+    if not close:
+        size = size.replace(", but", ", and")
+    return f"Influence and retraining {said}: Spearman {decimal_3(spearman)}{size}"
+
+
+def retraining_figure(
+    stored: Stored, request: LeaveOneOutRequest, train: Samples | None, n: int
+) -> None:
+    result: LeaveOneOutResult = stored.result
+    title = verdict(result)
+    charts.heading(title, sweeps.badge(stored))
+    charts.chart(
+        influence_figures.against_retraining(result, ease.names(train, n)),
+        f"retraining-{request.l2:g}-{request.damping:g}-{request.n_samples}",
+        alt="Change of the test loss when a sample is left out: estimated by influence against "
+        f"measured by retraining, with the identity line. {title}",
+    )
+    pearson, spearman = agreement.correlations(result.table)
+    st.caption(
+        f"One mark for each of {len(result.table):,} training samples: the model was trained again "
+        "without it, to a minimum, and the mean loss on the test half compared. l2 "
+        f"{request.l2:g}, damping {request.damping:g}: Pearson {decimal_3(pearson)}, Spearman "
+        f"{decimal_3(spearman)}. Both axes are linear near 0 and logarithmic beyond; on the dashed "
+        "line the estimate is exact, and a line beside it is a constant factor."
+    )
+    parts = agreement.by_choice(result)
+    if len(parts):
+        st.dataframe(
+            parts, hide_index=True, alt="Agreement for several choices of training samples"
+        )
+        st.caption(
+            "How good the agreement looks depends on the samples. Spread over the ranking, a few "
+            "large changes are compared with many small ones, and any sensible score orders them; "
+            "at random, most samples are of the middle, where all changes are near 0, and one draw "
+            "of sixty says little."
+        )
+
+
+def why(matching: LeaveOneOutResult | None, usual: LeaveOneOutResult | None) -> None:
+    charts.heading("Why they differ")
+    factor = (
+        f" On the samples here, retraining changes the loss {agreement.slope(usual.table):.2g} "
+        "times as much as estimated."
+        if usual is not None
+        else ""
+    )
+    st.markdown(
+        "- **Damping is not the model's own.** Training with l2 adds l2 to the curvature; the "
+        "score adds the damping. Where the damping is the larger, flat directions look steeper "
+        "than they are: the estimate is too small, and not by the same factor for every sample, "
+        f"so that the order changes too.{factor}\n"
+        "- **A score is one step.** It is the first term of an expansion in 1/n. A sample that "
+        "moves the model far changes the curvature on the way, which the step does not see; the "
+        "smaller l2, the more. That is what is left where l2 and damping are equal.\n"
+        "- **Most changes are tiny.** In the middle of the ranking all are near 0, so that a small "
+        "error of the estimate changes many ranks."
+    )
+
+
+def retraining_section(name: str, train: Samples | None) -> tuple[links.Expected, str]:
+    """Scores against retraining, in one of the settings; with it, what a link may hold and the
+    finding."""
+    head, bar = st.container(), st.container(border=True)
+    found = {setting: sweeps.find(RETRAIN, setting_of(setting, name)) for setting in SETTINGS}
+    with bar:
+        names = [*SETTINGS, OWN]
+        setting = controls.choice_of(
+            st.columns([1, 2])[0],
+            "l2 of the training and damping of the scores",
+            "setting",
+            names,
+            "The usual defaults are l2 0.01 and damping 0.25, as in the paper's set-up.",
+        )
+        expected: dict[str, Any] = {"setting": names}
+        if setting == OWN and train is not None:
+            request, of_own = own_setting(name, len(train))
+            expected |= of_own
+        else:
+            request = setting_of(MATCHING if setting == OWN else setting, name)
+        stored = None if request is None else sweeps.find(RETRAIN, request)
+        if request is not None and stored is None:
+            asked = request.n_samples or (0 if train is None else len(train))
+            sweeps.offer(
+                RETRAIN,
+                request,
+                None,
+                f"{asked:,} models are trained again, each without one sample: on digits sixty "
+                "take seconds, all take minutes.",
+                "model",
+            )
+            running.show_refusal()
+    with head:
+        if stored is not None and request is not None:
+            retraining_figure(stored, request, train, stored.result.n_train)
+        else:
+            charts.heading("Influence against retraining: not computed yet for this setting")
+    matching, usual = (result_of(found[which]) for which in (MATCHING, USUAL))
+    why(matching, usual)
+    if stored is not None and request is not None:
+        result = stored.result
+        sweeps.take_away(
+            stored,
+            request,
+            {"Retraining": lambda: result.table},
+            snippet=reproduce.leave_one_out_snippet,
+        )
+    return expected, finding(matching, usual)
+
+
+def result_of(stored: Stored | None) -> LeaveOneOutResult | None:
+    return None if stored is None else stored.result
+
+
+def finding(matching: LeaveOneOutResult | None, usual: LeaveOneOutResult | None) -> str:
+    """What a score estimates, and when it does."""
+    if matching is None or usual is None:
+        return PAGE.finding
+    _, best = agreement.correlations(matching.table)
+    _, common = agreement.correlations(usual.table)
+    return (
+        "An influence score estimates what the test loss would be had the sample not been there. "
+        f"**Where the damping equals the training's l2 it orders the samples as retraining does "
+        f"(Spearman {decimal_3(best)}); at the usual defaults less well ({decimal_3(common)})**, "
+        f"over {len(usual.table):,} retrained models."
+    )
+
+
+def formulas() -> None:
+    with st.expander("What is computed (Definition 1, Equation 3)"):
+        st.markdown(
+            "**Definition 1.** The influence of training sample $z_i$ on a test sample, with $H$ "
+            "the Hessian of the mean training loss and $\\lambda$ the damping:"
+        )
+        st.latex(
+            r"I(z_i,z_{\text{test}})=-\nabla_\theta L(z_{\text{test}})^{\top}(H+\lambda I)^{-1}"
+            r"\,\nabla_\theta L(z_i)"
+        )
+        st.markdown(
+            "**Equation 3** sums it over a test set; here and on the other pages the mean is taken "
+            "instead, which changes no rank."
+        )
+        st.markdown(
+            "**Retraining.** Adding $\\varepsilon L(z_i)$ to the objective moves the minimum by "
+            "$-\\varepsilon(H+l_2 I)^{-1}\\nabla L(z_i)$ to first order, and the test loss by "
+            "$\\varepsilon I$. Leaving the sample out is $\\varepsilon=-1/n$:"
+        )
+        st.latex(
+            r"L_{\text{test}}(\theta_{-i})-L_{\text{test}}(\theta^*)\approx-\tfrac1n I_i,\qquad "
+            r"\theta_{-i}=\arg\min_\theta\ \tfrac1n\sum_{j\ne i}L(z_j)+\tfrac{l_2}{2}"
+            r"\lVert\theta\rVert^2"
+        )
+        st.markdown(
+            "which holds with $\\lambda=l_2$. Every retrained model is a minimum: the norm of its "
+            "gradient is below $10^{-9}$."
+        )
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    given, names = dict(st.query_params), sweeps.names_of(EXPLAIN)
+    name = controls.dataset_choice(names)
+    content = sweeps.data_hash(name)  # stops the page where the data cannot be used
+    train = None if content is None else Samples(open_dataset(name))
+    expected: dict[str, Any] = {"dataset": names}
+    head, images, retrained = st.container(), st.container(), st.container()
+    if train is not None:
+        image, of_image = choose_image(name, len(train.dataset.y_test))
+        expected |= of_image
+    with retrained:
+        of_setting, said = retraining_section(name, train)
+    expected |= of_setting
+    used = {key: st.session_state[key] for key in expected if key in st.session_state}
+    controls.keep_notes(given, expected, used)
+    with head:
+        controls.show_notes()
+        st.markdown(said)
+    with images:
+        if train is not None:
+            image_section(name, image, train)
+        else:
+            st.info(
+                f"The data set “{name}” is not on this machine: only what is published can be "
+                "shown."
+            )
+    formulas()
+
+
+page()
