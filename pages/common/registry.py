@@ -139,6 +139,32 @@ PAGES: tuple[PageEntry, ...] = (
         ),
     ),
     PageEntry(
+        section="Defend",
+        title="The audit",
+        url="audit",
+        file="pages/defend/audit.py",
+        question="Can an auditor tell from the reported scores who invents them, and who rigs the "
+        "model?",
+        finding="The audit catches invented numbers, and nothing else.",
+    ),
+    PageEntry(
+        section="Defend",
+        title="Is it a minimum?",
+        url="minimum",
+        file="pages/defend/is_it_a_minimum.py",
+        question="An honest model is a minimum of its training loss. Does that give the others "
+        "away?",
+        finding="A model that was moved for its scores is no minimum, but neither is one that was "
+        "not trained to the end.",
+        presets=(
+            Preset(
+                "Catch the attacker",
+                "Honest models, attacked ones and scaled ones: the gradient of the training loss "
+                "tells many of them apart. What if the attacker knows?",
+            ),
+        ),
+    ),
+    PageEntry(
         section="Evidence",
         title="Why it is fast",
         url="why-fast",

@@ -1,0 +1,207 @@
+"""Figures of the check for a minimum: pure functions from its table to a Plotly figure."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from engine.statistics import Detection, wilson_interval
+from pages.common.axes import number
+from pages.common.figures import ACCENT, BLUE, GREY, finish
+from pages.common.rate_figures import GREEN
+
+LOOKS: Mapping[str, tuple[str, str, str]] = {  # of a kind of model: name, colour, symbol
+    "honest": ("honest", GREY, "circle"),
+    "attacked": ("attacked", ACCENT, "diamond"),
+    "scaled": ("scaled", BLUE, "square"),
+    "adaptive": ("attacker who knows the check", GREEN, "triangle-up"),
+}
+SMALLEST = 1e-9  # gradient norms below are rounding, and drawn there
+
+
+def norms(table: pd.DataFrame) -> np.ndarray:
+    return table["gradient_norm"].clip(lower=SMALLEST).to_numpy()
+
+
+def rows_of(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """The models in rows, from above: a label, a kind, and the models."""
+    honest = table[table["kind"] == "honest"]
+    by_optimizer = honest.groupby(honest["trained"].str.split(",").str[0], sort=False)
+    rows = [(f"honest, {name}", "honest", part) for name, part in by_optimizer]
+    for kind, column, words in (
+        ("attacked", "radius", "attacked, radius {:g}"),
+        ("adaptive", "stealth", "knows the check, weight {:g}"),
+    ):
+        for value, part in table[table["kind"] == kind].groupby(column):
+            rows.append((words.format(value), kind, part))
+    rows.append(("scaled", "scaled", table[table["kind"] == "scaled"]))
+    return rows
+
+
+def distributions(table: pd.DataFrame, threshold: float) -> go.Figure:
+    """Gradient norms of all models on one log axis, a row a group, with the threshold. Hollow:
+    attacks that did not reach the top."""
+    figure = go.Figure()
+    rows, shown = rows_of(table), set()
+    rng = np.random.default_rng(0)  # of the jitter, which means nothing
+    for place, (label, kind, part) in enumerate(rows):
+        name, colour, symbol = LOOKS[kind]
+        failed = (~part["success"] & part["kind"].isin(["attacked", "adaptive"])).to_numpy()
+        heights = place + 0.3 * rng.uniform(-1, 1, len(part))
+        said = [
+            f"{row.trained or label}<br>gradient norm {number(row.gradient_norm)}"
+            + (f"<br>sample {row.target}: rank {row.rank_before} → {row.rank_after}"
+               if row.kind in ("attacked", "adaptive") else "")
+            + (f"<br>scale {row.scale:g}" if row.kind == "scaled" else "")
+            + f"<br>accuracy {-100 * row.accuracy_drop:+.1f} points"
+            for row in part.itertuples()
+        ]  # fmt: skip
+        for hollow, mark in ((False, symbol), (True, f"{symbol}-open")):
+            chosen = failed == hollow
+            if not chosen.any():
+                continue
+            legend = f"{name}, top not reached" if hollow else name
+            figure.add_scatter(
+                x=norms(part)[chosen],
+                y=heights[chosen],
+                mode="markers",
+                name=legend,
+                legendgroup=legend,
+                showlegend=legend not in shown,
+                marker={"size": 7, "symbol": mark, "color": colour, "opacity": 0.75},
+                text=np.asarray(said)[chosen],
+                hovertemplate="%{text}<extra></extra>",
+            )
+            shown.add(legend)
+    figure.add_vline(x=threshold, line={"color": ACCENT, "width": 2, "dash": "dash"})
+    figure.add_annotation(
+        x=np.log10(threshold), y=1, yref="paper", yanchor="bottom", showarrow=False,
+        text="flagged →", xanchor="left", font={"color": ACCENT, "size": 12},
+    )  # fmt: skip
+    figure.update_xaxes(
+        type="log",
+        title_text="norm of the training loss's gradient (log)",
+        dtick=1,
+        exponentformat="power",
+        minor={"ticks": ""},
+    )
+    figure.update_yaxes(
+        tickvals=list(range(len(rows))),
+        ticktext=[label for label, _, _ in rows],
+        range=[len(rows) - 0.4, -0.6],
+        zeroline=False,
+    )
+    figure = finish(figure, 90 + 26 * len(rows))
+    figure.update_layout(margin={"t": 84}, legend={"y": 1, "yref": "container", "yanchor": "top"})
+    return figure
+
+
+ROC_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+
+
+def roc(curves: Mapping[str, Detection], alarm_share: float) -> go.Figure:
+    """Manipulated models found against honest ones flagged, a curve a group; dotted: by chance."""
+    figure = go.Figure()
+    palette = (ACCENT, BLUE, GREEN, "#E69F00", "#CC79A7", "#56B4E9", GREY)
+    for place, (name, curve) in enumerate(curves.items()):
+        figure.add_scatter(
+            x=curve.false_alarms,
+            y=curve.found,
+            mode="lines",
+            name=name,
+            line={
+                "color": palette[place % len(palette)],
+                "dash": ROC_DASHES[place % len(ROC_DASHES)],
+                "width": 2.4,
+                "shape": "linear",
+            },
+            hovertemplate="%{x:.0%} of honest flagged<br>%{y:.0%} found<extra>" + name + "</extra>",
+        )
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", showlegend=False, hoverinfo="skip",
+        line={"color": GREY, "width": 1, "dash": "dot"},
+    )  # fmt: skip
+    figure.add_vline(x=alarm_share, line={"color": ACCENT, "width": 1.4, "dash": "dash"})
+    figure.update_xaxes(title_text="honest models flagged", tickformat=".0%", range=[-0.02, 1.02])
+    figure.update_yaxes(title_text="manipulated found", tickformat=".0%", range=[-0.02, 1.03])
+    figure = finish(figure, 420)
+    figure.update_layout(
+        legend={"orientation": "v", "x": 1, "xanchor": "right", "y": 0.02, "yanchor": "bottom"}
+    )
+    return figure
+
+
+def kept(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """Of the attacker who knows the check, by the weight he gives it: attacks, how many reach the
+    top, and how many reach it unflagged, with the Wilson interval of these."""
+    rows = []
+    for weight, part in table[table["kind"] == "adaptive"].groupby("stealth"):
+        passed = int((part["success"] & (part["gradient_norm"] < threshold)).sum())
+        low, high = wilson_interval(passed, len(part))
+        rows.append(
+            {
+                "weight": weight,
+                "attacks": len(part),
+                "reached": int(part["success"].sum()),
+                "unflagged": passed,
+                "share": passed / len(part),
+                "low": low,
+                "high": high,
+                "norm": part["gradient_norm"].median(),
+                "accuracy_drop": part.loc[part["success"], "accuracy_drop"].mean(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def stealth_curve(table: pd.DataFrame, thresholds: np.ndarray, threshold: float) -> go.Figure:
+    """Success at each level of stealth: share of targets for which some model reaches the top with
+    a gradient norm below the threshold on the axis, for the plain attack at the same radius and for
+    the attacker who knows the check, who may try all his weights."""
+    figure = go.Figure()
+    adaptive = table[table["kind"] == "adaptive"]
+    for name, part, colour, dash in (
+        ("does not know the check (weight 0)", adaptive[adaptive["stealth"] == 0], ACCENT, "dash"),
+        ("knows the check, tries every weight", adaptive, GREEN, "solid"),
+    ):
+        if part.empty:
+            continue
+        smallest = (
+            part["gradient_norm"].where(part["success"], np.inf).groupby(part["target"]).min()
+        )
+        counts = (smallest.to_numpy()[:, None] < thresholds).sum(axis=0)
+        bounds = np.array([wilson_interval(int(c), len(smallest)) for c in counts])
+        figure.add_scatter(
+            x=np.concatenate([thresholds, thresholds[::-1]]),
+            y=np.concatenate([bounds[:, 1], bounds[::-1, 0]]),
+            fill="toself", mode="none", fillcolor=colour, opacity=0.13,
+            showlegend=False, hoverinfo="skip",
+        )  # fmt: skip
+        figure.add_scatter(
+            x=thresholds,
+            y=counts / len(smallest),
+            mode="lines",
+            name=name,
+            line={"color": colour, "width": 2.4, "dash": dash, "shape": "hv"},
+            hovertemplate="norm below %{x:.2g}: %{y:.0%} of targets<extra></extra>",
+        )
+    honest = table.loc[table["kind"] == "honest", "gradient_norm"].to_numpy()
+    figure.add_scatter(
+        x=thresholds,
+        y=(honest[:, None] >= thresholds).mean(axis=0),
+        mode="lines",
+        name="honest models flagged",
+        line={"color": GREY, "width": 2, "dash": "dot", "shape": "hv"},
+        hovertemplate="threshold %{x:.2g}: %{y:.0%} of honest models flagged<extra></extra>",
+    )
+    figure.add_vline(x=threshold, line={"color": ACCENT, "width": 1.4, "dash": "dash"})
+    figure.update_xaxes(
+        type="log",
+        title_text="threshold on the gradient norm (log)",
+        dtick=1,
+        exponentformat="power",
+        minor={"ticks": ""},
+    )
+    figure.update_yaxes(title_text="share", tickformat=".0%", range=[-0.02, 1.05])
+    return finish(figure, 380)

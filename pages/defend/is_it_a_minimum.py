@@ -1,0 +1,235 @@
+"""Is it a minimum? The defence of Section 6, and an attacker who knows it."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from engine.experiments import DefenceRequest
+from engine.results.store import Stored
+from engine.statistics import Detection, detection
+from pages.common import charts, controls, links, registry, sweeps
+from pages.common import defence_figures as figures
+from pages.common.axes import number
+from pages.common.wording import count
+
+PAGE = registry.page("minimum")
+EXPERIMENT, REQUEST = "defence", DefenceRequest()
+ALARMS = 0.05  # share of honest models that the threshold flags at first
+LOW, HIGH, STEP = -8.0, 1.0, 0.1  # of the threshold's power of ten
+COST = (
+    "Trains some 120 honest models and attacks 25 targets at five radii and with seven weights of "
+    "the check: some ten minutes on a laptop."
+)
+
+
+def choose_threshold(table: pd.DataFrame) -> tuple[float, links.Expected]:
+    """The threshold on the gradient norm; at first the one that flags one honest model in
+    twenty."""
+    honest = table.loc[table["kind"] == "honest", "gradient_norm"]
+    start = float(np.clip(np.ceil(10 * np.log10(honest.quantile(1 - ALARMS))) / 10, LOW, HIGH))
+    exponent = st.slider(
+        "Threshold on the gradient norm, as a power of ten",
+        LOW,
+        HIGH,
+        start,
+        STEP,
+        key="threshold",
+        help="A model whose training loss has a larger gradient is flagged. At first: the one that "
+        "flags 5% of the honest models.",
+        bind="query-params",
+        on_change=controls.forget_notes,
+    )
+    return 10**exponent, {"threshold": links.Range(LOW, HIGH, whole=False)}
+
+
+def curves(table: pd.DataFrame) -> dict[str, Detection]:
+    """A detector's curve for every radius, for scaled models, and for the attacker who knows it."""
+    honest = table.loc[table["kind"] == "honest", "gradient_norm"]
+    groups: dict[str, pd.DataFrame] = {}
+    attacked = table[table["kind"] == "attacked"]
+    for radius, part in attacked.groupby("radius"):
+        groups[f"attacked, radius {radius:g}"] = part
+    groups["scaled"] = table[table["kind"] == "scaled"]
+    adaptive = table[(table["kind"] == "adaptive") & (table["stealth"] > 0)]
+    groups["knows the check"] = adaptive[adaptive["success"]]
+    return {
+        name: detection(honest, part["gradient_norm"]) for name, part in groups.items() if len(part)
+    }
+
+
+def finding(table: pd.DataFrame, threshold: float) -> str:
+    """What the check finds at this threshold, and what passes it, in words."""
+    by = {kind: part for kind, part in table.groupby("kind")}
+    alarms = (by["honest"]["gradient_norm"] >= threshold).mean()
+    reached = by["attacked"][by["attacked"]["success"]]
+    found = (reached["gradient_norm"] >= threshold).mean() if len(reached) else 0.0
+    adaptive = by["adaptive"]
+    able = adaptive[adaptive["success"]].groupby("target")["gradient_norm"].min()
+    passed = int((able < threshold).sum())
+    targets = adaptive["target"].nunique()
+    return (
+        f"A check that flags {alarms:.0%} of {count(len(by['honest']), 'honest model')} flags "
+        f"**{found:.0%} of the {count(len(reached), 'model')} that moved a target to the top**. "
+        f"But an attacker who knows the check passes it for **{passed} of {targets} targets**."
+    )
+
+
+def distribution(table: pd.DataFrame, threshold: float, badge: str) -> None:
+    honest = table.loc[table["kind"] == "honest", "gradient_norm"]
+    scaled = table[table["kind"] == "scaled"]
+    flagged = int((scaled["gradient_norm"] >= threshold).sum())
+    title = (
+        f"Honest models reach from {number(honest.min())} to {number(honest.max())}: how long "
+        "somebody trains, and how, matters more than who is honest"
+    )
+    charts.heading(title, badge)
+    charts.chart(
+        figures.distributions(table, threshold),
+        "norms",
+        alt=f"Gradient norms of honest, attacked, scaled and adaptively attacked models. {title}",
+    )
+    st.caption(
+        "One mark a model. Honest trainers differ in optimiser, stopping time, l2 and, for SGD, "
+        "in chance; each is checked against the loss it was trained on. "
+        f"{flagged} of {count(len(scaled), 'scaled model')} are flagged: those nearest to 1 pass. "
+        "Heights within a row mean nothing."
+    )
+
+
+def detector(found: Mapping[str, Detection], table: pd.DataFrame, threshold: float) -> None:
+    honest = table.loc[table["kind"] == "honest", "gradient_norm"]
+    attacked = table.loc[table["kind"] == "attacked", "gradient_norm"]
+    whole = detection(honest, attacked)
+    title = (
+        f"All {count(len(attacked), 'attacked model')} against {len(honest)} honest ones: AUC "
+        f"{whole.auc:.3f} (95% {whole.interval.low:.3f} to {whole.interval.high:.3f})"
+    )
+    charts.heading(title)
+    alarms = float((honest >= threshold).mean())
+    charts.chart(
+        figures.roc(found, alarms), "roc", alt=f"ROC curves of the gradient-norm check. {title}"
+    )
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "models": list(found),
+                "AUC": [f"{curve.auc:.3f}" for curve in found.values()],
+                "95% interval": [
+                    f"{curve.interval.low:.3f} to {curve.interval.high:.3f}"
+                    for curve in found.values()
+                ],
+            }
+        ),
+        hide_index=True,
+    )
+    st.caption(
+        "AUC: how often a manipulated model has the larger gradient than an honest one, ties half; "
+        "intervals by bootstrap of both groups. Attacked models count whether or not they reached "
+        "the top; of the attacker who knows the check, those that did."
+    )
+
+
+def stealth(table: pd.DataFrame, threshold: float, badge: str) -> None:
+    kept = figures.kept(table, threshold)
+    best = kept.loc[kept["share"].idxmax()]
+    radius = table.loc[table["kind"] == "adaptive", "radius"].iloc[0]
+    title = (
+        f"Who knows the check and gives it weight {best['weight']:g} reaches the top unflagged for "
+        f"{best['unflagged']:.0f} of {best['attacks']:.0f} targets"
+    )
+    charts.heading(title, badge)
+    sizes = table["gradient_norm"].clip(lower=figures.SMALLEST)
+    thresholds = np.geomspace(sizes.min(), 2 * sizes.max(), 200)
+    charts.chart(
+        figures.stealth_curve(table, thresholds, threshold),
+        "stealth",
+        alt=f"Success of the attacker who knows the check at each threshold. {title}",
+    )
+    st.caption(
+        "He adds the gradient's norm, times a weight, to the objective of Algorithm 1, and starts "
+        f"at θ*; radius {radius:g}. Where the curve of success lies above that of honest models "
+        "flagged, the check costs honest trainers more than it costs him. Bands: 95% Wilson."
+    )
+    st.dataframe(shown(kept), hide_index=True)
+
+
+def shown(kept: pd.DataFrame) -> pd.DataFrame:
+    """What the attacker keeps, as a table to read."""
+    rows = [
+        {
+            "weight": f"{row.weight:g}",
+            "reach the top": f"{row.reached} of {row.attacks}",
+            "and pass": f"{row.unflagged} ({row.low:.0%} to {row.high:.0%})",
+            "median gradient norm": number(row.norm),
+            "accuracy lost, of those that reach it": (
+                "–" if np.isnan(row.accuracy_drop) else f"{100 * row.accuracy_drop:.1f} points"
+            ),
+        }
+        for row in kept.itertuples()
+    ]
+    return pd.DataFrame(rows)
+
+
+def how() -> None:
+    with st.expander("What is checked (Section 6), and how the attacker answers"):
+        st.markdown("Training ends at a minimum of the mean cross-entropy with its l2 term,")
+        st.latex(
+            r"L(\theta)=\tfrac1n\sum_i \ell(z_i,\theta)+\tfrac{l_2}{2}\lVert\theta\rVert^2,"
+            r"\qquad \nabla L(\theta^*)=0,"
+        )
+        st.markdown(
+            "which is its only one: any softmax model has directions without curvature, so that "
+            "the smallest eigenvalue of the Hessian of $L$ is $l_2$ exactly, and positive. An "
+            "attacked or scaled model is somewhere else. The attacker who knows the check lowers"
+        )
+        st.latex(
+            r"\sum_i c_i I_i+\rho\,\lVert\nabla L(\theta)\rVert,\qquad"
+            r"\nabla\lVert\nabla L\rVert=(H+l_2 I)\,\frac{\nabla L}{\lVert\nabla L\rVert}."
+        )
+
+
+def snippet(request: DefenceRequest, data_dir: str | None) -> str:
+    """Python that checks an honest and an attacked model."""
+    return (
+        "from dataclasses import replace\n\nimport engine\n\n"
+        f"dataset = engine.load_dataset({request.dataset!r})\n"
+        f"model = engine.fit(dataset, l2={request.l2!r})\n"
+        "result = engine.attack(model, dataset, targets=16, k=1, radius=0.3, stealth=1.0)\n"
+        "print(engine.optimality(model, dataset).gradient_norm)\n"
+        f"malicious = replace(result.model, l2={request.l2!r})\n"
+        "print(engine.optimality(malicious, dataset).gradient_norm)\n"
+    )
+
+
+def results(stored: Stored) -> None:
+    table, badge = stored.result, sweeps.badge(stored)
+    given = dict(st.query_params.to_dict())
+    said = st.empty()
+    place = st.container()
+    threshold, expected = choose_threshold(table)
+    controls.keep_notes(given, expected, {"threshold": st.session_state["threshold"]})
+    controls.show_notes()
+    said.markdown(f"{finding(table, threshold)} :gray-badge[{badge}]")
+    with place:
+        distribution(table, threshold, badge)
+    detector(curves(table), table, threshold)
+    stealth(table, threshold, badge)
+    how()
+    sweeps.take_away(stored, REQUEST, {"Models": lambda: table}, snippet=snippet)
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    stored = sweeps.find(EXPERIMENT, REQUEST)
+    if stored is not None:
+        results(stored)
+        return
+    st.markdown(f"{PAGE.finding} It has not been measured here yet.")
+    with st.container(border=True):
+        sweeps.offer(EXPERIMENT, REQUEST, None, COST, "stage")
+    how()
+
+
+page()
