@@ -152,10 +152,10 @@ def detection(
         if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
             raise InvalidInput(name, values.shape, "a sequence of finite numbers, at least one")
     thresholds = np.append(np.inf, np.unique(np.concatenate(groups))[::-1])
-    shares = [(values[:, None] >= thresholds).mean(axis=0) for values in groups]
+    flagged, found = ((values[:, None] >= thresholds).mean(axis=0) for values in groups)
     is_manipulated = np.repeat([False, True], [len(values) for values in groups])
     drawn = [values[resampled(len(values), resamples, seed + i)] for i, values in enumerate(groups)]
     areas = auc(np.concatenate(drawn, axis=1), is_manipulated)
     low, high = np.quantile(areas, (0.025, 0.975))
     area = float(auc(np.concatenate(groups), is_manipulated))
-    return Detection(thresholds, *shares, area, Interval(float(low), float(high)))
+    return Detection(thresholds, flagged, found, area, Interval(float(low), float(high)))

@@ -161,7 +161,7 @@ def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> 
                 radius=radius,
                 stealth=weight,
                 rank_before=int(result.before.ranks[result.targets[0]]),
-                rank_after=int(result.rank_test),
+                rank_after=int(result.ranks_test[0]),
                 success=bool(result.success),
             )
     report(total)
