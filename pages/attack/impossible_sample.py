@@ -18,6 +18,7 @@ from pages.common import (
     blocks,
     charts,
     controls,
+    figures,
     impossible_figures,
     impossible_words,
     links,
@@ -120,7 +121,11 @@ def finding(stored: Stored) -> None:
                 f"{int(runs['reached'].sum())} of {len(runs)}",
                 "starts × learning rates",
             ),
-            Fact("Best rank of any model", f"{result.best_rank} of {n}", f"{k + 1} is the limit"),
+            Fact(
+                "Best rank of any model",
+                f"{result.best_rank} of {n}",
+                f"{k + 1} is the best there can be",
+            ),
             Fact("Smallest gap", power_of_ten(smallest / np.log(10)), "positive, like every gap"),
             Fact("You have seen tried", f"{tried:,}", f"models; {beaten} beat it"),
         ],
@@ -238,7 +243,7 @@ def by_hand(request: ImpossibleRequest) -> tuple[list[float], float]:
     charts.heading("Set the model yourself, and read why it cannot be done")
     st.caption(
         "Of a model with two classes only the difference between their weights counts: here two "
-        "weights and a bias. The samples are those of the attempt above."
+        "weights and a bias. The samples are those of the k and the seed in the sidebar."
     )
     instance = impossible_instance(
         request.k, request.n_train, request.n_features, seed=request.seed
@@ -259,6 +264,7 @@ def by_hand(request: ImpossibleRequest) -> tuple[list[float], float]:
             "score-axis",
             alt=f"Influence scores of the target, its copies and the others on one axis. {title}",
         )
+        st.caption(figures.score_meaning("highest_first"))
         title = f"At x this model gives y the probability {number(float(exact.p[0]))}"
         charts.heading(title, "computed here")
         charts.chart(

@@ -45,7 +45,7 @@ def ranks_reached(result: ImpossibleResult) -> go.Figure:
         x=k + 0.5,
         y=1,
         yref="paper",
-        text=f"◂ the top {k}: {count(result.beaten, 'model')} of {result.tried:,}",
+        text=f"◂ the top {k}: {result.beaten} of {result.tried:,} models",
         showarrow=False,
         xanchor="left",
         yanchor="top",

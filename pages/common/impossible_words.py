@@ -69,11 +69,8 @@ def proof() -> None:
         "and the test point's gradient is the target's. All three point along one line, the "
         "copies' the other way."
     )
-    st.markdown("**One number.** $H$ has no negative eigenvalue and $\\lambda>0$, hence")
-    st.latex(
-        r"\begin{aligned}q&=(u\otimes x)^{\top}(H+\lambda I)^{-1}(u\otimes x)\\&>0"
-        r"\end{aligned}"
-    )
+    st.markdown("**One number** is positive, as $H$ has no negative eigenvalue and $\\lambda>0$:")
+    st.latex(r"q=(u\otimes x)^{\top}(H+\lambda I)^{-1}(u\otimes x)")
     st.markdown("**Scores** (Definition 1):")
     st.latex(
         r"\begin{aligned}I_{\text{target}}&=-(1-p)^2\,q<0\\I_{\text{copy}}&=p\,(1-p)\,q>0"

@@ -27,7 +27,7 @@ def test_ranks_are_counted_and_the_top_is_empty(result):
     band, border = figure.layout.shapes
     assert (band.x0, band.x1) == (0.5, 2.5)
     assert border.x0 == 2.5
-    assert figure.layout.annotations[0].text == f"◂ the top 2: 0 models of {result.tried:,}"
+    assert figure.layout.annotations[0].text == f"◂ the top 2: 0 of {result.tried:,} models"
 
 
 def test_every_sample_stands_once_on_the_score_axis():
