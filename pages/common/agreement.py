@@ -5,9 +5,8 @@ import pandas as pd
 
 from engine.experiments import LeaveOneOutResult
 from engine.statistics import rank_correlation
-from pages.common.wording import decimal
 
-DRAWN, DRAWS = 60, 2000  # samples of a draw, draws
+DRAWN, DRAWS = 60, 500  # samples of a draw, draws
 MANY = 200  # of fewer retrained samples no parts are looked at
 
 
@@ -62,8 +61,8 @@ def by_choice(result: LeaveOneOutResult) -> pd.DataFrame:
     rows.insert(
         2,
         {
-            "samples": f"{DRAWN} at random, {DRAWS:,} draws: median (90% of draws)",
-            "Spearman": f"{decimal(middle)} ({decimal(low)} to {decimal(high)})",
+            "samples": f"{DRAWN} at random, {DRAWS} draws: median (90% of draws)",
+            "Spearman": f"{decimal_3(middle)} ({decimal_3(low)} to {decimal_3(high)})",
             "Pearson": "",
             "retraining ÷ estimate": "",
         },

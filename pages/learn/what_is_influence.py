@@ -1,5 +1,6 @@
 """What is influence? One test image's most influential samples, and scores against retraining."""
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -115,14 +116,21 @@ def cells(result: ExplainResult, samples: Samples, indices: np.ndarray) -> None:
     )
 
 
+def concentration(result: ExplainResult) -> tuple[int, float]:
+    """A hundredth of the samples (their number), and the share of all influence, by size, that the
+    strongest so many have."""
+    sizes = np.sort(np.abs(result.ranking.scores))[::-1]
+    first = max(len(sizes) // 100, 1)
+    return first, float(sizes[:first].sum() / sizes.sum())
+
+
 def facts(result: ExplainResult, train: Samples, test: Samples, image: int) -> None:
     """The test sample, and what the honest model makes of it."""
     truth, said = train.class_name(result.label), train.class_name(result.predicted)
     lead = picture(test.thumbnail(image), f"test sample {image}, class “{truth}”")
     lead += f'<div class="note">test sample {image}, class “{escape(truth)}”</div>'
     n = len(train)
-    size = np.sort(np.abs(result.ranking.scores))[::-1]
-    first = max(n // 100, 1)
+    first, share = concentration(result)
     blocks.facts(
         lead,
         [
@@ -138,7 +146,7 @@ def facts(result: ExplainResult, train: Samples, test: Samples, image: int) -> N
             ),
             Fact(
                 "A hundredth of the data",
-                percent(float(size[:first].sum() / size.sum())),
+                percent(share),
                 f"of all influence on it, in {first} of {n:,} samples",
             ),
         ],
@@ -169,10 +177,11 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
         "**What the sign means.** A positive score: training with more weight on the sample would "
         "make the model *worse* on this test sample; a negative one: *better*. The paper ranks "
         "from the highest score down and calls the first most valuable, although by this sign they "
-        "are those that harm. The lab keeps that order and says so wherever it matters; for the "
-        "attack it makes no difference which end is called the top."
+        "are those that harm. The lab keeps the paper's order and says so on every ranking; the "
+        "attack can be run on the other one, too."
     )
-    title = "Most samples hardly matter: influence is at the two ends of the ranking"
+    first, share = concentration(result)
+    title = f"Few samples matter: {first} of {n:,} have {share:.0%} of all influence on it"
     charts.heading(title, badge)
     charts.chart(
         influence_figures.one_sample(result.ranking, ease.names(train, n), shown),
@@ -187,7 +196,8 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
     )
 
 
-def image_section(name: str, image: int, train: Samples) -> None:
+def image_section(name: str, image: int, train: Samples) -> tuple[ExplainRequest, Stored] | None:
+    """One test sample's most and least influential samples; computed where that is missing."""
     charts.heading(f"Which training samples decide about test sample {image}?")
     request = ExplainRequest(name, image)
     stored = running.obtain(
@@ -198,15 +208,9 @@ def image_section(name: str, image: int, train: Samples) -> None:
         running.draw_plain("Training the model and solving for this sample"),
     )
     if stored is None:
-        return
+        return None
     one_image(stored, request, train)
-    result: ExplainResult = stored.result
-    sweeps.take_away(
-        stored,
-        request,
-        {"Scores": lambda: scores_table(result, train)},
-        snippet=reproduce.explain_snippet,
-    )
+    return request, stored
 
 
 def scores_table(result: ExplainResult, train: Samples) -> pd.DataFrame:
@@ -312,10 +316,9 @@ def retraining_figure(
             parts, hide_index=True, alt="Agreement for several choices of training samples"
         )
         st.caption(
-            "How good the agreement looks depends on the samples. Spread over the ranking, a few "
-            "large changes are compared with many small ones, and any sensible score orders them; "
-            "at random, most samples are of the middle, where all changes are near 0, and one draw "
-            "of sixty says little."
+            "How good the agreement looks depends on the samples: over the whole ranking large "
+            "changes are compared with small ones, at one end of it only large ones with each "
+            "other. And sixty say little: nine of ten random draws lie in the range given."
         )
 
 
@@ -340,71 +343,57 @@ def why(matching: LeaveOneOutResult | None, usual: LeaveOneOutResult | None) -> 
     )
 
 
-def retraining_section(name: str, train: Samples | None) -> tuple[links.Expected, str]:
-    """Scores against retraining, in one of the settings; with it, what a link may hold and the
-    finding."""
-    head, bar = st.container(), st.container(border=True)
-    found = {setting: sweeps.find(RETRAIN, setting_of(setting, name)) for setting in SETTINGS}
-    with bar:
-        names = [*SETTINGS, OWN]
-        setting = controls.choice_of(
-            st.columns([1, 2])[0],
-            "l2 of the training and damping of the scores",
-            "setting",
-            names,
-            "The usual defaults are l2 0.01 and damping 0.25, as in the paper's set-up.",
-        )
-        expected: dict[str, Any] = {"setting": names}
-        if setting == OWN and train is not None:
-            request, of_own = own_setting(name, len(train))
-            expected |= of_own
-        else:
-            request = setting_of(MATCHING if setting == OWN else setting, name)
-        stored = None if request is None else sweeps.find(RETRAIN, request)
-        if request is not None and stored is None:
-            asked = request.n_samples or (0 if train is None else len(train))
-            sweeps.offer(
-                RETRAIN,
-                request,
-                None,
-                f"{asked:,} models are trained again, each without one sample: on digits sixty "
-                "take seconds, all take minutes.",
-                "model",
-            )
-            running.show_refusal()
-    with head:
-        if stored is not None and request is not None:
-            retraining_figure(stored, request, train, stored.result.n_train)
-        else:
-            charts.heading("Influence against retraining: not computed yet for this setting")
-    matching, usual = (result_of(found[which]) for which in (MATCHING, USUAL))
-    why(matching, usual)
-    if stored is not None and request is not None:
-        result = stored.result
-        sweeps.take_away(
-            stored,
+def choose_setting(
+    name: str, train: Samples | None
+) -> tuple[LeaveOneOutRequest | None, Stored | None, links.Expected]:
+    """l2 and damping, beside the figure that they change, and what is stored for them; where it is
+    nothing, the way to it."""
+    names = [*SETTINGS, OWN]
+    setting = controls.choice_of(
+        st.columns([1, 1])[0],
+        "l2 of the training and damping of the scores",
+        "setting",
+        names,
+        "The usual defaults are l2 0.01 and damping 0.25, as in the paper's set-up.",
+    )
+    expected: dict[str, Any] = {"setting": names}
+    request: LeaveOneOutRequest | None
+    if setting == OWN and train is not None:
+        request, of_own = own_setting(name, len(train))
+        expected |= of_own
+    else:
+        request = setting_of(MATCHING if setting == OWN else setting, name)
+    stored = None if request is None else sweeps.find(RETRAIN, request)
+    if request is not None and stored is None:
+        asked = request.n_samples or (0 if train is None else len(train))
+        sweeps.offer(
+            RETRAIN,
             request,
-            {"Retraining": lambda: result.table},
-            snippet=reproduce.leave_one_out_snippet,
+            None,
+            f"{asked:,} models are trained again, each without one sample: on digits sixty take "
+            "seconds, all take minutes.",
+            "model",
         )
-    return expected, finding(matching, usual)
+        running.show_refusal()
+    return request, stored, expected
 
 
 def result_of(stored: Stored | None) -> LeaveOneOutResult | None:
     return None if stored is None else stored.result
 
 
-def finding(matching: LeaveOneOutResult | None, usual: LeaveOneOutResult | None) -> str:
+def finding(matching: Stored | None, usual: Stored | None) -> str:
     """What a score estimates, and when it does."""
     if matching is None or usual is None:
         return PAGE.finding
-    _, best = agreement.correlations(matching.table)
-    _, common = agreement.correlations(usual.table)
+    _, best = agreement.correlations(matching.result.table)
+    _, common = agreement.correlations(usual.result.table)
     return (
-        "An influence score estimates what the test loss would be had the sample not been there. "
-        f"**Where the damping equals the training's l2 it orders the samples as retraining does "
-        f"(Spearman {decimal_3(best)}); at the usual defaults less well ({decimal_3(common)})**, "
-        f"over {len(usual.table):,} retrained models."
+        "An influence score estimates how the test loss changes when the sample is left out of the "
+        "training. **Where the damping equals the training's l2 it orders the samples as "
+        f"retraining does (Spearman {decimal_3(best)}); at the usual defaults less well "
+        f"({decimal_3(common)})**, over {len(usual.result.table):,} retrained models. "
+        f":gray-badge[{sweeps.badge(usual)}]"
     )
 
 
@@ -438,34 +427,75 @@ def formulas() -> None:
         )
 
 
+def retraining_section(
+    name: str, train: Samples | None, found: Mapping[str, Stored | None]
+) -> tuple[LeaveOneOutRequest | None, Stored | None, links.Expected]:
+    """Scores against retraining, in one of the settings."""
+    charts.heading("Does a score mean what it says? Retraining without the sample tells")
+    with st.container(border=True):
+        request, stored, expected = choose_setting(name, train)
+    if request is not None and stored is not None:
+        retraining_figure(stored, request, train, stored.result.n_train)
+    why(result_of(found[MATCHING]), result_of(found[USUAL]))
+    return request, stored, expected
+
+
+def take_away(
+    explained: tuple[ExplainRequest, Stored] | None,
+    retrained: tuple[LeaveOneOutRequest, Stored] | None,
+    train: Samples | None,
+) -> None:
+    """Files and code of what the page shows."""
+    if explained is not None and train is not None:
+        request, stored = explained
+        result: ExplainResult = stored.result
+        tables = {"Scores": lambda: scores_table(result, train)}
+        with st.expander(f"Take test sample {request.image} with you"):
+            sweeps.take_away(stored, request, tables, snippet=reproduce.explain_snippet)
+    if retrained is not None:
+        asked, kept = retrained
+        rows: LeaveOneOutResult = kept.result
+        with st.expander("Take the retraining with you"):
+            sweeps.take_away(
+                kept,
+                asked,
+                {"Retraining": lambda: rows.table},
+                snippet=reproduce.leave_one_out_snippet,
+            )
+
+
 def page() -> None:
     st.title(PAGE.title)
     given, names = dict(st.query_params), sweeps.names_of(EXPLAIN)
     name = controls.dataset_choice(names)
     content = sweeps.data_hash(name)  # stops the page where the data cannot be used
     train = None if content is None else Samples(open_dataset(name))
+    found = {setting: sweeps.find(RETRAIN, setting_of(setting, name)) for setting in SETTINGS}
     expected: dict[str, Any] = {"dataset": names}
-    head, images, retrained = st.container(), st.container(), st.container()
+    head, images = st.container(), st.container()
+    image = 0
     if train is not None:
         image, of_image = choose_image(name, len(train.dataset.y_test))
         expected |= of_image
-    with retrained:
-        of_setting, said = retraining_section(name, train)
+    request, stored, of_setting = retraining_section(name, train, found)
     expected |= of_setting
     used = {key: st.session_state[key] for key in expected if key in st.session_state}
     controls.keep_notes(given, expected, used)
     with head:
         controls.show_notes()
-        st.markdown(said)
+        st.markdown(finding(found[MATCHING], found[USUAL]))
+    explained = None
     with images:
         if train is not None:
-            image_section(name, image, train)
+            explained = image_section(name, image, train)
         else:
             st.info(
                 f"The data set “{name}” is not on this machine: only what is published can be "
                 "shown."
             )
+    retrained = None if request is None or stored is None else (request, stored)
     formulas()
+    take_away(explained, retrained, train)
 
 
 page()
