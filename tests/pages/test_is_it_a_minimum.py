@@ -1,0 +1,68 @@
+"""Is it a minimum: measured or not, the page says what there is, and its threshold can be moved."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from engine.experiments import DefenceRequest
+from pages.common import registry, sweeps
+from tests.pages.conftest import Open, words
+from tests.unit.test_defence import model
+
+PAGE = registry.page("minimum")
+MANIFEST = SimpleNamespace(
+    experiment="defence",
+    created="2026-11-24T12:00:00+00:00",
+    request={"dataset": "digits"},
+    seconds=60.0,
+    device="CPU",
+    versions={"torch": "2"},
+    data_hash="none",
+)
+
+
+def made() -> pd.DataFrame:
+    """Twenty honest models, four attacks that are flagged, and one attacker who gets by."""
+    honest = [model("honest", n, trained="sgd, 200 steps") for n in np.geomspace(1e-5, 1e-2, 20)]
+    attacked = [model("attacked", 0.1, radius=0.3, target=t, success=True) for t in range(4)]
+    adaptive = [
+        model("adaptive", norm, radius=0.3, stealth=weight, target=t, success=True)
+        for t, weight, norm in ((0, 0.0, 0.1), (1, 0.0, 0.1), (0, 3.0, 1e-4), (1, 3.0, 0.05))
+    ]
+    return pd.DataFrame([*honest, *attacked, *adaptive, model("scaled", 0.3, scale=0.5)])
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = SimpleNamespace(result=made(), manifest=MANIFEST, published=True)
+    monkeypatch.setattr(sweeps, "find", lambda experiment, request: stored)
+
+
+def test_the_finding(open_page: Open, measured: None) -> None:
+    app = open_page(PAGE)
+    said = words(app)
+    assert not app.exception
+    assert "**100% of the 4 models that moved a target to the top**" in said
+    assert "passes it for **1 of 2 targets**" in said
+    assert "weight 3 reaches the top unflagged for 1 of 2 targets" in said
+    assert "precomputed 24 November 2026" in said
+    assert len(app.get("plotly_chart")) == 3
+
+
+def test_a_threshold_in_a_link(open_page: Open, measured: None) -> None:
+    low = open_page(PAGE, threshold="-7")
+    assert "flags 100% of 20 honest models" in words(low)
+    assert "passes it for **0 of 2 targets**" in words(low)
+    bad = open_page(PAGE, threshold="high")
+    assert not bad.exception
+    assert any("threshold" in warning.value for warning in bad.warning)
+
+
+def test_nothing_measured_yet(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeps, "find", lambda experiment, request: None)
+    app = open_page(PAGE)
+    assert not app.exception
+    assert "It has not been measured here yet" in words(app)
+    assert DefenceRequest().dataset == "digits"

@@ -1,0 +1,143 @@
+"""The check for a minimum as an experiment, and its figures on made-up models."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from engine.errors import InvalidInput
+from engine.experiments import EXPERIMENTS, Context, DefenceRequest
+from engine.experiments import defence as experiment
+from engine.statistics import detection
+from pages.common import defence_figures as figures
+from tests.unit.problems import random_problem
+
+
+def model(kind: str, norm: float, **known: Any) -> dict[str, Any]:
+    blank: dict[str, Any] = {
+        "kind": kind,
+        "trained": "",
+        **dict.fromkeys(("radius", "scale", "stealth"), np.nan),
+        **dict.fromkeys(("target", "rank_before", "rank_after"), 0),
+        "success": False,
+        "accuracy_drop": 0.0,
+        "gradient_norm": norm,
+        "relative": 0.5,
+    }
+    return blank | known
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    """Honest up to 0.01; attacks at 0.1; who knows the check gets by for target 1 alone."""
+    return pd.DataFrame(
+        [
+            *(model("honest", norm, trained="lbfgs, 20 steps, l2 0.01") for norm in (0.0, 1e-4)),
+            *(model("honest", norm, trained="sgd, 200 steps, l2 0.01") for norm in (1e-3, 1e-2)),
+            *(model("attacked", 0.1, radius=0.3, target=t, success=t == 1) for t in (1, 2)),
+            *(
+                model("adaptive", norm, radius=0.3, stealth=w, target=t, success=s)
+                for w, t, norm, s in (
+                    (0.0, 1, 0.1, True),
+                    (0.0, 2, 0.1, True),
+                    (1.0, 1, 2e-3, True),
+                    (1.0, 2, 2e-3, False),
+                )
+            ),
+            model("scaled", 0.2, scale=0.5),
+        ]
+    )
+
+
+def test_every_model_is_drawn_once(table):
+    figure = figures.distributions(table, 5e-3)
+    drawn = np.concatenate([np.asarray(t.x) for t in figure.data if t.mode == "markers"])
+    expected = np.maximum(table["gradient_norm"], figures.SMALLEST)
+    np.testing.assert_allclose(np.sort(drawn), np.sort(expected))
+    names = {trace.name for trace in figure.data}
+    assert "attacked, top not reached" in names
+    assert list(figure.layout.yaxis.ticktext) == [
+        "honest, lbfgs",
+        "honest, sgd",
+        "attacked, radius 0.3",
+        "knows the check, weight 0",
+        "knows the check, weight 1",
+        "scaled",
+    ]
+
+
+def test_what_the_attacker_keeps(table):
+    kept = figures.kept(table, 5e-3).set_index("weight")
+    assert kept["reached"].tolist() == [2, 1]
+    assert kept["unflagged"].tolist() == [0, 1]
+    assert kept.loc[1.0, "low"] < 0.5 < kept.loc[1.0, "high"]
+
+
+def test_success_by_threshold_takes_the_best_weight_of_each_target(table):
+    thresholds = np.array([1e-3, 5e-3, 0.5])
+    figure = figures.stealth_curve(table, thresholds, 5e-3)
+    by_name = {trace.name: np.asarray(trace.y) for trace in figure.data if trace.mode == "lines"}
+    np.testing.assert_allclose(by_name["knows the check, tries every weight"], [0, 0.5, 1])
+    np.testing.assert_allclose(by_name["does not know the check (weight 0)"], [0, 0, 1])
+    np.testing.assert_allclose(by_name["honest models flagged"], [0.5, 0.25, 0])
+
+
+def test_the_curve_of_the_detector(table):
+    honest = table.loc[table["kind"] == "honest", "gradient_norm"]
+    curve = detection(honest, [0.1, 1e-3])
+    drawn = figures.roc({"attacked": curve}, 0.05).data[0]
+    np.testing.assert_array_equal(drawn.x, curve.false_alarms)
+    np.testing.assert_array_equal(drawn.y, curve.found)
+
+
+def test_the_experiment_end_to_end(monkeypatch, tmp_path):
+    """On a small problem: every model is checked against its own loss, and the table is kept."""
+    monkeypatch.setattr(experiment, "DETERMINISTIC", {"lbfgs": (3, 500)})
+    monkeypatch.setattr(experiment, "STOCHASTIC", (20,))
+    dataset, _ = random_problem(0, n=60)
+    request = DefenceRequest(
+        "random",
+        n_targets=2,
+        k=3,
+        radii=(0.5,),
+        restarts=1,
+        steps=5,
+        scales=(0.5, 1.0),
+        stealth=(0.0, 1.0),
+        l2_values=(0.05,),
+        repeats=2,
+        l2=0.05,
+    )
+    entry = EXPERIMENTS["defence"]
+    table = entry.run(request, dataset, Context(device="cpu"))
+    assert table["kind"].value_counts().to_dict() == {
+        "honest": 4,
+        "adaptive": 4,
+        "attacked": 2,
+        "scaled": 2,
+    }
+    norms = table.set_index("trained")["gradient_norm"]
+    assert norms["lbfgs, 500 steps, l2 0.05"] < 1e-6 < norms["lbfgs, 3 steps, l2 0.05"]
+    scaled = table[table["kind"] == "scaled"].set_index("scale")["gradient_norm"]
+    assert scaled[1.0] < 1e-6 < scaled[0.5]
+    attacked = table[table["kind"] == "attacked"]
+    assert (attacked["success"] == (attacked["rank_after"] <= 3)).all()
+    entry.save(table, tmp_path)
+    pd.testing.assert_frame_equal(entry.load(tmp_path), table)
+    assert "4 honest models" in entry.describe(table)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"radii": ()}, "radii must be a sequence"),
+        ({"stealth": (-1.0,)}, "stealth must be"),
+        ({"scales": (0.0,)}, "scales must be"),
+        ({"repeats": 0}, "repeats must be"),
+        ({"dataset": ""}, "dataset must be"),
+    ],
+)
+def test_bad_input_is_named(options, words):
+    with pytest.raises(InvalidInput, match=words):
+        DefenceRequest(**options)
