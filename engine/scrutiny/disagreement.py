@@ -20,8 +20,7 @@ from engine.data.subset import training_subset, with_training_subset
 from engine.models.fit import fit
 from engine.models.linear import LinearModel
 from engine.scrutiny.attributions import attribution
-from engine.scrutiny.optimality import detection
-from engine.statistics import rank_correlation
+from engine.statistics import detection, rank_correlation
 from engine.vocabulary import ROUNDING
 
 OTHERS = ("gradient_dot", "cosine", "knn_shapley")  # those that cost no more than influence itself
@@ -93,8 +92,8 @@ def alarm(
         "flagged": int((np.asarray(unknown) > threshold).sum()),
         "found": int((np.asarray(attacked) > threshold).sum()),
         "auc": curve.auc,
-        "auc_low": curve.auc_low,
-        "auc_high": curve.auc_high,
+        "auc_low": curve.interval.low,
+        "auc_high": curve.interval.high,
     }
 
 

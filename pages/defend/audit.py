@@ -1,0 +1,160 @@
+"""The audit (A.0.1): who is caught when reported scores are checked against the model."""
+
+from typing import Any
+
+import streamlit as st
+
+from engine.data.dataset import Dataset
+from engine.experiments import AuditRequest, AuditResult
+from engine.results.store import Stored
+from pages.common import audit_figures as figures
+from pages.common import audit_words as words
+from pages.common import charts, controls, links, registry, sweeps
+from pages.common.axes import number
+from pages.common.inquiry import Inquiry
+
+PAGE = registry.page("audit")
+EXPERIMENT = ROLE = "audit"
+COST = (
+    "The attack, then the influence of every training sample on every query, for the honest and "
+    "for the malicious model: under a minute for digits on a laptop."
+)
+
+
+def most_queries(dataset: Dataset) -> int:
+    """Every test point with every label."""
+    return len(dataset.y_test) * dataset.n_classes
+
+
+def start(dataset: Dataset) -> AuditRequest:
+    return AuditRequest(dataset.name, queries=min(AuditRequest.queries, most_queries(dataset)))
+
+
+def own(dataset: Dataset, opening: AuditRequest) -> tuple[dict[str, Any], links.Expected]:
+    """The number of queries."""
+    most = most_queries(dataset)
+    held = st.session_state.get("queries")
+    if held is not None and held > most:  # left over from another data set
+        st.session_state["queries"] = opening.queries
+    queries = st.columns([1, 3])[0].number_input(
+        "Queries",
+        1,
+        most,
+        opening.queries,
+        1,
+        key="queries",
+        help=f"Test points with a label each, at most {most:,}. The first have their own labels, "
+        "the rest all others.",
+        bind="query-params",
+        on_change=controls.forget_notes,
+    )
+    st.caption(
+        f"The model has {dataset.n_classes * (dataset.X_train.shape[1] + 1):,} parameters. Ask "
+        "fewer queries, and the engine says why that proves nothing; target, k, radius and seed "
+        "are in the sidebar."
+    )
+    return {"queries": int(queries)}, {"queries": links.Range(1, most)}
+
+
+def rows_figure(result: AuditResult, badge: str) -> None:
+    title = words.title(result)
+    charts.heading(title, badge)
+    charts.chart(
+        figures.residuals(result),
+        "residuals",
+        alt=f"Residual of every reported row for four calculators, on a log axis. {title}",
+    )
+    n = result.residuals.shape[1]
+    st.caption(
+        f"One mark for each of {n:,} training samples and each calculator; sample {result.target} "
+        "is ringed. The residual is the share of a row of reported scores that lies outside the "
+        "row space of the query gradients. All is computed in float64: honest rows are off by the "
+        "rounding and by what solves to 1e-10 leave open, invented ones by nearly all that can be. "
+        f"The tolerance, {number(result.tolerance)}, lies between, decades from either."
+    )
+
+
+def why(result: AuditResult) -> None:
+    charts.heading("Why the other two are not caught")
+    st.markdown(words.players_table(result))
+    st.markdown(
+        "- The audit asks whether **some** vector *v* explains a row of scores as *vᵀT*. Honest "
+        "scores have *v* = −(H + λI)⁻¹g. The **careful liar** takes another *v*; the audit does "
+        "not ask which.\n"
+        "- The **attacker** computes honestly. His model is what is wrong, and the auditor takes "
+        "the model as given: the query gradients are those of the malicious model.\n"
+        "- Honest rows pass and, with more queries than their gradients have rank, invented ones do "
+        "not: against the one cheat it was made for the audit is as good as a proof."
+    )
+
+
+def growth_figure(result: AuditResult, badge: str) -> None:
+    title = words.growth_title(result)
+    charts.heading(title, badge)
+    charts.chart(
+        figures.growth(result),
+        "growth",
+        alt=f"Residual of the invented row against the number of queries. {title}",
+    )
+    rank = int(result.gradient_ranks[0])
+    st.caption(
+        f"While no query's gradient is a combination of the others, any row of numbers fits. "
+        f"{result.queries:,} queries have rank {rank:,} here, below the {result.parameters:,} "
+        "parameters: a softmax model's gradients sum to zero over the classes, and features that "
+        "are constant add nothing."
+    )
+
+
+def formulas(result: AuditResult) -> None:
+    with st.expander("What is computed (Appendix A.0.1)"):
+        st.markdown(
+            "With $t_j=\\nabla_\\theta L(q_j)$ the gradient of query $j$'s loss, which the auditor "
+            "can compute from the model alone, and $g_i$ that of training sample $i$:"
+        )
+        st.latex(
+            r"I(z_i,q_j)=-\,g_i^{\top}(H+\lambda I)^{-1}t_j=v_i^{\top}t_j,\qquad "
+            r"v_i=-(H+\lambda I)^{-1}g_i"
+        )
+        st.markdown(
+            "All honest scores of sample $i$ are the row $v_i^{\\top}T$ with $T=(t_1\\dots t_q)$, "
+            "and lie in the row space of $T$. With $B$ an orthonormal basis of it (from the "
+            "singular value decomposition), the residual of a reported row $r$ is"
+        )
+        st.latex(r"\frac{\lVert r-rB^{\top}B\rVert_2}{\lVert r\rVert_2}\in[0,1]")
+        st.markdown(
+            "Gaussian numbers leave $\\sqrt{1-\\operatorname{rank}(T)/q}$ on average. The paper "
+            "collects a basis of queries first and predicts the scores of new ones; with one "
+            "matrix of all queries that is the same test, and it needs no full rank."
+        )
+        st.markdown(
+            "**The careful liar** reports $v^{\\top}T$ with $v=c\\,\\bar g/\\lVert\\bar g"
+            "\\rVert^2$, $\\bar g$ the mean gradient of the test points with their own labels: the "
+            "mean of the row over them is $c$, whatever $c$ he likes."
+        )
+
+
+def show(stored: Stored, request: AuditRequest) -> None:
+    result, badge = stored.result, sweeps.badge(stored)
+    rows_figure(result, badge)
+    why(result)
+    growth_figure(result, badge)
+    formulas(result)
+    tables = {
+        "Residuals": lambda: words.residual_table(result),
+        "By queries": lambda: result.growth,
+    }
+    sweeps.take_away(stored, request, tables, snippet=words.snippet)
+
+
+def page() -> None:
+    inquiry = Inquiry.open(PAGE, EXPERIMENT, ROLE, start, own, "An audit of your own", COST, "step")
+    if inquiry.stored is None:
+        return
+    badge = sweeps.badge(inquiry.stored)
+    with inquiry.head:
+        st.markdown(f"{words.finding(inquiry.stored.result)} :gray-badge[{badge}]")
+    with inquiry.body:
+        show(inquiry.stored, inquiry.request)
+
+
+page()
