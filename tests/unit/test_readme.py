@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.settings import read_settings
+from tests.unit.tables import original
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -26,7 +29,11 @@ COMMANDS = [line for line in shell_lines() if " -m engine " in line]
 
 def run_python(arguments: list[str], folder: Path) -> str:
     """Standard output of a fresh interpreter in `folder`, with its own cache."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "IAL_CACHE_DIR": str(folder / "cache")}
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "IAL_CACHE_DIR": str(folder / "cache"),
+        "IAL_DATA_DIR": str(read_settings().data_dir),  # original files are fetched once
+    }
     finished = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
@@ -51,7 +58,14 @@ def test_the_sweep_example_prints_rates_with_intervals(tmp_path: Path) -> None:
     printed = run_example(1, tmp_path)
     # 2 radii, 2 k, 2 regimes, 2 forms
     assert printed.count("high_accuracy") == printed.count("best") == 8
-    assert len(blocks("python")) == 2
+    assert len(blocks("python")) == 3
+
+
+def test_the_fairness_example_prints_the_effect(tmp_path: Path) -> None:
+    original("german")
+    printed = run_example(2, tmp_path)
+    assert "effect_high" in printed
+    assert re.search(r"0\.05 +0\.14", printed)
 
 
 def test_the_python_example_moves_the_sample_to_the_top(tmp_path: Path) -> None:
@@ -66,6 +80,8 @@ def test_the_python_example_moves_the_sample_to_the_top(tmp_path: Path) -> None:
 def test_the_command_lines_run(command: str, tmp_path: Path) -> None:
     program, *arguments = shlex.split(command)
     assert program == ".venv/bin/python"
+    if "german" in arguments:
+        original("german")
     assert run_python(arguments, tmp_path)
     if "--out" in arguments:
         out = tmp_path / arguments[arguments.index("--out") + 1]
