@@ -139,9 +139,10 @@ def finding(stored: Stored) -> None:
         f"{title}",
     )
     st.caption(
-        f"Random models point in every direction, with norms from 0.01 to 100; the attack looks at "
-        f"{len(result.attack.trajectory):,} models on its way from a trained one, no further than "
-        "its norm, the largest radius of this lab. The count is on a log scale."
+        "Random models point in every direction, with norms from 0.01 to 100. The attack starts "
+        f"around a trained model and may go as far as that model's norm (radius 1, this lab's "
+        f"largest); its {len(result.attack.trajectory):,} steps are models, too. The count is on a "
+        "log scale."
     )
 
 
@@ -149,6 +150,7 @@ def beat(request: ImpossibleRequest, again: bool) -> None:
     """The button's callback: try what is asked for, or another seed where that has been tried."""
     while again and find(request) is not None:
         request = replace(request, seed=request.seed + 1)
+    controls.forget_notes()
     st.session_state["seed"] = request.seed
     running.submit("impossible", request)
 

@@ -156,10 +156,9 @@ def plane(instance: ImpossibleInstance, difference: ArrayLike) -> go.Figure:
             line={"color": GREY, "width": 2, "dash": "dash"},
             hoverinfo="skip",
         )
-    figure.update_xaxes(title_text="first feature", range=[-reach, reach], zeroline=False)
-    figure.update_yaxes(
-        title_text="second feature", range=[-reach, reach], zeroline=False, scaleanchor="x"
-    )
+    axis = {"range": [-reach, reach], "zeroline": False, "constrain": "domain"}
+    figure.update_xaxes(title_text="first feature", **axis)
+    figure.update_yaxes(title_text="second feature", scaleanchor="x", **axis)
     return finish(figure, 430)
 
 
