@@ -48,7 +48,7 @@ SETTINGS: dict[str, tuple[str, float, float]] = {  # by name: role of what is pu
     "both 0.01": ("matching small", 0.01, 0.01),
 }
 MATCHING, USUAL = list(SETTINGS)[:2]
-STRENGTH = links.Range(0.0001, 10, whole=False)  # of l2 and damping
+STRENGTH = links.Range(0.0001, 10.0, whole=False)  # of l2 and damping
 FEW = 60  # samples to retrain without, where nothing else is asked for
 
 
@@ -282,7 +282,7 @@ def verdict(result: LeaveOneOutResult) -> str:
     size = (
         ""
         if 0.8 <= factor <= 1.25
-        else f", but retraining changes the loss {factor:.2g} times as much"
+        else f", but retraining changes the loss {factor:.2g} times as much as estimated"
     )
     said = "agree" if close else "agree only roughly"
     if not close:
