@@ -129,7 +129,7 @@ def run_audit(request: AuditRequest, dataset: Dataset, context: Context) -> Audi
     }
     audits = [audit_scores(*reported[player]) for player in PLAYERS]
     liar = reported["liar"][0][request.target]
-    growth = players.by_queries(liar, T, audits[0].rank)
+    growth = players.by_queries(liar, T)
     done(steps)
     return AuditResult(
         target=request.target,

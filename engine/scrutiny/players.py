@@ -14,7 +14,7 @@ from engine.checks import check_integer
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
 from engine.models.linear import LinearModel
-from engine.scrutiny.audit import TOLERANCE, Audit, audit_scores
+from engine.scrutiny.audit import audit_scores
 from engine.scrutiny.queries import Labelled, influence_matrix, query_gradients
 
 AHEAD = 0.1  # of the range of honest scores: how far before the best a liar puts the target
@@ -82,17 +82,29 @@ def lie_within(scores: NDArray, T: NDArray, target: int, own: int, sign: int) ->
     return lie
 
 
-def by_queries(row: NDArray, T: NDArray, rank: int) -> pd.DataFrame:
+def by_queries(row: NDArray, T: NDArray) -> pd.DataFrame:
     """What the first queries alone make of a row: queries, refused (as many queries as rank), and
-    residual and expected (the residual of Gaussian numbers), NaN where refused."""
+    residual and expected (the residual of Gaussian numbers), NaN where refused.
+
+    At evenly spaced numbers of queries, at the last that is refused and the first that is not:
+    what is a combination of earlier gradients remains one, so that bisection finds them.
+    """
+    found: dict[int, tuple[float, float]] = {}
+
+    def refused(count: int) -> bool:
+        try:
+            audit = audit_scores(row[None, :count], T[:, :count])
+            found[count] = float(audit.residuals[0]), audit.expected_of_invented
+        except InvalidInput:
+            found[count] = np.nan, np.nan
+        return bool(np.isnan(found[count][0]))
+
     total = T.shape[1]
     counts = np.linspace(total / COUNTS, total, COUNTS).round().astype(int)
-    found = []
-    for count in np.unique([*counts, rank, rank + 1]):
-        try:
-            audit: Audit = audit_scores(row[None, :count], T[:, :count], TOLERANCE)
-            residual, expected = float(audit.residuals[0]), audit.expected_of_invented
-        except InvalidInput:
-            residual = expected = np.nan
-        found.append((int(count), bool(np.isnan(residual)), residual, expected))
-    return pd.DataFrame(found, columns=["queries", "refused", "residual", "expected"])
+    passes = [int(count) for count in np.unique(counts) if refused(int(count))]
+    low, high = max(passes, default=0), min(count for count in found if count not in passes)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if refused(middle) else (low, middle)
+    rows = [(count, bool(np.isnan(value[0])), *value) for count, value in sorted(found.items())]
+    return pd.DataFrame(rows, columns=["queries", "refused", "residual", "expected"])

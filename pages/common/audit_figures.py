@@ -74,27 +74,28 @@ def residuals(result: AuditResult) -> go.Figure:
             hovertemplate=f"<b>sample {result.target}</b>, the target<br>residual {at:.1e}"
             f"<extra>{PLAYERS[player]}</extra>",
         )
-        caught = len(result.caught(player))
+        caught = len(result.caught(player)) > 0
         figure.add_annotation(
-            x=1,
-            y=y + 0.42,
-            xref="paper",
-            xanchor="right",
+            x=np.log10(result.tolerance) + 0.3,
+            y=y,
+            xanchor="left",
             showarrow=False,
-            text=f"<b>caught with {caught:,} row{'s' * (caught != 1)}</b>" if caught else "passes",
+            text="<b>caught</b>" if caught else "passes",
             font={"size": 13, "color": ACCENT if caught else GREY},
         )
     low, high = min(float(x.min()) / 3, 1e-13), 3.0
     figure.add_vrect(x0=result.tolerance, x1=high, fillcolor=BAND, line_width=0, layer="below")
-    figure.add_vline(
-        x=result.tolerance,
-        line={"color": ACCENT, "width": 1.5, "dash": "dash"},
-        annotation={"text": f"tolerance {number(result.tolerance)}", "font": {"color": ACCENT}},
-        annotation_position="top left",
+    figure.add_vline(x=result.tolerance, line={"color": ACCENT, "width": 1.5, "dash": "dash"})
+    figure.add_annotation(
+        x=np.log10(result.tolerance),
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        showarrow=False,
+        text=f"tolerance {number(result.tolerance)}",
+        font={"size": 12, "color": ACCENT},
     )
-    figure.update_xaxes(
-        power_axis(low, high, "share of the row that the model cannot explain (residual, log)")
-    )
+    figure.update_xaxes(power_axis(low, high, "residual of the reported row (log)"))
     figure.update_yaxes(
         tickvals=list(range(len(PLAYERS))),
         ticktext=[LABELS[player] for player in reversed(PLAYERS)],

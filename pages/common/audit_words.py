@@ -95,9 +95,11 @@ def snippet(request: AuditRequest, data_dir: str | None = None) -> str:
     """Python that audits the honest calculator, both liars and the attacker."""
     sign = 1 if request.order == "highest_first" else -1
     t = request.target
+    begin = reproduce.opening(request.dataset, data_dir, request.l2).replace(
+        "import engine\n", "import engine\nfrom engine.scrutiny import players\n", 1
+    )
     return (
-        "from engine.scrutiny import players\n"
-        f"{reproduce.opening(request.dataset, data_dir, request.l2)}"
+        f"{begin}"
         f"attacked = engine.attack(\n    model, dataset, {t}, k={request.k}, "
         f"radius={request.radius!r},\n    damping={request.damping!r}, order={request.order!r}, "
         f"seed={request.seed}\n).model\n\n"

@@ -1,6 +1,6 @@
 """Pages that look into one attack: that of the sidebar, a few controls of their own, a result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,9 @@ class Inquiry:
     dataset: Dataset
     head: DeltaGenerator
     body: DeltaGenerator
+    given: Mapping[str, str]
+    expected: links.Expected
+    used: Mapping[str, Any]
 
     @classmethod
     def open(
@@ -68,10 +71,11 @@ class Inquiry:
             stored = sweeps.find(experiment, opening)
         ranges = links.ranges(dataset.n_train)
         allowed = {"dataset": names, **{n: ranges[n] for n in attack}, **expected}
-        controls.keep_notes(given, allowed, {"dataset": name, **attack, **values})
+        used = {"dataset": name, **attack, **values}
+        inquiry = cls(shown, stored, dataset, head, body, given, allowed, used)
         with head:
-            controls.show_notes()
             if stored is None:
+                inquiry.notes({})
                 st.markdown(
                     f"{page.finding} For this attack nothing is computed yet: run it below."
                 )
@@ -80,4 +84,10 @@ class Inquiry:
                     "The figures show the attack that this page opens with. The one asked for in "
                     "the sidebar and at the end of the page is not computed yet."
                 )
-        return cls(shown, stored, dataset, head, body)
+        return inquiry
+
+    def notes(self, expected: links.Expected) -> None:
+        """Say what of the link cannot be used; `expected` are the controls among the figures."""
+        held = {name: st.session_state[name] for name in expected}
+        controls.keep_notes(self.given, {**self.expected, **expected}, {**self.used, **held})
+        controls.show_notes()

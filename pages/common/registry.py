@@ -165,6 +165,15 @@ PAGES: tuple[PageEntry, ...] = (
         ),
     ),
     PageEntry(
+        section="Defend",
+        title="Would another score have noticed?",
+        url="other-scores",
+        file="pages/defend/other_scores.py",
+        question="Does an attack on influence show in other attributions of the same model?",
+        finding="Scores made from the model's gradients are moved along; a score that never sees "
+        "the model is not, and disagreement with it gives most attacks away.",
+    ),
+    PageEntry(
         section="Evidence",
         title="Why it is fast",
         url="why-fast",

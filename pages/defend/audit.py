@@ -83,8 +83,8 @@ def why(result: AuditResult) -> None:
         "not ask which.\n"
         "- The **attacker** computes honestly. His model is what is wrong, and the auditor takes "
         "the model as given: the query gradients are those of the malicious model.\n"
-        "- Honest rows pass and, with more queries than their gradients have rank, invented ones do "
-        "not: against the one cheat it was made for the audit is as good as a proof."
+        "- Honest rows pass and, with more queries than their gradients have rank, invented ones "
+        "do not: against the one cheat it was made for the audit is as good as a proof."
     )
 
 
@@ -152,6 +152,7 @@ def page() -> None:
         return
     badge = sweeps.badge(inquiry.stored)
     with inquiry.head:
+        inquiry.notes({})
         st.markdown(f"{words.finding(inquiry.stored.result)} :gray-badge[{badge}]")
     with inquiry.body:
         show(inquiry.stored, inquiry.request)
