@@ -230,7 +230,7 @@ def parameters(difference: list[float]) -> list[list[float]]:
 def live_facts(exact: ExactScores, k: int) -> None:
     blocks.facts(
         '<div class="name">p, of label y at x</div>'
-        f'<div class="value">{number(float(exact.p[0]))}</div>',
+        f'<div class="value">{impossible_words.probability(exact)}</div>',
         [
             Fact("Target's score", number(float(exact.target[0])), "−(1 − p)² q, below 0"),
             Fact("Copies' score", number(float(exact.copy[0])), "p (1 − p) q, above 0"),
@@ -267,7 +267,7 @@ def by_hand(request: ImpossibleRequest) -> tuple[list[float], float]:
             alt=f"Influence scores of the target, its copies and the others on one axis. {title}",
         )
         st.caption(figures.score_meaning("highest_first"))
-        title = f"At x this model gives y the probability {number(float(exact.p[0]))}"
+        title = f"At x this model gives y the probability {impossible_words.probability(exact)}"
         charts.heading(title, "computed here")
         charts.chart(
             impossible_figures.plane(instance, difference),

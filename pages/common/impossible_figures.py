@@ -107,7 +107,11 @@ def score_axis(instance: ImpossibleInstance, exact: ExactScores) -> go.Figure:
         font={"color": ACCENT, "size": 14},
     )
     figure.add_vline(x=0, line={"color": GREY, "width": 1})
-    figure.update_xaxes(title_text="influence score; rank 1 is the highest", zeroline=False)
+    figure.update_xaxes(
+        title_text="influence score; rank 1 is the highest",
+        zeroline=False,
+        exponentformat="power",
+    )
     figure.update_yaxes(
         range=[-0.5, 3.5],
         tickvals=list(LANES.values()),

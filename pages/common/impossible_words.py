@@ -3,8 +3,11 @@
 from dataclasses import asdict
 
 import streamlit as st
+from scipy.special import expit
 
 from engine.experiments import ImpossibleRequest, ImpossibleResult
+from engine.scrutiny.impossibility import ExactScores
+from pages.common.axes import number
 from pages.common.wording import count
 
 
@@ -28,6 +31,12 @@ def reached_title(result: ImpossibleResult) -> str:
         behind = "its copy" if k == 1 else f"its {k} copies"
         return f"Past everything else, never past {behind}: the best rank is {best}"
     return f"The best rank is {best}, {count(best - k, 'place')} short of the top {k}"
+
+
+def probability(exact: ExactScores) -> str:
+    """p of one model: '0.896', or '1 − 3e−7' where three digits would say 1."""
+    p, rest = float(exact.p[0]), float(expit(-exact.log_odds[0]))
+    return number(p) if p < 0.9995 else f"1 − {number(float(f'{rest:.1g}'))}"
 
 
 def snippet(request: ImpossibleRequest, theta: list[list[float]]) -> str:

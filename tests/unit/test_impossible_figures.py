@@ -97,3 +97,11 @@ def test_the_snippet_runs_and_says_what_the_page_says(result, capsys):
 @pytest.mark.parametrize(("exponent", "said"), [(-261.2, "10⁻²⁶¹"), (0.2, "10⁰"), (3.0, "10³")])
 def test_powers_of_ten(exponent, said):
     assert wording.power_of_ten(exponent) == said
+
+
+@pytest.mark.parametrize(
+    ("log_odds", "said"), [(0.0, "0.5"), (2.15, "0.896"), (15.0, "1 − 3e−7"), (-15.0, "3.06e−7")]
+)
+def test_probabilities_near_one_keep_their_distance(log_odds, said):
+    exact = impossible_scores(impossible_instance(), [[0.0, 0.0, log_odds], [0.0, 0.0, 0.0]])
+    assert impossible_words.probability(exact) == said
