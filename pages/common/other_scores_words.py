@@ -60,8 +60,8 @@ def finding(result: AttributionsResult) -> str:
         row = alarm_row(result, *MAIN)
         parts.append(
             f"As an alarm, disagreement with {NAMES[MAIN[1]]} **finds "
-            f"{share(int(row['found']), result.count('attacked'), 'attacked models')}** and accuses "
-            f"{int(row['flagged'])} of {result.count('unknown')} honest ones."
+            f"{share(int(row['found']), result.count('attacked'), 'attacked models')}** and "
+            f"accuses {int(row['flagged'])} of {result.count('unknown')} honest ones."
         )
     return " ".join(parts)
 
