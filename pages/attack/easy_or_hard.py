@@ -119,7 +119,11 @@ def bet(
 def outcome(dealt: pd.DataFrame, chosen: int) -> str:
     """Whether the bet was won, and whether the gradient norm would have won it."""
     easiest, steepest = int(dealt["least"].idxmin()), int(dealt["norm"].idxmax())
-    said = "You won" if chosen == easiest else f"You lost: it was sample {easiest}"
+    said = (
+        f"Sample {chosen}: you won"
+        if chosen == easiest
+        else f"You bet on sample {chosen} and lost: it was sample {easiest}"
+    )
     norm = (
         "Betting on the largest gradient norm would have won"
         if steepest == easiest

@@ -97,10 +97,16 @@ def against_retraining(result: LeaveOneOutResult, names: Sequence[str]) -> go.Fi
         "%{customdata[2]}<br>retrained %{customdata[3]}<extra></extra>",
     )
     # Both axes alike: the identity is the diagonal, and a factor between the two is seen.
-    axis = scale.axis(low, high, "") | {"zeroline": False}
     ends = [float(scale(low)), float(scale(high))]
     margin = 0.05 * ((ends[1] - ends[0]) or 1.0)
-    axis["range"] = [ends[0] - margin, ends[1] + margin]
+    ticks = scale.ticks(low, high, gap=0.13)  # so few that they fit side by side on a phone
+    axis = {
+        "range": [ends[0] - margin, ends[1] + margin],
+        "tickvals": scale(ticks),
+        "ticktext": [number(t) for t in ticks],
+        "tickangle": 0,
+        "zeroline": False,
+    }
     figure.update_xaxes(axis | {"title": {"text": "estimated by influence, −I/n"}})
     figure.update_yaxes(axis | {"title": {"text": "measured by retraining"}})
     return finish(figure, 520)

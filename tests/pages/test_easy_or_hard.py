@@ -46,16 +46,16 @@ def test_a_bet_is_placed_first_and_answered_then(open_page: Open) -> None:
     app = open_page(PAGE)
     bets = [b for b in app.button if b.key.startswith("bet-") and b.key != "bet-again"]
     assert len(bets) in (2, 3)
-    assert "You won" not in words(app) and "You lost" not in words(app)
+    assert "you won" not in words(app) and "and lost" not in words(app)
     bets[0].click().run()
     assert not app.exception
     said = words(app)
-    assert ("You won" in said) != ("You lost" in said)
+    assert ("you won" in said) != ("and lost" in said)
     assert "Betting on the largest gradient norm would have" in said
     assert all(b.disabled for b in app.button if b.key in {bet.key for bet in bets})
     app.button(key="bet-again").click().run()
     assert not app.exception
-    assert "You won" not in words(app) and "You lost" not in words(app)
+    assert "you won" not in words(app) and "and lost" not in words(app)
 
 
 def test_another_k_is_another_bet(open_page: Open) -> None:
@@ -63,7 +63,7 @@ def test_another_k_is_another_bet(open_page: Open) -> None:
     next(b for b in app.button if b.key.startswith("bet-")).click().run()
     app.selectbox(key="k").set_value(30).run()
     assert not app.exception
-    assert "You won" not in words(app) and "You lost" not in words(app)
+    assert "you won" not in words(app) and "and lost" not in words(app)
     assert "into the top 30" in words(app)
 
 
