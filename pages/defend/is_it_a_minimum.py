@@ -17,7 +17,7 @@ from pages.common.wording import count
 PAGE = registry.page("minimum")
 EXPERIMENT, REQUEST = "defence", DefenceRequest()
 ALARMS = 0.05  # share of honest models that the threshold flags at first
-LOW, HIGH, STEP = -8.0, 1.0, 0.1  # of the threshold's power of ten
+LOW, HIGH, STEP = -8.0, 1.0, 0.05  # of the threshold's power of ten
 COST = (
     "Trains some 120 honest models and attacks 25 targets at five radii and with seven weights of "
     "the check: some ten minutes on a laptop."
@@ -28,7 +28,8 @@ def choose_threshold(table: pd.DataFrame) -> tuple[float, links.Expected]:
     """The threshold on the gradient norm; at first the one that flags one honest model in
     twenty."""
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
-    start = float(np.clip(np.ceil(10 * np.log10(honest.quantile(1 - ALARMS))) / 10, LOW, HIGH))
+    wanted = np.log10(max(honest.quantile(1 - ALARMS), 10**LOW))
+    start = float(np.clip(round(np.floor(wanted / STEP) * STEP, 2), LOW, HIGH))
     exponent = st.slider(
         "Threshold on the gradient norm, as a power of ten",
         LOW,
@@ -36,8 +37,8 @@ def choose_threshold(table: pd.DataFrame) -> tuple[float, links.Expected]:
         start,
         STEP,
         key="threshold",
-        help="A model whose training loss has a larger gradient is flagged. At first: the one that "
-        "flags 5% of the honest models.",
+        help="A model whose training loss has a larger gradient is flagged. At first: one that "
+        "flags about 5% of the honest models.",
         bind="query-params",
         on_change=controls.forget_notes,
     )
@@ -94,7 +95,22 @@ def distribution(table: pd.DataFrame, threshold: float, badge: str) -> None:
         "One mark a model. Honest trainers differ in optimiser, stopping time, l2 and, for SGD, "
         "in chance; each is checked against the loss it was trained on. "
         f"{flagged} of {count(len(scaled), 'scaled model')} are flagged: those nearest to 1 pass. "
-        "Heights within a row mean nothing."
+        f"Heights within a row mean nothing. {trained_to_the_end(table)}"
+    )
+
+
+def trained_to_the_end(table: pd.DataFrame) -> str:
+    """What would happen if everybody had to train to the end."""
+    moved = table[table["kind"].isin(["attacked", "adaptive"]) & table["success"]]
+    exact = table[(table["kind"] == "honest") & ~table["trained"].str.startswith("sgd")]
+    if moved.empty or exact.empty:
+        return ""
+    least = moved["gradient_norm"].min()
+    below = int((exact["gradient_norm"] < least).sum())
+    return (
+        f"No attack that reached the top lies below {number(least)}, and {below} of "
+        f"{count(len(exact), 'model')} trained on whole batches do: who may demand that training "
+        "is run to its end catches all of these attacks, and every honest user of SGD with them."
     )
 
 
