@@ -51,7 +51,8 @@ def finding(result: AttributionsResult) -> str:
     moved, stayed = follows(result)
     t = result.target
     old, new = result.before["influence"].ranks[t], result.after["influence"].ranks[t]
-    parts = [f"The attack took sample {t} from rank {old:,} to rank {new:,} by influence."]
+    failed = "" if new <= result.k else f", not into the top {result.k}"
+    parts = [f"The attack took sample {t} from rank {old:,} to rank {new:,} by influence{failed}."]
     if moved:
         parts.append(f"**It moved {ranks(result, moved)} along**, though it never aimed at them.")
     if stayed:

@@ -1,0 +1,64 @@
+"""The audit's page: what it opens with, a run of one's own, what is refused and what links say."""
+
+import pytest
+
+from engine.experiments import AuditRequest
+from engine.settings import Settings
+from pages.common import presets, registry, sweeps
+from tests.pages.conftest import Open, check_note, follow, words
+
+PAGE = registry.page("audit")
+
+
+def test_the_finding_and_the_figures_stand_there_before_any_click(open_page: Open) -> None:
+    app = open_page(PAGE)
+    said = words(app)
+    assert not app.exception
+    assert not app.warning
+    assert "The audit catches invented numbers, and nothing else" in said
+    assert "precomputed" in said
+    assert "700 queries catch the liar who invents numbers, but neither" in said
+    assert len(app.get("plotly_chart")) == 2
+    assert "This result is shown on this page" in said
+    assert "python -m engine audit" in said
+
+
+def test_another_attack_is_run_and_shown(open_page: Open, settings: Settings) -> None:
+    app = open_page(PAGE, dataset="small", target=7, radius=0.5)
+    assert "For this attack nothing is computed yet" in words(app)
+    assert app.number_input(key="queries").value == 36  # every test point with every label
+    app.button(key="offer-audit").click().run()
+    follow(app, lambda: len(app.get("plotly_chart")) == 2)
+    said = words(app)
+    assert "your features file" in said
+    assert "36 queries catch the liar who invents numbers" in said
+    assert "sample 7" in said
+
+
+def test_too_few_queries_are_refused_in_the_engine_s_words(open_page: Open) -> None:
+    app = open_page(PAGE, dataset="small", target=7, radius=0.5, queries=5)
+    app.button(key="offer-audit").click().run()
+    follow(app, lambda: bool(app.error))
+    assert "more queries than their rank" in app.error[0].value
+    assert "Ask at least" in app.error[0].value
+
+
+def test_another_choice_leaves_the_opening_result_and_says_so(open_page: Open) -> None:
+    app = open_page(PAGE, queries=600)
+    assert "The figures show the attack that this page opens with" in words(app)
+    assert len(app.get("plotly_chart")) == 2
+    assert app.button(key="offer-audit")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("queries", "0"), ("queries", "many"), ("target", "99999"), ("radius", "9"), ("k", "0")],
+)
+def test_bad_links_fall_back_with_a_note(open_page: Open, name: str, value: str) -> None:
+    check_note(open_page(PAGE, **{name: value}), name, value)
+
+
+def test_what_is_published_is_the_default() -> None:
+    request = presets.preset("audit", "digits")
+    assert request == AuditRequest()
+    assert sweeps.find("audit", request) is not None

@@ -1,0 +1,65 @@
+"""The page of other attributions: what it opens with, the alarms, a run of one's own, bad links."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.experiments import AttributionsRequest
+from engine.settings import Settings
+from pages.common import presets, registry, sweeps
+from tests.pages.conftest import Open, check_note, follow, words
+
+PAGE = registry.page("other-scores")
+SMALL = AttributionsRequest("small", retrained=5, n_honest=4, n_attacked=3)
+
+
+def test_the_finding_and_the_figures_stand_there_before_any_click(open_page: Open) -> None:
+    app = open_page(PAGE)
+    said = words(app)
+    assert not app.exception
+    assert not app.warning
+    assert "The attack took sample 16 from rank" in said
+    assert "precomputed" in said
+    assert "Against kNN-Shapley, whole ranking:" in said
+    assert len(app.get("plotly_chart")) == 3
+    assert len(app.dataframe) == 1
+    assert "python -m engine attributions" in said
+
+
+def test_an_alarm_is_chosen_by_control_and_by_link(open_page: Open) -> None:
+    app = open_page(PAGE)
+    app.selectbox(key="alarm").select("cosine-top").run()
+    assert "Against cosine of gradients, top ten:" in words(app)
+    app = open_page(PAGE, alarm="gradient_dot-whole")
+    assert not app.warning
+    assert "Against gradient dot product, whole ranking:" in words(app)
+
+
+def test_another_attack_is_run_and_shown(
+    open_page: Open, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = (("other scores", "attributions", SMALL),)
+    monkeypatch.setattr(presets, "published", lambda: listed)
+    app = open_page(PAGE, dataset="small", target=7, radius=0.5, neighbours=3)
+    assert "For this attack nothing is computed yet" in words(app)
+    app.button(key="offer-attributions").click().run()
+    follow(app, lambda: len(app.get("plotly_chart")) >= 1)
+    said = words(app)
+    assert "your features file" in said
+    assert "The attack took sample 7" in said
+    assert "(3 neighbours)" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("alarm", "none"), ("neighbours", "0"), ("target", "-1"), ("seed", "x")],
+)
+def test_bad_links_fall_back_with_a_note(open_page: Open, name: str, value: str) -> None:
+    check_note(open_page(PAGE, **{name: value}), name, value)
+
+
+def test_what_is_published_is_the_default() -> None:
+    request = presets.preset("other scores", "digits")
+    assert request == AttributionsRequest()
+    assert sweeps.find("attributions", request) is not None
+    assert replace(request, seed=1) != request
