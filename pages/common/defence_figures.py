@@ -81,8 +81,9 @@ def distributions(table: pd.DataFrame, threshold: float) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(
         type="log",
-        title_text="norm of the training loss's gradient (log)",
-        dtick=1,
+        title_text="gradient norm (log)",
+        dtick=2,
+        tickangle=0,
         exponentformat="power",
         minor={"ticks": ""},
     )
@@ -198,8 +199,9 @@ def stealth_curve(table: pd.DataFrame, thresholds: np.ndarray, threshold: float)
     figure.add_vline(x=threshold, line={"color": ACCENT, "width": 1.4, "dash": "dash"})
     figure.update_xaxes(
         type="log",
-        title_text="threshold on the gradient norm (log)",
-        dtick=1,
+        title_text="threshold (log)",
+        dtick=2,
+        tickangle=0,
         exponentformat="power",
         minor={"ticks": ""},
     )

@@ -62,12 +62,6 @@ PAGES: tuple[PageEntry, ...] = (
                 "A handwritten digit, far down in the ranking of 1,200, is to become the most "
                 "valuable. Watch it climb, and see what it costs.",
             ),
-            Preset(
-                "Settle for the top ten",
-                "The same sample, a smaller radius: is less change of the model enough for one of "
-                "the ten best places?",
-                {"k": "10", "radius": "0.2"},
-            ),
         ),
     ),
     PageEntry(
