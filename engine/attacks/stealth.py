@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from engine.influence.linear import LinearProblem, pull_back, residuals
+from engine.influence.linear import LinearProblem
 
 Terms = Callable[[Tensor], tuple[Tensor, Tensor]]
 
@@ -19,10 +19,8 @@ def gradient_norm_terms(problem: LinearProblem, l2: float, weight: float) -> Ter
     minimum, where the norm has a kink, the gradient is 0."""
 
     def terms(theta: Tensor) -> tuple[Tensor, Tensor]:
-        W, X = problem.shape(theta), problem.train.X
         curvature = replace(problem.curvature(theta), damping=l2)
-        errors = residuals(curvature.P, problem.train.y)
-        g = pull_back(errors, X).div_(len(X)).add_(W, alpha=l2)
+        g = problem.training_gradient(problem.shape(theta), curvature.P, l2)
         norm = torch.linalg.vector_norm(g, dim=(1, 2))
         Hg = curvature.pull(curvature.curved(curvature.image(g)), g)
         unit = Hg / norm.clamp(min=torch.finfo(g.dtype).tiny).view(-1, 1, 1)

@@ -271,6 +271,16 @@ class LinearProblem:
             self.sketch,
         )
 
+    def training_gradient(
+        self, theta: Tensor, P: Tensor, l2: float, keep: Tensor | None = None
+    ) -> Tensor:
+        """∇ of the mean training loss + l2/2·‖θ‖² at θ (B, K, D) with probabilities P; `keep`
+        (n, B) weighs the samples, all of which stay in the divisor."""
+        errors = residuals(P, self.train.y)
+        if keep is not None:
+            errors *= keep.unsqueeze(-1)
+        return pull_back(errors, self.train.X).div_(self.n_train).add_(theta, alpha=l2)
+
     def accuracy(self, theta: Tensor, split: str) -> Tensor:
         """Share of `split` that each model predicts right, (B,)."""
         samples = self.splits[check_choice("split", split, self.splits)]

@@ -19,7 +19,7 @@ from torch import Tensor
 from engine.checks import check_choice, check_positive, check_targets
 from engine.data.dataset import Dataset
 from engine.errors import InvalidDataset, NotConverged
-from engine.influence.linear import LinearProblem, image, pull_back, residuals
+from engine.influence.linear import LinearProblem, image
 from engine.influence.solve import dot
 from engine.models.fit import fit
 from engine.scrutiny.sensitivity import at_once, no_step
@@ -101,8 +101,7 @@ def retrain(
     theta = start.expand(B, -1, -1).clone()
     for _ in range(ROUNDS):
         P = torch.softmax(image(problem.train.X, theta), dim=-1)
-        errors = residuals(P, problem.train.y) * keep.unsqueeze(-1)
-        gradient = pull_back(errors, problem.train.X) / n + l2 * theta
+        gradient = problem.training_gradient(theta, P, l2, keep)
         norms = dot(gradient, gradient).sqrt()
         going = torch.nonzero(norms > GRADIENT_TOLERANCE).flatten()
         if len(going) == 0:

@@ -11,10 +11,12 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks, worst_needed
 from engine.attacks.reweighing import train
 from engine.attacks.state import Plan, arrivals, init, iterates, leave, move, project
+from engine.attacks.stealth import gradient_norm_terms
 from engine.influence.estimators import named
 from engine.influence.linear import LinearProblem, Samples, eigenbasis, rotate, sketch
 from engine.influence.solve import WarmStart, conjugate_gradients
 from engine.scrutiny import attributions
+from engine.scrutiny.leave_one_out import mean_loss
 from engine.scrutiny.sensitivity import project as project_sensitivity
 from engine.vocabulary import ATTRIBUTIONS, ESTIMATORS
 
@@ -158,6 +160,16 @@ def test_the_training_of_the_baseline(cuda):
     theta = train(p.train.X, p.train.y, K, targets, weights, **options)
     assert theta.shape == (B, K, D)
     assert on_cuda(theta)
+
+
+def test_the_training_gradient_and_its_norm(cuda):
+    p = problem()
+    theta = torch.randn(B, K * D)
+    P = p.probabilities(theta, p.train.X)
+    kept = p.training_gradient(p.shape(theta), P, 0.01, torch.ones(N, B))
+    values, gradients = gradient_norm_terms(p, 0.01, 2.0)(theta)
+    assert (kept.shape, values.shape, gradients.shape) == ((B, K, D), (B,), (B, K * D))
+    assert on_cuda(kept, values, gradients, mean_loss(p, kept, "test"))
 
 
 @pytest.mark.parametrize("name", [name for name in ATTRIBUTIONS if name != "knn_shapley"])
