@@ -135,7 +135,7 @@ def growth(result: AuditResult) -> go.Figure:
         mode="markers",
         name="as many queries as rank: any numbers pass",
         cliponaxis=False,
-        marker={"symbol": "line-ns", "size": 13, "color": GREY, "line": {"width": 2.5}},
+        marker={"symbol": "line-ns", "size": 13, "line": {"color": GREY, "width": 2.5}},
         hovertemplate="%{x} queries: refused, any numbers would pass<extra></extra>",
     )
     figure.update_xaxes(title_text="queries", rangemode="tozero", zeroline=False)

@@ -33,8 +33,8 @@ def ranks_reported(result: AuditResult) -> str:
     cheats = [result.rank(player) for player in PLAYERS if player != "honest"]
     who = f"Sample {result.target} is at rank {result.rank('honest'):,}"
     if len(set(cheats)) == 1:
-        return f"{who}; three cheats report rank {cheats[0]:,}"
-    return f"{who}; three cheats report ranks {listed([f'{rank:,}' for rank in cheats])}"
+        return f"{who}; three cheats put it at rank {cheats[0]:,}"
+    return f"{who}; three cheats put it at ranks {listed([f'{rank:,}' for rank in cheats])}"
 
 
 def finding(result: AuditResult) -> str:
@@ -45,7 +45,7 @@ def finding(result: AuditResult) -> str:
     if caught == ["liar"] and not false:
         return (
             "**The audit catches invented numbers, and nothing else.** "
-            f"{ranks_reported(result)}: only the one who makes its scores up is caught. The "
+            f"{ranks_reported(result)}. Only the one who makes its scores up is caught; the "
             "careful liar and the attacker answer every query consistently, and pass."
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"

@@ -85,7 +85,7 @@ def target_ranks(result: AttributionsResult) -> go.Figure:
             mode="markers+text",
             name="either: it retrains",
             marker={"symbol": "square-open", "size": 11, "color": GREY, "line": {"width": 2}},
-            text=[f"{rank} of {tried}"],
+            text=[f"\u00a0{rank} of {tried}"],
             textposition="middle right",
             cliponaxis=False,
             hovertemplate=f"{RETRAINED}: rank {rank} of the {tried} samples left out, which is "
@@ -119,7 +119,7 @@ def crowd(result: AttributionsResult, kind: str, score: str) -> go.Figure:
             customdata=part["how"],
             hovertemplate=f"{name}<br>%{{customdata}}<br>%{{x:.3f}}<extra></extra>",
         )
-    values = result.models[column]
+    values = result.models.loc[result.models["role"].isin(ROLES), column]
     room = 0.06 * float(np.ptp(values)) or 1.0
     high = float(values.max()) + room
     figure.add_vrect(x0=alarm["threshold"], x1=high, fillcolor=BAND, line_width=0, layer="below")

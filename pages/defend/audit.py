@@ -69,7 +69,7 @@ def rows_figure(result: AuditResult, badge: str) -> None:
         f"One mark for each of {n:,} training samples and each calculator; sample {result.target} "
         "is ringed. The residual is the share of a row of reported scores that lies outside the "
         "row space of the query gradients. All is computed in float64: honest rows are off by the "
-        "rounding and by what solves to 1e-10 leave open, invented ones by nearly all that can be. "
+        "rounding and by what solves to 1e−10 leave open, invented ones by nearly all that can be. "
         f"The tolerance, {number(result.tolerance)}, lies between, decades from either."
     )
 
@@ -112,8 +112,8 @@ def formulas(result: AuditResult) -> None:
             "can compute from the model alone, and $g_i$ that of training sample $i$:"
         )
         st.latex(
-            r"I(z_i,q_j)=-\,g_i^{\top}(H+\lambda I)^{-1}t_j=v_i^{\top}t_j,\qquad "
-            r"v_i=-(H+\lambda I)^{-1}g_i"
+            r"\begin{aligned}I(z_i,q_j)&=-\,g_i^{\top}(H+\lambda I)^{-1}t_j=v_i^{\top}t_j\\"
+            r"v_i&=-(H+\lambda I)^{-1}g_i\end{aligned}"
         )
         st.markdown(
             "All honest scores of sample $i$ are the row $v_i^{\\top}T$ with $T=(t_1\\dots t_q)$, "

@@ -128,11 +128,11 @@ def formulas(request: AttributionsRequest) -> None:
         )
         st.latex(
             r"\begin{aligned}"
-            r"\text{influence}&:\ -g^{\top}(H+\lambda I)^{-1}g_i&"
+            r"\text{influence}&:\ -g^{\top}(H+\lambda I)^{-1}g_i\\"
             r"\text{gradient dot product}&:\ -g^{\top}g_i\\"
-            r"\text{cosine}&:\ -g^{\top}g_i\,/\,(\lVert g\rVert\lVert g_i\rVert)&"
-            r"\text{self-influence}&:\ g_i^{\top}(H+\lambda I)^{-1}g_i\\"
-            r"\text{relative}&:\ I_i\,/\,\lVert(H+\lambda I)^{-1}g_i\rVert&&"
+            r"\text{cosine}&:\ -g^{\top}g_i\,/\,(\lVert g\rVert\lVert g_i\rVert)\\"
+            r"\text{relative influence}&:\ I_i\,/\,\lVert(H+\lambda I)^{-1}g_i\rVert\\"
+            r"\text{self-influence}&:\ g_i^{\top}(H+\lambda I)^{-1}g_i"
             r"\end{aligned}"
         )
         st.markdown(

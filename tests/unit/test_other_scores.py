@@ -142,7 +142,7 @@ def test_ranks_are_drawn_before_and_after(result):
         trace = next(t for t in figure.data if t.name == name)
         assert list(trace.x) == [side[n].ranks[7] for n in other_scores_figures.NAMES]
     retrained = next(t for t in figure.data if t.name == "either: it retrains")
-    assert retrained.text[0] == f"{result.rank_retrained()} of 20"
+    assert retrained.text[0].strip() == f"{result.rank_retrained()} of 20"
     left, right = figure.layout.xaxis.range
     assert left > right  # rank 1 to the right
 
