@@ -90,10 +90,12 @@ class FairnessDataset:
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 of every array, and of what of the pipeline comes with the data."""
+        """SHA-256 of every array, of what of the pipeline comes with the data, and of the names
+        that a result carries."""
         settings = np.array([self.l2, *vars(self.dp).values(), *vars(self.eop).values()])
         arrays = [(f"{s}{i}", a) for s in SPLITS for i, a in enumerate(self.split(s))]
-        return hash_of_arrays([*arrays, ("settings", settings)])
+        names = np.array([*self.label_names, *self.group_names, *self.feature_names])
+        return hash_of_arrays([*arrays, ("settings", settings), ("names", names)])
 
 
 def load_fairness_dataset(

@@ -16,6 +16,7 @@ FEWEST_ROWS = 50
 STRENGTH = Strength(0.5, 0.1)
 L2_PER_ROW = 0.01  # the middle of the three published ones, which are 0.0001 to 0.01
 SEED = 0
+MISSING = ("", "?", "NA", "N/A", "NaN", "nan", "null")  # what is read as no value
 
 
 def names(data_dir: Path) -> list[str]:
@@ -40,13 +41,28 @@ def read(path: Path) -> pd.DataFrame:
             f"'{path.name}' has {size:.0f} MB; a table may have {LARGEST_MB}. Take fewer rows."
         )
     try:
-        table = pd.read_csv(path, skipinitialspace=True, encoding="utf-8-sig", low_memory=False)
+        table = pd.read_csv(
+            path,
+            skipinitialspace=True,
+            encoding="utf-8-sig",
+            low_memory=False,
+            keep_default_na=False,  # a category may be called None
+            na_values=MISSING,
+        )
     except Exception as error:  # the reader raises anything on what is no table
         raise InvalidDataset(
             f"'{path.name}' cannot be read as a CSV table with a header ({error}). "
             "Save it as CSV, UTF-8, with one row per line."
         ) from error
     table.columns = [str(name).strip() for name in table.columns]
+    if twice := sorted(table.columns[table.columns.duplicated()]):
+        raise InvalidDataset(
+            f"'{path.name}' has several columns named '{twice[0]}' (blanks around a name do not "
+            "count). Rename all but one."
+        )
+    for name in table.columns:
+        if pd.api.types.is_string_dtype(table[name]):
+            table[name] = table[name].str.strip()
     if table.shape[1] < 3 or len(table) < FEWEST_ROWS:
         raise InvalidDataset(
             f"'{path.name}' has {len(table)} rows and {table.shape[1]} columns; at least "
@@ -70,7 +86,8 @@ def as_text(value: object) -> str:
 def flag(
     table: pd.DataFrame, column: str, role: str, value: str | None, meaning: str, merge: bool
 ) -> tuple[np.ndarray, str]:
-    """0/1 for each row, 1 where `column` has `value`, and the name of what is 0."""
+    """0/1 for each row, 1 where `column` has `value`, and the name of what is 0. The value may be
+    given as text or as the number that it is."""
     if column not in table.columns:
         raise InvalidInput(role, column, f"one of the columns {shorten(list(table.columns), 200)}")
     found = values_of(table, column)
@@ -107,13 +124,13 @@ def load(
         "sensitive": sensitive,
         "privileged": privileged,
     }
-    if absent := [name for name, value in given.items() if not value]:
+    if absent := [name for name, value in given.items() if value is None or value == ""]:
         raise InvalidInput(
             absent[0],
             given[absent[0]],
             f"given for a table of your own; its columns are {shorten(list(table.columns), 200)}",
         )
-    target, positive, sensitive, privileged = (str(v) for v in given.values())
+    target, positive, sensitive, privileged = (as_text(v) for v in given.values())
     if target == sensitive:
         raise InvalidInput("sensitive", sensitive, "another column than the target")
     complete = table.dropna().reset_index(drop=True)
@@ -140,7 +157,10 @@ def load(
         f"L2 = {L2_PER_ROW} × training rows."
     ]
     if dropped:
-        notes.append(f"{dropped} rows with missing values are dropped.")
+        notes.append(
+            f"{dropped} rows with missing values ({', '.join(m or 'empty' for m in MISSING)}) are "
+            "dropped."
+        )
     if constant:
         notes.append(
             f"Constant on train, and of no use: {', '.join(map(str, constant[:10]))}"

@@ -53,15 +53,18 @@ def fetch(file: RawFile, data_dir: Path, say: Say = silent) -> Path:
         return path
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f".{file.name}.lock"):
+            if path.is_file():
+                if hash_of_file(path) == file.sha256:  # the other process has brought it
+                    return path
+                say(f"{file.name} is damaged (its SHA-256 is wrong): deleted, fetching it again")
+                path.unlink()
+            fetch_verified(file, path, say)
     except OSError as error:
-        raise DataUnavailable(f"'{folder}' cannot be made ({error.strerror}).") from error
-    with FileLock(folder / f".{file.name}.lock"):
-        if path.is_file():
-            if hash_of_file(path) == file.sha256:  # the other process has brought it
-                return path
-            say(f"{file.name} is damaged (its SHA-256 is wrong): deleted, fetching it again")
-            path.unlink()
-        fetch_verified(file, path, say)
+        raise DataUnavailable(
+            f"{file.name} cannot be kept in '{folder}' ({error.strerror or error}). Make room "
+            "there, allow writing, or set IAL_DATA_DIR to another folder."
+        ) from error
     return path
 
 

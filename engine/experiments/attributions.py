@@ -169,13 +169,15 @@ def run_attributions(
 def retrain(
     request: AttributionsRequest, dataset: Dataset, context: Context, report: Callable[[int], None]
 ) -> pd.DataFrame:
-    """Leave-one-out retraining on the target and a random sample of the others."""
+    """Leave-one-out retraining on the target and a random sample of the others; without those that
+    are the only one of their class, and on none where the target is."""
     from engine.scrutiny.leave_one_out import leave_one_out
 
-    count = min(request.retrained, dataset.n_train)
-    if not count:
+    able = np.bincount(dataset.y_train)[dataset.y_train] > 1
+    others = np.flatnonzero(able & (np.arange(dataset.n_train) != request.target))
+    count = min(request.retrained, len(others) + 1)
+    if not count or not able[request.target]:
         return pd.DataFrame({"sample": [], "change": []})
-    others = np.delete(np.arange(dataset.n_train), request.target)
     rng = np.random.default_rng(request.seed)
     chosen = np.append(request.target, rng.choice(others, count - 1, replace=False))
     found = leave_one_out(

@@ -101,7 +101,7 @@ class AuditResult:
 def run_audit(request: AuditRequest, dataset: Dataset, context: Context) -> AuditResult:
     from engine.influence.problem import order_sign
     from engine.scrutiny import players
-    from engine.scrutiny.audit import audit_scores
+    from engine.scrutiny.audit import audit_scores, check_auditable
 
     check_targets(request.target, dataset.n_train)
     steps = 4
@@ -109,6 +109,7 @@ def run_audit(request: AuditRequest, dataset: Dataset, context: Context) -> Audi
     def done(count: int) -> None:
         context.progress({"done": count, "total": steps})
 
+    check_auditable(dataset.n_classes * (dataset.n_features + 1))  # before an attack is begun
     queries = players.draw_queries(dataset, request.queries, request.seed)
     done(0)
     attacked = context.find(ATTACK.name, request.attack)

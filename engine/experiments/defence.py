@@ -25,13 +25,13 @@ STOCHASTIC = (200, 500, 1000, 2000)  # steps of SGD
 @dataclass(frozen=True)
 class DefenceRequest:
     """Honest models over optimisers, stopping times, `l2_values` and `repeats` of SGD; models
-    attacked from `restarts` starts at every radius, on n_targets drawn by the seed; θ* scaled; and
-    the attacker who knows the check, at one radius, who gives the gradient's norm these weights
-    (`stealth`) and starts at θ*. All other fields as in `attack`."""
+    attacked from `restarts` starts at every radius and k, on n_targets drawn by the seed; θ*
+    scaled; and the attacker who knows the check, at one radius and the smallest k, who gives the
+    gradient's norm these weights (`stealth`) and starts at θ*. All other fields as in `attack`."""
 
     dataset: str = "digits"
     n_targets: int = 25
-    k: int = 1
+    ks: tuple[int, ...] = (1, 10)
     radii: tuple[float, ...] = (0.05, 0.1, 0.2, 0.3, 0.5)
     restarts: int = 2
     steps: int = 100
@@ -50,7 +50,7 @@ class DefenceRequest:
             self,
             dataset=check_name(self.dataset),
             n_targets=check_integer("n_targets", self.n_targets, 1),
-            k=check_integer("k", self.k, 1),
+            ks=tuple(sorted({check_integer("k", k, 1) for k in self.ks})),
             radii=numbers("radii", self.radii),
             restarts=check_integer("restarts", self.restarts, 0),
             steps=check_integer("steps", self.steps, 1),
@@ -90,9 +90,10 @@ def honest_models(request: DefenceRequest, dataset: Dataset) -> Iterator[tuple[s
 
 def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> pd.DataFrame:
     """One row per model: kind ('honest', 'scaled', 'attacked', 'adaptive'), trained (how), target,
-    radius, scale, stealth (NaN where they have no meaning), rank_before, rank_after (of the target
-    on test), success, accuracy_drop (against θ*), gradient_norm, relative (as in `optimality`)."""
-    from engine.attacks.attack import attack_each
+    radius, scale, stealth (NaN where they have no meaning), k, rank_before, rank_after (the
+    target's, on test), success, accuracy_drop (against θ*), gradient_norm, relative (as in
+    `optimality`)."""
+    from engine.attacks.attack import attack_each_k
     from engine.attacks.sweep import draw_targets
     from engine.influence.scores import influence_scores
     from engine.scrutiny.optimality import optimality
@@ -100,9 +101,10 @@ def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> 
     honest = honest_model(dataset, request.l2, context)
     accuracy = honest.accuracy(dataset.X_holdout, dataset.y_holdout)
     rows: list[dict[str, Any]] = []
+    first = request.ks[:1]
     attacks = [
-        *(("attacked", radius, request.restarts, 0.0) for radius in request.radii),
-        *(("adaptive", request.stealth_radius, 0, weight) for weight in request.stealth),
+        *(("attacked", radius, request.ks, request.restarts, 0.0) for radius in request.radii),
+        *(("adaptive", request.stealth_radius, first, 0, weight) for weight in request.stealth),
     ]
     total = len(attacks) + 2
 
@@ -113,7 +115,7 @@ def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> 
                 "kind": kind,
                 "trained": "",
                 **dict.fromkeys(("radius", "scale", "stealth"), np.nan),
-                **dict.fromkeys(("target", "rank_before", "rank_after"), 0),
+                **dict.fromkeys(("target", "k", "rank_before", "rank_after"), 0),
                 "success": False,
                 "accuracy_drop": accuracy - model.accuracy(dataset.X_holdout, dataset.y_holdout),
                 "gradient_norm": checked.gradient_norm,
@@ -135,14 +137,14 @@ def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> 
     ranks = influence_scores(
         honest, dataset, damping=request.damping, order=request.order, device=context.device
     ).ranks
-    drawn = draw_targets(np.flatnonzero(ranks > request.k), request.n_targets, 1, request.seed)
+    drawn = draw_targets(np.flatnonzero(ranks > request.ks[-1]), request.n_targets, 1, request.seed)
     targets = [target for (target,) in drawn]
-    for done, (kind, radius, restarts, weight) in enumerate(attacks, start=2):
-        results = attack_each(
+    for done, (kind, radius, ks, restarts, weight) in enumerate(attacks, start=2):
+        found = attack_each_k(
             honest,
             dataset,
             targets,
-            k=request.k,
+            ks=ks,
             radius=radius,
             restarts=restarts,
             steps=request.steps,
@@ -153,11 +155,12 @@ def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> 
             on_step=partial(report, done),
             stealth=weight,
         )
-        for result in results:
+        for result in (result for by_k in found for result in by_k.values()):
             add(
                 kind,
                 replace(result.model, l2=request.l2),
                 target=result.targets[0],
+                k=result.k,
                 radius=radius,
                 stealth=weight,
                 rank_before=int(result.before.ranks[result.targets[0]]),

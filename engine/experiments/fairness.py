@@ -89,13 +89,18 @@ class FairnessRequest:
             resamples=check_integer("resamples", self.resamples, 1),
             seed=check_integer("seed", self.seed, 0),
             merge_others=bool(self.merge_others),
-            **{name: getattr(self, name) or None for name in COLUMNS},
+            **{name: given(getattr(self, name)) for name in COLUMNS},
         )
 
     @property
     def source(self) -> Table:
         own = {name: getattr(self, name) for name in COLUMNS}
         return Table(self.dataset, **own, merge_others=self.merge_others)
+
+
+def given(value: object) -> str | None:
+    """A column's name or a value as text; None where there is none."""
+    return None if value is None or value == "" else str(value)
 
 
 COLUMNS = ("target", "positive", "sensitive", "privileged")  # of a table of one's own
@@ -116,7 +121,7 @@ def run_fairness(
     return analyse(dataset, **options, on_step=report)
 
 
-ARRAYS = ("on_gap", "removed", "logits_test")
+ARRAYS = ("on_gap", "removed")
 TABLES = ("table", "searched")
 PAIRS = ("notes", "label_names", "group_names", "rates_test")  # tuples, which JSON does not know
 

@@ -42,7 +42,7 @@ class FairnessResult:
     the scales that the search for the worst one tried (none where it was not asked for), with
     `chosen` for the one it found on the validation set. on_gap, removed: (scales, n_train), the
     influence on the gap and the share removed of every training row (NaN: no solution), in the
-    order of `table`. logits_test: xᵀθ* of the test rows.
+    order of `table`.
     """
 
     about: About
@@ -50,7 +50,6 @@ class FairnessResult:
     searched: pd.DataFrame
     on_gap: NDArray[np.float32]
     removed: NDArray[np.float32]
-    logits_test: NDArray[np.float32]
 
     def row(self, scale: float) -> pd.Series:
         """The row of one scale. Raises InvalidInput."""

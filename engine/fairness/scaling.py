@@ -268,14 +268,12 @@ def analyse(
     searched = table.iloc[:0].assign(chosen=pd.Series(dtype=bool))
     if search:
         searched = search_worst(pipeline, tolerance, lambda done: on_step(len(asked) + done, total))
-    X_test = dataset.split("test")[0]
     return FairnessResult(
         about=describe(pipeline),
         table=table,
         searched=searched,
         on_gap=np.stack(on_gap),
         removed=np.stack(removed),
-        logits_test=(X_test @ pipeline.theta).astype(np.float32),
     )
 
 

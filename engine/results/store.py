@@ -219,7 +219,8 @@ class Store:
         asked = json.loads(json.dumps(asdict(request)))
         for path in sorted((self.published / name).glob(f"*/{MANIFEST}")):
             try:
-                if read_manifest(path.parent).request == asked:
+                manifest = read_manifest(path.parent)
+                if manifest.request == asked and manifest.result_version == RESULT_VERSION:
                     return open_entry(path.parent, published=True)
             except DamagedResult as error:
                 say_damaged(error)

@@ -40,6 +40,17 @@ class Audit:
         return float(np.sqrt(1 - self.rank / self.queries))
 
 
+def check_auditable(parameters: int) -> None:
+    """Raise InvalidInput where a model has more parameters than an audit takes."""
+    if parameters > MOST_PARAMETERS:
+        raise InvalidInput(
+            "P",
+            parameters,
+            f"at most {MOST_PARAMETERS} parameters: the audit decomposes the whole matrix of the "
+            "query gradients",
+        )
+
+
 def audit_scores(
     score_matrix: ArrayLike, query_gradients: ArrayLike, tolerance: float = TOLERANCE
 ) -> Audit:
@@ -62,12 +73,7 @@ def audit_scores(
         raise InvalidInput(
             "score_matrix", scores.shape, f"of shape (samples, {queries}): one column per query"
         )
-    if parameters > MOST_PARAMETERS:
-        raise InvalidInput(
-            "query_gradients",
-            T.shape,
-            f"of at most {MOST_PARAMETERS} parameters: the audit decomposes the whole matrix",
-        )
+    check_auditable(parameters)
     _, values, rows = np.linalg.svd(T, full_matrices=False)
     smallest = values[0] * max(T.shape) * np.finfo(np.float64).eps
     rank = int((values > smallest).sum())

@@ -29,12 +29,10 @@ def rows_of(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     honest = table[table["kind"] == "honest"]
     by_optimizer = honest.groupby(honest["trained"].str.split(",").str[0], sort=False)
     rows = [(f"honest, {name}", "honest", part) for name, part in by_optimizer]
-    for kind, column, words in (
-        ("attacked", "radius", "attacked, radius {:g}"),
-        ("adaptive", "stealth", "knows the check, weight {:g}"),
-    ):
-        for value, part in table[table["kind"] == kind].groupby(column):
-            rows.append((words.format(value), kind, part))
+    for (k, radius), part in table[table["kind"] == "attacked"].groupby(["k", "radius"]):
+        rows.append((f"into the top {k}, radius {radius:g}", "attacked", part))
+    for weight, part in table[table["kind"] == "adaptive"].groupby("stealth"):
+        rows.append((f"knows the check, weight {weight:g}", "adaptive", part))
     rows.append(("scaled", "scaled", table[table["kind"] == "scaled"]))
     return rows
 

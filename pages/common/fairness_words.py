@@ -112,7 +112,9 @@ def worst(result: FairnessResult) -> str:
     tried = result.searched["scale"]
     return (
         f"A search that sees validation alone ({len(tried)} scales from {tried.min():g} to "
-        f"{tried.max():g}) finds α = {found['scale']:.3g} the worst: on test "
+        f"{tried.max():g}) finds α = {found['scale']:.3g}"
+        f"{', an end of that range,' if found['scale'] in (tried.min(), tried.max()) else ''} the "
+        f"worst: on test "
         f"{signed(found['effect'])} points ({interval(found)}), accuracy "
         f"{percent(found['accuracy_test'])}."
     )

@@ -56,7 +56,7 @@ def finding(result: AttributionsResult) -> str:
     if moved:
         parts.append(f"**It moved {ranks(result, moved)} along**, though it never aimed at them.")
     if stayed:
-        parts.append(f"It did not move {ranks(result, stayed)}.")
+        parts.append(f"Less than half as far, or not at all, went {ranks(result, stayed)}.")
     if not result.alarms.empty:
         row = alarm_row(result, *MAIN)
         parts.append(

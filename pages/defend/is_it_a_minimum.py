@@ -50,8 +50,8 @@ def curves(table: pd.DataFrame) -> dict[str, Detection]:
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
     groups: dict[str, pd.DataFrame] = {}
     attacked = table[table["kind"] == "attacked"]
-    for radius, part in attacked.groupby("radius"):
-        groups[f"attacked, radius {radius:g}"] = part
+    for (k, radius), part in attacked.groupby(["k", "radius"]):
+        groups[f"attacked into the top {k}, radius {radius:g}"] = part
     groups["scaled"] = table[table["kind"] == "scaled"]
     adaptive = table[(table["kind"] == "adaptive") & (table["stealth"] > 0)]
     groups["knows the check"] = adaptive[adaptive["success"]]
@@ -66,14 +66,15 @@ def finding(table: pd.DataFrame, threshold: float) -> str:
     alarms = (by["honest"]["gradient_norm"] >= threshold).mean()
     reached = by["attacked"][by["attacked"]["success"]]
     found = (reached["gradient_norm"] >= threshold).mean() if len(reached) else 0.0
-    adaptive = by["adaptive"]
+    adaptive = by["adaptive"].query("stealth > 0")
     able = adaptive[adaptive["success"]].groupby("target")["gradient_norm"].min()
     passed = int((able < threshold).sum())
     targets = adaptive["target"].nunique()
     return (
         f"A check that flags {alarms:.0%} of {count(len(by['honest']), 'honest model')} flags "
         f"**{found:.0%} of the {count(len(reached), 'model')} that moved a target to the top**. "
-        f"But an attacker who knows the check passes it for **{passed} of {targets} targets**."
+        f"But an attacker who knows the check passes it for **at least {passed} of {targets} "
+        "targets**."
     )
 
 
@@ -81,9 +82,11 @@ def distribution(table: pd.DataFrame, threshold: float, badge: str) -> None:
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
     scaled = table[table["kind"] == "scaled"]
     flagged = int((scaled["gradient_norm"] >= threshold).sum())
-    title = (
-        f"Honest models reach from {number(honest.min())} to {number(honest.max())}: how long "
-        "somebody trains, and how, matters more than who is honest"
+    moved = table.loc[(table["kind"] == "attacked") & table["success"], "gradient_norm"]
+    title = f"Honest models reach from {number(honest.min())} to {number(honest.max())}" + (
+        f", attacked ones at the top from {number(moved.min())} to {number(moved.max())}"
+        if len(moved)
+        else ""
     )
     charts.heading(title, badge)
     charts.chart(
@@ -94,7 +97,8 @@ def distribution(table: pd.DataFrame, threshold: float, badge: str) -> None:
     st.caption(
         "One mark a model. Honest trainers differ in optimiser, stopping time, l2 and, for SGD, "
         "in chance; each is checked against the loss it was trained on. "
-        f"{flagged} of {count(len(scaled), 'scaled model')} are flagged: those nearest to 1 pass. "
+        f"{flagged} of {count(len(scaled), 'scaled model')} are flagged"
+        f"{': those nearest to 1 pass' if 0 < flagged < len(scaled) else ''}. "
         f"Heights within a row mean nothing. {trained_to_the_end(table)}"
     )
 
@@ -107,10 +111,13 @@ def trained_to_the_end(table: pd.DataFrame) -> str:
         return ""
     least = moved["gradient_norm"].min()
     below = int((exact["gradient_norm"] < least).sum())
+    noisy = table[(table["kind"] == "honest") & table["trained"].str.startswith("sgd")]
+    lost = int((noisy["gradient_norm"] >= least).sum())
     return (
         f"No attack that reached the top lies below {number(least)}, and {below} of "
         f"{count(len(exact), 'model')} trained on whole batches do: who may demand that training "
-        "is run to its end catches all of these attacks, and every honest user of SGD with them."
+        f"is run to its end catches all of these attacks, and {lost} of {len(noisy)} honest users "
+        "of SGD with them."
     )
 
 
@@ -124,8 +131,14 @@ def detector(found: Mapping[str, Detection], table: pd.DataFrame, threshold: flo
     )
     charts.heading(title)
     alarms = float((honest >= threshold).mean())
+    least = table.loc[table["kind"] == "attacked", "k"].min()
+    drawn = {
+        name: curve
+        for name, curve in found.items()
+        if f"top {least}," in name or not name.startswith("attacked")
+    }
     charts.chart(
-        figures.roc(found, alarms), "roc", alt=f"ROC curves of the gradient-norm check. {title}"
+        figures.roc(drawn, alarms), "roc", alt=f"ROC curves of the gradient-norm check. {title}"
     )
     st.dataframe(
         pd.DataFrame(
@@ -149,7 +162,8 @@ def detector(found: Mapping[str, Detection], table: pd.DataFrame, threshold: flo
 
 def stealth(table: pd.DataFrame, threshold: float, badge: str) -> None:
     kept = figures.kept(table, threshold)
-    best = kept.loc[kept["share"].idxmax()]
+    knowing = kept[kept["weight"] > 0]
+    best = knowing.loc[knowing["share"].idxmax()]
     radius = table.loc[table["kind"] == "adaptive", "radius"].iloc[0]
     title = (
         f"Who knows the check and gives it weight {best['weight']:g} reaches the top unflagged for "
@@ -165,8 +179,10 @@ def stealth(table: pd.DataFrame, threshold: float, badge: str) -> None:
     )
     st.caption(
         "He adds the gradient's norm, times a weight, to the objective of Algorithm 1, and starts "
-        f"at θ*; radius {radius:g}. Where the curve of success lies above that of honest models "
-        "flagged, the check costs honest trainers more than it costs him. Bands: 95% Wilson."
+        f"at θ*; radius {radius:g}. His runs stop at the top and do not go on to hide there: what "
+        "he keeps here is the least that he could. Where the curve of success lies above that of "
+        "honest models flagged, the check costs honest trainers more than it costs him. Bands: 95% "
+        "Wilson."
     )
     st.dataframe(shown(kept), hide_index=True)
 

@@ -59,9 +59,10 @@ def ranks_figure(result: AttributionsResult, badge: str) -> None:
         f"Rank 1 is to the right; shaded: the top {result.k}. "
         f"{figures.score_meaning(result.order)} All scores here have that sign. Scores made from "
         "the model's gradient on the test set move with it. Self-influence leaves the test set "
-        "out, kNN-Shapley the model, and leave-one-out retraining trains anew and honestly, "
-        "whatever model was handed out: the attack has no hold on these, but they rank the sample "
-        "elsewhere from the start, so that one look at them proves nothing."
+        "out: the attack changes it, but not towards its goal. kNN-Shapley leaves the model out, "
+        "and leave-one-out retraining trains anew and honestly, whatever model was handed out: the "
+        "attack has no hold on these two. But they rank the sample elsewhere from the start, so "
+        "that one look at them proves nothing."
     )
 
 

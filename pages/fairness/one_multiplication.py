@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from engine.data import raw_files
 from engine.data.fairness_sets import FILES, LOADERS, TITLES
 from engine.data.raw_files import is_here
 from engine.errors import EngineError, InvalidInput
@@ -132,11 +133,11 @@ def choose_run(table: str, metric: str) -> tuple[FairnessRequest, links.Expected
 
 
 def draw(state: JobState) -> None:
-    """Live progress: a download, then the scales."""
+    """Live progress: the scales."""
     last = state.progress[-1] if state.progress else {}
     done, total = last.get("done", 0), last.get("total", 1)
     said = f"{done} of {total} scales done" if "total" in last else "Training the base model …"
-    st.progress(min(done / total, 1.0), text=last.get("notice", said))
+    st.progress(min(done / total, 1.0), text=said)
 
 
 def offer(part: Part) -> None:
@@ -162,7 +163,9 @@ def offer(part: Part) -> None:
     )
     again = part.state is not None and part.state.status in running.ENDED
     if st.button("Start again" if again else "Run it", key="run-fairness", type="primary"):
-        with st.spinner("Fetching the original files (once) …" if fetch else "Asking for it …"):
+        with st.status("Asking for it …") as status:
+            for file in FILES.get(part.request.dataset, ()):
+                raw_files.fetch(file, lab().settings.data_dir, status.write)
             running.submit(EXPERIMENT, part.request)
         st.rerun()
 

@@ -26,7 +26,7 @@ MANIFEST = SimpleNamespace(
 def made() -> pd.DataFrame:
     """Twenty honest models, four attacks that are flagged, and one attacker who gets by."""
     honest = [model("honest", n, trained="sgd, 200 steps") for n in np.geomspace(1e-5, 1e-2, 20)]
-    attacked = [model("attacked", 0.1, radius=0.3, target=t, success=True) for t in range(4)]
+    attacked = [model("attacked", 0.1, radius=0.3, k=1, target=t, success=True) for t in range(4)]
     adaptive = [
         model("adaptive", norm, radius=0.3, stealth=weight, target=t, success=True)
         for t, weight, norm in ((0, 0.0, 0.1), (1, 0.0, 0.1), (0, 3.0, 1e-4), (1, 3.0, 0.05))
@@ -45,7 +45,7 @@ def test_the_finding(open_page: Open, measured: None) -> None:
     said = words(app)
     assert not app.exception
     assert "**100% of the 4 models that moved a target to the top**" in said
-    assert "passes it for **1 of 2 targets**" in said
+    assert "passes it for **at least 1 of 2 targets**" in said
     assert "weight 3 reaches the top unflagged for 1 of 2 targets" in said
     assert "precomputed 24 November 2026" in said
     assert len(app.get("plotly_chart")) == 3
@@ -54,7 +54,7 @@ def test_the_finding(open_page: Open, measured: None) -> None:
 def test_a_threshold_in_a_link(open_page: Open, measured: None) -> None:
     low = open_page(PAGE, threshold="-7")
     assert "flags 100% of 20 honest models" in words(low)
-    assert "passes it for **0 of 2 targets**" in words(low)
+    assert "passes it for **at least 0 of 2 targets**" in words(low)
     bad = open_page(PAGE, threshold="high")
     assert not bad.exception
     assert any("threshold" in warning.value for warning in bad.warning)

@@ -19,7 +19,7 @@ def model(kind: str, norm: float, **known: Any) -> dict[str, Any]:
         "kind": kind,
         "trained": "",
         **dict.fromkeys(("radius", "scale", "stealth"), np.nan),
-        **dict.fromkeys(("target", "rank_before", "rank_after"), 0),
+        **dict.fromkeys(("target", "k", "rank_before", "rank_after"), 0),
         "success": False,
         "accuracy_drop": 0.0,
         "gradient_norm": norm,
@@ -35,7 +35,7 @@ def table() -> pd.DataFrame:
         [
             *(model("honest", norm, trained="lbfgs, 20 steps, l2 0.01") for norm in (0.0, 1e-4)),
             *(model("honest", norm, trained="sgd, 200 steps, l2 0.01") for norm in (1e-3, 1e-2)),
-            *(model("attacked", 0.1, radius=0.3, target=t, success=t == 1) for t in (1, 2)),
+            *(model("attacked", 0.1, radius=0.3, k=1, target=t, success=t == 1) for t in (1, 2)),
             *(
                 model("adaptive", norm, radius=0.3, stealth=w, target=t, success=s)
                 for w, t, norm, s in (
@@ -60,7 +60,7 @@ def test_every_model_is_drawn_once(table):
     assert list(figure.layout.yaxis.ticktext) == [
         "honest, lbfgs",
         "honest, sgd",
-        "attacked, radius 0.3",
+        "into the top 1, radius 0.3",
         "knows the check, weight 0",
         "knows the check, weight 1",
         "scaled",
@@ -99,7 +99,7 @@ def test_the_experiment_end_to_end(monkeypatch, tmp_path):
     request = DefenceRequest(
         "random",
         n_targets=2,
-        k=3,
+        ks=(3, 9),
         radii=(0.5,),
         restarts=1,
         steps=5,
@@ -114,7 +114,7 @@ def test_the_experiment_end_to_end(monkeypatch, tmp_path):
     assert table["kind"].value_counts().to_dict() == {
         "honest": 4,
         "adaptive": 4,
-        "attacked": 2,
+        "attacked": 4,
         "scaled": 2,
     }
     norms = table.set_index("trained")["gradient_norm"]
@@ -122,7 +122,7 @@ def test_the_experiment_end_to_end(monkeypatch, tmp_path):
     scaled = table[table["kind"] == "scaled"].set_index("scale")["gradient_norm"]
     assert scaled[1.0] < 1e-6 < scaled[0.5]
     attacked = table[table["kind"] == "attacked"]
-    assert (attacked["success"] == (attacked["rank_after"] <= 3)).all()
+    assert (attacked["success"] == (attacked["rank_after"] <= attacked["k"])).all()
     entry.save(table, tmp_path)
     pd.testing.assert_frame_equal(entry.load(tmp_path), table)
     assert "4 honest models" in entry.describe(table)

@@ -209,6 +209,52 @@ def test_three_values_need_a_word(tmp_path):
     assert d.group_names == ("city = other", "city = A")
 
 
+def test_blanks_around_names_and_values_do_not_count(tmp_path):
+    frame = table()
+    untidy = frame.assign(sex=frame["sex"] + np.where(frame["age"] > 40, " ", ""))
+    untidy = untidy.rename(columns={"city": " city "})
+    tidy = load_fairness_dataset(written(tmp_path, frame), **ROLES)
+    found = load_fairness_dataset(written(tmp_path, untidy), **ROLES)
+    assert found.feature_names == tidy.feature_names
+    np.testing.assert_array_equal(found.X_train, tidy.X_train)
+
+
+def test_two_columns_of_one_name(tmp_path):
+    frame = table().assign(**{"sex ": "m"})
+    with pytest.raises(InvalidDataset, match="several columns named 'sex'"):
+        load_fairness_dataset(written(tmp_path, frame), **ROLES)
+
+
+def test_values_given_as_numbers_zero_among_them(tmp_path):
+    frame = table().assign(sex=lambda f: (f["sex"] == "m").astype(int))
+    d = load_fairness_dataset(written(tmp_path, frame), **{**ROLES, "privileged": 0})
+    assert d.group_names == ("sex = 1", "sex = 0")
+
+
+def test_a_category_may_be_called_none(tmp_path):
+    frame = table().assign(degree=lambda f: np.where(f["age"] > 40, "None", "BSc"))
+    d = load_fairness_dataset(written(tmp_path, frame), **ROLES)
+    assert "degree = None" in d.feature_names
+    assert d.n_train == 120
+
+
+def test_a_folder_that_cannot_be_written(monkeypatch, tmp_path):
+    sources(monkeypatch, CONTENT, CONTENT)
+    (tmp_path / FOLDER).mkdir()
+
+    def full(*given, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(DataUnavailable, match="No space left on device"):
+        fetch(FILE, tmp_path)
+
+
+def test_other_names_are_other_data():
+    d = random_table(0, n=40)
+    assert replace(d, group_names=("blue", "red")).content_hash != d.content_hash
+
+
 def test_constant_columns_and_a_byte_order_mark(tmp_path):
     path = written(tmp_path, table().assign(same=7), encoding="utf-8-sig")
     d = load_fairness_dataset(path, **ROLES)

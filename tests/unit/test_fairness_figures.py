@@ -81,9 +81,7 @@ def result(metric: str = "dp", **changes: Any) -> FairnessResult:
     removed = np.full((len(SCALES), N), np.nan, dtype=np.float32)
     removed[0], removed[1] = [0, 1, 0, 0, 0, 0], [0, 0.5, 0, 1, 0, 0]
     removed[3], removed[4] = [1, 1, 0, 0, 0, 0], [1, 1, 0.5, 0, 0, 0]
-    made = FairnessResult(
-        about(metric=metric), rows, searched, on_gap, removed, np.zeros(40, np.float32)
-    )
+    made = FairnessResult(about(metric=metric), rows, searched, on_gap, removed)
     return replace(made, **changes)
 
 
