@@ -45,6 +45,13 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> In
     return Interval(low, high)
 
 
+def percentiles(values: NDArray, confidence: float = 0.95) -> Interval:
+    """Percentile interval of resampled values; those that do not exist (NaN) are left out."""
+    tail = (1 - confidence) / 2
+    low, high = np.nanquantile(values, (tail, 1 - tail))
+    return Interval(float(low), float(high))
+
+
 @lru_cache(maxsize=32)
 def resampled(n: int, resamples: int, seed: int) -> NDArray[np.int64]:
     """Indices of `resamples` samples of n, drawn from n with replacement: many intervals share
@@ -68,9 +75,7 @@ def bootstrap_interval(
     if not 0 < confidence < 1:
         raise InvalidInput("confidence", confidence, "a number in (0, 1)")
     drawn = resampled(len(sample), resamples, seed)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(sample[drawn].mean(axis=1), (tail, 1 - tail))
-    return Interval(float(low), float(high))
+    return percentiles(sample[drawn].mean(axis=1), confidence)
 
 
 def sign_test(first: int, second: int) -> float:
@@ -122,9 +127,7 @@ def paired_interval(
     values = values[np.isfinite(values)]
     if not len(values):
         return Interval(math.nan, math.nan)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(values, (tail, 1 - tail))
-    return Interval(float(low), float(high))
+    return percentiles(values, confidence)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +159,5 @@ def detection(
     is_manipulated = np.repeat([False, True], [len(values) for values in groups])
     drawn = [values[resampled(len(values), resamples, seed + i)] for i, values in enumerate(groups)]
     areas = auc(np.concatenate(drawn, axis=1), is_manipulated)
-    low, high = np.quantile(areas, (0.025, 0.975))
     area = float(auc(np.concatenate(groups), is_manipulated))
-    return Detection(thresholds, flagged, found, area, Interval(float(low), float(high)))
+    return Detection(thresholds, flagged, found, area, percentiles(areas))

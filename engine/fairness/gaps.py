@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.statistics import Interval
-
 PREDICTED, HONEST = 2, 3  # axes of the cells: group, label, predicted, predicted without the attack
 
 
@@ -48,10 +46,3 @@ def resample_cells(cells: NDArray[np.int64], resamples: int, seed: int) -> NDArr
     n = int(cells.sum())
     drawn = np.random.default_rng(seed).multinomial(n, cells.ravel() / n, size=resamples)
     return drawn.reshape(resamples, *cells.shape)
-
-
-def percentiles(values: NDArray, confidence: float = 0.95) -> Interval:
-    """Percentile interval of resampled values; those without a value are left out."""
-    tail = (1 - confidence) / 2
-    low, high = np.nanquantile(values, (tail, 1 - tail))
-    return Interval(float(low), float(high))

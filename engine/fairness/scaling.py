@@ -11,14 +11,13 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 from threadpoolctl import threadpool_limits
 
 from engine.checks import check_choice, check_integer, check_positive
 from engine.data.fairness import FairnessDataset, Strength
 from engine.errors import InvalidInput
 from engine.fairness import gaps
-from engine.fairness.gaps import count_cells, gaps_of_cells, percentiles, resample_cells
+from engine.fairness.gaps import count_cells, gaps_of_cells, resample_cells
 from engine.fairness.pipeline import (
     Effects,
     choose_removal,
@@ -28,6 +27,7 @@ from engine.fairness.pipeline import (
     train,
 )
 from engine.fairness.result import About, FairnessResult
+from engine.statistics import percentiles, rank_correlation
 from engine.vocabulary import ACCURACY_TOLERANCE, DEFAULT_SCALES, METRICS, ROUNDING
 
 HONEST = 1.0
@@ -130,7 +130,7 @@ class Pipeline:
             "programme": run.programme,
             "feasible": run.removed is not None,
             "removed": np.nan if run.removed is None else float(run.removed.sum()),
-            "spearman": float(spearmanr(run.effects.on_gap, honest.effects.on_gap).statistic),
+            "spearman": float(rank_correlation(run.effects.on_gap, honest.effects.on_gap)),
             "topk_overlap": self.overlap(run),
             "gradient_norm": run.gradient_norm,
             "slope": run.slope,
