@@ -270,7 +270,9 @@ def check_figure(result: FairnessResult, badge: str) -> None:
     st.caption(
         "Of the base model's training loss (mean, with its L2 term). A trained model is a minimum: "
         "its gradient is 0 up to rounding. A scaled one is not, and whoever has the training data "
-        "can see it."
+        f"can see it. Along θ* itself the slope dL(αθ*)/dα is {number(first['slope'])} at α = "
+        f"{first['scale']:g}: training on would {'lengthen' if first['slope'] < 0 else 'shorten'} "
+        "the model."
     )
 
 
