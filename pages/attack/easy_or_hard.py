@@ -143,7 +143,7 @@ def finding(result: SensitivityResult, found: ease.Prediction | None) -> str:
     if found is None:
         return f"{ends}."
     tells = (
-        "**That foretells only in part** which samples the attack moves"
+        f"**That foretells {ease.strength(found)}** which samples the attack moves"
         if found.tells and found.correlation < 0
         else "**That does not foretell** which samples the attack moves"
     )

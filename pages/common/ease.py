@@ -107,8 +107,11 @@ def verdict(found: Prediction) -> str:
         return "The gradient norm does not tell which samples are easy to move"
     if found.correlation > 0:
         return "Samples with a larger gradient norm are harder to move, not easier"
-    strength = "only in part" if found.correlation > -0.7 else "well"
-    return f"The gradient norm foretells {strength} which samples are easy to move"
+    return f"The gradient norm foretells {strength(found)} which samples are easy to move"
+
+
+def strength(found: Prediction) -> str:
+    return "only in part" if found.correlation > -0.7 else "well"
 
 
 def measured(found: Prediction, tried: pd.DataFrame, k: int) -> str:

@@ -50,6 +50,7 @@ SETTINGS: dict[str, tuple[str, float, float]] = {  # by name: role of what is pu
 MATCHING, USUAL = list(SETTINGS)[:2]
 STRENGTH = links.Range(0.0001, 10.0, whole=False)  # of l2 and damping
 FEW = 60  # samples to retrain without, where nothing else is asked for
+FEWEST = 3  # retrained models, of which a correlation says anything
 
 
 def choose_image(name: str, n_test: int) -> tuple[int, links.Expected]:
@@ -276,6 +277,9 @@ def own_setting(name: str, n: int) -> tuple[LeaveOneOutRequest | None, links.Exp
 
 def verdict(result: LeaveOneOutResult) -> str:
     """The agreement as a figure's title."""
+    if len(result.table) < FEWEST:
+        many = len(result.table)
+        return f"{many} retrained model{'s' if many > 1 else ''}: too few to speak of agreement"
     _, spearman = agreement.correlations(result.table)
     factor = agreement.slope(result.table)
     close = spearman >= 0.95
