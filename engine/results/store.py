@@ -226,6 +226,26 @@ class Store:
                 say_damaged(error)
         return None
 
+    def on_data(self, name: str, data_hash: str, most: int = 200) -> list[Stored]:
+        """The sound results of an experiment on data of that content, published and local, at most
+        so many, the latest first."""
+        found = []
+        for root, published in ((self.local, False), (self.published, True)):
+            for path in (root / name).glob(f"*/{MANIFEST}"):
+                try:
+                    manifest = read_manifest(path.parent)
+                    if (manifest.data_hash, manifest.result_version) == (data_hash, RESULT_VERSION):
+                        found.append((manifest.created, path.parent, published))
+                except DamagedResult as error:
+                    say_damaged(error)
+        opened = []
+        for _, folder, published in sorted(found, reverse=True)[:most]:
+            try:
+                opened.append(open_entry(folder, published))
+            except DamagedResult as error:
+                say_damaged(error)
+        return opened
+
     def has(self, name: str, entry: str) -> bool:
         """Whether a result of that key lies here, not yet verified."""
         return any((root / name / entry).is_dir() for root in (self.local, self.published))

@@ -24,7 +24,7 @@ from pages.common import (
 from pages.common.axes import DRAWN_POINTS, number
 from pages.common.blocks import picture
 from pages.common.rate_view import best_radius
-from pages.common.results import open_dataset
+from pages.common.results import lab, open_dataset
 from pages.common.thumbnails import Samples
 from pages.common.wording import count, decimal
 
@@ -33,9 +33,9 @@ EXPERIMENT, ROLE, ATTACKS = "sensitivity", "sensitivity", "cost"
 BET, ROUND = "bet", "bet_round"  # session-state keys: the sample chosen, the number of the round
 
 
-def choose(table: pd.DataFrame | None) -> tuple[int, float, links.Expected]:
+def choose(table: pd.DataFrame | None, start: float) -> tuple[int, float, links.Expected]:
     """k and radius of the attacks that are looked at, in the sidebar; with them, what a link may
-    hold. Without attacks there is nothing to choose."""
+    hold. `start`: the radius to begin with. Without attacks there is nothing to choose."""
     if table is None:
         return 1, 0.0, {}
     ks = [int(k) for k in sorted(table["k"].unique())]
@@ -50,7 +50,7 @@ def choose(table: pd.DataFrame | None) -> tuple[int, float, links.Expected]:
         "radius",
         radii,
         "How far the malicious model may lie from the honest one, of the attacks shown.",
-        best_radius(table),
+        start,
         nearest=True,
     )
     return k, radius, {"k": ks, "radius": radii}
@@ -308,10 +308,27 @@ def attacks_of(dataset: str) -> tuple[Stored | None, float, float]:
     return sweeps.find("sweep", request), request.damping, request.l2
 
 
+def others_of(
+    content: str | None, samples: Samples | None, damping: float, l2: float
+) -> pd.DataFrame:
+    """What else was attacked on this data set, whoever asked for it: sweeps and single attacks in
+    the store."""
+    if content is None or samples is None:
+        return ease.ATTACKS
+    stored = [s for name in ("sweep", "attack") for s in lab().store.on_data(name, content)]
+    return ease.attacks_in(stored, len(samples), damping, l2)
+
+
+def with_others(tried: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """The targets of the sweep, and those that were attacked besides."""
+    return pd.concat([tried, others[~others.index.isin(tried.index)]])
+
+
 def no_attacks(dataset: str) -> None:
     st.info(
-        f"No attacks on “{dataset}” are published, so that nothing is marked as moved or not. "
-        "Sweeps of one's own stand on the page “What does it cost?”."
+        f"No sweep over random targets of “{dataset}” is published, so that nothing can be said "
+        "about what foretells success. Sweeps of one's own stand on the page “What does it cost?”; "
+        "their targets are marked here."
     )
 
 
@@ -322,7 +339,10 @@ def page() -> None:
     content = sweeps.data_hash(name)  # stops the page where the data cannot be used
     swept, damping, l2 = attacks_of(name)
     samples = None if content is None else Samples(open_dataset(name))
-    k, radius, expected = choose(None if swept is None else swept.result)
+    others = others_of(content, samples, damping, l2)
+    known = others if swept is None else swept.result
+    start = best_radius(known) if swept is not None else float(known["radius"].max())
+    k, radius, expected = choose(known if len(known) else None, start)
     expected = {"dataset": names, **expected}
     used = {key: st.session_state[key] for key in expected if key in st.session_state}
     controls.keep_notes(given, expected, used)
@@ -342,13 +362,14 @@ def page() -> None:
             )
             running.show_refusal()
         return
-    show(stored, request, swept, samples, k, radius)
+    show(stored, request, swept, others[others["radius"] == radius], samples, k, radius)
 
 
 def show(
     stored: Stored,
     request: SensitivityRequest,
     swept: Stored | None,
+    others: pd.DataFrame,
     samples: Samples | None,
     k: int,
     radius: float,
@@ -356,15 +377,21 @@ def show(
     result: SensitivityResult = stored.result
     names = ease.names(samples, len(result.norms))
     badge = sweeps.badge(stored)
-    table = EMPTY if swept is None else swept.result
+    table = ease.ATTACKS if swept is None else swept.result
     tried = ease.attempts(table, result, k, radius)
+    marked = with_others(tried, ease.attempts(others, result, k, radius))
     found = ease.prediction("norm", tried, len(names))
     st.markdown(f"{finding(result, found)} :gray-badge[{badge}]")
     ringed: list[int] = []
     if swept is not None:
         with st.container(border=True):
             ringed = bet(tried, samples, k, request, len(names))
-    sensitivity_figure(result, tried, names, radius, ringed, badge)
+    sensitivity_figure(result, marked, names, radius, ringed, badge)
+    if more := len(marked) - len(tried):
+        st.caption(
+            f"Marked besides: {count(more, 'target')} of other attacks at this radius that are "
+            "stored here. They are counted nowhere below: nobody drew them at random."
+        )
     if swept is None:
         no_attacks(request.dataset)
     else:
@@ -376,18 +403,6 @@ def show(
         {"Samples": lambda: result_table(result, tried)},
         snippet=reproduce.sensitivity_snippet,
     )
-
-
-EMPTY = pd.DataFrame(
-    {
-        "set_size": pd.Series(dtype=int),
-        "k": pd.Series(dtype=int),
-        "rank_before": pd.Series(dtype=int),
-        "target": pd.Series(dtype=int),
-        "radius": pd.Series(dtype=float),
-        "any_run_success": pd.Series(dtype=bool),
-    }
-)  # no attacks
 
 
 page()

@@ -1,5 +1,6 @@
 """Which targets were moved, how far the model had to go, and what could have told beforehand."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,10 +8,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from engine.experiments import SensitivityResult
+from engine.results.store import Stored
 from engine.statistics import Interval, auc, paired_interval, rank_correlation
 from pages.common.thumbnails import Samples
 from pages.common.wording import decimal
 
+OBJECTIVE, ORDER = "higher_ranked", "highest_first"
+ATTACKS = pd.DataFrame(
+    {
+        "set_size": pd.Series(dtype=int),
+        "k": pd.Series(dtype=int),
+        "rank_before": pd.Series(dtype=int),
+        "target": pd.Series(dtype=int),
+        "radius": pd.Series(dtype=float),
+        "any_run_success": pd.Series(dtype=bool),
+    }
+)  # none, with the columns that are looked at
 NEVER = np.inf  # in place of the smallest radius: none of those tried was enough
 PREDICTORS = {
     "norm": "gradient norm of the score",
@@ -41,6 +54,32 @@ def attempts(sweep: pd.DataFrame, result: SensitivityResult, k: int, radius: flo
         },
         index=pd.Index(targets, name="sample"),
     )
+
+
+def attacks_in(stored: Sequence[Stored], n: int, damping: float, l2: float) -> pd.DataFrame:
+    """The attacks among stored sweeps and single ones, as rows of a sweep: those on all n training
+    samples, with this damping and l2, by the paper's objective, in its order."""
+    rows = [ATTACKS]
+    for one in stored:
+        asked = one.manifest.request
+        if (asked["damping"], asked["l2"], asked["order"]) != (damping, l2, ORDER):
+            continue
+        if one.manifest.experiment == "sweep":
+            table = one.result
+            chosen = (table["objective"] == OBJECTIVE) & (table["train_size"] == n)
+            rows.append(table.loc[chosen, list(ATTACKS.columns)])
+        elif len(one.result.targets) == 1 and asked["objective"] == OBJECTIVE:
+            (target,) = one.result.targets
+            found = {
+                "set_size": 1,
+                "k": one.result.k,
+                "rank_before": int(one.result.before.ranks[target]),
+                "target": target,
+                "radius": asked["radius"],
+                "any_run_success": bool(one.result.any_run_success),
+            }
+            rows.append(pd.DataFrame([found]))
+    return pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
 
 
 def names(samples: Samples | None, n: int) -> list[str]:

@@ -1,6 +1,8 @@
 """Easy or hard: the finding before any click, the bet, links, and data without attacks."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +13,7 @@ from engine.results.jobs import Jobs, JobState
 from engine.results.store import Stored
 from engine.settings import Settings
 from pages.common import ease, registry
+from pages.common.links import EXAMPLE
 from tests.pages.conftest import Open, check_note, words
 
 PAGE = registry.page("easy-or-hard")
@@ -58,6 +61,23 @@ def test_a_bet_is_placed_first_and_answered_then(open_page: Open) -> None:
     assert "you won" not in words(app) and "and lost" not in words(app)
 
 
+def test_what_else_was_attacked_is_marked_and_not_counted(
+    open_page: Open, settings: Settings
+) -> None:
+    """A single attack on the digits, at the radius of the page, is a mark more."""
+
+    def marked() -> int:
+        found = re.search(r"Marked besides: (\d+) target", words(open_page(PAGE)))
+        return int(found[1]) if found else 0
+
+    before = marked()
+    request = replace(EXAMPLE, targets=(900,), radius=0.3, restarts=1, steps=5)
+    dataset = load_dataset("digits", settings.data_dir)
+    compute_and_keep("attack", request, dataset, settings, ignore)
+    assert marked() == before + 1
+    assert "over 50 targets" in words(open_page(PAGE))
+
+
 def test_another_k_is_another_bet(open_page: Open) -> None:
     app = open_page(PAGE)
     next(b for b in app.button if b.key.startswith("bet-")).click().run()
@@ -93,7 +113,7 @@ def test_features_of_ones_own_have_no_pictures(
 def test_without_attacks_the_norms_stand_alone(open_page: Open, small_norms: None) -> None:
     app = open_page(PAGE, dataset="small")
     assert not app.exception
-    assert "No attacks on “small” are published" in words(app)
+    assert "No sweep over random targets of “small” is published" in words(app)
     assert len(app.get("plotly_chart")) == 1
     assert not [b for b in app.button if b.key.startswith("bet-")]
 

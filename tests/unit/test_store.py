@@ -414,3 +414,17 @@ def test_writers_at_the_same_moment_leave_one_sound_result(store, tmp_path):
     assert found is not None
     assert same(found.result, result())
     assert [p.name for p in (tmp_path / "results" / "attack").iterdir()] == [found.folder.name]
+
+
+def test_all_that_is_stored_on_some_data(store: Store) -> None:
+    """Published and local, damaged ones and other data left out."""
+    assert store.on_data("attack", HASH) == []
+    published = publish(store)
+    other = dataclasses.replace(REQUEST, seed=5)
+    local = store.write("attack", other, HASH, result(), 1.0, "CPU")
+    store.write("attack", other, "0" * 64, result(), 1.0, "CPU")
+    found = store.on_data("attack", HASH)
+    assert {one.folder for one in found} == {published, local}
+    assert len(store.on_data("attack", HASH, most=1)) == 1
+    (local / "runs.parquet").write_bytes(b"damaged")
+    assert [one.folder for one in store.on_data("attack", HASH)] == [published]
