@@ -94,7 +94,8 @@ def attack_each_k(
     if problem is None:
         problem = LinearProblem.build(dataset, damping, order, dtype, device)
     if stealth:
-        goal = replace(goal, terms=gradient_norm_terms(problem, model.l2, stealth))
+        l2 = check_positive("model.l2", model.l2)  # of the loss that he pretends to have minimised
+        goal = replace(goal, terms=gradient_norm_terms(problem, l2, stealth))
     honest = problem.encode(model)
     before = problem.forward(honest, CONFIRM_TOLERANCE)
     check_converged(before.solution, CONFIRM_TOLERANCE)

@@ -1,6 +1,7 @@
 """From a table of columns to standardised splits, as Li and Liu (2022) prepare theirs."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,8 +50,8 @@ def encode(known: pd.DataFrame, *others: pd.DataFrame) -> tuple[list[NDArray], t
     return [np.stack(out, axis=1) for out in columns], tuple(names)
 
 
-def prepare_splits(rows: Rows, test: Rows | None = None) -> dict[str, NDArray | tuple[str, ...]]:
-    """The arrays of a `FairnessDataset` and its feature names.
+def prepare_splits(rows: Rows, test: Rows | None = None) -> dict[str, Any]:
+    """Fields of a `FairnessDataset`: its arrays and its feature names.
 
     test: the last 20% of `rows` where it is not given; val: the last 25% of the rest. Values are
     those of train and val, means and deviations those of train alone.
@@ -61,7 +62,7 @@ def prepare_splits(rows: Rows, test: Rows | None = None) -> dict[str, NDArray | 
     train, val = split_last(rows, 0.25)
     n = len(train.label)
     features = standardise(X[:n], X[n:], X_test, dtype=np.float64)
-    parts: dict[str, NDArray | tuple[str, ...]] = {"feature_names": names}
+    parts: dict[str, Any] = {"feature_names": names}
     for split, X_split, part in zip(
         ("train", "val", "test"), features, (train, val, test), strict=True
     ):

@@ -76,7 +76,7 @@ def german(data_dir: Path, say: Say) -> FairnessDataset:
     return FairnessDataset(
         name="german",
         title="German credit",
-        **prepare_splits(rows),  # type: ignore[arg-type]  # the fields by name
+        **prepare_splits(rows),
         label_names=("bad credit risk", "good credit risk"),
         group_names=("younger than 30", "30 or older"),
         l2=5.84843,
@@ -109,9 +109,7 @@ def compas(data_dir: Path, say: Say) -> FairnessDataset:
     return FairnessDataset(
         name="compas",
         title="COMPAS",
-        **prepare_splits(  # type: ignore[arg-type]  # the fields by name
-            Rows(table, binary(raw["two_year_recid"] == 0), binary(caucasian))
-        ),
+        **prepare_splits(Rows(table, binary(raw["two_year_recid"] == 0), binary(caucasian))),
         label_names=("rearrested within two years", "not rearrested within two years"),
         group_names=("other", "Caucasian"),
         l2=37.00,
@@ -147,7 +145,7 @@ def adult(data_dir: Path, say: Say) -> FairnessDataset:
     return FairnessDataset(
         name="adult",
         title="Adult",
-        **prepare_splits(read(ADULT, 0), read(ADULT_TEST, 1)),  # type: ignore[arg-type]  # by name
+        **prepare_splits(read(ADULT, 0), read(ADULT_TEST, 1)),
         label_names=("income up to $50K", "income above $50K"),
         group_names=("female", "male"),
         l2=2.2622,

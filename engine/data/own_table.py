@@ -149,7 +149,7 @@ def load(
     parts = prepare_splits(rows)
     constant = [
         name
-        for name, column in zip(parts["feature_names"], np.asarray(parts["X_train"]).T, strict=True)
+        for name, column in zip(parts["feature_names"], parts["X_train"].T, strict=True)
         if not column.any()
     ]
     notes = [
@@ -169,10 +169,10 @@ def load(
     return FairnessDataset(
         name=path.stem,
         title=path.stem,
-        **parts,  # type: ignore[arg-type]  # the fields by name
+        **parts,
         label_names=(f"{target} = {negative}", f"{target} = {positive}"),
         group_names=(f"{sensitive} = {other}", f"{sensitive} = {privileged}"),
-        l2=L2_PER_ROW * len(np.asarray(parts["y_train"])),
+        l2=L2_PER_ROW * len(parts["y_train"]),
         dp=STRENGTH,
         eop=STRENGTH,
         notes=tuple(notes),

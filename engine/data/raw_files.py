@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from filelock import FileLock
 
@@ -121,8 +122,8 @@ def reversed_lines(text: str) -> Iterator[str]:
     return reversed([line.strip() for line in text.splitlines() if line.strip()])
 
 
-def read_bounded(stream: object, name: str) -> bytes:
-    content = stream.read(LARGEST + 1)  # type: ignore[attr-defined]  # any binary stream
+def read_bounded(stream: IO[bytes], name: str) -> bytes:
+    content = stream.read(LARGEST + 1)
     if len(content) > LARGEST:
         raise DataUnavailable(f"{name} is larger than {LARGEST // 2**20} MB")
     return content

@@ -1,6 +1,6 @@
 """One attack as an experiment."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,19 @@ def run_attack(request: AttackRequest, dataset: Dataset, context: Context) -> At
         context.progress({"step": info.step, "steps": request.steps, **lists})
 
     return attack(model, dataset, **options, device=context.device, on_step=report)
+
+
+def attack_of(request: Any) -> AttackRequest:
+    """The attack on `request.target` that a request looks into: the fields that both have."""
+    shared = {f.name for f in fields(AttackRequest)} & {f.name for f in fields(request)}
+    options = {name: getattr(request, name) for name in shared}
+    return AttackRequest(**options, targets=(request.target,))
+
+
+def find_or_attack(request: AttackRequest, dataset: Dataset, context: Context) -> AttackResult:
+    """The stored result of an attack, or that of one made now."""
+    found = context.find("attack", request)
+    return run_attack(request, dataset, context) if found is None else found
 
 
 RANKINGS = ("before", "after", "before_holdout", "after_holdout")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.checks import check_choice, check_integer, check_positive, check_targets
 from engine.data.dataset import Dataset
-from engine.experiments.attack import ATTACK, AttackRequest, run_attack
+from engine.experiments.attack import AttackRequest, attack_of, find_or_attack
 from engine.experiments.base import ANY_INDEX, Context, Experiment, check_name, settle
 from engine.experiments.files import read_parts, write_parts
 from engine.vocabulary import ORDERS, PLAYERS
@@ -48,16 +48,7 @@ class AuditRequest:
     @property
     def attack(self) -> AttackRequest:
         """The attack whose model the attacker hands out."""
-        return AttackRequest(
-            self.dataset,
-            (self.target,),
-            self.k,
-            self.radius,
-            damping=self.damping,
-            l2=self.l2,
-            order=self.order,
-            seed=self.seed,
-        )
+        return attack_of(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +103,7 @@ def run_audit(request: AuditRequest, dataset: Dataset, context: Context) -> Audi
     check_auditable(dataset.n_classes * (dataset.n_features + 1))  # before an attack is begun
     queries = players.draw_queries(dataset, request.queries, request.seed)
     done(0)
-    attacked = context.find(ATTACK.name, request.attack)
-    if attacked is None:
-        attacked = run_attack(request.attack, dataset, context)
+    attacked = find_or_attack(request.attack, dataset, context)
     done(1)
     own, sign = queries.own, order_sign(request.order)
     options = (dataset, queries, request.damping, context.device)

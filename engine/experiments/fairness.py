@@ -109,16 +109,17 @@ COLUMNS = ("target", "positive", "sensitive", "privileged")  # of a table of one
 def run_fairness(
     request: FairnessRequest, dataset: FairnessDataset, context: Context
 ) -> FairnessResult:
-    from engine.fairness.scaling import analyse
+    from engine.fairness.scaling import Pipeline, analyse
 
     options = asdict(request)
+    of_run = {name: options.pop(name) for name in ("scales", "search", "tolerance")}
     for name in ("dataset", "merge_others", *COLUMNS):
         del options[name]
 
     def report(done: int, total: int) -> None:
         context.progress({"done": done, "total": total})
 
-    return analyse(dataset, **options, on_step=report)
+    return analyse(Pipeline.of(dataset, **options), **of_run, on_step=report)
 
 
 ARRAYS = ("on_gap", "removed")

@@ -59,6 +59,16 @@ class SensitivityResult:
         ratio = self.norms[self.exact_indices] / self.exact_norms
         return float(np.sqrt(np.mean((ratio - 1) ** 2))) if len(ratio) else float("nan")
 
+    @property
+    def at_ends(self) -> tuple[float, float, float]:
+        """Median norms of the first twentieth of the ranking, of the middle and of the last
+        twentieth."""
+        n = len(self.norms)
+        order, part = self.ranking.top(n), max(n // 20, 1)
+        parts = (order[:part], order[part:-part], order[-part:])
+        first, middle, last = (float(np.median(self.norms[some])) for some in parts)
+        return first, middle, last
+
 
 ARRAYS = ("norms", "standard_errors", "exact_indices", "exact_norms")
 
@@ -107,12 +117,11 @@ def load_sensitivity(folder: Path) -> SensitivityResult:
 
 
 def describe_sensitivity(result: SensitivityResult) -> str:
-    n = len(result.norms)
-    order, part = result.ranking.top(n), max(n // 20, 1)
-    ends, middle = result.norms[[*order[:part], *order[-part:]]], result.norms[order[part:-part]]
+    first, middle, last = result.at_ends
     return (
-        f"Gradient norms of {n:,} scores from {result.probes} probes: median {np.median(ends):.3g} "
-        f"at the two ends of the ranking (a twentieth each), {np.median(middle):.3g} between\n"
+        f"Gradient norms of {len(result.norms):,} scores from {result.probes} probes: median "
+        f"{first:.3g} in the first twentieth of the ranking, {last:.3g} in the last, {middle:.3g} "
+        "between\n"
         f"  error against {len(result.exact_norms)} exact norms: {result.error:.1%} RMS"
     )
 

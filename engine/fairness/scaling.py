@@ -7,6 +7,7 @@ the weights, hence the fairness of the downstream model.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -118,12 +119,12 @@ class Pipeline:
             float(gradient @ self.theta),
         )
 
-    def row(self, run: "Run") -> dict[str, object]:
+    def row(self, run: "Run") -> dict[str, Any]:
         """What `fairness_scaling` tells about one scale."""
         dataset, honest = self.dataset, self.honest
         X_test, y_test, _ = dataset.split("test")
         base = predict(run.scale * self.theta, X_test)
-        numbers: dict[str, object] = {
+        numbers: dict[str, Any] = {
             "scale": run.scale,
             "base_accuracy_test": float((base == y_test).mean()),
             "base_predictions_changed": int((base != predict(self.theta, X_test)).sum()),
@@ -230,22 +231,14 @@ def fairness_scaling(
 
     Raises InvalidInput, NotConverged.
     """
-    return analyse(
-        dataset, scales, metric, l2, beta, gamma, top_k, resamples, seed, search=False
-    ).table
+    pipeline = Pipeline.of(dataset, metric, l2, beta, gamma, top_k, resamples, seed)
+    return analyse(pipeline, scales, search=False).table
 
 
 @one_thread
 def analyse(
-    dataset: FairnessDataset,
+    pipeline: Pipeline,
     scales: Sequence[float] = DEFAULT_SCALES,
-    metric: str = "dp",
-    l2: float | None = None,
-    beta: float | None = None,
-    gamma: float | None = None,
-    top_k: int = 100,
-    resamples: int = 2000,
-    seed: int = 0,
     search: bool = True,
     tolerance: float = ACCURACY_TOLERANCE,
     on_step: OnStep = no_step,
@@ -254,14 +247,13 @@ def analyse(
     `search_worst`. on_step(done, total) hears of every scale, and may raise."""
     asked = check_scales(scales)
     tolerance = check_positive("tolerance", tolerance, allow_zero=True)
-    pipeline = Pipeline.of(dataset, metric, l2, beta, gamma, top_k, resamples, seed)
     total = len(asked) + (SEARCH_GRID + SEARCH_ROUNDS * 2 * SEARCH_BETWEEN if search else 0)
     rows, on_gap, removed = [], [], []
     for scale in asked:
         run = pipeline.honest if scale == HONEST else pipeline.run(scale)
         rows.append(pipeline.row(run))
         on_gap.append(run.effects.on_gap.astype(np.float32))
-        missing = np.full(dataset.n_train, np.nan)
+        missing = np.full(pipeline.dataset.n_train, np.nan)
         removed.append((missing if run.removed is None else run.removed).astype(np.float32))
         on_step(len(rows), total)
     table = pd.DataFrame(rows)
@@ -287,7 +279,7 @@ def search_worst(
     search finds nonsense: models that are wrong about everybody. The rows are those of
     `fairness_scaling`, ascending, with `chosen`: what they say of test was not looked at.
     """
-    found: dict[float, dict[str, object]] = {}
+    found: dict[float, dict[str, Any]] = {}
     least = pipeline.measure(pipeline.honest, "val")["accuracy_val"] - tolerance - ROUNDING
 
     def try_scale(scale: float) -> None:
@@ -298,9 +290,9 @@ def search_worst(
     def best() -> float | None:
         gap = f"{pipeline.metric}_val"
         able = {
-            scale: abs(float(row[gap]))  # type: ignore[arg-type]  # a number
+            scale: abs(float(row[gap]))
             for scale, row in found.items()
-            if row["feasible"] and float(row["accuracy_val"]) >= least  # type: ignore[arg-type]
+            if row["feasible"] and float(row["accuracy_val"]) >= least
         }
         return max(able, key=lambda scale: able[scale]) if able else None
 
@@ -335,7 +327,7 @@ def describe(pipeline: Pipeline) -> About:
         n_test=len(y_test),
         label_names=dataset.label_names,
         group_names=dataset.group_names,
-        rates_test=tuple(float(y_test[group_test == s].mean()) for s in (0, 1)),  # type: ignore[arg-type]  # two
+        rates_test=(float(y_test[group_test == 0].mean()), float(y_test[group_test == 1].mean())),
         share_group_1=float(group_test.mean()),
         metric=pipeline.metric,
         l2=pipeline.l2,

@@ -27,6 +27,7 @@ from engine.results.jobs import (
     LOCK,
     PROGRESS,
     STATE,
+    SUBMITTING,
     WORKER,
     Job,
     died_message,
@@ -121,8 +122,12 @@ def prune(jobs_dir: Path) -> None:
     """Forget the oldest ended jobs; their results stay in the store."""
     ended = [f for f in jobs_dir.iterdir() if (f / STATE).exists() or (f / CANCEL).exists()]
     ended.sort(key=changed, reverse=True)
-    for folder in ended[KEPT_FOLDERS:]:
-        shutil.rmtree(folder, ignore_errors=True)
+    if len(ended) <= KEPT_FOLDERS:
+        return
+    with FileLock(jobs_dir / SUBMITTING):  # or one that is asked for again just now would go too
+        for folder in ended[KEPT_FOLDERS:]:
+            if (folder / STATE).exists() or (folder / CANCEL).exists():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def changed(path: Path) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from engine.checks import check_integer, check_positive
+from engine.checks import check_positive
 from engine.data.dataset import Dataset, check_samples
 from engine.errors import InvalidInput
 from engine.influence.linear import LinearProblem, image, residuals, rotate
@@ -22,16 +22,6 @@ def check_queries(model: LinearModel, X: ArrayLike, y: ArrayLike) -> Labelled:
     if X.shape[1] != model.n_features:
         raise InvalidInput("X", X.shape, f"of shape (queries, {model.n_features})")
     return X, y.astype(np.int64)
-
-
-def every_label(X: ArrayLike, n_classes: int, count: int | None = None) -> Labelled:
-    """Query points: each row of X with every label, the first `count` of them; label by label, so
-    that few queries spread over many rows."""
-    X = np.asarray(X)
-    most = len(X) * n_classes
-    count = most if count is None else check_integer("count", count, 1, most)
-    labels = np.repeat(np.arange(n_classes), len(X))
-    return np.tile(X, (n_classes, 1))[:count], labels[:count]
 
 
 def query_gradients(model: LinearModel, X: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:

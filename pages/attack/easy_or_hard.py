@@ -135,8 +135,8 @@ def outcome(dealt: pd.DataFrame, chosen: int) -> str:
 def finding(result: SensitivityResult, found: ease.Prediction | None) -> str:
     ratio = ease.ends_against_middle(result)
     ends = (
-        f"The scores at both ends of the ranking depend on the model **{ratio:.2g} times as "
-        "strongly** as those between"
+        "The scores at both ends of the ranking depend on the model **at least "
+        f"{ratio:.2g} times as strongly** as those between"
         if ratio > 1
         else "The scores at the ends of the ranking depend on the model no more than those between"
     )
@@ -160,7 +160,7 @@ def sensitivity_figure(
 ) -> None:
     ratio, n = ease.ends_against_middle(result), len(result.norms)
     title = (
-        f"Steep at both ends: the gradient norm there is {ratio:.2g} times that between"
+        f"Steep at both ends: the gradient norm there is at least {ratio:.2g} times that between"
         if ratio > 1
         else "The gradient norm is no larger at the ends than between"
     )

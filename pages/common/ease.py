@@ -175,11 +175,10 @@ def against_place(tried: pd.DataFrame, n: int) -> str:
 
 
 def ends_against_middle(result: SensitivityResult) -> float:
-    """The median norm of the twentieth at either end of the ranking over that of the rest."""
-    n = len(result.norms)
-    order, part = result.ranking.top(n), max(n // 20, 1)
-    ends = np.concatenate([order[:part], order[-part:]])
-    return float(np.median(result.norms[ends]) / np.median(result.norms[order[part:-part]]))
+    """The median norm of the twentieth at an end of the ranking over that of the rest: of the two
+    ends the one where it is smaller."""
+    first, middle, last = result.at_ends
+    return min(first, last) / middle
 
 
 def deal(tried: pd.DataFrame, number: int, most: int = 3) -> list[int]:

@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 from engine.data.fairness import load_fairness_dataset
-from engine.fairness.scaling import analyse, fairness_scaling
+from engine.fairness.scaling import Pipeline, analyse, fairness_scaling
 from engine.speed.memory import forget_peak, from_status
 from engine.vocabulary import DEFAULT_SCALES
 
@@ -40,7 +40,7 @@ def main() -> None:
     print(f"  Hessian of {ROWS} rows: outer products take {theirs / ours:.0f} times as long")
     german = load_fairness_dataset("german", say=print)
     began = time.perf_counter()
-    analyse(german)
+    analyse(Pipeline.of(german))
     print(f"  German with the search: {time.perf_counter() - began:.2f} s")
 
 

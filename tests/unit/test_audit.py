@@ -11,7 +11,7 @@ from engine.influence.scores import influence_scores
 from engine.models.linear import LinearModel
 from engine.scrutiny import audit
 from engine.scrutiny.audit import audit_scores
-from engine.scrutiny.queries import every_label, influence_matrix, query_gradients
+from engine.scrutiny.queries import influence_matrix, query_gradients
 from tests.unit.problems import random_problem
 from tests.unit.reference import explicit_hessian, flat, mean_loss, relative_error, with_ones
 
@@ -23,7 +23,9 @@ ROUNDING = 1e-8
 
 
 def queries(dataset):
-    return every_label(dataset.X_test, dataset.n_classes)
+    """Every test point with every label."""
+    K, m = dataset.n_classes, len(dataset.X_test)
+    return np.tile(dataset.X_test, (K, 1)), np.repeat(np.arange(K), m)
 
 
 def problem(seed, **options):
@@ -184,11 +186,3 @@ def test_queries_that_do_not_fit_are_refused():
         influence_matrix(model, dataset, X, y, tolerance=0, device="cpu")
     with pytest.raises(EngineError):
         influence_matrix(replace(model, weight=model.weight[:, 1:]), dataset, X, y, device="cpu")
-
-
-def test_every_label_goes_through_the_rows_label_by_label():
-    X, y = every_label(np.arange(3)[:, None], 2, 5)
-    assert X.ravel().tolist() == [0, 1, 2, 0, 1]
-    assert y.tolist() == [0, 0, 0, 1, 1]
-    with pytest.raises(InvalidInput, match="count"):
-        every_label(np.zeros((3, 1)), 2, 7)

@@ -240,7 +240,7 @@ def test_the_gradient_is_that_of_the_training_loss():
 def test_an_infeasible_programme_is_shown_as_such():
     """Nothing improves the validation loss by ten times what is possible."""
     d = random_table(3)
-    result = analyse(d, [0.5], gamma=10.0)
+    result = analyse(Pipeline.of(d, gamma=10.0), [0.5])
     assert not result.table["feasible"].any()
     assert result.table[["dp_test", "effect", "accuracy_val", "removed"]].isna().all(axis=None)
     assert np.isnan(result.removed).all()
@@ -250,7 +250,7 @@ def test_an_infeasible_programme_is_shown_as_such():
 
 def test_the_search_looks_at_validation_alone_and_keeps_to_the_tolerance():
     d = random_table(4)
-    result = analyse(d, [1.0], tolerance=0.02)
+    result = analyse(Pipeline.of(d), [1.0], tolerance=0.02)
     worst = result.worst
     assert worst is not None
     honest = result.row(1)
@@ -258,7 +258,7 @@ def test_the_search_looks_at_validation_alone_and_keeps_to_the_tolerance():
     assert abs(worst["dp_val"]) == able["dp_val"].abs().max()
     rng = np.random.default_rng(0)
     shuffled = rng.permutation(len(d.y_test))
-    other = analyse(replace(d, y_test=d.y_test[shuffled]), [1.0], tolerance=0.02)
+    other = analyse(Pipeline.of(replace(d, y_test=d.y_test[shuffled])), [1.0], tolerance=0.02)
     assert other.worst["scale"] == worst["scale"]
 
 
