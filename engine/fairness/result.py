@@ -40,9 +40,9 @@ class FairnessResult:
 
     table: one row per scale, ascending, the columns of `fairness_scaling`; searched: the same for
     the scales that the search for the worst one tried (none where it was not asked for), with
-    `chosen` for the one it found on the validation set. on_gap, removed: (scales, n_train), the
-    influence on the gap and the share removed of every training row (NaN: no solution), in the
-    order of `table`.
+    `chosen` for the one it found on the validation set; of the others nothing is known on test.
+    on_gap, removed: (scales, n_train), the influence on the gap and the share removed of every
+    training row (NaN: no solution), in the order of `table`.
     """
 
     about: About

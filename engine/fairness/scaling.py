@@ -119,15 +119,11 @@ class Pipeline:
             float(gradient @ self.theta),
         )
 
-    def row(self, run: "Run") -> dict[str, Any]:
-        """What `fairness_scaling` tells about one scale."""
-        dataset, honest = self.dataset, self.honest
-        X_test, y_test, _ = dataset.split("test")
-        base = predict(run.scale * self.theta, X_test)
-        numbers: dict[str, Any] = {
+    def before_test(self, run: "Run") -> dict[str, Any]:
+        """What can be told about one scale without the test set."""
+        honest = self.honest
+        return {
             "scale": run.scale,
-            "base_accuracy_test": float((base == y_test).mean()),
-            "base_predictions_changed": int((base != predict(self.theta, X_test)).sum()),
             "programme": run.programme,
             "feasible": run.removed is not None,
             "removed": np.nan if run.removed is None else float(run.removed.sum()),
@@ -135,10 +131,19 @@ class Pipeline:
             "topk_overlap": self.overlap(run),
             "gradient_norm": run.gradient_norm,
             "slope": run.slope,
+            **self.measure(run, "val"),
         }
-        for split in ("val", "test"):
-            numbers |= self.measure(run, split)
-        return numbers
+
+    def row(self, run: "Run") -> dict[str, Any]:
+        """What `fairness_scaling` tells about one scale."""
+        X_test, y_test, _ = self.dataset.split("test")
+        base = predict(run.scale * self.theta, X_test)
+        return {
+            **self.before_test(run),
+            "base_accuracy_test": float((base == y_test).mean()),
+            "base_predictions_changed": int((base != predict(self.theta, X_test)).sum()),
+            **self.measure(run, "test"),
+        }
 
     def overlap(self, run: "Run") -> float:
         """Share of the honest top_k, whose removal lowers the gap most, that are so here too."""
@@ -277,14 +282,16 @@ def search_worst(
 
     A logarithmic grid over [0.001, 10], refined twice around its best. Without the condition the
     search finds nonsense: models that are wrong about everybody. The rows are those of
-    `fairness_scaling`, ascending, with `chosen`: what they say of test was not looked at.
+    `fairness_scaling`, ascending, with `chosen`; the test set is opened for the chosen one alone.
     """
+    runs: dict[float, Run] = {}
     found: dict[float, dict[str, Any]] = {}
     least = pipeline.measure(pipeline.honest, "val")["accuracy_val"] - tolerance - ROUNDING
 
     def try_scale(scale: float) -> None:
         if scale not in found:
-            found[scale] = pipeline.row(pipeline.run(scale))
+            runs[scale] = pipeline.run(scale)
+            found[scale] = pipeline.before_test(runs[scale])
             on_step(len(found))
 
     def best() -> float | None:
@@ -309,7 +316,10 @@ def search_worst(
                 if end != centre:
                     try_scale(scale)
     chosen = best()
-    table = pd.DataFrame([found[scale] for scale in sorted(found)])
+    if chosen is not None:
+        found[chosen] = pipeline.row(runs[chosen])
+    names = list(pipeline.row(pipeline.honest))
+    table = pd.DataFrame([found[scale] for scale in sorted(found)], columns=names)
     return table.assign(chosen=table["scale"] == chosen)
 
 

@@ -390,7 +390,8 @@ def show(
     if more := len(marked) - len(tried):
         st.caption(
             f"Marked besides: {count(more, 'target')} of other attacks at this radius that are "
-            "stored here. They are counted nowhere below: nobody drew them at random."
+            "stored here. They are counted nowhere below, where every target was tried at every "
+            "radius."
         )
     if swept is None:
         no_attacks(request.dataset)

@@ -73,12 +73,12 @@ def growth_title(result: AuditResult) -> str:
 def players_table(result: AuditResult) -> str:
     """One row for each calculator, as a Markdown table."""
     n = result.residuals.shape[1]
-    lines = ["| who answers | and reports | sample's rank | verdict |", "|---|---|---:|---|"]
+    lines = ["| who answers, and what | sample's rank | verdict |", "|---|---:|---|"]
     for player, name in PLAYERS.items():
         caught = result.caught(player)
         verdict = f"**caught** with {count(len(caught), 'row')}" if len(caught) else "passes"
         what = REPORTS[player].format(target=result.target)
-        lines.append(f"| {name} | {what} | {result.rank(player):,} of {n:,} | {verdict} |")
+        lines.append(f"| **{name}**: {what} | {result.rank(player):,} of {n:,} | {verdict} |")
     return "\n".join(lines)
 
 

@@ -152,6 +152,7 @@ def detector(found: Mapping[str, Detection], table: pd.DataFrame, threshold: flo
             }
         ),
         hide_index=True,
+        height="content",  # all rows, without a bar to scroll
     )
     st.caption(
         "AUC: how often a manipulated model has the larger gradient than an honest one, ties half; "

@@ -256,6 +256,9 @@ def test_the_search_looks_at_validation_alone_and_keeps_to_the_tolerance():
     honest = result.row(1)
     able = result.searched[result.searched["accuracy_val"] >= honest["accuracy_val"] - 0.02 - 1e-9]
     assert abs(worst["dp_val"]) == able["dp_val"].abs().max()
+    others = result.searched[~result.searched["chosen"]]
+    assert others[["dp_test", "accuracy_test", "effect"]].isna().all(axis=None)
+    assert not np.isnan(worst["dp_test"])
     rng = np.random.default_rng(0)
     shuffled = rng.permutation(len(d.y_test))
     other = analyse(Pipeline.of(replace(d, y_test=d.y_test[shuffled])), [1.0], tolerance=0.02)
