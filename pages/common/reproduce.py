@@ -12,6 +12,7 @@ from engine.attacks.result import AttackResult
 from engine.data.fairness_sets import LOADERS as FAIRNESS_SETS
 from engine.experiments import (
     AttackRequest,
+    DefenceRequest,
     ExplainRequest,
     FairnessRequest,
     LeaveOneOutRequest,
@@ -121,6 +122,18 @@ def leave_one_out_snippet(request: LeaveOneOutRequest, data_dir: str | None = No
         f"retrained = engine.leave_one_out(dataset, samples.tolist(), l2={request.l2!r}, "
         f"split={request.split!r})\n\n"
         "print(spearmanr(-found.scores[samples] / dataset.n_train, retrained.changes))\n"
+    )
+
+
+def defence_snippet(request: DefenceRequest, data_dir: str | None = None) -> str:
+    """Python that checks an honest and an attacked model."""
+    return (
+        "from dataclasses import replace\n\n"
+        f"{opening(request.dataset, data_dir, request.l2)}"
+        "result = engine.attack(model, dataset, targets=16, k=1, radius=0.3, stealth=1.0)\n"
+        "print(engine.optimality(model, dataset).gradient_norm)\n"
+        f"malicious = replace(result.model, l2={request.l2!r})\n"
+        "print(engine.optimality(malicious, dataset).gradient_norm)\n"
     )
 
 

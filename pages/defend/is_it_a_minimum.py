@@ -9,7 +9,7 @@ import streamlit as st
 from engine.experiments import DefenceRequest
 from engine.results.store import Stored
 from engine.statistics import Detection, detection
-from pages.common import charts, controls, links, registry, sweeps
+from pages.common import charts, controls, links, registry, reproduce, sweeps
 from pages.common import defence_figures as figures
 from pages.common.axes import number
 from pages.common.wording import count
@@ -223,19 +223,6 @@ def how() -> None:
         )
 
 
-def snippet(request: DefenceRequest, data_dir: str | None) -> str:
-    """Python that checks an honest and an attacked model."""
-    return (
-        "from dataclasses import replace\n\nimport engine\n\n"
-        f"dataset = engine.load_dataset({request.dataset!r})\n"
-        f"model = engine.fit(dataset, l2={request.l2!r})\n"
-        "result = engine.attack(model, dataset, targets=16, k=1, radius=0.3, stealth=1.0)\n"
-        "print(engine.optimality(model, dataset).gradient_norm)\n"
-        f"malicious = replace(result.model, l2={request.l2!r})\n"
-        "print(engine.optimality(malicious, dataset).gradient_norm)\n"
-    )
-
-
 def results(stored: Stored) -> None:
     table, badge = stored.result, sweeps.badge(stored)
     given = dict(st.query_params.to_dict())
@@ -250,7 +237,7 @@ def results(stored: Stored) -> None:
     detector(curves(table), table, threshold)
     stealth(table, threshold, badge)
     how()
-    sweeps.take_away(stored, REQUEST, {"Models": lambda: table}, snippet=snippet)
+    sweeps.take_away(stored, REQUEST, {"Models": lambda: table}, snippet=reproduce.defence_snippet)
 
 
 def page() -> None:
