@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,13 +21,36 @@ SPLITS: tuple[Split, ...] = ("train", "test", "holdout")
 RENUMBER = "number them 0…K−1, for example with numpy.unique(labels, return_inverse=True)."
 
 
+class Pictures(Protocol):
+    """Pictures, one a sample, read by its index: (height, width[, 3]), floats in [0, 1] (1 is
+    white) or uint8."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> NDArray: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Picked:
+    """Some of the pictures in a file, in another order; they stay on disk until one is read."""
+
+    whole: NDArray[np.uint8]
+    indices: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int, /) -> NDArray[np.uint8]:
+        return self.whole[self.indices[index]]
+
+
 @dataclass(frozen=True)
 class Images:
-    """Pictures of the samples, (samples, height, width[, 3]), in [0, 1]; 1 is white."""
+    """Pictures of the samples of every split."""
 
-    train: NDArray[np.float32]
-    test: NDArray[np.float32]
-    holdout: NDArray[np.float32]
+    train: Pictures
+    test: Pictures
+    holdout: Pictures
 
 
 @dataclass(frozen=True, eq=False)

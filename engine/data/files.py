@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from engine.data.dataset import Dataset
 from engine.data.preparation import prepare
+from engine.data.thumbnails import open_thumbnails, thumbnail_paths
 from engine.errors import InvalidDataset
 
 REQUIRED = ("X_train", "y_train", "X_test", "y_test")
@@ -16,7 +17,9 @@ NAMES = ("class_names", "classes")
 def load_features(path: Path) -> Dataset:
     """The data set in an `.npz` file; its name is the file's stem. Nothing is ever unpickled.
 
-    Raises InvalidDataset when the file is missing, is no `.npz`, lacks an array or holds objects.
+    Its thumbnails, where there are any (`engine.data.thumbnails`), stay on disk.
+    Raises InvalidDataset when the file is missing, is no `.npz`, lacks an array or holds objects,
+    or when thumbnails do not fit it.
     """
     if not path.is_file():
         raise InvalidDataset(f"There is no features file at '{path}'. Check the path.")
@@ -32,13 +35,18 @@ def load_features(path: Path) -> Dataset:
             "Write it with numpy.savez from plain numeric arrays."
         ) from error
     X_train, y_train, X_test, y_test = (arrays[name] for name in REQUIRED)
-    return prepare(path.stem, X_train, y_train, X_test, y_test, class_names)
+    images = open_thumbnails(path, y_train.size, y_test.size)
+    return prepare(path.stem, X_train, y_train, X_test, y_test, class_names, images)
 
 
 def changed_at(name: str, data_dir: Path, suffix: str) -> float:
-    """When the file behind a data set's name or path last changed; 0 where there is none."""
+    """When the file behind a data set's name or path last changed, or its thumbnails did; 0 where
+    there is none."""
     paths = (Path(name), data_dir / f"{name}{suffix}")
-    return next((p.stat().st_mtime for p in paths if p.is_file()), 0.0)
+    file = next((p for p in paths if p.is_file()), None)
+    if file is None:
+        return 0.0
+    return max(p.stat().st_mtime for p in (file, *thumbnail_paths(file)) if p.is_file())
 
 
 def read_arrays(path: Path) -> dict[str, NDArray]:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from engine.data.dataset import RENUMBER, Dataset, Images, check_samples
+from engine.data.dataset import RENUMBER, Dataset, Images, Picked, Pictures, check_samples
 from engine.errors import InvalidDataset
 
 
@@ -91,9 +91,16 @@ def prepare(
         X_holdout=test_features[holdout],
         y_holdout=y_test[holdout].astype(np.int64),
         class_names=class_names,
-        images=None if images is None else Images(images[0], images[1][test], images[1][holdout]),
+        images=None
+        if images is None
+        else Images(images[0], picked(images[1], test), picked(images[1], holdout)),
         title=title or name,
     )
+
+
+def picked(pictures: NDArray, indices: NDArray[np.int64]) -> Pictures:
+    """The pictures with these indices; those in a file stay there."""
+    return Picked(pictures, indices) if isinstance(pictures, np.memmap) else pictures[indices]
 
 
 def numbered_classes(y_train: NDArray, y_test: NDArray) -> tuple[str, ...]:

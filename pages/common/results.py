@@ -2,13 +2,13 @@
 
 import threading
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import streamlit as st
 
 from engine.data import fairness_sets
 from engine.data.bundled import LOADERS
 from engine.data.dataset import Dataset, dataset_names, load_dataset
+from engine.data.files import changed_at
 from engine.experiments import AttackRequest, RankingRequest
 from engine.results.jobs import Jobs
 from engine.results.store import Store, Stored
@@ -44,10 +44,10 @@ def datasets() -> list[str]:
 
 
 def open_dataset(name: str) -> Dataset:
-    """A data set by name, kept in memory until its file changes. Raises InvalidDataset."""
-    file = Path(lab().settings.data_dir) / f"{name}.npz"
-    changed = file.stat().st_mtime if name not in LOADERS and file.is_file() else 0.0
-    return _open_dataset(name, str(lab().settings.data_dir), changed)
+    """A data set by name, kept in memory until its files change. Raises InvalidDataset."""
+    data_dir = lab().settings.data_dir
+    changed = 0.0 if name in LOADERS else changed_at(name, data_dir, ".npz")
+    return _open_dataset(name, str(data_dir), changed)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the data set …")

@@ -14,15 +14,22 @@ from engine.data.dataset import Dataset, Split
 PIXELS = 56  # enough for a sharp 28 px picture on a screen with two pixels per point
 
 
-def data_uri(image: NDArray[np.floating], pixels: int = PIXELS) -> str:
-    """An (h, w[, 3]) picture in [0, 1], 1 is white, as a PNG in a data URI `pixels` wide."""
-    bytes_ = np.rint(np.clip(np.asarray(image, dtype=np.float64), 0, 1) * 255).astype(np.uint8)
-    height, width = bytes_.shape[:2]
-    size = (pixels, max(1, round(pixels * height / width)))
+def data_uri(image: NDArray, pixels: int = PIXELS) -> str:
+    """An (h, w[, 3]) picture, uint8 or floats in [0, 1] (1 is white), as a PNG in a data URI
+    `pixels` wide."""
+    values = np.asarray(image)
+    if values.dtype != np.uint8:
+        values = np.rint(np.clip(values.astype(np.float64), 0, 1) * 255).astype(np.uint8)
+    return _encoded(values.tobytes(), values.shape, pixels)
+
+
+# Kept by content: what is kept by its data set would keep the data set in memory.
+@lru_cache(maxsize=4096)
+def _encoded(values: bytes, shape: tuple[int, ...], pixels: int) -> str:
+    size = (pixels, max(1, round(pixels * shape[0] / shape[1])))
+    picture = Image.fromarray(np.frombuffer(values, np.uint8).reshape(shape))
     buffer = io.BytesIO()
-    Image.fromarray(bytes_).resize(size, Image.Resampling.BICUBIC).save(
-        buffer, "PNG", optimize=True
-    )
+    picture.resize(size, Image.Resampling.BICUBIC).save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
@@ -54,15 +61,10 @@ class Samples:
 
     def thumbnail(self, index: int) -> str | None:
         """The sample's picture as a data URI; None where the data set has no pictures."""
-        return _thumbnail(self.dataset, self.split, int(index))
+        if self.dataset.images is None:
+            return None
+        return data_uri(getattr(self.dataset.images, self.split)[int(index)])
 
     def describe(self, index: int) -> str:
         """'sample 16 (class “2”)'"""
         return f"sample {index} (class “{self.label(index)}”)"
-
-
-@lru_cache(maxsize=4096)
-def _thumbnail(dataset: Dataset, split: Split, index: int) -> str | None:
-    if dataset.images is None:
-        return None
-    return data_uri(getattr(dataset.images, split)[index])

@@ -2,6 +2,8 @@
 
 import base64
 import io
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,10 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from engine.data.bundled import digits
-from engine.data.dataset import SPLITS, Dataset, Split
+from engine.data.dataset import SPLITS, Dataset, Picked, Split, load_dataset
+from engine.data.files import changed_at
+from engine.data.thumbnails import thumbnail_paths
+from engine.errors import InvalidDataset
 from pages.common.thumbnails import Samples, data_uri
 
 
@@ -65,3 +70,110 @@ def test_features_alone_have_no_thumbnail(dataset: Dataset) -> None:
     })  # fmt: skip
     assert Samples(bare).thumbnail(3) is None
     assert not Samples(bare).pictured
+
+
+# Thumbnails beside a features file
+
+
+def features_file(folder: Path, n_train: int = 12, n_test: int = 8) -> Path:
+    """A features file of two classes whose only feature is the sample's number in the file."""
+    path = folder / "photos.npz"
+    np.savez(
+        path,
+        X_train=np.arange(n_train, dtype=float)[:, None],
+        y_train=np.arange(n_train) % 2,
+        X_test=np.arange(n_test, dtype=float)[:, None],
+        y_test=np.arange(n_test) % 2,
+    )
+    return path
+
+
+def write_thumbnails(features: Path, train: np.ndarray, test: np.ndarray) -> None:
+    for path, pictures in zip(thumbnail_paths(features), (train, test), strict=True):
+        path.parent.mkdir(exist_ok=True)
+        np.save(path, pictures)
+
+
+def painted(n: int, first: int = 0) -> np.ndarray:
+    """Sample i is all of the colour (i + first, 2 i, 3 i)."""
+    i = np.arange(n)
+    colours = np.stack([i + first, 2 * i, 3 * i], axis=1).astype(np.uint8)
+    return np.broadcast_to(colours[:, None, None], (n, 32, 32, 3))
+
+
+def test_thumbnails_follow_their_samples_through_the_splits_and_stay_on_disk(
+    tmp_path: Path,
+) -> None:
+    path = features_file(tmp_path)
+    write_thumbnails(path, painted(12), painted(8, first=100))
+    dataset = load_dataset(path)
+    assert dataset.images is not None
+    assert isinstance(dataset.images.train, np.memmap)
+    scale, raw = np.arange(12.0).std(), np.arange(12.0).mean()
+    for split, first in (("train", 0), ("test", 100), ("holdout", 100)):
+        samples, X = Samples(dataset, split), dataset.split(split)[0]
+        assert samples.pictured
+        for index in range(len(X)):
+            number = round(float(X[index, 0]) * scale + raw)  # in the file
+            uri = samples.thumbnail(index)
+            assert uri is not None
+            colour = np.rint(decoded(uri)[0, 0] * 255).astype(int).tolist()
+            assert colour == [number + first, 2 * number, 3 * number], (split, index)
+    for split in ("test", "holdout"):
+        pictures = getattr(dataset.images, split)
+        assert isinstance(pictures, Picked) and isinstance(pictures.whole, np.memmap)
+
+
+def test_thumbnails_change_no_content_hash_but_the_time_of_change(tmp_path: Path) -> None:
+    path = features_file(tmp_path)
+    os.utime(path, (1, 1))
+    bare, before = load_dataset(path), changed_at("photos", tmp_path, ".npz")
+    write_thumbnails(path, painted(12), painted(8))
+    assert load_dataset(path).content_hash == bare.content_hash
+    assert changed_at("photos", tmp_path, ".npz") > before == 1
+    assert bare.images is None
+
+
+@pytest.mark.parametrize(
+    ("train", "words"),
+    [
+        (painted(11), r"are 11, but the features have 12 samples"),
+        (painted(12).astype(np.float32), r"must be uint8 .* Got float32"),
+        (painted(12)[..., :2], r"must be uint8 .* shape \(12, 32, 32, 2\)"),
+        (painted(12)[:, :, 0, 0], r"must be uint8 .* shape \(12, 32\)"),
+        (np.zeros((12, 0, 32), np.uint8), r"shape \(12, 0, 32\)"),
+        (np.zeros((12, 1025, 2), np.uint8), r"at most 1024 pixels"),
+        (np.array([{}] * 12, dtype=object), r"cannot be read as \.npy without pickle"),
+    ],
+)
+def test_thumbnails_that_do_not_fit_are_refused(
+    tmp_path: Path, train: np.ndarray, words: str
+) -> None:
+    path = features_file(tmp_path)
+    write_thumbnails(path, train, painted(8))
+    with pytest.raises(InvalidDataset, match=words) as caught:
+        load_dataset(path)
+    assert "delete 'thumbnails/photos.train.npy'" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", "cut", "archive"])
+def test_damaged_thumbnails_are_refused(tmp_path: Path, content: bytes | str) -> None:
+    path = features_file(tmp_path)
+    write_thumbnails(path, painted(12), painted(8))
+    train, _ = thumbnail_paths(path)
+    if content == "cut":
+        train.write_bytes(train.read_bytes()[:500])
+    elif content == "archive":
+        train.write_bytes(path.read_bytes())
+    else:
+        train.write_bytes(content)  # type: ignore[arg-type]
+    with pytest.raises(InvalidDataset, match=r"The thumbnails 'photos\.train\.npy'"):
+        load_dataset(path)
+
+
+def test_one_half_of_the_thumbnails_is_refused(tmp_path: Path) -> None:
+    path = features_file(tmp_path)
+    write_thumbnails(path, painted(12), painted(8))
+    thumbnail_paths(path)[1].unlink()
+    with pytest.raises(InvalidDataset, match=r"but not 'photos\.test\.npy'"):
+        load_dataset(path)
