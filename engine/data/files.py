@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.dataset import Dataset
+from engine.data import limits
+from engine.data.archives import check_npz
+from engine.data.dataset import RENUMBER, Dataset
 from engine.data.preparation import prepare
 from engine.data.thumbnails import open_thumbnails, thumbnail_paths
 from engine.errors import InvalidDataset
@@ -18,14 +20,31 @@ def load_features(path: Path) -> Dataset:
     """The data set in an `.npz` file; its name is the file's stem. Nothing is ever unpickled.
 
     Its thumbnails, where there are any (`engine.data.thumbnails`), stay on disk.
-    Raises InvalidDataset when the file is missing, is no `.npz`, lacks an array or holds objects,
-    or when thumbnails do not fit it.
+    Whoever may write into the data directory is not trusted with this machine: what the file claims
+    is checked before anything of it is read. (It may be a symbolic link: only its operator can have
+    put one there.) Raises InvalidDataset when the file is missing, is no `.npz`, lacks an array,
+    holds objects or is too large, or when thumbnails do not fit it.
     """
     if not path.is_file():
         raise InvalidDataset(f"There is no features file at '{path}'. Check the path.")
+    arrays, class_names = read_checked(path)
+    X_train, y_train, X_test, y_test = (arrays[name] for name in REQUIRED)
+    images = open_thumbnails(path, y_train.size, y_test.size)
     try:
+        return prepare(path.stem, X_train, y_train, X_test, y_test, class_names, images)
+    except InvalidDataset as error:
+        raise InvalidDataset(f"'{path.name}' cannot be used: {error}") from error
+
+
+def read_checked(path: Path) -> tuple[dict[str, NDArray], tuple[str, ...] | None]:
+    """Arrays and class names, what they claim checked before they are read. Raises
+    InvalidDataset."""
+    try:
+        check_npz(path, (*REQUIRED, *NAMES))
         arrays = read_arrays(path)
         class_names = read_names(path, arrays)
+        check_number_of_classes(path, arrays["y_train"], class_names)
+        return arrays, class_names
     except InvalidDataset:
         raise
     except Exception as error:  # a damaged file can make NumPy, zipfile and tokenize raise anything
@@ -34,9 +53,6 @@ def load_features(path: Path) -> Dataset:
             f"({str(error) or type(error).__name__}). "
             "Write it with numpy.savez from plain numeric arrays."
         ) from error
-    X_train, y_train, X_test, y_test = (arrays[name] for name in REQUIRED)
-    images = open_thumbnails(path, y_train.size, y_test.size)
-    return prepare(path.stem, X_train, y_train, X_test, y_test, class_names, images)
 
 
 def changed_at(name: str, data_dir: Path, suffix: str) -> float:
@@ -51,10 +67,7 @@ def changed_at(name: str, data_dir: Path, suffix: str) -> float:
 
 def read_arrays(path: Path) -> dict[str, NDArray]:
     """The arrays in the file that have a meaning here; whatever else it holds stays unread."""
-    archive = np.load(path, allow_pickle=False)
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise ValueError("it holds one nameless array")
-    with archive:
+    with np.load(path, allow_pickle=False) as archive:
         missing = [name for name in REQUIRED if name not in archive.files]
         if missing:
             raise InvalidDataset(
@@ -80,3 +93,12 @@ def read_names(path: Path, arrays: dict[str, NDArray]) -> tuple[str, ...] | None
             f"Got dtype {named.dtype}, shape {named.shape}."
         )
     return tuple(n.decode("utf-8", "replace") if isinstance(n, bytes) else str(n) for n in named)
+
+
+def check_number_of_classes(path: Path, y: NDArray, names: tuple[str, ...] | None) -> None:
+    count = len(np.unique(y)) if names is None else len(names)
+    if count > limits.CLASSES:
+        raise InvalidDataset(
+            f"'{path.name}' has {count:,} classes, and {limits.CLASSES:,} are taken. Labels are "
+            f"classes, not numbers to predict; {RENUMBER}"
+        )
