@@ -12,7 +12,7 @@ from engine.attacks.objectives import OBJECTIVES, target_ranks
 from engine.attacks.result import AttackResult, StepInfo
 from engine.attacks.state import CONFIRM_TOLERANCE, Plan, init, step
 from engine.attacks.stealth import gradient_norm_terms
-from engine.attacks.summary import honest_side, ranks_by_k, summarise, trajectories
+from engine.attacks.summary import exactly, honest_side, summarise, trajectories
 from engine.checks import check_choice, check_integer, check_positive, check_targets
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
@@ -133,7 +133,7 @@ def attack_each_k(
     found: list[dict[int, AttackResult]] = []
     for i, targets_of in enumerate(sets):
         rows = slice(i * runs, (i + 1) * runs)
-        ranked = ranks_by_k(problem, state, targets_of, rows)
+        exact = exactly(problem, state, targets_of, rows)
         by_k = {
             k: summarise(
                 problem,
@@ -147,7 +147,7 @@ def attack_each_k(
                 order=order,
                 learning_rates=rates,
                 rows=rows,
-                ranked=ranked,
+                exact=exact,
             )
             for which, k in enumerate(ks)
         }

@@ -21,27 +21,37 @@ from engine.models.linear import LinearModel
 RUNS_AT_ONCE = 32  # whose ranks on holdout are computed together; bounds memory, changes no number
 
 
-def ranking(problem: LinearProblem, theta: Tensor, split: str, order: str) -> Ranking:
-    """The full ranking of one model, θ (1, P)."""
-    ranked = problem.forward(theta, CONFIRM_TOLERANCE, split=split).scores[0].cpu().numpy()
+def ranking(scores: Tensor, order: str) -> Ranking:
+    """The full ranking that one model's scores (n,) make."""
+    ranked = scores.cpu().numpy()
     return Ranking(scores=ranked * order_sign(order), ranks=ranks(ranked))
 
 
-def exact_ranks(problem: LinearProblem, theta: Tensor, targets: Tensor, split: str) -> Tensor:
-    """The ranks of the targets (R, t) on `split` under each of the models (R, P), solved tightly:
-    (R, t)."""
-    parts = [
-        target_ranks(problem.forward(some, CONFIRM_TOLERANCE, split=split).scores, who)
-        for some, who in zip(theta.split(RUNS_AT_ONCE), targets.split(RUNS_AT_ONCE), strict=True)
-    ]
-    return torch.cat(parts)
+def exact_scores(problem: LinearProblem, theta: Tensor, split: str) -> Tensor:
+    """The scores on `split` under each of the models (R, P), solved tightly: (R, n)."""
+    parts = theta.split(RUNS_AT_ONCE)
+    return torch.cat([problem.forward(p, CONFIRM_TOLERANCE, split=split).scores for p in parts])
 
 
-def ranks_by_k(
+@dataclass(frozen=True)
+class Exact:
+    """The iterates with which an attack's runs serve each k, solved tightly: `place` (ks, R) says
+    which of them it is, `scores` (iterates, n) and `ranks` (iterates, t) of the targets are by
+    split."""
+
+    place: Tensor
+    scores: dict[str, Tensor]
+    ranks: dict[str, Tensor]
+
+    def ranks_at(self, split: str, which: int) -> Tensor:
+        """The ranks of the targets under the iterates that serve the `which`-th k, (R, t)."""
+        return self.ranks[split][self.place[which]]
+
+
+def exactly(
     problem: LinearProblem, state: AttackState, targets: tuple[int, ...], rows: slice
-) -> dict[str, Tensor]:
-    """The exact ranks of the targets under the iterates with which runs `rows` serve each k:
-    (ks, R, t) by split. An iterate that serves several k is solved once."""
+) -> Exact:
+    """The iterates of runs `rows`, ranked exactly. One that serves several k is solved once."""
     steps, reached = state.steps_taken[:, rows], state.reached[:, rows]
     when = torch.where(reached, steps, -1)  # a run that never was there serves with its best
     runs = torch.arange(when.shape[1], device=when.device).expand_as(when)
@@ -52,10 +62,12 @@ def ranks_by_k(
     first = theta.new_empty(int(place.max()) + 1, theta.shape[1])
     first[place] = theta  # equal iterates write the same
     wanted = torch.as_tensor(targets, device=theta.device).expand(len(first), -1)
-    return {
-        split: exact_ranks(problem, first, wanted, split)[place].view(*when.shape, -1)
-        for split in ("test", "holdout")
-    }
+    scores = {split: exact_scores(problem, first, split) for split in ("test", "holdout")}
+    return Exact(
+        place.view(when.shape),
+        scores,
+        {s: target_ranks(found, wanted) for s, found in scores.items()},
+    )
 
 
 def trajectories(infos: Sequence[StepInfo]) -> pd.DataFrame:
@@ -101,8 +113,8 @@ def honest_side(problem: LinearProblem, model: LinearModel, dataset: Dataset, or
     theta = problem.encode(model)
     return Honest(
         model=model,
-        test=ranking(problem, theta, "test", order),
-        holdout=ranking(problem, theta, "holdout", order),
+        test=ranking(exact_scores(problem, theta, "test")[0], order),
+        holdout=ranking(exact_scores(problem, theta, "holdout")[0], order),
         accuracy=model.accuracy(dataset.X_holdout, dataset.y_holdout),
     )
 
@@ -119,10 +131,10 @@ def summarise(
     order: str,
     learning_rates: Sequence[float],
     rows: slice,
-    ranked: dict[str, Tensor],
+    exact: Exact,
 ) -> AttackResult:
     """The result, for the `which`-th k, of the attack whose runs are `rows` of the batch with
-    trajectories `table` and exact ranks `ranked` (`ranks_by_k`).
+    trajectories `table` and iterates `exact`.
 
     The returned model is the one with the lowest rank on `test`, then the highest accuracy on
     `test`, then the first run: holdout chooses nothing.
@@ -130,8 +142,9 @@ def summarise(
     theta, accuracy_test = iterates(state, which, rows)
     steps = state.steps_taken[which, rows].cpu().numpy()
     count = len(theta)
-    worst = {s: worst_needed(r[which], k).cpu().numpy() for s, r in ranked.items()}
-    in_top = {s: (r[which] <= k).sum(1).cpu().numpy() for s, r in ranked.items()}
+    ranked = {split: exact.ranks_at(split, which) for split in exact.ranks}
+    worst = {s: worst_needed(r, k).cpu().numpy() for s, r in ranked.items()}
+    in_top = {s: (r <= k).sum(1).cpu().numpy() for s, r in ranked.items()}
     runs = pd.DataFrame(
         {
             "run": np.arange(count),
@@ -154,8 +167,8 @@ def summarise(
     returned = theta[chosen : chosen + 1]
     model = honest.model
     malicious = LinearModel.from_parameters(problem.decode(returned[0]), l2=model.l2)
-    before = honest.test
-    after = ranking(problem, returned, "test", order)
+    before, place = honest.test, exact.place[which, chosen]
+    after = ranking(exact.scores["test"][place], order)
     X, y = dataset.X_holdout, dataset.y_holdout
     return AttackResult(
         targets=targets,
@@ -166,7 +179,7 @@ def summarise(
         before=before,
         after=after,
         before_holdout=honest.holdout,
-        after_holdout=ranking(problem, returned, "holdout", order),
+        after_holdout=ranking(exact.scores["holdout"][place], order),
         accuracy_before=honest.accuracy,
         accuracy_after=malicious.accuracy(X, y),
         distance=float(np.linalg.norm(malicious.parameters - model.parameters) / model.norm),
