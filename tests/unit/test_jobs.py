@@ -271,7 +271,7 @@ def test_old_ended_jobs_are_forgotten(tmp_path):
     (tmp_path / "waiting").mkdir()
     write_json(tmp_path / "waiting" / JOB, {})
     prune(tmp_path)
-    left = sorted(p.name for p in tmp_path.iterdir())
+    left = sorted(p.name for p in tmp_path.iterdir() if p.is_dir())
     assert len(left) == KEPT_FOLDERS + 1
     assert left[0] == "job0003"
     assert "waiting" in left
