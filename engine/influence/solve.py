@@ -90,6 +90,15 @@ def weigh(weights: Tensor, x: Tensor, axis: int) -> Tensor:
     return x * weights.view(shape)
 
 
+def add_columns(total: Tensor, columns: Tensor, values: Tensor, axis: int) -> None:
+    """Add `values` to these columns, along `axis`, in place; plainly where they are all of them,
+    which takes half the time."""
+    if len(columns) == total.shape[axis]:
+        total.add_(values)
+    else:
+        total.index_add_(axis, columns, values)
+
+
 def warm_up(
     operator: Curvature, b: Tensor, z: Tensor, warm: WarmStart, x: Tensor, image: Tensor, r: Tensor
 ) -> None:
@@ -110,8 +119,8 @@ def warm_up(
     if len(pays) == 0:
         return
     for j, (v, u) in enumerate(zip(warm.x, warm.image, strict=True)):
-        x.index_add_(0, pays, weigh(weights[pays, j], v[pays], 0))
-        image.index_add_(1, pays, weigh(weights[pays, j], u[:, pays], 1))
+        add_columns(x, pays, weigh(weights[pays, j], v[pays], 0), 0)
+        add_columns(image, pays, weigh(weights[pays, j], u[:, pays], 1), 1)
     part = operator.select(pays)
     r.index_add_(0, pays, part.pull(part.curved(image[:, pays]), x[pays]), alpha=-1)
 
@@ -150,8 +159,8 @@ def conjugate_gradients(
         u = operator.image(d)
         curved = operator.curved(u)
         alpha = rz / operator.energy(d, u, curved)
-        x.index_add_(0, active, weigh(alpha, d, 0))
-        image.index_add_(1, active, weigh(alpha, u, 1))
+        add_columns(x, active, weigh(alpha, d, 0), 0)
+        add_columns(image, active, weigh(alpha, u, 1), 1)
         iterations.index_add_(0, active, torch.ones_like(alpha))
         if fixed is None and bool((residual[active] <= SKETCH_FROM * tolerance).any()):
             norm = operator.sketched_norm(r, weigh(alpha, d, 0), weigh(alpha, curved, 1))
