@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from engine.experiments import SensitivityResult
 from pages.common.axes import number, thinned
 from pages.common.ease import NEVER, radius_name
-from pages.common.figures import ACCENT, BLUE, GREY, finish
+from pages.common.figures import ACCENT, BLUE, GREY, finish, table
 from pages.common.rate_figures import GREEN
 from pages.common.two_ends import Half, halves, panels, running_median
 
@@ -102,7 +102,9 @@ def _points(
             "width": 0,
             "visible": bars,
         },
-        customdata=[[names[i], f"{int(ranks[i]):,}", number(result.norms[i])] for i in members],
+        customdata=table(
+            [[names[i], f"{int(ranks[i]):,}", number(result.norms[i]), int(i)] for i in members]
+        ),
         hovertemplate="%{customdata[0]}<br>rank %{customdata[1]} of "
         f"{len(ranks):,}<br>gradient norm %{{customdata[2]}}"
         f"<extra>{name}</extra>",
@@ -174,10 +176,12 @@ def by_radius(tried: pd.DataFrame, names: Sequence[str], radius: float) -> go.Fi
             name=f"{name} at radius {radius:g}",
             showlegend=bool(len(part)),
             marker=marker | {"size": 9},
-            customdata=[
-                [names[i], f"{r:,}", radius_name(least)]
-                for i, r, least in zip(part.index, part["rank"], part["least"], strict=True)
-            ],
+            customdata=table(
+                [
+                    [names[i], f"{r:,}", radius_name(least), int(i)]
+                    for i, r, least in zip(part.index, part["rank"], part["least"], strict=True)
+                ]
+            ),
             hovertemplate="%{customdata[0]}<br>rank %{customdata[1]}, gradient norm %{x:.3g}<br>"
             "smallest radius: %{customdata[2]}"
             f"<extra>{name} at radius {radius:g}</extra>",

@@ -4,6 +4,7 @@ The target is the accent colour everywhere; what belongs to the honest model is 
 to the malicious one blue. Shapes and dashes repeat what colours say.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -138,8 +139,17 @@ def falls(one: Ranking) -> bool:
     return bool(one.scores[one.ranks.argmin()] >= one.scores[one.ranks.argmax()])
 
 
-def _rows(one: Ranking, labels: NDArray[np.str_], indices: NDArray[np.int64]) -> list[list[Any]]:
-    return [[int(i), str(labels[i]), number(one.scores[i]), int(one.ranks[i])] for i in indices]
+def table(rows: Sequence[Sequence[Any]]) -> NDArray[np.object_]:
+    """Custom data as an array: Plotly looks at every cell of a list of lists, more than once."""
+    return np.array(rows, dtype=object)
+
+
+def _rows(
+    one: Ranking, labels: NDArray[np.str_], indices: NDArray[np.int64]
+) -> NDArray[np.object_]:
+    """What hovers say of samples: index, class, score and rank, (samples, 4)."""
+    rows = [[int(i), str(labels[i]), number(one.scores[i]), int(one.ranks[i])] for i in indices]
+    return table(rows)
 
 
 def _mark_target(
@@ -226,7 +236,7 @@ def rank_to_rank(before: Ranking, after: Ranking, samples: Samples, target: int)
         mode="markers",
         name="a training sample",
         marker={"size": 4.5, "color": GREY, "opacity": 0.75},
-        customdata=[[int(i), str(labels[i])] for i in drawn],
+        customdata=table([[int(i), str(labels[i])] for i in drawn]),
         hovertemplate="<b>sample %{customdata[0]}</b>, class “%{customdata[1]}”<br>"
         "rank %{x:,} → %{y:,}<extra></extra>",
     )

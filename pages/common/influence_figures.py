@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from engine.attacks.result import Ranking
 from engine.experiments import LeaveOneOutResult
 from pages.common.axes import SignedScale, number, thinned
-from pages.common.figures import ACCENT, BLUE, GREY, finish
+from pages.common.figures import ACCENT, BLUE, GREY, finish, table
 from pages.common.rate_figures import ORANGE
 from pages.common.two_ends import halves, panels
 
@@ -42,10 +42,12 @@ def one_sample(ranking: Ranking, names: Sequence[str], shown: int) -> go.Figure:
                 legendgroup=name,
                 showlegend=name != "all others" or half.column == 1,
                 marker=marker,
-                customdata=[
-                    [names[i], number(ranking.scores[i]), f"{int(ranking.ranks[i]):,}"]
-                    for i in members
-                ],
+                customdata=table(
+                    [
+                        [names[i], number(ranking.scores[i]), f"{int(ranking.ranks[i]):,}", int(i)]
+                        for i in members
+                    ]
+                ),
                 hovertemplate="%{customdata[0]}<br>score %{customdata[1]}<br>rank "
                 f"%{{customdata[2]}} of {n:,}<extra></extra>",
                 row=1,
@@ -62,8 +64,8 @@ def one_sample(ranking: Ranking, names: Sequence[str], shown: int) -> go.Figure:
 def against_retraining(result: LeaveOneOutResult, names: Sequence[str]) -> go.Figure:
     """What influence estimates against what retraining finds, on one asinh scale, with the identity
     line."""
-    table = result.table
-    estimate, change = table["estimate"].to_numpy(), table["change"].to_numpy()
+    rows = result.table
+    estimate, change = rows["estimate"].to_numpy(), rows["change"].to_numpy()
     scale = SignedScale.of(estimate, change)
     low = float(min(estimate.min(), change.min()))
     high = float(max(estimate.max(), change.max()))
@@ -82,17 +84,19 @@ def against_retraining(result: LeaveOneOutResult, names: Sequence[str]) -> go.Fi
         mode="markers",
         name="a training sample",
         marker={
-            "size": 6 if len(table) > 200 else 9,
+            "size": 6 if len(rows) > 200 else 9,
             "color": BLUE,
             "opacity": 0.6,
             "line": {"width": 0},
         },
-        customdata=[
-            [names[sample], f"{rank:,}", number(e), number(c)]
-            for sample, rank, e, c in zip(
-                table["sample"], table["rank"], estimate, change, strict=True
-            )
-        ],
+        customdata=table(
+            [
+                [names[sample], f"{rank:,}", number(e), number(c), int(sample)]
+                for sample, rank, e, c in zip(
+                    rows["sample"], rows["rank"], estimate, change, strict=True
+                )
+            ]
+        ),
         hovertemplate="%{customdata[0]}<br>rank %{customdata[1]}<br>estimated "
         "%{customdata[2]}<br>retrained %{customdata[3]}<extra></extra>",
     )

@@ -1,5 +1,5 @@
 """Run the benchmarks that are named, or all: `python -m tests.benchmarks [step speed digits
-success sweep fairness scrutiny lab]`.
+success sweep fairness scrutiny lab size]`.
 
 Each runs in a process of its own, so that its memory is its own and a warm cache helps none.
 """
@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 
-NAMES = ("step", "speed", "digits", "success", "sweep", "fairness", "scrutiny", "lab")
+NAMES = ("step", "speed", "digits", "success", "sweep", "fairness", "scrutiny", "lab", "size")
 
 
 def main() -> None:
