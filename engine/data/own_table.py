@@ -5,18 +5,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from engine.data import limits
 from engine.data.encoding import Rows, prepare_splits
 from engine.data.fairness import FairnessDataset, Strength
+from engine.data.tables import CSV, MISSING, as_text, read_csv
 from engine.errors import InvalidDataset, InvalidInput, shorten
 
-SUFFIX = ".csv"
-LARGEST_MB = 200
-MOST_VALUES = 200  # of a categorical column: beyond, it is an identifier or free text
+SUFFIX = CSV
+MOST_VALUES = limits.CATEGORIES
 FEWEST_ROWS = 50
 STRENGTH = Strength(0.5, 0.1)
 L2_PER_ROW = 0.01  # the middle of the three published ones, which are 0.0001 to 0.01
 SEED = 0
-MISSING = ("", "?", "NA", "N/A", "NaN", "nan", "null")  # what is read as no value
 
 
 def names(data_dir: Path) -> list[str]:
@@ -32,37 +32,10 @@ def find(name: str, data_dir: Path) -> Path | None:
 
 
 def read(path: Path) -> pd.DataFrame:
-    """The table, blanks around its values removed. Raises InvalidDataset."""
+    """The table, large enough for the pipeline. Raises InvalidDataset."""
     if not path.is_file():
         raise InvalidDataset(f"There is no table at '{path}'. Check the path.")
-    size = path.stat().st_size / 2**20
-    if size > LARGEST_MB:
-        raise InvalidDataset(
-            f"'{path.name}' has {size:.0f} MB; a table may have {LARGEST_MB}. Take fewer rows."
-        )
-    try:
-        table = pd.read_csv(
-            path,
-            skipinitialspace=True,
-            encoding="utf-8-sig",
-            low_memory=False,
-            keep_default_na=False,  # a category may be called None
-            na_values=MISSING,
-        )
-    except Exception as error:  # the reader raises anything on what is no table
-        raise InvalidDataset(
-            f"'{path.name}' cannot be read as a CSV table with a header ({error}). "
-            "Save it as CSV, UTF-8, with one row per line."
-        ) from error
-    table.columns = [str(name).strip() for name in table.columns]
-    if twice := sorted(table.columns[table.columns.duplicated()]):
-        raise InvalidDataset(
-            f"'{path.name}' has several columns named '{twice[0]}' (blanks around a name do not "
-            "count). Rename all but one."
-        )
-    for name in table.columns:
-        if pd.api.types.is_string_dtype(table[name]):
-            table[name] = table[name].str.strip()
+    table = read_csv(path)
     if table.shape[1] < 3 or len(table) < FEWEST_ROWS:
         raise InvalidDataset(
             f"'{path.name}' has {len(table)} rows and {table.shape[1]} columns; at least "
@@ -74,13 +47,6 @@ def read(path: Path) -> pd.DataFrame:
 def values_of(table: pd.DataFrame, column: str) -> list[str]:
     """The distinct values of a column as text, the most frequent first; missing ones left out."""
     return [as_text(value) for value in table[column].value_counts().index]
-
-
-def as_text(value: object) -> str:
-    """1 and 1.0 are one value: a column of integers with a gap in it is read as floats."""
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value).strip()
 
 
 def flag(

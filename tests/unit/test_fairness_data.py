@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from engine.data import own_table, raw_files
+from engine.data import limits, raw_files
 from engine.data.encoding import Rows, encode, prepare_splits, split_last
 from engine.data.fairness import load_fairness_dataset
 from engine.data.raw_files import FOLDER, RawFile, fetch
@@ -310,7 +310,7 @@ def test_what_is_no_table(tmp_path, content):
 
 
 def test_a_file_too_large(tmp_path, monkeypatch):
-    monkeypatch.setattr(own_table, "LARGEST_MB", 0)
+    monkeypatch.setattr(limits, "TABLE_MB", 0)
     with pytest.raises(InvalidDataset, match="MB"):
         load_fairness_dataset(written(tmp_path, table()), **ROLES)
 

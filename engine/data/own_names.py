@@ -1,0 +1,56 @@
+"""Names of data sets of one's own, and files that never replace another one."""
+
+import re
+import unicodedata
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath
+
+from filelock import FileLock
+
+from engine.errors import InvalidDataset, InvalidInput
+
+LENGTH = 60
+DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)  # Windows keeps these
+
+
+def safe_name(file_name: str, reserved: Collection[str] = ()) -> str:
+    """A file's name as that of a data set: letters, digits, - and _ alone. Raises
+    InvalidDataset."""
+    stem = PurePosixPath(file_name.replace("\\", "/")).stem
+    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", plain).strip("-")[:LENGTH].strip("-")
+    if not re.search(r"[A-Za-z0-9]", name):
+        raise InvalidDataset(
+            f"The file's name {file_name[:80]!r} has no letter or digit in it. Rename it."
+        )
+    if DEVICES.fullmatch(name):
+        raise InvalidDataset(f"'{name}' is a name that Windows keeps for itself. Rename your file.")
+    if name.casefold() in {taken.casefold() for taken in reserved}:
+        raise InvalidDataset(f"'{name}' is the name of a data set of the lab. Rename your file.")
+    return name
+
+
+def check_name(name: str, reserved: Collection[str] = ()) -> str:
+    """A name that somebody chose. Raises InvalidInput."""
+    try:
+        fit = safe_name(f"{name}.x", reserved)
+    except InvalidDataset:
+        fit = ""
+    if name != fit or not name:
+        expected = f"letters, digits, - and _, at most {LENGTH}, and no data set of the lab"
+        raise InvalidInput("name", name, expected + (f", for example '{fit}'" if fit else ""))
+    return name
+
+
+def place(made: Path, path: Path) -> None:
+    """Move a finished file to where it belongs, unless a different one is there: that is never
+    replaced. Raises InvalidDataset."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(".own.lock")):
+        if not path.exists():
+            made.replace(path)
+        elif path.read_bytes() != made.read_bytes():
+            raise InvalidDataset(
+                f"There is another file '{path.name}' in the data directory, and it is never "
+                "replaced. Give another name, or remove that data set first."
+            )
