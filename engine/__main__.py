@@ -18,6 +18,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from tqdm import tqdm
 
+from engine import data_commands
 from engine.errors import DamagedResult, DataUnavailable, EngineError, InvalidInput
 from engine.experiments import EXPERIMENTS, hash_of, make_request, open_data
 from engine.results.compute import compute_and_keep
@@ -44,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m engine", description="Influence Attack Lab")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, entry in EXPERIMENTS.items():
-        if entry.part:
+        if entry.part or entry.lasts is not None:  # those that make data are commands of `data`
             continue
         command = commands.add_parser(name, help=entry.title, description=entry.title)
         hints = get_type_hints(entry.request)
@@ -55,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--fresh", action="store_true", help="compute even if it is stored")
         if entry.parallel:
             add_parallel_options(command)
+    data_commands.add_parser(commands)
     commands.add_parser("publish", help="compute what is listed in cache/published/" + REQUESTS)
     return top
 
@@ -128,6 +130,8 @@ def describe(outcome: Outcome) -> str:
     """A short summary in words, and where the result comes from."""
     stored, manifest = outcome.stored, outcome.stored.manifest
     made = "computed now" if outcome.computed else f"stored {manifest.created}"
+    if stored.imported is not None:
+        made = f"imported {stored.imported.when} from {stored.imported.source}, made elsewhere"
     where = f"{made}, {manifest.seconds:.1f} s on {manifest.device}"
     return f"{EXPERIMENTS[manifest.experiment].describe(stored.result)}\n  {where}"
 
@@ -235,10 +239,10 @@ def publish() -> None:
         if published.find(name, request, data_hash) is not None:
             print(f"already published: {item}")
             continue
-        found = local.find(name, request, data_hash)
+        found = local.find(name, request, data_hash, with_imported=False)
         if found is None:
             follow = Progress(tqdm(total=None, leave=False, file=sys.stderr), 0)
-            outcome = obtain(name, request, settings, fresh=False, progress=follow)
+            outcome = obtain(name, request, settings, fresh=True, progress=follow)
             found = outcome.stored
         folder = local.publish(found)
         print(f"published: {folder.name}\n{describe(Outcome(found, computed=False))}")
@@ -250,6 +254,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if command == "publish":
             publish()
+        elif command == "data":
+            with tqdm(total=None, leave=False, file=sys.stderr) as bar:
+                return data_commands.run(options, read_settings(), Progress(bar, 0))
         else:
             run_experiment(command, options)
     except EngineError as error:

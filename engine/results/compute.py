@@ -39,7 +39,7 @@ def compute_and_keep(
     device = device_name("cpu" if experiment(name).cpu_only else settings.device)
 
     def find(part: str, asked: Any) -> Any | None:
-        found = store.find(part, asked, data_hash)
+        found = store.find(part, asked, data_hash, with_imported=False)
         return None if found is None else found.result
 
     def keep(part: str, asked: Any, result: Any, seconds: float) -> None:

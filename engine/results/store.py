@@ -6,6 +6,7 @@
 The key is a hash of the request, the data's content hash and the engine's result version. A
 result is written into a hidden sibling and renamed, so a crash leaves no half result; nothing is
 unpickled. Whoever changes a store holds `<root>.lock`, beside it; who only reads needs no lock.
+An imported result has beside its folder the record of where it was taken from, `<key>.json`.
 """
 
 import hashlib
@@ -15,18 +16,19 @@ import logging
 import os
 import platform
 import shutil
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from engine.errors import DamagedResult
+from engine.errors import DamagedResult, InvalidInput
 from engine.experiments import RESULT_VERSION, experiment
 from engine.settings import Settings
 
 MANIFEST = "manifest.json"
+LOCAL, PUBLISHED, IMPORTED = "local", "published", "imported"  # where a result comes from
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pandas")
 KINDS = {
     "experiment": str,
@@ -60,14 +62,23 @@ class Manifest:
     files: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Imported:
+    """Where an imported result was taken from, and when (ISO 8601 in UTC)."""
+
+    source: str
+    when: str
+
+
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """A result as it lies in a store."""
+    """A result as it lies in a store; `imported` is None unless somebody else computed it."""
 
     folder: Path
     manifest: Manifest
     result: Any
     published: bool
+    imported: Imported | None = None
 
 
 def versions() -> dict[str, str]:
@@ -145,6 +156,21 @@ def read_manifest(folder: Path) -> Manifest:
     return Manifest(**values)
 
 
+def record_of(folder: Path) -> Path:
+    """Where it is kept from where the result in this folder was imported."""
+    return folder.with_name(f"{folder.name}.json")
+
+
+def read_record(folder: Path) -> Imported:
+    """Raises DamagedResult."""
+    try:
+        return Imported(**json.loads(record_of(folder).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise DamagedResult(
+            f"{folder.name}: where it was imported from cannot be read ({error})."
+        ) from error
+
+
 def open_folder(folder: Path, published: bool = False) -> Stored:
     """The result in a folder, every file compared with its checksum. Raises DamagedResult."""
     manifest = read_manifest(folder)
@@ -169,14 +195,21 @@ def verify(folder: Path, manifest: Manifest) -> None:
 
 
 class Store:
-    """Published results, which are only read, and local ones in `<cache>/results`."""
+    """Local results in `<cache>/results`, published ones, which are only read, and those that were
+    imported from somebody else, in `<cache>/imported`: they count in this order."""
 
-    def __init__(self, local: Path, published: Path) -> None:
-        self.local, self.published = local, published
+    def __init__(self, local: Path, published: Path, imported: Path | None = None) -> None:
+        self.local, self.published, self.imported = local, published, imported
 
     @classmethod
     def of(cls, settings: Settings) -> "Store":
-        return cls(settings.cache_dir / "results", settings.published)
+        cache = settings.cache_dir
+        return cls(cache / "results", settings.published, cache / "imported")
+
+    def roots(self, with_imported: bool = True) -> dict[str, Path]:
+        """The folders of results by what a result there is called, the first to count first."""
+        found = {LOCAL: self.local, PUBLISHED: self.published}
+        return found | ({IMPORTED: self.imported} if self.imported and with_imported else {})
 
     @property
     def aside(self) -> Path:
@@ -186,28 +219,31 @@ class Store:
     def key(self, name: str, request: Any, data_hash: str) -> str:
         return key(name, request, data_hash)
 
-    def find(self, name: str, request: Any, data_hash: str) -> Stored | None:
-        """The stored result of a request, a local one first; None where there is none.
+    def find(
+        self, name: str, request: Any, data_hash: str, with_imported: bool = True
+    ) -> Stored | None:
+        """The stored result of a request, a local one first; None where there is none. Whoever
+        computes with it or publishes it asks for one that was made here, not for an imported one.
 
-        A damaged entry is no result: it is logged, a local one is moved aside (see `damage`), and
-        the caller computes it again.
+        A damaged entry is no result: it is logged, one that is not published is moved aside (see
+        `damage`), and the caller computes it again.
         """
         entry = key(name, request, data_hash)
-        for root, published in ((self.local, False), (self.published, True)):
+        for origin, root in self.roots(with_imported).items():
             folder = root / name / entry
             if not folder.is_dir():
                 continue
             try:
-                return open_entry(folder, published)
+                return open_entry(folder, origin)
             except DamagedResult as error:
-                if published:
+                if origin == PUBLISHED:
                     say_damaged(error)
                     continue
             with lock(root):  # a writer may have been replacing it: look again, undisturbed
                 if not folder.is_dir():
                     continue
                 try:
-                    return open_entry(folder, published)
+                    return open_entry(folder, origin)
                 except DamagedResult as error:
                     say_damaged(error)
                     self.move_aside(folder, str(error))
@@ -216,39 +252,39 @@ class Store:
     def find_published(self, name: str, request: Any) -> Stored | None:
         """The published result of a request on data that is not on this machine; a damaged one is
         none."""
-        asked = json.loads(json.dumps(asdict(request)))
-        for path in sorted((self.published / name).glob(f"*/{MANIFEST}")):
-            try:
-                manifest = read_manifest(path.parent)
-                if manifest.request == asked and manifest.result_version == RESULT_VERSION:
-                    return open_entry(path.parent, published=True)
-            except DamagedResult as error:
-                say_damaged(error)
-        return None
+        return find_by_request(self.published, PUBLISHED, name, request)
+
+    def find_without_data(self, name: str, request: Any) -> Stored | None:
+        """The published or else the imported result of a request on data that is not on this
+        machine."""
+        found = self.find_published(name, request)
+        if found is None and self.imported is not None:
+            found = find_by_request(self.imported, IMPORTED, name, request)
+        return found
 
     def on_data(self, name: str, data_hash: str, most: int = 200) -> list[Stored]:
         """The sound results of an experiment on data of that content, published and local, at most
         so many, the latest first."""
         found = []
-        for root, published in ((self.local, False), (self.published, True)):
+        for origin, root in self.roots(with_imported=False).items():
             for path in (root / name).glob(f"*/{MANIFEST}"):
                 try:
                     manifest = read_manifest(path.parent)
                     if (manifest.data_hash, manifest.result_version) == (data_hash, RESULT_VERSION):
-                        found.append((manifest.created, path.parent, published))
+                        found.append((manifest.created, path.parent, origin))
                 except DamagedResult as error:
                     say_damaged(error)
         opened = []
-        for _, folder, published in sorted(found, reverse=True)[:most]:
+        for _, folder, origin in sorted(found, reverse=True)[:most]:
             try:
-                opened.append(open_entry(folder, published))
+                opened.append(open_entry(folder, origin))
             except DamagedResult as error:
                 say_damaged(error)
         return opened
 
     def has(self, name: str, entry: str) -> bool:
         """Whether a result of that key lies here, not yet verified."""
-        return any((root / name / entry).is_dir() for root in (self.local, self.published))
+        return any((root / name / entry).is_dir() for root in self.roots().values())
 
     def move_aside(self, folder: Path, reason: str) -> None:
         """Out of the way of its recomputation, kept for whoever wants to know what happened."""
@@ -300,6 +336,34 @@ class Store:
             put_in_place(making, folder)
         return folder
 
+    def take_in(self, name: str, checked: Path, source: Imported) -> Path:
+        """Keep somebody else's result, checked before, as an imported one: the files in the folder
+        `checked`, whose name is the result's key. Returns its folder."""
+        if self.imported is None:
+            raise InvalidInput("store", str(self.local), "one with a folder for imported results")
+        folder = self.imported / name / checked.name
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with lock(self.imported):
+            sweep_away(folder.parent)
+            making = folder.with_name(f".making-{folder.name}")
+            shutil.copytree(checked, making)
+            record_of(folder).write_text(json.dumps(asdict(source)), encoding="utf-8")
+            put_in_place(making, folder)
+        return folder
+
+
+def find_by_request(root: Path, origin: str, name: str, request: Any) -> Stored | None:
+    """The sound result of a request, whatever the content of its data."""
+    asked = json.loads(json.dumps(asdict(request)))
+    for path in sorted((root / name).glob(f"*/{MANIFEST}")):
+        try:
+            manifest = read_manifest(path.parent)
+            if manifest.request == asked and manifest.result_version == RESULT_VERSION:
+                return open_entry(path.parent, origin)
+        except DamagedResult as error:
+            say_damaged(error)
+    return None
+
 
 def sweep_away(parent: Path) -> None:
     """What a writer left behind; under the lock, so that whoever wrote it is no more."""
@@ -322,13 +386,13 @@ def lock(root: Path) -> FileLock:
     return FileLock(root.with_name(f"{root.name}.lock"))
 
 
-def open_entry(folder: Path, published: bool = False) -> Stored:
+def open_entry(folder: Path, origin: str = LOCAL) -> Stored:
     """A result in the place where it belongs. Raises DamagedResult."""
-    stored = open_folder(folder, published)
+    stored = open_folder(folder, origin == PUBLISHED)
     m = stored.manifest
     if key_of(m.experiment, m.request, m.data_hash, m.result_version) != folder.name:
         raise DamagedResult(f"{folder.name}: {MANIFEST} is that of another request.")
-    return stored
+    return replace(stored, imported=read_record(folder)) if origin == IMPORTED else stored
 
 
 def is_sound(folder: Path) -> bool:

@@ -42,7 +42,8 @@ def part_of(request: FairnessRequest) -> Part:
         return Part(EXPERIMENT, request, None, None, published)
     content = content_of(request)
     if content is None:
-        return Part(EXPERIMENT, request, None, None, None)
+        found = lab().store.find_without_data(EXPERIMENT, request)
+        return Part(EXPERIMENT, request, None, None, found)
     job = lab().store.key(EXPERIMENT, request, content)
     state = lab().jobs.state(job)  # before the look into the store: what ended since is there
     return Part(EXPERIMENT, request, job, state, lab().store.find(EXPERIMENT, request, content))

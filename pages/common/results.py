@@ -66,12 +66,16 @@ STAND_IN = "stand-in features"  # of published results that are not on a bundled
 
 def origin(stored: Stored, dataset: str | None) -> str:
     """Where a result comes from, as its badge says it; dataset: None where it made its own data."""
-    manifest = stored.manifest
-    where = f"precomputed {stamp(manifest.created)}" if stored.published else "computed here"
-    if dataset is None or dataset in (*LOADERS, *fairness_sets.LOADERS):
-        return where
-    own = "your table" if manifest.experiment == "fairness" else "your features file"
-    return f"{where} · {STAND_IN if stored.published else own}"
+    manifest, bundled = stored.manifest, (*LOADERS, *fairness_sets.LOADERS)
+    file = "table" if manifest.experiment == "fairness" else "features file"
+    if stored.published:
+        where, data = f"precomputed {stamp(manifest.created)}", STAND_IN
+    elif stored.imported is not None:
+        taken = stored.imported
+        where, data = f"imported {stamp(taken.when)} from {taken.source}", f"their {file}"
+    else:
+        where, data = "computed here", f"your {file}"
+    return where if dataset is None or dataset in bundled else f"{where} · {data}"
 
 
 def provenance(stored: Stored) -> str:

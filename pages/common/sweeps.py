@@ -52,10 +52,11 @@ def content_of(request: Any) -> str | None:
 
 
 def find(experiment: str, request: Any) -> Stored | None:
-    """The stored result of a request; a published one where its data is not on this machine."""
+    """The stored result of a request; a published or imported one where its data is not on this
+    machine."""
     content = content_of(request)
     if content is None:
-        return lab().store.find_published(experiment, request)
+        return lab().store.find_without_data(experiment, request)
     return lab().store.find(experiment, request, content)
 
 

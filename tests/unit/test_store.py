@@ -21,7 +21,7 @@ from engine.attacks.result import AttackResult, Ranking
 from engine.errors import DamagedResult, InvalidInput
 from engine.experiments import AttackRequest, RankingRequest, RankingResult, make_request
 from engine.models.linear import LinearModel
-from engine.results.store import MANIFEST, Store, key, open_folder
+from engine.results.store import MANIFEST, Imported, Store, key, open_folder
 from engine.settings import ROOT
 
 REQUEST = AttackRequest(targets=(3,), radius=0.5)
@@ -428,3 +428,45 @@ def test_all_that_is_stored_on_some_data(store: Store) -> None:
     assert len(store.on_data("attack", HASH, most=1)) == 1
     (local / "runs.parquet").write_bytes(b"damaged")
     assert [one.folder for one in store.on_data("attack", HASH)] == [published]
+
+
+def imported(store: Store, seed: int = 1) -> Path:
+    """A result of REQUEST that somebody else has computed, and none of one's own."""
+    store.imported = store.local.with_name("imported")
+    elsewhere = put(Store(store.local.with_name("elsewhere"), store.published), result(seed))
+    return store.take_in("attack", elsewhere, Imported("theirs.zip", "2026-11-26T12:00:00+00:00"))
+
+
+def test_an_imported_result_is_found_last_and_says_so(store):
+    imported(store)
+    found = store.find("attack", REQUEST, HASH)
+    assert found.imported == Imported("theirs.zip", "2026-11-26T12:00:00+00:00")
+    assert not found.published
+    assert same(found.result, result(1))
+    assert store.has("attack", key("attack", REQUEST, HASH))
+    publish(store)
+    assert store.find("attack", REQUEST, HASH).published
+    put(store, result(2))
+    assert same(store.find("attack", REQUEST, HASH).result, result(2))
+
+
+def test_what_is_computed_here_uses_no_imported_result(store):
+    imported(store)
+    assert store.find("attack", REQUEST, HASH, with_imported=False) is None
+    assert store.on_data("attack", HASH) == []
+
+
+def test_an_imported_result_opens_without_its_data(store):
+    imported(store)
+    assert store.find_published("attack", REQUEST) is None
+    assert store.find_without_data("attack", REQUEST).imported is not None
+    publish(store)
+    assert store.find_without_data("attack", REQUEST).published
+
+
+def test_a_damaged_imported_result_is_set_aside(store):
+    folder = imported(store)
+    (folder / "arrays.npz").write_bytes(b"")
+    assert store.find("attack", REQUEST, HASH) is None
+    assert not folder.exists()
+    assert "arrays.npz" in store.damage("attack", REQUEST, HASH)
