@@ -1,5 +1,6 @@
 """Names of data sets of one's own, and files that never replace another one."""
 
+import filecmp
 import re
 import unicodedata
 from collections.abc import Collection
@@ -10,6 +11,7 @@ from filelock import FileLock
 from engine.errors import InvalidDataset, InvalidInput
 
 LENGTH = 60
+LOCK = ".own.lock"  # in the data directory
 DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)  # Windows keeps these
 
 
@@ -42,15 +44,18 @@ def check_name(name: str, reserved: Collection[str] = ()) -> str:
     return name
 
 
+def another(name: str) -> str:
+    return (
+        f"There is another data set '{name}' in the data directory, and it is never replaced. Give "
+        "another name, or remove that one first."
+    )
+
+
 def place(made: Path, path: Path) -> None:
     """Move a finished file to where it belongs, unless a different one is there: that is never
     replaced. Raises InvalidDataset."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(".own.lock")):
+    with FileLock(path.with_name(LOCK)):
         if not path.exists():
             made.replace(path)
-        elif path.read_bytes() != made.read_bytes():
-            raise InvalidDataset(
-                f"There is another file '{path.name}' in the data directory, and it is never "
-                "replaced. Give another name, or remove that data set first."
-            )
+        elif not filecmp.cmp(made, path, shallow=False):
+            raise InvalidDataset(another(path.stem))

@@ -82,7 +82,7 @@ def check_text(path: Path) -> int:
     """The number of lines of a text in UTF-8. Raises ValueError for another encoding, for zero
     bytes and for a line that is too long."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    lines, length, last = 0, 0, b""
+    lines, returns, length, last = 0, 0, 0, b""
     with path.open("rb") as file:
         start = file.read(4)
         if not start:
@@ -112,9 +112,10 @@ def check_text(path: Path) -> int:
                 raise ValueError(f"line {line} is longer than the {limits.LINE_MB} MB of a line")
             length = len(parts[-1]) + (length if len(parts) == 1 else 0)
             lines += len(parts) - 1
+            returns += block.count(b"\r")  # some systems end lines with these alone
             last = block
     decoder.decode(b"", final=True)
-    return lines + (not last.endswith(b"\n"))
+    return max(lines, returns) + (not last.endswith((b"\n", b"\r")))
 
 
 def header(path: Path) -> list[str]:
