@@ -55,7 +55,8 @@ class Images:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Standardised float32 features (samples, d), labels 0…K−1, and the names of the classes.
+    """Standardised float32 features (samples, d), labels 0…K−1, and the names of the classes and,
+    where they have any, of the features.
 
     Raises InvalidDataset when the arrays do not fit together, hold NaN or infinities, or when a
     class has no training sample.
@@ -70,6 +71,7 @@ class Dataset:
     y_holdout: NDArray[np.int64]
     class_names: tuple[str, ...]
     images: Images | None = None
+    feature_names: tuple[str, ...] | None = None
     title: str = field(default="")
 
     def __post_init__(self) -> None:
@@ -86,6 +88,11 @@ class Dataset:
             raise InvalidDataset(
                 f"No training sample has class {names}; every class needs at least one. "
                 f"Drop the class, or, if no sample has such a label, {RENUMBER}"
+            )
+        if self.feature_names is not None and len(self.feature_names) != self.n_features:
+            raise InvalidDataset(
+                f"feature_names has {len(self.feature_names)} names, but there are "
+                f"{self.n_features} features. Give one name per feature, or none at all."
             )
         if self.images is not None:
             for split in SPLITS:

@@ -1,4 +1,5 @@
-"""A features file of one's own: `.npz` with X_train, y_train, X_test, y_test[, class_names]."""
+"""A features file of one's own: `.npz` with X_train, y_train, X_test, y_test[, class_names,
+feature_names]."""
 
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from engine.errors import InvalidDataset
 
 REQUIRED = ("X_train", "y_train", "X_test", "y_test")
 NAMES = ("class_names", "classes")
+FEATURE_NAMES = ("feature_names",)
+KNOWN = (*REQUIRED, *NAMES, *FEATURE_NAMES)
 
 
 def load_features(path: Path) -> Dataset:
@@ -28,10 +31,13 @@ def load_features(path: Path) -> Dataset:
     if not path.is_file():
         raise InvalidDataset(f"There is no features file at '{path}'. Check the path.")
     arrays, class_names = read_checked(path)
+    feature_names = read_names(path, arrays, FEATURE_NAMES, "feature")
     X_train, y_train, X_test, y_test = (arrays[name] for name in REQUIRED)
     images = open_thumbnails(path, y_train.size, y_test.size)
     try:
-        return prepare(path.stem, X_train, y_train, X_test, y_test, class_names, images)
+        return prepare(
+            path.stem, X_train, y_train, X_test, y_test, class_names, images, feature_names
+        )
     except InvalidDataset as error:
         raise InvalidDataset(f"'{path.name}' cannot be used: {error}") from error
 
@@ -40,9 +46,9 @@ def read_checked(path: Path) -> tuple[dict[str, NDArray], tuple[str, ...] | None
     """Arrays and class names, what they claim checked before they are read. Raises
     InvalidDataset."""
     try:
-        check_npz(path, (*REQUIRED, *NAMES))
+        check_npz(path, KNOWN)
         arrays = read_arrays(path)
-        class_names = read_names(path, arrays)
+        class_names = read_names(path, arrays, NAMES, "class")
         check_number_of_classes(path, arrays["y_train"], class_names)
         return arrays, class_names
     except InvalidDataset:
@@ -75,21 +81,24 @@ def read_arrays(path: Path) -> dict[str, NDArray]:
                 f"{', '.join(archive.files) or 'nothing'}. A features file holds "
                 f"{', '.join(REQUIRED)} and optionally class_names."
             )
-        arrays = {name: archive[name] for name in (*REQUIRED, *NAMES) if name in archive.files}
+        arrays = {name: archive[name] for name in KNOWN if name in archive.files}
     foreign = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
     if foreign:
         raise ValueError(f"{', '.join(foreign)} is not an array in NumPy's format")
     return arrays
 
 
-def read_names(path: Path, arrays: dict[str, NDArray]) -> tuple[str, ...] | None:
-    """Class names as strings; None where the file has none."""
-    named = next((arrays[name] for name in NAMES if name in arrays), None)
-    if named is None:
+def read_names(
+    path: Path, arrays: dict[str, NDArray], keys: tuple[str, ...], of: str
+) -> tuple[str, ...] | None:
+    """Names (one per class, or per feature) as strings; None where the file has none."""
+    key = next((key for key in keys if key in arrays), None)
+    if key is None:
         return None
+    named = arrays[key]
     if named.ndim != 1 or named.dtype.kind not in "UiuS":
         raise InvalidDataset(
-            f"class_names in '{path.name}' must be a list of strings, one per class. "
+            f"{key} in '{path.name}' must be a list of strings, one per {of}. "
             f"Got dtype {named.dtype}, shape {named.shape}."
         )
     return tuple(n.decode("utf-8", "replace") if isinstance(n, bytes) else str(n) for n in named)

@@ -62,6 +62,7 @@ def prepare(
     y_test: NDArray,
     class_names: tuple[str, ...] | None = None,
     images: tuple[NDArray, NDArray] | None = None,
+    feature_names: tuple[str, ...] | None = None,
     title: str = "",
 ) -> Dataset:
     """Standardised features, test data in halves; `images` are those of train and of all test data.
@@ -94,6 +95,7 @@ def prepare(
         images=None
         if images is None
         else Images(images[0], picked(images[1], test), picked(images[1], holdout)),
+        feature_names=feature_names,
         title=title or name,
     )
 

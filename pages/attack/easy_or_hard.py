@@ -22,7 +22,7 @@ from pages.common import (
     sweeps,
 )
 from pages.common.axes import DRAWN_POINTS, number
-from pages.common.blocks import picture
+from pages.common.blocks import portrait
 from pages.common.rate_view import best_radius
 from pages.common.results import lab, open_dataset
 from pages.common.thumbnails import Samples
@@ -80,9 +80,7 @@ def bet(
     cells = []
     for index in dealt:
         row = tried.loc[index]
-        shown = (
-            "" if samples is None else picture(samples.thumbnail(index), samples.describe(index))
-        )
+        shown = "" if samples is None else portrait(samples, index)
         lines = [f"<b>sample {index}</b>", f"rank {int(row['rank']):,} of {n:,}"]
         if samples is not None:
             lines.insert(1, f"class “{escape(samples.label(index))}”")

@@ -13,7 +13,7 @@ from engine.attacks.result import AttackResult
 from engine.data.dataset import Dataset
 from engine.experiments import AttackRequest
 from pages.common import blocks, charts, figures, reproduce, wording
-from pages.common.blocks import Fact, picture
+from pages.common.blocks import Fact, portrait
 from pages.common.slope import slope_chart
 from pages.common.thumbnails import Samples
 from pages.common.trajectories import run_states, trajectories
@@ -35,8 +35,8 @@ def strip(result: AttackResult, samples: Samples) -> None:
     """The target and the five facts."""
     target, n = result.targets[0], len(samples)
     old, reached = int(result.before.ranks[target]), int(result.runs["reached"].sum())
-    lead = picture(samples.thumbnail(target), samples.describe(target))
-    lead += f'<div class="note">the target: sample {target}, class “{samples.label(target)}”</div>'
+    lead = portrait(samples, target)
+    lead += f'<div class="note">the target: {escape(samples.describe(target))}</div>'
     blocks.facts(
         lead,
         [
@@ -181,7 +181,7 @@ def _changed_predictions(result: AttackResult, dataset: Dataset) -> None:
         verdict = "lost" if was == truth else "gained" if now == truth else "wrong twice"
         cells.append(
             (
-                picture(unseen.thumbnail(int(i)), f"unseen sample {i}, a {truth}"),
+                portrait(unseen, int(i)),
                 [
                     escape(f"“{was}” → “{now}”"),
                     f'<span class="note">truly “{escape(truth)}”: {verdict}</span>',
@@ -205,6 +205,7 @@ def _tables(result: AttackResult, samples: Samples) -> None:
         alt="The samples whose rank changed by the largest factor",
         column_config={
             "picture": column.ImageColumn("", width="small"),
+            "features": column.TextColumn("most unusual features", help=blocks.FEATURES_MEAN),
             "sample": column.NumberColumn("sample", format="%d"),
             "rank_before": column.NumberColumn("rank before", format="localized"),
             "rank_after": column.NumberColumn("rank after", format="localized"),

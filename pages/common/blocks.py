@@ -7,7 +7,12 @@ from html import escape
 import streamlit as st
 
 from pages.common.figures import ACCENT
+from pages.common.thumbnails import Samples
 
+FEATURES_MEAN = (
+    "The features in which the sample is farthest from the training data's mean, in standard "
+    "deviations σ"
+)
 STYLE = f"""<style>
 .ial-facts {{display: grid; grid-template-columns: repeat(auto-fit, minmax(7rem, 1fr)); gap: .8rem;
   border: 1px solid rgba(134,142,150,.35); border-radius: .5rem; padding: .9rem 1.1rem;}}
@@ -22,6 +27,10 @@ STYLE = f"""<style>
 .ial-cell {{display: flex; flex-direction: column; gap: .1rem; font-size: .9rem;
   line-height: 1.35;}}
 .ial-cell img {{width: 3.6rem; height: auto; border-radius: .2rem;}}
+.ial-facts .features, .ial-cell .features {{font-size: .75rem; line-height: 1.35;
+  font-variant-numeric: tabular-nums; border-left: 2px solid rgba(134,142,150,.6);
+  padding-left: .4rem; margin-bottom: .2rem; overflow-wrap: anywhere;}}
+.ial-facts .features {{border-color: {ACCENT};}}
 .ial-flow {{display: flex; flex-wrap: wrap; align-items: stretch; gap: .5rem;}}
 .ial-flow .step {{flex: 1 1 6.5rem; border: 1px solid rgba(134,142,150,.5); border-radius: .5rem;
   padding: .7rem .8rem; font-size: .9rem; line-height: 1.4;}}
@@ -40,9 +49,13 @@ def style() -> None:
     st.html(STYLE)
 
 
-def picture(source: str | None, alt: str) -> str:
-    """A thumbnail; nothing where the data set has no pictures."""
-    return f'<img src="{source}" alt="{escape(alt)}">' if source else ""
+def portrait(samples: Samples, index: int) -> str:
+    """A sample's thumbnail or, where the data set has no pictures, what is unusual about it."""
+    source = samples.thumbnail(index)
+    if source is not None:
+        return f'<img src="{source}" alt="{escape(samples.describe(index))}">'
+    lines = "".join(f"<div>{escape(line)}</div>" for line in samples.features(index))
+    return f'<div class="features" title="{escape(FEATURES_MEAN)}">{lines}</div>'
 
 
 @dataclass(frozen=True)

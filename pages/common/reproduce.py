@@ -193,4 +193,6 @@ def most_moved(result: AttackResult, samples: Samples, rows: int = 12) -> pd.Dat
     ].reset_index()
     if samples.pictured:
         table.insert(0, "picture", [samples.thumbnail(int(i)) for i in chosen])
+    else:
+        table["features"] = [", ".join(samples.features(int(i))) for i in chosen]
     return table

@@ -1,6 +1,7 @@
 """The slope chart of the top samples: who was among them, who is, and where the others stand."""
 
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Literal
 
 import plotly.graph_objects as go
@@ -101,7 +102,7 @@ def _lines_of(part: str, lines: list[Slope], samples: Samples) -> go.Scatter:
     members = [s for s in lines if s.part == part]
     texts = [
         f"<b>sample {s.index}</b>, class “{samples.label(s.index)}”<br>"
-        f"rank {s.rank_before:,} → {s.rank_after:,}"
+        f"rank {s.rank_before:,} → {s.rank_after:,}{_unusual(samples, s.index)}"
         for s in members
     ]
     return go.Scatter(
@@ -115,6 +116,13 @@ def _lines_of(part: str, lines: list[Slope], samples: Samples) -> go.Scatter:
         hovertemplate="%{text}<extra></extra>",
         showlegend=bool(members),
     )
+
+
+def _unusual(samples: Samples, index: int) -> str:
+    """What hovers add of a sample that has no picture."""
+    if samples.pictured:
+        return ""
+    return "<br>" + "<br>".join(escape(line) for line in samples.features(index))
 
 
 def _end_label(s: Slope, label: str, x: int, y: float, rank: int, pictured: bool) -> dict[str, Any]:

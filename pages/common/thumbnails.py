@@ -11,6 +11,11 @@ from PIL import Image
 
 from engine.data.dataset import Dataset, Split
 
+NOUNS: dict[Split, str] = {
+    "train": "sample",
+    "test": "test sample",
+    "holdout": "unseen sample",
+}
 PIXELS = 56  # enough for a sharp 28 px picture on a screen with two pixels per point
 
 
@@ -31,6 +36,15 @@ def _encoded(values: bytes, shape: tuple[int, ...], pixels: int) -> str:
     buffer = io.BytesIO()
     picture.resize(size, Image.Resampling.BICUBIC).save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def shortened(name: str, most: int = 28) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def deviation(value: float) -> str:
+    """'+3.1 σ', with a true minus sign."""
+    return f"{value:+.1f} σ".replace("-", "−")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +79,17 @@ class Samples:
             return None
         return data_uri(getattr(self.dataset.images, self.split)[int(index)])
 
+    def features(self, index: int, most: int = 3) -> list[str]:
+        """The features in which the sample is farthest from the training data's mean, in standard
+        deviations, the farthest first: what is shown of it where there are no pictures."""
+        row = self.dataset.split(self.split)[0][index]
+        names = self.dataset.feature_names
+        chosen = np.argsort(-np.abs(row), kind="stable")[:most]
+        return [
+            f"{f'feature {i}' if names is None else shortened(names[i])} {deviation(row[i])}"
+            for i in chosen
+        ]
+
     def describe(self, index: int) -> str:
-        """'sample 16 (class “2”)'"""
-        return f"sample {index} (class “{self.label(index)}”)"
+        """'sample 16 (class “2”)', 'unseen sample 5 (class “1”)'"""
+        return f"{NOUNS[self.split]} {index} (class “{self.label(index)}”)"

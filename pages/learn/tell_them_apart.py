@@ -11,7 +11,7 @@ from engine.attacks.result import AttackResult
 from engine.models.linear import LinearModel
 from engine.statistics import wilson_interval
 from pages.common import blocks, charts, figures, links, registry, running, wording
-from pages.common.blocks import picture
+from pages.common.blocks import portrait
 from pages.common.results import open_dataset, origin
 from pages.common.thumbnails import Samples
 
@@ -68,7 +68,7 @@ def show_models(dealt: Deal, unseen: Samples) -> None:
 
     blocks.grid(
         (
-            picture(unseen.thumbnail(int(i)), f"unseen sample {i}, a {unseen.label(int(i))}"),
+            portrait(unseen, int(i)),
             [line("A", i), line("B", i)],
         )
         for i in dealt.shown

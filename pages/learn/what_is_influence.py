@@ -32,7 +32,7 @@ from pages.common import (
 )
 from pages.common.agreement import decimal_3
 from pages.common.axes import number
-from pages.common.blocks import Fact, picture
+from pages.common.blocks import Fact, portrait
 from pages.common.results import lab, open_dataset
 from pages.common.thumbnails import Samples
 from pages.common.wording import percent
@@ -95,7 +95,7 @@ def cells(result: ExplainResult, samples: Samples, indices: np.ndarray) -> None:
     """Training samples with label, score and rank."""
     blocks.grid(
         (
-            picture(samples.thumbnail(int(i)), samples.describe(int(i))),
+            portrait(samples, int(i)),
             [
                 f"<b>“{escape(samples.label(int(i)))}”</b>",
                 number(result.ranking.scores[i]),
@@ -117,7 +117,7 @@ def concentration(result: ExplainResult) -> tuple[int, float]:
 def facts(result: ExplainResult, train: Samples, test: Samples, image: int) -> None:
     """The test sample, and what the honest model makes of it."""
     truth, said = train.class_name(result.label), train.class_name(result.predicted)
-    lead = picture(test.thumbnail(image), f"test sample {image}, class “{truth}”")
+    lead = portrait(test, image)
     lead += f'<div class="note">test sample {image}, class “{escape(truth)}”</div>'
     n = len(train)
     first, share = concentration(result)

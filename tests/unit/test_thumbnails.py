@@ -15,6 +15,7 @@ from engine.data.dataset import SPLITS, Dataset, Picked, Split, load_dataset
 from engine.data.files import changed_at
 from engine.data.thumbnails import thumbnail_paths
 from engine.errors import InvalidDataset
+from pages.common.blocks import portrait
 from pages.common.thumbnails import Samples, data_uri
 
 
@@ -177,3 +178,42 @@ def test_one_half_of_the_thumbnails_is_refused(tmp_path: Path) -> None:
     thumbnail_paths(path)[1].unlink()
     with pytest.raises(InvalidDataset, match=r"but not 'photos\.test\.npy'"):
         load_dataset(path)
+
+
+# What stands in place of a picture
+
+
+def named_features(folder: Path, names: list[str] | None) -> Path:
+    """Two features, of which the second is far from its mean in sample 3 alone."""
+    path = folder / "table.npz"
+    X = np.column_stack([np.arange(40) % 5, np.zeros(40)]).astype(float)
+    X[3, 1] = 1
+    arrays = {"X_train": X, "y_train": np.arange(40) % 2, "X_test": X[:8]}
+    extra = {} if names is None else {"feature_names": np.array(names)}
+    np.savez(path, **arrays, y_test=np.arange(8) % 2, **extra)
+    return path
+
+
+def test_a_sample_without_a_picture_is_shown_by_its_most_unusual_features(tmp_path: Path) -> None:
+    samples = Samples(load_dataset(named_features(tmp_path, ["age", "in <debt>"])))
+    # A single 1 among 40: (1 − 1/40) / sqrt(1/40 · 39/40) = sqrt(39) = 6.24; 3 of 0…4: 1 / sqrt(2).
+    assert samples.features(3) == ["in <debt> +6.2 σ", "age +0.7 σ"]
+    assert samples.features(0) == ["age −1.4 σ", "in <debt> −0.2 σ"]
+    assert samples.features(3, most=1) == ["in <debt> +6.2 σ"]
+    shown = portrait(samples, 3)
+    assert "in &lt;debt&gt; +6.2 σ" in shown and "<img" not in shown
+    numbered = Samples(load_dataset(named_features(tmp_path, None)))
+    assert numbered.features(3) == ["feature 1 +6.2 σ", "feature 0 +0.7 σ"]
+
+
+def test_a_portrait_is_the_picture_where_there_is_one(dataset: Dataset) -> None:
+    samples = Samples(dataset, "holdout")
+    shown = portrait(samples, 5)
+    assert f'src="{samples.thumbnail(5)}"' in shown
+    assert f"unseen sample 5 (class “{samples.label(5)}”)" in shown
+    assert " σ" not in shown
+
+
+def test_feature_names_are_as_many_as_features(tmp_path: Path) -> None:
+    with pytest.raises(InvalidDataset, match="feature_names has 3 names, but there are 2 features"):
+        load_dataset(named_features(tmp_path, ["a", "b", "c"]))
