@@ -255,7 +255,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command == "publish":
             publish()
         elif command == "data":
-            with tqdm(total=None, leave=False, file=sys.stderr) as bar:
+            quiet = options["action"] != "prepare"
+            with tqdm(total=None, leave=False, file=sys.stderr, disable=quiet) as bar:
                 return data_commands.run(options, read_settings(), Progress(bar, 0))
         else:
             run_experiment(command, options)

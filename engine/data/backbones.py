@@ -1,7 +1,6 @@
 """The frozen networks that turn a picture into features: one description each. Only what loads one
 imports torch."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +39,11 @@ class Backbone:
     locate: Callable[["Backbone", Path, Say], Path]
     network: Callable[[dict[str, Any]], "nn.Module"]
 
+    @property
+    def digits(self) -> str:
+        """With which the weights' SHA-256 begins."""
+        return Path(self.weights).stem.rpartition("-")[2]
+
     def load(self, data_dir: Path, say: Say = silent) -> "Loaded":
         """The network, ready to compute. Raises DataUnavailable where its weights cannot be had, or
         are not those that they should be."""
@@ -47,8 +51,7 @@ class Backbone:
 
         path = self.locate(self, Path(data_dir) / FOLDER, say)
         found = hash_of_file(path)
-        digits = re.search(r"-([0-9a-f]{8})\.pth$", self.weights)
-        if digits is None or not found.startswith(digits[1]):
+        if not found.startswith(self.digits):
             raise DataUnavailable(
                 f"The weights in '{path}' are not those of {self.title}: their SHA-256 is {found}. "
                 "Delete the file and ask again."
@@ -104,7 +107,7 @@ def downloaded(backbone: Backbone, folder: Path, say: Say) -> Path:
     say(f"Fetching the weights of {backbone.title} (once) …")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        download_url_to_file(url, str(path), hash_prefix=backbone.weights[-12:-4], progress=False)
+        download_url_to_file(url, str(path), hash_prefix=backbone.digits, progress=False)
     except Exception as error:  # networks fail in every way; a wrong hash is a RuntimeError
         raise DataUnavailable(
             f"The weights of {backbone.title} could not be fetched ({error}). Check the connection "

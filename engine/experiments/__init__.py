@@ -39,6 +39,7 @@ from engine.experiments.leave_one_out import (
     LeaveOneOutRequest,
     LeaveOneOutResult,
 )
+from engine.experiments.prepare import PREPARE, PrepareRequest
 from engine.experiments.ranking import RANKING, RankingRequest, RankingResult
 from engine.experiments.sensitivity import (
     SENSITIVITY,
@@ -70,6 +71,7 @@ __all__ = [
     "ImpossibleResult",
     "LeaveOneOutRequest",
     "LeaveOneOutResult",
+    "PrepareRequest",
     "RankingRequest",
     "RankingResult",
     "ScalingRequest",
@@ -90,7 +92,7 @@ EXPERIMENTS = {
     for e in (
         *(ATTACK, RANKING, SWEEP, BATCH, BASELINE, FAIRNESS, IMPOSSIBLE, DEFENCE),
         *(SENSITIVITY, LEAVE_ONE_OUT, EXPLAIN, AUDIT, ATTRIBUTIONS_OF),
-        *(GRADIENTS, SCALING),
+        *(GRADIENTS, SCALING, PREPARE),
     )
 }
 

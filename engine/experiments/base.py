@@ -58,7 +58,9 @@ class Experiment:
     """`run` computes a request on a data set (None where it makes its own data), `save` writes its
     result into a folder, `load` reads it again, `describe` sums it up in words. A part is computed
     within another experiment, which keeps it; nobody asks for it alone. A parallel one computes in
-    several processes, or on a cluster; one that is cpu_only never uses a GPU.
+    several processes, or on a cluster; one that is cpu_only never uses a GPU. Where a result only
+    records what was made in the data directory, `lasts` says whether that is still there: if not,
+    it is made again.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Experiment:
     part: bool = False
     parallel: bool = False
     cpu_only: bool = False
+    lasts: Callable[[Any, Path], bool] | None = None
 
 
 def settle(request: Any, **values: Any) -> None:

@@ -1,0 +1,263 @@
+"""What of the data sets is on this machine: their files, the disk they take, whether they are as
+they were written; and how to remove them."""
+
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.data import catalogue, own_table
+from engine.data.backbones import BACKBONES, Backbone
+from engine.data.extraction import PLAN, WORK, alone, manifest_path
+from engine.data.fairness_sets import FILES
+from engine.data.files import load_features
+from engine.data.image_sets import ORIGINALS
+from engine.data.own_images import ABOUT
+from engine.data.raw_files import FOLDER, RawFile, hash_of_file
+from engine.data.thumbnails import FOLDER as THUMBNAILS
+from engine.data.thumbnails import PARTS, thumbnail_paths
+from engine.errors import InvalidDataset, InvalidInput
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A data set that can be opened, or could be. `about` is None for one of your own, and then
+    `kind` says what it is: features, table or images. begun: the share done of a preparation that
+    runs or was interrupted."""
+
+    name: str
+    kind: str
+    here: bool
+    files: tuple[Path, ...] = ()
+    n_bytes: int = 0
+    about: catalogue.Description | None = None
+    backbone: Backbone | None = None
+    begun: float | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What `check` found of one file, by its path within the data directory; fault: '' where it is
+    sound, what to do stands in it."""
+
+    file: str
+    fault: str = ""
+
+
+def size_of(paths: Iterable[Path]) -> int:
+    """Bytes of files and of all that is in folders."""
+    files = [f for path in paths for f in (path.rglob("*") if path.is_dir() else [path])]
+    return sum(f.lstat().st_size for f in files if f.is_file())
+
+
+def read_manifest(name: str, data_dir: Path) -> dict[str, Any] | None:
+    """What a features file was made of; None where it was not made here, or where that is no longer
+    to be read."""
+    try:
+        found = json.loads(manifest_path(data_dir / f"{name}.npz").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    sound = isinstance(found, dict) and isinstance(found.get("files"), dict)
+    return found if sound and found.get("name") == name else None
+
+
+def is_prepared(name: str, data_dir: Path) -> bool:
+    """Whether a features file of the registry is here, made by `prepare`."""
+    return (data_dir / f"{name}.npz").is_file() and read_manifest(name, data_dir) is not None
+
+
+def files_of(name: str, data_dir: Path) -> tuple[Path, ...]:
+    """The files of a data set on this machine, its originals left out."""
+    if name in FILES:
+        return tuple(p for p in map(data_dir.joinpath, raw_names(name)) if p.is_file())
+    features = data_dir / f"{name}.npz"
+    table = own_table.find(name, data_dir)
+    known = [features, manifest_path(features), *thumbnail_paths(features)]
+    known += [] if table is None else [table]
+    return tuple(path for path in known if path.is_file())
+
+
+def raw_names(name: str) -> tuple[str, ...]:
+    return tuple(f"{FOLDER}/{file.name}" for file in FILES[name])
+
+
+def originals_of(name: str, data_dir: Path) -> tuple[Path, ...]:
+    """What features were made from and could be made from again: archives and pictures."""
+    if name in FILES or (name in catalogue.SETS and name not in catalogue.IMAGES):
+        return ()
+    raw = data_dir / FOLDER
+    base = catalogue.FEATURES[name][0].name if name in catalogue.FEATURES else name
+    kept = ORIGINALS[base].kept if base in ORIGINALS else (base,)
+    return tuple(raw / place for place in kept if (raw / place).exists())
+
+
+def begun(name: str, data_dir: Path) -> float | None:
+    """The share of a data set's pictures that are done; None where no preparation was begun."""
+    try:
+        found = json.loads((data_dir / WORK / name / PLAN).read_text(encoding="utf-8"))
+        total = found["plan"]["n_train"] + found["plan"]["n_test"]
+        return sum(found["done"].values()) / total
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def entries(data_dir: Path) -> list[Entry]:
+    """Every data set of the registry, image sets once for each backbone, then your own."""
+    data_dir = Path(data_dir)
+    found = []
+    for about in catalogue.SETS.values():
+        if about.kind == "images":
+            for backbone in BACKBONES.values():
+                name = catalogue.features_name(about.name, backbone.name)
+                found.append(entry(name, data_dir, about, backbone))
+        else:
+            found.append(entry(about.name, data_dir, about))
+    return found + [entry(name, data_dir) for name in own_names(data_dir)]
+
+
+def own_names(data_dir: Path) -> list[str]:
+    """Your own data sets: features files and tables that are not of the registry, and images that
+    were taken in."""
+    features = [p.stem for p in sorted(data_dir.glob("*.npz")) if p.is_file()]
+    mine = [n for n in features if n not in catalogue.FEATURES or not is_prepared(n, data_dir)]
+    images = sorted(p.parent.name for p in (data_dir / FOLDER).glob(f"*/{ABOUT}"))
+    return list(dict.fromkeys([*mine, *own_table.names(data_dir), *images]))
+
+
+def entry(
+    name: str,
+    data_dir: Path,
+    about: catalogue.Description | None = None,
+    backbone: Backbone | None = None,
+) -> Entry:
+    files = files_of(name, data_dir)
+    if about is None:
+        features = (data_dir / f"{name}.npz").is_file()
+        if (data_dir / FOLDER / name / ABOUT).is_file():
+            share = None if features else begun(name, data_dir)
+            return Entry(name, "images", features, files, size_of(files), begun=share)
+        return Entry(name, "features" if features else "table", True, files, size_of(files))
+    if about.kind == "bundled":
+        return Entry(name, about.kind, True, about=about)
+    if about.kind == "fairness":
+        here = len(files) == len(FILES[name])
+        return Entry(name, about.kind, here, files, size_of(files), about)
+    here = is_prepared(name, data_dir)
+    files = files if here else ()
+    share = None if here else begun(name, data_dir)
+    return Entry(name, about.kind, here, files, size_of(files), about, backbone, share)
+
+
+def remove(name: str, data_dir: Path, originals: bool = False) -> int:
+    """Delete a data set's files (of your own: the only copy that the lab has), an interrupted
+    preparation of it, and with `originals` what it was made from. Returns the bytes that were
+    freed. Raises InvalidInput for a name that is not there, DataUnavailable while it is prepared.
+    """
+    data_dir = Path(data_dir)
+    known = {e.name: e for e in entries(data_dir)}
+    if name not in known:
+        raise InvalidInput("data set", name, "one of " + ", ".join(f"'{n}'" for n in known))
+    if known[name].kind == "bundled":
+        raise InvalidInput("data set", name, "one that can be removed: this one comes with the lab")
+    with alone(name, data_dir) as work:
+        gone = [*files_of(name, data_dir), work]
+        gone += originals_of(name, data_dir) if originals else ()
+        gone = [path for path in gone if path.exists()]
+        if not gone:
+            raise InvalidInput("data set", name, "one that is on this machine")
+        freed = size_of(gone)
+        for path in gone:  # the features first: without them there is no data set
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+    return freed
+
+
+def check(data_dir: Path) -> list[Finding]:
+    """Look at every file in the data directory that the lab reads: those with a known SHA-256 are
+    compared with it, your own are opened."""
+    data_dir = Path(data_dir)
+    found: list[Finding] = []
+    for path in sorted(data_dir.glob("*.npz")):
+        found += check_features(path.stem, data_dir)
+    for name in own_table.names(data_dir):
+        found += check_table(name, data_dir)
+    for file in (file for files in FILES.values() for file in files):
+        found += check_raw(file, data_dir)
+    for backbone in BACKBONES.values():
+        found += check_weights(backbone, data_dir)
+    return found + check_lone_thumbnails(data_dir) + check_unfinished(data_dir)
+
+
+def check_features(name: str, data_dir: Path) -> list[Finding]:
+    file, manifest = f"{name}.npz", read_manifest(name, data_dir)
+    if manifest is None:
+        try:
+            load_features(data_dir / file)
+        except InvalidDataset as error:
+            return [Finding(file, str(error))]
+        return [Finding(file)]
+    again = f"Remove '{name}' and prepare it again."
+    found = []
+    for part, expected in manifest["files"].items():
+        path = data_dir / part
+        if not path.is_file():
+            found.append(Finding(part, f"Missing. {again}"))
+        elif hash_of_file(path) != expected:
+            found.append(Finding(part, f"Not the file that was written (SHA-256). {again}"))
+        else:
+            found.append(Finding(part))
+    return found
+
+
+def check_table(name: str, data_dir: Path) -> list[Finding]:
+    path = own_table.find(name, data_dir)
+    if path is None:
+        return []
+    try:
+        own_table.read(path)
+    except InvalidDataset as error:
+        return [Finding(path.name, str(error))]
+    return [Finding(path.name)]
+
+
+def check_raw(file: RawFile, data_dir: Path) -> list[Finding]:
+    path = data_dir / FOLDER / file.name
+    if not path.is_file():
+        return []
+    sound = hash_of_file(path) == file.sha256
+    fault = "Not the original (SHA-256). It is fetched again when it is needed."
+    return [Finding(f"{FOLDER}/{file.name}", "" if sound else fault)]
+
+
+def check_weights(backbone: Backbone, data_dir: Path) -> list[Finding]:
+    path = data_dir / FOLDER / backbone.weights
+    if not path.is_file():
+        return []
+    sound = hash_of_file(path).startswith(backbone.digits)
+    fault = f"Not the weights of {backbone.title} (SHA-256). Delete the file."
+    return [Finding(f"{FOLDER}/{backbone.weights}", "" if sound else fault)]
+
+
+def check_lone_thumbnails(data_dir: Path) -> list[Finding]:
+    """Thumbnails whose features are gone."""
+    found = []
+    for path in sorted((data_dir / THUMBNAILS).glob("*.npy")):
+        name, _, part = path.stem.rpartition(".")
+        if part not in PARTS or not (data_dir / f"{name}.npz").is_file():
+            fault = "There is no features file to these thumbnails. Delete them."
+            found.append(Finding(f"{THUMBNAILS}/{path.name}", fault))
+    return found
+
+
+def check_unfinished(data_dir: Path) -> list[Finding]:
+    found = []
+    for path in sorted((data_dir / WORK).glob("*/")):
+        share = begun(path.name, data_dir)
+        done = "" if share is None else f", {share:.0%} done"
+        fault = f"A preparation under way or interrupted{done}. Prepare or remove '{path.name}'."
+        found.append(Finding(f"{WORK}/{path.name}", fault))
+    return found

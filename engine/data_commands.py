@@ -1,0 +1,98 @@
+"""`python -m engine data …`: the data sets of this machine on the command line."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from engine.checks import check_choice
+from engine.data import catalogue, inventory
+from engine.data.backbones import BACKBONES, DEFAULT
+from engine.experiments.prepare import describe_prepared
+from engine.settings import Settings
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+def add_parser(commands: Any) -> None:
+    """The command `data` with its own commands."""
+    text = "data sets: list, prepare, remove, check"
+    data = commands.add_parser("data", help=text, description=text)
+    actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="what there is, and what of it is on this machine")
+    prepare = actions.add_parser("prepare", help="fetch a data set, compute its features")
+    prepare.add_argument("name", metavar="NAME", help=", ".join(catalogue.SETS))
+    choices = "; ".join(f"{b.name}: {b.title}" for b in BACKBONES.values())
+    prepare.add_argument("--backbone", default="", help=f"{choices} (default: {DEFAULT})")
+    prepare.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: IAL_DEVICE)")
+    remove = actions.add_parser("remove", help="delete a data set's files")
+    remove.add_argument("name", metavar="NAME")
+    remove.add_argument(
+        "--originals", action="store_true", help="also the pictures that it was made from"
+    )
+    actions.add_parser("check", help="compare every file with its SHA-256; exit code 1 for faults")
+
+
+def run(options: dict[str, Any], settings: Settings, progress: Progress) -> int:
+    """Do what was asked; the exit code."""
+    action = options.pop("action")
+    actions: dict[str, Callable[..., int]] = {
+        "list": show,
+        "prepare": prepare,
+        "remove": remove,
+        "check": check,
+    }
+    return actions[check_choice("action", action, actions)](settings, progress, **options)
+
+
+def show(settings: Settings, progress: Progress) -> int:
+    entries = inventory.entries(settings.data_dir)
+    width = max(len(entry.name) for entry in entries)
+    for entry in entries:
+        print(f"{entry.name:{width}}  {status(entry):22}  {describe(entry)}")
+    total = inventory.size_of([settings.data_dir])
+    print(f"\n{total / 1e6:,.1f} MB in {settings.data_dir}")
+    return 0
+
+
+def status(entry: inventory.Entry) -> str:
+    if entry.here:
+        return f"here, {entry.n_bytes / 1e6:,.1f} MB" if entry.files else "comes with the lab"
+    return "not here" if entry.begun is None else f"begun, {entry.begun:.0%} done"
+
+
+def describe(entry: inventory.Entry) -> str:
+    if entry.about is None:
+        return f"your own {entry.kind}"
+    rows = " / ".join(f"{n:,}" for n in entry.about.rows.values())
+    features = entry.about.n_features or (entry.backbone and entry.backbone.n_features)
+    made = f" by {entry.backbone.title}" if entry.backbone else ""
+    return (
+        f"{entry.about.title}: {rows} {' / '.join(entry.about.rows)}, "
+        f"{entry.about.n_classes} classes, {features:,} features{made}"
+    )
+
+
+def prepare(
+    settings: Settings, progress: Progress, name: str, backbone: str, device: str | None
+) -> int:
+    from engine.data.prepare_set import prepare_set
+
+    settings = replace(settings, device=device or settings.device)
+    made = prepare_set(name, backbone, settings.data_dir, settings.device, progress)
+    print(describe_prepared(made))
+    return 0
+
+
+def remove(settings: Settings, progress: Progress, name: str, originals: bool) -> int:
+    freed = inventory.remove(name, settings.data_dir, originals)
+    print(f"'{name}' is removed: {freed / 1e6:,.1f} MB freed")
+    return 0
+
+
+def check(settings: Settings, progress: Progress) -> int:
+    found = inventory.check(settings.data_dir)
+    for finding in found:
+        print(f"{finding.file}: {finding.fault or 'sound'}")
+    faults = sum(bool(finding.fault) for finding in found)
+    print(f"Checked in {settings.data_dir}: {len(found)}; with a fault: {faults}")
+    return 1 if faults else 0

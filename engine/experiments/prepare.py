@@ -1,0 +1,60 @@
+"""Preparing a data set as a job: what it makes lies in the data directory, its result says what."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from engine.data.inventory import files_of
+from engine.data.prepare_set import Prepared, check_backbone, prepare_set
+from engine.experiments.base import Context, Experiment, check_name, settle
+from engine.experiments.files import read_parts, write_parts
+from engine.settings import read_settings
+
+
+@dataclass(frozen=True)
+class PrepareRequest:
+    """Fields as in `prepare_set`; an image set without a backbone gets the paper's."""
+
+    name: str
+    backbone: str = ""
+
+    def __post_init__(self) -> None:
+        name = check_name(self.name)
+        settle(self, name=name, backbone=check_backbone(name, self.backbone))
+
+
+def run_prepare(request: PrepareRequest, dataset: None, context: Context) -> Prepared:
+    data_dir = read_settings().data_dir if context.data_dir is None else context.data_dir
+    return prepare_set(request.name, request.backbone, data_dir, context.device, context.progress)
+
+
+def save_prepared(result: Prepared, folder: Path) -> None:
+    write_parts(folder, {}, asdict(result), {})
+
+
+def load_prepared(folder: Path) -> Prepared:
+    _, scalars = read_parts(folder)
+    return Prepared(scalars["name"], tuple(scalars["files"]), scalars["n_bytes"])
+
+
+def is_there(result: Prepared, data_dir: Path) -> bool:
+    """Whether what a preparation has made is still there: it can be removed, and then asked for
+    again."""
+    there = {str(path.relative_to(data_dir)) for path in files_of(result.name, data_dir)}
+    return set(result.files) <= there
+
+
+def describe_prepared(result: Prepared) -> str:
+    files = ", ".join(result.files) or "it comes with the lab"
+    return f"'{result.name}' is ready: {files} ({result.n_bytes / 1e6:.1f} MB)"
+
+
+PREPARE = Experiment(
+    "prepare",
+    "Fetch a data set, and compute an image set's features",
+    PrepareRequest,
+    run_prepare,
+    save_prepared,
+    load_prepared,
+    describe_prepared,
+    lasts=is_there,
+)
