@@ -128,7 +128,9 @@ class Jobs:
         request = make_request(experiment, asdict(request))
         data_hash = self.data_hash(request)
         job = key(experiment, request, data_hash)
-        if self.store.find(experiment, request, data_hash) is not None:
+        stored = self.store.find(experiment, request, data_hash)
+        lasts = EXPERIMENTS[experiment].lasts
+        if stored is not None and (lasts is None or lasts(stored.result, self.settings.data_dir)):
             return job
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / SUBMITTING):
