@@ -9,14 +9,33 @@ from engine.settings import PUBLISHED
 
 
 @cache
-def published() -> tuple[tuple[str, str, Any], ...]:
-    """Role, experiment and request of every listed result that has a role on a page."""
-    listed = json.loads((PUBLISHED / "requests.json").read_text(encoding="utf-8"))
+def entries() -> tuple[dict[str, Any], ...]:
+    """The list as it stands in the file."""
+    return tuple(json.loads((PUBLISHED / "requests.json").read_text(encoding="utf-8")))
+
+
+@cache
+def listed() -> tuple[tuple[str, str, Any], ...]:
+    """Role (empty where it has none), experiment and request of every listed result."""
     return tuple(
-        (entry["role"], entry["experiment"], make_request(entry["experiment"], entry["request"]))
-        for entry in listed
-        if "role" in entry
+        (
+            entry.get("role", ""),
+            entry["experiment"],
+            make_request(entry["experiment"], entry["request"]),
+        )
+        for entry in entries()
     )
+
+
+@cache
+def published() -> tuple[tuple[str, str, Any], ...]:
+    """Those that have a role on a page."""
+    return tuple(entry for entry in listed() if entry[0])
+
+
+def stand_ins() -> dict[str, str]:
+    """The data set whose published results stand in for one of the paper's, by its name there."""
+    return {e["stands_for"]: e["request"]["dataset"] for e in entries() if "stands_for" in e}
 
 
 def preset(role: str, dataset: str) -> Any | None:

@@ -169,6 +169,16 @@ PAGES: tuple[PageEntry, ...] = (
     ),
     PageEntry(
         section="Evidence",
+        title="The paper against us",
+        url="paper",
+        file="pages/evidence/paper_against_us.py",
+        question="Which of the paper's numbers and statements hold here, and which cannot be "
+        "compared?",
+        finding="What the paper states about orders and trends can be tested anywhere; its levels "
+        "cannot.",
+    ),
+    PageEntry(
+        section="Evidence",
         title="Why it is fast",
         url="why-fast",
         file="pages/evidence/why_fast.py",

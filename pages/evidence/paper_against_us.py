@@ -1,0 +1,200 @@
+"""The paper against us: its tables and statements beside what is published here."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from engine.results.store import Stored
+from pages.common import (
+    ablation,
+    charts,
+    comparison_figures,
+    comparisons,
+    paper,
+    presets,
+    registry,
+)
+from pages.common.comparisons import Comparison
+from pages.common.results import lab
+from pages.common.wording import count, stamp
+
+PAGE = registry.page("paper")
+MARKS = {
+    comparisons.REPRODUCED: "✓ reproduced",
+    comparisons.DIFFERS: "✗ differs",
+    comparisons.NOT_COMPARABLE: "○ not comparable",
+}
+
+
+@st.cache_resource(show_spinner="Reading what is published …")
+def published() -> list[tuple[str, Stored]]:
+    """Role (empty where the list gives none) and result of all that is published."""
+    found = []
+    for role, experiment, request in presets.listed():
+        stored = lab().store.find_published(experiment, request)
+        if stored is not None:
+            found.append((role, stored))
+    return found
+
+
+def named(data: str) -> str:
+    """A data set, and which of the paper's it stands in for."""
+    whose = next((name for name, here in presets.stand_ins().items() if here == data), None)
+    return data if whose is None else f"the {whose} stand-in"
+
+
+def by_data(role: str) -> dict[str, Any]:
+    """The results published in a role, by data set."""
+    return {
+        stored.manifest.request["dataset"]: stored.result
+        for name, stored in published()
+        if name == role
+    }
+
+
+def all_of(experiment: str) -> list:
+    """The results of an experiment, whatever their role."""
+    return [found.result for _, found in published() if found.manifest.experiment == experiment]
+
+
+def statements() -> Iterator[Comparison]:
+    """Everything that the paper states and that is put to the test here."""
+    costs, bases = by_data("cost"), by_data("baseline")
+    singles = by_data("ablation")
+    for data, attacks in costs.items():
+        if data in bases:
+            yield comparisons.beats_baseline(named(data), attacks, bases[data])
+    for data, baseline in bases.items():
+        if data in costs:
+            ks = sorted(int(k) for k in costs[data]["k"].unique())
+            yield comparisons.baseline_is_dear(named(data), baseline, ks)
+    for data, single in singles.items():
+        if data in costs:
+            yield comparisons.every_part_helps(named(data), single, costs[data])
+    for data, attacks in costs.items():
+        yield comparisons.radius_trades(named(data), attacks)
+    for data, attacks in costs.items():
+        yield comparisons.transfers(named(data), attacks)
+    for data, trained in by_data("training").items():
+        yield comparisons.fewer_competitors(named(data), trained)
+    for data, table in by_data("sizes").items():
+        yield from comparisons.sets(named(data), table)
+    for data, sensitivity in by_data("sensitivity").items():
+        yield comparisons.ends_are_sensitive(named(data), sensitivity)
+    yield comparisons.some_are_impossible(all_of("impossible"))
+    gaps = [r for r in all_of("fairness") if r.about.metric == "dp"]
+    yield comparisons.fairness_breaks({r.about.title: r for r in gaps})
+    yield from comparisons.memory_saved(all_of("gradients"))
+
+
+def methods_on(data: str) -> pd.DataFrame | None:
+    """Baseline and the variants of the attack on a data set, with accuracy kept, each at its best;
+    None where their parts are not all published."""
+    costs, singles, bases = by_data("cost"), by_data("ablation"), by_data("baseline")
+    if not all(data in part for part in (costs, singles, bases)):
+        return None
+    table = ablation.variants(singles[data], costs[data])
+    best = comparisons.variants_at_best(table).rename(columns={"variant": "method"})
+    k = int(best["k"].iloc[0])
+    base = comparisons.baseline_at_best(bases[data], [k]).assign(method="baseline")
+    both = pd.concat([base, best], ignore_index=True)
+    return both[both["regime"] == "high_accuracy"]
+
+
+def orders_figure(compared: list[Comparison]) -> None:
+    stands_for = {data: name for name, data in presets.stand_ins().items()}
+    found = {data: methods_on(data) for data in by_data("cost")}
+    known = {data: methods for data, methods in found.items() if methods is not None}
+    charts.heading(comparisons.orders_title(compared), "precomputed")
+    for column, (data, methods) in zip(st.columns(len(known)), known.items(), strict=True):
+        k = int(methods["k"].iloc[0])
+        with column:
+            st.markdown(f"`{data}`, k = {k}")
+            charts.chart(
+                comparison_figures.order(methods, stands_for.get(data)),
+                f"order-{data}",
+                alt=f"Success rates by method on {named(data)}, and the paper's",
+            )
+    st.caption(
+        "Success of some run with accuracy kept, each method at its best radius or weight, bars "
+        "are 95% Wilson intervals; the paper's at its smaller k. Stand-in features: the height of "
+        "the marks does not compare, the order of the methods does."
+    )
+
+
+def statements_list(compared: list[Comparison]) -> None:
+    charts.heading("What the paper states, and what is found here", "precomputed")
+    chosen = st.segmented_control(
+        "Show",
+        [MARKS[v] for v in comparisons.VERDICTS],
+        selection_mode="multi",
+        default=[MARKS[v] for v in comparisons.VERDICTS],
+        key="verdicts",
+        label_visibility="collapsed",
+    )
+    by_claim: dict[tuple[str, str], list[Comparison]] = {}
+    for one in compared:
+        if MARKS[one.verdict] in chosen:
+            by_claim.setdefault((one.source, one.claim), []).append(one)
+    if not by_claim:
+        st.caption("No verdict is chosen.")
+    for (source, claim), found in by_claim.items():
+        lines = [f"- {MARKS[c.verdict]} on **{c.data}**: {c.here}. *{c.why}.*" for c in found]
+        st.markdown("\n".join([f"**{source}.** {claim}", "", *lines]))
+
+
+def tables(levels: pd.DataFrame) -> None:
+    charts.heading(comparisons.tables_title(levels))
+    st.dataframe(
+        levels,
+        hide_index=True,
+        height="content",
+        alt="Every cell of the paper's Tables 1 and 2 beside ours",
+    )
+    st.caption(f"{paper.CELL_MEANING} {paper.COMPARABLE}")
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    compared, levels = list(statements()), level_cells()
+    st.markdown(comparisons.finding(compared, len(levels)))
+    orders_figure(compared)
+    statements_list(compared)
+    tables(levels)
+    dates = sorted(stored.manifest.created for _, stored in published())
+    st.download_button(
+        "Comparisons (CSV)",
+        lambda: comparisons.as_table(compared).to_csv(index=False).encode(),
+        "paper-against-us.csv",
+        "text/csv",
+        on_click="ignore",
+    )
+    st.caption(
+        f"From {count(len(dates), 'published result')}, computed {stamp(dates[0])} to "
+        f"{stamp(dates[-1])}; `python -m engine publish` makes them again."
+    )
+
+
+def level_cells() -> pd.DataFrame:
+    """Every cell of Tables 1 and 2."""
+    names = presets.stand_ins()
+    costs, bases, singles = by_data("cost"), by_data("baseline"), by_data("ablation")
+    first = comparisons.table_1(
+        {name: costs[data] for name, data in names.items() if data in costs},
+        {name: bases[data] for name, data in names.items() if data in bases},
+    )
+    second = comparisons.table_2(
+        {
+            name: comparisons.variants_at_best(ablation.variants(singles[data], costs[data]))
+            for name, data in names.items()
+            if data in singles and data in costs
+        }
+    )
+    return pd.concat([first.assign(table=1), second.assign(table=2)], ignore_index=True)[
+        ["table", *first.columns]
+    ]
+
+
+page()
