@@ -21,7 +21,7 @@ from pages.common import (
     running,
     sweeps,
 )
-from pages.common.axes import DRAWN_POINTS, number
+from pages.common.axes import number, thinning
 from pages.common.blocks import portrait
 from pages.common.rate_view import best_radius
 from pages.common.results import lab, open_dataset
@@ -155,6 +155,7 @@ def sensitivity_figure(
     radius: float,
     ringed: Sequence[int],
     badge: str,
+    samples: Samples | None,
 ) -> None:
     ratio, n = ease.ends_against_middle(result), len(result.norms)
     title = (
@@ -168,16 +169,13 @@ def sensitivity_figure(
         f"sensitivity-{radius:g}",
         alt="Gradient norm of every sample's score against its rank, from the top and from the "
         f"bottom, by whether an attack moved it. {title}",
+        samples=samples,
+        at=ease_figures.SAMPLE,
     )
     checked = (
         f"; against {count(len(result.exact_norms), 'exact norm')}, spread over the ranking, it is "
         f"{result.error:.1%}"
         if len(result.exact_norms)
-        else ""
-    )
-    thinned = (
-        f" {DRAWN_POINTS:,} of {n:,} samples are drawn: both ends are whole, the middle is thinned."
-        if n > DRAWN_POINTS
         else ""
     )
     st.caption(
@@ -187,12 +185,17 @@ def sensitivity_figure(
         "up-weighting it raises the test loss. Norms are estimated from "
         f"{result.probes:,} random directions, standard error "
         f"{1 / (2 * result.probes) ** 0.5:.1%}{checked}; bars, on the samples that were attacked, "
-        f"are ± 2 standard errors.{thinned}"
+        f"are ± 2 standard errors.{thinning(n)}"
     )
 
 
 def prediction_figures(
-    tried: pd.DataFrame, names: Sequence[str], k: int, radius: float, badge: str
+    tried: pd.DataFrame,
+    names: Sequence[str],
+    k: int,
+    radius: float,
+    badge: str,
+    samples: Samples | None,
 ) -> None:
     """Whether the norm predicts success, against simpler clues."""
     n = len(names)
@@ -207,6 +210,8 @@ def prediction_figures(
         f"by-radius-{k}-{radius:g}",
         alt="Gradient norm of the attacked samples by the smallest radius that moved them. "
         f"{title}",
+        samples=samples,
+        at=ease_figures.SAMPLE,
     )
     st.markdown(f"{numbers} {ease.against_place(tried, n)}")
     moved = int(tried["moved"].sum())
@@ -384,7 +389,7 @@ def show(
     if swept is not None:
         with st.container(border=True):
             ringed = bet(tried, samples, k, request, len(names))
-    sensitivity_figure(result, marked, names, radius, ringed, badge)
+    sensitivity_figure(result, marked, names, radius, ringed, badge, samples)
     if more := len(marked) - len(tried):
         st.caption(
             f"Marked besides: {count(more, 'target')} of other attacks at this radius that are "
@@ -394,7 +399,7 @@ def show(
     if swept is None:
         no_attacks(request.dataset)
     else:
-        prediction_figures(tried, names, k, radius, sweeps.badge(swept))
+        prediction_figures(tried, names, k, radius, sweeps.badge(swept), samples)
     formulas(request)
     sweeps.take_away(
         stored,

@@ -108,6 +108,7 @@ def prospect(request: AttackRequest, samples: Samples, before: Ranking, badge: s
         key,
         alt=f"Influence score against rank under the honest model. {title}",
         on_select=partial(targets.pick, key, before, request.k),
+        samples=samples,
     )
     st.caption(f"Click any point to make it the target. {figures.score_meaning(request.order)}")
 

@@ -65,7 +65,7 @@ def table_two(best: pd.DataFrame, k: int) -> None:
     st.caption(f"{paper.CELL_MEANING} {paper.COMPARABLE}")
 
 
-def pairing(found: pd.DataFrame, view: View, chosen: int, badge: str) -> None:
+def pairing(found: pd.DataFrame, view: View, chosen: int, badge: str, dataset: str) -> None:
     hits = ablation.wide(found)
     title = ablation.strip_title(hits)
     charts.heading(title, badge)
@@ -73,6 +73,7 @@ def pairing(found: pd.DataFrame, view: View, chosen: int, badge: str) -> None:
         variant_figures.target_strip(found, chosen),
         f"strip-{view.k}-{view.radius:g}",
         alt=f"Which variant moves which target. {title}",
+        samples=sweeps.samples_of(dataset),
     )
     st.caption(
         f"Every column is one target, at radius {view.radius:g} and k = {view.k} under all four "
@@ -190,7 +191,7 @@ def page() -> None:
             ablation.telling_target(found),
         )
         with strip:
-            pairing(found, view, chosen, badge)
+            pairing(found, view, chosen, badge, frame.request.dataset)
         stuck_figure(chosen, view, frame.request)
         sweeps.take_away(
             single,

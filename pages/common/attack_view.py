@@ -108,11 +108,15 @@ class View:
         alt: str,
         caption: str = "",
         on_select: Callable[[], None] | None = None,
+        cards: bool = False,
     ) -> None:
-        """One figure under its message; `alt` says what kind of figure it is."""
+        """One figure under its message; `alt` says what kind of figure it is, `cards` whether its
+        points are samples."""
         charts.heading(self.titles[name], badge)
         key = self.key(name)
-        charts.chart(self.figures[name], key, f"{alt}. {self.titles[name]}", on_select)
+        alt = f"{alt}. {self.titles[name]}"
+        samples = self.samples if cards else None
+        charts.chart(self.figures[name], key, alt, on_select, samples)
         if caption:
             st.caption(caption)
 
@@ -130,6 +134,7 @@ def show(view: View, badge: str, pick: Callable[[str], None]) -> None:
         "Influence score against rank, honest and malicious",
         f"Click any point to make it the target. {figures.score_meaning(request.order)}",
         partial(pick, view.key("ranking")),
+        cards=True,
     )
     left, right = st.columns([1, 1.1], gap="medium")
     with left:
@@ -154,7 +159,9 @@ def show(view: View, badge: str, pick: Callable[[str], None]) -> None:
             "moves",
             badge,
             "Rank before against rank after",
-            "One dot a training sample, both axes logarithmic; on the dashed line nothing moved.",
+            "One dot a training sample, both axes logarithmic; on the dashed line nothing moved."
+            f"{figures.moves_thinning(len(samples))}",
+            cards=True,
         )
     with right:
         view.draw("price", badge, "Accuracy of both models with intervals")

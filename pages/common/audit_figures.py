@@ -60,8 +60,8 @@ def residuals(result: AuditResult) -> go.Figure:
             mode="markers",
             name=PLAYERS[player],
             marker={"color": colour, "symbol": symbol, "size": 4.5, "opacity": 0.55},
-            customdata=np.arange(n),
-            hovertemplate="sample %{customdata}<br>residual %{x:.1e}"
+            customdata=np.arange(n)[:, None],
+            hovertemplate="sample %{customdata[0]}<br>residual %{x:.1e}"
             f"<extra>{PLAYERS[player]}</extra>",
         )
         at = x[place, result.target]

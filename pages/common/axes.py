@@ -40,6 +40,14 @@ def thinned(n: int, limit: int = DRAWN_POINTS) -> NDArray[np.int64]:
     return np.unique(np.concatenate([np.arange(tail), middle, np.arange(n - tail, n)]))
 
 
+def thinning(n: int) -> str:
+    """What a caption adds where not every sample of a ranking is drawn."""
+    drawn = len(thinned(n))
+    if drawn == n:
+        return ""
+    return f" {drawn:,} of {n:,} samples are drawn: both ends are whole, the middle is thinned."
+
+
 def number(value: float) -> str:
     """A number in few characters, with a true minus sign."""
     text = f"{value:.3g}"

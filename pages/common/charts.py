@@ -5,6 +5,9 @@ from collections.abc import Callable
 import plotly.graph_objects as go
 import streamlit as st
 
+from pages.common.sample_card import sample_card
+from pages.common.thumbnails import Samples
+
 CAMERA = "camera"  # session-state key: the format that a chart's camera button saves
 FORMATS = ("PNG", "SVG")
 
@@ -15,9 +18,15 @@ def heading(text: str, badge: str = "") -> None:
 
 
 def chart(
-    figure: go.Figure, key: str, alt: str, on_select: Callable[[], None] | None = None
+    figure: go.Figure,
+    key: str,
+    alt: str,
+    on_select: Callable[[], None] | None = None,
+    samples: Samples | None = None,
+    at: int = 0,
 ) -> None:
-    """A chart over the full width; `on_select` is called when a point is clicked."""
+    """A chart over the full width; `on_select` is called when a point is clicked. With `samples`,
+    pointing at one shows its card; `at` is the place of its index in the points' custom data."""
     chosen = str(st.session_state.get(CAMERA) or FORMATS[0]).lower()
     config = {
         "displaylogo": False,
@@ -29,3 +38,5 @@ def chart(
         st.plotly_chart(
             figure, key=key, alt=alt, config=config, on_select=on_select, selection_mode="points"
         )
+    if samples is not None:
+        sample_card(key, samples, at)

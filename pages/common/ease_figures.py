@@ -22,6 +22,7 @@ NOT_MOVED: dict[str, Any] = {
     "line": {"width": 3, "color": ACCENT},
 }
 NOT_TRIED: dict[str, Any] = {"symbol": "circle", "size": 5, "color": GREY, "opacity": 0.55}
+SAMPLE = 3  # place of a sample's index in the custom data of its points
 RING: dict[str, Any] = {"symbol": "circle-open", "size": 20, "color": ACCENT, "line": {"width": 3}}
 
 

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from engine.attacks.result import Ranking
 from engine.statistics import Interval
-from pages.common.axes import SignedScale, number, rank_axis, thinned
+from pages.common.axes import SignedScale, number, rank_axis, thinned, thinning
 from pages.common.thumbnails import Samples
 
 # Okabe and Ito's colours (grey aside): fit for colour-blind readers, legible on light and dark.
 ACCENT, BLUE, GREY = "#D55E00", "#0072B2", "#868E96"
 FAINT = "rgba(134, 142, 150, 0.45)"
+ALSO_DRAWN = 1000  # first of the malicious ranking, where moves from the honest one are thinned
 BAND = "rgba(213, 94, 0, 0.13)"
 
 
@@ -119,12 +120,12 @@ def ranking(
         _mark_target(figure, scale, before, after, labels, target)
     if n > len(thinned(n)):
         figure.add_annotation(
-            x=1,
-            y=1,
+            x=0.995,
+            y=0.99 if falls(before) else 0.01,  # the corner that a monotone curve leaves free
             xref="paper",
             yref="paper",
             xanchor="right",
-            yanchor="bottom",
+            yanchor="top" if falls(before) else "bottom",
             showarrow=False,
             text=f"{len(thinned(n)):,} of {n:,} samples drawn; both ends are whole",
             font={"size": 11},
@@ -220,7 +221,7 @@ def rank_to_rank(before: Ranking, after: Ranking, samples: Samples, target: int)
     n = len(before.ranks)
     labels = samples.labels()
     drawn = before.top(n)[thinned(n)]
-    drawn = np.unique(np.concatenate([drawn, after.top(min(n, 1000)), [target]]))
+    drawn = np.unique(np.concatenate([drawn, after.top(min(n, ALSO_DRAWN)), [target]]))
     figure = go.Figure()
     figure.add_scatter(
         x=[1, n],
@@ -268,6 +269,16 @@ def rank_to_rank(before: Ranking, after: Ranking, samples: Samples, target: int)
     figure.update_xaxes(rank_axis(n, "rank under the honest model (log)"))
     figure.update_yaxes(rank_axis(n, "rank under the malicious model (log)", reverse=True))
     return finish(figure, 520)
+
+
+def moves_thinning(n: int) -> str:
+    """What a caption adds where `rank_to_rank` does not draw every sample."""
+    if not thinning(n):
+        return ""
+    return (
+        f" Not all {n:,} are drawn: both ends of the honest ranking and the first {ALSO_DRAWN:,} "
+        "of the malicious one are whole, the others are thinned."
+    )
 
 
 def price(honest: float, malicious: float, intervals: tuple[Interval, Interval]) -> go.Figure:

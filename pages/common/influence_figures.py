@@ -12,6 +12,8 @@ from pages.common.figures import ACCENT, BLUE, GREY, finish, table
 from pages.common.rate_figures import ORANGE
 from pages.common.two_ends import halves, panels
 
+SAMPLE_IN_ONE, SAMPLE_IN_RETRAINING = 3, 4  # places of a sample's index in its custom data
+
 
 def one_sample(ranking: Ranking, names: Sequence[str], shown: int) -> go.Figure:
     """Every training sample's score for one test sample against its rank, from both ends; the

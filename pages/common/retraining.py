@@ -120,6 +120,8 @@ def retraining_figure(
         f"retraining-{request.l2:g}-{request.damping:g}-{request.n_samples}",
         alt="Change of the test loss when a sample is left out: estimated by influence against "
         f"measured by retraining, with the identity line. {title}",
+        samples=train,
+        at=influence_figures.SAMPLE_IN_RETRAINING,
     )
     pearson, spearman = agreement.correlations(result.table)
     st.caption(

@@ -20,6 +20,7 @@ from pages.common import controls, links, presets, reproduce, running
 from pages.common.charts import heading
 from pages.common.registry import PageEntry
 from pages.common.results import datasets, lab, open_dataset, origin, provenance
+from pages.common.thumbnails import Samples
 from pages.common.wording import count
 
 ROLE_NOT_PUBLISHED = (
@@ -44,6 +45,11 @@ def data_hash(name: str) -> str | None:
     except EngineError as error:
         st.error(f"The data set “{name}” cannot be used. {error}")
         st.stop()
+
+
+def samples_of(name: str) -> Samples | None:
+    """The training samples of a data set; None where it is not on this machine."""
+    return None if data_hash(name) is None else Samples(open_dataset(name))
 
 
 def content_of(request: Any) -> str | None:

@@ -56,13 +56,14 @@ def own(dataset: Dataset, opening: AuditRequest) -> tuple[dict[str, Any], links.
     return {"queries": int(queries)}, {"queries": links.Range(1, most)}
 
 
-def rows_figure(result: AuditResult, badge: str) -> None:
+def rows_figure(result: AuditResult, badge: str, dataset: str) -> None:
     title = words.title(result)
     charts.heading(title, badge)
     charts.chart(
         figures.residuals(result),
         "residuals",
         alt=f"Residual of every reported row for four calculators, on a log axis. {title}",
+        samples=sweeps.samples_of(dataset),
     )
     n = result.residuals.shape[1]
     st.caption(
@@ -135,7 +136,7 @@ def formulas(result: AuditResult) -> None:
 
 def show(stored: Stored, request: AuditRequest) -> None:
     result, badge = stored.result, sweeps.badge(stored)
-    rows_figure(result, badge)
+    rows_figure(result, badge, request.dataset)
     why(result)
     growth_figure(result, badge)
     formulas(result)

@@ -108,6 +108,7 @@ def reveal(dealt: Deal, result: AttackResult, badge: str) -> None:
         figures.ranking(result.before, train, target, result.k, result.after),
         "reveal",
         alt=f"Influence score against rank, honest and malicious. {title}",
+        samples=train,
     )
     st.caption(
         f"{figures.score_meaning(result.order)} {wording.turnover(result)}. Whoever sees the "

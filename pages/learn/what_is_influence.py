@@ -31,7 +31,7 @@ from pages.common import (
     sweeps,
 )
 from pages.common.agreement import decimal_3
-from pages.common.axes import number
+from pages.common.axes import number, thinning
 from pages.common.blocks import Fact, portrait
 from pages.common.results import lab, open_dataset
 from pages.common.thumbnails import Samples
@@ -178,11 +178,14 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
         f"image-{request.image}",
         alt="Influence of every training sample on one test sample against its rank, from the top "
         f"and from the bottom. {title}",
+        samples=train,
+        at=influence_figures.SAMPLE_IN_ONE,
     )
     st.caption(
         "One mark a training sample; ranks on log axes, counted from the top on the left and to "
         f"the bottom on the right. Damping {request.damping:g}, model trained with l2 "
         f"{request.l2:g}. On every other page a score is the mean of these over the test half."
+        f"{thinning(n)}"
     )
 
 

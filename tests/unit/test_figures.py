@@ -11,8 +11,8 @@ from engine.attacks.result import Ranking
 from engine.data.bundled import digits
 from engine.data.dataset import Dataset
 from engine.statistics import wilson_interval
-from pages.common import baseline_view, figures
-from pages.common.axes import SignedScale, decades, number, thinned
+from pages.common import baseline_view, figures, reproduce
+from pages.common.axes import SignedScale, decades, number, thinned, thinning
 from pages.common.slope import slope_chart, slopes
 from pages.common.thumbnails import Samples
 from pages.common.trajectories import RunState, run_states, trajectories
@@ -70,26 +70,74 @@ def test_ranking_rings_the_target_and_says_where_it_went(
     assert f"before: rank {before.ranks[TARGET]:,}" in text and "after: rank 1" in text
 
 
-def test_large_ranking_is_thinned_says_so_and_keeps_tails_and_target(samples: Samples) -> None:
-    n, target = 50_000, 25_001
-    scores = np.random.default_rng(2).normal(size=n)
-    one = Ranking(scores, np.argsort(np.argsort(-scores)) + 1)
-    large = Dataset(
-        name="large",
-        X_train=np.zeros((n, 1), np.float32),
-        y_train=np.arange(n) % 2,
-        X_test=np.zeros((2, 1), np.float32),
-        y_test=np.arange(2),
-        X_holdout=np.zeros((2, 1), np.float32),
-        y_holdout=np.arange(2),
-        class_names=("a", "b"),
+def large_samples(n: int) -> Samples:
+    return Samples(
+        Dataset(
+            name="large",
+            X_train=np.zeros((n, 1), np.float32),
+            y_train=np.arange(n) % 2,
+            X_test=np.zeros((2, 1), np.float32),
+            y_test=np.arange(2),
+            X_holdout=np.zeros((2, 1), np.float32),
+            y_holdout=np.arange(2),
+            class_names=("a", "b"),
+        )
     )
-    figure = figures.ranking(one, Samples(large), target)
+
+
+def large_ranking(n: int, seed: int) -> Ranking:
+    scores = np.random.default_rng(seed).normal(size=n)
+    return Ranking(scores, np.argsort(np.argsort(-scores)) + 1)
+
+
+def test_large_ranking_is_thinned_says_so_and_keeps_tails_and_target() -> None:
+    n, target = 50_000, 25_001
+    one = large_ranking(n, 2)
+    figure = figures.ranking(one, large_samples(n), target)
     drawn = trace(figure, "honest model")
     assert len(drawn.x) <= 3001
     assert set(range(1, 1001)) <= set(drawn.x) and set(range(n - 999, n + 1)) <= set(drawn.x)
     assert target in [row[0] for row in drawn.customdata]
-    assert any("of 50,000 samples drawn" in a.text for a in figure.layout.annotations)
+    text = " ".join(a.text for a in figure.layout.annotations)
+    assert "3,000 of 50,000 samples drawn" in text
+
+
+def test_large_moves_are_thinned_say_so_and_keep_the_ends() -> None:
+    n, target = 50_000, 25_001
+    before, after = large_ranking(n, 2), large_ranking(n, 3)
+    dots = trace(figures.rank_to_rank(before, after, large_samples(n), target), "a training sample")
+    assert len(dots.x) <= 4001
+    assert set(range(1, 1001)) <= set(dots.x) and set(range(n - 999, n + 1)) <= set(dots.x)
+    assert set(range(1, 1001)) <= set(dots.y)
+    assert "Not all 50,000 are drawn" in figures.moves_thinning(n)
+    assert figures.moves_thinning(1200) == ""
+
+
+def test_a_large_ranking_is_light_and_its_table_whole() -> None:
+    """What goes to the browser does not grow with the data; the table that is asked for does."""
+    n, target = 50_000, 25_001
+    before, after = large_ranking(n, 2), large_ranking(n, 3)
+    samples = large_samples(n)
+    sizes = [
+        len(figures.ranking(one, some, 5, 1, two).to_json())
+        for one, two, some in (
+            (before, after, samples),
+            (large_ranking(5000, 2), large_ranking(5000, 3), large_samples(5000)),
+        )
+    ]
+    assert max(sizes) < 500_000 and sizes[0] < 1.2 * sizes[1]
+    result = SimpleNamespace(
+        before=before, after=after, before_holdout=before, after_holdout=after, targets=(target,)
+    )
+    table = reproduce.sample_table(result, samples)  # type: ignore[arg-type]  # what it reads of one
+    assert len(table.to_csv().splitlines()) == n + 1
+    assert table["rank_after"].tolist() == after.ranks.tolist()
+
+
+@pytest.mark.parametrize("n", [1, 1200, 3000])
+def test_what_is_drawn_whole_is_not_called_thinned(n: int) -> None:
+    assert thinning(n) == ""
+    assert "3,000 of 3,001 samples are drawn" in thinning(3001)
 
 
 @pytest.mark.parametrize("n", [1, 2, 2999, 3000, 3001, 10_000])
