@@ -1,6 +1,7 @@
 """A table of one's own with a label column, as a data set for the attacks: numbers as they are,
 categories as 0/1 columns, rows with holes left out, a stratified split into train and test."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ LEAST_SHARE, MOST_SHARE = 0.05, 0.9
 FEWEST = 3  # of a class: one for train, two for the halves of the test data
 NUMERIC_SHARE = 0.9  # of a column's values: then the others are faults in a column of numbers
 USUAL = ("label", "class", "target", "y")  # names of a label column
-FIRST_ROWS = 5
+FIRST_ROWS, SHOWN_COLUMNS = 5, 50
 
 
 def usual_label(columns: list[str]) -> str | None:
@@ -81,7 +82,7 @@ def candidate(path: Path, table: pd.DataFrame, label: str | None, test_share: fl
         n_problems=len(small) + int(faults.to_numpy().sum()),
         dropped=int((~keep).sum()),
         notes=tuple(notes),
-        first_rows=table.head(FIRST_ROWS),
+        first_rows=beginning(table),
     )
     arrays = {
         "X_train": X_train,
@@ -92,6 +93,16 @@ def candidate(path: Path, table: pd.DataFrame, label: str | None, test_share: fl
         "feature_names": np.array(names),
     }
     return Candidate(preview, arrays)
+
+
+def beginning(table: pd.DataFrame) -> pd.DataFrame:
+    """The first rows, for the eye."""
+    rows = {str(name): list(table[name].head(FIRST_ROWS)) for name in table.columns[:SHOWN_COLUMNS]}
+    short = {
+        name: [v if not isinstance(v, str) else v[: limits.TEXT_LENGTH] for v in values]
+        for name, values in rows.items()
+    }
+    return pd.DataFrame(short)
 
 
 def without_empty_end(table: pd.DataFrame) -> pd.DataFrame:
@@ -112,35 +123,46 @@ def usable(table: pd.DataFrame, notes: list[str]) -> dict[str, tuple[pd.Series, 
         if column.isna().all():
             notes.append(f"Left out, as it is empty: column {shorten(name)}.")
             continue
-        if (numbers := as_numbers(column)) is not None:
+        codes, texts = coded(column)
+        if (numbers := as_numbers(column, codes, texts)) is not None:
             found[name] = (numbers, ~np.isfinite(numbers))
-            continue
-        texts = column.map(as_text, na_action="ignore")
-        count = texts.nunique()
-        if count > limits.CATEGORIES:
+        elif (count := len(set(texts))) > limits.CATEGORIES:
             notes.append(
                 f"Left out: column {shorten(name)} has {count:,} different texts, and a category "
                 f"may have {limits.CATEGORIES}; it seems to be a name, a date or free text."
             )
-            continue
-        if (longest := int(texts.str.len().max())) > limits.TEXT_LENGTH:
+        elif (longest := max(map(len, texts))) > limits.TEXT_LENGTH:
             notes.append(
                 f"Left out: column {shorten(name)} has a text of {longest:,} characters, and a "
                 f"category may have {limits.TEXT_LENGTH}."
             )
-            continue
-        found[name] = (texts, column.isna())
+        else:
+            found[name] = (looked_up(texts, codes, column), column.isna())
     return found
 
 
-def as_numbers(column: pd.Series) -> pd.Series | None:
+def coded(column: pd.Series) -> tuple[NDArray[np.int64], list[str]]:
+    """For every row the place of its value in the list of the values as texts, −1 where it is
+    missing. A text that is repeated is never written out for each row."""
+    codes, values = pd.factorize(column)
+    return codes, [as_text(value) for value in values.astype(object)]
+
+
+def looked_up(values: Sequence[object], codes: NDArray[np.int64], like: pd.Series) -> pd.Series:
+    """The values by their codes, None for −1, in the rows of `like`."""
+    table = np.array([*values, None], dtype=object)
+    return pd.Series(table[codes], index=like.index, dtype=object)
+
+
+def as_numbers(column: pd.Series, codes: NDArray[np.int64], texts: list[str]) -> pd.Series | None:
     """The column as numbers, NaN where it holds none; None where it is one of texts."""
-    if not pd.api.types.is_numeric_dtype(column):
-        numbers = pd.to_numeric(column.astype(object), errors="coerce")
-        if numbers.notna().sum() < NUMERIC_SHARE * column.notna().sum():
-            return None
-        column = numbers
-    return column.astype(np.float64)
+    if pd.api.types.is_numeric_dtype(column):
+        return column.astype(np.float64)
+    parsed = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").astype(np.float64)
+    numbers = pd.Series(np.append(parsed, np.nan)[codes], index=column.index)
+    if numbers.notna().sum() < NUMERIC_SHARE * column.notna().sum():
+        return None
+    return numbers
 
 
 def cell_problems(table: pd.DataFrame, faults: pd.DataFrame) -> list[Problem]:
@@ -167,44 +189,58 @@ def classes_of(
     """Names of the classes in their order, numbers in that of numbers; the label of every row, −1
     for one that is left out; and which classes are, for want of rows. Raises InvalidDataset."""
     name = shorten(str(column.name))
-    values = column.map(as_text, na_action="ignore")[complete]
-    counts = values.value_counts()
-    if len(counts) > limits.CLASSES or len(counts) > max(len(values) // 2, FEWEST):
+    codes, texts = coded(column)
+    present = np.unique(codes[complete])
+    if len(present) > limits.CLASSES or len(present) > max(complete.sum() // 2, FEWEST):
         raise InvalidDataset(
-            f"The label column {name} has {len(counts):,} different values in {len(values):,} "
-            f"complete rows; at most {limits.CLASSES:,} classes are taken, with {FEWEST} rows "
-            "each. Choose another label column, or group its values."
+            f"The label column {name} has {len(present):,} different values in "
+            f"{complete.sum():,} complete rows; at most {limits.CLASSES:,} classes are taken, with "
+            f"{FEWEST} rows each. Choose another label column, or group its values."
         )
-    if (longest := max(map(len, counts.index), default=0)) > limits.TEXT_LENGTH:
+    texts = [texts[code] for code in present]
+    if (longest := max(map(len, texts), default=0)) > limits.TEXT_LENGTH:
         raise InvalidDataset(
             f"The label column {name} has a value of {longest:,} characters; "
             f"{limits.TEXT_LENGTH} are taken. Shorten it."
         )
+    found = sorted(set(texts), key=in_order)
+    y = np.full(len(column), -1, dtype=np.int64)
+    y[complete] = np.array([found.index(text) for text in texts], dtype=np.int64)[
+        np.searchsorted(present, codes[complete])
+    ]
+    counts = np.bincount(y[complete], minlength=len(found))
     few = [
         Problem(
             f"class {shorten(value)}",
-            f"has {number} complete rows, and {FEWEST} are needed: it is left out",
+            f"has {count(number, 'complete row')}, and {FEWEST} are needed: it is left out",
         )
-        for value, number in counts.items()
+        for value, number in zip(found, counts.tolist(), strict=True)
         if number < FEWEST
     ]
-    kept = counts.index[counts >= FEWEST]
+    kept = np.flatnonzero(counts >= FEWEST)
     if len(kept) < 2:
+        most = {found[i]: int(counts[i]) for i in np.argsort(-counts, kind="stable")[:5]}
         raise InvalidDataset(
-            f"The label column {name} has {len(kept)} classes with {FEWEST} complete rows or more "
-            f"({shorten(counts.head(5).to_dict(), 160)}; {len(values):,} of {len(column):,} rows "
+            f"The label column {name} has {count(len(kept), 'class', 'classes')} with {FEWEST} "
+            f"complete rows or more ({shorten(most, 160)}; {complete.sum():,} of {len(y):,} rows "
             "are complete); 2 are needed. Add rows, fill holes or choose another label column."
         )
-    ordered = sorted(kept, key=in_order)
-    y = np.full(len(column), -1, dtype=np.int64)
-    y[complete] = values.map({v: i for i, v in enumerate(ordered)}).fillna(-1).astype(np.int64)
-    return tuple(ordered), y, few
+    number_of = np.full(len(found) + 1, -1)
+    number_of[kept] = np.arange(len(kept))
+    return tuple(found[i] for i in kept), number_of[y], few
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def in_order(value: str) -> tuple[bool, float, str]:
     """2 before 10, and numbers before texts."""
-    number = pd.to_numeric(value, errors="coerce")
-    return (True, 0.0, value) if pd.isna(number) else (False, float(number), value)
+    try:
+        number = float(value)
+    except ValueError:
+        return True, 0.0, value
+    return False, number, value
 
 
 def split(

@@ -47,8 +47,6 @@ def read_csv(path: Path, **options: Any) -> pd.DataFrame:
             na_values=MISSING,
             **options,
         )
-        if not isinstance(table.index, pd.RangeIndex):  # pandas took the first field for an index
-            raise ValueError(f"its rows have more fields than the {len(names)} of its header")
     except InvalidDataset:
         raise
     except Exception as error:  # the reader raises anything on what is no table
@@ -122,11 +120,15 @@ def header(path: Path) -> list[str]:
     """The names of the columns. Raises ValueError, csv.Error."""
     with path.open("rb") as file:
         text = file.read(limits.LINE_MB * MB).decode("utf-8-sig", "ignore")
-    names = [name.strip() for name in next(csv.reader(io.StringIO(text)), [])]
+    rows = csv.reader(io.StringIO(text, newline=None))
+    names = [name.strip() for name in next(rows, [])]
     if not any(names):
         raise ValueError("its first line is no header with the names of the columns")
     if len(names) == 1 and (mark := next((m for m in ";\t|" if m in names[0]), None)):
         raise ValueError(f"its columns are separated by {mark!r}, not by commas")
+    first = next(rows, [])
+    if len(first) > len(names):  # pandas would take the first column for an index
+        raise ValueError(f"its first row has {len(first)} fields, its header {len(names)}")
     return names
 
 
