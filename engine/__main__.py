@@ -18,7 +18,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from tqdm import tqdm
 
-from engine import data_commands
+from engine import data_commands, library_commands
 from engine.errors import DamagedResult, DataUnavailable, EngineError, InvalidInput
 from engine.experiments import EXPERIMENTS, hash_of, make_request, open_data
 from engine.results.compute import compute_and_keep
@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
         if entry.parallel:
             add_parallel_options(command)
     data_commands.add_parser(commands)
+    library_commands.add_parser(commands)
     commands.add_parser("publish", help="compute what is listed in cache/published/" + REQUESTS)
     return top
 
@@ -138,7 +139,7 @@ def describe(outcome: Outcome) -> str:
 
 def check_out(folder: Path, settings: Settings) -> None:
     """Raise InvalidInput unless a result can be written to `folder` and nothing else is lost."""
-    stores = (settings.cache_dir / "results", settings.published)
+    stores = Store.of(settings).roots().values()
     if any(folder.resolve().is_relative_to(store.resolve()) for store in stores):
         raise InvalidInput("--out", str(folder), "outside the lab's own results")
     try:
@@ -258,6 +259,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             quiet = options["action"] != "prepare"
             with tqdm(total=None, leave=False, file=sys.stderr, disable=quiet) as bar:
                 return data_commands.run(options, read_settings(), Progress(bar, 0))
+        elif command == "library":
+            return library_commands.run(options, read_settings())
         else:
             run_experiment(command, options)
     except EngineError as error:

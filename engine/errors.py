@@ -36,6 +36,10 @@ class DamagedResult(EngineError):
     """A stored result whose files do not match its manifest."""
 
 
+class InvalidBundle(EngineError, ValueError):
+    """A bundle of results that cannot be taken in, or one that cannot be made."""
+
+
 class Cancelled(EngineError):
     """The caller asked a running computation to stop."""
 

@@ -144,11 +144,12 @@ def check_npz(path: Path, names: Iterable[str]) -> None:
             entry = entries.get(name + NPY) or entries.get(name)
             if entry is not None:
                 with archive.open(entry) as member:
-                    check_array(name, member, entry.file_size)
+                    check_shape(name, check_array(name, member, entry.file_size))
 
 
-def check_array(name: str, member: IO[bytes], held: int) -> None:
-    """Raise ValueError unless the array that begins here is one of plain values, and all there."""
+def check_array(name: str, member: IO[bytes], held: int) -> tuple[int, ...]:
+    """The shape of the array that begins here: one of plain values, and all there. Raises
+    ValueError."""
     try:
         version = np.lib.format.read_magic(member)
         if version not in READERS:
@@ -166,6 +167,11 @@ def check_array(name: str, member: IO[bytes], held: int) -> None:
             f"{name} claims shape {shorten(shape)} of {dtype}, {size(claimed)}, but {size(held)} "
             "are there"
         )
+    return shape
+
+
+def check_shape(name: str, shape: tuple[int, ...]) -> None:
+    """Raise ValueError for more samples or features than a data set may have."""
     for length, most, what in zip(
         shape, (limits.ROWS, limits.COLUMNS), ("rows", "columns"), strict=False
     ):

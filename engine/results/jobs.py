@@ -178,6 +178,22 @@ class Jobs:
             status = "unknown"  # finished once, but its result is gone
         return JobState(status, 0, message, progress, seconds)
 
+    def all(self, most_ended: int = 20) -> list[tuple[Job, JobState]]:
+        """Every job that runs, then those that wait, in their order, then the ended ones, the
+        latest first and at most so many."""
+        folders = self.folder.iterdir() if self.folder.is_dir() else ()
+        known = {f.name: f for f in folders if not f.name.startswith(".") and (f / JOB).exists()}
+        going = [self._look(f) for f in known.values() if not has_ended(f)]
+        ended = sorted(filter(has_ended, known.values()), key=ended_at, reverse=True)[:most_ended]
+        found = [one for one in (*going, *map(self._look, ended)) if one is not None]
+        order = {"running": 0, "queued": 1}
+        return sorted(found, key=lambda one: (order.get(one[1].status, 2), one[1].place))
+
+    def _look(self, folder: Path) -> tuple[Job, JobState] | None:
+        """A job and where it stands; None where it was cleared away meanwhile."""
+        job = read_job(folder)
+        return None if job is None else (job, self.state(job.id))
+
     def cancel(self, job: str) -> None:
         """Ask a job to stop: a waiting one never runs, a running one stops at its next step."""
         folder = self.folder / check_id(job)
@@ -248,6 +264,22 @@ class Jobs:
         except FileNotFoundError:
             return
         shutil.rmtree(old)
+
+
+def has_ended(folder: Path) -> bool:
+    """Whether a job's worker has said that it is over, or it was cancelled while it waited."""
+    said = read_json(folder / STATE)
+    return (folder / CANCEL).exists() if said is None else said["status"] != "running"
+
+
+def ended_at(folder: Path) -> float:
+    """When an ended job's last word was written; 0 for one that was cleared away."""
+    for name in (STATE, CANCEL):
+        try:
+            return (folder / name).stat().st_mtime
+        except FileNotFoundError:
+            continue
+    return 0.0
 
 
 def died_message(progress: list[dict[str, Any]]) -> str:

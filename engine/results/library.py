@@ -1,0 +1,177 @@
+"""The library: every stored result, read from the manifests alone; no result is opened for it."""
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import DamagedResult, InvalidInput
+from engine.experiments import EXPERIMENTS, RESULT_VERSION
+from engine.results.store import (
+    IMPORTED,
+    PUBLISHED,
+    Imported,
+    Manifest,
+    Store,
+    lock,
+    read_manifest,
+    read_record,
+    record_of,
+    say_damaged,
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A stored result: where it lies, what its manifest says, its size on disk in bytes. `origin`
+    is 'local', 'published' or 'imported', and of an imported one `imported` says from where."""
+
+    folder: Path
+    manifest: Manifest
+    origin: str
+    size: int
+    imported: Imported | None = None
+
+    @property
+    def key(self) -> str:
+        return self.folder.name
+
+    @property
+    def experiment(self) -> str:
+        return self.manifest.experiment
+
+    @property
+    def dataset(self) -> str | None:
+        """The data set's name; None where the experiment makes its own data."""
+        return self.manifest.request.get("dataset")
+
+    @property
+    def current(self) -> bool:
+        """Whether this version of the lab can still show it."""
+        return self.manifest.result_version == RESULT_VERSION
+
+    @property
+    def removable(self) -> bool:
+        return self.origin != PUBLISHED
+
+
+@dataclass(frozen=True)
+class Library:
+    """The entries, the latest first. Parts, of which other results are made, are only counted;
+    unreadable is what has no usable manifest. size: bytes of all of it by origin."""
+
+    entries: tuple[Entry, ...]
+    parts: int
+    parts_size: int
+    unreadable: tuple[Path, ...]
+    size: dict[str, int]
+
+
+def open_library(store: Store) -> Library:
+    """What lies in a store."""
+    entries: list[Entry] = []
+    unreadable: list[Path] = []
+    size = dict.fromkeys(store.roots(), 0)
+    parts = parts_size = 0
+    for origin, root in store.roots().items():
+        for folder in results_in(root):
+            held = size_of(folder)
+            size[origin] += held
+            if EXPERIMENTS[folder.parent.name].part:
+                parts, parts_size = parts + 1, parts_size + held
+                continue
+            try:
+                manifest = read_manifest(folder)
+                if manifest.experiment != folder.parent.name:
+                    raise DamagedResult(f"{folder.name}: it is no {folder.parent.name}.")
+                source = read_record(folder) if origin == IMPORTED else None
+            except DamagedResult as error:
+                if folder.is_dir():  # it may have been removed since it was listed
+                    say_damaged(error)
+                    unreadable.append(folder)
+                continue
+            entries.append(Entry(folder, manifest, origin, held, source))
+    entries.sort(key=lambda e: (e.manifest.created, e.key, e.origin), reverse=True)
+    return Library(tuple(entries), parts, parts_size, tuple(unreadable), size)
+
+
+def results_in(root: Path) -> Iterable[Path]:
+    """The folders of results under a store's root."""
+    for name in EXPERIMENTS:
+        if (root / name).is_dir():
+            for folder in (root / name).iterdir():
+                if folder.is_dir() and not folder.name.startswith("."):
+                    yield folder
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the files in a folder; 0 for one that is no more."""
+    try:
+        return sum(path.stat().st_size for path in folder.iterdir())
+    except FileNotFoundError:
+        return 0
+
+
+def select(
+    entries: Iterable[Entry],
+    experiment: str | None = None,
+    dataset: str | None = None,
+    origin: str | None = None,
+    text: str = "",
+) -> list[Entry]:
+    """The entries with that experiment, data set and origin (None: any), and every word of `text`
+    in what they say of themselves."""
+    words = text.lower().split()
+    return [
+        entry
+        for entry in entries
+        if experiment in (None, entry.experiment)
+        and dataset in (None, entry.dataset)
+        and origin in (None, entry.origin)
+        and all(word in said_by(entry) for word in words)
+    ]
+
+
+def said_by(entry: Entry) -> str:
+    """All that can be searched of an entry, in lower case."""
+    manifest = entry.manifest
+    source = entry.imported.source if entry.imported is not None else ""
+    title = EXPERIMENTS[entry.experiment].title
+    asked = " ".join(f"{name}={value}" for name, value in manifest.request.items())
+    parts = (entry.key, entry.experiment, title, asked, entry.origin, source)
+    return " ".join((*parts, manifest.device, manifest.created)).lower()
+
+
+def by_key(entries: Iterable[Entry], key: str) -> list[Entry]:
+    """The entries whose key begins so, at least one, all of one key. Raises InvalidInput."""
+    found = [entry for entry in entries if key and entry.key.startswith(key)]
+    keys = sorted({entry.key for entry in found})
+    if not keys:
+        raise InvalidInput("key", key, "that of a stored result, as 'library list' shows it")
+    if len(keys) > 1:
+        raise InvalidInput("key", key, f"longer: {len(keys)} results have keys that begin so")
+    return found
+
+
+def remove(store: Store, entry: Entry) -> None:
+    """Delete a local or an imported result. Raises InvalidInput for a published one."""
+    if not entry.removable:
+        raise InvalidInput(
+            "key", entry.key, "that of a local or imported result; published ones stay"
+        )
+    root = store.roots()[entry.origin]
+    going = entry.folder.with_name(f".old-{entry.key}")
+    with lock(root):
+        if entry.folder.is_dir():
+            entry.folder.rename(going)  # in one step: who reads sees all of it or nothing
+        shutil.rmtree(going, ignore_errors=True)
+        record_of(entry.folder).unlink(missing_ok=True)
+
+
+def differences(requests: Iterable[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
+    """The fields in which requests differ, with each one's value (None: it has no such field)."""
+    asked = list(requests)
+    names = dict.fromkeys(name for request in asked for name in request)
+    values = {name: tuple(request.get(name) for request in asked) for name in names}
+    return {name: found for name, found in values.items() if any(v != found[0] for v in found[1:])}
