@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from engine.checks import check_choice
-from engine.data import catalogue, inventory
+from engine.data import catalogue, inventory, own_data
 from engine.data.backbones import BACKBONES, DEFAULT
 from engine.experiments.prepare import describe_prepared
 from engine.settings import Settings
@@ -15,7 +16,7 @@ Progress = Callable[[dict[str, Any]], None]
 
 def add_parser(commands: Any) -> None:
     """The command `data` with its own commands."""
-    text = "data sets: list, prepare, remove, check"
+    text = "data sets: list, prepare, add your own, remove, check"
     data = commands.add_parser("data", help=text, description=text)
     actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", help="what there is, and what of it is on this machine")
@@ -24,6 +25,26 @@ def add_parser(commands: Any) -> None:
     choices = "; ".join(f"{b.name}: {b.title}" for b in BACKBONES.values())
     prepare.add_argument("--backbone", default="", help=f"{choices} (default: {DEFAULT})")
     prepare.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: IAL_DEVICE)")
+    add = actions.add_parser("add", help=f"take in data of your own: {own_data.KINDS}")
+    add.add_argument("file", type=Path, metavar="FILE")
+    add.add_argument("--name", help="what the data set is called (default: the file's name)")
+    add.add_argument("--label", metavar="COLUMN", help="a table's column with the classes")
+    add.add_argument(
+        "--test-share",
+        type=float,
+        default=own_data.TEST_SHARE,
+        metavar="SHARE",
+        help="of a table, or of images without train/ and test/ (default: %(default)s)",
+    )
+    add.add_argument(
+        "--backbone",
+        default=own_data.BACKBONE,
+        help=f"for images: {choices} (default: %(default)s)",
+    )
+    add.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: IAL_DEVICE)")
+    add.add_argument(
+        "--preview", action="store_true", help="only say what it would become, and take nothing in"
+    )
     remove = actions.add_parser("remove", help="delete a data set's files")
     remove.add_argument("name", metavar="NAME")
     remove.add_argument(
@@ -38,6 +59,7 @@ def run(options: dict[str, Any], settings: Settings, progress: Progress) -> int:
     actions: dict[str, Callable[..., int]] = {
         "list": show,
         "prepare": prepare,
+        "add": add,
         "remove": remove,
         "check": check,
     }
@@ -80,6 +102,38 @@ def prepare(
     settings = replace(settings, device=device or settings.device)
     made = prepare_set(name, backbone, settings.data_dir, settings.device, progress)
     print(describe_prepared(made))
+    return 0
+
+
+def add(
+    settings: Settings,
+    progress: Progress,
+    file: Path,
+    name: str | None,
+    label: str | None,
+    test_share: float,
+    backbone: str,
+    device: str | None,
+    preview: bool,
+) -> int:
+    def report(done: int, total: int) -> None:
+        progress({"done": done, "total": total})
+
+    chosen = own_data.name_for(file.name, name)
+    found = own_data.preview(file, label, test_share, report)
+    print(f"{found.file} as '{chosen}': {found.headline} {found.balance}")
+    for line in (*found.notes, *found.problems):
+        print(f"  {line}")
+    if found.n_problems > len(found.problems):
+        print(f"  … {found.n_problems:,} problems in all")
+    if preview:
+        print("Nothing was taken in.")
+        return 0
+    where = settings.data_dir
+    own_data.add(
+        file, where, chosen, label, test_share, backbone, device or settings.device, progress
+    )
+    print(f"'{chosen}' is a data set now, in {where}")
     return 0
 
 

@@ -156,13 +156,15 @@ def check_array(name: str, member: IO[bytes], held: int) -> tuple[int, ...]:
             raise ValueError(f"its format has version {version}")
         shape, _, dtype = READERS[version](member)
     except Exception as error:  # numpy evaluates the header, which can raise anything
-        fault = str(error) or type(error).__name__
+        fault = (str(error) or type(error).__name__).splitlines()[0]  # then comes bad advice
         raise ValueError(f"{name} is not an array in NumPy's format: {fault[:200]}") from error
     if dtype.hasobject:
         raise ValueError(f"{name} holds Python objects, which only pickle can read")
     held -= member.tell()
     claimed = math.prod(shape) * dtype.itemsize
-    if claimed != held or any(length < 0 for length in shape):
+    if any(length < 0 for length in shape):
+        raise ValueError(f"{name} claims shape {shorten(shape)}, and no length is negative")
+    if claimed != held:
         raise ValueError(
             f"{name} claims shape {shorten(shape)} of {dtype}, {size(claimed)}, but {size(held)} "
             "are there"

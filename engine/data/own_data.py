@@ -11,13 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.data import own_features, own_images, own_labelled
-from engine.data.backbones import DEFAULT, backbone_named
-from engine.data.bundled import LOADERS
-from engine.data.fairness_sets import LOADERS as FAIRNESS_LOADERS
+from engine.data import catalogue, own_features, own_images, own_labelled
+from engine.data.backbones import backbone_named
 from engine.data.own_images import Report, unheard
 from engine.data.own_labelled import TEST_SHARE
-from engine.data.own_names import check_name, place, safe_name
+from engine.data.own_names import another, check_name, place, safe_name
 from engine.data.preview import Kind, Preview
 from engine.data.raw_files import FOLDER
 from engine.data.tables import SUFFIXES as TABLES
@@ -25,6 +23,7 @@ from engine.data.thumbnails import FOLDER as THUMBNAILS
 from engine.errors import DataUnavailable, InvalidDataset
 
 FEATURES, ARCHIVE = ".npz", ".zip"
+BACKBONE = "efficientnet_lite2"  # its weights come with a package: nothing to download
 UPLOADED = (FEATURES, *TABLES, ARCHIVE)
 KINDS = (
     "a features file (.npz), a table (.csv, .parquet), or images in class folders (.zip, folder)"
@@ -49,15 +48,10 @@ def kind_of(path: Path) -> Kind:
     )
 
 
-def reserved() -> tuple[str, ...]:
-    """Names that the lab's own data sets have."""
-    return (*LOADERS, *FAIRNESS_LOADERS)
-
-
 def name_for(file_name: str, name: str | None = None) -> str:
     """The name of the data set: the one that was chosen, or one made of the file's. Raises
     InvalidInput, InvalidDataset."""
-    return safe_name(file_name, reserved()) if not name else check_name(name, reserved())
+    return safe_name(file_name, catalogue.NAMES) if not name else check_name(name, catalogue.NAMES)
 
 
 def preview(
@@ -94,11 +88,13 @@ def accept(
     a backbone has made theirs. All is checked again. Raises InvalidInput, InvalidDataset,
     DataUnavailable."""
     data_dir, kind = Path(data_dir), kind_of(path)
-    check_name(name, reserved())
+    check_name(name, catalogue.NAMES)
     with keeping(data_dir):
         if kind == "images":
             own_images.keep(path, name, data_dir, test_share, report)
             return kind
+        if own_images.about_images(name, data_dir):
+            raise InvalidDataset(another(name))
         found = candidate(path, kind, label, test_share)
         making = data_dir / f".{name}.{uuid.uuid4().hex[:8]}.partial"
         try:
@@ -131,22 +127,21 @@ def add(
     name: str | None = None,
     label: str | None = None,
     test_share: float = TEST_SHARE,
-    backbone: str = DEFAULT,
+    backbone: str = BACKBONE,
     device: str = "auto",
     progress: Callable[[dict[str, Any]], None] = lambda record: None,
 ) -> str:
     """Take a file in and make it a data set, images by a backbone; returns its name. Raises
     InvalidInput, InvalidDataset, DataUnavailable."""
-    from engine.data.extraction import prepare_features
+    from engine.data.prepare_set import prepare_set
 
-    chosen, network = name_for(path.name, name), backbone_named(backbone)
+    chosen, backbone = name_for(path.name, name), backbone_named(backbone).name
 
     def report(done: int, total: int) -> None:
         progress({"done": done, "total": total})
 
     if accept(path, chosen, data_dir, label, test_share, report) == "images":
-        images = own_images.image_set(chosen, data_dir)
-        prepare_features(chosen, images, network, data_dir, device, progress)
+        prepare_set(chosen, backbone, data_dir, device, progress)
     return chosen
 
 

@@ -34,7 +34,7 @@ from engine.data.limits import MB
 from engine.data.own_labelled import FEWEST, SEED, TEST_SHARE, check_share, in_order, split
 from engine.data.own_names import LOCK, another
 from engine.data.pictures import SUFFIXES, check_bytes, open_picture
-from engine.data.preview import LISTED, Preview, Problem, count_classes
+from engine.data.preview import LISTED, Preview, Problem, count, count_classes
 from engine.data.raw_files import FOLDER
 from engine.errors import EngineError, InvalidDataset, shorten
 
@@ -213,7 +213,7 @@ def look(
         names = tuple(sorted({place.label for place in kept}, key=in_order))
         if len(names) < 2:
             raise ValueError(
-                f"{len(names)} class folders have images enough, and 2 are needed"
+                f"{count(len(names), 'class folder')} with images enough, and 2 are needed"
                 f"{first_of([*small, *problems])}"
             )
         if len(names) > limits.CLASSES:
@@ -245,7 +245,7 @@ def read_picture(files: Files, name: str) -> "Image":
 
 
 def first_of(problems: list[Problem]) -> str:
-    return f" (the first of {len(problems):,} problems: {problems[0]})" if problems else ""
+    return f"; {count(len(problems), 'problem')}, first {problems[0]}" if problems else ""
 
 
 def enough(places: list[Place]) -> tuple[list[Place], list[Problem]]:
@@ -256,11 +256,12 @@ def enough(places: list[Place]) -> tuple[list[Place], list[Problem]]:
     for label in sorted({place.label for place in places}, key=in_order):
         free, train, test = (here[label, part] for part in ("", TRAIN, TEST))
         if free and free < FEWEST:
-            fault = f"has {free} readable images, and {FEWEST} are needed"
+            fault = f"has {count(free, 'readable image')}, and {FEWEST} are needed"
         elif not free and not train:
             fault = "has no readable image in train"
         elif not free and 0 < test < FEWEST_TEST:
-            fault = f"has {test} readable image in test, and {FEWEST_TEST} (or none) are needed"
+            found = count(test, "readable image")
+            fault = f"has {found} in test, and {FEWEST_TEST} (or none) are needed"
         else:
             continue
         problems.append(Problem(f"class {shorten(label)}", f"{fault}: it is left out"))

@@ -12,7 +12,7 @@ from engine.data import limits
 from engine.data.encoding import encode, is_categorical
 from engine.data.own_features import Candidate
 from engine.data.preparation import prepare
-from engine.data.preview import LISTED, Preview, Problem, count_classes
+from engine.data.preview import LISTED, Preview, Problem, count, count_classes
 from engine.data.tables import as_text, read_table
 from engine.errors import InvalidDataset, InvalidInput, shorten
 
@@ -228,10 +228,6 @@ def classes_of(
     number_of = np.full(len(found) + 1, -1)
     number_of[kept] = np.arange(len(kept))
     return tuple(found[i] for i in kept), number_of[y], few
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def in_order(value: str) -> tuple[bool, float, str]:

@@ -45,12 +45,44 @@ class Preview:
     pictures: tuple[tuple[str, NDArray[np.uint8]], ...] = ()  # one of a class, with its name
 
     @property
+    def headline(self) -> str:
+        """Its size in a sentence."""
+        unit = "file" if self.kind == "images" else "row"
+        n = self.n_train + self.n_test
+        of = "" if self.n_features is None else f", {count(self.n_features, 'feature')}"
+        left = (
+            f" {count(self.dropped, unit)} left out." if self.dropped else " Nothing is left out."
+        )
+        return (
+            f"{count(n, 'sample')}: {self.n_train:,} to train and {self.n_test:,} to test{of}, "
+            f"{count(len(self.classes), 'class', 'classes')}.{left}"
+        )
+
+    @property
+    def balance(self) -> str:
+        """The largest and the smallest class."""
+        sizes = (self.classes["train"] + self.classes["test"]).to_numpy()
+        names = self.classes["class"].to_numpy()
+        most, least = int(sizes.argmax()), int(sizes.argmin())
+        if sizes[most] == sizes[least]:
+            return f"Every class has {count(int(sizes[most]), 'sample')}."
+        return (
+            f"From {shorten(names[least])} with {count(int(sizes[least]), 'sample')} to "
+            f"{shorten(names[most])} with {int(sizes[most]):,}."
+        )
+
+    @property
     def n_train(self) -> int:
         return int(self.classes["train"].sum())
 
     @property
     def n_test(self) -> int:
         return int(self.classes["test"].sum())
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """'1 row', '3 rows'."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def count_classes(names: tuple[str, ...], y_train: NDArray, y_test: NDArray) -> pd.DataFrame:

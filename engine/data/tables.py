@@ -17,7 +17,10 @@ CSV, PARQUET = ".csv", ".parquet"
 SUFFIXES = (CSV, PARQUET)
 MISSING = ("", "?", "NA", "N/A", "NaN", "nan", "null")  # what is read as no value
 BLOCK = MB
-REMEDY = "Save it as CSV, UTF-8, with one row per line."
+KINDS = {  # what a file of that ending must be, and what to do where it is not
+    CSV: ("a CSV table with a header", "Save it as CSV, UTF-8, with one row per line."),
+    PARQUET: ("a Parquet table", "Write it again, for example with pandas' to_parquet."),
+}
 OTHER_CODES = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -50,10 +53,7 @@ def read_csv(path: Path, **options: Any) -> pd.DataFrame:
     except InvalidDataset:
         raise
     except Exception as error:  # the reader raises anything on what is no table
-        raise InvalidDataset(
-            f"'{path.name}' cannot be read as a CSV table with a header "
-            f"({str(error).strip()[:300] or type(error).__name__}). {REMEDY}"
-        ) from error
+        raise unreadable(path, error) from error
     table.columns = [str(name).strip() for name in table.columns]
     for name in table.columns:
         if pd.api.types.is_string_dtype(table[name]):
@@ -112,7 +112,8 @@ def check_text(path: Path) -> int:
             lines += len(parts) - 1
             returns += block.count(b"\r")  # some systems end lines with these alone
             last = block
-    decoder.decode(b"", final=True)
+    if decoder.getstate()[0]:
+        raise ValueError("its last character is cut off, so it is not UTF-8")
     return max(lines, returns) + (not last.endswith((b"\n", b"\r")))
 
 
@@ -130,6 +131,26 @@ def header(path: Path) -> list[str]:
     if len(first) > len(names):  # pandas would take the first column for an index
         raise ValueError(f"its first row has {len(first)} fields, its header {len(names)}")
     return names
+
+
+def columns_of(path: Path) -> list[str]:
+    """The names of a table's columns, without reading the table. Raises InvalidDataset."""
+    import pyarrow.parquet as pq
+
+    try:
+        if path.suffix.lower() == CSV:
+            check_text(path)
+            return header(path)
+        with path.open("rb") as file:
+            return [name.strip() for name in pq.read_schema(file).names]
+    except Exception as error:  # the readers raise anything on what is no table
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: Exception) -> InvalidDataset:
+    fault = str(error).strip()[:300] or type(error).__name__
+    kind, remedy = KINDS[path.suffix.lower()]
+    return InvalidDataset(f"'{path.name}' cannot be read as {kind} ({fault}). {remedy}")
 
 
 def check_columns(names: list[str]) -> None:
@@ -190,11 +211,7 @@ def read_parquet(path: Path) -> pd.DataFrame:
     except InvalidDataset:
         raise
     except Exception as error:  # Arrow raises anything on a damaged file
-        raise InvalidDataset(
-            f"'{path.name}' cannot be read as a Parquet table "
-            f"({str(error).strip()[:300] or type(error).__name__}). "
-            "Write it again, for example with pandas' to_parquet."
-        ) from error
+        raise unreadable(path, error) from error
 
 
 def is_text(kind: Any) -> bool:

@@ -803,7 +803,7 @@ ARCHIVES = (
     Case(
         "two-images.zip",
         zipped({"cat/0.png": encoded(picture()), "dog/0.png": encoded(picture())}),
-        ["0 class", "'cat'", "1 readable"],
+        ["0 class", "'cat'", "1 readable image,"],
         PACK,
     ),
     Case(
