@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
+from engine.data.catalogue import SETS
 from engine.data.dataset import Dataset
 from engine.data.preparation import prepare
 
@@ -26,7 +27,7 @@ def digits() -> Dataset:
         y[test],
         class_names=tuple(str(name) for name in bunch.target_names),
         images=(pictures[train], pictures[test]),
-        title="Handwritten digits",
+        title=SETS["digits"].title,
     )
 
 

@@ -158,7 +158,8 @@ FEATURES: Mapping[str, tuple[Description, Backbone]] = {
     for name in IMAGES
     for backbone, entry in BACKBONES.items()
 }
-NAMES = tuple(dict.fromkeys([*SETS, *FEATURES]))  # no data set of one's own may have one of them
+ORIGINAL_FOLDERS = ("cifar-10-batches-py", "oxford-iiit-pet")  # torchvision's, beside yours
+NAMES = tuple(dict.fromkeys([*SETS, *FEATURES, *ORIGINAL_FOLDERS]))  # no data of your own has these
 
 
 def description(name: object) -> Description:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from engine.data.catalogue import SETS
 from engine.data.encoding import Rows, prepare_splits
 from engine.data.fairness import FairnessDataset, Strength
 from engine.data.raw_files import RawFile, Say, fetch
@@ -75,7 +76,7 @@ def german(data_dir: Path, say: Say) -> FairnessDataset:
     )
     return FairnessDataset(
         name="german",
-        title="German credit",
+        title=SETS["german"].title,
         **prepare_splits(rows),
         label_names=("bad credit risk", "good credit risk"),
         group_names=("younger than 30", "30 or older"),
@@ -83,8 +84,7 @@ def german(data_dir: Path, say: Say) -> FairnessDataset:
         dp=Strength(0.5, 0.0),
         eop=Strength(0.5, 0.0),
         notes=(
-            "Statlog German Credit (Hofmann, 1994; UCI, CC BY 4.0), 1000 applicants in the file's "
-            "order.",
+            f"{SETS['german'].origin} 1000 applicants in the file's order.",
             "Sex is taken from personal_status, which is dropped. Age itself stays among the "
             "features.",
         ),
@@ -108,7 +108,7 @@ def compas(data_dir: Path, say: Say) -> FairnessDataset:
     )
     return FairnessDataset(
         name="compas",
-        title="COMPAS",
+        title=SETS["compas"].title,
         **prepare_splits(Rows(table, binary(raw["two_year_recid"] == 0), binary(caucasian))),
         label_names=("rearrested within two years", "not rearrested within two years"),
         group_names=("other", "Caucasian"),
@@ -116,8 +116,8 @@ def compas(data_dir: Path, say: Say) -> FairnessDataset:
         dp=Strength(0.3, 0.1),
         eop=Strength(0.3, 0.1),
         notes=(
-            "ProPublica's COMPAS analysis (2016), Broward County, its row filter; 5 rows without a "
-            "charge description are dropped, 6167 are left.",
+            f"{SETS['compas'].origin} Its row filter; 5 rows without a charge description are "
+            "dropped, 6167 are left.",
             "Age is one-hot encoded, a column for every year: an accident of the published code, "
             "kept because the paper's 433 columns come from it. Without it there are 371.",
         ),
@@ -144,7 +144,7 @@ def adult(data_dir: Path, say: Say) -> FairnessDataset:
 
     return FairnessDataset(
         name="adult",
-        title="Adult",
+        title=SETS["adult"].title,
         **prepare_splits(read(ADULT, 0), read(ADULT_TEST, 1)),
         label_names=("income up to $50K", "income above $50K"),
         group_names=("female", "male"),
@@ -152,8 +152,8 @@ def adult(data_dir: Path, say: Say) -> FairnessDataset:
         dp=Strength(0.8, 0.3),
         eop=Strength(0.5, 0.2),
         notes=(
-            "Adult (Becker and Kohavi, 1996; UCI, CC BY 4.0), with its own test file; rows with "
-            "missing values are dropped, and so is the census weight fnlwgt.",
+            f"{SETS['adult'].origin} With its own test file; rows with missing values are dropped, "
+            "and so is the census weight fnlwgt.",
         ),
     )
 
@@ -163,4 +163,3 @@ LOADERS: dict[str, Callable[[Path, Say], FairnessDataset]] = {
     "compas": compas,
     "adult": adult,
 }
-TITLES = {"german": "German credit", "compas": "COMPAS", "adult": "Adult"}

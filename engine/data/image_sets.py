@@ -65,14 +65,11 @@ def oxford_pets(raw: Path, download: bool) -> ImageSet:
     """Its lists trainval and test, in their order."""
     from torchvision.datasets import OxfordIIITPet
 
-    train, test = (
-        OxfordIIITPet(str(raw), part, download=download) for part in ("trainval", "test")
-    )
-    missing = [path for part in (train, test) for path in part._images if not path.is_file()]
-    if missing:
-        raise InvalidDataset(
-            f"{len(missing):,} pictures are missing, the first '{missing[0].name}'."
-        )
+    lists = ("trainval", "test")
+    train, test = (OxfordIIITPet(str(raw), part, download=download) for part in lists)
+    lost = [path.name for part in (train, test) for path in part._images if not path.is_file()]
+    if lost:
+        raise FileNotFoundError(f"{len(lost):,} listed pictures are missing, such as '{lost[0]}'")
     return whole(train, train._labels, test, test._labels, train.classes)
 
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from engine.data.fairness_sets import LOADERS, TITLES
+from engine.data.catalogue import SETS
+from engine.data.fairness_sets import LOADERS
 from engine.experiments import FairnessRequest
 from engine.fairness.result import FairnessResult, largest_effect
 from engine.results.store import Stored
@@ -94,7 +95,7 @@ def largest_by_set(result: FairnessResult, shown: Stored) -> Mapping[str, pd.Ser
     found: dict[str, pd.Series] = {}
     metric = result.about.metric
     results = {
-        TITLES[name]: lab().store.find_published(
+        SETS[name].title: lab().store.find_published(
             fairness_run.EXPERIMENT, FairnessRequest(name, metric)
         )
         for name in LOADERS
