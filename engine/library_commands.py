@@ -55,7 +55,7 @@ def show(store: Store, **wanted: Any) -> int:
     for folder in library.unreadable:
         print(f"{folder.name}  cannot be read: {folder}")
     sizes = ", ".join(f"{origin} {size(held)}" for origin, held in library.size.items())
-    print(f"\non disk: {sizes}; {library.parts} parts of sweeps in it, {size(library.parts_size)}")
+    print(f"\non disk: {sizes}; of it parts of sweeps: {library.parts}, {size(library.parts_size)}")
     return 0
 
 
@@ -81,7 +81,7 @@ def export(store: Store, keys: list[str], out: Path) -> int:
         making.replace(out)
     finally:
         making.unlink(missing_ok=True)
-    print(f"{len(chosen)} results, {size(out.stat().st_size)}, in {out}")
+    print(f"{len(chosen)} packed, {size(out.stat().st_size)} in {out}")
     return 0
 
 

@@ -168,7 +168,7 @@ def unpack(path: Path, place: Path) -> dict[str, Path]:
 def read_index(archive: zipfile.ZipFile, entry: zipfile.ZipInfo | None) -> list[str]:
     """The names of the results that a bundle says it has. Raises ValueError."""
     if entry is None:
-        raise ValueError(f"it has no {INDEX}: it is no bundle of this lab")
+        raise ValueError(f"it has no {INDEX}: it is no bundle of this lab, or it was cut off")
     if entry.file_size > JSON_MB * MB:
         raise ValueError(f"its {INDEX} has {size(entry.file_size)}, and {JSON_MB} MB are taken")
     try:
@@ -245,8 +245,13 @@ def check_manifest(experiment: str, manifest: Manifest) -> None:
         request = make_request(experiment, m.request)
     except Exception as error:  # on values of any kind the checks raise anything
         raise InvalidBundle(f"Nobody can ask for its request here: {error}") from error
-    if json.loads(json.dumps(asdict(request))) != m.request or seed_of(request) != m.seed:
+    if as_text(asdict(request)) != as_text(m.request) or seed_of(request) != m.seed:
         raise InvalidBundle(f"Its request is not written as this lab writes it. {AGAIN}")
+
+
+def as_text(request: Mapping[str, Any]) -> str:
+    """A request as its key sees it, in which 1 and 1.0 are not the same."""
+    return json.dumps(request, sort_keys=True)
 
 
 def seed_of(request: Any) -> int | None:
