@@ -3,12 +3,14 @@ they were written; and how to remove them."""
 
 import json
 import shutil
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.data import catalogue, own_table
+from engine.data.archives import check_array
 from engine.data.backbones import BACKBONES, Backbone
 from engine.data.extraction import PLAN, WORK, alone, manifest_path
 from engine.data.fairness_sets import FILES
@@ -47,9 +49,9 @@ class Finding:
 
 
 def size_of(paths: Iterable[Path]) -> int:
-    """Bytes of files and of all that is in folders."""
-    files = [f for path in paths for f in (path.rglob("*") if path.is_dir() else [path])]
-    return sum(f.lstat().st_size for f in files if f.is_file())
+    """Bytes of files, and of all files in folders; links count as what they lead to."""
+    files = (f for path in paths for f in (path.rglob("*") if path.is_dir() else [path]))
+    return sum(f.stat().st_size for f in files if f.is_file())
 
 
 def read_manifest(name: str, data_dir: Path) -> dict[str, Any] | None:
@@ -61,6 +63,22 @@ def read_manifest(name: str, data_dir: Path) -> dict[str, Any] | None:
         return None
     sound = isinstance(found, dict) and isinstance(found.get("files"), dict)
     return found if sound and found.get("name") == name else None
+
+
+def samples_of(name: str, data_dir: Path) -> tuple[int, int, int] | None:
+    """Training and test samples, and features, as the headers of a features file say; None where
+    they cannot be read."""
+    found = {}
+    try:
+        with zipfile.ZipFile(data_dir / f"{name}.npz") as archive:
+            for part in ("X_train", "X_test"):
+                entry = archive.getinfo(f"{part}.npy")
+                with archive.open(entry) as member:
+                    found[part] = check_array(part, member, entry.file_size)
+        (n_train, n_features), (n_test, _) = found["X_train"], found["X_test"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+        return None  # `check` says what is wrong with it
+    return n_train, n_test, n_features
 
 
 def is_prepared(name: str, data_dir: Path) -> bool:

@@ -185,6 +185,14 @@ PAGES: tuple[PageEntry, ...] = (
         question="What does one step of the attack cost, and how does it grow?",
         finding="The same gradient from a few matrix products, without automatic differentiation.",
     ),
+    PageEntry(
+        section="Data",
+        title="Data sets",
+        url="data",
+        file="pages/data/data_sets.py",
+        question="What data is there, what of it is on this machine, and how does yours get in?",
+        finding="The lab opens the paper's data sets and your own, once they are on this machine.",
+    ),
 )
 
 

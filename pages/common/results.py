@@ -7,8 +7,10 @@ import streamlit as st
 
 from engine.data import fairness_sets
 from engine.data.bundled import LOADERS
+from engine.data.catalogue import FEATURES
 from engine.data.dataset import Dataset, dataset_names, load_dataset
 from engine.data.files import changed_at
+from engine.data.inventory import is_prepared
 from engine.experiments import AttackRequest, RankingRequest
 from engine.results.jobs import Jobs
 from engine.results.store import Store, Stored
@@ -75,7 +77,11 @@ def origin(stored: Stored, dataset: str | None) -> str:
         where, data = f"imported {stamp(taken.when)} from {taken.source}", f"their {file}"
     else:
         where, data = "computed here", f"your {file}"
-    return where if dataset is None or dataset in bundled else f"{where} · {data}"
+    if dataset is None or dataset in bundled:
+        return where
+    if dataset in FEATURES and is_prepared(dataset, lab().settings.data_dir):
+        data = f"{FEATURES[dataset][1].title} features"
+    return f"{where} · {data}"
 
 
 def provenance(stored: Stored) -> str:

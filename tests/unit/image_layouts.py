@@ -177,8 +177,8 @@ def digit_images(n_train: int = 200, n_test: int = 100) -> ImageSet:
     )
 
 
-def prepare_digits(data_dir: str) -> None:
-    prepare_features("mine", digit_images(), tiny_backbone(Path(data_dir)), Path(data_dir), "cpu")
+def prepare_digits(data_dir: str, name: str = "mine") -> None:
+    prepare_features(name, digit_images(), tiny_backbone(Path(data_dir)), Path(data_dir), "cpu")
 
 
 def prepare_digits_and_die(data_dir: str, call: int) -> None:

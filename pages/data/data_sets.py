@@ -1,0 +1,261 @@
+"""Data sets: what there is, what of it is on this machine, and how to prepare, check and remove
+it."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from engine.data import catalogue, inventory
+from engine.data.backbones import DEFAULT
+from engine.data.inventory import Entry
+from engine.data.own_data import BACKBONE as OWN_BACKBONE
+from engine.errors import EngineError
+from engine.experiments import NO_DATA, PrepareRequest
+from engine.results.jobs import JobState
+from pages.common import charts, own_data, registry, running
+from pages.common.results import lab
+from pages.common.targets import REFUSAL
+from pages.common.wording import count, listed
+
+PAGE = registry.page("data")
+EXPERIMENT = "prepare"
+GROUPS: dict[catalogue.Kind, str] = {
+    "bundled": "Comes with the lab",
+    "images": "The paper's image sets",
+    "fairness": "For the fairness page",
+}
+REMOVED, CHECKED = "removed", "checked"  # session-state keys
+INTERRUPTIBLE = (
+    "Computing features takes long without a GPU. You can leave this page meanwhile; whatever "
+    "interrupts it, it goes on where it was when it is asked for again."
+)
+
+
+def megabytes(n_bytes: int) -> str:
+    """'0.4 MB', '28 MB', '1,240 MB'."""
+    size = n_bytes / 1e6
+    return f"{size:,.1f} MB" if size < 9.95 else f"{size:,.0f} MB"
+
+
+def overview(entries: Sequence[Entry]) -> str:
+    """The finding: how much there is."""
+    here = sum(entry.here for entry in entries)
+    data_dir = lab().settings.data_dir
+    return (
+        f"**{here} of {count(len(entries), 'data set')} can be opened on this machine**; "
+        f"{megabytes(inventory.size_of([data_dir]))} in the data directory, `{data_dir}`."
+    )
+
+
+def facts(about: catalogue.Description) -> str:
+    """Sizes and classes, the split, and what is fetched."""
+    rows = listed([f"{n:,} {split}" for split, n in about.rows.items()])
+    features = f", {about.n_features:,} features" if about.n_features else ""
+    fetched = f" Fetched once: {about.download_mb} MB." if about.download_mb else ""
+    return (
+        f"{about.what} {rows} samples, {about.n_classes} classes{features}; split: {about.split}."
+        f"{fetched}"
+    )
+
+
+def request_of(entry: Entry) -> PrepareRequest:
+    if entry.about is None:
+        return PrepareRequest(entry.name, OWN_BACKBONE)
+    return PrepareRequest(entry.about.name, entry.backbone.name if entry.backbone else "")
+
+
+def status(entry: Entry) -> str:
+    """A badge: whether it is here, and what it takes."""
+    if not entry.here:
+        begun = "" if entry.begun is None else f", {entry.begun:.0%} computed"
+        return f":gray-badge[not here yet{begun}]"
+    if not entry.files:
+        return ":green-badge[here]"
+    return f":green-badge[here, {megabytes(entry.n_bytes)}]"
+
+
+def open_link(entry: Entry, place: st.delta_generator.DeltaGenerator) -> None:
+    """The way to a page that shows the data set."""
+    fairness = entry.kind in ("fairness", "table")
+    target = registry.page("fairness" if fairness else "move-one-sample")
+    place.page_link(
+        registry.ROOT / target.file,
+        label="Open →",
+        query_params={"table" if fairness else "dataset": entry.name},
+    )
+
+
+def variant(entry: Entry, label: str) -> None:
+    """One line of a card: a data set that can be opened, and what can be done with it."""
+    request = request_of(entry)
+    job = lab().store.key(EXPERIMENT, request, NO_DATA)
+    can_prepare = entry.kind in ("images", "fairness")
+    state = lab().jobs.state(job) if can_prepare else JobState("unknown")
+    active = state.status in running.ACTIVE
+    text, first, second = st.columns([6, 2, 2], vertical_alignment="center")
+    text.markdown(f"{label} {status(entry)}")
+    if active:
+        if not followed_below(job):
+            running.follow(job, own_data.draw_pictures)
+        return
+    if entry.here:
+        open_link(entry, first)
+    elif can_prepare:
+        first.button(
+            "Prepare" if entry.begun is None else "Go on",
+            key=f"prepare-{entry.name}",
+            on_click=running.submit,
+            args=(EXPERIMENT, request),
+        )
+    if not entry.here:
+        explain(state, entry.name)
+    if entry.kind != "bundled":
+        removal(entry, second)
+
+
+def explain(state: JobState, name: str) -> None:
+    """What is said about a preparation that ended without a data set."""
+    if state.status == "failed":
+        st.error(f"'{name}' could not be prepared: {state.message}")
+    elif state.status == "died":
+        st.error(
+            f"'{name}' was not finished: the worker process was ended from outside, or ran out of "
+            "memory. What is computed is kept."
+        )
+    elif state.status == "cancelled":
+        st.info(f"The preparation of '{name}' was cancelled. What is computed is kept.")
+
+
+def followed_below(job: str) -> bool:
+    """Whether the part on data of one's own shows this job already."""
+    taken = st.session_state.get(own_data.TAKEN)
+    return taken is not None and taken.job == job
+
+
+def removal(entry: Entry, place: st.delta_generator.DeltaGenerator) -> None:
+    """Remove, with a confirmation that says what goes."""
+    data_dir = lab().settings.data_dir
+    originals = inventory.size_of(inventory.originals_of(entry.name, data_dir))
+    if not (entry.here or entry.begun is not None or originals):
+        return
+    with place.popover("Remove"):
+        if entry.here:
+            st.markdown(f"Delete **{entry.name}** from this server ({megabytes(entry.n_bytes)})?")
+        else:
+            st.markdown(f"Delete what is kept of **{entry.name}** on this server?")
+        if entry.about is None:
+            st.markdown("It is your own: the lab has no other copy. For everybody here it is gone.")
+        else:
+            st.markdown("It can be prepared again. Results computed from it stay.")
+        with_originals = originals > 0 and st.checkbox(
+            f"Also the pictures it was made from ({megabytes(originals)})",
+            value=not entry.here and entry.begun is None,
+            key=f"originals-{entry.name}",
+        )
+        st.button(
+            "Delete",
+            key=f"remove-{entry.name}",
+            type="primary",
+            on_click=delete,
+            args=(entry.name, bool(with_originals)),
+        )
+
+
+def delete(name: str, originals: bool) -> None:
+    """As a button's callback: what came of it is said when the page is drawn again."""
+    try:
+        freed = inventory.remove(name, lab().settings.data_dir, originals)
+        st.session_state[REMOVED] = f"'{name}' is removed, {megabytes(freed)} are free again."
+    except (EngineError, OSError) as error:
+        st.session_state[REFUSAL] = f"'{name}' was not removed. {error}"
+
+
+def card(about: catalogue.Description, entries: Sequence[Entry]) -> None:
+    with st.container(border=True):
+        st.markdown(f"**{about.title}**  \n{facts(about)}")
+        st.caption(f"{about.origin} [Source]({about.url})")
+        for entry in entries:
+            variant(entry, f"`{entry.name}`{made_by(entry)}")
+
+
+def made_by(entry: Entry) -> str:
+    if entry.backbone is None:
+        return ""
+    papers = ", the paper's" if entry.backbone.name == DEFAULT else ", no weights to fetch"
+    return f" {entry.backbone.title}, {entry.backbone.n_features:,} features{papers}"
+
+
+def own(entries: Sequence[Entry]) -> None:
+    """Whatever lies in the data directory and is none of the lab's."""
+    st.subheader("Your own")
+    if not entries:
+        st.caption("Nothing yet: bring in a file below, or put it into the data directory.")
+        return
+    with st.container(border=True):
+        for entry in entries:
+            variant(entry, f"`{entry.name}` {content(entry)}")
+
+
+def content(entry: Entry) -> str:
+    """What a file of one's own holds."""
+    samples = inventory.samples_of(entry.name, lab().settings.data_dir)
+    if entry.kind == "table" or samples is None:
+        return {"table": "table for the fairness page"}.get(entry.kind, entry.kind)
+    return f"{samples[0]:,} train and {samples[1]:,} test samples, {samples[2]:,} features"
+
+
+def check() -> None:
+    """Every file against what is known of it."""
+    if st.button(
+        "Check all files",
+        help="Files of the lab are compared with their SHA-256, your own are opened. Large ones "
+        "take some seconds.",
+    ):
+        with st.spinner("Reading every file …"):
+            st.session_state[CHECKED] = inventory.check(lab().settings.data_dir)
+    found = st.session_state.get(CHECKED)
+    if found is None:
+        return
+    faults = [finding for finding in found if finding.fault]
+    if not faults:
+        st.success(f"{count(len(found), 'file')} checked, all are sound.")
+        return
+    st.warning(f"{count(len(found), 'file')} checked, {len(faults)} with a fault.")
+    table = pd.DataFrame([(f.file, f.fault) for f in faults], columns=["File", "What is wrong"])
+    st.dataframe(table, hide_index=True, alt="Files with a fault")
+
+
+def take_away() -> None:
+    charts.heading("The same on the command line")
+    st.code(
+        "python -m engine data list\n"
+        "python -m engine data prepare caltech101 --backbone efficientnet_lite2\n"
+        "python -m engine data check\n"
+        "python -m engine data remove caltech101-efficientnet_lite2",
+        "bash",
+    )
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    entries = inventory.entries(lab().settings.data_dir)
+    st.markdown(overview(entries))
+    running.show_refusal()
+    if REMOVED in st.session_state:
+        st.success(st.session_state.pop(REMOVED))
+        st.session_state.pop(CHECKED, None)
+    check()
+    for kind, title in GROUPS.items():
+        st.subheader(title)
+        if kind == "images":
+            st.caption(INTERRUPTIBLE)
+        for about in catalogue.SETS.values():
+            if about.kind == kind:
+                card(about, [entry for entry in entries if entry.about is about])
+    own([entry for entry in entries if entry.about is None])
+    own_data.bring_in()
+    take_away()
+
+
+page()

@@ -1,0 +1,119 @@
+"""The page of data sets: what is said of them, asked for, followed and removed."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from engine.data import catalogue, inventory
+from engine.experiments import NO_DATA, PrepareRequest
+from engine.results.jobs import Jobs, JobState
+from engine.results.store import key
+from engine.settings import Settings
+from pages.common import registry
+from tests.pages.conftest import Open, words, write_features
+from tests.unit.image_layouts import prepare_digits
+
+PAGE = registry.page("data")
+
+
+@pytest.fixture
+def prepared(settings: Settings, tmp_path: Path) -> Iterator[Path]:
+    """The lab's data directory, with features under the name of a set of the registry and a file of
+    one's own."""
+    prepare_digits(str(tmp_path), "cifar10")
+    data_dir = settings.data_dir
+    (data_dir / "thumbnails").mkdir(exist_ok=True)
+    for path in (*tmp_path.glob("cifar10.*"), *tmp_path.glob("thumbnails/*")):
+        shutil.copy(path, data_dir / path.relative_to(tmp_path))
+    write_features(data_dir / "passing.npz")
+    yield data_dir
+    for path in (*data_dir.glob("cifar10*"), *data_dir.glob("thumbnails/*")):
+        path.unlink()
+    (data_dir / "passing.npz").unlink(missing_ok=True)
+
+
+def keys(app: AppTest) -> set[str]:
+    return {str(button.key) for button in app.button}
+
+
+def test_every_data_set_is_described_and_offered(open_page: Open) -> None:
+    app = open_page(PAGE)
+    assert not app.exception
+    said = words(app)
+    for about in catalogue.SETS.values():
+        assert about.title in said
+        assert about.licence in said
+        assert about.citation in said
+    wanted = {f"prepare-{name}" for name in (*catalogue.FEATURES, "german", "compas", "adult")}
+    assert wanted <= keys(app)
+    assert "prepare-digits" not in keys(app)
+    assert "remove-digits" not in keys(app)
+    assert "50,000 train and 10,000 test samples, 10 classes" in said
+    assert "`small` 60 train and 24 test samples, 4 features" in said
+    assert "of 12 data sets can be opened" in said  # ten of the registry, small and broken
+
+
+def test_what_is_here_is_opened_or_removed(open_page: Open, prepared: Path) -> None:
+    app = open_page(PAGE)
+    assert "prepare-cifar10" not in keys(app)
+    assert "prepare-cifar10-efficientnet_lite2" in keys(app)
+    entry = next(e for e in inventory.entries(prepared) if e.name == "cifar10")
+    assert f"here, {entry.n_bytes / 1e6:.1f} MB" in words(app)
+    assert "It can be prepared again" in words(app)
+    app.button(key="remove-cifar10").click().run()
+    assert not app.exception
+    assert "'cifar10' is removed, 0.9 MB are free again." in [s.value for s in app.success]
+    assert not (prepared / "cifar10.npz").exists()
+    assert "prepare-cifar10" in keys(app)
+    assert (prepared / "passing.npz").exists()
+    assert "the lab has no other copy" in words(app)
+    app.button(key="remove-passing").click().run()
+    assert not (prepared / "passing.npz").exists()
+    assert "`passing`" not in words(app)
+
+
+def test_a_preparation_is_asked_for_followed_and_explained(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, object]] = []
+    states: dict[str, JobState] = {}
+    app = open_page(PAGE)
+    monkeypatch.setattr(Jobs, "submit", lambda self, name, request: asked.append((name, request)))
+    app.button(key="prepare-caltech101-efficientnet_lite2").click().run()
+    app.button(key="prepare-adult").click().run()
+    assert asked == [
+        ("prepare", PrepareRequest("caltech101", "efficientnet_lite2")),
+        ("prepare", PrepareRequest("adult")),
+    ]
+    unknown = JobState("unknown")
+    monkeypatch.setattr(Jobs, "state", lambda self, job: states.get(job, unknown))
+    job = key("prepare", PrepareRequest("caltech101"), NO_DATA)
+    states[job] = JobState("running", progress=[{"done": 64, "total": 8677}])
+    app.run()
+    assert not app.exception
+    assert "prepare-caltech101" not in keys(app)
+    assert f"cancel-{job}" in keys(app)
+    assert [p.proto.text for p in app.get("progress")] == ["64 of 8,677 images computed"]
+    states[job] = JobState("failed", message="Put caltech-101.zip there.")
+    app = open_page(PAGE)
+    assert "prepare-caltech101" in keys(app)
+    assert [e.value for e in app.error] == [
+        "'caltech101' could not be prepared: Put caltech-101.zip there."
+    ]
+
+
+def test_the_check_names_what_is_damaged(open_page: Open, prepared: Path) -> None:
+    app = open_page(PAGE)
+    check = next(button for button in app.button if button.label == "Check all files")
+    (prepared / "thumbnails" / "cifar10.test.npy").write_bytes(b"others")
+    check.click().run()
+    assert not app.exception
+    table = app.dataframe[0].value
+    found = dict(zip(table["File"], table["What is wrong"], strict=True))
+    assert "SHA-256" in found["thumbnails/cifar10.test.npy"]
+    assert "cannot be read as .npz" in found["broken.npz"]
+    assert "cifar10.npz" not in found
+    assert "with a fault" in words(app)
