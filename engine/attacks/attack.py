@@ -11,7 +11,7 @@ from torch import Tensor
 from engine.attacks.objectives import OBJECTIVES, target_ranks
 from engine.attacks.result import AttackResult, StepInfo
 from engine.attacks.state import CONFIRM_TOLERANCE, Plan, init, step
-from engine.attacks.stealth import gradient_norm_terms
+from engine.attacks.stealth import added, gradient_norm_terms, training_loss_terms
 from engine.attacks.summary import exactly, honest_side, summarise, trajectories
 from engine.checks import check_choice, check_integer, check_positive, check_targets
 from engine.data.dataset import Dataset
@@ -93,9 +93,13 @@ def attack_each_k(
         raise InvalidInput("ks", ks, f"a single k: runs of {what} depend on it")
     if problem is None:
         problem = LinearProblem.build(dataset, damping, order, dtype, device)
+    beside = []
+    if goal.upkeep is not None:
+        beside.append(training_loss_terms(problem, model.l2, goal.upkeep.loss_weight))
     if stealth:
         l2 = check_positive("model.l2", model.l2)  # of the loss that he pretends to have minimised
-        goal = replace(goal, terms=gradient_norm_terms(problem, l2, stealth))
+        beside.append(gradient_norm_terms(problem, l2, stealth))
+    goal = replace(goal, terms=added(beside))
     honest = problem.encode(model)
     before = problem.forward(honest, CONFIRM_TOLERANCE)
     check_converged(before.solution, CONFIRM_TOLERANCE)
@@ -122,6 +126,9 @@ def attack_each_k(
         steps=steps,
         objective=goal,
         wider=ks[1:],
+        runs=runs,
+        honest_scores=before.scores,
+        honest_accuracy=float(before.accuracy),
     )
     state, infos = init(plan), []
     while not state.finished:

@@ -6,6 +6,7 @@ Objectives see only scores, so that they serve every model.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,12 +16,36 @@ from engine import vocabulary
 
 @dataclass(frozen=True)
 class Standing:
-    """Where B runs stand: scores (B, n), targets (B, t), ranks of the targets (B, t), and k."""
+    """Where B runs stand: scores (B, n), targets (B, t), ranks of the targets (B, t), and k.
+
+    What an objective with an upkeep needs besides: the honest scores (1, n); pressure (B,), how
+    hard each run pushes; progress, the share of the steps that is over; and lost (B,), by how much
+    the accuracy on `test` has fallen.
+    """
 
     scores: Tensor
     targets: Tensor
     ranks: Tensor
     k: int
+    honest: Tensor | None = None
+    pressure: Tensor | None = None
+    progress: float = 0.0
+    lost: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """What an attack keeps: a run goes on after its arrival, and serves with the iterate in the top
+    whose `quality` (B,) is highest. It sees `test` alone, so that holdout chooses nothing.
+
+    enough: the quality that ends all runs of an attack, so that restarts are spent where they
+    help. loss_weight: that of the model's training loss beside the objective; the training loss,
+    because a model fitted to `test` looks better there than it is.
+    """
+
+    quality: Callable[[Standing], Tensor]
+    enough: float
+    loss_weight: float
 
 
 @dataclass(frozen=True)
@@ -28,6 +53,7 @@ class Objective:
     """`coefficients` maps a standing to c (B, n); `terms` adds a value (B,) and gradient (B, P).
 
     depends_on_k: whether runs of a single target differ with k, other than in where they stop.
+    upkeep: what is kept beside the targets' move; None where a run ends with its arrival.
     """
 
     name: str
@@ -35,6 +61,7 @@ class Objective:
     coefficients: Callable[[Standing], Tensor]
     terms: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
     depends_on_k: bool = False
+    upkeep: Upkeep | None = None
 
 
 def target_ranks(scores: Tensor, targets: Tensor) -> Tensor:
@@ -80,8 +107,80 @@ def target(standing: Standing) -> Tensor:
     return raise_targets(standing, torch.zeros_like(standing.scores).unsqueeze(1))
 
 
-COEFFICIENTS = {"higher_ranked": higher_ranked, "top_k": top_k, "target": target}
+def softmax(standing: Standing, collateral: float = 0.0) -> Tensor:
+    """The gradient of pressure·Σ_t −τ log softmax(I/τ)_t + collateral·‖I − I*‖²/(2 std(I*) √n) in
+    the scores, divided by std(I): c = [pressure·Σ_t (softmax(I/τ) − e_t) + …]/std(I).
+
+    The softmax of a target is over it and all samples but the other targets; the second sum is
+    over all but the targets, I* being the honest scores. τ falls from std(I) to a tenth of it: a
+    wide softmax pulls every score below the target's, a narrow one the highest alone. Once a target
+    is above all others, its part vanishes.
+    """
+    scores, targets = standing.scores, standing.targets
+    spread = scores.std(1, keepdim=True)
+    own = torch.zeros_like(scores).unsqueeze(1).expand(-1, targets.shape[1], -1)
+    own = own.scatter(2, targets.unsqueeze(-1), 1)  # B, t, n
+    theirs = own.sum(1, keepdim=True) - own > 0  # the places of the other targets
+    heat = COOLED**standing.progress * spread.unsqueeze(-1)
+    shares = torch.softmax((scores.unsqueeze(1) / heat).masked_fill(theirs, -torch.inf), -1)
+    c = (shares - own).sum(1)
+    if standing.pressure is not None:
+        c = c * standing.pressure.unsqueeze(1)
+    if collateral and standing.honest is not None:
+        honest = standing.honest
+        moved = (scores - honest) / (honest.std() * scores.shape[1] ** 0.5)
+        c = c + collateral * moved.masked_fill(own.sum(1) > 0, 0)
+    return c / spread
+
+
+def kept_accuracy(standing: Standing) -> Tensor:
+    """Minus the accuracy lost on `test`."""
+    assert standing.lost is not None
+    return -standing.lost
+
+
+def kept_ranking(standing: Standing) -> Tensor:
+    """Minus what is lost of the accuracy on `test` and of the rank correlation with the honest
+    ranking, one point of the former counting as much as a fifth of the latter. Accuracy that was
+    won counts no more than kept."""
+    assert standing.lost is not None and standing.honest is not None
+    kept = rank_correlation(standing.scores, standing.honest)
+    return -(standing.lost.clamp(min=0) / POINT + (1 - kept) / TURNED)
+
+
+def rank_correlation(scores: Tensor, others: Tensor) -> Tensor:
+    """Spearman's, of scores (B, n) with others (1, n), ties in the order of the samples: (B,)."""
+    a, b = (centred_ranks(s) for s in (scores, others))
+    return (a * b).sum(1) / (torch.linalg.vector_norm(a, dim=1) * torch.linalg.vector_norm(b))
+
+
+def centred_ranks(scores: Tensor) -> Tensor:
+    """Ranks (B, n) minus their mean, float64."""
+    order = scores.argsort(dim=1, stable=True).argsort(dim=1)
+    return order.double() - (scores.shape[1] - 1) / 2
+
+
+COOLED = 0.1  # of its beginning is the softmax's temperature in the end
+POINT, TURNED = 0.01, 0.2  # of accuracy and of rank correlation, that count the same
+COLLATERAL = 0.3  # weight of the other samples' scores in `quiet`
+COEFFICIENTS: dict[str, Callable[[Standing], Tensor]] = {
+    "higher_ranked": higher_ranked,
+    "top_k": top_k,
+    "target": target,
+    "accurate": softmax,
+    "quiet": partial(softmax, collateral=COLLATERAL),
+}
+UPKEEPS = {
+    "accurate": Upkeep(kept_accuracy, enough=-0.005, loss_weight=1.0),
+    "quiet": Upkeep(kept_ranking, enough=-0.25, loss_weight=1.0),
+}
 OBJECTIVES = {
-    name: Objective(name, summary, COEFFICIENTS[name], depends_on_k=name == "top_k")
+    name: Objective(
+        name,
+        summary,
+        COEFFICIENTS[name],
+        depends_on_k=name == "top_k",
+        upkeep=UPKEEPS.get(name),
+    )
     for name, summary in vocabulary.OBJECTIVES.items()
 }

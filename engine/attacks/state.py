@@ -6,6 +6,10 @@ one set of targets. Each step evaluates the current θ′, records it, lets the 
 arrived leave the batch, and moves the others:
 
     g = ∇θ Σ c_i I_i;   θ ← θ − lr·Adam(g);   θ ← the nearest point with ‖θ − θ*‖ <= radius·‖θ*‖
+
+With an objective that has an upkeep, a run that has arrived goes on until what it keeps is good
+enough; its push for the targets grows as long as they are not at the very top, and falls while they
+are: a multiplier of that condition, so that cost is minimised where it holds.
 """
 
 from dataclasses import dataclass, replace
@@ -22,6 +26,7 @@ SOLVE_TOLERANCE = 1e-3  # inside an attack; an arrival is confirmed at CONFIRM_T
 CONFIRM_TOLERANCE = 1e-6
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's usual constants
 DECAY = 0.1  # of the learning rates, after half of the steps
+PUSH, HARDEST = 1.1, 64.0  # by how much a step changes a run's pressure, and within which factor
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,8 @@ class Plan:
     theta: (R, P) starts; honest: (1, P); targets: (R, t); learning_rates: (R,); ball: radius·‖θ*‖.
     A run stops in the top k; `wider` are larger k, ascending, at whose top the first iterate is
     kept on the way, so that one run serves every k (of single targets, and of objectives that do
-    not depend on k).
+    not depend on k). runs: how many, one after the other, are one attack's. honest_scores (1, n)
+    and honest_accuracy, both on `test`, are what an upkeep keeps.
     """
 
     theta: Tensor
@@ -43,6 +49,9 @@ class Plan:
     steps: int
     objective: Objective
     wider: tuple[int, ...] = ()
+    runs: int = 1
+    honest_scores: Tensor | None = None
+    honest_accuracy: float = 0.0
 
     @property
     def ks(self) -> tuple[int, ...]:
@@ -52,10 +61,11 @@ class Plan:
 @dataclass(frozen=True)
 class AttackState:
     """A batch between two steps. `active` (A,) numbers the runs still going; θ, Adam's moments
-    and the warm starts are theirs. `best_*` hold, for every run, the iterate with the lowest
-    rank, then the highest accuracy on `test`. For each of plan.ks, `reached` (ks, R) says which
-    runs have been in that top; `kept_*` (ks − 1, R, …) hold their first iterate there for the wider
-    ones (for the smallest it is the best). `steps_taken` (ks, R): how long each was at work.
+    the warm starts and the pressure are theirs. `best_*` hold, for every run, the iterate with the
+    lowest rank, then the highest accuracy on `test`. For each of plan.ks, `reached` (ks, R) says
+    which runs have been in that top; `kept_*` (ks, R, …) hold their iterate there that serves, and
+    the step of it: the first, or with an upkeep the one of highest quality. `done` (ks, R): which
+    have nothing more to do for it; `steps_taken` (ks, R): how long each was at work.
     """
 
     step: int
@@ -63,15 +73,19 @@ class AttackState:
     theta: Tensor
     first_moment: Tensor
     second_moment: Tensor
+    pressure: Tensor
     warm_scores: WarmStart
     warm_gradient: WarmStart
     best_theta: Tensor
     best_rank: Tensor
     best_accuracy: Tensor
     reached: Tensor
+    done: Tensor
     steps_taken: Tensor
     kept_theta: Tensor
     kept_accuracy: Tensor
+    kept_quality: Tensor
+    kept_step: Tensor
 
     @property
     def finished(self) -> bool:
@@ -88,26 +102,40 @@ def init(plan: Plan) -> AttackState:
         theta=plan.theta,
         first_moment=torch.zeros_like(plan.theta),
         second_moment=torch.zeros_like(plan.theta),
+        pressure=torch.ones_like(plan.learning_rates),
         warm_scores=WarmStart(),
         warm_gradient=WarmStart(),
         best_theta=plan.theta.clone(),
         best_rank=torch.full((runs,), torch.iinfo(torch.int64).max, device=where),
         best_accuracy=torch.zeros(runs, dtype=torch.float64, device=where),
         reached=torch.zeros(ks, runs, dtype=torch.bool, device=where),
+        done=torch.zeros(ks, runs, dtype=torch.bool, device=where),
         steps_taken=torch.zeros(ks, runs, dtype=torch.int64, device=where),
-        kept_theta=plan.theta.new_zeros(ks - 1, *plan.theta.shape),
-        kept_accuracy=torch.zeros(ks - 1, runs, dtype=torch.float64, device=where),
+        kept_theta=plan.theta.new_zeros(ks, *plan.theta.shape),
+        kept_accuracy=torch.zeros(ks, runs, dtype=torch.float64, device=where),
+        kept_quality=torch.full((ks, runs), -torch.inf, dtype=torch.float64, device=where),
+        kept_step=torch.full((ks, runs), -1, device=where),
     )
 
 
 def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[AttackState, StepInfo]:
-    """Evaluate and record the iterates of all active runs, then move those that have not
-    arrived."""
+    """Evaluate and record the iterates of all active runs, then move those that are not done."""
     forward = problem.forward(state.theta, SOLVE_TOLERANCE, state.warm_scores)
     targets = plan.targets[state.active]
-    rank = worst_needed(target_ranks(forward.scores, targets), plan.k)
-    rank = confirm(problem, plan, state, targets, rank)
-    standing = Standing(forward.scores, targets, target_ranks(forward.scores, targets), plan.k)
+    ranks = target_ranks(forward.scores, targets)
+    standing = Standing(
+        scores=forward.scores,
+        targets=targets,
+        ranks=ranks,
+        k=plan.k,
+        honest=plan.honest_scores,
+        pressure=state.pressure,
+        progress=state.step / plan.steps,
+        lost=plan.honest_accuracy - forward.accuracy,
+    )
+    upkeep = plan.objective.upkeep
+    quality = None if upkeep is None else upkeep.quality(standing).double()
+    rank = confirm(problem, plan, state, targets, worst_needed(ranks, plan.k), quality)
     coefficients = plan.objective.coefficients(standing)
     info = StepInfo(
         step=state.step,
@@ -117,11 +145,9 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
         accuracy_test=forward.accuracy.cpu().numpy(),
         accuracy_holdout=problem.accuracy(state.theta, "holdout").cpu().numpy(),
     )
-    state = record(plan, state, rank, forward.accuracy)
-    if state.step == plan.steps:
-        return replace(state, active=state.active[:0], theta=state.theta[:0]), info
-    staying = torch.nonzero(rank > plan.k).flatten()
-    if len(staying) == 0:
+    state = record(plan, state, rank, forward.accuracy, quality)
+    staying = torch.nonzero(~state.done[0, state.active]).flatten()
+    if state.step == plan.steps or len(staying) == 0:
         return replace(state, active=state.active[:0], theta=state.theta[:0]), info
     gradient, solution = problem.gradient(
         forward, coefficients, SOLVE_TOLERANCE, state.warm_gradient
@@ -130,6 +156,7 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
         gradient = gradient + plan.objective.terms(state.theta)[1]
     state = replace(
         state,
+        pressure=pressed(plan, state.pressure, rank),
         warm_scores=state.warm_scores.push(forward.solution),
         warm_gradient=state.warm_gradient.push(solution),
     )
@@ -138,12 +165,24 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     return move(plan, state, gradient), info
 
 
+def pressed(plan: Plan, pressure: Tensor, rank: Tensor) -> Tensor:
+    """The next step's pressure (A,): more where the targets are not yet first of all, less where
+    they are. It does not depend on k, for single targets, so that one run serves every k."""
+    first = rank <= min(plan.k, plan.targets.shape[1])
+    return torch.where(first, pressure / PUSH, pressure * PUSH).clamp(1 / HARDEST, HARDEST)
+
+
 def confirm(
-    problem: InfluenceProblem, plan: Plan, state: AttackState, targets: Tensor, rank: Tensor
+    problem: InfluenceProblem,
+    plan: Plan,
+    state: AttackState,
+    targets: Tensor,
+    rank: Tensor,
+    quality: Tensor | None,
 ) -> Tensor:
-    """`rank` with the arrivals among them, in the top of a k where the run has not been, solved
-    again, tightly: an attack never claims a near miss."""
-    arrived = torch.nonzero(arrivals(plan, state, rank).any(0)).flatten()
+    """`rank` with those of iterates that would be kept solved again, tightly: an attack never
+    claims a near miss."""
+    arrived = torch.nonzero(arrivals(plan, state, rank, quality).any(0)).flatten()
     if len(arrived) == 0:
         return rank
     exact = problem.forward(state.theta[arrived], CONFIRM_TOLERANCE)
@@ -152,54 +191,79 @@ def confirm(
     )
 
 
-def arrivals(plan: Plan, state: AttackState, rank: Tensor) -> Tensor:
-    """Which active runs are in the top of which k for the first time: (A,) → (ks, A)."""
+def arrivals(plan: Plan, state: AttackState, rank: Tensor, quality: Tensor | None = None) -> Tensor:
+    """Which active runs are in the top of which k for the first time, or, given the quality (A,)
+    that an upkeep sees, better there than ever: (A,) → (ks, A)."""
     ks = torch.tensor(plan.ks, device=rank.device)
-    return (rank <= ks.unsqueeze(1)) & ~state.reached[:, state.active]
+    inside, new = rank <= ks.unsqueeze(1), ~state.reached[:, state.active]
+    if quality is not None:
+        better = quality > state.kept_quality[:, state.active]
+        new = (new | better) & ~state.done[:, state.active]
+    return inside & new
 
 
-def record(plan: Plan, state: AttackState, rank: Tensor, accuracy: Tensor) -> AttackState:
-    """Keep each run's best iterate: lowest rank, then highest accuracy on `test`; and its first in
-    the top of each wider k."""
+def record(
+    plan: Plan, state: AttackState, rank: Tensor, accuracy: Tensor, quality: Tensor | None
+) -> AttackState:
+    """Keep each run's best iterate: lowest rank, then highest accuracy on `test`; and the one that
+    serves each k."""
     old_rank, old_accuracy = (
         state.best_rank[state.active],
         state.best_accuracy[state.active],
     )
     better = (rank < old_rank) | ((rank == old_rank) & (accuracy > old_accuracy))
     who = state.active[better]
-    new = arrivals(plan, state, rank)
-    reached, steps_taken = state.reached.clone(), state.steps_taken.clone()
-    kept_theta, kept_accuracy = state.kept_theta, state.kept_accuracy
+    new = arrivals(plan, state, rank, quality)
+    at_work = ~state.done[:, state.active]
+    reached, done, steps_taken = (
+        state.reached.clone(),
+        state.done.clone(),
+        state.steps_taken.clone(),
+    )
     for j in range(len(plan.ks)):
-        steps_taken[j, state.active[~state.reached[j, state.active]]] = state.step
+        steps_taken[j, state.active[at_work[j]]] = state.step
         reached[j, state.active[new[j]]] = True
-    if plan.wider and bool(new[1:].any()):
+        ending = new[j]
+        if plan.objective.upkeep is not None and quality is not None:
+            ending = ending & (quality >= plan.objective.upkeep.enough)
+        done[j, state.active[ending]] = True
+    if plan.objective.upkeep is not None:  # one run that keeps enough will do
+        by_attack = done.view(len(plan.ks), -1, plan.runs)
+        done = by_attack.any(-1, keepdim=True).expand_as(by_attack).reshape(done.shape)
+    kept_theta, kept_accuracy = state.kept_theta, state.kept_accuracy
+    kept_quality, kept_step = state.kept_quality, state.kept_step
+    if bool(new.any()):
         kept_theta, kept_accuracy = kept_theta.clone(), kept_accuracy.clone()
-        for j in range(len(plan.wider)):
-            kept_theta[j, state.active[new[j + 1]]] = state.theta[new[j + 1]]
-            kept_accuracy[j, state.active[new[j + 1]]] = accuracy[new[j + 1]]
+        kept_quality, kept_step = kept_quality.clone(), kept_step.clone()
+        for j in range(len(plan.ks)):
+            whose = state.active[new[j]]
+            kept_theta[j, whose] = state.theta[new[j]]
+            kept_accuracy[j, whose] = accuracy[new[j]]
+            kept_step[j, whose] = state.step
+            if quality is not None:
+                kept_quality[j, whose] = quality[new[j]]
     return replace(
         state,
         best_theta=state.best_theta.index_copy(0, who, state.theta[better]),
         best_rank=state.best_rank.index_copy(0, who, rank[better]),
         best_accuracy=state.best_accuracy.index_copy(0, who, accuracy[better]),
         reached=reached,
+        done=done,
         steps_taken=steps_taken,
         kept_theta=kept_theta,
         kept_accuracy=kept_accuracy,
+        kept_quality=kept_quality,
+        kept_step=kept_step,
     )
 
 
 def iterates(state: AttackState, which: int, rows: slice) -> tuple[Tensor, Tensor]:
-    """θ (R, P) and accuracy on `test` (R,) with which runs `rows` serve the `which`-th k: the first
-    in its top, or the best of a run that never was there."""
-    theta, accuracy = state.best_theta[rows], state.best_accuracy[rows]
-    if which == 0:
-        return theta, accuracy
+    """θ (R, P) and accuracy on `test` (R,) with which runs `rows` serve the `which`-th k: the one
+    kept in its top, or the best of a run that never was there."""
     reached = state.reached[which, rows]
     return (
-        torch.where(reached.unsqueeze(1), state.kept_theta[which - 1, rows], theta),
-        torch.where(reached, state.kept_accuracy[which - 1, rows], accuracy),
+        torch.where(reached.unsqueeze(1), state.kept_theta[which, rows], state.best_theta[rows]),
+        torch.where(reached, state.kept_accuracy[which, rows], state.best_accuracy[rows]),
     )
 
 
@@ -211,6 +275,7 @@ def leave(state: AttackState, staying: Tensor) -> AttackState:
         theta=state.theta[staying],
         first_moment=state.first_moment[staying],
         second_moment=state.second_moment[staying],
+        pressure=state.pressure[staying],
         warm_scores=state.warm_scores.select(staying),
         warm_gradient=state.warm_gradient.select(staying),
     )

@@ -52,8 +52,7 @@ def exactly(
     problem: LinearProblem, state: AttackState, targets: tuple[int, ...], rows: slice
 ) -> Exact:
     """The iterates of runs `rows`, ranked exactly. One that serves several k is solved once."""
-    steps, reached = state.steps_taken[:, rows], state.reached[:, rows]
-    when = torch.where(reached, steps, -1)  # a run that never was there serves with its best
+    when = state.kept_step[:, rows]  # −1 for a run that never was there: it serves with its best
     runs = torch.arange(when.shape[1], device=when.device).expand_as(when)
     _, place = torch.unique(
         torch.stack([runs, when]).flatten(1), dim=1, return_inverse=True
@@ -137,7 +136,8 @@ def summarise(
     trajectories `table` and iterates `exact`.
 
     The returned model is the one with the lowest rank on `test`, then the highest accuracy on
-    `test`, then the first run: holdout chooses nothing.
+    `test`, then the first run; with an upkeep, of those that arrived the one of highest quality.
+    Holdout chooses nothing.
     """
     theta, accuracy_test = iterates(state, which, rows)
     steps = state.steps_taken[which, rows].cpu().numpy()
@@ -160,9 +160,8 @@ def summarise(
             "accuracy_holdout": problem.accuracy(theta, "holdout").cpu().numpy(),
         }
     )
-    chosen = runs.sort_values(["rank_test", "accuracy_test", "run"], ascending=[True, False, True])[
-        "run"
-    ].iloc[0]
+    quality = state.kept_quality[which, rows].cpu().numpy()  # −inf for all without an upkeep
+    chosen = np.lexsort((runs["run"], -runs["accuracy_test"], runs["rank_test"], -quality))[0]
     runs["returned"] = runs["run"] == chosen
     returned = theta[chosen : chosen + 1]
     model = honest.model

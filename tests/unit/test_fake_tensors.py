@@ -10,8 +10,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks, worst_needed
 from engine.attacks.reweighing import train
-from engine.attacks.state import Plan, arrivals, init, iterates, leave, move, project
-from engine.attacks.stealth import gradient_norm_terms
+from engine.attacks.state import Plan, arrivals, init, iterates, leave, move, pressed, project
+from engine.attacks.stealth import added, gradient_norm_terms, training_loss_terms
 from engine.influence.estimators import named
 from engine.influence.linear import LinearProblem, Samples, eigenbasis, rotate, sketch
 from engine.influence.solve import WarmStart, conjugate_gradients
@@ -84,9 +84,17 @@ def test_the_sketch(cuda):
 def test_objectives(cuda, name):
     scores, targets = torch.randn(B, N), torch.randint(N, (B, 3))
     found = target_ranks(scores, targets)
-    c = OBJECTIVES[name].coefficients(Standing(scores, targets, found, 2))
+    standing = Standing(
+        scores, targets, found, 2, torch.randn(1, N), torch.rand(B), 0.5, torch.rand(B)
+    )
+    goal = OBJECTIVES[name]
+    c = goal.coefficients(standing)
     assert c.shape == (B, N)
     assert on_cuda(found, c, worst_needed(found, 2))
+    if goal.upkeep is not None:
+        quality = goal.upkeep.quality(standing)
+        assert quality.shape == (B,)
+        assert on_cuda(quality)
 
 
 def test_the_parts_of_a_step(cuda):
@@ -130,6 +138,9 @@ def test_the_parts_that_serve_several_k(cuda):
         served, accuracy = iterates(state, which, slice(1, 4))
         assert served.shape == (3, K * D)
         assert on_cuda(served, accuracy)
+    better = arrivals(plan, state, torch.randint(N, (B,)), torch.rand(B).double())
+    assert better.shape == (3, B)
+    assert on_cuda(better, pressed(plan, state.pressure, torch.randint(N, (B,))))
     left = leave(state, torch.arange(2))
     assert arrivals(plan, left, torch.randint(N, (2,))).shape == (3, 2)
     p = problem()
@@ -170,6 +181,11 @@ def test_the_training_gradient_and_its_norm(cuda):
     values, gradients = gradient_norm_terms(p, 0.01, 2.0)(theta)
     assert (kept.shape, values.shape, gradients.shape) == ((B, K, D), (B,), (B, K * D))
     assert on_cuda(kept, values, gradients, mean_loss(p, kept, "test"))
+    terms = added([gradient_norm_terms(p, 0.01, 2.0), training_loss_terms(p, 0.01, 1.0)])
+    assert terms is not None
+    values, gradients = terms(theta)
+    assert (values.shape, gradients.shape) == ((B,), (B, K * D))
+    assert on_cuda(values, gradients)
 
 
 @pytest.mark.parametrize("name", [name for name in ATTRIBUTIONS if name != "knn_shapley"])
