@@ -58,6 +58,7 @@ class Dataset:
     """Standardised float32 features (samples, d), labels 0…K−1, and the names of the classes and,
     where they have any, of the features.
 
+    on_disk: X_train is a memory map of more than memory may hold; read it a few rows at a time.
     Raises InvalidDataset when the arrays do not fit together, hold NaN or infinities, or when a
     class has no training sample.
     """
@@ -73,6 +74,7 @@ class Dataset:
     images: Images | None = None
     feature_names: tuple[str, ...] | None = None
     title: str = field(default="")
+    on_disk: bool = False
 
     def __post_init__(self) -> None:
         for split in SPLITS:
@@ -128,7 +130,7 @@ def hash_of_arrays(named: Iterable[tuple[str, NDArray]]) -> str:
     digest = hashlib.sha256()
     for name, array in named:
         digest.update(f"{name}{array.dtype}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(np.ascontiguousarray(array).view(np.uint8).data)  # no copy: it may be large
     return digest.hexdigest()
 
 
@@ -173,11 +175,12 @@ def check_samples(split: str, X: ArrayLike, y: ArrayLike, n_classes: int | None 
 
 
 def load_dataset(name_or_path: str | Path, data_dir: str | Path | None = None) -> Dataset:
-    """A data set by name ('digits', or a features file in `data_dir`) or by the path of an `.npz`.
+    """A data set by name ('digits', or a features file or folder in `data_dir`) or by the path of
+    an `.npz` or a folder (`engine.data.folder`).
 
     Raises InvalidInput for an unknown name and InvalidDataset for a file that cannot be used.
     """
-    from engine.data import bundled, files  # here, so that `Dataset` alone stays light
+    from engine.data import bundled, files, folder  # here, so that `Dataset` alone stays light
 
     name = str(name_or_path)
     if name in bundled.LOADERS:
@@ -185,22 +188,32 @@ def load_dataset(name_or_path: str | Path, data_dir: str | Path | None = None) -
     path = Path(name)
     if path.suffix == ".npz":
         return files.load_features(path)
+    if folder.is_folder(path):
+        return folder.load_folder(path)
     available = dict.fromkeys(bundled.LOADERS)
     if data_dir is not None:
         found = {p.stem: p for p in sorted(Path(data_dir).glob("*.npz"))}
         if name in found:
             return files.load_features(found[name])
-        available |= dict.fromkeys(found)
+        folders = {p.name: p for p in folder.folders(Path(data_dir))}
+        if name in folders:
+            return folder.load_folder(folders[name])
+        available |= dict.fromkeys([*found, *folders])
     raise InvalidInput(
         "dataset",
         name,
-        "the path of an .npz features file, or one of " + ", ".join(f"'{a}'" for a in available),
+        "the path of an .npz features file or of a folder with X_train.npy, or one of "
+        + ", ".join(f"'{a}'" for a in available),
     )
 
 
 def dataset_names(data_dir: str | Path | None = None) -> list[str]:
-    """The names that `load_dataset` knows: bundled sets, then features files in `data_dir`."""
-    from engine.data import bundled
+    """The names that `load_dataset` knows: bundled sets, then features files and folders in
+    `data_dir`."""
+    from engine.data import bundled, folder
 
-    files = [] if data_dir is None else sorted(p.stem for p in Path(data_dir).glob("*.npz"))
-    return [*bundled.LOADERS, *files]
+    if data_dir is None:
+        return [*bundled.LOADERS]
+    files = sorted(p.stem for p in Path(data_dir).glob("*.npz"))
+    folders = [p.name for p in folder.folders(Path(data_dir)) if p.name not in files]
+    return [*bundled.LOADERS, *files, *folders]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data import limits
+from engine.data import folder, limits
 from engine.data.archives import check_npz
 from engine.data.dataset import RENUMBER, Dataset
 from engine.data.preparation import prepare
@@ -64,7 +64,7 @@ def read_checked(path: Path) -> tuple[dict[str, NDArray], tuple[str, ...] | None
 def changed_at(name: str, data_dir: Path, suffix: str) -> float:
     """When the file behind a data set's name or path last changed, or its thumbnails did; 0 where
     there is none."""
-    paths = (Path(name), data_dir / f"{name}{suffix}")
+    paths = (Path(name), data_dir / f"{name}{suffix}", data_dir / name / folder.TRAIN)
     file = next((p for p in paths if p.is_file()), None)
     if file is None:
         return 0.0

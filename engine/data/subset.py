@@ -33,5 +33,9 @@ def training_subset(dataset: Dataset, size: int, seed: int = 0) -> NDArray[np.in
 def with_training_subset(dataset: Dataset, indices: NDArray[np.int64]) -> Dataset:
     """The data set with these training samples only; sample i there is indices[i] here."""
     return replace(
-        dataset, X_train=dataset.X_train[indices], y_train=dataset.y_train[indices], images=None
+        dataset,
+        X_train=np.asarray(dataset.X_train[indices]),
+        y_train=dataset.y_train[indices],
+        images=None,
+        on_disk=False,
     )

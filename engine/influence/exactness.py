@@ -11,6 +11,7 @@ tolerance of δ. Its floor is float64's own rounding: 1e-16 times the condition 
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -64,5 +65,5 @@ def chunks(dataset: Dataset, split: str, device: torch.device) -> Iterator[tuple
     features, labels = dataset.split(split)
     for start in range(0, len(labels), ROWS_PER_CHUNK):
         some = slice(start, start + ROWS_PER_CHUNK)
-        X = torch.as_tensor(features[some], dtype=torch.float64, device=device)
+        X = torch.as_tensor(np.array(features[some], dtype=np.float64), device=device)
         yield torch.cat([X, X.new_ones(len(X), 1)], 1), torch.as_tensor(labels[some], device=device)

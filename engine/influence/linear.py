@@ -33,22 +33,23 @@ from engine.influence.estimators import Estimator, cg
 from engine.influence.problem import Forward, order_sign
 from engine.influence.solve import Solution, WarmStart, dot
 from engine.models.linear import LinearModel
+from engine.rows import Rows, Streamed, times, under
 
 SKETCH_WIDTH = 64  # random directions: a norm over K rows of them errs by some 5%
 SKETCH_PAYS = 8  # features per direction from which a sketch is much cheaper than a pull
 ROWS_PER_CHUNK = 4096  # rows rotated at a time, in float64
 
 
-def image(X: Tensor, V: Tensor) -> Tensor:
+def image(X: Rows, V: Tensor) -> Tensor:
     """X Vᵀ for every model: (n, D), (B, K, D) → (n, B, K)."""
     B, K, D = V.shape
-    return (X @ V.reshape(B * K, D).T).view(len(X), B, K)
+    return times(X, V.reshape(B * K, D)).view(len(X), B, K)
 
 
-def pull_back(M: Tensor, X: Tensor) -> Tensor:
+def pull_back(M: Tensor, X: Rows) -> Tensor:
     """Mᵀ X for every model: (n, B, K), (n, D) → (B, K, D)."""
     n, B, K = M.shape
-    return (M.reshape(n, B * K).T @ X).view(B, K, X.shape[1])
+    return under(M.reshape(n, B * K), X).view(B, K, X.shape[1])
 
 
 def centre(P: Tensor, U: Tensor) -> Tensor:
@@ -82,7 +83,7 @@ class Sketch:
 class LinearCurvature:
     """H + λI of models with probabilities P (n, B, K), or (n, 1, K) shared by all columns."""
 
-    X: Tensor
+    X: Rows
     P: Tensor
     eigenvalues: Tensor
     damping: float
@@ -147,14 +148,18 @@ class LinearCurvature:
 
     def dense(self, model: int) -> Tensor:
         """H + λI of one model, (K·D, K·D) float64, H the mean of (diag(p) − ppᵀ) ⊗ xxᵀ."""
-        X, P = self.X.double(), self.P[:, model].double()
-        n, K, D = *P.shape, X.shape[1]
-        H = X.new_empty(K, D, K, D)
+        P = self.P[:, model].double()
+        n, K, D = *P.shape, self.X.shape[1]
+        H = P.new_zeros(K, D, K, D)
+        for some, rows in zip(P.split(ROWS_PER_CHUNK), self.X.split(ROWS_PER_CHUNK), strict=True):
+            X = rows.double()
+            for a in range(K):
+                for b in range(a, K):
+                    weight = some[:, a] * (int(a == b) - some[:, b]) / n
+                    H[a, :, b] += (X * weight.unsqueeze(1)).T @ X
         for a in range(K):
-            for b in range(a, K):
-                weight = P[:, a] * (int(a == b) - P[:, b]) / n
-                H[a, :, b] = (X * weight.unsqueeze(1)).T @ X
-                H[b, :, a] = H[a, :, b]
+            for b in range(a):
+                H[a, :, b] = H[b, :, a]
         H = H.view(K * D, K * D)
         H.diagonal().add_(self.damping)
         return H
@@ -168,7 +173,7 @@ class LinearCurvature:
 class Samples:
     """A split: features with the column of ones, in the eigenbasis, and labels."""
 
-    X: Tensor
+    X: Rows
     y: Tensor
 
 
@@ -214,8 +219,10 @@ class LinearProblem:
         damping, sign = check_positive("damping", damping), order_sign(order)
         kind, where = resolve_dtype(dtype), resolve_device(device)
 
-        def features(split: str) -> Tensor:
+        def features(split: str) -> Rows:
             X = dataset.split(split)[0]
+            if dataset.on_disk and split == "train":
+                return Streamed.of(X, kind, where)
             wide = np.ones((len(X), X.shape[1] + 1), dtype)  # a process's features may be read-only
             wide[:, :-1] = X
             return torch.from_numpy(wide).to(where)
@@ -223,9 +230,9 @@ class LinearProblem:
         X = features("train")
         eigenvalues, basis = eigenbasis(X)
 
-        def samples(split: str, X: Tensor) -> Samples:
+        def samples(split: str, X: Rows) -> Samples:
             y = torch.as_tensor(dataset.split(split)[1], device=where)
-            return Samples(rotate(X, basis), y)
+            return Samples(X.in_basis(basis) if isinstance(X, Streamed) else rotate(X, basis), y)
 
         train = samples("train", X)
         return cls(
@@ -257,7 +264,7 @@ class LinearProblem:
         """(B, P) → (B, K, D)."""
         return theta.view(len(theta), self.n_classes, -1)
 
-    def probabilities(self, theta: Tensor, X: Tensor) -> Tensor:
+    def probabilities(self, theta: Tensor, X: Rows) -> Tensor:
         """(n, B, K)"""
         return torch.softmax(image(X, self.shape(theta)), dim=-1)
 
@@ -347,7 +354,7 @@ def hits(logits: Tensor, y: Tensor) -> Tensor:
     return (logits.argmax(-1) == y.unsqueeze(-1)).double().mean(0)
 
 
-def eigenbasis(X: Tensor) -> tuple[Tensor, Tensor]:
+def eigenbasis(X: Rows) -> tuple[Tensor, Tensor]:
     """Eigenvalues (D,) and eigenvectors (D, D), float64, of XᵀX/n: rotate once, solve often."""
     D = X.shape[1]
     second_moment = torch.zeros(D, D, dtype=torch.float64, device=X.device)
@@ -357,14 +364,14 @@ def eigenbasis(X: Tensor) -> tuple[Tensor, Tensor]:
     return values.clamp(min=0), vectors
 
 
-def sketch(X: Tensor) -> Sketch | None:
+def sketch(X: Rows) -> Sketch | None:
     """A sketch of the features, or None where D is so small that it would save nothing."""
     D = X.shape[1]
     if D < SKETCH_WIDTH * SKETCH_PAYS:
         return None
     omega = np.random.default_rng(0).standard_normal((D, SKETCH_WIDTH)) / SKETCH_WIDTH**0.5
     on_device = torch.as_tensor(omega, dtype=X.dtype, device=X.device)
-    return Sketch(on_device, X @ on_device)
+    return Sketch(on_device, times(X, on_device.T))
 
 
 def rotate(X: Tensor, basis: Tensor) -> Tensor:

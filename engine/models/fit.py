@@ -12,6 +12,7 @@ from engine.checks import check_choice, check_integer, check_positive
 from engine.data.dataset import Dataset
 from engine.devices import resolve_device
 from engine.models.linear import LinearModel
+from engine.rows import Rows, Streamed, times, under
 
 GRADIENT_TOLERANCE = 1e-8  # largest entry of the gradient at which training stops
 ADAM_RATE, SGD_RATE, MOMENTUM = 0.02, 0.05, 0.9
@@ -23,17 +24,17 @@ SGD_DECAY = 1000  # steps after which SGD's rate has halved
 class Loss:
     """Mean cross-entropy + l2/2·‖θ‖²; X (n, D) with a column of ones, y (n,)."""
 
-    X: Tensor
+    X: Rows
     y: Tensor
     l2: float
 
     def __call__(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Value and gradient at θ (K, D)."""
-        log_p = torch.log_softmax(self.X @ theta.T, dim=1)
+        log_p = torch.log_softmax(times(self.X, theta), dim=1)
         value = torch.nn.functional.nll_loss(log_p, self.y) + self.l2 / 2 * theta.square().sum()
         residual = log_p.exp()
         residual[torch.arange(len(self.y), device=theta.device), self.y] -= 1
-        return value, residual.T @ self.X / len(self.X) + self.l2 * theta
+        return value, under(residual, self.X) / len(self.X) + self.l2 * theta
 
     def rows(self, chosen: Tensor) -> "Loss":
         return Loss(self.X[chosen], self.y[chosen], self.l2)
@@ -88,6 +89,15 @@ def sgd(loss: Loss, theta: Tensor, max_iterations: int, seed: int) -> tuple[Tens
     return theta.detach(), max_iterations
 
 
+def features(dataset: Dataset, device: torch.device) -> Rows:
+    """The training features with a column of ones, float64; read in parts where they are on
+    disk."""
+    if dataset.on_disk:
+        return Streamed.of(dataset.X_train, torch.float64, device)
+    X = torch.as_tensor(dataset.X_train, dtype=torch.float64, device=device)
+    return torch.cat([X, X.new_ones(len(X), 1)], dim=1)
+
+
 OPTIMIZERS = {"lbfgs": lbfgs, "adam": adam, "sgd": sgd}
 
 
@@ -111,10 +121,9 @@ def fit(
     max_iterations = check_integer("max_iterations", max_iterations, 1)
     seed = check_integer("seed", seed, 0)
     where = resolve_device(device)
-    X = torch.as_tensor(dataset.X_train, dtype=torch.float64, device=where)
-    X = torch.cat([X, X.new_ones(len(X), 1)], dim=1)
+    X = features(dataset, where)
     loss = Loss(X, torch.as_tensor(dataset.y_train, device=where), l2)
-    start = X.new_zeros(dataset.n_classes, X.shape[1])
+    start = torch.zeros(dataset.n_classes, X.shape[1], dtype=X.dtype, device=where)
     theta, iterations = train(loss, start, max_iterations, seed)
     parameters = theta.cpu().numpy()
     return LinearModel(

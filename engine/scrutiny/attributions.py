@@ -12,7 +12,14 @@ from torch import Tensor
 from engine.attacks.result import Ranking
 from engine.checks import check_choice, check_integer, check_positive
 from engine.data.dataset import Dataset
-from engine.influence.linear import LinearProblem, LinearState, image, pull_back, residuals
+from engine.influence.linear import (
+    ROWS_PER_CHUNK,
+    LinearProblem,
+    LinearState,
+    image,
+    pull_back,
+    residuals,
+)
 from engine.influence.problem import Forward, order_sign, ranks
 from engine.influence.scores import check_converged, check_fits
 from engine.models.linear import LinearModel
@@ -79,7 +86,8 @@ def score(name: str, problem: LinearProblem, forward: Forward) -> Tensor:
     dots = -(E * image(X, g)[:, 0]).sum(1)
     if name == "gradient_dot":
         return dots
-    norms = E.norm(dim=1) * X.norm(dim=1) * g.norm()
+    lengths = torch.cat([rows.norm(dim=1) for rows in X.split(ROWS_PER_CHUNK)])
+    norms = E.norm(dim=1) * lengths * g.norm()
     return dots / norms.clamp(min=1e-30)
 
 

@@ -55,9 +55,9 @@ def influence_matrix(
     problem = LinearProblem.build(dataset, damping, "highest_first", dtype, device)
     theta = problem.encode(model)
     curvature = problem.curvature(theta)
-    E = residuals(curvature.P, problem.train.y)
+    E, X_train = residuals(curvature.P, problem.train.y), problem.train.X
     wide = torch.as_tensor(np.concatenate([X, np.ones((len(X), 1))], axis=1))
-    asked = rotate(wide.to(problem.train.X), problem.basis)
+    asked = rotate(wide.to(X_train.device, X_train.dtype), problem.basis)
     P = torch.softmax(image(asked, problem.shape(theta)), dim=-1)
     errors = residuals(P, torch.as_tensor(y, device=asked.device))  # (q, 1, K)
     columns = []

@@ -1,0 +1,172 @@
+"""A data set larger than memory: a folder of plain arrays, of which the training features stay on
+disk.
+
+    X_train.npy, y_train.npy, X_test.npy, y_test.npy[, class_names.txt: one name a line]
+
+The standardised training features are written once, into the same folder; `Dataset.X_train` is a
+memory map of them, and whoever multiplies it reads it a few rows at a time (`engine.rows`).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from engine.data.dataset import Dataset
+from engine.data.preparation import check_reach, halve_test, numbered_classes
+from engine.errors import InvalidDataset
+
+REQUIRED = ("X_train", "y_train", "X_test", "y_test")
+TRAIN, NAMES = "X_train.npy", "class_names.txt"
+STANDARDISED = "standardised"  # of the files that are made here
+ROWS_AT_ONCE = 8192
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a data set of this kind."""
+    return (path / TRAIN).is_file()
+
+
+def folders(data_dir: Path) -> list[Path]:
+    """Those in a data directory."""
+    return sorted(path for path in data_dir.glob("*") if is_folder(path))
+
+
+def load_folder(folder: Path) -> Dataset:
+    """The data set in a folder; its name is the folder's. Nothing is ever unpickled.
+
+    Raises InvalidDataset where an array is missing, cannot be read, does not fit the others, or
+    cannot be written standardised.
+    """
+    arrays = {name: open_array(folder, name) for name in REQUIRED}
+    X, X_test = arrays["X_train"], np.asarray(arrays["X_test"])
+    for name in ("X_train", "X_test"):
+        if arrays[name].ndim != 2 or arrays[name].dtype.kind not in "fiu" or not arrays[name].size:
+            raise InvalidDataset(
+                f"{name}.npy in '{folder.name}' must hold numbers of shape (samples, features). "
+                f"Got dtype {arrays[name].dtype}, shape {arrays[name].shape}."
+            )
+    if X.shape[1] != X_test.shape[1]:
+        raise InvalidDataset(
+            f"'{folder.name}': X_test has {X_test.shape[1]} features but X_train has {X.shape[1]}. "
+            "Compute both with the same feature extractor."
+        )
+    y_train, y_test = np.array(arrays["y_train"]), np.array(arrays["y_test"])
+    for name, y in (("y_train", y_train), ("y_test", y_test)):
+        if y.ndim != 1 or y.dtype.kind not in "iu" or not len(y) or y.min() < 0:
+            raise InvalidDataset(
+                f"{name}.npy in '{folder.name}' must hold labels 0…K−1, one per sample. Got dtype "
+                f"{y.dtype}, shape {y.shape}."
+            )
+    class_names = read_names(folder) or numbered_classes(y_train, y_test)
+    test, holdout = halve_test(y_test, class_names)
+    check_finite(folder, X)
+    mean, scale = scaling(X)
+    with np.errstate(over="ignore"):
+        beside = ((X_test.astype(np.float64) - mean) * scale).astype(np.float32)
+    check_reach(X_test, beside)
+    return Dataset(
+        name=folder.name,
+        X_train=standardised(folder, X, mean, scale),
+        y_train=y_train.astype(np.int64),
+        X_test=beside[test],
+        y_test=y_test[test].astype(np.int64),
+        X_holdout=beside[holdout],
+        y_holdout=y_test[holdout].astype(np.int64),
+        class_names=class_names,
+        title=folder.name,
+        on_disk=True,
+    )
+
+
+def open_array(folder: Path, name: str) -> NDArray:
+    path = folder / f"{name}.npy"
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise InvalidDataset(
+            f"'{folder.name}' lacks {path.name}. Such a folder holds "
+            f"{', '.join(f'{n}.npy' for n in REQUIRED)}, written by numpy.save."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise InvalidDataset(
+            f"{path.name} in '{folder.name}' cannot be read as a NumPy array without pickle "
+            f"({error}). Write it with numpy.save from a plain numeric array."
+        ) from error
+
+
+def read_names(folder: Path) -> tuple[str, ...] | None:
+    path = folder / NAMES
+    if not path.is_file():
+        return None
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InvalidDataset(
+            f"{NAMES} in '{folder.name}' is not UTF-8 ({error}). Save it as UTF-8, one name a line."
+        ) from error
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+def chunks(X: NDArray) -> Iterator[NDArray[np.float64]]:
+    for start in range(0, len(X), ROWS_AT_ONCE):
+        yield X[start : start + ROWS_AT_ONCE].astype(np.float64)
+
+
+def check_finite(folder: Path, X: NDArray) -> None:
+    """Raise InvalidDataset naming the first value that is not."""
+    for place, rows in enumerate(chunks(X)):
+        wrong = np.argwhere(~np.isfinite(rows))
+        if len(wrong):
+            row, column = wrong[0]
+            raise InvalidDataset(
+                f"{TRAIN} in '{folder.name}' holds {rows[row, column]} in row "
+                f"{place * ROWS_AT_ONCE + row}, column {column}. Remove or impute what is NaN or "
+                "infinite."
+            )
+
+
+def scaling(X: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and 1/deviation of each column, 0 for a column that is constant; two passes, since the
+    difference of large sums would lose what it is about."""
+    total = np.zeros(X.shape[1])
+    low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
+    for rows in chunks(X):
+        total += rows.sum(axis=0)
+        low, high = np.minimum(low, rows.min(axis=0)), np.maximum(high, rows.max(axis=0))
+    mean, squares = total / len(X), np.zeros(X.shape[1])
+    for rows in chunks(X):
+        squares += np.square(rows - mean).sum(axis=0)
+    varies = (high > low) & (squares > 0)
+    return mean, np.where(varies, 1 / np.sqrt(np.where(varies, squares, 1) / len(X)), 0.0)
+
+
+def standardised(folder: Path, X: NDArray, mean: NDArray, scale: NDArray) -> NDArray[np.float32]:
+    """A memory map of the standardised features: made where there is none of this X_train.npy."""
+    written = (folder / TRAIN).stat().st_mtime_ns
+    path = folder / f"{STANDARDISED}-{written}.npy"
+    try:
+        with FileLock(folder / f".{STANDARDISED}.lock"):
+            if not path.is_file():
+                for old in folder.glob(f"*{STANDARDISED}-*.npy"):
+                    old.unlink()
+                write_standardised(path, X, mean, scale)
+    except OSError as error:
+        raise InvalidDataset(
+            f"The standardised features of '{folder.name}' cannot be written beside the others "
+            f"({error.strerror or error}). Make room for {X.size * 4 / 1e9:.1f} GB and allow "
+            "writing there."
+        ) from error
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def write_standardised(path: Path, X: NDArray, mean: NDArray, scale: NDArray) -> None:
+    making = path.with_name(f".{path.name}")
+    out = np.lib.format.open_memmap(making, mode="w+", dtype=np.float32, shape=X.shape)
+    for place, rows in enumerate(chunks(X)):
+        start = place * ROWS_AT_ONCE
+        out[start : start + len(rows)] = (rows - mean) * scale
+    out.flush()
+    making.replace(path)
