@@ -15,6 +15,7 @@ from pages.common import (
     baseline_view,
     charts,
     controls,
+    effort,
     figures,
     links,
     registry,
@@ -57,6 +58,8 @@ def attack_bar(
 ) -> None:
     """What will happen, and the button that makes it happen."""
     target, runs = request.targets[0], request.restarts * len(request.learning_rates)
+    seconds = effort.attack_seconds(open_dataset(request.dataset), runs, request.steps)
+    long = f" {effort.at_most(seconds)}" if seconds > effort.LONG_SECONDS else ""
     refused = before is not None and before.ranks[target] <= request.k
     if computed:
         st.caption(
@@ -69,7 +72,7 @@ def attack_bar(
         st.caption(
             f"{runs} runs of at most {request.steps} steps each look for a model near the honest "
             f"one that moves sample {target} from rank {int(before.ranks[target]):,} into the top "
-            f"{request.k}."
+            f"{request.k}.{long}"
         )
     if not computed and state.status not in running.ACTIVE:
         running.explain(state, "The attack")

@@ -13,6 +13,7 @@ from pages.common import (
     ablation,
     charts,
     controls,
+    effort,
     paper,
     presets,
     registry,
@@ -21,7 +22,7 @@ from pages.common import (
     variant_figures,
 )
 from pages.common.rate_view import View, choose_view
-from pages.common.results import origin
+from pages.common.results import open_dataset, origin
 from pages.common.wording import count
 
 PAGE = registry.page("what-works")
@@ -112,8 +113,38 @@ def attacks_on(target: int, view: View, request: SweepRequest) -> dict[str, Atta
     }
 
 
+def begun(requests: dict[str, AttackRequest]) -> bool:
+    """Whether what is missing of the attacks may be computed without being asked for: it is quick,
+    or some of it is under way. Otherwise says what it takes, with a button."""
+    parts = [sweeps.Part.of("attack", request) for request in requests.values()]
+    missing = [part for part in parts if part.stored is None and part.state is not None]
+    states = [part.state for part in missing if part.state is not None]
+    if not missing or any(state.status in running.ACTIVE for state in states):
+        return True
+    dataset = open_dataset(missing[0].request.dataset)
+    seconds = sum(
+        effort.attack_seconds(
+            dataset,
+            max(part.request.restarts, 1) * len(part.request.learning_rates),
+            part.request.steps,
+        )
+        for part in missing
+    )
+    if seconds <= effort.LONG_SECONDS:
+        return True
+    for state in states:
+        running.explain(state, "A variant")
+    runs = f"{count(len(missing), 'attack')} on this sample, followed step by step, are not here"
+    st.caption(f"{runs} yet. {effort.at_most(seconds)}")
+    st.button("Run them", key="follow", type="primary", on_click=sweeps.submit_all, args=(missing,))
+    running.show_refusal()
+    return False
+
+
 def obtain_attacks(requests: dict[str, AttackRequest]) -> dict[str, Stored] | None:
     """The four attacks; what is not there yet is computed in its place, one after the other."""
+    if not begun(requests):
+        return None
     found: dict[str, Stored] = {}
     for variant, request in requests.items():
         content = sweeps.data_hash(request.dataset)

@@ -43,9 +43,11 @@ class Inquiry:
         ask: str,
         cost: str,
         what: str,
+        refusal: Callable[[Dataset], str] = lambda dataset: "",
     ) -> "Inquiry":
         """Title, sidebar, and at the end of the page a run of one's own. `start` is the request for
-        a data set without a published one, `cost` says what a run takes, `what` it counts."""
+        a data set without a published one, `cost` says what a run takes, `what` it counts;
+        `refusal` why there can be none on a data set, empty where there can."""
         st.title(page.title)
         given, names = dict(st.query_params), datasets()
         name = controls.dataset_choice(names)
@@ -63,7 +65,11 @@ class Inquiry:
             values, expected = own(dataset, opening)
             request = replace(opening, **attack, **values)
             part = sweeps.Part.of(experiment, request)
-            sweeps.offer_all([part], cost, what)
+            refused = refusal(dataset)
+            if refused:
+                st.warning(refused)
+            else:
+                sweeps.offer_all([part], cost, what)
             running.show_refusal()
         stored = part.stored
         shown = request if stored is not None else opening
@@ -74,7 +80,10 @@ class Inquiry:
         used = {"dataset": name, **attack, **values}
         inquiry = cls(shown, stored, dataset, head, body, given, allowed, used)
         with head:
-            if stored is None:
+            if refused:
+                inquiry.notes({})
+                st.markdown(page.finding)
+            elif stored is None:
                 inquiry.notes({})
                 st.markdown(
                     f"{page.finding} For this attack nothing is computed yet: run it below."

@@ -16,7 +16,7 @@ from engine.errors import EngineError, InvalidInput
 from engine.experiments import NO_DATA, SweepRequest
 from engine.results.jobs import JobState
 from engine.results.store import Stored
-from pages.common import controls, links, presets, reproduce, running
+from pages.common import controls, effort, links, presets, reproduce, running
 from pages.common.charts import heading
 from pages.common.registry import PageEntry
 from pages.common.results import datasets, lab, open_dataset, origin, provenance
@@ -24,8 +24,10 @@ from pages.common.thumbnails import Samples
 from pages.common.wording import count
 
 ROLE_NOT_PUBLISHED = (
-    "For this data set nothing is published. Ask for a sweep below; on a laptop that takes minutes."
+    "For this data set nothing is published. Ask for a sweep below, where it is said how long it "
+    "may take."
 )
+MODEST_SECONDS = 3600.0  # that a sweep which nobody has chosen yet may take
 BEGUN = "own_sweep"  # session-state key: the page and data set that its controls began with
 
 
@@ -73,7 +75,10 @@ def preset(role: str, dataset: str) -> SweepRequest:
         return found
     others = (presets.preset(role, name) for name in presets.preset_datasets(role))
     like: SweepRequest = next(others, None) or SweepRequest()
-    return replace(like, dataset=dataset, n_targets=10)
+    fewer = tuple(min(starts, 1) for starts in like.restarts)
+    sizes = [(10, like.restarts), (4, like.restarts), (4, fewer), (2, fewer)]
+    tried = [replace(like, dataset=dataset, n_targets=n, restarts=s) for n, s in sizes]
+    return next((r for r in tried if seconds_of([r]) <= MODEST_SECONDS), tried[-1])
 
 
 @dataclass(frozen=True)
@@ -249,7 +254,7 @@ def offer_all(parts: Sequence[Part], cost: str, what: str) -> None:
             return
     for state in states:
         running.explain(state, "The computation")
-    st.caption(cost)
+    st.caption(cost + beside_digits(missing[0]))
     again = any(state.status in running.ENDED for state in states)
     st.button(
         "Start again" if again else "Run it",
@@ -258,6 +263,14 @@ def offer_all(parts: Sequence[Part], cost: str, what: str) -> None:
         on_click=submit_all,
         args=(missing,),
     )
+
+
+def beside_digits(part: Part) -> str:
+    """What is added to a cost that is known for digits; a sweep's is estimated for its data."""
+    name = getattr(part.request, "dataset", None)
+    if part.experiment == "sweep" or name is None or data_hash(name) is None:
+        return ""
+    return effort.beside_digits(open_dataset(name))
 
 
 def submit_all(parts: Sequence[Part]) -> None:
@@ -273,10 +286,27 @@ def cost_of(requests: Sequence[SweepRequest]) -> str:
         f"{count(sum(max(s, 1) for s in r.restarts) * len(r.learning_rates), 'run')} each"
         for r in requests
     ]
+    seconds = seconds_of(requests)
+    long = f" {effort.at_most(seconds)}" if seconds > effort.LONG_SECONDS else ""
     return (
-        f"{', and '.join(asked)}, at most {requests[0].steps} steps a run. Finished batches are "
-        "kept: whatever interrupts it, it goes on where it was. You can leave this page meanwhile."
+        f"{', and '.join(asked)}, at most {requests[0].steps} steps a run.{long} Finished batches "
+        "are kept: whatever interrupts it, it goes on where it was. You can leave this page "
+        "meanwhile."
     )
+
+
+def seconds_of(requests: Sequence[SweepRequest]) -> float:
+    """An upper estimate of what sweeps take; 0 where their data is not on this machine."""
+    total = 0.0
+    for request in requests:
+        if data_hash(request.dataset) is None:
+            continue
+        dataset = open_dataset(request.dataset)
+        for starts in request.restarts:
+            attacks = len(request) / len(request.restarts)
+            runs = max(starts, 1) * len(request.learning_rates)
+            total += attacks * effort.attack_seconds(dataset, runs, request.steps)
+    return total
 
 
 def alone(request: SweepRequest) -> list[SweepRequest]:

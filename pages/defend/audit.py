@@ -7,6 +7,7 @@ import streamlit as st
 from engine.data.dataset import Dataset
 from engine.experiments import AuditRequest, AuditResult
 from engine.results.store import Stored
+from engine.scrutiny.audit import MOST_PARAMETERS
 from pages.common import audit_figures as figures
 from pages.common import audit_words as words
 from pages.common import charts, controls, links, registry, sweeps
@@ -24,6 +25,22 @@ COST = (
 def most_queries(dataset: Dataset) -> int:
     """Every test point with every label."""
     return len(dataset.y_test) * dataset.n_classes
+
+
+def parameters(dataset: Dataset) -> int:
+    return dataset.n_classes * (dataset.n_features + 1)
+
+
+def refusal(dataset: Dataset) -> str:
+    """Why a data set cannot be audited here; empty where it can."""
+    if parameters(dataset) <= MOST_PARAMETERS:
+        return ""
+    return (
+        f"A model of “{dataset.name}” has {parameters(dataset):,} parameters, and the audit here "
+        f"takes {MOST_PARAMETERS:,}: it needs more queries than the gradients have rank, and "
+        "decomposes the matrix of all of their gradients. Choose digits, or data with fewer "
+        "features or classes."
+    )
 
 
 def start(dataset: Dataset) -> AuditRequest:
@@ -49,7 +66,7 @@ def own(dataset: Dataset, opening: AuditRequest) -> tuple[dict[str, Any], links.
         on_change=controls.forget_notes,
     )
     st.caption(
-        f"The model has {dataset.n_classes * (dataset.X_train.shape[1] + 1):,} parameters. Ask "
+        f"The model has {parameters(dataset):,} parameters. Ask "
         "fewer queries, and the engine says why that proves nothing; target, k, radius and seed "
         "are in the sidebar."
     )
@@ -148,7 +165,9 @@ def show(stored: Stored, request: AuditRequest) -> None:
 
 
 def page() -> None:
-    inquiry = Inquiry.open(PAGE, EXPERIMENT, ROLE, start, own, "An audit of your own", COST, "step")
+    inquiry = Inquiry.open(
+        PAGE, EXPERIMENT, ROLE, start, own, "An audit of your own", COST, "step", refusal
+    )
     if inquiry.stored is None:
         return
     badge = sweeps.badge(inquiry.stored)

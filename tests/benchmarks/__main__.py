@@ -1,5 +1,5 @@
 """Run the benchmarks that are named, or all: `python -m tests.benchmarks [step speed digits
-success sweep fairness scrutiny lab size]`.
+success sweep fairness scrutiny lab size features]`.
 
 Each runs in a process of its own, so that its memory is its own and a warm cache helps none.
 """
@@ -9,7 +9,18 @@ import platform
 import subprocess
 import sys
 
-NAMES = ("step", "speed", "digits", "success", "sweep", "fairness", "scrutiny", "lab", "size")
+NAMES = (
+    "step",
+    "speed",
+    "digits",
+    "success",
+    "sweep",
+    "fairness",
+    "scrutiny",
+    "lab",
+    "size",
+    "features",
+)
 
 
 def main() -> None:

@@ -1,0 +1,49 @@
+"""How long a computation may take on this data: said beside its button, before it begins.
+
+Everything dear in the lab is a product of all features (n × D) with a column per class and run: the
+time of one of them, times how many there are, is an upper estimate that is right within a factor of
+two or three. What is done sooner is done sooner; what takes hours must not come as a surprise.
+"""
+
+from engine.data.dataset import Dataset
+from pages.common.wording import count
+
+# Calibrated on the published sweeps of CIFAR-10 features: 0.12 s a step and run on two cores.
+PRODUCTS = 38  # of features and columns, a step and run of an attack
+SPEED = 4e10  # multiplications and additions a second, of two cores
+FIXED_SECONDS = 3.0  # of an attack: the honest model, rankings, whatever does not grow
+LONG_SECONDS = 60.0  # what takes longer than this begins at the push of a button alone
+DIGITS = 1200 * 64 * 10  # samples × features × classes
+
+
+def attack_seconds(dataset: Dataset, runs: int, steps: int) -> float:
+    """An upper estimate for an attack of so many runs, none of which arrives early."""
+    one = 2 * dataset.n_train * (dataset.n_features + 1) * dataset.n_classes / SPEED
+    return FIXED_SECONDS + runs * steps * PRODUCTS * one
+
+
+def duration(seconds: float) -> str:
+    """'25 minutes', '3 hours', in whole numbers, rounded up."""
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds > 1.5 * size:
+            return count(-int(-seconds // size), unit)
+    return "a minute" if seconds > 30 else "half a minute"
+
+
+def at_most(seconds: float) -> str:
+    """How long an attack or sweep takes, as a sentence."""
+    return f"On two processor cores that is {duration(seconds)} at most; runs that arrive stop."
+
+
+def beside_digits(dataset: Dataset | None) -> str:
+    """A sentence for costs that are known for digits: how much larger this data set is; empty where
+    it is hardly larger, or not on this machine."""
+    if dataset is None:
+        return ""
+    factor = dataset.n_train * dataset.n_features * dataset.n_classes / DIGITS
+    if factor < 2:
+        return ""
+    return (
+        f" “{dataset.name}” has {factor:,.0f} times as many numbers (samples × features × "
+        "classes): expect up to that many times as long."
+    )
