@@ -325,17 +325,19 @@ def show_taken() -> None:
     taken = st.session_state.get(TAKEN)
     if taken is None:
         return
-    if taken.job and not is_ready(taken.name):
-        state = lab().jobs.state(taken.job)
+    if not is_ready(taken.name):
+        state = lab().jobs.state(taken.job) if taken.job else JobState("unknown")
         if state.status in running.ACTIVE:
             st.markdown(f"Features of **{taken.name}** are being computed.")
             running.follow(taken.job, draw_pictures)
-            return
-        running.explain(state, f"'{taken.name}'")
-        request = PrepareRequest(taken.name, taken.backbone)
-        st.button(
-            "Start again", key="own_again", on_click=running.submit, args=(EXPERIMENT, request)
-        )
+        elif state.status in ("failed", "died", "cancelled"):
+            running.explain(state, f"'{taken.name}'")
+            request = PrepareRequest(taken.name, taken.backbone)
+            st.button(
+                "Start again", key="own_again", on_click=running.submit, args=(EXPERIMENT, request)
+            )
+        else:  # removed since
+            del st.session_state[TAKEN]
         return
     with st.container(border=True):
         st.markdown(f"**{taken.name}** is a data set now. Open it:")

@@ -52,7 +52,7 @@ def facts(about: catalogue.Description) -> str:
     """Sizes and classes, the split, and what is fetched."""
     rows = listed([f"{n:,} {split}" for split, n in about.rows.items()])
     features = f", {about.n_features:,} features" if about.n_features else ""
-    fetched = f" Fetched once: {about.download_mb} MB." if about.download_mb else ""
+    fetched = f" Fetched once: {about.download_mb:g} MB." if about.download_mb else ""
     return (
         f"{about.what} {rows} samples, {about.n_classes} classes{features}; split: {about.split}."
         f"{fetched}"
@@ -65,8 +65,10 @@ def request_of(entry: Entry) -> PrepareRequest:
     return PrepareRequest(entry.about.name, entry.backbone.name if entry.backbone else "")
 
 
-def status(entry: Entry) -> str:
+def status(entry: Entry, active: bool) -> str:
     """A badge: whether it is here, and what it takes."""
+    if active:
+        return ":orange-badge[being prepared]"
     if not entry.here:
         begun = "" if entry.begun is None else f", {entry.begun:.0%} computed"
         return f":gray-badge[not here yet{begun}]"
@@ -94,7 +96,7 @@ def variant(entry: Entry, label: str) -> None:
     state = lab().jobs.state(job) if can_prepare else JobState("unknown")
     active = state.status in running.ACTIVE
     text, first, second = st.columns([6, 2, 2], vertical_alignment="center")
-    text.markdown(f"{label} {status(entry)}")
+    text.markdown(f"{label} {status(entry, active)}")
     if active:
         if not followed_below(job):
             running.follow(job, own_data.draw_pictures)
@@ -144,7 +146,7 @@ def removal(entry: Entry, place: st.delta_generator.DeltaGenerator) -> None:
             st.markdown(f"Delete **{entry.name}** from this server ({megabytes(entry.n_bytes)})?")
         else:
             st.markdown(f"Delete what is kept of **{entry.name}** on this server?")
-        if entry.about is None:
+        if entry.about is None and not originals:
             st.markdown("It is your own: the lab has no other copy. For everybody here it is gone.")
         else:
             st.markdown("It can be prepared again. Results computed from it stay.")
@@ -231,6 +233,7 @@ def take_away() -> None:
     st.code(
         "python -m engine data list\n"
         "python -m engine data prepare caltech101 --backbone efficientnet_lite2\n"
+        "python -m engine data add fruit.csv --label species --preview\n"
         "python -m engine data check\n"
         "python -m engine data remove caltech101-efficientnet_lite2",
         "bash",
