@@ -49,7 +49,9 @@ def honest_ranking(request: AttackRequest, dataset: Dataset) -> Stored | None:
         ranking_request(request),
         dataset.content_hash,
         "The honest ranking",
-        running.draw_plain(f"Training on {dataset.n_train:,} samples and ranking them"),
+        running.draw_plain(
+            f"Training on {dataset.n_train:,} samples and ranking them{effort.training(dataset)}"
+        ),
     )
 
 

@@ -11,15 +11,32 @@ from pages.common.wording import count
 # Calibrated on the published sweeps of CIFAR-10 features: 0.12 s a step and run on two cores.
 PRODUCTS = 38  # of features and columns, a step and run of an attack
 SPEED = 4e10  # multiplications and additions a second, of two cores
+HONEST_PRODUCTS = 600  # to train the honest model to its minimum, and of a solve for its scores
 FIXED_SECONDS = 3.0  # of an attack: the honest model, rankings, whatever does not grow
 LONG_SECONDS = 60.0  # what takes longer than this begins at the push of a button alone
+NOTICED_SECONDS = 5.0  # what is begun without being asked for says how long it takes, beyond this
 DIGITS = 1200 * 64 * 10  # samples × features × classes
 
 
 def attack_seconds(dataset: Dataset, runs: int, steps: int) -> float:
     """An upper estimate for an attack of so many runs, none of which arrives early."""
-    one = 2 * dataset.n_train * (dataset.n_features + 1) * dataset.n_classes / SPEED
-    return FIXED_SECONDS + runs * steps * PRODUCTS * one
+    return FIXED_SECONDS + runs * steps * PRODUCTS * product_seconds(dataset)
+
+
+def product_seconds(dataset: Dataset) -> float:
+    """Of the product of all features with a column per class."""
+    return 2 * dataset.n_train * (dataset.n_features + 1) * dataset.n_classes / SPEED
+
+
+def training(dataset: Dataset) -> str:
+    """What is added to the news that the honest model is being trained, where that takes long."""
+    seconds = HONEST_PRODUCTS * product_seconds(dataset)
+    if seconds < NOTICED_SECONDS:
+        return ""
+    return (
+        f", {dataset.n_classes} classes from {dataset.n_features:,} features: about "
+        f"{duration(seconds)} on two processor cores that have nothing else to do"
+    )
 
 
 def duration(seconds: float) -> str:

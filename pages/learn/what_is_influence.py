@@ -21,6 +21,7 @@ from pages.common import (
     charts,
     controls,
     ease,
+    effort,
     influence_figures,
     links,
     presets,
@@ -198,7 +199,9 @@ def image_section(name: str, image: int, train: Samples) -> tuple[ExplainRequest
         request,
         train.dataset.content_hash,
         "The influence on this sample",
-        running.draw_plain("Training the model and solving for this sample"),
+        running.draw_plain(
+            f"Training the model and solving for this sample{effort.training(train.dataset)}"
+        ),
     )
     if stored is None:
         return None

@@ -50,6 +50,13 @@ def test_durations_are_rounded_up(seconds: float, words: str) -> None:
     assert effort.duration(seconds) == words
 
 
+def test_training_that_takes_long_is_announced() -> None:
+    assert effort.training(of_size(1200, 64, 10)) == ""
+    said = effort.training(of_size(6941, 1280, 101))
+    assert said.startswith(", 101 classes from 1,280 features: about ")
+    assert "half a minute" in said
+
+
 def test_data_like_digits_needs_no_word() -> None:
     assert effort.beside_digits(None) == ""
     assert effort.beside_digits(of_size(1200, 64, 10)) == ""
