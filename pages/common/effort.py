@@ -62,5 +62,5 @@ def beside_digits(dataset: Dataset | None) -> str:
         return ""
     return (
         f" “{dataset.name}” has {factor:,.0f} times as many numbers (samples × features × "
-        "classes): expect up to that many times as long."
+        f"classes) as digits: what takes a minute there may take {duration(60 * factor)} here."
     )

@@ -60,4 +60,6 @@ def test_training_that_takes_long_is_announced() -> None:
 def test_data_like_digits_needs_no_word() -> None:
     assert effort.beside_digits(None) == ""
     assert effort.beside_digits(of_size(1200, 64, 10)) == ""
-    assert "“big” has 1,168 times as many" in effort.beside_digits(of_size(6941, 1280, 101, "big"))
+    said = effort.beside_digits(of_size(6941, 1280, 101, "big"))
+    assert "“big” has 1,168 times as many" in said
+    assert said.endswith("what takes a minute there may take 20 hours here.")
