@@ -186,6 +186,14 @@ PAGES: tuple[PageEntry, ...] = (
         finding="The same gradient from a few matrix products, without automatic differentiation.",
     ),
     PageEntry(
+        section="Evidence",
+        title="Results and jobs",
+        url="results",
+        file="pages/evidence/results_and_jobs.py",
+        question="What is being computed, what is kept, and how does it get to somebody else?",
+        finding="Every result is kept, found again, compared and handed on.",
+    ),
+    PageEntry(
         section="Data",
         title="Data sets",
         url="data",
