@@ -1,5 +1,5 @@
 """Run the benchmarks that are named, or all: `python -m tests.benchmarks [step speed digits
-success sweep fairness scrutiny lab size features]`.
+success sweep fairness scrutiny lab size features large]`.
 
 Each runs in a process of its own, so that its memory is its own and a warm cache helps none.
 """
@@ -20,6 +20,7 @@ NAMES = (
     "lab",
     "size",
     "features",
+    "large",
 )
 
 
