@@ -34,6 +34,7 @@ DEFAULT_SCALES = (
     0.001, 0.01, 0.05, 0.08, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0,
 )  # fmt: skip  # those of the paper's code
 ACCURACY_TOLERANCE = 0.03  # of accuracy: what an attack may cost and count as unnoticed
+QUIET_TOLERANCE, QUIET_CORRELATION = 0.01, 0.8  # an attack that also leaves the ranking alone
 ROUNDING = 1e-9  # a drop of exactly the tolerance counts, whatever its last digits
 ATTRIBUTIONS = {
     "influence": "influence function (Definition 1)",

@@ -18,7 +18,12 @@ from numpy.typing import NDArray
 from engine.checks import check_positive
 from engine.errors import InvalidInput
 from engine.statistics import bootstrap_interval, wilson_interval
-from engine.vocabulary import ACCURACY_TOLERANCE, ROUNDING
+from engine.vocabulary import (
+    ACCURACY_TOLERANCE,
+    QUIET_CORRELATION,
+    QUIET_TOLERANCE,
+    ROUNDING,
+)
 
 CELL = ("dataset", "train_size", "set_size", "objective", "restarts", "radius", "k")
 KIND = ("regime", "form", "split")
@@ -133,6 +138,41 @@ def share_rates(
         rows.append(dict(zip((*by, *KIND), key, strict=True)) | values)
     columns = [c for name in SHARES for c in (name, f"{name}_low", f"{name}_high")]
     return pd.DataFrame(rows, columns=[*by, *KIND, "attacks", *columns])
+
+
+def quiet_rates(
+    table: pd.DataFrame,
+    tolerance: float = QUIET_TOLERANCE,
+    correlation: float = QUIET_CORRELATION,
+    by: Sequence[str] = CELL,
+) -> pd.DataFrame:
+    """How many returned models succeed on `test` *and* pass for the honest one, a row a cell.
+
+    Counts: success; accurate (of those, with accuracy on holdout fallen by at most `tolerance`, a
+    share); ordered (of those that succeed, with a rank correlation of at least `correlation` with
+    the honest ranking); quiet, all three; rate, low and high are the share of the last among the
+    attacks with its 95% Wilson interval. Attacks whose targets were in the honest top are left out.
+    Raises InvalidInput.
+    """
+    tolerance = check_positive("tolerance", tolerance, allow_zero=True)
+    rows = attempted(check_table(table, by))
+    found = rows[list(by)].assign(
+        success=outcomes(rows, "best", "returned", "test", tolerance)["success"],
+        accurate=outcomes(rows, "high_accuracy", "returned", "test", tolerance)["success"],
+    )
+    found["ordered"] = found["success"] & (rows["rank_correlation"] >= correlation)
+    found["quiet"] = found["accurate"] & found["ordered"]
+    names = ("success", "accurate", "ordered", "quiet")
+    counts = found.groupby(list(by), as_index=False).agg(
+        attacks=("success", "size"), **{name: (name, "sum") for name in names}
+    )
+    counts["rate"] = counts["quiet"] / counts["attacks"]
+    intervals = [
+        wilson_interval(int(hits), int(attacks))
+        for hits, attacks in zip(counts["quiet"], counts["attacks"], strict=True)
+    ]
+    counts["low"], counts["high"] = np.array(intervals, float).reshape(-1, 2).T
+    return counts
 
 
 def reweighing_rates(

@@ -7,12 +7,12 @@ import streamlit as st
 
 from engine.attacks.rates import highest, reweighing_rates, success_rates
 from engine.results.store import Stored
-from pages.common import charts, paper, presets, rate_figures, registry, sweeps
+from pages.common import charts, frontier, paper, presets, rate_figures, registry, sweeps
 from pages.common import rate_words as words
 from pages.common.rate_view import View, choose_view
 
 PAGE = registry.page("cost")
-ROLE, TRAINING, BASELINE = "cost", "training", "baseline"  # of published results
+ROLE, TRAINING, BASELINE, KEEPING = "cost", "training", "baseline", "frontier"  # of published
 
 
 def finding(table: pd.DataFrame, view: View) -> str:
@@ -131,21 +131,20 @@ def training_figure(view: View, dataset: str) -> None:
     )
 
 
+def keeping(dataset: str, table: pd.DataFrame) -> pd.DataFrame:
+    """The sweep's rows beside those of the objectives that keep something, where such are stored:
+    of the targets that all of them were run on."""
+    asked = presets.preset(KEEPING, dataset)
+    stored = None if asked is None else sweeps.find("sweep", asked)
+    if stored is None:
+        return table
+    return frontier.on_the_same(table, stored.result)
+
+
 def frontier_figure(stored: Stored, view: View) -> None:
-    table = stored.result[stored.result["k"] == view.k]
-    rates = replace(view, tolerance=None).rates(stored.result)
-    rates = rates.query("k == @view.k and split == 'test'").set_index("radius")
-    medians = (
-        table.assign(drop=100 * (table["accuracy_before"] - table["accuracy_after"]))
-        .groupby("radius")
-        .agg(drop=("drop", "median"), correlation=("rank_correlation", "median"))
-    )
-    points = medians.join(rates[["rate", "low", "high"]], how="inner").reset_index()
-    first, last = points.iloc[0], points.iloc[-1]
-    title = (
-        f"The dearest price is the ranking itself: Spearman {first['correlation']:.2f} at radius "
-        f"{first['radius']:g}, {last['correlation']:.2f} at {last['radius']:g}"
-    ).replace("-", "−")
+    table = keeping(stored.manifest.request["dataset"], stored.result)
+    points = frontier.points(table, replace(view, tolerance=None))
+    title = frontier.title(points)
     charts.heading(title, sweeps.badge(stored))
     charts.chart(
         rate_figures.frontier(points),
@@ -154,8 +153,13 @@ def frontier_figure(stored: Stored, view: View) -> None:
     )
     st.caption(
         "Per radius: how many attacks succeed whatever they cost, the accuracy that the returned "
-        "models lose, and how much of the honest ranking of all training samples is left."
+        f"models lose, and how much of the honest ranking is left.{frontier.meaning(points)}"
     )
+    counts = frontier.counts(table, view.k)
+    if len(set(counts["objective"])) > 1:
+        with st.expander("Success, accuracy and ranking at once"):
+            st.dataframe(frontier.shown(counts), hide_index=True)
+            st.caption(frontier.COUNTED)
 
 
 def results(stored: Stored, view: View) -> None:

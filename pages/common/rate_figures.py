@@ -198,39 +198,48 @@ def attack_against_baseline(rates: pd.DataFrame) -> go.Figure:
     return finish(figure, 380)
 
 
-def frontier(points: pd.DataFrame) -> go.Figure:
-    """What success costs: per radius the share of attacks that succeed against the accuracy lost,
-    and how much of the honest ranking is left.
+OBJECTIVE_LOOKS: Mapping[str, tuple[str, str, str, str]] = {  # name, colour, symbol, dash
+    "higher_ranked": ("Algorithm 3", ACCENT, "circle", "solid"),
+    "accurate": ("accurate", BLUE, "diamond", "dash"),
+    "quiet": ("quiet", GREEN, "square", "dot"),
+}
 
-    points: a row per radius with rate, low, high, drop (median of the returned models, points) and
-    correlation (median Spearman with the honest ranking).
+
+def frontier(points: pd.DataFrame) -> go.Figure:
+    """What success costs: per objective and radius the share of attacks that succeed against the
+    accuracy lost, and how much of the honest ranking is left.
+
+    points: a row per objective and radius with rate, low, high, drop (median of the returned
+    models, points) and correlation (median Spearman with the honest ranking).
     """
-    points = points.sort_values("radius")
     figure = make_subplots(
         rows=2, cols=1, shared_xaxes=True, row_heights=[0.55, 0.45], vertical_spacing=0.07
     )
-    for row, (column, colour, name) in enumerate(
-        (("rate", ACCENT, "success rate"), ("correlation", BLUE, "rank correlation")), 1
-    ):
-        error = None
-        if column == "rate":
-            error = _bars(points)
-        figure.add_scatter(
-            x=points["drop"].to_numpy(),
-            y=points[column].to_numpy(),
-            mode="lines+markers" + ("+text" if row == 2 else ""),  # once: the points share their x
-            text=[f"r={r:g}" for r in points["radius"]],
-            textposition="top right",
-            textfont={"size": 11},
-            line={"color": colour, "width": 2, "dash": "solid" if row == 1 else "dash"},
-            marker={"size": 9, "symbol": "circle" if row == 1 else "diamond"},
-            error_y=error,
-            name=name,
-            hovertemplate="radius %{text}<br>accuracy lost %{x:.1f} points<br>"
-            f"{name} %{{y:.2f}}<extra></extra>",
-            row=row,
-            col=1,
-        )
+    for objective, (name, colour, symbol, dash) in OBJECTIVE_LOOKS.items():
+        part = points[points["objective"] == objective].sort_values("radius")
+        if part.empty:
+            continue
+        for row, (column, what) in enumerate(
+            (("rate", "success rate"), ("correlation", "rank correlation")), 1
+        ):
+            figure.add_scatter(
+                x=part["drop"].to_numpy(),
+                y=part[column].to_numpy(),
+                mode="lines+markers" + ("+text" if row == 2 else ""),  # once: they share their x
+                text=[f"r={r:g}" for r in part["radius"]],
+                textposition="top right",
+                textfont={"size": 11},
+                line={"color": colour, "width": 2, "dash": dash},
+                marker={"size": 9, "symbol": symbol},
+                error_y=_bars(part) if row == 1 else None,
+                name=name,
+                legendgroup=name,
+                showlegend=row == 1,
+                hovertemplate="radius %{text}<br>accuracy lost %{x:.1f} points<br>"
+                f"{what} %{{y:.2f}}<extra>{name}</extra>",
+                row=row,
+                col=1,
+            )
     figure.update_yaxes(
         title_text="success rate", tickformat=".0%", range=[-0.05, 1.12], row=1, col=1
     )
@@ -239,4 +248,4 @@ def frontier(points: pd.DataFrame) -> go.Figure:
     room = 0.16 * ((high - low) or 1.0)  # for the labels
     figure.update_xaxes(range=[low - room, high + room], zeroline=False)
     figure.update_xaxes(title_text="accuracy lost (points, median)", row=2, col=1)
-    return finish(figure, 460, showlegend=False)
+    return finish(figure, 480, showlegend=len(set(points["objective"])) > 1)

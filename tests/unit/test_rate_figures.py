@@ -1,6 +1,7 @@
 """The figures and words about success rates say what the tables say: numbers are looked up again,
 and tables with a single radius or k, or without any success, are drawn too."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ from engine.attacks.rates import success_rates
 from engine.attacks.result import Ranking
 from pages.common import (
     ablation,
+    frontier,
     links,
     paper,
     rate_figures,
@@ -371,8 +373,38 @@ def test_success_by_radius_is_that_of_the_table(radii: tuple[float, ...], top: i
     lost = trace(figure, "returned models, median and middle half")
     assert lost.y == pytest.approx([1] * len(radii))
     points = pd.DataFrame({"radius": radii, "drop": 1.0, "correlation": 0.5})
+    points["objective"] = "higher_ranked"
     points[["rate", "low", "high"]] = (0.5, 0.4, 0.6)
     check_traces(rate_figures.frontier(points))
+
+
+def test_the_frontier_says_what_every_objective_leaves_of_the_ranking() -> None:
+    """Two objectives on targets of which they share three: rates, medians and counts by hand."""
+    plain = sweep_table({(t, 0.3, 1): (1, 0.02 * t) for t in range(4)})
+    quiet = sweep_table({(t, 0.5, 1): (int(t < 3), 0.0) for t in range(1, 5)}, "quiet", 2)
+    quiet["rank_correlation"] = [0.9, 0.7, 0.8, 0.9]
+    table = frontier.on_the_same(plain, quiet)
+    assert sorted(table["target"]) == [1, 1, 2, 2, 3, 3]
+    points = frontier.points(table, replace(VIEW, tolerance=None)).set_index("objective")
+    assert points["rate"].to_dict() == pytest.approx({"higher_ranked": 1.0, "quiet": 2 / 3})
+    assert points["drop"].to_dict() == pytest.approx({"higher_ranked": 4.0, "quiet": 0.0})
+    assert points["correlation"].to_dict() == {"higher_ranked": 0.5, "quiet": 0.8}
+    title = frontier.title(points.reset_index())
+    assert "Algorithm 3 moves 100% and leaves a Spearman correlation of 0.50" in title
+    assert "quiet moves 67% and leaves a Spearman correlation of 0.80" in title
+    figure = rate_figures.frontier(points.reset_index())
+    assert [t.name for t in figure.data] == ["Algorithm 3"] * 2 + ["quiet"] * 2
+    assert [list(t.y) for t in figure.data] == [[1.0], [0.5], [pytest.approx(2 / 3)], [0.8]]
+    counts = frontier.counts(table, 1)
+    columns = ["objective", "attacks", "success", "accurate", "ordered", "quiet"]
+    assert counts[columns].to_numpy().tolist() == [
+        ["higher_ranked", 3, 3, 0, 0, 0],  # every fall of accuracy is above 1 point
+        ["quiet", 3, 2, 2, 1, 1],  # 0.9 and 0.7 of those two; the third is not in the top
+    ]
+    assert frontier.shown(counts)["all three"].tolist()[1].startswith("1 of 3 (6% to 79%)")
+    alone = frontier.points(plain, replace(VIEW, tolerance=None))
+    assert frontier.title(alone).startswith("The dearest price is the ranking itself: Spearman")
+    assert "softmax" not in frontier.meaning(alone)
 
 
 def test_attack_and_baseline_stand_at_every_k() -> None:

@@ -1,0 +1,105 @@
+"""What success costs under each objective, in accuracy and in the ranking: pure functions from
+sweep tables to tables and sentences."""
+
+import pandas as pd
+
+from engine.attacks.rates import quiet_rates
+from engine.vocabulary import QUIET_CORRELATION, QUIET_TOLERANCE
+from pages.common.rate_figures import OBJECTIVE_LOOKS
+from pages.common.rate_view import View
+from pages.common.wording import listed
+
+BY = ("objective", "radius", "k")
+NAMES = {objective: look[0] for objective, look in OBJECTIVE_LOOKS.items()}
+MEANINGS = {
+    "accurate": "“accurate” raises the target above a softmax of all scores, keeps the training "
+    "loss low, and goes on after it has arrived",
+    "quiet": "“quiet” also keeps every other sample's score",
+}
+COUNTED = (
+    "Of the models that are handed out: how many have the target in the top, how many of those "
+    f"lose at most {100 * QUIET_TOLERANCE:g} point of accuracy on data that the attacker never "
+    f"saw, how many keep a rank correlation of at least {QUIET_CORRELATION:g} with the honest "
+    "ranking, and how many do all three, with its 95% interval."
+)
+
+
+def on_the_same(table: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """Both tables as one, of the targets and k that both have."""
+    both = [table, others]
+    for name in ("target", "k"):
+        shared = set(table[name]) & set(others[name])
+        both = [part[part[name].isin(shared)] for part in both]
+    return pd.concat(both, ignore_index=True)
+
+
+def points(table: pd.DataFrame, view: View) -> pd.DataFrame:
+    """Per objective and radius, at the view's k: rate, low and high of success, and of the returned
+    models the median accuracy lost (`drop`, points) and rank correlation."""
+    rates = view.rates(table, BY).query("k == @view.k and split == 'test'")
+    rows = table[table["k"] == view.k]
+    medians = (
+        rows.assign(drop=100 * (rows["accuracy_before"] - rows["accuracy_after"]))
+        .groupby(["objective", "radius"])
+        .agg(drop=("drop", "median"), correlation=("rank_correlation", "median"))
+    )
+    columns = rates.set_index(["objective", "radius"])[["rate", "low", "high"]]
+    return medians.join(columns, how="inner").reset_index()
+
+
+def title(points: pd.DataFrame) -> str:
+    """What is left of the ranking, under each objective where it succeeds most often."""
+    if len(set(points["objective"])) == 1:
+        ordered = points.sort_values("radius")
+        first, last = ordered.iloc[0], ordered.iloc[-1]
+        text = (
+            f"The dearest price is the ranking itself: Spearman {first['correlation']:.2f} at "
+            f"radius {first['radius']:g}, {last['correlation']:.2f} at {last['radius']:g}"
+        )
+    else:
+        best = points.sort_values(["rate", "drop"], ascending=[False, True])
+        best = best.groupby("objective").first()
+        said = [
+            f"{name} moves {best.loc[o, 'rate']:.0%} and leaves a Spearman correlation of "
+            f"{best.loc[o, 'correlation']:.2f}"
+            for o, name in NAMES.items()
+            if o in best.index
+        ]
+        text = f"The dearest price is the ranking itself: {listed(said)}"
+    return text.replace("-", "−")
+
+
+def meaning(points: pd.DataFrame) -> str:
+    """What the objectives beside the paper's are, for a caption."""
+    said = [text for objective, text in MEANINGS.items() if objective in set(points["objective"])]
+    return f" Beside the paper's attack: {'; '.join(said)}." if said else ""
+
+
+def counts(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    """`quiet_rates` by objective and radius at one k, in the order of the figure."""
+    found = quiet_rates(table, by=BY).query("k == @k")
+    order = {name: place for place, name in enumerate(NAMES)}
+    found = found[found["objective"].isin(order)]
+    return found.sort_values(
+        ["objective", "radius"],
+        key=lambda c: c.map(order) if c.name == "objective" else c,
+        ignore_index=True,
+    )
+
+
+def shown(counts: pd.DataFrame) -> pd.DataFrame:
+    """The counts as a table to read."""
+    of = counts["attacks"].astype(str)
+    return pd.DataFrame(
+        {
+            "objective": counts["objective"].map(NAMES),
+            "radius": counts["radius"].map("{:g}".format),
+            "in the top": counts["success"].astype(str) + " of " + of,
+            "and accurate": counts["accurate"],
+            "and ranking kept": counts["ordered"],
+            "all three": [
+                f"{row.quiet} of {row.attacks} ({row.low:.0%} to {row.high:.0%})"
+                for row in counts.itertuples()
+            ],
+        }
+    )
