@@ -27,7 +27,7 @@ class Description:
     licence: str
     citation: str
     url: str
-    download_mb: int
+    download_mb: float
 
     @property
     def n_rows(self) -> int:
@@ -111,7 +111,7 @@ SETS = {
             licence="CC BY 4.0",
             citation="Hofmann (1994), Statlog (German Credit Data), UCI",
             url="https://archive.ics.uci.edu/dataset/144",
-            download_mb=1,
+            download_mb=0.1,
         ),
         Description(
             name="compas",
@@ -126,7 +126,7 @@ SETS = {
             citation="Larson, Mattu, Kirchner and Angwin (2016), How We Analyzed the COMPAS "
             "Recidivism Algorithm, ProPublica",
             url="https://github.com/propublica/compas-analysis",
-            download_mb=3,
+            download_mb=2.5,
         ),
         Description(
             name="adult",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 WORK, PLAN = ".preparing", "plan.json"
-BATCH = 64  # pictures in one pass: its composition may change the last bits, so it never varies
+BATCH = 32  # pictures in one pass: its composition may change the last bits, so it never varies
 SIDE = 32  # pixels of a thumbnail
 SPLITS = ("train", "test")
 PACKAGES = ("numpy", "pillow", "torch", "torchvision")  # what a feature's bits may depend on
@@ -84,7 +84,7 @@ def prepare_features(
     for split in SPLITS:
         y = images.split(split)[1]
         check_samples(split, np.zeros((len(y), 1)), y, len(images.class_names))
-    with alone(name, data_dir) as folder:
+    with room(name, data_dir), alone(name, data_dir) as folder:
         loaded = backbone.load(data_dir, lambda text: progress({"notice": text}))
         plan = plan_of(name, images, loaded, device)
         done = begin(folder, plan)
@@ -101,22 +101,31 @@ def prepare_features(
 
 
 @contextmanager
-def alone(name: str, data_dir: Path) -> Iterator[Path]:
-    """The folder of a preparation, for one process at a time."""
-    folder = data_dir / WORK / name
+def room(name: str, data_dir: Path) -> Iterator[None]:
+    """What the disk refuses under it is said in words."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.with_name(f"{name}.lock"))
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise DataUnavailable(
-            f"'{name}' is being prepared by another process. Wait until that has ended."
-        ) from None
+        yield
+    except Timeout:  # of a lock: an OSError, too
+        raise
     except OSError as error:
         raise DataUnavailable(
             f"'{name}' cannot be prepared in '{data_dir}' ({error.strerror or error}). Make room "
             "there, allow writing, or set IAL_DATA_DIR to another folder."
         ) from error
+
+
+@contextmanager
+def alone(name: str, data_dir: Path) -> Iterator[Path]:
+    """The folder of a preparation, for one process at a time."""
+    folder = data_dir / WORK / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name(f"{name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise DataUnavailable(
+            f"'{name}' is being prepared by another process. Wait until that has ended."
+        ) from None
     with lock:
         yield folder
 
@@ -175,6 +184,7 @@ def begin(folder: Path, plan: dict[str, Any]) -> dict[str, int]:
         pass  # none, or one that a power cut has emptied: from the beginning
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
+    check_space(folder, plan)
     for split in SPLITS:
         n = plan[f"n_{split}"]
         make_array(folder / f"{split}.features.npy", (n, plan["backbone"]["n_features"]), "<f2")
@@ -182,6 +192,16 @@ def begin(folder: Path, plan: dict[str, Any]) -> dict[str, int]:
     done = dict.fromkeys(SPLITS, 0)
     write_plan(folder, plan, done)
     return done
+
+
+def check_space(folder: Path, plan: dict[str, Any]) -> None:
+    """Raise OSError unless arrays and finished files have room together: where the disk fills up
+    under a mapped array, the process just ends."""
+    one = 2 * plan["backbone"]["n_features"] + 3 * SIDE**2
+    needed = 2 * one * (plan["n_train"] + plan["n_test"])
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OSError(f"{needed / 1e6:,.0f} MB are needed, {free / 1e6:,.0f} MB are free")
 
 
 def make_array(path: Path, shape: tuple[int, ...], dtype: str) -> None:

@@ -164,7 +164,7 @@ def opened(about: Description, originals: Originals, raw: Path, say: Say) -> Ima
             shutil.rmtree(folder, ignore_errors=True)
     if not any(folder.exists() for folder in unpacked):
         mark.touch()
-        say(f"Fetching and unpacking {about.title} ({about.download_mb} MB, once) …")
+        say(f"Fetching and unpacking {about.title} ({about.download_mb:g} MB, once) …")
         try:
             images = originals.open(raw, True)
         except Exception as error:  # networks and archives fail in every way
@@ -172,8 +172,8 @@ def opened(about: Description, originals: Originals, raw: Path, say: Say) -> Ima
                 mark.unlink()
             raise DataUnavailable(
                 f"{about.title} could not be downloaded ({str(error)[:200]}). Check the connection "
-                f"and ask again, or put {originals.by_hand.format(raw=raw)} yourself; they are "
-                f"linked from {about.url}."
+                f"and ask again, or put {originals.by_hand.format(raw=raw)} yourself "
+                f"(see {about.url})."
             ) from error
         mark.unlink()
         return images

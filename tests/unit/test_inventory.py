@@ -14,7 +14,7 @@ from engine.data import catalogue, inventory, own_images
 from engine.data.backbones import BACKBONES
 from engine.data.bundled import LOADERS
 from engine.data.dataset import load_dataset
-from engine.data.extraction import WORK, alone, prepare_features
+from engine.data.extraction import BATCH, WORK, alone, prepare_features
 from engine.data.fairness_sets import FILES
 from engine.data.fairness_sets import LOADERS as FAIRNESS_LOADERS
 from engine.data.image_sets import ORIGINALS
@@ -138,8 +138,8 @@ def test_an_interrupted_preparation_is_seen_and_removed(tmp_path: Path) -> None:
         prepare_features("cifar10", digit_images(), tiny_backbone(tmp_path), tmp_path, "cpu", stop)
     entry = named(tmp_path)["cifar10"]
     assert not entry.here
-    assert entry.begun == pytest.approx(64 / 300)
-    assert "21% done" in faults(tmp_path)[f"{WORK}/cifar10"]
+    assert entry.begun == pytest.approx(BATCH / 300)
+    assert "11% done" in faults(tmp_path)[f"{WORK}/cifar10"]
     assert inventory.remove("cifar10", tmp_path) > 100 * 32 * 32 * 3
     assert named(tmp_path)["cifar10"].begun is None
     assert faults(tmp_path) == {}
