@@ -1,5 +1,6 @@
 """Bringing in data of one's own on the data page, from the upload to the data set."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,18 @@ from tests.unit import hostile
 
 PAGE = registry.page("data")
 ROWS = [f"{i},{'xyz'[i % 3]},{'pq'[i % 2]}" for i in range(60)]
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(settings: Settings) -> Iterator[None]:
+    """The data directory is that of all pages' tests: what a test brings in goes again."""
+    before = set(settings.data_dir.rglob("*"))
+    yield
+    for path in sorted(set(settings.data_dir.rglob("*")) - before, reverse=True):
+        if path.is_dir():
+            path.rmdir()
+        else:
+            path.unlink()
 
 
 def upload(app: AppTest, name: str, content: bytes) -> AppTest:
