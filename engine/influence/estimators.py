@@ -158,8 +158,8 @@ def exact(
             x = torch.cholesky_solve(wanted[some].T, torch.linalg.cholesky(A)).T
         except torch.linalg.LinAlgError:
             raise NotConverged(
-                f"H + λI is singular in double precision at damping={curvature.damping:g}. "
-                "Ask for a larger damping."
+                "H + λI is singular in double precision, or not positive definite, at "
+                f"damping={curvature.damping:g}. Ask for a larger damping."
             ) from None
         solved[some] = x.to(b.dtype).view(b[some].shape)
         residual[some] = torch.linalg.vector_norm(
@@ -167,7 +167,8 @@ def exact(
         )
     length = dot(wanted, wanted).sqrt().clamp(min=torch.finfo(b.dtype).tiny)
     residual = (residual / length).to(b.dtype)
-    return Solution(solved, curvature.image(solved), residual, torch.zeros_like(residual))
+    nowhere = torch.full_like(residual, torch.inf)
+    return Solution(solved, curvature.image(solved), residual, torch.zeros_like(residual), nowhere)
 
 
 def lissa(
@@ -220,7 +221,8 @@ def lissa(
     if fixed is None and not bool((residual < 1).all()):
         worst = float(residual.max())
         raise diverged(recursions, f"the relative residual is {worst:.1e}, and 1 at x = 0")
-    return Solution(x, image, residual, torch.full_like(residual, recursions))
+    nowhere = torch.full_like(residual, torch.inf)
+    return Solution(x, image, residual, torch.full_like(residual, recursions), nowhere)
 
 
 def largest_eigenvalue(operator: Curvature, like: Tensor) -> float:

@@ -5,6 +5,9 @@ elementwise *curving*, and the *pull* back to parameters. The large products are
 last, and the halves save some of them: the image of the solution accumulates along the iterations,
 so that scores need no product of their own; a warm start from earlier solutions, whose images are
 known, costs a pull alone; and no pull is made for a column that a sketch already shows to be done.
+
+Conjugate gradients need a positive definite matrix. That of a network may have directions of
+negative curvature beyond −λ: a column that meets one stops there, and its solution says so.
 """
 
 from collections.abc import Callable
@@ -54,12 +57,17 @@ class Curvature(Protocol):
 
 @dataclass(frozen=True)
 class Solution:
-    """x (B, …), its image, and per column the relative residual and the iterations spent, (B,)."""
+    """x (B, …), its image, and per column the relative residual and the iterations spent, (B,).
+
+    lowest: (B,), ⟨d, (H + λI) d⟩/⟨d, d⟩ of a direction d on which that is not positive, where the
+    solve met one and ended; infinity elsewhere, which does not prove that there is none.
+    """
 
     x: Tensor
     image: Tensor
     residual: Tensor
     iterations: Tensor
+    lowest: Tensor
 
 
 @dataclass(frozen=True)
@@ -137,7 +145,8 @@ def conjugate_gradients(
     """Solve (H + λI) x = b to ‖residual‖ <= tolerance·‖b‖, column by column.
 
     b: (B, …). A column that has converged is frozen and leaves the products, so that it depends on
-    no neighbour and costs nothing more. `empty_image`: zeros of the image's shape for B columns.
+    no neighbour and costs nothing more; so has one that meets a direction of no positive curvature.
+    `empty_image`: zeros of the image's shape for B columns.
     fixed: do exactly that many iterations, without looking at values (fake tensors cannot branch).
     """
     scale = dot(b, b).sqrt()
@@ -146,11 +155,12 @@ def conjugate_gradients(
     if warm is not None and warm.x and fixed is None:
         warm_up(operator, b, operator.precondition(b), warm, x, image, r)
     residual, iterations = dot(r, r).sqrt() / scale, torch.zeros_like(scale)
+    lowest = torch.full_like(scale, torch.inf)
     active = torch.arange(len(b), device=b.device)
     if fixed is None:
         active = torch.nonzero(residual > tolerance).flatten()
         if len(active) == 0:
-            return Solution(x, image, residual, iterations)
+            return Solution(x, image, residual, iterations, lowest)
         if len(active) < len(b):
             operator, r = operator.select(active), r[active]
     z = operator.precondition(r)
@@ -158,7 +168,9 @@ def conjugate_gradients(
     for _ in range(max_iterations if fixed is None else fixed):
         u = operator.image(d)
         curved = operator.curved(u)
-        alpha = rz / operator.energy(d, u, curved)
+        energy = operator.energy(d, u, curved)
+        # what is not positive ends its column below, unchanged; NaN (an overflow) stays NaN
+        alpha = torch.where(energy <= 0, torch.zeros_like(rz), rz / energy)
         add_columns(x, active, weigh(alpha, d, 0), 0)
         add_columns(image, active, weigh(alpha, u, 1), 1)
         iterations.index_add_(0, active, torch.ones_like(alpha))
@@ -179,11 +191,15 @@ def conjugate_gradients(
                         d[going],
                     )
                     curved, alpha, rz = curved[:, going], alpha[going], rz[going]
+                    energy = energy[going]
         r = r - weigh(alpha, operator.pull(curved, d), 0)
         now = dot(r, r).sqrt() / scale[active]
         residual.index_copy_(0, active, now)
         if fixed is None:
-            going = torch.nonzero(now > tolerance).flatten()
+            bent, length = energy <= 0, dot(d, d)  # a length of 0 is a tiny column's underflow
+            curvature = (energy / length).masked_fill_(~bent | (length == 0), torch.inf)
+            lowest.index_copy_(0, active, curvature)
+            going = torch.nonzero((now > tolerance) & ~bent).flatten()
             if len(going) == 0:
                 break
             if len(going) < len(active):
@@ -192,7 +208,7 @@ def conjugate_gradients(
         z = operator.precondition(r)
         rz, previous = dot(r, z), rz
         d = z + weigh(rz / previous, d, 0)
-    return Solution(x, image, residual, iterations)
+    return Solution(x, image, residual, iterations, lowest)
 
 
 def refine(
@@ -208,13 +224,15 @@ def refine(
     for round_ in range(rounds + 1):
         r = b - operator.pull(operator.curved(solution.image), solution.x)
         residual = dot(r, r).sqrt() / scale
-        if round_ == rounds or bool((residual <= tolerance).all()):
+        bent = solution.lowest <= 0  # not to be mended
+        if round_ == rounds or bool(((residual <= tolerance) | bent).all()):
             break
-        more = solve(r)
+        more = solve(weigh((~bent).to(r.dtype), r, 0))
         solution = Solution(
             solution.x + more.x,
             solution.image + more.image,
             residual,
             solution.iterations + more.iterations,
+            torch.minimum(solution.lowest, more.lowest),
         )
     return replace(solution, residual=residual)

@@ -1,5 +1,6 @@
 """Training the honest model: mean cross-entropy + l2/2·‖θ‖², bias included, in float64."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +41,13 @@ class Loss:
         return Loss(self.X[chosen], self.y[chosen], self.l2)
 
 
-def lbfgs(loss: Loss, theta: Tensor, max_iterations: int, seed: int) -> tuple[Tensor, int]:
+def lbfgs(
+    loss: Callable[[Tensor], tuple[Tensor, Tensor]],
+    theta: Tensor,
+    max_iterations: int,
+    seed: int,
+    tolerance: float = GRADIENT_TOLERANCE,
+) -> tuple[Tensor, int]:
     """SciPy's L-BFGS; deterministic."""
 
     def value_and_gradient(flat: NDArray) -> tuple[float, NDArray]:
@@ -56,7 +63,7 @@ def lbfgs(loss: Loss, theta: Tensor, max_iterations: int, seed: int) -> tuple[Te
             "maxiter": max_iterations,
             "maxfun": 2 * max_iterations,
             "maxcor": 20,
-            "gtol": GRADIENT_TOLERANCE,
+            "gtol": tolerance,
             "ftol": 0,
         },
     )

@@ -1,12 +1,16 @@
 """Multinomial logistic regression on frozen features, as NumPy arrays (no torch is imported)."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 
 from engine.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from engine.data.dataset import Dataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +56,22 @@ class LinearModel:
         """The model with θ = `parameters`, (K, d+1) with the bias last."""
         wide = np.asarray(parameters, dtype=np.float64)
         return cls(weight=wide[:, :-1].copy(), bias=wide[:, -1].copy(), l2=l2)
+
+    def with_parameters(self, parameters: NDArray) -> "LinearModel":
+        """The model at another θ, (K, d+1) with the bias last, not trained."""
+        return LinearModel.from_parameters(parameters, self.l2)
+
+    def check_fits(self, dataset: "Dataset") -> None:
+        """Raise InvalidInput unless the model's shape is the data set's, and θ is finite."""
+        expected = (dataset.n_classes, dataset.n_features)
+        if self.weight.shape != expected:
+            raise InvalidInput(
+                "model.weight",
+                self.weight.shape,
+                f"of shape {expected} for data set '{dataset.name}'",
+            )
+        if not np.isfinite(self.parameters).all():
+            raise InvalidInput("model.weight", "NaN or infinity", "finite")
 
     def logits(self, X: ArrayLike) -> NDArray[np.float64]:
         """(samples, K)."""

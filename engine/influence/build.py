@@ -1,0 +1,28 @@
+"""The one door from a model to its influence problem."""
+
+from engine.data.dataset import Dataset
+from engine.influence.estimators import Estimator, cg
+from engine.influence.linear import LinearProblem
+from engine.influence.problem import InfluenceProblem
+from engine.models.linear import LinearModel
+from engine.models.model import Model
+
+
+def build_problem(
+    model: Model,
+    dataset: Dataset,
+    damping: float = 0.25,
+    order: str = "highest_first",
+    dtype: str = "float32",
+    device: str = "auto",
+    estimator: Estimator = cg,
+) -> InfluenceProblem:
+    """Influence on a data set under models like this one, at any θ: in closed form for linear
+    models, matrix-free for networks. Raises InvalidInput, DeviceUnavailable."""
+    if isinstance(model, LinearModel):
+        return LinearProblem.build(dataset, damping, order, dtype, device, estimator)
+    from engine.influence.network import NetworkProblem  # here: it takes its time to import
+    from engine.models.network import Network
+
+    assert isinstance(model, Network)
+    return NetworkProblem.build(dataset, model, damping, order, dtype, device, estimator)

@@ -1,0 +1,277 @@
+"""Influence and its gradient for any `torch.nn.Module` and loss, matrix-free (Algorithm 1).
+
+θ is (B, P), ℓ_i(θ) the loss of sample i, L its mean over train, L_test over the test half, and H
+the Hessian of L. Everything is a derivative of scalars along given directions, by `torch.func`:
+
+    H v     = d/dε ∇L(θ + εv)                                  forward over reverse
+    s       = (H + λI)⁻¹ ∇L_test                               conjugate gradients
+    I_i     = −⟨∇ℓ_i, s⟩ = −d/dε ℓ_i(θ + εs)                   forward mode: all samples at once
+    G_c     = ∇ Σ c_i ℓ_i,   s_c = (H + λI)⁻¹ G_c
+    ∇Σ c I  = ∇[ −⟨∇L_test, s_c⟩ − Σ c_i ⟨∇ℓ_i, s⟩ + ⟨s_c, H s⟩ ],   s and s_c held fixed
+
+So a step is two solves and one reverse pass, as for the closed form; no per-sample gradient and no
+matrix is made. Sums over samples are taken `ROWS_PER_CHUNK` rows at a time.
+
+H is that of the loss itself, not a Gauss-Newton approximation, and need not be positive definite:
+at a minimum of L + l2/2·‖θ‖² it is so with any λ > l2, but an attack leaves the minimum. Where a
+solve meets a direction of no positive curvature its column stops there (`Solution.lowest`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.func import grad, jvp
+
+from engine.checks import check_choice, check_positive
+from engine.data.dataset import Dataset
+from engine.devices import resolve_device, resolve_dtype
+from engine.influence.estimators import Estimator, cg
+from engine.influence.problem import Forward, order_sign
+from engine.influence.solve import Solution, WarmStart, dot
+from engine.models.model import Model
+from engine.models.network import Loss, Network, logits_each, losses_each, template
+
+ROWS_PER_CHUNK = 2048  # whose activations are alive at once, for every model of a batch
+COLUMNS_AT_ONCE = 64  # of a dense Hessian
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Samples as a function of θ: features (n, d), labels (n,), and the module and loss."""
+
+    module: nn.Module
+    loss: Loss
+    X: Tensor
+    y: Tensor
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def losses(self, theta: Tensor) -> Tensor:
+        """(B, P) → (B, n)"""
+        return losses_each(self.module, self.loss, theta, self.X, self.y)
+
+    def mean(self, theta: Tensor) -> Tensor:
+        """The mean loss of each model, (B,)."""
+        return self.losses(theta).mean(1)
+
+    def chunks(self) -> Iterator[tuple[slice, "Part"]]:
+        for first in range(0, len(self), ROWS_PER_CHUNK):
+            rows = slice(first, first + ROWS_PER_CHUNK)
+            yield rows, replace(self, X=self.X[rows], y=self.y[rows])
+
+    def gradient(self, theta: Tensor, weights: Tensor | None = None) -> Tensor:
+        """∇ of Σ w_i ℓ_i, of the mean where no weights (B, n) are given: (B, P)."""
+        total = torch.zeros_like(theta)
+        for rows, part in self.chunks():
+            w = 1 / len(self) if weights is None else weights[:, rows]
+            total += grad(lambda t, part=part, w=w: (w * part.losses(t)).sum())(theta)
+        return total
+
+    def hessian(self, theta: Tensor, V: Tensor) -> Tensor:
+        """H V of the mean loss, column by column: (B, P)."""
+        total = torch.zeros_like(V)
+        for _, part in self.chunks():
+            gradient = grad(lambda t, part=part: part.losses(t).sum())
+            total += jvp(gradient, (theta,), (V,))[1]
+        return total / len(self)
+
+    def along(self, theta: Tensor, V: Tensor) -> Tensor:
+        """⟨∇ℓ_i, V⟩ for every sample: (B, n)."""
+        found = [jvp(part.losses, (theta,), (V,))[1] for _, part in self.chunks()]
+        return torch.cat(found, 1)
+
+    def hits(self, theta: Tensor) -> Tensor:
+        """Share that each model predicts right, (B,), float64."""
+        right = torch.zeros(len(theta), dtype=torch.float64, device=theta.device)
+        for _, part in self.chunks():
+            said = logits_each(self.module, theta, part.X).argmax(-1)
+            right += (said == part.y).double().sum(1)
+        return right / len(self)
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkCurvature:
+    """H + λI at θ (B, P), or (1, P) shared by all columns. Its product has no halves that differ
+    in cost as a linear model's have: the image of V is V itself, and all work is in its curving."""
+
+    part: Part
+    theta: Tensor
+    damping: float
+
+    def image(self, V: Tensor) -> Tensor:
+        return V.unsqueeze(0)
+
+    def curved(self, image: Tensor) -> Tensor:
+        return self.curved_at(self.theta, image[0]).unsqueeze(0)
+
+    def curved_at(self, theta: Tensor, V: Tensor) -> Tensor:
+        """H V at θ (B, P), or (1, P) for all columns of V (B, P)."""
+        return self.part.hessian(theta.expand_as(V).contiguous(), V)
+
+    def pull(self, curved: Tensor, V: Tensor) -> Tensor:
+        return curved[0] + self.damping * V
+
+    def energy(self, V: Tensor, image: Tensor, curved: Tensor) -> Tensor:
+        return dot(V, self.pull(curved, V))
+
+    def gram(self, V: tuple[Tensor, ...], images: tuple[Tensor, ...]) -> Tensor:
+        pulled = [self.pull(self.curved(u), v) for u, v in zip(images, V, strict=True)]
+        return torch.stack([torch.stack([dot(v, w) for w in pulled], -1) for v in V], -2)
+
+    def sketched_norm(self, r: Tensor, V: Tensor, curved: Tensor) -> Tensor | None:
+        return None
+
+    def precondition(self, R: Tensor) -> Tensor:
+        return R
+
+    def select(self, columns: Tensor) -> "NetworkCurvature":
+        return self if len(self.theta) == 1 else replace(self, theta=self.theta[columns])
+
+    @property
+    def models(self) -> int:
+        return len(self.theta)
+
+    def dense(self, model: int) -> Tensor:
+        """H + λI of one model, (P, P) float64."""
+        theta = self.theta[model : model + 1]
+        unit = torch.eye(theta.shape[1], dtype=theta.dtype, device=theta.device)
+        curved = [self.curved_at(theta, V) for V in unit.split(COLUMNS_AT_ONCE)]
+        H = torch.cat(curved).double()
+        H = (H + H.T) / 2
+        H.diagonal().add_(self.damping)
+        return H
+
+    def rows(self, chosen: Tensor) -> "NetworkCurvature":
+        """H + λI with the mean over these training samples alone."""
+        part = replace(self.part, X=self.part.X[chosen], y=self.part.y[chosen])
+        return replace(self, part=part)
+
+
+@dataclass(frozen=True)
+class NetworkState:
+    """What `gradient` takes up from `forward`."""
+
+    curvature: NetworkCurvature
+    test: Part
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkProblem:
+    """Influence of the training samples under networks θ, rows of (B, P); as `LinearProblem`."""
+
+    train: Part
+    splits: dict[str, Part]
+    damping: float
+    sign: int
+    estimator: Estimator = cg
+
+    @classmethod
+    def build(
+        cls,
+        dataset: Dataset,
+        model: Network,
+        damping: float = 0.25,
+        order: str = "highest_first",
+        dtype: str = "float32",
+        device: str = "auto",
+        estimator: Estimator = cg,
+    ) -> Self:
+        """The model's module and loss count, not its θ. Raises InvalidInput for damping <= 0 or an
+        unknown order or dtype, DeviceUnavailable."""
+        damping, sign = check_positive("damping", damping), order_sign(order)
+        kind, where = resolve_dtype(dtype), resolve_device(device)
+        called = template(model.module, dtype=kind, device=where)
+
+        def part(split: str) -> Part:
+            X, y = dataset.split(split)
+            return Part(
+                called,
+                model.loss,
+                torch.tensor(X, dtype=kind, device=where),
+                torch.tensor(y, device=where),
+            )
+
+        splits = {split: part(split) for split in ("test", "holdout")}
+        return cls(part("train"), splits, damping, sign, estimator)
+
+    @property
+    def n_train(self) -> int:
+        return len(self.train)
+
+    def encode(self, model: Model) -> Tensor:
+        """θ of a model, (1, P)."""
+        X = self.train.X
+        return torch.tensor(model.parameters, dtype=X.dtype, device=X.device).reshape(1, -1)
+
+    def decode(self, theta: Tensor) -> NDArray[np.float64]:
+        """θ (P,), or a gradient, as a model keeps it."""
+        return theta.double().cpu().numpy()
+
+    def curvature(self, theta: Tensor) -> NetworkCurvature:
+        """The Hessian's operator at θ."""
+        return NetworkCurvature(self.train, theta, self.damping)
+
+    def accuracy(self, theta: Tensor, split: str) -> Tensor:
+        """Share of `split` that each model predicts right, (B,)."""
+        return self.splits[check_choice("split", split, self.splits)].hits(theta)
+
+    def solve(
+        self,
+        curvature: NetworkCurvature,
+        b: Tensor,
+        tolerance: float,
+        warm: WarmStart | None,
+        fixed: int | None,
+    ) -> Solution:
+        """(H + λI)⁻¹ b, b (B, P)."""
+        return self.estimator(
+            curvature, b, torch.zeros_like(b).unsqueeze(0), tolerance, warm, fixed
+        )
+
+    def forward(
+        self,
+        theta: Tensor,
+        tolerance: float,
+        warm: WarmStart | None = None,
+        split: str = "test",
+        fixed: int | None = None,
+    ) -> Forward:
+        """Scores of every training sample on the mean loss of `split` (Definition 1, Eq. 3)."""
+        test = self.splits[check_choice("split", split, self.splits)]
+        curvature = self.curvature(theta)
+        s = self.solve(curvature, test.gradient(theta), tolerance, warm, fixed)
+        scores = self.train.along(theta, s.x) * -self.sign  # Def. 1, (B, n)
+        return Forward(scores, test.hits(theta), s, NetworkState(curvature, test))
+
+    def gradient(
+        self,
+        forward: Forward,
+        coefficients: Tensor,
+        tolerance: float,
+        warm: WarmStart | None = None,
+        fixed: int | None = None,
+    ) -> tuple[Tensor, Solution]:
+        """∇θ Σ_i c_i I_i, (B, P), with c (B, n) frozen; one more solve (Algorithm 1)."""
+        state = forward.state
+        assert isinstance(state, NetworkState)
+        theta, s = state.curvature.theta, forward.solution.x
+        c = coefficients * self.sign
+        s_c = self.solve(state.curvature, self.train.gradient(theta, c), tolerance, warm, fixed)
+        gradient = -state.test.hessian(theta, s_c.x)  # the test gradient's own dependence on θ
+        for rows, part in self.train.chunks():
+            # −Σ c_i ⟨∇ℓ_i, s⟩ + ⟨s_c, H s⟩ of these samples
+            def rest(t: Tensor, part: Part = part, c: Tensor = c[:, rows]) -> Tensor:
+                def along_s(t: Tensor) -> Tensor:
+                    return jvp(part.losses, (t,), (s,))[1]  # B, n
+
+                along = jvp(along_s, (t,), (s_c.x,))  # itself, and its own derivative along s_c
+                return (along[1] / self.n_train - c * along[0]).sum()
+
+            gradient += grad(rest)(theta)
+        return gradient, s_c

@@ -1,0 +1,216 @@
+"""Any `torch.nn.Module` as a model: a function of one flat parameter vector θ, kept in float64.
+
+The module is a template: it says what is computed, θ with which numbers. It is used as in `eval()`,
+so that dropout is off and running statistics are constants, and differentiated twice (an attack's
+gradient: three times) in θ. ReLU will do, but its second derivatives miss the kinks; softplus, tanh
+and GELU are smooth.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import softmax
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from engine.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from engine.data.dataset import Dataset
+
+Loss = Callable[[Tensor, Tensor], Tensor]  # logits (n, K), labels (n,) → losses (n,)
+ROWS_AT_ONCE = 4096  # predicted together
+
+cross_entropy: Loss = partial(nn.functional.cross_entropy, reduction="none")
+
+
+def flat(module: nn.Module) -> Tensor:
+    """The module's own parameters as one vector (P,)."""
+    return torch.cat([p.detach().flatten() for p in module.parameters()])
+
+
+def logits(module: nn.Module, theta: Tensor, X: Tensor) -> Tensor:
+    """What the module says with θ (P,) in place of its parameters: X (n, d) → (n, K)."""
+    parts = theta.split([p.numel() for p in module.parameters()])
+    named = {
+        name: part.view(p.shape)
+        for (name, p), part in zip(module.named_parameters(), parts, strict=True)
+    }
+    return functional_call(module, named, (X,))
+
+
+def logits_each(module: nn.Module, theta: Tensor, X: Tensor) -> Tensor:
+    """The same for each of θ (B, P): (B, n, K)."""
+    return vmap(lambda one: logits(module, one, X))(theta)
+
+
+def losses_each(module: nn.Module, loss: Loss, theta: Tensor, X: Tensor, y: Tensor) -> Tensor:
+    """Every sample's loss under each of θ (B, P): (B, n)."""
+    return vmap(lambda one: loss(logits(module, one, X), y))(theta)
+
+
+def template(module: nn.Module, **to: Any) -> nn.Module:
+    """A copy of the module to be called with parameters from outside."""
+    return copy.deepcopy(module).to(**to).eval().requires_grad_(False)
+
+
+class Mlp(nn.Module):
+    """One hidden layer of 32 tanh units."""
+
+    def __init__(self, shape: tuple[int, ...], n_classes: int, width: int = 32) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(int(np.prod(shape)), width)
+        self.out = nn.Linear(width, n_classes)
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.out(torch.tanh(self.hidden(X)))
+
+
+class Cnn(nn.Module):
+    """Two 3×3 convolutions of 4 and 8 channels, each halving the image, with softplus."""
+
+    def __init__(self, shape: tuple[int, ...], n_classes: int) -> None:
+        super().__init__()
+        self.shape = shape if len(shape) == 3 else (*shape, 1)  # height, width, channels
+        height, width, channels = self.shape
+        self.first = nn.Conv2d(channels, 4, 3, stride=2, padding=1)
+        self.second = nn.Conv2d(4, 8, 3, stride=2, padding=1)
+        left = (height + 3) // 4 * ((width + 3) // 4)
+        self.out = nn.Linear(8 * left, n_classes)
+
+    def forward(self, X: Tensor) -> Tensor:
+        images = X.unflatten(-1, self.shape).movedim(-1, 1)
+        smooth = nn.functional.softplus
+        return self.out(smooth(self.second(smooth(self.first(images)))).flatten(1))
+
+
+MODULES: dict[str, Callable[[tuple[int, ...], int], nn.Module]] = {"mlp": Mlp, "cnn": Cnn}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network that is known by name, for inputs of that shape, flattened: what a stored result
+    needs to build its module again."""
+
+    name: str
+    shape: tuple[int, ...]
+    n_classes: int
+
+    def build(self, seed: int = 0) -> nn.Module:
+        """The module with PyTorch's initial parameters, drawn by the seed alone."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return MODULES[self.name](self.shape, self.n_classes).double()
+
+
+def architecture(name: str, dataset: "Dataset") -> Architecture:
+    """The network of that name for a data set. Raises InvalidInput for an unknown name, and for
+    'cnn' where the features are not the pixels of images of one size."""
+    if name not in MODULES:
+        raise InvalidInput("model", name, "one of " + ", ".join(f"'{m}'" for m in MODULES))
+    shape: tuple[int, ...] = (dataset.n_features,)
+    if name == "cnn":
+        pictures = None if dataset.images is None else dataset.images.train
+        shape = () if pictures is None else tuple(pictures[0].shape)
+        if np.prod(shape) != dataset.n_features:
+            seen = (
+                "no pictures" if pictures is None else f"pictures of {' × '.join(map(str, shape))}"
+            )
+            raise InvalidInput(
+                "model",
+                name,
+                f"'linear' or 'mlp' for data set '{dataset.name}', whose {dataset.n_features} "
+                f"features are not the pixels of its samples (it has {seen})",
+            )
+    return Architecture(name, shape, dataset.n_classes)
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """The module with θ = `parameters` (P,), float64, in the order of `module.named_parameters()`.
+
+    loss: of logits (n, K) and labels (n,), one a sample. architecture: None for a module of one's
+    own. The rest as in `LinearModel`. The module is copied.
+    """
+
+    module: nn.Module
+    parameters: NDArray[np.float64]
+    l2: float
+    gradient_norm: float = float("nan")
+    iterations: int = 0
+    loss: Loss = cross_entropy
+    architecture: Architecture | None = None
+
+    def __post_init__(self) -> None:
+        theta = np.array(self.parameters, dtype=np.float64)
+        wanted = sum(p.numel() for p in self.module.parameters())
+        if theta.shape != (wanted,) or not wanted:
+            raise InvalidInput(
+                "parameters", theta.shape, f"of shape ({wanted},), at least one, as the module has"
+            )
+        object.__setattr__(self, "parameters", theta)
+        object.__setattr__(self, "module", template(self.module, dtype=torch.float64, device="cpu"))
+
+    @property
+    def norm(self) -> float:
+        """‖θ‖₂"""
+        return float(np.linalg.norm(self.parameters))
+
+    def with_parameters(self, parameters: NDArray) -> Self:
+        """The same network at another θ, not trained."""
+        return replace(self, parameters=parameters, gradient_norm=float("nan"), iterations=0)
+
+    def check_fits(self, dataset: "Dataset") -> None:
+        """Raise InvalidInput unless the module takes the data set's features, gives a number a
+        class, and θ is finite."""
+        if not np.isfinite(self.parameters).all():
+            raise InvalidInput("model.parameters", "NaN or infinity", "finite")
+        check_module(self.module, dataset)
+
+    def logits(self, X: ArrayLike) -> NDArray[np.float64]:
+        """(samples, K)"""
+        theta = torch.as_tensor(self.parameters)
+        rows = torch.as_tensor(np.asarray(X), dtype=torch.float64).split(ROWS_AT_ONCE)
+        with torch.no_grad():
+            return torch.cat([logits(self.module, theta, some) for some in rows]).numpy()
+
+    def probabilities(self, X: ArrayLike) -> NDArray[np.float64]:
+        """(samples, K), rows summing to 1."""
+        return softmax(self.logits(X), axis=1)
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """The most probable class of each sample."""
+        return self.logits(X).argmax(axis=1)
+
+    def accuracy(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Share of samples predicted right, in [0, 1]."""
+        return float((self.predict(X) == np.asarray(y)).mean())
+
+
+def check_module(module: nn.Module, dataset: "Dataset") -> None:
+    """Raise InvalidInput unless the module maps features (n, d) to logits (n, K), and the features
+    are in memory."""
+    if dataset.on_disk:
+        raise InvalidInput(
+            "dataset", dataset.name, "one whose features are in memory, or the model 'linear'"
+        )
+    X = torch.as_tensor(dataset.X_train[:2], dtype=torch.float64)
+    expected = (len(X), dataset.n_classes)
+    try:
+        with torch.no_grad():
+            found: object = tuple(template(module, dtype=torch.float64, device="cpu")(X).shape)
+    except (RuntimeError, ValueError, IndexError) as error:
+        found = str(error).splitlines()[0]
+    if found != expected:
+        raise InvalidInput(
+            "module",
+            found,
+            f"one that maps features of shape {tuple(X.shape)} to logits of shape {expected} for "
+            f"data set '{dataset.name}'",
+        )
