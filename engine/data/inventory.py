@@ -4,7 +4,7 @@ they were written; and how to remove them."""
 import json
 import shutil
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from engine.data.backbones import BACKBONES, Backbone
 from engine.data.extraction import PLAN, WORK, alone, manifest_path
 from engine.data.fairness_sets import FILES
 from engine.data.files import load_features
+from engine.data.folder import folders, is_folder, load_folder, open_array
 from engine.data.image_sets import ORIGINALS
 from engine.data.own_images import ABOUT
 from engine.data.raw_files import FOLDER, RawFile, hash_of_file
@@ -26,8 +27,8 @@ from engine.errors import InvalidDataset, InvalidInput
 @dataclass(frozen=True)
 class Entry:
     """A data set that can be opened, or could be. `about` is None for one of your own, and then
-    `kind` says what it is: features, table or images. begun: the share done of a preparation that
-    runs or was interrupted."""
+    `kind` says what it is: features, folder (of arrays), table or images. begun: the share done of
+    a preparation that runs or was interrupted."""
 
     name: str
     kind: str
@@ -66,10 +67,14 @@ def read_manifest(name: str, data_dir: Path) -> dict[str, Any] | None:
 
 
 def samples_of(name: str, data_dir: Path) -> tuple[int, int, int] | None:
-    """Training and test samples, and features, as the headers of a features file say; None where
-    they cannot be read."""
+    """Training and test samples, and features, as the headers of a features file or of a folder's
+    arrays say; None where they cannot be read."""
     found = {}
     try:
+        if is_folder(data_dir / name):
+            arrays = (open_array(data_dir / name, part) for part in ("X_train", "X_test"))
+            (n_train, n_features), (n_test, _) = (array.shape for array in arrays)
+            return n_train, n_test, n_features
         with zipfile.ZipFile(data_dir / f"{name}.npz") as archive:
             for part in ("X_train", "X_test"):
                 entry = archive.getinfo(f"{part}.npy")
@@ -87,14 +92,15 @@ def is_prepared(name: str, data_dir: Path) -> bool:
 
 
 def files_of(name: str, data_dir: Path) -> tuple[Path, ...]:
-    """The files of a data set on this machine, its originals left out."""
+    """The files of a data set on this machine, or its folder; its originals left out."""
     if name in FILES:
         return tuple(p for p in map(data_dir.joinpath, raw_names(name)) if p.is_file())
     features = data_dir / f"{name}.npz"
     table = own_table.find(name, data_dir)
     known = [features, manifest_path(features), *thumbnail_paths(features)]
     known += [] if table is None else [table]
-    return tuple(path for path in known if path.is_file())
+    arrays = [data_dir / name] if is_folder(data_dir / name) else []
+    return (*(path for path in known if path.is_file()), *arrays)
 
 
 def raw_names(name: str) -> tuple[str, ...]:
@@ -136,12 +142,13 @@ def entries(data_dir: Path) -> list[Entry]:
 
 
 def own_names(data_dir: Path) -> list[str]:
-    """Your own data sets: features files and tables that are not of the registry, and images that
-    were taken in."""
+    """Your own data sets: features files, folders of arrays and tables that are not of the
+    registry, and images that were taken in."""
     features = [p.stem for p in sorted(data_dir.glob("*.npz")) if p.is_file()]
     mine = [n for n in features if n not in catalogue.FEATURES or not is_prepared(n, data_dir)]
     images = sorted(p.parent.name for p in (data_dir / FOLDER).glob(f"*/{ABOUT}"))
-    return list(dict.fromkeys([*mine, *own_table.names(data_dir), *images]))
+    arrays = [path.name for path in folders(data_dir)]
+    return list(dict.fromkeys([*mine, *arrays, *own_table.names(data_dir), *images]))
 
 
 def entry(
@@ -156,7 +163,8 @@ def entry(
         if (data_dir / FOLDER / name / ABOUT).is_file():
             share = None if features else begun(name, data_dir)
             return Entry(name, "images", features, files, size_of(files), begun=share)
-        return Entry(name, "features" if features else "table", True, files, size_of(files))
+        arrays = "folder" if is_folder(data_dir / name) else "table"
+        return Entry(name, "features" if features else arrays, True, files, size_of(files))
     if about.kind == "bundled":
         return Entry(name, about.kind, True, about=about)
     if about.kind == "fairness":
@@ -201,6 +209,8 @@ def check(data_dir: Path) -> list[Finding]:
     found: list[Finding] = []
     for path in sorted(data_dir.glob("*.npz")):
         found += check_features(path.stem, data_dir)
+    for path in folders(data_dir):
+        found += check_opens(path, load_folder)
     for name in own_table.names(data_dir):
         found += check_table(name, data_dir)
     for file in (file for files in FILES.values() for file in files):
@@ -213,11 +223,7 @@ def check(data_dir: Path) -> list[Finding]:
 def check_features(name: str, data_dir: Path) -> list[Finding]:
     file, manifest = f"{name}.npz", read_manifest(name, data_dir)
     if manifest is None:
-        try:
-            load_features(data_dir / file)
-        except InvalidDataset as error:
-            return [Finding(file, str(error))]
-        return [Finding(file)]
+        return check_opens(data_dir / file, load_features)
     again = f"Remove '{name}' and prepare it again."
     found = []
     for part, expected in manifest["files"].items():
@@ -233,10 +239,12 @@ def check_features(name: str, data_dir: Path) -> list[Finding]:
 
 def check_table(name: str, data_dir: Path) -> list[Finding]:
     path = own_table.find(name, data_dir)
-    if path is None:
-        return []
+    return [] if path is None else check_opens(path, own_table.read)
+
+
+def check_opens(path: Path, load: Callable[[Path], Any]) -> list[Finding]:
     try:
-        own_table.read(path)
+        load(path)
     except InvalidDataset as error:
         return [Finding(path.name, str(error))]
     return [Finding(path.name)]

@@ -100,6 +100,23 @@ def test_files_of_ones_own_are_listed_with_their_size(filled: Path) -> None:
     assert len(sizes) == 4
 
 
+def test_a_folder_of_arrays_is_listed_checked_and_removed(filled: Path) -> None:
+    (filled / "large").mkdir()
+    with np.load(filled / "own.npz", allow_pickle=False) as arrays:
+        for part in ("X_train", "y_train", "X_test", "y_test"):
+            np.save(filled / "large" / f"{part}.npy", arrays[part])
+    entry = named(filled)["large"]
+    assert (entry.kind, entry.here) == ("folder", True)
+    assert entry.n_bytes > 300 * 6 * 2
+    assert inventory.samples_of("large", filled) == inventory.samples_of("own", filled)
+    assert inventory.samples_of("own", filled) == (200, 100, 6)
+    assert faults(filled) == {}
+    np.save(filled / "large" / "y_test.npy", np.zeros(3))
+    assert "y_test.npy in 'large' must hold labels" in faults(filled)["large"]
+    inventory.remove("large", filled)
+    assert not (filled / "large").exists()
+
+
 def test_a_file_under_a_name_of_the_registry_is_ones_own(filled: Path) -> None:
     shutil.copy(filled / "own.npz", filled / "cifar10.npz")
     entries = inventory.entries(filled)
