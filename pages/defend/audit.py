@@ -48,7 +48,9 @@ def start(dataset: Dataset) -> AuditRequest:
 
 
 def own(dataset: Dataset, opening: AuditRequest) -> tuple[dict[str, Any], links.Expected]:
-    """The number of queries."""
+    """The number of queries; nothing to choose where there can be no audit."""
+    if refusal(dataset):
+        return {}, {}
     most = most_queries(dataset)
     held = st.session_state.get("queries")
     if held is not None and held > most:  # left over from another data set
