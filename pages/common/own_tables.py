@@ -1,6 +1,5 @@
 """A table of one's own on a page: brought in, its columns chosen, its first rows shown."""
 
-import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -8,8 +7,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from engine.data import own_table
+from engine.data import catalogue, own_table
 from engine.data.fairness_sets import LOADERS
+from engine.data.own_names import place, safe_name
 from engine.errors import EngineError, InvalidDataset
 from pages.common import controls, links
 from pages.common.results import lab
@@ -17,7 +17,6 @@ from pages.common.targets import REFUSAL
 
 UPLOAD = "upload"  # session-state key
 UPLOAD_MB = 50
-NAME_LENGTH = 60
 PREVIEW_ROWS = 5
 MERGE_OTHERS = "merge_others"
 
@@ -27,36 +26,18 @@ def names() -> list[str]:
     return [name for name in own_table.names(lab().settings.data_dir) if name not in LOADERS]
 
 
-def safe_name(file_name: str) -> str:
-    """A file's name as that of a table: letters, digits, - and _ alone. Raises InvalidDataset."""
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(file_name).stem).strip("-")[:NAME_LENGTH]
-    if not name:
-        raise InvalidDataset("The file's name has no letter or digit in it. Rename it.")
-    if name in LOADERS:
-        raise InvalidDataset(f"'{name}' is the name of a data set of the lab. Rename your file.")
-    return name
-
-
 def keep(file_name: str, content: bytes, data_dir: Path) -> str:
     """Put a table into the data directory, if it is one; returns its name. A different table of
     that name is never replaced. Raises InvalidDataset."""
     if len(content) > UPLOAD_MB * 2**20:
         raise InvalidDataset(f"'{file_name}' is larger than {UPLOAD_MB} MB. Take fewer rows.")
-    name = safe_name(file_name)
-    with tempfile.TemporaryDirectory() as folder:
+    name = safe_name(file_name, catalogue.NAMES)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=data_dir, prefix=".") as folder:
         trial = Path(folder) / f"{name}{own_table.SUFFIX}"
         trial.write_bytes(content)
         own_table.read(trial)
-    path = data_dir / f"{name}{own_table.SUFFIX}"
-    data_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        with path.open("xb") as file:
-            file.write(content)
-    except FileExistsError:
-        if path.read_bytes() != content:
-            raise InvalidDataset(
-                f"There is another table '{path.name}' in the data directory. Rename your file."
-            ) from None
+        place(trial, data_dir / trial.name)
     return name
 
 

@@ -12,6 +12,8 @@ from streamlit.testing.v1 import AppTest
 import engine
 from engine.__main__ import parser
 from engine.data import raw_files
+from engine.data.fairness_sets import LOADERS
+from engine.data.own_names import safe_name
 from engine.errors import DataUnavailable, InvalidDataset
 from engine.experiments import FairnessRequest
 from engine.fairness.result import FairnessResult, largest_effect
@@ -237,25 +239,25 @@ def test_what_is_no_table_is_refused_as_it_is(open_page: Open, settings: Setting
     [
         ("a b.csv", "a-b"),
         ("../../etc/passwd.csv", "passwd"),
-        ("Überblick 2.csv", "berblick-2"),
+        ("Überblick 2.csv", "Uberblick-2"),
         ("x" * 200 + ".csv", "x" * 60),
     ],
 )
 def test_names_are_made_safe(given: str, name: str) -> None:
-    assert own_tables.safe_name(given) == name
+    assert safe_name(given) == name
 
 
 @pytest.mark.parametrize("given", ["...", "日本.csv", "german.csv", "-.csv"])
 def test_names_that_cannot_be_used(given: str) -> None:
     with pytest.raises(InvalidDataset, match="Rename"):
-        own_tables.safe_name(given)
+        safe_name(given, LOADERS)
 
 
 def test_a_different_table_is_never_replaced(tmp_path: Path) -> None:
     content = loans().encode()
     assert own_tables.keep("a.csv", content, tmp_path) == "a"
     assert own_tables.keep("a.csv", content, tmp_path) == "a"
-    with pytest.raises(InvalidDataset, match="There is another table"):
+    with pytest.raises(InvalidDataset, match="There is another data set"):
         own_tables.keep("a.csv", loans(300).encode(), tmp_path)
     assert (tmp_path / "a.csv").read_bytes() == content
 
