@@ -29,7 +29,7 @@ from engine.results.library import Entry, Library
 from engine.results.store import IMPORTED, LOCAL, PUBLISHED
 from engine.speed.result import GradientComparison, Scaling
 from engine.vocabulary import ATTRIBUTIONS, PLAYERS
-from pages.common.wording import count, listed, stamp
+from pages.common.wording import MINUS, count, listed, stamp
 
 ORIGINS = {LOCAL: "computed here", PUBLISHED: "published", IMPORTED: "imported"}
 TELLING = {  # fields that are said of every request of an experiment; of others what is unusual
@@ -197,10 +197,11 @@ Numbers = dict[str, float]
 def of_attack(result: AttackResult) -> Numbers:
     found: Numbers = {}
     for place, target in enumerate(result.targets):
+        who = f"sample {target}" if len(result.targets) > 1 else "the target"
         found |= {
-            f"rank of sample {target} before": int(result.before.ranks[target]),
-            f"rank of sample {target} after": int(result.ranks_test[place]),
-            f"rank of sample {target} on unknown data": int(result.after_holdout.ranks[target]),
+            f"rank of {who} before": int(result.before.ranks[target]),
+            f"rank of {who} after": int(result.ranks_test[place]),
+            f"rank of {who} on unknown data": int(result.after_holdout.ranks[target]),
         }
     return found | {
         "accuracy before": result.accuracy_before,
@@ -354,16 +355,19 @@ def side_by_side(experiment: str, first: Any, second: Any) -> pd.DataFrame:
     of = NUMBERS.get(experiment)
     if of is None:
         return pd.DataFrame()
-    found = pd.DataFrame({"A": pd.Series(of(first)), "B": pd.Series(of(second))}, dtype=float)
-    found["B − A"] = found["B"] - found["A"]
-    return found.rename_axis("number").reset_index()
+    a, b = of(first), of(second)
+    names = list(dict.fromkeys([*a, *b]))
+    left, right = ([float(of_one.get(name, np.nan)) for name in names] for of_one in (a, b))
+    found = pd.DataFrame({"number": names, "A": left, "B": right})
+    return found.assign(**{"B − A": found["B"] - found["A"]})
 
 
 def figure(value: float) -> str:
     """A number for a table: '1,126', '0.9498', '–' where there is none."""
     if np.isnan(value):
         return "–"
-    return f"{int(value):,}" if float(value).is_integer() else f"{value:.4g}"
+    said = f"{int(value):,}" if float(value).is_integer() else f"{value:.4g}"
+    return said.replace("-", MINUS)
 
 
 def sameness(table: pd.DataFrame) -> str:

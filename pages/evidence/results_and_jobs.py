@@ -267,6 +267,14 @@ def way_to(entry: Entry) -> None:
         label=f"Open it on the page “{found.page.title}” →",
         query_params=dict(found.parameters),
     )
+    there = lab().store.roots().items()
+    named = (name for name, root in there if (root / bundle.name_of(entry)).is_dir())
+    first = next(named, entry.origin)
+    if first != entry.origin:
+        st.caption(
+            f"The page shows the result of this request that was {words.ORIGINS[first]}, which "
+            "counts before this one. Tick both to compare them."
+        )
 
 
 def obstacle(entry: Entry, found: opening.View) -> str:

@@ -1,0 +1,260 @@
+"""Results and jobs: the library as it lies in the store, its links, bundles, and the queue."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from engine.experiments import AttackRequest, RankingRequest, make_request
+from engine.results import bundle
+from engine.results.jobs import JOB, PROGRESS, STATE, Job, Jobs, JobState
+from engine.results.library import Entry, open_library, select
+from engine.results.store import Store
+from engine.settings import PUBLISHED, Settings
+from pages.common import library_words as words
+from pages.common import opening, registry
+from pages.common.links import EXAMPLE
+from pages.common.wording import stamp
+from tests.pages.conftest import SMALL, Open, notes
+from tests.pages.conftest import words as all_words
+
+PAGE = registry.page("results")
+PUBLISHED_ENTRIES = open_library(Store(Path("none"), PUBLISHED)).entries
+THEIRS = AttackRequest(targets=(3,), radius=0.5, restarts=1)
+
+
+def library(settings: Settings) -> list[Entry]:
+    return list(open_library(Store.of(settings)).entries)
+
+
+def ticked(app: AppTest, *rows: int) -> AppTest:
+    """The page with these rows of the library ticked."""
+    (table,) = [d for d in app.dataframe if "asked for" in d.value]
+    app.session_state[table.key] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
+    return app.run()
+
+
+def position(app: AppTest, entry: Entry) -> int:
+    (table,) = [d.value for d in app.dataframe if "asked for" in d.value]
+    origins = words.ORIGINS[entry.origin]
+    found = table.index[(table["key"] == entry.key) & table["from"].str.startswith(origins)]
+    return int(found[0])
+
+
+def test_all_that_is_kept_is_listed(open_page: Open, settings: Settings) -> None:
+    app = open_page(PAGE)
+    assert not app.exception
+    entries = library(settings)
+    (table,) = [d.value for d in app.dataframe if "asked for" in d.value]
+    assert table["key"].tolist() == [entry.key for entry in entries]
+    assert f"**{len(entries)} results** are kept" in all_words(app)
+    mine = table[(table["from"] == "computed here") & (table["data set"] == "small")]
+    assert mine["asked for"].str.contains("targets 7, k 1, radius 0.5").any()
+
+
+def test_filters_are_a_link(open_page: Open, settings: Settings) -> None:
+    app = open_page(PAGE, experiment="attack", origin="published", text="433")
+    (table,) = [d.value for d in app.dataframe if "asked for" in d.value]
+    asked = [e.manifest.request for e in select(library(settings), "attack", origin="published")]
+    assert len(table) == sum(request["targets"] == [433] for request in asked) > 0
+    app = open_page(PAGE, experiment="alchemy")
+    assert len(notes(app)) == 1
+    assert "experiment=alchemy" in notes(app)[0]
+    app = open_page(PAGE, text="no such thing")
+    assert "No result fits these filters" in all_words(app)
+
+
+def test_one_result_says_what_it_is_and_where_to_see_it(
+    open_page: Open, settings: Settings
+) -> None:
+    app = open_page(PAGE, data="small", experiment="attack")
+    (entry,) = select(library(settings), "attack", "small")
+    app = ticked(app, position(app, entry))
+    assert not app.exception
+    said = all_words(app)
+    assert "Sample 7: rank" in said
+    assert entry.key in said
+    (link,) = app.get("page_link")
+    assert "Move one sample to the top" in link.proto.label
+    assert "target=7" in link.proto.query_string
+    assert "dataset=small" in link.proto.query_string
+
+
+def test_two_results_are_compared(open_page: Open, settings: Settings) -> None:
+    app = open_page(PAGE, experiment="attack")
+    found = {e.dataset: e for e in select(library(settings), "attack", origin="local")}
+    rows = [position(app, found[name]) for name in ("digits", "small")]
+    app = ticked(app, *rows)
+    assert not app.exception
+    differ = next(d.value for d in app.dataframe if "A" in d.value and "asked for" in d.value)
+    assert set(differ["asked for"]) >= {"dataset", "targets", "radius", "restarts"}
+    numbers = next(d.value for d in app.dataframe if "number" in d.value)
+    assert numbers["number"].tolist()[1] == "rank of the target after"
+    results = [words.EXPERIMENTS["attack"].load(found[n].folder) for n in ("digits", "small")]
+    after = numbers.set_index("number").loc["rank of the target after"]
+    assert [after["A"], after["B"]] == [f"{result.rank_test:,}" for result in results]
+
+
+def test_the_same_result_twice_differs_in_nothing() -> None:
+    for name, entry in {e.experiment: e for e in PUBLISHED_ENTRIES}.items():
+        result = words.EXPERIMENTS[name].load(entry.folder)
+        table = words.side_by_side(name, result, result)
+        assert len(table) >= 3, name
+        assert words.sameness(table).startswith("Nothing differs"), name
+
+
+def opened(entry: Entry) -> opening.View | None:
+    return opening.view_of(entry.experiment, make_request(entry.experiment, entry.manifest.request))
+
+
+LINKED = {e.experiment: e for e in reversed(PUBLISHED_ENTRIES) if opened(e)}
+SHOWN = ("attack", "fairness", "impossible", "audit", "sensitivity", "defence")
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_link_opens_the_page_with_that_very_result(name: str, open_page: Open) -> None:
+    entry = LINKED[name]
+    view = opened(entry)
+    assert view is not None
+    app = open_page(view.page, **view.parameters)
+    assert not app.exception
+    assert notes(app) == []
+    assert stamp(entry.manifest.created) in all_words(app)
+
+
+def test_only_rankings_and_odd_requests_have_no_page() -> None:
+    missing = {entry.experiment for entry in PUBLISHED_ENTRIES} - set(LINKED)
+    assert missing == {"ranking"}
+    odd = replace(EXAMPLE, damping=0.3)
+    assert opening.view_of("attack", odd) is None
+    assert opening.view_of("attack", replace(EXAMPLE, targets=(1, 2))) is None
+    assert opening.view_of("attack", replace(EXAMPLE, radius=0.123)) is None
+    assert opening.view_of("prepare", EXAMPLE) is None
+
+
+@pytest.fixture
+def theirs(tmp_path: Path, settings: Settings) -> Iterator[bytes]:
+    """A bundle from another lab, with a result that is not here; what is imported goes again."""
+    from tests.unit.test_store import result
+
+    there = Store(tmp_path / "results", tmp_path / "published")
+    there.write("attack", THEIRS, "ab" * 32, result(), 1.0, "CPU")
+    with (tmp_path / "b.zip").open("wb") as file:
+        bundle.write_bundle(open_library(there).entries, file)
+    yield (tmp_path / "b.zip").read_bytes()
+    for entry in select(library(settings), origin="imported"):
+        bundle.shutil.rmtree(entry.folder)
+
+
+def upload(app: AppTest, name: str, content: bytes) -> AppTest:
+    (uploader,) = app.file_uploader
+    uploader.upload(name, content, "application/zip")
+    return app.run()
+
+
+def test_a_bundle_is_taken_in_and_deleted(
+    open_page: Open, settings: Settings, theirs: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle, "try_opening", lambda folders: {})  # it takes seconds to start
+    app = upload(open_page(PAGE, origin="all"), "from Ann.zip", theirs)
+    assert not app.exception
+    assert "1 result taken in" in "".join(s.value for s in app.success)
+    (entry,) = select(library(settings), origin="imported")
+    app = ticked(app, position(app, entry))
+    assert not app.exception
+    assert "imported" in all_words(app)
+    assert "on this machine has other content" in all_words(app)
+    app.button(key="delete").click().run()
+    assert not app.exception
+    assert "1 result deleted" in "".join(s.value for s in app.success)
+    assert select(library(settings), origin="imported") == []
+
+
+def test_what_is_refused_is_said_without_markup(open_page: Open) -> None:
+    app = upload(open_page(PAGE), "![x](http://evil.example).zip", b"PK nothing")
+    (error,) = app.error
+    assert "cannot be taken in" in error.value
+    assert "](" not in error.value
+    assert words.plain("![a](http://b)") == r"\!\[a\]\(http\://b\)"
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Jobs that run, wait and have ended, as their folders say it; no worker takes them."""
+    monkeypatch.setattr(Jobs, "start_worker", lambda self: None)
+    monkeypatch.setattr(Jobs, "_runs", lambda self, pid: True)
+    ranking = ("ranking", RankingRequest())
+    asked = [("attack", SMALL), ranking, ("attack", EXAMPLE), ("attack", SMALL)]
+    for number, (name, request) in enumerate(asked):
+        folder = tmp_path / f"job{number}"
+        folder.mkdir()
+        job = Job(folder.name, name, asdict(request), "none", number)
+        (folder / JOB).write_text(json.dumps(asdict(job)))
+    say(tmp_path / "job0", "failed", "There is no such sample.")
+    say(tmp_path / "job3", "running")
+    (tmp_path / "job3" / PROGRESS).write_text(json.dumps({"step": 3, "steps": 10}) + "\n")
+    return tmp_path
+
+
+def say(folder: Path, status: str, message: str = "") -> None:
+    ended = None if status == "running" else 12.0
+    said = {"status": status, "message": message, "pid": 1, "began": 10.0, "ended": ended}
+    (folder / STATE).write_text(json.dumps(said))
+
+
+def test_all_jobs_in_their_order(queue: Path, settings: Settings) -> None:
+    jobs = Jobs(settings)
+    jobs.folder = queue
+    found = jobs.all()
+    assert [(job.id, state.status) for job, state in found] == [
+        ("job3", "running"), ("job1", "queued"), ("job2", "queued"), ("job0", "failed"),
+    ]  # fmt: skip
+    assert [state.place for _, state in found] == [0, 1, 2, 0]
+    assert [job.id for job, _ in jobs.all(most_ended=0)] == ["job3", "job1", "job2"]
+    jobs.cancel("job1")
+    assert [(job.id, state.status) for job, state in jobs.all()][2:] == [
+        ("job1", "cancelled"), ("job0", "failed"),
+    ]  # fmt: skip
+    jobs.folder = queue / "none"
+    assert jobs.all() == []
+
+
+def test_the_queue_is_shown_and_cancelled(
+    queue: Path, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Jobs, "all", lambda self, most_ended=20: listed(self))
+    cancelled: list[str] = []
+    monkeypatch.setattr(Jobs, "cancel", lambda self, job: cancelled.append(job))
+
+    def listed(jobs: Jobs) -> list[tuple[Job, JobState]]:
+        def job(name: str, request: Any = EXAMPLE, experiment: str = "attack") -> Job:
+            return Job(name, experiment, asdict(request), "none", 0)
+
+        return [
+            (job("a1", SMALL), JobState("running", progress=[{"step": 3, "steps": 10}])),
+            (job("b2", RankingRequest(), "ranking"), JobState("queued", 1)),
+            (job("c3"), JobState("queued", 2)),
+            (job("d4"), JobState("failed", message="No such sample.")),
+        ]
+
+    app = open_page(PAGE)
+    assert not app.exception
+    assert "1 computation runs, 2 wait" in all_words(app)
+    said = [bar.proto.text for bar in app.get("progress")]
+    assert "step 3 of 10" in said[0]
+    assert "next in line" in said[1]
+    assert "behind 1 other" in said[2]
+    ended = next(d.value for d in app.dataframe if "message" in d.value)
+    assert ended["message"].tolist() == ["No such sample."]
+    app.button(key="cancel-b2").click().run()
+    assert cancelled == ["b2"]
+
+
+def test_requests_in_short() -> None:
+    assert words.asked("attack", asdict(SMALL)) == "targets 7, k 1, radius 0.5, restarts 1"
+    assert words.asked("ranking", asdict(RankingRequest())) == "as by default"
+    assert words.asked("batch", {"dataset": "a", "batch": {"k": 1}}) == "batch k 1"
