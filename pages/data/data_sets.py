@@ -95,7 +95,7 @@ def variant(entry: Entry, label: str) -> None:
     can_prepare = entry.kind in ("images", "fairness")
     state = lab().jobs.state(job) if can_prepare else JobState("unknown")
     active = state.status in running.ACTIVE
-    text, first, second = st.columns([6, 2, 2], vertical_alignment="center")
+    text, first, second = st.columns([8, 2, 2], vertical_alignment="center")
     text.markdown(f"{label} {status(entry, active)}")
     if active:
         if not followed_below(job):

@@ -20,6 +20,7 @@ NAMES = (
     "lab",
     "size",
     "features",
+    "pictures",
     "large",
     "stronger",
 )
