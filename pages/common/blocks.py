@@ -54,7 +54,9 @@ def portrait(samples: Samples, index: int) -> str:
     source = samples.thumbnail(index)
     if source is not None:
         return f'<img src="{source}" alt="{escape(samples.describe(index))}">'
-    lines = "".join(f"<div>{escape(line)}</div>" for line in samples.features(index))
+    lines = "".join(
+        f"<div>{escape(line).replace(' σ', '&nbsp;σ')}</div>" for line in samples.features(index)
+    )
     return f'<div class="features" title="{escape(FEATURES_MEAN)}">{lines}</div>'
 
 

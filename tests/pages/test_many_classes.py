@@ -56,7 +56,9 @@ def test_a_ranking_is_drawn_and_its_samples_are_shown_by_their_features(
     follow(app, lambda: "Few samples matter" in words(app))
     shown = words(app)
     assert "class “class of number" in shown
-    assert shown.count(" σ</div>") >= 3 * 17  # the test sample, and eight samples at either end
+    assert (
+        shown.count("&nbsp;σ</div>") >= 3 * 17
+    )  # the test sample, and eight samples at either end
     assert "<img" not in shown
 
 

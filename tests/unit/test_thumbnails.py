@@ -201,7 +201,7 @@ def test_a_sample_without_a_picture_is_shown_by_its_most_unusual_features(tmp_pa
     assert samples.features(0) == ["age −1.4 σ", "in <debt> −0.2 σ"]
     assert samples.features(3, most=1) == ["in <debt> +6.2 σ"]
     shown = portrait(samples, 3)
-    assert "in &lt;debt&gt; +6.2 σ" in shown and "<img" not in shown
+    assert "in &lt;debt&gt; +6.2&nbsp;σ" in shown and "<img" not in shown
     numbered = Samples(load_dataset(named_features(tmp_path, None)))
     assert numbered.features(3) == ["feature 1 +6.2 σ", "feature 0 +0.7 σ"]
 
@@ -211,7 +211,7 @@ def test_a_portrait_is_the_picture_where_there_is_one(dataset: Dataset) -> None:
     shown = portrait(samples, 5)
     assert f'src="{samples.thumbnail(5)}"' in shown
     assert f"unseen sample 5 (class “{samples.label(5)}”)" in shown
-    assert " σ" not in shown
+    assert "σ" not in shown
 
 
 def test_feature_names_are_as_many_as_features(tmp_path: Path) -> None:
