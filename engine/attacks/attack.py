@@ -95,7 +95,7 @@ def attack_each_k(
         problem = LinearProblem.build(dataset, damping, order, dtype, device)
     beside = []
     if goal.upkeep is not None:
-        beside.append(training_loss_terms(problem, model.l2, goal.upkeep.loss_weight))
+        beside.append(training_loss_terms(problem, 0.0, goal.upkeep.loss_weight))
     if stealth:
         l2 = check_positive("model.l2", model.l2)  # of the loss that he pretends to have minimised
         beside.append(gradient_norm_terms(problem, l2, stealth))
@@ -107,6 +107,9 @@ def attack_each_k(
     ball = radius * model.norm
     center = honest[0].double().cpu().numpy()
     first = [starts(center, ball, restarts, seed, t) for t in sets]
+    if goal.upkeep is not None and goal.upkeep.from_honest:
+        for points in first:
+            points[0] = center.ravel()
     runs = len(first[0]) * len(rates)  # of one attack
     theta = torch.as_tensor(
         np.concatenate([np.repeat(points, len(rates), axis=0) for points in first]),

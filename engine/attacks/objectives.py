@@ -39,13 +39,18 @@ class Upkeep:
     whose `quality` (B,) is highest. It sees `test` alone, so that holdout chooses nothing.
 
     enough: the quality that ends all runs of an attack, so that restarts are spent where they
-    help. loss_weight: that of the model's training loss beside the objective; the training loss,
-    because a model fitted to `test` looks better there than it is.
+    help. loss_weight: that of the mean training loss beside the objective, without its l2 term,
+    which only holds runs back; the training loss, because a model fitted to `test` looks better
+    there than it is. push, relax: the factors by which a step raises a run's pressure outside the
+    very top, and lowers it inside. from_honest: whether the first start is θ* itself.
     """
 
     quality: Callable[[Standing], Tensor]
     enough: float
     loss_weight: float
+    push: float
+    relax: float
+    from_honest: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,21 +112,21 @@ def target(standing: Standing) -> Tensor:
     return raise_targets(standing, torch.zeros_like(standing.scores).unsqueeze(1))
 
 
-def softmax(standing: Standing, collateral: float = 0.0) -> Tensor:
+def softmax(standing: Standing, cooled_at: float, collateral: float = 0.0) -> Tensor:
     """The gradient of pressure·Σ_t −τ log softmax(I/τ)_t + collateral·‖I − I*‖²/(2 std(I*) √n) in
     the scores, divided by std(I): c = [pressure·Σ_t (softmax(I/τ) − e_t) + …]/std(I).
 
     The softmax of a target is over it and all samples but the other targets; the second sum is
-    over all but the targets, I* being the honest scores. τ falls from std(I) to a tenth of it: a
-    wide softmax pulls every score below the target's, a narrow one the highest alone. Once a target
-    is above all others, its part vanishes.
+    over all but the targets, I* being the honest scores. τ falls from std(I) to a tenth of it until
+    a share `cooled_at` of the steps is over: a wide softmax pulls every score below the target's, a
+    narrow one the highest alone. Once a target is above all others, its part vanishes.
     """
     scores, targets = standing.scores, standing.targets
     spread = scores.std(1, keepdim=True)
     own = torch.zeros_like(scores).unsqueeze(1).expand(-1, targets.shape[1], -1)
     own = own.scatter(2, targets.unsqueeze(-1), 1)  # B, t, n
     theirs = own.sum(1, keepdim=True) - own > 0  # the places of the other targets
-    heat = COOLED**standing.progress * spread.unsqueeze(-1)
+    heat = COOLED ** min(1, standing.progress / cooled_at) * spread.unsqueeze(-1)
     shares = torch.softmax((scores.unsqueeze(1) / heat).masked_fill(theirs, -torch.inf), -1)
     c = (shares - own).sum(1)
     if standing.pressure is not None:
@@ -142,10 +147,10 @@ def kept_accuracy(standing: Standing) -> Tensor:
 def kept_ranking(standing: Standing) -> Tensor:
     """Minus what is lost of the accuracy on `test` and of the rank correlation with the honest
     ranking, one point of the former counting as much as a fifth of the latter. Accuracy that was
-    won counts no more than kept."""
+    won on `test` counts no more than kept: it is not won elsewhere."""
     assert standing.lost is not None and standing.honest is not None
     kept = rank_correlation(standing.scores, standing.honest)
-    return -(standing.lost.clamp(min=0) / POINT + (1 - kept) / TURNED)
+    return -(standing.lost.clamp(min=0) / LOST + (1 - kept) / TURNED)
 
 
 def rank_correlation(scores: Tensor, others: Tensor) -> Tensor:
@@ -161,18 +166,20 @@ def centred_ranks(scores: Tensor) -> Tensor:
 
 
 COOLED = 0.1  # of its beginning is the softmax's temperature in the end
-POINT, TURNED = 0.01, 0.2  # of accuracy and of rank correlation, that count the same
+LOST, TURNED = 0.01, 0.2  # of accuracy and of rank correlation, that count the same
 COLLATERAL = 0.3  # weight of the other samples' scores in `quiet`
 COEFFICIENTS: dict[str, Callable[[Standing], Tensor]] = {
     "higher_ranked": higher_ranked,
     "top_k": top_k,
     "target": target,
-    "accurate": softmax,
-    "quiet": partial(softmax, collateral=COLLATERAL),
+    "accurate": partial(softmax, cooled_at=0.5),
+    "quiet": partial(softmax, cooled_at=0.8, collateral=COLLATERAL),
 }
 UPKEEPS = {
-    "accurate": Upkeep(kept_accuracy, enough=-0.005, loss_weight=1.0),
-    "quiet": Upkeep(kept_ranking, enough=-0.25, loss_weight=1.0),
+    "accurate": Upkeep(kept_accuracy, enough=-0.01, loss_weight=4.0, push=1.03, relax=1.2),
+    "quiet": Upkeep(
+        kept_ranking, enough=-0.25, loss_weight=1.0, push=1.1, relax=1.1, from_honest=True
+    ),
 }
 OBJECTIVES = {
     name: Objective(

@@ -26,7 +26,7 @@ SOLVE_TOLERANCE = 1e-3  # inside an attack; an arrival is confirmed at CONFIRM_T
 CONFIRM_TOLERANCE = 1e-6
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's usual constants
 DECAY = 0.1  # of the learning rates, after half of the steps
-PUSH, HARDEST = 1.1, 64.0  # by how much a step changes a run's pressure, and within which factor
+HARDEST = 64.0  # within this factor a run's pressure rises and falls
 
 
 @dataclass(frozen=True)
@@ -168,8 +168,12 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
 def pressed(plan: Plan, pressure: Tensor, rank: Tensor) -> Tensor:
     """The next step's pressure (A,): more where the targets are not yet first of all, less where
     they are. It does not depend on k, for single targets, so that one run serves every k."""
+    upkeep = plan.objective.upkeep
+    if upkeep is None:
+        return pressure
     first = rank <= min(plan.k, plan.targets.shape[1])
-    return torch.where(first, pressure / PUSH, pressure * PUSH).clamp(1 / HARDEST, HARDEST)
+    changed = torch.where(first, pressure / upkeep.relax, pressure * upkeep.push)
+    return changed.clamp(1 / HARDEST, HARDEST)
 
 
 def confirm(

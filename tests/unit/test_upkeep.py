@@ -2,6 +2,7 @@
 and which run are handed out."""
 
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -59,7 +60,7 @@ def objective_value(s: Standing, scores: torch.Tensor, collateral: float) -> tor
     total = scores.new_zeros(())
     for b in range(len(scores)):
         spread, own = s.scores[b].std(), s.targets[b].tolist()
-        heat = 0.1**s.progress * spread
+        heat = 0.1 ** min(1, s.progress / 0.8) * spread
         for t in own:
             rivals = [i for i in range(scores.shape[1]) if i == t or i not in own]
             losing = torch.logsumexp(scores[b, rivals] / heat, 0) - scores[b, t] / heat
@@ -79,13 +80,14 @@ def test_coefficients_are_the_gradient_of_what_they_lower(targets, collateral, p
     s = standing(7, targets, pressure=pressure, progress=progress)
     scores = s.scores.clone().requires_grad_()
     expected = torch.autograd.grad(objective_value(s, scores, collateral), scores)[0]
-    np.testing.assert_allclose(softmax(s, collateral), expected, atol=1e-12)  # rounding
+    found = softmax(s, cooled_at=0.8, collateral=collateral)
+    np.testing.assert_allclose(found, expected, atol=1e-12)  # rounding
 
 
 def test_a_target_far_above_all_others_is_left_alone():
     s = standing(3, 1)
     high = s.scores.scatter(1, s.targets, 50.0)
-    assert softmax(replace(s, scores=high, progress=1.0)).abs().max() < 1e-9
+    assert softmax(replace(s, scores=high, progress=1.0), 0.5).abs().max() < 1e-9
 
 
 @given(st.integers(0, 10_000), st.integers(2, 60))
@@ -186,7 +188,13 @@ def test_holdout_chooses_nothing(small, objective, stealth):
 def moved(small) -> dict[str, list[AttackResult]]:
     """Attacks that never end early: every run shows what it does after its arrival."""
     dataset, model, targets = small
-    return {name: attack_each(model, dataset, targets, objective=name, **FEW) for name in KEEPING}
+    found = {}
+    for name in KEEPING:
+        goal = OBJECTIVES[name]
+        endless = replace(goal, upkeep=replace(goal.upkeep, enough=np.inf))
+        with patch.dict(OBJECTIVES, {name: endless}):
+            found[name] = attack_each(model, dataset, targets, objective=name, **FEW)
+    return found
 
 
 @pytest.mark.parametrize("objective", KEEPING)
@@ -224,12 +232,14 @@ def test_the_returned_run_is_the_most_accurate_on_test(moved):
 
 def test_one_run_that_keeps_enough_ends_its_attack_alone(small):
     dataset, model, targets = small
-    found = attack_each(model, dataset, targets, objective="accurate", **FEW)
+    goal, enough = OBJECTIVES["accurate"], -0.15
+    lenient = replace(goal, upkeep=replace(goal.upkeep, enough=enough))
+    with patch.dict(OBJECTIVES, accurate=lenient):
+        found = attack_each(model, dataset, targets, objective="accurate", **FEW)
     ended = []
     for result in found:
         last = result.trajectory.groupby("run")["step"].max()
         honest = model.accuracy(dataset.X_test, dataset.y_test)
-        enough = OBJECTIVES["accurate"].upkeep.enough
         path = result.trajectory
         good = path[(path["rank"] <= 1) & (path["accuracy_test"] - honest >= enough)]
         assert (last == (good["step"].min() if len(good) else FEW["steps"])).all()
@@ -255,7 +265,8 @@ def test_one_run_serves_every_k(small, objective):
 def test_sets_of_targets_take_the_top(small):
     dataset, model, targets = small
     found = attack(model, dataset, targets[:2], k=2, objective="accurate", **FEW)
-    assert found.success == (int((found.ranks_test <= 2).sum()) == 2)
+    assert (found.ranks_test < found.before.ranks[targets[:2]]).all()
+    assert found.share_of_topk >= 0.5
 
 
 @pytest.fixture(scope="module")
