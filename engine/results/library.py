@@ -96,13 +96,26 @@ def open_library(store: Store) -> Library:
     return Library(tuple(entries), parts, parts_size, tuple(unreadable), size)
 
 
-def results_in(root: Path) -> Iterable[Path]:
+def results_in(root: Path, experiments: Iterable[str] = EXPERIMENTS) -> Iterable[Path]:
     """The folders of results under a store's root."""
-    for name in EXPERIMENTS:
+    for name in experiments:
         if (root / name).is_dir():
             for folder in (root / name).iterdir():
                 if folder.is_dir() and not folder.name.startswith("."):
                     yield folder
+
+
+def imported_datasets(store: Store, experiment: str) -> list[str]:
+    """The data sets of an experiment's imported results."""
+    if store.imported is None:
+        return []
+    found = set()
+    for folder in results_in(store.imported, (experiment,)):
+        try:
+            found.add(read_manifest(folder).request.get("dataset"))
+        except DamagedResult as error:
+            say_damaged(error)
+    return sorted(name for name in found if name)
 
 
 def size_of(folder: Path) -> int:

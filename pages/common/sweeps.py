@@ -15,6 +15,7 @@ from engine.data.bundled import LOADERS
 from engine.errors import EngineError, InvalidInput
 from engine.experiments import NO_DATA, SweepRequest
 from engine.results.jobs import JobState
+from engine.results.library import imported_datasets
 from engine.results.store import Stored
 from pages.common import controls, effort, links, presets, reproduce, running
 from pages.common.charts import heading
@@ -31,10 +32,11 @@ MODEST_SECONDS = 3600.0  # that a sweep which nobody has chosen yet may take
 BEGUN = "own_sweep"  # session-state key: the page and data set that its controls began with
 
 
-def names_of(role: str) -> list[str]:
-    """The data sets to choose from: those on this machine, and those with published results."""
-    here = datasets()
-    return [*here, *(d for d in presets.preset_datasets(role) if d not in here)]
+def names_of(role: str, experiment: str = "") -> list[str]:
+    """The data sets to choose from: those on this machine, those with published results and, where
+    an experiment is named, those with imported results of it."""
+    imported = imported_datasets(lab().store, experiment) if experiment else ()
+    return list(dict.fromkeys([*datasets(), *presets.preset_datasets(role), *imported]))
 
 
 def data_hash(name: str) -> str | None:
@@ -338,7 +340,7 @@ class Frame:
         """Title, data set, and at the end of the page a sweep of one's own; stops the page where
         there is nothing to show, and says so. `parts` are what the page needs for a request."""
         st.title(page.title)
-        given, names = dict(st.query_params), names_of(role)
+        given, names = dict(st.query_params), names_of(role, "sweep")
         start = preset(role, controls.dataset_choice(names))
         expected: dict[str, Any] = {"dataset": names, "targets": links.Range(1, links.TARGETS_HIGH)}
         if starts:

@@ -9,13 +9,14 @@ from pathlib import Path
 import streamlit as st
 
 from engine.data import limits
+from engine.data.fairness_sets import LOADERS
 from engine.data.limits import MB, size
 from engine.errors import DamagedResult, EngineError
 from engine.experiments import EXPERIMENTS, make_request
 from engine.results import bundle, library
 from engine.results.jobs import Job, JobState
 from engine.results.library import Entry, Library
-from engine.results.store import Stored, open_entry
+from engine.results.store import LOCAL, PUBLISHED, Stored, open_entry
 from pages.common import charts, controls, fairness_run, opening, registry, running
 from pages.common import library_words as words
 from pages.common.registry import ROOT
@@ -26,7 +27,8 @@ PAGE = registry.page("results")
 LOOK_SECONDS = 2.0
 ANY = "all"
 SAID, TAKEN, SENT = "library_said", "bundle_taken", "bundle"  # session-state keys
-WITHOUT_DATA = ("cost", "many-targets", "what-works", "fairness", "easy-or-hard")  # pages
+# Pages that show results without their data: any, those of the lab's tables, published ones alone.
+SWEPT, TABLES, PUBLISHED_ONLY = [url for url, *_ in opening.SWEPT], "fairness", "easy-or-hard"
 TABLE_ROWS = 12  # of the library that are seen without scrolling in it
 
 
@@ -291,12 +293,18 @@ def obstacle(entry: Entry, found: opening.View) -> str:
     except EngineError as error:
         return f"the data set “{name}” cannot be used. {error}"
     if content is None:
-        if found.page.url in WITHOUT_DATA and entry.origin != "local":
+        if entry.origin != LOCAL and shows_without_data(found.page.url, entry):
             return ""
         return f"the data set “{name}” is not on this machine. What it says is below."
     if content != entry.manifest.data_hash:
         return f"the data set “{name}” on this machine has other content."
     return ""
+
+
+def shows_without_data(url: str, entry: Entry) -> bool:
+    """Whether a page shows a published or imported result although its data is not here."""
+    known = entry.origin == PUBLISHED or entry.dataset in LOADERS
+    return url in SWEPT or (url == TABLES and known) or (url == PUBLISHED_ONLY and known)
 
 
 def two(first: Entry, second: Entry) -> None:

@@ -1,7 +1,7 @@
 """Results and jobs: the library as it lies in the store, its links, bundles, and the queue."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ from streamlit.testing.v1 import AppTest
 from engine.experiments import AttackRequest, RankingRequest, make_request
 from engine.results import bundle
 from engine.results.jobs import JOB, PROGRESS, STATE, Job, Jobs, JobState
-from engine.results.library import Entry, open_library, select
-from engine.results.store import Store
+from engine.results.library import Entry, open_library, remove, select
+from engine.results.store import Store, Stored
 from engine.settings import PUBLISHED, Settings
 from pages.common import library_words as words
 from pages.common import opening, registry
 from pages.common.links import EXAMPLE
 from pages.common.wording import stamp
-from tests.pages.conftest import SMALL, Open, notes
+from tests.pages.conftest import SMALL, SWEPT, Open, notes
 from tests.pages.conftest import words as all_words
 
 PAGE = registry.page("results")
@@ -147,7 +147,7 @@ def theirs(tmp_path: Path, settings: Settings) -> Iterator[bytes]:
         bundle.write_bundle(open_library(there).entries, file)
     yield (tmp_path / "b.zip").read_bytes()
     for entry in select(library(settings), origin="imported"):
-        bundle.shutil.rmtree(entry.folder)
+        remove(Store.of(settings), entry)
 
 
 def upload(app: AppTest, name: str, content: bytes) -> AppTest:
@@ -172,6 +172,31 @@ def test_a_bundle_is_taken_in_and_deleted(
     assert not app.exception
     assert "1 result deleted" in "".join(s.value for s in app.success)
     assert select(library(settings), origin="imported") == []
+
+
+def test_an_imported_sweep_on_data_that_is_not_here_has_its_page(
+    open_page: Open,
+    settings: Settings,
+    as_published: Mapping[str, Stored],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bundle, "try_opening", lambda folders: {})
+    there, elsewhere = Store(tmp_path / "r", tmp_path / "p"), replace(SWEPT, dataset="elsewhere")
+    table = as_published["cost"].result
+    there.write("sweep", elsewhere, "ab" * 32, table, 1.0, "CPU")
+    with (tmp_path / "b.zip").open("wb") as file:
+        bundle.write_bundle(open_library(there).entries, file)
+    bundle.import_bundle(tmp_path / "b.zip", Store.of(settings), "Ann")
+    view = opening.view_of("sweep", elsewhere)
+    assert view is not None
+    app = open_page(view.page, **view.parameters)
+    (entry,) = select(library(settings), origin="imported")
+    remove(Store.of(settings), entry)
+    assert not app.exception
+    assert notes(app) == []
+    assert "from Ann · their features file" in all_words(app)
+    assert "The figures show the sweep that this page opens with" not in all_words(app)
 
 
 def test_what_is_refused_is_said_without_markup(open_page: Open) -> None:

@@ -13,7 +13,14 @@ from engine.__main__ import main
 from engine.errors import InvalidInput
 from engine.experiments import RESULT_VERSION, BaselineRequest
 from engine.experiments.sweep import BatchRequest
-from engine.results.library import by_key, differences, open_library, remove, select
+from engine.results.library import (
+    by_key,
+    differences,
+    imported_datasets,
+    open_library,
+    remove,
+    select,
+)
 from engine.results.store import MANIFEST, Imported, Store, key, open_folder
 from tests.unit.test_store import HASH, REQUEST, put, result
 
@@ -58,6 +65,12 @@ def test_all_is_listed_and_parts_are_counted(store):
     assert imported.key == key("attack", REQUEST, HASH)
     assert imported.size == bytes_in(store.imported / "attack" / imported.key)
     assert (imported.dataset, imported.manifest.seconds) == ("digits", 1.5)
+
+
+def test_data_sets_of_imported_results(store):
+    assert imported_datasets(store, "attack") == ["digits"]
+    assert imported_datasets(store, "sweep") == []
+    assert imported_datasets(Store(store.local, store.published), "attack") == []
 
 
 def test_the_latest_comes_first(store):
