@@ -134,11 +134,8 @@ def training_figure(view: View, dataset: str) -> None:
 def keeping(dataset: str, table: pd.DataFrame) -> pd.DataFrame:
     """The sweep's rows beside those of the objectives that keep something, where such are stored:
     of the targets that all of them were run on."""
-    asked = presets.preset(KEEPING, dataset)
-    stored = None if asked is None else sweeps.find("sweep", asked)
-    if stored is None:
-        return table
-    return frontier.on_the_same(table, stored.result)
+    found = [sweeps.find("sweep", request) for request in presets.presets_of(KEEPING, dataset)]
+    return frontier.on_the_same(table, [stored.result for stored in found if stored is not None])
 
 
 def frontier_figure(stored: Stored, view: View) -> None:
@@ -153,7 +150,8 @@ def frontier_figure(stored: Stored, view: View) -> None:
     )
     st.caption(
         "Per radius: how many attacks succeed whatever they cost, the accuracy that the returned "
-        f"models lose, and how much of the honest ranking is left.{frontier.meaning(points)}"
+        "models lose, and how much of the honest ranking is left."
+        f"{frontier.meaning(table[table['k'] == view.k])}"
     )
     counts = frontier.counts(table, view.k)
     if len(set(counts["objective"])) > 1:

@@ -1,13 +1,15 @@
 """What success costs under each objective, in accuracy and in the ranking: pure functions from
 sweep tables to tables and sentences."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from engine.attacks.rates import quiet_rates
 from engine.vocabulary import QUIET_CORRELATION, QUIET_TOLERANCE
 from pages.common.rate_figures import OBJECTIVE_LOOKS
 from pages.common.rate_view import View
-from pages.common.wording import listed
+from pages.common.wording import count, listed
 
 BY = ("objective", "radius", "k")
 NAMES = {objective: look[0] for objective, look in OBJECTIVE_LOOKS.items()}
@@ -24,13 +26,15 @@ COUNTED = (
 )
 
 
-def on_the_same(table: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
-    """Both tables as one, of the targets and k that both have."""
-    both = [table, others]
+def on_the_same(table: pd.DataFrame, others: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """All tables as one, of the targets and k that all of them have; `table` alone where they have
+    none in common."""
+    tables = [table, *others]
     for name in ("target", "k"):
-        shared = set(table[name]) & set(others[name])
-        both = [part[part[name].isin(shared)] for part in both]
-    return pd.concat(both, ignore_index=True)
+        shared = set.intersection(*(set(part[name]) for part in tables))
+        tables = [part[part[name].isin(shared)] for part in tables]
+    found = pd.concat(tables, ignore_index=True)
+    return table if found.empty else found
 
 
 def points(table: pd.DataFrame, view: View) -> pd.DataFrame:
@@ -69,10 +73,18 @@ def title(points: pd.DataFrame) -> str:
     return text.replace("-", "−")
 
 
-def meaning(points: pd.DataFrame) -> str:
-    """What the objectives beside the paper's are, for a caption."""
-    said = [text for objective, text in MEANINGS.items() if objective in set(points["objective"])]
-    return f" Beside the paper's attack: {'; '.join(said)}." if said else ""
+def meaning(rows: pd.DataFrame) -> str:
+    """What the objectives beside the paper's are and on how many runs an attack they are, for a
+    caption; empty where the paper's is alone."""
+    runs = rows.groupby("objective")["runs"].max()
+    said = [text for objective, text in MEANINGS.items() if objective in runs.index]
+    if not said:
+        return ""
+    each = listed([f"{runs[o]} of {NAMES[o]}" for o in NAMES if o in runs.index])
+    return (
+        f" Beside the paper's attack: {'; '.join(said)}. All on the same "
+        f"{count(int(rows['target'].nunique()), 'target')}; runs an attack: {each}."
+    )
 
 
 def counts(table: pd.DataFrame, k: int) -> pd.DataFrame:

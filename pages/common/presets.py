@@ -44,6 +44,11 @@ def preset(role: str, dataset: str) -> Any | None:
     return next(found, None)
 
 
+def presets_of(role: str, dataset: str) -> list[Any]:
+    """All published requests that play this role for a data set."""
+    return [r for name, _, r in published() if name == role and r.dataset == dataset]
+
+
 def preset_datasets(role: str) -> list[str]:
     """The data sets for which that role is published."""
     return list(dict.fromkeys(r.dataset for name, _, r in published() if name == role))

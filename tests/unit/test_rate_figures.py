@@ -383,7 +383,7 @@ def test_the_frontier_says_what_every_objective_leaves_of_the_ranking() -> None:
     plain = sweep_table({(t, 0.3, 1): (1, 0.02 * t) for t in range(4)})
     quiet = sweep_table({(t, 0.5, 1): (int(t < 3), 0.0) for t in range(1, 5)}, "quiet", 2)
     quiet["rank_correlation"] = [0.9, 0.7, 0.8, 0.9]
-    table = frontier.on_the_same(plain, quiet)
+    table = frontier.on_the_same(plain, [quiet])
     assert sorted(table["target"]) == [1, 1, 2, 2, 3, 3]
     points = frontier.points(table, replace(VIEW, tolerance=None)).set_index("objective")
     assert points["rate"].to_dict() == pytest.approx({"higher_ranked": 1.0, "quiet": 2 / 3})
@@ -404,7 +404,11 @@ def test_the_frontier_says_what_every_objective_leaves_of_the_ranking() -> None:
     assert frontier.shown(counts)["all three"].tolist()[1].startswith("1 of 3 (6% to 79%)")
     alone = frontier.points(plain, replace(VIEW, tolerance=None))
     assert frontier.title(alone).startswith("The dearest price is the ranking itself: Spearman")
-    assert "softmax" not in frontier.meaning(alone)
+    assert frontier.on_the_same(plain, []).equals(plain)
+    assert frontier.meaning(plain.assign(runs=10)) == ""
+    assert "All on the same 3 targets; runs an attack: 10 of Algorithm 3 and 10 of quiet" in (
+        frontier.meaning(table.assign(runs=10))
+    )
 
 
 def test_attack_and_baseline_stand_at_every_k() -> None:
