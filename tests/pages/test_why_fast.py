@@ -13,6 +13,7 @@ from tests.unit.test_speed_figures import comparison, scaling
 
 PAGE = registry.page("why-fast")
 MANIFEST = SimpleNamespace(
+    experiment="gradients",
     created="2026-11-24T12:00:00+00:00",
     request={},
     seconds=60.0,
