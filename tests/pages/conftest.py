@@ -35,6 +35,7 @@ ROLES: Mapping[str, tuple[str, Any]] = {
         "sweep",
         replace(SWEPT, objectives=("target", "top_k", "higher_ranked"), restarts=(0,)),
     ),
+    "frontier": ("sweep", replace(SWEPT, objectives=("accurate", "quiet"), restarts=(1,))),
     "training": ("sweep", replace(SWEPT, radii=(0.8,), train_sizes=(30, 0))),
     "sizes": ("sweep", replace(SWEPT, n_targets=3, radii=(0.8,), set_sizes=(1, 3, 9))),
     "baseline": ("baseline", BaselineRequest("small", n_targets=6, outside=3, steps=60)),

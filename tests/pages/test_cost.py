@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from engine.attacks.rates import highest, success_rates
+from engine.attacks.rates import highest, quiet_rates, success_rates
 from engine.results.store import Stored
 from pages.common import rate_words as said_of
 from pages.common import registry
@@ -33,6 +34,24 @@ def test_the_finding_and_figures_stand_there_before_any_click(
     assert "computed here · your features file" in words(app)
     assert len(app.get("plotly_chart")) == 4
     assert "This result is shown on this page" in words(app)
+
+
+def test_the_objectives_that_keep_something_stand_beside_the_papers(
+    open_page: Open, as_published: Sweeps
+) -> None:
+    app = open_page(PAGE, dataset="small", k=3)
+    assert not app.exception
+    assert "accurate moves" in words(app)
+    assert "quiet moves" in words(app)
+    shown = next(t.value for t in app.dataframe if "all three" in t.value.columns)
+    both = [as_published[role].result for role in ("cost", "frontier")]
+    found = pd.concat([quiet_rates(table) for table in both]).query("k == 3")
+    assert len(shown) == len(found) == 6  # three objectives, two radii
+    for row in shown.itertuples(index=False):
+        name = {"Algorithm 3": "higher_ranked"}.get(row.objective, row.objective)
+        mine = found[(found["objective"] == name) & (found["radius"] == float(row.radius))]
+        assert row[2] == f"{mine['success'].iloc[0]} of {mine['attacks'].iloc[0]}"
+        assert row[5].startswith(f"{mine['quiet'].iloc[0]} of ")
 
 
 def test_the_tolerance_decides_what_counts(open_page: Open, as_published: Sweeps) -> None:
