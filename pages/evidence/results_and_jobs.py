@@ -50,7 +50,8 @@ def queue() -> None:
             "and when the server is started again."
         )
     if ended:
-        with st.expander(f"How the last {count(len(ended), 'computation')} ended"):
+        last = "computation" if len(ended) == 1 else f"{len(ended)} computations"
+        with st.expander(f"How the last {last} ended"):
             st.dataframe(
                 words.ended_rows(ended),
                 hide_index=True,
