@@ -19,10 +19,10 @@ MEANINGS = {
     "quiet": "“quiet” also keeps every other sample's score",
 }
 COUNTED = (
-    "Of the models that are handed out: how many have the target in the top, how many of those "
+    "Of the models that are handed out: how many have the target in the top; how many of those "
     f"lose at most {100 * QUIET_TOLERANCE:g} point of accuracy on data that the attacker never "
-    f"saw, how many keep a rank correlation of at least {QUIET_CORRELATION:g} with the honest "
-    "ranking, and how many do all three, with its 95% interval."
+    f"saw; how many keep a rank correlation of at least {QUIET_CORRELATION:g} with the honest "
+    "ranking; and how many do all three, with the 95% interval of that share."
 )
 
 
@@ -64,8 +64,8 @@ def title(points: pd.DataFrame) -> str:
         best = points.sort_values(["rate", "drop"], ascending=[False, True])
         best = best.groupby("objective").first()
         said = [
-            f"{name} moves {best.loc[o, 'rate']:.0%} and leaves a Spearman correlation of "
-            f"{best.loc[o, 'correlation']:.2f}"
+            f"{name} moves {best.loc[o, 'rate']:.0%} for {best.loc[o, 'drop']:.1f} points and "
+            f"leaves Spearman {best.loc[o, 'correlation']:.2f}"
             for o, name in NAMES.items()
             if o in best.index
         ]
@@ -106,12 +106,11 @@ def shown(counts: pd.DataFrame) -> pd.DataFrame:
         {
             "objective": counts["objective"].map(NAMES),
             "radius": counts["radius"].map("{:g}".format),
-            "in the top": counts["success"].astype(str) + " of " + of,
-            "and accurate": counts["accurate"],
-            "and ranking kept": counts["ordered"],
+            "moved": counts["success"].astype(str) + " of " + of,
+            "accurate": counts["accurate"],
+            "in order": counts["ordered"],
             "all three": [
-                f"{row.quiet} of {row.attacks} ({row.low:.0%} to {row.high:.0%})"
-                for row in counts.itertuples()
+                f"{row.quiet} ({row.low:.0%} to {row.high:.0%})" for row in counts.itertuples()
             ],
         }
     )

@@ -227,7 +227,7 @@ def frontier(points: pd.DataFrame) -> go.Figure:
                 y=part[column].to_numpy(),
                 mode="lines+markers" + ("+text" if row == 2 else ""),  # once: they share their x
                 text=[f"r={r:g}" for r in part["radius"]],
-                textposition="top right",
+                textposition="top right" if objective == "higher_ranked" else "bottom left",
                 textfont={"size": 11},
                 line={"color": colour, "width": 2, "dash": dash},
                 marker={"size": 9, "symbol": symbol},

@@ -51,7 +51,7 @@ def test_the_objectives_that_keep_something_stand_beside_the_papers(
         name = {"Algorithm 3": "higher_ranked"}.get(row.objective, row.objective)
         mine = found[(found["objective"] == name) & (found["radius"] == float(row.radius))]
         assert row[2] == f"{mine['success'].iloc[0]} of {mine['attacks'].iloc[0]}"
-        assert row[5].startswith(f"{mine['quiet'].iloc[0]} of ")
+        assert row[5].startswith(f"{mine['quiet'].iloc[0]} (")
 
 
 def test_the_tolerance_decides_what_counts(open_page: Open, as_published: Sweeps) -> None:
