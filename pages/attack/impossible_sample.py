@@ -17,6 +17,7 @@ from engine.scrutiny.impossibility import ExactScores, impossible_instance, impo
 from pages.common import (
     blocks,
     charts,
+    code_tabs,
     controls,
     figures,
     impossible_figures,
@@ -316,14 +317,11 @@ def take_away(stored: Stored, request: ImpossibleRequest, view: dict[str, Any]) 
             required=True,
             key=charts.CAMERA,
         )
-    link, python, shell = st.tabs(["Link to this view", "The same in Python", "Command line"])
-    with link:
-        st.code(f"{st.context.url or ''}?{urlencode(view)}", language=None, wrap_lines=True)
-    with python:
-        theta = parameters([view[name] for name in WEIGHTS])
-        st.code(impossible_words.snippet(request, theta), "python", wrap_lines=True)
-    with shell:
-        st.code(reproduce.command_of("impossible", request), "bash", wrap_lines=True)
+    code_tabs.show(
+        impossible_words.snippet(request, parameters([view[name] for name in WEIGHTS])),
+        reproduce.command_of("impossible", request),
+        f"{st.context.url or ''}?{urlencode(view)}",
+    )
     st.caption(provenance(stored))
 
 

@@ -17,7 +17,7 @@ from engine.experiments import NO_DATA, SweepRequest
 from engine.results.jobs import JobState
 from engine.results.library import imported_datasets
 from engine.results.store import Stored
-from pages.common import controls, effort, links, presets, reproduce, running
+from pages.common import code_tabs, controls, effort, links, presets, reproduce, running
 from pages.common.charts import heading
 from pages.common.registry import PageEntry
 from pages.common.results import datasets, lab, open_dataset, origin, provenance
@@ -415,14 +415,11 @@ def take_away(
             "application/json",
             on_click="ignore",
         )
-    python, shell = st.tabs(["The same in Python", "Command line"])
-    with python:
-        where = None if request.dataset in LOADERS else str(lab().settings.data_dir)
-        code = "\n".join(snippet(r, where) for r in requests)
-        st.code(code, "python", wrap_lines=True)
-    with shell:
-        code = "\n".join(reproduce.command_of(experiment, r) for r in requests)
-        st.code(code, "bash", wrap_lines=True)
+    where = None if request.dataset in LOADERS else str(lab().settings.data_dir)
+    code_tabs.show(
+        "\n".join(snippet(r, where) for r in requests),
+        "\n".join(reproduce.command_of(experiment, r) for r in requests),
+    )
     st.caption(provenance(stored))
 
 

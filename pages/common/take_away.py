@@ -8,7 +8,7 @@ import streamlit as st
 from engine.data.bundled import LOADERS
 from engine.experiments import AttackRequest
 from engine.results.store import Stored
-from pages.common import links, reproduce, wording
+from pages.common import code_tabs, links, reproduce, wording
 from pages.common.attack_view import View
 from pages.common.charts import CAMERA, FORMATS, heading
 from pages.common.results import lab, provenance
@@ -70,14 +70,12 @@ def show(stored: Stored, view: View) -> None:
             required=True,
             key=CAMERA,
         )
-    link, python, shell = st.tabs(["Link to this view", "The same in Python", "Command line"])
-    with link:
-        st.code(f"{st.context.url or ''}{links.query(request)}", language=None, wrap_lines=True)
-    with python:
-        data_dir = None if request.dataset in LOADERS else str(lab().settings.data_dir)
-        st.code(reproduce.snippet(request, data_dir), language="python", wrap_lines=True)
-    with shell:
-        st.code(reproduce.command_of("attack", request), language="bash", wrap_lines=True)
+    data_dir = None if request.dataset in LOADERS else str(lab().settings.data_dir)
+    code_tabs.show(
+        reproduce.snippet(request, data_dir),
+        reproduce.command_of("attack", request),
+        f"{st.context.url or ''}{links.query(request)}",
+    )
     st.caption(provenance(stored))
 
 

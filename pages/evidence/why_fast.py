@@ -8,7 +8,7 @@ import streamlit as st
 from engine.experiments import GradientsRequest, ScalingRequest
 from engine.results.store import Stored
 from engine.speed.result import IMPLEMENTATIONS, GradientComparison, Scaling
-from pages.common import charts, registry, reproduce, speed_figures, sweeps
+from pages.common import charts, code_tabs, registry, reproduce, speed_figures, sweeps
 from pages.common.results import provenance
 from pages.common.speed_figures import LOOKS, duration, megabytes
 
@@ -164,19 +164,13 @@ def how() -> None:
 
 def take_away() -> None:
     charts.heading("The same on your machine")
-    python, shell = st.tabs(["In Python", "Command line"])
-    with python:
-        st.code(
-            "import engine\n\nfound = engine.compare_gradients("
-            f"n_parameters={SIZES[-1]}, tolerance={GRADIENTS[-1].tolerance:g})\n"
-            "print(found.table)\nprint(engine.measure_scaling().exponents)\n",
-            "python",
-        )
-    with shell:
-        lines = [reproduce.command_of("gradients", request) for request in GRADIENTS]
-        st.code(
-            "\n".join([*lines, reproduce.command_of("scaling", SCALING)]), "bash", wrap_lines=True
-        )
+    commands = [reproduce.command_of("gradients", request) for request in GRADIENTS]
+    code_tabs.show(
+        "import engine\n\nfound = engine.compare_gradients("
+        f"n_parameters={SIZES[-1]}, tolerance={GRADIENTS[-1].tolerance:g})\n"
+        "print(found.table)\nprint(engine.measure_scaling().exponents)\n",
+        "\n".join([*commands, reproduce.command_of("scaling", SCALING)]),
+    )
 
 
 def page() -> None:
