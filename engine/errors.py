@@ -32,6 +32,10 @@ class NotConverged(EngineError, ArithmeticError):
     """A linear solve did not reach its tolerance."""
 
 
+class NotPositiveDefinite(NotConverged):
+    """A linear solve met a direction along which H + λI has no positive curvature."""
+
+
 class DamagedResult(EngineError):
     """A stored result whose files do not match its manifest."""
 

@@ -16,9 +16,10 @@ from engine.attacks.summary import exactly, honest_side, summarise, trajectories
 from engine.checks import check_choice, check_integer, check_positive, check_targets
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
-from engine.influence.linear import LinearProblem
-from engine.influence.scores import check_converged, check_fits
-from engine.models.linear import LinearModel
+from engine.influence.build import build_problem
+from engine.influence.problem import InfluenceProblem
+from engine.influence.scores import check_converged
+from engine.models.model import Model
 
 
 def starts(
@@ -46,7 +47,7 @@ def starts(
 
 
 def attack_each_k(
-    model: LinearModel,
+    model: Model,
     dataset: Dataset,
     targets: Sequence[int | Sequence[int]],
     ks: Sequence[int] = (1,),
@@ -61,18 +62,18 @@ def attack_each_k(
     dtype: str = "float32",
     device: str = "auto",
     on_step: Callable[[StepInfo], None] | None = None,
-    problem: LinearProblem | None = None,
+    problem: InfluenceProblem | None = None,
     stealth: float = 0.0,
 ) -> list[dict[int, AttackResult]]:
     """As `attack_each`, for several k at once: per entry of `targets` a result for each k.
 
     One run serves every k: it stops in the top of the smallest, and its first iterate in each wider
     top is that k's. That needs single targets and an objective that does not depend on k.
-    problem: a `LinearProblem` of this data set, damping, order, dtype and device, where one is
+    problem: that of this model's kind, data set, damping, order, dtype and device, where one is
     there already.
     Raises InvalidInput, DeviceUnavailable, NotConverged.
     """
-    check_fits(model, dataset)
+    model.check_fits(dataset)
     n = dataset.n_train
     ks = check_ks(ks, n)
     radius = check_positive("radius", radius)
@@ -92,7 +93,7 @@ def attack_each_k(
         what = "sets of targets" if len(sets[0]) > 1 else f"the objective '{objective}'"
         raise InvalidInput("ks", ks, f"a single k: runs of {what} depend on it")
     if problem is None:
-        problem = LinearProblem.build(dataset, damping, order, dtype, device)
+        problem = build_problem(model, dataset, damping, order, dtype, device)
     beside = []
     if goal.upkeep is not None:
         beside.append(training_loss_terms(problem, 0.0, goal.upkeep.loss_weight))
@@ -179,7 +180,7 @@ def check_ks(ks: Sequence[int], n: int) -> tuple[int, ...]:
 
 
 def attack_each(
-    model: LinearModel,
+    model: Model,
     dataset: Dataset,
     targets: Sequence[int | Sequence[int]],
     k: int = 1,
@@ -224,7 +225,7 @@ def attack_each(
 
 
 def attack(
-    model: LinearModel,
+    model: Model,
     dataset: Dataset,
     targets: int | Sequence[int],
     k: int = 1,

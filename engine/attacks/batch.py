@@ -15,8 +15,8 @@ from engine.checks import check_choice
 from engine.data.dataset import Dataset
 from engine.devices import DTYPES, choose_threads
 from engine.errors import InvalidInput
-from engine.influence.linear import LinearProblem
-from engine.models.linear import LinearModel
+from engine.influence.problem import InfluenceProblem
+from engine.models.model import Model
 
 ATTACKS_AT_ONCE = 10  # in a batch, at most: what an interruption loses
 # Floats alive at the peak of a step, per run, in units of n·K, m·K and K·D: measured with
@@ -65,7 +65,7 @@ class Setting:
 
     dataset: Dataset
     indices: NDArray[np.int64]
-    model: LinearModel
+    model: Model
     ranks: NDArray[np.int64]
 
 
@@ -168,7 +168,7 @@ def row(result: AttackResult, task: Task, targets: tuple[int, ...]) -> dict[str,
 
 def run_batch(
     task: Task,
-    problem: LinearProblem | None = None,
+    problem: InfluenceProblem | None = None,
     on_step: Callable[[StepInfo], None] | None = None,
 ) -> tuple[pd.DataFrame, float]:
     """The rows of a batch, in the order of its targets and k, and the seconds that it took."""

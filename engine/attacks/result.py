@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from engine.models.linear import LinearModel
+from engine.models.model import Model
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +45,8 @@ class AttackResult:
     targets: tuple[int, ...]
     k: int
     order: str
-    honest: LinearModel
-    model: LinearModel
+    honest: Model
+    model: Model
     before: Ranking
     after: Ranking
     before_holdout: Ranking

@@ -27,7 +27,7 @@ from engine.checks import check_integer, check_positive, check_targets, check_we
 from engine.data.dataset import Dataset
 from engine.influence.linear import LinearProblem, image, pull_back, residuals
 from engine.influence.problem import order_sign, ranks
-from engine.influence.scores import check_converged, check_fits
+from engine.influence.scores import check_converged
 from engine.models.linear import LinearModel
 from engine.vocabulary import TARGET_WEIGHTS
 
@@ -154,7 +154,7 @@ def loss_reweighing_each(
     Options as in `loss_reweighing`; a target's models do not depend on the others.
     Raises InvalidInput, DeviceUnavailable, NotConverged.
     """
-    check_fits(model, dataset)
+    model.check_fits(dataset)
     wanted = check_targets(targets, dataset.n_train)
     grid = check_weights(target_weight)
     steps = check_integer("steps", steps, 1)

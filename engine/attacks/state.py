@@ -19,7 +19,7 @@ from torch import Tensor
 
 from engine.attacks.objectives import Objective, Standing, target_ranks, worst_needed
 from engine.attacks.result import StepInfo
-from engine.influence.problem import InfluenceProblem
+from engine.influence.problem import Forward, InfluenceProblem
 from engine.influence.solve import WarmStart
 
 SOLVE_TOLERANCE = 1e-3  # inside an attack; an arrival is confirmed at CONFIRM_TOLERANCE
@@ -135,7 +135,8 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     )
     upkeep = plan.objective.upkeep
     quality = None if upkeep is None else upkeep.quality(standing).double()
-    rank = confirm(problem, plan, state, targets, worst_needed(ranks, plan.k), quality)
+    rank = ranked(forward, worst_needed(ranks, plan.k))
+    rank = confirm(problem, plan, state, targets, rank, quality)
     coefficients = plan.objective.coefficients(standing)
     info = StepInfo(
         step=state.step,
@@ -160,9 +161,13 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
         warm_scores=state.warm_scores.push(forward.solution),
         warm_gradient=state.warm_gradient.push(solution),
     )
+    lost = astray(forward)
     if len(staying) < len(rank):
-        state, gradient = leave(state, staying), gradient[staying]
-    return move(plan, state, gradient), info
+        state, gradient, lost = leave(state, staying), gradient[staying], lost[staying]
+    back = lost.unsqueeze(1)
+    halfway = (state.theta + plan.honest) / 2
+    state = move(plan, state, gradient.masked_fill(back, 0))
+    return replace(state, theta=torch.where(back, halfway, state.theta)), info
 
 
 def pressed(plan: Plan, pressure: Tensor, rank: Tensor) -> Tensor:
@@ -190,9 +195,21 @@ def confirm(
     if len(arrived) == 0:
         return rank
     exact = problem.forward(state.theta[arrived], CONFIRM_TOLERANCE)
-    return rank.index_copy(
-        0, arrived, worst_needed(target_ranks(exact.scores, targets[arrived]), plan.k)
-    )
+    tight = worst_needed(target_ranks(exact.scores, targets[arrived]), plan.k)
+    return rank.index_copy(0, arrived, ranked(exact, tight))
+
+
+def astray(forward: Forward) -> Tensor:
+    """Which models have no scores that mean anything, because a solve met a direction of no
+    positive curvature: networks alone, far from the honest one, where the damping is small. Their
+    rank counts as the last, so that they neither arrive nor serve, and they go halfway back to θ*
+    instead of along a gradient. (B,)"""
+    return forward.solution.lowest <= 0
+
+
+def ranked(forward: Forward, rank: Tensor) -> Tensor:
+    """`rank` (B,), the last of all for those that are astray."""
+    return rank.masked_fill(astray(forward), forward.scores.shape[1])
 
 
 def arrivals(plan: Plan, state: AttackState, rank: Tensor, quality: Tensor | None = None) -> Tensor:

@@ -14,9 +14,9 @@ from engine.attacks.objectives import target_ranks, worst_needed
 from engine.attacks.result import AttackResult, Ranking, StepInfo
 from engine.attacks.state import CONFIRM_TOLERANCE, AttackState, iterates
 from engine.data.dataset import Dataset
-from engine.influence.linear import LinearProblem
-from engine.influence.problem import order_sign, ranks
-from engine.models.linear import LinearModel
+from engine.influence.problem import InfluenceProblem, order_sign, ranks
+from engine.influence.scores import check_definite
+from engine.models.model import Model
 
 RUNS_AT_ONCE = 32  # whose ranks on holdout are computed together; bounds memory, changes no number
 
@@ -27,21 +27,25 @@ def ranking(scores: Tensor, order: str) -> Ranking:
     return Ranking(scores=ranked * order_sign(order), ranks=ranks(ranked))
 
 
-def exact_scores(problem: LinearProblem, theta: Tensor, split: str) -> Tensor:
-    """The scores on `split` under each of the models (R, P), solved tightly: (R, n)."""
-    parts = theta.split(RUNS_AT_ONCE)
-    return torch.cat([problem.forward(p, CONFIRM_TOLERANCE, split=split).scores for p in parts])
+def exact_scores(problem: InfluenceProblem, theta: Tensor, split: str) -> tuple[Tensor, Tensor]:
+    """The scores on `split` under each of the models (R, P), solved tightly: (R, n); and the lowest
+    curvature that a solve met, as in `Solution`: (R,)."""
+    parts = [problem.forward(p, CONFIRM_TOLERANCE, split=split) for p in theta.split(RUNS_AT_ONCE)]
+    lowest = torch.cat([part.solution.lowest for part in parts])
+    return torch.cat([part.scores for part in parts]), lowest
 
 
 @dataclass(frozen=True)
 class Exact:
     """The iterates with which an attack's runs serve each k, solved tightly: `place` (ks, R) says
     which of them it is, `scores` (iterates, n) and `ranks` (iterates, t) of the targets are by
-    split."""
+    split, the ranks last of all where H + λI is not positive definite; `lowest` (iterates,) as in
+    `Solution`."""
 
     place: Tensor
     scores: dict[str, Tensor]
     ranks: dict[str, Tensor]
+    lowest: Tensor
 
     def ranks_at(self, split: str, which: int) -> Tensor:
         """The ranks of the targets under the iterates that serve the `which`-th k, (R, t)."""
@@ -49,7 +53,7 @@ class Exact:
 
 
 def exactly(
-    problem: LinearProblem, state: AttackState, targets: tuple[int, ...], rows: slice
+    problem: InfluenceProblem, state: AttackState, targets: tuple[int, ...], rows: slice
 ) -> Exact:
     """The iterates of runs `rows`, ranked exactly. One that serves several k is solved once."""
     when = state.kept_step[:, rows]  # −1 for a run that never was there: it serves with its best
@@ -61,11 +65,15 @@ def exactly(
     first = theta.new_empty(int(place.max()) + 1, theta.shape[1])
     first[place] = theta  # equal iterates write the same
     wanted = torch.as_tensor(targets, device=theta.device).expand(len(first), -1)
-    scores = {split: exact_scores(problem, first, split) for split in ("test", "holdout")}
+    solved = {split: exact_scores(problem, first, split) for split in ("test", "holdout")}
+    scores = {split: found for split, (found, _) in solved.items()}
+    bent = {split: (lowest <= 0).unsqueeze(1) for split, (_, lowest) in solved.items()}
+    last = problem.n_train
     return Exact(
         place.view(when.shape),
         scores,
-        {s: target_ranks(found, wanted) for s, found in scores.items()},
+        {s: target_ranks(scores[s], wanted).masked_fill(bent[s], last) for s in scores},
+        torch.minimum(*(lowest for _, lowest in solved.values())),
     )
 
 
@@ -101,25 +109,25 @@ def trajectory(table: pd.DataFrame, rows: slice, steps: NDArray[np.int64]) -> pd
 class Honest:
     """The honest model with its rankings: the same for every attack of a batch."""
 
-    model: LinearModel
+    model: Model
     test: Ranking
     holdout: Ranking
     accuracy: float
 
 
-def honest_side(problem: LinearProblem, model: LinearModel, dataset: Dataset, order: str) -> Honest:
+def honest_side(problem: InfluenceProblem, model: Model, dataset: Dataset, order: str) -> Honest:
     """The honest model, ranked on both halves; its accuracy is that on holdout."""
     theta = problem.encode(model)
     return Honest(
         model=model,
-        test=ranking(exact_scores(problem, theta, "test")[0], order),
-        holdout=ranking(exact_scores(problem, theta, "holdout")[0], order),
+        test=ranking(exact_scores(problem, theta, "test")[0][0], order),
+        holdout=ranking(exact_scores(problem, theta, "holdout")[0][0], order),
         accuracy=model.accuracy(dataset.X_holdout, dataset.y_holdout),
     )
 
 
 def summarise(
-    problem: LinearProblem,
+    problem: InfluenceProblem,
     state: AttackState,
     table: pd.DataFrame,
     honest: Honest,
@@ -137,7 +145,7 @@ def summarise(
 
     The returned model is the one with the lowest rank on `test`, then the highest accuracy on
     `test`, then the first run; with an upkeep, of those that arrived the one of highest quality.
-    Holdout chooses nothing.
+    Holdout chooses nothing. Raises NotPositiveDefinite where that model has no ranking.
     """
     theta, accuracy_test = iterates(state, which, rows)
     steps = state.steps_taken[which, rows].cpu().numpy()
@@ -165,8 +173,9 @@ def summarise(
     runs["returned"] = runs["run"] == chosen
     returned = theta[chosen : chosen + 1]
     model = honest.model
-    malicious = LinearModel.from_parameters(problem.decode(returned[0]), l2=model.l2)
+    malicious = model.with_parameters(problem.decode(returned[0]))
     before, place = honest.test, exact.place[which, chosen]
+    check_definite(float(exact.lowest[place]))
     after = ranking(exact.scores["test"][place], order)
     X, y = dataset.X_holdout, dataset.y_holdout
     return AttackResult(

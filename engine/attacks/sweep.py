@@ -27,10 +27,11 @@ from engine.data.dataset import Dataset
 from engine.data.subset import training_subset, with_training_subset
 from engine.devices import choose_threads, is_small, resolve_device
 from engine.errors import ClusterUnavailable, InvalidInput
-from engine.influence.linear import LinearProblem
+from engine.influence.build import build_problem
+from engine.influence.problem import InfluenceProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
-from engine.models.linear import LinearModel
+from engine.models.model import Model
 from engine.parallel import compute_all, is_distributed, on_cluster
 
 TELL_SECONDS = 0.5  # between two reports of a step
@@ -73,7 +74,7 @@ def make_setting(
     order: str,
     dtype: str,
     device: str,
-    honest: Callable[[Dataset], LinearModel],
+    honest: Callable[[Dataset], Model],
 ) -> Setting:
     """The training set of that size (0: all of it), its honest model and ranks."""
     n = dataset.n_train
@@ -123,7 +124,7 @@ def sweep(
     find: Callable[[Batch], pd.DataFrame | None] | None = None,
     keep: Callable[[Batch, pd.DataFrame, float], None] | None = None,
     on_progress: Callable[[dict[str, Any]], None] | None = None,
-    honest: Callable[[Dataset], LinearModel] | None = None,
+    honest: Callable[[Dataset], Model] | None = None,
 ) -> pd.DataFrame:
     """All attacks of the grid as one tidy table: a row an attack and k.
 
@@ -304,7 +305,7 @@ class Here:
 
     def __init__(self, say: Callable[..., None]) -> None:
         self.say = say
-        self.built: tuple[Any, LinearProblem] | None = None
+        self.built: tuple[Any, InfluenceProblem] | None = None
         self.said = float("-inf")
 
     def __call__(self, task: Task) -> tuple[pd.DataFrame, float]:
@@ -313,8 +314,13 @@ class Here:
         wanted = (task.setting, batch.damping, batch.order, batch.dtype)
         if self.built is None or self.built[0] != wanted:
             self.built = None  # two at once would need twice the memory
-            problem = LinearProblem.build(
-                task.setting.dataset, batch.damping, batch.order, batch.dtype, task.device
+            problem = build_problem(
+                task.setting.model,
+                task.setting.dataset,
+                batch.damping,
+                batch.order,
+                batch.dtype,
+                task.device,
             )
             self.built = (wanted, problem)
 

@@ -16,7 +16,7 @@ from engine.errors import InvalidInput
 from engine.experiments.attack import AttackRequest, attack_of, find_or_attack
 from engine.experiments.base import ANY_INDEX, Context, Experiment, check_name, settle
 from engine.experiments.files import ranking_arrays, read_parts, read_ranking, write_parts
-from engine.models.linear import LinearModel
+from engine.models.linear import LinearModel, as_linear
 from engine.statistics import wilson_interval
 from engine.vocabulary import ATTRIBUTIONS, ORDERS
 
@@ -126,7 +126,7 @@ def run_attributions(
     attacked = find_or_attack(request.attack, dataset, context)
     report(1)
     rankings: list[dict[str, Ranking]] = []
-    for model in (attacked.honest, attacked.model):
+    for model in (as_linear(attacked.honest), as_linear(attacked.model)):
         found = {}
         for name in ATTRIBUTIONS:
             if rankings and name == MODEL_FREE:  # whatever the model, and the dearest on large data
@@ -146,7 +146,7 @@ def run_attributions(
     before, after = rankings
     retrained = retrain(request, dataset, context, report)
     report(1)
-    models = crowd(request, dataset, context, attacked.honest, before, report)
+    models = crowd(request, dataset, context, as_linear(attacked.honest), before, report)
     succeeded = (models["role"] == "attacked").any()
     return AttributionsResult(
         target=request.target,
@@ -238,7 +238,7 @@ def crowd(
     for result in results:
         target = result.targets[0]
         how = f"sample {target}: rank {result.before.ranks[target]} → {result.rank_test}"
-        add("attacked" if result.success else "failed", how, result.model)
+        add("attacked" if result.success else "failed", how, as_linear(result.model))
     return pd.DataFrame(rows)
 
 

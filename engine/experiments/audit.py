@@ -13,6 +13,7 @@ from engine.data.dataset import Dataset
 from engine.experiments.attack import AttackRequest, attack_of, find_or_attack
 from engine.experiments.base import ANY_INDEX, Context, Experiment, check_name, settle
 from engine.experiments.files import read_parts, write_parts
+from engine.models.linear import as_linear
 from engine.vocabulary import ORDERS, PLAYERS
 
 
@@ -107,9 +108,9 @@ def run_audit(request: AuditRequest, dataset: Dataset, context: Context) -> Audi
     done(1)
     own, sign = queries.own, order_sign(request.order)
     options = (dataset, queries, request.damping, context.device)
-    honest, T = players.answers(attacked.honest, *options)
+    honest, T = players.answers(as_linear(attacked.honest), *options)
     done(2)
-    moved, T_moved = players.answers(attacked.model, *options)
+    moved, T_moved = players.answers(as_linear(attacked.model), *options)
     done(3)
     reported = {
         "honest": (honest, T),

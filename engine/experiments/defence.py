@@ -13,7 +13,7 @@ from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
 from engine.experiments.base import Context, Experiment, check_name, honest_model, settle
 from engine.experiments.files import load_table, save_table
-from engine.models.linear import LinearModel
+from engine.models.linear import LinearModel, as_linear
 from engine.statistics import detection
 from engine.vocabulary import ORDERS
 
@@ -158,7 +158,7 @@ def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> 
         for result in (result for by_k in found for result in by_k.values()):
             add(
                 kind,
-                replace(result.model, l2=request.l2),
+                replace(as_linear(result.model), l2=request.l2),
                 target=result.targets[0],
                 k=result.k,
                 radius=radius,

@@ -27,13 +27,13 @@ from engine.influence.linear import (
     residuals,
 )
 from engine.influence.problem import Forward
-from engine.models.linear import LinearModel
+from engine.models.model import Model
 
 TOLERANCE = 1e-3  # of the solve for δ: an error known to its third digit is known well enough
 
 
 def score_error(
-    problem: LinearProblem, forward: Forward, model: LinearModel, dataset: Dataset, split: str
+    problem: LinearProblem, forward: Forward, model: Model, dataset: Dataset, split: str
 ) -> float:
     """‖I' − I‖/‖I‖ of the scores I' of one model, `forward` being that of `problem` on `split`."""
     assert isinstance(forward.state, LinearState)

@@ -32,7 +32,7 @@ from engine.devices import resolve_device, resolve_dtype
 from engine.influence.estimators import Estimator, cg
 from engine.influence.problem import Forward, order_sign
 from engine.influence.solve import Solution, WarmStart, dot
-from engine.models.linear import LinearModel
+from engine.models.model import Model
 from engine.rows import Rows, Streamed, times, under
 
 SKETCH_WIDTH = 64  # random directions: a norm over K rows of them errs by some 5%
@@ -251,7 +251,7 @@ class LinearProblem:
     def n_train(self) -> int:
         return len(self.train.y)
 
-    def encode(self, model: LinearModel) -> Tensor:
+    def encode(self, model: Model) -> Tensor:
         """θ of a model, (1, K·D)."""
         parameters = torch.as_tensor(model.parameters, device=self.basis.device)
         return (parameters @ self.basis).to(self.train.X.dtype).reshape(1, -1)
@@ -287,6 +287,28 @@ class LinearProblem:
         if keep is not None:
             errors *= keep.unsqueeze(-1)
         return pull_back(errors, self.train.X).div_(self.n_train).add_(theta, alpha=l2)
+
+    def training_loss(self, theta: Tensor, l2: float) -> tuple[Tensor, Tensor]:
+        """Mean cross-entropy + l2/2·‖θ‖², (B,), and its gradient, (B, P)."""
+        shaped = self.shape(theta)
+        logits = image(self.train.X, shaped)
+        labels = self.train.y.view(-1, 1, 1).expand(-1, len(theta), 1)
+        losses = torch.logsumexp(logits, -1) - logits.gather(-1, labels).squeeze(-1)  # n, B
+        value = losses.mean(0) + l2 / 2 * theta.square().sum(1)
+        gradient = self.training_gradient(shaped, torch.softmax(logits, -1), l2)
+        return value, gradient.flatten(1)
+
+    def hessian_product(self, theta: Tensor, V: Tensor) -> Tensor:
+        """H V of the mean training loss, (B, P)."""
+        P = self.probabilities(theta, self.train.X)
+        curved = curve(P, image(self.train.X, self.shape(V)))
+        return pull_back(curved, self.train.X).div_(self.n_train).flatten(1)
+
+    def score_error(self, forward: Forward, model: Model, dataset: Dataset, split: str) -> float:
+        """How far one model's scores in `forward` are from exact ones, relative."""
+        from engine.influence.exactness import score_error  # here: it needs this module
+
+        return score_error(self, forward, model, dataset, split)
 
     def accuracy(self, theta: Tensor, split: str) -> Tensor:
         """Share of `split` that each model predicts right, (B,)."""

@@ -3,7 +3,7 @@
 θ is (B, P), ℓ_i(θ) the loss of sample i, L its mean over train, L_test over the test half, and H
 the Hessian of L. Everything is a derivative of scalars along given directions, by `torch.func`:
 
-    H v     = d/dε ∇L(θ + εv)                                  forward over reverse
+    H v     = d/dε ∇L(θ + εv) = ∇⟨∇L, v⟩                       two derivatives, no matrix
     s       = (H + λI)⁻¹ ∇L_test                               conjugate gradients
     I_i     = −⟨∇ℓ_i, s⟩ = −d/dε ℓ_i(θ + εs)                   forward mode: all samples at once
     G_c     = ∇ Σ c_i ℓ_i,   s_c = (H + λI)⁻¹ G_c
@@ -17,27 +17,29 @@ at a minimum of L + l2/2·‖θ‖² it is so with any λ > l2, but an attack le
 solve meets a direction of no positive curvature its column stops there (`Solution.lowest`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.func import grad, jvp
+from torch.func import grad, jvp, vjp
 
 from engine.checks import check_choice, check_positive
 from engine.data.dataset import Dataset
 from engine.devices import resolve_device, resolve_dtype
 from engine.influence.estimators import Estimator, cg
-from engine.influence.problem import Forward, order_sign
+from engine.influence.problem import SIGNS, Forward, order_sign
 from engine.influence.solve import Solution, WarmStart, dot
 from engine.models.model import Model
 from engine.models.network import Loss, Network, logits_each, losses_each, template
 
 ROWS_PER_CHUNK = 2048  # whose activations are alive at once, for every model of a batch
 COLUMNS_AT_ONCE = 64  # of a dense Hessian
+ERROR_TOLERANCE = 1e-3  # an error known to its third digit is known well enough
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +58,9 @@ class Part:
         """(B, P) → (B, n)"""
         return losses_each(self.module, self.loss, theta, self.X, self.y)
 
-    def mean(self, theta: Tensor) -> Tensor:
-        """The mean loss of each model, (B,)."""
-        return self.losses(theta).mean(1)
+    def total(self, theta: Tensor) -> Tensor:
+        """The sum of all losses of all models: its gradient in a model is that model's own."""
+        return self.losses(theta).sum()
 
     def chunks(self) -> Iterator[tuple[slice, "Part"]]:
         for first in range(0, len(self), ROWS_PER_CHUNK):
@@ -77,8 +79,7 @@ class Part:
         """H V of the mean loss, column by column: (B, P)."""
         total = torch.zeros_like(V)
         for _, part in self.chunks():
-            gradient = grad(lambda t, part=part: part.losses(t).sum())
-            total += jvp(gradient, (theta,), (V,))[1]
+            total += jvp(grad(part.total), (theta,), (V,))[1]
         return total / len(self)
 
     def along(self, theta: Tensor, V: Tensor) -> Tensor:
@@ -98,21 +99,39 @@ class Part:
 @dataclass(frozen=True, eq=False)
 class NetworkCurvature:
     """H + λI at θ (B, P), or (1, P) shared by all columns. Its product has no halves that differ
-    in cost as a linear model's have: the image of V is V itself, and all work is in its curving."""
+    in cost as a linear model's have: the image of V is V itself, and all work is in its curving.
+
+    wide, places: the operator of more columns that this one is a part of, and which of them.
+    """
 
     part: Part
     theta: Tensor
     damping: float
+    wide: "NetworkCurvature | None" = None
+    places: Tensor | None = None
 
     def image(self, V: Tensor) -> Tensor:
         return V.unsqueeze(0)
 
     def curved(self, image: Tensor) -> Tensor:
-        return self.curved_at(self.theta, image[0]).unsqueeze(0)
+        return self.hessian(image[0]).unsqueeze(0)
 
-    def curved_at(self, theta: Tensor, V: Tensor) -> Tensor:
-        """H V at θ (B, P), or (1, P) for all columns of V (B, P)."""
-        return self.part.hessian(theta.expand_as(V).contiguous(), V)
+    def hessian(self, V: Tensor) -> Tensor:
+        """H V, (B, P)."""
+        if self.wide is not None and self.places is not None:
+            padded = V.new_zeros(self.wide.theta.shape)
+            return self.wide.hessian(padded.index_copy(0, self.places, V))[self.places]
+        if len(self.theta) != len(V) or len(self.part) > ROWS_PER_CHUNK:
+            return self.part.hessian(self.theta.expand_as(V).contiguous(), V)
+        return self.kept(V)[0] / len(self.part)
+
+    @cached_property
+    def kept(self) -> Callable[[Tensor], tuple[Tensor, ...]]:
+        """n H times a vector, by reverse mode through the gradient: H being symmetric, the same as
+        forward over reverse, and the way there is taken once for all products. Where the samples
+        are one chunk, so that its memory is bounded."""
+        found = vjp(grad(self.part.total), self.theta)
+        return found[1]
 
     def pull(self, curved: Tensor, V: Tensor) -> Tensor:
         return curved[0] + self.damping * V
@@ -131,7 +150,17 @@ class NetworkCurvature:
         return R
 
     def select(self, columns: Tensor) -> "NetworkCurvature":
-        return self if len(self.theta) == 1 else replace(self, theta=self.theta[columns])
+        """The operator of these columns; as long as they are most of what there was, what was kept
+        for all of them is cheaper than to begin anew."""
+        if len(self.theta) == 1 and self.wide is None:
+            return self
+        wide, places = self, columns
+        if self.wide is not None and self.places is not None:
+            wide, places = self.wide, self.places[columns]
+        theta = self.theta[columns]
+        if 2 * len(columns) > len(wide.theta):
+            return replace(self, theta=theta, wide=wide, places=places)
+        return NetworkCurvature(self.part, theta, self.damping)
 
     @property
     def models(self) -> int:
@@ -141,8 +170,8 @@ class NetworkCurvature:
         """H + λI of one model, (P, P) float64."""
         theta = self.theta[model : model + 1]
         unit = torch.eye(theta.shape[1], dtype=theta.dtype, device=theta.device)
-        curved = [self.curved_at(theta, V) for V in unit.split(COLUMNS_AT_ONCE)]
-        H = torch.cat(curved).double()
+        one = NetworkCurvature(self.part, theta, self.damping)
+        H = torch.cat([one.hessian(V) for V in unit.split(COLUMNS_AT_ONCE)]).double()
         H = (H + H.T) / 2
         H.diagonal().add_(self.damping)
         return H
@@ -150,7 +179,7 @@ class NetworkCurvature:
     def rows(self, chosen: Tensor) -> "NetworkCurvature":
         """H + λI with the mean over these training samples alone."""
         part = replace(self.part, X=self.part.X[chosen], y=self.part.y[chosen])
-        return replace(self, part=part)
+        return NetworkCurvature(part, self.theta, self.damping)
 
 
 @dataclass(frozen=True)
@@ -217,6 +246,31 @@ class NetworkProblem:
         """The Hessian's operator at θ."""
         return NetworkCurvature(self.train, theta, self.damping)
 
+    def training_loss(self, theta: Tensor, l2: float) -> tuple[Tensor, Tensor]:
+        """Mean loss + l2/2·‖θ‖², (B,), and its gradient, (B, P)."""
+        value = torch.cat([part.losses(theta) for _, part in self.train.chunks()], 1).mean(1)
+        gradient = self.train.gradient(theta)
+        return value + l2 / 2 * theta.square().sum(1), gradient + l2 * theta
+
+    def hessian_product(self, theta: Tensor, V: Tensor) -> Tensor:
+        """H V of the mean training loss, (B, P)."""
+        return self.train.hessian(theta, V)
+
+    def score_error(self, forward: Forward, model: Model, dataset: Dataset, split: str) -> float:
+        """How far one model's scores in `forward` are from exact ones, relative: what the solution
+        lacks is solved for in float64, to a relative residual of `ERROR_TOLERANCE`."""
+        assert isinstance(model, Network)
+        order = next(name for name, sign in SIGNS.items() if sign == self.sign)
+        device = str(self.train.X.device)
+        exact = NetworkProblem.build(dataset, model, self.damping, order, "float64", device)
+        theta, s = exact.encode(model), forward.solution.x.double()
+        curvature = exact.curvature(theta)
+        r = exact.splits[split].gradient(theta) - curvature.pull(curvature.curved(s[None]), s)
+        delta = exact.solve(curvature, r, ERROR_TOLERANCE, None)
+        scores = exact.train.along(theta, s + delta.x) * -self.sign
+        size = torch.linalg.vector_norm(scores).clamp(min=torch.finfo(scores.dtype).tiny)
+        return float(torch.linalg.vector_norm(forward.scores - scores) / size)
+
     def accuracy(self, theta: Tensor, split: str) -> Tensor:
         """Share of `split` that each model predicts right, (B,)."""
         return self.splits[check_choice("split", split, self.splits)].hits(theta)
@@ -226,13 +280,12 @@ class NetworkProblem:
         curvature: NetworkCurvature,
         b: Tensor,
         tolerance: float,
-        warm: WarmStart | None,
         fixed: int | None,
     ) -> Solution:
-        """(H + λI)⁻¹ b, b (B, P)."""
-        return self.estimator(
-            curvature, b, torch.zeros_like(b).unsqueeze(0), tolerance, warm, fixed
-        )
+        """(H + λI)⁻¹ b, b (B, P), from zero: to combine earlier solutions takes a product each, as
+        many as it saves."""
+        zeros = torch.zeros_like(b).unsqueeze(0)
+        return self.estimator(curvature, b, zeros, tolerance, None, fixed)
 
     def forward(
         self,
@@ -245,7 +298,7 @@ class NetworkProblem:
         """Scores of every training sample on the mean loss of `split` (Definition 1, Eq. 3)."""
         test = self.splits[check_choice("split", split, self.splits)]
         curvature = self.curvature(theta)
-        s = self.solve(curvature, test.gradient(theta), tolerance, warm, fixed)
+        s = self.solve(curvature, test.gradient(theta), tolerance, fixed)
         scores = self.train.along(theta, s.x) * -self.sign  # Def. 1, (B, n)
         return Forward(scores, test.hits(theta), s, NetworkState(curvature, test))
 
@@ -262,7 +315,7 @@ class NetworkProblem:
         assert isinstance(state, NetworkState)
         theta, s = state.curvature.theta, forward.solution.x
         c = coefficients * self.sign
-        s_c = self.solve(state.curvature, self.train.gradient(theta, c), tolerance, warm, fixed)
+        s_c = self.solve(state.curvature, self.train.gradient(theta, c), tolerance, fixed)
         gradient = -state.test.hessian(theta, s_c.x)  # the test gradient's own dependence on θ
         for rows, part in self.train.chunks():
             # −Σ c_i ⟨∇ℓ_i, s⟩ + ⟨s_c, H s⟩ of these samples

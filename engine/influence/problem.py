@@ -18,7 +18,9 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from engine.checks import check_choice
+from engine.data.dataset import Dataset
 from engine.influence.solve import Solution, WarmStart
+from engine.models.model import Model
 from engine.vocabulary import ORDERS
 
 SIGNS = {"highest_first": 1, "lowest_first": -1}
@@ -53,6 +55,19 @@ class InfluenceProblem(Protocol):
     @property
     def n_train(self) -> int: ...
 
+    @property
+    def sign(self) -> int:
+        """That of the order."""
+        ...
+
+    def encode(self, model: Model) -> Tensor:
+        """θ of a model, (1, P), in the basis and type in which the problem is solved."""
+        ...
+
+    def decode(self, theta: Tensor) -> NDArray[np.float64]:
+        """θ (P,), or a gradient, in the shape and basis in which a model keeps it."""
+        ...
+
     def forward(
         self,
         theta: Tensor,
@@ -75,4 +90,16 @@ class InfluenceProblem(Protocol):
 
     def accuracy(self, theta: Tensor, split: str) -> Tensor:
         """(B,)"""
+        ...
+
+    def training_loss(self, theta: Tensor, l2: float) -> tuple[Tensor, Tensor]:
+        """Mean training loss + l2/2·‖θ‖², (B,), and its gradient, (B, P)."""
+        ...
+
+    def hessian_product(self, theta: Tensor, V: Tensor) -> Tensor:
+        """H V of the mean training loss, without damping or l2, (B, P)."""
+        ...
+
+    def score_error(self, forward: Forward, model: Model, dataset: Dataset, split: str) -> float:
+        """‖I' − I‖/‖I‖ of one model's scores I' in `forward`, I the exact ones on `split`."""
         ...

@@ -9,13 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from engine.checks import check_choice, check_positive
 from engine.data.dataset import Dataset
-from engine.errors import InvalidInput, NotConverged
+from engine.errors import InvalidInput, NotConverged, NotPositiveDefinite
+from engine.influence.build import build_problem
 from engine.influence.estimators import Lissa, check_dense, named, products
-from engine.influence.exactness import score_error
-from engine.influence.linear import LinearProblem
-from engine.influence.problem import Forward, order_sign, ranks
+from engine.influence.problem import Forward, InfluenceProblem, order_sign, ranks
 from engine.influence.solve import Solution
-from engine.models.linear import LinearModel
+from engine.models.model import Model
 
 TO_TOLERANCE = ("cg", "exact")  # held to it; LiSSA ends when its samples are used up
 
@@ -42,21 +41,10 @@ class InfluenceScores:
     seconds: float
 
 
-def check_fits(model: LinearModel, dataset: Dataset) -> None:
-    """Raise InvalidInput unless the model's shape is the data set's."""
-    expected = (dataset.n_classes, dataset.n_features)
-    if model.weight.shape != expected:
-        raise InvalidInput(
-            "model.weight",
-            model.weight.shape,
-            f"of shape {expected} for data set '{dataset.name}'",
-        )
-    if not np.isfinite(model.parameters).all():
-        raise InvalidInput("model.weight", "NaN or infinity", "finite")
-
-
 def check_converged(solution: Solution, tolerance: float) -> None:
-    """Raise NotConverged where a solve ended above its tolerance."""
+    """Raise NotConverged where a solve ended above its tolerance, NotPositiveDefinite where that is
+    because it met a direction of no positive curvature."""
+    check_definite(float(solution.lowest.min()))
     worst = float(solution.residual.max())
     if not worst <= tolerance:
         raise NotConverged(
@@ -65,8 +53,18 @@ def check_converged(solution: Solution, tolerance: float) -> None:
         )
 
 
+def check_definite(lowest: float) -> None:
+    """Raise NotPositiveDefinite for a lowest curvature, as in `Solution`, that is not positive."""
+    if lowest <= 0:
+        raise NotPositiveDefinite(
+            f"H + λI is not positive definite at this model: along one direction its curvature is "
+            f"{lowest:.2g}, damping included, so that its influence scores mean nothing. Ask for a "
+            f"damping that is larger by at least {-lowest:.2g}."
+        )
+
+
 def influence_scores(
-    model: LinearModel,
+    model: Model,
     dataset: Dataset,
     split: str = "test",
     damping: float = 0.25,
@@ -97,14 +95,14 @@ def influence_scores(
         residual=float(forward.solution.residual.max()),
         iterations=int(forward.solution.iterations.max()),
         estimator=estimator,
-        error=score_error(problem, forward, model, dataset, split),
+        error=problem.score_error(forward, model, dataset, split),
         products=products(estimator, forward.solution, lissa, dataset.n_train),
         seconds=seconds,
     )
 
 
 def influence_gradient(
-    model: LinearModel,
+    model: Model,
     dataset: Dataset,
     coefficients: ArrayLike,
     split: str = "test",
@@ -130,7 +128,7 @@ def influence_gradient(
     problem, forward, _ = _forward(
         model, dataset, split, damping, estimator, order, tolerance, dtype, device, lissa
     )
-    weights = torch.as_tensor(c, dtype=problem.train.X.dtype, device=problem.train.X.device)
+    weights = torch.as_tensor(c, dtype=forward.scores.dtype, device=forward.scores.device)
     gradient, solution = problem.gradient(forward, weights.unsqueeze(0), tolerance)
     if estimator in TO_TOLERANCE:
         check_converged(solution, tolerance)
@@ -138,7 +136,7 @@ def influence_gradient(
 
 
 def _forward(
-    model: LinearModel,
+    model: Model,
     dataset: Dataset,
     split: str,
     damping: float,
@@ -148,26 +146,27 @@ def _forward(
     dtype: str,
     device: str,
     lissa: Lissa | None,
-) -> tuple[LinearProblem, Forward, float]:
+) -> tuple[InfluenceProblem, Forward, float]:
     """The parameters checked: the problem of one model, its scores, and the seconds they took."""
     check_choice("split", split, ("test", "holdout"))
     solver = named(estimator, lissa)
     order_sign(order)
     tolerance = check_positive("tolerance", tolerance)
-    check_fits(model, dataset)
+    model.check_fits(dataset)
     if estimator == "exact":
         check_dense(model.parameters.size)  # before time goes into preparing the data
-    problem = LinearProblem.build(dataset, damping, order, dtype, device, solver)
-    start = _clock(problem)
-    forward = problem.forward(problem.encode(model), tolerance, split=split)
-    seconds = _clock(problem) - start
+    problem = build_problem(model, dataset, damping, order, dtype, device, solver)
+    theta = problem.encode(model)
+    start = _clock(theta)
+    forward = problem.forward(theta, tolerance, split=split)
+    seconds = _clock(theta) - start
     if estimator in TO_TOLERANCE:
         check_converged(forward.solution, tolerance)
     return problem, forward, seconds
 
 
-def _clock(problem: LinearProblem) -> float:
-    """Seconds, read when the device has done what it was asked so far."""
-    if problem.basis.is_cuda:
-        torch.cuda.synchronize(problem.basis.device)
+def _clock(theta: torch.Tensor) -> float:
+    """Seconds, read when the device of θ has done what it was asked so far."""
+    if theta.is_cuda:
+        torch.cuda.synchronize(theta.device)
     return time.perf_counter()

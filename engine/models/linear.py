@@ -11,6 +11,7 @@ from engine.errors import InvalidInput
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
+    from engine.models.model import Model
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,3 +92,10 @@ class LinearModel:
     def accuracy(self, X: ArrayLike, y: ArrayLike) -> float:
         """Share of samples predicted right, in [0, 1]."""
         return float((self.predict(X) == np.asarray(y)).mean())
+
+
+def as_linear(model: "Model") -> LinearModel:
+    """The model, for what knows linear models alone. Raises InvalidInput for any other."""
+    if not isinstance(model, LinearModel):
+        raise InvalidInput("model", type(model).__name__, "a linear model: this knows no other")
+    return model

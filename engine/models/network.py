@@ -102,6 +102,12 @@ class Architecture:
     shape: tuple[int, ...]
     n_classes: int
 
+    @property
+    def n_parameters(self) -> int:
+        with torch.device("meta"):  # nothing is allocated
+            module = MODULES[self.name](self.shape, self.n_classes)
+        return sum(p.numel() for p in module.parameters())
+
     def build(self, seed: int = 0) -> nn.Module:
         """The module with PyTorch's initial parameters, drawn by the seed alone."""
         with torch.random.fork_rng(devices=[]):

@@ -21,7 +21,7 @@ from engine.influence.linear import (
     residuals,
 )
 from engine.influence.problem import Forward, order_sign, ranks
-from engine.influence.scores import check_converged, check_fits
+from engine.influence.scores import check_converged
 from engine.models.linear import LinearModel
 from engine.scrutiny.sensitivity import at_once
 from engine.vocabulary import ATTRIBUTIONS
@@ -57,7 +57,7 @@ def attribution(
     check_choice("name", name, ATTRIBUTIONS)
     check_choice("split", split, ("test", "holdout"))
     sign = order_sign(order)
-    check_fits(model, dataset)
+    model.check_fits(dataset)
     if name == "knn_shapley":
         X, y = dataset.split(split)
         scores = -knn_shapley(dataset.X_train, dataset.y_train, X, y, neighbours)

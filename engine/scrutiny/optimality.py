@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from engine.checks import check_positive
 from engine.data.dataset import Dataset
-from engine.influence.scores import check_fits
 from engine.models.linear import LinearModel
 
 
@@ -39,7 +38,7 @@ def optimality(model: LinearModel, dataset: Dataset, l2: float | None = None) ->
     Raises InvalidInput.
     """
     l2 = check_positive("l2", model.l2 if l2 is None else l2)
-    check_fits(model, dataset)
+    model.check_fits(dataset)
     loss, gradient = cross_entropy(model.parameters, dataset)
     pull = l2 * model.parameters
     size = float(np.linalg.norm(gradient) + np.linalg.norm(pull))

@@ -8,7 +8,7 @@ from engine.checks import check_positive
 from engine.data.dataset import Dataset, check_samples
 from engine.errors import InvalidInput
 from engine.influence.linear import LinearProblem, image, residuals, rotate
-from engine.influence.scores import check_converged, check_fits
+from engine.influence.scores import check_converged
 from engine.models.linear import LinearModel
 from engine.scrutiny.sensitivity import at_once
 
@@ -51,7 +51,7 @@ def influence_matrix(
     """
     X, y = check_queries(model, X, y)
     tolerance = check_positive("tolerance", tolerance)
-    check_fits(model, dataset)
+    model.check_fits(dataset)
     problem = LinearProblem.build(dataset, damping, "highest_first", dtype, device)
     theta = problem.encode(model)
     curvature = problem.curvature(theta)

@@ -21,7 +21,7 @@ from engine.checks import check_integer, check_positive, check_targets
 from engine.data.dataset import Dataset
 from engine.influence.linear import LinearProblem, LinearState, centre, curve, image, pull_back
 from engine.influence.problem import Forward
-from engine.influence.scores import check_converged, check_fits
+from engine.influence.scores import check_converged
 from engine.models.linear import LinearModel
 
 TOLERANCE = 1e-4  # of the solves of random probes, whose own error is hundreds of times larger
@@ -74,7 +74,7 @@ def no_step(done: int, total: int) -> None:
 def prepare(
     model: LinearModel, dataset: Dataset, damping: float, tolerance: float, dtype: str, device: str
 ) -> tuple[LinearProblem, Forward]:
-    check_fits(model, dataset)
+    model.check_fits(dataset)
     problem = LinearProblem.build(dataset, damping, "highest_first", dtype, device)
     forward = problem.forward(problem.encode(model), tolerance)
     check_converged(forward.solution, tolerance)

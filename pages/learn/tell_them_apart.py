@@ -8,7 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from engine.attacks.result import AttackResult
-from engine.models.linear import LinearModel
+from engine.models.model import Model
 from engine.statistics import wilson_interval
 from pages.common import blocks, charts, figures, links, registry, running, wording
 from pages.common.blocks import portrait
@@ -25,7 +25,7 @@ DISPUTED = 2  # of the shown samples, where the models differ often enough
 class Deal:
     """One round: which of the two models is 'A', and which unseen samples are shown."""
 
-    models: dict[str, LinearModel]
+    models: dict[str, Model]
     malicious: str
     shown: NDArray[np.int64]
 

@@ -14,7 +14,9 @@ from engine.attacks.state import Plan, arrivals, init, iterates, leave, move, pr
 from engine.attacks.stealth import added, gradient_norm_terms, training_loss_terms
 from engine.influence.estimators import named
 from engine.influence.linear import LinearProblem, Samples, eigenbasis, rotate, sketch
+from engine.influence.network import NetworkProblem, Part
 from engine.influence.solve import WarmStart, conjugate_gradients
+from engine.models.network import MODULES, cross_entropy
 from engine.scrutiny import attributions
 from engine.scrutiny.leave_one_out import mean_loss
 from engine.scrutiny.sensitivity import project as project_sensitivity
@@ -198,3 +200,24 @@ def test_other_scores(cuda, monkeypatch, name):
     scores = attributions.score(name, p, forward)
     assert scores.shape == (N,)
     assert on_cuda(scores)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_networks(kind):
+    """On the meta device: reverse mode wants a CUDA runtime even for tensors that claim CUDA. They
+    too hold no values, and raise where they meet a tensor from elsewhere."""
+    with torch.device("meta"):
+        module = MODULES[kind]((8, 8), K).requires_grad_(False)
+        P = sum(p.numel() for p in module.parameters())
+        part = Part(module, cross_entropy, torch.randn(N, 64), torch.randint(K, (N,)))
+        p = NetworkProblem(part, {"test": part, "holdout": part}, 0.25, 1)
+        theta = torch.randn(B, P)
+        forward = p.forward(theta, 1e-3, fixed=2)
+        gradient, solution = p.gradient(forward, torch.randn(B, N), 1e-3, fixed=2)
+        value, slope = p.training_loss(theta, 0.01)
+        product = p.hessian_product(theta, slope)
+    assert (forward.scores.shape, gradient.shape, value.shape) == ((B, N), (B, P), (B,))
+    found = (forward.scores, forward.accuracy, gradient, solution.x, value, slope, product)
+    assert all(t.device.type == "meta" for t in found)
+    with pytest.raises(RuntimeError, match=r"device|meta"):
+        p.forward(torch.randn(B, P), 1e-3, fixed=1)
