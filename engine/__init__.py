@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from engine.influence.estimators import Lissa
     from engine.influence.scores import InfluenceScores, influence_gradient, influence_scores
     from engine.models.fit import fit
+    from engine.models.fit_network import fit_network
     from engine.models.linear import LinearModel
+    from engine.models.network import Network
     from engine.scrutiny.attributions import attribution
     from engine.scrutiny.audit import audit_scores
     from engine.scrutiny.impossibility import (
@@ -66,7 +68,9 @@ _HOMES = {
     "influence_gradient": "engine.influence.scores",
     "influence_scores": "engine.influence.scores",
     "fit": "engine.models.fit",
+    "fit_network": "engine.models.fit_network",
     "LinearModel": "engine.models.linear",
+    "Network": "engine.models.network",
     "attribution": "engine.scrutiny.attributions",
     "audit_scores": "engine.scrutiny.audit",
     "leave_one_out": "engine.scrutiny.leave_one_out",
@@ -110,7 +114,9 @@ __all__ = [  # noqa: RUF022  # as in _HOMES, where each name's module is beside 
     "influence_gradient",
     "influence_scores",
     "fit",
+    "fit_network",
     "LinearModel",
+    "Network",
     "attribution",
     "audit_scores",
     "leave_one_out",

@@ -24,9 +24,15 @@ from engine.experiments import EXPERIMENTS, hash_of, make_request, open_data
 from engine.results.compute import compute_and_keep
 from engine.results.store import MANIFEST, Store, Stored, open_folder, read_manifest
 from engine.settings import Settings, read_settings
-from engine.vocabulary import DTYPES, METRICS, OBJECTIVES, ORDERS
+from engine.vocabulary import DTYPES, METRICS, MODELS, OBJECTIVES, ORDERS
 
-CHOICES = {"objective": OBJECTIVES, "order": ORDERS, "dtype": DTYPES, "metric": METRICS}
+CHOICES = {
+    "objective": OBJECTIVES,
+    "order": ORDERS,
+    "dtype": DTYPES,
+    "metric": METRICS,
+    "model": MODELS,
+}
 FAILURE, INTERRUPTED = 2, 130  # exit codes: the input is at fault, Ctrl-C
 DEFAULT = "default"
 REQUESTS = "requests.json"  # what is published, beside the published results

@@ -12,6 +12,11 @@ ORDERS = {
     "highest_first": "rank 1 is the highest score (the paper's order)",
     "lowest_first": "rank 1 is the lowest score",
 }
+MODELS = {
+    "linear": "logistic regression on the features, its influence in closed form",
+    "mlp": "one hidden layer of 32 tanh units",
+    "cnn": "two small convolutions, for features that are the pixels of small images",
+}
 ESTIMATORS = {
     "cg": "conjugate gradients to a tolerance, the default",
     "exact": "a dense Cholesky solve, for models with few parameters",

@@ -28,6 +28,7 @@ from engine.experiments.base import (
     ignore,
     open_data,
     source_of,
+    values_of,
 )
 from engine.experiments.baseline import BASELINE, BaselineRequest
 from engine.experiments.defence import DEFENCE, DefenceRequest
@@ -85,6 +86,7 @@ __all__ = [
     "make_request",
     "open_data",
     "source_of",
+    "values_of",
 ]
 
 EXPERIMENTS = {

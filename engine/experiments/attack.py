@@ -12,11 +12,13 @@ from engine.checks import check_choice, check_integer, check_positive, check_tar
 from engine.data.dataset import Dataset
 from engine.experiments.base import (
     ANY_INDEX,
+    LINEAR,
     Context,
     Experiment,
+    added_field,
     check_name,
     check_rates,
-    honest_model,
+    honest_model_of,
     settle,
 )
 from engine.experiments.files import (
@@ -27,12 +29,12 @@ from engine.experiments.files import (
     read_ranking,
     write_parts,
 )
-from engine.vocabulary import DTYPES, OBJECTIVES, ORDERS
+from engine.vocabulary import DTYPES, MODELS, OBJECTIVES, ORDERS
 
 
 @dataclass(frozen=True)
 class AttackRequest:
-    """One attack; fields as in `fit` and `attack`."""
+    """One attack; fields as in `fit` and `attack`; model: a kind in `engine.vocabulary`."""
 
     dataset: str = "digits"
     targets: tuple[int, ...] = (16,)
@@ -47,6 +49,7 @@ class AttackRequest:
     order: str = "highest_first"
     seed: int = 0
     dtype: str = "float32"
+    model: str = added_field(LINEAR)
 
     def __post_init__(self) -> None:
         settle(
@@ -64,6 +67,7 @@ class AttackRequest:
             order=check_choice("order", self.order, ORDERS),
             seed=check_integer("seed", self.seed, 0),
             dtype=check_choice("dtype", self.dtype, DTYPES),
+            model=check_choice("model", self.model, MODELS),
         )
 
 
@@ -72,7 +76,7 @@ def run_attack(request: AttackRequest, dataset: Dataset, context: Context) -> At
 
     options = asdict(request)
     del options["dataset"]
-    model = honest_model(dataset, options.pop("l2"), context)
+    model = honest_model_of(options.pop("model"), dataset, options.pop("l2"), context)
 
     def report(info: StepInfo) -> None:
         arrays = {name: value for name, value in vars(info).items() if name != "step"}
@@ -96,7 +100,7 @@ def find_or_attack(request: AttackRequest, dataset: Dataset, context: Context) -
 
 
 RANKINGS = ("before", "after", "before_holdout", "after_holdout")
-MODELS = ("honest", "model")
+BOTH = ("honest", "model")
 TABLES = ("runs", "trajectory")
 SCALARS = (
     "targets",
@@ -113,7 +117,7 @@ SCALARS = (
 
 def save_attack(result: AttackResult, folder: Path) -> None:
     arrays: dict[str, np.ndarray] = {}
-    for name in MODELS:
+    for name in BOTH:
         arrays |= model_arrays(name, getattr(result, name))
     for name in RANKINGS:
         arrays |= ranking_arrays(name, getattr(result, name))
@@ -124,7 +128,7 @@ def save_attack(result: AttackResult, folder: Path) -> None:
 def load_attack(folder: Path) -> AttackResult:
     arrays, scalars = read_parts(folder)
     scalars["targets"] = tuple(scalars["targets"])
-    parts: dict[str, Any] = {name: read_model(name, arrays) for name in MODELS}
+    parts: dict[str, Any] = {name: read_model(name, arrays) for name in BOTH}
     parts |= {name: read_ranking(name, arrays) for name in RANKINGS}
     parts |= {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
     return AttackResult(**scalars, **parts)

@@ -1,7 +1,7 @@
 """What every experiment is made of: its description, what its computation is given, its checks."""
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,9 +13,12 @@ from engine.data.files import changed_at
 from engine.data.raw_files import Say, silent
 from engine.errors import InvalidInput
 from engine.models.linear import LinearModel
+from engine.models.model import Model
 
 RESULT_VERSION = 2  # raised when equal requests would give other numbers or other files
 ANY_INDEX = 2**31  # requests are checked before the data set is opened; the engine checks again
+LINEAR = "linear"  # the model of requests that name none
+ADDED = "added"  # marks a request's later fields
 NO_DATA = "none"  # in place of a content hash, for experiments that make their own data
 
 
@@ -74,6 +77,21 @@ class Experiment:
     parallel: bool = False
     cpu_only: bool = False
     lasts: Callable[[Any, Path], bool] | None = None
+
+
+def added_field(default: Any) -> Any:
+    """A field that a request got when results of it were stored already: see `values_of`."""
+    return field(default=default, metadata={ADDED: True})
+
+
+def values_of(request: Any) -> dict[str, Any]:
+    """A request's fields as they are hashed and stored. Fields that were added later are left out
+    at their default: what was asked before they were there has the key that it had."""
+    values = asdict(request)
+    for item in fields(request):
+        if item.metadata.get(ADDED) and values[item.name] == item.default:
+            del values[item.name]
+    return values
 
 
 def settle(request: Any, **values: Any) -> None:
@@ -150,6 +168,24 @@ def train(content_hash: str, l2: float, device: str, version: int, dataset: Data
     return fit(dataset, l2=l2, device=device)
 
 
+def train_network(
+    content_hash: str, name: str, l2: float, device: str, version: int, dataset: Dataset
+) -> Model:
+    """The same for a network, from the initial parameters of seed 0."""
+    from engine.models.fit_network import fit_network
+
+    return fit_network(dataset, name, l2=l2, device=device)
+
+
 def honest_model(dataset: Dataset, l2: float, context: Context) -> LinearModel:
     remembered = context.memory.cache(train, ignore=["dataset"])
     return remembered(dataset.content_hash, l2, context.device, RESULT_VERSION, dataset=dataset)
+
+
+def honest_model_of(kind: str, dataset: Dataset, l2: float, context: Context) -> Model:
+    """The honest model of that kind in `engine.vocabulary`, trained once."""
+    if kind == LINEAR:
+        return honest_model(dataset, l2, context)
+    remembered = context.memory.cache(train_network, ignore=["dataset"])
+    asked = (dataset.content_hash, kind, l2, context.device, RESULT_VERSION)
+    return remembered(*asked, dataset=dataset)

@@ -9,20 +9,41 @@ import numpy as np
 import pandas as pd
 
 from engine.attacks.result import Ranking
+from engine.errors import InvalidInput
 from engine.models.linear import LinearModel
+from engine.models.model import Model
 
 TABLE = "table.parquet"
 
 
-def model_arrays(name: str, model: LinearModel) -> dict[str, np.ndarray]:
+def model_arrays(name: str, model: Model) -> dict[str, np.ndarray]:
+    """A linear model as it is, a network with its architecture beside the parameters. Raises
+    InvalidInput for a network that is known by no name."""
     training = np.array([model.l2, model.gradient_norm, model.iterations])
-    return {f"{name}_parameters": model.parameters, f"{name}_training": training}
+    arrays = {f"{name}_parameters": model.parameters, f"{name}_training": training}
+    if isinstance(model, LinearModel):
+        return arrays
+    built = getattr(model, "architecture", None)
+    if built is None:
+        raise InvalidInput("model", "a module of one's own", "one of those that have a name")
+    return arrays | {
+        f"{name}_architecture": np.array(built.name),
+        f"{name}_shape": np.array([*built.shape, built.n_classes]),
+    }
 
 
-def read_model(name: str, arrays: Mapping[str, np.ndarray]) -> LinearModel:
+def read_model(name: str, arrays: Mapping[str, np.ndarray]) -> Model:
     l2, gradient_norm, iterations = arrays[f"{name}_training"].tolist()
     theta = arrays[f"{name}_parameters"]
-    return LinearModel(theta[:, :-1], theta[:, -1], l2, gradient_norm, int(iterations))
+    if f"{name}_architecture" not in arrays:
+        return LinearModel(theta[:, :-1], theta[:, -1], l2, gradient_norm, int(iterations))
+    from engine.models.network import Architecture, Network  # here: it needs torch
+
+    *shape, n_classes = arrays[f"{name}_shape"].tolist()
+    built = Architecture(str(arrays[f"{name}_architecture"]), tuple(shape), n_classes)
+    if built.n_parameters != theta.size:  # before so many are made
+        raise InvalidInput("parameters", theta.size, f"{built.n_parameters}, as its shape says")
+    return Network(built.build(), theta, l2, gradient_norm, int(iterations), architecture=built)
 
 
 def ranking_arrays(name: str, ranking: Ranking) -> dict[str, np.ndarray]:

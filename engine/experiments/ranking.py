@@ -6,7 +6,15 @@ from pathlib import Path
 from engine.attacks.result import Ranking
 from engine.checks import check_choice, check_positive
 from engine.data.dataset import Dataset
-from engine.experiments.base import Context, Experiment, check_name, honest_model, settle
+from engine.experiments.base import (
+    LINEAR,
+    Context,
+    Experiment,
+    added_field,
+    check_name,
+    honest_model_of,
+    settle,
+)
 from engine.experiments.files import (
     model_arrays,
     ranking_arrays,
@@ -15,19 +23,21 @@ from engine.experiments.files import (
     read_ranking,
     write_parts,
 )
-from engine.models.linear import LinearModel
-from engine.vocabulary import DTYPES, ORDERS
+from engine.models.model import Model
+from engine.vocabulary import DTYPES, MODELS, ORDERS
 
 
 @dataclass(frozen=True)
 class RankingRequest:
-    """The honest model's influence ranking; fields as in `fit` and `influence_scores`."""
+    """The honest model's influence ranking; fields as in `fit` and `influence_scores`; model: a
+    kind in `engine.vocabulary`."""
 
     dataset: str = "digits"
     damping: float = 0.25
     l2: float = 0.01
     order: str = "highest_first"
     dtype: str = "float32"
+    model: str = added_field(LINEAR)
 
     def __post_init__(self) -> None:
         settle(
@@ -37,6 +47,7 @@ class RankingRequest:
             l2=check_positive("l2", self.l2),
             order=check_choice("order", self.order, ORDERS),
             dtype=check_choice("dtype", self.dtype, DTYPES),
+            model=check_choice("model", self.model, MODELS),
         )
 
 
@@ -44,7 +55,7 @@ class RankingRequest:
 class RankingResult:
     """The honest model, its rankings on both halves of the test data, and its accuracies there."""
 
-    model: LinearModel
+    model: Model
     test: Ranking
     holdout: Ranking
     accuracy_test: float
@@ -54,7 +65,7 @@ class RankingResult:
 def run_ranking(request: RankingRequest, dataset: Dataset, context: Context) -> RankingResult:
     from engine.influence.scores import influence_scores
 
-    model = honest_model(dataset, request.l2, context)
+    model = honest_model_of(request.model, dataset, request.l2, context)
 
     def ranking(split: str) -> Ranking:
         found = influence_scores(

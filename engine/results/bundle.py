@@ -19,7 +19,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -27,7 +27,7 @@ from typing import IO, Any
 from engine.data import archives, limits
 from engine.data.limits import MB, size
 from engine.errors import DamagedResult, EngineError, InvalidBundle, shorten
-from engine.experiments import EXPERIMENTS, NO_DATA, RESULT_VERSION, make_request
+from engine.experiments import EXPERIMENTS, NO_DATA, RESULT_VERSION, make_request, values_of
 from engine.results.library import Entry
 from engine.results.store import (
     MANIFEST,
@@ -245,7 +245,7 @@ def check_manifest(experiment: str, manifest: Manifest) -> None:
         request = make_request(experiment, m.request)
     except Exception as error:  # on values of any kind the checks raise anything
         raise InvalidBundle(f"Nobody can ask for its request here: {error}") from error
-    if as_text(asdict(request)) != as_text(m.request) or seed_of(request) != m.seed:
+    if as_text(values_of(request)) != as_text(m.request) or seed_of(request) != m.seed:
         raise InvalidBundle(f"Its request is not written as this lab writes it. {AGAIN}")
 
 

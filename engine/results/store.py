@@ -24,7 +24,7 @@ from typing import Any
 from filelock import FileLock
 
 from engine.errors import DamagedResult, InvalidInput
-from engine.experiments import RESULT_VERSION, experiment
+from engine.experiments import RESULT_VERSION, experiment, values_of
 from engine.settings import Settings
 
 MANIFEST = "manifest.json"
@@ -89,7 +89,7 @@ def versions() -> dict[str, str]:
 
 def key(name: str, request: Any, data_hash: str) -> str:
     """The result's name: equal requests on equal data have equal keys."""
-    return key_of(name, asdict(request), data_hash, RESULT_VERSION)
+    return key_of(name, values_of(request), data_hash, RESULT_VERSION)
 
 
 def key_of(name: str, request: dict[str, Any], data_hash: str, version: int) -> str:
@@ -125,7 +125,7 @@ def write_folder(
     experiment(name).save(result, folder)
     manifest = Manifest(
         experiment=name,
-        request=asdict(request),
+        request=values_of(request),
         result_version=RESULT_VERSION,
         data_hash=data_hash,
         seed=getattr(request, "seed", None),
@@ -354,7 +354,7 @@ class Store:
 
 def find_by_request(root: Path, origin: str, name: str, request: Any) -> Stored | None:
     """The sound result of a request, whatever the content of its data."""
-    asked = json.loads(json.dumps(asdict(request)))
+    asked = json.loads(json.dumps(values_of(request)))
     for path in sorted((root / name).glob(f"*/{MANIFEST}")):
         try:
             manifest = read_manifest(path.parent)

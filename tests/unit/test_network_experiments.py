@@ -1,0 +1,152 @@
+"""Networks through attacks, experiments and the store; what was stored before keeps its key."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from engine.attacks.attack import attack
+from engine.attacks.objectives import OBJECTIVES
+from engine.attacks.state import Plan, init, step
+from engine.data.dataset import Dataset
+from engine.errors import InvalidInput, NotPositiveDefinite
+from engine.experiments import AttackRequest, Context, RankingRequest, make_request, values_of
+from engine.experiments.attack import run_attack
+from engine.experiments.files import read_model
+from engine.experiments.ranking import run_ranking
+from engine.influence.network import NetworkProblem
+from engine.influence.scores import influence_scores
+from engine.models.fit_network import fit_network
+from engine.models.linear import as_linear
+from engine.models.network import Architecture, Network
+from engine.results.store import Store, key, open_folder
+from engine.settings import PUBLISHED
+from tests.unit.problems import random_problem
+
+SMALL = {"restarts": 1, "steps": 8, "radius": 0.5, "model": "mlp"}
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    return random_problem(0, n=60, d=6)[0]
+
+
+@pytest.fixture(scope="module")
+def model(dataset: Dataset) -> Network:
+    return fit_network(dataset, "mlp")
+
+
+def test_every_published_request_has_the_key_that_it_had():
+    paths = sorted(PUBLISHED.glob("*/*/manifest.json"))
+    assert len(paths) > 20
+    for path in paths:
+        m = json.loads(path.read_text(encoding="utf-8"))
+        request = make_request(m["experiment"], m["request"])
+        assert key(m["experiment"], request, m["data_hash"]) == path.parent.name
+
+
+@pytest.mark.parametrize(("name", "kind"), [("attack", AttackRequest), ("ranking", RankingRequest)])
+def test_another_model_is_another_request_and_the_default_is_not_written(name, kind):
+    assert "model" not in values_of(kind())
+    assert values_of(kind(model="mlp"))["model"] == "mlp"
+    assert key(name, kind(model="linear"), "ab") == key(name, kind(), "ab")
+    assert len({key(name, kind(model=m), "ab") for m in ("linear", "mlp", "cnn")}) == 3
+    with pytest.raises(InvalidInput, match="model must be one of 'linear', 'mlp', 'cnn'"):
+        kind(model="resnet")
+
+
+def test_an_attack_on_a_network_from_request_to_store(dataset, model, tmp_path):
+    ranks = influence_scores(model, dataset).ranks
+    target = int(np.flatnonzero(ranks == 10)[0])
+    request = AttackRequest(dataset="random", targets=(target,), **SMALL)
+    result = run_attack(request, dataset, Context())
+    honest = result.honest
+    assert isinstance(honest, Network)
+    assert np.array_equal(honest.parameters, model.parameters)
+    assert np.array_equal(result.before.ranks, ranks)
+    assert result.distance <= 0.5 * (1 + 1e-6)
+    after = influence_scores(result.model, dataset)
+    assert np.array_equal(after.ranks, result.after.ranks)
+    assert result.accuracy_after == result.model.accuracy(dataset.X_holdout, dataset.y_holdout)
+    folder = Store(tmp_path / "r", tmp_path / "p").write(
+        "attack", request, "ab", result, 1.0, "CPU"
+    )
+    found = open_folder(folder)
+    assert found.manifest.request["model"] == "mlp"
+    assert make_request("attack", found.manifest.request) == request
+    opened = found.result.model
+    assert np.array_equal(opened.parameters, result.model.parameters)
+    assert np.array_equal(opened.logits(dataset.X_test), result.model.logits(dataset.X_test))
+    assert opened.architecture == Architecture("mlp", (6,), 3)
+
+
+def test_some_run_moves_a_sample_of_a_network_to_the_top(dataset, model):
+    target = int(np.flatnonzero(influence_scores(model, dataset).ranks == 5)[0])
+    result = attack(model, dataset, target, k=1, radius=0.6, restarts=2, steps=30)
+    assert result.success
+    assert influence_scores(result.model, dataset).ranks[target] == 1
+
+
+def test_the_ranking_of_a_network(dataset, model):
+    result = run_ranking(RankingRequest(dataset="random", model="mlp"), dataset, Context())
+    assert np.array_equal(result.test.ranks, influence_scores(model, dataset).ranks)
+
+
+def test_scores_of_a_network_know_their_error(dataset, model):
+    tight = influence_scores(model, dataset, dtype="float64", tolerance=1e-12)
+    loose = influence_scores(model, dataset, dtype="float64", tolerance=1e-2)
+    true = np.linalg.norm(loose.scores - tight.scores) / np.linalg.norm(tight.scores)
+    assert tight.error < 1e-9
+    assert loose.error == pytest.approx(true, rel=0.02)
+
+
+def test_an_iterate_without_a_ranking_is_last_and_never_serves(dataset, model):
+    """With next to no damping the Hessian is indefinite far from the minimum."""
+    problem = NetworkProblem.build(dataset, model, 1e-4, dtype="float64")
+    honest = problem.encode(model)
+    far = honest + torch.as_tensor(np.random.default_rng(0).standard_normal(honest.shape))
+    assert float(problem.forward(far, 1e-6).solution.lowest) <= 0
+    plan = Plan(
+        theta=far,
+        honest=honest,
+        targets=torch.tensor([[3]]),
+        learning_rates=torch.tensor([0.01], dtype=torch.float64),
+        ball=1e9,
+        k=dataset.n_train - 1,
+        steps=4,
+        objective=OBJECTIVES["higher_ranked"],
+    )
+    state, info = step(problem, plan, init(plan))
+    assert info.rank.tolist() == [dataset.n_train]
+    assert not bool(state.reached.any()), "every rank but the last is in this top"
+    assert torch.equal(state.theta, (far + honest) / 2), "it goes halfway back"
+    wild = model.with_parameters(far[0].numpy())
+    with pytest.raises(NotPositiveDefinite, match="a damping that is larger by at least"):
+        influence_scores(wild, dataset, damping=1e-4, dtype="float64")
+
+
+def test_a_stored_network_of_impossible_size_is_refused_before_it_is_made(model):
+    arrays = {
+        "m_parameters": model.parameters,
+        "m_training": np.array([0.01, 0.0, 1]),
+        "m_architecture": np.array("mlp"),
+        "m_shape": np.array([10**9, 10**6, 3]),
+    }
+    with pytest.raises(InvalidInput, match="as its shape says"):
+        read_model("m", arrays)
+
+
+def test_what_knows_linear_models_alone_says_so(model):
+    with pytest.raises(InvalidInput, match="a linear model"):
+        as_linear(model)
+
+
+def test_a_module_of_ones_own_is_not_stored(dataset, model, tmp_path):
+    unnamed = replace(model, architecture=None)
+    target = int(np.flatnonzero(influence_scores(model, dataset).ranks == 10)[0])
+    result = attack(unnamed, dataset, target, restarts=0, steps=1, learning_rates=(0.01,))
+    store = Store(tmp_path / "r", tmp_path / "p")
+    with pytest.raises(InvalidInput, match="one of those that have a name"):
+        store.write("attack", AttackRequest(**SMALL), "ab", result, 1.0, "CPU")
