@@ -18,10 +18,10 @@ ROLE, TRAINING, BASELINE, KEEPING = "cost", "training", "baseline", "frontier"  
 def finding(table: pd.DataFrame, view: View) -> str:
     rates = view.rates(table).query("k == @view.k and split == 'test'")
     best = highest(rates).iloc[0]
-    largest = rates["radius"].max()
+    lost = losses(table, view.k)
     beyond = (
-        "A larger radius moves more samples and loses more accuracy."
-        if best["radius"] == largest
+        f"A larger radius moves more samples{dearer(lost)}."
+        if best["radius"] == rates["radius"].max()
         else "A larger radius loses more accuracy: beyond this one, fewer models stay within the "
         "limit."
         if view.tolerance is not None
@@ -33,12 +33,29 @@ def finding(table: pd.DataFrame, view: View) -> str:
     )
 
 
-def price(table: pd.DataFrame, k: int) -> str:
-    """What the returned models lose, from the smallest to the largest radius."""
+def losses(table: pd.DataFrame, k: int) -> pd.Series:
+    """Points of accuracy that the returned models lose, the median by radius."""
     rows = table[table["k"] == k]
     lost = 100 * (rows["accuracy_before"] - rows["accuracy_after"])
-    medians = lost.groupby(rows["radius"]).median()
-    return f"it costs {medians.iloc[0]:.1f} to {medians.iloc[-1]:.1f} points of accuracy"
+    return lost.groupby(rows["radius"]).median()
+
+
+def dearer(lost: pd.Series) -> str:
+    """Whether a larger radius costs more."""
+    return " and loses more accuracy" if lost.iloc[-1] > lost.iloc[0] else ", at no higher price"
+
+
+def price(table: pd.DataFrame, k: int) -> str:
+    """What the returned models lose, from the smallest to the largest radius."""
+    lost = losses(table, k)
+    return f"it costs {lost.iloc[0]:.1f} to {lost.iloc[-1]:.1f} points of accuracy"
+
+
+def carried_over(table: pd.DataFrame, view: View) -> str:
+    """What of the attack is left on unseen data, from the smallest to the largest k."""
+    rates = view.rates(table).query("split == 'holdout'")
+    by = rates.groupby("k")["rate"].max()
+    return ", ".join(f"{rate:.0%} at k = {k}" for k, rate in by.iloc[[0, -1]].items())
 
 
 def radius_figure(stored: Stored, view: View) -> None:
@@ -56,8 +73,8 @@ def radius_figure(stored: Stored, view: View) -> None:
     )
     st.caption(
         "Bands are 95% Wilson intervals. On the unknown test set the calculator uses data that the "
-        "attacker never saw: the larger k, the more of the attack carries over. Below: what the "
-        "returned models lose, median and middle half, whether they succeed or not."
+        f"attacker never saw; at its best radius there succeed {carried_over(table, view)}. Below: "
+        "what the returned models lose, median and middle half, whether they succeed or not."
     )
 
 
