@@ -19,10 +19,11 @@ MEANINGS = {
     "quiet": "“quiet” also keeps every other sample's score",
 }
 COUNTED = (
-    "Of the models that are handed out: how many have the target in the top; how many of those "
-    f"lose at most {100 * QUIET_TOLERANCE:g} point of accuracy on data that the attacker never "
-    f"saw; how many keep a rank correlation of at least {QUIET_CORRELATION:g} with the honest "
-    "ranking; and how many do all three, with the 95% interval of that share."
+    "By objective and radius, of the models that are handed out: how many have the target in the "
+    f"top; how many of those lose at most {100 * QUIET_TOLERANCE:g} point of accuracy on data that "
+    "the attacker never saw; how many keep a rank correlation of at least "
+    f"{QUIET_CORRELATION:g} with the honest ranking; and how many do all three, with the 95% "
+    "interval of that share."
 )
 
 
@@ -104,8 +105,7 @@ def shown(counts: pd.DataFrame) -> pd.DataFrame:
     of = counts["attacks"].astype(str)
     return pd.DataFrame(
         {
-            "objective": counts["objective"].map(NAMES),
-            "radius": counts["radius"].map("{:g}".format),
+            "attack": [f"{NAMES[row.objective]}, {row.radius:g}" for row in counts.itertuples()],
             "moved": counts["success"].astype(str) + " of " + of,
             "accurate": counts["accurate"],
             "in order": counts["ordered"],

@@ -219,15 +219,16 @@ def frontier(points: pd.DataFrame) -> go.Figure:
         part = points[points["objective"] == objective].sort_values("radius")
         if part.empty:
             continue
+        labelled = objective == "higher_ranked"  # the others stand too close for labels
         for row, (column, what) in enumerate(
             (("rate", "success rate"), ("correlation", "rank correlation")), 1
         ):
             figure.add_scatter(
                 x=part["drop"].to_numpy(),
                 y=part[column].to_numpy(),
-                mode="lines+markers" + ("+text" if row == 2 else ""),  # once: they share their x
+                mode="lines+markers" + ("+text" if row == 2 and labelled else ""),  # x is shared
                 text=[f"r={r:g}" for r in part["radius"]],
-                textposition="top right" if objective == "higher_ranked" else "bottom left",
+                textposition="top right",
                 textfont={"size": 11},
                 line={"color": colour, "width": 2, "dash": dash},
                 marker={"size": 9, "symbol": symbol},
