@@ -146,11 +146,11 @@ def kept_accuracy(standing: Standing) -> Tensor:
 
 def kept_ranking(standing: Standing) -> Tensor:
     """Minus what is lost of the accuracy on `test` and of the rank correlation with the honest
-    ranking, one point of the former counting as much as a fifth of the latter. Accuracy that was
-    won on `test` counts no more than kept: it is not won elsewhere."""
+    ranking, one point of the former counting as much as a fifth of the latter. The first half point
+    is free: to choose by less, on a test set that the attack works on, is to choose by chance."""
     assert standing.lost is not None and standing.honest is not None
     kept = rank_correlation(standing.scores, standing.honest)
-    return -(standing.lost.clamp(min=0) / LOST + (1 - kept) / TURNED)
+    return -((standing.lost - FREE).clamp(min=0) / LOST + (1 - kept) / TURNED)
 
 
 def rank_correlation(scores: Tensor, others: Tensor) -> Tensor:
@@ -167,6 +167,7 @@ def centred_ranks(scores: Tensor) -> Tensor:
 
 COOLED = 0.1  # of its beginning is the softmax's temperature in the end
 LOST, TURNED = 0.01, 0.2  # of accuracy and of rank correlation, that count the same
+FREE = 0.005  # of accuracy, that may be lost for nothing
 COLLATERAL = 0.3  # weight of the other samples' scores in `quiet`
 COEFFICIENTS: dict[str, Callable[[Standing], Tensor]] = {
     "higher_ranked": higher_ranked,
@@ -178,7 +179,7 @@ COEFFICIENTS: dict[str, Callable[[Standing], Tensor]] = {
 UPKEEPS = {
     "accurate": Upkeep(kept_accuracy, enough=-0.01, loss_weight=4.0, push=1.03, relax=1.2),
     "quiet": Upkeep(
-        kept_ranking, enough=-0.25, loss_weight=1.0, push=1.1, relax=1.1, from_honest=True
+        kept_ranking, enough=-0.25, loss_weight=3.0, push=1.1, relax=1.1, from_honest=True
     ),
 }
 OBJECTIVES = {

@@ -115,14 +115,14 @@ def test_pressure_grows_outside_the_top_falls_inside_and_stays_bounded(ranks, at
         assert new <= old if rank == 1 else new >= old
 
 
-def test_quality_counts_what_is_lost_and_no_accuracy_that_is_won():
+def test_quality_counts_what_is_lost_beyond_half_a_point_and_nothing_won():
     honest = torch.arange(6.0).unsqueeze(0)
     s = Standing(
         honest.expand(3, 6), torch.zeros(3, 1).long(), torch.ones(3, 1).long(), 1,
-        honest=honest, lost=torch.tensor([0.02, 0.0, -0.05]),
+        honest=honest, lost=torch.tensor([0.025, 0.005, -0.05]),
     )  # fmt: skip
     assert kept_ranking(s).tolist() == pytest.approx([-2, 0, 0])
-    assert kept_accuracy(s).tolist() == pytest.approx([-0.02, 0, 0.05])
+    assert kept_accuracy(s).tolist() == pytest.approx([-0.025, -0.005, 0.05])
     turned = replace(s, scores=-s.scores)
     assert kept_ranking(turned).tolist() == pytest.approx([-12, -10, -10])
 
