@@ -113,6 +113,15 @@ class Dataset:
     def n_classes(self) -> int:
         return len(self.class_names)
 
+    @property
+    def pixel_shape(self) -> tuple[int, ...] | None:
+        """Height, width (and colours) where the features are the pixels of the samples' pictures,
+        so far as their number says."""
+        if self.images is None:
+            return None
+        shape = tuple(self.images.train[0].shape)
+        return shape if np.prod(shape) == self.n_features else None
+
     def split(self, name: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Features and labels of 'train', 'test' or 'holdout'."""
         if name not in SPLITS:

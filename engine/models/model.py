@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.vocabulary import MODELS
+
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
 
@@ -50,3 +52,11 @@ class Model(Protocol):
     def predict(self, X: ArrayLike) -> NDArray[np.int64]: ...
 
     def accuracy(self, X: ArrayLike, y: ArrayLike) -> float: ...
+
+
+def kinds_for(dataset: "Dataset") -> list[str]:
+    """The kinds of model in `engine.vocabulary` that a data set can have: networks need features
+    that are in memory, 'cnn' the pixels of images of one size."""
+    if dataset.on_disk:
+        return ["linear"]
+    return [kind for kind in MODELS if kind != "cnn" or dataset.pixel_shape is not None]

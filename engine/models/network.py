@@ -122,18 +122,15 @@ def architecture(name: str, dataset: "Dataset") -> Architecture:
         raise InvalidInput("model", name, "one of " + ", ".join(f"'{m}'" for m in MODULES))
     shape: tuple[int, ...] = (dataset.n_features,)
     if name == "cnn":
-        pictures = None if dataset.images is None else dataset.images.train
-        shape = () if pictures is None else tuple(pictures[0].shape)
-        if np.prod(shape) != dataset.n_features:
-            seen = (
-                "no pictures" if pictures is None else f"pictures of {' × '.join(map(str, shape))}"
-            )
+        pixels = dataset.pixel_shape
+        if pixels is None:
             raise InvalidInput(
                 "model",
                 name,
                 f"'linear' or 'mlp' for data set '{dataset.name}', whose {dataset.n_features} "
-                f"features are not the pixels of its samples (it has {seen})",
+                "features are not the pixels of its samples",
             )
+        shape = pixels
     return Architecture(name, shape, dataset.n_classes)
 
 

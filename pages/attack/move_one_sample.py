@@ -8,6 +8,8 @@ from engine.attacks.result import Ranking
 from engine.data.dataset import Dataset
 from engine.errors import EngineError
 from engine.experiments import AttackRequest
+from engine.experiments.base import LINEAR
+from engine.models.model import Model, kinds_for
 from engine.results.jobs import JobState
 from engine.results.store import Stored
 from pages.common import (
@@ -18,6 +20,7 @@ from pages.common import (
     effort,
     figures,
     links,
+    model_words,
     registry,
     running,
     take_away,
@@ -50,17 +53,24 @@ def honest_ranking(request: AttackRequest, dataset: Dataset) -> Stored | None:
         dataset.content_hash,
         "The honest ranking",
         running.draw_plain(
-            f"Training on {dataset.n_train:,} samples and ranking them{effort.training(dataset)}"
+            f"Training on {dataset.n_train:,} samples and ranking them"
+            f"{effort.training(dataset, request.model)}"
         ),
     )
 
 
 def attack_bar(
-    request: AttackRequest, before: Ranking | None, state: JobState, computed: bool
+    request: AttackRequest,
+    before: Ranking | None,
+    state: JobState,
+    computed: bool,
+    honest: Model | None,
 ) -> None:
     """What will happen, and the button that makes it happen."""
     target, runs = request.targets[0], request.restarts * len(request.learning_rates)
-    seconds = effort.attack_seconds(open_dataset(request.dataset), runs, request.steps)
+    seconds = effort.attack_seconds(
+        open_dataset(request.dataset), runs, request.steps, request.model
+    )
     long = f" {effort.at_most(seconds)}" if seconds > effort.LONG_SECONDS else ""
     refused = before is not None and before.ranks[target] <= request.k
     if computed:
@@ -76,6 +86,8 @@ def attack_bar(
             f"one that moves sample {target} from rank {int(before.ranks[target]):,} into the top "
             f"{request.k}.{long}"
         )
+    if honest is not None and request.model != LINEAR:
+        st.caption(model_words.about(request.model, honest))
     if not computed and state.status not in running.ACTIVE:
         running.explain(state, "The attack")
         data_hash = open_dataset(request.dataset).content_hash
@@ -123,7 +135,10 @@ def finished(stored: Stored, request: AttackRequest, samples: Samples) -> None:
     view = attack_view.View.of(stored.result, samples, request)
     badge = origin(stored, request.dataset)
     attack_view.show(view, badge, lambda key: targets.pick(key, stored.result.before, request.k))
-    baseline_view.show(stored.result, request)
+    if request.model == LINEAR:
+        baseline_view.show(stored.result, request)
+    else:
+        st.caption(model_words.NO_BASELINE)
     take_away.show(stored, view)
 
 
@@ -141,8 +156,9 @@ def page() -> None:
     samples = Samples(dataset)
     head, bar, body = st.container(), st.container(border=True), st.container()
     with bar:
-        values |= controls.attack_options(dataset.n_train)
-    controls.keep_notes(given, links.attack_parameters(names, dataset.n_train), values)
+        models = kinds_for(dataset)
+        values |= controls.attack_options(dataset.n_train, models)
+    controls.keep_notes(given, links.attack_parameters(names, dataset.n_train, models), values)
     request = controls.request_of(values)
     job = lab().store.key("attack", request, dataset.content_hash)
     state = lab().jobs.state(job)  # before the look into the store: what ended since is there
@@ -159,8 +175,9 @@ def page() -> None:
     with body:
         ranked = honest_ranking(request, dataset) if stored is None else None
     before = stored.result.before if stored else ranked.result.test if ranked else None
+    honest = stored.result.honest if stored else ranked.result.model if ranked else None
     with bar:
-        attack_bar(request, before, state, computed=stored is not None)
+        attack_bar(request, before, state, stored is not None, honest)
         if targets.REFUSAL in st.session_state:
             st.warning(st.session_state.pop(targets.REFUSAL))
     with body:

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from engine.experiments import AttackRequest
-from engine.vocabulary import OBJECTIVES, ORDERS
+from engine.vocabulary import MODELS, OBJECTIVES, ORDERS
 from pages.common import links
 from pages.common.links import EXAMPLE
 
@@ -155,10 +155,20 @@ def parameters(n_train: int) -> dict[str, Any]:
     return {"target": target, "k": k, "radius": radius, "seed": seed}
 
 
-def attack_options(n_train: int) -> dict[str, Any]:
-    """Objective, restarts and order: beside the button that they change."""
+def attack_options(n_train: int, models: Sequence[str]) -> dict[str, Any]:
+    """Model, objective, restarts and order: beside the button that they change."""
     start = links.values_of(default_request(n_train))
-    left, middle, right = st.columns([3, 2, 4])
+    first, left, middle, right = st.columns([2, 3, 2, 4])
+    missing = [name for name in MODELS if name not in models]
+    model = choice_of(
+        first,
+        "Model",
+        "model",
+        models,
+        "; ".join(f"`{name}`: {text}" for name, text in MODELS.items())
+        + (f". This data set cannot have {' or '.join(missing)}." if missing else ""),
+        start["model"],
+    )
     objective = left.selectbox(
         "Objective",
         list(OBJECTIVES),
@@ -189,7 +199,7 @@ def attack_options(n_train: int) -> dict[str, Any]:
         bind="query-params",
         on_change=forget_notes,
     )
-    return {"objective": objective, "restarts": restarts, "order": order}
+    return {"model": model, "objective": objective, "restarts": restarts, "order": order}
 
 
 def request_of(values: dict[str, Any]) -> AttackRequest:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from engine.experiments import AttackRequest, make_request
 from engine.settings import PUBLISHED
-from engine.vocabulary import OBJECTIVES, ORDERS
+from engine.vocabulary import MODELS, OBJECTIVES, ORDERS
 
 RADIUS_LOW, RADIUS_HIGH, RADIUS_STEP = 0.01, 1.0, 0.01
 SEED_HIGH = 2**31 - 1
@@ -65,9 +65,14 @@ def ranges(n_train: int) -> dict[str, Range]:
     }
 
 
-def choices(datasets: Sequence[str]) -> dict[str, list[str]]:
+def choices(datasets: Sequence[str], models: Sequence[str]) -> dict[str, list[str]]:
     """What the named parameters may be."""
-    return {"dataset": list(datasets), "objective": list(OBJECTIVES), "order": list(ORDERS)}
+    return {
+        "dataset": list(datasets),
+        "model": list(models),
+        "objective": list(OBJECTIVES),
+        "order": list(ORDERS),
+    }
 
 
 def values_of(request: AttackRequest) -> dict[str, Any]:
@@ -81,6 +86,7 @@ def values_of(request: AttackRequest) -> dict[str, Any]:
         "objective": request.objective,
         "restarts": request.restarts,
         "order": request.order,
+        "model": request.model,
     }
 
 
@@ -92,9 +98,11 @@ def query(request: AttackRequest) -> str:
 Expected = Mapping[str, "Range | Sequence[Any]"]  # of each parameter: its range, or its choices
 
 
-def attack_parameters(datasets: Sequence[str], n_train: int) -> Expected:
+def attack_parameters(
+    datasets: Sequence[str], n_train: int, models: Sequence[str] = tuple(MODELS)
+) -> Expected:
     """What the parameters of an attack may be."""
-    return {**choices(datasets), **ranges(n_train)}
+    return {**choices(datasets, models), **ranges(n_train)}
 
 
 def problems(given: Mapping[str, str], expected_of: Expected, used: Mapping[str, Any]) -> list[str]:

@@ -18,7 +18,9 @@ from engine.experiments import (
     LeaveOneOutRequest,
     SensitivityRequest,
     SweepRequest,
+    values_of,
 )
+from engine.experiments.base import LINEAR
 from pages.common.thumbnails import Samples
 
 FITTING = ("l2",)  # parameters of `fit`; the others are the attack's
@@ -29,12 +31,14 @@ def snippet(request: AttackRequest, data_dir: str | None = None) -> str:
     values = asdict(request)
     dataset, targets = values.pop("dataset"), list(values.pop("targets"))
     where = f", data_dir={data_dir!r}" if data_dir else ""
-    fitting = ", ".join(f"{name}={values.pop(name)!r}" for name in FITTING)
+    kind = values.pop("model")
+    fit = "fit(dataset, " if kind == LINEAR else f"fit_network(dataset, {kind!r}, "
+    fit += ", ".join(f"{name}={values.pop(name)!r}" for name in FITTING)
     options = "".join(f"    {name}={value!r},\n" for name, value in values.items())
     return (
         "import engine\n\n"
         f"dataset = engine.load_dataset({dataset!r}{where})\n"
-        f"model = engine.fit(dataset, {fitting})\n"
+        f"model = engine.{fit})\n"
         f"result = engine.attack(\n    model,\n    dataset,\n    targets={targets!r},\n{options})\n"
         "print(result.success, result.rank_test, result.rank_holdout, result.accuracy_drop)\n"
     )
@@ -43,7 +47,7 @@ def snippet(request: AttackRequest, data_dir: str | None = None) -> str:
 def command_of(experiment: str, request: Any) -> str:
     """The shell command that asks for a request."""
     options = []
-    for name, value in asdict(request).items():
+    for name, value in values_of(request).items():
         if name == "targets":
             options += [f"--target {index}" for index in value]
             continue
@@ -162,7 +166,7 @@ def fairness_snippet(request: FairnessRequest, data_dir: str | None = None) -> s
 
 
 def request_json(request: AttackRequest) -> str:
-    return json.dumps({"experiment": "attack", "request": asdict(request)}, indent=2)
+    return json.dumps({"experiment": "attack", "request": values_of(request)}, indent=2)
 
 
 def sample_table(result: AttackResult, samples: Samples) -> pd.DataFrame:

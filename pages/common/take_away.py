@@ -7,6 +7,7 @@ import streamlit as st
 
 from engine.data.bundled import LOADERS
 from engine.experiments import AttackRequest
+from engine.experiments.base import LINEAR
 from engine.results.store import Stored
 from pages.common import code_tabs, links, reproduce, wording
 from pages.common.attack_view import View
@@ -93,6 +94,13 @@ def formulas(request: AttackRequest) -> None:
             r" = -\,\big\langle (p_i-y_i)\otimes x_i,\; s\big\rangle,"
             r"\qquad (H+\lambda I)\,s = g"
         )
+        if request.model != LINEAR:
+            st.markdown(
+                "The second form is that of the linear model. For a network all scores are one "
+                "derivative of the losses in forward mode, $I_i = -\\,\\mathrm{d}L(z_i;\\,\\theta+"
+                "\\varepsilon s)/\\mathrm{d}\\varepsilon$ at 0, and $H$ enters through its "
+                "products with vectors."
+            )
         st.markdown(
             "The rank of a sample is 1 plus the number of strictly greater scores. A positive "
             "score means that up-weighting the sample *raises* the test loss; the paper ranks in "

@@ -56,7 +56,17 @@ def test_the_link_of_a_finished_view_names_everything(open_page: Open) -> None:
     app = open_page(PAGE)
     link = next(code.value for code in app.code if "dataset=" in code.value)
     assert link.endswith(links.query(EXAMPLE))
-    for name in ("dataset", "target", "k", "radius", "seed", "objective", "restarts", "order"):
+    for name in (
+        "dataset",
+        "target",
+        "k",
+        "radius",
+        "seed",
+        "objective",
+        "restarts",
+        "order",
+        "model",
+    ):
         assert f"{name}=" in link
 
 
@@ -78,6 +88,7 @@ def test_the_link_of_a_finished_view_names_everything(open_page: Open) -> None:
         ("objective", "zzz"),
         ("restarts", "0"),
         ("order", "<script>`"),
+        ("model", "resnet"),
     ],
 )
 def test_nonsense_in_a_link_opens_with_a_note(name: str, value: str, open_page: Open) -> None:
@@ -136,6 +147,27 @@ def test_the_baseline_is_offered_beside_a_finished_attack_and_computed(
     stored = Store.of(settings).find("baseline", asked, data_hash(settings))
     assert stored is not None
     assert baseline_view.title(stored.result, attack_of(settings)) in words(app)
+
+
+def test_a_network_is_chosen_attacked_and_taken_along(open_page: Open, settings: Settings) -> None:
+    app = open_page(PAGE, **links.values_of(SMALL))
+    assert app.selectbox(key="model").options == ["linear", "mlp"]  # its samples have no pictures
+    app.selectbox(key="model").set_value("mlp").run()
+    follow(app, lambda: not app.button(key="run").disabled)
+    assert "The model is a network, one hidden layer of 32 tanh units" in words(app)
+    app.button(key="run").click().run()
+    follow(app, lambda: len(app.dataframe) == 2)
+    assert not app.exception
+    request = replace(SMALL, model="mlp")
+    stored = find(settings, request)
+    assert stored is not None
+    assert wording.headline(stored.result) in words(app)
+    assert f"{stored.result.model.parameters.size:,} parameters" in words(app)
+    assert "for the linear model only" in words(app)
+    said = [code.value for code in app.code]
+    assert any("engine.fit_network(dataset, 'mlp', l2=" in code for code in said)
+    assert any("--model mlp" in code for code in said)
+    assert any("model=mlp" in code for code in said)
 
 
 def data_hash(settings: Settings) -> str:
