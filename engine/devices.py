@@ -2,6 +2,7 @@
 
 import os
 
+import psutil
 import torch
 
 from engine.checks import check_choice
@@ -45,6 +46,13 @@ def resolve_device(device: str) -> torch.device:
             "Use device='auto' or 'cpu', or install a CUDA build and driver."
         )
     return resolved
+
+
+def memory_available(device: torch.device) -> int:
+    """Bytes that can be taken on a device without driving anything else out."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
 
 
 def resolve_dtype(dtype: str) -> torch.dtype:

@@ -13,7 +13,7 @@ from engine.attacks.attack import attack_each_k
 from engine.attacks.result import AttackResult, StepInfo
 from engine.checks import check_choice
 from engine.data.dataset import Dataset
-from engine.devices import DTYPES, choose_threads
+from engine.devices import DTYPES, choose_threads, memory_available, resolve_device
 from engine.errors import InvalidInput
 from engine.influence.problem import InfluenceProblem
 from engine.models.model import Model
@@ -86,6 +86,19 @@ def bytes_per_run(dataset: Dataset, dtype: str) -> int:
     m = max(len(dataset.y_test), len(dataset.y_holdout))
     floats = ROWS_ALIVE * dataset.n_train * K + TEST_ROWS_ALIVE * m * K + PARAMETERS_ALIVE * K * D
     return item * floats
+
+
+def check_memory(dataset: Dataset, restarts: int, rates: int, dtype: str, device: str) -> None:
+    """Raise InvalidInput where one attack's runs would take more than there is on the device."""
+    runs, each = max(restarts, 1) * rates, bytes_per_run(dataset, dtype)
+    there = memory_available(resolve_device(device))
+    if runs * each > there:
+        raise InvalidInput(
+            "restarts",
+            restarts,
+            f"at most {there // (each * rates)} here: {runs} runs on '{dataset.name}' take about "
+            f"{runs * each / 1e9:.1f} GB, and {there / 1e9:.1f} GB are free",
+        )
 
 
 def attacks_at_once(

@@ -73,7 +73,10 @@ class AttackRequest:
 
 def run_attack(request: AttackRequest, dataset: Dataset, context: Context) -> AttackResult:
     from engine.attacks.attack import attack
+    from engine.attacks.batch import check_memory
 
+    rates = len(request.learning_rates)
+    check_memory(dataset, request.restarts, rates, request.dtype, context.device)
     options = asdict(request)
     del options["dataset"]
     model = honest_model_of(options.pop("model"), dataset, options.pop("l2"), context)

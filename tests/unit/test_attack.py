@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
+from engine.attacks import batch
 from engine.attacks.attack import attack, attack_each, attack_each_k, starts
 from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks, worst_needed
 from engine.attacks.result import AttackResult
@@ -405,3 +406,12 @@ def test_cuda_without_cuda_is_refused(digits, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(DeviceUnavailable, match="Use device='auto' or 'cpu'"):
         attack(digits[1], digits[0], 5, device="cuda")
+
+
+def test_an_attack_that_memory_cannot_hold_is_refused_with_what_would_fit(monkeypatch):
+    dataset, _ = random_problem(0)
+    each = batch.bytes_per_run(dataset, "float32")
+    monkeypatch.setattr(batch, "memory_available", lambda device: 7 * each)
+    batch.check_memory(dataset, 3, 2, "float32", "cpu")
+    with pytest.raises(InvalidInput, match="at most 3 here: 8 runs"):
+        batch.check_memory(dataset, 4, 2, "float32", "cpu")
