@@ -150,9 +150,9 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     staying = torch.nonzero(~state.done[0, state.active]).flatten()
     if state.step == plan.steps or len(staying) == 0:
         return replace(state, active=state.active[:0], theta=state.theta[:0]), info
-    gradient, solution = problem.gradient(
-        forward, coefficients, SOLVE_TOLERANCE, state.warm_gradient
-    )
+    lost = astray(forward)
+    wanted = coefficients.masked_fill(lost.unsqueeze(1), 0)  # theirs takes no solve
+    gradient, solution = problem.gradient(forward, wanted, SOLVE_TOLERANCE, state.warm_gradient)
     if plan.objective.terms is not None:
         gradient = gradient + plan.objective.terms(state.theta)[1]
     state = replace(
@@ -161,13 +161,12 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
         warm_scores=state.warm_scores.push(forward.solution),
         warm_gradient=state.warm_gradient.push(solution),
     )
-    lost = astray(forward)
+    gradient = gradient.masked_fill(lost.unsqueeze(1), 0)
     if len(staying) < len(rank):
         state, gradient, lost = leave(state, staying), gradient[staying], lost[staying]
-    back = lost.unsqueeze(1)
     halfway = (state.theta + plan.honest) / 2
-    state = move(plan, state, gradient.masked_fill(back, 0))
-    return replace(state, theta=torch.where(back, halfway, state.theta)), info
+    state = move(plan, state, gradient)
+    return replace(state, theta=torch.where(lost.unsqueeze(1), halfway, state.theta)), info
 
 
 def pressed(plan: Plan, pressure: Tensor, rank: Tensor) -> Tensor:

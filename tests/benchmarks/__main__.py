@@ -1,5 +1,5 @@
 """Run the benchmarks that are named, or all: `python -m tests.benchmarks [step speed digits
-success sweep fairness scrutiny lab size features pictures large stronger]`.
+success sweep fairness scrutiny lab size features pictures large stronger network]`.
 
 Each runs in a process of its own, so that its memory is its own and a warm cache helps none.
 """
@@ -23,6 +23,7 @@ NAMES = (
     "pictures",
     "large",
     "stronger",
+    "network",
 )
 
 
