@@ -68,6 +68,10 @@ def test_the_fairness_example_prints_the_effect(tmp_path: Path) -> None:
     assert re.search(r"0\.05 +0\.14", printed)
 
 
+def test_the_network_example_moves_its_sample(tmp_path: Path) -> None:
+    assert re.search(r"^rank \d+ before, rank \d+ after$", run_example(3, tmp_path).strip())
+
+
 def test_the_python_example_moves_the_sample_to_the_top(tmp_path: Path) -> None:
     found = re.search(r"rank (\d+) before, rank (\d+) after", run_example(0, tmp_path))
     assert found, "the example prints both ranks"
