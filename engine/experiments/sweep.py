@@ -12,15 +12,17 @@ from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
 from engine.experiments.base import (
     ANY_INDEX,
+    LINEAR,
     Context,
     Experiment,
+    added_field,
     check_name,
     check_rates,
-    honest_model,
+    honest_model_of,
     settle,
 )
 from engine.experiments.files import load_table, save_table
-from engine.vocabulary import DTYPES, OBJECTIVES, ORDERS
+from engine.vocabulary import DTYPES, MODELS, OBJECTIVES, ORDERS
 
 LISTS = ("runs_in_top", "runs_in_top_holdout", "runs_accuracy")  # columns with an entry a run
 
@@ -45,6 +47,7 @@ class SweepRequest:
     order: str = "highest_first"
     dtype: str = "float32"
     memory_gb: float = 2.0
+    model: str = added_field(LINEAR)
 
     def __post_init__(self) -> None:
         settle(
@@ -65,6 +68,7 @@ class SweepRequest:
             order=check_choice("order", self.order, ORDERS),
             dtype=check_choice("dtype", self.dtype, DTYPES),
             memory_gb=check_positive("memory_gb", self.memory_gb),
+            model=check_choice("model", self.model, MODELS),
         )
 
     def __len__(self) -> int:
@@ -78,10 +82,12 @@ class SweepRequest:
 
 @dataclass(frozen=True)
 class BatchRequest:
-    """One batch of a sweep on a data set: the fields of `engine.attacks.batch.Batch`."""
+    """One batch of a sweep on a data set: the fields of `engine.attacks.batch.Batch`, and the kind
+    of the honest model."""
 
     dataset: str
     batch: dict[str, Any]
+    model: str = added_field(LINEAR)
 
 
 def axis(name: str, values: object, check: Any, *limits: Any) -> tuple[Any, ...]:
@@ -97,9 +103,10 @@ def run_sweep(request: SweepRequest, dataset: Dataset, context: Context) -> pd.D
 
     options = asdict(request)
     name, options["targets"] = options.pop("dataset"), options.pop("n_targets")
+    kind = options.pop("model")
 
     def asked(batch: Batch) -> BatchRequest:
-        return BatchRequest(name, asdict(batch))
+        return BatchRequest(name, asdict(batch), kind)
 
     def find(batch: Batch) -> pd.DataFrame | None:
         return context.find(BATCH.name, asked(batch))
@@ -117,7 +124,7 @@ def run_sweep(request: SweepRequest, dataset: Dataset, context: Context) -> pd.D
         find=find,
         keep=keep,
         on_progress=context.progress,
-        honest=lambda part: honest_model(part, request.l2, context),
+        honest=lambda part: honest_model_of(kind, part, request.l2, context),
     )
 
 

@@ -13,7 +13,7 @@ PRODUCTS = 38  # of features and columns, a step and run of an attack
 SPEED = 4e10  # multiplications and additions a second, of two cores
 HONEST_PRODUCTS = 600  # to train the honest model to its minimum, and of a solve for its scores
 # Of a network, times the closed form's, and to train it: on digits, one core
-NETWORKS = {"mlp": (20.0, 10.0), "cnn": (100.0, 20.0)}
+NETWORKS = {"mlp": (25.0, 10.0), "cnn": (300.0, 30.0)}
 FIXED_SECONDS = 3.0  # of an attack: the honest model, rankings, whatever does not grow
 LONG_SECONDS = 60.0  # what takes longer than this begins at the push of a button alone
 NOTICED_SECONDS = 5.0  # what is begun without being asked for says how long it takes, beyond this

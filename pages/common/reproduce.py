@@ -64,7 +64,7 @@ def command_of(experiment: str, request: Any) -> str:
 
 def sweep_snippet(request: SweepRequest, data_dir: str | None = None) -> str:
     """Python that repeats a sweep and prints its rates."""
-    values = asdict(request)
+    values = values_of(request)
     dataset = values.pop("dataset")
     where = f", data_dir={data_dir!r}" if data_dir else ""
     opened = f"import engine\n\ndataset = engine.load_dataset({dataset!r}{where})\n"

@@ -12,10 +12,18 @@ from engine.attacks.objectives import OBJECTIVES
 from engine.attacks.state import Plan, init, step
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput, NotPositiveDefinite
-from engine.experiments import AttackRequest, Context, RankingRequest, make_request, values_of
+from engine.experiments import (
+    AttackRequest,
+    Context,
+    RankingRequest,
+    SweepRequest,
+    make_request,
+    values_of,
+)
 from engine.experiments.attack import run_attack
 from engine.experiments.files import read_model
 from engine.experiments.ranking import run_ranking
+from engine.experiments.sweep import run_sweep
 from engine.influence.network import NetworkProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit_network import fit_network
@@ -92,6 +100,19 @@ def test_some_run_moves_a_sample_of_a_network_to_the_top(dataset, model):
 def test_the_ranking_of_a_network(dataset, model):
     result = run_ranking(RankingRequest(dataset="random", model="mlp"), dataset, Context())
     assert np.array_equal(result.test.ranks, influence_scores(model, dataset).ranks)
+
+
+def test_a_sweep_over_networks_keeps_batches_of_their_own(dataset, model):
+    kept = []
+    context = Context(keep=lambda name, request, table, seconds: kept.append(request), jobs=1)
+    asked = {"n_targets": 2, "radii": (0.4,), "ks": (1, 3), "restarts": (1,), "steps": 5}
+    request = SweepRequest(dataset="random", learning_rates=(0.1,), model="mlp", **asked)
+    table = run_sweep(request, dataset, context)
+    assert len(table) == 4
+    honest = model.accuracy(dataset.X_holdout, dataset.y_holdout)
+    assert table["accuracy_before"].tolist() == [honest] * 4
+    assert [batch.model for batch in kept] == ["mlp"]
+    assert "model" in values_of(kept[0]) and "model" not in values_of(SweepRequest())
 
 
 def test_scores_of_a_network_know_their_error(dataset, model):

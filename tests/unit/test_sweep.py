@@ -21,7 +21,7 @@ from engine.attacks.rates import success_rates
 from engine.attacks.sweep import draw_targets, sweep
 from engine.data.subset import training_subset, with_training_subset
 from engine.errors import Cancelled, InvalidInput
-from engine.experiments import SweepRequest, make_request
+from engine.experiments import SweepRequest, make_request, values_of
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
 from engine.results.compute import compute_and_keep
@@ -460,7 +460,7 @@ def test_a_wider_sweep_takes_up_the_batches_of_a_narrower_one(tmp_path):
 def test_a_stored_table_is_the_one_that_was_computed(tmp_path):
     where = settings(tmp_path)
     folder = compute_and_keep("sweep", REQUEST, DATASET, where, lambda record: None)
-    options = asdict(REQUEST)
+    options = values_of(REQUEST)
     options.pop("dataset")
     computed = sweep(DATASET, targets=options.pop("n_targets"), **options, device="cpu", jobs=1)
     pd.testing.assert_frame_equal(open_folder(folder).result, computed)
