@@ -22,6 +22,7 @@ WARM_SHARE = 0.9  # of a solution's energy that a warm start must hold to be wor
 SKETCH_MARGIN = (
     0.75  # of the tolerance that a sketched residual must reach: it errs by a few percent
 )
+FAINT, SMALLEST = 1e-12, 120  # an entry, and an exponent of two, that float32 still inverts
 SKETCH_FROM = 20  # times the tolerance: above it the next iteration cannot be the last
 
 
@@ -133,6 +134,15 @@ def warm_up(
     r.index_add_(0, pays, part.pull(part.curved(image[:, pays]), x[pays]), alpha=-1)
 
 
+def unit_of(b: Tensor) -> Tensor:
+    """Per column of b (B, …) the power of two, which rounds nothing, in whose units it is solved: 1
+    but for a column whose squares would underflow, as those of a target far above all others do."""
+    largest = b.flatten(1).abs().amax(1)
+    exponent = torch.frexp(largest).exponent.clamp(min=-SMALLEST)
+    faint = (largest > 0) & (largest < FAINT)
+    return torch.where(faint, torch.ldexp(torch.ones_like(largest), exponent), 1)
+
+
 def conjugate_gradients(
     operator: Curvature,
     b: Tensor,
@@ -149,6 +159,11 @@ def conjugate_gradients(
     `empty_image`: zeros of the image's shape for B columns.
     fixed: do exactly that many iterations, without looking at values (fake tensors cannot branch).
     """
+    if fixed is None and bool(((unit := unit_of(b)) != 1).any()):
+        found = conjugate_gradients(
+            operator, weigh(1 / unit, b, 0), empty_image, tolerance, warm, max_iterations
+        )
+        return replace(found, x=weigh(unit, found.x, 0), image=weigh(unit, found.image, 1))
     scale = dot(b, b).sqrt()
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))  # b = 0 has the solution 0
     x, image, r = torch.zeros_like(b), empty_image.clone(), b.clone()

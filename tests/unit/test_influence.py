@@ -221,6 +221,24 @@ def test_a_zero_right_hand_side_has_the_solution_zero():
     assert not solution.iterations.any()
 
 
+@pytest.mark.parametrize("size", [1e-13, 1e-20, 1e-30, 1e-36])
+def test_a_right_hand_side_whose_squares_underflow_is_solved_as_any_other(size):
+    # Of a target far above all others: a run of `accurate` on real features got lost on it.
+    dataset, _ = random_problem(10)
+    problem = LinearProblem.build(dataset)
+    theta, c = models_and_coefficients(dataset, 2, torch.float32)
+    forward = problem.forward(theta, 1e-6)
+    plain, _ = problem.gradient(forward, c, 1e-6)
+    faint = c.clone()
+    faint[0] *= size
+    gradient, solution = problem.gradient(forward, faint, 1e-6)
+    assert (solution.residual <= 1e-6).all()
+    np.testing.assert_allclose(
+        gradient[0] / size, plain[0], rtol=1e-3, atol=1e-3 * float(plain[0].abs().max())
+    )
+    np.testing.assert_array_equal(gradient[1], plain[1])  # the neighbour to the last bit
+
+
 def test_one_class_probability_rounds_to_one():
     """Sure samples keep their digits in float32: 1 − p would have none left."""
     dataset, model = random_problem(11, weight_scale=8.0)
