@@ -194,6 +194,26 @@ def test_a_model_depends_on_no_neighbour_and_no_chunk(name, monkeypatch):
     assert relative_error(gradient[1:2], problem.gradient(alone, c[1:2], 1e-9)[0]) < 1e-7
 
 
+def test_the_training_loss_and_its_derivatives():
+    dataset, model = some_network(5)
+    problem = NetworkProblem.build(dataset, model, dtype="float64")
+    X, y = torch.as_tensor(dataset.X_train).double(), torch.as_tensor(dataset.y_train)
+    d, K = dataset.n_features, dataset.n_classes
+
+    def loss(t: torch.Tensor) -> torch.Tensor:
+        W, b, V, c = t.split([4 * d, 4, K * 4, K])
+        said = torch.tanh(X @ W.view(4, d).T + b) @ V.view(K, 4).T + c
+        return nn.functional.cross_entropy(said, y) + 0.05 * t.square().sum()
+
+    theta = problem.encode(model)
+    value, gradient = problem.training_loss(theta, 0.1)
+    assert float(value) == pytest.approx(float(loss(theta[0])), rel=1e-12)
+    assert relative_error(gradient[0], torch.func.grad(loss)(theta[0])) < 1e-12
+    V = torch.as_tensor(np.random.default_rng(0).standard_normal(theta.shape))
+    expected = torch.func.hessian(loss)(theta[0]) @ V[0] - 0.1 * V[0]
+    assert relative_error(problem.hessian_product(theta, V)[0], expected) < 1e-12
+
+
 def test_a_solve_says_where_the_matrix_is_not_positive_definite():
     """Of two models in a batch one is at a minimum, the other where curvature is negative; the
     first is solved as if it were alone."""

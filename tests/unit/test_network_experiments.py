@@ -97,6 +97,16 @@ def test_some_run_moves_a_sample_of_a_network_to_the_top(dataset, model):
     assert influence_scores(result.model, dataset).ranks[target] == 1
 
 
+@pytest.mark.parametrize("objective", list(OBJECTIVES))
+def test_every_objective_and_stealth_serve_networks(dataset, model, objective):
+    ranks = influence_scores(model, dataset).ranks
+    target = int(np.flatnonzero(ranks == 30)[0])
+    options = {"radius": 0.3, "restarts": 1, "steps": 15, "learning_rates": (0.05,)}
+    result = attack(model, dataset, target, objective=objective, stealth=0.1, **options)
+    assert result.rank_test is not None and result.rank_test < 30
+    assert np.array_equal(influence_scores(result.model, dataset).ranks, result.after.ranks)
+
+
 def test_the_ranking_of_a_network(dataset, model):
     result = run_ranking(RankingRequest(dataset="random", model="mlp"), dataset, Context())
     assert np.array_equal(result.test.ranks, influence_scores(model, dataset).ranks)
