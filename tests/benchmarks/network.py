@@ -17,7 +17,7 @@ from engine.influence.scores import influence_scores
 from engine.models.fit_network import fit_network
 from engine.models.network import MODULES
 
-TARGETS = {"mlp": 20, "cnn": 5}
+TARGETS = {"mlp": 20, "cnn": 3}
 
 
 def main() -> None:
