@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import softmax
 
 from engine.errors import InvalidInput
+from engine.models.model import Classifier
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class LinearModel:
+class LinearModel(Classifier):
     """logits = X weightᵀ + bias; `weight` is (K, d) and `bias` (K,), float64.
 
     `l2`, `gradient_norm` (of the training loss, l2 included) and `iterations` say how it was
@@ -80,18 +80,6 @@ class LinearModel:
         if X.ndim != 2 or X.shape[1] != self.n_features:
             raise InvalidInput("X", X.shape, f"of shape (samples, {self.n_features})")
         return X @ self.weight.T + self.bias
-
-    def probabilities(self, X: ArrayLike) -> NDArray[np.float64]:
-        """(samples, K), rows summing to 1."""
-        return softmax(self.logits(X), axis=1)
-
-    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """The most probable class of each sample."""
-        return self.logits(X).argmax(axis=1)
-
-    def accuracy(self, X: ArrayLike, y: ArrayLike) -> float:
-        """Share of samples predicted right, in [0, 1]."""
-        return float((self.predict(X) == np.asarray(y)).mean())
 
 
 def as_linear(model: "Model") -> LinearModel:

@@ -4,10 +4,12 @@ A model is a point θ and what makes predictions of it. Influence scores and att
 this protocol and by its problem (`engine.influence.build`), and never ask which kind it is.
 """
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import softmax
 
 from engine.vocabulary import MODELS
 
@@ -52,6 +54,26 @@ class Model(Protocol):
     def predict(self, X: ArrayLike) -> NDArray[np.int64]: ...
 
     def accuracy(self, X: ArrayLike, y: ArrayLike) -> float: ...
+
+
+class Classifier(ABC):
+    """What follows from a model's `logits`, the same for every kind."""
+
+    @abstractmethod
+    def logits(self, X: ArrayLike) -> NDArray[np.float64]:
+        """(samples, K)."""
+
+    def probabilities(self, X: ArrayLike) -> NDArray[np.float64]:
+        """(samples, K), rows summing to 1."""
+        return softmax(self.logits(X), axis=1)
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """The most probable class of each sample."""
+        return self.logits(X).argmax(axis=1)
+
+    def accuracy(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Share of samples predicted right, in [0, 1]."""
+        return float((self.predict(X) == np.asarray(y)).mean())
 
 
 def kinds_for(dataset: "Dataset") -> list[str]:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import softmax
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from engine.errors import InvalidInput
+from engine.models.model import Classifier
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
@@ -135,7 +135,7 @@ def architecture(name: str, dataset: "Dataset") -> Architecture:
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class Network(Classifier):
     """The module with θ = `parameters` (P,), float64, in the order of `module.named_parameters()`.
 
     loss: of logits (n, K) and labels (n,), one a sample. architecture: None for a module of one's
@@ -182,18 +182,6 @@ class Network:
         rows = torch.as_tensor(np.asarray(X), dtype=torch.float64).split(ROWS_AT_ONCE)
         with torch.no_grad():
             return torch.cat([logits(self.module, theta, some) for some in rows]).numpy()
-
-    def probabilities(self, X: ArrayLike) -> NDArray[np.float64]:
-        """(samples, K), rows summing to 1."""
-        return softmax(self.logits(X), axis=1)
-
-    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """The most probable class of each sample."""
-        return self.logits(X).argmax(axis=1)
-
-    def accuracy(self, X: ArrayLike, y: ArrayLike) -> float:
-        """Share of samples predicted right, in [0, 1]."""
-        return float((self.predict(X) == np.asarray(y)).mean())
 
 
 def check_module(module: nn.Module, dataset: "Dataset") -> None:
