@@ -245,12 +245,12 @@ def radius_trades(data: str, attacks: pd.DataFrame) -> Comparison:
         f"at {last['radius']:g}; median loss {points(lost.iloc[0])} and {points(lost.iloc[-1])}",
         data,
         judged(more and dearer),
-        f"success {'grows' if more else 'does not grow'}, the loss {grows(dearer)}",
+        f"success {grows(bool(more))}, the loss {grows(dearer)}",
     )
 
 
 def grows(does: bool) -> str:
-    return "grows" if does else "does not"
+    return "grows" if does else "does not grow"
 
 
 def transfers(data: str, attacks: pd.DataFrame) -> Comparison:

@@ -70,7 +70,7 @@ def title(points: pd.DataFrame) -> str:
             for o, name in NAMES.items()
             if o in best.index
         ]
-        text = f"The dearest price is the ranking itself: {listed(said)}"
+        text = f"The dearest price is the ranking itself: {'; '.join(said)}"
     return text.replace("-", "−")
 
 
