@@ -58,7 +58,10 @@ def test_the_sweep_example_prints_rates_with_intervals(tmp_path: Path) -> None:
     printed = run_example(1, tmp_path)
     # 2 radii, 2 k, 2 regimes, 2 forms
     assert printed.count("high_accuracy") == printed.count("best") == 8
-    assert len(blocks("python")) == 3
+
+
+def test_there_is_no_other_example() -> None:
+    assert len(blocks("python")) == 4
 
 
 def test_the_fairness_example_prints_the_effect(tmp_path: Path) -> None:
