@@ -57,7 +57,7 @@ TABLE_2 = {
 
 def cell(rate: Rate) -> str:
     """'0.64 / 0.90 (5.7)': accuracy kept / best (points lost)."""
-    lost = "–" if rate.drop is None else f"{100 * rate.drop:.1f}"
+    lost = "–" if rate.drop is None else f"{100 * rate.drop:.1f}".replace("-0.0", "0.0")
     return f"{rate.high_accuracy:.2f} / {rate.best:.2f} ({lost})"
 
 
