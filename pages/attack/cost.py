@@ -73,8 +73,8 @@ def radius_figure(stored: Stored, view: View) -> None:
     )
     st.caption(
         "Bands are 95% Wilson intervals. On the unknown test set the calculator uses data that the "
-        f"attacker never saw; at its best radius there succeed {carried_over(table, view)}. Below: "
-        "what the returned models lose, median and middle half, whether they succeed or not."
+        f"attacker never saw: success on it, at the best radius, is {carried_over(table, view)}. "
+        "Below: what the returned models lose, median and middle half, whether they succeed or not."
     )
 
 

@@ -128,14 +128,20 @@ def draw_plain(text: str) -> Draw:
     return draw
 
 
-def explain(state: JobState, what: str) -> None:
-    """What is said about a job that ended without a result."""
+def explain(
+    state: JobState,
+    what: str,
+    doing: str = "computed",
+    rest: str = "Start again; a new worker takes over.",
+) -> None:
+    """What is said about a job that ended without a result; `rest`: what becomes of one that was
+    ended from outside."""
     if state.status == "failed":
-        st.error(f"{what} could not be computed: {state.message}")
+        st.error(f"{what} could not be {doing}: {state.message}")
     elif state.status == "died":
         st.error(
             f"{what} was not finished: the worker process was ended from outside, or ran out of "
-            "memory. Start again; a new worker takes over."
+            f"memory. {rest}"
         )
     elif state.status == "cancelled":
         st.info(f"{what} was cancelled.")

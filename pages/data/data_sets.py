@@ -110,23 +110,10 @@ def variant(entry: Entry, label: str) -> None:
             on_click=running.submit,
             args=(EXPERIMENT, request),
         )
-    if not entry.here:
-        explain(state, entry.name)
+    if not entry.here and state.status != "done":  # of that one the files have been removed
+        running.explain(state, f"'{entry.name}'", "prepared", "What is computed is kept.")
     if entry.kind != "bundled":
         removal(entry, second)
-
-
-def explain(state: JobState, name: str) -> None:
-    """What is said about a preparation that ended without a data set."""
-    if state.status == "failed":
-        st.error(f"'{name}' could not be prepared: {state.message}")
-    elif state.status == "died":
-        st.error(
-            f"'{name}' was not finished: the worker process was ended from outside, or ran out of "
-            "memory. What is computed is kept."
-        )
-    elif state.status == "cancelled":
-        st.info(f"The preparation of '{name}' was cancelled. What is computed is kept.")
 
 
 def followed_below(job: str) -> bool:
