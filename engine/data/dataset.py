@@ -18,6 +18,7 @@ from engine.errors import InvalidDataset, InvalidInput
 
 Split = Literal["train", "test", "holdout"]
 SPLITS: tuple[Split, ...] = ("train", "test", "holdout")
+ROWS_AT_ONCE = 65_536  # looked at together
 RENUMBER = "number them 0…K−1, for example with numpy.unique(labels, return_inverse=True)."
 
 
@@ -143,6 +144,18 @@ def hash_of_arrays(named: Iterable[tuple[str, NDArray]]) -> str:
     return digest.hexdigest()
 
 
+def unfinite(X: NDArray) -> tuple[int, tuple[int, int]]:
+    """How many values of X (n, d) are NaN or infinite, and the place of the first; a few rows at a
+    time, since X may be larger than memory."""
+    count, first = 0, (0, 0)
+    for start in range(0, len(X), ROWS_AT_ONCE):
+        wrong = np.argwhere(~np.isfinite(X[start : start + ROWS_AT_ONCE]))
+        if len(wrong) and not count:
+            first = (start + int(wrong[0, 0]), int(wrong[0, 1]))
+        count += len(wrong)
+    return count, first
+
+
 def check_samples(split: str, X: ArrayLike, y: ArrayLike, n_classes: int | None = None) -> None:
     """Raise InvalidDataset unless X is a finite (samples, d) array and y its labels 0…K−1."""
     X, y = np.asarray(X), np.asarray(y)
@@ -163,20 +176,25 @@ def check_samples(split: str, X: ArrayLike, y: ArrayLike, n_classes: int | None 
         )
     if y.dtype.kind not in "iu":
         raise InvalidDataset(f"y_{split} must hold integer labels. Got dtype {y.dtype}: {RENUMBER}")
-    finite = np.isfinite(X)
-    if not finite.all():
-        row, column = np.argwhere(~finite)[0]
+    count, (row, column) = unfinite(X)
+    if count:
         raise InvalidDataset(
-            f"X_{split} holds {int((~finite).sum())} values that are NaN or infinite, the first in "
-            f"row {row}, column {column} ({X[row, column]}). Remove or impute them."
+            f"X_{split} holds {count} values that are NaN or infinite, the first in row {row}, "
+            f"column {column} ({X[row, column]}). Remove or impute them."
         )
     if y.min() < 0:
         raise InvalidDataset(f"y_{split} holds label {y.min()}, which is negative: {RENUMBER}")
-    if n_classes is not None and n_classes < 2:
+    if n_classes is not None:
+        check_labels(split, y, n_classes)
+
+
+def check_labels(split: str, y: NDArray, n_classes: int) -> None:
+    """Raise InvalidDataset unless the labels are those of so many classes, two or more."""
+    if n_classes < 2:
         raise InvalidDataset(
             f"There must be at least two classes. Got {n_classes}. Add samples of another class."
         )
-    if n_classes is not None and y.max() >= n_classes:
+    if y.max() >= n_classes:
         raise InvalidDataset(
             f"y_{split} holds label {y.max()}, but class_names has {n_classes} names, "
             f"0…{n_classes - 1}. Add the missing names, or renumber the labels."

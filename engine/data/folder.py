@@ -14,7 +14,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from engine.data.dataset import Dataset
+from engine.data.dataset import Dataset, check_labels, check_samples
 from engine.data.preparation import check_reach, halve_test, numbered_classes
 from engine.errors import InvalidDataset
 
@@ -40,33 +40,27 @@ def load_folder(folder: Path) -> Dataset:
     Raises InvalidDataset where an array is missing, cannot be read, does not fit the others, or
     cannot be written standardised.
     """
-    arrays = {name: open_array(folder, name) for name in REQUIRED}
-    X, X_test = arrays["X_train"], np.asarray(arrays["X_test"])
-    for name in ("X_train", "X_test"):
-        if arrays[name].ndim != 2 or arrays[name].dtype.kind not in "fiu" or not arrays[name].size:
+    X, y_train, X_test, y_test = (open_array(folder, name) for name in REQUIRED)
+    X_test, y_train, y_test = (np.array(array) for array in (X_test, y_train, y_test))
+    class_names = read_names(folder)
+    try:
+        for split, features, labels in (("train", X, y_train), ("test", X_test, y_test)):
+            check_samples(split, features, labels)
+        if X.shape[1] != X_test.shape[1]:
             raise InvalidDataset(
-                f"{name}.npy in '{folder.name}' must hold numbers of shape (samples, features). "
-                f"Got dtype {arrays[name].dtype}, shape {arrays[name].shape}."
+                f"X_test has {X_test.shape[1]} features but X_train has {X.shape[1]}. "
+                "Compute both with the same feature extractor."
             )
-    if X.shape[1] != X_test.shape[1]:
-        raise InvalidDataset(
-            f"'{folder.name}': X_test has {X_test.shape[1]} features but X_train has {X.shape[1]}. "
-            "Compute both with the same feature extractor."
-        )
-    y_train, y_test = np.array(arrays["y_train"]), np.array(arrays["y_test"])
-    for name, y in (("y_train", y_train), ("y_test", y_test)):
-        if y.ndim != 1 or y.dtype.kind not in "iu" or not len(y) or y.min() < 0:
-            raise InvalidDataset(
-                f"{name}.npy in '{folder.name}' must hold labels 0…K−1, one per sample. Got dtype "
-                f"{y.dtype}, shape {y.shape}."
-            )
-    class_names = read_names(folder) or numbered_classes(y_train, y_test)
-    test, holdout = halve_test(y_test, class_names)
-    check_finite(folder, X)
-    mean, scale = scaling(X)
-    with np.errstate(over="ignore"):
-        beside = ((X_test.astype(np.float64) - mean) * scale).astype(np.float32)
-    check_reach(X_test, beside)
+        class_names = class_names or numbered_classes(y_train, y_test)
+        for split, labels in (("train", y_train), ("test", y_test)):
+            check_labels(split, labels, len(class_names))
+        test, holdout = halve_test(y_test, class_names)
+        mean, scale = scaling(X)
+        with np.errstate(over="ignore"):
+            beside = ((X_test.astype(np.float64) - mean) * scale).astype(np.float32)
+        check_reach(X_test, beside)
+    except InvalidDataset as error:
+        raise InvalidDataset(f"'{folder.name}' cannot be used: {error}") from error
     return Dataset(
         name=folder.name,
         X_train=standardised(folder, X, mean, scale),
@@ -113,19 +107,6 @@ def read_names(folder: Path) -> tuple[str, ...] | None:
 def chunks(X: NDArray) -> Iterator[NDArray[np.float64]]:
     for start in range(0, len(X), ROWS_AT_ONCE):
         yield X[start : start + ROWS_AT_ONCE].astype(np.float64)
-
-
-def check_finite(folder: Path, X: NDArray) -> None:
-    """Raise InvalidDataset naming the first value that is not."""
-    for place, rows in enumerate(chunks(X)):
-        wrong = np.argwhere(~np.isfinite(rows))
-        if len(wrong):
-            row, column = wrong[0]
-            raise InvalidDataset(
-                f"{TRAIN} in '{folder.name}' holds {rows[row, column]} in row "
-                f"{place * ROWS_AT_ONCE + row}, column {column}. Remove or impute what is NaN or "
-                "infinite."
-            )
 
 
 def scaling(X: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

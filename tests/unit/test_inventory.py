@@ -112,7 +112,8 @@ def test_a_folder_of_arrays_is_listed_checked_and_removed(filled: Path) -> None:
     assert inventory.samples_of("own", filled) == (200, 100, 6)
     assert faults(filled) == {}
     np.save(filled / "large" / "y_test.npy", np.zeros(3))
-    assert "y_test.npy in 'large' must hold labels" in faults(filled)["large"]
+    said = "'large' cannot be used: y_test must have one label per sample, shape (100,). Got (3,)."
+    assert faults(filled)["large"] == said
     inventory.remove("large", filled)
     assert not (filled / "large").exists()
 

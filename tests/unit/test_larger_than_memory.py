@@ -153,10 +153,15 @@ NAN = np.where(np.arange(N * D).reshape(N, D) == 20, np.nan, 1.0)
         ({"y_test": None}, "lacks y_test.npy"),
         ({"X_test": np.zeros((M, D + 1))}, "X_test has 7 features but X_train has 6"),
         ({"X_train": np.array([[object()]])}, "cannot be read as a NumPy array without pickle"),
-        ({"X_train": np.zeros(N)}, r"Got dtype float64, shape \(90,\)"),
-        ({"y_train": np.full(N, -1)}, "must hold labels 0…K−1"),
-        ({"y_train": np.linspace(0, 1, N)}, "must hold labels 0…K−1"),
-        ({"X_train": NAN}, "holds nan in row 3, column 2"),
+        (
+            {"X_train": np.zeros(N)},
+            r"both at least 1. Got \(90,\)",
+        ),
+        ({"y_train": np.full(N, -1)}, "holds label -1, which is negative"),
+        ({"y_train": np.linspace(0, 1, N)}, "must hold integer labels"),
+        ({"y_train": np.zeros(N, int), "y_test": np.zeros(M, int)}, "at least two classes"),
+        ({"X_test": np.full((M, D), np.inf)}, "X_test holds 240 values that are NaN or infinite"),
+        ({"X_train": NAN}, r"'big' cannot be used: .* the first in row 3, column 2 \(nan\)"),
     ],
 )
 def test_what_cannot_be_used_is_said(tmp_path, fault, said):
