@@ -114,6 +114,7 @@ def draw_attack(request: AttackRequest, n: int) -> Draw:
             trajectories(trajectory, states, n, request.k, request.steps),
             "live",
             alt=f"Live: rank, loss and accuracy of {runs} runs; the best rank so far is {best}",
+            source=None,
         )
 
     return draw
