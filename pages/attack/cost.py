@@ -10,6 +10,7 @@ from engine.results.store import Stored
 from pages.common import charts, frontier, paper, presets, rate_figures, registry, sweeps
 from pages.common import rate_words as words
 from pages.common.rate_view import View, choose_view
+from pages.common.save_figure import Source
 
 PAGE = registry.page("cost")
 ROLE, TRAINING, BASELINE, KEEPING = "cost", "training", "baseline", "frontier"  # of published
@@ -70,6 +71,7 @@ def radius_figure(stored: Stored, view: View) -> None:
         ),
         f"radius-{view.k}",
         alt=f"Success rate and accuracy lost against the radius. {title}",
+        source=Source.of(f"by-radius-top-{view.k}", lambda: rates, stored),
     )
     st.caption(
         "Bands are 95% Wilson intervals. On the unknown test set the calculator uses data that the "
@@ -103,6 +105,9 @@ def table_one(stored: Stored, view: View, baseline: Stored | None) -> None:
         rate_figures.attack_against_baseline(shown),
         "methods",
         alt=f"Success rates of attack and baseline by k. {title}",
+        source=Source.of(
+            "attack-and-baseline", lambda: shown, stored, *([] if baseline is None else [baseline])
+        ),
     )
     st.caption(
         "Each at its best radius or weight, as in the paper's Table 1. The baseline trains on "
@@ -141,6 +146,7 @@ def training_figure(view: View, dataset: str) -> None:
         ),
         f"training-{k}",
         alt=f"Success rate against the size of the training set. {title}",
+        source=Source.of(f"by-training-size-top-{k}", lambda: rates, stored),
     )
     st.caption(
         f"The same {words.attacks(table)} in nested training sets, each with an honest model of "
@@ -148,15 +154,15 @@ def training_figure(view: View, dataset: str) -> None:
     )
 
 
-def keeping(dataset: str, table: pd.DataFrame) -> pd.DataFrame:
-    """The sweep's rows beside those of the objectives that keep something, where such are stored:
-    of the targets that all of them were run on."""
+def keeping(dataset: str) -> list[Stored]:
+    """The sweeps of the objectives that keep something, where such are stored."""
     found = [sweeps.find("sweep", request) for request in presets.presets_of(KEEPING, dataset)]
-    return frontier.on_the_same(table, [stored.result for stored in found if stored is not None])
+    return [stored for stored in found if stored is not None]
 
 
 def frontier_figure(stored: Stored, view: View) -> None:
-    table = keeping(stored.manifest.request["dataset"], stored.result)
+    others = keeping(stored.manifest.request["dataset"])
+    table = frontier.on_the_same(stored.result, [other.result for other in others])
     points = frontier.points(table, replace(view, tolerance=None))
     title = frontier.title(points)
     charts.heading(title, sweeps.badge(stored))
@@ -164,6 +170,7 @@ def frontier_figure(stored: Stored, view: View) -> None:
         rate_figures.frontier(points),
         f"frontier-{view.k}",
         alt=f"Success rate and rank correlation against accuracy lost, by radius. {title}",
+        source=Source.of(f"frontier-top-{view.k}", lambda: points, stored, *others),
     )
     st.caption(
         "Per radius: how many attacks succeed whatever they cost, the accuracy that the returned "

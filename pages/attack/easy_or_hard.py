@@ -25,6 +25,7 @@ from pages.common.axes import number, thinning
 from pages.common.blocks import portrait
 from pages.common.rate_view import best_radius
 from pages.common.results import lab, open_dataset
+from pages.common.save_figure import Source
 from pages.common.thumbnails import Samples
 from pages.common.wording import count, decimal
 
@@ -149,7 +150,7 @@ def finding(result: SensitivityResult, found: ease.Prediction | None) -> str:
 
 
 def sensitivity_figure(
-    result: SensitivityResult,
+    stored: Stored,
     tried: pd.DataFrame,
     names: Sequence[str],
     radius: float,
@@ -157,6 +158,7 @@ def sensitivity_figure(
     badge: str,
     samples: Samples | None,
 ) -> None:
+    result: SensitivityResult = stored.result
     ratio, n = ease.ends_against_middle(result), len(result.norms)
     title = (
         f"Steep at both ends: the gradient norm there is at least {ratio:.2g} times that between"
@@ -169,6 +171,9 @@ def sensitivity_figure(
         f"sensitivity-{radius:g}",
         alt="Gradient norm of every sample's score against its rank, from the top and from the "
         f"bottom, by whether an attack moved it. {title}",
+        source=Source.of(
+            f"gradient-norms-radius-{radius:g}", lambda: result_table(result, tried), stored
+        ),
         samples=samples,
         at=ease_figures.SAMPLE,
     )
@@ -194,7 +199,7 @@ def prediction_figures(
     names: Sequence[str],
     k: int,
     radius: float,
-    badge: str,
+    swept: Stored,
     samples: Samples | None,
 ) -> None:
     """Whether the norm predicts success, against simpler clues."""
@@ -204,12 +209,15 @@ def prediction_figures(
         charts.heading("Too few attacks, or all ended alike: nothing to predict")
         return
     title, numbers = ease.verdict(found), ease.measured(found, tried, k)
-    charts.heading(title, badge)
+    charts.heading(title, sweeps.badge(swept))
     charts.chart(
         ease_figures.by_radius(tried, names, radius),
         f"by-radius-{k}-{radius:g}",
         alt="Gradient norm of the attacked samples by the smallest radius that moved them. "
         f"{title}",
+        source=Source.of(
+            f"by-least-radius-top-{k}", lambda: tried.rename_axis("sample").reset_index(), swept
+        ),
         samples=samples,
         at=ease_figures.SAMPLE,
     )
@@ -389,7 +397,7 @@ def show(
     if swept is not None:
         with st.container(border=True):
             ringed = bet(tried, samples, k, request, len(names))
-    sensitivity_figure(result, marked, names, radius, ringed, badge, samples)
+    sensitivity_figure(stored, marked, names, radius, ringed, badge, samples)
     if more := len(marked) - len(tried):
         st.caption(
             f"Marked besides: {count(more, 'target')} of other attacks at this radius that are "
@@ -399,7 +407,7 @@ def show(
     if swept is None:
         no_attacks(request.dataset)
     else:
-        prediction_figures(tried, names, k, radius, sweeps.badge(swept), samples)
+        prediction_figures(tried, names, k, radius, swept, samples)
     formulas(request)
     sweeps.take_away(
         stored,

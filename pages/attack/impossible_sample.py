@@ -30,6 +30,7 @@ from pages.common import (
 from pages.common.axes import number
 from pages.common.blocks import Fact
 from pages.common.results import lab, origin, provenance
+from pages.common.save_figure import Source
 from pages.common.wording import count, power_of_ten
 
 PAGE = registry.page("impossible")
@@ -138,6 +139,7 @@ def finding(stored: Stored) -> None:
         "ranks-reached",
         alt=f"Number of models by the rank that they give the target; the top {k} is empty. "
         f"{title}",
+        source=Source.of("models", lambda: impossible_figures.models_table(result), stored),
     )
     st.caption(
         "Random models point in every direction, with norms from 0.01 to 100. The attack starts "
@@ -266,6 +268,12 @@ def by_hand(request: ImpossibleRequest) -> tuple[list[float], float]:
             impossible_figures.score_axis(instance, exact),
             "score-axis",
             alt=f"Influence scores of the target, its copies and the others on one axis. {title}",
+            source=Source.asking(
+                f"seed-{request.seed}-scores",
+                lambda: impossible_figures.instance_table(instance, exact),
+                "impossible",
+                request,
+            ),
         )
         st.caption(figures.score_meaning("highest_first"))
         title = f"At x this model gives y the probability {impossible_words.probability(exact)}"
@@ -275,6 +283,12 @@ def by_hand(request: ImpossibleRequest) -> tuple[list[float], float]:
             "plane",
             alt="The training samples in the plane of the two features, the target and its copies "
             f"at one place, and the line on which both labels are equally likely. {title}",
+            source=Source.asking(
+                f"seed-{request.seed}-plane",
+                lambda: impossible_figures.instance_table(instance, exact),
+                "impossible",
+                request,
+            ),
         )
     with right:
         impossible_words.proof()
@@ -309,13 +323,6 @@ def take_away(stored: Stored, request: ImpossibleRequest, view: dict[str, Any]) 
             f"{name}-request.json",
             "application/json",
             on_click="ignore",
-        )
-        st.segmented_control(
-            "A chart's camera button saves",
-            charts.FORMATS,
-            default=charts.FORMATS[0],
-            required=True,
-            key=charts.CAMERA,
         )
     code_tabs.show(
         impossible_words.snippet(request, parameters([view[name] for name in WEIGHTS])),

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from engine.attacks.rates import share_rates, success_rates
+from engine.results.store import Stored
 from pages.common import (
     charts,
     controls,
@@ -15,6 +16,7 @@ from pages.common import (
 )
 from pages.common.rate_figures import SPLIT_LOOKS
 from pages.common.rate_view import View, choose_view
+from pages.common.save_figure import Source
 from pages.common.target_sets import READINGS, Reading
 from pages.common.wording import count
 
@@ -22,29 +24,32 @@ PAGE = registry.page("many-targets")
 ROLE = "sizes"  # of published results
 
 
-def lines(shares: pd.DataFrame, reading: Reading, k: int, badge: str) -> None:
+def lines(shares: pd.DataFrame, reading: Reading, k: int, stored: Stored, radius: float) -> None:
     title = target_sets.lines_title(shares, reading)
-    charts.heading(title, badge)
+    charts.heading(title, sweeps.badge(stored))
     charts.chart(
         set_figures.share_lines(shares, reading, k),
         f"lines-{reading.name}",
         alt=f"{reading.text.capitalize()} against k, a line for every size. {title}",
+        source=Source.of(f"{reading.name}-by-k-radius-{radius:g}", lambda: shares, stored),
     )
 
 
-def grid(shares: pd.DataFrame, reading: Reading, split: str, badge: str) -> None:
+def grid(shares: pd.DataFrame, reading: Reading, split: str, stored: Stored, radius: float) -> None:
     part = shares[shares["split"] == split]
     title = target_sets.grid_title(part, reading, f"the {SPLIT_LOOKS[split][0]}")
-    charts.heading(title, badge)
+    charts.heading(title, sweeps.badge(stored))
     charts.chart(
         set_figures.share_grid(part, reading),
         f"grid-{reading.name}-{split}",
         alt=f"{reading.text.capitalize()}, by set size and k. {title}",
+        source=Source.of(f"{reading.name}-{split}-radius-{radius:g}", lambda: part, stored),
     )
 
 
-def strict_figure(table: pd.DataFrame, view: View, badge: str) -> None:
+def strict_figure(stored: Stored, view: View) -> None:
     """All or nothing, and the price: success as the other pages count it."""
+    table = stored.result
     rates = view.rates(table).query("k == @view.k and radius == @view.radius")
     own = rates[rates["split"] == "test"].sort_values("set_size")
     first, last = own.iloc[0], own.iloc[-1]
@@ -52,12 +57,15 @@ def strict_figure(table: pd.DataFrame, view: View, badge: str) -> None:
         f"All that fit into the top {view.k}, or nothing: {first['rate']:.0%} of the attacks with "
         f"{first['set_size']} and {last['rate']:.0%} with {last['set_size']} targets"
     )
-    charts.heading(title, badge)
+    charts.heading(title, sweeps.badge(stored))
     rows = table[(table["k"] == view.k) & (table["radius"] == view.radius)]
     charts.chart(
         rate_figures.success_against(rates, rows, "set_size", "targets in the set", view.tolerance),
         f"strict-{view.k}",
         alt=f"Success rate and accuracy lost against the size of the target set. {title}",
+        source=Source.of(
+            f"all-or-nothing-top-{view.k}-radius-{view.radius:g}", lambda: rates, stored
+        ),
     )
     st.caption(
         "A third, strict reading, in which an attack counts when min(k, t) of its t targets are in "
@@ -80,7 +88,7 @@ def page() -> None:
     with frame.body:
         for column, reading in zip(st.columns(2, gap="medium"), READINGS.values(), strict=True):
             with column:
-                lines(own, reading, view.k, badge)
+                lines(own, reading, view.k, stored, view.radius)
         st.caption(
             f"Means over {count(sets, 'target set')} of each size, on the attacker's own test set; "
             "bands are 95% bootstrap intervals, the dotted line is the k chosen above. Part of "
@@ -97,12 +105,12 @@ def page() -> None:
         )
         for column, split in zip(st.columns(2, gap="medium"), SPLIT_LOOKS, strict=True):
             with column:
-                grid(shares, READINGS[name], split, badge)
+                grid(shares, READINGS[name], split, stored, view.radius)
         st.caption(
             f"The {READINGS[name].text}, and under it how much is possible. On the unknown test "
             "set the calculator uses data that the attacker never saw."
         )
-        strict_figure(table, view, badge)
+        strict_figure(stored, view)
         sweeps.take_away(
             stored,
             frame.request,

@@ -22,12 +22,14 @@ from pages.common import (
     links,
     model_words,
     registry,
+    reproduce,
     running,
     take_away,
     targets,
     wording,
 )
 from pages.common.results import datasets, lab, open_dataset, origin, ranking_request
+from pages.common.save_figure import Source
 from pages.common.thumbnails import Samples
 
 PAGE = registry.page("move-one-sample")
@@ -114,8 +116,9 @@ def attack_bar(
         )
 
 
-def prospect(request: AttackRequest, samples: Samples, before: Ranking, badge: str) -> None:
+def prospect(request: AttackRequest, samples: Samples, ranked: Stored, badge: str) -> None:
     """Before the attack: the honest ranking, the target ringed, a click away from another."""
+    before: Ranking = ranked.result.test
     target = request.targets[0]
     title = f"Under the honest model, sample {target} is at rank {int(before.ranks[target]):,}"
     charts.heading(title, badge)
@@ -124,6 +127,9 @@ def prospect(request: AttackRequest, samples: Samples, before: Ranking, badge: s
         figures.ranking(before, samples, target, request.k),
         key,
         alt=f"Influence score against rank under the honest model. {title}",
+        source=Source.of(
+            "ranking", lambda: reproduce.ranking_table(before, samples.labels()), ranked
+        ),
         on_select=partial(targets.pick, key, before, request.k),
         samples=samples,
     )
@@ -132,7 +138,7 @@ def prospect(request: AttackRequest, samples: Samples, before: Ranking, badge: s
 
 def finished(stored: Stored, request: AttackRequest, samples: Samples) -> None:
     """All that is known about a computed attack."""
-    view = attack_view.View.of(stored.result, samples, request)
+    view = attack_view.View.of(stored, samples, request)
     badge = origin(stored, request.dataset)
     attack_view.show(view, badge, lambda key: targets.pick(key, stored.result.before, request.k))
     if request.model == LINEAR:
@@ -187,7 +193,7 @@ def page() -> None:
             if state.status in running.ACTIVE:
                 running.follow(job, running.draw_attack(request, len(samples)))
             else:
-                prospect(request, samples, ranked.result.test, origin(ranked, request.dataset))
+                prospect(request, samples, ranked, origin(ranked, request.dataset))
         take_away.formulas(request)
 
 

@@ -1,5 +1,6 @@
 """What makes it work? The paper's ablation (Table 2): four variants on the same targets."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -23,6 +24,7 @@ from pages.common import (
 )
 from pages.common.rate_view import View, choose_view
 from pages.common.results import open_dataset, origin
+from pages.common.save_figure import Source
 from pages.common.wording import count
 
 PAGE = registry.page("what-works")
@@ -41,13 +43,16 @@ def parts(request: SweepRequest) -> list[SweepRequest]:
     return [request, restarted]
 
 
-def variants_figure(best: pd.DataFrame, taken: pd.DataFrame, k: int, badge: str) -> None:
+def variants_figure(
+    best: pd.DataFrame, taken: pd.DataFrame, k: int, badge: str, stored: Sequence[Stored]
+) -> None:
     title = ablation.step_title(taken)
     charts.heading(title, badge)
     charts.chart(
         variant_figures.variant_rates(best),
         f"variants-{k}",
         alt=f"Success rate of the four variants, with accuracy kept and at any cost. {title}",
+        source=Source.of(f"variants-top-{k}", lambda: best, *stored),
     )
     st.caption(
         f"Into the top {k}, each variant at the radius where it does best; bars are 95% Wilson "
@@ -66,7 +71,14 @@ def table_two(best: pd.DataFrame, k: int) -> None:
     st.caption(f"{paper.CELL_MEANING} {paper.COMPARABLE}")
 
 
-def pairing(found: pd.DataFrame, view: View, chosen: int, badge: str, dataset: str) -> None:
+def pairing(
+    found: pd.DataFrame,
+    view: View,
+    chosen: int,
+    badge: str,
+    dataset: str,
+    stored: Sequence[Stored],
+) -> None:
     hits = ablation.wide(found)
     title = ablation.strip_title(hits)
     charts.heading(title, badge)
@@ -74,6 +86,7 @@ def pairing(found: pd.DataFrame, view: View, chosen: int, badge: str, dataset: s
         variant_figures.target_strip(found, chosen),
         f"strip-{view.k}-{view.radius:g}",
         alt=f"Which variant moves which target. {title}",
+        source=Source.of(f"targets-top-{view.k}-radius-{view.radius:g}", lambda: found, *stored),
         samples=sweeps.samples_of(dataset),
     )
     st.caption(
@@ -82,7 +95,7 @@ def pairing(found: pd.DataFrame, view: View, chosen: int, badge: str, dataset: s
     )
 
 
-def matrix(found: pd.DataFrame, view: View, badge: str) -> None:
+def matrix(found: pd.DataFrame, view: View, badge: str, stored: Sequence[Stored]) -> None:
     hits = ablation.wide(found)
     lead = ablation.leads(hits)
     title = ablation.lead_title(lead)
@@ -91,6 +104,11 @@ def matrix(found: pd.DataFrame, view: View, badge: str) -> None:
         variant_figures.lead_matrix(lead, len(hits)),
         f"leads-{view.k}-{view.radius:g}",
         alt=f"How many targets the row's variant moves that the column's does not. {title}",
+        source=Source.of(
+            f"leads-top-{view.k}-radius-{view.radius:g}",
+            lambda: lead.rename_axis("variant").reset_index(),
+            *stored,
+        ),
     )
     st.caption(
         f"Of {count(len(hits), 'target')} at radius {view.radius:g}, with accuracy kept. Were a "
@@ -180,6 +198,7 @@ def stuck_figure(target: int, view: View, request: SweepRequest) -> None:
         variant_figures.stuck_runs(attacks),
         f"stuck-{target}-{view.k}-{view.radius:g}",
         alt=f"Rank against step for every run of the four variants. {title}",
+        source=Source.of("runs", lambda: ablation.runs_table(attacks), *found.values()),
     )
     st.caption(
         f"The target's rank on the attacker's test set, step by step, at radius {view.radius:g}: a "
@@ -207,9 +226,9 @@ def page() -> None:
     with frame.body:
         left, right = st.columns([1.2, 1], gap="medium")
         with left:
-            variants_figure(best, taken, view.k, badge)
+            variants_figure(best, taken, view.k, badge, frame.stored)
         with right:
-            matrix(found, view, badge)
+            matrix(found, view, badge, frame.stored)
         table_two(best, view.k)
         strip = st.container()
         targets = sorted(int(target) for target in found["target"].unique())
@@ -222,7 +241,7 @@ def page() -> None:
             ablation.telling_target(found),
         )
         with strip:
-            pairing(found, view, chosen, badge, frame.request.dataset)
+            pairing(found, view, chosen, badge, frame.request.dataset, frame.stored)
         stuck_figure(chosen, view, frame.request)
         sweeps.take_away(
             single,

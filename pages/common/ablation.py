@@ -174,6 +174,12 @@ def runs_title(attacks: Mapping[str, AttackResult]) -> str:
     return f"{who} arrives by {listed(arrives)}; under the {others} every run gets stuck"
 
 
+def runs_table(attacks: Mapping[str, AttackResult]) -> pd.DataFrame:
+    """The trajectories of the variants' attacks on one target, one below the other."""
+    parts = [result.trajectory.assign(variant=variant) for variant, result in attacks.items()]
+    return pd.concat(parts, ignore_index=True)
+
+
 def telling_target(found: pd.DataFrame) -> int:
     """A target that some variants fail on, the more the better, and the paper's attack moves."""
     hits = wide(found, "moved")

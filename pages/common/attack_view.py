@@ -6,14 +6,17 @@ from functools import partial
 from html import escape
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from engine.attacks.result import AttackResult
 from engine.data.dataset import Dataset
 from engine.experiments import AttackRequest
+from engine.results.store import Stored
 from pages.common import blocks, charts, figures, reproduce, wording
 from pages.common.blocks import Fact, portrait
+from pages.common.save_figure import Source, Table
 from pages.common.slope import slope_chart
 from pages.common.thumbnails import Samples
 from pages.common.trajectories import run_states, trajectories
@@ -68,11 +71,13 @@ class View:
     result: AttackResult
     samples: Samples
     request: AttackRequest
+    stored: Stored
     figures: Mapping[str, go.Figure]
     titles: Mapping[str, str]
 
     @classmethod
-    def of(cls, result: AttackResult, samples: Samples, request: AttackRequest) -> "View":
+    def of(cls, stored: Stored, samples: Samples, request: AttackRequest) -> "View":
+        result: AttackResult = stored.result
         target, n = result.targets[0], len(samples)
         holdout = len(samples.dataset.y_holdout)
         drawn = {
@@ -99,7 +104,7 @@ class View:
             "moves": f"Who else moved: {wording.movement(result)}",
             "price": wording.price_title(result, holdout),
         }
-        return cls(result, samples, request, drawn, titles)
+        return cls(result, samples, request, stored, drawn, titles)
 
     def draw(
         self,
@@ -116,9 +121,25 @@ class View:
         key = self.key(name)
         alt = f"{alt}. {self.titles[name]}"
         samples = self.samples if cards else None
-        charts.chart(self.figures[name], key, alt, on_select, samples)
+        source = Source.of(name, self.tables[name], self.stored)
+        charts.chart(self.figures[name], key, alt, source, on_select, samples)
         if caption:
             st.caption(caption)
+
+    @property
+    def tables(self) -> Mapping[str, Table]:
+        """The numbers of every figure, by its name."""
+
+        def by_sample() -> pd.DataFrame:
+            return reproduce.sample_table(self.result, self.samples).reset_index()
+
+        return {
+            "ranking": by_sample,
+            "top-ten": by_sample,
+            "trajectories": lambda: self.result.trajectory,
+            "moves": by_sample,
+            "price": lambda: wording.accuracies(self.result, len(self.samples.dataset.y_holdout)),
+        }
 
     def key(self, name: str) -> str:
         """The chart's key: another attack is another chart, with no point selected."""

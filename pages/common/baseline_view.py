@@ -11,6 +11,7 @@ from engine.experiments import AttackRequest, BaselineRequest
 from pages.common import charts, sweeps
 from pages.common.axes import rank_axis
 from pages.common.figures import ACCENT, BAND, BLUE, GREY, finish
+from pages.common.save_figure import Source
 from pages.common.wording import points
 
 
@@ -138,6 +139,7 @@ def show(attack: AttackResult, request: AttackRequest) -> None:
         figure(stored.result, attack),
         f"baseline-{asked.targets[0]}",
         alt=f"Rank of the target and accuracy against its weight in training. {said}",
+        source=Source.of("baseline", lambda: stored.result, stored),
     )
     st.caption(
         "The paper's baseline, which knows no influence function: a model trained from scratch on "

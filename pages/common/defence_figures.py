@@ -131,6 +131,22 @@ def roc(curves: Mapping[str, Detection], alarm_share: float) -> go.Figure:
     return figure
 
 
+def curves_table(curves: Mapping[str, Detection]) -> pd.DataFrame:
+    """The operating points of all curves, one below the other."""
+    parts = [
+        pd.DataFrame(
+            {
+                "models": name,
+                "threshold": curve.thresholds,
+                "honest_flagged": curve.false_alarms,
+                "manipulated_found": curve.found,
+            }
+        )
+        for name, curve in curves.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
 def kept(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
     """Of the attacker who knows the check, by the weight he gives it: attacks, how many reach the
     top, and how many reach it unflagged, with the Wilson interval of these."""

@@ -280,6 +280,18 @@ def ranks(effects_on_gap: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.searchsorted(np.sort(effects_on_gap), effects_on_gap, side="left") + 1
 
 
+def row_table(result: FairnessResult, scale: float) -> pd.DataFrame:
+    """A row per training row: at α = 1 and at `scale`, the effect of its removal on the gap, the
+    rank by that, and the share of it that is removed."""
+    table = pd.DataFrame({"row": np.arange(result.about.n_train)})
+    for name, s in (("honest", HONEST), ("scaled", scale)):
+        place = result.place(s)
+        table[f"effect_on_gap_{name}"] = result.on_gap[place]
+        table[f"rank_{name}"] = ranks(result.on_gap[place])
+        table[f"removed_{name}"] = result.removed[place]
+    return table
+
+
 def n_drawn(result: FairnessResult, scale: float) -> int:
     """How many rows `rank_to_rank` shows."""
     return len(drawn_rows(*rank_pair(result, scale), result.about.top_k))

@@ -4,6 +4,7 @@ The target is the accent colour, its copies are blue, everything else is grey; s
 """
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
@@ -64,6 +65,13 @@ def ranks_reached(result: ImpossibleResult) -> go.Figure:
     return finish(figure, 360, barmode="group", bargap=0.15)
 
 
+def models_table(result: ImpossibleResult) -> pd.DataFrame:
+    """Every model that was tried, random ones and the attack's steps: where it comes from and the
+    rank that it gives the target."""
+    parts = {"random": result.random.table, "attack": result.attack.trajectory}
+    return pd.concat([t.assign(model=name) for name, t in parts.items()], ignore_index=True)
+
+
 def groups(instance: ImpossibleInstance) -> dict[str, NDArray[np.int64]]:
     """The training samples by the part they play."""
     everyone = np.arange(instance.dataset.n_train)
@@ -71,9 +79,32 @@ def groups(instance: ImpossibleInstance) -> dict[str, NDArray[np.int64]]:
     return {**named, OTHERS: np.setdiff1d(everyone, np.concatenate(list(named.values())))}
 
 
+def instance_table(instance: ImpossibleInstance, exact: ExactScores) -> pd.DataFrame:
+    """The training samples: part, features, label (0 is y), and score and rank under one model."""
+    part = np.full(instance.dataset.n_train, OTHERS, dtype=object)
+    for name, rows in groups(instance).items():
+        part[rows] = name
+    features = {f"x{i + 1}": column for i, column in enumerate(instance.dataset.X_train.T)}
+    return pd.DataFrame(
+        {
+            "sample": np.arange(len(part)),
+            "part": part,
+            **features,
+            "label": instance.dataset.y_train,
+            "score": exact.scores[0],
+            "rank": ranks_of(exact),
+        }
+    )
+
+
+def ranks_of(exact: ExactScores) -> NDArray[np.int64]:
+    """Every sample's rank under the first model, (n,)."""
+    return 1 + (exact.relative[0][:, None] < exact.relative[0]).sum(1)
+
+
 def score_axis(instance: ImpossibleInstance, exact: ExactScores) -> go.Figure:
     """The scores of one model: target, copies and the others in lanes over one axis."""
-    scores, ranks = exact.scores[0], 1 + (exact.relative[0][:, None] < exact.relative[0]).sum(1)
+    scores, ranks = exact.scores[0], ranks_of(exact)
     looks = {TARGET: RING, COPIES: DIAMOND, OTHERS: {"symbol": "line-ns-open", "size": 13}}
     labels = {TARGET: "target", COPIES: count(instance.k, "copy", "copies"), OTHERS: "the others"}
     figure = go.Figure()

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from engine.attacks.result import AttackResult
+from engine.attacks.result import AttackResult, Ranking
 from engine.data.fairness_sets import LOADERS as FAIRNESS_SETS
 from engine.experiments import (
     AttackRequest,
@@ -167,6 +168,18 @@ def fairness_snippet(request: FairnessRequest, data_dir: str | None = None) -> s
 
 def request_json(request: AttackRequest) -> str:
     return json.dumps({"experiment": "attack", "request": values_of(request)}, indent=2)
+
+
+def ranking_table(ranking: Ranking, labels: NDArray[np.str_]) -> pd.DataFrame:
+    """One row per training sample: class, score and rank."""
+    return pd.DataFrame(
+        {
+            "sample": np.arange(len(ranking.scores)),
+            "class": labels,
+            "score": ranking.scores,
+            "rank": ranking.ranks,
+        }
+    )
 
 
 def sample_table(result: AttackResult, samples: Samples) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from pages.common import (
     sweeps,
 )
 from pages.common.agreement import decimal_3
+from pages.common.save_figure import Source
 from pages.common.thumbnails import Samples
 
 RETRAIN = "leave-one-out"
@@ -120,6 +121,7 @@ def retraining_figure(
         f"retraining-{request.l2:g}-{request.damping:g}-{request.n_samples}",
         alt="Change of the test loss when a sample is left out: estimated by influence against "
         f"measured by retraining, with the identity line. {title}",
+        source=Source.of("retraining", lambda: result.table, stored),
         samples=train,
         at=influence_figures.SAMPLE_IN_RETRAINING,
     )

@@ -11,7 +11,7 @@ from engine.experiments.base import LINEAR
 from engine.results.store import Stored
 from pages.common import code_tabs, links, reproduce, wording
 from pages.common.attack_view import View
-from pages.common.charts import CAMERA, FORMATS, heading
+from pages.common.charts import heading
 from pages.common.results import lab, provenance
 
 
@@ -63,13 +63,6 @@ def show(stored: Stored, view: View) -> None:
             f"{name}.html",
             "text/html",
             on_click="ignore",
-        )
-        st.segmented_control(
-            "A chart's camera button saves",
-            FORMATS,
-            default=FORMATS[0],
-            required=True,
-            key=CAMERA,
         )
     data_dir = None if request.dataset in LOADERS else str(lab().settings.data_dir)
     code_tabs.show(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
+import pandas as pd
 
 from engine.attacks.result import AttackResult
 from engine.statistics import Interval, wilson_interval
@@ -111,6 +112,20 @@ def intervals(result: AttackResult, holdout: int) -> tuple[Interval, Interval]:
     return (
         wilson_interval(round(result.accuracy_before * holdout), holdout),
         wilson_interval(round(result.accuracy_after * holdout), holdout),
+    )
+
+
+def accuracies(result: AttackResult, holdout: int) -> pd.DataFrame:
+    """Both models' accuracy on `holdout` unseen samples with its 95% interval."""
+    values = (result.accuracy_before, result.accuracy_after)
+    ends = intervals(result, holdout)
+    return pd.DataFrame(
+        {
+            "model": ["honest", "malicious"],
+            "accuracy_holdout": values,
+            "low": [end.low for end in ends],
+            "high": [end.high for end in ends],
+        }
     )
 
 

@@ -13,6 +13,7 @@ from pages.common import audit_words as words
 from pages.common import charts, controls, links, registry, sweeps
 from pages.common.axes import number
 from pages.common.inquiry import Inquiry
+from pages.common.save_figure import Source
 
 PAGE = registry.page("audit")
 EXPERIMENT = ROLE = "audit"
@@ -75,13 +76,15 @@ def own(dataset: Dataset, opening: AuditRequest) -> tuple[dict[str, Any], links.
     return {"queries": int(queries)}, {"queries": links.Range(1, most)}
 
 
-def rows_figure(result: AuditResult, badge: str, dataset: str) -> None:
+def rows_figure(stored: Stored, badge: str, dataset: str) -> None:
+    result: AuditResult = stored.result
     title = words.title(result)
     charts.heading(title, badge)
     charts.chart(
         figures.residuals(result),
         "residuals",
         alt=f"Residual of every reported row for four calculators, on a log axis. {title}",
+        source=Source.of("residuals", lambda: words.residual_table(result), stored),
         samples=sweeps.samples_of(dataset),
     )
     n = result.residuals.shape[1]
@@ -108,13 +111,15 @@ def why(result: AuditResult) -> None:
     )
 
 
-def growth_figure(result: AuditResult, badge: str) -> None:
+def growth_figure(stored: Stored, badge: str) -> None:
+    result: AuditResult = stored.result
     title = words.growth_title(result)
     charts.heading(title, badge)
     charts.chart(
         figures.growth(result),
         "growth",
         alt=f"Residual of the invented row against the number of queries. {title}",
+        source=Source.of("by-queries", lambda: result.growth, stored),
     )
     rank = int(result.gradient_ranks[0])
     st.caption(
@@ -155,9 +160,9 @@ def formulas(result: AuditResult) -> None:
 
 def show(stored: Stored, request: AuditRequest) -> None:
     result, badge = stored.result, sweeps.badge(stored)
-    rows_figure(result, badge, request.dataset)
+    rows_figure(stored, badge, request.dataset)
     why(result)
-    growth_figure(result, badge)
+    growth_figure(stored, badge)
     formulas(result)
     tables = {
         "Residuals": lambda: words.residual_table(result),

@@ -12,6 +12,7 @@ from engine.statistics import Detection, detection
 from pages.common import charts, controls, links, registry, reproduce, sweeps
 from pages.common import defence_figures as figures
 from pages.common.axes import number
+from pages.common.save_figure import Source
 from pages.common.wording import count
 
 PAGE = registry.page("minimum")
@@ -78,7 +79,8 @@ def finding(table: pd.DataFrame, threshold: float) -> str:
     )
 
 
-def distribution(table: pd.DataFrame, threshold: float, badge: str) -> None:
+def distribution(stored: Stored, threshold: float, badge: str) -> None:
+    table: pd.DataFrame = stored.result
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
     scaled = table[table["kind"] == "scaled"]
     flagged = int((scaled["gradient_norm"] >= threshold).sum())
@@ -93,6 +95,7 @@ def distribution(table: pd.DataFrame, threshold: float, badge: str) -> None:
         figures.distributions(table, threshold),
         "norms",
         alt=f"Gradient norms of honest, attacked, scaled and adaptively attacked models. {title}",
+        source=Source.of("gradient-norms", lambda: table, stored),
     )
     st.caption(
         "One mark a model. Honest trainers differ in optimiser, stopping time, l2 and, for SGD, "
@@ -121,7 +124,8 @@ def trained_to_the_end(table: pd.DataFrame) -> str:
     )
 
 
-def detector(found: Mapping[str, Detection], table: pd.DataFrame, threshold: float) -> None:
+def detector(found: Mapping[str, Detection], stored: Stored, threshold: float) -> None:
+    table: pd.DataFrame = stored.result
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
     attacked = table.loc[table["kind"] == "attacked", "gradient_norm"]
     whole = detection(honest, attacked)
@@ -138,7 +142,10 @@ def detector(found: Mapping[str, Detection], table: pd.DataFrame, threshold: flo
         if f"top {least}," in name or not name.startswith("attacked")
     }
     charts.chart(
-        figures.roc(drawn, alarms), "roc", alt=f"ROC curves of the gradient-norm check. {title}"
+        figures.roc(drawn, alarms),
+        "roc",
+        alt=f"ROC curves of the gradient-norm check. {title}",
+        source=Source.of("roc", lambda: figures.curves_table(drawn), stored),
     )
     st.dataframe(
         pd.DataFrame(
@@ -161,7 +168,8 @@ def detector(found: Mapping[str, Detection], table: pd.DataFrame, threshold: flo
     )
 
 
-def stealth(table: pd.DataFrame, threshold: float, badge: str) -> None:
+def stealth(stored: Stored, threshold: float, badge: str) -> None:
+    table: pd.DataFrame = stored.result
     kept = figures.kept(table, threshold)
     knowing = kept[kept["weight"] > 0]
     best = knowing.loc[knowing["share"].idxmax()]
@@ -177,6 +185,7 @@ def stealth(table: pd.DataFrame, threshold: float, badge: str) -> None:
         figures.stealth_curve(table, thresholds, threshold),
         "stealth",
         alt=f"Success of the attacker who knows the check at each threshold. {title}",
+        source=Source.of("knows-the-check", lambda: kept, stored),
     )
     st.caption(
         "He adds the gradient's norm, times a weight, to the objective of Algorithm 1, and starts "
@@ -233,9 +242,9 @@ def results(stored: Stored) -> None:
     controls.show_notes()
     said.markdown(f"{finding(table, threshold)} :gray-badge[{badge}]")
     with place:
-        distribution(table, threshold, badge)
-    detector(curves(table), table, threshold)
-    stealth(table, threshold, badge)
+        distribution(stored, threshold, badge)
+    detector(curves(table), stored, threshold)
+    stealth(stored, threshold, badge)
     how()
     sweeps.take_away(stored, REQUEST, {"Models": lambda: table}, snippet=reproduce.defence_snippet)
 

@@ -11,6 +11,7 @@ from pages.common import charts, controls, figures, links, registry, sweeps
 from pages.common import other_scores_figures as drawn
 from pages.common import other_scores_words as words
 from pages.common.inquiry import Inquiry
+from pages.common.save_figure import Source
 from pages.common.wording import count
 
 PAGE = registry.page("other-scores")
@@ -46,7 +47,8 @@ def own(dataset: Dataset, opening: AttributionsRequest) -> tuple[dict[str, Any],
     return {"neighbours": int(neighbours)}, {"neighbours": links.Range(1, most)}
 
 
-def ranks_figure(result: AttributionsResult, badge: str) -> None:
+def ranks_figure(stored: Stored, badge: str) -> None:
+    result: AttributionsResult = stored.result
     title = words.ranks_title(result)
     charts.heading(title, badge)
     charts.chart(
@@ -54,6 +56,7 @@ def ranks_figure(result: AttributionsResult, badge: str) -> None:
         "target-ranks",
         alt=f"Rank of the target by six attributions under the honest and the malicious model. "
         f"{title}",
+        source=Source.of("attributions", lambda: words.sample_table(result), stored),
     )
     st.caption(
         f"Rank 1 is to the right; shaded: the top {result.k}. "
@@ -66,10 +69,9 @@ def ranks_figure(result: AttributionsResult, badge: str) -> None:
     )
 
 
-def alarm_figures(
-    result: AttributionsResult, request: AttributionsRequest, badge: str
-) -> links.Expected:
+def alarm_figures(stored: Stored, request: AttributionsRequest, badge: str) -> links.Expected:
     """The alarm chosen, and all of them."""
+    result: AttributionsResult = stored.result
     by_name = {
         f"{row.score}-{row.kind}": (str(row.kind), str(row.score))
         for row in result.alarms.itertuples()
@@ -93,6 +95,7 @@ def alarm_figures(
         drawn.crowd(result, kind, score),
         "crowd",
         alt=f"The alarm's number for honest and attacked models, with its threshold. {title}",
+        source=Source.of(f"alarm-{score}-{kind}", lambda: result.models, stored),
     )
     failed = result.count("failed")
     st.caption(
@@ -110,6 +113,7 @@ def alarm_figures(
         drawn.alarms(result),
         "alarms",
         alt=f"Attacked models found and honest models accused by six alarms. {title}",
+        source=Source.of("alarms", lambda: result.alarms, stored),
     )
     st.caption(
         "With 95% Wilson intervals. An AUC is the chance that an attacked model disagrees more "
@@ -152,12 +156,12 @@ def formulas(request: AttributionsRequest) -> None:
 
 def show(stored: Stored, request: AttributionsRequest) -> links.Expected:
     result, badge = stored.result, sweeps.badge(stored)
-    ranks_figure(result, badge)
+    ranks_figure(stored, badge)
     expected: links.Expected = {}
     if result.alarms.empty:
         st.info("No attack of the crowd reached the top k: there is nothing for an alarm to find.")
     else:
-        expected = alarm_figures(result, request, badge)
+        expected = alarm_figures(stored, request, badge)
     formulas(request)
     tables = {
         "Samples": lambda: words.sample_table(result),

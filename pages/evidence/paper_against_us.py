@@ -1,6 +1,7 @@
 """The paper against us: its tables and statements beside what is published here."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -18,6 +19,7 @@ from pages.common import (
 )
 from pages.common.comparisons import Comparison
 from pages.common.results import lab
+from pages.common.save_figure import Source
 from pages.common.wording import count, stamp
 
 PAGE = registry.page("paper")
@@ -45,13 +47,16 @@ def named(data: str) -> str:
     return data if whose is None else f"the {whose} stand-in"
 
 
+def stored_by_data(role: str) -> dict[str, Stored]:
+    """The results published in a role, with where they come from, by data set."""
+    return {
+        stored.manifest.request["dataset"]: stored for name, stored in published() if name == role
+    }
+
+
 def by_data(role: str) -> dict[str, Any]:
     """The results published in a role, by data set."""
-    return {
-        stored.manifest.request["dataset"]: stored.result
-        for name, stored in published()
-        if name == role
-    }
+    return {data: stored.result for data, stored in stored_by_data(role).items()}
 
 
 def all_of(experiment: str) -> list:
@@ -116,6 +121,11 @@ def orders_figure(compared: list[Comparison]) -> None:
                 comparison_figures.order(methods, stands_for.get(data)),
                 f"order-{data}",
                 alt=f"Success rates by method on {named(data)}, and the paper's",
+                source=Source.of(
+                    "methods",
+                    partial(lambda table: table, methods),
+                    *(stored_by_data(role)[data] for role in ("cost", "ablation", "baseline")),
+                ),
             )
     st.caption(
         "Success of some run with accuracy kept, each method at its best radius or weight, bars "

@@ -10,6 +10,7 @@ from engine.results.store import Stored
 from engine.speed.result import IMPLEMENTATIONS, GradientComparison, Scaling
 from pages.common import charts, code_tabs, registry, reproduce, speed_figures, sweeps
 from pages.common.results import provenance
+from pages.common.save_figure import Source
 from pages.common.speed_figures import LOOKS, duration, megabytes
 
 PAGE = registry.page("why-fast")
@@ -102,6 +103,7 @@ def gradients(found: Sequence[Stored]) -> None:
         speed_figures.gradient_costs(comparisons),
         "gradients",
         alt=f"Time and peak memory of one gradient against the number of parameters. {title}",
+        source=Source.of("gradients", lambda: speed_figures.measured(comparisons), *found),
     )
     st.caption(f"Of one gradient; all axes are logarithmic. {PAPER}")
     agreement(comparisons)
@@ -123,6 +125,7 @@ def scaling(stored: Stored) -> None:
         speed_figures.growth(result),
         "scaling",
         alt=f"Time and memory of one attack step along four sizes. {title}",
+        source=Source.of("scaling", lambda: result.table, stored),
     )
     base = ", ".join(f"{name} {value:,}" for name, value in result.base.items())
     st.caption(

@@ -27,6 +27,7 @@ from pages.common import fairness_words as words
 from pages.common.axes import number
 from pages.common.blocks import Fact
 from pages.common.results import lab
+from pages.common.save_figure import Source
 from pages.common.wording import percent
 
 PAGE = registry.page("fairness")
@@ -74,13 +75,15 @@ def choose_scale(result: FairnessResult) -> tuple[float, links.Expected]:
     return by_name[name], {"scale": list(by_name)}
 
 
-def gap_figure(result: FairnessResult, badge: str) -> None:
+def gap_figure(stored: Stored, badge: str) -> None:
+    result: FairnessResult = stored.result
     title = words.gap_title(result)
     charts.heading(title, badge)
     charts.chart(
         figures.gap_by_scale(result),
         "gap",
         alt=f"The downstream model's gap and accuracy against the base model's scale. {title}",
+        source=Source.of("gap", lambda: result.table, stored),
     )
     st.caption(
         f"{words.who_is_ahead(result.about)} Bands are 95% bootstrap intervals over the test rows. "
@@ -90,9 +93,8 @@ def gap_figure(result: FairnessResult, badge: str) -> None:
     )
 
 
-def largest_by_set(result: FairnessResult, shown: Stored) -> Mapping[str, pd.Series]:
-    """The largest effect in the published results for this gap, and in the one shown."""
-    found: dict[str, pd.Series] = {}
+def of_every_set(result: FairnessResult, shown: Stored) -> Mapping[str, Stored]:
+    """The published results for this gap, and the one shown, by data set."""
     metric = result.about.metric
     results = {
         SETS[name].title: lab().store.find_published(
@@ -102,15 +104,13 @@ def largest_by_set(result: FairnessResult, shown: Stored) -> Mapping[str, pd.Ser
     }
     if not shown.published:
         results[f"{result.about.title}, this run"] = shown
-    for name, stored in results.items():
-        largest = None if stored is None else largest_effect(stored.result.table)
-        if largest is not None:
-            found[name] = largest
-    return found
+    return {name: stored for name, stored in results.items() if stored is not None}
 
 
 def effects_figure(result: FairnessResult, shown: Stored) -> None:
-    rows = largest_by_set(result, shown)
+    found = of_every_set(result, shown)
+    largest = {name: largest_effect(stored.result.table) for name, stored in found.items()}
+    rows = {name: row for name, row in largest.items() if row is not None}
     if not rows:
         return
     title, badge = words.across(rows), sweeps.badge(shown)
@@ -119,6 +119,11 @@ def effects_figure(result: FairnessResult, shown: Stored) -> None:
         figures.effects(rows, result.about.metric),
         "effects",
         alt=f"The largest effect on every data set with its 95% interval. {title}",
+        source=Source.of(
+            "largest-effects",
+            lambda: pd.DataFrame(rows).T.rename_axis("data set").reset_index(),
+            *(found[name] for name in rows),
+        ),
     )
     st.caption(
         "The largest effect within the accuracy condition on every data set, with 95% bootstrap "
@@ -127,8 +132,9 @@ def effects_figure(result: FairnessResult, shown: Stored) -> None:
     )
 
 
-def check_figure(result: FairnessResult, badge: str) -> None:
+def check_figure(stored: Stored, badge: str) -> None:
     """The check that would have caught it."""
+    result: FairnessResult = stored.result
     first, honest = result.table.iloc[0], result.row(1)["gradient_norm"]
     title = (
         "The check that would have caught it: gradient norm "
@@ -140,6 +146,7 @@ def check_figure(result: FairnessResult, badge: str) -> None:
         figures.gradient_norms(result),
         "gradient",
         alt=f"Norm of the training loss's gradient against the scale. {title}",
+        source=Source.of("gradient-norms", lambda: result.table, stored),
     )
     st.caption(
         "Of the base model's training loss (mean, with its L2 term). A trained model is a minimum: "
@@ -150,8 +157,9 @@ def check_figure(result: FairnessResult, badge: str) -> None:
     )
 
 
-def at_one_scale(result: FairnessResult, badge: str) -> links.Expected:
+def at_one_scale(stored: Stored, badge: str) -> links.Expected:
     """What the factor leaves as it was, and what it changes."""
+    result: FairnessResult = stored.result
     about = result.about
     scale, expected = choose_scale(result)
     row = result.row(scale)
@@ -200,6 +208,9 @@ def at_one_scale(result: FairnessResult, badge: str) -> links.Expected:
             figures.rank_to_rank(result, scale),
             "ranks",
             alt=f"Influence rank at α = 1 against rank at the chosen scale. {title}",
+            source=Source.of(
+                f"ranks-scale-{scale:g}", lambda: figures.row_table(result, scale), stored
+            ),
         )
         drawn = figures.n_drawn(result, scale)
         st.caption(
@@ -223,6 +234,9 @@ def at_one_scale(result: FairnessResult, badge: str) -> links.Expected:
                 figures.removed_weights(result, scale),
                 "weights",
                 alt=f"Weight removed from the training rows with and without the attack. {title}",
+                source=Source.of(
+                    f"weights-scale-{scale:g}", lambda: figures.row_table(result, scale), stored
+                ),
             )
             st.caption("Rows may be removed in part: sums of the shares removed.")
         else:
@@ -307,13 +321,13 @@ def formulas(result: FairnessResult) -> None:
 def show(stored: Stored, request: FairnessRequest) -> links.Expected:
     """All of a result but its finding."""
     result, badge = stored.result, sweeps.badge(stored)
-    gap_figure(result, badge)
+    gap_figure(stored, badge)
     left, right = st.columns(2, gap="medium")
     with left:
         effects_figure(result, stored)
     with right:
-        check_figure(result, badge)
-    expected = at_one_scale(result, badge)
+        check_figure(stored, badge)
+    expected = at_one_scale(stored, badge)
     about_the_data(result)
     every_scale(result)
     formulas(result)

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from engine.attacks.result import AttackResult
 from engine.models.model import Model
+from engine.results.store import Stored
 from engine.statistics import wilson_interval
-from pages.common import blocks, charts, figures, links, registry, running, wording
+from pages.common import blocks, charts, figures, links, registry, reproduce, running, wording
 from pages.common.blocks import portrait
 from pages.common.results import open_dataset, origin
+from pages.common.save_figure import Source
 from pages.common.thumbnails import Samples
 
 PAGE = registry.page("apart")
@@ -88,8 +90,9 @@ def next_round() -> None:
     st.session_state.pop(VOTE, None)
 
 
-def reveal(dealt: Deal, result: AttackResult, badge: str) -> None:
+def reveal(dealt: Deal, stored: Stored, badge: str) -> None:
     """Who it was, and the only place where it shows."""
+    result: AttackResult = stored.result
     target = result.targets[0]
     train = Samples(open_dataset(links.EXAMPLE.dataset))
     right = st.session_state[VOTE] == dealt.malicious
@@ -108,6 +111,9 @@ def reveal(dealt: Deal, result: AttackResult, badge: str) -> None:
         figures.ranking(result.before, train, target, result.k, result.after),
         "reveal",
         alt=f"Influence score against rank, honest and malicious. {title}",
+        source=Source.of(
+            "ranking", lambda: reproduce.sample_table(result, train).reset_index(), stored
+        ),
         samples=train,
     )
     st.caption(
@@ -145,7 +151,7 @@ def game() -> None:
         if VOTE in st.session_state:
             st.button("Play again", key="again", on_click=next_round)
     if VOTE in st.session_state:
-        reveal(dealt, result, badge)
+        reveal(dealt, stored, badge)
 
 
 def threat_model() -> None:

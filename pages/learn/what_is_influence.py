@@ -35,6 +35,7 @@ from pages.common.agreement import decimal_3
 from pages.common.axes import number, thinning
 from pages.common.blocks import Fact, portrait
 from pages.common.results import lab, open_dataset
+from pages.common.save_figure import Source
 from pages.common.thumbnails import Samples
 from pages.common.wording import percent
 
@@ -179,6 +180,7 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
         f"image-{request.image}",
         alt="Influence of every training sample on one test sample against its rank, from the top "
         f"and from the bottom. {title}",
+        source=Source.of("influence", lambda: scores_table(result, train), stored),
         samples=train,
         at=influence_figures.SAMPLE_IN_ONE,
     )
@@ -210,14 +212,7 @@ def image_section(name: str, image: int, train: Samples) -> tuple[ExplainRequest
 
 
 def scores_table(result: ExplainResult, train: Samples) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "sample": np.arange(len(train)),
-            "class": train.labels(),
-            "score": result.ranking.scores,
-            "rank": result.ranking.ranks,
-        }
-    )
+    return reproduce.ranking_table(result.ranking, train.labels())
 
 
 def finding(matching: Stored | None, usual: Stored | None) -> str:
