@@ -1,6 +1,6 @@
 """Easy or hard? How strongly a score depends on the model, and whether that foretells success."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import pandas as pd
@@ -31,7 +31,9 @@ from pages.common.wording import count, decimal
 
 PAGE = registry.page("easy-or-hard")
 EXPERIMENT, ROLE, ATTACKS = "sensitivity", "sensitivity", "cost"
-BET, ROUND = "bet", "bet_round"  # session-state keys: the sample chosen, the number of the round
+BET, ROUND = "bet", "deal"  # in links and in the session state: the sample, the round
+PLACED = "bet_placed"  # session-state key: data set, k and round of the bet
+ROUNDS = 10_000
 
 
 def choose(table: pd.DataFrame | None, start: float) -> tuple[int, float, links.Expected]:
@@ -57,26 +59,36 @@ def choose(table: pd.DataFrame | None, start: float) -> tuple[int, float, links.
     return k, radius, {"k": ks, "radius": radii}
 
 
-def place_bet(place: tuple[str, int, int], sample: int) -> None:
-    st.session_state[BET] = (place, sample)
+def place_bet(sample: int) -> None:
+    st.session_state[BET] = sample
 
 
 def next_round() -> None:
-    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
-    st.session_state.pop(BET, None)
+    st.session_state[ROUND] = (st.session_state.get(ROUND, 0) + 1) % ROUNDS
+    controls.unchoose(BET)
+
+
+def placed_bet(dataset: str, k: int, n: int) -> tuple[dict[str, int | None], links.Expected]:
+    """Round and bet, clicked or in the link, and what a link may hold. A bet counts where it was
+    placed: on other data or another k there is none yet."""
+    expected: links.Expected = {ROUND: links.Range(0, ROUNDS - 1), BET: links.Range(0, n - 1)}
+    number_ = controls.kept(ROUND, expected[ROUND], 0)
+    place = (dataset, k, number_)
+    if st.session_state.setdefault(PLACED, place) != place:
+        controls.unchoose(BET)
+    st.session_state[PLACED] = place
+    return {ROUND: number_, BET: controls.kept(BET, expected[BET])}, expected
 
 
 def bet(
-    tried: pd.DataFrame, samples: Samples | None, k: int, request: SensitivityRequest, n: int
+    tried: pd.DataFrame, samples: Samples | None, k: int, n: int, placed: Mapping[str, int | None]
 ) -> list[int]:
     """The bet on a few targets, and once it is placed how each of them fared; returns them then."""
-    number_ = st.session_state.get(ROUND, 0)
-    dealt = ease.deal(tried, number_)
+    dealt = ease.deal(tried, placed[ROUND] or 0)
     if not dealt:
         return []
-    place = (request.dataset, k, number_)
-    placed, chosen = st.session_state.get(BET, (None, None))
-    known = placed == place
+    chosen = placed[BET]
+    known = chosen in dealt
     charts.heading(f"First, your bet: which of these moves into the top {k} most easily?")
     cells = []
     for index in dealt:
@@ -100,17 +112,17 @@ def bet(
                 type="primary" if not known or index == chosen else "secondary",
                 disabled=known,
                 on_click=place_bet,
-                args=(place, index),
+                args=(index,),
             )
         if known:
             st.button("Other samples", key="bet-again", on_click=next_round)
-    if not known:
+    if chosen is None or not known:
         st.caption(
             "The easiest is the one that the attack moves with the smallest change of the model. "
             "All of them have been attacked; the answer comes with your bet."
         )
         return []
-    st.markdown(outcome(tried.loc[dealt], int(chosen)))
+    st.markdown(outcome(tried.loc[dealt], chosen))
     st.caption("Radius: the smallest of those tried at which some run moved the sample.")
     return dealt
 
@@ -356,10 +368,14 @@ def page() -> None:
     k, radius, expected = choose(known if len(known) else None, start)
     expected = {"dataset": names, **expected}
     used = {key: st.session_state[key] for key in expected if key in st.session_state}
-    controls.keep_notes(given, expected, used)
-    controls.show_notes()
     request = SensitivityRequest(name, damping=damping, l2=l2)
     stored = sweeps.find(EXPERIMENT, request)
+    placed: dict[str, int | None] = {}
+    if stored is not None and swept is not None:
+        placed, of_bet = placed_bet(name, k, len(stored.result.norms))
+        expected |= of_bet
+    controls.finish(given, expected, used | placed)
+    controls.show_notes()
     if stored is None:
         st.markdown(f"{PAGE.finding} For this data set it is not computed yet.")
         with st.container(border=True):
@@ -373,7 +389,7 @@ def page() -> None:
             )
             running.show_refusal()
         return
-    show(stored, request, swept, others[others["radius"] == radius], samples, k, radius)
+    show(stored, request, swept, others[others["radius"] == radius], samples, k, radius, placed)
 
 
 def show(
@@ -384,6 +400,7 @@ def show(
     samples: Samples | None,
     k: int,
     radius: float,
+    placed: Mapping[str, int | None],
 ) -> None:
     result: SensitivityResult = stored.result
     names = ease.names(samples, len(result.norms))
@@ -396,7 +413,7 @@ def show(
     ringed: list[int] = []
     if swept is not None:
         with st.container(border=True):
-            ringed = bet(tried, samples, k, request, len(names))
+            ringed = bet(tried, samples, k, len(names), placed)
     sensitivity_figure(stored, marked, names, radius, ringed, badge, samples)
     if more := len(marked) - len(tried):
         st.caption(

@@ -4,7 +4,6 @@ import json
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
@@ -300,7 +299,7 @@ def as_csv(table: pd.DataFrame) -> bytes:
 
 
 def take_away(stored: Stored, request: ImpossibleRequest, view: dict[str, Any]) -> None:
-    """Tables, request, link, code and provenance."""
+    """Tables, request, code and provenance."""
     charts.heading("Take it with you")
     name = f"impossible-k{request.k}-seed{request.seed}"
     result = stored.result
@@ -327,7 +326,6 @@ def take_away(stored: Stored, request: ImpossibleRequest, view: dict[str, Any]) 
     code_tabs.show(
         impossible_words.snippet(request, parameters([view[name] for name in WEIGHTS])),
         reproduce.command_of("impossible", request),
-        f"{st.context.url or ''}?{urlencode(view)}",
     )
     st.caption(provenance(stored))
 
@@ -349,7 +347,7 @@ def page() -> None:
         "damping": damping,
         **dict(zip(WEIGHTS, difference, strict=True)),
     }
-    controls.keep_notes(given, EXPECTED, view)
+    controls.finish(given, EXPECTED, view)
     with head:
         controls.show_notes()
         if shown is None:

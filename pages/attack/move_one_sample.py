@@ -58,6 +58,7 @@ def honest_ranking(request: AttackRequest, dataset: Dataset) -> Stored | None:
             f"Training on {dataset.n_train:,} samples and ranking them"
             f"{effort.training(dataset, request.model)}"
         ),
+        effort.honest_seconds(dataset, request.model),
     )
 
 
@@ -164,7 +165,7 @@ def page() -> None:
     with bar:
         models = kinds_for(dataset)
         values |= controls.attack_options(dataset.n_train, models)
-    controls.keep_notes(given, links.attack_parameters(names, dataset.n_train, models), values)
+    controls.finish(given, links.attack_parameters(names, dataset.n_train, models), values)
     request = controls.request_of(values)
     job = lab().store.key("attack", request, dataset.content_hash)
     state = lab().jobs.state(job)  # before the look into the store: what ended since is there
@@ -178,6 +179,8 @@ def page() -> None:
                 f"{wording.headline(stored.result)} :gray-badge[{origin(stored, request.dataset)}]"
             )
             attack_view.strip(stored.result, samples)
+    asked = lab().store.key("ranking", ranking_request(request), dataset.content_hash)
+    running.chosen_here("ranking", asked)  # also where the page opens with a finished attack
     with body:
         ranked = honest_ranking(request, dataset) if stored is None else None
     before = stored.result.before if stored else ranked.result.test if ranked else None

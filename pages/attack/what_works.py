@@ -132,9 +132,11 @@ def attacks_on(target: int, view: View, request: SweepRequest) -> dict[str, Atta
 
 
 def begun(requests: dict[str, AttackRequest]) -> bool:
-    """Whether what is missing of the attacks may be computed without being asked for: it is quick,
-    or some of it is under way. Otherwise says what it takes, with a button."""
+    """Whether what is missing of the attacks may be computed without being asked for: a control
+    was set to it and it is quick, or some of it is under way. Otherwise says what it takes, with a
+    button."""
     parts = [sweeps.Part.of("attack", request) for request in requests.values()]
+    chosen = running.chosen_here("variants", "-".join(str(part.job) for part in parts))
     missing = [part for part in parts if part.stored is None and part.state is not None]
     states = [part.state for part in missing if part.state is not None]
     if not missing or any(state.status in running.ACTIVE for state in states):
@@ -148,7 +150,7 @@ def begun(requests: dict[str, AttackRequest]) -> bool:
         )
         for part in missing
     )
-    if seconds <= effort.LONG_SECONDS:
+    if chosen and seconds <= effort.LONG_SECONDS:
         return True
     for state in states:
         running.explain(state, "A variant")
@@ -171,7 +173,9 @@ def obtain_attacks(requests: dict[str, AttackRequest]) -> dict[str, Stored] | No
         else:
             what = f"“{ablation.VARIANTS[variant]}”"
             doing = f"Running variant {len(found) + 1} of {len(requests)}, {what}, on this sample"
-            stored = running.obtain("attack", request, content, what, running.draw_plain(doing))
+            stored = running.obtain(
+                "attack", request, content, what, running.draw_plain(doing), 0.0, chosen=True
+            )
         if stored is None:
             if content is None:
                 st.info(

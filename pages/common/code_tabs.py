@@ -1,4 +1,4 @@
-"""The same outside the lab: link, Python, command line, and what to cite."""
+"""The same outside the lab: Python, command line, and what to cite."""
 
 import streamlit as st
 
@@ -17,17 +17,12 @@ SOFTWARE = """@software{influence_attack_lab,
 }"""
 
 
-def show(python: str, shell: str, link: str = "") -> None:
-    """Tabs with a snippet, a command, BibTeX of the paper and of this software, and, where there is
-    one, the view's address."""
-    names = ["Link to this view"] * bool(link) + ["The same in Python", "Command line", "BibTeX"]
-    tabs = dict(zip(names, st.tabs(names), strict=True))
-    if link:
-        with tabs["Link to this view"]:
-            st.code(link, language=None, wrap_lines=True)
-    with tabs["The same in Python"]:
+def show(python: str, shell: str) -> None:
+    """Tabs with a snippet, a command, and BibTeX of the paper and of this software."""
+    of_python, of_shell, to_cite = st.tabs(["The same in Python", "Command line", "BibTeX"])
+    with of_python:
         st.code(python, "python", wrap_lines=True)
-    with tabs["Command line"]:
+    with of_shell:
         st.code(shell, "bash", wrap_lines=True)
-    with tabs["BibTeX"]:
+    with to_cite:
         st.code(f"{PAPER}\n\n{SOFTWARE}", "latex", wrap_lines=True)

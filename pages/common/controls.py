@@ -14,13 +14,48 @@ from pages.common.links import EXAMPLE
 NOTES, CHOICE = "link_notes", "choice"  # session-state keys beside the widgets' own
 
 
-def keep_notes(given: Mapping[str, str], expected: links.Expected, used: Mapping[str, Any]) -> None:
-    """Find what a link got wrong, and keep it until a control changes. `given` is the query from
-    before the widgets: Streamlit drops bad values from the address when it makes them; `used` is
-    what they hold."""
+def finish(
+    given: Mapping[str, str],
+    expected: links.Expected,
+    used: Mapping[str, Any],
+) -> None:
+    """Once all controls are made: find what the link got wrong, and keep it until one of them
+    changes; show the link to what they hold. `given` is the query from before the widgets:
+    Streamlit drops bad values from the address when it makes them; `used` is what they hold."""
+    show_link(used)
     found = links.problems(given, expected, used)
     if found:
         st.session_state[NOTES] = found
+
+
+def show_link(values: Mapping[str, Any]) -> None:
+    """The address of the view, with the values of all its controls, to be copied."""
+    with st.sidebar.popover("Link to this view", icon=":material/link:", width="stretch"):
+        st.code(f"{st.context.url or ''}{links.query(values)}", language=None, wrap_lines=True)
+        st.caption(
+            "Restores this view wherever the lab has the same data: at once where the result is "
+            "kept; elsewhere it offers to compute it."
+        )
+
+
+def kept(name: str, allowed: "links.Range | Sequence[Any]", default: Any = None) -> Any:
+    """What was chosen by a click, not with a control: in the address and read from it as a
+    control's value is. Whoever hears the click writes it into the session state, by this name."""
+    held = links.readable(allowed, st.query_params.get(name, ""))
+    if name not in st.session_state and held is not None:
+        st.session_state[name] = held
+    value = st.session_state.get(name, default)
+    if value != default:
+        st.query_params[name] = str(value)
+    elif name in st.query_params:
+        del st.query_params[name]
+    return value
+
+
+def unchoose(name: str) -> None:
+    """Take back what `kept` keeps, as a button's callback does."""
+    st.session_state.pop(name, None)
+    st.query_params.pop(name, None)
 
 
 def show_notes() -> None:

@@ -32,12 +32,18 @@ def product_seconds(dataset: Dataset) -> float:
     return 2 * dataset.n_train * (dataset.n_features + 1) * dataset.n_classes / SPEED
 
 
+def honest_seconds(dataset: Dataset, model: str = "linear") -> float:
+    """Of training the honest model and ranking the samples under it."""
+    if model in NETWORKS:
+        return NETWORKS[model][1] * max(dataset.n_train * dataset.n_features / DIGITS * 10, 1)
+    return HONEST_PRODUCTS * product_seconds(dataset)
+
+
 def training(dataset: Dataset, model: str = "linear") -> str:
     """What is added to the news that the honest model is being trained, where that takes long."""
+    seconds = honest_seconds(dataset, model)
     if model in NETWORKS:
-        seconds = NETWORKS[model][1] * max(dataset.n_train * dataset.n_features / DIGITS * 10, 1)
         return f", a network, to a minimum of its loss: about {duration(seconds)} on one core"
-    seconds = HONEST_PRODUCTS * product_seconds(dataset)
     if seconds < NOTICED_SECONDS:
         return ""
     return (
@@ -52,6 +58,15 @@ def duration(seconds: float) -> str:
         if seconds > 1.5 * size:
             return count(-int(-seconds // size), unit)
     return "a minute" if seconds > 30 else "half a minute"
+
+
+def expected(seconds: float) -> str:
+    """How long something takes, as a sentence."""
+    if seconds < NOTICED_SECONDS:
+        return "It takes a few seconds."
+    return (
+        f"It takes about {duration(seconds)} on two processor cores that have nothing else to do."
+    )
 
 
 def at_most(seconds: float) -> str:

@@ -98,5 +98,5 @@ class Inquiry:
     def notes(self, expected: links.Expected) -> None:
         """Say what of the link cannot be used; `expected` are the controls among the figures."""
         held = {name: st.session_state[name] for name in expected}
-        controls.keep_notes(self.given, {**self.expected, **expected}, {**self.used, **held})
+        controls.finish(self.given, {**self.expected, **expected}, {**self.used, **held})
         controls.show_notes()

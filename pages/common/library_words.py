@@ -23,10 +23,12 @@ from engine.experiments import (
     SensitivityResult,
 )
 from engine.fairness.result import FairnessResult
+from engine.results.budget import Usage
 from engine.results.bundle import Report
 from engine.results.jobs import Job, JobState
 from engine.results.library import Entry, Library
 from engine.results.store import IMPORTED, LOCAL, PUBLISHED
+from engine.results.watchdog import Limits, duration
 from engine.speed.result import GradientComparison, Scaling
 from engine.vocabulary import ATTRIBUTIONS, PLAYERS
 from pages.common.wording import MINUS, count, listed, stamp
@@ -161,6 +163,33 @@ def progress_of(state: JobState) -> tuple[float, str]:
             share = record["step"] / record["steps"]
             return min(share, 1.0), f"step {record['step']:,} of {record['steps']:,}"
     return 0.0, "begun"
+
+
+def limits_said(limits: Limits, at_once: int) -> str:
+    """What the job runner allows, and the settings that say so."""
+    several = f"{count(at_once, 'computation')} {'runs' if at_once == 1 else 'run'} at a time"
+    return (
+        f"{several} (`IAL_JOBS_AT_ONCE`), each for at most {duration(limits.seconds)} "
+        f"(`IAL_JOB_HOURS`) and with at most {size(limits.memory)} of memory "
+        "(`IAL_JOB_MEMORY_GB`)."
+    )
+
+
+def disk_said(usage: Usage) -> str:
+    """What results take of the disk budget, and what was evicted last."""
+    last = f" The last one that went: {plain(usage.evicted)}." if usage.evicted else ""
+    return (
+        f"Results computed here and their intermediates take {size(usage.held)} of "
+        f"{size(usage.budget)} (`IAL_DISK_GB`). Beyond that the least recently used go; published "
+        f"and imported ones stay.{last}"
+    )
+
+
+def resumed(state: JobState) -> str:
+    """' · resumed 2 times': how often a job's worker ended under it; empty where none did."""
+    if not state.resumed:
+        return ""
+    return " · resumed" + ("" if state.resumed == 1 else f" {state.resumed} times")
 
 
 def queue_title(found: Sequence[tuple[Job, JobState]]) -> str:

@@ -29,6 +29,13 @@ def published_example() -> AttackRequest:
 
 
 EXAMPLE = published_example()
+REMEDIES = dict.fromkeys(  # what to do about a value that is not on this server
+    ("dataset", "table"),
+    " A data set that is not on this server can be prepared or brought in on the page “Data sets”; "
+    "then the link opens as it was meant.",
+) | {
+    "result": " It is not kept here: compute it on its page, or import it in a bundle below.",
+}
 
 
 @dataclass(frozen=True)
@@ -90,9 +97,24 @@ def values_of(request: AttackRequest) -> dict[str, Any]:
     }
 
 
-def query(request: AttackRequest) -> str:
-    """The query that restores the view of `request`: every parameter, defaults too."""
-    return "?" + urlencode(values_of(request))
+def query(values: Mapping[str, Any]) -> str:
+    """The query that restores a view: every parameter that has a value, defaults too."""
+    said = {n: text_of(value) for n, value in values.items() if value not in (None, "", [])}
+    return "?" + urlencode(said, doseq=True) if said else ""
+
+
+def text_of(value: Any) -> str | list[str]:
+    """A value as links write it; a choice of several is a parameter for each."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return [str(v) for v in value] if isinstance(value, list | tuple) else str(value)
+
+
+def readable(allowed: "Range | Sequence[Any]", text: str) -> Any | None:
+    """The value in a link's text; None where it cannot be used."""
+    if isinstance(allowed, Range):
+        return allowed.read(text)
+    return next((choice for choice in allowed if str(choice) == text), None)
 
 
 Expected = Mapping[str, "Range | Sequence[Any]"]  # of each parameter: its range, or its choices
@@ -113,16 +135,17 @@ def problems(given: Mapping[str, str], expected_of: Expected, used: Mapping[str,
             continue  # not a parameter of this page
         allowed = expected_of[name]
         if isinstance(allowed, Range):
-            expected, usable = str(allowed), allowed.read(text) is not None
+            expected = str(allowed)
         else:
             named = [str(choice) for choice in allowed]
             few = len(named) <= NAMED
             expected = "one of " + (", ".join(named) if few else f"the {len(named)} on this page")
-            usable = text in named
-        if not usable:
+        if readable(allowed, text) is None:
+            instead = used.get(name)
+            value = "its default" if instead in (None, "", []) else f"{name} {instead}"
             notes.append(
                 f"The link asks for `{name}={clean(text)}`, but {name} must be {expected}. The "
-                f"lab uses {name} {used[name]} instead."
+                f"lab uses {value} instead.{REMEDIES.get(name, '')}"
             )
     return notes
 

@@ -34,6 +34,7 @@ def lab() -> Lab:
     """Settings, store and job runner; the worker process warms up once the first page is drawn."""
     settings = read_settings()
     jobs = Jobs(settings)
+    jobs.watch()
     warm_up = threading.Timer(WARM_UP_SECONDS, jobs.start_worker)
     warm_up.daemon = True
     warm_up.start()

@@ -10,6 +10,7 @@ from engine.errors import EngineError
 from engine.experiments import AttackRequest
 from engine.results.jobs import JobState
 from engine.results.store import Stored
+from pages.common import effort
 from pages.common.charts import chart
 from pages.common.results import lab
 from pages.common.targets import REFUSAL
@@ -37,10 +38,26 @@ def show_refusal() -> None:
         st.warning(st.session_state.pop(REFUSAL))
 
 
-def obtain(experiment: str, request: Any, data_hash: str, what: str, draw: Draw) -> Stored | None:
-    """The result of a request that the page cannot do without: where there is none yet it is asked
-    for, and followed in its place."""
+def chosen_here(what: str, job: str) -> bool:
+    """Whether a visitor came to `job` by changing a control: it is not what the session has seen
+    first of this kind, by a link or otherwise."""
+    return st.session_state.setdefault(f"opened-{what}", job) != job
+
+
+def obtain(
+    experiment: str,
+    request: Any,
+    data_hash: str,
+    what: str,
+    draw: Draw,
+    seconds: float,
+    chosen: bool = False,
+) -> Stored | None:
+    """The result of a request that the page cannot do without, which may take so many `seconds`.
+    Where there is none yet, it is followed in its place. What a control has been set to (or the
+    caller says is `chosen`) is asked for at once, if it is quick; what a link opens with, never."""
     job = lab().store.key(experiment, request, data_hash)
+    chosen = chosen_here(experiment, job) or chosen
     state = lab().jobs.state(job)  # before the look into the store: what ended since is there
     stored = lab().store.find(experiment, request, data_hash)
     if stored is not None:
@@ -48,6 +65,16 @@ def obtain(experiment: str, request: Any, data_hash: str, what: str, draw: Draw)
     if state.status in ENDED:
         explain(state, what)
         st.button("Start again", key=f"again-{job}", on_click=submit, args=(experiment, request))
+        return None
+    if state.status not in ACTIVE and not (chosen and seconds <= effort.LONG_SECONDS):
+        st.info(f"{what} is not computed here yet. {effort.expected(seconds)}")
+        st.button(
+            "Compute it",
+            key=f"compute-{job}",
+            type="primary",
+            on_click=submit,
+            args=(experiment, request),
+        )
         return None
     if state.status not in ACTIVE:
         submit(experiment, request)
@@ -64,9 +91,12 @@ def follow(job: str, draw: Draw) -> None:
     if state.status == "queued":
         ahead = max(state.place - 1, 0)
         waiting = f"behind {count(ahead, 'other job')}" if ahead else "next in line"
-        st.info(f"In the queue, {waiting}. You can leave this page: the job goes on.")
+        again = f"{state.message} " if state.resumed else ""
+        st.info(f"{again}In the queue, {waiting}. You can leave this page: the job goes on.")
     else:
         draw(state)
+        if state.resumed:
+            st.caption(state.message)
     st.button("Cancel", key=f"cancel-{job}", on_click=lab().jobs.cancel, args=(job,))
 
 
@@ -140,10 +170,7 @@ def explain(
     if state.status == "failed":
         st.error(f"{what} could not be {doing}: {state.message}")
     elif state.status == "died":
-        st.error(
-            f"{what} was not finished: the worker process was ended from outside, or ran out of "
-            f"memory. {rest}"
-        )
+        st.error(f"{what} was not finished: {state.message} {rest}")
     elif state.status == "cancelled":
         st.info(f"{what} was cancelled.")
     elif state.status == "done":

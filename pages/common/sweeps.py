@@ -378,7 +378,7 @@ class Frame:
         """Say what of the link cannot be used; `expected` are the controls besides the frame's."""
         expected = {**self.expected, **expected}
         used = {name: st.session_state[name] for name in expected if name in st.session_state}
-        controls.keep_notes(self.given, expected, used)
+        controls.finish(self.given, expected, used)
         controls.show_notes()
 
 

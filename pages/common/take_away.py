@@ -1,4 +1,4 @@
-"""What can be taken away from a finished attack: files, link, code; and its formulas."""
+"""What can be taken away from a finished attack: files, code; and its formulas."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from engine.data.bundled import LOADERS
 from engine.experiments import AttackRequest
 from engine.experiments.base import LINEAR
 from engine.results.store import Stored
-from pages.common import code_tabs, links, reproduce, wording
+from pages.common import code_tabs, reproduce, wording
 from pages.common.attack_view import View
 from pages.common.charts import heading
 from pages.common.results import lab, provenance
@@ -29,7 +29,7 @@ def figures_page(headline: str, drawn: Mapping[str, go.Figure], titles: Mapping[
 
 
 def show(stored: Stored, view: View) -> None:
-    """Downloads, link, Python, command line and provenance."""
+    """Downloads, Python, command line and provenance."""
     heading("Take it with you")
     request = view.request
     name = f"{request.dataset}-sample-{request.targets[0]}"
@@ -68,7 +68,6 @@ def show(stored: Stored, view: View) -> None:
     code_tabs.show(
         reproduce.snippet(request, data_dir),
         reproduce.command_of("attack", request),
-        f"{st.context.url or ''}{links.query(request)}",
     )
     st.caption(provenance(stored))
 

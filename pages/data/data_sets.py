@@ -13,7 +13,7 @@ from engine.data.own_data import BACKBONE as OWN_BACKBONE
 from engine.errors import EngineError
 from engine.experiments import NO_DATA, PrepareRequest
 from engine.results.jobs import JobState
-from pages.common import charts, own_data, registry, running
+from pages.common import charts, controls, own_data, registry, running
 from pages.common.results import lab
 from pages.common.targets import REFUSAL
 from pages.common.wording import count, listed
@@ -229,6 +229,7 @@ def take_away() -> None:
 
 def page() -> None:
     st.title(PAGE.title)
+    controls.finish({}, {}, {})
     entries = inventory.entries(lab().settings.data_dir)
     st.markdown(overview(entries))
     running.show_refusal()

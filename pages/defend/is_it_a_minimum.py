@@ -238,7 +238,7 @@ def results(stored: Stored) -> None:
     said = st.empty()
     place = st.container()
     threshold, expected = choose_threshold(table)
-    controls.keep_notes(given, expected, {"threshold": st.session_state["threshold"]})
+    controls.finish(given, expected, {"threshold": st.session_state["threshold"]})
     controls.show_notes()
     said.markdown(f"{finding(table, threshold)} :gray-badge[{badge}]")
     with place:

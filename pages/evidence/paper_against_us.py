@@ -1,6 +1,6 @@
 """The paper against us: its tables and statements beside what is published here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from pages.common import (
     charts,
     comparison_figures,
     comparisons,
+    controls,
     paper,
     presets,
     registry,
@@ -134,7 +135,7 @@ def orders_figure(compared: list[Comparison]) -> None:
     )
 
 
-def statements_list(compared: list[Comparison]) -> None:
+def statements_list(compared: list[Comparison], given: Mapping[str, str]) -> None:
     charts.heading("What the paper states, and what is found here", "precomputed")
     chosen = st.segmented_control(
         "Show",
@@ -143,7 +144,11 @@ def statements_list(compared: list[Comparison]) -> None:
         default=[MARKS[v] for v in comparisons.VERDICTS],
         key="verdicts",
         label_visibility="collapsed",
+        bind="query-params",
+        on_change=controls.forget_notes,
     )
+    controls.finish(given, {"verdicts": list(MARKS.values())}, {"verdicts": chosen})
+    controls.show_notes()
     by_claim: dict[tuple[str, str], list[Comparison]] = {}
     for one in compared:
         if MARKS[one.verdict] in chosen:
@@ -168,10 +173,11 @@ def tables(levels: pd.DataFrame) -> None:
 
 def page() -> None:
     st.title(PAGE.title)
+    given = dict(st.query_params)
     compared, levels = list(statements()), level_cells()
     st.markdown(comparisons.finding(compared, len(levels)))
     orders_figure(compared)
-    statements_list(compared)
+    statements_list(compared, given)
     tables(levels)
     dates = sorted(stored.manifest.created for _, stored in published())
     st.download_button(

@@ -5,6 +5,7 @@ import io
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -13,11 +14,12 @@ from engine.data.fairness_sets import LOADERS
 from engine.data.limits import MB, size
 from engine.errors import DamagedResult, EngineError
 from engine.experiments import EXPERIMENTS, make_request
-from engine.results import bundle, library
+from engine.results import budget, bundle, library
 from engine.results.jobs import Job, JobState
 from engine.results.library import Entry, Library
 from engine.results.store import LOCAL, PUBLISHED, Stored, open_entry
-from pages.common import charts, controls, fairness_run, opening, registry, running
+from engine.results.watchdog import limits_of
+from pages.common import charts, controls, fairness_run, links, opening, registry, running
 from pages.common import library_words as words
 from pages.common.registry import ROOT
 from pages.common.results import datasets, lab, open_dataset, origin
@@ -26,6 +28,7 @@ from pages.common.wording import count, seconds, stamp
 PAGE = registry.page("results")
 LOOK_SECONDS = 2.0
 ANY = "all"
+TICKED = "result"  # in links: the keys of the results that are ticked
 SAID, TAKEN, SENT = "library_said", "bundle_taken", "bundle"  # session-state keys
 # Pages that show results without their data: any, those of the lab's tables, published ones alone.
 SWEPT, TABLES, PUBLISHED_ONLY = [url for url, *_ in opening.SWEPT], "fairness", "easy-or-hard"
@@ -49,6 +52,8 @@ def queue() -> None:
             "Whatever a page is asked to compute stands here: it goes on when the page is closed "
             "and when the server is started again."
         )
+    jobs = lab().jobs
+    st.caption(words.limits_said(limits_of(jobs.settings, jobs.at_once()), jobs.at_once()))
     if ended:
         last = "computation" if len(ended) == 1 else f"{len(ended)} computations"
         with st.expander(f"How the last {last} ended"):
@@ -67,24 +72,24 @@ def job_row(job: Job, state: JobState) -> None:
     with left:
         if state.status == "running":
             share, said = words.progress_of(state)
-            st.progress(share, text=f"{title} · {said} · {seconds(state.seconds)}")
+            took = seconds(state.seconds) + words.resumed(state)
+            st.progress(share, text=f"{title} · {said} · {took}")
         else:
             ahead = max(state.place - 1, 0)
             where = f"behind {count(ahead, 'other')}" if ahead else "next in line"
-            st.progress(0.0, text=f"{title} · waits, {where}")
+            st.progress(0.0, text=f"{title} · waits, {where}{words.resumed(state)}")
     right.button("Cancel", key=f"cancel-{job.id}", on_click=lab().jobs.cancel, args=(job.id,))
 
 
 # The library.
 
 
-def choose(found: Library) -> list[Entry]:
-    """The entries that the filters leave, and what a link got wrong about them."""
-    given = dict(st.query_params)
+def choose(found: Library) -> tuple[list[Entry], dict[str, Any], links.Expected]:
+    """The entries that the filters leave; what these hold, and what a link may say of them."""
     choices = {
         "experiment": [ANY, *sorted({e.experiment for e in found.entries})],
         "data": [ANY, *sorted({e.dataset for e in found.entries if e.dataset})],
-        "origin": [ANY, *words.ORIGINS],
+        "origin": [ANY, *words.ORIGINS.values()],
     }
     columns = st.columns([2, 2, 2, 3])
     chosen = {}
@@ -97,7 +102,6 @@ def choose(found: Library) -> list[Entry]:
             label,
             options,
             key=name,
-            format_func=lambda value: words.ORIGINS.get(value, value),
             bind="query-params",
             on_change=controls.forget_notes,
         )
@@ -108,12 +112,10 @@ def choose(found: Library) -> list[Entry]:
         help="Words that an entry must hold: of its request, its key, its device or its date.",
         bind="query-params",
     )
-    controls.keep_notes(given, choices, chosen)
-    controls.show_notes()
     wanted = {name: None if value == ANY else value for name, value in chosen.items()}
-    return library.select(
-        found.entries, wanted["experiment"], wanted["data"], wanted["origin"], text
-    )
+    origin = next((o for o, name in words.ORIGINS.items() if name == wanted["origin"]), None)
+    left = library.select(found.entries, wanted["experiment"], wanted["data"], origin, text)
+    return left, {**chosen, "text": text}, choices
 
 
 def table(entries: Sequence[Entry]) -> list[Entry]:
@@ -121,6 +123,9 @@ def table(entries: Sequence[Entry]) -> list[Entry]:
     moves to another result."""
     named = "".join(f"{e.origin}{e.key}" for e in entries)
     key = f"library-{hashlib.sha256(named.encode()).hexdigest()[:12]}"
+    start = st.session_state.setdefault(
+        f"{key}-start", named_in_link(entries, st.query_params.get_all(TICKED))
+    )
     event = st.dataframe(
         words.rows(entries),
         key=key,
@@ -128,6 +133,7 @@ def table(entries: Sequence[Entry]) -> list[Entry]:
         height=min(len(entries), TABLE_ROWS) * 35 + 38,
         on_select="rerun",
         selection_mode="multi-row",
+        selection_default={"selection": {"rows": start, "columns": [], "cells": []}},
         column_config={
             "made": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
             "seconds": st.column_config.NumberColumn(format="%.1f"),
@@ -135,12 +141,35 @@ def table(entries: Sequence[Entry]) -> list[Entry]:
         },
         alt="The stored results, a row each: experiment, data set, request, where from, when",
     )
-    return [entries[row] for row in event["selection"]["rows"] if row < len(entries)]
+    chosen = [entries[row] for row in event["selection"]["rows"] if row < len(entries)]
+    st.query_params[TICKED] = [entry.key for entry in chosen]
+    return chosen
+
+
+def named_in_link(entries: Sequence[Entry], keys: Sequence[str]) -> list[int]:
+    """The rows of the results with these keys. One that lies here twice, computed and imported, is
+    meant as often as it is named."""
+    left, rows = list(keys), []
+    for row, entry in enumerate(entries):
+        if entry.key in left:
+            left.remove(entry.key)
+            rows.append(row)
+    return rows
 
 
 def show_library(found: Library) -> None:
     charts.heading("Everything that is kept")
-    entries = choose(found)
+    st.caption(words.disk_said(budget.usage(lab().settings)))
+    given, notes = dict(st.query_params), st.container()
+    entries, used, expected = choose(found)
+    chosen = table(entries) if entries else []
+    controls.finish(
+        given,
+        {**expected, TICKED: [entry.key for entry in found.entries]},
+        {**used, TICKED: [entry.key for entry in chosen]},
+    )
+    with notes:
+        controls.show_notes()
     if not entries:
         st.info(
             "No result fits these filters."
@@ -149,7 +178,6 @@ def show_library(found: Library) -> None:
             "for a computation on any page, or import a bundle below."
         )
         return
-    chosen = table(entries)
     few = f"{count(len(entries), 'result')}" + (
         f" of {len(found.entries):,}" if len(entries) < len(found.entries) else ""
     )

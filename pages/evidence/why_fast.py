@@ -8,7 +8,7 @@ import streamlit as st
 from engine.experiments import GradientsRequest, ScalingRequest
 from engine.results.store import Stored
 from engine.speed.result import IMPLEMENTATIONS, GradientComparison, Scaling
-from pages.common import charts, code_tabs, registry, reproduce, speed_figures, sweeps
+from pages.common import charts, code_tabs, controls, registry, reproduce, speed_figures, sweeps
 from pages.common.results import provenance
 from pages.common.save_figure import Source
 from pages.common.speed_figures import LOOKS, duration, megabytes
@@ -178,6 +178,7 @@ def take_away() -> None:
 
 def page() -> None:
     st.title(PAGE.title)
+    controls.finish({}, {}, {})
     found = [sweeps.find("gradients", request) for request in GRADIENTS]
     measured = [stored for stored in found if stored is not None]
     grown = sweeps.find("scaling", SCALING)

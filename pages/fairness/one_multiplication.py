@@ -352,9 +352,8 @@ def page() -> None:
         with body:
             of_scale = show(stored, request)
     expected = {**expected, **of_run, **of_scale}
-    held = {name: st.session_state[name] for name in expected if name in st.session_state}
-    used = {name: "of the data set" if value is None else value for name, value in held.items()}
-    controls.keep_notes(given, expected, used)
+    used = {name: st.session_state[name] for name in expected if name in st.session_state}
+    controls.finish(given, expected, used)
     with head:
         controls.show_notes()
         if stored is None:

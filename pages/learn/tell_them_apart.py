@@ -11,14 +11,26 @@ from engine.attacks.result import AttackResult
 from engine.models.model import Model
 from engine.results.store import Stored
 from engine.statistics import wilson_interval
-from pages.common import blocks, charts, figures, links, registry, reproduce, running, wording
+from pages.common import (
+    blocks,
+    charts,
+    controls,
+    effort,
+    figures,
+    links,
+    registry,
+    reproduce,
+    running,
+    wording,
+)
 from pages.common.blocks import portrait
 from pages.common.results import open_dataset, origin
 from pages.common.save_figure import Source
 from pages.common.thumbnails import Samples
 
 PAGE = registry.page("apart")
-ROUND, VOTE = "round", "vote"  # session-state keys
+ROUND, VOTE = "round", "vote"  # in links and in the session state
+CHOICES: links.Expected = {ROUND: links.Range(0, 10_000), VOTE: ["A", "B"]}
 SHOWN = 8
 DISPUTED = 2  # of the shown samples, where the models differ often enough
 
@@ -86,16 +98,16 @@ def vote(name: str) -> None:
 
 
 def next_round() -> None:
-    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
-    st.session_state.pop(VOTE, None)
+    st.session_state[ROUND] = (st.session_state.get(ROUND, 0) + 1) % 10_000
+    controls.unchoose(VOTE)
 
 
-def reveal(dealt: Deal, stored: Stored, badge: str) -> None:
+def reveal(dealt: Deal, voted: str, stored: Stored, badge: str) -> None:
     """Who it was, and the only place where it shows."""
     result: AttackResult = stored.result
     target = result.targets[0]
     train = Samples(open_dataset(links.EXAMPLE.dataset))
-    right = st.session_state[VOTE] == dealt.malicious
+    right = voted == dealt.malicious
     verdict = "You found it" if right else "It was the other one"
     st.markdown(
         f"**{verdict}: model {dealt.malicious} is malicious.** With two models a coin does as "
@@ -122,7 +134,7 @@ def reveal(dealt: Deal, stored: Stored, badge: str) -> None:
     )
 
 
-def game() -> None:
+def game(number: int, voted: str | None) -> None:
     dataset = open_dataset(links.EXAMPLE.dataset)
     stored = running.obtain(
         "attack",
@@ -130,12 +142,13 @@ def game() -> None:
         dataset.content_hash,
         "The example",
         running.draw_attack(links.EXAMPLE, dataset.n_train),
+        effort.FIXED_SECONDS,
     )
     if stored is None:
         return
     result, badge = stored.result, origin(stored, links.EXAMPLE.dataset)
     unseen = Samples(dataset, "holdout")
-    dealt = deal(result, unseen, st.session_state.get(ROUND, 0))
+    dealt = deal(result, unseen, number)
     show_models(dealt, unseen)
     st.markdown("**Which is the malicious one?**")
     with st.container(horizontal=True):
@@ -146,12 +159,12 @@ def game() -> None:
                 type="primary",
                 on_click=vote,
                 args=(name,),
-                disabled=VOTE in st.session_state,
+                disabled=voted is not None,
             )
-        if VOTE in st.session_state:
+        if voted is not None:
             st.button("Play again", key="again", on_click=next_round)
-    if VOTE in st.session_state:
-        reveal(dealt, stored, badge)
+    if voted is not None:
+        reveal(dealt, voted, stored, badge)
 
 
 def threat_model() -> None:
@@ -204,8 +217,19 @@ def cards() -> None:
             )
 
 
-st.title(PAGE.title)
-st.markdown(f"{PAGE.question} {PAGE.finding}")
-game()
-threat_model()
-cards()
+def page() -> None:
+    st.title(PAGE.title)
+    given = dict(st.query_params)
+    used = {
+        ROUND: controls.kept(ROUND, CHOICES[ROUND], 0),
+        VOTE: controls.kept(VOTE, CHOICES[VOTE]),
+    }
+    controls.finish(given, CHOICES, used)
+    controls.show_notes()
+    st.markdown(f"{PAGE.question} {PAGE.finding}")
+    game(used[ROUND], used[VOTE])
+    threat_model()
+    cards()
+
+
+page()

@@ -204,6 +204,7 @@ def image_section(name: str, image: int, train: Samples) -> tuple[ExplainRequest
         running.draw_plain(
             f"Training the model and solving for this sample{effort.training(train.dataset)}"
         ),
+        effort.honest_seconds(train.dataset),
     )
     if stored is None:
         return None
@@ -300,7 +301,7 @@ def page() -> None:
     request, stored, of_setting = retraining.section(name, train, found)
     expected |= of_setting
     used = {key: st.session_state[key] for key in expected if key in st.session_state}
-    controls.keep_notes(given, expected, used)
+    controls.finish(given, expected, used)
     with head:
         controls.show_notes()
         st.markdown(finding(found[retraining.MATCHING], found[retraining.USUAL]))

@@ -112,7 +112,7 @@ def test_nonsense_in_a_link_gives_a_note(name: str, value: str, open_page: Open)
     app = open_page(PAGE, **{name: value})
     if name in ("beta", "l2"):
         assert not app.exception
-        assert f"uses {name} of the data set instead" in notes(app)[0]
+        assert "uses its default instead" in notes(app)[0]
     else:
         check_note(app, name, value)
     assert len(app.get("plotly_chart")) == CHARTS
