@@ -10,6 +10,7 @@ from engine.data.limits import size
 from engine.errors import InvalidInput
 from engine.experiments import EXPERIMENTS
 from engine.results import bundle
+from engine.results.budget import Usage, usage
 from engine.results.library import Entry, by_key, open_library, remove, select
 from engine.results.store import IMPORTED, LOCAL, PUBLISHED, Store
 from engine.settings import Settings
@@ -45,7 +46,19 @@ def run(options: dict[str, Any], settings: Settings) -> int:
         "remove": delete,
     }
     action = options.pop("action")
-    return actions[check_choice("action", action, actions)](Store.of(settings), **options)
+    code = actions[check_choice("action", action, actions)](Store.of(settings), **options)
+    if action == "list":
+        print(disk(usage(settings)))
+    return code
+
+
+def disk(used: Usage) -> str:
+    """What results take of the disk budget, and what was evicted last."""
+    last = f"; the last one that went: {used.evicted}" if used.evicted else ""
+    return (
+        f"computed here, with intermediates: {size(used.held)} of {size(used.budget)} "
+        f"(IAL_DISK_GB){last}"
+    )
 
 
 def show(store: Store, **wanted: Any) -> int:

@@ -17,7 +17,11 @@ PUBLISHED = ROOT / "cache" / "published"
 class Settings:
     """Where things are kept, on which device to compute, how long an idle worker stays, and how
     sweeps are spread: over `jobs` processes (0: chosen by the size of the data), or on the dask
-    cluster at an address; `cluster_fallback` computes here where that does not answer."""
+    cluster at an address; `cluster_fallback` computes here where that does not answer.
+
+    Of the job runner: jobs at once (0: one a GPU, one on the CPU), hours and GB (2**30 bytes) of
+    memory that each may take (0: a share of the machine's), GB of disk for results of one's own.
+    """
 
     data_dir: Path
     cache_dir: Path
@@ -27,28 +31,22 @@ class Settings:
     jobs: int = 0
     cluster: str | None = None
     cluster_fallback: bool = False
+    jobs_at_once: int = 0
+    job_hours: float = 24.0
+    job_memory_gb: float = 0.0
+    disk_gb: float = 10.0
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from IAL_DATA_DIR, IAL_CACHE_DIR, IAL_DEVICE, IAL_WORKER_IDLE_S, IAL_JOBS,
-    IAL_CLUSTER and IAL_CLUSTER_FALLBACK.
+    """Settings from the environment variables that `environment_of` lists.
 
     Relative paths count from the project's root. Raises InvalidInput.
     """
     cache = folder(environment, "IAL_CACHE_DIR", "cache")
-    idle = environment.get("IAL_WORKER_IDLE_S") or "600"
     device = environment.get("IAL_DEVICE") or "auto"
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise InvalidInput("IAL_DEVICE", device, "'auto', 'cpu', 'cuda' or 'cuda:N'")
-    try:
-        seconds = float(idle)
-    except ValueError:
-        seconds = -1
-    if not 0 < seconds < float("inf"):
-        raise InvalidInput("IAL_WORKER_IDLE_S", idle, "a number of seconds > 0")
-    jobs = environment.get("IAL_JOBS") or "0"
-    if not re.fullmatch(r"\d{1,4}", jobs):
-        raise InvalidInput("IAL_JOBS", jobs, "a number of processes, 0 to have it chosen")
+    chosen = "0 to have it chosen"
     fallback = environment.get("IAL_CLUSTER_FALLBACK") or "no"
     if fallback not in ("yes", "no"):
         raise InvalidInput("IAL_CLUSTER_FALLBACK", fallback, "'yes' or 'no'")
@@ -57,11 +55,53 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         cache_dir=cache,
         published=PUBLISHED,
         device=device,
-        worker_idle_seconds=seconds,
-        jobs=int(jobs),
+        worker_idle_seconds=number(environment, "IAL_WORKER_IDLE_S", 600, "seconds"),
+        jobs=whole(environment, "IAL_JOBS", f"a number of processes, {chosen}"),
         cluster=environment.get("IAL_CLUSTER") or None,
         cluster_fallback=fallback == "yes",
+        jobs_at_once=whole(environment, "IAL_JOBS_AT_ONCE", f"a number of jobs, {chosen}"),
+        job_hours=number(environment, "IAL_JOB_HOURS", 24, "hours"),
+        job_memory_gb=number(environment, "IAL_JOB_MEMORY_GB", 0, "GB", chosen),
+        disk_gb=number(environment, "IAL_DISK_GB", 10, "GB"),
     )
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The environment from which another process reads these settings."""
+    return {
+        "IAL_CACHE_DIR": str(settings.cache_dir.resolve()),
+        "IAL_DATA_DIR": str(settings.data_dir.resolve()),
+        "IAL_DEVICE": settings.device,
+        "IAL_WORKER_IDLE_S": str(settings.worker_idle_seconds),
+        "IAL_JOBS": str(settings.jobs),
+        "IAL_CLUSTER": settings.cluster or "",
+        "IAL_CLUSTER_FALLBACK": "yes" if settings.cluster_fallback else "no",
+        "IAL_JOBS_AT_ONCE": str(settings.jobs_at_once),
+        "IAL_JOB_HOURS": str(settings.job_hours),
+        "IAL_JOB_MEMORY_GB": str(settings.job_memory_gb),
+        "IAL_DISK_GB": str(settings.disk_gb),
+    }
+
+
+def number(
+    environment: Mapping[str, str], name: str, default: float, unit: str, zero: str = ""
+) -> float:
+    """A positive number; 0 too where that has a meaning, which `zero` says."""
+    text = environment.get(name) or str(default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not (0 < value < float("inf") or (zero and value == 0)):
+        raise InvalidInput(name, text, f"a number of {unit} > 0{zero and ', ' + zero}")
+    return value
+
+
+def whole(environment: Mapping[str, str], name: str, expected: str) -> int:
+    text = environment.get(name) or "0"
+    if not re.fullmatch(r"\d{1,4}", text):
+        raise InvalidInput(name, text, expected)
+    return int(text)
 
 
 def folder(environment: Mapping[str, str], name: str, default: str) -> Path:

@@ -9,6 +9,7 @@ import joblib
 
 from engine.data.dataset import Dataset
 from engine.experiments import Context, Data, experiment, hash_of
+from engine.results.budget import keep_within
 from engine.results.store import Store
 from engine.settings import Settings
 
@@ -32,7 +33,7 @@ def compute_and_keep(
     replace_old: bool = False,
 ) -> Path:
     """The folder of the result in the local store. The parts that it is made of are kept there too,
-    each as soon as it is there."""
+    each as soon as it is there; what has not been used for long makes room for it."""
     from engine.devices import choose_threads
 
     store, data_hash = Store.of(settings), hash_of(dataset)
@@ -61,7 +62,7 @@ def compute_and_keep(
     began = time.perf_counter()
     result = experiment(name).run(request, dataset, context)
     seconds = time.perf_counter() - began
-    return store.write(
+    folder = store.write(
         name,
         request,
         data_hash,
@@ -70,3 +71,5 @@ def compute_and_keep(
         device,
         replace_old=replace_old,
     )
+    keep_within(settings)
+    return folder

@@ -1,109 +1,73 @@
-"""The one job runner, as its callers see it: submit, state, cancel. The work is done by `worker`.
+"""The one job runner, as its callers see it: submit, state, cancel. The work is done by `worker`;
+`queue` says what lies on disk.
 
-A job is a folder under <cache>/jobs, named by the key of its result, so that equal requests join:
-
-    job.json         what to compute, and when it was asked for
-    progress.jsonl   one record a line, written while it runs
-    state.json       from the worker: running, done, failed or cancelled
-    cancel           there when somebody asked for it to stop
-
-One worker process a cache folder: it holds `worker.lock` for its life, which the kernel releases
-however it ends. A job that is `running` under no living worker has died.
+Every server and program that shares a cache folder shares its queue. So many workers run at once as
+there are GPUs, or as a setting says, one job each; they outlive whoever started them.
 """
 
 import functools
-import json
+import logging
 import os
-import shutil
 import subprocess
 import sys
+import threading
 import time
 import uuid
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from engine.errors import InvalidInput
 from engine.experiments import EXPERIMENTS, NO_DATA, Source, make_request, source_of
-from engine.results.store import Store, key
-from engine.settings import ROOT, Settings
+from engine.results.queue import (
+    CANCEL,
+    JOB,
+    LOG,
+    PROGRESS,
+    SETTINGS,
+    STATE,
+    Job,
+    check_id,
+    discard,
+    ended_at,
+    going,
+    has_ended,
+    is_held,
+    job_folders,
+    living,
+    queue_lock,
+    read_deaths,
+    read_job,
+    read_json,
+    read_progress,
+    read_worker,
+    recover,
+    resumed_message,
+    waiting,
+    worker_lock,
+    write_json,
+)
+from engine.results.store import Store, key, sync
+from engine.settings import ROOT, Settings, environment_of
 
-JOB, PROGRESS, STATE, CANCEL = "job.json", "progress.jsonl", "state.json", "cancel"
-LOCK, WORKER, LOG = "worker.lock", "worker.json", "worker.log"
-SUBMITTING = "submit.lock"  # so that of equal requests at one moment the second joins the first
+__all__ = ["JOB", "PROGRESS", "STATE", "Job", "JobState", "Jobs"]
+
+LOOK_SECONDS = 2.0  # between two looks at whether every job has a worker
+log = logging.getLogger(__name__)
+watched: set[Path] = set()  # the queues that this process looks after
 
 
 @dataclass(frozen=True)
 class JobState:
     """status: queued, running, done, failed, cancelled, died or unknown. place: 1 for the next in
-    the queue, 0 when not queued. progress: every record so far. seconds: since the job began to
-    run."""
+    the queue, 0 when not queued. progress: every record of the worker that has it. seconds: that it
+    has run, under all its workers; resumed: how many of them ended under it."""
 
     status: str
     place: int = 0
     message: str = ""
     progress: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a job's folder says about what is to be computed."""
-
-    id: str
-    experiment: str
-    request: dict[str, Any]
-    data_hash: str
-    submitted: int  # nanoseconds since the epoch: the order of the queue
-
-
-def write_json(path: Path, value: Any) -> None:
-    """All at once: a reader sees the old file or the new one."""
-    making = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
-    making.write_text(json.dumps(value), encoding="utf-8")
-    making.replace(path)
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """None where there is no such file, or where it is none of ours (a power cut can empty it)."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return values if isinstance(values, dict) else None
-
-
-def read_job(folder: Path) -> Job | None:
-    values = read_json(folder / JOB)
-    if values is None or set(values) != {f.name for f in fields(Job)}:
-        return None
-    return Job(**values)
-
-
-def read_progress(folder: Path) -> list[dict[str, Any]]:
-    """The complete lines so far; the last may be half written."""
-    try:
-        text = (folder / PROGRESS).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return []
-    return [json.loads(line) for line in text.split("\n")[:-1]]
-
-
-def waiting(jobs_dir: Path) -> list[Job]:
-    """The queue: jobs that no worker has taken and nobody has cancelled, oldest first."""
-    if not jobs_dir.is_dir():
-        return []
-    found = [
-        read_job(folder)
-        for folder in jobs_dir.iterdir()
-        if folder.is_dir()
-        and not folder.name.startswith(".")
-        and not (folder / STATE).exists()
-        and not (folder / CANCEL).exists()
-    ]
-    return sorted((j for j in found if j is not None), key=lambda j: (j.submitted, j.id))
+    resumed: int = 0
 
 
 @functools.lru_cache(maxsize=64)
@@ -118,7 +82,8 @@ class Jobs:
         self.settings = settings
         self.store = Store.of(settings)
         self.folder = settings.cache_dir / "jobs"
-        self._started: subprocess.Popen | None = None
+        self._started: dict[int, subprocess.Popen] = {}
+        self._starting = threading.Lock()
 
     def submit(self, experiment: str, request: Any) -> str:
         """Queue a request, unless its result is there or it is under way; returns the job's id.
@@ -128,15 +93,14 @@ class Jobs:
         request = make_request(experiment, asdict(request))
         data_hash = self.data_hash(request)
         job = key(experiment, request, data_hash)
-        stored = self.store.find(experiment, request, data_hash)
-        lasts = EXPERIMENTS[experiment].lasts
-        if stored is not None and (lasts is None or lasts(stored.result, self.settings.data_dir)):
+        if self.store.holds(experiment, request, data_hash, self.settings.data_dir):
             return job
         self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / SUBMITTING):
-            if self.state(job).status not in ("queued", "running"):
+        with queue_lock(self.folder):  # of equal requests at one moment the second joins the first
+            recover(self.folder)
+            if read_job(self.folder / job) is None or has_ended(self.folder / job):
                 self._place(Job(job, experiment, asdict(request), data_hash, time.time_ns()))
-        self.start_worker()
+        self.start_workers()
         return job
 
     def data_hash(self, request: Any) -> str:
@@ -148,12 +112,14 @@ class Jobs:
         return content_hash(source, data_dir, source.changed(data_dir))
 
     def _place(self, job: Job) -> None:
-        """Put a job into the queue, instead of an ended one of the same id."""
+        """Put a job into the queue, instead of an ended one of the same id; there it stays whatever
+        happens to the machine."""
         making = self.folder / f".making-{uuid.uuid4().hex[:12]}"
         making.mkdir()
-        write_json(making / JOB, asdict(job))
-        self._discard(job.id)
+        write_json(making / JOB, asdict(job), durable=True)
+        discard(self.folder, job.id)
         making.rename(self.folder / job.id)
+        sync(self.folder)
 
     def state(self, job: str) -> JobState:
         """Where a job stands; 'unknown' for one that was never submitted here, or was cleared
@@ -164,28 +130,28 @@ class Jobs:
             done = any(self.store.has(e, job) for e in EXPERIMENTS)
             return JobState("done" if done else "unknown")
         said = read_json(folder / STATE)
+        if said is not None and said["status"] == "running" and not self._runs(said):
+            with queue_lock(self.folder):
+                recover(self.folder)
+            said = read_json(folder / STATE)
         if said is None:
             return self._queued(described, folder)
-        progress = read_progress(folder)
+        deaths = read_deaths(folder)
         status, message = said["status"], said["message"]
-        seconds = said["ended"] - said["began"] if said["ended"] else time.time() - said["began"]
-        if status == "running" and not self._runs(said["pid"]):
-            said = read_json(folder / STATE) or said  # it may have ended between the two looks
-            status, message = said["status"], said["message"]
-            if status == "running":
-                status, message = "died", died_message(progress)
+        seconds = (said["ended"] or time.time()) - said["began"] + said.get("before", 0.0)
+        if status == "running":
+            message = resumed_message(deaths)
         if status == "done" and not self.store.has(described.experiment, job):
             status = "unknown"  # finished once, but its result is gone
-        return JobState(status, 0, message, progress, seconds)
+        return JobState(status, 0, message, read_progress(folder), seconds, deaths.count)
 
     def all(self, most_ended: int = 20) -> list[tuple[Job, JobState]]:
         """Every job that runs, then those that wait, in their order, then the ended ones, the
         latest first and at most so many."""
-        folders = self.folder.iterdir() if self.folder.is_dir() else ()
-        known = {f.name: f for f in folders if not f.name.startswith(".") and (f / JOB).exists()}
-        going = [self._look(f) for f in known.values() if not has_ended(f)]
-        ended = sorted(filter(has_ended, known.values()), key=ended_at, reverse=True)[:most_ended]
-        found = [one for one in (*going, *map(self._look, ended)) if one is not None]
+        known = [f for f in job_folders(self.folder) if (f / JOB).exists()]
+        active = [self._look(f) for f in known if not has_ended(f)]
+        ended = sorted(filter(has_ended, known), key=ended_at, reverse=True)[:most_ended]
+        found = [one for one in (*active, *map(self._look, ended)) if one is not None]
         order = {"running": 0, "queued": 1}
         return sorted(found, key=lambda one: (order.get(one[1].status, 2), one[1].place))
 
@@ -200,96 +166,103 @@ class Jobs:
         if folder.is_dir():
             (folder / CANCEL).touch()
 
-    def start_worker(self) -> None:
-        """Start the worker process unless one is alive."""
-        if self.worker_alive() or (self._started is not None and self._started.poll() is None):
-            return
+    def at_once(self) -> int:
+        """How many jobs run at once: as the settings say, or as the first worker found, which
+        imports torch and knows the GPUs."""
+        first = read_worker(self.folder, 0)
+        return self.settings.jobs_at_once or (1 if first is None else first.at_once)
+
+    def start_workers(self) -> None:
+        """Start a worker for every job that runs or waits, within the bound, unless they are
+        there."""
+        free = [slot for slot in range(self.at_once()) if not self._has_worker(slot)]
+        if free:
+            wanted = len(going(self.folder))
+            for slot in free:
+                if slot < wanted:
+                    self.start_worker(slot)
+
+    def start_worker(self, slot: int = 0) -> None:
+        """Start one worker process unless it is alive."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        settings = {
-            "IAL_CACHE_DIR": str(self.settings.cache_dir.resolve()),
-            "IAL_DATA_DIR": str(self.settings.data_dir.resolve()),
-            "IAL_DEVICE": self.settings.device,
-            "IAL_WORKER_IDLE_S": str(self.settings.worker_idle_seconds),
-            "IAL_JOBS": str(self.settings.jobs),
-            "IAL_CLUSTER": self.settings.cluster or "",
-            "IAL_CLUSTER_FALLBACK": "yes" if self.settings.cluster_fallback else "no",
-        }
-        with (self.folder / LOG).open("ab") as log:
-            self._started = subprocess.Popen(
-                [sys.executable, "-m", "engine.results.worker"],
+        with self._starting, (self.folder / LOG).open("ab") as log_file:
+            if self._has_worker(slot):
+                return
+            self._started[slot] = subprocess.Popen(
+                [sys.executable, "-m", "engine.results.worker", str(slot)],
                 cwd=ROOT,
-                env={**os.environ, **settings},
+                env={**os.environ, **environment_of(self.settings)},
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=log_file,
+                stderr=log_file,
                 start_new_session=True,  # it outlives the server: a job goes on
             )
 
+    def watch(self) -> None:
+        """From now on this process sees to it that every job has a worker, whether anybody looks or
+        not; and workers follow its settings from their next job on."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        follow = environment_of(self.settings)
+        del follow["IAL_CACHE_DIR"]  # the folder may be moved
+        if read_json(self.folder / SETTINGS) != follow:
+            write_json(self.folder / SETTINGS, follow)
+        with self._starting:
+            if self.folder.resolve() in watched:
+                return
+            watched.add(self.folder.resolve())
+        threading.Thread(target=self._watch, name="jobs", daemon=True).start()
+
+    def _watch(self) -> None:
+        while True:
+            try:
+                if self.folder.is_dir() and not self._fails():
+                    with queue_lock(self.folder):
+                        recover(self.folder)
+                    self.start_workers()
+            except OSError:  # a full disk, say: it may have room at the next look
+                log.exception("The queue in %s cannot be looked after", self.folder)
+            time.sleep(LOOK_SECONDS)
+
     def worker_alive(self) -> bool:
-        """Whether some process holds the worker's lock."""
-        if not (self.folder / LOCK).exists():
-            return False
-        try:
-            FileLock(self.folder / LOCK).acquire(timeout=0).lock.release()
-        except Timeout:
-            return True
-        return False
+        """Whether the first worker is alive."""
+        return is_held(worker_lock(self.folder, 0))
 
     def worker_pid(self) -> int | None:
-        """The process number of the living worker."""
-        said = read_json(self.folder / WORKER)
-        return said["pid"] if said is not None and self.worker_alive() else None
+        """The process number of the first worker, if it is alive."""
+        first = read_worker(self.folder, 0)
+        return first.pid if first is not None and self.worker_alive() else None
 
-    def _runs(self, pid: int) -> bool:
-        return self.worker_pid() == pid
+    def worker_pids(self) -> list[int]:
+        """The process numbers of all living workers."""
+        return [worker.pid for worker in living(self.folder)]
+
+    def _has_worker(self, slot: int) -> bool:
+        """Whether a worker is alive, or was started just now."""
+        started = self._started.get(slot)
+        begins = started is not None and started.poll() is None
+        return begins or is_held(worker_lock(self.folder, slot))
+
+    def _fails(self) -> int:
+        """The exit code of a first worker that cannot work: it would fail again; else 0."""
+        started = self._started.get(0)
+        code = 0 if started is None else started.poll() or 0
+        return code if code > 0 and not self.worker_alive() else 0
+
+    def _runs(self, said: dict[str, Any]) -> bool:
+        """Whether the worker that took a job is alive."""
+        return any(worker.id == said.get("worker") for worker in living(self.folder))
 
     def _queued(self, job: Job, folder: Path) -> JobState:
+        deaths = read_deaths(folder)
         if (folder / CANCEL).exists():
             return JobState("cancelled")
-        code = None if self._started is None else self._started.poll()
-        if code is not None and code > 0 and not self.worker_alive():  # it would fail again
+        if code := self._fails():
             log = self.folder / LOG
             return JobState(
                 "failed", 0, f"The worker process ended with exit code {code}; {log} says why."
             )
-        self.start_worker()  # if the last one has died, those behind its job must not wait for ever
+        self.start_workers()  # if one has died, those behind its job must not wait for ever
         ids = [j.id for j in waiting(self.folder)]
-        return JobState("queued", ids.index(job.id) + 1 if job.id in ids else 1)
-
-    def _discard(self, job: str) -> None:
-        """Clear away an ended job of the same id."""
-        old = self.folder / f".old-{uuid.uuid4().hex[:12]}"
-        try:
-            (self.folder / job).rename(old)
-        except FileNotFoundError:
-            return
-        shutil.rmtree(old)
-
-
-def has_ended(folder: Path) -> bool:
-    """Whether a job's worker has said that it is over, or it was cancelled while it waited."""
-    said = read_json(folder / STATE)
-    return (folder / CANCEL).exists() if said is None else said["status"] != "running"
-
-
-def ended_at(folder: Path) -> float:
-    """When an ended job's last word was written; 0 for one that was cleared away."""
-    for name in (STATE, CANCEL):
-        try:
-            return (folder / name).stat().st_mtime
-        except FileNotFoundError:
-            continue
-    return 0.0
-
-
-def died_message(progress: list[dict[str, Any]]) -> str:
-    last = next((r for r in reversed(progress) if "step" in r and "steps" in r), None)
-    where = "early on" if last is None else f"at step {last['step']} of {last['steps']}"
-    return f"The worker process ended {where} without a word. Start again: a new worker takes over."
-
-
-def check_id(job: str) -> str:
-    """A job's id is a key: nothing else may become part of a path."""
-    if not job.isalnum():
-        raise InvalidInput("job", job, "the id that submit returned")
-    return job
+        place = ids.index(job.id) + 1 if job.id in ids else 1
+        message = resumed_message(deaths)
+        return JobState("queued", place, message, [], deaths.seconds, deaths.count)

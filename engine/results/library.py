@@ -173,13 +173,17 @@ def remove(store: Store, entry: Entry) -> None:
         raise InvalidInput(
             "key", entry.key, "that of a local or imported result; published ones stay"
         )
-    root = store.roots()[entry.origin]
-    going = entry.folder.with_name(f".old-{entry.key}")
+    remove_folder(entry.folder, store.roots()[entry.origin])
+
+
+def remove_folder(folder: Path, root: Path) -> None:
+    """Delete the result in a folder of the store in `root`."""
+    going = folder.with_name(f".old-{folder.name}")
     with lock(root):
-        if entry.folder.is_dir():
-            entry.folder.rename(going)  # in one step: who reads sees all of it or nothing
+        if folder.is_dir():
+            folder.rename(going)  # in one step: who reads sees all of it or nothing
         shutil.rmtree(going, ignore_errors=True)
-        record_of(entry.folder).unlink(missing_ok=True)
+        record_of(folder).unlink(missing_ok=True)
 
 
 def differences(requests: Iterable[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:

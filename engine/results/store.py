@@ -16,6 +16,7 @@ import logging
 import os
 import platform
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -249,6 +250,12 @@ class Store:
                     self.move_aside(folder, str(error))
         return None
 
+    def holds(self, name: str, request: Any, data_hash: str, data_dir: Path) -> bool:
+        """Whether a request needs no computation: its result is here, and so is what that says it
+        made in the data directory."""
+        found, lasts = self.find(name, request, data_hash), experiment(name).lasts
+        return found is not None and (lasts is None or lasts(found.result, data_dir))
+
     def find_published(self, name: str, request: Any) -> Stored | None:
         """The published result of a request on data that is not on this machine; a damaged one is
         none."""
@@ -392,6 +399,9 @@ def open_entry(folder: Path, origin: str = LOCAL) -> Stored:
     m = stored.manifest
     if key_of(m.experiment, m.request, m.data_hash, m.result_version) != folder.name:
         raise DamagedResult(f"{folder.name}: {MANIFEST} is that of another request.")
+    if origin == LOCAL:
+        with suppress(OSError):  # it has just been removed, or nothing can be written there
+            os.utime(folder)  # it was used now: what is not, is evicted first
     return replace(stored, imported=read_record(folder)) if origin == IMPORTED else stored
 
 

@@ -1,9 +1,9 @@
-"""The worker process: takes jobs one after the other, oldest first, and writes what becomes of
-them.
+"""A worker process: takes jobs one after the other, oldest first, and writes what becomes of them.
 
-`python -m engine.results.worker` is started by `Jobs.start_worker`. It imports torch before the
-first job asks for it, keeps opened data sets in memory, and leaves when it has been idle for a
-while or when the engine's source has changed under it.
+`python -m engine.results.worker SLOT` is started by `Jobs.start_worker`; as many may run as there
+are GPUs, each on its own, or as a setting says. It imports torch before the first job asks for it,
+keeps opened data sets in memory, and leaves when it has been idle for a while or when the engine's
+source or the lab's settings have changed under it.
 """
 
 import functools
@@ -11,35 +11,46 @@ import json
 import logging
 import os
 import shutil
+import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import psutil
 from filelock import FileLock, Timeout
 
 from engine.errors import Cancelled, EngineError, InvalidDataset
 from engine.experiments import Data, Source, hash_of, make_request, source_of
 from engine.results.compute import compute_and_keep
-from engine.results.jobs import (
+from engine.results.queue import (
     CANCEL,
-    LOCK,
     PROGRESS,
+    SETTINGS,
     STATE,
-    SUBMITTING,
-    WORKER,
     Job,
-    died_message,
+    Worker,
+    claim,
+    has_ended,
+    queue_lock,
+    read_deaths,
     read_json,
-    read_progress,
+    read_worker,
+    say,
     waiting,
+    worker_file,
+    worker_lock,
     write_json,
 )
+from engine.results.store import Store
+from engine.results.watchdog import Watchdog, end_below, limits_of
 from engine.settings import ROOT, Settings, read_settings
 
 POLL_SECONDS = 0.02
-LOOK_AT_SOURCE_SECONDS = 1.0
+LOOK_SECONDS = 1.0  # at the source, the settings, and jobs whose worker has ended
 SETTLED_SECONDS = 0.1
 KEPT_FOLDERS = 200  # of ended jobs
 log = logging.getLogger("engine.results.worker")
@@ -56,7 +67,7 @@ def opened(source: Source, data_dir: Path, changed: float) -> Data:
 
 
 def compute(job: Job, settings: Settings, progress: Callable[[dict[str, Any]], None]) -> None:
-    """Run a job and keep its result."""
+    """Run a job and keep its result, unless an earlier worker did and only could not say so."""
     request = make_request(job.experiment, job.request)
     source, data_dir = source_of(request), settings.data_dir
     dataset = None if source is None else opened(source, data_dir, source.changed(data_dir))
@@ -64,58 +75,69 @@ def compute(job: Job, settings: Settings, progress: Callable[[dict[str, Any]], N
         raise InvalidDataset(
             f"The data set '{request.dataset}' has changed since this was asked for. Ask again."
         )
-    compute_and_keep(job.experiment, request, dataset, settings, progress)
+    store = Store.of(settings)
+    kept = (store.local / job.experiment / job.id).is_dir()
+    if not (kept and store.holds(job.experiment, request, job.data_hash, data_dir)):
+        compute_and_keep(job.experiment, request, dataset, settings, progress)
 
 
-def run(job: Job, folder: Path, settings: Settings) -> None:
-    """One job from 'running' to its end, whatever that is."""
-    began = time.time()
+def at_once(settings: Settings) -> int:
+    """How many jobs run at once: one a GPU, one on a CPU, which takes all cores for it."""
+    if settings.jobs_at_once:
+        return settings.jobs_at_once
+    return max(gpus(settings), 1)
 
-    def say(status: str, message: str = "") -> None:
-        ended = None if status == "running" else time.time()
-        write_json(
-            folder / STATE,
-            {
-                "status": status,
-                "message": message,
-                "pid": os.getpid(),
-                "began": began,
-                "ended": ended,
-            },
-        )
 
-    say("running")
-    try:
-        with (folder / PROGRESS).open("a", encoding="utf-8") as lines:
+def gpus(settings: Settings) -> int:
+    """How many GPUs jobs can be spread over; none where the settings name the device."""
+    import torch
 
-            def progress(record: dict[str, Any]) -> None:
-                if (folder / CANCEL).exists():
-                    raise Cancelled("Cancelled on request.")
-                lines.write(json.dumps(record) + "\n")
-                lines.flush()
+    return torch.cuda.device_count() if settings.device == "auto" else 0
 
+
+def on_own_gpu(settings: Settings, slot: int, count: int) -> Settings:
+    """The settings of the worker in that slot, of `count` GPUs."""
+    return replace(settings, device=f"cuda:{slot % count}") if count > 1 else settings
+
+
+def run(job: Job, jobs_dir: Path, settings: Settings, worker: Worker) -> None:
+    """A job that was claimed, to its end, whatever that is."""
+    folder, began = jobs_dir / job.id, time.time()
+    before = read_deaths(folder).seconds
+
+    def ended(status: str, message: str = "") -> None:
+        say(folder, worker, status, began, before, message)
+
+    def break_off(status: str, message: str) -> NoReturn:
+        """End the job from outside: with this process, which a new worker follows."""
+        log.warning("Job %s is broken off: %s %s", job.id, status, message)
+        ended(status, message)
+        end_below(psutil.Process())
+        start_anew(worker.slot)
+        os._exit(0)
+
+    def progress(record: dict[str, Any]) -> None:
+        if (folder / CANCEL).exists():
+            raise Cancelled("Cancelled on request.")
+        lines.write(json.dumps(record) + "\n")
+        lines.flush()
+
+    status, message = "done", ""
+    limits = limits_of(settings, worker.at_once)
+    with (
+        (folder / PROGRESS).open("w", encoding="utf-8") as lines,
+        Watchdog(folder, limits, before, break_off),
+    ):
+        try:
             compute(job, settings, progress)
-        say("done")
-    except Cancelled:
-        say("cancelled")
-    except EngineError as error:
-        say("failed", str(error))
-    except Exception as error:  # the worker outlives any job; the log has the whole story
-        log.exception("Job %s failed", job.id)
-        say("failed", f"{type(error).__name__}: {error}")
-
-
-def bury(jobs_dir: Path) -> None:
-    """Jobs that an earlier worker left running have died with it: say so once and for all."""
-    for folder in jobs_dir.iterdir():
-        said = read_json(folder / STATE)
-        if said is None and (folder / STATE).exists():
-            shutil.rmtree(folder, ignore_errors=True)  # nobody can say any more what became of it
-        elif said is not None and said["status"] == "running":
-            message = died_message(read_progress(folder))
-            write_json(
-                folder / STATE, {**said, "status": "died", "message": message, "ended": time.time()}
-            )
+        except Cancelled:
+            status = "cancelled"
+        except EngineError as error:
+            status, message = "failed", str(error)
+        except Exception as error:  # the worker outlives any job; the log has the whole story
+            log.exception("Job %s failed", job.id)
+            status, message = "failed", f"{type(error).__name__}: {error}"
+    ended(status, message)
 
 
 def prune(jobs_dir: Path) -> None:
@@ -124,9 +146,9 @@ def prune(jobs_dir: Path) -> None:
     ended.sort(key=changed, reverse=True)
     if len(ended) <= KEPT_FOLDERS:
         return
-    with FileLock(jobs_dir / SUBMITTING):  # or one that is asked for again just now would go too
+    with queue_lock(jobs_dir):  # or one that is asked for again just now would go too
         for folder in ended[KEPT_FOLDERS:]:
-            if (folder / STATE).exists() or (folder / CANCEL).exists():
+            if has_ended(folder):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -138,23 +160,21 @@ def changed(path: Path) -> float:
         return 0.0
 
 
-def work(settings: Settings, jobs_dir: Path, source: float) -> None:
-    """Take jobs until idle for too long, or until the source has changed; no job runs on old code.
+def work(settings: Settings, jobs_dir: Path, worker: Worker, is_stale: Callable[[], bool]) -> None:
+    """Take jobs until idle for too long, or until the source or the settings have changed; no job
+    runs on old code.
 
     A submission changes the jobs' folder, so that an idle look is one `stat`, not hundreds. File
     times may be coarse: a change counts as seen only when it is some time ago.
     """
-    import engine.attacks.attack
-    import engine.models.fit  # noqa: F401  # warm: the first job must not wait for torch
-
     looked, busy, seen = time.monotonic(), time.monotonic(), 0.0
     while True:
         touched = changed(jobs_dir)
-        queue = waiting(jobs_dir) if touched != seen else []
-        if queue:
-            if source_time() != source:
-                return
-            run(queue[0], jobs_dir / queue[0].id, settings)
+        if touched != seen and waiting(jobs_dir) and is_stale():
+            return
+        job = claim(jobs_dir, worker) if touched != seen else None
+        if job is not None:
+            run(job, jobs_dir, settings, worker)
             prune(jobs_dir)
             busy = time.monotonic()
             continue
@@ -162,31 +182,54 @@ def work(settings: Settings, jobs_dir: Path, source: float) -> None:
         now = time.monotonic()
         if now - busy > settings.worker_idle_seconds:
             return
-        if now - looked > LOOK_AT_SOURCE_SECONDS:
-            looked = now
-            if source_time() != source:
+        if now - looked > LOOK_SECONDS:
+            looked, seen = now, 0.0
+            if is_stale():
                 return
         time.sleep(POLL_SECONDS)
 
 
+def start_anew(slot: int) -> None:
+    """Start the worker that follows this one; it waits until this one's lock is free."""
+    command = [sys.executable, "-m", "engine.results.worker", str(slot)]
+    subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+
+
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    slot = int(sys.argv[1]) if len(sys.argv) > 1 else 0
     source = source_time()  # before torch: what changes while that is imported is noticed
-    settings = read_settings()
-    jobs_dir = settings.cache_dir / "jobs"
+    jobs_dir = read_settings().cache_dir / "jobs"
     jobs_dir.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(jobs_dir / LOCK)
+    follow = read_json(jobs_dir / SETTINGS)
+    os.environ.update(follow or {})
+    settings = read_settings()
+    lock = FileLock(worker_lock(jobs_dir, slot))
     try:
         lock.acquire(timeout=2)  # longer than anybody holds it who only asks whether it is held
     except Timeout:
         log.info("Another worker is alive")
         return
+
+    def is_stale() -> bool:
+        return source_time() != source or read_json(jobs_dir / SETTINGS) != follow
+
     with lock:
-        write_json(jobs_dir / WORKER, {"pid": os.getpid()})
-        bury(jobs_dir)
-        work(settings, jobs_dir, source)
+        earlier = read_worker(jobs_dir, slot)
+        worker = Worker(uuid.uuid4().hex, os.getpid(), slot, earlier.at_once if earlier else 1)
+        write_json(worker_file(jobs_dir, slot), asdict(worker))  # the earlier one's job is let go
+
+        import engine.attacks.attack
+        import engine.models.fit  # noqa: F401  # warm: the first job must not wait for torch
+
+        worker = replace(worker, at_once=at_once(settings))
+        if slot >= worker.at_once:
+            log.info("No more than %d jobs run at once here", worker.at_once)
+            return
+        write_json(worker_file(jobs_dir, slot), asdict(worker))
+        work(on_own_gpu(settings, slot, gpus(settings)), jobs_dir, worker, is_stale)
     if waiting(jobs_dir):  # asked for while it was leaving, by somebody who saw the lock held
-        os.execv(sys.executable, [sys.executable, "-m", "engine.results.worker"])
+        start_anew(slot)
 
 
 if __name__ == "__main__":

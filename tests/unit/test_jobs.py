@@ -12,18 +12,11 @@ import pytest
 
 from engine.errors import InvalidDataset, InvalidInput
 from engine.experiments import AttackRequest, RankingRequest
-from engine.results.jobs import (
-    JOB,
-    PROGRESS,
-    STATE,
-    WORKER,
-    Jobs,
-    JobState,
-    read_progress,
-    write_json,
-)
-from engine.results.worker import KEPT_FOLDERS, prune, source_time, work
-from engine.settings import read_settings
+from engine.results.jobs import JOB, PROGRESS, STATE, Jobs, JobState
+from engine.results.queue import Worker, read_progress, worker_file, write_json
+from engine.results.watchdog import LOOK_SECONDS
+from engine.results.worker import KEPT_FOLDERS, prune, work
+from engine.settings import environment_of, read_settings
 
 PATIENCE = 100.0  # seconds; a worker needs a few to import torch, more on a busy machine
 # Many steps in a small ball: it takes long enough to be looked at, cancelled or killed.
@@ -120,23 +113,27 @@ def test_queue_cancel_and_equal_requests(jobs):
     assert until(jobs, second, "done", "failed").status == "done"
 
 
-def test_a_killed_worker_is_reported_and_replaced(jobs):
+def test_a_job_whose_worker_was_killed_goes_on_at_its_place(jobs):
     long = jobs.submit("attack", LONG)
     behind = jobs.submit("attack", SHORT)
     running(jobs, long)
+    wait(lambda: jobs.state(long).seconds > 3 * LOOK_SECONDS)
     first = kill(jobs)
     state = jobs.state(long)
-    assert state.status == "died"
-    assert f"of {LONG.steps}" in state.message
-    assert "Start again" in state.message
-    # those behind it go on under a new worker
-    assert until(jobs, behind, "done", "failed").status == "done"
-    assert jobs.worker_pid() not in (None, first)
-    assert jobs.state(long).status == "died"
-    assert jobs.submit("attack", LONG) == long
+    assert (state.status, state.place, state.resumed) == ("queued", 1, 1)
+    assert "goes on" in state.message
+    assert jobs.state(behind).place == 2
     running(jobs, long)
+    assert jobs.worker_pid() not in (None, first)
+    again = jobs.state(long)
+    assert again.progress[0]["step"] == 0  # one worker's course, not two in one chart
+    assert (again.resumed, again.message) == (1, state.message)
+    assert again.seconds > state.seconds > LOOK_SECONDS  # time counts under all its workers
+    assert jobs.submit("attack", LONG) == long  # equal requests still join it
+    assert jobs.state(behind).place == 1
     jobs.cancel(long)
     assert until(jobs, long, "cancelled").status == "cancelled"
+    assert until(jobs, behind, "done", "failed").status == "done"
 
 
 def test_failures_are_said_in_words(jobs):
@@ -193,8 +190,9 @@ def test_only_one_worker_at_a_time(jobs):
     wait(lambda: jobs.worker_pid() is not None)
     pid = jobs.worker_pid()
     for one in others:
-        if one._started is not None and one._started.pid != pid:
-            assert one._started.wait(timeout=PATIENCE) == 0
+        started = one._started.get(0)
+        if started is not None and started.pid != pid:
+            assert started.wait(timeout=PATIENCE) == 0
     assert jobs.worker_pid() == pid
 
 
@@ -238,22 +236,23 @@ def test_a_file_that_nobody_can_read_stops_nothing(jobs):
 
 
 def test_a_worker_that_cannot_start_is_reported(jobs):
-    (jobs.folder / WORKER).mkdir(parents=True)  # it will not be able to write its number there
+    worker_file(jobs.folder, 0).mkdir(parents=True)  # it will not be able to write its number there
     job = jobs.submit("ranking", RankingRequest())
     state = until(jobs, job, "failed", "done")
     assert state.status == "failed"
     assert "worker.log" in state.message
-    (jobs.folder / WORKER).rmdir()
+    worker_file(jobs.folder, 0).rmdir()
     assert jobs.submit("ranking", RankingRequest()) == job
     assert until(jobs, job, "failed", "done").status == "done"
 
 
 def test_no_job_runs_on_code_that_has_changed(jobs, monkeypatch):
-    monkeypatch.setattr(jobs, "start_worker", lambda: None)
+    monkeypatch.setattr(jobs, "start_worker", lambda slot: None)
     job = jobs.submit("ranking", RankingRequest())
-    work(jobs.settings, jobs.folder, source=source_time() - 1)
+    me = Worker("me", os.getpid(), 0, 1)
+    work(jobs.settings, jobs.folder, me, is_stale=lambda: True)
     assert not (jobs.folder / job / STATE).exists()
-    work(replace(jobs.settings, worker_idle_seconds=0.01), jobs.folder, source=source_time())
+    work(replace(jobs.settings, worker_idle_seconds=0.01), jobs.folder, me, is_stale=lambda: False)
     assert jobs.state(job).status == "done"
 
 
@@ -292,6 +291,10 @@ def test_an_empty_setting_is_none_and_a_bad_one_is_said(tmp_path):
         "IAL_JOBS",
         "IAL_CLUSTER",
         "IAL_CLUSTER_FALLBACK",
+        "IAL_JOBS_AT_ONCE",
+        "IAL_JOB_HOURS",
+        "IAL_JOB_MEMORY_GB",
+        "IAL_DISK_GB",
     )
     assert read_settings(dict.fromkeys(names, "")) == read_settings({})
     (tmp_path / "file").write_text("")
@@ -305,6 +308,31 @@ def test_an_empty_setting_is_none_and_a_bad_one_is_said(tmp_path):
             read_settings({"IAL_JOBS": jobs})
     with pytest.raises(InvalidInput, match="IAL_CLUSTER_FALLBACK must be 'yes' or 'no'"):
         read_settings({"IAL_CLUSTER_FALLBACK": "maybe"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("IAL_JOBS_AT_ONCE", "many", "a number of jobs, 0 to have it chosen"),
+        ("IAL_JOB_HOURS", "0", "a number of hours > 0"),
+        ("IAL_JOB_MEMORY_GB", "-1", "a number of GB > 0, 0 to have it chosen"),
+        ("IAL_DISK_GB", "all", "a number of GB > 0"),
+    ],
+)
+def test_limits_are_checked(name, value, expected):
+    with pytest.raises(InvalidInput, match=f"{name} must be {expected}. Got '{value}'"):
+        read_settings({name: value})
+
+
+def test_another_process_reads_the_same_settings(tmp_path):
+    given = {"IAL_CACHE_DIR": str(tmp_path / "c"), "IAL_DATA_DIR": str(tmp_path), "IAL_JOBS": "3"}
+    given |= {"IAL_DEVICE": "cuda:1", "IAL_CLUSTER": "tcp://a:1", "IAL_CLUSTER_FALLBACK": "yes"}
+    given |= {"IAL_JOBS_AT_ONCE": "2", "IAL_JOB_HOURS": "0.5", "IAL_JOB_MEMORY_GB": "3"}
+    given |= {"IAL_DISK_GB": "1.5", "IAL_WORKER_IDLE_S": "7"}
+    settings = read_settings(given)
+    assert set(environment_of(settings)) == set(given)
+    assert read_settings(environment_of(settings)) == settings
+    assert read_settings(environment_of(read_settings({}))) == read_settings({})
 
 
 def test_how_sweeps_are_spread_is_a_setting(tmp_path):

@@ -1,0 +1,292 @@
+"""The queue as it lies on disk: what callers (`jobs`) and workers (`worker`) read and write.
+
+A job is a folder under <cache>/jobs, named by the key of its result, so that equal requests join:
+
+    job.json         what to compute, and when it was asked for: the order of the queue
+    state.json       from its worker: running, done, failed, cancelled or died; none while it waits
+    progress.jsonl   one record a line, written while it runs
+    usage.json       the time and the memory that it has taken
+    deaths.json      the workers that have ended under it
+    cancel           there when somebody asked for it to stop
+
+Beside them, worker N holds `worker-N.lock` for its life, which the kernel releases however it ends;
+`worker-N.json` says which process that is. A job that is `running` under no living worker goes back
+to its place. Whoever moves jobs about holds `queue.lock`.
+"""
+
+import json
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from engine.errors import InvalidInput
+from engine.results.store import sync
+
+JOB, PROGRESS, STATE, CANCEL = "job.json", "progress.jsonl", "state.json", "cancel"
+USAGE, DEATHS = "usage.json", "deaths.json"
+SETTINGS = "settings.json"  # those of the lab that was started last: workers follow them
+LOG = "worker.log"
+MOST_DEATHS = 3  # in a row, without getting further: then it is the job that ends its workers
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a job's folder says about what is to be computed."""
+
+    id: str
+    experiment: str
+    request: dict[str, Any]
+    data_hash: str
+    submitted: int  # nanoseconds since the epoch: the order of the queue
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker process. `id` tells it from every other one, which its number does not: after a
+    restart of the machine that may be an earlier worker's. at_once: how many there may be."""
+
+    id: str
+    pid: int
+    slot: int
+    at_once: int
+
+
+@dataclass(frozen=True)
+class Deaths:
+    """Of a job's workers: how many in all, how many of them in a row without getting further than
+    `furthest`, the last one's id, and the seconds that they have worked at it."""
+
+    count: int = 0
+    in_a_row: int = 0
+    furthest: float = 0
+    worker: str = ""
+    seconds: float = 0.0
+
+
+def write_json(path: Path, value: Any, durable: bool = False) -> None:
+    """All at once: a reader sees the old file or the new one; a durable one survives a power
+    cut."""
+    making = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
+    making.write_text(json.dumps(value), encoding="utf-8")
+    if durable:
+        sync(making)
+    making.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """None where there is no such file, or where it is none of ours (a power cut can empty it)."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return values if isinstance(values, dict) else None
+
+
+def read_as(kind: type, path: Path) -> Any | None:
+    """A dataclass from a file that holds its fields and nothing else; None where none does."""
+    values = read_json(path)
+    if values is None or set(values) != {f.name for f in fields(kind)}:
+        return None
+    return kind(**values)
+
+
+def read_job(folder: Path) -> Job | None:
+    return read_as(Job, folder / JOB)
+
+
+def read_deaths(folder: Path) -> Deaths:
+    return read_as(Deaths, folder / DEATHS) or Deaths()
+
+
+def read_progress(folder: Path) -> list[dict[str, Any]]:
+    """The complete lines so far; the last may be half written."""
+    try:
+        text = (folder / PROGRESS).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+def check_id(job: str) -> str:
+    """A job's id is a key: nothing else may become part of a path."""
+    if not job.isalnum():
+        raise InvalidInput("job", job, "the id that submit returned")
+    return job
+
+
+# Jobs.
+
+
+def queue_lock(jobs_dir: Path) -> FileLock:
+    """Held by whoever puts jobs into the queue, takes them from it, or clears them away."""
+    return FileLock(jobs_dir / "queue.lock")
+
+
+def job_folders(jobs_dir: Path) -> Iterator[Path]:
+    if jobs_dir.is_dir():
+        for folder in jobs_dir.iterdir():
+            if not folder.name.startswith(".") and folder.is_dir():
+                yield folder
+
+
+def waiting(jobs_dir: Path) -> list[Job]:
+    """The queue: jobs that no worker has taken and nobody has cancelled, oldest first."""
+    found = [
+        read_job(folder)
+        for folder in job_folders(jobs_dir)
+        if not (folder / STATE).exists() and not (folder / CANCEL).exists()
+    ]
+    return sorted((j for j in found if j is not None), key=lambda j: (j.submitted, j.id))
+
+
+def has_ended(folder: Path) -> bool:
+    """Whether a job's worker has said that it is over, or it was cancelled while it waited."""
+    said = read_json(folder / STATE)
+    return (folder / CANCEL).exists() if said is None else said["status"] != "running"
+
+
+def ended_at(folder: Path) -> float:
+    """When an ended job's last word was written; 0 for one that was cleared away."""
+    for name in (STATE, CANCEL):
+        try:
+            return (folder / name).stat().st_mtime
+        except FileNotFoundError:
+            continue
+    return 0.0
+
+
+def going(jobs_dir: Path) -> list[Job]:
+    """Jobs that run or wait."""
+    found = [read_job(folder) for folder in job_folders(jobs_dir) if not has_ended(folder)]
+    return [job for job in found if job is not None]
+
+
+def claim(jobs_dir: Path, worker: Worker) -> Job | None:
+    """Take the next job, which no other worker takes then; None where none waits."""
+    with queue_lock(jobs_dir):
+        recover(jobs_dir)
+        queue = waiting(jobs_dir)
+        if not queue:
+            return None
+        folder = jobs_dir / queue[0].id
+        before = read_deaths(folder).seconds
+        (folder / PROGRESS).unlink(missing_ok=True)  # an earlier worker's: it begins anew
+        (folder / USAGE).unlink(missing_ok=True)
+        say(folder, worker, "running", time.time(), before)
+        return queue[0]
+
+
+def say(
+    folder: Path, worker: Worker, status: str, began: float, before: float, message: str = ""
+) -> None:
+    """Write where a job stands; before: seconds that earlier workers have worked at it."""
+    ended = None if status == "running" else time.time()
+    said = {"status": status, "message": message, "pid": worker.pid, "worker": worker.id}
+    write_json(folder / STATE, {**said, "began": began, "ended": ended, "before": before})
+
+
+# Workers.
+
+
+def worker_lock(jobs_dir: Path, slot: int) -> Path:
+    return jobs_dir / f"worker-{slot}.lock"
+
+
+def worker_file(jobs_dir: Path, slot: int) -> Path:
+    return jobs_dir / f"worker-{slot}.json"
+
+
+def read_worker(jobs_dir: Path, slot: int) -> Worker | None:
+    """The last worker of that slot, alive or not."""
+    return read_as(Worker, worker_file(jobs_dir, slot))
+
+
+def is_held(lock: Path) -> bool:
+    """Whether some process holds a lock."""
+    if not lock.exists():
+        return False
+    try:
+        FileLock(lock).acquire(timeout=0).lock.release()
+    except Timeout:
+        return True
+    return False
+
+
+def living(jobs_dir: Path) -> list[Worker]:
+    """The workers that are alive, by slot."""
+    slots = sorted(int(p.stem.split("-")[1]) for p in jobs_dir.glob("worker-*.lock"))
+    held = [read_worker(jobs_dir, slot) for slot in slots if is_held(worker_lock(jobs_dir, slot))]
+    return [worker for worker in held if worker is not None]
+
+
+# What becomes of a job whose worker has ended.
+
+
+def recover(jobs_dir: Path) -> None:
+    """Give back every job that runs under no living worker. Under the queue's lock."""
+    alive = {worker.id for worker in living(jobs_dir)}
+    for folder in job_folders(jobs_dir):
+        said = read_json(folder / STATE)
+        if said is None:
+            # A power cut can empty the file: it is asked again what became of the job.
+            (folder / STATE).unlink(missing_ok=True)
+        elif said["status"] == "running" and said.get("worker") not in alive:
+            give_back(folder, said)
+
+
+def give_back(folder: Path, said: dict[str, Any]) -> None:
+    """Put a job whose worker has ended back to its place, or say that it is over: a job that ends
+    its workers is not tried for ever."""
+    progress, deaths = read_progress(folder), read_deaths(folder)
+    worker = str(said.get("worker", ""))
+    if worker != deaths.worker or not worker:  # else this was interrupted after it was counted
+        reached = max((r["done"] for r in progress if "total" in r), default=0)
+        further = reached > deaths.furthest
+        usage = read_json(folder / USAGE) or {"seconds": 0.0}
+        deaths = Deaths(
+            deaths.count + 1,
+            1 if further else deaths.in_a_row + 1,
+            max(reached, deaths.furthest),
+            worker,
+            deaths.seconds + usage["seconds"],
+        )
+        write_json(folder / DEATHS, vars(deaths))
+    if deaths.in_a_row < MOST_DEATHS:
+        (folder / STATE).unlink()
+        return
+    message = died_message(progress, deaths)
+    write_json(folder / STATE, {**said, "status": "died", "message": message, "ended": time.time()})
+
+
+def died_message(progress: list[dict[str, Any]], deaths: Deaths) -> str:
+    last = next((r for r in reversed(progress) if "step" in r and "steps" in r), None)
+    where = "early on" if last is None else f"at step {last['step']} of {last['steps']}"
+    return (
+        f"{deaths.in_a_row} worker processes in a row ended under it without a word and without "
+        f"getting further, the last one {where}: from outside, or for want of memory. What was "
+        "finished is kept. Free some memory, or ask for less at once: fewer restarts or targets."
+    )
+
+
+def resumed_message(deaths: Deaths) -> str:
+    """What is said of a job that goes on; empty for one that has only been begun once."""
+    if not deaths.count:
+        return ""
+    times = "" if deaths.count == 1 else f" {deaths.count} times"
+    return f"Its worker process ended{times}: it goes on from what was finished."
+
+
+def discard(jobs_dir: Path, job: str) -> None:
+    """Clear away an ended job. Under the queue's lock."""
+    old = jobs_dir / f".old-{uuid.uuid4().hex[:12]}"
+    try:
+        (jobs_dir / job).rename(old)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(old)

@@ -1,0 +1,153 @@
+"""What a job may take: its time and memory, looked at while it runs.
+
+Time counts under all the workers that a job has had. Memory is that of the worker and of all
+processes below it: what they have allocated, without the pages of files, which the system takes
+back when it needs them. A GPU's memory is not limited.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from engine.data.limits import size
+from engine.results.queue import CANCEL, USAGE, write_json
+from engine.settings import Settings
+
+LOOK_SECONDS = 0.5
+CANCEL_SECONDS = 20.0  # that a job has to stop by itself
+SHARE = 0.8  # of the machine's memory that all jobs together may take
+GB = 2**30
+CONTAINER = Path("/sys/fs/cgroup/memory.max")
+TRACKER = "resource_tracker"  # joblib's, which clears away what an ended process leaves in memory
+KEPT = "What was finished is kept."
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one job: seconds, and bytes of memory."""
+
+    seconds: float
+    memory: float
+
+
+def limits_of(settings: Settings, at_once: int) -> Limits:
+    memory = settings.job_memory_gb * GB or SHARE * machine_memory() / at_once
+    return Limits(3600 * settings.job_hours, memory)
+
+
+def machine_memory() -> int:
+    """Bytes that all processes here may take: the machine's, or the container's."""
+    total = int(psutil.virtual_memory().total)
+    try:
+        return min(total, int(CONTAINER.read_text()))
+    except (OSError, ValueError):  # no container, or 'max'
+        return total
+
+
+def memory_of(process: psutil.Process) -> int:
+    """Bytes that a process and all below it have allocated."""
+    total = 0
+    for one in (process, *below(process)):
+        try:
+            info = one.memory_info()
+        except psutil.Error:  # it has just ended
+            continue
+        total += info.rss - getattr(info, "shared", 0)
+    return total
+
+
+def below(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def end_below(process: psutil.Process) -> None:
+    """End all processes below one, but those that clear away what the others leave."""
+    for one in below(process):
+        try:
+            if not any(TRACKER in word for word in one.cmdline()):
+                one.kill()
+        except psutil.Error:
+            continue
+
+
+def broken(limits: Limits, seconds: float, memory: float) -> str | None:
+    """Which limit a job breaks, in words; None where it breaks none."""
+    if memory > limits.memory:
+        return (
+            f"It took {size(memory)} of memory, and a job may take {size(limits.memory)} here "
+            f"(IAL_JOB_MEMORY_GB). {KEPT} Ask for less at once: fewer restarts or targets, a "
+            "smaller memory budget, fewer processes."
+        )
+    if seconds > limits.seconds:
+        return (
+            f"It took {duration(seconds)}, and a job may take {duration(limits.seconds)} here "
+            f"(IAL_JOB_HOURS). {KEPT} Start again to go on from there, or ask for less: fewer "
+            "targets, restarts or steps."
+        )
+    return None
+
+
+def duration(seconds: float) -> str:
+    """'24 hours', '1.5 hours', '36 seconds'."""
+    number, unit = (seconds, "second") if seconds < 3600 else (seconds / 3600, "hour")
+    shown = f"{number:.3g}"
+    return f"{shown} {unit}{'' if shown == '1' else 's'}"
+
+
+class Watchdog:
+    """Looks after the job in a folder, from a thread of its own, until the block is left.
+
+    Where the job breaks a limit or does not stop when asked to, `end(status, message)` is called,
+    which is not to return: the job itself may be deep in a computation.
+    """
+
+    def __init__(
+        self, folder: Path, limits: Limits, before: float, end: Callable[[str, str], None]
+    ) -> None:
+        self.folder, self.limits, self.before, self.end = folder, limits, before, end
+        self.began, self.peak = time.monotonic(), 0
+        self.asked: float | None = None  # when it was seen that the job is to stop
+        self.over = threading.Event()
+        self.deciding = threading.Lock()  # the job ends by itself, or is ended
+        self.thread = threading.Thread(target=self.watch, name="watchdog", daemon=True)
+
+    def __enter__(self) -> "Watchdog":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        with self.deciding:
+            self.over.set()
+
+    def watch(self) -> None:
+        process = psutil.Process()
+        while not self.over.wait(LOOK_SECONDS):
+            try:
+                verdict = self.look(memory_of(process))
+                with self.deciding:
+                    if verdict is not None and not self.over.is_set():
+                        self.end(*verdict)
+            except OSError:  # a full disk, say: it may have room at the next look
+                log.exception("The watchdog of %s cannot write", self.folder.name)
+
+    def look(self, memory: int) -> tuple[str, str] | None:
+        """Tell what is used; how the job has to end, if it has to."""
+        now = time.monotonic()
+        self.peak = max(self.peak, memory)
+        used = {"seconds": now - self.began, "memory": memory, "peak": self.peak}
+        write_json(self.folder / USAGE, used)
+        if self.asked is None and (self.folder / CANCEL).exists():
+            self.asked = now
+        if self.asked is not None and now - self.asked > CANCEL_SECONDS:
+            return "cancelled", ""
+        message = broken(self.limits, self.before + now - self.began, memory)
+        return None if message is None else ("failed", message)

@@ -1,0 +1,190 @@
+"""The queue on disk: places, claims by several workers, and what becomes of jobs whose worker
+ended. No worker process: a worker is whoever holds its lock."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from engine.results import queue
+from engine.results.queue import (
+    CANCEL,
+    DEATHS,
+    JOB,
+    MOST_DEATHS,
+    PROGRESS,
+    STATE,
+    USAGE,
+    Deaths,
+    Job,
+    Worker,
+    claim,
+    going,
+    living,
+    queue_lock,
+    read_deaths,
+    recover,
+    say,
+    waiting,
+    worker_file,
+    worker_lock,
+    write_json,
+)
+
+
+def place(jobs_dir: Path, name: str, submitted: int) -> Path:
+    folder = jobs_dir / name
+    folder.mkdir()
+    write_json(folder / JOB, asdict(Job(name, "ranking", {}, "none", submitted)), durable=True)
+    return folder
+
+
+def begin(jobs_dir: Path, name: str, slot: int = 0) -> tuple[Worker, FileLock]:
+    """A worker that is alive until its lock is released."""
+    lock = FileLock(worker_lock(jobs_dir, slot))
+    lock.acquire(timeout=0)
+    worker = Worker(name, 1, slot, 1)  # every worker has the same process number, as it may be
+    write_json(worker_file(jobs_dir, slot), asdict(worker))
+    return worker, lock
+
+
+@pytest.fixture
+def alive(tmp_path: Path) -> Iterator[Worker]:
+    worker, lock = begin(tmp_path, "alive")
+    yield worker
+    lock.release()
+
+
+def tell(folder: Path, *records: dict) -> None:
+    (folder / PROGRESS).write_text("".join(json.dumps(r) + "\n" for r in records))
+
+
+def test_the_oldest_is_taken_first_and_a_cancelled_one_never(tmp_path, alive):
+    place(tmp_path, "second", 2)
+    place(tmp_path, "first", 1)
+    (place(tmp_path, "cancelled", 0) / CANCEL).touch()
+    assert [job.id for job in waiting(tmp_path)] == ["first", "second"]
+    assert claim(tmp_path, alive).id == "first"
+    assert [job.id for job in waiting(tmp_path)] == ["second"]
+    assert {job.id for job in going(tmp_path)} == {"first", "second"}
+    assert claim(tmp_path, alive).id == "second"
+    assert claim(tmp_path, alive) is None
+
+
+def test_no_two_workers_take_one_job(tmp_path):
+    names = [f"job{i:02}" for i in range(40)]
+    for i, name in enumerate(names):
+        place(tmp_path, name, i)
+    begun = [begin(tmp_path, f"worker{slot}", slot) for slot in range(4)]
+    assert [worker.id for worker in living(tmp_path)] == [worker.id for worker, _ in begun]
+
+    def take_all(worker: Worker) -> list[str]:
+        taken = []
+        while (job := claim(tmp_path, worker)) is not None:
+            taken.append(job.id)
+        return taken
+
+    with ThreadPoolExecutor(4) as threads:
+        taken = list(threads.map(take_all, [worker for worker, _ in begun]))
+    assert sorted(job for one in taken for job in one) == names
+    for worker, own in zip((worker for worker, _ in begun), taken, strict=True):
+        for job in own:
+            assert json.loads((tmp_path / job / STATE).read_text())["worker"] == worker.id
+
+
+def test_a_job_goes_back_to_its_old_place_when_its_worker_is_gone(tmp_path):
+    first, second = place(tmp_path, "first", 1), place(tmp_path, "second", 2)
+    worker, lock = begin(tmp_path, "one")
+    assert claim(tmp_path, worker).id == "first"
+    tell(first, {"step": 3, "steps": 9})
+    write_json(first / USAGE, {"seconds": 2.5})
+    recover(tmp_path)  # it is alive: nothing happens
+    assert [job.id for job in waiting(tmp_path)] == ["second"]
+    lock.release()
+    other, lock = begin(tmp_path, "other")  # with the same process number
+    recover(tmp_path)
+    assert [job.id for job in waiting(tmp_path)] == ["first", "second"]
+    assert read_deaths(first) == Deaths(1, 1, 0, "one", 2.5)
+    assert claim(tmp_path, other).id == "first"
+    said = json.loads((first / STATE).read_text())
+    assert (said["worker"], said["before"]) == ("other", 2.5)
+    assert not (first / PROGRESS).exists()  # the earlier worker's course
+    assert not (second / DEATHS).exists()
+    lock.release()
+
+
+def die(jobs_dir: Path, folder: Path, number: int, *records: dict) -> None:
+    """A worker takes the job, tells of it, and ends under it."""
+    worker, lock = begin(jobs_dir, f"worker{number}")
+    assert claim(jobs_dir, worker) is not None, number
+    tell(folder, *records)
+    lock.release()
+    with queue_lock(jobs_dir):
+        recover(jobs_dir)
+
+
+def test_a_job_that_ends_its_workers_ends(tmp_path):
+    folder = place(tmp_path, "bad", 1)
+    for number in range(MOST_DEATHS):
+        assert not (folder / STATE).exists()
+        die(tmp_path, folder, number, {"step": 4, "steps": 9})
+    said = json.loads((folder / STATE).read_text())
+    assert said["status"] == "died"
+    assert said["message"].startswith(f"{MOST_DEATHS} worker processes in a row ended under it")
+    assert "at step 4 of 9" in said["message"]
+    assert waiting(tmp_path) == going(tmp_path) == []
+
+
+def test_a_job_that_gets_further_is_tried_as_often_as_it_takes(tmp_path):
+    folder = place(tmp_path, "long", 1)
+    for number in range(3 * MOST_DEATHS):
+        done = number // (MOST_DEATHS - 1)  # every other death without getting further
+        die(tmp_path, folder, number, {"done": done, "total": 99})
+    assert [job.id for job in waiting(tmp_path)] == ["long"]
+    assert read_deaths(folder).count == 3 * MOST_DEATHS
+    for number in range(MOST_DEATHS - 1):  # what it repeats is not progress
+        die(tmp_path, folder, 100 + number, {"done": 1, "total": 99})
+    assert json.loads((folder / STATE).read_text())["status"] == "died"
+
+
+def test_a_death_is_counted_once_however_often_counting_is_interrupted(tmp_path, monkeypatch):
+    folder = place(tmp_path, "job", 1)
+    worker, lock = begin(tmp_path, "one")
+    claim(tmp_path, worker)
+    lock.release()
+    monkeypatch.setattr(queue, "write_json", counting_then_cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        recover(tmp_path)
+    monkeypatch.undo()
+    assert (folder / STATE).exists()
+    recover(tmp_path)
+    assert read_deaths(folder).count == 1
+    assert not (folder / STATE).exists()
+
+
+def counting_then_cut_off(path: Path, value: object, durable: bool = False) -> None:
+    write_json(path, value, durable)
+    raise KeyboardInterrupt
+
+
+def test_a_cancelled_job_does_not_come_back(tmp_path):
+    folder = place(tmp_path, "job", 1)
+    worker, lock = begin(tmp_path, "one")
+    claim(tmp_path, worker)
+    (folder / CANCEL).touch()
+    lock.release()
+    recover(tmp_path)
+    assert not (folder / STATE).exists()
+    assert waiting(tmp_path) == going(tmp_path) == []
+
+
+def test_a_state_that_a_power_cut_has_emptied_is_asked_for_again(tmp_path, alive):
+    folder = place(tmp_path, "job", 1)
+    say(folder, alive, "done", began=0.0, before=0.0)
+    assert waiting(tmp_path) == []
+    (folder / STATE).write_text("")
+    assert claim(tmp_path, alive).id == "job"

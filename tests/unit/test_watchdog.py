@@ -1,0 +1,234 @@
+"""Time and memory of a job: what is measured, what breaks a limit, and what becomes of it."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from engine.errors import Cancelled
+from engine.experiments import RankingRequest, SweepRequest
+from engine.results import watchdog
+from engine.results.jobs import Jobs
+from engine.results.queue import CANCEL, USAGE, read_json
+from engine.results.watchdog import (
+    GB,
+    Limits,
+    Watchdog,
+    broken,
+    end_below,
+    limits_of,
+    machine_memory,
+    memory_of,
+)
+from engine.settings import read_settings
+from tests.unit.test_jobs import LONG, kill, until, wait
+
+MB = 2**20
+HOG = "import sys, time; held = b'x' * {n}; print('ready', flush=True); time.sleep(100)"
+NESTED = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {inner!r}], stdout=subprocess.PIPE)
+child.stdout.readline()
+print("ready", flush=True)
+child.wait()
+"""
+
+
+def start(code: str) -> subprocess.Popen:
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+@pytest.fixture
+def hogs() -> Iterator[tuple[subprocess.Popen, int]]:
+    """A process with a child that holds 100 MB."""
+    process = start(NESTED.format(inner=HOG.format(n=100 * MB)))
+    [child] = psutil.Process(process.pid).children()
+    yield process, child.pid
+    for pid in (child.pid, process.pid):
+        if psutil.pid_exists(pid):
+            psutil.Process(pid).kill()
+    process.wait()
+
+
+def test_memory_is_that_of_all_processes_without_files(hogs, tmp_path):
+    process, _ = hogs
+    # a Python without anything takes some 5 to 10 MB, and there are two
+    assert 100 * MB < memory_of(psutil.Process(process.pid)) < 140 * MB
+    me, path = psutil.Process(), tmp_path / "features.npy"
+    np.save(path, np.ones(8 * MB))  # 64 MB
+    before = memory_of(me)
+    mapped = np.load(path, mmap_mode="r")
+    assert float(mapped.sum()) == 8 * MB
+    assert memory_of(me) - before < 30 * MB
+    held = np.ones(8 * MB)
+    assert memory_of(me) - before > 60 * MB
+    del held
+
+
+def test_all_below_are_ended_but_those_who_clear_up(hogs):
+    process, child = hogs
+    tracker = start("import time; print('resource_tracker', flush=True); time.sleep(100)")
+    end_below(psutil.Process())
+    process.wait(timeout=10)
+    gone, _ = psutil.wait_procs([psutil.Process(child)] if psutil.pid_exists(child) else [], 10)
+    assert not psutil.pid_exists(child) or gone
+    assert tracker.poll() is None
+    tracker.kill()
+    tracker.wait()
+
+
+def test_limits_are_those_of_the_settings_or_a_share_of_the_machine():
+    settings = read_settings({"IAL_JOB_HOURS": "2", "IAL_JOB_MEMORY_GB": "3"})
+    assert limits_of(settings, 4) == Limits(7200, 3 * GB)
+    shared = limits_of(read_settings({}), 2)
+    assert shared.seconds == 24 * 3600
+    assert 2 * shared.memory == pytest.approx(0.8 * machine_memory())
+
+
+def test_a_container_has_less_memory_than_its_machine(monkeypatch, tmp_path):
+    monkeypatch.setattr(watchdog, "CONTAINER", tmp_path / "memory.max")
+    whole = machine_memory()
+    assert whole == psutil.virtual_memory().total
+    (tmp_path / "memory.max").write_text("max\n")
+    assert machine_memory() == whole
+    (tmp_path / "memory.max").write_text(f"{64 * MB}\n")
+    assert machine_memory() == 64 * MB
+
+
+def test_what_breaks_a_limit_is_said_with_its_setting():
+    limits = Limits(5400, 2 * GB)
+    assert broken(limits, 5400, 2 * GB) is None
+    memory, hours = broken(limits, 0, 2.5 * GB), broken(limits, 5 * 3600, 0)
+    assert memory is not None
+    assert hours is not None
+    assert memory.startswith("It took 2.5 GB of memory, and a job may take 2.0 GB here (IAL_JOB_ME")
+    assert "fewer restarts" in memory
+    assert hours.startswith("It took 5 hours, and a job may take 1.5 hours here (IAL_JOB_HOURS).")
+    assert "go on from there" in hours
+
+
+def test_time_counts_under_all_workers_and_a_job_that_does_not_stop_is_ended(tmp_path, monkeypatch):
+    ends: list[tuple[str, str]] = []
+    dog = Watchdog(tmp_path, Limits(100, GB), 99.0, lambda *end: ends.append(end))
+    assert dog.look(MB) is None
+    dog.began -= 2
+    status, message = dog.look(MB) or ("", "")
+    assert (status, "IAL_JOB_HOURS" in message) == ("failed", True)
+    used = read_json(tmp_path / USAGE)
+    assert used is not None
+    assert used["memory"] == used["peak"] == MB
+    assert 2 <= used["seconds"] < 10
+    dog = Watchdog(tmp_path, Limits(100, GB), 0.0, lambda *end: ends.append(end))
+    (tmp_path / CANCEL).touch()
+    assert dog.look(MB) is None
+    monkeypatch.setattr(watchdog, "CANCEL_SECONDS", 0.0)
+    assert dog.look(MB) == ("cancelled", "")
+
+
+def test_it_decides_before_or_after_the_job_has_ended_never_both(tmp_path, monkeypatch):
+    monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.01)
+    ends: list[tuple[str, str]] = []
+    with Watchdog(tmp_path, Limits(0.0, GB), 0.0, lambda *end: ends.append(end)) as dog:
+        time.sleep(0.3)
+    seen = len(ends)
+    assert seen > 0
+    dog.thread.join(timeout=10)
+    assert len(ends) == seen
+    with pytest.raises(Cancelled), Watchdog(tmp_path, Limits(9, GB), 0.0, lambda *end: None):
+        raise Cancelled("as the job says")
+
+
+def lab(folder: Path, **limits: str) -> Jobs:
+    settings = read_settings({"IAL_CACHE_DIR": str(folder), "IAL_DEVICE": "cpu", **limits})
+    return Jobs(settings)
+
+
+def test_a_job_that_breaks_a_limit_fails_with_its_children_and_the_next_goes_on(tmp_path):
+    jobs = lab(tmp_path, IAL_JOB_HOURS=str(1.5 / 3600))
+    processes = SweepRequest(n_targets=40, radii=(0.05,), ks=(1,), steps=5000, memory_gb=0.2)
+    jobs.settings = replace(jobs.settings, jobs=2)
+    try:
+        slow = jobs.submit("sweep", processes)
+        behind = jobs.submit("ranking", RankingRequest(damping=0.26))
+        children = set()
+        while jobs.state(slow).status in ("queued", "running"):
+            if pid := jobs.worker_pid():
+                children |= set(psutil.Process(pid).children(recursive=True))
+            time.sleep(0.05)
+        state = jobs.state(slow)
+        assert state.status == "failed"
+        assert "(IAL_JOB_HOURS)" in state.message
+        assert until(jobs, behind, "done", "failed").status == "done"
+        computing = [c for c in children if c.is_running() and c.status() != "zombie"]
+        assert not computing
+    finally:
+        kill(jobs)
+
+
+def test_a_job_that_takes_too_much_memory_fails_in_words(tmp_path):
+    jobs = lab(tmp_path, IAL_JOB_MEMORY_GB="0.05")  # less than torch alone
+    try:
+        job = jobs.submit("attack", LONG)
+        state = until(jobs, job, "failed", "done", "died")
+        assert state.status == "failed"
+        assert "and a job may take 51.2 MB here (IAL_JOB_MEMORY_GB)" in state.message
+        wait(lambda: jobs.worker_pid() is not None)  # its worker has given way to a new one
+        # whoever raises the limit and starts the lab again has it obeyed, though a worker is there
+        again = lab(tmp_path, IAL_JOB_MEMORY_GB="4")
+        again.watch()
+        assert again.submit("attack", LONG) == job
+        until(again, job, "running")
+        time.sleep(3 * watchdog.LOOK_SECONDS)
+        assert again.state(job).status == "running"
+        again.cancel(job)
+        until(again, job, "cancelled")
+    finally:
+        kill(jobs)
+
+
+def test_more_than_one_job_at_a_time_where_a_setting_says_so(tmp_path):
+    jobs = lab(tmp_path, IAL_JOBS_AT_ONCE="2")
+    requests = [replace(LONG, seed=seed) for seed in range(3)]
+    try:
+        first, second, third = (jobs.submit("attack", request) for request in requests)
+        until(jobs, first, "running")
+        until(jobs, second, "running")
+        assert jobs.state(third).place == 1
+        assert len(jobs.worker_pids()) == len(set(jobs.worker_pids())) == 2
+        jobs.cancel(first)
+        until(jobs, third, "running")
+        assert jobs.state(second).status == "running"
+        for job in (second, third):
+            jobs.cancel(job)
+            until(jobs, job, "cancelled")
+    finally:
+        for pid in jobs.worker_pids():
+            psutil.Process(pid).kill()
+
+
+def test_every_gpu_has_a_worker_of_its_own(monkeypatch):
+    import torch
+
+    from engine.results.worker import at_once, gpus, on_own_gpu
+
+    auto = read_settings({})
+    assert at_once(read_settings({"IAL_DEVICE": "cpu"})) == 1
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert at_once(auto) == 4
+    assert [on_own_gpu(auto, i, gpus(auto)).device for i in (0, 3)] == ["cuda:0", "cuda:3"]
+    six = replace(auto, jobs_at_once=6)
+    assert at_once(six) == 6
+    assert on_own_gpu(six, 5, gpus(six)).device == "cuda:1"
+    named = replace(auto, device="cuda:2")
+    assert (at_once(named), on_own_gpu(named, 0, gpus(named)).device) == (1, "cuda:2")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert on_own_gpu(auto, 0, gpus(auto)).device == "auto"
