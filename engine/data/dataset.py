@@ -33,16 +33,16 @@ class Pictures(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Picked:
-    """Some of the pictures in a file, in another order; they stay on disk until one is read."""
+    """Some of the pictures, in another order; those in a file stay there until one is read."""
 
-    whole: NDArray[np.uint8]
+    whole: Pictures
     indices: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, index: int, /) -> NDArray[np.uint8]:
-        return self.whole[self.indices[index]]
+    def __getitem__(self, index: int, /) -> NDArray:
+        return self.whole[int(self.indices[index])]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.checks import check_integer
-from engine.data.dataset import Dataset
+from engine.data.dataset import Dataset, Picked
 
 
 def training_order(y: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
@@ -32,10 +32,13 @@ def training_subset(dataset: Dataset, size: int, seed: int = 0) -> NDArray[np.in
 
 def with_training_subset(dataset: Dataset, indices: NDArray[np.int64]) -> Dataset:
     """The data set with these training samples only; sample i there is indices[i] here."""
+    images = dataset.images
+    if images is not None:
+        images = replace(images, train=Picked(images.train, indices))
     return replace(
         dataset,
         X_train=np.asarray(dataset.X_train[indices]),
         y_train=dataset.y_train[indices],
-        images=None,
+        images=images,
         on_disk=False,
     )

@@ -2,8 +2,9 @@
 
 The module is a template: it says what is computed, θ with which numbers. It is used as in `eval()`,
 so that dropout is off and running statistics are constants, and differentiated twice (an attack's
-gradient: three times) in θ. ReLU will do, but its second derivatives miss the kinks; softplus, tanh
-and GELU are smooth.
+gradient: three times) in θ. ReLU will do, but its second derivatives miss the kinks; tanh and GELU
+are smooth. So is softplus, but on digits every start of an attack (radius 0.3, damping 0.25) on two
+convolutions with it met negative curvature, and none with tanh.
 """
 
 import copy
@@ -73,21 +74,25 @@ class Mlp(nn.Module):
 
 
 class Cnn(nn.Module):
-    """Two 3×3 convolutions of 4 and 8 channels, each halving the image, with softplus."""
+    """A 3×3 convolution of 8 channels that halves the image, tanh, and a linear layer.
 
-    def __init__(self, shape: tuple[int, ...], n_classes: int) -> None:
+    Many models at once make a grouped convolution, which is slow: one product of all patches of the
+    images with all kernels takes half the time.
+    """
+
+    def __init__(self, shape: tuple[int, ...], n_classes: int, channels: int = 8) -> None:
         super().__init__()
-        self.shape = shape if len(shape) == 3 else (*shape, 1)  # height, width, channels
-        height, width, channels = self.shape
-        self.first = nn.Conv2d(channels, 4, 3, stride=2, padding=1)
-        self.second = nn.Conv2d(4, 8, 3, stride=2, padding=1)
-        left = (height + 3) // 4 * ((width + 3) // 4)
-        self.out = nn.Linear(8 * left, n_classes)
+        self.shape = shape if len(shape) == 3 else (*shape, 1)  # height, width, colours
+        height, width, colours = self.shape
+        self.hidden = nn.Conv2d(colours, channels, 3, stride=2, padding=1)
+        self.out = nn.Linear(channels * ((height + 1) // 2) * ((width + 1) // 2), n_classes)
 
     def forward(self, X: Tensor) -> Tensor:
         images = X.unflatten(-1, self.shape).movedim(-1, 1)
-        smooth = nn.functional.softplus
-        return self.out(smooth(self.second(smooth(self.first(images)))).flatten(1))
+        kernels = self.hidden.weight.flatten(1)
+        patches = nn.functional.unfold(images, 3, padding=1, stride=2).transpose(1, 2)  # n, at, 9
+        seen = nn.functional.linear(patches.flatten(0, 1), kernels, self.hidden.bias)
+        return self.out(torch.tanh(seen).view(len(X), -1))
 
 
 MODULES: dict[str, Callable[[tuple[int, ...], int], nn.Module]] = {"mlp": Mlp, "cnn": Cnn}

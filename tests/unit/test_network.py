@@ -17,7 +17,7 @@ from engine.influence.network import NetworkProblem
 from engine.models.fit import fit
 from engine.models.fit_network import fit_network
 from engine.models.linear import LinearModel
-from engine.models.network import Network, architecture
+from engine.models.network import Cnn, Network, architecture
 from tests.unit.problems import random_problem
 from tests.unit.reference import relative_error
 
@@ -154,6 +154,64 @@ def test_scores_and_gradient_of_a_network(estimator, order):
     forward = problem.forward(problem.encode(model), TIGHT)
     assert relative_error(forward.scores[0], expected.detach()) < 1e-9
     c = torch.as_tensor(np.random.default_rng(3).standard_normal(dataset.n_train))
+    reference = torch.autograd.grad(expected @ c, theta)[0]
+    found = problem.gradient(forward, c.unsqueeze(0), TIGHT)[0][0]
+    assert relative_error(found, reference) < 1e-8
+
+
+def tiny_cnn() -> tuple[Dataset, Network]:
+    """Pictures of 4 × 3 pixels in 2 colours, and a network at random parameters."""
+    dataset, _ = random_problem(6, n=40, d=24)
+    module = Cnn((4, 3, 2), dataset.n_classes, channels=3)
+    count = sum(p.numel() for p in module.parameters())
+    theta = 0.4 * np.random.default_rng(6).standard_normal(count)
+    return dataset, Network(module, theta, l2=0.01)
+
+
+def convolved(theta: torch.Tensor, X: torch.Tensor, K: int) -> torch.Tensor:
+    """The logits of `tiny_cnn`, its convolution written out pixel by pixel."""
+    kernels, bias, V, c = theta.split([3 * 2 * 9, 3, K * 12, K])
+    images = X.view(-1, 4, 3, 2)
+    padded = torch.zeros(len(X), 6, 5, 2, dtype=X.dtype)
+    padded[:, 1:5, 1:4] = images
+    seen = []
+    for channel in kernels.view(3, 2, 3, 3).unbind():
+        for row in (0, 2):
+            for column in (0, 2):
+                patch = padded[:, row : row + 3, column : column + 3]  # n, 3, 3, 2
+                seen.append((patch * channel.permute(1, 2, 0)).sum((1, 2, 3)))
+    hidden = torch.stack(seen, 1).view(-1, 3, 4).transpose(1, 2) + bias  # n, places, channels
+    return torch.tanh(hidden).flatten(1) @ V.view(K, 12).T + c
+
+
+def test_the_convolution_is_one():
+    dataset, model = tiny_cnn()
+    expected = convolved(
+        torch.as_tensor(model.parameters),
+        torch.as_tensor(dataset.X_test, dtype=torch.float64),
+        dataset.n_classes,
+    )
+    np.testing.assert_allclose(model.logits(dataset.X_test), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_scores_and_gradient_of_a_convolutional_network():
+    """Against an explicit Hessian, and its inverse differentiated by autograd."""
+    dataset, model = tiny_cnn()
+    problem = NetworkProblem.build(dataset, model, 2.0, dtype="float64")
+    theta = torch.as_tensor(model.parameters).requires_grad_()
+
+    def losses(t: torch.Tensor, split: str) -> torch.Tensor:
+        X, y = dataset.split(split)
+        said = convolved(t, torch.as_tensor(X, dtype=torch.float64), dataset.n_classes)
+        return nn.functional.cross_entropy(said, torch.as_tensor(y), reduction="none")
+
+    H = torch.func.hessian(lambda t: losses(t, "train").mean())(theta)
+    g = torch.func.grad(lambda t: losses(t, "test").mean())(theta)
+    each = torch.func.jacrev(lambda t: losses(t, "train"))(theta)
+    expected = -each @ torch.linalg.solve(H + 2 * torch.eye(len(theta)).double(), g)
+    forward = problem.forward(problem.encode(model), TIGHT)
+    assert relative_error(forward.scores[0], expected.detach()) < 1e-9
+    c = torch.as_tensor(np.random.default_rng(6).standard_normal(dataset.n_train))
     reference = torch.autograd.grad(expected @ c, theta)[0]
     found = problem.gradient(forward, c.unsqueeze(0), TIGHT)[0][0]
     assert relative_error(found, reference) < 1e-8

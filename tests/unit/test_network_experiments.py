@@ -10,7 +10,7 @@ import torch
 from engine.attacks.attack import attack
 from engine.attacks.objectives import OBJECTIVES
 from engine.attacks.state import Plan, init, step
-from engine.data.dataset import Dataset
+from engine.data.dataset import Dataset, load_dataset
 from engine.errors import InvalidInput, NotPositiveDefinite
 from engine.experiments import (
     AttackRequest,
@@ -95,6 +95,42 @@ def test_some_run_moves_a_sample_of_a_network_to_the_top(dataset, model):
     result = attack(model, dataset, target, k=1, radius=0.6, restarts=2, steps=30)
     assert result.success
     assert influence_scores(result.model, dataset).ranks[target] == 1
+
+
+def test_a_digit_is_moved_to_the_top_of_a_convolutional_network():
+    """From the request to the stored model, which is ranked anew and tightly."""
+    digits = load_dataset("digits")
+    request = AttackRequest(
+        targets=(1115,),
+        objective="accurate",
+        restarts=1,
+        learning_rates=(0.1,),
+        steps=30,
+        model="cnn",
+    )
+    result = run_attack(request, digits, Context())
+    both = [result.honest.accuracy(*digits.split(split)) for split in ("test", "holdout")]
+    assert np.mean(both) > 0.95
+    assert result.before.ranks[1115] > 100
+    assert result.success and result.distance <= 0.3 * (1 + 1e-6)
+    assert abs(result.accuracy_drop) <= 0.03
+    found = influence_scores(result.model, digits, dtype="float64", tolerance=1e-9)
+    assert found.ranks[1115] == 1
+
+
+def test_a_convolutional_network_is_attacked_on_fewer_samples():
+    request = SweepRequest(
+        n_targets=1,
+        ks=(5,),
+        radii=(0.3,),
+        restarts=(1,),
+        train_sizes=(60,),
+        learning_rates=(0.1,),
+        steps=1,
+        model="cnn",
+    )
+    table = run_sweep(request, load_dataset("digits"), Context(jobs=1))
+    assert table["train_size"].tolist() == [60]
 
 
 @pytest.mark.parametrize("objective", list(OBJECTIVES))

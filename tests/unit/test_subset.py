@@ -52,9 +52,24 @@ def test_samples_are_those_of_the_whole_set_and_tests_stay():
     np.testing.assert_array_equal(part.X_train, DIGITS.X_train[indices])
     np.testing.assert_array_equal(part.y_train, DIGITS.y_train[indices])
     assert part.X_test is DIGITS.X_test and part.X_holdout is DIGITS.X_holdout
-    assert (part.name, part.class_names, part.images) == (DIGITS.name, DIGITS.class_names, None)
+    assert (part.name, part.class_names) == (DIGITS.name, DIGITS.class_names)
     assert part.content_hash != DIGITS.content_hash
-    assert DIGITS.images is not None and len(DIGITS.images.train) == 1200
+
+
+def test_samples_keep_their_pictures():
+    """So that a network that reads pixels can be trained on fewer of them."""
+    indices = training_subset(DIGITS, 100, seed=0)
+    smaller = training_subset(with_training_subset(DIGITS, indices), 30, seed=1)
+    part = with_training_subset(with_training_subset(DIGITS, indices), smaller)
+    assert part.images is not None and DIGITS.images is not None
+    assert len(part.images.train) == 30 and part.pixel_shape == DIGITS.pixel_shape == (8, 8)
+    for i, original in enumerate(indices[smaller]):
+        np.testing.assert_array_equal(part.images.train[i], DIGITS.images.train[original])
+    assert len(DIGITS.images.train) == 1200
+
+
+def test_what_has_no_pictures_gets_none():
+    assert with_training_subset(DATASET, training_subset(DATASET, 30, seed=0)).images is None
 
 
 @pytest.mark.parametrize("size", [3, 91, 0, 4.5])
