@@ -63,7 +63,9 @@ def keep_within(settings: Settings) -> None:
     if usage(settings).held <= settings.disk_gb * GB:
         return
     budget = settings.disk_gb * GB
-    joblib.Memory(intermediates(settings), verbose=0).reduce_size(int(budget * INTERMEDIATES))
+    if intermediates(settings).is_dir():
+        memory = joblib.Memory(intermediates(settings), verbose=0)
+        memory.reduce_size(int(budget * INTERMEDIATES))
     held = usage(settings).held
     for used, folder in evictable(settings):
         if held <= budget:
