@@ -7,7 +7,16 @@ import streamlit as st
 
 from engine.attacks.rates import highest, reweighing_rates, success_rates
 from engine.results.store import Stored
-from pages.common import charts, frontier, paper, presets, rate_figures, registry, sweeps
+from pages.common import (
+    baseline_view,
+    charts,
+    frontier,
+    paper,
+    presets,
+    rate_figures,
+    registry,
+    sweeps,
+)
 from pages.common import rate_words as words
 from pages.common.rate_view import View, choose_view
 from pages.common.save_figure import Source
@@ -195,6 +204,8 @@ def results(stored: Stored, view: View) -> None:
     with right:
         frontier_figure(stored, view)
     training_figure(view, dataset)
+    if asked is not None and baseline is not None:
+        baseline_view.take_away(baseline, asked)
 
 
 def page() -> None:

@@ -8,7 +8,8 @@ from plotly.subplots import make_subplots
 
 from engine.attacks.result import AttackResult
 from engine.experiments import AttackRequest, BaselineRequest
-from pages.common import charts, sweeps
+from engine.results.store import Stored
+from pages.common import charts, reproduce, sweeps
 from pages.common.axes import rank_axis
 from pages.common.figures import ACCENT, BAND, BLUE, GREY, finish
 from pages.common.save_figure import Source
@@ -147,3 +148,15 @@ def show(attack: AttackResult, request: AttackRequest) -> None:
         f"{asked.steps:,} steps of Adam with {asked.batch_size} samples each; a weight of 1 is "
         "ordinary training."
     )
+    take_away(stored, asked)
+
+
+def take_away(stored: Stored, request: BaselineRequest) -> None:
+    """The baseline's table, request and code."""
+    with st.expander("Take the baseline with you"):
+        sweeps.take_away(
+            stored,
+            request,
+            {"Baseline": lambda: stored.result},
+            snippet=reproduce.baseline_snippet,
+        )

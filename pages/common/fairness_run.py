@@ -49,8 +49,9 @@ def part_of(request: FairnessRequest) -> Part:
     return Part(EXPERIMENT, request, job, state, lab().store.find(EXPERIMENT, request, content))
 
 
-def choose_run(table: str, metric: str) -> tuple[FairnessRequest, links.Expected]:
-    """The controls of a run of one's own. Raises EngineError for what cannot be asked for."""
+def choose_run(table: str, metric: str) -> tuple[FairnessRequest | None, links.Expected]:
+    """The controls of a run of one's own; None where they make no request, which is said. Raises
+    InvalidDataset for a table that has no such columns."""
     own: dict[str, Any] = {}
     expected: dict[str, Any] = {
         name: links.Range(0, STRENGTH_HIGH, whole=False) for name in STRENGTHS
@@ -82,8 +83,12 @@ def choose_run(table: str, metric: str) -> tuple[FairnessRequest, links.Expected
             bind="query-params",
             on_change=controls.forget_notes,
         )
-    scales = sweeps.read_numbers(SCALES, text)
-    return FairnessRequest(table, metric, scales, **own), expected
+    try:
+        scales = sweeps.read_numbers(SCALES, text)
+        return FairnessRequest(table, metric, scales, **own), expected
+    except InvalidInput as error:
+        st.error(str(error))
+        return None, expected
 
 
 def draw(state: JobState) -> None:
@@ -131,9 +136,10 @@ def run_of_ones_own(table: str, metric: str) -> tuple[Part | None, links.Expecte
     expected: links.Expected = {}
     try:
         request, expected = choose_run(table, metric)
-        part = part_of(request)
-        offer(part)
-    except (EngineError, InvalidInput) as error:
+        if request is not None:
+            part = part_of(request)
+            offer(part)
+    except EngineError as error:
         st.error(str(error))
     own_tables.uploader()
     running.show_refusal()

@@ -13,6 +13,7 @@ from engine.attacks.result import AttackResult, Ranking
 from engine.data.fairness_sets import LOADERS as FAIRNESS_SETS
 from engine.experiments import (
     AttackRequest,
+    BaselineRequest,
     DefenceRequest,
     ExplainRequest,
     FairnessRequest,
@@ -130,16 +131,30 @@ def leave_one_out_snippet(request: LeaveOneOutRequest, data_dir: str | None = No
     )
 
 
-def defence_snippet(request: DefenceRequest, data_dir: str | None = None) -> str:
-    """Python that checks an honest and an attacked model."""
+def experiment_snippet(experiment: str, request: Any, data_dir: str | None = None) -> str:
+    """Python that repeats an experiment which no single function of the engine is, and sums up what
+    comes of it."""
+    options = "".join(f"    {name}={value!r},\n" for name, value in values_of(request).items())
+    kind = type(request).__name__
+    where = f", data_dir={data_dir!r}" if data_dir else ""
+    named = hasattr(request, "dataset")
+    data = f"engine.load_dataset(request.dataset{where})" if named else "None"
     return (
-        "from dataclasses import replace\n\n"
-        f"{opening(request.dataset, data_dir, request.l2)}"
-        "result = engine.attack(model, dataset, targets=16, k=1, radius=0.3, stealth=1.0)\n"
-        "print(engine.optimality(model, dataset).gradient_norm)\n"
-        f"malicious = replace(result.model, l2={request.l2!r})\n"
-        "print(engine.optimality(malicious, dataset).gradient_norm)\n"
-    )
+        f"{'import engine' if named else ''}\n"
+        f"from engine.experiments import EXPERIMENTS, Context, {kind}\n\n"
+        f"request = {kind}(\n{options})\n"
+        f"experiment = EXPERIMENTS[{experiment!r}]\n"
+        f"result = experiment.run(request, {data}, Context())\n"
+        "print(experiment.describe(result))\n"
+    ).lstrip()
+
+
+def baseline_snippet(request: BaselineRequest, data_dir: str | None = None) -> str:
+    return experiment_snippet("baseline", request, data_dir)
+
+
+def defence_snippet(request: DefenceRequest, data_dir: str | None = None) -> str:
+    return experiment_snippet("defence", request, data_dir)
 
 
 def fairness_snippet(request: FairnessRequest, data_dir: str | None = None) -> str:

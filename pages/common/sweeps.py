@@ -327,6 +327,7 @@ class Frame:
     body: DeltaGenerator
     given: Mapping[str, str]
     expected: links.Expected
+    axes: Sequence[str]
 
     @classmethod
     def open(
@@ -356,7 +357,7 @@ class Frame:
         parts_ = own if finished else opening
         stored = tuple(part.stored for part in parts_ if part.stored is not None)
         shown = request if finished and request is not None else start
-        frame = cls(shown, stored, head, body, given, expected)
+        frame = cls(shown, stored, head, body, given, expected, axes)
         with bar:
             if own:
                 missing = [part.request for part in own if part.stored is None]
@@ -377,7 +378,8 @@ class Frame:
     def notes(self, expected: links.Expected) -> None:
         """Say what of the link cannot be used; `expected` are the controls besides the frame's."""
         expected = {**self.expected, **expected}
-        used = {name: st.session_state[name] for name in expected if name in st.session_state}
+        names = [*expected, *self.axes]
+        used = {name: st.session_state[name] for name in names if name in st.session_state}
         controls.finish(self.given, expected, used)
         controls.show_notes()
 

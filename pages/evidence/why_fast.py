@@ -167,12 +167,10 @@ def how() -> None:
 
 def take_away() -> None:
     charts.heading("The same on your machine")
-    commands = [reproduce.command_of("gradients", request) for request in GRADIENTS]
+    asked = [*(("gradients", request) for request in GRADIENTS), ("scaling", SCALING)]
     code_tabs.show(
-        "import engine\n\nfound = engine.compare_gradients("
-        f"n_parameters={SIZES[-1]}, tolerance={GRADIENTS[-1].tolerance:g})\n"
-        "print(found.table)\nprint(engine.measure_scaling().exponents)\n",
-        "\n".join([*commands, reproduce.command_of("scaling", SCALING)]),
+        "\n".join(reproduce.experiment_snippet(*one) for one in asked),
+        "\n".join(reproduce.command_of(*one) for one in asked),
     )
 
 

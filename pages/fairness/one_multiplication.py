@@ -352,7 +352,8 @@ def page() -> None:
         with body:
             of_scale = show(stored, request)
     expected = {**expected, **of_run, **of_scale}
-    used = {name: st.session_state[name] for name in expected if name in st.session_state}
+    names = [*expected, fairness_run.SCALES.name]
+    used = {name: st.session_state[name] for name in names if name in st.session_state}
     controls.finish(given, expected, used)
     with head:
         controls.show_notes()

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from engine.attacks.result import Ranking
-from engine.experiments import ExplainRequest, LeaveOneOutRequest, LeaveOneOutResult
-from engine.experiments.sensitivity import SensitivityRequest, SensitivityResult
+from engine.experiments import LeaveOneOutResult
+from engine.experiments.sensitivity import SensitivityResult
 from engine.influence.problem import ranks
 from engine.statistics import Interval
-from pages.common import agreement, ease, ease_figures, influence_figures, reproduce
+from pages.common import agreement, ease, ease_figures, influence_figures
 from pages.common.two_ends import halves, running_median
 
 
@@ -232,17 +232,3 @@ def test_the_extremes_of_one_test_sample_are_marked():
         "the 4 that raise its loss most": highest,
         "the 4 that lower its loss most": lowest,
     }
-
-
-@pytest.mark.parametrize(
-    ("code", "expected"),
-    [
-        (reproduce.sensitivity_snippet(SensitivityRequest(probes=4)), "\n"),
-        (reproduce.explain_snippet(ExplainRequest(image=202)), "more weight raises its loss"),
-        (reproduce.leave_one_out_snippet(LeaveOneOutRequest(n_samples=3)), "statistic"),
-    ],
-    ids=["sensitivity", "explain", "leave-one-out"],
-)
-def test_the_python_on_the_pages_runs(code, expected, capsys):
-    exec(compile(code, "snippet", "exec"), {})
-    assert expected in capsys.readouterr().out
