@@ -185,8 +185,10 @@ def sweep(
         for size, sets, objective, starts, radius in product(
             settings, groups, objectives, restarts, radii
         ):
-            part = settings[size].dataset
-            at_once = attacks_at_once(part, starts, len(rates), len(sets[0]), dtype, memory_gb)
+            part, model = settings[size].dataset, settings[size].model
+            at_once = attacks_at_once(
+                part, starts, len(rates), len(sets[0]), dtype, memory_gb, model
+            )
             template = Batch(
                 targets=(),
                 ks=(),

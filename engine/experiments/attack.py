@@ -76,10 +76,10 @@ def run_attack(request: AttackRequest, dataset: Dataset, context: Context) -> At
     from engine.attacks.batch import check_memory
 
     rates = len(request.learning_rates)
-    check_memory(dataset, request.restarts, rates, request.dtype, context.device)
     options = asdict(request)
     del options["dataset"]
     model = honest_model_of(options.pop("model"), dataset, options.pop("l2"), context)
+    check_memory(dataset, request.restarts, rates, request.dtype, context.device, model)
 
     def report(info: StepInfo) -> None:
         arrays = {name: value for name, value in vars(info).items() if name != "step"}

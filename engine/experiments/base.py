@@ -171,7 +171,8 @@ def train(content_hash: str, l2: float, device: str, version: int, dataset: Data
 def train_network(
     content_hash: str, name: str, l2: float, device: str, version: int, dataset: Dataset
 ) -> Model:
-    """The same for a network, from the initial parameters of seed 0."""
+    """The same for a network, from the initial parameters of seed 0. Where an architecture changes,
+    change a line here: joblib forgets what an earlier text of this function returned."""
     from engine.models.fit_network import fit_network
 
     return fit_network(dataset, name, l2=l2, device=device)

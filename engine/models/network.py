@@ -61,6 +61,25 @@ def template(module: nn.Module, **to: Any) -> nn.Module:
     return copy.deepcopy(module).to(**to).eval().requires_grad_(False)
 
 
+def floats_kept(module: nn.Module, n_features: int) -> int:
+    """How many floats reverse mode keeps of one sample's forward pass: what the memory of a
+    derivative grows with."""
+    own = template(module, dtype=torch.float64, device="cpu").requires_grad_(True)
+
+    def kept(rows: int) -> int:
+        sizes = [0]
+
+        def pack(saved: Tensor) -> Tensor:
+            sizes.append(saved.numel())
+            return saved
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda saved: saved):
+            own(torch.zeros(rows, n_features, dtype=torch.float64))
+        return sum(sizes)
+
+    return kept(2) - kept(1)  # what is kept once for all samples falls out
+
+
 class Mlp(nn.Module):
     """One hidden layer of 32 tanh units."""
 

@@ -4,7 +4,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
+from engine.data.dataset import load_dataset
+from engine.models.network import architecture
 from pages.common import effort
 
 
@@ -32,6 +36,37 @@ def test_the_estimate_grows_with_everything() -> None:
     ):
         found = effort.attack_seconds(larger, runs, many) - effort.FIXED_SECONDS
         assert found == pytest.approx(2 * one)
+
+
+@pytest.mark.parametrize(
+    ("model", "a_step"),
+    [("mlp", 0.017), ("cnn", 0.057)],  # seconds of one core, of a run on digits
+)
+def test_the_estimate_of_a_network_is_that_of_digits(model: str, a_step: float) -> None:
+    digits = of_size(1200, 64, 10)
+    fixed = effort.FIXED_SECONDS + effort.honest_seconds(digits, model)
+    found = effort.attack_seconds(digits, 10, 100, model) - fixed
+    assert found == pytest.approx(1000 * a_step, rel=0.1)
+    larger = of_size(12_000, 64, 10)
+    one, two = (effort.attack_seconds(larger, runs, 100, model) for runs in (1, 2))
+    assert two - one == pytest.approx(found)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_what_a_network_multiplies_is_what_its_layers_do(kind: str) -> None:
+    digits = load_dataset("digits")
+    counted = []
+
+    def count(module: nn.Module, given: Any, found: torch.Tensor) -> None:
+        counted.append(found[0].numel() * module.weight[0].numel())
+
+    module = architecture(kind, digits).build()
+    for layer in (m for m in module.modules() if isinstance(m, nn.Linear)):
+        layer.register_forward_hook(count)
+    module(torch.as_tensor(digits.X_train[:1]).double())
+    if kind == "cnn":  # which calls no layer for its convolution
+        counted.append(16 * module.hidden.weight.numel())
+    assert effort.multiplications(digits, kind) == 1200 * sum(counted)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from engine.attacks.attack import attack
+from engine.attacks.batch import attacks_at_once, bytes_per_run
 from engine.attacks.objectives import OBJECTIVES
 from engine.attacks.state import Plan, init, step
 from engine.data.dataset import Dataset, load_dataset
@@ -28,7 +30,7 @@ from engine.influence.network import NetworkProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit_network import fit_network
 from engine.models.linear import as_linear
-from engine.models.network import Architecture, Network
+from engine.models.network import Architecture, Network, flat
 from engine.results.store import Store, key, open_folder
 from engine.settings import PUBLISHED
 from tests.unit.problems import random_problem
@@ -159,6 +161,19 @@ def test_a_sweep_over_networks_keeps_batches_of_their_own(dataset, model):
     assert table["accuracy_before"].tolist() == [honest] * 4
     assert [batch.model for batch in kept] == ["mlp"]
     assert "model" in values_of(kept[0]) and "model" not in values_of(SweepRequest())
+
+
+def test_the_memory_of_a_run_is_that_of_the_network(dataset, model):
+    module = nn.Sequential(nn.Linear(6, 3200), nn.Tanh(), nn.Linear(3200, 3))
+    wide = Network(module, flat(module).numpy(), l2=0.01)
+    small, large = (bytes_per_run(dataset, "float32", m) for m in (model, wide))
+    assert bytes_per_run(dataset, "float32") < small  # a linear model's
+    assert 30 < large / small < 100  # a hundred times as many hidden units
+    assert bytes_per_run(dataset, "float64", model) == 2 * small
+    budget = 4 * (small + 3 * 4 * 60) / 1e9
+    assert attacks_at_once(dataset, 2, 2, 1, "float32", 2.5 * budget, model) == 2
+    with pytest.raises(InvalidInput, match=r"memory_gb must be at least"):
+        attacks_at_once(dataset, 2, 2, 1, "float32", 2.5 * budget, wide)
 
 
 def test_scores_of_a_network_know_their_error(dataset, model):
