@@ -32,7 +32,9 @@ JOB, PROGRESS, STATE, CANCEL = "job.json", "progress.jsonl", "state.json", "canc
 USAGE, DEATHS = "usage.json", "deaths.json"
 SETTINGS = "settings.json"  # those of the lab that was started last: workers follow them
 LOG = "worker.log"
-MOST_DEATHS = 3  # in a row, without getting further: then it is the job that ends its workers
+# A job is given up when so many workers in a row have ended under it without getting further, and
+# so much work was lost with them; an end costs at least the start of the next worker.
+MOST_DEATHS, LOST_SECONDS, DEATH_SECONDS = 3, 300.0, 12.0
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,12 @@ class Worker:
 @dataclass(frozen=True)
 class Deaths:
     """Of a job's workers: how many in all, how many of them in a row without getting further than
-    `furthest`, the last one's id, and the seconds that they have worked at it."""
+    `furthest` and the seconds lost with these, the last one's id, and the seconds that all have
+    worked at it."""
 
     count: int = 0
     in_a_row: int = 0
+    lost: float = 0.0
     furthest: float = 0
     worker: str = ""
     seconds: float = 0.0
@@ -248,16 +252,17 @@ def give_back(folder: Path, said: dict[str, Any]) -> None:
     if worker != deaths.worker or not worker:  # else this was interrupted after it was counted
         reached = max((r["done"] for r in progress if "total" in r), default=0)
         further = reached > deaths.furthest
-        usage = read_json(folder / USAGE) or {"seconds": 0.0}
+        worked = (read_json(folder / USAGE) or {"seconds": 0.0})["seconds"]
         deaths = Deaths(
-            deaths.count + 1,
-            1 if further else deaths.in_a_row + 1,
-            max(reached, deaths.furthest),
-            worker,
-            deaths.seconds + usage["seconds"],
+            count=deaths.count + 1,
+            in_a_row=1 if further else deaths.in_a_row + 1,
+            lost=max(worked, DEATH_SECONDS) + (0.0 if further else deaths.lost),
+            furthest=max(reached, deaths.furthest),
+            worker=worker,
+            seconds=deaths.seconds + worked,
         )
         write_json(folder / DEATHS, vars(deaths))
-    if deaths.in_a_row < MOST_DEATHS:
+    if deaths.in_a_row < MOST_DEATHS or deaths.lost < LOST_SECONDS:
         (folder / STATE).unlink()
         return
     message = died_message(progress, deaths)

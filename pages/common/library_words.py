@@ -169,9 +169,9 @@ def limits_said(limits: Limits, at_once: int) -> str:
     """What the job runner allows, and the settings that say so."""
     several = f"{count(at_once, 'computation')} {'runs' if at_once == 1 else 'run'} at a time"
     return (
-        f"{several} (`IAL_JOBS_AT_ONCE`), each for at most {duration(limits.seconds)} "
-        f"(`IAL_JOB_HOURS`) and with at most {size(limits.memory)} of memory "
-        "(`IAL_JOB_MEMORY_GB`)."
+        f"{several} (IAL_JOBS_AT_ONCE), each for at most {duration(limits.seconds)} "
+        f"(IAL_JOB_HOURS) and with at most {size(limits.memory)} of memory "
+        "(IAL_JOB_MEMORY_GB)."
     )
 
 
@@ -180,7 +180,7 @@ def disk_said(usage: Usage) -> str:
     last = f" The last one that went: {plain(usage.evicted)}." if usage.evicted else ""
     return (
         f"Results computed here and their intermediates take {size(usage.held)} of "
-        f"{size(usage.budget)} (`IAL_DISK_GB`). Beyond that the least recently used go; published "
+        f"{size(usage.budget)} (IAL_DISK_GB). Beyond that the least recently used go; published "
         f"and imported ones stay.{last}"
     )
 

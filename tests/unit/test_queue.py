@@ -13,8 +13,10 @@ from filelock import FileLock
 from engine.results import queue
 from engine.results.queue import (
     CANCEL,
+    DEATH_SECONDS,
     DEATHS,
     JOB,
+    LOST_SECONDS,
     MOST_DEATHS,
     PROGRESS,
     STATE,
@@ -108,7 +110,7 @@ def test_a_job_goes_back_to_its_old_place_when_its_worker_is_gone(tmp_path):
     other, lock = begin(tmp_path, "other")  # with the same process number
     recover(tmp_path)
     assert [job.id for job in waiting(tmp_path)] == ["first", "second"]
-    assert read_deaths(first) == Deaths(1, 1, 0, "one", 2.5)
+    assert read_deaths(first) == Deaths(1, 1, DEATH_SECONDS, 0, "one", 2.5)
     assert claim(tmp_path, other).id == "first"
     said = json.loads((first / STATE).read_text())
     assert (said["worker"], said["before"]) == ("other", 2.5)
@@ -117,11 +119,12 @@ def test_a_job_goes_back_to_its_old_place_when_its_worker_is_gone(tmp_path):
     lock.release()
 
 
-def die(jobs_dir: Path, folder: Path, number: int, *records: dict) -> None:
-    """A worker takes the job, tells of it, and ends under it."""
+def die(jobs_dir: Path, folder: Path, number: int, record: dict, seconds: float = 0.0) -> None:
+    """A worker takes the job, tells of it, and ends under it after so many seconds."""
     worker, lock = begin(jobs_dir, f"worker{number}")
     assert claim(jobs_dir, worker) is not None, number
-    tell(folder, *records)
+    tell(folder, record)
+    write_json(folder / USAGE, {"seconds": seconds})
     lock.release()
     with queue_lock(jobs_dir):
         recover(jobs_dir)
@@ -131,7 +134,7 @@ def test_a_job_that_ends_its_workers_ends(tmp_path):
     folder = place(tmp_path, "bad", 1)
     for number in range(MOST_DEATHS):
         assert not (folder / STATE).exists()
-        die(tmp_path, folder, number, {"step": 4, "steps": 9})
+        die(tmp_path, folder, number, {"step": 4, "steps": 9}, LOST_SECONDS / MOST_DEATHS)
     said = json.loads((folder / STATE).read_text())
     assert said["status"] == "died"
     assert said["message"].startswith(f"{MOST_DEATHS} worker processes in a row ended under it")
@@ -139,15 +142,27 @@ def test_a_job_that_ends_its_workers_ends(tmp_path):
     assert waiting(tmp_path) == going(tmp_path) == []
 
 
+def test_a_job_is_not_given_up_for_a_few_quick_ends(tmp_path):
+    """Somebody who ends workers by hand, or a machine that is started again and again."""
+    folder, number = place(tmp_path, "job", 1), 0
+    while not (folder / STATE).exists():
+        die(tmp_path, folder, number, {"step": 0, "steps": 9}, 0.5)
+        number += 1
+    assert number == LOST_SECONDS / DEATH_SECONDS > 20
+    other = place(tmp_path, "other", 2)
+    die(tmp_path, other, 100, {"step": 0, "steps": 9}, LOST_SECONDS)  # one long one is none
+    assert not (other / STATE).exists()
+
+
 def test_a_job_that_gets_further_is_tried_as_often_as_it_takes(tmp_path):
     folder = place(tmp_path, "long", 1)
     for number in range(3 * MOST_DEATHS):
         done = number // (MOST_DEATHS - 1)  # every other death without getting further
-        die(tmp_path, folder, number, {"done": done, "total": 99})
+        die(tmp_path, folder, number, {"done": done, "total": 99}, LOST_SECONDS)
     assert [job.id for job in waiting(tmp_path)] == ["long"]
     assert read_deaths(folder).count == 3 * MOST_DEATHS
     for number in range(MOST_DEATHS - 1):  # what it repeats is not progress
-        die(tmp_path, folder, 100 + number, {"done": 1, "total": 99})
+        die(tmp_path, folder, 100 + number, {"done": 1, "total": 99}, LOST_SECONDS)
     assert json.loads((folder / STATE).read_text())["status"] == "died"
 
 
