@@ -20,6 +20,7 @@ from engine.results.library import size_of
 from engine.results.queue import JOB, Job, write_json
 from engine.results.store import Imported, Store, open_folder
 from engine.settings import Settings, read_settings
+from pages.common import library_words
 from tests.unit.test_store import HASH, REQUEST, put, result
 
 TABLE = pd.DataFrame({"target": [3], "rank_before": [9]})
@@ -151,3 +152,6 @@ def test_the_command_line_says_what_is_used_and_what_went(settings, monkeypatch,
     assert "computed here, with intermediates: 0 bytes of 2.0 GB" in said
     assert f"the last one that went: {usage(settings).evicted}" in said
     assert folder.name in said
+    page = library_words.disk_said(usage(replace(settings, disk_gb=2)))
+    assert page.startswith("Results computed here and their intermediates take 0 bytes of 2.0 GB")
+    assert folder.name in page

@@ -14,7 +14,7 @@ import pytest
 from engine.errors import Cancelled
 from engine.experiments import RankingRequest, SweepRequest
 from engine.results import watchdog
-from engine.results.jobs import Jobs
+from engine.results.jobs import Jobs, JobState
 from engine.results.queue import CANCEL, USAGE, read_json
 from engine.results.watchdog import (
     GB,
@@ -27,6 +27,7 @@ from engine.results.watchdog import (
     memory_of,
 )
 from engine.settings import read_settings
+from pages.common import library_words
 from tests.unit.test_jobs import LONG, kill, until, wait
 
 MB = 2**20
@@ -232,3 +233,14 @@ def test_every_gpu_has_a_worker_of_its_own(monkeypatch):
     assert (at_once(named), on_own_gpu(named, 0, gpus(named)).device) == (1, "cuda:2")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert on_own_gpu(auto, 0, gpus(auto)).device == "auto"
+
+
+def test_the_page_says_what_a_job_may_take_and_how_often_it_was_resumed():
+    said = library_words.limits_said(Limits(24 * 3600, 18.9 * GB), 1)
+    assert said.startswith(
+        "1 computation runs at a time (IAL_JOBS_AT_ONCE), each for at most 24 ho"
+    )
+    assert said.endswith("and with at most 18.9 GB of memory (IAL_JOB_MEMORY_GB).")
+    assert library_words.limits_said(Limits(60, GB), 4).startswith("4 computations run at a time")
+    said = [library_words.resumed(JobState("running", resumed=often)) for often in range(3)]
+    assert said == ["", " · resumed", " · resumed 2 times"]
