@@ -1,0 +1,64 @@
+"""Under every figure of every page there is the menu that saves it: its numbers, its request."""
+
+import io
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from engine.experiments import make_request
+from pages.common import save_figure
+from pages.common.code_tabs import PAPER, SOFTWARE
+from pages.common.registry import PAGES, PageEntry
+from pages.common.save_figure import Source, citation
+from tests.pages.conftest import Open
+
+FIGURES = {  # as each page opens; "apart" has its figure once there is a vote
+    "apart": 1, "influence": 2, "move-one-sample": 6, "cost": 4, "what-works": 4,
+    "many-targets": 5, "easy-or-hard": 2, "impossible": 3, "fairness": 5, "audit": 2,
+    "minimum": 3, "other-scores": 3, "paper": 2, "why-fast": 2, "results": 0, "data": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.url)
+def test_every_figure_can_be_saved(
+    page: PageEntry, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered: dict[str, Source] = {}
+    monkeypatch.setattr(save_figure, "menu", lambda chart, source: offered.update({chart: source}))
+    given = {"vote": "A"} if page.url == "apart" else {}
+    app = open_page(page, **given)
+    charts = app.get("plotly_chart")
+    assert len(charts) == FIGURES[page.url]
+    assert len(offered) == len(charts), "a chart's key is the menu's"
+    names = [source.name for source in offered.values()]
+    assert len(set(names)) == len(names), "no two figures of a page are saved under one name"
+    for name, source in zip(names, offered.values(), strict=True):
+        assert re.fullmatch(r"[A-Za-z0-9._-]+", name)
+        table = pd.read_csv(io.BytesIO(source.csv()))
+        assert len(table) > 1, name
+        assert not [column for column in table.columns if column.startswith("Unnamed")], name
+        said = json.loads(source.request())
+        for one in said if isinstance(said, list) else [said]:
+            make_request(one["experiment"], one["request"])
+
+
+def test_a_name_says_what_the_figure_shows() -> None:
+    request = {"dataset": "digits", "targets": [16], "k": 1, "radius": 0.35}
+    source = Source("ranking", pd.DataFrame, (("attack", request),))
+    assert source.name == "digits-sample-16-k-1-radius-0.35-ranking"
+    made = Source("gap", pd.DataFrame, (("fairness", {"dataset": "a/b c", "metric": "dp"}),))
+    assert made.name == "a-b-c-metric-dp-gap"
+
+
+def test_both_are_to_be_cited() -> None:
+    assert citation().decode() == f"{PAPER}\n\n{SOFTWARE}\n"
+
+
+def test_the_menu_has_all_of_it(open_page: Open) -> None:
+    page = next(page for page in PAGES if page.url == "minimum")
+    app = open_page(page)
+    labels = [b.proto.label for b in app.get("download_button") if "save-norms" in b.proto.id]
+    assert labels == ["Numbers (CSV)", "Request (JSON)", "To cite (BibTeX)"]
+    assert [b.proto.popover.label for b in app.get("popover")].count("Save figure") == 3
