@@ -127,7 +127,7 @@ def leave_one_out_snippet(request: LeaveOneOutRequest, data_dir: str | None = No
         "samples = found.ranks.argsort(kind='stable')[places]\n"
         f"retrained = engine.leave_one_out(dataset, samples.tolist(), l2={request.l2!r}, "
         f"split={request.split!r})\n\n"
-        "print(spearmanr(-found.scores[samples] / dataset.n_train, retrained.changes))\n"
+        "print(spearmanr(-found.scores[samples], retrained.changes).statistic)\n"
     )
 
 
