@@ -95,7 +95,7 @@ def attack_each_k(
     if problem is None:
         problem = build_problem(model, dataset, damping, order, dtype, device)
     beside = []
-    if goal.upkeep is not None:
+    if goal.upkeep is not None and goal.upkeep.loss_weight:
         beside.append(training_loss_terms(problem, 0.0, goal.upkeep.loss_weight))
     if stealth:
         l2 = check_positive("model.l2", model.l2)  # of the loss that he pretends to have minimised
@@ -131,6 +131,7 @@ def attack_each_k(
         objective=goal,
         wider=ks[1:],
         runs=runs,
+        rates=len(rates),
         honest_scores=before.scores,
         honest_accuracy=float(before.accuracy),
     )

@@ -5,7 +5,7 @@ Objectives see only scores, so that they serve every model.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -19,8 +19,9 @@ class Standing:
     """Where B runs stand: scores (B, n), targets (B, t), ranks of the targets (B, t), and k.
 
     What an objective with an upkeep needs besides: the honest scores (1, n); pressure (B,), how
-    hard each run pushes; progress, the share of the steps that is over; and lost (B,), by how much
-    the accuracy on `test` has fallen.
+    hard each run pushes; progress, the share of the steps that is over; restart (B,), the number
+    of each run's start in its attack; and of what is kept, lost (B,), by how much the accuracy on
+    `test` has fallen, or drift (B,), how far the predictions have moved.
     """
 
     scores: Tensor
@@ -30,26 +31,30 @@ class Standing:
     honest: Tensor | None = None
     pressure: Tensor | None = None
     progress: float = 0.0
+    restart: Tensor | None = None
     lost: Tensor | None = None
+    drift: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class Upkeep:
     """What an attack keeps: a run goes on after its arrival, and serves with the iterate in the top
-    whose `quality` (B,) is highest. It sees `test` alone, so that holdout chooses nothing.
+    whose `quality` (B,) is highest. It sees train and `test` alone: holdout chooses nothing.
 
     enough: the quality that ends all runs of an attack, so that restarts are spent where they
-    help. loss_weight: that of the mean training loss beside the objective, without its l2 term,
-    which only holds runs back; the training loss, because a model fitted to `test` looks better
-    there than it is. push, relax: the factors by which a step raises a run's pressure outside the
-    very top, and lowers it inside. from_honest: whether the first start is θ* itself.
+    help. push, relax: the factors by which a step raises a run's pressure outside the very top, and
+    lowers it inside. loss_weight: that of the mean training loss beside the objective, without its
+    l2 term, which only holds runs back; the training loss, because a model fitted to `test` looks
+    better there than it is. drift_weight: that of the predictions' drift from the honest model's on
+    train and `test`, which needs no label. from_honest: whether the first start is θ* itself.
     """
 
     quality: Callable[[Standing], Tensor]
     enough: float
-    loss_weight: float
     push: float
     relax: float
+    loss_weight: float = 0.0
+    drift_weight: float = 0.0
     from_honest: bool = False
 
 
@@ -112,30 +117,50 @@ def target(standing: Standing) -> Tensor:
     return raise_targets(standing, torch.zeros_like(standing.scores).unsqueeze(1))
 
 
-def softmax(standing: Standing, cooled_at: float, collateral: float = 0.0) -> Tensor:
-    """The gradient of pressure·Σ_t −τ log softmax(I/τ)_t + collateral·‖I − I*‖²/(2 std(I*) √n) in
-    the scores, divided by std(I): c = [pressure·Σ_t (softmax(I/τ) − e_t) + …]/std(I).
+def softmax(standing: Standing, cooled_at: float) -> Tensor:
+    """The gradient of Σ_t −τ log softmax(I/τ)_t in the scores: c = Σ_t (softmax(I/τ) − e_t).
 
-    The softmax of a target is over it and all samples but the other targets; the second sum is
-    over all but the targets, I* being the honest scores. τ falls from std(I) to a tenth of it until
-    a share `cooled_at` of the steps is over: a wide softmax pulls every score below the target's, a
-    narrow one the highest alone. Once a target is above all others, its part vanishes.
+    The softmax of a target is over it and all samples but the other targets. τ falls from std(I) to
+    a tenth of it until a share `cooled_at` of the steps is over: a wide softmax pulls every score
+    below the target's, a narrow one the highest alone. Once a target is above all others, its part
+    vanishes.
     """
-    scores, targets = standing.scores, standing.targets
-    spread = scores.std(1, keepdim=True)
-    own = torch.zeros_like(scores).unsqueeze(1).expand(-1, targets.shape[1], -1)
-    own = own.scatter(2, targets.unsqueeze(-1), 1)  # B, t, n
+    scores = standing.scores
+    own = one_hot(standing)
     theirs = own.sum(1, keepdim=True) - own > 0  # the places of the other targets
-    heat = COOLED ** min(1, standing.progress / cooled_at) * spread.unsqueeze(-1)
+    cooled = COOLED ** min(1, standing.progress / cooled_at)
+    heat = cooled * scores.std(1, keepdim=True).unsqueeze(-1)
     shares = torch.softmax((scores.unsqueeze(1) / heat).masked_fill(theirs, -torch.inf), -1)
-    c = (shares - own).sum(1)
+    return (shares - own).sum(1)
+
+
+def one_hot(standing: Standing) -> Tensor:
+    """e_t of every target: (B, t, n)"""
+    zeros = torch.zeros_like(standing.scores).unsqueeze(1)
+    zeros = zeros.expand(-1, standing.targets.shape[1], -1)
+    return zeros.scatter(2, standing.targets.unsqueeze(-1), 1)
+
+
+def two_pulls(standing: Standing, cooled_at: float, collateral: float = 0.0) -> Tensor:
+    """[pressure·pull + collateral·∇‖I − I*‖²/(2 std(I*) √n)]/std(I), the norm over all samples but
+    the targets, I* being the honest scores.
+
+    The pull is `softmax` for the runs of every other start, the first among them, and the paper's
+    `higher_ranked` for the rest: the two get stuck on different targets. Neither depends on k for
+    single targets, so that one run serves every k.
+    """
+    pull = softmax(standing, cooled_at)
+    if standing.restart is not None:
+        papers = (standing.restart % 2 == 1).unsqueeze(1)
+        very_top = replace(standing, k=min(standing.k, standing.targets.shape[1]))
+        pull = torch.where(papers, higher_ranked(very_top), pull)
     if standing.pressure is not None:
-        c = c * standing.pressure.unsqueeze(1)
+        pull = pull * standing.pressure.unsqueeze(1)
     if collateral and standing.honest is not None:
         honest = standing.honest
-        moved = (scores - honest) / (honest.std() * scores.shape[1] ** 0.5)
-        c = c + collateral * moved.masked_fill(own.sum(1) > 0, 0)
-    return c / spread
+        moved = (standing.scores - honest) / (honest.std() * honest.shape[1] ** 0.5)
+        pull = pull + collateral * moved.masked_fill(one_hot(standing).sum(1) > 0, 0)
+    return pull / standing.scores.std(1, keepdim=True)
 
 
 def kept_accuracy(standing: Standing) -> Tensor:
@@ -145,12 +170,13 @@ def kept_accuracy(standing: Standing) -> Tensor:
 
 
 def kept_ranking(standing: Standing) -> Tensor:
-    """Minus what is lost of the accuracy on `test` and of the rank correlation with the honest
-    ranking, one point of the former counting as much as a fifth of the latter. The first half point
-    is free: to choose by less, on a test set that the attack works on, is to choose by chance."""
-    assert standing.lost is not None and standing.honest is not None
+    """Minus the predictions' drift and what is lost of the rank correlation with the honest ranking
+    below FREE, each in the unit in which the two count the same. The drift, and not the accuracy:
+    to choose by single predictions, on a test set that the attack works on, is to choose by
+    chance."""
+    assert standing.drift is not None and standing.honest is not None
     kept = rank_correlation(standing.scores, standing.honest)
-    return -((standing.lost - FREE).clamp(min=0) / LOST + (1 - kept) / TURNED)
+    return -(standing.drift / DRIFTED + (FREE - kept).clamp(min=0) / TURNED)
 
 
 def rank_correlation(scores: Tensor, others: Tensor) -> Tensor:
@@ -166,20 +192,20 @@ def centred_ranks(scores: Tensor) -> Tensor:
 
 
 COOLED = 0.1  # of its beginning is the softmax's temperature in the end
-LOST, TURNED = 0.01, 0.2  # of accuracy and of rank correlation, that count the same
-FREE = 0.005  # of accuracy, that may be lost for nothing
-COLLATERAL = 0.3  # weight of the other samples' scores in `quiet`
+DRIFTED, TURNED = 0.01, 0.05  # nats of drift, and rank correlation, that count the same
+FREE = 0.85  # a rank correlation above which none is lost
+COLLATERAL = 0.6  # weight of the other samples' scores in `quiet`
 COEFFICIENTS: dict[str, Callable[[Standing], Tensor]] = {
     "higher_ranked": higher_ranked,
     "top_k": top_k,
     "target": target,
-    "accurate": partial(softmax, cooled_at=0.5),
-    "quiet": partial(softmax, cooled_at=0.8, collateral=COLLATERAL),
+    "accurate": partial(two_pulls, cooled_at=0.5),
+    "quiet": partial(two_pulls, cooled_at=0.8, collateral=COLLATERAL),
 }
 UPKEEPS = {
-    "accurate": Upkeep(kept_accuracy, enough=-0.01, loss_weight=4.0, push=1.03, relax=1.2),
+    "accurate": Upkeep(kept_accuracy, enough=-0.01, push=1.03, relax=1.2, loss_weight=4.0),
     "quiet": Upkeep(
-        kept_ranking, enough=-0.25, loss_weight=3.0, push=1.1, relax=1.1, from_honest=True
+        kept_ranking, enough=0.0, push=1.1, relax=1.1, drift_weight=100.0, from_honest=True
     ),
 }
 OBJECTIVES = {

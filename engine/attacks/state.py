@@ -36,8 +36,9 @@ class Plan:
     theta: (R, P) starts; honest: (1, P); targets: (R, t); learning_rates: (R,); ball: radius·‖θ*‖.
     A run stops in the top k; `wider` are larger k, ascending, at whose top the first iterate is
     kept on the way, so that one run serves every k (of single targets, and of objectives that do
-    not depend on k). runs: how many, one after the other, are one attack's. honest_scores (1, n)
-    and honest_accuracy, both on `test`, are what an upkeep keeps.
+    not depend on k). runs: how many, one after the other, are one attack's; rates: how many of
+    those are one start's. honest_scores (1, n) and honest_accuracy, both on `test`, are what an
+    upkeep keeps.
     """
 
     theta: Tensor
@@ -50,6 +51,7 @@ class Plan:
     objective: Objective
     wider: tuple[int, ...] = ()
     runs: int = 1
+    rates: int = 1
     honest_scores: Tensor | None = None
     honest_accuracy: float = 0.0
 
@@ -123,6 +125,10 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     forward = problem.forward(state.theta, SOLVE_TOLERANCE, state.warm_scores)
     targets = plan.targets[state.active]
     ranks = target_ranks(forward.scores, targets)
+    upkeep = plan.objective.upkeep
+    drift = None
+    if upkeep is not None and upkeep.drift_weight:
+        drift = problem.drift(state.theta, plan.honest)
     standing = Standing(
         scores=forward.scores,
         targets=targets,
@@ -131,9 +137,10 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
         honest=plan.honest_scores,
         pressure=state.pressure,
         progress=state.step / plan.steps,
+        restart=state.active % plan.runs // plan.rates,
         lost=plan.honest_accuracy - forward.accuracy,
+        drift=None if drift is None else drift[0],
     )
-    upkeep = plan.objective.upkeep
     quality = None if upkeep is None else upkeep.quality(standing).double()
     rank = ranked(forward, worst_needed(ranks, plan.k))
     rank = confirm(problem, plan, state, targets, rank, quality)
@@ -155,6 +162,8 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     gradient, solution = problem.gradient(forward, wanted, SOLVE_TOLERANCE, state.warm_gradient)
     if plan.objective.terms is not None:
         gradient = gradient + plan.objective.terms(state.theta)[1]
+    if upkeep is not None and drift is not None:
+        gradient = gradient + upkeep.drift_weight * drift[1]
     state = replace(
         state,
         pressure=pressed(plan, state.pressure, rank),

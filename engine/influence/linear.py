@@ -298,6 +298,21 @@ class LinearProblem:
         gradient = self.training_gradient(shaped, torch.softmax(logits, -1), l2)
         return value, gradient.flatten(1)
 
+    def drift(self, theta: Tensor, honest: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean of KL(p_θ* ‖ p_θ) over the inputs of train and test, (B,), and its gradient,
+        (B, P)."""
+        inputs = (self.train.X, self.splits["test"].X)
+        n = self.n_train + len(self.splits["test"].y)
+        shaped, before = self.shape(theta), self.shape(honest)
+        value, gradient = theta.new_zeros(len(theta)), torch.zeros_like(shaped)
+        for X in inputs:
+            log_p = torch.log_softmax(image(X, shaped), -1)  # m, B, K
+            log_q = torch.log_softmax(image(X, before), -1)
+            q = log_q.exp()
+            value += (q * (log_q - log_p)).sum((0, 2)) / n
+            gradient += pull_back(log_p.exp() - q, X).div_(n)
+        return value, gradient.flatten(1)
+
     def hessian_product(self, theta: Tensor, V: Tensor) -> Tensor:
         """H V of the mean training loss, (B, P)."""
         P = self.probabilities(theta, self.train.X)

@@ -87,6 +87,12 @@ class Part:
         found = [jvp(part.losses, (theta,), (V,))[1] for _, part in self.chunks()]
         return torch.cat(found, 1)
 
+    def divergence(self, theta: Tensor, honest: Tensor) -> Tensor:
+        """Σ KL(p_θ* ‖ p_θ) over the samples, for θ* (1, P): (B,)."""
+        log_p = torch.log_softmax(logits_each(self.module, theta, self.X), -1)
+        log_q = torch.log_softmax(logits_each(self.module, honest, self.X), -1)
+        return (log_q.exp() * (log_q - log_p)).sum((1, 2))
+
     def hits(self, theta: Tensor) -> Tensor:
         """Share that each model predicts right, (B,), float64."""
         right = torch.zeros(len(theta), dtype=torch.float64, device=theta.device)
@@ -251,6 +257,23 @@ class NetworkProblem:
         value = torch.cat([part.losses(theta) for _, part in self.train.chunks()], 1).mean(1)
         gradient = self.train.gradient(theta)
         return value + l2 / 2 * theta.square().sum(1), gradient + l2 * theta
+
+    def drift(self, theta: Tensor, honest: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean of KL(p_θ* ‖ p_θ) over the inputs of train and test, (B,), and its gradient,
+        (B, P)."""
+        value, gradient = theta.new_zeros(len(theta)), torch.zeros_like(theta)
+        parts = (self.train, self.splits["test"])
+        n = sum(len(part) for part in parts)
+        for part in (rows for whole in parts for _, rows in whole.chunks()):
+
+            def total(t: Tensor, part: Part = part) -> tuple[Tensor, Tensor]:
+                each = part.divergence(t, honest)
+                return each.sum(), each
+
+            slope, each = grad(total, has_aux=True)(theta)
+            value += each / n
+            gradient += slope / n
+        return value, gradient
 
     def hessian_product(self, theta: Tensor, V: Tensor) -> Tensor:
         """H V of the mean training loss, (B, P)."""

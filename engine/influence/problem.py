@@ -96,6 +96,11 @@ class InfluenceProblem(Protocol):
         """Mean training loss + l2/2·‖θ‖², (B,), and its gradient, (B, P)."""
         ...
 
+    def drift(self, theta: Tensor, honest: Tensor) -> tuple[Tensor, Tensor]:
+        """How far predictions have moved from those of θ* (1, P): the mean of KL(p_θ* ‖ p_θ) over
+        the inputs of train and test, no label seen, in nats, (B,), and its gradient, (B, P)."""
+        ...
+
     def hessian_product(self, theta: Tensor, V: Tensor) -> Tensor:
         """H V of the mean training loss, without damping or l2, (B, P)."""
         ...

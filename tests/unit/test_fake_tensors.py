@@ -87,8 +87,9 @@ def test_objectives(cuda, name):
     scores, targets = torch.randn(B, N), torch.randint(N, (B, 3))
     found = target_ranks(scores, targets)
     standing = Standing(
-        scores, targets, found, 2, torch.randn(1, N), torch.rand(B), 0.5, torch.rand(B)
-    )
+        scores, targets, found, 2, torch.randn(1, N), torch.rand(B), 0.5,
+        restart=torch.arange(B), lost=torch.rand(B), drift=torch.rand(B),
+    )  # fmt: skip
     goal = OBJECTIVES[name]
     c = goal.coefficients(standing)
     assert c.shape == (B, N)
@@ -185,9 +186,9 @@ def test_the_training_gradient_and_its_norm(cuda):
     assert on_cuda(kept, values, gradients, mean_loss(p, kept, "test"))
     terms = added([gradient_norm_terms(p, 0.01, 2.0), training_loss_terms(p, 0.01, 1.0)])
     assert terms is not None
-    values, gradients = terms(theta)
-    assert (values.shape, gradients.shape) == ((B,), (B, K * D))
-    assert on_cuda(values, gradients)
+    for values, gradients in (terms(theta), p.drift(theta, theta[:1])):
+        assert (values.shape, gradients.shape) == ((B,), (B, K * D))
+        assert on_cuda(values, gradients)
 
 
 @pytest.mark.parametrize("name", [name for name in ATTRIBUTIONS if name != "knn_shapley"])
@@ -216,8 +217,11 @@ def test_networks(kind):
         gradient, solution = p.gradient(forward, torch.randn(B, N), 1e-3, fixed=2)
         value, slope = p.training_loss(theta, 0.01)
         product = p.hessian_product(theta, slope)
+        drift, away = p.drift(theta, theta[:1])
     assert (forward.scores.shape, gradient.shape, value.shape) == ((B, N), (B, P), (B,))
     found = (forward.scores, forward.accuracy, gradient, solution.x, value, slope, product)
+    assert (drift.shape, away.shape) == ((B,), (B, P))
+    found = (*found, drift, away)
     assert all(t.device.type == "meta" for t in found)
     with pytest.raises(RuntimeError, match=r"device|meta"):
         p.forward(torch.randn(B, P), 1e-3, fixed=1)

@@ -272,6 +272,32 @@ def test_the_training_loss_and_its_derivatives():
     assert relative_error(problem.hessian_product(theta, V)[0], expected) < 1e-12
 
 
+def test_the_drift_of_predictions(monkeypatch):
+    """Of two models in a batch, in chunks, against a formula written out and its derivative."""
+    dataset, model = some_network(6)
+    problem = NetworkProblem.build(dataset, model, dtype="float64")
+    monkeypatch.setattr(network_influence, "ROWS_PER_CHUNK", 17)
+    X = torch.cat([torch.as_tensor(dataset.X_train), torch.as_tensor(dataset.X_test)]).double()
+    d, K = dataset.n_features, dataset.n_classes
+
+    def said(t: torch.Tensor) -> torch.Tensor:
+        W, b, V, c = t.split([4 * d, 4, K * 4, K])
+        logits = torch.tanh(X @ W.view(4, d).T + b) @ V.view(K, 4).T + c
+        return torch.log_softmax(logits, -1)
+
+    honest = problem.encode(model)
+    away = torch.as_tensor(np.random.default_rng(1).standard_normal((2, honest.shape[1])))
+    values, gradients = problem.drift(honest + away, honest)
+    for t, value, gradient in zip(honest + away, values, gradients, strict=True):
+
+        def drift(t: torch.Tensor) -> torch.Tensor:
+            before = said(honest[0])
+            return (before.exp() * (before - said(t))).sum() / len(X)
+
+        assert float(value) == pytest.approx(float(drift(t)), rel=1e-12)
+        assert relative_error(gradient, torch.func.grad(drift)(t)) < 1e-12
+
+
 def test_a_solve_says_where_the_matrix_is_not_positive_definite():
     """Of two models in a batch one is at a minimum, the other where curvature is negative; the
     first is solved as if it were alone."""

@@ -15,13 +15,18 @@ from scipy.stats import spearmanr
 from engine.attacks.attack import attack, attack_each, attack_each_k
 from engine.attacks.objectives import (
     COLLATERAL,
+    DRIFTED,
+    FREE,
     OBJECTIVES,
+    TURNED,
     Standing,
+    higher_ranked,
     kept_accuracy,
     kept_ranking,
     rank_correlation,
     softmax,
     target_ranks,
+    two_pulls,
 )
 from engine.attacks.result import AttackResult
 from engine.attacks.state import HARDEST, Plan, pressed
@@ -35,7 +40,7 @@ from tests.unit.problems import random_problem
 from tests.unit.reference import mean_loss, relative_error, with_ones
 
 KEEPING = [name for name, goal in OBJECTIVES.items() if goal.upkeep is not None]
-FEW = {"radius": 1.5, "restarts": 2, "steps": 30, "dtype": "float64"}  # of a small problem
+FEW = {"radius": 1.5, "restarts": 2, "steps": 60, "dtype": "float64"}  # of a small problem
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +61,7 @@ def standing(seed: int, targets: int, **more) -> Standing:
 
 
 def objective_value(s: Standing, scores: torch.Tensor, collateral: float) -> torch.Tensor:
-    """What `softmax` says that it lowers, run by run and target by target, (B,) summed."""
+    """What `two_pulls` lowers in its softmax runs, run by run and target by target, summed."""
     total = scores.new_zeros(())
     for b in range(len(scores)):
         spread, own = s.scores[b].std(), s.targets[b].tolist()
@@ -80,14 +85,24 @@ def test_coefficients_are_the_gradient_of_what_they_lower(targets, collateral, p
     s = standing(7, targets, pressure=pressure, progress=progress)
     scores = s.scores.clone().requires_grad_()
     expected = torch.autograd.grad(objective_value(s, scores, collateral), scores)[0]
-    found = softmax(s, cooled_at=0.8, collateral=collateral)
+    found = two_pulls(s, cooled_at=0.8, collateral=collateral)
     np.testing.assert_allclose(found, expected, atol=1e-12)  # rounding
+
+
+def test_every_other_start_has_the_papers_pull():
+    pressure = torch.tensor([0.5, 1.0, 3.0], dtype=torch.float64)
+    restart = torch.tensor([0, 1, 2])
+    s = standing(11, 1, pressure=pressure, restart=restart)
+    pull = torch.stack([softmax(s, 0.5)[0], higher_ranked(s)[1], softmax(s, 0.5)[2]])
+    expected = pull * pressure.unsqueeze(1) / s.scores.std(1, keepdim=True)
+    np.testing.assert_allclose(two_pulls(s, 0.5), expected, atol=1e-12)  # rounding
+    assert not np.allclose(expected[1], (softmax(s, 0.5) * pressure[1])[1] / s.scores[1].std())
 
 
 def test_a_target_far_above_all_others_is_left_alone():
     s = standing(3, 1)
     high = s.scores.scatter(1, s.targets, 50.0)
-    assert softmax(replace(s, scores=high, progress=1.0), 0.5).abs().max() < 1e-9
+    assert two_pulls(replace(s, scores=high, progress=1.0), 0.5).abs().max() < 1e-9
 
 
 @given(st.integers(0, 10_000), st.integers(2, 60))
@@ -115,16 +130,18 @@ def test_pressure_grows_outside_the_top_falls_inside_and_stays_bounded(ranks, at
         assert new <= old if rank == 1 else new >= old
 
 
-def test_quality_counts_what_is_lost_beyond_half_a_point_and_nothing_won():
+def test_quality_counts_what_is_lost():
     honest = torch.arange(6.0).unsqueeze(0)
     s = Standing(
         honest.expand(3, 6), torch.zeros(3, 1).long(), torch.ones(3, 1).long(), 1,
         honest=honest, lost=torch.tensor([0.025, 0.005, -0.05]),
+        drift=torch.tensor([0.0, DRIFTED, 3 * DRIFTED]),
     )  # fmt: skip
-    assert kept_ranking(s).tolist() == pytest.approx([-2, 0, 0])
     assert kept_accuracy(s).tolist() == pytest.approx([-0.025, -0.005, 0.05])
+    assert kept_ranking(s).tolist() == pytest.approx([0, -1, -3])
     turned = replace(s, scores=-s.scores)
-    assert kept_ranking(turned).tolist() == pytest.approx([-12, -10, -10])
+    lost = (FREE + 1) / TURNED
+    assert kept_ranking(turned).tolist() == pytest.approx([-lost, -lost - 1, -lost - 3])
 
 
 def test_the_training_loss_and_its_gradient(small):
@@ -142,6 +159,27 @@ def test_the_training_loss_and_its_gradient(small):
         expected = torch.autograd.grad(loss, at)[0].numpy().reshape(model.n_classes, -1)
         assert float(value) == pytest.approx(loss.item(), rel=1e-10)
         assert relative_error(problem.decode(gradient), expected) < 1e-10
+
+
+def test_the_drift_of_predictions(small):
+    """Against autograd in the features' own basis, float64; 0, and flat, at θ* itself."""
+    dataset, model, _ = small
+    problem = LinearProblem.build(dataset, dtype="float64")
+    rng = np.random.default_rng(5)
+    own = [model.parameters + rng.standard_normal(model.parameters.shape) for _ in range(3)]
+    theta = torch.cat([problem.encode(LinearModel.from_parameters(p, l2=0.02)) for p in own])
+    values, gradients = problem.drift(theta, problem.encode(model))
+    X = torch.cat([with_ones(dataset.X_train), with_ones(dataset.X_test)])
+    before = torch.log_softmax(X @ torch.as_tensor(model.parameters).T, -1)
+    for parameters, value, gradient in zip(own, values, gradients, strict=True):
+        at = torch.as_tensor(parameters).requires_grad_()
+        after = torch.log_softmax(X @ at.T, -1)
+        drift = torch.nn.functional.kl_div(after, before, reduction="sum", log_target=True) / len(X)
+        expected = torch.autograd.grad(drift, at)[0].numpy()
+        assert float(value) == pytest.approx(drift.item(), rel=1e-10)
+        assert relative_error(problem.decode(gradient), expected) < 1e-10
+    nowhere = problem.drift(problem.encode(model), problem.encode(model))
+    assert all(part.abs().max() < 1e-12 for part in nowhere)
 
 
 def test_terms_add_up(small):
