@@ -15,7 +15,7 @@ from engine.errors import InvalidInput
 from engine.models.linear import LinearModel
 from engine.models.model import Model
 
-RESULT_VERSION = 2  # raised when equal requests would give other numbers or other files
+RESULT_VERSION = 3  # raised when equal requests would give other numbers or other files
 ANY_INDEX = 2**31  # requests are checked before the data set is opened; the engine checks again
 LINEAR = "linear"  # the model of requests that name none
 ADDED = "added"  # marks a request's later fields
