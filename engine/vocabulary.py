@@ -6,7 +6,7 @@ OBJECTIVES = {
     "top_k": "raise the target, lower the current top k",
     "target": "raise the target only",
     "accurate": "raise the target above a softmax of all scores, and keep the model accurate",
-    "quiet": "the same, and keep every other sample's score",
+    "quiet": "the same, and keep all predictions and every other sample's score",
 }
 ORDERS = {
     "highest_first": "rank 1 is the highest score (the paper's order)",
