@@ -144,13 +144,21 @@ def test_quality_counts_what_is_lost():
     assert kept_ranking(turned).tolist() == pytest.approx([-lost, -lost - 1, -lost - 3])
 
 
+def three_models(
+    problem: LinearProblem, model: LinearModel, seed: int
+) -> tuple[list[np.ndarray], torch.Tensor]:
+    """Parameters around those of a model in the features' own basis, and in the problem's."""
+    rng = np.random.default_rng(seed)
+    own = [model.parameters + rng.standard_normal(model.parameters.shape) for _ in range(3)]
+    encoded = [problem.encode(LinearModel.from_parameters(p, l2=0.02)) for p in own]
+    return own, torch.cat(encoded)
+
+
 def test_the_training_loss_and_its_gradient(small):
     """Against autograd in the features' own basis, float64."""
     dataset, model, _ = small
     problem = LinearProblem.build(dataset, dtype="float64")
-    rng = np.random.default_rng(2)
-    own = [model.parameters + rng.standard_normal(model.parameters.shape) for _ in range(3)]
-    theta = torch.cat([problem.encode(LinearModel.from_parameters(p, l2=0.02)) for p in own])
+    own, theta = three_models(problem, model, 2)
     values, gradients = training_loss_terms(problem, 0.02, 2.5)(theta)
     X, y = with_ones(dataset.X_train), torch.as_tensor(dataset.y_train)
     for parameters, value, gradient in zip(own, values, gradients, strict=True):
@@ -165,9 +173,7 @@ def test_the_drift_of_predictions(small):
     """Against autograd in the features' own basis, float64; 0, and flat, at θ* itself."""
     dataset, model, _ = small
     problem = LinearProblem.build(dataset, dtype="float64")
-    rng = np.random.default_rng(5)
-    own = [model.parameters + rng.standard_normal(model.parameters.shape) for _ in range(3)]
-    theta = torch.cat([problem.encode(LinearModel.from_parameters(p, l2=0.02)) for p in own])
+    own, theta = three_models(problem, model, 5)
     values, gradients = problem.drift(theta, problem.encode(model))
     X = torch.cat([with_ones(dataset.X_train), with_ones(dataset.X_test)])
     before = torch.log_softmax(X @ torch.as_tensor(model.parameters).T, -1)
