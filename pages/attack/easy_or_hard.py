@@ -1,6 +1,7 @@
 """Easy or hard? How strongly a score depends on the model, and whether that foretells success."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import escape
 
 import pandas as pd
@@ -368,7 +369,8 @@ def page() -> None:
     k, radius, expected = choose(known if len(known) else None, start)
     expected = {"dataset": names, **expected}
     used = {key: st.session_state[key] for key in expected if key in st.session_state}
-    request = SensitivityRequest(name, damping=damping, l2=l2)
+    request = presets.preset(ROLE, name) or SensitivityRequest(name)
+    request = replace(request, damping=damping, l2=l2)
     stored = sweeps.find(EXPERIMENT, request)
     placed: dict[str, int | None] = {}
     if stored is not None and swept is not None:
