@@ -163,14 +163,8 @@ def training_figure(view: View, dataset: str) -> None:
     )
 
 
-def keeping(dataset: str) -> list[Stored]:
-    """The sweeps of the objectives that keep something, where such are stored."""
-    found = [sweeps.find("sweep", request) for request in presets.presets_of(KEEPING, dataset)]
-    return [stored for stored in found if stored is not None]
-
-
 def frontier_figure(stored: Stored, view: View) -> None:
-    others = keeping(stored.manifest.request["dataset"])
+    others = sweeps.stored_of(KEEPING, stored.manifest.request["dataset"]).values()
     table = frontier.on_the_same(stored.result, [other.result for other in others])
     points = frontier.points(table, replace(view, tolerance=None))
     title = frontier.title(points)

@@ -1,6 +1,6 @@
-"""What makes it work? The paper's ablation (Table 2): four variants on the same targets."""
+"""What makes it work? The paper's ablation (Table 2) and a variant of ours, on the same targets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -29,6 +29,7 @@ from pages.common.wording import count
 
 PAGE = registry.page("what-works")
 ROLE, RESTARTED = "ablation", "cost"  # of published results: started once, and from random starts
+KEEPING = "frontier"  # of those of the objectives that keep something
 STARTS = 5  # of the paper's attack
 SWEPT = ("dataset", "steps", "damping", "l2", "order", "dtype", "learning_rates")
 
@@ -43,30 +44,48 @@ def parts(request: SweepRequest) -> list[SweepRequest]:
     return [request, restarted]
 
 
+def ours_of(dataset: str) -> dict[SweepRequest, Stored]:
+    """The sweeps of our objective."""
+    kept = sweeps.stored_of(KEEPING, dataset)
+    return {r: stored for r, stored in kept.items() if ablation.ACCURATE in r.objectives}
+
+
+def seconds_of(found: Mapping[SweepRequest, Stored]) -> float | None:
+    """What an attack of sweeps took on average, as recorded; None where there is none."""
+    attacks = sum(len(request) for request in found)
+    return sum(s.manifest.seconds for s in found.values()) / attacks if attacks else None
+
+
 def variants_figure(
-    best: pd.DataFrame, taken: pd.DataFrame, k: int, badge: str, stored: Sequence[Stored]
+    best: pd.DataFrame,
+    taken: pd.DataFrame,
+    k: int,
+    badge: str,
+    stored: Sequence[Stored],
+    budget: str,
 ) -> None:
     title = ablation.step_title(taken)
     charts.heading(title, badge)
     charts.chart(
         variant_figures.variant_rates(best),
         f"variants-{k}",
-        alt=f"Success rate of the four variants, with accuracy kept and at any cost. {title}",
+        alt=f"Success rate of each variant, with accuracy kept and at any cost. {title}",
         source=Source.of(f"variants-top-{k}", lambda: best, *stored),
     )
     st.caption(
         f"Into the top {k}, each variant at the radius where it does best; bars are 95% Wilson "
         "intervals. The first three start once, at the honest model, with each learning rate; the "
-        f"last from {STARTS} random starts, as the paper's attack does."
+        f"fourth from {STARTS} random starts, as the paper's attack does.{budget}"
     )
 
 
 def table_two(best: pd.DataFrame, k: int) -> None:
     charts.heading("The same numbers beside the paper's Table 2")
+    names = {v: label for v, label in ablation.LABELS.items() if (best["variant"] == v).any()}
     st.dataframe(
-        paper.beside_table_2(best, ablation.VARIANTS, f"here, k = {k}"),
+        paper.beside_table_2(best, names, f"here, k = {k}"),
         hide_index=True,
-        alt="Success rates of the four variants, here and in the paper's Table 2",
+        alt="Success rates of the variants, here and in the paper's Table 2",
     )
     st.caption(f"{paper.CELL_MEANING} {paper.COMPARABLE}")
 
@@ -90,7 +109,7 @@ def pairing(
         samples=sweeps.samples_of(dataset),
     )
     st.caption(
-        f"Every column is one target, at radius {view.radius:g} and k = {view.k} under all four "
+        f"Every column is one target, at radius {view.radius:g} and k = {view.k} under all "
         "variants; hover for its number. The shaded one is followed below."
     )
 
@@ -215,24 +234,32 @@ def stuck_figure(target: int, view: View, request: SweepRequest) -> None:
 def page() -> None:
     frame = sweeps.Frame.open(PAGE, ROLE, ("radii", "ks"), parts, starts=False)
     single, restarted = frame.stored
-    table, badge = ablation.variants(single.result, restarted.result), sweeps.badge(single)
+    four, badge = ablation.variants(single.result, restarted.result), sweeps.badge(single)
+    ours = ours_of(frame.request.dataset)
+    table = ablation.with_ours(four, [stored.result for stored in ours.values()])
+    ours = {} if table is four else ours
+    stored = (*frame.stored, *ours.values())
     with frame.head:
         place = st.container()
         view, expected = choose_view(table, with_radius=True)
     best = ablation.best_of(view.both(table, ablation.BY).query("k == @view.k"))
     kept = best[best["regime"] == "high_accuracy"].set_index("variant", drop=False)
     hits = ablation.wide(ablation.moved(table, view, kept["radius"].to_dict()))
-    taken = ablation.steps(kept, hits)
-    found = ablation.moved(table, view, dict.fromkeys(ablation.VARIANTS, view.radius))
+    taken = ablation.steps(kept, ablation.of_paper(hits))
+    found = ablation.moved(table, view, dict.fromkeys(kept["variant"], view.radius))
     place.markdown(
-        f"{ablation.finding(kept, view)} {ablation.order(taken, len(hits))} :gray-badge[{badge}]"
+        f"{ablation.finding(kept, view)} {ablation.order(taken, len(hits))} "
+        f"{ablation.ours(kept, hits, table, frame.request.steps)} :gray-badge[{badge}]"
     )
     with frame.body:
         left, right = st.columns([1.2, 1], gap="medium")
         with left:
-            variants_figure(best, taken, view.k, badge, frame.stored)
+            budget = ablation.budget(
+                seconds_of(ours), seconds_of({parts(frame.request)[1]: restarted})
+            )
+            variants_figure(best, taken, view.k, badge, stored, budget)
         with right:
-            matrix(found, view, badge, frame.stored)
+            matrix(found, view, badge, stored)
         table_two(best, view.k)
         strip = st.container()
         targets = sorted(int(target) for target in found["target"].unique())
@@ -245,7 +272,7 @@ def page() -> None:
             ablation.telling_target(found),
         )
         with strip:
-            pairing(found, view, chosen, badge, frame.request.dataset, frame.stored)
+            pairing(found, view, chosen, badge, frame.request.dataset, stored)
         stuck_figure(chosen, view, frame.request)
         sweeps.take_away(
             single,
@@ -255,7 +282,7 @@ def page() -> None:
                 "Success rates": lambda: success_rates(table, by=ablation.BY),
                 "Targets": lambda: found,
             },
-            parts(frame.request)[1:],
+            [*parts(frame.request)[1:], *ours],
         )
     with frame.head:
         frame.notes({**expected, "target": targets})

@@ -17,6 +17,7 @@ COMPARABLE = (
 CELL_NAME = "kept / best (points lost)"
 CELL_MEANING = "Success with accuracy kept / at best (points of accuracy lost at best)."
 DATASETS = ("CIFAR-10", "Oxford-IIIT Pet", "Caltech-101")
+NOT_THEIRS = ["not in the paper"] * len(DATASETS)  # cells of a method that is not the paper's
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,11 @@ def beside_table_1(rates: pd.DataFrame) -> pd.DataFrame:
 
 def beside_table_2(best: pd.DataFrame, names: Mapping[str, str], here: str) -> pd.DataFrame:
     """Ours (rows of variant and regime) beside the paper's, a row a variant; `here` names ours."""
-    rows = [
-        {"variant": name, here: cell(of_regimes(best[best["variant"] == variant]))}
-        | {f"paper: {d}": cell(r) for d, r in zip(DATASETS, TABLE_2[variant], strict=True)}
-        for variant, name in names.items()
-    ]
+    rows = []
+    for variant, name in names.items():
+        cells = [cell(rate) for rate in TABLE_2[variant]] if variant in TABLE_2 else NOT_THEIRS
+        theirs = {f"paper: {d}": text for d, text in zip(DATASETS, cells, strict=True)}
+        rows.append(
+            {"variant": name, here: cell(of_regimes(best[best["variant"] == variant]))} | theirs
+        )
     return pd.DataFrame(rows)

@@ -70,6 +70,12 @@ def find(experiment: str, request: Any) -> Stored | None:
     return lab().store.find(experiment, request, content)
 
 
+def stored_of(role: str, dataset: str) -> dict[SweepRequest, Stored]:
+    """The published sweeps that play this role for a data set, those of them that are here."""
+    found = {request: find("sweep", request) for request in presets.presets_of(role, dataset)}
+    return {request: stored for request, stored in found.items() if stored is not None}
+
+
 def preset(role: str, dataset: str) -> SweepRequest:
     """The published request in this role, or a modest one like it for another data set."""
     found = presets.preset(role, dataset)

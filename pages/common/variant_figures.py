@@ -1,4 +1,4 @@
-"""Figures of the ablation: rates, targets and runs of the four variants of the attack."""
+"""Figures of the ablation: rates, targets and runs of the variants of the attack."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from engine.attacks.result import AttackResult
-from pages.common.ablation import VARIANTS
+from pages.common.ablation import LABELS
 from pages.common.axes import rank_axis
 from pages.common.figures import ACCENT, BAND, FAINT, GREY, finish
 from pages.common.rate_figures import rate_dots
@@ -24,7 +24,7 @@ SHOWN_RANKS = 8  # tick labels under the strip of targets
 
 def wrapped(name: str, width: int = 14) -> str:
     """A variant's name in lines of about that many letters."""
-    return "<br>".join(textwrap.wrap(VARIANTS[name], width))
+    return "<br>".join(textwrap.wrap(LABELS[name], width))
 
 
 def variant_rates(best: pd.DataFrame) -> go.Figure:
@@ -33,7 +33,7 @@ def variant_rates(best: pd.DataFrame) -> go.Figure:
     best: a row per variant and regime with radius, rate, low, high, successes, attacks and
     accuracy_drop.
     """
-    names = [v for v in VARIANTS if (best["variant"] == v).any()]
+    names = [v for v in LABELS if (best["variant"] == v).any()]
     figure = go.Figure()
     for place, (regime, (label, symbol)) in enumerate(REGIME_LOOKS.items()):
         part = best[best["regime"] == regime]
@@ -80,7 +80,7 @@ def target_strip(found: pd.DataFrame, chosen: int | None = None) -> go.Figure:
     """
     targets = found.drop_duplicates("target")
     place = {int(target): at for at, target in enumerate(targets["target"])}
-    names = [v for v in VARIANTS if (found["variant"] == v).any()]
+    names = [v for v in LABELS if (found["variant"] == v).any()]
     outcome = np.where(
         found["kept"],
         "moved, accuracy kept",
@@ -103,7 +103,7 @@ def target_strip(found: pd.DataFrame, chosen: int | None = None) -> go.Figure:
                     part["target"],
                     part["rank_before"],
                     part["rank_test"],
-                    part["variant"].map(VARIANTS),
+                    part["variant"].map(LABELS),
                 ],
                 axis=1,
             ),
@@ -127,7 +127,7 @@ def target_strip(found: pd.DataFrame, chosen: int | None = None) -> go.Figure:
         gridcolor=FAINT,
         zeroline=False,
     )
-    return finish(figure, 330)
+    return finish(figure, 90 + 60 * len(names))
 
 
 def lead_matrix(lead: pd.DataFrame, targets: int) -> go.Figure:
@@ -150,7 +150,7 @@ def lead_matrix(lead: pd.DataFrame, targets: int) -> go.Figure:
             xgap=3,
             ygap=3,
             name="targets",
-            customdata=[[(VARIANTS[a], VARIANTS[b]) for b in names] for a in names],
+            customdata=[[(LABELS[a], LABELS[b]) for b in names] for a in names],
             hovertemplate="“%{customdata[0]}” moves %{z} targets<br>that “%{customdata[1]}” does "
             f"not, of {targets}<extra></extra>",
         )
@@ -168,7 +168,7 @@ def lead_matrix(lead: pd.DataFrame, targets: int) -> go.Figure:
             zeroline=False,
         )
     figure.update_yaxes(autorange="reversed")
-    return finish(figure, 370).update_yaxes(title_standoff=20)
+    return finish(figure, 110 + 65 * len(names)).update_yaxes(title_standoff=20)
 
 
 def stuck_runs(attacks: Mapping[str, AttackResult]) -> go.Figure:

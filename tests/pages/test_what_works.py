@@ -21,7 +21,8 @@ RADIUS = SWEPT.radii[1]
 
 
 def table_of(sweeps: Sweeps) -> pd.DataFrame:
-    return ablation.variants(sweeps["ablation"].result, sweeps["cost"].result)
+    four = ablation.variants(sweeps["ablation"].result, sweeps["cost"].result)
+    return ablation.with_ours(four, [sweeps["frontier"].result])
 
 
 def best_of(sweeps: Sweeps, view: View) -> pd.DataFrame:
@@ -63,8 +64,10 @@ def test_the_finding_and_figures_stand_there_before_any_click(
     assert len(app.get("plotly_chart")) == 4
     assert f"Sample {attacked}, honest rank" in words(app)
     theirs = app.dataframe[0].value
-    assert list(theirs["variant"]) == list(ablation.VARIANTS.values())
-    assert theirs["paper: CIFAR-10"].iloc[-1] == "0.64 / 0.90 (5.5)"
+    assert list(theirs["variant"]) == list(ablation.LABELS.values())
+    assert theirs["paper: CIFAR-10"].tolist()[-2:] == ["0.64 / 0.90 (5.5)", "not in the paper"]
+    assert "of at most 25 steps an attack to its 5:" in words(app), "ours beside the paper's"
+    assert "The last is ours, not the paper's" in words(app)
 
 
 def test_the_attacks_on_a_target_are_computed_in_its_place(

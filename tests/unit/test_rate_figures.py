@@ -163,6 +163,56 @@ def test_no_step_that_helps_is_said() -> None:
     assert "No step of the recipe helps here" in ablation.step_title(taken)
 
 
+def our_sweep(radii: tuple[float, ...] = (0.1, 0.3, 0.5)) -> pd.DataFrame:
+    """`accurate` moves all but target 2, on more targets than the variants have in common."""
+    moved = {(t, r, 1): (int(t != 2), 0.0) for t in range(6) for r in radii}
+    return sweep_table(moved, "accurate", restarts=4).assign(runs=4)
+
+
+def test_ours_is_a_fifth_variant_beside_the_paper_s_four() -> None:
+    four = four_variants().assign(runs=10)
+    table = ablation.with_ours(four, [our_sweep()])
+    assert table["variant"].value_counts().to_dict() == dict.fromkeys(ablation.LABELS, 8)
+    found = ablation.moved(table, VIEW, dict.fromkeys(ablation.LABELS, 0.3))
+    hits = ablation.wide(found)
+    assert list(hits.columns) == list(ablation.LABELS), "ours last"
+    kept = ablation.best_of(VIEW.both(table, ablation.BY)).query("regime == 'high_accuracy'")
+    said = ablation.ours(kept, hits, table, 100)
+    assert "**75% (3 of 4;" in said
+    assert "it moves 1 that the paper's attack does not and loses 1 that it does" in said
+    assert "no more than chance (paired sign test, p = 1)" in said
+    assert "on 4 runs of at most 100 steps an attack to its 10" in said
+    assert "2 only with random starts" not in ablation.strip_title(hits)
+    assert ablation.strip_title(hits).endswith(
+        "1 only with random starts, 1 only with our objective"
+    )
+    own = ablation.of_paper(hits)
+    pd.testing.assert_frame_equal(
+        own, ablation.wide(ablation.moved(four, VIEW, RADII)), check_names=False
+    )
+    assert "loses no target" in ablation.lead_title(ablation.leads(hits)), "to a simpler one"
+    assert ablation.telling_target(found) == 2, "of the paper's four, which are followed"
+    figure = variant_figures.variant_rates(ablation.best_of(VIEW.both(table, ablation.BY)))
+    assert trace(figure, "accuracy kept").y.tolist() == [0, 0.25, 0.25, 0.75, 0.75]
+    assert "(ours)" in figure.layout.xaxis.ticktext[-1]
+    best = ablation.best_of(VIEW.both(table, ablation.BY))
+    beside = paper.beside_table_2(best, ablation.LABELS, "here").iloc[-1]
+    assert beside["here"] == "0.75 / 0.75 (0.0)"
+    assert beside["paper: CIFAR-10"] == "not in the paper"
+
+
+def test_ours_is_left_out_where_it_has_not_been_run_on_all_of_it() -> None:
+    four = four_variants()
+    assert ablation.with_ours(four, []) is four
+    assert ablation.with_ours(four, [our_sweep((0.3,))]) is four
+    both = ablation.with_ours(four, [our_sweep((0.3,)), our_sweep((0.1, 0.3))])
+    assert (both["variant"] == ablation.ACCURATE).sum() == 8, "each attack once"
+    hits = ablation.wide(ablation.moved(four, VIEW, RADII))
+    assert ablation.ours(pd.DataFrame(), hits, four, 100) == ""
+    assert ablation.budget(None, 8.7) == ""
+    assert "1.9 seconds an attack, 8.7 for the paper's" in ablation.budget(1.86, 8.71)
+
+
 def test_the_strip_has_every_target_under_every_variant() -> None:
     found = ablation.moved(four_variants(), VIEW, RADII)
     figure = variant_figures.target_strip(found, chosen=2)
