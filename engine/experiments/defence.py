@@ -11,11 +11,19 @@ import pandas as pd
 from engine.checks import check_choice, check_integer, check_positive
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
-from engine.experiments.base import Context, Experiment, check_name, honest_model, settle
+from engine.experiments.base import (
+    Context,
+    Experiment,
+    added_field,
+    check_name,
+    check_rates,
+    honest_model,
+    settle,
+)
 from engine.experiments.files import load_table, save_table
 from engine.models.linear import LinearModel, as_linear
 from engine.statistics import detection
-from engine.vocabulary import ORDERS
+from engine.vocabulary import OBJECTIVES, ORDERS
 
 # Honest trainers differ: optimiser, when they stop, and the chance in their batches.
 DETERMINISTIC = {"lbfgs": (15, 20, 25, 30, 40, 60, 2000), "adam": (100, 150, 200, 300, 500, 1000)}
@@ -44,6 +52,8 @@ class DefenceRequest:
     l2: float = 0.01
     order: str = "highest_first"
     seed: int = 0
+    objective: str = added_field("higher_ranked")
+    learning_rates: tuple[float, ...] = added_field((0.01, 0.1))
 
     def __post_init__(self) -> None:
         settle(
@@ -63,6 +73,8 @@ class DefenceRequest:
             l2=check_positive("l2", self.l2),
             order=check_choice("order", self.order, ORDERS),
             seed=check_integer("seed", self.seed, 0),
+            objective=check_choice("objective", self.objective, OBJECTIVES),
+            learning_rates=check_rates(self.learning_rates),
         )
 
 
@@ -146,7 +158,9 @@ def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> 
             targets,
             ks=ks,
             radius=radius,
+            objective=request.objective,
             restarts=restarts,
+            learning_rates=request.learning_rates,
             steps=request.steps,
             damping=request.damping,
             order=request.order,

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from engine.statistics import Detection, wilson_interval
+from engine.statistics import Detection, detection, sign_test, wilson_interval
 from pages.common.axes import number
 from pages.common.figures import ACCENT, BLUE, GREY, finish
-from pages.common.rate_figures import GREEN
+from pages.common.rate_figures import GREEN, OBJECTIVE_LOOKS, bars
 
 LOOKS: Mapping[str, tuple[str, str, str]] = {  # of a kind of model: name, colour, symbol
     "honest": ("honest", GREY, "circle"),
@@ -221,3 +221,94 @@ def stealth_curve(table: pd.DataFrame, thresholds: np.ndarray, threshold: float)
     )
     figure.update_yaxes(title_text="share", tickformat=".0%", range=[-0.02, 1.05])
     return finish(figure, 380)
+
+
+def by_objective(results: Mapping[str, pd.DataFrame], threshold: float) -> pd.DataFrame:
+    """How the check takes models that were pulled into the smallest k under each objective: a row
+    an objective and radius that the first objective and another have, on the targets that all have.
+
+    Columns: attacks, reached (the top), passed (reached it unflagged), flagged and their share as
+    rate with its Wilson interval low, high; auc, auc_low, auc_high against the honest models of the
+    first; p of an exact sign test on the targets of which the check flags only one of the two
+    models, the first objective's or this one (1 for the first itself).
+    """
+    first, *others = results
+    honest = results[first].query("kind == 'honest'")["gradient_norm"]
+    attacked = {name: table[table["kind"] == "attacked"] for name, table in results.items()}
+    k = attacked[first]["k"].min()
+    targets = set.intersection(*(set(part["target"]) for part in attacked.values()))
+    radii = {radius for name in others for radius in attacked[name]["radius"]}
+    rows = []
+    for radius in sorted(radii & set(attacked[first]["radius"])):
+        caught: dict[str, pd.Series] = {}
+        for name, part in attacked.items():
+            chosen = (part["k"] == k) & (part["radius"] == radius) & part["target"].isin(targets)
+            part = part[chosen].set_index("target").sort_index()
+            if part.empty:
+                continue
+            flagged = caught[name] = part["gradient_norm"] >= threshold
+            low, high = wilson_interval(int(flagged.sum()), len(part))
+            curve = detection(honest, part["gradient_norm"])
+            more, fewer = (flagged & ~caught[first]), (caught[first] & ~flagged)
+            rows.append(
+                {
+                    "objective": name,
+                    "radius": radius,
+                    "k": k,
+                    "attacks": len(part),
+                    "reached": int(part["success"].sum()),
+                    "passed": int((part["success"] & ~flagged).sum()),
+                    "flagged": int(flagged.sum()),
+                    "rate": float(flagged.mean()),
+                    "low": low,
+                    "high": high,
+                    "auc": curve.auc,
+                    "auc_low": curve.interval.low,
+                    "auc_high": curve.interval.high,
+                    "p": sign_test(int(more.sum()), int(fewer.sum())),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def passing(results: Mapping[str, pd.DataFrame], threshold: float) -> dict[str, tuple[int, int]]:
+    """Of the attacker who knows the check, under each objective: for how many targets some weight
+    gets him to the top unflagged, and of how many; of the targets and weights that all have."""
+    knowing = {n: t[(t["kind"] == "adaptive") & (t["stealth"] > 0)] for n, t in results.items()}
+    for column in ("target", "stealth", "radius"):
+        shared = set.intersection(*(set(part[column]) for part in knowing.values()))
+        knowing = {name: part[part[column].isin(shared)] for name, part in knowing.items()}
+    found = {}
+    for name, part in knowing.items():
+        passed = part[part["success"] & (part["gradient_norm"] < threshold)]
+        found[name] = (passed["target"].nunique(), part["target"].nunique())
+    return found
+
+
+def caught(rows: pd.DataFrame) -> go.Figure:
+    """Share of models flagged by radius, a mark an objective. rows: of `by_objective`."""
+    radii = sorted(set(rows["radius"]))
+    names = [name for name in OBJECTIVE_LOOKS if (rows["objective"] == name).any()]
+    figure = go.Figure()
+    for place, objective in enumerate(names):
+        name, colour, symbol, _ = OBJECTIVE_LOOKS[objective]
+        part = rows[rows["objective"] == objective]
+        figure.add_scatter(
+            x=[radii.index(r) + 0.16 * (place - (len(names) - 1) / 2) for r in part["radius"]],
+            y=part["rate"].to_numpy(),
+            mode="markers",
+            name=name,
+            marker={"size": 11, "symbol": symbol, "color": colour},
+            error_y=bars(part),
+            customdata=part[["flagged", "attacks", "reached", "radius", "auc"]].to_numpy(),
+            hovertemplate="<b>%{y:.0%}</b>, %{customdata[0]} of %{customdata[1]} models flagged<br>"
+            "radius %{customdata[3]:g}, %{customdata[2]} reach the top<br>"
+            f"AUC %{{customdata[4]:.3f}}<extra>{name}</extra>",
+        )
+    figure.update_xaxes(
+        tickvals=list(range(len(radii))),
+        ticktext=[f"radius {radius:g}" for radius in radii],
+        range=[-0.6, len(radii) - 0.4],
+    )
+    figure.update_yaxes(title_text="models flagged", tickformat=".0%", range=[-0.03, 1.05])
+    return finish(figure, 360, showlegend=True)

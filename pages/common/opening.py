@@ -113,7 +113,8 @@ def of_impossible(request: ImpossibleRequest) -> View | None:
 
 
 def of_defence(request: DefenceRequest) -> View | None:
-    return view("minimum") if request == DefenceRequest() else None
+    shown = [r for _, name, r in presets.published() if name == "defence"]
+    return view("minimum") if request in [DefenceRequest(), *shown] else None
 
 
 def of_sensitivity(request: SensitivityRequest) -> View | None:

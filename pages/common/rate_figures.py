@@ -144,7 +144,7 @@ def rate_dots(
         mode="markers",
         name=name,
         marker=marker,
-        error_y=_bars(part),
+        error_y=bars(part),
         customdata=[
             [
                 row["successes"],
@@ -161,7 +161,7 @@ def rate_dots(
     )
 
 
-def _bars(part: pd.DataFrame) -> dict[str, Any]:
+def bars(part: pd.DataFrame) -> dict[str, Any]:
     """Error bars from rate, low and high."""
     return {
         "type": "data",
@@ -232,7 +232,7 @@ def frontier(points: pd.DataFrame) -> go.Figure:
                 textfont={"size": 11},
                 line={"color": colour, "width": 2, "dash": dash},
                 marker={"size": 9, "symbol": symbol},
-                error_y=_bars(part) if row == 1 else None,
+                error_y=bars(part) if row == 1 else None,
                 name=name,
                 legendgroup=name,
                 showlegend=row == 1,

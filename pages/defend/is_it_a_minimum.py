@@ -1,6 +1,6 @@
 """Is it a minimum? The defence of Section 6, and an attacker who knows it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,14 +9,15 @@ import streamlit as st
 from engine.experiments import DefenceRequest
 from engine.results.store import Stored
 from engine.statistics import Detection, detection
-from pages.common import charts, controls, links, registry, reproduce, sweeps
+from pages.common import charts, controls, frontier, links, presets, registry, reproduce, sweeps
 from pages.common import defence_figures as figures
 from pages.common.axes import number
 from pages.common.save_figure import Source
-from pages.common.wording import count
+from pages.common.wording import count, listed
 
 PAGE = registry.page("minimum")
 EXPERIMENT, REQUEST = "defence", DefenceRequest()
+KEEPING = "kept defence"  # of published results: the objectives that keep something
 ALARMS = 0.05  # share of honest models that the threshold flags at first
 LOW, HIGH, STEP = -8.0, 1.0, 0.05  # of the threshold's power of ten
 COST = (
@@ -168,6 +169,84 @@ def detector(found: Mapping[str, Detection], stored: Stored, threshold: float) -
     )
 
 
+def keeping() -> dict[DefenceRequest, Stored]:
+    """What the check finds of the objectives that keep something, where that is here."""
+    requests = presets.presets_of(KEEPING, REQUEST.dataset)
+    found = {request: sweeps.find(EXPERIMENT, request) for request in requests}
+    return {request: stored for request, stored in found.items() if stored is not None}
+
+
+def objectives(stored: Stored, others: Mapping[DefenceRequest, Stored], threshold: float) -> None:
+    """The objectives that keep something beside the paper's, under the same check."""
+    results = {REQUEST.objective: stored.result}
+    results |= {request.objective: other.result for request, other in others.items()}
+    rows = figures.by_objective(results, threshold)
+    if rows.empty:
+        return
+    title = caught_title(rows)
+    charts.heading(title, sweeps.badge(next(iter(others.values()))))
+    charts.chart(
+        figures.caught(rows),
+        "objectives",
+        alt=f"Share of attacked models that the check flags, by objective and radius. {title}",
+        source=Source.of("by-objective", lambda: rows, stored, *others.values()),
+    )
+    meanings = "; ".join(frontier.MEANINGS[request.objective] for request in others)
+    st.caption(
+        f"Models pulled to the top {rows['k'].min()}, whether or not they got there, on the same "
+        f"{count(int(rows['attacks'].max()), 'target')}; bars are 95% Wilson intervals. "
+        f"{meanings}. Per attack: {budgets([REQUEST, *others])}."
+    )
+    st.dataframe(objectives_table(rows, figures.passing(results, threshold)), hide_index=True)
+    st.caption(
+        "p: exact sign test against Algorithm 3 on the targets of which only one of the two models "
+        "is flagged. The last column: for how many targets who knows the check and starts at θ* "
+        f"reaches the top unflagged, at radius {REQUEST.stealth_radius:g}, with one of the weights "
+        "that all have."
+    )
+
+
+def caught_title(rows: pd.DataFrame) -> str:
+    """How many the check flags, where the most objectives can be compared."""
+    most = rows.groupby("radius")["objective"].count()
+    radius = most[most == most.max()].index.max()
+    said = [
+        f"{row.flagged} of {row.attacks} by {frontier.NAMES[row.objective]}"
+        for row in rows[rows["radius"] == radius].itertuples()
+    ]
+    return f"Models flagged at radius {radius:g}: {listed(said)}"
+
+
+def budgets(requests: Sequence[DefenceRequest]) -> str:
+    """'4 runs of at most 100 steps for Algorithm 3', and so on."""
+    return listed(
+        [
+            f"{count(max(r.restarts, 1) * len(r.learning_rates), 'run')} of at most {r.steps} "
+            f"steps for {frontier.NAMES[r.objective]}"
+            for r in requests
+        ]
+    )
+
+
+def objectives_table(rows: pd.DataFrame, passed: Mapping[str, tuple[int, int]]) -> pd.DataFrame:
+    """The rows as a table to read."""
+    read = [
+        {
+            "attack": f"{frontier.NAMES[row.objective]}, {row.radius:g}",
+            "reach the top": f"{row.reached} of {row.attacks}",
+            "and pass": row.passed,
+            "flagged": f"{row.flagged} ({row.low:.0%} to {row.high:.0%})",
+            "p": "" if row.objective == REQUEST.objective else f"{row.p:.2g}",
+            "AUC": f"{row.auc:.3f} ({row.auc_low:.3f} to {row.auc_high:.3f})",
+            "knows the check and passes": "{} of {}".format(*passed[row.objective])
+            if row.radius == REQUEST.stealth_radius
+            else "",
+        }
+        for row in rows.itertuples()
+    ]
+    return pd.DataFrame(read)
+
+
 def stealth(stored: Stored, threshold: float, badge: str) -> None:
     table: pd.DataFrame = stored.result
     kept = figures.kept(table, threshold)
@@ -244,9 +323,14 @@ def results(stored: Stored) -> None:
     with place:
         distribution(stored, threshold, badge)
     detector(curves(table), stored, threshold)
+    others = keeping()
+    if others:
+        objectives(stored, others, threshold)
     stealth(stored, threshold, badge)
     how()
-    sweeps.take_away(stored, REQUEST, {"Models": lambda: table}, snippet=reproduce.defence_snippet)
+    sweeps.take_away(
+        stored, REQUEST, {"Models": lambda: table}, list(others), reproduce.defence_snippet
+    )
 
 
 def page() -> None:

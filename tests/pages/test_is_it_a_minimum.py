@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from engine.experiments import DefenceRequest
-from pages.common import registry, sweeps
+from pages.common import presets, registry, sweeps
 from tests.pages.conftest import Open, words
 from tests.unit.test_defence import model
 
@@ -48,6 +48,40 @@ def test_the_finding(open_page: Open, measured: None) -> None:
     assert "passes it for **at least 1 of 2 targets**" in said
     assert "weight 3 reaches the top unflagged for 1 of 2 targets" in said
     assert "precomputed 24 November 2026" in said
+    assert len(app.get("plotly_chart")) == 4
+
+
+def test_the_objectives_that_keep_something_stand_beside_the_paper_s(
+    open_page: Open, measured: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gentle = made()
+    gentle.loc[(gentle["kind"] == "attacked") & (gentle["target"] == 0), "gradient_norm"] = 1e-4
+    asked = DefenceRequest(objective="accurate", restarts=4, learning_rates=(0.1,))
+    monkeypatch.setattr(presets, "published", lambda: (("kept defence", "defence", asked),))
+    tables = {DefenceRequest(): made(), asked: gentle}
+    monkeypatch.setattr(
+        sweeps,
+        "find",
+        lambda experiment, request: SimpleNamespace(
+            result=tables[request], manifest=MANIFEST, published=True
+        ),
+    )
+    app = open_page(PAGE)
+    assert not app.exception
+    said = words(app)
+    assert "Models flagged at radius 0.3: 4 of 4 by Algorithm 3 and 3 of 4 by accurate" in said
+    assert "4 runs of at most 100 steps for Algorithm 3 and 4 runs" in said
+    read = app.dataframe[1].value
+    assert read["attack"].tolist() == ["Algorithm 3, 0.3", "accurate, 0.3"]
+    assert read["knows the check and passes"].tolist() == ["1 of 2", "1 of 2"]
+
+
+def test_without_them_the_page_is_about_the_paper_s_alone(
+    open_page: Open, measured: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presets, "published", lambda: ())
+    app = open_page(PAGE)
+    assert not app.exception
     assert len(app.get("plotly_chart")) == 3
 
 

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from engine.attacks import attack as attack_module
 from engine.errors import InvalidInput
 from engine.experiments import EXPERIMENTS, Context, DefenceRequest
 from engine.experiments import defence as experiment
+from engine.experiments.base import values_of
 from engine.statistics import detection
 from pages.common import defence_figures as figures
 from tests.unit.problems import random_problem
@@ -91,6 +93,65 @@ def test_the_curve_of_the_detector(table):
     np.testing.assert_array_equal(drawn.y, curve.found)
 
 
+def gentler(table: pd.DataFrame) -> pd.DataFrame:
+    """Another objective's models: target 2 passes the check, and a third target is nobody else's;
+    who knows the check gets by for target 2 alone."""
+    own = [
+        *(
+            model("attacked", norm, radius=radius, k=1, target=t, success=True)
+            for t, norm in ((1, 0.1), (2, 1e-3), (3, 1e-3))
+            for radius in (0.3, 0.7)
+        ),
+        *(
+            model("adaptive", norm, radius=0.3, stealth=weight, target=t, success=True)
+            for weight, t, norm in ((1.0, 1, 0.1), (1.0, 2, 1e-3), (5.0, 1, 1e-3), (1.0, 3, 1e-3))
+        ),
+    ]
+    return pd.DataFrame(own)
+
+
+def test_objectives_are_compared_on_what_all_of_them_have(table):
+    results = {"higher_ranked": table, "accurate": gentler(table)}
+    rows = figures.by_objective(results, 5e-3)
+    assert rows["objective"].tolist() == ["higher_ranked", "accurate"]
+    assert set(rows["radius"]) == {0.3}, "0.7 is of one alone"
+    assert rows["attacks"].tolist() == [2, 2], "target 3 is of one alone"
+    assert rows["reached"].tolist() == [1, 2]
+    assert rows["flagged"].tolist() == [2, 1]
+    assert rows["passed"].tolist() == [0, 1]
+    # against honest norms 0, 1e-4, 1e-3, 1e-2: 0.1 is above all, 1e-3 above two and level with one
+    np.testing.assert_allclose(rows["auc"], [1.0, (1 + 2.5 / 4) / 2])
+    assert (rows["low"] < rows["rate"]).all() and (rows["rate"] <= rows["high"]).all()
+    assert rows["p"].tolist() == [1.0, 1.0], "one target tells them apart"
+    assert figures.passing(results, 5e-3) == {"higher_ranked": (1, 2), "accurate": (1, 2)}
+    assert figures.passing(results, 5e-4) == {"higher_ranked": (0, 2), "accurate": (0, 2)}
+    drawn = figures.caught(rows)
+    assert [(t.name, t.y.tolist()) for t in drawn.data] == [
+        ("Algorithm 3", [1.0]),
+        ("accurate", [0.5]),
+    ]
+    assert figures.by_objective({"higher_ranked": table}, 5e-3).empty
+
+
+def test_a_request_keeps_its_key_and_passes_its_objective_on(monkeypatch):
+    assert "objective" not in values_of(DefenceRequest())
+    assert "learning_rates" not in values_of(DefenceRequest())
+    seen = []
+
+    def spy(*args: Any, **options: Any) -> Any:
+        seen.append((options["objective"], options["learning_rates"]))
+        return []
+
+    monkeypatch.setattr(attack_module, "attack_each_k", spy)
+    monkeypatch.setattr(experiment, "honest_models", lambda request, dataset: [])
+    dataset, _ = random_problem(0, n=60)
+    request = DefenceRequest(
+        "random", n_targets=2, ks=(3,), l2=0.05, objective="accurate", learning_rates=(0.1,)
+    )
+    experiment.run_defence(request, dataset, Context(device="cpu"))
+    assert set(seen) == {("accurate", (0.1,))}
+
+
 def test_the_experiment_end_to_end(monkeypatch, tmp_path):
     """On a small problem: every model is checked against its own loss, and the table is kept."""
     monkeypatch.setattr(experiment, "DETERMINISTIC", {"lbfgs": (3, 500)})
@@ -136,6 +197,8 @@ def test_the_experiment_end_to_end(monkeypatch, tmp_path):
         ({"scales": (0.0,)}, "scales must be"),
         ({"repeats": 0}, "repeats must be"),
         ({"dataset": ""}, "dataset must be"),
+        ({"objective": "loud"}, "objective must be"),
+        ({"learning_rates": ()}, "learning_rates must be"),
     ],
 )
 def test_bad_input_is_named(options, words):
