@@ -14,8 +14,8 @@ from pages.common.wording import count, listed
 BY = ("objective", "radius", "k")
 NAMES = {objective: look[0] for objective, look in OBJECTIVE_LOOKS.items()}
 MEANINGS = {
-    "accurate": "“accurate” raises the target above a softmax of all scores, from every other start "
-    "as the paper does, keeps the training loss low, and goes on after it has arrived",
+    "accurate": "“accurate” raises the target above a softmax of all scores, from every other "
+    "start as the paper does, keeps the training loss low, and goes on after it has arrived",
     "quiet": "“quiet” pulls alike, and keeps every prediction and every other sample's score",
 }
 COUNTED = (
