@@ -184,7 +184,7 @@ def objectives(stored: Stored, others: Mapping[DefenceRequest, Stored], threshol
     if rows.empty:
         return
     title = caught_title(rows)
-    charts.heading(title, sweeps.badge(next(iter(others.values()))))
+    charts.heading(title)
     charts.chart(
         figures.caught(rows),
         "objectives",
@@ -192,10 +192,14 @@ def objectives(stored: Stored, others: Mapping[DefenceRequest, Stored], threshol
         source=Source.of("by-objective", lambda: rows, stored, *others.values()),
     )
     meanings = "; ".join(frontier.MEANINGS[request.objective] for request in others)
+    badges = [
+        f":gray-badge[{frontier.NAMES[request.objective]}: {sweeps.badge(other)}]"
+        for request, other in others.items()
+    ]
     st.caption(
         f"Models pulled to the top {rows['k'].min()}, whether or not they got there, on the same "
         f"{count(int(rows['attacks'].max()), 'target')}; bars are 95% Wilson intervals. "
-        f"{meanings}. Per attack: {budgets([REQUEST, *others])}."
+        f"{meanings}. Per attack: {budgets([REQUEST, *others])}. {' '.join(badges)}"
     )
     st.dataframe(objectives_table(rows, figures.passing(results, threshold)), hide_index=True)
     st.caption(
