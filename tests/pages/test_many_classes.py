@@ -53,6 +53,7 @@ def test_a_ranking_is_drawn_and_its_samples_are_shown_by_their_features(
     many: str, open_page: Open
 ) -> None:
     app = open_page(page("influence"), dataset=many, image=7)
+    app.button[[b.label for b in app.button].index("Compute it")].click().run()
     follow(app, lambda: "Few samples matter" in words(app))
     shown = words(app)
     assert "class “class of number" in shown

@@ -58,7 +58,7 @@ def test_a_link_restores_its_view(open_page: Open, settings: Settings) -> None:
 
 def test_the_link_of_a_finished_view_names_everything(open_page: Open) -> None:
     app = open_page(PAGE)
-    link = next(code.value for code in app.code if "dataset=" in code.value)
+    link = next(code.value for code in app.code if "?dataset=" in code.value)
     given = dict(parse_qsl(link.split("?")[1]))
     assert given == {name: str(value) for name, value in links.values_of(EXAMPLE).items()}
     for name in (
