@@ -17,7 +17,7 @@ from engine.results.store import Store, Stored
 from engine.settings import Settings, read_settings
 from pages.common.wording import seconds, stamp
 
-WARM_UP_SECONDS = 2.0  # importing torch beside the first drawing would slow the visitor down
+WARM_UP_SECONDS = 8.0  # importing torch beside the first drawing would slow the visitor down
 
 
 @dataclass(frozen=True)
