@@ -204,7 +204,7 @@ COEFFICIENTS: dict[str, Callable[[Standing], Tensor]] = {
 }
 UPKEEPS = {
     "accurate": Upkeep(kept_accuracy, enough=-0.01, push=1.03, relax=1.2, loss_weight=4.0),
-    "quiet": Upkeep(
+    "quiet": Upkeep(  # no run moves and drifts by nothing: all take all of their steps
         kept_ranking, enough=0.0, push=1.1, relax=1.1, drift_weight=100.0, from_honest=True
     ),
 }

@@ -50,10 +50,10 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def watched(environment: dict[str, str]) -> Iterator[Jobs]:
+def watched(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
     """The queue as somebody sees it who starts no worker."""
     jobs = Jobs(read_settings(environment))
-    jobs.start_worker = lambda slot=0: None  # type: ignore[method-assign]
+    monkeypatch.setattr(jobs, "start_worker", lambda slot=0: None)
     yield jobs
     for pid in jobs.worker_pids():
         os.kill(pid, signal.SIGKILL)
