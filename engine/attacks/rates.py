@@ -227,15 +227,13 @@ def highest(rates: pd.DataFrame, over: str = "radius") -> pd.DataFrame:
 def every_outcome(table: pd.DataFrame, tolerance: float, by: Sequence[str]) -> pd.DataFrame:
     """The outcome of each attack in every regime, form and split, with its cell's columns."""
     columns = list(dict.fromkeys((*by, *SHARES.values())))
-    return pd.concat(
-        [
-            table[columns]
-            .join(outcomes(table, regime, form, split, tolerance))
-            .assign(regime=regime, form=form, split=split)
-            for regime, form, split in product(REGIMES, FORMS, SPLITS)
-        ],
-        ignore_index=True,
-    )
+    kinds = list(product(REGIMES, FORMS, SPLITS))
+    found = pd.concat([outcomes(table, *kind, tolerance) for kind in kinds], ignore_index=True)
+    for name in columns:
+        found[name] = np.tile(table[name].to_numpy(), len(kinds))
+    for place, name in enumerate(KIND):
+        found[name] = np.repeat([kind[place] for kind in kinds], len(table))
+    return found
 
 
 def check_table(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The result store: one folder a result, written all at once, verified whenever it is opened.
+"""The result store: one folder a result, written all at once, verified whenever it is read.
 
     <root>/<experiment>/<key>/manifest.json   what was asked, when, where, and every file's SHA-256
                               arrays.npz, *.parquet, scalars.json
@@ -19,6 +19,7 @@ import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from engine.settings import Settings
 
 MANIFEST = "manifest.json"
 LOCAL, PUBLISHED, IMPORTED = "local", "published", "imported"  # where a result comes from
+KEPT_RESULTS, KEPT_BYTES = 128, 4 * 2**20  # that stay in memory, and each one's files at most
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pandas")
 KINDS = {
     "experiment": str,
@@ -394,8 +396,14 @@ def lock(root: Path) -> FileLock:
 
 
 def open_entry(folder: Path, origin: str = LOCAL) -> Stored:
-    """A result in the place where it belongs. Raises DamagedResult."""
-    stored = open_folder(folder, origin == PUBLISHED)
+    """A result in the place where it belongs. Raises DamagedResult.
+
+    Small ones stay in memory until their files change: whoever asks again gets the same object, and
+    must leave it as it is.
+    """
+    files = signs_of(folder)
+    kept = sum(size for *_, size in files) <= KEPT_BYTES
+    stored = replace((_kept if kept else _opened)(folder, files), published=origin == PUBLISHED)
     m = stored.manifest
     if key_of(m.experiment, m.request, m.data_hash, m.result_version) != folder.name:
         raise DamagedResult(f"{folder.name}: {MANIFEST} is that of another request.")
@@ -403,6 +411,22 @@ def open_entry(folder: Path, origin: str = LOCAL) -> Stored:
         with suppress(OSError):  # it has just been removed, or nothing can be written there
             os.utime(folder)  # it was used now: what is not, is evicted first
     return replace(stored, imported=read_record(folder)) if origin == IMPORTED else stored
+
+
+def signs_of(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
+    """What tells a change of a folder's files without reading them: name, inode, time, size."""
+    try:
+        found = [(path.name, path.stat()) for path in sorted(folder.iterdir())]
+    except OSError as error:
+        raise DamagedResult(f"{folder.name}: cannot be read ({error}).") from error
+    return tuple((name, s.st_ino, s.st_mtime_ns, s.st_size) for name, s in found)
+
+
+def _opened(folder: Path, files: tuple[tuple[str, int, int, int], ...]) -> Stored:
+    return open_folder(folder)
+
+
+_kept = lru_cache(KEPT_RESULTS)(_opened)
 
 
 def is_sound(folder: Path) -> bool:

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from engine.attacks.rates import highest, reweighing_rates, success_rates
+from engine.attacks.rates import highest
 from engine.results.store import Stored
 from pages.common import (
     baseline_view,
+    blocks,
     charts,
     frontier,
     paper,
@@ -16,9 +17,10 @@ from pages.common import (
     rate_figures,
     registry,
     sweeps,
+    unfold,
 )
 from pages.common import rate_words as words
-from pages.common.rate_view import View, choose_view
+from pages.common.rate_view import View, choose_view, reweighing_rates, success_rates
 from pages.common.save_figure import Source
 
 PAGE = registry.page("cost")
@@ -122,9 +124,13 @@ def table_one(stored: Stored, view: View, baseline: Stored | None) -> None:
         "Each at its best radius or weight, as in the paper's Table 1. The baseline trains on "
         "minibatches in which the target is drawn up to a million times as often."
     )
-    with st.expander("The same numbers, beside the paper's Table 1"):
-        st.dataframe(paper.beside_table_1(shown), hide_index=True)
-        st.caption(paper.COMPARABLE)
+    beside_table_1(shown)
+
+
+@unfold.section("The same numbers, beside the paper's Table 1", "table-1")
+def beside_table_1(shown: pd.DataFrame) -> None:
+    blocks.table(paper.beside_table_1(shown), "Success rates, here and in the paper's Table 1")
+    st.caption(paper.COMPARABLE)
 
 
 def training_figure(view: View, dataset: str) -> None:
@@ -182,9 +188,13 @@ def frontier_figure(stored: Stored, view: View) -> None:
     )
     counts = frontier.counts(table, view.k)
     if len(set(counts["objective"])) > 1:
-        with st.expander("Success, accuracy and ranking at once"):
-            st.dataframe(frontier.shown(counts), hide_index=True)
-            st.caption(frontier.COUNTED)
+        at_once(counts)
+
+
+@unfold.section("Success, accuracy and ranking at once", "at-once")
+def at_once(counts: pd.DataFrame) -> None:
+    blocks.table(frontier.shown(counts), "Attacks that keep accuracy, ranking, or both")
+    st.caption(frontier.COUNTED)
 
 
 def results(stored: Stored, view: View) -> None:

@@ -21,6 +21,7 @@ from pages.common import (
     reproduce,
     running,
     sweeps,
+    unfold,
 )
 from pages.common.axes import number, thinning
 from pages.common.blocks import portrait
@@ -265,9 +266,7 @@ def clues(tried: pd.DataFrame, n: int, radius: float) -> None:
     if not rows:
         return
     charts.heading("Is there a better clue?")
-    st.dataframe(
-        pd.DataFrame(rows), hide_index=True, alt="What is known before an attack, and what it tells"
-    )
+    blocks.table(pd.DataFrame(rows), "What is known before an attack, and what it tells")
     st.caption(
         "Spearman: −1 if more of the clue always means a smaller radius, 0 if it tells nothing. "
         "AUC: how often, of a target that was moved and one that was not, the moved one has more "
@@ -281,32 +280,32 @@ def ends_of(interval: tuple[float, float]) -> str:
     return f"{decimal(low)} to {decimal(high)}" if low == low else "–"
 
 
+@unfold.section("What is computed (Definition 1, Figures 4 and 7)", "formulas")
 def formulas(request: SensitivityRequest) -> None:
-    with st.expander("What is computed (Definition 1, Figures 4 and 7)"):
-        st.markdown(
-            "The paper asks what makes some samples easier to manipulate, and plots the norm of "
-            "the gradient of each sample's influence score in the model's parameters. With "
-            f"$\\lambda$ the damping (here {request.damping:g}), $g_i$ the gradient of sample "
-            "$i$'s loss and $s=(H+\\lambda I)^{-1}\\nabla L_{\\text{test}}$:"
-        )
-        st.latex(
-            r"\nabla_\theta I_i=-(H_{\text{test}}-T)\,(H+\lambda I)^{-1}g_i-H_i\,s,\qquad "
-            r"T v=\nabla_\theta\langle v,H(\theta)\,s\rangle"
-        )
-        st.markdown(
-            "One exact norm takes a solve a sample. Here all are estimated at once: $H_{\\text{"
-            "test}}-T$ is symmetric, so that for a random direction $u$ a single solve gives the "
-            "inner product with *every* gradient,"
-        )
-        st.latex(
-            r"w=(H+\lambda I)^{-1}(H_{\text{test}}-T)\,u,\qquad \langle u,\nabla I_i\rangle="
-            r"-\langle w,g_i\rangle-\operatorname{Cov}_{p_i}(Xs,Xu)_i"
-        )
-        st.markdown(
-            "and for Gaussian $u$ its square has the mean $\\lVert\\nabla I_i\\rVert^2$. From "
-            f"{request.probes} directions the relative standard error is $1/\\sqrt{{2\\cdot "
-            f"{request.probes}}}$."
-        )
+    st.markdown(
+        "The paper asks what makes some samples easier to manipulate, and plots the norm of "
+        "the gradient of each sample's influence score in the model's parameters. With "
+        f"$\\lambda$ the damping (here {request.damping:g}), $g_i$ the gradient of sample "
+        "$i$'s loss and $s=(H+\\lambda I)^{-1}\\nabla L_{\\text{test}}$:"
+    )
+    st.latex(
+        r"\nabla_\theta I_i=-(H_{\text{test}}-T)\,(H+\lambda I)^{-1}g_i-H_i\,s,\qquad "
+        r"T v=\nabla_\theta\langle v,H(\theta)\,s\rangle"
+    )
+    st.markdown(
+        "One exact norm takes a solve a sample. Here all are estimated at once: $H_{\\text{"
+        "test}}-T$ is symmetric, so that for a random direction $u$ a single solve gives the "
+        "inner product with *every* gradient,"
+    )
+    st.latex(
+        r"w=(H+\lambda I)^{-1}(H_{\text{test}}-T)\,u,\qquad \langle u,\nabla I_i\rangle="
+        r"-\langle w,g_i\rangle-\operatorname{Cov}_{p_i}(Xs,Xu)_i"
+    )
+    st.markdown(
+        "and for Gaussian $u$ its square has the mean $\\lVert\\nabla I_i\\rVert^2$. From "
+        f"{request.probes} directions the relative standard error is $1/\\sqrt{{2\\cdot "
+        f"{request.probes}}}$."
+    )
 
 
 def result_table(result: SensitivityResult, tried: pd.DataFrame) -> pd.DataFrame:

@@ -323,7 +323,7 @@ def take_away(stored: Stored, request: ImpossibleRequest, view: dict[str, Any]) 
             "application/json",
             on_click="ignore",
         )
-    code_tabs.show(
+    code_tabs.folded(
         impossible_words.snippet(request, parameters([view[name] for name in WEIGHTS])),
         reproduce.command_of("impossible", request),
     )

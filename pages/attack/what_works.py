@@ -12,6 +12,7 @@ from engine.experiments import AttackRequest, SweepRequest
 from engine.results.store import Stored
 from pages.common import (
     ablation,
+    blocks,
     charts,
     controls,
     effort,
@@ -82,10 +83,9 @@ def variants_figure(
 def table_two(best: pd.DataFrame, k: int) -> None:
     charts.heading("The same numbers beside the paper's Table 2")
     names = {v: label for v, label in ablation.LABELS.items() if (best["variant"] == v).any()}
-    st.dataframe(
+    blocks.table(
         paper.beside_table_2(best, names, f"here, k = {k}"),
-        hide_index=True,
-        alt="Success rates of the variants, here and in the paper's Table 2",
+        "Success rates of the variants, here and in the paper's Table 2",
     )
     st.caption(f"{paper.CELL_MEANING} {paper.COMPARABLE}")
 

@@ -22,16 +22,16 @@ from pages.common.thumbnails import Samples
 from pages.common.trajectories import run_states, trajectories
 
 SHOWN_CHANGES = 12
-RUN_COLUMNS = (
-    "run",
-    "learning_rate",
-    "steps",
-    "reached",
-    "rank_test",
-    "rank_holdout",
-    "accuracy_holdout",
-    "returned",
-)
+RUN_COLUMNS = {
+    "run": "run",
+    "learning_rate": "learning rate",
+    "steps": "steps",
+    "reached": "in the top k",
+    "rank_test": "rank",
+    "rank_holdout": "rank, unknown set",
+    "accuracy_holdout": "accuracy, unseen",
+    "returned": "returned",
+}
 
 
 def strip(result: AttackResult, samples: Samples) -> None:
@@ -223,37 +223,37 @@ def _changed_predictions(result: AttackResult, dataset: Dataset) -> None:
         )
 
 
+def yes(true: bool) -> str:
+    return "✓" if true else ""
+
+
 def _tables(result: AttackResult, samples: Samples) -> None:
-    column = st.column_config
     charts.heading("The samples that moved most")
-    st.dataframe(
-        reproduce.most_moved(result, samples),
-        hide_index=True,
-        row_height=44 if samples.pictured else None,
-        alt="The samples whose rank changed by the largest factor",
-        column_config={
-            "picture": column.ImageColumn("", width="small"),
-            "features": column.TextColumn("most unusual features", help=blocks.FEATURES_MEAN),
-            "sample": column.NumberColumn("sample", format="%d"),
-            "rank_before": column.NumberColumn("rank before", format="localized"),
-            "rank_after": column.NumberColumn("rank after", format="localized"),
-            "score_before": column.NumberColumn("score before", format="%.3g"),
-            "score_after": column.NumberColumn("score after", format="%.3g"),
+    moved = reproduce.most_moved(result, samples)
+    blocks.table(
+        moved.rename(columns=lambda name: name.replace("_", " ")),
+        "The samples whose rank changed by the largest factor",
+        {
+            "picture": '<img src="{}" alt="" />'.format,
+            "rank before": "{:,}".format,
+            "rank after": "{:,}".format,
+            "score before": "{:.3g}".format,
+            "score after": "{:.3g}".format,
         },
     )
-    st.caption("By the factor between rank before and rank after; the target first.")
+    of_features = "" if samples.pictured else f" {blocks.FEATURES_MEAN}."
+    st.caption(f"By the factor between rank before and rank after; the target first.{of_features}")
     charts.heading("Every run, arrived or not")
-    st.dataframe(
-        result.runs,
-        hide_index=True,
-        alt="One row per run: learning rate, steps, ranks and accuracies",
-        column_order=list(RUN_COLUMNS),
-        column_config={
-            "learning_rate": column.NumberColumn("learning rate", format="%g"),
-            "reached": column.CheckboxColumn(f"in the top {result.k}"),
-            "rank_test": column.NumberColumn("rank", format="localized"),
-            "rank_holdout": column.NumberColumn("rank, unknown set", format="localized"),
-            "accuracy_holdout": column.NumberColumn("accuracy, unseen", format="percent"),
+    blocks.table(
+        result.runs[list(RUN_COLUMNS)].rename(columns=RUN_COLUMNS),
+        "One row per run: learning rate, steps, ranks and accuracies",
+        {
+            "learning rate": "{:g}".format,
+            "in the top k": yes,
+            "rank": "{:,}".format,
+            "rank, unknown set": "{:,}".format,
+            "accuracy, unseen": "{:.1%}".format,
+            "returned": yes,
         },
     )
     st.caption(

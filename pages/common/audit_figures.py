@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from engine.experiments import AuditResult
 from engine.vocabulary import PLAYERS
-from pages.common.axes import number
+from pages.common.axes import number, thinned
 from pages.common.figures import ACCENT, BAND, BLUE, FAINT, GREY, finish
 from pages.common.rate_figures import GREEN, ORANGE
 
@@ -43,8 +44,14 @@ def power_axis(low: float, high: float, title: str, every: int = 3) -> dict[str,
     }
 
 
+def drawn_rows(residuals: NDArray[np.float64], target: int) -> NDArray[np.int64]:
+    """Which of a calculator's rows are drawn: those of the largest and of the smallest residuals,
+    others between, and the target's."""
+    return np.union1d(np.argsort(residuals, kind="stable")[thinned(len(residuals))], target)
+
+
 def residuals(result: AuditResult) -> go.Figure:
-    """Every row's residual, one line of marks a calculator; the target is ringed, and what lies in
+    """The rows' residuals, one line of marks a calculator; the target is ringed, and what lies in
     the shaded part is caught."""
     figure = go.Figure()
     n = result.residuals.shape[1]
@@ -54,13 +61,14 @@ def residuals(result: AuditResult) -> go.Figure:
     for place, player in enumerate(PLAYERS):
         colour, symbol = LOOKS[player]
         y = len(PLAYERS) - 1 - place
+        rows = drawn_rows(x[place], result.target)
         figure.add_scatter(
-            x=x[place],
-            y=y + height,
+            x=x[place, rows],
+            y=y + height[rows],
             mode="markers",
             name=PLAYERS[player],
             marker={"color": colour, "symbol": symbol, "size": 4.5, "opacity": 0.55},
-            customdata=np.arange(n)[:, None],
+            customdata=rows[:, None],
             hovertemplate="sample %{customdata[0]}<br>residual %{x:.1e}"
             f"<extra>{PLAYERS[player]}</extra>",
         )

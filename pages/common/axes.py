@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-DRAWN_POINTS = 3000  # a ranking of more samples keeps both tails and thins its middle
+DRAWN_POINTS = 600  # a ranking of more keeps both tails whole: each mark takes the browser 0.3 ms
 MINUS = "−"
 
 
@@ -32,12 +32,14 @@ def rank_axis(n: int, title: str, reverse: bool = False) -> dict[str, Any]:
 
 
 def thinned(n: int, limit: int = DRAWN_POINTS) -> NDArray[np.int64]:
-    """Positions 0…n−1 to draw, ascending, at most `limit`: whole tails, a thinned middle."""
+    """Positions 0…n−1 to draw, ascending, at most `limit`: whole tails, and a middle that is drawn
+    the more thinly the farther it is from both, evenly so on a log axis."""
     if n <= limit:
         return np.arange(n)
-    tail = limit // 3
-    middle = np.linspace(tail, n - tail - 1, limit - 2 * tail).astype(np.int64)
-    return np.unique(np.concatenate([np.arange(tail), middle, np.arange(n - tail, n)]))
+    tail = limit // 4
+    inwards = np.geomspace(tail, (n - 1) / 2, limit // 2 - tail).astype(np.int64)
+    ends = np.concatenate([np.arange(tail), inwards])
+    return np.unique(np.concatenate([ends, n - 1 - ends]))
 
 
 def thinning(n: int) -> str:

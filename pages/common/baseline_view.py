@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 from engine.attacks.result import AttackResult
 from engine.experiments import AttackRequest, BaselineRequest
 from engine.results.store import Stored
-from pages.common import charts, reproduce, sweeps
+from pages.common import charts, code_tabs, reproduce, sweeps, unfold
 from pages.common.axes import rank_axis
 from pages.common.figures import ACCENT, BAND, BLUE, GREY, finish
 from pages.common.save_figure import Source
@@ -151,12 +151,13 @@ def show(attack: AttackResult, request: AttackRequest) -> None:
     take_away(stored, asked)
 
 
+@unfold.section("Take the baseline with you", "take-baseline")
 def take_away(stored: Stored, request: BaselineRequest) -> None:
     """The baseline's table, request and code."""
-    with st.expander("Take the baseline with you"):
-        sweeps.take_away(
-            stored,
-            request,
-            {"Baseline": lambda: stored.result},
-            snippet=reproduce.baseline_snippet,
-        )
+    sweeps.take_away(
+        stored,
+        request,
+        {"Baseline": lambda: stored.result},
+        snippet=reproduce.baseline_snippet,
+        code=code_tabs.tabs,
+    )

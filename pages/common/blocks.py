@@ -1,9 +1,11 @@
-"""Small pieces of HTML that pages share: facts, thumbnails, flows; in the theme's colours."""
+"""Small pieces of HTML that pages share: facts, thumbnails, tables, flows; in theme colours."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from pages.common.figures import ACCENT
@@ -31,6 +33,16 @@ STYLE = f"""<style>
   font-variant-numeric: tabular-nums; border-left: 2px solid rgba(134,142,150,.6);
   padding-left: .4rem; margin-bottom: .2rem; overflow-wrap: anywhere;}}
 .ial-facts .features {{border-color: {ACCENT};}}
+.ial-table {{overflow: auto; max-height: 34rem; font-size: .875rem; line-height: 1.4;
+  border: 1px solid rgba(134,142,150,.35); border-radius: .5rem;}}
+.ial-table table {{border-collapse: collapse; width: 100%; margin: 0;}}
+.ial-table th, .ial-table td {{padding: .35rem .7rem; text-align: left; vertical-align: middle;
+  border: 0; border-bottom: 1px solid rgba(134,142,150,.25);}}
+.ial-table th {{font-weight: 600; position: sticky; top: 0;
+  background: rgba(134,142,150,.16); backdrop-filter: blur(6px);}}
+.ial-table tr:last-child td {{border-bottom: 0;}}
+.ial-table .number {{text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums;}}
+.ial-table img {{width: 2.2rem; height: auto; border-radius: .2rem; display: block;}}
 .ial-flow {{display: flex; flex-wrap: wrap; align-items: stretch; gap: .5rem;}}
 .ial-flow .step {{flex: 1 1 6.5rem; border: 1px solid rgba(134,142,150,.5); border-radius: .5rem;
   padding: .7rem .8rem; font-size: .9rem; line-height: 1.4;}}
@@ -86,6 +98,35 @@ def grid(cells: Iterable[tuple[str, Sequence[str]]]) -> None:
         for image, lines in cells
     )
     st.html(f'<div class="ial-grid">{body}</div>')
+
+
+def table(
+    frame: pd.DataFrame, alt: str, formats: Mapping[str, Callable[[Any], str]] | None = None
+) -> None:
+    """A small table to be read, not to be sorted or searched. Cells are text, but for those that
+    `formats` has as HTML; numbers without a format are written as they are, missing ones as –."""
+    formats = formats or {}
+    looks = {
+        name: ' class="number"' if pd.api.types.is_numeric_dtype(frame[name]) else ""
+        for name in frame.columns
+    }
+
+    def cell(name: str, value: Any) -> str:
+        if name in formats:
+            text = formats[name](value)
+        else:
+            text = "–" if pd.isna(value) else escape(str(value))
+        return f"<td{looks[name]}>{text}</td>"
+
+    head = "".join(f"<th{looks[name]}>{escape(str(name))}</th>" for name in frame.columns)
+    rows = "".join(
+        f"<tr>{''.join(map(cell, frame.columns, row))}</tr>"
+        for row in frame.itertuples(index=False, name=None)
+    )
+    st.html(
+        f'<div class="ial-table" role="region" tabindex="0" aria-label="{escape(alt)}"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
 
 
 def flow(steps: Sequence[tuple[str, str, bool]]) -> None:

@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from pages.common import unfold
+
 PAPER = """@misc{yadav2024influence,
   title         = {Influence-based Attributions can be Manipulated},
   author        = {Yadav, Chhavi and Wu, Ruihan and Chaudhuri, Kamalika},
@@ -17,8 +19,8 @@ SOFTWARE = """@software{influence_attack_lab,
 }"""
 
 
-def show(python: str, shell: str) -> None:
-    """Tabs with a snippet, a command, and BibTeX of the paper and of this software."""
+def tabs(python: str, shell: str) -> None:
+    """A snippet, a command, and BibTeX of the paper and of this software."""
     of_python, of_shell, to_cite = st.tabs(["The same in Python", "Command line", "BibTeX"])
     with of_python:
         st.code(python, "python", wrap_lines=True)
@@ -26,3 +28,6 @@ def show(python: str, shell: str) -> None:
         st.code(shell, "bash", wrap_lines=True)
     with to_cite:
         st.code(f"{PAPER}\n\n{SOFTWARE}", "latex", wrap_lines=True)
+
+
+folded = unfold.section("The same in Python and on the command line; what to cite", "code")(tabs)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from engine.attacks.rates import highest, reweighing_rates, share_rates, success_rates
+from engine.attacks.rates import highest
 from engine.experiments import SensitivityResult
 from engine.experiments.impossible import ImpossibleResult
 from engine.fairness.result import FairnessResult, largest_effect
 from engine.speed.result import GradientComparison
 from pages.common import ablation, paper, target_sets
-from pages.common.rate_view import View
+from pages.common.rate_view import View, reweighing_rates, share_rates, success_rates
 from pages.common.speed_figures import megabytes
 from pages.common.wording import listed, points
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from engine.experiments import AttackRequest
 from engine.vocabulary import MODELS, OBJECTIVES, ORDERS
-from pages.common import links
+from pages.common import links, unfold
 from pages.common.links import EXAMPLE
 
 NOTES, CHOICE = "link_notes", "choice"  # session-state keys beside the widgets' own
@@ -30,12 +30,17 @@ def finish(
 
 def show_link(values: Mapping[str, Any]) -> None:
     """The address of the view, with the values of all its controls, to be copied."""
-    with st.sidebar.popover("Link to this view", icon=":material/link:", width="stretch"):
-        st.code(f"{st.context.url or ''}{links.query(values)}", language=None, wrap_lines=True)
-        st.caption(
-            "Restores this view wherever the lab has the same data: at once where the result is "
-            "kept; elsewhere it offers to compute it."
-        )
+    with st.sidebar:
+        link(f"{st.context.url or ''}{links.query(values)}")
+
+
+@unfold.menu("Link to this view", "link", icon=":material/link:", width="stretch")
+def link(address: str) -> None:
+    st.code(address, language=None, wrap_lines=True)
+    st.caption(
+        "Restores this view wherever the lab has the same data: at once where the result is kept; "
+        "elsewhere it offers to compute it."
+    )
 
 
 def kept(name: str, allowed: "links.Range | Sequence[Any]", default: Any = None) -> Any:

@@ -19,7 +19,7 @@ from pages.common.thumbnails import Samples
 # Okabe and Ito's colours (grey aside): fit for colour-blind readers, legible on light and dark.
 ACCENT, BLUE, GREY = "#D55E00", "#0072B2", "#868E96"
 FAINT = "rgba(134, 142, 150, 0.45)"
-ALSO_DRAWN = 1000  # first of the malicious ranking, where moves from the honest one are thinned
+ALSO_DRAWN = 150  # first of the malicious ranking, where moves from the honest one are thinned
 BAND = "rgba(213, 94, 0, 0.13)"
 
 

@@ -7,6 +7,7 @@ from scipy.special import expit
 
 from engine.experiments import ImpossibleRequest, ImpossibleResult
 from engine.scrutiny.impossibility import ExactScores
+from pages.common import unfold
 from pages.common.axes import number
 from pages.common.wording import count
 
@@ -95,43 +96,55 @@ def proof() -> None:
 
 def remarks() -> None:
     """The paper's special case, and what the construction must not be."""
-    with st.expander("The paper's special case, in which q is a plain number"):
-        st.markdown(
-            "There $x=e_1$, every sample lies on a basis vector, and there is no bias. Then "
-            "$H\\,(u\\otimes e_1)=2a\\;u\\otimes e_1$ with $a=p(1-p)\\,n_1/n$, where $n_1$ of the "
-            "$n$ samples lie on $e_1$. $u\\otimes e_1$ is an eigenvector, $\\lVert u\\otimes "
-            "e_1\\rVert^2=2$, and"
-        )
-        st.latex(r"q=\frac{2}{\lambda+2\,p(1-p)\,n_1/n}")
-        st.markdown(
-            "Samples on the other basis vectors have the score 0 there, which is above the "
-            "target's, too."
-        )
-    with st.expander("Why not a duplicate, and why not merely orthogonal samples?"):
-        st.markdown(
-            "**A duplicate of the target**, the same $x$ with the same label, has the same "
-            "gradient and so the same score. It ties with the target, and a tie does not push it "
-            "down: the rank is 1 plus the number of *strictly greater* scores. Both can be first."
-        )
-        st.markdown(
-            "**Samples orthogonal to $x$** hold the target down only where the model has no bias: "
-            "their score is then 0. With a bias every sample has a further feature that is 1, so "
-            "that"
-        )
-        st.latex(r"\langle(e_1,1),(e_j,1)\rangle=1\neq0.")
-        st.markdown(
-            "Their scores take either sign, and some models put them below the target. Copies at "
-            "$x$ itself need no such care."
-        )
-    with st.expander("What a computer makes of it, and what the theorem does not say"):
-        st.markdown(
-            "All scores share the factor $1-p$. A model that is sure enough of $y$ (log-odds "
-            "above 745) makes it 0 in double precision, and all scores with it: equal, by "
-            "rounding alone. Ranks on this page are therefore counted before that factor is "
-            "multiplied in, and the gap is kept as its logarithm. The attack computes in double "
-            "precision, within a radius in which this does not happen."
-        )
-        st.markdown(
-            "The theorem says that such samples exist, not that a given one is such. Where nothing "
-            "contradicts a sample at its own place, the attack may move it."
-        )
+    special_case()
+    no_duplicate()
+    in_practice()
+
+
+@unfold.section("The paper's special case, in which q is a plain number", "special-case")
+def special_case() -> None:
+    st.markdown(
+        "There $x=e_1$, every sample lies on a basis vector, and there is no bias. Then "
+        "$H\\,(u\\otimes e_1)=2a\\;u\\otimes e_1$ with $a=p(1-p)\\,n_1/n$, where $n_1$ of the "
+        "$n$ samples lie on $e_1$. $u\\otimes e_1$ is an eigenvector, $\\lVert u\\otimes "
+        "e_1\\rVert^2=2$, and"
+    )
+    st.latex(r"q=\frac{2}{\lambda+2\,p(1-p)\,n_1/n}")
+    st.markdown(
+        "Samples on the other basis vectors have the score 0 there, which is above the "
+        "target's, too."
+    )
+
+
+@unfold.section("Why not a duplicate, and why not merely orthogonal samples?", "no-duplicate")
+def no_duplicate() -> None:
+    st.markdown(
+        "**A duplicate of the target**, the same $x$ with the same label, has the same "
+        "gradient and so the same score. It ties with the target, and a tie does not push it "
+        "down: the rank is 1 plus the number of *strictly greater* scores. Both can be first."
+    )
+    st.markdown(
+        "**Samples orthogonal to $x$** hold the target down only where the model has no bias: "
+        "their score is then 0. With a bias every sample has a further feature that is 1, so "
+        "that"
+    )
+    st.latex(r"\langle(e_1,1),(e_j,1)\rangle=1\neq0.")
+    st.markdown(
+        "Their scores take either sign, and some models put them below the target. Copies at "
+        "$x$ itself need no such care."
+    )
+
+
+@unfold.section("What a computer makes of it, and what the theorem does not say", "in-practice")
+def in_practice() -> None:
+    st.markdown(
+        "All scores share the factor $1-p$. A model that is sure enough of $y$ (log-odds "
+        "above 745) makes it 0 in double precision, and all scores with it: equal, by "
+        "rounding alone. Ranks on this page are therefore counted before that factor is "
+        "multiplied in, and the gap is kept as its logarithm. The attack computes in double "
+        "precision, within a radius in which this does not happen."
+    )
+    st.markdown(
+        "The theorem says that such samples exist, not that a given one is such. Where nothing "
+        "contradicts a sample at its own place, the attack may move it."
+    )

@@ -20,7 +20,7 @@ from engine.data.tables import columns_of
 from engine.errors import EngineError
 from engine.experiments.prepare import PrepareRequest
 from engine.results.jobs import JobState
-from pages.common import blocks, registry, running
+from pages.common import blocks, registry, running, unfold
 from pages.common.results import lab
 from pages.common.thumbnails import data_uri, shortened
 from pages.common.wording import count
@@ -81,15 +81,19 @@ def plain_name(name: str) -> str:
     return re.sub(r"[\x00-\x1f]", "", last)[-100:].lstrip(".") or "upload"
 
 
+@unfold.section("What can be brought in, and how much", "forms")
+def what_can_be() -> None:
+    st.markdown(FORMS)
+    st.markdown("\n".join(f"- {line}" for line in limits.stated()))
+
+
 def bring_in() -> None:
     """The whole part: choose a file, see what it would become, take it in."""
     st.subheader("Bring in your own")
     show_taken()
     show_refused()
     source = choose_source()
-    with st.expander("What can be brought in, and how much"):
-        st.markdown(FORMS)
-        st.markdown("\n".join(f"- {line}" for line in limits.stated()))
+    what_can_be()
     if source is None:
         return
     try:

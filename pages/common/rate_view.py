@@ -7,10 +7,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from engine.attacks.rates import CELL, highest, share_rates, success_rates
+from engine.attacks import rates as counting
+from engine.attacks.rates import CELL, highest
 from engine.vocabulary import ACCURACY_TOLERANCE
-from pages.common import controls, links
+from pages.common import controls, links, remember
 from pages.common.rate_words import FORMS
+
+success_rates = remember.by_table(counting.success_rates)
+share_rates = remember.by_table(counting.share_rates)
+reweighing_rates = remember.by_table(counting.reweighing_rates)
 
 NO_LIMIT = 10.0  # points: the end of the slider stands for no limit at all
 EXPECTED: links.Expected = {  # of what every such page has in its links

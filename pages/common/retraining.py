@@ -10,6 +10,7 @@ from engine.experiments import LeaveOneOutRequest, LeaveOneOutResult
 from engine.results.store import Stored
 from pages.common import (
     agreement,
+    blocks,
     charts,
     controls,
     ease,
@@ -135,9 +136,7 @@ def retraining_figure(
     )
     parts = agreement.by_choice(result)
     if len(parts):
-        st.dataframe(
-            parts, hide_index=True, alt="Agreement for several choices of training samples"
-        )
+        blocks.table(parts, "Agreement for several choices of training samples")
         st.caption(
             "How good the agreement looks depends on the samples: over the whole ranking large "
             "changes are compared with small ones, at one end of it only large ones with each "

@@ -15,6 +15,7 @@ import streamlit as st
 
 from engine.experiments import values_of
 from engine.results.store import Stored
+from pages.common import unfold
 from pages.common.code_tabs import PAPER, SOFTWARE
 
 NAMED = ("metric", "k", "radius", "image", "scale")  # fields that a file's name says, if single
@@ -154,20 +155,21 @@ def citation() -> bytes:
 
 def menu(chart: str, source: Source) -> None:
     """The menu of the chart with this key."""
+    look = {"icon": ":material/download:", "type": "tertiary"}
+    unfold.menu("Save figure", f"save-{chart}", **look)(choices)(chart, source)
+
+
+def choices(chart: str, source: Source) -> None:
+    """What it can be saved as."""
     name = source.name
-    with st.popover("Save figure", icon=":material/download:", type="tertiary"):
-        body = st.container(gap="xsmall")
-        with body:
-            PICTURES(
-                key=f"save-{chart}",
-                data={"chart": chart, "file": name, "width": LEAST_WIDTH},
-            )
+    with st.container(gap="xsmall"):
+        PICTURES(key=f"save-{chart}", data={"chart": chart, "file": name, "width": LEAST_WIDTH})
         for label, content, suffix, kind in (
             ("Numbers (CSV)", source.csv, ".csv", "text/csv"),
             ("Request (JSON)", source.request, "-request.json", "application/json"),
             ("To cite (BibTeX)", citation, ".bib", "application/x-bibtex"),
         ):
-            body.download_button(
+            st.download_button(
                 label,
                 content,
                 f"{name}{suffix}",

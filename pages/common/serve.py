@@ -3,25 +3,56 @@
 The same as `streamlit run app.py`, but for one thing. Streamlit takes any folder called `pages` for
 its old automatic pages until the first visit has called `st.navigation`; a server whose first
 visitor comes by a link to a page would show "Page not found" over that page. Told in advance, it
-does not. And jobs that a crash has interrupted go on at once, before anybody opens a page.
+does not. Jobs that a crash has interrupted go on at once, before anybody opens a page. And what the
+first visitor would wait for is loaded before there is one.
 """
 
+import pkgutil
 import sys
+from importlib import import_module
 
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web import cli
 
+from engine.data.dataset import load_dataset
 from engine.errors import InvalidInput
 from engine.results.jobs import Jobs
-from engine.settings import read_settings
+from engine.results.store import Store
+from engine.settings import Settings, read_settings
+from pages import common
+from pages.common import figures, presets
+from pages.common.links import EXAMPLE
 from pages.common.registry import ROOT
+from pages.common.thumbnails import Samples
+
+LATE = ("streamlit.emojis", "scipy.stats")  # what is imported where it is first needed
+
+
+def load(settings: Settings) -> None:
+    """Every module of the pages; by drawing one figure, what Parquet, Plotly and Pillow load when
+    they are first used; and what is published."""
+    for module in pkgutil.iter_modules(common.__path__, f"{common.__name__}."):
+        import_module(module.name)
+    for name in LATE:
+        import_module(name)
+    samples = Samples(load_dataset(EXAMPLE.dataset, settings.data_dir))
+    samples.thumbnail(0)
+    store = Store.of(settings)
+    stored = store.find("attack", EXAMPLE, samples.dataset.content_hash)
+    if stored is not None:
+        before, after = stored.result.before, stored.result.after
+        figures.ranking(before, samples, EXAMPLE.targets[0], EXAMPLE.k, after).to_json()
+    for _, experiment, request in presets.listed():
+        store.find_published(experiment, request)
 
 
 def main() -> None:
     try:
-        Jobs(read_settings()).watch()
+        settings = read_settings()
+        Jobs(settings).watch()
     except InvalidInput as error:
         sys.exit(f"error: {error}")
+    load(settings)
     PagesManager.uses_pages_directory = False
     sys.argv = ["streamlit", "run", str(ROOT / "app.py"), *sys.argv[1:]]
     cli.main(prog_name="streamlit")

@@ -400,9 +400,11 @@ def take_away(
     tables: Mapping[str, Callable[[], pd.DataFrame]],
     others: Sequence[Any] = (),
     snippet: Callable[[Any, str | None], str] = reproduce.sweep_snippet,
+    code: Callable[[str, str], None] = code_tabs.folded,
 ) -> None:
     """Tables, request, code and provenance of a result that is a table; `others` are the requests
-    of the sweeps that were put together with it, `snippet` writes the Python of each."""
+    of the sweeps that were put together with it, `snippet` writes the Python of each, `code` draws
+    it."""
     heading("Take it with you")
     experiment, requests = stored.manifest.experiment, [request, *others]
     name = f"{request.dataset}-{experiment}"
@@ -424,7 +426,7 @@ def take_away(
             on_click="ignore",
         )
     where = None if request.dataset in LOADERS else str(lab().settings.data_dir)
-    code_tabs.show(
+    code(
         "\n".join(snippet(r, where) for r in requests),
         "\n".join(reproduce.command_of(experiment, r) for r in requests),
     )

@@ -10,8 +10,8 @@ from engine.results.store import Stored
 from engine.scrutiny.audit import MOST_PARAMETERS
 from pages.common import audit_figures as figures
 from pages.common import audit_words as words
-from pages.common import charts, controls, links, registry, sweeps
-from pages.common.axes import number
+from pages.common import charts, controls, links, registry, sweeps, unfold
+from pages.common.axes import number, thinning
 from pages.common.inquiry import Inquiry
 from pages.common.save_figure import Source
 
@@ -94,6 +94,7 @@ def rows_figure(stored: Stored, badge: str, dataset: str) -> None:
         "row space of the query gradients. All is computed in float64: honest rows are off by the "
         "rounding and by what solves to 1e−10 leave open, invented ones by nearly all that can be. "
         f"The tolerance, {number(result.tolerance)}, lies between, decades from either."
+        f"{thinning(n)}"
     )
 
 
@@ -130,32 +131,32 @@ def growth_figure(stored: Stored, badge: str) -> None:
     )
 
 
+@unfold.section("What is computed (Appendix A.0.1)", "formulas")
 def formulas(result: AuditResult) -> None:
-    with st.expander("What is computed (Appendix A.0.1)"):
-        st.markdown(
-            "With $t_j=\\nabla_\\theta L(q_j)$ the gradient of query $j$'s loss, which the auditor "
-            "can compute from the model alone, and $g_i$ that of training sample $i$:"
-        )
-        st.latex(
-            r"\begin{aligned}I(z_i,q_j)&=-\,g_i^{\top}(H+\lambda I)^{-1}t_j=v_i^{\top}t_j\\"
-            r"v_i&=-(H+\lambda I)^{-1}g_i\end{aligned}"
-        )
-        st.markdown(
-            "All honest scores of sample $i$ are the row $v_i^{\\top}T$ with $T=(t_1\\dots t_q)$, "
-            "and lie in the row space of $T$. With $B$ an orthonormal basis of it (from the "
-            "singular value decomposition), the residual of a reported row $r$ is"
-        )
-        st.latex(r"\frac{\lVert r-rB^{\top}B\rVert_2}{\lVert r\rVert_2}\in[0,1]")
-        st.markdown(
-            "Gaussian numbers leave $\\sqrt{1-\\operatorname{rank}(T)/q}$ on average. The paper "
-            "collects a basis of queries first and predicts the scores of new ones; with one "
-            "matrix of all queries that is the same test, and it needs no full rank."
-        )
-        st.markdown(
-            "**The careful liar** reports $v^{\\top}T$ with $v=c\\,\\bar g/\\lVert\\bar g"
-            "\\rVert^2$, $\\bar g$ the mean gradient of the test points with their own labels: the "
-            "mean of the row over them is $c$, whatever $c$ he likes."
-        )
+    st.markdown(
+        "With $t_j=\\nabla_\\theta L(q_j)$ the gradient of query $j$'s loss, which the auditor "
+        "can compute from the model alone, and $g_i$ that of training sample $i$:"
+    )
+    st.latex(
+        r"\begin{aligned}I(z_i,q_j)&=-\,g_i^{\top}(H+\lambda I)^{-1}t_j=v_i^{\top}t_j\\"
+        r"v_i&=-(H+\lambda I)^{-1}g_i\end{aligned}"
+    )
+    st.markdown(
+        "All honest scores of sample $i$ are the row $v_i^{\\top}T$ with $T=(t_1\\dots t_q)$, "
+        "and lie in the row space of $T$. With $B$ an orthonormal basis of it (from the "
+        "singular value decomposition), the residual of a reported row $r$ is"
+    )
+    st.latex(r"\frac{\lVert r-rB^{\top}B\rVert_2}{\lVert r\rVert_2}\in[0,1]")
+    st.markdown(
+        "Gaussian numbers leave $\\sqrt{1-\\operatorname{rank}(T)/q}$ on average. The paper "
+        "collects a basis of queries first and predicts the scores of new ones; with one "
+        "matrix of all queries that is the same test, and it needs no full rank."
+    )
+    st.markdown(
+        "**The careful liar** reports $v^{\\top}T$ with $v=c\\,\\bar g/\\lVert\\bar g"
+        "\\rVert^2$, $\\bar g$ the mean gradient of the test points with their own labels: the "
+        "mean of the row over them is $c$, whatever $c$ he likes."
+    )
 
 
 def show(stored: Stored, request: AuditRequest) -> None:

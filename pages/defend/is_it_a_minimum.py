@@ -9,7 +9,18 @@ import streamlit as st
 from engine.experiments import DefenceRequest
 from engine.results.store import Stored
 from engine.statistics import Detection, detection
-from pages.common import charts, controls, frontier, links, presets, registry, reproduce, sweeps
+from pages.common import (
+    blocks,
+    charts,
+    controls,
+    frontier,
+    links,
+    presets,
+    registry,
+    reproduce,
+    sweeps,
+    unfold,
+)
 from pages.common import defence_figures as figures
 from pages.common.axes import number
 from pages.common.save_figure import Source
@@ -148,7 +159,7 @@ def detector(found: Mapping[str, Detection], stored: Stored, threshold: float) -
         alt=f"ROC curves of the gradient-norm check. {title}",
         source=Source.of("roc", lambda: figures.curves_table(drawn), stored),
     )
-    st.dataframe(
+    blocks.table(
         pd.DataFrame(
             {
                 "models": list(found),
@@ -159,8 +170,7 @@ def detector(found: Mapping[str, Detection], stored: Stored, threshold: float) -
                 ],
             }
         ),
-        hide_index=True,
-        height="content",  # all rows, without a bar to scroll
+        "AUC of the check, by what it is asked to tell apart",
     )
     st.caption(
         "AUC: how often a manipulated model has the larger gradient than an honest one, ties half; "
@@ -201,7 +211,10 @@ def objectives(stored: Stored, others: Mapping[DefenceRequest, Stored], threshol
         f"{count(int(rows['attacks'].max()), 'target')}; bars are 95% Wilson intervals. "
         f"{meanings}. Per attack: {budgets([REQUEST, *others])}. {' '.join(badges)}"
     )
-    st.dataframe(objectives_table(rows, figures.passing(results, threshold)), hide_index=True)
+    blocks.table(
+        objectives_table(rows, figures.passing(results, threshold)),
+        "Attacked models that the check flags, by objective and radius",
+    )
     st.caption(
         "p: exact sign test against Algorithm 3 on the targets of which only one of the two models "
         "is flagged. The last column: for how many targets who knows the check and starts at θ* "
@@ -277,7 +290,7 @@ def stealth(stored: Stored, threshold: float, badge: str) -> None:
         "honest models flagged, the check costs honest trainers more than it costs him. Bands: 95% "
         "Wilson."
     )
-    st.dataframe(shown(kept), hide_index=True)
+    blocks.table(shown(kept), "What the attacker who knows the check keeps, by weight")
 
 
 def shown(kept: pd.DataFrame) -> pd.DataFrame:
@@ -297,22 +310,22 @@ def shown(kept: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@unfold.section("What is checked (Section 6), and how the attacker answers", "formulas")
 def how() -> None:
-    with st.expander("What is checked (Section 6), and how the attacker answers"):
-        st.markdown("Training ends at a minimum of the mean cross-entropy with its l2 term,")
-        st.latex(
-            r"L(\theta)=\tfrac1n\sum_i \ell(z_i,\theta)+\tfrac{l_2}{2}\lVert\theta\rVert^2,"
-            r"\qquad \nabla L(\theta^*)=0,"
-        )
-        st.markdown(
-            "which is its only one: any softmax model has directions without curvature, so that "
-            "the smallest eigenvalue of the Hessian of $L$ is $l_2$ exactly, and positive. An "
-            "attacked or scaled model is somewhere else. The attacker who knows the check lowers"
-        )
-        st.latex(
-            r"\sum_i c_i I_i+\rho\,\lVert\nabla L(\theta)\rVert,\qquad"
-            r"\nabla\lVert\nabla L\rVert=(H+l_2 I)\,\frac{\nabla L}{\lVert\nabla L\rVert}."
-        )
+    st.markdown("Training ends at a minimum of the mean cross-entropy with its l2 term,")
+    st.latex(
+        r"L(\theta)=\tfrac1n\sum_i \ell(z_i,\theta)+\tfrac{l_2}{2}\lVert\theta\rVert^2,"
+        r"\qquad \nabla L(\theta^*)=0,"
+    )
+    st.markdown(
+        "which is its only one: any softmax model has directions without curvature, so that "
+        "the smallest eigenvalue of the Hessian of $L$ is $l_2$ exactly, and positive. An "
+        "attacked or scaled model is somewhere else. The attacker who knows the check lowers"
+    )
+    st.latex(
+        r"\sum_i c_i I_i+\rho\,\lVert\nabla L(\theta)\rVert,\qquad"
+        r"\nabla\lVert\nabla L\rVert=(H+l_2 I)\,\frac{\nabla L}{\lVert\nabla L\rVert}."
+    )
 
 
 def results(stored: Stored) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 from engine.data.dataset import Dataset
 from engine.experiments import AttributionsRequest, AttributionsResult
 from engine.results.store import Stored
-from pages.common import charts, controls, figures, links, registry, sweeps
+from pages.common import blocks, charts, controls, figures, links, registry, sweeps, unfold
 from pages.common import other_scores_figures as drawn
 from pages.common import other_scores_words as words
 from pages.common.inquiry import Inquiry
@@ -120,38 +120,42 @@ def alarm_figures(stored: Stored, request: AttributionsRequest, badge: str) -> l
         "than an honest one. This page opens with kNN-Shapley over the whole ranking, because the "
         "model cannot touch it; the best of six on one crowd may do a little worse on the next."
     )
-    with st.expander("The alarms in numbers"):
-        st.dataframe(words.alarms_table(result), hide_index=True)
+    in_numbers(result)
     return {"alarm": list(by_name)}
 
 
+@unfold.section("The alarms in numbers", "alarms")
+def in_numbers(result: AttributionsResult) -> None:
+    blocks.table(words.alarms_table(result), "What each alarm finds, and whom it accuses")
+
+
+@unfold.section("What is computed (beyond the paper)", "formulas")
 def formulas(request: AttributionsRequest) -> None:
-    with st.expander("What is computed (beyond the paper)"):
-        st.markdown(
-            "With $g$ the mean gradient of the test loss, $g_i$ that of training sample $i$ and "
-            f"$\\lambda$ = {request.damping:g} the damping:"
-        )
-        st.latex(
-            r"\begin{aligned}"
-            r"\text{influence}&:\ -g^{\top}(H+\lambda I)^{-1}g_i\\"
-            r"\text{gradient dot product}&:\ -g^{\top}g_i\\"
-            r"\text{cosine}&:\ -g^{\top}g_i\,/\,(\lVert g\rVert\lVert g_i\rVert)\\"
-            r"\text{relative influence}&:\ I_i\,/\,\lVert(H+\lambda I)^{-1}g_i\rVert\\"
-            r"\text{self-influence}&:\ g_i^{\top}(H+\lambda I)^{-1}g_i"
-            r"\end{aligned}"
-        )
-        st.markdown(
-            "**kNN-Shapley** is minus the exact Shapley value of sample $i$ in a nearest-neighbour "
-            f"classifier ({request.neighbours} neighbours) on the features (Jia et al. 2019): the "
-            "model does not enter. **Leave-one-out retraining** is $n$ times the test loss with "
-            "the sample minus that without it, each trained to a minimum. **Relative influence** "
-            "is that of Barshan et al. (2020)."
-        )
-        st.markdown(
-            "**Disagreement** over the whole ranking is $1-\\rho$ with Spearman's $\\rho$ of "
-            "influence and the other score. For the top ten it is the mean $\\log_{10}$ of the "
-            "other score's ranks of the ten samples that influence puts first."
-        )
+    st.markdown(
+        "With $g$ the mean gradient of the test loss, $g_i$ that of training sample $i$ and "
+        f"$\\lambda$ = {request.damping:g} the damping:"
+    )
+    st.latex(
+        r"\begin{aligned}"
+        r"\text{influence}&:\ -g^{\top}(H+\lambda I)^{-1}g_i\\"
+        r"\text{gradient dot product}&:\ -g^{\top}g_i\\"
+        r"\text{cosine}&:\ -g^{\top}g_i\,/\,(\lVert g\rVert\lVert g_i\rVert)\\"
+        r"\text{relative influence}&:\ I_i\,/\,\lVert(H+\lambda I)^{-1}g_i\rVert\\"
+        r"\text{self-influence}&:\ g_i^{\top}(H+\lambda I)^{-1}g_i"
+        r"\end{aligned}"
+    )
+    st.markdown(
+        "**kNN-Shapley** is minus the exact Shapley value of sample $i$ in a nearest-neighbour "
+        f"classifier ({request.neighbours} neighbours) on the features (Jia et al. 2019): the "
+        "model does not enter. **Leave-one-out retraining** is $n$ times the test loss with "
+        "the sample minus that without it, each trained to a minimum. **Relative influence** "
+        "is that of Barshan et al. (2020)."
+    )
+    st.markdown(
+        "**Disagreement** over the whole ranking is $1-\\rho$ with Spearman's $\\rho$ of "
+        "influence and the other score. For the top ten it is the mean $\\log_{10}$ of the "
+        "other score's ranks of the ten samples that influence puts first."
+    )
 
 
 def show(stored: Stored, request: AttributionsRequest) -> links.Expected:

@@ -10,6 +10,7 @@ import streamlit as st
 from engine.results.store import Stored
 from pages.common import (
     ablation,
+    blocks,
     charts,
     comparison_figures,
     comparisons,
@@ -162,12 +163,7 @@ def statements_list(compared: list[Comparison], given: Mapping[str, str]) -> Non
 
 def tables(levels: pd.DataFrame) -> None:
     charts.heading(comparisons.tables_title(levels))
-    st.dataframe(
-        levels,
-        hide_index=True,
-        height="content",
-        alt="Every cell of the paper's Tables 1 and 2 beside ours",
-    )
+    blocks.table(levels, "Every cell of the paper's Tables 1 and 2 beside ours")
     st.caption(f"{paper.CELL_MEANING} {paper.COMPARABLE}")
 
 

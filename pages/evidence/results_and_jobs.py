@@ -3,7 +3,7 @@
 import hashlib
 import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from engine.results.jobs import Job, JobState
 from engine.results.library import Entry, Library
 from engine.results.store import LOCAL, PUBLISHED, Stored, open_entry
 from engine.results.watchdog import limits_of
-from pages.common import charts, controls, fairness_run, links, opening, registry, running
+from pages.common import charts, controls, fairness_run, links, opening, registry, running, unfold
 from pages.common import library_words as words
 from pages.common.registry import ROOT
 from pages.common.results import datasets, lab, open_dataset, origin
@@ -56,13 +56,17 @@ def queue() -> None:
     st.caption(words.limits_said(limits_of(jobs.settings, jobs.at_once()), jobs.at_once()))
     if ended:
         last = "computation" if len(ended) == 1 else f"{len(ended)} computations"
-        with st.expander(f"How the last {last} ended"):
-            st.dataframe(
-                words.ended_rows(ended),
-                hide_index=True,
-                column_config={"seconds": st.column_config.NumberColumn(format="%.1f")},
-                alt="Computations that are over, with their messages",
-            )
+        unfold.section(f"How the last {last} ended", "ended")(endings)(ended)
+
+
+def endings(ended: Sequence[tuple[Job, JobState]]) -> None:
+    """What became of computations that are over."""
+    st.dataframe(
+        words.ended_rows(ended),
+        hide_index=True,
+        column_config={"seconds": st.column_config.NumberColumn(format="%.1f")},
+        alt="Computations that are over, with their messages",
+    )
 
 
 def job_row(job: Job, state: JobState) -> None:
@@ -270,16 +274,18 @@ def one(entry: Entry) -> None:
         return
     way_to(entry)
     st.code(EXPERIMENTS[entry.experiment].describe(stored.result), language=None, wrap_lines=True)
-    with st.expander("What was asked for"):
-        st.dataframe(
-            words.request_table(manifest.request), hide_index=True, alt="The request's fields"
-        )
+    asked_for(manifest.request)
     versions = ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
     st.caption(
         f"{origin(stored, entry.dataset)} · made {stamp(manifest.created)} in "
         f"{seconds(manifest.seconds)} on {manifest.device} · {versions} · data "
         f"{manifest.data_hash[:12]} · {size(entry.size)} · key {entry.key}"
     )
+
+
+@unfold.section("What was asked for", "request")
+def asked_for(request: Mapping[str, Any]) -> None:
+    st.dataframe(words.request_table(request), hide_index=True, alt="The request's fields")
 
 
 def way_to(entry: Entry) -> None:

@@ -8,7 +8,17 @@ import streamlit as st
 from engine.experiments import GradientsRequest, ScalingRequest
 from engine.results.store import Stored
 from engine.speed.result import IMPLEMENTATIONS, GradientComparison, Scaling
-from pages.common import charts, code_tabs, controls, registry, reproduce, speed_figures, sweeps
+from pages.common import (
+    blocks,
+    charts,
+    code_tabs,
+    controls,
+    registry,
+    reproduce,
+    speed_figures,
+    sweeps,
+    unfold,
+)
 from pages.common.results import provenance
 from pages.common.save_figure import Source
 from pages.common.speed_figures import LOOKS, duration, megabytes
@@ -76,10 +86,10 @@ def agreement(comparisons: Sequence[GradientComparison]) -> None:
     )
     most = table["relative_difference"].max()
     charts.heading(f"It is the same gradient: none differs from float64 by more than {most:.2%}")
-    st.dataframe(
+    blocks.table(
         shown,
-        hide_index=True,
-        column_config={"cosine": st.column_config.NumberColumn(format="%.7f")},
+        "Time, memory and accuracy of the three implementations",
+        {"parameters": "{:,}".format, "cosine": lambda v: "–" if pd.isna(v) else f"{v:.7f}"},
     )
     tolerance = comparisons[0].tolerance
     st.caption(
@@ -134,41 +144,41 @@ def scaling(stored: Stored) -> None:
         "this is the cost of size and not of conditioning. Cost relative to the smallest size "
         "that is fitted; the dotted line grows as the size does."
     )
-    st.dataframe(speed_figures.exponents(result), hide_index=True)
+    blocks.table(speed_figures.exponents(result), "Exponents of growth in time and memory")
     st.caption("Exponents: slope of log cost in log size over the larger half, ± standard error.")
 
 
+@unfold.section("What each of them does (Algorithm 1)", "formulas")
 def how() -> None:
-    with st.expander("What each of them does (Algorithm 1)"):
-        for name, what in IMPLEMENTATIONS.items():
-            st.markdown(f"**{LOOKS[name][0].capitalize()}**: {what}.")
-        st.markdown(
-            "The objective with coefficients $c$ frozen, and its gradient without a solve in the "
-            "graph (the paper's rewriting): with $s=(H+\\lambda I)^{-1}\\nabla L_{\\text{test}}$ "
-            "and $s_c=(H+\\lambda I)^{-1}\\sum_i c_i\\nabla L(z_i)$,"
-        )
-        st.latex(
-            r"\nabla\sum_i c_i I_i = -H_{\text{test}}\,s_c-\sum_i c_i H_i\,s"
-            r"+\nabla_\theta\big\langle s_c,\,H(\theta)\,s\big\rangle"
-        )
-        st.markdown(
-            "For a linear model all of it is closed: with $P$ the probabilities and $X$ the "
-            "features, a Hessian product is"
-        )
-        st.latex(
-            r"HV=\tfrac1n R^{\top}X+\lambda V,\qquad R=P\odot\big(U-\langle P,U\rangle\big),"
-            r"\quad U=XV^{\top}"
-        )
-        st.markdown(
-            "so that no graph is kept, no sample has a gradient of its own, and the targets, "
-            "starts and learning rates of an attack are columns of one large product."
-        )
+    for name, what in IMPLEMENTATIONS.items():
+        st.markdown(f"**{LOOKS[name][0].capitalize()}**: {what}.")
+    st.markdown(
+        "The objective with coefficients $c$ frozen, and its gradient without a solve in the "
+        "graph (the paper's rewriting): with $s=(H+\\lambda I)^{-1}\\nabla L_{\\text{test}}$ "
+        "and $s_c=(H+\\lambda I)^{-1}\\sum_i c_i\\nabla L(z_i)$,"
+    )
+    st.latex(
+        r"\nabla\sum_i c_i I_i = -H_{\text{test}}\,s_c-\sum_i c_i H_i\,s"
+        r"+\nabla_\theta\big\langle s_c,\,H(\theta)\,s\big\rangle"
+    )
+    st.markdown(
+        "For a linear model all of it is closed: with $P$ the probabilities and $X$ the "
+        "features, a Hessian product is"
+    )
+    st.latex(
+        r"HV=\tfrac1n R^{\top}X+\lambda V,\qquad R=P\odot\big(U-\langle P,U\rangle\big),"
+        r"\quad U=XV^{\top}"
+    )
+    st.markdown(
+        "so that no graph is kept, no sample has a gradient of its own, and the targets, "
+        "starts and learning rates of an attack are columns of one large product."
+    )
 
 
 def take_away() -> None:
     charts.heading("The same on your machine")
     asked = [*(("gradients", request) for request in GRADIENTS), ("scaling", SCALING)]
-    code_tabs.show(
+    code_tabs.folded(
         "\n".join(reproduce.experiment_snippet(*one) for one in asked),
         "\n".join(reproduce.command_of(*one) for one in asked),
     )

@@ -21,6 +21,7 @@ from pages.common import (
     registry,
     reproduce,
     sweeps,
+    unfold,
 )
 from pages.common import fairness_figures as figures
 from pages.common import fairness_words as words
@@ -255,12 +256,12 @@ def about_the_data(result: FairnessResult) -> None:
     st.markdown("\n".join(f"- {line}" for line in words.description(result.about)))
 
 
+@unfold.section("Every scale: programme, gaps, accuracy, ranking, gradient", "scales")
 def every_scale(result: FairnessResult) -> None:
-    with st.expander("Every scale: programme, gaps, accuracy, ranking, gradient"):
-        numbers_table(result.table, result.about.metric, "One row per scale")
-        if len(result.searched):
-            st.markdown("The scales that the search for the worst one tried, by validation alone:")
-            numbers_table(result.searched, result.about.metric, "One row per scale tried")
+    numbers_table(result.table, result.about.metric, "One row per scale")
+    if len(result.searched):
+        st.markdown("The scales that the search for the worst one tried, by validation alone:")
+        numbers_table(result.searched, result.about.metric, "One row per scale tried")
 
 
 def numbers_table(table: pd.DataFrame, metric: str, alt: str) -> None:
@@ -270,52 +271,52 @@ def numbers_table(table: pd.DataFrame, metric: str, alt: str) -> None:
     st.dataframe(shown, hide_index=True, column_config=four_digits, alt=alt)
 
 
+@unfold.section("What is computed (Section 5, Definition 2, Equations 6 and 7)", "formulas")
 def formulas(result: FairnessResult) -> None:
     about = result.about
-    with st.expander("What is computed (Section 5, Definition 2, Equations 6 and 7)"):
-        st.markdown(
-            "**Definition 2, demographic parity.** With ŷ the downstream model's prediction and s "
-            "the group, signed here; equal opportunity is the same among the rows with y = 1:"
-        )
-        st.latex(r"\text{DP gap}=P(\hat y=1\mid s=1)-P(\hat y=1\mid s=0)")
-        st.latex(r"\text{EOP gap}=P(\hat y=1\mid y=1,s=1)-P(\hat y=1\mid y=1,s=0)")
-        st.markdown(
-            "**The base model** is a logistic regression without intercept, $p=\\sigma(X\\theta)$. "
-            f"$\\theta^*$ minimises the summed log-loss $+\\,\\tfrac{{l}}{{2}}\\lVert\\theta"
-            f"\\rVert^2$, here $l={about.l2:g}$. **The attack** hands out $\\alpha\\theta^*$ with "
-            "$\\alpha>0$: the sign of $x^\\top\\theta$ stays, and with it every prediction."
-        )
-        st.markdown(
-            "**Influence** of removing training row $i$ on a function $f$ of the model, with "
-            "everything computed at $\\alpha\\theta^*$:"
-        )
-        st.latex(
-            r"I_i(f)=(p_i-y_i)\,x_i^{\top}H^{-1}\nabla f,\qquad "
-            r"H=\sum_i p_i(1-p_i)\,x_ix_i^{\top}+l\,I"
-        )
-        st.markdown(
-            "**Equation 7** chooses the shares $x$ to remove, so that the soft gap $f_g$ on "
-            "validation falls by β of itself and the validation loss $f_u$ by γ of what is "
-            f"possible; here β = {about.beta:g}, γ = {about.gamma:g}. Equation 6 is β = 1, γ = 0. "
-            "The weights are $1-x$:"
-        )
-        st.latex(
-            r"\min_{0\le x\le 1}\sum_i x_i\quad\text{s.t.}\quad "
-            r"\sum_i I_i(f_g)\,x_i\le-\beta f_g,\qquad "
-            r"\sum_i I_i(f_u)\,x_i\le\gamma\sum_i\min\big(I_i(f_u),0\big)"
-        )
-        st.markdown(
-            "Where removal cannot promise to close the gap at all, "
-            "$f_g\\ge-\\sum_i\\min(I_i(f_g),0)$, the gap is lowered as far as it goes:"
-        )
-        st.latex(
-            r"\min_{0\le x\le 1}\sum_i I_i(f_g)\,x_i\quad\text{s.t.}\quad "
-            r"\sum_i I_i(f_u)\,x_i\le 0"
-        )
-        st.markdown(
-            "The downstream model is trained anew on the weights. **The check**: at a minimum "
-            "$\\nabla L(\\theta^*)=0$; at $\\alpha\\theta^*$ it is not."
-        )
+    st.markdown(
+        "**Definition 2, demographic parity.** With ŷ the downstream model's prediction and s "
+        "the group, signed here; equal opportunity is the same among the rows with y = 1:"
+    )
+    st.latex(r"\text{DP gap}=P(\hat y=1\mid s=1)-P(\hat y=1\mid s=0)")
+    st.latex(r"\text{EOP gap}=P(\hat y=1\mid y=1,s=1)-P(\hat y=1\mid y=1,s=0)")
+    st.markdown(
+        "**The base model** is a logistic regression without intercept, $p=\\sigma(X\\theta)$. "
+        f"$\\theta^*$ minimises the summed log-loss $+\\,\\tfrac{{l}}{{2}}\\lVert\\theta"
+        f"\\rVert^2$, here $l={about.l2:g}$. **The attack** hands out $\\alpha\\theta^*$ with "
+        "$\\alpha>0$: the sign of $x^\\top\\theta$ stays, and with it every prediction."
+    )
+    st.markdown(
+        "**Influence** of removing training row $i$ on a function $f$ of the model, with "
+        "everything computed at $\\alpha\\theta^*$:"
+    )
+    st.latex(
+        r"I_i(f)=(p_i-y_i)\,x_i^{\top}H^{-1}\nabla f,\qquad "
+        r"H=\sum_i p_i(1-p_i)\,x_ix_i^{\top}+l\,I"
+    )
+    st.markdown(
+        "**Equation 7** chooses the shares $x$ to remove, so that the soft gap $f_g$ on "
+        "validation falls by β of itself and the validation loss $f_u$ by γ of what is "
+        f"possible; here β = {about.beta:g}, γ = {about.gamma:g}. Equation 6 is β = 1, γ = 0. "
+        "The weights are $1-x$:"
+    )
+    st.latex(
+        r"\min_{0\le x\le 1}\sum_i x_i\quad\text{s.t.}\quad "
+        r"\sum_i I_i(f_g)\,x_i\le-\beta f_g,\qquad "
+        r"\sum_i I_i(f_u)\,x_i\le\gamma\sum_i\min\big(I_i(f_u),0\big)"
+    )
+    st.markdown(
+        "Where removal cannot promise to close the gap at all, "
+        "$f_g\\ge-\\sum_i\\min(I_i(f_g),0)$, the gap is lowered as far as it goes:"
+    )
+    st.latex(
+        r"\min_{0\le x\le 1}\sum_i I_i(f_g)\,x_i\quad\text{s.t.}\quad "
+        r"\sum_i I_i(f_u)\,x_i\le 0"
+    )
+    st.markdown(
+        "The downstream model is trained anew on the weights. **The check**: at a minimum "
+        "$\\nabla L(\\theta^*)=0$; at $\\alpha\\theta^*$ it is not."
+    )
 
 
 def show(stored: Stored, request: FairnessRequest) -> links.Expected:

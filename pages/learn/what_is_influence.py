@@ -19,6 +19,7 @@ from pages.common import (
     agreement,
     blocks,
     charts,
+    code_tabs,
     controls,
     ease,
     effort,
@@ -30,6 +31,7 @@ from pages.common import (
     retraining,
     running,
     sweeps,
+    unfold,
 )
 from pages.common.agreement import decimal_3
 from pages.common.axes import number, thinning
@@ -231,34 +233,34 @@ def finding(matching: Stored | None, usual: Stored | None) -> str:
     )
 
 
+@unfold.section("What is computed (Definition 1, Equation 3)", "formulas")
 def formulas() -> None:
-    with st.expander("What is computed (Definition 1, Equation 3)"):
-        st.markdown(
-            "**Definition 1.** The influence of training sample $z_i$ on a test sample, with $H$ "
-            "the Hessian of the mean training loss and $\\lambda$ the damping:"
-        )
-        st.latex(
-            r"I(z_i,z_{\text{test}})=-\nabla_\theta L(z_{\text{test}})^{\top}(H+\lambda I)^{-1}"
-            r"\,\nabla_\theta L(z_i)"
-        )
-        st.markdown(
-            "**Equation 3** sums it over a test set; here and on the other pages the mean is taken "
-            "instead, which changes no rank."
-        )
-        st.markdown(
-            "**Retraining.** Adding $\\varepsilon L(z_i)$ to the objective moves the minimum by "
-            "$-\\varepsilon(H+l_2 I)^{-1}\\nabla L(z_i)$ to first order, and the test loss by "
-            "$\\varepsilon I$. Leaving the sample out is $\\varepsilon=-1/n$:"
-        )
-        st.latex(
-            r"L_{\text{test}}(\theta_{-i})-L_{\text{test}}(\theta^*)\approx-\tfrac1n I_i,\qquad "
-            r"\theta_{-i}=\arg\min_\theta\ \tfrac1n\sum_{j\ne i}L(z_j)+\tfrac{l_2}{2}"
-            r"\lVert\theta\rVert^2"
-        )
-        st.markdown(
-            "which holds with $\\lambda=l_2$. Every retrained model is a minimum: the norm of its "
-            "gradient is below $10^{-9}$."
-        )
+    st.markdown(
+        "**Definition 1.** The influence of training sample $z_i$ on a test sample, with $H$ "
+        "the Hessian of the mean training loss and $\\lambda$ the damping:"
+    )
+    st.latex(
+        r"I(z_i,z_{\text{test}})=-\nabla_\theta L(z_{\text{test}})^{\top}(H+\lambda I)^{-1}"
+        r"\,\nabla_\theta L(z_i)"
+    )
+    st.markdown(
+        "**Equation 3** sums it over a test set; here and on the other pages the mean is taken "
+        "instead, which changes no rank."
+    )
+    st.markdown(
+        "**Retraining.** Adding $\\varepsilon L(z_i)$ to the objective moves the minimum by "
+        "$-\\varepsilon(H+l_2 I)^{-1}\\nabla L(z_i)$ to first order, and the test loss by "
+        "$\\varepsilon I$. Leaving the sample out is $\\varepsilon=-1/n$:"
+    )
+    st.latex(
+        r"L_{\text{test}}(\theta_{-i})-L_{\text{test}}(\theta^*)\approx-\tfrac1n I_i,\qquad "
+        r"\theta_{-i}=\arg\min_\theta\ \tfrac1n\sum_{j\ne i}L(z_j)+\tfrac{l_2}{2}"
+        r"\lVert\theta\rVert^2"
+    )
+    st.markdown(
+        "which holds with $\\lambda=l_2$. Every retrained model is a minimum: the norm of its "
+        "gradient is below $10^{-9}$."
+    )
 
 
 def take_away(
@@ -271,18 +273,21 @@ def take_away(
         request, stored = explained
         result: ExplainResult = stored.result
         tables = {"Scores": lambda: scores_table(result, train)}
-        with st.expander(f"Take test sample {request.image} with you"):
-            sweeps.take_away(stored, request, tables, snippet=reproduce.explain_snippet)
+        section = unfold.section(f"Take test sample {request.image} with you", "take-sample")
+        section(sweeps.take_away)(
+            stored, request, tables, snippet=reproduce.explain_snippet, code=code_tabs.tabs
+        )
     if retrained is not None:
         asked, kept = retrained
         rows: LeaveOneOutResult = kept.result
-        with st.expander("Take the retraining with you"):
-            sweeps.take_away(
-                kept,
-                asked,
-                {"Retraining": lambda: rows.table},
-                snippet=reproduce.leave_one_out_snippet,
-            )
+        section = unfold.section("Take the retraining with you", "take-retraining")
+        section(sweeps.take_away)(
+            kept,
+            asked,
+            {"Retraining": lambda: rows.table},
+            snippet=reproduce.leave_one_out_snippet,
+            code=code_tabs.tabs,
+        )
 
 
 def page() -> None:

@@ -1,6 +1,7 @@
 """Every link that the lab itself offers (each page, each preset), opened as the first thing that a
 freshly started server with an empty cache is asked for: until the whole page is drawn, all figures
-included.
+included. Once in a browser that has been in the lab before, and once in a new one, which has
+Streamlit's and Plotly's script to load and to translate first.
 
 On a busy machine the wait says little: beside it stands the processor time that server and browser
 took. Needs Chromium at /usr/bin/chromium.
@@ -9,14 +10,22 @@ took. Needs Chromium at /usr/bin/chromium.
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
 import psutil
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import BrowserContext, ViewportSize, sync_playwright
 
 from pages.common.registry import PAGES, PageEntry
-from tests.browser.conftest import CHROMIUM, FLAGS, start_server, stop_server, wait_until_healthy
+from tests.browser.conftest import (
+    CHROMIUM,
+    FLAGS,
+    free_port,
+    start_server,
+    stop_server,
+    wait_until_healthy,
+)
 
 LIMIT = 3.0  # s, of issue 8
 PATIENCE = 180_000  # ms, on a machine that others keep busy
@@ -57,50 +66,71 @@ def computed(cache: Path) -> list[str]:
     return sorted(str(p.parent.relative_to(cache)) for p in cache.rglob("manifest.json"))
 
 
-def measure(browser: Browser, page: PageEntry, parameters: dict[str, str]) -> tuple[float, ...]:
-    """Seconds until the page is drawn, and the processor's of server and browser meanwhile."""
+@dataclass(frozen=True)
+class Opened:
+    """Seconds until a page was drawn, the processor's of server and browser meanwhile, figures."""
+
+    wait: float
+    server: float
+    browser: float
+    figures: int
+
+
+def measure(context: BrowserContext, port: int, page: PageEntry, query: str) -> Opened:
+    """Opens a page of a server that is started for it, with an empty cache."""
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder)
-        process, address = start_server(cache)
+        process, address = start_server(cache, port)
         try:
             wait_until_healthy(process, address, cache)
-            server = psutil.Process(process.pid)
-            others = psutil.Process()
-            visit = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
-            before = processor_seconds(server), processor_seconds(others)
+            server, all_of_it = psutil.Process(process.pid), psutil.Process()
+            visit = context.new_page()
+            before = processor_seconds(server), processor_seconds(all_of_it)
             began = time.perf_counter()
-            visit.goto(f"{address}/{page.url}?{urlencode(parameters)}", timeout=PATIENCE)
+            visit.goto(f"{address}/{page.url}{query}", timeout=PATIENCE)
             visit.wait_for_function(DRAWN, arg=page.title, polling="raf", timeout=PATIENCE)
             wait = time.perf_counter() - began
             of_server = processor_seconds(server) - before[0]
-            of_browser = processor_seconds(others) - before[1] - of_server
+            of_browser = processor_seconds(all_of_it) - before[1] - of_server
             assert visit.get_by_test_id("stException").count() == 0
             figures = visit.locator(".js-plotly-plot").count()
             visit.wait_for_timeout(500)
             assert computed(cache) == [], computed(cache)
-            visit.context.close()
+            visit.close()
         finally:
             stop_server(process, cache)
-    return wait, of_server, of_browser, figures
+    return Opened(wait, of_server, of_browser, figures)
 
 
 def main() -> None:
     wanted = sys.argv[1:]  # pages by their addresses; all where none is named
-    slow = []
-    print(f"{'link':<45}{'figures':>8}{'wait':>8}{'server':>9}{'browser':>9}   (s; CPU time)")
+    slow: dict[str, list[str]] = {"known": [], "new": []}
+    print(f"{'':<45}{'':>8}{'known browser':>24}{'new browser':>24}")
+    columns = f"{'wait':>8}{'server':>8}{'browser':>8}"
+    print(f"{'link':<45}{'figures':>8}{columns * 2}   (s; CPU time)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        measure(browser, PAGES[0], {})  # what is not counted fills the disk's cache
+        port, window = free_port(), ViewportSize(width=1280, height=1000)
+        known = browser.new_context(viewport=window)
+        for page in PAGES[1:3]:  # what is not counted fills the caches of disk and browser
+            measure(known, port, page, "")
         for page, parameters in preset_links():
             if wanted and page.url not in wanted:
                 continue
-            wait, server, client, figures = measure(browser, page, parameters)
-            name = f"/{page.url}" + (f"?{urlencode(parameters)}" if parameters else "")
-            print(f"{name:<45}{figures:>8.0f}{wait:>8.2f}{server:>9.2f}{client:>9.2f}", flush=True)
-            if wait > LIMIT:
-                slow.append(name)
+            query = f"?{urlencode(parameters)}" if parameters else ""
+            name, told = f"/{page.url}{query}", ""
+            new = browser.new_context(viewport=window)
+            for kind, context in (("known", known), ("new", new)):
+                one = measure(context, port, page, query)
+                told += f"{one.wait:>8.2f}{one.server:>8.2f}{one.browser:>8.2f}"
+                if one.wait > LIMIT:
+                    slow[kind].append(name)
+            new.close()
+            print(f"{name:<45}{one.figures:>8}{told}", flush=True)
         browser.close()
-    print(f"slower than {LIMIT:g} s: {', '.join(slow) or 'none'}; nothing was computed")
+    for kind, names in slow.items():
+        print(f"slower than {LIMIT:g} s in a {kind} browser: {', '.join(names) or 'none'}")
+    print("nothing was computed")
 
 
 if __name__ == "__main__":

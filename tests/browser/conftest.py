@@ -39,9 +39,9 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def start_server(cache: Path) -> tuple[subprocess.Popen, str]:
+def start_server(cache: Path, port: int | None = None) -> tuple[subprocess.Popen, str]:
     """A lab started as `make run` starts it, with its own results in `cache`."""
-    address = f"http://127.0.0.1:{free_port()}"
+    address = f"http://127.0.0.1:{port or free_port()}"
     command = [sys.executable, "-m", "pages.common.serve", "--server.fileWatcherType", "none"]
     cache.mkdir(exist_ok=True)
     with (cache / "server.log").open("w") as log:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -23,6 +25,7 @@ from pages.common import links, presets
 from pages.common.links import EXAMPLE
 from pages.common.registry import ROOT, PageEntry
 from pages.common.results import ranking_request
+from pages.common.unfold import KEY
 
 Open = Callable[..., AppTest]
 SMALL = replace(EXAMPLE, dataset="small", targets=(7,), radius=0.5, restarts=1)
@@ -119,6 +122,29 @@ def follow(app: AppTest, done: Callable[[], bool], seconds: float = 60) -> None:
         app.run()
         assert not app.exception
     assert done(), words(app)
+
+
+def unfold(app: AppTest, *menus: str) -> AppTest:
+    """Open every section that unfolds, and these menus."""
+    for section in app.expander:
+        app.session_state[section.key] = True
+    for menu in menus:
+        app.session_state[f"{KEY}{menu}"] = True
+    return app.run()
+
+
+def tables(app: AppTest) -> list[pd.DataFrame]:
+    """The tables that a page shows to be read, cells as text."""
+    pages = [
+        ElementTree.fromstring(e.proto.body)
+        for e in app.get("html")
+        if "ial-table" in e.proto.body and "<table" in e.proto.body
+    ]
+    found = []
+    for page in pages:
+        head, *rows = [["".join(cell.itertext()) for cell in row] for row in page.iter("tr")]
+        found.append(pd.DataFrame(rows, columns=head))
+    return found
 
 
 def notes(app: AppTest) -> list[str]:

@@ -5,7 +5,7 @@ import pytest
 from engine.experiments import AuditRequest
 from engine.settings import Settings
 from pages.common import presets, registry, sweeps
-from tests.pages.conftest import Open, check_note, follow, words
+from tests.pages.conftest import Open, check_note, follow, unfold, words
 
 PAGE = registry.page("audit")
 
@@ -20,7 +20,7 @@ def test_the_finding_and_the_figures_stand_there_before_any_click(open_page: Ope
     assert "700 queries catch the liar who invents numbers, but neither" in said
     assert len(app.get("plotly_chart")) == 2
     assert "This result is shown on this page" in said
-    assert "python -m engine audit" in said
+    assert "python -m engine audit" in words(unfold(app))
 
 
 def test_another_attack_is_run_and_shown(open_page: Open, settings: Settings) -> None:

@@ -10,7 +10,7 @@ from engine.attacks.rates import highest, quiet_rates, success_rates
 from engine.results.store import Stored
 from pages.common import rate_words as said_of
 from pages.common import registry
-from tests.pages.conftest import SWEPT, Open, check_note, follow, notes, words
+from tests.pages.conftest import SWEPT, Open, check_note, follow, notes, tables, unfold, words
 
 PAGE = registry.page("cost")
 Sweeps = Mapping[str, Stored]
@@ -43,7 +43,7 @@ def test_the_objectives_that_keep_something_stand_beside_the_papers(
     assert not app.exception
     assert "accurate moves" in words(app)
     assert "quiet moves" in words(app)
-    shown = next(t.value for t in app.dataframe if "all three" in t.value.columns)
+    shown = next(t for t in tables(unfold(app)) if "all three" in t.columns)
     both = [as_published[role].result for role in ("cost", "frontier")]
     found = pd.concat([quiet_rates(table) for table in both]).query("k == 3")
     assert len(shown) == len(found) == 6  # three objectives, two radii

@@ -10,7 +10,7 @@ from engine.results.jobs import Jobs, JobState
 from engine.results.store import Store
 from engine.settings import Settings
 from pages.common import registry
-from tests.pages.conftest import Open, check_note, follow, notes, words
+from tests.pages.conftest import Open, check_note, follow, notes, unfold, words
 
 PAGE = registry.page("impossible")
 
@@ -26,7 +26,7 @@ def test_the_finding_and_its_figure_before_any_click(open_page: Open) -> None:
     assert "precomputed" in said
     assert len(app.get("plotly_chart")) == 3
     assert r"I_{\text{copy}}-I_{\text{target}}=(1-p)\,q>0" in said
-    assert r"q=\frac{2}{\lambda+2\,p(1-p)\,n_1/n}" in said
+    assert r"q=\frac{2}{\lambda+2\,p(1-p)\,n_1/n}" in words(unfold(app))
 
 
 @pytest.mark.parametrize("k", [3, 10])
@@ -58,7 +58,7 @@ def test_a_link_restores_the_view(open_page: Open) -> None:
     assert not app.warning
     assert app.number_input(key="k").value == 10
     assert [app.slider(key=name).value for name in ("w1", "w2", "b")] == [2.5, 0.5, -1.0]
-    assert "?k=10&seed=0&damping=1.0&w1=2.5&w2=0.5&b=-1.0" in words(app)
+    assert "?k=10&seed=0&damping=1.0&w1=2.5&w2=0.5&b=-1.0" in words(unfold(app, "link"))
 
 
 @pytest.mark.parametrize(

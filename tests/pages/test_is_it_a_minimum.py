@@ -58,12 +58,12 @@ def test_the_objectives_that_keep_something_stand_beside_the_paper_s(
     gentle.loc[(gentle["kind"] == "attacked") & (gentle["target"] == 0), "gradient_norm"] = 1e-4
     asked = DefenceRequest(objective="accurate", restarts=4, learning_rates=(0.1,))
     monkeypatch.setattr(presets, "published", lambda: (("kept defence", "defence", asked),))
-    tables = {DefenceRequest(): made(), asked: gentle}
+    results = {DefenceRequest(): made(), asked: gentle}
     monkeypatch.setattr(
         sweeps,
         "find",
         lambda experiment, request: SimpleNamespace(
-            result=tables[request], manifest=MANIFEST, published=True
+            result=results[request], manifest=MANIFEST, published=True
         ),
     )
     app = open_page(PAGE)
@@ -71,7 +71,7 @@ def test_the_objectives_that_keep_something_stand_beside_the_paper_s(
     said = words(app)
     assert "Models flagged at radius 0.3: 4 of 4 by Algorithm 3 and 3 of 4 by accurate" in said
     assert "4 runs of at most 100 steps for Algorithm 3 and 4 runs" in said
-    read = app.dataframe[1].value
+    read = tables(app)[1]
     assert read["attack"].tolist() == ["Algorithm 3, 0.3", "accurate, 0.3"]
     assert read["knows the check and passes"].tolist() == ["1 of 2", "1 of 2"]
 

@@ -17,7 +17,7 @@ from engine.results.store import Store, Stored
 from engine.settings import Settings
 from pages.common import baseline_view, links, registry, reproduce, wording
 from pages.common.links import EXAMPLE
-from tests.pages.conftest import SMALL, Open, follow, words
+from tests.pages.conftest import SMALL, Open, follow, tables, unfold, words
 
 PAGE = registry.page("move-one-sample")
 
@@ -58,7 +58,7 @@ def test_a_link_restores_its_view(open_page: Open, settings: Settings) -> None:
 
 def test_the_link_of_a_finished_view_names_everything(open_page: Open) -> None:
     app = open_page(PAGE)
-    link = next(code.value for code in app.code if "?dataset=" in code.value)
+    link = next(code.value for code in unfold(app, "link").code if "?dataset=" in code.value)
     given = dict(parse_qsl(link.split("?")[1]))
     assert given == {name: str(value) for name, value in links.values_of(EXAMPLE).items()}
     for name in (
@@ -131,7 +131,7 @@ def test_run_from_click_to_result(open_page: Open, settings: Settings) -> None:
     assert "at rank" in words(app)
     app.button(key="run").click().run()
     assert not app.exception
-    follow(app, lambda: len(app.dataframe) == 2)
+    follow(app, lambda: len(tables(app)) == 2)
     stored = find(settings, request)
     assert stored is not None
     assert wording.headline(stored.result) in words(app)
@@ -161,7 +161,7 @@ def test_a_network_is_chosen_attacked_and_taken_along(open_page: Open, settings:
     follow(app, lambda: not app.button(key="run").disabled)
     assert "The model is a network, one hidden layer of 32 tanh units" in words(app)
     app.button(key="run").click().run()
-    follow(app, lambda: len(app.dataframe) == 2)
+    follow(app, lambda: len(tables(app)) == 2)
     assert not app.exception
     request = replace(SMALL, model="mlp")
     stored = find(settings, request)
@@ -169,7 +169,7 @@ def test_a_network_is_chosen_attacked_and_taken_along(open_page: Open, settings:
     assert wording.headline(stored.result) in words(app)
     assert f"{stored.result.model.parameters.size:,} parameters" in words(app)
     assert "for the linear model only" in words(app)
-    said = [code.value for code in app.code]
+    said = [code.value for code in unfold(app, "link").code]
     assert any("engine.fit_network(dataset, 'mlp', l2=" in code for code in said)
     assert any("--model mlp" in code for code in said)
     assert any("model=mlp" in code for code in said)
@@ -196,7 +196,7 @@ def test_features_of_ones_own_are_shown_without_pictures(
     assert wording.headline(stored.result) in words(app)
     assert "your features file" in words(app)
     assert "<img" not in words(app)
-    assert "picture" not in app.dataframe[0].value.columns
+    assert "picture" not in tables(app)[0].columns
 
 
 def test_a_broken_features_file_is_explained(open_page: Open) -> None:

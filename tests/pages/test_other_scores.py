@@ -7,7 +7,7 @@ import pytest
 from engine.experiments import AttributionsRequest
 from engine.settings import Settings
 from pages.common import presets, registry, sweeps
-from tests.pages.conftest import Open, check_note, follow, words
+from tests.pages.conftest import Open, check_note, follow, tables, unfold, words
 
 PAGE = registry.page("other-scores")
 SMALL = AttributionsRequest("small", retrained=5, n_honest=4, n_attacked=3)
@@ -22,8 +22,9 @@ def test_the_finding_and_the_figures_stand_there_before_any_click(open_page: Ope
     assert "precomputed" in said
     assert "Against kNN-Shapley, whole ranking:" in said
     assert len(app.get("plotly_chart")) == 3
-    assert len(app.dataframe) == 1
-    assert "python -m engine attributions" in said
+    unfold(app)
+    assert len(tables(app)) == 1
+    assert "python -m engine attributions" in words(app)
 
 
 def test_an_alarm_is_chosen_by_control_and_by_link(open_page: Open) -> None:
@@ -44,7 +45,7 @@ def test_another_attack_is_run_and_shown(
     assert "For this attack nothing is computed yet" in words(app)
     app.button(key="offer-attributions").click().run()
     follow(app, lambda: len(app.get("plotly_chart")) >= 1)
-    said = words(app)
+    said = words(unfold(app))
     assert "your features file" in said
     assert "The attack took sample 7" in said
     assert "(3 neighbours)" in said

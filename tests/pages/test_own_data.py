@@ -11,7 +11,7 @@ from engine.data.dataset import load_dataset
 from engine.data.own_images import image_set
 from engine.settings import Settings
 from pages.common import own_data, registry
-from tests.pages.conftest import Open, follow, words
+from tests.pages.conftest import Open, follow, unfold, words
 from tests.unit import hostile
 
 PAGE = registry.page("data")
@@ -145,7 +145,7 @@ def test_a_file_in_the_data_directory_is_offered(open_page: Open, settings: Sett
 
 
 def test_the_limits_are_stated(open_page: Open) -> None:
-    said = words(open_page(PAGE))
+    said = words(unfold(open_page(PAGE)))
     for line in limits.stated():
         assert line in said
     assert f"{limits.PIXELS // 10**6} million pixels" in said

@@ -1,7 +1,7 @@
 """The paper against us: what is published is put beside the paper, and can be filtered."""
 
 from pages.common import registry
-from tests.pages.conftest import Open, words
+from tests.pages.conftest import Open, tables, words
 
 PAGE = registry.page("paper")
 
@@ -15,7 +15,7 @@ def test_the_finding_counts_the_verdicts_that_are_listed(open_page: Open) -> Non
     assert f"reproduced {listed['✓ reproduced']} times**, differs {listed['✗ differs']}" in said
     assert "cannot be compared in level" in said
     assert len(app.get("plotly_chart")) >= 2
-    assert set(app.dataframe[0].value["verdict"]) == {"not comparable"}
+    assert set(tables(app)[0]["verdict"]) == {"not comparable"}
 
 
 def test_a_verdict_can_be_left_out(open_page: Open) -> None:

@@ -19,7 +19,7 @@ from pages.common import library_words as words
 from pages.common import opening, registry
 from pages.common.links import EXAMPLE
 from pages.common.wording import stamp
-from tests.pages.conftest import SMALL, SWEPT, Open, notes
+from tests.pages.conftest import SMALL, SWEPT, Open, notes, unfold
 from tests.pages.conftest import words as all_words
 
 PAGE = registry.page("results")
@@ -278,7 +278,7 @@ def test_the_queue_is_shown_and_cancelled(
     assert "step 3 of 10" in said[0]
     assert "next in line" in said[1]
     assert "behind 1 other" in said[2]
-    ended = next(d.value for d in app.dataframe if "message" in d.value)
+    ended = next(d.value for d in unfold(app).dataframe if "message" in d.value)
     assert ended["message"].tolist() == ["No such sample."]
     app.button(key="cancel-b2").click().run()
     assert cancelled == ["b2"]

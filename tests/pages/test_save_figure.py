@@ -12,7 +12,7 @@ from pages.common import save_figure
 from pages.common.code_tabs import PAPER, SOFTWARE
 from pages.common.registry import PAGES, PageEntry
 from pages.common.save_figure import Source, citation
-from tests.pages.conftest import Open
+from tests.pages.conftest import Open, unfold
 
 FIGURES = {  # as each page opens; "apart" has its figure once there is a vote
     "apart": 1, "influence": 2, "move-one-sample": 6, "cost": 4, "what-works": 4,
@@ -59,6 +59,8 @@ def test_both_are_to_be_cited() -> None:
 def test_the_menu_has_all_of_it(open_page: Open) -> None:
     page = next(page for page in PAGES if page.url == "minimum")
     app = open_page(page)
+    assert not app.get("download_button")[0].proto.id.count("save-"), "made when it is opened"
+    unfold(app, "save-norms")
     labels = [b.proto.label for b in app.get("download_button") if "save-norms" in b.proto.id]
     assert labels == ["Numbers (CSV)", "Request (JSON)", "To cite (BibTeX)"]
     assert [b.proto.popover.label for b in app.get("popover")].count("Save figure") == 4

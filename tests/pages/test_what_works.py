@@ -13,7 +13,7 @@ from engine.results.store import Stored
 from engine.settings import Settings
 from pages.common import ablation, registry
 from pages.common.rate_view import View
-from tests.pages.conftest import SWEPT, Open, check_note, follow, words
+from tests.pages.conftest import SWEPT, Open, check_note, follow, tables, words
 
 PAGE = registry.page("what-works")
 Sweeps = Mapping[str, Stored]
@@ -63,7 +63,7 @@ def test_the_finding_and_figures_stand_there_before_any_click(
     assert ablation.finding(best_of(as_published, view), view) in words(app)
     assert len(app.get("plotly_chart")) == 4
     assert f"Sample {attacked}, honest rank" in words(app)
-    theirs = app.dataframe[0].value
+    theirs = tables(app)[0]
     assert list(theirs["variant"]) == list(ablation.LABELS.values())
     assert theirs["paper: CIFAR-10"].tolist()[-2:] == ["0.64 / 0.90 (5.5)", "not in the paper"]
     assert "of at most 25 steps an attack to its 5:" in words(app), "ours beside the paper's"

@@ -8,7 +8,7 @@ import pytest
 from engine.experiments import GradientsRequest
 from engine.results.jobs import Jobs, JobState
 from pages.common import registry, sweeps
-from tests.pages.conftest import Open, words
+from tests.pages.conftest import Open, tables, words
 from tests.unit.test_speed_figures import comparison, scaling
 
 PAGE = registry.page("why-fast")
@@ -48,7 +48,7 @@ def test_the_finding_is_the_ratio_at_the_larger_size(
     assert "Nothing grows faster than its size: exponents 1.00 to 1.00 in time" in said
     assert "precomputed 24 November 2026" in said
     assert len(app.get("plotly_chart")) == 2
-    assert len(app.dataframe) == 2
+    assert len(tables(app)) == 2
 
 
 def test_what_did_not_fit_and_what_grows_too_fast_is_said(
