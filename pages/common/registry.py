@@ -207,3 +207,9 @@ PAGES: tuple[PageEntry, ...] = (
 def page(url: str) -> PageEntry:
     """The page at `url`."""
     return next(entry for entry in PAGES if entry.url == url)
+
+
+def links() -> list[tuple[PageEntry, Mapping[str, str]]]:
+    """Every link that the lab itself offers, with its parameters: each page, each preset."""
+    presets = {page.url: [p.parameters for p in page.presets if p.parameters] for page in PAGES}
+    return [(page, given) for page in PAGES for given in ({}, *presets[page.url])]

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import psutil
 from playwright.sync_api import BrowserContext, ViewportSize, sync_playwright
 
-from pages.common.registry import PAGES, PageEntry
+from pages.common.registry import PAGES, PageEntry, links
 from tests.browser.conftest import (
     CHROMIUM,
     FLAGS,
@@ -38,15 +38,6 @@ DRAWN = """title => {
     && !document.querySelector('[data-testid="stSkeleton"]')
     && charts.every(chart => chart.querySelector('.js-plotly-plot .main-svg'));
 }"""
-
-
-def preset_links() -> list[tuple[PageEntry, dict[str, str]]]:
-    """Every page as it opens by itself, and every preset that has parameters."""
-    found: list[tuple[PageEntry, dict[str, str]]] = []
-    for page in PAGES:
-        given = [dict(preset.parameters) for preset in page.presets]
-        found += [(page, parameters) for parameters in ({}, *(g for g in given if g))]
-    return found
 
 
 def processor_seconds(process: psutil.Process) -> float:
@@ -114,7 +105,7 @@ def main() -> None:
         known = browser.new_context(viewport=window)
         for page in PAGES[1:3]:  # what is not counted fills the caches of disk and browser
             measure(known, port, page, "")
-        for page, parameters in preset_links():
+        for page, parameters in links():
             if wanted and page.url not in wanted:
                 continue
             query = f"?{urlencode(parameters)}" if parameters else ""

@@ -8,7 +8,7 @@ import pytest
 
 from engine.experiments import DefenceRequest
 from pages.common import presets, registry, sweeps
-from tests.pages.conftest import Open, words
+from tests.pages.conftest import Open, tables, words
 from tests.unit.test_defence import model
 
 PAGE = registry.page("minimum")

@@ -2,17 +2,24 @@
 
 import subprocess
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
+from engine.results.jobs import Jobs
+from engine.results.store import MANIFEST
 from engine.settings import Settings
-from pages.common.registry import PAGES, ROOT, PageEntry
+from pages.common.registry import PAGES, ROOT, PageEntry, links
 from tests.pages.conftest import Open, words
 
 BARE_RUN = """
 import sys
 from streamlit.testing.v1 import AppTest
+from engine.settings import read_settings
 from pages.common.registry import PAGES
+from pages.common.serve import load
+load(read_settings())
 app = AppTest.from_file("{root}/app.py", default_timeout=60).run()
 for page in PAGES:
     app.switch_page(page.file).run()
@@ -47,17 +54,26 @@ def test_every_page_opens(page: PageEntry, open_page: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "parameters"),
-    [(page, preset.parameters) for page in PAGES for preset in page.presets],
-    ids=lambda value: getattr(value, "url", None),
+    ("page", "parameters"), links(), ids=lambda value: getattr(value, "url", None)
 )
-def test_every_preset_opens_without_a_complaint(
-    page: PageEntry, parameters: dict[str, str], open_page: Open
+def test_every_link_that_is_offered_opens_from_what_is_published(
+    page: PageEntry,
+    parameters: Mapping[str, str],
+    open_page: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """In a lab that has computed nothing yet, and that has nothing computed by it."""
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("IAL_CACHE_DIR", str(cache))
+    asked: list[str] = []
+    monkeypatch.setattr(Jobs, "submit", lambda self, name, request: asked.append(name))
     app = open_page(page, **parameters)
     assert not app.exception
     assert not app.warning
     assert "The link asks" not in words(app)
+    assert asked == []
+    assert not list(cache.rglob(MANIFEST)), "nothing is written"
 
 
 def test_the_server_process_does_not_import_torch(settings: Settings) -> None:
