@@ -1,5 +1,5 @@
 """Run the benchmarks that are named, or all: `python -m tests.benchmarks [step speed digits
-success sweep fairness scrutiny lab presets size features pictures large stronger network]`.
+success sweep fairness scrutiny lab presets size features pictures large stronger network devices]`.
 
 Each runs in a process of its own, so that its memory is its own and a warm cache helps none.
 """
@@ -25,6 +25,7 @@ NAMES = (
     "large",
     "stronger",
     "network",
+    "devices",
 )
 
 
