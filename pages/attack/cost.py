@@ -172,6 +172,7 @@ def training_figure(view: View, dataset: str) -> None:
 def frontier_figure(stored: Stored, view: View) -> None:
     others = sweeps.stored_of(KEEPING, stored.manifest.request["dataset"]).values()
     table = frontier.on_the_same(stored.result, [other.result for other in others])
+    asked = [one.manifest.request for one in (stored, *others)]
     points = frontier.points(table, replace(view, tolerance=None))
     title = frontier.title(points)
     charts.heading(title, sweeps.badge(stored))
@@ -184,7 +185,7 @@ def frontier_figure(stored: Stored, view: View) -> None:
     st.caption(
         "Per radius: how many attacks succeed whatever they cost, the accuracy that the returned "
         "models lose, and how much of the honest ranking is left."
-        f"{frontier.meaning(table[table['k'] == view.k])}"
+        f"{frontier.meaning(table[table['k'] == view.k], asked)}"
     )
     counts = frontier.counts(table, view.k)
     if len(set(counts["objective"])) > 1:

@@ -1,7 +1,8 @@
 """What success costs under each objective, in accuracy and in the ranking: pure functions from
 sweep tables to tables and sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -74,14 +75,18 @@ def title(points: pd.DataFrame) -> str:
     return text.replace("-", "−")
 
 
-def meaning(rows: pd.DataFrame) -> str:
-    """What the objectives beside the paper's are and on how many runs an attack they are, for a
-    caption; empty where the paper's is alone."""
+def meaning(rows: pd.DataFrame, requests: Sequence[Mapping[str, Any]]) -> str:
+    """What the objectives beside the paper's are, and of how many runs and steps their attacks are,
+    for a caption; empty where the paper's is alone. requests: of the sweeps that the rows are of.
+    """
     runs = rows.groupby("objective")["runs"].max()
     said = [text for objective, text in MEANINGS.items() if objective in runs.index]
     if not said:
         return ""
-    each = listed([f"{runs[o]} of {NAMES[o]}" for o in NAMES if o in runs.index])
+    steps = {o: max(r["steps"] for r in requests if o in r["objectives"]) for o in runs.index}
+    each = listed(
+        [f"{runs[o]} of at most {steps[o]} steps of {NAMES[o]}" for o in NAMES if o in runs.index]
+    )
     return (
         f" Beside the paper's attack: {'; '.join(said)}. All on the same "
         f"{count(int(rows['target'].nunique()), 'target')}; runs an attack: {each}."

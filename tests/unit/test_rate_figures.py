@@ -455,9 +455,13 @@ def test_the_frontier_says_what_every_objective_leaves_of_the_ranking() -> None:
     alone = frontier.points(plain, replace(VIEW, tolerance=None))
     assert frontier.title(alone).startswith("The dearest price is the ranking itself: Spearman")
     assert frontier.on_the_same(plain, []).equals(plain)
-    assert frontier.meaning(plain.assign(runs=10)) == ""
-    assert "All on the same 3 targets; runs an attack: 10 of Algorithm 3 and 10 of quiet" in (
-        frontier.meaning(table.assign(runs=10))
+    asked = [
+        {"objectives": ["higher_ranked"], "steps": 60},
+        {"objectives": ["quiet"], "steps": 200},
+    ]
+    assert frontier.meaning(plain.assign(runs=10), asked) == ""
+    assert "10 of at most 60 steps of Algorithm 3 and 10 of at most 200 steps of quiet" in (
+        frontier.meaning(table.assign(runs=10), asked)
     )
 
 
