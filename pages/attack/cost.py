@@ -91,7 +91,7 @@ def radius_figure(stored: Stored, view: View) -> None:
     )
 
 
-def table_one(stored: Stored, view: View, baseline: Stored | None) -> None:
+def table_one(stored: Stored, view: View, baseline: Stored | None) -> pd.DataFrame:
     """Attack and baseline at their best radius and weight, by k."""
     rates = view.both(stored.result).query("split == 'test'")
     parts = [highest(rates).assign(method="attack")]
@@ -124,7 +124,7 @@ def table_one(stored: Stored, view: View, baseline: Stored | None) -> None:
         "Each at its best radius or weight, as in the paper's Table 1. The baseline trains on "
         "minibatches in which the target is drawn up to a million times as often."
     )
-    beside_table_1(shown)
+    return shown
 
 
 @unfold.section("The same numbers, beside the paper's Table 1", "table-1")
@@ -205,9 +205,10 @@ def results(stored: Stored, view: View) -> None:
     asked = presets.preset(BASELINE, dataset)
     baseline = None if asked is None else sweeps.find("baseline", asked)
     with left:
-        table_one(stored, view, baseline)
+        methods = table_one(stored, view, baseline)
     with right:
         frontier_figure(stored, view)
+    beside_table_1(methods)
     training_figure(view, dataset)
     if asked is not None and baseline is not None:
         baseline_view.take_away(baseline, asked)

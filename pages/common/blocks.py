@@ -15,6 +15,7 @@ FEATURES_MEAN = (
     "The features in which the sample is farthest from the training data's mean, in standard "
     "deviations σ"
 )
+SHORT = 20  # characters of a table's cell that no line breaks
 STYLE = f"""<style>
 .ial-facts {{display: grid; grid-template-columns: repeat(auto-fit, minmax(7rem, 1fr)); gap: .8rem;
   border: 1px solid rgba(134,142,150,.35); border-radius: .5rem; padding: .9rem 1.1rem;}}
@@ -41,7 +42,9 @@ STYLE = f"""<style>
 .ial-table th {{font-weight: 600; position: sticky; top: 0;
   background: rgba(134,142,150,.16); backdrop-filter: blur(6px);}}
 .ial-table tr:last-child td {{border-bottom: 0;}}
-.ial-table .number {{text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums;}}
+.ial-table .number, .ial-table td.short {{white-space: nowrap;
+  font-variant-numeric: tabular-nums;}}
+.ial-table .number {{text-align: right;}}
 .ial-table img {{width: 2.2rem; height: auto; border-radius: .2rem; display: block;}}
 .ial-flow {{display: flex; flex-wrap: wrap; align-items: stretch; gap: .5rem;}}
 .ial-flow .step {{flex: 1 1 6.5rem; border: 1px solid rgba(134,142,150,.5); border-radius: .5rem;
@@ -106,22 +109,28 @@ def table(
     """A small table to be read, not to be sorted or searched. Cells are text, but for those that
     `formats` has as HTML; numbers without a format are written as they are, missing ones as –."""
     formats = formats or {}
-    looks = {
-        name: ' class="number"' if pd.api.types.is_numeric_dtype(frame[name]) else ""
+
+    def text(name: str, value: Any) -> str:
+        if name in formats:
+            return formats[name](value)
+        return "–" if pd.isna(value) else escape(str(value))
+
+    def look(name: str, texts: Sequence[str]) -> str:
+        if pd.api.types.is_numeric_dtype(frame[name]):
+            return ' class="number"'
+        return ' class="short"' if max(map(len, texts), default=0) <= SHORT else ""
+
+    columns = {
+        name: [text(name, value) for value in frame[name].to_numpy(object)]
         for name in frame.columns
     }
-
-    def cell(name: str, value: Any) -> str:
-        if name in formats:
-            text = formats[name](value)
-        else:
-            text = "–" if pd.isna(value) else escape(str(value))
-        return f"<td{looks[name]}>{text}</td>"
-
+    looks = {name: look(name, texts) for name, texts in columns.items()}
     head = "".join(f"<th{looks[name]}>{escape(str(name))}</th>" for name in frame.columns)
     rows = "".join(
-        f"<tr>{''.join(map(cell, frame.columns, row))}</tr>"
-        for row in frame.itertuples(index=False, name=None)
+        "<tr>"
+        + "".join(f"<td{looks[n]}>{t}</td>" for n, t in zip(columns, row, strict=True))
+        + "</tr>"
+        for row in zip(*columns.values(), strict=True)
     )
     st.html(
         f'<div class="ial-table" role="region" tabindex="0" aria-label="{escape(alt)}"><table>'

@@ -1,0 +1,45 @@
+"""Tables as HTML: every cell is shown as what it is, whatever characters it has."""
+
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from pages.common import blocks
+
+PRINTABLE = some.text(some.characters(min_codepoint=32, exclude_categories=("Cs", "Cc", "Cn")))
+
+
+def cells(body: str) -> list[list[str]]:
+    return [["".join(c.itertext()) for c in row] for row in ElementTree.fromstring(body).iter("tr")]
+
+
+def shown(frame: pd.DataFrame, **formats: object) -> str:
+    bodies: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks.st, "html", bodies.append)
+        blocks.table(frame, 'a "table" & more', formats)  # type: ignore[arg-type]
+    (body,) = bodies
+    return body
+
+
+@given(some.lists(some.tuples(PRINTABLE, PRINTABLE), min_size=1, max_size=4))
+def test_text_comes_through_as_it_is(rows: list[tuple[str, str]]) -> None:
+    frame = pd.DataFrame(rows, columns=["a<b", "c&d"], dtype=object)
+    assert cells(shown(frame)) == [["a<b", "c&d"], *map(list, rows)]
+
+
+def test_formats_numbers_and_what_is_missing() -> None:
+    frame = pd.DataFrame({"n": [1200, 3], "x": [0.5, None], "said": ["<b>", None]})
+    body = shown(frame, n="{:,}".format)
+    assert cells(body)[1:] == [["1,200", "0.5", "<b>"], ["3", "–", "–"]]
+    assert '<td class="number">1,200</td>' in body
+    assert '<td class="short">&lt;b&gt;</td>' in body
+    long = shown(pd.DataFrame({"said": ["a sentence that may be broken where it must"]}))
+    assert "<td>a sentence" in long
+
+
+def test_a_table_without_rows_has_its_head() -> None:
+    assert cells(shown(pd.DataFrame({"a": [], "b": []}))) == [["a", "b"]]
