@@ -92,7 +92,7 @@ def radius_figure(stored: Stored, view: View) -> None:
 
 
 def table_one(stored: Stored, view: View, baseline: Stored | None) -> pd.DataFrame:
-    """Attack and baseline at their best radius and weight, by k."""
+    """Attack and baseline at their best radius and weight, by k: the rates that are drawn."""
     rates = view.both(stored.result).query("split == 'test'")
     parts = [highest(rates).assign(method="attack")]
     ks = sorted(stored.result["k"].unique())
