@@ -45,6 +45,7 @@ STYLE = f"""<style>
 .ial-table .number, .ial-table td.short {{white-space: nowrap;
   font-variant-numeric: tabular-nums;}}
 .ial-table .number {{text-align: right;}}
+.ial-table td:not(.number, .short) {{min-width: 9rem;}}
 .ial-table img {{width: 2.2rem; height: auto; border-radius: .2rem; display: block;}}
 .ial-flow {{display: flex; flex-wrap: wrap; align-items: stretch; gap: .5rem;}}
 .ial-flow .step {{flex: 1 1 6.5rem; border: 1px solid rgba(134,142,150,.5); border-radius: .5rem;

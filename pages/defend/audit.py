@@ -89,8 +89,8 @@ def rows_figure(stored: Stored, badge: str, dataset: str) -> None:
     )
     n = result.residuals.shape[1]
     st.caption(
-        f"One mark for each of {n:,} training samples and each calculator; sample {result.target} "
-        "is ringed. The residual is the share of a row of reported scores that lies outside the "
+        f"One mark a row of scores, each calculator's for {n:,} training samples; that of sample "
+        f"{result.target} is ringed. The residual is the share of a row that lies outside the "
         "row space of the query gradients. All is computed in float64: honest rows are off by the "
         "rounding and by what solves to 1e−10 leave open, invented ones by nearly all that can be. "
         f"The tolerance, {number(result.tolerance)}, lies between, decades from either."
