@@ -25,7 +25,7 @@ from pages.common.links import EXAMPLE
 from pages.common.registry import ROOT
 from pages.common.thumbnails import Samples
 
-LATE = ("streamlit.emojis", "scipy.stats")  # what is imported where it is first needed
+LATE = ("streamlit.emojis", "scipy.stats")  # imported by others only where they first need it
 
 
 def load(settings: Settings) -> None:

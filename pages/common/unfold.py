@@ -13,34 +13,25 @@ import streamlit as st
 
 KEY = "unfold-"  # what the keys of all of them begin with
 Content = Callable[..., None]
+Decorator = Callable[[Content], Content]
 
 
-def section(label: str, key: str = "") -> Callable[[Content], Content]:
-    """Decorates a function that writes what an expander holds. `key`, the label where none is
-    given, is the section's own on its page."""
-
-    def decorate(content: Content) -> Content:
-        @st.fragment
-        @wraps(content)
-        def drawn(*args: Any, **kwargs: Any) -> None:
-            box = st.expander(label, key=f"{KEY}{key or label}", on_change="rerun")
-            if box.open:
-                with box:
-                    content(*args, **kwargs)
-
-        return drawn
-
-    return decorate
+def section(label: str, key: str) -> Decorator:
+    """Decorates a function that writes what an expander holds; `key` is its own on the page."""
+    return _when_opened(lambda: st.expander(label, key=f"{KEY}{key}", on_change="rerun"))
 
 
-def menu(label: str, key: str, **look: Any) -> Callable[[Content], Content]:
+def menu(label: str, key: str, **look: Any) -> Decorator:
     """Decorates a function that writes what a popover holds; `look` is its icon, type and width."""
+    return _when_opened(lambda: st.popover(label, key=f"{KEY}{key}", on_change="rerun", **look))
 
+
+def _when_opened(make: Callable[[], Any]) -> Decorator:
     def decorate(content: Content) -> Content:
         @st.fragment
         @wraps(content)
         def drawn(*args: Any, **kwargs: Any) -> None:
-            box = st.popover(label, key=f"{KEY}{key}", on_change="rerun", **look)
+            box = make()
             if box.open:
                 with box:
                     content(*args, **kwargs)

@@ -55,10 +55,10 @@ def queue() -> None:
     jobs = lab().jobs
     st.caption(words.limits_said(limits_of(jobs.settings, jobs.at_once()), jobs.at_once()))
     if ended:
-        last = "computation" if len(ended) == 1 else f"{len(ended)} computations"
-        unfold.section(f"How the last {last} ended", "ended")(endings)(ended)
+        endings(ended)
 
 
+@unfold.section("How the last computations ended", "ended")
 def endings(ended: Sequence[tuple[Job, JobState]]) -> None:
     """What became of computations that are over."""
     st.dataframe(

@@ -273,7 +273,7 @@ def take_away(
         request, stored = explained
         result: ExplainResult = stored.result
         tables = {"Scores": lambda: scores_table(result, train)}
-        section = unfold.section(f"Take test sample {request.image} with you", "take-sample")
+        section = unfold.section("Take this test sample with you", "take-sample")
         section(sweeps.take_away)(
             stored, request, tables, snippet=reproduce.explain_snippet, code=code_tabs.tabs
         )
