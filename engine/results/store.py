@@ -31,7 +31,7 @@ from engine.settings import Settings
 
 MANIFEST = "manifest.json"
 LOCAL, PUBLISHED, IMPORTED = "local", "published", "imported"  # where a result comes from
-KEPT_RESULTS, KEPT_BYTES = 128, 4 * 2**20  # that stay in memory, and each one's files at most
+KEPT_RESULTS, KEPT_BYTES = 128, 2 * 2**20  # that stay in memory, and each one's files at most
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pandas")
 KINDS = {
     "experiment": str,
