@@ -50,7 +50,8 @@ def test_ranking_points_are_the_samples(samples: Samples, before: Ranking, after
     scale = SignedScale.of(before.scores, after.scores)
     for name, one in (("honest model", before), ("malicious model", after)):
         drawn = trace(figure, name)
-        assert len(drawn.x) == len(samples)
+        n = len(samples)
+        assert {row[0] for row in drawn.customdata} == {*one.top(n)[thinned(n)], TARGET}
         for x, y, (index, label, score, rank) in zip(
             drawn.x, drawn.y, drawn.customdata, strict=True
         ):
