@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlparse
@@ -39,10 +39,16 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def start_server(cache: Path, port: int | None = None) -> tuple[subprocess.Popen, str]:
-    """A lab started as `make run` starts it, with its own results in `cache`."""
+LAB = ("-m", "pages.common.serve")
+
+
+def start_server(
+    cache: Path, port: int | None = None, what: Sequence[str] = LAB
+) -> tuple[subprocess.Popen, str]:
+    """A lab started as `make run` starts it, with its own results in `cache`; or what else Python
+    is to serve in its place."""
     address = f"http://127.0.0.1:{port or free_port()}"
-    command = [sys.executable, "-m", "pages.common.serve", "--server.fileWatcherType", "none"]
+    command = [sys.executable, *what, "--server.fileWatcherType", "none"]
     cache.mkdir(exist_ok=True)
     with (cache / "server.log").open("w") as log:
         process = subprocess.Popen(
