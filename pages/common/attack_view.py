@@ -26,7 +26,7 @@ RUN_COLUMNS = {
     "run": "run",
     "learning_rate": "learning rate",
     "steps": "steps",
-    "reached": "in the top k",
+    "reached": "in the top",  # followed by k
     "rank_test": "rank",
     "rank_holdout": "rank, unknown set",
     "accuracy_holdout": "accuracy, unseen",
@@ -244,12 +244,13 @@ def _tables(result: AttackResult, samples: Samples) -> None:
     of_features = "" if samples.pictured else f" {blocks.FEATURES_MEAN}."
     st.caption(f"By the factor between rank before and rank after; the target first.{of_features}")
     charts.heading("Every run, arrived or not")
+    in_top = f"in the top {result.k}"
     blocks.table(
-        result.runs[list(RUN_COLUMNS)].rename(columns=RUN_COLUMNS),
+        result.runs[list(RUN_COLUMNS)].rename(columns=RUN_COLUMNS | {"reached": in_top}),
         "One row per run: learning rate, steps, ranks and accuracies",
         {
             "learning rate": "{:g}".format,
-            "in the top k": yes,
+            in_top: yes,
             "rank": "{:,}".format,
             "rank, unknown set": "{:,}".format,
             "accuracy, unseen": "{:.1%}".format,

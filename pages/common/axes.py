@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-DRAWN_POINTS = 600  # a ranking of more keeps both tails whole: each mark takes the browser 0.3 ms
+DRAWN_POINTS = 600  # a ranking of more keeps both tails whole: a browser draws mark by mark
 MINUS = "−"
 
 

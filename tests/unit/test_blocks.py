@@ -1,5 +1,7 @@
 """Tables as HTML: every cell is shown as what it is, whatever characters it has."""
 
+from collections.abc import Callable
+from typing import Any
 from xml.etree import ElementTree
 
 import pandas as pd
@@ -16,11 +18,11 @@ def cells(body: str) -> list[list[str]]:
     return [["".join(c.itertext()) for c in row] for row in ElementTree.fromstring(body).iter("tr")]
 
 
-def shown(frame: pd.DataFrame, **formats: object) -> str:
+def shown(frame: pd.DataFrame, **formats: Callable[[Any], str]) -> str:
     bodies: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks.st, "html", bodies.append)
-        blocks.table(frame, 'a "table" & more', formats)  # type: ignore[arg-type]
+        blocks.table(frame, 'a "table" & more', formats)
     (body,) = bodies
     return body
 
