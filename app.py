@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages.common import blocks
-from pages.common.registry import PAGES, ROOT
+from pages.common.lab.registry import PAGES, ROOT
+from pages.common.widgets import blocks
 
 st.set_page_config(page_title="Influence Attack Lab", layout="wide")
 blocks.style()

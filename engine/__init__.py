@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from engine.attacks.result import AttackResult, Ranking, ReweighingResult, StepInfo
     from engine.attacks.reweighing import loss_reweighing, loss_reweighing_each
     from engine.attacks.sweep import sweep
-    from engine.data.dataset import Dataset, load_dataset
-    from engine.data.fairness import FairnessDataset, load_fairness_dataset
+    from engine.data.dataset import Dataset
+    from engine.data.fairness import FairnessDataset
+    from engine.data.load import load_dataset, load_fairness_dataset
     from engine.errors import EngineError, InvalidInput
     from engine.fairness.result import FairnessResult
     from engine.fairness.scaling import fairness_scaling
@@ -56,9 +57,9 @@ _HOMES = {
     "loss_reweighing_each": "engine.attacks.reweighing",
     "sweep": "engine.attacks.sweep",
     "Dataset": "engine.data.dataset",
-    "load_dataset": "engine.data.dataset",
+    "load_dataset": "engine.data.load",
     "FairnessDataset": "engine.data.fairness",
-    "load_fairness_dataset": "engine.data.fairness",
+    "load_fairness_dataset": "engine.data.load",
     "EngineError": "engine.errors",
     "InvalidInput": "engine.errors",
     "FairnessResult": "engine.fairness.result",

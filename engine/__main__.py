@@ -18,7 +18,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from tqdm import tqdm
 
-from engine import data_commands, library_commands
+from engine.commands import data, library
 from engine.errors import DamagedResult, DataUnavailable, EngineError, InvalidInput
 from engine.experiments import EXPERIMENTS, hash_of, make_request, open_data
 from engine.results.compute import compute_and_keep
@@ -62,8 +62,8 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--fresh", action="store_true", help="compute even if it is stored")
         if entry.parallel:
             add_parallel_options(command)
-    data_commands.add_parser(commands)
-    library_commands.add_parser(commands)
+    data.add_parser(commands)
+    library.add_parser(commands)
     commands.add_parser("publish", help="compute what is listed in cache/published/" + REQUESTS)
     return top
 
@@ -264,9 +264,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif command == "data":
             quiet = options["action"] != "prepare"
             with tqdm(total=None, leave=False, file=sys.stderr, disable=quiet) as bar:
-                return data_commands.run(options, read_settings(), Progress(bar, 0))
+                return data.run(options, read_settings(), Progress(bar, 0))
         elif command == "library":
-            return library_commands.run(options, read_settings())
+            return library.run(options, read_settings())
         else:
             run_experiment(command, options)
     except EngineError as error:

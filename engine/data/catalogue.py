@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.checks import check_choice
-from engine.data.backbones import BACKBONES, DEFAULT, Backbone
+from engine.data.images.backbones import BACKBONES, DEFAULT, Backbone
 
 Kind = Literal["bundled", "images", "fairness"]
 

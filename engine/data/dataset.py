@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
@@ -199,48 +198,3 @@ def check_labels(split: str, y: NDArray, n_classes: int) -> None:
             f"y_{split} holds label {y.max()}, but class_names has {n_classes} names, "
             f"0…{n_classes - 1}. Add the missing names, or renumber the labels."
         )
-
-
-def load_dataset(name_or_path: str | Path, data_dir: str | Path | None = None) -> Dataset:
-    """A data set by name ('digits', or a features file or folder in `data_dir`) or by the path of
-    an `.npz` or a folder (`engine.data.folder`).
-
-    Raises InvalidInput for an unknown name and InvalidDataset for a file that cannot be used.
-    """
-    from engine.data import bundled, files, folder  # here, so that `Dataset` alone stays light
-
-    name = str(name_or_path)
-    if name in bundled.LOADERS:
-        return bundled.LOADERS[name]()
-    path = Path(name)
-    if path.suffix == ".npz":
-        return files.load_features(path)
-    if folder.is_folder(path):
-        return folder.load_folder(path)
-    available = dict.fromkeys(bundled.LOADERS)
-    if data_dir is not None:
-        found = {p.stem: p for p in sorted(Path(data_dir).glob("*.npz"))}
-        if name in found:
-            return files.load_features(found[name])
-        folders = {p.name: p for p in folder.folders(Path(data_dir))}
-        if name in folders:
-            return folder.load_folder(folders[name])
-        available |= dict.fromkeys([*found, *folders])
-    raise InvalidInput(
-        "dataset",
-        name,
-        "the path of an .npz features file or of a folder with X_train.npy, or one of "
-        + ", ".join(f"'{a}'" for a in available),
-    )
-
-
-def dataset_names(data_dir: str | Path | None = None) -> list[str]:
-    """The names that `load_dataset` knows: bundled sets, then features files and folders in
-    `data_dir`."""
-    from engine.data import bundled, folder
-
-    if data_dir is None:
-        return [*bundled.LOADERS]
-    files = sorted(p.stem for p in Path(data_dir).glob("*.npz"))
-    folders = [p.name for p in folder.folders(Path(data_dir)) if p.name not in files]
-    return [*bundled.LOADERS, *files, *folders]

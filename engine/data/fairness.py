@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.dataset import hash_of_arrays
-from engine.data.raw_files import Say, silent
 from engine.errors import InvalidDataset, InvalidInput
 
 SPLITS = ("train", "val", "test")
@@ -96,41 +94,3 @@ class FairnessDataset:
         arrays = [(f"{s}{i}", a) for s in SPLITS for i, a in enumerate(self.split(s))]
         names = np.array([*self.label_names, *self.group_names, *self.feature_names])
         return hash_of_arrays([*arrays, ("settings", settings), ("names", names)])
-
-
-def load_fairness_dataset(
-    name_or_path: str | Path,
-    data_dir: str | Path | None = None,
-    *,
-    target: str | None = None,
-    positive: str | None = None,
-    sensitive: str | None = None,
-    privileged: str | None = None,
-    merge_others: bool = False,
-    say: Say = silent,
-) -> FairnessDataset:
-    """'german', 'compas' or 'adult', or a table of your own: a CSV file's path, or its name in
-    `data_dir`.
-
-    The three are fetched once into `data_dir` (by default the lab's, IAL_DATA_DIR); `say` hears of
-    it. For your own table, `target` is the column to predict and `positive` its favourable value,
-    `sensitive` the column of the group and `privileged` the value of group 1; where that column has
-    more than two values, `merge_others` compares the privileged rows with all the others. Rows are
-    shuffled (seed 0) before they are split 60 / 20 / 20.
-
-    Raises InvalidInput, InvalidDataset, DataUnavailable.
-    """
-    from engine.data import fairness_sets, own_table
-    from engine.settings import read_settings
-
-    name = str(name_or_path)
-    folder = read_settings().data_dir if data_dir is None else Path(data_dir)
-    if name in fairness_sets.LOADERS:
-        return fairness_sets.LOADERS[name](folder, say)
-    path = own_table.find(name, folder)
-    if path is None:
-        known = [*fairness_sets.LOADERS, *own_table.names(folder)]
-        raise InvalidInput(
-            "dataset", name, "the path of a CSV table, or one of " + ", ".join(map(repr, known))
-        )
-    return own_table.load(path, target, positive, sensitive, privileged, merge_others)

@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.data import catalogue, own_table
-from engine.data.archives import check_array
-from engine.data.backbones import BACKBONES, Backbone
-from engine.data.extraction import PLAN, WORK, alone, manifest_path
-from engine.data.fairness_sets import FILES
-from engine.data.files import load_features
-from engine.data.folder import folders, is_folder, load_folder, open_array
-from engine.data.image_sets import ORIGINALS
-from engine.data.own_images import ABOUT
+from engine.data import catalogue
+from engine.data.images.backbones import BACKBONES, Backbone
+from engine.data.images.extraction import PLAN, WORK, alone, manifest_path
+from engine.data.images.image_sets import ORIGINALS
+from engine.data.intake.images import ABOUT
 from engine.data.raw_files import FOLDER, RawFile, hash_of_file
-from engine.data.thumbnails import FOLDER as THUMBNAILS
-from engine.data.thumbnails import PARTS, thumbnail_paths
+from engine.data.sources import fairness_table
+from engine.data.sources.fairness_sets import FILES
+from engine.data.sources.features_file import load_features
+from engine.data.sources.features_folder import folders, is_folder, load_folder, open_array
+from engine.data.sources.thumbnails import FOLDER as THUMBNAILS
+from engine.data.sources.thumbnails import PARTS, thumbnail_paths
+from engine.data.untrusted.archives import check_array
 from engine.errors import InvalidDataset, InvalidInput
 
 
@@ -96,7 +97,7 @@ def files_of(name: str, data_dir: Path) -> tuple[Path, ...]:
     if name in FILES:
         return tuple(p for p in map(data_dir.joinpath, raw_names(name)) if p.is_file())
     features = data_dir / f"{name}.npz"
-    table = own_table.find(name, data_dir)
+    table = fairness_table.find(name, data_dir)
     known = [features, manifest_path(features), *thumbnail_paths(features)]
     known += [] if table is None else [table]
     arrays = [data_dir / name] if is_folder(data_dir / name) else []
@@ -148,7 +149,7 @@ def own_names(data_dir: Path) -> list[str]:
     mine = [n for n in features if n not in catalogue.FEATURES or not is_prepared(n, data_dir)]
     images = sorted(p.parent.name for p in (data_dir / FOLDER).glob(f"*/{ABOUT}"))
     arrays = [path.name for path in folders(data_dir)]
-    return list(dict.fromkeys([*mine, *arrays, *own_table.names(data_dir), *images]))
+    return list(dict.fromkeys([*mine, *arrays, *fairness_table.names(data_dir), *images]))
 
 
 def entry(
@@ -211,7 +212,7 @@ def check(data_dir: Path) -> list[Finding]:
         found += check_features(path.stem, data_dir)
     for path in folders(data_dir):
         found += check_opens(path, load_folder)
-    for name in own_table.names(data_dir):
+    for name in fairness_table.names(data_dir):
         found += check_table(name, data_dir)
     for file in (file for files in FILES.values() for file in files):
         found += check_raw(file, data_dir)
@@ -238,8 +239,8 @@ def check_features(name: str, data_dir: Path) -> list[Finding]:
 
 
 def check_table(name: str, data_dir: Path) -> list[Finding]:
-    path = own_table.find(name, data_dir)
-    return [] if path is None else check_opens(path, own_table.read)
+    path = fairness_table.find(name, data_dir)
+    return [] if path is None else check_opens(path, fairness_table.read)
 
 
 def check_opens(path: Path, load: Callable[[Path], Any]) -> list[Finding]:

@@ -8,9 +8,10 @@ from typing import Any, Protocol
 import joblib
 
 from engine.checks import check_positive
-from engine.data.dataset import Dataset, load_dataset
-from engine.data.files import changed_at
+from engine.data.dataset import Dataset
+from engine.data.load import load_dataset
 from engine.data.raw_files import Say, silent
+from engine.data.sources.features_file import changed_at
 from engine.errors import InvalidInput
 from engine.models.linear import LinearModel
 from engine.models.model import Model

@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 
 from engine.checks import check_choice, check_integer, check_positive
-from engine.data.fairness import FairnessDataset, load_fairness_dataset
-from engine.data.files import changed_at
+from engine.data.fairness import FairnessDataset
+from engine.data.load import load_fairness_dataset
 from engine.data.raw_files import Say, silent
+from engine.data.sources.features_file import changed_at
 from engine.errors import InvalidInput
 from engine.experiments.base import Context, Experiment, settle
 from engine.experiments.files import read_parts, write_parts

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.data.inventory import files_of
-from engine.data.prepare_set import Prepared, check_backbone, prepare_set
+from engine.data.prepare import Prepared, check_backbone, prepare_set
 from engine.experiments.base import Context, Experiment, check_name, settle
 from engine.experiments.files import read_parts, write_parts
 from engine.settings import read_settings

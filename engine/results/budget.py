@@ -14,7 +14,7 @@ from pathlib import Path
 
 import joblib
 
-from engine.data.limits import size
+from engine.data.untrusted.limits import size
 from engine.errors import DamagedResult
 from engine.experiments import EXPERIMENTS
 from engine.results.library import remove_folder, results_in, size_of

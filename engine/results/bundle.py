@@ -24,8 +24,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from engine.data import archives, limits
-from engine.data.limits import MB, size
+from engine.data.untrusted import archives, limits
+from engine.data.untrusted.limits import MB, size
 from engine.errors import DamagedResult, EngineError, InvalidBundle, shorten
 from engine.experiments import EXPERIMENTS, NO_DATA, RESULT_VERSION, make_request, values_of
 from engine.results.library import Entry

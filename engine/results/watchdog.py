@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from engine.data.limits import size
+from engine.data.untrusted.limits import size
 from engine.results.queue import CANCEL, USAGE, write_json
 from engine.settings import Settings
 

@@ -7,21 +7,15 @@ import streamlit as st
 
 from engine.attacks.rates import highest
 from engine.results.store import Stored
-from pages.common import (
-    baseline_view,
-    blocks,
-    charts,
-    frontier,
-    paper,
-    presets,
-    rate_figures,
-    registry,
-    sweeps,
-    unfold,
-)
-from pages.common import rate_words as words
-from pages.common.rate_view import View, choose_view, reweighing_rates, success_rates
-from pages.common.save_figure import Source
+from pages.attack.parts import baseline_view, frontier
+from pages.common.asking import sweeps
+from pages.common.asking.rate_view import View, choose_view, reweighing_rates, success_rates
+from pages.common.figures import rate_figures
+from pages.common.lab import published_results, registry
+from pages.common.widgets import blocks, charts, unfold
+from pages.common.widgets.save_figure import Source
+from pages.common.words import paper
+from pages.common.words import rate_words as words
 
 PAGE = registry.page("cost")
 ROLE, TRAINING, BASELINE, KEEPING = "cost", "training", "baseline", "frontier"  # of published
@@ -134,7 +128,7 @@ def beside_table_1(shown: pd.DataFrame) -> None:
 
 
 def training_figure(view: View, dataset: str) -> None:
-    request = presets.preset(TRAINING, dataset)
+    request = published_results.preset(TRAINING, dataset)
     stored = None if request is None else sweeps.find("sweep", request)
     if request is None or stored is None:
         return
@@ -202,7 +196,7 @@ def results(stored: Stored, view: View) -> None:
     dataset = stored.manifest.request["dataset"]
     radius_figure(stored, view)
     left, right = st.columns(2, gap="medium")
-    asked = presets.preset(BASELINE, dataset)
+    asked = published_results.preset(BASELINE, dataset)
     baseline = None if asked is None else sweeps.find("baseline", asked)
     with left:
         methods = table_one(stored, view, baseline)

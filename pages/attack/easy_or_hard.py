@@ -9,27 +9,18 @@ import streamlit as st
 
 from engine.experiments import SensitivityRequest, SensitivityResult
 from engine.results.store import Stored
-from pages.common import (
-    blocks,
-    charts,
-    controls,
-    ease,
-    ease_figures,
-    links,
-    presets,
-    registry,
-    reproduce,
-    running,
-    sweeps,
-    unfold,
-)
-from pages.common.axes import number, thinning
-from pages.common.blocks import portrait
-from pages.common.rate_view import best_radius
-from pages.common.results import lab, open_dataset
-from pages.common.save_figure import Source
-from pages.common.thumbnails import Samples
-from pages.common.wording import count, decimal
+from pages.attack.parts import moved_target_figures, moved_targets
+from pages.common.asking import controls, links, running, sweeps
+from pages.common.asking.rate_view import best_radius
+from pages.common.figures.axes import number, thinning
+from pages.common.lab import published_results, registry
+from pages.common.lab.shared import lab, open_dataset
+from pages.common.samples import Samples
+from pages.common.widgets import blocks, charts, unfold
+from pages.common.widgets.blocks import portrait
+from pages.common.widgets.save_figure import Source
+from pages.common.words import reproduce
+from pages.common.words.wording import count, decimal
 
 PAGE = registry.page("easy-or-hard")
 EXPERIMENT, ROLE, ATTACKS = "sensitivity", "sensitivity", "cost"
@@ -86,7 +77,7 @@ def bet(
     tried: pd.DataFrame, samples: Samples | None, k: int, n: int, placed: Mapping[str, int | None]
 ) -> list[int]:
     """The bet on a few targets, and once it is placed how each of them fared; returns them then."""
-    dealt = ease.deal(tried, placed[ROUND] or 0)
+    dealt = moved_targets.deal(tried, placed[ROUND] or 0)
     if not dealt:
         return []
     chosen = placed[BET]
@@ -101,7 +92,7 @@ def bet(
             lines.insert(1, f"class “{escape(samples.label(index))}”")
         if known:
             lines += [
-                f"radius <b>{ease.radius_name(row['least'])}</b>",
+                f"radius <b>{moved_targets.radius_name(row['least'])}</b>",
                 f"norm {number(row['norm'])}",
             ]
         cells.append((shown, lines))
@@ -145,8 +136,8 @@ def outcome(dealt: pd.DataFrame, chosen: int) -> str:
     return f"**{said}.** {norm} too." if chosen == easiest == steepest else f"**{said}.** {norm}."
 
 
-def finding(result: SensitivityResult, found: ease.Prediction | None) -> str:
-    ratio = ease.ends_against_middle(result)
+def finding(result: SensitivityResult, found: moved_targets.Prediction | None) -> str:
+    ratio = moved_targets.ends_against_middle(result)
     ends = (
         "The scores at both ends of the ranking depend on the model **at least "
         f"{ratio:.2g} times as strongly** as those between"
@@ -156,7 +147,7 @@ def finding(result: SensitivityResult, found: ease.Prediction | None) -> str:
     if found is None:
         return f"{ends}."
     tells = (
-        f"**That foretells {ease.strength(found)}** which samples the attack moves"
+        f"**That foretells {moved_targets.strength(found)}** which samples the attack moves"
         if found.tells and found.correlation < 0
         else "**That does not foretell** which samples the attack moves"
     )
@@ -173,7 +164,7 @@ def sensitivity_figure(
     samples: Samples | None,
 ) -> None:
     result: SensitivityResult = stored.result
-    ratio, n = ease.ends_against_middle(result), len(result.norms)
+    ratio, n = moved_targets.ends_against_middle(result), len(result.norms)
     title = (
         f"Steep at both ends: the gradient norm there is at least {ratio:.2g} times that between"
         if ratio > 1
@@ -181,7 +172,7 @@ def sensitivity_figure(
     )
     charts.heading(title, badge)
     charts.chart(
-        ease_figures.sensitivity(result, tried, names, radius, ringed),
+        moved_target_figures.sensitivity(result, tried, names, radius, ringed),
         f"sensitivity-{radius:g}",
         alt="Gradient norm of every sample's score against its rank, from the top and from the "
         f"bottom, by whether an attack moved it. {title}",
@@ -189,7 +180,7 @@ def sensitivity_figure(
             f"gradient-norms-radius-{radius:g}", lambda: result_table(result, tried), stored
         ),
         samples=samples,
-        at=ease_figures.SAMPLE,
+        at=moved_target_figures.SAMPLE,
     )
     checked = (
         f"; against {count(len(result.exact_norms), 'exact norm')}, spread over the ranking, it is "
@@ -218,14 +209,14 @@ def prediction_figures(
 ) -> None:
     """Whether the norm predicts success, against simpler clues."""
     n = len(names)
-    found = ease.prediction("norm", tried, n)
+    found = moved_targets.prediction("norm", tried, n)
     if found is None:
         charts.heading("Too few attacks, or all ended alike: nothing to predict")
         return
-    title, numbers = ease.verdict(found), ease.measured(found, tried, k)
+    title, numbers = moved_targets.verdict(found), moved_targets.measured(found, tried, k)
     charts.heading(title, sweeps.badge(swept))
     charts.chart(
-        ease_figures.by_radius(tried, names, radius),
+        moved_target_figures.by_radius(tried, names, radius),
         f"by-radius-{k}-{radius:g}",
         alt="Gradient norm of the attacked samples by the smallest radius that moved them. "
         f"{title}",
@@ -233,9 +224,9 @@ def prediction_figures(
             f"by-least-radius-top-{k}", lambda: tried.rename_axis("sample").reset_index(), swept
         ),
         samples=samples,
-        at=ease_figures.SAMPLE,
+        at=moved_target_figures.SAMPLE,
     )
-    st.markdown(f"{numbers} {ease.against_place(tried, n)}")
+    st.markdown(f"{numbers} {moved_targets.against_place(tried, n)}")
     moved = int(tried["moved"].sum())
     st.caption(
         f"The {len(tried)} targets of the published sweep, drawn at random outside the honest top; "
@@ -248,8 +239,8 @@ def prediction_figures(
 def clues(tried: pd.DataFrame, n: int, radius: float) -> None:
     """The norm beside what the ranking itself says."""
     rows = []
-    for name, label in ease.PREDICTORS.items():
-        found = ease.prediction(name, tried, n)
+    for name, label in moved_targets.PREDICTORS.items():
+        found = moved_targets.prediction(name, tried, n)
         if found is None:
             continue
         rows.append(
@@ -324,7 +315,7 @@ def result_table(result: SensitivityResult, tried: pd.DataFrame) -> pd.DataFrame
 
 def attacks_of(dataset: str) -> tuple[Stored | None, float, float]:
     """The published sweep over radii, if there is one, with its damping and l2."""
-    request = presets.preset(ATTACKS, dataset)
+    request = published_results.preset(ATTACKS, dataset)
     default = SensitivityRequest()
     if request is None:
         return None, default.damping, default.l2
@@ -337,9 +328,9 @@ def others_of(
     """What else was attacked on this data set, whoever asked for it: sweeps and single attacks in
     the store."""
     if content is None or samples is None:
-        return ease.ATTACKS
+        return moved_targets.ATTACKS
     stored = [s for name in ("sweep", "attack") for s in lab().store.on_data(name, content)]
-    return ease.attacks_in(stored, len(samples), damping, l2)
+    return moved_targets.attacks_in(stored, len(samples), damping, l2)
 
 
 def with_others(tried: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
@@ -368,7 +359,7 @@ def page() -> None:
     k, radius, expected = choose(known if len(known) else None, start)
     expected = {"dataset": names, **expected}
     used = {key: st.session_state[key] for key in expected if key in st.session_state}
-    request = presets.preset(ROLE, name) or SensitivityRequest(name)
+    request = published_results.preset(ROLE, name) or SensitivityRequest(name)
     request = replace(request, damping=damping, l2=l2)
     stored = sweeps.find(EXPERIMENT, request)
     placed: dict[str, int | None] = {}
@@ -404,12 +395,12 @@ def show(
     placed: Mapping[str, int | None],
 ) -> None:
     result: SensitivityResult = stored.result
-    names = ease.names(samples, len(result.norms))
+    names = moved_targets.names(samples, len(result.norms))
     badge = sweeps.badge(stored)
-    table = ease.ATTACKS if swept is None else swept.result
-    tried = ease.attempts(table, result, k, radius)
-    marked = with_others(tried, ease.attempts(others, result, k, radius))
-    found = ease.prediction("norm", tried, len(names))
+    table = moved_targets.ATTACKS if swept is None else swept.result
+    tried = moved_targets.attempts(table, result, k, radius)
+    marked = with_others(tried, moved_targets.attempts(others, result, k, radius))
+    found = moved_targets.prediction("norm", tried, len(names))
     st.markdown(f"{finding(result, found)} :gray-badge[{badge}]")
     ringed: list[int] = []
     if swept is not None:

@@ -13,24 +13,17 @@ from engine.experiments import NO_DATA, AttackRequest, ImpossibleRequest
 from engine.results.jobs import JobState
 from engine.results.store import Stored
 from engine.scrutiny.impossibility import ExactScores, impossible_instance, impossible_scores
-from pages.common import (
-    blocks,
-    charts,
-    code_tabs,
-    controls,
-    figures,
-    impossible_figures,
-    impossible_words,
-    links,
-    registry,
-    reproduce,
-    running,
-)
-from pages.common.axes import number
-from pages.common.blocks import Fact
-from pages.common.results import lab, origin, provenance
-from pages.common.save_figure import Source
-from pages.common.wording import count, power_of_ten
+from pages.attack.parts import impossible_figures, impossible_words
+from pages.common.asking import controls, links, running
+from pages.common.figures import ranking
+from pages.common.figures.axes import number
+from pages.common.lab import registry
+from pages.common.lab.shared import lab, origin, provenance
+from pages.common.widgets import blocks, charts, code_tabs
+from pages.common.widgets.blocks import Fact
+from pages.common.widgets.save_figure import Source
+from pages.common.words import reproduce
+from pages.common.words.wording import count, power_of_ten
 
 PAGE = registry.page("impossible")
 OPENING = ImpossibleRequest()  # published; its k is the controls' default
@@ -274,7 +267,7 @@ def by_hand(request: ImpossibleRequest) -> tuple[list[float], float]:
                 request,
             ),
         )
-        st.caption(figures.score_meaning("highest_first"))
+        st.caption(ranking.score_meaning("highest_first"))
         title = f"At x this model gives y the probability {impossible_words.probability(exact)}"
         charts.heading(title, "computed here")
         charts.chart(

@@ -5,20 +5,16 @@ import streamlit as st
 
 from engine.attacks.rates import share_rates, success_rates
 from engine.results.store import Stored
-from pages.common import (
-    charts,
-    controls,
-    rate_figures,
-    registry,
-    set_figures,
-    sweeps,
-    target_sets,
-)
-from pages.common.rate_figures import SPLIT_LOOKS
-from pages.common.rate_view import View, choose_view
-from pages.common.save_figure import Source
-from pages.common.target_sets import READINGS, Reading
-from pages.common.wording import count
+from pages.attack.parts import set_figures, target_sets
+from pages.attack.parts.target_sets import READINGS, Reading
+from pages.common.asking import controls, sweeps
+from pages.common.asking.rate_view import View, choose_view
+from pages.common.figures import rate_figures
+from pages.common.figures.rate_figures import SPLIT_LOOKS
+from pages.common.lab import registry
+from pages.common.widgets import charts
+from pages.common.widgets.save_figure import Source
+from pages.common.words.wording import count
 
 PAGE = registry.page("many-targets")
 ROLE = "sizes"  # of published results

@@ -12,25 +12,15 @@ from engine.experiments.base import LINEAR
 from engine.models.model import Model, kinds_for
 from engine.results.jobs import JobState
 from engine.results.store import Stored
-from pages.common import (
-    attack_view,
-    baseline_view,
-    charts,
-    controls,
-    effort,
-    figures,
-    links,
-    model_words,
-    registry,
-    reproduce,
-    running,
-    take_away,
-    targets,
-    wording,
-)
-from pages.common.results import datasets, lab, open_dataset, origin, ranking_request
-from pages.common.save_figure import Source
-from pages.common.thumbnails import Samples
+from pages.attack.parts import attack_view, baseline_view, model_words, take_away
+from pages.common.asking import controls, effort, links, running, targets
+from pages.common.figures import ranking
+from pages.common.lab import registry
+from pages.common.lab.shared import datasets, lab, open_dataset, origin, ranking_request
+from pages.common.samples import Samples
+from pages.common.widgets import charts
+from pages.common.widgets.save_figure import Source
+from pages.common.words import reproduce, wording
 
 PAGE = registry.page("move-one-sample")
 
@@ -125,7 +115,7 @@ def prospect(request: AttackRequest, samples: Samples, ranked: Stored, badge: st
     charts.heading(title, badge)
     key = f"prospect-{target}-{request.k}"
     charts.chart(
-        figures.ranking(before, samples, target, request.k),
+        ranking.ranking(before, samples, target, request.k),
         key,
         alt=f"Influence score against rank under the honest model. {title}",
         source=Source.of(
@@ -134,7 +124,7 @@ def prospect(request: AttackRequest, samples: Samples, ranked: Stored, badge: st
         on_select=partial(targets.pick, key, before, request.k),
         samples=samples,
     )
-    st.caption(f"Click any point to make it the target. {figures.score_meaning(request.order)}")
+    st.caption(f"Click any point to make it the target. {ranking.score_meaning(request.order)}")
 
 
 def finished(stored: Stored, request: AttackRequest, samples: Samples) -> None:

@@ -10,23 +10,15 @@ from engine.attacks.rates import success_rates
 from engine.attacks.result import AttackResult
 from engine.experiments import AttackRequest, SweepRequest
 from engine.results.store import Stored
-from pages.common import (
-    ablation,
-    blocks,
-    charts,
-    controls,
-    effort,
-    paper,
-    presets,
-    registry,
-    running,
-    sweeps,
-    variant_figures,
-)
-from pages.common.rate_view import View, choose_view
-from pages.common.results import open_dataset, origin
-from pages.common.save_figure import Source
-from pages.common.wording import count
+from pages.attack.parts import ablation, variant_figures
+from pages.common.asking import controls, effort, running, sweeps
+from pages.common.asking.rate_view import View, choose_view
+from pages.common.lab import published_results, registry
+from pages.common.lab.shared import open_dataset, origin
+from pages.common.widgets import blocks, charts
+from pages.common.widgets.save_figure import Source
+from pages.common.words import paper
+from pages.common.words.wording import count
 
 PAGE = registry.page("what-works")
 ROLE, RESTARTED = "ablation", "cost"  # of published results: started once, and from random starts
@@ -38,8 +30,8 @@ SWEPT = ("dataset", "steps", "damping", "l2", "order", "dtype", "learning_rates"
 def parts(request: SweepRequest) -> list[SweepRequest]:
     """The three objectives started once, and the paper's attack from random starts."""
     restarted = replace(request, objectives=("higher_ranked",), restarts=(STARTS,))
-    published = presets.preset(RESTARTED, request.dataset)
-    if request == presets.preset(ROLE, request.dataset) and published is not None:
+    published = published_results.preset(RESTARTED, request.dataset)
+    if request == published_results.preset(ROLE, request.dataset) and published is not None:
         wider = replace(published, radii=request.radii)  # of other radii there may be more
         restarted = published if wider == restarted else restarted
     return [request, restarted]

@@ -14,16 +14,17 @@ from importlib import import_module
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web import cli
 
-from engine.data.dataset import load_dataset
+from engine.data.load import load_dataset
 from engine.errors import InvalidInput
 from engine.results.jobs import Jobs
 from engine.results.store import Store
 from engine.settings import Settings, read_settings
 from pages import common
-from pages.common import figures, presets
-from pages.common.links import EXAMPLE
-from pages.common.registry import ROOT
-from pages.common.thumbnails import Samples
+from pages.common.asking.links import EXAMPLE
+from pages.common.figures import ranking
+from pages.common.lab import published_results
+from pages.common.lab.registry import ROOT
+from pages.common.samples import Samples
 
 LATE = ("streamlit.emojis", "scipy.stats")  # imported by others only where they first need it
 
@@ -41,8 +42,8 @@ def load(settings: Settings) -> None:
     stored = store.find("attack", EXAMPLE, samples.dataset.content_hash)
     if stored is not None:
         before, after = stored.result.before, stored.result.after
-        figures.ranking(before, samples, EXAMPLE.targets[0], EXAMPLE.k, after).to_json()
-    for _, experiment, request in presets.listed():
+        ranking.ranking(before, samples, EXAMPLE.targets[0], EXAMPLE.k, after).to_json()
+    for _, experiment, request in published_results.listed():
         store.find_published(experiment, request)
 
 

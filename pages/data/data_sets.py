@@ -7,16 +7,19 @@ import pandas as pd
 import streamlit as st
 
 from engine.data import catalogue, inventory
-from engine.data.backbones import DEFAULT
+from engine.data.images.backbones import DEFAULT
+from engine.data.intake.take_in import BACKBONE as OWN_BACKBONE
 from engine.data.inventory import Entry
-from engine.data.own_data import BACKBONE as OWN_BACKBONE
 from engine.errors import EngineError
 from engine.experiments import NO_DATA, PrepareRequest
 from engine.results.jobs import JobState
-from pages.common import charts, controls, own_data, registry, running
-from pages.common.results import lab
-from pages.common.targets import REFUSAL
-from pages.common.wording import count, listed
+from pages.common.asking import controls, running
+from pages.common.asking.targets import REFUSAL
+from pages.common.lab import registry
+from pages.common.lab.shared import lab
+from pages.common.widgets import charts
+from pages.common.words.wording import count, listed
+from pages.data.parts import own_data
 
 PAGE = registry.page("data")
 EXPERIMENT = "prepare"

@@ -8,12 +8,14 @@ from engine.data.dataset import Dataset
 from engine.experiments import AuditRequest, AuditResult
 from engine.results.store import Stored
 from engine.scrutiny.audit import MOST_PARAMETERS
-from pages.common import audit_figures as figures
-from pages.common import audit_words as words
-from pages.common import charts, controls, links, registry, sweeps, unfold
-from pages.common.axes import number, thinning
-from pages.common.inquiry import Inquiry
-from pages.common.save_figure import Source
+from pages.common.asking import controls, links, sweeps
+from pages.common.figures.axes import number, thinning
+from pages.common.lab import registry
+from pages.common.widgets import charts, unfold
+from pages.common.widgets.save_figure import Source
+from pages.defend.parts import audit_figures as figures
+from pages.defend.parts import audit_words as words
+from pages.defend.parts.examined_attack import Inquiry
 
 PAGE = registry.page("audit")
 EXPERIMENT = ROLE = "audit"

@@ -9,22 +9,15 @@ import streamlit as st
 from engine.experiments import DefenceRequest
 from engine.results.store import Stored
 from engine.statistics import Detection, detection
-from pages.common import (
-    blocks,
-    charts,
-    controls,
-    frontier,
-    links,
-    presets,
-    registry,
-    reproduce,
-    sweeps,
-    unfold,
-)
-from pages.common import defence_figures as figures
-from pages.common.axes import number
-from pages.common.save_figure import Source
-from pages.common.wording import count, listed
+from pages.attack.parts import frontier
+from pages.common.asking import controls, links, sweeps
+from pages.common.figures.axes import number
+from pages.common.lab import published_results, registry
+from pages.common.widgets import blocks, charts, unfold
+from pages.common.widgets.save_figure import Source
+from pages.common.words import reproduce
+from pages.common.words.wording import count, listed
+from pages.defend.parts import defence_figures as figures
 
 PAGE = registry.page("minimum")
 EXPERIMENT, REQUEST = "defence", DefenceRequest()
@@ -181,7 +174,7 @@ def detector(found: Mapping[str, Detection], stored: Stored, threshold: float) -
 
 def keeping() -> dict[DefenceRequest, Stored]:
     """What the check finds of the objectives that keep something, where that is here."""
-    requests = presets.presets_of(KEEPING, REQUEST.dataset)
+    requests = published_results.presets_of(KEEPING, REQUEST.dataset)
     found = {request: sweeps.find(EXPERIMENT, request) for request in requests}
     return {request: stored for request, stored in found.items() if stored is not None}
 

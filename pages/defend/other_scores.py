@@ -7,12 +7,15 @@ import streamlit as st
 from engine.data.dataset import Dataset
 from engine.experiments import AttributionsRequest, AttributionsResult
 from engine.results.store import Stored
-from pages.common import blocks, charts, controls, figures, links, registry, sweeps, unfold
-from pages.common import other_scores_figures as drawn
-from pages.common import other_scores_words as words
-from pages.common.inquiry import Inquiry
-from pages.common.save_figure import Source
-from pages.common.wording import count
+from pages.common.asking import controls, links, sweeps
+from pages.common.figures import ranking
+from pages.common.lab import registry
+from pages.common.widgets import blocks, charts, unfold
+from pages.common.widgets.save_figure import Source
+from pages.common.words.wording import count
+from pages.defend.parts import other_scores_figures as drawn
+from pages.defend.parts import other_scores_words as words
+from pages.defend.parts.examined_attack import Inquiry
 
 PAGE = registry.page("other-scores")
 EXPERIMENT, ROLE = "attributions", "other scores"
@@ -60,7 +63,7 @@ def ranks_figure(stored: Stored, badge: str) -> None:
     )
     st.caption(
         f"Rank 1 is to the right; shaded: the top {result.k}. "
-        f"{figures.score_meaning(result.order)} All scores here have that sign. Scores made from "
+        f"{ranking.score_meaning(result.order)} All scores here have that sign. Scores made from "
         "the model's gradient on the test set move with it. Self-influence leaves the test set "
         "out: the attack changes it, but not towards its goal. kNN-Shapley leaves the model out, "
         "and leave-one-out retraining trains anew and honestly, whatever model was handed out: the "

@@ -8,21 +8,16 @@ import pandas as pd
 import streamlit as st
 
 from engine.results.store import Stored
-from pages.common import (
-    ablation,
-    blocks,
-    charts,
-    comparison_figures,
-    comparisons,
-    controls,
-    paper,
-    presets,
-    registry,
-)
-from pages.common.comparisons import Comparison
-from pages.common.results import lab
-from pages.common.save_figure import Source
-from pages.common.wording import count, stamp
+from pages.attack.parts import ablation
+from pages.common.asking import controls
+from pages.common.lab import published_results, registry
+from pages.common.lab.shared import lab
+from pages.common.widgets import blocks, charts
+from pages.common.widgets.save_figure import Source
+from pages.common.words import paper
+from pages.common.words.wording import count, stamp
+from pages.evidence.parts import comparison_figures, comparisons
+from pages.evidence.parts.comparisons import Comparison
 
 PAGE = registry.page("paper")
 MARKS = {
@@ -36,7 +31,7 @@ MARKS = {
 def published() -> list[tuple[str, Stored]]:
     """Role (empty where the list gives none) and result of all that is published."""
     found = []
-    for role, experiment, request in presets.listed():
+    for role, experiment, request in published_results.listed():
         stored = lab().store.find_published(experiment, request)
         if stored is not None:
             found.append((role, stored))
@@ -45,7 +40,9 @@ def published() -> list[tuple[str, Stored]]:
 
 def named(data: str) -> str:
     """A data set, and which of the paper's it stands in for."""
-    whose = next((name for name, here in presets.stand_ins().items() if here == data), None)
+    whose = next(
+        (name for name, here in published_results.stand_ins().items() if here == data), None
+    )
     return data if whose is None else f"the {whose} stand-in"
 
 
@@ -111,7 +108,7 @@ def methods_on(data: str) -> pd.DataFrame | None:
 
 
 def orders_figure(compared: list[Comparison]) -> None:
-    stands_for = {data: name for name, data in presets.stand_ins().items()}
+    stands_for = {data: name for name, data in published_results.stand_ins().items()}
     found = {data: methods_on(data) for data in by_data("cost")}
     known = {data: methods for data, methods in found.items() if methods is not None}
     charts.heading(comparisons.orders_title(compared), "precomputed")
@@ -191,7 +188,7 @@ def page() -> None:
 
 def level_cells() -> pd.DataFrame:
     """Every cell of Tables 1 and 2."""
-    names = presets.stand_ins()
+    names = published_results.stand_ins()
     costs, bases, singles = by_data("cost"), by_data("baseline"), by_data("ablation")
     first = comparisons.table_1(
         {name: costs[data] for name, data in names.items() if data in costs},

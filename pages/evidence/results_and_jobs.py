@@ -9,9 +9,9 @@ from typing import Any
 
 import streamlit as st
 
-from engine.data import limits
-from engine.data.fairness_sets import LOADERS
-from engine.data.limits import MB, size
+from engine.data.sources.fairness_sets import LOADERS
+from engine.data.untrusted import limits
+from engine.data.untrusted.limits import MB, size
 from engine.errors import DamagedResult, EngineError
 from engine.experiments import EXPERIMENTS, make_request
 from engine.results import budget, bundle, library
@@ -19,11 +19,15 @@ from engine.results.jobs import Job, JobState
 from engine.results.library import Entry, Library
 from engine.results.store import LOCAL, PUBLISHED, Stored, open_entry
 from engine.results.watchdog import limits_of
-from pages.common import charts, controls, fairness_run, links, opening, registry, running, unfold
-from pages.common import library_words as words
-from pages.common.registry import ROOT
-from pages.common.results import datasets, lab, open_dataset, origin
-from pages.common.wording import count, seconds, stamp
+from pages.common.asking import controls, links, running
+from pages.common.lab import registry
+from pages.common.lab.registry import ROOT
+from pages.common.lab.shared import datasets, lab, open_dataset, origin
+from pages.common.widgets import charts, unfold
+from pages.common.words.wording import count, seconds, stamp
+from pages.evidence.parts import library_words as words
+from pages.evidence.parts import view_of_result
+from pages.fairness.parts import fairness_run
 
 PAGE = registry.page("results")
 LOOK_SECONDS = 2.0
@@ -31,7 +35,11 @@ ANY = "all"
 TICKED = "result"  # in links: the keys of the results that are ticked
 SAID, TAKEN, SENT = "library_said", "bundle_taken", "bundle"  # session-state keys
 # Pages that show results without their data: any, those of the lab's tables, published ones alone.
-SWEPT, TABLES, PUBLISHED_ONLY = [url for url, *_ in opening.SWEPT], "fairness", "easy-or-hard"
+SWEPT, TABLES, PUBLISHED_ONLY = (
+    [url for url, *_ in view_of_result.SWEPT],
+    "fairness",
+    "easy-or-hard",
+)
 TABLE_ROWS = 12  # of the library that are seen without scrolling in it
 
 
@@ -290,7 +298,7 @@ def asked_for(request: Mapping[str, Any]) -> None:
 
 def way_to(entry: Entry) -> None:
     """The link to the page that shows a result, or why there is none."""
-    found = opening.view_of(
+    found = view_of_result.view_of(
         entry.experiment, make_request(entry.experiment, entry.manifest.request)
     )
     if found is None:
@@ -314,7 +322,7 @@ def way_to(entry: Entry) -> None:
         )
 
 
-def obstacle(entry: Entry, found: opening.View) -> str:
+def obstacle(entry: Entry, found: view_of_result.View) -> str:
     """Why a page cannot show a result on this machine; empty where it can."""
     name = entry.dataset
     if name is None:

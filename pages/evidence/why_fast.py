@@ -8,20 +8,14 @@ import streamlit as st
 from engine.experiments import GradientsRequest, ScalingRequest
 from engine.results.store import Stored
 from engine.speed.result import IMPLEMENTATIONS, GradientComparison, Scaling
-from pages.common import (
-    blocks,
-    charts,
-    code_tabs,
-    controls,
-    registry,
-    reproduce,
-    speed_figures,
-    sweeps,
-    unfold,
-)
-from pages.common.results import provenance
-from pages.common.save_figure import Source
-from pages.common.speed_figures import LOOKS, duration, megabytes
+from pages.common.asking import controls, sweeps
+from pages.common.lab import registry
+from pages.common.lab.shared import provenance
+from pages.common.widgets import blocks, charts, code_tabs, unfold
+from pages.common.widgets.save_figure import Source
+from pages.common.words import reproduce
+from pages.evidence.parts import speed_figures
+from pages.evidence.parts.speed_figures import LOOKS, duration, megabytes
 
 PAGE = registry.page("why-fast")
 SIZES = (5_130, 75_813)  # parameters: ten classes of 512 features, and the paper's Pet data

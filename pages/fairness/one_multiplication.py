@@ -6,30 +6,23 @@ import pandas as pd
 import streamlit as st
 
 from engine.data.catalogue import SETS
-from engine.data.fairness_sets import LOADERS
+from engine.data.sources.fairness_sets import LOADERS
 from engine.experiments import FairnessRequest
 from engine.fairness.result import FairnessResult, largest_effect
 from engine.results.store import Stored
 from engine.vocabulary import ACCURACY_TOLERANCE, METRICS, ROUNDING
-from pages.common import (
-    blocks,
-    charts,
-    controls,
-    fairness_run,
-    links,
-    own_tables,
-    registry,
-    reproduce,
-    sweeps,
-    unfold,
-)
-from pages.common import fairness_figures as figures
-from pages.common import fairness_words as words
-from pages.common.axes import number
-from pages.common.blocks import Fact
-from pages.common.results import lab
-from pages.common.save_figure import Source
-from pages.common.wording import percent
+from pages.common.asking import controls, links, sweeps
+from pages.common.figures.axes import number
+from pages.common.lab import registry
+from pages.common.lab.shared import lab
+from pages.common.widgets import blocks, charts, unfold
+from pages.common.widgets.blocks import Fact
+from pages.common.widgets.save_figure import Source
+from pages.common.words import reproduce
+from pages.common.words.wording import percent
+from pages.fairness.parts import fairness_figures as figures
+from pages.fairness.parts import fairness_run, own_tables
+from pages.fairness.parts import fairness_words as words
 
 PAGE = registry.page("fairness")
 OPENING = "adult"  # the data set that the page opens with: the largest, so the clearest answer

@@ -11,22 +11,15 @@ from engine.attacks.result import AttackResult
 from engine.models.model import Model
 from engine.results.store import Stored
 from engine.statistics import wilson_interval
-from pages.common import (
-    blocks,
-    charts,
-    controls,
-    effort,
-    figures,
-    links,
-    registry,
-    reproduce,
-    running,
-    wording,
-)
-from pages.common.blocks import portrait
-from pages.common.results import open_dataset, origin
-from pages.common.save_figure import Source
-from pages.common.thumbnails import Samples
+from pages.common.asking import controls, effort, links, running
+from pages.common.figures import ranking
+from pages.common.lab import registry
+from pages.common.lab.shared import open_dataset, origin
+from pages.common.samples import Samples
+from pages.common.widgets import blocks, charts
+from pages.common.widgets.blocks import portrait
+from pages.common.widgets.save_figure import Source
+from pages.common.words import reproduce, wording
 
 PAGE = registry.page("apart")
 ROUND, VOTE = "round", "vote"  # in links and in the session state
@@ -120,7 +113,7 @@ def reveal(dealt: Deal, voted: str, stored: Stored, badge: str) -> None:
     title = f"Sample {target} jumps from rank {old:,} to {result.rank_test:,}"
     charts.heading(title, badge)
     charts.chart(
-        figures.ranking(result.before, train, target, result.k, result.after),
+        ranking.ranking(result.before, train, target, result.k, result.after),
         "reveal",
         alt=f"Influence score against rank, honest and malicious. {title}",
         source=Source.of(
@@ -129,7 +122,7 @@ def reveal(dealt: Deal, voted: str, stored: Stored, badge: str) -> None:
         samples=train,
     )
     st.caption(
-        f"{figures.score_meaning(result.order)} {wording.turnover(result)}. Whoever sees the "
+        f"{ranking.score_meaning(result.order)} {wording.turnover(result)}. Whoever sees the "
         "malicious ranking alone has nothing to compare it with."
     )
 

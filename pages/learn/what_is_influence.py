@@ -15,31 +15,19 @@ from engine.experiments import (
     RankingRequest,
 )
 from engine.results.store import Stored
-from pages.common import (
-    agreement,
-    blocks,
-    charts,
-    code_tabs,
-    controls,
-    ease,
-    effort,
-    influence_figures,
-    links,
-    presets,
-    registry,
-    reproduce,
-    retraining,
-    running,
-    sweeps,
-    unfold,
-)
-from pages.common.agreement import decimal_3
-from pages.common.axes import number, thinning
-from pages.common.blocks import Fact, portrait
-from pages.common.results import lab, open_dataset
-from pages.common.save_figure import Source
-from pages.common.thumbnails import Samples
-from pages.common.wording import percent
+from pages.attack.parts import moved_targets
+from pages.common.asking import controls, effort, links, running, sweeps
+from pages.common.figures.axes import number, thinning
+from pages.common.lab import published_results, registry
+from pages.common.lab.shared import lab, open_dataset
+from pages.common.samples import Samples
+from pages.common.widgets import blocks, charts, code_tabs, unfold
+from pages.common.widgets.blocks import Fact, portrait
+from pages.common.widgets.save_figure import Source
+from pages.common.words import reproduce
+from pages.common.words.wording import percent
+from pages.learn.parts import influence_figures, retraining, retraining_agreement
+from pages.learn.parts.retraining_agreement import decimal_3
 
 PAGE = registry.page("influence")
 EXPLAIN = "explain"
@@ -48,7 +36,7 @@ SHOWN = 8  # of the most and of the least influential samples
 
 def choose_image(name: str, n_test: int) -> tuple[int, links.Expected]:
     """The test image, in the sidebar."""
-    published = presets.preset(EXPLAIN, name)
+    published = published_results.preset(EXPLAIN, name)
     allowed = links.Range(0, n_test - 1)
     held = st.session_state.get("image")
     if held is not None and not allowed.low <= held <= allowed.high:
@@ -178,7 +166,7 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
     title = f"Few samples matter: {first} of {n:,} have {share:.0%} of all influence on it"
     charts.heading(title, badge)
     charts.chart(
-        influence_figures.one_sample(result.ranking, ease.names(train, n), shown),
+        influence_figures.one_sample(result.ranking, moved_targets.names(train, n), shown),
         f"image-{request.image}",
         alt="Influence of every training sample on one test sample against its rank, from the top "
         f"and from the bottom. {title}",
@@ -222,8 +210,8 @@ def finding(matching: Stored | None, usual: Stored | None) -> str:
     """What a score estimates, and when it does."""
     if matching is None or usual is None:
         return PAGE.finding
-    _, best = agreement.correlations(matching.result.table)
-    _, common = agreement.correlations(usual.result.table)
+    _, best = retraining_agreement.correlations(matching.result.table)
+    _, common = retraining_agreement.correlations(usual.result.table)
     return (
         "An influence score estimates how the test loss changes when the sample is left out of the "
         "training. **Where the damping equals the training's l2 it orders the samples as "

@@ -6,7 +6,7 @@ import time
 import torch
 
 from engine.attacks.attack import attack
-from engine.data.dataset import load_dataset
+from engine.data.load import load_dataset
 from engine.devices import choose_threads
 from engine.models.fit import fit
 

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from engine.data.fairness import load_fairness_dataset
+from engine.data.load import load_fairness_dataset
 from engine.fairness.scaling import Pipeline, analyse, fairness_scaling
 from engine.speed.memory import forget_peak, from_status
 from engine.vocabulary import DEFAULT_SCALES

@@ -6,7 +6,7 @@ Where there is none, says so. What must be reached is named by the beginning of 
 import time
 
 from engine import fit, influence_scores, load_dataset
-from engine.data.dataset import dataset_names
+from engine.data.load import dataset_names
 from engine.settings import read_settings
 
 LEAST_ACCURACY = {"caltech101": 0.93}  # on holdout

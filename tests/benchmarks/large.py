@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks
-from engine.data.dataset import load_dataset
+from engine.data.load import load_dataset
 from engine.influence.linear import LinearProblem
 from engine.models.fit import fit
 from engine.speed.memory import from_status, largest_ever

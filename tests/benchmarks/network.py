@@ -16,7 +16,8 @@ import torch
 
 from engine.attacks.attack import attack
 from engine.attacks.result import AttackResult, StepInfo
-from engine.data.dataset import Dataset, load_dataset
+from engine.data.dataset import Dataset
+from engine.data.load import load_dataset
 from engine.influence.scores import influence_scores
 from engine.models.fit_network import fit_network
 from engine.models.network import MODULES, Network

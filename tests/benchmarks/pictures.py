@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from engine.data.backbones import BACKBONES, Backbone, Loaded, resnet50
-from engine.data.extraction import BATCH, ImageSet, prepare_features
+from engine.data.images.backbones import BACKBONES, Backbone, Loaded, resnet50
+from engine.data.images.extraction import BATCH, ImageSet, prepare_features
 from engine.speed.memory import from_status
 
 N_TRAIN, N_TEST, FULL_BATCHES, MOST_MB = 50_000, 10_000, 3, 2048

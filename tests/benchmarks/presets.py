@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 import psutil
 from playwright.sync_api import BrowserContext, ViewportSize, sync_playwright
 
-from pages.common.registry import PAGES, links
+from pages.common.lab.registry import PAGES, links
 from tests.browser.conftest import (
     CHROMIUM,
     FLAGS,

@@ -7,7 +7,8 @@ import time
 
 import numpy as np
 
-from engine.data.dataset import Dataset, dataset_names, load_dataset
+from engine.data.dataset import Dataset
+from engine.data.load import dataset_names, load_dataset
 from engine.devices import choose_threads
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit

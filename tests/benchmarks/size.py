@@ -16,13 +16,13 @@ import numpy as np
 from playwright.sync_api import Browser, Page, WebSocket, sync_playwright
 from sklearn.datasets import load_sample_images
 
-from engine.data.dataset import load_dataset
-from engine.data.thumbnails import thumbnail_paths
+from engine.data.load import load_dataset
+from engine.data.sources.thumbnails import thumbnail_paths
 from engine.experiments import ignore
 from engine.results.compute import compute_and_keep
 from engine.settings import read_settings
-from pages.common.links import EXAMPLE
-from pages.common.results import ranking_request
+from pages.common.asking.links import EXAMPLE
+from pages.common.lab.shared import ranking_request
 from tests.browser.conftest import (
     CHROMIUM,
     FLAGS,

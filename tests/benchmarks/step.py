@@ -17,7 +17,8 @@ import engine.influence.linear as linear
 from engine.attacks.attack import starts
 from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks
 from engine.attacks.state import SOLVE_TOLERANCE, AttackState, Plan, init, step
-from engine.data.dataset import Dataset, load_dataset
+from engine.data.dataset import Dataset
+from engine.data.load import load_dataset
 from engine.influence.linear import LinearProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit

@@ -17,7 +17,8 @@ import numpy as np
 from engine.attacks.attack import attack_each
 from engine.attacks.result import AttackResult
 from engine.attacks.sweep import draw_targets
-from engine.data.dataset import Dataset, load_dataset
+from engine.data.dataset import Dataset
+from engine.data.load import load_dataset
 from engine.devices import choose_threads
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit

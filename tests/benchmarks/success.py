@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from engine.attacks.attack import attack_each
-from engine.data.dataset import load_dataset
+from engine.data.load import load_dataset
 from engine.devices import choose_threads
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit

@@ -12,7 +12,8 @@ from engine.attacks.attack import attack_each_k
 from engine.attacks.batch import bytes_per_run
 from engine.attacks.rates import highest, success_rates
 from engine.attacks.sweep import sweep
-from engine.data.dataset import Dataset, load_dataset
+from engine.data.dataset import Dataset
+from engine.data.load import load_dataset
 from engine.influence.linear import LinearProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit

@@ -4,8 +4,8 @@ import time
 
 from playwright.sync_api import Locator, Page, expect
 
-from engine.data.bundled import digits
-from pages.common.thumbnails import Samples
+from engine.data.sources.bundled import digits
+from pages.common.samples import Samples
 from tests.browser.conftest import Visits
 from tests.browser.test_move_one_sample import LOCATE, SLOW, open_page, ranking_chart
 

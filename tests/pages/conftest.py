@@ -15,17 +15,18 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from engine.data.dataset import load_dataset
+from engine.data.load import load_dataset
 from engine.experiments import BaselineRequest, SweepRequest, ignore
 from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs
 from engine.results.store import Store, Stored
 from engine.settings import Settings, read_settings
-from pages.common import links, presets
-from pages.common.links import EXAMPLE
-from pages.common.registry import ROOT, PageEntry
-from pages.common.results import ranking_request
-from pages.common.unfold import KEY
+from pages.common.asking import links
+from pages.common.asking.links import EXAMPLE
+from pages.common.lab import published_results
+from pages.common.lab.registry import ROOT, PageEntry
+from pages.common.lab.shared import ranking_request
+from pages.common.widgets.unfold import KEY
 
 Open = Callable[..., AppTest]
 SMALL = replace(EXAMPLE, dataset="small", targets=(7,), radius=0.5, restarts=1)
@@ -95,7 +96,7 @@ def as_published(
 ) -> Mapping[str, Stored]:
     """The small sweeps stand for those that are published: pages open with them."""
     listed = tuple((role, name, request) for role, (name, request) in ROLES.items())
-    monkeypatch.setattr(presets, "published", lambda: listed)
+    monkeypatch.setattr(published_results, "published", lambda: listed)
     return small_sweeps
 
 
@@ -109,7 +110,7 @@ def published_elsewhere(
         for role, (name, request) in ROLES.items()
     )
     by = {request: as_published[role] for role, _, request in listed}
-    monkeypatch.setattr(presets, "published", lambda: listed)
+    monkeypatch.setattr(published_results, "published", lambda: listed)
     monkeypatch.setattr(Store, "find_published", lambda self, name, request: by.get(request))
     return as_published
 

@@ -4,7 +4,8 @@ import pytest
 
 from engine.experiments import AuditRequest
 from engine.settings import Settings
-from pages.common import presets, registry, sweeps
+from pages.common.asking import sweeps
+from pages.common.lab import published_results, registry
 from tests.pages.conftest import Open, check_note, follow, unfold, words
 
 PAGE = registry.page("audit")
@@ -59,6 +60,6 @@ def test_bad_links_fall_back_with_a_note(open_page: Open, name: str, value: str)
 
 
 def test_what_is_published_is_the_default() -> None:
-    request = presets.preset("audit", "digits")
+    request = published_results.preset("audit", "digits")
     assert request == AuditRequest()
     assert sweeps.find("audit", request) is not None

@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from engine.attacks.rates import highest, quiet_rates, success_rates
 from engine.results.store import Stored
-from pages.common import rate_words as said_of
-from pages.common import registry
+from pages.common.lab import registry
+from pages.common.words import rate_words as said_of
 from tests.pages.conftest import SWEPT, Open, check_note, follow, notes, tables, unfold, words
 
 PAGE = registry.page("cost")

@@ -12,7 +12,7 @@ from engine.experiments import NO_DATA, PrepareRequest
 from engine.results.jobs import Jobs, JobState
 from engine.results.store import key
 from engine.settings import Settings
-from pages.common import registry
+from pages.common.lab import registry
 from tests.pages.conftest import Open, words, write_features
 from tests.unit.image_layouts import prepare_digits
 

@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from engine.data.dataset import load_dataset
+from engine.data.load import load_dataset
 from engine.experiments import SensitivityRequest, ignore
 from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs, JobState
 from engine.results.store import Stored
 from engine.settings import Settings
-from pages.common import ease, registry
-from pages.common.links import EXAMPLE
+from pages.attack.parts import moved_targets
+from pages.common.asking.links import EXAMPLE
+from pages.common.lab import registry
 from tests.pages.conftest import Open, check_note, words
 
 PAGE = registry.page("easy-or-hard")
@@ -119,7 +120,7 @@ def test_without_attacks_the_norms_stand_alone(open_page: Open, small_norms: Non
 
 
 def test_what_is_not_computed_is_offered(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pages.common.sweeps.find", lambda experiment, request: None)
+    monkeypatch.setattr("pages.common.asking.sweeps.find", lambda experiment, request: None)
     monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("unknown"))
     app = open_page(PAGE)
     assert not app.exception
@@ -133,8 +134,8 @@ def test_nothing_moved_is_said(
     small_norms: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ease, "prediction", lambda name, tried, n: None)
-    monkeypatch.setattr(ease, "deal", lambda tried, number: [])
+    monkeypatch.setattr(moved_targets, "prediction", lambda name, tried, n: None)
+    monkeypatch.setattr(moved_targets, "deal", lambda tried, number: [])
     app = open_page(PAGE, dataset="small")
     assert not app.exception
     assert "nothing to predict" in words(app)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.data.dataset import load_dataset
+from engine.data.load import load_dataset
 from engine.experiments import AttackRequest, ExplainRequest, ImpossibleRequest, ignore
 from engine.results.bundle import write_bundle
 from engine.results.compute import compute_and_keep
 from engine.results.library import open_library, select
 from engine.results.store import Store
 from engine.settings import ROOT, read_settings
-from pages.common.opening import view_of
+from pages.evidence.parts.view_of_result import view_of
 
 # None of them is published.
 ASKED = (

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from engine.experiments import DefenceRequest
-from pages.common import presets, registry, sweeps
+from pages.common.asking import sweeps
+from pages.common.lab import published_results, registry
 from tests.pages.conftest import Open, tables, words
 from tests.unit.test_defence import model
 
@@ -57,7 +58,9 @@ def test_the_objectives_that_keep_something_stand_beside_the_paper_s(
     gentle = made()
     gentle.loc[(gentle["kind"] == "attacked") & (gentle["target"] == 0), "gradient_norm"] = 1e-4
     asked = DefenceRequest(objective="accurate", restarts=4, learning_rates=(0.1,))
-    monkeypatch.setattr(presets, "published", lambda: (("kept defence", "defence", asked),))
+    monkeypatch.setattr(
+        published_results, "published", lambda: (("kept defence", "defence", asked),)
+    )
     results = {DefenceRequest(): made(), asked: gentle}
     monkeypatch.setattr(
         sweeps,
@@ -79,7 +82,7 @@ def test_the_objectives_that_keep_something_stand_beside_the_paper_s(
 def test_without_them_the_page_is_about_the_paper_s_alone(
     open_page: Open, measured: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(presets, "published", lambda: ())
+    monkeypatch.setattr(published_results, "published", lambda: ())
     app = open_page(PAGE)
     assert not app.exception
     assert len(app.get("plotly_chart")) == 3

@@ -10,9 +10,10 @@ from streamlit.testing.v1 import AppTest
 
 from engine.results.jobs import Jobs, JobState
 from engine.settings import Settings
-from pages.common import links, registry
-from pages.common.links import EXAMPLE
-from pages.common.registry import PAGES, PageEntry
+from pages.common.asking import links
+from pages.common.asking.links import EXAMPLE
+from pages.common.lab import registry
+from pages.common.lab.registry import PAGES, PageEntry
 from tests.pages.conftest import Open, unfold, words
 
 KINDS = ("selectbox", "number_input", "slider", "text_input", "checkbox", "button_group")

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import pytest
 
 from engine.results.store import Stored
-from pages.common import registry, target_sets
-from pages.common.rate_view import View
+from pages.attack.parts import target_sets
+from pages.common.asking.rate_view import View
+from pages.common.lab import registry
 from tests.pages.conftest import Open, check_note, follow, words
 
 PAGE = registry.page("many-targets")

@@ -10,13 +10,16 @@ from streamlit.testing.v1 import AppTest
 
 from engine.__main__ import parser
 from engine.attacks.result import AttackResult
-from engine.data.dataset import load_dataset
+from engine.data.load import load_dataset
 from engine.experiments import AttackRequest, make_request
 from engine.results.jobs import Jobs, JobState
 from engine.results.store import Store, Stored
 from engine.settings import Settings
-from pages.common import baseline_view, links, registry, reproduce, wording
-from pages.common.links import EXAMPLE
+from pages.attack.parts import baseline_view
+from pages.common.asking import links
+from pages.common.asking.links import EXAMPLE
+from pages.common.lab import registry
+from pages.common.words import reproduce, wording
 from tests.pages.conftest import SMALL, Open, follow, tables, unfold, words
 
 PAGE = registry.page("move-one-sample")

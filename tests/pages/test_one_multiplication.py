@@ -12,16 +12,18 @@ from streamlit.testing.v1 import AppTest
 import engine
 from engine.__main__ import parser
 from engine.data import raw_files
-from engine.data.fairness_sets import LOADERS
-from engine.data.own_names import safe_name
+from engine.data.intake.names import safe_name
+from engine.data.sources.fairness_sets import LOADERS
 from engine.errors import DataUnavailable, InvalidDataset
 from engine.experiments import FairnessRequest
 from engine.fairness.result import FairnessResult, largest_effect
 from engine.results.jobs import Jobs
 from engine.results.store import Store
 from engine.settings import Settings
-from pages.common import fairness_words as said_of
-from pages.common import own_tables, registry, reproduce
+from pages.common.lab import registry
+from pages.common.words import reproduce
+from pages.fairness.parts import fairness_words as said_of
+from pages.fairness.parts import own_tables
 from tests.pages.conftest import Open, check_note, follow, notes, words
 
 PAGE = registry.page("fairness")

@@ -6,7 +6,8 @@ import pytest
 
 from engine.experiments import AttributionsRequest
 from engine.settings import Settings
-from pages.common import presets, registry, sweeps
+from pages.common.asking import sweeps
+from pages.common.lab import published_results, registry
 from tests.pages.conftest import Open, check_note, follow, tables, unfold, words
 
 PAGE = registry.page("other-scores")
@@ -40,7 +41,7 @@ def test_another_attack_is_run_and_shown(
     open_page: Open, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed = (("other scores", "attributions", SMALL),)
-    monkeypatch.setattr(presets, "published", lambda: listed)
+    monkeypatch.setattr(published_results, "published", lambda: listed)
     app = open_page(PAGE, dataset="small", target=7, radius=0.5, neighbours=3)
     assert "For this attack nothing is computed yet" in words(app)
     app.button(key="offer-attributions").click().run()
@@ -60,7 +61,7 @@ def test_bad_links_fall_back_with_a_note(open_page: Open, name: str, value: str)
 
 
 def test_what_is_published_is_the_default() -> None:
-    request = presets.preset("other scores", "digits")
+    request = published_results.preset("other scores", "digits")
     assert request == AttributionsRequest()
     assert sweeps.find("attributions", request) is not None
     assert replace(request, seed=1) != request

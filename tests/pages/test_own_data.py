@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from engine.data import limits
-from engine.data.dataset import load_dataset
-from engine.data.own_images import image_set
+from engine.data.intake.images import image_set
+from engine.data.load import load_dataset
+from engine.data.untrusted import limits
 from engine.settings import Settings
-from pages.common import own_data, registry
+from pages.common.lab import registry
+from pages.data.parts import own_data
 from tests.pages.conftest import Open, follow, unfold, words
 from tests.unit import hostile
 

@@ -1,6 +1,6 @@
 """The paper against us: what is published is put beside the paper, and can be filtered."""
 
-from pages.common import registry
+from pages.common.lab import registry
 from tests.pages.conftest import Open, tables, words
 
 PAGE = registry.page("paper")

@@ -10,7 +10,7 @@ import pytest
 from engine.results.jobs import Jobs
 from engine.results.store import MANIFEST
 from engine.settings import Settings
-from pages.common.registry import PAGES, ROOT, PageEntry, links
+from pages.common.lab.registry import PAGES, ROOT, PageEntry, links
 from tests.pages.conftest import Open, words
 
 BARE_RUN = """

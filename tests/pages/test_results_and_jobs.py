@@ -15,10 +15,11 @@ from engine.results.jobs import JOB, PROGRESS, STATE, Job, Jobs, JobState
 from engine.results.library import Entry, open_library, remove, select
 from engine.results.store import Store, Stored
 from engine.settings import PUBLISHED, Settings
-from pages.common import library_words as words
-from pages.common import opening, registry
-from pages.common.links import EXAMPLE
-from pages.common.wording import stamp
+from pages.common.asking.links import EXAMPLE
+from pages.common.lab import registry
+from pages.common.words.wording import stamp
+from pages.evidence.parts import library_words as words
+from pages.evidence.parts import view_of_result
 from tests.pages.conftest import SMALL, SWEPT, Open, notes, unfold
 from tests.pages.conftest import words as all_words
 
@@ -112,8 +113,10 @@ def test_the_same_result_twice_differs_in_nothing() -> None:
         assert words.sameness(table).startswith("Nothing differs"), name
 
 
-def opened(entry: Entry) -> opening.View | None:
-    return opening.view_of(entry.experiment, make_request(entry.experiment, entry.manifest.request))
+def opened(entry: Entry) -> view_of_result.View | None:
+    return view_of_result.view_of(
+        entry.experiment, make_request(entry.experiment, entry.manifest.request)
+    )
 
 
 LINKED = {e.experiment: e for e in reversed(PUBLISHED_ENTRIES) if opened(e)}
@@ -135,10 +138,10 @@ def test_only_rankings_and_odd_requests_have_no_page() -> None:
     missing = {entry.experiment for entry in PUBLISHED_ENTRIES} - set(LINKED)
     assert missing == {"ranking"}
     odd = replace(EXAMPLE, damping=0.3)
-    assert opening.view_of("attack", odd) is None
-    assert opening.view_of("attack", replace(EXAMPLE, targets=(1, 2))) is None
-    assert opening.view_of("attack", replace(EXAMPLE, radius=0.123)) is None
-    assert opening.view_of("prepare", EXAMPLE) is None
+    assert view_of_result.view_of("attack", odd) is None
+    assert view_of_result.view_of("attack", replace(EXAMPLE, targets=(1, 2))) is None
+    assert view_of_result.view_of("attack", replace(EXAMPLE, radius=0.123)) is None
+    assert view_of_result.view_of("prepare", EXAMPLE) is None
 
 
 @pytest.fixture
@@ -193,7 +196,7 @@ def test_an_imported_sweep_on_data_that_is_not_here_has_its_page(
     with (tmp_path / "b.zip").open("wb") as file:
         bundle.write_bundle(open_library(there).entries, file)
     bundle.import_bundle(tmp_path / "b.zip", Store.of(settings), "Ann")
-    view = opening.view_of("sweep", elsewhere)
+    view = view_of_result.view_of("sweep", elsewhere)
     assert view is not None
     app = open_page(view.page, **view.parameters)
     (entry,) = select(library(settings), origin="imported")

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from engine.experiments import make_request
-from pages.common import save_figure
-from pages.common.code_tabs import PAPER, SOFTWARE
-from pages.common.registry import PAGES, PageEntry
-from pages.common.save_figure import Source, citation
+from pages.common.lab.registry import PAGES, PageEntry
+from pages.common.widgets import save_figure
+from pages.common.widgets.code_tabs import PAPER, SOFTWARE
+from pages.common.widgets.save_figure import Source, citation
 from tests.pages.conftest import Open, unfold
 
 FIGURES = {  # as each page opens; "apart" has its figure once there is a vote

@@ -6,8 +6,8 @@ from streamlit.testing.v1 import AppTest
 
 from engine.results.jobs import Jobs, JobState
 from engine.results.store import Store, Stored
-from pages.common import registry
-from pages.common.links import EXAMPLE
+from pages.common.asking.links import EXAMPLE
+from pages.common.lab import registry
 from tests.pages.conftest import Open, words
 
 PAGE = registry.page("apart")

@@ -2,13 +2,13 @@
 
 import pytest
 
-from engine.data.dataset import load_dataset
+from engine.data.load import load_dataset
 from engine.experiments import ExplainRequest, LeaveOneOutRequest, ignore
 from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs, JobState
 from engine.settings import Settings
-from pages.common import presets, registry
-from pages.common.results import lab
+from pages.common.lab import published_results, registry
+from pages.common.lab.shared import lab
 from tests.pages.conftest import Open, check_note, words
 
 PAGE = registry.page("influence")
@@ -101,7 +101,7 @@ def test_another_image_at_random(open_page: Open, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("cancelled"))
     app.button(key="wrong").click().run()
     assert not app.exception
-    wrong = {r.image for role, _, r in presets.published() if role == "explain"} - {0}
+    wrong = {r.image for role, _, r in published_results.published() if role == "explain"} - {0}
     assert app.session_state["image"] in wrong
     app.button(key="any").click().run()
     assert not app.exception

@@ -6,13 +6,14 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from engine.data.dataset import load_dataset
+from engine.data.load import load_dataset
 from engine.experiments import AttackRequest, ignore
 from engine.results.compute import compute_and_keep
 from engine.results.store import Stored
 from engine.settings import Settings
-from pages.common import ablation, registry
-from pages.common.rate_view import View
+from pages.attack.parts import ablation
+from pages.common.asking.rate_view import View
+from pages.common.lab import registry
 from tests.pages.conftest import SWEPT, Open, check_note, follow, tables, words
 
 PAGE = registry.page("what-works")

@@ -7,7 +7,8 @@ import pytest
 
 from engine.experiments import GradientsRequest
 from engine.results.jobs import Jobs, JobState
-from pages.common import registry, sweeps
+from pages.common.asking import sweeps
+from pages.common.lab import registry
 from tests.pages.conftest import Open, tables, words
 from tests.unit.test_speed_figures import comparison, scaling
 

@@ -1010,8 +1010,8 @@ CASES = (
 
 def words_of(path: Path, label: str | None, name: str | None, data_dir: Path) -> dict[str, Any]:
     """What is said about a file by all who might open it, and what became of it."""
-    from engine.data import own_data
-    from engine.data.dataset import load_dataset
+    from engine.data.intake import take_in
+    from engine.data.load import load_dataset
     from engine.errors import EngineError
 
     said: dict[str, Any] = {"loader": None, "preview": None, "accepted": None}
@@ -1021,10 +1021,10 @@ def words_of(path: Path, label: str | None, name: str | None, data_dir: Path) ->
         except EngineError as error:
             said["loader"] = str(error)
     try:
-        found = own_data.preview(path, label)
+        found = take_in.preview(path, label)
         said["preview"] = " ".join([found.file, *map(str, found.problems), *found.notes])
-        chosen = own_data.name_for(path.name, name)
-        own_data.accept(path, chosen, data_dir, label)
+        chosen = take_in.name_for(path.name, name)
+        take_in.accept(path, chosen, data_dir, label)
         said["accepted"] = chosen
     except EngineError as error:
         said["preview"] = str(error)

@@ -18,8 +18,8 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_sample_images
 
 from engine.data import catalogue
-from engine.data.backbones import Backbone
-from engine.data.extraction import ImageSet, prepare_features
+from engine.data.images.backbones import Backbone
+from engine.data.images.extraction import ImageSet, prepare_features
 
 BREEDS = ("Abyssinian", "Bengal", "american_bulldog")
 CATEGORIES = ("Faces", "accordion", "yin_yang")

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from engine.data.fairness import FairnessDataset, Strength, load_fairness_dataset
+from engine.data.fairness import FairnessDataset, Strength
+from engine.data.load import load_fairness_dataset
 from engine.data.preparation import standardise
 from engine.errors import DataUnavailable
 

@@ -13,7 +13,8 @@ from engine.attacks.attack import attack, attack_each, attack_each_k, starts
 from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks, worst_needed
 from engine.attacks.result import AttackResult
 from engine.attacks.state import Plan, init, project, step
-from engine.data.dataset import Dataset, load_dataset
+from engine.data.dataset import Dataset
+from engine.data.load import load_dataset
 from engine.errors import Cancelled, DeviceUnavailable, InvalidInput
 from engine.influence.linear import LinearProblem
 from engine.influence.scores import influence_scores

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from pages.common import blocks
+from pages.common.widgets import blocks
 
 PRINTABLE = some.text(some.characters(min_codepoint=32, exclude_categories=("Cs", "Cc", "Cn")))
 

@@ -20,7 +20,7 @@ from engine.results.library import size_of
 from engine.results.queue import JOB, Job, write_json
 from engine.results.store import Imported, Store, open_folder
 from engine.settings import Settings, read_settings
-from pages.common import library_words
+from pages.evidence.parts import library_words
 from tests.unit.test_store import HASH, REQUEST, put, result
 
 TABLE = pd.DataFrame({"target": [3], "rank_before": [9]})

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.attacks.result import AttackResult
-from engine.data.dataset import load_dataset
+from engine.data.load import load_dataset
 from engine.errors import InvalidBundle, InvalidInput
 from engine.experiments import make_request
 from engine.results import bundle
@@ -28,8 +28,9 @@ from engine.results.library import Entry, open_library, select
 from engine.results.store import MANIFEST, Store, checksum, key, key_of
 from engine.results.trial import is_harmless
 from engine.settings import PUBLISHED
-from pages.common import fairness_figures, figures
-from pages.common.thumbnails import Samples
+from pages.common.figures import ranking
+from pages.common.samples import Samples
+from pages.fairness.parts import fairness_figures
 from tests.unit.test_store import HASH, REQUEST, put, result, same
 
 KEY = key("attack", REQUEST, HASH)
@@ -101,7 +102,7 @@ def test_a_bundle_opens_in_an_empty_lab_with_the_same_figures(tmp_path, store):
     assert theirs.manifest == ours.manifest
     assert same(known(theirs.result), known(ours.result))
     samples = Samples(digits)
-    drawn = [figures.ranking(one.result.after, samples, 16, 1) for one in (ours, theirs)]
+    drawn = [ranking.ranking(one.result.after, samples, 16, 1) for one in (ours, theirs)]
     assert drawn[0].to_json() == drawn[1].to_json()
     # and one whose data is not on this machine
     request = make_request("fairness", fairness.manifest.request)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pages.common.code_tabs import PAPER, SOFTWARE
+from pages.common.widgets.code_tabs import PAPER, SOFTWARE
 
 
 @pytest.mark.parametrize("entry", [PAPER, SOFTWARE])

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pages.common import comparison_figures, comparisons, paper, presets
-from pages.common.comparisons import DIFFERS, NOT_COMPARABLE, REPRODUCED
+from pages.common.lab import published_results
+from pages.common.words import paper
+from pages.evidence.parts import comparison_figures, comparisons
+from pages.evidence.parts.comparisons import DIFFERS, NOT_COMPARABLE, REPRODUCED
 from tests.unit.test_rates import attack
 from tests.unit.test_speed_figures import comparison
 
@@ -143,4 +145,4 @@ def test_the_figure_has_the_papers_rates_only_where_the_data_stands_in():
 
 
 def test_stand_ins_are_names_of_the_papers_data_sets():
-    assert set(presets.stand_ins()) <= set(paper.DATASETS)
+    assert set(published_results.stand_ins()) <= set(paper.DATASETS)

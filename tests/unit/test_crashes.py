@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from engine.data.dataset import load_dataset
+from engine.data.load import load_dataset
 from engine.experiments import SweepRequest, ignore
 from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.datasets import load_digits
 
-from engine.data.bundled import digits
-from engine.data.dataset import SPLITS, Dataset, Images, dataset_names, load_dataset
+from engine.data.dataset import SPLITS, Dataset, Images
+from engine.data.load import dataset_names, load_dataset
 from engine.data.preparation import halve_test, prepare, standardise
+from engine.data.sources.bundled import digits
 from engine.errors import InvalidDataset, InvalidInput
 
 

@@ -12,7 +12,7 @@ from engine.experiments import EXPERIMENTS, Context, DefenceRequest
 from engine.experiments import defence as experiment
 from engine.experiments.base import values_of
 from engine.statistics import detection
-from pages.common import defence_figures as figures
+from pages.defend.parts import defence_figures as figures
 from tests.unit.problems import random_problem
 
 

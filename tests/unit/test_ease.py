@@ -9,9 +9,10 @@ from engine.experiments import LeaveOneOutResult
 from engine.experiments.sensitivity import SensitivityResult
 from engine.influence.problem import ranks
 from engine.statistics import Interval
-from pages.common import agreement, ease, ease_figures, influence_figures
-from pages.common.axes import thinned
-from pages.common.two_ends import halves, running_median
+from pages.attack.parts import moved_target_figures, moved_targets
+from pages.common.figures.axes import thinned
+from pages.common.figures.ranking_ends import halves, running_median
+from pages.learn.parts import influence_figures, retraining_agreement
 
 
 def made(n: int = 50, seed: int = 0) -> SensitivityResult:
@@ -57,73 +58,75 @@ def test_attempts_find_the_smallest_radius_and_what_moved_at_one():
     result = made()
     first, second, third = outside(result, 3)
     table = swept(result, {first: 0.3, second: 0.1, third: np.inf})
-    tried = ease.attempts(table, result, 1, 0.3)
+    tried = moved_targets.attempts(table, result, 1, 0.3)
     assert tried.loc[first, "least"] == 0.3 and tried.loc[first, "moved"]
     assert tried.loc[second, "least"] == 0.1 and tried.loc[second, "moved"]
-    assert tried.loc[third, "least"] == ease.NEVER and not tried.loc[third, "moved"]
-    assert not ease.attempts(table, result, 1, 0.1).loc[first, "moved"]
+    assert tried.loc[third, "least"] == moved_targets.NEVER and not tried.loc[third, "moved"]
+    assert not moved_targets.attempts(table, result, 1, 0.1).loc[first, "moved"]
     np.testing.assert_array_equal(tried["norm"], result.norms[tried.index])
-    assert ease.attempts(table, result, 3, 0.3).empty
+    assert moved_targets.attempts(table, result, 3, 0.3).empty
 
 
 def test_a_target_in_the_top_before_is_none():
     result = made()
     first = int(result.ranking.ranks.argmin())
-    assert ease.attempts(swept(result, {first: 0.1}), result, 1, 0.1).empty
+    assert moved_targets.attempts(swept(result, {first: 0.1}), result, 1, 0.1).empty
 
 
 def test_a_clean_relation_is_found():
     result = made()
-    tried = ease.attempts(swept(result, by_norm(result)), result, 1, 0.3)
-    found = ease.prediction("norm", tried, 50)
+    tried = moved_targets.attempts(swept(result, by_norm(result)), result, 1, 0.3)
+    found = moved_targets.prediction("norm", tried, 50)
     assert found is not None and found.tells
     assert found.correlation < -0.9
     assert found.area == 1
-    assert "foretells well" in ease.verdict(found)
-    assert "over 24 targets" in ease.measured(found, tried, 1)
-    assert "−0.9" in ease.measured(found, tried, 1)
+    assert "foretells well" in moved_targets.verdict(found)
+    assert "over 24 targets" in moved_targets.measured(found, tried, 1)
+    assert "−0.9" in moved_targets.measured(found, tried, 1)
 
 
 def test_chance_is_called_chance():
     result = made()
     levels = np.random.default_rng(5).choice([0.1, 0.3, 0.5], 24)
-    tried = ease.attempts(
+    tried = moved_targets.attempts(
         swept(result, dict(zip(outside(result, 24), levels, strict=True))), result, 1, 0.3
     )
-    found = ease.prediction("norm", tried, 50)
+    found = moved_targets.prediction("norm", tried, 50)
     assert found is not None and not found.tells
-    assert "does not tell" in ease.verdict(found)
+    assert "does not tell" in moved_targets.verdict(found)
 
 
 def test_what_is_the_other_way_round_is_said():
-    wrong_way = ease.Prediction(0.6, Interval(0.3, 0.8), 0.2, Interval(0.1, 0.3))
-    assert "harder to move" in ease.verdict(wrong_way)
-    half = ease.Prediction(-0.5, Interval(-0.7, -0.2), 0.8, Interval(0.6, 0.9))
-    assert "only in part" in ease.verdict(half)
+    wrong_way = moved_targets.Prediction(0.6, Interval(0.3, 0.8), 0.2, Interval(0.1, 0.3))
+    assert "harder to move" in moved_targets.verdict(wrong_way)
+    half = moved_targets.Prediction(-0.5, Interval(-0.7, -0.2), 0.8, Interval(0.6, 0.9))
+    assert "only in part" in moved_targets.verdict(half)
 
 
 def test_where_all_ended_alike_nothing_is_predicted():
     result = made()
     same = dict.fromkeys(outside(result, 6), 0.3)
-    tried = ease.attempts(swept(result, same), result, 1, 0.3)
-    assert ease.prediction("norm", tried, 50) is None
-    assert ease.against_place(tried, 50) == ""
-    assert ease.deal(tried, 0) == []
+    tried = moved_targets.attempts(swept(result, same), result, 1, 0.3)
+    assert moved_targets.prediction("norm", tried, 50) is None
+    assert moved_targets.against_place(tried, 50) == ""
+    assert moved_targets.deal(tried, 0) == []
 
 
 def test_a_round_of_the_bet_has_one_answer_and_is_the_same_for_everyone():
     result = made()
-    tried = ease.attempts(swept(result, by_norm(result)), result, 1, 0.3)
+    tried = moved_targets.attempts(swept(result, by_norm(result)), result, 1, 0.3)
     for number in range(20):
-        dealt = ease.deal(tried, number)
+        dealt = moved_targets.deal(tried, number)
         assert len(dealt) == 3
         assert tried.loc[dealt, "least"].nunique() == 3
-        assert dealt == ease.deal(tried, number)
-    assert any(ease.deal(tried, number) != ease.deal(tried, 0) for number in range(1, 20))
+        assert dealt == moved_targets.deal(tried, number)
+    assert any(
+        moved_targets.deal(tried, number) != moved_targets.deal(tried, 0) for number in range(1, 20)
+    )
 
 
 def test_the_ends_are_compared_with_the_middle():
-    assert ease.ends_against_middle(made()) > 1
+    assert moved_targets.ends_against_middle(made()) > 1
 
 
 def test_halves_are_all_samples_once_counted_from_their_ends():
@@ -148,9 +151,9 @@ def marks(figure, name: str) -> list:
 
 def test_every_sample_is_drawn_once_at_its_own_place():
     result = made()
-    tried = ease.attempts(swept(result, by_norm(result)), result, 1, 0.3)
-    names = ease.names(None, 50)
-    figure = ease_figures.sensitivity(result, tried, names, 0.3, [int(tried.index[0])])
+    tried = moved_targets.attempts(swept(result, by_norm(result)), result, 1, 0.3)
+    names = moved_targets.names(None, 50)
+    figure = moved_target_figures.sensitivity(result, tried, names, 0.3, [int(tried.index[0])])
     kinds = ("not tried", "moved at radius 0.3", "not moved at radius 0.3")
     traces = [t for kind in kinds for t in marks(figure, kind)]
     drawn = [d[0] for t in traces for d in t.customdata]
@@ -168,8 +171,8 @@ def test_every_sample_is_drawn_once_at_its_own_place():
 
 def test_a_large_ranking_keeps_its_ends_and_what_was_tried():
     result = made(8000)
-    tried = ease.attempts(swept(result, by_norm(result)), result, 1, 0.3)
-    figure = ease_figures.sensitivity(result, tried, ease.names(None, 8000), 0.3)
+    tried = moved_targets.attempts(swept(result, by_norm(result)), result, 1, 0.3)
+    figure = moved_target_figures.sensitivity(result, tried, moved_targets.names(None, 8000), 0.3)
     count = sum(len(t.x) for t in figure.data if t.mode == "markers")
     whole = len(thinned(8000))
     assert whole <= count <= whole + len(tried)
@@ -177,8 +180,8 @@ def test_a_large_ranking_keeps_its_ends_and_what_was_tried():
 
 def test_rows_by_radius_hold_every_target():
     result = made()
-    tried = ease.attempts(swept(result, by_norm(result)), result, 1, 0.3)
-    figure = ease_figures.by_radius(tried, ease.names(None, 50), 0.3)
+    tried = moved_targets.attempts(swept(result, by_norm(result)), result, 1, 0.3)
+    figure = moved_target_figures.by_radius(tried, moved_targets.names(None, 50), 0.3)
     assert sum(len(t.x) for t in figure.data if t.mode == "markers") == len(tried)
     assert list(figure.layout.yaxis.ticktext) == ["0.1 (6)", "0.3 (6)", "0.5 (6)", "never (6)"]
 
@@ -200,23 +203,23 @@ def retrained(n: int, noise: float = 0.1, factor: float = 2.0) -> LeaveOneOutRes
 
 def test_the_factor_and_the_correlations():
     exact = retrained(30, noise=0).table
-    assert agreement.slope(exact) == pytest.approx(2)
-    assert agreement.correlations(exact) == pytest.approx((1, 1))
+    assert retraining_agreement.slope(exact) == pytest.approx(2)
+    assert retraining_agreement.correlations(exact) == pytest.approx((1, 1))
 
 
 def test_agreement_by_choice_of_samples():
-    assert agreement.by_choice(retrained(199)).empty
-    table = agreement.by_choice(retrained(400))
+    assert retraining_agreement.by_choice(retrained(199)).empty
+    table = retraining_agreement.by_choice(retrained(400))
     assert table["samples"].iloc[0] == "all 400"
     assert len(table) == 6
-    low, middle, high = agreement.draws(retrained(400).table)
+    low, middle, high = retraining_agreement.draws(retrained(400).table)
     assert low <= middle <= high
     assert f"{middle:.3f}" in table["Spearman"].iloc[2]
 
 
 def test_both_axes_of_the_scatter_are_alike_and_the_identity_is_the_diagonal():
     result = retrained(60)
-    figure = influence_figures.against_retraining(result, ease.names(None, 60))
+    figure = influence_figures.against_retraining(result, moved_targets.names(None, 60))
     line, dots = figure.data
     np.testing.assert_allclose(line.x, line.y)
     assert figure.layout.xaxis.range == figure.layout.yaxis.range
@@ -226,7 +229,9 @@ def test_both_axes_of_the_scatter_are_alike_and_the_identity_is_the_diagonal():
 
 def test_the_extremes_of_one_test_sample_are_marked():
     scores = np.random.default_rng(3).standard_normal(40)
-    figure = influence_figures.one_sample(Ranking(scores, ranks(scores)), ease.names(None, 40), 4)
+    figure = influence_figures.one_sample(
+        Ranking(scores, ranks(scores)), moved_targets.names(None, 40), 4
+    )
     highest = {f"<b>sample {i}</b>" for i in (-scores).argsort()[:4]}
     lowest = {f"<b>sample {i}</b>" for i in scores.argsort()[:4]}
     found = {t.name: {d[0] for d in t.customdata} for t in figure.data if "loss most" in t.name}

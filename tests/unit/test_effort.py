@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from engine.data.dataset import load_dataset
+from engine.data.load import load_dataset
 from engine.models.network import architecture
-from pages.common import effort
+from pages.common.asking import effort
 
 
 def of_size(n: int, d: int, k: int, name: str = "some") -> Any:

@@ -9,7 +9,8 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 import engine.influence.estimators as estimators
-from engine.data.dataset import Dataset, load_dataset
+from engine.data.dataset import Dataset
+from engine.data.load import load_dataset
 from engine.errors import InvalidInput, NotConverged
 from engine.influence.estimators import Lissa, largest_eigenvalue, named
 from engine.influence.linear import LinearProblem

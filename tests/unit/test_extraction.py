@@ -13,9 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.data.backbones import BACKBONES
-from engine.data.dataset import load_dataset
-from engine.data.extraction import BATCH, ImageSet, alone, prepare_features
+from engine.data.images.backbones import BACKBONES
+from engine.data.images.extraction import BATCH, ImageSet, alone, prepare_features
+from engine.data.load import load_dataset
 from engine.data.raw_files import hash_of_file
 from engine.errors import Cancelled, DataUnavailable, InvalidDataset
 from tests.unit.image_layouts import (

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from engine.data import limits, raw_files
+from engine.data import raw_files
 from engine.data.encoding import Rows, encode, prepare_splits, split_last
-from engine.data.fairness import load_fairness_dataset
+from engine.data.load import load_fairness_dataset
 from engine.data.raw_files import FOLDER, RawFile, fetch
+from engine.data.untrusted import limits
 from engine.errors import DataUnavailable, InvalidDataset, InvalidInput
 from engine.settings import read_settings
 from tests.unit.tables import original, random_table

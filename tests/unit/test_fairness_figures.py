@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from engine.fairness.result import About, FairnessResult
-from pages.common import fairness_figures as figures
-from pages.common import fairness_words as words
+from pages.fairness.parts import fairness_figures as figures
+from pages.fairness.parts import fairness_words as words
 
 SCALES = (0.001, 0.01, 0.1, 0.5, 1.0)
 GAPS = (0.2, 0.15, np.nan, 0.08, -0.05)  # on test; the third scale has no solution

@@ -8,14 +8,16 @@ import plotly.graph_objects as go
 import pytest
 
 from engine.attacks.result import Ranking
-from engine.data.bundled import digits
 from engine.data.dataset import Dataset
+from engine.data.sources.bundled import digits
 from engine.statistics import wilson_interval
-from pages.common import baseline_view, figures, reproduce
-from pages.common.axes import SignedScale, decades, number, thinned, thinning
-from pages.common.slope import slope_chart, slopes
-from pages.common.thumbnails import Samples
-from pages.common.trajectories import RunState, run_states, trajectories
+from pages.attack.parts import baseline_view
+from pages.common.figures import ranking
+from pages.common.figures.axes import SignedScale, decades, number, thinned, thinning
+from pages.common.figures.slope import slope_chart, slopes
+from pages.common.figures.trajectories import RunState, run_states, trajectories
+from pages.common.samples import Samples
+from pages.common.words import reproduce
 
 TARGET = 16
 
@@ -46,7 +48,7 @@ def trace(figure: go.Figure, name: str) -> go.Scatter:
 
 
 def test_ranking_points_are_the_samples(samples: Samples, before: Ranking, after: Ranking) -> None:
-    figure = figures.ranking(before, samples, TARGET, k=3, after=after)
+    figure = ranking.ranking(before, samples, TARGET, k=3, after=after)
     scale = SignedScale.of(before.scores, after.scores)
     for name, one in (("honest model", before), ("malicious model", after)):
         drawn = trace(figure, name)
@@ -64,7 +66,7 @@ def test_ranking_points_are_the_samples(samples: Samples, before: Ranking, after
 def test_ranking_rings_the_target_and_says_where_it_went(
     samples: Samples, before: Ranking, after: Ranking
 ) -> None:
-    figure = figures.ranking(before, samples, TARGET, after=after)
+    figure = ranking.ranking(before, samples, TARGET, after=after)
     rings = [t for t in figure.data if t.marker.symbol == "circle-open"]
     assert [r.x[0] for r in rings] == [before.ranks[TARGET], 1]
     text = " ".join(a.text for a in figure.layout.annotations)
@@ -94,7 +96,7 @@ def large_ranking(n: int, seed: int) -> Ranking:
 def test_large_ranking_is_thinned_says_so_and_keeps_tails_and_target() -> None:
     n, target = 50_000, 25_001
     one = large_ranking(n, 2)
-    figure = figures.ranking(one, large_samples(n), target)
+    figure = ranking.ranking(one, large_samples(n), target)
     drawn = trace(figure, "honest model")
     assert len(drawn.x) <= 601
     assert set(range(1, 151)) <= set(drawn.x) and set(range(n - 149, n + 1)) <= set(drawn.x)
@@ -106,12 +108,12 @@ def test_large_ranking_is_thinned_says_so_and_keeps_tails_and_target() -> None:
 def test_large_moves_are_thinned_say_so_and_keep_the_ends() -> None:
     n, target = 50_000, 25_001
     before, after = large_ranking(n, 2), large_ranking(n, 3)
-    dots = trace(figures.rank_to_rank(before, after, large_samples(n), target), "a training sample")
+    dots = trace(ranking.rank_to_rank(before, after, large_samples(n), target), "a training sample")
     assert len(dots.x) <= 751
     assert set(range(1, 151)) <= set(dots.x) and set(range(n - 149, n + 1)) <= set(dots.x)
     assert set(range(1, 151)) <= set(dots.y)
-    assert "Not all 50,000 are drawn" in figures.moves_thinning(n)
-    assert figures.moves_thinning(600) == ""
+    assert "Not all 50,000 are drawn" in ranking.moves_thinning(n)
+    assert ranking.moves_thinning(600) == ""
 
 
 def test_a_large_ranking_is_light_and_its_table_whole() -> None:
@@ -120,7 +122,7 @@ def test_a_large_ranking_is_light_and_its_table_whole() -> None:
     before, after = large_ranking(n, 2), large_ranking(n, 3)
     samples = large_samples(n)
     sizes = [
-        len(figures.ranking(one, some, 5, 1, two).to_json())
+        len(ranking.ranking(one, some, 5, 1, two).to_json())
         for one, two, some in (
             (before, after, samples),
             (large_ranking(5000, 2), large_ranking(5000, 3), large_samples(5000)),
@@ -153,8 +155,8 @@ def test_rank_axes_have_clean_ticks(samples: Samples, before: Ranking, after: Ra
     assert decades(1200) == [1, 10, 100, 1000]
     assert decades(9) == [1]
     for figure in (
-        figures.ranking(before, samples, TARGET),
-        figures.rank_to_rank(before, after, samples, TARGET),
+        ranking.ranking(before, samples, TARGET),
+        ranking.rank_to_rank(before, after, samples, TARGET),
     ):
         assert list(figure.layout.xaxis.tickvals) == [1, 10, 100, 1000]
         assert figure.layout.xaxis.type == "log"
@@ -240,7 +242,7 @@ def test_run_states() -> None:
 
 
 def test_rank_to_rank_rings_the_target(samples: Samples, before: Ranking, after: Ranking) -> None:
-    figure = figures.rank_to_rank(before, after, samples, TARGET)
+    figure = ranking.rank_to_rank(before, after, samples, TARGET)
     ring = next(t for t in figure.data if t.marker.symbol == "circle-open")
     assert (ring.x[0], ring.y[0]) == (before.ranks[TARGET], 1)
     dots = trace(figure, "a training sample")
@@ -250,7 +252,7 @@ def test_rank_to_rank_rings_the_target(samples: Samples, before: Ranking, after:
 
 def test_price_carries_both_intervals() -> None:
     intervals = (wilson_interval(283, 299), wilson_interval(277, 299))
-    figure = figures.price(283 / 299, 277 / 299, intervals)
+    figure = ranking.price(283 / 299, 277 / 299, intervals)
     ends = {
         t.name: (t.x[0] - t.error_x.arrayminus[0], t.x[0] + t.error_x.array[0]) for t in figure.data
     }
@@ -260,7 +262,7 @@ def test_price_carries_both_intervals() -> None:
 
 @pytest.mark.parametrize("order", ["highest_first", "lowest_first"])
 def test_every_order_says_what_rank_1_means(order: str) -> None:
-    assert "Rank 1 is the " + order.split("_")[0] in figures.score_meaning(order)
+    assert "Rank 1 is the " + order.split("_")[0] in ranking.score_meaning(order)
 
 
 def test_labels_stand_on_the_free_side_of_a_rising_ranking(
@@ -270,7 +272,7 @@ def test_labels_stand_on_the_free_side_of_a_rising_ranking(
     second = int(rising.top(2)[1])
     for one, upward in ((before, True), (rising, False)):
         target = int(one.top(2)[1]) if upward else second
-        figure = figures.ranking(one, samples, target)
+        figure = ranking.ranking(one, samples, target)
         label = next(a for a in figure.layout.annotations if "rank 2" in a.text)
         assert (label.ay < 0) == upward  # pixels count downwards
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from engine.data.dataset import load_dataset
+from engine.data.load import load_dataset
 from engine.errors import DeviceUnavailable, InvalidInput
 from engine.models.fit import fit
 from engine.models.linear import LinearModel

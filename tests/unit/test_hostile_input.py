@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from engine.data.dataset import load_dataset
-from engine.data.own_images import about_images
+from engine.data.intake.images import about_images
+from engine.data.load import load_dataset
 from engine.settings import ROOT
 from tests.unit.hostile import CASES, FEATURES, HOLES, Case
 

@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from engine.data import backbones, catalogue
-from engine.data.backbones import BACKBONES
-from engine.data.dataset import load_dataset
-from engine.data.extraction import ImageSet
-from engine.data.image_sets import SEED, TEST_SHARE, open_images
-from engine.data.prepare_set import Prepared, prepare_set
+from engine.data import catalogue
+from engine.data.images import backbones
+from engine.data.images.backbones import BACKBONES
+from engine.data.images.extraction import ImageSet
+from engine.data.images.image_sets import SEED, TEST_SHARE, open_images
+from engine.data.load import load_dataset
+from engine.data.prepare import Prepared, prepare_set
 from engine.errors import DataUnavailable, InvalidDataset, InvalidInput
 from tests.unit.image_layouts import (
     BREEDS,

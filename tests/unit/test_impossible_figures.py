@@ -8,7 +8,8 @@ import pytest
 from engine.experiments import EXPERIMENTS, ImpossibleRequest, ImpossibleResult
 from engine.experiments.base import Context
 from engine.scrutiny.impossibility import impossible_instance, impossible_scores
-from pages.common import impossible_figures, impossible_words, wording
+from pages.attack.parts import impossible_figures, impossible_words
+from pages.common.words import wording
 
 REQUEST = ImpossibleRequest(k=2, n_train=12, count=200, restarts=1, steps=4)
 

@@ -10,7 +10,8 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 import engine.influence.linear as linear
-from engine.data.dataset import Dataset, load_dataset
+from engine.data.dataset import Dataset
+from engine.data.load import load_dataset
 from engine.errors import InvalidInput, NotConverged
 from engine.influence.linear import LinearProblem
 from engine.influence.problem import ranks

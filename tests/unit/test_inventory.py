@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 
 from engine.__main__ import main
-from engine.data import catalogue, inventory, own_images
-from engine.data.backbones import BACKBONES
-from engine.data.bundled import LOADERS
-from engine.data.dataset import load_dataset
-from engine.data.extraction import BATCH, WORK, alone, prepare_features
-from engine.data.fairness_sets import FILES
-from engine.data.fairness_sets import LOADERS as FAIRNESS_LOADERS
-from engine.data.image_sets import ORIGINALS
+from engine.data import catalogue, inventory
+from engine.data.images.backbones import BACKBONES
+from engine.data.images.extraction import BATCH, WORK, alone, prepare_features
+from engine.data.images.image_sets import ORIGINALS
+from engine.data.intake import images
+from engine.data.load import load_dataset
 from engine.data.raw_files import RawFile
+from engine.data.sources.bundled import LOADERS
+from engine.data.sources.fairness_sets import FILES
+from engine.data.sources.fairness_sets import LOADERS as FAIRNESS_LOADERS
 from engine.errors import Cancelled, DataUnavailable, InvalidInput
 from engine.experiments import PrepareRequest
 from engine.experiments.prepare import describe_prepared
@@ -232,7 +233,7 @@ def take_in(folder: Path, data_dir: Path) -> None:
         for number in range(5):
             crop(label, number).resize((96, 96)).save(folder / name / f"{number}.png")
     data_dir.mkdir(parents=True, exist_ok=True)
-    own_images.keep(folder, "photos", data_dir, 0.4)
+    images.keep(folder, "photos", data_dir, 0.4)
 
 
 @pytest.fixture
@@ -314,7 +315,7 @@ def test_the_command_line_prepares(
     small = RawFile("small.data", "nowhere", "nowhere", "")
     monkeypatch.setitem(FILES, "german", (small,))
     monkeypatch.setattr(
-        "engine.data.prepare_set.fetch",
+        "engine.data.prepare.fetch",
         lambda file, data_dir, say: (data_dir / "raw" / file.name).write_text("12345"),
     )
     assert main(["data", "prepare", "german"]) == 0

@@ -59,7 +59,7 @@ def running(jobs: Jobs, job: str, step: int = 2) -> None:
 
 
 def found(jobs: Jobs, name: str, request: object):
-    from engine.data.dataset import load_dataset
+    from engine.data.load import load_dataset
 
     return jobs.store.find(name, request, load_dataset("digits").content_hash)
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from engine import rows
 from engine.attacks.attack import attack
-from engine.data import folder
-from engine.data.dataset import Dataset, dataset_names, load_dataset
-from engine.data.files import changed_at
+from engine.data.dataset import Dataset
+from engine.data.load import dataset_names, load_dataset
+from engine.data.sources import features_folder
+from engine.data.sources.features_file import changed_at
 from engine.errors import InvalidDataset
 from engine.influence.scores import influence_gradient, influence_scores
 from engine.models.fit import fit
@@ -41,7 +42,7 @@ def write(where: Path, parts: dict[str, np.ndarray]) -> Path:
 def both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Dataset, Dataset]:
     """The same data in memory and on disk, read seven rows at a time."""
     monkeypatch.setattr(rows, "ROWS_AT_ONCE", 7)
-    monkeypatch.setattr(folder, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(features_folder, "ROWS_AT_ONCE", 7)
     np.savez(tmp_path / "memory.npz", **arrays())
     write(tmp_path / "disk", arrays())
     return load_dataset("memory", tmp_path), load_dataset("disk", tmp_path)

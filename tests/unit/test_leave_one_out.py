@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 import engine.scrutiny.leave_one_out as module
-from engine.data.dataset import load_dataset
+from engine.data.load import load_dataset
 from engine.errors import InvalidDataset, InvalidInput, NotConverged
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.experiments import AttackRequest
-from pages.common import links
+from pages.common.asking import links
 
 FALLBACK = links.values_of(links.EXAMPLE)
 

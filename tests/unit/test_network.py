@@ -8,7 +8,8 @@ from torch import nn
 import engine.influence.network as network_influence
 from engine.attacks.objectives import OBJECTIVES
 from engine.attacks.state import Plan, init, step
-from engine.data.dataset import Dataset, load_dataset
+from engine.data.dataset import Dataset
+from engine.data.load import load_dataset
 from engine.data.subset import training_subset, with_training_subset
 from engine.errors import InvalidInput
 from engine.influence.estimators import named

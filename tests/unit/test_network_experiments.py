@@ -12,7 +12,8 @@ from engine.attacks.attack import attack
 from engine.attacks.batch import attacks_at_once, bytes_per_run
 from engine.attacks.objectives import OBJECTIVES
 from engine.attacks.state import Plan, init, step
-from engine.data.dataset import Dataset, load_dataset
+from engine.data.dataset import Dataset
+from engine.data.load import load_dataset
 from engine.errors import InvalidInput, NotPositiveDefinite
 from engine.experiments import (
     AttackRequest,

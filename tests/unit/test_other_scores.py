@@ -14,7 +14,7 @@ from engine.scrutiny.attributions import attribution
 from engine.scrutiny.disagreement import KINDS, OTHERS, alarm, alarms, disagreements, honest_models
 from engine.statistics import wilson_interval
 from engine.vocabulary import ATTRIBUTIONS
-from pages.common import other_scores_figures, other_scores_words
+from pages.defend.parts import other_scores_figures, other_scores_words
 from tests.unit.problems import random_problem
 
 REQUEST = AttributionsRequest(

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine import data_commands
-from engine.data import own_data, own_images, own_labelled
-from engine.data.dataset import dataset_names, load_dataset
-from engine.data.own_images import arrange, image_set
-from engine.data.pictures import open_picture
+from engine.commands import data
+from engine.data.intake import images, labelled_table, take_in
+from engine.data.intake.images import arrange, image_set
+from engine.data.load import dataset_names, load_dataset
+from engine.data.untrusted.pictures import open_picture
 from engine.errors import DataUnavailable, InvalidDataset, InvalidInput
 from engine.settings import read_settings
 from tests.unit import hostile
@@ -42,8 +42,8 @@ def table(tmp_path: Path) -> Path:
 
 def taken(path: Path, data_dir: Path, **options: Any) -> dict[str, np.ndarray]:
     """The arrays of the features file that a file becomes."""
-    name = own_data.name_for(path.name)
-    own_data.accept(path, name, data_dir, **options)
+    name = take_in.name_for(path.name)
+    take_in.accept(path, name, data_dir, **options)
     with np.load(data_dir / f"{name}.npz", allow_pickle=False) as archive:
         return dict(archive)
 
@@ -83,7 +83,7 @@ def test_the_preview_says_what_is_taken(table: Path, tmp_path: Path) -> None:
     text[4] = text[4].replace(text[4].split(",")[0], "tall", 1)
     text[7] = ",".join(["", *text[7].split(",")[1:]])
     table.write_text("\n".join(text))
-    seen = own_data.preview(table, test_share=0.2)
+    seen = take_in.preview(table, test_share=0.2)
     assert [(p.where, p.column, p.value) for p in seen.problems] == [
         ("row 4", "height", "tall"),
         ("row 7", "height", ""),
@@ -98,13 +98,13 @@ def test_the_preview_says_what_is_taken(table: Path, tmp_path: Path) -> None:
 def test_another_column_can_be_the_label(table: Path, tmp_path: Path) -> None:
     assert taken(table, tmp_path, label="ripe")["class_names"].tolist() == ["no", "yes"]
     with pytest.raises(InvalidInput, match=r"'mine\.csv'.*'height', 'fruit'.*Got 'colour'"):
-        own_data.preview(table, label="colour")
+        take_in.preview(table, label="colour")
 
 
 @pytest.mark.parametrize("share", [0, 1, -0.5, 0.99, float("nan")])
 def test_a_test_share_that_is_none(table: Path, share: float) -> None:
     with pytest.raises(InvalidInput, match="test share"):
-        own_data.preview(table, test_share=share)
+        take_in.preview(table, test_share=share)
 
 
 @given(
@@ -114,14 +114,14 @@ def test_a_test_share_that_is_none(table: Path, share: float) -> None:
 )
 def test_every_class_is_split_as_the_whole_is(sizes: list[int], share: float, seed: int) -> None:
     y = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
-    train, test = own_labelled.split(y, share, seed)
+    train, test = labelled_table.split(y, share, seed)
     assert sorted([*train, *test]) == list(range(len(y)))
     for label, size in enumerate(sizes):
         number = int((y[test] == label).sum())
         assert 2 <= number < size
         if 2.5 <= share * size <= size - 1.5:
             assert abs(number - share * size) <= 0.5
-    again = own_labelled.split(y, share, seed)
+    again = labelled_table.split(y, share, seed)
     np.testing.assert_array_equal(test, again[1])
 
 
@@ -131,7 +131,7 @@ def test_every_class_is_split_as_the_whole_is(sizes: list[int], share: float, se
 def test_features_are_kept_byte_for_byte(tmp_path: Path) -> None:
     path = tmp_path / "mine.npz"
     hostile.npz()(path)
-    assert own_data.accept(path, "mine", tmp_path / "data") == "features"
+    assert take_in.accept(path, "mine", tmp_path / "data") == "features"
     assert (tmp_path / "data" / "mine.npz").read_bytes() == path.read_bytes()
     assert dataset_names(tmp_path / "data") == ["digits", "mine"]
 
@@ -139,7 +139,7 @@ def test_features_are_kept_byte_for_byte(tmp_path: Path) -> None:
 def test_rows_without_numbers_are_left_out_of_features(tmp_path: Path) -> None:
     path = tmp_path / "mine.npz"
     hostile.with_value("X_train", 3, 1, np.nan)(path)
-    seen, good = own_data.preview(path), hostile.good()
+    seen, good = take_in.preview(path), hostile.good()
     assert (seen.dropped, seen.n_train, seen.n_test) == (1, 29, 12)
     arrays = taken(path, tmp_path / "data")
     np.testing.assert_array_equal(arrays["X_train"], np.delete(good["X_train"], 3, axis=0))
@@ -171,7 +171,7 @@ def pets(tmp_path: Path) -> Path:
 
 def test_images_keep_their_bytes_and_their_labels(pets: Path, tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
-    assert own_data.accept(pets, "pets", data_dir) == "images"
+    assert take_in.accept(pets, "pets", data_dir) == "images"
     kept = [p.read_bytes() for p in (data_dir / "raw" / "pets").rglob("*.png")]
     assert sorted(kept) == sorted(p.read_bytes() for p in pets.rglob("*.png"))
     images = image_set("pets", data_dir)
@@ -190,8 +190,8 @@ def test_images_keep_their_bytes_and_their_labels(pets: Path, tmp_path: Path) ->
 def test_a_zip_of_the_folder_is_the_same_images(pets: Path, tmp_path: Path) -> None:
     members = {f"x/{p.relative_to(pets).as_posix()}": p.read_bytes() for p in pets.rglob("*.png")}
     hostile.zipped(members)(tmp_path / "pets.zip")
-    own_data.accept(pets, "a", tmp_path / "data")
-    own_data.accept(tmp_path / "pets.zip", "b", tmp_path / "data")
+    take_in.accept(pets, "a", tmp_path / "data")
+    take_in.accept(tmp_path / "pets.zip", "b", tmp_path / "data")
     digests = {image_set(name, tmp_path / "data").source["digest"] for name in "ab"}
     assert len(digests) == 1
 
@@ -203,7 +203,7 @@ def test_folders_named_train_and_test_are_the_split(pets: Path, tmp_path: Path) 
         (pets / "test" / name).mkdir(parents=True)
         for number in (1, 4):
             (pets / "train" / name / f"{number}.png").rename(pets / "test" / name / f"{number}.png")
-    own_data.accept(pets, "pets", tmp_path / "data")
+    take_in.accept(pets, "pets", tmp_path / "data")
     images = image_set("pets", tmp_path / "data")
     assert [images.test[i].getpixel((0, 0))[0] for i in range(4)] == [20, 50, 80, 110]
 
@@ -251,21 +251,21 @@ def test_a_different_data_set_is_never_replaced(table: Path, pets: Path, tmp_pat
     data_dir = tmp_path / "data"
     hostile.npz()(tmp_path / "x.npz")
     for path in (table, pets, tmp_path / "x.npz"):
-        own_data.accept(path, f"from-{path.stem}", data_dir)
+        take_in.accept(path, f"from-{path.stem}", data_dir)
     before = {p: p.read_bytes() for p in data_dir.rglob("*") if p.is_file()}
     for path, other in itertools.product((table, pets, tmp_path / "x.npz"), repeat=2):
         if path == other:  # the same once more is fine
-            own_data.accept(path, f"from-{path.stem}", data_dir)
+            take_in.accept(path, f"from-{path.stem}", data_dir)
         else:
             with pytest.raises(InvalidDataset, match=f"another data set 'from-{other.stem}'"):
-                own_data.accept(path, f"from-{other.stem}", data_dir)
+                take_in.accept(path, f"from-{other.stem}", data_dir)
     assert {p: p.read_bytes() for p in data_dir.rglob("*") if p.is_file()} == before
 
 
 def test_a_directory_that_cannot_be_written_to(table: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataUnavailable, match="IAL_DATA_DIR"):
-        own_data.accept(table, "mine", tmp_path / "file")
+        take_in.accept(table, "mine", tmp_path / "file")
 
 
 def test_what_lies_in_the_data_directory_is_offered(table: Path, tmp_path: Path) -> None:
@@ -273,8 +273,8 @@ def test_what_lies_in_the_data_directory_is_offered(table: Path, tmp_path: Path)
         (tmp_path / name).write_text("")
     for name in ("pictures", "raw", "thumbnails", ".preparing"):
         (tmp_path / name).mkdir()
-    assert own_data.offered(tmp_path) == ["a.zip", "b.PARQUET", "mine.csv", "pictures"]
-    assert own_data.offered(tmp_path / "nowhere") == []
+    assert take_in.offered(tmp_path) == ["a.zip", "b.PARQUET", "mine.csv", "pictures"]
+    assert take_in.offered(tmp_path / "nowhere") == []
 
 
 # The command line
@@ -286,7 +286,7 @@ def run(capsys: pytest.CaptureFixture[str], data_dir: Path, *options: str) -> st
     values = vars(parser().parse_args(["data", "add", *options]))
     del values["command"]
     settings = read_settings({"IAL_DATA_DIR": str(data_dir), "IAL_DEVICE": "cpu"})
-    assert data_commands.run(values, settings, lambda record: None) == 0
+    assert data.run(values, settings, lambda record: None) == 0
     return capsys.readouterr().out
 
 
@@ -312,8 +312,8 @@ def test_images_go_through_the_backbone_that_was_chosen(
     def prepare(name, images, backbone, data_dir, device, progress):  # type: ignore[no-untyped-def]
         asked.append((name, backbone.name, device, len(images.train), images.source["file"]))
 
-    monkeypatch.setattr("engine.data.prepare_set.prepare_features", prepare)
+    monkeypatch.setattr("engine.data.prepare.prepare_features", prepare)
     run(capsys, tmp_path / "data", str(pets), "--device", "cpu", "--test-share", "0.5")
     assert asked == [("pets", "efficientnet_lite2", "cpu", 6, "pets")]
-    about = json.loads((tmp_path / "data" / "raw" / "pets" / own_images.ABOUT).read_text())
+    about = json.loads((tmp_path / "data" / "raw" / "pets" / images.ABOUT).read_text())
     assert about["class_names"] == ["cat", "dog"]

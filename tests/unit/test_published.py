@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from engine.attacks.result import AttackResult
-from engine.data.bundled import LOADERS
-from engine.data.dataset import load_dataset
+from engine.data.load import load_dataset
+from engine.data.sources.bundled import LOADERS
 from engine.experiments import Context, experiment, make_request, open_data
 from engine.influence.scores import influence_scores
 from engine.results.store import MANIFEST, Stored, open_folder

@@ -12,19 +12,12 @@ import pytest
 
 from engine.attacks.rates import success_rates
 from engine.attacks.result import Ranking
-from pages.common import (
-    ablation,
-    frontier,
-    links,
-    paper,
-    rate_figures,
-    rate_words,
-    set_figures,
-    target_sets,
-    variant_figures,
-)
-from pages.common.rate_view import View, best_radius
-from pages.common.wording import listed
+from pages.attack.parts import ablation, frontier, set_figures, target_sets, variant_figures
+from pages.common.asking import links
+from pages.common.asking.rate_view import View, best_radius
+from pages.common.figures import rate_figures
+from pages.common.words import paper, rate_words
+from pages.common.words.wording import listed
 
 
 def sweep_table(

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pages.common.remember import by_table
+from pages.common.memoised import by_table
 
 
 def test_the_same_table_is_asked_once() -> None:

@@ -38,13 +38,10 @@ from engine.experiments import (
 from engine.results.compute import compute_and_keep
 from engine.results.store import open_folder
 from engine.settings import Settings, read_settings
-from pages.common import (
-    audit_words,
-    impossible_words,
-    opening,
-    other_scores_words,
-    reproduce,
-)
+from pages.attack.parts import impossible_words
+from pages.common.words import reproduce
+from pages.defend.parts import audit_words, other_scores_words
+from pages.evidence.parts import view_of_result
 
 QUICK = {"steps": 15, "restarts": 1, "learning_rates": (0.1,)}
 REQUESTS: Mapping[str, Any] = {
@@ -158,7 +155,7 @@ def same(one: Any, other: Any, at: str = "result") -> None:
 
 def test_every_experiment_that_a_page_shows_is_tried() -> None:
     # `scaling` measures nothing but times and memory, for minutes: its command is read below.
-    assert set(REQUESTS) == set(opening.VIEWS) - {"scaling"}
+    assert set(REQUESTS) == set(view_of_result.VIEWS) - {"scaling"}
 
 
 @pytest.mark.parametrize("name", REQUESTS)

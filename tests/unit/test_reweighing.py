@@ -15,7 +15,8 @@ from engine.attacks.reweighing import (
     minibatch_gradient,
     train,
 )
-from engine.data.dataset import Dataset, load_dataset
+from engine.data.dataset import Dataset
+from engine.data.load import load_dataset
 from engine.errors import Cancelled, DeviceUnavailable, InvalidInput
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.data.bundled import digits
-from engine.data.dataset import load_dataset
-from pages.common.sample_card import answer
-from pages.common.thumbnails import Samples
+from engine.data.load import load_dataset
+from engine.data.sources.bundled import digits
+from pages.common.samples import Samples
+from pages.common.widgets.sample_card import answer
 
 
 def test_the_card_shows_the_picture_of_the_sample_that_is_asked_for() -> None:

@@ -7,7 +7,8 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 import engine.scrutiny.sensitivity as module
-from engine.data.dataset import Dataset, load_dataset
+from engine.data.dataset import Dataset
+from engine.data.load import load_dataset
 from engine.errors import InvalidInput
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit

@@ -12,7 +12,7 @@ from engine.speed.result import (
     Scaling,
     growth_exponents,
 )
-from pages.common import speed_figures
+from pages.evidence.parts import speed_figures
 
 
 def comparison(n_parameters: int = 5130, naive: str = "ok") -> GradientComparison:

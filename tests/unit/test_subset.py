@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.data.dataset import load_dataset
+from engine.data.load import load_dataset
 from engine.data.subset import training_order, training_subset, with_training_subset
 from engine.errors import InvalidInput
 from tests.unit.problems import random_problem

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.attacks.result import Ranking
-from pages.common import targets
+from pages.common.asking import targets
 
 BEFORE = Ranking(np.array([5.0, 9.0, 1.0, 7.0]), np.array([3, 1, 4, 2]))
 

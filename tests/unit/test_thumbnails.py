@@ -10,13 +10,14 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from engine.data.bundled import digits
-from engine.data.dataset import SPLITS, Dataset, Picked, Split, load_dataset
-from engine.data.files import changed_at
-from engine.data.thumbnails import thumbnail_paths
+from engine.data.dataset import SPLITS, Dataset, Picked, Split
+from engine.data.load import load_dataset
+from engine.data.sources.bundled import digits
+from engine.data.sources.features_file import changed_at
+from engine.data.sources.thumbnails import thumbnail_paths
 from engine.errors import InvalidDataset
-from pages.common.blocks import portrait
-from pages.common.thumbnails import Samples, data_uri
+from pages.common.samples import Samples, data_uri
+from pages.common.widgets.blocks import portrait
 
 
 @pytest.fixture(scope="module")

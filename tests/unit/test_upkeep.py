@@ -31,7 +31,8 @@ from engine.attacks.objectives import (
 from engine.attacks.result import AttackResult
 from engine.attacks.state import HARDEST, Plan, pressed
 from engine.attacks.stealth import added, gradient_norm_terms, training_loss_terms
-from engine.data.dataset import Dataset, load_dataset
+from engine.data.dataset import Dataset
+from engine.data.load import load_dataset
 from engine.influence.linear import LinearProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit

@@ -27,7 +27,7 @@ from engine.results.watchdog import (
     memory_of,
 )
 from engine.settings import read_settings
-from pages.common import library_words
+from pages.evidence.parts import library_words
 from tests.unit.test_jobs import LONG, kill, until, wait
 
 MB = 2**20

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.attacks.result import Ranking
-from pages.common import wording
+from pages.common.words import wording
 
 
 def result(**changes: Any) -> Any:

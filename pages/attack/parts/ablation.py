@@ -1,0 +1,248 @@
+"""The paper's ablation (Table 2): four variants of the attack on the same targets, beside them one
+of our own, and what the comparison says; pure functions from sweep tables to tables and sentences.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from engine.attacks.rates import attempted, highest, outcomes
+from engine.attacks.result import AttackResult
+from engine.statistics import sign_test
+from pages.attack.parts.frontier import MEANINGS
+from pages.common.asking.rate_view import View
+from pages.common.words import rate_words as words
+from pages.common.words.wording import count, listed
+
+RESTARTS = "restarts"  # the variant that is not an objective of its own
+ACCURATE = "accurate"  # ours
+VARIANTS = {  # the paper's
+    "target": "raise the target only",
+    "top_k": "also lower the top k",
+    "higher_ranked": "lower all that rank higher",
+    RESTARTS: "… from random starts",
+}
+LABELS = {**VARIANTS, ACCURATE: "… model kept accurate (ours)"}
+NAMES = {  # in sentences
+    "target": "raising the target alone",
+    "top_k": "also lowering the top k",
+    "higher_ranked": "lowering all that rank higher",
+    RESTARTS: "restarting at random",
+    ACCURATE: "keeping the model accurate",
+}
+BY = ("variant", "radius", "k")
+ATTACK = ["target", "radius", "k"]  # what tells a variant's attacks apart
+ALPHA = 0.05
+
+
+def variants(single: pd.DataFrame, restarted: pd.DataFrame) -> pd.DataFrame:
+    """The four variants as one table with a column `variant`: what both sweeps have of targets,
+    radii and k. single: the three objectives, started once; restarted: the paper's attack."""
+    tables = [single.assign(variant=single["objective"]), restarted.assign(variant=RESTARTS)]
+    for name in ATTACK:
+        both = np.intersect1d(*(table[name].unique() for table in tables))
+        tables = [table[table[name].isin(both)] for table in tables]
+    return pd.concat(tables, ignore_index=True)
+
+
+def with_ours(table: pd.DataFrame, sweeps: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The four variants and, where the sweeps have it for each of their attacks, the objective
+    `accurate` as a fifth: at fewer radii or targets it would not be compared on the same terms."""
+    found = [sweep[sweep["objective"] == ACCURATE] for sweep in sweeps]
+    if not found:
+        return table
+    asked = table[ATTACK].drop_duplicates()
+    own = pd.concat(found, ignore_index=True).drop_duplicates(ATTACK).merge(asked, on=ATTACK)
+    if len(own) < len(asked):
+        return table
+    return pd.concat([table, own.assign(variant=ACCURATE)], ignore_index=True)
+
+
+def best_of(rates: pd.DataFrame) -> pd.DataFrame:
+    """Each variant and regime at its best radius, on the attacker's own test set, in the order of
+    the paper, ours last; rates: of one k and form, by variant and radius."""
+    best = highest(rates[rates["split"] == "test"])
+    order = {name: place for place, name in enumerate(LABELS)}
+    return best.sort_values("variant", key=lambda v: v.map(order), kind="stable", ignore_index=True)
+
+
+def moved(table: pd.DataFrame, view: View, radii: Mapping[str, float]) -> pd.DataFrame:
+    """Per target and variant, at that variant's radius: kept (moved with accuracy kept) and moved
+    (at any cost), with the target's honest rank; sorted by it."""
+    parts = []
+    for variant, radius in radii.items():
+        mine = (table["variant"] == variant) & (table["k"] == view.k) & (table["radius"] == radius)
+        rows = attempted(table[mine])
+        kept, any_cost = (
+            outcomes(rows, regime, view.form, "test", view.limit)["success"]
+            for regime in ("high_accuracy", "best")
+        )
+        columns = ["target", "rank_before", "variant", "radius", "rank_test"]
+        parts.append(rows[columns].assign(kept=kept, moved=any_cost))
+    found = pd.concat(parts, ignore_index=True)
+    return found.sort_values(["rank_before", "target"], kind="stable", ignore_index=True)
+
+
+def wide(found: pd.DataFrame, column: str = "kept") -> pd.DataFrame:
+    """Moved or not, a row a target (in the order of honest ranks), a column a variant."""
+    table = found.pivot_table(column, "target", "variant", aggfunc="first").astype(bool)
+    return table.loc[found["target"].unique(), [v for v in LABELS if v in table.columns]]
+
+
+def leads(hits: pd.DataFrame) -> pd.DataFrame:
+    """How many targets the row's variant moves that the column's does not."""
+    values = hits.to_numpy()
+    lead = [[int((a & ~b).sum()) for b in values.T] for a in values.T]
+    return pd.DataFrame(lead, index=hits.columns, columns=hits.columns)
+
+
+def of_paper(table: pd.DataFrame) -> pd.DataFrame:
+    """Of what has a column a variant, the paper's."""
+    return table.filter(items=list(VARIANTS))
+
+
+def steps(best: pd.DataFrame, hits: pd.DataFrame) -> pd.DataFrame:
+    """The steps from each variant to the next one, in the paper from the simplest to its attack:
+    rate before and after, and the p of an exact sign test on the targets that only one of the two
+    moves.
+
+    best: rates in one regime, a row a variant. hits: as `wide`, each at the radius of its rate.
+    """
+    lead, rate = leads(hits), best.set_index("variant")["rate"]
+    rows = []
+    for before, after in pairwise(hits.columns):
+        gained, lost = int(lead.loc[after, before]), int(lead.loc[before, after])
+        p = sign_test(gained, lost)
+        rows.append((after, before, rate[before], rate[after], gained, lost, p))
+    names = ["step", "before", "rate_before", "rate_after", "gained", "lost", "p"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def finding(best: pd.DataFrame, view: View) -> str:
+    """The rates of the four variants at their best radius, in a sentence."""
+    by = best.set_index("variant")
+    others = [f"{NAMES[v]} {by.loc[v, 'rate']:.0%}" for v in VARIANTS if v != RESTARTS]
+    return (
+        f"{words.limit(view.tolerance).capitalize()}, the paper's attack brings "
+        f"**{words.share(by.loc[RESTARTS])}** of the targets to {words.top(view.k)}. Started once, "
+        f"at the honest model: {', '.join(others)}."
+    )
+
+
+def order(taken: pd.DataFrame, targets: int) -> str:
+    """Whether every step helps, as in the paper, and which could be chance."""
+    wrong = [
+        f"{NAMES[s.step]} does {'worse than' if s.rate_after < s.rate_before else 'no better than'}"
+        f" {NAMES[s.before]}"
+        for s in taken.itertuples()
+        if s.rate_after <= s.rate_before
+    ]
+    said = (
+        f"The paper's Table 2 has every step help; here {listed(wrong)}."
+        if wrong
+        else "Every step helps, as in the paper's Table 2."
+    )
+    sure = [NAMES[s.step] for s in taken.itertuples() if s.p < ALPHA]
+    on = f"on these {count(targets, 'target')}"
+    if not sure:
+        return f"{said} No single step is more than chance {on} (paired sign tests)."
+    some = listed(sure)
+    if len(sure) == len(taken):
+        return f"{said} No step is mere chance {on} (paired sign tests)."
+    return f"{said} More than chance {on}: only {some} (paired sign tests)."
+
+
+def ours(best: pd.DataFrame, hits: pd.DataFrame, table: pd.DataFrame, longest: int) -> str:
+    """What our variant does beside the paper's attack, and on how many runs; empty where it is not
+    there. best, hits: as in `steps`; table: all attacks; longest: the steps that a run may take."""
+    if ACCURATE not in hits:
+        return ""
+    step = steps(best, hits[[RESTARTS, ACCURATE]]).iloc[0]
+    runs = table.groupby("variant")["runs"].max()
+    chance = "no more than chance" if step["p"] >= ALPHA else "more than chance"
+    return (
+        "An objective of ours that also keeps the model accurate brings "
+        f"**{words.share(best.set_index('variant').loc[ACCURATE])}** there, on "
+        f"{count(int(runs[ACCURATE]), 'run')} of at most {longest} steps an attack to its "
+        f"{runs[RESTARTS]}: it moves {step['gained'] or 'none'} that the paper's attack does not "
+        f"and loses {step['lost'] or 'none'} that it does, {chance} (paired sign test, "
+        f"p = {step['p']:.2g})."
+    )
+
+
+def budget(own: float | None, paper: float | None) -> str:
+    """What our objective is and what it takes, for a caption; empty where it is not there. own,
+    paper: recorded seconds of an attack."""
+    if own is None or paper is None:
+        return ""
+    return (
+        f" The last is ours, not the paper's: {MEANINGS[ACCURATE]}, which the paper's runs do not. "
+        f"As recorded, not on an idle machine: {own:.1f} seconds an attack, {paper:.1f} for the "
+        "paper's."
+    )
+
+
+def step_title(taken: pd.DataFrame) -> str:
+    """The largest step."""
+    largest = taken.loc[(taken["rate_after"] - taken["rate_before"]).idxmax()]
+    rates = f"{largest['rate_before']:.0%} → {largest['rate_after']:.0%} with accuracy kept"
+    if largest["rate_after"] <= largest["rate_before"]:
+        return f"No step of the recipe helps here; the least harm: {rates}"
+    return f"The largest step: {NAMES[largest['step']]}, {rates}"
+
+
+def strip_title(hits: pd.DataFrame) -> str:
+    """Who moves what."""
+    n, by = len(hits), hits.sum(axis=1)
+    every, none = int((by == hits.shape[1]).sum()), int((by == 0).sum())
+    text = f"{every} of {n} targets move under every variant, {none or 'no target'} under none"
+    only = int((hits.get(RESTARTS, pd.Series(False, hits.index)) & (by == 1)).sum())
+    text = f"{text}; {only or 'none'} only with random starts"
+    if ACCURATE not in hits:
+        return text
+    return f"{text}, {int((hits[ACCURATE] & (by == 1)).sum()) or 'none'} only with our objective"
+
+
+def lead_title(lead: pd.DataFrame) -> str:
+    """Whether the paper's attack loses targets that a simpler variant moves."""
+    if RESTARTS not in lead:
+        return "What each variant moves that another does not"
+    lost = of_paper(lead.T).loc[RESTARTS].drop(RESTARTS)
+    if not lost.any():
+        return "The paper's attack loses no target that a simpler variant moves"
+    return (
+        f"The paper's attack does not contain the others: {int(lost.max())} that "
+        f"{NAMES[str(lost.idxmax())]} moves, it does not"
+    )
+
+
+def runs_title(attacks: Mapping[str, AttackResult]) -> str:
+    """Under which variants a target arrives, and under which every run gets stuck."""
+    target, before = next((a.targets[0], a.before) for a in attacks.values())
+    arrives = [NAMES[v] for v, a in attacks.items() if a.any_run_success]
+    stuck = [v for v, a in attacks.items() if not a.any_run_success]
+    who = f"Sample {target}, honest rank {int(before.ranks[target]):,},"
+    if not stuck:
+        return f"{who} arrives under every variant"
+    if not arrives:
+        return f"{who} arrives under none: every run gets stuck"
+    others = count(len(stuck), "other variant")
+    return f"{who} arrives by {listed(arrives)}; under the {others} every run gets stuck"
+
+
+def runs_table(attacks: Mapping[str, AttackResult]) -> pd.DataFrame:
+    """The trajectories of the variants' attacks on one target, one below the other."""
+    parts = [result.trajectory.assign(variant=variant) for variant, result in attacks.items()]
+    return pd.concat(parts, ignore_index=True)
+
+
+def telling_target(found: pd.DataFrame) -> int:
+    """A target that some variants fail on, the more the better, and the paper's attack moves."""
+    hits = of_paper(wide(found, "moved"))
+    fails = (~hits).sum(axis=1)
+    some = fails.between(1, hits.shape[1] - 1)
+    own = hits.get(RESTARTS, some)
+    ordered = pd.DataFrame({"some": ~some, "own": ~own, "fails": -fails})
+    return int(ordered.sort_values(["some", "own", "fails"], kind="stable").index[0])

@@ -1,0 +1,165 @@
+"""The loss-reweighing baseline on one target, beside a finished attack on it."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+from plotly.subplots import make_subplots
+
+from engine.attacks.result import AttackResult
+from engine.experiments import AttackRequest, BaselineRequest
+from engine.results.store import Stored
+from pages.common.asking import sweeps
+from pages.common.figures.axes import rank_axis
+from pages.common.figures.ranking import ACCENT, BAND, BLUE, GREY, finish
+from pages.common.widgets import charts, code_tabs, unfold
+from pages.common.widgets.save_figure import Source
+from pages.common.words import reproduce
+from pages.common.words.wording import points
+
+
+def request_for(request: AttackRequest) -> BaselineRequest:
+    """The baseline on the attack's target, for the same influence scores."""
+    return BaselineRequest(
+        dataset=request.dataset,
+        targets=request.targets[:1],
+        damping=request.damping,
+        l2=request.l2,
+        order=request.order,
+        seed=request.seed,
+        dtype=request.dtype,
+    )
+
+
+def power(weight: float) -> str:
+    """1, 10, 100, 1,000, 10k, 100k, 1M: few characters on an axis."""
+    for size, letter in ((1e6, "M"), (1e4, "k")):
+        if weight >= size:
+            return f"{weight / (1e6 if letter == 'M' else 1e3):g}{letter}"
+    return f"{weight:,g}"
+
+
+def figure(table: pd.DataFrame, attack: AttackResult) -> go.Figure:
+    """Rank of the target and accuracy by its weight in training, with the attack's as lines."""
+    table = table.sort_values("target_weight")
+    n, weights = len(attack.before.ranks), table["target_weight"].to_numpy()
+    drawn = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, row_heights=[0.62, 0.38], vertical_spacing=0.07
+    )
+    looks = (
+        ("rank_test", "rank, attacker's test set", {"color": GREY, "width": 2.4}, "square"),
+        ("rank_holdout", "rank, unknown test set", {"color": BLUE, "dash": "dash"}, "diamond-open"),
+    )
+    for column, name, line, symbol in looks:
+        drawn.add_scatter(
+            x=weights,
+            y=table[column].to_numpy(),
+            mode="lines+markers",
+            name=name,
+            line=line,
+            marker={"size": 8, "symbol": symbol},
+            hovertemplate="weight %{x:,}<br>rank %{y:,}<extra>baseline</extra>",
+            row=1,
+            col=1,
+        )
+    drawn.add_scatter(
+        x=weights,
+        y=table["accuracy_holdout"].to_numpy(),
+        mode="lines+markers",
+        showlegend=False,
+        line={"color": GREY, "width": 2.4},
+        marker={"size": 8, "symbol": "square"},
+        hovertemplate="weight %{x:,}<br>accuracy %{y:.1%}<extra>baseline</extra>",
+        row=2,
+        col=1,
+    )
+    drawn.add_hrect(
+        y0=0.75, y1=attack.k + 0.5, fillcolor=BAND, line_width=0, layer="below", row=1, col=1
+    )
+    here = (
+        (1, float(attack.ranks_test[0]), f"the attack: rank {attack.ranks_test[0]:,}"),
+        (2, attack.accuracy_after, f"the attack: {attack.accuracy_after:.1%}"),
+    )
+    for row, value, text in here:
+        drawn.add_hline(y=value, line={"color": ACCENT, "width": 2}, row=row, col=1)
+        drawn.add_annotation(
+            x=0,
+            xref="x domain",
+            y=np.log10(value) if row == 1 else value,  # the rank axis is logarithmic
+            text=text,
+            showarrow=False,
+            xanchor="left",
+            yanchor="top",
+            font={"color": ACCENT, "size": 12},
+            row=row,
+            col=1,
+        )
+    drawn.update_yaxes(rank_axis(n, "rank of the target", reverse=True), row=1, col=1)
+    drawn.update_yaxes(title_text="accuracy", tickformat=".0%", nticks=4, row=2, col=1)
+    axis = {"type": "log", "tickvals": weights, "zeroline": False}
+    drawn.update_xaxes({**axis, "showticklabels": False}, row=1, col=1)
+    drawn.update_xaxes(
+        {
+            **axis,
+            "ticktext": [power(w) for w in weights],
+            "title": {"text": "weight of the target in training"},
+        },
+        row=2,
+        col=1,
+    )
+    return finish(drawn, 430)
+
+
+def title(table: pd.DataFrame, attack: AttackResult) -> str:
+    """How far the baseline comes, and at what price."""
+    best = table.sort_values(["rank_test", "accuracy_drop"]).iloc[0]
+    rank, drop = int(best["rank_test"]), float(best["accuracy_drop"])
+    cost = f"{points(drop)} of accuracy lost for it" if drop > 0 else "no accuracy lost for it"
+    if rank <= attack.k:
+        return f"Training on the target more often gets there too: rank {rank:,}, and {cost}"
+    return f"Training on the target more often does not do it: rank {rank:,} at best, and {cost}"
+
+
+def show(attack: AttackResult, request: AttackRequest) -> None:
+    """The baseline, if it has been computed, or the button that has it computed."""
+    asked = request_for(request)
+    stored = sweeps.find("baseline", asked)
+    if stored is None:
+        charts.heading("Would it not do to train on the target more often?")
+        weights = len(asked.target_weights)
+        sweeps.offer(
+            "baseline",
+            asked,
+            None,
+            f"The loss-reweighing baseline: {weights} models, trained with the target drawn up to "
+            "a million times as often. Seconds on small data.",
+            "training step",
+        )
+        return
+    said = title(stored.result, attack)
+    charts.heading(said, sweeps.badge(stored))
+    charts.chart(
+        figure(stored.result, attack),
+        f"baseline-{asked.targets[0]}",
+        alt=f"Rank of the target and accuracy against its weight in training. {said}",
+        source=Source.of("baseline", lambda: stored.result, stored),
+    )
+    st.caption(
+        "The paper's baseline, which knows no influence function: a model trained from scratch on "
+        "minibatches in which the target is drawn so many times as often as any other sample. "
+        f"{asked.steps:,} steps of Adam with {asked.batch_size} samples each; a weight of 1 is "
+        "ordinary training."
+    )
+    take_away(stored, asked)
+
+
+@unfold.section("Take the baseline with you", "take-baseline")
+def take_away(stored: Stored, request: BaselineRequest) -> None:
+    """The baseline's table, request and code."""
+    sweeps.take_away(
+        stored,
+        request,
+        {"Baseline": lambda: stored.result},
+        snippet=reproduce.baseline_snippet,
+        code=code_tabs.tabs,
+    )

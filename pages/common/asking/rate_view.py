@@ -1,0 +1,112 @@
+"""What of a sweep's success rates is looked at: k, the limit on accuracy, the count, the radius."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from engine.attacks import rates as counting
+from engine.attacks.rates import CELL, highest
+from engine.vocabulary import ACCURACY_TOLERANCE
+from pages.common import memoised
+from pages.common.asking import controls, links
+from pages.common.words.rate_words import FORMS
+
+success_rates = memoised.by_table(counting.success_rates)
+share_rates = memoised.by_table(counting.share_rates)
+reweighing_rates = memoised.by_table(counting.reweighing_rates)
+
+NO_LIMIT = 10.0  # points: the end of the slider stands for no limit at all
+EXPECTED: links.Expected = {  # of what every such page has in its links
+    "tolerance": links.Range(0, NO_LIMIT, whole=False),
+    "form": list(FORMS.values()),
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """One k, one limit on accuracy (a share; None: none), one way to count (a form), one radius."""
+
+    k: int
+    tolerance: float | None
+    form: str
+    radius: float
+
+    @property
+    def limit(self) -> float:
+        """The permitted fall of accuracy; without limit, all of it."""
+        return 1.0 if self.tolerance is None else self.tolerance
+
+    def both(self, table: pd.DataFrame, by: Sequence[str] = CELL) -> pd.DataFrame:
+        """Rates of this form with accuracy kept and at any cost."""
+        rates = success_rates(table, self.limit, by)
+        return rates[rates["form"] == self.form]
+
+    def rates(self, table: pd.DataFrame, by: Sequence[str] = CELL) -> pd.DataFrame:
+        """Rates of every k and radius under this limit and form."""
+        rates = self.both(table, by)
+        return rates[rates["regime"] == "high_accuracy"]
+
+    def shares(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Both readings of multi-target success at every k, under this limit, form and radius."""
+        shares = share_rates(table[table["radius"] == self.radius], self.limit)
+        return shares[(shares["form"] == self.form) & (shares["regime"] == "high_accuracy")]
+
+
+def best_radius(table: pd.DataFrame) -> float:
+    """The radius at which the attack keeps accuracy and succeeds most often, over all k."""
+    by = ("radius",)
+    rates = success_rates(table, ACCURACY_TOLERANCE, by).query(
+        "form == 'any_run' and split == 'test'"
+    )
+    return float(highest(rates[rates["regime"] == "high_accuracy"])["radius"].iloc[0])
+
+
+def choose_view(table: pd.DataFrame, with_radius: bool = False) -> tuple[View, links.Expected]:
+    """k, limit, count and (where it is asked for, and there are several) radius, from controls: all
+    choose among what is computed. With them, what a link may hold."""
+    ks = [int(k) for k in sorted(table["k"].unique())]
+    radii = [float(radius) for radius in sorted(table["radius"].unique())]
+    expected: dict[str, Any] = {"k": ks, **EXPECTED}
+    several = with_radius and len(radii) > 1
+    columns = st.columns([1, 1, 3, 2] if several else [1, 3, 3], vertical_alignment="bottom")
+    k = controls.choice_of(
+        columns[0], "k", "k", ks, "The top that counts as success.", nearest=True
+    )
+    radius = radii[0]
+    if several:
+        expected["radius"] = radii
+        radius = controls.choice_of(
+            columns[1],
+            "Radius",
+            "radius",
+            radii,
+            "Of the figures that show a single radius.",
+            best_radius(table),
+            nearest=True,
+        )
+    points = columns[-2].slider(
+        "Permitted fall of accuracy (points)",
+        0.0,
+        NO_LIMIT,
+        100 * ACCURACY_TOLERANCE,
+        0.5,
+        key="tolerance",
+        help="On data that the attacker never saw; the paper permits 3 points. "
+        f"{NO_LIMIT:g} stands for no limit.",
+        bind="query-params",
+        on_change=controls.forget_notes,
+    )
+    controls.keep_choice(tolerance=points)
+    named = controls.choice_of(
+        columns[-1],
+        "Success counts when reached by",
+        "form",
+        list(FORMS.values()),
+        "Some run of the attack, as the paper counts, or the one model that it hands out, which is "
+        "chosen without the unseen data.",
+    )
+    form = next(form for form, name in FORMS.items() if name == named)
+    return View(k, None if points >= NO_LIMIT else points / 100, form, radius), expected

@@ -1,0 +1,37 @@
+"""Choosing a target: by a click on a ranking, or at random; and why a sample cannot be one."""
+
+import numpy as np
+import streamlit as st
+
+from engine.attacks.result import Ranking
+from pages.common.asking.controls import forget_notes
+
+REFUSAL = "refusal"  # session-state key: why the last click did nothing
+
+
+def inside(index: int, before: Ranking, k: int) -> str:
+    """Why a sample cannot be a target."""
+    return (
+        f"Sample {index} is at rank {int(before.ranks[index]):,} under the honest model: it is in "
+        f"the top {k} before any attack. Choose a sample further down, or a smaller k."
+    )
+
+
+def pick(key: str, before: Ranking, k: int) -> None:
+    """A click on a ranking makes that sample the target, unless it is in the top-k already."""
+    points = st.session_state[key].selection.points
+    if not points:
+        return
+    index = int(points[0]["customdata"][0])
+    if before.ranks[index] <= k:
+        st.session_state[REFUSAL] = inside(index, before, k)
+    else:
+        st.session_state["target"] = index
+        forget_notes()
+
+
+def random_target(before: Ranking, k: int) -> None:
+    """Any sample outside the honest top-k."""
+    outside = np.flatnonzero(before.ranks > k)
+    st.session_state["target"] = int(np.random.default_rng().choice(outside))
+    forget_notes()

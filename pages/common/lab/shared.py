@@ -1,0 +1,97 @@
+"""The lab's side of data, store and jobs: opened once per server, and said in words."""
+
+import threading
+from dataclasses import asdict, dataclass
+
+import streamlit as st
+
+from engine.data.catalogue import FEATURES
+from engine.data.dataset import Dataset
+from engine.data.inventory import is_prepared
+from engine.data.load import dataset_names, load_dataset
+from engine.data.sources import fairness_sets
+from engine.data.sources.bundled import LOADERS
+from engine.data.sources.features_file import changed_at
+from engine.experiments import AttackRequest, RankingRequest
+from engine.results.jobs import Jobs
+from engine.results.store import Store, Stored
+from engine.settings import Settings, read_settings
+from pages.common.words.wording import seconds, stamp
+
+WARM_UP_SECONDS = 8.0  # importing torch beside the first drawing would slow the visitor down
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What all sessions of one server share."""
+
+    settings: Settings
+    store: Store
+    jobs: Jobs
+
+
+@st.cache_resource
+def lab() -> Lab:
+    """Settings, store and job runner; the worker process warms up once the first page is drawn."""
+    settings = read_settings()
+    jobs = Jobs(settings)
+    jobs.watch()
+    warm_up = threading.Timer(WARM_UP_SECONDS, jobs.start_worker)
+    warm_up.daemon = True
+    warm_up.start()
+    return Lab(settings, Store.of(settings), jobs)
+
+
+def datasets() -> list[str]:
+    """The data sets that can be chosen."""
+    return dataset_names(lab().settings.data_dir)
+
+
+def open_dataset(name: str) -> Dataset:
+    """A data set by name, kept in memory until its files change. Raises InvalidDataset."""
+    data_dir = lab().settings.data_dir
+    changed = 0.0 if name in LOADERS else changed_at(name, data_dir, ".npz")
+    return _open_dataset(name, str(data_dir), changed)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the data set …")
+def _open_dataset(name: str, data_dir: str, changed: float) -> Dataset:
+    return load_dataset(name, data_dir)
+
+
+def ranking_request(request: AttackRequest) -> RankingRequest:
+    """The honest model and ranking that an attack starts from."""
+    shared = RankingRequest.__dataclass_fields__
+    return RankingRequest(**{k: v for k, v in asdict(request).items() if k in shared})
+
+
+STAND_IN = "stand-in features"  # of published results that are not on a bundled data set
+
+
+def origin(stored: Stored, dataset: str | None) -> str:
+    """Where a result comes from, as its badge says it; dataset: None where it made its own data."""
+    manifest, bundled = stored.manifest, (*LOADERS, *fairness_sets.LOADERS)
+    file = "table" if manifest.experiment == "fairness" else "features file"
+    if stored.published:
+        where, data = f"precomputed {stamp(manifest.created)}", STAND_IN
+    elif stored.imported is not None:
+        taken = stored.imported
+        where, data = f"imported {stamp(taken.when)} from {taken.source}", f"their {file}"
+    else:
+        where, data = "computed here", f"your {file}"
+    if dataset is None or dataset in bundled:
+        return where
+    if dataset in FEATURES and is_prepared(dataset, lab().settings.data_dir):
+        data = f"{FEATURES[dataset][1].title} features"
+    return f"{where} · {data}"
+
+
+def provenance(stored: Stored) -> str:
+    """Seed, device, versions, time and date of a result, in one line."""
+    m = stored.manifest
+    versions = ", ".join(f"{name} {version}" for name, version in m.versions.items())
+    where = origin(stored, m.request.get("dataset"))
+    return (
+        f"{where} · {stamp(m.created)} · {seconds(m.seconds)} on {m.device} · "
+        f"seed {m.request.get('seed', 0)} · {versions} · data {m.data_hash[:12]}"
+    )

@@ -1,0 +1,152 @@
+"""Small pieces of HTML that pages share: facts, thumbnails, tables, flows; in theme colours."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pages.common.figures.ranking import ACCENT
+from pages.common.samples import Samples
+
+FEATURES_MEAN = (
+    "The features in which the sample is farthest from the training data's mean, in standard "
+    "deviations σ"
+)
+SHORT = 20  # characters of a table's cell that no line breaks
+STYLE = f"""<style>
+.ial-facts {{display: grid; grid-template-columns: repeat(auto-fit, minmax(7rem, 1fr)); gap: .8rem;
+  border: 1px solid rgba(134,142,150,.35); border-radius: .5rem; padding: .9rem 1.1rem;}}
+.ial-facts .name, .ial-facts .note, .ial-cell .note {{font-size: .8rem; opacity: .75;
+  line-height: 1.3;}}
+.ial-facts .value {{font-size: 1.5rem; line-height: 1.35; font-variant-numeric: tabular-nums;
+  white-space: nowrap;}}
+.ial-facts img {{width: 4.2rem; height: auto; border-radius: .25rem; display: block;
+  outline: 3px solid {ACCENT}; outline-offset: 1px; margin-bottom: .3rem;}}
+.ial-grid {{display: grid; gap: .7rem;
+  grid-template-columns: repeat(auto-fill, minmax(5.4rem, 1fr));}}
+.ial-cell {{display: flex; flex-direction: column; gap: .1rem; font-size: .9rem;
+  line-height: 1.35;}}
+.ial-cell img {{width: 3.6rem; height: auto; border-radius: .2rem;}}
+.ial-facts .features, .ial-cell .features {{font-size: .75rem; line-height: 1.35;
+  font-variant-numeric: tabular-nums; border-left: 2px solid rgba(134,142,150,.6);
+  padding-left: .4rem; margin-bottom: .2rem; overflow-wrap: anywhere;}}
+.ial-facts .features {{border-color: {ACCENT};}}
+.ial-table {{overflow: auto; max-height: 34rem; font-size: .875rem; line-height: 1.4;
+  border: 1px solid rgba(134,142,150,.35); border-radius: .5rem;}}
+.ial-table table {{border-collapse: collapse; width: 100%; margin: 0;}}
+.ial-table th, .ial-table td {{padding: .35rem .7rem; text-align: left; vertical-align: middle;
+  border: 0; border-bottom: 1px solid rgba(134,142,150,.25);}}
+.ial-table th {{font-weight: 600; position: sticky; top: 0;
+  background: rgba(134,142,150,.16); backdrop-filter: blur(6px);}}
+.ial-table tr:last-child td {{border-bottom: 0;}}
+.ial-table .number, .ial-table td.short {{white-space: nowrap;
+  font-variant-numeric: tabular-nums;}}
+.ial-table .number {{text-align: right;}}
+.ial-table td:not(.number, .short) {{min-width: 9rem;}}
+.ial-table img {{width: 2.2rem; height: auto; border-radius: .2rem; display: block;}}
+.ial-flow {{display: flex; flex-wrap: wrap; align-items: stretch; gap: .5rem;}}
+.ial-flow .step {{flex: 1 1 6.5rem; border: 1px solid rgba(134,142,150,.5); border-radius: .5rem;
+  padding: .7rem .8rem; font-size: .9rem; line-height: 1.4;}}
+.ial-flow .step b {{display: block; margin-bottom: .2rem;}}
+.ial-flow .accent {{border: 2px solid {ACCENT};}}
+.ial-flow .arrow {{align-self: center; font-size: 1.3rem; opacity: .7;}}
+@media (max-width: 640px) {{
+  .ial-flow {{flex-direction: column;}} .ial-flow .step {{flex: none;}}
+  .ial-flow .arrow {{transform: rotate(90deg);}}
+}}
+</style>"""
+
+
+def style() -> None:
+    """The style of all blocks; once a page."""
+    st.html(STYLE)
+
+
+def portrait(samples: Samples, index: int) -> str:
+    """A sample's thumbnail or, where the data set has no pictures, what is unusual about it."""
+    source = samples.thumbnail(index)
+    if source is not None:
+        return f'<img src="{source}" alt="{escape(samples.describe(index))}">'
+    lines = "".join(
+        f"<div>{escape(line).replace(' σ', '&nbsp;σ')}</div>" for line in samples.features(index)
+    )
+    return f'<div class="features" title="{escape(FEATURES_MEAN)}">{lines}</div>'
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One number of a strip: its name, its value, and what to make of it."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+def facts(lead: str, items: Iterable[Fact]) -> None:
+    """A strip of facts; `lead` is HTML in the first cell."""
+    cells = "".join(
+        f'<div><div class="name">{escape(f.name)}</div><div class="value">{escape(f.value)}</div>'
+        f'<div class="note">{escape(f.note)}</div></div>'
+        for f in items
+    )
+    st.html(f'<div class="ial-facts"><div>{lead}</div>{cells}</div>')
+
+
+def grid(cells: Iterable[tuple[str, Sequence[str]]]) -> None:
+    """Thumbnails (HTML) with lines of HTML under each."""
+    body = "".join(
+        f'<div class="ial-cell">{image}{"".join(f"<div>{line}</div>" for line in lines)}</div>'
+        for image, lines in cells
+    )
+    st.html(f'<div class="ial-grid">{body}</div>')
+
+
+def table(
+    frame: pd.DataFrame, alt: str, formats: Mapping[str, Callable[[Any], str]] | None = None
+) -> None:
+    """A small table to be read, not to be sorted or searched. Cells are text, but for those that
+    `formats` has as HTML; numbers without a format are written as they are, missing ones as –."""
+    formats = formats or {}
+
+    def text(name: str, value: Any) -> str:
+        if name in formats:
+            return formats[name](value)
+        return "–" if pd.isna(value) else escape(str(value))
+
+    def look(name: str, texts: Sequence[str]) -> str:
+        if pd.api.types.is_numeric_dtype(frame[name]):
+            return ' class="number"'
+        return ' class="short"' if max(map(len, texts), default=0) <= SHORT else ""
+
+    columns = {
+        name: [text(name, value) for value in frame[name].to_numpy(object)]
+        for name in frame.columns
+    }
+    looks = {name: look(name, texts) for name, texts in columns.items()}
+    head = "".join(f"<th{looks[name]}>{escape(str(name))}</th>" for name in frame.columns)
+    rows = "".join(
+        "<tr>"
+        + "".join(f"<td{looks[n]}>{t}</td>" for n, t in zip(columns, row, strict=True))
+        + "</tr>"
+        for row in zip(*columns.values(), strict=True)
+    )
+    st.html(
+        f'<div class="ial-table" role="region" tabindex="0" aria-label="{escape(alt)}"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def flow(steps: Sequence[tuple[str, str, bool]]) -> None:
+    """Steps from left to right (down on a phone): name, text, whether it is the crucial one."""
+    boxes = [
+        f'<div class="step{" accent" if crucial else ""}"><b>{escape(name)}</b>{escape(text)}</div>'
+        for name, text, crucial in steps
+    ]
+    st.html(
+        '<div class="ial-flow">'
+        + '<div class="arrow" aria-hidden="true">→</div>'.join(boxes)
+        + "</div>"
+    )

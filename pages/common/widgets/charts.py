@@ -1,0 +1,52 @@
+"""Putting a figure on a page: heading with badge, alt text, the menu that saves it."""
+
+from collections.abc import Callable
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages.common.samples import Samples
+from pages.common.widgets import save_figure
+from pages.common.widgets.sample_card import sample_card
+from pages.common.widgets.save_figure import Source
+
+
+def heading(text: str, badge: str = "") -> None:
+    """A figure's message, and where its numbers come from."""
+    st.markdown(f"##### {text}" + (f" :gray-badge[{badge}]" if badge else ""))
+
+
+def chart(
+    figure: go.Figure,
+    key: str,
+    alt: str,
+    source: Source | None,
+    on_select: Callable[[], None] | None = None,
+    samples: Samples | None = None,
+    at: int = 0,
+) -> None:
+    """A chart over the full width, and the menu that saves it: `source` is what it shows, None only
+    while that is still being computed. `on_select` is called when a point is clicked. With
+    `samples`, pointing at one shows its card; `at` is the place of its index in the points' custom
+    data."""
+    name = key if source is None else source.name
+    config = {
+        "displaylogo": False,
+        "toImageButtonOptions": {"format": "png", "filename": name, "scale": 2},
+    }
+    with st.container(gap=None):
+        if on_select is None:
+            st.plotly_chart(figure, key=key, alt=alt, config=config)
+        else:
+            st.plotly_chart(
+                figure,
+                key=key,
+                alt=alt,
+                config=config,
+                on_select=on_select,
+                selection_mode="points",
+            )
+        if samples is not None:
+            sample_card(key, samples, at)
+        if source is not None:
+            save_figure.menu(key, source)

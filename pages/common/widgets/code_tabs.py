@@ -1,0 +1,33 @@
+"""The same outside the lab: Python, command line, and what to cite."""
+
+import streamlit as st
+
+from pages.common.widgets import unfold
+
+PAPER = """@misc{yadav2024influence,
+  title         = {Influence-based Attributions can be Manipulated},
+  author        = {Yadav, Chhavi and Wu, Ruihan and Chaudhuri, Kamalika},
+  year          = {2024},
+  eprint        = {2409.05208},
+  archivePrefix = {arXiv}
+}"""
+SOFTWARE = """@software{influence_attack_lab,
+  title  = {Influence Attack Lab},
+  author = {{The Influence Attack Lab developers}},
+  year   = {2026},
+  note   = {Apache License 2.0}
+}"""
+
+
+def tabs(python: str, shell: str) -> None:
+    """A snippet, a command, and BibTeX of the paper and of this software."""
+    of_python, of_shell, to_cite = st.tabs(["The same in Python", "Command line", "BibTeX"])
+    with of_python:
+        st.code(python, "python", wrap_lines=True)
+    with of_shell:
+        st.code(shell, "bash", wrap_lines=True)
+    with to_cite:
+        st.code(f"{PAPER}\n\n{SOFTWARE}", "latex", wrap_lines=True)
+
+
+folded = unfold.section("The same in Python and on the command line; what to cite", "code")(tabs)

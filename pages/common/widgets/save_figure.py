@@ -1,0 +1,180 @@
+"""The menu beneath a figure: as a picture, its numbers, what was asked for, and what to cite.
+
+Pictures are made in the browser by the Plotly that drew the figure: neither a server's browser nor
+a network is needed. They are light whatever the lab's theme, as a page of paper is.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from engine.experiments import values_of
+from engine.results.store import Stored
+from pages.common.widgets import unfold
+from pages.common.widgets.code_tabs import PAPER, SOFTWARE
+
+NAMED = ("metric", "k", "radius", "image", "scale")  # fields that a file's name says, if single
+LEAST_WIDTH = 640  # px of a picture: a figure on a phone is narrower
+STYLE = """
+.ial-save {display: flex; flex-direction: column; gap: .5rem;}
+.ial-save button {font: inherit; font-size: .875rem; color: var(--st-text-color); cursor: pointer;
+  background: var(--st-background-color); border: 1px solid var(--st-border-color);
+  border-radius: var(--st-button-radius); padding: .45rem .75rem; min-height: 2.5rem;}
+.ial-save button:hover, .ial-save button:focus-visible {color: var(--st-primary-color);
+  border-color: var(--st-primary-color); outline: none;}
+.ial-save button:focus-visible {box-shadow: 0 0 0 2px var(--st-primary-color);}
+.ial-save .said:empty {display: none;}
+.ial-save .said {font-size: .85rem;}
+"""
+SCRIPT = """
+const INK = '#1F2933', PAPER = '#FFFFFF', LINES = '#DDE1E5';
+const FONT = 'Arial, Helvetica, sans-serif';  // a picture cannot take the lab's own font along
+const FORMATS = { png: 'Picture (PNG)', svg: 'Drawing (SVG)' };
+
+export default function (component) {
+  const { data, parentElement } = component;
+  let menu = parentElement.querySelector('.ial-save');
+  if (!menu) {
+    menu = document.createElement('div');
+    menu.className = 'ial-save';
+    for (const [format, label] of Object.entries(FORMATS)) {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.textContent = label;
+      button.onclick = () => save(menu, format);
+      menu.appendChild(button);
+    }
+    const said = document.createElement('div');
+    said.className = 'said';
+    said.setAttribute('role', 'status');
+    menu.appendChild(said);
+    parentElement.appendChild(menu);
+  }
+  menu.asked = data;
+}
+
+async function save(menu, format) {
+  const { chart, file, width } = menu.asked, said = menu.querySelector('.said');
+  said.textContent = '';
+  try {
+    const shown = document.querySelector('.st-key-' + CSS.escape(chart) + ' .js-plotly-plot');
+    const link = document.createElement('a');
+    link.href = await window.Plotly.toImage(
+      { data: shown.data, layout: light(shown.layout), config: { staticPlot: true } },
+      {
+        format,
+        width: Math.max(shown.clientWidth, width),
+        height: shown.clientHeight,
+        scale: format === 'png' ? 2 : 1,
+      });
+    link.download = file + '.' + format;
+    link.click();
+  } catch (error) {
+    said.textContent = 'This browser could not draw it (' + error + '). '
+      + 'The camera above the figure saves a PNG as well.';
+  }
+}
+
+// The theme's colours are in the template alone: the figures' own fit both themes.
+function light(layout) {
+  const copy = structuredClone(layout);
+  copy.autosize = false;
+  delete copy.width;
+  delete copy.height;
+  recolour(copy.template && copy.template.layout);
+  return copy;
+}
+
+function recolour(part) {
+  if (!part || typeof part !== 'object' || Array.isArray(part)) return;
+  for (const [name, value] of Object.entries(part)) {
+    if (typeof value === 'object') recolour(value);
+    else if (name.endsWith('bgcolor')) part[name] = PAPER;
+    else if (name === 'family') part[name] = FONT;
+    else if (['color', 'subtitleColor'].includes(name)) part[name] = INK;
+    else if (/^(grid|zeroline|tick|line)color$/.test(name)) part[name] = LINES;
+  }
+}
+"""
+PICTURES = st.components.v2.component("save_figure", css=STYLE, js=SCRIPT, isolate_styles=False)
+
+Table = Callable[[], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a figure shows: a word for it, its numbers as a table (made when they are asked for),
+    and the requests whose results it is drawn from, each with its experiment."""
+
+    what: str
+    table: Table
+    asked: tuple[tuple[str, Mapping[str, Any]], ...]
+
+    @classmethod
+    def of(cls, what: str, table: Table, *results: Stored) -> "Source":
+        asked = [(r.manifest.experiment, r.manifest.request) for r in results]
+        return cls(what, table, tuple(asked))
+
+    @classmethod
+    def asking(cls, what: str, table: Table, experiment: str, request: Any) -> "Source":
+        """Of a figure that shows what a request is about, whether it has a result or not."""
+        return cls(what, table, ((experiment, values_of(request)),))
+
+    @property
+    def name(self) -> str:
+        """'digits-sample-16-k-1-radius-0.3-ranking': what files are called."""
+        experiment, request = self.asked[0]
+        parts = [request.get("dataset", experiment)]
+        if len(request.get("targets") or ()) == 1:
+            parts += ["sample", request["targets"][0]]
+        elif "target" in request and isinstance(request["target"], int):
+            parts += ["sample", request["target"]]
+        for field in NAMED:
+            if isinstance(request.get(field), str | int | float):
+                parts += [field, request[field]]
+        text = "-".join([*map(str, parts), self.what])
+        return re.sub(r"[^A-Za-z0-9._]+", "-", text)
+
+    def csv(self) -> bytes:
+        return self.table().to_csv(index=False).encode()
+
+    def request(self) -> bytes:
+        """The requests as JSON: one, or a list."""
+        listed = [{"experiment": name, "request": dict(r)} for name, r in self.asked]
+        return json.dumps(listed if len(listed) > 1 else listed[0], indent=2).encode()
+
+
+def citation() -> bytes:
+    return f"{PAPER}\n\n{SOFTWARE}\n".encode()
+
+
+def menu(chart: str, source: Source) -> None:
+    """The menu of the chart with this key."""
+    look = {"icon": ":material/download:", "type": "tertiary"}
+    unfold.menu("Save figure", f"save-{chart}", **look)(choices)(chart, source)
+
+
+def choices(chart: str, source: Source) -> None:
+    """What it can be saved as."""
+    name = source.name
+    with st.container(gap="xsmall"):
+        PICTURES(key=f"save-{chart}", data={"chart": chart, "file": name, "width": LEAST_WIDTH})
+        for label, content, suffix, kind in (
+            ("Numbers (CSV)", source.csv, ".csv", "text/csv"),
+            ("Request (JSON)", source.request, "-request.json", "application/json"),
+            ("To cite (BibTeX)", citation, ".bib", "application/x-bibtex"),
+        ):
+            st.download_button(
+                label,
+                content,
+                f"{name}{suffix}",
+                kind,
+                key=f"save-{chart}-{suffix}",
+                on_click="ignore",
+                width="stretch",
+            )

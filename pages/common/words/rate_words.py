@@ -1,0 +1,48 @@
+"""What success rates say in words: pure functions from rates to sentences."""
+
+from typing import Any
+
+import pandas as pd
+
+from pages.common.words.wording import count
+
+REGIMES = {"high_accuracy": "accuracy kept", "best": "any accuracy"}
+FORMS = {"any_run": "some run", "returned": "the returned model"}  # the first is the paper's count
+
+
+def share(rate: Any) -> str:
+    """'64% (32 of 50; 50% to 76%)'."""
+    return (
+        f"{rate['rate']:.0%} ({rate['successes']} of {rate['attacks']}; 95% interval "
+        f"{rate['low']:.0%} to {rate['high']:.0%})"
+    )
+
+
+def limit(tolerance: float | None) -> str:
+    """The condition on accuracy, as part of a sentence."""
+    if tolerance is None:
+        return "at any cost in accuracy"
+    return f"at a cost of at most {100 * tolerance:g} points of accuracy"
+
+
+def top(k: int) -> str:
+    return "the very top" if k == 1 else f"the top {k}"
+
+
+def one(rates: pd.DataFrame, **wanted: Any) -> pd.Series | None:
+    """The row with these values; None where there is none."""
+    for name, value in wanted.items():
+        rates = rates[rates[name] == value]
+    return None if rates.empty else rates.iloc[0]
+
+
+def course(rates: pd.DataFrame, x: str) -> str:
+    """'8% at 0.05, 92% at 0.5, 70% at 1': the first, the highest and the last rate."""
+    ordered = rates.sort_values(x)
+    peak = ordered.loc[ordered["rate"].idxmax()]
+    shown = {row[x]: row["rate"] for row in (ordered.iloc[0], peak, ordered.iloc[-1])}
+    return ", ".join(f"{rate:.0%} at {at:,g}" for at, rate in shown.items())
+
+
+def attacks(table: pd.DataFrame) -> str:
+    return count(int(table["target"].nunique()), "target")

@@ -1,0 +1,117 @@
+"""What the audit says in words: pure functions from its result and request."""
+
+import pandas as pd
+
+from engine.experiments import AuditRequest, AuditResult
+from engine.vocabulary import PLAYERS
+from pages.common.words import reproduce
+from pages.common.words.wording import count, listed
+
+REPORTS = {
+    "honest": "the honest model's influence scores",
+    "liar": "honest scores, but for sample {target} numbers drawn at random",
+    "careful": "honest scores, but for sample {target} *vᵀT* with a vector *v* of his choice",
+    "attacker": "honestly computed scores, of the malicious model that he trained",
+}
+CALLED = {
+    "honest": "the honest calculator",
+    "liar": "the liar who invents numbers",
+    "careful": "the careful liar",
+    "attacker": "the attacker",
+}
+
+
+def caught_and_not(result: AuditResult) -> tuple[list[str], list[str]]:
+    """Who is caught, and who passes though the target is in his top k, of the three cheats."""
+    cheats = [player for player in PLAYERS if player != "honest"]
+    caught = [p for p in cheats if len(result.caught(p))]
+    return caught, [p for p in cheats if p not in caught]
+
+
+def ranks_reported(result: AuditResult) -> str:
+    """Where the target is, and where the cheats have it."""
+    cheats = [result.rank(player) for player in PLAYERS if player != "honest"]
+    who = f"Sample {result.target} is at rank {result.rank('honest'):,}"
+    if len(set(cheats)) == 1:
+        return f"{who}; three cheats put it at rank {cheats[0]:,}"
+    return f"{who}; three cheats put it at ranks {listed([f'{rank:,}' for rank in cheats])}"
+
+
+def finding(result: AuditResult) -> str:
+    """Who is caught and who is not."""
+    caught, passes = caught_and_not(result)
+    false = len(result.caught("honest"))
+    accused = f" {count(false, 'row')} of the honest calculator are accused." if false else ""
+    if caught == ["liar"] and not false:
+        return (
+            "**The audit catches invented numbers, and nothing else.** "
+            f"{ranks_reported(result)}. Only the one who makes its scores up is caught; the "
+            "careful liar and the attacker answer every query consistently, and pass."
+        )
+    who = listed([CALLED[p] for p in caught]) if caught else "nobody"
+    free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""
+    return f"The audit caught {who}{free}.{accused}"
+
+
+def title(result: AuditResult) -> str:
+    caught, passes = caught_and_not(result)
+    if not caught:
+        return f"{count(result.queries, 'query', 'queries')} catch nobody"
+    who = listed([CALLED[p] for p in caught])
+    word = "neither" if len(passes) == 2 else "not"
+    free = f", but {word} {' nor '.join(CALLED[p] for p in passes)}" if passes else ""
+    return f"{count(result.queries, 'query', 'queries')} catch {who}{free}"
+
+
+def growth_title(result: AuditResult) -> str:
+    refused = result.growth[result.growth["refused"]]["queries"]
+    if refused.empty:
+        return "Even few queries leave the liar no room"
+    return f"With {int(refused.max()):,} queries or fewer, anything passes"
+
+
+def players_table(result: AuditResult) -> str:
+    """One row for each calculator, as a Markdown table."""
+    n = result.residuals.shape[1]
+    lines = ["| who answers, and what | sample's rank | verdict |", "|---|---:|---|"]
+    for player, name in PLAYERS.items():
+        caught = result.caught(player)
+        verdict = f"**caught** with {count(len(caught), 'row')}" if len(caught) else "passes"
+        what = REPORTS[player].format(target=result.target)
+        lines.append(f"| **{name}**: {what} | {result.rank(player):,} of {n:,} | {verdict} |")
+    return "\n".join(lines)
+
+
+def residual_table(result: AuditResult) -> pd.DataFrame:
+    """One row per training sample: residual and mean score from each calculator."""
+    columns = {}
+    for place, player in enumerate(PLAYERS):
+        columns[f"residual_{player}"] = result.residuals[place]
+        columns[f"score_{player}"] = result.scores[place]
+    return pd.DataFrame(columns).rename_axis("sample").reset_index()
+
+
+def snippet(request: AuditRequest, data_dir: str | None = None) -> str:
+    """Python that audits the honest calculator, both liars and the attacker."""
+    sign = 1 if request.order == "highest_first" else -1
+    t = request.target
+    begin = reproduce.opening(request.dataset, data_dir, request.l2).replace(
+        "import engine\n", "import engine\nfrom engine.scrutiny import players\n", 1
+    )
+    return (
+        f"{begin}"
+        f"attacked = engine.attack(\n    model, dataset, {t}, k={request.k}, "
+        f"radius={request.radius!r},\n    damping={request.damping!r}, order={request.order!r}, "
+        f"seed={request.seed}\n).model\n\n"
+        f"asked = players.draw_queries(dataset, {request.queries}, seed={request.seed})\n\n\n"
+        "def answers(model):\n"
+        "    scores = engine.influence_matrix(\n"
+        f"        model, dataset, asked.X, asked.y, damping={request.damping!r}\n    )\n"
+        "    return scores, engine.query_gradients(model, asked.X, asked.y)\n\n\n"
+        "scores, T = answers(model)\n"
+        f"invented = players.invent(scores, {t}, asked.own, sign={sign}, seed={request.seed})\n"
+        f"careful = players.lie_within(scores, T, {t}, asked.own, sign={sign})\n"
+        "for reported in ((scores, T), (invented, T), (careful, T), answers(attacked)):\n"
+        "    audit = engine.audit_scores(*reported)\n"
+        "    print(audit.rank, audit.residuals.max(), audit.caught.sum())\n"
+    )

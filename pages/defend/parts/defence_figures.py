@@ -1,0 +1,314 @@
+"""Figures of the check for a minimum: pure functions from its table to a Plotly figure."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from engine.statistics import Detection, detection, sign_test, wilson_interval
+from pages.common.figures.axes import number
+from pages.common.figures.ranking import ACCENT, BLUE, GREY, finish
+from pages.common.figures.rate_figures import GREEN, OBJECTIVE_LOOKS, bars
+
+LOOKS: Mapping[str, tuple[str, str, str]] = {  # of a kind of model: name, colour, symbol
+    "honest": ("honest", GREY, "circle"),
+    "attacked": ("attacked", ACCENT, "diamond"),
+    "scaled": ("scaled", BLUE, "square"),
+    "adaptive": ("attacker who knows the check", GREEN, "triangle-up"),
+}
+SMALLEST = 1e-9  # gradient norms below are rounding, and drawn there
+
+
+def norms(table: pd.DataFrame) -> np.ndarray:
+    return table["gradient_norm"].clip(lower=SMALLEST).to_numpy()
+
+
+def rows_of(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """The models in rows, from above: a label, a kind, and the models."""
+    honest = table[table["kind"] == "honest"]
+    by_optimizer = honest.groupby(honest["trained"].str.split(",").str[0], sort=False)
+    rows = [(f"honest, {name}", "honest", part) for name, part in by_optimizer]
+    for (k, radius), part in table[table["kind"] == "attacked"].groupby(["k", "radius"]):
+        rows.append((f"into the top {k}, radius {radius:g}", "attacked", part))
+    for weight, part in table[table["kind"] == "adaptive"].groupby("stealth"):
+        rows.append((f"knows the check, weight {weight:g}", "adaptive", part))
+    rows.append(("scaled", "scaled", table[table["kind"] == "scaled"]))
+    return rows
+
+
+def distributions(table: pd.DataFrame, threshold: float) -> go.Figure:
+    """Gradient norms of all models on one log axis, a row a group, with the threshold. Hollow:
+    attacks that did not reach the top."""
+    figure = go.Figure()
+    rows, shown = rows_of(table), set()
+    rng = np.random.default_rng(0)  # of the jitter, which means nothing
+    for place, (label, kind, part) in enumerate(rows):
+        name, colour, symbol = LOOKS[kind]
+        failed = (~part["success"] & part["kind"].isin(["attacked", "adaptive"])).to_numpy()
+        heights = place + 0.3 * rng.uniform(-1, 1, len(part))
+        said = [
+            f"{row.trained or label}<br>gradient norm {number(row.gradient_norm)}"
+            + (f"<br>sample {row.target}: rank {row.rank_before} → {row.rank_after}"
+               if row.kind in ("attacked", "adaptive") else "")
+            + (f"<br>scale {row.scale:g}" if row.kind == "scaled" else "")
+            + f"<br>accuracy {-100 * row.accuracy_drop:+.1f} points"
+            for row in part.itertuples()
+        ]  # fmt: skip
+        for hollow, mark in ((False, symbol), (True, f"{symbol}-open")):
+            chosen = failed == hollow
+            if not chosen.any():
+                continue
+            legend = f"{name}, top not reached" if hollow else name
+            figure.add_scatter(
+                x=norms(part)[chosen],
+                y=heights[chosen],
+                mode="markers",
+                name=legend,
+                legendgroup=legend,
+                showlegend=legend not in shown,
+                marker={"size": 7, "symbol": mark, "color": colour, "opacity": 0.75},
+                text=np.asarray(said)[chosen],
+                hovertemplate="%{text}<extra></extra>",
+            )
+            shown.add(legend)
+    figure.add_vline(x=threshold, line={"color": ACCENT, "width": 2, "dash": "dash"})
+    figure.add_annotation(
+        x=np.log10(threshold), y=1, yref="paper", yanchor="bottom", showarrow=False,
+        text="flagged →", xanchor="left", font={"color": ACCENT, "size": 12},
+    )  # fmt: skip
+    figure.update_xaxes(
+        type="log",
+        title_text="gradient norm (log)",
+        dtick=2,
+        tickangle=0,
+        exponentformat="power",
+        minor={"ticks": ""},
+    )
+    figure.update_yaxes(
+        tickvals=list(range(len(rows))),
+        ticktext=[label for label, _, _ in rows],
+        range=[len(rows) - 0.4, -0.6],
+        zeroline=False,
+    )
+    figure = finish(figure, 90 + 26 * len(rows))
+    figure.update_layout(margin={"t": 84}, legend={"y": 1, "yref": "container", "yanchor": "top"})
+    return figure
+
+
+ROC_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+
+
+def roc(curves: Mapping[str, Detection], alarm_share: float) -> go.Figure:
+    """Manipulated models found against honest ones flagged, a curve a group; dotted: by chance."""
+    figure = go.Figure()
+    palette = (ACCENT, BLUE, GREEN, "#E69F00", "#CC79A7", "#56B4E9", GREY)
+    for place, (name, curve) in enumerate(curves.items()):
+        figure.add_scatter(
+            x=curve.false_alarms,
+            y=curve.found,
+            mode="lines",
+            name=name,
+            line={
+                "color": palette[place % len(palette)],
+                "dash": ROC_DASHES[place % len(ROC_DASHES)],
+                "width": 2.4,
+                "shape": "linear",
+            },
+            hovertemplate="%{x:.0%} of honest flagged<br>%{y:.0%} found<extra>" + name + "</extra>",
+        )
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", showlegend=False, hoverinfo="skip",
+        line={"color": GREY, "width": 1, "dash": "dot"},
+    )  # fmt: skip
+    figure.add_vline(x=alarm_share, line={"color": ACCENT, "width": 1.4, "dash": "dash"})
+    figure.update_xaxes(title_text="honest models flagged", tickformat=".0%", range=[-0.02, 1.02])
+    figure.update_yaxes(title_text="manipulated found", tickformat=".0%", range=[-0.02, 1.03])
+    figure = finish(figure, 420)
+    figure.update_layout(
+        legend={"orientation": "v", "x": 1, "xanchor": "right", "y": 0.02, "yanchor": "bottom"}
+    )
+    return figure
+
+
+def curves_table(curves: Mapping[str, Detection]) -> pd.DataFrame:
+    """The operating points of all curves, one below the other."""
+    parts = [
+        pd.DataFrame(
+            {
+                "models": name,
+                "threshold": curve.thresholds,
+                "honest_flagged": curve.false_alarms,
+                "manipulated_found": curve.found,
+            }
+        )
+        for name, curve in curves.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def kept(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """Of the attacker who knows the check, by the weight he gives it: attacks, how many reach the
+    top, and how many reach it unflagged, with the Wilson interval of these."""
+    rows = []
+    for weight, part in table[table["kind"] == "adaptive"].groupby("stealth"):
+        passed = int((part["success"] & (part["gradient_norm"] < threshold)).sum())
+        low, high = wilson_interval(passed, len(part))
+        rows.append(
+            {
+                "weight": weight,
+                "attacks": len(part),
+                "reached": int(part["success"].sum()),
+                "unflagged": passed,
+                "share": passed / len(part),
+                "low": low,
+                "high": high,
+                "norm": part["gradient_norm"].median(),
+                "accuracy_drop": part.loc[part["success"], "accuracy_drop"].mean(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def stealth_curve(table: pd.DataFrame, thresholds: np.ndarray, threshold: float) -> go.Figure:
+    """Success at each level of stealth: share of targets for which some model reaches the top with
+    a gradient norm below the threshold on the axis, for the plain attack at the same radius and for
+    the attacker who knows the check, who may try all his weights."""
+    figure = go.Figure()
+    adaptive = table[table["kind"] == "adaptive"]
+    for name, part, colour, dash in (
+        ("does not know the check (weight 0)", adaptive[adaptive["stealth"] == 0], ACCENT, "dash"),
+        ("knows the check, tries every weight", adaptive, GREEN, "solid"),
+    ):
+        if part.empty:
+            continue
+        smallest = (
+            part["gradient_norm"].where(part["success"], np.inf).groupby(part["target"]).min()
+        )
+        counts = (smallest.to_numpy()[:, None] < thresholds).sum(axis=0)
+        bounds = np.array([wilson_interval(int(c), len(smallest)) for c in counts])
+        figure.add_scatter(
+            x=np.concatenate([thresholds, thresholds[::-1]]),
+            y=np.concatenate([bounds[:, 1], bounds[::-1, 0]]),
+            fill="toself", mode="none", fillcolor=colour, opacity=0.13,
+            showlegend=False, hoverinfo="skip",
+        )  # fmt: skip
+        figure.add_scatter(
+            x=thresholds,
+            y=counts / len(smallest),
+            mode="lines",
+            name=name,
+            line={"color": colour, "width": 2.4, "dash": dash, "shape": "hv"},
+            hovertemplate="norm below %{x:.2g}: %{y:.0%} of targets<extra></extra>",
+        )
+    honest = table.loc[table["kind"] == "honest", "gradient_norm"].to_numpy()
+    figure.add_scatter(
+        x=thresholds,
+        y=(honest[:, None] >= thresholds).mean(axis=0),
+        mode="lines",
+        name="honest models flagged",
+        line={"color": GREY, "width": 2, "dash": "dot", "shape": "hv"},
+        hovertemplate="threshold %{x:.2g}: %{y:.0%} of honest models flagged<extra></extra>",
+    )
+    figure.add_vline(x=threshold, line={"color": ACCENT, "width": 1.4, "dash": "dash"})
+    figure.update_xaxes(
+        type="log",
+        title_text="threshold (log)",
+        dtick=2,
+        tickangle=0,
+        exponentformat="power",
+        minor={"ticks": ""},
+    )
+    figure.update_yaxes(title_text="share", tickformat=".0%", range=[-0.02, 1.05])
+    return finish(figure, 380)
+
+
+def by_objective(results: Mapping[str, pd.DataFrame], threshold: float) -> pd.DataFrame:
+    """How the check takes models that were pulled into the smallest k under each objective: a row
+    an objective and radius that the first objective and another have, on the targets that all have.
+
+    Columns: attacks, reached (the top), passed (reached it unflagged), flagged and their share as
+    rate with its Wilson interval low, high; auc, auc_low, auc_high against the honest models of the
+    first; p of an exact sign test on the targets of which the check flags only one of the two
+    models, the first objective's or this one (1 for the first itself).
+    """
+    first, *others = results
+    honest = results[first].query("kind == 'honest'")["gradient_norm"]
+    attacked = {name: table[table["kind"] == "attacked"] for name, table in results.items()}
+    k = attacked[first]["k"].min()
+    targets = set.intersection(*(set(part["target"]) for part in attacked.values()))
+    radii = {radius for name in others for radius in attacked[name]["radius"]}
+    rows = []
+    for radius in sorted(radii & set(attacked[first]["radius"])):
+        caught: dict[str, pd.Series] = {}
+        for name, part in attacked.items():
+            chosen = (part["k"] == k) & (part["radius"] == radius) & part["target"].isin(targets)
+            part = part[chosen].set_index("target").sort_index()
+            if part.empty:
+                continue
+            flagged = caught[name] = part["gradient_norm"] >= threshold
+            low, high = wilson_interval(int(flagged.sum()), len(part))
+            curve = detection(honest, part["gradient_norm"])
+            more, fewer = (flagged & ~caught[first]), (caught[first] & ~flagged)
+            rows.append(
+                {
+                    "objective": name,
+                    "radius": radius,
+                    "k": k,
+                    "attacks": len(part),
+                    "reached": int(part["success"].sum()),
+                    "passed": int((part["success"] & ~flagged).sum()),
+                    "flagged": int(flagged.sum()),
+                    "rate": float(flagged.mean()),
+                    "low": low,
+                    "high": high,
+                    "auc": curve.auc,
+                    "auc_low": curve.interval.low,
+                    "auc_high": curve.interval.high,
+                    "p": sign_test(int(more.sum()), int(fewer.sum())),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def passing(results: Mapping[str, pd.DataFrame], threshold: float) -> dict[str, tuple[int, int]]:
+    """Of the attacker who knows the check, under each objective: for how many targets some weight
+    gets him to the top unflagged, and of how many; of the targets and weights that all have."""
+    knowing = {n: t[(t["kind"] == "adaptive") & (t["stealth"] > 0)] for n, t in results.items()}
+    for column in ("target", "stealth", "radius"):
+        shared = set.intersection(*(set(part[column]) for part in knowing.values()))
+        knowing = {name: part[part[column].isin(shared)] for name, part in knowing.items()}
+    found = {}
+    for name, part in knowing.items():
+        passed = part[part["success"] & (part["gradient_norm"] < threshold)]
+        found[name] = (passed["target"].nunique(), part["target"].nunique())
+    return found
+
+
+def caught(rows: pd.DataFrame) -> go.Figure:
+    """Share of models flagged by radius, a mark an objective. rows: of `by_objective`."""
+    radii = sorted(set(rows["radius"]))
+    names = [name for name in OBJECTIVE_LOOKS if (rows["objective"] == name).any()]
+    figure = go.Figure()
+    for place, objective in enumerate(names):
+        name, colour, symbol, _ = OBJECTIVE_LOOKS[objective]
+        part = rows[rows["objective"] == objective]
+        figure.add_scatter(
+            x=[radii.index(r) + 0.16 * (place - (len(names) - 1) / 2) for r in part["radius"]],
+            y=part["rate"].to_numpy(),
+            mode="markers",
+            name=name,
+            marker={"size": 11, "symbol": symbol, "color": colour},
+            error_y=bars(part),
+            customdata=part[["flagged", "attacks", "reached", "radius", "auc"]].to_numpy(),
+            hovertemplate="<b>%{y:.0%}</b>, %{customdata[0]} of %{customdata[1]} models flagged<br>"
+            "radius %{customdata[3]:g}, %{customdata[2]} reach the top<br>"
+            f"AUC %{{customdata[4]:.3f}}<extra>{name}</extra>",
+        )
+    figure.update_xaxes(
+        tickvals=list(range(len(radii))),
+        ticktext=[f"radius {radius:g}" for radius in radii],
+        range=[-0.6, len(radii) - 0.4],
+    )
+    figure.update_yaxes(title_text="models flagged", tickformat=".0%", range=[-0.03, 1.05])
+    return finish(figure, 360, showlegend=True)

@@ -1,0 +1,195 @@
+"""Figures of other attributions and of the alarm: pure functions from results to figures."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from engine.experiments import AttributionsResult
+from engine.statistics import wilson_interval
+from engine.vocabulary import ATTRIBUTIONS
+from pages.common.figures.axes import rank_axis
+from pages.common.figures.ranking import ACCENT, BAND, BLUE, GREY, finish
+
+NAMES: Mapping[str, str] = {
+    "influence": "influence",
+    "gradient_dot": "gradient dot product",
+    "cosine": "cosine of gradients",
+    "relative": "relative influence",
+    "self_influence": "self-influence",
+    "knn_shapley": "kNN-Shapley",
+}
+RETRAINED = "leave-one-out retraining"
+KINDS = {"whole": "whole ranking", "top": "top ten"}
+ROLES = {
+    "attacked": ("attacked", ACCENT, "diamond"),
+    "unknown": ("honest, to test it", GREY, "circle"),
+    "known": ("honest, to set it", GREY, "circle-open"),
+}
+SPREAD = 0.28
+
+
+def broken(name: str) -> str:
+    """A name on two lines, for a narrow screen."""
+    return name.replace(" ", "<br>", 1)
+
+
+def order_of_rows() -> list[str]:
+    assert set(NAMES) == set(ATTRIBUTIONS)
+    return list(NAMES)
+
+
+def target_ranks(result: AttributionsResult) -> go.Figure:
+    """The target's rank under every attribution, before and after: rank 1 to the right."""
+    n, t = len(result.before["influence"].ranks), result.target
+    names = order_of_rows()
+    y = np.arange(len(names), 0, -1)
+    before = [int(result.before[name].ranks[t]) for name in names]
+    after = [int(result.after[name].ranks[t]) for name in names]
+    figure = go.Figure()
+    for height, old, new in zip(y, before, after, strict=True):
+        figure.add_scatter(
+            x=[old, new],
+            y=[height, height],
+            mode="lines",
+            line={"color": ACCENT, "width": 2},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    looks = (
+        ("honest model", before, {"symbol": "circle", "size": 11, "color": GREY}, "bottom center"),
+        ("malicious model", after, {"symbol": "diamond", "size": 12, "color": BLUE}, "top center"),
+    )
+    for name, ranks, marker, where in looks:
+        figure.add_scatter(
+            x=ranks,
+            y=y,
+            mode="markers+text",
+            name=name,
+            marker=marker,
+            text=[f"{rank:,}" for rank in ranks],
+            textposition=where,
+            cliponaxis=False,
+            customdata=[NAMES[n] for n in names],
+            hovertemplate=f"%{{customdata}}: rank %{{x:,}} of {n:,}<extra>{name}</extra>",
+        )
+    ticks = [broken(NAMES[name]) for name in names]
+    rank = result.rank_retrained()
+    if rank is not None:
+        tried = len(result.retrained)
+        about = 1 + (rank - 1) * (n - 1) / max(tried - 1, 1)
+        figure.add_scatter(
+            x=[about],
+            y=[0],
+            mode="markers+text",
+            name="either: it retrains",
+            marker={"symbol": "square-open", "size": 11, "color": GREY, "line": {"width": 2}},
+            text=[f"\u00a0{rank} of {tried}"],
+            textposition="middle right",
+            cliponaxis=False,
+            hovertemplate=f"{RETRAINED}: rank {rank} of the {tried} samples left out, which is "
+            f"about {about:,.0f} of {n:,}<extra></extra>",
+        )
+        ticks.append("leave-one-out<br>retraining")
+    figure.add_vrect(x0=0.75, x1=result.k + 0.5, fillcolor=BAND, line_width=0, layer="below")
+    figure.update_xaxes(rank_axis(n, f"rank of sample {t} of {n:,} (log)", reverse=True))
+    figure.update_yaxes(
+        tickvals=[*y, 0][: len(ticks)],
+        ticktext=ticks,
+        range=[-0.7 if rank is not None else 0.3, len(names) + 0.7],
+        zeroline=False,
+    )
+    return finish(figure, 500)
+
+
+def crowd(result: AttributionsResult, kind: str, score: str) -> go.Figure:
+    """One alarm's number for every honest and every attacked model, and its threshold."""
+    alarm = alarm_row(result, kind, score)
+    column, rng = f"{kind}_{score}", np.random.default_rng(0)
+    figure = go.Figure()
+    for place, (role, (name, colour, symbol)) in enumerate(reversed(ROLES.items())):
+        part = result.models[result.models["role"] == role]
+        figure.add_scatter(
+            x=part[column],
+            y=place + rng.uniform(-SPREAD, SPREAD, size=(len(part),)),
+            mode="markers",
+            name=name,
+            marker={"color": colour, "symbol": symbol, "size": 8, "opacity": 0.8},
+            customdata=part["how"],
+            hovertemplate=f"{name}<br>%{{customdata}}<br>%{{x:.3f}}<extra></extra>",
+        )
+    values = result.models.loc[result.models["role"].isin(ROLES), column]
+    room = 0.06 * float(np.ptp(values)) or 1.0
+    high = float(values.max()) + room
+    figure.add_vrect(x0=alarm["threshold"], x1=high, fillcolor=BAND, line_width=0, layer="below")
+    figure.add_vline(x=alarm["threshold"], line={"color": ACCENT, "width": 1.5, "dash": "dash"})
+    figure.add_annotation(
+        x=alarm["threshold"],
+        y=1,
+        yref="paper",
+        xanchor="left",
+        yanchor="bottom",
+        showarrow=False,
+        text="alarm →",
+        font={"size": 12, "color": ACCENT},
+    )
+    measure = (
+        "disagreement, 1 − Spearman" if kind == "whole" else f"mean log₁₀ rank by {NAMES[score]}"
+    )
+    figure.update_xaxes(title_text=measure, range=[float(values.min()) - room, high])
+    figure.update_yaxes(
+        tickvals=list(range(len(ROLES))),
+        ticktext=[broken(ROLES[role][0]) for role in reversed(ROLES)],
+        range=[-0.6, len(ROLES) - 0.4],
+        showgrid=False,
+        zeroline=False,
+    )
+    return finish(figure, 320, showlegend=False)
+
+
+def alarm_row(result: AttributionsResult, kind: str, score: str) -> pd.Series:
+    table = result.alarms
+    return table[(table["kind"] == kind) & (table["score"] == score)].iloc[0]
+
+
+def alarms(result: AttributionsResult) -> go.Figure:
+    """What every alarm finds and whom it accuses, with Wilson intervals."""
+    table = result.alarms.iloc[::-1]
+    y = np.arange(len(table))
+    figure = go.Figure()
+    looks = (
+        ("attacked models found", "found", "attacked", ACCENT, "diamond", 0.13),
+        ("honest models accused", "flagged", "unknown", GREY, "circle", -0.13),
+    )
+    for name, column, role, colour, symbol, aside in looks:
+        total = result.count(role)
+        shares = table[column].to_numpy(dtype=np.float64) / total
+        ends = [wilson_interval(int(hits), total) for hits in table[column]]
+        figure.add_scatter(
+            x=shares,
+            y=y + aside,
+            mode="markers",
+            name=name,
+            marker={"color": colour, "symbol": symbol, "size": 10},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [end.high - share for end, share in zip(ends, shares, strict=True)],
+                "arrayminus": [share - end.low for end, share in zip(ends, shares, strict=True)],
+                "color": colour,
+                "thickness": 1.8,
+                "width": 4,
+            },
+            customdata=[[f"{end.low:.0%}", f"{end.high:.0%}"] for end in ends],
+            hovertemplate=f"{name}: %{{x:.0%}} of {total}<br>95% interval %{{customdata[0]}} to "
+            "%{customdata[1]}<extra></extra>",
+        )
+    figure.update_xaxes(title_text="share of models", tickformat=".0%", range=[-0.02, 1.02])
+    figure.update_yaxes(
+        tickvals=y.tolist(),
+        ticktext=[f"{NAMES[row.score]}<br>{KINDS[row.kind]}" for row in table.itertuples()],
+        range=[-0.6, len(table) - 0.4],
+        zeroline=False,
+    )
+    return finish(figure, 420)

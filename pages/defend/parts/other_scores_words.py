@@ -1,0 +1,136 @@
+"""What other attributions say in words: pure functions from their result and request."""
+
+import math
+
+import pandas as pd
+
+from engine.experiments import AttributionsRequest, AttributionsResult
+from engine.statistics import wilson_interval
+from engine.vocabulary import ATTRIBUTIONS
+from pages.common.words import reproduce
+from pages.common.words.wording import decimal, listed
+from pages.defend.parts.other_scores_figures import KINDS, NAMES, alarm_row
+
+MAIN = ("whole", "knn_shapley")  # the alarm chosen beforehand: its score never sees the model
+FOLLOWS = 0.5  # of influence's move on the log scale: from there another score has moved along
+
+
+def follows(result: AttributionsResult) -> tuple[list[str], list[str]]:
+    """The other scores by which the target has climbed at least half as far as by influence, on the
+    log scale of ranks, and those by which it has not."""
+
+    def climb(name: str) -> float:
+        t = result.target
+        return math.log(result.before[name].ranks[t] / result.after[name].ranks[t])
+
+    needed = FOLLOWS * climb("influence")
+    others = [name for name in NAMES if name != "influence"]
+    moved = [name for name in others if needed > 0 and climb(name) >= needed]
+    return moved, [name for name in others if name not in moved]
+
+
+def ranks(result: AttributionsResult, names: list[str]) -> str:
+    """'gradient dot product (1,172 → 1) and cosine of gradients (973 → 3)'"""
+    t = result.target
+    return listed(
+        [
+            f"{NAMES[name]} ({result.before[name].ranks[t]:,} → {result.after[name].ranks[t]:,})"
+            for name in names
+        ]
+    )
+
+
+def share(hits: int, total: int, what: str) -> str:
+    """'27 of 33 attacked models (82%, 95% interval 66% to 91%)'"""
+    low, high = wilson_interval(hits, total)
+    return f"{hits} of {total} {what} ({hits / total:.0%}, 95% interval {low:.0%} to {high:.0%})"
+
+
+def finding(result: AttributionsResult) -> str:
+    """Which scores were moved along, and what the main alarm is worth."""
+    moved, stayed = follows(result)
+    t = result.target
+    old, new = result.before["influence"].ranks[t], result.after["influence"].ranks[t]
+    failed = "" if new <= result.k else f", not into the top {result.k}"
+    parts = [f"The attack took sample {t} from rank {old:,} to rank {new:,} by influence{failed}."]
+    if moved:
+        parts.append(f"**It moved {ranks(result, moved)} along**, though it never aimed at them.")
+    if stayed:
+        parts.append(f"Less than half as far, or not at all, went {ranks(result, stayed)}.")
+    if not result.alarms.empty:
+        row = alarm_row(result, *MAIN)
+        parts.append(
+            f"As an alarm, disagreement with {NAMES[MAIN[1]]} **finds "
+            f"{share(int(row['found']), result.count('attacked'), 'attacked models')}** and "
+            f"accuses {int(row['flagged'])} of {result.count('unknown')} honest ones."
+        )
+    return " ".join(parts)
+
+
+def ranks_title(result: AttributionsResult) -> str:
+    moved, stayed = follows(result)
+    many = len(moved) + len(stayed)
+    return f"{len(moved)} of {many} other scores move sample {result.target} along with influence"
+
+
+def crowd_title(result: AttributionsResult, kind: str, score: str) -> str:
+    row = alarm_row(result, kind, score)
+    return (
+        f"Against {NAMES[score]}, {KINDS[kind]}: {int(row['found'])} of "
+        f"{result.count('attacked')} attacked models raise the alarm, and {int(row['flagged'])} of "
+        f"{result.count('unknown')} honest ones"
+    )
+
+
+def alarms_title(result: AttributionsResult) -> str:
+    best = result.alarms.loc[result.alarms["auc"].idxmax()]
+    useless = int((result.alarms["auc_low"] <= 0.5).sum())
+    said = f"The best of {len(result.alarms)} alarms has AUC {decimal(best['auc'])}"
+    verb = "is" if useless == 1 else "are"
+    return f"{said}; {useless or 'none'} of them {verb} no better than chance"
+
+
+def alarms_table(result: AttributionsResult) -> pd.DataFrame:
+    attacked, unknown = result.count("attacked"), result.count("unknown")
+    return pd.DataFrame(
+        {
+            "score": [NAMES[name] for name in result.alarms["score"]],
+            "looks at": [KINDS[kind] for kind in result.alarms["kind"]],
+            "found": [f"{hits} of {attacked}" for hits in result.alarms["found"]],
+            "accused": [f"{hits} of {unknown}" for hits in result.alarms["flagged"]],
+            "AUC": [
+                f"{decimal(r.auc)} ({decimal(r.auc_low)} to {decimal(r.auc_high)})"
+                for r in result.alarms.itertuples()
+            ],
+        }
+    )
+
+
+def sample_table(result: AttributionsResult) -> pd.DataFrame:
+    """One row per training sample: scores and ranks by every attribution, before and after."""
+    columns = {
+        f"{what}_{name}_{when}": getattr(side[name], f"{what}s")
+        for name in NAMES
+        for when, side in (("before", result.before), ("after", result.after))
+        for what in ("rank", "score")
+    }
+    return pd.DataFrame(columns).rename_axis("sample").reset_index()
+
+
+def snippet(request: AttributionsRequest, data_dir: str | None = None) -> str:
+    """Python that ranks the target by every attribution, before and after the attack."""
+    t = request.target
+    return (
+        f"{reproduce.opening(request.dataset, data_dir, request.l2)}"
+        f"attacked = engine.attack(\n    model, dataset, {t}, k={request.k}, "
+        f"radius={request.radius!r},\n    damping={request.damping!r}, order={request.order!r}, "
+        f"seed={request.seed}\n).model\n\n"
+        f"for name in {list(ATTRIBUTIONS)!r}:\n"
+        "    ranks = [\n"
+        "        engine.attribution(\n            name, one, dataset, "
+        f"damping={request.damping!r}, order={request.order!r}, "
+        f"neighbours={request.neighbours}\n        ).ranks[{t}]\n"
+        "        for one in (model, attacked)\n"
+        "    ]\n"
+        "    print(name, *ranks)\n"
+    )

@@ -1,0 +1,170 @@
+"""Figures of measured time and memory: pure functions from a measurement to a Plotly figure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from engine.speed.result import AXES, GradientComparison, Scaling
+from pages.common.figures.ranking import ACCENT, BLUE, GREY, finish
+from pages.common.figures.rate_figures import GREEN
+
+LOOKS: Mapping[str, tuple[str, str, str, str]] = {
+    "naive": ("naive autograd", GREY, "square", "dot"),
+    "rewritten": ("the paper's rewriting", BLUE, "diamond", "dash"),
+    "closed_form": ("ours, closed form", ACCENT, "circle", "solid"),
+}
+QUANTITY_LOOKS: Mapping[str, tuple[str, str, str, str]] = {
+    "seconds": ("time", ACCENT, "circle", "solid"),
+    "peak_mb": ("memory", GREEN, "diamond-open", "dash"),
+}
+
+
+def measured(comparisons: Sequence[GradientComparison]) -> pd.DataFrame:
+    """One row per size and implementation, with the number of parameters."""
+    return pd.concat(
+        [c.table.assign(n_parameters=c.n_parameters) for c in comparisons], ignore_index=True
+    )
+
+
+def duration(seconds: float) -> str:
+    """'36 s', '2.4 s', '150 ms'."""
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
+
+
+def megabytes(value: float) -> str:
+    """'1.2 GB', '62 MB'."""
+    return f"{value / 1000:.3g} GB" if value >= 1000 else f"{value:.3g} MB"
+
+
+def gradient_costs(comparisons: Sequence[GradientComparison]) -> go.Figure:
+    """Time and peak memory of one step's gradient against the number of parameters, both log."""
+    table = measured(comparisons)
+    figure = make_subplots(rows=1, cols=2, subplot_titles=("time", "peak memory"))
+    for column, (quantity, words) in enumerate((("seconds", duration), ("peak_mb", megabytes)), 1):
+        for name, (label, colour, symbol, dash) in LOOKS.items():
+            part = table[(table["implementation"] == name) & table[quantity].notna()]
+            part = part.sort_values("n_parameters")
+            figure.add_scatter(
+                x=part["n_parameters"].to_numpy(),
+                y=part[quantity].to_numpy(),
+                mode="lines+markers+text",
+                name=label,
+                legendgroup=name,
+                showlegend=column == 1,
+                text=[words(v) for v in part[quantity]],
+                textposition="top center" if name != "closed_form" else "bottom center",
+                textfont={"color": colour, "size": 12},
+                line={"color": colour, "width": 2.4, "dash": dash},
+                marker={"size": 10, "symbol": symbol},
+                hovertemplate="%{x:,} parameters<br>%{text}<extra>" + label + "</extra>",
+                row=1,
+                col=column,
+            )
+    sizes = sorted(table["n_parameters"].unique())
+    low, high = np.log10(sizes[0]) - 0.35, np.log10(sizes[-1]) + 0.35
+    figure.update_xaxes(
+        type="log",
+        tickvals=sizes,
+        ticktext=[f"{s:,}" for s in sizes],
+        range=[low, high],
+        title_text="parameters",
+    )
+    for column, quantity in enumerate(("seconds", "peak_mb"), 1):
+        values = table[quantity].dropna()
+        bounds = [np.log10(values.min()) - 0.45, np.log10(values.max()) + 0.4]
+        figure.update_yaxes(
+            type="log", range=bounds, dtick=1, exponentformat="none", row=1, col=column
+        )
+    figure.update_yaxes(title_text="seconds", row=1, col=1)
+    figure.update_yaxes(title_text="MB", row=1, col=2)
+    return above_titles(finish(figure, 400))
+
+
+def above_titles(figure: go.Figure) -> go.Figure:
+    """The legend above the titles of the panels, and not through them."""
+    figure.update_layout(margin={"t": 92}, legend={"y": 1, "yref": "container", "yanchor": "top"})
+    return figure
+
+
+def growth(scaling: Scaling) -> go.Figure:
+    """Time and memory of one step along each size, over their value at the smallest that is fitted.
+
+    The dotted line grows as the size does; what stays below it grows more slowly.
+    """
+    axes = [a for a in AXES if a in set(scaling.table["axis"])]
+    figure = make_subplots(
+        rows=2, cols=2, subplot_titles=[AXES[a] for a in axes], vertical_spacing=0.17
+    )
+    for place, axis in enumerate(axes):
+        row, column = place // 2 + 1, place % 2 + 1
+        part = scaling.table[scaling.table["axis"] == axis].sort_values("value")
+        fitted = scaling.exponents[scaling.exponents["axis"] == axis].set_index("quantity")
+        start = float(fitted["from_value"].iloc[0])
+        values = part["value"].to_numpy(dtype=np.float64)
+        figure.add_scatter(
+            x=values,
+            y=values / start,
+            mode="lines",
+            name="grows as the size does",
+            line={"color": GREY, "width": 1.2, "dash": "dot"},
+            hoverinfo="skip",
+            showlegend=place == 0,
+            row=row,
+            col=column,
+        )
+        for quantity, (label, colour, symbol, dash) in QUANTITY_LOOKS.items():
+            fitted_column = "seconds_min" if quantity == "seconds" else quantity
+            costs = part[fitted_column].to_numpy(dtype=np.float64)
+            words = duration if quantity == "seconds" else megabytes
+            figure.add_scatter(
+                x=values,
+                y=costs / costs[values == start][0],
+                mode="lines+markers",
+                name=label,
+                legendgroup=quantity,
+                showlegend=place == 0,
+                line={"color": colour, "width": 2.2, "dash": dash},
+                marker={"size": 8, "symbol": symbol},
+                text=[words(c) for c in costs],
+                hovertemplate=f"{AXES[axis]}: %{{x:,}}<br>%{{text}}<extra>{label}</extra>",
+                row=row,
+                col=column,
+            )
+        figure.update_xaxes(
+            type="log",
+            tickvals=values[::2],
+            ticktext=[short(v) for v in values[::2]],
+            row=row,
+            col=column,
+        )
+    figure.update_yaxes(type="log", dtick=1, exponentformat="none")
+    figure.update_yaxes(title_text="cost, relative", col=1)
+    return above_titles(finish(figure, 560))
+
+
+def short(value: float) -> str:
+    """8000 as '8k', but 2048 as '2,048'."""
+    return f"{value / 1000:g}k" if value % 1000 == 0 else f"{value:,g}"
+
+
+def exponents(scaling: Scaling) -> pd.DataFrame:
+    """The fitted exponents as a table to read: size, time, memory."""
+    rows: list[dict[str, Any]] = []
+    for axis, part in scaling.exponents.groupby("axis", sort=False):
+        by = part.set_index("quantity")
+        rows.append(
+            {
+                "size": AXES[str(axis)],
+                **{
+                    QUANTITY_LOOKS[q][0]: f"{by.loc[q, 'exponent']:.2f} ± "
+                    f"{by.loc[q, 'standard_error']:.2f}"
+                    for q in QUANTITY_LOOKS
+                },
+                "fitted from": f"{by['from_value'].iloc[0]:,g}",
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,182 @@
+"""From a stored result to the view that shows it: the page, and the parameters of its link.
+
+A link is given only where the page, reading it, would ask for exactly this request.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from engine.experiments import (
+    AttackRequest,
+    AttributionsRequest,
+    AuditRequest,
+    BaselineRequest,
+    DefenceRequest,
+    ExplainRequest,
+    FairnessRequest,
+    GradientsRequest,
+    ImpossibleRequest,
+    LeaveOneOutRequest,
+    ScalingRequest,
+    SensitivityRequest,
+    SweepRequest,
+)
+from pages.attack.parts import baseline_view
+from pages.common.asking import links, sweeps
+from pages.common.lab import published_results
+from pages.common.lab.registry import PageEntry, page
+from pages.learn.parts import retraining
+
+RETRAINED = ("setting", "l2", "damping", "samples")
+COLUMNS = ("target", "positive", "sensitive", "privileged")
+SWEPT = (  # pages about sweeps: url, role, axes of their controls, whether starts are among them
+    ("cost", "cost", ("radii", "ks"), True),
+    ("many-targets", "sizes", ("set_sizes", "radii", "ks"), True),
+    ("what-works", "ablation", ("radii", "ks"), False),
+)
+BESIDE = {"training": "cost", "baseline": "cost"}  # pages that show a role without controls of it
+
+
+@dataclass(frozen=True)
+class View:
+    """A page and the parameters that make it show one result."""
+
+    page: PageEntry
+    parameters: Mapping[str, str]
+
+
+def view(url: str, **parameters: Any) -> View:
+    return View(page(url), {name: str(value) for name, value in parameters.items()})
+
+
+def on_grid(radius: float) -> bool:
+    """Whether the slider of the pages about one attack can hold a radius."""
+    steps = radius / links.RADIUS_STEP
+    return links.RADIUS_LOW <= radius <= links.RADIUS_HIGH and abs(steps - round(steps)) < 1e-9
+
+
+def of_attack(request: AttackRequest) -> View | None:
+    values = links.values_of(request)
+    shown = {name: value for name, value in values.items() if name != "target"}
+    same = replace(links.EXAMPLE, targets=(values["target"],), **shown) == request
+    fits = 1 <= request.restarts <= links.RESTARTS_HIGH and on_grid(request.radius)
+    return view("move-one-sample", **values) if same and fits else None
+
+
+def of_sweep(request: SweepRequest) -> View | None:
+    for url, role, axes, starts in SWEPT:
+        start = sweeps.preset(role, request.dataset)
+        given = {name: sweeps.shown_numbers(getattr(request, name)) for name in axes}
+        read: dict[str, Any] = {
+            name: sweeps.read_numbers(sweeps.AXES[name], text) for name, text in given.items()
+        }
+        asked = replace(start, n_targets=request.n_targets, **read)
+        if starts and len(request.restarts) == 1:
+            asked = replace(asked, restarts=request.restarts)
+        if asked == request:
+            number = {"starts": request.restarts[0]} if starts else {}
+            return view(url, dataset=request.dataset, targets=request.n_targets, **number, **given)
+    return beside(request)
+
+
+def beside(request: SweepRequest | BaselineRequest) -> View | None:
+    """A published result that a page shows for a data set, whatever else it shows."""
+    for role, url in BESIDE.items():
+        if published_results.preset(role, request.dataset) == request:
+            return view(url, dataset=request.dataset)
+    return None
+
+
+def of_baseline(request: BaselineRequest) -> View | None:
+    if baseline_view.request_for(links.EXAMPLE) == request:
+        return of_attack(links.EXAMPLE)
+    return beside(request)
+
+
+def of_fairness(request: FairnessRequest) -> View | None:
+    given = sweeps.shown_numbers(request.scales)
+    own = {n: getattr(request, n) for n in ("beta", "gamma", "l2", *COLUMNS)}
+    own = {name: value for name, value in own.items() if value is not None}
+    scales = sweeps.read_numbers(sweeps.Axis("scales", "Scales", ""), given)
+    asked = FairnessRequest(
+        request.dataset, request.metric, scales, **own, merge_others=request.merge_others
+    )
+    if asked != request:
+        return None
+    merged = {"merge_others": "true"} if request.merge_others else {}
+    return view(
+        "fairness", table=request.dataset, metric=request.metric, scales=given, **own, **merged
+    )
+
+
+def of_impossible(request: ImpossibleRequest) -> View | None:
+    asked = replace(ImpossibleRequest(), k=request.k, seed=request.seed)
+    return view("impossible", k=request.k, seed=request.seed) if asked == request else None
+
+
+def of_defence(request: DefenceRequest) -> View | None:
+    shown = [r for _, name, r in published_results.published() if name == "defence"]
+    return view("minimum") if request in [DefenceRequest(), *shown] else None
+
+
+def of_sensitivity(request: SensitivityRequest) -> View | None:
+    same = request == SensitivityRequest(request.dataset)
+    return view("easy-or-hard", dataset=request.dataset) if same else None
+
+
+def of_leave_one_out(request: LeaveOneOutRequest) -> View | None:
+    name = request.dataset
+    for setting in retraining.SETTINGS:
+        if retraining.setting_of(setting, name) == request:
+            return view("influence", dataset=name, setting=setting)
+    l2, damping, samples = request.l2, request.damping, request.n_samples
+    if LeaveOneOutRequest(name, l2, damping, samples) != request:
+        return None
+    own = dict(zip(RETRAINED, (retraining.OWN, l2, damping, samples), strict=True))
+    return view("influence", dataset=name, **own)
+
+
+def of_explain(request: ExplainRequest) -> View | None:
+    same = request == ExplainRequest(request.dataset, request.image)
+    return view("influence", dataset=request.dataset, image=request.image) if same else None
+
+
+def into_one_attack(url: str, role: str, own: str) -> Callable[[Any], View | None]:
+    """Pages that look into one attack, with a control of their own."""
+
+    def found(request: AuditRequest | AttributionsRequest) -> View | None:
+        names = ("dataset", "target", "k", "radius", "seed", own)
+        values = {name: getattr(request, name) for name in names}
+        start = published_results.preset(role, request.dataset) or type(request)(request.dataset)
+        same = replace(start, **values) == request and on_grid(request.radius)
+        return view(url, **values) if same else None
+
+    return found
+
+
+def of_speed(request: GradientsRequest | ScalingRequest) -> View | None:
+    return view("why-fast") if request in [r for _, _, r in published_results.listed()] else None
+
+
+VIEWS: dict[str, Callable[[Any], View | None]] = {
+    "attack": of_attack,
+    "sweep": of_sweep,
+    "baseline": of_baseline,
+    "fairness": of_fairness,
+    "impossible": of_impossible,
+    "defence": of_defence,
+    "sensitivity": of_sensitivity,
+    "leave-one-out": of_leave_one_out,
+    "explain": of_explain,
+    "audit": into_one_attack("audit", "audit", "queries"),
+    "attributions": into_one_attack("other-scores", "other scores", "neighbours"),
+    "gradients": of_speed,
+    "scaling": of_speed,
+}
+
+
+def view_of(experiment: str, request: Any) -> View | None:
+    """The view that shows the result of a request; None where no page does."""
+    found = VIEWS.get(experiment)
+    return None if found is None else found(request)

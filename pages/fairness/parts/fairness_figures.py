@@ -1,0 +1,400 @@
+"""Figures of the scaling attack on fairness: pure functions from its result to Plotly figures.
+
+What the attack makes of the downstream model is the accent colour, what validation says blue, what
+is honest grey; a hollow mark costs too much accuracy, a cross on the axis has no solution.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from engine.fairness.result import FairnessResult, unnoticed
+from engine.vocabulary import ACCURACY_TOLERANCE
+from pages.common.figures.axes import number, rank_axis, thinned
+from pages.common.figures.ranking import ACCENT, BAND, BLUE, FAINT, GREY, finish
+from pages.common.figures.rate_figures import band
+from pages.fairness.parts.fairness_words import PAPER_POINTS, signed, titled
+
+HONEST = 1.0
+LONE = 1.04  # how wide the band of a scale is whose neighbours have no solution, as a factor
+
+
+def scale_axis(scales: NDArray[np.float64], title: str) -> dict[str, Any]:
+    """A log axis of scales; its ticks are the powers of ten."""
+    low, high = np.log10(scales.min()), np.log10(scales.max())
+    powers = range(int(np.floor(low)), int(np.ceil(high)) + 1)
+    return {
+        "type": "log",
+        "title": {"text": title},
+        "range": [low - 0.12, high + 0.12],
+        "tickvals": [10.0**power for power in powers],
+        "ticktext": [f"{10.0**power:g}" for power in powers],
+        "minor": {"ticks": ""},
+        "zeroline": False,
+    }
+
+
+def spans(feasible: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """The runs of neighbouring places that have a solution."""
+    places = np.flatnonzero(feasible)
+    breaks = np.flatnonzero(np.diff(places) > 1) + 1
+    return [part for part in np.split(places, breaks) if len(part)]
+
+
+def gap_by_scale(result: FairnessResult) -> go.Figure:
+    """The downstream model's signed gap on test against the scale, with its bootstrap band, and
+    its accuracy below. No line leads over a scale without a solution."""
+    table, metric = result.table, result.about.metric
+    figure = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, row_heights=[0.68, 0.32], vertical_spacing=0.06
+    )
+    worst = result.worst
+    scales = table["scale"].to_numpy(dtype=np.float64)
+    shown = scales if worst is None else np.append(scales, worst["scale"])
+    for row, quantity in ((1, metric), (2, "accuracy")):
+        _draw_bands(figure, table, f"{quantity}_test", row)
+    figure.add_scatter(
+        x=scales,
+        y=100 * table[f"{metric}_val"].to_numpy(),
+        mode="lines",
+        name="validation",
+        line={"color": BLUE, "width": 1.4, "dash": "dash"},
+        hovertemplate="α = %{x:.4g}<br>validation %{y:+.1f} points<extra></extra>",
+        row=1,
+        col=1,
+    )
+    for row, quantity in ((1, metric), (2, "accuracy")):
+        _draw_test(figure, table, f"{quantity}_test", row)
+    if worst is not None:
+        figure.add_scatter(
+            x=[worst["scale"]],
+            y=[100 * worst[f"{metric}_test"]],
+            mode="markers",
+            name="worst on validation, here on test",
+            marker={
+                "symbol": "star-open",
+                "size": 19,
+                "color": ACCENT,
+                "line": {"width": 2},
+            },
+            hovertemplate="found on validation: α = %{x:.4g}<br>on test %{y:+.1f} points"
+            "<extra></extra>",
+            row=1,
+            col=1,
+        )
+    honest = result.row(HONEST)
+    references = {"before any reweighing": ("dot", 100 * result.about.gap_before)}
+    if honest["feasible"]:
+        references["α = 1: without the attack"] = ("dash", 100 * honest[f"{metric}_test"])
+        figure.add_hline(
+            y=100 * (honest["accuracy_test"] - ACCURACY_TOLERANCE),
+            line={"color": GREY, "width": 1.5, "dash": "dot"},
+            annotation={
+                "text": f"{100 * ACCURACY_TOLERANCE:g} points below α = 1",
+                "font": {"size": 11, "color": GREY},
+            },
+            annotation_position="top left",
+            row=2,
+            col=1,
+        )
+    for name, (dash, height) in references.items():
+        line = {"color": GREY, "width": 1.6, "dash": dash}
+        figure.add_hline(y=height, name=name, showlegend=True, line=line, row=1, col=1)
+    bottom, top = _gap_range(table, metric, [height for _, height in references.values()])
+    infeasible = scales[~table["feasible"].to_numpy(dtype=bool)]
+    if len(infeasible):
+        figure.add_scatter(
+            x=infeasible,
+            y=np.full(len(infeasible), bottom),
+            mode="markers",
+            name="no solution",
+            cliponaxis=False,
+            marker={"symbol": "x-thin", "size": 10, "color": GREY, "line": {"width": 2.4}},
+            hovertemplate="α = %{x:.4g}<br>the programme has no solution<extra></extra>",
+            row=1,
+            col=1,
+        )
+    figure.update_yaxes(
+        title_text=f"{titled(metric)} (points)", range=[bottom, top], zerolinecolor=FAINT, row=1
+    )
+    figure.update_yaxes(title_text="accuracy (%)", nticks=5, row=2)
+    figure.update_xaxes({**scale_axis(shown, ""), "showticklabels": False}, row=1)
+    figure.update_xaxes(scale_axis(shown, "scale α of the base model (log)"), row=2)
+    return finish(figure, 540)
+
+
+def _gap_range(table: pd.DataFrame, metric: str, lines: list[float]) -> tuple[float, float]:
+    """Everything that is drawn, and 0, with a little room."""
+    columns = [f"{metric}_test_low", f"{metric}_test_high", f"{metric}_val"]
+    heights = np.append(100 * table[columns].to_numpy(dtype=np.float64).ravel(), [0.0, *lines])
+    low, high = float(np.nanmin(heights)), float(np.nanmax(heights))
+    room = 0.07 * ((high - low) or 1.0)
+    return low - room, high + room
+
+
+def _draw_bands(figure: go.Figure, table: pd.DataFrame, column: str, row: int) -> None:
+    """The 95% intervals, a band for every run of scales that have a solution."""
+    for places in spans(table["feasible"].to_numpy(dtype=bool)):
+        part = table.iloc[places]
+        x = part["scale"].to_numpy(dtype=np.float64)
+        low, high = (100 * part[f"{column}_{end}"].to_numpy() for end in ("low", "high"))
+        if len(x) == 1:
+            x, low, high = np.array([x[0] / LONE, x[0] * LONE]), low.repeat(2), high.repeat(2)
+        figure.add_trace(band(x, low, high, ACCENT), row, 1)
+
+
+def _draw_test(figure: go.Figure, table: pd.DataFrame, column: str, row: int) -> None:
+    """The line on test; a mark is hollow where too much accuracy is lost."""
+    kept = unnoticed(table).to_numpy(dtype=bool)
+    lost = "" if kept.all() else f"<br>hollow: costs more than {100 * ACCURACY_TOLERANCE:g} points"
+    unit = " points" if row == 1 else "%"
+    sign = "+" if row == 1 else ""
+    figure.add_scatter(
+        x=table["scale"].to_numpy(),
+        y=100 * table[f"{column}"].to_numpy(),
+        mode="lines+markers",
+        name=f"test, 95% band{lost if row == 1 else ''}",
+        showlegend=row == 1,
+        connectgaps=False,
+        line={"color": ACCENT, "width": 2.6},
+        marker={
+            "size": 9,
+            "color": ACCENT,
+            "symbol": np.where(kept, "circle", "circle-open"),
+            "line": {"width": 2, "color": ACCENT},
+        },
+        customdata=100 * table[[f"{column}_low", f"{column}_high"]].to_numpy(),
+        hovertemplate=f"α = %{{x:.4g}}<br><b>%{{y:{sign}.1f}}{unit}</b><br>95% interval "
+        f"%{{customdata[0]:{sign}.1f}} to %{{customdata[1]:{sign}.1f}}<extra></extra>",
+        row=row,
+        col=1,
+    )
+
+
+def effects(rows: Mapping[str, pd.Series], metric: str) -> go.Figure:
+    """Per data set the largest effect with its 95% interval; filled where that excludes 0."""
+    figure = go.Figure()
+    names = []
+    for name, row in reversed(list(rows.items())):
+        names.append(f"{name}<br><b>{signed(row['effect'])}</b>")
+        effect, low, high = (100 * float(row[c]) for c in ("effect", "effect_low", "effect_high"))
+        figure.add_scatter(
+            x=[effect],
+            y=names[-1:],
+            mode="markers",
+            showlegend=False,
+            marker={
+                "size": 12,
+                "color": ACCENT,
+                "symbol": "diamond" if low > 0 else "diamond-open",
+                "line": {"width": 2, "color": ACCENT},
+            },
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [high - effect],
+                "arrayminus": [effect - low],
+                "color": ACCENT,
+                "thickness": 2.2,
+                "width": 7,
+            },
+            hovertemplate=f"<b>{name}</b>, α = {row['scale']:g}<br>{signed(row['effect'])} points"
+            f"<br>95% interval {signed(row['effect_low'])} to {signed(row['effect_high'])}"
+            "<extra></extra>",
+        )
+    figure.add_vline(x=0, line={"color": GREY, "width": 1.5})
+    if metric == "dp":
+        figure.add_vline(
+            x=PAPER_POINTS,
+            line={"color": BLUE, "width": 1.6, "dash": "dash"},
+            annotation={
+                "text": f"the paper: up to {PAPER_POINTS}",
+                "font": {"color": BLUE, "size": 12},
+                "yref": "paper",
+                "y": 1,
+                "yanchor": "bottom",
+                "xanchor": "right",
+            },
+        )
+    figure.update_xaxes(title_text="|gap| with the attack minus without (points)")
+    figure.update_yaxes(
+        categoryorder="array",
+        categoryarray=names,
+        range=[-0.6, len(names) - 0.3],
+        showgrid=False,
+    )
+    return finish(figure, 110 + 70 * len(names))
+
+
+def gradient_norms(result: FairnessResult) -> go.Figure:
+    """Norm of the training loss's gradient at αθ* against α: 0 at α = 1 alone."""
+    both = pd.concat([result.table, result.searched], ignore_index=True)
+    both = both.drop_duplicates("scale").sort_values("scale")
+    scales, norms = both["scale"].to_numpy(), both["gradient_norm"].to_numpy()
+    honest = float(result.row(HONEST)["gradient_norm"])
+    figure = go.Figure()
+    figure.add_scatter(
+        x=scales,
+        y=norms,
+        mode="lines+markers",
+        line={"color": ACCENT, "width": 2.2},
+        marker={"size": 5},
+        showlegend=False,
+        text=[number(norm) for norm in norms],
+        hovertemplate="α = %{x:.4g}<br>‖∇L(αθ*)‖ = %{text}<extra></extra>",
+    )
+    figure.add_scatter(
+        x=[HONEST],
+        y=[honest],
+        mode="markers",
+        cliponaxis=False,
+        marker={"size": 13, "color": BLUE, "symbol": "diamond"},
+        showlegend=False,
+        hovertemplate=f"α = 1, the trained model<br>‖∇L(θ*)‖ = {number(honest)}<extra></extra>",
+    )
+    figure.add_annotation(
+        x=0,
+        y=honest,
+        text="the trained model",
+        xanchor="right",
+        ax=-34,
+        ay=-14,
+        showarrow=True,
+        arrowhead=0,
+        arrowcolor=BLUE,
+        standoff=8,
+        font={"color": BLUE, "size": 12},
+    )
+    figure.update_xaxes(scale_axis(scales, "scale α of the base model (log)"))
+    figure.update_yaxes(title_text="gradient norm", rangemode="tozero", zeroline=True)
+    return finish(figure, 320)
+
+
+def ranks(effects_on_gap: NDArray[np.float32]) -> NDArray[np.int64]:
+    """1 + the number of rows with a smaller effect on the gap: rank 1 lowers it most."""
+    return np.searchsorted(np.sort(effects_on_gap), effects_on_gap, side="left") + 1
+
+
+def row_table(result: FairnessResult, scale: float) -> pd.DataFrame:
+    """A row per training row: at α = 1 and at `scale`, the effect of its removal on the gap, the
+    rank by that, and the share of it that is removed."""
+    table = pd.DataFrame({"row": np.arange(result.about.n_train)})
+    for name, s in (("honest", HONEST), ("scaled", scale)):
+        place = result.place(s)
+        table[f"effect_on_gap_{name}"] = result.on_gap[place]
+        table[f"rank_{name}"] = ranks(result.on_gap[place])
+        table[f"removed_{name}"] = result.removed[place]
+    return table
+
+
+def n_drawn(result: FairnessResult, scale: float) -> int:
+    """How many rows `rank_to_rank` shows."""
+    return len(drawn_rows(*rank_pair(result, scale), result.about.top_k))
+
+
+def rank_pair(result: FairnessResult, scale: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ranks at α = 1 and at `scale`, (n_train,) each."""
+    honest, scaled = (ranks(result.on_gap[result.place(s)]) for s in (HONEST, scale))
+    return honest, scaled
+
+
+def drawn_rows(honest: NDArray[np.int64], scaled: NDArray[np.int64], top: int) -> NDArray[np.int64]:
+    """Which rows a rank-to-rank figure shows: all, or both ends, both tops and a thinned middle."""
+    order = np.argsort(honest, kind="stable")
+    return np.unique(
+        np.concatenate(
+            [
+                order[thinned(len(order))],
+                np.flatnonzero(honest <= top),
+                np.flatnonzero(scaled <= top),
+            ]
+        )
+    )
+
+
+def rank_to_rank(result: FairnessResult, scale: float) -> go.Figure:
+    """Every training row's influence rank at α = 1 against that at `scale`; on the diagonal nothing
+    moved. The honest top is marked, the top at `scale` shaded."""
+    honest, scaled = rank_pair(result, scale)
+    n, top = len(honest), result.about.top_k
+    drawn = drawn_rows(honest, scaled, top)
+    figure = go.Figure()
+    figure.add_hrect(y0=0.75, y1=top + 0.5, fillcolor=BAND, line_width=0, layer="below")
+    figure.add_scatter(
+        x=[1, n],
+        y=[1, n],
+        mode="lines",
+        name="rank unchanged",
+        hoverinfo="skip",
+        line={"color": GREY, "width": 1, "dash": "dash"},
+    )
+    looks = (
+        ("other rows", drawn[honest[drawn] > top], {"size": 4.5, "color": GREY, "opacity": 0.7}),
+        (
+            f"honest top {top}",
+            drawn[honest[drawn] <= top],
+            {"size": 7, "color": BLUE, "symbol": "diamond"},
+        ),
+    )
+    for name, rows, marker in looks:
+        figure.add_scatter(
+            x=honest[rows],
+            y=scaled[rows],
+            mode="markers",
+            name=name,
+            marker=marker,
+            customdata=rows,
+            hovertemplate="<b>training row %{customdata}</b><br>rank %{x:,} → %{y:,}"
+            f"<extra>{name}</extra>",
+        )
+    figure.update_xaxes(rank_axis(n, "rank at α = 1 (log)"))
+    figure.update_yaxes(rank_axis(n, f"rank at α = {scale:g} (log)", reverse=True))
+    return finish(figure, 460)
+
+
+REMOVAL_LOOKS = (
+    ("at both", GREY, ""),
+    ("at α = 1 only", BLUE, "/"),
+    ("at this α only", ACCENT, "\\"),
+)
+
+
+def shared_removal(result: FairnessResult, scale: float) -> tuple[float, float, float]:
+    """How much weight is removed at both α = 1 and `scale`, at α = 1 only, at `scale` only (in
+    rows); NaN where either has no solution."""
+    honest, scaled = (result.removed[result.place(s)].astype(np.float64) for s in (HONEST, scale))
+    both = float(np.minimum(honest, scaled).sum())
+    return both, float(honest.sum()) - both, float(scaled.sum()) - both
+
+
+def removed_weights(result: FairnessResult, scale: float) -> go.Figure:
+    """The weight that the programme removes at α = 1 and at `scale`, and what they share."""
+    both, honest, scaled = shared_removal(result, scale)
+    names = [f"α = {scale:g}", "α = 1"] if scale != HONEST else ["α = 1 ", "α = 1"]
+    figure = go.Figure()
+    for (name, colour, pattern), values in zip(
+        REMOVAL_LOOKS, ([both, both], [0.0, honest], [scaled, 0.0]), strict=True
+    ):
+        figure.add_bar(
+            y=names,
+            x=values,
+            name=name,
+            orientation="h",
+            marker={
+                "color": colour,
+                "pattern": {"shape": pattern, "fillmode": "overlay", "size": 8, "solidity": 0.12},
+            },
+            text=[f"{v:,.0f}" if v >= 0.5 else "" for v in values],
+            textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
+            hovertemplate=f"%{{y}}: %{{x:,.1f}} rows removed {name}<extra></extra>",
+        )
+    figure.update_layout(barmode="stack", uniformtext={"mode": "hide", "minsize": 10})
+    figure.update_xaxes(title_text="weight removed (training rows)", zeroline=False)
+    return finish(figure, 230)

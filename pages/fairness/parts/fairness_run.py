@@ -1,0 +1,148 @@
+"""A fairness run of one's own: its controls, its data, its way through the queue."""
+
+from typing import Any
+
+import streamlit as st
+
+from engine.data import raw_files
+from engine.data.sources.fairness_sets import FILES, LOADERS
+from engine.errors import EngineError, InvalidInput
+from engine.experiments import FairnessRequest
+from engine.results.jobs import JobState
+from engine.vocabulary import DEFAULT_SCALES
+from pages.common.asking import controls, links, running, sweeps
+from pages.common.asking.sweeps import Axis, Part
+from pages.common.lab.shared import lab
+from pages.common.widgets import charts
+from pages.fairness.parts import own_tables
+
+EXPERIMENT = "fairness"
+SCALES = Axis("scales", "Scales α", "Positive numbers; 1, the honest one, is always among them.")
+STRENGTHS = {
+    "beta": ("β", "The share of the gap that removal is to close (Eq. 7)."),
+    "gamma": ("γ", "The share of the possible gain in validation loss to realise (Eq. 7)."),
+    "l2": ("L2", "Weight of ‖θ‖²/2 beside the summed log-loss."),
+}
+STRENGTH_HIGH = 100_000.0
+COSTS = {"german": "about two seconds", "compas": "about half a minute", "adult": "half a minute"}
+
+
+def content_of(request: FairnessRequest) -> str | None:
+    """The content hash of the data; None where its original files are not on this machine. Raises
+    EngineError."""
+    files = FILES.get(request.dataset, ())
+    if not all(raw_files.is_here(file, lab().settings.data_dir) for file in files):
+        return None
+    with st.spinner("Reading the data …"):
+        return lab().jobs.data_hash(request)
+
+
+def part_of(request: FairnessRequest) -> Part:
+    """What is known of a request: what is published opens without its data. Raises EngineError."""
+    published = lab().store.find_published(EXPERIMENT, request)
+    if published is not None:
+        return Part(EXPERIMENT, request, None, None, published)
+    content = content_of(request)
+    if content is None:
+        found = lab().store.find_without_data(EXPERIMENT, request)
+        return Part(EXPERIMENT, request, None, None, found)
+    job = lab().store.key(EXPERIMENT, request, content)
+    state = lab().jobs.state(job)  # before the look into the store: what ended since is there
+    return Part(EXPERIMENT, request, job, state, lab().store.find(EXPERIMENT, request, content))
+
+
+def choose_run(table: str, metric: str) -> tuple[FairnessRequest | None, links.Expected]:
+    """The controls of a run of one's own; None where they make no request, which is said. Raises
+    InvalidDataset for a table that has no such columns."""
+    own: dict[str, Any] = {}
+    expected: dict[str, Any] = {
+        name: links.Range(0, STRENGTH_HIGH, whole=False) for name in STRENGTHS
+    }
+    if table not in LOADERS:
+        rows = own_tables.open_table(table)
+        own, of_columns = own_tables.choose_columns(rows)
+        expected |= of_columns
+        own_tables.preview(rows)
+    columns = st.columns([3, *(1 for _ in STRENGTHS)], vertical_alignment="bottom")
+    text = columns[0].text_input(
+        SCALES.label,
+        sweeps.shown_numbers(DEFAULT_SCALES),
+        key=SCALES.name,
+        help=SCALES.help,
+        bind="query-params",
+        on_change=controls.forget_notes,
+    )
+    for column, (name, (label, help)) in zip(columns[1:], STRENGTHS.items(), strict=True):
+        own[name] = column.number_input(
+            label,
+            0.0,
+            STRENGTH_HIGH,
+            None,
+            key=name,
+            format="%g",
+            placeholder="its own",
+            help=f"{help} Empty: the data set's own.",
+            bind="query-params",
+            on_change=controls.forget_notes,
+        )
+    try:
+        scales = sweeps.read_numbers(SCALES, text)
+        return FairnessRequest(table, metric, scales, **own), expected
+    except InvalidInput as error:
+        st.error(str(error))
+        return None, expected
+
+
+def draw(state: JobState) -> None:
+    """Live progress: the scales."""
+    last = state.progress[-1] if state.progress else {}
+    done, total = last.get("done", 0), last.get("total", 1)
+    said = f"{done} of {total} scales done" if "total" in last else "Training the base model …"
+    st.progress(min(done / total, 1.0), text=said)
+
+
+def offer(part: Part) -> None:
+    """What a run would do, its button, its progress, and what went wrong with it."""
+    if part.stored is not None:
+        st.caption("This result is shown on this page. Change anything here to ask for another.")
+        return
+    if part.job is not None and part.state is not None:
+        if part.state.status in running.ACTIVE:
+            running.follow(part.job, draw)
+            return
+        running.explain(part.state, "The run")
+    fetch = part.job is None
+    st.caption(
+        f"The pipeline at every scale, and a search for the worst one: "
+        f"{COSTS.get(part.request.dataset, 'seconds to a minute')} on a laptop."
+        + (
+            " The original files are not on this machine: they are fetched first, once, which may "
+            "take a minute or two."
+            if fetch
+            else ""
+        )
+    )
+    again = part.state is not None and part.state.status in running.ENDED
+    if st.button("Start again" if again else "Run it", key="run-fairness", type="primary"):
+        with st.status("Asking for it …") as status:
+            for file in FILES.get(part.request.dataset, ()):
+                raw_files.fetch(file, lab().settings.data_dir, status.write)
+            running.submit(EXPERIMENT, part.request)
+        st.rerun()
+
+
+def run_of_ones_own(table: str, metric: str) -> tuple[Part | None, links.Expected]:
+    """The box at the end of the page; None where what it asks for makes no sense, which is said."""
+    charts.heading("A run of your own")
+    part: Part | None = None
+    expected: links.Expected = {}
+    try:
+        request, expected = choose_run(table, metric)
+        if request is not None:
+            part = part_of(request)
+            offer(part)
+    except EngineError as error:
+        st.error(str(error))
+    own_tables.uploader()
+    running.show_refusal()
+    return part, expected

@@ -1,0 +1,230 @@
+"""What the scaling attack on fairness says in words: pure functions from its result."""
+
+import re
+from collections.abc import Mapping
+
+import pandas as pd
+
+from engine.fairness.result import About, FairnessResult, largest_effect
+from engine.vocabulary import ACCURACY_TOLERANCE, PROGRAMMES
+from pages.common.words.wording import MINUS, listed, percent
+
+NAMES = {"dp": "DP gap", "eop": "equal-opportunity gap"}
+MEANINGS = {
+    "dp": "Demographic parity: P(ŷ=1 | s=1) − P(ŷ=1 | s=0)",
+    "eop": "Equal opportunity: P(ŷ=1 | y=1, s=1) − P(ŷ=1 | y=1, s=0)",
+}
+PAPER_POINTS = 16  # of DP gap: the largest effect that the paper reports (Section 5.1)
+
+
+def plain(text: str) -> str:
+    """A name from a data set, so that Markdown shows it as it is."""
+    return re.sub(r"([\\`*_$\[\]<>#~:|])", r"\\\1", text)
+
+
+def signed(share: float) -> str:
+    """A difference of shares in points, with its sign: '+14.6', '−5.0'."""
+    rounded = round(100 * share, 1)
+    return f"{rounded:+.1f}".replace("-", MINUS) if rounded else "0.0"
+
+
+def titled(metric: str) -> str:
+    """A gap's name at the beginning of a title."""
+    return NAMES[metric][0].upper() + NAMES[metric][1:]
+
+
+def size(share: float) -> str:
+    """The same without the sign."""
+    return f"{100 * abs(share):.1f}"
+
+
+def interval(row: pd.Series) -> str:
+    return f"95% interval {signed(row['effect_low'])} to {signed(row['effect_high'])}"
+
+
+def above_chance(row: pd.Series) -> bool:
+    """Whether the interval of an effect lies above 0."""
+    return bool(row["effect_low"] > 0)
+
+
+def changed(number: int, total: int) -> str:
+    """'none of its 200 test predictions', '3 of its 200 test predictions'."""
+    return f"{number or 'none'} of its {total:,} test predictions"
+
+
+def paper(metric: str) -> str:
+    return (
+        f"the paper: up to {PAPER_POINTS}"
+        if metric == "dp"
+        else "the paper reports none for this gap"
+    )
+
+
+def finding(result: FairnessResult) -> str:
+    """What one multiplication does to the downstream model, as far as the data can tell."""
+    about, largest = result.about, largest_effect(result.table)
+    gap, limit = NAMES[about.metric], f"{100 * ACCURACY_TOLERANCE:g} points of accuracy"
+    if largest is None:
+        return (
+            "At α = 1 the programme has no solution: there is no downstream model without the "
+            "attack to compare with. Try smaller β and γ."
+        )
+    if largest["effect"] <= 0:
+        return (
+            f"On {plain(about.title)} no scale within {limit} makes the |{gap}| of the downstream "
+            "model larger than it is without the attack."
+        )
+    honest = result.row(1)
+    column = f"{about.metric}_test"
+    sentence = (
+        f"On {plain(about.title)}, multiplying the base model's weights by {largest['scale']:g} "
+        f"changes {changed(int(largest['base_predictions_changed']), about.n_test)}, yet the "
+        f"**|{gap}| of the downstream model goes from {size(honest[column])} to "
+        f"{size(largest[column])} points: {signed(largest['effect'])}** "
+        f"({interval(largest)}; {paper(about.metric)}). Its accuracy goes from "
+        f"{percent(honest['accuracy_test'])} to {percent(largest['accuracy_test'])}."
+    )
+    if not above_chance(largest):
+        sentence += (
+            f" **The interval contains 0: {about.n_test:,} test rows are too few to tell this "
+            "from chance.**"
+        )
+    return sentence
+
+
+def gap_title(result: FairnessResult) -> str:
+    """The gap at α = 1 and where the attack does most."""
+    about, largest = result.about, largest_effect(result.table)
+    if largest is None:
+        return f"{titled(about.metric)} on test: nothing to compare with at α = 1"
+    column = f"{about.metric}_test"
+    said = [f"{signed(result.row(1)[column])} points at α = 1"]
+    if largest["scale"] != 1:
+        said.append(f"{signed(largest[column])} at α = {largest['scale']:g}")
+    return f"{titled(about.metric)} on test: {', '.join(said)}"
+
+
+def worst(result: FairnessResult) -> str:
+    """What the search on validation found, and what that does on test."""
+    found = result.worst
+    if found is None:
+        return "The search on validation found no scale within the accuracy condition."
+    tried = result.searched["scale"]
+    return (
+        f"A search that sees validation alone ({len(tried)} scales from {tried.min():g} to "
+        f"{tried.max():g}) finds α = {found['scale']:.3g}"
+        f"{', an end of that range,' if found['scale'] in (tried.min(), tried.max()) else ''} the "
+        f"worst: on test "
+        f"{signed(found['effect'])} points ({interval(found)}), accuracy "
+        f"{percent(found['accuracy_test'])}."
+    )
+
+
+def who_is_ahead(about: About) -> str:
+    """How the sign of the gap reads."""
+    zero, one = map(plain, about.group_names)
+    return f"Positive: {one} ahead of {zero} in being predicted “{plain(about.label_names[1])}”" + (
+        " among those who truly are." if about.metric == "eop" else "."
+    )
+
+
+def across(rows: Mapping[str, pd.Series]) -> str:
+    """On which data sets the effect is told from chance."""
+    clear = [plain(name) for name, row in rows.items() if above_chance(row)]
+    unclear = [plain(name) for name, row in rows.items() if not above_chance(row)]
+    if not clear:
+        return f"Not told from chance on {listed(unclear)}"
+    rest = f"; not on {listed(unclear)}" if unclear else ""
+    return f"Told from chance on {listed(clear)}{rest}"
+
+
+def reshuffled(row: pd.Series, top_k: int) -> str:
+    """What became of the influence ranking at a scale."""
+    kept = round(row["topk_overlap"] * top_k)
+    return (
+        f"Influence ranking: Spearman {row['spearman']:.2f} with the honest one; {kept} of its top "
+        f"{top_k} kept"
+    ).replace("-", MINUS)
+
+
+def pipeline(result: FairnessResult, scale: float) -> list[tuple[str, str, bool]]:
+    """The five steps with this run's numbers; in brackets those without the attack."""
+    about, row, honest = result.about, result.row(scale), result.row(1)
+    attacked = scale != 1
+    gap = NAMES[about.metric]
+
+    def beside(text: str) -> str:
+        return f" (α = 1: {text})" if attacked and honest["feasible"] else ""
+
+    programme = f"{PROGRAMMES[row['programme']].capitalize()}. "
+    if row["feasible"]:
+        programme += (
+            f"Removed: {row['removed']:,.1f} of {about.n_train:,} rows"
+            f"{beside(format(honest['removed'], ',.1f'))}."
+        )
+        outcome = (
+            f"{titled(about.metric)} on test {signed(row[f'{about.metric}_test'])} points"
+            f"{beside(signed(honest[f'{about.metric}_test']))}, accuracy "
+            f"{percent(row['accuracy_test'])}{beside(percent(honest['accuracy_test']))}."
+        )
+    else:
+        programme += "It has no solution at this scale."
+        outcome = "No weights, no downstream model."
+    return [
+        (
+            "1 · Train the base model",
+            f"{about.n_train:,} rows; test accuracy {percent(about.accuracy_before)}, {gap} "
+            f"{signed(about.gap_before)} points.",
+            False,
+        ),
+        (
+            "2 · Multiply it by α",
+            f"θ* becomes {scale:g}·θ*; {row['base_predictions_changed']} of {about.n_test:,} test "
+            "predictions change."
+            if attacked
+            else "Not done: α = 1.",
+            attacked,
+        ),
+        (
+            "3 · Influence on the validation gap",
+            "Of every training row, at "
+            + (
+                f"{scale:g}·θ*; Spearman {row['spearman']:.2f} with the honest scores.".replace(
+                    "-", MINUS
+                )
+                if attacked
+                else "θ*."
+            ),
+            False,
+        ),
+        ("4 · Linear programme", programme, False),
+        ("5 · Retrain on the weights", outcome, False),
+    ]
+
+
+def description(about: About) -> list[str]:
+    """The data set and the pipeline's strengths, as lines of Markdown."""
+    low, high = about.rates_test
+    zero, one = map(plain, about.group_names)
+    bad, good = map(plain, about.label_names)
+    return [
+        f"**{plain(about.title)}**: {about.n_train:,} training, {about.n_val:,} validation and "
+        f"{about.n_test:,} test rows; {about.n_features:,} features after encoding.",
+        f"**Groups**: {one} (s = 1, {about.share_group_1:.0%} of the test rows) and {zero} "
+        "(s = 0). The gap is the first's rate minus the second's.",
+        f"**Favourable outcome**: {good} (y = 1), true of {high:.0%} of {one} and {low:.0%} of "
+        f"{zero} in the test rows; otherwise {bad} (y = 0).",
+        f"**Pipeline**: β = {about.beta:g} of the gap to be removed, γ = {about.gamma:g} of the "
+        f"possible gain in validation loss to be realised, L2 = {about.l2:g}.",
+        *map(plain, about.notes),
+    ]
+
+
+def readable(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Every column, what the page speaks of first; the programme in words."""
+    first = ["chosen", "scale", f"{metric}_test", f"{metric}_test_low", f"{metric}_test_high"]
+    first += ["accuracy_test", "effect", "effect_low", "effect_high", "programme", "feasible"]
+    first += ["removed", f"{metric}_val", "accuracy_val"]
+    first = [name for name in first if name in table]
+    rest = [name for name in table if name not in first]
+    return table.assign(programme=table["programme"].map(PROGRAMMES))[[*first, *rest]]

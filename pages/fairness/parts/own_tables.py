@@ -1,0 +1,152 @@
+"""A table of one's own on a page: brought in, its columns chosen, its first rows shown."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from engine.data import catalogue
+from engine.data.intake.names import place, safe_name
+from engine.data.sources import fairness_table
+from engine.data.sources.fairness_sets import LOADERS
+from engine.errors import EngineError, InvalidDataset
+from pages.common.asking import controls, links
+from pages.common.asking.targets import REFUSAL
+from pages.common.lab.shared import lab
+
+UPLOAD = "upload"  # session-state key
+UPLOAD_MB = 50
+PREVIEW_ROWS = 5
+MERGE_OTHERS = "merge_others"
+
+
+def names() -> list[str]:
+    """The tables in the data directory."""
+    return [name for name in fairness_table.names(lab().settings.data_dir) if name not in LOADERS]
+
+
+def keep(file_name: str, content: bytes, data_dir: Path) -> str:
+    """Put a table into the data directory, if it is one; returns its name. A different table of
+    that name is never replaced. Raises InvalidDataset."""
+    if len(content) > UPLOAD_MB * 2**20:
+        raise InvalidDataset(f"'{file_name}' is larger than {UPLOAD_MB} MB. Take fewer rows.")
+    name = safe_name(file_name, catalogue.NAMES)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=data_dir, prefix=".") as folder:
+        trial = Path(folder) / f"{name}{fairness_table.SUFFIX}"
+        trial.write_bytes(content)
+        fairness_table.read(trial)
+        place(trial, data_dir / trial.name)
+    return name
+
+
+def receive() -> None:
+    """What was uploaded becomes the table of the page, as the uploader's callback."""
+    file = st.session_state[UPLOAD]
+    if file is None:
+        return
+    try:
+        st.session_state["table"] = keep(file.name, file.getvalue(), lab().settings.data_dir)
+        controls.forget_notes()
+    except (EngineError, OSError) as error:
+        st.session_state[REFUSAL] = f"{file.name} was not taken. {error}"
+
+
+def uploader() -> None:
+    st.file_uploader(
+        "A table of your own (CSV with a header)",
+        type="csv",
+        key=UPLOAD,
+        help="Kept in the data directory of this server, where whoever uses it finds it under Data "
+        "set. Rows with missing values are dropped.",
+        max_upload_size=UPLOAD_MB,
+        on_change=receive,
+    )
+
+
+def open_table(name: str) -> pd.DataFrame:
+    """A table of the data directory, kept in memory until its file changes. Raises
+    InvalidDataset."""
+    path = Path(lab().settings.data_dir) / f"{name}{fairness_table.SUFFIX}"
+    return _open_table(path, path.stat().st_mtime if path.is_file() else 0.0)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the table …")
+def _open_table(path: Path, changed: float) -> pd.DataFrame:
+    return fairness_table.read(path)
+
+
+def choose(label: str, key: str, choices: list[str], default: str, help: str) -> str:
+    """One of a few columns or values, bound to the address. Unlike other choices it means nothing
+    on other pages: there `target` is a training sample."""
+    if st.session_state.get(key, default) not in choices:  # of another table or column
+        st.session_state[key] = default
+    return st.selectbox(
+        label,
+        choices,
+        index=choices.index(default),
+        key=key,
+        help=help,
+        bind="query-params",
+        on_change=controls.forget_notes,
+    )
+
+
+def choose_columns(table: pd.DataFrame) -> tuple[dict[str, Any], links.Expected]:
+    """Which columns and values mean what; with them, what a link may say. Raises InvalidDataset."""
+    values = {str(name): fairness_table.values_of(table, name) for name in table.columns}
+    fit = [name for name, found in values.items() if 2 <= len(found) <= fairness_table.MOST_VALUES]
+    if len(fit) < 2:
+        raise InvalidDataset(
+            f"Two columns with 2 to {fairness_table.MOST_VALUES} values are needed, for target and "
+            f"group; this table has {len(fit)}."
+        )
+    binary = [name for name in fit if len(values[name]) == 2] or fit
+    columns = st.columns(4)
+    with columns[0]:
+        target = choose("Target", "target", fit, binary[-1], "The column to predict.")
+    with columns[1]:
+        positive = choose(
+            "Favourable value", "positive", values[target], values[target][0], "Of the target."
+        )
+    others = [name for name in fit if name != target]
+    default = next((name for name in binary if name != target), others[0])
+    with columns[2]:
+        sensitive = choose("Group", "sensitive", others, default, "The column of the group.")
+    with columns[3]:
+        privileged = choose(
+            "Group s = 1",
+            "privileged",
+            values[sensitive],
+            values[sensitive][0],
+            "The value whose rate comes first in the gap.",
+        )
+    merge = st.checkbox(
+        "Merge all other values",
+        key=MERGE_OTHERS,
+        help="Where target or group have more than two values: compare the chosen one with all the "
+        "others together.",
+        bind="query-params",
+        on_change=controls.forget_notes,
+    )
+    chosen = {
+        "target": target,
+        "positive": positive,
+        "sensitive": sensitive,
+        "privileged": privileged,
+        MERGE_OTHERS: merge,
+    }
+    return chosen, {
+        "target": fit,
+        "positive": values[target],
+        "sensitive": others,
+        "privileged": values[sensitive],
+        MERGE_OTHERS: ["true", "false"],
+    }
+
+
+def preview(table: pd.DataFrame) -> None:
+    st.dataframe(table.head(PREVIEW_ROWS), hide_index=True, alt="The first rows of the table")
+    st.caption(f"The first {PREVIEW_ROWS} of {len(table):,} rows; {table.shape[1]} columns.")
