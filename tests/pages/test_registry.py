@@ -17,7 +17,7 @@ BARE_RUN = """
 import sys
 from streamlit.testing.v1 import AppTest
 from engine.settings import read_settings
-from pages.common.registry import PAGES
+from pages.common.lab.registry import PAGES
 from pages.common.serve import load
 load(read_settings())
 app = AppTest.from_file("{root}/app.py", default_timeout=60).run()
@@ -40,7 +40,7 @@ def test_every_page_is_described_once() -> None:
 def test_pages_lie_one_folder_below_pages() -> None:
     # Directly in pages/, Streamlit's old discovery would answer a first deep link itself.
     listed = {ROOT / page.file for page in PAGES}
-    found = {p for p in (ROOT / "pages").rglob("*.py") if p.parent.name != "common"}
+    found = {p for p in (ROOT / "pages").glob("*/*.py") if p.parent.name != "common"}
     assert found == listed
     assert not list((ROOT / "pages").glob("*.py"))
 
