@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.common.lab.registry import PAGES, ROOT
+from engine.settings import ROOT
+from pages.common.lab.registry import PAGES
 from pages.common.widgets import blocks
 
 st.set_page_config(page_title="Influence Attack Lab", layout="wide")

@@ -6,26 +6,25 @@ import psutil
 import torch
 
 from engine.checks import check_choice
-from engine.data.dataset import Dataset
 from engine.errors import DeviceUnavailable, InvalidInput
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
-SMALL = 5_000_000  # n·d·K from which a second thread gains more than it risks
+SMALL = 5_000_000  # size of a data set from which a second thread gains more than it risks
 
 
-def is_small(dataset: Dataset) -> bool:
-    """Whether one CPU thread is best.
+def is_small(size: int) -> bool:
+    """Return whether data of this size, n·d·K (`Dataset.size`), is computed best on one CPU thread.
 
-    In small products threads wait for each other longer than they compute, and on a busy machine
-    (a browser drawing beside the worker) they wait for whole time slices: 2 s become a minute.
+    Threads that share small products wait for each other longer than they compute, and on a busy
+    machine (a browser drawing beside the worker) for whole time slices: 2 s become a minute.
     """
-    return dataset.n_train * dataset.n_features * dataset.n_classes < SMALL
+    return size < SMALL
 
 
-def choose_threads(dataset: Dataset, processes: int = 1) -> None:
-    """One CPU thread for small data, for large data all cores shared by so many processes."""
+def choose_threads(size: int, processes: int = 1) -> None:
+    """Have torch use one CPU thread for small data, else all cores, shared by `processes`."""
     cores = max((os.cpu_count() or 1) // processes, 1)
-    torch.set_num_threads(1 if is_small(dataset) else cores)
+    torch.set_num_threads(1 if is_small(size) else cores)
 
 
 def resolve_device(device: str) -> torch.device:

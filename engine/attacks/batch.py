@@ -216,7 +216,7 @@ def run_batch(
 ) -> tuple[pd.DataFrame, float]:
     """The rows of a batch, in the order of its targets and k, and the seconds that it took."""
     batch, setting = task.batch, task.setting
-    choose_threads(setting.dataset, task.processes)
+    choose_threads(setting.dataset.size, task.processes)
     began = time.perf_counter()
     places = np.searchsorted(setting.indices, np.asarray(batch.targets))
     found = attack_each_k(

@@ -25,8 +25,9 @@ from engine.attacks.result import ReweighingResult
 from engine.attacks.state import BETA_1, BETA_2, CONFIRM_TOLERANCE, EPSILON
 from engine.checks import check_integer, check_positive, check_targets, check_weights
 from engine.data.dataset import Dataset
-from engine.influence.linear import LinearProblem, image, pull_back, residuals
+from engine.influence.linear import LinearProblem
 from engine.influence.problem import order_sign, ranks
+from engine.influence.products import image, pull_back, residuals
 from engine.influence.scores import check_converged
 from engine.models.linear import LinearModel
 from engine.vocabulary import TARGET_WEIGHTS

@@ -312,7 +312,7 @@ class Here:
 
     def __call__(self, task: Task) -> tuple[pd.DataFrame, float]:
         batch = task.batch
-        choose_threads(task.setting.dataset)
+        choose_threads(task.setting.dataset.size)
         wanted = (task.setting, batch.damping, batch.order, batch.dtype)
         if self.built is None or self.built[0] != wanted:
             self.built = None  # two at once would need twice the memory
@@ -340,7 +340,7 @@ def process_count(jobs: int, workers: int | None, tasks: Sequence[Task], missing
         return 1
     if jobs:
         return jobs
-    small = all(is_small(task.setting.dataset) for task in tasks)
+    small = all(is_small(task.setting.dataset.size) for task in tasks)
     on_cpu = resolve_device(tasks[0].device).type == "cpu"
     return min(os.cpu_count() or 1, SMALL_PROCESSES, missing) if small and on_cpu else 1
 

@@ -114,6 +114,11 @@ class Dataset:
         return len(self.class_names)
 
     @property
+    def size(self) -> int:
+        """n·d·K, the multiplications of one pass over train: what an attack's step scales with."""
+        return self.n_train * self.n_features * self.n_classes
+
+    @property
     def pixel_shape(self) -> tuple[int, ...] | None:
         """Height, width (and colours) where the features are the pixels of the samples' pictures,
         so far as their number says."""

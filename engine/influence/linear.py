@@ -31,44 +31,14 @@ from engine.data.dataset import Dataset
 from engine.devices import resolve_device, resolve_dtype
 from engine.influence.estimators import Estimator, cg
 from engine.influence.problem import Forward, order_sign
+from engine.influence.products import centre, curve, image, pull_back, residuals
 from engine.influence.solve import Solution, WarmStart, dot
 from engine.models.model import Model
-from engine.rows import Rows, Streamed, times, under
+from engine.rows import Rows, Streamed, times
 
 SKETCH_WIDTH = 64  # random directions: a norm over K rows of them errs by some 5%
 SKETCH_PAYS = 8  # features per direction from which a sketch is much cheaper than a pull
 ROWS_PER_CHUNK = 4096  # rows rotated at a time, in float64
-
-
-def image(X: Rows, V: Tensor) -> Tensor:
-    """X Vᵀ for every model: (n, D), (B, K, D) → (n, B, K)."""
-    B, K, D = V.shape
-    return times(X, V.reshape(B * K, D)).view(len(X), B, K)
-
-
-def pull_back(M: Tensor, X: Rows) -> Tensor:
-    """Mᵀ X for every model: (n, B, K), (n, D) → (B, K, D)."""
-    n, B, K = M.shape
-    return under(M.reshape(n, B * K), X).view(B, K, X.shape[1])
-
-
-def centre(P: Tensor, U: Tensor) -> Tensor:
-    """U minus its mean under p, row by row: (n, B, K)."""
-    return U - (P * U).sum(-1, keepdim=True)
-
-
-def curve(P: Tensor, U: Tensor) -> Tensor:
-    """(diag(p) − ppᵀ) u, row by row: the Hessian in the logits times U, (n, B, K)."""
-    M = P * U
-    return M.addcmul_(P, M.sum(-1, keepdim=True), value=-1)
-
-
-def residuals(P: Tensor, y: Tensor) -> Tensor:
-    """P − Y, with p_y − 1 as minus the sum of the others: 1 − p would lose a sure sample's
-    digits."""
-    label = y.view(-1, 1, 1).expand(-1, P.shape[1], 1)
-    E = P.scatter(-1, label, 0)
-    return E.scatter_(-1, label, -E.sum(-1, keepdim=True))
 
 
 @dataclass(frozen=True)
@@ -318,12 +288,6 @@ class LinearProblem:
         P = self.probabilities(theta, self.train.X)
         curved = curve(P, image(self.train.X, self.shape(V)))
         return pull_back(curved, self.train.X).div_(self.n_train).flatten(1)
-
-    def score_error(self, forward: Forward, model: Model, dataset: Dataset, split: str) -> float:
-        """How far one model's scores in `forward` are from exact ones, relative."""
-        from engine.influence.exactness import score_error  # here: it needs this module
-
-        return score_error(self, forward, model, dataset, split)
 
     def accuracy(self, theta: Tensor, split: str) -> Tensor:
         """Share of `split` that each model predicts right, (B,)."""

@@ -32,14 +32,13 @@ from engine.checks import check_choice, check_positive
 from engine.data.dataset import Dataset
 from engine.devices import resolve_device, resolve_dtype
 from engine.influence.estimators import Estimator, cg
-from engine.influence.problem import SIGNS, Forward, order_sign
+from engine.influence.problem import Forward, order_sign
 from engine.influence.solve import Solution, WarmStart, dot
 from engine.models.model import Model
 from engine.models.network import Loss, Network, logits_each, losses_each, template
 
 ROWS_PER_CHUNK = 2048  # whose activations are alive at once, for every model of a batch
 COLUMNS_AT_ONCE = 64  # of a dense Hessian
-ERROR_TOLERANCE = 1e-3  # an error known to its third digit is known well enough
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,21 +277,6 @@ class NetworkProblem:
     def hessian_product(self, theta: Tensor, V: Tensor) -> Tensor:
         """H V of the mean training loss, (B, P)."""
         return self.train.hessian(theta, V)
-
-    def score_error(self, forward: Forward, model: Model, dataset: Dataset, split: str) -> float:
-        """How far one model's scores in `forward` are from exact ones, relative: what the solution
-        lacks is solved for in float64, to a relative residual of `ERROR_TOLERANCE`."""
-        assert isinstance(model, Network)
-        order = next(name for name, sign in SIGNS.items() if sign == self.sign)
-        device = str(self.train.X.device)
-        exact = NetworkProblem.build(dataset, model, self.damping, order, "float64", device)
-        theta, s = exact.encode(model), forward.solution.x.double()
-        curvature = exact.curvature(theta)
-        r = exact.splits[split].gradient(theta) - curvature.pull(curvature.curved(s[None]), s)
-        delta = exact.solve(curvature, r, ERROR_TOLERANCE, None)
-        scores = exact.train.along(theta, s + delta.x) * -self.sign
-        size = torch.linalg.vector_norm(scores).clamp(min=torch.finfo(scores.dtype).tiny)
-        return float(torch.linalg.vector_norm(forward.scores - scores) / size)
 
     def accuracy(self, theta: Tensor, split: str) -> Tensor:
         """Share of `split` that each model predicts right, (B,)."""

@@ -18,7 +18,6 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from engine.checks import check_choice
-from engine.data.dataset import Dataset
 from engine.influence.solve import Solution, WarmStart
 from engine.models.model import Model
 from engine.vocabulary import ORDERS
@@ -103,8 +102,4 @@ class InfluenceProblem(Protocol):
 
     def hessian_product(self, theta: Tensor, V: Tensor) -> Tensor:
         """H V of the mean training loss, without damping or l2, (B, P)."""
-        ...
-
-    def score_error(self, forward: Forward, model: Model, dataset: Dataset, split: str) -> float:
-        """‖I' − I‖/‖I‖ of one model's scores I' in `forward`, I the exact ones on `split`."""
         ...

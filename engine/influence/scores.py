@@ -12,6 +12,7 @@ from engine.data.dataset import Dataset
 from engine.errors import InvalidInput, NotConverged, NotPositiveDefinite
 from engine.influence.build import build_problem
 from engine.influence.estimators import Lissa, check_dense, named, products
+from engine.influence.exactness import score_error
 from engine.influence.problem import Forward, InfluenceProblem, order_sign, ranks
 from engine.influence.solve import Solution
 from engine.models.model import Model
@@ -95,7 +96,7 @@ def influence_scores(
         residual=float(forward.solution.residual.max()),
         iterations=int(forward.solution.iterations.max()),
         estimator=estimator,
-        error=problem.score_error(forward, model, dataset, split),
+        error=score_error(problem, forward, model, dataset, split),
         products=products(estimator, forward.solution, lissa, dataset.n_train),
         seconds=seconds,
     )

@@ -58,7 +58,7 @@ def compute_and_keep(
         cluster_fallback=settings.cluster_fallback,
     )
     if isinstance(dataset, Dataset):
-        choose_threads(dataset)
+        choose_threads(dataset.size)
     began = time.perf_counter()
     result = experiment(name).run(request, dataset, context)
     seconds = time.perf_counter() - began

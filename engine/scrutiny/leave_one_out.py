@@ -19,7 +19,8 @@ from torch import Tensor
 from engine.checks import check_choice, check_positive, check_targets
 from engine.data.dataset import Dataset
 from engine.errors import InvalidDataset, NotConverged
-from engine.influence.linear import LinearProblem, image
+from engine.influence.linear import LinearProblem
+from engine.influence.products import image
 from engine.influence.solve import dot
 from engine.models.fit import fit
 from engine.scrutiny.sensitivity import at_once, no_step

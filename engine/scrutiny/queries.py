@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from engine.checks import check_positive
 from engine.data.dataset import Dataset, check_samples
 from engine.errors import InvalidInput
-from engine.influence.linear import LinearProblem, image, residuals, rotate
+from engine.influence.linear import LinearProblem, rotate
+from engine.influence.products import image, residuals
 from engine.influence.scores import check_converged
 from engine.models.linear import LinearModel
 from engine.scrutiny.sensitivity import at_once

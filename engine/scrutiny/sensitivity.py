@@ -19,8 +19,9 @@ from torch import Tensor
 
 from engine.checks import check_integer, check_positive, check_targets
 from engine.data.dataset import Dataset
-from engine.influence.linear import LinearProblem, LinearState, centre, curve, image, pull_back
+from engine.influence.linear import LinearProblem, LinearState
 from engine.influence.problem import Forward
+from engine.influence.products import centre, curve, image, pull_back
 from engine.influence.scores import check_converged
 from engine.models.linear import LinearModel
 

@@ -18,12 +18,11 @@ from engine.data.load import load_dataset
 from engine.errors import InvalidInput
 from engine.results.jobs import Jobs
 from engine.results.store import Store
-from engine.settings import Settings, read_settings
+from engine.settings import ROOT, Settings, read_settings
 from pages import common
 from pages.common.asking.links import EXAMPLE
 from pages.common.figures import ranking
 from pages.common.lab import published_results
-from pages.common.lab.registry import ROOT
 from pages.common.samples import Samples
 
 LATE = ("streamlit.emojis", "scipy.stats")  # imported by others only where they first need it

@@ -13,6 +13,7 @@ from engine.data.inventory import Entry
 from engine.errors import EngineError
 from engine.experiments import NO_DATA, PrepareRequest
 from engine.results.jobs import JobState
+from engine.settings import ROOT
 from pages.common.asking import controls, running
 from pages.common.asking.targets import REFUSAL
 from pages.common.lab import registry
@@ -85,7 +86,7 @@ def open_link(entry: Entry, place: st.delta_generator.DeltaGenerator) -> None:
     fairness = entry.kind in ("fairness", "table")
     target = registry.page("fairness" if fairness else "move-one-sample")
     place.page_link(
-        registry.ROOT / target.file,
+        ROOT / target.file,
         label="Open →",
         query_params={"table" if fairness else "dataset": entry.name},
     )

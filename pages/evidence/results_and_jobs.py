@@ -19,9 +19,9 @@ from engine.results.jobs import Job, JobState
 from engine.results.library import Entry, Library
 from engine.results.store import LOCAL, PUBLISHED, Stored, open_entry
 from engine.results.watchdog import limits_of
+from engine.settings import ROOT
 from pages.common.asking import controls, links, running
 from pages.common.lab import registry
-from pages.common.lab.registry import ROOT
 from pages.common.lab.shared import datasets, lab, open_dataset, origin
 from pages.common.widgets import charts, unfold
 from pages.common.words.wording import count, seconds, stamp

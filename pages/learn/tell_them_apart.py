@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from engine.attacks.result import AttackResult
 from engine.models.model import Model
 from engine.results.store import Stored
+from engine.settings import ROOT
 from engine.statistics import wilson_interval
 from pages.common.asking import controls, effort, links, running
 from pages.common.figures import ranking
@@ -204,7 +205,7 @@ def cards() -> None:
             st.markdown(f"**{preset.title}**")
             st.markdown(preset.text)
             st.page_link(
-                registry.ROOT / entry.file,
+                ROOT / entry.file,
                 label="Open it →",
                 query_params=dict(preset.parameters),
             )

@@ -36,7 +36,7 @@ def seconds(work: Callable[[], object], repeats: int) -> float:
 
 
 def measure(name: str, dataset: Dataset) -> None:
-    choose_threads(dataset)
+    choose_threads(dataset.size)
     model = fit(dataset, max_iterations=200 if name in SIZES else 2000)
     scores, steps = {}, {}
     for device, count in STEPS.items():

@@ -13,7 +13,7 @@ from engine.models.fit import fit
 
 def main() -> None:
     dataset = load_dataset("digits")
-    choose_threads(dataset)
+    choose_threads(dataset.size)
     model = fit(dataset)
     seconds = []
     for _ in range(6):

@@ -19,7 +19,7 @@ FEW = 8  # exact norms, where all would take too long
 
 
 def measure(dataset: Dataset, probes: int, exact: int) -> None:
-    choose_threads(dataset)
+    choose_threads(dataset.size)
     model = fit(dataset)
     began = time.perf_counter()
     found = sensitivity(model, dataset, probes)

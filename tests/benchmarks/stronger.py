@@ -83,7 +83,7 @@ def main() -> None:
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 50
     radii = [float(text) for text in sys.argv[3:]] or [0.5]
     dataset = load_dataset(name, read_settings().data_dir)
-    choose_threads(dataset)
+    choose_threads(dataset.size)
     model = fit(dataset)
     ranks = influence_scores(model, dataset).ranks
     sets = draw_targets(np.flatnonzero(ranks > OUTSIDE), count, 1, 0)

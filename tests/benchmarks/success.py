@@ -21,7 +21,7 @@ def show(name: str, hits: list[bool]) -> None:
 
 def main() -> None:
     dataset = load_dataset("digits")
-    choose_threads(dataset)
+    choose_threads(dataset.size)
     model = fit(dataset)
     ranks = influence_scores(model, dataset).ranks
     names = ("any_run, high-accuracy", "returned, high-accuracy", "any_run, best", "returned, best")

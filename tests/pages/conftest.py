@@ -20,11 +20,11 @@ from engine.experiments import BaselineRequest, SweepRequest, ignore
 from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs
 from engine.results.store import Store, Stored
-from engine.settings import Settings, read_settings
+from engine.settings import ROOT, Settings, read_settings
 from pages.common.asking import links
 from pages.common.asking.links import EXAMPLE
 from pages.common.lab import published_results
-from pages.common.lab.registry import ROOT, PageEntry
+from pages.common.lab.registry import PageEntry
 from pages.common.lab.shared import ranking_request
 from pages.common.widgets.unfold import KEY
 

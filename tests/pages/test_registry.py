@@ -9,8 +9,8 @@ import pytest
 
 from engine.results.jobs import Jobs
 from engine.results.store import MANIFEST
-from engine.settings import Settings
-from pages.common.lab.registry import PAGES, ROOT, PageEntry, links
+from engine.settings import ROOT, Settings
+from pages.common.lab.registry import PAGES, PageEntry, links
 from tests.pages.conftest import Open, words
 
 BARE_RUN = """

@@ -21,6 +21,7 @@ from engine.data.untrusted.tables import columns_of
 from engine.errors import EngineError
 from engine.experiments.prepare import PrepareRequest
 from engine.results.jobs import JobState
+from engine.settings import ROOT
 from pages.common.asking import running
 from pages.common.lab import registry
 from pages.common.lab.shared import lab
@@ -351,7 +352,7 @@ def show_taken() -> None:
         for column, url in zip(st.columns(len(OPEN_AT)), OPEN_AT, strict=True):
             entry = registry.page(url)
             column.page_link(
-                registry.ROOT / entry.file,
+                ROOT / entry.file,
                 label=f"{entry.title} →",
                 query_params={"dataset": taken.name},
             )
