@@ -9,7 +9,7 @@ import joblib
 
 from engine.checks import check_positive
 from engine.data.dataset import Dataset
-from engine.data.load import load_dataset
+from engine.data.load import dataset_names, load_dataset
 from engine.data.raw_files import Say, silent
 from engine.data.sources.features_file import changed_at
 from engine.errors import InvalidInput
@@ -122,11 +122,14 @@ class Data(Protocol):
 
 class Source(Hashable, Protocol):
     """Where a request's data comes from: hashable, equal for requests on the same data. `changed`
-    says when the file behind it last did, 0 where there is none that can."""
+    says when the file behind it last did, 0 where there is none that can;
+    `is_here`, whether it can be opened without a download."""
 
     def open(self, data_dir: Path | None, say: Say = silent) -> Data: ...
 
     def changed(self, data_dir: Path) -> float: ...
+
+    def is_here(self, data_dir: Path) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,9 @@ class Features:
 
     def changed(self, data_dir: Path) -> float:
         return changed_at(self.name, data_dir, ".npz")
+
+    def is_here(self, data_dir: Path) -> bool:
+        return self.name in dataset_names(data_dir) or Path(self.name).exists()
 
 
 def source_of(request: Any) -> Source | None:

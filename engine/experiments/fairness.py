@@ -9,7 +9,8 @@ import pandas as pd
 from engine.checks import check_choice, check_integer, check_positive
 from engine.data.fairness import FairnessDataset
 from engine.data.load import load_fairness_dataset
-from engine.data.raw_files import Say, silent
+from engine.data.raw_files import Say, is_here, silent
+from engine.data.sources.fairness_sets import FILES
 from engine.data.sources.features_file import changed_at
 from engine.errors import InvalidInput
 from engine.experiments.base import Context, Experiment, settle
@@ -43,6 +44,9 @@ class Table:
 
     def changed(self, data_dir: Path) -> float:
         return changed_at(self.name, data_dir, ".csv")
+
+    def is_here(self, data_dir: Path) -> bool:
+        return all(is_here(file, data_dir) for file in FILES.get(self.name, ()))
 
 
 @dataclass(frozen=True)

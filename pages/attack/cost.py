@@ -8,7 +8,7 @@ import streamlit as st
 from engine.attacks.rates import highest
 from engine.results.store import Stored
 from pages.attack.parts import baseline_view, frontier
-from pages.common.asking import sweeps
+from pages.common.asking import door, sweeps
 from pages.common.asking.rate_view import View, choose_view, reweighing_rates, success_rates
 from pages.common.figures import rate_figures
 from pages.common.lab import published_results, registry
@@ -129,7 +129,7 @@ def beside_table_1(shown: pd.DataFrame) -> None:
 
 def training_figure(view: View, dataset: str) -> None:
     request = published_results.preset(TRAINING, dataset)
-    stored = None if request is None else sweeps.find("sweep", request)
+    stored = None if request is None else door.find("sweep", request)
     if request is None or stored is None:
         return
     table = stored.result
@@ -197,7 +197,7 @@ def results(stored: Stored, view: View) -> None:
     radius_figure(stored, view)
     left, right = st.columns(2, gap="medium")
     asked = published_results.preset(BASELINE, dataset)
-    baseline = None if asked is None else sweeps.find("baseline", asked)
+    baseline = None if asked is None else door.find("baseline", asked)
     with left:
         methods = table_one(stored, view, baseline)
     with right:

@@ -10,7 +10,7 @@ import streamlit as st
 from engine.experiments import SensitivityRequest, SensitivityResult
 from engine.results.store import Stored
 from pages.attack.parts import moved_target_figures, moved_targets
-from pages.common.asking import controls, links, running, sweeps
+from pages.common.asking import controls, door, links, sweeps
 from pages.common.asking.rate_view import best_radius
 from pages.common.figures.axes import number, thinning
 from pages.common.lab import published_results, registry
@@ -319,7 +319,7 @@ def attacks_of(dataset: str) -> tuple[Stored | None, float, float]:
     default = SensitivityRequest()
     if request is None:
         return None, default.damping, default.l2
-    return sweeps.find("sweep", request), request.damping, request.l2
+    return door.find("sweep", request), request.damping, request.l2
 
 
 def others_of(
@@ -350,7 +350,7 @@ def page() -> None:
     st.title(PAGE.title)
     given, names = dict(st.query_params), sweeps.names_of(ROLE)
     name = controls.dataset_choice(names)
-    content = sweeps.data_hash(name)  # stops the page where the data cannot be used
+    content = door.data_hash(name)  # stops the page where the data cannot be used
     swept, damping, l2 = attacks_of(name)
     samples = None if content is None else Samples(open_dataset(name))
     others = others_of(content, samples, damping, l2)
@@ -361,7 +361,7 @@ def page() -> None:
     used = {key: st.session_state[key] for key in expected if key in st.session_state}
     request = published_results.preset(ROLE, name) or SensitivityRequest(name)
     request = replace(request, damping=damping, l2=l2)
-    stored = sweeps.find(EXPERIMENT, request)
+    stored = door.find(EXPERIMENT, request)
     placed: dict[str, int | None] = {}
     if stored is not None and swept is not None:
         placed, of_bet = placed_bet(name, k, len(stored.result.norms))
@@ -371,15 +371,13 @@ def page() -> None:
     if stored is None:
         st.markdown(f"{PAGE.finding} For this data set it is not computed yet.")
         with st.container(border=True):
-            sweeps.offer(
-                EXPERIMENT,
-                request,
-                None,
+            door.offer(
+                [door.Computation.of(EXPERIMENT, request)],
                 f"{request.probes} random directions, a solve each: seconds on a small data set, "
                 "minutes on a large one.",
                 "direction",
             )
-            running.show_refusal()
+            door.show_refusal()
         return
     show(stored, request, swept, others[others["radius"] == radius], samples, k, radius, placed)
 

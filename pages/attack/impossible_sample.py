@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from engine.experiments import NO_DATA, AttackRequest, ImpossibleRequest
+from engine.experiments import AttackRequest, ImpossibleRequest
 from engine.results.jobs import JobState
 from engine.results.store import Stored
 from engine.scrutiny.impossibility import ExactScores, impossible_instance, impossible_scores
 from pages.attack.parts import impossible_figures, impossible_words
-from pages.common.asking import controls, links, running
+from pages.common.asking import controls, door, links, progress
 from pages.common.figures import ranking
 from pages.common.figures.axes import number
 from pages.common.lab import registry
-from pages.common.lab.shared import lab, origin, provenance
+from pages.common.lab.shared import origin, provenance
 from pages.common.widgets import blocks, charts, code_tabs
 from pages.common.widgets.blocks import Fact
 from pages.common.widgets.save_figure import Source
@@ -26,6 +26,7 @@ from pages.common.words import reproduce
 from pages.common.words.wording import count, power_of_ten
 
 PAGE = registry.page("impossible")
+EXPERIMENT = "impossible"
 OPENING = ImpossibleRequest()  # published; its k is the controls' default
 K_HIGH = 30
 WEIGHT_HIGH, WEIGHT_STEP = 6.0, 0.1
@@ -76,13 +77,9 @@ def choose() -> ImpossibleRequest:
     return replace(OPENING, k=int(k), seed=int(seed))
 
 
-def find(request: ImpossibleRequest) -> Stored | None:
-    return lab().store.find("impossible", request, NO_DATA)
-
-
 def shown_instead(request: ImpossibleRequest) -> Stored | None:
     """While a request has no result: the published one of its k, or else the opening."""
-    found = (find(r) for r in (replace(OPENING, k=request.k), OPENING))
+    found = (door.find(EXPERIMENT, r) for r in (replace(OPENING, k=request.k), OPENING))
     return next((stored for stored in found if stored is not None), None)
 
 
@@ -143,14 +140,14 @@ def finding(stored: Stored) -> None:
 
 def beat(request: ImpossibleRequest, again: bool) -> None:
     """The button's callback: try what is asked for, or another seed where that has been tried."""
-    while again and find(request) is not None:
+    while again and door.find(EXPERIMENT, request) is not None:
         request = replace(request, seed=request.seed + 1)
     controls.forget_notes()
     st.session_state["seed"] = request.seed
-    running.submit("impossible", request)
+    door.submit(EXPERIMENT, request)
 
 
-def draw(request: ImpossibleRequest) -> running.Draw:
+def draw(request: ImpossibleRequest) -> door.Draw:
     """Live: what random models made of it, and how far the attack has come."""
     runs = request.restarts * 2
     attack = AttackRequest(k=request.k, steps=request.steps, restarts=request.restarts)
@@ -164,22 +161,21 @@ def draw(request: ImpossibleRequest) -> running.Draw:
             f"**{tried['beaten']} of {tried['tried']:,}** random models beat it. Now the attack, "
             f"in {runs} runs:"
         )
-        running.draw_attack(attack, request.n_train)(state)
+        progress.draw_attack(attack, request.n_train)(state)
 
     return drawn
 
 
-def beat_bar(request: ImpossibleRequest, stored: Stored | None) -> None:
+def beat_bar(found: door.Computation) -> None:
     """The button that tries, its progress, and what went wrong."""
     charts.heading("Beat it")
-    job = lab().store.key("impossible", request, NO_DATA)
-    state = lab().jobs.state(job)
-    if stored is None and state.status in running.ACTIVE:
-        running.follow(job, draw(request))
+    request = found.request
+    if found.job is not None and found.is_active:
+        door.follow(found.job, draw(request))
         return
-    if stored is None:
-        running.explain(state, "The attempt")
-    other = "other samples, " if stored is not None else ""
+    if found.stored is None and found.state is not None:
+        door.explain(found.state, "The attempt")
+    other = "other samples, " if found.stored is not None else ""
     st.caption(
         f"Tries {other}{request.count:,} new random models and "
         f"{count(2 * request.restarts, 'run')} of the attack, {request.steps} steps each, against "
@@ -190,9 +186,9 @@ def beat_bar(request: ImpossibleRequest, stored: Stored | None) -> None:
         type="primary",
         key="beat",
         on_click=beat,
-        args=(request, stored is not None),
+        args=(request, found.stored is not None),
     )
-    running.show_refusal()
+    door.show_refusal()
 
 
 def sliders() -> tuple[list[float], float]:
@@ -328,10 +324,11 @@ def page() -> None:
     given = dict(st.query_params)
     request = choose()
     head, bar = st.container(), st.container(border=True)
-    stored = find(request)
+    found = door.Computation.of(EXPERIMENT, request)
+    stored = found.stored
     shown = stored or shown_instead(request)
     with bar:
-        beat_bar(request, stored)
+        beat_bar(found)
     difference, damping = by_hand(request)
     impossible_words.remarks()
     view = {

@@ -10,13 +10,12 @@ from engine.errors import EngineError
 from engine.experiments import AttackRequest
 from engine.experiments.base import LINEAR
 from engine.models.model import Model, kinds_for
-from engine.results.jobs import JobState
 from engine.results.store import Stored
 from pages.attack.parts import attack_view, baseline_view, model_words, take_away
-from pages.common.asking import controls, effort, links, running, targets
+from pages.common.asking import controls, door, effort, links, progress, targets
 from pages.common.figures import ranking
 from pages.common.lab import registry
-from pages.common.lab.shared import datasets, lab, open_dataset, origin, ranking_request
+from pages.common.lab.shared import datasets, open_dataset, origin, ranking_request
 from pages.common.samples import Samples
 from pages.common.widgets import charts
 from pages.common.widgets.save_figure import Source
@@ -27,9 +26,7 @@ PAGE = registry.page("move-one-sample")
 
 def example_line() -> None:
     """The finding, while something else is chosen: the published example and the way to it."""
-    example = lab().store.find(
-        "attack", links.EXAMPLE, open_dataset(links.EXAMPLE.dataset).content_hash
-    )
+    example = door.find("attack", links.EXAMPLE)
     if example is None:
         st.markdown(PAGE.finding)
         return
@@ -39,12 +36,11 @@ def example_line() -> None:
 
 def honest_ranking(request: AttackRequest, dataset: Dataset) -> Stored | None:
     """The ranking that the attack starts from; computed (and followed) where it is missing."""
-    return running.obtain(
+    return door.obtain(
         "ranking",
         ranking_request(request),
-        dataset.content_hash,
         "The honest ranking",
-        running.draw_plain(
+        progress.draw_plain(
             f"Training on {dataset.n_train:,} samples and ranking them"
             f"{effort.training(dataset, request.model)}"
         ),
@@ -53,13 +49,12 @@ def honest_ranking(request: AttackRequest, dataset: Dataset) -> Stored | None:
 
 
 def attack_bar(
-    request: AttackRequest,
+    asked: door.Computation,
     before: Ranking | None,
-    state: JobState,
-    computed: bool,
     honest: Model | None,
 ) -> None:
     """What will happen, and the button that makes it happen."""
+    request, computed = asked.request, asked.stored is not None
     target, runs = request.targets[0], request.restarts * len(request.learning_rates)
     seconds = effort.attack_seconds(
         open_dataset(request.dataset), runs, request.steps, request.model
@@ -81,20 +76,18 @@ def attack_bar(
         )
     if honest is not None and request.model != LINEAR:
         st.caption(model_words.about(request.model, honest))
-    if not computed and state.status not in running.ACTIVE:
-        running.explain(state, "The attack")
-        data_hash = open_dataset(request.dataset).content_hash
-        damage = lab().store.damage("attack", request, data_hash)
+    if asked.state is not None and not computed and not asked.is_active:
+        door.explain(asked.state, "The attack")
+        damage = asked.damage()
         if damage is not None:
             st.warning(f"An earlier result of this attack was damaged and is not shown: {damage}")
-    again = not computed and state.status in running.ENDED
     with st.container(horizontal=True):
         st.button(
-            "Start again" if again else "Run the attack",
+            "Start again" if asked.has_ended else "Run the attack",
             type="secondary" if computed else "primary",
             key="run",
-            disabled=computed or before is None or refused or state.status in running.ACTIVE,
-            on_click=running.submit,
+            disabled=computed or before is None or refused or asked.is_active,
+            on_click=door.submit,
             args=("attack", request),
         )
         st.button(
@@ -157,9 +150,8 @@ def page() -> None:
         values |= controls.attack_options(dataset.n_train, models)
     controls.finish(given, links.attack_parameters(names, dataset.n_train, models), values)
     request = controls.request_of(values)
-    job = lab().store.key("attack", request, dataset.content_hash)
-    state = lab().jobs.state(job)  # before the look into the store: what ended since is there
-    stored = lab().store.find("attack", request, dataset.content_hash)
+    asked = door.Computation.of("attack", request)
+    stored = asked.stored
     with head:
         controls.show_notes()
         if stored is None:
@@ -169,22 +161,21 @@ def page() -> None:
                 f"{wording.headline(stored.result)} :gray-badge[{origin(stored, request.dataset)}]"
             )
             attack_view.strip(stored.result, samples)
-    asked = lab().store.key("ranking", ranking_request(request), dataset.content_hash)
-    running.chosen_here("ranking", asked)  # also where the page opens with a finished attack
+    ranked_job = door.Computation.of("ranking", ranking_request(request)).job
+    door.chosen_here("ranking", str(ranked_job))  # also where the page opens with a finished attack
     with body:
         ranked = honest_ranking(request, dataset) if stored is None else None
     before = stored.result.before if stored else ranked.result.test if ranked else None
     honest = stored.result.honest if stored else ranked.result.model if ranked else None
     with bar:
-        attack_bar(request, before, state, stored is not None, honest)
-        if targets.REFUSAL in st.session_state:
-            st.warning(st.session_state.pop(targets.REFUSAL))
+        attack_bar(asked, before, honest)
+        door.show_refusal()
     with body:
         if stored is not None:
             finished(stored, request, samples)
         elif ranked is not None:
-            if state.status in running.ACTIVE:
-                running.follow(job, running.draw_attack(request, len(samples)))
+            if asked.job is not None and asked.is_active:
+                door.follow(asked.job, progress.draw_attack(request, len(samples)))
             else:
                 prospect(request, samples, ranked, origin(ranked, request.dataset))
         take_away.formulas(request)

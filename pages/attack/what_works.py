@@ -11,7 +11,7 @@ from engine.attacks.result import AttackResult
 from engine.experiments import AttackRequest, SweepRequest
 from engine.results.store import Stored
 from pages.attack.parts import ablation, variant_figures
-from pages.common.asking import controls, effort, running, sweeps
+from pages.common.asking import controls, door, effort, progress, sweeps
 from pages.common.asking.rate_view import View, choose_view
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import open_dataset, origin
@@ -146,11 +146,11 @@ def begun(requests: dict[str, AttackRequest]) -> bool:
     """Whether what is missing of the attacks may be computed without being asked for: a control
     was set to it and it is quick, or some of it is under way. Otherwise says what it takes, with a
     button."""
-    parts = [sweeps.Part.of("attack", request) for request in requests.values()]
-    chosen = running.chosen_here("variants", "-".join(str(part.job) for part in parts))
+    parts = [door.Computation.of("attack", request) for request in requests.values()]
+    chosen = door.chosen_here("variants", "-".join(str(part.job) for part in parts))
     missing = [part for part in parts if part.stored is None and part.state is not None]
     states = [part.state for part in missing if part.state is not None]
-    if not missing or any(state.status in running.ACTIVE for state in states):
+    if not missing or any(state.status in door.ACTIVE for state in states):
         return True
     dataset = open_dataset(missing[0].request.dataset)
     seconds = sum(
@@ -164,11 +164,11 @@ def begun(requests: dict[str, AttackRequest]) -> bool:
     if chosen and seconds <= effort.LONG_SECONDS:
         return True
     for state in states:
-        running.explain(state, "A variant")
+        door.explain(state, "A variant")
     runs = f"{count(len(missing), 'attack')} on this sample, followed step by step, are not here"
     st.caption(f"{runs} yet. {effort.at_most(seconds)}")
-    st.button("Run them", key="follow", type="primary", on_click=sweeps.submit_all, args=(missing,))
-    running.show_refusal()
+    st.button("Run them", key="follow", type="primary", on_click=door.submit_all, args=(missing,))
+    door.show_refusal()
     return False
 
 
@@ -178,14 +178,14 @@ def obtain_attacks(requests: dict[str, AttackRequest]) -> dict[str, Stored] | No
         return None
     found: dict[str, Stored] = {}
     for variant, request in requests.items():
-        content = sweeps.data_hash(request.dataset)
+        content = door.data_hash(request.dataset)
         if content is None:
-            stored = sweeps.find("attack", request)
+            stored = door.find("attack", request)
         else:
             what = f"“{ablation.VARIANTS[variant]}”"
             doing = f"Running variant {len(found) + 1} of {len(requests)}, {what}, on this sample"
-            stored = running.obtain(
-                "attack", request, content, what, running.draw_plain(doing), 0.0, chosen=True
+            stored = door.obtain(
+                "attack", request, what, progress.draw_plain(doing), 0.0, chosen=True
             )
         if stored is None:
             if content is None:

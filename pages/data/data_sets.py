@@ -11,11 +11,10 @@ from engine.data.images.backbones import DEFAULT
 from engine.data.intake.take_in import BACKBONE as OWN_BACKBONE
 from engine.data.inventory import Entry
 from engine.errors import EngineError
-from engine.experiments import NO_DATA, PrepareRequest
+from engine.experiments import PrepareRequest
 from engine.results.jobs import JobState
 from engine.settings import ROOT
-from pages.common.asking import controls, running
-from pages.common.asking.targets import REFUSAL
+from pages.common.asking import controls, door
 from pages.common.lab import registry
 from pages.common.lab.shared import lab
 from pages.common.widgets import charts
@@ -95,15 +94,15 @@ def open_link(entry: Entry, place: st.delta_generator.DeltaGenerator) -> None:
 def variant(entry: Entry, label: str) -> None:
     """One line of a card: a data set that can be opened, and what can be done with it."""
     request = request_of(entry)
-    job = lab().store.key(EXPERIMENT, request, NO_DATA)
     can_prepare = entry.kind in ("images", "fairness")
-    state = lab().jobs.state(job) if can_prepare else JobState("unknown")
-    active = state.status in running.ACTIVE
+    found = door.Computation.of(EXPERIMENT, request)
+    state = found.state if can_prepare and found.state is not None else JobState("unknown")
+    active = state.status in door.ACTIVE
     text, first, second = st.columns([8, 2, 2], vertical_alignment="center")
     text.markdown(f"{label} {status(entry, active)}")
     if active:
-        if not followed_below(job):
-            running.follow(job, own_data.draw_pictures)
+        if found.job is not None and not followed_below(found.job):
+            door.follow(found.job, own_data.draw_pictures)
         return
     if entry.here:
         open_link(entry, first)
@@ -111,11 +110,11 @@ def variant(entry: Entry, label: str) -> None:
         first.button(
             "Prepare" if entry.begun is None else "Go on",
             key=f"prepare-{entry.name}",
-            on_click=running.submit,
+            on_click=door.submit,
             args=(EXPERIMENT, request),
         )
     if not entry.here and state.status != "done":  # of that one the files have been removed
-        running.explain(state, f"'{entry.name}'", "prepared", "What is computed is kept.")
+        door.explain(state, f"'{entry.name}'", "prepared", "What is computed is kept.")
     if entry.kind != "bundled":
         removal(entry, second)
 
@@ -161,7 +160,7 @@ def delete(name: str, originals: bool) -> None:
         freed = inventory.remove(name, lab().settings.data_dir, originals)
         st.session_state[REMOVED] = f"'{name}' is removed, {megabytes(freed)} are free again."
     except (EngineError, OSError) as error:
-        st.session_state[REFUSAL] = f"'{name}' was not removed. {error}"
+        door.refuse(f"'{name}' was not removed. {error}")
 
 
 def card(about: catalogue.Description, entries: Sequence[Entry]) -> None:
@@ -236,7 +235,7 @@ def page() -> None:
     controls.finish({}, {}, {})
     entries = inventory.entries(lab().settings.data_dir)
     st.markdown(overview(entries))
-    running.show_refusal()
+    door.show_refusal()
     if REMOVED in st.session_state:
         st.success(st.session_state.pop(REMOVED))
         st.session_state.pop(CHECKED, None)

@@ -10,7 +10,7 @@ from engine.experiments import DefenceRequest
 from engine.results.store import Stored
 from engine.statistics import Detection, detection
 from pages.attack.parts import frontier
-from pages.common.asking import controls, links, sweeps
+from pages.common.asking import controls, door, links, sweeps
 from pages.common.figures.axes import number
 from pages.common.lab import published_results, registry
 from pages.common.widgets import blocks, charts, unfold
@@ -175,7 +175,7 @@ def detector(found: Mapping[str, Detection], stored: Stored, threshold: float) -
 def keeping() -> dict[DefenceRequest, Stored]:
     """What the check finds of the objectives that keep something, where that is here."""
     requests = published_results.presets_of(KEEPING, REQUEST.dataset)
-    found = {request: sweeps.find(EXPERIMENT, request) for request in requests}
+    found = {request: door.find(EXPERIMENT, request) for request in requests}
     return {request: stored for request, stored in found.items() if stored is not None}
 
 
@@ -345,13 +345,13 @@ def results(stored: Stored) -> None:
 
 def page() -> None:
     st.title(PAGE.title)
-    stored = sweeps.find(EXPERIMENT, REQUEST)
+    stored = door.find(EXPERIMENT, REQUEST)
     if stored is not None:
         results(stored)
         return
     st.markdown(f"{PAGE.finding} It has not been measured here yet.")
     with st.container(border=True):
-        sweeps.offer(EXPERIMENT, REQUEST, None, COST, "stage")
+        door.offer([door.Computation.of(EXPERIMENT, REQUEST)], COST, "stage")
     how()
 
 

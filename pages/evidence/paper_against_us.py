@@ -9,9 +9,8 @@ import streamlit as st
 
 from engine.results.store import Stored
 from pages.attack.parts import ablation
-from pages.common.asking import controls
+from pages.common.asking import controls, door
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import lab
 from pages.common.widgets import blocks, charts
 from pages.common.widgets.save_figure import Source
 from pages.common.words import paper
@@ -32,7 +31,7 @@ def published() -> list[tuple[str, Stored]]:
     """Role (empty where the list gives none) and result of all that is published."""
     found = []
     for role, experiment, request in published_results.listed():
-        stored = lab().store.find_published(experiment, request)
+        stored = door.find_published(experiment, request)
         if stored is not None:
             found.append((role, stored))
     return found

@@ -20,14 +20,13 @@ from engine.results.library import Entry, Library
 from engine.results.store import LOCAL, PUBLISHED, Stored, open_entry
 from engine.results.watchdog import limits_of
 from engine.settings import ROOT
-from pages.common.asking import controls, links, running
+from pages.common.asking import controls, door, links
 from pages.common.lab import registry
-from pages.common.lab.shared import datasets, lab, open_dataset, origin
+from pages.common.lab.shared import lab, origin
 from pages.common.widgets import charts, unfold
 from pages.common.words.wording import count, seconds, stamp
 from pages.evidence.parts import library_words as words
 from pages.evidence.parts import view_of_result
-from pages.fairness.parts import fairness_run
 
 PAGE = registry.page("results")
 LOOK_SECONDS = 2.0
@@ -51,7 +50,7 @@ def queue() -> None:
     """What runs, what waits and how the last ones ended; looks again by itself."""
     found = lab().jobs.all()
     charts.heading(words.queue_title(found))
-    active = [(job, state) for job, state in found if state.status in running.ACTIVE]
+    active = [(job, state) for job, state in found if state.status in door.ACTIVE]
     ended = found[len(active) :]
     for job, state in active:
         job_row(job, state)
@@ -90,7 +89,7 @@ def job_row(job: Job, state: JobState) -> None:
             ahead = max(state.place - 1, 0)
             where = f"behind {count(ahead, 'other')}" if ahead else "next in line"
             st.progress(0.0, text=f"{title} · waits, {where}{words.resumed(state)}")
-    right.button("Cancel", key=f"cancel-{job.id}", on_click=lab().jobs.cancel, args=(job.id,))
+    right.button("Cancel", key=f"cancel-{job.id}", on_click=door.cancel, args=(job.id,))
 
 
 # The library.
@@ -329,10 +328,7 @@ def obstacle(entry: Entry, found: view_of_result.View) -> str:
         return ""
     request = make_request(entry.experiment, entry.manifest.request)
     try:
-        if entry.experiment == fairness_run.EXPERIMENT:
-            content = fairness_run.content_of(request)
-        else:
-            content = open_dataset(name).content_hash if name in datasets() else None
+        content = door.content_of(request)
     except EngineError as error:
         return f"the data set “{name}” cannot be used. {error}"
     if content is None:

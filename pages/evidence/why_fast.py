@@ -8,7 +8,7 @@ import streamlit as st
 from engine.experiments import GradientsRequest, ScalingRequest
 from engine.results.store import Stored
 from engine.speed.result import IMPLEMENTATIONS, GradientComparison, Scaling
-from pages.common.asking import controls, sweeps
+from pages.common.asking import controls, door, sweeps
 from pages.common.lab import registry
 from pages.common.lab.shared import provenance
 from pages.common.widgets import blocks, charts, code_tabs, unfold
@@ -181,9 +181,9 @@ def take_away() -> None:
 def page() -> None:
     st.title(PAGE.title)
     controls.finish({}, {}, {})
-    found = [sweeps.find("gradients", request) for request in GRADIENTS]
+    found = [door.find("gradients", request) for request in GRADIENTS]
     measured = [stored for stored in found if stored is not None]
-    grown = sweeps.find("scaling", SCALING)
+    grown = door.find("scaling", SCALING)
     if len(measured) == len(GRADIENTS):
         badge = sweeps.badge(measured[-1])
         st.markdown(f"{finding(measured[-1].result)} :gray-badge[{badge}]")
@@ -192,10 +192,8 @@ def page() -> None:
         st.markdown(f"{PAGE.finding} It has not been measured here yet.")
         missing = next(r for r, s in zip(GRADIENTS, found, strict=True) if s is None)
         with st.container(border=True):
-            sweeps.offer(
-                "gradients",
-                missing,
-                None,
+            door.offer(
+                [door.Computation.of("gradients", missing)],
                 f"Measures the three implementations at {missing.n_parameters:,} parameters, each "
                 "in a process of its own. A minute or two; close what else runs.",
                 "implementation",
@@ -204,10 +202,8 @@ def page() -> None:
         scaling(grown)
     else:
         with st.container(border=True):
-            sweeps.offer(
-                "scaling",
-                SCALING,
-                None,
+            door.offer(
+                [door.Computation.of("scaling", SCALING)],
                 "Measures one step at 28 sizes. A few minutes; close what else runs.",
                 "size",
             )

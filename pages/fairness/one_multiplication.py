@@ -11,10 +11,9 @@ from engine.experiments import FairnessRequest
 from engine.fairness.result import FairnessResult, largest_effect
 from engine.results.store import Stored
 from engine.vocabulary import ACCURACY_TOLERANCE, METRICS, ROUNDING
-from pages.common.asking import controls, links, sweeps
+from pages.common.asking import controls, door, links, sweeps
 from pages.common.figures.axes import number
 from pages.common.lab import registry
-from pages.common.lab.shared import lab
 from pages.common.widgets import blocks, charts, unfold
 from pages.common.widgets.blocks import Fact
 from pages.common.widgets.save_figure import Source
@@ -91,7 +90,7 @@ def of_every_set(result: FairnessResult, shown: Stored) -> Mapping[str, Stored]:
     """The published results for this gap, and the one shown, by data set."""
     metric = result.about.metric
     results = {
-        SETS[name].title: lab().store.find_published(
+        SETS[name].title: door.find_published(
             fairness_run.EXPERIMENT, FairnessRequest(name, metric)
         )
         for name in LOADERS
@@ -340,7 +339,7 @@ def page() -> None:
     opening = FairnessRequest(table, metric)
     stored, request = (None, opening) if part is None else (part.stored, part.request)
     if stored is None and table in LOADERS:
-        stored, request = fairness_run.part_of(opening).stored, opening
+        stored, request = door.find(fairness_run.EXPERIMENT, opening), opening
     of_scale: links.Expected = {}
     if stored is not None:
         with body:

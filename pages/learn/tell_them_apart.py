@@ -12,7 +12,7 @@ from engine.models.model import Model
 from engine.results.store import Stored
 from engine.settings import ROOT
 from engine.statistics import wilson_interval
-from pages.common.asking import controls, effort, links, running
+from pages.common.asking import controls, door, effort, links, progress
 from pages.common.figures import ranking
 from pages.common.lab import registry
 from pages.common.lab.shared import open_dataset, origin
@@ -130,12 +130,11 @@ def reveal(dealt: Deal, voted: str, stored: Stored, badge: str) -> None:
 
 def game(number: int, voted: str | None) -> None:
     dataset = open_dataset(links.EXAMPLE.dataset)
-    stored = running.obtain(
+    stored = door.obtain(
         "attack",
         links.EXAMPLE,
-        dataset.content_hash,
         "The example",
-        running.draw_attack(links.EXAMPLE, dataset.n_train),
+        progress.draw_attack(links.EXAMPLE, dataset.n_train),
         effort.FIXED_SECONDS,
     )
     if stored is None:

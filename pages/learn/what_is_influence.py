@@ -16,10 +16,10 @@ from engine.experiments import (
 )
 from engine.results.store import Stored
 from pages.attack.parts import moved_targets
-from pages.common.asking import controls, effort, links, running, sweeps
+from pages.common.asking import controls, door, effort, links, progress, sweeps
 from pages.common.figures.axes import number, thinning
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import lab, open_dataset
+from pages.common.lab.shared import open_dataset
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts, code_tabs, unfold
 from pages.common.widgets.blocks import Fact, portrait
@@ -67,7 +67,7 @@ def buttons(samples: Samples, request: ExplainRequest) -> None:
     """Other test images: any, or one that the honest model gets wrong (where it is known)."""
     dataset = samples.dataset
     asked = RankingRequest(request.dataset, request.damping, request.l2)
-    ranked = lab().store.find("ranking", asked, dataset.content_hash)
+    ranked = door.find("ranking", asked)
     with st.container(horizontal=True):
         everything = np.arange(len(dataset.y_test))
         st.button("Another at random", key="any", on_click=another, args=(everything,))
@@ -186,12 +186,11 @@ def image_section(name: str, image: int, train: Samples) -> tuple[ExplainRequest
     """One test sample's most and least influential samples; computed where that is missing."""
     charts.heading(f"Which training samples decide about test sample {image}?")
     request = ExplainRequest(name, image)
-    stored = running.obtain(
+    stored = door.obtain(
         EXPLAIN,
         request,
-        train.dataset.content_hash,
         "The influence on this sample",
-        running.draw_plain(
+        progress.draw_plain(
             f"Training the model and solving for this sample{effort.training(train.dataset)}"
         ),
         effort.honest_seconds(train.dataset),
@@ -282,7 +281,7 @@ def page() -> None:
     st.title(PAGE.title)
     given, names = dict(st.query_params), sweeps.names_of(EXPLAIN)
     name = controls.dataset_choice(names)
-    content = sweeps.data_hash(name)  # stops the page where the data cannot be used
+    content = door.data_hash(name)  # stops the page where the data cannot be used
     train = None if content is None else Samples(open_dataset(name))
     found = retraining.find_all(name)
     expected: dict[str, Any] = {"dataset": names}

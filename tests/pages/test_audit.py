@@ -4,7 +4,7 @@ import pytest
 
 from engine.experiments import AuditRequest
 from engine.settings import Settings
-from pages.common.asking import sweeps
+from pages.common.asking import door
 from pages.common.lab import published_results, registry
 from tests.pages.conftest import Open, check_note, follow, unfold, words
 
@@ -62,4 +62,4 @@ def test_bad_links_fall_back_with_a_note(open_page: Open, name: str, value: str)
 def test_what_is_published_is_the_default() -> None:
     request = published_results.preset("audit", "digits")
     assert request == AuditRequest()
-    assert sweeps.find("audit", request) is not None
+    assert door.find("audit", request) is not None

@@ -120,7 +120,7 @@ def test_without_attacks_the_norms_stand_alone(open_page: Open, small_norms: Non
 
 
 def test_what_is_not_computed_is_offered(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pages.common.asking.sweeps.find", lambda experiment, request: None)
+    monkeypatch.setattr("pages.common.asking.door.find", lambda experiment, request: None)
     monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("unknown"))
     app = open_page(PAGE)
     assert not app.exception

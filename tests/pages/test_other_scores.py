@@ -6,7 +6,7 @@ import pytest
 
 from engine.experiments import AttributionsRequest
 from engine.settings import Settings
-from pages.common.asking import sweeps
+from pages.common.asking import door
 from pages.common.lab import published_results, registry
 from tests.pages.conftest import Open, check_note, follow, tables, unfold, words
 
@@ -63,5 +63,5 @@ def test_bad_links_fall_back_with_a_note(open_page: Open, name: str, value: str)
 def test_what_is_published_is_the_default() -> None:
     request = published_results.preset("other scores", "digits")
     assert request == AttributionsRequest()
-    assert sweeps.find("attributions", request) is not None
+    assert door.find("attributions", request) is not None
     assert replace(request, seed=1) != request

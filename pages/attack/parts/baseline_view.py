@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 from engine.attacks.result import AttackResult
 from engine.experiments import AttackRequest, BaselineRequest
 from engine.results.store import Stored
-from pages.common.asking import sweeps
+from pages.common.asking import door, sweeps
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.ranking import ACCENT, BAND, BLUE, GREY, finish
 from pages.common.widgets import charts, code_tabs, unfold
@@ -123,14 +123,12 @@ def title(table: pd.DataFrame, attack: AttackResult) -> str:
 def show(attack: AttackResult, request: AttackRequest) -> None:
     """The baseline, if it has been computed, or the button that has it computed."""
     asked = request_for(request)
-    stored = sweeps.find("baseline", asked)
+    stored = door.find("baseline", asked)
     if stored is None:
         charts.heading("Would it not do to train on the target more often?")
         weights = len(asked.target_weights)
-        sweeps.offer(
-            "baseline",
-            asked,
-            None,
+        door.offer(
+            [door.Computation.of("baseline", asked)],
             f"The loss-reweighing baseline: {weights} models, trained with the target drawn up to "
             "a million times as often. Seconds on small data.",
             "training step",

@@ -12,12 +12,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from engine.data.sources.bundled import LOADERS
-from engine.errors import EngineError, InvalidInput
-from engine.experiments import NO_DATA, SweepRequest
-from engine.results.jobs import JobState
+from engine.errors import InvalidInput
+from engine.experiments import SweepRequest
 from engine.results.library import imported_datasets
 from engine.results.store import Stored
-from pages.common.asking import controls, effort, links, running
+from pages.common.asking import controls, door, effort, links
 from pages.common.lab import published_results
 from pages.common.lab.registry import PageEntry
 from pages.common.lab.shared import datasets, lab, open_dataset, origin, provenance
@@ -42,41 +41,16 @@ def names_of(role: str, experiment: str = "") -> list[str]:
     return list(dict.fromkeys([*datasets(), *published_results.preset_datasets(role), *imported]))
 
 
-def data_hash(name: str) -> str | None:
-    """The content hash of a data set; None where it is not on this machine. Stops the page where
-    it is, but cannot be used."""
-    if name not in datasets():
-        return None
-    try:
-        return open_dataset(name).content_hash
-    except EngineError as error:
-        st.error(f"The data set “{name}” cannot be used. {error}")
-        st.stop()
-
-
 def samples_of(name: str) -> Samples | None:
     """The training samples of a data set; None where it is not on this machine."""
-    return None if data_hash(name) is None else Samples(open_dataset(name))
-
-
-def content_of(request: Any) -> str | None:
-    """The content hash of a request's data; None where that is not on this machine."""
-    return data_hash(request.dataset) if hasattr(request, "dataset") else NO_DATA
-
-
-def find(experiment: str, request: Any) -> Stored | None:
-    """The stored result of a request; a published or imported one where its data is not on this
-    machine."""
-    content = content_of(request)
-    if content is None:
-        return lab().store.find_without_data(experiment, request)
-    return lab().store.find(experiment, request, content)
+    return None if door.data_hash(name) is None else Samples(open_dataset(name))
 
 
 def stored_of(role: str, dataset: str) -> dict[SweepRequest, Stored]:
     """The published sweeps that play this role for a data set, those of them that are here."""
     found = {
-        request: find("sweep", request) for request in published_results.presets_of(role, dataset)
+        request: door.find("sweep", request)
+        for request in published_results.presets_of(role, dataset)
     }
     return {request: stored for request, stored in found.items() if stored is not None}
 
@@ -202,98 +176,6 @@ def own_sweep(start: SweepRequest, axes: Sequence[str], starts: bool) -> SweepRe
         return None
 
 
-def draw_sweep(what: str) -> running.Draw:
-    """Live progress of a computation that tells what is done of a total."""
-
-    def draw(state: JobState) -> None:
-        told = [record for record in state.progress if "total" in record]
-        for record in state.progress:
-            if "notice" in record:
-                st.warning(record["notice"])
-        if not told:
-            st.progress(0.0, text="Training the honest model, drawing the targets …")
-            return
-        last = told[-1]
-        step = f"; step {last['step']} of {last['steps']} of a batch" if "step" in last else ""
-        st.progress(
-            min(last["done"] / max(last["total"], 1), 1.0),
-            text=f"{last['done']:,} of {count(last['total'], what)} done{step}",
-        )
-
-    return draw
-
-
-@dataclass(frozen=True)
-class Part:
-    """One of the computations that a page puts together: its request, its job and what became of
-    that (None where its data is not on this machine), what is stored of it."""
-
-    experiment: str
-    request: Any
-    job: str | None
-    state: JobState | None
-    stored: Stored | None
-
-    @classmethod
-    def of(cls, experiment: str, request: Any) -> "Part":
-        content = content_of(request)
-        if content is None:
-            return cls(experiment, request, None, None, find(experiment, request))
-        job = lab().store.key(experiment, request, content)
-        state = lab().jobs.state(job)  # before the look into the store: what ended since is there
-        return cls(experiment, request, job, state, find(experiment, request))
-
-
-def offer(experiment: str, request: Any, stored: Stored | None, cost: str, what: str) -> None:
-    """What a computation would do, its button, its progress, and what went wrong with it."""
-    offer_all([replace(Part.of(experiment, request), stored=stored)], cost, what)
-
-
-def offer_all(parts: Sequence[Part], cost: str, what: str) -> None:
-    """The same for computations that are only of use together."""
-    missing = [part for part in parts if part.stored is None]
-    if not missing:
-        st.caption("This result is shown on this page. Change anything here to ask for another.")
-        return
-    states = [part.state for part in missing if part.state is not None]
-    if not states:
-        st.warning(
-            f"The data set “{missing[0].request.dataset}” is not on this machine: only what is "
-            "published for it can be shown. Put its features file into the data directory to "
-            "compute more."
-        )
-        return
-    for part in missing:
-        if part.job is not None and part.state is not None and part.state.status in running.ACTIVE:
-            running.follow(part.job, draw_sweep(what))
-            return
-    for state in states:
-        running.explain(state, "The computation")
-    st.caption(cost + beside_digits(missing[0]))
-    again = any(state.status in running.ENDED for state in states)
-    st.button(
-        "Start again" if again else "Run it",
-        key=f"offer-{missing[0].experiment}",
-        type="primary",
-        on_click=submit_all,
-        args=(missing,),
-    )
-
-
-def beside_digits(part: Part) -> str:
-    """What is added to a cost that is known for digits; a sweep's is estimated for its data."""
-    name = getattr(part.request, "dataset", None)
-    if part.experiment == "sweep" or name is None or data_hash(name) is None:
-        return ""
-    return effort.beside_digits(open_dataset(name))
-
-
-def submit_all(parts: Sequence[Part]) -> None:
-    """Ask for all of them, as a button's callback."""
-    for part in parts:
-        running.submit(part.experiment, part.request)
-
-
 def cost_of(requests: Sequence[SweepRequest]) -> str:
     """What sweeps would take, in runs."""
     asked = [
@@ -314,7 +196,7 @@ def seconds_of(requests: Sequence[SweepRequest]) -> float:
     """An upper estimate of what sweeps take; 0 where their data is not on this machine."""
     total = 0.0
     for request in requests:
-        if data_hash(request.dataset) is None:
+        if door.data_hash(request.dataset) is None:
             continue
         dataset = open_dataset(request.dataset)
         for starts in request.restarts:
@@ -322,6 +204,11 @@ def seconds_of(requests: Sequence[SweepRequest]) -> float:
             runs = max(starts, 1) * len(request.learning_rates)
             total += attacks * effort.attack_seconds(dataset, runs, request.steps)
     return total
+
+
+def read(requests: Sequence[SweepRequest]) -> list[door.Computation]:
+    """What the lab knows of each sweep."""
+    return [door.Computation.of("sweep", request) for request in requests]
 
 
 def alone(request: SweepRequest) -> list[SweepRequest]:
@@ -364,8 +251,14 @@ class Frame:
             heading("A sweep of your own")
             begin(page.url, start, axes)
             request = own_sweep(start, axes, starts)
-            own = [Part.of("sweep", r) for r in parts(request)] if request is not None else []
-        opening = own if request == start else [Part.of("sweep", r) for r in parts(start)]
+            own = (
+                [door.Computation.of("sweep", r) for r in parts(request)]
+                if request is not None
+                else []
+            )
+        opening = (
+            own if request == start else [door.Computation.of("sweep", r) for r in parts(start)]
+        )
         finished = bool(own) and all(part.stored is not None for part in own)
         parts_ = own if finished else opening
         stored = tuple(part.stored for part in parts_ if part.stored is not None)
@@ -374,8 +267,8 @@ class Frame:
         with bar:
             if own:
                 missing = [part.request for part in own if part.stored is None]
-                offer_all(own, cost_of(missing or [start]), "attack")
-                running.show_refusal()
+                door.offer(own, cost_of(missing or [start]), "attack")
+                door.show_refusal()
         with head:
             if len(stored) < len(parts_):
                 frame.notes({})

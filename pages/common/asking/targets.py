@@ -4,9 +4,8 @@ import numpy as np
 import streamlit as st
 
 from engine.attacks.result import Ranking
+from pages.common.asking import door
 from pages.common.asking.controls import forget_notes
-
-REFUSAL = "refusal"  # session-state key: why the last click did nothing
 
 
 def inside(index: int, before: Ranking, k: int) -> str:
@@ -24,7 +23,7 @@ def pick(key: str, before: Ranking, k: int) -> None:
         return
     index = int(points[0]["customdata"][0])
     if before.ranks[index] <= k:
-        st.session_state[REFUSAL] = inside(index, before, k)
+        door.refuse(inside(index, before, k))
     else:
         st.session_state["target"] = index
         forget_notes()

@@ -22,7 +22,7 @@ from engine.errors import EngineError
 from engine.experiments.prepare import PrepareRequest
 from engine.results.jobs import JobState
 from engine.settings import ROOT
-from pages.common.asking import running
+from pages.common.asking import door
 from pages.common.lab import registry
 from pages.common.lab.shared import lab
 from pages.common.samples import data_uri, shortened
@@ -313,7 +313,7 @@ def take(source: Source, options: Options, name: str, report: take_in.Report) ->
             kind = take_in.accept(path, name, data_dir, options.label, options.test_share, report)
         job = ""
         if kind == "images":
-            job = lab().jobs.submit(EXPERIMENT, PrepareRequest(name, options.backbone))
+            job = door.ask(EXPERIMENT, PrepareRequest(name, options.backbone))
     except (EngineError, OSError) as error:
         st.session_state[REFUSED] = f"{source.name} was not taken in. {error}"
         return
@@ -334,15 +334,15 @@ def show_taken() -> None:
     if taken is None:
         return
     if not is_ready(taken.name):
-        state = lab().jobs.state(taken.job) if taken.job else JobState("unknown")
-        if state.status in running.ACTIVE:
+        state = door.state_of(taken.job) if taken.job else JobState("unknown")
+        if state.status in door.ACTIVE:
             st.markdown(f"Features of **{taken.name}** are being computed.")
-            running.follow(taken.job, draw_pictures)
+            door.follow(taken.job, draw_pictures)
         elif state.status in ("failed", "died", "cancelled"):
-            running.explain(state, f"'{taken.name}'")
+            door.explain(state, f"'{taken.name}'")
             request = PrepareRequest(taken.name, taken.backbone)
             st.button(
-                "Start again", key="own_again", on_click=running.submit, args=(EXPERIMENT, request)
+                "Start again", key="own_again", on_click=door.submit, args=(EXPERIMENT, request)
             )
         else:  # removed since
             del st.session_state[TAKEN]

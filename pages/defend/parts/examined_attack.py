@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from engine.data.dataset import Dataset
 from engine.errors import EngineError
 from engine.results.store import Stored
-from pages.common.asking import controls, links, running, sweeps
+from pages.common.asking import controls, door, links
 from pages.common.lab import published_results
 from pages.common.lab.registry import PageEntry
 from pages.common.lab.shared import datasets, open_dataset
@@ -65,17 +65,17 @@ class Inquiry:
             heading(ask)
             values, expected = own(dataset, opening)
             request = replace(opening, **attack, **values)
-            part = sweeps.Part.of(experiment, request)
+            part = door.Computation.of(experiment, request)
             refused = refusal(dataset)
             if refused:
                 st.warning(refused)
             else:
-                sweeps.offer_all([part], cost, what)
-            running.show_refusal()
+                door.offer([part], cost, what)
+            door.show_refusal()
         stored = part.stored
         shown = request if stored is not None else opening
         if stored is None:
-            stored = sweeps.find(experiment, opening)
+            stored = door.find(experiment, opening)
         ranges = links.ranges(dataset.n_train)
         allowed = {"dataset": names, **{n: ranges[n] for n in attack}, **expected}
         used = {"dataset": name, **attack, **values}

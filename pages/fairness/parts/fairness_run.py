@@ -10,8 +10,9 @@ from engine.errors import EngineError, InvalidInput
 from engine.experiments import FairnessRequest
 from engine.results.jobs import JobState
 from engine.vocabulary import DEFAULT_SCALES
-from pages.common.asking import controls, links, running, sweeps
-from pages.common.asking.sweeps import Axis, Part
+from pages.common.asking import controls, door, links, sweeps
+from pages.common.asking.door import Computation
+from pages.common.asking.sweeps import Axis
 from pages.common.lab.shared import lab
 from pages.common.widgets import charts
 from pages.fairness.parts import own_tables
@@ -25,30 +26,6 @@ STRENGTHS = {
 }
 STRENGTH_HIGH = 100_000.0
 COSTS = {"german": "about two seconds", "compas": "about half a minute", "adult": "half a minute"}
-
-
-def content_of(request: FairnessRequest) -> str | None:
-    """The content hash of the data; None where its original files are not on this machine. Raises
-    EngineError."""
-    files = FILES.get(request.dataset, ())
-    if not all(raw_files.is_here(file, lab().settings.data_dir) for file in files):
-        return None
-    with st.spinner("Reading the data …"):
-        return lab().jobs.data_hash(request)
-
-
-def part_of(request: FairnessRequest) -> Part:
-    """What is known of a request: what is published opens without its data. Raises EngineError."""
-    published = lab().store.find_published(EXPERIMENT, request)
-    if published is not None:
-        return Part(EXPERIMENT, request, None, None, published)
-    content = content_of(request)
-    if content is None:
-        found = lab().store.find_without_data(EXPERIMENT, request)
-        return Part(EXPERIMENT, request, None, None, found)
-    job = lab().store.key(EXPERIMENT, request, content)
-    state = lab().jobs.state(job)  # before the look into the store: what ended since is there
-    return Part(EXPERIMENT, request, job, state, lab().store.find(EXPERIMENT, request, content))
 
 
 def choose_run(table: str, metric: str) -> tuple[FairnessRequest | None, links.Expected]:
@@ -101,16 +78,16 @@ def draw(state: JobState) -> None:
     st.progress(min(done / total, 1.0), text=said)
 
 
-def offer(part: Part) -> None:
+def offer(part: Computation) -> None:
     """What a run would do, its button, its progress, and what went wrong with it."""
     if part.stored is not None:
         st.caption("This result is shown on this page. Change anything here to ask for another.")
         return
     if part.job is not None and part.state is not None:
-        if part.state.status in running.ACTIVE:
-            running.follow(part.job, draw)
+        if part.state.status in door.ACTIVE:
+            door.follow(part.job, draw)
             return
-        running.explain(part.state, "The run")
+        door.explain(part.state, "The run")
     fetch = part.job is None
     st.caption(
         f"The pipeline at every scale, and a search for the worst one: "
@@ -122,27 +99,27 @@ def offer(part: Part) -> None:
             else ""
         )
     )
-    again = part.state is not None and part.state.status in running.ENDED
+    again = part.state is not None and part.state.status in door.ENDED
     if st.button("Start again" if again else "Run it", key="run-fairness", type="primary"):
         with st.status("Asking for it …") as status:
             for file in FILES.get(part.request.dataset, ()):
                 raw_files.fetch(file, lab().settings.data_dir, status.write)
-            running.submit(EXPERIMENT, part.request)
+            door.submit(EXPERIMENT, part.request)
         st.rerun()
 
 
-def run_of_ones_own(table: str, metric: str) -> tuple[Part | None, links.Expected]:
+def run_of_ones_own(table: str, metric: str) -> tuple[Computation | None, links.Expected]:
     """The box at the end of the page; None where what it asks for makes no sense, which is said."""
     charts.heading("A run of your own")
-    part: Part | None = None
+    part: Computation | None = None
     expected: links.Expected = {}
     try:
         request, expected = choose_run(table, metric)
         if request is not None:
-            part = part_of(request)
+            part = Computation.of(EXPERIMENT, request)
             offer(part)
     except EngineError as error:
         st.error(str(error))
     own_tables.uploader()
-    running.show_refusal()
+    door.show_refusal()
     return part, expected

@@ -12,8 +12,7 @@ from engine.data.intake.names import place, safe_name
 from engine.data.sources import fairness_table
 from engine.data.sources.fairness_sets import LOADERS
 from engine.errors import EngineError, InvalidDataset
-from pages.common.asking import controls, links
-from pages.common.asking.targets import REFUSAL
+from pages.common.asking import controls, door, links
 from pages.common.lab.shared import lab
 
 UPLOAD = "upload"  # session-state key
@@ -51,7 +50,7 @@ def receive() -> None:
         st.session_state["table"] = keep(file.name, file.getvalue(), lab().settings.data_dir)
         controls.forget_notes()
     except (EngineError, OSError) as error:
-        st.session_state[REFUSAL] = f"{file.name} was not taken. {error}"
+        door.refuse(f"{file.name} was not taken. {error}")
 
 
 def uploader() -> None:

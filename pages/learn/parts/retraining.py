@@ -9,7 +9,7 @@ from engine.errors import InvalidInput
 from engine.experiments import LeaveOneOutRequest, LeaveOneOutResult
 from engine.results.store import Stored
 from pages.attack.parts import moved_targets
-from pages.common.asking import controls, links, running, sweeps
+from pages.common.asking import controls, door, links, sweeps
 from pages.common.lab import published_results
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts
@@ -38,7 +38,7 @@ def setting_of(setting: str, name: str) -> LeaveOneOutRequest:
 
 def find_all(name: str) -> dict[str, Stored | None]:
     """What is stored of every setting."""
-    return {setting: sweeps.find(RETRAIN, setting_of(setting, name)) for setting in SETTINGS}
+    return {setting: door.find(RETRAIN, setting_of(setting, name)) for setting in SETTINGS}
 
 
 def own_setting(name: str, n: int) -> tuple[LeaveOneOutRequest | None, links.Expected]:
@@ -178,18 +178,16 @@ def choose_setting(
         expected |= of_own
     else:
         request = setting_of(MATCHING if setting == OWN else setting, name)
-    stored = None if request is None else sweeps.find(RETRAIN, request)
+    stored = None if request is None else door.find(RETRAIN, request)
     if request is not None and stored is None:
         asked = request.n_samples or (0 if train is None else len(train))
-        sweeps.offer(
-            RETRAIN,
-            request,
-            None,
+        door.offer(
+            [door.Computation.of(RETRAIN, request)],
             f"{asked:,} models are trained again, each without one sample: on digits sixty take "
             "seconds, all take minutes.",
             "model",
         )
-        running.show_refusal()
+        door.show_refusal()
     return request, stored, expected
 
 

@@ -1,0 +1,277 @@
+"""The one door from a request to its result: what is stored, where its job stands, how to ask.
+
+A page asks `Computation.of(experiment, request)` once and draws what it finds. No other module of
+the pages reads keys, states or results of requests from the store and the jobs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from engine.errors import EngineError
+from engine.experiments import NO_DATA, source_of
+from engine.experiments.base import Features
+from engine.experiments.fairness import Table
+from engine.results.jobs import JobState
+from engine.results.store import Stored
+from pages.common.asking import effort, progress
+from pages.common.asking.progress import Draw
+from pages.common.lab.shared import datasets, lab, open_dataset
+from pages.common.words.wording import count
+
+POLL_SECONDS = 0.25
+ACTIVE = ("queued", "running")
+ENDED = ("done", "failed", "cancelled", "died")  # without a result, if there is none in the store
+REFUSAL = "refusal"  # session-state key: why the last click did nothing
+
+
+def data_hash(name: str) -> str | None:
+    """The content hash of a data set; None where it is not on this machine. Stops the page where
+    the data set is here but cannot be used."""
+    if name not in datasets():
+        return None
+    try:
+        return open_dataset(name).content_hash
+    except EngineError as error:
+        st.error(f"The data set “{name}” cannot be used. {error}")
+        st.stop()
+
+
+def content_of(request: Any) -> str | None:
+    """The content hash of a request's data; None where that is not on this machine. Raises
+    EngineError for a table that cannot be read."""
+    source = source_of(request)
+    if source is None:
+        return NO_DATA
+    if isinstance(source, Features):
+        return data_hash(source.name)
+    if not source.is_here(lab().settings.data_dir):
+        return None
+    with st.spinner("Reading the data …"):
+        return lab().jobs.data_hash(request)
+
+
+@dataclass(frozen=True)
+class Computation:
+    """A request and what the lab knows of it: its job and where that stands (None where the data is
+    not on this machine), and the stored result (None where there is none)."""
+
+    experiment: str
+    request: Any
+    job: str | None
+    state: JobState | None
+    stored: Stored | None
+
+    @classmethod
+    def of(cls, experiment: str, request: Any) -> "Computation":
+        """Reads key, state and result, in this order: a job that ends between the last two has its
+        result in the store by then. Raises EngineError for a table that cannot be read."""
+        store = lab().store
+        if isinstance(source_of(request), Table):  # of verified files: no need to read them first
+            published = store.find_published(experiment, request)
+            if published is not None:
+                return cls(experiment, request, None, None, published)
+        content = content_of(request)
+        if content is None:
+            return cls(
+                experiment, request, None, None, store.find_without_data(experiment, request)
+            )
+        job = store.key(experiment, request, content)
+        state = lab().jobs.state(job)
+        return cls(experiment, request, job, state, store.find(experiment, request, content))
+
+    @property
+    def is_active(self) -> bool:
+        """Whether its job waits or runs and there is no result yet."""
+        return self.stored is None and self.state is not None and self.state.status in ACTIVE
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its job ended without a result."""
+        return self.stored is None and self.state is not None and self.state.status in ENDED
+
+    def damage(self) -> str | None:
+        """Why a stored result cannot be read; None where nothing is damaged."""
+        content = content_of(self.request)
+        if content is None:
+            return None
+        return lab().store.damage(self.experiment, self.request, content)
+
+
+def find(experiment: str, request: Any) -> Stored | None:
+    """The stored result of a request; a published or imported one where its data is not on this
+    machine. Raises EngineError for a table that cannot be read."""
+    return Computation.of(experiment, request).stored
+
+
+def find_published(experiment: str, request: Any) -> Stored | None:
+    """The published result of a request, which opens without its data."""
+    return lab().store.find_published(experiment, request)
+
+
+def submit(experiment: str, request: Any) -> None:
+    """Ask for a computation, as a button's callback: an error is shown on the page."""
+    try:
+        ask(experiment, request)
+    except EngineError as error:
+        refuse(str(error))
+
+
+def ask(experiment: str, request: Any) -> str:
+    """Ask for a computation; returns its job's id. Raises EngineError where its data cannot be
+    opened."""
+    return lab().jobs.submit(experiment, request)
+
+
+def submit_all(computations: Sequence[Computation]) -> None:
+    """Ask for all of them, as a button's callback."""
+    for one in computations:
+        submit(one.experiment, one.request)
+
+
+def refuse(why: str) -> None:
+    """Keep why a click did nothing, for `show_refusal`."""
+    st.session_state[REFUSAL] = why
+
+
+def show_refusal() -> None:
+    """Say why the last click did nothing."""
+    if REFUSAL in st.session_state:
+        st.warning(st.session_state.pop(REFUSAL))
+
+
+def chosen_here(what: str, job: str) -> bool:
+    """Whether a visitor came to `job` by changing a control: it is not what the session has seen
+    first of this kind, by a link or otherwise."""
+    return st.session_state.setdefault(f"opened-{what}", job) != job
+
+
+def obtain(
+    experiment: str,
+    request: Any,
+    what: str,
+    draw: Draw,
+    seconds: float,
+    chosen: bool = False,
+) -> Stored | None:
+    """The result of a request that the page cannot do without, which may take so many `seconds`.
+
+    Where there is none yet, its job is followed in its place. What a control has been set to (or
+    the caller says is `chosen`) is asked for at once, if it is quick. What a link opens with is
+    never asked for without a click.
+    """
+    found = Computation.of(experiment, request)
+    chosen = chosen_here(experiment, str(found.job)) or chosen
+    if found.stored is not None or found.job is None:
+        return found.stored
+    if found.has_ended and found.state is not None:
+        explain(found.state, what)
+        st.button(
+            "Start again", key=f"again-{found.job}", on_click=submit, args=(experiment, request)
+        )
+        return None
+    if not found.is_active and not (chosen and seconds <= effort.LONG_SECONDS):
+        st.info(f"{what} is not computed here yet. {effort.expected(seconds)}")
+        st.button(
+            "Compute it",
+            key=f"compute-{found.job}",
+            type="primary",
+            on_click=submit,
+            args=(experiment, request),
+        )
+        return None
+    if not found.is_active:
+        submit(experiment, request)
+    follow(found.job, draw)
+    return None
+
+
+def offer(
+    computations: Sequence[Computation],
+    cost: str,
+    what: str,
+) -> None:
+    """Offer computations that are only of use together: what they cost, a button, the progress, and
+    what went wrong with them. `what` is the unit in which their progress is counted."""
+    missing = [one for one in computations if one.stored is None]
+    if not missing:
+        st.caption("This result is shown on this page. Change anything here to ask for another.")
+        return
+    if all(one.state is None for one in missing):
+        name = missing[0].request.dataset
+        st.warning(
+            f"The data set “{name}” is not on this machine: only what is published for it can "
+            "be shown. Put its features file into the data directory to compute more."
+        )
+        return
+    for one in missing:
+        if one.job is not None and one.is_active:
+            follow(one.job, progress.draw_counted(what))
+            return
+    for one in missing:
+        if one.state is not None:
+            explain(one.state, "The computation")
+    st.caption(cost + beside_digits(missing[0]))
+    st.button(
+        "Start again" if any(one.has_ended for one in missing) else "Run it",
+        key=f"offer-{missing[0].experiment}",
+        type="primary",
+        on_click=submit_all,
+        args=(missing,),
+    )
+
+
+def beside_digits(one: Computation) -> str:
+    """What is added to a cost that is known for digits; a sweep's is estimated for its data."""
+    name = getattr(one.request, "dataset", None)
+    if one.experiment == "sweep" or name is None or data_hash(name) is None:
+        return ""
+    return effort.beside_digits(open_dataset(name))
+
+
+def state_of(job: str) -> JobState:
+    """Where a job stands that a page asked for and remembers by its id."""
+    return lab().jobs.state(job)
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def follow(job: str, draw: Draw) -> None:
+    """Show a job until it ends, then run the whole page again."""
+    state = state_of(job)
+    if state.status not in ACTIVE:
+        st.rerun()
+    if state.status == "queued":
+        ahead = max(state.place - 1, 0)
+        waiting = f"behind {count(ahead, 'other job')}" if ahead else "next in line"
+        again = f"{state.message} " if state.resumed else ""
+        st.info(f"{again}In the queue, {waiting}. You can leave this page: the job goes on.")
+    else:
+        draw(state)
+        if state.resumed:
+            st.caption(state.message)
+    st.button("Cancel", key=f"cancel-{job}", on_click=cancel, args=(job,))
+
+
+def cancel(job: str) -> None:
+    """Ask a job to stop, as a button's callback."""
+    lab().jobs.cancel(job)
+
+
+def explain(
+    state: JobState,
+    what: str,
+    doing: str = "computed",
+    rest: str = "Start again; a new worker takes over.",
+) -> None:
+    """Say what became of a job that ended without a result; `rest`: what becomes of one that was
+    ended from outside."""
+    if state.status == "failed":
+        st.error(f"{what} could not be {doing}: {state.message}")
+    elif state.status == "died":
+        st.error(f"{what} was not finished: {state.message} {rest}")
+    elif state.status == "cancelled":
+        st.info(f"{what} was cancelled.")
+    elif state.status == "done":
+        st.error(f"{what} was computed, but what is stored of it is damaged and cannot be shown.")

@@ -1,0 +1,96 @@
+"""Live progress of jobs, drawn from what they report."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from engine.experiments import AttackRequest
+from engine.results.jobs import JobState
+from pages.common.figures.trajectories import RunState, trajectories
+from pages.common.widgets.charts import chart
+from pages.common.words.wording import count
+
+Draw = Callable[[JobState], None]  # draws the progress of a job
+COLUMNS = ("run", "rank", "loss", "accuracy_test", "accuracy_holdout")
+
+
+def trajectory_so_far(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """An attack's progress records as a table with one row per run and step."""
+    frames = [
+        pd.DataFrame({"step": record["step"], **{name: record[name] for name in COLUMNS}})
+        for record in records
+        if "step" in record
+    ]
+    return (
+        pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["step", *COLUMNS])
+    )
+
+
+def states_so_far(trajectory: pd.DataFrame, k: int) -> dict[int, RunState]:
+    """Which runs have arrived, by their last step."""
+    last = trajectory.groupby("run").tail(1)
+    return {
+        int(run): "reached" if rank <= k else "running"
+        for run, rank in zip(last["run"], last["rank"], strict=True)
+    }
+
+
+def draw_attack(request: AttackRequest, n: int) -> Draw:
+    """Live progress of an attack: rank, loss and accuracy by step."""
+    runs = max(request.restarts, 1) * len(request.learning_rates)
+
+    def draw(state: JobState) -> None:
+        trajectory = trajectory_so_far(state.progress)
+        if trajectory.empty:
+            st.progress(
+                0.0, text=state.message or "Training the honest model, drawing the starts …"
+            )
+            return
+        states = states_so_far(trajectory, request.k)
+        step, best = int(trajectory["step"].max()), int(trajectory["rank"].min())
+        arrived = sum(s == "reached" for s in states.values())
+        st.progress(
+            min(step / request.steps, 1.0),
+            text=f"Step {step} of {request.steps}: best rank so far {best:,}; "
+            f"{arrived} of {runs} runs arrived",
+        )
+        chart(
+            trajectories(trajectory, states, n, request.k, request.steps),
+            "live",
+            alt=f"Live: rank, loss and accuracy of {runs} runs; the best rank so far is {best}",
+            source=None,
+        )
+
+    return draw
+
+
+def draw_plain(text: str) -> Draw:
+    """Progress of a job that reports none."""
+
+    def draw(state: JobState) -> None:
+        st.info(f"{text} …")
+
+    return draw
+
+
+def draw_counted(what: str) -> Draw:
+    """Live progress of a computation that tells what is done of a total."""
+
+    def draw(state: JobState) -> None:
+        told = [record for record in state.progress if "total" in record]
+        for record in state.progress:
+            if "notice" in record:
+                st.warning(record["notice"])
+        if not told:
+            st.progress(0.0, text="Training the honest model, drawing the targets …")
+            return
+        last = told[-1]
+        step = f"; step {last['step']} of {last['steps']} of a batch" if "step" in last else ""
+        st.progress(
+            min(last["done"] / max(last["total"], 1), 1.0),
+            text=f"{last['done']:,} of {count(last['total'], what)} done{step}",
+        )
+
+    return draw
