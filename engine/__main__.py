@@ -21,6 +21,7 @@ from tqdm import tqdm
 from engine.commands import data, library
 from engine.errors import DamagedResult, DataUnavailable, EngineError, InvalidInput
 from engine.experiments import EXPERIMENTS, hash_of, make_request, open_data
+from engine.progress import OnProgress, Progress
 from engine.results.compute import compute_and_keep
 from engine.results.store import MANIFEST, Store, Stored, open_folder, read_manifest
 from engine.settings import Settings, read_settings
@@ -121,11 +122,11 @@ def obtain(
     request: Any,
     settings: Settings,
     fresh: bool,
-    progress: Callable[[dict[str, Any]], None],
+    progress: OnProgress,
 ) -> Outcome:
     """The stored result of a request, or one computed now and stored."""
     store = Store.of(settings)
-    dataset = open_data(request, settings.data_dir, lambda text: progress({"notice": text}))
+    dataset = open_data(request, settings.data_dir, lambda text: progress(Progress(notice=text)))
     found = None if fresh else store.find(name, request, hash_of(dataset))
     if found is not None:
         return Outcome(found, computed=False)
@@ -177,25 +178,26 @@ def write_out(folder: Path, stored: Stored) -> None:
         shutil.copyfile(stored.folder / name, folder / name)
 
 
-class Progress:
+class Bar:
     """Draws what a computation tells: done of total, or the steps of an attack, whose k is `k`."""
 
     def __init__(self, bar: tqdm, k: int) -> None:
         self.bar, self.k = bar, k
         self.best: dict[int, int] = {}
 
-    def __call__(self, record: dict[str, Any]) -> None:
+    def __call__(self, progress: Progress) -> None:
         bar = self.bar
-        if "notice" in record:
-            bar.write(record["notice"], file=sys.stderr)
-        if "total" in record:
-            bar.total, bar.n = record["total"], record["done"]
-            if "step" in record:
-                bar.set_postfix_str(f"step {record['step']} of {record['steps']}")
-        else:
-            bar.total, bar.n = record.get("steps"), record.get("step", bar.n)
-        for run, rank in zip(record.get("run", []), record.get("rank", []), strict=True):
-            self.best[run] = min(rank, self.best.get(run, rank))
+        if progress.notice:
+            bar.write(progress.notice, file=sys.stderr)
+        if progress.total:
+            bar.total, bar.n = progress.total, progress.done
+            if progress.steps:
+                bar.set_postfix_str(f"step {progress.step} of {progress.steps}")
+        elif progress.steps:
+            bar.total, bar.n = progress.steps, progress.step
+        if progress.runs is not None:
+            for run, rank in zip(progress.runs.run, progress.runs.rank, strict=True):
+                self.best[run] = min(rank, self.best.get(run, rank))
         if self.best:
             arrived = sum(rank <= self.k for rank in self.best.values())
             bar.set_postfix_str(
@@ -215,7 +217,7 @@ def run_experiment(name: str, options: dict[str, Any]) -> None:
     if out is not None:
         check_out(out, settings)
     with tqdm(total=None, leave=False, file=sys.stderr) as bar:
-        follow = Progress(bar, getattr(request, "k", 0))
+        follow = Bar(bar, getattr(request, "k", 0))
         outcome = obtain(name, request, settings, fresh, follow)
     if out is not None:
         write_out(out, outcome.stored)
@@ -248,7 +250,7 @@ def publish() -> None:
             continue
         found = local.find(name, request, data_hash, with_imported=False)
         if found is None:
-            follow = Progress(tqdm(total=None, leave=False, file=sys.stderr), 0)
+            follow = Bar(tqdm(total=None, leave=False, file=sys.stderr), 0)
             outcome = obtain(name, request, settings, fresh=True, progress=follow)
             found = outcome.stored
         folder = local.publish(found)
@@ -264,7 +266,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif command == "data":
             quiet = options["action"] != "prepare"
             with tqdm(total=None, leave=False, file=sys.stderr, disable=quiet) as bar:
-                return data.run(options, read_settings(), Progress(bar, 0))
+                return data.run(options, read_settings(), Bar(bar, 0))
         elif command == "library":
             return library.run(options, read_settings())
         else:

@@ -33,6 +33,7 @@ from engine.influence.scores import influence_scores
 from engine.models.fit import fit
 from engine.models.model import Model
 from engine.parallel import compute_all, is_distributed, on_cluster
+from engine.progress import OnProgress, Progress, ignore
 
 TELL_SECONDS = 0.5  # between two reports of a step
 SMALL_PROCESSES = 4  # more would only wait for the last batch
@@ -123,7 +124,7 @@ def sweep(
     cluster_fallback: bool = False,
     find: Callable[[Batch], pd.DataFrame | None] | None = None,
     keep: Callable[[Batch, pd.DataFrame, float], None] | None = None,
-    on_progress: Callable[[dict[str, Any]], None] | None = None,
+    on_progress: OnProgress = ignore,
     honest: Callable[[Dataset], Model] | None = None,
 ) -> pd.DataFrame:
     """All attacks of the grid as one tidy table: a row an attack and k.
@@ -173,7 +174,6 @@ def sweep(
     if explicit is None:
         targets = check_integer("targets", targets, 1, n)
     train = honest or (lambda part: fit(part, l2=l2, device=device))
-    tell = on_progress or (lambda record: None)
 
     tasks: list[Task] = []
     for seed in seeds:
@@ -207,7 +207,7 @@ def sweep(
             for batch in make_batches(sets, ks, template, at_once):
                 check_attackable(batch, settings[size])
                 tasks.append(Task(batch, settings[size], device, 1))
-    return run_tasks(tasks, jobs, cluster, cluster_fallback, find, keep, tell)
+    return run_tasks(tasks, jobs, cluster, cluster_fallback, find, keep, on_progress)
 
 
 def given(name: str, values: Sequence[Any]) -> list[Any]:
@@ -265,7 +265,7 @@ def run_tasks(
     fallback: bool,
     find: Callable[[Batch], pd.DataFrame | None] | None,
     keep: Callable[[Batch, pd.DataFrame, float], None] | None,
-    tell: Callable[[dict[str, Any]], None],
+    tell: OnProgress,
 ) -> pd.DataFrame:
     """Every task's rows, in the tasks' order: those that are there already, and the others as they
     are computed."""
@@ -277,11 +277,11 @@ def run_tasks(
     missing = [i for i in range(len(tasks)) if i not in tables]
     attacks = sum(len(task.batch.targets) for task in tasks)
 
-    def say(**more: Any) -> None:
+    def say(more: Progress) -> None:
         finished = sum(len(tasks[i].batch.targets) for i in tables)
-        tell({"done": finished, "total": attacks, "batches": len(tasks), **more})
+        tell(replace(more, done=finished, total=attacks))
 
-    say(found=len(tables))
+    say(Progress(found=len(tables)))
     if missing:
         with ExitStack() as stack:
             workers = connect(stack, cluster, fallback, say)
@@ -293,7 +293,7 @@ def run_tasks(
                 tables[missing[number]] = table
                 if keep is not None:
                     keep(todo[number].batch, table, seconds)
-                say(last=str(todo[number].batch), successes=int(table["success"].sum()))
+                say(Progress(last=str(todo[number].batch)))
 
             work: Callable[[Task], tuple[pd.DataFrame, float]] = run_batch
             if processes == 1 and not is_distributed():
@@ -305,7 +305,7 @@ def run_tasks(
 class Here:
     """`run_batch` in this process: tells of its steps, and builds a setting's problem once."""
 
-    def __init__(self, say: Callable[..., None]) -> None:
+    def __init__(self, say: OnProgress) -> None:
         self.say = say
         self.built: tuple[Any, InfluenceProblem] | None = None
         self.said = float("-inf")
@@ -329,7 +329,7 @@ class Here:
         def on_step(info: StepInfo) -> None:
             if time.monotonic() - self.said > TELL_SECONDS:
                 self.said = time.monotonic()
-                self.say(step=info.step, steps=batch.steps, active=len(info.run))
+                self.say(Progress(step=info.step, steps=batch.steps))
 
         return run_batch(task, self.built[1], on_step)
 
@@ -345,9 +345,7 @@ def process_count(jobs: int, workers: int | None, tasks: Sequence[Task], missing
     return min(os.cpu_count() or 1, SMALL_PROCESSES, missing) if small and on_cpu else 1
 
 
-def connect(
-    stack: ExitStack, cluster: str | None, fallback: bool, say: Callable[..., None]
-) -> int | None:
+def connect(stack: ExitStack, cluster: str | None, fallback: bool, say: OnProgress) -> int | None:
     """Enter the cluster, where one is asked for; its number of workers, None for this machine."""
     if cluster is None:
         return None
@@ -356,5 +354,5 @@ def connect(
     except ClusterUnavailable as error:
         if not fallback:
             raise
-        say(notice=f"{error} Computing on this machine instead, as asked.")
+        say(Progress(notice=f"{error} Computing on this machine instead, as asked."))
         return None

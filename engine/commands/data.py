@@ -10,9 +10,8 @@ from engine.data import catalogue, inventory
 from engine.data.images.backbones import BACKBONES, DEFAULT
 from engine.data.intake import take_in
 from engine.experiments.prepare import describe_prepared
+from engine.progress import OnProgress, Progress
 from engine.settings import Settings
-
-Progress = Callable[[dict[str, Any]], None]
 
 
 def add_parser(commands: Any) -> None:
@@ -54,7 +53,7 @@ def add_parser(commands: Any) -> None:
     actions.add_parser("check", help="compare every file with its SHA-256; exit code 1 for faults")
 
 
-def run(options: dict[str, Any], settings: Settings, progress: Progress) -> int:
+def run(options: dict[str, Any], settings: Settings, progress: OnProgress) -> int:
     """Do what was asked; the exit code."""
     action = options.pop("action")
     actions: dict[str, Callable[..., int]] = {
@@ -67,7 +66,7 @@ def run(options: dict[str, Any], settings: Settings, progress: Progress) -> int:
     return actions[check_choice("action", action, actions)](settings, progress, **options)
 
 
-def show(settings: Settings, progress: Progress) -> int:
+def show(settings: Settings, progress: OnProgress) -> int:
     entries = inventory.entries(settings.data_dir)
     width = max(len(entry.name) for entry in entries)
     for entry in entries:
@@ -96,7 +95,7 @@ def describe(entry: inventory.Entry) -> str:
 
 
 def prepare(
-    settings: Settings, progress: Progress, name: str, backbone: str, device: str | None
+    settings: Settings, progress: OnProgress, name: str, backbone: str, device: str | None
 ) -> int:
     from engine.data.prepare import prepare_set
 
@@ -108,7 +107,7 @@ def prepare(
 
 def add(
     settings: Settings,
-    progress: Progress,
+    progress: OnProgress,
     file: Path,
     name: str | None,
     label: str | None,
@@ -118,7 +117,7 @@ def add(
     preview: bool,
 ) -> int:
     def report(done: int, total: int) -> None:
-        progress({"done": done, "total": total})
+        progress(Progress(done, total))
 
     chosen = take_in.name_for(file.name, name)
     found = take_in.preview(file, label, test_share, report)
@@ -138,13 +137,13 @@ def add(
     return 0
 
 
-def remove(settings: Settings, progress: Progress, name: str, originals: bool) -> int:
+def remove(settings: Settings, progress: OnProgress, name: str, originals: bool) -> int:
     freed = inventory.remove(name, settings.data_dir, originals)
     print(f"'{name}' is removed: {freed / 1e6:,.1f} MB freed")
     return 0
 
 
-def check(settings: Settings, progress: Progress) -> int:
+def check(settings: Settings, progress: OnProgress) -> int:
     found = inventory.check(settings.data_dir)
     for finding in found:
         print(f"{finding.file}: {finding.fault or 'sound'}")

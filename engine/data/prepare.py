@@ -5,12 +5,13 @@ from pathlib import Path
 
 from engine.data import catalogue, inventory
 from engine.data.images.backbones import DEFAULT, backbone_named
-from engine.data.images.extraction import Report, prepare_features
+from engine.data.images.extraction import prepare_features
 from engine.data.images.image_sets import open_images
 from engine.data.intake.images import image_set
 from engine.data.raw_files import fetch
 from engine.data.sources.fairness_sets import FILES
 from engine.errors import InvalidInput
+from engine.progress import OnProgress, Progress, ignore
 
 
 @dataclass(frozen=True)
@@ -38,25 +39,25 @@ def prepare_set(
     backbone: str,
     data_dir: Path,
     device: str = "auto",
-    progress: Report = lambda record: None,
+    progress: OnProgress = ignore,
 ) -> Prepared:
     """Have a data set of the registry on this machine, or the features of images of your own that
     were taken in; where that is so already, nothing is done.
 
-    `progress` hears {"done", "total"} and {"notice"}, and may raise Cancelled: what is done is
-    kept. Raises InvalidInput, InvalidDataset, DataUnavailable.
+    `progress` hears of files or pictures done and of downloads, and may raise Cancelled: what is
+    done is kept. Raises InvalidInput, InvalidDataset, DataUnavailable.
     """
     backbone = check_backbone(name, backbone)
     own = [e.name for e in inventory.entries(data_dir) if e.about is None and e.kind == "images"]
     kind = "own" if name in own else catalogue.description(name).kind
 
     def say(text: str) -> None:
-        progress({"notice": text})
+        progress(Progress(notice=text))
 
     opened_by = catalogue.features_name(name, backbone) if kind == "images" else name
     if kind == "fairness":
         for count, file in enumerate(FILES[name]):
-            progress({"done": count, "total": len(FILES[name])})
+            progress(Progress(count, len(FILES[name])))
             fetch(file, data_dir, say)
     elif kind != "bundled" and not inventory.is_prepared(opened_by, data_dir):
         check_free(opened_by, data_dir)

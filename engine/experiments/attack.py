@@ -29,6 +29,7 @@ from engine.experiments.files import (
     read_ranking,
     write_parts,
 )
+from engine.progress import Progress, Runs
 from engine.vocabulary import DTYPES, MODELS, OBJECTIVES, ORDERS
 
 
@@ -82,11 +83,21 @@ def run_attack(request: AttackRequest, dataset: Dataset, context: Context) -> At
     check_memory(dataset, request.restarts, rates, request.dtype, context.device, model)
 
     def report(info: StepInfo) -> None:
-        arrays = {name: value for name, value in vars(info).items() if name != "step"}
-        lists = {name: value.tolist() for name, value in arrays.items()}
-        context.progress({"step": info.step, "steps": request.steps, **lists})
+        context.progress(progress_of(info, request.steps))
 
     return attack(model, dataset, **options, device=context.device, on_step=report)
+
+
+def progress_of(info: StepInfo, steps: int) -> Progress:
+    """What is told of a step of an attack of so many."""
+    runs = Runs(
+        run=tuple(info.run.tolist()),
+        rank=tuple(info.rank.tolist()),
+        loss=tuple(info.loss.tolist()),
+        accuracy_test=tuple(info.accuracy_test.tolist()),
+        accuracy_holdout=tuple(info.accuracy_holdout.tolist()),
+    )
+    return Progress(step=info.step, steps=steps, runs=runs)
 
 
 def attack_of(request: Any) -> AttackRequest:

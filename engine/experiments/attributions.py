@@ -120,7 +120,7 @@ def run_attributions(
     def report(more: int) -> None:
         nonlocal done
         done += more
-        context.progress({"done": done, "total": total})
+        context.report(done, total)
 
     report(0)
     attacked = find_or_attack(request.attack, dataset, context)

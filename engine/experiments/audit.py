@@ -99,7 +99,7 @@ def run_audit(request: AuditRequest, dataset: Dataset, context: Context) -> Audi
     steps = 4
 
     def done(count: int) -> None:
-        context.progress({"done": count, "total": steps})
+        context.report(count, steps)
 
     check_auditable(dataset.n_classes * (dataset.n_features + 1))  # before an attack is begun
     queries = players.draw_queries(dataset, request.queries, request.seed)

@@ -15,16 +15,13 @@ from engine.data.sources.features_file import changed_at
 from engine.errors import InvalidInput
 from engine.models.linear import LinearModel
 from engine.models.model import Model
+from engine.progress import OnProgress, Progress, ignore
 
 RESULT_VERSION = 3  # raised when equal requests would give other numbers or other files
 ANY_INDEX = 2**31  # requests are checked before the data set is opened; the engine checks again
 LINEAR = "linear"  # the model of requests that name none
 ADDED = "added"  # marks a request's later fields
 NO_DATA = "none"  # in place of a content hash, for experiments that make their own data
-
-
-def ignore(record: dict[str, Any]) -> None:
-    """Progress that nobody watches."""
 
 
 def find_nothing(name: str, request: Any) -> Any | None:
@@ -49,12 +46,16 @@ class Context:
     data_dir: Path | None = None
     device: str = "auto"
     memory: joblib.Memory = field(default_factory=lambda: joblib.Memory(None))
-    progress: Callable[[dict[str, Any]], None] = ignore
+    progress: OnProgress = ignore
     find: Callable[[str, Any], Any | None] = find_nothing
     keep: Callable[[str, Any, Any, float], None] = keep_nothing
     jobs: int = 0
     cluster: str | None = None
     cluster_fallback: bool = False
+
+    def report(self, done: int, total: int) -> None:
+        """Tell that so many of all parts are finished."""
+        self.progress(Progress(done, total))
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def run_baseline(request: BaselineRequest, dataset: Dataset, context: Context) -
 
     def report(done: int, total: int) -> None:
         if done % 50 == 0 or done == total:
-            context.progress({"done": done, "total": total})
+            context.report(done, total)
 
     results = loss_reweighing_each(
         model,

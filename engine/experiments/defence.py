@@ -137,7 +137,7 @@ def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> 
         )
 
     def report(done: int, info: Any = None) -> None:
-        context.progress({"done": done, "total": total})  # may stop it, between any two steps
+        context.report(done, total)  # may stop it, between any two steps
 
     for trained, model in honest_models(request, dataset):
         add("honest", model, trained=trained)

@@ -121,10 +121,7 @@ def run_fairness(
     for name in ("dataset", "merge_others", *COLUMNS):
         del options[name]
 
-    def report(done: int, total: int) -> None:
-        context.progress({"done": done, "total": total})
-
-    return analyse(Pipeline.of(dataset, **options), **of_run, on_step=report)
+    return analyse(Pipeline.of(dataset, **options), **of_run, on_step=context.report)
 
 
 ARRAYS = ("on_gap", "removed")

@@ -8,8 +8,9 @@ import pandas as pd
 from engine.attacks.result import AttackResult, StepInfo
 from engine.checks import check_integer, check_positive
 from engine.errors import InvalidInput
-from engine.experiments.attack import load_attack, save_attack
+from engine.experiments.attack import load_attack, progress_of, save_attack
 from engine.experiments.base import Context, Experiment, honest_model, settle
+from engine.progress import Progress
 from engine.scrutiny.impossibility import RandomModels, impossible_instance, try_random_models
 
 MODELS = "models.parquet"
@@ -80,12 +81,10 @@ def run_impossible(request: ImpossibleRequest, dataset: None, context: Context) 
         request.k, request.n_train, request.n_features, seed=request.seed
     )
     found = try_random_models(instance, request.count, request.seed, request.damping)
-    context.progress({"tried": len(found.table), "beaten": found.beaten})
+    context.progress(Progress(tried=len(found.table), beaten=found.beaten))
 
     def report(info: StepInfo) -> None:
-        arrays = {name: value for name, value in vars(info).items() if name != "step"}
-        lists = {name: value.tolist() for name, value in arrays.items()}
-        context.progress({"step": info.step, "steps": request.steps, **lists})
+        context.progress(progress_of(info, request.steps))
 
     attacked = attack(
         honest_model(instance.dataset, request.l2, context),

@@ -73,11 +73,8 @@ def run_leave_one_out(
     of_class = np.bincount(dataset.y_train, minlength=dataset.n_classes)[dataset.y_train]
     chosen = chosen[of_class[chosen] > 1]  # without its only sample a class cannot be learnt
 
-    def report(done: int, total: int) -> None:
-        context.progress({"done": done, "total": total})
-
     found = leave_one_out(
-        dataset, chosen.tolist(), request.l2, request.split, context.device, report
+        dataset, chosen.tolist(), request.l2, request.split, context.device, context.report
     )
     table = pd.DataFrame(
         {

@@ -95,10 +95,9 @@ def run_sensitivity(
     scored = influence_scores(model, dataset, **common)
     ranking = Ranking(scored.scores, scored.ranks)
 
-    def report(done: int, total: int) -> None:
-        context.progress({"done": done, "total": total})
-
-    found = sensitivity(model, dataset, request.probes, request.seed, on_step=report, **common)
+    found = sensitivity(
+        model, dataset, request.probes, request.seed, on_step=context.report, **common
+    )
     some = spread(ranking, request.n_exact)
     exact = exact_sensitivity(model, dataset, some.tolist(), **common) if len(some) else np.empty(0)
     return SensitivityResult(ranking, found.norms, found.standard_errors, some, exact, found.probes)

@@ -61,7 +61,7 @@ def counted(context: Context, total: int) -> Callable[[dict[str, Any]], None]:
     def report(record: dict[str, Any]) -> None:
         nonlocal done
         done += "running" not in record
-        context.progress({"done": done, "total": total})
+        context.report(done, total)
 
     return report
 

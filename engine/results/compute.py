@@ -1,7 +1,6 @@
 """Run a request and keep its result: the one way from a request to the store."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import joblib
 
 from engine.data.dataset import Dataset
 from engine.experiments import Context, Data, experiment, hash_of
+from engine.progress import OnProgress
 from engine.results.budget import keep_within
 from engine.results.store import Store
 from engine.settings import Settings
@@ -29,7 +29,7 @@ def compute_and_keep(
     request: Any,
     dataset: Data | None,
     settings: Settings,
-    progress: Callable[[dict[str, Any]], None],
+    progress: OnProgress,
     replace_old: bool = False,
 ) -> Path:
     """The folder of the result in the local store. The parts that it is made of are kept there too,

@@ -13,11 +13,12 @@ import sys
 import threading
 import time
 import uuid
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.experiments import EXPERIMENTS, NO_DATA, Source, make_request, source_of
+from engine.progress import Progress
 from engine.results.queue import (
     CANCEL,
     JOB,
@@ -59,13 +60,13 @@ watched: set[Path] = set()  # the queues that this process looks after
 @dataclass(frozen=True)
 class JobState:
     """status: queued, running, done, failed, cancelled, died or unknown. place: 1 for the next in
-    the queue, 0 when not queued. progress: every record of the worker that has it. seconds: that it
+    the queue, 0 when not queued. progress: every report of the worker that has it. seconds: that it
     has run, under all its workers; resumed: how many of them ended under it."""
 
     status: str
     place: int = 0
     message: str = ""
-    progress: list[dict[str, Any]] = field(default_factory=list)
+    progress: tuple[Progress, ...] = ()
     seconds: float = 0.0
     resumed: int = 0
 
@@ -265,4 +266,4 @@ class Jobs:
         ids = [j.id for j in waiting(self.folder)]
         place = ids.index(job.id) + 1 if job.id in ids else 1
         message = resumed_message(deaths)
-        return JobState("queued", place, message, [], deaths.seconds, deaths.count)
+        return JobState("queued", place, message, (), deaths.seconds, deaths.count)

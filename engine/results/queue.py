@@ -4,7 +4,7 @@ A job is a folder under <cache>/jobs, named by the key of its result, so that eq
 
     job.json         what to compute, and when it was asked for: the order of the queue
     state.json       from its worker: running, done, failed, cancelled or died; none while it waits
-    progress.jsonl   one record a line, written while it runs
+    progress.jsonl   one report a line, written while it runs
     usage.json       the time and the memory that it has taken
     deaths.json      the workers that have ended under it
     cancel           there when somebody asked for it to stop
@@ -18,7 +18,7 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from engine.errors import InvalidInput
+from engine.progress import Progress
 from engine.results.store import sync
 
 JOB, PROGRESS, STATE, CANCEL = "job.json", "progress.jsonl", "state.json", "cancel"
@@ -108,13 +109,13 @@ def read_deaths(folder: Path) -> Deaths:
     return read_as(Deaths, folder / DEATHS) or Deaths()
 
 
-def read_progress(folder: Path) -> list[dict[str, Any]]:
+def read_progress(folder: Path) -> tuple[Progress, ...]:
     """The complete lines so far; the last may be half written."""
     try:
         text = (folder / PROGRESS).read_text(encoding="utf-8")
     except FileNotFoundError:
-        return []
-    return [json.loads(line) for line in text.split("\n")[:-1]]
+        return ()
+    return tuple(Progress.from_json(line) for line in text.split("\n")[:-1])
 
 
 def check_id(job: str) -> str:
@@ -250,7 +251,7 @@ def give_back(folder: Path, said: dict[str, Any]) -> None:
     progress, deaths = read_progress(folder), read_deaths(folder)
     worker = str(said.get("worker", ""))
     if worker != deaths.worker or not worker:  # else this was interrupted after it was counted
-        reached = max((r["done"] for r in progress if "total" in r), default=0)
+        reached = max((p.done for p in progress), default=0)
         further = reached > deaths.furthest
         worked = (read_json(folder / USAGE) or {"seconds": 0.0})["seconds"]
         deaths = Deaths(
@@ -269,9 +270,9 @@ def give_back(folder: Path, said: dict[str, Any]) -> None:
     write_json(folder / STATE, {**said, "status": "died", "message": message, "ended": time.time()})
 
 
-def died_message(progress: list[dict[str, Any]], deaths: Deaths) -> str:
-    last = next((r for r in reversed(progress) if "step" in r and "steps" in r), None)
-    where = "early on" if last is None else f"at step {last['step']} of {last['steps']}"
+def died_message(progress: Sequence[Progress], deaths: Deaths) -> str:
+    last = next((p for p in reversed(progress) if p.steps), None)
+    where = "early on" if last is None else f"at step {last.step} of {last.steps}"
     return (
         f"{deaths.in_a_row} worker processes in a row ended under it without a word and without "
         f"getting further, the last one {where}: from outside, or for want of memory. What was "

@@ -7,7 +7,6 @@ source or the lab's settings have changed under it.
 """
 
 import functools
-import json
 import logging
 import os
 import shutil
@@ -18,13 +17,14 @@ import uuid
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import psutil
 from filelock import FileLock, Timeout
 
 from engine.errors import Cancelled, EngineError, InvalidDataset
 from engine.experiments import Data, Source, hash_of, make_request, source_of
+from engine.progress import OnProgress, Progress
 from engine.results.compute import compute_and_keep
 from engine.results.queue import (
     CANCEL,
@@ -66,7 +66,7 @@ def opened(source: Source, data_dir: Path, changed: float) -> Data:
     return source.open(data_dir)
 
 
-def compute(job: Job, settings: Settings, progress: Callable[[dict[str, Any]], None]) -> None:
+def compute(job: Job, settings: Settings, progress: OnProgress) -> None:
     """Run a job and keep its result, unless an earlier worker did and only could not say so."""
     request = make_request(job.experiment, job.request)
     source, data_dir = source_of(request), settings.data_dir
@@ -116,10 +116,10 @@ def run(job: Job, jobs_dir: Path, settings: Settings, worker: Worker) -> None:
         start_anew(worker.slot)
         os._exit(0)
 
-    def progress(record: dict[str, Any]) -> None:
+    def tell(progress: Progress) -> None:
         if (folder / CANCEL).exists():
             raise Cancelled("Cancelled on request.")
-        lines.write(json.dumps(record) + "\n")
+        lines.write(progress.to_json() + "\n")
         lines.flush()
 
     status, message = "done", ""
@@ -129,7 +129,7 @@ def run(job: Job, jobs_dir: Path, settings: Settings, worker: Worker) -> None:
         Watchdog(folder, limits, before, break_off),
     ):
         try:
-            compute(job, settings, progress)
+            compute(job, settings, tell)
         except Cancelled:
             status = "cancelled"
         except EngineError as error:

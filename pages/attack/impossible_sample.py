@@ -153,12 +153,12 @@ def draw(request: ImpossibleRequest) -> door.Draw:
     attack = AttackRequest(k=request.k, steps=request.steps, restarts=request.restarts)
 
     def drawn(state: JobState) -> None:
-        tried = next((r for r in state.progress if "tried" in r), None)
+        tried = next((p for p in state.progress if p.tried), None)
         if tried is None:
             st.progress(0.0, text=f"Trying {request.count:,} random models …")
             return
         st.markdown(
-            f"**{tried['beaten']} of {tried['tried']:,}** random models beat it. Now the attack, "
+            f"**{tried.beaten} of {tried.tried:,}** random models beat it. Now the attack, "
             f"in {runs} runs:"
         )
         progress.draw_attack(attack, request.n_train)(state)

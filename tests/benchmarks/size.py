@@ -18,7 +18,7 @@ from sklearn.datasets import load_sample_images
 
 from engine.data.load import load_dataset
 from engine.data.sources.thumbnails import thumbnail_paths
-from engine.experiments import ignore
+from engine.progress import ignore
 from engine.results.compute import compute_and_keep
 from engine.settings import read_settings
 from pages.common.asking.links import EXAMPLE

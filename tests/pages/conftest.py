@@ -16,7 +16,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from engine.data.load import load_dataset
-from engine.experiments import BaselineRequest, SweepRequest, ignore
+from engine.experiments import BaselineRequest, SweepRequest
+from engine.progress import ignore
 from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs
 from engine.results.store import Store, Stored

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from engine.data import catalogue, inventory
 from engine.experiments import NO_DATA, PrepareRequest
+from engine.progress import Progress
 from engine.results.jobs import Jobs, JobState
 from engine.results.store import key
 from engine.settings import Settings
@@ -91,7 +92,7 @@ def test_a_preparation_is_asked_for_followed_and_explained(
     unknown = JobState("unknown")
     monkeypatch.setattr(Jobs, "state", lambda self, job: states.get(job, unknown))
     job = key("prepare", PrepareRequest("caltech101"), NO_DATA)
-    states[job] = JobState("running", progress=[{"done": 64, "total": 8677}])
+    states[job] = JobState("running", progress=(Progress(64, 8677),))
     app.run()
     assert not app.exception
     assert "prepare-caltech101" not in keys(app)

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from engine.data.load import load_dataset
-from engine.experiments import SensitivityRequest, ignore
+from engine.experiments import SensitivityRequest
+from engine.progress import ignore
 from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs, JobState
 from engine.results.store import Stored

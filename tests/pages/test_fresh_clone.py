@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from engine.data.load import load_dataset
-from engine.experiments import AttackRequest, ExplainRequest, ImpossibleRequest, ignore
+from engine.experiments import AttackRequest, ExplainRequest, ImpossibleRequest
+from engine.progress import ignore
 from engine.results.bundle import write_bundle
 from engine.results.compute import compute_and_keep
 from engine.results.library import open_library, select

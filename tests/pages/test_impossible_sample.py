@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine.experiments import NO_DATA, ImpossibleRequest, ignore
+from engine.experiments import NO_DATA, ImpossibleRequest
+from engine.progress import ignore
 from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs, JobState
 from engine.results.store import Store

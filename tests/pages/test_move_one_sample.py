@@ -12,6 +12,7 @@ from engine.__main__ import parser
 from engine.attacks.result import AttackResult
 from engine.data.load import load_dataset
 from engine.experiments import AttackRequest, make_request
+from engine.progress import Progress, Runs
 from engine.results.jobs import Jobs, JobState
 from engine.results.store import Store, Stored
 from engine.settings import Settings
@@ -243,12 +244,15 @@ def test_the_place_in_the_queue_is_said(
 
 
 def test_live_progress(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    records = [
-        {"step": step, "steps": 100, "run": [0, 1], "rank": [200 - step, 90 * (1 - step) + 1],
-         "loss": [0.1, 0.2], "accuracy_test": [0.9, 0.9], "accuracy_holdout": [0.9, 0.9]}
+    told = tuple(
+        Progress(
+            step=step,
+            steps=100,
+            runs=Runs((0, 1), (200 - step, 91 - 90 * step), (0.1, 0.2), (0.9, 0.9), (0.9, 0.9)),
+        )
         for step in range(2)
-    ]  # fmt: skip
-    monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("running", progress=records))
+    )
+    monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("running", progress=told))
     app = open_page(PAGE, target=700)
     assert not app.exception
     assert "Step 1 of 100: best rank so far 1; 1 of 10 runs arrived" in words(app) + progress(app)

@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from engine.experiments import AttackRequest, RankingRequest, make_request
+from engine.progress import Progress
 from engine.results import bundle
 from engine.results.jobs import JOB, PROGRESS, STATE, Job, Jobs, JobState
 from engine.results.library import Entry, open_library, remove, select
@@ -229,7 +230,7 @@ def queue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         (folder / JOB).write_text(json.dumps(asdict(job)))
     say(tmp_path / "job0", "failed", "There is no such sample.")
     say(tmp_path / "job3", "running")
-    (tmp_path / "job3" / PROGRESS).write_text(json.dumps({"step": 3, "steps": 10}) + "\n")
+    (tmp_path / "job3" / PROGRESS).write_text(Progress(step=3, steps=10).to_json() + "\n")
     return tmp_path
 
 
@@ -268,7 +269,7 @@ def test_the_queue_is_shown_and_cancelled(
             return Job(name, experiment, asdict(request), "none", 0)
 
         return [
-            (job("a1", SMALL), JobState("running", progress=[{"step": 3, "steps": 10}])),
+            (job("a1", SMALL), JobState("running", progress=(Progress(step=3, steps=10),))),
             (job("b2", RankingRequest(), "ranking"), JobState("queued", 1)),
             (job("c3"), JobState("queued", 2)),
             (job("d4"), JobState("failed", message="No such sample.")),

@@ -3,7 +3,8 @@
 import pytest
 
 from engine.data.load import load_dataset
-from engine.experiments import ExplainRequest, LeaveOneOutRequest, ignore
+from engine.experiments import ExplainRequest, LeaveOneOutRequest
+from engine.progress import ignore
 from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs, JobState
 from engine.settings import Settings

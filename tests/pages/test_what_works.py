@@ -7,7 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from engine.data.load import load_dataset
-from engine.experiments import AttackRequest, ignore
+from engine.experiments import AttackRequest
+from engine.progress import ignore
 from engine.results.compute import compute_and_keep
 from engine.results.store import Stored
 from engine.settings import Settings

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from engine.__main__ import main
-from engine.experiments import ImpossibleRequest, ignore
+from engine.experiments import ImpossibleRequest
 from engine.experiments.sweep import BatchRequest
+from engine.progress import ignore
 from engine.results import budget
 from engine.results.budget import GB, IN_USE_SECONDS, evictable, keep_within, usage
 from engine.results.compute import compute_and_keep

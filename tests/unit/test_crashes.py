@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 
 from engine.data.load import load_dataset
-from engine.experiments import SweepRequest, ignore
+from engine.experiments import SweepRequest
+from engine.progress import ignore
 from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs
 from engine.results.store import MANIFEST, open_folder, read_manifest
@@ -115,7 +116,7 @@ def test_killed_at_20_moments_of_a_sweep_nothing_is_lost(environment, watched, t
                 continue
             wait(at_work)
             said = watched.state(job).progress[0]
-            assert said["found"] == len(kept), f"seed {SEED}, moment {moment}"
+            assert said.found == len(kept), f"seed {SEED}, moment {moment}"
             resumed += bool(kept)
             enough = len(kept) + chance.randint(0, 2)
             wait(lambda enough=enough: at_work() and len(batches(watched)) >= enough)

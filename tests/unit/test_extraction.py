@@ -18,6 +18,7 @@ from engine.data.images.extraction import BATCH, ImageSet, alone, prepare_featur
 from engine.data.load import load_dataset
 from engine.data.raw_files import hash_of_file
 from engine.errors import Cancelled, DataUnavailable, InvalidDataset
+from engine.progress import Progress
 from tests.unit.image_layouts import (
     crop,
     digit_images,
@@ -129,15 +130,15 @@ def test_killed_at_any_time_it_ends_with_the_same_bytes(
 def test_cancelled_it_goes_on_where_it_was(whole: Path, tmp_path: Path) -> None:
     images, backbone = digit_images(), tiny_backbone(tmp_path)
 
-    def stop(record: dict) -> None:
-        if record.get("done", 0) >= 2 * BATCH:
+    def stop(progress: Progress) -> None:
+        if progress.done >= 2 * BATCH:
             raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
         prepare_features("mine", images, backbone, tmp_path, "cpu", stop)
     assert not (tmp_path / "mine.npz").exists()
     heard: list[int] = []
-    prepare_features("mine", images, backbone, tmp_path, "cpu", lambda r: heard.append(r["done"]))
+    prepare_features("mine", images, backbone, tmp_path, "cpu", lambda p: heard.append(p.done))
     assert heard[0] == 3 * BATCH  # two batches were not computed again
     assert heard[-1] == 300
     assert files(tmp_path) == files(whole)
@@ -146,8 +147,8 @@ def test_cancelled_it_goes_on_where_it_was(whole: Path, tmp_path: Path) -> None:
 def test_another_source_or_backbone_begins_anew(tmp_path: Path) -> None:
     backbone = tiny_backbone(tmp_path)
 
-    def first(record: dict) -> None:
-        raise Cancelled(f"at {record['done']}")
+    def first(progress: Progress) -> None:
+        raise Cancelled(f"at {progress.done}")
 
     for changed in (
         (digit_images(), replace(backbone, crop=30)),

@@ -23,6 +23,7 @@ from engine.data.sources.fairness_sets import LOADERS as FAIRNESS_LOADERS
 from engine.errors import Cancelled, DataUnavailable, InvalidInput
 from engine.experiments import PrepareRequest
 from engine.experiments.prepare import describe_prepared
+from engine.progress import Progress
 from engine.results.jobs import Jobs
 from engine.settings import read_settings
 from tests.unit.image_layouts import crop, digit_images, prepare_digits, tiny_backbone
@@ -150,7 +151,7 @@ def test_check_finds_what_has_changed(filled: Path) -> None:
 
 
 def test_an_interrupted_preparation_is_seen_and_removed(tmp_path: Path) -> None:
-    def stop(record: dict) -> None:
+    def stop(progress: Progress) -> None:
         raise Cancelled("at once")
 
     with pytest.raises(Cancelled):
@@ -254,7 +255,7 @@ def test_a_job_prepares_and_after_removal_prepares_again(jobs: Jobs, tmp_path: P
     job = jobs.submit("prepare", request)
     state = until(jobs, job, "done", "failed", "died")
     assert (state.status, state.message) == ("done", "")
-    assert state.progress[-1] == {"done": 10, "total": 10}
+    assert state.progress[-1] == Progress(10, 10)
     content = (data_dir / "photos.npz").read_bytes()
     assert load_dataset("photos", data_dir).n_features == 1280
     assert named(data_dir)["photos"].here

@@ -12,6 +12,7 @@ import pytest
 
 from engine.errors import InvalidDataset, InvalidInput
 from engine.experiments import AttackRequest, RankingRequest
+from engine.progress import Progress
 from engine.results.jobs import JOB, PROGRESS, STATE, Jobs, JobState
 from engine.results.queue import Worker, read_progress, worker_file, write_json
 from engine.results.watchdog import LOOK_SECONDS
@@ -68,13 +69,13 @@ def test_an_attack_runs_and_is_stored(jobs):
     job = jobs.submit("attack", SHORT)
     state = until(jobs, job, "done", "failed")
     assert (state.status, state.message) == ("done", "")
-    steps = [record["step"] for record in state.progress]
+    steps = [p.step for p in state.progress]
     assert steps == list(range(len(steps)))
     first = state.progress[0]
-    assert set(first) == {
-        "step", "steps", "run", "rank", "loss", "accuracy_test", "accuracy_holdout",
-    }  # fmt: skip
-    assert first["run"] == [0, 1]
+    assert first.steps == SHORT.steps
+    assert first.runs is not None
+    assert first.runs.run == (0, 1)
+    assert {len(values) for values in vars(first.runs).values()} == {2}
     stored = found(jobs, "attack", SHORT)
     assert stored is not None
     assert stored.result.success
@@ -103,7 +104,7 @@ def test_queue_cancel_and_equal_requests(jobs):
     jobs.cancel(long)
     state = until(jobs, long, "cancelled", "done", "failed")
     assert state.status == "cancelled"
-    assert state.progress[-1]["step"] < LONG.steps
+    assert state.progress[-1].step < LONG.steps
     assert until(jobs, third, "done", "failed").status == "done"
     assert jobs.state(second).status == "cancelled"
     assert found(jobs, "attack", SHORT) is None
@@ -126,7 +127,7 @@ def test_a_job_whose_worker_was_killed_goes_on_at_its_place(jobs):
     running(jobs, long)
     assert jobs.worker_pid() not in (None, first)
     again = jobs.state(long)
-    assert again.progress[0]["step"] == 0  # one worker's course, not two in one chart
+    assert again.progress[0].step == 0  # one worker's course, not two in one chart
     assert (again.resumed, again.message) == (1, state.message)
     assert again.seconds > state.seconds > LOOK_SECONDS  # time counts under all its workers
     assert jobs.submit("attack", LONG) == long  # equal requests still join it
@@ -258,7 +259,7 @@ def test_no_job_runs_on_code_that_has_changed(jobs, monkeypatch):
 
 def test_a_half_written_line_of_progress_is_not_read(tmp_path):
     (tmp_path / PROGRESS).write_text('{"step": 0}\n{"step": 1}\n{"st')
-    assert read_progress(tmp_path) == [{"step": 0}, {"step": 1}]
+    assert read_progress(tmp_path) == (Progress(step=0), Progress(step=1))
 
 
 def test_old_ended_jobs_are_forgotten(tmp_path):

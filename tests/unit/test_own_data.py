@@ -19,6 +19,7 @@ from engine.data.intake.images import arrange, image_set
 from engine.data.load import dataset_names, load_dataset
 from engine.data.untrusted.pictures import open_picture
 from engine.errors import DataUnavailable, InvalidDataset, InvalidInput
+from engine.progress import ignore
 from engine.settings import read_settings
 from tests.unit import hostile
 
@@ -286,7 +287,7 @@ def run(capsys: pytest.CaptureFixture[str], data_dir: Path, *options: str) -> st
     values = vars(parser().parse_args(["data", "add", *options]))
     del values["command"]
     settings = read_settings({"IAL_DATA_DIR": str(data_dir), "IAL_DEVICE": "cpu"})
-    assert data.run(values, settings, lambda record: None) == 0
+    assert data.run(values, settings, ignore) == 0
     return capsys.readouterr().out
 
 

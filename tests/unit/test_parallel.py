@@ -23,6 +23,7 @@ from engine import parallel
 from engine.attacks.sweep import sweep
 from engine.errors import ClusterUnavailable, InvalidInput, WorkerDied
 from engine.parallel import compute_all, is_distributed, on_cluster
+from engine.progress import Progress
 from engine.settings import ROOT
 from tests.unit.chores import die_always, die_once, refuse, square, wait_long
 from tests.unit.problems import random_problem
@@ -151,8 +152,8 @@ def test_processes_do_not_outlive_a_killed_parent():
 def test_two_processes_of_which_one_is_killed_give_the_table_of_one(here):
     killed, kept = [], {}
 
-    def kill_one(record: dict[str, Any]) -> None:
-        if "last" in record and not killed:
+    def kill_one(progress: Progress) -> None:
+        if progress.last and not killed:
             mine = psutil.Process().children()
             killed.append(next(p.pid for p in mine if "popen_loky" in " ".join(p.cmdline())))
             os.kill(killed[0], signal.SIGKILL)
@@ -182,8 +183,8 @@ def test_a_worker_of_the_cluster_killed_in_mid_sweep_changes_nothing(here, clust
     pids = worker_pids(cluster)
     killed: list[int] = []
 
-    def kill_one(record: dict[str, Any]) -> None:
-        if "last" in record and not killed:
+    def kill_one(progress: Progress) -> None:
+        if progress.last and not killed:
             killed.append(min(pids))
             os.kill(killed[0], signal.SIGKILL)
 
@@ -244,7 +245,7 @@ def test_a_sweep_falls_back_on_this_machine_where_that_is_asked(here, monkeypatc
         SMALL,
         **options,
         cluster_fallback=True,
-        on_progress=lambda record: notices.append(record.get("notice")),
+        on_progress=lambda progress: notices.append(progress.notice),
     )
     [notice] = filter(None, notices)
     assert "'tcp://127.0.0.1:9'" in notice

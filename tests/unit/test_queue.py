@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from engine.progress import Progress
 from engine.results import queue
 from engine.results.queue import (
     CANCEL,
@@ -61,8 +62,8 @@ def alive(tmp_path: Path) -> Iterator[Worker]:
     lock.release()
 
 
-def tell(folder: Path, *records: dict) -> None:
-    (folder / PROGRESS).write_text("".join(json.dumps(r) + "\n" for r in records))
+def tell(folder: Path, said: Progress) -> None:
+    (folder / PROGRESS).write_text(said.to_json() + "\n")
 
 
 def test_the_oldest_is_taken_first_and_a_cancelled_one_never(tmp_path, alive):
@@ -102,7 +103,7 @@ def test_a_job_goes_back_to_its_old_place_when_its_worker_is_gone(tmp_path):
     first, second = place(tmp_path, "first", 1), place(tmp_path, "second", 2)
     worker, lock = begin(tmp_path, "one")
     assert claim(tmp_path, worker).id == "first"
-    tell(first, {"step": 3, "steps": 9})
+    tell(first, Progress(step=3, steps=9))
     write_json(first / USAGE, {"seconds": 2.5})
     recover(tmp_path)  # it is alive: nothing happens
     assert [job.id for job in waiting(tmp_path)] == ["second"]
@@ -119,11 +120,11 @@ def test_a_job_goes_back_to_its_old_place_when_its_worker_is_gone(tmp_path):
     lock.release()
 
 
-def die(jobs_dir: Path, folder: Path, number: int, record: dict, seconds: float = 0.0) -> None:
+def die(jobs_dir: Path, folder: Path, number: int, said: Progress, seconds: float = 0.0) -> None:
     """A worker takes the job, tells of it, and ends under it after so many seconds."""
     worker, lock = begin(jobs_dir, f"worker{number}")
     assert claim(jobs_dir, worker) is not None, number
-    tell(folder, record)
+    tell(folder, said)
     write_json(folder / USAGE, {"seconds": seconds})
     lock.release()
     with queue_lock(jobs_dir):
@@ -134,7 +135,7 @@ def test_a_job_that_ends_its_workers_ends(tmp_path):
     folder = place(tmp_path, "bad", 1)
     for number in range(MOST_DEATHS):
         assert not (folder / STATE).exists()
-        die(tmp_path, folder, number, {"step": 4, "steps": 9}, LOST_SECONDS / MOST_DEATHS)
+        die(tmp_path, folder, number, Progress(step=4, steps=9), LOST_SECONDS / MOST_DEATHS)
     said = json.loads((folder / STATE).read_text())
     assert said["status"] == "died"
     assert said["message"].startswith(f"{MOST_DEATHS} worker processes in a row ended under it")
@@ -146,11 +147,11 @@ def test_a_job_is_not_given_up_for_a_few_quick_ends(tmp_path):
     """Somebody who ends workers by hand, or a machine that is started again and again."""
     folder, number = place(tmp_path, "job", 1), 0
     while not (folder / STATE).exists():
-        die(tmp_path, folder, number, {"step": 0, "steps": 9}, 0.5)
+        die(tmp_path, folder, number, Progress(step=0, steps=9), 0.5)
         number += 1
     assert number == LOST_SECONDS / DEATH_SECONDS > 20
     other = place(tmp_path, "other", 2)
-    die(tmp_path, other, 100, {"step": 0, "steps": 9}, LOST_SECONDS)  # one long one is none
+    die(tmp_path, other, 100, Progress(step=0, steps=9), LOST_SECONDS)  # one long one is none
     assert not (other / STATE).exists()
 
 
@@ -158,11 +159,11 @@ def test_a_job_that_gets_further_is_tried_as_often_as_it_takes(tmp_path):
     folder = place(tmp_path, "long", 1)
     for number in range(3 * MOST_DEATHS):
         done = number // (MOST_DEATHS - 1)  # every other death without getting further
-        die(tmp_path, folder, number, {"done": done, "total": 99}, LOST_SECONDS)
+        die(tmp_path, folder, number, Progress(done, 99), LOST_SECONDS)
     assert [job.id for job in waiting(tmp_path)] == ["long"]
     assert read_deaths(folder).count == 3 * MOST_DEATHS
     for number in range(MOST_DEATHS - 1):  # what it repeats is not progress
-        die(tmp_path, folder, 100 + number, {"done": 1, "total": 99}, LOST_SECONDS)
+        die(tmp_path, folder, 100 + number, Progress(1, 99), LOST_SECONDS)
     assert json.loads((folder / STATE).read_text())["status"] == "died"
 
 

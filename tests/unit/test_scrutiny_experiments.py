@@ -122,8 +122,8 @@ def test_a_test_sample_that_is_not_there_is_refused():
 
 @pytest.mark.parametrize("name", ["sensitivity", "leave-one-out"])
 def test_progress_counts_and_may_stop(name):
-    def stop(record):
-        assert 0 < record["done"] <= record["total"]
+    def stop(progress):
+        assert 0 < progress.done <= progress.total
         raise Cancelled("enough")
 
     with pytest.raises(Cancelled):

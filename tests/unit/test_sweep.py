@@ -24,6 +24,7 @@ from engine.errors import Cancelled, InvalidInput
 from engine.experiments import SweepRequest, make_request, values_of
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
+from engine.progress import OnProgress, Progress, ignore
 from engine.results.compute import compute_and_keep
 from engine.results.store import Store, open_folder
 from engine.settings import ROOT, Settings, read_settings
@@ -44,7 +45,7 @@ class Stock:
     def __init__(self) -> None:
         self.tables: dict[Batch, pd.DataFrame] = {}
         self.computed: list[Batch] = []
-        self.told: list[dict[str, Any]] = []
+        self.told: list[Progress] = []
 
     def find(self, batch: Batch) -> pd.DataFrame | None:
         return self.tables.get(batch)
@@ -341,23 +342,21 @@ def test_a_target_in_the_top_before_is_refused_before_anything_is_computed(objec
 def test_progress_tells_of_every_batch_and_of_steps():
     stock = Stock()
     sweep(DATASET, targets=12, radii=(0.2,), **OPTIONS, **stock.options)
-    assert stock.told[0] == {"done": 0, "total": 12, "batches": 2, "found": 0}
-    assert [r["done"] for r in stock.told if "last" in r] == [10, 12]
-    steps = [r for r in stock.told if "step" in r]
+    assert stock.told[0] == Progress(done=0, total=12)
+    assert [p.done for p in stock.told if p.last] == [10, 12]
+    steps = [p for p in stock.told if p.steps]
     assert steps
-    assert steps[0] == {
-        "done": 0, "total": 12, "batches": 2, "step": 0, "steps": 6, "active": 40
-    }  # fmt: skip
+    assert steps[0] == Progress(done=0, total=12, step=0, steps=6)
     last = stock.told[-1]
     assert re.fullmatch(
         r"the attacks on targets \d+, \d+ with k \(1,\), radius 0.2, objective 'higher_ranked', "
         "restarts 2, train_size all, seed 0",
-        last["last"],
+        last.last,
     )
 
 
-def stop_after(batches: int, stock: Stock) -> Callable[[dict[str, Any]], None]:
-    def watch(record: dict[str, Any]) -> None:
+def stop_after(batches: int, stock: Stock) -> OnProgress:
+    def watch(progress: Progress) -> None:
         if len(stock.computed) == batches:
             raise Cancelled("stopped by the test")
 
@@ -373,7 +372,7 @@ def test_a_stopped_sweep_goes_on_where_it_stopped():
     assert len(stock.tables) == len(stock.computed) == 2
     table = sweep(DATASET, **options, **stock.options)
     assert len(stock.computed) == len(stock.tables) == 4  # the two that were missing, each once
-    assert stock.told[0]["found"] == 2
+    assert stock.told[0].found == 2
     pd.testing.assert_frame_equal(table, whole)
 
 
@@ -403,15 +402,15 @@ def test_a_sweep_killed_in_mid_batch_goes_on_where_it_stopped(tmp_path):
         sweep.TELL_SECONDS = 0.0
         batches = 0
 
-        def progress(record):
+        def tell(progress):
             global batches
-            batches += "last" in record
-            if batches == 2 and record.get("step") == 3:
+            batches += bool(progress.last)
+            if batches == 2 and progress.step == 3:
                 print("killed here", flush=True)
                 time.sleep(60)
 
         where = here.settings(Path({str(tmp_path / "killed")!r}))
-        compute_and_keep("sweep", here.REQUEST, here.DATASET, where, progress)
+        compute_and_keep("sweep", here.REQUEST, here.DATASET, where, tell)
     """
     arguments = [sys.executable, "-c", textwrap.dedent(script)]
     with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
@@ -421,45 +420,45 @@ def test_a_sweep_killed_in_mid_batch_goes_on_where_it_stopped(tmp_path):
     where = settings(tmp_path / "killed")
     assert len(list((where.cache_dir / "results" / "batch").iterdir())) == 2
     assert not (where.cache_dir / "results" / "sweep").exists()
-    told: list[dict[str, Any]] = []
+    told: list[Progress] = []
     folder = compute_and_keep("sweep", REQUEST, DATASET, where, told.append)
-    assert told[0]["found"] == 2
-    assert sum("last" in r for r in told) == 4
+    assert told[0].found == 2
+    assert sum(bool(p.last) for p in told) == 4
     undisturbed = compute_and_keep(
-        "sweep", REQUEST, DATASET, settings(tmp_path / "undisturbed"), lambda record: None
+        "sweep", REQUEST, DATASET, settings(tmp_path / "undisturbed"), ignore
     )
     assert table_bytes(folder) == table_bytes(undisturbed)
     assert folder.name == undisturbed.name
     # a third time all of it is there
     told.clear()
     compute_and_keep("sweep", REQUEST, DATASET, where, told.append, replace_old=True)
-    assert told == [{"done": 18, "total": 18, "batches": 6, "found": 6}]
+    assert told == [Progress(done=18, total=18, found=6)]
 
 
 def test_a_damaged_batch_is_computed_again(tmp_path):
     where = settings(tmp_path)
-    folder = compute_and_keep("sweep", REQUEST, DATASET, where, lambda record: None)
+    folder = compute_and_keep("sweep", REQUEST, DATASET, where, ignore)
     before = table_bytes(folder)
     batch = next((where.cache_dir / "results" / "batch").iterdir())
     (batch / "table.parquet").write_bytes(b"not a table")
-    told: list[dict[str, Any]] = []
+    told: list[Progress] = []
     again = compute_and_keep("sweep", REQUEST, DATASET, where, told.append, replace_old=True)
-    assert sum("last" in r for r in told) == 1
+    assert sum(bool(p.last) for p in told) == 1
     assert table_bytes(again) == before
 
 
 def test_a_wider_sweep_takes_up_the_batches_of_a_narrower_one(tmp_path):
     where = settings(tmp_path)
-    compute_and_keep("sweep", REQUEST, DATASET, where, lambda record: None)
-    told: list[dict[str, Any]] = []
+    compute_and_keep("sweep", REQUEST, DATASET, where, ignore)
+    told: list[Progress] = []
     wider = replace(REQUEST, radii=(0.1, 0.2, 0.4))
     compute_and_keep("sweep", wider, DATASET, where, told.append)
-    assert told[0]["found"] * 3 == told[0]["batches"] * 2
+    assert (told[0].found, sum(bool(p.last) for p in told)) == (6, 3)
 
 
 def test_a_stored_table_is_the_one_that_was_computed(tmp_path):
     where = settings(tmp_path)
-    folder = compute_and_keep("sweep", REQUEST, DATASET, where, lambda record: None)
+    folder = compute_and_keep("sweep", REQUEST, DATASET, where, ignore)
     options = values_of(REQUEST)
     options.pop("dataset")
     computed = sweep(DATASET, targets=options.pop("n_targets"), **options, device="cpu", jobs=1)
@@ -497,4 +496,4 @@ def test_requests_are_checked(values, words):
 def test_a_batch_is_not_to_be_asked_for(tmp_path):
     request = make_request("batch", {"dataset": "digits", "batch": {}})
     with pytest.raises(InvalidInput, match="experiment must be a sweep: batches are computed as"):
-        compute_and_keep("batch", request, DATASET, settings(tmp_path), lambda record: None)
+        compute_and_keep("batch", request, DATASET, settings(tmp_path), ignore)

@@ -13,7 +13,7 @@ import importlib.metadata
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -29,6 +29,7 @@ from engine.data.images.backbones import Backbone, Loaded
 from engine.data.raw_files import hash_of_file
 from engine.data.sources.thumbnails import thumbnail_paths
 from engine.errors import DataUnavailable, EngineError, InvalidDataset
+from engine.progress import OnProgress, Progress, ignore
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,7 +39,6 @@ BATCH = 32  # pictures in one pass: its composition may change the last bits, so
 SIDE = 32  # pixels of a thumbnail
 SPLITS = ("train", "test")
 PACKAGES = ("numpy", "pillow", "torch", "torchvision")  # what a feature's bits may depend on
-Report = Callable[[dict[str, Any]], None]
 
 
 class Pictures(Protocol):
@@ -71,12 +71,12 @@ def prepare_features(
     backbone: Backbone,
     data_dir: Path,
     device: str = "auto",
-    progress: Report = lambda record: None,
+    progress: OnProgress = ignore,
 ) -> Path:
     """The features file of the images, `<data_dir>/<name>.npz`, which then is a data set.
 
-    `name` must be fit for a file. `progress` hears {"done": pictures, "total": pictures} after
-    every batch, and {"notice": text}; it may raise Cancelled, which keeps what is done. A file of
+    `name` must be fit for a file. `progress` hears of the pictures done after every batch,
+    and of downloads; it may raise Cancelled, which keeps what is done. A file of
     that name is replaced. Raises InvalidDataset for labels or a picture that cannot be used,
     DataUnavailable for weights that cannot be had or where another process prepares the same.
     """
@@ -85,7 +85,7 @@ def prepare_features(
         y = images.split(split)[1]
         check_samples(split, np.zeros((len(y), 1)), y, len(images.class_names))
     with room(name, data_dir), alone(name, data_dir) as folder:
-        loaded = backbone.load(data_dir, lambda text: progress({"notice": text}))
+        loaded = backbone.load(data_dir, lambda text: progress(Progress(notice=text)))
         plan = plan_of(name, images, loaded, device)
         done = begin(folder, plan)
         total = sum(len(images.split(split)[1]) for split in SPLITS)
@@ -94,7 +94,7 @@ def prepare_features(
                 for count in extract(images, split, loaded, folder, device, done[split]):
                     done[split] = count
                     write_plan(folder, plan, done)
-                    progress({"done": sum(done.values()), "total": total})
+                    progress(Progress(sum(done.values()), total))
         path = finish(folder, plan, images, data_dir)
         shutil.rmtree(folder)
     return path

@@ -4,10 +4,9 @@ taken in; a different data set of the same name is never replaced."""
 
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from engine.data.raw_files import FOLDER
 from engine.data.sources.thumbnails import FOLDER as THUMBNAILS
 from engine.data.untrusted.tables import SUFFIXES as TABLES
 from engine.errors import DataUnavailable, InvalidDataset
+from engine.progress import OnProgress, Progress, ignore
 
 FEATURES, ARCHIVE = ".npz", ".zip"
 BACKBONE = "efficientnet_lite2"  # its weights come with a package: nothing to download
@@ -128,7 +128,7 @@ def add(
     test_share: float = TEST_SHARE,
     backbone: str = BACKBONE,
     device: str = "auto",
-    progress: Callable[[dict[str, Any]], None] = lambda record: None,
+    progress: OnProgress = ignore,
 ) -> str:
     """Take a file in and make it a data set, images by a backbone; returns its name. Raises
     InvalidInput, InvalidDataset, DataUnavailable."""
@@ -137,7 +137,7 @@ def add(
     chosen, backbone = name_for(path.name, name), backbone_named(backbone).name
 
     def report(done: int, total: int) -> None:
-        progress({"done": done, "total": total})
+        progress(Progress(done, total))
 
     if accept(path, chosen, data_dir, label, test_share, report) == "images":
         prepare_set(chosen, backbone, data_dir, device, progress)

@@ -1,28 +1,25 @@
 """Live progress of jobs, drawn from what they report."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 
 import pandas as pd
 import streamlit as st
 
 from engine.experiments import AttackRequest
+from engine.progress import Progress, Runs
 from engine.results.jobs import JobState
 from pages.common.figures.trajectories import RunState, trajectories
 from pages.common.widgets.charts import chart
 from pages.common.words.wording import count
 
 Draw = Callable[[JobState], None]  # draws the progress of a job
-COLUMNS = ("run", "rank", "loss", "accuracy_test", "accuracy_holdout")
+COLUMNS = [field.name for field in fields(Runs)]
 
 
-def trajectory_so_far(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """An attack's progress records as a table with one row per run and step."""
-    frames = [
-        pd.DataFrame({"step": record["step"], **{name: record[name] for name in COLUMNS}})
-        for record in records
-        if "step" in record
-    ]
+def trajectory_so_far(told: Sequence[Progress]) -> pd.DataFrame:
+    """An attack's reports as a table with one row per run and step."""
+    frames = [pd.DataFrame({"step": p.step, **vars(p.runs)}) for p in told if p.runs is not None]
     return (
         pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["step", *COLUMNS])
     )
@@ -79,18 +76,15 @@ def draw_counted(what: str) -> Draw:
     """Live progress of a computation that tells what is done of a total."""
 
     def draw(state: JobState) -> None:
-        told = [record for record in state.progress if "total" in record]
-        for record in state.progress:
-            if "notice" in record:
-                st.warning(record["notice"])
+        told = [progress for progress in state.progress if progress.total]
+        for progress in state.progress:
+            if progress.notice:
+                st.warning(progress.notice)
         if not told:
             st.progress(0.0, text="Training the honest model, drawing the targets …")
             return
         last = told[-1]
-        step = f"; step {last['step']} of {last['steps']} of a batch" if "step" in last else ""
-        st.progress(
-            min(last["done"] / max(last["total"], 1), 1.0),
-            text=f"{last['done']:,} of {count(last['total'], what)} done{step}",
-        )
+        step = f"; step {last.step} of {last.steps} of a batch" if last.steps else ""
+        st.progress(last.share, text=f"{last.done:,} of {count(last.total, what)} done{step}")
 
     return draw

@@ -364,11 +364,9 @@ def is_ready(name: str) -> bool:
 
 def draw_pictures(state: JobState) -> None:
     """Progress of a job that computes features, picture by picture."""
-    last = next((r for r in reversed(state.progress) if r.get("total")), None)
+    last = next((p for p in reversed(state.progress) if p.total), None)
     if last is None:
-        notice = next((r["notice"] for r in reversed(state.progress) if "notice" in r), "")
+        notice = next((p.notice for p in reversed(state.progress) if p.notice), "")
         st.progress(0.0, text=notice or "Loading the network …")
         return
-    st.progress(
-        last["done"] / last["total"], text=f"{last['done']:,} of {last['total']:,} images computed"
-    )
+    st.progress(last.share, text=f"{last.done:,} of {last.total:,} images computed")

@@ -155,13 +155,11 @@ def job_title(job: Job) -> str:
 
 def progress_of(state: JobState) -> tuple[float, str]:
     """How far a running job is (0 where it has not said so), in words and as a share."""
-    for record in reversed(state.progress):
-        if record.get("total"):
-            share = record["done"] / record["total"]
-            return min(share, 1.0), f"{record['done']:,} of {record['total']:,} done"
-        if record.get("steps"):
-            share = record["step"] / record["steps"]
-            return min(share, 1.0), f"step {record['step']:,} of {record['steps']:,}"
+    for progress in reversed(state.progress):
+        if progress.total:
+            return progress.share, f"{progress.done:,} of {progress.total:,} done"
+        if progress.steps:
+            return progress.share, f"step {progress.step:,} of {progress.steps:,}"
     return 0.0, "begun"
 
 

@@ -8,6 +8,7 @@ from engine.data import raw_files
 from engine.data.sources.fairness_sets import FILES, LOADERS
 from engine.errors import EngineError, InvalidInput
 from engine.experiments import FairnessRequest
+from engine.progress import Progress
 from engine.results.jobs import JobState
 from engine.vocabulary import DEFAULT_SCALES
 from pages.common.asking import controls, door, links, sweeps
@@ -72,10 +73,9 @@ def choose_run(table: str, metric: str) -> tuple[FairnessRequest | None, links.E
 
 def draw(state: JobState) -> None:
     """Live progress: the scales."""
-    last = state.progress[-1] if state.progress else {}
-    done, total = last.get("done", 0), last.get("total", 1)
-    said = f"{done} of {total} scales done" if "total" in last else "Training the base model …"
-    st.progress(min(done / total, 1.0), text=said)
+    last = state.progress[-1] if state.progress else Progress()
+    said = f"{last.done} of {last.total} scales done" if last.total else "Training the base model …"
+    st.progress(last.share, text=said)
 
 
 def offer(part: Computation) -> None:
