@@ -7,12 +7,13 @@ import streamlit as st
 
 from engine.attacks.rates import highest
 from engine.results.store import Stored
-from pages.attack.parts import baseline_view, frontier
-from pages.common.asking import door, sweeps
+from pages.attack.parts import baseline_view, frontier, sweep_frame
+from pages.common.asking import door
 from pages.common.asking.rate_view import View, choose_view, reweighing_rates, success_rates
 from pages.common.figures import rate_figures
 from pages.common.lab import published_results, registry
-from pages.common.widgets import blocks, charts, unfold
+from pages.common.lab.shared import badge_of
+from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.save_figure import Source
 from pages.common.words import paper
 from pages.common.words import rate_words as words
@@ -69,7 +70,7 @@ def radius_figure(stored: Stored, view: View) -> None:
     rates = view.rates(table).query("k == @view.k")
     own = rates[rates["split"] == "test"]
     title = f"Success by radius: {words.course(own, 'radius')}; {price(table, view.k)}"
-    charts.heading(title, sweeps.badge(stored))
+    charts.heading(title, badge_of(stored))
     charts.chart(
         rate_figures.success_against(
             rates, table[table["k"] == view.k], "radius", "radius", view.tolerance
@@ -105,7 +106,7 @@ def table_one(stored: Stored, view: View, baseline: Stored | None) -> pd.DataFra
         )
     else:
         title = "The attack by k; the loss-reweighing baseline has not been computed for this data"
-    charts.heading(title, sweeps.badge(stored))
+    charts.heading(title, badge_of(stored))
     charts.chart(
         rate_figures.attack_against_baseline(shown),
         "methods",
@@ -144,7 +145,7 @@ def training_figure(view: View, dataset: str) -> None:
         else f"Training on less data does not help here: {first['rate']:.0%} with "
         f"{first['train_size']:,} samples, {last['rate']:.0%} with {last['train_size']:,}"
     )
-    charts.heading(title, sweeps.badge(stored))
+    charts.heading(title, badge_of(stored))
     charts.chart(
         rate_figures.success_against(
             rates,
@@ -164,12 +165,12 @@ def training_figure(view: View, dataset: str) -> None:
 
 
 def frontier_figure(stored: Stored, view: View) -> None:
-    others = sweeps.stored_of(KEEPING, stored.manifest.request["dataset"]).values()
+    others = sweep_frame.stored_of(KEEPING, stored.manifest.request["dataset"]).values()
     table = frontier.on_the_same(stored.result, [other.result for other in others])
     asked = [one.manifest.request for one in (stored, *others)]
     points = frontier.points(table, replace(view, tolerance=None))
     title = frontier.title(points)
-    charts.heading(title, sweeps.badge(stored))
+    charts.heading(title, badge_of(stored))
     charts.chart(
         rate_figures.frontier(points),
         f"frontier-{view.k}",
@@ -205,24 +206,27 @@ def results(stored: Stored, view: View) -> None:
     beside_table_1(methods)
     training_figure(view, dataset)
     if asked is not None and baseline is not None:
-        baseline_view.take_away(baseline, asked)
+        baseline_view.files_and_code(baseline, asked)
 
 
 def page() -> None:
-    frame = sweeps.Frame.open(PAGE, ROLE, ("radii", "ks"))
+    frame = sweep_frame.Frame.open(PAGE, ROLE, ("radii", "ks"))
     (stored,) = frame.stored
     table = stored.result
     with frame.head:
         place = st.container()
-        view, expected = choose_view(table)
-        frame.notes(expected)
-        place.markdown(f"{finding(table, view)} :gray-badge[{sweeps.badge(stored)}]")
+        view = choose_view(frame.form, table)
+        frame.form.finish()
+        place.markdown(f"{finding(table, view)} :gray-badge[{badge_of(stored)}]")
     with frame.body:
         results(stored, view)
-        sweeps.take_away(
+        take_away.show(
             stored,
             frame.request,
-            {"Attacks": lambda: sweeps.flat(table), "Success rates": lambda: success_rates(table)},
+            {
+                "Attacks": lambda: take_away.flat(table),
+                "Success rates": lambda: success_rates(table),
+            },
         )
 
 

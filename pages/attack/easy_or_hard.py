@@ -10,13 +10,13 @@ import streamlit as st
 from engine.experiments import SensitivityRequest, SensitivityResult
 from engine.results.store import Stored
 from pages.attack.parts import moved_target_figures, moved_targets
-from pages.common.asking import controls, door, links, sweeps
+from pages.common.asking import controls, data_choice, door, form, links
 from pages.common.asking.rate_view import best_radius
 from pages.common.figures.axes import number, thinning
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import lab, open_dataset
+from pages.common.lab.shared import badge_of, lab, open_dataset
 from pages.common.samples import Samples
-from pages.common.widgets import blocks, charts, unfold
+from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.blocks import portrait
 from pages.common.widgets.save_figure import Source
 from pages.common.words import reproduce
@@ -58,7 +58,7 @@ def place_bet(sample: int) -> None:
 
 def next_round() -> None:
     st.session_state[ROUND] = (st.session_state.get(ROUND, 0) + 1) % ROUNDS
-    controls.unchoose(BET)
+    form.unchoose(BET)
 
 
 def placed_bet(dataset: str, k: int, n: int) -> tuple[dict[str, int | None], links.Expected]:
@@ -68,7 +68,7 @@ def placed_bet(dataset: str, k: int, n: int) -> tuple[dict[str, int | None], lin
     number_ = controls.kept(ROUND, expected[ROUND], 0)
     place = (dataset, k, number_)
     if st.session_state.setdefault(PLACED, place) != place:
-        controls.unchoose(BET)
+        form.unchoose(BET)
     st.session_state[PLACED] = place
     return {ROUND: number_, BET: controls.kept(BET, expected[BET])}, expected
 
@@ -214,7 +214,7 @@ def prediction_figures(
         charts.heading("Too few attacks, or all ended alike: nothing to predict")
         return
     title, numbers = moved_targets.verdict(found), moved_targets.measured(found, tried, k)
-    charts.heading(title, sweeps.badge(swept))
+    charts.heading(title, badge_of(swept))
     charts.chart(
         moved_target_figures.by_radius(tried, names, radius),
         f"by-radius-{k}-{radius:g}",
@@ -348,9 +348,9 @@ def no_attacks(dataset: str) -> None:
 
 def page() -> None:
     st.title(PAGE.title)
-    given, names = dict(st.query_params), sweeps.names_of(ROLE)
-    name = controls.dataset_choice(names)
-    content = door.data_hash(name)  # stops the page where the data cannot be used
+    given, names = dict(st.query_params), data_choice.names_of(ROLE)
+    name = controls.dataset_choice(form.Form(), names)
+    content = data_choice.data_hash(name)  # stops the page where the data cannot be used
     swept, damping, l2 = attacks_of(name)
     samples = None if content is None else Samples(open_dataset(name))
     others = others_of(content, samples, damping, l2)
@@ -394,7 +394,7 @@ def show(
 ) -> None:
     result: SensitivityResult = stored.result
     names = moved_targets.names(samples, len(result.norms))
-    badge = sweeps.badge(stored)
+    badge = badge_of(stored)
     table = moved_targets.ATTACKS if swept is None else swept.result
     tried = moved_targets.attempts(table, result, k, radius)
     marked = with_others(tried, moved_targets.attempts(others, result, k, radius))
@@ -416,7 +416,7 @@ def show(
     else:
         prediction_figures(tried, names, k, radius, swept, samples)
     formulas(request)
-    sweeps.take_away(
+    take_away.show(
         stored,
         request,
         {"Samples": lambda: result_table(result, tried)},

@@ -14,7 +14,7 @@ from engine.results.jobs import JobState
 from engine.results.store import Stored
 from engine.scrutiny.impossibility import ExactScores, impossible_instance, impossible_scores
 from pages.attack.parts import impossible_figures, impossible_words
-from pages.common.asking import controls, door, links, progress
+from pages.common.asking import controls, door, form, links, progress
 from pages.common.figures import ranking
 from pages.common.figures.axes import number
 from pages.common.lab import registry
@@ -43,7 +43,7 @@ EXPECTED: links.Expected = {
 
 def choose() -> ImpossibleRequest:
     """k and seed, in the sidebar."""
-    controls.restore_choice()
+    form.restore_choice()
     for name, default in (("k", OPENING.k), ("seed", OPENING.seed)):  # left over from another page
         limits = EXPECTED[name]
         assert isinstance(limits, links.Range)
@@ -60,7 +60,7 @@ def choose() -> ImpossibleRequest:
         help="The attack succeeds when the target is among the k first; so many copies of it with "
         "the other label are in the training set.",
         bind="query-params",
-        on_change=controls.forget_notes,
+        on_change=form.forget_notes,
     )
     seed = right.number_input(
         "Seed",
@@ -71,9 +71,9 @@ def choose() -> ImpossibleRequest:
         key="seed",
         help="Decides the other samples, the random models and the attack's starts.",
         bind="query-params",
-        on_change=controls.forget_notes,
+        on_change=form.forget_notes,
     )
-    controls.keep_choice(k=int(k), seed=int(seed))
+    form.keep_choice(k=int(k), seed=int(seed))
     return replace(OPENING, k=int(k), seed=int(seed))
 
 
@@ -142,7 +142,7 @@ def beat(request: ImpossibleRequest, again: bool) -> None:
     """The button's callback: try what is asked for, or another seed where that has been tried."""
     while again and door.find(EXPERIMENT, request) is not None:
         request = replace(request, seed=request.seed + 1)
-    controls.forget_notes()
+    form.forget_notes()
     st.session_state["seed"] = request.seed
     door.submit(EXPERIMENT, request)
 
@@ -203,7 +203,7 @@ def sliders() -> tuple[list[float], float]:
             WEIGHT_STEP,
             key=name,
             bind="query-params",
-            on_change=controls.forget_notes,
+            on_change=form.forget_notes,
         )
         for column, (name, (label, default)) in zip(columns, WEIGHTS.items(), strict=False)
     ]

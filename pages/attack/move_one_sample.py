@@ -12,7 +12,7 @@ from engine.experiments.base import LINEAR
 from engine.models.model import Model, kinds_for
 from engine.results.store import Stored
 from pages.attack.parts import attack_view, baseline_view, model_words, take_away
-from pages.common.asking import controls, door, effort, links, progress, targets
+from pages.common.asking import controls, door, effort, form, links, progress, targets
 from pages.common.figures import ranking
 from pages.common.lab import registry
 from pages.common.lab.shared import datasets, open_dataset, origin, ranking_request
@@ -136,18 +136,18 @@ def page() -> None:
     st.title(PAGE.title)
     given = dict(st.query_params)
     names = datasets()
-    name = controls.dataset_choice(names)
+    name = controls.dataset_choice(form.Form(), names)
     try:
         dataset = open_dataset(name)
     except EngineError as error:
         st.error(f"The data set “{name}” cannot be used. {error}")
         st.stop()
-    values = {"dataset": name, **controls.parameters(dataset.n_train)}
+    values = {"dataset": name, **controls.parameters(form.Form(), dataset.n_train)}
     samples = Samples(dataset)
     head, bar, body = st.container(), st.container(border=True), st.container()
     with bar:
         models = kinds_for(dataset)
-        values |= controls.attack_options(dataset.n_train, models)
+        values |= controls.attack_options(form.Form(), dataset.n_train, models)
     controls.finish(given, links.attack_parameters(names, dataset.n_train, models), values)
     request = controls.request_of(values)
     asked = door.Computation.of("attack", request)

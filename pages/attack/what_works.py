@@ -10,12 +10,12 @@ from engine.attacks.rates import success_rates
 from engine.attacks.result import AttackResult
 from engine.experiments import AttackRequest, SweepRequest
 from engine.results.store import Stored
-from pages.attack.parts import ablation, variant_figures
-from pages.common.asking import controls, door, effort, progress, sweeps
+from pages.attack.parts import ablation, sweep_frame, variant_figures
+from pages.common.asking import data_choice, door, effort, progress
 from pages.common.asking.rate_view import View, choose_view
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import open_dataset, origin
-from pages.common.widgets import blocks, charts
+from pages.common.lab.shared import badge_of, open_dataset, origin
+from pages.common.widgets import blocks, charts, take_away
 from pages.common.widgets.save_figure import Source
 from pages.common.words import paper
 from pages.common.words.wording import count
@@ -39,7 +39,7 @@ def parts(request: SweepRequest) -> list[SweepRequest]:
 
 def ours_of(dataset: str) -> dict[SweepRequest, Stored]:
     """The sweeps of our objective."""
-    kept = sweeps.stored_of(KEEPING, dataset)
+    kept = sweep_frame.stored_of(KEEPING, dataset)
     return {r: stored for r, stored in kept.items() if ablation.ACCURATE in r.objectives}
 
 
@@ -98,7 +98,7 @@ def pairing(
         f"strip-{view.k}-{view.radius:g}",
         alt=f"Which variant moves which target. {title}",
         source=Source.of(f"targets-top-{view.k}-radius-{view.radius:g}", lambda: found, *stored),
-        samples=sweeps.samples_of(dataset),
+        samples=data_choice.samples_of(dataset),
     )
     st.caption(
         f"Every column is one target, at radius {view.radius:g} and k = {view.k} under all "
@@ -178,7 +178,7 @@ def obtain_attacks(requests: dict[str, AttackRequest]) -> dict[str, Stored] | No
         return None
     found: dict[str, Stored] = {}
     for variant, request in requests.items():
-        content = door.data_hash(request.dataset)
+        content = data_choice.data_hash(request.dataset)
         if content is None:
             stored = door.find("attack", request)
         else:
@@ -224,16 +224,16 @@ def stuck_figure(target: int, view: View, request: SweepRequest) -> None:
 
 
 def page() -> None:
-    frame = sweeps.Frame.open(PAGE, ROLE, ("radii", "ks"), parts, starts=False)
+    frame = sweep_frame.Frame.open(PAGE, ROLE, ("radii", "ks"), parts, starts=False)
     single, restarted = frame.stored
-    four, badge = ablation.variants(single.result, restarted.result), sweeps.badge(single)
+    four, badge = ablation.variants(single.result, restarted.result), badge_of(single)
     ours = ours_of(frame.request.dataset)
     table = ablation.with_ours(four, [stored.result for stored in ours.values()])
     ours = {} if table is four else ours
     stored = (*frame.stored, *ours.values())
     with frame.head:
         place = st.container()
-        view, expected = choose_view(table, with_radius=True)
+        view = choose_view(frame.form, table, with_radius=True)
     best = ablation.best_of(view.both(table, ablation.BY).query("k == @view.k"))
     kept = best[best["regime"] == "high_accuracy"].set_index("variant", drop=False)
     hits = ablation.wide(ablation.moved(table, view, kept["radius"].to_dict()))
@@ -255,7 +255,7 @@ def page() -> None:
         table_two(best, view.k)
         strip = st.container()
         targets = sorted(int(target) for target in found["target"].unique())
-        chosen = controls.choice_of(
+        chosen = frame.form.choice(
             st.columns([1, 4])[0],
             "Target",
             "target",
@@ -266,18 +266,18 @@ def page() -> None:
         with strip:
             pairing(found, view, chosen, badge, frame.request.dataset, stored)
         stuck_figure(chosen, view, frame.request)
-        sweeps.take_away(
+        take_away.show(
             single,
             frame.request,
             {
-                "Attacks": lambda: sweeps.flat(table),
+                "Attacks": lambda: take_away.flat(table),
                 "Success rates": lambda: success_rates(table, by=ablation.BY),
                 "Targets": lambda: found,
             },
             [*parts(frame.request)[1:], *ours],
         )
     with frame.head:
-        frame.notes({**expected, "target": targets})
+        frame.form.finish()
 
 
 page()

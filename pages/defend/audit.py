@@ -8,10 +8,11 @@ from engine.data.dataset import Dataset
 from engine.experiments import AuditRequest, AuditResult
 from engine.results.store import Stored
 from engine.scrutiny.audit import MOST_PARAMETERS
-from pages.common.asking import controls, links, sweeps
+from pages.common.asking import data_choice, form, links
 from pages.common.figures.axes import number, thinning
 from pages.common.lab import registry
-from pages.common.widgets import charts, unfold
+from pages.common.lab.shared import badge_of
+from pages.common.widgets import charts, take_away, unfold
 from pages.common.widgets.save_figure import Source
 from pages.defend.parts import audit_figures as figures
 from pages.defend.parts import audit_words as words
@@ -68,7 +69,7 @@ def own(dataset: Dataset, opening: AuditRequest) -> tuple[dict[str, Any], links.
         help=f"Test points with a label each, at most {most:,}. The first have their own labels, "
         "the rest all others.",
         bind="query-params",
-        on_change=controls.forget_notes,
+        on_change=form.forget_notes,
     )
     st.caption(
         f"The model has {parameters(dataset):,} parameters. Ask "
@@ -87,7 +88,7 @@ def rows_figure(stored: Stored, badge: str, dataset: str) -> None:
         "residuals",
         alt=f"Residual of every reported row for four calculators, on a log axis. {title}",
         source=Source.of("residuals", lambda: words.residual_table(result), stored),
-        samples=sweeps.samples_of(dataset),
+        samples=data_choice.samples_of(dataset),
     )
     n = result.residuals.shape[1]
     st.caption(
@@ -162,7 +163,7 @@ def formulas(result: AuditResult) -> None:
 
 
 def show(stored: Stored, request: AuditRequest) -> None:
-    result, badge = stored.result, sweeps.badge(stored)
+    result, badge = stored.result, badge_of(stored)
     rows_figure(stored, badge, request.dataset)
     why(result)
     growth_figure(stored, badge)
@@ -171,7 +172,7 @@ def show(stored: Stored, request: AuditRequest) -> None:
         "Residuals": lambda: words.residual_table(result),
         "By queries": lambda: result.growth,
     }
-    sweeps.take_away(stored, request, tables, snippet=words.snippet)
+    take_away.show(stored, request, tables, snippet=words.snippet)
 
 
 def page() -> None:
@@ -180,7 +181,7 @@ def page() -> None:
     )
     if inquiry.stored is None:
         return
-    badge = sweeps.badge(inquiry.stored)
+    badge = badge_of(inquiry.stored)
     with inquiry.head:
         inquiry.notes({})
         st.markdown(f"{words.finding(inquiry.stored.result)} :gray-badge[{badge}]")

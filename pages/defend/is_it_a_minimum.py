@@ -10,10 +10,11 @@ from engine.experiments import DefenceRequest
 from engine.results.store import Stored
 from engine.statistics import Detection, detection
 from pages.attack.parts import frontier
-from pages.common.asking import controls, door, links, sweeps
+from pages.common.asking import controls, door, form, links
 from pages.common.figures.axes import number
 from pages.common.lab import published_results, registry
-from pages.common.widgets import blocks, charts, unfold
+from pages.common.lab.shared import badge_of
+from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.save_figure import Source
 from pages.common.words import reproduce
 from pages.common.words.wording import count, listed
@@ -46,7 +47,7 @@ def choose_threshold(table: pd.DataFrame) -> tuple[float, links.Expected]:
         help="A model whose training loss has a larger gradient is flagged. At first: one that "
         "flags about 5% of the honest models.",
         bind="query-params",
-        on_change=controls.forget_notes,
+        on_change=form.forget_notes,
     )
     return 10**exponent, {"threshold": links.Range(LOW, HIGH, whole=False)}
 
@@ -196,7 +197,7 @@ def objectives(stored: Stored, others: Mapping[DefenceRequest, Stored], threshol
     )
     meanings = "; ".join(frontier.MEANINGS[request.objective] for request in others)
     badges = [
-        f":gray-badge[{frontier.NAMES[request.objective]}: {sweeps.badge(other)}]"
+        f":gray-badge[{frontier.NAMES[request.objective]}: {badge_of(other)}]"
         for request, other in others.items()
     ]
     st.caption(
@@ -322,7 +323,7 @@ def how() -> None:
 
 
 def results(stored: Stored) -> None:
-    table, badge = stored.result, sweeps.badge(stored)
+    table, badge = stored.result, badge_of(stored)
     given = dict(st.query_params.to_dict())
     said = st.empty()
     place = st.container()
@@ -338,7 +339,7 @@ def results(stored: Stored) -> None:
         objectives(stored, others, threshold)
     stealth(stored, threshold, badge)
     how()
-    sweeps.take_away(
+    take_away.show(
         stored, REQUEST, {"Models": lambda: table}, list(others), reproduce.defence_snippet
     )
 

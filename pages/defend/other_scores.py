@@ -7,10 +7,11 @@ import streamlit as st
 from engine.data.dataset import Dataset
 from engine.experiments import AttributionsRequest, AttributionsResult
 from engine.results.store import Stored
-from pages.common.asking import controls, links, sweeps
+from pages.common.asking import controls, form, links
 from pages.common.figures import ranking
 from pages.common.lab import registry
-from pages.common.widgets import blocks, charts, unfold
+from pages.common.lab.shared import badge_of
+from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.save_figure import Source
 from pages.common.words.wording import count
 from pages.defend.parts import other_scores_figures as drawn
@@ -45,7 +46,7 @@ def own(dataset: Dataset, opening: AttributionsRequest) -> tuple[dict[str, Any],
         key="neighbours",
         help="Of kNN-Shapley: how many nearest training samples vote on a test point.",
         bind="query-params",
-        on_change=controls.forget_notes,
+        on_change=form.forget_notes,
     )
     return {"neighbours": int(neighbours)}, {"neighbours": links.Range(1, most)}
 
@@ -162,7 +163,7 @@ def formulas(request: AttributionsRequest) -> None:
 
 
 def show(stored: Stored, request: AttributionsRequest) -> links.Expected:
-    result, badge = stored.result, sweeps.badge(stored)
+    result, badge = stored.result, badge_of(stored)
     ranks_figure(stored, badge)
     expected: links.Expected = {}
     if result.alarms.empty:
@@ -175,7 +176,7 @@ def show(stored: Stored, request: AttributionsRequest) -> links.Expected:
         "Models": lambda: result.models,
         "Alarms": lambda: result.alarms,
     }
-    sweeps.take_away(stored, request, tables, snippet=words.snippet)
+    take_away.show(stored, request, tables, snippet=words.snippet)
     return expected
 
 
@@ -187,7 +188,7 @@ def page() -> None:
         return
     with inquiry.body:
         expected = show(inquiry.stored, inquiry.request)
-    badge = sweeps.badge(inquiry.stored)
+    badge = badge_of(inquiry.stored)
     with inquiry.head:
         inquiry.notes(expected)
         st.markdown(f"{words.finding(inquiry.stored.result)} :gray-badge[{badge}]")

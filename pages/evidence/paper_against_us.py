@@ -9,7 +9,7 @@ import streamlit as st
 
 from engine.results.store import Stored
 from pages.attack.parts import ablation
-from pages.common.asking import controls, door
+from pages.common.asking import controls, door, form
 from pages.common.lab import published_results, registry
 from pages.common.widgets import blocks, charts
 from pages.common.widgets.save_figure import Source
@@ -142,7 +142,7 @@ def statements_list(compared: list[Comparison], given: Mapping[str, str]) -> Non
         key="verdicts",
         label_visibility="collapsed",
         bind="query-params",
-        on_change=controls.forget_notes,
+        on_change=form.forget_notes,
     )
     controls.finish(given, {"verdicts": list(MARKS.values())}, {"verdicts": chosen})
     controls.show_notes()

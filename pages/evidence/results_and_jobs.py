@@ -20,7 +20,7 @@ from engine.results.library import Entry, Library
 from engine.results.store import LOCAL, PUBLISHED, Stored, open_entry
 from engine.results.watchdog import limits_of
 from engine.settings import ROOT
-from pages.common.asking import controls, door, links
+from pages.common.asking import controls, door, form, links
 from pages.common.lab import registry
 from pages.common.lab.shared import lab, origin
 from pages.common.widgets import charts, unfold
@@ -114,7 +114,7 @@ def choose(found: Library) -> tuple[list[Entry], dict[str, Any], links.Expected]
             options,
             key=name,
             bind="query-params",
-            on_change=controls.forget_notes,
+            on_change=form.forget_notes,
         )
     text = columns[-1].text_input(
         "Search",

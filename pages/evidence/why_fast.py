@@ -8,9 +8,9 @@ import streamlit as st
 from engine.experiments import GradientsRequest, ScalingRequest
 from engine.results.store import Stored
 from engine.speed.result import IMPLEMENTATIONS, GradientComparison, Scaling
-from pages.common.asking import controls, door, sweeps
+from pages.common.asking import controls, door
 from pages.common.lab import registry
-from pages.common.lab.shared import provenance
+from pages.common.lab.shared import badge_of, provenance
 from pages.common.widgets import blocks, charts, code_tabs, unfold
 from pages.common.widgets.save_figure import Source
 from pages.common.words import reproduce
@@ -102,7 +102,7 @@ def gradients(found: Sequence[Stored]) -> None:
     title = f"Memory at {comparisons[-1].n_parameters:,} parameters: " + ", ".join(
         f"{megabytes(worst[name])} {LOOKS[name][0]}" for name in LOOKS if pd.notna(worst.get(name))
     )
-    charts.heading(title, sweeps.badge(found[-1]))
+    charts.heading(title, badge_of(found[-1]))
     charts.chart(
         speed_figures.gradient_costs(comparisons),
         "gradients",
@@ -124,7 +124,7 @@ def scaling(stored: Stored) -> None:
         else f"Exponents of growth: {time.min():.2f} to {time.max():.2f} in time, "
         f"{memory.min():.2f} to {memory.max():.2f} in memory"
     )
-    charts.heading(title, sweeps.badge(stored))
+    charts.heading(title, badge_of(stored))
     charts.chart(
         speed_figures.growth(result),
         "scaling",
@@ -185,7 +185,7 @@ def page() -> None:
     measured = [stored for stored in found if stored is not None]
     grown = door.find("scaling", SCALING)
     if len(measured) == len(GRADIENTS):
-        badge = sweeps.badge(measured[-1])
+        badge = badge_of(measured[-1])
         st.markdown(f"{finding(measured[-1].result)} :gray-badge[{badge}]")
         gradients(measured)
     else:

@@ -11,10 +11,11 @@ from engine.experiments import FairnessRequest
 from engine.fairness.result import FairnessResult, largest_effect
 from engine.results.store import Stored
 from engine.vocabulary import ACCURACY_TOLERANCE, METRICS, ROUNDING
-from pages.common.asking import controls, door, links, sweeps
+from pages.common.asking import controls, door, form, links
 from pages.common.figures.axes import number
 from pages.common.lab import registry
-from pages.common.widgets import blocks, charts, unfold
+from pages.common.lab.shared import badge_of
+from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.blocks import Fact
 from pages.common.widgets.save_figure import Source
 from pages.common.words import reproduce
@@ -29,7 +30,7 @@ OPENING = "adult"  # the data set that the page opens with: the largest, so the 
 
 def choose_what() -> tuple[str, str, links.Expected]:
     """Data set and gap, in the sidebar; with them, what a link may say."""
-    controls.restore_choice("table", "metric", "scale")
+    form.restore_choice("table", "metric", "scale")
     tables = [*LOADERS, *own_tables.names()]
     table = controls.choice_of(
         st.sidebar,
@@ -106,7 +107,7 @@ def effects_figure(result: FairnessResult, shown: Stored) -> None:
     rows = {name: row for name, row in largest.items() if row is not None}
     if not rows:
         return
-    title, badge = words.across(rows), sweeps.badge(shown)
+    title, badge = words.across(rows), badge_of(shown)
     charts.heading(title, badge if shown.published else f"precomputed; this run: {badge}")
     charts.chart(
         figures.effects(rows, result.about.metric),
@@ -313,7 +314,7 @@ def formulas(result: FairnessResult) -> None:
 
 def show(stored: Stored, request: FairnessRequest) -> links.Expected:
     """All of a result but its finding."""
-    result, badge = stored.result, sweeps.badge(stored)
+    result, badge = stored.result, badge_of(stored)
     gap_figure(stored, badge)
     left, right = st.columns(2, gap="medium")
     with left:
@@ -325,7 +326,7 @@ def show(stored: Stored, request: FairnessRequest) -> links.Expected:
     every_scale(result)
     formulas(result)
     tables = {"Scales": lambda: result.table, "Search": lambda: result.searched}
-    sweeps.take_away(stored, request, tables, snippet=reproduce.fairness_snippet)
+    take_away.show(stored, request, tables, snippet=reproduce.fairness_snippet)
     return expected
 
 
@@ -353,7 +354,7 @@ def page() -> None:
         if stored is None:
             st.markdown(f"{PAGE.finding} For this data nothing is computed yet: run it below.")
             return
-        st.markdown(f"{words.finding(stored.result)} :gray-badge[{sweeps.badge(stored)}]")
+        st.markdown(f"{words.finding(stored.result)} :gray-badge[{badge_of(stored)}]")
         if part is not None and request != part.request:
             st.info(
                 "The figures show the result that this page opens with. The run asked for at the "

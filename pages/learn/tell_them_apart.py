@@ -12,7 +12,7 @@ from engine.models.model import Model
 from engine.results.store import Stored
 from engine.settings import ROOT
 from engine.statistics import wilson_interval
-from pages.common.asking import controls, door, effort, links, progress
+from pages.common.asking import controls, door, effort, form, links, progress
 from pages.common.figures import ranking
 from pages.common.lab import registry
 from pages.common.lab.shared import open_dataset, origin
@@ -93,7 +93,7 @@ def vote(name: str) -> None:
 
 def next_round() -> None:
     st.session_state[ROUND] = (st.session_state.get(ROUND, 0) + 1) % 10_000
-    controls.unchoose(VOTE)
+    form.unchoose(VOTE)
 
 
 def reveal(dealt: Deal, voted: str, stored: Stored, badge: str) -> None:

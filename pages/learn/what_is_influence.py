@@ -16,12 +16,12 @@ from engine.experiments import (
 )
 from engine.results.store import Stored
 from pages.attack.parts import moved_targets
-from pages.common.asking import controls, door, effort, links, progress, sweeps
+from pages.common.asking import controls, data_choice, door, effort, form, links, progress
 from pages.common.figures.axes import number, thinning
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import open_dataset
+from pages.common.lab.shared import badge_of, open_dataset
 from pages.common.samples import Samples
-from pages.common.widgets import blocks, charts, code_tabs, unfold
+from pages.common.widgets import blocks, charts, code_tabs, take_away, unfold
 from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.save_figure import Source
 from pages.common.words import reproduce
@@ -51,16 +51,16 @@ def choose_image(name: str, n_test: int) -> tuple[int, links.Expected]:
         help="Number of a sample in the test half; the training samples are ranked by their "
         "influence on its loss.",
         bind="query-params",
-        on_change=controls.forget_notes,
+        on_change=form.forget_notes,
     )
-    controls.keep_choice(image=image)
+    form.keep_choice(image=image)
     return int(image), {"image": allowed}
 
 
 def another(indices: Any) -> None:
     """One of these test samples at random, as a button's callback."""
     st.session_state["image"] = int(np.random.default_rng().choice(indices))
-    controls.forget_notes()
+    form.forget_notes()
 
 
 def buttons(samples: Samples, request: ExplainRequest) -> None:
@@ -138,7 +138,7 @@ def facts(result: ExplainResult, train: Samples, test: Samples, image: int) -> N
 def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
     """The most and the least influential samples of one test image."""
     result: ExplainResult = stored.result
-    badge, n = sweeps.badge(stored), len(train)
+    badge, n = badge_of(stored), len(train)
     test = Samples(train.dataset, "test")
     facts(result, train, test, request.image)
     buttons(train, request)
@@ -216,7 +216,7 @@ def finding(matching: Stored | None, usual: Stored | None) -> str:
         "training. **Where the damping equals the training's l2 it orders the samples as "
         f"retraining does (Spearman {decimal_3(best)}); at the usual defaults less well "
         f"({decimal_3(common)})**, over {len(usual.result.table):,} retrained models. "
-        f":gray-badge[{sweeps.badge(usual)}]"
+        f":gray-badge[{badge_of(usual)}]"
     )
 
 
@@ -250,7 +250,7 @@ def formulas() -> None:
     )
 
 
-def take_away(
+def files_and_code(
     explained: tuple[ExplainRequest, Stored] | None,
     retrained: tuple[LeaveOneOutRequest, Stored] | None,
     train: Samples | None,
@@ -261,14 +261,14 @@ def take_away(
         result: ExplainResult = stored.result
         tables = {"Scores": lambda: scores_table(result, train)}
         section = unfold.section("Take this test sample with you", "take-sample")
-        section(sweeps.take_away)(
+        section(take_away.show)(
             stored, request, tables, snippet=reproduce.explain_snippet, code=code_tabs.tabs
         )
     if retrained is not None:
         asked, kept = retrained
         rows: LeaveOneOutResult = kept.result
         section = unfold.section("Take the retraining with you", "take-retraining")
-        section(sweeps.take_away)(
+        section(take_away.show)(
             kept,
             asked,
             {"Retraining": lambda: rows.table},
@@ -279,9 +279,9 @@ def take_away(
 
 def page() -> None:
     st.title(PAGE.title)
-    given, names = dict(st.query_params), sweeps.names_of(EXPLAIN)
-    name = controls.dataset_choice(names)
-    content = door.data_hash(name)  # stops the page where the data cannot be used
+    given, names = dict(st.query_params), data_choice.names_of(EXPLAIN)
+    name = controls.dataset_choice(form.Form(), names)
+    content = data_choice.data_hash(name)  # stops the page where the data cannot be used
     train = None if content is None else Samples(open_dataset(name))
     found = retraining.find_all(name)
     expected: dict[str, Any] = {"dataset": names}
@@ -308,7 +308,7 @@ def page() -> None:
             )
     retrained = None if request is None or stored is None else (request, stored)
     formulas()
-    take_away(explained, retrained, train)
+    files_and_code(explained, retrained, train)
 
 
 page()

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from engine.experiments import DefenceRequest
+from pages.attack.parts import sweep_frame
 from pages.common.asking import sweeps
 from pages.common.lab import published_results, registry
 from tests.pages.conftest import Open, tables, words
@@ -38,7 +39,7 @@ def made() -> pd.DataFrame:
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> None:
     stored = SimpleNamespace(result=made(), manifest=MANIFEST, published=True)
-    monkeypatch.setattr(sweeps, "find", lambda experiment, request: stored)
+    monkeypatch.setattr(sweep_frame, "find", lambda experiment, request: stored)
 
 
 def test_the_finding(open_page: Open, measured: None) -> None:
@@ -98,7 +99,7 @@ def test_a_threshold_in_a_link(open_page: Open, measured: None) -> None:
 
 
 def test_nothing_measured_yet(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeps, "find", lambda experiment, request: None)
+    monkeypatch.setattr(sweep_frame, "find", lambda experiment, request: None)
     app = open_page(PAGE)
     assert not app.exception
     assert "It has not been measured here yet" in words(app)

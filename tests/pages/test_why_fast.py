@@ -7,7 +7,7 @@ import pytest
 
 from engine.experiments import GradientsRequest
 from engine.results.jobs import Jobs, JobState
-from pages.common.asking import sweeps
+from pages.attack.parts import sweep_frame
 from pages.common.lab import registry
 from tests.pages.conftest import Open, tables, words
 from tests.unit.test_speed_figures import comparison, scaling
@@ -33,7 +33,7 @@ def show(monkeypatch: pytest.MonkeyPatch, naive: str = "ok", slope: float = 1.0)
             made = comparison(request.n_parameters, naive if request.n_parameters > 6000 else "ok")
         return SimpleNamespace(result=made, manifest=MANIFEST, published=True)
 
-    monkeypatch.setattr(sweeps, "find", find)
+    monkeypatch.setattr(sweep_frame, "find", find)
 
 
 def test_the_finding_is_the_ratio_at_the_larger_size(
@@ -63,7 +63,7 @@ def test_what_did_not_fit_and_what_grows_too_fast_is_said(
 
 
 def test_nothing_measured_is_offered(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeps, "find", lambda experiment, request: None)
+    monkeypatch.setattr(sweep_frame, "find", lambda experiment, request: None)
     monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("unknown"))
     app = open_page(PAGE)
     assert not app.exception

@@ -9,10 +9,11 @@ from plotly.subplots import make_subplots
 from engine.attacks.result import AttackResult
 from engine.experiments import AttackRequest, BaselineRequest
 from engine.results.store import Stored
-from pages.common.asking import door, sweeps
+from pages.common.asking import door
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.ranking import ACCENT, BAND, BLUE, GREY, finish
-from pages.common.widgets import charts, code_tabs, unfold
+from pages.common.lab.shared import badge_of
+from pages.common.widgets import charts, code_tabs, take_away, unfold
 from pages.common.widgets.save_figure import Source
 from pages.common.words import reproduce
 from pages.common.words.wording import points
@@ -135,7 +136,7 @@ def show(attack: AttackResult, request: AttackRequest) -> None:
         )
         return
     said = title(stored.result, attack)
-    charts.heading(said, sweeps.badge(stored))
+    charts.heading(said, badge_of(stored))
     charts.chart(
         figure(stored.result, attack),
         f"baseline-{asked.targets[0]}",
@@ -148,13 +149,13 @@ def show(attack: AttackResult, request: AttackRequest) -> None:
         f"{asked.steps:,} steps of Adam with {asked.batch_size} samples each; a weight of 1 is "
         "ordinary training."
     )
-    take_away(stored, asked)
+    files_and_code(stored, asked)
 
 
 @unfold.section("Take the baseline with you", "take-baseline")
-def take_away(stored: Stored, request: BaselineRequest) -> None:
+def files_and_code(stored: Stored, request: BaselineRequest) -> None:
     """The baseline's table, request and code."""
-    sweeps.take_away(
+    take_away.show(
         stored,
         request,
         {"Baseline": lambda: stored.result},

@@ -16,27 +16,15 @@ from engine.experiments.base import Features
 from engine.experiments.fairness import Table
 from engine.results.jobs import JobState
 from engine.results.store import Stored
-from pages.common.asking import effort, progress
+from pages.common.asking import data_choice, effort, progress
 from pages.common.asking.progress import Draw
-from pages.common.lab.shared import datasets, lab, open_dataset
+from pages.common.lab.shared import lab, open_dataset
 from pages.common.words.wording import count
 
 POLL_SECONDS = 0.25
 ACTIVE = ("queued", "running")
 ENDED = ("done", "failed", "cancelled", "died")  # without a result, if there is none in the store
 REFUSAL = "refusal"  # session-state key: why the last click did nothing
-
-
-def data_hash(name: str) -> str | None:
-    """The content hash of a data set; None where it is not on this machine. Stops the page where
-    the data set is here but cannot be used."""
-    if name not in datasets():
-        return None
-    try:
-        return open_dataset(name).content_hash
-    except EngineError as error:
-        st.error(f"The data set “{name}” cannot be used. {error}")
-        st.stop()
 
 
 def content_of(request: Any) -> str | None:
@@ -46,7 +34,7 @@ def content_of(request: Any) -> str | None:
     if source is None:
         return NO_DATA
     if isinstance(source, Features):
-        return data_hash(source.name)
+        return data_choice.data_hash(source.name)
     if not source.is_here(lab().settings.data_dir):
         return None
     with st.spinner("Reading the data …"):
@@ -226,7 +214,7 @@ def offer(
 def beside_digits(one: Computation) -> str:
     """What is added to a cost that is known for digits; a sweep's is estimated for its data."""
     name = getattr(one.request, "dataset", None)
-    if one.experiment == "sweep" or name is None or data_hash(name) is None:
+    if one.experiment == "sweep" or name is None or data_choice.data_hash(name) is None:
         return ""
     return effort.beside_digits(open_dataset(name))
 

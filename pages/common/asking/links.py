@@ -117,7 +117,8 @@ def readable(allowed: "Range | Sequence[Any]", text: str) -> Any | None:
     return next((choice for choice in allowed if str(choice) == text), None)
 
 
-Expected = Mapping[str, "Range | Sequence[Any]"]  # of each parameter: its range, or its choices
+Allowed = Range | Sequence[Any]  # what a parameter may hold: a range, or choices
+Expected = Mapping[str, Allowed]
 
 
 def attack_parameters(

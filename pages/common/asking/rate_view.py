@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -11,18 +10,15 @@ from engine.attacks import rates as counting
 from engine.attacks.rates import CELL, highest
 from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.common import memoised
-from pages.common.asking import controls, links
+from pages.common.asking import links
+from pages.common.asking.form import Form, keep_choice
 from pages.common.words.rate_words import FORMS
 
 success_rates = memoised.by_table(counting.success_rates)
 share_rates = memoised.by_table(counting.share_rates)
 reweighing_rates = memoised.by_table(counting.reweighing_rates)
 
-NO_LIMIT = 10.0  # points: the end of the slider stands for no limit at all
-EXPECTED: links.Expected = {  # of what every such page has in its links
-    "tolerance": links.Range(0, NO_LIMIT, whole=False),
-    "form": list(FORMS.values()),
-}
+TOLERANCE = links.Range(0.0, 10.0, whole=False)  # points; the highest stands for no limit
 
 
 @dataclass(frozen=True)
@@ -64,21 +60,17 @@ def best_radius(table: pd.DataFrame) -> float:
     return float(highest(rates[rates["regime"] == "high_accuracy"])["radius"].iloc[0])
 
 
-def choose_view(table: pd.DataFrame, with_radius: bool = False) -> tuple[View, links.Expected]:
+def choose_view(form: Form, table: pd.DataFrame, with_radius: bool = False) -> View:
     """k, limit, count and (where it is asked for, and there are several) radius, from controls: all
-    choose among what is computed. With them, what a link may hold."""
+    choose among what is computed."""
     ks = [int(k) for k in sorted(table["k"].unique())]
     radii = [float(radius) for radius in sorted(table["radius"].unique())]
-    expected: dict[str, Any] = {"k": ks, **EXPECTED}
     several = with_radius and len(radii) > 1
     columns = st.columns([1, 1, 3, 2] if several else [1, 3, 3], vertical_alignment="bottom")
-    k = controls.choice_of(
-        columns[0], "k", "k", ks, "The top that counts as success.", nearest=True
-    )
+    k = form.choice(columns[0], "k", "k", ks, "The top that counts as success.", nearest=True)
     radius = radii[0]
     if several:
-        expected["radius"] = radii
-        radius = controls.choice_of(
+        radius = form.choice(
             columns[1],
             "Radius",
             "radius",
@@ -87,20 +79,18 @@ def choose_view(table: pd.DataFrame, with_radius: bool = False) -> tuple[View, l
             best_radius(table),
             nearest=True,
         )
-    points = columns[-2].slider(
+    points = form.slider(
+        columns[-2],
         "Permitted fall of accuracy (points)",
-        0.0,
-        NO_LIMIT,
+        "tolerance",
+        TOLERANCE,
         100 * ACCURACY_TOLERANCE,
         0.5,
-        key="tolerance",
-        help="On data that the attacker never saw; the paper permits 3 points. "
-        f"{NO_LIMIT:g} stands for no limit.",
-        bind="query-params",
-        on_change=controls.forget_notes,
+        "On data that the attacker never saw; the paper permits 3 points. "
+        f"{TOLERANCE.high:g} stands for no limit.",
     )
-    controls.keep_choice(tolerance=points)
-    named = controls.choice_of(
+    keep_choice(tolerance=points)
+    named = form.choice(
         columns[-1],
         "Success counts when reached by",
         "form",
@@ -108,5 +98,5 @@ def choose_view(table: pd.DataFrame, with_radius: bool = False) -> tuple[View, l
         "Some run of the attack, as the paper counts, or the one model that it hands out, which is "
         "chosen without the unseen data.",
     )
-    form = next(form for form, name in FORMS.items() if name == named)
-    return View(k, None if points >= NO_LIMIT else points / 100, form, radius), expected
+    counted = next(counted for counted, name in FORMS.items() if name == named)
+    return View(k, None if points >= TOLERANCE.high else points / 100, counted, radius)

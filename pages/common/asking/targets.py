@@ -5,7 +5,7 @@ import streamlit as st
 
 from engine.attacks.result import Ranking
 from pages.common.asking import door
-from pages.common.asking.controls import forget_notes
+from pages.common.asking.form import forget_notes
 
 
 def inside(index: int, before: Ranking, k: int) -> str:

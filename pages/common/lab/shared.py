@@ -86,12 +86,16 @@ def origin(stored: Stored, dataset: str | None) -> str:
     return f"{where} · {data}"
 
 
+def badge_of(stored: Stored) -> str:
+    """The badge of a figure that is drawn from a result."""
+    return origin(stored, stored.manifest.request.get("dataset"))
+
+
 def provenance(stored: Stored) -> str:
     """Seed, device, versions, time and date of a result, in one line."""
     m = stored.manifest
     versions = ", ".join(f"{name} {version}" for name, version in m.versions.items())
-    where = origin(stored, m.request.get("dataset"))
     return (
-        f"{where} · {stamp(m.created)} · {seconds(m.seconds)} on {m.device} · "
+        f"{badge_of(stored)} · {stamp(m.created)} · {seconds(m.seconds)} on {m.device} · "
         f"seed {m.request.get('seed', 0)} · {versions} · data {m.data_hash[:12]}"
     )

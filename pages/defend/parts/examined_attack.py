@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from engine.data.dataset import Dataset
 from engine.errors import EngineError
 from engine.results.store import Stored
-from pages.common.asking import controls, door, links
+from pages.common.asking import controls, door, form, links
 from pages.common.lab import published_results
 from pages.common.lab.registry import PageEntry
 from pages.common.lab.shared import datasets, open_dataset
@@ -51,15 +51,15 @@ class Inquiry:
         `refusal` why there can be none on a data set, empty where there can."""
         st.title(page.title)
         given, names = dict(st.query_params), datasets()
-        name = controls.dataset_choice(names)
+        name = controls.dataset_choice(form.Form(), names)
         try:
             dataset = open_dataset(name)
         except EngineError as error:
             st.error(f"The data set “{name}” cannot be used. {error}")
             st.stop()
         opening = published_results.preset(role, name) or start(dataset)
-        attack = controls.parameters(dataset.n_train)
-        controls.keep_choice(**attack)
+        attack = controls.parameters(form.Form(), dataset.n_train)
+        form.keep_choice(**attack)
         head, body, bar = st.container(), st.container(), st.container(border=True)
         with bar:
             heading(ask)

@@ -22,8 +22,8 @@ from engine.experiments import (
     SensitivityRequest,
     SweepRequest,
 )
-from pages.attack.parts import baseline_view
-from pages.common.asking import links, sweeps
+from pages.attack.parts import baseline_view, sweep_frame
+from pages.common.asking import links, number_lists
 from pages.common.lab import published_results
 from pages.common.lab.registry import PageEntry, page
 from pages.learn.parts import retraining
@@ -66,10 +66,11 @@ def of_attack(request: AttackRequest) -> View | None:
 
 def of_sweep(request: SweepRequest) -> View | None:
     for url, role, axes, starts in SWEPT:
-        start = sweeps.preset(role, request.dataset)
-        given = {name: sweeps.shown_numbers(getattr(request, name)) for name in axes}
+        start = sweep_frame.preset(role, request.dataset)
+        given = {name: number_lists.shown_numbers(getattr(request, name)) for name in axes}
         read: dict[str, Any] = {
-            name: sweeps.read_numbers(sweeps.AXES[name], text) for name, text in given.items()
+            name: number_lists.read_numbers(sweep_frame.AXES[name], text)
+            for name, text in given.items()
         }
         asked = replace(start, n_targets=request.n_targets, **read)
         if starts and len(request.restarts) == 1:
@@ -95,10 +96,10 @@ def of_baseline(request: BaselineRequest) -> View | None:
 
 
 def of_fairness(request: FairnessRequest) -> View | None:
-    given = sweeps.shown_numbers(request.scales)
+    given = number_lists.shown_numbers(request.scales)
     own = {n: getattr(request, n) for n in ("beta", "gamma", "l2", *COLUMNS)}
     own = {name: value for name, value in own.items() if value is not None}
-    scales = sweeps.read_numbers(sweeps.Axis("scales", "Scales", ""), given)
+    scales = number_lists.read_numbers(number_lists.Axis("scales", "Scales", ""), given)
     asked = FairnessRequest(
         request.dataset, request.metric, scales, **own, merge_others=request.merge_others
     )

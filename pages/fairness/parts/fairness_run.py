@@ -11,9 +11,9 @@ from engine.experiments import FairnessRequest
 from engine.progress import Progress
 from engine.results.jobs import JobState
 from engine.vocabulary import DEFAULT_SCALES
-from pages.common.asking import controls, door, links, sweeps
+from pages.common.asking import door, form, links, number_lists
 from pages.common.asking.door import Computation
-from pages.common.asking.sweeps import Axis
+from pages.common.asking.number_lists import Axis
 from pages.common.lab.shared import lab
 from pages.common.widgets import charts
 from pages.fairness.parts import own_tables
@@ -44,11 +44,11 @@ def choose_run(table: str, metric: str) -> tuple[FairnessRequest | None, links.E
     columns = st.columns([3, *(1 for _ in STRENGTHS)], vertical_alignment="bottom")
     text = columns[0].text_input(
         SCALES.label,
-        sweeps.shown_numbers(DEFAULT_SCALES),
+        number_lists.shown_numbers(DEFAULT_SCALES),
         key=SCALES.name,
         help=SCALES.help,
         bind="query-params",
-        on_change=controls.forget_notes,
+        on_change=form.forget_notes,
     )
     for column, (name, (label, help)) in zip(columns[1:], STRENGTHS.items(), strict=True):
         own[name] = column.number_input(
@@ -61,10 +61,10 @@ def choose_run(table: str, metric: str) -> tuple[FairnessRequest | None, links.E
             placeholder="its own",
             help=f"{help} Empty: the data set's own.",
             bind="query-params",
-            on_change=controls.forget_notes,
+            on_change=form.forget_notes,
         )
     try:
-        scales = sweeps.read_numbers(SCALES, text)
+        scales = number_lists.read_numbers(SCALES, text)
         return FairnessRequest(table, metric, scales, **own), expected
     except InvalidInput as error:
         st.error(str(error))

@@ -12,7 +12,7 @@ from engine.data.intake.names import place, safe_name
 from engine.data.sources import fairness_table
 from engine.data.sources.fairness_sets import LOADERS
 from engine.errors import EngineError, InvalidDataset
-from pages.common.asking import controls, door, links
+from pages.common.asking import door, form, links
 from pages.common.lab.shared import lab
 
 UPLOAD = "upload"  # session-state key
@@ -48,7 +48,7 @@ def receive() -> None:
         return
     try:
         st.session_state["table"] = keep(file.name, file.getvalue(), lab().settings.data_dir)
-        controls.forget_notes()
+        form.forget_notes()
     except (EngineError, OSError) as error:
         door.refuse(f"{file.name} was not taken. {error}")
 
@@ -89,7 +89,7 @@ def choose(label: str, key: str, choices: list[str], default: str, help: str) ->
         key=key,
         help=help,
         bind="query-params",
-        on_change=controls.forget_notes,
+        on_change=form.forget_notes,
     )
 
 
@@ -128,7 +128,7 @@ def choose_columns(table: pd.DataFrame) -> tuple[dict[str, Any], links.Expected]
         help="Where target or group have more than two values: compare the chosen one with all the "
         "others together.",
         bind="query-params",
-        on_change=controls.forget_notes,
+        on_change=form.forget_notes,
     )
     chosen = {
         "target": target,

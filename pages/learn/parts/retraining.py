@@ -9,8 +9,9 @@ from engine.errors import InvalidInput
 from engine.experiments import LeaveOneOutRequest, LeaveOneOutResult
 from engine.results.store import Stored
 from pages.attack.parts import moved_targets
-from pages.common.asking import controls, door, links, sweeps
+from pages.common.asking import controls, door, form, links
 from pages.common.lab import published_results
+from pages.common.lab.shared import badge_of
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts
 from pages.common.widgets.save_figure import Source
@@ -47,7 +48,7 @@ def own_setting(name: str, n: int) -> tuple[LeaveOneOutRequest | None, links.Exp
         if st.session_state.get(key, 0.0) is None:
             del st.session_state[key]
     left, middle, right = st.columns(3)
-    options: dict[str, Any] = {"bind": "query-params", "on_change": controls.forget_notes}
+    options: dict[str, Any] = {"bind": "query-params", "on_change": form.forget_notes}
     l2 = left.number_input(
         "l2 of the training",
         STRENGTH.low,
@@ -109,7 +110,7 @@ def retraining_figure(
 ) -> None:
     result: LeaveOneOutResult = stored.result
     title = verdict(result)
-    charts.heading(title, sweeps.badge(stored))
+    charts.heading(title, badge_of(stored))
     charts.chart(
         influence_figures.against_retraining(result, moved_targets.names(train, n)),
         f"retraining-{request.l2:g}-{request.damping:g}-{request.n_samples}",

@@ -1,0 +1,222 @@
+"""Sweeps on pages: which data sets there are, what is stored, and a sweep of one's own."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from engine.errors import InvalidInput
+from engine.experiments import SweepRequest
+from engine.results.store import Stored
+from pages.common.asking import controls, data_choice, door, effort, links, number_lists
+from pages.common.asking.form import Form
+from pages.common.asking.number_lists import Axis
+from pages.common.lab import published_results
+from pages.common.lab.registry import PageEntry
+from pages.common.lab.shared import open_dataset
+from pages.common.widgets.charts import heading
+from pages.common.words.wording import count
+
+ROLE_NOT_PUBLISHED = (
+    "For this data set nothing is published. Ask for a sweep below, where it is said how long it "
+    "may take."
+)
+MODEST_SECONDS = 3600.0  # that a sweep which nobody has chosen yet may take
+BEGUN = "own_sweep"  # session-state key: the page and data set that its controls began with
+
+
+def stored_of(role: str, dataset: str) -> dict[SweepRequest, Stored]:
+    """The published sweeps that play this role for a data set, those of them that are here."""
+    found = {
+        request: door.find("sweep", request)
+        for request in published_results.presets_of(role, dataset)
+    }
+    return {request: stored for request, stored in found.items() if stored is not None}
+
+
+def preset(role: str, dataset: str) -> SweepRequest:
+    """The published request in this role, or a modest one like it for another data set."""
+    found = published_results.preset(role, dataset)
+    if found is not None:
+        return found
+    others = (
+        published_results.preset(role, name) for name in published_results.preset_datasets(role)
+    )
+    like: SweepRequest = next(others, None) or SweepRequest()
+    fewer = tuple(min(starts, 1) for starts in like.restarts)
+    sizes = [(10, like.restarts), (4, like.restarts), (4, fewer), (2, fewer)]
+    tried = [replace(like, dataset=dataset, n_targets=n, restarts=s) for n, s in sizes]
+    return next((r for r in tried if seconds_of([r]) <= MODEST_SECONDS), tried[-1])
+
+
+AXES = {
+    "radii": Axis("radii", "Radii", "How far models may lie from θ*, as shares of ‖θ*‖."),
+    "ks": Axis(
+        "ks", "Values of k", "The tops that are to be reached; one run serves every k.", True
+    ),
+    "set_sizes": Axis("set_sizes", "Sizes of the target set", "Targets moved at once.", True),
+    "train_sizes": Axis(
+        "train_sizes", "Training samples", "Sizes of the training set; 0 stands for all.", True
+    ),
+}
+
+
+def begin(place: str, start: SweepRequest, axes: Sequence[str]) -> None:
+    """Where page or data set changed: the controls begin at `start`, not at what an earlier one has
+    left in them, unless the link says otherwise."""
+    if st.session_state.get(BEGUN) == (place, start.dataset):
+        return
+    st.session_state[BEGUN] = (place, start.dataset)
+    values = {name: number_lists.shown_numbers(getattr(start, name)) for name in axes}
+    for name, value in {**values, "targets": start.n_targets, "starts": start.restarts[0]}.items():
+        if name not in st.query_params:
+            st.session_state[name] = value
+
+
+def own_sweep(
+    form: Form, start: SweepRequest, axes: Sequence[str], starts: bool
+) -> SweepRequest | None:
+    """The controls of a sweep of one's own; None while they hold nonsense, which is said. `starts`:
+    whether the number of random starts can be chosen."""
+    widths = [1, *(2 for _ in axes), *(1 for _ in range(starts))]
+    columns = st.columns(widths, vertical_alignment="bottom")
+    sets = "set_sizes" in axes
+    targets = form.whole(
+        columns[0],
+        "Target sets" if sets else "Targets",
+        "targets",
+        links.Range(1, links.TARGETS_HIGH),
+        start.n_targets,
+        "Drawn at random outside the honest top of the largest k"
+        + (", for every size." if sets else "; each is attacked alone."),
+    )
+    texts = {
+        name: form.text(
+            column,
+            AXES[name].label,
+            name,
+            number_lists.shown_numbers(getattr(start, name)),
+            AXES[name].help,
+        )
+        for name, column in zip(axes, columns[1:], strict=False)
+    }
+    restarts = start.restarts[0]
+    if starts:
+        restarts = form.whole(
+            columns[-1],
+            "Restarts",
+            "starts",
+            links.Range(0, links.RESTARTS_HIGH),
+            start.restarts[0],
+            "Random starts of every attack, each at every learning rate; 0 starts at θ*.",
+        )
+    try:
+        values: dict[str, Any] = {
+            name: number_lists.read_numbers(AXES[name], text) for name, text in texts.items()
+        }
+        kept = len(start.restarts) > 1 and restarts == start.restarts[0]
+        return replace(
+            start,
+            n_targets=targets,
+            restarts=start.restarts if kept else (restarts,),
+            **values,
+        )
+    except InvalidInput as error:
+        st.error(str(error))
+        return None
+
+
+def cost_of(requests: Sequence[SweepRequest]) -> str:
+    """What sweeps would take, in runs."""
+    asked = [
+        f"{count(len(r), 'attack')} of "
+        f"{count(sum(max(s, 1) for s in r.restarts) * len(r.learning_rates), 'run')} each"
+        for r in requests
+    ]
+    seconds = seconds_of(requests)
+    long = f" {effort.at_most(seconds)}" if seconds > effort.LONG_SECONDS else ""
+    return (
+        f"{', and '.join(asked)}, at most {requests[0].steps} steps a run.{long} Finished batches "
+        "are kept: whatever interrupts it, it goes on where it was. You can leave this page "
+        "meanwhile."
+    )
+
+
+def seconds_of(requests: Sequence[SweepRequest]) -> float:
+    """An upper estimate of what sweeps take; 0 where their data is not on this machine."""
+    total = 0.0
+    for request in requests:
+        if data_choice.data_hash(request.dataset) is None:
+            continue
+        dataset = open_dataset(request.dataset)
+        for starts in request.restarts:
+            attacks = len(request) / len(request.restarts)
+            runs = max(starts, 1) * len(request.learning_rates)
+            total += attacks * effort.attack_seconds(dataset, runs, request.steps)
+    return total
+
+
+def read(requests: Sequence[SweepRequest]) -> list[door.Computation]:
+    """What the lab knows of each sweep."""
+    return [door.Computation.of("sweep", request) for request in requests]
+
+
+def alone(request: SweepRequest) -> list[SweepRequest]:
+    """A page that is about one sweep."""
+    return [request]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A page about sweeps: the sweep that it shows (in parts, as the page asked for them), whose
+    figures go into `body`, its finding and controls into `head`."""
+
+    request: SweepRequest
+    stored: tuple[Stored, ...]
+    head: DeltaGenerator
+    body: DeltaGenerator
+    form: Form
+
+    @classmethod
+    def open(
+        cls,
+        page: PageEntry,
+        role: str,
+        axes: Sequence[str],
+        parts: Callable[[SweepRequest], Sequence[SweepRequest]] = alone,
+        starts: bool = True,
+    ) -> "Frame":
+        """Title, data set, and at the end of the page a sweep of one's own; stops the page where
+        there is nothing to show, and says so. `parts` are what the page needs for a request."""
+        st.title(page.title)
+        form = Form()
+        start = preset(role, controls.dataset_choice(form, data_choice.names_of(role, "sweep")))
+        head, body, bar = st.container(), st.container(), st.container(border=True)
+        with bar:
+            heading("A sweep of your own")
+            begin(page.url, start, axes)
+            request = own_sweep(form, start, axes, starts)
+            own = [] if request is None else read(parts(request))
+        opening = own if request == start else read(parts(start))
+        finished = bool(own) and all(one.stored is not None for one in own)
+        drawn = own if finished else opening
+        stored = tuple(one.stored for one in drawn if one.stored is not None)
+        shown = request if finished and request is not None else start
+        with bar:
+            if own:
+                missing = [one.request for one in own if one.stored is None]
+                door.offer(own, cost_of(missing or [start]), "attack")
+                door.show_refusal()
+        with head:
+            if len(stored) < len(drawn):
+                form.finish()
+                st.markdown(f"{page.finding} {ROLE_NOT_PUBLISHED}")
+                st.stop()
+            if request is not None and request != shown:
+                st.info(
+                    "The figures show the sweep that this page opens with. The one asked for at "
+                    "the end of the page is not computed yet."
+                )
+        return cls(shown, stored, head, body, form)

@@ -1,0 +1,33 @@
+"""Which data sets a page offers, and what of them is on this machine."""
+
+import streamlit as st
+
+from engine.errors import EngineError
+from engine.results.library import imported_datasets
+from pages.common.lab import published_results
+from pages.common.lab.shared import datasets, lab, open_dataset
+from pages.common.samples import Samples
+
+
+def data_hash(name: str) -> str | None:
+    """The content hash of a data set; None where it is not on this machine. Stops the page where
+    the data set is here but cannot be used."""
+    if name not in datasets():
+        return None
+    try:
+        return open_dataset(name).content_hash
+    except EngineError as error:
+        st.error(f"The data set “{name}” cannot be used. {error}")
+        st.stop()
+
+
+def names_of(role: str, experiment: str = "") -> list[str]:
+    """The data sets to choose from: those on this machine, those with published results and, where
+    an experiment is named, those with imported results of it."""
+    imported = imported_datasets(lab().store, experiment) if experiment else ()
+    return list(dict.fromkeys([*datasets(), *published_results.preset_datasets(role), *imported]))
+
+
+def samples_of(name: str) -> Samples | None:
+    """The training samples of a data set; None where it is not on this machine."""
+    return None if data_hash(name) is None else Samples(open_dataset(name))

@@ -1,0 +1,215 @@
+"""One way to bind a control to the address bar: every view is a link."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.common.asking import links
+from pages.common.widgets import unfold
+
+NOTES, CHOICE = "link_notes", "choice"  # session-state keys beside the widgets' own
+Place = DeltaGenerator  # where a control is drawn: a column, a container, the sidebar
+T = TypeVar("T")
+
+
+def forget_notes() -> None:
+    st.session_state.pop(NOTES, None)
+
+
+BOUND: dict[str, Any] = {"bind": "query-params", "on_change": forget_notes}
+
+
+@dataclass(frozen=True)
+class Form:
+    """The controls of one page, bound to the address bar.
+
+    `given` is the link's query before any control was made (Streamlit drops bad values from the
+    address when it makes the controls), `expected` what each parameter may hold, `used` what it
+    holds. Every control is made by a method here, under the name that it has in links; `finish`
+    then says what of the link cannot be used, and shows the link to the view.
+    """
+
+    given: Mapping[str, str] = field(default_factory=lambda: dict(st.query_params))
+    expected: dict[str, links.Allowed] = field(default_factory=dict)
+    used: dict[str, Any] = field(default_factory=dict)
+
+    def note(self, name: str, allowed: links.Allowed, value: Any) -> None:
+        """Enter a parameter that is not one of this form's controls."""
+        self.expected[name], self.used[name] = allowed, value
+
+    def whole(
+        self, place: Place, label: str, name: str, limits: links.Range, default: int, help: str
+    ) -> int:
+        """A whole number within limits. What another page or data set has left there and lies
+        outside gives way to the default."""
+        self._settle(name, limits, default)
+        value = place.number_input(
+            label, int(limits.low), int(limits.high), default, 1, key=name, help=help, **BOUND
+        )
+        self.note(name, limits, int(value))
+        return int(value)
+
+    def number(
+        self, place: Place, label: str, name: str, limits: links.Range, default: float, help: str
+    ) -> float:
+        """A number within limits, written without trailing zeros."""
+        self._settle(name, limits, default)
+        value = place.number_input(
+            label, limits.low, limits.high, default, key=name, help=help, format="%g", **BOUND
+        )
+        self.note(name, limits, float(value))
+        return float(value)
+
+    def optional(
+        self, place: Place, label: str, name: str, limits: links.Range, empty: str, help: str
+    ) -> float | None:
+        """A number within limits, or none; `empty` is what the empty field says."""
+        value = place.number_input(
+            label,
+            limits.low,
+            limits.high,
+            None,
+            key=name,
+            help=help,
+            format="%g",
+            placeholder=empty,
+            **BOUND,
+        )
+        self.note(name, limits, value)
+        return value
+
+    def slider(
+        self,
+        place: Place,
+        label: str,
+        name: str,
+        limits: links.Range,
+        default: float,
+        step: float,
+        help: str = "",
+    ) -> float:
+        """A number within limits, on a slider."""
+        self._settle(name, limits, default)
+        value = place.slider(
+            label, limits.low, limits.high, default, step, key=name, help=help or None, **BOUND
+        )
+        self.note(name, limits, value)
+        return value
+
+    def text(self, place: Place, label: str, name: str, default: str, help: str) -> str:
+        """A line of text. What it may hold is not checked here."""
+        value = place.text_input(label, default, key=name, help=help, **BOUND)
+        self.used[name] = value
+        return value
+
+    def tick(self, place: Place, label: str, name: str, help: str) -> bool:
+        """A tick, off by default."""
+        value = place.checkbox(label, key=name, help=help, **BOUND)
+        self.note(name, (False, True), value)
+        return value
+
+    def choice(
+        self,
+        place: Place,
+        label: str,
+        name: str,
+        choices: Sequence[T],
+        help: str,
+        default: T | None = None,
+        nearest: bool = False,
+    ) -> T:
+        """One of a few choices, which the address names as they are shown. What another page has
+        left there and is none of them gives way to the default (the first, where none is given) or,
+        with `nearest`, to the nearest number."""
+        start = choices[0] if default is None else default
+        held = st.session_state.get(name)
+        if held is not None and held not in choices:
+            near = nearest and isinstance(held, int | float)
+            st.session_state[name] = min(choices, key=lambda c: abs(c - held)) if near else start
+        chosen = place.selectbox(
+            label, choices, index=list(choices).index(start), key=name, help=help, **BOUND
+        )
+        keep_choice(**{name: chosen})
+        self.note(name, list(choices), chosen)
+        return chosen
+
+    def segments(
+        self, place: Place, label: str, name: str, choices: Sequence[str], default: str, help: str
+    ) -> str:
+        """One of a few choices, all of them in view."""
+        chosen = place.segmented_control(
+            label, list(choices), default=default, required=True, key=name, help=help, **BOUND
+        )
+        self.note(name, list(choices), chosen)
+        return chosen
+
+    def clicked(self, name: str, allowed: links.Allowed, default: Any = None) -> Any:
+        """What was chosen by a click, not with a control: in the address and read from it as a
+        control's value is. The click's callback writes it into the session state, by this name."""
+        held = links.readable(allowed, st.query_params.get(name, ""))
+        if name not in st.session_state and held is not None:
+            st.session_state[name] = held
+        value = st.session_state.get(name, default)
+        if value != default:
+            st.query_params[name] = str(value)
+        elif name in st.query_params:
+            del st.query_params[name]
+        self.note(name, allowed, value)
+        return value
+
+    def finish(self) -> None:
+        """Once all controls are made: show the link to what they hold, and say what of the page's
+        own link cannot be used, until a control changes."""
+        show_link(self.used)
+        found = links.problems(self.given, self.expected, self.used)
+        if found:
+            st.session_state[NOTES] = found
+        for note in st.session_state.get(NOTES, []):
+            st.warning(note)
+
+    def _settle(self, name: str, limits: links.Range, default: float) -> None:
+        """Put the default in place of a value outside the limits that is left over from another
+        data set or page."""
+        held = st.session_state.get(name)
+        fits = isinstance(held, int | float) and limits.low <= held <= limits.high
+        if name in st.session_state and not fits:
+            st.session_state[name] = default
+
+
+def show_link(values: Mapping[str, Any]) -> None:
+    """The address of the view, with the values of all its controls, to be copied."""
+    with st.sidebar:
+        link(f"{st.context.url or ''}{links.query(values)}")
+
+
+@unfold.menu("Link to this view", "link", icon=":material/link:", width="stretch")
+def link(address: str) -> None:
+    st.code(address, language=None, wrap_lines=True)
+    st.caption(
+        "Restores this view wherever the lab has the same data: at once where the result is kept; "
+        "elsewhere it offers to compute it."
+    )
+
+
+def unchoose(name: str) -> None:
+    """Take back what `kept` keeps, as a button's callback does."""
+    st.session_state.pop(name, None)
+    st.query_params.pop(name, None)
+
+
+def restore_choice(*names: str) -> None:
+    """What was chosen on another page carries over (of `names` alone, where they are given), unless
+    the link says otherwise; before the first control is made. What that page's controls still hold
+    is lost with them, unless it is assigned again."""
+    for name, value in st.session_state.get(CHOICE, {}).items():
+        if name not in st.query_params and (not names or name in names):
+            held = st.session_state.get(name, value)  # `target` may hold a table's column
+            st.session_state[name] = held if type(held) is type(value) else value
+
+
+def keep_choice(**values: Any) -> None:
+    """Remember what was chosen, for the other pages."""
+    st.session_state[CHOICE] = st.session_state.get(CHOICE, {}) | values

@@ -1,0 +1,76 @@
+"""One figure with all that a page shows with it: heading, badge, chart, caption, menu, card."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from engine.results.store import Stored
+from pages.common.lab.shared import badge_of
+from pages.common.samples import Samples
+from pages.common.widgets.charts import chart, heading
+from pages.common.widgets.save_figure import Source
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FigureBlock:
+    """A figure as a page shows it: how to make it, and what stands around it.
+
+    `build(*values)` makes the Plotly figure. The figure depends on nothing but `values` (stored
+    results, samples, tables, plain values), so that equal values may share one figure.
+
+    name: the word for it in the names of saved files. title: the message above it, a sentence.
+    kind: what kind of figure it is, which the alternative text begins with. table: makes its
+    numbers. results: what it is drawn from; the first says in the badge where the numbers come
+    from, unless `badge` does. asked: experiment and request, of a figure without a stored result.
+    key: the chart's own on the page, by default the name; a chart with another key has no point
+    selected. samples: pointing at a point shows its sample's card, whose index is at place `at` in
+    the point's custom data. on_select hears of clicks on points.
+    """
+
+    name: str
+    title: str
+    kind: str
+    build: Callable[..., go.Figure]
+    values: tuple[object, ...]
+    table: Callable[[], pd.DataFrame]
+    results: tuple[Stored, ...] = ()
+    asked: tuple[str, Any] | None = None
+    badge: str | None = None
+    caption: str = ""
+    key: str = ""
+    samples: Samples | None = None
+    at: int = 0
+    on_select: Callable[[], None] | None = None
+
+    def made(self) -> go.Figure:
+        """The Plotly figure."""
+        return self.build(*self.values)
+
+    @property
+    def source(self) -> Source:
+        """What the menu beneath the figure saves."""
+        if self.asked is not None:
+            return Source.asking(self.name, self.table, *self.asked)
+        return Source.of(self.name, self.table, *self.results)
+
+    def show(self) -> None:
+        """Draw it, over the full width of where it stands."""
+        badge = self.badge
+        if badge is None:
+            badge = badge_of(self.results[0]) if self.results else ""
+        heading(self.title, badge)
+        chart(
+            self.made(),
+            self.key or self.name,
+            f"{self.kind}. {self.title}",
+            self.source,
+            self.on_select,
+            self.samples,
+            self.at,
+        )
+        if self.caption:
+            st.caption(self.caption)
