@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from engine.results.jobs import Jobs
 from engine.settings import read_settings
-from tests.browser.conftest import (
+from tests.support.browser import (
     CHROMIUM,
     FLAGS,
     healthy,

@@ -22,7 +22,7 @@ import psutil
 from playwright.sync_api import BrowserContext, ViewportSize, sync_playwright
 
 from pages.common.lab.registry import PAGES, links
-from tests.browser.conftest import (
+from tests.support.browser import (
     CHROMIUM,
     FLAGS,
     LAB,

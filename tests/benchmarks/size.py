@@ -23,7 +23,7 @@ from engine.results.compute import compute_and_keep
 from engine.settings import read_settings
 from pages.common.asking.links import EXAMPLE
 from pages.common.lab.shared import ranking_request
-from tests.browser.conftest import (
+from tests.support.browser import (
     CHROMIUM,
     FLAGS,
     healthy,

@@ -1,89 +1,11 @@
 """A lab of its own for the browser tests: a server on a free port, with an empty local cache."""
 
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from urllib.parse import urlparse
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
 
-from engine.results.jobs import Jobs
-from engine.settings import read_settings
-
-ROOT = Path(__file__).parents[2]
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-LAB = ("-m", "pages.common.serve")
-
-
-def start_server(
-    cache: Path, port: int | None = None, what: Sequence[str] = LAB
-) -> tuple[subprocess.Popen, str]:
-    """A lab started as `make run` starts it, with its own results in `cache`; or what else Python
-    is to serve in its place."""
-    address = f"http://127.0.0.1:{port or free_port()}"
-    command = [sys.executable, *what, "--server.fileWatcherType", "none"]
-    cache.mkdir(exist_ok=True)
-    with (cache / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            [*command, "--server.port", address.rsplit(":", 1)[1]],
-            cwd=ROOT,
-            env=os.environ | local_settings(cache),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    return process, address
-
-
-def local_settings(cache: Path) -> dict[str, str]:
-    return {"IAL_CACHE_DIR": str(cache), "IAL_WORKER_IDLE_S": "120"}
-
-
-def stop_server(process: subprocess.Popen, cache: Path) -> None:
-    """End a server and its worker."""
-    worker = Jobs(read_settings(local_settings(cache))).worker_pid()
-    if worker is not None:
-        os.kill(worker, signal.SIGTERM)
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-def wait_until_healthy(process: subprocess.Popen, address: str, cache: Path) -> None:
-    for _ in range(300):
-        if process.poll() is not None or healthy(address):
-            break
-        time.sleep(0.1)
-    assert healthy(address), (cache / "server.log").read_text()
+from tests.support.browser import Visits, start_server, stop_server, wait_until_healthy
 
 
 @pytest.fixture(scope="session")
@@ -98,73 +20,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         stop_server(process, cache)
 
 
-def healthy(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    if shutil.which(CHROMIUM) is None:
-        pytest.skip(f"NOT RUN: there is no Chromium at {CHROMIUM}; install Debian's chromium.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@dataclass
-class Visit:
-    """A session in its own browser context, and what went wrong in it."""
-
-    page: Page
-    address: str
-    errors: list[str] = field(default_factory=list)
-    elsewhere: list[str] = field(default_factory=list)
-
-    def check(self) -> None:
-        """An empty console, nothing fetched from elsewhere, no exception shown."""
-        assert self.errors == []
-        assert self.elsewhere == []
-        assert self.page.get_by_test_id("stException").count() == 0
-
-
 @pytest.fixture
 def visits(server: str, chromium: Browser) -> Iterator["Visits"]:
     made = Visits(server, chromium)
     yield made
     made.close()
-
-
-@dataclass
-class Visits:
-    """Opens sessions; each is a browser of its own."""
-
-    address: str
-    chromium: Browser
-    opened: list[Visit] = field(default_factory=list)
-
-    def open(self, path: str = "/") -> Visit:
-        context = self.chromium.new_context(viewport={"width": 1280, "height": 1000})
-        visit = Visit(context.new_page(), self.address)
-        host = urlparse(self.address).netloc
-
-        def watch(url: str) -> None:
-            if not url.startswith(("data:", "blob:")) and urlparse(url).netloc != host:
-                visit.elsewhere.append(url)
-
-        visit.page.on("request", lambda request: watch(request.url))
-        visit.page.on(
-            "console", lambda m: visit.errors.append(m.text) if m.type == "error" else None
-        )
-        visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
-        visit.page.goto(self.address + path)
-        self.opened.append(visit)
-        return visit
-
-    def close(self) -> None:
-        for visit in self.opened:
-            visit.page.context.close()

@@ -6,8 +6,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from engine.data.sources.bundled import digits
 from pages.common.samples import Samples
-from tests.browser.conftest import Visits
-from tests.browser.test_move_one_sample import LOCATE, SLOW, open_page, ranking_chart
+from tests.support.browser import Visits
+from tests.support.browser_pages import LOCATE, SLOW, open_page, ranking_chart
 
 
 def point_at(page: Page, chart: Locator, rank: int) -> int:

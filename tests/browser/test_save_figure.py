@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Download, Page, expect
 
-from tests.browser.conftest import Visits
-from tests.browser.test_move_one_sample import SLOW, open_page, ranking_chart
+from tests.support.browser import Visits
+from tests.support.browser_pages import SLOW, open_page, ranking_chart
 
 SVG = "{http://www.w3.org/2000/svg}"
 EXAMPLE = "digits-sample-16-k-1-radius-0.35-"

@@ -6,7 +6,7 @@ from engine.experiments import AuditRequest
 from engine.settings import Settings
 from pages.common.asking import door
 from pages.common.lab import published_results, registry
-from tests.pages.conftest import Open, check_note, follow, unfold, words
+from tests.support.pages import Open, check_note, follow, unfold, words
 
 PAGE = registry.page("audit")
 

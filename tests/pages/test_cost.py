@@ -10,7 +10,7 @@ from engine.attacks.rates import highest, quiet_rates, success_rates
 from engine.results.store import Stored
 from pages.common.lab import registry
 from pages.common.words import rate_words as said_of
-from tests.pages.conftest import SWEPT, Open, check_note, follow, notes, tables, unfold, words
+from tests.support.pages import SWEPT, Open, check_note, follow, notes, tables, unfold, words
 
 PAGE = registry.page("cost")
 Sweeps = Mapping[str, Stored]

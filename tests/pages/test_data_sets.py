@@ -14,8 +14,8 @@ from engine.results.jobs import Jobs, JobState
 from engine.results.store import key
 from engine.settings import Settings
 from pages.common.lab import registry
-from tests.pages.conftest import Open, words, write_features
-from tests.unit.image_layouts import prepare_digits
+from tests.support.image_layouts import prepare_digits
+from tests.support.pages import Open, words, write_features
 
 PAGE = registry.page("data")
 

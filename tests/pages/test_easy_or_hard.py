@@ -16,7 +16,7 @@ from engine.settings import Settings
 from pages.attack.parts import moved_targets
 from pages.common.asking.links import EXAMPLE
 from pages.common.lab import registry
-from tests.pages.conftest import Open, check_note, words
+from tests.support.pages import Open, check_note, words
 
 PAGE = registry.page("easy-or-hard")
 Sweeps = Mapping[str, Stored]

@@ -11,7 +11,7 @@ from engine.results.jobs import Jobs, JobState
 from engine.results.store import Store
 from engine.settings import Settings
 from pages.common.lab import registry
-from tests.pages.conftest import Open, check_note, follow, notes, unfold, words
+from tests.support.pages import Open, check_note, follow, notes, unfold, words
 
 PAGE = registry.page("impossible")
 

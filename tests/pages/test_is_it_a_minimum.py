@@ -8,10 +8,10 @@ import pytest
 
 from engine.experiments import DefenceRequest
 from pages.attack.parts import sweep_frame
-from pages.common.asking import sweeps
+from pages.common.asking import door
 from pages.common.lab import published_results, registry
-from tests.pages.conftest import Open, tables, words
-from tests.unit.test_defence import model
+from tests.support.models import model
+from tests.support.pages import Open, tables, words
 
 PAGE = registry.page("minimum")
 MANIFEST = SimpleNamespace(
@@ -64,7 +64,7 @@ def test_the_objectives_that_keep_something_stand_beside_the_paper_s(
     )
     results = {DefenceRequest(): made(), asked: gentle}
     monkeypatch.setattr(
-        sweeps,
+        door,
         "find",
         lambda experiment, request: SimpleNamespace(
             result=results[request], manifest=MANIFEST, published=True

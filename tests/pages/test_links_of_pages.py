@@ -14,7 +14,7 @@ from pages.common.asking import links
 from pages.common.asking.links import EXAMPLE
 from pages.common.lab import registry
 from pages.common.lab.registry import PAGES, PageEntry
-from tests.pages.conftest import Open, unfold, words
+from tests.support.pages import Open, unfold, words
 
 KINDS = ("selectbox", "number_input", "slider", "text_input", "checkbox", "button_group")
 # By page: what a visitor sets, one after the other; a button is clicked. Each page is there with

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pytest
-from pages.common.asking.running import ACTIVE
 
 from engine.data.load import load_dataset
 from engine.results.jobs import Jobs
 from engine.results.store import Stored
 from engine.settings import Settings
 from pages.common.asking import effort
+from pages.common.asking.door import ACTIVE
 from pages.common.lab.registry import PAGES, PageEntry, page
-from tests.pages.conftest import Open, follow, words
+from tests.support.pages import Open, follow, words
 
 K, D, NAME = 101, 48, "many"
 

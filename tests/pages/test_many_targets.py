@@ -8,7 +8,7 @@ from engine.results.store import Stored
 from pages.attack.parts import target_sets
 from pages.common.asking.rate_view import View
 from pages.common.lab import registry
-from tests.pages.conftest import Open, check_note, follow, words
+from tests.support.pages import Open, check_note, follow, words
 
 PAGE = registry.page("many-targets")
 Sweeps = Mapping[str, Stored]

@@ -21,7 +21,7 @@ from pages.common.asking import links
 from pages.common.asking.links import EXAMPLE
 from pages.common.lab import registry
 from pages.common.words import reproduce, wording
-from tests.pages.conftest import SMALL, Open, follow, tables, unfold, words
+from tests.support.pages import SMALL, Open, follow, tables, unfold, words
 
 PAGE = registry.page("move-one-sample")
 

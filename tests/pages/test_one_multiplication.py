@@ -24,7 +24,7 @@ from pages.common.lab import registry
 from pages.common.words import reproduce
 from pages.fairness.parts import fairness_words as said_of
 from pages.fairness.parts import own_tables
-from tests.pages.conftest import Open, check_note, follow, notes, words
+from tests.support.pages import Open, check_note, follow, notes, words
 
 PAGE = registry.page("fairness")
 CHARTS = 5

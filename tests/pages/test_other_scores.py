@@ -8,7 +8,7 @@ from engine.experiments import AttributionsRequest
 from engine.settings import Settings
 from pages.common.asking import door
 from pages.common.lab import published_results, registry
-from tests.pages.conftest import Open, check_note, follow, tables, unfold, words
+from tests.support.pages import Open, check_note, follow, tables, unfold, words
 
 PAGE = registry.page("other-scores")
 SMALL = AttributionsRequest("small", retrained=5, n_honest=4, n_attacked=3)

@@ -12,8 +12,8 @@ from engine.data.untrusted import limits
 from engine.settings import Settings
 from pages.common.lab import registry
 from pages.data.parts import own_data
-from tests.pages.conftest import Open, follow, unfold, words
-from tests.unit import hostile
+from tests.support import hostile
+from tests.support.pages import Open, follow, unfold, words
 
 PAGE = registry.page("data")
 ROWS = [f"{i},{'xyz'[i % 3]},{'pq'[i % 2]}" for i in range(60)]

@@ -1,7 +1,7 @@
 """The paper against us: what is published is put beside the paper, and can be filtered."""
 
 from pages.common.lab import registry
-from tests.pages.conftest import Open, tables, words
+from tests.support.pages import Open, tables, words
 
 PAGE = registry.page("paper")
 

@@ -11,7 +11,7 @@ from engine.results.jobs import Jobs
 from engine.results.store import MANIFEST
 from engine.settings import ROOT, Settings
 from pages.common.lab.registry import PAGES, PageEntry, links
-from tests.pages.conftest import Open, words
+from tests.support.pages import Open, words
 
 BARE_RUN = """
 import sys

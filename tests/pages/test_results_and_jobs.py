@@ -21,8 +21,8 @@ from pages.common.lab import registry
 from pages.common.words.wording import stamp
 from pages.evidence.parts import library_words as words
 from pages.evidence.parts import view_of_result
-from tests.pages.conftest import SMALL, SWEPT, Open, notes, unfold
-from tests.pages.conftest import words as all_words
+from tests.support.pages import SMALL, SWEPT, Open, notes, unfold
+from tests.support.pages import words as all_words
 
 PAGE = registry.page("results")
 PUBLISHED_ENTRIES = open_library(Store(Path("none"), PUBLISHED)).entries
@@ -148,7 +148,7 @@ def test_only_rankings_and_odd_requests_have_no_page() -> None:
 @pytest.fixture
 def theirs(tmp_path: Path, settings: Settings) -> Iterator[bytes]:
     """A bundle from another lab, with a result that is not here; what is imported goes again."""
-    from tests.unit.test_store import result
+    from tests.support.stores import result
 
     there = Store(tmp_path / "results", tmp_path / "published")
     there.write("attack", THEIRS, "ab" * 32, result(), 1.0, "CPU")

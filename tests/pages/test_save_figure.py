@@ -12,7 +12,7 @@ from pages.common.lab.registry import PAGES, PageEntry
 from pages.common.widgets import save_figure
 from pages.common.widgets.code_tabs import PAPER, SOFTWARE
 from pages.common.widgets.save_figure import Source, citation
-from tests.pages.conftest import Open, unfold
+from tests.support.pages import Open, unfold
 
 FIGURES = {  # as each page opens; "apart" has its figure once there is a vote
     "apart": 1, "influence": 2, "move-one-sample": 6, "cost": 4, "what-works": 4,

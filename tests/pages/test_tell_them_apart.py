@@ -8,7 +8,7 @@ from engine.results.jobs import Jobs, JobState
 from engine.results.store import Store, Stored
 from pages.common.asking.links import EXAMPLE
 from pages.common.lab import registry
-from tests.pages.conftest import Open, words
+from tests.support.pages import Open, words
 
 PAGE = registry.page("apart")
 

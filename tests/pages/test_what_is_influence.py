@@ -10,7 +10,7 @@ from engine.results.jobs import Jobs, JobState
 from engine.settings import Settings
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import lab
-from tests.pages.conftest import Open, check_note, words
+from tests.support.pages import Open, check_note, words
 
 PAGE = registry.page("influence")
 

@@ -15,7 +15,7 @@ from engine.settings import Settings
 from pages.attack.parts import ablation
 from pages.common.asking.rate_view import View
 from pages.common.lab import registry
-from tests.pages.conftest import SWEPT, Open, check_note, follow, tables, words
+from tests.support.pages import SWEPT, Open, check_note, follow, tables, words
 
 PAGE = registry.page("what-works")
 Sweeps = Mapping[str, Stored]

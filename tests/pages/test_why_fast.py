@@ -9,8 +9,8 @@ from engine.experiments import GradientsRequest
 from engine.results.jobs import Jobs, JobState
 from pages.attack.parts import sweep_frame
 from pages.common.lab import registry
-from tests.pages.conftest import Open, tables, words
-from tests.unit.test_speed_figures import comparison, scaling
+from tests.support.pages import Open, tables, words
+from tests.support.speed import comparison, scaling
 
 PAGE = registry.page("why-fast")
 MANIFEST = SimpleNamespace(

@@ -20,8 +20,8 @@ from engine.influence.linear import LinearProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
 from engine.models.linear import LinearModel
-from tests.unit.problems import random_problem
-from tests.unit.reference import explicit_scores, relative_error
+from tests.support.problems import random_problem
+from tests.support.reference import explicit_scores, relative_error
 
 
 @pytest.fixture(scope="module")

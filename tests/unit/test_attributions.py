@@ -13,8 +13,8 @@ from engine.influence.scores import influence_scores
 from engine.scrutiny import attributions
 from engine.scrutiny.attributions import attribution, knn_shapley
 from engine.vocabulary import ATTRIBUTIONS
-from tests.unit.problems import random_problem
-from tests.unit.reference import explicit_hessian, flat, mean_loss, relative_error, with_ones
+from tests.support.problems import random_problem
+from tests.support.reference import explicit_hessian, flat, mean_loss, relative_error, with_ones
 
 DAMPING = 0.25
 FLOAT64 = {"damping": DAMPING, "dtype": "float64", "device": "cpu"}

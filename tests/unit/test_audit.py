@@ -12,8 +12,8 @@ from engine.models.linear import LinearModel
 from engine.scrutiny import audit
 from engine.scrutiny.audit import audit_scores
 from engine.scrutiny.queries import influence_matrix, query_gradients
-from tests.unit.problems import random_problem
-from tests.unit.reference import explicit_hessian, flat, mean_loss, relative_error, with_ones
+from tests.support.problems import random_problem
+from tests.support.reference import explicit_hessian, flat, mean_loss, relative_error, with_ones
 
 DAMPING = 0.25
 RUNS = 200  # of the honest and of the liar

@@ -22,7 +22,7 @@ from engine.results.queue import JOB, Job, write_json
 from engine.results.store import Imported, Store, open_folder
 from engine.settings import Settings, read_settings
 from pages.evidence.parts import library_words
-from tests.unit.test_store import HASH, REQUEST, put, result
+from tests.support.stores import HASH, REQUEST, put, result
 
 TABLE = pd.DataFrame({"target": [3], "rank_before": [9]})
 IMPOSSIBLE = ImpossibleRequest(count=10, restarts=1, steps=2)

@@ -31,7 +31,7 @@ from engine.settings import PUBLISHED
 from pages.common.figures import ranking
 from pages.common.samples import Samples
 from pages.fairness.parts import fairness_figures
-from tests.unit.test_store import HASH, REQUEST, put, result, same
+from tests.support.stores import HASH, REQUEST, put, result, same
 
 KEY = key("attack", REQUEST, HASH)
 NAME = f"attack/{KEY}"

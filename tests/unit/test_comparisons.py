@@ -8,8 +8,8 @@ from pages.common.lab import published_results
 from pages.common.words import paper
 from pages.evidence.parts import comparison_figures, comparisons
 from pages.evidence.parts.comparisons import DIFFERS, NOT_COMPARABLE, REPRODUCED
-from tests.unit.test_rates import attack
-from tests.unit.test_speed_figures import comparison
+from tests.support.speed import comparison
+from tests.support.sweep_rows import attack
 
 N = 20
 

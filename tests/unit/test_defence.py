@@ -13,21 +13,8 @@ from engine.experiments import defence as experiment
 from engine.experiments.base import values_of
 from engine.statistics import detection
 from pages.defend.parts import defence_figures as figures
-from tests.unit.problems import random_problem
-
-
-def model(kind: str, norm: float, **known: Any) -> dict[str, Any]:
-    blank: dict[str, Any] = {
-        "kind": kind,
-        "trained": "",
-        **dict.fromkeys(("radius", "scale", "stealth"), np.nan),
-        **dict.fromkeys(("target", "k", "rank_before", "rank_after"), 0),
-        "success": False,
-        "accuracy_drop": 0.0,
-        "gradient_norm": norm,
-        "relative": 0.5,
-    }
-    return blank | known
+from tests.support.models import model
+from tests.support.problems import random_problem
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from engine.influence.scores import InfluenceScores, influence_gradient, influen
 from engine.models.fit import fit
 from engine.models.linear import LinearModel
 from engine.vocabulary import ESTIMATORS
-from tests.unit.problems import random_problem
-from tests.unit.reference import (
+from tests.support.problems import random_problem
+from tests.support.reference import (
     explicit_gradient,
     explicit_hessian,
     explicit_scores,

@@ -19,7 +19,7 @@ from engine.data.load import load_dataset
 from engine.data.raw_files import hash_of_file
 from engine.errors import Cancelled, DataUnavailable, InvalidDataset
 from engine.progress import Progress
-from tests.unit.image_layouts import (
+from tests.support.image_layouts import (
     crop,
     digit_images,
     photographs,
@@ -90,7 +90,7 @@ def test_the_manifest_says_what_it_was_made_of(whole: Path) -> None:
 def fresh() -> multiprocessing.context.ForkServerContext:
     """New processes that have torch already."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "torchvision", "tests.unit.image_layouts"])
+    context.set_forkserver_preload(["torch", "torchvision", "tests.support.image_layouts"])
     return context
 
 

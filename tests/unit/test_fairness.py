@@ -24,7 +24,7 @@ from engine.fairness.pipeline import (
 )
 from engine.fairness.result import largest_effect, unnoticed
 from engine.fairness.scaling import Pipeline, analyse, fairness_scaling
-from tests.unit.tables import original, random_table
+from tests.support.tables import original, random_table
 
 METRICS = ["dp", "eop"]
 

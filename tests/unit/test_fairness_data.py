@@ -17,7 +17,7 @@ from engine.data.raw_files import FOLDER, RawFile, fetch
 from engine.data.untrusted import limits
 from engine.errors import DataUnavailable, InvalidDataset, InvalidInput
 from engine.settings import read_settings
-from tests.unit.tables import original, random_table
+from tests.support.tables import original, random_table
 
 SIZES = {  # train, val, test, columns
     "german": (600, 200, 200, 56),

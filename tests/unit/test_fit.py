@@ -9,8 +9,8 @@ from engine.data.load import load_dataset
 from engine.errors import DeviceUnavailable, InvalidInput
 from engine.models.fit import fit
 from engine.models.linear import LinearModel
-from tests.unit.problems import random_problem
-from tests.unit.reference import mean_loss, relative_error, with_ones
+from tests.support.problems import random_problem
+from tests.support.reference import mean_loss, relative_error, with_ones
 
 
 def test_digits_equal_scikit_learn():

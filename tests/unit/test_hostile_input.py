@@ -13,7 +13,7 @@ import pytest
 from engine.data.intake.images import about_images
 from engine.data.load import load_dataset
 from engine.settings import ROOT
-from tests.unit.hostile import CASES, FEATURES, HOLES, Case
+from tests.support.hostile import CASES, FEATURES, HOLES, Case
 
 SECONDS, MEMORY_MB = 5.0, 500.0
 BLOWN = ("MemoryError", "allocate", "Traceback")  # of a case that met the limit of the process
@@ -43,7 +43,7 @@ def outcomes(made: Path) -> list[Mapping[str, Any]]:
     ]
     (made / "list.json").write_text(json.dumps(listed))
     done = subprocess.run(
-        [sys.executable, "-m", "tests.unit.hostile", str(made / "list.json")],
+        [sys.executable, "-m", "tests.support.hostile", str(made / "list.json")],
         cwd=ROOT,
         capture_output=True,
         text=True,

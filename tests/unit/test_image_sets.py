@@ -19,7 +19,7 @@ from engine.data.images.image_sets import SEED, TEST_SHARE, open_images
 from engine.data.load import load_dataset
 from engine.data.prepare import Prepared, prepare_set
 from engine.errors import DataUnavailable, InvalidDataset, InvalidInput
-from tests.unit.image_layouts import (
+from tests.support.image_layouts import (
     BREEDS,
     CATEGORIES,
     tiny_backbone,

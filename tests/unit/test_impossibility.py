@@ -22,7 +22,7 @@ from engine.scrutiny.impossibility import (
     impossible_scores,
     try_random_models,
 )
-from tests.unit.reference import explicit_hessian, relative_error, with_ones
+from tests.support.reference import explicit_hessian, relative_error, with_ones
 
 DAMPINGS = (1e-3, 0.01, 0.25, 10.0)
 

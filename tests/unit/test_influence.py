@@ -19,8 +19,8 @@ from engine.influence.scores import influence_gradient, influence_scores
 from engine.influence.solve import WarmStart, conjugate_gradients
 from engine.models.fit import fit
 from engine.models.linear import LinearModel
-from tests.unit.problems import random_problem
-from tests.unit.reference import (
+from tests.support.problems import random_problem
+from tests.support.reference import (
     explicit_gradient,
     explicit_hessian,
     explicit_scores,

@@ -26,9 +26,9 @@ from engine.experiments.prepare import describe_prepared
 from engine.progress import Progress
 from engine.results.jobs import Jobs
 from engine.settings import read_settings
-from tests.unit.image_layouts import crop, digit_images, prepare_digits, tiny_backbone
-from tests.unit.tables import original
-from tests.unit.test_jobs import kill, until
+from tests.support.image_layouts import crop, digit_images, prepare_digits, tiny_backbone
+from tests.support.queues import kill, until
+from tests.support.tables import original
 
 
 def named(data_dir: Path) -> dict[str, inventory.Entry]:

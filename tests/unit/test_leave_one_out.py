@@ -14,7 +14,7 @@ from engine.errors import InvalidDataset, InvalidInput, NotConverged
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
 from engine.scrutiny.leave_one_out import leave_one_out
-from tests.unit.problems import random_problem
+from tests.support.problems import random_problem
 
 
 def with_ones(X: np.ndarray) -> np.ndarray:

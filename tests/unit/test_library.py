@@ -22,7 +22,7 @@ from engine.results.library import (
     select,
 )
 from engine.results.store import MANIFEST, Imported, Store, key, open_folder
-from tests.unit.test_store import HASH, REQUEST, put, result
+from tests.support.stores import HASH, REQUEST, put, result
 
 TABLE = pd.DataFrame({"target": [3], "rank_before": [9]})
 RECORD = Imported("theirs.zip", "2026-11-26T12:00:00+00:00")

@@ -19,8 +19,8 @@ from engine.models.fit import fit
 from engine.models.fit_network import fit_network
 from engine.models.linear import LinearModel
 from engine.models.network import Cnn, Network, architecture
-from tests.unit.problems import random_problem
-from tests.unit.reference import relative_error
+from tests.support.problems import random_problem
+from tests.support.reference import relative_error
 
 TIGHT = 1e-12  # of solves that are compared with explicit ones
 

@@ -34,7 +34,7 @@ from engine.models.linear import as_linear
 from engine.models.network import Architecture, Network, flat
 from engine.results.store import Store, key, open_folder
 from engine.settings import PUBLISHED
-from tests.unit.problems import random_problem
+from tests.support.problems import random_problem
 
 SMALL = {"restarts": 1, "steps": 8, "radius": 0.5, "model": "mlp"}
 

@@ -11,8 +11,8 @@ from engine.influence.linear import LinearProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
 from engine.scrutiny.optimality import optimality
-from tests.unit.problems import random_problem
-from tests.unit.reference import explicit_hessian, flat, mean_loss, with_ones
+from tests.support.problems import random_problem
+from tests.support.reference import explicit_hessian, flat, mean_loss, with_ones
 
 
 def training_loss(theta: torch.Tensor, dataset, l2: float) -> torch.Tensor:

@@ -15,7 +15,7 @@ from engine.scrutiny.disagreement import KINDS, OTHERS, alarm, alarms, disagreem
 from engine.statistics import wilson_interval
 from engine.vocabulary import ATTRIBUTIONS
 from pages.defend.parts import other_scores_figures, other_scores_words
-from tests.unit.problems import random_problem
+from tests.support.problems import random_problem
 
 REQUEST = AttributionsRequest(
     "random", target=7, radius=0.8, retrained=20, n_honest=10, n_attacked=6, false_alarms=0.2

@@ -21,7 +21,7 @@ from engine.data.untrusted.pictures import open_picture
 from engine.errors import DataUnavailable, InvalidDataset, InvalidInput
 from engine.progress import ignore
 from engine.settings import read_settings
-from tests.unit import hostile
+from tests.support import hostile
 
 
 @pytest.fixture

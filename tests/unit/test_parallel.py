@@ -25,8 +25,8 @@ from engine.errors import ClusterUnavailable, InvalidInput, WorkerDied
 from engine.parallel import compute_all, is_distributed, on_cluster
 from engine.progress import Progress
 from engine.settings import ROOT
-from tests.unit.chores import die_always, die_once, refuse, square, wait_long
-from tests.unit.problems import random_problem
+from tests.support.chores import die_always, die_once, refuse, square, wait_long
+from tests.support.problems import random_problem
 
 pytestmark = pytest.mark.timeout(120)  # what waits for ever is to fail, and soon
 PATIENCE = 60.0  # seconds; a process needs a few to start, more on a busy machine
@@ -137,7 +137,7 @@ def test_a_computation_can_be_stopped_from_done(recwarn):
 def test_processes_do_not_outlive_a_killed_parent():
     script = """
         from engine.parallel import compute_all
-        from tests.unit.chores import wait_long
+        from tests.support.chores import wait_long
         compute_all(wait_long, range(6), lambda i, pid: print(pid, flush=True), processes=2)
     """
     arguments = [sys.executable, "-c", textwrap.dedent(script)]

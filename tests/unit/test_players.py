@@ -11,7 +11,7 @@ from engine.experiments import EXPERIMENTS, AuditRequest, Context, make_request
 from engine.scrutiny import players
 from engine.vocabulary import PLAYERS
 from pages.defend.parts import audit_figures, audit_words
-from tests.unit.problems import random_problem
+from tests.support.problems import random_problem
 
 REQUEST = AuditRequest("random", target=7, radius=0.8, queries=60)
 CHEATS = ["liar", "careful", "attacker"]

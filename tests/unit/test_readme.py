@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.settings import read_settings
-from tests.unit.tables import original
+from tests.support.tables import original
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

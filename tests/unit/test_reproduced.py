@@ -31,10 +31,10 @@ from engine.experiments import (
     ScalingRequest,
     SensitivityRequest,
     SweepRequest,
-    ignore,
     make_request,
     open_data,
 )
+from engine.progress import ignore
 from engine.results.compute import compute_and_keep
 from engine.results.store import open_folder
 from engine.settings import Settings, read_settings

@@ -21,8 +21,8 @@ from engine.errors import Cancelled, DeviceUnavailable, InvalidInput
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
 from engine.models.linear import LinearModel
-from tests.unit.problems import random_problem
-from tests.unit.reference import explicit_scores, flat, mean_loss, relative_error, with_ones
+from tests.support.problems import random_problem
+from tests.support.reference import explicit_scores, flat, mean_loss, relative_error, with_ones
 
 TARGET = 16
 

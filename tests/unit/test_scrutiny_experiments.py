@@ -22,7 +22,7 @@ from engine.influence.problem import ranks
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
 from engine.scrutiny.sensitivity import exact_sensitivity
-from tests.unit.problems import random_problem
+from tests.support.problems import random_problem
 
 DATASET, _ = random_problem(31, n=40)
 REQUESTS = {

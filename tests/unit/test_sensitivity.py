@@ -14,8 +14,8 @@ from engine.influence.scores import influence_scores
 from engine.models.fit import fit
 from engine.models.linear import LinearModel
 from engine.scrutiny.sensitivity import Sensitivity, exact_sensitivity, sensitivity
-from tests.unit.problems import random_problem
-from tests.unit.reference import explicit_scores, flat, relative_error
+from tests.support.problems import random_problem
+from tests.support.reference import explicit_scores, flat, relative_error
 
 # (dtype, tolerance of the solves, relative error allowed): as for the gradients themselves
 PRECISIONS = [("float64", 1e-12, 1e-8), ("float32", 1e-6, 1e-4)]

@@ -22,8 +22,14 @@ from engine.speed.memory import RESIDENT
 from engine.speed.result import AXES, IMPLEMENTATIONS, growth, growth_exponents
 from engine.speed.scaling import BASE, measure_scaling, points_of
 from engine.speed.synthetic import synthetic
-from tests.unit.problems import random_problem
-from tests.unit.reference import explicit_gradient, explicit_scores, flat, relative_error, with_ones
+from tests.support.problems import random_problem
+from tests.support.reference import (
+    explicit_gradient,
+    explicit_scores,
+    flat,
+    relative_error,
+    with_ones,
+)
 
 AUTOGRAD = [naive_gradient, rewritten_gradient]
 DAMPING = 0.25

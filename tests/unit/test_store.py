@@ -14,58 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from engine.attacks.result import AttackResult, Ranking
+from engine.attacks.result import Ranking
 from engine.errors import DamagedResult, InvalidInput
 from engine.experiments import AttackRequest, RankingRequest, RankingResult, make_request
 from engine.models.linear import LinearModel
 from engine.results.store import MANIFEST, Imported, Store, key, open_folder
 from engine.settings import ROOT
-
-REQUEST = AttackRequest(targets=(3,), radius=0.5)
-HASH = "ab" * 32
-
-
-def result(seed: int = 0) -> AttackResult:
-    """Made of random numbers: the store looks at none of them."""
-    rng = np.random.default_rng(seed)
-
-    def model() -> LinearModel:
-        return LinearModel(rng.standard_normal((3, 4)), rng.standard_normal(3), 0.01, 1e-9, 17)
-
-    def ranking() -> Ranking:
-        return Ranking(rng.standard_normal(9).astype(np.float32), rng.permutation(9) + 1)
-
-    runs = pd.DataFrame({"run": [0, 1], "reached": [True, False], "rank_test": [1, 4]})
-    trajectory = pd.DataFrame({"run": [0, 0, 1], "step": [0, 1, 0], "loss": rng.random(3)})
-    rankings = {n: ranking() for n in ("before", "after", "before_holdout", "after_holdout")}
-    return AttackResult(
-        targets=(3,),
-        k=1,
-        order="highest_first",
-        honest=model(),
-        model=model(),
-        accuracy_before=0.9,
-        accuracy_after=0.8,
-        distance=0.5,
-        rank_correlation=0.1,
-        topk_kept=0.0,
-        predictions_changed=2,
-        runs=runs,
-        trajectory=trajectory,
-        **rankings,
-    )
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "results", tmp_path / "published")
-
-
-def put(store: Store, made: AttackResult | None = None, **options) -> Path:
-    return store.write("attack", REQUEST, HASH, made or result(), 1.5, "CPU", **options)
+from tests.support.stores import HASH, REQUEST, put, result, same
 
 
 def publish(store: Store) -> Path:
@@ -74,20 +31,6 @@ def publish(store: Store) -> Path:
     published = store.publish(open_folder(folder))
     shutil.rmtree(folder)
     return published
-
-
-def same(a: object, b: object) -> bool:
-    """Equality through frozen dataclasses, arrays and tables, dtypes included."""
-    if dataclasses.is_dataclass(a):
-        return type(a) is type(b) and all(
-            same(getattr(a, f.name), getattr(b, f.name)) for f in dataclasses.fields(a)
-        )
-    if isinstance(a, np.ndarray):
-        return isinstance(b, np.ndarray) and a.dtype == b.dtype and np.array_equal(a, b)
-    if isinstance(a, pd.DataFrame):
-        pd.testing.assert_frame_equal(a, b)
-        return True
-    return bool(a == b)
 
 
 def test_an_attack_comes_out_as_it_went_in(store):

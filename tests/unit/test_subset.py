@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from engine.data.load import load_dataset
 from engine.data.subset import training_order, training_subset, with_training_subset
 from engine.errors import InvalidInput
-from tests.unit.problems import random_problem
+from tests.support.problems import random_problem
 
 DATASET, _ = random_problem(5, n=90, n_classes=4, imbalance=0.5)
 DIGITS = load_dataset("digits")

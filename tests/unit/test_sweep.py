@@ -28,7 +28,7 @@ from engine.progress import OnProgress, Progress, ignore
 from engine.results.compute import compute_and_keep
 from engine.results.store import Store, open_folder
 from engine.settings import ROOT, Settings, read_settings
-from tests.unit.problems import random_problem
+from tests.support.problems import random_problem
 
 DATASET, _ = random_problem(7, n=60, d=4)
 MODEL = fit(DATASET)

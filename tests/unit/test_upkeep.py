@@ -37,8 +37,8 @@ from engine.influence.linear import LinearProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
 from engine.models.linear import LinearModel
-from tests.unit.problems import random_problem
-from tests.unit.reference import mean_loss, relative_error, with_ones
+from tests.support.problems import random_problem
+from tests.support.reference import mean_loss, relative_error, with_ones
 
 KEEPING = [name for name, goal in OBJECTIVES.items() if goal.upkeep is not None]
 FEW = {"radius": 1.5, "restarts": 2, "steps": 60, "dtype": "float64"}  # of a small problem

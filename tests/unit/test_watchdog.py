@@ -28,7 +28,7 @@ from engine.results.watchdog import (
 )
 from engine.settings import read_settings
 from pages.evidence.parts import library_words
-from tests.unit.test_jobs import LONG, kill, until, wait
+from tests.support.queues import LONG, kill, until, wait
 
 MB = 2**20
 HOG = "import sys, time; held = b'x' * {n}; print('ready', flush=True); time.sleep(100)"

@@ -1,7 +1,7 @@
 """Files that were made to do harm, or by mistake: each with what must be said about it.
 
-As a program, `python -m tests.unit.hostile LIST`, it takes the files of a list in one process and
-prints of each what came of it, how long that took and how much memory.
+As a program, `python -m tests.support.hostile LIST`, it takes the files of a list in one process
+and prints of each what came of it, how long that took and how much memory.
 """
 
 import io
