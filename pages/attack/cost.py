@@ -7,10 +7,9 @@ import streamlit as st
 
 from engine.attacks.rates import highest
 from engine.results.store import Stored
-from pages.attack.parts import baseline_view, frontier, sweep_frame
+from pages.attack.parts import baseline_view, frontier, rate_figures, sweep_frame
 from pages.common.asking import door
-from pages.common.asking.rate_view import View, choose_view, reweighing_rates, success_rates
-from pages.common.figures import rate_figures
+from pages.common.asking.rate_view import RateView, choose_view, reweighing_rates, success_rates
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, charts, take_away, unfold
@@ -22,7 +21,7 @@ PAGE = registry.page("cost")
 ROLE, TRAINING, BASELINE, KEEPING = "cost", "training", "baseline", "frontier"  # of published
 
 
-def finding(table: pd.DataFrame, view: View) -> str:
+def finding(table: pd.DataFrame, view: RateView) -> str:
     rates = view.rates(table).query("k == @view.k and split == 'test'")
     best = highest(rates).iloc[0]
     lost = losses(table, view.k)
@@ -58,14 +57,14 @@ def price(table: pd.DataFrame, k: int) -> str:
     return f"it costs {lost.iloc[0]:.1f} to {lost.iloc[-1]:.1f} points of accuracy"
 
 
-def carried_over(table: pd.DataFrame, view: View) -> str:
+def carried_over(table: pd.DataFrame, view: RateView) -> str:
     """What of the attack is left on unseen data, from the smallest to the largest k."""
     rates = view.rates(table).query("split == 'holdout'")
     by = rates.groupby("k")["rate"].max()
     return ", ".join(f"{rate:.0%} at k = {k}" for k, rate in by.iloc[[0, -1]].items())
 
 
-def radius_figure(stored: Stored, view: View) -> None:
+def radius_figure(stored: Stored, view: RateView) -> None:
     table = stored.result
     rates = view.rates(table).query("k == @view.k")
     own = rates[rates["split"] == "test"]
@@ -86,7 +85,7 @@ def radius_figure(stored: Stored, view: View) -> None:
     )
 
 
-def table_one(stored: Stored, view: View, baseline: Stored | None) -> pd.DataFrame:
+def table_one(stored: Stored, view: RateView, baseline: Stored | None) -> pd.DataFrame:
     """Attack and baseline at their best radius and weight, by k: the rates that are drawn."""
     rates = view.both(stored.result).query("split == 'test'")
     parts = [highest(rates).assign(method="attack")]
@@ -128,8 +127,8 @@ def beside_table_1(shown: pd.DataFrame) -> None:
     st.caption(paper.COMPARABLE)
 
 
-def training_figure(view: View, dataset: str) -> None:
-    request = published_results.preset(TRAINING, dataset)
+def training_figure(view: RateView, dataset: str) -> None:
+    request = published_results.request_of(TRAINING, dataset)
     stored = None if request is None else door.find("sweep", request)
     if request is None or stored is None:
         return
@@ -164,7 +163,7 @@ def training_figure(view: View, dataset: str) -> None:
     )
 
 
-def frontier_figure(stored: Stored, view: View) -> None:
+def frontier_figure(stored: Stored, view: RateView) -> None:
     others = sweep_frame.stored_of(KEEPING, stored.manifest.request["dataset"]).values()
     table = frontier.on_the_same(stored.result, [other.result for other in others])
     asked = [one.manifest.request for one in (stored, *others)]
@@ -193,11 +192,11 @@ def at_once(counts: pd.DataFrame) -> None:
     st.caption(frontier.COUNTED)
 
 
-def results(stored: Stored, view: View) -> None:
+def results(stored: Stored, view: RateView) -> None:
     dataset = stored.manifest.request["dataset"]
     radius_figure(stored, view)
     left, right = st.columns(2, gap="medium")
-    asked = published_results.preset(BASELINE, dataset)
+    asked = published_results.request_of(BASELINE, dataset)
     baseline = None if asked is None else door.find("baseline", asked)
     with left:
         methods = table_one(stored, view, baseline)

@@ -15,7 +15,7 @@ from pages.common.asking.rate_view import best_radius
 from pages.common.figures.axes import number, thinning
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, lab, open_dataset
-from pages.common.samples import Samples
+from pages.common.samples import Samples, hover_names
 from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.blocks import portrait
 from pages.common.widgets.save_figure import Source
@@ -315,7 +315,7 @@ def result_table(result: SensitivityResult, tried: pd.DataFrame) -> pd.DataFrame
 
 def attacks_of(dataset: str) -> tuple[Stored | None, float, float]:
     """The published sweep over radii, if there is one, with its damping and l2."""
-    request = published_results.preset(ATTACKS, dataset)
+    request = published_results.request_of(ATTACKS, dataset)
     default = SensitivityRequest()
     if request is None:
         return None, default.damping, default.l2
@@ -359,7 +359,7 @@ def page() -> None:
     k, radius, expected = choose(known if len(known) else None, start)
     expected = {"dataset": names, **expected}
     used = {key: st.session_state[key] for key in expected if key in st.session_state}
-    request = published_results.preset(ROLE, name) or SensitivityRequest(name)
+    request = published_results.request_of(ROLE, name) or SensitivityRequest(name)
     request = replace(request, damping=damping, l2=l2)
     stored = door.find(EXPERIMENT, request)
     placed: dict[str, int | None] = {}
@@ -393,7 +393,7 @@ def show(
     placed: Mapping[str, int | None],
 ) -> None:
     result: SensitivityResult = stored.result
-    names = moved_targets.names(samples, len(result.norms))
+    names = hover_names(samples, len(result.norms))
     badge = badge_of(stored)
     table = moved_targets.ATTACKS if swept is None else swept.result
     tried = moved_targets.attempts(table, result, k, radius)

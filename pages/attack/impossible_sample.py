@@ -15,14 +15,13 @@ from engine.results.store import Stored
 from engine.scrutiny.impossibility import ExactScores, impossible_instance, impossible_scores
 from pages.attack.parts import impossible_figures, impossible_words
 from pages.common.asking import controls, door, form, links, progress
-from pages.common.figures import ranking
 from pages.common.figures.axes import number
 from pages.common.lab import registry
 from pages.common.lab.shared import origin, provenance
 from pages.common.widgets import blocks, charts, code_tabs
 from pages.common.widgets.blocks import Fact
 from pages.common.widgets.save_figure import Source
-from pages.common.words import reproduce
+from pages.common.words import reproduce, wording
 from pages.common.words.wording import count, power_of_ten
 
 PAGE = registry.page("impossible")
@@ -263,7 +262,7 @@ def by_hand(request: ImpossibleRequest) -> tuple[list[float], float]:
                 request,
             ),
         )
-        st.caption(ranking.score_meaning("highest_first"))
+        st.caption(wording.score_meaning("highest_first"))
         title = f"At x this model gives y the probability {impossible_words.probability(exact)}"
         charts.heading(title, "computed here")
         charts.chart(

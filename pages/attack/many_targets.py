@@ -5,11 +5,10 @@ import streamlit as st
 
 from engine.attacks.rates import share_rates, success_rates
 from engine.results.store import Stored
-from pages.attack.parts import set_figures, sweep_frame, target_sets
+from pages.attack.parts import rate_figures, set_figures, sweep_frame, target_sets
+from pages.attack.parts.rate_figures import SPLIT_LOOKS
 from pages.attack.parts.target_sets import READINGS, Reading
-from pages.common.asking.rate_view import View, choose_view
-from pages.common.figures import rate_figures
-from pages.common.figures.rate_figures import SPLIT_LOOKS
+from pages.common.asking.rate_view import RateView, choose_view
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import take_away
@@ -20,7 +19,7 @@ PAGE = registry.page("many-targets")
 ROLE = "sizes"  # of published results
 
 
-def lines(shares: pd.DataFrame, reading: Reading, view: View, stored: Stored) -> FigureBlock:
+def lines(shares: pd.DataFrame, reading: Reading, view: RateView, stored: Stored) -> FigureBlock:
     return FigureBlock(
         name=f"{reading.name}-by-k-radius-{view.radius:g}",
         key=f"lines-{reading.name}",
@@ -34,7 +33,7 @@ def lines(shares: pd.DataFrame, reading: Reading, view: View, stored: Stored) ->
 
 
 def grid(
-    shares: pd.DataFrame, reading: Reading, split: str, view: View, stored: Stored
+    shares: pd.DataFrame, reading: Reading, split: str, view: RateView, stored: Stored
 ) -> FigureBlock:
     part = shares[shares["split"] == split]
     return FigureBlock(
@@ -49,7 +48,7 @@ def grid(
     )
 
 
-def strict_figure(stored: Stored, view: View) -> FigureBlock:
+def strict_figure(stored: Stored, view: RateView) -> FigureBlock:
     """All or nothing, and the price: success as the other pages count it."""
     table = stored.result
     rates = view.rates(table).query("k == @view.k and radius == @view.radius")

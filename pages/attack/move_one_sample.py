@@ -117,7 +117,7 @@ def prospect(request: AttackRequest, samples: Samples, ranked: Stored, badge: st
         on_select=partial(targets.pick, key, before, request.k),
         samples=samples,
     )
-    st.caption(f"Click any point to make it the target. {ranking.score_meaning(request.order)}")
+    st.caption(f"Click any point to make it the target. {wording.score_meaning(request.order)}")
 
 
 def finished(stored: Stored, request: AttackRequest, samples: Samples) -> None:

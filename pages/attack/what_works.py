@@ -12,7 +12,7 @@ from engine.experiments import AttackRequest, SweepRequest
 from engine.results.store import Stored
 from pages.attack.parts import ablation, sweep_frame, variant_figures
 from pages.common.asking import data_choice, door, effort, progress
-from pages.common.asking.rate_view import View, choose_view
+from pages.common.asking.rate_view import RateView, choose_view
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, open_dataset, origin
 from pages.common.widgets import blocks, charts, take_away
@@ -30,8 +30,8 @@ SWEPT = ("dataset", "steps", "damping", "l2", "order", "dtype", "learning_rates"
 def parts(request: SweepRequest) -> list[SweepRequest]:
     """The three objectives started once, and the paper's attack from random starts."""
     restarted = replace(request, objectives=("higher_ranked",), restarts=(STARTS,))
-    published = published_results.preset(RESTARTED, request.dataset)
-    if request == published_results.preset(ROLE, request.dataset) and published is not None:
+    published = published_results.request_of(RESTARTED, request.dataset)
+    if request == published_results.request_of(ROLE, request.dataset) and published is not None:
         wider = replace(published, radii=request.radii)  # of other radii there may be more
         restarted = published if wider == restarted else restarted
     return [request, restarted]
@@ -84,7 +84,7 @@ def table_two(best: pd.DataFrame, k: int) -> None:
 
 def pairing(
     found: pd.DataFrame,
-    view: View,
+    view: RateView,
     chosen: int,
     badge: str,
     dataset: str,
@@ -106,7 +106,7 @@ def pairing(
     )
 
 
-def matrix(found: pd.DataFrame, view: View, badge: str, stored: Sequence[Stored]) -> None:
+def matrix(found: pd.DataFrame, view: RateView, badge: str, stored: Sequence[Stored]) -> None:
     hits = ablation.wide(found)
     lead = ablation.leads(hits)
     title = ablation.lead_title(lead)
@@ -127,7 +127,7 @@ def matrix(found: pd.DataFrame, view: View, badge: str, stored: Sequence[Stored]
     )
 
 
-def attacks_on(target: int, view: View, request: SweepRequest) -> dict[str, AttackRequest]:
+def attacks_on(target: int, view: RateView, request: SweepRequest) -> dict[str, AttackRequest]:
     """The four variants on one target, each as an attack of its own."""
     shared = {name: getattr(request, name) for name in SWEPT}
     base = AttackRequest(
@@ -198,7 +198,7 @@ def obtain_attacks(requests: dict[str, AttackRequest]) -> dict[str, Stored] | No
     return found
 
 
-def stuck_figure(target: int, view: View, request: SweepRequest) -> None:
+def stuck_figure(target: int, view: RateView, request: SweepRequest) -> None:
     head = st.empty()
     with head:
         charts.heading(f"Four ways to move sample {target}, run by run")

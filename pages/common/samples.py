@@ -93,3 +93,10 @@ class Samples:
     def describe(self, index: int) -> str:
         """'sample 16 (class “2”)', 'unseen sample 5 (class “1”)'"""
         return f"{NOUNS[self.split]} {index} (class “{self.label(index)}”)"
+
+
+def hover_names(samples: Samples | None, n: int) -> list[str]:
+    """What hovers call the samples: with their class, where the data is on this machine."""
+    if samples is None:
+        return [f"<b>sample {i}</b>" for i in range(n)]
+    return [f"<b>sample {i}</b>, class “{label}”" for i, label in enumerate(samples.labels())]

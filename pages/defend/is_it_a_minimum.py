@@ -9,14 +9,13 @@ import streamlit as st
 from engine.experiments import DefenceRequest
 from engine.results.store import Stored
 from engine.statistics import Detection, detection
-from pages.attack.parts import frontier
 from pages.common.asking import controls, door, form, links
 from pages.common.figures.axes import number
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.save_figure import Source
-from pages.common.words import reproduce
+from pages.common.words import objective_words, reproduce
 from pages.common.words.wording import count, listed
 from pages.defend.parts import defence_figures as figures
 
@@ -175,7 +174,7 @@ def detector(found: Mapping[str, Detection], stored: Stored, threshold: float) -
 
 def keeping() -> dict[DefenceRequest, Stored]:
     """What the check finds of the objectives that keep something, where that is here."""
-    requests = published_results.presets_of(KEEPING, REQUEST.dataset)
+    requests = published_results.requests_of(KEEPING, REQUEST.dataset)
     found = {request: door.find(EXPERIMENT, request) for request in requests}
     return {request: stored for request, stored in found.items() if stored is not None}
 
@@ -195,9 +194,9 @@ def objectives(stored: Stored, others: Mapping[DefenceRequest, Stored], threshol
         alt=f"Share of attacked models that the check flags, by objective and radius. {title}",
         source=Source.of("by-objective", lambda: rows, stored, *others.values()),
     )
-    meanings = "; ".join(frontier.MEANINGS[request.objective] for request in others)
+    meanings = "; ".join(objective_words.MEANINGS[request.objective] for request in others)
     badges = [
-        f":gray-badge[{frontier.NAMES[request.objective]}: {badge_of(other)}]"
+        f":gray-badge[{objective_words.NAMES[request.objective]}: {badge_of(other)}]"
         for request, other in others.items()
     ]
     st.caption(
@@ -222,7 +221,7 @@ def caught_title(rows: pd.DataFrame) -> str:
     most = rows.groupby("radius")["objective"].count()
     radius = most[most == most.max()].index.max()
     said = [
-        f"{row.flagged} of {row.attacks} by {frontier.NAMES[row.objective]}"
+        f"{row.flagged} of {row.attacks} by {objective_words.NAMES[row.objective]}"
         for row in rows[rows["radius"] == radius].itertuples()
     ]
     return f"Models flagged at radius {radius:g}: {listed(said)}"
@@ -233,7 +232,7 @@ def budgets(requests: Sequence[DefenceRequest]) -> str:
     return listed(
         [
             f"{count(max(r.restarts, 1) * len(r.learning_rates), 'run')} of at most {r.steps} "
-            f"steps for {frontier.NAMES[r.objective]}"
+            f"steps for {objective_words.NAMES[r.objective]}"
             for r in requests
         ]
     )
@@ -243,7 +242,7 @@ def objectives_table(rows: pd.DataFrame, passed: Mapping[str, tuple[int, int]]) 
     """The rows as a table to read."""
     read = [
         {
-            "attack": f"{frontier.NAMES[row.objective]}, {row.radius:g}",
+            "attack": f"{objective_words.NAMES[row.objective]}, {row.radius:g}",
             "reach the top": f"{row.reached} of {row.attacks}",
             "and pass": row.passed,
             "flagged": f"{row.flagged} ({row.low:.0%} to {row.high:.0%})",

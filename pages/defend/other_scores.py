@@ -8,11 +8,11 @@ from engine.data.dataset import Dataset
 from engine.experiments import AttributionsRequest, AttributionsResult
 from engine.results.store import Stored
 from pages.common.asking import controls, form, links
-from pages.common.figures import ranking
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.save_figure import Source
+from pages.common.words import wording
 from pages.common.words.wording import count
 from pages.defend.parts import other_scores_figures as drawn
 from pages.defend.parts import other_scores_words as words
@@ -64,7 +64,7 @@ def ranks_figure(stored: Stored, badge: str) -> None:
     )
     st.caption(
         f"Rank 1 is to the right; shaded: the top {result.k}. "
-        f"{ranking.score_meaning(result.order)} All scores here have that sign. Scores made from "
+        f"{wording.score_meaning(result.order)} All scores here have that sign. Scores made from "
         "the model's gradient on the test set move with it. Self-influence leaves the test set "
         "out: the attack changes it, but not towards its goal. kNN-Shapley leaves the model out, "
         "and leave-one-out retraining trains anew and honestly, whatever model was handed out: the "

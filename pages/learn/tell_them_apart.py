@@ -123,7 +123,7 @@ def reveal(dealt: Deal, voted: str, stored: Stored, badge: str) -> None:
         samples=train,
     )
     st.caption(
-        f"{ranking.score_meaning(result.order)} {wording.turnover(result)}. Whoever sees the "
+        f"{wording.score_meaning(result.order)} {wording.turnover(result)}. Whoever sees the "
         "malicious ranking alone has nothing to compare it with."
     )
 

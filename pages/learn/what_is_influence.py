@@ -15,12 +15,11 @@ from engine.experiments import (
     RankingRequest,
 )
 from engine.results.store import Stored
-from pages.attack.parts import moved_targets
 from pages.common.asking import controls, data_choice, door, effort, form, links, progress
 from pages.common.figures.axes import number, thinning
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, open_dataset
-from pages.common.samples import Samples
+from pages.common.samples import Samples, hover_names
 from pages.common.widgets import blocks, charts, code_tabs, take_away, unfold
 from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.save_figure import Source
@@ -36,7 +35,7 @@ SHOWN = 8  # of the most and of the least influential samples
 
 def choose_image(name: str, n_test: int) -> tuple[int, links.Expected]:
     """The test image, in the sidebar."""
-    published = published_results.preset(EXPLAIN, name)
+    published = published_results.request_of(EXPLAIN, name)
     allowed = links.Range(0, n_test - 1)
     held = st.session_state.get("image")
     if held is not None and not allowed.low <= held <= allowed.high:
@@ -166,7 +165,7 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
     title = f"Few samples matter: {first} of {n:,} have {share:.0%} of all influence on it"
     charts.heading(title, badge)
     charts.chart(
-        influence_figures.one_sample(result.ranking, moved_targets.names(train, n), shown),
+        influence_figures.one_sample(result.ranking, hover_names(train, n), shown),
         f"image-{request.image}",
         alt="Influence of every training sample on one test sample against its rank, from the top "
         f"and from the bottom. {title}",

@@ -60,6 +60,6 @@ def test_bad_links_fall_back_with_a_note(open_page: Open, name: str, value: str)
 
 
 def test_what_is_published_is_the_default() -> None:
-    request = published_results.preset("audit", "digits")
+    request = published_results.request_of("audit", "digits")
     assert request == AuditRequest()
     assert door.find("audit", request) is not None

@@ -6,7 +6,7 @@ import pytest
 
 from engine.results.store import Stored
 from pages.attack.parts import target_sets
-from pages.common.asking.rate_view import View
+from pages.common.asking.rate_view import RateView
 from pages.common.lab import registry
 from tests.support.pages import Open, check_note, follow, words
 
@@ -15,7 +15,7 @@ Sweeps = Mapping[str, Stored]
 
 
 def finding(sweeps: Sweeps, tolerance: float | None, form: str = "any_run") -> str:
-    shares = View(1, tolerance, form, 0.8).shares(sweeps["sizes"].result)
+    shares = RateView(1, tolerance, form, 0.8).shares(sweeps["sizes"].result)
     return target_sets.finding(shares[shares["split"] == "test"], tolerance, 0.8)
 
 

@@ -61,7 +61,7 @@ def test_bad_links_fall_back_with_a_note(open_page: Open, name: str, value: str)
 
 
 def test_what_is_published_is_the_default() -> None:
-    request = published_results.preset("other scores", "digits")
+    request = published_results.request_of("other scores", "digits")
     assert request == AttributionsRequest()
     assert door.find("attributions", request) is not None
     assert replace(request, seed=1) != request

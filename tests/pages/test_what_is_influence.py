@@ -102,7 +102,7 @@ def test_another_image_at_random(open_page: Open, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("cancelled"))
     app.button(key="wrong").click().run()
     assert not app.exception
-    wrong = {r.image for role, _, r in published_results.published() if role == "explain"} - {0}
+    wrong = {r.image for role, _, r in published_results.with_role() if role == "explain"} - {0}
     assert app.session_state["image"] in wrong
     app.button(key="any").click().run()
     assert not app.exception

@@ -13,7 +13,7 @@ from engine.results.compute import compute_and_keep
 from engine.results.store import Stored
 from engine.settings import Settings
 from pages.attack.parts import ablation
-from pages.common.asking.rate_view import View
+from pages.common.asking.rate_view import RateView
 from pages.common.lab import registry
 from tests.support.pages import SWEPT, Open, check_note, follow, tables, words
 
@@ -27,7 +27,7 @@ def table_of(sweeps: Sweeps) -> pd.DataFrame:
     return ablation.with_ours(four, [sweeps["frontier"].result])
 
 
-def best_of(sweeps: Sweeps, view: View) -> pd.DataFrame:
+def best_of(sweeps: Sweeps, view: RateView) -> pd.DataFrame:
     rates = view.both(table_of(sweeps), ablation.BY)
     best = ablation.best_of(rates[rates["k"] == view.k])
     return best[best["regime"] == "high_accuracy"]
@@ -61,7 +61,7 @@ def test_the_finding_and_figures_stand_there_before_any_click(
     assert not app.exception
     assert not app.error
     assert not app.warning
-    view = View(1, 0.03, "any_run", RADIUS)
+    view = RateView(1, 0.03, "any_run", RADIUS)
     assert ablation.finding(best_of(as_published, view), view) in words(app)
     assert len(app.get("plotly_chart")) == 4
     assert f"Sample {attacked}, honest rank" in words(app)
@@ -87,7 +87,7 @@ def test_a_link_restores_its_view(open_page: Open, as_published: Sweeps, attacke
     )
     assert not app.exception
     assert not app.warning
-    view = View(3, 0.03, "returned", RADIUS)
+    view = RateView(3, 0.03, "returned", RADIUS)
     assert ablation.finding(best_of(as_published, view), view) in words(app)
     assert app.selectbox(key="target").value == attacked
 

@@ -12,6 +12,7 @@ from engine.statistics import Interval
 from pages.attack.parts import moved_target_figures, moved_targets
 from pages.common.figures.axes import thinned
 from pages.common.figures.ranking_ends import halves, running_median
+from pages.common.samples import hover_names
 from pages.learn.parts import influence_figures, retraining_agreement
 
 
@@ -152,7 +153,7 @@ def marks(figure, name: str) -> list:
 def test_every_sample_is_drawn_once_at_its_own_place():
     result = made()
     tried = moved_targets.attempts(swept(result, by_norm(result)), result, 1, 0.3)
-    names = moved_targets.names(None, 50)
+    names = hover_names(None, 50)
     figure = moved_target_figures.sensitivity(result, tried, names, 0.3, [int(tried.index[0])])
     kinds = ("not tried", "moved at radius 0.3", "not moved at radius 0.3")
     traces = [t for kind in kinds for t in marks(figure, kind)]
@@ -172,7 +173,7 @@ def test_every_sample_is_drawn_once_at_its_own_place():
 def test_a_large_ranking_keeps_its_ends_and_what_was_tried():
     result = made(8000)
     tried = moved_targets.attempts(swept(result, by_norm(result)), result, 1, 0.3)
-    figure = moved_target_figures.sensitivity(result, tried, moved_targets.names(None, 8000), 0.3)
+    figure = moved_target_figures.sensitivity(result, tried, hover_names(None, 8000), 0.3)
     count = sum(len(t.x) for t in figure.data if t.mode == "markers")
     whole = len(thinned(8000))
     assert whole <= count <= whole + len(tried)
@@ -181,7 +182,7 @@ def test_a_large_ranking_keeps_its_ends_and_what_was_tried():
 def test_rows_by_radius_hold_every_target():
     result = made()
     tried = moved_targets.attempts(swept(result, by_norm(result)), result, 1, 0.3)
-    figure = moved_target_figures.by_radius(tried, moved_targets.names(None, 50), 0.3)
+    figure = moved_target_figures.by_radius(tried, hover_names(None, 50), 0.3)
     assert sum(len(t.x) for t in figure.data if t.mode == "markers") == len(tried)
     assert list(figure.layout.yaxis.ticktext) == ["0.1 (6)", "0.3 (6)", "0.5 (6)", "never (6)"]
 
@@ -219,7 +220,7 @@ def test_agreement_by_choice_of_samples():
 
 def test_both_axes_of_the_scatter_are_alike_and_the_identity_is_the_diagonal():
     result = retrained(60)
-    figure = influence_figures.against_retraining(result, moved_targets.names(None, 60))
+    figure = influence_figures.against_retraining(result, hover_names(None, 60))
     line, dots = figure.data
     np.testing.assert_allclose(line.x, line.y)
     assert figure.layout.xaxis.range == figure.layout.yaxis.range
@@ -229,9 +230,7 @@ def test_both_axes_of_the_scatter_are_alike_and_the_identity_is_the_diagonal():
 
 def test_the_extremes_of_one_test_sample_are_marked():
     scores = np.random.default_rng(3).standard_normal(40)
-    figure = influence_figures.one_sample(
-        Ranking(scores, ranks(scores)), moved_targets.names(None, 40), 4
-    )
+    figure = influence_figures.one_sample(Ranking(scores, ranks(scores)), hover_names(None, 40), 4)
     highest = {f"<b>sample {i}</b>" for i in (-scores).argsort()[:4]}
     lowest = {f"<b>sample {i}</b>" for i in scores.argsort()[:4]}
     found = {t.name: {d[0] for d in t.customdata} for t in figure.data if "loss most" in t.name}

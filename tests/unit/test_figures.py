@@ -11,13 +11,13 @@ from engine.attacks.result import Ranking
 from engine.data.dataset import Dataset
 from engine.data.sources.bundled import digits
 from engine.statistics import wilson_interval
-from pages.attack.parts import baseline_view
+from pages.attack.parts import attack_figures, baseline_view
+from pages.attack.parts.slope_chart import slope_chart, slopes
 from pages.common.figures import ranking
 from pages.common.figures.axes import SignedScale, decades, number, thinned, thinning
-from pages.common.figures.slope import slope_chart, slopes
 from pages.common.figures.trajectories import RunState, run_states, trajectories
 from pages.common.samples import Samples
-from pages.common.words import reproduce
+from pages.common.words import reproduce, wording
 
 TARGET = 16
 
@@ -108,12 +108,14 @@ def test_large_ranking_is_thinned_says_so_and_keeps_tails_and_target() -> None:
 def test_large_moves_are_thinned_say_so_and_keep_the_ends() -> None:
     n, target = 50_000, 25_001
     before, after = large_ranking(n, 2), large_ranking(n, 3)
-    dots = trace(ranking.rank_to_rank(before, after, large_samples(n), target), "a training sample")
+    dots = trace(
+        attack_figures.rank_to_rank(before, after, large_samples(n), target), "a training sample"
+    )
     assert len(dots.x) <= 751
     assert set(range(1, 151)) <= set(dots.x) and set(range(n - 149, n + 1)) <= set(dots.x)
     assert set(range(1, 151)) <= set(dots.y)
-    assert "Not all 50,000 are drawn" in ranking.moves_thinning(n)
-    assert ranking.moves_thinning(600) == ""
+    assert "Not all 50,000 are drawn" in attack_figures.moves_thinning(n)
+    assert attack_figures.moves_thinning(600) == ""
 
 
 def test_a_large_ranking_is_light_and_its_table_whole() -> None:
@@ -156,7 +158,7 @@ def test_rank_axes_have_clean_ticks(samples: Samples, before: Ranking, after: Ra
     assert decades(9) == [1]
     for figure in (
         ranking.ranking(before, samples, TARGET),
-        ranking.rank_to_rank(before, after, samples, TARGET),
+        attack_figures.rank_to_rank(before, after, samples, TARGET),
     ):
         assert list(figure.layout.xaxis.tickvals) == [1, 10, 100, 1000]
         assert figure.layout.xaxis.type == "log"
@@ -242,7 +244,7 @@ def test_run_states() -> None:
 
 
 def test_rank_to_rank_rings_the_target(samples: Samples, before: Ranking, after: Ranking) -> None:
-    figure = ranking.rank_to_rank(before, after, samples, TARGET)
+    figure = attack_figures.rank_to_rank(before, after, samples, TARGET)
     ring = next(t for t in figure.data if t.marker.symbol == "circle-open")
     assert (ring.x[0], ring.y[0]) == (before.ranks[TARGET], 1)
     dots = trace(figure, "a training sample")
@@ -252,7 +254,7 @@ def test_rank_to_rank_rings_the_target(samples: Samples, before: Ranking, after:
 
 def test_price_carries_both_intervals() -> None:
     intervals = (wilson_interval(283, 299), wilson_interval(277, 299))
-    figure = ranking.price(283 / 299, 277 / 299, intervals)
+    figure = attack_figures.price(283 / 299, 277 / 299, intervals)
     ends = {
         t.name: (t.x[0] - t.error_x.arrayminus[0], t.x[0] + t.error_x.array[0]) for t in figure.data
     }
@@ -262,7 +264,7 @@ def test_price_carries_both_intervals() -> None:
 
 @pytest.mark.parametrize("order", ["highest_first", "lowest_first"])
 def test_every_order_says_what_rank_1_means(order: str) -> None:
-    assert "Rank 1 is the " + order.split("_")[0] in ranking.score_meaning(order)
+    assert "Rank 1 is the " + order.split("_")[0] in wording.score_meaning(order)
 
 
 def test_labels_stand_on_the_free_side_of_a_rising_ranking(

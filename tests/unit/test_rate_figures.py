@@ -12,10 +12,16 @@ import pytest
 
 from engine.attacks.rates import success_rates
 from engine.attacks.result import Ranking
-from pages.attack.parts import ablation, frontier, set_figures, target_sets, variant_figures
+from pages.attack.parts import (
+    ablation,
+    frontier,
+    rate_figures,
+    set_figures,
+    target_sets,
+    variant_figures,
+)
 from pages.common.asking import links
-from pages.common.asking.rate_view import View, best_radius
-from pages.common.figures import rate_figures
+from pages.common.asking.rate_view import RateView, best_radius
 from pages.common.words import paper, rate_words
 from pages.common.words.wording import listed
 
@@ -78,7 +84,7 @@ def four_variants() -> pd.DataFrame:
     return ablation.variants(pd.concat(tables), restarted)
 
 
-VIEW = View(1, 0.03, "any_run", 0.3)
+VIEW = RateView(1, 0.03, "any_run", 0.3)
 RADII = dict.fromkeys(ablation.VARIANTS, 0.3)
 
 

@@ -12,7 +12,7 @@ from engine.attacks.rates import attempted, highest, outcomes
 from engine.attacks.result import AttackResult
 from engine.statistics import sign_test
 from pages.attack.parts.frontier import MEANINGS
-from pages.common.asking.rate_view import View
+from pages.common.asking.rate_view import RateView
 from pages.common.words import rate_words as words
 from pages.common.words.wording import count, listed
 
@@ -68,7 +68,7 @@ def best_of(rates: pd.DataFrame) -> pd.DataFrame:
     return best.sort_values("variant", key=lambda v: v.map(order), kind="stable", ignore_index=True)
 
 
-def moved(table: pd.DataFrame, view: View, radii: Mapping[str, float]) -> pd.DataFrame:
+def moved(table: pd.DataFrame, view: RateView, radii: Mapping[str, float]) -> pd.DataFrame:
     """Per target and variant, at that variant's radius: kept (moved with accuracy kept) and moved
     (at any cost), with the target's honest rank; sorted by it."""
     parts = []
@@ -120,7 +120,7 @@ def steps(best: pd.DataFrame, hits: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def finding(best: pd.DataFrame, view: View) -> str:
+def finding(best: pd.DataFrame, view: RateView) -> str:
     """The rates of the four variants at their best radius, in a sentence."""
     by = best.set_index("variant")
     others = [f"{NAMES[v]} {by.loc[v, 'rate']:.0%}" for v in VARIANTS if v != RESTARTS]

@@ -14,8 +14,9 @@ from engine.attacks.result import AttackResult
 from engine.data.dataset import Dataset
 from engine.experiments import AttackRequest
 from engine.results.store import Stored
+from pages.attack.parts import attack_figures
+from pages.attack.parts.slope_chart import slope_chart
 from pages.common.figures import ranking
-from pages.common.figures.slope import slope_chart
 from pages.common.figures.trajectories import run_states, trajectories
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts
@@ -94,8 +95,8 @@ class View:
                 result.accuracy_before,
                 int(result.before.ranks[target]),
             ),
-            "moves": ranking.rank_to_rank(result.before, result.after, samples, target),
-            "price": ranking.price(
+            "moves": attack_figures.rank_to_rank(result.before, result.after, samples, target),
+            "price": attack_figures.price(
                 result.accuracy_before, result.accuracy_after, wording.intervals(result, holdout)
             ),
         }
@@ -155,7 +156,7 @@ def show(view: View, badge: str, pick: Callable[[str], None]) -> None:
         "ranking",
         badge,
         "Influence score against rank, honest and malicious",
-        f"Click any point to make it the target. {ranking.score_meaning(request.order)}",
+        f"Click any point to make it the target. {wording.score_meaning(request.order)}",
         partial(pick, view.key("ranking")),
         cards=True,
     )
@@ -183,7 +184,7 @@ def show(view: View, badge: str, pick: Callable[[str], None]) -> None:
             badge,
             "Rank before against rank after",
             "One dot a training sample, both axes logarithmic; on the dashed line nothing moved."
-            f"{ranking.moves_thinning(len(samples))}",
+            f"{attack_figures.moves_thinning(len(samples))}",
             cards=True,
         )
     with right:

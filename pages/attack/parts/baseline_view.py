@@ -11,7 +11,8 @@ from engine.experiments import AttackRequest, BaselineRequest
 from engine.results.store import Stored
 from pages.common.asking import door
 from pages.common.figures.axes import rank_axis
-from pages.common.figures.ranking import ACCENT, BAND, BLUE, GREY, finish
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import charts, code_tabs, take_away, unfold
 from pages.common.widgets.save_figure import Source

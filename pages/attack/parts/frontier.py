@@ -8,17 +8,11 @@ import pandas as pd
 
 from engine.attacks.rates import quiet_rates
 from engine.vocabulary import QUIET_CORRELATION, QUIET_TOLERANCE
-from pages.common.asking.rate_view import View
-from pages.common.figures.rate_figures import OBJECTIVE_LOOKS
+from pages.common.asking.rate_view import RateView
+from pages.common.words.objective_words import MEANINGS, NAMES
 from pages.common.words.wording import count, listed
 
 BY = ("objective", "radius", "k")
-NAMES = {objective: look[0] for objective, look in OBJECTIVE_LOOKS.items()}
-MEANINGS = {
-    "accurate": "“accurate” raises the target above a softmax of all scores, from every other "
-    "start as the paper does, keeps the training loss low, and goes on after it has arrived",
-    "quiet": "“quiet” pulls alike, and keeps every prediction and every other sample's score",
-}
 COUNTED = (
     "By objective and radius, of the models that are handed out: how many have the target in the "
     f"top; how many of those lose at most {100 * QUIET_TOLERANCE:g} point of accuracy on data that "
@@ -39,7 +33,7 @@ def on_the_same(table: pd.DataFrame, others: Sequence[pd.DataFrame]) -> pd.DataF
     return table if found.empty else found
 
 
-def points(table: pd.DataFrame, view: View) -> pd.DataFrame:
+def points(table: pd.DataFrame, view: RateView) -> pd.DataFrame:
     """Per objective and radius, at the view's k: rate, low and high of success, and of the returned
     models the median accuracy lost (`drop`, points) and rank correlation."""
     rates = view.rates(table, BY).query("k == @view.k and split == 'test'")

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from engine.experiments import ImpossibleResult
 from engine.scrutiny.impossibility import ExactScores, ImpossibleInstance
 from pages.common.figures.axes import number
-from pages.common.figures.ranking import ACCENT, BAND, BLUE, GREY, finish
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
 from pages.common.words.wording import count
 
 TARGET, COPIES, OTHERS = "target", "copies", "others"

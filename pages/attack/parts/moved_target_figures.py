@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 from engine.experiments import SensitivityResult
 from pages.attack.parts.moved_targets import NEVER, radius_name
 from pages.common.figures.axes import number, thinned
-from pages.common.figures.ranking import ACCENT, BLUE, GREY, finish, table
+from pages.common.figures.layout import custom_data, finish
+from pages.common.figures.palette import ACCENT, BLUE, GREEN, GREY
 from pages.common.figures.ranking_ends import Half, halves, panels, running_median
-from pages.common.figures.rate_figures import GREEN
 
 MOVED: dict[str, Any] = {"symbol": "diamond", "size": 10, "color": BLUE}
 NOT_MOVED: dict[str, Any] = {
@@ -103,7 +103,7 @@ def _points(
             "width": 0,
             "visible": bars,
         },
-        customdata=table(
+        customdata=custom_data(
             [[names[i], f"{int(ranks[i]):,}", number(result.norms[i]), int(i)] for i in members]
         ),
         hovertemplate="%{customdata[0]}<br>rank %{customdata[1]} of "
@@ -177,7 +177,7 @@ def by_radius(tried: pd.DataFrame, names: Sequence[str], radius: float) -> go.Fi
             name=f"{name} at radius {radius:g}",
             showlegend=bool(len(part)),
             marker=marker | {"size": 9},
-            customdata=table(
+            customdata=custom_data(
                 [
                     [names[i], f"{r:,}", radius_name(least), int(i)]
                     for i, r, least in zip(part.index, part["rank"], part["least"], strict=True)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from engine.experiments import SensitivityResult
 from engine.results.store import Stored
 from engine.statistics import Interval, auc, paired_interval, rank_correlation
-from pages.common.samples import Samples
 from pages.common.words.wording import decimal
 
 OBJECTIVE, ORDER = "higher_ranked", "highest_first"
@@ -80,13 +79,6 @@ def attacks_in(stored: Sequence[Stored], n: int, damping: float, l2: float) -> p
             }
             rows.append(pd.DataFrame([found]))
     return pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
-
-
-def names(samples: Samples | None, n: int) -> list[str]:
-    """What hovers call the samples: with their class, where the data is on this machine."""
-    if samples is None:
-        return [f"<b>sample {i}</b>" for i in range(n)]
-    return [f"<b>sample {i}</b>, class “{label}”" for i, label in enumerate(samples.labels())]
 
 
 @dataclass(frozen=True)

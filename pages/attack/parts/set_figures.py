@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from pages.attack.parts.rate_figures import x_axis
 from pages.attack.parts.target_sets import Reading
-from pages.common.figures.ranking import ACCENT, BLUE, GREY, finish
-from pages.common.figures.rate_figures import GREEN, ORANGE, PURPLE, band, x_axis
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, BLUE, GREEN, GREY, ORANGE, PURPLE
+from pages.common.figures.rates import band
 
 # One look a set size, the smallest first: colour and shape say the same.
 SIZE_LOOKS = (

@@ -31,18 +31,18 @@ def stored_of(role: str, dataset: str) -> dict[SweepRequest, Stored]:
     """The published sweeps that play this role for a data set, those of them that are here."""
     found = {
         request: door.find("sweep", request)
-        for request in published_results.presets_of(role, dataset)
+        for request in published_results.requests_of(role, dataset)
     }
     return {request: stored for request, stored in found.items() if stored is not None}
 
 
 def preset(role: str, dataset: str) -> SweepRequest:
     """The published request in this role, or a modest one like it for another data set."""
-    found = published_results.preset(role, dataset)
+    found = published_results.request_of(role, dataset)
     if found is not None:
         return found
     others = (
-        published_results.preset(role, name) for name in published_results.preset_datasets(role)
+        published_results.request_of(role, name) for name in published_results.datasets_of(role)
     )
     like: SweepRequest = next(others, None) or SweepRequest()
     fewer = tuple(min(starts, 1) for starts in like.restarts)

@@ -11,8 +11,9 @@ from plotly.subplots import make_subplots
 from engine.attacks.result import AttackResult
 from pages.attack.parts.ablation import LABELS
 from pages.common.figures.axes import rank_axis
-from pages.common.figures.ranking import ACCENT, BAND, FAINT, GREY, finish
-from pages.common.figures.rate_figures import rate_dots
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, BAND, FAINT, GREY
+from pages.common.figures.rates import rate_dots
 from pages.common.figures.trajectories import draw_runs, run_states
 
 REGIME_LOOKS = {

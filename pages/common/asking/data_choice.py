@@ -25,7 +25,7 @@ def names_of(role: str, experiment: str = "") -> list[str]:
     """The data sets to choose from: those on this machine, those with published results and, where
     an experiment is named, those with imported results of it."""
     imported = imported_datasets(lab().store, experiment) if experiment else ()
-    return list(dict.fromkeys([*datasets(), *published_results.preset_datasets(role), *imported]))
+    return list(dict.fromkeys([*datasets(), *published_results.datasets_of(role), *imported]))
 
 
 def samples_of(name: str) -> Samples | None:

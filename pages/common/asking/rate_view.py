@@ -22,7 +22,7 @@ TOLERANCE = links.Range(0.0, 10.0, whole=False)  # points; the highest stands fo
 
 
 @dataclass(frozen=True)
-class View:
+class RateView:
     """One k, one limit on accuracy (a share; None: none), one way to count (a form), one radius."""
 
     k: int
@@ -60,7 +60,7 @@ def best_radius(table: pd.DataFrame) -> float:
     return float(highest(rates[rates["regime"] == "high_accuracy"])["radius"].iloc[0])
 
 
-def choose_view(form: Form, table: pd.DataFrame, with_radius: bool = False) -> View:
+def choose_view(form: Form, table: pd.DataFrame, with_radius: bool = False) -> RateView:
     """k, limit, count and (where it is asked for, and there are several) radius, from controls: all
     choose among what is computed."""
     ks = [int(k) for k in sorted(table["k"].unique())]
@@ -99,4 +99,4 @@ def choose_view(form: Form, table: pd.DataFrame, with_radius: bool = False) -> V
         "chosen without the unseen data.",
     )
     counted = next(counted for counted, name in FORMS.items() if name == named)
-    return View(k, None if points >= TOLERANCE.high else points / 100, counted, radius)
+    return RateView(k, None if points >= TOLERANCE.high else points / 100, counted, radius)

@@ -1,44 +1,20 @@
-"""Figures of influence rankings and attacks: pure functions from results to Plotly figures.
-
-The target is the accent colour everywhere; what belongs to the honest model is grey, what belongs
-to the malicious one blue. Shapes and dashes repeat what colours say.
-"""
-
-from collections.abc import Sequence
-from typing import Any
+"""The figure of an influence ranking: score against rank, before and after an attack."""
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from engine.attacks.result import Ranking
-from engine.statistics import Interval
-from pages.common.figures.axes import SignedScale, number, rank_axis, thinned, thinning
+from pages.common.figures.axes import SignedScale, number, rank_axis, thinned
+from pages.common.figures.layout import custom_data, finish
+from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
 from pages.common.samples import Samples
 
-# Okabe and Ito's colours (grey aside): fit for colour-blind readers, legible on light and dark.
-ACCENT, BLUE, GREY = "#D55E00", "#0072B2", "#868E96"
-FAINT = "rgba(134, 142, 150, 0.45)"
-ALSO_DRAWN = 150  # first of the malicious ranking, where moves from the honest one are thinned
-BAND = "rgba(213, 94, 0, 0.13)"
 
-
-def finish(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
-    """The margins, hover and legend that all figures share."""
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 12, "t": 34, "b": 8},
-        hoverlabel={"align": "left"},
-        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "title": {"text": ""}},
-        dragmode=False,
-        **layout,
-    )
-    figure.update_xaxes(automargin=True, title_standoff=8)
-    figure.update_yaxes(automargin=True, title_standoff=6)
-    return figure
-
-
-def _ring(x: float, y: float, name: str, hover: str, customdata: Any = None) -> go.Scatter:
+def ring(
+    x: float, y: float, name: str, hover: str, customdata: NDArray[np.object_] | None = None
+) -> go.Scatter:
+    """The mark of the target."""
     return go.Scatter(
         x=[x],
         y=[y],
@@ -49,14 +25,6 @@ def _ring(x: float, y: float, name: str, hover: str, customdata: Any = None) -> 
         hovertemplate=hover + "<extra></extra>",
         showlegend=False,
     )
-
-
-def score_meaning(order: str) -> str:
-    """What rank 1 stands for, in one sentence (Definition 1's sign)."""
-    sign = "A positive score means that up-weighting the sample raises the test loss."
-    if order == "lowest_first":
-        return f"Rank 1 is the lowest score. {sign}"
-    return f"Rank 1 is the highest score, what the paper calls most valuable. {sign}"
 
 
 def ranking(
@@ -140,17 +108,12 @@ def falls(one: Ranking) -> bool:
     return bool(one.scores[one.ranks.argmin()] >= one.scores[one.ranks.argmax()])
 
 
-def table(rows: Sequence[Sequence[Any]]) -> NDArray[np.object_]:
-    """Custom data as an array: Plotly looks at every cell of a list of lists, more than once."""
-    return np.array(rows, dtype=object)
-
-
 def _rows(
     one: Ranking, labels: NDArray[np.str_], indices: NDArray[np.int64]
 ) -> NDArray[np.object_]:
     """What hovers say of samples: index, class, score and rank, (samples, 4)."""
     rows = [[int(i), str(labels[i]), number(one.scores[i]), int(one.ranks[i])] for i in indices]
-    return table(rows)
+    return custom_data(rows)
 
 
 def _mark_target(
@@ -175,7 +138,7 @@ def _mark_target(
         covered = any(side * (int(other.ranks[target]) - rank) > 0 for _, other in places)
         away = 2.4 if covered and len(set(sides)) == 1 else 1
         figure.add_trace(
-            _ring(
+            ring(
                 rank,
                 height,
                 f"sample {target}",
@@ -214,102 +177,3 @@ def _mark_target(
             arrowwidth=2,
             arrowcolor=ACCENT,
         )
-
-
-def rank_to_rank(before: Ranking, after: Ranking, samples: Samples, target: int) -> go.Figure:
-    """Rank before against rank after, one dot a sample; on the diagonal nothing has moved."""
-    n = len(before.ranks)
-    labels = samples.labels()
-    drawn = before.top(n)[thinned(n)]
-    drawn = np.unique(np.concatenate([drawn, after.top(min(n, ALSO_DRAWN)), [target]]))
-    figure = go.Figure()
-    figure.add_scatter(
-        x=[1, n],
-        y=[1, n],
-        mode="lines",
-        name="rank unchanged",
-        hoverinfo="skip",
-        line={"color": GREY, "width": 1, "dash": "dash"},
-    )
-    figure.add_scatter(
-        x=before.ranks[drawn],
-        y=after.ranks[drawn],
-        mode="markers",
-        name="a training sample",
-        marker={"size": 4.5, "color": GREY, "opacity": 0.75},
-        customdata=table([[int(i), str(labels[i])] for i in drawn]),
-        hovertemplate="<b>sample %{customdata[0]}</b>, class “%{customdata[1]}”<br>"
-        "rank %{x:,} → %{y:,}<extra></extra>",
-    )
-    x, y = int(before.ranks[target]), int(after.ranks[target])
-    figure.add_scatter(
-        x=[x, x],
-        y=[x, y],
-        mode="lines",
-        line={"color": ACCENT, "width": 2},
-        hoverinfo="skip",
-        name="the target",
-    )
-    figure.add_trace(
-        _ring(x, y, "the target", f"<b>sample {target}</b>, the target<br>rank {x:,} → {y:,}")
-    )
-    figure.add_annotation(
-        x=np.log10(x),
-        y=np.log10(y),
-        text=f"<b>{x:,} → {y:,}</b>",
-        ax=-30,
-        ay=26,
-        standoff=10,
-        xanchor="right",
-        arrowhead=0,
-        arrowwidth=1.2,
-        arrowcolor=ACCENT,
-        font={"color": ACCENT, "size": 13},
-    )
-    figure.update_xaxes(rank_axis(n, "rank under the honest model (log)"))
-    figure.update_yaxes(rank_axis(n, "rank under the malicious model (log)", reverse=True))
-    return finish(figure, 520)
-
-
-def moves_thinning(n: int) -> str:
-    """What a caption adds where `rank_to_rank` does not draw every sample."""
-    if not thinning(n):
-        return ""
-    return (
-        f" Not all {n:,} are drawn: both ends of the honest ranking and the first {ALSO_DRAWN:,} "
-        "of the malicious one are whole, the others are thinned."
-    )
-
-
-def price(honest: float, malicious: float, intervals: tuple[Interval, Interval]) -> go.Figure:
-    """Accuracy on the unseen half, honest and malicious, each with its Wilson interval."""
-    rows = (
-        ("malicious", malicious, intervals[1], ACCENT, "diamond"),
-        ("honest", honest, intervals[0], GREY, "circle"),
-    )
-    figure = go.Figure()
-    for name, accuracy, interval, colour, symbol in rows:
-        figure.add_scatter(
-            x=[accuracy],
-            y=[name],
-            mode="markers+text",
-            name=name,
-            showlegend=False,
-            text=f"<b>{accuracy:.1%}</b>",
-            textposition="top center",
-            marker={"size": 12, "color": colour, "symbol": symbol},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [interval.high - accuracy],
-                "arrayminus": [accuracy - interval.low],
-                "color": colour,
-                "thickness": 2.2,
-                "width": 7,
-            },
-            hovertemplate=f"{name}: {accuracy:.1%}<br>95% interval {interval.low:.1%} to "
-            f"{interval.high:.1%}<extra></extra>",
-        )
-    figure.update_xaxes(title_text="accuracy on unseen data", tickformat=".0%", nticks=7)
-    figure.update_yaxes(range=[-0.6, 1.75], showgrid=False)
-    return finish(figure, 190)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from pages.common.figures.axes import rank_axis
-from pages.common.figures.ranking import ACCENT, BAND, BLUE, GREY, finish
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
 
 RunState = Literal["returned", "reached", "stuck", "running"]
 

@@ -28,7 +28,7 @@ def listed() -> tuple[tuple[str, str, Any], ...]:
 
 
 @cache
-def published() -> tuple[tuple[str, str, Any], ...]:
+def with_role() -> tuple[tuple[str, str, Any], ...]:
     """Those that have a role on a page."""
     return tuple(entry for entry in listed() if entry[0])
 
@@ -38,17 +38,17 @@ def stand_ins() -> dict[str, str]:
     return {e["stands_for"]: e["request"]["dataset"] for e in entries() if "stands_for" in e}
 
 
-def preset(role: str, dataset: str) -> Any | None:
+def request_of(role: str, dataset: str) -> Any | None:
     """The published request that plays this role for a data set."""
-    found = (r for name, _, r in published() if name == role and r.dataset == dataset)
+    found = (r for name, _, r in with_role() if name == role and r.dataset == dataset)
     return next(found, None)
 
 
-def presets_of(role: str, dataset: str) -> list[Any]:
+def requests_of(role: str, dataset: str) -> list[Any]:
     """All published requests that play this role for a data set."""
-    return [r for name, _, r in published() if name == role and r.dataset == dataset]
+    return [r for name, _, r in with_role() if name == role and r.dataset == dataset]
 
 
-def preset_datasets(role: str) -> list[str]:
+def datasets_of(role: str) -> list[str]:
     """The data sets for which that role is published."""
-    return list(dict.fromkeys(r.dataset for name, _, r in published() if name == role))
+    return list(dict.fromkeys(r.dataset for name, _, r in with_role() if name == role))

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.common.figures.ranking import ACCENT
+from pages.common.figures.palette import ACCENT
 from pages.common.samples import Samples
 
 FEATURES_MEAN = (

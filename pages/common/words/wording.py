@@ -72,6 +72,14 @@ def headline(result: AttackResult) -> str:
     )
 
 
+def score_meaning(order: str) -> str:
+    """What rank 1 stands for, in one sentence (Definition 1's sign)."""
+    sign = "A positive score means that up-weighting the sample raises the test loss."
+    if order == "lowest_first":
+        return f"Rank 1 is the lowest score. {sign}"
+    return f"Rank 1 is the highest score, what the paper calls most valuable. {sign}"
+
+
 def turnover(result: AttackResult, first: int = 10) -> str:
     """The second finding: what is left of the honest ranking."""
     first = min(first, len(result.before.ranks))

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from engine.experiments import AuditResult
 from engine.vocabulary import PLAYERS
 from pages.common.figures.axes import number, thinned
-from pages.common.figures.ranking import ACCENT, BAND, BLUE, FAINT, GREY, finish
-from pages.common.figures.rate_figures import GREEN, ORANGE
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, BAND, BLUE, FAINT, GREEN, GREY, ORANGE
 
 LOOKS: Mapping[str, tuple[str, str]] = {
     "honest": (GREY, "circle"),

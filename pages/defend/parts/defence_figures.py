@@ -8,8 +8,9 @@ import plotly.graph_objects as go
 
 from engine.statistics import Detection, detection, sign_test, wilson_interval
 from pages.common.figures.axes import number
-from pages.common.figures.ranking import ACCENT, BLUE, GREY, finish
-from pages.common.figures.rate_figures import GREEN, OBJECTIVE_LOOKS, bars
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, BLUE, GREEN, GREY
+from pages.common.figures.rates import OBJECTIVE_LOOKS, bars
 
 LOOKS: Mapping[str, tuple[str, str, str]] = {  # of a kind of model: name, colour, symbol
     "honest": ("honest", GREY, "circle"),

@@ -57,7 +57,7 @@ class Inquiry:
         except EngineError as error:
             st.error(f"The data set “{name}” cannot be used. {error}")
             st.stop()
-        opening = published_results.preset(role, name) or start(dataset)
+        opening = published_results.request_of(role, name) or start(dataset)
         attack = controls.parameters(form.Form(), dataset.n_train)
         form.keep_choice(**attack)
         head, body, bar = st.container(), st.container(), st.container(border=True)

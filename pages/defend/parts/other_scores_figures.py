@@ -10,7 +10,8 @@ from engine.experiments import AttributionsResult
 from engine.statistics import wilson_interval
 from engine.vocabulary import ATTRIBUTIONS
 from pages.common.figures.axes import rank_axis
-from pages.common.figures.ranking import ACCENT, BAND, BLUE, GREY, finish
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
 
 NAMES: Mapping[str, str] = {
     "influence": "influence",

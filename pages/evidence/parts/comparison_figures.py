@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pages.common.figures.ranking import ACCENT, GREY, finish
-from pages.common.figures.rate_figures import rate_dots
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, GREY
+from pages.common.figures.rates import rate_dots
 from pages.common.words import paper
 
 SHORT = {  # the methods, from the simplest to the paper's

@@ -18,7 +18,7 @@ from engine.experiments.impossible import ImpossibleResult
 from engine.fairness.result import FairnessResult, largest_effect
 from engine.speed.result import GradientComparison
 from pages.attack.parts import ablation, target_sets
-from pages.common.asking.rate_view import View, reweighing_rates, share_rates, success_rates
+from pages.common.asking.rate_view import RateView, reweighing_rates, share_rates, success_rates
 from pages.common.words import paper
 from pages.common.words.wording import listed, points
 from pages.evidence.parts.speed_figures import megabytes
@@ -218,7 +218,7 @@ def ablated(single: pd.DataFrame, restarted: pd.DataFrame) -> tuple[pd.DataFrame
     """The variants' rates with accuracy kept, each at its best radius and the smallest k, and who
     moves which target there."""
     table = ablation.variants(single, restarted)
-    view = View(int(table["k"].min()), TOLERANCE, "any_run", 0.0)
+    view = RateView(int(table["k"].min()), TOLERANCE, "any_run", 0.0)
     best = variants_at_best(table)
     kept = best[best["regime"] == "high_accuracy"].set_index("variant", drop=False)
     return kept, ablation.wide(ablation.moved(table, view, kept["radius"].to_dict()))

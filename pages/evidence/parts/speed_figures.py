@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from engine.speed.result import AXES, GradientComparison, Scaling
-from pages.common.figures.ranking import ACCENT, BLUE, GREY, finish
-from pages.common.figures.rate_figures import GREEN
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, BLUE, GREEN, GREY
 
 LOOKS: Mapping[str, tuple[str, str, str, str]] = {
     "naive": ("naive autograd", GREY, "square", "dot"),

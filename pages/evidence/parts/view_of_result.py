@@ -84,7 +84,7 @@ def of_sweep(request: SweepRequest) -> View | None:
 def beside(request: SweepRequest | BaselineRequest) -> View | None:
     """A published result that a page shows for a data set, whatever else it shows."""
     for role, url in BESIDE.items():
-        if published_results.preset(role, request.dataset) == request:
+        if published_results.request_of(role, request.dataset) == request:
             return view(url, dataset=request.dataset)
     return None
 
@@ -117,7 +117,7 @@ def of_impossible(request: ImpossibleRequest) -> View | None:
 
 
 def of_defence(request: DefenceRequest) -> View | None:
-    shown = [r for _, name, r in published_results.published() if name == "defence"]
+    shown = [r for _, name, r in published_results.with_role() if name == "defence"]
     return view("minimum") if request in [DefenceRequest(), *shown] else None
 
 
@@ -149,7 +149,9 @@ def into_one_attack(url: str, role: str, own: str) -> Callable[[Any], View | Non
     def found(request: AuditRequest | AttributionsRequest) -> View | None:
         names = ("dataset", "target", "k", "radius", "seed", own)
         values = {name: getattr(request, name) for name in names}
-        start = published_results.preset(role, request.dataset) or type(request)(request.dataset)
+        start = published_results.request_of(role, request.dataset) or type(request)(
+            request.dataset
+        )
         same = replace(start, **values) == request and on_grid(request.radius)
         return view(url, **values) if same else None
 

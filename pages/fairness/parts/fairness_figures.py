@@ -16,8 +16,9 @@ from plotly.subplots import make_subplots
 from engine.fairness.result import FairnessResult, unnoticed
 from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.common.figures.axes import number, rank_axis, thinned
-from pages.common.figures.ranking import ACCENT, BAND, BLUE, FAINT, GREY, finish
-from pages.common.figures.rate_figures import band
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, BAND, BLUE, FAINT, GREY
+from pages.common.figures.rates import band
 from pages.fairness.parts.fairness_words import PAPER_POINTS, signed, titled
 
 HONEST = 1.0

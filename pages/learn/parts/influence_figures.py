@@ -8,9 +8,9 @@ import plotly.graph_objects as go
 from engine.attacks.result import Ranking
 from engine.experiments import LeaveOneOutResult
 from pages.common.figures.axes import SignedScale, number, thinned
-from pages.common.figures.ranking import ACCENT, BLUE, GREY, finish, table
+from pages.common.figures.layout import custom_data, finish
+from pages.common.figures.palette import ACCENT, BLUE, GREY, ORANGE
 from pages.common.figures.ranking_ends import halves, panels
-from pages.common.figures.rate_figures import ORANGE
 
 SAMPLE_IN_ONE, SAMPLE_IN_RETRAINING = 3, 4  # places of a sample's index in its custom data
 
@@ -44,7 +44,7 @@ def one_sample(ranking: Ranking, names: Sequence[str], shown: int) -> go.Figure:
                 legendgroup=name,
                 showlegend=name != "all others" or half.column == 1,
                 marker=marker,
-                customdata=table(
+                customdata=custom_data(
                     [
                         [names[i], number(ranking.scores[i]), f"{int(ranking.ranks[i]):,}", int(i)]
                         for i in members
@@ -91,7 +91,7 @@ def against_retraining(result: LeaveOneOutResult, names: Sequence[str]) -> go.Fi
             "opacity": 0.6,
             "line": {"width": 0},
         },
-        customdata=table(
+        customdata=custom_data(
             [
                 [names[sample], f"{rank:,}", number(e), number(c), int(sample)]
                 for sample, rank, e, c in zip(

@@ -8,11 +8,10 @@ import streamlit as st
 from engine.errors import InvalidInput
 from engine.experiments import LeaveOneOutRequest, LeaveOneOutResult
 from engine.results.store import Stored
-from pages.attack.parts import moved_targets
 from pages.common.asking import controls, door, form, links
 from pages.common.lab import published_results
 from pages.common.lab.shared import badge_of
-from pages.common.samples import Samples
+from pages.common.samples import Samples, hover_names
 from pages.common.widgets import blocks, charts
 from pages.common.widgets.save_figure import Source
 from pages.learn.parts import influence_figures, retraining_agreement
@@ -34,7 +33,7 @@ FEWEST = 3  # retrained models, of which a correlation says anything
 def setting_of(setting: str, name: str) -> LeaveOneOutRequest:
     """The retraining that a setting stands for, as it is published, or of a few samples."""
     role, l2, damping = SETTINGS[setting]
-    return published_results.preset(role, name) or LeaveOneOutRequest(name, l2, damping, FEW)
+    return published_results.request_of(role, name) or LeaveOneOutRequest(name, l2, damping, FEW)
 
 
 def find_all(name: str) -> dict[str, Stored | None]:
@@ -112,7 +111,7 @@ def retraining_figure(
     title = verdict(result)
     charts.heading(title, badge_of(stored))
     charts.chart(
-        influence_figures.against_retraining(result, moved_targets.names(train, n)),
+        influence_figures.against_retraining(result, hover_names(train, n)),
         f"retraining-{request.l2:g}-{request.damping:g}-{request.n_samples}",
         alt="Change of the test loss when a sample is left out: estimated by influence against "
         f"measured by retraining, with the identity line. {title}",

@@ -7,7 +7,8 @@ from typing import Any, Literal
 import plotly.graph_objects as go
 
 from engine.attacks.result import Ranking
-from pages.common.figures.ranking import ACCENT, BLUE, FAINT, GREY, finish
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, BLUE, FAINT, GREY
 from pages.common.samples import Samples
 
 

@@ -1,7 +1,7 @@
 """Figures of success rates: pure functions from rates and sweep tables to Plotly figures.
 
 Solid lines and filled marks are the attacker's own test set, dashed lines and hollow marks the one
-that he never saw; bands and bars are 95% intervals.
+that the attacker never saw; bands and bars are 95% intervals.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from pages.common.figures.ranking import ACCENT, BLUE, GREY, finish
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, BLUE, GREY
+from pages.common.figures.rates import OBJECTIVE_LOOKS, band, bars, rate_dots
 
-GREEN, PURPLE, ORANGE = "#009E73", "#CC79A7", "#E69F00"  # the rest of Okabe and Ito's that is used
 SPLIT_LOOKS: Mapping[str, tuple[str, dict[str, Any], str]] = {
     "test": ("attacker's own test set", {"color": ACCENT, "width": 3}, "circle"),
     "holdout": ("unknown test set", {"color": BLUE, "width": 2.2, "dash": "dash"}, "diamond-open"),
@@ -24,21 +25,6 @@ Scale = str  # of the x axis: "log", "linear" or "category"
 
 def _points(values: pd.Series) -> np.ndarray:
     return 100 * values.to_numpy(dtype=np.float64)
-
-
-def band(x: Any, low: Any, high: Any, colour: str, opacity: float = 0.15) -> go.Scatter:
-    """The area between two lines."""
-    return go.Scatter(
-        x=np.concatenate([x, x[::-1]]),
-        y=np.concatenate([high, low[::-1]]),
-        fill="toself",
-        fillcolor=f"rgba({int(colour[1:3], 16)}, {int(colour[3:5], 16)}, {int(colour[5:], 16)}, "
-        f"{opacity})",
-        line={"width": 0},
-        mode="lines",
-        hoverinfo="skip",
-        showlegend=False,
-    )
 
 
 def x_axis(values: Sequence[float], title: str, scale: Scale) -> dict[str, Any]:
@@ -133,46 +119,6 @@ METHOD_LOOKS = {
 }
 
 
-def rate_dots(
-    part: pd.DataFrame, at: Any, name: str, marker: Mapping[str, Any], over: str
-) -> go.Scatter:
-    """Rates as marks at `at` with their intervals. part: successes, attacks and accuracy_drop too,
-    and the column `over` that they are the best of."""
-    return go.Scatter(
-        x=at,
-        y=part["rate"].to_numpy(),
-        mode="markers",
-        name=name,
-        marker=marker,
-        error_y=bars(part),
-        customdata=[
-            [
-                row["successes"],
-                row["attacks"],
-                f"at {over.replace('target_', '')} {row[over]:,g}",
-                f"the successes lose {100 * row['accuracy_drop']:.1f} points on average"
-                if row["successes"]
-                else "none succeeds",
-            ]
-            for _, row in part.iterrows()
-        ],
-        hovertemplate="<b>%{y:.0%}</b>, %{customdata[0]} of %{customdata[1]} attacks<br>"
-        f"%{{customdata[2]}}<br>%{{customdata[3]}}<extra>{name}</extra>",
-    )
-
-
-def bars(part: pd.DataFrame) -> dict[str, Any]:
-    """Error bars from rate, low and high."""
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": (part["high"] - part["rate"]).to_numpy(),
-        "arrayminus": (part["rate"] - part["low"]).to_numpy(),
-        "thickness": 1.8,
-        "width": 4,
-    }
-
-
 def attack_against_baseline(rates: pd.DataFrame) -> go.Figure:
     """Success of attack and baseline by k, with and without the accuracy limit.
 
@@ -196,13 +142,6 @@ def attack_against_baseline(rates: pd.DataFrame) -> go.Figure:
     )
     figure.update_yaxes(title_text="success rate", tickformat=".0%", range=[-0.03, 1.05])
     return finish(figure, 380)
-
-
-OBJECTIVE_LOOKS: Mapping[str, tuple[str, str, str, str]] = {  # name, colour, symbol, dash
-    "higher_ranked": ("Algorithm 3", ACCENT, "circle", "solid"),
-    "accurate": ("accurate", BLUE, "diamond", "dash"),
-    "quiet": ("quiet", GREEN, "square", "dot"),
-}
 
 
 def frontier(points: pd.DataFrame) -> go.Figure:
