@@ -24,7 +24,7 @@ from engine.experiments import EXPERIMENTS, hash_of, make_request, open_data
 from engine.progress import OnProgress, Progress
 from engine.results.compute import compute_and_keep
 from engine.results.store import MANIFEST, Store, Stored, open_folder, read_manifest
-from engine.settings import Settings, read_settings
+from engine.settings import INSTALLED, Settings, read_settings
 from engine.vocabulary import DTYPES, METRICS, MODELS, OBJECTIVES, ORDERS
 
 CHOICES = {
@@ -36,6 +36,7 @@ CHOICES = {
 }
 FAILURE, INTERRUPTED = 2, 130  # exit codes: the input is at fault, Ctrl-C
 DEFAULT = "default"
+PROGRAM = "influence-attack-lab" if INSTALLED else "python -m engine"
 REQUESTS = "requests.json"  # what is published, beside the published results
 
 
@@ -49,7 +50,7 @@ class Outcome:
 
 def parser() -> argparse.ArgumentParser:
     """Options are made from the requests' fields: a new experiment needs nothing here."""
-    top = argparse.ArgumentParser(prog="python -m engine", description="Influence Attack Lab")
+    top = argparse.ArgumentParser(prog=PROGRAM, description="Influence Attack Lab")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, entry in EXPERIMENTS.items():
         if entry.part or entry.lasts is not None:  # those that make data are commands of `data`

@@ -1,5 +1,8 @@
-"""Paths and budgets, from the environment: read by experiments' callers, never by the engine
-itself."""
+"""Paths and budgets, from the environment.
+
+The command line, the job runner and the pages read them, and so does `engine.data.load` for callers
+that name no data directory. Computations do not: what they depend on is in their arguments.
+"""
 
 import os
 import re
@@ -9,8 +12,10 @@ from pathlib import Path
 
 from engine.errors import InvalidInput
 
-ROOT = Path(__file__).resolve().parent.parent
-PUBLISHED = ROOT / "cache" / "published"
+PACKAGE = Path(__file__).resolve().parent
+ROOT = PACKAGE.parent  # where `engine` is found: the checkout, or an environment's site-packages
+INSTALLED = (PACKAGE / "published").is_dir()  # an installed package carries the published results
+PUBLISHED = PACKAGE / "published" if INSTALLED else ROOT / "cache" / "published"
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,10 @@ class Settings:
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from the environment variables that `environment_of` lists.
 
-    Relative paths count from the project's root. Raises InvalidInput.
+    Relative paths count from the checkout, those of an installed package from the folder in which
+    the process runs. Raises InvalidInput.
     """
-    cache = folder(environment, "IAL_CACHE_DIR", "cache")
+    cache = folder(environment, "IAL_CACHE_DIR", default_cache(environment))
     device = environment.get("IAL_DEVICE") or "auto"
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise InvalidInput("IAL_DEVICE", device, "'auto', 'cpu', 'cuda' or 'cuda:N'")
@@ -64,6 +70,15 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         job_memory_gb=number(environment, "IAL_JOB_MEMORY_GB", 0, "GB", chosen),
         disk_gb=number(environment, "IAL_DISK_GB", 10, "GB"),
     )
+
+
+def default_cache(environment: Mapping[str, str], installed: bool = INSTALLED) -> str:
+    """The cache folder where none is set: the checkout's own, or the user's for an installed
+    package, by the XDG convention."""
+    if not installed:
+        return "cache"
+    caches = environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return str(Path(caches) / "influence-attack-lab")
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
@@ -106,7 +121,7 @@ def whole(environment: Mapping[str, str], name: str, expected: str) -> int:
 
 def folder(environment: Mapping[str, str], name: str, default: str) -> Path:
     """A folder that is there or can be made; an empty variable is one that is not set."""
-    path = ROOT / (environment.get(name) or default)
+    path = (Path.cwd() if INSTALLED else ROOT) / (environment.get(name) or default)
     nearest = next(p for p in (path, *path.parents) if p.exists())
     if not nearest.is_dir():
         raise InvalidInput(name, str(path), f"a folder, but '{nearest}' is a file")

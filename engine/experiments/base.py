@@ -177,10 +177,16 @@ def train(content_hash: str, l2: float, device: str, version: int, dataset: Data
 
 
 def train_network(
-    content_hash: str, name: str, l2: float, device: str, version: int, dataset: Dataset
+    content_hash: str,
+    name: str,
+    l2: float,
+    device: str,
+    version: int,
+    architectures: int,
+    dataset: Dataset,
 ) -> Model:
-    """The same for a network, from the initial parameters of seed 0. Where an architecture changes,
-    change a line here: joblib forgets what an earlier text of this function returned."""
+    """The same for a network, from the initial parameters of seed 0; `ARCHITECTURES_VERSION` stands
+    for the modules that the names mean."""
     from engine.models.fit_network import fit_network
 
     return fit_network(dataset, name, l2=l2, device=device)
@@ -195,6 +201,11 @@ def honest_model_of(kind: str, dataset: Dataset, l2: float, context: Context) ->
     """The honest model of that kind in `engine.vocabulary`, trained once."""
     if kind == LINEAR:
         return honest_model(dataset, l2, context)
+    from engine.models.network import ARCHITECTURES_VERSION
+
     remembered = context.memory.cache(train_network, ignore=["dataset"])
-    asked = (dataset.content_hash, kind, l2, context.device, RESULT_VERSION)
+    asked = (
+        *(dataset.content_hash, kind, l2, context.device),
+        *(RESULT_VERSION, ARCHITECTURES_VERSION),
+    )
     return remembered(*asked, dataset=dataset)

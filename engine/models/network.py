@@ -114,6 +114,7 @@ class Cnn(nn.Module):
         return self.out(torch.tanh(seen).view(len(X), -1))
 
 
+ARCHITECTURES_VERSION = 1  # raised when a name below means another module: kept models then go
 MODULES: dict[str, Callable[[tuple[int, ...], int], nn.Module]] = {"mlp": Mlp, "cnn": Cnn}
 
 

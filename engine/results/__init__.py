@@ -1,1 +1,1 @@
-"""The result store, and the one job runner: the only place that caches."""
+"""The result store and the one job runner: what is kept on disk, where, and for how long."""

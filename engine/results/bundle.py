@@ -40,10 +40,12 @@ from engine.results.store import (
 )
 from engine.results.trial import TRIAL_GB, TRIAL_SECONDS, is_harmless
 from engine.settings import ROOT
+from engine.version import CHANGED
 
 INDEX, FORMAT = "index.json", "influence-attack-lab bundle 1"
 NAME = re.compile(r"([a-z-]+/[0-9a-f]{24})/([a-z0-9_]+\.(?:json|npz|parquet))")
 SHA256 = re.compile(r"[0-9a-f]{64}")
+REVISION = re.compile(rf"[0-9a-f]{{40}}({re.escape(CHANGED)})?")
 BUNDLE_MB = 1024  # unpacked
 JSON_MB = 4  # of an index or a manifest
 NAMED = 100  # characters of a device's name
@@ -235,6 +237,9 @@ def check_manifest(experiment: str, manifest: Manifest) -> None:
         "versions": is_harmless(m.versions) and len(str(m.versions)) <= 10 * NAMED,
         "files": bool(m.files) and all(SHA256.fullmatch(str(value)) for value in m.files.values()),
         "request": is_harmless(m.request),
+        "lab_version": is_harmless(m.lab_version) and len(m.lab_version or "") <= NAMED,
+        "source_revision": m.source_revision is None
+        or REVISION.fullmatch(m.source_revision) is not None,
     }
     for name, good in sound.items():
         if not good:

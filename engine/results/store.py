@@ -28,6 +28,7 @@ from filelock import FileLock
 from engine.errors import DamagedResult, InvalidInput
 from engine.experiments import RESULT_VERSION, experiment, values_of
 from engine.settings import Settings
+from engine.version import VERSION, source_revision
 
 MANIFEST = "manifest.json"
 LOCAL, PUBLISHED, IMPORTED = "local", "published", "imported"  # where a result comes from
@@ -44,14 +45,18 @@ KINDS = {
     "created": str,
     "versions": dict,
     "files": dict,
+    "lab_version": str | None,
+    "source_revision": str | None,
 }  # of the manifest's fields
+LATER = {"lab_version", "source_revision"}  # not in manifests that were written before they were
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Manifest:
     """Where a result comes from. `created` is ISO 8601 in UTC, `seconds` the wall time of its
-    making, `files` maps each file's name to its SHA-256."""
+    making, `files` maps each file's name to its SHA-256. `lab_version` and `source_revision` are as
+    in `engine.version`, None where an older lab made the result."""
 
     experiment: str
     request: dict[str, Any]
@@ -63,6 +68,19 @@ class Manifest:
     created: str
     versions: dict[str, str]
     files: dict[str, str]
+    lab_version: str | None = None
+    source_revision: str | None = None
+
+    @property
+    def made_with(self) -> str:
+        """The lab's version and source revision, where they are known, and those of its packages,
+        in words."""
+        known = [] if self.lab_version is None else [f"lab {self.lab_version}"]
+        if self.source_revision is not None:
+            commit, changed = self.source_revision[:40], self.source_revision[40:]
+            known.append(f"source {commit[:12]}{changed}")
+        known += [f"{name} {version}" for name, version in self.versions.items()]
+        return ", ".join(known)
 
 
 @dataclass(frozen=True)
@@ -137,6 +155,8 @@ def write_folder(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=versions(),
         files={path.name: checksum(path) for path in sorted(folder.iterdir())},
+        lab_version=VERSION,
+        source_revision=source_revision(),
     )
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
     for path in folder.iterdir():
@@ -151,10 +171,10 @@ def read_manifest(folder: Path) -> Manifest:
     except (OSError, ValueError) as error:
         raise DamagedResult(f"{folder.name}: {MANIFEST} cannot be read ({error}).") from error
     wanted = {f.name for f in fields(Manifest)}
-    if not isinstance(values, dict) or set(values) != wanted:
+    if not isinstance(values, dict) or set(values) | LATER != wanted:
         raise DamagedResult(f"{folder.name}: {MANIFEST} does not hold {', '.join(sorted(wanted))}.")
-    for name, kind in KINDS.items():
-        if not isinstance(values[name], kind):
+    for name, value in values.items():
+        if not isinstance(value, KINDS[name]):
             raise DamagedResult(f"{folder.name}: {MANIFEST} holds no usable '{name}'.")
     return Manifest(**values)
 

@@ -282,11 +282,10 @@ def one(entry: Entry) -> None:
     way_to(entry)
     st.code(EXPERIMENTS[entry.experiment].describe(stored.result), language=None, wrap_lines=True)
     asked_for(manifest.request)
-    versions = ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
     st.caption(
         f"{origin(stored, entry.dataset)} · made {stamp(manifest.created)} in "
-        f"{seconds(manifest.seconds)} on {manifest.device} · {versions} · data "
-        f"{manifest.data_hash[:12]} · {size(entry.size)} · key {entry.key}"
+        f"{seconds(manifest.seconds)} on {manifest.device} · {manifest.made_with} · "
+        f"data {manifest.data_hash[:12]} · {size(entry.size)} · key {entry.key}"
     )
 
 

@@ -20,8 +20,9 @@ from engine.attacks.result import Ranking
 from engine.errors import DamagedResult, InvalidInput
 from engine.experiments import AttackRequest, RankingRequest, RankingResult, make_request
 from engine.models.linear import LinearModel
-from engine.results.store import MANIFEST, Imported, Store, key, open_folder
+from engine.results.store import MANIFEST, Imported, Store, key, open_folder, read_manifest
 from engine.settings import ROOT
+from engine.version import VERSION, source_revision
 from tests.support.stores import HASH, REQUEST, put, result, same
 
 
@@ -49,6 +50,25 @@ def test_an_attack_comes_out_as_it_went_in(store):
     )
     assert make_request(m.experiment, m.request) == REQUEST
     assert set(m.versions) >= {"python", "torch", "numpy"}
+
+
+def test_a_manifest_says_which_lab_made_the_result(store):
+    m = read_manifest(put(store))
+    assert (m.lab_version, m.source_revision) == (VERSION, source_revision())
+    assert m.made_with.startswith(f"lab {VERSION}, ")
+    assert m.made_with.endswith(f"pandas {m.versions['pandas']}")
+
+
+def test_a_manifest_from_before_it_said_so_still_opens(store):
+    folder = put(store)
+    values = json.loads((folder / MANIFEST).read_text())
+    older = {n: v for n, v in values.items() if n not in ("lab_version", "source_revision")}
+    assert len(older) == len(values) - 2
+    (folder / MANIFEST).write_text(json.dumps(older))
+    found = store.find("attack", REQUEST, HASH)
+    assert found is not None
+    assert (found.manifest.lab_version, found.manifest.source_revision) == (None, None)
+    assert found.manifest.made_with.startswith("python ")
 
 
 def test_a_ranking_comes_out_as_it_went_in(store):

@@ -94,8 +94,7 @@ def badge_of(stored: Stored) -> str:
 def provenance(stored: Stored) -> str:
     """Seed, device, versions, time and date of a result, in one line."""
     m = stored.manifest
-    versions = ", ".join(f"{name} {version}" for name, version in m.versions.items())
     return (
         f"{badge_of(stored)} · {stamp(m.created)} · {seconds(m.seconds)} on {m.device} · "
-        f"seed {m.request.get('seed', 0)} · {versions} · data {m.data_hash[:12]}"
+        f"seed {m.request.get('seed', 0)} · {m.made_with} · data {m.data_hash[:12]}"
     )
