@@ -11,7 +11,8 @@ from engine.data.load import load_dataset
 from engine.data.untrusted import limits
 from engine.settings import Settings
 from pages.common.lab import registry
-from pages.data.parts import own_data
+from pages.common.words.wording import plain
+from pages.data.parts import own_file
 from tests.support import hostile
 from tests.support.pages import Open, follow, unfold, words
 
@@ -166,8 +167,8 @@ def test_the_limits_are_stated(open_page: Open) -> None:
     ],
 )
 def test_an_uploaded_name_becomes_a_plain_one(given: str, kept: str) -> None:
-    assert own_data.plain_name(given) == kept
+    assert own_file.plain_name(given) == kept
 
 
 def test_a_text_from_a_file_is_shown_as_it_is() -> None:
-    assert own_data.escape_markdown("[x](y) $a$ <b>") == r"\[x\](y) \$a\$ \<b\>"
+    assert plain("[x](y) $a$ <b>") == r"\[x\]\(y\) \$a\$ \<b\>"

@@ -1,5 +1,6 @@
 """What results say in words: pure functions from a result to sentences, with their numbers."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -29,6 +30,11 @@ def count(number: int, noun: str, plural: str = "") -> str:
 def listed(names: Sequence[str]) -> str:
     """'a', 'a and b', 'a, b and c'."""
     return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), *names[-1:]])
+
+
+def plain(text: str) -> str:
+    """A text whose every character is shown as it is, where Markdown is expected."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|~:$-])", r"\\\1", text)
 
 
 def accuracy_change(result: AttackResult) -> str:

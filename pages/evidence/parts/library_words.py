@@ -1,6 +1,5 @@
 """What the library says of stored results and of jobs: rows, summaries, and two side by side."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -31,7 +30,7 @@ from engine.results.store import IMPORTED, LOCAL, PUBLISHED
 from engine.results.watchdog import Limits, duration
 from engine.speed.result import GradientComparison, Scaling
 from engine.vocabulary import ATTRIBUTIONS, PLAYERS
-from pages.common.words.wording import MINUS, count, listed, stamp
+from pages.common.words.wording import MINUS, count, listed, plain, stamp
 
 ORIGINS = {LOCAL: "computed here", PUBLISHED: "published", IMPORTED: "imported"}
 TELLING = {  # fields that are said of every request of an experiment; of others what is unusual
@@ -125,11 +124,6 @@ def label(entry: Entry) -> str:
 
 def request_table(request: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame({"field": list(request), "value": list(map(shown, request.values()))})
-
-
-def plain(text: str) -> str:
-    """A text whose every character is shown as it is, where Markdown is expected."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+!|~:$-])", r"\\\1", text)
 
 
 def said_of(report: Report) -> list[tuple[str, str]]:

@@ -1,0 +1,167 @@
+"""Controls of the data page: the file of one's own that is to be taken in, and how to read it."""
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from engine.data.images.backbones import BACKBONES
+from engine.data.intake import labelled_table, take_in
+from engine.data.intake.preview import Kind
+from engine.data.untrusted import limits
+from engine.errors import EngineError
+from pages.common.lab.shared import lab
+from pages.common.widgets import unfold
+
+# Session-state keys. The uploader's carries a number: another one is a new, empty uploader.
+UPLOAD, ROUND, OFFERED = "own_upload", "own_round", "own_offered"
+NAME, LABEL, SHARE, BACKBONE = "own_name", "own_label", "own_share", "own_backbone"
+
+FORMS = """\
+- **Features** (`.npz`): `X_train`, `y_train`, `X_test`, `y_test`, optionally `class_names`; labels
+  numbered 0…K−1. Nothing is unpickled.
+- **A table** (`.csv` in UTF-8 with a header, or `.parquet`): one column holds the classes; numbers
+  are taken as they are, texts become one 0/1 column for every value, rows with missing values are
+  left out. Rows are counted from 1, without the header.
+- **Images** (`.zip`): one folder a class (`cat/1.png`, `dog/1.png`), under `train/` and `test/` if
+  you have split them; a network makes the features.
+
+What is taken in is kept in the data directory of this server, where whoever uses it finds it. A
+data set that is there is never replaced. For larger files:
+`python -m engine data add FILE`."""
+
+
+@dataclass(frozen=True)
+class OwnFile:
+    """A file that was uploaded (`content`), or one in the data directory. `mark` changes with
+    it."""
+
+    name: str
+    mark: str
+    content: UploadedFile | None = None
+
+    @contextmanager
+    def on_disk(self) -> Iterator[Path]:
+        """The file where the engine can read it."""
+        if self.content is None:
+            yield Path(lab().settings.data_dir) / self.name
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / self.name
+            path.write_bytes(self.content.getbuffer())
+            yield path
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a file is to be read; label: of a table; test_share: of what has no test data."""
+
+    name: str
+    label: str | None = None
+    test_share: float = labelled_table.TEST_SHARE
+    backbone: str = ""
+
+
+def plain_name(name: str) -> str:
+    """The last part of an uploaded file's name, as one that any disk can keep."""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    return re.sub(r"[\x00-\x1f]", "", last)[-100:].lstrip(".") or "upload"
+
+
+@unfold.section("What can be brought in, and how much", "forms")
+def what_can_be() -> None:
+    st.markdown(FORMS)
+    st.markdown("\n".join(f"- {line}" for line in limits.stated()))
+
+
+def choose_file() -> OwnFile | None:
+    """An uploaded file or, where there is none, one that lies in the data directory."""
+    key = f"{UPLOAD}-{st.session_state.get(ROUND, 0)}"
+    file = st.file_uploader(
+        "A file of your own",
+        type=[suffix.removeprefix(".") for suffix in take_in.UPLOADED],
+        key=key,
+        help="Features (.npz), a table (.csv, .parquet), or images in class folders (.zip).",
+        max_upload_size=limits.UPLOAD_MB,
+    )
+    offered = take_in.offered(lab().settings.data_dir)
+    there = None
+    if offered:
+        there = st.selectbox(
+            "Or one that lies in the data directory",
+            offered,
+            index=None,
+            key=OFFERED,
+            placeholder="Tables, archives and folders",
+            disabled=file is not None,
+            help="Features files (.npz) there are data sets already. A table needs to be told "
+            "which column holds the classes, images need a network.",
+        )
+    if file is not None:
+        return OwnFile(plain_name(file.name), f"upload {file.file_id}", file)
+    if there is None:
+        return None
+    changed = (Path(lab().settings.data_dir) / there).stat().st_mtime_ns
+    return OwnFile(there, f"file {there} {changed}")
+
+
+def choose_options(source: OwnFile, kind: Kind, columns: list[str]) -> Options:
+    """Name and, by kind, the label column, the test share and the network."""
+    mark = source.mark
+    places = st.columns([3, 2, 2] if kind != "features" else [3, 4])
+    try:
+        suggested = take_in.name_for(source.name)
+    except EngineError:
+        suggested = ""
+    name = places[0].text_input(
+        "Name of the data set",
+        suggested,
+        key=f"{NAME}-{mark}",
+        max_chars=60,
+        help="Letters, digits, - and _.",
+    )
+    if kind == "features":
+        return Options(name)
+    label = backbone = None
+    with places[1]:
+        if kind == "table":
+            usual = labelled_table.usual_label(columns)
+            label = st.selectbox(
+                "Column with the classes",
+                columns,
+                index=columns.index(usual) if usual else None,
+                key=f"{LABEL}-{mark}",
+            )
+        else:
+            backbone = st.selectbox(
+                "Network",
+                list(BACKBONES),
+                index=list(BACKBONES).index(take_in.BACKBONE),
+                key=f"{BACKBONE}-{mark}",
+                format_func=lambda name: BACKBONES[name].title,
+                help="It makes the features. The weights of ResNet-50 are fetched once; those of "
+                "EfficientNet-Lite2 come with the lab.",
+            )
+    with places[2]:
+        share = st.slider(
+            "Share for test",
+            labelled_table.LEAST_SHARE,
+            labelled_table.MOST_SHARE,
+            labelled_table.TEST_SHARE,
+            0.01,
+            key=f"{SHARE}-{mark}",
+            help="Drawn at random from every class (seed 0). Images that lie in train/ and test/ "
+            "stay as they are.",
+        )
+    return Options(name, label, share, backbone or "")
+
+
+def begin_anew() -> None:
+    """Empty the controls: the file that they held has been taken in."""
+    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
+    st.session_state.pop(OFFERED, None)
