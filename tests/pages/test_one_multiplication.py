@@ -150,7 +150,7 @@ def test_data_that_must_be_fetched_is_announced_and_a_failure_said(
     app = open_page(PAGE, table="german", beta="0.4")
     assert "they are fetched first, once" in words(app)
     assert "The figures show the result that this page opens with" in words(app)
-    app.button(key="run-fairness").click().run()
+    app.button(key="offer-fairness").click().run()
     assert not app.exception
     assert "german.data could not be fetched." in words(app)
     assert len(app.get("plotly_chart")) == CHARTS
@@ -163,7 +163,7 @@ def test_a_table_of_ones_own_from_click_to_figures(open_page: Open, loans_file: 
     assert not notes(app)
     assert "For this data nothing is computed yet" in words(app)
     assert "The first 5 of 200 rows" in words(app)
-    app.button(key="run-fairness").click().run()
+    app.button(key="offer-fairness").click().run()
     follow(app, lambda: COMPUTED in words(app))
     assert "On loans" in words(app)
     assert "computed here · your table" in words(app)
@@ -178,10 +178,10 @@ def test_columns_follow_the_table(open_page: Open, loans_file: Path) -> None:
     app.selectbox(key="sensitive").set_value("region").run()
     assert app.selectbox(key="privileged").value in ("north", "south", "east")
     assert "3 values" in app.error[0].value
-    assert not [b for b in app.button if b.key == "run-fairness"]
+    assert not [b for b in app.button if b.key == "offer-fairness"]
     app.checkbox(key="merge_others").check().run()
     assert not app.error
-    assert app.button(key="run-fairness")
+    assert app.button(key="offer-fairness")
     app.selectbox(key="table").set_value("german").run()
     assert not app.exception
     assert len(app.get("plotly_chart")) == CHARTS

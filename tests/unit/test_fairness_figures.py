@@ -10,6 +10,7 @@ import pytest
 from engine.fairness.result import About, FairnessResult
 from pages.fairness.parts import fairness_figures as figures
 from pages.fairness.parts import fairness_words as words
+from pages.fairness.parts import row_figures
 
 SCALES = (0.001, 0.01, 0.1, 0.5, 1.0)
 GAPS = (0.2, 0.15, np.nan, 0.08, -0.05)  # on test; the third scale has no solution
@@ -152,13 +153,16 @@ def test_without_a_solution_at_one_nothing_is_compared() -> None:
 
 
 def test_effects_are_filled_where_the_interval_excludes_zero() -> None:
-    rows = {"A": table().iloc[1], "B": table().iloc[3]}  # +10 ± 4 and +3 ± 4 points
-    figure = figures.effects(rows, "dp")
+    def made(metric: str) -> tuple[tuple[str, FairnessResult], ...]:
+        rows = table(metric)  # +10 ± 4 points and, without that scale, +3 ± 4
+        return ("A", result(metric)), ("B", result(metric, table=rows.drop(index=1)))
+
+    figure = figures.effects(made("dp"))
     symbols = {t.y[0].split("<br>")[0]: t.marker.symbol for t in figure.data}
     assert symbols == {"A": "diamond", "B": "diamond-open"}
     assert any("the paper: up to 16" in a.text for a in figure.layout.annotations)
-    assert not figures.effects(rows, "eop").layout.annotations
-    assert words.across(rows) == "Told from chance on A; not on B"
+    assert not figures.effects(made("eop")).layout.annotations
+    assert words.across(words.largest_effects(made("dp"))) == "Told from chance on A; not on B"
 
 
 def test_the_gradient_is_drawn_once_per_scale_and_marked_at_one() -> None:
@@ -168,11 +172,11 @@ def test_the_gradient_is_drawn_once_per_scale_and_marked_at_one() -> None:
 
 
 def test_ranks_begin_with_what_lowers_the_gap_most() -> None:
-    assert figures.ranks(np.array([0.2, -0.3, 0.0, 0.0], np.float32)).tolist() == [4, 1, 2, 2]
+    assert row_figures.ranks(np.array([0.2, -0.3, 0.0, 0.0], np.float32)).tolist() == [4, 1, 2, 2]
 
 
 def test_rank_to_rank_shows_every_row_once() -> None:
-    figure = figures.rank_to_rank(result(), 0.001)
+    figure = row_figures.rank_to_rank(result(), 0.001)
     rest, top = trace(figure, "other rows"), trace(figure, "honest top 2")
     assert sorted([*rest.customdata, *top.customdata]) == list(range(N))
     assert top.x.tolist() == [1, 2]
@@ -182,14 +186,14 @@ def test_rank_to_rank_shows_every_row_once() -> None:
 def test_many_rows_are_thinned_but_both_tops_stay() -> None:
     rng = np.random.default_rng(3)
     honest, scaled = (rng.permutation(20_000) + 1 for _ in range(2))
-    drawn = figures.drawn_rows(honest, scaled, 100)
+    drawn = row_figures.drawn_rows(honest, scaled, 100)
     assert len(drawn) <= 800
     assert set(np.flatnonzero(honest <= 100)) | set(np.flatnonzero(scaled <= 100)) <= set(drawn)
 
 
 def test_removed_weights_are_split_into_shared_and_own() -> None:
-    assert figures.shared_removal(result(), 0.01) == (0.5, 2.0, 1.0)
-    figure = figures.removed_weights(result(), 0.01)
+    assert row_figures.shared_removal(result(), 0.01) == (0.5, 2.0, 1.0)
+    figure = row_figures.removed_weights(result(), 0.01)
     assert [t.x for t in figure.data] == [(0.5, 0.5), (0.0, 2.0), (1.0, 0.0)]
 
 

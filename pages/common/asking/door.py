@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from engine.errors import EngineError
-from engine.experiments import NO_DATA, source_of
+from engine.experiments import NO_DATA, open_data, source_of
 from engine.experiments.base import Features
 from engine.experiments.fairness import Table
 from engine.results.jobs import JobState
@@ -25,6 +25,10 @@ POLL_SECONDS = 0.25
 ACTIVE = ("queued", "running")
 ENDED = ("done", "failed", "cancelled", "died")  # without a result, if there is none in the store
 REFUSAL = "refusal"  # session-state key: why the last click did nothing
+FETCHED_FIRST = (
+    " The original files are not on this machine: they are fetched first, once, which may take a "
+    "minute or two."
+)
 
 
 def content_of(request: Any) -> str | None:
@@ -79,6 +83,11 @@ class Computation:
     def has_ended(self) -> bool:
         """Whether its job ended without a result."""
         return self.stored is None and self.state is not None and self.state.status in ENDED
+
+    @property
+    def is_fetched_first(self) -> bool:
+        """Whether its data is not on this machine, but is fetched when it is needed."""
+        return self.job is None and isinstance(source_of(self.request), Table)
 
     def damage(self) -> str | None:
         """Why a stored result cannot be read; None where nothing is damaged."""
@@ -180,14 +189,17 @@ def offer(
     computations: Sequence[Computation],
     cost: str,
     what: str,
+    begins: str = progress.BEGINS,
 ) -> None:
     """Offer computations that are only of use together: what they cost, a button, the progress, and
-    what went wrong with them. `what` is the unit in which their progress is counted."""
+    what went wrong with them. `what` is the unit in which their progress is counted, `begins` what
+    they do before there is anything to count."""
     missing = [one for one in computations if one.stored is None]
     if not missing:
         st.caption("This result is shown on this page. Change anything here to ask for another.")
         return
-    if all(one.state is None for one in missing):
+    fetched = any(one.is_fetched_first for one in missing)
+    if not fetched and all(one.state is None for one in missing):
         name = missing[0].request.dataset
         st.warning(
             f"The data set “{name}” is not on this machine: only what is published for it can "
@@ -196,27 +208,43 @@ def offer(
         return
     for one in missing:
         if one.job is not None and one.is_active:
-            follow(one.job, progress.draw_counted(what))
+            follow(one.job, progress.draw_counted(what, begins))
             return
     for one in missing:
         if one.state is not None:
             explain(one.state, "The computation")
-    st.caption(cost + beside_digits(missing[0]))
-    st.button(
+    st.caption(cost + (FETCHED_FIRST if fetched else beside_digits(missing[0])))
+    clicked = st.button(
         "Start again" if any(one.has_ended for one in missing) else "Run it",
         key=f"offer-{missing[0].experiment}",
         type="primary",
-        on_click=submit_all,
-        args=(missing,),
+        on_click=None if fetched else submit_all,
+        args=None if fetched else (missing,),
     )
+    if clicked and fetched:
+        fetch_and_submit(missing)
+
+
+def fetch_and_submit(computations: Sequence[Computation]) -> None:
+    """Fetch the data of computations, which is said as it comes, ask for all of them, and run the
+    page again."""
+    with st.status("Asking for it …") as status:
+        try:
+            for one in computations:
+                open_data(one.request, lab().settings.data_dir, status.write)
+            submit_all(computations)
+        except EngineError as error:
+            refuse(str(error))
+    st.rerun()
 
 
 def beside_digits(one: Computation) -> str:
     """What is added to a cost that is known for digits; a sweep's is estimated for its data."""
-    name = getattr(one.request, "dataset", None)
-    if one.experiment == "sweep" or name is None or data_choice.data_hash(name) is None:
+    source = source_of(one.request)
+    if one.experiment == "sweep" or not isinstance(source, Features):
         return ""
-    return effort.beside_digits(open_dataset(name))
+    here = data_choice.data_hash(source.name) is not None
+    return effort.beside_digits(open_dataset(source.name)) if here else ""
 
 
 def state_of(job: str) -> JobState:

@@ -120,10 +120,12 @@ class Form:
         help: str,
         default: T | None = None,
         nearest: bool = False,
+        carried: bool = True,
     ) -> T:
         """One of a few choices, which the address names as they are shown. What another page has
         left there and is none of them gives way to the default (the first, where none is given) or,
-        with `nearest`, to the nearest number."""
+        with `nearest`, to the nearest number. The other pages open with the same choice, unless it
+        is not `carried` there."""
         start = choices[0] if default is None else default
         held = st.session_state.get(name)
         if held is not None and held not in choices:
@@ -132,7 +134,8 @@ class Form:
         chosen = place.selectbox(
             label, choices, index=list(choices).index(start), key=name, help=help, **BOUND
         )
-        keep_choice(**{name: chosen})
+        if carried:
+            keep_choice(**{name: chosen})
         self.note(name, list(choices), chosen)
         return chosen
 
@@ -195,7 +198,7 @@ def link(address: str) -> None:
 
 
 def unchoose(name: str) -> None:
-    """Take back what `kept` keeps, as a button's callback does."""
+    """Take back what `clicked` keeps, as a button's callback does."""
     st.session_state.pop(name, None)
     st.query_params.pop(name, None)
 

@@ -114,7 +114,7 @@ def readable(allowed: "Range | Sequence[Any]", text: str) -> Any | None:
     """The value in a link's text; None where it cannot be used."""
     if isinstance(allowed, Range):
         return allowed.read(text)
-    return next((choice for choice in allowed if str(choice) == text), None)
+    return next((choice for choice in allowed if text_of(choice) == text), None)
 
 
 Allowed = Range | Sequence[Any]  # what a parameter may hold: a range, or choices
@@ -138,7 +138,7 @@ def problems(given: Mapping[str, str], expected_of: Expected, used: Mapping[str,
         if isinstance(allowed, Range):
             expected = str(allowed)
         else:
-            named = [str(choice) for choice in allowed]
+            named = [str(text_of(choice)) for choice in allowed]
             few = len(named) <= NAMED
             expected = "one of " + (", ".join(named) if few else f"the {len(named)} on this page")
         if readable(allowed, text) is None:

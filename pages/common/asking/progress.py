@@ -14,6 +14,7 @@ from pages.common.widgets.charts import chart
 from pages.common.words.wording import count
 
 Draw = Callable[[JobState], None]  # draws the progress of a job
+BEGINS = "Training the honest model, drawing the targets"
 COLUMNS = [field.name for field in fields(Runs)]
 
 
@@ -72,8 +73,9 @@ def draw_plain(text: str) -> Draw:
     return draw
 
 
-def draw_counted(what: str) -> Draw:
-    """Live progress of a computation that tells what is done of a total."""
+def draw_counted(what: str, begins: str = BEGINS) -> Draw:
+    """Live progress of a computation that tells what is done of a total; `begins`: what it does
+    before there is anything to count."""
 
     def draw(state: JobState) -> None:
         told = [progress for progress in state.progress if progress.total]
@@ -81,7 +83,7 @@ def draw_counted(what: str) -> Draw:
             if progress.notice:
                 st.warning(progress.notice)
         if not told:
-            st.progress(0.0, text="Training the honest model, drawing the targets …")
+            st.progress(0.0, text=f"{begins} …")
             return
         last = told[-1]
         step = f"; step {last.step} of {last.steps} of a batch" if last.steps else ""

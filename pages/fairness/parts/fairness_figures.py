@@ -4,9 +4,6 @@ What the attack makes of the downstream model is the accent colour, what validat
 is honest grey; a hollow mark costs too much accuracy, a cross on the axis has no solution.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -15,17 +12,17 @@ from plotly.subplots import make_subplots
 
 from engine.fairness.result import FairnessResult, unnoticed
 from engine.vocabulary import ACCURACY_TOLERANCE
-from pages.common.figures.axes import number, rank_axis, thinned
+from pages.common.figures.axes import number
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BAND, BLUE, FAINT, GREY
+from pages.common.figures.palette import ACCENT, BLUE, FAINT, GREY
 from pages.common.figures.rates import band
-from pages.fairness.parts.fairness_words import PAPER_POINTS, signed, titled
+from pages.fairness.parts.fairness_words import PAPER_POINTS, largest_effects, signed, titled
 
 HONEST = 1.0
 LONE = 1.04  # how wide the band of a scale is whose neighbours have no solution, as a factor
 
 
-def scale_axis(scales: NDArray[np.float64], title: str) -> dict[str, Any]:
+def scale_axis(scales: NDArray[np.float64], title: str) -> dict[str, object]:
     """A log axis of scales; its ticks are the powers of ten."""
     low, high = np.log10(scales.min()), np.log10(scales.max())
     powers = range(int(np.floor(low)), int(np.ceil(high)) + 1)
@@ -72,41 +69,9 @@ def gap_by_scale(result: FairnessResult) -> go.Figure:
     for row, quantity in ((1, metric), (2, "accuracy")):
         _draw_test(figure, table, f"{quantity}_test", row)
     if worst is not None:
-        figure.add_scatter(
-            x=[worst["scale"]],
-            y=[100 * worst[f"{metric}_test"]],
-            mode="markers",
-            name="worst on validation, here on test",
-            marker={
-                "symbol": "star-open",
-                "size": 19,
-                "color": ACCENT,
-                "line": {"width": 2},
-            },
-            hovertemplate="found on validation: α = %{x:.4g}<br>on test %{y:+.1f} points"
-            "<extra></extra>",
-            row=1,
-            col=1,
-        )
-    honest = result.row(HONEST)
-    references = {"before any reweighing": ("dot", 100 * result.about.gap_before)}
-    if honest["feasible"]:
-        references["α = 1: without the attack"] = ("dash", 100 * honest[f"{metric}_test"])
-        figure.add_hline(
-            y=100 * (honest["accuracy_test"] - ACCURACY_TOLERANCE),
-            line={"color": GREY, "width": 1.5, "dash": "dot"},
-            annotation={
-                "text": f"{100 * ACCURACY_TOLERANCE:g} points below α = 1",
-                "font": {"size": 11, "color": GREY},
-            },
-            annotation_position="top left",
-            row=2,
-            col=1,
-        )
-    for name, (dash, height) in references.items():
-        line = {"color": GREY, "width": 1.6, "dash": dash}
-        figure.add_hline(y=height, name=name, showlegend=True, line=line, row=1, col=1)
-    bottom, top = _gap_range(table, metric, [height for _, height in references.values()])
+        _mark_worst(figure, worst, metric)
+    heights = _draw_references(figure, result)
+    bottom, top = _gap_range(table, metric, heights)
     infeasible = scales[~table["feasible"].to_numpy(dtype=bool)]
     if len(infeasible):
         figure.add_scatter(
@@ -127,6 +92,46 @@ def gap_by_scale(result: FairnessResult) -> go.Figure:
     figure.update_xaxes({**scale_axis(shown, ""), "showticklabels": False}, row=1)
     figure.update_xaxes(scale_axis(shown, "scale α of the base model (log)"), row=2)
     return finish(figure, 540)
+
+
+def _mark_worst(figure: go.Figure, worst: pd.Series, metric: str) -> None:
+    """The scale that the search found on validation, where its gap lies on test."""
+    figure.add_scatter(
+        x=[worst["scale"]],
+        y=[100 * worst[f"{metric}_test"]],
+        mode="markers",
+        name="worst on validation, here on test",
+        marker={"symbol": "star-open", "size": 19, "color": ACCENT, "line": {"width": 2}},
+        hovertemplate="found on validation: α = %{x:.4g}<br>on test %{y:+.1f} points"
+        "<extra></extra>",
+        row=1,
+        col=1,
+    )
+
+
+def _draw_references(figure: go.Figure, result: FairnessResult) -> list[float]:
+    """The gap before any reweighing and the one without the attack, as lines, and below the least
+    accuracy that counts as kept; returns the gaps, in points."""
+    honest = result.row(HONEST)
+    references = {"before any reweighing": ("dot", 100 * result.about.gap_before)}
+    if honest["feasible"]:
+        gap = 100 * honest[f"{result.about.metric}_test"]
+        references["α = 1: without the attack"] = ("dash", gap)
+        figure.add_hline(
+            y=100 * (honest["accuracy_test"] - ACCURACY_TOLERANCE),
+            line={"color": GREY, "width": 1.5, "dash": "dot"},
+            annotation={
+                "text": f"{100 * ACCURACY_TOLERANCE:g} points below α = 1",
+                "font": {"size": 11, "color": GREY},
+            },
+            annotation_position="top left",
+            row=2,
+            col=1,
+        )
+    for name, (dash, height) in references.items():
+        line = {"color": GREY, "width": 1.6, "dash": dash}
+        figure.add_hline(y=height, name=name, showlegend=True, line=line, row=1, col=1)
+    return [height for _, height in references.values()]
 
 
 def _gap_range(table: pd.DataFrame, metric: str, lines: list[float]) -> tuple[float, float]:
@@ -177,8 +182,10 @@ def _draw_test(figure: go.Figure, table: pd.DataFrame, column: str, row: int) ->
     )
 
 
-def effects(rows: Mapping[str, pd.Series], metric: str) -> go.Figure:
-    """Per data set the largest effect with its 95% interval; filled where that excludes 0."""
+def effects(results: tuple[tuple[str, FairnessResult], ...]) -> go.Figure:
+    """Per data set the largest effect with its 95% interval; filled where that excludes 0. All
+    results are of the same gap."""
+    rows, metric = largest_effects(results), results[0][1].about.metric
     figure = go.Figure()
     names = []
     for name, row in reversed(list(rows.items())):
@@ -274,128 +281,3 @@ def gradient_norms(result: FairnessResult) -> go.Figure:
     figure.update_xaxes(scale_axis(scales, "scale α of the base model (log)"))
     figure.update_yaxes(title_text="gradient norm", rangemode="tozero", zeroline=True)
     return finish(figure, 320)
-
-
-def ranks(effects_on_gap: NDArray[np.float32]) -> NDArray[np.int64]:
-    """1 + the number of rows with a smaller effect on the gap: rank 1 lowers it most."""
-    return np.searchsorted(np.sort(effects_on_gap), effects_on_gap, side="left") + 1
-
-
-def row_table(result: FairnessResult, scale: float) -> pd.DataFrame:
-    """A row per training row: at α = 1 and at `scale`, the effect of its removal on the gap, the
-    rank by that, and the share of it that is removed."""
-    table = pd.DataFrame({"row": np.arange(result.about.n_train)})
-    for name, s in (("honest", HONEST), ("scaled", scale)):
-        place = result.place(s)
-        table[f"effect_on_gap_{name}"] = result.on_gap[place]
-        table[f"rank_{name}"] = ranks(result.on_gap[place])
-        table[f"removed_{name}"] = result.removed[place]
-    return table
-
-
-def n_drawn(result: FairnessResult, scale: float) -> int:
-    """How many rows `rank_to_rank` shows."""
-    return len(drawn_rows(*rank_pair(result, scale), result.about.top_k))
-
-
-def rank_pair(result: FairnessResult, scale: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Ranks at α = 1 and at `scale`, (n_train,) each."""
-    honest, scaled = (ranks(result.on_gap[result.place(s)]) for s in (HONEST, scale))
-    return honest, scaled
-
-
-def drawn_rows(honest: NDArray[np.int64], scaled: NDArray[np.int64], top: int) -> NDArray[np.int64]:
-    """Which rows a rank-to-rank figure shows: all, or both ends, both tops and a thinned middle."""
-    order = np.argsort(honest, kind="stable")
-    return np.unique(
-        np.concatenate(
-            [
-                order[thinned(len(order))],
-                np.flatnonzero(honest <= top),
-                np.flatnonzero(scaled <= top),
-            ]
-        )
-    )
-
-
-def rank_to_rank(result: FairnessResult, scale: float) -> go.Figure:
-    """Every training row's influence rank at α = 1 against that at `scale`; on the diagonal nothing
-    moved. The honest top is marked, the top at `scale` shaded."""
-    honest, scaled = rank_pair(result, scale)
-    n, top = len(honest), result.about.top_k
-    drawn = drawn_rows(honest, scaled, top)
-    figure = go.Figure()
-    figure.add_hrect(y0=0.75, y1=top + 0.5, fillcolor=BAND, line_width=0, layer="below")
-    figure.add_scatter(
-        x=[1, n],
-        y=[1, n],
-        mode="lines",
-        name="rank unchanged",
-        hoverinfo="skip",
-        line={"color": GREY, "width": 1, "dash": "dash"},
-    )
-    looks = (
-        ("other rows", drawn[honest[drawn] > top], {"size": 4.5, "color": GREY, "opacity": 0.7}),
-        (
-            f"honest top {top}",
-            drawn[honest[drawn] <= top],
-            {"size": 7, "color": BLUE, "symbol": "diamond"},
-        ),
-    )
-    for name, rows, marker in looks:
-        figure.add_scatter(
-            x=honest[rows],
-            y=scaled[rows],
-            mode="markers",
-            name=name,
-            marker=marker,
-            customdata=rows,
-            hovertemplate="<b>training row %{customdata}</b><br>rank %{x:,} → %{y:,}"
-            f"<extra>{name}</extra>",
-        )
-    figure.update_xaxes(rank_axis(n, "rank at α = 1 (log)"))
-    figure.update_yaxes(rank_axis(n, f"rank at α = {scale:g} (log)", reverse=True))
-    return finish(figure, 460)
-
-
-REMOVAL_LOOKS = (
-    ("at both", GREY, ""),
-    ("at α = 1 only", BLUE, "/"),
-    ("at this α only", ACCENT, "\\"),
-)
-
-
-def shared_removal(result: FairnessResult, scale: float) -> tuple[float, float, float]:
-    """How much weight is removed at both α = 1 and `scale`, at α = 1 only, at `scale` only (in
-    rows); NaN where either has no solution."""
-    honest, scaled = (result.removed[result.place(s)].astype(np.float64) for s in (HONEST, scale))
-    both = float(np.minimum(honest, scaled).sum())
-    return both, float(honest.sum()) - both, float(scaled.sum()) - both
-
-
-def removed_weights(result: FairnessResult, scale: float) -> go.Figure:
-    """The weight that the programme removes at α = 1 and at `scale`, and what they share."""
-    both, honest, scaled = shared_removal(result, scale)
-    names = [f"α = {scale:g}", "α = 1"] if scale != HONEST else ["α = 1 ", "α = 1"]
-    figure = go.Figure()
-    for (name, colour, pattern), values in zip(
-        REMOVAL_LOOKS, ([both, both], [0.0, honest], [scaled, 0.0]), strict=True
-    ):
-        figure.add_bar(
-            y=names,
-            x=values,
-            name=name,
-            orientation="h",
-            marker={
-                "color": colour,
-                "pattern": {"shape": pattern, "fillmode": "overlay", "size": 8, "solidity": 0.12},
-            },
-            text=[f"{v:,.0f}" if v >= 0.5 else "" for v in values],
-            textposition="inside",
-            insidetextanchor="middle",
-            textangle=0,
-            hovertemplate=f"%{{y}}: %{{x:,.1f}} rows removed {name}<extra></extra>",
-        )
-    figure.update_layout(barmode="stack", uniformtext={"mode": "hide", "minsize": 10})
-    figure.update_xaxes(title_text="weight removed (training rows)", zeroline=False)
-    return finish(figure, 230)

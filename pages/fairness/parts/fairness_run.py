@@ -1,20 +1,16 @@
-"""A fairness run of one's own: its controls, its data, its way through the queue."""
-
-from typing import Any
+"""A fairness run of one's own: its controls, its data, and the button that asks for it."""
 
 import streamlit as st
 
-from engine.data import raw_files
-from engine.data.sources.fairness_sets import FILES, LOADERS
+from engine.data.sources.fairness_sets import LOADERS
 from engine.errors import EngineError, InvalidInput
 from engine.experiments import FairnessRequest
-from engine.progress import Progress
-from engine.results.jobs import JobState
+from engine.experiments.fairness import Table
 from engine.vocabulary import DEFAULT_SCALES
-from pages.common.asking import door, form, links, number_lists
+from pages.common.asking import door, links, number_lists
 from pages.common.asking.door import Computation
+from pages.common.asking.form import Form
 from pages.common.asking.number_lists import Axis
-from pages.common.lab.shared import lab
 from pages.common.widgets import charts
 from pages.fairness.parts import own_tables
 
@@ -25,101 +21,68 @@ STRENGTHS = {
     "gamma": ("γ", "The share of the possible gain in validation loss to realise (Eq. 7)."),
     "l2": ("L2", "Weight of ‖θ‖²/2 beside the summed log-loss."),
 }
-STRENGTH_HIGH = 100_000.0
+STRENGTH = links.Range(0.0, 100_000.0, whole=False)  # of any of them
 COSTS = {"german": "about two seconds", "compas": "about half a minute", "adult": "half a minute"}
 
 
-def choose_run(table: str, metric: str) -> tuple[FairnessRequest | None, links.Expected]:
+def choose_run(form: Form, table: str, metric: str) -> FairnessRequest | None:
     """The controls of a run of one's own; None where they make no request, which is said. Raises
     InvalidDataset for a table that has no such columns."""
-    own: dict[str, Any] = {}
-    expected: dict[str, Any] = {
-        name: links.Range(0, STRENGTH_HIGH, whole=False) for name in STRENGTHS
-    }
+    columns = Table(table)
     if table not in LOADERS:
         rows = own_tables.open_table(table)
-        own, of_columns = own_tables.choose_columns(rows)
-        expected |= of_columns
+        columns = own_tables.choose_columns(form, table, rows)
         own_tables.preview(rows)
-    columns = st.columns([3, *(1 for _ in STRENGTHS)], vertical_alignment="bottom")
-    text = columns[0].text_input(
+    first, *others = st.columns([3, *(1 for _ in STRENGTHS)], vertical_alignment="bottom")
+    text = form.text(
+        first,
         SCALES.label,
+        SCALES.name,
         number_lists.shown_numbers(DEFAULT_SCALES),
-        key=SCALES.name,
-        help=SCALES.help,
-        bind="query-params",
-        on_change=form.forget_notes,
+        SCALES.help,
     )
-    for column, (name, (label, help)) in zip(columns[1:], STRENGTHS.items(), strict=True):
-        own[name] = column.number_input(
-            label,
-            0.0,
-            STRENGTH_HIGH,
-            None,
-            key=name,
-            format="%g",
-            placeholder="its own",
-            help=f"{help} Empty: the data set's own.",
-            bind="query-params",
-            on_change=form.forget_notes,
+    strengths = {
+        name: form.optional(
+            place, label, name, STRENGTH, "its own", f"{help} Empty: the data set's own."
         )
+        for place, (name, (label, help)) in zip(others, STRENGTHS.items(), strict=True)
+    }
     try:
-        scales = number_lists.read_numbers(SCALES, text)
-        return FairnessRequest(table, metric, scales, **own), expected
+        return FairnessRequest(
+            table,
+            metric,
+            number_lists.read_numbers(SCALES, text),
+            l2=strengths["l2"],
+            beta=strengths["beta"],
+            gamma=strengths["gamma"],
+            target=columns.target,
+            positive=columns.positive,
+            sensitive=columns.sensitive,
+            privileged=columns.privileged,
+            merge_others=columns.merge_others,
+        )
     except InvalidInput as error:
         st.error(str(error))
-        return None, expected
+        return None
 
 
-def draw(state: JobState) -> None:
-    """Live progress: the scales."""
-    last = state.progress[-1] if state.progress else Progress()
-    said = f"{last.done} of {last.total} scales done" if last.total else "Training the base model …"
-    st.progress(last.share, text=said)
-
-
-def offer(part: Computation) -> None:
-    """What a run would do, its button, its progress, and what went wrong with it."""
-    if part.stored is not None:
-        st.caption("This result is shown on this page. Change anything here to ask for another.")
-        return
-    if part.job is not None and part.state is not None:
-        if part.state.status in door.ACTIVE:
-            door.follow(part.job, draw)
-            return
-        door.explain(part.state, "The run")
-    fetch = part.job is None
-    st.caption(
-        f"The pipeline at every scale, and a search for the worst one: "
-        f"{COSTS.get(part.request.dataset, 'seconds to a minute')} on a laptop."
-        + (
-            " The original files are not on this machine: they are fetched first, once, which may "
-            "take a minute or two."
-            if fetch
-            else ""
-        )
-    )
-    again = part.state is not None and part.state.status in door.ENDED
-    if st.button("Start again" if again else "Run it", key="run-fairness", type="primary"):
-        with st.status("Asking for it …") as status:
-            for file in FILES.get(part.request.dataset, ()):
-                raw_files.fetch(file, lab().settings.data_dir, status.write)
-            door.submit(EXPERIMENT, part.request)
-        st.rerun()
-
-
-def run_of_ones_own(table: str, metric: str) -> tuple[Computation | None, links.Expected]:
-    """The box at the end of the page; None where what it asks for makes no sense, which is said."""
+def run_of_ones_own(form: Form, table: str, metric: str) -> Computation | None:
+    """The box at the end of the page; None where its controls make no request, which is said."""
     charts.heading("A run of your own")
-    part: Computation | None = None
-    expected: links.Expected = {}
+    run: Computation | None = None
     try:
-        request, expected = choose_run(table, metric)
+        request = choose_run(form, table, metric)
         if request is not None:
-            part = Computation.of(EXPERIMENT, request)
-            offer(part)
+            run = Computation.of(EXPERIMENT, request)
+            cost = COSTS.get(table, "seconds to a minute")
+            door.offer(
+                [run],
+                f"The pipeline at every scale, and a search for the worst one: {cost} on a laptop.",
+                "scale",
+                "Training the base model",
+            )
     except EngineError as error:
         st.error(str(error))
     own_tables.uploader()
     door.show_refusal()
-    return part, expected
+    return run

@@ -1,7 +1,7 @@
 """What the scaling attack on fairness says in words: pure functions from its result."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -126,6 +126,12 @@ def who_is_ahead(about: About) -> str:
     return f"Positive: {one} ahead of {zero} in being predicted “{plain(about.label_names[1])}”" + (
         " among those who truly are." if about.metric == "eop" else "."
     )
+
+
+def largest_effects(results: Iterable[tuple[str, FairnessResult]]) -> dict[str, pd.Series]:
+    """The row with the largest effect of each result that has one, by the names given."""
+    rows = {name: largest_effect(result.table) for name, result in results}
+    return {name: row for name, row in rows.items() if row is not None}
 
 
 def across(rows: Mapping[str, pd.Series]) -> str:

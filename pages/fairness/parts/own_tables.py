@@ -2,7 +2,6 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -11,14 +10,16 @@ from engine.data import catalogue
 from engine.data.intake.names import place, safe_name
 from engine.data.sources import fairness_table
 from engine.data.sources.fairness_sets import LOADERS
+from engine.data.sources.fairness_table import MOST_VALUES
 from engine.errors import EngineError, InvalidDataset
-from pages.common.asking import door, form, links
+from engine.experiments.fairness import Table
+from pages.common.asking import door
+from pages.common.asking.form import Form, forget_notes
 from pages.common.lab.shared import lab
 
 UPLOAD = "upload"  # session-state key
 UPLOAD_MB = 50
 PREVIEW_ROWS = 5
-MERGE_OTHERS = "merge_others"
 
 
 def names() -> list[str]:
@@ -48,7 +49,7 @@ def receive() -> None:
         return
     try:
         st.session_state["table"] = keep(file.name, file.getvalue(), lab().settings.data_dir)
-        form.forget_notes()
+        forget_notes()
     except (EngineError, OSError) as error:
         door.refuse(f"{file.name} was not taken. {error}")
 
@@ -77,73 +78,43 @@ def _open_table(path: Path, changed: float) -> pd.DataFrame:
     return fairness_table.read(path)
 
 
-def choose(label: str, key: str, choices: list[str], default: str, help: str) -> str:
-    """One of a few columns or values, bound to the address. Unlike other choices it means nothing
-    on other pages: there `target` is a training sample."""
-    if st.session_state.get(key, default) not in choices:  # of another table or column
-        st.session_state[key] = default
-    return st.selectbox(
-        label,
-        choices,
-        index=choices.index(default),
-        key=key,
-        help=help,
-        bind="query-params",
-        on_change=form.forget_notes,
-    )
-
-
-def choose_columns(table: pd.DataFrame) -> tuple[dict[str, Any], links.Expected]:
-    """Which columns and values mean what; with them, what a link may say. Raises InvalidDataset."""
-    values = {str(name): fairness_table.values_of(table, name) for name in table.columns}
-    fit = [name for name, found in values.items() if 2 <= len(found) <= fairness_table.MOST_VALUES]
+def choose_columns(form: Form, name: str, table: pd.DataFrame) -> Table:
+    """Which columns and values of a table mean what. Raises InvalidDataset."""
+    values = {str(column): fairness_table.values_of(table, column) for column in table.columns}
+    fit = [column for column, found in values.items() if 2 <= len(found) <= MOST_VALUES]
     if len(fit) < 2:
         raise InvalidDataset(
-            f"Two columns with 2 to {fairness_table.MOST_VALUES} values are needed, for target and "
-            f"group; this table has {len(fit)}."
+            f"Two columns with 2 to {MOST_VALUES} values are needed, for target and group; this "
+            f"table has {len(fit)}."
         )
-    binary = [name for name in fit if len(values[name]) == 2] or fit
-    columns = st.columns(4)
-    with columns[0]:
-        target = choose("Target", "target", fit, binary[-1], "The column to predict.")
-    with columns[1]:
-        positive = choose(
-            "Favourable value", "positive", values[target], values[target][0], "Of the target."
-        )
-    others = [name for name in fit if name != target]
-    default = next((name for name in binary if name != target), others[0])
-    with columns[2]:
-        sensitive = choose("Group", "sensitive", others, default, "The column of the group.")
-    with columns[3]:
-        privileged = choose(
-            "Group s = 1",
-            "privileged",
-            values[sensitive],
-            values[sensitive][0],
-            "The value whose rate comes first in the gap.",
-        )
-    merge = st.checkbox(
-        "Merge all other values",
-        key=MERGE_OTHERS,
-        help="Where target or group have more than two values: compare the chosen one with all the "
-        "others together.",
-        bind="query-params",
-        on_change=form.forget_notes,
+    binary = [column for column in fit if len(values[column]) == 2] or fit
+    places = iter(st.columns(4))
+
+    def choose(label: str, key: str, choices: list[str], default: str, help: str) -> str:
+        # Not carried to other pages: there `target` is a training sample.
+        return form.choice(next(places), label, key, choices, help, default, carried=False)
+
+    target = choose("Target", "target", fit, binary[-1], "The column to predict.")
+    of_target = values[target]
+    positive = choose("Favourable value", "positive", of_target, of_target[0], "Of the target.")
+    others = [column for column in fit if column != target]
+    default = next((column for column in binary if column != target), others[0])
+    sensitive = choose("Group", "sensitive", others, default, "The column of the group.")
+    privileged = choose(
+        "Group s = 1",
+        "privileged",
+        values[sensitive],
+        values[sensitive][0],
+        "The value whose rate comes first in the gap.",
     )
-    chosen = {
-        "target": target,
-        "positive": positive,
-        "sensitive": sensitive,
-        "privileged": privileged,
-        MERGE_OTHERS: merge,
-    }
-    return chosen, {
-        "target": fit,
-        "positive": values[target],
-        "sensitive": others,
-        "privileged": values[sensitive],
-        MERGE_OTHERS: ["true", "false"],
-    }
+    merged = form.tick(
+        st.container(),
+        "Merge all other values",
+        "merge_others",
+        "Where target or group have more than two values: compare the chosen one with all the "
+        "others together.",
+    )
+    return Table(name, target, positive, sensitive, privileged, merged)
 
 
 def preview(table: pd.DataFrame) -> None:

@@ -1,0 +1,138 @@
+"""The base model at one scale α: what the factor leaves as it was, and what it changes."""
+
+import pandas as pd
+import streamlit as st
+
+from engine.fairness.result import FairnessResult, largest_effect
+from engine.results.store import Stored
+from pages.common.asking.form import Form
+from pages.common.lab.shared import badge_of
+from pages.common.widgets import blocks
+from pages.common.widgets.blocks import Fact
+from pages.common.widgets.charts import heading
+from pages.common.widgets.figure import FigureBlock
+from pages.common.words.wording import percent
+from pages.fairness.parts import fairness_words as words
+from pages.fairness.parts import row_figures
+from pages.fairness.parts.fairness_figures import HONEST
+
+
+def choose_scale(form: Form, table: pd.DataFrame) -> float:
+    """One of the scales; the one with the largest effect until another is chosen."""
+    by_name = {f"{scale:g}": float(scale) for scale in table["scale"]}
+    largest = largest_effect(table)
+    start = table["scale"].iloc[0] if largest is None else largest["scale"]
+    name = form.choice(
+        st.columns([1, 3])[0],
+        "Scale α",
+        "scale",
+        list(by_name),
+        "Of the figures below.",
+        f"{start:g}",
+    )
+    return by_name[name]
+
+
+def facts(result: FairnessResult, scale: float) -> None:
+    """The base model's predictions, which stay, and its influence scores, which do not."""
+    about, row, honest = result.about, result.row(scale), result.row(HONEST)
+    blocks.facts(
+        f'<div class="name">base model</div><div class="value">{scale:g}·θ*</div>',
+        [
+            Fact(
+                "Accuracy on test",
+                percent(row["base_accuracy_test"]),
+                f"{percent(about.accuracy_before)} at α = 1",
+            ),
+            Fact(
+                "Predictions changed",
+                f"{row['base_predictions_changed']}",
+                f"of {about.n_test:,} test rows",
+            ),
+            Fact(
+                "Influence ranking",
+                f"{row['spearman']:.3f}".replace("-", "−"),
+                "Spearman with that at α = 1",
+            ),
+            Fact(
+                f"Honest top {about.top_k} kept",
+                f"{row['topk_overlap']:.0%}",
+                "rows whose removal lowers the gap most",
+            ),
+            Fact(
+                "Weight removed",
+                f"{row['removed']:,.1f}" if row["feasible"] else "–",
+                f"of {about.n_train:,} rows; {honest['removed']:,.1f} at α = 1"
+                if honest["feasible"]
+                else "no solution at α = 1",
+            ),
+        ],
+    )
+
+
+def rank_figure(stored: Stored, scale: float) -> FigureBlock:
+    """Every training row's rank at α = 1 against that at the scale."""
+    result: FairnessResult = stored.result
+    about, drawn = result.about, row_figures.n_drawn(result, scale)
+    thinned = (
+        f" {drawn:,} of {about.n_train:,} rows are drawn: both ends, both top {about.top_k}, and "
+        "a thinned middle."
+    )
+    return FigureBlock(
+        name=f"ranks-scale-{scale:g}",
+        key="ranks",
+        title=words.reshuffled(result.row(scale), about.top_k),
+        kind="Influence rank at α = 1 against rank at the chosen scale",
+        build=row_figures.rank_to_rank,
+        values=(result, scale),
+        table=lambda: row_figures.row_table(result, scale),
+        results=(stored,),
+        caption="One mark a training row; rank 1: its removal lowers the gap most. On the dashed "
+        f"line nothing moved; shaded: the top {about.top_k} at α = {scale:g}."
+        + (thinned if drawn < about.n_train else ""),
+    )
+
+
+def weight_figure(stored: Stored, scale: float) -> FigureBlock:
+    """What is removed at α = 1 and at the scale, both of which have a solution."""
+    result: FairnessResult = stored.result
+    both, honest_only, scaled_only = row_figures.shared_removal(result, scale)
+    return FigureBlock(
+        name=f"weights-scale-{scale:g}",
+        key="weights",
+        title=f"Weights: {honest_only:,.0f} rows removed at α = 1 only, {scaled_only:,.0f} at "
+        f"α = {scale:g} only, {both:,.0f} at both",
+        kind="Weight removed from the training rows with and without the attack",
+        build=row_figures.removed_weights,
+        values=(result, scale),
+        table=lambda: row_figures.row_table(result, scale),
+        results=(stored,),
+        caption="Rows may be removed in part: sums of the shares removed.",
+    )
+
+
+def show(form: Form, stored: Stored) -> None:
+    """The scale's control, and all that is shown of the scale."""
+    result: FairnessResult = stored.result
+    badge = badge_of(stored)
+    scale = choose_scale(form, result.table)
+    row = result.row(scale)
+    predictions = words.changed(int(row["base_predictions_changed"]), result.about.n_test)
+    heading(
+        f"At α = {scale:g} the base model changes {predictions}; its influence scores change", badge
+    )
+    facts(result, scale)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        rank_figure(stored, scale).show()
+    with right:
+        if row["feasible"] and result.row(HONEST)["feasible"]:
+            weight_figure(stored, scale).show()
+        else:
+            heading("Weights: the programme has no solution to compare", badge)
+    heading(f"The reweighing pipeline, with the numbers of this run at α = {scale:g}", badge)
+    blocks.flow(words.pipeline(result, scale))
+    st.caption(
+        "After the paper's Fig. 8. Whoever trains the base model hands out step 2; the others "
+        "compute correctly."
+    )
