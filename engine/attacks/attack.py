@@ -15,10 +15,11 @@ from engine.attacks.stealth import added, gradient_norm_terms, training_loss_ter
 from engine.attacks.summary import exactly, honest_side, summarise, trajectories
 from engine.checks import check_choice, check_integer, check_positive, check_targets
 from engine.data.dataset import Dataset
+from engine.devices import resolve_dtype
 from engine.errors import InvalidInput
 from engine.influence.build import build_problem
-from engine.influence.problem import InfluenceProblem
-from engine.influence.scores import check_converged
+from engine.influence.problem import Forward, InfluenceProblem
+from engine.influence.scores import check_converged, in_float64_if_needed
 from engine.models.model import Model
 
 
@@ -92,8 +93,7 @@ def attack_each_k(
     if len(ks) > 1 and not one_run_serves(objective, len(sets[0])):
         what = "sets of targets" if len(sets[0]) > 1 else f"the objective '{objective}'"
         raise InvalidInput("ks", ks, f"a single k: runs of {what} depend on it")
-    if problem is None:
-        problem = build_problem(model, dataset, damping, order, dtype, device)
+    problem, before = honest_scores(model, dataset, damping, order, dtype, device, problem)
     beside = []
     if goal.upkeep is not None and goal.upkeep.loss_weight:
         beside.append(training_loss_terms(problem, 0.0, goal.upkeep.loss_weight))
@@ -102,8 +102,6 @@ def attack_each_k(
         beside.append(gradient_norm_terms(problem, l2, stealth))
     goal = replace(goal, terms=added(beside))
     honest = problem.encode(model)
-    before = problem.forward(honest, CONFIRM_TOLERANCE)
-    check_converged(before.solution, CONFIRM_TOLERANCE)
     check_outside(before.scores, sets, ks[0])
     ball = radius * model.norm
     center = honest[0].double().cpu().numpy()
@@ -165,6 +163,26 @@ def attack_each_k(
         }
         found.append(by_k)
     return found
+
+
+@in_float64_if_needed
+def honest_scores(
+    model: Model,
+    dataset: Dataset,
+    damping: float,
+    order: str,
+    dtype: str,
+    device: str,
+    problem: InfluenceProblem | None,
+) -> tuple[InfluenceProblem, Forward]:
+    """The problem in which an attack is made, `problem` where that has the dtype, and the honest
+    model's scores in it. Raises NotConverged."""
+    kind = resolve_dtype(dtype)
+    if problem is None or problem.encode(model).dtype != kind:
+        problem = build_problem(model, dataset, damping, order, dtype, device)
+    before = problem.forward(problem.encode(model), CONFIRM_TOLERANCE)
+    check_converged(before.solution, CONFIRM_TOLERANCE)
+    return problem, before
 
 
 def one_run_serves(objective: str, set_size: int) -> bool:

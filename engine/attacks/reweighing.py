@@ -28,7 +28,7 @@ from engine.data.dataset import Dataset
 from engine.influence.linear import LinearProblem
 from engine.influence.problem import order_sign, ranks
 from engine.influence.products import image, pull_back, residuals
-from engine.influence.scores import check_converged
+from engine.influence.scores import check_converged, in_float64_if_needed
 from engine.models.linear import LinearModel
 from engine.vocabulary import TARGET_WEIGHTS
 
@@ -134,6 +134,7 @@ def gradient_norms(problem: LinearProblem, theta: Tensor, l2: float) -> NDArray[
     return torch.cat(norms).double().cpu().numpy()
 
 
+@in_float64_if_needed
 def loss_reweighing_each(
     model: LinearModel,
     dataset: Dataset,

@@ -2,7 +2,7 @@
 alarm."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,25 @@ import pandas as pd
 from engine.attacks.result import Ranking
 from engine.checks import check_choice, check_integer, check_positive, check_targets
 from engine.data.dataset import Dataset
-from engine.errors import InvalidInput
+from engine.errors import InvalidInput, NotConverged
 from engine.experiments.attack import AttackRequest, attack_of, find_or_attack
-from engine.experiments.base import ANY_INDEX, Context, Experiment, check_name, settle
+from engine.experiments.base import (
+    ANY_INDEX,
+    Context,
+    Experiment,
+    added_field,
+    check_name,
+    settle,
+)
 from engine.experiments.files import ranking_arrays, read_parts, read_ranking, write_parts
 from engine.models.linear import LinearModel, as_linear
 from engine.statistics import wilson_interval
-from engine.vocabulary import ATTRIBUTIONS, ORDERS
+from engine.vocabulary import ATTRIBUTIONS, DTYPES, ORDERS
 
 MODEL_FREE = "knn_shapley"
+INFLUENCE = "influence"
+RETRAINING = "leave-one-out retraining"  # beside the names of attributions
+NOBODY = pd.DataFrame({"sample": [], "change": []})  # retrained
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,7 @@ class AttributionsRequest:
     l2: float = 0.01
     order: str = "highest_first"
     seed: int = 0
+    dtype: str = added_field("float32")
 
     def __post_init__(self) -> None:
         settle(
@@ -63,6 +74,7 @@ class AttributionsRequest:
             l2=check_positive("l2", self.l2),
             order=check_choice("order", self.order, ORDERS),
             seed=check_integer("seed", self.seed, 0),
+            dtype=check_choice("dtype", self.dtype, DTYPES),
         )
         if self.false_alarms >= 1:
             raise InvalidInput("false_alarms", self.false_alarms, "a number in (0, 1)")
@@ -83,6 +95,7 @@ class AttributionsResult:
         where the attack did not reach the top k), how (trained, or for which target), accuracy (on
         holdout), and the numbers of `disagreements`.
     alarms: one row per number, see `alarms`; empty where no attack succeeded.
+    missing: why an attribution of `ATTRIBUTIONS`, or the retraining, is not here, by its name.
     """
 
     target: int
@@ -93,6 +106,12 @@ class AttributionsResult:
     retrained: pd.DataFrame
     models: pd.DataFrame
     alarms: pd.DataFrame
+    missing: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """The attributions that both models have, in the vocabulary's order."""
+        return [name for name in ATTRIBUTIONS if name not in self.missing]
 
     def count(self, role: str) -> int:
         return int((self.models["role"] == role).sum())
@@ -114,6 +133,7 @@ def run_attributions(
     from engine.scrutiny.disagreement import alarms
 
     check_targets(request.target, dataset.n_train)
+    check_integer("neighbours", request.neighbours, 1, dataset.n_train)  # before an attack is begun
     total = 1 + 2 * len(ATTRIBUTIONS) + 1 + request.n_honest + request.n_attacked
     done = 0
 
@@ -126,25 +146,35 @@ def run_attributions(
     attacked = find_or_attack(request.attack, dataset, context)
     report(1)
     rankings: list[dict[str, Ranking]] = []
+    missing: dict[str, str] = {}
     for model in (as_linear(attacked.honest), as_linear(attacked.model)):
         found = {}
         for name in ATTRIBUTIONS:
             if rankings and name == MODEL_FREE:  # whatever the model, and the dearest on large data
                 found[name] = rankings[0][name]
-            else:
-                found[name] = attribution(
-                    name,
-                    model,
-                    dataset,
-                    damping=request.damping,
-                    order=request.order,
-                    neighbours=request.neighbours,
-                    device=context.device,
-                )
+            elif name not in missing:
+                try:
+                    found[name] = attribution(
+                        name,
+                        model,
+                        dataset,
+                        damping=request.damping,
+                        order=request.order,
+                        neighbours=request.neighbours,
+                        dtype=request.dtype,
+                        device=context.device,
+                    )
+                except NotConverged as error:
+                    if name == INFLUENCE:  # what all others are compared with
+                        raise
+                    missing[name] = str(error)
             report(1)
         rankings.append(found)
-    before, after = rankings
-    retrained = retrain(request, dataset, context, report)
+    before, after = ({n: side[n] for n in side if n not in missing} for side in rankings)
+    try:
+        retrained = retrain(request, dataset, context, report)
+    except NotConverged as error:
+        retrained, missing[RETRAINING] = NOBODY, str(error)
     report(1)
     models = crowd(request, dataset, context, as_linear(attacked.honest), before, report)
     succeeded = (models["role"] == "attacked").any()
@@ -157,6 +187,7 @@ def run_attributions(
         retrained=retrained,
         models=models,
         alarms=alarms(models, request.false_alarms) if succeeded else pd.DataFrame(),
+        missing=missing,
     )
 
 
@@ -171,7 +202,7 @@ def retrain(
     others = np.flatnonzero(able & (np.arange(dataset.n_train) != request.target))
     count = min(request.retrained, len(others) + 1)
     if not count or not able[request.target]:
-        return pd.DataFrame({"sample": [], "change": []})
+        return NOBODY
     rng = np.random.default_rng(request.seed)
     chosen = np.append(request.target, rng.choice(others, count - 1, replace=False))
     found = leave_one_out(
@@ -211,6 +242,7 @@ def crowd(
                     request.damping,
                     request.order,
                     context.device,
+                    request.dtype,
                 ),
             }
         )
@@ -232,6 +264,7 @@ def crowd(
         damping=request.damping,
         order=request.order,
         seed=request.seed,
+        dtype=request.dtype,
         device=context.device,
         on_step=lambda info: report(0),
     )
@@ -248,10 +281,12 @@ TABLES = ("retrained", "models", "alarms")
 
 def save_attributions(result: AttributionsResult, folder: Path) -> None:
     arrays: dict[str, np.ndarray] = {}
-    for name in ATTRIBUTIONS:
+    for name in result.names:
         arrays |= ranking_arrays(f"{name}_before", result.before[name])
         arrays |= ranking_arrays(f"{name}_after", result.after[name])
     scalars = {name: getattr(result, name) for name in SCALARS}
+    if result.missing:
+        scalars["missing"] = result.missing
     write_parts(folder, arrays, scalars, {name: getattr(result, name) for name in TABLES})
 
 
@@ -259,7 +294,11 @@ def load_attributions(folder: Path) -> AttributionsResult:
     arrays, scalars = read_parts(folder)
     tables: dict[str, Any] = {n: pd.read_parquet(folder / f"{n}.parquet") for n in TABLES}
     before, after = (
-        {name: read_ranking(f"{name}_{when}", arrays) for name in ATTRIBUTIONS}
+        {
+            name: read_ranking(f"{name}_{when}", arrays)
+            for name in ATTRIBUTIONS
+            if name not in scalars.get("missing", {})
+        }
         for when in ("before", "after")
     )
     return AttributionsResult(**scalars, before=before, after=after, **tables)
@@ -272,7 +311,9 @@ def describe_attributions(result: AttributionsResult) -> str:
         f"  {what}: {result.before[name].ranks[result.target]} → "
         f"{result.after[name].ranks[result.target]}"
         for name, what in ATTRIBUTIONS.items()
+        if name in result.names
     ]
+    lines += [f"  without {name}: {why}" for name, why in result.missing.items()]
     rank = result.rank_retrained()
     if rank is not None:
         lines.append(f"  leave-one-out retraining: {rank} of {len(result.retrained)} samples tried")

@@ -11,16 +11,24 @@ from numpy.typing import NDArray
 from engine.checks import check_choice, check_integer, check_positive, check_targets
 from engine.data.dataset import Dataset
 from engine.experiments.attack import AttackRequest, attack_of, find_or_attack
-from engine.experiments.base import ANY_INDEX, Context, Experiment, check_name, settle
+from engine.experiments.base import (
+    ANY_INDEX,
+    Context,
+    Experiment,
+    added_field,
+    check_name,
+    settle,
+)
 from engine.experiments.files import read_parts, write_parts
 from engine.models.linear import as_linear
-from engine.vocabulary import ORDERS, PLAYERS
+from engine.vocabulary import DTYPES, ORDERS, PLAYERS
 
 
 @dataclass(frozen=True)
 class AuditRequest:
     """The attack's fields as in `attack`; queries: how many the auditor asks. The seed is that of
-    the queries, of the liar's numbers and of the attack's starts."""
+    the queries, of the liar's numbers and of the attack's starts. dtype: of the attack; the audit
+    itself is in float64."""
 
     dataset: str = "digits"
     target: int = 16
@@ -31,6 +39,7 @@ class AuditRequest:
     l2: float = 0.01
     order: str = "highest_first"
     seed: int = 0
+    dtype: str = added_field("float32")
 
     def __post_init__(self) -> None:
         settle(
@@ -44,6 +53,7 @@ class AuditRequest:
             l2=check_positive("l2", self.l2),
             order=check_choice("order", self.order, ORDERS),
             seed=check_integer("seed", self.seed, 0),
+            dtype=check_choice("dtype", self.dtype, DTYPES),
         )
 
     @property

@@ -23,7 +23,7 @@ from engine.experiments.base import (
 from engine.experiments.files import load_table, save_table
 from engine.models.linear import LinearModel, as_linear
 from engine.statistics import detection
-from engine.vocabulary import OBJECTIVES, ORDERS
+from engine.vocabulary import DTYPES, OBJECTIVES, ORDERS
 
 # Honest trainers differ: optimiser, when they stop, and the chance in their batches.
 DETERMINISTIC = {"lbfgs": (15, 20, 25, 30, 40, 60, 2000), "adam": (100, 150, 200, 300, 500, 1000)}
@@ -54,6 +54,7 @@ class DefenceRequest:
     seed: int = 0
     objective: str = added_field("higher_ranked")
     learning_rates: tuple[float, ...] = added_field((0.01, 0.1))
+    dtype: str = added_field("float32")
 
     def __post_init__(self) -> None:
         settle(
@@ -75,6 +76,7 @@ class DefenceRequest:
             seed=check_integer("seed", self.seed, 0),
             objective=check_choice("objective", self.objective, OBJECTIVES),
             learning_rates=check_rates(self.learning_rates),
+            dtype=check_choice("dtype", self.dtype, DTYPES),
         )
 
 
@@ -147,7 +149,12 @@ def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> 
         add("scaled", scaled, scale=scale)
     report(2)
     ranks = influence_scores(
-        honest, dataset, damping=request.damping, order=request.order, device=context.device
+        honest,
+        dataset,
+        damping=request.damping,
+        order=request.order,
+        dtype=request.dtype,
+        device=context.device,
     ).ranks
     drawn = draw_targets(np.flatnonzero(ranks > request.ks[-1]), request.n_targets, 1, request.seed)
     targets = [target for (target,) in drawn]
@@ -165,6 +172,7 @@ def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> 
             damping=request.damping,
             order=request.order,
             seed=request.seed,
+            dtype=request.dtype,
             device=context.device,
             on_step=partial(report, done),
             stealth=weight,

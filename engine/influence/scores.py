@@ -1,7 +1,11 @@
 """The public calls: influence scores of a trained model, and the gradient of a sum of them."""
 
+import functools
+import inspect
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +22,30 @@ from engine.influence.solve import Solution
 from engine.models.model import Model
 
 TO_TOLERANCE = ("cg", "exact")  # held to it; LiSSA ends when its samples are used up
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def in_float64_if_needed(computed: Callable[P, R]) -> Callable[P, R]:
+    """A function with a parameter `dtype` that computes again in float64 where float32 was asked
+    for and its rounding keeps a solve above its tolerance: few features and many rows, features of
+    very different or very large sizes, a small damping. The dtype of what it returns says so."""
+    parameters = inspect.signature(computed)
+
+    @functools.wraps(computed)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return computed(*args, **kwargs)
+        except NotConverged:
+            asked = parameters.bind(*args, **kwargs)
+            asked.apply_defaults()
+            by_samples = asked.arguments.get("estimator", "cg") not in TO_TOLERANCE
+            if asked.arguments["dtype"] != "float32" or by_samples:
+                raise
+        asked.arguments["dtype"] = "float64"
+        return computed(*asked.args, **asked.kwargs)
+
+    return call
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +76,11 @@ def check_converged(solution: Solution, tolerance: float) -> None:
     check_definite(float(solution.lowest.min()))
     worst = float(solution.residual.max())
     if not worst <= tolerance:
+        kind = str(solution.x.dtype).removeprefix("torch.")
         raise NotConverged(
-            f"The solve reached a relative residual of {worst:.1e}, not tolerance={tolerance:.1e}. "
-            "Ask for dtype='float64', a larger damping or a larger tolerance."
+            f"The solve reached a relative residual of {worst:.1e} in {kind}, not tolerance="
+            f"{tolerance:.1e}. Ask for a larger damping or a larger tolerance, or standardise the "
+            "features."
         )
 
 
@@ -64,6 +94,7 @@ def check_definite(lowest: float) -> None:
         )
 
 
+@in_float64_if_needed
 def influence_scores(
     model: Model,
     dataset: Dataset,
@@ -81,8 +112,8 @@ def influence_scores(
     A positive score means that up-weighting the sample raises that loss. `order` changes the ranks
     only. damping: λ > 0, added to the Hessian of the mean training loss. estimator: a name in
     `engine.vocabulary`; `lissa` are the options of that one, the paper's where left out. tolerance:
-    relative residual that cg and exact must reach; LiSSA stops at its number of samples instead, so
-    read its `error`.
+    relative residual that cg and exact must reach, in float64 where float32 cannot; LiSSA stops at
+    its number of samples instead, so read its `error`.
     Raises InvalidInput (also for exact with too many parameters), DeviceUnavailable, NotConverged
     (also where LiSSA diverges).
     """
@@ -102,6 +133,7 @@ def influence_scores(
     )
 
 
+@in_float64_if_needed
 def influence_gradient(
     model: Model,
     dataset: Dataset,

@@ -115,16 +115,18 @@ def warm_up(
 
     Best in the norm of H: a small Galerkin system made from images alone. Its residual costs a
     pull, so a column begins there only where that holds most of the solution's energy bᵀH⁻¹b ≈
-    bᵀz, z = precondition(b); the others begin at zero.
+    bᵀz, z = precondition(b); the others begin at zero. So does a column whose small system cannot
+    be solved: where few features leave float32's rounding above the ridge, it may be singular.
     """
     gram = operator.gram(warm.x, warm.image)
     overlap = torch.stack([dot(v, b) for v in warm.x], -1)
     diagonal = gram.diagonal(dim1=1, dim2=2)
     # Earlier solutions may be parallel (a run that stands still) or zero: the ridge mends that.
     ridge = 1e-6 * diagonal + torch.finfo(b.dtype).tiny
-    weights = torch.linalg.solve(gram + torch.diag_embed(ridge), overlap)
+    weights, unsolved = torch.linalg.solve_ex(gram + torch.diag_embed(ridge), overlap)
     held = (weights * overlap).sum(-1)
-    pays = torch.nonzero(held > WARM_SHARE * dot(b, z)).flatten()
+    solved = (unsolved == 0) & weights.isfinite().all(-1)
+    pays = torch.nonzero(solved & (held > WARM_SHARE * dot(b, z))).flatten()
     if len(pays) == 0:
         return
     for j, (v, u) in enumerate(zip(warm.x, warm.image, strict=True)):

@@ -21,7 +21,7 @@ from engine.influence.linear import (
     residuals,
 )
 from engine.influence.problem import Forward, order_sign, ranks
-from engine.influence.scores import check_converged
+from engine.influence.scores import check_converged, in_float64_if_needed
 from engine.models.linear import LinearModel
 from engine.scrutiny.sensitivity import at_once
 from engine.vocabulary import ATTRIBUTIONS
@@ -31,6 +31,7 @@ NEIGHBOURS = 5
 TEST_ROWS_AT_ONCE = 512  # whose distances to every training sample are held together
 
 
+@in_float64_if_needed
 def attribution(
     name: str,
     model: LinearModel,

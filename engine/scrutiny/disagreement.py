@@ -60,12 +60,14 @@ def disagreements(
     damping: float = 0.25,
     order: str = "highest_first",
     device: str = "auto",
+    dtype: str = "float32",
 ) -> dict[str, float]:
     """Both numbers for each other score, named kind_score. neighbours: by kNN-Shapley, which is the
     same for every model."""
 
     def by(name: str) -> Ranking:
-        return attribution(name, model, dataset, damping=damping, order=order, device=device)
+        options = {"damping": damping, "order": order, "dtype": dtype, "device": device}
+        return attribution(name, model, dataset, **options)
 
     influence = by("influence")
     first = influence.top(FIRST)

@@ -5,7 +5,9 @@ so that −I_i/n with damping = l2 is the first-order estimate of the change.
 
 All retrainings are one batch. Each is a Newton iteration with the full model's Hessian,
 θ ← θ − (H + l2·I)⁻¹ ∇L_{−i}(θ): one sample in n changes the curvature little, so that every round
-gains digits.
+gains digits. Where it changes much (few samples, or one that alone holds a rare feature) the frozen
+Hessian no longer contracts: such a model goes on with its own, that of the samples it keeps at its
+own θ, and with half a step where a whole one goes too far.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +21,7 @@ from torch import Tensor
 from engine.checks import check_choice, check_positive, check_targets
 from engine.data.dataset import Dataset
 from engine.errors import InvalidDataset, NotConverged
-from engine.influence.linear import LinearProblem
+from engine.influence.linear import LinearCurvature, LinearProblem
 from engine.influence.products import image
 from engine.influence.solve import dot
 from engine.models.fit import fit
@@ -28,6 +30,7 @@ from engine.scrutiny.sensitivity import at_once, no_step
 ROUNDS = 200
 GRADIENT_TOLERANCE = 1e-9  # of the retrained models, in the 2-norm
 SOLVE_TOLERANCE = 1e-2  # of each round's step
+CONTRACTS = 0.5  # the gradient that a round with the frozen Hessian leaves, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,18 +100,35 @@ def retrain(
     """θ (B, K, D) without sample removed[b] (none where it is −1), and the gradients' norms (B,).
     `start` (1, K, D) is near all of them."""
     B, n = len(removed), problem.n_train
-    curvature = problem.curvature(start.flatten(1))
+    frozen = problem.curvature(start.flatten(1))
     keep = (torch.arange(n, device=start.device)[:, None] != removed).to(start.dtype)  # n, B
     theta = start.expand(B, -1, -1).clone()
+    step, before = torch.zeros_like(theta), start.new_full((B,), torch.inf)
+    own = torch.zeros(B, dtype=torch.bool, device=start.device)  # no longer with the frozen Hessian
     for _ in range(ROUNDS):
         P = torch.softmax(image(problem.train.X, theta), dim=-1)
         gradient = problem.training_gradient(theta, P, l2, keep)
         norms = dot(gradient, gradient).sqrt()
-        going = torch.nonzero(norms > GRADIENT_TOLERANCE).flatten()
-        if len(going) == 0:
+        going = norms > GRADIENT_TOLERANCE
+        if not bool(going.any()):
             return theta, norms
-        step = problem.solve(curvature, gradient[going], SOLVE_TOLERANCE, None, None)
-        theta[going] -= step.x
+        too_far = going & (norms >= before)
+        own |= going & (norms > CONTRACTS * before)
+        step[too_far] /= 2
+        theta[too_far] += step[too_far]
+        for renewed in (False, True):
+            some = torch.nonzero(going & ~too_far & (own == renewed)).flatten()
+            if len(some) == 0:
+                continue
+            curvature = frozen
+            if renewed:
+                kept = P[:, some] * keep[:, some].unsqueeze(-1)
+                curvature = LinearCurvature(
+                    problem.train.X, kept, problem.eigenvalues, problem.damping
+                )
+            step[some] = problem.solve(curvature, gradient[some], SOLVE_TOLERANCE, None, None).x
+            theta[some] -= step[some]
+            before[some] = norms[some]
     raise NotConverged(
         f"Retraining without sample {int(removed[int(norms.argmax())])} stopped at a gradient of "
         f"{float(norms.max()):.1e}. A larger l2 makes the sample weigh less."

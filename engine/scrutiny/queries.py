@@ -9,7 +9,7 @@ from engine.data.dataset import Dataset, check_samples
 from engine.errors import InvalidInput
 from engine.influence.linear import LinearProblem, rotate
 from engine.influence.products import image, residuals
-from engine.influence.scores import check_converged
+from engine.influence.scores import check_converged, in_float64_if_needed
 from engine.models.linear import LinearModel
 from engine.scrutiny.sensitivity import at_once
 
@@ -35,6 +35,7 @@ def query_gradients(model: LinearModel, X: ArrayLike, y: ArrayLike) -> NDArray[n
     return (E[:, :, None] * wide[:, None, :]).reshape(len(X), -1).T
 
 
+@in_float64_if_needed
 def influence_matrix(
     model: LinearModel,
     dataset: Dataset,

@@ -22,7 +22,7 @@ from engine.data.dataset import Dataset
 from engine.influence.linear import LinearProblem, LinearState
 from engine.influence.problem import Forward
 from engine.influence.products import centre, curve, image, pull_back
-from engine.influence.scores import check_converged
+from engine.influence.scores import check_converged, in_float64_if_needed
 from engine.models.linear import LinearModel
 
 TOLERANCE = 1e-4  # of the solves of random probes, whose own error is hundreds of times larger
@@ -82,6 +82,7 @@ def prepare(
     return problem, forward
 
 
+@in_float64_if_needed
 def sensitivity(
     model: LinearModel,
     dataset: Dataset,
@@ -114,6 +115,7 @@ def sensitivity(
     return Sensitivity(norms, norms / np.sqrt(2 * probes), probes)
 
 
+@in_float64_if_needed
 def exact_sensitivity(
     model: LinearModel,
     dataset: Dataset,

@@ -58,8 +58,8 @@ def ranks_figure(stored: Stored, badge: str) -> None:
     charts.chart(
         drawn.target_ranks(result),
         "target-ranks",
-        alt=f"Rank of the target by six attributions under the honest and the malicious model. "
-        f"{title}",
+        alt=f"Rank of the target by {len(result.names)} attributions under the honest and the "
+        f"malicious model. {title}",
         source=Source.of("attributions", lambda: words.sample_table(result), stored),
     )
     st.caption(
@@ -165,6 +165,8 @@ def formulas(request: AttributionsRequest) -> None:
 def show(stored: Stored, request: AttributionsRequest) -> links.Expected:
     result, badge = stored.result, badge_of(stored)
     ranks_figure(stored, badge)
+    for line in words.left_out(result):
+        st.warning(line)
     expected: links.Expected = {}
     if result.alarms.empty:
         st.info("No attack of the crowd reached the top k: there is nothing for an alarm to find.")

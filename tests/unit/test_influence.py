@@ -287,5 +287,14 @@ def test_a_tolerance_out_of_reach_is_said():
     dataset, model = random_problem(13)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(NotConverged, match="Ask for dtype='float64'"):
-            influence_scores(model, dataset, tolerance=1e-14)
+        with pytest.raises(NotConverged, match="in float64, not tolerance=1.0e-19. Ask for a"):
+            influence_scores(model, dataset, tolerance=1e-19)
+
+
+def test_what_float32_cannot_reach_is_computed_in_float64():
+    dataset, model = random_problem(13)
+    found = influence_scores(model, dataset, tolerance=1e-13)
+    assert found.residual <= 1e-13
+    np.testing.assert_array_equal(
+        found.scores, influence_scores(model, dataset, tolerance=1e-13, dtype="float64").scores
+    )

@@ -36,15 +36,15 @@ def broken(name: str) -> str:
     return name.replace(" ", "<br>", 1)
 
 
-def order_of_rows() -> list[str]:
+def order_of_rows(result: AttributionsResult) -> list[str]:
     assert set(NAMES) == set(ATTRIBUTIONS)
-    return list(NAMES)
+    return [name for name in NAMES if name in result.names]
 
 
 def target_ranks(result: AttributionsResult) -> go.Figure:
     """The target's rank under every attribution, before and after: rank 1 to the right."""
     n, t = len(result.before["influence"].ranks), result.target
-    names = order_of_rows()
+    names = order_of_rows(result)
     y = np.arange(len(names), 0, -1)
     before = [int(result.before[name].ranks[t]) for name in names]
     after = [int(result.after[name].ranks[t]) for name in names]

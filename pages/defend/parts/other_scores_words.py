@@ -24,7 +24,7 @@ def follows(result: AttributionsResult) -> tuple[list[str], list[str]]:
         return math.log(result.before[name].ranks[t] / result.after[name].ranks[t])
 
     needed = FOLLOWS * climb("influence")
-    others = [name for name in NAMES if name != "influence"]
+    others = [name for name in NAMES if name in result.names and name != "influence"]
     moved = [name for name in others if needed > 0 and climb(name) >= needed]
     return moved, [name for name in others if name not in moved]
 
@@ -65,6 +65,11 @@ def finding(result: AttributionsResult) -> str:
             f"accuses {int(row['flagged'])} of {result.count('unknown')} honest ones."
         )
     return " ".join(parts)
+
+
+def left_out(result: AttributionsResult) -> list[str]:
+    """Which scores are not here and why, a sentence or two each."""
+    return [f"Without {NAMES.get(name, name)}: {why}" for name, why in result.missing.items()]
 
 
 def ranks_title(result: AttributionsResult) -> str:
@@ -111,6 +116,7 @@ def sample_table(result: AttributionsResult) -> pd.DataFrame:
     columns = {
         f"{what}_{name}_{when}": getattr(side[name], f"{what}s")
         for name in NAMES
+        if name in result.names
         for when, side in (("before", result.before), ("after", result.after))
         for what in ("rank", "score")
     }

@@ -337,9 +337,9 @@ def of_audit(result: AuditResult) -> Numbers:
 
 def of_attributions(result: AttributionsResult) -> Numbers:
     found: Numbers = {}
-    for name, what in ATTRIBUTIONS.items():
+    for name in result.names:
         for when, ranking in (("before", result.before[name]), ("after", result.after[name])):
-            found[f"{what}: rank {when}"] = int(ranking.ranks[result.target])
+            found[f"{ATTRIBUTIONS[name]}: rank {when}"] = int(ranking.ranks[result.target])
     return found | by_row(result.alarms, ["kind", "score"], ["auc"] * (len(result.alarms) > 0))
 
 
