@@ -66,8 +66,9 @@ def disagreements(
     same for every model."""
 
     def by(name: str) -> Ranking:
-        options = {"damping": damping, "order": order, "dtype": dtype, "device": device}
-        return attribution(name, model, dataset, **options)
+        return attribution(
+            name, model, dataset, damping=damping, order=order, dtype=dtype, device=device
+        )
 
     influence = by("influence")
     first = influence.top(FIRST)

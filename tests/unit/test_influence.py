@@ -287,7 +287,7 @@ def test_a_tolerance_out_of_reach_is_said():
     dataset, model = random_problem(13)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(NotConverged, match="in float64, not tolerance=1.0e-19. Ask for a"):
+        with pytest.raises(NotConverged, match=r"in float64, not tolerance=1\.0e-19\. Ask"):
             influence_scores(model, dataset, tolerance=1e-19)
 
 
