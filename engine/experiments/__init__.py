@@ -1,15 +1,17 @@
 """The one registry of experiments: a name, what can be asked, how it is computed, kept and opened.
 
 The command line, the job runner, the store and the pages all read it: a new experiment is a module
-here with a request, a function and an `Experiment`, and its place in EXPERIMENTS. Nothing here
-imports torch; the functions that compute do.
+here with a request, a function and an `Experiment`, and its place in EXPERIMENTS. One of somebody
+else's is given to `register`. Nothing here imports torch; the functions that compute do.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
 from engine.checks import check_choice
+from engine.errors import InvalidInput
 from engine.experiments.attack import ATTACK, AttackRequest
 from engine.experiments.attributions import (
     ATTRIBUTIONS_OF,
@@ -83,6 +85,7 @@ __all__ = [
     "hash_of",
     "make_request",
     "open_data",
+    "register",
     "source_of",
     "values_of",
 ]
@@ -95,6 +98,19 @@ EXPERIMENTS = {
         *(GRADIENTS, SCALING, PREPARE),
     )
 }
+
+
+def register(entry: Experiment) -> None:
+    """Add an experiment for as long as this process runs: its command line, store, library and
+    links know it then. A job's worker is another process: it knows the list above alone.
+
+    Raises InvalidInput for a name that is taken, or is not of lower-case letters and hyphens.
+    """
+    if not re.fullmatch(r"[a-z]+(-[a-z]+)*", entry.name):
+        raise InvalidInput("experiment", entry.name, "lower-case letters, with hyphens between")
+    if entry.name in EXPERIMENTS:
+        raise InvalidInput("experiment", entry.name, "a name that no other experiment has")
+    EXPERIMENTS[entry.name] = entry
 
 
 def experiment(name: str) -> Experiment:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from engine.attacks.result import AttackResult, Ranking
 from engine.experiments import AttackRequest
@@ -47,11 +46,6 @@ def result(seed: int = 0) -> AttackResult:
         trajectory=trajectory,
         **rankings,
     )
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "results", tmp_path / "published")
 
 
 def put(store: Store, made: AttackResult | None = None, **options) -> Path:

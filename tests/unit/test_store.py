@@ -26,6 +26,11 @@ from engine.version import VERSION, source_revision
 from tests.support.stores import HASH, REQUEST, put, result, same
 
 
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "results", tmp_path / "published")
+
+
 def publish(store: Store) -> Path:
     """A published result, and no local one."""
     folder = put(store)

@@ -141,7 +141,8 @@ def experiment_snippet(experiment: str, request: Any, data_dir: str | None = Non
     data = f"engine.load_dataset(request.dataset{where})" if named else "None"
     return (
         f"{'import engine' if named else ''}\n"
-        f"from engine.experiments import EXPERIMENTS, Context, {kind}\n\n"
+        "from engine.experiments import EXPERIMENTS, Context\n"
+        f"from {type(request).__module__} import {kind}\n\n"
         f"request = {kind}(\n{options})\n"
         f"experiment = EXPERIMENTS[{experiment!r}]\n"
         f"result = experiment.run(request, {data}, Context())\n"

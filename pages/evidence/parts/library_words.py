@@ -1,7 +1,7 @@
 """What the library says of stored results and of jobs: rows, summaries, and two side by side."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from datetime import datetime
 from typing import Any
 
@@ -371,11 +371,16 @@ NUMBERS: dict[str, Callable[[Any], Numbers]] = {
 }
 
 
+def numbers_of(result: Any) -> Numbers:
+    """The number fields of a result that is a dataclass, by their names; none of another."""
+    named = fields(result) if is_dataclass(result) else ()
+    found = {f.name.replace("_", " "): getattr(result, f.name) for f in named}
+    return {name: value for name, value in found.items() if type(value) in (int, float)}
+
+
 def side_by_side(experiment: str, first: Any, second: Any) -> pd.DataFrame:
     """The main numbers of two results of one experiment: A, B and B − A, NaN where one has none."""
-    of = NUMBERS.get(experiment)
-    if of is None:
-        return pd.DataFrame()
+    of = NUMBERS.get(experiment, numbers_of)
     a, b = of(first), of(second)
     names = list(dict.fromkeys([*a, *b]))
     left, right = ([float(of_one.get(name, np.nan)) for name in names] for of_one in (a, b))
