@@ -7,8 +7,6 @@ else's is given to `register`. Nothing here imports torch; the functions that co
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any
 
 from engine.checks import check_choice
 from engine.errors import InvalidInput
@@ -22,9 +20,11 @@ from engine.experiments.audit import AUDIT, AuditRequest, AuditResult
 from engine.experiments.base import (
     NO_DATA,
     RESULT_VERSION,
+    AnyExperiment,
     Context,
     Data,
     Experiment,
+    Request,
     Source,
     hash_of,
     open_data,
@@ -55,6 +55,7 @@ __all__ = [
     "EXPERIMENTS",
     "NO_DATA",
     "RESULT_VERSION",
+    "AnyExperiment",
     "AttackRequest",
     "AttributionsRequest",
     "AttributionsResult",
@@ -76,6 +77,7 @@ __all__ = [
     "PrepareRequest",
     "RankingRequest",
     "RankingResult",
+    "Request",
     "ScalingRequest",
     "SensitivityRequest",
     "SensitivityResult",
@@ -90,7 +92,7 @@ __all__ = [
     "values_of",
 ]
 
-EXPERIMENTS = {
+EXPERIMENTS: dict[str, AnyExperiment] = {
     e.name: e
     for e in (
         *(ATTACK, RANKING, SWEEP, BATCH, BASELINE, FAIRNESS, IMPOSSIBLE, DEFENCE),
@@ -100,7 +102,7 @@ EXPERIMENTS = {
 }
 
 
-def register(entry: Experiment) -> None:
+def register(entry: AnyExperiment) -> None:
     """Add an experiment for as long as this process runs: its command line, store, library and
     links know it then. A job's worker is another process: it knows the list above alone.
 
@@ -113,16 +115,12 @@ def register(entry: Experiment) -> None:
     EXPERIMENTS[entry.name] = entry
 
 
-def experiment(name: str) -> Experiment:
+def experiment(name: str) -> AnyExperiment:
     """The experiment of that name; raises InvalidInput."""
     return EXPERIMENTS[check_choice("experiment", name, EXPERIMENTS)]
 
 
-def make_request(name: str, values: Mapping[str, Any]) -> Any:
-    """The request of experiment `name` with these fields; raises InvalidInput for any other
-    field."""
-    kind = experiment(name).request
-    known = [f.name for f in fields(kind)]
-    for given in values:
-        check_choice(f"field of '{name}'", given, known)
-    return kind(**values)
+def make_request(name: str, values: Mapping[str, object]) -> Request:
+    """The request of experiment `name` with these fields, as `Experiment.make`."""
+    made: Request = experiment(name).make(values)
+    return made

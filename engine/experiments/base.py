@@ -1,13 +1,13 @@
 """What every experiment is made of: its description, what its computation is given, its checks."""
 
-from collections.abc import Callable, Hashable
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import joblib
 
-from engine.checks import check_positive
+from engine.checks import check_choice, check_positive
 from engine.data.dataset import Dataset
 from engine.data.load import dataset_names, load_dataset
 from engine.data.raw_files import Say, silent
@@ -24,13 +24,19 @@ ADDED = "added"  # marks a request's later fields
 NO_DATA = "none"  # in place of a content hash, for experiments that make their own data
 
 
-def find_nothing(name: str, request: Any) -> Any | None:
-    """Where nothing is stored."""
-    return None
+class Request(Hashable, Protocol):
+    """What can be asked of an experiment: a frozen dataclass of plain values, so that equal
+    requests have one key. Every dataclass fits; `values_of` is what is stored of it."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]  # as in typeshed: fields of any type
 
 
-def keep_nothing(name: str, request: Any, result: Any, seconds: float) -> None:
-    """Where nothing is to be stored."""
+def find_nothing(name: str, request: Request) -> None:
+    """Find nothing, where nothing is stored."""
+
+
+def keep_nothing(name: str, request: Request, result: object, seconds: float) -> None:
+    """Store nothing."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +53,8 @@ class Context:
     device: str = "auto"
     memory: joblib.Memory = field(default_factory=lambda: joblib.Memory(None))
     progress: OnProgress = ignore
-    find: Callable[[str, Any], Any | None] = find_nothing
-    keep: Callable[[str, Any, Any, float], None] = keep_nothing
+    find: Callable[[str, Request], Any | None] = find_nothing  # the result of whichever experiment
+    keep: Callable[[str, Request, object, float], None] = keep_nothing
     jobs: int = 0
     cluster: str | None = None
     cluster_fallback: bool = False
@@ -58,8 +64,13 @@ class Context:
         self.progress(Progress(done, total))
 
 
+RequestT = TypeVar("RequestT", bound=Request)
+DataT = TypeVar("DataT")
+ResultT = TypeVar("ResultT")
+
+
 @dataclass(frozen=True)
-class Experiment:
+class Experiment(Generic[RequestT, DataT, ResultT]):
     """`run` computes a request on a data set (None where it makes its own data), `save` writes its
     result into a folder, `load` reads it again, `describe` sums it up in words. A part is computed
     within another experiment, which keeps it; nobody asks for it alone. A parallel one computes in
@@ -70,15 +81,26 @@ class Experiment:
 
     name: str
     title: str
-    request: type
-    run: Callable[[Any, Any, Context], Any]
-    save: Callable[[Any, Path], None]
-    load: Callable[[Path], Any]
-    describe: Callable[[Any], str]
+    request: type[RequestT]
+    run: Callable[[RequestT, DataT, Context], ResultT]
+    save: Callable[[ResultT, Path], None]
+    load: Callable[[Path], ResultT]
+    describe: Callable[[ResultT], str]
     part: bool = False
     parallel: bool = False
     cpu_only: bool = False
-    lasts: Callable[[Any, Path], bool] | None = None
+    lasts: Callable[[ResultT, Path], bool] | None = None
+
+    def make(self, values: Mapping[str, object]) -> RequestT:
+        """The request with these fields; raises InvalidInput for any other field, and for values
+        that it refuses."""
+        known = [item.name for item in fields(self.request)]
+        for given in values:
+            check_choice(f"field of '{self.name}'", given, known)
+        return self.request(**values)
+
+
+AnyExperiment = Experiment[Any, Any, Any]  # one that was found by its name
 
 
 def added_field(default: Any) -> Any:
@@ -86,7 +108,7 @@ def added_field(default: Any) -> Any:
     return field(default=default, metadata={ADDED: True})
 
 
-def values_of(request: Any) -> dict[str, Any]:
+def values_of(request: Request) -> dict[str, object]:
     """A request's fields as they are hashed and stored. Fields that were added later are left out
     at their default: what was asked before they were there has the key that it had."""
     values = asdict(request)
@@ -149,14 +171,15 @@ class Features:
         return self.name in dataset_names(data_dir) or Path(self.name).exists()
 
 
-def source_of(request: Any) -> Source | None:
+def source_of(request: Request) -> Source | None:
     """Where a request's data comes from; None where it makes its own."""
-    if hasattr(request, "source"):
-        return request.source
+    source: Source | None = getattr(request, "source", None)
+    if source is not None:
+        return source
     return Features(request.dataset) if hasattr(request, "dataset") else None
 
 
-def open_data(request: Any, data_dir: Path | None, say: Say = silent) -> Data | None:
+def open_data(request: Request, data_dir: Path | None, say: Say = silent) -> Data | None:
     """The data that a request names; None where it makes its own. Raises InvalidInput,
     InvalidDataset, DataUnavailable; `say` hears of a download."""
     source = source_of(request)

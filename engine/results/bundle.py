@@ -22,12 +22,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from engine.data.untrusted import archives, limits
 from engine.data.untrusted.limits import MB, size
 from engine.errors import DamagedResult, EngineError, InvalidBundle, shorten
-from engine.experiments import EXPERIMENTS, NO_DATA, RESULT_VERSION, make_request, values_of
+from engine.experiments import (
+    EXPERIMENTS,
+    NO_DATA,
+    RESULT_VERSION,
+    Request,
+    make_request,
+    values_of,
+)
 from engine.results.library import Entry
 from engine.results.store import (
     MANIFEST,
@@ -254,12 +261,12 @@ def check_manifest(experiment: str, manifest: Manifest) -> None:
         raise InvalidBundle(f"Its request is not written as this lab writes it. {AGAIN}")
 
 
-def as_text(request: Mapping[str, Any]) -> str:
+def as_text(request: Mapping[str, object]) -> str:
     """A request as its key sees it, in which 1 and 1.0 are not the same."""
     return json.dumps(request, sort_keys=True)
 
 
-def seed_of(request: Any) -> int | None:
+def seed_of(request: Request) -> int | None:
     return getattr(request, "seed", None)
 
 

@@ -2,12 +2,11 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 import joblib
 
 from engine.data.dataset import Dataset
-from engine.experiments import Context, Data, experiment, hash_of
+from engine.experiments import Context, Data, Request, experiment, hash_of
 from engine.progress import OnProgress
 from engine.results.budget import keep_within
 from engine.results.store import Store
@@ -26,7 +25,7 @@ def device_name(device: str) -> str:
 
 def compute_and_keep(
     name: str,
-    request: Any,
+    request: Request,
     dataset: Data | None,
     settings: Settings,
     progress: OnProgress,
@@ -39,11 +38,11 @@ def compute_and_keep(
     store, data_hash = Store.of(settings), hash_of(dataset)
     device = device_name("cpu" if experiment(name).cpu_only else settings.device)
 
-    def find(part: str, asked: Any) -> Any | None:
+    def find(part: str, asked: Request) -> object | None:
         found = store.find(part, asked, data_hash, with_imported=False)
         return None if found is None else found.result
 
-    def keep(part: str, asked: Any, result: Any, seconds: float) -> None:
+    def keep(part: str, asked: Request, result: object, seconds: float) -> None:
         store.write(part, asked, data_hash, result, seconds, device)
 
     context = Context(

@@ -15,9 +15,8 @@ import time
 import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from engine.experiments import EXPERIMENTS, NO_DATA, Source, make_request, source_of
+from engine.experiments import EXPERIMENTS, NO_DATA, Request, Source, make_request, source_of
 from engine.progress import Progress
 from engine.results.queue import (
     CANCEL,
@@ -27,6 +26,7 @@ from engine.results.queue import (
     SETTINGS,
     STATE,
     Job,
+    State,
     check_id,
     discard,
     ended_at,
@@ -40,6 +40,7 @@ from engine.results.queue import (
     read_job,
     read_json,
     read_progress,
+    read_state,
     read_worker,
     recover,
     resumed_message,
@@ -86,12 +87,12 @@ class Jobs:
         self._started: dict[int, subprocess.Popen] = {}
         self._starting = threading.Lock()
 
-    def submit(self, experiment: str, request: Any) -> str:
+    def submit(self, experiment: str, request: Request) -> str:
         """Queue a request, unless its result is there or it is under way; returns the job's id.
 
         Raises InvalidInput or InvalidDataset where the data set cannot be opened.
         """
-        request = make_request(experiment, asdict(request))
+        request = make_request(experiment, asdict(request))  # checked: it may come from anywhere
         data_hash = self.data_hash(request)
         job = key(experiment, request, data_hash)
         if self.store.holds(experiment, request, data_hash, self.settings.data_dir):
@@ -104,7 +105,7 @@ class Jobs:
         self.start_workers()
         return job
 
-    def data_hash(self, request: Any) -> str:
+    def data_hash(self, request: Request) -> str:
         """The content hash of a request's data. Raises InvalidInput, InvalidDataset,
         DataUnavailable."""
         source, data_dir = source_of(request), self.settings.data_dir
@@ -130,16 +131,16 @@ class Jobs:
         if described is None:
             done = any(self.store.has(e, job) for e in EXPERIMENTS)
             return JobState("done" if done else "unknown")
-        said = read_json(folder / STATE)
-        if said is not None and said["status"] == "running" and not self._runs(said):
+        said = read_state(folder)
+        if said is not None and said.status == "running" and not self._runs(said):
             with queue_lock(self.folder):
                 recover(self.folder)
-            said = read_json(folder / STATE)
+            said = read_state(folder)
         if said is None:
             return self._queued(described, folder)
         deaths = read_deaths(folder)
-        status, message = said["status"], said["message"]
-        seconds = (said["ended"] or time.time()) - said["began"] + said.get("before", 0.0)
+        status, message = said.status, said.message
+        seconds = (said.ended or time.time()) - said.began + said.before
         if status == "running":
             message = resumed_message(deaths)
         if status == "done" and not self.store.has(described.experiment, job):
@@ -228,15 +229,6 @@ class Jobs:
         """Whether the first worker is alive."""
         return is_held(worker_lock(self.folder, 0))
 
-    def worker_pid(self) -> int | None:
-        """The process number of the first worker, if it is alive."""
-        first = read_worker(self.folder, 0)
-        return first.pid if first is not None and self.worker_alive() else None
-
-    def worker_pids(self) -> list[int]:
-        """The process numbers of all living workers."""
-        return [worker.pid for worker in living(self.folder)]
-
     def _has_worker(self, slot: int) -> bool:
         """Whether a worker is alive, or was started just now."""
         started = self._started.get(slot)
@@ -249,9 +241,9 @@ class Jobs:
         code = 0 if started is None else started.poll() or 0
         return code if code > 0 and not self.worker_alive() else 0
 
-    def _runs(self, said: dict[str, Any]) -> bool:
+    def _runs(self, said: State) -> bool:
         """Whether the worker that took a job is alive."""
-        return any(worker.id == said.get("worker") for worker in living(self.folder))
+        return any(worker.id == said.worker for worker in living(self.folder))
 
     def _queued(self, job: Job, folder: Path) -> JobState:
         deaths = read_deaths(folder)

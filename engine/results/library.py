@@ -1,10 +1,9 @@
 """The library: every stored result, read from the manifests alone; no result is opened for it."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from engine.errors import DamagedResult, InvalidInput
 from engine.experiments import EXPERIMENTS, RESULT_VERSION
@@ -44,7 +43,7 @@ class Entry:
     @property
     def dataset(self) -> str | None:
         """The data set's name; None where the experiment makes its own data."""
-        return self.manifest.request.get("dataset")
+        return self.manifest.dataset or None
 
     @property
     def current(self) -> bool:
@@ -112,7 +111,7 @@ def imported_datasets(store: Store, experiment: str) -> list[str]:
     found = set()
     for folder in results_in(store.imported, (experiment,)):
         try:
-            found.add(read_manifest(folder).request.get("dataset"))
+            found.add(read_manifest(folder).dataset)
         except DamagedResult as error:
             say_damaged(error)
     return sorted(name for name in found if name)
@@ -186,7 +185,7 @@ def remove_folder(folder: Path, root: Path) -> None:
         record_of(folder).unlink(missing_ok=True)
 
 
-def differences(requests: Iterable[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
+def differences(requests: Iterable[Mapping[str, object]]) -> dict[str, tuple[object, ...]]:
     """The fields in which requests differ, with each one's value (None: it has no such field)."""
     asked = list(requests)
     names = dict.fromkeys(name for request in asked for name in request)

@@ -19,9 +19,9 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
@@ -33,9 +33,11 @@ JOB, PROGRESS, STATE, CANCEL = "job.json", "progress.jsonl", "state.json", "canc
 USAGE, DEATHS = "usage.json", "deaths.json"
 SETTINGS = "settings.json"  # those of the lab that was started last: workers follow them
 LOG = "worker.log"
-# A job is given up when so many workers in a row have ended under it without getting further, and
-# so much work was lost with them; an end costs at least the start of the next worker.
-MOST_DEATHS, LOST_SECONDS, DEATH_SECONDS = 3, 300.0, 12.0
+Kept = TypeVar("Kept", "Job", "State", "Worker", "Deaths")  # what is kept as a file of its fields
+# A job is given up when so much work was lost with workers that ended under it in a row, without
+# getting further. An end counts for at least the start of the next worker, and for at most a third
+# of the limit: no job is given up for two.
+LOST_SECONDS, LEAST_SECONDS, MOST_SECONDS = 300.0, 12.0, 100.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Job:
 
     id: str
     experiment: str
-    request: dict[str, Any]
+    request: dict[str, object]
     data_hash: str
     submitted: int  # nanoseconds since the epoch: the order of the queue
 
@@ -61,22 +63,36 @@ class Worker:
 
 
 @dataclass(frozen=True)
+class State:
+    """What a job's worker says of it. status: running, done, failed, cancelled or died. pid,
+    worker: the worker's process number and id. began, ended: seconds since the epoch. before:
+    seconds that earlier workers have worked at the job."""
+
+    status: str
+    message: str = ""
+    pid: int = 0
+    worker: str = ""
+    began: float = 0.0
+    ended: float | None = None
+    before: float = 0.0
+
+
+@dataclass(frozen=True)
 class Deaths:
-    """Of a job's workers: how many in all, how many of them in a row without getting further than
-    `furthest` and the seconds lost with these, the last one's id, and the seconds that all have
-    worked at it."""
+    """The workers that have ended under a job. count: how many. lost: seconds lost in a row
+    without getting beyond `furthest` finished parts. worker: the last one's id. seconds: that all
+    of them have worked at it."""
 
     count: int = 0
-    in_a_row: int = 0
     lost: float = 0.0
-    furthest: float = 0
+    furthest: int = 0
     worker: str = ""
     seconds: float = 0.0
 
 
-def write_json(path: Path, value: Any, durable: bool = False) -> None:
-    """All at once: a reader sees the old file or the new one; a durable one survives a power
-    cut."""
+def write_json(path: Path, value: object, durable: bool = False) -> None:
+    """Write a file all at once: a reader sees the old one or the new one; a durable one survives a
+    power cut."""
     making = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
     making.write_text(json.dumps(value), encoding="utf-8")
     if durable:
@@ -84,8 +100,9 @@ def write_json(path: Path, value: Any, durable: bool = False) -> None:
     making.replace(path)
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """None where there is no such file, or where it is none of ours (a power cut can empty it)."""
+def read_json(path: Path) -> dict[str, Any] | None:  # whatever the file holds
+    """Read an object; None where there is no such file, or one that holds none (a power cut can
+    empty it)."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -93,16 +110,22 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return values if isinstance(values, dict) else None
 
 
-def read_as(kind: type, path: Path) -> Any | None:
-    """A dataclass from a file that holds its fields and nothing else; None where none does."""
+def read_as(kind: type[Kept], path: Path) -> Kept | None:
+    """Read a dataclass from a file of its fields; None where a field without a default is missing.
+    Fields of another version of the lab are left out."""
     values = read_json(path)
-    if values is None or set(values) != {f.name for f in fields(kind)}:
-        return None
-    return kind(**values)
+    known = {f.name: values[f.name] for f in fields(kind) if f.name in values} if values else {}
+    needed = {f.name for f in fields(kind) if f.default is MISSING}
+    return kind(**known) if known and needed <= set(known) else None
 
 
 def read_job(folder: Path) -> Job | None:
     return read_as(Job, folder / JOB)
+
+
+def read_state(folder: Path) -> State | None:
+    """None for a job that waits."""
+    return read_as(State, folder / STATE)
 
 
 def read_deaths(folder: Path) -> Deaths:
@@ -152,8 +175,8 @@ def waiting(jobs_dir: Path) -> list[Job]:
 
 def has_ended(folder: Path) -> bool:
     """Whether a job's worker has said that it is over, or it was cancelled while it waited."""
-    said = read_json(folder / STATE)
-    return (folder / CANCEL).exists() if said is None else said["status"] != "running"
+    said = read_state(folder)
+    return (folder / CANCEL).exists() if said is None else said.status != "running"
 
 
 def ended_at(folder: Path) -> float:
@@ -192,8 +215,8 @@ def say(
 ) -> None:
     """Write where a job stands; before: seconds that earlier workers have worked at it."""
     ended = None if status == "running" else time.time()
-    said = {"status": status, "message": message, "pid": worker.pid, "worker": worker.id}
-    write_json(folder / STATE, {**said, "began": began, "ended": ended, "before": before})
+    said = State(status, message, worker.pid, worker.id, began, ended, before)
+    write_json(folder / STATE, asdict(said))
 
 
 # Workers.
@@ -237,46 +260,46 @@ def recover(jobs_dir: Path) -> None:
     """Give back every job that runs under no living worker. Under the queue's lock."""
     alive = {worker.id for worker in living(jobs_dir)}
     for folder in job_folders(jobs_dir):
-        said = read_json(folder / STATE)
+        said = read_state(folder)
         if said is None:
             # A power cut can empty the file: it is asked again what became of the job.
             (folder / STATE).unlink(missing_ok=True)
-        elif said["status"] == "running" and said.get("worker") not in alive:
+        elif said.status == "running" and said.worker not in alive:
             give_back(folder, said)
 
 
-def give_back(folder: Path, said: dict[str, Any]) -> None:
+def give_back(folder: Path, said: State) -> None:
     """Put a job whose worker has ended back to its place, or say that it is over: a job that ends
     its workers is not tried for ever."""
     progress, deaths = read_progress(folder), read_deaths(folder)
-    worker = str(said.get("worker", ""))
-    if worker != deaths.worker or not worker:  # else this was interrupted after it was counted
+    if said.worker != deaths.worker or not said.worker:  # else interrupted after it was counted
         reached = max((p.done for p in progress), default=0)
         further = reached > deaths.furthest
         worked = (read_json(folder / USAGE) or {"seconds": 0.0})["seconds"]
+        lost = min(max(worked, LEAST_SECONDS), MOST_SECONDS)
         deaths = Deaths(
             count=deaths.count + 1,
-            in_a_row=1 if further else deaths.in_a_row + 1,
-            lost=max(worked, DEATH_SECONDS) + (0.0 if further else deaths.lost),
+            lost=lost if further else deaths.lost + lost,
             furthest=max(reached, deaths.furthest),
-            worker=worker,
+            worker=said.worker,
             seconds=deaths.seconds + worked,
         )
-        write_json(folder / DEATHS, vars(deaths))
-    if deaths.in_a_row < MOST_DEATHS or deaths.lost < LOST_SECONDS:
+        write_json(folder / DEATHS, asdict(deaths))
+    if deaths.lost < LOST_SECONDS:
         (folder / STATE).unlink()
         return
     message = died_message(progress, deaths)
-    write_json(folder / STATE, {**said, "status": "died", "message": message, "ended": time.time()})
+    ended = replace(said, status="died", message=message, ended=time.time())
+    write_json(folder / STATE, asdict(ended))
 
 
 def died_message(progress: Sequence[Progress], deaths: Deaths) -> str:
     last = next((p for p in reversed(progress) if p.steps), None)
     where = "early on" if last is None else f"at step {last.step} of {last.steps}"
     return (
-        f"{deaths.in_a_row} worker processes in a row ended under it without a word and without "
-        f"getting further, the last one {where}: from outside, or for want of memory. What was "
-        "finished is kept. Free some memory, or ask for less at once: fewer restarts or targets."
+        f"{deaths.count} worker processes ended under it without a word, the last ones without "
+        f"getting further, at last {where}: from outside, or for want of memory. What was finished "
+        "is kept. Free some memory, or ask for less at once: fewer restarts or targets."
     )
 
 

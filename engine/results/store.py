@@ -16,6 +16,7 @@ import logging
 import os
 import platform
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from typing import Any
 from filelock import FileLock
 
 from engine.errors import DamagedResult, InvalidInput
-from engine.experiments import RESULT_VERSION, experiment, values_of
+from engine.experiments import RESULT_VERSION, Request, experiment, values_of
 from engine.settings import Settings
 from engine.version import VERSION, source_revision
 
@@ -59,7 +60,7 @@ class Manifest:
     in `engine.version`, None where an older lab made the result."""
 
     experiment: str
-    request: dict[str, Any]
+    request: dict[str, object]
     result_version: int
     data_hash: str
     seed: int | None
@@ -82,6 +83,11 @@ class Manifest:
         known += [f"{name} {version}" for name, version in self.versions.items()]
         return ", ".join(known)
 
+    @property
+    def dataset(self) -> str:
+        """The data set's name; empty where the experiment makes its own data."""
+        return str(self.request.get("dataset", ""))
+
 
 @dataclass(frozen=True)
 class Imported:
@@ -97,7 +103,7 @@ class Stored:
 
     folder: Path
     manifest: Manifest
-    result: Any
+    result: Any  # what the experiment's `load` returns
     published: bool
     imported: Imported | None = None
 
@@ -108,12 +114,12 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **found}
 
 
-def key(name: str, request: Any, data_hash: str) -> str:
+def key(name: str, request: Request, data_hash: str) -> str:
     """The result's name: equal requests on equal data have equal keys."""
     return key_of(name, values_of(request), data_hash, RESULT_VERSION)
 
 
-def key_of(name: str, request: dict[str, Any], data_hash: str, version: int) -> str:
+def key_of(name: str, request: Mapping[str, object], data_hash: str, version: int) -> str:
     asked = [name, request, data_hash, version]
     canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:24]
@@ -136,9 +142,9 @@ def sync(path: Path) -> None:
 def write_folder(
     folder: Path,
     name: str,
-    request: Any,
+    request: Request,
     data_hash: str,
-    result: Any,
+    result: object,
     seconds: float,
     device: str,
 ) -> None:
@@ -239,11 +245,11 @@ class Store:
         """Damaged results, beside the store and not in it."""
         return self.local.with_name(f"{self.local.name}.damaged")
 
-    def key(self, name: str, request: Any, data_hash: str) -> str:
+    def key(self, name: str, request: Request, data_hash: str) -> str:
         return key(name, request, data_hash)
 
     def find(
-        self, name: str, request: Any, data_hash: str, with_imported: bool = True
+        self, name: str, request: Request, data_hash: str, with_imported: bool = True
     ) -> Stored | None:
         """The stored result of a request, a local one first; None where there is none. Whoever
         computes with it or publishes it asks for one that was made here, not for an imported one.
@@ -272,18 +278,18 @@ class Store:
                     self.move_aside(folder, str(error))
         return None
 
-    def holds(self, name: str, request: Any, data_hash: str, data_dir: Path) -> bool:
+    def holds(self, name: str, request: Request, data_hash: str, data_dir: Path) -> bool:
         """Whether a request needs no computation: its result is here, and so is what that says it
         made in the data directory."""
         found, lasts = self.find(name, request, data_hash), experiment(name).lasts
         return found is not None and (lasts is None or lasts(found.result, data_dir))
 
-    def find_published(self, name: str, request: Any) -> Stored | None:
+    def find_published(self, name: str, request: Request) -> Stored | None:
         """The published result of a request on data that is not on this machine; a damaged one is
         none."""
         return find_by_request(self.published, PUBLISHED, name, request)
 
-    def find_without_data(self, name: str, request: Any) -> Stored | None:
+    def find_without_data(self, name: str, request: Request) -> Stored | None:
         """The published or else the imported result of a request on data that is not on this
         machine."""
         found = self.find_published(name, request)
@@ -323,7 +329,7 @@ class Store:
         folder.rename(aside)
         (aside / "reason.txt").write_text(reason, encoding="utf-8")
 
-    def damage(self, name: str, request: Any, data_hash: str) -> str | None:
+    def damage(self, name: str, request: Request, data_hash: str) -> str | None:
         """Why an earlier result of this request was set aside; None where none was."""
         reason = self.aside / key(name, request, data_hash) / "reason.txt"
         return reason.read_text(encoding="utf-8") if reason.is_file() else None
@@ -331,9 +337,9 @@ class Store:
     def write(
         self,
         name: str,
-        request: Any,
+        request: Request,
         data_hash: str,
-        result: Any,
+        result: object,
         seconds: float,
         device: str,
         replace_old: bool = False,
@@ -381,7 +387,7 @@ class Store:
         return folder
 
 
-def find_by_request(root: Path, origin: str, name: str, request: Any) -> Stored | None:
+def find_by_request(root: Path, origin: str, name: str, request: Request) -> Stored | None:
     """The sound result of a request, whatever the content of its data."""
     asked = json.loads(json.dumps(values_of(request)))
     for path in sorted((root / name).glob(f"*/{MANIFEST}")):

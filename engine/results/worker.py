@@ -73,7 +73,8 @@ def compute(job: Job, settings: Settings, progress: OnProgress) -> None:
     dataset = None if source is None else opened(source, data_dir, source.changed(data_dir))
     if hash_of(dataset) != job.data_hash:
         raise InvalidDataset(
-            f"The data set '{request.dataset}' has changed since this was asked for. Ask again."
+            f"The data set '{job.request.get('dataset')}' has changed since this was asked for. "
+            "Ask again."
         )
     store = Store.of(settings)
     kept = (store.local / job.experiment / job.id).is_dir()

@@ -164,7 +164,7 @@ def training_figure(view: RateView, dataset: str) -> None:
 
 
 def frontier_figure(stored: Stored, view: RateView) -> None:
-    others = sweep_frame.stored_of(KEEPING, stored.manifest.request["dataset"]).values()
+    others = sweep_frame.stored_of(KEEPING, stored.manifest.dataset).values()
     table = frontier.on_the_same(stored.result, [other.result for other in others])
     asked = [one.manifest.request for one in (stored, *others)]
     points = frontier.points(table, replace(view, tolerance=None))
@@ -193,7 +193,7 @@ def at_once(counts: pd.DataFrame) -> None:
 
 
 def results(stored: Stored, view: RateView) -> None:
-    dataset = stored.manifest.request["dataset"]
+    dataset = stored.manifest.dataset
     radius_figure(stored, view)
     left, right = st.columns(2, gap="medium")
     asked = published_results.request_of(BASELINE, dataset)

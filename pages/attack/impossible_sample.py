@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from engine.experiments import AttackRequest, ImpossibleRequest
+from engine.experiments.impossible import IMPOSSIBLE
 from engine.results.jobs import JobState
 from engine.results.store import Stored
 from engine.scrutiny.impossibility import ExactScores, impossible_instance, impossible_scores
@@ -350,7 +351,7 @@ def page() -> None:
                     f"{request.seed}, has not been tried yet."
                 )
     if shown is not None:
-        take_away(shown, ImpossibleRequest(**shown.manifest.request), view)
+        take_away(shown, IMPOSSIBLE.make(shown.manifest.request), view)
 
 
 page()

@@ -47,9 +47,7 @@ def named(data: str) -> str:
 
 def stored_by_data(role: str) -> dict[str, Stored]:
     """The results published in a role, with where they come from, by data set."""
-    return {
-        stored.manifest.request["dataset"]: stored for name, stored in published() if name == role
-    }
+    return {stored.manifest.dataset: stored for name, stored in published() if name == role}
 
 
 def by_data(role: str) -> dict[str, Any]:

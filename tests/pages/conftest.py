@@ -25,6 +25,7 @@ from tests.support.pages import (
     Open,
     write_features,
 )
+from tests.support.queues import worker_pid
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +54,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
             del os.environ[name]
         else:
             os.environ[name] = value
-    worker = Jobs(settings).worker_pid()
+    worker = worker_pid(Jobs(settings))
     if worker is not None:
         os.kill(worker, signal.SIGTERM)
 

@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from engine.results.jobs import Jobs
 from engine.settings import read_settings
+from tests.support.queues import worker_pid
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,7 +73,7 @@ def local_settings(cache: Path) -> dict[str, str]:
 
 def stop_server(process: subprocess.Popen, cache: Path) -> None:
     """End a server and its worker."""
-    worker = Jobs(read_settings(local_settings(cache))).worker_pid()
+    worker = worker_pid(Jobs(read_settings(local_settings(cache))))
     if worker is not None:
         os.kill(worker, signal.SIGTERM)
     os.killpg(process.pid, signal.SIGTERM)

@@ -11,6 +11,7 @@ import pytest
 
 from engine.experiments import AttackRequest
 from engine.results.jobs import Jobs, JobState
+from engine.results.queue import living
 from engine.settings import read_settings
 
 PATIENCE = 100.0  # seconds; a worker needs a few to import torch, more on a busy machine
@@ -28,9 +29,19 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
     kill(made)
 
 
+def worker_pids(jobs: Jobs) -> list[int]:
+    """The process numbers of all living workers, by slot."""
+    return [worker.pid for worker in living(jobs.folder)]
+
+
+def worker_pid(jobs: Jobs) -> int | None:
+    """The process number of the first worker, if it is alive."""
+    return next((worker.pid for worker in living(jobs.folder) if worker.slot == 0), None)
+
+
 def kill(jobs: Jobs) -> int | None:
     """End the worker that this test started, without a word of warning."""
-    pid = jobs.worker_pid()
+    pid = worker_pid(jobs)
     if pid is not None:
         os.kill(pid, signal.SIGKILL)
         wait(lambda: not jobs.worker_alive())

@@ -21,6 +21,7 @@ from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs
 from engine.results.store import MANIFEST, open_folder, read_manifest
 from engine.settings import ROOT, read_settings
+from tests.support.queues import worker_pids
 
 MOMENTS = 20
 SEED = 8
@@ -56,7 +57,7 @@ def watched(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Ite
     jobs = Jobs(read_settings(environment))
     monkeypatch.setattr(jobs, "start_worker", lambda slot=0: None)
     yield jobs
-    for pid in jobs.worker_pids():
+    for pid in worker_pids(jobs):
         os.kill(pid, signal.SIGKILL)
 
 
@@ -121,7 +122,7 @@ def test_killed_at_20_moments_of_a_sweep_nothing_is_lost(environment, watched, t
             enough = len(kept) + chance.randint(0, 2)
             wait(lambda enough=enough: at_work() and len(batches(watched)) >= enough)
             time.sleep(chance.uniform(0, 0.2))
-            for pid in watched.worker_pids():
+            for pid in worker_pids(watched):
                 os.kill(pid, signal.SIGKILL)
             wait(lambda: not watched.worker_alive())  # it may be deep in the kernel
             before, kept = kept, batches(watched)

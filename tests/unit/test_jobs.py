@@ -15,7 +15,7 @@ from engine.results.queue import Worker, read_progress, worker_file, write_json
 from engine.results.watchdog import LOOK_SECONDS
 from engine.results.worker import KEPT_FOLDERS, prune, work
 from engine.settings import environment_of, read_settings
-from tests.support.queues import LONG, PATIENCE, kill, until, wait
+from tests.support.queues import LONG, PATIENCE, kill, until, wait, worker_pid
 
 SHORT = AttackRequest(targets=(16,), radius=0.35, restarts=1)
 
@@ -50,10 +50,10 @@ def test_an_attack_runs_and_is_stored(jobs):
     assert again.submit("attack", replace(SHORT, radius=0.35)) == job
     assert again.state(job).status == "done"
     # the worker is warm: another experiment, one after the other in the same process
-    pid = jobs.worker_pid()
+    pid = worker_pid(jobs)
     ranking = jobs.submit("ranking", RankingRequest())
     assert until(jobs, ranking, "done", "failed").status == "done"
-    assert jobs.worker_pid() == pid
+    assert worker_pid(jobs) == pid
 
 
 def test_queue_cancel_and_equal_requests(jobs):
@@ -91,7 +91,7 @@ def test_a_job_whose_worker_was_killed_goes_on_at_its_place(jobs):
     assert "goes on" in state.message
     assert jobs.state(behind).place == 2
     running(jobs, long)
-    assert jobs.worker_pid() not in (None, first)
+    assert worker_pid(jobs) not in (None, first)
     again = jobs.state(long)
     assert again.progress[0].step == 0  # one worker's course, not two in one chart
     assert (again.resumed, again.message) == (1, state.message)
@@ -154,13 +154,13 @@ def test_only_one_worker_at_a_time(jobs):
     others = [Jobs(jobs.settings) for _ in range(3)]
     for one in (jobs, *others):
         one.start_worker()
-    wait(lambda: jobs.worker_pid() is not None)
-    pid = jobs.worker_pid()
+    wait(lambda: worker_pid(jobs) is not None)
+    pid = worker_pid(jobs)
     for one in others:
         started = one._started.get(0)
         if started is not None and started.pid != pid:
             assert started.wait(timeout=PATIENCE) == 0
-    assert jobs.worker_pid() == pid
+    assert worker_pid(jobs) == pid
 
 
 def test_a_damaged_published_result_is_computed_here(jobs):
@@ -180,7 +180,7 @@ def test_a_damaged_published_result_is_computed_here(jobs):
 def test_many_ask_for_the_same_at_once(jobs):
     """A class opens the same link; the first moment of each session is the same."""
     jobs.start_worker()
-    wait(lambda: jobs.worker_pid() is not None)
+    wait(lambda: worker_pid(jobs) is not None)
     time.sleep(3)  # until the worker is at work, so that it takes the job while others still ask
     for seed in range(5):
         request = replace(LONG, seed=seed)

@@ -14,11 +14,11 @@ from engine.progress import Progress
 from engine.results import queue
 from engine.results.queue import (
     CANCEL,
-    DEATH_SECONDS,
     DEATHS,
     JOB,
+    LEAST_SECONDS,
     LOST_SECONDS,
-    MOST_DEATHS,
+    MOST_SECONDS,
     PROGRESS,
     STATE,
     USAGE,
@@ -53,6 +53,9 @@ def begin(jobs_dir: Path, name: str, slot: int = 0) -> tuple[Worker, FileLock]:
     worker = Worker(name, 1, slot, 1)  # every worker has the same process number, as it may be
     write_json(worker_file(jobs_dir, slot), asdict(worker))
     return worker, lock
+
+
+MOST_DEATHS = int(LOST_SECONDS / MOST_SECONDS)  # in a row, each of much work
 
 
 @pytest.fixture
@@ -111,7 +114,7 @@ def test_a_job_goes_back_to_its_old_place_when_its_worker_is_gone(tmp_path):
     other, lock = begin(tmp_path, "other")  # with the same process number
     recover(tmp_path)
     assert [job.id for job in waiting(tmp_path)] == ["first", "second"]
-    assert read_deaths(first) == Deaths(1, 1, DEATH_SECONDS, 0, "one", 2.5)
+    assert read_deaths(first) == Deaths(1, LEAST_SECONDS, 0, "one", 2.5)
     assert claim(tmp_path, other).id == "first"
     said = json.loads((first / STATE).read_text())
     assert (said["worker"], said["before"]) == ("other", 2.5)
@@ -138,7 +141,7 @@ def test_a_job_that_ends_its_workers_ends(tmp_path):
         die(tmp_path, folder, number, Progress(step=4, steps=9), LOST_SECONDS / MOST_DEATHS)
     said = json.loads((folder / STATE).read_text())
     assert said["status"] == "died"
-    assert said["message"].startswith(f"{MOST_DEATHS} worker processes in a row ended under it")
+    assert said["message"].startswith(f"{MOST_DEATHS} worker processes ended under it")
     assert "at step 4 of 9" in said["message"]
     assert waiting(tmp_path) == going(tmp_path) == []
 
@@ -149,7 +152,7 @@ def test_a_job_is_not_given_up_for_a_few_quick_ends(tmp_path):
     while not (folder / STATE).exists():
         die(tmp_path, folder, number, Progress(step=0, steps=9), 0.5)
         number += 1
-    assert number == LOST_SECONDS / DEATH_SECONDS > 20
+    assert number == LOST_SECONDS / LEAST_SECONDS > 20
     other = place(tmp_path, "other", 2)
     die(tmp_path, other, 100, Progress(step=0, steps=9), LOST_SECONDS)  # one long one is none
     assert not (other / STATE).exists()

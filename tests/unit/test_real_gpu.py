@@ -22,6 +22,7 @@ from engine.results.jobs import Jobs
 from engine.scrutiny.sensitivity import exact_sensitivity, sensitivity
 from engine.settings import read_settings
 from engine.vocabulary import OBJECTIVES
+from tests.support.queues import worker_pids
 
 pytestmark = pytest.mark.skipif(
     torch.cuda.device_count() == 0, reason="PyTorch sees no GPU on this machine"
@@ -100,7 +101,7 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
     settings = read_settings({"IAL_CACHE_DIR": str(tmp_path / "cache")})
     made = Jobs(replace(settings, published=tmp_path / "published"))
     yield made
-    for pid in made.worker_pids():
+    for pid in worker_pids(made):
         os.kill(pid, signal.SIGTERM)
 
 

@@ -28,7 +28,7 @@ from engine.results.watchdog import (
 )
 from engine.settings import read_settings
 from pages.evidence.parts import library_words
-from tests.support.queues import LONG, kill, until, wait
+from tests.support.queues import LONG, kill, until, wait, worker_pid, worker_pids
 
 MB = 2**20
 HOG = "import sys, time; held = b'x' * {n}; print('ready', flush=True); time.sleep(100)"
@@ -162,7 +162,7 @@ def test_a_job_that_breaks_a_limit_fails_with_its_children_and_the_next_goes_on(
         behind = jobs.submit("ranking", RankingRequest(damping=0.26))
         children = set()
         while jobs.state(slow).status in ("queued", "running"):
-            if pid := jobs.worker_pid():
+            if pid := worker_pid(jobs):
                 children |= set(psutil.Process(pid).children(recursive=True))
             time.sleep(0.05)
         state = jobs.state(slow)
@@ -182,7 +182,7 @@ def test_a_job_that_takes_too_much_memory_fails_in_words(tmp_path):
         state = until(jobs, job, "failed", "done", "died")
         assert state.status == "failed"
         assert "and a job may take 51.2 MB here (IAL_JOB_MEMORY_GB)" in state.message
-        wait(lambda: jobs.worker_pid() is not None)  # its worker has given way to a new one
+        wait(lambda: worker_pid(jobs) is not None)  # its worker has given way to a new one
         # whoever raises the limit and starts the lab again has it obeyed, though a worker is there
         again = lab(tmp_path, IAL_JOB_MEMORY_GB="4")
         again.watch()
@@ -204,7 +204,7 @@ def test_more_than_one_job_at_a_time_where_a_setting_says_so(tmp_path):
         until(jobs, first, "running")
         until(jobs, second, "running")
         assert jobs.state(third).place == 1
-        assert len(jobs.worker_pids()) == len(set(jobs.worker_pids())) == 2
+        assert len(worker_pids(jobs)) == len(set(worker_pids(jobs))) == 2
         jobs.cancel(first)
         until(jobs, third, "running")
         assert jobs.state(second).status == "running"
@@ -212,7 +212,7 @@ def test_more_than_one_job_at_a_time_where_a_setting_says_so(tmp_path):
             jobs.cancel(job)
             until(jobs, job, "cancelled")
     finally:
-        for pid in jobs.worker_pids():
+        for pid in worker_pids(jobs):
             psutil.Process(pid).kill()
 
 

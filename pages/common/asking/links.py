@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from engine.experiments import AttackRequest, make_request
+from engine.experiments import AttackRequest
+from engine.experiments.attack import ATTACK
 from engine.settings import PUBLISHED
 from engine.vocabulary import MODELS, OBJECTIVES, ORDERS
 
@@ -25,7 +26,7 @@ def published_example() -> AttackRequest:
     attack among what is published."""
     listed = json.loads((PUBLISHED / "requests.json").read_text(encoding="utf-8"))
     first = next(entry for entry in listed if entry["experiment"] == "attack")
-    return make_request("attack", first["request"])
+    return ATTACK.make(first["request"])
 
 
 EXAMPLE = published_example()

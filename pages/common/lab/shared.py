@@ -88,7 +88,7 @@ def origin(stored: Stored, dataset: str | None) -> str:
 
 def badge_of(stored: Stored) -> str:
     """The badge of a figure that is drawn from a result."""
-    return origin(stored, stored.manifest.request.get("dataset"))
+    return origin(stored, stored.manifest.dataset or None)
 
 
 def provenance(stored: Stored) -> str:

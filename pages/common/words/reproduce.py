@@ -50,7 +50,7 @@ def command_of(experiment: str, request: Any) -> str:
     """The shell command that asks for a request."""
     options = []
     for name, value in values_of(request).items():
-        if name == "targets":
+        if name == "targets" and isinstance(value, list | tuple):
             options += [f"--target {index}" for index in value]
             continue
         flag = name.replace("_", "-")
