@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from html import escape
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
@@ -12,19 +13,20 @@ from engine.models.model import Model
 from engine.results.store import Stored
 from engine.settings import ROOT
 from engine.statistics import wilson_interval
-from pages.common.asking import controls, door, effort, form, links, progress
+from pages.common.asking import door, effort, form, links, progress
+from pages.common.asking.form import Form
 from pages.common.figures import ranking
 from pages.common.lab import registry
-from pages.common.lab.shared import open_dataset, origin
+from pages.common.lab.shared import open_dataset
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts
 from pages.common.widgets.blocks import portrait
-from pages.common.widgets.save_figure import Source
+from pages.common.widgets.figure import FigureBlock
 from pages.common.words import reproduce, wording
 
 PAGE = registry.page("apart")
 ROUND, VOTE = "round", "vote"  # in links and in the session state
-CHOICES: links.Expected = {ROUND: links.Range(0, 10_000), VOTE: ["A", "B"]}
+ROUNDS = links.Range(0, 10_000)
 SHOWN = 8
 DISPUTED = 2  # of the shown samples, where the models differ often enough
 
@@ -96,7 +98,7 @@ def next_round() -> None:
     form.unchoose(VOTE)
 
 
-def reveal(dealt: Deal, voted: str, stored: Stored, badge: str) -> None:
+def reveal(dealt: Deal, voted: str, stored: Stored) -> None:
     """Who it was, and the only place where it shows."""
     result: AttackResult = stored.result
     target = result.targets[0]
@@ -110,25 +112,36 @@ def reveal(dealt: Deal, voted: str, stored: Stored, badge: str) -> None:
         f"{'B' if dealt.malicious == 'A' else 'A'}, and at rank {result.rank_test:,} under model "
         f"{dealt.malicious}."
     )
-    old = int(result.before.ranks[target])
-    title = f"Sample {target} jumps from rank {old:,} to {result.rank_test:,}"
-    charts.heading(title, badge)
-    charts.chart(
-        ranking.ranking(result.before, train, target, result.k, result.after),
-        "reveal",
-        alt=f"Influence score against rank, honest and malicious. {title}",
-        source=Source.of(
-            "ranking", lambda: reproduce.sample_table(result, train).reset_index(), stored
-        ),
+    jump_figure(stored, train).show()
+
+
+def both_rankings(result: AttackResult, train: Samples) -> go.Figure:
+    """The ranking under either model, the target's jump marked."""
+    return ranking.ranking(result.before, train, result.targets[0], result.k, result.after)
+
+
+def jump_figure(stored: Stored, train: Samples) -> FigureBlock:
+    """The two rankings, and where the target is in each."""
+    result: AttackResult = stored.result
+    target = result.targets[0]
+    return FigureBlock(
+        name="ranking",
+        key="reveal",
+        title=f"Sample {target} jumps from rank {int(result.before.ranks[target]):,} to "
+        f"{result.rank_test:,}",
+        kind="Influence score against rank, honest and malicious",
+        build=both_rankings,
+        values=(result, train),
+        table=lambda: reproduce.sample_table(result, train).reset_index(),
+        results=(stored,),
         samples=train,
-    )
-    st.caption(
-        f"{wording.score_meaning(result.order)} {wording.turnover(result)}. Whoever sees the "
-        "malicious ranking alone has nothing to compare it with."
+        caption=f"{wording.score_meaning(result.order)} {wording.turnover(result)}. Whoever "
+        "sees the malicious ranking alone has nothing to compare it with.",
     )
 
 
 def game(number: int, voted: str | None) -> None:
+    """One round: both models, the vote and, once it is cast, its outcome."""
     dataset = open_dataset(links.EXAMPLE.dataset)
     stored = door.obtain(
         "attack",
@@ -139,9 +152,8 @@ def game(number: int, voted: str | None) -> None:
     )
     if stored is None:
         return
-    result, badge = stored.result, origin(stored, links.EXAMPLE.dataset)
     unseen = Samples(dataset, "holdout")
-    dealt = deal(result, unseen, number)
+    dealt = deal(stored.result, unseen, number)
     show_models(dealt, unseen)
     st.markdown("**Which is the malicious one?**")
     with st.container(horizontal=True):
@@ -157,7 +169,7 @@ def game(number: int, voted: str | None) -> None:
         if voted is not None:
             st.button("Play again", key="again", on_click=next_round)
     if voted is not None:
-        reveal(dealt, voted, stored, badge)
+        reveal(dealt, voted, stored)
 
 
 def threat_model() -> None:
@@ -191,7 +203,7 @@ def threat_model() -> None:
     st.caption(
         "Nothing is wrong with the calculation, and no data is touched: only the weights of the "
         "model that it is given. The attacker knows the test set used for scoring; accuracy is "
-        "measured on data that he never saw."
+        "measured on data that the attacker never saw."
     )
 
 
@@ -212,15 +224,12 @@ def cards() -> None:
 
 def page() -> None:
     st.title(PAGE.title)
-    given = dict(st.query_params)
-    used = {
-        ROUND: controls.kept(ROUND, CHOICES[ROUND], 0),
-        VOTE: controls.kept(VOTE, CHOICES[VOTE]),
-    }
-    controls.finish(given, CHOICES, used)
-    controls.show_notes()
+    controls = Form()
+    number = controls.clicked(ROUND, ROUNDS, 0)
+    voted = controls.clicked(VOTE, ["A", "B"])
+    controls.finish()
     st.markdown(f"{PAGE.question} {PAGE.finding}")
-    game(used[ROUND], used[VOTE])
+    game(number, voted)
     threat_model()
     cards()
 

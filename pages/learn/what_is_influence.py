@@ -1,11 +1,11 @@
 """What is influence? One test image's most influential samples, and scores against retraining."""
 
 from html import escape
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from engine.experiments import (
     ExplainRequest,
@@ -15,14 +15,16 @@ from engine.experiments import (
     RankingRequest,
 )
 from engine.results.store import Stored
-from pages.common.asking import controls, data_choice, door, effort, form, links, progress
+from pages.common.asking import data_choice, door, effort, form, links, progress
+from pages.common.asking.controls import dataset_choice
+from pages.common.asking.form import Form
 from pages.common.figures.axes import number, thinning
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import badge_of, open_dataset
-from pages.common.samples import Samples, hover_names
+from pages.common.lab.shared import badge_of
+from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts, code_tabs, take_away, unfold
 from pages.common.widgets.blocks import Fact, portrait
-from pages.common.widgets.save_figure import Source
+from pages.common.widgets.figure import FigureBlock
 from pages.common.words import reproduce
 from pages.common.words.wording import percent
 from pages.learn.parts import influence_figures, retraining, retraining_agreement
@@ -33,31 +35,24 @@ EXPLAIN = "explain"
 SHOWN = 8  # of the most and of the least influential samples
 
 
-def choose_image(name: str, n_test: int) -> tuple[int, links.Expected]:
+def choose_image(controls: Form, name: str, n_test: int) -> int:
     """The test image, in the sidebar."""
     published = published_results.request_of(EXPLAIN, name)
-    allowed = links.Range(0, n_test - 1)
-    held = st.session_state.get("image")
-    if held is not None and not allowed.low <= held <= allowed.high:
-        del st.session_state["image"]
-    image = st.sidebar.number_input(
+    image = controls.whole(
+        st.sidebar,
         "Test sample",
-        0,
-        n_test - 1,
+        "image",
+        links.Range(0, n_test - 1),
         0 if published is None else min(published.image, n_test - 1),
-        1,
-        key="image",
-        help="Number of a sample in the test half; the training samples are ranked by their "
-        "influence on its loss.",
-        bind="query-params",
-        on_change=form.forget_notes,
+        "Number of a sample in the test half; the training samples are ranked by their influence "
+        "on its loss.",
     )
     form.keep_choice(image=image)
-    return int(image), {"image": allowed}
+    return image
 
 
-def another(indices: Any) -> None:
-    """One of these test samples at random, as a button's callback."""
+def another(indices: NDArray[np.int64]) -> None:
+    """Show one of these test samples at random, as a button's callback."""
     st.session_state["image"] = int(np.random.default_rng().choice(indices))
     form.forget_notes()
 
@@ -82,7 +77,7 @@ def buttons(samples: Samples, request: ExplainRequest) -> None:
             )
 
 
-def cells(result: ExplainResult, samples: Samples, indices: np.ndarray) -> None:
+def cells(result: ExplainResult, samples: Samples, indices: NDArray[np.int64]) -> None:
     """Training samples with label, score and rank."""
     blocks.grid(
         (
@@ -161,23 +156,32 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
         "are those that harm. The lab keeps the paper's order and says so on every ranking; the "
         "attack can be run on the other one, too."
     )
+    share_figure(stored, request, train, shown).show()
+
+
+def share_figure(
+    stored: Stored, request: ExplainRequest, train: Samples, shown: int
+) -> FigureBlock:
+    """Every training sample's score for the test sample."""
+    result: ExplainResult = stored.result
+    n = len(train)
     first, share = concentration(result)
-    title = f"Few samples matter: {first} of {n:,} have {share:.0%} of all influence on it"
-    charts.heading(title, badge)
-    charts.chart(
-        influence_figures.one_sample(result.ranking, hover_names(train, n), shown),
-        f"image-{request.image}",
-        alt="Influence of every training sample on one test sample against its rank, from the top "
-        f"and from the bottom. {title}",
-        source=Source.of("influence", lambda: scores_table(result, train), stored),
+    return FigureBlock(
+        name="influence",
+        key=f"image-{request.image}",
+        title=f"Few samples matter: {first} of {n:,} have {share:.0%} of all influence on it",
+        kind="Influence of every training sample on one test sample against its rank, from the top "
+        "and from the bottom",
+        build=influence_figures.one_sample,
+        values=(result.ranking, train, shown),
+        table=lambda: scores_table(result, train),
+        results=(stored,),
         samples=train,
         at=influence_figures.SAMPLE_IN_ONE,
-    )
-    st.caption(
-        "One mark a training sample; ranks on log axes, counted from the top on the left and to "
-        f"the bottom on the right. Damping {request.damping:g}, model trained with l2 "
+        caption="One mark a training sample; ranks on log axes, counted from the top on the left "
+        f"and to the bottom on the right. Damping {request.damping:g}, model trained with l2 "
         f"{request.l2:g}. On every other page a score is the mean of these over the test half."
-        f"{thinning(n)}"
+        f"{thinning(n)}",
     )
 
 
@@ -278,23 +282,15 @@ def files_and_code(
 
 def page() -> None:
     st.title(PAGE.title)
-    given, names = dict(st.query_params), data_choice.names_of(EXPLAIN)
-    name = controls.dataset_choice(form.Form(), names)
-    content = data_choice.data_hash(name)  # stops the page where the data cannot be used
-    train = None if content is None else Samples(open_dataset(name))
+    controls = Form()
+    name = dataset_choice(controls, data_choice.names_of(EXPLAIN))
+    train = data_choice.samples_of(name)  # stops the page where the data cannot be used
     found = retraining.find_all(name)
-    expected: dict[str, Any] = {"dataset": names}
     head, images = st.container(), st.container()
-    image = 0
-    if train is not None:
-        image, of_image = choose_image(name, len(train.dataset.y_test))
-        expected |= of_image
-    request, stored, of_setting = retraining.section(name, train, found)
-    expected |= of_setting
-    used = {key: st.session_state[key] for key in expected if key in st.session_state}
-    controls.finish(given, expected, used)
+    image = 0 if train is None else choose_image(controls, name, len(train.dataset.y_test))
+    retrained = retraining.section(controls, name, train, found)
     with head:
-        controls.show_notes()
+        controls.finish()
         st.markdown(finding(found[retraining.MATCHING], found[retraining.USUAL]))
     explained = None
     with images:
@@ -305,7 +301,6 @@ def page() -> None:
                 f"The data set “{name}” is not on this machine: only what is published can be "
                 "shown."
             )
-    retrained = None if request is None or stored is None else (request, stored)
     formulas()
     files_and_code(explained, retrained, train)
 

@@ -220,7 +220,7 @@ def test_agreement_by_choice_of_samples():
 
 def test_both_axes_of_the_scatter_are_alike_and_the_identity_is_the_diagonal():
     result = retrained(60)
-    figure = influence_figures.against_retraining(result, hover_names(None, 60))
+    figure = influence_figures.against_retraining(result, None)
     line, dots = figure.data
     np.testing.assert_allclose(line.x, line.y)
     assert figure.layout.xaxis.range == figure.layout.yaxis.range
@@ -230,7 +230,7 @@ def test_both_axes_of_the_scatter_are_alike_and_the_identity_is_the_diagonal():
 
 def test_the_extremes_of_one_test_sample_are_marked():
     scores = np.random.default_rng(3).standard_normal(40)
-    figure = influence_figures.one_sample(Ranking(scores, ranks(scores)), hover_names(None, 40), 4)
+    figure = influence_figures.one_sample(Ranking(scores, ranks(scores)), None, 4)
     highest = {f"<b>sample {i}</b>" for i in (-scores).argsort()[:4]}
     lowest = {f"<b>sample {i}</b>" for i in scores.argsort()[:4]}
     found = {t.name: {d[0] for d in t.customdata} for t in figure.data if "loss most" in t.name}

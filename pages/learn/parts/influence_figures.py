@@ -1,7 +1,5 @@
 """Figures of what an influence score is: the ranking for one test sample, scores and retraining."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import plotly.graph_objects as go
 
@@ -11,14 +9,16 @@ from pages.common.figures.axes import SignedScale, number, thinned
 from pages.common.figures.layout import custom_data, finish
 from pages.common.figures.palette import ACCENT, BLUE, GREY, ORANGE
 from pages.common.figures.ranking_ends import halves, panels
+from pages.common.samples import Samples, hover_names
 
 SAMPLE_IN_ONE, SAMPLE_IN_RETRAINING = 3, 4  # places of a sample's index in its custom data
 
 
-def one_sample(ranking: Ranking, names: Sequence[str], shown: int) -> go.Figure:
+def one_sample(ranking: Ranking, samples: Samples | None, shown: int) -> go.Figure:
     """Every training sample's score for one test sample against its rank, from both ends; the
     `shown` first and last are marked as those that raise and those that lower its loss."""
     n = len(ranking.ranks)
+    names = hover_names(samples, n)
     scale = SignedScale.of(ranking.scores)
     drawn = np.zeros(n, dtype=bool)
     drawn[ranking.top(n)[thinned(n)]] = True
@@ -63,10 +63,10 @@ def one_sample(ranking: Ranking, names: Sequence[str], shown: int) -> go.Figure:
     return finish(figure, 360)
 
 
-def against_retraining(result: LeaveOneOutResult, names: Sequence[str]) -> go.Figure:
+def against_retraining(result: LeaveOneOutResult, samples: Samples | None) -> go.Figure:
     """What influence estimates against what retraining finds, on one asinh scale, with the identity
     line."""
-    rows = result.table
+    rows, names = result.table, hover_names(samples, result.n_train)
     estimate, change = rows["estimate"].to_numpy(), rows["change"].to_numpy()
     scale = SignedScale.of(estimate, change)
     low = float(min(estimate.min(), change.min()))

@@ -1,19 +1,20 @@
 """Influence beside leave-one-out retraining: the settings, the figure, and why they differ."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import streamlit as st
 
 from engine.errors import InvalidInput
 from engine.experiments import LeaveOneOutRequest, LeaveOneOutResult
 from engine.results.store import Stored
-from pages.common.asking import controls, door, form, links
+from pages.common.asking import door, links
+from pages.common.asking.door import Computation
+from pages.common.asking.form import Form
 from pages.common.lab import published_results
-from pages.common.lab.shared import badge_of
-from pages.common.samples import Samples, hover_names
-from pages.common.widgets import blocks, charts
-from pages.common.widgets.save_figure import Source
+from pages.common.samples import Samples
+from pages.common.widgets import blocks
+from pages.common.widgets.charts import heading
+from pages.common.widgets.figure import FigureBlock
 from pages.learn.parts import influence_figures, retraining_agreement
 from pages.learn.parts.retraining_agreement import decimal_3
 
@@ -41,48 +42,33 @@ def find_all(name: str) -> dict[str, Stored | None]:
     return {setting: door.find(RETRAIN, setting_of(setting, name)) for setting in SETTINGS}
 
 
-def own_setting(name: str, n: int) -> tuple[LeaveOneOutRequest | None, links.Expected]:
+def own_setting(form: Form, name: str, n: int) -> LeaveOneOutRequest | None:
     """l2, damping and how many samples; None where they make no request, which is said."""
-    for key in ("l2", "damping"):  # other pages leave these empty
-        if st.session_state.get(key, 0.0) is None:
-            del st.session_state[key]
     left, middle, right = st.columns(3)
-    options: dict[str, Any] = {"bind": "query-params", "on_change": form.forget_notes}
-    l2 = left.number_input(
-        "l2 of the training",
-        STRENGTH.low,
-        STRENGTH.high,
-        0.05,
-        key="l2",
-        format="%g",
-        help="Weight of ‖θ‖²/2 beside the mean loss.",
-        **options,
+    l2 = form.number(
+        left, "l2 of the training", "l2", STRENGTH, 0.05, "Weight of ‖θ‖²/2 beside the mean loss."
     )
-    damping = middle.number_input(
+    damping = form.number(
+        middle,
         "Damping λ of the scores",
-        STRENGTH.low,
-        STRENGTH.high,
+        "damping",
+        STRENGTH,
         0.05,
-        key="damping",
-        format="%g",
-        help="Added to the Hessian of the mean loss before it is inverted.",
-        **options,
+        "Added to the Hessian of the mean loss before it is inverted.",
     )
-    samples = right.number_input(
+    samples = form.whole(
+        right,
         "Samples to retrain without",
-        0,
-        n,
+        "samples",
+        links.Range(0, n),
         min(FEW, n),
-        key="samples",
-        help="Spread evenly over the ranking; 0 stands for all.",
-        **options,
+        "Spread evenly over the ranking; 0 stands for all.",
     )
-    expected = {"l2": STRENGTH, "damping": STRENGTH, "samples": links.Range(0, n)}
     try:
-        return LeaveOneOutRequest(name, float(l2), float(damping), int(samples)), expected
+        return LeaveOneOutRequest(name, l2, damping, samples)
     except InvalidInput as error:
         st.error(str(error))
-        return None, expected
+        return None
 
 
 def verdict(result: LeaveOneOutResult) -> str:
@@ -93,52 +79,54 @@ def verdict(result: LeaveOneOutResult) -> str:
     _, spearman = retraining_agreement.correlations(result.table)
     factor = retraining_agreement.slope(result.table)
     close = spearman >= 0.95
-    size = (
-        ""
-        if 0.8 <= factor <= 1.25
-        else f", but retraining changes the loss {factor:.2g} times as much as estimated"
-    )
-    said = "agree" if close else "agree only roughly"
-    if not close:
-        size = size.replace(", but", ", and")
-    return f"Influence and retraining {said}: Spearman {decimal_3(spearman)}{size}"
+    said = f"{'agree' if close else 'agree only roughly'}: Spearman {decimal_3(spearman)}"
+    if not 0.8 <= factor <= 1.25:
+        said += f", {'but' if close else 'and'} retraining changes the loss {factor:.2g} times as "
+        said += "much as estimated"
+    return f"Influence and retraining {said}"
 
 
 def retraining_figure(
-    stored: Stored, request: LeaveOneOutRequest, train: Samples | None, n: int
-) -> None:
+    stored: Stored, request: LeaveOneOutRequest, train: Samples | None
+) -> FigureBlock:
+    """Estimated against measured changes of the test loss."""
     result: LeaveOneOutResult = stored.result
-    title = verdict(result)
-    charts.heading(title, badge_of(stored))
-    charts.chart(
-        influence_figures.against_retraining(result, hover_names(train, n)),
-        f"retraining-{request.l2:g}-{request.damping:g}-{request.n_samples}",
-        alt="Change of the test loss when a sample is left out: estimated by influence against "
-        f"measured by retraining, with the identity line. {title}",
-        source=Source.of("retraining", lambda: result.table, stored),
+    pearson, spearman = retraining_agreement.correlations(result.table)
+    return FigureBlock(
+        name="retraining",
+        key=f"retraining-{request.l2:g}-{request.damping:g}-{request.n_samples}",
+        title=verdict(result),
+        kind="Change of the test loss when a sample is left out: estimated by influence against "
+        "measured by retraining, with the identity line",
+        build=influence_figures.against_retraining,
+        values=(result, train),
+        table=lambda: result.table,
+        results=(stored,),
         samples=train,
         at=influence_figures.SAMPLE_IN_RETRAINING,
-    )
-    pearson, spearman = retraining_agreement.correlations(result.table)
-    st.caption(
-        f"One mark for each of {len(result.table):,} training samples: the model was trained again "
-        "without it, to a minimum, and the mean loss on the test half compared. l2 "
+        caption=f"One mark for each of {len(result.table):,} training samples: the model was "
+        "trained again without it, to a minimum, and the mean loss on the test half compared. l2 "
         f"{request.l2:g}, damping {request.damping:g}: Pearson {decimal_3(pearson)}, Spearman "
         f"{decimal_3(spearman)}. Both axes are linear near 0 and logarithmic beyond; on the dashed "
-        "line the estimate is exact, and a line beside it is a constant factor."
+        "line the estimate is exact, and a line beside it is a constant factor.",
     )
+
+
+def by_choice(result: LeaveOneOutResult) -> None:
+    """The agreement for several choices of samples, where enough were retrained."""
     parts = retraining_agreement.by_choice(result)
-    if len(parts):
-        blocks.table(parts, "Agreement for several choices of training samples")
-        st.caption(
-            "How good the agreement looks depends on the samples: over the whole ranking large "
-            "changes are compared with small ones, at one end of it only large ones with each "
-            "other. And sixty say little: nine of ten random draws lie in the range given."
-        )
+    if parts.empty:
+        return
+    blocks.table(parts, "Agreement for several choices of training samples")
+    st.caption(
+        "How good the agreement looks depends on the samples: over the whole ranking large changes "
+        "are compared with small ones, at one end of it only large ones with each other. And sixty "
+        "say little: nine of ten random draws lie in the range given."
+    )
 
 
 def why(matching: LeaveOneOutResult | None, usual: LeaveOneOutResult | None) -> None:
-    charts.heading("Why they differ")
+    heading("Why they differ")
     factor = (
         " At the usual defaults, on the samples here, retraining changes the loss "
         f"{retraining_agreement.slope(usual.table):.2g} times as much as estimated."
@@ -159,36 +147,37 @@ def why(matching: LeaveOneOutResult | None, usual: LeaveOneOutResult | None) -> 
 
 
 def choose_setting(
-    name: str, train: Samples | None
-) -> tuple[LeaveOneOutRequest | None, Stored | None, links.Expected]:
+    form: Form, name: str, train: Samples | None
+) -> tuple[LeaveOneOutRequest, Stored] | None:
     """l2 and damping, beside the figure that they change, and what is stored for them; where it is
     nothing, the way to it."""
-    names = [*SETTINGS, OWN]
-    setting = controls.choice_of(
+    setting = form.choice(
         st.columns([1, 1])[0],
         "l2 of the training and damping of the scores",
         "setting",
-        names,
+        [*SETTINGS, OWN],
         "The usual defaults are l2 0.01 and damping 0.25, as in the paper's set-up.",
     )
-    expected: dict[str, Any] = {"setting": names}
     request: LeaveOneOutRequest | None
     if setting == OWN and train is not None:
-        request, of_own = own_setting(name, len(train))
-        expected |= of_own
+        request = own_setting(form, name, len(train))
     else:
         request = setting_of(MATCHING if setting == OWN else setting, name)
-    stored = None if request is None else door.find(RETRAIN, request)
-    if request is not None and stored is None:
-        asked = request.n_samples or (0 if train is None else len(train))
-        door.offer(
-            [door.Computation.of(RETRAIN, request)],
-            f"{asked:,} models are trained again, each without one sample: on digits sixty take "
-            "seconds, all take minutes.",
-            "model",
-        )
-        door.show_refusal()
-    return request, stored, expected
+    if request is None:
+        return None
+    found = Computation.of(RETRAIN, request)
+    if found.stored is not None:
+        return request, found.stored
+    asked = request.n_samples or (0 if train is None else len(train))
+    door.offer(
+        [found],
+        f"{asked:,} models are trained again, each without one sample: on digits sixty take "
+        "seconds, all take minutes.",
+        "model",
+        "Training the honest model",
+    )
+    door.show_refusal()
+    return None
 
 
 def result_of(stored: Stored | None) -> LeaveOneOutResult | None:
@@ -196,13 +185,15 @@ def result_of(stored: Stored | None) -> LeaveOneOutResult | None:
 
 
 def section(
-    name: str, train: Samples | None, found: Mapping[str, Stored | None]
-) -> tuple[LeaveOneOutRequest | None, Stored | None, links.Expected]:
-    """Scores against retraining, in one of the settings."""
-    charts.heading("Does a score mean what it says? Retraining without the sample tells")
+    form: Form, name: str, train: Samples | None, found: Mapping[str, Stored | None]
+) -> tuple[LeaveOneOutRequest, Stored] | None:
+    """Scores against retraining, in one of the settings; returns what is shown of it."""
+    heading("Does a score mean what it says? Retraining without the sample tells")
     with st.container(border=True):
-        request, stored, expected = choose_setting(name, train)
-    if request is not None and stored is not None:
-        retraining_figure(stored, request, train, stored.result.n_train)
+        shown = choose_setting(form, name, train)
+    if shown is not None:
+        request, stored = shown
+        retraining_figure(stored, request, train).show()
+        by_choice(stored.result)
     why(result_of(found[MATCHING]), result_of(found[USUAL]))
-    return request, stored, expected
+    return shown
