@@ -2,6 +2,7 @@
 
 from .attacks.attack import attack as attack
 from .attacks.attack import attack_each as attack_each
+from .attacks.options import AttackOptions as AttackOptions
 from .attacks.rates import share_rates as share_rates
 from .attacks.rates import success_rates as success_rates
 from .attacks.result import AttackResult as AttackResult
@@ -17,6 +18,7 @@ from .data.load import load_dataset as load_dataset
 from .data.load import load_fairness_dataset as load_fairness_dataset
 from .errors import EngineError as EngineError
 from .errors import InvalidInput as InvalidInput
+from .fairness.options import FairnessOptions as FairnessOptions
 from .fairness.result import FairnessResult as FairnessResult
 from .fairness.scaling import fairness_scaling as fairness_scaling
 from .influence.estimators import Lissa as Lissa

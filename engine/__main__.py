@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -21,19 +21,12 @@ from tqdm import tqdm
 from engine.commands import data, library
 from engine.errors import DamagedResult, DataUnavailable, EngineError, InvalidInput
 from engine.experiments import EXPERIMENTS, hash_of, make_request, open_data
+from engine.options import choices_of
 from engine.progress import OnProgress, Progress
 from engine.results.compute import compute_and_keep
 from engine.results.store import MANIFEST, Store, Stored, open_folder, read_manifest
 from engine.settings import INSTALLED, Settings, read_settings
-from engine.vocabulary import DTYPES, METRICS, MODELS, OBJECTIVES, ORDERS
 
-CHOICES = {
-    "objective": OBJECTIVES,
-    "order": ORDERS,
-    "dtype": DTYPES,
-    "metric": METRICS,
-    "model": MODELS,
-}
 FAILURE, INTERRUPTED = 2, 130  # exit codes: the input is at fault, Ctrl-C
 DEFAULT = "default"
 PROGRAM = "influence-attack-lab" if INSTALLED else "python -m engine"
@@ -58,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=entry.title, description=entry.title)
         hints = get_type_hints(entry.request)
         for item in fields(entry.request):
-            add_option(command, item.name, hints[item.name], item.default)
+            add_option(command, item, hints[item.name])
         command.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: IAL_DEVICE)")
         command.add_argument("--out", type=Path, metavar="DIR", help="also write the result here")
         command.add_argument("--fresh", action="store_true", help="compute even if it is stored")
@@ -85,8 +78,10 @@ def add_parallel_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_option(command: argparse.ArgumentParser, name: str, hint: Any, default: Any) -> None:
-    text = "; ".join(f"{choice}: {what}" for choice, what in CHOICES.get(name, {}).items())
+def add_option(command: argparse.ArgumentParser, item: "Field[Any]", hint: Any) -> None:
+    """The option of a request's field."""
+    name, default = item.name, item.default
+    text = "; ".join(f"{choice}: {what}" for choice, what in choices_of(item).items())
     help_text = f"{text} (default: %(default)s)"
     required = default is MISSING
     if name == "targets":
@@ -98,7 +93,7 @@ def add_option(command: argparse.ArgumentParser, name: str, hint: Any, default: 
         return
     flag = "--" + name.replace("_", "-")
     common = {"dest": name, "default": default, "help": help_text, "required": required}
-    if get_origin(hint) is tuple:
+    if get_origin(hint) in (tuple, Sequence):
         command.add_argument(flag, type=listed(get_args(hint)[0]), nargs="+", **common)
     elif hint is bool:
         command.add_argument(flag, action=argparse.BooleanOptionalAction, **common)

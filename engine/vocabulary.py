@@ -1,6 +1,9 @@
 """The named choices of the engine with what each means: no torch, so that pages and links know
 them."""
 
+DAMPING = 0.25  # λ, added to the Hessian of the mean loss: the paper's
+L2 = 0.01  # of the honest model's training: the paper's
+
 OBJECTIVES = {
     "higher_ranked": "raise the target, lower everything ranked above it (the paper's)",
     "top_k": "raise the target, lower the current top k",

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from engine.attacks.attack import attack_each_k
+from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult, StepInfo
 from engine.checks import check_choice
 from engine.data.dataset import Dataset
@@ -29,32 +30,26 @@ KEPT_ALIVE = 20
 
 @dataclass(frozen=True)
 class Batch:
-    """Attacks that differ in their targets alone; fields as in `attack`, `fit` and `sweep`.
+    """Attacks that differ in their targets alone.
 
     targets: one set of training indices an attack, in the whole data set's numbers, whatever
-    `train_size` is (0: all of it).
+    `train_size` is (0: all of it). ks: ascending; the options' own k is the first. l2: of the
+    honest model's training.
     """
 
     targets: tuple[tuple[int, ...], ...]
     ks: tuple[int, ...]
-    radius: float
-    objective: str
-    restarts: int
-    learning_rates: tuple[float, ...]
-    steps: int
     train_size: int
-    seed: int
-    damping: float
     l2: float
-    order: str
-    dtype: str
+    options: AttackOptions
 
     def __str__(self) -> str:
+        o = self.options
         shown = ", ".join("+".join(map(str, t[:5])) for t in self.targets[:5])
         return (
             f"the attacks on targets {shown}{', …' if len(self.targets) > 5 else ''} with "
-            f"k {self.ks}, radius {self.radius:g}, objective '{self.objective}', "
-            f"restarts {self.restarts}, train_size {self.train_size or 'all'}, seed {self.seed}"
+            f"k {self.ks}, radius {o.radius:g}, objective '{o.objective}', "
+            f"restarts {o.restarts}, train_size {self.train_size or 'all'}, seed {o.seed}"
         )
 
 
@@ -106,52 +101,52 @@ def floats_of_network(dataset: Dataset, model: Model) -> int:
 
 
 def check_memory(
-    dataset: Dataset,
-    restarts: int,
-    rates: int,
-    dtype: str,
-    device: str,
-    model: Model | None = None,
+    options: AttackOptions, dataset: Dataset, device: str, model: Model | None = None
 ) -> None:
     """Raise InvalidInput where one attack's runs would take more than there is on the device."""
-    runs, each = max(restarts, 1) * rates, bytes_per_run(dataset, dtype, model)
+    each = bytes_per_run(dataset, options.dtype, model)
     there = memory_available(resolve_device(device))
-    if runs * each > there:
+    if options.runs * each > there:
         raise InvalidInput(
             "restarts",
-            restarts,
-            f"at most {there // (each * rates)} here: {runs} runs on '{dataset.name}' take about "
-            f"{runs * each / 1e9:.1f} GB, and {there / 1e9:.1f} GB are free",
+            options.restarts,
+            f"at most {there // (each * len(options.learning_rates))} here: {options.runs} runs on "
+            f"'{dataset.name}' take about {options.runs * each / 1e9:.1f} GB, and "
+            f"{there / 1e9:.1f} GB are free",
         )
 
 
 def attacks_at_once(
+    options: AttackOptions,
     dataset: Dataset,
-    restarts: int,
-    rates: int,
     set_size: int,
-    dtype: str,
     memory_gb: float,
     model: Model | None = None,
 ) -> int:
     """How many attacks a batch may hold. Raises InvalidInput where the budget holds not one."""
-    item = DTYPES[dtype].itemsize
-    runs = max(restarts, 1) * rates
-    one = runs * (bytes_per_run(dataset, dtype, model) + 3 * item * set_size * dataset.n_train)
+    of_set = 3 * DTYPES[options.dtype].itemsize * set_size * dataset.n_train
+    one = options.runs * (bytes_per_run(dataset, options.dtype, model) + of_set)
     fitting = int(memory_gb * 1e9 // one)
     if fitting < 1:
         raise InvalidInput(
             "memory_gb",
             memory_gb,
-            f"at least {one / 1e9:.3g}: one attack of {runs} runs on '{dataset.name}' takes that "
-            "(or ask for fewer restarts)",
+            f"at least {one / 1e9:.3g}: one attack of {options.runs} runs on '{dataset.name}' "
+            "takes that (or ask for fewer restarts)",
         )
     return min(fitting, ATTACKS_AT_ONCE)
 
 
 def row(result: AttackResult, task: Task, targets: tuple[int, ...]) -> dict[str, Any]:
-    """One attack at one k as a row of the table; `targets` in the whole data set's numbers."""
-    batch, runs = task.batch, result.runs
+    """One attack at one k as a row of the table; `targets` in the whole data set's numbers.
+
+    For a set of targets the ranks are the worst among the min(k, t) best-placed. success and shares
+    are the returned model's, on test, and, as transfer, on holdout; accuracies are on holdout,
+    `any_run_accuracy` the highest among the runs that succeed; shares and collateral as in
+    AttackResult. stuck: no run arrived. Per run: runs_in_top (how many targets are in the top k),
+    runs_in_top_holdout, runs_accuracy (holdout).
+    """
+    asked, runs = task.batch.options, result.runs
     needed = min(result.k, len(targets))
 
     def worst(ranks: NDArray[np.int64]) -> int:
@@ -167,16 +162,16 @@ def row(result: AttackResult, task: Task, targets: tuple[int, ...]) -> dict[str,
     return {
         "dataset": task.setting.dataset.name,
         "train_size": task.setting.dataset.n_train,
-        "seed": batch.seed,
+        "seed": asked.seed,
         "set_size": len(targets),
         "target": targets[0],
         "targets": " ".join(map(str, targets)),
-        "objective": batch.objective,
-        "restarts": batch.restarts,
-        "radius": batch.radius,
+        "objective": asked.objective,
+        "restarts": asked.restarts,
+        "radius": asked.radius,
         "k": result.k,
-        "order": batch.order,
-        "damping": batch.damping,
+        "order": asked.order,
+        "damping": asked.damping,
         "rank_before": worst(before),
         "rank_before_holdout": worst(before_holdout),
         "rank_test": worst(result.ranks_test),
@@ -224,18 +219,10 @@ def run_batch(
         setting.dataset,
         places.tolist(),
         batch.ks,
-        batch.radius,
-        batch.objective,
-        batch.restarts,
-        batch.learning_rates,
-        batch.steps,
-        batch.damping,
-        batch.order,
-        batch.seed,
-        batch.dtype,
-        task.device,
-        on_step,
-        problem,
+        batch.options,
+        device=task.device,
+        on_step=on_step,
+        problem=problem,
     )
     rows = [
         row(result, task, targets)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from torch import Tensor
 
+from engine.attacks.options import REWEIGHING_DEFAULTS, ReweighingOptions
 from engine.attacks.result import ReweighingResult
 from engine.attacks.state import BETA_1, BETA_2, CONFIRM_TOLERANCE, EPSILON
 from engine.checks import check_integer, check_positive, check_targets, check_weights
@@ -90,24 +91,25 @@ def train(
     n_classes: int,
     targets: NDArray[np.int64],
     weights: NDArray[np.float64],
-    steps: int,
-    batch_size: int,
-    learning_rate: float,
+    *,
+    options: ReweighingOptions,
     l2: float,
-    seed: int,
     after_step: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """θ (B, K, D) of the models for B pairs of target and weight, on features X (n, D), the column
     of ones among them, and labels y (n,)."""
     theta = X.new_zeros(len(targets), n_classes, X.shape[1])
     first, second = torch.zeros_like(theta), torch.zeros_like(theta)
+    steps, seed = options.steps, options.seed
     generators = [generator(seed, int(t), float(w)) for t, w in zip(targets, weights, strict=True)]
     for start in range(0, steps, DRAWN_AT_ONCE):
         ahead = min(DRAWN_AT_ONCE, steps - start)
-        drawn = draw(generators, targets, weights, len(y), ahead, batch_size)
+        drawn = draw(
+            generators, targets, weights, n=len(y), steps=ahead, batch_size=options.batch_size
+        )
         for i, index in enumerate(torch.as_tensor(drawn, device=X.device)):
             gradient = minibatch_gradient(theta, X, y, index, l2)
-            adam(theta, first, second, gradient, start + i + 1, learning_rate)
+            adam(theta, first, second, gradient, count=start + i + 1, rate=options.learning_rate)
             after_step()
     return theta
 
@@ -135,41 +137,31 @@ def gradient_norms(problem: LinearProblem, theta: Tensor, l2: float) -> NDArray[
 
 
 @in_float64_if_needed
-def loss_reweighing_each(
+def reweigh(
+    options: ReweighingOptions,
     model: LinearModel,
     dataset: Dataset,
     targets: Sequence[int],
     target_weight: float | Sequence[float] = TARGET_WEIGHTS,
-    steps: int = 2000,
-    batch_size: int = 256,
-    learning_rate: float = 0.001,
+    *,
     l2: float | None = None,
-    damping: float = 0.25,
-    order: str = "highest_first",
-    seed: int = 0,
-    dtype: str = "float32",
     device: str = "auto",
     on_step: Callable[[int, int], None] | None = None,
 ) -> list[ReweighingResult]:
-    """The baseline on each of `targets` (distinct training indices), trained as one batch.
-
-    Options as in `loss_reweighing`; a target's models do not depend on the others.
-    Raises InvalidInput, DeviceUnavailable, NotConverged.
-    """
+    """As `loss_reweighing_each`, with its options as one object."""
     model.check_fits(dataset)
     wanted = check_targets(targets, dataset.n_train)
     grid = check_weights(target_weight)
-    steps = check_integer("steps", steps, 1)
-    batch_size = check_integer("batch_size", batch_size, 1)
-    learning_rate = check_positive("learning_rate", learning_rate)
     l2 = check_positive("l2", model.l2 if l2 is None else l2, allow_zero=True)
-    seed = check_integer("seed", seed, 0)
-    problem = LinearProblem.build(dataset, damping, order, dtype, device)
+    problem = LinearProblem.build(
+        dataset, options.damping, options.order, options.dtype, device=device
+    )
     who, weights = np.repeat(wanted, len(grid)), np.tile(grid, len(wanted))
     # the features' own basis: there, and not in the problem's, is where one trains a model
     X = torch.as_tensor(dataset.X_train, dtype=problem.train.X.dtype, device=problem.train.X.device)
     X = torch.cat([X, X.new_ones(len(X), 1)], dim=1)  # n, D
-    per_model = X.shape[1] * (4 * dataset.n_classes + batch_size)  # θ, its moments, ∇; the rows
+    # θ, its moments and ∇; the rows of a minibatch
+    per_model = X.shape[1] * (4 * dataset.n_classes + options.batch_size)
     at_once = max(1, NUMBERS_AT_ONCE // per_model)
     chunks = [slice(i, i + at_once) for i in range(0, len(who), at_once)]
     done = 0
@@ -178,7 +170,7 @@ def loss_reweighing_each(
         nonlocal done
         done += 1
         if on_step is not None:
-            on_step(done, steps * len(chunks))
+            on_step(done, options.steps * len(chunks))
 
     models = []
     for rows in chunks:
@@ -188,16 +180,15 @@ def loss_reweighing_each(
             dataset.n_classes,
             who[rows],
             weights[rows],
-            steps,
-            batch_size,
-            learning_rate,
-            l2,
-            seed,
-            after_step,
+            options=options,
+            l2=l2,
+            after_step=after_step,
         )
         models += [LinearModel.from_parameters(t, l2) for t in theta.double().cpu().numpy()]
     del X
-    return summarise(problem, model, dataset, models, wanted, grid, order)
+    return summarise(
+        problem, model, dataset, models, targets=wanted, grid=grid, order=options.order
+    )
 
 
 def summarise(
@@ -205,6 +196,7 @@ def summarise(
     honest: LinearModel,
     dataset: Dataset,
     models: Sequence[LinearModel],
+    *,
     targets: Sequence[int],
     grid: Sequence[float],
     order: str,
@@ -254,48 +246,69 @@ def summarise(
     ]
 
 
+def loss_reweighing_each(
+    model: LinearModel,
+    dataset: Dataset,
+    targets: Sequence[int],
+    target_weight: float | Sequence[float] = TARGET_WEIGHTS,
+    steps: int = REWEIGHING_DEFAULTS.steps,
+    batch_size: int = REWEIGHING_DEFAULTS.batch_size,
+    learning_rate: float = REWEIGHING_DEFAULTS.learning_rate,
+    l2: float | None = None,
+    damping: float = REWEIGHING_DEFAULTS.damping,
+    order: str = REWEIGHING_DEFAULTS.order,
+    seed: int = REWEIGHING_DEFAULTS.seed,
+    dtype: str = REWEIGHING_DEFAULTS.dtype,
+    device: str = "auto",
+    on_step: Callable[[int, int], None] | None = None,
+) -> list[ReweighingResult]:
+    """The baseline on each of `targets` (distinct training indices), trained as one batch.
+
+    Options as in `loss_reweighing`; a target's models do not depend on the others.
+    Raises InvalidInput, DeviceUnavailable, NotConverged.
+    """
+    options = ReweighingOptions(
+        steps=steps, batch_size=batch_size, learning_rate=learning_rate, damping=damping,
+        order=order, seed=seed, dtype=dtype,
+    )  # fmt: skip
+    return reweigh(
+        options, model, dataset, targets, target_weight, l2=l2, device=device, on_step=on_step
+    )
+
+
 def loss_reweighing(
     model: LinearModel,
     dataset: Dataset,
     target: int,
     target_weight: float | Sequence[float] = TARGET_WEIGHTS,
-    steps: int = 2000,
-    batch_size: int = 256,
-    learning_rate: float = 0.001,
+    steps: int = REWEIGHING_DEFAULTS.steps,
+    batch_size: int = REWEIGHING_DEFAULTS.batch_size,
+    learning_rate: float = REWEIGHING_DEFAULTS.learning_rate,
     l2: float | None = None,
-    damping: float = 0.25,
-    order: str = "highest_first",
-    seed: int = 0,
-    dtype: str = "float32",
+    damping: float = REWEIGHING_DEFAULTS.damping,
+    order: str = REWEIGHING_DEFAULTS.order,
+    seed: int = REWEIGHING_DEFAULTS.seed,
+    dtype: str = REWEIGHING_DEFAULTS.dtype,
     device: str = "auto",
     on_step: Callable[[int, int], None] | None = None,
 ) -> ReweighingResult:
     """Train models with weight ω on `target` (a training index), and rank it under each.
 
     model: the honest one, for comparison only: training starts from zero. target_weight: ω, or
-    several, each >= 1; the default is the paper's grid. steps and batch_size are ours, the paper's
-    having been lost from its text; with them ω = 1 gives about the honest model again, at a
-    constant learning_rate of Adam: on digits its accuracy within a point and its ranking at a
-    Spearman correlation of 0.98, on 1,280 image features of CIFAR-10 and Caltech-101 within a
-    point and 0.94 and 0.92. l2: of the training loss; None for the honest model's own. damping,
-    order: of the influence that is ranked. on_step is called with the steps done and their total
-    after every step, and may raise to stop.
+    several, each >= 1; the default is the paper's grid. l2: of the training loss; None for the
+    honest model's own. `ReweighingOptions` says what the other options mean. With the defaults
+    ω = 1 gives about the honest model again: on digits its accuracy within a point and its ranking
+    at a Spearman correlation of 0.98, on 1,280 image features of CIFAR-10 and Caltech-101 within a
+    point and 0.94 and 0.92. on_step is called with the steps done and their total after every step,
+    and may raise to stop.
     Raises InvalidInput, DeviceUnavailable, NotConverged.
     """
     check_integer("target", target, 0, dataset.n_train - 1)
-    return loss_reweighing_each(
-        model,
-        dataset,
-        [target],
-        target_weight,
-        steps,
-        batch_size,
-        learning_rate,
-        l2,
-        damping,
-        order,
-        seed,
-        dtype,
-        device,
-        on_step,
-    )[0]
+    options = ReweighingOptions(
+        steps=steps, batch_size=batch_size, learning_rate=learning_rate, damping=damping,
+        order=order, seed=seed, dtype=dtype,
+    )  # fmt: skip
+    [result] = reweigh(
+        options, model, dataset, [target], target_weight, l2=l2, device=device, on_step=on_step
+    )
+    return result

@@ -11,6 +11,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from engine.attacks.objectives import target_ranks, worst_needed
+from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult, Ranking, StepInfo
 from engine.attacks.state import CONFIRM_TOLERANCE, AttackState, iterates
 from engine.data.dataset import Dataset
@@ -126,74 +127,89 @@ def honest_side(problem: InfluenceProblem, model: Model, dataset: Dataset, order
     )
 
 
-def summarise(
-    problem: InfluenceProblem,
-    state: AttackState,
-    table: pd.DataFrame,
-    honest: Honest,
-    dataset: Dataset,
-    targets: tuple[int, ...],
-    k: int,
-    which: int,
-    order: str,
-    learning_rates: Sequence[float],
-    rows: slice,
-    exact: Exact,
-) -> AttackResult:
-    """The result, for the `which`-th k, of the attack whose runs are `rows` of the batch with
-    trajectories `table` and iterates `exact`.
+@dataclass(frozen=True)
+class Finished:
+    """A batch of attacks whose runs are over: `table` has their trajectories, `honest` the model
+    that they started from, on `dataset`."""
 
-    The returned model is the one with the lowest rank on `test`, then the highest accuracy on
-    `test`, then the first run; with an upkeep, of those that arrived the one of highest quality.
-    Holdout chooses nothing. Raises NotPositiveDefinite where that model has no ranking.
-    """
-    theta, accuracy_test = iterates(state, which, rows)
-    steps = state.steps_taken[which, rows].cpu().numpy()
-    count = len(theta)
-    ranked = {split: exact.ranks_at(split, which) for split in exact.ranks}
-    worst = {s: worst_needed(r, k).cpu().numpy() for s, r in ranked.items()}
-    in_top = {s: (r <= k).sum(1).cpu().numpy() for s, r in ranked.items()}
-    runs = pd.DataFrame(
-        {
-            "run": np.arange(count),
-            "restart": np.arange(count) // len(learning_rates),
-            "learning_rate": np.resize(np.asarray(learning_rates), count),
-            "reached": state.reached[which, rows].cpu().numpy(),
-            "steps": steps,
-            "rank_test": worst["test"],
-            "rank_holdout": worst["holdout"],
-            "in_top_test": in_top["test"],
-            "in_top_holdout": in_top["holdout"],
-            "accuracy_test": accuracy_test.cpu().numpy(),
-            "accuracy_holdout": problem.accuracy(theta, "holdout").cpu().numpy(),
-        }
-    )
-    quality = state.kept_quality[which, rows].cpu().numpy()  # −inf for all without an upkeep
-    chosen = np.lexsort((runs["run"], -runs["accuracy_test"], runs["rank_test"], -quality))[0]
-    runs["returned"] = runs["run"] == chosen
-    returned = theta[chosen : chosen + 1]
-    model = honest.model
-    malicious = model.with_parameters(problem.decode(returned[0]))
-    before, place = honest.test, exact.place[which, chosen]
-    check_definite(float(exact.lowest[place]))
-    after = ranking(exact.scores["test"][place], order)
-    X, y = dataset.X_holdout, dataset.y_holdout
-    return AttackResult(
-        targets=targets,
-        k=k,
-        order=order,
-        honest=model,
-        model=malicious,
-        before=before,
-        after=after,
-        before_holdout=honest.holdout,
-        after_holdout=ranking(exact.scores["holdout"][place], order),
-        accuracy_before=honest.accuracy,
-        accuracy_after=malicious.accuracy(X, y),
-        distance=float(np.linalg.norm(malicious.parameters - model.parameters) / model.norm),
-        rank_correlation=float(spearmanr(before.scores, after.scores).statistic),
-        topk_kept=float(np.isin(before.top(k), after.top(k)).mean()),
-        predictions_changed=int((model.predict(X) != malicious.predict(X)).sum()),
-        runs=runs,
-        trajectory=trajectory(table, rows, steps),
-    )
+    problem: InfluenceProblem
+    dataset: Dataset
+    state: AttackState
+    table: pd.DataFrame
+    honest: Honest
+    options: AttackOptions
+
+    def results(
+        self, targets: tuple[int, ...], ks: Sequence[int], rows: slice
+    ) -> dict[int, AttackResult]:
+        """The results at each k of the attack on `targets`, whose runs are `rows` of the batch.
+
+        Raises NotPositiveDefinite where a returned model has no ranking.
+        """
+        exact = exactly(self.problem, self.state, targets, rows)
+        return {k: self.result(targets, k, which, rows, exact) for which, k in enumerate(ks)}
+
+    def runs(self, k: int, which: int, rows: slice, exact: Exact) -> pd.DataFrame:
+        """One row per run, with the iterate that serves the `which`-th k.
+
+        The returned one has the lowest rank on `test`, then the highest accuracy on `test`, then
+        comes first; with an upkeep, of those that arrived the one of highest quality. Holdout
+        chooses nothing.
+        """
+        theta, accuracy_test = iterates(self.state, which, rows)
+        count, rates = len(theta), self.options.learning_rates
+        ranked = {split: exact.ranks_at(split, which) for split in exact.ranks}
+        worst = {s: worst_needed(r, k).cpu().numpy() for s, r in ranked.items()}
+        in_top = {s: (r <= k).sum(1).cpu().numpy() for s, r in ranked.items()}
+        runs = pd.DataFrame(
+            {
+                "run": np.arange(count),
+                "restart": np.arange(count) // len(rates),
+                "learning_rate": np.resize(np.asarray(rates), count),
+                "reached": self.state.reached[which, rows].cpu().numpy(),
+                "steps": self.state.steps_taken[which, rows].cpu().numpy(),
+                "rank_test": worst["test"],
+                "rank_holdout": worst["holdout"],
+                "in_top_test": in_top["test"],
+                "in_top_holdout": in_top["holdout"],
+                "accuracy_test": accuracy_test.cpu().numpy(),
+                "accuracy_holdout": self.problem.accuracy(theta, "holdout").cpu().numpy(),
+            }
+        )
+        quality = self.state.kept_quality[which, rows].cpu().numpy()  # −inf without an upkeep
+        order = np.lexsort((runs["run"], -runs["accuracy_test"], runs["rank_test"], -quality))
+        return runs.assign(returned=runs["run"] == order[0])
+
+    def result(
+        self, targets: tuple[int, ...], k: int, which: int, rows: slice, exact: Exact
+    ) -> AttackResult:
+        """The result for the `which`-th k. Raises NotPositiveDefinite."""
+        runs = self.runs(k, which, rows, exact)
+        chosen = int(runs["returned"].to_numpy().argmax())
+        theta, _ = iterates(self.state, which, rows)
+        honest, order = self.honest, self.options.order
+        model = honest.model
+        malicious = model.with_parameters(self.problem.decode(theta[chosen]))
+        before, place = honest.test, exact.place[which, chosen]
+        check_definite(float(exact.lowest[place]))
+        after = ranking(exact.scores["test"][place], order)
+        X, y = self.dataset.X_holdout, self.dataset.y_holdout
+        return AttackResult(
+            targets=targets,
+            k=k,
+            order=order,
+            honest=model,
+            model=malicious,
+            before=before,
+            after=after,
+            before_holdout=honest.holdout,
+            after_holdout=ranking(exact.scores["holdout"][place], order),
+            accuracy_before=honest.accuracy,
+            accuracy_after=malicious.accuracy(X, y),
+            distance=float(np.linalg.norm(malicious.parameters - model.parameters) / model.norm),
+            rank_correlation=float(spearmanr(before.scores, after.scores).statistic),
+            topk_kept=float(np.isin(before.top(k), after.top(k)).mean()),
+            predictions_changed=int((model.predict(X) != malicious.predict(X)).sum()),
+            runs=runs,
+            trajectory=trajectory(self.table, rows, runs["steps"].to_numpy()),
+        )

@@ -8,9 +8,9 @@ goes on where it stopped. Nothing is reused across radii.
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -18,20 +18,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from engine.attacks.attack import already_inside, check_ks, one_run_serves
+from engine.attacks.attack import already_inside, check_ks, one_run_serves, problem_of
 from engine.attacks.batch import Batch, Setting, Task, attacks_at_once, run_batch
-from engine.attacks.objectives import OBJECTIVES
+from engine.attacks.options import SWEEP_DEFAULTS, AttackOptions, SweepOptions
 from engine.attacks.result import StepInfo
-from engine.checks import check_choice, check_integer, check_positive, check_targets
+from engine.checks import check_integer, check_targets
 from engine.data.dataset import Dataset
 from engine.data.subset import training_subset, with_training_subset
 from engine.devices import choose_threads, is_small, resolve_device
 from engine.errors import ClusterUnavailable, InvalidInput
-from engine.influence.build import build_problem
 from engine.influence.problem import InfluenceProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
 from engine.models.model import Model
+from engine.options import Options, at_least, option, taken_from
 from engine.parallel import compute_all, is_distributed, on_cluster
 from engine.progress import OnProgress, Progress, ignore
 
@@ -67,58 +67,82 @@ def check_sets(targets: Sequence[Any], n: int) -> tuple[tuple[int, ...], ...]:
     return sets
 
 
+@dataclass(frozen=True, kw_only=True)
+class Execution(Options):
+    """How a sweep is computed; none of it changes a number.
+
+    jobs: processes, 0 for a choice by the size of the data (1 for large data, whose products use
+    all cores). cluster: the address of a dask scheduler to compute on instead; with
+    `cluster_fallback`, this machine does where that address does not answer. find, keep: a stock of
+    finished batches. on_progress: told of every batch, and, where batches are computed in this
+    process, of every step; it may raise to stop the sweep. honest: trains the model; `fit` with the
+    options' l2 where none is given.
+    """
+
+    device: str = "auto"
+    jobs: int = option(0, at_least(0))
+    cluster: str | None = None
+    cluster_fallback: bool = False
+    find: Callable[[Batch], pd.DataFrame | None] | None = None
+    keep: Callable[[Batch, pd.DataFrame, float], None] | None = None
+    on_progress: OnProgress = ignore
+    honest: Callable[[Dataset], Model] | None = None
+
+
 def make_setting(
-    dataset: Dataset,
-    train_size: int,
-    seed: int,
-    damping: float,
-    order: str,
-    dtype: str,
-    device: str,
-    honest: Callable[[Dataset], Model],
+    dataset: Dataset, train_size: int, seed: int, options: SweepOptions, execution: Execution
 ) -> Setting:
     """The training set of that size (0: all of it), its honest model and ranks."""
     n = dataset.n_train
     indices = np.arange(n) if train_size == 0 else training_subset(dataset, train_size, seed)
     part = dataset if train_size == 0 else with_training_subset(dataset, indices)
-    model = honest(part)
-    found = influence_scores(model, part, damping=damping, order=order, dtype=dtype, device=device)
+    if execution.honest is None:
+        model: Model = fit(part, l2=options.l2, device=execution.device)
+    else:
+        model = execution.honest(part)
+    found = influence_scores(
+        model,
+        part,
+        damping=options.damping,
+        order=options.order,
+        dtype=options.dtype,
+        device=execution.device,
+    )
     ranks = np.zeros(n, dtype=np.int64)
     ranks[indices] = found.ranks
     return Setting(part, indices, model, ranks)
 
 
 def make_batches(
-    sets: tuple[tuple[int, ...], ...],
-    ks: tuple[int, ...],
-    template: Batch,
-    at_once: int,
+    sets: tuple[tuple[int, ...], ...], ks: tuple[int, ...], template: Batch, at_once: int
 ) -> Iterator[Batch]:
     """The batches of one cell: as few runs as serve every k, `at_once` attacks each."""
-    together = [ks] if one_run_serves(template.objective, len(sets[0])) else [(k,) for k in ks]
-    for some_ks in together:
+    serves = one_run_serves(template.options.objective, len(sets[0]))
+    for some_ks in [ks] if serves else [(k,) for k in ks]:
+        options = replace(template.options, k=some_ks[0])
         for first in range(0, len(sets), at_once):
-            yield replace(template, ks=some_ks, targets=sets[first : first + at_once])
+            some = sets[first : first + at_once]
+            yield replace(template, targets=some, ks=some_ks, options=options)
 
 
 def sweep(
     dataset: Dataset,
     targets: int | Sequence[int | Sequence[int]] = 50,
-    radii: Sequence[float] = (0.3,),
-    ks: Sequence[int] = (1,),
-    objectives: Sequence[str] = ("higher_ranked",),
-    restarts: Sequence[int] = (5,),
-    set_sizes: Sequence[int] = (1,),
-    train_sizes: Sequence[int] = (0,),
-    seeds: Sequence[int] = (0,),
-    learning_rates: Sequence[float] = (0.01, 0.1),
-    steps: int = 100,
-    damping: float = 0.25,
-    l2: float = 0.01,
-    order: str = "highest_first",
-    dtype: str = "float32",
+    radii: Sequence[float] = SWEEP_DEFAULTS.radii,
+    ks: Sequence[int] = SWEEP_DEFAULTS.ks,
+    objectives: Sequence[str] = SWEEP_DEFAULTS.objectives,
+    restarts: Sequence[int] = SWEEP_DEFAULTS.restarts,
+    set_sizes: Sequence[int] = SWEEP_DEFAULTS.set_sizes,
+    train_sizes: Sequence[int] = SWEEP_DEFAULTS.train_sizes,
+    seeds: Sequence[int] = SWEEP_DEFAULTS.seeds,
+    learning_rates: Sequence[float] = SWEEP_DEFAULTS.learning_rates,
+    steps: int = SWEEP_DEFAULTS.steps,
+    damping: float = SWEEP_DEFAULTS.damping,
+    l2: float = SWEEP_DEFAULTS.l2,
+    order: str = SWEEP_DEFAULTS.order,
+    dtype: str = SWEEP_DEFAULTS.dtype,
     device: str = "auto",
-    memory_gb: float = 2.0,
+    memory_gb: float = SWEEP_DEFAULTS.memory_gb,
     jobs: int = 0,
     cluster: str | None = None,
     cluster_fallback: bool = False,
@@ -131,111 +155,102 @@ def sweep(
 
     targets: how many to draw (for each seed, outside the honest top of the largest k), or the
         targets themselves, each an index or a set; `set_sizes` then has no say.
-    restarts: of Algorithm 3, 0 starts once at θ*. train_sizes: samples to train on, drawn by the
-        seed, nested and balanced; 0 stands for all.
-    memory_gb: budget of a process beside the features; what does not fit is cut into batches.
-    jobs: processes, 0 for a choice by the size of the data (1 for large data, whose products use
-        all cores). Within `joblib.parallel_config(backend="dask")`, or with the address of a dask
-        scheduler as `cluster`, the cluster computes instead; with `cluster_fallback`, this machine
-        does where that address does not answer.
-    find, keep: a stock of finished batches. on_progress: told of every batch, and, where batches
-        are computed in this process, of every step; it may raise to stop the sweep.
-    honest: trains the model; `fit` with this l2 where none is given.
+    radii … memory_gb: the grid and what all its attacks share, see `SweepOptions`.
+    device, jobs … honest: how it is computed, see `Execution`. Within
+        `joblib.parallel_config(backend="dask")` that cluster computes.
 
     Columns: the request (dataset, train_size, seed, set_size, target, targets, objective, restarts,
-    radius, k, order, damping); rank_before, rank_test and their `_holdout` (for a set: the worst
-    among the min(k, t) best-placed); success of the returned model and `any_run_success`, on test
-    and, as transfer, on holdout; accuracies on holdout before and after, `any_run_accuracy` the
-    highest among the runs that succeed; shares and collateral as in AttackResult; steps, runs,
-    runs_stuck, stuck (no run arrived); and, per run, runs_in_top (how many targets are in the top
-    k), runs_in_top_holdout and runs_accuracy (holdout). `success_rates` sums it up.
+    radius, k, order, damping), and what `engine.attacks.batch.row` says of ranks, success,
+    accuracies, collateral and runs. `success_rates` sums it up.
     Raises InvalidInput, DeviceUnavailable, NotConverged, ClusterUnavailable, WorkerDied.
     """
-    n = dataset.n_train
-    ks = check_ks(ks, n - 1)
-    radii = [check_positive("radius", radius) for radius in given("radii", radii)]
-    for name in given("objectives", objectives):
-        check_choice("objective", name, OBJECTIVES)
-    restarts = [check_integer("restarts", r, 0) for r in given("restarts", restarts)]
-    set_sizes = [check_integer("set_size", t, 1, n) for t in given("set_sizes", set_sizes)]
-    train_sizes = [check_integer("train_size", s, 0, n) for s in given("train_sizes", train_sizes)]
-    if (
-        0 in train_sizes
-    ):  # n is the same training set: in the table each attack would be there twice
-        train_sizes = [s for s in train_sizes if s != n]
-    seeds = [check_integer("seed", s, 0) for s in given("seeds", seeds)]
-    rates = tuple(
-        check_positive("learning_rates", r) for r in given("learning_rates", learning_rates)
-    )
-    memory_gb = check_positive("memory_gb", memory_gb)
-    jobs = check_integer("jobs", jobs, 0)
-    resolve_device(device)
-    explicit = check_sets(targets, n) if isinstance(targets, Iterable) else None
-    if explicit is None:
-        targets = check_integer("targets", targets, 1, n)
-    train = honest or (lambda part: fit(part, l2=l2, device=device))
+    options = SweepOptions(
+        radii=radii, ks=ks, objectives=objectives, restarts=restarts, set_sizes=set_sizes,
+        train_sizes=train_sizes, seeds=seeds, learning_rates=learning_rates, steps=steps,
+        damping=damping, l2=l2, order=order, dtype=dtype, memory_gb=memory_gb,
+    )  # fmt: skip
+    execution = Execution(
+        device=device, jobs=jobs, cluster=cluster, cluster_fallback=cluster_fallback,
+        find=find, keep=keep, on_progress=on_progress, honest=honest,
+    )  # fmt: skip
+    return sweep_with(options, dataset, targets, execution)
 
+
+def sweep_with(
+    options: SweepOptions,
+    dataset: Dataset,
+    targets: int | Sequence[int | Sequence[int]],
+    execution: Execution,
+) -> pd.DataFrame:
+    """As `sweep`, with its options as one object and how it is computed as another."""
+    resolve_device(execution.device)
+    return run_tasks(make_tasks(options, dataset, targets, execution), execution)
+
+
+def make_tasks(
+    options: SweepOptions,
+    dataset: Dataset,
+    targets: int | Sequence[int | Sequence[int]],
+    execution: Execution,
+) -> list[Task]:
+    """The batches of a sweep, each with the training set and honest model that it needs.
+
+    Raises InvalidInput for what the data set cannot have, before any attack is computed.
+    """
+    n = dataset.n_train
+    ks = check_ks(options.ks, n - 1)
+    sizes = [check_integer("train_size", size, 0, n) for size in options.train_sizes]
+    if 0 in sizes:  # n is the same training set: in the table each attack would be there twice
+        sizes = [size for size in sizes if size != n]
+    for size in options.set_sizes:
+        check_integer("set_size", size, 1, n)
+    asked = check_sets(targets, n) if isinstance(targets, Iterable) else None
+    attacks = check_integer("targets", targets, 1, n) if asked is None else 0
     tasks: list[Task] = []
-    for seed in seeds:
-        settings = {
-            size: make_setting(dataset, size, seed, damping, order, dtype, device, train)
-            for size in dict.fromkeys(train_sizes)
-        }
-        groups = grouped(explicit, targets, set_sizes, seed, settings, ks)
-        for size, sets, objective, starts, radius in product(
-            settings, groups, objectives, restarts, radii
-        ):
-            part, model = settings[size].dataset, settings[size].model
-            at_once = attacks_at_once(
-                part, starts, len(rates), len(sets[0]), dtype, memory_gb, model
-            )
-            template = Batch(
-                targets=(),
-                ks=(),
+    for seed in options.seeds:
+        settings = {size: make_setting(dataset, size, seed, options, execution) for size in sizes}
+        check_below(ks[-1], settings)
+        if asked is None:
+            ranks = np.stack([setting.ranks for setting in settings.values()])
+            outside = np.flatnonzero((ranks > ks[-1]).all(axis=0))
+            groups = [draw_targets(outside, attacks, size, seed) for size in options.set_sizes]
+        else:
+            check_kept(asked, seed, settings)
+            groups = by_size(asked)
+        grid = product(settings, groups, options.objectives, options.restarts, options.radii)
+        for size, sets, objective, starts, radius in grid:
+            one = taken_from(
+                AttackOptions,
+                options,
                 radius=radius,
                 objective=objective,
                 restarts=starts,
-                learning_rates=rates,
-                steps=check_integer("steps", steps, 1),
-                train_size=size,
                 seed=seed,
-                damping=damping,
-                l2=l2,
-                order=order,
-                dtype=dtype,
+            )
+            setting, template = settings[size], Batch((), (), size, options.l2, one)
+            at_once = attacks_at_once(
+                one, setting.dataset, len(sets[0]), options.memory_gb, setting.model
             )
             for batch in make_batches(sets, ks, template, at_once):
-                check_attackable(batch, settings[size])
-                tasks.append(Task(batch, settings[size], device, 1))
-    return run_tasks(tasks, jobs, cluster, cluster_fallback, find, keep, on_progress)
+                check_attackable(batch, setting)
+                tasks.append(Task(batch, setting, execution.device, 1))
+    return tasks
 
 
-def given(name: str, values: Sequence[Any]) -> list[Any]:
-    """The distinct values of an axis, in their order."""
-    if isinstance(values, str) or not isinstance(values, Sequence) or not values:
-        raise InvalidInput(name, values, "a sequence with at least one entry")
-    return list(dict.fromkeys(values))
-
-
-def grouped(
-    explicit: tuple[tuple[int, ...], ...] | None,
-    attacks: Any,
-    set_sizes: Sequence[int],
-    seed: int,
-    settings: dict[int, Setting],
-    ks: tuple[int, ...],
-) -> list[tuple[tuple[int, ...], ...]]:
-    """The target sets, by size: those given, or drawn outside every setting's honest top."""
-    ranks = np.stack([s.ranks for s in settings.values()])
+def check_below(k: int, settings: Mapping[int, Setting]) -> None:
+    """Raise InvalidInput where a training set does not reach beyond the top k."""
     for size, setting in settings.items():
-        if max(ks) >= len(setting.indices):
+        if k >= len(setting.indices):
             kept = f"below the {len(setting.indices)} training samples of train_size={size}"
-            raise InvalidInput("ks", max(ks), kept)
-    if explicit is None:
-        outside = np.flatnonzero((ranks > max(ks)).all(axis=0))
-        return [draw_targets(outside, attacks, size, seed) for size in set_sizes]
+            raise InvalidInput("ks", k, kept)
+
+
+def check_kept(
+    asked: Sequence[tuple[int, ...]], seed: int, settings: Mapping[int, Setting]
+) -> None:
+    """Raise InvalidInput where a training set lacks a target that was asked for."""
     for size, setting in settings.items():
-        missing = sorted({t for s in explicit for t in s if setting.ranks[t] == 0})
+        missing = sorted({t for targets in asked for t in targets if setting.ranks[t] == 0})
         if missing:
             raise InvalidInput(
                 "targets",
@@ -243,10 +258,14 @@ def grouped(
                 f"among the {len(setting.indices)} training samples that train_size={size} keeps "
                 f"with seed {seed}; give a number of targets to have them drawn there",
             )
-    by_size: dict[int, list[tuple[int, ...]]] = {}
-    for one in explicit:
-        by_size.setdefault(len(one), []).append(one)
-    return [tuple(sets) for sets in by_size.values()]
+
+
+def by_size(asked: Sequence[tuple[int, ...]]) -> list[tuple[tuple[int, ...], ...]]:
+    """Target sets of equally many targets together."""
+    groups: dict[int, list[tuple[int, ...]]] = {}
+    for targets in asked:
+        groups.setdefault(len(targets), []).append(targets)
+    return [tuple(sets) for sets in groups.values()]
 
 
 def check_attackable(batch: Batch, setting: Setting) -> None:
@@ -258,17 +277,10 @@ def check_attackable(batch: Batch, setting: Setting) -> None:
             raise already_inside(targets, k)
 
 
-def run_tasks(
-    tasks: Sequence[Task],
-    jobs: int,
-    cluster: str | None,
-    fallback: bool,
-    find: Callable[[Batch], pd.DataFrame | None] | None,
-    keep: Callable[[Batch, pd.DataFrame, float], None] | None,
-    tell: OnProgress,
-) -> pd.DataFrame:
+def run_tasks(tasks: Sequence[Task], execution: Execution) -> pd.DataFrame:
     """Every task's rows, in the tasks' order: those that are there already, and the others as they
     are computed."""
+    find, keep, tell = execution.find, execution.keep, execution.on_progress
     tables: dict[int, pd.DataFrame] = {}
     for i, task in enumerate(tasks):
         found = None if find is None else find(task.batch)
@@ -284,8 +296,8 @@ def run_tasks(
     say(Progress(found=len(tables)))
     if missing:
         with ExitStack() as stack:
-            workers = connect(stack, cluster, fallback, say)
-            processes = process_count(jobs, workers, tasks, len(missing))
+            workers = connect(stack, execution.cluster, execution.cluster_fallback, say)
+            processes = process_count(execution.jobs, workers, tasks, len(missing))
             todo = [replace(tasks[i], processes=processes) for i in missing]
 
             def done(number: int, computed: tuple[pd.DataFrame, float]) -> None:
@@ -313,23 +325,18 @@ class Here:
     def __call__(self, task: Task) -> tuple[pd.DataFrame, float]:
         batch = task.batch
         choose_threads(task.setting.dataset.size)
-        wanted = (task.setting, batch.damping, batch.order, batch.dtype)
+        o = batch.options
+        wanted = (task.setting, o.damping, o.order, o.dtype)
         if self.built is None or self.built[0] != wanted:
             self.built = None  # two at once would need twice the memory
-            problem = build_problem(
-                task.setting.model,
-                task.setting.dataset,
-                batch.damping,
-                batch.order,
-                batch.dtype,
-                task.device,
-            )
+            setting = task.setting
+            problem = problem_of(o, setting.model, setting.dataset, task.device)
             self.built = (wanted, problem)
 
         def on_step(info: StepInfo) -> None:
             if time.monotonic() - self.said > TELL_SECONDS:
                 self.said = time.monotonic()
-                self.say(Progress(step=info.step, steps=batch.steps))
+                self.say(Progress(step=info.step, steps=o.steps))
 
         return run_batch(task, self.built[1], on_step)
 

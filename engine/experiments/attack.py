@@ -1,25 +1,24 @@
 """One attack as an experiment."""
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult, StepInfo
-from engine.checks import check_choice, check_integer, check_positive, check_targets
+from engine.checks import check_positive, check_targets
 from engine.data.dataset import Dataset
 from engine.experiments.base import (
     ANY_INDEX,
     LINEAR,
     Context,
     Experiment,
-    added_field,
-    check_name,
-    check_rates,
+    OnDataset,
     honest_model_of,
-    settle,
 )
 from engine.experiments.files import (
     model_arrays,
@@ -29,82 +28,77 @@ from engine.experiments.files import (
     read_ranking,
     write_parts,
 )
+from engine.options import OneOf, at_least, option, taken_from
 from engine.progress import Progress, Runs
-from engine.vocabulary import DTYPES, MODELS, OBJECTIVES, ORDERS
+from engine.vocabulary import DAMPING, DTYPES, L2, MODELS, ORDERS
+
+
+def training_samples(name: str, value: object) -> tuple[int, ...]:
+    """Check for distinct training indices, at least one."""
+    return check_targets(value, ANY_INDEX)
 
 
 @dataclass(frozen=True)
-class AttackRequest:
-    """One attack; fields as in `fit` and `attack`; model: a kind in `engine.vocabulary`."""
+class OnTargets(OnDataset):
+    """What is asked of training samples of a data set."""
 
-    dataset: str = "digits"
-    targets: tuple[int, ...] = (16,)
-    k: int = 1
-    radius: float = 0.3
-    objective: str = "higher_ranked"
-    restarts: int = 5
-    learning_rates: tuple[float, ...] = (0.01, 0.1)
-    steps: int = 100
-    damping: float = 0.25
-    l2: float = 0.01
-    order: str = "highest_first"
-    seed: int = 0
-    dtype: str = "float32"
-    model: str = added_field(LINEAR)
+    targets: tuple[int, ...] = option((16,), training_samples)
 
-    def __post_init__(self) -> None:
-        settle(
-            self,
-            dataset=check_name(self.dataset),
-            targets=check_targets(self.targets, ANY_INDEX),
-            k=check_integer("k", self.k, 1),
-            radius=check_positive("radius", self.radius),
-            objective=check_choice("objective", self.objective, OBJECTIVES),
-            restarts=check_integer("restarts", self.restarts, 0),
-            learning_rates=check_rates(self.learning_rates),
-            steps=check_integer("steps", self.steps, 1),
-            damping=check_positive("damping", self.damping),
-            l2=check_positive("l2", self.l2),
-            order=check_choice("order", self.order, ORDERS),
-            seed=check_integer("seed", self.seed, 0),
-            dtype=check_choice("dtype", self.dtype, DTYPES),
-            model=check_choice("model", self.model, MODELS),
-        )
+
+@dataclass(frozen=True)
+class AttackRequest(AttackOptions, OnTargets):
+    """One attack: its options, l2 of the honest model's training and the model's kind."""
+
+    l2: float = option(L2, check_positive)
+    model: str = option(LINEAR, OneOf(MODELS), added=True)
 
 
 def run_attack(request: AttackRequest, dataset: Dataset, context: Context) -> AttackResult:
-    from engine.attacks.attack import attack
+    from engine.attacks.attack import attack_with
     from engine.attacks.batch import check_memory
 
-    rates = len(request.learning_rates)
-    options = asdict(request)
-    del options["dataset"]
-    model = honest_model_of(options.pop("model"), dataset, options.pop("l2"), context)
-    check_memory(dataset, request.restarts, rates, request.dtype, context.device, model)
+    model = honest_model_of(request.model, dataset, request.l2, context)
+    check_memory(request, dataset, context.device, model)
+    report = steps_reported(request, context)
+    return attack_with(
+        request, model, dataset, request.targets, device=context.device, on_step=report
+    )
+
+
+def steps_reported(options: AttackOptions, context: Context) -> Callable[[StepInfo], None]:
+    """Reports of an attack's steps as progress."""
 
     def report(info: StepInfo) -> None:
-        context.progress(progress_of(info, request.steps))
+        runs = Runs(
+            run=tuple(info.run.tolist()),
+            rank=tuple(info.rank.tolist()),
+            loss=tuple(info.loss.tolist()),
+            accuracy_test=tuple(info.accuracy_test.tolist()),
+            accuracy_holdout=tuple(info.accuracy_holdout.tolist()),
+        )
+        context.progress(Progress(step=info.step, steps=options.steps, runs=runs))
 
-    return attack(model, dataset, **options, device=context.device, on_step=report)
-
-
-def progress_of(info: StepInfo, steps: int) -> Progress:
-    """What is told of a step of an attack of so many."""
-    runs = Runs(
-        run=tuple(info.run.tolist()),
-        rank=tuple(info.rank.tolist()),
-        loss=tuple(info.loss.tolist()),
-        accuracy_test=tuple(info.accuracy_test.tolist()),
-        accuracy_holdout=tuple(info.accuracy_holdout.tolist()),
-    )
-    return Progress(step=info.step, steps=steps, runs=runs)
+    return report
 
 
-def attack_of(request: Any) -> AttackRequest:
-    """The attack on `request.target` that a request looks into: the fields that both have."""
-    shared = {f.name for f in fields(AttackRequest)} & {f.name for f in fields(request)}
-    options = {name: getattr(request, name) for name in shared}
-    return AttackRequest(**options, targets=(request.target,))
+@dataclass(frozen=True)
+class OnOneAttack(OnDataset):
+    """What is asked of the model that an attack on one sample makes: the attack's own fields as in
+    `AttackRequest`. The seed is that of all that is drawn."""
+
+    target: int = option(16, at_least(0, ANY_INDEX - 1))
+    k: int = option(1, at_least(1))
+    radius: float = option(0.35, check_positive)
+    damping: float = option(DAMPING, check_positive)
+    l2: float = option(L2, check_positive)
+    order: str = option("highest_first", OneOf(ORDERS))
+    seed: int = option(0, at_least(0))
+    dtype: str = option("float32", OneOf(DTYPES), added=True)
+
+    @property
+    def attack(self) -> AttackRequest:
+        """The attack whose model is looked at."""
+        return taken_from(AttackRequest, self, targets=(self.target,))
 
 
 def find_or_attack(request: AttackRequest, dataset: Dataset, context: Context) -> AttackResult:

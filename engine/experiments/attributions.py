@@ -10,22 +10,16 @@ import numpy as np
 import pandas as pd
 
 from engine.attacks.result import Ranking
-from engine.checks import check_choice, check_integer, check_positive, check_targets
+from engine.checks import check_integer, check_positive, check_targets
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput, NotConverged
-from engine.experiments.attack import AttackRequest, attack_of, find_or_attack
-from engine.experiments.base import (
-    ANY_INDEX,
-    Context,
-    Experiment,
-    added_field,
-    check_name,
-    settle,
-)
+from engine.experiments.attack import OnOneAttack, find_or_attack
+from engine.experiments.base import Context, Experiment
 from engine.experiments.files import ranking_arrays, read_parts, read_ranking, write_parts
 from engine.models.linear import LinearModel, as_linear
+from engine.options import at_least, option, taken_from
 from engine.statistics import wilson_interval
-from engine.vocabulary import ATTRIBUTIONS, DTYPES, ORDERS
+from engine.vocabulary import ATTRIBUTIONS
 
 MODEL_FREE = "knn_shapley"
 INFLUENCE = "influence"
@@ -33,56 +27,29 @@ RETRAINING = "leave-one-out retraining"  # beside the names of attributions
 NOBODY = pd.DataFrame({"sample": [], "change": []})  # retrained
 
 
+def share(name: str, value: object) -> float:
+    """Check for a number in (0, 1)."""
+    number = check_positive(name, value)
+    if number >= 1:
+        raise InvalidInput(name, value, "a number in (0, 1)")
+    return number
+
+
 @dataclass(frozen=True)
-class AttributionsRequest:
-    """The attack's fields as in `attack`, `neighbours` as in `attribution`.
+class AttributionsRequest(OnOneAttack):
+    """An attacked model under other scores; `neighbours` as in `attribution`.
 
     retrained: on how many samples leave-one-out retraining is tried, the target among them; 0: on
     none. The alarm is set on n_honest / 2 honest models so that it accuses at most the share
     `false_alarms` of them, and tried on as many others and on n_attacked models, each attacked from
-    a single start for a target of its own. The seed is that of all that is drawn.
+    a single start for a target of its own.
     """
 
-    dataset: str = "digits"
-    target: int = 16
-    k: int = 1
-    radius: float = 0.35
-    neighbours: int = 5
-    retrained: int = 100
-    n_honest: int = 80
-    n_attacked: int = 40
-    false_alarms: float = 0.05
-    damping: float = 0.25
-    l2: float = 0.01
-    order: str = "highest_first"
-    seed: int = 0
-    dtype: str = added_field("float32")
-
-    def __post_init__(self) -> None:
-        settle(
-            self,
-            dataset=check_name(self.dataset),
-            target=check_targets(self.target, ANY_INDEX)[0],
-            k=check_integer("k", self.k, 1),
-            radius=check_positive("radius", self.radius),
-            neighbours=check_integer("neighbours", self.neighbours, 1),
-            retrained=check_integer("retrained", self.retrained, 0),
-            n_honest=check_integer("n_honest", self.n_honest, 2),
-            n_attacked=check_integer("n_attacked", self.n_attacked, 1),
-            false_alarms=check_positive("false_alarms", self.false_alarms),
-            damping=check_positive("damping", self.damping),
-            l2=check_positive("l2", self.l2),
-            order=check_choice("order", self.order, ORDERS),
-            seed=check_integer("seed", self.seed, 0),
-            dtype=check_choice("dtype", self.dtype, DTYPES),
-        )
-        if self.false_alarms >= 1:
-            raise InvalidInput("false_alarms", self.false_alarms, "a number in (0, 1)")
-
-    @property
-    def attack(self) -> AttackRequest:
-        """The attack whose model is looked at."""
-        return attack_of(self)
+    neighbours: int = option(5, at_least(1))
+    retrained: int = option(100, at_least(0))
+    n_honest: int = option(80, at_least(2))
+    n_attacked: int = option(40, at_least(1))
+    false_alarms: float = option(0.05, share)
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,7 +191,8 @@ def crowd(
     report: Callable[[int], None],
 ) -> pd.DataFrame:
     """Honest and attacked models with the numbers of `disagreements`."""
-    from engine.attacks.attack import attack_each
+    from engine.attacks.attack import attack_each_k
+    from engine.attacks.options import AttackOptions
     from engine.scrutiny.disagreement import disagreements, honest_models
 
     rows: list[dict[str, Any]] = []
@@ -239,10 +207,10 @@ def crowd(
                     model,
                     dataset,
                     before["knn_shapley"],
-                    request.damping,
-                    request.order,
-                    context.device,
-                    request.dtype,
+                    damping=request.damping,
+                    order=request.order,
+                    dtype=request.dtype,
+                    device=context.device,
                 ),
             }
         )
@@ -254,21 +222,16 @@ def crowd(
     rng = np.random.default_rng(request.seed)
     outside = np.flatnonzero(before["influence"].ranks > request.k)
     targets = rng.choice(outside, min(request.n_attacked, len(outside)), replace=False)
-    results = attack_each(
+    attacked = attack_each_k(
         honest,
         dataset,
         targets.tolist(),
-        k=request.k,
-        radius=request.radius,
-        restarts=1,
-        damping=request.damping,
-        order=request.order,
-        seed=request.seed,
-        dtype=request.dtype,
+        (request.k,),
+        taken_from(AttackOptions, request, restarts=1),
         device=context.device,
         on_step=lambda info: report(0),
     )
-    for result in results:
+    for result in (by_k[request.k] for by_k in attacked):
         target = result.targets[0]
         how = f"sample {target}: rank {result.before.ranks[target]} → {result.rank_test}"
         add("attacked" if result.success else "failed", how, as_linear(result.model))

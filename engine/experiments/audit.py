@@ -8,58 +8,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from engine.checks import check_choice, check_integer, check_positive, check_targets
+from engine.checks import check_targets
 from engine.data.dataset import Dataset
-from engine.experiments.attack import AttackRequest, attack_of, find_or_attack
-from engine.experiments.base import (
-    ANY_INDEX,
-    Context,
-    Experiment,
-    added_field,
-    check_name,
-    settle,
-)
+from engine.experiments.attack import OnOneAttack, find_or_attack
+from engine.experiments.base import Context, Experiment
 from engine.experiments.files import read_parts, write_parts
 from engine.models.linear import as_linear
-from engine.vocabulary import DTYPES, ORDERS, PLAYERS
+from engine.options import at_least, option
+from engine.vocabulary import PLAYERS
 
 
 @dataclass(frozen=True)
-class AuditRequest:
-    """The attack's fields as in `attack`; queries: how many the auditor asks. The seed is that of
-    the queries, of the liar's numbers and of the attack's starts. dtype: of the attack; the audit
-    itself is in float64."""
+class AuditRequest(OnOneAttack):
+    """The audit of an attacked model; queries: how many the auditor asks.
 
-    dataset: str = "digits"
-    target: int = 16
-    k: int = 1
-    radius: float = 0.35
-    queries: int = 700
-    damping: float = 0.25
-    l2: float = 0.01
-    order: str = "highest_first"
-    seed: int = 0
-    dtype: str = added_field("float32")
+    The seed is that of the queries, of the liar's numbers and of the attack's starts; dtype is the
+    attack's: the audit itself is in float64.
+    """
 
-    def __post_init__(self) -> None:
-        settle(
-            self,
-            dataset=check_name(self.dataset),
-            target=check_targets(self.target, ANY_INDEX)[0],
-            k=check_integer("k", self.k, 1),
-            radius=check_positive("radius", self.radius),
-            queries=check_integer("queries", self.queries, 1),
-            damping=check_positive("damping", self.damping),
-            l2=check_positive("l2", self.l2),
-            order=check_choice("order", self.order, ORDERS),
-            seed=check_integer("seed", self.seed, 0),
-            dtype=check_choice("dtype", self.dtype, DTYPES),
-        )
-
-    @property
-    def attack(self) -> AttackRequest:
-        """The attack whose model the attacker hands out."""
-        return attack_of(self)
+    queries: int = option(700, at_least(1))
 
 
 @dataclass(frozen=True, eq=False)

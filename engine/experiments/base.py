@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import joblib
 
-from engine.checks import check_choice, check_positive
+from engine.checks import check_choice
 from engine.data.dataset import Dataset
 from engine.data.load import dataset_names, load_dataset
 from engine.data.raw_files import Say, silent
@@ -15,12 +15,12 @@ from engine.data.sources.features_file import changed_at
 from engine.errors import InvalidInput
 from engine.models.linear import LinearModel
 from engine.models.model import Model
+from engine.options import ADDED, Options, option
 from engine.progress import OnProgress, Progress, ignore
 
 RESULT_VERSION = 3  # raised when equal requests would give other numbers or other files
 ANY_INDEX = 2**31  # requests are checked before the data set is opened; the engine checks again
 LINEAR = "linear"  # the model of requests that name none
-ADDED = "added"  # marks a request's later fields
 NO_DATA = "none"  # in place of a content hash, for experiments that make their own data
 
 
@@ -103,11 +103,6 @@ class Experiment(Generic[RequestT, DataT, ResultT]):
 AnyExperiment = Experiment[Any, Any, Any]  # one that was found by its name
 
 
-def added_field(default: Any) -> Any:
-    """A field that a request got when results of it were stored already: see `values_of`."""
-    return field(default=default, metadata={ADDED: True})
-
-
 def values_of(request: Request) -> dict[str, object]:
     """A request's fields as they are hashed and stored. Fields that were added later are left out
     at their default: what was asked before they were there has the key that it had."""
@@ -118,22 +113,18 @@ def values_of(request: Request) -> dict[str, object]:
     return values
 
 
-def settle(request: Any, **values: Any) -> None:
-    """Write the checked values into a frozen request: 1 and 1.0 must give one key."""
-    for name, value in values.items():
-        object.__setattr__(request, name, value)
-
-
-def check_rates(values: object) -> tuple[float, ...]:
-    if not isinstance(values, list | tuple) or not values:
-        raise InvalidInput("learning_rates", values, "a sequence with at least one entry")
-    return tuple(check_positive("learning_rates", rate) for rate in values)
-
-
-def check_name(value: object) -> str:
+def check_dataset(name: str, value: object) -> str:
+    """Check for the name or path of a data set; raises InvalidInput."""
     if not isinstance(value, str) or not value:
-        raise InvalidInput("dataset", value, "the name of a data set, or the path of an .npz file")
+        raise InvalidInput(name, value, "the name of a data set, or the path of an .npz file")
     return value
+
+
+@dataclass(frozen=True)
+class OnDataset(Options):
+    """What is asked of a data set, by its name or the path of an .npz file."""
+
+    dataset: str = option("digits", check_dataset)
 
 
 class Data(Protocol):

@@ -1,101 +1,87 @@
 """The loss-reweighing baseline as an experiment, on given targets or those that a sweep draws."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from engine.attacks.options import ReweighingOptions
 from engine.attacks.rates import highest, reweighing_rates
-from engine.checks import (
-    check_choice,
-    check_integer,
-    check_positive,
-    check_targets,
-    check_weights,
-)
+from engine.checks import check_integer, check_positive, check_targets, check_weights
 from engine.data.dataset import Dataset
-from engine.experiments.base import (
-    ANY_INDEX,
-    Context,
-    Experiment,
-    check_name,
-    honest_model,
-    settle,
-)
+from engine.experiments.base import ANY_INDEX, Context, Experiment, OnDataset, honest_model
 from engine.experiments.files import load_table, save_table
-from engine.vocabulary import DTYPES, ORDERS, TARGET_WEIGHTS
+from engine.options import option, settle
+from engine.vocabulary import L2, TARGET_WEIGHTS
+
+
+def any_samples(name: str, value: object) -> tuple[int, ...]:
+    """Check for distinct training indices, perhaps none."""
+    return check_targets(value, ANY_INDEX) if value else ()
+
+
+def weights(name: str, value: object) -> tuple[float, ...]:
+    """Check for weights on the target, each >= 1."""
+    return check_weights(value)
 
 
 @dataclass(frozen=True)
-class BaselineRequest:
-    """Loss reweighing; fields as in `fit` and `loss_reweighing`.
+class BaselineRequest(ReweighingOptions, OnDataset):
+    """Loss reweighing: its options, and l2 of the honest model's training and of the others'.
 
     targets: given; with none, n_targets are drawn outside the honest top `outside` by the seed, as
     a sweep whose largest k that is draws them.
     """
 
-    dataset: str = "digits"
-    targets: tuple[int, ...] = ()
+    targets: tuple[int, ...] = option((), any_samples)
     n_targets: int = 50
     outside: int = 30
-    target_weights: tuple[float, ...] = TARGET_WEIGHTS
-    steps: int = 2000
-    batch_size: int = 256
-    learning_rate: float = 0.001
-    damping: float = 0.25
-    l2: float = 0.01
-    order: str = "highest_first"
-    seed: int = 0
-    dtype: str = "float32"
+    target_weights: tuple[float, ...] = option(TARGET_WEIGHTS, weights)
+    l2: float = option(L2, check_positive)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         drawn = not self.targets
-        settle(
+        settle(  # with targets given these have no say, and equal requests must have one key
             self,
-            dataset=check_name(self.dataset),
-            targets=() if drawn else check_targets(self.targets, ANY_INDEX),
-            # with targets given these have no say, and equal requests must have one key
             n_targets=check_integer("n_targets", self.n_targets, 1) if drawn else 0,
             outside=check_integer("outside", self.outside, 1) if drawn else 0,
-            target_weights=check_weights(self.target_weights),
-            steps=check_integer("steps", self.steps, 1),
-            batch_size=check_integer("batch_size", self.batch_size, 1),
-            learning_rate=check_positive("learning_rate", self.learning_rate),
-            damping=check_positive("damping", self.damping),
-            l2=check_positive("l2", self.l2),
-            order=check_choice("order", self.order, ORDERS),
-            seed=check_integer("seed", self.seed, 0),
-            dtype=check_choice("dtype", self.dtype, DTYPES),
         )
 
 
 def run_baseline(request: BaselineRequest, dataset: Dataset, context: Context) -> pd.DataFrame:
     """One row per target and weight: target, rank_before, rank_before_holdout, accuracy_before, and
     the columns of `ReweighingResult.table`."""
-    from engine.attacks.reweighing import loss_reweighing_each
+    from engine.attacks.reweighing import reweigh
     from engine.attacks.sweep import draw_targets
     from engine.influence.scores import influence_scores
 
-    options = asdict(request)
-    del options["dataset"], options["l2"]
-    targets, count, outside = (options.pop(n) for n in ("targets", "n_targets", "outside"))
     model = honest_model(dataset, request.l2, context)
+    targets: Sequence[int] = request.targets
     if not targets:
-        how = {n: options[n] for n in ("damping", "order", "dtype")}
-        ranks = influence_scores(model, dataset, device=context.device, **how).ranks
-        drawn = draw_targets(np.flatnonzero(ranks > outside), count, 1, request.seed)
+        ranks = influence_scores(
+            model,
+            dataset,
+            damping=request.damping,
+            order=request.order,
+            dtype=request.dtype,
+            device=context.device,
+        ).ranks
+        outside = np.flatnonzero(ranks > request.outside)
+        drawn = draw_targets(outside, request.n_targets, 1, request.seed)
         targets = [target for (target,) in drawn]
 
     def report(done: int, total: int) -> None:
         if done % 50 == 0 or done == total:
             context.report(done, total)
 
-    results = loss_reweighing_each(
+    results = reweigh(
+        request,
         model,
         dataset,
         targets,
-        options.pop("target_weights"),
-        **options,
+        request.target_weights,
         device=context.device,
         on_step=report,
     )

@@ -1,6 +1,6 @@
 """Is it a minimum? (Section 6): the training gradient of honest, attacked and scaled models."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -8,22 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from engine.checks import check_choice, check_integer, check_positive
+from engine.attacks.options import AttackOptions
+from engine.attacks.result import AttackResult, StepInfo
+from engine.checks import check_positive
 from engine.data.dataset import Dataset
-from engine.errors import InvalidInput
-from engine.experiments.base import (
-    Context,
-    Experiment,
-    added_field,
-    check_name,
-    check_rates,
-    honest_model,
-    settle,
-)
+from engine.experiments.base import Context, Experiment, OnDataset, honest_model
 from engine.experiments.files import load_table, save_table
 from engine.models.linear import LinearModel, as_linear
+from engine.options import OneOf, ascending, at_least, each, not_negative, option, taken_from
 from engine.statistics import detection
-from engine.vocabulary import DTYPES, OBJECTIVES, ORDERS
+from engine.vocabulary import DAMPING, DTYPES, L2, OBJECTIVES, ORDERS
 
 # Honest trainers differ: optimiser, when they stop, and the chance in their batches.
 DETERMINISTIC = {"lbfgs": (15, 20, 25, 30, 40, 60, 2000), "adam": (100, 150, 200, 300, 500, 1000)}
@@ -31,60 +25,45 @@ STOCHASTIC = (200, 500, 1000, 2000)  # steps of SGD
 
 
 @dataclass(frozen=True)
-class DefenceRequest:
+class DefenceRequest(OnDataset):
     """Honest models over optimisers, stopping times, `l2_values` and `repeats` of SGD; models
     attacked from `restarts` starts at every radius and k, on n_targets drawn by the seed; θ*
     scaled; and the attacker who knows the check, at one radius and the smallest k, who gives the
     gradient's norm these weights (`stealth`) and starts at θ*. All other fields as in `attack`."""
 
-    dataset: str = "digits"
-    n_targets: int = 25
-    ks: tuple[int, ...] = (1, 10)
-    radii: tuple[float, ...] = (0.05, 0.1, 0.2, 0.3, 0.5)
-    restarts: int = 2
-    steps: int = 100
-    scales: tuple[float, ...] = (0.001, 0.1, 0.5, 0.8, 0.9, 0.95, 0.99, 1.01, 1.1, 1.5, 2.0)
-    stealth: tuple[float, ...] = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-    stealth_radius: float = 0.3
-    l2_values: tuple[float, ...] = (0.003, 0.01, 0.03)
-    repeats: int = 7
-    damping: float = 0.25
-    l2: float = 0.01
-    order: str = "highest_first"
-    seed: int = 0
-    objective: str = added_field("higher_ranked")
-    learning_rates: tuple[float, ...] = added_field((0.01, 0.1))
-    dtype: str = added_field("float32")
+    n_targets: int = option(25, at_least(1))
+    ks: tuple[int, ...] = option((1, 10), ascending(at_least(1)))
+    radii: tuple[float, ...] = option((0.05, 0.1, 0.2, 0.3, 0.5), ascending(check_positive))
+    restarts: int = option(2, at_least(0))
+    steps: int = option(100, at_least(1))
+    scales: tuple[float, ...] = option(
+        (0.001, 0.1, 0.5, 0.8, 0.9, 0.95, 0.99, 1.01, 1.1, 1.5, 2.0), ascending(check_positive)
+    )
+    stealth: tuple[float, ...] = option(
+        (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0), ascending(not_negative)
+    )
+    stealth_radius: float = option(0.3, check_positive)
+    l2_values: tuple[float, ...] = option((0.003, 0.01, 0.03), ascending(check_positive))
+    repeats: int = option(7, at_least(1))
+    damping: float = option(DAMPING, check_positive)
+    l2: float = option(L2, check_positive)
+    order: str = option("highest_first", OneOf(ORDERS))
+    seed: int = option(0, at_least(0))
+    objective: str = option("higher_ranked", OneOf(OBJECTIVES), added=True)
+    learning_rates: Sequence[float] = option((0.01, 0.1), each(check_positive), added=True)
+    dtype: str = option("float32", OneOf(DTYPES), added=True)
 
-    def __post_init__(self) -> None:
-        settle(
-            self,
-            dataset=check_name(self.dataset),
-            n_targets=check_integer("n_targets", self.n_targets, 1),
-            ks=tuple(sorted({check_integer("k", k, 1) for k in self.ks})),
-            radii=numbers("radii", self.radii),
-            restarts=check_integer("restarts", self.restarts, 0),
-            steps=check_integer("steps", self.steps, 1),
-            scales=numbers("scales", self.scales),
-            stealth=numbers("stealth", self.stealth, allow_zero=True),
-            stealth_radius=check_positive("stealth_radius", self.stealth_radius),
-            l2_values=numbers("l2_values", self.l2_values),
-            repeats=check_integer("repeats", self.repeats, 1),
-            damping=check_positive("damping", self.damping),
-            l2=check_positive("l2", self.l2),
-            order=check_choice("order", self.order, ORDERS),
-            seed=check_integer("seed", self.seed, 0),
-            objective=check_choice("objective", self.objective, OBJECTIVES),
-            learning_rates=check_rates(self.learning_rates),
-            dtype=check_choice("dtype", self.dtype, DTYPES),
-        )
-
-
-def numbers(name: str, values: object, allow_zero: bool = False) -> tuple[float, ...]:
-    """Distinct numbers > 0, or >= 0, ascending."""
-    if not isinstance(values, list | tuple) or not values:
-        raise InvalidInput(name, values, "a sequence with at least one number")
-    return tuple(sorted({check_positive(name, value, allow_zero) for value in values}))
+    def attacks(self) -> "list[tuple[str, tuple[int, ...], AttackOptions]]":
+        """Kind, ks and options of each batch of attacks: one a radius, then one a stealth."""
+        attacked = [
+            ("attacked", self.ks, taken_from(AttackOptions, self, radius=radius, stealth=0.0))
+            for radius in self.radii
+        ]
+        known = {"radius": self.stealth_radius, "restarts": 0}
+        return attacked + [
+            ("adaptive", self.ks[:1], taken_from(AttackOptions, self, stealth=weight, **known))
+            for weight in self.stealth
+        ]
 
 
 def honest_models(request: DefenceRequest, dataset: Dataset) -> Iterator[tuple[str, LinearModel]]:
@@ -102,52 +81,71 @@ def honest_models(request: DefenceRequest, dataset: Dataset) -> Iterator[tuple[s
                 yield f"sgd, {stop} steps, l2 {l2:g}, seed {request.seed + seed}", model
 
 
+def check_of(model: LinearModel, dataset: Dataset, accuracy: float) -> dict[str, Any]:
+    """The row of a model that no attack made: its check against its loss; accuracy: θ*'s."""
+    from engine.scrutiny.optimality import optimality
+
+    checked = optimality(model, dataset)
+    return {
+        "kind": "",
+        "trained": "",
+        **dict.fromkeys(("radius", "scale", "stealth"), np.nan),
+        **dict.fromkeys(("target", "k", "rank_before", "rank_after"), 0),
+        "success": False,
+        "accuracy_drop": accuracy - model.accuracy(dataset.X_holdout, dataset.y_holdout),
+        "gradient_norm": checked.gradient_norm,
+        "relative": checked.relative,
+    }
+
+
 def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> pd.DataFrame:
     """One row per model: kind ('honest', 'scaled', 'attacked', 'adaptive'), trained (how), target,
     radius, scale, stealth (NaN where they have no meaning), k, rank_before, rank_after (the
     target's, on test), success, accuracy_drop (against θ*), gradient_norm, relative (as in
     `optimality`)."""
     from engine.attacks.attack import attack_each_k
-    from engine.attacks.sweep import draw_targets
-    from engine.influence.scores import influence_scores
-    from engine.scrutiny.optimality import optimality
 
     honest = honest_model(dataset, request.l2, context)
-    accuracy = honest.accuracy(dataset.X_holdout, dataset.y_holdout)
-    rows: list[dict[str, Any]] = []
-    first = request.ks[:1]
-    attacks = [
-        *(("attacked", radius, request.ks, request.restarts, 0.0) for radius in request.radii),
-        *(("adaptive", request.stealth_radius, first, 0, weight) for weight in request.stealth),
-    ]
+    check = partial(check_of, dataset=dataset, accuracy=honest.accuracy(*dataset.split("holdout")))
+    attacks = request.attacks()
     total = len(attacks) + 2
 
-    def add(kind: str, model: LinearModel, **known: Any) -> None:
-        checked = optimality(model, dataset)
-        rows.append(
-            {
-                "kind": kind,
-                "trained": "",
-                **dict.fromkeys(("radius", "scale", "stealth"), np.nan),
-                **dict.fromkeys(("target", "k", "rank_before", "rank_after"), 0),
-                "success": False,
-                "accuracy_drop": accuracy - model.accuracy(dataset.X_holdout, dataset.y_holdout),
-                "gradient_norm": checked.gradient_norm,
-                "relative": checked.relative,
-                **known,
-            }
-        )
-
-    def report(done: int, info: Any = None) -> None:
+    def report(done: int, info: StepInfo | None = None) -> None:
         context.report(done, total)  # may stop it, between any two steps
 
+    rows: list[dict[str, Any]] = []
     for trained, model in honest_models(request, dataset):
-        add("honest", model, trained=trained)
+        rows.append(check(model) | {"kind": "honest", "trained": trained})
         report(0)
     for scale in request.scales:
         scaled = replace(honest, weight=scale * honest.weight, bias=scale * honest.bias)
-        add("scaled", scaled, scale=scale)
+        rows.append(check(scaled) | {"kind": "scaled", "scale": scale})
     report(2)
+    targets = targets_of(request, honest, dataset, context)
+    for done, (kind, ks, options) in enumerate(attacks, start=2):
+        found = attack_each_k(
+            honest,
+            dataset,
+            targets,
+            ks,
+            options,
+            device=context.device,
+            on_step=partial(report, done),
+        )
+        for result in (result for by_k in found for result in by_k.values()):
+            model = replace(as_linear(result.model), l2=request.l2)
+            rows.append(check(model) | {"kind": kind} | of_attack(result, options))
+    report(total)
+    return pd.DataFrame(rows)
+
+
+def targets_of(
+    request: DefenceRequest, honest: LinearModel, dataset: Dataset, context: Context
+) -> list[int]:
+    """Targets drawn outside the honest top of the largest k."""
+    from engine.attacks.sweep import draw_targets
+    from engine.influence.scores import influence_scores
+
     ranks = influence_scores(
         honest,
         dataset,
@@ -156,41 +154,21 @@ def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> 
         dtype=request.dtype,
         device=context.device,
     ).ranks
-    drawn = draw_targets(np.flatnonzero(ranks > request.ks[-1]), request.n_targets, 1, request.seed)
-    targets = [target for (target,) in drawn]
-    for done, (kind, radius, ks, restarts, weight) in enumerate(attacks, start=2):
-        found = attack_each_k(
-            honest,
-            dataset,
-            targets,
-            ks=ks,
-            radius=radius,
-            objective=request.objective,
-            restarts=restarts,
-            learning_rates=request.learning_rates,
-            steps=request.steps,
-            damping=request.damping,
-            order=request.order,
-            seed=request.seed,
-            dtype=request.dtype,
-            device=context.device,
-            on_step=partial(report, done),
-            stealth=weight,
-        )
-        for result in (result for by_k in found for result in by_k.values()):
-            add(
-                kind,
-                replace(as_linear(result.model), l2=request.l2),
-                target=result.targets[0],
-                k=result.k,
-                radius=radius,
-                stealth=weight,
-                rank_before=int(result.before.ranks[result.targets[0]]),
-                rank_after=int(result.ranks_test[0]),
-                success=bool(result.success),
-            )
-    report(total)
-    return pd.DataFrame(rows)
+    outside = np.flatnonzero(ranks > request.ks[-1])
+    return [t for (t,) in draw_targets(outside, request.n_targets, 1, request.seed)]
+
+
+def of_attack(result: AttackResult, options: AttackOptions) -> dict[str, Any]:
+    """What a row says of the attack that made its model."""
+    return {
+        "target": result.targets[0],
+        "k": result.k,
+        "radius": options.radius,
+        "stealth": options.stealth,
+        "rank_before": int(result.before.ranks[result.targets[0]]),
+        "rank_after": int(result.ranks_test[0]),
+        "success": bool(result.success),
+    }
 
 
 def describe_defence(result: pd.DataFrame) -> str:

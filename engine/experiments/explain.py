@@ -7,39 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.attacks.result import Ranking
-from engine.checks import check_choice, check_integer, check_positive
+from engine.checks import check_integer, check_positive
 from engine.data.dataset import Dataset
-from engine.experiments.base import (
-    ANY_INDEX,
-    Context,
-    Experiment,
-    check_name,
-    honest_model,
-    settle,
-)
+from engine.experiments.base import ANY_INDEX, Context, Experiment, OnDataset, honest_model
 from engine.experiments.files import ranking_arrays, read_parts, read_ranking, write_parts
-from engine.vocabulary import DTYPES
+from engine.options import OneOf, at_least, option
+from engine.vocabulary import DAMPING, DTYPES, L2
 
 
 @dataclass(frozen=True)
-class ExplainRequest:
+class ExplainRequest(OnDataset):
     """The ranking for the loss on one sample of `test`; fields as in `fit`, `influence_matrix`."""
 
-    dataset: str = "digits"
-    image: int = 0
-    damping: float = 0.25
-    l2: float = 0.01
-    dtype: str = "float64"
-
-    def __post_init__(self) -> None:
-        settle(
-            self,
-            dataset=check_name(self.dataset),
-            image=check_integer("image", self.image, 0, ANY_INDEX),
-            damping=check_positive("damping", self.damping),
-            l2=check_positive("l2", self.l2),
-            dtype=check_choice("dtype", self.dtype, DTYPES),
-        )
+    image: int = option(0, at_least(0, ANY_INDEX))
+    damping: float = option(DAMPING, check_positive)
+    l2: float = option(L2, check_positive)
+    dtype: str = option("float64", OneOf(DTYPES))
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +55,7 @@ def run_explain(request: ExplainRequest, dataset: Dataset, context: Context) -> 
         dataset,
         X,
         y,
-        request.damping,
+        damping=request.damping,
         tolerance=1e-6,
         dtype=request.dtype,
         device=context.device,

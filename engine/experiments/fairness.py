@@ -6,17 +6,17 @@ from typing import Any
 
 import pandas as pd
 
-from engine.checks import check_choice, check_integer, check_positive
 from engine.data.fairness import FairnessDataset
 from engine.data.load import load_fairness_dataset
 from engine.data.raw_files import Say, is_here, silent
 from engine.data.sources.fairness_sets import FILES
 from engine.data.sources.features_file import changed_at
 from engine.errors import InvalidInput
-from engine.experiments.base import Context, Experiment, settle
+from engine.experiments.base import Context, Experiment
 from engine.experiments.files import read_parts, write_parts
+from engine.fairness.options import FairnessOptions
 from engine.fairness.result import About, FairnessResult, largest_effect
-from engine.vocabulary import ACCURACY_TOLERANCE, DEFAULT_SCALES, METRICS
+from engine.options import Options, option, truth
 
 
 @dataclass(frozen=True)
@@ -49,53 +49,32 @@ class Table:
         return all(is_here(file, data_dir) for file in FILES.get(self.name, ()))
 
 
+COLUMNS = ("target", "positive", "sensitive", "privileged")  # of a table of one's own
+
+
+def check_table(name: str, value: object) -> str:
+    """Check for the name or path of a table."""
+    if not isinstance(value, str) or not value:
+        named = "'german', 'compas', 'adult' or a CSV table's name or path"
+        raise InvalidInput(name, value, named)
+    return value
+
+
+def as_text(name: str, value: object) -> str | None:
+    """A column's name or a value as text; None where there is none."""
+    return None if value is None or value == "" else str(value)
+
+
 @dataclass(frozen=True)
-class FairnessRequest:
-    """The scaling attack; fields as in `load_fairness_dataset` and `fairness_scaling`. l2, beta and
-    gamma: None takes the data set's own. search: also look for the worst scale, among those that
-    cost at most `tolerance` of accuracy."""
+class OnTable(Options):
+    """What is asked of a table, by its name or path; fields as in `load_fairness_dataset`."""
 
-    dataset: str = "german"
-    metric: str = "dp"
-    scales: tuple[float, ...] = DEFAULT_SCALES
-    l2: float | None = None
-    beta: float | None = None
-    gamma: float | None = None
-    search: bool = True
-    tolerance: float = ACCURACY_TOLERANCE
-    top_k: int = 100
-    resamples: int = 2000
-    seed: int = 0
-    target: str | None = None
-    positive: str | None = None
-    sensitive: str | None = None
-    privileged: str | None = None
-    merge_others: bool = False
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.dataset, str) or not self.dataset:
-            raise InvalidInput(
-                "dataset", self.dataset, "'german', 'compas', 'adult' or a CSV table's name or path"
-            )
-        if not isinstance(self.scales, list | tuple) or not self.scales:
-            raise InvalidInput("scales", self.scales, "a sequence of numbers > 0")
-        settle(
-            self,
-            metric=check_choice("metric", self.metric, METRICS),
-            scales=tuple(sorted({check_positive("scale", scale) for scale in self.scales})),
-            l2=None if self.l2 is None else check_positive("l2", self.l2),
-            beta=None if self.beta is None else check_positive("beta", self.beta, allow_zero=True),
-            gamma=(
-                None if self.gamma is None else check_positive("gamma", self.gamma, allow_zero=True)
-            ),
-            search=bool(self.search),
-            tolerance=check_positive("tolerance", self.tolerance, allow_zero=True),
-            top_k=check_integer("top_k", self.top_k, 1),
-            resamples=check_integer("resamples", self.resamples, 1),
-            seed=check_integer("seed", self.seed, 0),
-            merge_others=bool(self.merge_others),
-            **{name: given(getattr(self, name)) for name in COLUMNS},
-        )
+    dataset: str = option("german", check_table)
+    target: str | None = option(None, as_text)
+    positive: str | None = option(None, as_text)
+    sensitive: str | None = option(None, as_text)
+    privileged: str | None = option(None, as_text)
+    merge_others: bool = option(False, truth)
 
     @property
     def source(self) -> Table:
@@ -103,12 +82,9 @@ class FairnessRequest:
         return Table(self.dataset, **own, merge_others=self.merge_others)
 
 
-def given(value: object) -> str | None:
-    """A column's name or a value as text; None where there is none."""
-    return None if value is None or value == "" else str(value)
-
-
-COLUMNS = ("target", "positive", "sensitive", "privileged")  # of a table of one's own
+@dataclass(frozen=True)
+class FairnessRequest(FairnessOptions, OnTable):
+    """The scaling attack on a table."""
 
 
 def run_fairness(
@@ -116,12 +92,7 @@ def run_fairness(
 ) -> FairnessResult:
     from engine.fairness.scaling import Pipeline, analyse
 
-    options = asdict(request)
-    of_run = {name: options.pop(name) for name in ("scales", "search", "tolerance")}
-    for name in ("dataset", "merge_others", *COLUMNS):
-        del options[name]
-
-    return analyse(Pipeline.of(dataset, **options), **of_run, on_step=context.report)
+    return analyse(Pipeline(dataset, request), context.report)
 
 
 ARRAYS = ("on_gap", "removed")

@@ -1,53 +1,49 @@
 """Theorem 1 put to the test: random models and the attack against the sample that cannot rise."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from engine.attacks.result import AttackResult, StepInfo
-from engine.checks import check_integer, check_positive
+from engine.attacks.options import AttackOptions
+from engine.attacks.result import AttackResult
+from engine.checks import check_positive
 from engine.errors import InvalidInput
-from engine.experiments.attack import load_attack, progress_of, save_attack
-from engine.experiments.base import Context, Experiment, honest_model, settle
+from engine.experiments.attack import load_attack, save_attack, steps_reported
+from engine.experiments.base import Context, Experiment, honest_model
+from engine.options import Options, at_least, option, taken_from
 from engine.progress import Progress
 from engine.scrutiny.impossibility import RandomModels, impossible_instance, try_random_models
+from engine.vocabulary import DAMPING, L2
 
 MODELS = "models.parquet"
 
 
 @dataclass(frozen=True)
-class ImpossibleRequest:
+class ImpossibleRequest(Options):
     """Fields as in `impossible_instance`, `try_random_models` (`count` models) and `attack`; the
     seed is that of the samples, of the random models and of the attack's starts."""
 
-    k: int = 1
-    n_train: int = 60
-    n_features: int = 2
-    count: int = 10_000
-    radius: float = 1.0
-    restarts: int = 5
-    steps: int = 100
-    damping: float = 0.25
-    l2: float = 0.01
-    seed: int = 0
+    k: int = option(1, at_least(1))
+    n_train: int = option(60, at_least(2))
+    n_features: int = option(2, at_least(2))
+    count: int = option(10_000, at_least(1))
+    radius: float = option(1.0, check_positive)
+    restarts: int = option(5, at_least(0))
+    steps: int = option(100, at_least(1))
+    damping: float = option(DAMPING, check_positive)
+    l2: float = option(L2, check_positive)
+    seed: int = option(0, at_least(0))
 
     def __post_init__(self) -> None:
-        settle(
-            self,
-            k=check_integer("k", self.k, 1),
-            n_train=check_integer("n_train", self.n_train, 2),
-            n_features=check_integer("n_features", self.n_features, 2),
-            count=check_integer("count", self.count, 1),
-            radius=check_positive("radius", self.radius),
-            restarts=check_integer("restarts", self.restarts, 0),
-            steps=check_integer("steps", self.steps, 1),
-            damping=check_positive("damping", self.damping),
-            l2=check_positive("l2", self.l2),
-            seed=check_integer("seed", self.seed, 0),
-        )
+        super().__post_init__()
         if self.k >= self.n_train:
             raise InvalidInput("k", self.k, f"below n_train = {self.n_train}")
+
+    @property
+    def attack(self) -> AttackOptions:
+        """The attack that is tried."""
+        return taken_from(AttackOptions, self, dtype="float64")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,26 +70,20 @@ class ImpossibleResult:
 
 
 def run_impossible(request: ImpossibleRequest, dataset: None, context: Context) -> ImpossibleResult:
-    from engine.attacks.attack import attack
+    from engine.attacks.attack import attack_with
 
-    asked = asdict(request)
     instance = impossible_instance(
         request.k, request.n_train, request.n_features, seed=request.seed
     )
     found = try_random_models(instance, request.count, request.seed, request.damping)
     context.progress(Progress(tried=len(found.table), beaten=found.beaten))
-
-    def report(info: StepInfo) -> None:
-        context.progress(progress_of(info, request.steps))
-
-    attacked = attack(
+    attacked = attack_with(
+        request.attack,
         honest_model(instance.dataset, request.l2, context),
         instance.dataset,
         instance.target,
-        **{name: asked[name] for name in ("k", "radius", "restarts", "steps", "damping", "seed")},
-        dtype="float64",
         device=context.device,
-        on_step=report,
+        on_step=steps_reported(request.attack, context),
     )
     return ImpossibleResult(found, attacked)
 

@@ -7,36 +7,27 @@ import numpy as np
 import pandas as pd
 
 from engine.attacks.result import Ranking
-from engine.checks import check_choice, check_integer, check_positive
+from engine.checks import check_positive
 from engine.data.dataset import Dataset
-from engine.experiments.base import Context, Experiment, check_name, honest_model, settle
+from engine.experiments.base import Context, Experiment, OnDataset, honest_model
 from engine.experiments.files import read_parts, write_parts
 from engine.experiments.sensitivity import spread
+from engine.options import OneOf, at_least, option
+from engine.vocabulary import DAMPING
 
-SPLITS = ("test", "holdout")
+SPLITS = {"test": "the half that the attacker has", "holdout": "the other half"}
 
 
 @dataclass(frozen=True)
-class LeaveOneOutRequest:
+class LeaveOneOutRequest(OnDataset):
     """Retraining without each of n_samples samples, spread evenly over the ranking that l2 and
     damping give; with n_samples = 0 without each sample that can be left out. l2 is that of the
-    training, damping that of the influence scores."""
+    training, damping that of the influence scores: equal, so that scores estimate retraining."""
 
-    dataset: str = "digits"
-    l2: float = 0.25
-    damping: float = 0.25
-    n_samples: int = 60
-    split: str = "test"
-
-    def __post_init__(self) -> None:
-        settle(
-            self,
-            dataset=check_name(self.dataset),
-            l2=check_positive("l2", self.l2),
-            damping=check_positive("damping", self.damping),
-            n_samples=check_integer("n_samples", self.n_samples, 0),
-            split=check_choice("split", self.split, SPLITS),
-        )
+    l2: float = option(DAMPING, check_positive)
+    damping: float = option(DAMPING, check_positive)
+    n_samples: int = option(60, at_least(0))
+    split: str = option("test", OneOf(SPLITS))
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,20 +5,21 @@ from pathlib import Path
 
 from engine.data.inventory import files_of
 from engine.data.prepare import Prepared, check_backbone, prepare_set
-from engine.experiments.base import Context, Experiment, check_name, settle
+from engine.experiments.base import Context, Experiment, check_dataset
 from engine.experiments.files import read_parts, write_parts
+from engine.options import Options, settle
 from engine.settings import read_settings
 
 
 @dataclass(frozen=True)
-class PrepareRequest:
+class PrepareRequest(Options):
     """Fields as in `prepare_set`; an image set without a backbone gets the paper's."""
 
     name: str
     backbone: str = ""
 
     def __post_init__(self) -> None:
-        name = check_name(self.name)
+        name = check_dataset("dataset", self.name)
         settle(self, name=name, backbone=check_backbone(name, self.backbone))
 
 

@@ -4,17 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.attacks.result import Ranking
-from engine.checks import check_choice, check_positive
+from engine.checks import check_positive
 from engine.data.dataset import Dataset
-from engine.experiments.base import (
-    LINEAR,
-    Context,
-    Experiment,
-    added_field,
-    check_name,
-    honest_model_of,
-    settle,
-)
+from engine.experiments.base import LINEAR, Context, Experiment, OnDataset, honest_model_of
 from engine.experiments.files import (
     model_arrays,
     ranking_arrays,
@@ -24,31 +16,20 @@ from engine.experiments.files import (
     write_parts,
 )
 from engine.models.model import Model
-from engine.vocabulary import DTYPES, MODELS, ORDERS
+from engine.options import OneOf, option
+from engine.vocabulary import DAMPING, DTYPES, L2, MODELS, ORDERS
 
 
 @dataclass(frozen=True)
-class RankingRequest:
+class RankingRequest(OnDataset):
     """The honest model's influence ranking; fields as in `fit` and `influence_scores`; model: a
     kind in `engine.vocabulary`."""
 
-    dataset: str = "digits"
-    damping: float = 0.25
-    l2: float = 0.01
-    order: str = "highest_first"
-    dtype: str = "float32"
-    model: str = added_field(LINEAR)
-
-    def __post_init__(self) -> None:
-        settle(
-            self,
-            dataset=check_name(self.dataset),
-            damping=check_positive("damping", self.damping),
-            l2=check_positive("l2", self.l2),
-            order=check_choice("order", self.order, ORDERS),
-            dtype=check_choice("dtype", self.dtype, DTYPES),
-            model=check_choice("model", self.model, MODELS),
-        )
+    damping: float = option(DAMPING, check_positive)
+    l2: float = option(L2, check_positive)
+    order: str = option("highest_first", OneOf(ORDERS))
+    dtype: str = option("float32", OneOf(DTYPES))
+    model: str = option(LINEAR, OneOf(MODELS), added=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,37 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.attacks.result import Ranking
-from engine.checks import check_choice, check_integer, check_positive
+from engine.checks import check_positive
 from engine.data.dataset import Dataset
-from engine.experiments.base import Context, Experiment, check_name, honest_model, settle
+from engine.experiments.base import Context, Experiment, OnDataset, honest_model
 from engine.experiments.files import ranking_arrays, read_parts, read_ranking, write_parts
-from engine.vocabulary import DTYPES
+from engine.options import OneOf, at_least, option
+from engine.vocabulary import DAMPING, DTYPES, L2
 
 
 @dataclass(frozen=True)
-class SensitivityRequest:
+class SensitivityRequest(OnDataset):
     """Fields as in `fit` and `sensitivity`. n_exact: samples whose norm is also computed exactly,
     spread evenly over the ranking; 0 for none."""
 
-    dataset: str = "digits"
-    probes: int = 256
-    n_exact: int = 24
-    damping: float = 0.25
-    l2: float = 0.01
-    seed: int = 0
-    dtype: str = "float32"
-
-    def __post_init__(self) -> None:
-        settle(
-            self,
-            dataset=check_name(self.dataset),
-            probes=check_integer("probes", self.probes, 2),
-            n_exact=check_integer("n_exact", self.n_exact, 0),
-            damping=check_positive("damping", self.damping),
-            l2=check_positive("l2", self.l2),
-            seed=check_integer("seed", self.seed, 0),
-            dtype=check_choice("dtype", self.dtype, DTYPES),
-        )
+    probes: int = option(256, at_least(2))
+    n_exact: int = option(24, at_least(0))
+    damping: float = option(DAMPING, check_positive)
+    l2: float = option(L2, check_positive)
+    seed: int = option(0, at_least(0))
+    dtype: str = option("float32", OneOf(DTYPES))
 
 
 @dataclass(frozen=True, eq=False)

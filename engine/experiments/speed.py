@@ -7,51 +7,33 @@ from typing import Any
 
 import pandas as pd
 
-from engine.checks import check_choice, check_integer, check_positive
-from engine.experiments.base import Context, Experiment, settle
+from engine.checks import check_positive
+from engine.experiments.base import Context, Experiment
 from engine.experiments.files import read_parts, write_parts
+from engine.options import OneOf, Options, at_least, option
 from engine.speed.result import IMPLEMENTATIONS, GradientComparison, Scaling
-from engine.vocabulary import DTYPES
+from engine.vocabulary import DAMPING, DTYPES
 
 
 @dataclass(frozen=True)
-class GradientsRequest:
+class GradientsRequest(Options):
     """Fields as in `compare_gradients`; the tolerance is that inside an attack."""
 
-    n_parameters: int = 5_130
-    damping: float = 0.25
-    tolerance: float = 1e-3
-    repeats: int = 5
-    dtype: str = "float32"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        settle(
-            self,
-            n_parameters=check_integer("n_parameters", self.n_parameters, 1),
-            damping=check_positive("damping", self.damping),
-            tolerance=check_positive("tolerance", self.tolerance),
-            repeats=check_integer("repeats", self.repeats, 1),
-            dtype=check_choice("dtype", self.dtype, DTYPES),
-            seed=check_integer("seed", self.seed, 0),
-        )
+    n_parameters: int = option(5_130, at_least(1))
+    damping: float = option(DAMPING, check_positive)
+    tolerance: float = option(1e-3, check_positive)
+    repeats: int = option(5, at_least(1))
+    dtype: str = option("float32", OneOf(DTYPES))
+    seed: int = option(0, at_least(0))
 
 
 @dataclass(frozen=True)
-class ScalingRequest:
+class ScalingRequest(Options):
     """Fields as in `measure_scaling`, at its own sizes."""
 
-    iterations: int = 6
-    repeats: int = 5
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        settle(
-            self,
-            iterations=check_integer("iterations", self.iterations, 1),
-            repeats=check_integer("repeats", self.repeats, 1),
-            seed=check_integer("seed", self.seed, 0),
-        )
+    iterations: int = option(6, at_least(1))
+    repeats: int = option(5, at_least(1))
+    seed: int = option(0, at_least(0))
 
 
 def counted(context: Context, total: int) -> Callable[[dict[str, Any]], None]:

@@ -1,13 +1,15 @@
 """Sweeps and their batches as experiments: a sweep is put together from stored batches."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from engine.attacks.options import SweepOptions
 from engine.attacks.rates import CELL, success_rates
-from engine.checks import check_choice, check_integer, check_positive
+from engine.checks import check_positive
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
 from engine.experiments.base import (
@@ -15,61 +17,28 @@ from engine.experiments.base import (
     LINEAR,
     Context,
     Experiment,
-    added_field,
-    check_name,
-    check_rates,
+    OnDataset,
     honest_model_of,
-    settle,
+    values_of,
 )
 from engine.experiments.files import load_table, save_table
-from engine.vocabulary import DTYPES, MODELS, OBJECTIVES, ORDERS
+from engine.options import OneOf, Options, ascending, at_least, distinct, option
+from engine.vocabulary import MODELS
+
+if TYPE_CHECKING:
+    from engine.attacks.batch import Batch  # it imports torch
 
 LISTS = ("runs_in_top", "runs_in_top_holdout", "runs_accuracy")  # columns with an entry a run
 
 
 @dataclass(frozen=True)
-class SweepRequest:
-    """A sweep; fields as in `fit` and `sweep`, n_targets for the targets to draw."""
+class SweepRequest(SweepOptions, OnDataset):
+    """A sweep: its options, how many targets to draw and the kind of the honest models."""
 
-    dataset: str = "digits"
-    n_targets: int = 50
-    radii: tuple[float, ...] = (0.05, 0.1, 0.3, 0.5, 1.0)
-    ks: tuple[int, ...] = (1, 3, 10, 30)
-    objectives: tuple[str, ...] = ("higher_ranked",)
-    restarts: tuple[int, ...] = (5,)
-    set_sizes: tuple[int, ...] = (1,)
-    train_sizes: tuple[int, ...] = (0,)
-    seeds: tuple[int, ...] = (0,)
-    learning_rates: tuple[float, ...] = (0.01, 0.1)
-    steps: int = 100
-    damping: float = 0.25
-    l2: float = 0.01
-    order: str = "highest_first"
-    dtype: str = "float32"
-    memory_gb: float = 2.0
-    model: str = added_field(LINEAR)
-
-    def __post_init__(self) -> None:
-        settle(
-            self,
-            dataset=check_name(self.dataset),
-            n_targets=check_integer("n_targets", self.n_targets, 1, ANY_INDEX),
-            radii=axis("radii", self.radii, check_positive),
-            ks=tuple(sorted(axis("ks", self.ks, check_integer, 1))),
-            objectives=axis("objectives", self.objectives, check_choice, OBJECTIVES),
-            restarts=axis("restarts", self.restarts, check_integer, 0),
-            set_sizes=axis("set_sizes", self.set_sizes, check_integer, 1),
-            train_sizes=axis("train_sizes", self.train_sizes, check_integer, 0),
-            seeds=axis("seeds", self.seeds, check_integer, 0),
-            learning_rates=check_rates(self.learning_rates),
-            steps=check_integer("steps", self.steps, 1),
-            damping=check_positive("damping", self.damping),
-            l2=check_positive("l2", self.l2),
-            order=check_choice("order", self.order, ORDERS),
-            dtype=check_choice("dtype", self.dtype, DTYPES),
-            memory_gb=check_positive("memory_gb", self.memory_gb),
-            model=check_choice("model", self.model, MODELS),
-        )
+    n_targets: int = option(50, at_least(1, ANY_INDEX))
+    radii: Sequence[float] = option((0.05, 0.1, 0.3, 0.5, 1.0), distinct(check_positive))
+    ks: Sequence[int] = option((1, 3, 10, 30), ascending(at_least(1)))
+    model: str = option(LINEAR, OneOf(MODELS), added=True)
 
     def __len__(self) -> int:
         """How many attacks (targets or sets, whatever the number of k) it asks for."""
@@ -81,42 +50,35 @@ class SweepRequest:
 
 
 @dataclass(frozen=True)
-class BatchRequest:
-    """One batch of a sweep on a data set: the fields of `engine.attacks.batch.Batch`, and the kind
-    of the honest model."""
+class BatchRequest(Options):
+    """One batch of a sweep on a data set, and the kind of its honest model."""
 
     dataset: str
-    batch: dict[str, Any]
-    model: str = added_field(LINEAR)
+    batch: dict[str, Any]  # as `asked` makes it
+    model: str = option(LINEAR, OneOf(MODELS), added=True)
 
 
-def axis(name: str, values: object, check: Any, *limits: Any) -> tuple[Any, ...]:
-    """The distinct values of one axis of a sweep, each checked."""
-    if not isinstance(values, list | tuple) or not values:
-        raise InvalidInput(name, values, "a sequence with at least one entry")
-    return tuple(dict.fromkeys(check(name, value, *limits) for value in values))
+def asked(batch: "Batch") -> dict[str, Any]:
+    """A batch as it is hashed and stored, flat: its ks stand for the options' k."""
+    options = values_of(batch.options)
+    del options["k"]
+    own = {f.name: getattr(batch, f.name) for f in fields(batch) if f.name != "options"}
+    return own | options
 
 
 def run_sweep(request: SweepRequest, dataset: Dataset, context: Context) -> pd.DataFrame:
-    from engine.attacks.batch import Batch
-    from engine.attacks.sweep import sweep
+    from engine.attacks.sweep import Execution, sweep_with
 
-    options = asdict(request)
-    name, options["targets"] = options.pop("dataset"), options.pop("n_targets")
-    kind = options.pop("model")
+    def part(batch: "Batch") -> BatchRequest:
+        return BatchRequest(request.dataset, asked(batch), request.model)
 
-    def asked(batch: Batch) -> BatchRequest:
-        return BatchRequest(name, asdict(batch), kind)
+    def find(batch: "Batch") -> pd.DataFrame | None:
+        return context.find(BATCH.name, part(batch))
 
-    def find(batch: Batch) -> pd.DataFrame | None:
-        return context.find(BATCH.name, asked(batch))
+    def keep(batch: "Batch", table: pd.DataFrame, seconds: float) -> None:
+        context.keep(BATCH.name, part(batch), table, seconds)
 
-    def keep(batch: Batch, table: pd.DataFrame, seconds: float) -> None:
-        context.keep(BATCH.name, asked(batch), table, seconds)
-
-    return sweep(
-        dataset,
-        **options,
+    execution = Execution(
         device=context.device,
         jobs=context.jobs,
         cluster=context.cluster,
@@ -124,8 +86,9 @@ def run_sweep(request: SweepRequest, dataset: Dataset, context: Context) -> pd.D
         find=find,
         keep=keep,
         on_progress=context.progress,
-        honest=lambda part: honest_model_of(kind, part, request.l2, context),
+        honest=lambda dataset: honest_model_of(request.model, dataset, request.l2, context),
     )
+    return sweep_with(request, dataset, request.n_targets, execution)
 
 
 def run_batch(request: BatchRequest, dataset: Dataset, context: Context) -> pd.DataFrame:

@@ -14,11 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from engine.checks import check_choice, check_integer, check_positive
 from engine.data.fairness import FairnessDataset, Strength
-from engine.errors import InvalidInput
 from engine.fairness import gaps
 from engine.fairness.gaps import count_cells, gaps_of_cells, resample_cells
+from engine.fairness.options import FAIRNESS_DEFAULTS, FairnessOptions
 from engine.fairness.pipeline import (
     Effects,
     choose_removal,
@@ -29,7 +28,7 @@ from engine.fairness.pipeline import (
 )
 from engine.fairness.result import About, FairnessResult
 from engine.statistics import percentiles, rank_correlation
-from engine.vocabulary import ACCURACY_TOLERANCE, DEFAULT_SCALES, METRICS, ROUNDING
+from engine.vocabulary import METRICS, ROUNDING
 
 HONEST = 1.0
 SEARCH_LOW, SEARCH_HIGH, SEARCH_GRID = 1e-3, 10.0, 25
@@ -42,52 +41,33 @@ OnStep = Callable[[int, int], None]
 one_thread = threadpool_limits.wrap(limits=1)
 
 
-def check_scales(scales: object) -> tuple[float, ...]:
-    """Distinct positive scales, ascending, the honest one (1) always among them."""
-    if not isinstance(scales, Sequence | np.ndarray) or isinstance(scales, str) or not len(scales):
-        raise InvalidInput("scales", scales, "a sequence of numbers > 0")
-    return tuple(sorted({check_positive("scale", scale) for scale in scales} | {HONEST}))
-
-
 @dataclass(frozen=True, eq=False)
 class Pipeline:
     """The pipeline with everything that is the same at every scale."""
 
     dataset: FairnessDataset
-    metric: str
-    l2: float
-    strength: Strength
-    top_k: int
-    resamples: int
-    seed: int
+    options: FairnessOptions = FAIRNESS_DEFAULTS
 
-    @classmethod
-    def of(
-        cls,
-        dataset: FairnessDataset,
-        metric: str = "dp",
-        l2: float | None = None,
-        beta: float | None = None,
-        gamma: float | None = None,
-        top_k: int = 100,
-        resamples: int = 2000,
-        seed: int = 0,
-    ) -> "Pipeline":
-        """What is not given is the data set's own. Raises InvalidInput."""
-        metric = check_choice("metric", metric, METRICS)
-        own: Strength = getattr(dataset, metric)
-        return cls(
-            dataset,
-            metric,
-            check_positive("l2", dataset.l2 if l2 is None else l2),
-            Strength(
-                check_positive("beta", own.beta if beta is None else beta, allow_zero=True),
-                check_positive("gamma", own.gamma if gamma is None else gamma, allow_zero=True),
-            ),
-            min(check_integer("top_k", top_k, 1), dataset.n_train),
-            check_integer("resamples", resamples, 1),
-            check_integer("seed", seed, 0),
-        )
+    @property
+    def metric(self) -> str:
+        return self.options.metric
+
+    @cached_property
+    def l2(self) -> float:
+        """The options' own, or the data set's."""
+        return self.dataset.l2 if self.options.l2 is None else self.options.l2
+
+    @cached_property
+    def strength(self) -> Strength:
+        """The options' own β and γ, or the data set's for the metric."""
+        own: Strength = getattr(self.dataset, self.metric)
+        beta, gamma = self.options.beta, self.options.gamma
+        return Strength(own.beta if beta is None else beta, own.gamma if gamma is None else gamma)
+
+    @property
+    def top_k(self) -> int:
+        """How many samples the rankings are compared on: at most all."""
+        return min(self.options.top_k, self.dataset.n_train)
 
     @cached_property
     def theta(self) -> NDArray[np.float64]:
@@ -174,7 +154,7 @@ class Pipeline:
         found = {f"{name}_{split}": float(getattr(here, name)) for name in names}
         if split != "test":
             return found
-        drawn = resample_cells(cells, self.resamples, self.seed)
+        drawn = resample_cells(cells, self.options.resamples, self.options.seed)
         there = gaps_of_cells(drawn)
         for name in names:
             ends = percentiles(getattr(there, name))
@@ -212,19 +192,19 @@ def no_step(done: int, total: int) -> None:
 
 def fairness_scaling(
     dataset: FairnessDataset,
-    scales: Sequence[float] = DEFAULT_SCALES,
-    metric: str = "dp",
+    scales: Sequence[float] = FAIRNESS_DEFAULTS.scales,
+    metric: str = FAIRNESS_DEFAULTS.metric,
     l2: float | None = None,
     beta: float | None = None,
     gamma: float | None = None,
-    top_k: int = 100,
-    resamples: int = 2000,
-    seed: int = 0,
+    top_k: int = FAIRNESS_DEFAULTS.top_k,
+    resamples: int = FAIRNESS_DEFAULTS.resamples,
+    seed: int = FAIRNESS_DEFAULTS.seed,
 ) -> pd.DataFrame:
     """Fairness of the downstream model against the scale α of the base model (Section 5, Fig. 5).
 
-    metric: 'dp' or 'eop', which gap the pipeline lowers; l2, beta, gamma: the data set's own where
-    not given. One row per scale, ascending; α = 1, the honest one, is always there. Columns:
+    `FairnessOptions` says what each option means and what it may be. One row per scale, ascending;
+    α = 1, the honest one, is always there. Columns:
 
     scale, programme (of `engine.vocabulary.PROGRAMMES`), feasible, removed (sum over the training
     rows); dp_val, dp_test, eop_val, eop_test, accuracy_val, accuracy_test of the downstream model,
@@ -236,22 +216,19 @@ def fairness_scaling(
 
     Raises InvalidInput, NotConverged.
     """
-    pipeline = Pipeline.of(dataset, metric, l2, beta, gamma, top_k, resamples, seed)
-    return analyse(pipeline, scales, search=False).table
+    options = FairnessOptions(
+        scales=scales, metric=metric, l2=l2, beta=beta, gamma=gamma, search=False, top_k=top_k,
+        resamples=resamples, seed=seed,
+    )  # fmt: skip
+    return analyse(Pipeline(dataset, options)).table
 
 
 @one_thread
-def analyse(
-    pipeline: Pipeline,
-    scales: Sequence[float] = DEFAULT_SCALES,
-    search: bool = True,
-    tolerance: float = ACCURACY_TOLERANCE,
-    on_step: OnStep = no_step,
-) -> FairnessResult:
-    """`fairness_scaling` with all that a page shows; `search` also looks for the worst scale, see
-    `search_worst`. on_step(done, total) hears of every scale, and may raise."""
-    asked = check_scales(scales)
-    tolerance = check_positive("tolerance", tolerance, allow_zero=True)
+def analyse(pipeline: Pipeline, on_step: OnStep = no_step) -> FairnessResult:
+    """`fairness_scaling` with all that a page shows; where the options ask for it, also the worst
+    scale, see `search_worst`. on_step(done, total) hears of every scale, and may raise."""
+    asked = tuple(sorted({*pipeline.options.scales, HONEST}))
+    search = pipeline.options.search
     total = len(asked) + (SEARCH_GRID + SEARCH_ROUNDS * 2 * SEARCH_BETWEEN if search else 0)
     rows, on_gap, removed = [], [], []
     for scale in asked:
@@ -264,7 +241,7 @@ def analyse(
     table = pd.DataFrame(rows)
     searched = table.iloc[:0].assign(chosen=pd.Series(dtype=bool))
     if search:
-        searched = search_worst(pipeline, tolerance, lambda done: on_step(len(asked) + done, total))
+        searched = search_worst(pipeline, lambda done: on_step(len(asked) + done, total))
     return FairnessResult(
         about=describe(pipeline),
         table=table,
@@ -274,11 +251,9 @@ def analyse(
     )
 
 
-def search_worst(
-    pipeline: Pipeline, tolerance: float, on_step: Callable[[int], None]
-) -> pd.DataFrame:
+def search_worst(pipeline: Pipeline, on_step: Callable[[int], None]) -> pd.DataFrame:
     """Look for the scale with the largest |gap| on *validation*, among those whose downstream model
-    is at most `tolerance` less accurate there than at α = 1.
+    is at most the options' `tolerance` less accurate there than at α = 1.
 
     A logarithmic grid over [0.001, 10], refined twice around its best. Without the condition the
     search finds nonsense: models that are wrong about everybody. The rows are those of
@@ -286,7 +261,8 @@ def search_worst(
     """
     runs: dict[float, Run] = {}
     found: dict[float, dict[str, Any]] = {}
-    least = pipeline.measure(pipeline.honest, "val")["accuracy_val"] - tolerance - ROUNDING
+    honest = pipeline.measure(pipeline.honest, "val")["accuracy_val"]
+    least = honest - pipeline.options.tolerance - ROUNDING
 
     def try_scale(scale: float) -> None:
         if scale not in found:

@@ -6,12 +6,13 @@ from engine.influence.linear import LinearProblem
 from engine.influence.problem import InfluenceProblem
 from engine.models.linear import LinearModel
 from engine.models.model import Model
+from engine.vocabulary import DAMPING
 
 
 def build_problem(
     model: Model,
     dataset: Dataset,
-    damping: float = 0.25,
+    damping: float = DAMPING,
     order: str = "highest_first",
     dtype: str = "float32",
     device: str = "auto",

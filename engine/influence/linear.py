@@ -35,6 +35,7 @@ from engine.influence.products import centre, curve, image, pull_back, residuals
 from engine.influence.solve import Solution, WarmStart, dot
 from engine.models.model import Model
 from engine.rows import Rows, Streamed, times
+from engine.vocabulary import DAMPING
 
 SKETCH_WIDTH = 64  # random directions: a norm over K rows of them errs by some 5%
 SKETCH_PAYS = 8  # features per direction from which a sketch is much cheaper than a pull
@@ -179,7 +180,7 @@ class LinearProblem:
     def build(
         cls,
         dataset: Dataset,
-        damping: float = 0.25,
+        damping: float = DAMPING,
         order: str = "highest_first",
         dtype: str = "float32",
         device: str = "auto",

@@ -36,6 +36,7 @@ from engine.influence.problem import Forward, order_sign
 from engine.influence.solve import Solution, WarmStart, dot
 from engine.models.model import Model
 from engine.models.network import Loss, Network, logits_each, losses_each, template
+from engine.vocabulary import DAMPING
 
 ROWS_PER_CHUNK = 2048  # whose activations are alive at once, for every model of a batch
 COLUMNS_AT_ONCE = 64  # of a dense Hessian
@@ -210,7 +211,7 @@ class NetworkProblem:
         cls,
         dataset: Dataset,
         model: Network,
-        damping: float = 0.25,
+        damping: float = DAMPING,
         order: str = "highest_first",
         dtype: str = "float32",
         device: str = "auto",

@@ -4,7 +4,7 @@ import functools
 import inspect
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -20,6 +20,7 @@ from engine.influence.exactness import score_error
 from engine.influence.problem import Forward, InfluenceProblem, order_sign, ranks
 from engine.influence.solve import Solution
 from engine.models.model import Model
+from engine.vocabulary import DAMPING
 
 TO_TOLERANCE = ("cg", "exact")  # held to it; LiSSA ends when its samples are used up
 P = ParamSpec("P")
@@ -27,9 +28,10 @@ R = TypeVar("R")
 
 
 def in_float64_if_needed(computed: Callable[P, R]) -> Callable[P, R]:
-    """A function with a parameter `dtype` that computes again in float64 where float32 was asked
-    for and its rounding keeps a solve above its tolerance: few features and many rows, features of
-    very different or very large sizes, a small damping. The dtype of what it returns says so."""
+    """A function with a parameter `dtype`, or with `options` that have one, that computes again in
+    float64 where float32 was asked for and its rounding keeps a solve above its tolerance: few
+    features and many rows, features of very different or very large sizes, a small damping. The
+    dtype of what it returns says so."""
     parameters = inspect.signature(computed)
 
     @functools.wraps(computed)
@@ -40,9 +42,12 @@ def in_float64_if_needed(computed: Callable[P, R]) -> Callable[P, R]:
             asked = parameters.bind(*args, **kwargs)
             asked.apply_defaults()
             by_samples = asked.arguments.get("estimator", "cg") not in TO_TOLERANCE
-            if asked.arguments["dtype"] != "float32" or by_samples:
+            options = asked.arguments.get("options")
+            dtype = asked.arguments["dtype"] if options is None else options.dtype
+            if dtype != "float32" or by_samples:
                 raise
-        asked.arguments["dtype"] = "float64"
+        wider = {"dtype": "float64"}
+        asked.arguments |= wider if options is None else {"options": replace(options, **wider)}
         return computed(*asked.args, **asked.kwargs)
 
     return call
@@ -99,7 +104,7 @@ def influence_scores(
     model: Model,
     dataset: Dataset,
     split: str = "test",
-    damping: float = 0.25,
+    damping: float = DAMPING,
     estimator: str = "cg",
     order: str = "highest_first",
     tolerance: float = 1e-6,
@@ -139,7 +144,7 @@ def influence_gradient(
     dataset: Dataset,
     coefficients: ArrayLike,
     split: str = "test",
-    damping: float = 0.25,
+    damping: float = DAMPING,
     estimator: str = "cg",
     order: str = "highest_first",
     tolerance: float = 1e-6,

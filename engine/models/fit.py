@@ -14,6 +14,7 @@ from engine.data.dataset import Dataset
 from engine.devices import resolve_device
 from engine.models.linear import LinearModel
 from engine.rows import Rows, Streamed, times, under
+from engine.vocabulary import L2
 
 GRADIENT_TOLERANCE = 1e-8  # largest entry of the gradient at which training stops
 ADAM_RATE, SGD_RATE, MOMENTUM = 0.02, 0.05, 0.9
@@ -110,7 +111,7 @@ OPTIMIZERS = {"lbfgs": lbfgs, "adam": adam, "sgd": sgd}
 
 def fit(
     dataset: Dataset,
-    l2: float = 0.01,
+    l2: float = L2,
     optimizer: str = "lbfgs",
     max_iterations: int = 2000,
     device: str = "auto",

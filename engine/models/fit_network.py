@@ -10,6 +10,7 @@ from engine.devices import resolve_device
 from engine.models import network
 from engine.models.fit import lbfgs
 from engine.models.network import Network
+from engine.vocabulary import L2
 
 GRADIENT_TOLERANCE = 1e-6  # largest entry of the gradient at which training stops
 
@@ -17,7 +18,7 @@ GRADIENT_TOLERANCE = 1e-6  # largest entry of the gradient at which training sto
 def fit_network(
     dataset: Dataset,
     module: str | nn.Module = "mlp",
-    l2: float = 0.01,
+    l2: float = L2,
     max_iterations: int = 2000,
     device: str = "auto",
     seed: int = 0,

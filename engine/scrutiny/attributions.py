@@ -24,7 +24,7 @@ from engine.influence.problem import Forward, order_sign, ranks
 from engine.influence.scores import check_converged, in_float64_if_needed
 from engine.models.linear import LinearModel
 from engine.scrutiny.sensitivity import at_once
-from engine.vocabulary import ATTRIBUTIONS
+from engine.vocabulary import ATTRIBUTIONS, DAMPING
 
 TOLERANCE = 1e-5  # of the n solves of self-influence and relative influence
 NEIGHBOURS = 5
@@ -37,7 +37,7 @@ def attribution(
     model: LinearModel,
     dataset: Dataset,
     split: str = "test",
-    damping: float = 0.25,
+    damping: float = DAMPING,
     order: str = "highest_first",
     neighbours: int = NEIGHBOURS,
     dtype: str = "float32",

@@ -21,7 +21,7 @@ from engine.models.fit import fit
 from engine.models.linear import LinearModel
 from engine.scrutiny.attributions import attribution
 from engine.statistics import detection, rank_correlation
-from engine.vocabulary import ROUNDING
+from engine.vocabulary import DAMPING, ROUNDING
 
 OTHERS = ("gradient_dot", "cosine", "knn_shapley")  # those that cost no more than influence itself
 KINDS = ("whole", "top")
@@ -57,7 +57,7 @@ def disagreements(
     model: LinearModel,
     dataset: Dataset,
     neighbours: Ranking,
-    damping: float = 0.25,
+    damping: float = DAMPING,
     order: str = "highest_first",
     device: str = "auto",
     dtype: str = "float32",

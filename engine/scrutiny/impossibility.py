@@ -27,6 +27,7 @@ from scipy.special import expit, log_expit
 from engine.checks import check_integer, check_positive
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
+from engine.vocabulary import DAMPING
 
 SIZES = (0.01, 100.0)  # the norms of random models, as far as p ≈ 1/2 and 1 − p ≈ 1e-200 apart
 OUTERMOST = 1.2  # the target's distance from the origin, over that of the furthest other sample
@@ -168,7 +169,7 @@ def on_basis(
 
 
 def impossible_scores(
-    instance: ImpossibleInstance, theta: ArrayLike, damping: float = 0.25
+    instance: ImpossibleInstance, theta: ArrayLike, damping: float = DAMPING
 ) -> ExactScores:
     """The scores of an instance under models θ, in float64.
 
@@ -216,7 +217,7 @@ def features_and_logits(
 
 
 def try_random_models(
-    instance: ImpossibleInstance, count: int = 10_000, seed: int = 0, damping: float = 0.25
+    instance: ImpossibleInstance, count: int = 10_000, seed: int = 0, damping: float = DAMPING
 ) -> RandomModels:
     """The target's rank under `count` random models: every direction alike, norms of every order of
     magnitude from 0.01 to 100.

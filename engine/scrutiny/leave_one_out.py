@@ -26,6 +26,7 @@ from engine.influence.products import image
 from engine.influence.solve import dot
 from engine.models.fit import fit
 from engine.scrutiny.sensitivity import at_once, no_step
+from engine.vocabulary import L2
 
 ROUNDS = 200
 GRADIENT_TOLERANCE = 1e-9  # of the retrained models, in the 2-norm
@@ -47,7 +48,7 @@ class LeaveOneOut:
 def leave_one_out(
     dataset: Dataset,
     indices: int | Sequence[int],
-    l2: float = 0.01,
+    l2: float = L2,
     split: str = "test",
     device: str = "auto",
     on_step: Callable[[int, int], None] = no_step,

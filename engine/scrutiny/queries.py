@@ -12,6 +12,7 @@ from engine.influence.products import image, residuals
 from engine.influence.scores import check_converged, in_float64_if_needed
 from engine.models.linear import LinearModel
 from engine.scrutiny.sensitivity import at_once
+from engine.vocabulary import DAMPING
 
 Labelled = tuple[NDArray[np.floating], NDArray[np.int64]]
 
@@ -41,7 +42,7 @@ def influence_matrix(
     dataset: Dataset,
     X: ArrayLike,
     y: ArrayLike,
-    damping: float = 0.25,
+    damping: float = DAMPING,
     tolerance: float = 1e-10,
     dtype: str = "float64",
     device: str = "auto",

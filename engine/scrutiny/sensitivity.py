@@ -24,6 +24,7 @@ from engine.influence.problem import Forward
 from engine.influence.products import centre, curve, image, pull_back
 from engine.influence.scores import check_converged, in_float64_if_needed
 from engine.models.linear import LinearModel
+from engine.vocabulary import DAMPING
 
 TOLERANCE = 1e-4  # of the solves of random probes, whose own error is hundreds of times larger
 FLOATS_AT_ONCE = 2**25  # of the (n, B, K) arrays of B probes or samples at once
@@ -88,7 +89,7 @@ def sensitivity(
     dataset: Dataset,
     probes: int = 256,
     seed: int = 0,
-    damping: float = 0.25,
+    damping: float = DAMPING,
     dtype: str = "float32",
     device: str = "auto",
     on_step: Callable[[int, int], None] = no_step,
@@ -120,7 +121,7 @@ def exact_sensitivity(
     model: LinearModel,
     dataset: Dataset,
     indices: int | Sequence[int],
-    damping: float = 0.25,
+    damping: float = DAMPING,
     tolerance: float = 1e-6,
     dtype: str = "float32",
     device: str = "auto",

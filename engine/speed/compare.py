@@ -31,7 +31,7 @@ from engine.speed.measure import GRADIENT, PROBLEM
 from engine.speed.memory import available
 from engine.speed.result import IMPLEMENTATIONS, OK, GradientComparison
 from engine.speed.synthetic import synthetic
-from engine.vocabulary import DTYPES
+from engine.vocabulary import DAMPING, DTYPES
 
 RADIUS = 0.3
 FIT_ITERATIONS = 10  # L-BFGS: enough for sensible weights
@@ -161,7 +161,7 @@ def compare_gradients(
     n_parameters: int = 5_130,
     n_train: int | None = None,
     seed: int = 0,
-    damping: float = 0.25,
+    damping: float = DAMPING,
     tolerance: float = 1e-6,
     repeats: int = 5,
     memory_limit_mb: float = MEMORY_LIMIT_MB,

@@ -40,7 +40,7 @@ def main() -> None:
     print(f"  Hessian of {ROWS} rows: outer products take {theirs / ours:.0f} times as long")
     german = load_fairness_dataset("german", say=print)
     began = time.perf_counter()
-    analyse(Pipeline.of(german))
+    analyse(Pipeline(german))
     print(f"  German with the search: {time.perf_counter() - began:.2f} s")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.attacks.attack import attack_each_k
 from engine.attacks.batch import bytes_per_run
+from engine.attacks.options import AttackOptions
 from engine.attacks.rates import highest, success_rates
 from engine.attacks.sweep import sweep
 from engine.data.dataset import Dataset
@@ -32,7 +33,7 @@ def memory(dataset: Dataset) -> None:
     problem = LinearProblem.build(dataset)
     before = from_status("VmRSS")
     forget_peak()
-    found = attack_each_k(model, dataset, targets, KS, steps=STEPS, problem=problem)
+    found = attack_each_k(model, dataset, targets, KS, AttackOptions(steps=STEPS), problem=problem)
     runs = sum(len(by_k[KS[0]].runs) for by_k in found)
     estimate = runs * bytes_per_run(dataset, "float32") / 1e6
     taken = from_status("VmHWM") - before

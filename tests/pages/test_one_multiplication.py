@@ -297,7 +297,11 @@ def test_the_snippet_runs(loans_file: Path, settings: Settings) -> None:
 
 @pytest.mark.parametrize(
     "request_",
-    [FairnessRequest("adult", "eop", beta=0.5), own_request(), FairnessRequest("a b", target="x")],
+    [
+        FairnessRequest("adult", metric="eop", beta=0.5),
+        own_request(),
+        FairnessRequest("a b", target="x"),
+    ],
 )
 def test_the_command_asks_for_the_same(request_: FairnessRequest) -> None:
     _, _, _, *arguments = shlex.split(reproduce.command_of("fairness", request_))

@@ -11,6 +11,7 @@ import torch
 from engine.attacks import batch
 from engine.attacks.attack import attack, attack_each, attack_each_k, starts
 from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks, worst_needed
+from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult
 from engine.attacks.state import Plan, init, project, step
 from engine.data.dataset import Dataset
@@ -236,7 +237,9 @@ def several(digits) -> dict[str, list[dict[int, AttackResult]]]:
     targets = [outside(model, dataset, r) for r in (600, 1126)]
     options = {"radius": 0.3, "restarts": 1, "steps": 40, "dtype": "float64"}
     return {
-        objective: attack_each_k(model, dataset, targets, KS, objective=objective, **options)
+        objective: attack_each_k(
+            model, dataset, targets, KS, AttackOptions(objective=objective, **options)
+        )
         for objective in ("higher_ranked", "target")
     }
 
@@ -288,10 +291,10 @@ def test_several_k_are_refused_where_runs_depend_on_k(small):
     dataset, model = small
     targets = [outside(model, dataset, r) for r in (30, 35)]
     with pytest.raises(InvalidInput, match=r"ks must be a single k: runs of the objective 'top_k'"):
-        attack_each_k(model, dataset, targets, (1, 3), objective="top_k")
+        attack_each_k(model, dataset, targets, (1, 3), AttackOptions(objective="top_k"))
     with pytest.raises(InvalidInput, match=r"ks must be a single k: .*sets of targets .*\(1, 3\)"):
         attack_each_k(model, dataset, [targets], (3, 1))
-    found = attack_each_k(model, dataset, [targets], (2,), restarts=1, steps=1)
+    found = attack_each_k(model, dataset, [targets], (2,), AttackOptions(restarts=1, steps=1))
     assert list(found[0]) == [2]
     for ks in ((), 3, (0,), (41,), ("1",)):
         with pytest.raises(InvalidInput, match=r"^ks? must be"):
@@ -301,7 +304,9 @@ def test_several_k_are_refused_where_runs_depend_on_k(small):
 def test_k_come_back_ascending_and_once(small):
     dataset, model = small
     target = outside(model, dataset, 35)
-    [found] = attack_each_k(model, dataset, [target], [10, 2, 10], restarts=1, steps=2)
+    [found] = attack_each_k(
+        model, dataset, [target], [10, 2, 10], AttackOptions(restarts=1, steps=2)
+    )
     assert list(found) == [2, 10]
 
 
@@ -372,8 +377,8 @@ def test_every_step_is_reported_and_can_stop_the_attack(digits):
         ({"targets": 1.5}, "target must be"),
         ({"targets": []}, "targets must be at least one"),
         ({"targets": [4, 4]}, r"targets must be distinct; \[4\] appear more than once"),
-        ({"k": 0}, r"k must be a whole number in \[1, 1200\]. Got 0"),
-        ({"k": 1201}, "k must be"),
+        ({"k": 0}, "k must be a whole number >= 1. Got 0"),
+        ({"k": 1201}, r"k must be a whole number in \[1, 1200\]. Got 1201"),
         ({"radius": 0}, "radius must be a finite number > 0. Got 0"),
         ({"radius": -0.5}, "radius must be"),
         ({"radius": float("inf")}, "radius must be"),
@@ -413,6 +418,6 @@ def test_an_attack_that_memory_cannot_hold_is_refused_with_what_would_fit(monkey
     dataset, _ = random_problem(0)
     each = batch.bytes_per_run(dataset, "float32")
     monkeypatch.setattr(batch, "memory_available", lambda device: 7 * each)
-    batch.check_memory(dataset, 3, 2, "float32", "cpu")
+    batch.check_memory(AttackOptions(restarts=3), dataset, "cpu")
     with pytest.raises(InvalidInput, match="at most 3 here: 8 runs"):
-        batch.check_memory(dataset, 4, 2, "float32", "cpu")
+        batch.check_memory(AttackOptions(restarts=4), dataset, "cpu")

@@ -126,7 +126,7 @@ def test_a_request_keeps_its_key_and_passes_its_objective_on(monkeypatch):
     seen = []
 
     def spy(*args: Any, **options: Any) -> Any:
-        seen.append((options["objective"], options["learning_rates"]))
+        seen.append((args[4].objective, args[4].learning_rates))
         return []
 
     monkeypatch.setattr(attack_module, "attack_each_k", spy)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from engine.errors import InvalidInput
 from engine.fairness.gaps import HONEST, count_cells, gaps_of_cells, resample_cells
+from engine.fairness.options import FairnessOptions
 from engine.fairness.pipeline import (
     LEAST_REMOVAL,
     MOST_FAIRNESS,
@@ -183,7 +184,7 @@ def test_drawing_cells_is_drawing_rows():
 @given(st.floats(1e-4, 1e3), st.integers(0, 50))
 def test_scaling_changes_no_prediction_of_the_base_model(scale, seed):
     d = random_table(seed, n=40)
-    pipeline = Pipeline.of(d)
+    pipeline = Pipeline(d)
     X = d.split("test")[0]
     assert (predict(scale * pipeline.theta, X) == predict(pipeline.theta, X)).all()
 
@@ -223,7 +224,7 @@ def test_the_table(metric):
 def test_the_gradient_is_that_of_the_training_loss():
     """slope = dL(αθ*)/dα by differences; both vanish at α = 1 alone."""
     d = random_table(2)
-    pipeline = Pipeline.of(d)
+    pipeline = Pipeline(d)
 
     def loss(scale: float) -> float:
         theta = scale * pipeline.theta
@@ -240,7 +241,7 @@ def test_the_gradient_is_that_of_the_training_loss():
 def test_an_infeasible_programme_is_shown_as_such():
     """Nothing improves the validation loss by ten times what is possible."""
     d = random_table(3)
-    result = analyse(Pipeline.of(d, gamma=10.0), [0.5])
+    result = analyse(Pipeline(d, FairnessOptions(gamma=10.0, scales=(0.5,))))
     assert not result.table["feasible"].any()
     assert result.table[["dp_test", "effect", "accuracy_val", "removed"]].isna().all(axis=None)
     assert np.isnan(result.removed).all()
@@ -250,7 +251,8 @@ def test_an_infeasible_programme_is_shown_as_such():
 
 def test_the_search_looks_at_validation_alone_and_keeps_to_the_tolerance():
     d = random_table(4)
-    result = analyse(Pipeline.of(d), [1.0], tolerance=0.02)
+    options = FairnessOptions(scales=(1.0,), tolerance=0.02)
+    result = analyse(Pipeline(d, options))
     worst = result.worst
     assert worst is not None
     honest = result.row(1)
@@ -261,7 +263,7 @@ def test_the_search_looks_at_validation_alone_and_keeps_to_the_tolerance():
     assert not np.isnan(worst["dp_test"])
     rng = np.random.default_rng(0)
     shuffled = rng.permutation(len(d.y_test))
-    other = analyse(Pipeline.of(replace(d, y_test=d.y_test[shuffled])), [1.0], tolerance=0.02)
+    other = analyse(Pipeline(replace(d, y_test=d.y_test[shuffled]), options))
     assert other.worst["scale"] == worst["scale"]
 
 
@@ -277,7 +279,7 @@ def test_unnoticed_counts_a_drop_of_exactly_the_tolerance():
     ("options", "words"),
     [
         ({"scales": []}, "scales must be a sequence"),
-        ({"scales": [0.5, 0]}, "scale must be a finite number > 0. Got 0"),
+        ({"scales": [0.5, 0]}, "scales must be a finite number > 0. Got 0"),
         ({"scales": [-1.0]}, "Got -1.0"),
         ({"scales": "default"}, "scales must be"),
         ({"metric": "di"}, "metric must be one of 'dp', 'eop'"),

@@ -9,6 +9,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks, worst_needed
+from engine.attacks.options import ReweighingOptions
 from engine.attacks.reweighing import train
 from engine.attacks.state import Plan, arrivals, init, iterates, leave, move, pressed, project
 from engine.attacks.stealth import added, gradient_norm_terms, training_loss_terms
@@ -170,8 +171,8 @@ def test_a_mix_up_would_be_seen(cuda):
 def test_the_training_of_the_baseline(cuda):
     p = problem()
     targets, weights = np.array([3, 3, 7, 7]), np.array([1.0, 1e6, 1.0, 1e6])
-    options = {"steps": 3, "batch_size": 8, "learning_rate": 0.001, "l2": 0.01, "seed": 0}
-    theta = train(p.train.X, p.train.y, K, targets, weights, **options)
+    options = ReweighingOptions(steps=3, batch_size=8)
+    theta = train(p.train.X, p.train.y, K, targets, weights, options=options, l2=0.01)
     assert theta.shape == (B, K, D)
     assert on_cuda(theta)
 

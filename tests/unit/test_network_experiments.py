@@ -11,6 +11,7 @@ from torch import nn
 from engine.attacks.attack import attack
 from engine.attacks.batch import attacks_at_once, bytes_per_run
 from engine.attacks.objectives import OBJECTIVES
+from engine.attacks.options import AttackOptions
 from engine.attacks.state import Plan, init, step
 from engine.data.dataset import Dataset
 from engine.data.load import load_dataset
@@ -172,9 +173,9 @@ def test_the_memory_of_a_run_is_that_of_the_network(dataset, model):
     assert 30 < large / small < 100  # a hundred times as many hidden units
     assert bytes_per_run(dataset, "float64", model) == 2 * small
     budget = 4 * (small + 3 * 4 * 60) / 1e9
-    assert attacks_at_once(dataset, 2, 2, 1, "float32", 2.5 * budget, model) == 2
+    assert attacks_at_once(AttackOptions(restarts=2), dataset, 1, 2.5 * budget, model) == 2
     with pytest.raises(InvalidInput, match=r"memory_gb must be at least"):
-        attacks_at_once(dataset, 2, 2, 1, "float32", 2.5 * budget, wide)
+        attacks_at_once(AttackOptions(restarts=2), dataset, 1, 2.5 * budget, wide)
 
 
 def test_scores_of_a_network_know_their_error(dataset, model):

@@ -6,6 +6,7 @@ import torch
 from scipy.stats import chisquare
 
 import engine
+from engine.attacks.options import ReweighingOptions
 from engine.attacks.reweighing import (
     adam,
     draw,
@@ -116,8 +117,9 @@ def test_training_equals_a_plain_loop(small):
     """The twin: one model, PyTorch's loss, its Adam, and the same draws; across a block of
     draws."""
     X, y = with_ones(small[0].X_train), torch.as_tensor(small[0].y_train)
-    options = {"steps": 70, "batch_size": 5, "learning_rate": 0.01, "l2": 0.02, "seed": 3}
-    trained = train(X, y, 3, np.array([8, 2]), np.array([1.0, 50.0]), **options)
+    options = ReweighingOptions(steps=70, batch_size=5, learning_rate=0.01, seed=3)
+    weights = np.array([1.0, 50.0])
+    trained = train(X, y, 3, np.array([8, 2]), weights, options=options, l2=0.02)
     twin = torch.zeros_like(trained[1]).requires_grad_()
     optimizer = torch.optim.Adam([twin], lr=0.01)
     for index in drawn([2], [50.0], len(y), 70, 5, seed=3)[:, 0]:

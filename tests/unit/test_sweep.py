@@ -17,6 +17,7 @@ import pytest
 
 from engine.attacks.attack import attack_each
 from engine.attacks.batch import ATTACKS_AT_ONCE, Batch, attacks_at_once, bytes_per_run
+from engine.attacks.options import AttackOptions
 from engine.attacks.rates import success_rates
 from engine.attacks.sweep import draw_targets, sweep
 from engine.data.subset import training_subset, with_training_subset
@@ -241,14 +242,14 @@ def test_a_smaller_budget_makes_smaller_batches_and_the_same_table():
 
 def test_the_budget_is_kept():
     one = 4 * (bytes_per_run(DATASET, "float32") + 3 * 4 * 60)
-    arguments = (DATASET, 2, 2, 1, "float32")
-    assert attacks_at_once(*arguments, one / 1e9 * (1 + 1e-12)) == 1
-    assert attacks_at_once(*arguments, 2.99 * one / 1e9) == 2
-    assert attacks_at_once(*arguments, 1.0) == ATTACKS_AT_ONCE
+    two, none = AttackOptions(restarts=2), AttackOptions(restarts=0)
+    assert attacks_at_once(two, DATASET, 1, one / 1e9 * (1 + 1e-12)) == 1
+    assert attacks_at_once(two, DATASET, 1, 2.99 * one / 1e9) == 2
+    assert attacks_at_once(two, DATASET, 1, 1.0) == ATTACKS_AT_ONCE
     # no restarts is one start; a set takes more than a target, float64 twice as much
-    assert attacks_at_once(DATASET, 0, 2, 1, "float32", 2.5 * one / 1e9) == 5
-    assert attacks_at_once(DATASET, 2, 2, 20, "float32", 5.5 * one / 1e9) < 5
-    assert attacks_at_once(DATASET, 2, 2, 1, "float64", 4.5 * one / 1e9) == 2
+    assert attacks_at_once(none, DATASET, 1, 2.5 * one / 1e9) == 5
+    assert attacks_at_once(two, DATASET, 20, 5.5 * one / 1e9) < 5
+    assert attacks_at_once(replace(two, dtype="float64"), DATASET, 1, 4.5 * one / 1e9) == 2
     needed = rf"at least {one / 1e9:.3g}: one attack of 4 runs on 'random 7' .*Got 1e-07"
     with pytest.raises(InvalidInput, match=needed):
         sweep(DATASET, targets=2, memory_gb=1e-7, **OPTIONS)
@@ -273,15 +274,15 @@ def test_the_budget_is_kept():
         ({"targets": 55, "ks": (10,)}, "at most 50, the samples outside the honest top k. Got 55"),
         ({"targets": 2, "set_sizes": (51,), "ks": (10,)}, "set_size must be at most 50, .* Got 51"),
         ({"set_sizes": (61,)}, r"set_size must be a whole number in \[1, 60\]. Got 61"),
-        ({"set_sizes": (0,)}, "set_size must be"),
+        ({"set_sizes": (0,)}, "set_sizes must be a whole number >= 1. Got 0"),
         ({"ks": (60,)}, r"k must be a whole number in \[1, 59\]. Got 60"),
         ({"ks": ()}, "ks must be a sequence with at least one"),
         ({"ks": 3}, "ks must be a sequence with at least one"),
         ({"radii": ()}, "radii must be a sequence with at least one"),
         ({"radii": 0.3}, "radii must be a sequence with at least one"),
-        ({"radii": (0.1, -1)}, "radius must be a finite number > 0. Got -1"),
+        ({"radii": (0.1, -1)}, "radii must be a finite number > 0. Got -1"),
         ({"objectives": "target"}, "objectives must be a sequence"),
-        ({"objectives": ("magic",)}, "objective must be one of"),
+        ({"objectives": ("magic",)}, "objectives must be one of"),
         ({"restarts": (-1,)}, "restarts must be"),
         ({"train_sizes": (61,)}, r"train_size must be a whole number in \[0, 60\]. Got 61"),
         ({"train_sizes": (2,)}, r"train_size must be a whole number in \[3, 60\]. Got 2"),
@@ -289,7 +290,7 @@ def test_the_budget_is_kept():
             {"train_sizes": (0, 12), "ks": (12,)},
             "ks must be below the 12 training samples of train_size=12. Got 12",
         ),
-        ({"seeds": (-1,)}, "seed must be"),
+        ({"seeds": (-1,)}, "seeds must be"),
         ({"learning_rates": ()}, "learning_rates must be"),
         ({"steps": 0}, "steps must be"),
         ({"damping": 0}, "damping must be"),

@@ -28,6 +28,7 @@ from engine.attacks.objectives import (
     target_ranks,
     two_pulls,
 )
+from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult
 from engine.attacks.state import HARDEST, Plan, pressed
 from engine.attacks.stealth import added, gradient_norm_terms, training_loss_terms
@@ -214,10 +215,10 @@ def shuffled(dataset: Dataset, seed: int) -> Dataset:
 def test_holdout_chooses_nothing(small, objective, stealth):
     """Permuted labels of the holdout change what is measured, and not one bit of any model."""
     dataset, model, targets = small
-    options = {**FEW, "objective": objective, "stealth": stealth, "steps": 12}
+    options = AttackOptions(**FEW | {"objective": objective, "stealth": stealth, "steps": 12})
     ks = (1,) if objective == "top_k" else (1, 3)
-    other = attack_each_k(model, shuffled(dataset, 4), targets, ks, **options)
-    found = attack_each_k(model, dataset, targets, ks, **options)
+    other = attack_each_k(model, shuffled(dataset, 4), targets, ks, options)
+    found = attack_each_k(model, dataset, targets, ks, options)
     measured = []
     for by_k, twins in zip(found, other, strict=True):
         for k, result in by_k.items():
@@ -295,7 +296,9 @@ def test_one_run_that_keeps_enough_ends_its_attack_alone(small):
 @pytest.mark.parametrize("objective", KEEPING)
 def test_one_run_serves_every_k(small, objective):
     dataset, model, targets = small
-    together = attack_each_k(model, dataset, targets, (1, 3), objective=objective, **FEW)
+    together = attack_each_k(
+        model, dataset, targets, (1, 3), AttackOptions(objective=objective, **FEW)
+    )
     for k in (1, 3):
         alone = attack_each(model, dataset, targets, k, objective=objective, **FEW)
         for by_k, twin in zip(together, alone, strict=True):

@@ -1,7 +1,5 @@
 """What is said about the impossible sample: the finding, the proof, the same as code."""
 
-from dataclasses import asdict
-
 import streamlit as st
 from scipy.special import expit
 
@@ -53,7 +51,7 @@ def snippet(request: ImpossibleRequest, theta: list[list[float]]) -> str:
         f"model = engine.fit(instance.dataset, l2={r.l2})\n"
         "result = engine.attack(\n    model,\n    instance.dataset,\n    instance.target,\n"
         + "".join(
-            f"    {name}={asdict(r)[name]!r},\n"
+            f"    {name}={getattr(r, name)!r},\n"
             for name in ("k", "radius", "restarts", "steps", "damping", "seed")
         )
         + '    dtype="float64",\n)\n'

@@ -85,17 +85,9 @@ def choices(datasets: Sequence[str], models: Sequence[str]) -> dict[str, list[st
 
 def values_of(request: AttackRequest) -> dict[str, Any]:
     """The parameters of a request, by their names in links."""
-    return {
-        "dataset": request.dataset,
-        "target": request.targets[0],
-        "k": request.k,
-        "radius": request.radius,
-        "seed": request.seed,
-        "objective": request.objective,
-        "restarts": request.restarts,
-        "order": request.order,
-        "model": request.model,
-    }
+    named = ("k", "radius", "seed", "objective", "restarts", "order", "model")
+    target = {"dataset": request.dataset, "target": request.targets[0]}
+    return target | {name: getattr(request, name) for name in named}
 
 
 def query(values: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """The lab's side of data, store and jobs: opened once per server, and said in words."""
 
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -13,6 +13,7 @@ from engine.data.sources import fairness_sets
 from engine.data.sources.bundled import LOADERS
 from engine.data.sources.features_file import changed_at
 from engine.experiments import AttackRequest, RankingRequest
+from engine.options import taken_from
 from engine.results.jobs import Jobs
 from engine.results.store import Store, Stored
 from engine.settings import Settings, read_settings
@@ -61,8 +62,7 @@ def _open_dataset(name: str, data_dir: str, changed: float) -> Dataset:
 
 def ranking_request(request: AttackRequest) -> RankingRequest:
     """The honest model and ranking that an attack starts from."""
-    shared = RankingRequest.__dataclass_fields__
-    return RankingRequest(**{k: v for k, v in asdict(request).items() if k in shared})
+    return taken_from(RankingRequest, request)
 
 
 STAND_IN = "stand-in features"  # of published results that are not on a bundled data set

@@ -2,13 +2,14 @@
 
 import json
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult, Ranking
 from engine.data.sources.fairness_sets import LOADERS as FAIRNESS_SETS
 from engine.experiments import (
@@ -23,25 +24,20 @@ from engine.experiments import (
     values_of,
 )
 from engine.experiments.base import LINEAR
+from engine.experiments.fairness import COLUMNS
+from engine.fairness.options import FairnessOptions
 from pages.common.samples import Samples
-
-FITTING = ("l2",)  # parameters of `fit`; the others are the attack's
 
 
 def snippet(request: AttackRequest, data_dir: str | None = None) -> str:
     """Python that repeats the attack; data sets that do not come bundled need `data_dir`."""
-    values = asdict(request)
-    dataset, targets = values.pop("dataset"), list(values.pop("targets"))
-    where = f", data_dir={data_dir!r}" if data_dir else ""
-    kind = values.pop("model")
-    fit = "fit(dataset, " if kind == LINEAR else f"fit_network(dataset, {kind!r}, "
-    fit += ", ".join(f"{name}={values.pop(name)!r}" for name in FITTING)
-    options = "".join(f"    {name}={value!r},\n" for name, value in values.items())
+    options = "".join(
+        f"    {item.name}={getattr(request, item.name)!r},\n" for item in fields(AttackOptions)
+    )
     return (
-        "import engine\n\n"
-        f"dataset = engine.load_dataset({dataset!r}{where})\n"
-        f"model = engine.{fit})\n"
-        f"result = engine.attack(\n    model,\n    dataset,\n    targets={targets!r},\n{options})\n"
+        f"{opening(request.dataset, data_dir, request.l2, request.model)}"
+        "result = engine.attack(\n    model,\n    dataset,\n"
+        f"    targets={list(request.targets)!r},\n{options})\n"
         "print(result.success, result.rank_test, result.rank_holdout, result.accuracy_drop)\n"
     )
 
@@ -78,12 +74,13 @@ def sweep_snippet(request: SweepRequest, data_dir: str | None = None) -> str:
     )
 
 
-def opening(dataset: str, data_dir: str | None, l2: float) -> str:
-    """Python that opens a data set and trains the honest model."""
+def opening(dataset: str, data_dir: str | None, l2: float, kind: str = LINEAR) -> str:
+    """Python that opens a data set and trains the honest model of a kind."""
     where = f", data_dir={data_dir!r}" if data_dir else ""
+    fit = "fit(dataset, " if kind == LINEAR else f"fit_network(dataset, {kind!r}, "
     return (
         f"import engine\n\ndataset = engine.load_dataset({dataset!r}{where})\n"
-        f"model = engine.fit(dataset, l2={l2!r})\n"
+        f"model = engine.{fit}l2={l2!r})\n"
     )
 
 
@@ -160,18 +157,18 @@ def defence_snippet(request: DefenceRequest, data_dir: str | None = None) -> str
 
 def fairness_snippet(request: FairnessRequest, data_dir: str | None = None) -> str:
     """Python that repeats the scaling attack and prints its table."""
-    values = asdict(request)
-    columns = {n: values.pop(n) for n in ("target", "positive", "sensitive", "privileged")}
-    named = {**columns, "merge_others": values.pop("merge_others")}
-    dataset = values.pop("dataset")
+    dataset = request.dataset
     if dataset in FAIRNESS_SETS:
         opened = f"engine.load_fairness_dataset({dataset!r})"
     else:
-        options = "".join(f"    {name}={value!r},\n" for name, value in named.items())
+        options = "".join(
+            f"    {name}={getattr(request, name)!r},\n" for name in (*COLUMNS, "merge_others")
+        )
         opened = (
             f"engine.load_fairness_dataset(\n    {dataset!r},\n    data_dir={data_dir!r},\n"
             f"{options})"
         )
+    values = {item.name: getattr(request, item.name) for item in fields(FairnessOptions)}
     for name in ("search", "tolerance"):  # of the search for the worst scale, which is not in it
         del values[name]
     options = "".join(f"    {n}={v!r},\n" for n, v in values.items() if v is not None)

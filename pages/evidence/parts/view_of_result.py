@@ -101,7 +101,11 @@ def of_fairness(request: FairnessRequest) -> View | None:
     own = {name: value for name, value in own.items() if value is not None}
     scales = number_lists.read_numbers(number_lists.Axis("scales", "Scales", ""), given)
     asked = FairnessRequest(
-        request.dataset, request.metric, scales, **own, merge_others=request.merge_others
+        request.dataset,
+        **own,
+        metric=request.metric,
+        scales=scales,
+        merge_others=request.merge_others,
     )
     if asked != request:
         return None

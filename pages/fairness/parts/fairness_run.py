@@ -50,8 +50,8 @@ def choose_run(form: Form, table: str, metric: str) -> FairnessRequest | None:
     try:
         return FairnessRequest(
             table,
-            metric,
-            number_lists.read_numbers(SCALES, text),
+            metric=metric,
+            scales=number_lists.read_numbers(SCALES, text),
             l2=strengths["l2"],
             beta=strengths["beta"],
             gamma=strengths["gamma"],

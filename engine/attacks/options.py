@@ -1,0 +1,97 @@
+"""What an attack, a sweep of attacks and loss reweighing can be told, with the paper's values as
+defaults: no torch, so that requests and the command line know them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.checks import check_positive
+from engine.options import OneOf, Options, ascending, at_least, distinct, each, not_negative, option
+from engine.vocabulary import DAMPING, DTYPES, L2, OBJECTIVES, ORDERS
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackOptions(Options):
+    """One attack (Algorithm 3). Raises InvalidInput for a value that no attack can have.
+
+    k: the rank to reach; the attack succeeds where the target's rank is <= k.
+    radius: of the ball that the attack stays in, relative: ‖θ′ − θ*‖₂ <= radius·‖θ*‖₂.
+    objective: what is minimised, a name in `engine.vocabulary.OBJECTIVES`.
+    restarts: random starts on the sphere of that radius; 0 starts once, at θ*.
+    learning_rates: of Adam; every start runs with each. They fall to a tenth after half the steps.
+    steps: of every run, at most.
+    damping: λ of the influence that is attacked.
+    order: which end of the ranking is rank 1, a name in `engine.vocabulary.ORDERS`.
+    seed: of the random starts.
+    dtype: of the computation.
+    stealth: weight of the training gradient's norm beside the objective, for an attacker who knows
+        that a model is checked for being a minimum; the loss that is reported leaves it out.
+    """
+
+    k: int = option(1, at_least(1))
+    radius: float = option(0.3, check_positive)
+    objective: str = option("higher_ranked", OneOf(OBJECTIVES))
+    restarts: int = option(5, at_least(0))
+    learning_rates: Sequence[float] = option((0.01, 0.1), each(check_positive))
+    steps: int = option(100, at_least(1))
+    damping: float = option(DAMPING, check_positive)
+    order: str = option("highest_first", OneOf(ORDERS))
+    seed: int = option(0, at_least(0))
+    dtype: str = option("float32", OneOf(DTYPES))
+    stealth: float = option(0.0, not_negative, added=True)
+
+    @property
+    def runs(self) -> int:
+        """How many runs the attack has: every start with every learning rate."""
+        return max(self.restarts, 1) * len(self.learning_rates)
+
+
+ATTACK_DEFAULTS = AttackOptions()  # the defaults of every attack
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepOptions(Options):
+    """A grid of attacks: radii × ks × objectives × restarts × set_sizes × train_sizes × seeds.
+
+    set_sizes: how many targets an attack moves at once. train_sizes: training samples, drawn by
+    the seed, nested and balanced; 0 stands for all. l2: of the honest models' training.
+    memory_gb: budget of a process beside the features; what does not fit is cut into batches.
+    All other fields as in `AttackOptions`.
+    """
+
+    radii: Sequence[float] = option((ATTACK_DEFAULTS.radius,), distinct(check_positive))
+    ks: Sequence[int] = option((ATTACK_DEFAULTS.k,), ascending(at_least(1)))
+    objectives: Sequence[str] = option((ATTACK_DEFAULTS.objective,), distinct(OneOf(OBJECTIVES)))
+    restarts: Sequence[int] = option((ATTACK_DEFAULTS.restarts,), distinct(at_least(0)))
+    set_sizes: Sequence[int] = option((1,), distinct(at_least(1)))
+    train_sizes: Sequence[int] = option((0,), distinct(at_least(0)))
+    seeds: Sequence[int] = option((ATTACK_DEFAULTS.seed,), distinct(at_least(0)))
+    learning_rates: Sequence[float] = option(ATTACK_DEFAULTS.learning_rates, each(check_positive))
+    steps: int = option(ATTACK_DEFAULTS.steps, at_least(1))
+    damping: float = option(DAMPING, check_positive)
+    l2: float = option(L2, check_positive)
+    order: str = option(ATTACK_DEFAULTS.order, OneOf(ORDERS))
+    dtype: str = option(ATTACK_DEFAULTS.dtype, OneOf(DTYPES))
+    memory_gb: float = option(2.0, check_positive)
+
+
+SWEEP_DEFAULTS = SweepOptions()  # the defaults of every sweep
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReweighingOptions(Options):
+    """Training with a high weight on the target (the baseline): minibatch Adam from zero.
+
+    steps and batch_size are ours, the paper's having been lost from its text; learning_rate is
+    Adam's, constant. damping, order and dtype as in `AttackOptions`; seed: of the batches.
+    """
+
+    steps: int = option(2000, at_least(1))
+    batch_size: int = option(256, at_least(1))
+    learning_rate: float = option(0.001, check_positive)
+    damping: float = option(DAMPING, check_positive)
+    order: str = option("highest_first", OneOf(ORDERS))
+    seed: int = option(0, at_least(0))
+    dtype: str = option("float32", OneOf(DTYPES))
+
+
+REWEIGHING_DEFAULTS = ReweighingOptions()  # the defaults of loss reweighing
