@@ -92,7 +92,12 @@ def add_option(command: argparse.ArgumentParser, item: "Field[Any]", hint: Any) 
         )  # fmt: skip
         return
     flag = "--" + name.replace("_", "-")
-    common = {"dest": name, "default": default, "help": help_text, "required": required}
+    common: dict[str, Any] = {
+        "dest": name,
+        "default": default,
+        "help": help_text,
+        "required": required,
+    }
     if get_origin(hint) in (tuple, Sequence):
         command.add_argument(flag, type=listed(get_args(hint)[0]), nargs="+", **common)
     elif hint is bool:
