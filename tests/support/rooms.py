@@ -18,7 +18,7 @@ Graph = Mapping[str, set[str]]
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "progress", "version", "vocabulary"),
     ("checks", "settings", "parallel", "rows"),
-    ("statistics", "devices"),
+    ("statistics", "devices", "options"),
     ("data", "data.dataset", "data.fairness"),
     ("data.raw_files", "data.preparation", "data.encoding", "data.subset", "data.untrusted"),
     ("data.images.backbones",),

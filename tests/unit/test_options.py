@@ -30,8 +30,8 @@ from engine.experiments.sweep import run_sweep
 from engine.fairness.options import FairnessOptions
 from engine.fairness.scaling import fairness_scaling
 from engine.options import Options, choices_of, taken_from
-from tests.unit.problems import random_problem
-from tests.unit.tables import random_table
+from tests.support.problems import random_problem
+from tests.support.tables import random_table
 
 KINDS = (AttackOptions, SweepOptions, ReweighingOptions, FairnessOptions)
 
