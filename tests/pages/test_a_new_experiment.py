@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from engine.__main__ import main
-from engine.checks import check_integer
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
 from engine.experiments import EXPERIMENTS, make_request, register
-from engine.experiments.base import Context, Experiment, check_name, settle
+from engine.experiments.base import Context, Experiment, OnDataset
+from engine.options import at_least, option
 from engine.results.bundle import write_bundle
 from engine.results.library import open_library, select
 from engine.results.store import Store
@@ -27,14 +27,10 @@ from tests.support.pages import Open, words
 
 
 @dataclass(frozen=True)
-class SizesRequest:
+class SizesRequest(OnDataset):
     """Count the training samples of each class, those of fewer than `least` samples apart."""
 
-    dataset: str = "digits"
-    least: int = 100
-
-    def __post_init__(self) -> None:
-        settle(self, dataset=check_name(self.dataset), least=check_integer("least", self.least, 1))
+    least: int = option(100, at_least(1))
 
 
 @dataclass(frozen=True)
