@@ -17,7 +17,7 @@ from engine.experiments.base import Context
 from engine.influence.linear import LinearProblem
 from engine.influence.solve import WarmStart, conjugate_gradients
 from engine.scrutiny import leave_one_out as retraining
-from tests.unit.problems import random_problem
+from tests.support.problems import random_problem
 
 
 def dataset_of(X: np.ndarray, y: np.ndarray, prepared: bool = True) -> Dataset:
