@@ -1,6 +1,6 @@
 """The audit (A.0.1): who is caught when reported scores are checked against the model."""
 
-from typing import Any
+from dataclasses import replace
 
 import streamlit as st
 
@@ -8,18 +8,17 @@ from engine.data.dataset import Dataset
 from engine.experiments import AuditRequest, AuditResult
 from engine.results.store import Stored
 from engine.scrutiny.audit import MOST_PARAMETERS
-from pages.common.asking import data_choice, form, links
+from pages.common.asking import data_choice, links
+from pages.common.asking.form import Form
 from pages.common.figures.axes import number, thinning
 from pages.common.lab import registry
-from pages.common.lab.shared import badge_of
 from pages.common.widgets import charts, take_away, unfold
-from pages.common.widgets.save_figure import Source
+from pages.common.widgets.figure import FigureBlock
 from pages.defend.parts import audit_figures as figures
 from pages.defend.parts import audit_words as words
-from pages.defend.parts.examined_attack import Inquiry
+from pages.defend.parts.examined_attack import ExaminedAttack, Question
 
 PAGE = registry.page("audit")
-EXPERIMENT = ROLE = "audit"
 COST = (
     "The attack, then the influence of every training sample on every query, for the honest and "
     "for the malicious model: under a minute for digits on a laptop."
@@ -51,53 +50,46 @@ def start(dataset: Dataset) -> AuditRequest:
     return AuditRequest(dataset.name, queries=min(AuditRequest.queries, most_queries(dataset)))
 
 
-def own(dataset: Dataset, opening: AuditRequest) -> tuple[dict[str, Any], links.Expected]:
+def own(form: Form, dataset: Dataset, request: AuditRequest) -> AuditRequest:
     """The number of queries; nothing to choose where there can be no audit."""
     if refusal(dataset):
-        return {}, {}
+        return request
     most = most_queries(dataset)
-    held = st.session_state.get("queries")
-    if held is not None and held > most:  # left over from another data set
-        st.session_state["queries"] = opening.queries
-    queries = st.columns([1, 3])[0].number_input(
+    queries = form.whole(
+        st.columns([1, 3])[0],
         "Queries",
-        1,
-        most,
-        opening.queries,
-        1,
-        key="queries",
-        help=f"Test points with a label each, at most {most:,}. The first have their own labels, "
-        "the rest all others.",
-        bind="query-params",
-        on_change=form.forget_notes,
+        "queries",
+        links.Range(1, most),
+        request.queries,
+        f"Test points with a label each, at most {most:,}. The first have their own labels, the "
+        "rest all others.",
     )
     st.caption(
         f"The model has {parameters(dataset):,} parameters. Ask "
         "fewer queries, and the engine says why that proves nothing; target, k, radius and seed "
         "are in the sidebar."
     )
-    return {"queries": int(queries)}, {"queries": links.Range(1, most)}
+    return replace(request, queries=queries)
 
 
-def rows_figure(stored: Stored, badge: str, dataset: str) -> None:
+def rows_figure(stored: Stored, dataset: str) -> FigureBlock:
     result: AuditResult = stored.result
-    title = words.title(result)
-    charts.heading(title, badge)
-    charts.chart(
-        figures.residuals(result),
-        "residuals",
-        alt=f"Residual of every reported row for four calculators, on a log axis. {title}",
-        source=Source.of("residuals", lambda: words.residual_table(result), stored),
-        samples=data_choice.samples_of(dataset),
-    )
     n = result.residuals.shape[1]
-    st.caption(
-        f"One mark a row of scores, each calculator's for {n:,} training samples; that of sample "
-        f"{result.target} is ringed. The residual is the share of a row that lies outside the "
-        "row space of the query gradients. All is computed in float64: honest rows are off by the "
-        "rounding and by what solves to 1e−10 leave open, invented ones by nearly all that can be. "
-        f"The tolerance, {number(result.tolerance)}, lies between, decades from either."
-        f"{thinning(n)}"
+    return FigureBlock(
+        name="residuals",
+        title=words.title(result),
+        kind="Residual of every reported row for four calculators, on a log axis",
+        build=figures.residuals,
+        values=(result,),
+        table=lambda: words.residual_table(result),
+        results=(stored,),
+        caption=f"One mark a row of scores, each calculator's for {n:,} training samples; that of "
+        f"sample {result.target} is ringed. The residual is the share of a row that lies outside "
+        "the row space of the query gradients. All is computed in float64: honest rows are off by "
+        "the rounding and by what solves to 1e−10 leave open, invented ones by nearly all that can "
+        f"be. The tolerance, {number(result.tolerance)}, lies between, decades from either."
+        f"{thinning(n)}",
+        samples=data_choice.samples_of(dataset),
     )
 
 
@@ -108,29 +100,29 @@ def why(result: AuditResult) -> None:
         "- The audit asks whether **some** vector *v* explains a row of scores as *vᵀT*. Honest "
         "scores have *v* = −(H + λI)⁻¹g. The **careful liar** takes another *v*; the audit does "
         "not ask which.\n"
-        "- The **attacker** computes honestly. His model is what is wrong, and the auditor takes "
+        "- The **attacker** computes honestly. The model is what is wrong, and the auditor takes "
         "the model as given: the query gradients are those of the malicious model.\n"
         "- Honest rows pass and, with more queries than their gradients have rank, invented ones "
         "do not: against the one cheat it was made for the audit is as good as a proof."
     )
 
 
-def growth_figure(stored: Stored, badge: str) -> None:
+def growth_figure(stored: Stored) -> FigureBlock:
     result: AuditResult = stored.result
-    title = words.growth_title(result)
-    charts.heading(title, badge)
-    charts.chart(
-        figures.growth(result),
-        "growth",
-        alt=f"Residual of the invented row against the number of queries. {title}",
-        source=Source.of("by-queries", lambda: result.growth, stored),
-    )
     rank = int(result.gradient_ranks[0])
-    st.caption(
-        f"While no query's gradient is a combination of the others, any row of numbers fits. "
-        f"{result.queries:,} queries have rank {rank:,} here, below the {result.parameters:,} "
-        "parameters: a softmax model's gradients sum to zero over the classes, and features that "
-        "are constant add nothing."
+    return FigureBlock(
+        name="by-queries",
+        key="growth",
+        title=words.growth_title(result),
+        kind="Residual of the invented row against the number of queries",
+        build=figures.growth,
+        values=(result,),
+        table=lambda: result.growth,
+        results=(stored,),
+        caption="While no query's gradient is a combination of the others, any row of numbers "
+        f"fits. {result.queries:,} queries have rank {rank:,} here, below the "
+        f"{result.parameters:,} parameters: a softmax model's gradients sum to zero over the "
+        "classes, and features that are constant add nothing.",
     )
 
 
@@ -158,15 +150,15 @@ def formulas(result: AuditResult) -> None:
     st.markdown(
         "**The careful liar** reports $v^{\\top}T$ with $v=c\\,\\bar g/\\lVert\\bar g"
         "\\rVert^2$, $\\bar g$ the mean gradient of the test points with their own labels: the "
-        "mean of the row over them is $c$, whatever $c$ he likes."
+        "mean of the row over them is $c$, whatever $c$ the liar likes."
     )
 
 
 def show(stored: Stored, request: AuditRequest) -> None:
-    result, badge = stored.result, badge_of(stored)
-    rows_figure(stored, badge, request.dataset)
+    result: AuditResult = stored.result
+    rows_figure(stored, request.dataset).show()
     why(result)
-    growth_figure(stored, badge)
+    growth_figure(stored).show()
     formulas(result)
     tables = {
         "Residuals": lambda: words.residual_table(result),
@@ -175,18 +167,14 @@ def show(stored: Stored, request: AuditRequest) -> None:
     take_away.show(stored, request, tables, snippet=words.snippet)
 
 
+QUESTION = Question(PAGE, "audit", "audit", start, own, "An audit of your own", COST, refusal)
+
+
 def page() -> None:
-    inquiry = Inquiry.open(
-        PAGE, EXPERIMENT, ROLE, start, own, "An audit of your own", COST, "step", refusal
-    )
-    if inquiry.stored is None:
-        return
-    badge = badge_of(inquiry.stored)
-    with inquiry.head:
-        inquiry.notes({})
-        st.markdown(f"{words.finding(inquiry.stored.result)} :gray-badge[{badge}]")
-    with inquiry.body:
-        show(inquiry.stored, inquiry.request)
+    audit = ExaminedAttack.open(QUESTION)
+    audit.say(words.finding(audit.stored.result))
+    with audit.body:
+        show(audit.stored, audit.request)
 
 
 page()

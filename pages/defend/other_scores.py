@@ -1,25 +1,23 @@
 """Would another score have noticed? The attacked model under other attributions, and an alarm."""
 
-from typing import Any
+from dataclasses import replace
 
 import streamlit as st
 
 from engine.data.dataset import Dataset
 from engine.experiments import AttributionsRequest, AttributionsResult
 from engine.results.store import Stored
-from pages.common.asking import controls, form, links
+from pages.common.asking import links
+from pages.common.asking.form import Form
 from pages.common.lab import registry
-from pages.common.lab.shared import badge_of
-from pages.common.widgets import blocks, charts, take_away, unfold
-from pages.common.widgets.save_figure import Source
-from pages.common.words import wording
-from pages.common.words.wording import count
+from pages.common.widgets import blocks, take_away, unfold
+from pages.common.widgets.figure import FigureBlock
+from pages.common.words.wording import count, score_meaning
 from pages.defend.parts import other_scores_figures as drawn
 from pages.defend.parts import other_scores_words as words
-from pages.defend.parts.examined_attack import Inquiry
+from pages.defend.parts.examined_attack import ExaminedAttack, Question
 
 PAGE = registry.page("other-scores")
-EXPERIMENT, ROLE = "attributions", "other scores"
 COST = (
     "The attack, six scores of two models, and the alarm on a crowd of honest and attacked models: "
     "one to three minutes for digits on a laptop."
@@ -31,101 +29,100 @@ def start(dataset: Dataset) -> AttributionsRequest:
     return AttributionsRequest(dataset.name, neighbours=min(5, dataset.n_train))
 
 
-def own(dataset: Dataset, opening: AttributionsRequest) -> tuple[dict[str, Any], links.Expected]:
+def own(form: Form, dataset: Dataset, request: AttributionsRequest) -> AttributionsRequest:
     """The neighbours of kNN-Shapley."""
-    most = min(MOST_NEIGHBOURS, dataset.n_train)
-    held = st.session_state.get("neighbours")
-    if held is not None and held > most:  # left over from another data set
-        st.session_state["neighbours"] = opening.neighbours
-    neighbours = st.columns([1, 3])[0].number_input(
+    neighbours = form.whole(
+        st.columns([1, 3])[0],
         "Neighbours",
-        1,
-        most,
-        opening.neighbours,
-        1,
-        key="neighbours",
-        help="Of kNN-Shapley: how many nearest training samples vote on a test point.",
-        bind="query-params",
-        on_change=form.forget_notes,
+        "neighbours",
+        links.Range(1, min(MOST_NEIGHBOURS, dataset.n_train)),
+        request.neighbours,
+        "Of kNN-Shapley: how many nearest training samples vote on a test point.",
     )
-    return {"neighbours": int(neighbours)}, {"neighbours": links.Range(1, most)}
+    return replace(request, neighbours=neighbours)
 
 
-def ranks_figure(stored: Stored, badge: str) -> None:
+def ranks_figure(stored: Stored) -> FigureBlock:
     result: AttributionsResult = stored.result
-    title = words.ranks_title(result)
-    charts.heading(title, badge)
-    charts.chart(
-        drawn.target_ranks(result),
-        "target-ranks",
-        alt=f"Rank of the target by {len(result.names)} attributions under the honest and the "
-        f"malicious model. {title}",
-        source=Source.of("attributions", lambda: words.sample_table(result), stored),
-    )
-    st.caption(
-        f"Rank 1 is to the right; shaded: the top {result.k}. "
-        f"{wording.score_meaning(result.order)} All scores here have that sign. Scores made from "
+    return FigureBlock(
+        name="attributions",
+        key="target-ranks",
+        title=words.ranks_title(result),
+        kind=f"Rank of the target by {len(result.names)} attributions under the honest and the "
+        "malicious model",
+        build=drawn.target_ranks,
+        values=(result,),
+        table=lambda: words.sample_table(result),
+        results=(stored,),
+        caption=f"Rank 1 is to the right; shaded: the top {result.k}. "
+        f"{score_meaning(result.order)} All scores here have that sign. Scores made from "
         "the model's gradient on the test set move with it. Self-influence leaves the test set "
         "out: the attack changes it, but not towards its goal. kNN-Shapley leaves the model out, "
         "and leave-one-out retraining trains anew and honestly, whatever model was handed out: the "
         "attack has no hold on these two. But they rank the sample elsewhere from the start, so "
-        "that one look at them proves nothing."
+        "that one look at them proves nothing.",
     )
 
 
-def alarm_figures(stored: Stored, request: AttributionsRequest, badge: str) -> links.Expected:
-    """The alarm chosen, and all of them."""
-    result: AttributionsResult = stored.result
+def choose_alarm(form: Form, result: AttributionsResult) -> tuple[str, str]:
+    """Which alarm is shown model by model: its kind and its score."""
     by_name = {
         f"{row.score}-{row.kind}": (str(row.kind), str(row.score))
         for row in result.alarms.itertuples()
     }
-    main = "-".join(reversed(words.MAIN))
-    title_place = st.container()
-    name = controls.choice_of(
+    name = form.choice(
         st.columns([1, 2])[0],
         "Alarm",
         "alarm",
         list(by_name),
         "Which score is compared with influence, and whether over the whole ranking or by the ten "
         "samples that influence puts first.",
-        main,
+        "-".join(reversed(words.MAIN)),
     )
-    kind, score = by_name[name]
-    title = words.crowd_title(result, kind, score)
-    with title_place:
-        charts.heading(title, badge)
-    charts.chart(
-        drawn.crowd(result, kind, score),
-        "crowd",
-        alt=f"The alarm's number for honest and attacked models, with its threshold. {title}",
-        source=Source.of(f"alarm-{score}-{kind}", lambda: result.models, stored),
-    )
+    return by_name[name]
+
+
+def crowd_figure(
+    stored: Stored, request: AttributionsRequest, kind: str, score: str
+) -> FigureBlock:
+    """One alarm, model by model."""
+    result: AttributionsResult = stored.result
     failed = result.count("failed")
-    st.caption(
-        f"One mark a model. Honest trainers differ: l2 from a tenth to ten times {request.l2:g}, "
-        "10 to 1,000 iterations, half to all of the samples. The threshold is set on "
-        f"{result.count('known')} of them so that it accuses at most {request.false_alarms:.0%}, "
-        f"and tried on {result.count('unknown')} others. Attacked: for {request.n_attacked} "
-        f"targets drawn at random, from one start each; {count(failed, 'attack')} that failed "
-        f"{'is' if failed == 1 else 'are'} left out. "
-        "The attackers did not know of the alarm."
+    return FigureBlock(
+        name=f"alarm-{score}-{kind}",
+        key="crowd",
+        title=words.crowd_title(result, kind, score),
+        kind="The alarm's number for honest and attacked models, with its threshold",
+        build=drawn.crowd,
+        values=(result, kind, score),
+        table=lambda: result.models,
+        results=(stored,),
+        caption="One mark a model. Honest trainers differ: l2 from a tenth to ten times "
+        f"{request.l2:g}, 10 to 1,000 iterations, half to all of the samples. The threshold is set "
+        f"on {result.count('known')} of them so that it accuses at most "
+        f"{request.false_alarms:.0%}, and tried on {result.count('unknown')} others. Attacked: for "
+        f"{request.n_attacked} targets drawn at random, from one start each; "
+        f"{count(failed, 'attack')} that failed {'is' if failed == 1 else 'are'} left out. "
+        "The attackers did not know of the alarm.",
     )
-    title = words.alarms_title(result)
-    charts.heading(title, badge)
-    charts.chart(
-        drawn.alarms(result),
-        "alarms",
-        alt=f"Attacked models found and honest models accused by six alarms. {title}",
-        source=Source.of("alarms", lambda: result.alarms, stored),
+
+
+def alarms_figure(stored: Stored) -> FigureBlock:
+    """All alarms side by side."""
+    result: AttributionsResult = stored.result
+    return FigureBlock(
+        name="alarms",
+        title=words.alarms_title(result),
+        kind="Attacked models found and honest models accused by six alarms",
+        build=drawn.alarms,
+        values=(result,),
+        table=lambda: result.alarms,
+        results=(stored,),
+        caption="With 95% Wilson intervals. An AUC is the chance that an attacked model disagrees "
+        "more than an honest one. This page opens with kNN-Shapley over the whole ranking, because "
+        "the model cannot touch it; the best of six on one crowd may do a little worse on the "
+        "next.",
     )
-    st.caption(
-        "With 95% Wilson intervals. An AUC is the chance that an attacked model disagrees more "
-        "than an honest one. This page opens with kNN-Shapley over the whole ranking, because the "
-        "model cannot touch it; the best of six on one crowd may do a little worse on the next."
-    )
-    in_numbers(result)
-    return {"alarm": list(by_name)}
 
 
 @unfold.section("The alarms in numbers", "alarms")
@@ -162,16 +159,17 @@ def formulas(request: AttributionsRequest) -> None:
     )
 
 
-def show(stored: Stored, request: AttributionsRequest) -> links.Expected:
-    result, badge = stored.result, badge_of(stored)
-    ranks_figure(stored, badge)
+def show(form: Form, stored: Stored, request: AttributionsRequest) -> None:
+    result: AttributionsResult = stored.result
+    ranks_figure(stored).show()
     for line in words.left_out(result):
         st.warning(line)
-    expected: links.Expected = {}
     if result.alarms.empty:
         st.info("No attack of the crowd reached the top k: there is nothing for an alarm to find.")
     else:
-        expected = alarm_figures(stored, request, badge)
+        crowd_figure(stored, request, *choose_alarm(form, result)).show()
+        alarms_figure(stored).show()
+        in_numbers(result)
     formulas(request)
     tables = {
         "Samples": lambda: words.sample_table(result),
@@ -179,21 +177,18 @@ def show(stored: Stored, request: AttributionsRequest) -> links.Expected:
         "Alarms": lambda: result.alarms,
     }
     take_away.show(stored, request, tables, snippet=words.snippet)
-    return expected
+
+
+QUESTION = Question(
+    PAGE, "attributions", "other scores", start, own, "A look at another attack", COST
+)
 
 
 def page() -> None:
-    inquiry = Inquiry.open(
-        PAGE, EXPERIMENT, ROLE, start, own, "A look at another attack", COST, "step"
-    )
-    if inquiry.stored is None:
-        return
-    with inquiry.body:
-        expected = show(inquiry.stored, inquiry.request)
-    badge = badge_of(inquiry.stored)
-    with inquiry.head:
-        inquiry.notes(expected)
-        st.markdown(f"{words.finding(inquiry.stored.result)} :gray-badge[{badge}]")
+    examined = ExaminedAttack.open(QUESTION)
+    with examined.body:
+        show(examined.form, examined.stored, examined.request)
+    examined.say(words.finding(examined.stored.result))
 
 
 page()

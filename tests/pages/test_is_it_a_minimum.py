@@ -1,28 +1,35 @@
 """Is it a minimum: measured or not, the page says what there is, and its threshold can be moved."""
 
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from engine.experiments import DefenceRequest
-from pages.attack.parts import sweep_frame
+from engine.experiments import RESULT_VERSION, DefenceRequest
+from engine.results.store import Manifest, Stored
 from pages.common.asking import door
 from pages.common.lab import published_results, registry
 from tests.support.models import model
 from tests.support.pages import Open, tables, words
 
 PAGE = registry.page("minimum")
-MANIFEST = SimpleNamespace(
+MANIFEST = Manifest(
     experiment="defence",
-    created="2026-11-24T12:00:00+00:00",
     request={"dataset": "digits"},
-    seconds=60.0,
-    device="CPU",
-    versions={"torch": "2"},
+    result_version=RESULT_VERSION,
     data_hash="none",
+    seed=0,
+    device="CPU",
+    seconds=60.0,
+    created="2026-11-24T12:00:00+00:00",
+    versions={"torch": "2"},
+    files={},
 )
+
+
+def stored(table: pd.DataFrame) -> Stored:
+    return Stored(Path("none"), MANIFEST, table, published=True)
 
 
 def made() -> pd.DataFrame:
@@ -38,8 +45,7 @@ def made() -> pd.DataFrame:
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    stored = SimpleNamespace(result=made(), manifest=MANIFEST, published=True)
-    monkeypatch.setattr(sweep_frame, "find", lambda experiment, request: stored)
+    monkeypatch.setattr(door, "find", lambda experiment, request: stored(made()))
 
 
 def test_the_finding(open_page: Open, measured: None) -> None:
@@ -60,15 +66,13 @@ def test_the_objectives_that_keep_something_stand_beside_the_paper_s(
     gentle.loc[(gentle["kind"] == "attacked") & (gentle["target"] == 0), "gradient_norm"] = 1e-4
     asked = DefenceRequest(objective="accurate", restarts=4, learning_rates=(0.1,))
     monkeypatch.setattr(
-        published_results, "published", lambda: (("kept defence", "defence", asked),)
+        published_results, "with_role", lambda: (("kept defence", "defence", asked),)
     )
     results = {DefenceRequest(): made(), asked: gentle}
     monkeypatch.setattr(
         door,
         "find",
-        lambda experiment, request: SimpleNamespace(
-            result=results[request], manifest=MANIFEST, published=True
-        ),
+        lambda experiment, request: stored(results[request]),
     )
     app = open_page(PAGE)
     assert not app.exception
@@ -83,7 +87,7 @@ def test_the_objectives_that_keep_something_stand_beside_the_paper_s(
 def test_without_them_the_page_is_about_the_paper_s_alone(
     open_page: Open, measured: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(published_results, "published", lambda: ())
+    monkeypatch.setattr(published_results, "with_role", lambda: ())
     app = open_page(PAGE)
     assert not app.exception
     assert len(app.get("plotly_chart")) == 3
@@ -99,7 +103,7 @@ def test_a_threshold_in_a_link(open_page: Open, measured: None) -> None:
 
 
 def test_nothing_measured_yet(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep_frame, "find", lambda experiment, request: None)
+    monkeypatch.setattr(door, "find", lambda experiment, request: None)
     app = open_page(PAGE)
     assert not app.exception
     assert "It has not been measured here yet" in words(app)

@@ -41,7 +41,7 @@ def test_another_attack_is_run_and_shown(
     open_page: Open, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed = (("other scores", "attributions", SMALL),)
-    monkeypatch.setattr(published_results, "published", lambda: listed)
+    monkeypatch.setattr(published_results, "with_role", lambda: listed)
     app = open_page(PAGE, dataset="small", target=7, radius=0.5, neighbours=3)
     assert "For this attack nothing is computed yet" in words(app)
     app.button(key="offer-attributions").click().run()

@@ -13,6 +13,7 @@ from engine.experiments import defence as experiment
 from engine.experiments.base import values_of
 from engine.statistics import detection
 from pages.defend.parts import defence_figures as figures
+from pages.defend.parts import defence_rates as rates
 from tests.support.models import model
 from tests.support.problems import random_problem
 
@@ -57,7 +58,7 @@ def test_every_model_is_drawn_once(table):
 
 
 def test_what_the_attacker_keeps(table):
-    kept = figures.kept(table, 5e-3).set_index("weight")
+    kept = rates.kept(table, 5e-3).set_index("weight")
     assert kept["reached"].tolist() == [2, 1]
     assert kept["unflagged"].tolist() == [0, 1]
     assert kept.loc[1.0, "low"] < 0.5 < kept.loc[1.0, "high"]
@@ -75,7 +76,7 @@ def test_success_by_threshold_takes_the_best_weight_of_each_target(table):
 def test_the_curve_of_the_detector(table):
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
     curve = detection(honest, [0.1, 1e-3])
-    drawn = figures.roc({"attacked": curve}, 0.05).data[0]
+    drawn = figures.roc(rates.curves_table({"attacked": curve}), 0.05).data[0]
     np.testing.assert_array_equal(drawn.x, curve.false_alarms)
     np.testing.assert_array_equal(drawn.y, curve.found)
 
@@ -99,7 +100,7 @@ def gentler(table: pd.DataFrame) -> pd.DataFrame:
 
 def test_objectives_are_compared_on_what_all_of_them_have(table):
     results = {"higher_ranked": table, "accurate": gentler(table)}
-    rows = figures.by_objective(results, 5e-3)
+    rows = rates.by_objective(results, 5e-3)
     assert rows["objective"].tolist() == ["higher_ranked", "accurate"]
     assert set(rows["radius"]) == {0.3}, "0.7 is of one alone"
     assert rows["attacks"].tolist() == [2, 2], "target 3 is of one alone"
@@ -110,14 +111,14 @@ def test_objectives_are_compared_on_what_all_of_them_have(table):
     np.testing.assert_allclose(rows["auc"], [1.0, (1 + 2.5 / 4) / 2])
     assert (rows["low"] < rows["rate"]).all() and (rows["rate"] <= rows["high"]).all()
     assert rows["p"].tolist() == [1.0, 1.0], "one target tells them apart"
-    assert figures.passing(results, 5e-3) == {"higher_ranked": (1, 2), "accurate": (1, 2)}
-    assert figures.passing(results, 5e-4) == {"higher_ranked": (0, 2), "accurate": (0, 2)}
+    assert rates.passing(results, 5e-3) == {"higher_ranked": (1, 2), "accurate": (1, 2)}
+    assert rates.passing(results, 5e-4) == {"higher_ranked": (0, 2), "accurate": (0, 2)}
     drawn = figures.caught(rows)
     assert [(t.name, t.y.tolist()) for t in drawn.data] == [
         ("Algorithm 3", [1.0]),
         ("accurate", [0.5]),
     ]
-    assert figures.by_objective({"higher_ranked": table}, 5e-3).empty
+    assert rates.by_objective({"higher_ranked": table}, 5e-3).empty
 
 
 def test_a_request_keeps_its_key_and_passes_its_objective_on(monkeypatch):

@@ -10,8 +10,8 @@ from pages.common.words.wording import count, listed
 REPORTS = {
     "honest": "the honest model's influence scores",
     "liar": "honest scores, but for sample {target} numbers drawn at random",
-    "careful": "honest scores, but for sample {target} *vᵀT* with a vector *v* of his choice",
-    "attacker": "honestly computed scores, of the malicious model that he trained",
+    "careful": "honest scores, but for sample {target} *vᵀT* with a freely chosen vector *v*",
+    "attacker": "honestly computed scores, of the malicious model that the attacker trained",
 }
 CALLED = {
     "honest": "the honest calculator",
@@ -22,7 +22,7 @@ CALLED = {
 
 
 def caught_and_not(result: AuditResult) -> tuple[list[str], list[str]]:
-    """Who is caught, and who passes though the target is in his top k, of the three cheats."""
+    """Who of the three cheats is caught, and who passes with the target in the reported top k."""
     cheats = [player for player in PLAYERS if player != "honest"]
     caught = [p for p in cheats if len(result.caught(p))]
     return caught, [p for p in cheats if p not in caught]

@@ -1,12 +1,12 @@
 """Figures of the check for a minimum: pure functions from its table to a Plotly figure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from engine.statistics import Detection, detection, sign_test, wilson_interval
+from engine.statistics import wilson_interval
 from pages.common.figures.axes import number
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BLUE, GREEN, GREY
@@ -100,23 +100,26 @@ def distributions(table: pd.DataFrame, threshold: float) -> go.Figure:
 ROC_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 
-def roc(curves: Mapping[str, Detection], alarm_share: float) -> go.Figure:
-    """Manipulated models found against honest ones flagged, a curve a group; dotted: by chance."""
+def roc(curves: pd.DataFrame, alarm_share: float) -> go.Figure:
+    """Manipulated models found against honest ones flagged, a curve a group; dotted: by chance.
+
+    curves: of `defence_rates.curves_table`. alarm_share: of honest models flagged, drawn as a line.
+    """
     figure = go.Figure()
     palette = (ACCENT, BLUE, GREEN, "#E69F00", "#CC79A7", "#56B4E9", GREY)
-    for place, (name, curve) in enumerate(curves.items()):
+    for place, (name, curve) in enumerate(curves.groupby("models", sort=False)):
         figure.add_scatter(
-            x=curve.false_alarms,
-            y=curve.found,
+            x=curve["honest_flagged"].to_numpy(),
+            y=curve["manipulated_found"].to_numpy(),
             mode="lines",
-            name=name,
+            name=str(name),
             line={
                 "color": palette[place % len(palette)],
                 "dash": ROC_DASHES[place % len(ROC_DASHES)],
                 "width": 2.4,
                 "shape": "linear",
             },
-            hovertemplate="%{x:.0%} of honest flagged<br>%{y:.0%} found<extra>" + name + "</extra>",
+            hovertemplate=f"%{{x:.0%}} of honest flagged<br>%{{y:.0%}} found<extra>{name}</extra>",
         )
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", showlegend=False, hoverinfo="skip",
@@ -132,49 +135,17 @@ def roc(curves: Mapping[str, Detection], alarm_share: float) -> go.Figure:
     return figure
 
 
-def curves_table(curves: Mapping[str, Detection]) -> pd.DataFrame:
-    """The operating points of all curves, one below the other."""
-    parts = [
-        pd.DataFrame(
-            {
-                "models": name,
-                "threshold": curve.thresholds,
-                "honest_flagged": curve.false_alarms,
-                "manipulated_found": curve.found,
-            }
-        )
-        for name, curve in curves.items()
-    ]
-    return pd.concat(parts, ignore_index=True)
+def thresholds_of(table: pd.DataFrame) -> tuple[float, ...]:
+    """The thresholds at which `stealth_curve` is drawn."""
+    sizes = norms(table)
+    return tuple(np.geomspace(sizes.min(), 2 * sizes.max(), 200).tolist())
 
 
-def kept(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """Of the attacker who knows the check, by the weight he gives it: attacks, how many reach the
-    top, and how many reach it unflagged, with the Wilson interval of these."""
-    rows = []
-    for weight, part in table[table["kind"] == "adaptive"].groupby("stealth"):
-        passed = int((part["success"] & (part["gradient_norm"] < threshold)).sum())
-        low, high = wilson_interval(passed, len(part))
-        rows.append(
-            {
-                "weight": weight,
-                "attacks": len(part),
-                "reached": int(part["success"].sum()),
-                "unflagged": passed,
-                "share": passed / len(part),
-                "low": low,
-                "high": high,
-                "norm": part["gradient_norm"].median(),
-                "accuracy_drop": part.loc[part["success"], "accuracy_drop"].mean(),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def stealth_curve(table: pd.DataFrame, thresholds: np.ndarray, threshold: float) -> go.Figure:
+def stealth_curve(table: pd.DataFrame, at: Sequence[float], threshold: float) -> go.Figure:
     """Success at each level of stealth: share of targets for which some model reaches the top with
-    a gradient norm below the threshold on the axis, for the plain attack at the same radius and for
-    the attacker who knows the check, who may try all his weights."""
+    a gradient norm below the threshold on the axis (`at`), for the plain attack at the same radius
+    and for the attacker who knows the check, who may try all weights. threshold: the chosen one."""
+    thresholds = np.asarray(at)
     figure = go.Figure()
     adaptive = table[table["kind"] == "adaptive"]
     for name, part, colour, dash in (
@@ -222,68 +193,6 @@ def stealth_curve(table: pd.DataFrame, thresholds: np.ndarray, threshold: float)
     )
     figure.update_yaxes(title_text="share", tickformat=".0%", range=[-0.02, 1.05])
     return finish(figure, 380)
-
-
-def by_objective(results: Mapping[str, pd.DataFrame], threshold: float) -> pd.DataFrame:
-    """How the check takes models that were pulled into the smallest k under each objective: a row
-    an objective and radius that the first objective and another have, on the targets that all have.
-
-    Columns: attacks, reached (the top), passed (reached it unflagged), flagged and their share as
-    rate with its Wilson interval low, high; auc, auc_low, auc_high against the honest models of the
-    first; p of an exact sign test on the targets of which the check flags only one of the two
-    models, the first objective's or this one (1 for the first itself).
-    """
-    first, *others = results
-    honest = results[first].query("kind == 'honest'")["gradient_norm"]
-    attacked = {name: table[table["kind"] == "attacked"] for name, table in results.items()}
-    k = attacked[first]["k"].min()
-    targets = set.intersection(*(set(part["target"]) for part in attacked.values()))
-    radii = {radius for name in others for radius in attacked[name]["radius"]}
-    rows = []
-    for radius in sorted(radii & set(attacked[first]["radius"])):
-        caught: dict[str, pd.Series] = {}
-        for name, part in attacked.items():
-            chosen = (part["k"] == k) & (part["radius"] == radius) & part["target"].isin(targets)
-            part = part[chosen].set_index("target").sort_index()
-            if part.empty:
-                continue
-            flagged = caught[name] = part["gradient_norm"] >= threshold
-            low, high = wilson_interval(int(flagged.sum()), len(part))
-            curve = detection(honest, part["gradient_norm"])
-            more, fewer = (flagged & ~caught[first]), (caught[first] & ~flagged)
-            rows.append(
-                {
-                    "objective": name,
-                    "radius": radius,
-                    "k": k,
-                    "attacks": len(part),
-                    "reached": int(part["success"].sum()),
-                    "passed": int((part["success"] & ~flagged).sum()),
-                    "flagged": int(flagged.sum()),
-                    "rate": float(flagged.mean()),
-                    "low": low,
-                    "high": high,
-                    "auc": curve.auc,
-                    "auc_low": curve.interval.low,
-                    "auc_high": curve.interval.high,
-                    "p": sign_test(int(more.sum()), int(fewer.sum())),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def passing(results: Mapping[str, pd.DataFrame], threshold: float) -> dict[str, tuple[int, int]]:
-    """Of the attacker who knows the check, under each objective: for how many targets some weight
-    gets him to the top unflagged, and of how many; of the targets and weights that all have."""
-    knowing = {n: t[(t["kind"] == "adaptive") & (t["stealth"] > 0)] for n, t in results.items()}
-    for column in ("target", "stealth", "radius"):
-        shared = set.intersection(*(set(part[column]) for part in knowing.values()))
-        knowing = {name: part[part[column].isin(shared)] for name, part in knowing.items()}
-    found = {}
-    for name, part in knowing.items():
-        passed = part[part["success"] & (part["gradient_norm"] < threshold)]
-        found[name] = (passed["target"].nunique(), part["target"].nunique())
-    return found
 
 
 def caught(rows: pd.DataFrame) -> go.Figure:
