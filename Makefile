@@ -1,4 +1,4 @@
-# run: serve the lab on the address in .streamlit/config.toml
+# run: serve the lab on the address in .streamlit/config.toml · develop: the same, watching files
 # test: everything that .ci/run checks · bench · publish · format · clean
 # Each target sets up .venv first, so all of them work from a fresh clone.
 
@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := run
-.PHONY: run test bench publish format clean system
+.PHONY: run develop test bench publish format clean system
 
 PYTHON ?= python3.11 python3
 BIN := .venv/bin
@@ -14,6 +14,9 @@ READY := .venv/ready
 
 run: $(READY)
 	$(BIN)/python -m pages.common.serve
+
+develop: $(READY)
+	$(BIN)/python -m pages.common.serve --server.fileWatcherType auto
 
 # pytest comes last and sums up what it could not run.
 test: $(READY) system

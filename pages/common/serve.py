@@ -7,7 +7,7 @@ does not. Jobs that a crash has interrupted go on at once, before anybody opens 
 first visitor would wait for is loaded before there is one.
 """
 
-import pkgutil
+import gc
 import sys
 from importlib import import_module
 
@@ -19,7 +19,6 @@ from engine.errors import InvalidInput
 from engine.results.jobs import Jobs
 from engine.results.store import Store
 from engine.settings import ROOT, Settings, read_settings
-from pages import common
 from pages.common.asking.links import EXAMPLE
 from pages.common.figures import ranking
 from pages.common.lab import published_results
@@ -31,8 +30,9 @@ LATE = ("streamlit.emojis", "scipy.stats")  # imported by others only where they
 def load(settings: Settings) -> None:
     """Every module of the pages; by drawing one figure, what Parquet, Plotly and Pillow load when
     they are first used; and what is published."""
-    for module in pkgutil.iter_modules(common.__path__, f"{common.__name__}."):
-        import_module(module.name)
+    pages = ROOT / "pages"
+    for path in [*pages.glob("common/**/*.py"), *pages.glob("*/parts/*.py")]:
+        import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     for name in LATE:
         import_module(name)
     samples = Samples(load_dataset(EXAMPLE.dataset, settings.data_dir))
@@ -53,6 +53,8 @@ def main() -> None:
     except InvalidInput as error:
         sys.exit(f"error: {error}")
     load(settings)
+    gc.collect()
+    gc.freeze()  # Streamlit collects after every page run: it need not go through what stays
     PagesManager.uses_pages_directory = False
     sys.argv = ["streamlit", "run", str(ROOT / "app.py"), *sys.argv[1:]]
     cli.main(prog_name="streamlit")

@@ -53,7 +53,7 @@ def start_server(
     """A lab started as `make run` starts it, with its own results in `cache`; or what else Python
     is to serve in its place."""
     address = f"http://127.0.0.1:{port or free_port()}"
-    command = [sys.executable, *what, "--server.fileWatcherType", "none"]
+    command = [sys.executable, *what]
     cache.mkdir(exist_ok=True)
     with (cache / "server.log").open("w") as log:
         process = subprocess.Popen(
