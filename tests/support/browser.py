@@ -1,20 +1,18 @@
 """A server and browser sessions for tests in Chromium."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlparse
 
-import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from engine.results.jobs import Jobs
 from engine.settings import read_settings
@@ -97,16 +95,6 @@ def healthy(address: str) -> bool:
             return answer.status == 200
     except OSError:
         return False
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    if shutil.which(CHROMIUM) is None:
-        pytest.skip(f"NOT RUN: there is no Chromium at {CHROMIUM}; install Debian's chromium.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @dataclass
