@@ -2,10 +2,8 @@
 
 import os
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -18,15 +16,6 @@ from engine.results.watchdog import LOOK_SECONDS
 from engine.results.worker import KEPT_FOLDERS, prune, work
 from engine.settings import environment_of, read_settings
 from tests.support.queues import LONG, PATIENCE, kill, until, wait, worker_pid
-
-
-@pytest.fixture
-def jobs(tmp_path: Path) -> Iterator[Jobs]:
-    settings = read_settings({"IAL_CACHE_DIR": str(tmp_path / "cache"), "IAL_DEVICE": "cpu"})
-    made = Jobs(replace(settings, published=tmp_path / "published"))  # nothing is published here
-    yield made
-    kill(made)
-
 
 SHORT = AttackRequest(targets=(16,), radius=0.35, restarts=1)
 
