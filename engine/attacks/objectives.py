@@ -1,4 +1,4 @@
-"""Attack objectives: which weighted sum of scores an attack lowers, given where the scores stand.
+"""Attack objectives: which weighted sum of scores an attack lowers, given the scores so far.
 
 Algorithm 1 linearises an objective: ℓ = Σ_i c_i I_i with coefficients c frozen at the current θ.
 Objectives see only scores, so that they serve every model.
@@ -13,15 +13,23 @@ from torch import Tensor
 
 from engine import vocabulary
 
+COOLED = 0.1  # share of the softmax's first temperature that is left at the end
+COLLATERAL = 0.6  # weight of the other samples' scores in `quiet`
+FREE = 0.85  # rank correlation with the honest ranking above which nothing counts as lost
+DRIFTED, TURNED = 0.01, 0.05  # nats of drift that weigh as much as this loss of rank correlation
+
 
 @dataclass(frozen=True)
 class Standing:
-    """Where B runs stand: scores (B, n), targets (B, t), ranks of the targets (B, t), and k.
+    """What an objective sees of B runs: scores (B, n), targets (B, t) and their ranks (B, t).
 
-    What an objective with an upkeep needs besides: the honest scores (1, n); pressure (B,), how
-    hard each run pushes; progress, the share of the steps that is over; restart (B,), the number
-    of each run's start in its attack; and of what is kept, lost (B,), by how much the accuracy on
-    `test` has fallen, or drift (B,), how far the predictions have moved.
+    k: the rank to reach. Objectives with an upkeep also see
+    honest: the honest scores (1, n);
+    pressure: the weight (B,) of moving the targets against keeping the rest;
+    progress: the share of the steps that is over, in [0, 1];
+    restart: the number (B,) of each run's start within its attack;
+    lost: the fall (B,) of the accuracy on `test`;
+    drift: the mean KL divergence (B,) of the predictions from the honest model's, in nats.
     """
 
     scores: Tensor
@@ -38,15 +46,18 @@ class Standing:
 
 @dataclass(frozen=True)
 class Upkeep:
-    """What an attack keeps: a run goes on after its arrival, and serves with the iterate in the top
-    whose `quality` (B,) is highest. It sees train and `test` alone: holdout chooses nothing.
+    """What an attack keeps beside moving its targets. A run goes on after it has arrived; of its
+    iterates inside the top, that of the highest `quality` (B,) is returned. Only train and `test`
+    enter the quality: holdout chooses nothing.
 
-    enough: the quality that ends all runs of an attack, so that restarts are spent where they
-    help. push, relax: the factors by which a step raises a run's pressure outside the very top, and
-    lowers it inside. loss_weight: that of the mean training loss beside the objective, without its
-    l2 term, which only holds runs back; the training loss, because a model fitted to `test` looks
-    better there than it is. drift_weight: that of the predictions' drift from the honest model's on
-    train and `test`, which needs no label. from_honest: whether the first start is θ* itself.
+    enough: the quality at which all runs of an attack end.
+    push, relax: the factors by which a step raises a run's pressure while its targets are not
+        first of all, and lowers it while they are.
+    loss_weight: weight of the mean training loss beside the objective. Its l2 term is left out,
+        because it only holds runs back. The loss on `test` would not do: a model fitted to `test`
+        looks better there than it is.
+    drift_weight: weight of the predictions' drift from the honest model's on train and `test`.
+    from_honest: whether the first start is θ* itself.
     """
 
     quality: Callable[[Standing], Tensor]
@@ -62,8 +73,8 @@ class Upkeep:
 class Objective:
     """`coefficients` maps a standing to c (B, n); `terms` adds a value (B,) and gradient (B, P).
 
-    depends_on_k: whether runs of a single target differ with k, other than in where they stop.
-    upkeep: what is kept beside the targets' move; None where a run ends with its arrival.
+    depends_on_k: whether the path of a run, and not only its end, depends on k (single targets).
+    upkeep: what the attack keeps; None where a run ends when it arrives.
     """
 
     name: str
@@ -142,8 +153,9 @@ def one_hot(standing: Standing) -> Tensor:
 
 
 def two_pulls(standing: Standing, cooled_at: float, collateral: float = 0.0) -> Tensor:
-    """[pressure·pull + collateral·∇‖I − I*‖²/(2 std(I*) √n)]/std(I), the norm over all samples but
-    the targets, I* being the honest scores.
+    """Return [pressure·pull + collateral·(I − I*)/(std(I*) √n)]/std(I), (B, n).
+
+    I* are the honest scores. The second term, which pulls scores back to them, is 0 at the targets.
 
     The pull is `softmax` for the runs of every other start, the first among them, and the paper's
     `higher_ranked` for the rest: the two get stuck on different targets. Neither depends on k for
@@ -170,17 +182,21 @@ def kept_accuracy(standing: Standing) -> Tensor:
 
 
 def kept_ranking(standing: Standing) -> Tensor:
-    """Minus the predictions' drift and what is lost of the rank correlation with the honest ranking
-    below FREE, each in the unit in which the two count the same. The drift, and not the accuracy:
-    to choose by single predictions, on a test set that the attack works on, is to choose by
-    chance."""
+    """Return minus what is lost of predictions and ranking, (B,): drift/DRIFTED + loss/TURNED.
+
+    The loss is that of the rank correlation with the honest ranking below FREE. Drift stands for
+    the predictions instead of accuracy, because the attack works on `test`: choosing an iterate by
+    single predictions there would be choosing by chance.
+    """
     assert standing.drift is not None and standing.honest is not None
     kept = rank_correlation(standing.scores, standing.honest)
     return -(standing.drift / DRIFTED + (FREE - kept).clamp(min=0) / TURNED)
 
 
 def rank_correlation(scores: Tensor, others: Tensor) -> Tensor:
-    """Spearman's, of scores (B, n) with others (1, n), ties in the order of the samples: (B,)."""
+    """Return Spearman's correlation (B,) of scores (B, n) with others (1, n).
+
+    Ties rank in the order of the samples."""
     a, b = (centred_ranks(s) for s in (scores, others))
     return (a * b).sum(1) / (torch.linalg.vector_norm(a, dim=1) * torch.linalg.vector_norm(b))
 
@@ -191,10 +207,6 @@ def centred_ranks(scores: Tensor) -> Tensor:
     return order.double() - (scores.shape[1] - 1) / 2
 
 
-COOLED = 0.1  # of its beginning is the softmax's temperature in the end
-DRIFTED, TURNED = 0.01, 0.05  # nats of drift, and rank correlation, that count the same
-FREE = 0.85  # a rank correlation above which none is lost
-COLLATERAL = 0.6  # weight of the other samples' scores in `quiet`
 COEFFICIENTS: dict[str, Callable[[Standing], Tensor]] = {
     "higher_ranked": higher_ranked,
     "top_k": top_k,

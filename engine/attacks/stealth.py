@@ -1,6 +1,5 @@
-"""What an attacker minimises beside the scores, so that his model looks like an honest one.
-
-The training loss, and, where he knows the check of Section 6, the norm of its gradient:
+"""Terms that an attack minimises beside the scores, so that its model looks like an honest one:
+the training loss, and, against the check of Section 6, the norm of its gradient.
 
 L(θ) = mean cross-entropy + l2/2·‖θ‖²,   ‖∇L(θ)‖ with the gradient (H + l2·I) ∇L / ‖∇L‖
 """

@@ -30,10 +30,6 @@ class Description:
     download_mb: float
 
     @property
-    def n_rows(self) -> int:
-        return sum(self.rows.values())
-
-    @property
     def origin(self) -> str:
         """Who made it, and what one may do with it, in a sentence."""
         return f"{self.citation}; {self.licence}."

@@ -26,7 +26,7 @@ from engine.models.linear import LinearModel
 from engine.scrutiny.sensitivity import at_once
 from engine.vocabulary import ATTRIBUTIONS, DAMPING
 
-TOLERANCE = 1e-5  # of the n solves of self-influence and relative influence
+EACH_TOLERANCE = 1e-5  # of the n solves of self-influence and relative influence
 NEIGHBOURS = 5
 TEST_ROWS_AT_ONCE = 512  # whose distances to every training sample are held together
 
@@ -98,8 +98,8 @@ def solved_gradients(problem: LinearProblem, state: LinearState) -> tuple[Tensor
     own, sizes = [], []
     for rows in torch.arange(len(X), device=X.device).split(at_once(*E.shape)):
         g = E[rows].unsqueeze(2) * X[rows].unsqueeze(1)  # B, K, D
-        solution = problem.solve(state.curvature, g, TOLERANCE, None, None)
-        check_converged(solution, TOLERANCE)
+        solution = problem.solve(state.curvature, g, EACH_TOLERANCE, None, None)
+        check_converged(solution, EACH_TOLERANCE)
         own.append((g * solution.x).sum((1, 2)))
         sizes.append(solution.x.flatten(1).norm(dim=1))
     return torch.cat(own), torch.cat(sizes)

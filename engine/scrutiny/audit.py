@@ -3,7 +3,7 @@
 The auditor knows the model, hence the gradient t_j of every query's loss. An honest score is
 linear in it: I(z_i, query_j) = v_iᵀ t_j with v_i = −(H + λI)⁻¹ g_i. So every row of the score
 matrix lies in the row space of T = (t_1 … t_q), and invented numbers do not, once there are more
-queries than T has rank. Whoever reports v'ᵀT for a vector of his choice, or honest scores of
+queries than T has rank. A report of v'ᵀT for any vector v', or of honest scores of
 another model, passes.
 """
 
@@ -16,7 +16,7 @@ from engine.checks import check_positive
 from engine.errors import InvalidInput
 
 MOST_PARAMETERS = 4000  # the decomposition of T takes P²·q operations: minutes beyond
-TOLERANCE = 1e-6
+CAUGHT_ABOVE = 1e-6  # residual of a row that counts as invented
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ def check_auditable(parameters: int) -> None:
 
 
 def audit_scores(
-    score_matrix: ArrayLike, query_gradients: ArrayLike, tolerance: float = TOLERANCE
+    score_matrix: ArrayLike, query_gradients: ArrayLike, tolerance: float = CAUGHT_ABOVE
 ) -> Audit:
     """Check each row of the scores (n, q) against the query gradients (P, q), one per column.
 

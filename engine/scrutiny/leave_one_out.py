@@ -30,7 +30,7 @@ from engine.vocabulary import L2
 
 ROUNDS = 200
 GRADIENT_TOLERANCE = 1e-9  # of the retrained models, in the 2-norm
-SOLVE_TOLERANCE = 1e-2  # of each round's step
+STEP_TOLERANCE = 1e-2  # of each round's step
 CONTRACTS = 0.5  # the gradient that a round with the frozen Hessian leaves, at most
 
 
@@ -127,7 +127,7 @@ def retrain(
                 curvature = LinearCurvature(
                     problem.train.X, kept, problem.eigenvalues, problem.damping
                 )
-            step[some] = problem.solve(curvature, gradient[some], SOLVE_TOLERANCE, None, None).x
+            step[some] = problem.solve(curvature, gradient[some], STEP_TOLERANCE, None, None).x
             theta[some] -= step[some]
             before[some] = norms[some]
     raise NotConverged(

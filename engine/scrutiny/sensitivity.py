@@ -26,7 +26,7 @@ from engine.influence.scores import check_converged, in_float64_if_needed
 from engine.models.linear import LinearModel
 from engine.vocabulary import DAMPING
 
-TOLERANCE = 1e-4  # of the solves of random probes, whose own error is hundreds of times larger
+PROBE_TOLERANCE = 1e-4  # of the probes' solves: their sampling error is hundreds of times larger
 FLOATS_AT_ONCE = 2**25  # of the (n, B, K) arrays of B probes or samples at once
 MOST_AT_ONCE = 64
 
@@ -109,7 +109,7 @@ def sensitivity(
     for first in range(0, probes, step := at_once(dataset.n_train, dataset.n_classes)):
         drawn = rng.standard_normal((min(step, probes - first), *shape))
         directions = torch.as_tensor(drawn).to(forward.solution.x)
-        found = project(problem, forward, directions, TOLERANCE)
+        found = project(problem, forward, directions, PROBE_TOLERANCE)
         squares += found.double().square().sum(1).cpu().numpy()
         on_step(min(first + step, probes), probes)
     norms = np.sqrt(squares / probes)

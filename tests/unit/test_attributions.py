@@ -44,7 +44,7 @@ def explicit(name, model, dataset, split):
 @pytest.mark.parametrize("split", ["test", "holdout"])
 @pytest.mark.parametrize("name", WITH_MODEL)
 def test_scores_are_those_of_the_explicit_hessian(name, split):
-    # Solves stop at a relative residual of 1e-6, of all samples at 1e-5 (TOLERANCE).
+    # Solves stop at a relative residual of 1e-6, of all samples at 1e-5 (EACH_TOLERANCE).
     allowed = 1e-4 if name in ("self_influence", "relative") else 1e-5
     for seed in range(4):
         dataset, model = random_problem(seed, duplicates=True)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")  # Pillow has more readers than are needed here
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
-REMEDY = "Replace it, or save it again as PNG or JPEG."
 
 
 def open_picture(source: Path | IO[bytes]) -> "Image":

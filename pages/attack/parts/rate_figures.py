@@ -23,10 +23,6 @@ SPLIT_LOOKS: Mapping[str, tuple[str, dict[str, Any], str]] = {
 Scale = str  # of the x axis: "log", "linear" or "category"
 
 
-def _points(values: pd.Series) -> np.ndarray:
-    return 100 * values.to_numpy(dtype=np.float64)
-
-
 def x_axis(values: Sequence[float], title: str, scale: Scale) -> dict[str, Any]:
     """An axis whose only ticks are the values that were computed."""
     marks = sorted({float(v) for v in values})

@@ -6,7 +6,6 @@ import pandas as pd
 
 from pages.common.words.wording import count
 
-REGIMES = {"high_accuracy": "accuracy kept", "best": "any accuracy"}
 FORMS = {"any_run": "some run", "returned": "the returned model"}  # the first is the paper's count
 
 
@@ -27,13 +26,6 @@ def limit(tolerance: float | None) -> str:
 
 def top(k: int) -> str:
     return "the very top" if k == 1 else f"the top {k}"
-
-
-def one(rates: pd.DataFrame, **wanted: Any) -> pd.Series | None:
-    """The row with these values; None where there is none."""
-    for name, value in wanted.items():
-        rates = rates[rates[name] == value]
-    return None if rates.empty else rates.iloc[0]
 
 
 def course(rates: pd.DataFrame, x: str) -> str:
