@@ -8,7 +8,7 @@ from engine.statistics import Interval
 from pages.common.figures.axes import rank_axis, thinned, thinning
 from pages.common.figures.layout import custom_data, finish
 from pages.common.figures.palette import ACCENT, GREY
-from pages.common.figures.ranking import ring
+from pages.common.figures.ranking import rank_unchanged, ring
 from pages.common.samples import Samples
 
 ALSO_DRAWN = 150  # first of the malicious ranking, where moves from the honest one are thinned
@@ -21,14 +21,7 @@ def rank_to_rank(before: Ranking, after: Ranking, samples: Samples, target: int)
     drawn = before.top(n)[thinned(n)]
     drawn = np.unique(np.concatenate([drawn, after.top(min(n, ALSO_DRAWN)), [target]]))
     figure = go.Figure()
-    figure.add_scatter(
-        x=[1, n],
-        y=[1, n],
-        mode="lines",
-        name="rank unchanged",
-        hoverinfo="skip",
-        line={"color": GREY, "width": 1, "dash": "dash"},
-    )
+    figure.add_trace(rank_unchanged(n))
     figure.add_scatter(
         x=before.ranks[drawn],
         y=after.ranks[drawn],

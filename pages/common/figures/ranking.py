@@ -27,6 +27,18 @@ def ring(
     )
 
 
+def rank_unchanged(n: int) -> go.Scatter:
+    """The diagonal of a figure of ranks 1…n against ranks 1…n."""
+    return go.Scatter(
+        x=[1, n],
+        y=[1, n],
+        mode="lines",
+        name="rank unchanged",
+        hoverinfo="skip",
+        line={"color": GREY, "width": 1, "dash": "dash"},
+    )
+
+
 def ranking(
     before: Ranking,
     samples: Samples,

@@ -9,6 +9,7 @@ from engine.fairness.result import FairnessResult
 from pages.common.figures.axes import rank_axis, thinned
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
+from pages.common.figures.ranking import rank_unchanged
 from pages.fairness.parts.fairness_figures import HONEST
 
 
@@ -62,14 +63,7 @@ def rank_to_rank(result: FairnessResult, scale: float) -> go.Figure:
     drawn = drawn_rows(honest, scaled, top)
     figure = go.Figure()
     figure.add_hrect(y0=0.75, y1=top + 0.5, fillcolor=BAND, line_width=0, layer="below")
-    figure.add_scatter(
-        x=[1, n],
-        y=[1, n],
-        mode="lines",
-        name="rank unchanged",
-        hoverinfo="skip",
-        line={"color": GREY, "width": 1, "dash": "dash"},
-    )
+    figure.add_trace(rank_unchanged(n))
     looks = (
         ("other rows", drawn[honest[drawn] > top], {"size": 4.5, "color": GREY, "opacity": 0.7}),
         (
