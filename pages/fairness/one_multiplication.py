@@ -9,8 +9,8 @@ from engine.experiments import FairnessRequest
 from engine.fairness.result import FairnessResult
 from engine.results.store import Stored
 from engine.vocabulary import ACCURACY_TOLERANCE, METRICS, ROUNDING
-from pages.common.asking import door, form
-from pages.common.asking.form import Form
+from pages.common.asking import door
+from pages.common.asking.form import Form, restore_choice
 from pages.common.figures.axes import number
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
@@ -18,17 +18,17 @@ from pages.common.widgets import charts, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import reproduce
 from pages.fairness.parts import fairness_figures as figures
-from pages.fairness.parts import fairness_run, one_scale, own_tables
 from pages.fairness.parts import fairness_words as words
+from pages.fairness.parts import one_scale, own_run, own_tables
 
 PAGE = registry.page("fairness")
 OPENING = "adult"  # the data set that the page opens with: the largest, so the clearest answer
 
 
-def choose_what(controls: Form) -> tuple[str, str]:
-    """Data set and gap, in the sidebar."""
-    form.restore_choice("table", "metric", "scale")
-    table = controls.choice(
+def choose_what(form: Form) -> tuple[str, str]:
+    """Choose data set and gap, in the sidebar."""
+    restore_choice("table", "metric", "scale")
+    table = form.choice(
         st.sidebar,
         "Data set",
         "table",
@@ -37,7 +37,7 @@ def choose_what(controls: Form) -> tuple[str, str]:
         "of the page.",
         OPENING,
     )
-    metric = controls.choice(
+    metric = form.choice(
         st.sidebar,
         "Gap",
         "metric",
@@ -50,7 +50,7 @@ def choose_what(controls: Form) -> tuple[str, str]:
 
 
 def gap_figure(stored: Stored) -> FigureBlock:
-    """The downstream model's gap at every scale."""
+    """Make the figure of the downstream model's gap at every scale."""
     result: FairnessResult = stored.result
     return FigureBlock(
         name="gap",
@@ -68,11 +68,11 @@ def gap_figure(stored: Stored) -> FigureBlock:
 
 
 def of_every_set(shown: Stored) -> dict[str, Stored]:
-    """The published results for the same gap, and the one shown, by data set."""
+    """Find the published results for the same gap; with the one shown, by data set."""
     about = shown.result.about
     results = {
         SETS[name].title: door.find_published(
-            fairness_run.EXPERIMENT, FairnessRequest(name, about.metric)
+            own_run.EXPERIMENT, FairnessRequest(name, about.metric)
         )
         for name in LOADERS
     }
@@ -82,7 +82,7 @@ def of_every_set(shown: Stored) -> dict[str, Stored]:
 
 
 def effects_figure(shown: Stored) -> FigureBlock | None:
-    """The largest effect on every data set; None where no result has one."""
+    """Make the figure of the largest effect on every data set; None where no result has one."""
     found, badge = of_every_set(shown), badge_of(shown)
     results = tuple((name, stored.result) for name, stored in found.items())
     rows = words.largest_effects(results)
@@ -105,7 +105,7 @@ def effects_figure(shown: Stored) -> FigureBlock | None:
 
 
 def check_figure(stored: Stored) -> FigureBlock:
-    """The check that would have caught it."""
+    """Make the figure of the check that would have caught the attack."""
     result: FairnessResult = stored.result
     first, honest = result.table.iloc[0], result.row(1)["gradient_norm"]
     return FigureBlock(
@@ -195,8 +195,8 @@ def formulas(result: FairnessResult) -> None:
     )
 
 
-def show(controls: Form, stored: Stored, request: FairnessRequest) -> None:
-    """All of a result but its finding."""
+def show(form: Form, stored: Stored, request: FairnessRequest) -> None:
+    """Show all of a result but its finding."""
     result: FairnessResult = stored.result
     gap_figure(stored).show()
     left, right = st.columns(2, gap="medium")
@@ -206,7 +206,7 @@ def show(controls: Form, stored: Stored, request: FairnessRequest) -> None:
             effects.show()
     with right:
         check_figure(stored).show()
-    one_scale.show(controls, stored)
+    one_scale.show(form, stored)
     about_the_data(result)
     every_scale(result)
     formulas(result)
@@ -216,20 +216,20 @@ def show(controls: Form, stored: Stored, request: FairnessRequest) -> None:
 
 def page() -> None:
     st.title(PAGE.title)
-    controls = Form()
-    table, metric = choose_what(controls)
+    form = Form()
+    table, metric = choose_what(form)
     head, body, bar = st.container(), st.container(), st.container(border=True)
     with bar:
-        run = fairness_run.run_of_ones_own(controls, table, metric)
+        run = own_run.section(form, table, metric)
     opening = FairnessRequest(table, metric)
     stored, request = (None, opening) if run is None else (run.stored, run.request)
     if stored is None and table in LOADERS:
-        stored, request = door.find(fairness_run.EXPERIMENT, opening), opening
+        stored, request = door.find(own_run.EXPERIMENT, opening), opening
     if stored is not None:
         with body:
-            show(controls, stored, request)
+            show(form, stored, request)
     with head:
-        controls.finish()
+        form.finish()
         if stored is None:
             st.markdown(f"{PAGE.finding} For this data nothing is computed yet: run it below.")
             return

@@ -13,8 +13,8 @@ from engine.models.model import Model
 from engine.results.store import Stored
 from engine.settings import ROOT
 from engine.statistics import wilson_interval
-from pages.common.asking import door, effort, form, links, progress
-from pages.common.asking.form import Form
+from pages.common.asking import door, effort, links, progress
+from pages.common.asking.form import Form, unchoose
 from pages.common.figures import ranking
 from pages.common.lab import registry
 from pages.common.lab.shared import open_dataset
@@ -41,7 +41,7 @@ class Deal:
 
 
 def deal(result: AttackResult, unseen: Samples, number: int) -> Deal:
-    """Round `number`, the same for everyone: a shuffle seeded with it."""
+    """Deal round `number`, the same for everyone: the shuffle is seeded with it."""
     rng = np.random.default_rng(number)
     malicious = str(rng.choice(["A", "B"]))
     honest = "B" if malicious == "A" else "A"
@@ -56,7 +56,7 @@ def deal(result: AttackResult, unseen: Samples, number: int) -> Deal:
 
 
 def show_models(dealt: Deal, unseen: Samples) -> None:
-    """Both models' accuracies, and what they say about the same samples."""
+    """Show both models' accuracies, and what they say about the same samples."""
     y = unseen.dataset.y_holdout
     said = {name: dealt.models[name].predict(unseen.dataset.X_holdout) for name in ("A", "B")}
     for name, column in zip("AB", st.columns(2), strict=True):
@@ -95,11 +95,11 @@ def vote(name: str) -> None:
 
 def next_round() -> None:
     st.session_state[ROUND] = (st.session_state.get(ROUND, 0) + 1) % 10_000
-    form.unchoose(VOTE)
+    unchoose(VOTE)
 
 
 def reveal(dealt: Deal, voted: str, stored: Stored) -> None:
-    """Who it was, and the only place where it shows."""
+    """Say which model is malicious, and show where that can be seen."""
     result: AttackResult = stored.result
     target = result.targets[0]
     train = Samples(open_dataset(links.EXAMPLE.dataset))
@@ -116,12 +116,12 @@ def reveal(dealt: Deal, voted: str, stored: Stored) -> None:
 
 
 def both_rankings(result: AttackResult, train: Samples) -> go.Figure:
-    """The ranking under either model, the target's jump marked."""
+    """Draw the ranking under either model, with the target's jump."""
     return ranking.ranking(result.before, train, result.targets[0], result.k, result.after)
 
 
 def jump_figure(stored: Stored, train: Samples) -> FigureBlock:
-    """The two rankings, and where the target is in each."""
+    """Make the figure of the two rankings and of the target's place in each."""
     result: AttackResult = stored.result
     target = result.targets[0]
     return FigureBlock(
@@ -141,7 +141,7 @@ def jump_figure(stored: Stored, train: Samples) -> FigureBlock:
 
 
 def game(number: int, voted: str | None) -> None:
-    """One round: both models, the vote and, once it is cast, its outcome."""
+    """Play one round: both models, the vote and, once it is cast, its outcome."""
     dataset = open_dataset(links.EXAMPLE.dataset)
     stored = door.obtain(
         "attack",
@@ -208,7 +208,7 @@ def threat_model() -> None:
 
 
 def cards() -> None:
-    """A way to every other page, and to the views worth opening there."""
+    """Link to the views worth opening on the other pages."""
     charts.heading("Try it")
     entries = [(entry, preset) for entry in registry.PAGES for preset in entry.presets]
     for column, (entry, preset) in zip(st.columns(len(entries)), entries, strict=True):
@@ -224,10 +224,10 @@ def cards() -> None:
 
 def page() -> None:
     st.title(PAGE.title)
-    controls = Form()
-    number = controls.clicked(ROUND, ROUNDS, 0)
-    voted = controls.clicked(VOTE, ["A", "B"])
-    controls.finish()
+    form = Form()
+    number = form.clicked(ROUND, ROUNDS, 0)
+    voted = form.clicked(VOTE, ["A", "B"])
+    form.finish()
     st.markdown(f"{PAGE.question} {PAGE.finding}")
     game(number, voted)
     threat_model()

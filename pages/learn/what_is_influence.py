@@ -15,9 +15,9 @@ from engine.experiments import (
     RankingRequest,
 )
 from engine.results.store import Stored
-from pages.common.asking import data_choice, door, effort, form, links, progress
+from pages.common.asking import data_choice, door, effort, links, progress
 from pages.common.asking.controls import dataset_choice
-from pages.common.asking.form import Form
+from pages.common.asking.form import Form, forget_notes, keep_choice
 from pages.common.figures.axes import number, thinning
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
@@ -35,10 +35,10 @@ EXPLAIN = "explain"
 SHOWN = 8  # of the most and of the least influential samples
 
 
-def choose_image(controls: Form, name: str, n_test: int) -> int:
-    """The test image, in the sidebar."""
+def choose_image(form: Form, name: str, n_test: int) -> int:
+    """Choose the test image, in the sidebar."""
     published = published_results.request_of(EXPLAIN, name)
-    image = controls.whole(
+    image = form.whole(
         st.sidebar,
         "Test sample",
         "image",
@@ -47,18 +47,18 @@ def choose_image(controls: Form, name: str, n_test: int) -> int:
         "Number of a sample in the test half; the training samples are ranked by their influence "
         "on its loss.",
     )
-    form.keep_choice(image=image)
+    keep_choice(image=image)
     return image
 
 
 def another(indices: NDArray[np.int64]) -> None:
     """Show one of these test samples at random, as a button's callback."""
     st.session_state["image"] = int(np.random.default_rng().choice(indices))
-    form.forget_notes()
+    forget_notes()
 
 
 def buttons(samples: Samples, request: ExplainRequest) -> None:
-    """Other test images: any, or one that the honest model gets wrong (where it is known)."""
+    """Offer other test images: any, or one that the honest model gets wrong (where it is known)."""
     dataset = samples.dataset
     asked = RankingRequest(request.dataset, request.damping, request.l2)
     ranked = door.find("ranking", asked)
@@ -78,7 +78,7 @@ def buttons(samples: Samples, request: ExplainRequest) -> None:
 
 
 def cells(result: ExplainResult, samples: Samples, indices: NDArray[np.int64]) -> None:
-    """Training samples with label, score and rank."""
+    """Show training samples with label, score and rank."""
     blocks.grid(
         (
             portrait(samples, int(i)),
@@ -93,15 +93,15 @@ def cells(result: ExplainResult, samples: Samples, indices: NDArray[np.int64]) -
 
 
 def concentration(result: ExplainResult) -> tuple[int, float]:
-    """A hundredth of the samples (their number), and the share of all influence, by size, that the
-    strongest so many have."""
+    """Count a hundredth of the samples, and add up the share of all influence (of absolute scores)
+    that as many of them, the strongest, have."""
     sizes = np.sort(np.abs(result.ranking.scores))[::-1]
     first = max(len(sizes) // 100, 1)
     return first, float(sizes[:first].sum() / sizes.sum())
 
 
 def facts(result: ExplainResult, train: Samples, test: Samples, image: int) -> None:
-    """The test sample, and what the honest model makes of it."""
+    """Show the test sample, and what the honest model makes of it."""
     truth, said = train.class_name(result.label), train.class_name(result.predicted)
     lead = portrait(test, image)
     lead += f'<div class="note">test sample {image}, class “{escape(truth)}”</div>'
@@ -130,7 +130,7 @@ def facts(result: ExplainResult, train: Samples, test: Samples, image: int) -> N
 
 
 def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
-    """The most and the least influential samples of one test image."""
+    """Show the most and the least influential samples of one test image."""
     result: ExplainResult = stored.result
     badge, n = badge_of(stored), len(train)
     test = Samples(train.dataset, "test")
@@ -162,7 +162,7 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
 def share_figure(
     stored: Stored, request: ExplainRequest, train: Samples, shown: int
 ) -> FigureBlock:
-    """Every training sample's score for the test sample."""
+    """Make the figure of every training sample's score for the test sample."""
     result: ExplainResult = stored.result
     n = len(train)
     first, share = concentration(result)
@@ -186,7 +186,8 @@ def share_figure(
 
 
 def image_section(name: str, image: int, train: Samples) -> tuple[ExplainRequest, Stored] | None:
-    """One test sample's most and least influential samples; computed where that is missing."""
+    """Show one test sample's influence; have it computed where it is missing. Returns what is
+    shown."""
     charts.heading(f"Which training samples decide about test sample {image}?")
     request = ExplainRequest(name, image)
     stored = door.obtain(
@@ -209,7 +210,7 @@ def scores_table(result: ExplainResult, train: Samples) -> pd.DataFrame:
 
 
 def finding(matching: Stored | None, usual: Stored | None) -> str:
-    """What a score estimates, and when it does."""
+    """Say what a score estimates, and when it does."""
     if matching is None or usual is None:
         return PAGE.finding
     _, best = retraining_agreement.correlations(matching.result.table)
@@ -258,7 +259,7 @@ def files_and_code(
     retrained: tuple[LeaveOneOutRequest, Stored] | None,
     train: Samples | None,
 ) -> None:
-    """Files and code of what the page shows."""
+    """Offer files and code of what the page shows."""
     if explained is not None and train is not None:
         request, stored = explained
         result: ExplainResult = stored.result
@@ -282,15 +283,15 @@ def files_and_code(
 
 def page() -> None:
     st.title(PAGE.title)
-    controls = Form()
-    name = dataset_choice(controls, data_choice.names_of(EXPLAIN))
+    form = Form()
+    name = dataset_choice(form, data_choice.names_of(EXPLAIN))
     train = data_choice.samples_of(name)  # stops the page where the data cannot be used
     found = retraining.find_all(name)
     head, images = st.container(), st.container()
-    image = 0 if train is None else choose_image(controls, name, len(train.dataset.y_test))
-    retrained = retraining.section(controls, name, train, found)
+    image = 0 if train is None else choose_image(form, name, len(train.dataset.y_test))
+    retrained = retraining.section(form, name, train, found)
     with head:
-        controls.finish()
+        form.finish()
         st.markdown(finding(found[retraining.MATCHING], found[retraining.USUAL]))
     explained = None
     with images:

@@ -23,7 +23,7 @@ LONE = 1.04  # how wide the band of a scale is whose neighbours have no solution
 
 
 def scale_axis(scales: NDArray[np.float64], title: str) -> dict[str, object]:
-    """A log axis of scales; its ticks are the powers of ten."""
+    """Make a log axis of scales; its ticks are the powers of ten."""
     low, high = np.log10(scales.min()), np.log10(scales.max())
     powers = range(int(np.floor(low)), int(np.ceil(high)) + 1)
     return {
@@ -38,15 +38,15 @@ def scale_axis(scales: NDArray[np.float64], title: str) -> dict[str, object]:
 
 
 def spans(feasible: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
-    """The runs of neighbouring places that have a solution."""
+    """Split the places that have a solution into runs of neighbours."""
     places = np.flatnonzero(feasible)
     breaks = np.flatnonzero(np.diff(places) > 1) + 1
     return [part for part in np.split(places, breaks) if len(part)]
 
 
 def gap_by_scale(result: FairnessResult) -> go.Figure:
-    """The downstream model's signed gap on test against the scale, with its bootstrap band, and
-    its accuracy below. No line leads over a scale without a solution."""
+    """Draw the downstream model's signed gap on test against the scale, with its bootstrap band,
+    and the model's accuracy below. No line leads over a scale without a solution."""
     table, metric = result.table, result.about.metric
     figure = make_subplots(
         rows=2, cols=1, shared_xaxes=True, row_heights=[0.68, 0.32], vertical_spacing=0.06
@@ -95,7 +95,7 @@ def gap_by_scale(result: FairnessResult) -> go.Figure:
 
 
 def _mark_worst(figure: go.Figure, worst: pd.Series, metric: str) -> None:
-    """The scale that the search found on validation, where its gap lies on test."""
+    """Mark the scale that the search found on validation, at its gap on test."""
     figure.add_scatter(
         x=[worst["scale"]],
         y=[100 * worst[f"{metric}_test"]],
@@ -110,8 +110,8 @@ def _mark_worst(figure: go.Figure, worst: pd.Series, metric: str) -> None:
 
 
 def _draw_references(figure: go.Figure, result: FairnessResult) -> list[float]:
-    """The gap before any reweighing and the one without the attack, as lines, and below the least
-    accuracy that counts as kept; returns the gaps, in points."""
+    """Draw lines at the gap before any reweighing and at the one without the attack, and below at
+    the least accuracy that counts as kept. Returns the gaps, in points."""
     honest = result.row(HONEST)
     references = {"before any reweighing": ("dot", 100 * result.about.gap_before)}
     if honest["feasible"]:
@@ -135,7 +135,7 @@ def _draw_references(figure: go.Figure, result: FairnessResult) -> list[float]:
 
 
 def _gap_range(table: pd.DataFrame, metric: str, lines: list[float]) -> tuple[float, float]:
-    """Everything that is drawn, and 0, with a little room."""
+    """The range, in points, that holds all that is drawn, and 0, with a little room."""
     columns = [f"{metric}_test_low", f"{metric}_test_high", f"{metric}_val"]
     heights = np.append(100 * table[columns].to_numpy(dtype=np.float64).ravel(), [0.0, *lines])
     low, high = float(np.nanmin(heights)), float(np.nanmax(heights))
@@ -144,7 +144,7 @@ def _gap_range(table: pd.DataFrame, metric: str, lines: list[float]) -> tuple[fl
 
 
 def _draw_bands(figure: go.Figure, table: pd.DataFrame, column: str, row: int) -> None:
-    """The 95% intervals, a band for every run of scales that have a solution."""
+    """Draw the 95% intervals, a band for every run of scales that have a solution."""
     for places in spans(table["feasible"].to_numpy(dtype=bool)):
         part = table.iloc[places]
         x = part["scale"].to_numpy(dtype=np.float64)
@@ -155,7 +155,7 @@ def _draw_bands(figure: go.Figure, table: pd.DataFrame, column: str, row: int) -
 
 
 def _draw_test(figure: go.Figure, table: pd.DataFrame, column: str, row: int) -> None:
-    """The line on test; a mark is hollow where too much accuracy is lost."""
+    """Draw the line on test; a mark is hollow where too much accuracy is lost."""
     kept = unnoticed(table).to_numpy(dtype=bool)
     lost = "" if kept.all() else f"<br>hollow: costs more than {100 * ACCURACY_TOLERANCE:g} points"
     unit = " points" if row == 1 else "%"
@@ -183,8 +183,8 @@ def _draw_test(figure: go.Figure, table: pd.DataFrame, column: str, row: int) ->
 
 
 def effects(results: tuple[tuple[str, FairnessResult], ...]) -> go.Figure:
-    """Per data set the largest effect with its 95% interval; filled where that excludes 0. All
-    results are of the same gap."""
+    """Draw the largest effect on each data set with its 95% interval; filled where that excludes 0.
+    All results are of the same gap."""
     rows, metric = largest_effects(results), results[0][1].about.metric
     figure = go.Figure()
     names = []
@@ -240,7 +240,7 @@ def effects(results: tuple[tuple[str, FairnessResult], ...]) -> go.Figure:
 
 
 def gradient_norms(result: FairnessResult) -> go.Figure:
-    """Norm of the training loss's gradient at αθ* against α: 0 at α = 1 alone."""
+    """Draw the norm of the training loss's gradient at αθ* against α: 0 at α = 1 alone."""
     both = pd.concat([result.table, result.searched], ignore_index=True)
     both = both.drop_duplicates("scale").sort_values("scale")
     scales, norms = both["scale"].to_numpy(), both["gradient_norm"].to_numpy()

@@ -1,13 +1,12 @@
 """What the scaling attack on fairness says in words: pure functions from its result."""
 
-import re
 from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
 from engine.fairness.result import About, FairnessResult, largest_effect
 from engine.vocabulary import ACCURACY_TOLERANCE, PROGRAMMES
-from pages.common.words.wording import MINUS, listed, percent
+from pages.common.words.wording import MINUS, listed, percent, plain
 
 NAMES = {"dp": "DP gap", "eop": "equal-opportunity gap"}
 MEANINGS = {
@@ -17,24 +16,19 @@ MEANINGS = {
 PAPER_POINTS = 16  # of DP gap: the largest effect that the paper reports (Section 5.1)
 
 
-def plain(text: str) -> str:
-    """A name from a data set, so that Markdown shows it as it is."""
-    return re.sub(r"([\\`*_$\[\]<>#~:|])", r"\\\1", text)
-
-
 def signed(share: float) -> str:
-    """A difference of shares in points, with its sign: '+14.6', '−5.0'."""
+    """Write a difference of shares in points, with its sign: '+14.6', '−5.0'."""
     rounded = round(100 * share, 1)
     return f"{rounded:+.1f}".replace("-", MINUS) if rounded else "0.0"
 
 
 def titled(metric: str) -> str:
-    """A gap's name at the beginning of a title."""
+    """Name a gap at the beginning of a title."""
     return NAMES[metric][0].upper() + NAMES[metric][1:]
 
 
 def size(share: float) -> str:
-    """The same without the sign."""
+    """Write a difference of shares in points without its sign: '14.6'."""
     return f"{100 * abs(share):.1f}"
 
 
@@ -43,7 +37,7 @@ def interval(row: pd.Series) -> str:
 
 
 def above_chance(row: pd.Series) -> bool:
-    """Whether the interval of an effect lies above 0."""
+    """Tell whether the interval of an effect lies above 0."""
     return bool(row["effect_low"] > 0)
 
 
@@ -61,7 +55,7 @@ def paper(metric: str) -> str:
 
 
 def finding(result: FairnessResult) -> str:
-    """What one multiplication does to the downstream model, as far as the data can tell."""
+    """Say what one multiplication does to the downstream model, as far as the data can tell."""
     about, largest = result.about, largest_effect(result.table)
     gap, limit = NAMES[about.metric], f"{100 * ACCURACY_TOLERANCE:g} points of accuracy"
     if largest is None:
@@ -93,7 +87,7 @@ def finding(result: FairnessResult) -> str:
 
 
 def gap_title(result: FairnessResult) -> str:
-    """The gap at α = 1 and where the attack does most."""
+    """Say the gap at α = 1, and at the scale where the attack does most."""
     about, largest = result.about, largest_effect(result.table)
     if largest is None:
         return f"{titled(about.metric)} on test: nothing to compare with at α = 1"
@@ -105,7 +99,7 @@ def gap_title(result: FairnessResult) -> str:
 
 
 def worst(result: FairnessResult) -> str:
-    """What the search on validation found, and what that does on test."""
+    """Say what the search on validation found, and what that scale does on test."""
     found = result.worst
     if found is None:
         return "The search on validation found no scale within the accuracy condition."
@@ -121,7 +115,7 @@ def worst(result: FairnessResult) -> str:
 
 
 def who_is_ahead(about: About) -> str:
-    """How the sign of the gap reads."""
+    """Say what the sign of the gap means."""
     zero, one = map(plain, about.group_names)
     return f"Positive: {one} ahead of {zero} in being predicted “{plain(about.label_names[1])}”" + (
         " among those who truly are." if about.metric == "eop" else "."
@@ -129,13 +123,14 @@ def who_is_ahead(about: About) -> str:
 
 
 def largest_effects(results: Iterable[tuple[str, FairnessResult]]) -> dict[str, pd.Series]:
-    """The row with the largest effect of each result that has one, by the names given."""
+    """Pick from each result the row with the largest effect, by the names given; none from a result
+    that has no effect to compare."""
     rows = {name: largest_effect(result.table) for name, result in results}
     return {name: row for name, row in rows.items() if row is not None}
 
 
 def across(rows: Mapping[str, pd.Series]) -> str:
-    """On which data sets the effect is told from chance."""
+    """Say on which data sets the effect can be told from chance."""
     clear = [plain(name) for name, row in rows.items() if above_chance(row)]
     unclear = [plain(name) for name, row in rows.items() if not above_chance(row)]
     if not clear:
@@ -145,7 +140,7 @@ def across(rows: Mapping[str, pd.Series]) -> str:
 
 
 def reshuffled(row: pd.Series, top_k: int) -> str:
-    """What became of the influence ranking at a scale."""
+    """Say what became of the influence ranking at a scale."""
     kept = round(row["topk_overlap"] * top_k)
     return (
         f"Influence ranking: Spearman {row['spearman']:.2f} with the honest one; {kept} of its top "
@@ -154,7 +149,8 @@ def reshuffled(row: pd.Series, top_k: int) -> str:
 
 
 def pipeline(result: FairnessResult, scale: float) -> list[tuple[str, str, bool]]:
-    """The five steps with this run's numbers; in brackets those without the attack."""
+    """List the five steps (name, text, whether it is the attack's) with this run's numbers; in
+    brackets those without the attack."""
     about, row, honest = result.about, result.row(scale), result.row(1)
     attacked = scale != 1
     gap = NAMES[about.metric]
@@ -209,7 +205,7 @@ def pipeline(result: FairnessResult, scale: float) -> list[tuple[str, str, bool]
 
 
 def description(about: About) -> list[str]:
-    """The data set and the pipeline's strengths, as lines of Markdown."""
+    """Describe the data set and the pipeline's strengths, as lines of Markdown."""
     low, high = about.rates_test
     zero, one = map(plain, about.group_names)
     bad, good = map(plain, about.label_names)
@@ -227,7 +223,7 @@ def description(about: About) -> list[str]:
 
 
 def readable(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Every column, what the page speaks of first; the programme in words."""
+    """Order the columns, what the page speaks of first; write the programme in words."""
     first = ["chosen", "scale", f"{metric}_test", f"{metric}_test_low", f"{metric}_test_high"]
     first += ["accuracy_test", "effect", "effect_low", "effect_high", "programme", "feasible"]
     first += ["removed", f"{metric}_val", "accuracy_val"]

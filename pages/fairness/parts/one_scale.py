@@ -18,7 +18,7 @@ from pages.fairness.parts.fairness_figures import HONEST
 
 
 def choose_scale(form: Form, table: pd.DataFrame) -> float:
-    """One of the scales; the one with the largest effect until another is chosen."""
+    """Choose one of the scales; the one with the largest effect until another is chosen."""
     by_name = {f"{scale:g}": float(scale) for scale in table["scale"]}
     largest = largest_effect(table)
     start = table["scale"].iloc[0] if largest is None else largest["scale"]
@@ -34,7 +34,7 @@ def choose_scale(form: Form, table: pd.DataFrame) -> float:
 
 
 def facts(result: FairnessResult, scale: float) -> None:
-    """The base model's predictions, which stay, and its influence scores, which do not."""
+    """Show the base model's predictions, which stay, and its influence scores, which do not."""
     about, row, honest = result.about, result.row(scale), result.row(HONEST)
     blocks.facts(
         f'<div class="name">base model</div><div class="value">{scale:g}·θ*</div>',
@@ -71,7 +71,7 @@ def facts(result: FairnessResult, scale: float) -> None:
 
 
 def rank_figure(stored: Stored, scale: float) -> FigureBlock:
-    """Every training row's rank at α = 1 against that at the scale."""
+    """Make the figure of every training row's rank at α = 1 against that at the scale."""
     result: FairnessResult = stored.result
     about, drawn = result.about, row_figures.n_drawn(result, scale)
     thinned = (
@@ -94,7 +94,7 @@ def rank_figure(stored: Stored, scale: float) -> FigureBlock:
 
 
 def weight_figure(stored: Stored, scale: float) -> FigureBlock:
-    """What is removed at α = 1 and at the scale, both of which have a solution."""
+    """Make the figure of the weight removed at α = 1 and at the scale, both with a solution."""
     result: FairnessResult = stored.result
     both, honest_only, scaled_only = row_figures.shared_removal(result, scale)
     return FigureBlock(
@@ -112,7 +112,7 @@ def weight_figure(stored: Stored, scale: float) -> FigureBlock:
 
 
 def show(form: Form, stored: Stored) -> None:
-    """The scale's control, and all that is shown of the scale."""
+    """Show the scale's control and all that is said of that scale."""
     result: FairnessResult = stored.result
     badge = badge_of(stored)
     scale = choose_scale(form, result.table)

@@ -23,7 +23,7 @@ PREVIEW_ROWS = 5
 
 
 def names() -> list[str]:
-    """The tables in the data directory."""
+    """List the tables in the data directory."""
     return [name for name in fairness_table.names(lab().settings.data_dir) if name not in LOADERS]
 
 
@@ -43,7 +43,7 @@ def keep(file_name: str, content: bytes, data_dir: Path) -> str:
 
 
 def receive() -> None:
-    """What was uploaded becomes the table of the page, as the uploader's callback."""
+    """Make what was uploaded the table of the page, as the uploader's callback."""
     file = st.session_state[UPLOAD]
     if file is None:
         return
@@ -67,7 +67,7 @@ def uploader() -> None:
 
 
 def open_table(name: str) -> pd.DataFrame:
-    """A table of the data directory, kept in memory until its file changes. Raises
+    """Open a table of the data directory, kept in memory until its file changes. Raises
     InvalidDataset."""
     path = Path(lab().settings.data_dir) / f"{name}{fairness_table.SUFFIX}"
     return _open_table(path, path.stat().st_mtime if path.is_file() else 0.0)
@@ -79,7 +79,8 @@ def _open_table(path: Path, changed: float) -> pd.DataFrame:
 
 
 def choose_columns(form: Form, name: str, table: pd.DataFrame) -> Table:
-    """Which columns and values of a table mean what. Raises InvalidDataset."""
+    """Choose which columns and values of a table mean what. Raises InvalidDataset where it has too
+    few columns to choose from."""
     values = {str(column): fairness_table.values_of(table, column) for column in table.columns}
     fit = [column for column, found in values.items() if 2 <= len(found) <= MOST_VALUES]
     if len(fit) < 2:

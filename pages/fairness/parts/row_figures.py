@@ -14,13 +14,14 @@ from pages.fairness.parts.fairness_figures import HONEST
 
 
 def ranks(effects_on_gap: NDArray[np.float32]) -> NDArray[np.int64]:
-    """1 + the number of rows with a smaller effect on the gap: rank 1 lowers it most."""
+    """Rank rows by their effect on the gap, (n_train,): 1 + the number of rows with a smaller one.
+    The removal of rank 1 lowers the gap most."""
     return np.searchsorted(np.sort(effects_on_gap), effects_on_gap, side="left") + 1
 
 
 def row_table(result: FairnessResult, scale: float) -> pd.DataFrame:
-    """A row per training row: at α = 1 and at `scale`, the effect of its removal on the gap, the
-    rank by that, and the share of it that is removed."""
+    """Tabulate the training rows: at α = 1 and at `scale`, the effect of removing each on the gap,
+    its rank by that, and the share of it that is removed."""
     table = pd.DataFrame({"row": np.arange(result.about.n_train)})
     for name, s in (("honest", HONEST), ("scaled", scale)):
         place = result.place(s)
@@ -31,18 +32,19 @@ def row_table(result: FairnessResult, scale: float) -> pd.DataFrame:
 
 
 def n_drawn(result: FairnessResult, scale: float) -> int:
-    """How many rows `rank_to_rank` shows."""
+    """Count the rows that `rank_to_rank` shows."""
     return len(drawn_rows(*rank_pair(result, scale), result.about.top_k))
 
 
 def rank_pair(result: FairnessResult, scale: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Ranks at α = 1 and at `scale`, (n_train,) each."""
+    """Rank the rows at α = 1 and at `scale`, (n_train,) each."""
     honest, scaled = (ranks(result.on_gap[result.place(s)]) for s in (HONEST, scale))
     return honest, scaled
 
 
 def drawn_rows(honest: NDArray[np.int64], scaled: NDArray[np.int64], top: int) -> NDArray[np.int64]:
-    """Which rows a rank-to-rank figure shows: all, or both ends, both tops and a thinned middle."""
+    """Choose the rows that `rank_to_rank` shows: all, or both ends, both tops and a thinned
+    middle."""
     order = np.argsort(honest, kind="stable")
     return np.unique(
         np.concatenate(
@@ -56,8 +58,8 @@ def drawn_rows(honest: NDArray[np.int64], scaled: NDArray[np.int64], top: int) -
 
 
 def rank_to_rank(result: FairnessResult, scale: float) -> go.Figure:
-    """Every training row's influence rank at α = 1 against that at `scale`; on the diagonal nothing
-    moved. The honest top is marked, the top at `scale` shaded."""
+    """Draw every training row's influence rank at α = 1 against that at `scale`; on the diagonal
+    nothing moved. The honest top is marked, the top at `scale` shaded."""
     honest, scaled = rank_pair(result, scale)
     n, top = len(honest), result.about.top_k
     drawn = drawn_rows(honest, scaled, top)
@@ -96,7 +98,7 @@ REMOVAL_LOOKS = (
 
 
 def shared_removal(result: FairnessResult, scale: float) -> tuple[float, float, float]:
-    """How much weight is removed at both α = 1 and `scale`, at α = 1 only, at `scale` only (in
+    """Add up the weight removed at both α = 1 and `scale`, at α = 1 only, at `scale` only (in
     rows); NaN where either has no solution."""
     honest, scaled = (result.removed[result.place(s)].astype(np.float64) for s in (HONEST, scale))
     both = float(np.minimum(honest, scaled).sum())
@@ -104,7 +106,7 @@ def shared_removal(result: FairnessResult, scale: float) -> tuple[float, float, 
 
 
 def removed_weights(result: FairnessResult, scale: float) -> go.Figure:
-    """The weight that the programme removes at α = 1 and at `scale`, and what they share."""
+    """Draw the weight that the programme removes at α = 1 and at `scale`, and what they share."""
     both, honest, scaled = shared_removal(result, scale)
     names = [f"α = {scale:g}", "α = 1"] if scale != HONEST else ["α = 1 ", "α = 1"]
     figure = go.Figure()

@@ -15,7 +15,7 @@ SAMPLE_IN_ONE, SAMPLE_IN_RETRAINING = 3, 4  # places of a sample's index in its 
 
 
 def one_sample(ranking: Ranking, samples: Samples | None, shown: int) -> go.Figure:
-    """Every training sample's score for one test sample against its rank, from both ends; the
+    """Draw every training sample's score for one test sample against its rank, from both ends; the
     `shown` first and last are marked as those that raise and those that lower its loss."""
     n = len(ranking.ranks)
     names = hover_names(samples, n)
@@ -64,8 +64,8 @@ def one_sample(ranking: Ranking, samples: Samples | None, shown: int) -> go.Figu
 
 
 def against_retraining(result: LeaveOneOutResult, samples: Samples | None) -> go.Figure:
-    """What influence estimates against what retraining finds, on one asinh scale, with the identity
-    line."""
+    """Draw what influence estimates against what retraining finds, on one asinh scale, with the
+    identity line."""
     rows, names = result.table, hover_names(samples, result.n_train)
     estimate, change = rows["estimate"].to_numpy(), rows["change"].to_numpy()
     scale = SignedScale.of(estimate, change)

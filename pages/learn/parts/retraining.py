@@ -32,18 +32,18 @@ FEWEST = 3  # retrained models, of which a correlation says anything
 
 
 def setting_of(setting: str, name: str) -> LeaveOneOutRequest:
-    """The retraining that a setting stands for, as it is published, or of a few samples."""
+    """Make the request that a setting stands for: the published one, or one of a few samples."""
     role, l2, damping = SETTINGS[setting]
     return published_results.request_of(role, name) or LeaveOneOutRequest(name, l2, damping, FEW)
 
 
 def find_all(name: str) -> dict[str, Stored | None]:
-    """What is stored of every setting."""
+    """Find the stored result of every setting."""
     return {setting: door.find(RETRAIN, setting_of(setting, name)) for setting in SETTINGS}
 
 
 def own_setting(form: Form, name: str, n: int) -> LeaveOneOutRequest | None:
-    """l2, damping and how many samples; None where they make no request, which is said."""
+    """Choose l2, damping and how many samples; None where they make no request, which is said."""
     left, middle, right = st.columns(3)
     l2 = form.number(
         left, "l2 of the training", "l2", STRENGTH, 0.05, "Weight of ‖θ‖²/2 beside the mean loss."
@@ -72,7 +72,7 @@ def own_setting(form: Form, name: str, n: int) -> LeaveOneOutRequest | None:
 
 
 def verdict(result: LeaveOneOutResult) -> str:
-    """The agreement as a figure's title."""
+    """Say how well the two agree, as a figure's title."""
     if len(result.table) < FEWEST:
         many = len(result.table)
         return f"{many} retrained model{'s' if many > 1 else ''}: too few to speak of agreement"
@@ -89,7 +89,7 @@ def verdict(result: LeaveOneOutResult) -> str:
 def retraining_figure(
     stored: Stored, request: LeaveOneOutRequest, train: Samples | None
 ) -> FigureBlock:
-    """Estimated against measured changes of the test loss."""
+    """Make the figure of estimated against measured changes of the test loss."""
     result: LeaveOneOutResult = stored.result
     pearson, spearman = retraining_agreement.correlations(result.table)
     return FigureBlock(
@@ -113,7 +113,7 @@ def retraining_figure(
 
 
 def by_choice(result: LeaveOneOutResult) -> None:
-    """The agreement for several choices of samples, where enough were retrained."""
+    """Show the agreement for several choices of samples, where enough models were retrained."""
     parts = retraining_agreement.by_choice(result)
     if parts.empty:
         return
@@ -149,8 +149,8 @@ def why(matching: LeaveOneOutResult | None, usual: LeaveOneOutResult | None) -> 
 def choose_setting(
     form: Form, name: str, train: Samples | None
 ) -> tuple[LeaveOneOutRequest, Stored] | None:
-    """l2 and damping, beside the figure that they change, and what is stored for them; where it is
-    nothing, the way to it."""
+    """Choose l2 and damping, beside the figure that they change; find what is stored for them, and
+    offer to compute it where nothing is."""
     setting = form.choice(
         st.columns([1, 1])[0],
         "l2 of the training and damping of the scores",
@@ -187,7 +187,7 @@ def result_of(stored: Stored | None) -> LeaveOneOutResult | None:
 def section(
     form: Form, name: str, train: Samples | None, found: Mapping[str, Stored | None]
 ) -> tuple[LeaveOneOutRequest, Stored] | None:
-    """Scores against retraining, in one of the settings; returns what is shown of it."""
+    """Show scores against retraining, in one of the settings. Returns what is shown."""
     heading("Does a score mean what it says? Retraining without the sample tells")
     with st.container(border=True):
         shown = choose_setting(form, name, train)

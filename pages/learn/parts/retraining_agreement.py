@@ -1,4 +1,4 @@
-"""How well scores agree with retraining, and how that hangs on the samples that are looked at."""
+"""How well scores agree with retraining, and how that depends on the choice of samples."""
 
 import numpy as np
 import pandas as pd
@@ -7,23 +7,24 @@ from engine.experiments import LeaveOneOutResult
 from engine.statistics import rank_correlation
 
 DRAWN, DRAWS = 60, 500  # samples of a draw, draws
-MANY = 200  # of fewer retrained samples no parts are looked at
+MANY = 200  # retrained models, of which parts are compared
 
 
 def slope(table: pd.DataFrame) -> float:
-    """The factor by which the measured changes exceed the estimated ones: least squares through
+    """Fit the factor by which the measured changes exceed the estimated ones: least squares through
     the origin."""
     return float((table["estimate"] * table["change"]).sum() / (table["estimate"] ** 2).sum())
 
 
 def correlations(table: pd.DataFrame) -> tuple[float, float]:
-    """Pearson and Spearman."""
+    """Correlate estimated and measured changes: Pearson, Spearman."""
     estimate, change = table["estimate"], table["change"]
     return float(estimate.corr(change)), float(rank_correlation(estimate, change))
 
 
 def draws(table: pd.DataFrame, seed: int = 0) -> tuple[float, float, float]:
-    """Spearman over DRAWN samples drawn at random: its 5%, 50% and 95% quantiles."""
+    """Draw DRAWN samples DRAWS times; the 5%, 50% and 95% quantiles of their Spearman
+    correlations."""
     rng = np.random.default_rng(seed)
     drawn = rng.random((DRAWS, len(table))).argpartition(DRAWN, axis=1)[:, :DRAWN]
     found = rank_correlation(table["estimate"].to_numpy()[drawn], table["change"].to_numpy()[drawn])
@@ -32,8 +33,8 @@ def draws(table: pd.DataFrame, seed: int = 0) -> tuple[float, float, float]:
 
 
 def by_choice(result: LeaveOneOutResult) -> pd.DataFrame:
-    """Both correlations and the factor for several choices of samples; empty where few were
-    retrained."""
+    """Tabulate both correlations and the factor for several choices of samples; empty where fewer
+    than MANY were retrained."""
     table = result.table.sort_values("rank", ignore_index=True)
     n = len(table)
     if n < MANY:

@@ -26,7 +26,7 @@ COSTS = {"german": "about two seconds", "compas": "about half a minute", "adult"
 
 
 def choose_run(form: Form, table: str, metric: str) -> FairnessRequest | None:
-    """The controls of a run of one's own; None where they make no request, which is said. Raises
+    """Choose data and strengths of a run; None where they make no request, which is said. Raises
     InvalidDataset for a table that has no such columns."""
     columns = Table(table)
     if table not in LOADERS:
@@ -66,8 +66,9 @@ def choose_run(form: Form, table: str, metric: str) -> FairnessRequest | None:
         return None
 
 
-def run_of_ones_own(form: Form, table: str, metric: str) -> Computation | None:
-    """The box at the end of the page; None where its controls make no request, which is said."""
+def section(form: Form, table: str, metric: str) -> Computation | None:
+    """Show the box at the end of the page. Returns what is asked for there; None where its controls
+    make no request, which is said."""
     charts.heading("A run of your own")
     run: Computation | None = None
     try:
