@@ -72,7 +72,7 @@ def of_every_set(shown: Stored) -> dict[str, Stored]:
     about = shown.result.about
     results = {
         SETS[name].title: door.find_published(
-            own_run.EXPERIMENT, FairnessRequest(name, about.metric)
+            own_run.EXPERIMENT, FairnessRequest(name, metric=about.metric)
         )
         for name in LOADERS
     }
@@ -221,7 +221,7 @@ def page() -> None:
     head, body, bar = st.container(), st.container(), st.container(border=True)
     with bar:
         run = own_run.section(form, table, metric)
-    opening = FairnessRequest(table, metric)
+    opening = FairnessRequest(table, metric=metric)
     stored, request = (None, opening) if run is None else (run.stored, run.request)
     if stored is None and table in LOADERS:
         stored, request = door.find(own_run.EXPERIMENT, opening), opening

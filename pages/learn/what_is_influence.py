@@ -60,7 +60,7 @@ def another(indices: NDArray[np.int64]) -> None:
 def buttons(samples: Samples, request: ExplainRequest) -> None:
     """Offer other test images: any, or one that the honest model gets wrong (where it is known)."""
     dataset = samples.dataset
-    asked = RankingRequest(request.dataset, request.damping, request.l2)
+    asked = RankingRequest(request.dataset, damping=request.damping, l2=request.l2)
     ranked = door.find("ranking", asked)
     with st.container(horizontal=True):
         everything = np.arange(len(dataset.y_test))

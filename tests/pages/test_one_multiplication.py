@@ -33,7 +33,7 @@ LOANS = {"table": "loans", "target": "repaid", "positive": "yes", "sensitive": "
 
 
 def published(settings: Settings, table: str, metric: str = "dp") -> FairnessResult:
-    stored = Store.of(settings).find_published("fairness", FairnessRequest(table, metric))
+    stored = Store.of(settings).find_published("fairness", FairnessRequest(table, metric=metric))
     assert stored is not None
     return stored.result
 

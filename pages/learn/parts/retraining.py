@@ -34,7 +34,8 @@ FEWEST = 3  # retrained models, of which a correlation says anything
 def setting_of(setting: str, name: str) -> LeaveOneOutRequest:
     """Make the request that a setting stands for: the published one, or one of a few samples."""
     role, l2, damping = SETTINGS[setting]
-    return published_results.request_of(role, name) or LeaveOneOutRequest(name, l2, damping, FEW)
+    few = LeaveOneOutRequest(name, l2=l2, damping=damping, n_samples=FEW)
+    return published_results.request_of(role, name) or few
 
 
 def find_all(name: str) -> dict[str, Stored | None]:
@@ -65,7 +66,7 @@ def own_setting(form: Form, name: str, n: int) -> LeaveOneOutRequest | None:
         "Spread evenly over the ranking; 0 stands for all.",
     )
     try:
-        return LeaveOneOutRequest(name, l2, damping, samples)
+        return LeaveOneOutRequest(name, l2=l2, damping=damping, n_samples=samples)
     except InvalidInput as error:
         st.error(str(error))
         return None
