@@ -126,7 +126,7 @@ def test_nonsense_in_a_link_gives_a_note(name: str, value: str, open_page: Open)
     ("name", "value", "said"),
     [
         ("scales", "0.1, much", "must be numbers with commas"),
-        ("scales", "-1", "scale must be"),
+        ("scales", "-1", "scales must be a finite number > 0"),
         ("scales", ",", "scales must be"),
         ("l2", "0", "l2 must be"),
     ],
