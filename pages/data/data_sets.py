@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from engine.data import catalogue, inventory
 from engine.data.images.backbones import DEFAULT
@@ -14,7 +15,8 @@ from engine.errors import EngineError
 from engine.experiments import PrepareRequest
 from engine.results.jobs import JobState
 from engine.settings import ROOT
-from pages.common.asking import controls, door
+from pages.common.asking import door
+from pages.common.asking.form import Form
 from pages.common.lab import registry
 from pages.common.lab.shared import lab
 from pages.common.widgets import charts
@@ -80,7 +82,7 @@ def status(entry: Entry, active: bool) -> str:
     return f":green-badge[here, {megabytes(entry.n_bytes)}]"
 
 
-def open_link(entry: Entry, place: st.delta_generator.DeltaGenerator) -> None:
+def open_link(entry: Entry, place: DeltaGenerator) -> None:
     """The way to a page that shows the data set."""
     fairness = entry.kind in ("fairness", "table")
     target = registry.page("fairness" if fairness else "move-one-sample")
@@ -125,7 +127,7 @@ def followed_below(job: str) -> bool:
     return taken is not None and taken.job == job
 
 
-def removal(entry: Entry, place: st.delta_generator.DeltaGenerator) -> None:
+def removal(entry: Entry, place: DeltaGenerator) -> None:
     """Remove, with a confirmation that says what goes."""
     data_dir = lab().settings.data_dir
     originals = inventory.size_of(inventory.originals_of(entry.name, data_dir))
@@ -232,7 +234,7 @@ def take_away() -> None:
 
 def page() -> None:
     st.title(PAGE.title)
-    controls.finish({}, {}, {})
+    Form().finish()
     entries = inventory.entries(lab().settings.data_dir)
     st.markdown(overview(entries))
     door.show_refusal()

@@ -206,13 +206,13 @@ def results(stored: Stored) -> None:
 
 def page() -> None:
     st.title(PAGE.title)
-    stored = door.find(EXPERIMENT, REQUEST)
-    if stored is not None:
-        results(stored)
+    asked = door.Computation.of(EXPERIMENT, REQUEST)
+    if asked.stored is not None:
+        results(asked.stored)
         return
     st.markdown(f"{PAGE.finding} It has not been measured here yet.")
     with st.container(border=True):
-        door.offer([door.Computation.of(EXPERIMENT, REQUEST)], COST, "stage")
+        door.offer([asked], COST, "stage")
     how()
 
 

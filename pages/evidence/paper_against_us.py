@@ -1,7 +1,6 @@
 """The paper against us: its tables and statements beside what is published here."""
 
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -9,13 +8,14 @@ import streamlit as st
 
 from engine.results.store import Stored
 from pages.attack.parts import ablation
-from pages.common.asking import controls, door, form
+from pages.common.asking import door
+from pages.common.asking.form import Form
 from pages.common.lab import published_results, registry
 from pages.common.widgets import blocks, charts
-from pages.common.widgets.save_figure import Source
+from pages.common.widgets.figure import FigureBlock
 from pages.common.words import paper
 from pages.common.words.wording import count, stamp
-from pages.evidence.parts import comparison_figures, comparisons
+from pages.evidence.parts import best_rates, comparison_figures, comparisons, paper_tables
 from pages.evidence.parts.comparisons import Comparison
 
 PAGE = registry.page("paper")
@@ -97,32 +97,37 @@ def methods_on(data: str) -> pd.DataFrame | None:
     if not all(data in part for part in (costs, singles, bases)):
         return None
     table = ablation.variants(singles[data], costs[data])
-    best = comparisons.variants_at_best(table).rename(columns={"variant": "method"})
+    best = best_rates.variants_at_best(table).rename(columns={"variant": "method"})
     k = int(best["k"].iloc[0])
-    base = comparisons.baseline_at_best(bases[data], [k]).assign(method="baseline")
+    base = best_rates.baseline_at_best(bases[data], [k]).assign(method="baseline")
     both = pd.concat([base, best], ignore_index=True)
     return both[both["regime"] == "high_accuracy"]
 
 
-def orders_figure(compared: list[Comparison]) -> None:
-    stands_for = {data: name for name, data in published_results.stand_ins().items()}
+def methods_figure(data: str, methods: pd.DataFrame) -> FigureBlock:
+    """The methods on one data set, beside the paper's on the one that it stands in for."""
+    stands_for = {here: name for name, here in published_results.stand_ins().items()}
+    return FigureBlock(
+        name="methods",
+        key=f"order-{data}",
+        title=f"`{data}`, k = {int(methods['k'].iloc[0])}",
+        kind=f"Success rates by method on {named(data)}, and the paper's",
+        build=comparison_figures.order,
+        values=(methods, stands_for.get(data)),
+        table=lambda: methods,
+        results=tuple(stored_by_data(role)[data] for role in ("cost", "ablation", "baseline")),
+        badge="",
+    )
+
+
+def orders(compared: list[Comparison]) -> None:
+    """The order of the methods on every data set, side by side."""
     found = {data: methods_on(data) for data in by_data("cost")}
     known = {data: methods for data, methods in found.items() if methods is not None}
     charts.heading(comparisons.orders_title(compared), "precomputed")
     for column, (data, methods) in zip(st.columns(len(known)), known.items(), strict=True):
-        k = int(methods["k"].iloc[0])
         with column:
-            st.markdown(f"`{data}`, k = {k}")
-            charts.chart(
-                comparison_figures.order(methods, stands_for.get(data)),
-                f"order-{data}",
-                alt=f"Success rates by method on {named(data)}, and the paper's",
-                source=Source.of(
-                    "methods",
-                    partial(lambda table: table, methods),
-                    *(stored_by_data(role)[data] for role in ("cost", "ablation", "baseline")),
-                ),
-            )
+            methods_figure(data, methods).show()
     st.caption(
         "Success of some run with accuracy kept, each method at its best radius or weight, bars "
         "are 95% Wilson intervals; the paper's at its smaller k. Stand-in features: the height of "
@@ -130,20 +135,13 @@ def orders_figure(compared: list[Comparison]) -> None:
     )
 
 
-def statements_list(compared: list[Comparison], given: Mapping[str, str]) -> None:
+def statements_list(form: Form, compared: list[Comparison]) -> None:
+    """What the paper states, with the verdicts that are chosen."""
     charts.heading("What the paper states, and what is found here", "precomputed")
-    chosen = st.segmented_control(
-        "Show",
-        [MARKS[v] for v in comparisons.VERDICTS],
-        selection_mode="multi",
-        default=[MARKS[v] for v in comparisons.VERDICTS],
-        key="verdicts",
-        label_visibility="collapsed",
-        bind="query-params",
-        on_change=form.forget_notes,
+    chosen = form.several(
+        st.container(), "Show", "verdicts", [MARKS[v] for v in comparisons.VERDICTS]
     )
-    controls.finish(given, {"verdicts": list(MARKS.values())}, {"verdicts": chosen})
-    controls.show_notes()
+    form.finish()
     by_claim: dict[tuple[str, str], list[Comparison]] = {}
     for one in compared:
         if MARKS[one.verdict] in chosen:
@@ -155,20 +153,20 @@ def statements_list(compared: list[Comparison], given: Mapping[str, str]) -> Non
         st.markdown("\n".join([f"**{source}.** {claim}", "", *lines]))
 
 
-def tables(levels: pd.DataFrame) -> None:
-    charts.heading(comparisons.tables_title(levels))
-    blocks.table(levels, "Every cell of the paper's Tables 1 and 2 beside ours")
+def cells_table(cells: pd.DataFrame) -> None:
+    """Every number of the paper's tables, with ours."""
+    charts.heading(paper_tables.title(cells))
+    blocks.table(cells, "Every cell of the paper's Tables 1 and 2 beside ours")
     st.caption(f"{paper.CELL_MEANING} {paper.COMPARABLE}")
 
 
 def page() -> None:
     st.title(PAGE.title)
-    given = dict(st.query_params)
-    compared, levels = list(statements()), level_cells()
-    st.markdown(comparisons.finding(compared, len(levels)))
-    orders_figure(compared)
-    statements_list(compared, given)
-    tables(levels)
+    form, compared, cells = Form(), list(statements()), level_cells()
+    st.markdown(comparisons.finding(compared, len(cells)))
+    orders(compared)
+    statements_list(form, compared)
+    cells_table(cells)
     dates = sorted(stored.manifest.created for _, stored in published())
     st.download_button(
         "Comparisons (CSV)",
@@ -187,13 +185,13 @@ def level_cells() -> pd.DataFrame:
     """Every cell of Tables 1 and 2."""
     names = published_results.stand_ins()
     costs, bases, singles = by_data("cost"), by_data("baseline"), by_data("ablation")
-    first = comparisons.table_1(
+    first = paper_tables.table_1(
         {name: costs[data] for name, data in names.items() if data in costs},
         {name: bases[data] for name, data in names.items() if data in bases},
     )
-    second = comparisons.table_2(
+    second = paper_tables.table_2(
         {
-            name: comparisons.variants_at_best(ablation.variants(singles[data], costs[data]))
+            name: best_rates.variants_at_best(ablation.variants(singles[data], costs[data]))
             for name, data in names.items()
             if data in singles and data in costs
         }

@@ -3,130 +3,59 @@
 import hashlib
 import io
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
-from engine.data.sources.fairness_sets import LOADERS
 from engine.data.untrusted import limits
 from engine.data.untrusted.limits import MB, size
-from engine.errors import DamagedResult, EngineError
-from engine.experiments import EXPERIMENTS, make_request
+from engine.errors import EngineError
 from engine.results import budget, bundle, library
-from engine.results.jobs import Job, JobState
 from engine.results.library import Entry, Library
-from engine.results.store import LOCAL, PUBLISHED, Stored, open_entry
-from engine.results.watchdog import limits_of
-from engine.settings import ROOT
-from pages.common.asking import controls, door, form, links
+from pages.common.asking.form import Form
 from pages.common.lab import registry
-from pages.common.lab.shared import lab, origin
-from pages.common.widgets import charts, unfold
-from pages.common.words.wording import count, seconds, stamp
+from pages.common.lab.shared import lab
+from pages.common.widgets import charts
+from pages.common.words.wording import count, plain
+from pages.evidence.parts import job_queue, kept_results
 from pages.evidence.parts import library_words as words
-from pages.evidence.parts import view_of_result
 
 PAGE = registry.page("results")
-LOOK_SECONDS = 2.0
 ANY = "all"
 TICKED = "result"  # in links: the keys of the results that are ticked
 SAID, TAKEN, SENT = "library_said", "bundle_taken", "bundle"  # session-state keys
-# Pages that show results without their data: any, those of the lab's tables, published ones alone.
-SWEPT, TABLES, PUBLISHED_ONLY = (
-    [url for url, *_ in view_of_result.SWEPT],
-    "fairness",
-    "easy-or-hard",
-)
 TABLE_ROWS = 12  # of the library that are seen without scrolling in it
 
 
-# The queue.
-
-
-@st.fragment(run_every=LOOK_SECONDS)
-def queue() -> None:
-    """What runs, what waits and how the last ones ended; looks again by itself."""
-    found = lab().jobs.all()
-    charts.heading(words.queue_title(found))
-    active = [(job, state) for job, state in found if state.status in door.ACTIVE]
-    ended = found[len(active) :]
-    for job, state in active:
-        job_row(job, state)
-    if not active:
-        st.caption(
-            "Whatever a page is asked to compute stands here: it goes on when the page is closed "
-            "and when the server is started again."
-        )
-    jobs = lab().jobs
-    st.caption(words.limits_said(limits_of(jobs.settings, jobs.at_once()), jobs.at_once()))
-    if ended:
-        endings(ended)
-
-
-@unfold.section("How the last computations ended", "ended")
-def endings(ended: Sequence[tuple[Job, JobState]]) -> None:
-    """What became of computations that are over."""
-    st.dataframe(
-        words.ended_rows(ended),
-        hide_index=True,
-        column_config={"seconds": st.column_config.NumberColumn(format="%.1f")},
-        alt="Computations that are over, with their messages",
-    )
-
-
-def job_row(job: Job, state: JobState) -> None:
-    """A job that runs or waits, and the button that ends it."""
-    left, right = st.columns([5, 1], vertical_alignment="center")
-    title = words.plain(words.job_title(job))
-    with left:
-        if state.status == "running":
-            share, said = words.progress_of(state)
-            took = seconds(state.seconds) + words.resumed(state)
-            st.progress(share, text=f"{title} · {said} · {took}")
-        else:
-            ahead = max(state.place - 1, 0)
-            where = f"behind {count(ahead, 'other')}" if ahead else "next in line"
-            st.progress(0.0, text=f"{title} · waits, {where}{words.resumed(state)}")
-    right.button("Cancel", key=f"cancel-{job.id}", on_click=door.cancel, args=(job.id,))
-
-
-# The library.
-
-
-def choose(found: Library) -> tuple[list[Entry], dict[str, Any], links.Expected]:
-    """The entries that the filters leave; what these hold, and what a link may say of them."""
-    choices = {
-        "experiment": [ANY, *sorted({e.experiment for e in found.entries})],
-        "data": [ANY, *sorted({e.dataset for e in found.entries if e.dataset})],
-        "origin": [ANY, *words.ORIGINS.values()],
-    }
+def choose(form: Form, found: Library) -> list[Entry]:
+    """The entries that the filters leave."""
     columns = st.columns([2, 2, 2, 3])
-    chosen = {}
-    for column, label, (name, options) in zip(
-        columns, ("Experiment", "Data set", "From"), choices.items(), strict=False
-    ):
-        if st.session_state.get(name, ANY) not in options:  # the last of them was deleted
-            st.session_state[name] = ANY
-        chosen[name] = column.selectbox(
-            label,
-            options,
-            key=name,
-            bind="query-params",
-            on_change=form.forget_notes,
+    experiments = sorted({entry.experiment for entry in found.entries})
+    data = sorted({entry.dataset for entry in found.entries if entry.dataset})
+    experiment, dataset, whence = (
+        form.choice(column, label, name, [ANY, *choices], "", carried=False)
+        for column, label, name, choices in (
+            (columns[0], "Experiment", "experiment", experiments),
+            (columns[1], "Data set", "data", data),
+            (columns[2], "From", "origin", list(words.ORIGINS.values())),
         )
-    text = columns[-1].text_input(
-        "Search",
-        key="text",
-        placeholder="radius 0.35",
-        help="Words that an entry must hold: of its request, its key, its device or its date.",
-        bind="query-params",
     )
-    wanted = {name: None if value == ANY else value for name, value in chosen.items()}
-    origin = next((o for o, name in words.ORIGINS.items() if name == wanted["origin"]), None)
-    left = library.select(found.entries, wanted["experiment"], wanted["data"], origin, text)
-    return left, {**chosen, "text": text}, choices
+    text = form.text(
+        columns[-1],
+        "Search",
+        "text",
+        "",
+        "Words that an entry must hold: of its request, its key, its device or its date.",
+        "radius 0.35",
+    )
+    return library.select(
+        found.entries,
+        None if experiment == ANY else experiment,
+        None if dataset == ANY else dataset,
+        next((origin for origin, name in words.ORIGINS.items() if name == whence), None),
+        text,
+    )
 
 
 def table(entries: Sequence[Entry]) -> list[Entry]:
@@ -171,16 +100,12 @@ def named_in_link(entries: Sequence[Entry], keys: Sequence[str]) -> list[int]:
 def show_library(found: Library) -> None:
     charts.heading("Everything that is kept")
     st.caption(words.disk_said(budget.usage(lab().settings)))
-    given, notes = dict(st.query_params), st.container()
-    entries, used, expected = choose(found)
+    form, notes = Form(), st.container()
+    entries = choose(form, found)
     chosen = table(entries) if entries else []
-    controls.finish(
-        given,
-        {**expected, TICKED: [entry.key for entry in found.entries]},
-        {**used, TICKED: [entry.key for entry in chosen]},
-    )
+    form.note(TICKED, [entry.key for entry in found.entries], [entry.key for entry in chosen])
     with notes:
-        controls.show_notes()
+        form.finish()
     if not entries:
         st.info(
             "No result fits these filters."
@@ -200,9 +125,9 @@ def show_library(found: Library) -> None:
     else:
         actions(chosen)
     if len(chosen) == 1:
-        one(chosen[0])
+        kept_results.one(chosen[0])
     elif len(chosen) == 2:
-        two(*chosen)
+        kept_results.two(*chosen)
     if found.unreadable:
         names = ", ".join(f"`{folder.parent.name}/{folder.name}`" for folder in found.unreadable)
         st.warning(f"What lies here cannot be read and is not used: {names}.")
@@ -254,143 +179,6 @@ def delete(chosen: Sequence[Entry]) -> None:
     st.session_state[SAID] = [("success", f"{count(len(chosen), 'result')} deleted.")]
 
 
-# One result, or two.
-
-
-def opened(entry: Entry) -> Stored | None:
-    """The result of an entry; None where it is damaged, which is said."""
-    try:
-        return open_entry(entry.folder, entry.origin)
-    except DamagedResult as error:
-        st.error(f"This result cannot be opened: {words.plain(str(error))}")
-        return None
-
-
-def one(entry: Entry) -> None:
-    """What a result says of itself, and the way to the page that shows it."""
-    manifest = entry.manifest
-    charts.heading(EXPERIMENTS[entry.experiment].title, words.origin(entry))
-    if not entry.current:
-        st.warning(
-            "Another version of the lab made this: no page shows it. Compute it again, or delete "
-            "it."
-        )
-        return
-    stored = opened(entry)
-    if stored is None:
-        return
-    way_to(entry)
-    st.code(EXPERIMENTS[entry.experiment].describe(stored.result), language=None, wrap_lines=True)
-    asked_for(manifest.request)
-    st.caption(
-        f"{origin(stored, entry.dataset)} · made {stamp(manifest.created)} in "
-        f"{seconds(manifest.seconds)} on {manifest.device} · {manifest.made_with} · "
-        f"data {manifest.data_hash[:12]} · {size(entry.size)} · key {entry.key}"
-    )
-
-
-@unfold.section("What was asked for", "request")
-def asked_for(request: Mapping[str, Any]) -> None:
-    st.dataframe(words.request_table(request), hide_index=True, alt="The request's fields")
-
-
-def way_to(entry: Entry) -> None:
-    """The link to the page that shows a result, or why there is none."""
-    found = view_of_result.view_of(
-        entry.experiment, make_request(entry.experiment, entry.manifest.request)
-    )
-    if found is None:
-        st.caption("No page shows exactly this; here is what it says.")
-        return
-    if why := obstacle(entry, found):
-        st.info(f"The page “{found.page.title}” cannot show it here: {why}")
-        return
-    st.page_link(
-        ROOT / found.page.file,
-        label=f"Open it on the page “{found.page.title}” →",
-        query_params=dict(found.parameters),
-    )
-    there = lab().store.roots().items()
-    named = (name for name, root in there if (root / bundle.name_of(entry)).is_dir())
-    first = next(named, entry.origin)
-    if first != entry.origin:
-        st.caption(
-            f"The page shows the result of this request that was {words.ORIGINS[first]}, which "
-            "counts before this one. Tick both to compare them."
-        )
-
-
-def obstacle(entry: Entry, found: view_of_result.View) -> str:
-    """Why a page cannot show a result on this machine; empty where it can."""
-    name = entry.dataset
-    if name is None:
-        return ""
-    request = make_request(entry.experiment, entry.manifest.request)
-    try:
-        content = door.content_of(request)
-    except EngineError as error:
-        return f"the data set “{name}” cannot be used. {error}"
-    if content is None:
-        if entry.origin != LOCAL and shows_without_data(found.page.url, entry):
-            return ""
-        return f"the data set “{name}” is not on this machine. What it says is below."
-    if content != entry.manifest.data_hash:
-        return f"the data set “{name}” on this machine has other content."
-    return ""
-
-
-def shows_without_data(url: str, entry: Entry) -> bool:
-    """Whether a page shows a published or imported result although its data is not here."""
-    known = entry.origin == PUBLISHED or entry.dataset in LOADERS
-    return url in SWEPT or (url == TABLES and known) or (url == PUBLISHED_ONLY and known)
-
-
-def two(first: Entry, second: Entry) -> None:
-    """Two results side by side: requests, main numbers, summaries."""
-    if first.experiment != second.experiment:
-        st.info("Two results of the same experiment can be compared; these are of two.")
-        return
-    if not (first.current and second.current):
-        st.info("Results of another version of the lab cannot be compared.")
-        return
-    stored = [opened(first), opened(second)]
-    if stored[0] is None or stored[1] is None:
-        return
-    results = (stored[0].result, stored[1].result)
-    numbers = words.side_by_side(first.experiment, *results)
-    charts.heading(f"{words.sameness(numbers)}" if len(numbers) else "Side by side")
-    st.caption(f"A: {words.label(first)}. B: {words.label(second)}.")
-    differ = library.differences([first.manifest.request, second.manifest.request])
-    same_data = first.manifest.data_hash == second.manifest.data_hash
-    if differ:
-        st.dataframe(
-            [
-                {"asked for": name, "A": words.shown(a), "B": words.shown(b)}
-                for name, (a, b) in differ.items()
-            ],
-            hide_index=True,
-            alt="The fields in which the requests differ",
-        )
-    else:
-        st.caption("Both were asked for the same" + ("." if same_data else ", on other data."))
-    if len(numbers):
-        st.dataframe(
-            numbers.assign(**{c: numbers[c].map(words.figure) for c in ("A", "B", "B − A")}),
-            hide_index=True,
-            alt="Main numbers of both results and their difference",
-        )
-    for column, name, entry, result in zip(
-        st.columns(2, gap="medium"), "AB", (first, second), results, strict=True
-    ):
-        with column:
-            st.markdown(f"**{name}**")
-            said = EXPERIMENTS[entry.experiment].describe(result)
-            st.code(said, language=None, wrap_lines=True)
-
-
-# Bundles of others.
-
-
 def take_in(name: str, content: bytes) -> list[tuple[str, str]]:
     """Import an uploaded bundle; what is said about it, as pairs of kind and text."""
     with tempfile.TemporaryDirectory() as folder:
@@ -399,7 +187,7 @@ def take_in(name: str, content: bytes) -> list[tuple[str, str]]:
         try:
             return words.said_of(bundle.import_bundle(path, lab().store, name))
         except EngineError as error:
-            return [("error", words.plain(str(error)))]
+            return [("error", plain(str(error)))]
 
 
 def uploader() -> None:
@@ -431,7 +219,7 @@ def page() -> None:
     found = library.open_library(lab().store)
     st.markdown(words.finding(found))
     show_said()
-    queue()
+    job_queue.queue()
     show_library(found)
     uploader()
 

@@ -8,11 +8,12 @@ import streamlit as st
 from engine.experiments import GradientsRequest, ScalingRequest
 from engine.results.store import Stored
 from engine.speed.result import IMPLEMENTATIONS, GradientComparison, Scaling
-from pages.common.asking import controls, door
+from pages.common.asking import door
+from pages.common.asking.form import Form
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of, provenance
 from pages.common.widgets import blocks, charts, code_tabs, unfold
-from pages.common.widgets.save_figure import Source
+from pages.common.widgets.figure import FigureBlock
 from pages.common.words import reproduce
 from pages.evidence.parts import speed_figures
 from pages.evidence.parts.speed_figures import LOOKS, duration, megabytes
@@ -59,8 +60,8 @@ def finding(largest: GradientComparison) -> str:
     )
 
 
-def agreement(comparisons: Sequence[GradientComparison]) -> None:
-    table = speed_figures.measured(comparisons)
+def agreement(comparisons: Sequence[GradientComparison], table: pd.DataFrame) -> None:
+    """Every measurement as a table to read, with the difference from float64."""
     shown = pd.DataFrame(
         {
             "parameters": table["n_parameters"],
@@ -97,20 +98,27 @@ def agreement(comparisons: Sequence[GradientComparison]) -> None:
 
 
 def gradients(found: Sequence[Stored]) -> None:
+    """Time and memory of one gradient, and that all three are the same."""
     comparisons = [stored.result for stored in found]
+    table = speed_figures.measured(comparisons)
     worst = comparisons[-1].table.set_index("implementation")["peak_mb"]
-    title = f"Memory at {comparisons[-1].n_parameters:,} parameters: " + ", ".join(
-        f"{megabytes(worst[name])} {LOOKS[name][0]}" for name in LOOKS if pd.notna(worst.get(name))
-    )
-    charts.heading(title, badge_of(found[-1]))
-    charts.chart(
-        speed_figures.gradient_costs(comparisons),
-        "gradients",
-        alt=f"Time and peak memory of one gradient against the number of parameters. {title}",
-        source=Source.of("gradients", lambda: speed_figures.measured(comparisons), *found),
-    )
-    st.caption(f"Of one gradient; all axes are logarithmic. {PAPER}")
-    agreement(comparisons)
+    FigureBlock(
+        name="gradients",
+        title=f"Memory at {comparisons[-1].n_parameters:,} parameters: "
+        + ", ".join(
+            f"{megabytes(worst[name])} {LOOKS[name][0]}"
+            for name in LOOKS
+            if pd.notna(worst.get(name))
+        ),
+        kind="Time and peak memory of one gradient against the number of parameters",
+        build=speed_figures.gradient_costs,
+        values=(table,),
+        table=lambda: table,
+        results=tuple(found),
+        badge=badge_of(found[-1]),
+        caption=f"Of one gradient; all axes are logarithmic. {PAPER}",
+    ).show()
+    agreement(comparisons, table)
 
 
 def scaling(stored: Stored) -> None:
@@ -124,20 +132,20 @@ def scaling(stored: Stored) -> None:
         else f"Exponents of growth: {time.min():.2f} to {time.max():.2f} in time, "
         f"{memory.min():.2f} to {memory.max():.2f} in memory"
     )
-    charts.heading(title, badge_of(stored))
-    charts.chart(
-        speed_figures.growth(result),
-        "scaling",
-        alt=f"Time and memory of one attack step along four sizes. {title}",
-        source=Source.of("scaling", lambda: result.table, stored),
-    )
     base = ", ".join(f"{name} {value:,}" for name, value in result.base.items())
-    st.caption(
-        "One step of the attack (scores, objective, gradient), one size varied at a time, the "
-        f"others at {base}; {result.iterations} iterations in each solve at every size, so that "
-        "this is the cost of size and not of conditioning. Cost relative to the smallest size "
-        "that is fitted; the dotted line grows as the size does."
-    )
+    FigureBlock(
+        name="scaling",
+        title=title,
+        kind="Time and memory of one attack step along four sizes",
+        build=speed_figures.growth,
+        values=(result,),
+        table=lambda: result.table,
+        results=(stored,),
+        caption="One step of the attack (scores, objective, gradient), one size varied at a time, "
+        f"the others at {base}; {result.iterations} iterations in each solve at every size, so "
+        "that this is the cost of size and not of conditioning. Cost relative to the smallest size "
+        "that is fitted; the dotted line grows as the size does.",
+    ).show()
     blocks.table(speed_figures.exponents(result), "Exponents of growth in time and memory")
     st.caption("Exponents: slope of log cost in log size over the larger half, ± standard error.")
 
@@ -180,36 +188,36 @@ def take_away() -> None:
 
 def page() -> None:
     st.title(PAGE.title)
-    controls.finish({}, {}, {})
-    found = [door.find("gradients", request) for request in GRADIENTS]
-    measured = [stored for stored in found if stored is not None]
-    grown = door.find("scaling", SCALING)
-    if len(measured) == len(GRADIENTS):
+    Form().finish()
+    asked = [door.Computation.of("gradients", request) for request in GRADIENTS]
+    growth = door.Computation.of("scaling", SCALING)
+    measured = [one.stored for one in asked if one.stored is not None]
+    missing = next((one for one in asked if one.stored is None), None)
+    if missing is None:
         badge = badge_of(measured[-1])
         st.markdown(f"{finding(measured[-1].result)} :gray-badge[{badge}]")
         gradients(measured)
     else:
         st.markdown(f"{PAGE.finding} It has not been measured here yet.")
-        missing = next(r for r, s in zip(GRADIENTS, found, strict=True) if s is None)
         with st.container(border=True):
             door.offer(
-                [door.Computation.of("gradients", missing)],
-                f"Measures the three implementations at {missing.n_parameters:,} parameters, each "
-                "in a process of its own. A minute or two; close what else runs.",
+                [missing],
+                f"Measures the three implementations at {missing.request.n_parameters:,} "
+                "parameters, each in a process of its own. A minute or two; close what else runs.",
                 "implementation",
             )
-    if grown is not None:
-        scaling(grown)
+    if growth.stored is not None:
+        scaling(growth.stored)
     else:
         with st.container(border=True):
             door.offer(
-                [door.Computation.of("scaling", SCALING)],
+                [growth],
                 "Measures one step at 28 sizes. A few minutes; close what else runs.",
                 "size",
             )
     how()
     take_away()
-    for stored in (*measured, *([grown] if grown is not None else [])):
+    for stored in (*measured, *([growth.stored] if growth.stored is not None else [])):
         st.caption(provenance(stored))
 
 

@@ -78,7 +78,7 @@ def as_published(
 ) -> Mapping[str, Stored]:
     """The small sweeps stand for those that are published: pages open with them."""
     listed = tuple((role, name, request) for role, (name, request) in ROLES.items())
-    monkeypatch.setattr(published_results, "published", lambda: listed)
+    monkeypatch.setattr(published_results, "with_role", lambda: listed)
     return small_sweeps
 
 
@@ -92,7 +92,7 @@ def published_elsewhere(
         for role, (name, request) in ROLES.items()
     )
     by = {request: as_published[role] for role, _, request in listed}
-    monkeypatch.setattr(published_results, "published", lambda: listed)
+    monkeypatch.setattr(published_results, "with_role", lambda: listed)
     monkeypatch.setattr(Store, "find_published", lambda self, name, request: by.get(request))
     return as_published
 

@@ -1,35 +1,16 @@
 """Is it a minimum: measured or not, the page says what there is, and its threshold can be moved."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from engine.experiments import RESULT_VERSION, DefenceRequest
-from engine.results.store import Manifest, Stored
-from pages.common.asking import door
+from engine.experiments import DefenceRequest
 from pages.common.lab import published_results, registry
 from tests.support.models import model
-from tests.support.pages import Open, tables, words
+from tests.support.pages import Open, have_found, tables, words
+from tests.support.stores import published
 
 PAGE = registry.page("minimum")
-MANIFEST = Manifest(
-    experiment="defence",
-    request={"dataset": "digits"},
-    result_version=RESULT_VERSION,
-    data_hash="none",
-    seed=0,
-    device="CPU",
-    seconds=60.0,
-    created="2026-11-24T12:00:00+00:00",
-    versions={"torch": "2"},
-    files={},
-)
-
-
-def stored(table: pd.DataFrame) -> Stored:
-    return Stored(Path("none"), MANIFEST, table, published=True)
 
 
 def made() -> pd.DataFrame:
@@ -45,7 +26,9 @@ def made() -> pd.DataFrame:
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "find", lambda experiment, request: stored(made()))
+    have_found(
+        monkeypatch, lambda experiment, request: published("defence", made(), dataset="digits")
+    )
 
 
 def test_the_finding(open_page: Open, measured: None) -> None:
@@ -69,10 +52,9 @@ def test_the_objectives_that_keep_something_stand_beside_the_paper_s(
         published_results, "with_role", lambda: (("kept defence", "defence", asked),)
     )
     results = {DefenceRequest(): made(), asked: gentle}
-    monkeypatch.setattr(
-        door,
-        "find",
-        lambda experiment, request: stored(results[request]),
+    have_found(
+        monkeypatch,
+        lambda experiment, request: published("defence", results[request], dataset="digits"),
     )
     app = open_page(PAGE)
     assert not app.exception
@@ -103,7 +85,7 @@ def test_a_threshold_in_a_link(open_page: Open, measured: None) -> None:
 
 
 def test_nothing_measured_yet(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "find", lambda experiment, request: None)
+    have_found(monkeypatch, lambda experiment, request: None)
     app = open_page(PAGE)
     assert not app.exception
     assert "It has not been measured here yet" in words(app)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from engine.experiments import AttackRequest, RankingRequest, make_request
+from engine.experiments import EXPERIMENTS, AttackRequest, RankingRequest, make_request
 from engine.progress import Progress
 from engine.results import bundle
 from engine.results.jobs import JOB, PROGRESS, STATE, Job, Jobs, JobState
@@ -18,9 +18,9 @@ from engine.results.store import Store, Stored
 from engine.settings import PUBLISHED, Settings
 from pages.common.asking.links import EXAMPLE
 from pages.common.lab import registry
-from pages.common.words.wording import stamp
+from pages.common.words.wording import plain, stamp
 from pages.evidence.parts import library_words as words
-from pages.evidence.parts import view_of_result
+from pages.evidence.parts import main_numbers, view_of_result
 from tests.support.pages import SMALL, SWEPT, Open, notes, unfold
 from tests.support.pages import words as all_words
 
@@ -101,20 +101,20 @@ def test_two_results_are_compared(open_page: Open, settings: Settings) -> None:
     assert set(differ["asked for"]) >= {"dataset", "targets", "radius", "restarts"}
     numbers = next(d.value for d in app.dataframe if "number" in d.value)
     assert numbers["number"].tolist()[1] == "rank of the target after"
-    results = [words.EXPERIMENTS["attack"].load(found[n].folder) for n in ("digits", "small")]
+    results = [EXPERIMENTS["attack"].load(found[n].folder) for n in ("digits", "small")]
     after = numbers.set_index("number").loc["rank of the target after"]
     assert [after["A"], after["B"]] == [f"{result.rank_test:,}" for result in results]
 
 
 def test_the_same_result_twice_differs_in_nothing() -> None:
     for name, entry in {e.experiment: e for e in PUBLISHED_ENTRIES}.items():
-        result = words.EXPERIMENTS[name].load(entry.folder)
-        table = words.side_by_side(name, result, result)
+        result = EXPERIMENTS[name].load(entry.folder)
+        table = main_numbers.side_by_side(name, result, result)
         assert len(table) >= 3, name
-        assert words.sameness(table).startswith("Nothing differs"), name
+        assert main_numbers.sameness(table).startswith("Nothing differs"), name
 
 
-def opened(entry: Entry) -> view_of_result.View | None:
+def opened(entry: Entry) -> view_of_result.ResultView | None:
     return view_of_result.view_of(
         entry.experiment, make_request(entry.experiment, entry.manifest.request)
     )
@@ -213,7 +213,7 @@ def test_what_is_refused_is_said_without_markup(open_page: Open) -> None:
     (error,) = app.error
     assert "cannot be taken in" in error.value
     assert "](" not in error.value
-    assert words.plain("![a](http://b)") == r"\!\[a\]\(http\://b\)"
+    assert plain("![a](http://b)") == r"\!\[a\]\(http\://b\)"
 
 
 @pytest.fixture

@@ -1,39 +1,27 @@
 """Why it is fast: measured or not, the page says what there is."""
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
 from engine.experiments import GradientsRequest
-from engine.results.jobs import Jobs, JobState
-from pages.attack.parts import sweep_frame
+from engine.results.store import Stored
 from pages.common.lab import registry
-from tests.support.pages import Open, tables, words
+from tests.support.pages import Open, have_found, tables, words
 from tests.support.speed import comparison, scaling
+from tests.support.stores import published
 
 PAGE = registry.page("why-fast")
-MANIFEST = SimpleNamespace(
-    experiment="gradients",
-    created="2026-11-24T12:00:00+00:00",
-    request={},
-    seconds=60.0,
-    device="CPU",
-    versions={"torch": "2"},
-    data_hash="none",
-)
 
 
 def show(monkeypatch: pytest.MonkeyPatch, naive: str = "ok", slope: float = 1.0) -> None:
     """Have these made-up measurements found in the store."""
 
-    def find(experiment: str, request: Any) -> Any:
-        made: Any = scaling(slope)
-        if isinstance(request, GradientsRequest):
-            made = comparison(request.n_parameters, naive if request.n_parameters > 6000 else "ok")
-        return SimpleNamespace(result=made, manifest=MANIFEST, published=True)
+    def find(experiment: str, request: object) -> Stored:
+        if not isinstance(request, GradientsRequest):
+            return published("scaling", scaling(slope))
+        status = naive if request.n_parameters > 6000 else "ok"
+        return published("gradients", comparison(request.n_parameters, status))
 
-    monkeypatch.setattr(sweep_frame, "find", find)
+    have_found(monkeypatch, find)
 
 
 def test_the_finding_is_the_ratio_at_the_larger_size(
@@ -63,8 +51,7 @@ def test_what_did_not_fit_and_what_grows_too_fast_is_said(
 
 
 def test_nothing_measured_is_offered(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep_frame, "find", lambda experiment, request: None)
-    monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("unknown"))
+    have_found(monkeypatch, lambda experiment, request: None)
     app = open_page(PAGE)
     assert not app.exception
     assert not app.error

@@ -9,10 +9,14 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from engine.experiments import BaselineRequest, SweepRequest
+from engine.results.jobs import JobState
+from engine.results.store import Stored
 from pages.common.asking import links
+from pages.common.asking.door import Computation
 from pages.common.asking.links import EXAMPLE
 from pages.common.widgets.unfold import KEY
 
@@ -109,3 +113,15 @@ def words(app: AppTest) -> str:
     parts = [e.value for kind in kinds for e in getattr(app, kind)]
     parts += [e.proto.body for e in app.get("html")]
     return "\n".join(str(part) for part in parts)
+
+
+def have_found(
+    monkeypatch: pytest.MonkeyPatch, find: Callable[[str, object], Stored | None]
+) -> None:
+    """Have the door find these results, and no job for the others."""
+
+    def of(experiment: str, request: object) -> Computation:
+        stored = find(experiment, request)
+        return Computation(experiment, request, "job", JobState("unknown"), stored)
+
+    monkeypatch.setattr(Computation, "of", of)

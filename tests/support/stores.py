@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from engine.attacks.result import AttackResult, Ranking
-from engine.experiments import AttackRequest
+from engine.experiments import RESULT_VERSION, AttackRequest
 from engine.models.linear import LinearModel
-from engine.results.store import Store
+from engine.results.store import Manifest, Store, Stored
 
 REQUEST = AttackRequest(targets=(3,), radius=0.5)
 
@@ -64,3 +64,20 @@ def same(a: object, b: object) -> bool:
         pd.testing.assert_frame_equal(a, b)
         return True
     return bool(a == b)
+
+
+def published(experiment: str, result: object, **request: object) -> Stored:
+    """A result as if it lay among the published ones, of 24 November 2026."""
+    manifest = Manifest(
+        experiment=experiment,
+        request=request,
+        result_version=RESULT_VERSION,
+        data_hash="none",
+        seed=0,
+        device="CPU",
+        seconds=60.0,
+        created="2026-11-24T12:00:00+00:00",
+        versions={"torch": "2"},
+        files={},
+    )
+    return Stored(Path("none"), manifest, result, published=True)

@@ -6,7 +6,7 @@ import pytest
 
 from pages.common.lab import published_results
 from pages.common.words import paper
-from pages.evidence.parts import comparison_figures, comparisons
+from pages.evidence.parts import comparison_figures, comparisons, paper_tables
 from pages.evidence.parts.comparisons import DIFFERS, NOT_COMPARABLE, REPRODUCED
 from tests.support.speed import comparison
 from tests.support.sweep_rows import attack
@@ -105,7 +105,7 @@ def test_fewer_competitors(hits, verdict):
 
 def test_every_cell_of_the_tables_is_there_and_none_is_called_comparable():
     table = sweep_of({(0.3, 1): 10, (0.3, 30): 20})
-    found = comparisons.table_1({"CIFAR-10": table}, {"CIFAR-10": baseline_of(900, 0.0)})
+    found = paper_tables.table_1({"CIFAR-10": table}, {"CIFAR-10": baseline_of(900, 0.0)})
     assert len(found) == len(paper.TABLE_1) * len(paper.DATASETS)
     assert set(found["verdict"]) == {NOT_COMPARABLE}
     first = found.iloc[0]
@@ -115,7 +115,7 @@ def test_every_cell_of_the_tables_is_there_and_none_is_called_comparable():
         "0.50 / 0.50 (0.0)",
     )
     assert set(found[found["data"] != "CIFAR-10"]["here"]) == {"–"}
-    second = comparisons.table_2({})
+    second = paper_tables.table_2({})
     assert len(second) == len(paper.TABLE_2) * len(paper.DATASETS)
 
 

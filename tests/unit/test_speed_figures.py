@@ -13,7 +13,9 @@ from tests.support.speed import comparison, scaling
 
 
 def test_costs_are_drawn_for_every_size_and_implementation() -> None:
-    figure = speed_figures.gradient_costs([comparison(5130), comparison(75_813)])
+    figure = speed_figures.gradient_costs(
+        speed_figures.measured([comparison(5130), comparison(75_813)])
+    )
     ours = [t for t in figure.data if t.name == "ours, closed form"]
     assert [t.y.tolist() for t in ours] == [[0.1, 0.1], [20.0, 20.0]]
     assert list(ours[0].text) == ["100 ms", "100 ms"]
@@ -22,7 +24,9 @@ def test_costs_are_drawn_for_every_size_and_implementation() -> None:
 
 
 def test_what_did_not_fit_is_left_out_of_the_lines() -> None:
-    figure = speed_figures.gradient_costs([comparison(5130), comparison(75_813, "out of memory")])
+    figure = speed_figures.gradient_costs(
+        speed_figures.measured([comparison(5130), comparison(75_813, "out of memory")])
+    )
     naive = next(t for t in figure.data if t.name == "naive autograd")
     assert naive.x.tolist() == [5130]
 

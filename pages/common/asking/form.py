@@ -99,9 +99,19 @@ class Form:
         self.note(name, limits, value)
         return value
 
-    def text(self, place: Place, label: str, name: str, default: str, help: str) -> str:
+    def text(
+        self,
+        place: Place,
+        label: str,
+        name: str,
+        default: str,
+        help: str,
+        placeholder: str | None = None,
+    ) -> str:
         """A line of text. What it may hold is not checked here."""
-        value = place.text_input(label, default, key=name, help=help, **BOUND)
+        value = place.text_input(
+            label, default, key=name, help=help, placeholder=placeholder, **BOUND
+        )
         self.used[name] = value
         return value
 
@@ -145,6 +155,20 @@ class Form:
         """One of a few choices, all of them in view."""
         chosen = place.segmented_control(
             label, list(choices), default=default, required=True, key=name, help=help, **BOUND
+        )
+        self.note(name, list(choices), chosen)
+        return chosen
+
+    def several(self, place: Place, label: str, name: str, choices: Sequence[str]) -> list[str]:
+        """Any of a few choices, all of them in view and chosen at first; the label is not shown."""
+        chosen = place.segmented_control(
+            label,
+            list(choices),
+            selection_mode="multi",
+            default=list(choices),
+            key=name,
+            label_visibility="collapsed",
+            **BOUND,
         )
         self.note(name, list(choices), chosen)
         return chosen

@@ -78,7 +78,9 @@ class ExaminedAttack(Generic[R]):
             else:
                 door.offer([asked], question.cost, "step")
             door.show_refusal()
-        stored = asked.stored or door.find(question.experiment, opening)
+        stored = asked.stored
+        if stored is None and request != opening:
+            stored = door.find(question.experiment, opening)
         with head:
             if stored is None:
                 form.finish()

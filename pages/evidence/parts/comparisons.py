@@ -18,17 +18,21 @@ from engine.experiments.impossible import ImpossibleResult
 from engine.fairness.result import FairnessResult, largest_effect
 from engine.speed.result import GradientComparison
 from pages.attack.parts import ablation, target_sets
-from pages.common.asking.rate_view import RateView, reweighing_rates, share_rates, success_rates
-from pages.common.words import paper
+from pages.common.asking.rate_view import RateView, share_rates, success_rates
 from pages.common.words.wording import listed, points
+from pages.evidence.parts.best_rates import (
+    TOLERANCE,
+    at_best,
+    baseline_at_best,
+    own,
+    variants_at_best,
+)
 from pages.evidence.parts.speed_figures import megabytes
 
 REPRODUCED, DIFFERS, NOT_COMPARABLE = "reproduced", "differs", "not comparable"
 VERDICTS = (REPRODUCED, DIFFERS, NOT_COMPARABLE)
-TOLERANCE = 0.03  # of accuracy, the paper's
 LARGEST_GAP = 0.16  # the paper's Fig. 5
 MEMORY_AT_5K = 8 / 1.7  # of the naive form over the paper's rewriting
-INTERVALS = {"high_accuracy": "95%, accuracy kept", "best": "95%, best"}  # columns by regime
 ORDINARY_LOSS = 0.10  # of accuracy: beyond it a model is visibly spoilt
 
 
@@ -46,98 +50,6 @@ class Comparison:
 
 def judged(agrees: bool) -> str:
     return REPRODUCED if agrees else DIFFERS
-
-
-def own(rates: pd.DataFrame) -> pd.DataFrame:
-    """Rates as the paper counts them: some run, on the attacker's own test set."""
-    return rates[(rates["split"] == "test") & (rates["form"] == "any_run")]
-
-
-def at_best(table: pd.DataFrame) -> pd.DataFrame:
-    """A sweep's rates at the best radius, by k and regime, as in the paper's Table 1."""
-    return highest(own(success_rates(table, TOLERANCE)))
-
-
-def baseline_at_best(table: pd.DataFrame, ks: Sequence[int]) -> pd.DataFrame:
-    """The baseline's rates at the best weight, by k and regime."""
-    rates = reweighing_rates(table, ks, TOLERANCE)
-    return highest(rates[rates["split"] == "test"], over="target_weight")
-
-
-def cells(rates: pd.DataFrame) -> dict[int, pd.DataFrame]:
-    """By k, the two rows (regimes) that make a cell of the paper's tables."""
-    return {int(k): part for k, part in rates.groupby("k")}
-
-
-# Every number of Tables 1 and 2.
-
-
-def table_1(
-    attacks: Mapping[str, pd.DataFrame], baselines: Mapping[str, pd.DataFrame]
-) -> pd.DataFrame:
-    """Every cell of Table 1 beside ours: attacks, baselines: sweeps and baselines by the paper's
-    data set. Its smaller k stands beside our smallest, its larger beside our largest."""
-    rows = []
-    for name in paper.DATASETS:
-        found: dict[str, dict[int, pd.DataFrame]] = {"attack": {}, "baseline": {}}
-        if name in attacks:
-            ks = sorted(int(k) for k in attacks[name]["k"].unique())
-            found["attack"] = cells(at_best(attacks[name]))
-            if name in baselines:
-                found["baseline"] = cells(baseline_at_best(baselines[name], ks))
-        for (method, which), published in paper.TABLE_1.items():
-            mine = found[method]
-            k = (min(mine) if which == "smaller k" else max(mine)) if mine else None
-            cell = published[paper.DATASETS.index(name)]
-            rows.append(cell_row(f"{method}, {which}", name, cell, k, mine.get(k or 0)))
-    return pd.DataFrame(rows)
-
-
-def table_2(best: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Every cell of Table 2 beside ours; best: rates of the variants at their best radius and the
-    smallest k (`ablation.best_of`), by the paper's data set."""
-    rows = []
-    for name in paper.DATASETS:
-        for variant, published in paper.TABLE_2.items():
-            cell, mine = published[paper.DATASETS.index(name)], None
-            if name in best:
-                mine = best[name][best[name]["variant"] == variant]
-            k = None if mine is None else int(mine["k"].iloc[0])
-            rows.append(cell_row(ablation.VARIANTS[variant], name, cell, k, mine))
-    return pd.DataFrame(rows)
-
-
-def cell_row(
-    method: str, data: str, cell: paper.Rate, k: int | None, mine: pd.DataFrame | None
-) -> dict[str, object]:
-    """One cell of the paper, ours beside it with the 95% intervals, and the verdict."""
-    row: dict[str, object] = {"method": method, "data": data, "paper": paper.cell(cell)}
-    if mine is None:
-        nothing = dict.fromkeys(("here", "k", "targets", *INTERVALS.values()), "–")
-        return (
-            row
-            | nothing
-            | {
-                "verdict": NOT_COMPARABLE,
-                "why": "nothing published here stands in for it",
-            }
-        )
-    by = mine.set_index("regime")
-    return row | {
-        "here": paper.cell(paper.of_regimes(mine)),
-        "k": str(k),
-        "targets": str(int(by["attacks"].iloc[0])),
-        **{name: interval(by.loc[regime]) for regime, name in INTERVALS.items()},
-        "verdict": NOT_COMPARABLE,
-        "why": "other features, another split, and the paper's k is unknown",
-    }
-
-
-def interval(rate: pd.Series) -> str:
-    return f"{rate['low']:.2f} to {rate['high']:.2f}"
-
-
-# Statements that can be put to the test on any data.
 
 
 def beats_baseline(data: str, attacks: pd.DataFrame, baseline: pd.DataFrame) -> Comparison:
@@ -222,12 +134,6 @@ def ablated(single: pd.DataFrame, restarted: pd.DataFrame) -> tuple[pd.DataFrame
     best = variants_at_best(table)
     kept = best[best["regime"] == "high_accuracy"].set_index("variant", drop=False)
     return kept, ablation.wide(ablation.moved(table, view, kept["radius"].to_dict()))
-
-
-def variants_at_best(table: pd.DataFrame) -> pd.DataFrame:
-    """Rates of the four variants in both regimes, each at its best radius and the smallest k."""
-    rates = own(success_rates(table, TOLERANCE, ablation.BY))
-    return ablation.best_of(rates[rates["k"] == table["k"].min()])
 
 
 def radius_trades(data: str, attacks: pd.DataFrame) -> Comparison:
@@ -436,12 +342,3 @@ def orders_title(compared: Sequence[Comparison]) -> str:
         if by[verdict]
     ]
     return "The order of the methods: " + "; ".join(said)
-
-
-def tables_title(both: pd.DataFrame) -> str:
-    """What the two tables side by side show: where the paper's rates lie from ours."""
-    known = both[both["here"] != "–"]
-    return (
-        f"{len(known)} of the {len(both)} cells of Tables 1 and 2 have a stand-in here; their "
-        "order compares, their level does not"
-    )

@@ -1,7 +1,6 @@
 """Figures of measured time and memory: pure functions from a measurement to a Plotly figure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,9 +39,11 @@ def megabytes(value: float) -> str:
     return f"{value / 1000:.3g} GB" if value >= 1000 else f"{value:.3g} MB"
 
 
-def gradient_costs(comparisons: Sequence[GradientComparison]) -> go.Figure:
-    """Time and peak memory of one step's gradient against the number of parameters, both log."""
-    table = measured(comparisons)
+def gradient_costs(table: pd.DataFrame) -> go.Figure:
+    """Time and peak memory of one step's gradient against the number of parameters, both log.
+
+    table: of `measured`.
+    """
     figure = make_subplots(rows=1, cols=2, subplot_titles=("time", "peak memory"))
     for column, (quantity, words) in enumerate((("seconds", duration), ("peak_mb", megabytes)), 1):
         for name, (label, colour, symbol, dash) in LOOKS.items():
@@ -153,7 +154,7 @@ def short(value: float) -> str:
 
 def exponents(scaling: Scaling) -> pd.DataFrame:
     """The fitted exponents as a table to read: size, time, memory."""
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, str]] = []
     for axis, part in scaling.exponents.groupby("axis", sort=False):
         by = part.set_index("quantity")
         rows.append(

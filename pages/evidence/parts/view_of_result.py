@@ -39,15 +39,15 @@ BESIDE = {"training": "cost", "baseline": "cost"}  # pages that show a role with
 
 
 @dataclass(frozen=True)
-class View:
+class ResultView:
     """A page and the parameters that make it show one result."""
 
     page: PageEntry
     parameters: Mapping[str, str]
 
 
-def view(url: str, **parameters: Any) -> View:
-    return View(page(url), {name: str(value) for name, value in parameters.items()})
+def view(url: str, **parameters: Any) -> ResultView:
+    return ResultView(page(url), {name: str(value) for name, value in parameters.items()})
 
 
 def on_grid(radius: float) -> bool:
@@ -56,7 +56,7 @@ def on_grid(radius: float) -> bool:
     return links.RADIUS_LOW <= radius <= links.RADIUS_HIGH and abs(steps - round(steps)) < 1e-9
 
 
-def of_attack(request: AttackRequest) -> View | None:
+def of_attack(request: AttackRequest) -> ResultView | None:
     values = links.values_of(request)
     shown = {name: value for name, value in values.items() if name != "target"}
     same = replace(links.EXAMPLE, targets=(values["target"],), **shown) == request
@@ -64,7 +64,7 @@ def of_attack(request: AttackRequest) -> View | None:
     return view("move-one-sample", **values) if same and fits else None
 
 
-def of_sweep(request: SweepRequest) -> View | None:
+def of_sweep(request: SweepRequest) -> ResultView | None:
     for url, role, axes, starts in SWEPT:
         start = sweep_frame.preset(role, request.dataset)
         given = {name: number_lists.shown_numbers(getattr(request, name)) for name in axes}
@@ -81,7 +81,7 @@ def of_sweep(request: SweepRequest) -> View | None:
     return beside(request)
 
 
-def beside(request: SweepRequest | BaselineRequest) -> View | None:
+def beside(request: SweepRequest | BaselineRequest) -> ResultView | None:
     """A published result that a page shows for a data set, whatever else it shows."""
     for role, url in BESIDE.items():
         if published_results.request_of(role, request.dataset) == request:
@@ -89,13 +89,13 @@ def beside(request: SweepRequest | BaselineRequest) -> View | None:
     return None
 
 
-def of_baseline(request: BaselineRequest) -> View | None:
+def of_baseline(request: BaselineRequest) -> ResultView | None:
     if baseline_view.request_for(links.EXAMPLE) == request:
         return of_attack(links.EXAMPLE)
     return beside(request)
 
 
-def of_fairness(request: FairnessRequest) -> View | None:
+def of_fairness(request: FairnessRequest) -> ResultView | None:
     given = number_lists.shown_numbers(request.scales)
     own = {n: getattr(request, n) for n in ("beta", "gamma", "l2", *COLUMNS)}
     own = {name: value for name, value in own.items() if value is not None}
@@ -115,22 +115,22 @@ def of_fairness(request: FairnessRequest) -> View | None:
     )
 
 
-def of_impossible(request: ImpossibleRequest) -> View | None:
+def of_impossible(request: ImpossibleRequest) -> ResultView | None:
     asked = replace(ImpossibleRequest(), k=request.k, seed=request.seed)
     return view("impossible", k=request.k, seed=request.seed) if asked == request else None
 
 
-def of_defence(request: DefenceRequest) -> View | None:
+def of_defence(request: DefenceRequest) -> ResultView | None:
     shown = [r for _, name, r in published_results.with_role() if name == "defence"]
     return view("minimum") if request in [DefenceRequest(), *shown] else None
 
 
-def of_sensitivity(request: SensitivityRequest) -> View | None:
+def of_sensitivity(request: SensitivityRequest) -> ResultView | None:
     same = request == SensitivityRequest(request.dataset)
     return view("easy-or-hard", dataset=request.dataset) if same else None
 
 
-def of_leave_one_out(request: LeaveOneOutRequest) -> View | None:
+def of_leave_one_out(request: LeaveOneOutRequest) -> ResultView | None:
     name = request.dataset
     for setting in retraining.SETTINGS:
         if retraining.setting_of(setting, name) == request:
@@ -142,15 +142,15 @@ def of_leave_one_out(request: LeaveOneOutRequest) -> View | None:
     return view("influence", dataset=name, **own)
 
 
-def of_explain(request: ExplainRequest) -> View | None:
+def of_explain(request: ExplainRequest) -> ResultView | None:
     same = request == ExplainRequest(request.dataset, request.image)
     return view("influence", dataset=request.dataset, image=request.image) if same else None
 
 
-def into_one_attack(url: str, role: str, own: str) -> Callable[[Any], View | None]:
+def into_one_attack(url: str, role: str, own: str) -> Callable[[Any], ResultView | None]:
     """Pages that look into one attack, with a control of their own."""
 
-    def found(request: AuditRequest | AttributionsRequest) -> View | None:
+    def found(request: AuditRequest | AttributionsRequest) -> ResultView | None:
         names = ("dataset", "target", "k", "radius", "seed", own)
         values = {name: getattr(request, name) for name in names}
         start = published_results.request_of(role, request.dataset) or type(request)(
@@ -162,11 +162,11 @@ def into_one_attack(url: str, role: str, own: str) -> Callable[[Any], View | Non
     return found
 
 
-def of_speed(request: GradientsRequest | ScalingRequest) -> View | None:
+def of_speed(request: GradientsRequest | ScalingRequest) -> ResultView | None:
     return view("why-fast") if request in [r for _, _, r in published_results.listed()] else None
 
 
-VIEWS: dict[str, Callable[[Any], View | None]] = {
+VIEWS: dict[str, Callable[[Any], ResultView | None]] = {
     "attack": of_attack,
     "sweep": of_sweep,
     "baseline": of_baseline,
@@ -183,7 +183,7 @@ VIEWS: dict[str, Callable[[Any], View | None]] = {
 }
 
 
-def view_of(experiment: str, request: Any) -> View | None:
+def view_of(experiment: str, request: Any) -> ResultView | None:
     """The view that shows the result of a request; None where no page does."""
     found = VIEWS.get(experiment)
     return None if found is None else found(request)

@@ -1,0 +1,62 @@
+"""The queue: what is being computed, what waits, and how the last computations ended."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from engine.results.jobs import Job, JobState
+from engine.results.watchdog import limits_of
+from pages.common.asking import door
+from pages.common.lab.shared import lab
+from pages.common.widgets import charts, unfold
+from pages.common.words.wording import count, plain, seconds
+from pages.evidence.parts import library_words as words
+
+LOOK_SECONDS = 2.0
+
+
+@st.fragment(run_every=LOOK_SECONDS)
+def queue() -> None:
+    """What runs, what waits and how the last ones ended; looks again by itself."""
+    found = lab().jobs.all()
+    charts.heading(words.queue_title(found))
+    active = [(job, state) for job, state in found if state.status in door.ACTIVE]
+    ended = found[len(active) :]
+    for job, state in active:
+        job_row(job, state)
+    if not active:
+        st.caption(
+            "Whatever a page is asked to compute stands here: it goes on when the page is closed "
+            "and when the server is started again."
+        )
+    jobs = lab().jobs
+    st.caption(words.limits_said(limits_of(jobs.settings, jobs.at_once()), jobs.at_once()))
+    if ended:
+        endings(ended)
+
+
+@unfold.section("How the last computations ended", "ended")
+def endings(ended: Sequence[tuple[Job, JobState]]) -> None:
+    """What became of computations that are over."""
+    st.dataframe(
+        words.ended_rows(ended),
+        hide_index=True,
+        column_config={"seconds": st.column_config.NumberColumn(format="%.1f")},
+        alt="Computations that are over, with their messages",
+    )
+
+
+def job_row(job: Job, state: JobState) -> None:
+    """A job that runs or waits, and the button that ends it."""
+    left, right = st.columns([5, 1], vertical_alignment="center")
+    title = plain(words.job_title(job))
+    with left:
+        if state.status == "running":
+            share, said = words.progress_of(state)
+            took = seconds(state.seconds) + words.resumed(state)
+            st.progress(share, text=f"{title} · {said} · {took}")
+        else:
+            ahead = max(state.place - 1, 0)
+            where = f"behind {count(ahead, 'other')}" if ahead else "next in line"
+            st.progress(0.0, text=f"{title} · waits, {where}{words.resumed(state)}")
+    right.button("Cancel", key=f"cancel-{job.id}", on_click=door.cancel, args=(job.id,))

@@ -1,0 +1,221 @@
+"""The main numbers of results by experiment and by what they are, and two results side by side."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from engine.attacks.rates import highest, reweighing_rates, success_rates
+from engine.attacks.result import AttackResult
+from engine.experiments import (
+    AttributionsResult,
+    AuditResult,
+    ExplainResult,
+    ImpossibleResult,
+    LeaveOneOutResult,
+    RankingResult,
+    SensitivityResult,
+)
+from engine.fairness.result import FairnessResult
+from engine.speed.result import GradientComparison, Scaling
+from engine.vocabulary import ATTRIBUTIONS, PLAYERS
+from pages.common.words.wording import MINUS, count
+from pages.evidence.parts.library_words import shown
+
+KS = (1, 3, 10, 30)
+Numbers = dict[str, float]
+
+
+def of_attack(result: AttackResult) -> Numbers:
+    found: Numbers = {}
+    for place, target in enumerate(result.targets):
+        who = f"sample {target}" if len(result.targets) > 1 else "the target"
+        found |= {
+            f"rank of {who} before": int(result.before.ranks[target]),
+            f"rank of {who} after": int(result.ranks_test[place]),
+            f"rank of {who} on unknown data": int(result.after_holdout.ranks[target]),
+        }
+    return found | {
+        "accuracy before": result.accuracy_before,
+        "accuracy after": result.accuracy_after,
+        "distance / ‖θ*‖": result.distance,
+        "Spearman with the honest ranking": result.rank_correlation,
+        f"share of the top {result.k} kept": result.topk_kept,
+        "predictions changed": result.predictions_changed,
+        "runs that arrived": int(result.runs["reached"].sum()),
+        "runs": len(result.runs),
+    }
+
+
+def of_ranking(result: RankingResult) -> Numbers:
+    first = {f"sample at rank {i + 1}": int(s) for i, s in enumerate(result.test.top(5))}
+    accuracy = {n: getattr(result, n) for n in ("accuracy_test", "accuracy_holdout")}
+    return {n.replace("_", " on "): v for n, v in accuracy.items()} | first
+
+
+def by_row(table: pd.DataFrame, names: Sequence[str], values: Sequence[str]) -> Numbers:
+    """The values of a table's rows, each called by the columns `names`."""
+    return {
+        ", ".join([value, *(f"{n} {shown(row[n])}" for n in names)]): float(row[value])
+        for row in table.to_dict("records")
+        for value in values
+    }
+
+
+def of_sweep(result: pd.DataFrame) -> Numbers:
+    rates = success_rates(result).query("form == 'any_run' and split == 'test'")
+    cell = [c for c in rates.columns if c in ("radius", "k", "regime")]
+    cell += [c for c in ("objective", "restarts", "set_size", "train_size") if varies(rates, c)]
+    return by_row(rates.rename(columns={"rate": "success"}), cell, ["success"])
+
+
+def varies(table: pd.DataFrame, column: str) -> bool:
+    return column in table and len(table[column].unique()) > 1
+
+
+def of_baseline(result: pd.DataFrame) -> Numbers:
+    ks = [k for k in KS if (result["rank_before"] > k).any()]
+    if not ks:
+        return {}
+    rates = highest(reweighing_rates(result, ks), over="target_weight").query("split == 'test'")
+    return by_row(rates.rename(columns={"rate": "success"}), ["k", "regime"], ["success"])
+
+
+def of_fairness(result: FairnessResult) -> Numbers:
+    gap = f"{result.about.metric}_test"
+    renamed = {gap: "gap", "accuracy_test": "accuracy", "scale": "α"}
+    return by_row(result.table.rename(columns=renamed), ["α"], ["gap", "accuracy"])
+
+
+def of_impossible(result: ImpossibleResult) -> Numbers:
+    return {
+        "models tried": result.tried,
+        "models that beat it": result.beaten,
+        "its best rank": result.best_rank,
+    }
+
+
+def of_defence(result: pd.DataFrame) -> Numbers:
+    found: Numbers = {}
+    for kind, part in result.groupby("kind"):
+        found[f"{kind}: models"] = len(part)
+        found[f"{kind}: median gradient norm"] = float(part["gradient_norm"].median())
+        if kind in ("attacked", "adaptive"):
+            found[f"{kind}: share that succeeded"] = float(part["success"].mean())
+    return found
+
+
+def of_sensitivity(result: SensitivityResult) -> Numbers:
+    first, middle, last = result.at_ends
+    return {
+        "median norm, first twentieth": first,
+        "median norm, middle": middle,
+        "median norm, last twentieth": last,
+        "RMS error of the estimate": result.error,
+    }
+
+
+def of_leave_one_out(result: LeaveOneOutResult) -> Numbers:
+    (pearson, spearman), matched = result.agreement(), result.agreement("matching")
+    return {
+        "models retrained": len(result.table),
+        "Pearson": pearson,
+        "Spearman": spearman,
+        "Spearman with damping = l2": matched[1],
+        "test loss": result.loss,
+    }
+
+
+def of_explain(result: ExplainResult) -> Numbers:
+    top = result.ranking.top(len(result.ranking.ranks))
+    return {
+        "class": result.label,
+        "predicted": result.predicted,
+        "loss": result.loss,
+        "sample at rank 1": int(top[0]),
+        "sample at the last rank": int(top[-1]),
+    }
+
+
+def of_audit(result: AuditResult) -> Numbers:
+    found: Numbers = {}
+    for place, (player, name) in enumerate(PLAYERS.items()):
+        found[f"{name}: rows caught"] = len(result.caught(player))
+        found[f"{name}: largest residual"] = float(result.residuals[place].max())
+        found[f"{name}: rank of sample {result.target}"] = result.rank(player)
+    return found
+
+
+def of_attributions(result: AttributionsResult) -> Numbers:
+    found: Numbers = {}
+    for name in result.names:
+        for when, ranking in (("before", result.before[name]), ("after", result.after[name])):
+            found[f"{ATTRIBUTIONS[name]}: rank {when}"] = int(ranking.ranks[result.target])
+    return found | by_row(result.alarms, ["kind", "score"], ["auc"] * (len(result.alarms) > 0))
+
+
+def of_gradients(result: GradientComparison) -> Numbers:
+    columns = ["seconds", "peak_mb", "relative_difference"]
+    return by_row(result.table, ["implementation"], columns)
+
+
+def of_scaling(result: Scaling) -> Numbers:
+    names = [c for c in ("size", "axis", "varied", "quantity") if c in result.exponents]
+    return by_row(result.exponents, names, ["exponent"])
+
+
+# Each function takes the results of its own experiment, which is what Any stands for.
+NUMBERS: dict[str, Callable[[Any], Numbers]] = {
+    "attack": of_attack,
+    "ranking": of_ranking,
+    "sweep": of_sweep,
+    "baseline": of_baseline,
+    "fairness": of_fairness,
+    "impossible": of_impossible,
+    "defence": of_defence,
+    "sensitivity": of_sensitivity,
+    "leave-one-out": of_leave_one_out,
+    "explain": of_explain,
+    "audit": of_audit,
+    "attributions": of_attributions,
+    "gradients": of_gradients,
+    "scaling": of_scaling,
+}
+
+
+def numbers_of(result: object) -> Numbers:
+    """The number fields of a result that is a dataclass, by their names; none of another."""
+    named = fields(result) if is_dataclass(result) else ()
+    found = {f.name.replace("_", " "): getattr(result, f.name) for f in named}
+    return {name: value for name, value in found.items() if type(value) in (int, float)}
+
+
+def side_by_side(experiment: str, first: object, second: object) -> pd.DataFrame:
+    """The main numbers of two results of one experiment: A, B and B − A, NaN where one has none."""
+    of = NUMBERS.get(experiment, numbers_of)
+    a, b = of(first), of(second)
+    names = list(dict.fromkeys([*a, *b]))
+    left, right = ([float(of_one.get(name, np.nan)) for name in names] for of_one in (a, b))
+    found = pd.DataFrame({"number": names, "A": left, "B": right})
+    return found.assign(**{"B − A": found["B"] - found["A"]})
+
+
+def figure(value: float) -> str:
+    """A number for a table: '1,126', '0.9498', '–' where there is none."""
+    if np.isnan(value):
+        return "–"
+    said = f"{int(value):,}" if float(value).is_integer() else f"{value:.4g}"
+    return said.replace("-", MINUS)
+
+
+def sameness(table: pd.DataFrame) -> str:
+    """How much two results agree, in a sentence."""
+    shared = table.dropna(subset=["A", "B"])
+    equal = int(np.isclose(shared["A"], shared["B"], rtol=1e-9, atol=0).sum())
+    if shared.empty:
+        return "The two have no main number in common"
+    if equal == len(shared):
+        return f"Nothing differs among {count(equal, 'main number')}"
+    return f"{len(shared) - equal} of {count(len(shared), 'main number')} differ"

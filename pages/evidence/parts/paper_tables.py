@@ -1,0 +1,91 @@
+"""Every number of the paper's Tables 1 and 2 beside ours: pure functions from rates to tables."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from pages.attack.parts import ablation
+from pages.common.words import paper
+from pages.evidence.parts.best_rates import at_best, baseline_at_best
+from pages.evidence.parts.comparisons import NOT_COMPARABLE
+
+INTERVALS = {"high_accuracy": "95%, accuracy kept", "best": "95%, best"}  # columns by regime
+
+
+def cells(rates: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    """By k, the two rows (regimes) that make a cell of the paper's tables."""
+    return {int(k): part for k, part in rates.groupby("k")}
+
+
+def table_1(
+    attacks: Mapping[str, pd.DataFrame], baselines: Mapping[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """Every cell of Table 1 beside ours: attacks, baselines: sweeps and baselines by the paper's
+    data set. Its smaller k stands beside our smallest, its larger beside our largest."""
+    rows = []
+    for name in paper.DATASETS:
+        found: dict[str, dict[int, pd.DataFrame]] = {"attack": {}, "baseline": {}}
+        if name in attacks:
+            ks = sorted(int(k) for k in attacks[name]["k"].unique())
+            found["attack"] = cells(at_best(attacks[name]))
+            if name in baselines:
+                found["baseline"] = cells(baseline_at_best(baselines[name], ks))
+        for (method, which), published in paper.TABLE_1.items():
+            mine = found[method]
+            k = (min(mine) if which == "smaller k" else max(mine)) if mine else None
+            cell = published[paper.DATASETS.index(name)]
+            rows.append(cell_row(f"{method}, {which}", name, cell, k, mine.get(k or 0)))
+    return pd.DataFrame(rows)
+
+
+def table_2(best: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Every cell of Table 2 beside ours; best: rates of the variants at their best radius and the
+    smallest k (`ablation.best_of`), by the paper's data set."""
+    rows = []
+    for name in paper.DATASETS:
+        for variant, published in paper.TABLE_2.items():
+            cell, mine = published[paper.DATASETS.index(name)], None
+            if name in best:
+                mine = best[name][best[name]["variant"] == variant]
+            k = None if mine is None else int(mine["k"].iloc[0])
+            rows.append(cell_row(ablation.VARIANTS[variant], name, cell, k, mine))
+    return pd.DataFrame(rows)
+
+
+def cell_row(
+    method: str, data: str, cell: paper.Rate, k: int | None, mine: pd.DataFrame | None
+) -> dict[str, object]:
+    """One cell of the paper, ours beside it with the 95% intervals, and the verdict."""
+    row: dict[str, object] = {"method": method, "data": data, "paper": paper.cell(cell)}
+    if mine is None:
+        nothing = dict.fromkeys(("here", "k", "targets", *INTERVALS.values()), "–")
+        return (
+            row
+            | nothing
+            | {
+                "verdict": NOT_COMPARABLE,
+                "why": "nothing published here stands in for it",
+            }
+        )
+    by = mine.set_index("regime")
+    return row | {
+        "here": paper.cell(paper.of_regimes(mine)),
+        "k": str(k),
+        "targets": str(int(by["attacks"].iloc[0])),
+        **{name: interval(by.loc[regime]) for regime, name in INTERVALS.items()},
+        "verdict": NOT_COMPARABLE,
+        "why": "other features, another split, and the paper's k is unknown",
+    }
+
+
+def interval(rate: pd.Series) -> str:
+    return f"{rate['low']:.2f} to {rate['high']:.2f}"
+
+
+def title(both: pd.DataFrame) -> str:
+    """What the two tables side by side show: where the paper's rates lie from ours."""
+    known = both[both["here"] != "–"]
+    return (
+        f"{len(known)} of the {len(both)} cells of Tables 1 and 2 have a stand-in here; their "
+        "order compares, their level does not"
+    )
