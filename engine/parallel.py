@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool
@@ -24,6 +24,11 @@ from joblib.parallel import get_active_backend
 
 from engine.errors import ClusterUnavailable, WorkerDied
 
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+T = TypeVar("T")  # a task
+R = TypeVar("R")  # its result
 ATTEMPTS = 2  # alone, after a worker has died, before a computation is held to be the cause
 CONNECT_SECONDS = 5.0
 NO_WORKER_SECONDS = 60.0  # that a cluster may be without any worker: they may be restarting
@@ -50,11 +55,11 @@ def is_distributed() -> bool:
 
 
 def compute_all(
-    function: Callable[[Any], Any],
-    tasks: Sequence[Any],
-    done: Callable[[int, Any], None],
+    function: Callable[[T], R],
+    tasks: Sequence[T],
+    done: Callable[[int, R], None],
     processes: int = 1,
-    describe: Callable[[Any], str] = str,
+    describe: Callable[[T], str] = str,
 ) -> None:
     """`done(i, function(tasks[i]))` for every task, in the order in which they finish.
 
@@ -71,11 +76,11 @@ def compute_all(
 
 
 def in_processes(
-    function: Callable[[Any], Any],
-    tasks: Sequence[Any],
-    done: Callable[[int, Any], None],
+    function: Callable[[T], R],
+    tasks: Sequence[T],
+    done: Callable[[int, R], None],
     processes: int,
-    describe: Callable[[Any], str],
+    describe: Callable[[T], str],
 ) -> None:
     """`compute_all` with joblib's processes on this machine."""
     missing = dict(enumerate(tasks))
@@ -115,9 +120,7 @@ def in_processes(
                             ) from again
 
 
-def numbered(
-    function: Callable[[Any], Any], number: int, task: Any, parent: int
-) -> tuple[int, Any]:
+def numbered(function: Callable[[T], R], number: int, task: T, parent: int) -> tuple[int, R]:
     """In a process of the pool, which is not to outlive its parent."""
     if parent == os.getppid() and not any(t.name == "parent" for t in threading.enumerate()):
         threading.Thread(target=leave_with, args=(parent,), name="parent", daemon=True).start()
@@ -132,11 +135,11 @@ def leave_with(parent: int) -> None:
 
 
 def on_dask(
-    client: Any,
-    function: Callable[[Any], Any],
-    tasks: Sequence[Any],
-    done: Callable[[int, Any], None],
-    describe: Callable[[Any], str],
+    client: "Client",
+    function: Callable[[T], R],
+    tasks: Sequence[T],
+    done: Callable[[int, R], None],
+    describe: Callable[[T], str],
 ) -> None:
     """`compute_all` on the cluster of `client`. dask itself computes again what a lost worker had;
     it gives up on a task after several workers, of which a neighbour may have been the cause."""
@@ -150,20 +153,20 @@ def on_dask(
 
 
 def collect_from_dask(
-    client: Any,
-    function: Callable[[Any], Any],
-    tasks: Sequence[Any],
+    client: "Client",
+    function: Callable[[T], R],
+    tasks: Sequence[T],
     numbers: Iterable[int],
-    done: Callable[[int, Any], None],
+    done: Callable[[int, R], None],
     at_once: int | None = None,
 ) -> list[int]:
     """Have the tasks of these numbers computed, and return those on which dask gave up."""
     from dask.config import set as dask_config
-    from distributed import KilledWorker
+    from distributed import Future, KilledWorker
     from distributed.comm.core import CommClosedError
 
     waiting = iter(numbers)
-    work: dict[Any, int] = {}
+    work: dict[Future, int] = {}
     given_up: list[int] = []
     try:
         while True:
@@ -207,7 +210,7 @@ def explained(error: Exception) -> Exception:
     return error
 
 
-def threads(client: Any) -> int:
+def threads(client: "Client") -> int:
     """Of all workers of a cluster."""
     try:
         return sum(client.ncores().values())
@@ -215,7 +218,7 @@ def threads(client: Any) -> int:
         raise ClusterUnavailable(GONE) from error
 
 
-def first_finished(client: Any, futures: list[Any]) -> Iterable[Any]:
+def first_finished(client: "Client", futures: "list[Future]") -> "Iterable[Future]":
     """The futures that are finished, as soon as one is."""
     from distributed import wait
 

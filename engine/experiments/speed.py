@@ -1,9 +1,7 @@
 """What an attack step costs, measured on this machine: experiments that make their own data."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -11,7 +9,7 @@ from engine.checks import check_positive
 from engine.experiments.base import Context, Experiment
 from engine.experiments.files import read_parts, write_parts
 from engine.options import OneOf, Options, at_least, option
-from engine.speed.result import IMPLEMENTATIONS, GradientComparison, Scaling
+from engine.speed.result import GradientComparison, Scaling
 from engine.vocabulary import DAMPING, DTYPES
 
 
@@ -36,33 +34,19 @@ class ScalingRequest(Options):
     seed: int = option(0, at_least(0))
 
 
-def counted(context: Context, total: int) -> Callable[[dict[str, Any]], None]:
-    """Reports of `engine.speed` (finished rows, and signs of life between them) as progress."""
-    done = 0
-
-    def report(record: dict[str, Any]) -> None:
-        nonlocal done
-        done += "running" not in record
-        context.report(done, total)
-
-    return report
-
-
 def run_gradients(request: GradientsRequest, dataset: None, context: Context) -> GradientComparison:
     from engine.speed.compare import compare_gradients
 
-    report = counted(context, len(IMPLEMENTATIONS))
-    return compare_gradients(**asdict(request), device=context.device, on_row=report)
+    return compare_gradients(**asdict(request), device=context.device, on_progress=context.progress)
 
 
 def run_scaling(request: ScalingRequest, dataset: None, context: Context) -> Scaling:
-    from engine.speed.scaling import SIZES, measure_scaling
+    from engine.speed.scaling import measure_scaling
 
-    report = counted(context, sum(map(len, SIZES.values())))
-    return measure_scaling(**asdict(request), device=context.device, on_row=report)
+    return measure_scaling(**asdict(request), device=context.device, on_progress=context.progress)
 
 
-def save_measured(result: Any, folder: Path) -> None:
+def save_measured(result: GradientComparison | Scaling, folder: Path) -> None:
     """Tables as Parquet, everything else as scalars."""
     values = {f.name: getattr(result, f.name) for f in fields(result)}
     tables = {name: v for name, v in values.items() if isinstance(v, pd.DataFrame)}
@@ -77,8 +61,8 @@ def load_gradients(folder: Path) -> GradientComparison:
 
 def load_scaling(folder: Path) -> Scaling:
     _, scalars = read_parts(folder)
-    tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in ("table", "exponents")}
-    return Scaling(**scalars, **tables)
+    table, exponents = (pd.read_parquet(folder / f"{n}.parquet") for n in ("table", "exponents"))
+    return Scaling(**scalars, table=table, exponents=exponents)
 
 
 def describe_gradients(result: GradientComparison) -> str:

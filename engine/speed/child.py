@@ -13,11 +13,11 @@ REQUEST, ANSWERS, LOG = "request.json", "answers.jsonl", "log.txt"
 POLL_SECONDS = 0.1
 BEAT_SECONDS = 2.0
 
-Callback = Callable[[dict[str, Any]], None]
+Row = dict[str, Any]  # numbers and words by name, as they travel between processes as JSON
 
 
 def run_child(
-    folder: Path, request: dict[str, Any], on_row: Callback, on_beat: Callable[[], None]
+    folder: Path, request: Row, on_row: Callable[[Row], None], on_beat: Callable[[], None]
 ) -> str | None:
     """Run `engine.speed.measure` in `folder`: None when it ended well, else its last words.
 

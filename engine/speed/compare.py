@@ -6,10 +6,9 @@ iterations, c is the paper's objective for a target in the middle of the ranking
 """
 
 import tempfile
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +24,8 @@ from engine.errors import EngineError, InvalidInput
 from engine.influence.linear import LinearProblem
 from engine.models.fit import fit
 from engine.models.linear import LinearModel
-from engine.speed.child import Callback, run_child
+from engine.progress import OnProgress, Progress, ignore
+from engine.speed.child import Row, run_child
 from engine.speed.implementations import GradientProblem
 from engine.speed.measure import GRADIENT, PROBLEM
 from engine.speed.memory import available
@@ -127,17 +127,10 @@ def pose(
 
 
 def run_implementation(
-    folder: Path, request: dict[str, Any], on_row: Callback | None
-) -> tuple[dict[str, Any], NDArray[np.float64] | None]:
+    folder: Path, request: Row, beat: Callable[[], None]
+) -> tuple[Row, NDArray[np.float64] | None]:
     """The row that one process measured, and its gradient (K·(d+1),), None if it has none."""
-    rows: list[dict[str, Any]] = []
-    began = time.monotonic()
-
-    def beat() -> None:
-        if on_row is not None:
-            running = request["implementation"]
-            on_row({"running": running, "seconds": time.monotonic() - began})
-
+    rows: list[Row] = []
     (folder / GRADIENT).unlink(missing_ok=True)
     failure = run_child(folder, {"what": "gradient", **request}, rows.append, beat)
     if failure is not None or not rows:
@@ -157,6 +150,38 @@ def differ(found: NDArray[np.float64], reference: NDArray[np.float64]) -> dict[s
     }
 
 
+def measure_all(
+    problem: GradientProblem, request: Row, tell: OnProgress
+) -> tuple[Row, NDArray[np.float64], pd.DataFrame]:
+    """Measure every implementation in a process of its own, after one that computes the reference
+    in float64: the reference's row and gradient (K·(d+1),), and a row an implementation.
+
+    Raises EngineError where the reference fails.
+    """
+    table: list[Row] = []
+
+    def beat() -> None:
+        tell(Progress(len(table), len(IMPLEMENTATIONS)))
+
+    with tempfile.TemporaryDirectory(prefix="speed-") as name:
+        folder = Path(name)
+        problem.save(folder / PROBLEM)
+        exact = {"implementation": "rewritten", "tolerance": REFERENCE_TOLERANCE}
+        once = {"dtype": "float64", "repeats": 1, "memory_limit_mb": None}
+        facts, reference = run_implementation(folder, request | exact | once, beat)
+        if reference is None:
+            raise EngineError(f"The float64 reference failed: {facts['status']}")
+        for implementation in IMPLEMENTATIONS:
+            asked = {**request, "implementation": implementation}
+            row, gradient = run_implementation(folder, asked, beat)
+            found = row if gradient is None else row | differ(gradient, reference)
+            numbers = {name: found.get(name) for name in NUMBERS}
+            table.append({"implementation": implementation, "status": row["status"], **numbers})
+            beat()
+    measured = pd.DataFrame(table).astype(dict.fromkeys(NUMBERS, np.float64))
+    return facts, reference, measured
+
+
 def compare_gradients(
     n_parameters: int = 5_130,
     n_train: int | None = None,
@@ -167,7 +192,7 @@ def compare_gradients(
     memory_limit_mb: float = MEMORY_LIMIT_MB,
     dtype: str = "float32",
     device: str = "auto",
-    on_row: Callback | None = None,
+    on_progress: OnProgress = ignore,
 ) -> GradientComparison:
     """Time, peak memory and gradient of one attack step by each of three implementations.
 
@@ -175,8 +200,8 @@ def compare_gradients(
     implementations solve to the same tolerance ‖residual‖ <= tolerance·‖right-hand side‖ (an
     attack's steps use 1e-3). memory_limit_mb: what each process may take above its loaded data, at
     most 80% of what the machine has free; one that needs more is a row whose status says so.
-    on_row is called with each row, and before the data are made and every two seconds while a
-    process is at work with {'running': what, 'seconds': so far}; it may raise, which stops it.
+    on_progress hears of the finished implementations, after each, every two seconds while a process
+    is at work, and before the data are made; it may raise, which stops the process.
     Raises InvalidInput, DeviceUnavailable, EngineError.
     """
     shape = shape_of(n_parameters, n_train)
@@ -187,8 +212,7 @@ def compare_gradients(
     limit = check_positive("memory_limit_mb", memory_limit_mb)
     check_choice("dtype", dtype, DTYPES)
     resolve_device(device)
-    if on_row is not None:
-        on_row({"running": "preparation", "seconds": 0.0})
+    on_progress(Progress(0, len(IMPLEMENTATIONS)))
     problem, closed_form = pose(shape, damping, seed, device)
     limit = min(limit, MEMORY_SHARE * free_memory(device))
     request = {
@@ -198,24 +222,7 @@ def compare_gradients(
         "repeats": repeats,
         "memory_limit_mb": limit,
     }
-    table = []
-    with tempfile.TemporaryDirectory(prefix="speed-") as name:
-        folder = Path(name)
-        problem.save(folder / PROBLEM)
-        exact = {"implementation": "rewritten", "tolerance": REFERENCE_TOLERANCE}
-        once = {"dtype": "float64", "repeats": 1, "memory_limit_mb": None}
-        facts, reference = run_implementation(folder, request | exact | once, on_row)
-        if reference is None:
-            raise EngineError(f"The float64 reference failed: {facts['status']}")
-        for implementation in IMPLEMENTATIONS:
-            row, gradient = run_implementation(
-                folder, {**request, "implementation": implementation}, on_row
-            )
-            found = row if gradient is None else row | differ(gradient, reference)
-            numbers = {name: found.get(name) for name in NUMBERS}
-            table.append({"implementation": implementation, "status": row["status"], **numbers})
-            if on_row is not None:
-                on_row(table[-1])
+    facts, reference, table = measure_all(problem, request, on_progress)
     return GradientComparison(
         n_parameters=problem.parameters.size,
         n_train=shape.n,
@@ -231,7 +238,7 @@ def compare_gradients(
         memory_limit_mb=limit,
         memory_by=facts["memory_by"],
         reference_difference=differ(closed_form, reference)["relative_difference"],
-        table=pd.DataFrame(table).astype(dict.fromkeys(NUMBERS, np.float64)),
+        table=table,
     )
 
 

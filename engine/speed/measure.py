@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks
 from engine.attacks.state import SOLVE_TOLERANCE
 from engine.devices import resolve_device
 from engine.influence.linear import LinearProblem
-from engine.speed.child import ANSWERS, REQUEST
+from engine.speed.child import ANSWERS, REQUEST, Row
 from engine.speed.implementations import GradientProblem, prepare
 from engine.speed.memory import (
     Meter,
@@ -34,7 +33,7 @@ from engine.speed.result import OK
 from engine.speed.synthetic import synthetic
 
 PROBLEM, GRADIENT = "problem.npz", "gradient.npz"
-Say = Callable[[dict[str, Any]], None]
+Say = Callable[[Row], None]
 
 
 def describe(device: torch.device) -> str:
@@ -68,7 +67,7 @@ def warm_up(name: str, dtype: str, device: str) -> None:
     prepare(name, tiny, 1e-3, dtype, device).step()
 
 
-def measure_gradient(folder: Path, request: dict[str, Any], say: Say) -> None:
+def measure_gradient(folder: Path, request: Row, say: Say) -> None:
     """One row of `compare_gradients`, and the gradient beside it."""
     name, dtype = request["implementation"], request["dtype"]
     device = resolve_device(request["device"])
@@ -76,7 +75,7 @@ def measure_gradient(folder: Path, request: dict[str, Any], say: Say) -> None:
     warm_up(name, dtype, request["device"])
     problem = GradientProblem.load(folder / PROBLEM)
     meter = Meter(device)
-    row: dict[str, Any] = {"device": describe(device), "memory_by": meter.by}
+    row: Row = {"device": describe(device), "memory_by": meter.by}
     if request["memory_limit_mb"] is not None:
         limit_memory(device, request["memory_limit_mb"])
     try:
@@ -100,7 +99,7 @@ def measure_gradient(folder: Path, request: dict[str, Any], say: Say) -> None:
     say(row | {"status": OK})
 
 
-def measure_memory(folder: Path, request: dict[str, Any], say: Say) -> None:
+def measure_memory(folder: Path, request: Row, say: Say) -> None:
     """Peak memory at every point of `measure_scaling`."""
     device = resolve_device(request["device"])
     measure_alive()
@@ -111,7 +110,7 @@ def measure_memory(folder: Path, request: dict[str, Any], say: Say) -> None:
         say({"peak_mb": peak, "memory_by": meter.by})
 
 
-def measure_seconds(folder: Path, request: dict[str, Any], say: Say) -> None:
+def measure_seconds(folder: Path, request: Row, say: Say) -> None:
     """Time at every point of `measure_scaling`."""
     device = resolve_device(request["device"])
     allocate_as_usual()
@@ -121,7 +120,7 @@ def measure_seconds(folder: Path, request: dict[str, Any], say: Say) -> None:
         say({**seconds_of(work, request["repeats"]), "device": describe(device)})
 
 
-def attack_step(point: dict[str, Any], request: dict[str, Any]) -> Callable[[], object]:
+def attack_step(point: Row, request: Row) -> Callable[[], object]:
     """Forward pass, objective and gradient of `batch` runs from random θ, its data made ready.
 
     Both solves do a fixed number of iterations: how many a tolerance needs depends on how
@@ -157,7 +156,7 @@ def main() -> None:
     request = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
     with (folder / ANSWERS).open("a", encoding="utf-8") as lines:
 
-        def say(row: dict[str, Any]) -> None:
+        def say(row: Row) -> None:
             lines.write(json.dumps(row) + "\n")
             lines.flush()
 

@@ -5,17 +5,16 @@ varied at a time. Its data are there before (synthetic, rotated into their eigen
 """
 
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from engine.checks import check_choice, check_integer
 from engine.devices import resolve_device
 from engine.errors import EngineError, InvalidInput
-from engine.speed.child import Callback, run_child
+from engine.progress import OnProgress, Progress, ignore
+from engine.speed.child import Row, run_child
 from engine.speed.result import AXES, Scaling, growth_exponents
 
 BASE = {"n": 2000, "d": 256, "classes": 10, "batch": 10}
@@ -60,23 +59,21 @@ def points_of(
 
 def measure(
     what: str,
-    request: dict[str, Any],
-    known: Sequence[dict[str, Any]] | None,
-    on_row: Callback | None,
-) -> list[dict[str, Any]]:
-    """A row per point, each with its sizes and what is `known` of it; on_row sees them where
-    something is."""
-    points, began = request["points"], time.monotonic()
-    rows: list[dict[str, Any]] = []
-
-    def keep(row: dict[str, Any]) -> None:
-        rows.append(points[len(rows)] | (known[len(rows)] if known else {}) | row)
-        if known and on_row is not None:
-            on_row(rows[-1])
+    request: Row,
+    known: Sequence[Row] | None,
+    tell: OnProgress,
+) -> list[Row]:
+    """Measure a row per point, each with its sizes and what is `known` of it. Points count as done
+    where something is."""
+    points = request["points"]
+    rows: list[Row] = []
 
     def beat() -> None:
-        if on_row is not None:
-            on_row({"running": what, "done": len(rows), "seconds": time.monotonic() - began})
+        tell(Progress(len(rows) if known else 0, len(points)))
+
+    def keep(row: Row) -> None:
+        rows.append(points[len(rows)] | (known[len(rows)] if known else {}) | row)
+        beat()
 
     with tempfile.TemporaryDirectory(prefix="speed-") as folder:
         failure = run_child(Path(folder), {"what": what, **request}, keep, beat)
@@ -93,7 +90,7 @@ def measure_scaling(
     repeats: int = 5,
     seed: int = 0,
     device: str = "auto",
-    on_row: Callback | None = None,
+    on_progress: OnProgress = ignore,
 ) -> Scaling:
     """Time and peak memory of one attack step along each axis of `sizes`, with fitted exponents.
 
@@ -101,9 +98,8 @@ def measure_scaling(
     iterations: of conjugate gradients in each solve, fixed, so that the exponents measure cost per
     size and not the conditioning of the data. Memory is measured first, at all points, in a fresh
     process; then time, in another.
-    on_row is called with each finished row, and every two seconds while a process is at work with
-    {'running': 'memory' or 'seconds', 'done': points, 'seconds': so far}; it may raise, which stops
-    the process.
+    on_progress hears of the points of which both are known, after each and every two seconds; it
+    may raise, which stops the process at work.
     Raises InvalidInput, DeviceUnavailable, EngineError.
     """
     base = check_base(base)
@@ -119,8 +115,8 @@ def measure_scaling(
         "seed": seed,
         "device": device,
     }
-    memory = measure("memory", request, None, on_row)
-    rows = measure("seconds", request, memory, on_row)
+    memory = measure("memory", request, None, on_progress)
+    rows = measure("seconds", request, memory, on_progress)
     table = pd.DataFrame(rows)
     return Scaling(
         base=base,

@@ -4,8 +4,8 @@
 """
 
 import sys
-from typing import Any
 
+from engine.progress import Progress
 from engine.speed.compare import compare_gradients
 from engine.speed.result import OK, GradientComparison, Scaling
 from engine.speed.scaling import measure_scaling
@@ -45,16 +45,15 @@ def show_scaling(result: Scaling) -> None:
         )
 
 
-def say(row: dict[str, Any]) -> None:
-    if "running" not in row:
-        print(".", end="", flush=True, file=sys.stderr)
+def say(progress: Progress) -> None:
+    print(f"\r{progress.done} of {progress.total}", end="", flush=True, file=sys.stderr)
 
 
 def main() -> None:
     tolerance = float(sys.argv[1]) if len(sys.argv) > 1 else TOLERANCE
     for n_parameters in [int(a) for a in sys.argv[2:]] or PARAMETERS:
-        show(compare_gradients(n_parameters, tolerance=tolerance, on_row=say))
-    show_scaling(measure_scaling(on_row=say))
+        show(compare_gradients(n_parameters, tolerance=tolerance, on_progress=say))
+    show_scaling(measure_scaling(on_progress=say))
 
 
 if __name__ == "__main__":

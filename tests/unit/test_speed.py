@@ -3,7 +3,6 @@
 No test looks at how long anything took.
 """
 
-import json
 import subprocess
 import sys
 
@@ -14,6 +13,7 @@ import torch
 
 from engine.errors import EngineError, InvalidDataset, InvalidInput
 from engine.influence.scores import influence_gradient, influence_scores
+from engine.progress import Progress
 from engine.speed import child
 from engine.speed.autograd import Task, naive_gradient, rewritten_gradient
 from engine.speed.compare import OK, SHAPES, compare_gradients, shape_of
@@ -119,7 +119,7 @@ def test_autograd_stays_on_its_device(function):
 
 
 def test_the_implementations_agree_in_processes_of_their_own():
-    rows = []
+    told: list[Progress] = []
     result = compare_gradients(
         60,
         n_train=80,
@@ -127,7 +127,7 @@ def test_the_implementations_agree_in_processes_of_their_own():
         dtype="float64",
         repeats=2,
         device="cpu",
-        on_row=rows.append,
+        on_progress=told.append,
     )
     table = result.table
     assert table["implementation"].tolist() == list(IMPLEMENTATIONS)
@@ -141,8 +141,8 @@ def test_the_implementations_agree_in_processes_of_their_own():
     assert (result.n_parameters, result.n_features, result.n_classes) == (60, 5, 10)
     assert (result.n_train, result.n_test, result.dtype) == (80, 40, "float64")
     assert result.device.startswith("cpu")
-    assert [r["implementation"] for r in rows if "running" not in r] == list(IMPLEMENTATIONS)
-    json.dumps(rows)
+    assert sorted({(p.done, p.total) for p in told}) == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert [p.done for p in told] == sorted(p.done for p in told)
 
 
 def test_one_that_needs_too_much_memory_is_a_row():
@@ -272,10 +272,12 @@ def test_synthetic_data_depend_on_their_seed_alone():
 
 
 def test_scaling_at_tiny_sizes():
-    rows = []
+    told: list[Progress] = []
     sizes = {"n": (40, 80, 160, 320), "d": (4, 8), "classes": (2, 3), "batch": (1, 2, 4)}
     base = {"n": 60, "d": 5, "classes": 3, "batch": 2}
-    result = measure_scaling(sizes, base, iterations=2, repeats=2, device="cpu", on_row=rows.append)
+    result = measure_scaling(
+        sizes, base, iterations=2, repeats=2, device="cpu", on_progress=told.append
+    )
     table = result.table
     assert list(zip(table["axis"], table["value"], strict=True)) == [
         (axis, value) for axis, values in sizes.items() for value in values
@@ -288,9 +290,8 @@ def test_scaling_at_tiny_sizes():
     assert result.exponents["axis"].tolist() == [a for a in AXES for _ in range(2)]
     assert result.exponents["quantity"].tolist() == ["seconds", "peak_mb"] * len(AXES)
     assert result.exponents["points"].tolist() == [2, 2, 1, 1, 1, 1, 2, 2]
-    finished = [r for r in rows if "running" not in r]
-    assert [r["value"] for r in finished] == table["value"].tolist()
-    json.dumps(rows)
+    assert {p.total for p in told} == {len(table)}
+    assert sorted({p.done for p in told}) == list(range(len(table) + 1))
 
 
 def test_a_scaling_that_fails_says_where(monkeypatch):
