@@ -45,3 +45,12 @@ def test_notes_name_value_and_fallback() -> None:
 
 def test_parameters_of_others_are_left_alone() -> None:
     assert problems(utm_source="mail") == []
+
+
+def test_a_tick_is_read_as_it_is_written() -> None:
+    allowed, held = {"merged": (False, True)}, {"merged": True}
+    assert links.query(held) == "?merged=true"
+    assert links.readable((False, True), "true") is True
+    assert links.problems({"merged": "true"}, allowed, held) == []
+    (note,) = links.problems({"merged": "True"}, allowed, {"merged": False})
+    assert "merged must be one of false, true" in note
