@@ -1,139 +1,54 @@
 """Easy or hard? How strongly a score depends on the model, and whether that foretells success."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from html import escape
 
 import pandas as pd
 import streamlit as st
 
 from engine.experiments import SensitivityRequest, SensitivityResult
 from engine.results.store import Stored
-from pages.attack.parts import moved_target_figures, moved_targets
-from pages.common.asking import controls, data_choice, door, form, links
+from pages.attack.parts import bet, moved_target_figures, moved_targets
+from pages.attack.parts.bet import Bet
+from pages.common.asking import controls, data_choice, door
+from pages.common.asking.form import Form
 from pages.common.asking.rate_view import best_radius
-from pages.common.figures.axes import number, thinning
+from pages.common.figures.axes import thinning
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import badge_of, lab, open_dataset
-from pages.common.samples import Samples, hover_names
+from pages.common.lab.shared import badge_of, lab
+from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts, take_away, unfold
-from pages.common.widgets.blocks import portrait
-from pages.common.widgets.save_figure import Source
-from pages.common.words import reproduce
+from pages.common.widgets.figure import FigureBlock
 from pages.common.words.wording import count, decimal
 
 PAGE = registry.page("easy-or-hard")
 EXPERIMENT, ROLE, ATTACKS = "sensitivity", "sensitivity", "cost"
-BET, ROUND = "bet", "deal"  # in links and in the session state: the sample, the round
-PLACED = "bet_placed"  # session-state key: data set, k and round of the bet
-ROUNDS = 10_000
 
 
-def choose(table: pd.DataFrame | None, start: float) -> tuple[int, float, links.Expected]:
-    """k and radius of the attacks that are looked at, in the sidebar; with them, what a link may
-    hold. `start`: the radius to begin with. Without attacks there is nothing to choose."""
-    if table is None:
-        return 1, 0.0, {}
-    ks = [int(k) for k in sorted(table["k"].unique())]
-    radii = [float(radius) for radius in sorted(table["radius"].unique())]
+def choose(form: Form, table: pd.DataFrame, start: float) -> tuple[int, float]:
+    """k and radius of the attacks that are looked at, in the sidebar; `start`: the radius to begin
+    with. Without attacks there is nothing to choose."""
+    if table.empty:
+        return 1, 0.0
     left, right = st.sidebar.columns(2)
-    k = controls.choice_of(
-        left, "k", "k", ks, "A target is moved when it gets into the top k.", nearest=True
+    k = form.choice(
+        left,
+        "k",
+        "k",
+        [int(k) for k in sorted(table["k"].unique())],
+        "A target is moved when it gets into the top k.",
+        nearest=True,
     )
-    radius = controls.choice_of(
+    radius = form.choice(
         right,
         "Radius",
         "radius",
-        radii,
+        [float(radius) for radius in sorted(table["radius"].unique())],
         "How far the malicious model may lie from the honest one, of the attacks shown.",
         start,
         nearest=True,
     )
-    return k, radius, {"k": ks, "radius": radii}
-
-
-def place_bet(sample: int) -> None:
-    st.session_state[BET] = sample
-
-
-def next_round() -> None:
-    st.session_state[ROUND] = (st.session_state.get(ROUND, 0) + 1) % ROUNDS
-    form.unchoose(BET)
-
-
-def placed_bet(dataset: str, k: int, n: int) -> tuple[dict[str, int | None], links.Expected]:
-    """Round and bet, clicked or in the link, and what a link may hold. A bet counts where it was
-    placed: on other data or another k there is none yet."""
-    expected: links.Expected = {ROUND: links.Range(0, ROUNDS - 1), BET: links.Range(0, n - 1)}
-    number_ = controls.kept(ROUND, expected[ROUND], 0)
-    place = (dataset, k, number_)
-    if st.session_state.setdefault(PLACED, place) != place:
-        form.unchoose(BET)
-    st.session_state[PLACED] = place
-    return {ROUND: number_, BET: controls.kept(BET, expected[BET])}, expected
-
-
-def bet(
-    tried: pd.DataFrame, samples: Samples | None, k: int, n: int, placed: Mapping[str, int | None]
-) -> list[int]:
-    """The bet on a few targets, and once it is placed how each of them fared; returns them then."""
-    dealt = moved_targets.deal(tried, placed[ROUND] or 0)
-    if not dealt:
-        return []
-    chosen = placed[BET]
-    known = chosen in dealt
-    charts.heading(f"First, your bet: which of these moves into the top {k} most easily?")
-    cells = []
-    for index in dealt:
-        row = tried.loc[index]
-        shown = "" if samples is None else portrait(samples, index)
-        lines = [f"<b>sample {index}</b>", f"rank {int(row['rank']):,} of {n:,}"]
-        if samples is not None:
-            lines.insert(1, f"class “{escape(samples.label(index))}”")
-        if known:
-            lines += [
-                f"radius <b>{moved_targets.radius_name(row['least'])}</b>",
-                f"norm {number(row['norm'])}",
-            ]
-        cells.append((shown, lines))
-    blocks.grid(cells)
-    with st.container(horizontal=True):
-        for index in dealt:
-            st.button(
-                f"Sample {index}",
-                key=f"bet-{index}",
-                type="primary" if not known or index == chosen else "secondary",
-                disabled=known,
-                on_click=place_bet,
-                args=(index,),
-            )
-        if known:
-            st.button("Other samples", key="bet-again", on_click=next_round)
-    if chosen is None or not known:
-        st.caption(
-            "The easiest is the one that the attack moves with the smallest change of the model. "
-            "All of them have been attacked; the answer comes with your bet."
-        )
-        return []
-    st.markdown(outcome(tried.loc[dealt], chosen))
-    st.caption("Radius: the smallest of those tried at which some run moved the sample.")
-    return dealt
-
-
-def outcome(dealt: pd.DataFrame, chosen: int) -> str:
-    """Whether the bet was won, and whether the gradient norm would have won it."""
-    easiest, steepest = int(dealt["least"].idxmin()), int(dealt["norm"].idxmax())
-    said = (
-        f"Sample {chosen}: you won"
-        if chosen == easiest
-        else f"You bet on sample {chosen} and lost: it was sample {easiest}"
-    )
-    norm = (
-        "Betting on the largest gradient norm would have won"
-        if steepest == easiest
-        else f"Betting on the largest gradient norm (sample {steepest}) would have lost"
-    )
-    return f"**{said}.** {norm} too." if chosen == easiest == steepest else f"**{said}.** {norm}."
+    return k, radius
 
 
 def finding(result: SensitivityResult, found: moved_targets.Prediction | None) -> str:
@@ -154,79 +69,86 @@ def finding(result: SensitivityResult, found: moved_targets.Prediction | None) -
     return f"{ends}. {tells} (Spearman {decimal(found.correlation)} with the radius it takes)."
 
 
-def sensitivity_figure(
-    stored: Stored,
-    tried: pd.DataFrame,
-    names: Sequence[str],
-    radius: float,
-    ringed: Sequence[int],
-    badge: str,
-    samples: Samples | None,
-) -> None:
-    result: SensitivityResult = stored.result
-    ratio, n = moved_targets.ends_against_middle(result), len(result.norms)
-    title = (
-        f"Steep at both ends: the gradient norm there is at least {ratio:.2g} times that between"
-        if ratio > 1
-        else "The gradient norm is no larger at the ends than between"
-    )
-    charts.heading(title, badge)
-    charts.chart(
-        moved_target_figures.sensitivity(result, tried, names, radius, ringed),
-        f"sensitivity-{radius:g}",
-        alt="Gradient norm of every sample's score against its rank, from the top and from the "
-        f"bottom, by whether an attack moved it. {title}",
-        source=Source.of(
-            f"gradient-norms-radius-{radius:g}", lambda: result_table(result, tried), stored
-        ),
-        samples=samples,
-        at=moved_target_figures.SAMPLE,
-    )
+def norms_title(result: SensitivityResult) -> str:
+    ratio = moved_targets.ends_against_middle(result)
+    if ratio > 1:
+        return (
+            f"Steep at both ends: the gradient norm there is at least {ratio:.2g} times that "
+            "between"
+        )
+    return "The gradient norm is no larger at the ends than between"
+
+
+def norms_caption(result: SensitivityResult) -> str:
+    """What is drawn, and how exact the norms are."""
     checked = (
         f"; against {count(len(result.exact_norms), 'exact norm')}, spread over the ranking, it is "
         f"{result.error:.1%}"
         if len(result.exact_norms)
         else ""
     )
-    st.caption(
+    return (
         "One mark a training sample, at its rank under the honest model; ends are the first and "
         "the last twentieth. The left half counts from the top, the right half to the bottom, both "
         "on log axes. Rank 1 is the highest score, what the paper calls most valuable: "
         "up-weighting it raises the test loss. Norms are estimated from "
         f"{result.probes:,} random directions, standard error "
         f"{1 / (2 * result.probes) ** 0.5:.1%}{checked}; bars, on the samples that were attacked, "
-        f"are ± 2 standard errors.{thinning(n)}"
+        f"are ± 2 standard errors.{thinning(len(result.norms))}"
     )
 
 
-def prediction_figures(
+def norms_figure(
+    stored: Stored,
     tried: pd.DataFrame,
-    names: Sequence[str],
-    k: int,
-    radius: float,
-    swept: Stored,
     samples: Samples | None,
+    radius: float,
+    ringed: Sequence[int],
+) -> FigureBlock:
+    result: SensitivityResult = stored.result
+    return FigureBlock(
+        name=f"gradient-norms-radius-{radius:g}",
+        title=norms_title(result),
+        kind="Gradient norm of every sample's score against its rank, from the top and from the "
+        "bottom, by whether an attack moved it",
+        build=moved_target_figures.sensitivity,
+        values=(result, tried, samples, radius, tuple(ringed)),
+        table=lambda: moved_targets.norms_table(result, tried),
+        results=(stored,),
+        samples=samples,
+        at=moved_target_figures.SAMPLE,
+        caption=norms_caption(result),
+    )
+
+
+def least_radius_figure(
+    title: str, tried: pd.DataFrame, samples: Samples | None, k: int, radius: float, swept: Stored
+) -> FigureBlock:
+    return FigureBlock(
+        name=f"by-least-radius-top-{k}",
+        title=title,
+        kind="Gradient norm of the attacked samples by the smallest radius that moved them",
+        build=moved_target_figures.by_radius,
+        values=(tried, samples, radius),
+        table=lambda: tried.rename_axis("sample").reset_index(),
+        results=(swept,),
+        samples=samples,
+        at=moved_target_figures.SAMPLE,
+    )
+
+
+def prediction(
+    tried: pd.DataFrame, n: int, samples: Samples | None, k: int, radius: float, swept: Stored
 ) -> None:
-    """Whether the norm predicts success, against simpler clues."""
-    n = len(names)
+    """Whether the norm predicts success, against simpler clues; n: training samples."""
     found = moved_targets.prediction("norm", tried, n)
     if found is None:
         charts.heading("Too few attacks, or all ended alike: nothing to predict")
         return
-    title, numbers = moved_targets.verdict(found), moved_targets.measured(found, tried, k)
-    charts.heading(title, badge_of(swept))
-    charts.chart(
-        moved_target_figures.by_radius(tried, names, radius),
-        f"by-radius-{k}-{radius:g}",
-        alt="Gradient norm of the attacked samples by the smallest radius that moved them. "
-        f"{title}",
-        source=Source.of(
-            f"by-least-radius-top-{k}", lambda: tried.rename_axis("sample").reset_index(), swept
-        ),
-        samples=samples,
-        at=moved_target_figures.SAMPLE,
+    least_radius_figure(moved_targets.verdict(found), tried, samples, k, radius, swept).show()
+    st.markdown(
+        f"{moved_targets.measured(found, tried, k)} {moved_targets.against_place(tried, n)}"
     )
-    st.markdown(f"{numbers} {moved_targets.against_place(tried, n)}")
     moved = int(tried["moved"].sum())
     st.caption(
         f"The {len(tried)} targets of the published sweep, drawn at random outside the honest top; "
@@ -299,20 +221,6 @@ def formulas(request: SensitivityRequest) -> None:
     )
 
 
-def result_table(result: SensitivityResult, tried: pd.DataFrame) -> pd.DataFrame:
-    """A row per training sample, for a spreadsheet."""
-    table = pd.DataFrame(
-        {
-            "sample": range(len(result.norms)),
-            "rank": result.ranking.ranks,
-            "score": result.ranking.scores,
-            "gradient_norm": result.norms,
-            "standard_error": result.standard_errors,
-        }
-    )
-    return table.join(tried[["moved", "least"]].rename(columns={"least": "smallest_radius"}))
-
-
 def attacks_of(dataset: str) -> tuple[Stored | None, float, float]:
     """The published sweep over radii, if there is one, with its damping and l2."""
     request = published_results.request_of(ATTACKS, dataset)
@@ -322,13 +230,11 @@ def attacks_of(dataset: str) -> tuple[Stored | None, float, float]:
     return door.find("sweep", request), request.damping, request.l2
 
 
-def others_of(
-    content: str | None, samples: Samples | None, damping: float, l2: float
-) -> pd.DataFrame:
-    """What else was attacked on this data set, whoever asked for it: sweeps and single attacks in
-    the store."""
-    if content is None or samples is None:
+def others_of(samples: Samples | None, damping: float, l2: float) -> pd.DataFrame:
+    """What else was attacked on this data set: all sweeps and single attacks in the store."""
+    if samples is None:
         return moved_targets.ATTACKS
+    content = samples.dataset.content_hash
     stored = [s for name in ("sweep", "attack") for s in lab().store.on_data(name, content)]
     return moved_targets.attacks_in(stored, len(samples), damping, l2)
 
@@ -346,65 +252,53 @@ def no_attacks(dataset: str) -> None:
     )
 
 
+def not_computed(asked: door.Computation[SensitivityRequest]) -> None:
+    """Where there is no result: what it takes to have one."""
+    st.markdown(f"{PAGE.finding} For this data set it is not computed yet.")
+    with st.container(border=True):
+        door.offer(
+            [asked],
+            f"{asked.request.probes} random directions, a solve each: seconds on a small data set, "
+            "minutes on a large one.",
+            "direction",
+        )
+        door.show_refusal()
+
+
 def page() -> None:
     st.title(PAGE.title)
-    given, names = dict(st.query_params), data_choice.names_of(ROLE)
-    name = controls.dataset_choice(form.Form(), names)
-    content = data_choice.data_hash(name)  # stops the page where the data cannot be used
+    form = Form()
+    name = controls.dataset_choice(form, data_choice.names_of(ROLE))
+    samples = data_choice.samples_of(name)  # stops the page where the data cannot be used
     swept, damping, l2 = attacks_of(name)
-    samples = None if content is None else Samples(open_dataset(name))
-    others = others_of(content, samples, damping, l2)
+    others = others_of(samples, damping, l2)
     known = others if swept is None else swept.result
     start = best_radius(known) if swept is not None else float(known["radius"].max())
-    k, radius, expected = choose(known if len(known) else None, start)
-    expected = {"dataset": names, **expected}
-    used = {key: st.session_state[key] for key in expected if key in st.session_state}
+    k, radius = choose(form, known, start)
     request = published_results.request_of(ROLE, name) or SensitivityRequest(name)
     request = replace(request, damping=damping, l2=l2)
-    stored = door.find(EXPERIMENT, request)
-    placed: dict[str, int | None] = {}
+    asked = door.Computation.of(EXPERIMENT, request)
+    stored = asked.stored
+    placed = Bet()
     if stored is not None and swept is not None:
-        placed, of_bet = placed_bet(name, k, len(stored.result.norms))
-        expected |= of_bet
-    controls.finish(given, expected, used | placed)
-    controls.show_notes()
+        placed = Bet.of(form, name, k, len(stored.result.norms))
+    form.finish()
     if stored is None:
-        st.markdown(f"{PAGE.finding} For this data set it is not computed yet.")
-        with st.container(border=True):
-            door.offer(
-                [door.Computation.of(EXPERIMENT, request)],
-                f"{request.probes} random directions, a solve each: seconds on a small data set, "
-                "minutes on a large one.",
-                "direction",
-            )
-            door.show_refusal()
+        not_computed(asked)
         return
-    show(stored, request, swept, others[others["radius"] == radius], samples, k, radius, placed)
-
-
-def show(
-    stored: Stored,
-    request: SensitivityRequest,
-    swept: Stored | None,
-    others: pd.DataFrame,
-    samples: Samples | None,
-    k: int,
-    radius: float,
-    placed: Mapping[str, int | None],
-) -> None:
     result: SensitivityResult = stored.result
-    names = hover_names(samples, len(result.norms))
-    badge = badge_of(stored)
+    n = len(result.norms)
     table = moved_targets.ATTACKS if swept is None else swept.result
     tried = moved_targets.attempts(table, result, k, radius)
-    marked = with_others(tried, moved_targets.attempts(others, result, k, radius))
-    found = moved_targets.prediction("norm", tried, len(names))
-    st.markdown(f"{finding(result, found)} :gray-badge[{badge}]")
+    others = moved_targets.attempts(others[others["radius"] == radius], result, k, radius)
+    marked = with_others(tried, others)
+    found = moved_targets.prediction("norm", tried, n)
+    st.markdown(f"{finding(result, found)} :gray-badge[{badge_of(stored)}]")
     ringed: list[int] = []
     if swept is not None:
         with st.container(border=True):
-            ringed = bet(tried, samples, k, len(names), placed)
-    sensitivity_figure(stored, marked, names, radius, ringed, badge, samples)
+            ringed = bet.show(tried, samples, k, n, placed)
+    norms_figure(stored, marked, samples, radius, ringed).show()
     if more := len(marked) - len(tried):
         st.caption(
             f"Marked besides: {count(more, 'target')} of other attacks at this radius that are "
@@ -412,15 +306,14 @@ def show(
             "radius."
         )
     if swept is None:
-        no_attacks(request.dataset)
+        no_attacks(name)
     else:
-        prediction_figures(tried, names, k, radius, swept, samples)
+        prediction(tried, n, samples, k, radius, swept)
     formulas(request)
     take_away.show(
         stored,
         request,
-        {"Samples": lambda: result_table(result, tried)},
-        snippet=reproduce.sensitivity_snippet,
+        {"Samples": lambda: moved_targets.norms_table(result, tried)},
     )
 
 

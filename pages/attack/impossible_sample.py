@@ -1,9 +1,7 @@
 """The impossible sample: Theorem 1 tried with random models, the attack and one's own hands."""
 
-import json
-from dataclasses import asdict, replace
-from functools import partial
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,14 +13,15 @@ from engine.results.jobs import JobState
 from engine.results.store import Stored
 from engine.scrutiny.impossibility import ExactScores, impossible_instance, impossible_scores
 from pages.attack.parts import impossible_figures, impossible_words
-from pages.common.asking import controls, door, form, links, progress
+from pages.common.asking import door, links, progress
+from pages.common.asking.form import Form, forget_notes, keep_choice, restore_choice
 from pages.common.figures.axes import number
 from pages.common.lab import registry
-from pages.common.lab.shared import origin, provenance
-from pages.common.widgets import blocks, charts, code_tabs
+from pages.common.lab.shared import badge_of
+from pages.common.widgets import blocks, charts, take_away
 from pages.common.widgets.blocks import Fact
-from pages.common.widgets.save_figure import Source
-from pages.common.words import reproduce, wording
+from pages.common.widgets.figure import FigureBlock
+from pages.common.words import wording
 from pages.common.words.wording import count, power_of_ten
 
 PAGE = registry.page("impossible")
@@ -32,49 +31,33 @@ K_HIGH = 30
 WEIGHT_HIGH, WEIGHT_STEP = 6.0, 0.1
 WEIGHTS = {"w1": ("First feature", 0.3), "w2": ("Second feature", -0.3), "b": ("Bias", 0.0)}
 DAMPINGS = (0.001, 0.01, 0.25, 1.0, 10.0)
+HERE = "computed here"  # badge of what the page computes itself
 TRIED = "impossible_tried"  # session-state key: models tried and beaten, by request
-EXPECTED: links.Expected = {
-    "k": links.Range(1, K_HIGH),
-    "seed": links.Range(0, links.SEED_HIGH),
-    "damping": DAMPINGS,
-    **dict.fromkeys(WEIGHTS, links.Range(-WEIGHT_HIGH, WEIGHT_HIGH, whole=False)),
-}
 
 
-def choose() -> ImpossibleRequest:
+def choose(form: Form) -> ImpossibleRequest:
     """k and seed, in the sidebar."""
-    form.restore_choice()
-    for name, default in (("k", OPENING.k), ("seed", OPENING.seed)):  # left over from another page
-        limits = EXPECTED[name]
-        assert isinstance(limits, links.Range)
-        if not limits.low <= st.session_state.get(name, default) <= limits.high:
-            st.session_state[name] = default
+    restore_choice()
     left, right = st.sidebar.columns(2)
-    k = left.number_input(
+    k = form.whole(
+        left,
         "k",
-        1,
-        K_HIGH,
+        "k",
+        links.Range(1, K_HIGH),
         OPENING.k,
-        1,
-        key="k",
-        help="The attack succeeds when the target is among the k first; so many copies of it with "
-        "the other label are in the training set.",
-        bind="query-params",
-        on_change=form.forget_notes,
+        "The attack succeeds when the target is among the k first; so many copies of it with the "
+        "other label are in the training set.",
     )
-    seed = right.number_input(
+    seed = form.whole(
+        right,
         "Seed",
-        0,
-        links.SEED_HIGH,
+        "seed",
+        links.Range(0, links.SEED_HIGH),
         OPENING.seed,
-        1,
-        key="seed",
-        help="Decides the other samples, the random models and the attack's starts.",
-        bind="query-params",
-        on_change=form.forget_notes,
+        "Decides the other samples, the random models and the attack's starts.",
     )
-    form.keep_choice(k=int(k), seed=int(seed))
-    return replace(OPENING, k=int(k), seed=int(seed))
+    keep_choice(k=k, seed=seed)
+    return replace(OPENING, k=k, seed=seed)
 
 
 def shown_instead(request: ImpossibleRequest) -> Stored | None:
@@ -93,9 +76,9 @@ def remember(stored: Stored) -> tuple[int, int]:
 
 def finding(stored: Stored) -> None:
     """The finding, its facts and its figure."""
-    result, badge = stored.result, origin(stored, None)
+    result = stored.result
     k, n = result.random.k, len(result.attack.before.ranks)
-    st.markdown(f"{impossible_words.headline(result)} :gray-badge[{badge}]")
+    st.markdown(f"{impossible_words.headline(result)} :gray-badge[{badge_of(stored)}]")
     tried, beaten = remember(stored)
     runs, smallest = result.attack.runs, float(result.random.table["log_gap"].min())
     blocks.facts(
@@ -121,28 +104,26 @@ def finding(stored: Stored) -> None:
             Fact("You have seen tried", f"{tried:,}", f"models; {beaten} beat it"),
         ],
     )
-    title = impossible_words.reached_title(result)
-    charts.heading(title, badge)
-    charts.chart(
-        impossible_figures.ranks_reached(result),
-        "ranks-reached",
-        alt=f"Number of models by the rank that they give the target; the top {k} is empty. "
-        f"{title}",
-        source=Source.of("models", lambda: impossible_figures.models_table(result), stored),
-    )
-    st.caption(
-        "Random models point in every direction, with norms from 0.01 to 100. The attack starts "
-        f"around a trained model and may go as far as that model's norm (radius 1, this lab's "
-        f"largest); its {len(result.attack.trajectory):,} steps are models, too. The count is on a "
-        "log scale."
-    )
+    FigureBlock(
+        name="models",
+        title=impossible_words.reached_title(result),
+        kind=f"Number of models by the rank that they give the target; the top {k} is empty",
+        build=impossible_figures.ranks_reached,
+        values=(result,),
+        table=lambda: impossible_figures.models_table(result),
+        results=(stored,),
+        caption="Random models point in every direction, with norms from 0.01 to 100. The attack "
+        "starts around a trained model and may go as far as that model's norm (radius 1, this "
+        f"lab's largest); its {len(result.attack.trajectory):,} steps are models, too. The count "
+        "is on a log scale.",
+    ).show()
 
 
 def beat(request: ImpossibleRequest, again: bool) -> None:
     """The button's callback: try what is asked for, or another seed where that has been tried."""
     while again and door.find(EXPERIMENT, request) is not None:
         request = replace(request, seed=request.seed + 1)
-    form.forget_notes()
+    forget_notes()
     st.session_state["seed"] = request.seed
     door.submit(EXPERIMENT, request)
 
@@ -191,29 +172,21 @@ def beat_bar(found: door.Computation) -> None:
     door.show_refusal()
 
 
-def sliders() -> tuple[list[float], float]:
+def choose_model(form: Form) -> tuple[tuple[float, ...], float]:
     """The difference of the two classes' weights, bias last, and λ."""
     columns = st.columns(4)
-    values = [
-        column.slider(
-            label,
-            -WEIGHT_HIGH,
-            WEIGHT_HIGH,
-            default,
-            WEIGHT_STEP,
-            key=name,
-            bind="query-params",
-            on_change=form.forget_notes,
-        )
-        for column, (name, (label, default)) in zip(columns, WEIGHTS.items(), strict=False)
-    ]
-    damping = controls.choice_of(
+    limits = links.Range(-WEIGHT_HIGH, WEIGHT_HIGH, whole=False)
+    damping = form.choice(
         columns[-1], "Damping λ", "damping", DAMPINGS, "Added to the Hessian.", OPENING.damping
     )
-    return values, float(damping)
+    difference = tuple(
+        form.slider(column, label, name, limits, default, WEIGHT_STEP)
+        for column, (name, (label, default)) in zip(columns, WEIGHTS.items(), strict=False)
+    )
+    return difference, damping
 
 
-def parameters(difference: list[float]) -> list[list[float]]:
+def parameters(difference: Sequence[float]) -> list[list[float]]:
     """θ (2, d + 1) with that difference between its rows."""
     return [[v / 2 for v in difference], [-v / 2 for v in difference]]
 
@@ -231,8 +204,9 @@ def live_facts(exact: ExactScores, k: int) -> None:
     )
 
 
-def by_hand(request: ImpossibleRequest) -> tuple[list[float], float]:
-    """A model of three numbers, what it makes of the target, and the proof beside it."""
+def by_hand(form: Form, request: ImpossibleRequest) -> tuple[float, ...]:
+    """A model of three numbers, what it makes of the target, and the proof beside it; returns the
+    numbers."""
     charts.heading("Set the model yourself, and read why it cannot be done")
     st.caption(
         "Of a model with two classes only the difference between their weights counts: here two "
@@ -241,105 +215,78 @@ def by_hand(request: ImpossibleRequest) -> tuple[list[float], float]:
     instance = impossible_instance(
         request.k, request.n_train, request.n_features, seed=request.seed
     )
-    difference, damping = sliders()
+    difference, damping = choose_model(form)
     exact = impossible_scores(instance, parameters(difference), damping)
     live_facts(exact, request.k)
+
+    def table() -> pd.DataFrame:
+        return impossible_figures.instance_table(instance, exact)
+
     left, right = st.columns([3, 2], gap="large")
     with left:
         copies = "its copy" if request.k == 1 else "its copies"
-        title = (
-            f"The target at {number(float(exact.target[0]))}, {copies} at "
-            f"{number(float(exact.copy[0]))}: the gap is positive whatever you do"
-        )
-        charts.heading(title, "computed here")
-        charts.chart(
-            impossible_figures.score_axis(instance, exact),
-            "score-axis",
-            alt=f"Influence scores of the target, its copies and the others on one axis. {title}",
-            source=Source.asking(
-                f"seed-{request.seed}-scores",
-                lambda: impossible_figures.instance_table(instance, exact),
-                "impossible",
-                request,
-            ),
-        )
-        st.caption(wording.score_meaning("highest_first"))
-        title = f"At x this model gives y the probability {impossible_words.probability(exact)}"
-        charts.heading(title, "computed here")
-        charts.chart(
-            impossible_figures.plane(instance, difference),
-            "plane",
-            alt="The training samples in the plane of the two features, the target and its copies "
-            f"at one place, and the line on which both labels are equally likely. {title}",
-            source=Source.asking(
-                f"seed-{request.seed}-plane",
-                lambda: impossible_figures.instance_table(instance, exact),
-                "impossible",
-                request,
-            ),
-        )
+        FigureBlock(
+            name=f"seed-{request.seed}-scores",
+            title=f"The target at {number(float(exact.target[0]))}, {copies} at "
+            f"{number(float(exact.copy[0]))}: the gap is positive whatever you do",
+            kind="Influence scores of the target, its copies and the others on one axis",
+            build=impossible_figures.score_axis,
+            values=(instance, exact),
+            table=table,
+            asked=(EXPERIMENT, request),
+            badge=HERE,
+            caption=wording.score_meaning("highest_first"),
+        ).show()
+        FigureBlock(
+            name=f"seed-{request.seed}-plane",
+            title=f"At x this model gives y the probability {impossible_words.probability(exact)}",
+            kind="The training samples in the plane of the two features, the target and its copies "
+            "at one place, and the line on which both labels are equally likely",
+            build=impossible_figures.plane,
+            values=(instance, difference),
+            table=table,
+            asked=(EXPERIMENT, request),
+            badge=HERE,
+        ).show()
     with right:
         impossible_words.proof()
-    return difference, damping
+    return difference
 
 
-def as_csv(table: pd.DataFrame) -> bytes:
-    return table.to_csv(index=False).encode()
-
-
-def take_away(stored: Stored, request: ImpossibleRequest, view: dict[str, Any]) -> None:
+def take_with_you(stored: Stored, difference: Sequence[float]) -> None:
     """Tables, request, code and provenance."""
-    charts.heading("Take it with you")
-    name = f"impossible-k{request.k}-seed{request.seed}"
-    result = stored.result
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        for label, table in (
-            ("Random models", result.random.table),
-            ("Attack's steps", result.attack.trajectory),
-            ("Attack's runs", result.attack.runs),
-        ):
-            st.download_button(
-                f"{label} (CSV)",
-                partial(as_csv, table),
-                f"{name}-{label.lower().replace(' ', '-').replace(chr(39), '')}.csv",
-                "text/csv",
-                on_click="ignore",
-            )
-        st.download_button(
-            "Request (JSON)",
-            json.dumps({"experiment": "impossible", "request": asdict(request)}, indent=2),
-            f"{name}-request.json",
-            "application/json",
-            on_click="ignore",
-        )
-    code_tabs.folded(
-        impossible_words.snippet(request, parameters([view[name] for name in WEIGHTS])),
-        reproduce.command_of("impossible", request),
+    request, result = IMPOSSIBLE.make(stored.manifest.request), stored.result
+
+    def snippet(request: ImpossibleRequest, data_dir: str | None) -> str:
+        return impossible_words.snippet(request, parameters(difference))
+
+    take_away.show(
+        stored,
+        request,
+        {
+            "Random models": lambda: result.random.table,
+            "Attack's steps": lambda: result.attack.trajectory,
+            "Attack's runs": lambda: result.attack.runs,
+        },
+        snippet=snippet,
+        name=f"impossible-k{request.k}-seed{request.seed}",
     )
-    st.caption(provenance(stored))
 
 
 def page() -> None:
     st.title(PAGE.title)
-    given = dict(st.query_params)
-    request = choose()
+    form = Form()
+    request = choose(form)
     head, bar = st.container(), st.container(border=True)
     found = door.Computation.of(EXPERIMENT, request)
     stored = found.stored
     shown = stored or shown_instead(request)
     with bar:
         beat_bar(found)
-    difference, damping = by_hand(request)
+    difference = by_hand(form, request)
     impossible_words.remarks()
-    view = {
-        "k": request.k,
-        "seed": request.seed,
-        "damping": damping,
-        **dict(zip(WEIGHTS, difference, strict=True)),
-    }
-    controls.finish(given, EXPECTED, view)
     with head:
-        controls.show_notes()
+        form.finish()
         if shown is None:
             st.markdown(f"{PAGE.finding} Nothing has been tried here yet: press the button below.")
         else:
@@ -351,7 +298,7 @@ def page() -> None:
                     f"{request.seed}, has not been tried yet."
                 )
     if shown is not None:
-        take_away(shown, IMPOSSIBLE.make(shown.manifest.request), view)
+        take_with_you(shown, difference)
 
 
 page()

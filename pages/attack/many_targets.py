@@ -22,12 +22,10 @@ ROLE = "sizes"  # of published results
 def lines(shares: pd.DataFrame, reading: Reading, view: RateView, stored: Stored) -> FigureBlock:
     return FigureBlock(
         name=f"{reading.name}-by-k-radius-{view.radius:g}",
-        key=f"lines-{reading.name}",
         title=target_sets.lines_title(shares, reading),
         kind=f"{reading.text.capitalize()} against k, a line for every size",
         build=set_figures.share_lines,
         values=(shares, reading, view.k),
-        table=lambda: shares,
         results=(stored,),
     )
 
@@ -38,12 +36,10 @@ def grid(
     part = shares[shares["split"] == split]
     return FigureBlock(
         name=f"{reading.name}-{split}-radius-{view.radius:g}",
-        key=f"grid-{reading.name}-{split}",
-        title=target_sets.grid_title(part, reading, f"the {SPLIT_LOOKS[split][0]}"),
+        title=target_sets.grid_title(part, reading, f"the {SPLIT_LOOKS[split].name}"),
         kind=f"{reading.text.capitalize()}, by set size and k",
         build=set_figures.share_grid,
         values=(part, reading),
-        table=lambda: part,
         results=(stored,),
     )
 
@@ -57,13 +53,11 @@ def strict_figure(stored: Stored, view: RateView) -> FigureBlock:
     rows = table[(table["k"] == view.k) & (table["radius"] == view.radius)]
     return FigureBlock(
         name=f"all-or-nothing-top-{view.k}-radius-{view.radius:g}",
-        key=f"strict-{view.k}",
         title=f"All that fit into the top {view.k}, or nothing: {first['rate']:.0%} of the attacks "
         f"with {first['set_size']} and {last['rate']:.0%} with {last['set_size']} targets",
         kind="Success rate and accuracy lost against the size of the target set",
         build=rate_figures.success_against,
         values=(rates, rows, "set_size", "targets in the set", view.tolerance),
-        table=lambda: rates,
         results=(stored,),
         caption="A third, strict reading, in which an attack counts when min(k, t) of its t "
         "targets are in the top k, with 95% Wilson intervals; below, the accuracy that the "

@@ -6,19 +6,18 @@ import streamlit as st
 
 from engine.attacks.result import Ranking
 from engine.data.dataset import Dataset
-from engine.errors import EngineError
 from engine.experiments import AttackRequest
 from engine.experiments.base import LINEAR
 from engine.models.model import Model, kinds_for
 from engine.results.store import Stored
-from pages.attack.parts import attack_view, baseline_view, model_words, take_away
-from pages.common.asking import controls, door, effort, form, links, progress, targets
+from pages.attack.parts import attack_formulas, attack_view, baseline_view, model_words
+from pages.common.asking import controls, data_choice, door, effort, links, progress, targets
+from pages.common.asking.form import Form
 from pages.common.figures import ranking
 from pages.common.lab import registry
 from pages.common.lab.shared import datasets, open_dataset, origin, ranking_request
 from pages.common.samples import Samples
-from pages.common.widgets import charts
-from pages.common.widgets.save_figure import Source
+from pages.common.widgets.figure import FigureBlock
 from pages.common.words import reproduce, wording
 
 PAGE = registry.page("move-one-sample")
@@ -100,60 +99,52 @@ def attack_bar(
         )
 
 
-def prospect(request: AttackRequest, samples: Samples, ranked: Stored, badge: str) -> None:
+def prospect(request: AttackRequest, samples: Samples, ranked: Stored) -> None:
     """Before the attack: the honest ranking, the target ringed, a click away from another."""
     before: Ranking = ranked.result.test
     target = request.targets[0]
-    title = f"Under the honest model, sample {target} is at rank {int(before.ranks[target]):,}"
-    charts.heading(title, badge)
     key = f"prospect-{target}-{request.k}"
-    charts.chart(
-        ranking.ranking(before, samples, target, request.k),
-        key,
-        alt=f"Influence score against rank under the honest model. {title}",
-        source=Source.of(
-            "ranking", lambda: reproduce.ranking_table(before, samples.labels()), ranked
-        ),
-        on_select=partial(targets.pick, key, before, request.k),
+    FigureBlock(
+        name="ranking",
+        key=key,
+        title=f"Under the honest model, sample {target} is at rank {int(before.ranks[target]):,}",
+        kind="Influence score against rank under the honest model",
+        build=ranking.ranking,
+        values=(before, samples, target, request.k),
+        table=lambda: reproduce.ranking_table(before, samples.labels()),
+        results=(ranked,),
+        caption=f"Click any point to make it the target. {wording.score_meaning(request.order)}",
         samples=samples,
-    )
-    st.caption(f"Click any point to make it the target. {wording.score_meaning(request.order)}")
+        on_select=partial(targets.pick, key, before, request.k),
+    ).show()
 
 
 def finished(stored: Stored, request: AttackRequest, samples: Samples) -> None:
     """All that is known about a computed attack."""
-    view = attack_view.View.of(stored, samples, request)
-    badge = origin(stored, request.dataset)
-    attack_view.show(view, badge, lambda key: targets.pick(key, stored.result.before, request.k))
+    attack = attack_view.FinishedAttack(stored, samples, request)
+    attack_view.show(attack)
     if request.model == LINEAR:
         baseline_view.show(stored.result, request)
     else:
         st.caption(model_words.NO_BASELINE)
-    take_away.show(stored, view)
+    attack_view.take_with_you(attack)
 
 
 def page() -> None:
     st.title(PAGE.title)
-    given = dict(st.query_params)
-    names = datasets()
-    name = controls.dataset_choice(form.Form(), names)
-    try:
-        dataset = open_dataset(name)
-    except EngineError as error:
-        st.error(f"The data set “{name}” cannot be used. {error}")
-        st.stop()
-    values = {"dataset": name, **controls.parameters(form.Form(), dataset.n_train)}
+    form = Form()
+    name = controls.dataset_choice(form, datasets())
+    dataset = data_choice.opened(name)
     samples = Samples(dataset)
+    aim = controls.aim(form, dataset.n_train)
     head, bar, body = st.container(), st.container(border=True), st.container()
     with bar:
-        models = kinds_for(dataset)
-        values |= controls.attack_options(form.Form(), dataset.n_train, models)
-    controls.finish(given, links.attack_parameters(names, dataset.n_train, models), values)
-    request = controls.request_of(values)
+        recipe = controls.recipe(form, dataset.n_train, kinds_for(dataset))
+    request = controls.request_of(name, aim, recipe)
     asked = door.Computation.of("attack", request)
     stored = asked.stored
     with head:
-        controls.show_notes()
+        form.finish()
         if stored is None:
             example_line()
         else:
@@ -177,8 +168,8 @@ def page() -> None:
             if asked.job is not None and asked.is_active:
                 door.follow(asked.job, progress.draw_attack(request, len(samples)))
             else:
-                prospect(request, samples, ranked, origin(ranked, request.dataset))
-        take_away.formulas(request)
+                prospect(request, samples, ranked)
+        attack_formulas.formulas(request)
 
 
 page()

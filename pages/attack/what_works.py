@@ -1,22 +1,21 @@
 """What makes it work? The paper's ablation (Table 2) and a variant of ours, on the same targets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
 from engine.attacks.rates import success_rates
-from engine.attacks.result import AttackResult
 from engine.experiments import AttackRequest, SweepRequest
 from engine.results.store import Stored
 from pages.attack.parts import ablation, sweep_frame, variant_figures
 from pages.common.asking import data_choice, door, effort, progress
 from pages.common.asking.rate_view import RateView, choose_view
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import badge_of, open_dataset, origin
+from pages.common.lab.shared import badge_of, open_dataset
 from pages.common.widgets import blocks, charts, take_away
-from pages.common.widgets.save_figure import Source
+from pages.common.widgets.figure import FigureBlock
 from pages.common.words import paper
 from pages.common.words.wording import count
 
@@ -50,25 +49,18 @@ def seconds_of(found: Mapping[SweepRequest, Stored]) -> float | None:
 
 
 def variants_figure(
-    best: pd.DataFrame,
-    taken: pd.DataFrame,
-    k: int,
-    badge: str,
-    stored: Sequence[Stored],
-    budget: str,
-) -> None:
-    title = ablation.step_title(taken)
-    charts.heading(title, badge)
-    charts.chart(
-        variant_figures.variant_rates(best),
-        f"variants-{k}",
-        alt=f"Success rate of each variant, with accuracy kept and at any cost. {title}",
-        source=Source.of(f"variants-top-{k}", lambda: best, *stored),
-    )
-    st.caption(
-        f"Into the top {k}, each variant at the radius where it does best; bars are 95% Wilson "
-        "intervals. The first three start once, at the honest model, with each learning rate; the "
-        f"fourth from {STARTS} random starts, as the paper's attack does.{budget}"
+    best: pd.DataFrame, taken: pd.DataFrame, k: int, stored: tuple[Stored, ...], budget: str
+) -> FigureBlock:
+    return FigureBlock(
+        name=f"variants-top-{k}",
+        title=ablation.step_title(taken),
+        kind="Success rate of each variant, with accuracy kept and at any cost",
+        build=variant_figures.variant_rates,
+        values=(best,),
+        results=stored,
+        caption=f"Into the top {k}, each variant at the radius where it does best; bars are 95% "
+        "Wilson intervals. The first three start once, at the honest model, with each learning "
+        f"rate; the fourth from {STARTS} random starts, as the paper's attack does.{budget}",
     )
 
 
@@ -83,47 +75,35 @@ def table_two(best: pd.DataFrame, k: int) -> None:
 
 
 def pairing(
-    found: pd.DataFrame,
-    view: RateView,
-    chosen: int,
-    badge: str,
-    dataset: str,
-    stored: Sequence[Stored],
-) -> None:
-    hits = ablation.wide(found)
-    title = ablation.strip_title(hits)
-    charts.heading(title, badge)
-    charts.chart(
-        variant_figures.target_strip(found, chosen),
-        f"strip-{view.k}-{view.radius:g}",
-        alt=f"Which variant moves which target. {title}",
-        source=Source.of(f"targets-top-{view.k}-radius-{view.radius:g}", lambda: found, *stored),
+    found: pd.DataFrame, view: RateView, chosen: int, dataset: str, stored: tuple[Stored, ...]
+) -> FigureBlock:
+    return FigureBlock(
+        name=f"targets-top-{view.k}-radius-{view.radius:g}",
+        title=ablation.strip_title(ablation.wide(found)),
+        kind="Which variant moves which target",
+        build=variant_figures.target_strip,
+        values=(found, chosen),
+        results=stored,
         samples=data_choice.samples_of(dataset),
-    )
-    st.caption(
-        f"Every column is one target, at radius {view.radius:g} and k = {view.k} under all "
-        "variants; hover for its number. The shaded one is followed below."
+        caption=f"Every column is one target, at radius {view.radius:g} and k = {view.k} under all "
+        "variants; hover for its number. The shaded one is followed below.",
     )
 
 
-def matrix(found: pd.DataFrame, view: RateView, badge: str, stored: Sequence[Stored]) -> None:
+def matrix(found: pd.DataFrame, view: RateView, stored: tuple[Stored, ...]) -> FigureBlock:
     hits = ablation.wide(found)
     lead = ablation.leads(hits)
-    title = ablation.lead_title(lead)
-    charts.heading(title, badge)
-    charts.chart(
-        variant_figures.lead_matrix(lead, len(hits)),
-        f"leads-{view.k}-{view.radius:g}",
-        alt=f"How many targets the row's variant moves that the column's does not. {title}",
-        source=Source.of(
-            f"leads-top-{view.k}-radius-{view.radius:g}",
-            lambda: lead.rename_axis("variant").reset_index(),
-            *stored,
-        ),
-    )
-    st.caption(
-        f"Of {count(len(hits), 'target')} at radius {view.radius:g}, with accuracy kept. Were a "
-        "variant at least as good as another on every target, the other's row would have a 0 there."
+    return FigureBlock(
+        name=f"leads-top-{view.k}-radius-{view.radius:g}",
+        title=ablation.lead_title(lead),
+        kind="How many targets the row's variant moves that the column's does not",
+        build=variant_figures.lead_matrix,
+        values=(lead, len(hits)),
+        table=lambda: lead.rename_axis("variant").reset_index(),
+        results=stored,
+        caption=f"Of {count(len(hits), 'target')} at radius {view.radius:g}, with accuracy kept. "
+        "Were a variant at least as good as another on every target, the other's row would have a "
+        "0 there.",
     )
 
 
@@ -198,35 +178,40 @@ def obtain_attacks(requests: dict[str, AttackRequest]) -> dict[str, Stored] | No
     return found
 
 
-def stuck_figure(target: int, view: RateView, request: SweepRequest) -> None:
+def stuck_figure(found: Mapping[str, Stored], view: RateView) -> FigureBlock:
+    """Every run of the four variants on one target. found: the variants' attacks."""
+    attacks = {variant: stored.result for variant, stored in found.items()}
+    return FigureBlock(
+        name="runs",
+        title=ablation.runs_title(attacks),
+        kind="Rank against step for every run of the four variants",
+        build=variant_figures.stuck_runs_of,
+        values=(tuple(found), *found.values()),
+        table=lambda: ablation.runs_table(attacks),
+        results=tuple(found.values()),
+        caption="The target's rank on the attacker's test set, step by step, at radius "
+        f"{view.radius:g}: a run leaves when it arrives in the shaded top {view.k}, and a cross "
+        "marks one that never does. Accuracy has no say here. These attacks ran alone; in the "
+        "sweep above, among others, a run may have ended elsewhere, as rounding grows over a "
+        "hundred steps.",
+    )
+
+
+def follow_target(target: int, view: RateView, request: SweepRequest) -> None:
+    """The four variants on one target, run by run; what is missing is computed in its place."""
     head = st.empty()
     with head:
         charts.heading(f"Four ways to move sample {target}, run by run")
     found = obtain_attacks(attacks_on(target, view, request))
-    if found is None:
-        return
-    attacks: dict[str, AttackResult] = {variant: stored.result for variant, stored in found.items()}
-    title = ablation.runs_title(attacks)
-    with head:
-        charts.heading(title, origin(next(iter(found.values())), request.dataset))
-    charts.chart(
-        variant_figures.stuck_runs(attacks),
-        f"stuck-{target}-{view.k}-{view.radius:g}",
-        alt=f"Rank against step for every run of the four variants. {title}",
-        source=Source.of("runs", lambda: ablation.runs_table(attacks), *found.values()),
-    )
-    st.caption(
-        f"The target's rank on the attacker's test set, step by step, at radius {view.radius:g}: a "
-        f"run leaves when it arrives in the shaded top {view.k}, and a cross marks one that never "
-        "does. Accuracy has no say here. These attacks ran alone; in the sweep above, among "
-        "others, a run may have ended elsewhere, as rounding grows over a hundred steps."
-    )
+    if found is not None:
+        head.empty()
+        stuck_figure(found, view).show()
 
 
 def page() -> None:
     frame = sweep_frame.Frame.open(PAGE, ROLE, ("radii", "ks"), parts, starts=False)
     single, restarted = frame.stored
-    four, badge = ablation.variants(single.result, restarted.result), badge_of(single)
+    four = ablation.variants(single.result, restarted.result)
     ours = ours_of(frame.request.dataset)
     table = ablation.with_ours(four, [stored.result for stored in ours.values()])
     ours = {} if table is four else ours
@@ -241,7 +226,7 @@ def page() -> None:
     found = ablation.moved(table, view, dict.fromkeys(kept["variant"], view.radius))
     place.markdown(
         f"{ablation.finding(kept, view)} {ablation.order(taken, len(hits))} "
-        f"{ablation.ours(kept, hits, table, frame.request.steps)} :gray-badge[{badge}]"
+        f"{ablation.ours(kept, hits, table, frame.request.steps)} :gray-badge[{badge_of(single)}]"
     )
     with frame.body:
         left, right = st.columns([1.2, 1], gap="medium")
@@ -249,23 +234,22 @@ def page() -> None:
             budget = ablation.budget(
                 seconds_of(ours), seconds_of({parts(frame.request)[1]: restarted})
             )
-            variants_figure(best, taken, view.k, badge, stored, budget)
+            variants_figure(best, taken, view.k, stored, budget).show()
         with right:
-            matrix(found, view, badge, stored)
+            matrix(found, view, stored).show()
         table_two(best, view.k)
         strip = st.container()
-        targets = sorted(int(target) for target in found["target"].unique())
         chosen = frame.form.choice(
             st.columns([1, 4])[0],
             "Target",
             "target",
-            targets,
+            sorted(int(target) for target in found["target"].unique()),
             "One of the sweep's targets, to be followed run by run.",
             ablation.telling_target(found),
         )
         with strip:
-            pairing(found, view, chosen, badge, frame.request.dataset, stored)
-        stuck_figure(chosen, view, frame.request)
+            pairing(found, view, chosen, frame.request.dataset, stored).show()
+        follow_target(chosen, view, frame.request)
         take_away.show(
             single,
             frame.request,

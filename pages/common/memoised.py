@@ -4,7 +4,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import wraps
 from threading import Lock
-from typing import Any
 
 import pandas as pd
 
@@ -20,7 +19,7 @@ def by_table(function: Callable[..., pd.DataFrame], size: int = 64) -> Callable[
     lock = Lock()
 
     @wraps(function)
-    def remembered(table: pd.DataFrame, *values: Any) -> pd.DataFrame:
+    def remembered(table: pd.DataFrame, *values: object) -> pd.DataFrame:
         key = (id(table), *(tuple(v) if isinstance(v, list) else v for v in values))
         with lock:
             found = kept.get(key)

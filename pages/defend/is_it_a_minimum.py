@@ -61,7 +61,6 @@ def norms_figure(stored: Stored, threshold: float) -> FigureBlock:
         kind="Gradient norms of honest, attacked, scaled and adaptively attacked models",
         build=figures.distributions,
         values=(table, threshold),
-        table=lambda: table,
         results=(stored,),
         caption=words.norms_caption(table, threshold),
     )
@@ -86,7 +85,6 @@ def detector(stored: Stored, threshold: float) -> None:
         kind="ROC curves of the gradient-norm check",
         build=figures.roc,
         values=(drawn, alarms),
-        table=lambda: drawn,
         results=(stored,),
         badge="",
     ).show()
@@ -124,7 +122,6 @@ def objectives(stored: Stored, others: Mapping[DefenceRequest, Stored], threshol
         kind="Share of attacked models that the check flags, by objective and radius",
         build=figures.caught,
         values=(rows,),
-        table=lambda: rows,
         results=(stored, *others.values()),
         badge="",
         caption=f"Models pulled to the top {rows['k'].min()}, whether or not they got there, on "

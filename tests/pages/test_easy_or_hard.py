@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from engine.experiments import SensitivityRequest
 from engine.progress import ignore
 from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs, JobState
-from engine.results.store import Stored
+from engine.results.store import Store, Stored
 from engine.settings import Settings
 from pages.attack.parts import moved_targets
 from pages.common.asking.links import EXAMPLE
@@ -121,7 +122,12 @@ def test_without_attacks_the_norms_stand_alone(open_page: Open, small_norms: Non
 
 
 def test_what_is_not_computed_is_offered(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pages.common.asking.door.find", lambda experiment, request: None)
+    find = Store.find
+
+    def without_norms(store: Store, experiment: str, *asked: Any) -> Stored | None:
+        return None if experiment == "sensitivity" else find(store, experiment, *asked)
+
+    monkeypatch.setattr(Store, "find", without_norms)
     monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("unknown"))
     app = open_page(PAGE)
     assert not app.exception

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from engine.__main__ import parser
 from engine.attacks.result import AttackResult
 from engine.data.load import load_dataset
-from engine.experiments import AttackRequest, make_request
+from engine.experiments import AttackRequest, make_request, values_of
 from engine.progress import Progress, Runs
 from engine.results.jobs import Jobs, JobState
 from engine.results.store import Store, Stored
@@ -287,7 +287,7 @@ def test_the_command_asks_for_the_same(settings: Settings) -> None:
 
 
 def test_the_request_as_json_can_be_read_again() -> None:
-    said = json.loads(reproduce.request_json(EXAMPLE))
+    said = json.loads(reproduce.requests_json([("attack", values_of(EXAMPLE))]))
     assert make_request(said["experiment"], said["request"]) == EXAMPLE
 
 

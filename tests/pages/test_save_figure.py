@@ -65,3 +65,11 @@ def test_the_menu_has_all_of_it(open_page: Open) -> None:
     labels = [b.proto.label for b in app.get("download_button") if "save-norms" in b.proto.id]
     assert labels == ["Numbers (CSV)", "Request (JSON)", "To cite (BibTeX)"]
     assert [b.proto.popover.label for b in app.get("popover")].count("Save figure") == 4
+
+
+def test_scripts_find_a_chart_by_its_key(open_page: Open) -> None:
+    """Streamlit puts a dash for every other character of a key into the class of an element."""
+    app = open_page(next(page for page in PAGES if page.url == "easy-or-hard"))
+    keys = [chart.proto.id.split("-", 2)[2] for chart in app.get("plotly_chart")]
+    assert "gradient-norms-radius-0-3" in keys
+    assert all(re.fullmatch(r"[a-zA-Z0-9_-]+", key) for key in keys)

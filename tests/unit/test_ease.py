@@ -154,7 +154,7 @@ def test_every_sample_is_drawn_once_at_its_own_place():
     result = made()
     tried = moved_targets.attempts(swept(result, by_norm(result)), result, 1, 0.3)
     names = hover_names(None, 50)
-    figure = moved_target_figures.sensitivity(result, tried, names, 0.3, [int(tried.index[0])])
+    figure = moved_target_figures.sensitivity(result, tried, None, 0.3, [int(tried.index[0])])
     kinds = ("not tried", "moved at radius 0.3", "not moved at radius 0.3")
     traces = [t for kind in kinds for t in marks(figure, kind)]
     drawn = [d[0] for t in traces for d in t.customdata]
@@ -173,7 +173,7 @@ def test_every_sample_is_drawn_once_at_its_own_place():
 def test_a_large_ranking_keeps_its_ends_and_what_was_tried():
     result = made(8000)
     tried = moved_targets.attempts(swept(result, by_norm(result)), result, 1, 0.3)
-    figure = moved_target_figures.sensitivity(result, tried, hover_names(None, 8000), 0.3)
+    figure = moved_target_figures.sensitivity(result, tried, None, 0.3)
     count = sum(len(t.x) for t in figure.data if t.mode == "markers")
     whole = len(thinned(8000))
     assert whole <= count <= whole + len(tried)
@@ -182,7 +182,7 @@ def test_a_large_ranking_keeps_its_ends_and_what_was_tried():
 def test_rows_by_radius_hold_every_target():
     result = made()
     tried = moved_targets.attempts(swept(result, by_norm(result)), result, 1, 0.3)
-    figure = moved_target_figures.by_radius(tried, hover_names(None, 50), 0.3)
+    figure = moved_target_figures.by_radius(tried, None, 0.3)
     assert sum(len(t.x) for t in figure.data if t.mode == "markers") == len(tried)
     assert list(figure.layout.yaxis.ticktext) == ["0.1 (6)", "0.3 (6)", "0.5 (6)", "never (6)"]
 

@@ -12,6 +12,7 @@ import pytest
 
 from engine.attacks.rates import success_rates
 from engine.attacks.result import Ranking
+from engine.experiments import SweepRequest
 from pages.attack.parts import (
     ablation,
     frontier,
@@ -455,8 +456,8 @@ def test_the_frontier_says_what_every_objective_leaves_of_the_ranking() -> None:
     assert frontier.title(alone).startswith("The dearest price is the ranking itself: Spearman")
     assert frontier.on_the_same(plain, []).equals(plain)
     asked = [
-        {"objectives": ["higher_ranked"], "steps": 60},
-        {"objectives": ["quiet"], "steps": 200},
+        SweepRequest(objectives=("higher_ranked",), steps=60),
+        SweepRequest(objectives=("quiet",), steps=200),
     ]
     assert frontier.meaning(plain.assign(runs=10), asked) == ""
     assert "10 of at most 60 steps of Algorithm 3 and 10 of at most 200 steps of quiet" in (

@@ -3,15 +3,29 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from engine.attacks.result import Ranking
+from engine.attacks.result import AttackResult, Ranking
 from engine.statistics import Interval
 from pages.common.figures.axes import rank_axis, thinned, thinning
 from pages.common.figures.layout import custom_data, finish
 from pages.common.figures.palette import ACCENT, GREY
 from pages.common.figures.ranking import rank_unchanged, ring
+from pages.common.figures.trajectories import run_states, trajectories
 from pages.common.samples import Samples
 
 ALSO_DRAWN = 150  # first of the malicious ranking, where moves from the honest one are thinned
+
+
+def every_run(result: AttackResult, steps: int) -> go.Figure:
+    """The trajectories of a finished attack, of at most so many steps a run."""
+    return trajectories(
+        result.trajectory,
+        run_states(result.runs),
+        len(result.before.ranks),
+        result.k,
+        steps,
+        result.accuracy_before,
+        int(result.before.ranks[result.targets[0]]),
+    )
 
 
 def rank_to_rank(before: Ranking, after: Ranking, samples: Samples, target: int) -> go.Figure:

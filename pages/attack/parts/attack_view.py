@@ -1,13 +1,11 @@
-"""A finished attack as a page shows it: facts, figures, price, tables."""
+"""A finished attack as a page shows it: facts, figures, tables, files."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from html import escape
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from engine.attacks.result import AttackResult
@@ -16,12 +14,12 @@ from engine.experiments import AttackRequest
 from engine.results.store import Stored
 from pages.attack.parts import attack_figures
 from pages.attack.parts.slope_chart import slope_chart
+from pages.common.asking import targets
 from pages.common.figures import ranking
-from pages.common.figures.trajectories import run_states, trajectories
 from pages.common.samples import Samples
-from pages.common.widgets import blocks, charts
+from pages.common.widgets import blocks, charts, take_away
 from pages.common.widgets.blocks import Fact, portrait
-from pages.common.widgets.save_figure import Source, Table
+from pages.common.widgets.figure import FigureBlock
 from pages.common.words import reproduce, wording
 
 SHOWN_CHANGES = 12
@@ -68,129 +66,146 @@ def strip(result: AttackResult, samples: Samples) -> None:
 
 
 @dataclass(frozen=True)
-class View:
-    """A finished attack as it is drawn: its figures, and what each says, by the same names."""
+class FinishedAttack:
+    """A computed attack, with the figures that are drawn of it."""
 
-    result: AttackResult
+    stored: Stored
     samples: Samples
     request: AttackRequest
-    stored: Stored
-    figures: Mapping[str, go.Figure]
-    titles: Mapping[str, str]
-
-    @classmethod
-    def of(cls, stored: Stored, samples: Samples, request: AttackRequest) -> "View":
-        result: AttackResult = stored.result
-        target, n = result.targets[0], len(samples)
-        holdout = len(samples.dataset.y_holdout)
-        drawn = {
-            "ranking": ranking.ranking(result.before, samples, target, result.k, result.after),
-            "top-ten": slope_chart(result.before, result.after, samples, target),
-            "trajectories": trajectories(
-                result.trajectory,
-                run_states(result.runs),
-                n,
-                result.k,
-                request.steps,
-                result.accuracy_before,
-                int(result.before.ranks[target]),
-            ),
-            "moves": attack_figures.rank_to_rank(result.before, result.after, samples, target),
-            "price": attack_figures.price(
-                result.accuracy_before, result.accuracy_after, wording.intervals(result, holdout)
-            ),
-        }
-        titles = {
-            "ranking": wording.jump(result),
-            "top-ten": wording.turnover(result),
-            "trajectories": wording.runs_title(result),
-            "moves": f"Who else moved: {wording.movement(result)}",
-            "price": wording.price_title(result, holdout),
-        }
-        return cls(result, samples, request, stored, drawn, titles)
-
-    def draw(
-        self,
-        name: str,
-        badge: str,
-        alt: str,
-        caption: str = "",
-        on_select: Callable[[], None] | None = None,
-        cards: bool = False,
-    ) -> None:
-        """One figure under its message; `alt` says what kind of figure it is, `cards` whether its
-        points are samples."""
-        charts.heading(self.titles[name], badge)
-        key = self.key(name)
-        alt = f"{alt}. {self.titles[name]}"
-        samples = self.samples if cards else None
-        source = Source.of(name, self.tables[name], self.stored)
-        charts.chart(self.figures[name], key, alt, source, on_select, samples)
-        if caption:
-            st.caption(caption)
 
     @property
-    def tables(self) -> Mapping[str, Table]:
-        """The numbers of every figure, by its name."""
+    def result(self) -> AttackResult:
+        result: AttackResult = self.stored.result
+        return result
 
-        def by_sample() -> pd.DataFrame:
-            return reproduce.sample_table(self.result, self.samples).reset_index()
+    @property
+    def target(self) -> int:
+        return self.result.targets[0]
 
-        return {
-            "ranking": by_sample,
-            "top-ten": by_sample,
-            "trajectories": lambda: self.result.trajectory,
-            "moves": by_sample,
-            "price": lambda: wording.accuracies(self.result, len(self.samples.dataset.y_holdout)),
-        }
+    @property
+    def n_holdout(self) -> int:
+        return len(self.samples.dataset.y_holdout)
 
-    def key(self, name: str) -> str:
-        """The chart's key: another attack is another chart, with no point selected."""
-        return f"{name}-{self.request.targets[0]}-{self.request.k}-{self.request.order}"
+    def by_sample(self) -> pd.DataFrame:
+        return reproduce.sample_table(self.result, self.samples).reset_index()
+
+    def ranking(self) -> FigureBlock:
+        result = self.result
+        key = f"ranking-{self.target}-{result.k}-{self.request.order}"  # nothing is selected there
+        return FigureBlock(
+            name="ranking",
+            key=key,
+            title=wording.jump(result),
+            kind="Influence score against rank, honest and malicious",
+            build=ranking.ranking,
+            values=(result.before, self.samples, self.target, result.k, result.after),
+            table=self.by_sample,
+            results=(self.stored,),
+            caption="Click any point to make it the target. "
+            f"{wording.score_meaning(self.request.order)}",
+            samples=self.samples,
+            on_select=partial(targets.pick, key, result.before, self.request.k),
+        )
+
+    def top_ten(self) -> FigureBlock:
+        return FigureBlock(
+            name="top-ten",
+            title=wording.turnover(self.result),
+            kind="The top ten before and after",
+            build=slope_chart,
+            values=(self.result.before, self.result.after, self.samples, self.target),
+            table=self.by_sample,
+            results=(self.stored,),
+            caption="A sample outside the top ten ends at the rank where it stands.",
+        )
+
+    def trajectories(self) -> FigureBlock:
+        return FigureBlock(
+            name="trajectories",
+            title=wording.runs_title(self.result),
+            kind="Rank, loss and accuracy by step, for every run",
+            build=attack_figures.every_run,
+            values=(self.result, self.request.steps),
+            table=lambda: self.result.trajectory,
+            results=(self.stored,),
+            caption="A run is one random start at one learning rate; it leaves when it arrives in "
+            f"the shaded top {self.request.k}, or after {self.request.steps} steps. Rank and loss "
+            "are the attacker's; accuracy is on the unseen half, which chooses nothing.",
+        )
+
+    def moves(self) -> FigureBlock:
+        return FigureBlock(
+            name="moves",
+            title=f"Who else moved: {wording.movement(self.result)}",
+            kind="Rank before against rank after",
+            build=attack_figures.rank_to_rank,
+            values=(self.result.before, self.result.after, self.samples, self.target),
+            table=self.by_sample,
+            results=(self.stored,),
+            caption="One dot a training sample, both axes logarithmic; on the dashed line nothing "
+            f"moved.{attack_figures.moves_thinning(len(self.samples))}",
+            samples=self.samples,
+        )
+
+    def price(self) -> FigureBlock:
+        result = self.result
+        return FigureBlock(
+            name="price",
+            title=wording.price_title(result, self.n_holdout),
+            kind="Accuracy of both models with intervals",
+            build=attack_figures.price,
+            values=(
+                result.accuracy_before,
+                result.accuracy_after,
+                wording.intervals(result, self.n_holdout),
+            ),
+            table=lambda: wording.accuracies(result, self.n_holdout),
+            results=(self.stored,),
+        )
+
+    def page_of_figures(self) -> str:
+        """All figures as one HTML page that needs no network: Plotly's script is inside."""
+        drawn = [self.ranking(), self.top_ten(), self.trajectories(), self.moves(), self.price()]
+        parts = [
+            f"<h2>{one.title}</h2>"
+            + one.made().to_html(full_html=False, include_plotlyjs=one is drawn[0])
+            for one in drawn
+        ]
+        headline = wording.headline(self.result).replace("**", "")
+        return (
+            '<!doctype html><html lang="en"><meta charset="utf-8"><title>Influence attack</title>'
+            '<body style="font-family: sans-serif; max-width: 60rem; margin: 2rem auto">'
+            f"<h1>{headline}</h1>{''.join(parts)}</body></html>"
+        )
 
 
-def show(view: View, badge: str, pick: Callable[[str], None]) -> None:
-    """All of a finished attack but headline and strip; `pick` hears of clicks on the ranking."""
-    result, samples, request = view.result, view.samples, view.request
-    view.draw(
-        "ranking",
-        badge,
-        "Influence score against rank, honest and malicious",
-        f"Click any point to make it the target. {wording.score_meaning(request.order)}",
-        partial(pick, view.key("ranking")),
-        cards=True,
-    )
+def show(attack: FinishedAttack) -> None:
+    """Draw all of a finished attack but headline and strip."""
+    attack.ranking().show()
     left, right = st.columns([1, 1.1], gap="medium")
     with left:
-        view.draw(
-            "top-ten",
-            badge,
-            "The top ten before and after",
-            "Whoever is outside the top ten ends at the rank where it stands.",
-        )
+        attack.top_ten().show()
     with right:
-        view.draw(
-            "trajectories",
-            badge,
-            "Rank, loss and accuracy by step, for every run",
-            "A run is one random start at one learning rate; it leaves when it arrives in the "
-            f"shaded top {request.k}, or after {request.steps} steps. Rank and loss are the "
-            "attacker's; accuracy is on the unseen half, which chooses nothing.",
-        )
+        attack.trajectories().show()
     left, right = st.columns(2, gap="medium")
     with left:
-        view.draw(
-            "moves",
-            badge,
-            "Rank before against rank after",
-            "One dot a training sample, both axes logarithmic; on the dashed line nothing moved."
-            f"{attack_figures.moves_thinning(len(samples))}",
-            cards=True,
-        )
+        attack.moves().show()
     with right:
-        view.draw("price", badge, "Accuracy of both models with intervals")
-        _changed_predictions(result, samples.dataset)
-    _tables(result, samples)
+        attack.price().show()
+        _changed_predictions(attack.result, attack.samples.dataset)
+    _moved_most(attack.result, attack.samples)
+    _every_run(attack.result)
+
+
+def take_with_you(attack: FinishedAttack) -> None:
+    """Downloads, Python, command line and provenance."""
+    take_away.show(
+        attack.stored,
+        attack.request,
+        {"Samples": attack.by_sample, "Trajectories": lambda: attack.result.trajectory},
+        name=f"{attack.request.dataset}-sample-{attack.target}",
+        figures=attack.page_of_figures,
+    )
 
 
 def _changed_predictions(result: AttackResult, dataset: Dataset) -> None:
@@ -230,7 +245,7 @@ def yes(true: bool) -> str:
     return "✓" if true else ""
 
 
-def _tables(result: AttackResult, samples: Samples) -> None:
+def _moved_most(result: AttackResult, samples: Samples) -> None:
     charts.heading("The samples that moved most")
     moved = reproduce.most_moved(result, samples)
     blocks.table(
@@ -246,6 +261,9 @@ def _tables(result: AttackResult, samples: Samples) -> None:
     )
     of_features = "" if samples.pictured else f" {blocks.FEATURES_MEAN}."
     st.caption(f"By the factor between rank before and rank after; the target first.{of_features}")
+
+
+def _every_run(result: AttackResult) -> None:
     charts.heading("Every run, arrived or not")
     in_top = f"in the top {result.k}"
     blocks.table(

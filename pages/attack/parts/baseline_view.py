@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-import streamlit as st
 from plotly.subplots import make_subplots
 
 from engine.attacks.result import AttackResult
@@ -13,10 +12,8 @@ from pages.common.asking import door
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
-from pages.common.lab.shared import badge_of
 from pages.common.widgets import charts, code_tabs, take_away, unfold
-from pages.common.widgets.save_figure import Source
-from pages.common.words import reproduce
+from pages.common.widgets.figure import FigureBlock
 from pages.common.words.wording import points
 
 
@@ -78,6 +75,25 @@ def figure(table: pd.DataFrame, attack: AttackResult) -> go.Figure:
     drawn.add_hrect(
         y0=0.75, y1=attack.k + 0.5, fillcolor=BAND, line_width=0, layer="below", row=1, col=1
     )
+    _attack_lines(drawn, attack)
+    drawn.update_yaxes(rank_axis(n, "rank of the target", reverse=True), row=1, col=1)
+    drawn.update_yaxes(title_text="accuracy", tickformat=".0%", nticks=4, row=2, col=1)
+    axis = {"type": "log", "tickvals": weights, "zeroline": False}
+    drawn.update_xaxes({**axis, "showticklabels": False}, row=1, col=1)
+    drawn.update_xaxes(
+        {
+            **axis,
+            "ticktext": [power(w) for w in weights],
+            "title": {"text": "weight of the target in training"},
+        },
+        row=2,
+        col=1,
+    )
+    return finish(drawn, 430)
+
+
+def _attack_lines(drawn: go.Figure, attack: AttackResult) -> None:
+    """The attack's rank and accuracy, across both panels."""
     here = (
         (1, float(attack.ranks_test[0]), f"the attack: rank {attack.ranks_test[0]:,}"),
         (2, attack.accuracy_after, f"the attack: {attack.accuracy_after:.1%}"),
@@ -96,20 +112,6 @@ def figure(table: pd.DataFrame, attack: AttackResult) -> go.Figure:
             row=row,
             col=1,
         )
-    drawn.update_yaxes(rank_axis(n, "rank of the target", reverse=True), row=1, col=1)
-    drawn.update_yaxes(title_text="accuracy", tickformat=".0%", nticks=4, row=2, col=1)
-    axis = {"type": "log", "tickvals": weights, "zeroline": False}
-    drawn.update_xaxes({**axis, "showticklabels": False}, row=1, col=1)
-    drawn.update_xaxes(
-        {
-            **axis,
-            "ticktext": [power(w) for w in weights],
-            "title": {"text": "weight of the target in training"},
-        },
-        row=2,
-        col=1,
-    )
-    return finish(drawn, 430)
 
 
 def title(table: pd.DataFrame, attack: AttackResult) -> str:
@@ -136,30 +138,23 @@ def show(attack: AttackResult, request: AttackRequest) -> None:
             "training step",
         )
         return
-    said = title(stored.result, attack)
-    charts.heading(said, badge_of(stored))
-    charts.chart(
-        figure(stored.result, attack),
-        f"baseline-{asked.targets[0]}",
-        alt=f"Rank of the target and accuracy against its weight in training. {said}",
-        source=Source.of("baseline", lambda: stored.result, stored),
-    )
-    st.caption(
-        "The paper's baseline, which knows no influence function: a model trained from scratch on "
-        "minibatches in which the target is drawn so many times as often as any other sample. "
-        f"{asked.steps:,} steps of Adam with {asked.batch_size} samples each; a weight of 1 is "
-        "ordinary training."
-    )
+    FigureBlock(
+        name="baseline",
+        title=title(stored.result, attack),
+        kind="Rank of the target and accuracy against its weight in training",
+        build=figure,
+        values=(stored.result, attack),
+        table=lambda: stored.result,
+        results=(stored,),
+        caption="The paper's baseline, which knows no influence function: a model trained from "
+        "scratch on minibatches in which the target is drawn so many times as often as any other "
+        f"sample. {asked.steps:,} steps of Adam with {asked.batch_size} samples each; a weight of "
+        "1 is ordinary training.",
+    ).show()
     files_and_code(stored, asked)
 
 
 @unfold.section("Take the baseline with you", "take-baseline")
 def files_and_code(stored: Stored, request: BaselineRequest) -> None:
     """The baseline's table, request and code."""
-    take_away.show(
-        stored,
-        request,
-        {"Baseline": lambda: stored.result},
-        snippet=reproduce.baseline_snippet,
-        code=code_tabs.tabs,
-    )
+    take_away.show(stored, request, {"Baseline": lambda: stored.result}, code=code_tabs.tabs)

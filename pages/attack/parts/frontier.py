@@ -1,12 +1,12 @@
 """What success costs under each objective, in accuracy and in the ranking: pure functions from
 sweep tables to tables and sentences."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
 from engine.attacks.rates import quiet_rates
+from engine.experiments import SweepRequest
 from engine.vocabulary import QUIET_CORRELATION, QUIET_TOLERANCE
 from pages.common.asking.rate_view import RateView
 from pages.common.words.objective_words import MEANINGS, NAMES
@@ -69,7 +69,7 @@ def title(points: pd.DataFrame) -> str:
     return text.replace("-", "−")
 
 
-def meaning(rows: pd.DataFrame, requests: Sequence[Mapping[str, Any]]) -> str:
+def meaning(rows: pd.DataFrame, requests: Sequence[SweepRequest]) -> str:
     """What the objectives beside the paper's are, and of how many runs and steps their attacks are,
     for a caption; empty where the paper's is alone. requests: of the sweeps that the rows are of.
     """
@@ -77,7 +77,7 @@ def meaning(rows: pd.DataFrame, requests: Sequence[Mapping[str, Any]]) -> str:
     said = [text for objective, text in MEANINGS.items() if objective in runs.index]
     if not said:
         return ""
-    steps = {o: max(r["steps"] for r in requests if o in r["objectives"]) for o in runs.index}
+    steps = {o: max(r.steps for r in requests if o in r.objectives) for o in runs.index}
     each = listed(
         [f"{runs[o]} of at most {steps[o]} steps of {NAMES[o]}" for o in NAMES if o in runs.index]
     )

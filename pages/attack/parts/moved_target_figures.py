@@ -1,7 +1,6 @@
 """Figures of how easily samples are moved: pure functions from results to Plotly figures."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,29 +12,36 @@ from pages.common.figures.axes import number, thinned
 from pages.common.figures.layout import custom_data, finish
 from pages.common.figures.palette import ACCENT, BLUE, GREEN, GREY
 from pages.common.figures.ranking_ends import Half, halves, panels, running_median
+from pages.common.samples import Samples, hover_names
 
-MOVED: dict[str, Any] = {"symbol": "diamond", "size": 10, "color": BLUE}
-NOT_MOVED: dict[str, Any] = {
+MOVED: dict[str, object] = {"symbol": "diamond", "size": 10, "color": BLUE}
+NOT_MOVED: dict[str, object] = {
     "symbol": "x-thin",
     "size": 10,
     "color": ACCENT,
     "line": {"width": 3, "color": ACCENT},
 }
-NOT_TRIED: dict[str, Any] = {"symbol": "circle", "size": 5, "color": GREY, "opacity": 0.55}
+NOT_TRIED: dict[str, object] = {"symbol": "circle", "size": 5, "color": GREY, "opacity": 0.55}
 SAMPLE = 3  # place of a sample's index in the custom data of its points
-RING: dict[str, Any] = {"symbol": "circle-open", "size": 20, "color": ACCENT, "line": {"width": 3}}
+RING: dict[str, object] = {
+    "symbol": "circle-open",
+    "size": 20,
+    "color": ACCENT,
+    "line": {"width": 3},
+}
 
 
 def sensitivity(
     result: SensitivityResult,
     tried: pd.DataFrame,
-    names: Sequence[str],
+    samples: Samples | None,
     radius: float,
     ringed: Collection[int] = (),
 ) -> go.Figure:
     """Gradient norm (log) against rank from both ends, by what became of the attack at `radius`;
-    names: of the samples, as hovers show them."""
+    the samples in `ringed` are marked."""
     n = len(result.norms)
+    names = hover_names(samples, n)
     drawn = np.zeros(n, dtype=bool)
     drawn[result.ranking.top(n)[thinned(n)]] = True
     drawn[tried.index.to_numpy(dtype=np.int64)] = False  # drawn apart
@@ -81,7 +87,7 @@ def _points(
     result: SensitivityResult,
     names: Sequence[str],
     name: str,
-    marker: dict[str, Any],
+    marker: dict[str, object],
     bars: bool,
 ) -> None:
     members = half.members[inside]
@@ -130,7 +136,7 @@ def _median(figure: go.Figure, half: Half, result: SensitivityResult) -> None:
     )
 
 
-def log_axis(values: np.ndarray) -> dict[str, Any]:
+def log_axis(values: np.ndarray) -> dict[str, object]:
     """A log axis with a tick at every power of ten, and at 3 times it where there are few."""
     positive = values[values > 0]
     low, high = np.log10(positive.min()), np.log10(positive.max())
@@ -147,8 +153,9 @@ def log_axis(values: np.ndarray) -> dict[str, Any]:
     }
 
 
-def by_radius(tried: pd.DataFrame, names: Sequence[str], radius: float) -> go.Figure:
+def by_radius(tried: pd.DataFrame, samples: Samples | None, radius: float) -> go.Figure:
     """The targets by the smallest radius that moved them, against the gradient norm (log)."""
+    names = hover_names(samples, int(tried.index.max()) + 1)
     levels = sorted(tried["least"].unique())
     rows = {level: place for place, level in enumerate(levels)}
     figure = go.Figure()

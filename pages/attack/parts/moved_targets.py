@@ -181,3 +181,18 @@ def deal(tried: pd.DataFrame, number: int, most: int = 3) -> list[int]:
     if len(levels) < 2:
         return []
     return [int(rng.choice(tried.index[tried["least"] == level])) for level in levels]
+
+
+def norms_table(result: SensitivityResult, tried: pd.DataFrame) -> pd.DataFrame:
+    """A row per training sample: rank, score and gradient norm; whether it was moved, if it was
+    attacked."""
+    table = pd.DataFrame(
+        {
+            "sample": range(len(result.norms)),
+            "rank": result.ranking.ranks,
+            "score": result.ranking.scores,
+            "gradient_norm": result.norms,
+            "standard_error": result.standard_errors,
+        }
+    )
+    return table.join(tried[["moved", "least"]].rename(columns={"least": "smallest_radius"}))

@@ -4,8 +4,8 @@ Solid lines and filled marks are the attacker's own test set, dashed lines and h
 that the attacker never saw; bands and bars are 95% intervals.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,17 +16,28 @@ from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BLUE, GREY
 from pages.common.figures.rates import OBJECTIVE_LOOKS, band, bars, rate_dots
 
-SPLIT_LOOKS: Mapping[str, tuple[str, dict[str, Any], str]] = {
-    "test": ("attacker's own test set", {"color": ACCENT, "width": 3}, "circle"),
-    "holdout": ("unknown test set", {"color": BLUE, "width": 2.2, "dash": "dash"}, "diamond-open"),
+
+class SplitLook(NamedTuple):
+    """How the rates on a test set are drawn."""
+
+    name: str
+    colour: str
+    width: float
+    dash: str
+    symbol: str
+
+
+SPLIT_LOOKS = {
+    "test": SplitLook("attacker's own test set", ACCENT, 3, "solid", "circle"),
+    "holdout": SplitLook("unknown test set", BLUE, 2.2, "dash", "diamond-open"),
 }
 Scale = str  # of the x axis: "log", "linear" or "category"
 
 
-def x_axis(values: Sequence[float], title: str, scale: Scale) -> dict[str, Any]:
+def x_axis(values: Sequence[float], title: str, scale: Scale) -> dict[str, object]:
     """An axis whose only ticks are the values that were computed."""
     marks = sorted({float(v) for v in values})
-    axis: dict[str, Any] = {"title": {"text": title}, "zeroline": False}
+    axis: dict[str, object] = {"title": {"text": title}, "zeroline": False}
     if scale == "log":
         axis["type"] = "log"
     return axis | {"tickvals": marks, "ticktext": [f"{v:,g}" for v in marks]}
@@ -49,26 +60,41 @@ def success_against(
     figure = make_subplots(
         rows=2, cols=1, shared_xaxes=True, row_heights=[0.66, 0.34], vertical_spacing=0.07
     )
-    for split, (name, look, symbol) in SPLIT_LOOKS.items():
+    for split, look in SPLIT_LOOKS.items():
         part = rates[rates["split"] == split].sort_values(x)
         at = part[x].to_numpy(dtype=np.float64)
         figure.add_trace(
-            band(at, part["low"].to_numpy(), part["high"].to_numpy(), look["color"]), 1, 1
+            band(at, part["low"].to_numpy(), part["high"].to_numpy(), look.colour), 1, 1
         )
         figure.add_scatter(
             x=at,
             y=part["rate"].to_numpy(),
             mode="lines+markers",
-            name=name,
-            line=look,
-            marker={"size": 9, "symbol": symbol},
+            name=look.name,
+            line={"color": look.colour, "width": look.width, "dash": look.dash},
+            marker={"size": 9, "symbol": look.symbol},
             customdata=part[["successes", "attacks", "low", "high"]].to_numpy(),
             hovertemplate=f"{title} %{{x}}<br><b>%{{y:.0%}}</b>, %{{customdata[0]}} of "
             "%{customdata[1]} attacks<br>95% interval %{customdata[2]:.0%} to "
-            f"%{{customdata[3]:.0%}}<extra>{name}</extra>",
+            f"%{{customdata[3]:.0%}}<extra>{look.name}</extra>",
             row=1,
             col=1,
         )
+    _accuracy_lost(figure, table, x, title, tolerance)
+    figure.update_yaxes(
+        title_text="success rate", tickformat=".0%", range=[-0.03, 1.05], row=1, col=1
+    )
+    figure.update_yaxes(title_text="accuracy lost (points)", nticks=5, row=2, col=1)
+    values = rates[x].tolist()
+    figure.update_xaxes({**x_axis(values, "", scale), "showticklabels": False}, row=1, col=1)
+    figure.update_xaxes(x_axis(values, title, scale), row=2, col=1)
+    return finish(figure, 500)
+
+
+def _accuracy_lost(
+    figure: go.Figure, table: pd.DataFrame, x: str, title: str, tolerance: float | None
+) -> None:
+    """The lower panel of `success_against`."""
     drop = 100 * (table["accuracy_before"] - table["accuracy_after"])
     by = drop.groupby(table[x])
     low, middle, high = (by.quantile(q).to_numpy() for q in (0.25, 0.5, 0.75))
@@ -97,14 +123,6 @@ def success_against(
             annotation={"text": f"permitted: {100 * tolerance:g} points", "font": {"size": 11}},
             annotation_position="top left",
         )
-    figure.update_yaxes(
-        title_text="success rate", tickformat=".0%", range=[-0.03, 1.05], row=1, col=1
-    )
-    figure.update_yaxes(title_text="accuracy lost (points)", nticks=5, row=2, col=1)
-    values = rates[x].tolist()
-    figure.update_xaxes({**x_axis(values, "", scale), "showticklabels": False}, row=1, col=1)
-    figure.update_xaxes(x_axis(values, title, scale), row=2, col=1)
-    return finish(figure, 500)
 
 
 METHOD_LOOKS = {

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Literal
+from typing import Literal
 
 import plotly.graph_objects as go
 
@@ -25,8 +25,8 @@ class Slope:
 
 
 def slopes(before: Ranking, after: Ranking, target: int | None, first: int = 10) -> list[Slope]:
-    """Who was or is in the top `first`. Heights 1…first are places; whoever stands elsewhere
-    stands below a gap, in the order of the ranks."""
+    """Who was or is in the top `first`. Heights 1…first are places; samples that stand
+    elsewhere are below a gap, in the order of the ranks."""
     first = min(first, len(before.scores))
     old, new = before.top(first).tolist(), after.top(first).tolist()
     members = list(dict.fromkeys([*old, *new]))
@@ -52,7 +52,7 @@ def slopes(before: Ranking, after: Ranking, target: int | None, first: int = 10)
 
 
 OUTWARD = 0.045  # of a label from the end of its line
-SLOPE_LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
+SLOPE_LOOKS: dict[str, tuple[str, dict[str, object]]] = {
     "leaves": ("pushed out", {"color": GREY, "width": 1.4, "dash": "dot"}),
     "enters": ("brought in", {"color": BLUE, "width": 1.4}),
     "stays": ("stays", {"color": GREY, "width": 2.2}),
@@ -67,8 +67,8 @@ def slope_chart(
     lines = slopes(before, after, target, first)
     first = min(first, len(before.scores))
     figure = go.Figure([_lines_of(part, lines, samples) for part in SLOPE_LOOKS])
-    words: list[dict[str, Any]] = []
-    pictures: list[dict[str, Any]] = []
+    words: list[dict[str, object]] = []
+    pictures: list[dict[str, object]] = []
     for s in lines:
         for x, y, rank in ((0, s.left, s.rank_before), (1, s.right, s.rank_after)):
             thumbnail = samples.thumbnail(s.index) if y <= first else None
@@ -126,7 +126,9 @@ def _unusual(samples: Samples, index: int) -> str:
     return "<br>" + "<br>".join(escape(line) for line in samples.features(index))
 
 
-def _end_label(s: Slope, label: str, x: int, y: float, rank: int, pictured: bool) -> dict[str, Any]:
+def _end_label(
+    s: Slope, label: str, x: int, y: float, rank: int, pictured: bool
+) -> dict[str, object]:
     """The rank at one end of a line, and the class where no picture shows it."""
     text = f"{rank:,}" if pictured else f"rank {rank:,} · “{label}”"
     accent = s.part == "target"
@@ -139,7 +141,7 @@ def _end_label(s: Slope, label: str, x: int, y: float, rank: int, pictured: bool
     }
 
 
-def _end_picture(thumbnail: str, x: int, y: float) -> dict[str, Any]:
+def _end_picture(thumbnail: str, x: int, y: float) -> dict[str, object]:
     """A thumbnail beyond the rank."""
     return {
         "source": thumbnail,

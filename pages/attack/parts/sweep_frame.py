@@ -1,14 +1,14 @@
 """Sweeps on pages: which data sets there are, what is stored, and a sweep of one's own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from engine.errors import InvalidInput
 from engine.experiments import SweepRequest
+from engine.options import taken_from
 from engine.results.store import Stored
 from pages.common.asking import controls, data_choice, door, effort, links, number_lists
 from pages.common.asking.form import Form
@@ -36,7 +36,7 @@ def stored_of(role: str, dataset: str) -> dict[SweepRequest, Stored]:
     return {request: stored for request, stored in found.items() if stored is not None}
 
 
-def preset(role: str, dataset: str) -> SweepRequest:
+def opening_sweep(role: str, dataset: str) -> SweepRequest:
     """The published request in this role, or a modest one like it for another data set."""
     found = published_results.request_of(role, dataset)
     if found is not None:
@@ -61,6 +61,11 @@ AXES = {
         "train_sizes", "Training samples", "Sizes of the training set; 0 stands for all.", True
     ),
 }
+
+
+def with_axes(request: SweepRequest, numbers: Mapping[str, Sequence[float]]) -> SweepRequest:
+    """A sweep with other values on some of its AXES. Raises InvalidInput."""
+    return taken_from(SweepRequest, request, **numbers)
 
 
 def begin(place: str, start: SweepRequest, axes: Sequence[str]) -> None:
@@ -113,16 +118,10 @@ def own_sweep(
             "Random starts of every attack, each at every learning rate; 0 starts at θ*.",
         )
     try:
-        values: dict[str, Any] = {
-            name: number_lists.read_numbers(AXES[name], text) for name, text in texts.items()
-        }
+        numbers = {n: number_lists.read_numbers(AXES[n], text) for n, text in texts.items()}
         kept = len(start.restarts) > 1 and restarts == start.restarts[0]
-        return replace(
-            start,
-            n_targets=targets,
-            restarts=start.restarts if kept else (restarts,),
-            **values,
-        )
+        starting = start.restarts if kept else (restarts,)
+        return with_axes(replace(start, n_targets=targets, restarts=starting), numbers)
     except InvalidInput as error:
         st.error(str(error))
         return None
@@ -192,7 +191,9 @@ class Frame:
         there is nothing to show, and says so. `parts` are what the page needs for a request."""
         st.title(page.title)
         form = Form()
-        start = preset(role, controls.dataset_choice(form, data_choice.names_of(role, "sweep")))
+        start = opening_sweep(
+            role, controls.dataset_choice(form, data_choice.names_of(role, "sweep"))
+        )
         head, body, bar = st.container(), st.container(), st.container(border=True)
         with bar:
             heading("A sweep of your own")

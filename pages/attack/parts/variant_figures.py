@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from engine.attacks.result import AttackResult
+from engine.results.store import Stored
 from pages.attack.parts.ablation import LABELS
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import finish
@@ -170,6 +171,11 @@ def lead_matrix(lead: pd.DataFrame, targets: int) -> go.Figure:
         )
     figure.update_yaxes(autorange="reversed")
     return finish(figure, 110 + 65 * len(names)).update_yaxes(title_standoff=20)
+
+
+def stuck_runs_of(variants: tuple[str, ...], *attacks: Stored) -> go.Figure:
+    """`stuck_runs` of stored attacks, one a variant."""
+    return stuck_runs({v: one.result for v, one in zip(variants, attacks, strict=True)})
 
 
 def stuck_runs(attacks: Mapping[str, AttackResult]) -> go.Figure:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
 import streamlit as st
 
@@ -31,53 +31,70 @@ def dataset_choice(form: Form, names: Sequence[str]) -> str:
     )
 
 
-def parameters(form: Form, n_train: int) -> dict[str, Any]:
+class Aim(TypedDict):
+    """What an attack is to do."""
+
+    target: int
+    k: int
+    radius: float
+    seed: int
+
+
+class Recipe(TypedDict):
+    """How an attack goes about it."""
+
+    model: str
+    objective: str
+    restarts: int
+    order: str
+
+
+def aim(form: Form, n_train: int) -> Aim:
     """Target, k, radius and seed, in the sidebar."""
-    start = links.values_of(default_request(n_train))
-    limits = links.ranges(n_train)
-    with st.sidebar:
-        left, right = st.columns(2)
-        target = form.whole(
+    start, limits = default_request(n_train), links.ranges(n_train)
+    left, right = st.sidebar.columns(2)
+    return {
+        "target": form.whole(
             left,
             "Target",
             "target",
             limits["target"],
-            start["target"],
+            start.targets[0],
             "Number of the training sample to move. A click on the ranking sets it.",
-        )
-        k = form.whole(
+        ),
+        "k": form.whole(
             right,
             "k",
             "k",
             limits["k"],
-            start["k"],
+            start.k,
             "The attack succeeds when the target is among the k first.",
-        )
-        radius = form.slider(
+        ),
+        "radius": form.slider(
             st.sidebar,
             "Radius",
             "radius",
             limits["radius"],
-            start["radius"],
+            start.radius,
             links.RADIUS_STEP,
             "How far the malicious model may lie from the honest one, as a share of the honest "
             "model's norm.",
-        )
-        seed = form.whole(
-            st.sidebar, "Seed", "seed", limits["seed"], start["seed"], "Decides the random starts."
-        )
-    return {"target": target, "k": k, "radius": radius, "seed": seed}
+        ),
+        "seed": form.whole(
+            st.sidebar, "Seed", "seed", limits["seed"], start.seed, "Decides the random starts."
+        ),
+    }
 
 
-def attack_options(form: Form, n_train: int, models: Sequence[str]) -> dict[str, Any]:
+def recipe(form: Form, n_train: int, models: Sequence[str]) -> Recipe:
     """Model, objective, restarts and order: beside the button that they change."""
-    start = links.values_of(default_request(n_train))
+    start = default_request(n_train)
     first, left, middle, right = st.columns([2, 3, 2, 4])
     missing = [name for name in MODELS if name not in models]
     cannot = f". This data set cannot have {' or '.join(missing)}." if missing else ""
     return {
         "model": form.choice(
-            first, "Model", "model", models, explained(MODELS) + cannot, start["model"]
+            first, "Model", "model", models, explained(MODELS) + cannot, start.model
         ),
         "objective": form.choice(
             left,
@@ -85,18 +102,18 @@ def attack_options(form: Form, n_train: int, models: Sequence[str]) -> dict[str,
             "objective",
             list(OBJECTIVES),
             explained(OBJECTIVES),
-            start["objective"],
+            start.objective,
         ),
         "restarts": form.whole(
             middle,
             "Restarts",
             "restarts",
             links.ranges(n_train)["restarts"],
-            start["restarts"],
+            start.restarts,
             "Random starts; each runs at every learning rate.",
         ),
         "order": form.segments(
-            right, "Order", "order", list(ORDERS), start["order"], explained(ORDERS)
+            right, "Order", "order", list(ORDERS), start.order, explained(ORDERS)
         ),
     }
 
@@ -106,10 +123,9 @@ def explained(meanings: Mapping[str, str]) -> str:
     return "; ".join(f"`{name}`: {text}" for name, text in meanings.items())
 
 
-def request_of(values: dict[str, Any]) -> AttackRequest:
-    """The attack that the controls ask for."""
-    rest = {name: value for name, value in values.items() if name != "target"}
-    request = replace(EXAMPLE, targets=(int(values["target"]),), **rest)
+def request_of(dataset: str, aim: Aim, recipe: Recipe) -> AttackRequest:
+    """The attack that the controls ask for; other pages begin with it."""
+    request = links.request_of({"dataset": dataset, **aim, **recipe})
     keep_choice(**links.values_of(request))
     return request
 
@@ -117,7 +133,7 @@ def request_of(values: dict[str, Any]) -> AttackRequest:
 # What pages still call that do not yet keep their controls in a form: goes with the last of them.
 
 
-def finish(given: Mapping[str, str], expected: links.Expected, used: Mapping[str, Any]) -> None:
+def finish(given: Mapping[str, str], expected: links.Expected, used: Mapping[str, object]) -> None:
     show_link(used)
     found = links.problems(given, expected, used)
     if found:
@@ -129,7 +145,7 @@ def show_notes() -> None:
         st.warning(note)
 
 
-def kept(name: str, allowed: links.Allowed, default: Any = None) -> Any:
+def kept(name: str, allowed: Any, default: Any = None) -> Any:
     return Form().clicked(name, allowed, default)
 
 

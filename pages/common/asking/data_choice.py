@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from engine.data.dataset import Dataset
 from engine.errors import EngineError
 from engine.results.library import imported_datasets
 from pages.common.lab import published_results
@@ -9,16 +10,19 @@ from pages.common.lab.shared import datasets, lab, open_dataset
 from pages.common.samples import Samples
 
 
-def data_hash(name: str) -> str | None:
-    """The content hash of a data set; None where it is not on this machine. Stops the page where
-    the data set is here but cannot be used."""
-    if name not in datasets():
-        return None
+def opened(name: str) -> Dataset:
+    """A data set that is on this machine. Stops the page where it cannot be used."""
     try:
-        return open_dataset(name).content_hash
+        return open_dataset(name)
     except EngineError as error:
         st.error(f"The data set “{name}” cannot be used. {error}")
         st.stop()
+
+
+def data_hash(name: str) -> str | None:
+    """The content hash of a data set; None where it is not on this machine. Stops the page where
+    the data set is here but cannot be used."""
+    return opened(name).content_hash if name in datasets() else None
 
 
 def names_of(role: str, experiment: str = "") -> list[str]:
@@ -30,4 +34,4 @@ def names_of(role: str, experiment: str = "") -> list[str]:
 
 def samples_of(name: str) -> Samples | None:
     """The training samples of a data set; None where it is not on this machine."""
-    return None if data_hash(name) is None else Samples(open_dataset(name))
+    return Samples(opened(name)) if name in datasets() else None

@@ -6,12 +6,12 @@ the pages reads keys, states or results of requests from the store and the jobs.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar
 
 import streamlit as st
 
 from engine.errors import EngineError
-from engine.experiments import NO_DATA, open_data, source_of
+from engine.experiments import NO_DATA, Request, open_data, source_of
 from engine.experiments.base import Features
 from engine.experiments.fairness import Table
 from engine.results.jobs import JobState
@@ -24,6 +24,7 @@ from pages.common.words.wording import count
 POLL_SECONDS = 0.25
 ACTIVE = ("queued", "running")
 ENDED = ("done", "failed", "cancelled", "died")  # without a result, if there is none in the store
+R = TypeVar("R", bound=Request)  # the type of the experiment's requests
 REFUSAL = "refusal"  # session-state key: why the last click did nothing
 FETCHED_FIRST = (
     " The original files are not on this machine: they are fetched first, once, which may take a "
@@ -31,7 +32,7 @@ FETCHED_FIRST = (
 )
 
 
-def content_of(request: Any) -> str | None:
+def content_of(request: Request) -> str | None:
     """The content hash of a request's data; None where that is not on this machine. Raises
     EngineError for a table that cannot be read."""
     source = source_of(request)
@@ -46,18 +47,18 @@ def content_of(request: Any) -> str | None:
 
 
 @dataclass(frozen=True)
-class Computation:
+class Computation(Generic[R]):
     """A request and what the lab knows of it: its job and where that stands (None where the data is
     not on this machine), and the stored result (None where there is none)."""
 
     experiment: str
-    request: Any
+    request: R
     job: str | None
     state: JobState | None
     stored: Stored | None
 
     @classmethod
-    def of(cls, experiment: str, request: Any) -> "Computation":
+    def of(cls, experiment: str, request: R) -> "Computation[R]":
         """Reads key, state and result, in this order: a job that ends between the last two has its
         result in the store by then. Raises EngineError for a table that cannot be read."""
         store = lab().store
@@ -97,18 +98,18 @@ class Computation:
         return lab().store.damage(self.experiment, self.request, content)
 
 
-def find(experiment: str, request: Any) -> Stored | None:
+def find(experiment: str, request: Request) -> Stored | None:
     """The stored result of a request; a published or imported one where its data is not on this
     machine. Raises EngineError for a table that cannot be read."""
     return Computation.of(experiment, request).stored
 
 
-def find_published(experiment: str, request: Any) -> Stored | None:
+def find_published(experiment: str, request: Request) -> Stored | None:
     """The published result of a request, which opens without its data."""
     return lab().store.find_published(experiment, request)
 
 
-def submit(experiment: str, request: Any) -> None:
+def submit(experiment: str, request: Request) -> None:
     """Ask for a computation, as a button's callback: an error is shown on the page."""
     try:
         ask(experiment, request)
@@ -116,13 +117,13 @@ def submit(experiment: str, request: Any) -> None:
         refuse(str(error))
 
 
-def ask(experiment: str, request: Any) -> str:
+def ask(experiment: str, request: Request) -> str:
     """Ask for a computation; returns its job's id. Raises EngineError where its data cannot be
     opened."""
     return lab().jobs.submit(experiment, request)
 
 
-def submit_all(computations: Sequence[Computation]) -> None:
+def submit_all(computations: Sequence[Computation[R]]) -> None:
     """Ask for all of them, as a button's callback."""
     for one in computations:
         submit(one.experiment, one.request)
@@ -147,7 +148,7 @@ def chosen_here(what: str, job: str) -> bool:
 
 def obtain(
     experiment: str,
-    request: Any,
+    request: Request,
     what: str,
     draw: Draw,
     seconds: float,
@@ -186,7 +187,7 @@ def obtain(
 
 
 def offer(
-    computations: Sequence[Computation],
+    computations: Sequence[Computation[R]],
     cost: str,
     what: str,
     begins: str = progress.BEGINS,
@@ -200,7 +201,7 @@ def offer(
         return
     fetched = any(one.is_fetched_first for one in missing)
     if not fetched and all(one.state is None for one in missing):
-        name = missing[0].request.dataset
+        name = dataset_of(missing[0].request)
         st.warning(
             f"The data set “{name}” is not on this machine: only what is published for it can "
             "be shown. Put its features file into the data directory to compute more."
@@ -238,7 +239,13 @@ def fetch_and_submit(computations: Sequence[Computation]) -> None:
     st.rerun()
 
 
-def beside_digits(one: Computation) -> str:
+def dataset_of(request: Request) -> str | None:
+    """The name of the data set that a request is about; None where it makes its own data."""
+    name: str | None = getattr(request, "dataset", None)
+    return name
+
+
+def beside_digits(one: Computation[R]) -> str:
     """What is added to a cost that is known for digits; a sweep's is estimated for its data."""
     source = source_of(one.request)
     if one.experiment == "sweep" or not isinstance(source, Features):

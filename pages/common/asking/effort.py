@@ -1,8 +1,8 @@
 """How long a computation may take on this data: said beside its button, before it begins.
 
-Everything dear in the lab is a product of all features (n × D) with a column per class and run: the
-time of one of them, times how many there are, is an upper estimate that is right within a factor of
-two or three. What is done sooner is done sooner; what takes hours must not come as a surprise.
+Everything expensive in the lab is a product of all features (n × D) with a column per class and
+run. The time of one such product times their number is an upper estimate, right within a factor of
+two or three: its purpose is to announce hours, not to tell seconds apart.
 """
 
 from engine.data.dataset import Dataset

@@ -1,8 +1,8 @@
 """One way to bind a control to the address bar: every view is a link."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Literal, TypedDict, TypeVar, overload
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -19,7 +19,12 @@ def forget_notes() -> None:
     st.session_state.pop(NOTES, None)
 
 
-BOUND: dict[str, Any] = {"bind": "query-params", "on_change": forget_notes}
+class Binding(TypedDict):
+    bind: Literal["query-params"]
+    on_change: Callable[[], None]
+
+
+BOUND: Binding = {"bind": "query-params", "on_change": forget_notes}
 
 
 @dataclass(frozen=True)
@@ -34,9 +39,9 @@ class Form:
 
     given: Mapping[str, str] = field(default_factory=lambda: dict(st.query_params))
     expected: dict[str, links.Allowed] = field(default_factory=dict)
-    used: dict[str, Any] = field(default_factory=dict)
+    used: dict[str, object] = field(default_factory=dict)
 
-    def note(self, name: str, allowed: links.Allowed, value: Any) -> None:
+    def note(self, name: str, allowed: links.Allowed, value: object) -> None:
         """Enter a parameter that is not one of this form's controls."""
         self.expected[name], self.used[name] = allowed, value
 
@@ -173,7 +178,16 @@ class Form:
         self.note(name, list(choices), chosen)
         return chosen
 
-    def clicked(self, name: str, allowed: links.Allowed, default: Any = None) -> Any:
+    @overload
+    def clicked(self, name: str, allowed: links.Range, default: int) -> int: ...
+
+    @overload
+    def clicked(self, name: str, allowed: links.Range) -> int | None: ...
+
+    @overload
+    def clicked(self, name: str, allowed: Sequence[T]) -> T | None: ...
+
+    def clicked(self, name: str, allowed: links.Allowed, default: object = None) -> object:
         """What was chosen by a click, not with a control: in the address and read from it as a
         control's value is. The click's callback writes it into the session state, by this name."""
         held = links.readable(allowed, st.query_params.get(name, ""))
@@ -206,7 +220,7 @@ class Form:
             st.session_state[name] = default
 
 
-def show_link(values: Mapping[str, Any]) -> None:
+def show_link(values: Mapping[str, object]) -> None:
     """The address of the view, with the values of all its controls, to be copied."""
     with st.sidebar:
         link(f"{st.context.url or ''}{links.query(values)}")
@@ -237,6 +251,6 @@ def restore_choice(*names: str) -> None:
             st.session_state[name] = held if type(held) is type(value) else value
 
 
-def keep_choice(**values: Any) -> None:
+def keep_choice(**values: object) -> None:
     """Remember what was chosen, for the other pages."""
     st.session_state[CHOICE] = st.session_state.get(CHOICE, {}) | values

@@ -6,11 +6,12 @@ The names are the same on every page and are the fields of `AttackRequest`, `tar
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from engine.experiments import AttackRequest
 from engine.experiments.attack import ATTACK
+from engine.options import taken_from
 from engine.settings import PUBLISHED
 from engine.vocabulary import MODELS, OBJECTIVES, ORDERS
 
@@ -19,6 +20,7 @@ SEED_HIGH = 2**31 - 1
 NAMED = 12  # of more choices a note says how many there are, not which
 RESTARTS_HIGH = 20
 TARGETS_HIGH = 10_000  # of a sweep
+T = TypeVar("T")
 
 
 def published_example() -> AttackRequest:
@@ -83,34 +85,41 @@ def choices(datasets: Sequence[str], models: Sequence[str]) -> dict[str, list[st
     }
 
 
-def values_of(request: AttackRequest) -> dict[str, Any]:
+def values_of(request: AttackRequest) -> dict[str, object]:
     """The parameters of a request, by their names in links."""
     named = ("k", "radius", "seed", "objective", "restarts", "order", "model")
     target = {"dataset": request.dataset, "target": request.targets[0]}
     return target | {name: getattr(request, name) for name in named}
 
 
-def query(values: Mapping[str, Any]) -> str:
+def request_of(values: Mapping[str, object]) -> AttackRequest:
+    """The attack that has these parameters, by their names in links, and the example's others.
+    Raises InvalidInput for a value that no attack can have."""
+    named = {name: value for name, value in values.items() if name != "target"}
+    return taken_from(AttackRequest, EXAMPLE, targets=(values["target"],), **named)
+
+
+def query(values: Mapping[str, object]) -> str:
     """The query that restores a view: every parameter that has a value, defaults too."""
     said = {n: text_of(value) for n, value in values.items() if value not in (None, "", [])}
     return "?" + urlencode(said, doseq=True) if said else ""
 
 
-def text_of(value: Any) -> str | list[str]:
+def text_of(value: object) -> str | list[str]:
     """A value as links write it; a choice of several is a parameter for each."""
     if isinstance(value, bool):
         return str(value).lower()
     return [str(v) for v in value] if isinstance(value, list | tuple) else str(value)
 
 
-def readable(allowed: "Range | Sequence[Any]", text: str) -> Any | None:
+def readable(allowed: "Range | Sequence[T]", text: str) -> int | float | T | None:
     """The value in a link's text; None where it cannot be used."""
     if isinstance(allowed, Range):
         return allowed.read(text)
     return next((choice for choice in allowed if text_of(choice) == text), None)
 
 
-Allowed = Range | Sequence[Any]  # what a parameter may hold: a range, or choices
+Allowed = Range | Sequence[object]  # what a parameter may hold: a range, or choices
 Expected = Mapping[str, Allowed]
 
 
@@ -121,7 +130,9 @@ def attack_parameters(
     return {**choices(datasets, models), **ranges(n_train)}
 
 
-def problems(given: Mapping[str, str], expected_of: Expected, used: Mapping[str, Any]) -> list[str]:
+def problems(
+    given: Mapping[str, str], expected_of: Expected, used: Mapping[str, object]
+) -> list[str]:
     """One sentence for each parameter of a link that cannot be used, and what is used instead."""
     notes = []
     for name, text in given.items():

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +15,7 @@ def decades(n: int) -> list[int]:
     return [10**e for e in range(int(math.log10(max(n, 1))) + 1)]
 
 
-def rank_axis(n: int, title: str, reverse: bool = False) -> dict[str, Any]:
+def rank_axis(n: int, title: str, reverse: bool = False) -> dict[str, object]:
     """A log axis of the ranks 1…n. Positions of annotations on it are log10(rank)."""
     low, high = -0.12, math.log10(max(n, 2)) + 0.08
     ticks = decades(n)
@@ -92,7 +91,7 @@ class SignedScale:
                         chosen.append(value)
         return sorted(chosen)
 
-    def axis(self, low: float, high: float, title: str, falls: bool = True) -> dict[str, Any]:
+    def axis(self, low: float, high: float, title: str, falls: bool = True) -> dict[str, object]:
         """A y axis over this scale, its ticks labelled with real scores, with room for a label at
         the side of rank 1: above, where scores fall with the rank."""
         ticks = self.ticks(low, high)

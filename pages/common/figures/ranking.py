@@ -58,33 +58,7 @@ def ranking(
     high = float(max(r.scores.max() for r in shown))
     labels = samples.labels()
     figure = go.Figure()
-    looks = (
-        ("honest model", before, {"symbol": "circle", "size": 6, "color": GREY}),
-        (
-            "malicious model",
-            after,
-            {"symbol": "diamond-open", "size": 6.5, "color": BLUE, "line": {"width": 1.4}},
-        ),
-    )
-    for name, one, marker in looks:
-        if one is None:
-            continue
-        drawn = one.top(n)[thinned(n)]
-        if target is not None and target not in drawn:
-            drawn = np.append(drawn, target)
-        figure.add_scatter(
-            x=one.ranks[drawn],
-            y=scale(one.scores[drawn]),
-            mode="markers",
-            name=name,
-            marker=marker,
-            # Clicking selects; without this Plotly fades all other points.
-            selected={"marker": {"opacity": 1}},
-            unselected={"marker": {"opacity": 1}},
-            customdata=_rows(one, labels, drawn),
-            hovertemplate=f"<b>sample %{{customdata[0]}}</b>, class “%{{customdata[1]}}”<br>"
-            f"score %{{customdata[2]}}<br>rank %{{customdata[3]}} of {n:,}<extra>{name}</extra>",
-        )
+    _points(figure, scale, before, after, labels, target)
     figure.add_vrect(x0=0.75, x1=k + 0.5, fillcolor=BAND, line_width=0, layer="below")
     figure.add_annotation(
         x=np.log10(k + 0.5),
@@ -113,6 +87,45 @@ def ranking(
     figure.update_xaxes(rank_axis(n, f"influence rank, 1 to {n:,} (log scale)"))
     figure.update_yaxes(scale.axis(low, high, "influence score", falls(before)))
     return finish(figure, 430, showlegend=after is not None)
+
+
+def _points(
+    figure: go.Figure,
+    scale: SignedScale,
+    before: Ranking,
+    after: Ranking | None,
+    labels: NDArray[np.str_],
+    target: int | None,
+) -> None:
+    """The samples of both rankings, thinned; the target is drawn in any case."""
+    n = len(before.scores)
+    looks = (
+        ("honest model", before, {"symbol": "circle", "size": 6, "color": GREY}),
+        (
+            "malicious model",
+            after,
+            {"symbol": "diamond-open", "size": 6.5, "color": BLUE, "line": {"width": 1.4}},
+        ),
+    )
+    for name, one, marker in looks:
+        if one is None:
+            continue
+        drawn = one.top(n)[thinned(n)]
+        if target is not None and target not in drawn:
+            drawn = np.append(drawn, target)
+        figure.add_scatter(
+            x=one.ranks[drawn],
+            y=scale(one.scores[drawn]),
+            mode="markers",
+            name=name,
+            marker=marker,
+            # Clicking selects; without this Plotly fades all other points.
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
+            customdata=_rows(one, labels, drawn),
+            hovertemplate=f"<b>sample %{{customdata[0]}}</b>, class “%{{customdata[1]}}”<br>"
+            f"score %{{customdata[2]}}<br>rank %{{customdata[3]}} of {n:,}<extra>{name}</extra>",
+        )
 
 
 def falls(one: Ranking) -> bool:

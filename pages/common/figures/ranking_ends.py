@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from pages.common.figures.axes import rank_axis
+from pages.common.figures.axes import decades, rank_axis
 
 FACTOR = 1.5  # a running median is that of the places within this factor of its own
 
@@ -48,9 +48,8 @@ def panels(n: int) -> go.Figure:
     """An empty figure of both panels for a ranking of n samples: the ends are at the edges."""
     figure = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.02)
     half = (n + 1) // 2
-    axis = rank_axis(half, "")
-    figure.update_xaxes(axis | {"title": {"text": "rank, from the top"}}, col=1)
-    ticks = {"ticktext": [f"{n + 1 - place:,}" for place in axis["tickvals"]]}
-    bottom = axis | ticks | {"title": {"text": f"rank, to the bottom ({n:,})"}}
-    figure.update_xaxes(bottom | {"range": axis["range"][::-1]}, col=2)
+    figure.update_xaxes(rank_axis(half, "rank, from the top"), col=1)
+    bottom = rank_axis(half, f"rank, to the bottom ({n:,})", reverse=True)
+    ticks = [f"{n + 1 - place:,}" for place in decades(half)]
+    figure.update_xaxes(bottom | {"ticktext": ticks}, col=2)
     return figure

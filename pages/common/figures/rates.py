@@ -1,11 +1,11 @@
 """What figures of rates are made of: bands, bars, and the looks of the objectives."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from pages.common.figures.palette import ACCENT, BLUE, GREEN, translucent
 from pages.common.words.objective_words import NAMES
@@ -17,7 +17,13 @@ OBJECTIVE_LOOKS: Mapping[str, tuple[str, str, str, str]] = {  # name, colour, sy
 }
 
 
-def band(x: Any, low: Any, high: Any, colour: str, opacity: float = 0.15) -> go.Scatter:
+def band(
+    x: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    colour: str,
+    opacity: float = 0.15,
+) -> go.Scatter:
     """The area between two lines."""
     return go.Scatter(
         x=np.concatenate([x, x[::-1]]),
@@ -32,7 +38,7 @@ def band(x: Any, low: Any, high: Any, colour: str, opacity: float = 0.15) -> go.
 
 
 def rate_dots(
-    part: pd.DataFrame, at: Any, name: str, marker: Mapping[str, Any], over: str
+    part: pd.DataFrame, at: NDArray[np.float64], name: str, marker: Mapping[str, object], over: str
 ) -> go.Scatter:
     """Rates as marks at `at` with their intervals. part: successes, attacks and accuracy_drop too,
     and the column `over` that they are the best of."""
@@ -59,7 +65,7 @@ def rate_dots(
     )
 
 
-def bars(part: pd.DataFrame) -> dict[str, Any]:
+def bars(part: pd.DataFrame) -> dict[str, object]:
     """Error bars from rate, low and high."""
     return {
         "type": "data",

@@ -1,7 +1,7 @@
 """Trajectories: rank, loss and accuracy of every run of an attack against the step."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
 
 RunState = Literal["returned", "reached", "stuck", "running"]
 
-RUN_LOOKS: dict[RunState, tuple[str, dict[str, Any]]] = {
+RUN_LOOKS: dict[RunState, tuple[str, dict[str, object]]] = {
     "stuck": ("did not arrive", {"color": GREY, "width": 1.3, "dash": "dash"}),
     "running": ("under way", {"color": GREY, "width": 1.6}),
     "reached": ("arrived", {"color": BLUE, "width": 1.6}),

@@ -7,6 +7,8 @@ from typing import Any
 from engine.experiments import make_request
 from engine.settings import PUBLISHED
 
+Request = Any  # of the experiment that a result is of: the role says which
+
 
 @cache
 def entries() -> tuple[dict[str, Any], ...]:
@@ -15,7 +17,7 @@ def entries() -> tuple[dict[str, Any], ...]:
 
 
 @cache
-def listed() -> tuple[tuple[str, str, Any], ...]:
+def listed() -> tuple[tuple[str, str, Request], ...]:
     """Role (empty where it has none), experiment and request of every listed result."""
     return tuple(
         (
@@ -28,7 +30,7 @@ def listed() -> tuple[tuple[str, str, Any], ...]:
 
 
 @cache
-def with_role() -> tuple[tuple[str, str, Any], ...]:
+def with_role() -> tuple[tuple[str, str, Request], ...]:
     """Those that have a role on a page."""
     return tuple(entry for entry in listed() if entry[0])
 
@@ -38,13 +40,13 @@ def stand_ins() -> dict[str, str]:
     return {e["stands_for"]: e["request"]["dataset"] for e in entries() if "stands_for" in e}
 
 
-def request_of(role: str, dataset: str) -> Any | None:
+def request_of(role: str, dataset: str) -> Request | None:
     """The published request that plays this role for a data set."""
     found = (r for name, _, r in with_role() if name == role and r.dataset == dataset)
     return next(found, None)
 
 
-def requests_of(role: str, dataset: str) -> list[Any]:
+def requests_of(role: str, dataset: str) -> list[Request]:
     """All published requests that play this role for a data set."""
     return [r for name, _, r in with_role() if name == role and r.dataset == dataset]
 

@@ -111,7 +111,7 @@ def table(
     `formats` has as HTML; numbers without a format are written as they are, missing ones as –."""
     formats = formats or {}
 
-    def text(name: str, value: Any) -> str:
+    def text(name: str, value: object) -> str:
         if name in formats:
             return formats[name](value)
         return "–" if pd.isna(value) else escape(str(value))

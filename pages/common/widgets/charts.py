@@ -1,5 +1,6 @@
 """Putting a figure on a page: heading with badge, alt text, the menu that saves it."""
 
+import re
 from collections.abc import Callable
 
 import plotly.graph_objects as go
@@ -9,6 +10,8 @@ from pages.common.samples import Samples
 from pages.common.widgets import save_figure
 from pages.common.widgets.sample_card import sample_card
 from pages.common.widgets.save_figure import Source
+
+UNFIT = re.compile(r"[^a-zA-Z0-9_-]")  # characters of a key that its class cannot have
 
 
 def heading(text: str, badge: str = "") -> None:
@@ -29,6 +32,7 @@ def chart(
     while that is still being computed. `on_select` is called when a point is clicked. With
     `samples`, pointing at one shows its card; `at` is the place of its index in the points' custom
     data."""
+    key = UNFIT.sub("-", key)  # as Streamlit does for the class by which scripts find the chart
     name = key if source is None else source.name
     config = {
         "displaylogo": False,

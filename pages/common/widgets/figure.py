@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from engine.experiments import Request
 from engine.results.store import Stored
 from pages.common.lab.shared import badge_of
 from pages.common.samples import Samples
@@ -24,8 +24,9 @@ class FigureBlock:
 
     name: the word for it in the names of saved files. title: the message above it, a sentence.
     kind: what kind of figure it is, which the alternative text begins with. table: makes its
-    numbers. results: what it is drawn from; the first says in the badge where the numbers come
-    from, unless `badge` does. asked: experiment and request, of a figure without a stored result.
+    numbers, by default the first value. results: what it is drawn from; the first says in the badge
+    where the numbers come from, unless `badge` does. asked: experiment and request, of a figure
+    without a stored result.
     key: the chart's own on the page, by default the name; a chart with another key has no point
     selected. samples: pointing at a point shows its sample's card, whose index is at place `at` in
     the point's custom data. on_select hears of clicks on points.
@@ -36,9 +37,9 @@ class FigureBlock:
     kind: str
     build: Callable[..., go.Figure]
     values: tuple[object, ...]
-    table: Callable[[], pd.DataFrame]
+    table: Callable[[], pd.DataFrame] | None = None
     results: tuple[Stored, ...] = ()
-    asked: tuple[str, Any] | None = None
+    asked: tuple[str, Request] | None = None
     badge: str | None = None
     caption: str = ""
     key: str = ""
@@ -53,9 +54,17 @@ class FigureBlock:
     @property
     def source(self) -> Source:
         """What the menu beneath the figure saves."""
+        table = self.table or self.first_value
         if self.asked is not None:
-            return Source.asking(self.name, self.table, *self.asked)
-        return Source.of(self.name, self.table, *self.results)
+            return Source.asking(self.name, table, *self.asked)
+        return Source.of(self.name, table, *self.results)
+
+    def first_value(self) -> pd.DataFrame:
+        """The table that the figure is made of. Raises TypeError where the first value is none."""
+        table = self.values[0]
+        if not isinstance(table, pd.DataFrame):
+            raise TypeError(f"“{self.name}” is not made of a table: say what its numbers are.")
+        return table
 
     def show(self) -> None:
         """Draw it, over the full width of where it stands."""

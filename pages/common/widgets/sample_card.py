@@ -5,13 +5,12 @@ looks at: the browser says which sample it points at, and the answer brings that
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import streamlit as st
 
 from pages.common.samples import Samples
 
-ASK_AFTER_MS = 90  # of pointing at one sample: whoever passes over a point asks for nothing
+ASK_AFTER_MS = 90  # of pointing at one sample: a pointer that passes over asks for nothing
 STYLE = """
 .ial-card {position: fixed; z-index: 1000; display: none; pointer-events: none;
   padding: .3rem .4rem; border-radius: .35rem; border: 1px solid rgba(134,142,150,.6);
@@ -111,7 +110,7 @@ function listen(card, selector, wait) {
 CARD = st.components.v2.component("sample_card", css=STYLE, js=SCRIPT, isolate_styles=False)
 
 
-def answer(samples: Samples, index: Any) -> Mapping[str, Any]:
+def answer(samples: Samples, index: object) -> Mapping[str, object]:
     """What the card of a sample shows; of none, where the browser asks for none of them."""
     if not isinstance(index, int) or not 0 <= index < len(samples):
         return {"sample": None}

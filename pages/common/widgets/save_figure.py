@@ -4,19 +4,18 @@ Pictures are made in the browser by the Plotly that drew the figure: neither a s
 a network is needed. They are light whatever the lab's theme, as a page of paper is.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from engine.experiments import values_of
+from engine.experiments import Request, values_of
 from engine.results.store import Stored
 from pages.common.widgets import unfold
 from pages.common.widgets.code_tabs import PAPER, SOFTWARE
+from pages.common.words import reproduce
 
 NAMED = ("metric", "k", "radius", "image", "scale")  # fields that a file's name says, if single
 LEAST_WIDTH = 640  # px of a picture: a figure on a phone is narrower
@@ -113,7 +112,7 @@ class Source:
 
     what: str
     table: Table
-    asked: tuple[tuple[str, Mapping[str, Any]], ...]
+    asked: tuple[tuple[str, Mapping[str, object]], ...]
 
     @classmethod
     def of(cls, what: str, table: Table, *results: Stored) -> "Source":
@@ -121,7 +120,7 @@ class Source:
         return cls(what, table, tuple(asked))
 
     @classmethod
-    def asking(cls, what: str, table: Table, experiment: str, request: Any) -> "Source":
+    def asking(cls, what: str, table: Table, experiment: str, request: Request) -> "Source":
         """Of a figure that shows what a request is about, whether it has a result or not."""
         return cls(what, table, ((experiment, values_of(request)),))
 
@@ -130,10 +129,11 @@ class Source:
         """'digits-sample-16-k-1-radius-0.3-ranking': what files are called."""
         experiment, request = self.asked[0]
         parts = [request.get("dataset", experiment)]
-        if len(request.get("targets") or ()) == 1:
-            parts += ["sample", request["targets"][0]]
-        elif "target" in request and isinstance(request["target"], int):
-            parts += ["sample", request["target"]]
+        targets, target = request.get("targets"), request.get("target")
+        if isinstance(targets, list | tuple) and len(targets) == 1:
+            parts += ["sample", targets[0]]
+        elif isinstance(target, int):
+            parts += ["sample", target]
         for field in NAMED:
             if isinstance(request.get(field), str | int | float):
                 parts += [field, request[field]]
@@ -145,8 +145,7 @@ class Source:
 
     def request(self) -> bytes:
         """The requests as JSON: one, or a list."""
-        listed = [{"experiment": name, "request": dict(r)} for name, r in self.asked]
-        return json.dumps(listed if len(listed) > 1 else listed[0], indent=2).encode()
+        return reproduce.requests_json(self.asked).encode()
 
 
 def citation() -> bytes:
@@ -155,8 +154,8 @@ def citation() -> bytes:
 
 def menu(chart: str, source: Source) -> None:
     """The menu of the chart with this key."""
-    look = {"icon": ":material/download:", "type": "tertiary"}
-    unfold.menu("Save figure", f"save-{chart}", **look)(choices)(chart, source)
+    opened = unfold.menu("Save figure", f"save-{chart}", ":material/download:", "tertiary")
+    opened(choices)(chart, source)
 
 
 def choices(chart: str, source: Source) -> None:

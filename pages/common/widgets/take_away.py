@@ -1,59 +1,65 @@
-"""What can be taken away from a result that is a table: tables, request, code, provenance."""
+"""What can be taken away from a result: tables, request, figures, code, provenance."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import TypeVar
 
 import pandas as pd
 import streamlit as st
 
 from engine.data.sources.bundled import LOADERS
+from engine.experiments import Request, values_of
 from engine.results.store import Stored
 from pages.common.lab.shared import lab, provenance
 from pages.common.widgets import code_tabs
 from pages.common.widgets.charts import heading
 from pages.common.words import reproduce
 
+Content = str | Callable[[], str | bytes]  # of a file; a function makes it when it is asked for
+R = TypeVar("R", bound=Request)  # the type of an experiment's requests
+
 
 def show(
     stored: Stored,
-    request: Any,
+    request: R,
     tables: Mapping[str, Callable[[], pd.DataFrame]],
-    others: Sequence[Any] = (),
-    snippet: Callable[[Any, str | None], str] = reproduce.sweep_snippet,
+    others: Sequence[R] = (),
+    snippet: Callable[[R, str | None], str] | None = None,
     code: Callable[[str, str], None] = code_tabs.folded,
+    name: str = "",
+    figures: Callable[[], str] | None = None,
 ) -> None:
-    """Tables, request, code and provenance of a result that is a table; `others` are the requests
-    of the sweeps that were put together with it, `snippet` writes the Python of each, `code` draws
-    it."""
+    """Tables, request, code and provenance of a result.
+
+    others: the requests of the results that were put together with it. snippet: writes the Python
+    of a request, by default as `reproduce.snippet_of`. code: draws Python and shell command. name:
+    what the files' names begin with, by default data set and experiment. figures: makes a page
+    (HTML) of all figures.
+    """
     heading("Take it with you")
     experiment, requests = stored.manifest.experiment, [request, *others]
-    name = f"{request.dataset}-{experiment}"
-    asked = [{"experiment": experiment, "request": asdict(r)} for r in requests]
+    dataset = stored.manifest.request.get("dataset")
+    name = name or f"{dataset}-{experiment}"
     with st.container(horizontal=True):
         for label, table in tables.items():
-            st.download_button(
-                f"{label} (CSV)",
-                partial(as_csv, table),
-                f"{name}-{label.lower().replace(' ', '-')}.csv",
-                "text/csv",
-                on_click="ignore",
-            )
-        st.download_button(
-            "Request (JSON)",
-            json.dumps(asked if others else asked[0], indent=2),
-            f"{name}-request.json",
-            "application/json",
-            on_click="ignore",
-        )
-    where = None if request.dataset in LOADERS else str(lab().settings.data_dir)
+            word = label.lower().replace(" ", "-").replace("'", "")
+            download(f"{label} (CSV)", partial(as_csv, table), f"{name}-{word}.csv", "text/csv")
+        written = reproduce.requests_json([(experiment, values_of(r)) for r in requests])
+        download("Request (JSON)", written, f"{name}-request.json", "application/json")
+        if figures is not None:
+            download("All figures (HTML)", figures, f"{name}.html", "text/html")
+    own = dataset is not None and dataset not in LOADERS
+    where = str(lab().settings.data_dir) if own else None
+    python = snippet or partial(reproduce.snippet_of, experiment)
     code(
-        "\n".join(snippet(r, where) for r in requests),
+        "\n".join(python(r, where) for r in requests),
         "\n".join(reproduce.command_of(experiment, r) for r in requests),
     )
     st.caption(provenance(stored))
+
+
+def download(label: str, content: Content, file: str, kind: str) -> None:
+    st.download_button(label, content, file, kind, on_click="ignore")
 
 
 def as_csv(table: Callable[[], pd.DataFrame]) -> bytes:
@@ -61,6 +67,6 @@ def as_csv(table: Callable[[], pd.DataFrame]) -> bytes:
 
 
 def flat(table: pd.DataFrame) -> pd.DataFrame:
-    """A sweep's table for a spreadsheet: what it has an entry a run of is written out."""
+    """A sweep's table for a spreadsheet: columns that have an entry per run are written as text."""
     lists = [c for c in table.columns if len(table) and isinstance(table[c].iloc[0], list)]
     return table.assign(**{c: [" ".join(map(str, v)) for v in table[c]] for c in lists})

@@ -7,13 +7,18 @@ runs nothing else of the page.
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Literal, ParamSpec, Protocol
 
 import streamlit as st
+from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
+from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 
 KEY = "unfold-"  # what the keys of all of them begin with
-Content = Callable[..., None]
-Decorator = Callable[[Content], Content]
+P = ParamSpec("P")
+
+
+class Decorator(Protocol):
+    def __call__(self, content: Callable[P, None]) -> Callable[P, None]: ...
 
 
 def section(label: str, key: str) -> Decorator:
@@ -21,16 +26,25 @@ def section(label: str, key: str) -> Decorator:
     return _when_opened(lambda: st.expander(label, key=f"{KEY}{key}", on_change="rerun"))
 
 
-def menu(label: str, key: str, **look: Any) -> Decorator:
-    """Decorates a function that writes what a popover holds; `look` is its icon, type and width."""
-    return _when_opened(lambda: st.popover(label, key=f"{KEY}{key}", on_change="rerun", **look))
+def menu(
+    label: str,
+    key: str,
+    icon: str,
+    type: Literal["secondary", "tertiary"] = "secondary",
+    width: Literal["stretch", "content"] = "content",
+) -> Decorator:
+    """Decorates a function that writes what a popover holds; `key` is its own on the page."""
+    name = f"{KEY}{key}"
+    return _when_opened(
+        lambda: st.popover(label, key=name, on_change="rerun", icon=icon, type=type, width=width)
+    )
 
 
-def _when_opened(make: Callable[[], Any]) -> Decorator:
-    def decorate(content: Content) -> Content:
+def _when_opened(make: Callable[[], ExpanderContainer | PopoverContainer]) -> Decorator:
+    def decorate(content: Callable[P, None]) -> Callable[P, None]:
         @st.fragment
         @wraps(content)
-        def drawn(*args: Any, **kwargs: Any) -> None:
+        def drawn(*args: P.args, **kwargs: P.kwargs) -> None:
             box = make()
             if box.open:
                 with box:

@@ -1,7 +1,5 @@
 """What success rates say in words: pure functions from rates to sentences."""
 
-from typing import Any
-
 import pandas as pd
 
 from pages.common.words.wording import count
@@ -9,7 +7,7 @@ from pages.common.words.wording import count
 FORMS = {"any_run": "some run", "returned": "the returned model"}  # the first is the paper's count
 
 
-def share(rate: Any) -> str:
+def share(rate: pd.Series) -> str:
     """'64% (32 of 50; 50% to 76%)'."""
     return (
         f"{rate['rate']:.0%} ({rate['successes']} of {rate['attacks']}; 95% interval "

@@ -1,8 +1,10 @@
-"""The same attack outside the lab: as Python, on the command line, as JSON and as tables."""
+"""A result outside the lab: Python and a shell command that repeat it, and tables of it."""
 
 import json
 import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,11 @@ from engine.attacks.result import AttackResult, Ranking
 from engine.data.sources.fairness_sets import LOADERS as FAIRNESS_SETS
 from engine.experiments import (
     AttackRequest,
-    BaselineRequest,
     DefenceRequest,
     ExplainRequest,
     FairnessRequest,
     LeaveOneOutRequest,
+    Request,
     SensitivityRequest,
     SweepRequest,
     values_of,
@@ -42,7 +44,7 @@ def snippet(request: AttackRequest, data_dir: str | None = None) -> str:
     )
 
 
-def command_of(experiment: str, request: Any) -> str:
+def command_of(experiment: str, request: Request) -> str:
     """The shell command that asks for a request."""
     options = []
     for name, value in values_of(request).items():
@@ -128,7 +130,7 @@ def leave_one_out_snippet(request: LeaveOneOutRequest, data_dir: str | None = No
     )
 
 
-def experiment_snippet(experiment: str, request: Any, data_dir: str | None = None) -> str:
+def experiment_snippet(experiment: str, request: Request, data_dir: str | None = None) -> str:
     """Python that repeats an experiment which no single function of the engine is, and sums up what
     comes of it."""
     options = "".join(f"    {name}={value!r},\n" for name, value in values_of(request).items())
@@ -145,10 +147,6 @@ def experiment_snippet(experiment: str, request: Any, data_dir: str | None = Non
         f"result = experiment.run(request, {data}, Context())\n"
         "print(experiment.describe(result))\n"
     ).lstrip()
-
-
-def baseline_snippet(request: BaselineRequest, data_dir: str | None = None) -> str:
-    return experiment_snippet("baseline", request, data_dir)
 
 
 def defence_snippet(request: DefenceRequest, data_dir: str | None = None) -> str:
@@ -179,8 +177,27 @@ def fairness_snippet(request: FairnessRequest, data_dir: str | None = None) -> s
     )
 
 
-def request_json(request: AttackRequest) -> str:
-    return json.dumps({"experiment": "attack", "request": values_of(request)}, indent=2)
+SNIPPETS: Mapping[str, Callable[[Any, str | None], str]] = {  # each of its own request type
+    "attack": snippet,
+    "explain": explain_snippet,
+    "fairness": fairness_snippet,
+    "leave_one_out": leave_one_out_snippet,
+    "sensitivity": sensitivity_snippet,
+    "sweep": sweep_snippet,
+}
+
+
+def snippet_of(experiment: str, request: Request, data_dir: str | None = None) -> str:
+    """Python that repeats what a request asks for; data that does not come bundled needs
+    `data_dir`."""
+    written = SNIPPETS.get(experiment) or partial(experiment_snippet, experiment)
+    return written(request, data_dir)
+
+
+def requests_json(asked: Sequence[tuple[str, Mapping[str, object]]]) -> str:
+    """Requests, each with its experiment, as JSON: one, or a list."""
+    listed = [{"experiment": name, "request": dict(values)} for name, values in asked]
+    return json.dumps(listed if len(listed) > 1 else listed[0], indent=2)
 
 
 def ranking_table(ranking: Ranking, labels: NDArray[np.str_]) -> pd.DataFrame:

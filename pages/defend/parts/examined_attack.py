@@ -14,7 +14,7 @@ from pages.common.asking import controls, data_choice, door
 from pages.common.asking.form import Form, keep_choice
 from pages.common.lab import published_results
 from pages.common.lab.registry import PageEntry
-from pages.common.lab.shared import badge_of, datasets, open_dataset
+from pages.common.lab.shared import badge_of, datasets
 from pages.common.widgets.charts import heading
 
 R = TypeVar("R", AuditRequest, AttributionsRequest)
@@ -62,10 +62,9 @@ class ExaminedAttack(Generic[R]):
         st.title(question.page.title)
         form = Form()
         name = controls.dataset_choice(form, datasets())
-        data_choice.data_hash(name)  # stops the page where the data set cannot be used
-        dataset = open_dataset(name)
+        dataset = data_choice.opened(name)
         opening: R = published_results.request_of(question.role, name) or question.start(dataset)
-        attack = controls.parameters(form, dataset.n_train)
+        attack = controls.aim(form, dataset.n_train)
         keep_choice(**attack)
         head, body, bar = st.container(), st.container(), st.container(border=True)
         with bar:

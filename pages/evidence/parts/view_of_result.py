@@ -58,21 +58,20 @@ def on_grid(radius: float) -> bool:
 
 def of_attack(request: AttackRequest) -> ResultView | None:
     values = links.values_of(request)
-    shown = {name: value for name, value in values.items() if name != "target"}
-    same = replace(links.EXAMPLE, targets=(values["target"],), **shown) == request
+    same = links.request_of(values) == request
     fits = 1 <= request.restarts <= links.RESTARTS_HIGH and on_grid(request.radius)
     return view("move-one-sample", **values) if same and fits else None
 
 
 def of_sweep(request: SweepRequest) -> ResultView | None:
     for url, role, axes, starts in SWEPT:
-        start = sweep_frame.preset(role, request.dataset)
+        start = sweep_frame.opening_sweep(role, request.dataset)
         given = {name: number_lists.shown_numbers(getattr(request, name)) for name in axes}
-        read: dict[str, Any] = {
+        read = {
             name: number_lists.read_numbers(sweep_frame.AXES[name], text)
             for name, text in given.items()
         }
-        asked = replace(start, n_targets=request.n_targets, **read)
+        asked = sweep_frame.with_axes(replace(start, n_targets=request.n_targets), read)
         if starts and len(request.restarts) == 1:
             asked = replace(asked, restarts=request.restarts)
         if asked == request:

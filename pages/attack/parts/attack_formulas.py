@@ -1,76 +1,10 @@
-"""What can be taken away from a finished attack: files, code; and its formulas."""
+"""What the attack computes, in formulas."""
 
-from collections.abc import Mapping
-
-import plotly.graph_objects as go
 import streamlit as st
 
-from engine.data.sources.bundled import LOADERS
 from engine.experiments import AttackRequest
 from engine.experiments.base import LINEAR
-from engine.results.store import Stored
-from pages.attack.parts.attack_view import View
-from pages.common.lab.shared import lab, provenance
-from pages.common.widgets import code_tabs, unfold
-from pages.common.widgets.charts import heading
-from pages.common.words import reproduce, wording
-
-
-def figures_page(headline: str, drawn: Mapping[str, go.Figure], titles: Mapping[str, str]) -> str:
-    """All figures as one HTML page that needs no network: Plotly's script is inside."""
-    parts = [
-        f"<h2>{titles[name]}</h2>" + figure.to_html(full_html=False, include_plotlyjs=position == 0)
-        for position, (name, figure) in enumerate(drawn.items())
-    ]
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Influence attack</title>'
-        '<body style="font-family: sans-serif; max-width: 60rem; margin: 2rem auto">'
-        f"<h1>{headline.replace('**', '')}</h1>{''.join(parts)}</body></html>"
-    )
-
-
-def show(stored: Stored, view: View) -> None:
-    """Downloads, Python, command line and provenance."""
-    heading("Take it with you")
-    request = view.request
-    name = f"{request.dataset}-sample-{request.targets[0]}"
-    result, samples = view.result, view.samples
-    headline = wording.headline(result)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.download_button(
-            "Samples (CSV)",
-            lambda: reproduce.sample_table(result, samples).to_csv().encode(),
-            f"{name}-samples.csv",
-            "text/csv",
-            on_click="ignore",
-        )
-        st.download_button(
-            "Trajectories (CSV)",
-            lambda: result.trajectory.to_csv(index=False).encode(),
-            f"{name}-trajectories.csv",
-            "text/csv",
-            on_click="ignore",
-        )
-        st.download_button(
-            "Request (JSON)",
-            reproduce.request_json(request),
-            f"{name}-request.json",
-            "application/json",
-            on_click="ignore",
-        )
-        st.download_button(
-            "All figures (HTML)",
-            lambda: figures_page(headline, view.figures, view.titles),
-            f"{name}.html",
-            "text/html",
-            on_click="ignore",
-        )
-    data_dir = None if request.dataset in LOADERS else str(lab().settings.data_dir)
-    code_tabs.folded(
-        reproduce.snippet(request, data_dir),
-        reproduce.command_of("attack", request),
-    )
-    st.caption(provenance(stored))
+from pages.common.widgets import unfold
 
 
 @unfold.section("What is computed (Definition 1, Algorithms 1 to 3)", "formulas")

@@ -1,0 +1,111 @@
+"""The bet: which of a few attacked samples moves most easily, asked before it is shown."""
+
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+import streamlit as st
+
+from pages.attack.parts import moved_targets
+from pages.common.asking import links
+from pages.common.asking.form import Form, unchoose
+from pages.common.figures.axes import number
+from pages.common.samples import Samples
+from pages.common.widgets import blocks, charts
+from pages.common.widgets.blocks import portrait
+
+SAMPLE, ROUND = "bet", "deal"  # in links and in the session state
+PLACED = "bet_placed"  # session-state key: data set, k and round of the bet
+ROUNDS = 10_000
+
+
+@dataclass(frozen=True)
+class Bet:
+    """Which round it is, and the sample that was bet on; None before the bet."""
+
+    round: int = 0
+    sample: int | None = None
+
+    @classmethod
+    def of(cls, form: Form, dataset: str, k: int, n: int) -> "Bet":
+        """Round and bet, clicked or in the link, on one of n samples. A bet counts where it was
+        placed: on other data or another k there is none yet."""
+        round_ = form.clicked(ROUND, links.Range(0, ROUNDS - 1), 0)
+        place = (dataset, k, round_)
+        if st.session_state.setdefault(PLACED, place) != place:
+            unchoose(SAMPLE)
+        st.session_state[PLACED] = place
+        return cls(round_, form.clicked(SAMPLE, links.Range(0, n - 1)))
+
+
+def place_bet(sample: int) -> None:
+    """A button's callback."""
+    st.session_state[SAMPLE] = sample
+
+
+def next_round() -> None:
+    """A button's callback: deal other samples."""
+    st.session_state[ROUND] = (st.session_state.get(ROUND, 0) + 1) % ROUNDS
+    unchoose(SAMPLE)
+
+
+def show(tried: pd.DataFrame, samples: Samples | None, k: int, n: int, placed: Bet) -> list[int]:
+    """Draw the bet on a few targets of n samples and, once it is placed, how each of them fared;
+    returns them then."""
+    dealt = moved_targets.deal(tried, placed.round)
+    if not dealt:
+        return []
+    chosen = placed.sample
+    known = chosen in dealt
+    charts.heading(f"First, your bet: which of these moves into the top {k} most easily?")
+    cells = []
+    for index in dealt:
+        row = tried.loc[index]
+        shown = "" if samples is None else portrait(samples, index)
+        lines = [f"<b>sample {index}</b>", f"rank {int(row['rank']):,} of {n:,}"]
+        if samples is not None:
+            lines.insert(1, f"class “{escape(samples.label(index))}”")
+        if known:
+            lines += [
+                f"radius <b>{moved_targets.radius_name(row['least'])}</b>",
+                f"norm {number(row['norm'])}",
+            ]
+        cells.append((shown, lines))
+    blocks.grid(cells)
+    with st.container(horizontal=True):
+        for index in dealt:
+            st.button(
+                f"Sample {index}",
+                key=f"bet-{index}",
+                type="primary" if not known or index == chosen else "secondary",
+                disabled=known,
+                on_click=place_bet,
+                args=(index,),
+            )
+        if known:
+            st.button("Other samples", key="bet-again", on_click=next_round)
+    if chosen is None or not known:
+        st.caption(
+            "The easiest is the one that the attack moves with the smallest change of the model. "
+            "All of them have been attacked; the answer comes with your bet."
+        )
+        return []
+    st.markdown(outcome(tried.loc[dealt], chosen))
+    st.caption("Radius: the smallest of those tried at which some run moved the sample.")
+    return dealt
+
+
+def outcome(dealt: pd.DataFrame, chosen: int) -> str:
+    """Whether the bet was won, and whether the gradient norm would have won it."""
+    easiest, steepest = int(dealt["least"].idxmin()), int(dealt["norm"].idxmax())
+    said = (
+        f"Sample {chosen}: you won"
+        if chosen == easiest
+        else f"You bet on sample {chosen} and lost: it was sample {easiest}"
+    )
+    norm = (
+        "Betting on the largest gradient norm would have won"
+        if steepest == easiest
+        else f"Betting on the largest gradient norm (sample {steepest}) would have lost"
+    )
+    return f"**{said}.** {norm} too." if chosen == easiest == steepest else f"**{said}.** {norm}."
