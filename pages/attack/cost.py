@@ -10,7 +10,7 @@ from engine.attacks.rates import highest
 from engine.experiments import SweepRequest
 from engine.results.store import Stored
 from pages.attack.parts import baseline_view, frontier, rate_figures, sweep_frame
-from pages.common.asking import door
+from pages.common.asking import door, sweep_requests
 from pages.common.asking.rate_view import RateView, choose_view, reweighing_rates, success_rates
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
@@ -194,7 +194,7 @@ def results(request: SweepRequest, stored: Stored, view: RateView) -> None:
     with left:
         methods(rates, stored, baseline).show()
     with right:
-        others = sweep_frame.stored_of(KEEPING, dataset)
+        others = sweep_requests.stored_of(KEEPING, dataset)
         table = frontier.on_the_same(stored.result, [other.result for other in others.values()])
         frontier_figure(table, {request: stored, **others}, view).show()
         counts = frontier.counts(table, view.k)

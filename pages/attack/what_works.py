@@ -10,7 +10,7 @@ from engine.attacks.rates import success_rates
 from engine.experiments import AttackRequest, SweepRequest
 from engine.results.store import Stored
 from pages.attack.parts import ablation, sweep_frame, variant_figures
-from pages.common.asking import data_choice, door, effort, progress
+from pages.common.asking import data_choice, door, effort, progress, sweep_requests
 from pages.common.asking.rate_view import RateView, choose_view
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, open_dataset
@@ -38,7 +38,7 @@ def parts(request: SweepRequest) -> list[SweepRequest]:
 
 def ours_of(dataset: str) -> dict[SweepRequest, Stored]:
     """The sweeps of our objective."""
-    kept = sweep_frame.stored_of(KEEPING, dataset)
+    kept = sweep_requests.stored_of(KEEPING, dataset)
     return {r: stored for r, stored in kept.items() if ablation.ACCURATE in r.objectives}
 
 

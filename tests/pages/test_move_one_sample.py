@@ -20,6 +20,7 @@ from pages.attack.parts import baseline_view
 from pages.common.asking import links
 from pages.common.asking.links import EXAMPLE
 from pages.common.lab import registry
+from pages.common.lab.shared import baseline_request
 from pages.common.words import reproduce, wording
 from tests.support.pages import SMALL, Open, follow, tables, unfold, words
 
@@ -152,7 +153,7 @@ def test_the_baseline_is_offered_beside_a_finished_attack_and_computed(
     follow(app, lambda: "weight of 1 is" in words(app))
     assert not app.exception
     assert len(app.get("plotly_chart")) == charts + 1
-    asked = baseline_view.request_for(SMALL)
+    asked = baseline_request(SMALL)
     stored = Store.of(settings).find("baseline", asked, data_hash(settings))
     assert stored is not None
     assert baseline_view.title(stored.result, attack_of(settings)) in words(app)

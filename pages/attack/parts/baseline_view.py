@@ -12,22 +12,10 @@ from pages.common.asking import door
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
+from pages.common.lab.shared import baseline_request
 from pages.common.widgets import charts, code_tabs, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.wording import points
-
-
-def request_for(request: AttackRequest) -> BaselineRequest:
-    """The baseline on the attack's target, for the same influence scores."""
-    return BaselineRequest(
-        dataset=request.dataset,
-        targets=request.targets[:1],
-        damping=request.damping,
-        l2=request.l2,
-        order=request.order,
-        seed=request.seed,
-        dtype=request.dtype,
-    )
 
 
 def power(weight: float) -> str:
@@ -126,7 +114,7 @@ def title(table: pd.DataFrame, attack: AttackResult) -> str:
 
 def show(attack: AttackResult, request: AttackRequest) -> None:
     """The baseline, if it has been computed, or the button that has it computed."""
-    asked = request_for(request)
+    asked = baseline_request(request)
     stored = door.find("baseline", asked)
     if stored is None:
         charts.heading("Would it not do to train on the target more often?")

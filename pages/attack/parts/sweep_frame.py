@@ -1,6 +1,6 @@
 """Sweeps on pages: which data sets there are, what is stored, and a sweep of one's own."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -8,14 +8,18 @@ from streamlit.delta_generator import DeltaGenerator
 
 from engine.errors import InvalidInput
 from engine.experiments import SweepRequest
-from engine.options import taken_from
 from engine.results.store import Stored
-from pages.common.asking import controls, data_choice, door, effort, links, number_lists
+from pages.common.asking import (
+    controls,
+    data_choice,
+    door,
+    effort,
+    links,
+    number_lists,
+    sweep_requests,
+)
 from pages.common.asking.form import Form
-from pages.common.asking.number_lists import Axis
-from pages.common.lab import published_results
 from pages.common.lab.registry import PageEntry
-from pages.common.lab.shared import open_dataset
 from pages.common.widgets.charts import heading
 from pages.common.words.wording import count
 
@@ -23,49 +27,7 @@ ROLE_NOT_PUBLISHED = (
     "For this data set nothing is published. Ask for a sweep below, where it is said how long it "
     "may take."
 )
-MODEST_SECONDS = 3600.0  # that a sweep which nobody has chosen yet may take
 BEGUN = "own_sweep"  # session-state key: the page and data set that its controls began with
-
-
-def stored_of(role: str, dataset: str) -> dict[SweepRequest, Stored]:
-    """The published sweeps that play this role for a data set, those of them that are here."""
-    found = {
-        request: door.find("sweep", request)
-        for request in published_results.requests_of(role, dataset)
-    }
-    return {request: stored for request, stored in found.items() if stored is not None}
-
-
-def opening_sweep(role: str, dataset: str) -> SweepRequest:
-    """The published request in this role, or a modest one like it for another data set."""
-    found = published_results.request_of(role, dataset)
-    if found is not None:
-        return found
-    others = (
-        published_results.request_of(role, name) for name in published_results.datasets_of(role)
-    )
-    like: SweepRequest = next(others, None) or SweepRequest()
-    fewer = tuple(min(starts, 1) for starts in like.restarts)
-    sizes = [(10, like.restarts), (4, like.restarts), (4, fewer), (2, fewer)]
-    tried = [replace(like, dataset=dataset, n_targets=n, restarts=s) for n, s in sizes]
-    return next((r for r in tried if seconds_of([r]) <= MODEST_SECONDS), tried[-1])
-
-
-AXES = {
-    "radii": Axis("radii", "Radii", "How far models may lie from θ*, as shares of ‖θ*‖."),
-    "ks": Axis(
-        "ks", "Values of k", "The tops that are to be reached; one run serves every k.", True
-    ),
-    "set_sizes": Axis("set_sizes", "Sizes of the target set", "Targets moved at once.", True),
-    "train_sizes": Axis(
-        "train_sizes", "Training samples", "Sizes of the training set; 0 stands for all.", True
-    ),
-}
-
-
-def with_axes(request: SweepRequest, numbers: Mapping[str, Sequence[float]]) -> SweepRequest:
-    """A sweep with other values on some of its AXES. Raises InvalidInput."""
-    return taken_from(SweepRequest, request, **numbers)
 
 
 def begin(place: str, start: SweepRequest, axes: Sequence[str]) -> None:
@@ -100,10 +62,10 @@ def own_sweep(
     texts = {
         name: form.text(
             column,
-            AXES[name].label,
+            sweep_requests.AXES[name].label,
             name,
             number_lists.shown_numbers(getattr(start, name)),
-            AXES[name].help,
+            sweep_requests.AXES[name].help,
         )
         for name, column in zip(axes, columns[1:], strict=False)
     }
@@ -118,10 +80,14 @@ def own_sweep(
             "Random starts of every attack, each at every learning rate; 0 starts at θ*.",
         )
     try:
-        numbers = {n: number_lists.read_numbers(AXES[n], text) for n, text in texts.items()}
+        numbers = {
+            axis: number_lists.read_numbers(sweep_requests.AXES[axis], text)
+            for axis, text in texts.items()
+        }
         kept = len(start.restarts) > 1 and restarts == start.restarts[0]
         starting = start.restarts if kept else (restarts,)
-        return with_axes(replace(start, n_targets=targets, restarts=starting), numbers)
+        asked = replace(start, n_targets=targets, restarts=starting)
+        return sweep_requests.with_axes(asked, numbers)
     except InvalidInput as error:
         st.error(str(error))
         return None
@@ -134,27 +100,13 @@ def cost_of(requests: Sequence[SweepRequest]) -> str:
         f"{count(sum(max(s, 1) for s in r.restarts) * len(r.learning_rates), 'run')} each"
         for r in requests
     ]
-    seconds = seconds_of(requests)
+    seconds = sweep_requests.seconds_of(requests)
     long = f" {effort.at_most(seconds)}" if seconds > effort.LONG_SECONDS else ""
     return (
         f"{', and '.join(asked)}, at most {requests[0].steps} steps a run.{long} Finished batches "
         "are kept: whatever interrupts it, it goes on where it was. You can leave this page "
         "meanwhile."
     )
-
-
-def seconds_of(requests: Sequence[SweepRequest]) -> float:
-    """An upper estimate of what sweeps take; 0 where their data is not on this machine."""
-    total = 0.0
-    for request in requests:
-        if data_choice.data_hash(request.dataset) is None:
-            continue
-        dataset = open_dataset(request.dataset)
-        for starts in request.restarts:
-            attacks = len(request) / len(request.restarts)
-            runs = max(starts, 1) * len(request.learning_rates)
-            total += attacks * effort.attack_seconds(dataset, runs, request.steps)
-    return total
 
 
 def read(requests: Sequence[SweepRequest]) -> list[door.Computation]:
@@ -191,7 +143,7 @@ class Frame:
         there is nothing to show, and says so. `parts` are what the page needs for a request."""
         st.title(page.title)
         form = Form()
-        start = opening_sweep(
+        start = sweep_requests.opening_sweep(
             role, controls.dataset_choice(form, data_choice.names_of(role, "sweep"))
         )
         head, body, bar = st.container(), st.container(), st.container(border=True)

@@ -12,7 +12,7 @@ from engine.data.load import dataset_names, load_dataset
 from engine.data.sources import fairness_sets
 from engine.data.sources.bundled import LOADERS
 from engine.data.sources.features_file import changed_at
-from engine.experiments import AttackRequest, RankingRequest
+from engine.experiments import AttackRequest, BaselineRequest, RankingRequest
 from engine.options import taken_from
 from engine.results.jobs import Jobs
 from engine.results.store import Store, Stored
@@ -63,6 +63,19 @@ def _open_dataset(name: str, data_dir: str, changed: float) -> Dataset:
 def ranking_request(request: AttackRequest) -> RankingRequest:
     """The honest model and ranking that an attack starts from."""
     return taken_from(RankingRequest, request)
+
+
+def baseline_request(request: AttackRequest) -> BaselineRequest:
+    """Loss reweighing on the attack's target, for the same influence scores."""
+    return BaselineRequest(
+        dataset=request.dataset,
+        targets=request.targets[:1],
+        damping=request.damping,
+        l2=request.l2,
+        order=request.order,
+        seed=request.seed,
+        dtype=request.dtype,
+    )
 
 
 STAND_IN = "stand-in features"  # of published results that are not on a bundled data set

@@ -22,10 +22,10 @@ from engine.experiments import (
     SensitivityRequest,
     SweepRequest,
 )
-from pages.attack.parts import baseline_view, sweep_frame
-from pages.common.asking import links, number_lists
+from pages.common.asking import links, number_lists, sweep_requests
 from pages.common.lab import published_results
 from pages.common.lab.registry import PageEntry, page
+from pages.common.lab.shared import baseline_request
 from pages.learn.parts import retraining
 
 RETRAINED = ("setting", "l2", "damping", "samples")
@@ -65,13 +65,13 @@ def of_attack(request: AttackRequest) -> ResultView | None:
 
 def of_sweep(request: SweepRequest) -> ResultView | None:
     for url, role, axes, starts in SWEPT:
-        start = sweep_frame.opening_sweep(role, request.dataset)
+        start = sweep_requests.opening_sweep(role, request.dataset)
         given = {name: number_lists.shown_numbers(getattr(request, name)) for name in axes}
         read = {
-            name: number_lists.read_numbers(sweep_frame.AXES[name], text)
+            name: number_lists.read_numbers(sweep_requests.AXES[name], text)
             for name, text in given.items()
         }
-        asked = sweep_frame.with_axes(replace(start, n_targets=request.n_targets), read)
+        asked = sweep_requests.with_axes(replace(start, n_targets=request.n_targets), read)
         if starts and len(request.restarts) == 1:
             asked = replace(asked, restarts=request.restarts)
         if asked == request:
@@ -89,7 +89,7 @@ def beside(request: SweepRequest | BaselineRequest) -> ResultView | None:
 
 
 def of_baseline(request: BaselineRequest) -> ResultView | None:
-    if baseline_view.request_for(links.EXAMPLE) == request:
+    if baseline_request(links.EXAMPLE) == request:
         return of_attack(links.EXAMPLE)
     return beside(request)
 
