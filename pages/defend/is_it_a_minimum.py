@@ -14,7 +14,6 @@ from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
-from pages.common.words import reproduce
 from pages.common.words.objective_words import MEANINGS, NAMES
 from pages.common.words.wording import count
 from pages.defend.parts import defence_figures as figures
@@ -196,9 +195,7 @@ def results(stored: Stored) -> None:
         objectives(stored, others, threshold)
     stealth(stored, threshold)
     how()
-    take_away.show(
-        stored, REQUEST, {"Models": lambda: table}, list(others), reproduce.defence_snippet
-    )
+    take_away.show(stored, REQUEST, {"Models": lambda: table}, list(others))
 
 
 def page() -> None:

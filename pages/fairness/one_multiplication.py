@@ -16,7 +16,6 @@ from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import charts, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
-from pages.common.words import reproduce
 from pages.fairness.parts import fairness_figures as figures
 from pages.fairness.parts import fairness_words as words
 from pages.fairness.parts import one_scale, own_run, own_tables
@@ -211,7 +210,7 @@ def show(form: Form, stored: Stored, request: FairnessRequest) -> None:
     every_scale(result)
     formulas(result)
     tables = {"Scales": lambda: result.table, "Search": lambda: result.searched}
-    take_away.show(stored, request, tables, snippet=reproduce.fairness_snippet)
+    take_away.show(stored, request, tables)
 
 
 def page() -> None:

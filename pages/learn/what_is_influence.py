@@ -265,9 +265,7 @@ def files_and_code(
         result: ExplainResult = stored.result
         tables = {"Scores": lambda: scores_table(result, train)}
         section = unfold.section("Take this test sample with you", "take-sample")
-        section(take_away.show)(
-            stored, request, tables, snippet=reproduce.explain_snippet, code=code_tabs.tabs
-        )
+        section(take_away.show)(stored, request, tables, code=code_tabs.tabs)
     if retrained is not None:
         asked, kept = retrained
         rows: LeaveOneOutResult = kept.result
@@ -276,7 +274,6 @@ def files_and_code(
             kept,
             asked,
             {"Retraining": lambda: rows.table},
-            snippet=reproduce.leave_one_out_snippet,
             code=code_tabs.tabs,
         )
 

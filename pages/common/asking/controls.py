@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import streamlit as st
 
 from engine.experiments import AttackRequest
 from engine.vocabulary import MODELS, OBJECTIVES, ORDERS
 from pages.common.asking import links
-from pages.common.asking.form import NOTES, Form, keep_choice, restore_choice, show_link
+from pages.common.asking.form import Form, keep_choice, restore_choice
 from pages.common.asking.links import EXAMPLE
 
 
@@ -128,34 +128,3 @@ def request_of(dataset: str, aim: Aim, recipe: Recipe) -> AttackRequest:
     request = links.request_of({"dataset": dataset, **aim, **recipe})
     keep_choice(**links.values_of(request))
     return request
-
-
-# What pages still call that do not yet keep their controls in a form: goes with the last of them.
-
-
-def finish(given: Mapping[str, str], expected: links.Expected, used: Mapping[str, object]) -> None:
-    show_link(used)
-    found = links.problems(given, expected, used)
-    if found:
-        st.session_state[NOTES] = found
-
-
-def show_notes() -> None:
-    for note in st.session_state.get(NOTES, []):
-        st.warning(note)
-
-
-def kept(name: str, allowed: Any, default: Any = None) -> Any:
-    return Form().clicked(name, allowed, default)
-
-
-def choice_of(
-    place: Any,
-    label: str,
-    key: str,
-    choices: Sequence[Any],
-    help: str,
-    default: Any = None,
-    nearest: bool = False,
-) -> Any:
-    return Form().choice(place, label, key, choices, help, default, nearest)

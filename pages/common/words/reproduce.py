@@ -16,7 +16,6 @@ from engine.attacks.result import AttackResult, Ranking
 from engine.data.sources.fairness_sets import LOADERS as FAIRNESS_SETS
 from engine.experiments import (
     AttackRequest,
-    DefenceRequest,
     ExplainRequest,
     FairnessRequest,
     LeaveOneOutRequest,
@@ -147,10 +146,6 @@ def experiment_snippet(experiment: str, request: Request, data_dir: str | None =
         f"result = experiment.run(request, {data}, Context())\n"
         "print(experiment.describe(result))\n"
     ).lstrip()
-
-
-def defence_snippet(request: DefenceRequest, data_dir: str | None = None) -> str:
-    return experiment_snippet("defence", request, data_dir)
 
 
 def fairness_snippet(request: FairnessRequest, data_dir: str | None = None) -> str:
