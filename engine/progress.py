@@ -63,5 +63,12 @@ class Progress:
 OnProgress = Callable[[Progress], None]  # may raise, which stops the computation
 
 
+OnStep = Callable[[int, int], None]  # hears done and total; may raise, which stops the computation
+
+
 def ignore(progress: Progress) -> None:
-    """Hear progress that nobody watches."""
+    """Ignore a report: the default where no caller listens."""
+
+
+def ignore_step(done: int, total: int) -> None:
+    """Ignore a finished step: the default where no caller listens."""

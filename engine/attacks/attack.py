@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.attacks.objectives import OBJECTIVES, Objective, target_ranks
+from engine.attacks.objectives import ATTACK_OBJECTIVES, Objective, target_ranks
 from engine.attacks.options import ATTACK_DEFAULTS, AttackOptions
 from engine.attacks.result import AttackResult, StepInfo
 from engine.attacks.state import CONFIRM_TOLERANCE, Plan, init, step
@@ -161,7 +161,7 @@ def make_plan(
 
 def goal_of(options: AttackOptions, problem: InfluenceProblem, model: Model) -> Objective:
     """The objective with the terms beside it: the upkeep's training loss, and stealth."""
-    goal, beside = OBJECTIVES[options.objective], []
+    goal, beside = ATTACK_OBJECTIVES[options.objective], []
     if goal.upkeep is not None and goal.upkeep.loss_weight:
         beside.append(training_loss_terms(problem, 0.0, goal.upkeep.loss_weight))
     if options.stealth:
@@ -173,7 +173,7 @@ def goal_of(options: AttackOptions, problem: InfluenceProblem, model: Model) -> 
 def one_run_serves(objective: str, set_size: int) -> bool:
     """Whether one run serves every k: it does for single targets, where the objective is the same
     for every k; a set's targets are pulled until they are in the top k, and k of them must be."""
-    return set_size == 1 and not OBJECTIVES[objective].depends_on_k
+    return set_size == 1 and not ATTACK_OBJECTIVES[objective].depends_on_k
 
 
 def check_ks(ks: Sequence[int], n: int) -> tuple[int, ...]:

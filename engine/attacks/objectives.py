@@ -220,7 +220,7 @@ UPKEEPS = {
         kept_ranking, enough=0.0, push=1.1, relax=1.1, drift_weight=100.0, from_honest=True
     ),
 }
-OBJECTIVES = {
+ATTACK_OBJECTIVES = {
     name: Objective(
         name,
         summary,

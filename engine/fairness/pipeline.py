@@ -60,12 +60,12 @@ def log_losses(theta: NDArray, X: NDArray, y: NDArray) -> NDArray[np.float64]:
 
 
 def predict(theta: NDArray, X: NDArray) -> NDArray[np.bool_]:
-    """Which rows get the favourable label."""
+    """Return which rows (n,) are predicted the favourable label."""
     return X @ theta > 0
 
 
 def loss_gradient(theta: NDArray, X: NDArray, y: NDArray) -> NDArray[np.float64]:
-    """Of the summed log-loss."""
+    """Return the gradient (d,) of the summed log-loss."""
     return X.T @ (expit(X @ theta) - y)
 
 
@@ -101,7 +101,7 @@ class Effects:
 
 
 def removal_effects(theta: NDArray, dataset: FairnessDataset, metric: str, l2: float) -> Effects:
-    """The influence scores that the pipeline is given, at the model θ."""
+    """Return the influence scores that the pipeline uses, at the model θ (d,)."""
     X, y, _ = dataset.split("train")
     p = expit(X @ theta)
     hessian = (X * (p * (1 - p))[:, None]).T @ X

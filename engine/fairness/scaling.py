@@ -27,6 +27,7 @@ from engine.fairness.pipeline import (
     train,
 )
 from engine.fairness.result import About, FairnessResult
+from engine.progress import OnStep, ignore_step
 from engine.statistics import percentiles, rank_correlation
 from engine.vocabulary import METRICS, ROUNDING
 
@@ -34,7 +35,6 @@ HONEST = 1.0
 SEARCH_LOW, SEARCH_HIGH, SEARCH_GRID = 1e-3, 10.0, 25
 SEARCH_ROUNDS, SEARCH_BETWEEN = 2, 3  # refinements, and new scales on either side of the best
 
-OnStep = Callable[[int, int], None]
 
 # In products as small as these a second thread gains a little on a quiet machine; on a busy one the
 # two wait for each other, and ten seconds become a hundred.
@@ -100,7 +100,7 @@ class Pipeline:
         )
 
     def before_test(self, run: "Run") -> dict[str, Any]:
-        """What can be told about one scale without the test set."""
+        """Return the columns of one scale that need no test set."""
         honest = self.honest
         return {
             "scale": run.scale,
@@ -115,7 +115,7 @@ class Pipeline:
         }
 
     def row(self, run: "Run") -> dict[str, Any]:
-        """What `fairness_scaling` tells about one scale."""
+        """Return the row of `fairness_scaling` for one scale."""
         X_test, y_test, _ = self.dataset.split("test")
         base = predict(run.scale * self.theta, X_test)
         return {
@@ -126,7 +126,8 @@ class Pipeline:
         }
 
     def overlap(self, run: "Run") -> float:
-        """Share of the honest top_k, whose removal lowers the gap most, that are so here too."""
+        """Return the share of the honest top_k that is in the top_k at this scale, too: the samples
+        whose removal lowers the gap most."""
         top, honest = (
             set(np.argsort(r.effects.on_gap, kind="stable")[: self.top_k].tolist())
             for r in (run, self.honest)
@@ -186,10 +187,6 @@ class Run:
     slope: float
 
 
-def no_step(done: int, total: int) -> None:
-    """Progress that nobody watches."""
-
-
 def fairness_scaling(
     dataset: FairnessDataset,
     scales: Sequence[float] = FAIRNESS_DEFAULTS.scales,
@@ -224,7 +221,7 @@ def fairness_scaling(
 
 
 @one_thread
-def analyse(pipeline: Pipeline, on_step: OnStep = no_step) -> FairnessResult:
+def analyse(pipeline: Pipeline, on_step: OnStep = ignore_step) -> FairnessResult:
     """`fairness_scaling` with all that a page shows; where the options ask for it, also the worst
     scale, see `search_worst`. on_step(done, total) hears of every scale, and may raise."""
     asked = tuple(sorted({*pipeline.options.scales, HONEST}))

@@ -40,7 +40,7 @@ POWER_BATCHES = 32  # small batches vary: the largest eigenvalue is looked for i
 
 
 class TrainingCurvature(Curvature, Protocol):
-    """An operator H + λI that can also show its matrix and what a part of the training set says."""
+    """An operator H + λI that also gives its matrix, and itself on a part of the training set."""
 
     @property
     def damping(self) -> float: ...
@@ -226,7 +226,8 @@ def lissa(
 
 
 def largest_eigenvalue(operator: Curvature, like: Tensor) -> float:
-    """Of H + λI, the largest over the columns, from below, by power iterations."""
+    """Return a lower bound of the largest eigenvalue of H + λI over all columns, by power
+    iterations."""
     start = np.random.default_rng(0).standard_normal(like.shape)
     v = torch.as_tensor(start, dtype=like.dtype, device=like.device)
     for _ in range(POWER_ITERATIONS):
@@ -237,10 +238,10 @@ def largest_eigenvalue(operator: Curvature, like: Tensor) -> float:
 
 
 def products(estimator: str, solution: Solution, options: Lissa | None, n_train: int) -> float:
-    """What a solve cost, in products of H with a vector over the whole training set.
+    """Return what a solve cost, in products of H with a vector over the whole training set.
 
-    cg: its iterations. lissa: samples drawn over n. exact: K·D, the products that would show all
-    columns of H. A product that only measures a residual is in none of them.
+    cg: its iterations. lissa: samples drawn / n. exact: K·D, the products that would give all
+    columns of H. Products that only measure a residual are not counted.
     """
     if estimator == "exact":
         return float(solution.x[0].numel())

@@ -133,9 +133,10 @@ class NetworkCurvature:
 
     @cached_property
     def kept(self) -> Callable[[Tensor], tuple[Tensor, ...]]:
-        """n H times a vector, by reverse mode through the gradient: H being symmetric, the same as
-        forward over reverse, and the way there is taken once for all products. Where the samples
-        are one chunk, so that its memory is bounded."""
+        """Return a function that multiplies n·H with a vector by reverse mode through the gradient.
+
+        H is symmetric, so this equals forward over reverse, but the gradient's graph is made once
+        for all products. Use it only where the samples are one chunk, which bounds its memory."""
         found = vjp(grad(self.part.total), self.theta)
         return found[1]
 
@@ -156,8 +157,10 @@ class NetworkCurvature:
         return R
 
     def select(self, columns: Tensor) -> "NetworkCurvature":
-        """The operator of these columns; as long as they are most of what there was, what was kept
-        for all of them is cheaper than to begin anew."""
+        """Return the operator of these columns.
+
+        While they are more than half of the kept ones, it uses what was kept for all of them, which
+        is cheaper than a new pass."""
         if len(self.theta) == 1 and self.wide is None:
             return self
         wide, places = self, columns
@@ -217,7 +220,7 @@ class NetworkProblem:
         device: str = "auto",
         estimator: Estimator = cg,
     ) -> Self:
-        """The model's module and loss count, not its θ. Raises InvalidInput for damping <= 0 or an
+        """Take the model's module and loss, not its θ. Raises InvalidInput for damping <= 0 or an
         unknown order or dtype, DeviceUnavailable."""
         damping, sign = check_positive("damping", damping), order_sign(order)
         kind, where = resolve_dtype(dtype), resolve_device(device)
@@ -290,8 +293,8 @@ class NetworkProblem:
         tolerance: float,
         fixed: int | None,
     ) -> Solution:
-        """(H + λI)⁻¹ b, b (B, P), from zero: to combine earlier solutions takes a product each, as
-        many as it saves."""
+        """Return (H + λI)⁻¹ b, b (B, P), solved from zero: combining earlier solutions would cost a
+        product each, as many as it saves."""
         zeros = torch.zeros_like(b).unsqueeze(0)
         return self.estimator(curvature, b, zeros, tolerance, None, fixed)
 

@@ -185,7 +185,7 @@ def _forward(
     device: str,
     lissa: Lissa | None,
 ) -> tuple[InfluenceProblem, Forward, float]:
-    """The parameters checked: the problem of one model, its scores, and the seconds they took."""
+    """Check the parameters; return the problem of one model, its scores, and the seconds spent."""
     check_choice("split", split, ("test", "holdout"))
     solver = named(estimator, lissa)
     order_sign(order)
@@ -204,7 +204,7 @@ def _forward(
 
 
 def _clock(theta: torch.Tensor) -> float:
-    """Seconds, read when the device of θ has done what it was asked so far."""
+    """Return the time in seconds once the device of θ has finished its pending work."""
     if theta.is_cuda:
         torch.cuda.synchronize(theta.device)
     return time.perf_counter()

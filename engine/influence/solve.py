@@ -137,8 +137,10 @@ def warm_up(
 
 
 def unit_of(b: Tensor) -> Tensor:
-    """Per column of b (B, …) the power of two, which rounds nothing, in whose units it is solved: 1
-    but for a column whose squares would underflow, as those of a target far above all others do."""
+    """Return a power of two (B,) by which to divide each column of b (B, …) before it is solved.
+
+    It is 1 unless the column's squares would underflow, as those of a target far above all others
+    do. Division by a power of two rounds nothing."""
     largest = b.flatten(1).abs().amax(1)
     exponent = torch.frexp(largest).exponent.clamp(min=-SMALLEST)
     faint = (largest > 0) & (largest < FAINT)
@@ -235,7 +237,7 @@ def refine(
     tolerance: float,
     rounds: int = 3,
 ) -> Solution:
-    """`solve` again for what the *true* residual still lacks: rounding hides it from recursion."""
+    """Solve again for the *true* residual, which the recursive one loses to rounding."""
     solution = solve(b)
     scale = dot(b, b).sqrt().clamp(min=torch.finfo(b.dtype).tiny)
     for round_ in range(rounds + 1):

@@ -10,7 +10,7 @@ Hessian no longer contracts: such a model goes on with its own, that of the samp
 own θ, and with half a step where a whole one goes too far.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,8 @@ from engine.influence.linear import LinearCurvature, LinearProblem
 from engine.influence.products import image
 from engine.influence.solve import dot
 from engine.models.fit import fit
-from engine.scrutiny.sensitivity import at_once, no_step
+from engine.progress import OnStep, ignore_step
+from engine.scrutiny.sensitivity import at_once
 from engine.vocabulary import L2
 
 ROUNDS = 200
@@ -51,7 +52,7 @@ def leave_one_out(
     l2: float = L2,
     split: str = "test",
     device: str = "auto",
-    on_step: Callable[[int, int], None] = no_step,
+    on_step: OnStep = ignore_step,
 ) -> LeaveOneOut:
     """Retrain without each of the training samples `indices`, one at a time, in float64.
 

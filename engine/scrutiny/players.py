@@ -59,7 +59,7 @@ def answers(
 
 
 def wished_score(scores: NDArray, own: int, sign: int) -> float:
-    """A mean score that comes before all honest ones."""
+    """Return a mean score above all honest ones."""
     means = sign * scores[:, :own].mean(1)
     return sign * float(means.max() + AHEAD * np.ptp(means))
 

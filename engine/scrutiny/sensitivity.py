@@ -9,7 +9,7 @@ H_test and T are symmetric, so that for any direction u one solve gives ⟨u, �
 Over Gaussian u these have mean 0 and variance ‖∇I_i‖².
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ from engine.influence.problem import Forward
 from engine.influence.products import centre, curve, image, pull_back
 from engine.influence.scores import check_converged, in_float64_if_needed
 from engine.models.linear import LinearModel
+from engine.progress import OnStep, ignore_step
 from engine.vocabulary import DAMPING
 
 PROBE_TOLERANCE = 1e-4  # of the probes' solves: their sampling error is hundreds of times larger
@@ -69,10 +70,6 @@ def project(
     return -(state.E * w.image).sum(-1) - (P * a * b).sum(-1)
 
 
-def no_step(done: int, total: int) -> None:
-    """Progress that nobody watches."""
-
-
 def prepare(
     model: LinearModel, dataset: Dataset, damping: float, tolerance: float, dtype: str, device: str
 ) -> tuple[LinearProblem, Forward]:
@@ -92,7 +89,7 @@ def sensitivity(
     damping: float = DAMPING,
     dtype: str = "float32",
     device: str = "auto",
-    on_step: Callable[[int, int], None] = no_step,
+    on_step: OnStep = ignore_step,
 ) -> Sensitivity:
     """The norms for all training samples at once, from `probes` Gaussian directions (Fig. 4).
 

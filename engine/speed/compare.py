@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.attacks.attack import starts
-from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks
+from engine.attacks.objectives import ATTACK_OBJECTIVES, Standing, target_ranks
 from engine.checks import check_choice, check_integer, check_positive
 from engine.data.dataset import Dataset
 from engine.devices import resolve_device
@@ -112,7 +112,7 @@ def pose(
     forward = linear.forward(linear.encode(model), REFERENCE_TOLERANCE)
     target = forward.scores.argsort(dim=1, descending=True)[:, shape.n // 2 : shape.n // 2 + 1]
     standing = Standing(forward.scores, target, target_ranks(forward.scores, target), 1)
-    c = OBJECTIVES["higher_ranked"].coefficients(standing)
+    c = ATTACK_OBJECTIVES["higher_ranked"].coefficients(standing)
     gradient, _ = linear.gradient(forward, c, REFERENCE_TOLERANCE)
     problem = GradientProblem(
         X_train=dataset.X_train,

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks
+from engine.attacks.objectives import ATTACK_OBJECTIVES, Standing, target_ranks
 from engine.attacks.state import SOLVE_TOLERANCE
 from engine.devices import resolve_device
 from engine.influence.linear import LinearProblem
@@ -138,7 +138,7 @@ def attack_step(point: Row, request: Row) -> Callable[[], object]:
     def step() -> object:
         forward = problem.forward(theta, SOLVE_TOLERANCE, fixed=iterations)
         standing = Standing(forward.scores, targets, target_ranks(forward.scores, targets), 1)
-        c = OBJECTIVES["higher_ranked"].coefficients(standing)
+        c = ATTACK_OBJECTIVES["higher_ranked"].coefficients(standing)
         return problem.gradient(forward, c, SOLVE_TOLERANCE, fixed=iterations)
 
     return step

@@ -15,7 +15,7 @@ import torch
 
 import engine.influence.linear as linear
 from engine.attacks.attack import starts
-from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks
+from engine.attacks.objectives import ATTACK_OBJECTIVES, Standing, target_ranks
 from engine.attacks.state import SOLVE_TOLERANCE, AttackState, Plan, init, step
 from engine.data.dataset import Dataset
 from engine.data.load import load_dataset
@@ -126,7 +126,7 @@ def main() -> None:
         ball=ball,
         k=1,
         steps=100,
-        objective=OBJECTIVES["higher_ranked"],
+        objective=ATTACK_OBJECTIVES["higher_ranked"],
     )
     products = Products(n * width * RUNS * classes)
     first = init(plan)

@@ -10,7 +10,7 @@ import torch
 
 from engine.attacks import batch
 from engine.attacks.attack import attack, attack_each, attack_each_k, starts
-from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks, worst_needed
+from engine.attacks.objectives import ATTACK_OBJECTIVES, Standing, target_ranks, worst_needed
 from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult
 from engine.attacks.state import Plan, init, project, step
@@ -59,7 +59,7 @@ def plan_for(problem, model, targets, k=1, steps=100, objective="higher_ranked",
         ball=ball,
         k=k,
         steps=steps,
-        objective=OBJECTIVES[objective],
+        objective=ATTACK_OBJECTIVES[objective],
     )
 
 
@@ -338,7 +338,7 @@ SCORES = torch.tensor([[0.1, 0.5, 0.3, 0.9, -1.0]])
 def test_objectives_by_hand(name, k, expected):
     targets = torch.tensor([[2]])
     standing = Standing(SCORES, targets, target_ranks(SCORES, targets), k)
-    c = OBJECTIVES[name].coefficients(standing)
+    c = ATTACK_OBJECTIVES[name].coefficients(standing)
     assert c[0].tolist() == pytest.approx(expected)
 
 
@@ -346,7 +346,7 @@ def test_several_targets_add_their_single_coefficients():
     """Eq. 5, over the targets that are not yet at the top."""
     targets = torch.tensor([[0, 1, 3]])  # ranks 4, 2 and 1
     standing = Standing(SCORES, targets, target_ranks(SCORES, targets), 1)
-    c = OBJECTIVES["higher_ranked"].coefficients(standing)
+    c = ATTACK_OBJECTIVES["higher_ranked"].coefficients(standing)
     third = 1 / 3
     assert c[0].tolist() == pytest.approx([-1, third - 1, third, third + 1, 0])
     assert worst_needed(standing.ranks, 2).tolist() == [2]

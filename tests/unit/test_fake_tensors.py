@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks, worst_needed
+from engine.attacks.objectives import ATTACK_OBJECTIVES, Standing, target_ranks, worst_needed
 from engine.attacks.options import ReweighingOptions
 from engine.attacks.reweighing import train
 from engine.attacks.state import Plan, arrivals, init, iterates, leave, move, pressed, project
@@ -83,7 +83,7 @@ def test_the_sketch(cuda):
     assert on_cuda(found.omega, found.X)
 
 
-@pytest.mark.parametrize("name", list(OBJECTIVES))
+@pytest.mark.parametrize("name", list(ATTACK_OBJECTIVES))
 def test_objectives(cuda, name):
     scores, targets = torch.randn(B, N), torch.randint(N, (B, 3))
     found = target_ranks(scores, targets)
@@ -91,7 +91,7 @@ def test_objectives(cuda, name):
         scores, targets, found, 2, torch.randn(1, N), torch.rand(B), 0.5,
         restart=torch.arange(B), lost=torch.rand(B), drift=torch.rand(B),
     )  # fmt: skip
-    goal = OBJECTIVES[name]
+    goal = ATTACK_OBJECTIVES[name]
     c = goal.coefficients(standing)
     assert c.shape == (B, N)
     assert on_cuda(found, c, worst_needed(found, 2))
@@ -111,7 +111,7 @@ def test_the_parts_of_a_step(cuda):
         ball=1.0,
         k=1,
         steps=100,
-        objective=OBJECTIVES["target"],
+        objective=ATTACK_OBJECTIVES["target"],
     )
     state = init(plan)
     state = leave(state, torch.arange(2))
@@ -130,7 +130,7 @@ def test_the_parts_that_serve_several_k(cuda):
         ball=1.0,
         k=1,
         steps=100,
-        objective=OBJECTIVES["target"],
+        objective=ATTACK_OBJECTIVES["target"],
         wider=(3, 10),
     )
     state = init(plan)

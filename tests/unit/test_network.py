@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import engine.influence.network as network_influence
-from engine.attacks.objectives import OBJECTIVES
+from engine.attacks.objectives import ATTACK_OBJECTIVES
 from engine.attacks.state import Plan, init, step
 from engine.data.dataset import Dataset
 from engine.data.load import load_dataset
@@ -123,7 +123,7 @@ def test_a_step_of_an_attack_on_a_linear_layer_is_that_of_the_closed_form(linear
             ball=0.3 * model.norm,
             k=1,
             steps=5,
-            objective=OBJECTIVES["higher_ranked"],
+            objective=ATTACK_OBJECTIVES["higher_ranked"],
         )
         state = init(plan)
         for _ in range(3):

@@ -10,7 +10,7 @@ from torch import nn
 
 from engine.attacks.attack import attack
 from engine.attacks.batch import attacks_at_once, bytes_per_run
-from engine.attacks.objectives import OBJECTIVES
+from engine.attacks.objectives import ATTACK_OBJECTIVES
 from engine.attacks.options import AttackOptions
 from engine.attacks.state import Plan, init, step
 from engine.data.dataset import Dataset
@@ -137,7 +137,7 @@ def test_a_convolutional_network_is_attacked_on_fewer_samples():
     assert table["train_size"].tolist() == [60]
 
 
-@pytest.mark.parametrize("objective", list(OBJECTIVES))
+@pytest.mark.parametrize("objective", list(ATTACK_OBJECTIVES))
 def test_every_objective_and_stealth_serve_networks(dataset, model, objective):
     ranks = influence_scores(model, dataset).ranks
     target = int(np.flatnonzero(ranks == 30)[0])
@@ -200,7 +200,7 @@ def test_an_iterate_without_a_ranking_is_last_and_never_serves(dataset, model):
         ball=1e9,
         k=dataset.n_train - 1,
         steps=4,
-        objective=OBJECTIVES["higher_ranked"],
+        objective=ATTACK_OBJECTIVES["higher_ranked"],
     )
     state, info = step(problem, plan, init(plan))
     assert info.rank.tolist() == [dataset.n_train]

@@ -14,10 +14,10 @@ from scipy.stats import spearmanr
 
 from engine.attacks.attack import attack, attack_each, attack_each_k
 from engine.attacks.objectives import (
+    ATTACK_OBJECTIVES,
     COLLATERAL,
     DRIFTED,
     FREE,
-    OBJECTIVES,
     TURNED,
     Standing,
     higher_ranked,
@@ -41,7 +41,7 @@ from engine.models.linear import LinearModel
 from tests.support.problems import random_problem
 from tests.support.reference import mean_loss, relative_error, with_ones
 
-KEEPING = [name for name, goal in OBJECTIVES.items() if goal.upkeep is not None]
+KEEPING = [name for name, goal in ATTACK_OBJECTIVES.items() if goal.upkeep is not None]
 FEW = {"radius": 1.5, "restarts": 2, "steps": 60, "dtype": "float64"}  # of a small problem
 
 
@@ -123,7 +123,7 @@ def test_pressure_grows_outside_the_top_falls_inside_and_stays_bounded(ranks, at
     nothing = torch.zeros(3, 1)
     plan = Plan(
         theta=nothing, honest=nothing[:1], targets=nothing.long(), learning_rates=nothing[:, 0],
-        ball=1.0, k=5, steps=1, objective=OBJECTIVES["accurate"],
+        ball=1.0, k=5, steps=1, objective=ATTACK_OBJECTIVES["accurate"],
     )  # fmt: skip
     before = torch.full((3,), at, dtype=torch.float64)
     after = pressed(plan, before, torch.tensor(ranks))
@@ -210,7 +210,7 @@ def shuffled(dataset: Dataset, seed: int) -> Dataset:
     return replace(dataset, y_holdout=y)
 
 
-@pytest.mark.parametrize("objective", list(OBJECTIVES))
+@pytest.mark.parametrize("objective", list(ATTACK_OBJECTIVES))
 @pytest.mark.parametrize("stealth", [0.0, 0.5])
 def test_holdout_chooses_nothing(small, objective, stealth):
     """Permuted labels of the holdout change what is measured, and not one bit of any model."""
@@ -236,9 +236,9 @@ def moved(small) -> dict[str, list[AttackResult]]:
     dataset, model, targets = small
     found = {}
     for name in KEEPING:
-        goal = OBJECTIVES[name]
+        goal = ATTACK_OBJECTIVES[name]
         endless = replace(goal, upkeep=replace(goal.upkeep, enough=np.inf))
-        with patch.dict(OBJECTIVES, {name: endless}):
+        with patch.dict(ATTACK_OBJECTIVES, {name: endless}):
             found[name] = attack_each(model, dataset, targets, objective=name, **FEW)
     return found
 
@@ -278,9 +278,9 @@ def test_the_returned_run_is_the_most_accurate_on_test(moved):
 
 def test_one_run_that_keeps_enough_ends_its_attack_alone(small):
     dataset, model, targets = small
-    goal, enough = OBJECTIVES["accurate"], -0.15
+    goal, enough = ATTACK_OBJECTIVES["accurate"], -0.15
     lenient = replace(goal, upkeep=replace(goal.upkeep, enough=enough))
-    with patch.dict(OBJECTIVES, accurate=lenient):
+    with patch.dict(ATTACK_OBJECTIVES, accurate=lenient):
         found = attack_each(model, dataset, targets, objective="accurate", **FEW)
     ended = []
     for result in found:
