@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import joblib
+import numpy as np
 
 from engine.checks import check_choice
 from engine.data.dataset import Dataset
@@ -204,6 +205,44 @@ def train_network(
     from engine.models.fit_network import fit_network
 
     return fit_network(dataset, name, l2=l2, device=device)
+
+
+class DrawsTargets(Protocol):
+    """What a request says of the targets that it has drawn."""
+
+    @property
+    def n_targets(self) -> int: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def damping(self) -> float: ...
+
+    @property
+    def order(self) -> str: ...
+
+    @property
+    def dtype(self) -> str: ...
+
+
+def draw_outside(
+    request: DrawsTargets, model: LinearModel, dataset: Dataset, k: int, context: Context
+) -> list[int]:
+    """As many targets as a request asks for, drawn by its seed outside the honest top k."""
+    from engine.attacks.sweep import draw_targets
+    from engine.influence.scores import influence_scores
+
+    ranks = influence_scores(
+        model,
+        dataset,
+        damping=request.damping,
+        order=request.order,
+        dtype=request.dtype,
+        device=context.device,
+    ).ranks
+    drawn = draw_targets(np.flatnonzero(ranks > k), request.n_targets, 1, request.seed)
+    return [target for (target,) in drawn]
 
 
 def honest_model(dataset: Dataset, l2: float, context: Context) -> LinearModel:

@@ -3,14 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from engine.attacks.options import ReweighingOptions
 from engine.attacks.rates import highest, reweighing_rates
 from engine.checks import check_integer, check_positive, check_targets, check_weights
 from engine.data.dataset import Dataset
-from engine.experiments.base import ANY_INDEX, Context, Experiment, OnDataset, honest_model
+from engine.experiments.base import (
+    ANY_INDEX,
+    Context,
+    Experiment,
+    OnDataset,
+    draw_outside,
+    honest_model,
+)
 from engine.experiments.files import load_table, save_table
 from engine.options import option, settle
 from engine.vocabulary import L2, TARGET_WEIGHTS
@@ -54,23 +60,11 @@ def run_baseline(request: BaselineRequest, dataset: Dataset, context: Context) -
     """One row per target and weight: target, rank_before, rank_before_holdout, accuracy_before, and
     the columns of `ReweighingResult.table`."""
     from engine.attacks.reweighing import reweigh
-    from engine.attacks.sweep import draw_targets
-    from engine.influence.scores import influence_scores
 
     model = honest_model(dataset, request.l2, context)
     targets: Sequence[int] = request.targets
     if not targets:
-        ranks = influence_scores(
-            model,
-            dataset,
-            damping=request.damping,
-            order=request.order,
-            dtype=request.dtype,
-            device=context.device,
-        ).ranks
-        outside = np.flatnonzero(ranks > request.outside)
-        drawn = draw_targets(outside, request.n_targets, 1, request.seed)
-        targets = [target for (target,) in drawn]
+        targets = draw_outside(request, model, dataset, request.outside, context)
 
     def report(done: int, total: int) -> None:
         if done % 50 == 0 or done == total:

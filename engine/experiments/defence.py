@@ -12,7 +12,7 @@ from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult, StepInfo
 from engine.checks import check_positive
 from engine.data.dataset import Dataset
-from engine.experiments.base import Context, Experiment, OnDataset, honest_model
+from engine.experiments.base import Context, Experiment, OnDataset, draw_outside, honest_model
 from engine.experiments.files import load_table, save_table
 from engine.models.linear import LinearModel, as_linear
 from engine.options import OneOf, ascending, at_least, each, not_negative, option, taken_from
@@ -121,7 +121,7 @@ def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> 
         scaled = replace(honest, weight=scale * honest.weight, bias=scale * honest.bias)
         rows.append(check(scaled) | {"kind": "scaled", "scale": scale})
     report(2)
-    targets = targets_of(request, honest, dataset, context)
+    targets = draw_outside(request, honest, dataset, request.ks[-1], context)
     for done, (kind, ks, options) in enumerate(attacks, start=2):
         found = attack_each_k(
             honest,
@@ -137,25 +137,6 @@ def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> 
             rows.append(check(model) | {"kind": kind} | of_attack(result, options))
     report(total)
     return pd.DataFrame(rows)
-
-
-def targets_of(
-    request: DefenceRequest, honest: LinearModel, dataset: Dataset, context: Context
-) -> list[int]:
-    """Targets drawn outside the honest top of the largest k."""
-    from engine.attacks.sweep import draw_targets
-    from engine.influence.scores import influence_scores
-
-    ranks = influence_scores(
-        honest,
-        dataset,
-        damping=request.damping,
-        order=request.order,
-        dtype=request.dtype,
-        device=context.device,
-    ).ranks
-    outside = np.flatnonzero(ranks > request.ks[-1])
-    return [t for (t,) in draw_targets(outside, request.n_targets, 1, request.seed)]
 
 
 def of_attack(result: AttackResult, options: AttackOptions) -> dict[str, Any]:
