@@ -19,6 +19,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from tqdm import tqdm
 
 from engine.commands import data, library
+from engine.data.tables.options import HELP
 from engine.errors import DamagedResult, DataUnavailable, EngineError, InvalidInput
 from engine.experiments import EXPERIMENTS, hash_of, make_request, open_data
 from engine.options import choices_of
@@ -82,7 +83,7 @@ def add_option(command: argparse.ArgumentParser, item: "Field[Any]", hint: Any) 
     """The option of a request's field."""
     name, default = item.name, item.default
     text = "; ".join(f"{choice}: {what}" for choice, what in choices_of(item).items())
-    help_text = f"{text} (default: %(default)s)"
+    help_text = f"{HELP.get(name, text)} (default: %(default)s)"
     required = default is MISSING
     if name == "targets":
         command.add_argument(
@@ -213,7 +214,8 @@ def run_experiment(name: str, options: dict[str, Any]) -> None:
     out, fresh = options.pop("out"), options.pop("fresh")
     where = {n: options.pop(n, None) for n in ("device", "jobs", "cluster", "cluster_fallback")}
     settings = replace(settings, **{n: value for n, value in where.items() if value is not None})
-    options = {n: value for n, value in options.items() if value != [DEFAULT]}
+    # A column may be called 'default': among the options of a table the word means nothing else.
+    options = {n: value for n, value in options.items() if value != [DEFAULT] or n in HELP}
     request = make_request(name, options)
     if out is not None:
         check_out(out, settings)

@@ -45,6 +45,13 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> In
     return Interval(low, high)
 
 
+def points(share: float) -> str:
+    """A difference of shares in percentage points with its sign, '+1.2'; '0.0' where it rounds to
+    none."""
+    rounded = round(100 * float(share), 1)
+    return f"{rounded:+.1f}" if rounded else "0.0"
+
+
 def percentiles(values: NDArray, confidence: float = 0.95) -> Interval:
     """Percentile interval of resampled values; those that do not exist (NaN) are left out."""
     tail = (1 - confidence) / 2

@@ -1,5 +1,6 @@
 """`python -m engine data …`: the data sets of this machine on the command line."""
 
+import argparse
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from engine.checks import check_choice
 from engine.data import catalogue, inventory
 from engine.data.images.backbones import BACKBONES, DEFAULT
 from engine.data.intake import take_in
+from engine.data.tables.options import HELP, TableOptions
 from engine.experiments.prepare import describe_prepared
 from engine.progress import OnProgress, Progress
 from engine.settings import Settings
@@ -42,6 +44,7 @@ def add_parser(commands: Any) -> None:
         help=f"for images: {choices} (default: %(default)s)",
     )
     add.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: IAL_DEVICE)")
+    add_table_options(add)
     add.add_argument(
         "--preview", action="store_true", help="only say what it would become, and take nothing in"
     )
@@ -51,6 +54,22 @@ def add_parser(commands: Any) -> None:
         "--originals", action="store_true", help="also the pictures that it was made from"
     )
     actions.add_parser("check", help="compare every file with its SHA-256; exit code 1 for faults")
+
+
+def add_table_options(command: argparse.ArgumentParser) -> None:
+    """How a table is to be read: the options of `engine.data.tables.options`."""
+    flags = {"header": argparse.BooleanOptionalAction, "impute": argparse.BooleanOptionalAction}
+    default = TableOptions()
+    for name, text in HELP.items():
+        if name in flags:
+            command.add_argument(
+                f"--{name}", action=flags[name], default=getattr(default, name), help=text
+            )
+        else:
+            metavar = "SPELLING" if name == "missing" else "COLUMN"
+            command.add_argument(
+                f"--{name}", nargs="+", action="extend", metavar=metavar, help=text
+            )
 
 
 def run(options: dict[str, Any], settings: Settings, progress: OnProgress) -> int:
@@ -115,12 +134,15 @@ def add(
     backbone: str,
     device: str | None,
     preview: bool,
+    **table: Any,
 ) -> int:
+    options = TableOptions(**{n: value for n, value in table.items() if value is not None})
+
     def report(done: int, total: int) -> None:
         progress(Progress(done, total))
 
     chosen = take_in.name_for(file.name, name)
-    found = take_in.preview(file, label, test_share, report)
+    found = take_in.preview(file, label, test_share, report, options)
     print(f"{found.file} as '{chosen}': {found.headline} {found.balance}")
     for line in (*found.notes, *found.problems):
         print(f"  {line}")
@@ -130,9 +152,8 @@ def add(
         print("Nothing was taken in.")
         return 0
     where = settings.data_dir
-    take_in.add(
-        file, where, chosen, label, test_share, backbone, device or settings.device, progress
-    )
+    device = device or settings.device
+    take_in.add(file, where, chosen, label, test_share, backbone, device, progress, options)
     print(f"'{chosen}' is a data set now, in {where}")
     return 0
 

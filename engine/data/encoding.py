@@ -1,5 +1,6 @@
 """From a table of columns to standardised splits, as Li and Liu (2022) prepare theirs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from engine.data.preparation import standardise
+from engine.data.preparation import standardise, varying
+from engine.data.tables.account import some
+
+TEST_SHARE, VAL_SHARE = 0.2, 0.25  # of the rows, and of those that are left then
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,12 @@ def encode(known: pd.DataFrame, *others: pd.DataFrame) -> tuple[list[NDArray], t
     return [np.stack(out, axis=1) for out in columns], tuple(names)
 
 
+def constant_columns(X: NDArray, names: Sequence[str]) -> list[str]:
+    """A note on the columns that have one value in X (rows, columns), none where there are none."""
+    same = [name for name, constant in zip(names, ~varying(X), strict=True) if constant]
+    return [f"Constant on train, and of no use: {some(same)}."] if same else []
+
+
 def prepare_splits(rows: Rows, test: Rows | None = None) -> dict[str, Any]:
     """Fields of a `FairnessDataset`: its arrays and its feature names.
 
@@ -57,9 +67,9 @@ def prepare_splits(rows: Rows, test: Rows | None = None) -> dict[str, Any]:
     those of train and val, means and deviations those of train alone.
     """
     if test is None:
-        rows, test = split_last(rows, 0.2)
+        rows, test = split_last(rows, TEST_SHARE)
     (X, X_test), names = encode(rows.table, test.table)
-    train, val = split_last(rows, 0.25)
+    train, val = split_last(rows, VAL_SHARE)
     n = len(train.label)
     features = standardise(X[:n], X[n:], X_test, dtype=np.float64)
     parts: dict[str, Any] = {"feature_names": names}

@@ -1,5 +1,7 @@
 """From raw features and labels to a `Dataset`: standardise on train, halve the test data."""
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
@@ -7,23 +9,44 @@ from sklearn.model_selection import train_test_split
 from engine.data.dataset import RENUMBER, Dataset, Images, Picked, Pictures, check_samples
 from engine.errors import InvalidDataset
 
+ROUNDINGS = 4  # units in the last place by which the values of a constant column may differ
+
+
+def varying(X: NDArray) -> NDArray[np.bool_]:
+    """Which columns of X (rows, d) have more than one value, differences of rounding aside."""
+    low, high = X.min(axis=0), X.max(axis=0)
+    return beyond_rounding(low, high, X.dtype)
+
+
+def beyond_rounding(low: NDArray, high: NDArray, kind: np.dtype) -> NDArray[np.bool_]:
+    """Whether columns with these least and greatest values differ by more than the rounding of the
+    type of number that they are given in."""
+    low, high = low.astype(np.float64), high.astype(np.float64)
+    unit = np.finfo(kind).eps if kind.kind == "f" else 0.0
+    with np.errstate(over="ignore"):
+        return high - low > ROUNDINGS * unit * np.maximum(np.abs(low), np.abs(high))
+
+
+def exponents(largest: NDArray[np.float64]) -> NDArray[np.int32]:
+    """For each column the power of two that brings it to [−1, 1], which rounds nothing: the squares
+    in its deviation then neither overflow nor vanish. largest: the greatest absolute values."""
+    return -np.frexp(largest)[1]
+
 
 def standardise(
     train: NDArray[np.floating], *others: NDArray[np.floating], dtype: type = np.float32
 ) -> list[NDArray]:
     """Each array minus the mean of `train`, over its standard deviation, column by column.
 
-    A column that is constant on train becomes 0 everywhere: it tells the training nothing, and
-    dividing it by an epsilon would blow it up on the other splits. A value of the others too far
-    from train for `dtype` becomes infinite.
+    A column that is constant on train, differences of rounding aside, becomes 0 everywhere: it
+    tells the training nothing, and dividing it by an epsilon would blow it up on the other splits.
+    A value of the others too far from train for `dtype` becomes infinite.
     """
-    # Each column is first brought to [−1, 1] by a power of two, which rounds nothing: the squares
-    # in the deviation then neither overflow nor vanish.
     wide = train.astype(np.float64)
-    exponent = -np.frexp(np.abs(wide).max(axis=0))[1]
+    exponent = exponents(np.abs(wide).max(axis=0))
     wide = np.ldexp(wide, exponent)
     mean, deviation = wide.mean(axis=0), wide.std(axis=0)
-    varies = np.ptp(wide, axis=0) > 0
+    varies = varying(train) & (np.ptp(wide, axis=0) > 0)
     scale = 1 / np.where(varies, deviation, 1)
     with np.errstate(over="ignore"):
         return [
@@ -103,6 +126,12 @@ def prepare(
 def picked(pictures: NDArray, indices: NDArray[np.int64]) -> Pictures:
     """The pictures with these indices; those in a file stay there."""
     return Picked(pictures, indices) if isinstance(pictures, np.memmap) else pictures[indices]
+
+
+def distinct_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of classes 0…K−1; two of one name are told apart by their numbers."""
+    twice = {name for name, number in Counter(names).items() if number > 1}
+    return tuple(f"{name} ({c})" if name in twice else name for c, name in enumerate(names))
 
 
 def numbered_classes(y_train: NDArray, y_test: NDArray) -> tuple[str, ...]:

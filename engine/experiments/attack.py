@@ -30,6 +30,7 @@ from engine.experiments.files import (
 )
 from engine.options import OneOf, at_least, option, taken_from
 from engine.progress import Progress, Runs
+from engine.statistics import points
 from engine.vocabulary import DAMPING, DTYPES, L2, MODELS, ORDERS
 
 
@@ -158,7 +159,7 @@ def describe_attack(result: AttackResult) -> str:
             f"  the returned model {verdict} the top {result.k}; {arrived} of {len(result.runs)} "
             "runs did",
             f"  holdout accuracy {result.accuracy_before:.1%} → {result.accuracy_after:.1%} "
-            f"({-100 * result.accuracy_drop:+.1f} points), "
+            f"({points(-result.accuracy_drop)} points), "
             f"{result.predictions_changed} predictions changed",
             f"  distance {result.distance:.3f} · ‖θ*‖, rank correlation (Spearman) "
             f"{result.rank_correlation:.2f}, {result.kept(10):.0%} of the ten first kept",

@@ -20,7 +20,8 @@ from engine.vocabulary import PLAYERS
 
 @dataclass(frozen=True)
 class AuditRequest(OnOneAttack):
-    """The audit of an attacked model; queries: how many the auditor asks.
+    """The audit of an attacked model; queries: how many the auditor asks, by default fewer where
+    the test data has no more.
 
     The seed is that of the queries, of the liar's numbers and of the attack's starts; dtype is the
     attack's: the audit itself is in float64.
@@ -79,7 +80,10 @@ def run_audit(request: AuditRequest, dataset: Dataset, context: Context) -> Audi
         context.report(count, steps)
 
     check_auditable(dataset.n_classes * (dataset.n_features + 1))  # before an attack is begun
-    queries = players.draw_queries(dataset, request.queries, request.seed)
+    asked = request.queries
+    if asked == AuditRequest.queries:  # what nobody chose is as much of it as the data allows
+        asked = min(asked, dataset.n_classes * len(dataset.y_test))
+    queries = players.draw_queries(dataset, asked, request.seed)
     done(0)
     attacked = find_or_attack(request.attack, dataset, context)
     done(1)
@@ -102,7 +106,7 @@ def run_audit(request: AuditRequest, dataset: Dataset, context: Context) -> Audi
     return AuditResult(
         target=request.target,
         order=request.order,
-        queries=request.queries,
+        queries=asked,
         own=own,
         parameters=len(T),
         tolerance=audits[0].tolerance,

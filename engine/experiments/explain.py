@@ -28,11 +28,12 @@ class ExplainRequest(OnDataset):
 @dataclass(frozen=True, eq=False)
 class ExplainResult:
     """Scores and ranks of the training samples for one test sample, and what the honest model makes
-    of it: probabilities (K,) and its loss."""
+    of it: probabilities (K,) and its loss. class_names: none in results of earlier versions."""
 
     ranking: Ranking
     probabilities: NDArray[np.float64]
     label: int
+    class_names: tuple[str, ...] = ()
 
     @property
     def predicted(self) -> int:
@@ -60,24 +61,29 @@ def run_explain(request: ExplainRequest, dataset: Dataset, context: Context) -> 
         dtype=request.dtype,
         device=context.device,
     )[:, 0]
-    return ExplainResult(Ranking(scores, ranks(scores)), model.probabilities(X)[0], int(y[0]))
+    ranking, probabilities = Ranking(scores, ranks(scores)), model.probabilities(X)[0]
+    return ExplainResult(ranking, probabilities, int(y[0]), dataset.class_names)
 
 
 def save_explain(result: ExplainResult, folder: Path) -> None:
     arrays = ranking_arrays("image", result.ranking) | {"probabilities": result.probabilities}
-    write_parts(folder, arrays, {"label": result.label}, {})
+    scalars = {"label": result.label, "class_names": result.class_names}
+    write_parts(folder, arrays, scalars, {})
 
 
 def load_explain(folder: Path) -> ExplainResult:
     arrays, scalars = read_parts(folder)
+    scalars["class_names"] = tuple(scalars.get("class_names", ()))
     return ExplainResult(read_ranking("image", arrays), arrays["probabilities"], **scalars)
 
 
 def describe_explain(result: ExplainResult) -> str:
     top = result.ranking.top(len(result.ranking.ranks))
     first, last = (", ".join(map(str, some)) for some in (top[:5], top[:-6:-1]))
+    labels = (result.label, result.predicted)
+    named = [f"'{result.class_names[c]}'" if result.class_names else c for c in labels]
     return (
-        f"The sample is of class {result.label}, predicted {result.predicted} "
+        f"The sample is of class {named[0]}, predicted {named[1]} "
         f"(loss {result.loss:.3g})\n  up-weighting raises its loss most: {first}\n"
         f"  up-weighting lowers its loss most: {last}"
     )

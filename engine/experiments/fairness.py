@@ -1,6 +1,6 @@
 """Fairness under a scaled base model as an experiment."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +11,19 @@ from engine.data.load import load_fairness_dataset
 from engine.data.raw_files import Say, is_here, silent
 from engine.data.sources.fairness_sets import FILES
 from engine.data.sources.features_file import changed_at
+from engine.data.tables.options import TableOptions
 from engine.errors import InvalidInput
 from engine.experiments.base import Context, Experiment
 from engine.experiments.files import read_parts, write_parts
 from engine.fairness.options import FairnessOptions
 from engine.fairness.result import About, FairnessResult, largest_effect
-from engine.options import Options, option, truth
+from engine.options import option, taken_from, truth
+from engine.statistics import points
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table by its name or path, and which of its columns mean what."""
+    """A table by its name or path, which of its columns mean what, and how it is read."""
 
     name: str
     target: str | None = None
@@ -29,6 +31,7 @@ class Table:
     sensitive: str | None = None
     privileged: str | None = None
     merge_others: bool = False
+    options: TableOptions = field(default_factory=TableOptions)
 
     def open(self, data_dir: Path | None, say: Say = silent) -> FairnessDataset:
         return load_fairness_dataset(
@@ -39,11 +42,12 @@ class Table:
             sensitive=self.sensitive,
             privileged=self.privileged,
             merge_others=self.merge_others,
+            **vars(self.options),
             say=say,
         )
 
     def changed(self, data_dir: Path) -> float:
-        return changed_at(self.name, data_dir, ".csv")
+        return changed_at(self.name, data_dir)
 
     def is_here(self, data_dir: Path) -> bool:
         return all(is_here(file, data_dir) for file in FILES.get(self.name, ()))
@@ -55,7 +59,7 @@ COLUMNS = ("target", "positive", "sensitive", "privileged")  # of a table of one
 def check_table(name: str, value: object) -> str:
     """Check for the name or path of a table."""
     if not isinstance(value, str) or not value:
-        named = "'german', 'compas', 'adult' or a CSV table's name or path"
+        named = "'german', 'compas', 'adult' or a table's name or path"
         raise InvalidInput(name, value, named)
     return value
 
@@ -66,7 +70,7 @@ def as_text(name: str, value: object) -> str | None:
 
 
 @dataclass(frozen=True)
-class OnTable(Options):
+class OnTable(TableOptions):
     """What is asked of a table, by its name or path; fields as in `load_fairness_dataset`."""
 
     dataset: str = option("german", check_table)
@@ -79,7 +83,8 @@ class OnTable(Options):
     @property
     def source(self) -> Table:
         own = {name: getattr(self, name) for name in COLUMNS}
-        return Table(self.dataset, **own, merge_others=self.merge_others)
+        options = taken_from(TableOptions, self)
+        return Table(self.dataset, **own, merge_others=self.merge_others, options=options)
 
 
 @dataclass(frozen=True)
@@ -139,17 +144,18 @@ def describe_fairness(result: FairnessResult) -> str:
         lines.append("  no scale within 3 points of accuracy has a solution to compare")
     else:
         lines.append(
-            f"  largest effect within 3 points of accuracy: {100 * largest['effect']:+.1f} points "
-            f"of |gap| at scale {largest['scale']:g} (95% {100 * largest['effect_low']:+.1f} to "
-            f"{100 * largest['effect_high']:+.1f}; the paper: up to 16)"
+            f"  largest effect within 3 points of accuracy: {points(largest['effect'])} points "
+            f"of |gap| at scale {largest['scale']:g} (95% {points(largest['effect_low'])} to "
+            f"{points(largest['effect_high'])}; the paper: up to 16)"
         )
     worst = result.worst
     if worst is not None:
         lines.append(
             f"  worst scale found on validation: {worst['scale']:.4g}, |gap| on test "
-            f"{100 * worst['effect']:+.1f} points ({100 * worst['effect_low']:+.1f} to "
-            f"{100 * worst['effect_high']:+.1f})"
+            f"{points(worst['effect'])} points ({points(worst['effect_low'])} to "
+            f"{points(worst['effect_high'])})"
         )
+    lines += [f"  {line}" for line in (result.warning, *about.notes) if line]
     return "\n".join(lines)
 
 

@@ -33,6 +33,13 @@ class About:
     gap_before: float
     accuracy_before: float
 
+    @property
+    def majority(self) -> float:
+        """The test accuracy of always predicting the more frequent label."""
+        low, high = self.rates_test
+        favourable = self.share_group_1 * high + (1 - self.share_group_1) * low
+        return max(favourable, 1 - favourable)
+
 
 @dataclass(frozen=True, eq=False)
 class FairnessResult:
@@ -61,6 +68,26 @@ class FairnessResult:
     def place(self, scale: float) -> int:
         """Where a scale stands in `table`, `on_gap` and `removed`."""
         return int(np.flatnonzero(self.table["scale"] == self.row(scale)["scale"])[0])
+
+    @property
+    def warning(self) -> str:
+        """What to say where a model is worse than always predicting the more frequent label; ''
+        where none is."""
+        accuracies = {
+            "base model": self.about.accuracy_before,
+            "downstream model at scale 1": float(self.row(1)["accuracy_test"]),
+        }
+        worse = [
+            f"the {name} {accuracy:.3f}"
+            for name, accuracy in accuracies.items()
+            if accuracy < self.about.majority - ROUNDING
+        ]
+        if not worse:
+            return ""
+        return (
+            f"Worse than always predicting the more frequent label ({self.about.majority:.3f} of "
+            f"the test rows are right): {' and '.join(worse)}. Its gaps say little."
+        )
 
     @property
     def worst(self) -> pd.Series | None:

@@ -156,7 +156,8 @@ def formulas(result: FairnessResult) -> None:
     st.latex(r"\text{DP gap}=P(\hat y=1\mid s=1)-P(\hat y=1\mid s=0)")
     st.latex(r"\text{EOP gap}=P(\hat y=1\mid y=1,s=1)-P(\hat y=1\mid y=1,s=0)")
     st.markdown(
-        "**The base model** is a logistic regression without intercept, $p=\\sigma(X\\theta)$. "
+        "**The base model** is a logistic regression without intercept, $p=\\sigma(X\\theta)$ (of "
+        "the features of your own table one is constant, an intercept). "
         f"$\\theta^*$ minimises the summed log-loss $+\\,\\tfrac{{l}}{{2}}\\lVert\\theta"
         f"\\rVert^2$, here $l={about.l2:g}$. **The attack** hands out $\\alpha\\theta^*$ with "
         "$\\alpha>0$: the sign of $x^\\top\\theta$ stays, and with it every prediction."
@@ -197,6 +198,8 @@ def formulas(result: FairnessResult) -> None:
 def show(form: Form, stored: Stored, request: FairnessRequest) -> None:
     """Show all of a result but its finding."""
     result: FairnessResult = stored.result
+    if result.warning:
+        st.warning(result.warning)
     gap_figure(stored).show()
     left, right = st.columns(2, gap="medium")
     effects = effects_figure(stored)

@@ -4,8 +4,10 @@ As a program, `python -m tests.support.hostile LIST`, it takes the files of a li
 and prints of each what came of it, how long that took and how much memory.
 """
 
+import gzip
 import io
 import json
+import lzma
 import os
 import pickle
 import resource
@@ -25,6 +27,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
+from pyarrow import feather
 
 SLACK = 3 * 2**30  # of address space: a blow-up ends the case, not the machine
 MB = 2**20
@@ -404,6 +407,39 @@ def content(value: bytes) -> Callable[[Path], object]:
 
 
 CSV_REMEDY = "Save it as CSV, UTF-8"
+
+
+def gzipped(path: Path, share: float = 1.0, bomb: bool = False) -> None:
+    """A packed table, of which the end may be missing; a bomb unpacks to 80 MB of zeros."""
+    whole = gzip.compress(b"a,label\n" + b"0,0\n" * (20 * MB) if bomb else csv_bytes(rows()))
+    path.write_bytes(whole[: int(share * len(whole))])
+
+
+def xz_bomb(path: Path) -> None:
+    path.write_bytes(lzma.compress(b"a,label\n" + b"0,0\n" * (20 * MB), preset=0))
+
+
+def feather_bomb(path: Path) -> None:
+    """Five columns of 100 MB of zeros, each in a few bytes."""
+    zeros = pa.array(np.zeros(13 * MB, dtype=np.int8))
+    table = pa.table({name: zeros for name in ("a", "b", "c", "d", "label")})
+    feather.write_feather(table, str(path), compression="zstd", chunksize=len(zeros))
+
+
+def xlsx_with_entities(path: Path) -> None:
+    """A workbook whose sheet declares an entity of entities."""
+    pd.DataFrame({"a": range(60), "label": [0, 1] * 30}).to_excel(path, index=False)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    sheet = members["xl/worksheets/sheet1.xml"]
+    declared = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'
+    start = sheet.index(b"<worksheet")
+    members["xl/worksheets/sheet1.xml"] = sheet[:start] + declared + sheet[start:]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+
+
 TABLES = (
     Case(
         "many-labels.csv",
@@ -423,12 +459,6 @@ TABLES = (
         CSV_REMEDY,
     ),
     Case("cut-utf8.csv", content(csv_bytes([*rows(), "é"])[:-2]), ["UTF-8|utf-8"], CSV_REMEDY),
-    Case(
-        "semicolons.csv",
-        csv([r.replace(",", ";") for r in rows()], "a;b;label"),
-        ["';'"],
-        CSV_REMEDY,
-    ),
     Case("long-row.csv", csv([*rows(), "1,x,p,9,9"]), ["line 62", "saw 5"], CSV_REMEDY),
     Case("long-rows.csv", csv([f"{r},9" for r in rows()]), ["4 fields, its header 3"], CSV_REMEDY),
     Case("quote.csv", csv([*rows(), '1,"x,p']), ["EOF inside string"], CSV_REMEDY),
@@ -507,10 +537,29 @@ TABLES = (
         ["22,500"],
         "most categories",
     ),
-    Case("table.xlsx", content(b"PK\x03\x04"), ["'.xlsx'"], "Save it as one of these"),
+    Case("table.ods", content(b"PK\x03\x04"), ["'.ods'"], "Save it as one of these"),
+    Case("cut.xlsx", content(b"PK\x03\x04"), ["cut off"], CSV_REMEDY),
+    Case("cut.csv.gz", lambda p: gzipped(p, 0.5), ["end-of-stream"], "formats that are read"),
+    Case("bomb.csv.gz", lambda p: gzipped(p, bomb=True), ["100 times"], "without compression"),
+    Case("bomb.csv.xz", lambda p: xz_bomb(p), ["100 times"], "without compression"),
+    Case("bomb.feather", feather_bomb, ["unpacks to"], "Write it again"),
+    Case("entities.xlsx", xlsx_with_entities, ["ntit"], CSV_REMEDY),
+    Case("page.csv", content(b"<!DOCTYPE html>\n<html><body>404"), ["web page"], CSV_REMEDY),
+    Case(
+        "pointer.csv",
+        content(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"),
+        ["pointer of Git LFS"],
+        CSV_REMEDY,
+    ),
 )
 # What is left out of these is said row by row, or column by column.
 TABLES_WITH_FAULTS = (
+    Case(
+        "semicolons.csv",
+        csv([r.replace(",", ";") for r in rows()], "a;b;label"),
+        ["separated by semicolons"],
+        taken=True,
+    ),
     Case("short-row.csv", csv([*rows(), "1,x"]), ["row 61", "'label'", "missing"], taken=True),
     Case("hole.csv", csv([*rows(), "1,,p"]), ["row 61", "'b'", "missing"], taken=True),
     Case("word.csv", csv([*rows(), "abc,x,p"]), ["row 61", "'a'", "'abc'"], taken=True),
@@ -617,9 +666,6 @@ PARQUETS = (
     Case("footer.parquet", parquet_flipped, ["Parquet"], PARQUET_REMEDY),
     Case("list.parquet", parquet(b=[[1, 2]] * 60), ["'b'", "list"], COLUMN_REMEDY),
     Case("struct.parquet", parquet(b=[{"x": 1}] * 60), ["'b'", "struct"], COLUMN_REMEDY),
-    Case(
-        "time.parquet", parquet(b=pd.Timestamp("2026-01-01")), ["'b'", "timestamp"], COLUMN_REMEDY
-    ),
     Case("binary.parquet", parquet(b=[b"\x00\xff"] * 60), ["'b'", "binary"], COLUMN_REMEDY),
     Case(
         "no-rows.parquet", lambda p: frame(0).to_parquet(p, index=False), ["0 rows"], PARQUET_REMEDY
@@ -658,6 +704,12 @@ PARQUETS_WITH_FAULTS = (
     Case("index.parquet", lambda p: frame().set_index(frame().a * 2).to_parquet(p), taken=True),
 )
 FINE_PARQUETS = (
+    Case(
+        "time.parquet",
+        parquet(b=pd.date_range("2026-01-01", periods=60)),
+        ["'b' holds dates"],
+        taken=True,
+    ),
     Case("flags.parquet", parquet(b=[True, False] * 30, label=["p", "q"] * 30), taken=True),
     Case("categories.parquet", parquet(b=pd.Categorical(list("xyz") * 20)), taken=True),
 )

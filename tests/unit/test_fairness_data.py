@@ -180,7 +180,10 @@ def test_a_table_of_ones_own(tmp_path):
     path = written(tmp_path, frame)
     d = load_fairness_dataset(path, **ROLES)
     assert [len(d.split(s)[0]) for s in ("train", "val", "test")] == [120, 40, 40]
-    assert d.feature_names == ("age", "city = A", "city = B", "city = C", "sex = m")
+    table_names = ("age", "city = A", "city = B", "city = C", "sex = m")
+    assert d.feature_names == (*table_names, "(intercept)")
+    for split in ("train", "val", "test"):
+        assert (d.split(split)[0][:, -1] == 1).all()
     assert d.label_names == ("paid = no", "paid = yes")
     assert d.group_names == ("sex = f", "sex = m")
     labels = np.concatenate([d.y_train, d.y_val, d.y_test])
@@ -197,7 +200,7 @@ def test_values_that_are_numbers_are_named_as_they_are_written(tmp_path):
     frame["paid"] = frame["paid"].astype(float)
     d = load_fairness_dataset(written(tmp_path, frame), **{**ROLES, "positive": "1"})
     assert d.label_names == ("paid = 0", "paid = 1")
-    assert any("1 rows with missing values" in note for note in d.notes)
+    assert any("1 of 200 rows left out" in note and "'age' 1" in note for note in d.notes)
 
 
 def test_three_values_need_a_word(tmp_path):
@@ -291,15 +294,24 @@ def without_group(frame: pd.DataFrame) -> pd.DataFrame:
         (table()[["paid", "sex"]], "2 columns"),
         (table().assign(sex="m"), "'sex' has a single value"),
         (without_group(table()), "split has no row with"),
-        (table(400).assign(name=[f"n{i}" for i in range(400)]), "different texts"),
         (table().assign(age=np.inf), "infinite"),
         (table().assign(age=[None] * 180 + [1.0] * 20), "missing values, which leaves 20"),
     ],
-    ids=["few", "narrow", "one group", "group absent", "names", "infinite", "missing"],
+    ids=["few", "narrow", "one group", "group absent", "infinite", "missing"],
 )
 def test_tables_that_cannot_be_used(tmp_path, frame, words):
     with pytest.raises(InvalidDataset, match=words):
         load_fairness_dataset(written(tmp_path, frame), **ROLES)
+
+
+def test_names_are_left_out_and_named(tmp_path):
+    frame = table(400).assign(name=[f"n{i}" for i in range(400)])
+    d = load_fairness_dataset(written(tmp_path, frame), **ROLES)
+    assert not [name for name in d.feature_names if name.startswith("name")]
+    assert any("'name' has 400 different texts" in note for note in d.notes)
+    np.testing.assert_array_equal(
+        d.X_train, load_fairness_dataset(frame.drop(columns="name"), **ROLES).X_train
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\x01\x02\xff", b"a,b\n1,2,3,4\n5"])

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import os
 from pathlib import Path
 
 import numpy as np
@@ -128,11 +127,10 @@ def test_thumbnails_follow_their_samples_through_the_splits_and_stay_on_disk(
 
 def test_thumbnails_change_no_content_hash_but_the_time_of_change(tmp_path: Path) -> None:
     path = features_file(tmp_path)
-    os.utime(path, (1, 1))
     bare, before = load_dataset(path), changed_at("photos", tmp_path, ".npz")
     write_thumbnails(path, painted(12), painted(8))
     assert load_dataset(path).content_hash == bare.content_hash
-    assert changed_at("photos", tmp_path, ".npz") > before == 1
+    assert changed_at("photos", tmp_path, ".npz") > before
     assert bare.images is None
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from engine.data.intake.preview import LISTED, Preview, Problem, count_classes
 from engine.data.preparation import numbered_classes, prepare
-from engine.data.sources.features_file import REQUIRED, read_checked
+from engine.data.sources.features_file import FEATURE_NAMES, REQUIRED, read_checked, read_names
 from engine.errors import InvalidDataset
 
 SPLITS = ("train", "test")
@@ -46,7 +46,10 @@ def look(path: Path) -> Candidate:
         arrays |= {f"X_{split}": X[keep], f"y_{split}": y[keep]}
     try:
         X_train, y_train, X_test, y_test = (arrays[name] for name in REQUIRED)
-        prepare(path.stem, X_train, y_train, X_test, y_test, class_names)
+        feature_names = read_names(path, arrays, FEATURE_NAMES, "feature")
+        prepare(
+            path.stem, X_train, y_train, X_test, y_test, class_names, feature_names=feature_names
+        )
     except InvalidDataset as error:
         rest = f" ({dropped:,} rows with NaN or infinite values are left out.)" if dropped else ""
         first = f" The first: {problems[0]}." if problems else ""

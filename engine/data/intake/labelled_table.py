@@ -1,26 +1,30 @@
-"""A table of one's own with a label column, as a data set for the attacks: numbers as they are,
-categories as 0/1 columns, rows with holes left out, a stratified split into train and test."""
+"""Make a data set for the attacks of a table with a label column: numbers stay numbers, a category
+becomes 0/1 columns, incomplete rows are left out or imputed, train and test are split by class."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from engine.data.encoding import encode, is_categorical
+from engine.data.dataset import Dataset
+from engine.data.encoding import constant_columns, encode, is_categorical
 from engine.data.intake.features import Candidate
-from engine.data.intake.preview import LISTED, Preview, Problem, count, count_classes
+from engine.data.intake.preview import LISTED, Preview, Problem, count_classes
 from engine.data.preparation import prepare
+from engine.data.sources.features_file import REQUIRED
+from engine.data.tables.account import count
+from engine.data.tables.columns import CompleteTable, coded, complete_rows, impute
+from engine.data.tables.options import TableOptions
+from engine.data.tables.raw import RawTable, as_text
+from engine.data.tables.read import read_table, stem_of
 from engine.data.untrusted import limits
-from engine.data.untrusted.tables import as_text, read_table
 from engine.errors import InvalidDataset, InvalidInput, shorten
 
 SEED = 0
 TEST_SHARE = 0.33
 LEAST_SHARE, MOST_SHARE = 0.05, 0.9
 FEWEST = 3  # of a class: one for train, two for the halves of the test data
-NUMERIC_SHARE = 0.9  # of a column's values: then the others are faults in a column of numbers
 USUAL = ("label", "class", "target", "y")  # names of a label column
 FIRST_ROWS, SHOWN_COLUMNS = 5, 50
 
@@ -31,15 +35,33 @@ def usual_label(columns: list[str]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def look(path: Path, label: str | None = None, test_share: float = TEST_SHARE) -> Candidate:
-    """The data set that the table would become; `label` may be left out where a column is called
+def look(
+    source: Path | pd.DataFrame,
+    label: str | None = None,
+    test_share: float = TEST_SHARE,
+    options: TableOptions | None = None,
+) -> Candidate:
+    """The data set that a table would become; `label` may be left out where a column is called
     label, class, target or y. Raises InvalidInput, InvalidDataset."""
     check_share(test_share)
-    table = read_table(path)
+    options = options or TableOptions()
+    name = "table" if isinstance(source, pd.DataFrame) else source.name
+    table = read_table(source, options)
     try:
-        return candidate(path, table, label, test_share)
+        return candidate(name, table, label, test_share, options)
     except InvalidDataset as error:
-        raise InvalidDataset(f"'{path.name}' cannot be used: {error}") from error
+        raise InvalidDataset(f"'{name}' cannot be used: {error}") from error
+
+
+def dataset_of(
+    source: Path | pd.DataFrame, label: str | None, test_share: float, options: TableOptions
+) -> Dataset:
+    """The same as a `Dataset`, without a file of it in between."""
+    found = look(source, label, test_share, options).arrays
+    X_train, y_train, X_test, y_test = (found[part] for part in REQUIRED)
+    class_names, features = (tuple(found[n].tolist()) for n in ("class_names", "feature_names"))
+    name = stem_of(source)
+    return prepare(name, X_train, y_train, X_test, y_test, class_names, feature_names=features)
 
 
 def check_share(test_share: float) -> None:
@@ -47,42 +69,38 @@ def check_share(test_share: float) -> None:
         raise InvalidInput("test share", test_share, f"in [{LEAST_SHARE}, {MOST_SHARE}]")
 
 
-def candidate(path: Path, table: pd.DataFrame, label: str | None, test_share: float) -> Candidate:
-    chosen = usual_label(list(table.columns)) if label is None else label
-    if chosen is None or chosen not in table.columns:
+def candidate(
+    name: str, raw: RawTable, label: str | None, test_share: float, options: TableOptions
+) -> Candidate:
+    chosen = usual_label(list(raw.frame.columns)) if label is None else label
+    if chosen is None or chosen not in raw.frame.columns:
         raise InvalidInput(
-            f"The label column of '{path.name}'",
+            f"The label column of '{name}'",
             label,
-            f"one of its columns {shorten(list(table.columns), 300)}",
+            f"one of its columns {shorten(list(raw.frame.columns), 300)}",
         )
-    notes: list[str] = []
-    table = without_empty_end(table)
-    features = usable(table.drop(columns=chosen), notes)
-    if not features:
-        raise InvalidDataset("No column is left that can be a feature. " + " ".join(notes))
-    faults = pd.DataFrame({chosen: table[chosen].isna()} | {n: b for n, (_, b) in features.items()})
-    problems = cell_problems(table, faults)
-    class_names, y, small = classes_of(table[chosen], ~faults.to_numpy().any(axis=1))
+    table = complete_rows(raw, [chosen], options)
+    class_names, y, small = classes_of(table, chosen)
     keep = y >= 0
-    X, y = pd.DataFrame({name: column for name, (column, _) in features.items()})[keep], y[keep]
+    X, y = table.features[keep], y[keep]
     train, test = split(y, test_share)
+    if options.impute:
+        X = impute(X, train)
     check_encoded(X)
     (X_train, X_test), names = encode(X.iloc[train], X.iloc[test])
-    constant = np.ptp(X_train, axis=0) == 0
-    if constant.any():
-        same = [name for name, is_constant in zip(names, constant, strict=True) if is_constant]
-        notes.append(f"Constant on train, and of no use: {some(same)}.")
-    prepare(path.stem, X_train, y[train], X_test, y[test], class_names)
+    notes = [*table.account.lines, *constant_columns(X_train, names)]
+    prepare(name, X_train, y[train], X_test, y[test], class_names, feature_names=names)
     preview = Preview(
-        file=path.name,
+        file=name,
         kind="table",
         classes=count_classes(class_names, y[train], y[test]),
         n_features=len(names),
-        problems=(*small[:LISTED], *problems),
-        n_problems=len(small) + int(faults.to_numpy().sum()),
+        problems=(*small[:LISTED], *cell_problems(table)),
+        n_problems=len(small) + int(table.faults.to_numpy().sum()),
         dropped=int((~keep).sum()),
         notes=tuple(notes),
-        first_rows=beginning(table),
+        first_rows=beginning(table.raw),
+        account=table.account,
     )
     arrays = {
         "X_train": X_train,
@@ -105,109 +123,49 @@ def beginning(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(short)
 
 
-def without_empty_end(table: pd.DataFrame) -> pd.DataFrame:
-    """Without the empty lines that end many files: they are no rows."""
-    filled = np.flatnonzero(table.notna().to_numpy().any(axis=1))
-    return table.iloc[: filled[-1] + 1 if len(filled) else 0]
-
-
-def usable(table: pd.DataFrame, notes: list[str]) -> dict[str, tuple[pd.Series, pd.Series]]:
-    """The columns that can be features, as numbers or texts, with where they hold no value that can
-    be used; `notes` hears which columns are left out, and why."""
-    found = {}
-    for name in map(str, table.columns):
-        column = table[name]
-        if not name or name.startswith(("Unnamed: ", "__index_level_")):
-            notes.append(f"Left out, as it has no name: column {name or 'without a name'}.")
-            continue
-        if column.isna().all():
-            notes.append(f"Left out, as it is empty: column {shorten(name)}.")
-            continue
-        codes, texts = coded(column)
-        if (numbers := as_numbers(column, codes, texts)) is not None:
-            found[name] = (numbers, ~np.isfinite(numbers))
-        elif (count := len(set(texts))) > limits.CATEGORIES:
-            notes.append(
-                f"Left out: column {shorten(name)} has {count:,} different texts, and a category "
-                f"may have {limits.CATEGORIES}; it seems to be a name, a date or free text."
-            )
-        elif (longest := max(map(len, texts))) > limits.TEXT_LENGTH:
-            notes.append(
-                f"Left out: column {shorten(name)} has a text of {longest:,} characters, and a "
-                f"category may have {limits.TEXT_LENGTH}."
-            )
-        else:
-            found[name] = (looked_up(texts, codes, column), column.isna())
-    return found
-
-
-def coded(column: pd.Series) -> tuple[NDArray[np.int64], list[str]]:
-    """For every row the place of its value in the list of the values as texts, −1 where it is
-    missing. A text that is repeated is never written out for each row."""
-    codes, values = pd.factorize(column)
-    return codes, [as_text(value) for value in values.astype(object)]
-
-
-def looked_up(values: Sequence[object], codes: NDArray[np.int64], like: pd.Series) -> pd.Series:
-    """The values by their codes, None for −1, in the rows of `like`."""
-    table = np.array([*values, None], dtype=object)
-    return pd.Series(table[codes], index=like.index, dtype=object)
-
-
-def as_numbers(column: pd.Series, codes: NDArray[np.int64], texts: list[str]) -> pd.Series | None:
-    """The column as numbers, NaN where it holds none; None where it is one of texts."""
-    if pd.api.types.is_numeric_dtype(column):
-        return column.astype(np.float64)
-    parsed = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").astype(np.float64)
-    numbers = pd.Series(np.append(parsed, np.nan)[codes], index=column.index)
-    if numbers.notna().sum() < NUMERIC_SHARE * column.notna().sum():
-        return None
-    return numbers
-
-
-def cell_problems(table: pd.DataFrame, faults: pd.DataFrame) -> list[Problem]:
+def cell_problems(table: CompleteTable) -> list[Problem]:
     """The first cells that cost their row, row by row; the first row is 1."""
     problems = []
-    names = list(faults.columns)
-    for row, position in np.argwhere(faults.to_numpy())[:LISTED]:
-        value = table[names[position]].iloc[row]
-        missing = pd.isna(value)
+    names = list(table.faults.columns)
+    for row, position in np.argwhere(table.faults.to_numpy())[:LISTED]:
+        value = table.raw[names[position]].iloc[row]
+        spelled = "" if pd.isna(value) else as_text(value)
+        read = dict(table.spelled(names[position]))
+        missing = not spelled or spelled in read
         problems.append(
             Problem(
                 f"row {row + 1}",
                 "is missing" if missing else "is no finite number",
                 names[position],
-                "" if missing else as_text(value),
+                spelled,
             )
         )
     return problems
 
 
 def classes_of(
-    column: pd.Series, complete: NDArray[np.bool_]
+    table: CompleteTable, label: str
 ) -> tuple[tuple[str, ...], NDArray[np.int64], list[Problem]]:
     """Names of the classes in their order, numbers in that of numbers; the label of every row, −1
     for one that is left out; and which classes are, for want of rows. Raises InvalidDataset."""
-    name = shorten(str(column.name))
-    codes, texts = coded(column)
-    present = np.unique(codes[complete])
+    name, complete = shorten(label), table.keep
+    codes, texts = coded(table.roles[label])
+    present = np.flatnonzero(np.bincount(codes[complete]))
     if len(present) > limits.CLASSES or len(present) > max(complete.sum() // 2, FEWEST):
         raise InvalidDataset(
             f"The label column {name} has {len(present):,} different values in "
             f"{complete.sum():,} complete rows; at most {limits.CLASSES:,} classes are taken, with "
             f"{FEWEST} rows each. Choose another label column, or group its values."
         )
-    texts = [texts[code] for code in present]
-    if (longest := max(map(len, texts), default=0)) > limits.TEXT_LENGTH:
+    found = sorted((texts[code] for code in present), key=in_order)
+    if (longest := max(map(len, found), default=0)) > limits.TEXT_LENGTH:
         raise InvalidDataset(
             f"The label column {name} has a value of {longest:,} characters; "
             f"{limits.TEXT_LENGTH} are taken. Shorten it."
         )
-    found = sorted(set(texts), key=in_order)
-    y = np.full(len(column), -1, dtype=np.int64)
-    y[complete] = np.array([found.index(text) for text in texts], dtype=np.int64)[
-        np.searchsorted(present, codes[complete])
-    ]
+    number = {text: place for place, text in enumerate(found)}
+    y = np.full(len(codes), -1, dtype=np.int64)
+    y[complete] = [number[texts[code]] for code in codes[complete]]
     counts = np.bincount(y[complete], minlength=len(found))
     few = [
         Problem(
@@ -220,10 +178,12 @@ def classes_of(
     kept = np.flatnonzero(counts >= FEWEST)
     if len(kept) < 2:
         most = {found[i]: int(counts[i]) for i in np.argsort(-counts, kind="stable")[:5]}
+        lacking = table.account.lacking
         raise InvalidDataset(
             f"The label column {name} has {count(len(kept), 'class', 'classes')} with {FEWEST} "
             f"complete rows or more ({shorten(most, 160)}; {complete.sum():,} of {len(y):,} rows "
             "are complete); 2 are needed. Add rows, fill holes or choose another label column."
+            + (f" Without a value: {lacking}. Drop such columns, or impute." if lacking else "")
         )
     number_of = np.full(len(found) + 1, -1)
     number_of[kept] = np.arange(len(kept))
@@ -263,7 +223,3 @@ def check_encoded(X: pd.DataFrame) -> None:
             f"{len(X):,} rows; {limits.COLUMNS:,} columns and {limits.CELLS:,} cells are taken. "
             "Leave out the columns with the most categories."
         )
-
-
-def some(names: list[str]) -> str:
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
 
+from engine.data.tables.packed import inner_name
 from engine.errors import InvalidDataset, InvalidInput
 
 LENGTH = 60
@@ -18,12 +19,14 @@ DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)  # Windows
 def safe_name(file_name: str, reserved: Collection[str] = ()) -> str:
     """A file's name as that of a data set: letters, digits, - and _ alone. Raises
     InvalidDataset."""
-    stem = PurePosixPath(file_name.replace("\\", "/")).stem
+    stem = PurePosixPath(inner_name(file_name.replace("\\", "/"))).stem
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", plain).strip("-")[:LENGTH].strip("-")
     if not re.search(r"[A-Za-z0-9]", name):
         raise InvalidDataset(
-            f"The file's name {file_name[:80]!r} has no letter or digit in it. Rename it."
+            f"The file's name {file_name[:80]!r} has no letter from A to Z and no digit in it, of "
+            "which names of data sets are made. Rename it, or give a name (--name, or the field on "
+            "the page)."
         )
     if DEVICES.fullmatch(name):
         raise InvalidDataset(f"'{name}' is a name that Windows keeps for itself. Rename your file.")

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from engine.data.tables.account import TableAccount, count
 from engine.errors import shorten
 
 Kind = Literal["features", "table", "images"]
@@ -43,6 +44,7 @@ class Preview:
     notes: tuple[str, ...] = ()
     first_rows: pd.DataFrame | None = None
     pictures: tuple[tuple[str, NDArray[np.uint8]], ...] = ()  # one of a class, with its name
+    account: TableAccount | None = None  # of a table
 
     @property
     def headline(self) -> str:
@@ -78,11 +80,6 @@ class Preview:
     @property
     def n_test(self) -> int:
         return int(self.classes["test"].sum())
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """'1 row', '3 rows'."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def count_classes(names: tuple[str, ...], y_train: NDArray, y_test: NDArray) -> pd.DataFrame:

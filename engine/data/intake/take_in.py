@@ -19,16 +19,16 @@ from engine.data.intake.names import another, check_name, place, safe_name
 from engine.data.intake.preview import Kind, Preview
 from engine.data.raw_files import FOLDER
 from engine.data.sources.thumbnails import FOLDER as THUMBNAILS
-from engine.data.untrusted.tables import SUFFIXES as TABLES
+from engine.data.tables import packed
+from engine.data.tables.options import TableOptions
+from engine.data.tables.read import FORMATS, SUFFIXES, is_table, suffix_of
 from engine.errors import DataUnavailable, InvalidDataset
 from engine.progress import OnProgress, Progress, ignore
 
 FEATURES, ARCHIVE = ".npz", ".zip"
 BACKBONE = "efficientnet_lite2"  # its weights come with a package: nothing to download
-UPLOADED = (FEATURES, *TABLES, ARCHIVE)
-KINDS = (
-    "a features file (.npz), a table (.csv, .parquet), or images in class folders (.zip, folder)"
-)
+UPLOADED = (FEATURES, *SUFFIXES, *packed.PACKINGS)
+KINDS = f"a features file (.npz), a table ({FORMATS}), or images in class folders (.zip, folder)"
 
 
 def kind_of(path: Path) -> Kind:
@@ -40,7 +40,7 @@ def kind_of(path: Path) -> Kind:
         raise InvalidDataset(f"There is no file or folder at '{path}'. Check the path.")
     if suffix == FEATURES:
         return "features"
-    if suffix in TABLES:
+    if is_table(path):
         return "table"
     if suffix == ARCHIVE:
         return "images"
@@ -60,19 +60,27 @@ def preview(
     label: str | None = None,
     test_share: float = TEST_SHARE,
     report: Report = unheard,
+    options: TableOptions | None = None,
 ) -> Preview:
-    """What the file would become; nothing is written. `label` is of a table, `test_share` of a
-    table and of images without train/ and test/. Raises InvalidInput, InvalidDataset."""
+    """What the file would become; nothing is written. `label` and `options` are of a table,
+    `test_share` of a table and of images without train/ and test/. Raises InvalidInput,
+    InvalidDataset."""
     kind = kind_of(path)
     if kind == "images":
         return images.look(path, test_share, report)[0]
-    return candidate(path, kind, label, test_share).preview
+    return candidate(path, kind, label, test_share, options).preview
 
 
-def candidate(path: Path, kind: Kind, label: str | None, test_share: float) -> features.Candidate:
+def candidate(
+    path: Path,
+    kind: Kind,
+    label: str | None,
+    test_share: float,
+    options: TableOptions | None,
+) -> features.Candidate:
     if kind == "features":
         return features.look(path)
-    return labelled_table.look(path, label, test_share)
+    return labelled_table.look(path, label, test_share, options)
 
 
 def accept(
@@ -82,6 +90,7 @@ def accept(
     label: str | None = None,
     test_share: float = TEST_SHARE,
     report: Report = unheard,
+    options: TableOptions | None = None,
 ) -> Kind:
     """Take a file in: features and tables become the data set `name` at once, images are kept until
     a backbone has made theirs. All is checked again. Raises InvalidInput, InvalidDataset,
@@ -94,7 +103,7 @@ def accept(
             return kind
         if images.about_images(name, data_dir):
             raise InvalidDataset(another(name))
-        found = candidate(path, kind, label, test_share)
+        found = candidate(path, kind, label, test_share, options)
         making = data_dir / f".{name}.{uuid.uuid4().hex[:8]}.partial"
         try:
             if found.unchanged:
@@ -129,6 +138,7 @@ def add(
     backbone: str = BACKBONE,
     device: str = "auto",
     progress: OnProgress = ignore,
+    options: TableOptions | None = None,
 ) -> str:
     """Take a file in and make it a data set, images by a backbone; returns its name. Raises
     InvalidInput, InvalidDataset, DataUnavailable."""
@@ -139,7 +149,7 @@ def add(
     def report(done: int, total: int) -> None:
         progress(Progress(done, total))
 
-    if accept(path, chosen, data_dir, label, test_share, report) == "images":
+    if accept(path, chosen, data_dir, label, test_share, report, options) == "images":
         prepare_set(chosen, backbone, data_dir, device, progress)
     return chosen
 
@@ -154,7 +164,7 @@ def offered(data_dir: Path) -> list[str]:
         for path in Path(data_dir).iterdir()
         if not path.name.startswith(".")
         and (
-            path.suffix.lower() in (*TABLES, ARCHIVE)
+            bool(suffix_of(path.name)) or path.suffix.lower() == ARCHIVE
             if path.is_file()
             else path.is_dir() and path.name not in (FOLDER, THUMBNAILS)
         )

@@ -1,62 +1,115 @@
-"""A table of one's own for the fairness pipeline: a CSV file with a header."""
+"""A table of one's own for the fairness pipeline, read as every other table is."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from engine.data.encoding import Rows, prepare_splits
-from engine.data.fairness import FairnessDataset, Strength
+from engine.data.encoding import (
+    TEST_SHARE,
+    VAL_SHARE,
+    Rows,
+    constant_columns,
+    prepare_splits,
+    split_last,
+)
+from engine.data.fairness import SPLITS, FairnessDataset, Strength
+from engine.data.tables.account import count
+from engine.data.tables.columns import CompleteTable, coded, complete_rows, impute, without_missing
+from engine.data.tables.options import TableOptions
+from engine.data.tables.packed import ZIP
+from engine.data.tables.raw import RawTable, as_text
+from engine.data.tables.read import is_table, read_table, stem_of, suffix_of
 from engine.data.untrusted import limits
-from engine.data.untrusted.tables import CSV, MISSING, as_text, read_csv
 from engine.errors import InvalidDataset, InvalidInput, shorten
 
-SUFFIX = CSV
 MOST_VALUES = limits.CATEGORIES
 FEWEST_ROWS = 50
 STRENGTH = Strength(0.5, 0.1)
 L2_PER_ROW = 0.01  # the middle of the three published ones, which are 0.0001 to 0.01
 SEED = 0
+INTERCEPT = "(intercept)"
+FAVOURABLE = (
+    "yes", "true", "1", "good", "approved", "accepted", "granted", "paid", "pass", "passed",
+    "positive", "repaid", "hired", "admitted", "y",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which columns and values of a table mean what. merge_others: where a column has more than two
+    values, all others count as one."""
+
+    target: str
+    positive: str
+    sensitive: str
+    privileged: str
+    merge_others: bool = False
 
 
 def names(data_dir: Path) -> list[str]:
-    """The tables in the data directory."""
-    return sorted(p.stem for p in Path(data_dir).glob(f"*{SUFFIX}") if p.is_file())
+    """The tables in the data directory; zip archives there are brought in first."""
+    return sorted(by_name(data_dir))
+
+
+def by_name(data_dir: Path) -> dict[str, Path]:
+    """The files of the tables in the data directory; of two with one name the first."""
+    found: dict[str, Path] = {}
+    for path in sorted(Path(data_dir).glob("*")):
+        ending = suffix_of(path.name)
+        if ending and not ending.endswith(ZIP) and not path.name.startswith(".") and path.is_file():
+            found.setdefault(path.name[: -len(ending)], path)
+    return found
 
 
 def find(name: str, data_dir: Path) -> Path | None:
     """The file of a table by its path or its name; None where there is none."""
-    if Path(name).suffix == SUFFIX:
+    if is_table(Path(name)):
         return Path(name)
-    return Path(data_dir) / f"{name}{SUFFIX}" if name in names(data_dir) else None
+    return by_name(data_dir).get(name)
 
 
-def read(path: Path) -> pd.DataFrame:
-    """The table, large enough for the pipeline. Raises InvalidDataset."""
-    if not path.is_file():
-        raise InvalidDataset(f"There is no table at '{path}'. Check the path.")
-    table = read_csv(path)
-    if table.shape[1] < 3 or len(table) < FEWEST_ROWS:
+def read(source: Path | pd.DataFrame, options: TableOptions | None = None) -> RawTable:
+    """The table, large enough for the pipeline. Raises InvalidInput, InvalidDataset."""
+    if isinstance(source, Path) and not source.is_file():
+        raise InvalidDataset(f"There is no table at '{source}'. Check the path.")
+    table = read_table(source, options)
+    n_rows, n_columns = table.frame.shape
+    if n_columns < 3 or n_rows < FEWEST_ROWS:
         raise InvalidDataset(
-            f"'{path.name}' has {len(table)} rows and {table.shape[1]} columns; at least "
+            f"{called(source)} has {n_rows} rows and {n_columns} columns; at least "
             f"{FEWEST_ROWS} rows and 3 columns (target, group and a feature) are needed."
         )
     return table
 
 
-def values_of(table: pd.DataFrame, column: str) -> list[str]:
+def called(source: Path | pd.DataFrame) -> str:
+    return "The table" if isinstance(source, pd.DataFrame) else f"'{source.name}'"
+
+
+def values_of(column: pd.Series, options: TableOptions | None = None) -> list[str]:
     """The distinct values of a column as text, the most frequent first; missing ones left out."""
-    return [as_text(value) for value in table[column].value_counts().index]
+    column, _ = without_missing(column, (options or TableOptions()).spellings)
+    codes, texts = coded(column)
+    rows = np.bincount(codes[codes >= 0], minlength=len(texts))
+    return [texts[place] for place in np.argsort(-rows, kind="stable")]
+
+
+def favourable(values: list[str]) -> str:
+    """The value that by its word is the favourable one, else the most frequent."""
+    found = [value for value in values if value.casefold() in FAVOURABLE]
+    return found[0] if found else values[0]
 
 
 def flag(
-    table: pd.DataFrame, column: str, role: str, value: str | None, meaning: str, merge: bool
-) -> tuple[np.ndarray, str]:
-    """0/1 for each row, 1 where `column` has `value`, and the name of what is 0. The value may be
-    given as text or as the number that it is."""
-    if column not in table.columns:
-        raise InvalidInput(role, column, f"one of the columns {shorten(list(table.columns), 200)}")
-    found = values_of(table, column)
+    table: CompleteTable, column: str, value: str, meaning: str, merge: bool
+) -> tuple[NDArray[np.int64], str]:
+    """0/1 for each complete row, 1 where `column` has `value`, and the name of what is 0. Raises
+    InvalidInput, InvalidDataset."""
+    texts = table.roles[column][table.keep]
+    found = list(texts.value_counts().index)
     if value not in found:
         raise InvalidInput(
             meaning, value, f"one of the values of '{column}': {shorten(found, 200)}"
@@ -70,99 +123,83 @@ def flag(
             "merge_others=True, --merge-others, or the tick on the page."
         )
     others = [v for v in found if v != value]
-    zero = others[0] if len(others) == 1 else "other"
-    return (table[column].map(as_text) == value).to_numpy(dtype=np.int64), zero
+    return (texts == value).to_numpy(dtype=np.int64), others[0] if len(others) == 1 else "other"
+
+
+def roles_in(frame: pd.DataFrame, merge_others: bool, **given: object) -> Roles:
+    """The roles as they were given, texts or numbers, if they fit the table. Raises
+    InvalidInput."""
+    columns = shorten(list(frame.columns), 200)
+    for name, value in given.items():
+        if value is None or value == "":
+            expected = f"given for a table of your own; its columns are {columns}"
+            raise InvalidInput(name, value, expected)
+    roles = Roles(**{n: as_text(v) for n, v in given.items()}, merge_others=merge_others)
+    if roles.target == roles.sensitive:
+        raise InvalidInput("sensitive", roles.sensitive, "another column than the target")
+    for name in ("target", "sensitive"):
+        if getattr(roles, name) not in frame.columns:
+            raise InvalidInput(name, getattr(roles, name), f"one of the columns {columns}")
+    return roles
 
 
 def load(
-    path: Path,
+    source: Path | pd.DataFrame,
     target: str | None,
     positive: str | None,
     sensitive: str | None,
     privileged: str | None,
     merge_others: bool,
+    options: TableOptions | None = None,
 ) -> FairnessDataset:
-    """The table at `path` as a data set. Raises InvalidInput, InvalidDataset."""
-    table = read(path)
-    given = {
-        "target": target,
-        "positive": positive,
-        "sensitive": sensitive,
-        "privileged": privileged,
-    }
-    if absent := [name for name, value in given.items() if value is None or value == ""]:
-        raise InvalidInput(
-            absent[0],
-            given[absent[0]],
-            f"given for a table of your own; its columns are {shorten(list(table.columns), 200)}",
-        )
-    target, positive, sensitive, privileged = (as_text(v) for v in given.values())
-    if target == sensitive:
-        raise InvalidInput("sensitive", sensitive, "another column than the target")
-    complete = table.dropna().reset_index(drop=True)
-    dropped = len(table) - len(complete)
-    if len(complete) < FEWEST_ROWS:
+    """The table at a path, or in memory, as a data set; its features begin with those of the table
+    and end with an intercept. Raises InvalidInput, InvalidDataset."""
+    options = options or TableOptions()
+    raw = read(source, options)
+    roles = roles_in(
+        raw.frame,
+        merge_others,
+        target=target,
+        positive=positive,
+        sensitive=sensitive,
+        privileged=privileged,
+    )
+    table = complete_rows(raw, [roles.target, roles.sensitive], options, also=[roles.sensitive])
+    account = table.account
+    if account.complete < FEWEST_ROWS:
         raise InvalidDataset(
-            f"{dropped} of {len(table)} rows of '{path.name}' have missing values, which leaves "
-            f"{len(complete)}; at least {FEWEST_ROWS} are needed. Fill or drop the columns with "
-            f"many: {shorten(table.isna().sum().nlargest(3).to_dict(), 120)}."
+            f"{account.dropped} of {account.rows} rows of {called(source)} have missing values, "
+            f"which leaves {account.complete}; at least {FEWEST_ROWS} are needed. Drop the columns "
+            f"that lack most, or impute; infinite values count as missing: {account.lacking}."
         )
-    label, negative = flag(complete, target, "target", positive, "positive", merge_others)
-    group, other = flag(complete, sensitive, "sensitive", privileged, "privileged", merge_others)
-    features = usable(complete.drop(columns=target), path.name)
-    order = np.random.default_rng(SEED).permutation(len(complete))
-    rows = Rows(features.iloc[order], label[order], group[order])
+    label, negative = flag(table, roles.target, roles.positive, "positive", merge_others)
+    group, other = flag(table, roles.sensitive, roles.privileged, "privileged", merge_others)
+    order = np.random.default_rng(SEED).permutation(len(label))
+    rows = Rows(table.features[table.keep].iloc[order], label[order], group[order])
+    if options.impute:
+        train, _ = split_last(split_last(rows, TEST_SHARE)[0], VAL_SHARE)
+        rows = replace(rows, table=impute(rows.table, np.arange(len(train.label))))
     parts = prepare_splits(rows)
-    constant = [
-        name
-        for name, column in zip(parts["feature_names"], parts["X_train"].T, strict=True)
-        if not column.any()
-    ]
-    notes = [
-        f"Your table '{path.name}', rows shuffled (seed {SEED}) and split 60 / 20 / 20; "
-        f"L2 = {L2_PER_ROW} × training rows."
-    ]
-    if dropped:
-        notes.append(
-            f"{dropped} rows with missing values ({', '.join(m or 'empty' for m in MISSING)}) are "
-            "dropped."
-        )
-    if constant:
-        notes.append(
-            f"Constant on train, and of no use: {', '.join(map(str, constant[:10]))}"
-            + (f" and {len(constant) - 10} more." if len(constant) > 10 else ".")
-        )
+    constant = constant_columns(parts["X_train"], parts["feature_names"])
+    for split in SPLITS:
+        X = parts[f"X_{split}"]
+        parts[f"X_{split}"] = np.concatenate([X, np.ones((len(X), 1))], axis=1)
+    parts["feature_names"] += (INTERCEPT,)
+    file = "table" if isinstance(source, pd.DataFrame) else source.name
     return FairnessDataset(
-        name=path.stem,
-        title=path.stem,
+        name=stem_of(source),
+        title=stem_of(source),
         **parts,
-        label_names=(f"{target} = {negative}", f"{target} = {positive}"),
-        group_names=(f"{sensitive} = {other}", f"{sensitive} = {privileged}"),
+        label_names=(f"{roles.target} = {negative}", f"{roles.target} = {roles.positive}"),
+        group_names=(f"{roles.sensitive} = {other}", f"{roles.sensitive} = {roles.privileged}"),
         l2=L2_PER_ROW * len(parts["y_train"]),
         dp=STRENGTH,
         eop=STRENGTH,
-        notes=tuple(notes),
+        notes=(
+            f"Your table '{file}', {account.complete:,} of {count(account.rows, 'row')}, shuffled "
+            f"(seed {SEED}) and split 60 / 20 / 20; L2 = {L2_PER_ROW} × training rows; with an "
+            "intercept.",
+            *account.lines,
+            *constant,
+        ),
     )
-
-
-def usable(features: pd.DataFrame, file: str) -> pd.DataFrame:
-    """Numbers as numbers, anything else as text. Raises InvalidDataset for a column with too many
-    values to be a category, or with infinite ones."""
-    out = {}
-    for name in features.columns:
-        column = features[name]
-        if pd.api.types.is_bool_dtype(column):
-            column = column.astype(np.int64)
-        if pd.api.types.is_numeric_dtype(column):
-            if not np.isfinite(column).all():
-                raise InvalidDataset(f"Column '{name}' of '{file}' holds infinite values.")
-            out[name] = column
-            continue
-        count = column.nunique()
-        if count > MOST_VALUES:
-            raise InvalidDataset(
-                f"Column '{name}' of '{file}' has {count} different texts; a category may have "
-                f"{MOST_VALUES}. If it is a name, a date or free text, drop it."
-            )
-        out[name] = column.map(as_text)
-    return pd.DataFrame(out)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.dataset import RENUMBER, Dataset
-from engine.data.preparation import prepare
-from engine.data.sources import features_folder
+from engine.data.preparation import distinct_names, prepare
+from engine.data.sources import fairness_table, features_folder
 from engine.data.sources.thumbnails import open_thumbnails, thumbnail_paths
 from engine.data.untrusted import limits
 from engine.data.untrusted.archives import check_npz
@@ -51,7 +51,7 @@ def read_checked(path: Path) -> tuple[dict[str, NDArray], tuple[str, ...] | None
         arrays = read_arrays(path)
         class_names = read_names(path, arrays, NAMES, "class")
         check_number_of_classes(path, arrays["y_train"], class_names)
-        return arrays, class_names
+        return arrays, None if class_names is None else distinct_names(class_names)
     except InvalidDataset:
         raise
     except Exception as error:  # a damaged file can make NumPy, zipfile and tokenize raise anything
@@ -62,14 +62,18 @@ def read_checked(path: Path) -> tuple[dict[str, NDArray], tuple[str, ...] | None
         ) from error
 
 
-def changed_at(name: str, data_dir: Path, suffix: str) -> float:
-    """When the file behind a data set's name or path last changed, or its thumbnails did; 0 where
-    there is none."""
-    paths = (Path(name), data_dir / f"{name}{suffix}", data_dir / name / features_folder.TRAIN)
-    file = next((p for p in paths if p.is_file()), None)
-    if file is None:
-        return 0.0
-    return max(p.stat().st_mtime for p in (file, *thumbnail_paths(file)) if p.is_file())
+def changed_at(name: str, data_dir: Path, suffix: str = ".npz") -> float:
+    """When the files behind a data set's name or path last changed, or its thumbnails did; 0 where
+    there is none. The times of their entries count too: no file can be replaced without them."""
+    folders = [p for p in (Path(name), data_dir / name) if features_folder.is_folder(p)]
+    files = [Path(name), data_dir / f"{name}{suffix}", fairness_table.find(name, data_dir)]
+    first = next((path for path in files if path is not None and path.is_file()), None)
+    if first is not None:
+        known = [first, *thumbnail_paths(first)]
+    else:
+        known = features_folder.files_of(folders[0]) if folders else []
+    states = [path.stat() for path in known if path.is_file()]
+    return max((max(state.st_mtime, state.st_ctime) for state in states), default=0.0)
 
 
 def read_arrays(path: Path) -> dict[str, NDArray]:

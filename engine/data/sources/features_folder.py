@@ -7,7 +7,9 @@ The standardised training features are written once, into the same folder; `Data
 memory map of them, and whoever multiplies it reads it a few rows at a time (`engine.rows`).
 """
 
+import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +17,21 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from engine.data.dataset import Dataset, check_labels, check_samples
-from engine.data.preparation import check_reach, halve_test, numbered_classes
+from engine.data.preparation import (
+    beyond_rounding,
+    check_reach,
+    distinct_names,
+    exponents,
+    halve_test,
+    numbered_classes,
+)
 from engine.errors import InvalidDataset
 
 REQUIRED = ("X_train", "y_train", "X_test", "y_test")
 TRAIN, NAMES = "X_train.npy", "class_names.txt"
 STANDARDISED = "standardised"  # of the files that are made here
 ROWS_AT_ONCE = 8192
+DIGITS = 16  # of the content's SHA-256 in the name of the copy
 
 
 def is_folder(path: Path) -> bool:
@@ -51,19 +61,19 @@ def load_folder(folder: Path) -> Dataset:
                 f"X_test has {X_test.shape[1]} features but X_train has {X.shape[1]}. "
                 "Compute both with the same feature extractor."
             )
-        class_names = class_names or numbered_classes(y_train, y_test)
+        class_names = distinct_names(class_names or numbered_classes(y_train, y_test))
         for split, labels in (("train", y_train), ("test", y_test)):
             check_labels(split, labels, len(class_names))
         test, holdout = halve_test(y_test, class_names)
-        mean, scale = scaling(X)
+        scaled = scaling(X)
         with np.errstate(over="ignore"):
-            beside = ((X_test.astype(np.float64) - mean) * scale).astype(np.float32)
+            beside = scaled.of(X_test.astype(np.float64)).astype(np.float32)
         check_reach(X_test, beside)
     except InvalidDataset as error:
         raise InvalidDataset(f"'{folder.name}' cannot be used: {error}") from error
     return Dataset(
         name=folder.name,
-        X_train=standardised(folder, X, mean, scale),
+        X_train=standardised(folder, X, scaled),
         y_train=y_train.astype(np.int64),
         X_test=beside[test],
         y_test=y_test[test].astype(np.int64),
@@ -104,36 +114,65 @@ def read_names(folder: Path) -> tuple[str, ...] | None:
     return tuple(line.strip() for line in lines if line.strip())
 
 
+def files_of(folder: Path) -> list[Path]:
+    """The files that somebody put into the folder, and not those that were made here."""
+    return [folder / NAMES, *(folder / f"{name}.npy" for name in REQUIRED)]
+
+
 def chunks(X: NDArray) -> Iterator[NDArray[np.float64]]:
+    """X as float64, a few rows at a time."""
     for start in range(0, len(X), ROWS_AT_ONCE):
         yield X[start : start + ROWS_AT_ONCE].astype(np.float64)
 
 
-def scaling(X: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and 1/deviation of each column, 0 for a column that is constant; two passes, since the
-    difference of large sums would lose what it is about."""
-    total = np.zeros(X.shape[1])
+def digest_of(X: NDArray) -> str:
+    """SHA-256 of the values, whatever the file's time stamp says, shortened to a file name."""
+    digest = hashlib.sha256(f"{X.dtype}{X.shape}".encode())
+    for start in range(0, len(X), ROWS_AT_ONCE):
+        digest.update(np.ascontiguousarray(X[start : start + ROWS_AT_ONCE]).view(np.uint8).data)
+    return digest.hexdigest()[:DIGITS]
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """(X · 2^exponent − mean) · scale, column by column (d,); scale is 0 for a constant column."""
+
+    exponent: NDArray[np.int32]
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+    def of(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Standardised rows (rows, d)."""
+        return (np.ldexp(rows, self.exponent) - self.mean) * self.scale
+
+
+def scaling(X: NDArray) -> Scaling:
+    """The scaling of the rows of X (n, d); three passes, since the difference of large sums would
+    lose what it is about, and the squares of large values would overflow."""
     low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
     for rows in chunks(X):
-        total += rows.sum(axis=0)
         low, high = np.minimum(low, rows.min(axis=0)), np.maximum(high, rows.max(axis=0))
-    mean, squares = total / len(X), np.zeros(X.shape[1])
+    exponent = exponents(np.maximum(np.abs(low), np.abs(high)))
+    total, squares = np.zeros(X.shape[1]), np.zeros(X.shape[1])
     for rows in chunks(X):
-        squares += np.square(rows - mean).sum(axis=0)
-    varies = (high > low) & (squares > 0)
-    return mean, np.where(varies, 1 / np.sqrt(np.where(varies, squares, 1) / len(X)), 0.0)
+        total += np.ldexp(rows, exponent).sum(axis=0)
+    mean = total / len(X)
+    for rows in chunks(X):
+        squares += np.square(np.ldexp(rows, exponent) - mean).sum(axis=0)
+    varies = beyond_rounding(low, high, X.dtype) & (squares > 0)
+    scale = np.where(varies, 1 / np.sqrt(np.where(varies, squares, 1) / len(X)), 0.0)
+    return Scaling(exponent, mean, scale)
 
 
-def standardised(folder: Path, X: NDArray, mean: NDArray, scale: NDArray) -> NDArray[np.float32]:
-    """A memory map of the standardised features: made where there is none of this X_train.npy."""
-    written = (folder / TRAIN).stat().st_mtime_ns
-    path = folder / f"{STANDARDISED}-{written}.npy"
+def standardised(folder: Path, X: NDArray, scaling: Scaling) -> NDArray[np.float32]:
+    """A memory map of the standardised features: made where there is none of these values."""
+    path = folder / f"{STANDARDISED}-{digest_of(X)}.npy"
     try:
         with FileLock(folder / f".{STANDARDISED}.lock"):
             if not path.is_file():
                 for old in folder.glob(f"*{STANDARDISED}-*.npy"):
                     old.unlink()
-                write_standardised(path, X, mean, scale)
+                write_standardised(path, X, scaling)
     except OSError as error:
         raise InvalidDataset(
             f"The standardised features of '{folder.name}' cannot be written beside the others "
@@ -143,11 +182,11 @@ def standardised(folder: Path, X: NDArray, mean: NDArray, scale: NDArray) -> NDA
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def write_standardised(path: Path, X: NDArray, mean: NDArray, scale: NDArray) -> None:
+def write_standardised(path: Path, X: NDArray, scaling: Scaling) -> None:
     making = path.with_name(f".{path.name}")
     out = np.lib.format.open_memmap(making, mode="w+", dtype=np.float32, shape=X.shape)
     for place, rows in enumerate(chunks(X)):
         start = place * ROWS_AT_ONCE
-        out[start : start + len(rows)] = (rows - mean) * scale
+        out[start : start + len(rows)] = scaling.of(rows)
     out.flush()
     making.replace(path)

@@ -17,6 +17,7 @@ from typing import IO
 import numpy as np
 
 from engine.data.untrusted import limits
+from engine.data.untrusted.beginnings import check_beginning
 from engine.data.untrusted.limits import MB, size
 from engine.errors import shorten
 
@@ -52,10 +53,10 @@ def open_zip(path: Path, unpacked_mb: int) -> zipfile.ZipFile:
 
 def no_zip(path: Path) -> str:
     """What a file that is no zip archive is instead."""
-    with path.open("rb") as file:
-        start = file.read(16)
-    if not start:
-        return "it is empty: 0 bytes"
+    try:
+        start = check_beginning(path)[:16]
+    except ValueError as error:
+        return str(error)
     if start.startswith(b"\x93NUMPY"):
         return "it holds one nameless array (.npy)"
     if start.startswith(b"PK"):

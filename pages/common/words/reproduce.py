@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult, Ranking
 from engine.data.sources.fairness_sets import LOADERS as FAIRNESS_SETS
+from engine.data.tables.options import HELP
 from engine.experiments import (
     AttackRequest,
     ExplainRequest,
@@ -154,8 +155,11 @@ def fairness_snippet(request: FairnessRequest, data_dir: str | None = None) -> s
     if dataset in FAIRNESS_SETS:
         opened = f"engine.load_fairness_dataset({dataset!r})"
     else:
+        default = FairnessRequest()
+        read = [n for n in HELP if getattr(request, n) != getattr(default, n)]
         options = "".join(
-            f"    {name}={getattr(request, name)!r},\n" for name in (*COLUMNS, "merge_others")
+            f"    {name}={getattr(request, name)!r},\n"
+            for name in (*COLUMNS, "merge_others", *read)
         )
         opened = (
             f"engine.load_fairness_dataset(\n    {dataset!r},\n    data_dir={data_dir!r},\n"

@@ -1,7 +1,7 @@
 """Data of one's own on the data page: a file is chosen, what it would become is shown, and the file
 is taken in only then. What is refused leaves the page and the choices on it as they are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import streamlit as st
 
 from engine.data.intake import take_in
 from engine.data.intake.preview import Kind, Preview
-from engine.data.untrusted.tables import columns_of
+from engine.data.tables.account import TableAccount
 from engine.errors import EngineError
 from engine.experiments.prepare import PrepareRequest
 from engine.results.jobs import JobState
@@ -52,11 +52,13 @@ def bring_in() -> None:
     try:
         with source.on_disk() as path:
             kind = take_in.kind_of(path)
-            columns = columns_of(path) if kind == "table" else []
+            table, columns = own_file.how_to_read(source, path) if kind == "table" else (None, [])
     except EngineError as error:
         st.error(f"{error}")
         return
     options = own_file.choose_options(source, kind, columns)
+    if table is not None:
+        options = replace(options, table=table)
     if kind == "table" and options.label is None:
         st.info("Choose the column that holds the classes.")
         return
@@ -70,7 +72,7 @@ def bring_in() -> None:
 
 def look(source: OwnFile, options: Options) -> Preview | str:
     """What the file would become, or why it cannot be taken; found once for these options."""
-    key = (source.mark, options.label, options.test_share)
+    key = (source.mark, options.label, options.test_share, options.table)
     held = st.session_state.get(SEEN)
     if held is not None and held[0] == key:
         return held[1]
@@ -82,7 +84,8 @@ def look(source: OwnFile, options: Options) -> Preview | str:
     found: Preview | str
     try:
         with source.on_disk() as path:
-            found = take_in.preview(path, options.label, options.test_share, report)
+            share, table = options.test_share, options.table
+            found = take_in.preview(path, options.label, share, report, table)
     except EngineError as error:
         found = str(error)
     except OSError as error:  # the server's disk, or a file that has gone since
@@ -113,8 +116,17 @@ def show_preview(seen: Preview) -> None:
             st.caption(plain(note))
     if seen.first_rows is not None:
         st.dataframe(seen.first_rows, hide_index=True, alt="The first rows of the table")
+    if seen.account is not None:
+        show_account(seen.account)
     if seen.n_problems:
         show_problems(seen)
+
+
+def show_account(account: TableAccount) -> None:
+    """What every column was read as; those that lack most values first."""
+    table = account.table().sort_values("Missing", ascending=False, kind="stable")
+    height = min(240, 38 + 35 * len(table))
+    st.dataframe(table, hide_index=True, height=height, alt="What the columns were read as")
 
 
 def show_problems(seen: Preview) -> None:
@@ -158,7 +170,8 @@ def take(source: OwnFile, options: Options, name: str, report: take_in.Report) -
     data_dir = lab().settings.data_dir
     try:
         with source.on_disk() as path:
-            kind = take_in.accept(path, name, data_dir, options.label, options.test_share, report)
+            share, table = options.test_share, options.table
+            kind = take_in.accept(path, name, data_dir, options.label, share, report, table)
         job = ""
         if kind == "images":
             job = door.ask(EXPERIMENT, PrepareRequest(name, options.backbone))

@@ -4,7 +4,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import streamlit as st
@@ -13,8 +13,11 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from engine.data.images.backbones import BACKBONES
 from engine.data.intake import labelled_table, take_in
 from engine.data.intake.preview import Kind
+from engine.data.tables.options import TableOptions
+from engine.data.tables.read import FORMATS, columns_of
 from engine.data.untrusted import limits
 from engine.errors import EngineError
+from pages.common.asking import table_options
 from pages.common.lab.shared import lab
 from pages.common.widgets import unfold
 
@@ -25,9 +28,9 @@ NAME, LABEL, SHARE, BACKBONE = "own_name", "own_label", "own_share", "own_backbo
 FORMS = """\
 - **Features** (`.npz`): `X_train`, `y_train`, `X_test`, `y_test`, optionally `class_names`; labels
   numbered 0…K−1. Nothing is unpickled.
-- **A table** (`.csv` in UTF-8 with a header, or `.parquet`): one column holds the classes; numbers
-  are taken as they are, texts become one 0/1 column for every value, rows with missing values are
-  left out. Rows are counted from 1, without the header.
+- **A table** ({formats}): one column holds the classes; numbers are taken as they are, texts become
+  one 0/1 column for every value, rows with missing values are left out or imputed. What becomes of
+  rows and columns is said before anything is taken in. Rows are counted from 1, without the header.
 - **Images** (`.zip`): one folder a class (`cat/1.png`, `dog/1.png`), under `train/` and `test/` if
   you have split them; a network makes the features.
 
@@ -65,6 +68,7 @@ class Options:
     label: str | None = None
     test_share: float = labelled_table.TEST_SHARE
     backbone: str = ""
+    table: TableOptions = field(default_factory=TableOptions)
 
 
 def plain_name(name: str) -> str:
@@ -75,7 +79,7 @@ def plain_name(name: str) -> str:
 
 @unfold.section("What can be brought in, and how much", "forms")
 def what_can_be() -> None:
-    st.markdown(FORMS)
+    st.markdown(FORMS.format(formats=FORMATS))
     st.markdown("\n".join(f"- {line}" for line in limits.stated()))
 
 
@@ -86,7 +90,7 @@ def choose_file() -> OwnFile | None:
         "A file of your own",
         type=[suffix.removeprefix(".") for suffix in take_in.UPLOADED],
         key=key,
-        help="Features (.npz), a table (.csv, .parquet), or images in class folders (.zip).",
+        help=f"Features (.npz), a table ({FORMATS}), or images in class folders (.zip).",
         max_upload_size=limits.UPLOAD_MB,
     )
     offered = take_in.offered(lab().settings.data_dir)
@@ -108,6 +112,20 @@ def choose_file() -> OwnFile | None:
         return None
     changed = (Path(lab().settings.data_dir) / there).stat().st_mtime_ns
     return OwnFile(there, f"file {there} {changed}")
+
+
+def how_to_read(source: OwnFile, path: Path) -> tuple[TableOptions, list[str]]:
+    """How the table is read, as it is chosen, and the columns that are left. Raises
+    InvalidDataset."""
+
+    def key(name: str) -> str:
+        return f"own-{name}-{source.mark}"
+
+    with st.expander("How the table is read", key="how-read"):
+        header = table_options.has_header(key)
+        columns = list(dict.fromkeys(columns_of(path, header)))
+        options = table_options.choose(columns, header, key)
+    return options, [column for column in columns if column not in options.drop]
 
 
 def choose_options(source: OwnFile, kind: Kind, columns: list[str]) -> Options:

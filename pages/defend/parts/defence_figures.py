@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from engine.statistics import wilson_interval
+from engine.statistics import points, wilson_interval
 from pages.common.figures.axes import number
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BLUE, GREEN, GREY
@@ -53,7 +53,7 @@ def distributions(table: pd.DataFrame, threshold: float) -> go.Figure:
             + (f"<br>sample {row.target}: rank {row.rank_before} → {row.rank_after}"
                if row.kind in ("attacked", "adaptive") else "")
             + (f"<br>scale {row.scale:g}" if row.kind == "scaled" else "")
-            + f"<br>accuracy {-100 * row.accuracy_drop:+.1f} points"
+            + f"<br>accuracy {points(-row.accuracy_drop)} points"
             for row in part.itertuples()
         ]  # fmt: skip
         for hollow, mark in ((False, symbol), (True, f"{symbol}-open")):

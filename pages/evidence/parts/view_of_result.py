@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from engine.data.tables.options import HELP, TableOptions
 from engine.experiments import (
     AttackRequest,
     AttributionsRequest,
@@ -22,7 +23,8 @@ from engine.experiments import (
     SensitivityRequest,
     SweepRequest,
 )
-from pages.common.asking import links, number_lists, sweep_requests
+from engine.options import taken_from
+from pages.common.asking import links, number_lists, sweep_requests, table_options
 from pages.common.lab import published_results
 from pages.common.lab.registry import PageEntry, page
 from pages.common.lab.shared import baseline_request
@@ -99,18 +101,28 @@ def of_fairness(request: FairnessRequest) -> ResultView | None:
     own = {n: getattr(request, n) for n in ("beta", "gamma", "l2", *COLUMNS)}
     own = {name: value for name, value in own.items() if value is not None}
     scales = number_lists.read_numbers(number_lists.Axis("scales", "Scales", ""), given)
+    table = {name: getattr(request, name) for name in HELP}
+    merge = request.merge_others
     asked = FairnessRequest(
         request.dataset,
         **own,
         metric=request.metric,
         scales=scales,
-        merge_others=request.merge_others,
+        merge_others=merge,
+        **table,
     )
     if asked != request:
         return None
+    read = table_options.as_in_links(taken_from(TableOptions, request))
     merged = {"merge_others": "true"} if request.merge_others else {}
     return view(
-        "fairness", table=request.dataset, metric=request.metric, scales=given, **own, **merged
+        "fairness",
+        table=request.dataset,
+        metric=request.metric,
+        scales=given,
+        **own,
+        **merged,
+        **read,
     )
 
 

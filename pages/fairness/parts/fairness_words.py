@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from engine.fairness.result import About, FairnessResult, largest_effect
+from engine.statistics import points
 from engine.vocabulary import ACCURACY_TOLERANCE, PROGRAMMES
 from pages.common.words.wording import MINUS, listed, percent, plain
 
@@ -18,8 +19,7 @@ PAPER_POINTS = 16  # of DP gap: the largest effect that the paper reports (Secti
 
 def signed(share: float) -> str:
     """Write a difference of shares in points, with its sign: '+14.6', '−5.0'."""
-    rounded = round(100 * share, 1)
-    return f"{rounded:+.1f}".replace("-", MINUS) if rounded else "0.0"
+    return points(share).replace("-", MINUS)
 
 
 def titled(metric: str) -> str:

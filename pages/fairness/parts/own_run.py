@@ -1,5 +1,7 @@
 """A fairness run of one's own: its controls, its data, and the button that asks for it."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from engine.data.sources.fairness_sets import LOADERS
@@ -30,9 +32,10 @@ def choose_run(form: Form, table: str, metric: str) -> FairnessRequest | None:
     InvalidDataset for a table that has no such columns."""
     columns = Table(table)
     if table not in LOADERS:
-        rows = own_tables.open_table(table)
-        columns = own_tables.choose_columns(form, table, rows)
-        own_tables.preview(rows)
+        opened, options = own_tables.read_as_chosen(form, table)
+        columns = own_tables.choose_columns(form, table, opened.values)
+        columns = replace(columns, options=options)
+        own_tables.preview(opened.raw.frame, own_tables.account_of(opened, columns))
     first, *others = st.columns([3, *(1 for _ in STRENGTHS)], vertical_alignment="bottom")
     text = form.text(
         first,
@@ -60,6 +63,7 @@ def choose_run(form: Form, table: str, metric: str) -> FairnessRequest | None:
             sensitive=columns.sensitive,
             privileged=columns.privileged,
             merge_others=columns.merge_others,
+            **vars(columns.options),
         )
     except InvalidInput as error:
         st.error(str(error))

@@ -1,6 +1,9 @@
 """A table of one's own on a page: brought in, its columns chosen, its first rows shown."""
 
+import shutil
 import tempfile
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -11,11 +14,19 @@ from engine.data.intake.names import place, safe_name
 from engine.data.sources import fairness_table
 from engine.data.sources.fairness_sets import LOADERS
 from engine.data.sources.fairness_table import MOST_VALUES
+from engine.data.sources.features_file import changed_at
+from engine.data.tables import packed
+from engine.data.tables.account import TableAccount
+from engine.data.tables.columns import complete_rows
+from engine.data.tables.options import TableOptions
+from engine.data.tables.raw import RawTable
+from engine.data.tables.read import FORMATS, SUFFIXES, columns_of, is_plain, suffix_of
 from engine.errors import EngineError, InvalidDataset
 from engine.experiments.fairness import Table
-from pages.common.asking import door
-from pages.common.asking.form import Form, forget_notes
+from pages.common.asking import door, table_options
+from pages.common.asking.form import BOUND, Form, forget_notes
 from pages.common.lab.shared import lab
+from pages.fairness.parts.fairness_words import plain
 
 UPLOAD = "upload"  # session-state key
 UPLOAD_MB = 50
@@ -35,10 +46,15 @@ def keep(file_name: str, content: bytes, data_dir: Path) -> str:
     name = safe_name(file_name, catalogue.NAMES)
     data_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=data_dir, prefix=".") as folder:
-        trial = Path(folder) / f"{name}{fairness_table.SUFFIX}"
+        trial = Path(folder) / f"{name}{suffix_of(file_name) or packed.ZIP}"
         trial.write_bytes(content)
-        fairness_table.read(trial)
-        place(trial, data_dir / trial.name)
+        twice = [column for column, times in Counter(columns_of(trial)).items() if times > 1]
+        fairness_table.read(trial, TableOptions(drop=tuple(twice)))  # the rest is asked later
+        with packed.unpacked(trial, is_plain) as table:
+            kept = Path(folder) / f"{name}{table.suffix.lower()}"
+            if table != kept:
+                shutil.copyfile(table, kept)
+        place(kept, data_dir / kept.name)
     return name
 
 
@@ -56,32 +72,66 @@ def receive() -> None:
 
 def uploader() -> None:
     st.file_uploader(
-        "A table of your own (CSV with a header)",
-        type="csv",
+        "A table of your own",
+        type=[suffix.removeprefix(".") for suffix in (*SUFFIXES, *packed.PACKINGS)],
         key=UPLOAD,
-        help="Kept in the data directory of this server, where whoever uses it finds it under Data "
-        "set. Rows with missing values are dropped.",
+        help=f"{FORMATS}. Kept in the data directory of this server, where whoever uses it finds "
+        "it under Data set. What becomes of its rows and columns is said below.",
         max_upload_size=UPLOAD_MB,
         on_change=receive,
     )
 
 
-def open_table(name: str) -> pd.DataFrame:
-    """Open a table of the data directory, kept in memory until its file changes. Raises
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A table and the values of its columns, the most frequent first."""
+
+    raw: RawTable
+    values: dict[str, list[str]]
+
+
+def place_of(name: str) -> tuple[Path, float]:
+    """The file of a table in the data directory, and when it last changed. Raises
     InvalidDataset."""
-    path = Path(lab().settings.data_dir) / f"{name}{fairness_table.SUFFIX}"
-    return _open_table(path, path.stat().st_mtime if path.is_file() else 0.0)
+    data_dir = lab().settings.data_dir
+    path = fairness_table.find(name, data_dir)
+    if path is None:
+        raise InvalidDataset(f"There is no table '{name}' in the data directory.")
+    return path, changed_at(str(path), data_dir)
+
+
+def read_as_chosen(form: Form, name: str) -> tuple[Opened, TableOptions]:
+    """A table of the data directory, read as the controls above it say. Raises InvalidDataset."""
+    path, changed = place_of(name)
+    with st.expander("How the table is read", key="how-read"):
+        header = table_options.has_header(**BOUND)
+        columns = list(dict.fromkeys(columns_of(path, header)))
+        options = table_options.choose(columns, header, **BOUND)
+    shown = table_options.as_in_links(options)
+    allowed = {"header": (False, True), "impute": (False, True), "drop": columns, "text": columns}
+    for option, choices in allowed.items():
+        form.note(option, choices, shown.get(option))
+    form.used["missing"] = shown.get("missing")
+    return _opened(path, changed, options), options
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the table …")
-def _open_table(path: Path, changed: float) -> pd.DataFrame:
-    return fairness_table.read(path)
+def _opened(path: Path, changed: float, options: TableOptions) -> Opened:
+    raw = fairness_table.read(path, options)
+    columns = raw.frame.columns
+    values = {name: fairness_table.values_of(raw.frame[name], options) for name in columns}
+    return Opened(raw, values)
 
 
-def choose_columns(form: Form, name: str, table: pd.DataFrame) -> Table:
-    """Choose which columns and values of a table mean what. Raises InvalidDataset where it has too
-    few columns to choose from."""
-    values = {str(column): fairness_table.values_of(table, column) for column in table.columns}
+def account_of(opened: Opened, chosen: Table) -> TableAccount:
+    """What becomes of the rows and columns, said before anything is computed. Raises
+    InvalidDataset."""
+    roles = [str(chosen.target), str(chosen.sensitive)]
+    return complete_rows(opened.raw, roles, chosen.options, also=roles[1:]).account
+
+
+def choose_columns(form: Form, name: str, values: dict[str, list[str]]) -> Table:
+    """Which columns and values of a table mean what. Raises InvalidDataset."""
     fit = [column for column, found in values.items() if 2 <= len(found) <= MOST_VALUES]
     if len(fit) < 2:
         raise InvalidDataset(
@@ -96,8 +146,13 @@ def choose_columns(form: Form, name: str, table: pd.DataFrame) -> Table:
         return form.choice(next(places), label, key, choices, help, default, carried=False)
 
     target = choose("Target", "target", fit, binary[-1], "The column to predict.")
-    of_target = values[target]
-    positive = choose("Favourable value", "positive", of_target, of_target[0], "Of the target.")
+    positive = choose(
+        "Favourable value",
+        "positive",
+        values[target],
+        fairness_table.favourable(values[target]),
+        "Of the target: the outcome that people wish for. See that it is the right one.",
+    )
     others = [column for column in fit if column != target]
     default = next((column for column in binary if column != target), others[0])
     sensitive = choose("Group", "sensitive", others, default, "The column of the group.")
@@ -118,6 +173,11 @@ def choose_columns(form: Form, name: str, table: pd.DataFrame) -> Table:
     return Table(name, target, positive, sensitive, privileged, merged)
 
 
-def preview(table: pd.DataFrame) -> None:
+def preview(table: pd.DataFrame, account: TableAccount) -> None:
     st.dataframe(table.head(PREVIEW_ROWS), hide_index=True, alt="The first rows of the table")
-    st.caption(f"The first {PREVIEW_ROWS} of {len(table):,} rows; {table.shape[1]} columns.")
+    used = f"{account.complete:,} of them complete" if account.dropped else "all complete"
+    st.caption(
+        f"The first {PREVIEW_ROWS} of {len(table):,} rows, {used}; {table.shape[1]} columns."
+    )
+    for line in account.lines:
+        st.caption(plain(line))
