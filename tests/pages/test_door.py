@@ -111,6 +111,16 @@ def test_controls_are_bound_to_the_address_in_one_place() -> None:
     assert bound == {"common/asking/form.py"}
 
 
+def test_figures_are_drawn_in_one_place_and_those_of_running_jobs_in_another() -> None:
+    drawn = {
+        name
+        for name, tree in sources()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and re.search(r"(^|\.)chart$", ast.unparse(node.func))
+    }
+    assert drawn == {"common/widgets/figure.py", "common/asking/progress.py"}
+
+
 @pytest.fixture(scope="module")
 def of_ones_own(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     """Results of what nothing is published for, by key: a table of one's own, a prepared set."""
