@@ -1,7 +1,8 @@
 """Paths and budgets, from the environment.
 
-The command line, the job runner and the pages read them, and so does `engine.data.load` for callers
-that name no data directory. Computations do not: what they depend on is in their arguments.
+The command line, the job runner and the pages read them. For callers that name no data directory,
+so do `load_fairness_dataset` and the preparation of a data set. Nothing else that computes does:
+what it depends on is in its arguments.
 """
 
 import os

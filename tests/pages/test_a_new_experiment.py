@@ -22,7 +22,7 @@ from engine.results.store import Store
 from engine.settings import Settings
 from pages.common.lab import registry
 from pages.common.words.reproduce import experiment_snippet
-from pages.evidence.parts.library_words import side_by_side
+from pages.evidence.parts.main_numbers import side_by_side
 from tests.support.pages import Open, words
 
 
