@@ -10,59 +10,19 @@ import streamlit as st
 
 from pages.common.figures.palette import ACCENT
 from pages.common.samples import Samples
+from pages.common.widgets.browser_files import text_of
 
 FEATURES_MEAN = (
     "The features in which the sample is farthest from the training data's mean, in standard "
     "deviations σ"
 )
 SHORT = 20  # characters of a table's cell that no line breaks
-STYLE = f"""<style>
-.ial-facts {{display: grid; grid-template-columns: repeat(auto-fit, minmax(7rem, 1fr)); gap: .8rem;
-  border: 1px solid rgba(134,142,150,.35); border-radius: .5rem; padding: .9rem 1.1rem;}}
-.ial-facts .name, .ial-facts .note, .ial-cell .note {{font-size: .8rem; opacity: .75;
-  line-height: 1.3;}}
-.ial-facts .value {{font-size: 1.5rem; line-height: 1.35; font-variant-numeric: tabular-nums;
-  white-space: nowrap;}}
-.ial-facts img {{width: 4.2rem; height: auto; border-radius: .25rem; display: block;
-  outline: 3px solid {ACCENT}; outline-offset: 1px; margin-bottom: .3rem;}}
-.ial-grid {{display: grid; gap: .7rem;
-  grid-template-columns: repeat(auto-fill, minmax(5.4rem, 1fr));}}
-.ial-cell {{display: flex; flex-direction: column; gap: .1rem; font-size: .9rem;
-  line-height: 1.35;}}
-.ial-cell img {{width: 3.6rem; height: auto; border-radius: .2rem;}}
-.ial-facts .features, .ial-cell .features {{font-size: .75rem; line-height: 1.35;
-  font-variant-numeric: tabular-nums; border-left: 2px solid rgba(134,142,150,.6);
-  padding-left: .4rem; margin-bottom: .2rem; overflow-wrap: anywhere;}}
-.ial-facts .features {{border-color: {ACCENT};}}
-.ial-table {{overflow: auto; max-height: 34rem; font-size: .875rem; line-height: 1.4;
-  border: 1px solid rgba(134,142,150,.35); border-radius: .5rem;}}
-.ial-table table {{border-collapse: collapse; width: 100%; margin: 0;}}
-.ial-table th, .ial-table td {{padding: .35rem .7rem; text-align: left; vertical-align: middle;
-  border: 0; border-bottom: 1px solid rgba(134,142,150,.25);}}
-.ial-table th {{font-weight: 600; position: sticky; top: 0;
-  background: rgba(134,142,150,.16); backdrop-filter: blur(6px);}}
-.ial-table tr:last-child td {{border-bottom: 0;}}
-.ial-table .number, .ial-table td.short {{white-space: nowrap;
-  font-variant-numeric: tabular-nums;}}
-.ial-table .number {{text-align: right;}}
-.ial-table td:not(.number, .short) {{min-width: 9rem;}}
-.ial-table img {{width: 2.2rem; height: auto; border-radius: .2rem; display: block;}}
-.ial-flow {{display: flex; flex-wrap: wrap; align-items: stretch; gap: .5rem;}}
-.ial-flow .step {{flex: 1 1 6.5rem; border: 1px solid rgba(134,142,150,.5); border-radius: .5rem;
-  padding: .7rem .8rem; font-size: .9rem; line-height: 1.4;}}
-.ial-flow .step b {{display: block; margin-bottom: .2rem;}}
-.ial-flow .accent {{border: 2px solid {ACCENT};}}
-.ial-flow .arrow {{align-self: center; font-size: 1.3rem; opacity: .7;}}
-@media (max-width: 640px) {{
-  .ial-flow {{flex-direction: column;}} .ial-flow .step {{flex: none;}}
-  .ial-flow .arrow {{transform: rotate(90deg);}}
-}}
-</style>"""
 
 
 def style() -> None:
     """The style of all blocks; once a page."""
-    st.html(STYLE)
+    accent = f":root {{--ial-accent: {ACCENT};}}"
+    st.html(f"<style>{accent}{text_of('blocks.css')}</style>")
 
 
 def portrait(samples: Samples, index: int) -> str:

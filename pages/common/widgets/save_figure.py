@@ -14,93 +14,13 @@ import streamlit as st
 from engine.experiments import Request, values_of
 from engine.results.store import Stored
 from pages.common.widgets import unfold
+from pages.common.widgets.browser_files import component
 from pages.common.widgets.code_tabs import PAPER, SOFTWARE
 from pages.common.words import reproduce
 
 NAMED = ("metric", "k", "radius", "image", "scale")  # fields that a file's name says, if single
 LEAST_WIDTH = 640  # px of a picture: a figure on a phone is narrower
-STYLE = """
-.ial-save {display: flex; flex-direction: column; gap: .5rem;}
-.ial-save button {font: inherit; font-size: .875rem; color: var(--st-text-color); cursor: pointer;
-  background: var(--st-background-color); border: 1px solid var(--st-border-color);
-  border-radius: var(--st-button-radius); padding: .45rem .75rem; min-height: 2.5rem;}
-.ial-save button:hover, .ial-save button:focus-visible {color: var(--st-primary-color);
-  border-color: var(--st-primary-color); outline: none;}
-.ial-save button:focus-visible {box-shadow: 0 0 0 2px var(--st-primary-color);}
-.ial-save .said:empty {display: none;}
-.ial-save .said {font-size: .85rem;}
-"""
-SCRIPT = """
-const INK = '#1F2933', PAPER = '#FFFFFF', LINES = '#DDE1E5';
-const FONT = 'Arial, Helvetica, sans-serif';  // a picture cannot take the lab's own font along
-const FORMATS = { png: 'Picture (PNG)', svg: 'Drawing (SVG)' };
-
-export default function (component) {
-  const { data, parentElement } = component;
-  let menu = parentElement.querySelector('.ial-save');
-  if (!menu) {
-    menu = document.createElement('div');
-    menu.className = 'ial-save';
-    for (const [format, label] of Object.entries(FORMATS)) {
-      const button = document.createElement('button');
-      button.type = 'button';
-      button.textContent = label;
-      button.onclick = () => save(menu, format);
-      menu.appendChild(button);
-    }
-    const said = document.createElement('div');
-    said.className = 'said';
-    said.setAttribute('role', 'status');
-    menu.appendChild(said);
-    parentElement.appendChild(menu);
-  }
-  menu.asked = data;
-}
-
-async function save(menu, format) {
-  const { chart, file, width } = menu.asked, said = menu.querySelector('.said');
-  said.textContent = '';
-  try {
-    const shown = document.querySelector('.st-key-' + CSS.escape(chart) + ' .js-plotly-plot');
-    const link = document.createElement('a');
-    link.href = await window.Plotly.toImage(
-      { data: shown.data, layout: light(shown.layout), config: { staticPlot: true } },
-      {
-        format,
-        width: Math.max(shown.clientWidth, width),
-        height: shown.clientHeight,
-        scale: format === 'png' ? 2 : 1,
-      });
-    link.download = file + '.' + format;
-    link.click();
-  } catch (error) {
-    said.textContent = 'This browser could not draw it (' + error + '). '
-      + 'The camera above the figure saves a PNG as well.';
-  }
-}
-
-// The theme's colours are in the template alone: the figures' own fit both themes.
-function light(layout) {
-  const copy = structuredClone(layout);
-  copy.autosize = false;
-  delete copy.width;
-  delete copy.height;
-  recolour(copy.template && copy.template.layout);
-  return copy;
-}
-
-function recolour(part) {
-  if (!part || typeof part !== 'object' || Array.isArray(part)) return;
-  for (const [name, value] of Object.entries(part)) {
-    if (typeof value === 'object') recolour(value);
-    else if (name.endsWith('bgcolor')) part[name] = PAPER;
-    else if (name === 'family') part[name] = FONT;
-    else if (['color', 'subtitleColor'].includes(name)) part[name] = INK;
-    else if (/^(grid|zeroline|tick|line)color$/.test(name)) part[name] = LINES;
-  }
-}
-"""
-PICTURES = st.components.v2.component("save_figure", css=STYLE, js=SCRIPT, isolate_styles=False)
+PICTURES = component("save_figure")
 
 Table = Callable[[], pd.DataFrame]
 
