@@ -21,7 +21,7 @@ from tqdm import tqdm
 from engine.commands import data, library
 from engine.data.tables.options import HELP
 from engine.errors import DamagedResult, DataUnavailable, EngineError, InvalidInput
-from engine.experiments import EXPERIMENTS, hash_of, make_request, open_data
+from engine.experiments import EXPERIMENTS, Request, hash_of, make_request, open_data
 from engine.options import choices_of
 from engine.progress import OnProgress, Progress
 from engine.results.compute import compute_and_keep
@@ -108,11 +108,11 @@ def add_option(command: argparse.ArgumentParser, item: "Field[Any]", hint: Any) 
         command.add_argument(flag, type=kinds[0] if kinds else hint, **common)
 
 
-def listed(kind: type) -> Callable[[str], Any]:
+def listed(kind: type) -> Callable[[str], object]:
     """What makes an entry of a list from its text; the word 'default' stays, for the list that the
     request has by itself."""
 
-    def entry(text: str) -> Any:
+    def entry(text: str) -> object:
         return text if text == DEFAULT else kind(text)
 
     entry.__name__ = kind.__name__  # argparse names it where a text is none
@@ -121,7 +121,7 @@ def listed(kind: type) -> Callable[[str], Any]:
 
 def obtain(
     name: str,
-    request: Any,
+    request: Request,
     settings: Settings,
     fresh: bool,
     progress: OnProgress,

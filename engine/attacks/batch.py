@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -137,7 +136,7 @@ def attacks_at_once(
     return min(fitting, ATTACKS_AT_ONCE)
 
 
-def row(result: AttackResult, task: Task, targets: tuple[int, ...]) -> dict[str, Any]:
+def row(result: AttackResult, task: Task, targets: tuple[int, ...]) -> dict[str, object]:
     """One attack at one k as a row of the table; `targets` in the whole data set's numbers.
 
     For a set of targets the ranks are the worst among the min(k, t) best-placed. success and shares

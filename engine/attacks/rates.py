@@ -9,7 +9,6 @@ are those that the calculator would find with a test set the attacker never saw.
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -128,9 +127,9 @@ def share_rates(
     """
     tolerance = check_positive("tolerance", tolerance, allow_zero=True)
     found = every_outcome(attempted(check_table(table, by)), tolerance, by)
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for key, part in found.groupby([*by, *KIND]):
-        values: dict[str, Any] = {"attacks": len(part)}
+        values: dict[str, object] = {"attacks": len(part)}
         for name, whole in SHARES.items():
             shares = (part["in_top"] / part[whole]).to_numpy()
             low, high = bootstrap_interval(shares)
@@ -184,7 +183,7 @@ def reweighing_rates(
     regime, split and those of `success_rates`; targets in the honest top k are left out.
     """
     tolerance = check_positive("tolerance", tolerance, allow_zero=True)
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for k, regime, split in product(ks, REGIMES, SPLITS):
         limit = tolerance + ROUNDING if regime == "high_accuracy" else np.inf
         for weight, part in table[table["rank_before"] > k].groupby("target_weight"):

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,7 +56,7 @@ def draw_targets(
     return tuple(sets)
 
 
-def check_sets(targets: Sequence[Any], n: int) -> tuple[tuple[int, ...], ...]:
+def check_sets(targets: Sequence[object], n: int) -> tuple[tuple[int, ...], ...]:
     """Explicit targets: an index or a set of them an attack, no attack twice."""
     sets = tuple(check_targets(t, n) for t in targets)
     if not sets:
@@ -319,7 +318,7 @@ class Here:
 
     def __init__(self, say: OnProgress) -> None:
         self.say = say
-        self.built: tuple[Any, InfluenceProblem] | None = None
+        self.built: tuple[object, InfluenceProblem] | None = None
         self.said = float("-inf")
 
     def __call__(self, task: Task) -> tuple[pd.DataFrame, float]:

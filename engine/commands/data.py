@@ -16,7 +16,7 @@ from engine.progress import OnProgress, Progress
 from engine.settings import Settings
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The command `data` with its own commands."""
     text = "data sets: list, prepare, add your own, remove, check"
     data = commands.add_parser("data", help=text, description=text)
@@ -72,7 +72,7 @@ def add_table_options(command: argparse.ArgumentParser) -> None:
             )
 
 
-def run(options: dict[str, Any], settings: Settings, progress: OnProgress) -> int:
+def run(options: dict[str, object], settings: Settings, progress: OnProgress) -> int:
     """Do what was asked; the exit code."""
     action = options.pop("action")
     actions: dict[str, Callable[..., int]] = {
@@ -134,7 +134,7 @@ def add(
     backbone: str,
     device: str | None,
     preview: bool,
-    **table: Any,
+    **table: Any,  # the fields of TableOptions
 ) -> int:
     options = TableOptions(**{n: value for n, value in table.items() if value is not None})
 

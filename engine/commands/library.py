@@ -1,9 +1,9 @@
 """`python -m engine library …`: the stored results on the command line."""
 
+import argparse
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from engine.checks import check_choice
 from engine.data.untrusted.limits import size
@@ -18,7 +18,7 @@ from engine.settings import Settings
 REFUSED = 1  # exit code: a bundle was read, but some of its results were not taken
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The command `library` with its own commands."""
     text = "stored results: list, export, import, remove"
     library = commands.add_parser("library", help=text, description=text)
@@ -37,7 +37,7 @@ def add_parser(commands: Any) -> None:
     delete.add_argument("key", metavar="KEY")
 
 
-def run(options: dict[str, Any], settings: Settings) -> int:
+def run(options: dict[str, object], settings: Settings) -> int:
     """Do what was asked; the exit code."""
     actions: dict[str, Callable[..., int]] = {
         "list": show,
@@ -61,9 +61,11 @@ def disk(used: Usage) -> str:
     )
 
 
-def show(store: Store, **wanted: Any) -> int:
+def show(
+    store: Store, experiment: str | None, dataset: str | None, origin: str | None, text: str
+) -> int:
     library = open_library(store)
-    for entry in select(library.entries, **wanted):
+    for entry in select(library.entries, experiment, dataset, origin, text):
         print(line(entry))
     for folder in library.unreadable:
         print(f"{folder.name}  cannot be read: {folder}")

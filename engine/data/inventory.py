@@ -243,7 +243,7 @@ def check_table(name: str, data_dir: Path) -> list[Finding]:
     return [] if path is None else check_opens(path, fairness_table.read)
 
 
-def check_opens(path: Path, load: Callable[[Path], Any]) -> list[Finding]:
+def check_opens(path: Path, load: Callable[[Path], object]) -> list[Finding]:
     try:
         load(path)
     except InvalidDataset as error:

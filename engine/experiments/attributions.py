@@ -195,7 +195,7 @@ def crowd(
     from engine.attacks.options import AttackOptions
     from engine.scrutiny.disagreement import disagreements, honest_models
 
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
 
     def add(role: str, how: str, model: LinearModel) -> None:
         rows.append(

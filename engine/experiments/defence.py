@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -81,7 +80,7 @@ def honest_models(request: DefenceRequest, dataset: Dataset) -> Iterator[tuple[s
                 yield f"sgd, {stop} steps, l2 {l2:g}, seed {request.seed + seed}", model
 
 
-def check_of(model: LinearModel, dataset: Dataset, accuracy: float) -> dict[str, Any]:
+def check_of(model: LinearModel, dataset: Dataset, accuracy: float) -> dict[str, object]:
     """The row of a model that no attack made: its check against its loss; accuracy: θ*'s."""
     from engine.scrutiny.optimality import optimality
 
@@ -113,7 +112,7 @@ def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> 
     def report(done: int, info: StepInfo | None = None) -> None:
         context.report(done, total)  # may stop it, between any two steps
 
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for trained, model in honest_models(request, dataset):
         rows.append(check(model) | {"kind": "honest", "trained": trained})
         report(0)
@@ -139,7 +138,7 @@ def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> 
     return pd.DataFrame(rows)
 
 
-def of_attack(result: AttackResult, options: AttackOptions) -> dict[str, Any]:
+def of_attack(result: AttackResult, options: AttackOptions) -> dict[str, object]:
     """What a row says of the attack that made its model."""
     return {
         "target": result.targets[0],

@@ -57,7 +57,7 @@ def read_ranking(name: str, arrays: Mapping[str, np.ndarray]) -> Ranking:
 def write_parts(
     folder: Path,
     arrays: Mapping[str, np.ndarray],
-    scalars: Mapping[str, Any],
+    scalars: Mapping[str, object],
     tables: Mapping[str, pd.DataFrame],
 ) -> None:
     np.savez_compressed(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]  # numpy's stub

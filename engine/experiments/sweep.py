@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -54,11 +54,11 @@ class BatchRequest(Options):
     """One batch of a sweep on a data set, and the kind of its honest model."""
 
     dataset: str
-    batch: dict[str, Any]  # as `asked` makes it
+    batch: dict[str, object]  # as `asked` makes it
     model: str = option(LINEAR, OneOf(MODELS), added=True)
 
 
-def asked(batch: "Batch") -> dict[str, Any]:
+def asked(batch: "Batch") -> dict[str, object]:
     """A batch as it is hashed and stored, flat: its ks stand for the options' k."""
     options = values_of(batch.options)
     del options["k"]

@@ -35,6 +35,7 @@ HONEST = 1.0
 SEARCH_LOW, SEARCH_HIGH, SEARCH_GRID = 1e-3, 10.0, 25
 SEARCH_ROUNDS, SEARCH_BETWEEN = 2, 3  # refinements, and new scales on either side of the best
 
+Row = dict[str, Any]  # what is told of one scale: numbers, the programme's name, whether feasible
 
 # In products as small as these a second thread gains a little on a quiet machine; on a busy one the
 # two wait for each other, and ten seconds become a hundred.
@@ -99,7 +100,7 @@ class Pipeline:
             float(gradient @ self.theta),
         )
 
-    def before_test(self, run: "Run") -> dict[str, Any]:
+    def before_test(self, run: "Run") -> Row:
         """Return the columns of one scale that need no test set."""
         honest = self.honest
         return {
@@ -114,7 +115,7 @@ class Pipeline:
             **self.measure(run, "val"),
         }
 
-    def row(self, run: "Run") -> dict[str, Any]:
+    def row(self, run: "Run") -> Row:
         """Return the row of `fairness_scaling` for one scale."""
         X_test, y_test, _ = self.dataset.split("test")
         base = predict(run.scale * self.theta, X_test)
@@ -257,7 +258,7 @@ def search_worst(pipeline: Pipeline, on_step: Callable[[int], None]) -> pd.DataF
     `fairness_scaling`, ascending, with `chosen`; the test set is opened for the chosen one alone.
     """
     runs: dict[float, Run] = {}
-    found: dict[float, dict[str, Any]] = {}
+    found: dict[float, Row] = {}
     honest = pipeline.measure(pipeline.honest, "val")["accuracy_val"]
     least = honest - pipeline.options.tolerance - ROUNDING
 

@@ -11,7 +11,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
@@ -56,9 +56,9 @@ def losses_each(module: nn.Module, loss: Loss, theta: Tensor, X: Tensor, y: Tens
     return vmap(lambda one: loss(logits(module, one, X), y))(theta)
 
 
-def template(module: nn.Module, **to: Any) -> nn.Module:
+def template(module: nn.Module, dtype: torch.dtype, device: torch.device | str) -> nn.Module:
     """A copy of the module to be called with parameters from outside."""
-    return copy.deepcopy(module).to(**to).eval().requires_grad_(False)
+    return copy.deepcopy(module).to(device=device, dtype=dtype).eval().requires_grad_(False)
 
 
 def floats_kept(module: nn.Module, n_features: int) -> int:

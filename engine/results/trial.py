@@ -10,7 +10,6 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 TRIAL_GB, TRIAL_SECONDS = 3, 120.0  # of a bundle's results together
 TEXT_LENGTH = 100_000  # a table names the samples of a target set in one text
@@ -18,7 +17,7 @@ TEXT_LENGTH = 100_000  # a table names the samples of a target set in one text
 ACTIVE = re.compile(r"\]\s*[(\[:]|://|<[A-Za-z!/]")
 
 
-def is_harmless(value: Any) -> bool:
+def is_harmless(value: object) -> bool:
     """Whether all text in a JSON value is short, printable, and no link or markup."""
     if isinstance(value, str):
         return len(value) <= TEXT_LENGTH and value.isprintable() and not ACTIVE.search(value)

