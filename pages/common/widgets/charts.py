@@ -9,7 +9,7 @@ import streamlit as st
 from pages.common.samples import Samples
 from pages.common.widgets import save_figure
 from pages.common.widgets.sample_card import sample_card
-from pages.common.widgets.save_figure import Source
+from pages.common.widgets.save_figure import FigureSource
 
 UNFIT = re.compile(r"[^a-zA-Z0-9_-]")  # characters of a key that its class cannot have
 
@@ -23,7 +23,7 @@ def chart(
     figure: go.Figure,
     key: str,
     alt: str,
-    source: Source | None,
+    source: FigureSource | None,
     on_select: Callable[[], None] | None = None,
     samples: Samples | None = None,
     at: int = 0,

@@ -12,7 +12,7 @@ from engine.results.store import Stored
 from pages.common.lab.shared import badge_of
 from pages.common.samples import Samples
 from pages.common.widgets.charts import chart, heading
-from pages.common.widgets.save_figure import Source
+from pages.common.widgets.save_figure import FigureSource
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,12 +52,12 @@ class FigureBlock:
         return self.build(*self.values)
 
     @property
-    def source(self) -> Source:
+    def source(self) -> FigureSource:
         """What the menu beneath the figure saves."""
         table = self.table or self.first_value
         if self.asked is not None:
-            return Source.asking(self.name, table, *self.asked)
-        return Source.of(self.name, table, *self.results)
+            return FigureSource.asking(self.name, table, *self.asked)
+        return FigureSource.of(self.name, table, *self.results)
 
     def first_value(self) -> pd.DataFrame:
         """The table that the figure is made of. Raises TypeError where the first value is none."""

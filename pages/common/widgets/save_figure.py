@@ -26,7 +26,7 @@ Table = Callable[[], pd.DataFrame]
 
 
 @dataclass(frozen=True)
-class Source:
+class FigureSource:
     """What a figure shows: a word for it, its numbers as a table (made when they are asked for),
     and the requests whose results it is drawn from, each with its experiment."""
 
@@ -35,12 +35,12 @@ class Source:
     asked: tuple[tuple[str, Mapping[str, object]], ...]
 
     @classmethod
-    def of(cls, what: str, table: Table, *results: Stored) -> "Source":
+    def of(cls, what: str, table: Table, *results: Stored) -> "FigureSource":
         asked = [(r.manifest.experiment, r.manifest.request) for r in results]
         return cls(what, table, tuple(asked))
 
     @classmethod
-    def asking(cls, what: str, table: Table, experiment: str, request: Request) -> "Source":
+    def asking(cls, what: str, table: Table, experiment: str, request: Request) -> "FigureSource":
         """Of a figure that shows what a request is about, whether it has a result or not."""
         return cls(what, table, ((experiment, values_of(request)),))
 
@@ -72,13 +72,13 @@ def citation() -> bytes:
     return f"{PAPER}\n\n{SOFTWARE}\n".encode()
 
 
-def menu(chart: str, source: Source) -> None:
+def menu(chart: str, source: FigureSource) -> None:
     """The menu of the chart with this key."""
     opened = unfold.menu("Save figure", f"save-{chart}", ":material/download:", "tertiary")
     opened(choices)(chart, source)
 
 
-def choices(chart: str, source: Source) -> None:
+def choices(chart: str, source: FigureSource) -> None:
     """What it can be saved as."""
     name = source.name
     with st.container(gap="xsmall"):
