@@ -41,14 +41,14 @@ def attacked(as_published: Sweeps, settings: Settings) -> int:
     for variant in ablation.VARIANTS:
         random = variant == ablation.RESTARTS
         request = AttackRequest(
-            "small",
-            (target,),
-            1,
-            RADIUS,
-            "higher_ranked" if random else variant,
-            5 if random else 0,
-            SWEPT.learning_rates,
-            SWEPT.steps,
+            dataset="small",
+            targets=(target,),
+            k=1,
+            radius=RADIUS,
+            objective="higher_ranked" if random else variant,
+            restarts=5 if random else 0,
+            learning_rates=SWEPT.learning_rates,
+            steps=SWEPT.steps,
         )
         compute_and_keep("attack", request, dataset, settings, ignore)
     return target
