@@ -1,7 +1,6 @@
 """The paper against us: its tables and statements beside what is published here."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -50,8 +49,8 @@ def stored_by_data(role: str) -> dict[str, Stored]:
     return {stored.manifest.dataset: stored for name, stored in published() if name == role}
 
 
-def by_data(role: str) -> dict[str, Any]:
-    """The results published in a role, by data set."""
+def by_data(role: str) -> dict[str, pd.DataFrame]:
+    """The tables published in a role, by data set."""
     return {data: stored.result for data, stored in stored_by_data(role).items()}
 
 
@@ -82,8 +81,8 @@ def statements() -> Iterator[Comparison]:
         yield comparisons.fewer_competitors(named(data), trained)
     for data, table in by_data("sizes").items():
         yield from comparisons.sets(named(data), table)
-    for data, sensitivity in by_data("sensitivity").items():
-        yield comparisons.ends_are_sensitive(named(data), sensitivity)
+    for data, stored in stored_by_data("sensitivity").items():
+        yield comparisons.ends_are_sensitive(named(data), stored.result)
     yield comparisons.some_are_impossible(all_of("impossible"))
     gaps = [r for r in all_of("fairness") if r.about.metric == "dp"]
     yield comparisons.fairness_breaks({r.about.title: r for r in gaps})

@@ -1,7 +1,6 @@
 """Figures of the audit: pure functions from its result to Plotly figures."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -29,7 +28,7 @@ FLOOR = 1e-17  # where a residual of exactly 0 is drawn
 SPREAD = 0.32  # of the marks of one calculator, up and down
 
 
-def power_axis(low: float, high: float, title: str, every: int = 3) -> dict[str, Any]:
+def power_axis(low: float, high: float, title: str, every: int = 3) -> dict[str, object]:
     """A log axis whose ticks are powers of ten."""
     powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     ticks = [p for p in powers if p % every == 0]

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
 
@@ -35,7 +34,7 @@ TELLING = {  # fields that are said of every request of an experiment; of others
 }
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A field's value in a few characters."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {shown(part)}" for name, part in value.items())
@@ -44,7 +43,7 @@ def shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else "–" if value is None else str(value)
 
 
-def asked(experiment: str, request: Mapping[str, Any]) -> str:
+def asked(experiment: str, request: Mapping[str, object]) -> str:
     """A request in short: what tells it from others, 'targets 16, k 1, radius 0.35'."""
     telling = TELLING.get(experiment, ())
     try:
@@ -108,7 +107,7 @@ def label(entry: Entry) -> str:
     return f"{origin(entry)}, {stamp(entry.manifest.created)}"
 
 
-def request_table(request: Mapping[str, Any]) -> pd.DataFrame:
+def request_table(request: Mapping[str, object]) -> pd.DataFrame:
     return pd.DataFrame({"field": list(request), "value": list(map(shown, request.values()))})
 
 

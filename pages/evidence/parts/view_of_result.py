@@ -30,6 +30,7 @@ from pages.common.lab.registry import PageEntry, page
 from pages.common.lab.shared import baseline_request
 from pages.learn.parts import retraining
 
+Examined = AuditRequest | AttributionsRequest
 RETRAINED = ("setting", "l2", "damping", "samples")
 COLUMNS = ("target", "positive", "sensitive", "privileged")
 SWEPT = (  # pages about sweeps: url, role, axes of their controls, whether starts are among them
@@ -48,7 +49,7 @@ class ResultView:
     parameters: Mapping[str, str]
 
 
-def view(url: str, **parameters: Any) -> ResultView:
+def view(url: str, **parameters: object) -> ResultView:
     return ResultView(page(url), {name: str(value) for name, value in parameters.items()})
 
 
@@ -158,10 +159,10 @@ def of_explain(request: ExplainRequest) -> ResultView | None:
     return view("influence", dataset=request.dataset, image=request.image) if same else None
 
 
-def into_one_attack(url: str, role: str, own: str) -> Callable[[Any], ResultView | None]:
+def into_one_attack(url: str, role: str, own: str) -> Callable[[Examined], ResultView | None]:
     """Pages that look into one attack, with a control of their own."""
 
-    def found(request: AuditRequest | AttributionsRequest) -> ResultView | None:
+    def found(request: Examined) -> ResultView | None:
         names = ("dataset", "target", "k", "radius", "seed", own)
         values = {name: getattr(request, name) for name in names}
         start = published_results.request_of(role, request.dataset) or type(request)(
@@ -177,6 +178,7 @@ def of_speed(request: GradientsRequest | ScalingRequest) -> ResultView | None:
     return view("why-fast") if request in [r for _, _, r in published_results.listed()] else None
 
 
+# Each function takes the requests of its own experiment, which is what Any stands for.
 VIEWS: dict[str, Callable[[Any], ResultView | None]] = {
     "attack": of_attack,
     "sweep": of_sweep,
@@ -194,7 +196,7 @@ VIEWS: dict[str, Callable[[Any], ResultView | None]] = {
 }
 
 
-def view_of(experiment: str, request: Any) -> ResultView | None:
+def view_of(experiment: str, request: object) -> ResultView | None:
     """The view that shows the result of a request; None where no page does."""
     found = VIEWS.get(experiment)
     return None if found is None else found(request)
