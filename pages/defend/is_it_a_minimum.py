@@ -164,20 +164,7 @@ def stealth(stored: Stored, threshold: float) -> None:
 
 @unfold.section("What is checked (Section 6), and how the attacker answers", "formulas")
 def how() -> None:
-    st.markdown("Training ends at a minimum of the mean cross-entropy with its l2 term,")
-    st.latex(
-        r"L(\theta)=\tfrac1n\sum_i \ell(z_i,\theta)+\tfrac{l_2}{2}\lVert\theta\rVert^2,"
-        r"\qquad \nabla L(\theta^*)=0,"
-    )
-    st.markdown(
-        "which is its only one: any softmax model has directions without curvature, so that "
-        "the smallest eigenvalue of the Hessian of $L$ is $l_2$ exactly, and positive. An "
-        "attacked or scaled model is somewhere else. The attacker who knows the check lowers"
-    )
-    st.latex(
-        r"\sum_i c_i I_i+\rho\,\lVert\nabla L(\theta)\rVert,\qquad"
-        r"\nabla\lVert\nabla L\rVert=(H+l_2 I)\,\frac{\nabla L}{\lVert\nabla L\rVert}."
-    )
+    blocks.prose("defend/texts/minimum.md")
 
 
 def results(stored: Stored) -> None:

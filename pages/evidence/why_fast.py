@@ -154,27 +154,7 @@ def scaling(stored: Stored) -> None:
 def how() -> None:
     for name, what in IMPLEMENTATIONS.items():
         st.markdown(f"**{LOOKS[name][0].capitalize()}**: {what}.")
-    st.markdown(
-        "The objective with coefficients $c$ frozen, and its gradient without a solve in the "
-        "graph (the paper's rewriting): with $s=(H+\\lambda I)^{-1}\\nabla L_{\\text{test}}$ "
-        "and $s_c=(H+\\lambda I)^{-1}\\sum_i c_i\\nabla L(z_i)$,"
-    )
-    st.latex(
-        r"\nabla\sum_i c_i I_i = -H_{\text{test}}\,s_c-\sum_i c_i H_i\,s"
-        r"+\nabla_\theta\big\langle s_c,\,H(\theta)\,s\big\rangle"
-    )
-    st.markdown(
-        "For a linear model all of it is closed: with $P$ the probabilities and $X$ the "
-        "features, a Hessian product is"
-    )
-    st.latex(
-        r"HV=\tfrac1n R^{\top}X+\lambda V,\qquad R=P\odot\big(U-\langle P,U\rangle\big),"
-        r"\quad U=XV^{\top}"
-    )
-    st.markdown(
-        "so that no graph is kept, no sample has a gradient of its own, and the targets, "
-        "starts and learning rates of an attack are columns of one large product."
-    )
+    blocks.prose("evidence/texts/closed-form.md")
 
 
 def take_away() -> None:

@@ -226,32 +226,7 @@ def finding(matching: Stored | None, usual: Stored | None) -> str:
 
 @unfold.section("What is computed (Definition 1, Equation 3)", "formulas")
 def formulas() -> None:
-    st.markdown(
-        "**Definition 1.** The influence of training sample $z_i$ on a test sample, with $H$ "
-        "the Hessian of the mean training loss and $\\lambda$ the damping:"
-    )
-    st.latex(
-        r"I(z_i,z_{\text{test}})=-\nabla_\theta L(z_{\text{test}})^{\top}(H+\lambda I)^{-1}"
-        r"\,\nabla_\theta L(z_i)"
-    )
-    st.markdown(
-        "**Equation 3** sums it over a test set; here and on the other pages the mean is taken "
-        "instead, which changes no rank."
-    )
-    st.markdown(
-        "**Retraining.** Adding $\\varepsilon L(z_i)$ to the objective moves the minimum by "
-        "$-\\varepsilon(H+l_2 I)^{-1}\\nabla L(z_i)$ to first order, and the test loss by "
-        "$\\varepsilon I$. Leaving the sample out is $\\varepsilon=-1/n$:"
-    )
-    st.latex(
-        r"L_{\text{test}}(\theta_{-i})-L_{\text{test}}(\theta^*)\approx-\tfrac1n I_i,\qquad "
-        r"\theta_{-i}=\arg\min_\theta\ \tfrac1n\sum_{j\ne i}L(z_j)+\tfrac{l_2}{2}"
-        r"\lVert\theta\rVert^2"
-    )
-    st.markdown(
-        "which holds with $\\lambda=l_2$. Every retrained model is a minimum: the norm of its "
-        "gradient is below $10^{-9}$."
-    )
+    blocks.prose("learn/texts/influence.md")
 
 
 def files_and_code(

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from engine.settings import ROOT
 from pages.common.figures.palette import ACCENT
 from pages.common.samples import Samples
 from pages.common.widgets.browser_files import text_of
@@ -23,6 +24,11 @@ def style() -> None:
     """The style of all blocks; once a page."""
     accent = f":root {{--ial-accent: {ACCENT};}}"
     st.html(f"<style>{accent}{text_of('blocks.css')}</style>")
+
+
+def prose(name: str) -> None:
+    """A text with formulas, Markdown in a file of its own below `pages`."""
+    st.markdown((ROOT / "pages" / name).read_text(encoding="utf-8"))
 
 
 def portrait(samples: Samples, index: int) -> str:
