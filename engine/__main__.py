@@ -6,6 +6,7 @@ python -m engine publish
 """
 
 import argparse
+import io
 import json
 import os
 import shutil
@@ -28,7 +29,10 @@ from engine.results.compute import compute_and_keep
 from engine.results.store import MANIFEST, Store, Stored, open_folder, read_manifest
 from engine.settings import INSTALLED, Settings, read_settings
 
-FAILURE, INTERRUPTED = 2, 130  # exit codes: the input is at fault, Ctrl-C
+# exit codes: the input is at fault, Ctrl-C, nobody reads any more (as in `| head -1`)
+FAILURE, INTERRUPTED, UNREAD = 2, 130, 141
+NO_BAR = None  # tqdm's word for: only on a terminal
+PART = ".lab-part"  # ends the names of files that --out has not yet in place
 DEFAULT = "default"
 PROGRAM = "influence-attack-lab" if INSTALLED else "python -m engine"
 REQUESTS = "requests.json"  # what is published, beside the published results
@@ -153,7 +157,7 @@ def check_out(folder: Path, settings: Settings) -> None:
         raise InvalidInput("--out", str(folder), "outside the lab's own results")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        there = {path.name for path in folder.iterdir()}
+        there = {path.name for path in folder.iterdir() if path.suffix != PART}
         usable = os.access(folder, os.W_OK)
     except OSError as error:
         raise InvalidInput("--out", str(folder), f"a folder ({error.strerror})") from None
@@ -173,11 +177,25 @@ def earlier_result(folder: Path) -> set[str]:
 
 
 def write_out(folder: Path, stored: Stored) -> None:
-    """Copy a result, over an earlier one; the manifest comes last and makes it one."""
-    for path in folder.iterdir():
-        path.unlink()
-    for name in (*stored.manifest.files, MANIFEST):
-        shutil.copyfile(stored.folder / name, folder / name)
+    """Copy a result, over an earlier one, which stays where there is no room for both; the manifest
+    comes last and makes it one. Raises InvalidInput."""
+    names = (*stored.manifest.files, MANIFEST)
+    try:
+        for name in names:
+            shutil.copyfile(stored.folder / name, folder / f"{name}{PART}")
+        for path in folder.iterdir():
+            if path.suffix != PART:
+                path.unlink()
+        for name in names:
+            (folder / f"{name}{PART}").rename(folder / name)
+    except OSError as error:
+        expected = (
+            f"a folder that can be written to ({error.strerror or error}); the result is kept"
+        )
+        raise InvalidInput("--out", str(folder), f"{expected} in {stored.folder}") from error
+    finally:
+        for left in folder.glob(f"*{PART}"):
+            left.unlink(missing_ok=True)
 
 
 class Bar:
@@ -218,8 +236,9 @@ def run_experiment(name: str, options: dict[str, Any]) -> None:
     options = {n: value for n, value in options.items() if value != [DEFAULT] or n in HELP}
     request = make_request(name, options)
     if out is not None:
+        out = out.expanduser()
         check_out(out, settings)
-    with tqdm(total=None, leave=False, file=sys.stderr) as bar:
+    with tqdm(total=None, leave=False, file=sys.stderr, disable=NO_BAR) as bar:
         follow = Bar(bar, getattr(request, "k", 0))
         outcome = obtain(name, request, settings, fresh, follow)
     if out is not None:
@@ -253,7 +272,7 @@ def publish() -> None:
             continue
         found = local.find(name, request, data_hash, with_imported=False)
         if found is None:
-            follow = Bar(tqdm(total=None, leave=False, file=sys.stderr), 0)
+            follow = Bar(tqdm(total=None, leave=False, file=sys.stderr, disable=NO_BAR), 0)
             outcome = obtain(name, request, settings, fresh=True, progress=follow)
             found = outcome.stored
         folder = local.publish(found)
@@ -261,13 +280,27 @@ def publish() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code. What a terminal cannot show is replaced, and ends nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        code = run_command(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or exit would flush again
+        return UNREAD
+    return code
+
+
+def run_command(arguments: Sequence[str] | None) -> int:
     options = vars(parser().parse_args(arguments))
     command = options.pop("command")
     try:
         if command == "publish":
             publish()
         elif command == "data":
-            quiet = options["action"] != "prepare"
+            quiet = options["action"] != "prepare" or NO_BAR
             with tqdm(total=None, leave=False, file=sys.stderr, disable=quiet) as bar:
                 return data.run(options, read_settings(), Bar(bar, 0))
         elif command == "library":
@@ -276,6 +309,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             run_experiment(command, options)
     except EngineError as error:
         print(f"error: {error}", file=sys.stderr)
+        return FAILURE
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a disk that is full or may not be written to
+        print(f"error: {error}. Free some space, or choose another folder.", file=sys.stderr)
         return FAILURE
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)

@@ -5,7 +5,12 @@ import operator
 from collections.abc import Iterable
 from numbers import Real
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engine.errors import InvalidInput
+
+LARGEST_RATE = 1e30  # of learning
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> str:
@@ -40,6 +45,28 @@ def check_positive(name: str, value: object, allow_zero: bool = False) -> float:
     if not math.isfinite(number) or number < 0 or (number == 0 and not allow_zero):
         raise InvalidInput(name, value, expected)
     return number
+
+
+def check_array(name: str, values: object) -> NDArray[np.float64]:
+    """`values` (an array, list, data frame, tensor …) as a float64 array of real numbers."""
+    expected = "an array of real numbers"
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "fiub":
+            raise InvalidInput(name, f"dtype {array.dtype}", expected)
+        return np.asarray(array, dtype=np.float64)
+    except (ValueError, TypeError, RuntimeError) as error:  # ragged lists, tensors with gradients
+        if isinstance(error, InvalidInput):
+            raise
+        raise InvalidInput(name, str(error), expected) from None
+
+
+def check_rate(name: str, value: object) -> float:
+    """`value` as a learning rate: a finite float > 0 whose steps float32 still holds."""
+    rate = check_positive(name, value)
+    if rate > LARGEST_RATE:
+        raise InvalidInput(name, rate, f"at most {LARGEST_RATE:g}")
+    return rate
 
 
 def check_targets(targets: object, n_train: int) -> tuple[int, ...]:

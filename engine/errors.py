@@ -40,6 +40,10 @@ class DamagedResult(EngineError):
     """A stored result whose files do not match its manifest."""
 
 
+class StorageUnavailable(EngineError, OSError):
+    """A folder that cannot be written to: read-only, full, or of somebody else."""
+
+
 class InvalidBundle(EngineError, ValueError):
     """A bundle of results that cannot be taken in, or one that cannot be made."""
 

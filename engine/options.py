@@ -11,6 +11,7 @@ the value as it is kept: `Walk(steps=numpy.int64(3))` holds the int 3.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from numbers import Real
 from typing import Any, TypeVar, cast
 
 from engine.checks import check_choice, check_integer, check_positive
@@ -100,7 +101,10 @@ def optional(check: Check[T]) -> Check[T | None]:
 
 def entries(name: str, values: object) -> list[object]:
     """The entries of a sequence, at least one. Raises InvalidInput."""
-    listed = list(values) if isinstance(values, Iterable) else []
+    try:
+        listed = list(values) if isinstance(values, Iterable) else []
+    except TypeError:  # an array without axes
+        listed = []
     if isinstance(values, str | bytes | Mapping) or not listed:
         raise InvalidInput(name, values, "a sequence with at least one entry")
     return listed
@@ -109,6 +113,11 @@ def entries(name: str, values: object) -> list[object]:
 def each(check: Check[T]) -> Check[tuple[T, ...]]:
     """Check for a sequence, every entry of which `check` accepts."""
     return lambda name, values: tuple(check(name, value) for value in entries(name, values))
+
+
+def one_or_each(check: Check[T]) -> Check[tuple[T, ...]]:
+    """As `each`; a single number stands for the sequence of it alone."""
+    return lambda name, values: each(check)(name, [values] if isinstance(values, Real) else values)
 
 
 def distinct(check: Check[T]) -> Check[tuple[T, ...]]:

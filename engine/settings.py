@@ -122,7 +122,11 @@ def whole(environment: Mapping[str, str], name: str, expected: str) -> int:
 
 def folder(environment: Mapping[str, str], name: str, default: str) -> Path:
     """A folder that is there or can be made; an empty variable is one that is not set."""
-    path = (Path.cwd() if INSTALLED else ROOT) / (environment.get(name) or default)
+    text = environment.get(name) or default
+    try:
+        path = (Path.cwd() if INSTALLED else ROOT) / Path(text).expanduser()
+    except RuntimeError as error:  # ~ of nobody known here
+        raise InvalidInput(name, text, f"a folder ({error})") from None
     nearest = next(p for p in (path, *path.parents) if p.exists())
     if not nearest.is_dir():
         raise InvalidInput(name, str(path), f"a folder, but '{nearest}' is a file")

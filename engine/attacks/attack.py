@@ -21,7 +21,7 @@ from engine.errors import InvalidInput
 from engine.influence.build import build_problem
 from engine.influence.problem import Forward, InfluenceProblem
 from engine.influence.scores import check_converged, in_float64_if_needed
-from engine.models.model import Model
+from engine.models.model import Model, check_pair
 from engine.options import entries
 
 
@@ -68,7 +68,7 @@ def attack_each_k(
     of the options' damping, order and dtype, where one is there already.
     Raises InvalidInput, DeviceUnavailable, NotConverged.
     """
-    model.check_fits(dataset)
+    check_pair(model, dataset)
     sets = target_sets(targets, dataset.n_train)
     ks = check_ks(ks, dataset.n_train)
     if len(ks) > 1 and not one_run_serves(options.objective, len(sets[0])):
@@ -265,6 +265,7 @@ def attack_with(
     on_step: Callable[[StepInfo], None] | None = None,
 ) -> AttackResult:
     """As `attack`, with its options as one object."""
+    check_pair(model, dataset)
     sets = [check_targets(targets, dataset.n_train)]
     ks = (options.k,)
     [by_k] = attack_each_k(model, dataset, sets, ks, options, device=device, on_step=on_step)

@@ -4,8 +4,17 @@ defaults: no torch, so that requests and the command line know them."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.checks import check_positive
-from engine.options import OneOf, Options, ascending, at_least, distinct, each, not_negative, option
+from engine.checks import check_positive, check_rate
+from engine.options import (
+    OneOf,
+    Options,
+    ascending,
+    at_least,
+    distinct,
+    not_negative,
+    one_or_each,
+    option,
+)
 from engine.vocabulary import DAMPING, DTYPES, L2, OBJECTIVES, ORDERS
 
 
@@ -31,7 +40,7 @@ class AttackOptions(Options):
     radius: float = option(0.3, check_positive)
     objective: str = option("higher_ranked", OneOf(OBJECTIVES))
     restarts: int = option(5, at_least(0))
-    learning_rates: Sequence[float] = option((0.01, 0.1), each(check_positive))
+    learning_rates: Sequence[float] = option((0.01, 0.1), one_or_each(check_rate))
     steps: int = option(100, at_least(1))
     damping: float = option(DAMPING, check_positive)
     order: str = option("highest_first", OneOf(ORDERS))
@@ -65,7 +74,9 @@ class SweepOptions(Options):
     set_sizes: Sequence[int] = option((1,), distinct(at_least(1)))
     train_sizes: Sequence[int] = option((0,), distinct(at_least(0)))
     seeds: Sequence[int] = option((ATTACK_DEFAULTS.seed,), distinct(at_least(0)))
-    learning_rates: Sequence[float] = option(ATTACK_DEFAULTS.learning_rates, each(check_positive))
+    learning_rates: Sequence[float] = option(
+        ATTACK_DEFAULTS.learning_rates, one_or_each(check_rate)
+    )
     steps: int = option(ATTACK_DEFAULTS.steps, at_least(1))
     damping: float = option(DAMPING, check_positive)
     l2: float = option(L2, check_positive)

@@ -30,7 +30,8 @@ from engine.influence.linear import LinearProblem
 from engine.influence.problem import order_sign, ranks
 from engine.influence.products import image, pull_back, residuals
 from engine.influence.scores import check_converged, in_float64_if_needed
-from engine.models.linear import LinearModel
+from engine.models.linear import LinearModel, as_linear
+from engine.models.model import check_dataset, check_pair
 from engine.vocabulary import TARGET_WEIGHTS
 
 NUMBERS_AT_ONCE = 2**23  # that models trained together hold: past the caches, more gains nothing
@@ -149,7 +150,7 @@ def reweigh(
     on_step: Callable[[int, int], None] | None = None,
 ) -> list[ReweighingResult]:
     """As `loss_reweighing_each`, with its options as one object."""
-    model.check_fits(dataset)
+    check_pair(as_linear(model), dataset)
     wanted = check_targets(targets, dataset.n_train)
     grid = check_weights(target_weight)
     l2 = check_positive("l2", model.l2 if l2 is None else l2, allow_zero=True)
@@ -303,6 +304,7 @@ def loss_reweighing(
     and may raise to stop.
     Raises InvalidInput, DeviceUnavailable, NotConverged.
     """
+    check_dataset(dataset)
     check_integer("target", target, 0, dataset.n_train - 1)
     options = ReweighingOptions(
         steps=steps, batch_size=batch_size, learning_rate=learning_rate, damping=damping,

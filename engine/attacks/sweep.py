@@ -29,7 +29,7 @@ from engine.errors import ClusterUnavailable, InvalidInput
 from engine.influence.problem import InfluenceProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
-from engine.models.model import Model
+from engine.models.model import Model, check_dataset
 from engine.options import Options, at_least, option, taken_from
 from engine.parallel import compute_all, is_distributed, on_cluster
 from engine.progress import OnProgress, Progress, ignore
@@ -182,6 +182,7 @@ def sweep_with(
     execution: Execution,
 ) -> pd.DataFrame:
     """As `sweep`, with its options as one object and how it is computed as another."""
+    check_dataset(dataset)
     resolve_device(execution.device)
     return run_tasks(make_tasks(options, dataset, targets, execution), execution)
 

@@ -3,6 +3,7 @@
 import argparse
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from engine.checks import check_choice
@@ -87,6 +88,7 @@ def line(entry: Entry) -> str:
 def export(store: Store, keys: list[str], out: Path) -> int:
     entries = open_library(store).entries
     chosen = [by_key(entries, key)[0] for key in keys]
+    out = out.expanduser()
     if not out.parent.is_dir():
         raise InvalidInput("--out", str(out), "a file in a folder that is there")
     making = out.with_name(f".{out.name}-{uuid.uuid4().hex[:8]}")
@@ -94,8 +96,12 @@ def export(store: Store, keys: list[str], out: Path) -> int:
         with making.open("xb") as file:
             bundle.write_bundle(chosen, file)
         making.replace(out)
+    except OSError as error:
+        expected = f"a file that can be written ({error.strerror or error})"
+        raise InvalidInput("--out", str(out), expected) from error
     finally:
-        making.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written nothing was
+            making.unlink(missing_ok=True)
     print(f"{len(chosen)} packed, {size(out.stat().st_size)} in {out}")
     return 0
 

@@ -59,8 +59,10 @@ class Dataset:
     where they have any, of the features.
 
     on_disk: X_train is a memory map of more than memory may hold; read it a few rows at a time.
-    Raises InvalidDataset when the arrays do not fit together, hold NaN or infinities, or when a
-    class has no training sample.
+    Features may be given as any real numbers (lists, data frames, other types and layouts) and
+    labels as any whole numbers or booleans: they are converted when the data set is made.
+    Raises InvalidDataset when the arrays do not fit together, hold NaN, infinities or what float32
+    cannot hold, or when a class has no training sample.
     """
 
     name: str
@@ -77,9 +79,13 @@ class Dataset:
     on_disk: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "class_names", tuple(self.class_names))
         for split in SPLITS:
-            check_samples(split, *self.split(split), n_classes=self.n_classes)
-            X = self.split(split)[0]
+            X, y = (as_array(f"{part}_{split}", getattr(self, f"{part}_{split}")) for part in "Xy")
+            check_samples(split, X, y, n_classes=self.n_classes)
+            X = as_features(split, X)
+            object.__setattr__(self, f"X_{split}", X)
+            object.__setattr__(self, f"y_{split}", np.ascontiguousarray(y, dtype=np.int64))
             if X.shape[1] != self.n_features:
                 raise InvalidDataset(
                     f"X_{split} has {X.shape[1]} features but X_train has {self.n_features}."
@@ -139,6 +145,39 @@ class Dataset:
         return hash_of_arrays((split, array) for split in SPLITS for array in self.split(split))
 
 
+def as_array(name: str, values: ArrayLike) -> NDArray:
+    """`values` as an array; a data frame whose columns are all numbers as numbers, even where they
+    are of different kinds. Raises InvalidDataset."""
+    try:
+        kinds = [dtype.kind for dtype in getattr(values, "dtypes", ())]
+    except (TypeError, AttributeError):  # a series has one type alone
+        kinds = []
+    try:
+        return np.asarray(values, dtype=np.float64 if kinds and set(kinds) <= set("fiub") else None)
+    except (ValueError, TypeError, RuntimeError) as error:  # ragged lists, tensors with gradients
+        raise InvalidDataset(
+            f"{name} cannot be made an array of numbers: {error}. Convert it with "
+            "numpy.asarray(values, dtype=float)."
+        ) from None
+
+
+def as_features(split: str, X: NDArray) -> NDArray[np.float32]:
+    """X (n, d) as float32 in the machine's byte order and a layout that torch takes; itself where
+    it is that already. Raises InvalidDataset for a value beyond float32."""
+    item = X.dtype.itemsize
+    if X.dtype == np.float32 and all(step >= 0 and step % item == 0 for step in X.strides):
+        return X
+    with np.errstate(over="ignore"):
+        narrow = np.ascontiguousarray(X, dtype=np.float32)
+    count, (row, column) = unfinite(narrow)
+    if count:
+        raise InvalidDataset(
+            f"X_{split} holds {count} values that float32 cannot hold, the first in row {row}, "
+            f"column {column} ({X[row, column]:g}). Standardise the features, or correct the value."
+        )
+    return narrow
+
+
 def hash_of_arrays(named: Iterable[tuple[str, NDArray]]) -> str:
     """SHA-256 of arrays with their names, types and shapes."""
     digest = hashlib.sha256()
@@ -162,7 +201,7 @@ def unfinite(X: NDArray) -> tuple[int, tuple[int, int]]:
 
 def check_samples(split: str, X: ArrayLike, y: ArrayLike, n_classes: int | None = None) -> None:
     """Raise InvalidDataset unless X is a finite (samples, d) array and y its labels 0…K−1."""
-    X, y = np.asarray(X), np.asarray(y)
+    X, y = as_array(f"X_{split}", X), as_array(f"y_{split}", y)
     if X.dtype == object or y.dtype == object:
         raise InvalidDataset(
             f"The {split} split holds Python objects; features must be numbers, labels integers. "
@@ -178,7 +217,7 @@ def check_samples(split: str, X: ArrayLike, y: ArrayLike, n_classes: int | None 
         raise InvalidDataset(
             f"y_{split} must have one label per sample, shape ({len(X)},). Got {y.shape}."
         )
-    if y.dtype.kind not in "iu":
+    if y.dtype.kind not in "iub":
         raise InvalidDataset(f"y_{split} must hold integer labels. Got dtype {y.dtype}: {RENUMBER}")
     count, (row, column) = unfinite(X)
     if count:

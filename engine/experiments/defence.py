@@ -9,12 +9,20 @@ import pandas as pd
 
 from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult, StepInfo
-from engine.checks import check_positive
+from engine.checks import check_positive, check_rate
 from engine.data.dataset import Dataset
 from engine.experiments.base import Context, Experiment, OnDataset, draw_outside, honest_model
 from engine.experiments.files import load_table, save_table
 from engine.models.linear import LinearModel, as_linear
-from engine.options import OneOf, ascending, at_least, each, not_negative, option, taken_from
+from engine.options import (
+    OneOf,
+    ascending,
+    at_least,
+    not_negative,
+    one_or_each,
+    option,
+    taken_from,
+)
 from engine.statistics import detection
 from engine.vocabulary import DAMPING, DTYPES, L2, OBJECTIVES, ORDERS
 
@@ -49,7 +57,7 @@ class DefenceRequest(OnDataset):
     order: str = option("highest_first", OneOf(ORDERS))
     seed: int = option(0, at_least(0))
     objective: str = option("higher_ranked", OneOf(OBJECTIVES), added=True)
-    learning_rates: Sequence[float] = option((0.01, 0.1), each(check_positive), added=True)
+    learning_rates: Sequence[float] = option((0.01, 0.1), one_or_each(check_rate), added=True)
     dtype: str = option("float32", OneOf(DTYPES), added=True)
 
     def attacks(self) -> "list[tuple[str, tuple[int, ...], AttackOptions]]":

@@ -35,7 +35,7 @@ from engine.influence.estimators import Estimator, cg
 from engine.influence.problem import Forward, order_sign
 from engine.influence.solve import Solution, WarmStart, dot
 from engine.models.model import Model
-from engine.models.network import Loss, Network, logits_each, losses_each, template
+from engine.models.network import Loss, Network, logits_each, loss_on, losses_each, template
 from engine.vocabulary import DAMPING
 
 ROWS_PER_CHUNK = 2048  # whose activations are alive at once, for every model of a batch
@@ -225,12 +225,13 @@ class NetworkProblem:
         damping, sign = check_positive("damping", damping), order_sign(order)
         kind, where = resolve_dtype(dtype), resolve_device(device)
         called = template(model.module, dtype=kind, device=where)
+        loss = loss_on(model.loss, dtype=kind, device=where)
 
         def part(split: str) -> Part:
             X, y = dataset.split(split)
             return Part(
                 called,
-                model.loss,
+                loss,
                 torch.tensor(X, dtype=kind, device=where),
                 torch.tensor(y, device=where),
             )

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from engine.checks import check_choice, check_positive
+from engine.checks import check_array, check_choice, check_positive
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput, NotConverged, NotPositiveDefinite
 from engine.influence.build import build_problem
@@ -19,7 +20,7 @@ from engine.influence.estimators import Lissa, check_dense, named, products
 from engine.influence.exactness import score_error
 from engine.influence.problem import Forward, InfluenceProblem, order_sign, ranks
 from engine.influence.solve import Solution
-from engine.models.model import Model
+from engine.models.model import Model, check_pair
 from engine.vocabulary import DAMPING
 
 TO_TOLERANCE = ("cg", "exact")  # held to it; LiSSA ends when its samples are used up
@@ -92,10 +93,12 @@ def check_converged(solution: Solution, tolerance: float) -> None:
 def check_definite(lowest: float) -> None:
     """Raise NotPositiveDefinite for a lowest curvature, as in `Solution`, that is not positive."""
     if lowest <= 0:
+        by = f" by at least {-lowest:.2g}" if math.isfinite(lowest) else ""
         raise NotPositiveDefinite(
             f"H + λI is not positive definite at this model: along one direction its curvature is "
             f"{lowest:.2g}, damping included, so that its influence scores mean nothing. Ask for a "
-            f"damping that is larger by at least {-lowest:.2g}."
+            f"damping that is larger{by}. A linear model's curvature is never negative: there, "
+            "standardise features whose size lets rounding say so."
         )
 
 
@@ -156,8 +159,9 @@ def influence_gradient(
 
     With order 'lowest_first' the coefficients multiply −I. The rest is as in `influence_scores`.
     """
-    c = np.asarray(coefficients)
-    if c.shape != (dataset.n_train,) or c.dtype.kind not in "fiu" or not np.isfinite(c).all():
+    check_pair(model, dataset)
+    c = check_array("coefficients", coefficients)
+    if c.shape != (dataset.n_train,) or not np.isfinite(c).all():
         raise InvalidInput(
             "coefficients",
             c if c.ndim == 0 else c.shape,
@@ -166,7 +170,7 @@ def influence_gradient(
     problem, forward, _ = _forward(
         model, dataset, split, damping, estimator, order, tolerance, dtype, device, lissa
     )
-    weights = torch.as_tensor(c, dtype=forward.scores.dtype, device=forward.scores.device)
+    weights = torch.as_tensor(np.array(c), dtype=forward.scores.dtype, device=forward.scores.device)
     gradient, solution = problem.gradient(forward, weights.unsqueeze(0), tolerance)
     if estimator in TO_TOLERANCE:
         check_converged(solution, tolerance)
@@ -190,7 +194,7 @@ def _forward(
     solver = named(estimator, lissa)
     order_sign(order)
     tolerance = check_positive("tolerance", tolerance)
-    model.check_fits(dataset)
+    check_pair(model, dataset)
     if estimator == "exact":
         check_dense(model.parameters.size)  # before time goes into preparing the data
     problem = build_problem(model, dataset, damping, order, dtype, device, solver)

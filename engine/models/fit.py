@@ -13,6 +13,7 @@ from engine.checks import check_choice, check_integer, check_positive
 from engine.data.dataset import Dataset
 from engine.devices import resolve_device
 from engine.models.linear import LinearModel
+from engine.models.model import check_dataset
 from engine.rows import Rows, Streamed, times, under
 from engine.vocabulary import L2
 
@@ -124,6 +125,7 @@ def fit(
     max_iterations: steps at most; fewer stop early, and `gradient_norm` says how early.
     Raises InvalidInput, DeviceUnavailable.
     """
+    check_dataset(dataset)
     train = OPTIMIZERS[check_choice("optimizer", optimizer, OPTIMIZERS)]
     l2 = check_positive("l2", l2)
     max_iterations = check_integer("max_iterations", max_iterations, 1)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.checks import check_array
 from engine.errors import InvalidInput
-from engine.models.model import Classifier
+from engine.models.model import Classifier, check_model
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 class LinearModel(Classifier):
     """logits = X weightᵀ + bias; `weight` is (K, d) and `bias` (K,), float64.
 
+    Both may be given as any arrays of real numbers: LinearModel(lr.coef_, lr.intercept_, l2). A
+    binary classifier of scikit-learn has a single row w, b: its two are (−w/2, w/2), (−b/2, b/2).
     `l2`, `gradient_norm` (of the training loss, l2 included) and `iterations` say how it was
     trained; they are NaN and 0 where a model was not trained but made by an attack.
     """
@@ -29,6 +32,8 @@ class LinearModel(Classifier):
     iterations: int = 0
 
     def __post_init__(self) -> None:
+        for name in ("weight", "bias"):
+            object.__setattr__(self, name, check_array(name, getattr(self, name)))
         if self.weight.ndim != 2 or self.bias.shape != (len(self.weight),):
             raise InvalidInput(
                 "weight, bias", (self.weight.shape, self.bias.shape), "of shapes (K, d) and (K,)"
@@ -76,7 +81,7 @@ class LinearModel(Classifier):
 
     def logits(self, X: ArrayLike) -> NDArray[np.float64]:
         """(samples, K)."""
-        X = np.asarray(X)
+        X = check_array("X", X)
         if X.ndim != 2 or X.shape[1] != self.n_features:
             raise InvalidInput("X", X.shape, f"of shape (samples, {self.n_features})")
         return X @ self.weight.T + self.bias
@@ -84,6 +89,7 @@ class LinearModel(Classifier):
 
 def as_linear(model: "Model") -> LinearModel:
     """The model, for what knows linear models alone. Raises InvalidInput for any other."""
+    check_model(model)
     if not isinstance(model, LinearModel):
-        raise InvalidInput("model", type(model).__name__, "a linear model: this knows no other")
+        raise InvalidInput("model", type(model).__name__, "a linear model (linear models only)")
     return model

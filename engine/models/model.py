@@ -5,16 +5,16 @@ this protocol and by its problem (`engine.influence.build`), and never ask which
 """
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 
+from engine.checks import check_array
+from engine.data.dataset import Dataset
+from engine.errors import InvalidInput
 from engine.vocabulary import MODELS
-
-if TYPE_CHECKING:
-    from engine.data.dataset import Dataset
 
 
 class Model(Protocol):
@@ -44,7 +44,7 @@ class Model(Protocol):
         """The same model at another θ, not trained."""
         ...
 
-    def check_fits(self, dataset: "Dataset") -> None:
+    def check_fits(self, dataset: Dataset) -> None:
         """Raise InvalidInput unless the model takes the data set's features and knows its
         classes, and θ is finite."""
         ...
@@ -72,11 +72,44 @@ class Classifier(ABC):
         return self.logits(X).argmax(axis=1)
 
     def accuracy(self, X: ArrayLike, y: ArrayLike) -> float:
-        """Share of samples predicted right, in [0, 1]."""
-        return float((self.predict(X) == np.asarray(y)).mean())
+        """Share of samples predicted right, in [0, 1]; y (samples,) are labels 0…K−1. Raises
+        InvalidInput."""
+        predicted, labels = self.predict(X), check_array("y", y)
+        if labels.shape != predicted.shape or not len(labels):
+            raise InvalidInput(
+                "y", labels.shape, f"of shape {predicted.shape}, one label a sample, one at least"
+            )
+        return float((predicted == labels).mean())
 
 
-def kinds_for(dataset: "Dataset") -> list[str]:
+def check_model(model: object) -> None:
+    """Raise InvalidInput for anything but a model of this engine."""
+    if not isinstance(model, Classifier):
+        raise InvalidInput(
+            "model",
+            type(model).__name__,
+            "what fit(dataset) or fit_network(dataset, module) returns, or a LinearModel(weight, "
+            "bias, l2), for example of scikit-learn's coef_ and intercept_",
+        )
+
+
+def check_dataset(dataset: object) -> None:
+    """Raise InvalidInput for anything but a `Dataset`."""
+    if not isinstance(dataset, Dataset):
+        shown = dataset if isinstance(dataset, str) else type(dataset).__name__
+        raise InvalidInput(
+            "dataset", shown, "a Dataset, as load_dataset(name) returns or Dataset(…) makes it"
+        )
+
+
+def check_pair(model: object, dataset: object) -> None:
+    """Raise InvalidInput unless these are a model and a data set that it fits."""
+    check_model(model)
+    check_dataset(dataset)
+    model.check_fits(dataset)  # type: ignore[attr-defined]  # what check_model made sure of
+
+
+def kinds_for(dataset: Dataset) -> list[str]:
     """The kinds of model in `engine.vocabulary` that a data set can have: networks need features
     that are in memory, 'cnn' the pixels of images of one size."""
     if dataset.on_disk:

@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import functional_call, grad, jvp, vmap
 
+from engine.checks import check_array
 from engine.errors import InvalidInput
 from engine.models.model import Classifier
 
@@ -31,18 +32,26 @@ ROWS_AT_ONCE = 4096  # predicted together
 cross_entropy: Loss = partial(nn.functional.cross_entropy, reduction="none")
 
 
+def free(module: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that θ stands for, by name: those that are not frozen (requires_grad)."""
+    return {name: p for name, p in module.named_parameters() if p.requires_grad}
+
+
+def count_free(module: nn.Module) -> int:
+    """P, the length of θ."""
+    return sum(p.numel() for p in free(module).values())
+
+
 def flat(module: nn.Module) -> Tensor:
-    """The module's own parameters as one vector (P,)."""
-    return torch.cat([p.detach().flatten() for p in module.parameters()])
+    """The module's own free parameters as one vector (P,)."""
+    return torch.cat([p.detach().flatten() for p in free(module).values()])
 
 
 def logits(module: nn.Module, theta: Tensor, X: Tensor) -> Tensor:
-    """What the module says with θ (P,) in place of its parameters: X (n, d) → (n, K)."""
-    parts = theta.split([p.numel() for p in module.parameters()])
-    named = {
-        name: part.view(p.shape)
-        for (name, p), part in zip(module.named_parameters(), parts, strict=True)
-    }
+    """What the module says with θ (P,) in place of its free parameters: X (n, d) → (n, K)."""
+    own = free(module)
+    parts = theta.split([p.numel() for p in own.values()])
+    named = {name: part.view(p.shape) for (name, p), part in zip(own.items(), parts, strict=True)}
     return functional_call(module, named, (X,))
 
 
@@ -57,14 +66,22 @@ def losses_each(module: nn.Module, loss: Loss, theta: Tensor, X: Tensor, y: Tens
 
 
 def template(module: nn.Module, dtype: torch.dtype, device: torch.device | str) -> nn.Module:
-    """A copy of the module to be called with parameters from outside."""
-    return copy.deepcopy(module).to(device=device, dtype=dtype).eval().requires_grad_(False)
+    """A copy of the module to be called with parameters from outside; frozen ones stay frozen."""
+    return copy.deepcopy(module).to(device=device, dtype=dtype).eval()
+
+
+def loss_on(loss: Loss, dtype: torch.dtype, device: torch.device | str) -> Loss:
+    """A loss whose own tensors, as the weights of classes, have that type and device: of a loss
+    that is a module a copy, any other as it is."""
+    if not isinstance(loss, nn.Module):
+        return loss
+    return copy.deepcopy(loss).to(device=device, dtype=dtype)
 
 
 def floats_kept(module: nn.Module, n_features: int) -> int:
     """How many floats reverse mode keeps of one sample's forward pass: what the memory of a
     derivative grows with."""
-    own = template(module, dtype=torch.float64, device="cpu").requires_grad_(True)
+    own = template(module, dtype=torch.float64, device="cpu")
 
     def kept(rows: int) -> int:
         sizes = [0]
@@ -177,10 +194,12 @@ class Network(Classifier):
 
     def __post_init__(self) -> None:
         theta = np.array(self.parameters, dtype=np.float64)
-        wanted = sum(p.numel() for p in self.module.parameters())
+        wanted = count_free(self.module)
         if theta.shape != (wanted,) or not wanted:
             raise InvalidInput(
-                "parameters", theta.shape, f"of shape ({wanted},), at least one, as the module has"
+                "parameters",
+                theta.shape,
+                f"of shape ({wanted},), at least one, as the module has free",
             )
         object.__setattr__(self, "parameters", theta)
         object.__setattr__(self, "module", template(self.module, dtype=torch.float64, device="cpu"))
@@ -200,29 +219,38 @@ class Network(Classifier):
         if not np.isfinite(self.parameters).all():
             raise InvalidInput("model.parameters", "NaN or infinity", "finite")
         check_module(self.module, dataset)
+        if self.architecture is None:
+            check_derivatives(self.module, self.loss, dataset)
 
     def logits(self, X: ArrayLike) -> NDArray[np.float64]:
         """(samples, K)"""
         theta = torch.as_tensor(self.parameters)
-        rows = torch.as_tensor(np.asarray(X), dtype=torch.float64).split(ROWS_AT_ONCE)
+        rows = torch.from_numpy(np.array(check_array("X", X))).split(ROWS_AT_ONCE)
         with torch.no_grad():
             return torch.cat([logits(self.module, theta, some) for some in rows]).numpy()
 
 
-def check_module(module: nn.Module, dataset: "Dataset") -> None:
-    """Raise InvalidInput unless the module maps features (n, d) to logits (n, K), and the features
-    are in memory."""
+def check_module(module: object, dataset: "Dataset") -> nn.Module:
+    """The module. Raises InvalidInput unless it maps features (n, d) to logits (n, K), and the
+    features are in memory."""
     if dataset.on_disk:
         raise InvalidInput(
             "dataset", dataset.name, "one whose features are in memory, or the model 'linear'"
         )
-    X = torch.as_tensor(dataset.X_train[:2], dtype=torch.float64)
+    if not isinstance(module, nn.Module):
+        raise InvalidInput("module", module, "a name in engine.vocabulary or a torch.nn.Module")
+    if not count_free(module):
+        raise InvalidInput(
+            "module", type(module).__name__, "one with a parameter that is not frozen"
+        )
+    X = two_rows(dataset)[0]
     expected = (len(X), dataset.n_classes)
     try:
         with torch.no_grad():
-            found: object = tuple(template(module, dtype=torch.float64, device="cpu")(X).shape)
-    except (RuntimeError, ValueError, IndexError) as error:
-        found = str(error).splitlines()[0]
+            said = template(module, dtype=torch.float64, device="cpu")(X)
+        found: object = tuple(said.shape) if isinstance(said, Tensor) else type(said).__name__
+    except Exception as error:  # somebody else's module raises anything
+        found = first_line(error)
     if found != expected:
         raise InvalidInput(
             "module",
@@ -230,3 +258,60 @@ def check_module(module: nn.Module, dataset: "Dataset") -> None:
             f"one that maps features of shape {tuple(X.shape)} to logits of shape {expected} for "
             f"data set '{dataset.name}'",
         )
+    return module
+
+
+def two_rows(dataset: "Dataset", dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
+    """The first two training samples, one where there are no more: (2, d), (2,)."""
+    X, y = dataset.X_train[:2], dataset.y_train[:2]
+    return torch.tensor(X, dtype=dtype), torch.tensor(y)
+
+
+def slope(losses: Callable[[Tensor], Tensor], theta: Tensor) -> Tensor:
+    """The sum of the losses' derivatives at θ along θ itself."""
+    return jvp(losses, (theta,), (theta,))[1].sum()
+
+
+def first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def check_derivatives(module: nn.Module, loss: Loss, dataset: "Dataset") -> None:
+    """Raise InvalidInput unless the loss gives one number a sample, and all that influence and an
+    attack take of module and loss can be taken: for several θ at once, in float32 and float64, two
+    derivatives forwards and one back. PyTorch has none of some fused layers (LSTM, GRU, attention).
+    """
+    for dtype in (torch.float64, torch.float32):
+        own, losses_of = template(module, dtype, "cpu"), loss_on(loss, dtype, "cpu")
+        X, y = two_rows(dataset, dtype)
+        theta = flat(own).expand(2, -1).clone()
+        try:
+            with torch.no_grad():
+                each = losses_of(logits(own, theta[0], X), y)
+        except Exception as error:  # somebody else's loss raises anything
+            raise InvalidInput(
+                "loss",
+                first_line(error),
+                f"one that takes logits ({len(y)}, {dataset.n_classes}) in {dtype} and labels; "
+                "weights of classes belong into a module: nn.CrossEntropyLoss(weight=…, "
+                "reduction='none')",
+            ) from None
+        shape = tuple(each.shape) if isinstance(each, Tensor) else type(each).__name__
+        if shape != (len(y),):
+            raise InvalidInput(
+                "loss",
+                f"a loss of shape {shape}" if isinstance(each, Tensor) else shape,
+                f"one that gives a loss a sample, shape ({len(y)},): reduction='none', not a mean "
+                "or a sum",
+            )
+
+        each_of = partial(losses_each, own, losses_of, X=X, y=y)
+        try:
+            jvp(grad(partial(slope, each_of)), (theta,), (theta,))
+        except Exception as error:  # as above
+            raise InvalidInput(
+                "module",
+                first_line(error),
+                "one whose layers PyTorch differentiates forwards and backwards, for several "
+                "parameters at once; write such a layer with plain tensor operations",
+            ) from None

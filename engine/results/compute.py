@@ -58,6 +58,7 @@ def compute_and_keep(
     )
     if isinstance(dataset, Dataset):
         choose_threads(dataset.size)
+    store.check_writable()  # before the work, not after it
     began = time.perf_counter()
     result = experiment(name).run(request, dataset, context)
     seconds = time.perf_counter() - began

@@ -16,8 +16,9 @@ import logging
 import os
 import platform
 import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -26,13 +27,14 @@ from typing import Any
 
 from filelock import FileLock
 
-from engine.errors import DamagedResult, InvalidInput
+from engine.errors import DamagedResult, InvalidInput, StorageUnavailable
 from engine.experiments import RESULT_VERSION, Request, experiment, values_of
 from engine.settings import Settings
 from engine.version import VERSION, source_revision
 
 MANIFEST = "manifest.json"
 LOCAL, PUBLISHED, IMPORTED = "local", "published", "imported"  # where a result comes from
+PROBE_BYTES = 4096  # written to see whether anything can be
 KEPT_RESULTS, KEPT_BYTES = 128, 2 * 2**20  # that stay in memory, and each one's files at most
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pandas")
 KINDS = {
@@ -349,16 +351,27 @@ class Store:
         An equal one that came first is kept, unless `replace_old` says that this one was asked for.
         """
         folder = self.local / name / key(name, request, data_hash)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with lock(self.local):
-            sweep_away(folder.parent)
-            if folder.is_dir() and not replace_old and is_sound(folder):
-                return folder
-            making = folder.with_name(f".making-{folder.name}")
-            making.mkdir()
-            write_folder(making, name, request, data_hash, result, seconds, device)
-            put_in_place(making, folder)
+        making = folder.with_name(f".making-{folder.name}")
+        with writing(self.local):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with lock(self.local):
+                sweep_away(folder.parent)
+                if folder.is_dir() and not replace_old and is_sound(folder):
+                    return folder
+                try:
+                    making.mkdir()
+                    write_folder(making, name, request, data_hash, result, seconds, device)
+                    put_in_place(making, folder)
+                finally:
+                    shutil.rmtree(making, ignore_errors=True)
         return folder
+
+    def check_writable(self) -> None:
+        """Raise StorageUnavailable where no result can be kept."""
+        with writing(self.local):
+            self.local.mkdir(parents=True, exist_ok=True)
+            with lock(self.local), tempfile.TemporaryFile(dir=self.local.parent) as probe:
+                probe.write(b"\0" * PROBE_BYTES)
 
     def publish(self, stored: Stored) -> Path:
         """Copy a result, as it is, to the published ones, instead of an earlier one."""
@@ -385,6 +398,18 @@ class Store:
             record_of(folder).write_text(json.dumps(asdict(source)), encoding="utf-8")
             put_in_place(making, folder)
         return folder
+
+
+@contextmanager
+def writing(root: Path) -> Iterator[None]:
+    """What the disk refuses under this is a StorageUnavailable, with the place and the remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageUnavailable(
+            f"Results cannot be kept in '{root}': {error.strerror or error}. Free some space "
+            "there, or set IAL_CACHE_DIR to a folder that can be written to."
+        ) from error
 
 
 def find_by_request(root: Path, origin: str, name: str, request: Request) -> Stored | None:

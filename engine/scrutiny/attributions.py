@@ -22,7 +22,8 @@ from engine.influence.linear import (
 )
 from engine.influence.problem import Forward, order_sign, ranks
 from engine.influence.scores import check_converged, in_float64_if_needed
-from engine.models.linear import LinearModel
+from engine.models.linear import LinearModel, as_linear
+from engine.models.model import check_pair
 from engine.scrutiny.sensitivity import at_once
 from engine.vocabulary import ATTRIBUTIONS, DAMPING
 
@@ -58,7 +59,7 @@ def attribution(
     check_choice("name", name, ATTRIBUTIONS)
     check_choice("split", split, ("test", "holdout"))
     sign = order_sign(order)
-    model.check_fits(dataset)
+    check_pair(as_linear(model), dataset)
     if name == "knn_shapley":
         X, y = dataset.split(split)
         scores = -knn_shapley(dataset.X_train, dataset.y_train, X, y, neighbours)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.checks import check_positive
+from engine.checks import check_array, check_positive
 from engine.errors import InvalidInput
 
 MOST_PARAMETERS = 4000  # the decomposition of T takes P²·q operations: minutes beyond
@@ -61,7 +61,8 @@ def audit_scores(
     Raises InvalidInput: shapes that do not fit, NaN, more than `MOST_PARAMETERS` parameters, or no
     more queries than T has rank (any numbers would pass).
     """
-    scores, T = (np.asarray(a, dtype=np.float64) for a in (score_matrix, query_gradients))
+    scores = check_array("score_matrix", score_matrix)
+    T = check_array("query_gradients", query_gradients)
     tolerance = check_positive("tolerance", tolerance)
     for name, array in (("score_matrix", scores), ("query_gradients", T)):
         if array.ndim != 2 or 0 in array.shape:

@@ -25,6 +25,7 @@ from engine.influence.linear import LinearCurvature, LinearProblem
 from engine.influence.products import image
 from engine.influence.solve import dot
 from engine.models.fit import fit
+from engine.models.model import check_dataset
 from engine.progress import OnStep, ignore_step
 from engine.scrutiny.sensitivity import at_once
 from engine.vocabulary import L2
@@ -59,6 +60,7 @@ def leave_one_out(
     l2: of the training, as in `fit`. on_step(done, total) hears of every batch, and may raise.
     Raises InvalidInput, InvalidDataset (a class would lose its only sample), NotConverged.
     """
+    check_dataset(dataset)
     chosen = check_targets(indices, dataset.n_train)
     check_choice("split", split, ("test", "holdout"))
     l2 = check_positive("l2", l2)

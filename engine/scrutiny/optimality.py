@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from engine.checks import check_positive
 from engine.data.dataset import Dataset
-from engine.models.linear import LinearModel
+from engine.models.linear import LinearModel, as_linear
+from engine.models.model import check_pair
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ def optimality(model: LinearModel, dataset: Dataset, l2: float | None = None) ->
     l2: of the loss that it should be a minimum of; the model's own where not given.
     Raises InvalidInput.
     """
+    check_pair(as_linear(model), dataset)
     l2 = check_positive("l2", model.l2 if l2 is None else l2)
-    model.check_fits(dataset)
     loss, gradient = cross_entropy(model.parameters, dataset)
     pull = l2 * model.parameters
     size = float(np.linalg.norm(gradient) + np.linalg.norm(pull))

@@ -4,13 +4,14 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from engine.checks import check_positive
+from engine.checks import check_array, check_positive
 from engine.data.dataset import Dataset, check_samples
 from engine.errors import InvalidInput
 from engine.influence.linear import LinearProblem, rotate
 from engine.influence.products import image, residuals
 from engine.influence.scores import check_converged, in_float64_if_needed
-from engine.models.linear import LinearModel
+from engine.models.linear import LinearModel, as_linear
+from engine.models.model import check_pair
 from engine.scrutiny.sensitivity import at_once
 from engine.vocabulary import DAMPING
 
@@ -19,8 +20,9 @@ Labelled = tuple[NDArray[np.floating], NDArray[np.int64]]
 
 def check_queries(model: LinearModel, X: ArrayLike, y: ArrayLike) -> Labelled:
     """Features (q, d) and labels (q,) of query points that fit the model."""
-    X, y = np.asarray(X), np.asarray(y)
+    as_linear(model)
     check_samples("query", X, y, n_classes=model.n_classes)
+    X, y = check_array("X", X), check_array("y", y)
     if X.shape[1] != model.n_features:
         raise InvalidInput("X", X.shape, f"of shape (queries, {model.n_features})")
     return X, y.astype(np.int64)
@@ -54,7 +56,7 @@ def influence_matrix(
     """
     X, y = check_queries(model, X, y)
     tolerance = check_positive("tolerance", tolerance)
-    model.check_fits(dataset)
+    check_pair(model, dataset)
     problem = LinearProblem.build(dataset, damping, "highest_first", dtype, device)
     theta = problem.encode(model)
     curvature = problem.curvature(theta)

@@ -23,7 +23,8 @@ from engine.influence.linear import LinearProblem, LinearState
 from engine.influence.problem import Forward
 from engine.influence.products import centre, curve, image, pull_back
 from engine.influence.scores import check_converged, in_float64_if_needed
-from engine.models.linear import LinearModel
+from engine.models.linear import LinearModel, as_linear
+from engine.models.model import check_pair
 from engine.progress import OnStep, ignore_step
 from engine.vocabulary import DAMPING
 
@@ -73,7 +74,7 @@ def project(
 def prepare(
     model: LinearModel, dataset: Dataset, damping: float, tolerance: float, dtype: str, device: str
 ) -> tuple[LinearProblem, Forward]:
-    model.check_fits(dataset)
+    check_pair(as_linear(model), dataset)
     problem = LinearProblem.build(dataset, damping, "highest_first", dtype, device)
     forward = problem.forward(problem.encode(model), tolerance)
     check_converged(forward.solution, tolerance)
@@ -127,6 +128,7 @@ def exact_sensitivity(
 
     One solve per sample. Raises InvalidInput, DeviceUnavailable, NotConverged.
     """
+    check_pair(as_linear(model), dataset)
     chosen = check_targets(indices, dataset.n_train)
     tolerance = check_positive("tolerance", tolerance)
     problem, forward = prepare(model, dataset, damping, tolerance, dtype, device)

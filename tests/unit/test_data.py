@@ -431,7 +431,7 @@ WRONG = {
     "object labels": ({"y_test": np.full(12, "a", object)}, r"test split holds Python objects"),
     "string labels": ({"y_train": np.array(list("abc") * 10)}, r"y_train .*integer.*<U1.*unique"),
     "fractional labels": ({"y_train": thirty / 2}, r"y_train must hold integer .*float64"),
-    "boolean labels": ({"y_train": thirty > 9}, r"y_train must hold integer .*bool"),
+    "boolean labels of three classes": ({"y_train": thirty > 9}, r"No training sample has class 2"),
     "minus one and one": ({"y_train": thirty % 2 * 2 - 1}, r"y_train holds label -1.*number them"),
     "only negative labels": ({"y_test": np.full(12, -3)}, r"y_test holds label -3.*number them"),
     "one class": ({"y_train": thirty * 0, "y_test": thirty[:12] * 0}, r"at least two.*Got 1.*Add"),

@@ -106,7 +106,7 @@ def test_equal_requests_have_one_key_and_others_another():
         ({"radius": -1}, "radius must be a finite number > 0"),
         ({"objective": "x"}, "objective must be one of"),
         ({"targets": []}, "targets must be at least one"),
-        ({"learning_rates": 0.1}, "learning_rates must be a sequence"),
+        ({"learning_rates": ()}, "learning_rates must be a sequence"),
         ({"learning_rates": None}, "learning_rates must be a sequence"),
         ({"learning_rates": []}, "learning_rates must be a sequence"),
         ({"colour": "red"}, "field of 'attack' must be one of .* Got 'colour'"),
