@@ -1,5 +1,6 @@
 """Run the benchmarks that are named, or all: `python -m tests.benchmarks [step speed digits
-success sweep fairness scrutiny lab presets size features pictures large stronger network devices]`.
+success sweep fairness scrutiny lab presets size features tables pictures large stronger network
+devices]`.
 
 Each runs in a process of its own, so that its memory is its own and a warm cache helps none.
 """
@@ -21,6 +22,7 @@ NAMES = (
     "presets",
     "size",
     "features",
+    "tables",
     "pictures",
     "large",
     "stronger",

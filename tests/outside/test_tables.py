@@ -554,3 +554,17 @@ def test_options_are_part_of_a_request() -> None:
     assert not {"drop", "text", "missing", "impute", "header"} & values_of(plain).keys()
     other = FairnessRequest("own", **ROLES, drop=["x"], missing="empty", header=False)
     assert values_of(other)["drop"] == ("x",) and other.source != plain.source
+
+
+@pytest.mark.parametrize("gap", [False, True])
+def test_flags_are_named_alike_in_every_format(tmp_path: Path, gap: bool) -> None:
+    flags: list[bool | None] = [i % 3 == 0 for i in range(N)]
+    flags[0] = None if gap else True
+    frame = table(label=flags)
+    frame.to_parquet(tmp_path / "own.parquet")
+    frame.to_excel(tmp_path / "own.xlsx", index=False)
+    sources = (frame, written(tmp_path, frame), tmp_path / "own.parquet", tmp_path / "own.xlsx")
+    for source in sources:
+        dataset = load_dataset(source)
+        assert dataset.class_names == ("False", "True")
+        assert dataset.n_train + len(dataset.y_test) + len(dataset.y_holdout) == N - gap

@@ -22,7 +22,7 @@ BLOCK = MB
 LOOKED_AT = 50  # lines from which the separator is told
 COMMA, BLANK = ",", " "
 SEPARATORS = {COMMA: "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-QUOTE, ARFF_QUOTE = '"', "'"
+QUOTE, OTHER_QUOTE = '"', "'"
 ATTRIBUTE = re.compile(
     r"\s*@attribute\s+('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\S+)\s+(.*)", re.IGNORECASE
 )
@@ -66,7 +66,7 @@ def read_layout(path: Path, layout: Layout, rows: int, options: TableOptions) ->
         names=range(len(names)),
         dtype={place: str for place, name in enumerate(names) if name in texts},
         quotechar=layout.quote,
-        escapechar="\\" if layout.quote == ARFF_QUOTE else None,
+        escapechar="\\" if layout.quote == OTHER_QUOTE else None,
         skipinitialspace=True,
         skip_blank_lines=layout.separator == BLANK,
         encoding="utf-8-sig",
@@ -101,6 +101,8 @@ def layout_of_csv(path: Path, options: TableOptions) -> Layout:
                 f"its first row has {len(second)} fields, its header {len(first)}: give every "
                 "column a name"
             )
+        if all(name.startswith(OTHER_QUOTE) and name.endswith(OTHER_QUOTE) for name in first):
+            first = [name.strip(OTHER_QUOTE) for name in first]
         names = [named(name, place) for place, name in enumerate(first)]
         notes = suspect(first)
     if separator != COMMA:
@@ -195,7 +197,7 @@ def layout_of_arff(path: Path) -> Layout:
         raise ValueError("it has no @attribute lines followed by @data")
     if row.startswith("{"):
         raise ValueError("its rows are sparse: save it as CSV")
-    quote = ARFF_QUOTE if ARFF_QUOTE in row and QUOTE not in row else QUOTE
+    quote = OTHER_QUOTE if OTHER_QUOTE in row and QUOTE not in row else QUOTE
     return Layout(names, COMMA, tuple(comments), quote, frozenset(declared))
 
 

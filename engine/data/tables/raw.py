@@ -10,7 +10,7 @@ from engine.data.tables.options import TableOptions
 from engine.data.untrusted import limits
 from engine.errors import InvalidInput, shorten
 
-NUMBERS = ("boolean", "integer", "floating", "mixed-integer-float", "decimal")  # pandas' words
+NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")  # pandas' words
 MOMENTS = ("datetime", "datetime64", "date")
 SINGLE = (str, int, float, bool, np.generic)  # what a cell of mixed values may be
 SECOND = np.timedelta64(1, "s")
@@ -106,6 +106,10 @@ def plain(column: pd.Series, name: str) -> pd.Series:
     kind = column.dtype
     if kind.kind == "c":
         raise ValueError(f"its column {shorten(name)} holds complex numbers: give them as two")
+    if kind.kind == "b" and not column.isna().any():
+        return column.astype(bool)
+    if kind.kind == "b" and column.hasnans:
+        return as_texts(column.astype(object).where(column.notna(), None), column.index)
     if pd.api.types.is_numeric_dtype(kind):
         whole = not column.isna().any() and kind.kind in "iu"
         return column.astype(np.int64 if whole and kind.kind == "i" else np.float64)
@@ -121,6 +125,8 @@ def of_objects(column: pd.Series, name: str) -> pd.Series:
     held = pd.api.types.infer_dtype(column, skipna=True)
     if held == "empty":
         return pd.Series(np.nan, index=column.index)
+    if held == "boolean":
+        return plain(column.astype("boolean"), name)
     if held in NUMBERS:
         numbers = column.astype(object).where(column.notna(), np.nan)
         whole = held == "integer" and not column.isna().any()
@@ -142,9 +148,10 @@ def of_objects(column: pd.Series, name: str) -> pd.Series:
 
 
 def as_texts(values: Iterable[object], index: pd.Index) -> pd.Series:
-    """Texts as objects, None where missing: one that is repeated is never written out twice, as
-    pandas' own type for texts would."""
-    return pd.Series([None if v is None else as_text(v) for v in values], index, dtype=object)
+    """Texts as objects, None where missing or empty. One that is repeated stays one text in memory,
+    which it would not in pandas' own type for texts."""
+    texts = (None if value is None else as_text(value) for value in values)
+    return pd.Series([text or None for text in texts], index, dtype=object)
 
 
 def small(numbers: pd.Series) -> bool:
