@@ -13,6 +13,7 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -83,8 +84,9 @@ def add_parallel_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_option(command: argparse.ArgumentParser, item: "Field[Any]", hint: Any) -> None:
-    """The option of a request's field."""
+def add_option(command: argparse.ArgumentParser, item: "Field[object]", hint: Any) -> None:
+    """Add the option of a request's field; `hint` is its type (Any: a hint may be a special form,
+    such as `int | None`)."""
     name, default = item.name, item.default
     text = "; ".join(f"{choice}: {what}" for choice, what in choices_of(item).items())
     help_text = f"{HELP.get(name, text)} (default: %(default)s)"
@@ -97,19 +99,16 @@ def add_option(command: argparse.ArgumentParser, item: "Field[Any]", hint: Any) 
         )  # fmt: skip
         return
     flag = "--" + name.replace("_", "-")
-    common: dict[str, Any] = {
-        "dest": name,
-        "default": default,
-        "help": help_text,
-        "required": required,
-    }
+    add = partial(
+        command.add_argument, flag, dest=name, default=default, help=help_text, required=required
+    )
     if get_origin(hint) in (tuple, Sequence):
-        command.add_argument(flag, type=listed(get_args(hint)[0]), nargs="+", **common)
+        add(type=listed(get_args(hint)[0]), nargs="+")
     elif hint is bool:
-        command.add_argument(flag, action=argparse.BooleanOptionalAction, **common)
+        add(action=argparse.BooleanOptionalAction)
     else:
         kinds = [kind for kind in get_args(hint) if kind is not NoneType]  # of an optional field
-        command.add_argument(flag, type=kinds[0] if kinds else hint, **common)
+        add(type=kinds[0] if kinds else hint)
 
 
 def listed(kind: type) -> Callable[[str], object]:
@@ -227,11 +226,26 @@ class Bar:
         bar.refresh()
 
 
-def run_experiment(name: str, options: dict[str, Any]) -> None:
+def run_experiment(
+    name: str,
+    out: Path | None,
+    fresh: bool,
+    device: str | None,
+    jobs: int | None = None,
+    cluster: str | None = None,
+    cluster_fallback: bool | None = None,
+    **options: object,
+) -> None:
+    """Compute a request, or find its stored result, and print it; `options` are the request's
+    fields. What is None is as the settings say."""
     settings = read_settings()
-    out, fresh = options.pop("out"), options.pop("fresh")
-    where = {n: options.pop(n, None) for n in ("device", "jobs", "cluster", "cluster_fallback")}
-    settings = replace(settings, **{n: value for n, value in where.items() if value is not None})
+    settings = replace(
+        settings,
+        device=settings.device if device is None else device,
+        jobs=settings.jobs if jobs is None else jobs,
+        cluster=settings.cluster if cluster is None else cluster,
+        cluster_fallback=cluster_fallback or settings.cluster_fallback,
+    )
     # A column may be called 'default': among the options of a table the word means nothing else.
     options = {n: value for n, value in options.items() if value != [DEFAULT] or n in HELP}
     request = make_request(name, options)
@@ -306,7 +320,7 @@ def run_command(arguments: Sequence[str] | None) -> int:
         elif command == "library":
             return library.run(options, read_settings())
         else:
-            run_experiment(command, options)
+            run_experiment(command, **options)
     except EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return FAILURE

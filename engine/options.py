@@ -12,12 +12,13 @@ the value as it is kept: `Walk(steps=numpy.int64(3))` holds the int 3.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from numbers import Real
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from engine.checks import check_choice, check_integer, check_positive
 from engine.errors import InvalidInput
 
 T = TypeVar("T")
+Number = TypeVar("Number", int, float)
 Check = Callable[[str, object], T]
 CHECK, ADDED = "check", "added"  # keys of a field's metadata
 
@@ -73,7 +74,7 @@ class OneOf:
         return check_choice(name, value, self.choices)
 
 
-def choices_of(item: "Field[Any]") -> Mapping[str, str]:  # of whatever type the field is
+def choices_of(item: "Field[object]") -> Mapping[str, str]:
     """The choices that a field offers with what each means; none where it is free."""
     check = item.metadata.get(CHECK)
     return check.choices if isinstance(check, OneOf) else {}
@@ -125,6 +126,6 @@ def distinct(check: Check[T]) -> Check[tuple[T, ...]]:
     return lambda name, values: tuple(dict.fromkeys(each(check)(name, values)))
 
 
-def ascending(check: Check[Any]) -> Check[tuple[Any, ...]]:  # of values that can be ordered
+def ascending(check: Check[Number]) -> Check[tuple[Number, ...]]:
     """As `each`; every value is kept once, the smallest first."""
     return lambda name, values: tuple(sorted(set(each(check)(name, values))))

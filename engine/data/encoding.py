@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from engine.data.preparation import standardise, varying
 from engine.data.tables.account import some
 
+Fields = dict[str, Any]  # of a `FairnessDataset`, each of the type that it declares
 TEST_SHARE, VAL_SHARE = 0.2, 0.25  # of the rows, and of those that are left then
 
 
@@ -60,7 +61,7 @@ def constant_columns(X: NDArray, names: Sequence[str]) -> list[str]:
     return [f"Constant on train, and of no use: {some(same)}."] if same else []
 
 
-def prepare_splits(rows: Rows, test: Rows | None = None) -> dict[str, Any]:
+def prepare_splits(rows: Rows, test: Rows | None = None) -> Fields:
     """Fields of a `FairnessDataset`: its arrays and its feature names.
 
     test: the last 20% of `rows` where it is not given; val: the last 25% of the rest. Values are
@@ -72,7 +73,7 @@ def prepare_splits(rows: Rows, test: Rows | None = None) -> dict[str, Any]:
     train, val = split_last(rows, VAL_SHARE)
     n = len(train.label)
     features = standardise(X[:n], X[n:], X_test, dtype=np.float64)
-    parts: dict[str, Any] = {"feature_names": names}
+    parts: Fields = {"feature_names": names}
     for split, X_split, part in zip(
         ("train", "val", "test"), features, (train, val, test), strict=True
     ):

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from engine.data import catalogue
 from engine.data.images.backbones import BACKBONES, Backbone
@@ -56,7 +56,14 @@ def size_of(paths: Iterable[Path]) -> int:
     return sum(f.stat().st_size for f in files if f.is_file())
 
 
-def read_manifest(name: str, data_dir: Path) -> dict[str, Any] | None:
+class MadeOf(TypedDict):
+    """What the lab reads of a features file's manifest: its data set, and SHA-256 by file."""
+
+    name: str
+    files: dict[str, str]
+
+
+def read_manifest(name: str, data_dir: Path) -> MadeOf | None:
     """What a features file was made of; None where it was not made here, or where that is no longer
     to be read."""
     try:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +20,7 @@ from engine.experiments.base import (
     honest_model_of,
 )
 from engine.experiments.files import (
+    Parts,
     model_arrays,
     ranking_arrays,
     read_model,
@@ -137,7 +137,7 @@ def save_attack(result: AttackResult, folder: Path) -> None:
 def load_attack(folder: Path) -> AttackResult:
     arrays, scalars = read_parts(folder)
     scalars["targets"] = tuple(scalars["targets"])
-    parts: dict[str, Any] = {name: read_model(name, arrays) for name in BOTH}
+    parts: Parts = {name: read_model(name, arrays) for name in BOTH}
     parts |= {name: read_ranking(name, arrays) for name in RANKINGS}
     parts |= {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
     return AttackResult(**scalars, **parts)

@@ -4,7 +4,6 @@ alarm."""
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,7 @@ from engine.data.dataset import Dataset
 from engine.errors import InvalidInput, NotConverged
 from engine.experiments.attack import OnOneAttack, find_or_attack
 from engine.experiments.base import Context, Experiment
-from engine.experiments.files import ranking_arrays, read_parts, read_ranking, write_parts
+from engine.experiments.files import Parts, ranking_arrays, read_parts, read_ranking, write_parts
 from engine.models.linear import LinearModel, as_linear
 from engine.options import at_least, option, taken_from
 from engine.statistics import wilson_interval
@@ -255,7 +254,7 @@ def save_attributions(result: AttributionsResult, folder: Path) -> None:
 
 def load_attributions(folder: Path) -> AttributionsResult:
     arrays, scalars = read_parts(folder)
-    tables: dict[str, Any] = {n: pd.read_parquet(folder / f"{n}.parquet") for n in TABLES}
+    tables: Parts = {n: pd.read_parquet(folder / f"{n}.parquet") for n in TABLES}
     before, after = (
         {
             name: read_ranking(f"{name}_{when}", arrays)

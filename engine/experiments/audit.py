@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ from engine.checks import check_targets
 from engine.data.dataset import Dataset
 from engine.experiments.attack import OnOneAttack, find_or_attack
 from engine.experiments.base import Context, Experiment
-from engine.experiments.files import read_parts, write_parts
+from engine.experiments.files import Parts, read_parts, write_parts
 from engine.models.linear import as_linear
 from engine.options import at_least, option
 from engine.vocabulary import PLAYERS
@@ -129,7 +128,7 @@ def save_audit(result: AuditResult, folder: Path) -> None:
 
 def load_audit(folder: Path) -> AuditResult:
     arrays, scalars = read_parts(folder)
-    found: dict[str, Any] = {name: arrays[name] for name in ARRAYS}
+    found: Parts = {name: arrays[name] for name in ARRAYS}
     return AuditResult(**scalars, **found, growth=pd.read_parquet(folder / "growth.parquet"))
 
 

@@ -29,7 +29,7 @@ class Request(Hashable, Protocol):
     """What can be asked of an experiment: a frozen dataclass of plain values, so that equal
     requests have one key. Every dataclass fits; `values_of` is what is stored of it."""
 
-    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]  # as in typeshed: fields of any type
+    __dataclass_fields__: ClassVar[dict[str, Field[object]]]  # as in typeshed
 
 
 def find_nothing(name: str, request: Request) -> None:

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -14,7 +13,7 @@ from engine.data.sources.features_file import changed_at
 from engine.data.tables.options import TableOptions
 from engine.errors import InvalidInput
 from engine.experiments.base import Context, Experiment
-from engine.experiments.files import read_parts, write_parts
+from engine.experiments.files import Parts, read_parts, write_parts
 from engine.fairness.options import FairnessOptions
 from engine.fairness.result import About, FairnessResult, largest_effect
 from engine.options import option, taken_from, truth
@@ -117,7 +116,7 @@ def save_fairness(result: FairnessResult, folder: Path) -> None:
 def load_fairness(folder: Path) -> FairnessResult:
     arrays, about = read_parts(folder)
     about |= {name: tuple(about[name]) for name in PAIRS}
-    tables: dict[str, Any] = {n: pd.read_parquet(folder / f"{n}.parquet") for n in TABLES}
+    tables: Parts = {n: pd.read_parquet(folder / f"{n}.parquet") for n in TABLES}
     return FairnessResult(About(**about), **tables, **{name: arrays[name] for name in ARRAYS})
 
 

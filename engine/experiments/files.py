@@ -14,6 +14,7 @@ from engine.models.linear import LinearModel
 from engine.models.model import Model
 
 TABLE = "table.parquet"
+Parts = dict[str, Any]  # fields of a result by name, each of the type that its class declares
 
 
 def model_arrays(name: str, model: Model) -> dict[str, np.ndarray]:
@@ -60,13 +61,13 @@ def write_parts(
     scalars: Mapping[str, object],
     tables: Mapping[str, pd.DataFrame],
 ) -> None:
-    np.savez_compressed(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]  # numpy's stub
+    np.savez_compressed(folder / "arrays.npz", allow_pickle=False, **arrays)
     (folder / "scalars.json").write_text(json.dumps(scalars, indent=1), encoding="utf-8")
     for name, table in tables.items():
         table.to_parquet(folder / f"{name}.parquet", index=False)
 
 
-def read_parts(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def read_parts(folder: Path) -> tuple[dict[str, np.ndarray], Parts]:
     with (folder / "arrays.npz").open("rb") as file, np.load(file, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     return arrays, json.loads((folder / "scalars.json").read_text(encoding="utf-8"))

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,7 @@ from engine.attacks.result import Ranking
 from engine.checks import check_positive
 from engine.data.dataset import Dataset
 from engine.experiments.base import Context, Experiment, OnDataset, honest_model
-from engine.experiments.files import ranking_arrays, read_parts, read_ranking, write_parts
+from engine.experiments.files import Parts, ranking_arrays, read_parts, read_ranking, write_parts
 from engine.options import OneOf, at_least, option
 from engine.vocabulary import DAMPING, DTYPES, L2
 
@@ -75,19 +74,26 @@ def run_sensitivity(
     from engine.scrutiny.sensitivity import exact_sensitivity, sensitivity
 
     model = honest_model(dataset, request.l2, context)
-    common: dict[str, Any] = {
-        "damping": request.damping,
-        "dtype": request.dtype,
-        "device": context.device,
-    }
-    scored = influence_scores(model, dataset, **common)
+    damping, dtype, device = request.damping, request.dtype, context.device
+    scored = influence_scores(model, dataset, damping=damping, dtype=dtype, device=device)
     ranking = Ranking(scored.scores, scored.ranks)
 
     found = sensitivity(
-        model, dataset, request.probes, request.seed, on_step=context.report, **common
+        model,
+        dataset,
+        request.probes,
+        request.seed,
+        damping=damping,
+        dtype=dtype,
+        device=device,
+        on_step=context.report,
     )
     some = spread(ranking, request.n_exact)
-    exact = exact_sensitivity(model, dataset, some.tolist(), **common) if len(some) else np.empty(0)
+    exact = np.empty(0)
+    if len(some):
+        exact = exact_sensitivity(
+            model, dataset, some.tolist(), damping=damping, dtype=dtype, device=device
+        )
     return SensitivityResult(ranking, found.norms, found.standard_errors, some, exact, found.probes)
 
 
@@ -99,7 +105,7 @@ def save_sensitivity(result: SensitivityResult, folder: Path) -> None:
 
 def load_sensitivity(folder: Path) -> SensitivityResult:
     arrays, scalars = read_parts(folder)
-    named: dict[str, Any] = {name: arrays[name] for name in ARRAYS}
+    named: Parts = {name: arrays[name] for name in ARRAYS}
     return SensitivityResult(ranking=read_ranking("test", arrays), **named, **scalars)
 
 

@@ -7,7 +7,6 @@ the weights, hence the fairness of the downstream model.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +34,7 @@ HONEST = 1.0
 SEARCH_LOW, SEARCH_HIGH, SEARCH_GRID = 1e-3, 10.0, 25
 SEARCH_ROUNDS, SEARCH_BETWEEN = 2, 3  # refinements, and new scales on either side of the best
 
-Row = dict[str, Any]  # what is told of one scale: numbers, the programme's name, whether feasible
+Row = dict[str, float | str]  # of one scale: numbers, the programme's name, whether feasible
 
 # In products as small as these a second thread gains a little on a quiet machine; on a busy one the
 # two wait for each other, and ten seconds become a hundred.

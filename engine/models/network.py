@@ -1,4 +1,4 @@
-"""Any `torch.nn.Module` as a model: a function of one flat parameter vector θ, kept in float64.
+"""Use a `torch.nn.Module` as a model: a function of one flat parameter vector θ, kept in float64.
 
 The module is a template: it says what is computed, θ with which numbers. It is used as in `eval()`,
 so that dropout is off and running statistics are constants, and differentiated twice (an attack's

@@ -105,7 +105,7 @@ class Stored:
 
     folder: Path
     manifest: Manifest
-    result: Any  # what the experiment's `load` returns
+    result: Any  # what the experiment's `load` returns: a class of its own
     published: bool
     imported: Imported | None = None
 

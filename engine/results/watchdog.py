@@ -97,7 +97,7 @@ def broken(limits: Limits, seconds: float, memory: float) -> str | None:
 
 
 def duration(seconds: float) -> str:
-    """'24 hours', '1.5 hours', '36 seconds'."""
+    """Write a limit in words, to three digits: '24 hours', '1.5 hours', '36 seconds'."""
     number, unit = (seconds, "second") if seconds < 3600 else (seconds / 3600, "hour")
     shown = f"{number:.3g}"
     return f"{shown} {unit}{'' if shown == '1' else 's'}"

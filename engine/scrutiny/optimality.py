@@ -20,7 +20,7 @@ class Optimality:
 
     relative: gradient_norm / (‖∇ mean cross-entropy‖ + ‖l2·θ‖), in [0, 1]: 0 where the two cancel,
         as they do at the minimum, whatever the scale of features and loss.
-    smallest_eigenvalue: of the Hessian of L. Any softmax model has directions without curvature
+    smallest_eigenvalue: of the Hessian of L. Every softmax model has directions without curvature
         (the same vector added to every class), so that it is l2 exactly: L has one minimum and no
         other stationary point.
     loss: L(θ).

@@ -13,7 +13,7 @@ REQUEST, ANSWERS, LOG = "request.json", "answers.jsonl", "log.txt"
 POLL_SECONDS = 0.1
 BEAT_SECONDS = 2.0
 
-Row = dict[str, Any]  # numbers and words by name, as they travel between processes as JSON
+Row = dict[str, Any]  # numbers, words and lists by name, as JSON between processes holds them
 
 
 def run_child(

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -38,8 +37,8 @@ class GradientProblem:
     damping: float
 
     def save(self, path: Path) -> None:
-        arrays: dict[str, Any] = {name: getattr(self, name) for name in ARRAYS}
-        np.savez(path, damping=self.damping, **arrays)
+        arrays: dict[str, NDArray] = {name: getattr(self, name) for name in ARRAYS}
+        np.savez(path, allow_pickle=False, damping=self.damping, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> "GradientProblem":

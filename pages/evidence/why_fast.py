@@ -16,7 +16,7 @@ from pages.common.widgets import blocks, charts, code_tabs, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import reproduce
 from pages.evidence.parts import speed_figures
-from pages.evidence.parts.speed_figures import LOOKS, duration, megabytes
+from pages.evidence.parts.speed_figures import LOOKS, measured_time, megabytes
 
 PAGE = registry.page("why-fast")
 SIZES = (5_130, 75_813)  # parameters: ten classes of 512 features, and the paper's Pet data
@@ -53,7 +53,7 @@ def finding(largest: GradientComparison) -> str:
             )
     return (
         f"One gradient of the attack at {largest.n_parameters:,} parameters takes "
-        f"**{duration(ours['seconds'])} and {megabytes(ours['peak_mb'])}** in closed form; "
+        f"**{measured_time(ours['seconds'])} and {megabytes(ours['peak_mb'])}** in closed form; "
         f"{', and '.join(said)}. All give the same gradient."
         if ours is not None
         else "The closed form could not be measured."
@@ -67,10 +67,10 @@ def agreement(comparisons: Sequence[GradientComparison], table: pd.DataFrame) ->
             "parameters": table["n_parameters"],
             "implementation": [LOOKS[name][0] for name in table["implementation"]],
             "status": table["status"],
-            "time": [duration(v) if pd.notna(v) else "–" for v in table["seconds"]],
+            "time": [measured_time(v) if pd.notna(v) else "–" for v in table["seconds"]],
             "memory": [megabytes(v) if pd.notna(v) else "–" for v in table["peak_mb"]],
             "once per data set": [
-                duration(v) if pd.notna(v) else "–" for v in table["preparation_seconds"]
+                measured_time(v) if pd.notna(v) else "–" for v in table["preparation_seconds"]
             ],
             "and keeps": [megabytes(v) if pd.notna(v) else "–" for v in table["prepared_mb"]],
             "differs from float64 by": [

@@ -82,7 +82,7 @@ def test_what_a_network_multiplies_is_what_its_layers_do(kind: str) -> None:
     ],
 )
 def test_durations_are_rounded_up(seconds: float, words: str) -> None:
-    assert effort.duration(seconds) == words
+    assert effort.roughly(seconds) == words
 
 
 def test_training_that_takes_long_is_announced() -> None:

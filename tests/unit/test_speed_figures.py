@@ -51,8 +51,8 @@ def test_exponents_are_read_from_the_fit() -> None:
 @pytest.mark.parametrize(
     ("words", "value", "said"),
     [
-        (speed_figures.duration, 0.0123, "12.3 ms"),
-        (speed_figures.duration, 36.0, "36 s"),
+        (speed_figures.measured_time, 0.0123, "12.3 ms"),
+        (speed_figures.measured_time, 36.0, "36 s"),
         (speed_figures.megabytes, 62.4, "62.4 MB"),
         (speed_figures.megabytes, 1234.0, "1.23 GB"),
     ],

@@ -5,14 +5,14 @@ archives, or what is in them. Only what loads one imports torchvision.
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from filelock import FileLock
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import train_test_split
 
 from engine.data.catalogue import Description
@@ -24,11 +24,19 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
+class Samples(Protocol):
+    """A torchvision data set: samples by their index, each a picture and its label."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> "tuple[Image, object]": ...
+
+
 @dataclass(frozen=True, eq=False)
 class Some:
-    """Pictures of a torchvision data set, whose samples begin with one: those of these indices."""
+    """The pictures of those samples of a torchvision data set that `indices` lists."""
 
-    dataset: Any
+    dataset: Samples
     indices: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -38,11 +46,17 @@ class Some:
         return self.dataset[int(self.indices[index])][0]
 
 
-def all_of(dataset: Any) -> Pictures:
+def all_of(dataset: Samples) -> Pictures:
     return Some(dataset, np.arange(len(dataset)))
 
 
-def whole(dataset_train: Any, y_train: Any, dataset_test: Any, y_test: Any, names: Any) -> ImageSet:
+def whole(
+    dataset_train: Samples,
+    y_train: ArrayLike,
+    dataset_test: Samples,
+    y_test: ArrayLike,
+    names: Iterable[str],
+) -> ImageSet:
     """A data set that has its own train and test parts."""
     return ImageSet(
         class_names=tuple(names),

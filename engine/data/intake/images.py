@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, TypedDict, cast
 
 import numpy as np
 from filelock import FileLock
@@ -339,17 +339,25 @@ def free_for(name: str, digest: str, data_dir: Path) -> bool:
     raise InvalidDataset(another(name))
 
 
+class About(TypedDict, total=False):
+    """What is kept beside images of one's own; without entries where there are none."""
+
+    digest: str
+    file: str
+    class_names: list[str]
+
+
 def raw_folder(name: str, data_dir: Path) -> Path:
     return Path(data_dir) / FOLDER / name
 
 
-def about_images(name: str, data_dir: Path) -> dict[str, Any]:
+def about_images(name: str, data_dir: Path) -> About:
     """What was kept about the images of this name; nothing where there are none."""
     try:
         about = json.loads((raw_folder(name, data_dir) / ABOUT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}
-    return about if isinstance(about, dict) else {}
+        return About()
+    return cast(About, about) if isinstance(about, dict) else About()
 
 
 class KeptPictures:

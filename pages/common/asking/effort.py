@@ -54,17 +54,17 @@ def training(dataset: Dataset, model: str = "linear") -> str:
     """What is added to the news that the honest model is being trained, where that takes long."""
     seconds = honest_seconds(dataset, model)
     if model in NETWORKS:
-        return f", a network, to a minimum of its loss: about {duration(seconds)} on one core"
+        return f", a network, to a minimum of its loss: about {roughly(seconds)} on one core"
     if seconds < NOTICED_SECONDS:
         return ""
     return (
         f", {dataset.n_classes} classes from {dataset.n_features:,} features: about "
-        f"{duration(seconds)} on two processor cores that have nothing else to do"
+        f"{roughly(seconds)} on two processor cores that have nothing else to do"
     )
 
 
-def duration(seconds: float) -> str:
-    """'25 minutes', '3 hours', in whole numbers, rounded up."""
+def roughly(seconds: float) -> str:
+    """Write an estimate in words, in whole numbers, rounded up: '25 minutes', '3 hours'."""
     for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds > 1.5 * size:
             return count(-int(-seconds // size), unit)
@@ -75,14 +75,12 @@ def expected(seconds: float) -> str:
     """How long something takes, as a sentence."""
     if seconds < NOTICED_SECONDS:
         return "It takes a few seconds."
-    return (
-        f"It takes about {duration(seconds)} on two processor cores that have nothing else to do."
-    )
+    return f"It takes about {roughly(seconds)} on two processor cores that have nothing else to do."
 
 
 def at_most(seconds: float) -> str:
     """How long an attack or sweep takes, as a sentence."""
-    return f"On two processor cores that is {duration(seconds)} at most; runs that arrive stop."
+    return f"On two processor cores that is {roughly(seconds)} at most; runs that arrive stop."
 
 
 def beside_digits(dataset: Dataset | None) -> str:
@@ -95,5 +93,5 @@ def beside_digits(dataset: Dataset | None) -> str:
         return ""
     return (
         f" “{dataset.name}” has {factor:,.0f} times as many numbers (samples × features × "
-        f"classes) as digits: what takes a minute there may take {duration(60 * factor)} here."
+        f"classes) as digits: what takes a minute there may take {roughly(60 * factor)} here."
     )

@@ -19,7 +19,7 @@ def forget_notes() -> None:
     st.session_state.pop(NOTES, None)
 
 
-class Binding(TypedDict):
+class Binding(TypedDict, total=False):
     bind: Literal["query-params"]
     on_change: Callable[[], None]
 
@@ -165,7 +165,7 @@ class Form:
         return chosen
 
     def several(self, place: Place, label: str, name: str, choices: Sequence[str]) -> list[str]:
-        """Any of a few choices, all of them in view and chosen at first; the label is not shown."""
+        """Ask for some of a few choices, all in view and chosen at first; the label is hidden."""
         chosen = place.segmented_control(
             label,
             list(choices),

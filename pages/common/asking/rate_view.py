@@ -18,7 +18,7 @@ success_rates = memoised.by_table(counting.success_rates)
 share_rates = memoised.by_table(counting.share_rates)
 reweighing_rates = memoised.by_table(counting.reweighing_rates)
 
-TOLERANCE = links.Range(0.0, 10.0, whole=False)  # points; the highest stands for no limit
+LOSSES = links.Range(0.0, 10.0, whole=False)  # points; the highest stands for no limit
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,11 @@ def choose_view(form: Form, table: pd.DataFrame, with_radius: bool = False) -> R
         columns[-2],
         "Permitted fall of accuracy (points)",
         "tolerance",
-        TOLERANCE,
+        LOSSES,
         100 * ACCURACY_TOLERANCE,
         0.5,
         "On data that the attacker never saw; the paper permits 3 points. "
-        f"{TOLERANCE.high:g} stands for no limit.",
+        f"{LOSSES.high:g} stands for no limit.",
     )
     keep_choice(tolerance=points)
     named = form.choice(
@@ -99,4 +99,4 @@ def choose_view(form: Form, table: pd.DataFrame, with_radius: bool = False) -> R
         "chosen without the unseen data.",
     )
     counted = next(counted for counted, name in FORMS.items() if name == named)
-    return RateView(k, None if points >= TOLERANCE.high else points / 100, counted, radius)
+    return RateView(k, None if points >= LOSSES.high else points / 100, counted, radius)

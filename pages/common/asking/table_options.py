@@ -1,11 +1,12 @@
 """How a table is to be read, as controls: the same on every page that reads tables of one's own."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Unpack
 
 import streamlit as st
 
 from engine.data.tables.options import HELP, USUAL, TableOptions
+from pages.common.asking.form import Binding
 
 OPTIONS = tuple(HELP)  # the controls' names, which are those in links
 
@@ -14,7 +15,7 @@ def same(name: str) -> str:
     return name
 
 
-def has_header(key: Callable[[str], str] = same, **bound: Any) -> bool:
+def has_header(key: Callable[[str], str] = same, **bound: Unpack[Binding]) -> bool:
     """Whether the first line holds the names: asked before the columns can be."""
     return st.checkbox(
         "The first line holds the names of the columns",
@@ -26,7 +27,7 @@ def has_header(key: Callable[[str], str] = same, **bound: Any) -> bool:
 
 
 def choose(
-    columns: Sequence[str], header: bool, key: Callable[[str], str] = same, **bound: Any
+    columns: Sequence[str], header: bool, key: Callable[[str], str] = same, **bound: Unpack[Binding]
 ) -> TableOptions:
     """The other options; what was chosen for another table and is no column here is forgotten."""
     for name in ("drop", "text"):
@@ -62,10 +63,10 @@ def choose(
     return TableOptions(header=header, drop=drop, text=text, missing=spellings, impute=impute)
 
 
-def as_in_links(options: TableOptions) -> dict[str, Any]:
+def as_in_links(options: TableOptions) -> dict[str, object]:
     """The options as the address holds them; those at their defaults are left out."""
     default = TableOptions()
     said = {n: getattr(options, n) for n in OPTIONS if getattr(options, n) != getattr(default, n)}
     if "missing" in said:
-        said["missing"] = ", ".join(said["missing"])
+        said["missing"] = ", ".join(options.missing)
     return said

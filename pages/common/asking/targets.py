@@ -30,7 +30,7 @@ def pick(key: str, before: Ranking, k: int) -> None:
 
 
 def random_target(before: Ranking, k: int) -> None:
-    """Any sample outside the honest top-k."""
+    """A sample outside the honest top-k."""
     outside = np.flatnonzero(before.ranks > k)
     st.session_state["target"] = int(np.random.default_rng().choice(outside))
     forget_notes()

@@ -2,7 +2,7 @@
 
 import json
 from functools import cache
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from engine.experiments import make_request
 from engine.settings import PUBLISHED
@@ -10,8 +10,17 @@ from engine.settings import PUBLISHED
 Request = Any  # of the experiment that a result is of: the role says which
 
 
+class Listed(TypedDict):
+    """An entry of the list, as JSON holds it."""
+
+    experiment: str
+    request: dict[str, object]
+    role: NotRequired[str]
+    stands_for: NotRequired[str]
+
+
 @cache
-def entries() -> tuple[dict[str, Any], ...]:
+def entries() -> tuple[Listed, ...]:
     """The list as it stands in the file."""
     return tuple(json.loads((PUBLISHED / "requests.json").read_text(encoding="utf-8")))
 
@@ -37,7 +46,7 @@ def with_role() -> tuple[tuple[str, str, Request], ...]:
 
 def stand_ins() -> dict[str, str]:
     """The data set whose published results stand in for one of the paper's, by its name there."""
-    return {e["stands_for"]: e["request"]["dataset"] for e in entries() if "stands_for" in e}
+    return {e["stands_for"]: str(e["request"]["dataset"]) for e in entries() if "stands_for" in e}
 
 
 def request_of(role: str, dataset: str) -> Request | None:

@@ -32,7 +32,7 @@ class PageEntry:
     default: bool = False
 
 
-def read(entry: dict[str, Any]) -> PageEntry:
+def read(entry: dict[str, Any]) -> PageEntry:  # values as TOML holds them
     """A page as `pages.toml` describes it."""
     presets = tuple(Preset(**preset) for preset in entry.pop("presets", ()))
     return PageEntry(**entry, presets=presets)

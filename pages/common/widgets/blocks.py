@@ -73,8 +73,9 @@ def grid(cells: Iterable[tuple[str, Sequence[str]]]) -> None:
 def table(
     frame: pd.DataFrame, alt: str, formats: Mapping[str, Callable[[Any], str]] | None = None
 ) -> None:
-    """A small table to be read, not to be sorted or searched. Cells are text, but for those that
-    `formats` has as HTML; numbers without a format are written as they are, missing ones as –."""
+    """Draw a small table to be read, not to be sorted or searched. `formats` writes the cells of a
+    column as HTML, each from its own column's type of value (hence Any); other cells are text,
+    numbers as they are, missing values as –."""
     formats = formats or {}
 
     def text(name: str, value: object) -> str:

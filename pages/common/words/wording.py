@@ -179,7 +179,7 @@ def stamp(iso: str) -> str:
 
 
 def seconds(value: float) -> str:
-    """'0.3 s', '12 s', '3 min 20 s'."""
+    """Write how long a computation took, in short: '0.3 s', '12 s', '3 min 20 s'."""
     if value < 9.95:
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)

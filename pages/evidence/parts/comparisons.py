@@ -17,11 +17,11 @@ from engine.experiments import SensitivityResult
 from engine.experiments.impossible import ImpossibleResult
 from engine.fairness.result import FairnessResult, largest_effect
 from engine.speed.result import GradientComparison
+from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.attack.parts import ablation, target_sets
 from pages.common.asking.rate_view import RateView, share_rates, success_rates
 from pages.common.words.wording import listed, points
 from pages.evidence.parts.best_rates import (
-    TOLERANCE,
     at_best,
     baseline_at_best,
     own,
@@ -130,7 +130,7 @@ def ablated(single: pd.DataFrame, restarted: pd.DataFrame) -> tuple[pd.DataFrame
     """The variants' rates with accuracy kept, each at its best radius and the smallest k, and who
     moves which target there."""
     table = ablation.variants(single, restarted)
-    view = RateView(int(table["k"].min()), TOLERANCE, "any_run", 0.0)
+    view = RateView(int(table["k"].min()), ACCURACY_TOLERANCE, "any_run", 0.0)
     best = variants_at_best(table)
     kept = best[best["regime"] == "high_accuracy"].set_index("variant", drop=False)
     return kept, ablation.wide(ablation.moved(table, view, kept["radius"].to_dict()))
@@ -139,7 +139,7 @@ def ablated(single: pd.DataFrame, restarted: pd.DataFrame) -> tuple[pd.DataFrame
 def radius_trades(data: str, attacks: pd.DataFrame) -> Comparison:
     """Fig. 2: what a larger radius gives and takes, at the smallest k."""
     k = int(attacks["k"].min())
-    rates = own(success_rates(attacks, TOLERANCE)).query("k == @k and regime == 'best'")
+    rates = own(success_rates(attacks, ACCURACY_TOLERANCE)).query("k == @k and regime == 'best'")
     rates = rates.sort_values("radius")
     part = attacks[attacks["k"] == k]
     lost = (part["accuracy_before"] - part["accuracy_after"]).groupby(part["radius"]).median()
@@ -163,7 +163,9 @@ def grows(does: bool) -> str:
 def transfers(data: str, attacks: pd.DataFrame) -> Comparison:
     """Fig. 2: success on a test set that the attacker never saw, against k, at the best radius."""
     ks = (int(attacks["k"].min()), int(attacks["k"].max()))
-    rates = success_rates(attacks, TOLERANCE).query("form == 'any_run' and regime == 'best'")
+    rates = success_rates(attacks, ACCURACY_TOLERANCE).query(
+        "form == 'any_run' and regime == 'best'"
+    )
     best = highest(rates).set_index(["split", "k"])["rate"]
     near, far = (best["holdout"][k] for k in ks)
     here = (
@@ -179,7 +181,9 @@ def transfers(data: str, attacks: pd.DataFrame) -> Comparison:
 def fewer_competitors(data: str, trained: pd.DataFrame) -> Comparison:
     """Fig. 2 and Table 1: smaller training sets, at the smallest k and accuracy kept."""
     k = int(trained["k"].min())
-    rates = own(success_rates(trained, TOLERANCE)).query("k == @k and regime == 'high_accuracy'")
+    rates = own(success_rates(trained, ACCURACY_TOLERANCE)).query(
+        "k == @k and regime == 'high_accuracy'"
+    )
     rates = rates.sort_values("train_size")
     first, last = rates.iloc[0], rates.iloc[-1]
     falls = bool((np.diff(rates["rate"]) <= 0).all() and first["rate"] > last["rate"])
@@ -200,7 +204,7 @@ def fewer_competitors(data: str, trained: pd.DataFrame) -> Comparison:
 
 def sets(data: str, table: pd.DataFrame) -> Iterable[Comparison]:
     """Fig. 3: set size and k, in both readings of success."""
-    shares = share_rates(table, TOLERANCE).query(
+    shares = share_rates(table, ACCURACY_TOLERANCE).query(
         "form == 'any_run' and regime == 'high_accuracy' and split == 'test'"
     )
     for reading in target_sets.READINGS.values():

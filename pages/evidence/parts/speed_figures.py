@@ -29,8 +29,8 @@ def measured(comparisons: Sequence[GradientComparison]) -> pd.DataFrame:
     )
 
 
-def duration(seconds: float) -> str:
-    """'36 s', '2.4 s', '150 ms'."""
+def measured_time(seconds: float) -> str:
+    """Write a measured time to three digits: '36 s', '2.4 s', '150 ms'."""
     return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
 
 
@@ -45,7 +45,9 @@ def gradient_costs(table: pd.DataFrame) -> go.Figure:
     table: of `measured`.
     """
     figure = make_subplots(rows=1, cols=2, subplot_titles=("time", "peak memory"))
-    for column, (quantity, words) in enumerate((("seconds", duration), ("peak_mb", megabytes)), 1):
+    for column, (quantity, words) in enumerate(
+        (("seconds", measured_time), ("peak_mb", megabytes)), 1
+    ):
         for name, (label, colour, symbol, dash) in LOOKS.items():
             part = table[(table["implementation"] == name) & table[quantity].notna()]
             part = part.sort_values("n_parameters")
@@ -120,7 +122,7 @@ def growth(scaling: Scaling) -> go.Figure:
         for quantity, (label, colour, symbol, dash) in QUANTITY_LOOKS.items():
             fitted_column = "seconds_min" if quantity == "seconds" else quantity
             costs = part[fitted_column].to_numpy(dtype=np.float64)
-            words = duration if quantity == "seconds" else megabytes
+            words = measured_time if quantity == "seconds" else megabytes
             figure.add_scatter(
                 x=values,
                 y=costs / costs[values == start][0],
