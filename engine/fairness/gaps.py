@@ -15,7 +15,8 @@ PREDICTED, HONEST = 2, 3  # axes of the cells: group, label, predicted, predicte
 @dataclass(frozen=True)
 class Gaps:
     """Signed: P(ŷ=1 | s=1) − P(ŷ=1 | s=0), the same among the rows with label 1, and the accuracy.
-    Floats, or arrays over resamples; NaN where a group has no such row."""
+    Floats, or arrays over resamples; NaN where a group has no such row. But for the sign they are
+    fairlearn's, to rounding (tests/outside/test_other_libraries.py)."""
 
     dp: float
     eop: float

@@ -117,6 +117,7 @@ def influence_scores(
 ) -> InfluenceScores:
     """Influence of each training sample on the mean loss of `split` (Definition 1; Eq. 3 over m).
 
+    Agrees to rounding with dattri's explicit Hessian (tests/outside/test_other_libraries.py).
     A positive score means that up-weighting the sample raises that loss. `order` changes the ranks
     only. damping: λ > 0, added to the Hessian of the mean training loss. estimator: a name in
     `engine.vocabulary`; `lissa` are the options of that one, the paper's where left out. tolerance:

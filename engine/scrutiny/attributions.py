@@ -113,7 +113,8 @@ def knn_shapley(
 
     The game: v(S) is the share of the k nearest of S, by Euclidean distance, that have the test
     point's label (over k, however few are in S), averaged over the test points. By the recursion of
-    Jia et al. (2019), Theorem 1, from the farthest sample to the nearest. Raises InvalidInput.
+    Jia et al. (2019), Theorem 1, from the farthest sample to the nearest; pyDVL's values to
+    rounding (tests/outside/test_other_libraries.py). Raises InvalidInput.
     """
     X, X_test = np.asarray(X, np.float64), np.asarray(X_test, np.float64)
     y, y_test = np.asarray(y), np.asarray(y_test)
