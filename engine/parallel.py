@@ -50,7 +50,7 @@ SMALLER = "Ask for less at once: a smaller memory budget, or fewer processes."
 
 
 def is_distributed() -> bool:
-    """Whether joblib is configured to compute on a dask cluster."""
+    """Return whether joblib is configured to compute on a dask cluster."""
     return type(get_active_backend()[0]).__name__ == "DaskDistributedBackend"
 
 
@@ -61,7 +61,7 @@ def compute_all(
     processes: int = 1,
     describe: Callable[[T], str] = str,
 ) -> None:
-    """`done(i, function(tasks[i]))` for every task, in the order in which they finish.
+    """Call `done(i, function(tasks[i]))` for every task, in the order in which they finish.
 
     In this process where `processes` is 1 and no cluster is configured. Errors of `function` are
     raised as they are; WorkerDied names (with `describe`) a task whose worker dies every time.
@@ -82,7 +82,7 @@ def in_processes(
     processes: int,
     describe: Callable[[T], str],
 ) -> None:
-    """`compute_all` with joblib's processes on this machine."""
+    """Do what `compute_all` does, with joblib's processes on this machine."""
     missing = dict(enumerate(tasks))
 
     def collect(numbers: Sequence[int]) -> None:
@@ -121,7 +121,7 @@ def in_processes(
 
 
 def numbered(function: Callable[[T], R], number: int, task: T, parent: int) -> tuple[int, R]:
-    """In a process of the pool, which is not to outlive its parent."""
+    """Compute a task in a process of the pool, which ends with its parent."""
     if parent == os.getppid() and not any(t.name == "parent" for t in threading.enumerate()):
         threading.Thread(target=leave_with, args=(parent,), name="parent", daemon=True).start()
     return number, function(task)
@@ -201,7 +201,7 @@ def collect_from_dask(
 
 
 def explained(error: Exception) -> Exception:
-    """`error`, unless it is dask's word for a cluster on which there is no engine."""
+    """Return `error`, or a ClusterUnavailable where the cluster has no engine."""
     if isinstance(error, ModuleNotFoundError) or UNREADABLE in str(error):
         return ClusterUnavailable(
             "The dask cluster cannot import what it is to compute. Start its scheduler and its "
@@ -211,7 +211,7 @@ def explained(error: Exception) -> Exception:
 
 
 def threads(client: "Client") -> int:
-    """Of all workers of a cluster."""
+    """Count the threads of all workers of a cluster."""
     try:
         return sum(client.ncores().values())
     except OSError as error:
@@ -219,7 +219,7 @@ def threads(client: "Client") -> int:
 
 
 def first_finished(client: "Client", futures: "list[Future]") -> "Iterable[Future]":
-    """The futures that are finished, as soon as one is."""
+    """Wait until a future is finished, and return all that are."""
     from distributed import wait
 
     seen = time.monotonic()
@@ -237,7 +237,7 @@ def first_finished(client: "Client", futures: "list[Future]") -> "Iterable[Futur
 
 @contextmanager
 def on_cluster(address: str, seconds: float = CONNECT_SECONDS) -> Iterator[int]:
-    """Everything within computes on the dask cluster at `address`; yields its number of workers.
+    """Compute everything within on the dask cluster at `address`; yields its number of workers.
 
     Raises ClusterUnavailable where there is none, within `seconds`.
     """

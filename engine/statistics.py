@@ -25,7 +25,7 @@ class Interval(NamedTuple):
 
 
 def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> Interval:
-    """Wilson's score interval of the share successes / trials, within [0, 1].
+    """Return Wilson's score interval of the share successes / trials, within [0, 1].
 
     It keeps its coverage for few trials and for shares near 0 and 1, where the normal interval
     leaves [0, 1]. Raises InvalidInput.
@@ -46,14 +46,14 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> In
 
 
 def points(share: float) -> str:
-    """A difference of shares in percentage points with its sign, '+1.2'; '0.0' where it rounds to
-    none."""
+    """Write a difference of shares in percentage points with its sign, '+1.2'; '0.0' where it
+    rounds to none."""
     rounded = round(100 * float(share), 1)
     return f"{rounded:+.1f}" if rounded else "0.0"
 
 
 def percentiles(values: NDArray, confidence: float = 0.95) -> Interval:
-    """Percentile interval of resampled values; those that do not exist (NaN) are left out."""
+    """Return the percentile interval of resampled values, without those that are NaN."""
     tail = (1 - confidence) / 2
     low, high = np.nanquantile(values, (tail, 1 - tail))
     return Interval(float(low), float(high))
@@ -61,15 +61,15 @@ def percentiles(values: NDArray, confidence: float = 0.95) -> Interval:
 
 @lru_cache(maxsize=32)
 def resampled(n: int, resamples: int, seed: int) -> NDArray[np.int64]:
-    """Indices of `resamples` samples of n, drawn from n with replacement: many intervals share
-    them."""
+    """Draw the indices of `resamples` samples of n, drawn from n with replacement: many intervals
+    share them."""
     return np.random.default_rng(seed).integers(n, size=(resamples, n))
 
 
 def bootstrap_interval(
     values: ArrayLike, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
 ) -> Interval:
-    """Percentile bootstrap interval of the mean of `values` (n,), drawn again with replacement.
+    """Return the percentile bootstrap interval of the mean of `values` (n,).
 
     Raises InvalidInput for no values, NaN among them, or a confidence outside (0, 1).
     """
@@ -93,14 +93,14 @@ def sign_test(first: int, second: int) -> float:
 
 
 def mean_ranks(values: ArrayLike) -> NDArray[np.float64]:
-    """1 for the smallest, along the last axis; ties share the mean of their ranks."""
+    """Rank along the last axis, 1 for the smallest; ties share the mean of their ranks."""
     from scipy.stats import rankdata  # half a second to import: not for every start of a server
 
     return rankdata(values, axis=-1)
 
 
 def rank_correlation(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
-    """Spearman's correlation along the last axis; NaN where one of the two does not vary."""
+    """Return Spearman's correlation along the last axis; NaN where one of the two does not vary."""
     a, b = mean_ranks(first), mean_ranks(second)
     middle = (a.shape[-1] + 1) / 2
     a, b = a - middle, b - middle
@@ -109,8 +109,8 @@ def rank_correlation(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]
 
 
 def auc(scores: ArrayLike, positive: ArrayLike) -> NDArray[np.float64]:
-    """Area under the ROC curve, along the last axis: how often, of one positive and one other, the
-    positive has the higher score (ties count half). NaN where all or none are positive."""
+    """Return the area under the ROC curve, along the last axis: how often a positive case scores
+    higher than another case (ties count half). NaN where all or none are positive."""
     order, hits = mean_ranks(scores), np.asarray(positive, dtype=bool)
     count = hits.sum(-1)
     above = np.where(hits, order, 0).sum(-1) - count * (count + 1) / 2
@@ -126,8 +126,8 @@ def paired_interval(
     resamples: int = 2000,
     seed: int = 0,
 ) -> Interval:
-    """Percentile bootstrap interval of a statistic of pairs (n,), (n,), which are drawn together;
-    draws for which it does not exist are left out. NaN where it exists for none."""
+    """Return the percentile bootstrap interval of a statistic of pairs (n,), (n,), drawn together.
+    Draws for which the statistic is NaN are left out; NaN where it is for all."""
     a, b = np.asarray(first), np.asarray(second)
     drawn = resampled(len(a), resamples, seed)
     values = statistic(a[drawn], b[drawn])
@@ -153,7 +153,7 @@ class Detection:
 def detection(
     honest: ArrayLike, manipulated: ArrayLike, resamples: int = 2000, seed: int = 0
 ) -> Detection:
-    """How well a number that is larger for manipulated cases tells them from honest ones.
+    """Measure how well a number that is larger for manipulated cases tells them from honest ones.
 
     The interval is a percentile bootstrap of both groups. Raises InvalidInput.
     """

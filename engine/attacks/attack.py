@@ -32,7 +32,7 @@ def starts(
     seed: int,
     targets: Sequence[int],
 ) -> NDArray[np.float64]:
-    """Starting points (max(restarts, 1), P): Gaussian directions on the sphere; θ* for restarts=0.
+    """Draw starting points (max(restarts, 1), P): Gaussian directions, or θ* for restarts=0.
 
     They depend on the seed, the targets and the restart's number alone: objectives and radii are
     compared from the same directions, an attack in a batch starts as it would alone, and a success
@@ -60,7 +60,7 @@ def attack_each_k(
     on_step: Callable[[StepInfo], None] | None = None,
     problem: InfluenceProblem | None = None,
 ) -> list[dict[int, AttackResult]]:
-    """As `attack_each`, for several k at once: per entry of `targets` a result for each k.
+    """Attack as `attack_each`, for several k at once: a result per entry of `targets` and k.
 
     One run serves every k: it stops in the top of the smallest, and its first iterate in each wider
     top is that k's. That needs single targets and an objective that does not depend on k.
@@ -94,7 +94,7 @@ def attack_each_k(
 def problem_of(
     options: AttackOptions, model: Model, dataset: Dataset, device: str
 ) -> InfluenceProblem:
-    """The influence that an attack with these options is on."""
+    """Build the influence problem that an attack with these options works on."""
     o = options
     return build_problem(
         model, dataset, damping=o.damping, order=o.order, dtype=o.dtype, device=device
@@ -160,7 +160,7 @@ def make_plan(
 
 
 def goal_of(options: AttackOptions, problem: InfluenceProblem, model: Model) -> Objective:
-    """The objective with the terms beside it: the upkeep's training loss, and stealth."""
+    """Return the objective with the terms beside it: the upkeep's training loss, and stealth."""
     goal, beside = ATTACK_OBJECTIVES[options.objective], []
     if goal.upkeep is not None and goal.upkeep.loss_weight:
         beside.append(training_loss_terms(problem, 0.0, goal.upkeep.loss_weight))
@@ -177,14 +177,14 @@ def one_run_serves(objective: str, set_size: int) -> bool:
 
 
 def check_ks(ks: Sequence[int], n: int) -> tuple[int, ...]:
-    """Distinct k within [1, n], ascending."""
+    """Check for distinct k within [1, n], and return them ascending. Raises InvalidInput."""
     return tuple(sorted({check_integer("k", k, 1, n) for k in entries("ks", ks)}))
 
 
 def target_sets(
     targets: Sequence[int | Sequence[int]], n_train: int
 ) -> tuple[tuple[int, ...], ...]:
-    """The targets of each attack, equally many."""
+    """Check the targets of each attack, equally many per attack. Raises InvalidInput."""
     sets = tuple(check_targets(t, n_train) for t in entries("targets", targets))
     if len({len(s) for s in sets}) > 1:
         raise InvalidInput("targets", [len(s) for s in sets], "sets of equally many targets")
@@ -209,7 +209,8 @@ def attack_each(
     on_step: Callable[[StepInfo], None] | None = None,
     stealth: float = ATTACK_DEFAULTS.stealth,
 ) -> list[AttackResult]:
-    """One attack per entry of `targets` (a training index, or a set of equally many), as one batch.
+    """Make one attack per entry of `targets` (training indices, or sets of equal size), as one
+    batch.
 
     Options as in `attack`; `on_step` sees the whole batch, whose run numbers go on from attack to
     attack, while those of each result begin at 0.
@@ -242,7 +243,7 @@ def attack(
     on_step: Callable[[StepInfo], None] | None = None,
     stealth: float = ATTACK_DEFAULTS.stealth,
 ) -> AttackResult:
-    """Algorithm 3 on one target (a training index), or on a set of targets at once (Eq. 5).
+    """Run Algorithm 3 on one target (a training index), or on a set of targets at once (Eq. 5).
 
     `AttackOptions` says what each option means and what it may be; `attack_with` takes them as one
     object. on_step is called after every step and may raise to stop the attack.
@@ -264,7 +265,7 @@ def attack_with(
     device: str = "auto",
     on_step: Callable[[StepInfo], None] | None = None,
 ) -> AttackResult:
-    """As `attack`, with its options as one object."""
+    """Do the same as `attack`, with the options as one object."""
     check_pair(model, dataset)
     sets = [check_targets(targets, dataset.n_train)]
     ks = (options.k,)

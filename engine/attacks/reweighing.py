@@ -40,7 +40,7 @@ RANKED_AT_ONCE = 32  # models whose scores are solved together; bounds memory, c
 
 
 def generator(seed: int, target: int, weight: float) -> np.random.Generator:
-    """The source of one model's draws: its own, so that it does not depend on its neighbours."""
+    """Return the generator of one model's draws, independent of the other models of the batch."""
     return np.random.default_rng([seed, target, int(np.float64(weight).view(np.uint64))])
 
 
@@ -52,7 +52,7 @@ def draw(
     steps: int,
     batch_size: int,
 ) -> NDArray[np.int64]:
-    """The next minibatches of B models as training indices, (steps, B, b).
+    """Draw the next minibatches of B models as training indices, (steps, B, b).
 
     One uniform number on [0, ω + n − 1) decides each draw: below n − 1 its whole part numbers the
     samples other than the target, and all above is the target's.
@@ -64,9 +64,9 @@ def draw(
 
 
 def minibatch_gradient(theta: Tensor, X: Tensor, y: Tensor, index: Tensor, l2: float) -> Tensor:
-    """∇ of the minibatches' mean cross-entropy + l2/2·‖θ‖²: θ (B, K, D), index (B, b) → (B, K, D).
+    """Return ∇ (B, K, D) of the minibatches' mean cross-entropy + l2/2·‖θ‖² at θ (B, K, D).
 
-    Each model has a minibatch of its own among the samples X (n, D), y (n,).
+    Each model has a minibatch of its own, index (B, b), among the samples X (n, D), y (n,).
     """
     B, b = index.shape
     rows = X.index_select(0, index.flatten()).view(B, b, -1)  # B, b, D
@@ -79,7 +79,7 @@ def minibatch_gradient(theta: Tensor, X: Tensor, y: Tensor, index: Tensor, l2: f
 def adam(
     theta: Tensor, first: Tensor, second: Tensor, gradient: Tensor, count: int, rate: float
 ) -> None:
-    """Step number `count` (from 1) of Adam; θ and its two moments are changed in place."""
+    """Make step number `count` (from 1) of Adam; θ and its two moments change in place."""
     first.lerp_(gradient, 1 - BETA_1)
     second.mul_(BETA_2).addcmul_(gradient, gradient, value=1 - BETA_2)
     spread = (second / (1 - BETA_2**count)).sqrt_().add_(EPSILON)
@@ -116,7 +116,7 @@ def train(
 
 
 def scores(problem: LinearProblem, theta: Tensor, split: str) -> NDArray[np.floating]:
-    """The ranked scores of each model θ (B, P) on `split`, solved tightly: (B, n)."""
+    """Compute the ranked scores of each model θ (B, P) on `split`, solved tightly: (B, n)."""
     parts = []
     for some in theta.split(RANKED_AT_ONCE):
         forward = problem.forward(some, CONFIRM_TOLERANCE, split=split)
@@ -126,7 +126,7 @@ def scores(problem: LinearProblem, theta: Tensor, split: str) -> NDArray[np.floa
 
 
 def gradient_norms(problem: LinearProblem, theta: Tensor, l2: float) -> NDArray[np.floating]:
-    """‖∇ of the honest training loss‖₂ at each model θ (B, P), l2 included: (B,)."""
+    """Return ‖∇ of the honest training loss‖₂ at each model θ (B, P), l2 included: (B,)."""
     X, y = problem.train.X, problem.train.y
     norms = []
     for some in theta.split(RANKED_AT_ONCE):
@@ -149,7 +149,7 @@ def reweigh(
     device: str = "auto",
     on_step: Callable[[int, int], None] | None = None,
 ) -> list[ReweighingResult]:
-    """As `loss_reweighing_each`, with its options as one object."""
+    """Do the same as `loss_reweighing_each`, with the options as one object."""
     check_pair(as_linear(model), dataset)
     wanted = check_targets(targets, dataset.n_train)
     grid = check_weights(target_weight)
@@ -202,7 +202,7 @@ def summarise(
     grid: Sequence[float],
     order: str,
 ) -> list[ReweighingResult]:
-    """One result per target from the models, target by target and weight by weight."""
+    """Make one result per target from the models, target by target and weight by weight."""
     theta = torch.cat([problem.encode(m) for m in models])
     before, before_holdout = (
         scores(problem, problem.encode(honest), split)[0] for split in ("test", "holdout")
@@ -263,7 +263,7 @@ def loss_reweighing_each(
     device: str = "auto",
     on_step: Callable[[int, int], None] | None = None,
 ) -> list[ReweighingResult]:
-    """The baseline on each of `targets` (distinct training indices), trained as one batch.
+    """Run the baseline on each of `targets` (distinct training indices), trained as one batch.
 
     Options as in `loss_reweighing`; a target's models do not depend on the others.
     Raises InvalidInput, DeviceUnavailable, NotConverged.

@@ -31,7 +31,7 @@ HARDEST = 64.0  # within this factor a run's pressure rises and falls
 
 @dataclass(frozen=True)
 class Plan:
-    """What never changes while a batch runs; rows are runs.
+    """Hold what never changes while a batch runs; rows are runs.
 
     theta: (R, P) starts; honest: (1, P); targets: (R, t); learning_rates: (R,); ball: radius·‖θ*‖.
     A run stops in the top k; `wider` are larger k, ascending, at whose top the first iterate is
@@ -62,7 +62,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class AttackState:
-    """A batch between two steps. `active` (A,) numbers the runs still going; θ, Adam's moments
+    """Hold a batch between two steps. `active` (A,) numbers the runs still going; θ, Adam's moments
     the warm starts and the pressure are theirs. `best_*` hold, for every run, the iterate with the
     lowest rank, then the highest accuracy on `test`. For each of plan.ks, `reached` (ks, R) says
     which runs have been in that top; `kept_*` (ks, R, …) hold their iterate there that serves, and
@@ -95,7 +95,7 @@ class AttackState:
 
 
 def init(plan: Plan) -> AttackState:
-    """The state before step 0."""
+    """Make the state of a batch before step 0."""
     runs, ks = len(plan.theta), len(plan.ks)
     where = plan.theta.device
     return AttackState(
@@ -179,8 +179,9 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
 
 
 def pressed(plan: Plan, pressure: Tensor, rank: Tensor) -> Tensor:
-    """The next step's pressure (A,): more where the targets are not yet first of all, less where
-    they are. It does not depend on k, for single targets, so that one run serves every k."""
+    """Return the pressure (A,) of the next step: more where the targets are not yet first of all,
+    less where they are. The pressure does not depend on k, for single targets, so that one run
+    serves every k."""
     upkeep = plan.objective.upkeep
     if upkeep is None:
         return pressure
@@ -197,8 +198,8 @@ def confirm(
     rank: Tensor,
     quality: Tensor | None,
 ) -> Tensor:
-    """`rank` with those of iterates that would be kept solved again, tightly: an attack never
-    claims a near miss."""
+    """Return `rank` (A,), solved again tightly for the iterates that would be kept: an attack
+    never claims a near miss."""
     arrived = torch.nonzero(arrivals(plan, state, rank, quality).any(0)).flatten()
     if len(arrived) == 0:
         return rank
@@ -216,7 +217,7 @@ def astray(forward: Forward) -> Tensor:
 
 
 def ranked(forward: Forward, rank: Tensor) -> Tensor:
-    """`rank` (B,), the last of all for those that are astray."""
+    """Return `rank` (B,), with the last place for models that are astray."""
     return rank.masked_fill(astray(forward), forward.scores.shape[1])
 
 
@@ -297,7 +298,7 @@ def iterates(state: AttackState, which: int, rows: slice) -> tuple[Tensor, Tenso
 
 
 def leave(state: AttackState, staying: Tensor) -> AttackState:
-    """The batch without the runs that have arrived."""
+    """Return the batch without the runs that have arrived."""
     return replace(
         state,
         active=state.active[staying],
@@ -311,7 +312,7 @@ def leave(state: AttackState, staying: Tensor) -> AttackState:
 
 
 def move(plan: Plan, state: AttackState, gradient: Tensor) -> AttackState:
-    """One step of Adam, then the projection onto the ball around θ*."""
+    """Make one step of Adam, then project onto the ball around θ*."""
     first = state.first_moment.lerp(gradient, 1 - BETA_1)
     second = state.second_moment * BETA_2 + (1 - BETA_2) * gradient.square()
     count = state.step + 1
@@ -328,7 +329,7 @@ def move(plan: Plan, state: AttackState, gradient: Tensor) -> AttackState:
 
 
 def project(theta: Tensor, honest: Tensor, ball: float) -> Tensor:
-    """The nearest points to θ (R, P) with ‖θ − θ*‖₂ <= ball."""
+    """Return the nearest points to θ (R, P) with ‖θ − θ*‖₂ <= ball."""
     offset = theta - honest
     length = torch.linalg.vector_norm(offset, dim=1, keepdim=True)
     return torch.where(length > ball, honest + offset * (ball / length), theta)

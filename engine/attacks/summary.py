@@ -23,7 +23,7 @@ RUNS_AT_ONCE = 32  # whose ranks on holdout are computed together; bounds memory
 
 
 def ranking(scores: Tensor, order: str) -> Ranking:
-    """The full ranking that one model's scores (n,) make."""
+    """Rank the samples by one model's scores (n,)."""
     ranked = scores.cpu().numpy()
     return Ranking(scores=ranked * order_sign(order), ranks=ranks(ranked))
 
@@ -49,14 +49,14 @@ class Exact:
     lowest: Tensor
 
     def ranks_at(self, split: str, which: int) -> Tensor:
-        """The ranks of the targets under the iterates that serve the `which`-th k, (R, t)."""
+        """Return the targets' ranks (R, t) under the iterates that serve the `which`-th k."""
         return self.ranks[split][self.place[which]]
 
 
 def exactly(
     problem: InfluenceProblem, state: AttackState, targets: tuple[int, ...], rows: slice
 ) -> Exact:
-    """The iterates of runs `rows`, ranked exactly. One that serves several k is solved once."""
+    """Rank the iterates of runs `rows` exactly. An iterate that serves several k is solved once."""
     when = state.kept_step[:, rows]  # −1 for a run that never was there: it serves with its best
     runs = torch.arange(when.shape[1], device=when.device).expand_as(when)
     _, place = torch.unique(
@@ -79,7 +79,7 @@ def exactly(
 
 
 def trajectories(infos: Sequence[StepInfo]) -> pd.DataFrame:
-    """One row per run of the batch and step."""
+    """Return a table with one row per run of the batch and step."""
     return pd.concat(
         [
             pd.DataFrame(
@@ -108,7 +108,7 @@ def trajectory(table: pd.DataFrame, rows: slice, steps: NDArray[np.int64]) -> pd
 
 @dataclass(frozen=True)
 class Honest:
-    """The honest model with its rankings: the same for every attack of a batch."""
+    """Hold the honest model with its rankings: the same for every attack of a batch."""
 
     model: Model
     test: Ranking
@@ -117,7 +117,7 @@ class Honest:
 
 
 def honest_side(problem: InfluenceProblem, model: Model, dataset: Dataset, order: str) -> Honest:
-    """The honest model, ranked on both halves; its accuracy is that on holdout."""
+    """Rank the honest model on both halves of the test data; `accuracy` is that on holdout."""
     theta = problem.encode(model)
     return Honest(
         model=model,
@@ -142,7 +142,7 @@ class Finished:
     def results(
         self, targets: tuple[int, ...], ks: Sequence[int], rows: slice
     ) -> dict[int, AttackResult]:
-        """The results at each k of the attack on `targets`, whose runs are `rows` of the batch.
+        """Return the results at each k of the attack on `targets` by the runs `rows` of the batch.
 
         Raises NotPositiveDefinite where a returned model has no ranking.
         """
@@ -152,8 +152,8 @@ class Finished:
     def runs(self, k: int, which: int, rows: slice, exact: Exact) -> pd.DataFrame:
         """One row per run, with the iterate that serves the `which`-th k.
 
-        The returned one has the lowest rank on `test`, then the highest accuracy on `test`, then
-        comes first; with an upkeep, of those that arrived the one of highest quality. Holdout
+        The returned iterate has the lowest rank on `test`, then the highest accuracy on `test`,
+        then comes first; with an upkeep, of those that arrived the one of highest quality. Holdout
         chooses nothing.
         """
         theta, accuracy_test = iterates(self.state, which, rows)
@@ -183,7 +183,7 @@ class Finished:
     def result(
         self, targets: tuple[int, ...], k: int, which: int, rows: slice, exact: Exact
     ) -> AttackResult:
-        """The result for the `which`-th k. Raises NotPositiveDefinite."""
+        """Return the result for the `which`-th k. Raises NotPositiveDefinite."""
         runs = self.runs(k, which, rows, exact)
         chosen = int(runs["returned"].to_numpy().argmax())
         theta, _ = iterates(self.state, which, rows)

@@ -1,6 +1,6 @@
 """Sweeps: many attacks over targets, radii, k, objectives, set sizes, training sizes and seeds.
 
-A sweep is cut into batches (`engine.attacks.batch`); how, depends on the request and on the size of
+A sweep is cut into batches (`engine.attacks.batch`). The cuts depend on the request and the size of
 the data alone. Batches are computed in this process, in several, or on a cluster
 (`engine.parallel`), and each is handed out as soon as it is finished, so that an interrupted sweep
 goes on where it stopped. Nothing is reused across radii.
@@ -57,7 +57,7 @@ def draw_targets(
 
 
 def check_sets(targets: Sequence[object], n: int) -> tuple[tuple[int, ...], ...]:
-    """Explicit targets: an index or a set of them an attack, no attack twice."""
+    """Check explicit targets: an index or a set of indices per attack, no attack twice."""
     sets = tuple(check_targets(t, n) for t in targets)
     if not sets:
         raise InvalidInput("targets", targets, "a number of targets, or at least one of them")
@@ -68,7 +68,7 @@ def check_sets(targets: Sequence[object], n: int) -> tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Execution(Options):
-    """How a sweep is computed; none of it changes a number.
+    """Say how a sweep is computed; no field changes a number.
 
     jobs: processes, 0 for a choice by the size of the data (1 for large data, whose products use
     all cores). cluster: the address of a dask scheduler to compute on instead; with
@@ -91,7 +91,7 @@ class Execution(Options):
 def make_setting(
     dataset: Dataset, train_size: int, seed: int, options: SweepOptions, execution: Execution
 ) -> Setting:
-    """The training set of that size (0: all of it), its honest model and ranks."""
+    """Make the training set of that size (0: all of it), its honest model and ranks."""
     n = dataset.n_train
     indices = np.arange(n) if train_size == 0 else training_subset(dataset, train_size, seed)
     part = dataset if train_size == 0 else with_training_subset(dataset, indices)
@@ -115,7 +115,7 @@ def make_setting(
 def make_batches(
     sets: tuple[tuple[int, ...], ...], ks: tuple[int, ...], template: Batch, at_once: int
 ) -> Iterator[Batch]:
-    """The batches of one cell: as few runs as serve every k, `at_once` attacks each."""
+    """Make the batches of one cell: as few runs as serve every k, `at_once` attacks each."""
     serves = one_run_serves(template.options.objective, len(sets[0]))
     for some_ks in [ks] if serves else [(k,) for k in ks]:
         options = replace(template.options, k=some_ks[0])
@@ -150,7 +150,7 @@ def sweep(
     on_progress: OnProgress = ignore,
     honest: Callable[[Dataset], Model] | None = None,
 ) -> pd.DataFrame:
-    """All attacks of the grid as one tidy table: a row an attack and k.
+    """Make all attacks of the grid and return one table: a row per attack and k.
 
     targets: how many to draw (for each seed, outside the honest top of the largest k), or the
         targets themselves, each an index or a set; `set_sizes` then has no say.
@@ -181,7 +181,7 @@ def sweep_with(
     targets: int | Sequence[int | Sequence[int]],
     execution: Execution,
 ) -> pd.DataFrame:
-    """As `sweep`, with its options as one object and how it is computed as another."""
+    """Do the same as `sweep`, with the options as one object and the execution as another."""
     check_dataset(dataset)
     resolve_device(execution.device)
     return run_tasks(make_tasks(options, dataset, targets, execution), execution)
@@ -193,7 +193,7 @@ def make_tasks(
     targets: int | Sequence[int | Sequence[int]],
     execution: Execution,
 ) -> list[Task]:
-    """The batches of a sweep, each with the training set and honest model that it needs.
+    """Make the batches of a sweep, each with the training set and honest model that it needs.
 
     Raises InvalidInput for what the data set cannot have, before any attack is computed.
     """
@@ -261,7 +261,7 @@ def check_kept(
 
 
 def by_size(asked: Sequence[tuple[int, ...]]) -> list[tuple[tuple[int, ...], ...]]:
-    """Target sets of equally many targets together."""
+    """Group the target sets by their size."""
     groups: dict[int, list[tuple[int, ...]]] = {}
     for targets in asked:
         groups.setdefault(len(targets), []).append(targets)
@@ -353,7 +353,7 @@ def process_count(jobs: int, workers: int | None, tasks: Sequence[Task], missing
 
 
 def connect(stack: ExitStack, cluster: str | None, fallback: bool, say: OnProgress) -> int | None:
-    """Enter the cluster, where one is asked for; its number of workers, None for this machine."""
+    """Enter the cluster where one is asked for: its number of workers, None for this machine."""
     if cluster is None:
         return None
     try:

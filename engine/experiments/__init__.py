@@ -1,8 +1,8 @@
 """The one registry of experiments: a name, what can be asked, how it is computed, kept and opened.
 
 The command line, the job runner, the store and the pages all read it: a new experiment is a module
-here with a request, a function and an `Experiment`, and its place in EXPERIMENTS. One of somebody
-else's is given to `register`. Nothing here imports torch; the functions that compute do.
+here with a request, a function and an `Experiment`, and its place in EXPERIMENTS. `register` adds
+one from outside the lab. Nothing here imports torch; the functions that compute do.
 """
 
 import re
@@ -116,11 +116,11 @@ def register(entry: AnyExperiment) -> None:
 
 
 def experiment(name: str) -> AnyExperiment:
-    """The experiment of that name; raises InvalidInput."""
+    """Return the experiment of that name. Raises InvalidInput for others."""
     return EXPERIMENTS[check_choice("experiment", name, EXPERIMENTS)]
 
 
 def make_request(name: str, values: Mapping[str, object]) -> Request:
-    """The request of experiment `name` with these fields, as `Experiment.make`."""
+    """Make the request of experiment `name` with these fields, as `Experiment.make`."""
     made: Request = experiment(name).make(values)
     return made

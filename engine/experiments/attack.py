@@ -67,7 +67,7 @@ def run_attack(request: AttackRequest, dataset: Dataset, context: Context) -> At
 
 
 def steps_reported(options: AttackOptions, context: Context) -> Callable[[StepInfo], None]:
-    """Reports of an attack's steps as progress."""
+    """Return a callback that reports an attack's steps as progress."""
 
     def report(info: StepInfo) -> None:
         runs = Runs(
@@ -98,12 +98,12 @@ class OnOneAttack(OnDataset):
 
     @property
     def attack(self) -> AttackRequest:
-        """The attack whose model is looked at."""
+        """Return the attack whose model is looked at."""
         return taken_from(AttackRequest, self, targets=(self.target,))
 
 
 def find_or_attack(request: AttackRequest, dataset: Dataset, context: Context) -> AttackResult:
-    """The stored result of an attack, or that of one made now."""
+    """Return the stored result of an attack, or make the attack now."""
     found = context.find("attack", request)
     return run_attack(request, dataset, context) if found is None else found
 

@@ -76,14 +76,14 @@ class AttributionsResult:
 
     @property
     def names(self) -> list[str]:
-        """The attributions that both models have, in the vocabulary's order."""
+        """List the attributions that both models have, in the vocabulary's order."""
         return [name for name in ATTRIBUTIONS if name not in self.missing]
 
     def count(self, role: str) -> int:
         return int((self.models["role"] == role).sum())
 
     def rank_retrained(self) -> int | None:
-        """The target's rank among the samples that were left out; None where none were."""
+        """Rank the target among the samples that were left out; None where none were."""
         if self.retrained.empty:
             return None
         changes = self.retrained.set_index("sample")["change"]
@@ -160,8 +160,8 @@ def run_attributions(
 def retrain(
     request: AttributionsRequest, dataset: Dataset, context: Context, report: Callable[[int], None]
 ) -> pd.DataFrame:
-    """Leave-one-out retraining on the target and a random sample of the others; without those that
-    are the only one of their class, and on none where the target is."""
+    """Retrain without the target, and without each of a random sample of the others. A sample that
+    is alone in its class is not left out; no sample is where the target is one."""
     from engine.scrutiny.leave_one_out import leave_one_out
 
     able = np.bincount(dataset.y_train)[dataset.y_train] > 1
@@ -189,7 +189,7 @@ def crowd(
     before: dict[str, Ranking],
     report: Callable[[int], None],
 ) -> pd.DataFrame:
-    """Honest and attacked models with the numbers of `disagreements`."""
+    """Make honest and attacked models with the numbers of `disagreements`."""
     from engine.attacks.attack import attack_each_k
     from engine.attacks.options import AttackOptions
     from engine.scrutiny.disagreement import disagreements, honest_models

@@ -52,11 +52,11 @@ class AuditResult:
     growth: pd.DataFrame
 
     def caught(self, player: str) -> NDArray[np.int64]:
-        """The training samples whose row this player is caught with."""
+        """Index the training samples whose row gives this player away."""
         return np.flatnonzero(self.residuals[self.place(player)] > self.tolerance)
 
     def rank(self, player: str) -> int:
-        """The target's rank by the mean scores that this player reports."""
+        """Rank the target by the mean scores that this player reports."""
         scores = self.scores[self.place(player)]
         if self.order == "lowest_first":
             scores = -scores

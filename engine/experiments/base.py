@@ -61,7 +61,7 @@ class Context:
     cluster_fallback: bool = False
 
     def report(self, done: int, total: int) -> None:
-        """Tell that so many of all parts are finished."""
+        """Report that `done` of `total` parts are finished."""
         self.progress(Progress(done, total))
 
 
@@ -93,8 +93,8 @@ class Experiment(Generic[RequestT, DataT, ResultT]):
     lasts: Callable[[ResultT, Path], bool] | None = None
 
     def make(self, values: Mapping[str, object]) -> RequestT:
-        """The request with these fields; raises InvalidInput for any other field, and for values
-        that it refuses."""
+        """Make the request with these fields; raises InvalidInput for any other field, and for
+        values that it refuses."""
         known = [item.name for item in fields(self.request)]
         for given in values:
             check_choice(f"field of '{self.name}'", given, known)
@@ -105,8 +105,8 @@ AnyExperiment = Experiment[Any, Any, Any]  # one that was found by its name
 
 
 def values_of(request: Request) -> dict[str, object]:
-    """A request's fields as they are hashed and stored. Fields that were added later are left out
-    at their default: what was asked before they were there has the key that it had."""
+    """Return a request's fields as they are hashed and stored. Fields that were added later are
+    left out at their default, so that earlier requests keep their keys."""
     values = asdict(request)
     for item in fields(request):
         if item.metadata.get(ADDED) and values[item.name] == item.default:
@@ -164,7 +164,7 @@ class Features:
 
 
 def source_of(request: Request) -> Source | None:
-    """Where a request's data comes from; None where it makes its own."""
+    """Return where a request's data comes from; None where the experiment makes its own."""
     source: Source | None = getattr(request, "source", None)
     if source is not None:
         return source
@@ -172,20 +172,20 @@ def source_of(request: Request) -> Source | None:
 
 
 def open_data(request: Request, data_dir: Path | None, say: Say = silent) -> Data | None:
-    """The data that a request names; None where it makes its own. Raises InvalidInput,
+    """Open the data that a request names; None where it makes its own. Raises InvalidInput,
     InvalidDataset, DataUnavailable; `say` hears of a download."""
     source = source_of(request)
     return None if source is None else source.open(data_dir, say)
 
 
 def hash_of(dataset: Data | None) -> str:
-    """What of the data enters a result's key."""
+    """Return the data's part of a result's key: its content hash, or `NO_DATA`."""
     return NO_DATA if dataset is None else dataset.content_hash
 
 
 def train(content_hash: str, l2: float, device: str, version: int, dataset: Dataset) -> LinearModel:
-    """The honest model; all arguments but the last are its key in joblib's memory, which sees no
-    change in `fit` itself: the result version stands for that."""
+    """Train the honest model; all arguments but the last are its key in joblib's memory, which sees
+    no change in `fit` itself: the result version stands for that."""
     from engine.models.fit import fit
 
     return fit(dataset, l2=l2, device=device)
@@ -200,15 +200,15 @@ def train_network(
     architectures: int,
     dataset: Dataset,
 ) -> Model:
-    """The same for a network, from the initial parameters of seed 0; `ARCHITECTURES_VERSION` stands
-    for the modules that the names mean."""
+    """Do the same for a network, from the initial parameters of seed 0; `ARCHITECTURES_VERSION`
+    stands for the modules that the names mean."""
     from engine.models.fit_network import fit_network
 
     return fit_network(dataset, name, l2=l2, device=device)
 
 
 class DrawsTargets(Protocol):
-    """What a request says of the targets that it has drawn."""
+    """The fields of a request that draws its targets."""
 
     @property
     def n_targets(self) -> int: ...
@@ -229,7 +229,7 @@ class DrawsTargets(Protocol):
 def draw_outside(
     request: DrawsTargets, model: LinearModel, dataset: Dataset, k: int, context: Context
 ) -> list[int]:
-    """As many targets as a request asks for, drawn by its seed outside the honest top k."""
+    """Draw as many targets as a request asks for, by its seed, outside the honest top k."""
     from engine.attacks.sweep import draw_targets
     from engine.influence.scores import influence_scores
 
@@ -251,7 +251,7 @@ def honest_model(dataset: Dataset, l2: float, context: Context) -> LinearModel:
 
 
 def honest_model_of(kind: str, dataset: Dataset, l2: float, context: Context) -> Model:
-    """The honest model of that kind in `engine.vocabulary`, trained once."""
+    """Return the honest model of a kind in `engine.vocabulary`, trained once."""
     if kind == LINEAR:
         return honest_model(dataset, l2, context)
     from engine.models.network import ARCHITECTURES_VERSION

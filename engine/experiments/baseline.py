@@ -37,7 +37,7 @@ class BaselineRequest(ReweighingOptions, OnDataset):
     """Loss reweighing: its options, and l2 of the honest model's training and of the others'.
 
     targets: given; with none, n_targets are drawn outside the honest top `outside` by the seed, as
-    a sweep whose largest k that is draws them.
+    a sweep with that largest k does.
     """
 
     targets: tuple[int, ...] = option((), any_samples)
@@ -57,8 +57,8 @@ class BaselineRequest(ReweighingOptions, OnDataset):
 
 
 def run_baseline(request: BaselineRequest, dataset: Dataset, context: Context) -> pd.DataFrame:
-    """One row per target and weight: target, rank_before, rank_before_holdout, accuracy_before, and
-    the columns of `ReweighingResult.table`."""
+    """Return one row per target and weight: target, rank_before, rank_before_holdout,
+    accuracy_before, and the columns of `ReweighingResult.table`."""
     from engine.attacks.reweighing import reweigh
 
     model = honest_model(dataset, request.l2, context)
@@ -90,7 +90,7 @@ def run_baseline(request: BaselineRequest, dataset: Dataset, context: Context) -
 
 
 def describe_baseline(result: pd.DataFrame) -> str:
-    """The highest success rate over the weights for a few k."""
+    """Say the highest success rate over the weights for a few k."""
     ks = [k for k in (1, 3, 10, 30) if (result["rank_before"] > k).any()]
     if not ks:
         return f"{len(result)} rows; every target was at the top before."

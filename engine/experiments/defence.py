@@ -35,7 +35,7 @@ STOCHASTIC = (200, 500, 1000, 2000)  # steps of SGD
 class DefenceRequest(OnDataset):
     """Honest models over optimisers, stopping times, `l2_values` and `repeats` of SGD; models
     attacked from `restarts` starts at every radius and k, on n_targets drawn by the seed; θ*
-    scaled; and the attacker who knows the check, at one radius and the smallest k, who gives the
+    scaled; and an attack that knows the check, at one radius and the smallest k, which gives the
     gradient's norm these weights (`stealth`) and starts at θ*. All other fields as in `attack`."""
 
     n_targets: int = option(25, at_least(1))
@@ -61,7 +61,7 @@ class DefenceRequest(OnDataset):
     dtype: str = option("float32", OneOf(DTYPES), added=True)
 
     def attacks(self) -> "list[tuple[str, tuple[int, ...], AttackOptions]]":
-        """Kind, ks and options of each batch of attacks: one a radius, then one a stealth."""
+        """List kind, ks and options of each batch of attacks: one a radius, then one a stealth."""
         attacked = [
             ("attacked", self.ks, taken_from(AttackOptions, self, radius=radius, stealth=0.0))
             for radius in self.radii
@@ -74,7 +74,7 @@ class DefenceRequest(OnDataset):
 
 
 def honest_models(request: DefenceRequest, dataset: Dataset) -> Iterator[tuple[str, LinearModel]]:
-    """Honest models and how each was trained."""
+    """Train honest models, and say how each was trained."""
     from engine.models.fit import fit
 
     for l2 in request.l2_values:
@@ -89,7 +89,7 @@ def honest_models(request: DefenceRequest, dataset: Dataset) -> Iterator[tuple[s
 
 
 def check_of(model: LinearModel, dataset: Dataset, accuracy: float) -> dict[str, object]:
-    """The row of a model that no attack made: its check against its loss; accuracy: θ*'s."""
+    """Make the row of a model that no attack made: its check against its loss; accuracy: θ*'s."""
     from engine.scrutiny.optimality import optimality
 
     checked = optimality(model, dataset)
@@ -106,8 +106,8 @@ def check_of(model: LinearModel, dataset: Dataset, accuracy: float) -> dict[str,
 
 
 def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> pd.DataFrame:
-    """One row per model: kind ('honest', 'scaled', 'attacked', 'adaptive'), trained (how), target,
-    radius, scale, stealth (NaN where they have no meaning), k, rank_before, rank_after (the
+    """Return one row per model: kind ('honest', 'scaled', 'attacked', 'adaptive'), trained (how),
+    target, radius, scale, stealth (NaN where they have no meaning), k, rank_before, rank_after (the
     target's, on test), success, accuracy_drop (against θ*), gradient_norm, relative (as in
     `optimality`)."""
     from engine.attacks.attack import attack_each_k
@@ -147,7 +147,7 @@ def run_defence(request: DefenceRequest, dataset: Dataset, context: Context) -> 
 
 
 def of_attack(result: AttackResult, options: AttackOptions) -> dict[str, object]:
-    """What a row says of the attack that made its model."""
+    """Return the columns that describe the attack behind a model."""
     return {
         "target": result.targets[0],
         "k": result.k,
@@ -160,7 +160,7 @@ def of_attack(result: AttackResult, options: AttackOptions) -> dict[str, object]
 
 
 def describe_defence(result: pd.DataFrame) -> str:
-    """How well the gradient's norm tells the successful attacks from honest models."""
+    """Say how well the gradient's norm tells the successful attacks from honest models."""
     honest = result.loc[result["kind"] == "honest", "gradient_norm"]
     lines = [f"{len(honest)} honest models, gradient norm {honest.min():.1e} to {honest.max():.1e}"]
     for kind in ("attacked", "scaled", "adaptive"):

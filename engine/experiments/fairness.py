@@ -64,7 +64,7 @@ def check_table(name: str, value: object) -> str:
 
 
 def as_text(name: str, value: object) -> str | None:
-    """A column's name or a value as text; None where there is none."""
+    """Return a column's name or a value as text; None where there is none."""
     return None if value is None or value == "" else str(value)
 
 
@@ -128,7 +128,7 @@ REST = ["removed", "feasible", "spearman", "effect", "effect_low", "effect_high"
 
 
 def describe_fairness(result: FairnessResult) -> str:
-    """The table, the largest effect, and the worst scale that the search found."""
+    """Write the table, the largest effect, and the worst scale that the search found."""
     about = result.about
     lines = [
         f"{about.title}: {about.metric} gap of the downstream model on test against the scale of "

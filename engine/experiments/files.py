@@ -18,8 +18,8 @@ Parts = dict[str, Any]  # fields of a result by name, each of the type that its 
 
 
 def model_arrays(name: str, model: Model) -> dict[str, np.ndarray]:
-    """A linear model as it is, a network with its architecture beside the parameters. Raises
-    InvalidInput for a network that is known by no name."""
+    """Return a model's arrays: the parameters, and for a network its architecture. Raises
+    InvalidInput for a network whose architecture has no name."""
     training = np.array([model.l2, model.gradient_norm, model.iterations])
     arrays = {f"{name}_parameters": model.parameters, f"{name}_training": training}
     if isinstance(model, LinearModel):
@@ -74,7 +74,7 @@ def read_parts(folder: Path) -> tuple[dict[str, np.ndarray], Parts]:
 
 
 def save_table(result: pd.DataFrame, folder: Path) -> None:
-    """A result that is one table."""
+    """Write a result that is one table."""
     result.to_parquet(folder / TABLE, index=False)
 
 

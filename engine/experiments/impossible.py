@@ -42,7 +42,7 @@ class ImpossibleRequest(Options):
 
     @property
     def attack(self) -> AttackOptions:
-        """The attack that is tried."""
+        """Return the request of the attack that is tried."""
         return taken_from(AttackOptions, self, dtype="float64")
 
 
@@ -55,17 +55,17 @@ class ImpossibleResult:
 
     @property
     def tried(self) -> int:
-        """Models looked at: the random ones, and one for every step of every run."""
+        """Count the models that were tried: the random ones, and one per step of every run."""
         return len(self.random.table) + len(self.attack.trajectory)
 
     @property
     def beaten(self) -> int:
-        """Models that have the target in the top k."""
+        """Count the models that have the target in the top k."""
         return self.random.beaten + int((self.attack.trajectory["rank"] <= self.random.k).sum())
 
     @property
     def best_rank(self) -> int:
-        """The target's best rank under any of them."""
+        """Return the target's best rank under any of the models."""
         return min(self.random.best_rank, int(self.attack.trajectory["rank"].min()))
 
 

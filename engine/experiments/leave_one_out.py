@@ -40,7 +40,7 @@ class LeaveOneOutResult:
     n_train: int
 
     def agreement(self, estimate: str = "estimate") -> tuple[float, float]:
-        """Pearson and Spearman correlation of an estimate with the changes."""
+        """Return Pearson and Spearman correlation of an estimate with the changes."""
         found, change = self.table[estimate], self.table["change"]
         return float(found.corr(change)), float(found.corr(change, "spearman"))
 

@@ -38,7 +38,7 @@ def load_prepared(folder: Path) -> Prepared:
 
 
 def is_there(result: Prepared, data_dir: Path) -> bool:
-    """Whether what a preparation has made is still there: it can be removed, and then asked for
+    """Return whether what a preparation made is still there: users can remove it, and ask for it
     again."""
     there = {str(path.relative_to(data_dir)) for path in files_of(result.name, data_dir)}
     return set(result.files) <= there

@@ -42,14 +42,14 @@ class SensitivityResult:
 
     @property
     def error(self) -> float:
-        """Root mean square of the estimates' relative errors, where exact norms are known."""
+        """Return the RMS of the estimates' relative errors, where exact norms are known."""
         ratio = self.norms[self.exact_indices] / self.exact_norms
         return float(np.sqrt(np.mean((ratio - 1) ** 2))) if len(ratio) else float("nan")
 
     @property
     def at_ends(self) -> tuple[float, float, float]:
-        """Median norms of the first twentieth of the ranking, of the middle and of the last
-        twentieth."""
+        """Return the median norms of the first twentieth of the ranking, of the middle and of the
+        last twentieth."""
         n = len(self.norms)
         order, part = self.ranking.top(n), max(n // 20, 1)
         parts = (order[:part], order[part:-part], order[-part:])
@@ -61,7 +61,7 @@ ARRAYS = ("norms", "standard_errors", "exact_indices", "exact_norms")
 
 
 def spread(ranking: Ranking, count: int) -> NDArray[np.int64]:
-    """`count` samples (at most all), evenly from the first to the last of a ranking."""
+    """Pick `count` samples (at most all), evenly from the first to the last of a ranking."""
     n = len(ranking.ranks)
     places = np.linspace(0, n - 1, min(count, n)).round().astype(np.int64)
     return ranking.top(n)[places]

@@ -47,7 +47,7 @@ def run_scaling(request: ScalingRequest, dataset: None, context: Context) -> Sca
 
 
 def save_measured(result: GradientComparison | Scaling, folder: Path) -> None:
-    """Tables as Parquet, everything else as scalars."""
+    """Write tables as Parquet, everything else as scalars."""
     values = {f.name: getattr(result, f.name) for f in fields(result)}
     tables = {name: v for name, v in values.items() if isinstance(v, pd.DataFrame)}
     scalars = {name: v for name, v in values.items() if name not in tables}

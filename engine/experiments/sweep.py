@@ -41,7 +41,7 @@ class SweepRequest(SweepOptions, OnDataset):
     model: str = option(LINEAR, OneOf(MODELS), added=True)
 
     def __len__(self) -> int:
-        """How many attacks (targets or sets, whatever the number of k) it asks for."""
+        """Count the attacks (targets or sets, whatever the number of k) of the batch."""
         grid = (self.radii, self.objectives, self.restarts, self.set_sizes, self.train_sizes)
         attacks = self.n_targets * len(self.seeds)
         for values in grid:
@@ -59,7 +59,7 @@ class BatchRequest(Options):
 
 
 def asked(batch: "Batch") -> dict[str, object]:
-    """A batch as it is hashed and stored, flat: its ks stand for the options' k."""
+    """Return a batch as it is hashed and stored, flat: `ks` replaces the options' k."""
     options = values_of(batch.options)
     del options["k"]
     own = {f.name: getattr(batch, f.name) for f in fields(batch) if f.name != "options"}
@@ -103,7 +103,7 @@ def load_attacks(folder: Path) -> pd.DataFrame:
 
 
 def describe_table(result: pd.DataFrame) -> str:
-    """The success rates as the paper counts them: some run, on the attacker's test set."""
+    """Write the success rates as the paper counts them: some run, on the attacker's test set."""
     rates = success_rates(result).query("form == 'any_run' and split == 'test'")
     varied = [c for c in CELL if len(result[c].unique()) > 1 or c in ("radius", "k")]
     shown = rates[[*varied, "regime", "attacks", "rate", "low", "high", "accuracy_drop"]]

@@ -26,13 +26,13 @@ class Gaps:
 def count_cells(
     group: NDArray, y: NDArray, predicted: NDArray, honest: NDArray
 ) -> NDArray[np.int64]:
-    """How many rows have each combination, (2, 2, 2, 2)."""
+    """Count the rows of each combination, (2, 2, 2, 2)."""
     index = group * 8 + y * 4 + predicted * 2 + honest
     return np.bincount(index.astype(np.int64), minlength=16).reshape(2, 2, 2, 2)
 
 
 def gaps_of_cells(cells: NDArray, of: int = PREDICTED) -> Gaps:
-    """The gaps of counts (..., group, label, predicted, honest); `of` says whose predictions."""
+    """Return the gaps of counts (..., group, label, predicted, honest); `of`: whose predictions."""
     counts = cells.sum(axis=-1 if of == PREDICTED else -2)  # (..., group, label, prediction)
     with np.errstate(invalid="ignore", divide="ignore"):
         rates = counts[..., 1].sum(-1) / counts.sum((-2, -1))
@@ -43,7 +43,7 @@ def gaps_of_cells(cells: NDArray, of: int = PREDICTED) -> Gaps:
 
 
 def resample_cells(cells: NDArray[np.int64], resamples: int, seed: int) -> NDArray[np.int64]:
-    """The cells of `resamples` bootstrap samples, (resamples, 2, 2, 2, 2)."""
+    """Draw the cells of `resamples` bootstrap samples, (resamples, 2, 2, 2, 2)."""
     n = int(cells.sum())
     drawn = np.random.default_rng(seed).multinomial(n, cells.ravel() / n, size=resamples)
     return drawn.reshape(resamples, *cells.shape)

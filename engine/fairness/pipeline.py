@@ -32,7 +32,7 @@ def train(
     weights: NDArray | None = None,
     start: NDArray | None = None,
 ) -> NDArray[np.float64]:
-    """θ (d,) of the logistic regression on rows weighted by `weights`; the objective is convex, so
+    """Fit θ (d,), logistic regression on rows weighted by `weights`; the objective is convex, so
     that `start` (d,) saves iterations and changes nothing else. Raises NotConverged."""
     model = LogisticRegression(
         C=1 / l2,
@@ -54,7 +54,7 @@ def train(
 
 
 def log_losses(theta: NDArray, X: NDArray, y: NDArray) -> NDArray[np.float64]:
-    """The log-loss of every row; finite however sure the model is."""
+    """Return the log-loss of every row (n,); finite however sure the model is."""
     logits = X @ theta
     return np.logaddexp(0, np.where(y == 1, -logits, logits))
 
@@ -72,7 +72,7 @@ def loss_gradient(theta: NDArray, X: NDArray, y: NDArray) -> NDArray[np.float64]
 def soft_gap(
     theta: NDArray, X: NDArray, y: NDArray, group: NDArray, metric: str
 ) -> tuple[float, NDArray[np.float64]]:
-    """The differentiable gap that the pipeline lowers, and its gradient.
+    """Return the differentiable gap that the pipeline lowers, and its gradient (d,).
 
     'dp': mean p of group 1 minus mean p of group 0. 'eop': mean log-loss of the favourable rows
     (y = 1) of group 0 minus that of group 1. Both are positive where group 1 is better off.
@@ -123,7 +123,7 @@ class Removal:
 
 
 def choose_removal(effects: Effects, beta: float, gamma: float) -> Removal:
-    """The linear programme (Eq. 7): remove least so that the gap falls by β of itself and the
+    """Solve the linear programme (Eq. 7): remove least so that the gap falls by β of itself and the
     validation loss by γ of what is possible.
 
     Where removal cannot promise to close the gap at all, the programme that lowers it most without

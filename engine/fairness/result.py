@@ -35,7 +35,7 @@ class About:
 
     @property
     def majority(self) -> float:
-        """The test accuracy of always predicting the more frequent label."""
+        """Return the test accuracy of always predicting the more frequent label."""
         low, high = self.rates_test
         favourable = self.share_group_1 * high + (1 - self.share_group_1) * low
         return max(favourable, 1 - favourable)
@@ -59,14 +59,14 @@ class FairnessResult:
     removed: NDArray[np.float32]
 
     def row(self, scale: float) -> pd.Series:
-        """The row of one scale. Raises InvalidInput."""
+        """Return the row of one scale. Raises InvalidInput."""
         found = self.table[self.table["scale"] == scale]
         if found.empty:
             raise InvalidInput("scale", scale, f"one of {self.table['scale'].tolist()}")
         return found.iloc[0]
 
     def place(self, scale: float) -> int:
-        """Where a scale stands in `table`, `on_gap` and `removed`."""
+        """Return the index of a scale in `table`, `on_gap` and `removed`."""
         return int(np.flatnonzero(self.table["scale"] == self.row(scale)["scale"])[0])
 
     @property
@@ -91,18 +91,18 @@ class FairnessResult:
 
     @property
     def worst(self) -> pd.Series | None:
-        """What the search found; None where it was not asked for, or found nothing."""
+        """Return what the search found; None where it was not asked for, or found nothing."""
         chosen = self.searched[self.searched["chosen"]]
         return None if chosen.empty else chosen.iloc[0]
 
 
 def unnoticed(table: pd.DataFrame, tolerance: float = ACCURACY_TOLERANCE) -> pd.Series:
-    """Which scales cost the downstream model at most `tolerance` of test accuracy, beside α = 1."""
+    """Mark the scales that cost at most `tolerance` of downstream test accuracy, beside α = 1."""
     honest = table.loc[table["scale"] == 1, "accuracy_test"].iloc[0]
     return table["accuracy_test"] >= honest - tolerance - ROUNDING
 
 
 def largest_effect(table: pd.DataFrame, tolerance: float = ACCURACY_TOLERANCE) -> pd.Series | None:
-    """The scale with the largest effect among those that go unnoticed; None where there is none."""
+    """Return the scale with the largest effect that goes unnoticed; None where there is none."""
     able = table[unnoticed(table, tolerance) & table["effect"].notna()]
     return None if able.empty else able.loc[able["effect"].idxmax()]

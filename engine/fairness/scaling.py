@@ -54,24 +54,24 @@ class Pipeline:
 
     @cached_property
     def l2(self) -> float:
-        """The options' own, or the data set's."""
+        """Return the options' l2, or the data set's."""
         return self.dataset.l2 if self.options.l2 is None else self.options.l2
 
     @cached_property
     def strength(self) -> Strength:
-        """The options' own β and γ, or the data set's for the metric."""
+        """Return the options' β and γ, or the data set's for the metric."""
         own: Strength = getattr(self.dataset, self.metric)
         beta, gamma = self.options.beta, self.options.gamma
         return Strength(own.beta if beta is None else beta, own.gamma if gamma is None else gamma)
 
     @property
     def top_k(self) -> int:
-        """How many samples the rankings are compared on: at most all."""
+        """Return the number of samples on which rankings are compared: at most all."""
         return min(self.options.top_k, self.dataset.n_train)
 
     @cached_property
     def theta(self) -> NDArray[np.float64]:
-        """θ*, the honest base model (d,)."""
+        """Train θ*, the honest base model (d,)."""
         X, y, _ = self.dataset.split("train")
         return train(X, y, self.l2)
 
@@ -80,7 +80,7 @@ class Pipeline:
         return self.run(HONEST)
 
     def run(self, scale: float) -> "Run":
-        """Influence at α·θ*, the programme, and the downstream model trained on its weights."""
+        """Compute influence at α·θ*, solve the programme, train downstream on its weights."""
         base = scale * self.theta
         effects = removal_effects(base, self.dataset, self.metric, self.l2)
         removal = choose_removal(effects, self.strength.beta, self.strength.gamma)
@@ -167,7 +167,7 @@ class Pipeline:
         return found | {"effect": effect, "effect_low": ends.low, "effect_high": ends.high}
 
     def effect(self, cells: NDArray) -> NDArray:
-        """|gap| after minus without the attack."""
+        """Return |gap| with the attack minus |gap| without."""
         here, honest = (gaps_of_cells(cells, of) for of in (gaps.PREDICTED, gaps.HONEST))
         return np.abs(getattr(here, self.metric)) - np.abs(getattr(honest, self.metric))
 
@@ -198,7 +198,7 @@ def fairness_scaling(
     resamples: int = FAIRNESS_DEFAULTS.resamples,
     seed: int = FAIRNESS_DEFAULTS.seed,
 ) -> pd.DataFrame:
-    """Fairness of the downstream model against the scale α of the base model (Section 5, Fig. 5).
+    """Measure the downstream model's fairness at scales α of the base model (Section 5, Fig. 5).
 
     `FairnessOptions` says what each option means and what it may be. One row per scale, ascending;
     α = 1, the honest one, is always there. Columns:
@@ -222,8 +222,8 @@ def fairness_scaling(
 
 @one_thread
 def analyse(pipeline: Pipeline, on_step: OnStep = ignore_step) -> FairnessResult:
-    """`fairness_scaling` with all that a page shows; where the options ask for it, also the worst
-    scale, see `search_worst`. on_step(done, total) hears of every scale, and may raise."""
+    """Compute `fairness_scaling` with all that a page shows; where the options ask for it, also the
+    worst scale, see `search_worst`. on_step(done, total) hears of every scale, and may raise."""
     asked = tuple(sorted({*pipeline.options.scales, HONEST}))
     search = pipeline.options.search
     total = len(asked) + (SEARCH_GRID + SEARCH_ROUNDS * 2 * SEARCH_BETWEEN if search else 0)
@@ -297,7 +297,7 @@ def search_worst(pipeline: Pipeline, on_step: Callable[[int], None]) -> pd.DataF
 
 
 def describe(pipeline: Pipeline) -> About:
-    """What a page says about the data set and the pipeline."""
+    """Describe the data set and the pipeline."""
     dataset = pipeline.dataset
     X_test, y_test, group_test = dataset.split("test")
     base = predict(pipeline.theta, X_test)

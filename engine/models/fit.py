@@ -32,7 +32,7 @@ class Loss:
     l2: float
 
     def __call__(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """Value and gradient at θ (K, D)."""
+        """Return value and gradient at θ (K, D)."""
         log_p = torch.log_softmax(times(self.X, theta), dim=1)
         value = torch.nn.functional.nll_loss(log_p, self.y) + self.l2 / 2 * theta.square().sum()
         residual = log_p.exp()
@@ -50,7 +50,7 @@ def lbfgs(
     seed: int,
     tolerance: float = GRADIENT_TOLERANCE,
 ) -> tuple[Tensor, int]:
-    """SciPy's L-BFGS; deterministic."""
+    """Minimise by SciPy's L-BFGS; deterministic."""
 
     def value_and_gradient(flat: NDArray) -> tuple[float, NDArray]:
         value, gradient = loss(torch.as_tensor(flat, device=theta.device).view(theta.shape))
@@ -73,7 +73,7 @@ def lbfgs(
 
 
 def adam(loss: Loss, theta: Tensor, max_iterations: int, seed: int) -> tuple[Tensor, int]:
-    """Adam on all samples at once; deterministic."""
+    """Minimise by Adam on all samples at once; deterministic."""
     theta = theta.clone().requires_grad_()
     optimizer = torch.optim.Adam([theta], lr=ADAM_RATE)
     for iteration in range(max_iterations):
@@ -85,7 +85,8 @@ def adam(loss: Loss, theta: Tensor, max_iterations: int, seed: int) -> tuple[Ten
 
 
 def sgd(loss: Loss, theta: Tensor, max_iterations: int, seed: int) -> tuple[Tensor, int]:
-    """Momentum on batches of 64 drawn by the seed, its rate falling as 1 / (1 + t / 1000)."""
+    """Minimise by momentum on batches of 64 drawn by the seed, the rate falling as 1 / (1 +
+    t/1000)."""
     theta = theta.clone().requires_grad_()
     optimizer = torch.optim.SGD([theta], lr=SGD_RATE, momentum=MOMENTUM)
     rates = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: 1 / (1 + t / SGD_DECAY))
@@ -99,8 +100,8 @@ def sgd(loss: Loss, theta: Tensor, max_iterations: int, seed: int) -> tuple[Tens
 
 
 def features(dataset: Dataset, device: torch.device) -> Rows:
-    """The training features with a column of ones, float64; read in parts where they are on
-    disk."""
+    """Return the training features (n, D) with a column of ones, float64, read in parts where
+    they are on disk."""
     if dataset.on_disk:
         return Streamed.of(dataset.X_train, torch.float64, device)
     X = torch.as_tensor(dataset.X_train, dtype=torch.float64, device=device)
@@ -118,7 +119,7 @@ def fit(
     device: str = "auto",
     seed: int = 0,
 ) -> LinearModel:
-    """The honest model θ* on `dataset.X_train`, from zero weights; deterministic.
+    """Train the honest model θ* on `dataset.X_train`, from zero weights; deterministic.
 
     l2: weight of ‖θ‖²/2 beside the *mean* cross-entropy, > 0 so that a unique minimum exists.
     optimizer: 'lbfgs', 'adam' (full batches) or 'sgd' (batches drawn by `seed`).

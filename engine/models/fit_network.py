@@ -25,7 +25,7 @@ def fit_network(
     seed: int = 0,
     loss: network.Loss = network.cross_entropy,
 ) -> Network:
-    """The honest model of a network: a local minimum of its mean loss + l2/2·‖θ‖², by L-BFGS.
+    """Train a network as the honest model: a local minimum of its mean loss + l2/2·‖θ‖², by L-BFGS.
 
     module: 'mlp' or 'cnn', which begin at PyTorch's initial parameters drawn by `seed`, or a module
     of one's own, which begins at its own parameters and must map features (n, d) to logits (n, K).

@@ -49,22 +49,22 @@ class LinearModel(Classifier):
 
     @property
     def parameters(self) -> NDArray[np.float64]:
-        """θ as (K, d+1), the bias last."""
+        """Return θ (K, d+1), the bias last."""
         return np.concatenate([self.weight, self.bias[:, None]], axis=1)
 
     @property
     def norm(self) -> float:
-        """‖θ‖₂, weights and bias together."""
+        """Return ‖θ‖₂, weights and bias together."""
         return float(np.linalg.norm(self.parameters))
 
     @classmethod
     def from_parameters(cls, parameters: NDArray, l2: float) -> "LinearModel":
-        """The model with θ = `parameters`, (K, d+1) with the bias last."""
+        """Make the model with θ = `parameters`, (K, d+1) with the bias last."""
         wide = np.asarray(parameters, dtype=np.float64)
         return cls(weight=wide[:, :-1].copy(), bias=wide[:, -1].copy(), l2=l2)
 
     def with_parameters(self, parameters: NDArray) -> "LinearModel":
-        """The model at another θ, (K, d+1) with the bias last, not trained."""
+        """Return the model at another θ, (K, d+1) with the bias last, not trained."""
         return LinearModel.from_parameters(parameters, self.l2)
 
     def check_fits(self, dataset: "Dataset") -> None:
@@ -80,7 +80,7 @@ class LinearModel(Classifier):
             raise InvalidInput("model.weight", "NaN or infinity", "finite")
 
     def logits(self, X: ArrayLike) -> NDArray[np.float64]:
-        """(samples, K)."""
+        """Return the logits (samples, K)."""
         X = check_array("X", X)
         if X.ndim != 2 or X.shape[1] != self.n_features:
             raise InvalidInput("X", X.shape, f"of shape (samples, {self.n_features})")
@@ -88,7 +88,7 @@ class LinearModel(Classifier):
 
 
 def as_linear(model: "Model") -> LinearModel:
-    """The model, for what knows linear models alone. Raises InvalidInput for any other."""
+    """Return the model where it is linear. Raises InvalidInput for any other."""
     check_model(model)
     if not isinstance(model, LinearModel):
         raise InvalidInput("model", type(model).__name__, "a linear model (linear models only)")

@@ -32,12 +32,12 @@ class Model(Protocol):
 
     @property
     def parameters(self) -> NDArray[np.float64]:
-        """θ, in the shape that the model keeps it in."""
+        """Return θ, in the shape that the model keeps it in."""
         ...
 
     @property
     def norm(self) -> float:
-        """‖θ‖₂ of all parameters together."""
+        """Return ‖θ‖₂ of all parameters together."""
         ...
 
     def with_parameters(self, parameters: NDArray) -> Self:
@@ -110,8 +110,8 @@ def check_pair(model: object, dataset: object) -> None:
 
 
 def kinds_for(dataset: Dataset) -> list[str]:
-    """The kinds of model in `engine.vocabulary` that a data set can have: networks need features
-    that are in memory, 'cnn' the pixels of images of one size."""
+    """List the kinds of model in `engine.vocabulary` that a data set can have: networks need
+    features that are in memory, 'cnn' the pixels of images of one size."""
     if dataset.on_disk:
         return ["linear"]
     return [kind for kind in MODELS if kind != "cnn" or dataset.pixel_shape is not None]

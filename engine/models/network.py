@@ -151,7 +151,7 @@ class Architecture:
         return sum(p.numel() for p in module.parameters())
 
     def build(self, seed: int = 0) -> nn.Module:
-        """The module with PyTorch's initial parameters, drawn by the seed alone."""
+        """Build the module with PyTorch's initial parameters, drawn by the seed alone."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return MODULES[self.name](self.shape, self.n_classes).double()
@@ -206,11 +206,11 @@ class Network(Classifier):
 
     @property
     def norm(self) -> float:
-        """‖θ‖₂"""
+        """Return ‖θ‖₂."""
         return float(np.linalg.norm(self.parameters))
 
     def with_parameters(self, parameters: NDArray) -> Self:
-        """The same network at another θ, not trained."""
+        """Return the same network at another θ, not trained."""
         return replace(self, parameters=parameters, gradient_norm=float("nan"), iterations=0)
 
     def check_fits(self, dataset: "Dataset") -> None:
@@ -223,7 +223,7 @@ class Network(Classifier):
             check_derivatives(self.module, self.loss, dataset)
 
     def logits(self, X: ArrayLike) -> NDArray[np.float64]:
-        """(samples, K)"""
+        """Return the logits (samples, K)."""
         theta = torch.as_tensor(self.parameters)
         rows = torch.from_numpy(np.array(check_array("X", X))).split(ROWS_AT_ONCE)
         with torch.no_grad():
@@ -231,8 +231,8 @@ class Network(Classifier):
 
 
 def check_module(module: object, dataset: "Dataset") -> nn.Module:
-    """The module. Raises InvalidInput unless it maps features (n, d) to logits (n, K), and the
-    features are in memory."""
+    """Return the module. Raises InvalidInput unless it maps features (n, d) to logits (n, K), and
+    the features are in memory."""
     if dataset.on_disk:
         raise InvalidInput(
             "dataset", dataset.name, "one whose features are in memory, or the model 'linear'"
@@ -262,13 +262,13 @@ def check_module(module: object, dataset: "Dataset") -> nn.Module:
 
 
 def two_rows(dataset: "Dataset", dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
-    """The first two training samples, one where there are no more: (2, d), (2,)."""
+    """Return the first two training samples, one where there are no more: (2, d), (2,)."""
     X, y = dataset.X_train[:2], dataset.y_train[:2]
     return torch.tensor(X, dtype=dtype), torch.tensor(y)
 
 
 def slope(losses: Callable[[Tensor], Tensor], theta: Tensor) -> Tensor:
-    """The sum of the losses' derivatives at θ along θ itself."""
+    """Return the sum of the losses' derivatives at θ along θ itself."""
     return jvp(losses, (theta,), (theta,))[1].sum()
 
 

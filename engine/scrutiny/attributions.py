@@ -44,7 +44,7 @@ def attribution(
     dtype: str = "float32",
     device: str = "auto",
 ) -> Ranking:
-    """The training samples' scores (n,) by the method `name`, and their ranks in `order`.
+    """Score the training samples (n,) by the method `name`, and rank them in `order`.
 
     influence       −gᵀ(H + λI)⁻¹g_i (Definition 1), g the gradient of the mean loss of `split`
     gradient_dot    −gᵀg_i: influence without curvature
@@ -74,7 +74,7 @@ def attribution(
 
 
 def score(name: str, problem: LinearProblem, forward: Forward) -> Tensor:
-    """(n,), of the model that `forward` looked at."""
+    """Return the scores (n,) of the model that `forward` evaluated."""
     if name == "influence":
         return forward.scores[0]
     state = forward.state
@@ -94,7 +94,8 @@ def score(name: str, problem: LinearProblem, forward: Forward) -> Tensor:
 
 
 def solved_gradients(problem: LinearProblem, state: LinearState) -> tuple[Tensor, Tensor]:
-    """g_iᵀ(H + λI)⁻¹g_i and ‖(H + λI)⁻¹g_i‖ of every training sample, (n,) each: n solves."""
+    """Return g_iᵀ(H + λI)⁻¹g_i and ‖(H + λI)⁻¹g_i‖ of every training sample, (n,) each, by n
+    solves."""
     E, X = state.E[:, 0], problem.train.X
     own, sizes = [], []
     for rows in torch.arange(len(X), device=X.device).split(at_once(*E.shape)):
@@ -109,11 +110,11 @@ def solved_gradients(problem: LinearProblem, state: LinearState) -> tuple[Tensor
 def knn_shapley(
     X: ArrayLike, y: ArrayLike, X_test: ArrayLike, y_test: ArrayLike, neighbours: int = NEIGHBOURS
 ) -> NDArray[np.float64]:
-    """The exact Shapley value (n,) of each training sample in a k-nearest-neighbour classifier.
+    """Compute exact Shapley values (n,) of training samples in a k-nearest-neighbour classifier.
 
     The game: v(S) is the share of the k nearest of S, by Euclidean distance, that have the test
-    point's label (over k, however few are in S), averaged over the test points. By the recursion of
-    Jia et al. (2019), Theorem 1, from the farthest sample to the nearest; pyDVL's values to
+    point's label (over k, however few are in S), averaged over the test points. The recursion of
+    Jia et al. (2019), Theorem 1, goes from the farthest sample to the nearest; pyDVL's values to
     rounding (tests/outside/test_other_libraries.py). Raises InvalidInput.
     """
     X, X_test = np.asarray(X, np.float64), np.asarray(X_test, np.float64)

@@ -31,12 +31,12 @@ class Audit:
 
     @property
     def caught(self) -> NDArray[np.bool_]:
-        """Which rows cannot come from this model, (n,)."""
+        """Mark the rows that cannot come from this model, (n,)."""
         return self.residuals > self.tolerance
 
     @property
     def expected_of_invented(self) -> float:
-        """The residual that invented (Gaussian) scores leave on average: √(1 − rank/q)."""
+        """Return the residual that invented (Gaussian) scores leave on average: √(1 − rank/q)."""
         return float(np.sqrt(1 - self.rank / self.queries))
 
 

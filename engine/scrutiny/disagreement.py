@@ -62,8 +62,8 @@ def disagreements(
     device: str = "auto",
     dtype: str = "float32",
 ) -> dict[str, float]:
-    """Both numbers for each other score, named kind_score. neighbours: by kNN-Shapley, which is the
-    same for every model."""
+    """Return both numbers of each other score, named kind_score. neighbours: the ranking by
+    kNN-Shapley, which is the same for every model."""
 
     def by(name: str) -> Ranking:
         return attribution(
@@ -101,9 +101,9 @@ def alarm(
 
 
 def alarms(models: pd.DataFrame, false_alarms: float) -> pd.DataFrame:
-    """One row for every number of `disagreements` in the columns of `models`, whose column `role`
-    says 'known' and 'unknown' for honest models and 'attacked' for those on whom the attack did
-    what it was to do."""
+    """Make one row per number of `disagreements` in the columns of `models`, whose column `role`
+    says 'known' and 'unknown' for honest models and 'attacked' for those
+    whose attack succeeded."""
     rows = []
     for kind in KINDS:
         for name in OTHERS:

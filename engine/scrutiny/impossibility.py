@@ -48,7 +48,7 @@ class ImpossibleInstance:
 
     @property
     def copies(self) -> NDArray[np.int64]:
-        """The training samples at the target's place with the other label."""
+        """Index the training samples at the target's place with the other label."""
         return np.arange(1, self.k + 1)
 
 
@@ -95,8 +95,8 @@ class ExactScores:
 
 @dataclass(frozen=True, eq=False)
 class RandomModels:
-    """What random models made of the target. table: one row per model: log_odds, rank and log_gap,
-    as in `ExactScores`."""
+    """Hold what random models made of the target. table: one row per model: log_odds, rank and
+    log_gap, as in `ExactScores`."""
 
     k: int
     table: pd.DataFrame
@@ -115,7 +115,7 @@ class RandomModels:
 def impossible_instance(
     k: int = 1, n_train: int = 60, n_features: int = 2, seed: int = 0, basis: bool = False
 ) -> ImpossibleInstance:
-    """The construction of Theorem 1: target, k copies with the other label, and n_train − k − 1
+    """Build the data of Theorem 1: target, k copies with the other label, and n_train − k − 1
     further samples.
 
     Those may be anything. Here they are two Gaussian clouds, one for each class, with the target
@@ -150,7 +150,7 @@ def impossible_instance(
 def two_clouds(
     n: int, d: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Features and labels of two Gaussian clouds, sample 0 outermost on the side of class 0."""
+    """Draw features and labels of two Gaussian clouds, sample 0 outermost on class 0's side."""
     direction = rng.standard_normal(d)
     direction /= np.linalg.norm(direction)
     y = np.arange(n) % 2
@@ -162,7 +162,7 @@ def two_clouds(
 def on_basis(
     n: int, d: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Random basis vectors with random labels, sample 0 on the first."""
+    """Draw random basis vectors with random labels, sample 0 on the first."""
     at = rng.integers(d, size=n)
     at[0] = 0
     return np.eye(d)[at], rng.integers(2, size=n)
@@ -171,7 +171,7 @@ def on_basis(
 def impossible_scores(
     instance: ImpossibleInstance, theta: ArrayLike, damping: float = DAMPING
 ) -> ExactScores:
-    """The scores of an instance under models θ, in float64.
+    """Compute the scores of an instance under models θ, in float64.
 
     theta: (2, d + 1), the bias last as in `LinearModel.parameters`, or (2, d) for a model without
     bias; several models as (B, 2, d + 1) or (B, 2, d). damping: λ > 0.
@@ -198,7 +198,8 @@ def impossible_scores(
 def features_and_logits(
     instance: ImpossibleInstance, theta: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """X̃ (n, D), with a column of ones where θ has a bias, and z (B, n). Raises InvalidInput."""
+    """Return X̃ (n, D), with a column of ones where θ has a bias, and z (B, n). Raises
+    InvalidInput."""
     dataset = instance.dataset
     models = np.asarray(theta, dtype=np.float64)
     d, width = dataset.n_features, models.shape[-1] if models.ndim else 0
@@ -219,8 +220,8 @@ def features_and_logits(
 def try_random_models(
     instance: ImpossibleInstance, count: int = 10_000, seed: int = 0, damping: float = DAMPING
 ) -> RandomModels:
-    """The target's rank under `count` random models: every direction alike, norms of every order of
-    magnitude from 0.01 to 100.
+    """Rank the target under `count` random models: directions uniform, norms log-uniform from
+    0.01 to 100.
 
     Raises InvalidInput.
     """
@@ -239,7 +240,7 @@ def try_random_models(
 def random_models(
     width: int, count: int, rng: np.random.Generator
 ) -> Iterator[NDArray[np.float64]]:
-    """`count` models (2, width), a chunk at a time."""
+    """Draw `count` models (2, width), a chunk at a time."""
     low, high = np.log(SIZES)
     for start in range(0, count, CHUNK):
         theta = rng.standard_normal((min(CHUNK, count - start), 2, width))

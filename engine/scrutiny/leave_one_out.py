@@ -101,8 +101,8 @@ def check_classes_stay(dataset: Dataset, indices: Sequence[int]) -> None:
 def retrain(
     problem: LinearProblem, start: Tensor, removed: Tensor, l2: float
 ) -> tuple[Tensor, Tensor]:
-    """θ (B, K, D) without sample removed[b] (none where it is −1), and the gradients' norms (B,).
-    `start` (1, K, D) is near all of them."""
+    """Train θ (B, K, D) without sample removed[b] (none where it is −1), and the gradients' norms
+    (B,). `start` (1, K, D) is near all of them."""
     B, n = len(removed), problem.n_train
     frozen = problem.curvature(start.flatten(1))
     keep = (torch.arange(n, device=start.device)[:, None] != removed).to(start.dtype)  # n, B
@@ -140,7 +140,7 @@ def retrain(
 
 
 def mean_loss(problem: LinearProblem, theta: Tensor, split: str) -> Tensor:
-    """Mean cross-entropy on a split, (B,)."""
+    """Return the mean cross-entropy on a split, (B,)."""
     samples = problem.splits[split]
     log_p = torch.log_softmax(image(samples.X, theta), dim=-1)
     label = samples.y.view(-1, 1, 1).expand(-1, len(theta), 1)

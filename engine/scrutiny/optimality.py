@@ -33,7 +33,7 @@ class Optimality:
 
 
 def optimality(model: LinearModel, dataset: Dataset, l2: float | None = None) -> Optimality:
-    """How far the model is from the minimum of its training loss, in float64.
+    """Measure how far the model is from the minimum of its training loss, in float64.
 
     l2: of the loss that it should be a minimum of; the model's own where not given.
     Raises InvalidInput.
@@ -55,7 +55,7 @@ def optimality(model: LinearModel, dataset: Dataset, l2: float | None = None) ->
 def cross_entropy(
     parameters: NDArray[np.float64], dataset: Dataset
 ) -> tuple[float, NDArray[np.float64]]:
-    """Mean cross-entropy on train and its gradient, (K, d+1), bias last."""
+    """Return the mean cross-entropy on train and its gradient, (K, d+1), bias last."""
     X = np.concatenate([dataset.X_train, np.ones((dataset.n_train, 1))], axis=1, dtype=np.float64)
     y, rows = dataset.y_train, np.arange(dataset.n_train)
     logits = X @ parameters.T

@@ -31,7 +31,7 @@ class Queries:
 
 
 def draw_queries(dataset: Dataset, count: int, seed: int = 0) -> Queries:
-    """Test points in random order, first with their own labels, then with all others. Raises
+    """Draw test points in random order, first with their own labels, then with all others. Raises
     InvalidInput."""
     X, y = dataset.split("test")
     m, K = len(y), dataset.n_classes
@@ -50,8 +50,8 @@ def draw_queries(dataset: Dataset, count: int, seed: int = 0) -> Queries:
 def answers(
     model: LinearModel, dataset: Dataset, queries: Queries, damping: float, device: str
 ) -> tuple[NDArray, NDArray]:
-    """An honest calculator's scores (n, q) for this model, and the queries' gradients (P, q).
-    Raises InvalidInput before the solves where the queries prove nothing."""
+    """Compute an honest calculator's scores (n, q) for this model, and the gradients (P, q) of the
+    queries. Raises InvalidInput before the solves where the queries prove nothing."""
     asked: Labelled = (queries.X, queries.y)
     T = query_gradients(model, *asked)
     audit_scores(np.zeros((1, T.shape[1])), T)
@@ -65,7 +65,7 @@ def wished_score(scores: NDArray, own: int, sign: int) -> float:
 
 
 def invent(scores: NDArray, target: int, own: int, sign: int, seed: int) -> NDArray:
-    """The liar: Gaussian numbers in the target's row, as large as honest ones."""
+    """Lie crudely: put Gaussian numbers, as large as honest ones, in the target's row."""
     rng = np.random.default_rng(seed)
     row = scores.std() * rng.standard_normal(scores.shape[1])
     lie = scores.copy()
@@ -74,8 +74,8 @@ def invent(scores: NDArray, target: int, own: int, sign: int, seed: int) -> NDAr
 
 
 def lie_within(scores: NDArray, T: NDArray, target: int, own: int, sign: int) -> NDArray:
-    """The careful liar: vᵀT in the target's row, v = c·ḡ / ‖ḡ‖² with ḡ the mean gradient of the own
-    queries and c the score that is wished for: the row's mean over them is c."""
+    """Lie carefully: put vᵀT in the target's row, v = c·ḡ / ‖ḡ‖² with ḡ the mean gradient of the
+    own queries and c the score that is wished for: the row's mean over them is c."""
     g = T[:, :own].mean(1)
     lie = scores.copy()
     lie[target] = wished_score(scores, own, sign) / (g @ g) * g @ T

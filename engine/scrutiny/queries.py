@@ -19,7 +19,7 @@ Labelled = tuple[NDArray[np.floating], NDArray[np.int64]]
 
 
 def check_queries(model: LinearModel, X: ArrayLike, y: ArrayLike) -> Labelled:
-    """Features (q, d) and labels (q,) of query points that fit the model."""
+    """Check features (q, d) and labels (q,) of query points against the model."""
     as_linear(model)
     check_samples("query", X, y, n_classes=model.n_classes)
     X, y = check_array("X", X), check_array("y", y)
@@ -29,8 +29,8 @@ def check_queries(model: LinearModel, X: ArrayLike, y: ArrayLike) -> Labelled:
 
 
 def query_gradients(model: LinearModel, X: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
-    """The gradient of each query's loss, one per column: (P, q), P = K·(d + 1), class by class, the
-    bias last in each. Raises InvalidInput, InvalidDataset."""
+    """Compute the gradient of each query's loss, one per column: (P, q), P = K·(d + 1), class by
+    class, the bias last in each. Raises InvalidInput, InvalidDataset."""
     X, y = check_queries(model, X, y)
     E = model.probabilities(X)
     E[np.arange(len(y)), y] -= 1
@@ -49,7 +49,7 @@ def influence_matrix(
     dtype: str = "float64",
     device: str = "auto",
 ) -> NDArray[np.floating]:
-    """Definition 1 for single test points: I(z_i, query_j) in row i, column j, (n, q).
+    """Compute Definition 1 for single test points: I(z_i, query_j) in row i, column j, (n, q).
 
     tolerance: relative residual of each query's solve; an audit needs it tight.
     Raises InvalidInput, InvalidDataset, DeviceUnavailable, NotConverged.

@@ -45,7 +45,7 @@ class Sensitivity:
 
 
 def at_once(n: int, n_classes: int) -> int:
-    """How many probes, samples or queries one batch holds."""
+    """Return how many probes, samples or queries one batch holds."""
     return int(np.clip(FLOATS_AT_ONCE // (n * n_classes), 1, MOST_AT_ONCE))
 
 
@@ -56,7 +56,7 @@ def project(
     tolerance: float,
     fixed: int | None = None,
 ) -> Tensor:
-    """⟨u, ∇θ I_i⟩ for directions u (B, K, D) and every sample i: (n, B), for one model."""
+    """Compute ⟨u, ∇θ I_i⟩ for directions u (B, K, D) and every sample i: (n, B), for one model."""
     state = forward.state
     assert isinstance(state, LinearState)
     P, X, n = state.curvature.P, problem.train.X, problem.n_train
@@ -92,7 +92,7 @@ def sensitivity(
     device: str = "auto",
     on_step: OnStep = ignore_step,
 ) -> Sensitivity:
-    """The norms for all training samples at once, from `probes` Gaussian directions (Fig. 4).
+    """Estimate all training samples' norms at once, from `probes` Gaussian directions (Fig. 4).
 
     Influence on the mean loss of `test`, with damping λ. One solve per probe; the relative error is
     1 / √(2·probes), 4.4% at 256. on_step(done, total) hears of every batch of probes, and may
@@ -124,7 +124,7 @@ def exact_sensitivity(
     dtype: str = "float32",
     device: str = "auto",
 ) -> NDArray[np.float64]:
-    """‖∇θ I_i‖₂ of the training samples `indices`, (len(indices),), to the solves' tolerance.
+    """Compute ‖∇θ I_i‖₂ of the training samples `indices`, (len(indices),), as solved.
 
     One solve per sample. Raises InvalidInput, DeviceUnavailable, NotConverged.
     """

@@ -43,7 +43,7 @@ class StepGradient:
 
 
 def losses(theta: Tensor, X: Tensor, y: Tensor) -> Tensor:
-    """Cross-entropy of each sample, (n,)."""
+    """Return the cross-entropy of each sample, (n,)."""
     return cross_entropy(X @ theta.view(-1, X.shape[1]).T, y, reduction="none")
 
 
@@ -52,19 +52,19 @@ def mean_loss(theta: Tensor, X: Tensor, y: Tensor) -> Tensor:
 
 
 def sample_loss(theta: Tensor, x: Tensor, label: Tensor) -> Tensor:
-    """Cross-entropy of one sample, x (D,)."""
+    """Return the cross-entropy of one sample, x (D,)."""
     return cross_entropy(theta.view(-1, len(x)) @ x, label)
 
 
 def sample_gradients(theta: Tensor, X: Tensor, y: Tensor) -> Tensor:
-    """∇L(z_i) for every sample, (n, K·D): the matrix that the other implementations never make."""
+    """Return ∇L(z_i) of every sample, (n, K·D): a matrix that the others never make."""
     return torch.func.vmap(torch.func.grad(sample_loss), (None, 0, 0))(theta, X, y)
 
 
 def solve(
     product: Callable[[Tensor], Tensor], b: Tensor, tolerance: float, fixed: int | None = None
 ) -> tuple[Tensor, int]:
-    """Conjugate gradients for product(x) = b to ‖residual‖ <= tolerance·‖b‖, and its iterations.
+    """Solve product(x) = b by conjugate gradients to ‖residual‖ <= tolerance·‖b‖: x, iterations.
 
     Nothing is done in place, so that autograd can go back through every iteration. fixed: do
     exactly that many, without looking at values (fake tensors cannot branch).
@@ -85,8 +85,8 @@ def solve(
 def naive_gradient(
     task: Task, theta: Tensor, c: Tensor, tolerance: float, fixed: int | None = None
 ) -> StepGradient:
-    """Scores as Definition 1 reads, from per-sample gradients and a solve, and autograd through
-    all of it; c (n,) is held fixed."""
+    """Compute scores as Definition 1 reads, from per-sample gradients and a solve, and autograd
+    through all of it; c (n,) is held fixed."""
     theta = theta.detach().requires_grad_()
     (g_train,) = grad(mean_loss(theta, task.X, task.y), theta, create_graph=True)
     (g_test,) = grad(mean_loss(theta, task.X_test, task.y_test), theta, create_graph=True)
@@ -103,7 +103,7 @@ def naive_gradient(
 def rewritten_gradient(
     task: Task, theta: Tensor, c: Tensor, tolerance: float, fixed: int | None = None
 ) -> StepGradient:
-    """Algorithm 1: the two solves leave no graph, and the objective has no solve left in it."""
+    """Run Algorithm 1: the two solves leave no graph, and the objective has no solve left in it."""
     theta = theta.detach().requires_grad_()
     (g_train,) = grad(mean_loss(theta, task.X, task.y), theta, create_graph=True)
     (g_test,) = grad(mean_loss(theta, task.X_test, task.y_test), theta, create_graph=True)

@@ -50,7 +50,7 @@ def run_child(
 
 
 def finished(child: subprocess.Popen) -> bool:
-    """Whether it has ended, waiting a little for that."""
+    """Return whether the process has ended, after a wait of at most `POLL_SECONDS`."""
     try:
         child.wait(POLL_SECONDS)
     except subprocess.TimeoutExpired:
@@ -59,7 +59,7 @@ def finished(child: subprocess.Popen) -> bool:
 
 
 def last_words(code: int, log: Path) -> str:
-    """'killed by signal 9', or 'exit code 1: <last line it wrote>'."""
+    """Say how the process ended: 'killed by signal 9', or 'exit code 1: <last line it wrote>'."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     end = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
     return f"{end}: {lines[-1]}" if lines else end

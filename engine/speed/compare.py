@@ -71,7 +71,7 @@ OTHER_CLASSES, OTHER_N, LARGEST = 10, 3680, 100_000  # for any other number of p
 
 
 def shape_of(n_parameters: object, n_train: object = None) -> Shape:
-    """The problem with K·(d+1) = n_parameters; with n_train given, half as many test samples.
+    """Return the sizes with K·(d+1) = n_parameters; given n_train, half as many test samples.
 
     Raises InvalidInput.
     """
@@ -96,7 +96,7 @@ def shape_of(n_parameters: object, n_train: object = None) -> Shape:
 
 
 def start_of_attack(dataset: Dataset, target: int, seed: int, device: str) -> LinearModel:
-    """A point on the sphere of the radius around a roughly trained model."""
+    """Return a point on the sphere of the radius around a roughly trained model."""
     honest = fit(dataset, max_iterations=FIT_ITERATIONS, device=device)
     point = starts(honest.parameters, RADIUS * honest.norm, 1, seed, [target])[0]
     return LinearModel.from_parameters(point.reshape(honest.parameters.shape), honest.l2)
@@ -105,7 +105,7 @@ def start_of_attack(dataset: Dataset, target: int, seed: int, device: str) -> Li
 def pose(
     shape: Shape, damping: float, seed: int, device: str
 ) -> tuple[GradientProblem, NDArray[np.float64]]:
-    """The step to measure, and its gradient by the closed form in float64."""
+    """Make the step to measure, and its gradient by the closed form in float64."""
     dataset = synthetic(shape.n, shape.m, shape.d, shape.classes, seed)
     model = start_of_attack(dataset, 0, seed, device)
     linear = LinearProblem.build(dataset, damping, dtype="float64", device=device)
@@ -129,7 +129,7 @@ def pose(
 def run_implementation(
     folder: Path, request: Row, beat: Callable[[], None]
 ) -> tuple[Row, NDArray[np.float64] | None]:
-    """The row that one process measured, and its gradient (K·(d+1),), None if it has none."""
+    """Return the row that one process measured, and its gradient (K·(d+1),) or None."""
     rows: list[Row] = []
     (folder / GRADIENT).unlink(missing_ok=True)
     failure = run_child(folder, {"what": "gradient", **request}, rows.append, beat)
@@ -142,7 +142,7 @@ def run_implementation(
 
 
 def differ(found: NDArray[np.float64], reference: NDArray[np.float64]) -> dict[str, float]:
-    """Relative difference and cosine of two gradients."""
+    """Return the relative difference and the cosine of two gradients."""
     norm = np.linalg.norm(reference)
     return {
         "relative_difference": float(np.linalg.norm(found - reference) / norm),
@@ -194,7 +194,7 @@ def compare_gradients(
     device: str = "auto",
     on_progress: OnProgress = ignore,
 ) -> GradientComparison:
-    """Time, peak memory and gradient of one attack step by each of three implementations.
+    """Measure time, peak memory and gradient of one attack step by each of three implementations.
 
     n_parameters: a key of SHAPES, or a multiple of 10; n_train replaces that shape's own. All
     implementations solve to the same tolerance ‖residual‖ <= tolerance·‖right-hand side‖ (an
@@ -243,6 +243,6 @@ def compare_gradients(
 
 
 def free_memory(device: str) -> float:
-    """MB that the device has free."""
+    """Return how many MB the device has free."""
     where = resolve_device(device)
     return torch.cuda.mem_get_info(where)[0] / 2**20 if where.type == "cuda" else available()

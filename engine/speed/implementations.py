@@ -59,7 +59,7 @@ class Prepared:
 def prepare(
     name: str, problem: GradientProblem, tolerance: float, dtype: str, device: str
 ) -> Prepared:
-    """What implementation `name` does once per data set; raises InvalidInput for another name."""
+    """Do what implementation `name` does once per data set. Raises InvalidInput for others."""
     if check_choice("implementation", name, IMPLEMENTATIONS) == "closed_form":
         return prepare_closed_form(problem, tolerance, dtype, device)
     return prepare_autograd(AUTOGRAD[name], problem, tolerance, dtype, device)

@@ -37,7 +37,7 @@ Say = Callable[[Row], None]
 
 
 def describe(device: torch.device) -> str:
-    """'cpu (2 threads)', or the GPU's name."""
+    """Name the device: 'cpu (2 threads)', or the GPU's name."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     threads = torch.get_num_threads()
@@ -45,7 +45,7 @@ def describe(device: torch.device) -> str:
 
 
 def seconds_of(work: Callable[[], None], repeats: int) -> dict[str, float]:
-    """Median, fastest and slowest of `repeats` runs, in seconds."""
+    """Measure median, fastest and slowest of `repeats` runs, in seconds."""
     took = []
     for _ in range(repeats):
         began = time.perf_counter()
@@ -59,7 +59,7 @@ def seconds_of(work: Callable[[], None], repeats: int) -> dict[str, float]:
 
 
 def warm_up(name: str, dtype: str, device: str) -> None:
-    """The same on a tiny problem: libraries are loaded and threads started outside the measure."""
+    """Run on a tiny problem first, so that no measure includes loading and starting threads."""
     d = synthetic(20, 10, 4, 2)
     tiny = GradientProblem(
         d.X_train, d.y_train, d.X_test, d.y_test, np.zeros((2, 5)), np.ones(20), 0.25
@@ -68,7 +68,7 @@ def warm_up(name: str, dtype: str, device: str) -> None:
 
 
 def measure_gradient(folder: Path, request: Row, say: Say) -> None:
-    """One row of `compare_gradients`, and the gradient beside it."""
+    """Measure one row of `compare_gradients`, and save the gradient beside it."""
     name, dtype = request["implementation"], request["dtype"]
     device = resolve_device(request["device"])
     measure_alive()
@@ -100,7 +100,7 @@ def measure_gradient(folder: Path, request: Row, say: Say) -> None:
 
 
 def measure_memory(folder: Path, request: Row, say: Say) -> None:
-    """Peak memory at every point of `measure_scaling`."""
+    """Measure peak memory, in MB, at every point of `measure_scaling`."""
     device = resolve_device(request["device"])
     measure_alive()
     warm_up("closed_form", "float32", request["device"])
@@ -111,7 +111,7 @@ def measure_memory(folder: Path, request: Row, say: Say) -> None:
 
 
 def measure_seconds(folder: Path, request: Row, say: Say) -> None:
-    """Time at every point of `measure_scaling`."""
+    """Measure time, in seconds, at every point of `measure_scaling`."""
     device = resolve_device(request["device"])
     allocate_as_usual()
     for point in request["points"]:
@@ -121,7 +121,7 @@ def measure_seconds(folder: Path, request: Row, say: Say) -> None:
 
 
 def attack_step(point: Row, request: Row) -> Callable[[], object]:
-    """Forward pass, objective and gradient of `batch` runs from random θ, its data made ready.
+    """Return a step on ready data: forward pass, objective and gradient of `batch` random θ.
 
     Both solves do a fixed number of iterations: how many a tolerance needs depends on how
     well-conditioned the data are, not on their size alone.

@@ -27,7 +27,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt
 
 
 def from_status(field: str) -> float:
-    """MB, from the kernel: VmRSS now, VmHWM at its peak, VmData reserved. Raises OSError,
+    """Read MB from the kernel: VmRSS now, VmHWM at its peak, VmData reserved. Raises OSError,
     LookupError."""
     for line in STATUS.read_text().splitlines():
         if line.startswith(f"{field}:"):
@@ -45,7 +45,7 @@ def forget_peak() -> bool:
 
 
 def largest_ever() -> float:
-    """MB; the kernel counts in KB, macOS in bytes."""
+    """Return the largest resident set ever, in MB; the kernel counts in KB, macOS in bytes."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MB
 
@@ -67,7 +67,7 @@ def map_blocks_above(size: int, keep: int) -> None:
 
 
 def measure_alive() -> None:
-    """From now on the resident set holds what is alive and nothing else.
+    """Keep in the resident set what is alive and nothing else, from now on.
 
     Otherwise blocks come from the holes that earlier ones left in the heap, and a peak depends on
     the process's history (by half and more, seen). Call it before anything large was freed.
@@ -92,7 +92,7 @@ class Meter:
         self.base = 0.0
 
     def measure(self, work: Callable[[], Result]) -> tuple[Result, float]:
-        """What `work` returns, and the most memory it had."""
+        """Return what `work` returns, and the most memory it had, in MB."""
         settle()
         if self.by == ALLOCATED:
             torch.cuda.reset_peak_memory_stats(self.device)
@@ -102,7 +102,7 @@ class Meter:
         return work(), max(self.highest() - self.base, 0.0)
 
     def kept(self) -> float:
-        """What of the last measured work is still there."""
+        """Return the MB of the last measured work that are still in use."""
         settle()
         return max(self.now() - self.base, 0.0)
 
@@ -136,7 +136,7 @@ def limit_memory(device: torch.device, limit_mb: float) -> None:
 
 
 def available() -> float:
-    """MB that this machine can still give; infinite where it does not say."""
+    """Return the MB that this machine can still give; infinite where it does not say."""
     with suppress(OSError):
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
@@ -145,7 +145,7 @@ def available() -> float:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an allocation failed: torch's allocators say so in their own words."""
+    """Return whether an allocation failed: torch's allocators say so in their own words."""
     words = ("can't allocate memory", "out of memory", "bad_alloc")
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(w in str(error) for w in words)
@@ -153,7 +153,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def timed(work: Callable[[], object], device: torch.device) -> Callable[[], None]:
-    """`work`, waited for: CUDA returns before it is done."""
+    """Wrap `work` so that a call waits for its end: CUDA returns before it is done."""
 
     def run() -> None:
         work()

@@ -83,7 +83,7 @@ class Scaling:
 
 
 def growth(values: Sequence[float], costs: Sequence[float]) -> tuple[float, float]:
-    """Slope of log(cost) in log(value), with its standard error (NaN for fewer than 3 points).
+    """Fit the slope of log(cost) in log(value), with its standard error (NaN below 3 points).
 
     NaN twice where there are fewer than two points or a cost is not above zero.
     """

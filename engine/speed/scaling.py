@@ -39,7 +39,7 @@ def check_base(base: Mapping[str, object]) -> dict[str, int]:
 def points_of(
     sizes: Mapping[str, Sequence[int]], base: Mapping[str, int]
 ) -> list[dict[str, int | str]]:
-    """One point per axis and value, the other sizes at `base`, half as many test samples as train.
+    """Make one point per axis and value, the other sizes at `base`, with n/2 test samples.
 
     Raises InvalidInput.
     """
@@ -92,7 +92,7 @@ def measure_scaling(
     device: str = "auto",
     on_progress: OnProgress = ignore,
 ) -> Scaling:
-    """Time and peak memory of one attack step along each axis of `sizes`, with fitted exponents.
+    """Measure time and memory of one attack step along each axis of `sizes`, and fit exponents.
 
     sizes: axis → values to try, axes as in `result.AXES`; base: where the other sizes stay.
     iterations: of conjugate gradients in each solve, fixed, so that the exponents measure cost per

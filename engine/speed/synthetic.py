@@ -15,7 +15,7 @@ SPREAD = 0.2  # of the class means
 
 
 def synthetic(n: int, m: int, d: int, n_classes: int, seed: int = 0) -> Dataset:
-    """n training samples, m each of test and holdout, d features; classes take turns.
+    """Draw n training samples, m each of test and holdout, d features; classes take turns.
 
     Raises InvalidDataset where n < n_classes leaves a class without a sample.
     """
