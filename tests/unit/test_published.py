@@ -46,7 +46,10 @@ def reason_against(stored: Stored) -> str | None:
 
 
 def check_alike(path: str, one: Any, other: Any) -> None:
-    """The same structure with the same names, and numbers that differ by rounding alone."""
+    """The same structure with the same names, and numbers that differ by rounding alone. Results
+    that were published before they held the names of classes have none."""
+    if path.endswith(".class_names") and one == ():
+        return
     assert type(one) is type(other), path
     if is_dataclass(one):
         for field in fields(one):

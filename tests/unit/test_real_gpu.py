@@ -21,7 +21,7 @@ from engine.models.model import Model
 from engine.results.jobs import Jobs
 from engine.scrutiny.sensitivity import exact_sensitivity, sensitivity
 from engine.settings import read_settings
-from engine.vocabulary import ATTACK_OBJECTIVES
+from engine.vocabulary import OBJECTIVES
 from tests.support.queues import worker_pids
 
 pytestmark = pytest.mark.skipif(
@@ -70,7 +70,7 @@ def test_models_and_rankings(digits: Dataset) -> None:
     assert np.array_equal(*ranked)
 
 
-@pytest.mark.parametrize("objective", list(ATTACK_OBJECTIVES))
+@pytest.mark.parametrize("objective", list(OBJECTIVES))
 def test_an_attack_takes_the_same_course(digits: Dataset, objective: str) -> None:
     """From the honest model: random directions are drawn in each device's own eigenbasis."""
     model = fit(digits, device="cpu")
