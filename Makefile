@@ -22,7 +22,7 @@ develop: $(READY)
 test: $(READY) system
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy engine pages app.py
+	$(BIN)/mypy engine pages tests app.py
 	$(BIN)/pytest -n auto --dist worksteal
 
 bench: $(READY)

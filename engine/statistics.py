@@ -96,7 +96,7 @@ def mean_ranks(values: ArrayLike) -> NDArray[np.float64]:
     """Rank along the last axis, 1 for the smallest; ties share the mean of their ranks."""
     from scipy.stats import rankdata  # half a second to import: not for every start of a server
 
-    return rankdata(values, axis=-1)
+    return rankdata(np.asarray(values), axis=-1)
 
 
 def rank_correlation(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:

@@ -53,7 +53,7 @@ def outcomes(
     """
     before = table["accuracy_before"].to_numpy()
     limit = tolerance + ROUNDING if regime == "high_accuracy" else np.inf
-    needed = np.minimum(table["k"], table["set_size"]).to_numpy()
+    needed = np.minimum(table["k"].to_numpy(), table["set_size"].to_numpy())
     if form == "returned":
         share = table[f"share_of_targets{SPLITS[split]}"].to_numpy()
         in_top = np.rint(share * table["set_size"].to_numpy()).astype(np.int64)

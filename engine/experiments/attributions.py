@@ -280,11 +280,11 @@ def describe_attributions(result: AttributionsResult) -> str:
     if rank is not None:
         lines.append(f"  leave-one-out retraining: {rank} of {len(result.retrained)} samples tried")
     unknown, attacked = result.count("unknown"), result.count("attacked")
-    for row in result.alarms.itertuples():
-        low, high = wilson_interval(int(row.found), attacked)
+    for row, found in zip(result.alarms.itertuples(), result.alarms["found"], strict=True):
+        low, high = wilson_interval(int(found), attacked)
         lines.append(
             f"  alarm {row.kind} {row.score}: AUC {row.auc:.3f} ({row.auc_low:.3f} to "
-            f"{row.auc_high:.3f}), finds {row.found} of {attacked} ({low:.0%} to {high:.0%}), "
+            f"{row.auc_high:.3f}), finds {found} of {attacked} ({low:.0%} to {high:.0%}), "
             f"accuses {row.flagged} of {unknown} honest models"
         )
     return "\n".join(lines)

@@ -116,8 +116,9 @@ def save_fairness(result: FairnessResult, folder: Path) -> None:
 def load_fairness(folder: Path) -> FairnessResult:
     arrays, about = read_parts(folder)
     about |= {name: tuple(about[name]) for name in PAIRS}
-    tables: Parts = {n: pd.read_parquet(folder / f"{n}.parquet") for n in TABLES}
-    return FairnessResult(About(**about), **tables, **{name: arrays[name] for name in ARRAYS})
+    parts: Parts = {n: pd.read_parquet(folder / f"{n}.parquet") for n in TABLES}
+    parts |= {name: arrays[name] for name in ARRAYS}
+    return FairnessResult(About(**about), **parts)
 
 
 SHOWN = {

@@ -105,4 +105,4 @@ def unnoticed(table: pd.DataFrame, tolerance: float = ACCURACY_TOLERANCE) -> pd.
 def largest_effect(table: pd.DataFrame, tolerance: float = ACCURACY_TOLERANCE) -> pd.Series | None:
     """Return the scale with the largest effect that goes unnoticed; None where there is none."""
     able = table[unnoticed(table, tolerance) & table["effect"].notna()]
-    return None if able.empty else able.loc[able["effect"].idxmax()]
+    return None if able.empty else able.iloc[able["effect"].argmax()]

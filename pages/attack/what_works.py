@@ -221,7 +221,8 @@ def page() -> None:
         view = choose_view(frame.form, table, with_radius=True)
     best = ablation.best_of(view.both(table, ablation.BY).query("k == @view.k"))
     kept = best[best["regime"] == "high_accuracy"].set_index("variant", drop=False)
-    hits = ablation.wide(ablation.moved(table, view, kept["radius"].to_dict()))
+    radii = dict(zip(kept["variant"], kept["radius"], strict=True))
+    hits = ablation.wide(ablation.moved(table, view, radii))
     taken = ablation.steps(kept, ablation.of_paper(hits))
     found = ablation.moved(table, view, dict.fromkeys(kept["variant"], view.radius))
     place.markdown(

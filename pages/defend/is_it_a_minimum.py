@@ -36,7 +36,7 @@ def choose_threshold(form: Form, table: pd.DataFrame) -> float:
     """The threshold on the gradient norm; at first the one that flags one honest model in
     twenty."""
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
-    wanted = np.log10(max(honest.quantile(1 - ALARMS), 10**RANGE.low))
+    wanted = np.log10(max(float(honest.quantile(1 - ALARMS)), 10**RANGE.low))
     start = float(np.clip(round(np.floor(wanted / STEP) * STEP, 2), RANGE.low, RANGE.high))
     exponent = form.slider(
         st.container(),

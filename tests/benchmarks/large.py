@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.attacks.objectives import OBJECTIVES, Standing, target_ranks
+from engine.attacks.objectives import ATTACK_OBJECTIVES, Standing, target_ranks
 from engine.data.load import load_dataset
 from engine.influence.linear import LinearProblem
 from engine.models.fit import fit
@@ -64,7 +64,7 @@ def measure(folder: Path) -> None:
 
     def step() -> None:
         found = problem.forward(problem.encode(model), 1e-3)
-        problem.gradient(found, OBJECTIVES["higher_ranked"].coefficients(standing), 1e-3)
+        problem.gradient(found, ATTACK_OBJECTIVES["higher_ranked"].coefficients(standing), 1e-3)
 
     _, stepping = timed(step)
     parts = {"open": opening, "fit": fitting, "eigenbasis": building, "scores": scoring}

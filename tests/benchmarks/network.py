@@ -10,6 +10,7 @@ steps, radius 0.3, damping 0.25. Counts are of the returned model, with 95% Wils
 
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,7 +46,7 @@ def timed(
 ) -> tuple[AttackResult, int]:
     """One attack, reported, and its steps."""
     seen: list[StepInfo] = []
-    options = {"radius": 0.3, "restarts": 2, "objective": objective}
+    options: dict[str, Any] = {"radius": 0.3, "restarts": 2, "objective": objective}
     began = time.process_time()
     result = attack(model, dataset, target, on_step=seen.append, **options)
     seconds = time.process_time() - began

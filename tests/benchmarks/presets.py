@@ -120,6 +120,7 @@ def main() -> None:
             measure(known, port, page.title, f"/{page.url}")
         bare = Path(folder, "bare.py")
         bare.write_text(BARE)
+        asked: list[tuple[str, str, tuple[str, ...]]]
         asked = [(BARE_TITLE, "/", ("-m", "streamlit", "run", str(bare)))]
         for page, parameters in links():
             query = f"?{urlencode(parameters)}" if parameters else ""

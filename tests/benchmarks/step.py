@@ -22,6 +22,7 @@ from engine.data.load import load_dataset
 from engine.influence.linear import LinearProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
+from engine.rows import Streamed
 from engine.speed.memory import forget_peak, from_status
 from engine.speed.synthetic import synthetic
 
@@ -37,12 +38,12 @@ class Products:
         self.image, self.pull_back = linear.image, linear.pull_back
         linear.image, linear.pull_back = self.counted_image, self.counted_pull_back
 
-    def counted_image(self, X: torch.Tensor, V: torch.Tensor) -> torch.Tensor:
-        self.total += X.numel() * V.shape[0] * V.shape[1] / self.unit
+    def counted_image(self, X: torch.Tensor | Streamed, V: torch.Tensor) -> torch.Tensor:
+        self.total += X.shape[0] * X.shape[1] * V.shape[0] * V.shape[1] / self.unit
         return self.image(X, V)
 
-    def counted_pull_back(self, M: torch.Tensor, X: torch.Tensor) -> torch.Tensor:
-        self.total += X.numel() * M.shape[1] * M.shape[2] / self.unit
+    def counted_pull_back(self, M: torch.Tensor, X: torch.Tensor | Streamed) -> torch.Tensor:
+        self.total += X.shape[0] * X.shape[1] * M.shape[1] * M.shape[2] / self.unit
         return self.pull_back(M, X)
 
 
@@ -134,6 +135,7 @@ def main() -> None:
 
     X, V = problem.train.X, torch.randn(RUNS * classes, width)
     P = torch.randn(n, RUNS * classes)
+    assert isinstance(X, torch.Tensor)
     ratios, seconds = [], []
     for _ in range(REPEATS):  # alternating, so that a busy moment hits both
         began = time.perf_counter()

@@ -1,6 +1,7 @@
 """Success of Algorithm 3 on digits at k = 1: 20 random targets outside the top 1, three draws."""
 
 import time
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,9 @@ def main() -> None:
     model = fit(dataset)
     ranks = influence_scores(model, dataset).ranks
     names = ("any_run, high-accuracy", "returned, high-accuracy", "any_run, best", "returned, best")
-    pooled = {radius: {name: [] for name in names} for radius in RADII}
+    pooled: dict[float, dict[str, list[Any]]] = {
+        radius: {name: [] for name in names} for radius in RADII
+    }
     anywhere = []
     for draw in DRAWS:
         order = np.random.default_rng(draw).permutation(dataset.n_train)

@@ -1,7 +1,10 @@
 """Arrays as people have them, at every public function: converted, or refused by the engine."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
+from operator import methodcaller
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +37,7 @@ def unaligned(values: np.ndarray) -> np.ndarray:
     return packed["value"]
 
 
-FEATURES = {
+FEATURES: dict[str, Callable[[Any], Any]] = {
     "list": lambda X: X.tolist(),
     "frame": pd.DataFrame,
     "frame of floats and booleans": lambda X: pd.DataFrame(X).assign(extra=X[:, 0] > 0),
@@ -53,11 +56,11 @@ FEATURES = {
     "unaligned": unaligned,
     "every second column": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
 }
-LABELS = {
+LABELS: dict[str, Callable[[Any], Any]] = {
     "list": lambda y: y.tolist(),
     "series": pd.Series,
     "tensor": torch.tensor,
-    **{name: (lambda y, name=name: y.astype(name)) for name in ("i4", "u1", "i2", "u8", ">i4")},
+    **{name: methodcaller("astype", name) for name in ("i4", "u1", "i2", "u8", ">i4")},
     "reversed": reversed_view,
 }
 
@@ -151,14 +154,15 @@ def test_accuracy_broadcasts_nothing_and_compares_no_texts():
 
 
 def test_a_single_learning_rate_is_one():
-    how = {"restarts": 1, "steps": 2, "device": "cpu"}
+    how: dict[str, Any] = {"restarts": 1, "steps": 2, "device": "cpu"}
     ranks = engine.influence_scores(MODEL, DATASET, device="cpu").ranks
     target = int(ranks.argmax())
-    for rate in (0.1, np.float32(0.5), np.array([0.1]), [0.1]):
+    rates: list[Any] = [0.1, np.float32(0.5), np.array([0.1]), [0.1]]
+    for rate in rates:
         found = engine.attack(MODEL, DATASET, target, learning_rates=rate, **how)
         assert len(found.runs) == 1
     table = engine.sweep(
-        DATASET, targets=[[target]], ks=(1,), learning_rates=0.1, radii=(0.3,), restarts=(1,),
+        DATASET, targets=[[target]], ks=(1,), learning_rates=rates[0], radii=(0.3,), restarts=(1,),
         steps=2, jobs=1, device="cpu",
     )  # fmt: skip
     assert len(table) == 1

@@ -1,5 +1,8 @@
 """Modules and losses as people have them: taken, or refused with the reason."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -8,10 +11,11 @@ from torch import Tensor, nn
 import engine
 from engine.errors import InvalidInput
 from engine.influence.network import NetworkProblem
+from engine.models.network import Network
 from tests.support.problems import random_problem
 
 DATASET, LINEAR = random_problem(6, n=40, d=4)
-HOW = {"device": "cpu"}
+HOW: dict[str, Any] = {"device": "cpu"}
 
 
 def plain() -> nn.Module:
@@ -58,7 +62,7 @@ def frozen() -> nn.Module:
     return plain().requires_grad_(False)
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "a tuple": (tuples, r"logits of shape \(2, 3\).* Got 'tuple'"),
     "a dictionary": (dictionary, r"logits of shape \(2, 3\).* Got 'dict'"),
     "all frozen": (frozen, "with a parameter that is not frozen"),
@@ -119,7 +123,7 @@ def test_weights_of_classes_are_taken_and_weigh():
     loss = nn.CrossEntropyLoss(weight=weights, reduction="none")
     model = engine.fit_network(DATASET, plain(), loss=loss, **HOW)
     assert model.gradient_norm < 1e-4
-    how = {"damping": 5.0, **HOW}
+    how: dict[str, Any] = {"damping": 5.0, **HOW}
     narrow = engine.influence_scores(model, DATASET, **how).scores
     wide = engine.influence_scores(model, DATASET, dtype="float64", **how).scores
     np.testing.assert_allclose(narrow, wide, rtol=1e-3, atol=1e-5 * np.abs(wide).max())
@@ -131,12 +135,14 @@ def test_weights_of_classes_are_taken_and_weigh():
     same = engine.fit_network(DATASET, plain(), loss=by_hand, **HOW)
     expected = engine.influence_scores(same, DATASET, dtype="float64", **how).scores
     np.testing.assert_allclose(wide, expected, rtol=1e-4, atol=1e-6 * np.abs(wide).max())
+    assert loss.weight is not None
     assert loss.weight.dtype == torch.float32  # somebody else's is left as it is
 
 
 def test_frozen_parameters_stay_frozen_and_uncounted():
     module = plain()
-    module[0].requires_grad_(False)
+    first = module.get_submodule("0")
+    first.requires_grad_(False)
     before = {name: p.detach().clone() for name, p in module.named_parameters()}
     model = engine.fit_network(DATASET, module, **HOW)
     assert model.parameters.shape == (5 * 3 + 3,)
@@ -148,7 +154,7 @@ def test_frozen_parameters_stay_frozen_and_uncounted():
         assert [name for name, p in kept.items() if p.requires_grad] == ["2.weight", "2.bias"]
     # the last layer on frozen features is a linear model: the closed form says the same
     hidden = {
-        split: torch.tanh(module[0](torch.tensor(DATASET.split(split)[0]))).detach().numpy()
+        split: torch.tanh(first(torch.tensor(DATASET.split(split)[0]))).detach().numpy()
         for split in ("train", "test", "holdout")
     }
     features = engine.Dataset(
@@ -157,7 +163,7 @@ def test_frozen_parameters_stay_frozen_and_uncounted():
     )  # fmt: skip
     theta = model.parameters
     last = engine.LinearModel(theta[:15].reshape(3, 5), theta[15:], model.l2)
-    how = {"dtype": "float64", **HOW}
+    how: dict[str, Any] = {"dtype": "float64", **HOW}
     np.testing.assert_allclose(
         engine.influence_scores(model, DATASET, **how).scores,
         engine.influence_scores(last, features, **how).scores,
@@ -165,6 +171,7 @@ def test_frozen_parameters_stay_frozen_and_uncounted():
     )
     target = int(engine.influence_scores(model, DATASET, **how).ranks.argmax())
     attacked = engine.attack(model, DATASET, target, restarts=1, steps=2, **how)
+    assert isinstance(attacked.model, Network)
     moved = dict(attacked.model.module.named_parameters())
     assert torch.equal(moved["0.weight"], before["0.weight"].double())
     problem = NetworkProblem.build(DATASET, model, device="cpu")

@@ -1,7 +1,9 @@
 """Numbers that float32 cannot hold: few features and many rows, huge features, duplicated columns,
 samples that alone hold a rare feature. In Python and on the command line."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from engine.data.preparation import standardise
 from engine.errors import NotConverged
 from engine.experiments import AttributionsRequest, attributions
 from engine.experiments.base import Context
-from engine.influence.linear import LinearProblem
+from engine.influence.linear import LinearProblem, LinearState
 from engine.influence.solve import WarmStart, conjugate_gradients
 from engine.scrutiny import leave_one_out as retraining
 from tests.support.problems import random_problem
@@ -23,7 +25,7 @@ from tests.support.problems import random_problem
 def dataset_of(X: np.ndarray, y: np.ndarray, prepared: bool = True) -> Dataset:
     """Three fifths of the rows to train on, the rest to test."""
     a, b = int(len(X) * 0.6), int(len(X) * 0.8)
-    splits = (X[:a], X[a:b], X[b:])
+    splits: Sequence[np.ndarray] = (X[:a], X[a:b], X[b:])
     if prepared:
         splits = standardise(*(split.astype(np.float64) for split in splits))
     names = tuple(str(label) for label in np.unique(y))
@@ -76,6 +78,7 @@ def test_a_warm_start_that_cannot_be_solved_is_none():
     dataset, model = random_problem(3, n=4000, d=1, n_classes=2)
     problem = LinearProblem.build(dataset, device="cpu")
     forward = problem.forward(problem.encode(model), 1e-6)
+    assert isinstance(forward.state, LinearState)
     curvature, x = forward.state.curvature, forward.solution.x
     b = curvature.pull(curvature.curved(forward.solution.image), x)
     empty = torch.zeros_like(forward.solution.image)
@@ -107,6 +110,7 @@ def exact_scores(model: engine.LinearModel, dataset: Dataset, damping: float) ->
     forward = problem.forward(problem.encode(model), 1e-6)
     b = curvature.pull(curvature.curved(forward.solution.image), forward.solution.x)
     x = torch.linalg.solve(curvature.dense(0), b.flatten()).view_as(b)
+    assert isinstance(forward.state, LinearState)
     return -(forward.state.E * curvature.image(x)).sum(-1)[:, 0].numpy()
 
 
@@ -138,7 +142,7 @@ def test_what_float32_cannot_solve_is_solved_without_being_asked(name):
     make, damping = HARD[name]
     dataset = make()
     model = engine.fit(dataset, max_iterations=200, device="cpu")
-    how = {"damping": damping, "device": "cpu"}
+    how: dict[str, Any] = {"damping": damping, "device": "cpu"}
     found = engine.influence_scores(model, dataset, **how)
     assert found.residual <= 1e-6
     expected = exact_scores(model, dataset, damping)

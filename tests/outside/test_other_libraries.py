@@ -1,11 +1,14 @@
 """The same numbers as the field's libraries, where those are installed (the extra `compare`)."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 import engine
 from engine.fairness.gaps import count_cells, gaps_of_cells
+from engine.models.model import Model
 from engine.scrutiny.attributions import knn_shapley
 from tests.support.problems import random_problem
 
@@ -34,7 +37,7 @@ def test_influence_scores_are_dattris(kind):
     """Its inverse-Hessian product by the explicit Hessian, in float64; ours to 1e-10."""
     hessian = pytest.importorskip("dattri.func.hessian", exc_type=ImportError)
     data, _ = random_problem(22, n=50, d=3)
-    model = engine.fit(data, device="cpu")
+    model: Model = engine.fit(data, device="cpu")
     if kind == "mlp":
         torch.manual_seed(0)
         module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 3))
@@ -68,7 +71,7 @@ def test_influence_scores_are_dattris(kind):
     finally:
         torch.set_default_dtype(torch.float32)
     theirs = -(torch.func.jacrev(each)(theta) @ s).numpy()
-    how = {"tolerance": 1e-10, "dtype": "float64", "device": "cpu"}
+    how: dict[str, Any] = {"tolerance": 1e-10, "dtype": "float64", "device": "cpu"}
     ours = engine.influence_scores(model, data, **how).scores
     np.testing.assert_allclose(ours, theirs, rtol=1e-7, atol=1e-9 * np.abs(theirs).max())
 

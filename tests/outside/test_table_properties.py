@@ -51,7 +51,7 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
         kind = draw(st.sampled_from(TYPES))
         values = np.arange(n) % draw(st.integers(1, 5))
         try:
-            frame["a"] = pd.Series(values).astype(kind)
+            frame["a"] = pd.Series(values).astype(pd.api.types.pandas_dtype(kind))
         except (TypeError, ValueError):  # pandas itself cannot
             frame["a"] = values
     frame["x"] = np.arange(n) * 0.5
@@ -85,7 +85,12 @@ def test_rows_and_columns_are_accounted_for_or_refused(
 def test_fairness_reads_the_same_rows_or_refuses(
     frame: pd.DataFrame, options: dict[str, Any]
 ) -> None:
-    roles = {"target": "label", "positive": "u", "sensitive": "sex", "privileged": "m"}
+    roles: dict[str, Any] = {
+        "target": "label",
+        "positive": "u",
+        "sensitive": "sex",
+        "privileged": "m",
+    }
     try:
         data = load_fairness_dataset(pd.concat([frame] * 4), **roles, **options)
     except EngineError:

@@ -29,7 +29,12 @@ from engine.fairness.result import FairnessResult
 from engine.fairness.scaling import Pipeline, analyse
 
 N = 120
-ROLES = {"target": "label", "positive": "yes", "sensitive": "sex", "privileged": "m"}
+ROLES: dict[str, Any] = {
+    "target": "label",
+    "positive": "yes",
+    "sensitive": "sex",
+    "privileged": "m",
+}
 Command = Callable[..., str]
 
 
@@ -48,8 +53,7 @@ def table(n: int = N, seed: int = 0, **columns: Any) -> pd.DataFrame:
 
 def written(folder: Path, frame: pd.DataFrame, name: str = "own.csv", **options: Any) -> Path:
     path = folder / name
-    options = {"index": False} | options
-    frame.to_csv(path, **options)
+    frame.to_csv(path, **({"index": False} | options))
     return path
 
 
@@ -210,6 +214,7 @@ def test_numbers_written_as_text(
     path = written(tmp_path, table(price=[written_as(i) for i in range(N)]))
     both_say(command, path, "'price' holds numbers written as text, read ")
     dataset = load_dataset(path)
+    assert dataset.feature_names is not None
     place = dataset.feature_names.index("price")
     rows = np.concatenate([dataset.X_train, dataset.X_test, dataset.X_holdout])[:, place]
     expected = np.array([number(i) for i in range(N)], dtype=float)
@@ -222,6 +227,7 @@ def test_numbers_written_as_text(
 def test_a_column_can_stay_text(command: Command, tmp_path: Path) -> None:
     path = written(tmp_path, table(code=[f"{1000 + i % 4:,}" for i in range(N)]))
     dataset = load_dataset(path, text=["code"])
+    assert dataset.feature_names is not None
     assert "code = 1,001" in dataset.feature_names
     assert "written as text" not in command("data", "add", path, "--preview", "--text", "code")
     with pytest.raises(InvalidInput, match=r"text must be one of the columns.*'kode'"):
@@ -230,7 +236,8 @@ def test_a_column_can_stay_text(command: Command, tmp_path: Path) -> None:
 
 def test_codes_keep_their_zeros_where_they_are_text(tmp_path: Path) -> None:
     path = written(tmp_path, table(plz=[f"0{i % 3}" for i in range(N)]))
-    assert "plz = 01" in load_dataset(path, text=["plz"]).feature_names
+    names = load_dataset(path, text=["plz"]).feature_names
+    assert names is not None and "plz = 01" in names
 
 
 @pytest.mark.parametrize(
@@ -260,7 +267,8 @@ def test_nearly_unique_texts_are_left_out_and_named(command: Command, tmp_path: 
     preview = both_say(command, path, "'who' has 57 different texts in 57 rows")
     assert preview.n_features == seen(frame.drop(columns="who")).n_features
     chosen = seen(path, text=["who"])
-    assert chosen.n_features is not None and chosen.n_features > preview.n_features + 30
+    assert chosen.n_features is not None and preview.n_features is not None
+    assert chosen.n_features > preview.n_features + 30
 
 
 # 11. No header
@@ -291,7 +299,7 @@ def test_one_rule_for_every_format(command: Command, tmp_path: Path, spelling: s
     frame.to_parquet(parquet)
     for source in (csv, parquet):
         preview = both_say(command, source, f"missing in column 'country': '{spelling}' 34")
-        assert preview.dropped == 34
+        assert preview.dropped == 34 and preview.n_features is not None
         kept = seen(source, missing=["empty"])
         assert kept.dropped == 0 and kept.n_features == preview.n_features + 1
     assert seen(frame).notes == seen(csv).notes == seen(parquet).notes
@@ -380,6 +388,7 @@ def test_what_imputing_fills_in() -> None:
     frame.loc[30:40, "city"] = None
     dataset = load_dataset(frame, impute=True)
     assert dataset.n_train + len(dataset.y_test) + len(dataset.y_holdout) == N
+    assert dataset.feature_names is not None
     assert not [name for name in dataset.feature_names if "None" in name]
 
 
@@ -535,7 +544,7 @@ def test_sheets_that_are_not_read_are_named(tmp_path: Path) -> None:
 )
 def test_frames_of_every_type(kind: str) -> None:
     values = pd.Series(np.arange(N) % 4 if kind != "boolean" else np.arange(N) % 2 == 0)
-    frame = table(more=values.astype(kind))
+    frame = table(more=values.astype(pd.api.types.pandas_dtype(kind)))
     preview = seen(frame)
     assert preview.n_train + preview.n_test == N
     assert load_fairness_dataset(frame, **ROLES).n_train == 72

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from engine.attacks.rates import highest, quiet_rates, success_rates
 from engine.results.store import Stored
+from pages.common.frames import named_rows
 from pages.common.lab import registry
 from pages.common.words import rate_words as said_of
 from tests.support.pages import SWEPT, Open, check_note, follow, notes, tables, unfold, words
@@ -47,7 +48,7 @@ def test_the_objectives_that_keep_something_stand_beside_the_papers(
     both = [as_published[role].result for role in ("cost", "frontier")]
     found = pd.concat([quiet_rates(table) for table in both]).query("k == 3")
     assert len(shown) == len(found) == 6  # three objectives, two radii
-    for row in shown.itertuples(index=False):
+    for row in named_rows(shown):
         said, radius = row.attack.split(", ")
         name = {"Algorithm 3": "higher_ranked"}.get(said, said)
         mine = found[(found["objective"] == name) & (found["radius"] == float(radius))]

@@ -51,7 +51,7 @@ def test_the_objectives_that_keep_something_stand_beside_the_paper_s(
     monkeypatch.setattr(
         published_results, "with_role", lambda: (("kept defence", "defence", asked),)
     )
-    results = {DefenceRequest(): made(), asked: gentle}
+    results: dict[object, pd.DataFrame] = {DefenceRequest(): made(), asked: gentle}
     have_found(
         monkeypatch,
         lambda experiment, request: published("defence", results[request], dataset="digits"),

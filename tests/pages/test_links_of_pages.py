@@ -177,7 +177,7 @@ def test_a_link_to_data_that_is_not_here_says_so_and_what_to_do(
 def test_a_link_to_what_is_not_computed_offers_it_and_computes_nothing(
     open_page: Open, nothing_runs: list[str], settings: Settings
 ) -> None:
-    shown = {
+    shown: dict[str, dict[str, Any]] = {
         "influence": {"image": 7},
         "move-one-sample": {"dataset": "small", "target": 8, "order": "lowest_first"},
         "what-works": {"target": 311, "radius": 0.5, "k": 1},
@@ -207,7 +207,7 @@ def test_a_ticked_result_is_in_the_link(open_page: Open) -> None:
     page = registry.page("results")
     app = open_page(page, experiment="attack")
     (table,) = [d for d in app.dataframe if "asked for" in d.value]
-    app.session_state[table.key] = {"selection": {"rows": [1], "columns": [], "cells": []}}
+    app.session_state[str(table.key)] = {"selection": {"rows": [1], "columns": [], "cells": []}}
     said = words(app.run())
     given = link(app)
     assert len(given["result"]) == 24

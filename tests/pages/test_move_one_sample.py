@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Element
 
 from engine.__main__ import parser
 from engine.attacks.result import AttackResult
@@ -56,7 +57,8 @@ def test_a_link_restores_its_view(open_page: Open, settings: Settings) -> None:
     assert app.number_input(key="seed").value == 4
     assert app.number_input(key="restarts").value == 2
     assert app.selectbox(key="objective").value == "top_k"
-    assert app.get("button_group")[0].value == "lowest_first"
+    (order,) = app.get("button_group")[:1]
+    assert isinstance(order, Element) and order.value == "lowest_first"
     assert "Rank 1 is the lowest score" in words(app)
     assert app.get("plotly_chart"), "the honest ranking is drawn before the attack"
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Element
 
 from engine.data.load import load_dataset
 from engine.settings import Settings
@@ -39,8 +40,8 @@ def bring(open_page: Open, frame: pd.DataFrame, name: str = "own.csv") -> AppTes
     return upload(open_page(DATA), name, content, "A file of your own")
 
 
-def control(app: AppTest, kind: str, label: str) -> object:
-    return next(w for w in app.get(kind) if w.label == label)
+def control(app: AppTest, kind: str, label: str) -> Element:
+    return next(w for w in app.get(kind) if isinstance(w, Element) and w.label == label)
 
 
 def test_a_sparse_column_is_said_and_can_be_dropped(open_page: Open, settings: Settings) -> None:
@@ -48,7 +49,7 @@ def test_a_sparse_column_is_said_and_can_be_dropped(open_page: Open, settings: S
     app = bring(open_page, frame, "own.csv.gz")
     assert "96 of 120 rows left out" in words(app) and "'cabin' 96" in words(app)
     assert ["cabin", "texts", 96, 0] in app.dataframe[-2].value.to_numpy().tolist()
-    control(app, "multiselect", "Drop columns").set_value(["cabin"]).run()  # type: ignore[attr-defined]
+    control(app, "multiselect", "Drop columns").set_value(["cabin"]).run()
     assert "Nothing is left out" in words(app)
     app.button(key="own_accept").click().run()
     assert not app.exception
@@ -61,12 +62,12 @@ def test_what_is_missing_and_what_is_text_can_be_chosen(open_page: Open) -> None
     )
     app = bring(open_page, frame)
     assert "'NA' 34" in words(app)
-    control(app, "text_input", "Missing values").set_value("empty").run()  # type: ignore[attr-defined]
+    control(app, "text_input", "Missing values").set_value("empty").run()
     assert "Nothing is left out" in words(app)
-    control(app, "multiselect", "Keep as text").set_value(["code"]).run()  # type: ignore[attr-defined]
+    control(app, "multiselect", "Keep as text").set_value(["code"]).run()
     assert "10 features" in words(app)
-    control(app, "text_input", "Missing values").set_value("usual").run()  # type: ignore[attr-defined]
-    control(app, "checkbox", "Impute missing values").check().run()  # type: ignore[attr-defined]
+    control(app, "text_input", "Missing values").set_value("usual").run()
+    control(app, "checkbox", "Impute missing values").check().run()
     assert "Imputed" in words(app)
 
 
@@ -74,8 +75,8 @@ def test_a_file_without_a_header(open_page: Open) -> None:
     lines = "\n".join(f"{i / 10},{i % 7}.5,{'ab'[i % 2]}" for i in range(60))
     app = upload(open_page(DATA), "own.csv", lines.encode(), "A file of your own")
     header = "The first line holds the names of the columns"
-    control(app, "checkbox", header).uncheck().run()  # type: ignore[attr-defined]
-    control(app, "selectbox", "Column with the classes").set_value("c3").run()  # type: ignore[attr-defined]
+    control(app, "checkbox", header).uncheck().run()
+    control(app, "selectbox", "Column with the classes").set_value("c3").run()
     assert not app.exception
     assert "40 to train and 20 to test, 2 features" in words(app)
 
@@ -94,6 +95,6 @@ def test_fairness_says_the_rows_and_restores_the_options(
     assert "1 of 120 rows left out" in said and "'who' has 120 different texts" in said
     app = open_page(FAIRNESS, table="mine", **ROLES, drop="hole", impute="true")
     assert not app.error and not notes(app)
-    assert control(app, "multiselect", "Drop columns").value == ["hole"]  # type: ignore[attr-defined]
+    assert control(app, "multiselect", "Drop columns").value == ["hole"]
     assert "left out, for values" not in words(app)
     assert app.button(key="offer-fairness")

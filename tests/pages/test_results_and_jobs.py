@@ -36,7 +36,9 @@ def library(settings: Settings) -> list[Entry]:
 def ticked(app: AppTest, *rows: int) -> AppTest:
     """The page with these rows of the library ticked."""
     (table,) = [d for d in app.dataframe if "asked for" in d.value]
-    app.session_state[table.key] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
+    app.session_state[str(table.key)] = {
+        "selection": {"rows": list(rows), "columns": [], "cells": []}
+    }
     return app.run()
 
 

@@ -47,10 +47,18 @@ class Case:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
+def in_turn(*steps: Callable[[Path], object]) -> Callable[[Path], object]:
+    def make(path: Path) -> None:
+        for step in steps:
+            step(path)
+
+    return make
+
+
 # Features files
 
 
-def good() -> dict[str, np.ndarray]:
+def good() -> dict[str, Any]:
     rng = np.random.default_rng(7)
     return {
         "X_train": rng.normal(size=(30, 4)),
@@ -60,7 +68,7 @@ def good() -> dict[str, np.ndarray]:
     }
 
 
-def npz(**changes: np.ndarray) -> Callable[[Path], object]:
+def npz(**changes: Any) -> Callable[[Path], object]:
     return lambda path: np.savez(path, **(good() | changes))
 
 
@@ -615,7 +623,7 @@ def frame(n: int = 60) -> pd.DataFrame:
     )
 
 
-def parquet(**columns: object) -> Callable[[Path], object]:
+def parquet(**columns: Any) -> Callable[[Path], object]:
     return lambda path: frame().assign(**columns).to_parquet(path, index=False)
 
 
@@ -928,7 +936,7 @@ IMAGES_WITH_FAULTS = (
     ),
     Case(
         "crc.zip",
-        lambda p: (zipped(pets())(p), flip(p, pets()["cat/0.png"])),
+        in_turn(zipped(pets()), lambda p: flip(p, pets()["cat/0.png"])),
         ["cat/0.png", "CRC"],
         taken=True,
     ),
@@ -957,7 +965,10 @@ IMAGES_WITH_FAULTS = (
         "linked",
         folder(
             pets(),
-            lambda p: ((p / "cat/l.png").symlink_to("/etc/passwd"), (p / "emu").symlink_to("/")),
+            in_turn(
+                lambda p: (p / "cat/l.png").symlink_to("/etc/passwd"),
+                lambda p: (p / "emu").symlink_to("/"),
+            ),
         ),
         ["cat/l.png", "emu", "symbolic link"],
         taken=True,

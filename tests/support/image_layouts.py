@@ -7,7 +7,7 @@ import io
 import os
 import pickle
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,7 @@ def save_weights(state: dict[str, Any], name: str, folder: Path) -> str:
     return f"{name}-{digits}.pth"
 
 
-def tiny_network(state: dict[str, Any]) -> Any:
+def tiny_network(state: Mapping[str, Any]) -> Any:
     from torch import nn
 
     network = nn.Sequential(

@@ -57,7 +57,7 @@ def follow(app: AppTest, done: Callable[[], bool], seconds: float = 60) -> None:
 def unfold(app: AppTest, *menus: str) -> AppTest:
     """Open every section that unfolds, and these menus."""
     for section in app.expander:
-        app.session_state[section.key] = True
+        app.session_state[str(section.key)] = True
     for menu in menus:
         app.session_state[f"{KEY}{menu}"] = True
     return app.run()

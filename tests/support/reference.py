@@ -3,7 +3,7 @@ Hessian."""
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from engine.data.dataset import Dataset
 from engine.models.linear import LinearModel
@@ -60,6 +60,6 @@ def explicit_gradient(
     return torch.autograd.grad(weighted, theta)[0].numpy().reshape(model.n_classes, -1)
 
 
-def relative_error(found: NDArray, expected: NDArray) -> float:
+def relative_error(found: ArrayLike | torch.Tensor, expected: ArrayLike | torch.Tensor) -> float:
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))

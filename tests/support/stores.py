@@ -61,6 +61,7 @@ def same(a: object, b: object) -> bool:
     if isinstance(a, np.ndarray):
         return isinstance(b, np.ndarray) and a.dtype == b.dtype and np.array_equal(a, b)
     if isinstance(a, pd.DataFrame):
+        assert isinstance(b, pd.DataFrame)
         pd.testing.assert_frame_equal(a, b)
         return True
     return bool(a == b)

@@ -1,5 +1,7 @@
 """Small fairness problems, and where the original files lie."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,7 @@ def random_table(seed: int, n: int = 120, d: int = 4, l2: float = 1.0) -> Fairne
 
     parts = {split: part(n if split == "train" else n // 2) for split in ("train", "val", "test")}
     features = standardise(*(X for X, _, _ in parts.values()), dtype=np.float64)
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for (split, (_, y, group)), X in zip(parts.items(), features, strict=True):
         arrays |= {f"X_{split}": X, f"y_{split}": y, f"group_{split}": group}
     return FairnessDataset(

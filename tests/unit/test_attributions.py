@@ -2,6 +2,7 @@
 
 from itertools import combinations
 from math import comb
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from tests.support.problems import random_problem
 from tests.support.reference import explicit_hessian, flat, mean_loss, relative_error, with_ones
 
 DAMPING = 0.25
-FLOAT64 = {"damping": DAMPING, "dtype": "float64", "device": "cpu"}
+FLOAT64: dict[str, Any] = {"damping": DAMPING, "dtype": "float64", "device": "cpu"}
 WITH_MODEL = [name for name in ATTRIBUTIONS if name != "knn_shapley"]
 
 
@@ -135,9 +136,9 @@ def neighbours(seed, n, m=2):
 @pytest.mark.parametrize("n", [3, 5, 8])
 def test_knn_shapley_is_the_mean_over_all_subsets(n, k):
     for seed in range(2):
-        problem = neighbours(seed, n)
-        expected = brute_force(*problem, k)
-        np.testing.assert_allclose(knn_shapley(*problem, k), expected, atol=1e-12)
+        X, y, X_test, y_test = neighbours(seed, n)
+        expected = brute_force(X, y, X_test, y_test, k)
+        np.testing.assert_allclose(knn_shapley(X, y, X_test, y_test, k), expected, atol=1e-12)
 
 
 def test_knn_shapley_values_sum_to_what_all_samples_are_worth():

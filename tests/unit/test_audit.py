@@ -181,7 +181,7 @@ def test_queries_that_do_not_fit_are_refused():
         with pytest.raises(EngineError):
             query_gradients(model, *wrong)
         with pytest.raises(EngineError):
-            influence_matrix(model, dataset, *wrong, device="cpu")
+            influence_matrix(model, dataset, wrong[0], wrong[1], device="cpu")
     with pytest.raises(InvalidInput, match="tolerance"):
         influence_matrix(model, dataset, X, y, tolerance=0, device="cpu")
     with pytest.raises(EngineError):

@@ -22,6 +22,7 @@ from engine.attacks.result import AttackResult
 from engine.data.load import load_dataset
 from engine.errors import InvalidBundle, InvalidInput
 from engine.experiments import make_request
+from engine.models.linear import LinearModel
 from engine.results import bundle
 from engine.results.bundle import BUNDLE_MB, INDEX, import_bundle, write_bundle
 from engine.results.library import Entry, open_library, select
@@ -83,6 +84,7 @@ def published(name: str) -> list[Entry]:
 
 def known(attack: AttackResult) -> AttackResult:
     """Without what is not known of a malicious model: NaN is not equal to itself."""
+    assert isinstance(attack.model, LinearModel)
     return dataclasses.replace(attack, model=dataclasses.replace(attack.model, gradient_norm=0.0))
 
 
@@ -98,6 +100,7 @@ def test_a_bundle_opens_in_an_empty_lab_with_the_same_figures(tmp_path, store):
     request = make_request("attack", attack.manifest.request)
     ours = here.find("attack", request, digits.content_hash)
     theirs = store.find("attack", request, digits.content_hash)
+    assert ours is not None and theirs is not None and theirs.imported is not None
     assert theirs.imported.source == "from-Ann.zip"
     assert theirs.manifest == ours.manifest
     assert same(known(theirs.result), known(ours.result))
@@ -107,8 +110,8 @@ def test_a_bundle_opens_in_an_empty_lab_with_the_same_figures(tmp_path, store):
     # and one whose data is not on this machine
     request = make_request("fairness", fairness.manifest.request)
     ours, theirs = (s.find_without_data("fairness", request) for s in (here, store))
-    assert ours.published
-    assert theirs.imported is not None
+    assert ours is not None and ours.published
+    assert theirs is not None and theirs.imported is not None
     drawn = [fairness_figures.gap_by_scale(one.result) for one in (ours, theirs)]
     assert drawn[0].to_json() == drawn[1].to_json()
 
@@ -505,7 +508,8 @@ OPENED: dict[str, tuple[Change, str]] = {
 
 def test_what_is_tried_is_judged_one_by_one(tmp_path, store, files):
     """In one bundle: the trial costs seconds. Each result has a request of its own."""
-    names, parts = {}, {}
+    names: dict[str, Any] = {}
+    parts: dict[str, Any] = {}
     for seed, (what, (change, _)) in enumerate(OPENED.items(), start=1):
 
         def both(folder: Path, values: dict[str, Any], seed=seed, change=change) -> None:
@@ -551,6 +555,7 @@ def test_any_damage_to_a_bundle_is_a_refusal(tmp_path, store, files, trusted):
 
 
 def same_files(store: Store, files: Files) -> bool:
+    assert store.imported is not None
     folder = store.imported / NAME
     return all(
         (folder / name.split("/")[-1]).read_bytes() == content

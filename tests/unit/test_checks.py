@@ -139,8 +139,8 @@ def test_check_targets_refuses(targets: object, message: str) -> None:
 def test_an_error_keeps_its_parts_across_processes() -> None:
     error = InvalidInput("radius", -0.3, "a finite number > 0")
     copy = pickle.loads(pickle.dumps(error))
-    assert isinstance(copy, EngineError)
-    assert isinstance(copy, ValueError)
+    assert isinstance(copy, InvalidInput)
+    assert issubclass(InvalidInput, EngineError) and issubclass(InvalidInput, ValueError)
     assert (copy.name, copy.value, copy.expected) == ("radius", -0.3, "a finite number > 0")
     assert str(copy) == str(error)
 

@@ -120,7 +120,11 @@ def test_killed_at_20_moments_of_a_sweep_nothing_is_lost(environment, watched, t
             assert said.found == len(kept), f"seed {SEED}, moment {moment}"
             resumed += bool(kept)
             enough = len(kept) + chance.randint(0, 2)
-            wait(lambda enough=enough: at_work() and len(batches(watched)) >= enough)
+
+            def far_enough(least: int = enough) -> bool:
+                return at_work() and len(batches(watched)) >= least
+
+            wait(far_enough)
             time.sleep(chance.uniform(0, 0.2))
             for pid in worker_pids(watched):
                 os.kill(pid, signal.SIGKILL)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def arrays() -> dict[str, np.ndarray]:
     }
 
 
-def saved(path: Path, arrays: dict[str, np.ndarray]) -> Path:
+def saved(path: Path, arrays: dict[str, Any]) -> Path:
     np.savez(path, **arrays)
     return path
 
@@ -136,9 +137,7 @@ def test_standardising_is_minus_mean_over_deviation(train: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float16", "float32", ">f8"])
-def test_features_of_any_number_type_are_the_same_data(
-    arrays: dict[str, np.ndarray], dtype: str
-) -> None:
+def test_features_of_any_number_type_are_the_same_data(arrays: dict[str, Any], dtype: str) -> None:
     for name in ("X_train", "X_test"):
         arrays[name] = (arrays[name] > 0).astype(np.float64)
     expected = prepare("plain", **arrays)
@@ -151,7 +150,7 @@ def test_features_of_any_number_type_are_the_same_data(
 
 @pytest.mark.parametrize("magnitude", [1e300, 1e-300])
 def test_a_column_of_extreme_magnitude_keeps_its_information(
-    arrays: dict[str, np.ndarray], magnitude: float
+    arrays: dict[str, Any], magnitude: float
 ) -> None:
     plain = prepare("plain", **arrays)
     for name in ("X_train", "X_test"):
@@ -162,13 +161,13 @@ def test_a_column_of_extreme_magnitude_keeps_its_information(
     np.testing.assert_allclose(extreme.X_test, plain.X_test, rtol=1e-6)
 
 
-def test_a_test_value_beyond_float32_is_named(arrays: dict[str, np.ndarray]) -> None:
+def test_a_test_value_beyond_float32_is_named(arrays: dict[str, Any]) -> None:
     arrays["X_test"][5, 2] = 1e300
     with pytest.raises(InvalidDataset, match=r"X_test holds 1e\+300 in row 5, column 2.*Correct"):
         prepare("far", **arrays)
 
 
-def test_a_test_value_in_a_constant_column_never_matters(arrays: dict[str, np.ndarray]) -> None:
+def test_a_test_value_in_a_constant_column_never_matters(arrays: dict[str, Any]) -> None:
     arrays["X_train"][:, 2] = -1.7e308
     arrays["X_test"][5, 2] = 1.7e308
     dataset = prepare("constant", **arrays)
@@ -181,7 +180,7 @@ def test_a_test_value_in_a_constant_column_never_matters(arrays: dict[str, np.nd
 @given(st.lists(st.integers(2, 40), min_size=2, max_size=12), st.randoms(use_true_random=False))
 def test_the_halves_are_stratified(counts: list[int], random: Random) -> None:
     y = np.repeat(np.arange(len(counts)), counts)
-    random.shuffle(y)
+    y = np.array(random.sample(y.tolist(), len(y)))
     test, holdout = halve_test(y, tuple(map(str, range(len(counts)))))
     assert sorted([*test, *holdout]) == list(range(len(y)))
     assert len(holdout) - len(test) == len(y) % 2
@@ -190,7 +189,7 @@ def test_the_halves_are_stratified(counts: list[int], random: Random) -> None:
     assert np.abs(in_test - in_holdout).max() <= 2
 
 
-def test_a_class_with_one_test_sample_is_named(arrays: dict[str, np.ndarray]) -> None:
+def test_a_class_with_one_test_sample_is_named(arrays: dict[str, Any]) -> None:
     arrays["y_test"][arrays["y_test"] == 2] = 0
     arrays["y_test"][4] = 2
     with pytest.raises(
@@ -214,10 +213,10 @@ def test_the_content_hash_sees_one_value_of_any_split(handwritten: Dataset, spli
     X, y = (array.copy() for array in handwritten.split(split))
     X[3, 10] = np.nextafter(X[3, 10], np.float32(9))
     y[3] = (y[3] + 1) % 10
+    changes: list[dict[str, Any]] = [{f"X_{split}": X}, {f"y_{split}": y}]
     hashes = {
         handwritten.content_hash,
-        replace(handwritten, **{f"X_{split}": X}).content_hash,
-        replace(handwritten, **{f"y_{split}": y}).content_hash,
+        *(replace(handwritten, **change).content_hash for change in changes),
     }
     assert len(hashes) == 3
 
@@ -233,7 +232,7 @@ def test_the_content_hash_sees_the_order_of_samples(handwritten: Dataset) -> Non
 
 
 def test_a_features_file_is_read_as_prepare_reads_its_arrays(
-    arrays: dict[str, np.ndarray], tmp_path: Path
+    arrays: dict[str, Any], tmp_path: Path
 ) -> None:
     dataset = load_dataset(saved(tmp_path / "mine.npz", arrays))
     assert (dataset.name, dataset.title, dataset.images) == ("mine", "mine", None)
@@ -251,7 +250,7 @@ def test_a_features_file_is_read_as_prepare_reads_its_arrays(
     ],
 )
 def test_class_names_under_either_key(
-    arrays: dict[str, np.ndarray],
+    arrays: dict[str, Any],
     tmp_path: Path,
     key: str,
     names: np.ndarray,
@@ -260,9 +259,7 @@ def test_class_names_under_either_key(
     assert load_dataset(saved(tmp_path / "a.npz", arrays | {key: names})).class_names == expected
 
 
-def test_a_file_in_the_data_directory_is_a_data_set(
-    arrays: dict[str, np.ndarray], tmp_path: Path
-) -> None:
+def test_a_file_in_the_data_directory_is_a_data_set(arrays: dict[str, Any], tmp_path: Path) -> None:
     saved(tmp_path / "mine.npz", arrays)
     assert dataset_names(tmp_path) == ["digits", "mine"]
     assert load_dataset("mine", tmp_path).name == "mine"
@@ -271,16 +268,14 @@ def test_a_file_in_the_data_directory_is_a_data_set(
 
 @pytest.mark.parametrize("name", ["iris", "", "../mine", 3, None])
 def test_an_unknown_name_lists_the_known_ones(
-    arrays: dict[str, np.ndarray], tmp_path: Path, name: object
+    arrays: dict[str, Any], tmp_path: Path, name: Any
 ) -> None:
     saved(tmp_path / "mine.npz", arrays)
     with pytest.raises(InvalidInput, match=r"dataset must be .*'digits', 'mine'.* Got"):
         load_dataset(name, tmp_path / ".")
 
 
-def test_what_else_the_file_holds_is_never_read(
-    arrays: dict[str, np.ndarray], tmp_path: Path
-) -> None:
+def test_what_else_the_file_holds_is_never_read(arrays: dict[str, Any], tmp_path: Path) -> None:
     path = saved(tmp_path / "a.npz", arrays | {"notes": np.array([{"any": "object"}])})
     assert load_dataset(path).n_train == 30
 
@@ -296,9 +291,7 @@ class SideEffect:
 
 
 @pytest.mark.parametrize("name", ["X_train", "y_train", "X_test", "y_test", "class_names"])
-def test_objects_are_never_unpickled(
-    arrays: dict[str, np.ndarray], tmp_path: Path, name: str
-) -> None:
+def test_objects_are_never_unpickled(arrays: dict[str, Any], tmp_path: Path, name: str) -> None:
     trace = tmp_path / "was-run"
     objects = np.empty(3, dtype=object)
     objects[:] = [SideEffect(trace)] * 3
@@ -359,7 +352,7 @@ def test_a_file_that_is_no_features_file(tmp_path: Path, content: bytes) -> None
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_a_truncated_or_altered_file_never_gives_other_data(
-    arrays: dict[str, np.ndarray], tmp_path: Path, save: Callable[..., None]
+    arrays: dict[str, Any], tmp_path: Path, save: Callable[..., None]
 ) -> None:
     """Every damage is either an engine error or without effect on the data."""
     path = tmp_path / "a.npz"
@@ -371,8 +364,9 @@ def test_a_truncated_or_altered_file_never_gives_other_data(
     for content in flipped:
         content[rng.integers(len(good))] ^= int(rng.integers(1, 256))
     refused = 0
-    for content in [*cut, *flipped]:
-        path.write_bytes(content)
+    damaged: list[bytes | bytearray] = [*cut, *flipped]
+    for each in damaged:
+        path.write_bytes(each)
         try:
             assert load_dataset(path).content_hash == expected
         except InvalidDataset:
@@ -381,7 +375,7 @@ def test_a_truncated_or_altered_file_never_gives_other_data(
 
 
 def test_missing_arrays_are_named_beside_those_that_are_there(
-    arrays: dict[str, np.ndarray], tmp_path: Path
+    arrays: dict[str, Any], tmp_path: Path
 ) -> None:
     arrays["labels"] = arrays.pop("y_train")
     del arrays["y_test"]
@@ -404,7 +398,7 @@ def test_a_path_without_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("names", [np.array([[1, 2, 3]]), np.array([0.5, 1, 2]), np.array("abc")])
 def test_class_names_that_are_no_list_of_strings(
-    arrays: dict[str, np.ndarray], tmp_path: Path, names: np.ndarray
+    arrays: dict[str, Any], tmp_path: Path, names: np.ndarray
 ) -> None:
     with pytest.raises(InvalidDataset, match=r"class_names in 'a\.npz' must be a list of strings"):
         load_dataset(saved(tmp_path / "a.npz", arrays | {"class_names": names}))
@@ -413,7 +407,7 @@ def test_class_names_that_are_no_list_of_strings(
 # Arrays that do not fit: each message names the array and says what to do
 
 thirty = np.arange(30)
-WRONG = {
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "features of one dimension": ({"X_train": np.zeros(30)}, r"X_train must have shape .*\(30,\)"),
     "features of three dimensions": ({"X_test": np.zeros((12, 2, 2))}, r"X_test must have shape"),
     "no features": ({"X_train": np.zeros((30, 0))}, r"X_train must have shape .*at least 1"),
@@ -444,7 +438,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_arrays_that_do_not_fit(arrays: dict[str, np.ndarray], case: str) -> None:
+def test_arrays_that_do_not_fit(arrays: dict[str, Any], case: str) -> None:
     change, message = WRONG[case]
     with pytest.raises(InvalidDataset, match=message):
         prepare("wrong", **(arrays | change))
@@ -460,7 +454,7 @@ def test_arrays_that_do_not_fit(arrays: dict[str, np.ndarray], case: str) -> Non
     ],
 )
 def test_class_names_that_do_not_fit_the_labels(
-    arrays: dict[str, np.ndarray], class_names: tuple[str, ...], message: str
+    arrays: dict[str, Any], class_names: tuple[str, ...], message: str
 ) -> None:
     with pytest.raises(InvalidDataset, match=message):
         prepare("wrong", **arrays, class_names=class_names)
@@ -475,8 +469,9 @@ def test_a_dataset_made_by_hand_is_checked_too(handwritten: Dataset) -> None:
         replace(handwritten, X_test=handwritten.X_test[:, 1:])
     images = handwritten.images
     assert images is not None
+    rest = [images.test[i] for i in range(1, len(images.test))]
     with pytest.raises(InvalidDataset, match=r"images\.test and X_test differ in length"):
-        replace(handwritten, images=Images(images.train, images.test[1:], images.holdout))
+        replace(handwritten, images=Images(images.train, rest, images.holdout))
 
 
 def test_an_unknown_split(handwritten: Dataset) -> None:

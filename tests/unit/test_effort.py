@@ -58,14 +58,14 @@ def test_what_a_network_multiplies_is_what_its_layers_do(kind: str) -> None:
     counted = []
 
     def count(module: nn.Module, given: Any, found: torch.Tensor) -> None:
-        counted.append(found[0].numel() * module.weight[0].numel())
+        counted.append(found[0].numel() * module.get_parameter("weight")[0].numel())
 
     module = architecture(kind, digits).build()
     for layer in (m for m in module.modules() if isinstance(m, nn.Linear)):
         layer.register_forward_hook(count)
     module(torch.as_tensor(digits.X_train[:1]).double())
     if kind == "cnn":  # which calls no layer for its convolution
-        counted.append(16 * module.hidden.weight.numel())
+        counted.append(16 * module.get_parameter("hidden.weight").numel())
     assert effort.multiplications(digits, kind) == 1200 * sum(counted)
 
 

@@ -1,6 +1,7 @@
 """The estimators against float64 autograd through an explicit Hessian inverse, and each other."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def test_exact_is_the_explicit_inverse_on_digits(digits, exact_digits):
     assert relative_error(exact_digits.scores, expected.detach().numpy()) <= 1e-10
     c = np.random.default_rng(1).standard_normal(dataset.n_train)
     reference = torch.autograd.grad(expected @ torch.as_tensor(c), theta)[0].numpy()
-    options = {"estimator": "exact", "dtype": "float64", "tolerance": 1e-10}
+    options: dict[str, Any] = {"estimator": "exact", "dtype": "float64", "tolerance": 1e-10}
     gradient = influence_gradient(model, dataset, c, **options)
     assert relative_error(gradient.ravel(), reference) <= 1e-10
 
@@ -108,7 +109,7 @@ def test_the_reported_error_is_the_true_one(problem, damping, name):
 
 def test_the_error_knows_the_split_and_the_order():
     dataset, model = random_problem(1)
-    options = {"split": "holdout", "order": "lowest_first", "tolerance": 1e-2}
+    options: dict[str, Any] = {"split": "holdout", "order": "lowest_first", "tolerance": 1e-2}
     found = influence_scores(model, dataset, **options)
     expected = explicit_scores(flat(model), dataset, 0.25, split="holdout").numpy()
     assert found.error == pytest.approx(relative_error(found.scores, expected), rel=0.01)
@@ -173,6 +174,7 @@ def test_the_residual_is_the_true_one(name):
     theta = problem.encode(model)
     curvature, b = problem.curvature(theta), torch.randn(1, 3, 6, dtype=torch.float64)
     solution = problem.solve(curvature, b, 1e-6, None, None)
+    assert isinstance(problem.train.X, torch.Tensor)
     H = explicit_hessian(theta[0], problem.train.X, 3) + 0.25 * torch.eye(18)
     residual = relative_error(H @ solution.x.flatten(), b.flatten())
     assert float(solution.residual) == pytest.approx(residual, rel=1e-6, abs=1e-14)
@@ -187,8 +189,8 @@ def test_a_batch_solves_what_each_model_alone_does(name):
         dataset, dtype="float64", estimator=named(name, OPTIONS.get(name))
     )
     rng = np.random.default_rng(3)
-    theta, b = torch.as_tensor(rng.standard_normal((4, 18))), rng.standard_normal((4, 3, 6))
-    b = torch.as_tensor(b)
+    theta = torch.as_tensor(rng.standard_normal((4, 18)))
+    b = torch.as_tensor(rng.standard_normal((4, 3, 6)))
     for thetas in (theta, theta[:1]):
         together = problem.solve(problem.curvature(thetas), b, 1e-10, None, None)
         for i in range(4):
@@ -270,6 +272,7 @@ def test_power_iterations_find_the_largest_eigenvalue():
     dataset, model = random_problem(6)
     problem = LinearProblem.build(dataset, dtype="float64")
     theta = problem.encode(model)
+    assert isinstance(problem.train.X, torch.Tensor)
     H = explicit_hessian(theta[0], problem.train.X, 3)
     expected = float(torch.linalg.eigvalsh(H)[-1]) + 0.25
     found = largest_eigenvalue(problem.curvature(theta), torch.zeros(1, 3, 6, dtype=torch.float64))
@@ -304,7 +307,7 @@ def test_options_of_lissa_belong_to_lissa():
     with pytest.raises(InvalidInput, match="left out but for estimator='lissa'"):
         influence_scores(model, dataset, lissa=Lissa())
     with pytest.raises(InvalidInput, match="lissa must be a Lissa"):
-        influence_scores(model, dataset, estimator="lissa", lissa={"scale": 25})
+        influence_scores(model, dataset, estimator="lissa", lissa={"scale": 25})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,9 @@ def test_features_are_those_of_each_picture_alone(whole: Path) -> None:
     state = torch.load(next((whole / "raw").glob("*.pth")), weights_only=True)
     found = np.load(whole / "mine.npz", allow_pickle=False)["X_train"]
     for index in (0, BATCH - 1, BATCH, 199):
-        picture = digit_images().train[index].convert("RGB").resize((36, 36), Image.BILINEAR)
+        picture = (
+            digit_images().train[index].convert("RGB").resize((36, 36), Image.Resampling.BILINEAR)
+        )
         pixels = np.asarray(picture)[2:34, 2:34].astype(np.float32) / 255
         x = torch.tensor((pixels - 0.5) / 0.5).permute(2, 0, 1)[None]
         y = torch.conv2d(x, state["0.weight"], state["0.bias"], stride=2).relu().mean((2, 3))[0]

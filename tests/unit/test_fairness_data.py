@@ -5,6 +5,7 @@ import io
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -154,7 +155,7 @@ def test_a_file_without_end_is_refused(monkeypatch):
         raw_files.read_bounded(io.BytesIO(b"x" * 11), "a.data")
 
 
-ROLES = {"target": "paid", "positive": "yes", "sensitive": "sex", "privileged": "m"}
+ROLES: dict[str, Any] = {"target": "paid", "positive": "yes", "sensitive": "sex", "privileged": "m"}
 
 
 def table(n: int = 200, seed: int = 0) -> pd.DataFrame:
@@ -205,7 +206,7 @@ def test_values_that_are_numbers_are_named_as_they_are_written(tmp_path):
 
 def test_three_values_need_a_word(tmp_path):
     path = written(tmp_path, table())
-    roles = {**ROLES, "sensitive": "city", "privileged": "A"}
+    roles: dict[str, Any] = {**ROLES, "sensitive": "city", "privileged": "A"}
     with pytest.raises(InvalidDataset, match="'city' has 3 values") as caught:
         load_fairness_dataset(path, **roles)
     assert "merge" in str(caught.value)
@@ -295,7 +296,10 @@ def without_group(frame: pd.DataFrame) -> pd.DataFrame:
         (table().assign(sex="m"), "'sex' has a single value"),
         (without_group(table()), "split has no row with"),
         (table().assign(age=np.inf), "infinite"),
-        (table().assign(age=[None] * 180 + [1.0] * 20), "missing values, which leaves 20"),
+        (
+            table().assign(age=np.array([np.nan] * 180 + [1.0] * 20)),
+            "missing values, which leaves 20",
+        ),
     ],
     ids=["few", "narrow", "one group", "group absent", "infinite", "missing"],
 )

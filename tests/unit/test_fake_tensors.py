@@ -172,6 +172,7 @@ def test_the_training_of_the_baseline(cuda):
     p = problem()
     targets, weights = np.array([3, 3, 7, 7]), np.array([1.0, 1e6, 1.0, 1e6])
     options = ReweighingOptions(steps=3, batch_size=8)
+    assert isinstance(p.train.X, torch.Tensor)
     theta = train(p.train.X, p.train.y, K, targets, weights, options=options, l2=0.01)
     assert theta.shape == (B, K, D)
     assert on_cuda(theta)
@@ -195,7 +196,11 @@ def test_the_training_gradient_and_its_norm(cuda):
 @pytest.mark.parametrize("name", [name for name in ATTRIBUTIONS if name != "knn_shapley"])
 def test_other_scores(cuda, monkeypatch, name):
     solve = LinearProblem.solve
-    monkeypatch.setattr(LinearProblem, "solve", lambda *given: solve(*given[:-1], fixed=2))
+
+    def two_steps(problem, curvature, b, tolerance, warm, fixed):
+        return solve(problem, curvature, b, tolerance, warm, 2)
+
+    monkeypatch.setattr(LinearProblem, "solve", two_steps)
     monkeypatch.setattr(attributions, "check_converged", lambda *given: None)
     p = problem()
     forward = p.forward(torch.randn(1, K * D), 1e-3, fixed=2)
@@ -220,9 +225,9 @@ def test_networks(kind):
         product = p.hessian_product(theta, slope)
         drift, away = p.drift(theta, theta[:1])
     assert (forward.scores.shape, gradient.shape, value.shape) == ((B, N), (B, P), (B,))
-    found = (forward.scores, forward.accuracy, gradient, solution.x, value, slope, product)
+    found = [forward.scores, forward.accuracy, gradient, solution.x, value, slope, product]
     assert (drift.shape, away.shape) == ((B,), (B, P))
-    found = (*found, drift, away)
+    found += [drift, away]
     assert all(t.device.type == "meta" for t in found)
     with pytest.raises(RuntimeError, match=r"device|meta"):
         p.forward(torch.randn(B, P), 1e-3, fixed=1)

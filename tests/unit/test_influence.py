@@ -2,6 +2,7 @@
 
 import dataclasses
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ from tests.support.reference import (
     with_ones,
 )
 
-FLOAT64 = {"dtype": "float64", "tolerance": 1e-12}
+FLOAT64: dict[str, Any] = {"dtype": "float64", "tolerance": 1e-12}
 # (dtype, tolerance of the solve, relative error allowed): the bounds
 PRECISIONS = [("float64", 1e-12, 1e-8), ("float32", 1e-6, 1e-4)]
 
@@ -198,8 +199,8 @@ def test_a_sketched_stop_is_below_the_tolerance(seed):
     X = rng.standard_normal((n, d)).astype(np.float32) * (np.arange(1, d + 1) ** -0.4)
     y = rng.integers(0, K, n)
     y[:K] = np.arange(K)
-    splits = dict.fromkeys(("X_train", "X_test", "X_holdout"), X.astype(np.float32))
-    labels = dict.fromkeys(("y_train", "y_test", "y_holdout"), y)
+    splits: dict[str, Any] = dict.fromkeys(("X_train", "X_test", "X_holdout"), X.astype(np.float32))
+    labels: dict[str, Any] = dict.fromkeys(("y_train", "y_test", "y_holdout"), y)
     dataset = Dataset(name="wide", class_names=tuple("abcdef"), **splits, **labels)
     problem = LinearProblem.build(dataset, damping=0.05)
     assert problem.sketch is not None

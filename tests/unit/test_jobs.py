@@ -9,6 +9,7 @@ import pytest
 
 from engine.errors import InvalidDataset, InvalidInput
 from engine.experiments import AttackRequest, RankingRequest
+from engine.experiments.base import Request
 from engine.progress import Progress
 from engine.results.jobs import JOB, PROGRESS, STATE, Jobs
 from engine.results.queue import Worker, read_progress, worker_file, write_json
@@ -25,7 +26,7 @@ def running(jobs: Jobs, job: str, step: int = 2) -> None:
     assert jobs.state(job).status == "running"
 
 
-def found(jobs: Jobs, name: str, request: object):
+def found(jobs: Jobs, name: str, request: Request):
     from engine.data.load import load_dataset
 
     return jobs.store.find(name, request, load_dataset("digits").content_hash)

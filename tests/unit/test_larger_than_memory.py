@@ -1,6 +1,7 @@
 """Data sets whose features stay on disk: the same numbers as in memory, whatever the chunks."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from engine.scrutiny.queries import influence_matrix
 N, M, D, K = 90, 40, 6, 3
 
 
-def arrays(seed: int = 0) -> dict[str, np.ndarray]:
+def arrays(seed: int = 0) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     X = (rng.standard_normal((N + M, D)) * rng.uniform(0.1, 50, D) + 7).astype(np.float32)
     X[:, -1] = 2.5  # constant: must become 0

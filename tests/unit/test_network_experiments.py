@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ from engine.results.store import Store, key, open_folder
 from engine.settings import PUBLISHED
 from tests.support.problems import random_problem
 
-SMALL = {"restarts": 1, "steps": 8, "radius": 0.5, "model": "mlp"}
+SMALL: dict[str, Any] = {"restarts": 1, "steps": 8, "radius": 0.5, "model": "mlp"}
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +91,7 @@ def test_an_attack_on_a_network_from_request_to_store(dataset, model, tmp_path):
     assert make_request("attack", found.manifest.request) == request
     opened = found.result.model
     assert np.array_equal(opened.parameters, result.model.parameters)
+    assert isinstance(opened, Network) and isinstance(result.model, Network)
     assert np.array_equal(opened.logits(dataset.X_test), result.model.logits(dataset.X_test))
     assert opened.architecture == Architecture("mlp", (6,), 3)
 
@@ -141,7 +143,7 @@ def test_a_convolutional_network_is_attacked_on_fewer_samples():
 def test_every_objective_and_stealth_serve_networks(dataset, model, objective):
     ranks = influence_scores(model, dataset).ranks
     target = int(np.flatnonzero(ranks == 30)[0])
-    options = {"radius": 0.3, "restarts": 1, "steps": 15, "learning_rates": (0.05,)}
+    options: dict[str, Any] = {"radius": 0.3, "restarts": 1, "steps": 15, "learning_rates": (0.05,)}
     result = attack(model, dataset, target, objective=objective, stealth=0.1, **options)
     assert result.rank_test is not None and result.rank_test < 30
     assert np.array_equal(influence_scores(result.model, dataset).ranks, result.after.ranks)
@@ -153,9 +155,15 @@ def test_the_ranking_of_a_network(dataset, model):
 
 
 def test_a_sweep_over_networks_keeps_batches_of_their_own(dataset, model):
-    kept = []
+    kept: list[Any] = []
     context = Context(keep=lambda name, request, table, seconds: kept.append(request), jobs=1)
-    asked = {"n_targets": 2, "radii": (0.4,), "ks": (1, 3), "restarts": (1,), "steps": 5}
+    asked: dict[str, Any] = {
+        "n_targets": 2,
+        "radii": (0.4,),
+        "ks": (1, 3),
+        "restarts": (1,),
+        "steps": 5,
+    }
     request = SweepRequest(dataset="random", learning_rates=(0.1,), model="mlp", **asked)
     table = run_sweep(request, dataset, context)
     assert len(table) == 4

@@ -10,6 +10,7 @@ from engine.errors import InvalidInput
 from engine.influence.linear import LinearProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
+from engine.models.linear import LinearModel
 from engine.scrutiny.optimality import optimality
 from tests.support.problems import random_problem
 from tests.support.reference import explicit_hessian, flat, mean_loss, with_ones
@@ -103,7 +104,10 @@ def test_a_stealthy_attack_ends_nearer_to_a_minimum():
         )
         for weight in (0.0, 1.0)
     )
-    norms = [optimality(r.model, dataset, 0.05).gradient_norm for r in (plain, stealthy)]
+    norms = []
+    for found in (plain, stealthy):
+        assert isinstance(found.model, LinearModel)
+        norms.append(optimality(found.model, dataset, 0.05).gradient_norm)
     assert norms[1] < norms[0]
     with pytest.raises(InvalidInput, match="stealth must be"):
         attack(model, dataset, target, stealth=-1)

@@ -19,6 +19,7 @@ from engine.errors import InvalidInput
 from engine.experiments import (
     EXPERIMENTS,
     AttackRequest,
+    AuditRequest,
     Context,
     FairnessRequest,
     SweepRequest,
@@ -234,7 +235,7 @@ def test_batches_are_hashed_as_they_always_were():
     dataset, _ = random_problem(7, n=60, d=4)
     seen = []
 
-    def keep(name: str, request: Any, table: pd.DataFrame, seconds: float) -> None:
+    def keep(name: str, request: Any, table: object, seconds: float) -> None:
         seen.append(canonical({"name": name} | values_of(request)))
 
     request = SweepRequest(
@@ -268,6 +269,7 @@ def test_the_defaults_are_the_papers():
     assert (o.k, o.radius, o.objective, o.restarts, o.steps) == (1, 0.3, "higher_ranked", 5, 100)
     assert (o.learning_rates, o.damping, o.order, o.seed) == ((0.01, 0.1), 0.25, "highest_first", 0)
     assert (o.dtype, o.stealth, o.runs) == ("float32", 0.0, 10)
+    assert engine.fit.__defaults__ is not None
     assert SweepOptions().l2 == engine.fit.__defaults__[0] == 0.01
     assert (engine.AttackOptions, engine.FairnessOptions) == (AttackOptions, FairnessOptions)
 
@@ -330,8 +332,9 @@ def test_every_field_is_checked(kind):
 def test_equal_values_are_one_key(k, radius, rates):
     """1 and 1.0, a list and a tuple, a number of NumPy and one of Python."""
     one = AttackRequest(k=k, radius=radius, learning_rates=rates)
+    from_table: Any = np.int64(k)
     other = AttackRequest(
-        k=np.int64(k), radius=np.float64(radius), learning_rates=tuple(map(float, rates))
+        k=from_table, radius=np.float64(radius), learning_rates=tuple(map(float, rates))
     )
     assert one == other
     assert hash(one) == hash(other)
@@ -348,6 +351,7 @@ def test_axes_hold_every_value_once(values):
 
 def test_options_are_taken_from_what_has_fields_of_the_same_name():
     audit = make_request("audit", {"radius": 0.5, "seed": 4, "k": 2})
+    assert isinstance(audit, AuditRequest)
     assert audit.attack == AttackRequest(targets=(16,), k=2, radius=0.5, seed=4)
     found = taken_from(AttackOptions, audit, restarts=1, radius=0.7)
     assert found == AttackOptions(k=2, radius=0.7, seed=4, restarts=1)

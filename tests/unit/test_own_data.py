@@ -24,6 +24,13 @@ from engine.settings import read_settings
 from tests.support import hostile
 
 
+def corner(picture: Image.Image) -> tuple[int, ...]:
+    """The channels of the first pixel."""
+    channels = picture.getpixel((0, 0))
+    assert isinstance(channels, tuple)
+    return channels
+
+
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     """Ninety rows: two columns of numbers, a category of three values, one of two, and a label."""
@@ -181,7 +188,7 @@ def test_images_keep_their_bytes_and_their_labels(pets: Path, tmp_path: Path) ->
     for part in ("train", "test"):
         pictures, labels = images.split(part)
         for i, label in enumerate(labels):
-            grey = pictures[i].getpixel((0, 0))[0]
+            grey = corner(pictures[i])[0]
             assert (grey > 60) == label  # cats are 10 to 60, dogs 70 to 120
             seen.append(grey)
     assert sorted(seen) == list(range(10, 130, 10))
@@ -206,7 +213,7 @@ def test_folders_named_train_and_test_are_the_split(pets: Path, tmp_path: Path) 
             (pets / "train" / name / f"{number}.png").rename(pets / "test" / name / f"{number}.png")
     take_in.accept(pets, "pets", tmp_path / "data")
     images = image_set("pets", tmp_path / "data")
-    assert [images.test[i].getpixel((0, 0))[0] for i in range(4)] == [20, 50, 80, 110]
+    assert [corner(images.test[i])[0] for i in range(4)] == [20, 50, 80, 110]
 
 
 @pytest.mark.parametrize(
@@ -230,7 +237,7 @@ def test_class_folders_are_found(names: list[str], expected: list[tuple[str, str
 
 def test_pictures_of_every_kind_become_rgb_as_the_eye_sees_them() -> None:
     def shown(data: bytes) -> tuple[int, ...]:
-        return open_picture(io.BytesIO(data)).getpixel((0, 0))
+        return corner(open_picture(io.BytesIO(data)))
 
     red_glass = Image.new("RGBA", (4, 4), (255, 0, 0, 51))  # a fifth opaque, on white
     assert shown(hostile.encoded(red_glass)) == (255, 204, 204)
@@ -310,7 +317,7 @@ def test_images_go_through_the_backbone_that_was_chosen(
 ) -> None:
     asked = []
 
-    def prepare(name, images, backbone, data_dir, device, progress):  # type: ignore[no-untyped-def]
+    def prepare(name, images, backbone, data_dir, device, progress):
         asked.append((name, backbone.name, device, len(images.train), images.source["file"]))
 
     monkeypatch.setattr("engine.data.prepare.prepare_features", prepare)

@@ -1,5 +1,6 @@
 """Many computations at once: nothing is lost when processes end, and nothing waits for ever."""
 
+import inspect
 import os
 import signal
 import socket
@@ -31,7 +32,13 @@ from tests.support.problems import random_problem
 pytestmark = pytest.mark.timeout(120)  # what waits for ever is to fail, and soon
 PATIENCE = 60.0  # seconds; a process needs a few to start, more on a busy machine
 SMALL, _ = random_problem(3, n=80, d=5)
-SWEEP = {"targets": 10, "radii": (0.2,), "ks": (1, 3), "restarts": (1,), "steps": 20}
+SWEEP: dict[str, Any] = {
+    "targets": 10,
+    "radii": (0.2,),
+    "ks": (1, 3),
+    "restarts": (1,),
+    "steps": 20,
+}
 SWEEP |= {"memory_gb": 1e-4, "device": "cpu"}  # for 2 attacks at once: 5 batches
 QUIET = {"threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": 50}  # of clusters
 
@@ -150,7 +157,8 @@ def test_processes_do_not_outlive_a_killed_parent():
 
 
 def test_two_processes_of_which_one_is_killed_give_the_table_of_one(here):
-    killed, kept = [], {}
+    killed: list[int] = []
+    kept: dict[Any, Any] = {}
 
     def kill_one(progress: Progress) -> None:
         if progress.last and not killed:
@@ -236,9 +244,9 @@ def test_a_cluster_that_does_not_answer_is_named_in_time():
 
 
 def test_a_sweep_falls_back_on_this_machine_where_that_is_asked(here, monkeypatch):
-    monkeypatch.setattr(parallel.on_cluster.__wrapped__, "__defaults__", (1.0,))
+    monkeypatch.setattr(inspect.unwrap(parallel.on_cluster), "__defaults__", (1.0,))
     notices = []
-    options = SWEEP | {"cluster": "tcp://127.0.0.1:9", "jobs": 1}
+    options: dict[str, Any] = SWEEP | {"cluster": "tcp://127.0.0.1:9", "jobs": 1}
     with pytest.raises(ClusterUnavailable, match="No dask scheduler answers"):
         sweep(SMALL, **options)
     table = sweep(

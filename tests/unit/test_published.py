@@ -3,6 +3,7 @@ named."""
 
 import random
 import warnings
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any
@@ -78,10 +79,10 @@ def check_attack(stored: Stored, again: AttackResult) -> None:
     check_alike("before", then.before, again.before)
     check_alike("before_holdout", then.before_holdout, again.before_holdout)
     assert (then.success, then.accuracy_before) == (again.success, again.accuracy_before)
-    dataset = load_dataset(stored.manifest.request["dataset"])
+    asked: Mapping[str, Any] = stored.manifest.request
+    dataset = load_dataset(asked["dataset"])
     for split, after in (("test", then.after), ("holdout", then.after_holdout)):
-        damping = stored.manifest.request["damping"]
-        found = influence_scores(then.model, dataset, split=split, damping=damping)
+        found = influence_scores(then.model, dataset, split=split, damping=asked["damping"])
         check_alike(split, after.scores.astype(np.float64), found.scores.astype(np.float64))
         assert after.ranks[then.targets[0]] == found.ranks[then.targets[0]]
     assert then.accuracy_after == then.model.accuracy(dataset.X_holdout, dataset.y_holdout)

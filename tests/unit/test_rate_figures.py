@@ -23,6 +23,7 @@ from pages.attack.parts import (
 )
 from pages.common.asking import links
 from pages.common.asking.rate_view import RateView, best_radius
+from pages.common.frames import row_of
 from pages.common.words import paper, rate_words
 from pages.common.words.wording import listed
 
@@ -118,7 +119,7 @@ def test_moved_leads_and_steps_count_targets() -> None:
     assert ablation.wide(found, "moved")["higher_ranked"].sum() == 2
     lead = ablation.leads(hits)
     assert lead.loc["restarts", "higher_ranked"] == 2
-    assert lead.loc["target"].tolist() == [0, 0, 0, 0]
+    assert row_of(lead, "target").tolist() == [0, 0, 0, 0]
     best = ablation.best_of(VIEW.both(four_variants(), ablation.BY))
     kept = best[best["regime"] == "high_accuracy"]
     taken = ablation.steps(kept, hits)

@@ -54,7 +54,7 @@ def test_rates_of_four_attacks_by_hand():
         ("best", "returned", "holdout"): (1, 0.02),
     }
     for kind, (successes, drop) in expected.items():
-        row = rates.loc[kind]
+        row = rates.xs(kind)
         assert row["successes"] == successes
         assert row["rate"] == successes / 4
         assert row["accuracy_drop"] == pytest.approx(drop, abs=1e-12)
@@ -75,7 +75,7 @@ def test_rates_of_four_attacks_by_hand():
 def test_a_fall_of_exactly_the_tolerance_counts(accuracy, tolerance, counts):
     rates = by_kind(success_rates(pd.DataFrame([attack([(1, 1, accuracy)])]), tolerance))
     for form in ("any_run", "returned"):
-        row = rates.loc[("high_accuracy", form, "test")]
+        row = rates.xs(("high_accuracy", form, "test"))
         assert row["successes"] == counts
         assert np.isnan(row["accuracy_drop"]) == (not counts)
         assert rates.loc[("best", form, "test"), "successes"] == 1
@@ -135,13 +135,13 @@ def test_shares_of_sets_by_hand():
         ("best", "returned", "holdout"): 2 + 3,
     }
     for kind, inside in expected.items():
-        row = shares.loc[kind]
+        row = shares.xs(kind)
         assert row["attacks"] == 2
         assert row["share_of_targets"] == pytest.approx(inside / 2 / 4)
         assert row["share_of_topk"] == pytest.approx(inside / 2 / 8)
         for name in ("share_of_targets", "share_of_topk"):
             assert row[f"{name}_low"] <= row[name] <= row[f"{name}_high"]
-    row = shares.loc[("best", "any_run", "test")]  # of two values, one is drawn twice half the time
+    row = shares.xs(("best", "any_run", "test"))  # of two values, one is drawn twice half the time
     assert (row["share_of_targets_low"], row["share_of_targets_high"]) == (3 / 4, 1)
 
 

@@ -67,7 +67,7 @@ def test_models_and_rankings(digits: Dataset) -> None:
     ranked = [
         influence_scores(models[0], digits, dtype="float64", device=device).ranks for device in EACH
     ]
-    assert np.array_equal(*ranked)
+    assert np.array_equal(ranked[0], ranked[1])
 
 
 @pytest.mark.parametrize("objective", list(OBJECTIVES))
@@ -89,7 +89,7 @@ def test_an_attack_takes_the_same_course(digits: Dataset, objective: str) -> Non
 def test_sensitivity(digits: Dataset) -> None:
     """Other probes for the same reason: each device is within its error of the exact norms."""
     model = fit(digits, device="cpu")
-    exact = exact_sensitivity(model, digits, np.arange(0, digits.n_train, 60))
+    exact = exact_sensitivity(model, digits, range(0, digits.n_train, 60))
     for device in EACH:
         norms = sensitivity(model, digits, probes=256, device=device).norms[::60]
         error = norms / exact - 1

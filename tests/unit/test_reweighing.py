@@ -1,5 +1,7 @@
 """The baseline: its sampling, gradient and Adam against independent twins, and what it promises."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -188,6 +190,7 @@ def test_the_gradient_norm_is_the_honest_training_loss_s(small):
     theta = flat(result.models[0]).requires_grad_()
     X, y = with_ones(dataset.X_train), torch.as_tensor(dataset.y_train)
     (mean_loss(theta, X, y) + model.l2 / 2 * theta.square().sum()).backward()
+    assert theta.grad is not None
     assert result.table["gradient_norm"][0] == pytest.approx(float(theta.grad.norm()))
     scores = explicit_scores(theta.detach(), dataset, 0.25)
     assert result.table["score_test"][0] == pytest.approx(float(scores[3]))
@@ -196,7 +199,7 @@ def test_the_gradient_norm_is_the_honest_training_loss_s(small):
 def test_a_batch_equals_each_alone(digits):
     """The same draws; θ differs by the rounding of the products alone."""
     dataset, model = digits
-    options = {"steps": 150, "batch_size": 32, "seed": 5}
+    options: dict[str, Any] = {"steps": 150, "batch_size": 32, "seed": 5}
     together = loss_reweighing_each(model, dataset, [7, 900], (1, 1e4), **options)
     for target, result in zip([7, 900], together, strict=True):
         assert result.target == target
@@ -208,7 +211,7 @@ def test_a_batch_equals_each_alone(digits):
 def test_chunks_change_nothing(small, monkeypatch):
     dataset, model = small
     steps_seen = []
-    options = {"steps": 20, "batch_size": 8, "dtype": "float64"}
+    options: dict[str, Any] = {"steps": 20, "batch_size": 8, "dtype": "float64"}
     whole = loss_reweighing(model, dataset, 3, **options)
     monkeypatch.setattr("engine.attacks.reweighing.NUMBERS_AT_ONCE", 250)
     monkeypatch.setattr("engine.attacks.reweighing.RANKED_AT_ONCE", 2)
@@ -244,7 +247,7 @@ def test_l2_is_the_honest_model_s_unless_given(small):
 
 def test_lowest_first_turns_the_ranks_round(small):
     dataset, model = small
-    options = {"steps": 50, "batch_size": 8}
+    options: dict[str, Any] = {"steps": 50, "batch_size": 8}
     high = loss_reweighing(model, dataset, 3, **options)
     low = loss_reweighing(model, dataset, 3, **options, order="lowest_first")
     n = dataset.n_train

@@ -1,6 +1,8 @@
 """The card of a hovered sample: what it says, and that it believes nothing the browser asks."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +27,7 @@ def test_without_pictures_the_card_shows_features(tmp_path: Path) -> None:
         tmp_path / "bare.npz", X_train=X, y_train=np.arange(9) % 2, X_test=X[:4],
         y_test=np.arange(4) % 2,
     )  # fmt: skip
-    found = answer(Samples(load_dataset(tmp_path / "bare.npz")), 4)
+    found: Mapping[str, Any] = answer(Samples(load_dataset(tmp_path / "bare.npz")), 4)
     assert found["picture"] is None
     assert found["lines"][0] == "feature 1 +2.8 σ"
 

@@ -1,6 +1,7 @@
 """Sensitivity, retraining and single test samples as experiments: computed, kept, read again."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ from engine.scrutiny.sensitivity import exact_sensitivity
 from tests.support.problems import random_problem
 
 DATASET, _ = random_problem(31, n=40)
-REQUESTS = {
+REQUESTS: dict[str, Any] = {
     "sensitivity": SensitivityRequest("any", probes=32, n_exact=5, dtype="float64"),
     "leave-one-out": LeaveOneOutRequest("any", n_samples=6),
     "explain": ExplainRequest("any", image=3),

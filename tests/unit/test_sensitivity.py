@@ -1,5 +1,7 @@
 """Gradient norms of the scores: exact ones against autograd, estimated ones against exact ones."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -106,7 +108,7 @@ def test_the_extremes_depend_on_the_model_more_than_the_middle(digits, estimated
 
 def test_batches_do_not_change_the_numbers(monkeypatch):
     dataset, model = random_problem(11)
-    options = {"probes": 30, "dtype": "float64"}
+    options: dict[str, Any] = {"probes": 30, "dtype": "float64"}
     whole = sensitivity(model, dataset, **options)
     some = exact_sensitivity(model, dataset, range(20), dtype="float64", tolerance=1e-12)
     monkeypatch.setattr(module, "at_once", lambda n, n_classes: 7)

@@ -1,5 +1,7 @@
 """Wilson intervals and the sign test against SciPy's own and by hand; the bootstrap's coverage."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -109,7 +111,9 @@ def test_the_bootstrap_by_hand() -> None:
         ([1.0, 2.0], {"resamples": 0}, "resamples"),
     ],
 )
-def test_bad_input_of_the_bootstrap_is_named(values: object, options: dict, name: str) -> None:
+def test_bad_input_of_the_bootstrap_is_named(
+    values: Any, options: dict[str, Any], name: str
+) -> None:
     with pytest.raises(InvalidInput, match=name):
         bootstrap_interval(values, **options)
 

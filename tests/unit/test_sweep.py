@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -56,7 +55,7 @@ class Stock:
         self.computed.append(batch)
 
     @property
-    def options(self) -> dict[str, Callable[..., Any]]:
+    def options(self) -> dict[str, Any]:
         return {"find": self.find, "keep": self.keep, "on_progress": self.told.append}
 
 
@@ -90,6 +89,7 @@ def test_the_table_is_that_of_attack_each():
         assert row["target"] == result.targets[0]
         assert (row["rank_test"], row["rank_holdout"]) == (result.rank_test, result.rank_holdout)
         assert row["rank_before_holdout"] == result.before_holdout.ranks[row["target"]]
+        assert result.rank_test is not None and result.rank_holdout is not None
         assert row["success"] == result.success == (result.rank_test <= 5)
         assert row["success_holdout"] == (result.rank_holdout <= 5)
         assert row["any_run_success"] == result.any_run_success
@@ -119,7 +119,12 @@ def test_nothing_is_reused_across_radii():
 
 def test_one_sweep_equals_one_for_each_k():
     """Float64: the batches are the same, but runs leave them at other times."""
-    options = OPTIONS | {"targets": FAR, "radii": (1.5,), "dtype": "float64", "steps": 12}
+    options: dict[str, Any] = OPTIONS | {
+        "targets": FAR,
+        "radii": (1.5,),
+        "dtype": "float64",
+        "steps": 12,
+    }
     together = sweep(DATASET, ks=(1, 5), **options)
     for k in (1, 5):
         alone = sweep(DATASET, ks=(k,), **options)
@@ -324,7 +329,7 @@ def test_targets_that_a_training_subset_lacks_are_named():
 @pytest.mark.parametrize("objective", ["higher_ranked", "top_k"])
 def test_a_target_in_the_top_before_is_refused_before_anything_is_computed(objective):
     inside = int(np.flatnonzero(RANKS == 2)[0])
-    options = OPTIONS | {"targets": [*FAR, inside], "objectives": (objective,)}
+    options: dict[str, Any] = OPTIONS | {"targets": [*FAR, inside], "objectives": (objective,)}
     stock = Stock()
     with pytest.raises(InvalidInput, match=rf"target must be outside the honest top-3 .*{inside} "):
         sweep(DATASET, ks=(3,), **options, **stock.options)
@@ -365,7 +370,7 @@ def stop_after(batches: int, stock: Stock) -> OnProgress:
 
 
 def test_a_stopped_sweep_goes_on_where_it_stopped():
-    options = OPTIONS | {"targets": 3, "radii": (0.1, 0.4, 0.5, 1.5), "ks": (1, 3)}
+    options: dict[str, Any] = OPTIONS | {"targets": 3, "radii": (0.1, 0.4, 0.5, 1.5), "ks": (1, 3)}
     whole = sweep(DATASET, **options)
     stock = Stock()
     with pytest.raises(Cancelled):
@@ -460,7 +465,7 @@ def test_a_wider_sweep_takes_up_the_batches_of_a_narrower_one(tmp_path):
 def test_a_stored_table_is_the_one_that_was_computed(tmp_path):
     where = settings(tmp_path)
     folder = compute_and_keep("sweep", REQUEST, DATASET, where, ignore)
-    options = values_of(REQUEST)
+    options: dict[str, Any] = values_of(REQUEST)
     options.pop("dataset")
     computed = sweep(DATASET, targets=options.pop("n_targets"), **options, device="cpu", jobs=1)
     pd.testing.assert_frame_equal(open_folder(folder).result, computed)

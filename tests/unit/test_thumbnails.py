@@ -3,6 +3,7 @@
 import base64
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,7 +112,7 @@ def test_thumbnails_follow_their_samples_through_the_splits_and_stay_on_disk(
     assert dataset.images is not None
     assert isinstance(dataset.images.train, np.memmap)
     scale, raw = np.arange(12.0).std(), np.arange(12.0).mean()
-    for split, first in (("train", 0), ("test", 100), ("holdout", 100)):
+    for split, first in zip(SPLITS, (0, 100, 100), strict=True):
         samples, X = Samples(dataset, split), dataset.split(split)[0]
         assert samples.pictured
         for index in range(len(X)):
@@ -187,8 +188,8 @@ def named_features(folder: Path, names: list[str] | None) -> Path:
     path = folder / "table.npz"
     X = np.column_stack([np.arange(40) % 5, np.zeros(40)]).astype(float)
     X[3, 1] = 1
-    arrays = {"X_train": X, "y_train": np.arange(40) % 2, "X_test": X[:8]}
-    extra = {} if names is None else {"feature_names": np.array(names)}
+    arrays: dict[str, Any] = {"X_train": X, "y_train": np.arange(40) % 2, "X_test": X[:8]}
+    extra: dict[str, Any] = {} if names is None else {"feature_names": np.array(names)}
     np.savez(path, **arrays, y_test=np.arange(8) % 2, **extra)
     return path
 

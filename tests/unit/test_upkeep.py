@@ -2,6 +2,7 @@
 and which run are handed out."""
 
 from dataclasses import replace
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -42,7 +43,12 @@ from tests.support.problems import random_problem
 from tests.support.reference import mean_loss, relative_error, with_ones
 
 KEEPING = [name for name, goal in ATTACK_OBJECTIVES.items() if goal.upkeep is not None]
-FEW = {"radius": 1.5, "restarts": 2, "steps": 60, "dtype": "float64"}  # of a small problem
+FEW: dict[str, Any] = {
+    "radius": 1.5,
+    "restarts": 2,
+    "steps": 60,
+    "dtype": "float64",
+}
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +70,7 @@ def standing(seed: int, targets: int, **more) -> Standing:
 
 def objective_value(s: Standing, scores: torch.Tensor, collateral: float) -> torch.Tensor:
     """What `two_pulls` lowers in its softmax runs, run by run and target by target, summed."""
+    assert s.pressure is not None and s.honest is not None
     total = scores.new_zeros(())
     for b in range(len(scores)):
         spread, own = s.scores[b].std(), s.targets[b].tolist()
@@ -237,6 +244,7 @@ def moved(small) -> dict[str, list[AttackResult]]:
     found = {}
     for name in KEEPING:
         goal = ATTACK_OBJECTIVES[name]
+        assert goal.upkeep is not None
         endless = replace(goal, upkeep=replace(goal.upkeep, enough=np.inf))
         with patch.dict(ATTACK_OBJECTIVES, {name: endless}):
             found[name] = attack_each(model, dataset, targets, objective=name, **FEW)
@@ -279,6 +287,7 @@ def test_the_returned_run_is_the_most_accurate_on_test(moved):
 def test_one_run_that_keeps_enough_ends_its_attack_alone(small):
     dataset, model, targets = small
     goal, enough = ATTACK_OBJECTIVES["accurate"], -0.15
+    assert goal.upkeep is not None
     lenient = replace(goal, upkeep=replace(goal.upkeep, enough=enough))
     with patch.dict(ATTACK_OBJECTIVES, accurate=lenient):
         found = attack_each(model, dataset, targets, objective="accurate", **FEW)
@@ -307,7 +316,7 @@ def test_one_run_serves_every_k(small, objective):
             assert arrived.tolist() == twin.runs["reached"].tolist()
             # one that never arrives goes on for the smaller k, and may come nearer meanwhile
             pd.testing.assert_frame_equal(result.runs[arrived], twin.runs[arrived])
-            np.testing.assert_allclose(result.model.weight, twin.model.weight, atol=1e-9)
+            np.testing.assert_allclose(result.model.parameters, twin.model.parameters, atol=1e-9)
 
 
 def test_sets_of_targets_take_the_top(small):
@@ -327,7 +336,7 @@ def digits() -> tuple[Dataset, LinearModel, int]:
 
 def test_on_digits_quiet_keeps_more_of_the_ranking(digits):
     dataset, model, target = digits
-    options = {"radius": 0.5, "restarts": 1, "learning_rates": (0.1,), "steps": 60}
+    options: dict[str, Any] = {"radius": 0.5, "restarts": 1, "learning_rates": (0.1,), "steps": 60}
     plain = attack(model, dataset, target, **options)
     quiet = attack(model, dataset, target, objective="quiet", **options)
     assert plain.success

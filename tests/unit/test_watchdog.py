@@ -242,5 +242,5 @@ def test_the_page_says_what_a_job_may_take_and_how_often_it_was_resumed():
     )
     assert said.endswith("and with at most 18.9 GB of memory (IAL_JOB_MEMORY_GB).")
     assert library_words.limits_said(Limits(60, GB), 4).startswith("4 computations run at a time")
-    said = [library_words.resumed(JobState("running", resumed=often)) for often in range(3)]
-    assert said == ["", " · resumed", " · resumed 2 times"]
+    resumed = [library_words.resumed(JobState("running", resumed=often)) for often in range(3)]
+    assert resumed == ["", " · resumed", " · resumed 2 times"]

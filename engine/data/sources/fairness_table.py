@@ -123,7 +123,7 @@ def flag(
             "merge_others=True, --merge-others, or the tick on the page."
         )
     others = [v for v in found if v != value]
-    return (texts == value).to_numpy(dtype=np.int64), others[0] if len(others) == 1 else "other"
+    return np.asarray(texts == value, np.int64), others[0] if len(others) == 1 else "other"
 
 
 def roles_in(frame: pd.DataFrame, merge_others: bool, **given: object) -> Roles:

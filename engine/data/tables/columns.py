@@ -309,7 +309,7 @@ def rows_kept(
         costly = {} if options.impute else {n: c for n, c in typed.items() if c.values is not None}
         faults = {n: c.faults for n, c in (costly | named).items()}
         cells = pd.DataFrame(faults)
-        keep = ~cells.to_numpy().any(axis=1)
+        keep = ~np.any(cells.to_numpy(), axis=1)
         unique = [name for name, c in typed.items() if became_unique(c, keep, options)]
         if not unique:
             return cells, keep

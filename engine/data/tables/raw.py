@@ -97,7 +97,7 @@ def plain(column: pd.Series, name: str) -> pd.Series:
     Raises ValueError for anything else, for example lists."""
     kind = column.dtype
     if isinstance(kind, pd.SparseDtype):
-        column = column.sparse.to_dense()
+        column = pd.Series(np.asarray(column), column.index, name=column.name)
     elif isinstance(kind, pd.CategoricalDtype):
         values = np.array([*kind.categories, None], dtype=object)  # a repeated text stays one text
         column = pd.Series(values[column.cat.codes], index=column.index, dtype=object)
@@ -116,7 +116,8 @@ def plain(column: pd.Series, name: str) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(kind):
         return naive(column)
     if kind.kind == "m":
-        return column / SECOND
+        elapsed: pd.Series[pd.Timedelta] = column
+        return elapsed / SECOND
     return of_objects(column, name)
 
 

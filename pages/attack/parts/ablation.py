@@ -13,6 +13,7 @@ from engine.attacks.result import AttackResult
 from engine.statistics import sign_test
 from pages.attack.parts.frontier import MEANINGS
 from pages.common.asking.rate_view import RateView
+from pages.common.frames import named_rows, row_of
 from pages.common.words import rate_words as words
 from pages.common.words.wording import count, listed
 
@@ -42,7 +43,8 @@ def variants(single: pd.DataFrame, restarted: pd.DataFrame) -> pd.DataFrame:
     radii and k. single: the three objectives, started once; restarted: the paper's attack."""
     tables = [single.assign(variant=single["objective"]), restarted.assign(variant=RESTARTS)]
     for name in ATTACK:
-        both = np.intersect1d(*(table[name].unique() for table in tables))
+        first, second = (table[name].unique() for table in tables)
+        both = np.intersect1d(first, second)
         tables = [table[table[name].isin(both)] for table in tables]
     return pd.concat(tables, ignore_index=True)
 
@@ -113,7 +115,7 @@ def steps(best: pd.DataFrame, hits: pd.DataFrame) -> pd.DataFrame:
     lead, rate = leads(hits), best.set_index("variant")["rate"]
     rows = []
     for before, after in pairwise(hits.columns):
-        gained, lost = int(lead.loc[after, before]), int(lead.loc[before, after])
+        gained, lost = int(lead[before][after]), int(lead[after][before])
         p = sign_test(gained, lost)
         rows.append((after, before, rate[before], rate[after], gained, lost, p))
     names = ["step", "before", "rate_before", "rate_after", "gained", "lost", "p"]
@@ -123,11 +125,11 @@ def steps(best: pd.DataFrame, hits: pd.DataFrame) -> pd.DataFrame:
 def finding(best: pd.DataFrame, view: RateView) -> str:
     """The rates of the four variants at their best radius, in a sentence."""
     by = best.set_index("variant")
-    others = [f"{NAMES[v]} {by.loc[v, 'rate']:.0%}" for v in VARIANTS if v != RESTARTS]
+    others = [f"{NAMES[v]} {by['rate'][v]:.0%}" for v in VARIANTS if v != RESTARTS]
     return (
         f"{words.limit(view.tolerance).capitalize()}, the paper's attack brings "
-        f"**{words.share(by.loc[RESTARTS])}** of the targets to {words.top(view.k)}. Started once, "
-        f"at the honest model: {', '.join(others)}."
+        f"**{words.share(row_of(by, RESTARTS))}** of the targets to {words.top(view.k)}. Started "
+        f"once, at the honest model: {', '.join(others)}."
     )
 
 
@@ -136,7 +138,7 @@ def order(taken: pd.DataFrame, targets: int) -> str:
     wrong = [
         f"{NAMES[s.step]} does {'worse than' if s.rate_after < s.rate_before else 'no better than'}"
         f" {NAMES[s.before]}"
-        for s in taken.itertuples()
+        for s in named_rows(taken)
         if s.rate_after <= s.rate_before
     ]
     said = (
@@ -144,7 +146,7 @@ def order(taken: pd.DataFrame, targets: int) -> str:
         if wrong
         else "Every step helps, as in the paper's Table 2."
     )
-    sure = [NAMES[s.step] for s in taken.itertuples() if s.p < ALPHA]
+    sure = [NAMES[s.step] for s in named_rows(taken) if s.p < ALPHA]
     on = f"on these {count(targets, 'target')}"
     if not sure:
         return f"{said} No single step is more than chance {on} (paired sign tests)."
@@ -164,7 +166,7 @@ def ours(best: pd.DataFrame, hits: pd.DataFrame, table: pd.DataFrame, longest: i
     chance = "no more than chance" if step["p"] >= ALPHA else "more than chance"
     return (
         "An objective of ours that also keeps the model accurate brings "
-        f"**{words.share(best.set_index('variant').loc[ACCURATE])}** there, on "
+        f"**{words.share(row_of(best.set_index('variant'), ACCURATE))}** there, on "
         f"{count(int(runs[ACCURATE]), 'run')} of at most {longest} steps an attack to its "
         f"{runs[RESTARTS]}: it moves {step['gained'] or 'none'} that the paper's attack does not "
         f"and loses {step['lost'] or 'none'} that it does, {chance} (paired sign test, "
@@ -186,7 +188,7 @@ def budget(own: float | None, paper: float | None) -> str:
 
 def step_title(taken: pd.DataFrame) -> str:
     """The largest step."""
-    largest = taken.loc[(taken["rate_after"] - taken["rate_before"]).idxmax()]
+    largest = taken.iloc[(taken["rate_after"] - taken["rate_before"]).argmax()]
     rates = f"{largest['rate_before']:.0%} → {largest['rate_after']:.0%} with accuracy kept"
     if largest["rate_after"] <= largest["rate_before"]:
         return f"No step of the recipe helps here; the least harm: {rates}"
@@ -209,7 +211,7 @@ def lead_title(lead: pd.DataFrame) -> str:
     """Whether the paper's attack loses targets that a simpler variant moves."""
     if RESTARTS not in lead:
         return "What each variant moves that another does not"
-    lost = of_paper(lead.T).loc[RESTARTS].drop(RESTARTS)
+    lost = row_of(of_paper(lead.T), RESTARTS).drop(RESTARTS)
     if not lost.any():
         return "The paper's attack loses no target that a simpler variant moves"
     return (

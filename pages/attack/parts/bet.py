@@ -10,6 +10,7 @@ from pages.attack.parts import moved_targets
 from pages.common.asking import links
 from pages.common.asking.form import Form, unchoose
 from pages.common.figures.axes import number
+from pages.common.frames import row_of
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts
 from pages.common.widgets.blocks import portrait
@@ -60,7 +61,7 @@ def show(tried: pd.DataFrame, samples: Samples | None, k: int, n: int, placed: B
     charts.heading(f"First, your bet: which of these moves into the top {k} most easily?")
     cells = []
     for index in dealt:
-        row = tried.loc[index]
+        row = row_of(tried, index)
         shown = "" if samples is None else portrait(samples, index)
         lines = [f"<b>sample {index}</b>", f"rank {int(row['rank']):,} of {n:,}"]
         if samples is not None:
@@ -97,7 +98,9 @@ def show(tried: pd.DataFrame, samples: Samples | None, k: int, n: int, placed: B
 
 def outcome(dealt: pd.DataFrame, chosen: int) -> str:
     """Whether the bet was won, and whether the gradient norm would have won it."""
-    easiest, steepest = int(dealt["least"].idxmin()), int(dealt["norm"].idxmax())
+    easiest, steepest = (
+        int(dealt.index[int(at)]) for at in (dealt["least"].argmin(), dealt["norm"].argmax())
+    )
     said = (
         f"Sample {chosen}: you won"
         if chosen == easiest

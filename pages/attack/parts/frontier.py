@@ -9,6 +9,7 @@ from engine.attacks.rates import quiet_rates
 from engine.experiments import SweepRequest
 from engine.vocabulary import QUIET_CORRELATION, QUIET_TOLERANCE
 from pages.common.asking.rate_view import RateView
+from pages.common.frames import named_rows
 from pages.common.words.objective_words import MEANINGS, NAMES
 from pages.common.words.wording import count, listed
 
@@ -60,8 +61,8 @@ def title(points: pd.DataFrame) -> str:
         best = points.sort_values(["rate", "drop"], ascending=[False, True])
         best = best.groupby("objective").first()
         said = [
-            f"{name} moves {best.loc[o, 'rate']:.0%} for {best.loc[o, 'drop']:.1f} points and "
-            f"leaves Spearman {best.loc[o, 'correlation']:.2f}"
+            f"{name} moves {best['rate'][o]:.0%} for {best['drop'][o]:.1f} points and "
+            f"leaves Spearman {best['correlation'][o]:.2f}"
             for o, name in NAMES.items()
             if o in best.index
         ]
@@ -104,12 +105,12 @@ def shown(counts: pd.DataFrame) -> pd.DataFrame:
     of = counts["attacks"].astype(str)
     return pd.DataFrame(
         {
-            "attack": [f"{NAMES[row.objective]}, {row.radius:g}" for row in counts.itertuples()],
+            "attack": [f"{NAMES[row.objective]}, {row.radius:g}" for row in named_rows(counts)],
             "moved": counts["success"].astype(str) + " of " + of,
             "accurate": counts["accurate"],
             "in order": counts["ordered"],
             "all three": [
-                f"{row.quiet} ({row.low:.0%} to {row.high:.0%})" for row in counts.itertuples()
+                f"{row.quiet} ({row.low:.0%} to {row.high:.0%})" for row in named_rows(counts)
             ],
         }
     )

@@ -27,9 +27,10 @@ def share_lines(shares: pd.DataFrame, reading: Reading, chosen: int | None = Non
     shares: of one regime, form and split, a row per set size and k. chosen: the k that is marked.
     """
     figure = go.Figure()
-    for place, (size, part) in enumerate(shares.groupby("set_size")):
+    for place, (_, part) in enumerate(shares.groupby("set_size")):
         colour, symbol = SIZE_LOOKS[place % len(SIZE_LOOKS)]
         part = part.sort_values("k")
+        size = int(part["set_size"].iloc[0])
         k = part["k"].to_numpy()
         low, high = (part[f"{reading.column}_{end}"].to_numpy() for end in ("low", "high"))
         name = "1 target" if size == 1 else f"{size} targets"
@@ -42,7 +43,12 @@ def share_lines(shares: pd.DataFrame, reading: Reading, chosen: int | None = Non
             line={"color": colour, "width": 2.4},
             marker={"symbol": symbol, "size": 10},
             customdata=np.stack(
-                [low, high, part["attacks"], [reading.possible(int(size), int(i)) for i in k]],
+                [
+                    low,
+                    high,
+                    part["attacks"].to_numpy(),
+                    np.array([reading.possible(size, int(i)) for i in k]),
+                ],
                 axis=1,
             ),
             hovertemplate="top %{x}: <b>%{y:.0%}</b>, at most %{customdata[3]:.0%} is possible<br>"
@@ -62,12 +68,12 @@ def share_grid(shares: pd.DataFrame, reading: Reading) -> go.Figure:
     shares: of one regime, form and split, a row per set size and k.
     """
     table = shares.pivot_table(reading.column, "set_size", "k", aggfunc="first")
-    sizes, ks = table.index.to_list(), table.columns.to_list()
+    sizes, ks = ([int(value) for value in axis] for axis in (table.index, table.columns))
     by = shares.set_index(["set_size", "k"])
     possible = [[reading.possible(t, k) for k in ks] for t in sizes]
     text = [
         [
-            f"<b>{table.loc[t, k]:.0%}</b><br>of {most:.{0 if most >= 0.1 else 1}%}"
+            f"<b>{table[k][t]:.0%}</b><br>of {most:.{0 if most >= 0.1 else 1}%}"
             for k, most in zip(ks, row, strict=True)
         ]
         for t, row in zip(sizes, possible, strict=True)

@@ -78,7 +78,7 @@ def table(
     numbers as they are, missing values as –."""
     formats = formats or {}
 
-    def text(name: str, value: object) -> str:
+    def text(name: str, value: Any) -> str:  # what a cell may hold
         if name in formats:
             return formats[name](value)
         return "–" if pd.isna(value) else escape(str(value))

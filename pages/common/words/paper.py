@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pages.common.frames import row_of
+
 COMPARABLE = (
     "The paper: 50 targets each, ResNet-50 features, influence by LiSSA; its two k are not in the "
     "text at hand. Levels compare only on the same data and features; the order of the methods and "
@@ -65,9 +67,9 @@ def cell(rate: Rate) -> str:
 def of_regimes(part: pd.DataFrame) -> Rate:
     """Our cell: one row a regime, with rate, successes and accuracy_drop."""
     by = part.set_index("regime")
-    best = by.loc["best"]
+    best = row_of(by, "best")
     drop = None if best["successes"] == 0 else float(best["accuracy_drop"])
-    return Rate(float(by.loc["high_accuracy", "rate"]), float(best["rate"]), drop)
+    return Rate(float(by["rate"]["high_accuracy"]), float(best["rate"]), drop)
 
 
 def beside_table_1(rates: pd.DataFrame) -> pd.DataFrame:

@@ -29,7 +29,7 @@ def top(k: int) -> str:
 def course(rates: pd.DataFrame, x: str) -> str:
     """'8% at 0.05, 92% at 0.5, 70% at 1': the first, the highest and the last rate."""
     ordered = rates.sort_values(x)
-    peak = ordered.loc[ordered["rate"].idxmax()]
+    peak = ordered.iloc[ordered["rate"].argmax()]
     shown = {row[x]: row["rate"] for row in (ordered.iloc[0], peak, ordered.iloc[-1])}
     return ", ".join(f"{rate:.0%} at {at:,g}" for at, rate in shown.items())
 

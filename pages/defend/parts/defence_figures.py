@@ -11,6 +11,7 @@ from pages.common.figures.axes import number
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BLUE, GREEN, GREY
 from pages.common.figures.rates import OBJECTIVE_LOOKS, bars
+from pages.common.frames import named_rows
 
 LOOKS: Mapping[str, tuple[str, str, str]] = {  # of a kind of model: name, colour, symbol
     "honest": ("honest", GREY, "circle"),
@@ -54,7 +55,7 @@ def distributions(table: pd.DataFrame, threshold: float) -> go.Figure:
                if row.kind in ("attacked", "adaptive") else "")
             + (f"<br>scale {row.scale:g}" if row.kind == "scaled" else "")
             + f"<br>accuracy {points(-row.accuracy_drop)} points"
-            for row in part.itertuples()
+            for row in named_rows(part)
         ]  # fmt: skip
         for hollow, mark in ((False, symbol), (True, f"{symbol}-open")):
             chosen = failed == hollow

@@ -8,6 +8,7 @@ import pandas as pd
 from engine.experiments import DefenceRequest
 from engine.statistics import Detection, detection
 from pages.common.figures.axes import number
+from pages.common.frames import named_rows
 from pages.common.words.objective_words import NAMES
 from pages.common.words.wording import count, listed
 
@@ -100,7 +101,7 @@ def areas_table(found: Mapping[str, Detection]) -> pd.DataFrame:
 def stealth_title(kept: pd.DataFrame) -> str:
     """What the best weight gives the attacker who knows the check."""
     knowing = kept[kept["weight"] > 0]
-    best = knowing.loc[knowing["share"].idxmax()]
+    best = knowing.iloc[knowing["share"].argmax()]
     return (
         f"Who knows the check and gives it weight {best['weight']:g} reaches the top unflagged for "
         f"{best['unflagged']:.0f} of {best['attacks']:.0f} targets"
@@ -143,7 +144,7 @@ def objectives_table(rows: pd.DataFrame, passed: Mapping[str, tuple[int, int]]) 
             if row.radius == REQUEST.stealth_radius
             else "",
         }
-        for row in rows.itertuples()
+        for row in named_rows(rows)
     ]
     return pd.DataFrame(read)
 
@@ -160,6 +161,6 @@ def kept_table(kept: pd.DataFrame) -> pd.DataFrame:
                 "–" if np.isnan(row.accuracy_drop) else f"{100 * row.accuracy_drop:.1f} points"
             ),
         }
-        for row in kept.itertuples()
+        for row in named_rows(kept)
     ]
     return pd.DataFrame(rows)

@@ -12,6 +12,7 @@ from engine.vocabulary import ATTRIBUTIONS
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
+from pages.common.frames import named_rows
 
 NAMES: Mapping[str, str] = {
     "influence": "influence",
@@ -189,7 +190,7 @@ def alarms(result: AttributionsResult) -> go.Figure:
     figure.update_xaxes(title_text="share of models", tickformat=".0%", range=[-0.02, 1.02])
     figure.update_yaxes(
         tickvals=y.tolist(),
-        ticktext=[f"{NAMES[row.score]}<br>{KINDS[row.kind]}" for row in table.itertuples()],
+        ticktext=[f"{NAMES[row.score]}<br>{KINDS[row.kind]}" for row in named_rows(table)],
         range=[-0.6, len(table) - 0.4],
         zeroline=False,
     )

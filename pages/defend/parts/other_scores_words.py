@@ -7,6 +7,7 @@ import pandas as pd
 from engine.experiments import AttributionsRequest, AttributionsResult
 from engine.statistics import wilson_interval
 from engine.vocabulary import ATTRIBUTIONS
+from pages.common.frames import named_rows
 from pages.common.words import reproduce
 from pages.common.words.wording import decimal, listed
 from pages.defend.parts.other_scores_figures import KINDS, NAMES, alarm_row
@@ -88,7 +89,7 @@ def crowd_title(result: AttributionsResult, kind: str, score: str) -> str:
 
 
 def alarms_title(result: AttributionsResult) -> str:
-    best = result.alarms.loc[result.alarms["auc"].idxmax()]
+    best = result.alarms.iloc[result.alarms["auc"].argmax()]
     useless = int((result.alarms["auc_low"] <= 0.5).sum())
     said = f"The best of {len(result.alarms)} alarms has AUC {decimal(best['auc'])}"
     verb = "is" if useless == 1 else "are"
@@ -105,7 +106,7 @@ def alarms_table(result: AttributionsResult) -> pd.DataFrame:
             "accused": [f"{hits} of {unknown}" for hits in result.alarms["flagged"]],
             "AUC": [
                 f"{decimal(r.auc)} ({decimal(r.auc_low)} to {decimal(r.auc_high)})"
-                for r in result.alarms.itertuples()
+                for r in named_rows(result.alarms)
             ],
         }
     )

@@ -41,7 +41,7 @@ def order(found: pd.DataFrame, stands_for: str | None = None) -> go.Figure:
     for shown, (over, part) in enumerate(
         found.groupby(found["method"].map(lambda m: OVER.get(m, "radius")))
     ):
-        at = part["method"].map(places).to_numpy() + shift
+        at = np.asarray(part["method"].map(places), np.float64) + shift
         dots = rate_dots(part, at, "here", HERE, str(over))
         figure.add_trace(dots.update(legendgroup="here", showlegend=shown == 0))
     if stands_for:

@@ -20,6 +20,7 @@ from engine.speed.result import GradientComparison
 from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.attack.parts import ablation, target_sets
 from pages.common.asking.rate_view import RateView, share_rates, success_rates
+from pages.common.frames import named_rows
 from pages.common.words.wording import listed, points
 from pages.evidence.parts.best_rates import (
     at_best,
@@ -57,7 +58,7 @@ def beats_baseline(data: str, attacks: pd.DataFrame, baseline: pd.DataFrame) -> 
     ks = sorted(int(k) for k in attacks["k"].unique())
     kept = at_best(attacks).query("regime == 'high_accuracy'").set_index("k")
     base = baseline_at_best(baseline, ks).query("regime == 'high_accuracy'").set_index("k")
-    clear = [k for k in ks if kept.loc[k, "low"] > base.loc[k, "high"]]
+    clear = [k for k in ks if kept["low"][k] > base["high"][k]]
     return Comparison(
         "Table 1",
         "The attack beats loss reweighing at every k: 0.64 to 0.88 against 0.00 to 0.10 with "
@@ -103,7 +104,7 @@ def every_part_helps(data: str, single: pd.DataFrame, restarted: pd.DataFrame) -
     taken = ablation.steps(kept, hits)
     worse = taken[taken["rate_after"] < taken["rate_before"]]
     by = kept.set_index("variant")["rate"]
-    sure = [ablation.NAMES[s.step] for s in taken.itertuples() if s.p < ablation.ALPHA]
+    sure = [ablation.NAMES[s.step] for s in named_rows(taken) if s.p < ablation.ALPHA]
     chance = (
         f"more than chance on {len(hits)} targets: {listed(sure)}"
         if sure
@@ -112,7 +113,7 @@ def every_part_helps(data: str, single: pd.DataFrame, restarted: pd.DataFrame) -
     order = (
         "no step does worse than the one before"
         if worse.empty
-        else f"{listed([ablation.NAMES[s.step] for s in worse.itertuples()])} does worse than the "
+        else f"{listed([ablation.NAMES[s.step] for s in named_rows(worse)])} does worse than the "
         "step before"
     )
     return Comparison(
@@ -133,7 +134,8 @@ def ablated(single: pd.DataFrame, restarted: pd.DataFrame) -> tuple[pd.DataFrame
     view = RateView(int(table["k"].min()), ACCURACY_TOLERANCE, "any_run", 0.0)
     best = variants_at_best(table)
     kept = best[best["regime"] == "high_accuracy"].set_index("variant", drop=False)
-    return kept, ablation.wide(ablation.moved(table, view, kept["radius"].to_dict()))
+    radii = dict(zip(kept["variant"], kept["radius"], strict=True))
+    return kept, ablation.wide(ablation.moved(table, view, radii))
 
 
 def radius_trades(data: str, attacks: pd.DataFrame) -> Comparison:

@@ -99,7 +99,8 @@ def of_impossible(result: ImpossibleResult) -> Numbers:
 
 def of_defence(result: pd.DataFrame) -> Numbers:
     found: Numbers = {}
-    for kind, part in result.groupby("kind"):
+    for name, part in result.groupby("kind"):
+        kind = str(name)
         found[f"{kind}: models"] = len(part)
         found[f"{kind}: median gradient norm"] = float(part["gradient_norm"].median())
         if kind in ("attacked", "adaptive"):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from pages.attack.parts import ablation
+from pages.common.frames import row_of
 from pages.common.words import paper
 from pages.evidence.parts.best_rates import at_best, baseline_at_best
 from pages.evidence.parts.comparisons import NOT_COMPARABLE
@@ -14,7 +15,7 @@ INTERVALS = {"high_accuracy": "95%, accuracy kept", "best": "95%, best"}  # colu
 
 def cells(rates: pd.DataFrame) -> dict[int, pd.DataFrame]:
     """By k, the two rows (regimes) that make a cell of the paper's tables."""
-    return {int(k): part for k, part in rates.groupby("k")}
+    return {int(k): rates[rates["k"] == k] for k in sorted(rates["k"].unique())}
 
 
 def table_1(
@@ -72,7 +73,7 @@ def cell_row(
         "here": paper.cell(paper.of_regimes(mine)),
         "k": str(k),
         "targets": str(int(by["attacks"].iloc[0])),
-        **{name: interval(by.loc[regime]) for regime, name in INTERVALS.items()},
+        **{name: interval(row_of(by, regime)) for regime, name in INTERVALS.items()},
         "verdict": NOT_COMPARABLE,
         "why": "other features, another split, and the paper's k is unknown",
     }

@@ -163,8 +163,7 @@ def exponents(scaling: Scaling) -> pd.DataFrame:
             {
                 "size": AXES[str(axis)],
                 **{
-                    QUANTITY_LOOKS[q][0]: f"{by.loc[q, 'exponent']:.2f} ± "
-                    f"{by.loc[q, 'standard_error']:.2f}"
+                    QUANTITY_LOOKS[q][0]: f"{by['exponent'][q]:.2f} ± {by['standard_error'][q]:.2f}"
                     for q in QUANTITY_LOOKS
                 },
                 "fitted from": f"{by['from_value'].iloc[0]:,g}",
