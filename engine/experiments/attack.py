@@ -4,9 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult, StepInfo
 from engine.checks import check_positive, check_targets
@@ -19,15 +16,7 @@ from engine.experiments.base import (
     OnDataset,
     honest_model_of,
 )
-from engine.experiments.files import (
-    Parts,
-    model_arrays,
-    ranking_arrays,
-    read_model,
-    read_parts,
-    read_ranking,
-    write_parts,
-)
+from engine.experiments.files import read_fields, write_fields
 from engine.options import OneOf, at_least, option, taken_from
 from engine.progress import Progress, Runs
 from engine.statistics import points
@@ -108,8 +97,7 @@ def find_or_attack(request: AttackRequest, dataset: Dataset, context: Context) -
     return run_attack(request, dataset, context) if found is None else found
 
 
-RANKINGS = ("before", "after", "before_holdout", "after_holdout")
-BOTH = ("honest", "model")
+ARRAYS = ("honest", "model", "before", "after", "before_holdout", "after_holdout")
 TABLES = ("runs", "trajectory")
 SCALARS = (
     "targets",
@@ -125,22 +113,13 @@ SCALARS = (
 
 
 def save_attack(result: AttackResult, folder: Path) -> None:
-    arrays: dict[str, np.ndarray] = {}
-    for name in BOTH:
-        arrays |= model_arrays(name, getattr(result, name))
-    for name in RANKINGS:
-        arrays |= ranking_arrays(name, getattr(result, name))
     scalars = {name: getattr(result, name) for name in SCALARS}
-    write_parts(folder, arrays, scalars, {name: getattr(result, name) for name in TABLES})
+    write_fields(result, folder, ARRAYS, TABLES, scalars)
 
 
 def load_attack(folder: Path) -> AttackResult:
-    arrays, scalars = read_parts(folder)
-    scalars["targets"] = tuple(scalars["targets"])
-    parts: Parts = {name: read_model(name, arrays) for name in BOTH}
-    parts |= {name: read_ranking(name, arrays) for name in RANKINGS}
-    parts |= {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
-    return AttackResult(**scalars, **parts)
+    parts = read_fields(folder, ARRAYS, TABLES)
+    return AttackResult(**parts | {"targets": tuple(parts["targets"])})
 
 
 def describe_attack(result: AttackResult) -> str:

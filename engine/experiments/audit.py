@@ -11,7 +11,7 @@ from engine.checks import check_targets
 from engine.data.dataset import Dataset
 from engine.experiments.attack import OnOneAttack, find_or_attack
 from engine.experiments.base import Context, Experiment
-from engine.experiments.files import Parts, read_parts, write_parts
+from engine.experiments.files import read_fields, write_fields
 from engine.models.linear import as_linear
 from engine.options import at_least, option
 from engine.vocabulary import PLAYERS
@@ -117,19 +117,17 @@ def run_audit(request: AuditRequest, dataset: Dataset, context: Context) -> Audi
 
 
 ARRAYS = ("residuals", "scores", "gradient_ranks")
+TABLES = ("growth",)
 SCALARS = ("target", "order", "queries", "own", "parameters", "tolerance")
 
 
 def save_audit(result: AuditResult, folder: Path) -> None:
-    arrays = {name: getattr(result, name) for name in ARRAYS}
     scalars = {name: getattr(result, name) for name in SCALARS}
-    write_parts(folder, arrays, scalars, {"growth": result.growth})
+    write_fields(result, folder, ARRAYS, TABLES, scalars)
 
 
 def load_audit(folder: Path) -> AuditResult:
-    arrays, scalars = read_parts(folder)
-    found: Parts = {name: arrays[name] for name in ARRAYS}
-    return AuditResult(**scalars, **found, growth=pd.read_parquet(folder / "growth.parquet"))
+    return AuditResult(**read_fields(folder, ARRAYS, TABLES))
 
 
 def describe_audit(result: AuditResult) -> str:

@@ -3,8 +3,6 @@
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import pandas as pd
-
 from engine.data.fairness import FairnessDataset
 from engine.data.load import load_fairness_dataset
 from engine.data.raw_files import Say, is_here, silent
@@ -13,7 +11,7 @@ from engine.data.sources.features_file import changed_at
 from engine.data.tables.options import TableOptions
 from engine.errors import InvalidInput
 from engine.experiments.base import Context, Experiment
-from engine.experiments.files import Parts, read_parts, write_parts
+from engine.experiments.files import read_fields, write_fields
 from engine.fairness.options import FairnessOptions
 from engine.fairness.result import About, FairnessResult, largest_effect
 from engine.options import option, taken_from, truth
@@ -105,20 +103,14 @@ PAIRS = ("notes", "label_names", "group_names", "rates_test")  # tuples, which J
 
 
 def save_fairness(result: FairnessResult, folder: Path) -> None:
-    write_parts(
-        folder,
-        {name: getattr(result, name) for name in ARRAYS},
-        asdict(result.about),
-        {name: getattr(result, name) for name in TABLES},
-    )
+    write_fields(result, folder, ARRAYS, TABLES, asdict(result.about))
 
 
 def load_fairness(folder: Path) -> FairnessResult:
-    arrays, about = read_parts(folder)
+    about = read_fields(folder, ARRAYS, TABLES)
+    own = {name: about.pop(name) for name in (*ARRAYS, *TABLES)}
     about |= {name: tuple(about[name]) for name in PAIRS}
-    parts: Parts = {n: pd.read_parquet(folder / f"{n}.parquet") for n in TABLES}
-    parts |= {name: arrays[name] for name in ARRAYS}
-    return FairnessResult(About(**about), **parts)
+    return FairnessResult(About(**about), **own)
 
 
 SHOWN = {

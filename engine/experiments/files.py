@@ -1,7 +1,7 @@
 """The files of a result: arrays without pickle, scalars as JSON, tables as Parquet."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,37 @@ def read_parts(folder: Path) -> tuple[dict[str, np.ndarray], Parts]:
     with (folder / "arrays.npz").open("rb") as file, np.load(file, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     return arrays, json.loads((folder / "scalars.json").read_text(encoding="utf-8"))
+
+
+def write_fields(
+    result: object,
+    folder: Path,
+    arrays: Iterable[str],
+    tables: Iterable[str],
+    scalars: Mapping[str, object],
+) -> None:
+    """Write those fields of a result that are arrays, rankings or models, those that are tables,
+    and `scalars` beside them."""
+    found: dict[str, np.ndarray] = {}
+    for name in arrays:
+        value = getattr(result, name)
+        if isinstance(value, Ranking):
+            found |= ranking_arrays(name, value)
+        else:
+            found |= {name: value} if isinstance(value, np.ndarray) else model_arrays(name, value)
+    write_parts(folder, found, scalars, {name: getattr(result, name) for name in tables})
+
+
+def read_fields(folder: Path, arrays: Iterable[str], tables: Iterable[str]) -> Parts:
+    """Return the fields that `write_fields` wrote, the scalars among them, by name."""
+    found, parts = read_parts(folder)
+    for name in arrays:
+        if name in found:
+            parts[name] = found[name]
+        else:
+            read = read_ranking if f"{name}_scores" in found else read_model
+            parts[name] = read(name, found)
+    return parts | {name: pd.read_parquet(folder / f"{name}.parquet") for name in tables}
 
 
 def save_table(result: pd.DataFrame, folder: Path) -> None:

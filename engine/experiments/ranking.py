@@ -7,14 +7,7 @@ from engine.attacks.result import Ranking
 from engine.checks import check_positive
 from engine.data.dataset import Dataset
 from engine.experiments.base import LINEAR, Context, Experiment, OnDataset, honest_model_of
-from engine.experiments.files import (
-    model_arrays,
-    ranking_arrays,
-    read_model,
-    read_parts,
-    read_ranking,
-    write_parts,
-)
+from engine.experiments.files import read_fields, write_fields
 from engine.models.model import Model
 from engine.options import OneOf, option
 from engine.vocabulary import DAMPING, DTYPES, L2, MODELS, ORDERS
@@ -69,21 +62,16 @@ def run_ranking(request: RankingRequest, dataset: Dataset, context: Context) -> 
     )
 
 
+ARRAYS = ("model", "test", "holdout")
+
+
 def save_ranking(result: RankingResult, folder: Path) -> None:
-    arrays = model_arrays("model", result.model)
-    arrays |= ranking_arrays("test", result.test) | ranking_arrays("holdout", result.holdout)
     accuracies = {n: getattr(result, n) for n in ("accuracy_test", "accuracy_holdout")}
-    write_parts(folder, arrays, accuracies, {})
+    write_fields(result, folder, ARRAYS, (), accuracies)
 
 
 def load_ranking(folder: Path) -> RankingResult:
-    arrays, scalars = read_parts(folder)
-    return RankingResult(
-        model=read_model("model", arrays),
-        test=read_ranking("test", arrays),
-        holdout=read_ranking("holdout", arrays),
-        **scalars,
-    )
+    return RankingResult(**read_fields(folder, ARRAYS, ()))
 
 
 def describe_ranking(result: RankingResult) -> str:
