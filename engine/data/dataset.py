@@ -147,7 +147,9 @@ class Dataset:
 
 def as_array(name: str, values: ArrayLike) -> NDArray:
     """`values` as an array; a data frame whose columns are all numbers as numbers, even where they
-    are of different kinds. Raises InvalidDataset."""
+    are of different kinds. A memory map stays one. Raises InvalidDataset."""
+    if isinstance(values, np.memmap):
+        return values
     try:
         kinds = [dtype.kind for dtype in getattr(values, "dtypes", ())]
     except (TypeError, AttributeError):  # a series has one type alone

@@ -283,7 +283,6 @@ BAD: list[tuple[type[Options], dict[str, Any], str]] = [
     (AttackOptions, {"objective": "magic"}, "objective must be one of 'higher_.*Got 'magic'"),
     (AttackOptions, {"restarts": -1}, "restarts must be a whole number >= 0. Got -1"),
     (AttackOptions, {"learning_rates": []}, r"learning_rates must be a sequence .*Got \[\]"),
-    (AttackOptions, {"learning_rates": 0.1}, "learning_rates must be a sequence .*Got 0.1"),
     (AttackOptions, {"learning_rates": "0.1"}, "learning_rates must be a sequence .*Got '0.1'"),
     (AttackOptions, {"learning_rates": (0.1, 0)}, "learning_rates must be a finite .*Got 0 "),
     (AttackOptions, {"steps": 0}, "steps must be a whole number >= 1. Got 0"),
@@ -414,3 +413,8 @@ def test_fairness_is_the_same_by_keywords_and_through_a_request():
     asked = EXPERIMENTS["fairness"].run(request, dataset, Context())
     table = fairness_scaling(dataset, (0.1,), "eop", resamples=20)
     pd.testing.assert_frame_equal(asked.table, table)
+
+
+def test_a_single_learning_rate_is_a_sequence_of_one():
+    given: dict[str, Any] = {"learning_rates": 0.1}  # what the annotation does not promise
+    assert AttackOptions(**given) == AttackOptions(learning_rates=(0.1,))
