@@ -74,7 +74,7 @@ def table(
     frame: pd.DataFrame, alt: str, formats: Mapping[str, Callable[[Any], str]] | None = None
 ) -> None:
     """Draw a small table to be read, not to be sorted or searched. `formats` writes the cells of a
-    column as HTML, each from its own column's type of value (hence Any); other cells are text,
+    column as HTML, each from its own column's type of value; other cells are text,
     numbers as they are, missing values as –."""
     formats = formats or {}
 

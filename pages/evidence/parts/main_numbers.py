@@ -167,7 +167,7 @@ def of_scaling(result: Scaling) -> Numbers:
     return by_row(result.exponents, names, ["exponent"])
 
 
-# Each function takes the results of its own experiment, which is what Any stands for.
+# Each function takes the results of its own experiment: one type would fit none of them.
 NUMBERS: dict[str, Callable[[Any], Numbers]] = {
     "attack": of_attack,
     "ranking": of_ranking,

@@ -178,7 +178,7 @@ def of_speed(request: GradientsRequest | ScalingRequest) -> ResultView | None:
     return view("why-fast") if request in [r for _, _, r in published_results.listed()] else None
 
 
-# Each function takes the requests of its own experiment, which is what Any stands for.
+# Each function takes the requests of its own experiment: one type would fit none of them.
 VIEWS: dict[str, Callable[[Any], ResultView | None]] = {
     "attack": of_attack,
     "sweep": of_sweep,
