@@ -1,9 +1,10 @@
 """Would another score have noticed? The attacked model under other attributions; disagreement as an
 alarm."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -280,11 +281,12 @@ def describe_attributions(result: AttributionsResult) -> str:
     if rank is not None:
         lines.append(f"  leave-one-out retraining: {rank} of {len(result.retrained)} samples tried")
     unknown, attacked = result.count("unknown"), result.count("attacked")
-    for row, found in zip(result.alarms.itertuples(), result.alarms["found"], strict=True):
-        low, high = wilson_interval(int(found), attacked)
+    rows: Iterable[Any] = result.alarms.itertuples()  # with the fields of the table, if any
+    for row in rows:
+        low, high = wilson_interval(int(row.found), attacked)
         lines.append(
             f"  alarm {row.kind} {row.score}: AUC {row.auc:.3f} ({row.auc_low:.3f} to "
-            f"{row.auc_high:.3f}), finds {found} of {attacked} ({low:.0%} to {high:.0%}), "
+            f"{row.auc_high:.3f}), finds {row.found} of {attacked} ({low:.0%} to {high:.0%}), "
             f"accuses {row.flagged} of {unknown} honest models"
         )
     return "\n".join(lines)
