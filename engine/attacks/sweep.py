@@ -31,7 +31,7 @@ from engine.influence.scores import influence_scores
 from engine.models.fit import fit
 from engine.models.model import Model, check_dataset
 from engine.options import Options, at_least, option, taken_from
-from engine.parallel import compute_all, is_distributed, on_cluster
+from engine.parallel import CONNECT_SECONDS, compute_all, is_distributed, on_cluster
 from engine.progress import OnProgress, Progress, ignore
 
 TELL_SECONDS = 0.5  # between two reports of a step
@@ -72,16 +72,17 @@ class Execution(Options):
 
     jobs: processes, 0 for a choice by the size of the data (1 for large data, whose products use
     all cores). cluster: the address of a dask scheduler to compute on instead; with
-    `cluster_fallback`, this machine does where that address does not answer. find, keep: a stock of
-    finished batches. on_progress: told of every batch, and, where batches are computed in this
-    process, of every step; it may raise to stop the sweep. honest: trains the model; `fit` with the
-    options' l2 where none is given.
+    `cluster_fallback`, this machine does where that address does not answer within
+    `connect_seconds`. find, keep: a stock of finished batches. on_progress: told of every batch,
+    and, where batches are computed in this process, of every step; it may raise to stop the sweep.
+    honest: trains the model; `fit` with the options' l2 where none is given.
     """
 
     device: str = "auto"
     jobs: int = option(0, at_least(0))
     cluster: str | None = None
     cluster_fallback: bool = False
+    connect_seconds: float = CONNECT_SECONDS
     find: Callable[[Batch], pd.DataFrame | None] | None = None
     keep: Callable[[Batch, pd.DataFrame, float], None] | None = None
     on_progress: OnProgress = ignore
@@ -296,7 +297,7 @@ def run_tasks(tasks: Sequence[Task], execution: Execution) -> pd.DataFrame:
     say(Progress(found=len(tables)))
     if missing:
         with ExitStack() as stack:
-            workers = connect(stack, execution.cluster, execution.cluster_fallback, say)
+            workers = connect(stack, execution, say)
             processes = process_count(execution.jobs, workers, tasks, len(missing))
             todo = [replace(tasks[i], processes=processes) for i in missing]
 
@@ -352,14 +353,14 @@ def process_count(jobs: int, workers: int | None, tasks: Sequence[Task], missing
     return min(os.cpu_count() or 1, SMALL_PROCESSES, missing) if small and on_cpu else 1
 
 
-def connect(stack: ExitStack, cluster: str | None, fallback: bool, say: OnProgress) -> int | None:
+def connect(stack: ExitStack, execution: Execution, say: OnProgress) -> int | None:
     """Enter the cluster where one is asked for: its number of workers, None for this machine."""
-    if cluster is None:
+    if execution.cluster is None:
         return None
     try:
-        return stack.enter_context(on_cluster(cluster))
+        return stack.enter_context(on_cluster(execution.cluster, execution.connect_seconds))
     except ClusterUnavailable as error:
-        if not fallback:
+        if not execution.cluster_fallback:
             raise
         say(Progress(notice=f"{error} Computing on this machine instead, as asked."))
         return None

@@ -1,6 +1,5 @@
 """Algorithm 3: its step against PyTorch's own Adam and autograd, and what an attack promises."""
 
-import dataclasses
 from itertools import pairwise
 from typing import Any
 
@@ -73,8 +72,8 @@ def test_steps_equal_torch_adam_on_autograd(small):
     plan = plan_for(problem, model, [target], ball=0.5)
     state = init(plan)
     basis = problem.basis
-    rotated = dataclasses.replace(plan)  # the twin lives in the same basis as the attack
-    theta = [torch.nn.Parameter(rotated.theta[i].clone()) for i in range(2)]
+    # The twin lives in the same basis as the attack.
+    theta = [torch.nn.Parameter(plan.theta[i].clone()) for i in range(2)]
     optimizers = [
         torch.optim.Adam([p], lr=float(rate))
         for p, rate in zip(theta, plan.learning_rates, strict=True)

@@ -1,6 +1,5 @@
 """Many computations at once: nothing is lost when processes end, and nothing waits for ever."""
 
-import inspect
 import os
 import signal
 import socket
@@ -10,6 +9,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ import pytest
 from distributed import Client, LocalCluster
 
 from engine import parallel
-from engine.attacks.sweep import sweep
+from engine.attacks.options import SweepOptions
+from engine.attacks.sweep import Execution, sweep, sweep_with
 from engine.errors import ClusterUnavailable, InvalidInput, WorkerDied
 from engine.parallel import compute_all, is_distributed, on_cluster
 from engine.progress import Progress
@@ -243,18 +244,20 @@ def test_a_cluster_that_does_not_answer_is_named_in_time():
     mute.close()
 
 
-def test_a_sweep_falls_back_on_this_machine_where_that_is_asked(here, monkeypatch):
-    monkeypatch.setattr(inspect.unwrap(parallel.on_cluster), "__defaults__", (1.0,))
-    notices = []
-    options: dict[str, Any] = SWEEP | {"cluster": "tcp://127.0.0.1:9", "jobs": 1}
+def test_a_sweep_falls_back_on_this_machine_where_that_is_asked(here):
+    notices: list[str] = []
+    given = SWEEP.copy()
+    targets, device = given.pop("targets"), given.pop("device")
+    options = SweepOptions(**given)
+    nowhere = Execution(device=device, cluster="tcp://127.0.0.1:9", jobs=1, connect_seconds=1.0)
     with pytest.raises(ClusterUnavailable, match="No dask scheduler answers"):
-        sweep(SMALL, **options)
-    table = sweep(
-        SMALL,
-        **options,
+        sweep_with(options, SMALL, targets, nowhere)
+    instead = replace(
+        nowhere,
         cluster_fallback=True,
         on_progress=lambda progress: notices.append(progress.notice),
     )
+    table = sweep_with(options, SMALL, targets, instead)
     [notice] = filter(None, notices)
     assert "'tcp://127.0.0.1:9'" in notice
     assert notice.endswith("Computing on this machine instead, as asked.")
