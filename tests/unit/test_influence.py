@@ -277,10 +277,17 @@ def test_a_model_of_another_shape_is_refused():
         influence_scores(other, dataset)
 
 
-@pytest.mark.parametrize("c", [np.ones(3), np.full(40, np.nan), np.array(["a"] * 40)])
-def test_bad_coefficients_are_refused(c):
+@pytest.mark.parametrize(
+    ("c", "words"),
+    [
+        (np.ones(3), "40 finite numbers"),
+        (np.full(40, np.nan), "40 finite numbers"),
+        (np.array(["a"] * 40), "an array of real numbers"),
+    ],
+)
+def test_bad_coefficients_are_refused(c, words):
     dataset, model = random_problem(12)
-    with pytest.raises(InvalidInput, match="coefficients must be 40 finite numbers"):
+    with pytest.raises(InvalidInput, match=f"coefficients must be {words}"):
         influence_gradient(model, dataset, c)
 
 
