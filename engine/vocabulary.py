@@ -15,8 +15,9 @@ ORDERS = {
     "highest_first": "rank 1 is the highest score (the paper's order)",
     "lowest_first": "rank 1 is the lowest score",
 }
+LINEAR = "linear"  # the model of requests that name none
 MODELS = {
-    "linear": "logistic regression on the features, its influence in closed form",
+    LINEAR: "logistic regression on the features, its influence in closed form",
     "mlp": "one hidden layer of 32 tanh units",
     "cnn": "a 3×3 convolution with tanh, for features that are the pixels of small images",
 }

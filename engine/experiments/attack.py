@@ -10,7 +10,6 @@ from engine.checks import check_positive, check_targets
 from engine.data.dataset import Dataset
 from engine.experiments.base import (
     ANY_INDEX,
-    LINEAR,
     Context,
     Experiment,
     OnDataset,
@@ -20,7 +19,7 @@ from engine.experiments.files import read_fields, write_fields
 from engine.options import OneOf, at_least, option, taken_from
 from engine.progress import Progress, Runs
 from engine.statistics import points
-from engine.vocabulary import DAMPING, DTYPES, L2, MODELS, ORDERS
+from engine.vocabulary import DAMPING, DTYPES, L2, LINEAR, MODELS, ORDERS
 
 
 def training_samples(name: str, value: object) -> tuple[int, ...]:

@@ -18,10 +18,10 @@ from engine.models.linear import LinearModel
 from engine.models.model import Model
 from engine.options import ADDED, Options, option
 from engine.progress import OnProgress, Progress, ignore
+from engine.vocabulary import LINEAR
 
 RESULT_VERSION = 3  # raised when equal requests would give other numbers or other files
 ANY_INDEX = 2**31  # requests are checked before the data set is opened; the engine checks again
-LINEAR = "linear"  # the model of requests that name none
 NO_DATA = "none"  # in place of a content hash, for experiments that make their own data
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from engine.attacks.result import Ranking
 from engine.checks import check_positive
 from engine.data.dataset import Dataset
-from engine.experiments.base import LINEAR, Context, Experiment, OnDataset, honest_model_of
+from engine.experiments.base import Context, Experiment, OnDataset, honest_model_of
 from engine.experiments.files import read_fields, write_fields
 from engine.models.model import Model
 from engine.options import OneOf, option
-from engine.vocabulary import DAMPING, DTYPES, L2, MODELS, ORDERS
+from engine.vocabulary import DAMPING, DTYPES, L2, LINEAR, MODELS, ORDERS
 
 
 @dataclass(frozen=True)

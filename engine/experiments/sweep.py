@@ -14,7 +14,6 @@ from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
 from engine.experiments.base import (
     ANY_INDEX,
-    LINEAR,
     Context,
     Experiment,
     OnDataset,
@@ -23,7 +22,7 @@ from engine.experiments.base import (
 )
 from engine.experiments.files import load_table, save_table
 from engine.options import OneOf, Options, ascending, at_least, distinct, option
-from engine.vocabulary import MODELS
+from engine.vocabulary import LINEAR, MODELS
 
 if TYPE_CHECKING:
     from engine.attacks.batch import Batch  # it imports torch

@@ -6,16 +6,15 @@ from engine.influence.linear import LinearProblem
 from engine.influence.problem import InfluenceProblem
 from engine.models.linear import LinearModel
 from engine.models.model import Model
-from engine.vocabulary import DAMPING
 
 
 def build_problem(
     model: Model,
     dataset: Dataset,
-    damping: float = DAMPING,
-    order: str = "highest_first",
-    dtype: str = "float32",
-    device: str = "auto",
+    damping: float,
+    order: str,
+    dtype: str,
+    device: str,
     estimator: Estimator = cg,
 ) -> InfluenceProblem:
     """Influence on a data set under models like this one, at any θ: in closed form for linear

@@ -141,31 +141,12 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def write_folder(
-    folder: Path,
-    name: str,
-    request: Request,
-    data_hash: str,
-    result: object,
-    seconds: float,
-    device: str,
-) -> None:
-    """Fill an empty folder with a result; the manifest comes last and makes it one."""
-    experiment(name).save(result, folder)
-    manifest = Manifest(
-        experiment=name,
-        request=values_of(request),
-        result_version=RESULT_VERSION,
-        data_hash=data_hash,
-        seed=getattr(request, "seed", None),
-        device=device,
-        seconds=float(seconds),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions=versions(),
-        files={path.name: checksum(path) for path in sorted(folder.iterdir())},
-        lab_version=VERSION,
-        source_revision=source_revision(),
-    )
+def write_folder(folder: Path, result: object, manifest: Manifest) -> None:
+    """Fill an empty folder with a result; the manifest, completed by the checksums of the result's
+    files, comes last and makes it one."""
+    experiment(manifest.experiment).save(result, folder)
+    files = {path.name: checksum(path) for path in sorted(folder.iterdir())}
+    manifest = replace(manifest, files=files)
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
     for path in folder.iterdir():
         sync(path)
@@ -350,6 +331,20 @@ class Store:
 
         An equal one that came first is kept, unless `replace_old` says that this one was asked for.
         """
+        manifest = Manifest(
+            experiment=name,
+            request=values_of(request),
+            result_version=RESULT_VERSION,
+            data_hash=data_hash,
+            seed=getattr(request, "seed", None),
+            device=device,
+            seconds=float(seconds),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            versions=versions(),
+            files={},
+            lab_version=VERSION,
+            source_revision=source_revision(),
+        )
         folder = self.local / name / key(name, request, data_hash)
         making = folder.with_name(f".making-{folder.name}")
         with writing(self.local):
@@ -360,7 +355,7 @@ class Store:
                     return folder
                 try:
                     making.mkdir()
-                    write_folder(making, name, request, data_hash, result, seconds, device)
+                    write_folder(making, result, manifest)
                     put_in_place(making, folder)
                 finally:
                     shutil.rmtree(making, ignore_errors=True)

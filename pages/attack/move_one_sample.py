@@ -7,9 +7,9 @@ import streamlit as st
 from engine.attacks.result import Ranking
 from engine.data.dataset import Dataset
 from engine.experiments import AttackRequest
-from engine.experiments.base import LINEAR
 from engine.models.model import Model, kinds_for
 from engine.results.store import Stored
+from engine.vocabulary import LINEAR
 from pages.attack.parts import attack_formulas, attack_view, baseline_view, model_words
 from pages.common.asking import controls, data_choice, door, effort, links, progress, targets
 from pages.common.asking.form import Form

@@ -188,7 +188,7 @@ def test_a_job_that_ends_while_a_page_looks_is_not_told_to_be_damaged(
     published = {path.parent.name: path.parent for path in PUBLISHED.rglob(MANIFEST)}
     race = Race({**published, **of_ones_own}, monkeypatch)
     app.switch_page(page.file)
-    own = view_of("fairness", own_request())  # what its page asks for at first is not here
+    own = view_of(own_request())  # what its page asks for at first is not here
     if own is not None and page is own.page:
         for name, value in own.parameters.items():
             app.query_params[name] = value

@@ -81,7 +81,7 @@ def test_a_bundle_opens_in_a_fresh_clone_with_the_same_figures(tmp_path: Path) -
         write_bundle(chosen, file)
     run(clone, there, "-m", "engine", "library", "import", str(tmp_path / "bundle.zip"))
 
-    found = [view_of(name, request) for name, request in ASKED]
+    found = [view_of(request) for _, request in ASKED]
     views = json.dumps([(v.page.url, v.page.file, dict(v.parameters)) for v in found if v])
     drawn, again = (
         json.loads(run(lab, cache, "-c", DRAW, views))

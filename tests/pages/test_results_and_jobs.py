@@ -117,9 +117,7 @@ def test_the_same_result_twice_differs_in_nothing() -> None:
 
 
 def opened(entry: Entry) -> view_of_result.ResultView | None:
-    return view_of_result.view_of(
-        entry.experiment, make_request(entry.experiment, entry.manifest.request)
-    )
+    return view_of_result.view_of(make_request(entry.experiment, entry.manifest.request))
 
 
 LINKED = {e.experiment: e for e in reversed(PUBLISHED_ENTRIES) if opened(e)}
@@ -141,10 +139,10 @@ def test_only_rankings_and_odd_requests_have_no_page() -> None:
     missing = {entry.experiment for entry in PUBLISHED_ENTRIES} - set(LINKED)
     assert missing == {"ranking"}
     odd = replace(EXAMPLE, damping=0.3)
-    assert view_of_result.view_of("attack", odd) is None
-    assert view_of_result.view_of("attack", replace(EXAMPLE, targets=(1, 2))) is None
-    assert view_of_result.view_of("attack", replace(EXAMPLE, radius=0.123)) is None
-    assert view_of_result.view_of("prepare", EXAMPLE) is None
+    assert view_of_result.view_of(odd) is None
+    assert view_of_result.view_of(replace(EXAMPLE, targets=(1, 2))) is None
+    assert view_of_result.view_of(replace(EXAMPLE, radius=0.123)) is None
+    assert view_of_result.view_of(RankingRequest()) is None
 
 
 @pytest.fixture
@@ -199,7 +197,7 @@ def test_an_imported_sweep_on_data_that_is_not_here_has_its_page(
     with (tmp_path / "b.zip").open("wb") as file:
         bundle.write_bundle(open_library(there).entries, file)
     bundle.import_bundle(tmp_path / "b.zip", Store.of(settings), "Ann")
-    view = view_of_result.view_of("sweep", elsewhere)
+    view = view_of_result.view_of(elsewhere)
     assert view is not None
     app = open_page(view.page, **view.parameters)
     (entry,) = select(library(settings), origin="imported")

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from engine.experiments import AttackRequest
-from engine.experiments.base import LINEAR
+from engine.vocabulary import LINEAR
 from pages.common.widgets import unfold
 
 

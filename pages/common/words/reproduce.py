@@ -25,9 +25,9 @@ from engine.experiments import (
     SweepRequest,
     values_of,
 )
-from engine.experiments.base import LINEAR
 from engine.experiments.fairness import COLUMNS
 from engine.fairness.options import FairnessOptions
+from engine.vocabulary import LINEAR
 from pages.common.samples import Samples
 
 

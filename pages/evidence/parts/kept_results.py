@@ -66,9 +66,7 @@ def asked_for(request: Mapping[str, object]) -> None:
 
 def way_to(entry: Entry) -> None:
     """The link to the page that shows a result, or why there is none."""
-    found = view_of_result.view_of(
-        entry.experiment, make_request(entry.experiment, entry.manifest.request)
-    )
+    found = view_of_result.view_of(make_request(entry.experiment, entry.manifest.request))
     if found is None:
         st.caption("No page shows exactly this; here is what it says.")
         return

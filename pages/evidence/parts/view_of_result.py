@@ -3,9 +3,9 @@
 A link is given only where the page, reading it, would ask for exactly this request.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import singledispatch
 
 from engine.data.tables.options import HELP, TableOptions
 from engine.experiments import (
@@ -59,6 +59,13 @@ def on_grid(radius: float) -> bool:
     return links.RADIUS_LOW <= radius <= links.RADIUS_HIGH and abs(steps - round(steps)) < 1e-9
 
 
+@singledispatch
+def view_of(request: object) -> ResultView | None:
+    """The view that shows the result of a request; None where no page does."""
+    return None
+
+
+@view_of.register
 def of_attack(request: AttackRequest) -> ResultView | None:
     values = links.values_of(request)
     same = links.request_of(values) == request
@@ -66,6 +73,7 @@ def of_attack(request: AttackRequest) -> ResultView | None:
     return view("move-one-sample", **values) if same and fits else None
 
 
+@view_of.register
 def of_sweep(request: SweepRequest) -> ResultView | None:
     for url, role, axes, starts in SWEPT:
         start = sweep_requests.opening_sweep(role, request.dataset)
@@ -91,12 +99,14 @@ def beside(request: SweepRequest | BaselineRequest) -> ResultView | None:
     return None
 
 
+@view_of.register
 def of_baseline(request: BaselineRequest) -> ResultView | None:
     if baseline_request(links.EXAMPLE) == request:
         return of_attack(links.EXAMPLE)
     return beside(request)
 
 
+@view_of.register
 def of_fairness(request: FairnessRequest) -> ResultView | None:
     given = number_lists.shown_numbers(request.scales)
     own = {n: getattr(request, n) for n in ("beta", "gamma", "l2", *COLUMNS)}
@@ -127,21 +137,25 @@ def of_fairness(request: FairnessRequest) -> ResultView | None:
     )
 
 
+@view_of.register
 def of_impossible(request: ImpossibleRequest) -> ResultView | None:
     asked = replace(ImpossibleRequest(), k=request.k, seed=request.seed)
     return view("impossible", k=request.k, seed=request.seed) if asked == request else None
 
 
+@view_of.register
 def of_defence(request: DefenceRequest) -> ResultView | None:
     shown = [r for _, name, r in published_results.with_role() if name == "defence"]
     return view("minimum") if request in [DefenceRequest(), *shown] else None
 
 
+@view_of.register
 def of_sensitivity(request: SensitivityRequest) -> ResultView | None:
     same = request == SensitivityRequest(request.dataset)
     return view("easy-or-hard", dataset=request.dataset) if same else None
 
 
+@view_of.register
 def of_leave_one_out(request: LeaveOneOutRequest) -> ResultView | None:
     name = request.dataset
     for setting in retraining.SETTINGS:
@@ -154,49 +168,31 @@ def of_leave_one_out(request: LeaveOneOutRequest) -> ResultView | None:
     return view("influence", dataset=name, **own)
 
 
+@view_of.register
 def of_explain(request: ExplainRequest) -> ResultView | None:
     same = request == ExplainRequest(request.dataset, request.image)
     return view("influence", dataset=request.dataset, image=request.image) if same else None
 
 
-def into_one_attack(url: str, role: str, own: str) -> Callable[[Examined], ResultView | None]:
+@view_of.register
+def of_audit(request: AuditRequest) -> ResultView | None:
+    return into_one_attack(request, "audit", "audit", "queries")
+
+
+@view_of.register
+def of_attributions(request: AttributionsRequest) -> ResultView | None:
+    return into_one_attack(request, "other-scores", "other scores", "neighbours")
+
+
+def into_one_attack(request: Examined, url: str, role: str, own: str) -> ResultView | None:
     """Pages that look into one attack, with a control of their own."""
-
-    def found(request: Examined) -> ResultView | None:
-        names = ("dataset", "target", "k", "radius", "seed", own)
-        values = {name: getattr(request, name) for name in names}
-        start = published_results.request_of(role, request.dataset) or type(request)(
-            request.dataset
-        )
-        same = replace(start, **values) == request and on_grid(request.radius)
-        return view(url, **values) if same else None
-
-    return found
+    names = ("dataset", "target", "k", "radius", "seed", own)
+    values = {name: getattr(request, name) for name in names}
+    start = published_results.request_of(role, request.dataset) or type(request)(request.dataset)
+    same = replace(start, **values) == request and on_grid(request.radius)
+    return view(url, **values) if same else None
 
 
+@view_of.register
 def of_speed(request: GradientsRequest | ScalingRequest) -> ResultView | None:
     return view("why-fast") if request in [r for _, _, r in published_results.listed()] else None
-
-
-# Each function takes the requests of its own experiment: one type would fit none of them.
-VIEWS: dict[str, Callable[[Any], ResultView | None]] = {
-    "attack": of_attack,
-    "sweep": of_sweep,
-    "baseline": of_baseline,
-    "fairness": of_fairness,
-    "impossible": of_impossible,
-    "defence": of_defence,
-    "sensitivity": of_sensitivity,
-    "leave-one-out": of_leave_one_out,
-    "explain": of_explain,
-    "audit": into_one_attack("audit", "audit", "queries"),
-    "attributions": into_one_attack("other-scores", "other scores", "neighbours"),
-    "gradients": of_speed,
-    "scaling": of_speed,
-}
-
-
-def view_of(experiment: str, request: object) -> ResultView | None:
-    """The view that shows the result of a request; None where no page does."""
-    found = VIEWS.get(experiment)
-    return None if found is None else found(request)
