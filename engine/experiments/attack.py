@@ -15,6 +15,7 @@ from engine.experiments.base import (
     OnDataset,
     honest_model_of,
 )
+from engine.experiments.cost import Size, attack_seconds
 from engine.experiments.files import read_fields, write_fields
 from engine.options import OneOf, at_least, option, taken_from
 from engine.progress import Progress, Runs
@@ -145,6 +146,10 @@ def describe_attack(result: AttackResult) -> str:
     )
 
 
+def attack_cost(request: AttackRequest, size: Size) -> float:
+    return attack_seconds(size, request.runs, request.steps, request.model)
+
+
 ATTACK = Experiment(
     "attack",
     "Move samples to the top of the influence ranking",
@@ -153,4 +158,5 @@ ATTACK = Experiment(
     save_attack,
     load_attack,
     describe_attack,
+    seconds=attack_cost,
 )

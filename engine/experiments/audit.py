@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from engine.checks import check_targets
 from engine.data.dataset import Dataset
-from engine.experiments.attack import OnOneAttack, find_or_attack
+from engine.experiments.attack import OnOneAttack, attack_cost, find_or_attack
 from engine.experiments.base import Context, Experiment
+from engine.experiments.cost import Size, audit_seconds
 from engine.experiments.files import read_fields, write_fields
 from engine.models.linear import as_linear
 from engine.options import at_least, option
@@ -146,6 +147,10 @@ def describe_audit(result: AuditResult) -> str:
     return "\n".join(lines)
 
 
+def audit_cost(request: AuditRequest, size: Size) -> float:
+    return attack_cost(request.attack, size) + audit_seconds(size, request.queries)
+
+
 AUDIT = Experiment(
     "audit",
     "Audit four calculators of influence: honest, liar, careful liar, attacker",
@@ -154,4 +159,5 @@ AUDIT = Experiment(
     save_audit,
     load_audit,
     describe_audit,
+    seconds=audit_cost,
 )

@@ -14,6 +14,7 @@ from engine.data.load import dataset_names, load_dataset
 from engine.data.raw_files import Say, silent
 from engine.data.sources.features_file import changed_at
 from engine.errors import InvalidInput
+from engine.experiments.cost import Size
 from engine.models.linear import LinearModel
 from engine.models.model import Model
 from engine.options import ADDED, Options, option
@@ -77,7 +78,9 @@ class Experiment(Generic[RequestT, DataT, ResultT]):
     within another experiment, which keeps it; nobody asks for it alone. A parallel one computes in
     several processes, or on a cluster; one that is cpu_only never uses a GPU. Where a result only
     records what was made in the data directory, `lasts` says whether that is still there: if not,
-    it is made again.
+    it is made again. `seconds` estimates from above how long a request takes on data of that size,
+    as `engine.experiments.cost` counts them; None for what always takes minutes: the queue lets
+    what takes seconds pass it by.
     """
 
     name: str
@@ -91,6 +94,7 @@ class Experiment(Generic[RequestT, DataT, ResultT]):
     parallel: bool = False
     cpu_only: bool = False
     lasts: Callable[[ResultT, Path], bool] | None = None
+    seconds: Callable[[RequestT, Size], float] | None = None
 
     def make(self, values: Mapping[str, object]) -> RequestT:
         """Make the request with these fields; raises InvalidInput for any other field, and for

@@ -10,6 +10,7 @@ from engine.attacks.result import Ranking
 from engine.checks import check_integer, check_positive
 from engine.data.dataset import Dataset
 from engine.experiments.base import ANY_INDEX, Context, Experiment, OnDataset, honest_model
+from engine.experiments.cost import FIXED_SECONDS, Size, honest_seconds
 from engine.experiments.files import ranking_arrays, read_parts, read_ranking, write_parts
 from engine.options import OneOf, at_least, option
 from engine.vocabulary import DAMPING, DTYPES, L2
@@ -89,6 +90,10 @@ def describe_explain(result: ExplainResult) -> str:
     )
 
 
+def explain_cost(request: ExplainRequest, size: Size) -> float:
+    return FIXED_SECONDS + honest_seconds(size)
+
+
 EXPLAIN = Experiment(
     "explain",
     "Rank the training samples by their influence on one test sample",
@@ -97,4 +102,5 @@ EXPLAIN = Experiment(
     save_explain,
     load_explain,
     describe_explain,
+    seconds=explain_cost,
 )

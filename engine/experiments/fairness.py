@@ -11,6 +11,7 @@ from engine.data.sources.features_file import changed_at
 from engine.data.tables.options import TableOptions
 from engine.errors import InvalidInput
 from engine.experiments.base import Context, Experiment
+from engine.experiments.cost import Size, fairness_seconds
 from engine.experiments.files import read_fields, write_fields
 from engine.fairness.options import FairnessOptions
 from engine.fairness.result import About, FairnessResult, largest_effect
@@ -151,6 +152,10 @@ def describe_fairness(result: FairnessResult) -> str:
     return "\n".join(lines)
 
 
+def fairness_cost(request: FairnessRequest, size: Size) -> float:
+    return fairness_seconds(size)
+
+
 FAIRNESS = Experiment(
     "fairness",
     "Break the fairness of a downstream model by scaling the base model",
@@ -160,4 +165,5 @@ FAIRNESS = Experiment(
     load_fairness,
     describe_fairness,
     cpu_only=True,
+    seconds=fairness_cost,
 )

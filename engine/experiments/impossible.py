@@ -11,12 +11,14 @@ from engine.checks import check_positive
 from engine.errors import InvalidInput
 from engine.experiments.attack import load_attack, save_attack, steps_reported
 from engine.experiments.base import Context, Experiment, honest_model
+from engine.experiments.cost import Size, attack_seconds
 from engine.options import Options, at_least, option, taken_from
 from engine.progress import Progress
 from engine.scrutiny.impossibility import RandomModels, impossible_instance, try_random_models
 from engine.vocabulary import DAMPING, L2
 
 MODELS = "models.parquet"
+STEP_SECONDS, TRY_SECONDS = 1e-3, 1e-4  # of a run's step, and of a random model, at most
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,13 @@ def describe_impossible(result: ImpossibleResult) -> str:
     )
 
 
+def impossible_cost(request: ImpossibleRequest, size: Size) -> float:
+    own, attack = Size(request.n_train, request.n_features, 2), request.attack
+    # Its products are tiny: what a step and a random model cost is mostly not theirs.
+    fixed = attack.runs * request.steps * STEP_SECONDS + request.count * TRY_SECONDS
+    return fixed + attack_seconds(own, attack.runs, request.steps)
+
+
 IMPOSSIBLE = Experiment(
     "impossible",
     "Try to beat the impossibility theorem",
@@ -116,4 +125,5 @@ IMPOSSIBLE = Experiment(
     save_impossible,
     load_impossible,
     describe_impossible,
+    seconds=impossible_cost,
 )

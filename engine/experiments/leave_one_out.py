@@ -10,6 +10,7 @@ from engine.attacks.result import Ranking
 from engine.checks import check_positive
 from engine.data.dataset import Dataset
 from engine.experiments.base import Context, Experiment, OnDataset, honest_model
+from engine.experiments.cost import Size, refits_seconds
 from engine.experiments.files import read_parts, write_parts
 from engine.experiments.sensitivity import spread
 from engine.options import OneOf, at_least, option
@@ -98,6 +99,10 @@ def describe_leave_one_out(result: LeaveOneOutResult) -> str:
     )
 
 
+def leave_one_out_cost(request: LeaveOneOutRequest, size: Size) -> float:
+    return refits_seconds(size, request.n_samples or size.n_train)
+
+
 LEAVE_ONE_OUT = Experiment(
     "leave-one-out",
     "Retrain without single samples: what influence scores estimate",
@@ -106,4 +111,5 @@ LEAVE_ONE_OUT = Experiment(
     save_leave_one_out,
     load_leave_one_out,
     describe_leave_one_out,
+    seconds=leave_one_out_cost,
 )

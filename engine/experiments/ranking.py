@@ -7,6 +7,7 @@ from engine.attacks.result import Ranking
 from engine.checks import check_positive
 from engine.data.dataset import Dataset
 from engine.experiments.base import Context, Experiment, OnDataset, honest_model_of
+from engine.experiments.cost import FIXED_SECONDS, Size, honest_seconds
 from engine.experiments.files import read_fields, write_fields
 from engine.models.model import Model
 from engine.options import OneOf, option
@@ -82,6 +83,10 @@ def describe_ranking(result: RankingResult) -> str:
     )
 
 
+def ranking_cost(request: RankingRequest, size: Size) -> float:
+    return FIXED_SECONDS + honest_seconds(size, request.model)
+
+
 RANKING = Experiment(
     "ranking",
     "Rank the training samples by their influence",
@@ -90,4 +95,5 @@ RANKING = Experiment(
     save_ranking,
     load_ranking,
     describe_ranking,
+    seconds=ranking_cost,
 )

@@ -10,6 +10,7 @@ from engine.attacks.result import Ranking
 from engine.checks import check_positive
 from engine.data.dataset import Dataset
 from engine.experiments.base import Context, Experiment, OnDataset, honest_model
+from engine.experiments.cost import Size, sensitivity_seconds
 from engine.experiments.files import Parts, ranking_arrays, read_parts, read_ranking, write_parts
 from engine.options import OneOf, at_least, option
 from engine.vocabulary import DAMPING, DTYPES, L2
@@ -119,6 +120,10 @@ def describe_sensitivity(result: SensitivityResult) -> str:
     )
 
 
+def sensitivity_cost(request: SensitivityRequest, size: Size) -> float:
+    return sensitivity_seconds(size, request.probes)
+
+
 SENSITIVITY = Experiment(
     "sensitivity",
     "Which samples are easy to move: how strongly each score depends on the model",
@@ -127,4 +132,5 @@ SENSITIVITY = Experiment(
     save_sensitivity,
     load_sensitivity,
     describe_sensitivity,
+    seconds=sensitivity_cost,
 )

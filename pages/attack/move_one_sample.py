@@ -6,7 +6,7 @@ import streamlit as st
 
 from engine.attacks.result import Ranking
 from engine.data.dataset import Dataset
-from engine.experiments import AttackRequest
+from engine.experiments import AttackRequest, cost
 from engine.models.model import Model, kinds_for
 from engine.results.store import Stored
 from engine.vocabulary import LINEAR
@@ -43,7 +43,7 @@ def honest_ranking(request: AttackRequest, dataset: Dataset) -> Stored | None:
             f"Training on {dataset.n_train:,} samples and ranking them"
             f"{effort.training(dataset, request.model)}"
         ),
-        effort.honest_seconds(dataset, request.model),
+        cost.honest_seconds(dataset, request.model),
     )
 
 
@@ -55,9 +55,7 @@ def attack_bar(
     """What will happen, and the button that makes it happen."""
     request, computed = asked.request, asked.stored is not None
     target, runs = request.targets[0], request.restarts * len(request.learning_rates)
-    seconds = effort.attack_seconds(
-        open_dataset(request.dataset), runs, request.steps, request.model
-    )
+    seconds = cost.attack_seconds(open_dataset(request.dataset), runs, request.steps, request.model)
     long = f" {effort.at_most(seconds)}" if seconds > effort.LONG_SECONDS else ""
     refused = before is not None and before.ranks[target] <= request.k
     if computed:

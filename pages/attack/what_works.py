@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from engine.attacks.rates import success_rates
-from engine.experiments import AttackRequest, SweepRequest
+from engine.experiments import AttackRequest, SweepRequest, cost
 from engine.results.store import Stored
 from pages.attack.parts import ablation, sweep_frame, variant_figures
 from pages.common.asking import data_choice, door, effort, progress, sweep_requests
@@ -134,7 +134,7 @@ def begun(requests: dict[str, AttackRequest]) -> bool:
         return True
     dataset = open_dataset(missing[0].request.dataset)
     seconds = sum(
-        effort.attack_seconds(
+        cost.attack_seconds(
             dataset,
             max(part.request.restarts, 1) * len(part.request.learning_rates),
             part.request.steps,

@@ -9,11 +9,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from engine.attacks.result import AttackResult
+from engine.experiments import cost
 from engine.models.model import Model
 from engine.results.store import Stored
 from engine.settings import ROOT
 from engine.statistics import wilson_interval
-from pages.common.asking import door, effort, links, progress
+from pages.common.asking import door, links, progress
 from pages.common.asking.form import Form, unchoose
 from pages.common.figures import ranking
 from pages.common.lab import registry
@@ -148,7 +149,7 @@ def game(number: int, voted: str | None) -> None:
         links.EXAMPLE,
         "The example",
         progress.draw_attack(links.EXAMPLE, dataset.n_train),
-        effort.FIXED_SECONDS,
+        cost.FIXED_SECONDS,
     )
     if stored is None:
         return

@@ -13,6 +13,7 @@ from engine.experiments import (
     LeaveOneOutRequest,
     LeaveOneOutResult,
     RankingRequest,
+    cost,
 )
 from engine.results.store import Stored
 from pages.common.asking import data_choice, door, effort, links, progress
@@ -197,7 +198,7 @@ def image_section(name: str, image: int, train: Samples) -> tuple[ExplainRequest
         progress.draw_plain(
             f"Training the model and solving for this sample{effort.training(train.dataset)}"
         ),
-        effort.honest_seconds(train.dataset),
+        cost.honest_seconds(train.dataset),
     )
     if stored is None:
         return None

@@ -8,6 +8,17 @@ import torch
 from torch import nn
 
 from engine.data.load import load_dataset
+from engine.experiments import (
+    EXPERIMENTS,
+    AttackRequest,
+    AuditRequest,
+    ExplainRequest,
+    ImpossibleRequest,
+    LeaveOneOutRequest,
+    RankingRequest,
+    SensitivityRequest,
+    cost,
+)
 from engine.models.network import architecture
 from pages.common.asking import effort
 
@@ -18,15 +29,15 @@ def of_size(n: int, d: int, k: int, name: str = "some") -> Any:
 
 def test_the_estimate_is_that_of_the_published_sweeps() -> None:
     # 480 runs of 100 steps on 5,000 × 1,280 features of 10 classes took 5,904 s.
-    one = effort.attack_seconds(of_size(5000, 1280, 10), 1, 100) - effort.FIXED_SECONDS
+    one = cost.attack_seconds(of_size(5000, 1280, 10), 1, 100) - cost.FIXED_SECONDS
     assert 480 * one == pytest.approx(5904, rel=0.2)
     # Ten runs of 100 steps on digits took 4.7 s.
-    assert 2 < effort.attack_seconds(of_size(1200, 64, 10), 10, 100) < 10
+    assert 2 < cost.attack_seconds(of_size(1200, 64, 10), 10, 100) < 10
 
 
 def test_the_estimate_grows_with_everything() -> None:
     small, steps = of_size(1000, 99, 10), 50
-    one = effort.attack_seconds(small, 2, steps) - effort.FIXED_SECONDS
+    one = cost.attack_seconds(small, 2, steps) - cost.FIXED_SECONDS
     for larger, runs, many in (
         (of_size(2000, 99, 10), 2, steps),
         (of_size(1000, 199, 10), 2, steps),
@@ -34,7 +45,7 @@ def test_the_estimate_grows_with_everything() -> None:
         (small, 4, steps),
         (small, 2, 2 * steps),
     ):
-        found = effort.attack_seconds(larger, runs, many) - effort.FIXED_SECONDS
+        found = cost.attack_seconds(larger, runs, many) - cost.FIXED_SECONDS
         assert found == pytest.approx(2 * one)
 
 
@@ -44,11 +55,11 @@ def test_the_estimate_grows_with_everything() -> None:
 )
 def test_the_estimate_of_a_network_is_that_of_digits(model: str, a_step: float) -> None:
     digits = of_size(1200, 64, 10)
-    fixed = effort.FIXED_SECONDS + effort.honest_seconds(digits, model)
-    found = effort.attack_seconds(digits, 10, 100, model) - fixed
+    fixed = cost.FIXED_SECONDS + cost.honest_seconds(digits, model)
+    found = cost.attack_seconds(digits, 10, 100, model) - fixed
     assert found == pytest.approx(1000 * a_step, rel=0.1)
     larger = of_size(12_000, 64, 10)
-    one, two = (effort.attack_seconds(larger, runs, 100, model) for runs in (1, 2))
+    one, two = (cost.attack_seconds(larger, runs, 100, model) for runs in (1, 2))
     assert two - one == pytest.approx(found)
 
 
@@ -66,7 +77,7 @@ def test_what_a_network_multiplies_is_what_its_layers_do(kind: str) -> None:
     module(torch.as_tensor(digits.X_train[:1]).double())
     if kind == "cnn":  # which calls no layer for its convolution
         counted.append(16 * module.get_parameter("hidden.weight").numel())
-    assert effort.multiplications(digits, kind) == 1200 * sum(counted)
+    assert cost.multiplications(digits, kind) == 1200 * sum(counted)
 
 
 @pytest.mark.parametrize(
@@ -98,3 +109,30 @@ def test_data_like_digits_needs_no_word() -> None:
     said = effort.beside_digits(of_size(6941, 1280, 101, "big"))
     assert "“big” has 1,168 times as many" in said
     assert said.endswith("what takes a minute there may take 20 hours here.")
+
+
+def test_what_an_experiment_takes_is_estimated_from_its_request() -> None:
+    """Seconds on one core, measured on digits, against estimates from above."""
+    digits, photos = cost.Size(1200, 64, 10), cost.Size(5000, 1280, 10)
+    measured = {
+        "ranking": (RankingRequest(), 1),
+        "explain": (ExplainRequest(), 1),
+        "attack": (AttackRequest(), 1.5),
+        "impossible": (ImpossibleRequest(), 1.2),
+        "sensitivity": (SensitivityRequest(), 0.7),
+        "audit": (AuditRequest(), 11.4),
+        "leave-one-out": (LeaveOneOutRequest(), 1.4),
+    }
+    for name, (request, took) in measured.items():
+        estimate = EXPERIMENTS[name].seconds
+        assert estimate is not None, name
+        assert took <= estimate(request, digits) <= took + 10, name
+        assert estimate(request, photos) >= estimate(request, digits), name
+    assert cost.sensitivity_seconds(photos, 256) == pytest.approx(60, rel=0.25)  # as published
+    assert EXPERIMENTS["sweep"].seconds is None
+
+
+def test_the_size_of_data_is_that_of_its_training_half() -> None:
+    digits = load_dataset("digits")
+    assert cost.size_of(digits) == cost.Size(1200, 64, 10)
+    assert cost.size_of(None) == cost.Size(0, 0, 0)

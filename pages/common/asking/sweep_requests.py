@@ -4,10 +4,10 @@ can change."""
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from engine.experiments import SweepRequest
+from engine.experiments import SweepRequest, cost
 from engine.options import taken_from
 from engine.results.store import Stored
-from pages.common.asking import data_choice, door, effort
+from pages.common.asking import data_choice, door
 from pages.common.asking.number_lists import Axis
 from pages.common.lab import published_results
 from pages.common.lab.shared import open_dataset
@@ -64,5 +64,5 @@ def seconds_of(requests: Sequence[SweepRequest]) -> float:
         for starts in request.restarts:
             attacks = len(request) / len(request.restarts)
             runs = max(starts, 1) * len(request.learning_rates)
-            total += attacks * effort.attack_seconds(dataset, runs, request.steps)
+            total += attacks * cost.attack_seconds(dataset, runs, request.steps)
     return total
