@@ -48,6 +48,10 @@ class InvalidBundle(EngineError, ValueError):
     """A bundle of results that cannot be taken in, or one that cannot be made."""
 
 
+class TooMany(EngineError):
+    """A visitor who shares the queue with others has asked for as much as one may."""
+
+
 class Cancelled(EngineError):
     """The caller asked a running computation to stop."""
 

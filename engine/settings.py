@@ -17,6 +17,8 @@ PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent  # where `engine` is found: the checkout, or an environment's site-packages
 INSTALLED = (PACKAGE / "published").is_dir()  # an installed package carries the published results
 PUBLISHED = PACKAGE / "published" if INSTALLED else ROOT / "cache" / "published"
+MODES = ("lab", "class")  # the first is the default
+VISITOR_JOBS = 3  # a ranking and an attack on one page, and another attack
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,10 @@ class Settings:
 
     Of the job runner: jobs at once (0: one a GPU, one on the CPU), hours and GB (2**30 bytes) of
     memory that each may take (0: a share of the machine's), GB of disk for results of one's own.
+
+    mode: "lab", where everybody may do everything, or "class", where students and a teacher share
+    the lab. visitor_jobs: how many computations of one student may wait or run at once. address:
+    that of the lab as visitors type it (None: found out).
     """
 
     data_dir: Path
@@ -41,6 +47,9 @@ class Settings:
     job_hours: float = 24.0
     job_memory_gb: float = 0.0
     disk_gb: float = 10.0
+    mode: str = "lab"
+    visitor_jobs: int = VISITOR_JOBS
+    address: str | None = None
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -57,6 +66,12 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     fallback = environment.get("IAL_CLUSTER_FALLBACK") or "no"
     if fallback not in ("yes", "no"):
         raise InvalidInput("IAL_CLUSTER_FALLBACK", fallback, "'yes' or 'no'")
+    mode = environment.get("IAL_MODE") or MODES[0]
+    if mode not in MODES:
+        raise InvalidInput("IAL_MODE", mode, "'lab' or 'class'")
+    address = environment.get("IAL_ADDRESS") or None
+    if address is not None and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", address):
+        raise InvalidInput("IAL_ADDRESS", address, "an address like 'https://lab.example.org'")
     return Settings(
         data_dir=folder(environment, "IAL_DATA_DIR", str(cache / "data")),
         cache_dir=cache,
@@ -70,7 +85,25 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         job_hours=number(environment, "IAL_JOB_HOURS", 24, "hours"),
         job_memory_gb=number(environment, "IAL_JOB_MEMORY_GB", 0, "GB", chosen),
         disk_gb=number(environment, "IAL_DISK_GB", 10, "GB"),
+        mode=mode,
+        visitor_jobs=whole(environment, "IAL_VISITOR_JOBS", f"a number of jobs, {chosen}")
+        or VISITOR_JOBS,
+        address=address,
     )
+
+
+def teacher_token(environment: Mapping[str, str] = os.environ) -> str:
+    """The secret of the teacher's link; empty where none is set. No field of the settings: those
+    are written down for workers.
+
+    Raises InvalidInput for one that is short enough to be guessed, or cannot be part of a link.
+    """
+    token = environment.get("IAL_TEACHER_TOKEN") or ""
+    if token and not re.fullmatch(r"[A-Za-z0-9_-]{16,200}", token):
+        raise InvalidInput(
+            "IAL_TEACHER_TOKEN", "what is set", "16 to 200 letters, digits, '-' and '_'"
+        )
+    return token
 
 
 def default_cache(environment: Mapping[str, str], installed: bool = INSTALLED) -> str:
@@ -83,7 +116,8 @@ def default_cache(environment: Mapping[str, str], installed: bool = INSTALLED) -
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
-    """The environment from which another process reads these settings."""
+    """The environment from which another process that computes reads these settings; what concerns
+    visitors alone is left out."""
     return {
         "IAL_CACHE_DIR": str(settings.cache_dir.resolve()),
         "IAL_DATA_DIR": str(settings.data_dir.resolve()),

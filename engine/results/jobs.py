@@ -18,6 +18,7 @@ from pathlib import Path
 
 from engine.experiments import EXPERIMENTS, NO_DATA, Request, Source, make_request, source_of
 from engine.progress import Progress
+from engine.results import owners
 from engine.results.queue import (
     CANCEL,
     JOB,
@@ -87,10 +88,11 @@ class Jobs:
         self._started: dict[int, subprocess.Popen] = {}
         self._starting = threading.Lock()
 
-    def submit(self, experiment: str, request: Request) -> str:
+    def submit(self, experiment: str, request: Request, owner: str = "", most: int = 0) -> str:
         """Queue a request, unless its result is there or it is under way; returns the job's id.
 
-        Raises InvalidInput or InvalidDataset where the data set cannot be opened.
+        owner: the visitor who asks, of whom at most `most` jobs wait or run at once (0: any
+        number). Raises InvalidInput or InvalidDataset where the data set cannot be opened, TooMany.
         """
         request = make_request(experiment, asdict(request))  # checked: it may come from anywhere
         data_hash = self.data_hash(request)
@@ -100,8 +102,10 @@ class Jobs:
         self.folder.mkdir(parents=True, exist_ok=True)
         with queue_lock(self.folder):  # of equal requests at one moment the second joins the first
             recover(self.folder)
+            owners.check_room(self.folder, job, owner, most)
             if read_job(self.folder / job) is None or has_ended(self.folder / job):
                 self._place(Job(job, experiment, asdict(request), data_hash, time.time_ns()))
+            owners.join(self.folder / job, owner)
         self.start_workers()
         return job
 
@@ -167,6 +171,18 @@ class Jobs:
         folder = self.folder / check_id(job)
         if folder.is_dir():
             (folder / CANCEL).touch()
+
+    def withdraw(self, job: str, owner: str) -> None:
+        """Take back what a visitor asked for: the job is cancelled unless others asked for it."""
+        folder = self.folder / check_id(job)
+        if folder.is_dir():
+            with queue_lock(self.folder):
+                if owners.leave(folder, owner):
+                    self.cancel(job)
+
+    def owners_of(self, job: str) -> tuple[str, ...]:
+        """The visitors who asked for a job and have not taken it back, the first one first."""
+        return owners.owners_of(self.folder / check_id(job))
 
     def at_once(self) -> int:
         """How many jobs run at once: as the settings say, or as the first worker found, which

@@ -15,7 +15,7 @@ from engine.results.jobs import JOB, PROGRESS, STATE, Jobs
 from engine.results.queue import Worker, read_progress, worker_file, write_json
 from engine.results.watchdog import LOOK_SECONDS
 from engine.results.worker import KEPT_FOLDERS, prune, work
-from engine.settings import environment_of, read_settings
+from engine.settings import environment_of, read_settings, teacher_token
 from tests.support.queues import LONG, PATIENCE, kill, until, wait, worker_pid
 
 SHORT = AttackRequest(targets=(16,), radius=0.35, restarts=1)
@@ -263,6 +263,9 @@ def test_an_empty_setting_is_none_and_a_bad_one_is_said(tmp_path):
         "IAL_JOB_HOURS",
         "IAL_JOB_MEMORY_GB",
         "IAL_DISK_GB",
+        "IAL_MODE",
+        "IAL_VISITOR_JOBS",
+        "IAL_ADDRESS",
     )
     assert read_settings(dict.fromkeys(names, "")) == read_settings({})
     (tmp_path / "file").write_text("")
@@ -276,6 +279,30 @@ def test_an_empty_setting_is_none_and_a_bad_one_is_said(tmp_path):
             read_settings({"IAL_JOBS": jobs})
     with pytest.raises(InvalidInput, match="IAL_CLUSTER_FALLBACK must be 'yes' or 'no'"):
         read_settings({"IAL_CLUSTER_FALLBACK": "maybe"})
+    with pytest.raises(InvalidInput, match="IAL_MODE must be 'lab' or 'class'"):
+        read_settings({"IAL_MODE": "school"})
+    for address in ("lab.example.org", "javascript:alert(1)", "https://a/?b", "https://a b"):
+        with pytest.raises(InvalidInput, match="IAL_ADDRESS must be an address"):
+            read_settings({"IAL_ADDRESS": address})
+
+
+def test_what_concerns_visitors_is_read_and_not_handed_to_workers():
+    given = {"IAL_MODE": "class", "IAL_VISITOR_JOBS": "2", "IAL_ADDRESS": "https://a.org/lab"}
+    settings = read_settings(given)
+    assert (settings.mode, settings.visitor_jobs, settings.address) == (
+        "class", 2, "https://a.org/lab",
+    )  # fmt: skip
+    assert not set(given) & set(environment_of(settings))
+
+
+def test_a_teacher_token_that_can_be_guessed_is_refused_and_never_repeated():
+    token = "".join("0123456789abcdef")
+    assert teacher_token({"IAL_TEACHER_TOKEN": token}) == token
+    assert teacher_token({}) == teacher_token({"IAL_TEACHER_TOKEN": ""}) == ""
+    for bad in ("letmein", "no spaces in links ever", token + "&"):
+        with pytest.raises(InvalidInput, match="IAL_TEACHER_TOKEN must be 16 to 200") as error:
+            teacher_token({"IAL_TEACHER_TOKEN": bad})
+        assert bad not in str(error.value)
 
 
 @pytest.mark.parametrize(
