@@ -1,4 +1,5 @@
 # run: serve the lab on the address in .streamlit/config.toml · develop: the same, watching files
+# class: serve it on the network, for a teacher and students
 # test: everything that .ci/run checks · bench · publish · format · clean
 # Each target sets up .venv first, so all of them work from a fresh clone.
 
@@ -6,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := run
-.PHONY: run develop test bench publish format clean system
+.PHONY: run develop class test bench publish format clean system
 
 PYTHON ?= python3.11 python3
 BIN := .venv/bin
@@ -18,11 +19,14 @@ run: $(READY)
 develop: $(READY)
 	$(BIN)/python -m pages.common.serve --server.fileWatcherType auto
 
+class: $(READY)
+	IAL_MODE=class $(BIN)/python -m pages.common.serve
+
 # pytest comes last and sums up what it could not run.
 test: $(READY) system
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy engine pages tests app.py
+	$(BIN)/mypy engine pages tests app.py asgi.py
 	$(BIN)/pytest -n auto --dist worksteal
 
 bench: $(READY)

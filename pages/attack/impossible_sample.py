@@ -162,10 +162,14 @@ def beat_bar(found: door.Computation) -> None:
         f"{count(2 * request.restarts, 'run')} of the attack, {request.steps} steps each, against "
         f"{'a copy' if request.k == 1 else f'{request.k} copies'} of the target. Some seconds."
     )
+    refused = door.why_not(EXPERIMENT, request)
+    if refused:
+        st.caption(refused)
     st.button(
         f"Try {request.count:,} more models and the attack",
         type="primary",
         key="beat",
+        disabled=bool(refused),
         on_click=beat,
         args=(request, found.stored is not None),
     )

@@ -71,6 +71,9 @@ def attack_bar(
             f"one that moves sample {target} from rank {int(before.ranks[target]):,} into the top "
             f"{request.k}.{long}"
         )
+    not_now = "" if computed else door.why_not("attack", request)
+    if not_now:
+        st.caption(not_now)
     if honest is not None and request.model != LINEAR:
         st.caption(model_words.about(request.model, honest))
     if asked.state is not None and not computed and not asked.is_active:
@@ -83,7 +86,7 @@ def attack_bar(
             "Start again" if asked.has_ended else "Run the attack",
             type="secondary" if computed else "primary",
             key="run",
-            disabled=computed or before is None or refused or asked.is_active,
+            disabled=computed or before is None or refused or asked.is_active or bool(not_now),
             on_click=door.submit,
             args=("attack", request),
         )

@@ -147,7 +147,17 @@ def begun(requests: dict[str, AttackRequest]) -> bool:
         door.explain(state, "A variant")
     runs = f"{count(len(missing), 'attack')} on this sample, followed step by step, are not here"
     st.caption(f"{runs} yet. {effort.at_most(seconds)}")
-    st.button("Run them", key="follow", type="primary", on_click=door.submit_all, args=(missing,))
+    refused = next(filter(None, (door.why_not(p.experiment, p.request) for p in missing)), "")
+    if refused:
+        st.caption(refused)
+    st.button(
+        "Run them",
+        key="follow",
+        type="primary",
+        disabled=bool(refused),
+        on_click=door.submit_all,
+        args=(missing,),
+    )
     door.show_refusal()
     return False
 

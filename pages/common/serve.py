@@ -1,16 +1,22 @@
 """Start the lab: `python -m pages.common.serve [options of "streamlit run"]`.
 
-The same as `streamlit run app.py`, but for one thing. Streamlit takes any folder called `pages` for
-its old automatic pages until the first visit has called `st.navigation`; a server whose first
-visitor comes by a link to a page would show "Page not found" over that page. Told in advance, it
-does not. Jobs that a crash has interrupted go on at once, before anybody opens a page. And what the
-first visitor would wait for is loaded before there is one.
+The same as `streamlit run app.py`, but for two things. Browsers are told apart
+(`pages.common.lab.browsers`), which class mode and the owners of jobs rest on. And Streamlit takes
+any folder called `pages` for its old automatic pages until the first visit has called
+`st.navigation`; a server whose first visitor comes by a link to a page would show "Page not found"
+over that page. Told in advance, it does not. Jobs that a crash has interrupted go on at once,
+before anybody opens a page. And what the first visitor would wait for is loaded before there is
+one. In class mode (IAL_MODE) the lab listens on the network and prints its addresses.
 """
 
 import gc
+import os
+import secrets
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 
+from streamlit import config
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web import cli
 
@@ -18,10 +24,10 @@ from engine.data.load import load_dataset
 from engine.errors import InvalidInput
 from engine.results.jobs import Jobs
 from engine.results.store import Store
-from engine.settings import ROOT, Settings, read_settings
+from engine.settings import ROOT, Settings, read_settings, teacher_token
 from pages.common.asking.links import EXAMPLE
 from pages.common.figures import ranking
-from pages.common.lab import published_results
+from pages.common.lab import address, published_results
 from pages.common.samples import Samples
 
 LATE = ("streamlit.emojis", "scipy.stats")  # imported by others only where they first need it
@@ -46,9 +52,37 @@ def load(settings: Settings) -> None:
         store.find_published(experiment, request)
 
 
+def begin_class(settings: Settings) -> None:
+    """Make the teacher's token unless one is set, listen on the network unless told otherwise, and
+    print the addresses. The token stays in this process."""
+    if not teacher_token():
+        os.environ["IAL_TEACHER_TOKEN"] = secrets.token_urlsafe(24)
+    if not any(option.startswith("--server.address") for option in sys.argv):
+        sys.argv += ["--server.address", "0.0.0.0"]
+    sys.argv += ["--logger.hideWelcomeMessage", "true"]  # it would ask an address on the web
+    place = address.of_lab(settings, port_of(sys.argv))
+    print(
+        f"Class mode. Students open {place}\n"
+        f"The teacher opens  {address.for_teacher(place, teacher_token())}\n"
+        "Keep the second one to yourself: whoever opens it can delete results.",
+        flush=True,
+    )
+
+
+def port_of(options: Sequence[str]) -> int:
+    """The port on which Streamlit will listen."""
+    for option, value in zip(options, [*options[1:], ""], strict=True):
+        name, _, joined = option.partition("=")
+        if name == "--server.port":
+            return int(joined or value)
+    return int(config.get_option("server.port"))
+
+
 def main() -> None:
     try:
         settings = read_settings()
+        if settings.mode == "class":
+            begin_class(settings)
         Jobs(settings).watch()
     except InvalidInput as error:
         sys.exit(f"error: {error}")
@@ -56,7 +90,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # Streamlit collects after every page run: it need not go through what stays
     PagesManager.uses_pages_directory = False
-    sys.argv = ["streamlit", "run", str(ROOT / "app.py"), *sys.argv[1:]]
+    sys.argv = ["streamlit", "run", str(ROOT / "asgi.py"), *sys.argv[1:]]
     cli.main(prog_name="streamlit")
 
 

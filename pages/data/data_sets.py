@@ -17,7 +17,8 @@ from engine.results.jobs import JobState
 from engine.settings import ROOT
 from pages.common.asking import door
 from pages.common.asking.form import Form
-from pages.common.lab import registry
+from pages.common.lab import registry, visitors
+from pages.common.lab.permissions import Action
 from pages.common.lab.shared import lab
 from pages.common.widgets import charts
 from pages.common.words.wording import count, listed
@@ -112,6 +113,7 @@ def variant(entry: Entry, label: str) -> None:
         first.button(
             "Prepare" if entry.begun is None else "Go on",
             key=f"prepare-{entry.name}",
+            disabled=bool(visitors.refusal(Action.PREPARE)),
             on_click=door.submit,
             args=(EXPERIMENT, request),
         )
@@ -132,6 +134,8 @@ def removal(entry: Entry, place: DeltaGenerator) -> None:
     data_dir = lab().settings.data_dir
     originals = inventory.size_of(inventory.originals_of(entry.name, data_dir))
     if not (entry.here or entry.begun is not None or originals):
+        return
+    if visitors.refusal(Action.REMOVE_DATA):
         return
     with place.popover("Remove"):
         if entry.here:
@@ -159,6 +163,7 @@ def removal(entry: Entry, place: DeltaGenerator) -> None:
 def delete(name: str, originals: bool) -> None:
     """As a button's callback: what came of it is said when the page is drawn again."""
     try:
+        visitors.check(Action.REMOVE_DATA)
         freed = inventory.remove(name, lab().settings.data_dir, originals)
         st.session_state[REMOVED] = f"'{name}' is removed, {megabytes(freed)} are free again."
     except (EngineError, OSError) as error:
@@ -205,7 +210,9 @@ def check() -> None:
         "Check all files",
         help="Files of the lab are compared with their SHA-256, your own are opened. Large ones "
         "take some seconds.",
+        disabled=bool(visitors.refusal(Action.CHECK_DATA)),
     ):
+        visitors.check(Action.CHECK_DATA)
         with st.spinner("Reading every file …"):
             st.session_state[CHECKED] = inventory.check(lab().settings.data_dir)
     found = st.session_state.get(CHECKED)
@@ -238,6 +245,8 @@ def page() -> None:
     entries = inventory.entries(lab().settings.data_dir)
     st.markdown(overview(entries))
     door.show_refusal()
+    if forbidden := visitors.refusal(Action.PREPARE):
+        st.info(forbidden)
     if REMOVED in st.session_state:
         st.success(st.session_state.pop(REMOVED))
         st.session_state.pop(CHECKED, None)

@@ -11,10 +11,12 @@ import streamlit as st
 from engine.data.untrusted import limits
 from engine.data.untrusted.limits import MB, size
 from engine.errors import EngineError
-from engine.results import budget, bundle, library
+from engine.results import budget, bundle, library, trash
 from engine.results.library import Entry, Library
 from pages.common.asking.form import Form
-from pages.common.lab import registry
+from pages.common.asking.refusals import show_refusal
+from pages.common.lab import registry, visitors
+from pages.common.lab.permissions import Action
 from pages.common.lab.shared import lab
 from pages.common.widgets import charts
 from pages.common.words.wording import count, plain
@@ -25,6 +27,7 @@ PAGE = registry.page("results")
 ANY = "all"
 TICKED = "result"  # in links: the keys of the results that are ticked
 SAID, TAKEN, SENT = "library_said", "bundle_taken", "bundle"  # session-state keys
+DELETED = "library_deleted"  # session-state key: the last deletion, which can be undone
 TABLE_ROWS = 12  # of the library that are seen without scrolling in it
 
 
@@ -151,13 +154,17 @@ def actions(chosen: Sequence[Entry]) -> None:
             help="One zip file with each result's manifest, tables and arrays. Whoever gets it "
             "imports it below.",
         )
-        with st.popover("Delete …", disabled=not removable):
+        forbidden = visitors.refusal(Action.DELETE)
+        with st.popover("Delete …", disabled=not removable or bool(forbidden)):
             st.markdown(
                 f"Delete {count(len(removable), 'result')}, "
-                f"{size(sum(e.size for e in removable))}? They can be computed or imported again."
+                f"{size(sum(e.size for e in removable))}, for everybody who uses this lab? This "
+                "can be undone for a day."
             )
-            st.button("Delete for good", key="delete", on_click=delete, args=(removable,))
-    if len(removable) < len(chosen):
+            st.button("Delete", key="delete", on_click=delete, args=(removable,))
+    if forbidden:
+        st.caption(forbidden)
+    elif len(removable) < len(chosen):
         st.caption("Published results come with the lab and stay.")
     if not usable:
         st.caption(
@@ -174,9 +181,25 @@ def packed(chosen: Sequence[Entry]) -> bytes:
 
 def delete(chosen: Sequence[Entry]) -> None:
     """As a button's callback."""
-    for entry in chosen:
-        library.remove(lab().store, entry)
+    try:
+        visitors.check(Action.DELETE)
+        st.session_state[DELETED] = trash.throw_away(lab().store, chosen)
+    except EngineError as error:
+        st.session_state[SAID] = [("error", plain(str(error)))]
+        return
     st.session_state[SAID] = [("success", f"{count(len(chosen), 'result')} deleted.")]
+
+
+def undo() -> None:
+    """Put back what was deleted last, as a button's callback."""
+    try:
+        visitors.check(Action.DELETE)
+        back, left = trash.put_back(lab().store, st.session_state.pop(DELETED, ""))
+    except EngineError as error:
+        st.session_state[SAID] = [("error", plain(str(error)))]
+        return
+    again = f" {count(left, 'other')} had been computed again meanwhile." if left else ""
+    st.session_state[SAID] = [("success", f"{count(back, 'result')} put back.{again}")]
 
 
 def take_in(name: str, content: bytes) -> list[tuple[str, str]]:
@@ -185,6 +208,7 @@ def take_in(name: str, content: bytes) -> list[tuple[str, str]]:
         path = Path(folder) / "bundle.zip"
         path.write_bytes(content)
         try:
+            visitors.check(Action.IMPORT)
             return words.said_of(bundle.import_bundle(path, lab().store, name))
         except EngineError as error:
             return [("error", plain(str(error)))]
@@ -198,6 +222,9 @@ def uploader() -> None:
         "it is kept, and nothing in it is run. Its numbers are those of whoever computed them: "
         "imported results say so wherever they are shown, and give way to your own."
     )
+    if forbidden := visitors.refusal(Action.IMPORT):
+        st.caption(forbidden)
+        return
     file = st.file_uploader(
         "A bundle (zip)", type="zip", key=SENT, max_upload_size=limits.UPLOAD_MB
     )
@@ -209,9 +236,12 @@ def uploader() -> None:
 
 
 def show_said() -> None:
-    """What became of the last bundle or deletion."""
+    """What became of the last bundle or deletion, and the way back."""
+    show_refusal()
     for kind, text in st.session_state.pop(SAID, []):
         {"success": st.success, "info": st.info, "error": st.error}[kind](text)
+    if DELETED in st.session_state:
+        st.button("Undo the deletion", key="undo", icon=":material/undo:", on_click=undo)
 
 
 def page() -> None:

@@ -284,6 +284,10 @@ def test_the_queue_is_shown_and_cancelled(
     assert "behind 1 other" in said[2]
     ended = next(d.value for d in unfold(app).dataframe if "message" in d.value)
     assert ended["message"].tolist() == ["No such sample."]
+    app.button(key="ask-b2").click().run()  # somebody else's: the visitor is asked first
+    assert cancelled == []
+    app.button(key="leave-b2").click().run()
+    app.button(key="ask-b2").click().run()
     app.button(key="cancel-b2").click().run()
     assert cancelled == ["b2"]
 

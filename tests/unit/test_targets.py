@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.attacks.result import Ranking
-from pages.common.asking import door, targets
+from pages.common.asking import refusals, targets
 
 BEFORE = Ranking(np.array([5.0, 9.0, 1.0, 7.0]), np.array([3, 1, 4, 2]))
 
@@ -28,14 +28,14 @@ def click(session: dict[str, Any], *indices: int) -> None:
 def test_a_click_sets_the_target(session: dict[str, Any]) -> None:
     click(session, 0)
     assert session["target"] == 0
-    assert door.REFUSAL not in session
+    assert refusals.REFUSAL not in session
 
 
 @pytest.mark.parametrize("index", [1, 3])
 def test_a_click_inside_the_top_k_is_refused_in_words(session: dict[str, Any], index: int) -> None:
     click(session, index)
     assert session["target"] == 2
-    said = session[door.REFUSAL]
+    said = session[refusals.REFUSAL]
     assert f"Sample {index} is at rank {BEFORE.ranks[index]}" in said
     assert "top 2" in said
 

@@ -11,21 +11,24 @@ from typing import Generic, TypeVar
 import streamlit as st
 
 from engine.errors import EngineError
-from engine.experiments import NO_DATA, Request, open_data, source_of
+from engine.experiments import NO_DATA, AttackRequest, Request, open_data, source_of
 from engine.experiments.base import Features
 from engine.experiments.fairness import Table
 from engine.results.jobs import JobState
 from engine.results.store import Stored
-from pages.common.asking import data_choice, effort, progress
+from engine.vocabulary import LINEAR
+from pages.common.asking import cancelling, data_choice, effort, progress
 from pages.common.asking.progress import Draw
-from pages.common.lab.shared import lab, open_dataset
+from pages.common.asking.refusals import refuse, show_refusal
+from pages.common.lab import permissions, visitors
+from pages.common.lab.permissions import Action
+from pages.common.lab.shared import datasets, lab, open_dataset
 from pages.common.words.wording import count
 
 POLL_SECONDS = 0.25
 ACTIVE = ("queued", "running")
 ENDED = ("done", "failed", "cancelled", "died")  # without a result, if there is none in the store
 R = TypeVar("R", bound=Request)  # the type of the experiment's requests
-REFUSAL = "refusal"  # session-state key: why the last click did nothing
 FETCHED_FIRST = (
     " The original files are not on this machine: they are fetched first, once, which may take a "
     "minute or two."
@@ -119,25 +122,42 @@ def submit(experiment: str, request: Request) -> None:
 
 def ask(experiment: str, request: Request) -> str:
     """Ask for a computation; returns its job's id. Raises EngineError where its data cannot be
-    opened."""
-    return lab().jobs.submit(experiment, request)
+    opened, or the visitor may not ask for it."""
+    visitors.check(action_of(experiment, request))
+    most = lab().settings.visitor_jobs if visitors.is_limited() else 0
+    return lab().jobs.submit(experiment, request, visitors.current().id, most)
+
+
+def action_of(experiment: str, request: Request) -> Action:
+    """What asking for a computation counts as among the permissions."""
+    seconds = seconds_of(request)
+    return permissions.action_of(experiment, seconds is None or seconds <= effort.LONG_SECONDS)
+
+
+def seconds_of(request: Request) -> float | None:
+    """An upper estimate of a request's time on features that are on this machine; None for others,
+    of which only the kind of experiment says how long they take."""
+    source = source_of(request)
+    if not isinstance(source, Features) or source.name not in datasets():
+        return None
+    try:
+        dataset = open_dataset(source.name)
+    except EngineError:  # the computation will say what is wrong with it
+        return None
+    if isinstance(request, AttackRequest):
+        return effort.attack_seconds(dataset, request.runs, request.steps, request.model)
+    return effort.honest_seconds(dataset, getattr(request, "model", LINEAR))
+
+
+def why_not(experiment: str, request: Request) -> str:
+    """Why the visitor may not ask for a computation; empty where they may."""
+    return visitors.refusal(action_of(experiment, request))
 
 
 def submit_all(computations: Sequence[Computation[R]]) -> None:
     """Ask for all of them, as a button's callback."""
     for one in computations:
         submit(one.experiment, one.request)
-
-
-def refuse(why: str) -> None:
-    """Keep why a click did nothing, for `show_refusal`."""
-    st.session_state[REFUSAL] = why
-
-
-def show_refusal() -> None:
-    """Say why the last click did nothing."""
-    if REFUSAL in st.session_state:
-        st.warning(st.session_state.pop(REFUSAL))
 
 
 def chosen_here(what: str, job: str) -> bool:
@@ -164,6 +184,10 @@ def obtain(
     chosen = chosen_here(experiment, str(found.job)) or chosen
     if found.stored is not None or found.job is None:
         return found.stored
+    refused = why_not(experiment, request)
+    if refused and not found.is_active:
+        st.info(f"{what} is not computed here yet. {refused}")
+        return None
     if found.has_ended and found.state is not None:
         explain(found.state, what)
         st.button(
@@ -182,6 +206,9 @@ def obtain(
         return None
     if not found.is_active:
         submit(experiment, request)
+    if state_of(found.job).status == "unknown":  # it was refused: too much was asked for at once
+        show_refusal()
+        return None
     follow(found.job, draw)
     return None
 
@@ -214,16 +241,28 @@ def offer(
     for one in missing:
         if one.state is not None:
             explain(one.state, "The computation")
+    refused = offer_refused(missing, fetched)
     st.caption(cost + (FETCHED_FIRST if fetched else beside_digits(missing[0])))
+    if refused:
+        st.caption(refused)
     clicked = st.button(
         "Start again" if any(one.has_ended for one in missing) else "Run it",
         key=f"offer-{missing[0].experiment}",
         type="primary",
+        disabled=bool(refused),
         on_click=None if fetched else submit_all,
         args=None if fetched else (missing,),
     )
+    show_refusal()
     if clicked and fetched:
         fetch_and_submit(missing)
+
+
+def offer_refused(computations: Sequence[Computation[R]], fetched: bool) -> str:
+    """Why the visitor may not ask for these, or not have their data fetched; empty where they
+    may."""
+    found = [why_not(one.experiment, one.request) for one in computations]
+    return (visitors.refusal(Action.PREPARE) if fetched else "") or next(filter(None, found), "")
 
 
 def fetch_and_submit(computations: Sequence[Computation]) -> None:
@@ -231,6 +270,7 @@ def fetch_and_submit(computations: Sequence[Computation]) -> None:
     page again."""
     with st.status("Asking for it …") as status:
         try:
+            visitors.check(Action.PREPARE)
             for one in computations:
                 open_data(one.request, lab().settings.data_dir, status.write)
             submit_all(computations)
@@ -274,12 +314,7 @@ def follow(job: str, draw: Draw) -> None:
         draw(state)
         if state.resumed:
             st.caption(state.message)
-    st.button("Cancel", key=f"cancel-{job}", on_click=cancel, args=(job,))
-
-
-def cancel(job: str) -> None:
-    """Ask a job to stop, as a button's callback."""
-    lab().jobs.cancel(job)
+    cancelling.button(job)
 
 
 def explain(

@@ -16,7 +16,8 @@ from engine.experiments.prepare import PrepareRequest
 from engine.results.jobs import JobState
 from engine.settings import ROOT
 from pages.common.asking import door
-from pages.common.lab import registry
+from pages.common.lab import registry, visitors
+from pages.common.lab.permissions import Action
 from pages.common.lab.shared import lab
 from pages.common.samples import data_uri, shortened
 from pages.common.widgets import blocks
@@ -45,6 +46,9 @@ def bring_in() -> None:
     st.subheader("Bring in your own")
     show_taken()
     show_refused()
+    if forbidden := visitors.refusal(Action.UPLOAD):
+        st.caption(forbidden)
+        return
     source = own_file.choose_file()
     own_file.what_can_be()
     if source is None:
@@ -169,6 +173,7 @@ def take(source: OwnFile, options: Options, name: str, report: take_in.Report) -
     """Accept a file: what became of it is said when the page is drawn again."""
     data_dir = lab().settings.data_dir
     try:
+        visitors.check(Action.UPLOAD)
         with source.on_disk() as path:
             share, table = options.test_share, options.table
             kind = take_in.accept(path, name, data_dir, options.label, share, report, table)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from engine.results.jobs import Job, JobState
 from engine.results.watchdog import limits_of
-from pages.common.asking import door
+from pages.common.asking import cancelling, door
 from pages.common.lab.shared import lab
 from pages.common.widgets import charts, unfold
 from pages.common.words.wording import count, plain, seconds
@@ -47,9 +47,11 @@ def endings(ended: Sequence[tuple[Job, JobState]]) -> None:
 
 
 def job_row(job: Job, state: JobState) -> None:
-    """A job that runs or waits, and the button that ends it."""
+    """A job that runs or waits, whose it is, and the button that ends it."""
     left, right = st.columns([5, 1], vertical_alignment="center")
     title = plain(words.job_title(job))
+    if cancelling.is_mine(job.id):
+        title = f"**Yours:** {title}"
     with left:
         if state.status == "running":
             share, said = words.progress_of(state)
@@ -59,4 +61,5 @@ def job_row(job: Job, state: JobState) -> None:
             ahead = max(state.place - 1, 0)
             where = f"behind {count(ahead, 'other')}" if ahead else "next in line"
             st.progress(0.0, text=f"{title} · waits, {where}{words.resumed(state)}")
-    right.button("Cancel", key=f"cancel-{job.id}", on_click=door.cancel, args=(job.id,))
+    with right:
+        cancelling.button(job.id)

@@ -25,6 +25,8 @@ from engine.errors import EngineError, InvalidDataset
 from engine.experiments.fairness import Table
 from pages.common.asking import door, table_options
 from pages.common.asking.form import BOUND, Form, forget_notes
+from pages.common.lab import visitors
+from pages.common.lab.permissions import Action
 from pages.common.lab.shared import lab
 from pages.fairness.parts.fairness_words import plain
 
@@ -64,6 +66,7 @@ def receive() -> None:
     if file is None:
         return
     try:
+        visitors.check(Action.UPLOAD)
         st.session_state["table"] = keep(file.name, file.getvalue(), lab().settings.data_dir)
         forget_notes()
     except (EngineError, OSError) as error:
@@ -71,6 +74,9 @@ def receive() -> None:
 
 
 def uploader() -> None:
+    if forbidden := visitors.refusal(Action.UPLOAD):
+        st.caption(forbidden)
+        return
     st.file_uploader(
         "A table of your own",
         type=[suffix.removeprefix(".") for suffix in (*SUFFIXES, *packed.PACKINGS)],

@@ -1,0 +1,69 @@
+"""Who visits: an anonymous id for each browser, and whether it is the teacher's.
+
+`pages.common.lab.browsers` says where the id comes from.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+
+from engine.results import owners
+from engine.settings import teacher_token
+from pages.common.lab import browsers, permissions
+from pages.common.lab.permissions import Action, Mode, Role, Verdict
+from pages.common.lab.shared import lab
+
+ID = "visitor_id"  # session-state key, where there is no cookie
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Whoever looks at a page. id: names the browser in files, and opens nothing."""
+
+    id: str
+    role: Role
+
+
+def cookies() -> Mapping[str, str]:
+    """Those with which this session has come."""
+    return st.context.cookies
+
+
+def current() -> Visitor:
+    """The visitor of this session."""
+    held = cookies()
+    known = browsers.name_of(held) or st.session_state.setdefault(ID, secrets.token_hex(12))
+    is_teacher = browsers.is_token(held.get(browsers.TEACHER, ""), teacher_token())
+    return Visitor(known, Role.TEACHER if is_teacher else Role.STUDENT)
+
+
+def mode() -> Mode:
+    return Mode(lab().settings.mode)
+
+
+def frozen() -> bool:
+    """Whether the teacher has paused the class."""
+    return mode() is Mode.CLASS and owners.is_frozen(lab().jobs.folder)
+
+
+def is_limited() -> bool:
+    """Whether the visitor is one of many, of whom none may fill the queue."""
+    return mode() is Mode.CLASS and current().role is Role.STUDENT
+
+
+def refusal(action: Action) -> str:
+    """Why the visitor may not do something; empty where they may."""
+    return permissions.refusal(action, current().role, mode(), frozen())
+
+
+def asks_first(action: Action) -> bool:
+    """Whether the visitor is to confirm it."""
+    return permissions.verdict(action, current().role, mode(), frozen()) is Verdict.ASK
+
+
+def check(action: Action) -> None:
+    """Raise NotAllowed where the visitor may not do something: the first thing that whatever does
+    it calls."""
+    permissions.check(action, current().role, mode(), frozen())
