@@ -4,7 +4,7 @@ import streamlit as st
 
 from engine.settings import ROOT
 from pages.common.lab.registry import PAGES
-from pages.common.widgets import blocks
+from pages.common.widgets import blocks, class_notice
 
 st.set_page_config(page_title="Influence Attack Lab", layout="wide")
 blocks.style()
@@ -14,4 +14,6 @@ for entry in PAGES:
     sections.setdefault(entry.section, []).append(
         st.Page(ROOT / entry.file, title=entry.title, url_path=entry.url, default=entry.default)
     )
-st.navigation(sections, expanded=True).run()
+chosen = st.navigation(sections, expanded=True)
+class_notice.show()
+chosen.run()

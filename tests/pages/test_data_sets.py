@@ -82,7 +82,9 @@ def test_a_preparation_is_asked_for_followed_and_explained(
     asked: list[tuple[str, object]] = []
     states: dict[str, JobState] = {}
     app = open_page(PAGE)
-    monkeypatch.setattr(Jobs, "submit", lambda self, name, request: asked.append((name, request)))
+    monkeypatch.setattr(
+        Jobs, "submit", lambda self, name, request, *who: asked.append((name, request))
+    )
     app.button(key="prepare-caltech101-efficientnet_lite2").click().run()
     app.button(key="prepare-adult").click().run()
     assert asked == [
@@ -96,7 +98,7 @@ def test_a_preparation_is_asked_for_followed_and_explained(
     app.run()
     assert not app.exception
     assert "prepare-caltech101" not in keys(app)
-    assert f"cancel-{job}" in keys(app)
+    assert f"ask-{job}" in keys(app)  # nobody in particular has asked for it
     assert [p.proto.text for p in app.get("progress")] == ["64 of 8,677 images computed"]
     states[job] = JobState("failed", message="Put caltech-101.zip there.")
     app = open_page(PAGE)

@@ -27,6 +27,9 @@ BESIDE_THE_DOOR: Mapping[str, tuple[set[str], str]] = {
     "common/lab/shared.py": ({"Store", "Jobs"}, "makes them, once for all sessions"),
     "common/serve.py": ({"Store", "Jobs"}, "upkeep before the first page is opened"),
     "common/asking/data_choice.py": ({"store"}, "the data sets of all imported results"),
+    "common/asking/cancelling.py": ({"jobs", "jobs.owners_of"}, "whose a job is, and its end"),
+    "common/lab/visitors.py": ({"jobs.folder"}, "whether the queue is closed to students"),
+    "lesson/join.py": ({"jobs.all", "jobs.folder"}, "the queue as such: closing it"),
     "attack/easy_or_hard.py": ({"store.on_data"}, "all that was tried on a data set"),
     "evidence/results_and_jobs.py": ({"store"}, "the library as such: list, import, remove"),
     "evidence/parts/kept_results.py": (
@@ -166,7 +169,7 @@ class Race:
 
 
 ASK = {"Compute it", "Run it", "Start again"}  # what a page offers for a result that it lacks
-NOTHING_ASKED = ("paper", "results")  # pages about what is published, and about all that is kept
+NOTHING_ASKED = ("paper", "results", "join")  # pages about what is published, or about all that is
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.url)
@@ -181,7 +184,7 @@ def test_a_job_that_ends_while_a_page_looks_is_not_told_to_be_damaged(
     data.mkdir(parents=True)
     (data / "loans.csv").write_text(loans(), encoding="utf-8")
     monkeypatch.setenv("IAL_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(Jobs, "submit", lambda self, name, request: "none")
+    monkeypatch.setattr(Jobs, "submit", lambda self, name, request, *who: "none")
     if page.url not in NOTHING_ASKED:
         monkeypatch.setattr("engine.settings.PUBLISHED", tmp_path / "published")
     app = open_page(PAGES[0])

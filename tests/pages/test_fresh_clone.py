@@ -29,7 +29,7 @@ DRAW = """
 import json, sys
 from streamlit.testing.v1 import AppTest
 from engine.results.jobs import Jobs
-Jobs.submit = lambda self, name, request: sys.exit(f"{name} was computed")
+Jobs.submit = lambda self, name, request, *who: sys.exit(f"{name} was computed")
 drawn = {}
 for url, file, parameters in json.loads(sys.argv[1]):
     app = AppTest.from_file("app.py", default_timeout=250).run()

@@ -94,7 +94,9 @@ def test_what_has_not_been_tried_is_said_and_offered(
 ) -> None:
     asked = []
     monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("unknown"))
-    monkeypatch.setattr(Jobs, "submit", lambda self, name, request: asked.append((name, request)))
+    monkeypatch.setattr(
+        Jobs, "submit", lambda self, name, request, *who: asked.append((name, request))
+    )
     app = open_page(PAGE, k=2, seed=7)
     said = words(app)
     assert "What you ask for, k = 2 and seed 7, has not been tried yet" in said
@@ -106,7 +108,7 @@ def test_what_has_not_been_tried_is_said_and_offered(
 def test_trying_again_takes_the_next_seed(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("unknown"))
-    monkeypatch.setattr(Jobs, "submit", lambda self, name, request: asked.append(request))
+    monkeypatch.setattr(Jobs, "submit", lambda self, name, request, *who: asked.append(request))
     app = open_page(PAGE)
     app.button(key="beat").click().run()
     assert asked == [ImpossibleRequest(seed=1)]

@@ -113,7 +113,7 @@ def choose(app: AppTest, chosen: Sequence[tuple[str, Any]]) -> None:
 def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """No computation begins: what is asked for waits, and is listed."""
     asked: list[str] = []
-    monkeypatch.setattr(Jobs, "submit", lambda self, name, request: asked.append(name))
+    monkeypatch.setattr(Jobs, "submit", lambda self, name, request, *who: asked.append(name))
     monkeypatch.setattr(
         Jobs, "state", lambda self, job: JobState("queued" if asked else "unknown", 1)
     )

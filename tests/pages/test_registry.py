@@ -67,7 +67,7 @@ def test_every_link_that_is_offered_opens_from_what_is_published(
     cache = tmp_path / "cache"
     monkeypatch.setenv("IAL_CACHE_DIR", str(cache))
     asked: list[str] = []
-    monkeypatch.setattr(Jobs, "submit", lambda self, name, request: asked.append(name))
+    monkeypatch.setattr(Jobs, "submit", lambda self, name, request, *who: asked.append(name))
     app = open_page(page, **parameters)
     assert not app.exception
     assert not app.warning

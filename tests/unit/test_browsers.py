@@ -1,6 +1,7 @@
 """Browsers are told apart by a cookie, and the teacher's link is taken out of the address."""
 
 import asyncio
+from dataclasses import replace
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import Message
 
+from engine.settings import read_settings
 from pages.common.lab import address, browsers
 from pages.common.lab.browsers import TEACHER, VISITOR, Browsers
 
@@ -152,6 +154,17 @@ def test_a_header_that_cannot_be_read_names_nobody() -> None:
 
 def test_the_code_is_drawn_for_any_address_and_holds_nothing_else() -> None:
     drawn = address.qr_code("http://192.0.2.7:8501")
-    assert drawn.startswith("<svg")
-    assert "<script" not in address.qr_code('"><script>')
+    assert drawn.startswith("data:image/svg+xml")
+    assert drawn != address.qr_code("http://192.0.2.7:8502")
+    assert not {'"', "<", ">"} & set(address.qr_code('"><script>'))
     assert address.for_teacher("http://a", "t-_1") == "http://a/?teacher=t-_1"
+
+
+def test_a_page_names_the_address_at_which_others_find_it() -> None:
+    settings = read_settings({})
+    assert address.as_visited(settings, "http://192.0.2.7:8501/join", 1) == "http://192.0.2.7:8501"
+    assert address.as_visited(settings, "https://lab.org/wall?a=1", 1) == "https://lab.org"
+    for alone in ("http://localhost:8501/join", "http://127.0.0.1:8501", "", "http://[::1]:1/"):
+        assert address.as_visited(settings, alone, 8501) == f"http://{address.own_ip()}:8501"
+    chosen = replace(settings, address="https://lab.example.org/")
+    assert address.as_visited(chosen, "http://a", 1) == "https://lab.example.org"

@@ -1,13 +1,14 @@
 """The address of the lab, as visitors type it, and as a QR code."""
 
 import socket
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import segno
 
 from engine.settings import Settings
 from pages.common.lab.browsers import PARAMETER
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")
 ELSEWHERE = ("192.0.2.1", 9)  # an address that is nobody's: RFC 5737
 
 
@@ -27,13 +28,23 @@ def of_lab(settings: Settings, port: int) -> str:
     return (settings.address or f"http://{own_ip()}:{port}").rstrip("/")
 
 
+def as_visited(settings: Settings, url: str, port: int) -> str:
+    """The same, as a page says it that was opened at `url`: unless that is an address of this
+    machine alone, others find the lab there too."""
+    parts = urlsplit(url)
+    if settings.address or not parts.hostname or parts.hostname in LOOPBACK:
+        return of_lab(settings, port)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def for_teacher(place: str, token: str) -> str:
     """The teacher's link."""
     return f"{place}/?{urlencode({PARAMETER: token})}"
 
 
 def qr_code(text: str) -> str:
-    """A QR code as SVG, black on white with its quiet zone, as wide as where it stands."""
-    return segno.make(text, micro=False, error="m").svg_inline(
-        border=4, dark="#000", light="#fff", omitsize=True
-    )
+    """A QR code as a data URI: SVG, black on white with its quiet zone, as wide as where it
+    stands."""
+    code = segno.make(text, micro=False, error="m")
+    drawn: str = code.svg_data_uri(border=4, dark="#000", light="#fff", omitsize=True)
+    return drawn

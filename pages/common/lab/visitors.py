@@ -27,8 +27,9 @@ class Visitor:
 
 
 def cookies() -> Mapping[str, str]:
-    """Those with which this session has come."""
-    return st.context.cookies
+    """Those of ours with which this session has come; none where there is no browser."""
+    held = {name: st.context.cookies.get(name) for name in (browsers.VISITOR, browsers.TEACHER)}
+    return {name: value for name, value in held.items() if isinstance(value, str)}
 
 
 def current() -> Visitor:

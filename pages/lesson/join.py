@@ -1,0 +1,94 @@
+"""Join the class: the address and its QR code, to be projected; for the teacher, the pause."""
+
+from html import escape
+
+import streamlit as st
+from streamlit import config
+
+from engine.errors import EngineError
+from engine.results import owners
+from engine.settings import ROOT
+from pages.common.asking.form import Form
+from pages.common.asking.refusals import refuse, show_refusal
+from pages.common.lab import address, registry, visitors
+from pages.common.lab.permissions import Action, Mode
+from pages.common.lab.shared import lab
+from pages.common.widgets import charts
+from pages.common.words.wording import count
+
+PAGE = registry.page("join")
+BEFORE = (
+    "This lab is for one: it answers on this machine alone, and everybody who uses it may do "
+    "everything. For a class, stop it and start it again with"
+)
+
+
+def poster() -> None:
+    """The address and its code, large enough for the last row."""
+    place = address.as_visited(
+        lab().settings, st.context.url or "", int(config.get_option("server.port"))
+    )
+    shown = place.removeprefix("http://")
+    st.html(
+        f'<div class="ial-join"><img src="{address.qr_code(place)}" alt="QR code of the address">'
+        f'<div><div class="address">{escape(shown)}</div>'
+        "<ol><li>Scan the code, or type the address.</li>"
+        "<li>Open <b>The class experiment</b> in the menu.</li>"
+        "<li>Bet, attack, and look at the wall.</li></ol></div></div>"
+    )
+
+
+def pause(on: bool) -> None:
+    """Close the queue to students or open it, as a button's callback."""
+    try:
+        visitors.check(Action.FREEZE)
+        owners.freeze(lab().jobs.folder, on)
+    except EngineError as error:
+        refuse(str(error))
+
+
+def controls() -> None:
+    """What the teacher does from here."""
+    charts.heading("For the teacher")
+    paused = visitors.frozen()
+    going = sum(state.status in ("running", "queued") for _, state in lab().jobs.all(0))
+    st.caption(
+        f"{count(going, 'computation')} {'runs or waits' if going == 1 else 'run or wait'}. "
+        "A student may have "
+        f"{count(lab().settings.visitor_jobs, 'computation')} waiting or running at once, and "
+        "starts nothing that takes minutes."
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Let the class compute again" if paused else "Pause new computations",
+            key="pause",
+            type="primary" if paused else "secondary",
+            icon=":material/play_arrow:" if paused else ":material/pause:",
+            on_click=pause,
+            args=(not paused,),
+        )
+        for url, label in (("results", "The queue →"),):
+            st.page_link(ROOT / registry.page(url).file, label=label)
+    if paused:
+        st.caption("Students read on every page that you have paused. What runs, runs on.")
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    Form().finish()
+    show_refusal()
+    if visitors.mode() is not Mode.CLASS:
+        st.markdown(BEFORE)
+        st.code("make class", "bash")
+        st.caption(
+            "It prints its address and a link for the teacher. Students can then open everything, "
+            "attack, and start short computations; only the teacher deletes, imports, brings in "
+            "data and starts what takes minutes. The class experiment works without it, too."
+        )
+        return
+    poster()
+    if not visitors.refusal(Action.FREEZE):
+        controls()
+
+
+page()
