@@ -243,7 +243,7 @@ def test_the_place_in_the_queue_is_said(
     app = open_page(PAGE, target=700)
     assert not app.exception
     assert said in words(app)
-    assert [b.label for b in app.button].count("Cancel") == 1
+    assert [b.label for b in app.button].count("Cancel …") == 1  # not this visitor's: it asks
 
 
 def test_live_progress(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:

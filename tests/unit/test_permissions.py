@@ -51,10 +51,8 @@ def test_refusals_say_who_may_and_that_it_is_paused() -> None:
         ("attack", True, Action.COMPUTE),
         ("attack", False, Action.COMPUTE_LONG),
         ("ranking", True, Action.COMPUTE),
-        ("sweep", True, Action.COMPUTE_LONG),
-        ("defence", True, Action.COMPUTE_LONG),
+        ("sweep", False, Action.COMPUTE_LONG),
         ("prepare", True, Action.PREPARE),
-        ("an-experiment-of-later", True, Action.COMPUTE_LONG),
     ],
 )
 def test_what_a_computation_counts_as(experiment: str, quick: bool, action: Action) -> None:

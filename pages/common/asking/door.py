@@ -11,12 +11,12 @@ from typing import Generic, TypeVar
 import streamlit as st
 
 from engine.errors import EngineError
-from engine.experiments import NO_DATA, AttackRequest, Request, open_data, source_of
+from engine.experiments import EXPERIMENTS, NO_DATA, Request, open_data, source_of
 from engine.experiments.base import Features
+from engine.experiments.cost import Size, size_of
 from engine.experiments.fairness import Table
 from engine.results.jobs import JobState
 from engine.results.store import Stored
-from engine.vocabulary import LINEAR
 from pages.common.asking import cancelling, data_choice, effort, progress
 from pages.common.asking.progress import Draw
 from pages.common.asking.refusals import refuse, show_refusal
@@ -130,23 +130,23 @@ def ask(experiment: str, request: Request) -> str:
 
 def action_of(experiment: str, request: Request) -> Action:
     """What asking for a computation counts as among the permissions."""
-    seconds = seconds_of(request)
-    return permissions.action_of(experiment, seconds is None or seconds <= effort.LONG_SECONDS)
+    seconds = seconds_of(experiment, request)
+    return permissions.action_of(experiment, seconds is not None and seconds <= effort.LONG_SECONDS)
 
 
-def seconds_of(request: Request) -> float | None:
-    """An upper estimate of a request's time on features that are on this machine; None for others,
-    of which only the kind of experiment says how long they take."""
-    source = source_of(request)
-    if not isinstance(source, Features) or source.name not in datasets():
+def seconds_of(experiment: str, request: Request) -> float | None:
+    """An upper estimate of a request's time; None for what always takes minutes, and for features
+    that are not on this machine or cannot be read. A table is not opened for it."""
+    estimate, source = EXPERIMENTS[experiment].seconds, source_of(request)
+    size: Size | None = Size()
+    if estimate is None:
         return None
-    try:
-        dataset = open_dataset(source.name)
-    except EngineError:  # the computation will say what is wrong with it
-        return None
-    if isinstance(request, AttackRequest):
-        return effort.attack_seconds(dataset, request.runs, request.steps, request.model)
-    return effort.honest_seconds(dataset, getattr(request, "model", LINEAR))
+    if isinstance(source, Features):
+        try:
+            size = size_of(open_dataset(source.name)) if source.name in datasets() else None
+        except EngineError:  # the computation will say what is wrong with it
+            size = None
+    return None if size is None else estimate(request, size)
 
 
 def why_not(experiment: str, request: Request) -> str:

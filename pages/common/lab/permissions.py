@@ -53,8 +53,6 @@ class NotAllowed(EngineError):
 CONFIRMED = frozenset({Action.CANCEL_OTHERS, Action.DELETE, Action.REMOVE_DATA})
 STUDENTS = frozenset({Action.COMPUTE, Action.CANCEL_OWN})
 PAUSED = frozenset({Action.COMPUTE})  # what students cannot do while the teacher has paused
-# Experiments that take seconds on the data that comes with the lab; others take minutes.
-SHORT = frozenset({"attack", "ranking", "explain", "impossible", "sensitivity", "fairness"})
 
 
 def verdict(action: Action, role: Role, mode: Mode, frozen: bool = False) -> Verdict:
@@ -84,7 +82,7 @@ def check(action: Action, role: Role, mode: Mode, frozen: bool = False) -> None:
 
 
 def action_of(experiment: str, quick: bool) -> Action:
-    """What asking for a computation counts as; quick: whether the data lets it be done soon."""
+    """What asking for a computation counts as; quick: whether it takes seconds."""
     if experiment == "prepare":
         return Action.PREPARE
-    return Action.COMPUTE if quick and experiment in SHORT else Action.COMPUTE_LONG
+    return Action.COMPUTE if quick else Action.COMPUTE_LONG
