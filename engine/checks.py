@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.errors import InvalidInput
 
-LARGEST_RATE = 1e30  # of learning
+LARGEST = 1e30  # float32 still holds what is computed with it
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> str:
@@ -34,7 +34,7 @@ def check_integer(name: str, value: object, low: int, high: int | None = None) -
 
 
 def check_positive(name: str, value: object, allow_zero: bool = False) -> float:
-    """`value` as a finite float above zero (or equal to it, where `allow_zero`)."""
+    """`value` as a float above zero (or equal to it, where `allow_zero`), at most LARGEST."""
     expected = f"a finite number {'>= 0' if allow_zero else '> 0'}"
     if isinstance(value, bool) or not isinstance(value, Real):
         raise InvalidInput(name, value, expected)
@@ -44,6 +44,8 @@ def check_positive(name: str, value: object, allow_zero: bool = False) -> float:
         raise InvalidInput(name, value, expected) from None
     if not math.isfinite(number) or number < 0 or (number == 0 and not allow_zero):
         raise InvalidInput(name, value, expected)
+    if number > LARGEST:
+        raise InvalidInput(name, number, f"at most {LARGEST:g}")
     return number
 
 
@@ -59,14 +61,6 @@ def check_array(name: str, values: object) -> NDArray[np.float64]:
         if isinstance(error, InvalidInput):
             raise
         raise InvalidInput(name, str(error), expected) from None
-
-
-def check_rate(name: str, value: object) -> float:
-    """`value` as a learning rate: a finite float > 0 whose steps float32 still holds."""
-    rate = check_positive(name, value)
-    if rate > LARGEST_RATE:
-        raise InvalidInput(name, rate, f"at most {LARGEST_RATE:g}")
-    return rate
 
 
 def check_targets(targets: object, n_train: int) -> tuple[int, ...]:

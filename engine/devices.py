@@ -30,11 +30,11 @@ def choose_threads(size: int, processes: int = 1) -> None:
 def resolve_device(device: str) -> torch.device:
     """'auto' is CUDA where present, else the CPU. Raises DeviceUnavailable for CUDA without
     CUDA."""
-    if device == "auto":
+    if isinstance(device, str) and device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         resolved = torch.device(device)
-    except (RuntimeError, TypeError):
+    except (RuntimeError, TypeError, ValueError):
         raise InvalidInput("device", device, "'auto', 'cpu', 'cuda' or 'cuda:N'") from None
     if resolved.type not in ("cpu", "cuda"):
         raise InvalidInput("device", device, "'auto', 'cpu', 'cuda' or 'cuda:N'")

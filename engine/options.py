@@ -92,7 +92,10 @@ def not_negative(name: str, value: object) -> float:
 
 def truth(name: str, value: object) -> bool:
     """Check for a truth value, whatever stands for it."""
-    return bool(value)
+    try:
+        return bool(value)
+    except (TypeError, ValueError):  # a missing value, an array of several
+        raise InvalidInput(name, value, "True or False") from None
 
 
 def optional(check: Check[T]) -> Check[T | None]:

@@ -33,7 +33,10 @@ def git(checkout: Path, *arguments: str) -> str | None:
     """What git says about a checkout; None where there is no git or it fails."""
     try:
         run = subprocess.run(
-            ["git", "-C", str(checkout), *arguments], capture_output=True, text=True, check=False
+            ["git", "--no-optional-locks", "-C", str(checkout), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
         )
     except FileNotFoundError:
         return None

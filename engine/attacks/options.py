@@ -4,7 +4,7 @@ defaults: no torch, so that requests and the command line know them."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.checks import check_positive, check_rate
+from engine.checks import check_positive
 from engine.options import (
     OneOf,
     Options,
@@ -40,7 +40,7 @@ class AttackOptions(Options):
     radius: float = option(0.3, check_positive)
     objective: str = option("higher_ranked", OneOf(OBJECTIVES))
     restarts: int = option(5, at_least(0))
-    learning_rates: Sequence[float] = option((0.01, 0.1), one_or_each(check_rate))
+    learning_rates: Sequence[float] = option((0.01, 0.1), one_or_each(check_positive))
     steps: int = option(100, at_least(1))
     damping: float = option(DAMPING, check_positive)
     order: str = option("highest_first", OneOf(ORDERS))
@@ -75,7 +75,7 @@ class SweepOptions(Options):
     train_sizes: Sequence[int] = option((0,), distinct(at_least(0)))
     seeds: Sequence[int] = option((ATTACK_DEFAULTS.seed,), distinct(at_least(0)))
     learning_rates: Sequence[float] = option(
-        ATTACK_DEFAULTS.learning_rates, one_or_each(check_rate)
+        ATTACK_DEFAULTS.learning_rates, one_or_each(check_positive)
     )
     steps: int = option(ATTACK_DEFAULTS.steps, at_least(1))
     damping: float = option(DAMPING, check_positive)

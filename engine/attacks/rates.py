@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine.checks import check_positive
 from engine.errors import InvalidInput
+from engine.options import entries
 from engine.statistics import bootstrap_interval, wilson_interval
 from engine.vocabulary import (
     ACCURACY_TOLERANCE,
@@ -237,8 +238,10 @@ def every_outcome(table: pd.DataFrame, tolerance: float, by: Sequence[str]) -> p
 
 def check_table(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """`table` with an index of its own, if it is a sweep's; raises InvalidInput."""
-    if isinstance(by, str) or not by:
-        raise InvalidInput("by", by, "a sequence with at least one column")
+    if not isinstance(table, pd.DataFrame):
+        raise InvalidInput("table", type(table).__name__, "what `sweep` returns")
+    if not all(isinstance(name, str) for name in entries("by", by)):
+        raise InvalidInput("by", by, "names of columns")
     missing = sorted({*by, *NEEDED} - set(table.columns))
     if missing or table.empty:
         fault = f"a table without {', '.join(missing)}" if missing else "an empty table"

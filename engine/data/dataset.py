@@ -79,7 +79,7 @@ class Dataset:
     on_disk: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "class_names", tuple(self.class_names))
+        object.__setattr__(self, "class_names", as_names("class_names", self.class_names))
         for split in SPLITS:
             X, y = (as_array(f"{part}_{split}", getattr(self, f"{part}_{split}")) for part in "Xy")
             check_samples(split, X, y, n_classes=self.n_classes)
@@ -92,17 +92,21 @@ class Dataset:
                 )
         missing = sorted(set(range(self.n_classes)) - set(np.unique(self.y_train).tolist()))
         if missing:
-            names = ", ".join(f"{c} ('{self.class_names[c]}')" for c in missing[:5])
+            shown = ", ".join(f"{c} ('{self.class_names[c]}')" for c in missing[:5])
             raise InvalidDataset(
-                f"No training sample has class {names}; every class needs at least one. "
+                f"No training sample has class {shown}; every class needs at least one. "
                 f"Drop the class, or, if no sample has such a label, {RENUMBER}"
             )
-        if self.feature_names is not None and len(self.feature_names) != self.n_features:
-            raise InvalidDataset(
-                f"feature_names has {len(self.feature_names)} names, but there are "
-                f"{self.n_features} features. Give one name per feature, or none at all."
-            )
+        if self.feature_names is not None:
+            names = as_names("feature_names", self.feature_names)
+            object.__setattr__(self, "feature_names", names)
+            if len(names) != self.n_features:
+                raise InvalidDataset(
+                    f"feature_names has {len(names)} names, but there are "
+                    f"{self.n_features} features. Give one name per feature, or none at all."
+                )
         if self.images is not None:
+            check_images(self.images)
             for split in SPLITS:
                 if len(getattr(self.images, split)) != len(self.split(split)[0]):
                     raise InvalidDataset(f"images.{split} and X_{split} differ in length.")
@@ -143,6 +147,19 @@ class Dataset:
     def content_hash(self) -> str:
         """SHA-256 of features and labels of every split (images enter no number)."""
         return hash_of_arrays((split, array) for split in SPLITS for array in self.split(split))
+
+
+def check_images(images: object) -> None:
+    if not isinstance(images, Images):
+        raise InvalidDataset(f"images must be an Images or None. Got {type(images).__name__}.")
+
+
+def as_names(name: str, values: object) -> tuple[str, ...]:
+    """`values` as a tuple of names. Raises InvalidDataset."""
+    try:
+        return tuple(values)  # type: ignore[arg-type]  # the failure is the check
+    except TypeError:
+        raise InvalidDataset(f"{name} must be a sequence of names. Got {values!r:.80}.") from None
 
 
 def as_array(name: str, values: ArrayLike) -> NDArray:

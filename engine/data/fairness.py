@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.dataset import hash_of_arrays
+from engine.data.dataset import as_array, as_names, hash_of_arrays
 from engine.errors import InvalidDataset, InvalidInput
 
 SPLITS = ("train", "val", "test")
@@ -51,9 +51,20 @@ class FairnessDataset:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("label_names", "group_names", "feature_names"):
+            object.__setattr__(self, name, as_names(name, getattr(self, name)))
+        for name in ("label_names", "group_names"):
+            if len(getattr(self, name)) != 2:
+                raise InvalidDataset(f"{name} must be two names. Got {getattr(self, name)!r:.80}.")
         for split in SPLITS:
+            for part, kind in (("X", np.float64), ("y", np.int64), ("group", np.int64)):
+                name = f"{part}_{split}"
+                values = as_array(name, getattr(self, name))
+                if values.dtype.kind not in "fiub":
+                    raise InvalidDataset(f"{name} must hold real numbers. Got {values.dtype}.")
+                object.__setattr__(self, name, np.asarray(values, dtype=kind))
             X, y, group = self.split(split)
-            if X.ndim != 2 or not (len(X) == len(y) == len(group)) or 0 in X.shape:
+            if X.ndim != 2 or not (y.shape == group.shape == (len(X),)) or 0 in X.shape:
                 raise InvalidDataset(f"The arrays of the {split} split do not fit together.")
             if not np.isfinite(X).all():
                 raise InvalidDataset(

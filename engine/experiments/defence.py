@@ -9,7 +9,7 @@ import pandas as pd
 
 from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult, StepInfo
-from engine.checks import check_positive, check_rate
+from engine.checks import check_positive
 from engine.data.dataset import Dataset
 from engine.experiments.base import Context, Experiment, OnDataset, draw_outside, honest_model
 from engine.experiments.files import load_table, save_table
@@ -57,7 +57,7 @@ class DefenceRequest(OnDataset):
     order: str = option("highest_first", OneOf(ORDERS))
     seed: int = option(0, at_least(0))
     objective: str = option("higher_ranked", OneOf(OBJECTIVES), added=True)
-    learning_rates: Sequence[float] = option((0.01, 0.1), one_or_each(check_rate), added=True)
+    learning_rates: Sequence[float] = option((0.01, 0.1), one_or_each(check_positive), added=True)
     dtype: str = option("float32", OneOf(DTYPES), added=True)
 
     def attacks(self) -> "list[tuple[str, tuple[int, ...], AttackOptions]]":

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from engine.data.fairness import FairnessDataset, Strength
+from engine.errors import InvalidInput
 from engine.fairness import gaps
 from engine.fairness.gaps import count_cells, gaps_of_cells, resample_cells
 from engine.fairness.options import FAIRNESS_DEFAULTS, FairnessOptions
@@ -187,6 +188,12 @@ class Run:
     slope: float
 
 
+def check_dataset(dataset: object) -> None:
+    if not isinstance(dataset, FairnessDataset):
+        expected = "a FairnessDataset, as load_fairness_dataset(name) returns it"
+        raise InvalidInput("dataset", type(dataset).__name__, expected)
+
+
 def fairness_scaling(
     dataset: FairnessDataset,
     scales: Sequence[float] = FAIRNESS_DEFAULTS.scales,
@@ -217,6 +224,7 @@ def fairness_scaling(
         scales=scales, metric=metric, l2=l2, beta=beta, gamma=gamma, search=False, top_k=top_k,
         resamples=resamples, seed=seed,
     )  # fmt: skip
+    check_dataset(dataset)
     return analyse(Pipeline(dataset, options)).table
 
 

@@ -161,6 +161,7 @@ def influence_gradient(
     With order 'lowest_first' the coefficients multiply −I. The rest is as in `influence_scores`.
     """
     check_pair(model, dataset)
+    tolerance = check_positive("tolerance", tolerance)
     c = check_array("coefficients", coefficients)
     if c.shape != (dataset.n_train,) or not np.isfinite(c).all():
         raise InvalidInput(

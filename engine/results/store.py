@@ -369,30 +369,40 @@ class Store:
                 probe.write(b"\0" * PROBE_BYTES)
 
     def publish(self, stored: Stored) -> Path:
-        """Copy a result, as it is, to the published ones, instead of an earlier one."""
+        """Copy a result, as it is, to the published ones, instead of an earlier one. Raises
+        StorageUnavailable, and then the earlier one stays."""
         folder = self.published / stored.manifest.experiment / stored.folder.name
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with lock(self.published):
-            sweep_away(folder.parent)
-            making = folder.with_name(f".making-{folder.name}")
-            shutil.copytree(stored.folder, making)
+        with copying(self.published, stored.folder, folder) as making:
             put_in_place(making, folder)
         return folder
 
     def take_in(self, name: str, checked: Path, source: Imported) -> Path:
         """Keep somebody else's result, checked before, as an imported one: the files in the folder
-        `checked`, whose name is the result's key. Returns its folder."""
+        `checked`, whose name is the result's key. Returns its folder. Raises
+        StorageUnavailable."""
         if self.imported is None:
             raise InvalidInput("store", str(self.local), "one with a folder for imported results")
         folder = self.imported / name / checked.name
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with lock(self.imported):
-            sweep_away(folder.parent)
-            making = folder.with_name(f".making-{folder.name}")
-            shutil.copytree(checked, making)
+        with copying(self.imported, checked, folder) as making:
             record_of(folder).write_text(json.dumps(asdict(source)), encoding="utf-8")
             put_in_place(making, folder)
         return folder
+
+
+@contextmanager
+def copying(root: Path, source: Path, folder: Path) -> Iterator[Path]:
+    """A copy of a result's folder, beside where it belongs in the store `root`; under its lock.
+    What is not put in place there does not stay. Raises StorageUnavailable."""
+    making = folder.with_name(f".making-{folder.name}")
+    with writing(root):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with lock(root):
+            sweep_away(folder.parent)
+            try:
+                shutil.copytree(source, making)
+                yield making
+            finally:
+                shutil.rmtree(making, ignore_errors=True)
 
 
 @contextmanager

@@ -24,12 +24,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit
 
-from engine.checks import check_integer, check_positive
+from engine.checks import check_array, check_integer, check_positive
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
+from engine.options import truth
 from engine.vocabulary import DAMPING
 
 SIZES = (0.01, 100.0)  # the norms of random models, as far as p ≈ 1/2 and 1 − p ≈ 1e-200 apart
+MOST_NUMBERS = 10_000_000  # samples times features: an instance is an illustration
 OUTERMOST = 1.2  # the target's distance from the origin, over that of the furthest other sample
 APART = 2.0  # the centre of each cloud, from the origin
 CHUNK = 1000  # models at a time
@@ -127,9 +129,13 @@ def impossible_instance(
     """
     k = check_integer("k", k, 1)
     n_features = check_integer("n_features", n_features, 2)
-    if check_integer("n_train", n_train, 1) < k + 1:
+    n_train = check_integer("n_train", n_train, 1)
+    if n_train < k + 1:
         raise InvalidInput("n_train", n_train, f"at least k + 1 = {k + 1}: the target and k copies")
+    if n_train * n_features > MOST_NUMBERS:
+        raise InvalidInput("n_train", n_train, f"at most {MOST_NUMBERS // n_features:,} here")
     rng = np.random.default_rng(check_integer("seed", seed, 0))
+    basis = truth("basis", basis)
     X, y = (on_basis if basis else two_clouds)(n_train, n_features, rng)
     X[1 : k + 1], y[0], y[1 : k + 1] = X[0], 0, 1
     features = X.astype(np.float32)
@@ -145,6 +151,14 @@ def impossible_instance(
         title="An impossible sample (Theorem 1)",
     )
     return ImpossibleInstance(dataset, k)
+
+
+def check_instance(instance: object) -> ImpossibleInstance:
+    """`instance` if it is one. Raises InvalidInput."""
+    if not isinstance(instance, ImpossibleInstance):
+        expected = "what impossible_instance(k) returns"
+        raise InvalidInput("instance", type(instance).__name__, expected)
+    return instance
 
 
 def two_clouds(
@@ -200,8 +214,8 @@ def features_and_logits(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return X̃ (n, D), with a column of ones where θ has a bias, and z (B, n). Raises
     InvalidInput."""
-    dataset = instance.dataset
-    models = np.asarray(theta, dtype=np.float64)
+    dataset = check_instance(instance).dataset
+    models = check_array("theta", theta)
     d, width = dataset.n_features, models.shape[-1] if models.ndim else 0
     if models.ndim not in (2, 3) or models.shape[-2] != 2 or width not in (d, d + 1):
         raise InvalidInput("theta", models.shape, f"of shape (…, 2, {d + 1}) or (…, 2, {d})")
@@ -225,7 +239,7 @@ def try_random_models(
 
     Raises InvalidInput.
     """
-    count = check_integer("count", count, 1)
+    count, instance = check_integer("count", count, 1), check_instance(instance)
     rng = np.random.default_rng(check_integer("seed", seed, 0))
     tried = (
         impossible_scores(instance, theta, damping)

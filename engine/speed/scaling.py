@@ -30,22 +30,27 @@ COLUMNS = ["axis", "value", "n", "m", "d", "classes", "batch"]
 MEASURED = ["seconds", "seconds_min", "seconds_max", "peak_mb"]
 
 
-def check_base(base: Mapping[str, object]) -> dict[str, int]:
+def check_base(base: object) -> dict[str, int]:
+    """The size on each axis, those that are not given as in BASE. Raises InvalidInput."""
+    if not isinstance(base, Mapping):
+        raise InvalidInput("base", base, "a mapping from an axis to its size")
     for name in base:
         check_choice("axis", name, AXES)
     return {a: check_integer(f"base['{a}']", base.get(a, BASE[a]), SMALLEST[a]) for a in AXES}
 
 
-def points_of(
-    sizes: Mapping[str, Sequence[int]], base: Mapping[str, int]
-) -> list[dict[str, int | str]]:
+def points_of(sizes: object, base: Mapping[str, int]) -> list[dict[str, int | str]]:
     """Make one point per axis and value, the other sizes at `base`, with n/2 test samples.
 
     Raises InvalidInput.
     """
+    if not isinstance(sizes, Mapping):
+        raise InvalidInput("sizes", sizes, "a mapping from an axis to a sequence of sizes")
     points: list[dict[str, int | str]] = []
     for axis, values in sizes.items():
         check_choice("axis", axis, AXES)
+        if not isinstance(values, Sequence):
+            raise InvalidInput(f"sizes['{axis}']", values, "a sequence of sizes")
         for value in values:
             size = {**base, axis: check_integer(f"sizes['{axis}']", value, SMALLEST[axis])}
             if size["n"] < 2 * size["classes"]:

@@ -6,7 +6,8 @@ import resource
 import subprocess
 import sys
 import termios
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,21 @@ def command(cache: Path, *arguments: str, limit: int | None = None, **more: str)
         cwd=ROOT, env=environment(cache, **more), capture_output=True, timeout=120, check=False,
         preexec_fn=smaller,
     )  # fmt: skip
+
+
+@contextmanager
+def small_files(limit: int) -> Iterator[None]:
+    """As on a full disk: writing beyond `limit` bytes of a file fails, here and in children."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in folder.iterdir()}
 
 
 @pytest.fixture
@@ -129,6 +145,51 @@ def test_an_export_that_fails_leaves_no_file(ranked, monkeypatch, capsys):
     assert "(No space left on device)" in capsys.readouterr().err
     assert sorted(p.name for p in ranked.iterdir()) == ["cache", "folder.zip"]
     assert main([*export, str(ranked / "bundle.zip")]) == 0
+
+
+def test_a_full_disk_publishes_nothing_and_keeps_what_was_published(ranked, monkeypatch):
+    """Room for the small files of a result, and not for its arrays."""
+    settings = read_settings()
+    request = RankingRequest(l2=L2)
+    store = Store(settings.cache_dir / "results", ranked / "published")
+    stored = store.find("ranking", request, hash_of(open_data(request, None)))
+    assert stored is not None
+    folder = store.publish(stored)
+    before = sizes(folder)
+    with small_files(1_000), pytest.raises(StorageUnavailable, match="published'"):
+        store.publish(stored)
+    assert sizes(folder) == before
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+    assert store.publish(stored) == folder
+
+
+def test_a_full_disk_takes_in_no_half_result(ranked, capsys):
+    key = next((ranked / "cache" / "results" / "ranking").iterdir()).name
+    bundle = str(ranked / "bundle.zip")
+    assert main(["library", "export", key, "--out", bundle]) == 0
+    other = ranked / "other"
+    taking = ["library", "import", bundle]
+    done = command(other, *taking, limit=1_000)
+    assert done.returncode == 2
+    assert b"File too large" in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert [path for path in other.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
+    again = command(other, *taking)
+    assert (again.returncode, again.stdout[:5]) == (0, b"taken")
+
+
+def test_a_full_disk_takes_in_no_half_data_set(place):
+    table = place / "loans.csv"
+    rows = [f"{i % 7},{i % 5},{'no' if i % 3 else 'yes'}" for i in range(4000)]
+    table.write_text("\n".join(["a,b,repaid", *rows]))
+    add = ["data", "add", str(table), "--label", "repaid"]
+    data = place / "cache" / "data"
+    done = command(place / "cache", *add, limit=1_000)
+    assert done.returncode == 2
+    assert b"Nothing can be kept in" in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert [path for path in data.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
+    assert command(place / "cache", *add).returncode == 0
 
 
 def test_ascii_output_ends_nothing(place):

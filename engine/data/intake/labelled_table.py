@@ -1,11 +1,13 @@
 """Make a data set for the attacks of a table with a label column: numbers stay numbers, a category
 becomes 0/1 columns, incomplete rows are left out or imputed, train and test are split by class."""
 
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_scalar
 
 from engine.data.dataset import Dataset
 from engine.data.encoding import constant_columns, encode, is_categorical
@@ -64,8 +66,8 @@ def dataset_of(
     return prepare(name, X_train, y_train, X_test, y_test, class_names, feature_names=features)
 
 
-def check_share(test_share: float) -> None:
-    if not LEAST_SHARE <= test_share <= MOST_SHARE:
+def check_share(test_share: object) -> None:
+    if not isinstance(test_share, Real) or not LEAST_SHARE <= float(test_share) <= MOST_SHARE:
         raise InvalidInput("test share", test_share, f"in [{LEAST_SHARE}, {MOST_SHARE}]")
 
 
@@ -73,7 +75,7 @@ def candidate(
     name: str, raw: RawTable, label: str | None, test_share: float, options: TableOptions
 ) -> Candidate:
     chosen = usual_label(list(raw.frame.columns)) if label is None else label
-    if chosen is None or chosen not in raw.frame.columns:
+    if chosen is None or not is_scalar(chosen) or chosen not in raw.frame.columns:
         raise InvalidInput(
             f"The label column of '{name}'",
             label,

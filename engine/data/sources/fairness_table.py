@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_scalar
 
 from engine.data.encoding import (
     TEST_SHARE,
@@ -131,7 +132,7 @@ def roles_in(frame: pd.DataFrame, merge_others: bool, **given: object) -> Roles:
     InvalidInput."""
     columns = shorten(list(frame.columns), 200)
     for name, value in given.items():
-        if value is None or value == "":
+        if not is_scalar(value) or value is None or value is pd.NA or value == "":
             expected = f"given for a table of your own; its columns are {columns}"
             raise InvalidInput(name, value, expected)
     roles = Roles(**{n: as_text(v) for n, v in given.items()}, merge_others=merge_others)

@@ -36,7 +36,10 @@ DIGITS = 16  # of the content's SHA-256 in the name of the copy
 
 def is_folder(path: Path) -> bool:
     """Whether there is a data set of this kind."""
-    return (path / TRAIN).is_file()
+    try:
+        return (path / TRAIN).is_file()
+    except OSError:  # the name is too long for a file
+        return False
 
 
 def folders(data_dir: Path) -> list[Path]:

@@ -1,6 +1,6 @@
 """How a table is to be read: one set of choices for Python, the command line and the pages."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.errors import InvalidInput
@@ -24,9 +24,11 @@ HELP = {
 def texts(name: str, value: object) -> tuple[str, ...]:
     """Check for a text or several, each kept once."""
     listed = (value,) if isinstance(value, str | int | float) else value
-    if not isinstance(listed, Iterable):
-        raise InvalidInput(name, value, "a text, or a list of texts")
-    return tuple(dict.fromkeys(str(entry).strip() for entry in listed))
+    try:
+        entries = list(listed)  # type: ignore[call-overload]  # the failure is the check
+    except TypeError:
+        raise InvalidInput(name, value, "a text, or a list of texts") from None
+    return tuple(dict.fromkeys(str(entry).strip() for entry in entries))
 
 
 @dataclass(frozen=True, kw_only=True)
