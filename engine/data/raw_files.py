@@ -122,10 +122,11 @@ def reversed_lines(text: str) -> Iterator[str]:
     return reversed([line.strip() for line in text.splitlines() if line.strip()])
 
 
-def read_bounded(stream: IO[bytes], name: str) -> bytes:
-    content = stream.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise DataUnavailable(f"{name} is larger than {LARGEST // 2**20} MB")
+def read_bounded(stream: IO[bytes], name: str, largest: int = LARGEST) -> bytes:
+    """Read a stream to its end. Raises DataUnavailable beyond `largest` bytes."""
+    content = stream.read(largest + 1)
+    if len(content) > largest:
+        raise DataUnavailable(f"{name} is larger than {largest / 2**20:g} MB")
     return content
 
 

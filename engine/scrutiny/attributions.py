@@ -108,14 +108,20 @@ def solved_gradients(problem: LinearProblem, state: LinearState) -> tuple[Tensor
 
 
 def knn_shapley(
-    X: ArrayLike, y: ArrayLike, X_test: ArrayLike, y_test: ArrayLike, neighbours: int = NEIGHBOURS
+    X: ArrayLike,
+    y: ArrayLike,
+    X_test: ArrayLike,
+    y_test: ArrayLike,
+    neighbours: int = NEIGHBOURS,
+    rows_at_once: int = TEST_ROWS_AT_ONCE,
 ) -> NDArray[np.float64]:
     """Compute exact Shapley values (n,) of training samples in a k-nearest-neighbour classifier.
 
     The game: v(S) is the share of the k nearest of S, by Euclidean distance, that have the test
     point's label (over k, however few are in S), averaged over the test points. The recursion of
     Jia et al. (2019), Theorem 1, goes from the farthest sample to the nearest; pyDVL's values to
-    rounding (tests/outside/test_other_libraries.py). Raises InvalidInput.
+    rounding (tests/outside/test_other_libraries.py). `rows_at_once` test points are held together,
+    which changes no value. Raises InvalidInput.
     """
     X, X_test = np.asarray(X, np.float64), np.asarray(X_test, np.float64)
     y, y_test = np.asarray(y), np.asarray(y_test)
@@ -124,8 +130,8 @@ def knn_shapley(
     place = np.arange(1, n)  # of the nearer of two neighbours in the order of distance
     weight = np.minimum(k, place) / (k * place)
     values = np.zeros(n)
-    for first in range(0, len(X_test), TEST_ROWS_AT_ONCE):
-        rows = slice(first, first + TEST_ROWS_AT_ONCE)
+    for first in range(0, len(X_test), rows_at_once):
+        rows = slice(first, first + rows_at_once)
         nearest = np.argsort(cdist(X_test[rows], X), axis=1, kind="stable")
         hit = (y[nearest] == y_test[rows, None]).astype(np.float64)  # (m, n), nearest first
         farthest = hit[:, -1:] * min(k, n) / (k * n)

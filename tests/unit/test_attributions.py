@@ -154,7 +154,7 @@ def test_knn_shapley_values_sum_to_what_all_samples_are_worth():
             assert knn_shapley(X, y, X_test, y_test, k).sum() == pytest.approx(everybody)
 
 
-def test_knn_shapley_follows_its_samples(monkeypatch):
+def test_knn_shapley_follows_its_samples():
     dataset, _ = random_problem(0)
     X, y = dataset.split("train")
     test = dataset.split("test")
@@ -163,8 +163,8 @@ def test_knn_shapley_follows_its_samples(monkeypatch):
     order, other = rng.permutation(len(X)), rng.permutation(len(test[1]))
     found = knn_shapley(X[order], y[order], test[0][other], test[1][other])
     np.testing.assert_allclose(found, expected[order], atol=1e-14)
-    monkeypatch.setattr(attributions, "TEST_ROWS_AT_ONCE", 3)
-    np.testing.assert_allclose(knn_shapley(X, y, *test), expected, atol=1e-14)
+    few = knn_shapley(X, y, *test, rows_at_once=3)
+    np.testing.assert_allclose(few, expected, atol=1e-14)
 
 
 def test_bad_input_is_refused():

@@ -9,7 +9,6 @@ import torch
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-import engine.influence.estimators as estimators
 from engine.data.dataset import Dataset
 from engine.data.load import load_dataset
 from engine.errors import InvalidInput, NotConverged
@@ -279,10 +278,9 @@ def test_power_iterations_find_the_largest_eigenvalue():
     assert 0.9 * expected < found <= expected * (1 + 1e-9)
 
 
-def test_too_many_parameters_are_refused_by_exact(monkeypatch):
-    dataset, model = random_problem(7)
-    monkeypatch.setattr(estimators, "MOST_PARAMETERS", 17)
-    with pytest.raises(InvalidInput, match=r"K·D must be at most 17 parameters .* Got 18 instead"):
+def test_too_many_parameters_are_refused_by_exact():
+    dataset, model = random_problem(7, d=4000)
+    with pytest.raises(InvalidInput, match=r"K·D must be at most 12000 parameters .* Got 12003 "):
         influence_scores(model, dataset, estimator="exact")
 
 

@@ -113,28 +113,13 @@ def of_fairness(request: FairnessRequest) -> ResultView | None:
     own = {name: value for name, value in own.items() if value is not None}
     scales = number_lists.read_numbers(number_lists.Axis("scales", "Scales", ""), given)
     table = {name: getattr(request, name) for name in HELP}
-    merge = request.merge_others
-    asked = FairnessRequest(
-        request.dataset,
-        **own,
-        metric=request.metric,
-        scales=scales,
-        merge_others=merge,
-        **table,
-    )
-    if asked != request:
+    same = {"metric": request.metric, "merge_others": request.merge_others}
+    if FairnessRequest(request.dataset, **own, **same, scales=scales, **table) != request:
         return None
-    read = table_options.as_in_links(taken_from(TableOptions, request))
-    merged = {"merge_others": "true"} if request.merge_others else {}
-    return view(
-        "fairness",
-        table=request.dataset,
-        metric=request.metric,
-        scales=given,
-        **own,
-        **merged,
-        **read,
-    )
+    shown = own | {"metric": request.metric, "scales": given}
+    shown |= {"merge_others": "true"} if request.merge_others else {}
+    shown |= table_options.as_in_links(taken_from(TableOptions, request))
+    return view("fairness", table=request.dataset, **shown)
 
 
 @view_of.register
