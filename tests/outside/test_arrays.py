@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
 from operator import methodcaller
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import engine
+from engine.__main__ import main
 from engine.data.dataset import Dataset
 from engine.errors import EngineError, InvalidDataset, InvalidInput
 from tests.support.problems import random_problem
@@ -118,6 +120,48 @@ def test_a_data_set_keeps_the_arrays_that_need_no_conversion():
 def test_what_is_no_data_set_is_refused_with_the_value(changed, words):
     with pytest.raises(InvalidDataset, match=words):
         made(**changed)
+
+
+@pytest.fixture
+def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Writes a features file into the data directory of a lab of its own."""
+    monkeypatch.setenv("IAL_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("IAL_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("IAL_DEVICE", "cpu")
+
+    def write(**changed: object) -> Path:
+        parts = {n: getattr(DATASET, n) for n in ARRAYS if not n.endswith("holdout")}
+        path = tmp_path / "own.npz"
+        np.savez(path, **{**parts, **changed})
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("kind", ["i4", "u1", "i2", "u8", ">i4", "f2", "f8", ">f8", "F"])
+def test_a_file_of_any_kind_of_numbers_on_the_command_line(kind, own_file, capsys):
+    """Ranked from the data directory, and taken in as another data set, with equal ranks."""
+    prefix = "y_" if kind.strip("<>")[0] in "iu" else "X_"
+    convert = np.asfortranarray if kind == "F" else methodcaller("astype", kind)
+    path = own_file(**{n: convert(getattr(DATASET, n)) for n in ARRAYS[:4] if n[:2] == prefix})
+    assert main(["data", "add", str(path), "--name", "again"]) == 0
+    said = []
+    for name in ("own", "again"):
+        capsys.readouterr()
+        assert main(["ranking", "--dataset", name]) == 0
+        said.append(capsys.readouterr().out.splitlines()[0])
+    assert said[0] == said[1]
+    assert said[0].startswith("The ten first in the honest ranking of 40: ")
+
+
+def test_a_value_that_float32_cannot_hold_on_the_command_line(own_file, capsys):
+    X = DATASET.X_train.astype(np.float64)
+    X[3, 1] = 1e300
+    path = own_file(X_train=X, X_test=np.full_like(DATASET.X_test, -1e300, dtype=np.float64))
+    for asked in (["ranking", "--dataset", "own"], ["data", "add", str(path), "--name", "again"]):
+        assert main(asked) == 2
+        said = capsys.readouterr().err
+        assert "error: 'own.npz' cannot be used: X_test holds -1e+300 in row 0, column 0" in said
 
 
 @pytest.mark.parametrize("kind", ["list", "float16", "float32", ">f8", "Fortran order", "tensor"])
