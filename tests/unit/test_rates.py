@@ -201,7 +201,7 @@ def test_the_index_of_a_table_plays_no_part():
     [
         ({"tolerance": -0.1}, "tolerance must be a finite number >= 0. Got -0.1"),
         ({"tolerance": float("nan")}, "tolerance must be"),
-        ({"by": ()}, "by must be a sequence with at least one column"),
+        ({"by": ()}, "by must be a sequence with at least one entry"),
         ({"by": "radius"}, "by must be a sequence"),
         ({"by": ("colour",)}, "table must be what `sweep` returns. Got 'a table without colour'"),
     ],
