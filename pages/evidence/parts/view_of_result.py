@@ -113,8 +113,8 @@ def of_fairness(request: FairnessRequest) -> ResultView | None:
     own = {name: value for name, value in own.items() if value is not None}
     scales = number_lists.read_numbers(number_lists.Axis("scales", "Scales", ""), given)
     table = {name: getattr(request, name) for name in HELP}
-    same = {"metric": request.metric, "merge_others": request.merge_others}
-    if FairnessRequest(request.dataset, **own, **same, scales=scales, **table) != request:
+    table |= {"metric": request.metric, "merge_others": request.merge_others}
+    if FairnessRequest(request.dataset, **own, scales=scales, **table) != request:
         return None
     shown = own | {"metric": request.metric, "scales": given}
     shown |= {"merge_others": "true"} if request.merge_others else {}
