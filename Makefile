@@ -64,8 +64,10 @@ $(READY): requirements.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-# What the browser tests need from Debian.
+# What the tests of the browser and of the proxy need from Debian.
 system:
+	@{ command -v caddy && command -v brotli; } >/dev/null || $(call install,caddy brotli) || \
+		echo "Caddy is not installed and cannot be installed here: the proxy will not be tested."
 	@command -v chromium >/dev/null || $(call install,chromium fonts-dejavu-core) || \
 		echo "Chromium is not installed and cannot be installed here: tests/browser will not be run."
 

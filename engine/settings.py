@@ -29,6 +29,7 @@ class Settings:
 
     Of the job runner: jobs at once (0: one a GPU, one on the CPU), hours and GB (2**30 bytes) of
     memory that each may take (0: a share of the machine's), GB of disk for results of one's own.
+    workers: whether this process starts workers, or leaves that to another one on the same cache.
 
     mode: "lab", where everybody may do everything, or "class", where students and a teacher share
     the lab. visitor_jobs: how many computations of one student may wait or run at once. address:
@@ -50,6 +51,7 @@ class Settings:
     mode: str = "lab"
     visitor_jobs: int = VISITOR_JOBS
     address: str | None = None
+    workers: bool = True
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -63,9 +65,6 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise InvalidInput("IAL_DEVICE", device, "'auto', 'cpu', 'cuda' or 'cuda:N'")
     chosen = "0 to have it chosen"
-    fallback = environment.get("IAL_CLUSTER_FALLBACK") or "no"
-    if fallback not in ("yes", "no"):
-        raise InvalidInput("IAL_CLUSTER_FALLBACK", fallback, "'yes' or 'no'")
     mode = environment.get("IAL_MODE") or MODES[0]
     if mode not in MODES:
         raise InvalidInput("IAL_MODE", mode, "'lab' or 'class'")
@@ -80,7 +79,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         worker_idle_seconds=number(environment, "IAL_WORKER_IDLE_S", 600, "seconds"),
         jobs=whole(environment, "IAL_JOBS", f"a number of processes, {chosen}"),
         cluster=environment.get("IAL_CLUSTER") or None,
-        cluster_fallback=fallback == "yes",
+        cluster_fallback=yes(environment, "IAL_CLUSTER_FALLBACK", "no"),
         jobs_at_once=whole(environment, "IAL_JOBS_AT_ONCE", f"a number of jobs, {chosen}"),
         job_hours=number(environment, "IAL_JOB_HOURS", 24, "hours"),
         job_memory_gb=number(environment, "IAL_JOB_MEMORY_GB", 0, "GB", chosen),
@@ -89,6 +88,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         visitor_jobs=whole(environment, "IAL_VISITOR_JOBS", f"a number of jobs, {chosen}")
         or VISITOR_JOBS,
         address=address,
+        workers=yes(environment, "IAL_WORKERS", "yes"),
     )
 
 
@@ -130,6 +130,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "IAL_JOB_HOURS": str(settings.job_hours),
         "IAL_JOB_MEMORY_GB": str(settings.job_memory_gb),
         "IAL_DISK_GB": str(settings.disk_gb),
+        "IAL_WORKERS": "yes" if settings.workers else "no",
     }
 
 
@@ -145,6 +146,13 @@ def number(
     if not (0 < value < float("inf") or (zero and value == 0)):
         raise InvalidInput(name, text, f"a number of {unit} > 0{zero and ', ' + zero}")
     return value
+
+
+def yes(environment: Mapping[str, str], name: str, default: str) -> bool:
+    text = environment.get(name) or default
+    if text not in ("yes", "no"):
+        raise InvalidInput(name, text, "'yes' or 'no'")
+    return text == "yes"
 
 
 def whole(environment: Mapping[str, str], name: str, expected: str) -> int:

@@ -192,7 +192,9 @@ class Jobs:
 
     def start_workers(self) -> None:
         """Start a worker for every job that runs or waits, within the bound, unless they are
-        there."""
+        there, or another process sees to them."""
+        if not self.settings.workers:
+            return
         free = [slot for slot in range(self.at_once()) if not self._has_worker(slot)]
         if free:
             wanted = len(going(self.folder))
@@ -221,7 +223,7 @@ class Jobs:
         not; and workers follow its settings from their next job on."""
         self.folder.mkdir(parents=True, exist_ok=True)
         follow = environment_of(self.settings)
-        del follow["IAL_CACHE_DIR"]  # the folder may be moved
+        del follow["IAL_CACHE_DIR"], follow["IAL_WORKERS"]  # the folder may be moved; not theirs
         if read_json(self.folder / SETTINGS) != follow:
             write_json(self.folder / SETTINGS, follow)
         with self._starting:

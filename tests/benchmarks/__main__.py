@@ -1,6 +1,6 @@
 """Run the benchmarks that are named, or all: `python -m tests.benchmarks [step speed digits
-success sweep fairness scrutiny lab presets size features tables pictures large stronger network
-devices class]`.
+success sweep fairness scrutiny lab presets wire size features tables pictures large stronger
+network devices class]`.
 
 Each runs in a process of its own, so that its memory is its own and a warm cache helps none.
 """
@@ -20,6 +20,7 @@ NAMES = (
     "scrutiny",
     "lab",
     "presets",
+    "wire",
     "size",
     "features",
     "tables",

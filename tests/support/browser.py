@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlparse
@@ -46,18 +46,21 @@ LAB = ("-m", "pages.common.serve")
 
 
 def start_server(
-    cache: Path, port: int | None = None, what: Sequence[str] = LAB
+    cache: Path,
+    port: int | None = None,
+    what: Sequence[str] = LAB,
+    environment: Mapping[str, str] | None = None,
 ) -> tuple[subprocess.Popen, str]:
     """A lab started as `make run` starts it, with its own results in `cache`; or what else Python
-    is to serve in its place."""
+    is to serve in its place. environment: settings beside those of every test."""
     address = f"http://127.0.0.1:{port or free_port()}"
     command = [sys.executable, *what]
     cache.mkdir(exist_ok=True)
-    with (cache / "server.log").open("w") as log:
+    with (cache / "server.log").open("a") as log:
         process = subprocess.Popen(
             [*command, "--server.port", address.rsplit(":", 1)[1]],
             cwd=ROOT,
-            env=os.environ | local_settings(cache),
+            env=os.environ | local_settings(cache) | dict(environment or {}),
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -120,9 +123,13 @@ class Visits:
     address: str
     chromium: Browser
     opened: list[Visit] = field(default_factory=list)
+    ignore_https_errors: bool = False  # of a certificate that a test's proxy made itself
 
     def open(self, path: str = "/") -> Visit:
-        context = self.chromium.new_context(viewport={"width": 1280, "height": 1000})
+        context = self.chromium.new_context(
+            viewport={"width": 1280, "height": 1000},
+            ignore_https_errors=self.ignore_https_errors,
+        )
         visit = Visit(context.new_page(), self.address)
         host = urlparse(self.address).netloc
 

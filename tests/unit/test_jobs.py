@@ -323,7 +323,7 @@ def test_another_process_reads_the_same_settings(tmp_path):
     given = {"IAL_CACHE_DIR": str(tmp_path / "c"), "IAL_DATA_DIR": str(tmp_path), "IAL_JOBS": "3"}
     given |= {"IAL_DEVICE": "cuda:1", "IAL_CLUSTER": "tcp://a:1", "IAL_CLUSTER_FALLBACK": "yes"}
     given |= {"IAL_JOBS_AT_ONCE": "2", "IAL_JOB_HOURS": "0.5", "IAL_JOB_MEMORY_GB": "3"}
-    given |= {"IAL_DISK_GB": "1.5", "IAL_WORKER_IDLE_S": "7"}
+    given |= {"IAL_DISK_GB": "1.5", "IAL_WORKER_IDLE_S": "7", "IAL_WORKERS": "no"}
     settings = read_settings(given)
     assert set(environment_of(settings)) == set(given)
     assert read_settings(environment_of(settings)) == settings
