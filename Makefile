@@ -1,4 +1,5 @@
-# run: serve the lab on the address in .streamlit/config.toml · develop: the same, watching files
+# run: serve the lab on the address in .streamlit/config.toml
+# develop: the same, watching files and keeping no figures, so that a change of the code is seen
 # class: serve it on the network, for a teacher and students
 # test: everything that .ci/run checks · bench · publish · format · clean
 # Each target sets up .venv first, so all of them work from a fresh clone.
@@ -17,7 +18,7 @@ run: $(READY)
 	$(BIN)/python -m pages.common.serve
 
 develop: $(READY)
-	$(BIN)/python -m pages.common.serve --server.fileWatcherType auto
+	IAL_PAGES_MB=0 $(BIN)/python -m pages.common.serve --server.fileWatcherType auto
 
 class: $(READY)
 	IAL_MODE=class $(BIN)/python -m pages.common.serve

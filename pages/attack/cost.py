@@ -12,6 +12,7 @@ from engine.results.store import Stored
 from pages.attack.parts import baseline_view, frontier, rate_figures, sweep_frame
 from pages.common.asking import door, sweep_requests
 from pages.common.asking.rate_view import RateView, choose_view, reweighing_rates, success_rates
+from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away, unfold
@@ -22,6 +23,7 @@ PAGE = registry.page("cost")
 ROLE, TRAINING, BASELINE, KEEPING = "cost", "training", "baseline", "frontier"  # of published
 
 
+@shelf.kept
 def finding(table: pd.DataFrame, view: RateView) -> str:
     rates = view.rates(table).query("k == @view.k and split == 'test'")
     best = highest(rates).iloc[0]
@@ -66,6 +68,7 @@ def carried_over(table: pd.DataFrame, view: RateView) -> str:
     return ", ".join(f"{rate:.0%} at k = {k}" for k, rate in by.iloc[[0, -1]].items())
 
 
+@shelf.kept
 def by_radius(stored: Stored, view: RateView) -> FigureBlock:
     table = stored.result
     rates = view.rates(table).query("k == @view.k")
@@ -85,6 +88,7 @@ def by_radius(stored: Stored, view: RateView) -> FigureBlock:
     )
 
 
+@shelf.kept
 def best_of_both(table: pd.DataFrame, view: RateView, baseline: Stored | None) -> pd.DataFrame:
     """Attack and baseline at their best radius and weight, by k, on the attacker's own test set."""
     rates = view.both(table).query("split == 'test'")
@@ -110,6 +114,7 @@ def methods_title(rates: pd.DataFrame) -> str:
     )
 
 
+@shelf.kept
 def methods(rates: pd.DataFrame, stored: Stored, baseline: Stored | None) -> FigureBlock:
     return FigureBlock(
         name="attack-and-baseline",
@@ -144,6 +149,7 @@ def training_title(own: pd.DataFrame) -> str:
     )
 
 
+@shelf.kept
 def by_training_size(stored: Stored, request: SweepRequest, view: RateView) -> FigureBlock:
     table = stored.result
     k = view.k if (table["k"] == view.k).any() else int(table["k"].min())
@@ -161,6 +167,7 @@ def by_training_size(stored: Stored, request: SweepRequest, view: RateView) -> F
     )
 
 
+@shelf.kept
 def frontier_figure(
     table: pd.DataFrame, results: Mapping[SweepRequest, Stored], view: RateView
 ) -> FigureBlock:

@@ -14,6 +14,7 @@ from pages.common.asking import controls, data_choice, door
 from pages.common.asking.form import Form
 from pages.common.asking.rate_view import best_radius
 from pages.common.figures.axes import thinning
+from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, lab
 from pages.common.samples import Samples
@@ -51,6 +52,7 @@ def choose(form: Form, table: pd.DataFrame, start: float) -> tuple[int, float]:
     return k, radius
 
 
+@shelf.kept
 def finding(result: SensitivityResult, found: moved_targets.Prediction | None) -> str:
     ratio = moved_targets.ends_against_middle(result)
     ends = (
@@ -98,6 +100,7 @@ def norms_caption(result: SensitivityResult) -> str:
     )
 
 
+@shelf.kept
 def norms_figure(
     stored: Stored,
     tried: pd.DataFrame,
@@ -121,6 +124,7 @@ def norms_figure(
     )
 
 
+@shelf.kept
 def least_radius_figure(
     title: str, tried: pd.DataFrame, samples: Samples | None, k: int, radius: float, swept: Stored
 ) -> FigureBlock:
@@ -158,8 +162,9 @@ def prediction(
     clues(tried, n, radius)
 
 
-def clues(tried: pd.DataFrame, n: int, radius: float) -> None:
-    """The norm beside what the ranking itself says."""
+@shelf.kept
+def clues_table(tried: pd.DataFrame, n: int, radius: float) -> pd.DataFrame:
+    """What is known before an attack, and what it tells: a row for each that can be judged."""
     rows = []
     for name, label in moved_targets.PREDICTORS.items():
         found = moved_targets.prediction(name, tried, n)
@@ -176,10 +181,16 @@ def clues(tried: pd.DataFrame, n: int, radius: float) -> None:
                 "95% ": ends_of(found.area_interval),
             }
         )
-    if not rows:
+    return pd.DataFrame(rows)
+
+
+def clues(tried: pd.DataFrame, n: int, radius: float) -> None:
+    """The norm beside what the ranking itself says."""
+    table = clues_table(tried, n, radius)
+    if table.empty:
         return
     charts.heading("Is there a better clue?")
-    blocks.table(pd.DataFrame(rows), "What is known before an attack, and what it tells")
+    blocks.table(table, "What is known before an attack, and what it tells")
     st.caption(
         "Spearman: −1 if more of the clue always means a smaller radius, 0 if it tells nothing. "
         "AUC: how often, of a target that was moved and one that was not, the moved one has more "
@@ -239,6 +250,7 @@ def others_of(samples: Samples | None, damping: float, l2: float) -> pd.DataFram
     return moved_targets.attacks_in(stored, len(samples), damping, l2)
 
 
+@shelf.kept
 def with_others(tried: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
     """The targets of the sweep, and those that were attacked besides."""
     return pd.concat([tried, others[~others.index.isin(tried.index)]])
@@ -290,7 +302,7 @@ def page() -> None:
     n = len(result.norms)
     table = moved_targets.ATTACKS if swept is None else swept.result
     tried = moved_targets.attempts(table, result, k, radius)
-    others = moved_targets.attempts(others[others["radius"] == radius], result, k, radius)
+    others = moved_targets.attempts(moved_targets.at_radius(others, radius), result, k, radius)
     marked = with_others(tried, others)
     found = moved_targets.prediction("norm", tried, n)
     st.markdown(f"{finding(result, found)} :gray-badge[{badge_of(stored)}]")

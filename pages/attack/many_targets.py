@@ -8,7 +8,8 @@ from engine.results.store import Stored
 from pages.attack.parts import rate_figures, set_figures, sweep_frame, target_sets
 from pages.attack.parts.rate_figures import SPLIT_LOOKS
 from pages.attack.parts.target_sets import READINGS, Reading
-from pages.common.asking.rate_view import RateView, choose_view
+from pages.common.asking.rate_view import RateView, choose_view, on_own_test
+from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import take_away
@@ -19,6 +20,7 @@ PAGE = registry.page("many-targets")
 ROLE = "sizes"  # of published results
 
 
+@shelf.kept
 def lines(shares: pd.DataFrame, reading: Reading, view: RateView, stored: Stored) -> FigureBlock:
     return FigureBlock(
         name=f"{reading.name}-by-k-radius-{view.radius:g}",
@@ -30,6 +32,7 @@ def lines(shares: pd.DataFrame, reading: Reading, view: RateView, stored: Stored
     )
 
 
+@shelf.kept
 def grid(
     shares: pd.DataFrame, reading: Reading, split: str, view: RateView, stored: Stored
 ) -> FigureBlock:
@@ -44,6 +47,7 @@ def grid(
     )
 
 
+@shelf.kept
 def strict_figure(stored: Stored, view: RateView) -> FigureBlock:
     """All or nothing, and the price: success as the other pages count it."""
     table = stored.result
@@ -73,7 +77,7 @@ def page() -> None:
         place = st.container()
         view = choose_view(frame.form, table, with_radius=True)
     shares = view.shares(table)
-    own = shares[shares["split"] == "test"]
+    own = on_own_test(shares)
     sets = int(table["target"].nunique())
     said = target_sets.finding(own, view.tolerance, view.radius)
     place.markdown(f"{said} :gray-badge[{badge_of(stored)}]")

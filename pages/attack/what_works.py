@@ -12,8 +12,10 @@ from engine.results.store import Stored
 from pages.attack.parts import ablation, sweep_frame, variant_figures
 from pages.common.asking import data_choice, door, effort, progress, sweep_requests
 from pages.common.asking.rate_view import RateView, choose_view
+from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, open_dataset
+from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts, take_away
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import paper
@@ -48,6 +50,7 @@ def seconds_of(found: Mapping[SweepRequest, Stored]) -> float | None:
     return sum(s.manifest.seconds for s in found.values()) / attacks if attacks else None
 
 
+@shelf.kept
 def variants_figure(
     best: pd.DataFrame, taken: pd.DataFrame, k: int, stored: tuple[Stored, ...], budget: str
 ) -> FigureBlock:
@@ -74,8 +77,13 @@ def table_two(best: pd.DataFrame, k: int) -> None:
     st.caption(f"{paper.CELL_MEANING} {paper.COMPARABLE}")
 
 
+@shelf.kept
 def pairing(
-    found: pd.DataFrame, view: RateView, chosen: int, dataset: str, stored: tuple[Stored, ...]
+    found: pd.DataFrame,
+    view: RateView,
+    chosen: int,
+    samples: Samples | None,
+    stored: tuple[Stored, ...],
 ) -> FigureBlock:
     return FigureBlock(
         name=f"targets-top-{view.k}-radius-{view.radius:g}",
@@ -84,12 +92,13 @@ def pairing(
         build=variant_figures.target_strip,
         values=(found, chosen),
         results=stored,
-        samples=data_choice.samples_of(dataset),
+        samples=samples,
         caption=f"Every column is one target, at radius {view.radius:g} and k = {view.k} under all "
         "variants; hover for its number. The shaded one is followed below.",
     )
 
 
+@shelf.kept
 def matrix(found: pd.DataFrame, view: RateView, stored: tuple[Stored, ...]) -> FigureBlock:
     hits = ablation.wide(found)
     lead = ablation.leads(hits)
@@ -188,6 +197,7 @@ def obtain_attacks(requests: dict[str, AttackRequest]) -> dict[str, Stored] | No
     return found
 
 
+@shelf.kept
 def stuck_figure(found: Mapping[str, Stored], view: RateView) -> FigureBlock:
     """Every run of the four variants on one target. found: the variants' attacks."""
     attacks = {variant: stored.result for variant, stored in found.items()}
@@ -224,13 +234,13 @@ def page() -> None:
     four = ablation.variants(single.result, restarted.result)
     ours = ours_of(frame.request.dataset)
     table = ablation.with_ours(four, [stored.result for stored in ours.values()])
-    ours = {} if table is four else ours
+    ours = ours if (table["variant"] == ablation.ACCURATE).any() else {}
     stored = (*frame.stored, *ours.values())
     with frame.head:
         place = st.container()
         view = choose_view(frame.form, table, with_radius=True)
-    best = ablation.best_of(view.both(table, ablation.BY).query("k == @view.k"))
-    kept = best[best["regime"] == "high_accuracy"].set_index("variant", drop=False)
+    best = ablation.best_at(table, view)
+    kept = ablation.with_accuracy(best)
     radii = dict(zip(kept["variant"], kept["radius"], strict=True))
     hits = ablation.wide(ablation.moved(table, view, radii))
     taken = ablation.steps(kept, ablation.of_paper(hits))
@@ -249,7 +259,7 @@ def page() -> None:
         with right:
             matrix(found, view, stored).show()
         table_two(best, view.k)
-        strip = st.container()
+        strip, samples = st.container(), data_choice.samples_of(frame.request.dataset)
         chosen = frame.form.choice(
             st.columns([1, 4])[0],
             "Target",
@@ -259,7 +269,7 @@ def page() -> None:
             ablation.telling_target(found),
         )
         with strip:
-            pairing(found, view, chosen, frame.request.dataset, stored).show()
+            pairing(found, view, chosen, samples, stored).show()
         follow_target(chosen, view, frame.request)
         take_away.show(
             single,

@@ -11,7 +11,9 @@ from engine.scrutiny.audit import MOST_PARAMETERS
 from pages.common.asking import data_choice, links
 from pages.common.asking.form import Form
 from pages.common.figures.axes import number, thinning
+from pages.common.keeping import shelf
 from pages.common.lab import registry
+from pages.common.samples import Samples
 from pages.common.widgets import charts, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.defend.parts import audit_figures as figures
@@ -72,7 +74,8 @@ def own(form: Form, dataset: Dataset, request: AuditRequest) -> AuditRequest:
     return replace(request, queries=queries)
 
 
-def rows_figure(stored: Stored, dataset: str) -> FigureBlock:
+@shelf.kept
+def rows_figure(stored: Stored, samples: Samples | None) -> FigureBlock:
     result: AuditResult = stored.result
     n = result.residuals.shape[1]
     return FigureBlock(
@@ -89,7 +92,7 @@ def rows_figure(stored: Stored, dataset: str) -> FigureBlock:
         "the rounding and by what solves to 1e−10 leave open, invented ones by nearly all that can "
         f"be. The tolerance, {number(result.tolerance)}, lies between, decades from either."
         f"{thinning(n)}",
-        samples=data_choice.samples_of(dataset),
+        samples=samples,
     )
 
 
@@ -107,6 +110,7 @@ def why(result: AuditResult) -> None:
     )
 
 
+@shelf.kept
 def growth_figure(stored: Stored) -> FigureBlock:
     result: AuditResult = stored.result
     rank = int(result.gradient_ranks[0])
@@ -156,7 +160,7 @@ def formulas(result: AuditResult) -> None:
 
 def show(stored: Stored, request: AuditRequest) -> None:
     result: AuditResult = stored.result
-    rows_figure(stored, request.dataset).show()
+    rows_figure(stored, data_choice.samples_of(request.dataset)).show()
     why(result)
     growth_figure(stored).show()
     formulas(result)

@@ -10,6 +10,7 @@ from engine.experiments import DefenceRequest
 from engine.results.store import Stored
 from pages.common.asking import door, links
 from pages.common.asking.form import Form
+from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away, unfold
@@ -51,6 +52,7 @@ def choose_threshold(form: Form, table: pd.DataFrame) -> float:
     return 10**exponent
 
 
+@shelf.kept
 def norms_figure(stored: Stored, threshold: float) -> FigureBlock:
     table: pd.DataFrame = stored.result
     return FigureBlock(
@@ -65,8 +67,9 @@ def norms_figure(stored: Stored, threshold: float) -> FigureBlock:
     )
 
 
-def detector(stored: Stored, threshold: float) -> None:
-    """How well the check tells manipulated models from honest ones: a curve and a table."""
+@shelf.kept
+def roc_figure(stored: Stored, threshold: float) -> FigureBlock:
+    """Make the figure of how well the check tells manipulated models from honest ones."""
     table: pd.DataFrame = stored.result
     found = rates.curves(table)
     alarms = float((table.loc[table["kind"] == "honest", "gradient_norm"] >= threshold).mean())
@@ -78,7 +81,7 @@ def detector(stored: Stored, threshold: float) -> None:
             if f"top {least}," in name or not name.startswith("attacked")
         }
     )
-    FigureBlock(
+    return FigureBlock(
         name="roc",
         title=words.detector_title(table),
         kind="ROC curves of the gradient-norm check",
@@ -86,7 +89,13 @@ def detector(stored: Stored, threshold: float) -> None:
         values=(drawn, alarms),
         results=(stored,),
         badge="",
-    ).show()
+    )
+
+
+def detector(stored: Stored, threshold: float) -> None:
+    """How well the check tells manipulated models from honest ones: a curve and a table."""
+    roc_figure(stored, threshold).show()
+    found = rates.curves(stored.result)
     blocks.table(words.areas_table(found), "AUC of the check, by what it is asked to tell apart")
     st.caption(
         "AUC: how often a manipulated model has the larger gradient than an honest one, ties half; "
@@ -139,12 +148,13 @@ def objectives(stored: Stored, others: Mapping[DefenceRequest, Stored], threshol
     )
 
 
-def stealth(stored: Stored, threshold: float) -> None:
-    """What the attacker who knows the check keeps: a figure and a table."""
+@shelf.kept
+def stealth_figure(stored: Stored, threshold: float) -> FigureBlock:
+    """Make the figure of what the attacker who knows the check keeps."""
     table: pd.DataFrame = stored.result
     kept = rates.kept(table, threshold)
     radius = table.loc[table["kind"] == "adaptive", "radius"].iloc[0]
-    FigureBlock(
+    return FigureBlock(
         name="knows-the-check",
         key="stealth",
         title=words.stealth_title(kept),
@@ -158,7 +168,13 @@ def stealth(stored: Stored, threshold: float) -> None:
         "go on to hide there: what the attacker keeps here is the least possible. Where the curve "
         "of success lies above that of honest models flagged, the check costs honest trainers more "
         "than it costs the attacker. Bands: 95% Wilson.",
-    ).show()
+    )
+
+
+def stealth(stored: Stored, threshold: float) -> None:
+    """What the attacker who knows the check keeps: a figure and a table."""
+    stealth_figure(stored, threshold).show()
+    kept = rates.kept(stored.result, threshold)
     blocks.table(words.kept_table(kept), "What the attacker who knows the check keeps, by weight")
 
 

@@ -9,6 +9,7 @@ from engine.experiments import AttributionsRequest, AttributionsResult
 from engine.results.store import Stored
 from pages.common.asking import links
 from pages.common.asking.form import Form
+from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
@@ -42,6 +43,7 @@ def own(form: Form, dataset: Dataset, request: AttributionsRequest) -> Attributi
     return replace(request, neighbours=neighbours)
 
 
+@shelf.kept
 def ranks_figure(stored: Stored) -> FigureBlock:
     result: AttributionsResult = stored.result
     return FigureBlock(
@@ -82,6 +84,7 @@ def choose_alarm(form: Form, result: AttributionsResult) -> tuple[str, str]:
     return by_name[name]
 
 
+@shelf.kept
 def crowd_figure(
     stored: Stored, request: AttributionsRequest, kind: str, score: str
 ) -> FigureBlock:
@@ -107,6 +110,7 @@ def crowd_figure(
     )
 
 
+@shelf.kept
 def alarms_figure(stored: Stored) -> FigureBlock:
     """All alarms side by side."""
     result: AttributionsResult = stored.result

@@ -1,6 +1,6 @@
 """The paper against us: its tables and statements beside what is published here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -9,6 +9,7 @@ from engine.results.store import Stored
 from pages.attack.parts import ablation
 from pages.common.asking import door
 from pages.common.asking.form import Form
+from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.widgets import blocks, charts
 from pages.common.widgets.figure import FigureBlock
@@ -25,15 +26,18 @@ MARKS = {
 }
 
 
+Published = tuple[tuple[str, Stored], ...]
+
+
 @st.cache_resource(show_spinner="Reading what is published …")
-def published() -> list[tuple[str, Stored]]:
+def published() -> Published:
     """Role (empty where the list gives none) and result of all that is published."""
     found = []
     for role, experiment, request in published_results.listed():
         stored = door.find_published(experiment, request)
         if stored is not None:
             found.append((role, stored))
-    return found
+    return tuple(found)
 
 
 def named(data: str) -> str:
@@ -44,25 +48,31 @@ def named(data: str) -> str:
     return data if whose is None else f"the {whose} stand-in"
 
 
-def stored_by_data(role: str) -> dict[str, Stored]:
+def stored_by_data(found: Published, role: str) -> dict[str, Stored]:
     """The results published in a role, with where they come from, by data set."""
-    return {stored.manifest.dataset: stored for name, stored in published() if name == role}
+    return {stored.manifest.dataset: stored for name, stored in found if name == role}
 
 
-def by_data(role: str) -> dict[str, pd.DataFrame]:
+def by_data(found: Published, role: str) -> dict[str, pd.DataFrame]:
     """The tables published in a role, by data set."""
-    return {data: stored.result for data, stored in stored_by_data(role).items()}
+    return {data: stored.result for data, stored in stored_by_data(found, role).items()}
 
 
-def all_of(experiment: str) -> list:
+def all_of(found: Published, experiment: str) -> list:
     """The results of an experiment, whatever their role."""
-    return [found.result for _, found in published() if found.manifest.experiment == experiment]
+    return [stored.result for _, stored in found if stored.manifest.experiment == experiment]
 
 
-def statements() -> Iterator[Comparison]:
+@shelf.kept
+def compared_with(found: Published) -> tuple[Comparison, ...]:
     """Everything that the paper states and that is put to the test here."""
-    costs, bases = by_data("cost"), by_data("baseline")
-    singles = by_data("ablation")
+    return tuple(statements(found))
+
+
+def statements(found: Published) -> Iterator[Comparison]:
+    """What the paper states, one by one, beside what is found here."""
+    costs, bases = by_data(found, "cost"), by_data(found, "baseline")
+    singles = by_data(found, "ablation")
     for data, attacks in costs.items():
         if data in bases:
             yield comparisons.beats_baseline(named(data), attacks, bases[data])
@@ -77,22 +87,23 @@ def statements() -> Iterator[Comparison]:
         yield comparisons.radius_trades(named(data), attacks)
     for data, attacks in costs.items():
         yield comparisons.transfers(named(data), attacks)
-    for data, trained in by_data("training").items():
+    for data, trained in by_data(found, "training").items():
         yield comparisons.fewer_competitors(named(data), trained)
-    for data, table in by_data("sizes").items():
+    for data, table in by_data(found, "sizes").items():
         yield from comparisons.sets(named(data), table)
-    for data, stored in stored_by_data("sensitivity").items():
+    for data, stored in stored_by_data(found, "sensitivity").items():
         yield comparisons.ends_are_sensitive(named(data), stored.result)
-    yield comparisons.some_are_impossible(all_of("impossible"))
-    gaps = [r for r in all_of("fairness") if r.about.metric == "dp"]
+    yield comparisons.some_are_impossible(all_of(found, "impossible"))
+    gaps = [r for r in all_of(found, "fairness") if r.about.metric == "dp"]
     yield comparisons.fairness_breaks({r.about.title: r for r in gaps})
-    yield from comparisons.memory_saved(all_of("gradients"))
+    yield from comparisons.memory_saved(all_of(found, "gradients"))
 
 
-def methods_on(data: str) -> pd.DataFrame | None:
+@shelf.kept
+def methods_on(found: Published, data: str) -> pd.DataFrame | None:
     """Baseline and the variants of the attack on a data set, with accuracy kept, each at its best;
     None where their parts are not all published."""
-    costs, singles, bases = by_data("cost"), by_data("ablation"), by_data("baseline")
+    costs, singles, bases = (by_data(found, role) for role in ("cost", "ablation", "baseline"))
     if not all(data in part for part in (costs, singles, bases)):
         return None
     table = ablation.variants(singles[data], costs[data])
@@ -103,7 +114,8 @@ def methods_on(data: str) -> pd.DataFrame | None:
     return both[both["regime"] == "high_accuracy"]
 
 
-def methods_figure(data: str, methods: pd.DataFrame) -> FigureBlock:
+@shelf.kept
+def methods_figure(found: Published, data: str, methods: pd.DataFrame) -> FigureBlock:
     """The methods on one data set, beside the paper's on the one that it stands in for."""
     stands_for = {here: name for name, here in published_results.stand_ins().items()}
     return FigureBlock(
@@ -114,19 +126,21 @@ def methods_figure(data: str, methods: pd.DataFrame) -> FigureBlock:
         build=comparison_figures.order,
         values=(methods, stands_for.get(data)),
         table=lambda: methods,
-        results=tuple(stored_by_data(role)[data] for role in ("cost", "ablation", "baseline")),
+        results=tuple(
+            stored_by_data(found, role)[data] for role in ("cost", "ablation", "baseline")
+        ),
         badge="",
     )
 
 
-def orders(compared: list[Comparison]) -> None:
+def orders(found: Published, compared: Sequence[Comparison]) -> None:
     """The order of the methods on every data set, side by side."""
-    found = {data: methods_on(data) for data in by_data("cost")}
-    known = {data: methods for data, methods in found.items() if methods is not None}
+    by = {data: methods_on(found, data) for data in by_data(found, "cost")}
+    known = {data: methods for data, methods in by.items() if methods is not None}
     charts.heading(comparisons.orders_title(compared), "precomputed")
     for column, (data, methods) in zip(st.columns(len(known)), known.items(), strict=True):
         with column:
-            methods_figure(data, methods).show()
+            methods_figure(found, data, methods).show()
     st.caption(
         "Success of some run with accuracy kept, each method at its best radius or weight, bars "
         "are 95% Wilson intervals; the paper's at its smaller k. Stand-in features: the height of "
@@ -134,7 +148,7 @@ def orders(compared: list[Comparison]) -> None:
     )
 
 
-def statements_list(form: Form, compared: list[Comparison]) -> None:
+def statements_list(form: Form, compared: Sequence[Comparison]) -> None:
     """What the paper states, with the verdicts that are chosen."""
     charts.heading("What the paper states, and what is found here", "precomputed")
     chosen = form.several(
@@ -161,12 +175,13 @@ def cells_table(cells: pd.DataFrame) -> None:
 
 def page() -> None:
     st.title(PAGE.title)
-    form, compared, cells = Form(), list(statements()), level_cells()
+    form, found = Form(), published()
+    compared, cells = compared_with(found), level_cells(found)
     st.markdown(comparisons.finding(compared, len(cells)))
-    orders(compared)
+    orders(found, compared)
     statements_list(form, compared)
     cells_table(cells)
-    dates = sorted(stored.manifest.created for _, stored in published())
+    dates = sorted(stored.manifest.created for _, stored in found)
     st.download_button(
         "Comparisons (CSV)",
         lambda: comparisons.as_table(compared).to_csv(index=False).encode(),
@@ -180,10 +195,11 @@ def page() -> None:
     )
 
 
-def level_cells() -> pd.DataFrame:
+@shelf.kept
+def level_cells(found: Published) -> pd.DataFrame:
     """Every cell of Tables 1 and 2."""
     names = published_results.stand_ins()
-    costs, bases, singles = by_data("cost"), by_data("baseline"), by_data("ablation")
+    costs, bases, singles = (by_data(found, role) for role in ("cost", "baseline", "ablation"))
     first = paper_tables.table_1(
         {name: costs[data] for name, data in names.items() if data in costs},
         {name: bases[data] for name, data in names.items() if data in bases},

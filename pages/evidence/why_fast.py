@@ -10,6 +10,7 @@ from engine.results.store import Stored
 from engine.speed.result import IMPLEMENTATIONS, GradientComparison, Scaling
 from pages.common.asking import door
 from pages.common.asking.form import Form
+from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of, provenance
 from pages.common.widgets import blocks, charts, code_tabs, unfold
@@ -35,6 +36,7 @@ def pair(table: pd.DataFrame, name: str) -> pd.Series | None:
     return None if row.empty else row.iloc[0]
 
 
+@shelf.kept
 def finding(largest: GradientComparison) -> str:
     """The ratios at the largest size, in words."""
     ours = pair(largest.table, "closed_form")

@@ -12,6 +12,7 @@ from engine.vocabulary import ACCURACY_TOLERANCE, METRICS, ROUNDING
 from pages.common.asking import door
 from pages.common.asking.form import Form, restore_choice
 from pages.common.figures.axes import number
+from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import charts, take_away, unfold
@@ -48,6 +49,7 @@ def choose_what(form: Form) -> tuple[str, str]:
     return table, metric
 
 
+@shelf.kept
 def gap_figure(stored: Stored) -> FigureBlock:
     """Make the figure of the downstream model's gap at every scale."""
     result: FairnessResult = stored.result
@@ -103,6 +105,7 @@ def effects_figure(shown: Stored) -> FigureBlock | None:
     )
 
 
+@shelf.kept
 def check_figure(stored: Stored) -> FigureBlock:
     """Make the figure of the check that would have caught the attack."""
     result: FairnessResult = stored.result

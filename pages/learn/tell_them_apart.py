@@ -17,6 +17,7 @@ from engine.statistics import wilson_interval
 from pages.common.asking import door, links, progress
 from pages.common.asking.form import Form, unchoose
 from pages.common.figures import ranking
+from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import open_dataset
 from pages.common.samples import Samples
@@ -121,6 +122,7 @@ def both_rankings(result: AttackResult, train: Samples) -> go.Figure:
     return ranking.ranking(result.before, train, result.targets[0], result.k, result.after)
 
 
+@shelf.kept
 def jump_figure(stored: Stored, train: Samples) -> FigureBlock:
     """Make the figure of the two rankings and of the target's place in each."""
     result: AttackResult = stored.result

@@ -20,6 +20,7 @@ from pages.common.asking import data_choice, door, effort, links, progress
 from pages.common.asking.controls import dataset_choice
 from pages.common.asking.form import Form, forget_notes, keep_choice
 from pages.common.figures.axes import number, thinning
+from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
 from pages.common.samples import Samples
@@ -93,6 +94,7 @@ def cells(result: ExplainResult, samples: Samples, indices: NDArray[np.int64]) -
     )
 
 
+@shelf.kept
 def concentration(result: ExplainResult) -> tuple[int, float]:
     """Count a hundredth of the samples, and add up the share of all influence (of absolute scores)
     that as many of them, the strongest, have."""
@@ -160,6 +162,7 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
     share_figure(stored, request, train, shown).show()
 
 
+@shelf.kept
 def share_figure(
     stored: Stored, request: ExplainRequest, train: Samples, shown: int
 ) -> FigureBlock:

@@ -107,7 +107,8 @@ def test_the_make_targets_exist() -> None:
 
 
 def test_the_settings_are_those_that_are_read() -> None:
-    settings = (ROOT / "engine" / "settings.py").read_text(encoding="utf-8")
+    read_in = ("engine/settings.py", "pages/common/keeping/shelf.py")
+    settings = "".join((ROOT / path).read_text(encoding="utf-8") for path in read_in)
     assert set(re.findall(r"`(IAL_\w+)`", README)) == set(re.findall(r"IAL_\w+", settings))
 
 

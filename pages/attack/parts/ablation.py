@@ -14,6 +14,7 @@ from engine.statistics import sign_test
 from pages.attack.parts.frontier import MEANINGS
 from pages.common.asking.rate_view import RateView
 from pages.common.frames import named_rows, row_of
+from pages.common.keeping import shelf
 from pages.common.words import rate_words as words
 from pages.common.words.wording import count, listed
 
@@ -38,6 +39,7 @@ ATTACK = ["target", "radius", "k"]  # what tells a variant's attacks apart
 ALPHA = 0.05
 
 
+@shelf.kept
 def variants(single: pd.DataFrame, restarted: pd.DataFrame) -> pd.DataFrame:
     """The four variants as one table with a column `variant`: what both sweeps have of targets,
     radii and k. single: the three objectives, started once; restarted: the paper's attack."""
@@ -49,6 +51,7 @@ def variants(single: pd.DataFrame, restarted: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+@shelf.kept
 def with_ours(table: pd.DataFrame, sweeps: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The four variants and, where the sweeps have it for each of their attacks, the objective
     `accurate` as a fifth: at fewer radii or targets it would not be compared on the same terms."""
@@ -62,6 +65,7 @@ def with_ours(table: pd.DataFrame, sweeps: Sequence[pd.DataFrame]) -> pd.DataFra
     return pd.concat([table, own.assign(variant=ACCURATE)], ignore_index=True)
 
 
+@shelf.kept
 def best_of(rates: pd.DataFrame) -> pd.DataFrame:
     """Each variant and regime at its best radius, on the attacker's own test set, in the order of
     the paper, ours last; rates: of one k and form, by variant and radius."""
@@ -70,6 +74,19 @@ def best_of(rates: pd.DataFrame) -> pd.DataFrame:
     return best.sort_values("variant", key=lambda v: v.map(order), kind="stable", ignore_index=True)
 
 
+@shelf.kept
+def best_at(table: pd.DataFrame, view: RateView) -> pd.DataFrame:
+    """Each variant and regime at its best radius, at the view's k; table: attacks by variant."""
+    return best_of(view.both(table, BY).query("k == @view.k"))
+
+
+@shelf.kept
+def with_accuracy(best: pd.DataFrame) -> pd.DataFrame:
+    """The rates with accuracy kept, indexed by variant."""
+    return best[best["regime"] == "high_accuracy"].set_index("variant", drop=False)
+
+
+@shelf.kept
 def moved(table: pd.DataFrame, view: RateView, radii: Mapping[str, float]) -> pd.DataFrame:
     """Per target and variant, at that variant's radius: kept (moved with accuracy kept) and moved
     (at any cost), with the target's honest rank; sorted by it."""
@@ -87,6 +104,7 @@ def moved(table: pd.DataFrame, view: RateView, radii: Mapping[str, float]) -> pd
     return found.sort_values(["rank_before", "target"], kind="stable", ignore_index=True)
 
 
+@shelf.kept
 def wide(found: pd.DataFrame, column: str = "kept") -> pd.DataFrame:
     """Moved or not, a row a target (in the order of honest ranks), a column a variant."""
     table = found.pivot_table(column, "target", "variant", aggfunc="first").astype(bool)
@@ -100,11 +118,13 @@ def leads(hits: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lead, index=hits.columns, columns=hits.columns)
 
 
+@shelf.kept
 def of_paper(table: pd.DataFrame) -> pd.DataFrame:
     """Of what has a column a variant, the paper's."""
     return table.filter(items=list(VARIANTS))
 
 
+@shelf.kept
 def steps(best: pd.DataFrame, hits: pd.DataFrame) -> pd.DataFrame:
     """The steps from each variant to the next one, in the paper from the simplest to its attack:
     rate before and after, and the p of an exact sign test on the targets that only one of the two
@@ -122,6 +142,7 @@ def steps(best: pd.DataFrame, hits: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
+@shelf.kept
 def finding(best: pd.DataFrame, view: RateView) -> str:
     """The rates of the four variants at their best radius, in a sentence."""
     by = best.set_index("variant")
@@ -133,6 +154,7 @@ def finding(best: pd.DataFrame, view: RateView) -> str:
     )
 
 
+@shelf.kept
 def order(taken: pd.DataFrame, targets: int) -> str:
     """Whether every step helps, as in the paper, and which could be chance."""
     wrong = [
@@ -156,6 +178,7 @@ def order(taken: pd.DataFrame, targets: int) -> str:
     return f"{said} More than chance {on}: only {some} (paired sign tests)."
 
 
+@shelf.kept
 def ours(best: pd.DataFrame, hits: pd.DataFrame, table: pd.DataFrame, longest: int) -> str:
     """What our variant does beside the paper's attack, and on how many runs; empty where it is not
     there. best, hits: as in `steps`; table: all attacks; longest: the steps that a run may take."""
@@ -240,6 +263,7 @@ def runs_table(attacks: Mapping[str, AttackResult]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+@shelf.kept
 def telling_target(found: pd.DataFrame) -> int:
     """A target that some variants fail on, the more the better, and the paper's attack moves."""
     hits = of_paper(wide(found, "moved"))

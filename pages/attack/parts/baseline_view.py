@@ -12,6 +12,7 @@ from pages.common.asking import door
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
+from pages.common.keeping import shelf
 from pages.common.lab.shared import baseline_request
 from pages.common.widgets import charts, code_tabs, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
@@ -102,6 +103,7 @@ def _attack_lines(drawn: go.Figure, attack: AttackResult) -> None:
         )
 
 
+@shelf.kept
 def title(table: pd.DataFrame, attack: AttackResult) -> str:
     """How far the baseline comes, and at what price."""
     best = table.sort_values(["rank_test", "accuracy_drop"]).iloc[0]

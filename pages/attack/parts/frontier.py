@@ -10,6 +10,7 @@ from engine.experiments import SweepRequest
 from engine.vocabulary import QUIET_CORRELATION, QUIET_TOLERANCE
 from pages.common.asking.rate_view import RateView
 from pages.common.frames import named_rows
+from pages.common.keeping import shelf
 from pages.common.words.objective_words import MEANINGS, NAMES
 from pages.common.words.wording import count, listed
 
@@ -23,6 +24,7 @@ COUNTED = (
 )
 
 
+@shelf.kept
 def on_the_same(table: pd.DataFrame, others: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """All tables as one, of the targets and k that all of them have; `table` alone where they have
     none in common."""
@@ -88,6 +90,7 @@ def meaning(rows: pd.DataFrame, requests: Sequence[SweepRequest]) -> str:
     )
 
 
+@shelf.kept
 def counts(table: pd.DataFrame, k: int) -> pd.DataFrame:
     """`quiet_rates` by objective and radius at one k, in the order of the figure."""
     found = quiet_rates(table, by=BY).query("k == @k")

@@ -5,10 +5,12 @@ from scipy.special import expit
 from engine.experiments import ImpossibleRequest, ImpossibleResult
 from engine.scrutiny.impossibility import ExactScores
 from pages.common.figures.axes import number
+from pages.common.keeping import shelf
 from pages.common.widgets import blocks, unfold
 from pages.common.words.wording import count
 
 
+@shelf.kept
 def headline(result: ImpossibleResult) -> str:
     """The finding, with its numbers."""
     k, runs = result.random.k, result.attack.runs
@@ -22,6 +24,7 @@ def headline(result: ImpossibleResult) -> str:
     )
 
 
+@shelf.kept
 def reached_title(result: ImpossibleResult) -> str:
     """How close any model came."""
     k, best = result.random.k, result.best_rank

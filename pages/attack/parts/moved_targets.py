@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from engine.experiments import SensitivityResult
 from engine.results.store import Stored
 from engine.statistics import Interval, auc, paired_interval, rank_correlation
+from pages.common.keeping import shelf
 from pages.common.words.wording import decimal
 
 OBJECTIVE, ORDER = "higher_ranked", "highest_first"
@@ -31,6 +32,7 @@ PREDICTORS = {
 }
 
 
+@shelf.kept
 def attempts(sweep: pd.DataFrame, result: SensitivityResult, k: int, radius: float) -> pd.DataFrame:
     """A row per attacked target (its index): rank, norm, error (a standard error), least (the
     smallest radius at which some run brought it into the top k) and moved (whether one did at
@@ -55,6 +57,13 @@ def attempts(sweep: pd.DataFrame, result: SensitivityResult, k: int, radius: flo
     )
 
 
+@shelf.kept
+def at_radius(attacks: pd.DataFrame, radius: float) -> pd.DataFrame:
+    """The attacks of one radius."""
+    return attacks[attacks["radius"] == radius]
+
+
+@shelf.kept
 def attacks_in(stored: Sequence[Stored], n: int, damping: float, l2: float) -> pd.DataFrame:
     """The attacks among stored sweeps and single ones, as rows of a sweep: those on all n training
     samples, with this damping and l2, by the paper's objective, in its order."""
@@ -109,6 +118,7 @@ def predictor(name: str, tried: pd.DataFrame, n: int) -> NDArray[np.float64]:
     return values[name]
 
 
+@shelf.kept
 def prediction(name: str, tried: pd.DataFrame, n: int) -> Prediction | None:
     """None for fewer than three attempts, or where every target needed the same radius."""
     if len(tried) < 3 or tried["least"].nunique() < 2:
@@ -145,6 +155,7 @@ def strength(found: Prediction) -> str:
     return "only in part" if found.correlation > -0.7 else "well"
 
 
+@shelf.kept
 def measured(found: Prediction, tried: pd.DataFrame, k: int) -> str:
     return (
         f"Spearman {decimal(found.correlation)} ({between(found.correlation_interval)}) between "
@@ -153,6 +164,7 @@ def measured(found: Prediction, tried: pd.DataFrame, k: int) -> str:
     )
 
 
+@shelf.kept
 def against_place(tried: pd.DataFrame, n: int) -> str:
     """The norm beside the cheapest clue, the sample's place in the ranking."""
     norm, place = prediction("norm", tried, n), prediction("nearness", tried, n)
@@ -173,6 +185,7 @@ def ends_against_middle(result: SensitivityResult) -> float:
     return min(first, last) / middle
 
 
+@shelf.kept
 def deal(tried: pd.DataFrame, number: int, most: int = 3) -> list[int]:
     """Round `number` of the bet, the same for everyone: up to three targets that needed different
     radii; none where all needed the same."""

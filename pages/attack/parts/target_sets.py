@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pages.common.keeping import shelf
 from pages.common.words.rate_words import limit
 from pages.common.words.wording import listed
 
@@ -87,6 +88,7 @@ def evidence(trends: Trends) -> str:
     )
 
 
+@shelf.kept
 def finding(shares: pd.DataFrame, tolerance: float | None, radius: float) -> str:
     """Whether the paper's two findings hold, in either reading."""
     by = {name: Trends.of(shares, reading) for name, reading in READINGS.items()}

@@ -11,6 +11,7 @@ from engine.progress import Progress, Runs
 from engine.results.jobs import JobState
 from pages.common.figures.trajectories import RunState, trajectories
 from pages.common.widgets.charts import chart
+from pages.common.widgets.ready_figure import ReadyFigure
 from pages.common.words.wording import count
 
 Draw = Callable[[JobState], None]  # draws the progress of a job
@@ -55,7 +56,7 @@ def draw_attack(request: AttackRequest, n: int) -> Draw:
             f"{arrived} of {runs} runs arrived",
         )
         chart(
-            trajectories(trajectory, states, n, request.k, request.steps),
+            ReadyFigure.of(trajectories(trajectory, states, n, request.k, request.steps)),
             "live",
             alt=f"Live: rank, loss and accuracy of {runs} runs; the best rank so far is {best}",
             source=None,

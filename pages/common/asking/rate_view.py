@@ -9,14 +9,14 @@ import streamlit as st
 from engine.attacks import rates as counting
 from engine.attacks.rates import CELL, highest
 from engine.vocabulary import ACCURACY_TOLERANCE
-from pages.common import memoised
 from pages.common.asking import links
 from pages.common.asking.form import Form, keep_choice
+from pages.common.keeping import shelf
 from pages.common.words.rate_words import FORMS
 
-success_rates = memoised.by_table(counting.success_rates)
-share_rates = memoised.by_table(counting.share_rates)
-reweighing_rates = memoised.by_table(counting.reweighing_rates)
+success_rates = shelf.kept(counting.success_rates)
+share_rates = shelf.kept(counting.share_rates)
+reweighing_rates = shelf.kept(counting.reweighing_rates)
 
 LOSSES = links.Range(0.0, 10.0, whole=False)  # points; the highest stands for no limit
 
@@ -35,22 +35,32 @@ class RateView:
         """The permitted fall of accuracy; without limit, all of it."""
         return 1.0 if self.tolerance is None else self.tolerance
 
+    @shelf.kept
     def both(self, table: pd.DataFrame, by: Sequence[str] = CELL) -> pd.DataFrame:
         """Rates of this form with accuracy kept and at any cost."""
         rates = success_rates(table, self.limit, by)
         return rates[rates["form"] == self.form]
 
+    @shelf.kept
     def rates(self, table: pd.DataFrame, by: Sequence[str] = CELL) -> pd.DataFrame:
         """Rates of every k and radius under this limit and form."""
         rates = self.both(table, by)
         return rates[rates["regime"] == "high_accuracy"]
 
+    @shelf.kept
     def shares(self, table: pd.DataFrame) -> pd.DataFrame:
         """Both readings of multi-target success at every k, under this limit, form and radius."""
         shares = share_rates(table[table["radius"] == self.radius], self.limit)
         return shares[(shares["form"] == self.form) & (shares["regime"] == "high_accuracy")]
 
 
+@shelf.kept
+def on_own_test(rates: pd.DataFrame) -> pd.DataFrame:
+    """The rows on the attacker's own test set."""
+    return rates[rates["split"] == "test"]
+
+
+@shelf.kept
 def best_radius(table: pd.DataFrame) -> float:
     """The radius at which the attack keeps accuracy and succeeds most often, over all k."""
     by = ("radius",)

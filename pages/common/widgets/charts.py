@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from pages.common.samples import Samples
-from pages.common.widgets import save_figure
+from pages.common.widgets import ready_figure, save_figure
+from pages.common.widgets.ready_figure import ReadyFigure
 from pages.common.widgets.sample_card import sample_card
 from pages.common.widgets.save_figure import FigureSource
 
@@ -20,7 +20,7 @@ def heading(text: str, badge: str = "") -> None:
 
 
 def chart(
-    figure: go.Figure,
+    figure: ReadyFigure,
     key: str,
     alt: str,
     source: FigureSource | None,
@@ -39,17 +39,7 @@ def chart(
         "toImageButtonOptions": {"format": "png", "filename": name, "scale": 2},
     }
     with st.container(gap=None):
-        if on_select is None:
-            st.plotly_chart(figure, key=key, alt=alt, config=config)
-        else:
-            st.plotly_chart(
-                figure,
-                key=key,
-                alt=alt,
-                config=config,
-                on_select=on_select,
-                selection_mode="points",
-            )
+        ready_figure.show(figure, key, alt, config, on_select)
         if samples is not None:
             sample_card(key, samples, at)
         if source is not None:

@@ -12,6 +12,7 @@ from engine.results.store import Stored
 from pages.common.lab.shared import badge_of
 from pages.common.samples import Samples
 from pages.common.widgets.charts import chart, heading
+from pages.common.widgets.ready_figure import drawn
 from pages.common.widgets.save_figure import FigureSource
 
 
@@ -73,7 +74,7 @@ class FigureBlock:
             badge = badge_of(self.results[0]) if self.results else ""
         heading(self.title, badge)
         chart(
-            self.made(),
+            drawn(self.build, self.values),
             self.key or self.name,
             f"{self.kind}. {self.title}",
             self.source,

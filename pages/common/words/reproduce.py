@@ -28,6 +28,7 @@ from engine.experiments import (
 from engine.experiments.fairness import COLUMNS
 from engine.fairness.options import FairnessOptions
 from engine.vocabulary import LINEAR
+from pages.common.keeping import shelf
 from pages.common.samples import Samples
 
 
@@ -228,6 +229,7 @@ def sample_table(result: AttackResult, samples: Samples) -> pd.DataFrame:
     )
 
 
+@shelf.kept
 def most_moved(result: AttackResult, samples: Samples, rows: int = 12) -> pd.DataFrame:
     """The samples whose rank changed by the largest factor; the target first."""
     factor = np.abs(np.log(result.after.ranks / result.before.ranks))

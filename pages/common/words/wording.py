@@ -9,6 +9,7 @@ import pandas as pd
 
 from engine.attacks.result import AttackResult
 from engine.statistics import Interval, wilson_interval
+from pages.common.keeping import shelf
 
 MINUS = "−"
 
@@ -45,6 +46,7 @@ def accuracy_change(result: AttackResult) -> str:
     return f"{'fell' if drop > 0 else 'rose'} by {points(drop)}"
 
 
+@shelf.kept
 def against(result: AttackResult) -> str:
     """'down 3.0 points from 95.0%', 'unchanged': what became of the accuracy."""
     drop = result.accuracy_drop
@@ -53,6 +55,7 @@ def against(result: AttackResult) -> str:
     return f"{'down' if drop > 0 else 'up'} {points(drop)} from {percent(result.accuracy_before)}"
 
 
+@shelf.kept
 def headline(result: AttackResult) -> str:
     """The finding: where the target went, and what it cost."""
     target = result.targets[0]
@@ -160,6 +163,7 @@ def movement(result: AttackResult) -> str:
     return f"{moved:.0%} of all samples moved by more than {n // 10:,} ranks"
 
 
+@shelf.kept
 def unknown(result: AttackResult) -> str:
     """Whether the attack carries over to a test set that the attacker never saw."""
     rank = int(result.ranks_holdout[0])

@@ -4,6 +4,7 @@ import pandas as pd
 
 from engine.experiments import AuditRequest, AuditResult
 from engine.vocabulary import PLAYERS
+from pages.common.keeping import shelf
 from pages.common.words import reproduce
 from pages.common.words.wording import count, listed
 
@@ -37,6 +38,7 @@ def ranks_reported(result: AuditResult) -> str:
     return f"{who}; three cheats put it at ranks {listed([f'{rank:,}' for rank in cheats])}"
 
 
+@shelf.kept
 def finding(result: AuditResult) -> str:
     """Who is caught and who is not."""
     caught, passes = caught_and_not(result)
@@ -53,6 +55,7 @@ def finding(result: AuditResult) -> str:
     return f"The audit caught {who}{free}.{accused}"
 
 
+@shelf.kept
 def title(result: AuditResult) -> str:
     caught, passes = caught_and_not(result)
     if not caught:
@@ -63,6 +66,7 @@ def title(result: AuditResult) -> str:
     return f"{count(result.queries, 'query', 'queries')} catch {who}{free}"
 
 
+@shelf.kept
 def growth_title(result: AuditResult) -> str:
     refused = result.growth[result.growth["refused"]]["queries"]
     if refused.empty:
@@ -70,6 +74,7 @@ def growth_title(result: AuditResult) -> str:
     return f"With {int(refused.max()):,} queries or fewer, anything passes"
 
 
+@shelf.kept
 def players_table(result: AuditResult) -> str:
     """One row for each calculator, as a Markdown table."""
     n = result.residuals.shape[1]

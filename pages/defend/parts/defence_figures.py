@@ -12,6 +12,7 @@ from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BLUE, GREEN, GREY
 from pages.common.figures.rates import OBJECTIVE_LOOKS, bars
 from pages.common.frames import named_rows
+from pages.common.keeping import shelf
 
 LOOKS: Mapping[str, tuple[str, str, str]] = {  # of a kind of model: name, colour, symbol
     "honest": ("honest", GREY, "circle"),
@@ -136,6 +137,7 @@ def roc(curves: pd.DataFrame, alarm_share: float) -> go.Figure:
     return figure
 
 
+@shelf.kept
 def thresholds_of(table: pd.DataFrame) -> tuple[float, ...]:
     """The thresholds at which `stealth_curve` is drawn."""
     sizes = norms(table)

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from engine.statistics import Detection, detection, sign_test, wilson_interval
+from pages.common.keeping import shelf
 
 
+@shelf.kept
 def curves(table: pd.DataFrame) -> dict[str, Detection]:
     """A detector's curve by what it is asked to tell from honest models: those attacked at each k
     and radius, scaled ones, those of the attacker who knows the check."""
@@ -23,6 +25,7 @@ def curves(table: pd.DataFrame) -> dict[str, Detection]:
     }
 
 
+@shelf.kept
 def curves_table(curves: Mapping[str, Detection]) -> pd.DataFrame:
     """The operating points of all curves, one below the other, each with the name of its curve."""
     parts = [
@@ -39,6 +42,7 @@ def curves_table(curves: Mapping[str, Detection]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+@shelf.kept
 def kept(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
     """What the attacker who knows the check keeps, by the weight of the check in the objective:
     attacks, how many reach the top, and how many reach it unflagged, with the Wilson interval of
@@ -63,6 +67,7 @@ def kept(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@shelf.kept
 def by_objective(results: Mapping[str, pd.DataFrame], threshold: float) -> pd.DataFrame:
     """Count the models pulled into the smallest k that the check flags: a row for each objective
     and each radius that the first objective and another have, on the targets that all have.
@@ -111,6 +116,7 @@ def by_objective(results: Mapping[str, pd.DataFrame], threshold: float) -> pd.Da
     return pd.DataFrame(rows)
 
 
+@shelf.kept
 def passing(results: Mapping[str, pd.DataFrame], threshold: float) -> dict[str, tuple[int, int]]:
     """For how many targets the attacker who knows the check reaches the top unflagged with some
     weight, and of how many, under each objective; on the targets and weights that all have."""

@@ -9,12 +9,14 @@ from engine.experiments import DefenceRequest
 from engine.statistics import Detection, detection
 from pages.common.figures.axes import number
 from pages.common.frames import named_rows
+from pages.common.keeping import shelf
 from pages.common.words.objective_words import NAMES
 from pages.common.words.wording import count, listed
 
 REQUEST = DefenceRequest()  # the check that the page shows: of the paper's objective
 
 
+@shelf.kept
 def finding(table: pd.DataFrame, threshold: float) -> str:
     """What the check finds at this threshold, and what passes it, in words."""
     by = {kind: part for kind, part in table.groupby("kind")}
@@ -51,6 +53,7 @@ def trained_to_the_end(table: pd.DataFrame) -> str:
     )
 
 
+@shelf.kept
 def norms_title(table: pd.DataFrame) -> str:
     """The ranges of the gradient norms of honest models and of attacks that arrived."""
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
@@ -62,6 +65,7 @@ def norms_title(table: pd.DataFrame) -> str:
     )
 
 
+@shelf.kept
 def norms_caption(table: pd.DataFrame, threshold: float) -> str:
     """What the marks are, and how many scaled models are flagged."""
     scaled = table[table["kind"] == "scaled"]
@@ -75,6 +79,7 @@ def norms_caption(table: pd.DataFrame, threshold: float) -> str:
     )
 
 
+@shelf.kept
 def detector_title(table: pd.DataFrame) -> str:
     """How well the check tells all attacked models from honest ones."""
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
@@ -86,6 +91,7 @@ def detector_title(table: pd.DataFrame) -> str:
     )
 
 
+@shelf.kept
 def areas_table(found: Mapping[str, Detection]) -> pd.DataFrame:
     """The areas under the curves as a table to read."""
     intervals = [curve.interval for curve in found.values()]
@@ -98,6 +104,7 @@ def areas_table(found: Mapping[str, Detection]) -> pd.DataFrame:
     )
 
 
+@shelf.kept
 def stealth_title(kept: pd.DataFrame) -> str:
     """What the best weight gives the attacker who knows the check."""
     knowing = kept[kept["weight"] > 0]
@@ -108,6 +115,7 @@ def stealth_title(kept: pd.DataFrame) -> str:
     )
 
 
+@shelf.kept
 def caught_title(rows: pd.DataFrame) -> str:
     """How many the check flags, where the most objectives can be compared."""
     most = rows.groupby("radius")["objective"].count()
@@ -130,6 +138,7 @@ def budgets(requests: Sequence[DefenceRequest]) -> str:
     )
 
 
+@shelf.kept
 def objectives_table(rows: pd.DataFrame, passed: Mapping[str, tuple[int, int]]) -> pd.DataFrame:
     """The rows as a table to read."""
     read = [
@@ -149,6 +158,7 @@ def objectives_table(rows: pd.DataFrame, passed: Mapping[str, tuple[int, int]]) 
     return pd.DataFrame(read)
 
 
+@shelf.kept
 def kept_table(kept: pd.DataFrame) -> pd.DataFrame:
     """What the attacker keeps, as a table to read."""
     rows = [

@@ -8,6 +8,7 @@ from engine.experiments import AttributionsRequest, AttributionsResult
 from engine.statistics import wilson_interval
 from engine.vocabulary import ATTRIBUTIONS
 from pages.common.frames import named_rows
+from pages.common.keeping import shelf
 from pages.common.words import reproduce
 from pages.common.words.wording import decimal, listed
 from pages.defend.parts.other_scores_figures import KINDS, NAMES, alarm_row
@@ -47,6 +48,7 @@ def share(hits: int, total: int, what: str) -> str:
     return f"{hits} of {total} {what} ({hits / total:.0%}, 95% interval {low:.0%} to {high:.0%})"
 
 
+@shelf.kept
 def finding(result: AttributionsResult) -> str:
     """Which scores were moved along, and what the main alarm is worth."""
     moved, stayed = follows(result)
@@ -68,6 +70,7 @@ def finding(result: AttributionsResult) -> str:
     return " ".join(parts)
 
 
+@shelf.kept
 def left_out(result: AttributionsResult) -> list[str]:
     """Which scores are not here and why, a sentence or two each."""
     return [f"Without {NAMES.get(name, name)}: {why}" for name, why in result.missing.items()]

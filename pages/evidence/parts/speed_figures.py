@@ -10,6 +10,7 @@ from plotly.subplots import make_subplots
 from engine.speed.result import AXES, GradientComparison, Scaling
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BLUE, GREEN, GREY
+from pages.common.keeping import shelf
 
 LOOKS: Mapping[str, tuple[str, str, str, str]] = {
     "naive": ("naive autograd", GREY, "square", "dot"),
@@ -22,6 +23,7 @@ QUANTITY_LOOKS: Mapping[str, tuple[str, str, str, str]] = {
 }
 
 
+@shelf.kept
 def measured(comparisons: Sequence[GradientComparison]) -> pd.DataFrame:
     """One row per size and implementation, with the number of parameters."""
     return pd.concat(
@@ -154,6 +156,7 @@ def short(value: float) -> str:
     return f"{value / 1000:g}k" if value % 1000 == 0 else f"{value:,g}"
 
 
+@shelf.kept
 def exponents(scaling: Scaling) -> pd.DataFrame:
     """The fitted exponents as a table to read: size, time, memory."""
     rows: list[dict[str, str]] = []

@@ -7,6 +7,7 @@ import pandas as pd
 from engine.fairness.result import About, FairnessResult, largest_effect
 from engine.statistics import points
 from engine.vocabulary import ACCURACY_TOLERANCE, PROGRAMMES
+from pages.common.keeping import shelf
 from pages.common.words.wording import MINUS, listed, percent, plain
 
 NAMES = {"dp": "DP gap", "eop": "equal-opportunity gap"}
@@ -54,6 +55,7 @@ def paper(metric: str) -> str:
     )
 
 
+@shelf.kept
 def finding(result: FairnessResult) -> str:
     """Say what one multiplication does to the downstream model, as far as the data can tell."""
     about, largest = result.about, largest_effect(result.table)
@@ -122,6 +124,7 @@ def who_is_ahead(about: About) -> str:
     )
 
 
+@shelf.kept
 def largest_effects(results: Iterable[tuple[str, FairnessResult]]) -> dict[str, pd.Series]:
     """Pick from each result the row with the largest effect, by the names given; none from a result
     that has no effect to compare."""
@@ -148,6 +151,7 @@ def reshuffled(row: pd.Series, top_k: int) -> str:
     ).replace("-", MINUS)
 
 
+@shelf.kept
 def pipeline(result: FairnessResult, scale: float) -> list[tuple[str, str, bool]]:
     """List the five steps (name, text, whether it is the attack's) with this run's numbers; in
     brackets those without the attack."""

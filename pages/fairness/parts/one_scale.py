@@ -6,6 +6,7 @@ import streamlit as st
 from engine.fairness.result import FairnessResult, largest_effect
 from engine.results.store import Stored
 from pages.common.asking.form import Form
+from pages.common.keeping import shelf
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks
 from pages.common.widgets.blocks import Fact
@@ -70,6 +71,7 @@ def facts(result: FairnessResult, scale: float) -> None:
     )
 
 
+@shelf.kept
 def rank_figure(stored: Stored, scale: float) -> FigureBlock:
     """Make the figure of every training row's rank at α = 1 against that at the scale."""
     result: FairnessResult = stored.result
@@ -93,6 +95,7 @@ def rank_figure(stored: Stored, scale: float) -> FigureBlock:
     )
 
 
+@shelf.kept
 def weight_figure(stored: Stored, scale: float) -> FigureBlock:
     """Make the figure of the weight removed at α = 1 and at the scale, both with a solution."""
     result: FairnessResult = stored.result

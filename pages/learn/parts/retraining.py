@@ -10,6 +10,7 @@ from engine.results.store import Stored
 from pages.common.asking import door, links
 from pages.common.asking.door import Computation
 from pages.common.asking.form import Form
+from pages.common.keeping import shelf
 from pages.common.lab import published_results
 from pages.common.samples import Samples
 from pages.common.widgets import blocks
@@ -87,6 +88,7 @@ def verdict(result: LeaveOneOutResult) -> str:
     return f"Influence and retraining {said}"
 
 
+@shelf.kept
 def retraining_figure(
     stored: Stored, request: LeaveOneOutRequest, train: Samples | None
 ) -> FigureBlock:

@@ -5,17 +5,20 @@ import pandas as pd
 
 from engine.experiments import LeaveOneOutResult
 from engine.statistics import rank_correlation
+from pages.common.keeping import shelf
 
 DRAWN, DRAWS = 60, 500  # samples of a draw, draws
 MANY = 200  # retrained models, of which parts are compared
 
 
+@shelf.kept
 def slope(table: pd.DataFrame) -> float:
     """Fit the factor by which the measured changes exceed the estimated ones: least squares through
     the origin."""
     return float((table["estimate"] * table["change"]).sum() / (table["estimate"] ** 2).sum())
 
 
+@shelf.kept
 def correlations(table: pd.DataFrame) -> tuple[float, float]:
     """Correlate estimated and measured changes: Pearson, Spearman."""
     estimate, change = table["estimate"], table["change"]
@@ -32,6 +35,7 @@ def draws(table: pd.DataFrame, seed: int = 0) -> tuple[float, float, float]:
     return float(low), float(middle), float(high)
 
 
+@shelf.kept
 def by_choice(result: LeaveOneOutResult) -> pd.DataFrame:
     """Tabulate both correlations and the factor for several choices of samples; empty where fewer
     than MANY were retrained."""

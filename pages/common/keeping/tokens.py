@@ -1,0 +1,185 @@
+"""Tokens: short names for values, equal for equal values and different for different ones.
+
+What a page draws is kept under the tokens of what it is drawn from. A value that has no token (a
+function with a state of its own, an object of an unknown kind) means that nothing is kept.
+"""
+
+import hashlib
+import weakref
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import date, timedelta
+from enum import Enum
+from functools import partial
+from itertools import count
+from pathlib import PurePath
+from types import BuiltinMethodType, FunctionType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from engine.data.dataset import Dataset, Images
+from engine.results.store import Stored
+
+Token = Hashable
+PLAIN = (type(None), bool, int, str, bytes)
+WRITTEN = (float, np.generic, Enum, PurePath, date, timedelta, type(pd.NA), type(pd.NaT))
+INTERNED = 16  # bytes of a digest: values collide by chance once in 2**64
+
+
+class NoToken(TypeError):
+    """A value has no token."""
+
+
+class Remembered:
+    """The tokens of objects that are never changed, for as long as the objects live.
+
+    Tables, arrays and results are large: each is read once. They are told apart by where they lie
+    in memory; a weak reference says when another object may lie there.
+    """
+
+    def __init__(self) -> None:
+        self._tokens: dict[int, tuple[weakref.ref[Any], Token]] = {}
+
+    def of(self, value: object, make: Callable[[], Token]) -> Token:
+        """The token of `value`; `make` computes it where it is asked for the first time."""
+        place = id(value)
+        found = self._tokens.get(place)
+        if found is not None and found[0]() is value:
+            return found[1]
+        made = make()
+        self._tokens[place] = weakref.ref(value, partial(self._forget, place)), made
+        return made
+
+    def _forget(self, place: int, reference: "weakref.ref[Any]") -> None:
+        found = self._tokens.get(place)
+        if found is not None and found[0] is reference:
+            self._tokens.pop(place, None)
+
+    def held(self) -> list[tuple[object, Token]]:
+        """The objects that live, each with its token."""
+        living = [(reference(), token) for reference, token in list(self._tokens.values())]
+        return [(value, token) for value, token in living if value is not None]
+
+
+REMEMBERED = Remembered()
+_serials = count()
+
+
+def token(value: object) -> Token:
+    """The token of a value. Tables, arrays and frozen dataclasses must not be changed after they
+    have been given a token. Raises NoToken."""
+    kind = type(value)
+    if kind in PLAIN:
+        return kind, value
+    if isinstance(value, WRITTEN):  # 0 and −0 differ, and NaN is NaN
+        return kind, repr(value)
+    if isinstance(value, type):
+        return "type", value
+    if isinstance(value, tuple | list):
+        return kind, *map(token, value)
+    if isinstance(value, Mapping):  # its order is that of a legend or a table
+        return kind, *((token(name), token(one)) for name, one in value.items())
+    if isinstance(value, np.ndarray | pd.DataFrame | pd.Series):
+        return REMEMBERED.of(value, lambda: read(value))
+    if isinstance(value, BuiltinMethodType) and isinstance(value.__self__, str):  # "{:,}".format
+        return "method", value.__self__, value.__name__
+    if isinstance(value, FunctionType | partial):
+        return of_function(value)
+    if is_dataclass(value):
+        return of_dataclass(value)
+    raise NoToken(f"{kind.__name__} has no token")
+
+
+def read(value: object) -> Token:
+    """The token of an array, a column or a table, by its content. Raises NoToken."""
+    if isinstance(value, np.ndarray):
+        return of_array(value)
+    if isinstance(value, pd.Series):
+        return "series", token(value.name), of_column(value), of_column(value.index)
+    if isinstance(value, pd.DataFrame):
+        columns = [of_column(value.iloc[:, place]) for place in range(value.shape[1])]
+        return "table", of_column(value.columns), of_column(value.index), *columns
+    raise NoToken(f"{type(value).__name__} has no content that can be read")
+
+
+def of_array(values: NDArray[Any]) -> Token:
+    """The token of an array: kind, shape and a digest of its bytes."""
+    if values.dtype.hasobject:
+        return "objects", values.shape, digest(token(values.ravel().tolist()))
+    content = np.ascontiguousarray(values).tobytes()
+    return "array", values.dtype.str, values.shape, digest(content)
+
+
+def of_column(values: "pd.Series[Any] | pd.Index[Any]") -> Token:
+    """The token of a column or an index: names, kind of values and content."""
+    if isinstance(values, pd.MultiIndex):
+        levels = [values.get_level_values(place) for place in range(values.nlevels)]
+        return "levels", *map(of_column, levels)
+    name = token(values.name)
+    kind: list[Token] = [str(values.dtype)]
+    if isinstance(values.dtype, pd.CategoricalDtype):  # which of them are empty is drawn too
+        kind += [of_column(values.dtype.categories), values.dtype.ordered]
+    if isinstance(values.dtype, np.dtype):
+        return name, *kind, of_array(values.to_numpy())
+    return name, *kind, digest(token(list(values)))
+
+
+def digest(content: object) -> str:
+    """A digest of bytes, or of a token."""
+    data = content if isinstance(content, bytes) else repr(content).encode()
+    return hashlib.blake2b(data, digest_size=INTERNED).hexdigest()
+
+
+def of_function(value: FunctionType | partial[Any]) -> Token:
+    """The token of a function by its code and where it stands: scripts of pages define theirs anew
+    in every run. Raises NoToken for one that remembers variables of another function."""
+    if isinstance(value, partial):
+        return "partial", token(value.func), token(value.args), token(value.keywords)
+    if value.__closure__:
+        raise NoToken(f"{value.__qualname__} remembers variables: its answer may depend on them")
+    code = value.__code__
+    given = token([value.__defaults__, value.__kwdefaults__])
+    return "function", code.co_filename, value.__qualname__, code, given
+
+
+def of_dataclass(value: Any) -> Token:  # of whatever class
+    """The token of a frozen dataclass: its fields'. A stored result is told by where it lies and
+    the checksums of its files, a data set by its content. Raises NoToken."""
+    if not value.__dataclass_params__.frozen:
+        raise NoToken(f"{type(value).__name__} is not frozen: it may change")
+    if isinstance(value, Stored) and value.manifest.files:
+        return of_stored(value)
+    if isinstance(value, Dataset):
+        return of_dataset(value)
+    if isinstance(value, Images):
+        return REMEMBERED.of(value, lambda: ("pictures", next(_serials)))
+    return REMEMBERED.of(value, lambda: of_fields(value))
+
+
+def of_fields(value: Any) -> Token:  # of whatever class
+    kind = type(value)
+    return kind, *(token(getattr(value, field.name)) for field in fields(value))
+
+
+def of_stored(stored: Stored) -> Token:
+    """The token of a stored result: another computation of the same request has another one."""
+    m = stored.manifest
+    taken = stored.imported and (stored.imported.source, stored.imported.when)
+    files = tuple(m.files.items())
+    return "stored", str(stored.folder), m.created, files, stored.published, taken
+
+
+def of_dataset(dataset: Dataset) -> Token:
+    """The token of a data set: its numbers' hash and its names; its pictures, which may be many, by
+    which object they are."""
+    names = tuple(dataset.class_names), dataset.feature_names and tuple(dataset.feature_names)
+    pictures = token(dataset.images)
+    return "data", dataset.name, dataset.content_hash, *names, pictures
+
+
+def tokens(values: Sequence[object]) -> tuple[Token, ...]:
+    """The tokens of several values. Raises NoToken."""
+    return tuple(map(token, values))
