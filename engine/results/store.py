@@ -35,6 +35,7 @@ from engine.version import VERSION, source_revision
 MANIFEST = "manifest.json"
 LOCAL, PUBLISHED, IMPORTED = "local", "published", "imported"  # where a result comes from
 PROBE_BYTES = 4096  # written to see whether anything can be
+KEPT_MANIFESTS = 1024  # that stay in memory
 KEPT_RESULTS, KEPT_BYTES = 128, 2 * 2**20  # that stay in memory, and each one's files at most
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pandas")
 KINDS = {
@@ -154,7 +155,17 @@ def write_folder(folder: Path, result: object, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Raises DamagedResult."""
+    """The manifest in a folder, which stays in memory until its file changes. Raises
+    DamagedResult."""
+    try:
+        file = (folder / MANIFEST).stat()
+    except OSError as error:
+        raise DamagedResult(f"{folder.name}: {MANIFEST} cannot be read ({error}).") from error
+    return _manifest(folder, (file.st_ino, file.st_mtime_ns, file.st_size))
+
+
+@lru_cache(KEPT_MANIFESTS)
+def _manifest(folder: Path, sign: tuple[int, ...]) -> Manifest:
     try:
         values = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -302,7 +313,7 @@ class Store:
 
     def has(self, name: str, entry: str) -> bool:
         """Whether a result of that key lies here, not yet verified."""
-        return any((root / name / entry).is_dir() for root in self.roots().values())
+        return any(os.path.isdir(f"{root}/{name}/{entry}") for root in self.roots().values())
 
     def move_aside(self, folder: Path, reason: str) -> None:
         """Out of the way of its recomputation, kept for whoever wants to know what happened."""

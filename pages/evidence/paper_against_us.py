@@ -5,9 +5,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 import streamlit as st
 
-from engine.results.store import Stored
 from pages.attack.parts import ablation
-from pages.common.asking import door
 from pages.common.asking.form import Form
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
@@ -17,6 +15,7 @@ from pages.common.words import paper
 from pages.common.words.wording import count, stamp
 from pages.evidence.parts import best_rates, comparison_figures, comparisons, paper_tables
 from pages.evidence.parts.comparisons import Comparison
+from pages.evidence.parts.published import Published, all_of, by_data, published, stored_by_data
 
 PAGE = registry.page("paper")
 MARKS = {
@@ -26,41 +25,12 @@ MARKS = {
 }
 
 
-Published = tuple[tuple[str, Stored], ...]
-
-
-@st.cache_resource(show_spinner="Reading what is published …")
-def published() -> Published:
-    """Role (empty where the list gives none) and result of all that is published."""
-    found = []
-    for role, experiment, request in published_results.listed():
-        stored = door.find_published(experiment, request)
-        if stored is not None:
-            found.append((role, stored))
-    return tuple(found)
-
-
 def named(data: str) -> str:
     """A data set, and which of the paper's it stands in for."""
     whose = next(
         (name for name, here in published_results.stand_ins().items() if here == data), None
     )
     return data if whose is None else f"the {whose} stand-in"
-
-
-def stored_by_data(found: Published, role: str) -> dict[str, Stored]:
-    """The results published in a role, with where they come from, by data set."""
-    return {stored.manifest.dataset: stored for name, stored in found if name == role}
-
-
-def by_data(found: Published, role: str) -> dict[str, pd.DataFrame]:
-    """The tables published in a role, by data set."""
-    return {data: stored.result for data, stored in stored_by_data(found, role).items()}
-
-
-def all_of(found: Published, experiment: str) -> list:
-    """The results of an experiment, whatever their role."""
-    return [stored.result for _, stored in found if stored.manifest.experiment == experiment]
 
 
 @shelf.kept

@@ -7,6 +7,7 @@ from html import escape
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from engine.attacks.result import AttackResult
 from engine.data.dataset import Dataset
@@ -16,6 +17,7 @@ from pages.attack.parts import attack_figures
 from pages.attack.parts.slope_chart import slope_chart
 from pages.common.asking import targets
 from pages.common.figures import ranking
+from pages.common.keeping import shelf
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts, take_away
 from pages.common.widgets.blocks import Fact, portrait
@@ -89,6 +91,7 @@ class FinishedAttack:
     def by_sample(self) -> pd.DataFrame:
         return reproduce.sample_table(self.result, self.samples).reset_index()
 
+    @shelf.kept
     def ranking(self) -> FigureBlock:
         result = self.result
         key = f"ranking-{self.target}-{result.k}-{self.request.order}"  # nothing is selected there
@@ -107,6 +110,7 @@ class FinishedAttack:
             on_select=partial(targets.pick, key, result.before, self.request.k),
         )
 
+    @shelf.kept
     def top_ten(self) -> FigureBlock:
         return FigureBlock(
             name="top-ten",
@@ -119,6 +123,7 @@ class FinishedAttack:
             caption="A sample outside the top ten ends at the rank where it stands.",
         )
 
+    @shelf.kept
     def trajectories(self) -> FigureBlock:
         return FigureBlock(
             name="trajectories",
@@ -133,6 +138,7 @@ class FinishedAttack:
             "are the attacker's; accuracy is on the unseen half, which chooses nothing.",
         )
 
+    @shelf.kept
     def moves(self) -> FigureBlock:
         return FigureBlock(
             name="moves",
@@ -147,6 +153,7 @@ class FinishedAttack:
             samples=self.samples,
         )
 
+    @shelf.kept
     def price(self) -> FigureBlock:
         result = self.result
         return FigureBlock(
@@ -211,10 +218,8 @@ def take_with_you(attack: FinishedAttack) -> None:
 def _changed_predictions(result: AttackResult, dataset: Dataset) -> None:
     """The unseen samples on which honest and malicious model differ."""
     unseen = Samples(dataset, "holdout")
-    honest = result.honest.predict(dataset.X_holdout)
-    malicious = result.model.predict(dataset.X_holdout)
-    changed = np.flatnonzero(honest != malicious)
-    total = len(unseen)
+    honest, malicious = predictions(result, dataset)
+    changed, total = np.flatnonzero(honest != malicious), len(unseen)
     charts.heading(f"{len(changed):,} of {total:,} predictions on unseen data changed")
     if not len(changed):
         st.caption("Both models predict the same class for every sample of the unseen half.")
@@ -247,9 +252,8 @@ def yes(true: bool) -> str:
 
 def _moved_most(result: AttackResult, samples: Samples) -> None:
     charts.heading("The samples that moved most")
-    moved = reproduce.most_moved(result, samples)
     blocks.table(
-        moved.rename(columns=lambda name: name.replace("_", " ")),
+        moved_table(result, samples),
         "The samples whose rank changed by the largest factor",
         {
             "picture": '<img src="{}" alt="" />'.format,
@@ -263,11 +267,32 @@ def _moved_most(result: AttackResult, samples: Samples) -> None:
     st.caption(f"By the factor between rank before and rank after; the target first.{of_features}")
 
 
+@shelf.kept
+def runs_table(result: AttackResult, in_top: str) -> pd.DataFrame:
+    """Every run as a table to read; in_top: what the column is called that says who arrived."""
+    return result.runs[list(RUN_COLUMNS)].rename(columns=RUN_COLUMNS | {"reached": in_top})
+
+
+@shelf.kept
+def moved_table(result: AttackResult, samples: Samples) -> pd.DataFrame:
+    """The samples that moved most, as a table to read."""
+    moved = reproduce.most_moved(result, samples)
+    return moved.rename(columns=lambda name: name.replace("_", " "))
+
+
+@shelf.kept
+def predictions(
+    result: AttackResult, dataset: Dataset
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What honest and malicious model predict for the unseen samples."""
+    return result.honest.predict(dataset.X_holdout), result.model.predict(dataset.X_holdout)
+
+
 def _every_run(result: AttackResult) -> None:
     charts.heading("Every run, arrived or not")
     in_top = f"in the top {result.k}"
     blocks.table(
-        result.runs[list(RUN_COLUMNS)].rename(columns=RUN_COLUMNS | {"reached": in_top}),
+        runs_table(result, in_top),
         "One row per run: learning rate, steps, ranks and accuracies",
         {
             "learning rate": "{:g}".format,

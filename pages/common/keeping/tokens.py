@@ -169,7 +169,10 @@ def of_stored(stored: Stored) -> Token:
     m = stored.manifest
     taken = stored.imported and (stored.imported.source, stored.imported.when)
     files = tuple(m.files.items())
-    return "stored", str(stored.folder), m.created, files, stored.published, taken
+    named = "stored", str(stored.folder), m.created, files, stored.published, taken
+    if is_dataclass(stored.result) or isinstance(stored.result, pd.DataFrame):
+        REMEMBERED.of(stored.result, lambda: ("result of", named))  # which need not be read then
+    return named
 
 
 def of_dataset(dataset: Dataset) -> Token:

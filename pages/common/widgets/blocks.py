@@ -10,6 +10,7 @@ import streamlit as st
 
 from engine.settings import ROOT
 from pages.common.figures.palette import ACCENT
+from pages.common.keeping import shelf
 from pages.common.samples import Samples
 from pages.common.widgets.browser_files import text_of
 
@@ -76,7 +77,12 @@ def table(
     """Draw a small table to be read, not to be sorted or searched. `formats` writes the cells of a
     column as HTML, each from its own column's type of value; other cells are text,
     numbers as they are, missing values as –."""
-    formats = formats or {}
+    st.html(table_html(frame, alt, formats or {}))
+
+
+@shelf.kept
+def table_html(frame: pd.DataFrame, alt: str, formats: Mapping[str, Callable[[Any], str]]) -> str:
+    """The table as HTML."""
 
     def text(name: str, value: Any) -> str:  # what a cell may hold
         if name in formats:
@@ -100,7 +106,7 @@ def table(
         + "</tr>"
         for row in zip(*columns.values(), strict=True)
     )
-    st.html(
+    return (
         f'<div class="ial-table" role="region" tabindex="0" aria-label="{escape(alt)}"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )

@@ -1,0 +1,60 @@
+"""What one visitor's page has made of results is there for the next visitor, until they change."""
+
+from dataclasses import replace
+
+from streamlit.testing.v1 import AppTest
+
+from engine.data.load import load_dataset
+from engine.results.store import Store, Stored
+from engine.settings import Settings
+from pages.common.keeping.shelf import SHELF
+from pages.common.lab.registry import page
+from tests.support.pages import SMALL, Open, words
+
+PAGE = page("move-one-sample")
+LINK = {"dataset": "small", "target": 7, "radius": 0.5, "restarts": 1}
+
+
+def figures(app: AppTest) -> list[str]:
+    return [chart.proto.spec for chart in app.get("plotly_chart")]
+
+
+def test_the_second_visitor_makes_nothing_and_sees_the_same(open_page: Open) -> None:
+    SHELF.clear()
+    before = SHELF.counts.made
+    first = open_page(PAGE, **LINK)
+    made = SHELF.counts.made
+    assert made >= before + len(figures(first)) >= before + 5
+    second = open_page(PAGE, **LINK)
+    assert not second.exception
+    assert SHELF.counts.made == made
+    assert (figures(second), words(second)) == (figures(first), words(first))
+
+
+def test_a_result_that_is_computed_anew_has_new_figures(
+    open_page: Open, settings: Settings
+) -> None:
+    content, store = load_dataset("small", settings.data_dir).content_hash, Store.of(settings)
+    found = store.find("attack", SMALL, content)
+    assert found is not None
+    first = open_page(PAGE, **LINK)
+
+    def write(result: object) -> None:
+        store.write("attack", SMALL, content, result, 1.0, "CPU", replace_old=True)
+
+    write(replace(found.result, accuracy_after=found.result.accuracy_after - 0.25))
+    try:
+        changed = open_page(PAGE, **LINK)
+    finally:
+        write(found.result)
+    again = open_page(PAGE, **LINK)
+    assert not changed.exception
+    assert figures(changed) != figures(first)
+    assert figures(again) == figures(first)
+
+
+def test_no_figure_depends_on_the_theme(example: Stored, open_page: Open) -> None:
+    """The browser puts the theme's colours in: what is kept serves light and dark."""
+    charts = open_page(PAGE).get("plotly_chart")
+    assert charts
+    assert {chart.proto.theme for chart in charts} == {"streamlit"}
