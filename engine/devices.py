@@ -24,7 +24,12 @@ def is_small(size: int) -> bool:
 def choose_threads(size: int, processes: int = 1) -> None:
     """Have torch use one CPU thread for small data, else all cores, shared by `processes`."""
     cores = max((os.cpu_count() or 1) // processes, 1)
-    torch.set_num_threads(1 if is_small(size) else cores)
+    set_threads(1 if is_small(size) else cores)
+
+
+def set_threads(count: int) -> None:
+    """Have torch use so many CPU threads."""
+    torch.set_num_threads(count)
 
 
 def resolve_device(device: str) -> torch.device:

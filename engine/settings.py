@@ -27,9 +27,10 @@ class Settings:
     sweeps are spread: over `jobs` processes (0: chosen by the size of the data), or on the dask
     cluster at an address; `cluster_fallback` computes here where that does not answer.
 
-    Of the job runner: jobs at once (0: one a GPU, one on the CPU), hours and GB (2**30 bytes) of
-    memory that each may take (0: a share of the machine's), GB of disk for results of one's own.
-    workers: whether this process starts workers, or leaves that to another one on the same cache.
+    Of the job runner: long jobs at once (0: one a GPU, one on the CPU) and short ones (0: one a
+    GPU, or one a core of the CPU), hours and GB (2**30 bytes) of memory that each may take (0: a
+    share of the machine's), GB of disk for results of one's own. workers: whether this process
+    starts workers, or leaves that to another one on the same cache.
 
     mode: "lab", where everybody may do everything, or "class", where students and a teacher share
     the lab. visitor_jobs: how many computations of one student may wait or run at once. address:
@@ -45,6 +46,7 @@ class Settings:
     cluster: str | None = None
     cluster_fallback: bool = False
     jobs_at_once: int = 0
+    short_jobs_at_once: int = 0
     job_hours: float = 24.0
     job_memory_gb: float = 0.0
     disk_gb: float = 10.0
@@ -81,6 +83,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         cluster=environment.get("IAL_CLUSTER") or None,
         cluster_fallback=yes(environment, "IAL_CLUSTER_FALLBACK", "no"),
         jobs_at_once=whole(environment, "IAL_JOBS_AT_ONCE", f"a number of jobs, {chosen}"),
+        short_jobs_at_once=whole(
+            environment, "IAL_SHORT_JOBS_AT_ONCE", f"a number of jobs, {chosen}"
+        ),
         job_hours=number(environment, "IAL_JOB_HOURS", 24, "hours"),
         job_memory_gb=number(environment, "IAL_JOB_MEMORY_GB", 0, "GB", chosen),
         disk_gb=number(environment, "IAL_DISK_GB", 10, "GB"),
@@ -127,6 +132,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "IAL_CLUSTER": settings.cluster or "",
         "IAL_CLUSTER_FALLBACK": "yes" if settings.cluster_fallback else "no",
         "IAL_JOBS_AT_ONCE": str(settings.jobs_at_once),
+        "IAL_SHORT_JOBS_AT_ONCE": str(settings.short_jobs_at_once),
         "IAL_JOB_HOURS": str(settings.job_hours),
         "IAL_JOB_MEMORY_GB": str(settings.job_memory_gb),
         "IAL_DISK_GB": str(settings.disk_gb),

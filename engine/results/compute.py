@@ -30,10 +30,12 @@ def compute_and_keep(
     settings: Settings,
     progress: OnProgress,
     replace_old: bool = False,
+    threads: int = 0,
 ) -> Path:
     """The folder of the result in the local store. The parts that it is made of are kept there too,
-    each as soon as it is there; what has not been used for long makes room for it."""
-    from engine.devices import choose_threads
+    each as soon as it is there; what has not been used for long makes room for it. threads: of the
+    CPU, 0 for a choice by the size of the data."""
+    from engine.devices import choose_threads, set_threads
 
     store, data_hash = Store.of(settings), hash_of(dataset)
     device = device_name("cpu" if experiment(name).cpu_only else settings.device)
@@ -56,7 +58,9 @@ def compute_and_keep(
         cluster=settings.cluster,
         cluster_fallback=settings.cluster_fallback,
     )
-    if isinstance(dataset, Dataset):
+    if threads:
+        set_threads(threads)
+    elif isinstance(dataset, Dataset):
         choose_threads(dataset.size)
     store.check_writable()  # before the work, not after it
     began = time.perf_counter()

@@ -1,8 +1,9 @@
 """The one job runner, as its callers see it: submit, state, cancel. The work is done by `worker`;
 `queue` says what lies on disk.
 
-Every server and program that shares a cache folder shares its queue. So many workers run at once as
-there are GPUs, or as a setting says, one job each; they outlive whoever started them.
+Every server and program that shares a cache folder shares its queue. It has two lanes: what takes
+seconds never waits for what takes minutes (`lanes`). Workers take one job at a time, and outlive
+whoever started them.
 """
 
 import functools
@@ -13,12 +14,16 @@ import sys
 import threading
 import time
 import uuid
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.experiments import EXPERIMENTS, NO_DATA, Request, Source, make_request, source_of
+from engine.experiments.cost import Size, size_of
 from engine.progress import Progress
-from engine.results import owners
+from engine.results import lanes, owners
+from engine.results.lanes import LANES, SHORT
 from engine.results.queue import (
     CANCEL,
     JOB,
@@ -62,7 +67,7 @@ watched: set[Path] = set()  # the queues that this process looks after
 @dataclass(frozen=True)
 class JobState:
     """status: queued, running, done, failed, cancelled, died or unknown. place: 1 for the next in
-    the queue, 0 when not queued. progress: every report of the worker that has it. seconds: that it
+    its lane, 0 when not queued. progress: every report of the worker that has it. seconds: that it
     has run, under all its workers; resumed: how many of them ended under it."""
 
     status: str
@@ -74,8 +79,10 @@ class JobState:
 
 
 @functools.lru_cache(maxsize=64)
-def content_hash(source: Source, data_dir: Path, changed: float) -> str:
-    return source.open(data_dir).content_hash
+def facts_of(source: Source, data_dir: Path, changed: float) -> tuple[str, Size]:
+    """The content hash of data, and its size."""
+    data = source.open(data_dir)
+    return data.content_hash, size_of(data)
 
 
 class Jobs:
@@ -85,7 +92,7 @@ class Jobs:
         self.settings = settings
         self.store = Store.of(settings)
         self.folder = settings.cache_dir / "jobs"
-        self._started: dict[int, subprocess.Popen] = {}
+        self._started: dict[tuple[str, int], subprocess.Popen] = {}
         self._starting = threading.Lock()
 
     def submit(self, experiment: str, request: Request, owner: str = "", most: int = 0) -> str:
@@ -95,7 +102,7 @@ class Jobs:
         number). Raises InvalidInput or InvalidDataset where the data set cannot be opened, TooMany.
         """
         request = make_request(experiment, asdict(request))  # checked: it may come from anywhere
-        data_hash = self.data_hash(request)
+        data_hash, size = self._facts(request)
         job = key(experiment, request, data_hash)
         if self.store.holds(experiment, request, data_hash, self.settings.data_dir):
             return job
@@ -104,7 +111,8 @@ class Jobs:
             recover(self.folder)
             owners.check_room(self.folder, job, owner, most)
             if read_job(self.folder / job) is None or has_ended(self.folder / job):
-                self._place(Job(job, experiment, asdict(request), data_hash, time.time_ns()))
+                lane = lanes.lane_of(experiment, request, size)
+                self._place(Job(job, experiment, asdict(request), data_hash, time.time_ns(), lane))
             owners.join(self.folder / job, owner)
         self.start_workers()
         return job
@@ -112,10 +120,13 @@ class Jobs:
     def data_hash(self, request: Request) -> str:
         """The content hash of a request's data. Raises InvalidInput, InvalidDataset,
         DataUnavailable."""
+        return self._facts(request)[0]
+
+    def _facts(self, request: Request) -> tuple[str, Size]:
         source, data_dir = source_of(request), self.settings.data_dir
         if source is None:
-            return NO_DATA
-        return content_hash(source, data_dir, source.changed(data_dir))
+            return NO_DATA, Size()
+        return facts_of(source, data_dir, source.changed(data_dir))
 
     def _place(self, job: Job) -> None:
         """Put a job into the queue, instead of an ended one of the same id; there it stays whatever
@@ -152,14 +163,20 @@ class Jobs:
         return JobState(status, 0, message, read_progress(folder), seconds, deaths.count)
 
     def all(self, most_ended: int = 20) -> list[tuple[Job, JobState]]:
-        """Every job that runs, then those that wait, in their order, then the ended ones, the
-        latest first and at most so many."""
+        """Every job that runs, then those that wait, lane by lane and in their order, then the
+        ended ones, the latest first and at most so many."""
         known = [f for f in job_folders(self.folder) if (f / JOB).exists()]
         active = [self._look(f) for f in known if not has_ended(f)]
         ended = sorted(filter(has_ended, known), key=ended_at, reverse=True)[:most_ended]
         found = [one for one in (*active, *map(self._look, ended)) if one is not None]
         order = {"running": 0, "queued": 1}
-        return sorted(found, key=lambda one: (order.get(one[1].status, 2), one[1].place))
+
+        def place(one: tuple[Job, JobState]) -> tuple[int, int, int]:
+            job, state = one
+            lane = LANES.index(job.lane) if state.status in order else 0
+            return order.get(state.status, 2), lane, state.place
+
+        return sorted(found, key=place)
 
     def _look(self, folder: Path) -> tuple[Job, JobState] | None:
         """A job and where it stands; None where it was cleared away meanwhile."""
@@ -184,34 +201,42 @@ class Jobs:
         """The visitors who asked for a job and have not taken it back, the first one first."""
         return owners.owners_of(self.folder / check_id(job))
 
-    def at_once(self) -> int:
-        """How many jobs run at once: as the settings say, or as the first worker found, which
-        imports torch and knows the GPUs."""
-        first = read_worker(self.folder, 0)
-        return self.settings.jobs_at_once or (1 if first is None else first.at_once)
+    def at_once(self, lane: str) -> int:
+        """How many jobs of a lane run at once. Where the settings leave it open whether there are
+        GPUs, the lane's first worker says so, which imports torch."""
+        if self.settings.device != "auto":
+            return lanes.places(lane, self.settings, gpus=0)
+        first = read_worker(self.folder, lane, 0)
+        return lanes.chosen(lane, self.settings) or (1 if first is None else first.at_once)
 
-    def start_workers(self) -> None:
-        """Start a worker for every job that runs or waits, within the bound, unless they are
-        there, or another process sees to them."""
+    def start_workers(self, among: Iterable[str] = LANES) -> None:
+        """Start a worker for every job that runs or waits in these lanes, within the bound of its
+        lane, unless they are there, or another process sees to them."""
         if not self.settings.workers:
             return
-        free = [slot for slot in range(self.at_once()) if not self._has_worker(slot)]
+        free = {
+            (lane, slot)
+            for lane in among
+            for slot in range(self.at_once(lane))
+            if not self._has_worker(lane, slot)
+        }
         if free:
-            wanted = len(going(self.folder))
-            for slot in free:
-                if slot < wanted:
-                    self.start_worker(slot)
+            wanted = Counter(job.lane for job in going(self.folder))
+            for lane, slot in sorted(free):
+                if slot < wanted[lane]:
+                    self.start_worker(lane, slot)
 
-    def start_worker(self, slot: int = 0) -> None:
+    def start_worker(self, lane: str = SHORT, slot: int = 0) -> None:
         """Start one worker process unless it is alive."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._starting, (self.folder / LOG).open("ab") as log_file:
-            if self._has_worker(slot):
+            if self._has_worker(lane, slot):
                 return
-            self._started[slot] = subprocess.Popen(
-                [sys.executable, "-m", "engine.results.worker", str(slot)],
+            environment = environment_of(self.settings) | lanes.environment_for(lane)
+            self._started[lane, slot] = subprocess.Popen(
+                [sys.executable, "-m", "engine.results.worker", lane, str(slot)],
                 cwd=ROOT,
-                env={**os.environ, **environment_of(self.settings)},
+                env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log_file,
                 stderr=log_file,
@@ -235,29 +260,29 @@ class Jobs:
     def _watch(self) -> None:
         while True:
             try:
-                if self.folder.is_dir() and not self._fails():
+                if self.folder.is_dir():
                     with queue_lock(self.folder):
                         recover(self.folder)
-                    self.start_workers()
+                    self.start_workers(lane for lane in LANES if not self._fails(lane))
             except OSError:  # a full disk, say: it may have room at the next look
                 log.exception("The queue in %s cannot be looked after", self.folder)
             time.sleep(LOOK_SECONDS)
 
     def worker_alive(self) -> bool:
-        """Whether the first worker is alive."""
-        return is_held(worker_lock(self.folder, 0))
+        """Whether any worker is alive."""
+        return any(map(is_held, self.folder.glob("worker-*.lock")))
 
-    def _has_worker(self, slot: int) -> bool:
+    def _has_worker(self, lane: str, slot: int) -> bool:
         """Whether a worker is alive, or was started just now."""
-        started = self._started.get(slot)
+        started = self._started.get((lane, slot))
         begins = started is not None and started.poll() is None
-        return begins or is_held(worker_lock(self.folder, slot))
+        return begins or is_held(worker_lock(self.folder, lane, slot))
 
-    def _fails(self) -> int:
-        """The exit code of a first worker that cannot work: it would fail again; else 0."""
-        started = self._started.get(0)
+    def _fails(self, lane: str) -> int:
+        """The exit code of a lane's first worker that cannot work: it would fail again; else 0."""
+        started = self._started.get((lane, 0))
         code = 0 if started is None else started.poll() or 0
-        return code if code > 0 and not self.worker_alive() else 0
+        return code if code > 0 and not is_held(worker_lock(self.folder, lane, 0)) else 0
 
     def _runs(self, said: State) -> bool:
         """Whether the worker that took a job is alive."""
@@ -267,13 +292,13 @@ class Jobs:
         deaths = read_deaths(folder)
         if (folder / CANCEL).exists():
             return JobState("cancelled")
-        if code := self._fails():
+        if code := self._fails(job.lane):
             log = self.folder / LOG
             return JobState(
                 "failed", 0, f"The worker process ended with exit code {code}; {log} says why."
             )
-        self.start_workers()  # if one has died, those behind its job must not wait for ever
-        ids = [j.id for j in waiting(self.folder)]
+        self.start_workers([job.lane])  # if one has died, those behind must not wait for ever
+        ids = [j.id for j in waiting(self.folder, job.lane)]
         place = ids.index(job.id) + 1 if job.id in ids else 1
         message = resumed_message(deaths)
         return JobState("queued", place, message, (), deaths.seconds, deaths.count)

@@ -9,9 +9,10 @@ A job is a folder under <cache>/jobs, named by the key of its result, so that eq
     deaths.json      the workers that have ended under it
     cancel           there when somebody asked for it to stop
 
-Beside them, worker N holds `worker-N.lock` for its life, which the kernel releases however it ends;
-`worker-N.json` says which process that is. A job that is `running` under no living worker goes back
-to its place. Whoever moves jobs about holds `queue.lock`.
+There are two lanes (`lanes`), each with an order and workers of its own. Worker N of a lane holds
+`worker-LANE-N.lock` for its life, which the kernel releases however it ends; `worker-LANE-N.json`
+says which process that is. A job that is `running` under no living worker goes back to its place.
+Whoever moves jobs about holds `queue.lock`.
 """
 
 import json
@@ -27,6 +28,7 @@ from filelock import FileLock, Timeout
 
 from engine.errors import InvalidInput
 from engine.progress import Progress
+from engine.results.lanes import LONG
 from engine.results.store import sync
 
 JOB, PROGRESS, STATE, CANCEL = "job.json", "progress.jsonl", "state.json", "cancel"
@@ -48,18 +50,20 @@ class Job:
     experiment: str
     request: dict[str, object]
     data_hash: str
-    submitted: int  # nanoseconds since the epoch: the order of the queue
+    submitted: int  # nanoseconds since the epoch: the order of the lane
+    lane: str = LONG
 
 
 @dataclass(frozen=True)
 class Worker:
     """A worker process. `id` tells it from every other one, which its number does not: after a
-    restart of the machine that may be an earlier worker's. at_once: how many there may be."""
+    restart of the machine that may be an earlier worker's. at_once: how many its lane may have."""
 
     id: str
     pid: int
     slot: int
     at_once: int
+    lane: str = LONG
 
 
 @dataclass(frozen=True)
@@ -163,14 +167,15 @@ def job_folders(jobs_dir: Path) -> Iterator[Path]:
                 yield folder
 
 
-def waiting(jobs_dir: Path) -> list[Job]:
-    """The queue: jobs that no worker has taken and nobody has cancelled, oldest first."""
+def waiting(jobs_dir: Path, lane: str) -> list[Job]:
+    """A lane's queue: jobs that no worker has taken and nobody has cancelled, oldest first."""
     found = [
         read_job(folder)
         for folder in job_folders(jobs_dir)
         if not (folder / STATE).exists() and not (folder / CANCEL).exists()
     ]
-    return sorted((j for j in found if j is not None), key=lambda j: (j.submitted, j.id))
+    own = (job for job in found if job is not None and job.lane == lane)
+    return sorted(own, key=lambda job: (job.submitted, job.id))
 
 
 def has_ended(folder: Path) -> bool:
@@ -196,10 +201,11 @@ def going(jobs_dir: Path) -> list[Job]:
 
 
 def claim(jobs_dir: Path, worker: Worker) -> Job | None:
-    """Take the next job, which no other worker takes then; None where none waits."""
+    """Take the next job of the worker's lane, which no other worker takes then; None where none
+    waits."""
     with queue_lock(jobs_dir):
         recover(jobs_dir)
-        queue = waiting(jobs_dir)
+        queue = waiting(jobs_dir, worker.lane)
         if not queue:
             return None
         folder = jobs_dir / queue[0].id
@@ -222,17 +228,17 @@ def say(
 # Workers.
 
 
-def worker_lock(jobs_dir: Path, slot: int) -> Path:
-    return jobs_dir / f"worker-{slot}.lock"
+def worker_lock(jobs_dir: Path, lane: str, slot: int) -> Path:
+    return jobs_dir / f"worker-{lane}-{slot}.lock"
 
 
-def worker_file(jobs_dir: Path, slot: int) -> Path:
-    return jobs_dir / f"worker-{slot}.json"
+def worker_file(jobs_dir: Path, lane: str, slot: int) -> Path:
+    return worker_lock(jobs_dir, lane, slot).with_suffix(".json")
 
 
-def read_worker(jobs_dir: Path, slot: int) -> Worker | None:
+def read_worker(jobs_dir: Path, lane: str, slot: int) -> Worker | None:
     """The last worker of that slot, alive or not."""
-    return read_as(Worker, worker_file(jobs_dir, slot))
+    return read_as(Worker, worker_file(jobs_dir, lane, slot))
 
 
 def is_held(lock: Path) -> bool:
@@ -247,10 +253,10 @@ def is_held(lock: Path) -> bool:
 
 
 def living(jobs_dir: Path) -> list[Worker]:
-    """The workers that are alive, by slot."""
-    slots = sorted(int(p.stem.split("-")[1]) for p in jobs_dir.glob("worker-*.lock"))
-    held = [read_worker(jobs_dir, slot) for slot in slots if is_held(worker_lock(jobs_dir, slot))]
-    return [worker for worker in held if worker is not None]
+    """The workers that are alive, by lane and slot."""
+    held = filter(is_held, jobs_dir.glob("worker-*.lock"))
+    found = (read_as(Worker, lock.with_suffix(".json")) for lock in held)
+    return sorted((w for w in found if w is not None), key=lambda w: (w.lane, w.slot))
 
 
 # What becomes of a job whose worker has ended.

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from engine.data.untrusted.limits import size
+from engine.results import lanes
 from engine.results.queue import CANCEL, USAGE, write_json
 from engine.settings import Settings
 
@@ -36,8 +37,9 @@ class Limits:
     memory: float
 
 
-def limits_of(settings: Settings, at_once: int) -> Limits:
-    memory = settings.job_memory_gb * GB or SHARE * machine_memory() / at_once
+def limits_of(settings: Settings, at_once: int, lane: str) -> Limits:
+    """The limits of one job of a lane that runs so many at once."""
+    memory = settings.job_memory_gb * GB or SHARE * lanes.SHARE[lane] * machine_memory() / at_once
     return Limits(3600 * settings.job_hours, memory)
 
 
@@ -69,11 +71,16 @@ def below(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
+def clears_up(process: psutil.Process) -> bool:
+    """Whether a process only waits to clear away what others leave."""
+    return any(TRACKER in word for word in process.cmdline())
+
+
 def end_below(process: psutil.Process) -> None:
     """End all processes below one, but those that clear away what the others leave."""
     for one in below(process):
         try:
-            if not any(TRACKER in word for word in one.cmdline()):
+            if not clears_up(one):
                 one.kill()
         except psutil.Error:
             continue

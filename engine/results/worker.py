@@ -1,9 +1,10 @@
-"""A worker process: takes jobs one after the other, oldest first, and writes what becomes of them.
+"""A worker process: takes the jobs of a lane one after the other, oldest first, and writes what
+becomes of them.
 
-`python -m engine.results.worker SLOT` is started by `Jobs.start_worker`; as many may run as there
-are GPUs, each on its own, or as a setting says. It imports torch before the first job asks for it,
-keeps opened data sets in memory, and leaves when it has been idle for a while or when the engine's
-source or the lab's settings have changed under it.
+`python -m engine.results.worker LANE SLOT` is started by `Jobs.start_worker`; where there are GPUs,
+each slot is on one of them. One of the long lane gives way to all others. It imports torch before
+the first job asks for it, keeps opened data sets in memory, and leaves when it has been idle for a
+while or when the engine's source or the lab's settings have changed under it.
 """
 
 import functools
@@ -22,10 +23,12 @@ from typing import NoReturn
 import psutil
 from filelock import FileLock, Timeout
 
+from engine.checks import check_choice
 from engine.errors import Cancelled, EngineError, InvalidDataset
 from engine.experiments import Data, Source, hash_of, make_request, source_of
 from engine.progress import OnProgress, Progress
 from engine.results.compute import compute_and_keep
+from engine.results.lanes import LANES, LONG, SHORT, give_way, places
 from engine.results.queue import (
     CANCEL,
     PROGRESS,
@@ -66,8 +69,9 @@ def opened(source: Source, data_dir: Path, changed: float) -> Data:
     return source.open(data_dir)
 
 
-def compute(job: Job, settings: Settings, progress: OnProgress) -> None:
-    """Run a job and keep its result, unless an earlier worker did and only could not say so."""
+def compute(job: Job, settings: Settings, progress: OnProgress, threads: int) -> None:
+    """Run a job and keep its result, unless an earlier worker did and only could not say so.
+    threads: of the CPU, 0 for a choice by the size of the data."""
     request = make_request(job.experiment, job.request)
     source, data_dir = source_of(request), settings.data_dir
     dataset = None if source is None else opened(source, data_dir, source.changed(data_dir))
@@ -79,14 +83,7 @@ def compute(job: Job, settings: Settings, progress: OnProgress) -> None:
     store = Store.of(settings)
     kept = (store.local / job.experiment / job.id).is_dir()
     if not (kept and store.holds(job.experiment, request, job.data_hash, data_dir)):
-        compute_and_keep(job.experiment, request, dataset, settings, progress)
-
-
-def at_once(settings: Settings) -> int:
-    """How many jobs run at once: one a GPU, one on a CPU, which takes all cores for it."""
-    if settings.jobs_at_once:
-        return settings.jobs_at_once
-    return max(gpus(settings), 1)
+        compute_and_keep(job.experiment, request, dataset, settings, progress, threads=threads)
 
 
 def gpus(settings: Settings) -> int:
@@ -114,7 +111,7 @@ def run(job: Job, jobs_dir: Path, settings: Settings, worker: Worker) -> None:
         log.warning("Job %s is broken off: %s %s", job.id, status, message)
         ended(status, message)
         end_below(psutil.Process())
-        start_anew(worker.slot)
+        start_anew(worker.lane, worker.slot)
         os._exit(0)
 
     def tell(progress: Progress) -> None:
@@ -124,13 +121,13 @@ def run(job: Job, jobs_dir: Path, settings: Settings, worker: Worker) -> None:
         lines.flush()
 
     status, message = "done", ""
-    limits = limits_of(settings, worker.at_once)
+    limits = limits_of(settings, worker.at_once, worker.lane)
     with (
         (folder / PROGRESS).open("w", encoding="utf-8") as lines,
         Watchdog(folder, limits, before, break_off),
     ):
         try:
-            compute(job, settings, tell)
+            compute(job, settings, tell, threads=1 if worker.lane == SHORT else 0)
         except Cancelled:
             status = "cancelled"
         except EngineError as error:
@@ -171,7 +168,7 @@ def work(settings: Settings, jobs_dir: Path, worker: Worker, is_stale: Callable[
     looked, busy, seen = time.monotonic(), time.monotonic(), 0.0
     while True:
         touched = changed(jobs_dir)
-        if touched != seen and waiting(jobs_dir) and is_stale():
+        if touched != seen and waiting(jobs_dir, worker.lane) and is_stale():
             return
         job = claim(jobs_dir, worker) if touched != seen else None
         if job is not None:
@@ -190,22 +187,24 @@ def work(settings: Settings, jobs_dir: Path, worker: Worker, is_stale: Callable[
         time.sleep(POLL_SECONDS)
 
 
-def start_anew(slot: int) -> None:
+def start_anew(lane: str, slot: int) -> None:
     """Start the worker that follows this one; it waits until this one's lock is free."""
-    command = [sys.executable, "-m", "engine.results.worker", str(slot)]
+    command = [sys.executable, "-m", "engine.results.worker", lane, str(slot)]
     subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
 
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    slot = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    lane, slot = check_choice("lane", sys.argv[1], LANES), int(sys.argv[2])
+    if lane == LONG:
+        give_way()
     source = source_time()  # before torch: what changes while that is imported is noticed
     jobs_dir = read_settings().cache_dir / "jobs"
     jobs_dir.mkdir(parents=True, exist_ok=True)
     follow = read_json(jobs_dir / SETTINGS)
     os.environ.update(follow or {})
     settings = read_settings()
-    lock = FileLock(worker_lock(jobs_dir, slot))
+    lock = FileLock(worker_lock(jobs_dir, lane, slot))
     try:
         lock.acquire(timeout=2)  # longer than anybody holds it who only asks whether it is held
     except Timeout:
@@ -216,21 +215,22 @@ def main() -> None:
         return source_time() != source or read_json(jobs_dir / SETTINGS) != follow
 
     with lock:
-        earlier = read_worker(jobs_dir, slot)
-        worker = Worker(uuid.uuid4().hex, os.getpid(), slot, earlier.at_once if earlier else 1)
-        write_json(worker_file(jobs_dir, slot), asdict(worker))  # the earlier one's job is let go
+        earlier, own_file = read_worker(jobs_dir, lane, slot), worker_file(jobs_dir, lane, slot)
+        many = earlier.at_once if earlier else 1
+        worker = Worker(uuid.uuid4().hex, os.getpid(), slot, many, lane)
+        write_json(own_file, asdict(worker))  # the earlier one's job is let go
 
         import engine.attacks.attack
         import engine.models.fit  # noqa: F401  # warm: the first job must not wait for torch
 
-        worker = replace(worker, at_once=at_once(settings))
+        worker = replace(worker, at_once=places(lane, settings, gpus(settings)))
         if slot >= worker.at_once:
-            log.info("No more than %d jobs run at once here", worker.at_once)
+            log.info("No more than %d %s jobs run at once here", worker.at_once, lane)
             return
-        write_json(worker_file(jobs_dir, slot), asdict(worker))
+        write_json(own_file, asdict(worker))
         work(on_own_gpu(settings, slot, gpus(settings)), jobs_dir, worker, is_stale)
-    if waiting(jobs_dir):  # asked for while it was leaving, by somebody who saw the lock held
-        start_anew(slot)
+    if waiting(jobs_dir, lane):  # asked for while it was leaving, by somebody who saw the lock held
+        start_anew(lane, slot)
 
 
 if __name__ == "__main__":

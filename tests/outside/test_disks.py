@@ -97,7 +97,7 @@ def test_a_job_on_such_a_disk_fails_with_the_reason(place, monkeypatch):
     (place / "cache").mkdir()
     (place / "cache" / "results").write_text("")
     jobs = Jobs(read_settings())
-    monkeypatch.setattr(jobs, "start_worker", lambda slot=0: None)
+    monkeypatch.setattr(jobs, "start_worker", lambda lane, slot=0: None)
     job = jobs.submit("ranking", RankingRequest(l2=L2))
     worker = [sys.executable, "-m", "engine.results.worker", "0"]
     subprocess.run(

@@ -13,6 +13,7 @@ from engine.experiments import EXPERIMENTS, AttackRequest, RankingRequest, make_
 from engine.progress import Progress
 from engine.results import bundle
 from engine.results.jobs import JOB, PROGRESS, STATE, Job, Jobs, JobState
+from engine.results.lanes import LONG, SHORT
 from engine.results.library import Entry, open_library, remove, select
 from engine.results.store import Store, Stored
 from engine.settings import PUBLISHED, Settings
@@ -219,7 +220,7 @@ def test_what_is_refused_is_said_without_markup(open_page: Open) -> None:
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Jobs that run, wait and have ended, as their folders say it; no worker takes them."""
-    monkeypatch.setattr(Jobs, "start_worker", lambda self, slot=0: None)
+    monkeypatch.setattr(Jobs, "start_worker", lambda self, lane, slot=0: None)
     monkeypatch.setattr(Jobs, "_runs", lambda self, pid: True)
     ranking = ("ranking", RankingRequest())
     asked = [("attack", SMALL), ranking, ("attack", EXAMPLE), ("attack", SMALL)]
@@ -265,12 +266,14 @@ def test_the_queue_is_shown_and_cancelled(
     monkeypatch.setattr(Jobs, "cancel", lambda self, job: cancelled.append(job))
 
     def listed(jobs: Jobs) -> list[tuple[Job, JobState]]:
-        def job(name: str, request: Any = EXAMPLE, experiment: str = "attack") -> Job:
-            return Job(name, experiment, asdict(request), "none", 0)
+        def job(
+            name: str, request: Any = EXAMPLE, experiment: str = "attack", lane: str = LONG
+        ) -> Job:
+            return Job(name, experiment, asdict(request), "none", 0, lane)
 
         return [
             (job("a1", SMALL), JobState("running", progress=(Progress(step=3, steps=10),))),
-            (job("b2", RankingRequest(), "ranking"), JobState("queued", 1)),
+            (job("b2", RankingRequest(), "ranking", SHORT), JobState("queued", 1)),
             (job("c3"), JobState("queued", 2)),
             (job("d4"), JobState("failed", message="No such sample.")),
         ]
@@ -280,8 +283,8 @@ def test_the_queue_is_shown_and_cancelled(
     assert "1 computation runs, 2 wait" in all_words(app)
     said = [bar.proto.text for bar in app.get("progress")]
     assert "step 3 of 10" in said[0]
-    assert "next in line" in said[1]
-    assert "behind 1 other" in said[2]
+    assert "waits among the short ones, next in line" in said[1]
+    assert "waits among the long ones, behind 1 other" in said[2]
     ended = next(d.value for d in unfold(app).dataframe if "message" in d.value)
     assert ended["message"].tolist() == ["No such sample."]
     app.button(key="ask-b2").click().run()  # somebody else's: the visitor is asked first

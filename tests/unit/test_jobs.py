@@ -11,6 +11,7 @@ from engine.errors import InvalidDataset, InvalidInput
 from engine.experiments import AttackRequest, RankingRequest
 from engine.experiments.base import Request
 from engine.progress import Progress
+from engine.results import lanes
 from engine.results.jobs import JOB, PROGRESS, STATE, Jobs
 from engine.results.queue import Worker, read_progress, worker_file, write_json
 from engine.results.watchdog import LOOK_SECONDS
@@ -158,7 +159,7 @@ def test_only_one_worker_at_a_time(jobs):
     wait(lambda: worker_pid(jobs) is not None)
     pid = worker_pid(jobs)
     for one in others:
-        started = one._started.get(0)
+        started = one._started.get((lanes.SHORT, 0))
         if started is not None and started.pid != pid:
             assert started.wait(timeout=PATIENCE) == 0
     assert worker_pid(jobs) == pid
@@ -204,20 +205,21 @@ def test_a_file_that_nobody_can_read_stops_nothing(jobs):
 
 
 def test_a_worker_that_cannot_start_is_reported(jobs):
-    worker_file(jobs.folder, 0).mkdir(parents=True)  # it will not be able to write its number there
+    own_file = worker_file(jobs.folder, lanes.SHORT, 0)
+    own_file.mkdir(parents=True)  # it will not be able to write its number there
     job = jobs.submit("ranking", RankingRequest())
     state = until(jobs, job, "failed", "done")
     assert state.status == "failed"
     assert "worker.log" in state.message
-    worker_file(jobs.folder, 0).rmdir()
+    own_file.rmdir()
     assert jobs.submit("ranking", RankingRequest()) == job
     assert until(jobs, job, "failed", "done").status == "done"
 
 
 def test_no_job_runs_on_code_that_has_changed(jobs, monkeypatch):
-    monkeypatch.setattr(jobs, "start_worker", lambda slot: None)
+    monkeypatch.setattr(jobs, "start_worker", lambda lane, slot: None)
     job = jobs.submit("ranking", RankingRequest())
-    me = Worker("me", os.getpid(), 0, 1)
+    me = Worker("me", os.getpid(), 0, 1, lanes.SHORT)
     work(jobs.settings, jobs.folder, me, is_stale=lambda: True)
     assert not (jobs.folder / job / STATE).exists()
     work(replace(jobs.settings, worker_idle_seconds=0.01), jobs.folder, me, is_stale=lambda: False)
@@ -260,6 +262,7 @@ def test_an_empty_setting_is_none_and_a_bad_one_is_said(tmp_path):
         "IAL_CLUSTER",
         "IAL_CLUSTER_FALLBACK",
         "IAL_JOBS_AT_ONCE",
+        "IAL_SHORT_JOBS_AT_ONCE",
         "IAL_JOB_HOURS",
         "IAL_JOB_MEMORY_GB",
         "IAL_DISK_GB",
@@ -309,6 +312,7 @@ def test_a_teacher_token_that_can_be_guessed_is_refused_and_never_repeated():
     ("name", "value", "expected"),
     [
         ("IAL_JOBS_AT_ONCE", "many", "a number of jobs, 0 to have it chosen"),
+        ("IAL_SHORT_JOBS_AT_ONCE", "-1", "a number of jobs, 0 to have it chosen"),
         ("IAL_JOB_HOURS", "0", "a number of hours > 0"),
         ("IAL_JOB_MEMORY_GB", "-1", "a number of GB > 0, 0 to have it chosen"),
         ("IAL_DISK_GB", "all", "a number of GB > 0"),
@@ -324,6 +328,7 @@ def test_another_process_reads_the_same_settings(tmp_path):
     given |= {"IAL_DEVICE": "cuda:1", "IAL_CLUSTER": "tcp://a:1", "IAL_CLUSTER_FALLBACK": "yes"}
     given |= {"IAL_JOBS_AT_ONCE": "2", "IAL_JOB_HOURS": "0.5", "IAL_JOB_MEMORY_GB": "3"}
     given |= {"IAL_DISK_GB": "1.5", "IAL_WORKER_IDLE_S": "7", "IAL_WORKERS": "no"}
+    given |= {"IAL_SHORT_JOBS_AT_ONCE": "5"}
     settings = read_settings(given)
     assert set(environment_of(settings)) == set(given)
     assert read_settings(environment_of(settings)) == settings

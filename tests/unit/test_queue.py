@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from engine.progress import Progress
 from engine.results import queue
+from engine.results.lanes import LONG, SHORT
 from engine.results.queue import (
     CANCEL,
     DEATHS,
@@ -39,19 +40,20 @@ from engine.results.queue import (
 )
 
 
-def place(jobs_dir: Path, name: str, submitted: int) -> Path:
+def place(jobs_dir: Path, name: str, submitted: int, lane: str = LONG) -> Path:
     folder = jobs_dir / name
     folder.mkdir()
-    write_json(folder / JOB, asdict(Job(name, "ranking", {}, "none", submitted)), durable=True)
+    job = Job(name, "ranking", {}, "none", submitted, lane)
+    write_json(folder / JOB, asdict(job), durable=True)
     return folder
 
 
-def begin(jobs_dir: Path, name: str, slot: int = 0) -> tuple[Worker, FileLock]:
+def begin(jobs_dir: Path, name: str, slot: int = 0, lane: str = LONG) -> tuple[Worker, FileLock]:
     """A worker that is alive until its lock is released."""
-    lock = FileLock(worker_lock(jobs_dir, slot))
+    lock = FileLock(worker_lock(jobs_dir, lane, slot))
     lock.acquire(timeout=0)
-    worker = Worker(name, 1, slot, 1)  # every worker has the same process number, as it may be
-    write_json(worker_file(jobs_dir, slot), asdict(worker))
+    worker = Worker(name, 1, slot, 1, lane)  # all with one process number, as it may be
+    write_json(worker_file(jobs_dir, lane, slot), asdict(worker))
     return worker, lock
 
 
@@ -79,12 +81,42 @@ def test_the_oldest_is_taken_first_and_a_cancelled_one_never(tmp_path, alive):
     place(tmp_path, "second", 2)
     place(tmp_path, "first", 1)
     (place(tmp_path, "cancelled", 0) / CANCEL).touch()
-    assert [job.id for job in waiting(tmp_path)] == ["first", "second"]
+    assert [job.id for job in waiting(tmp_path, LONG)] == ["first", "second"]
     assert claimed(tmp_path, alive) == "first"
-    assert [job.id for job in waiting(tmp_path)] == ["second"]
+    assert [job.id for job in waiting(tmp_path, LONG)] == ["second"]
     assert {job.id for job in going(tmp_path)} == {"first", "second"}
     assert claimed(tmp_path, alive) == "second"
     assert claim(tmp_path, alive) is None
+
+
+def test_each_lane_has_an_order_of_its_own(tmp_path):
+    """What takes seconds is taken by its own workers, however much of the rest came before."""
+    for number, name in enumerate(("sweep", "defence")):
+        place(tmp_path, name, number, LONG)
+    for number, name in enumerate(("ranking", "attack")):
+        place(tmp_path, name, 10 + number, SHORT)
+    quick, lock = begin(tmp_path, "quick", lane=SHORT)
+    slow, other = begin(tmp_path, "slow", lane=LONG)
+    assert [w.id for w in living(tmp_path)] == ["slow", "quick"]
+    assert claimed(tmp_path, quick) == "ranking"
+    assert claimed(tmp_path, slow) == "sweep"
+    assert claimed(tmp_path, quick) == "attack"
+    assert claim(tmp_path, quick) is None
+    assert [job.id for job in waiting(tmp_path, LONG)] == ["defence"]
+    lock.release()  # its job alone goes back, to its own lane
+    recover(tmp_path)
+    assert [job.id for job in waiting(tmp_path, SHORT)] == ["ranking", "attack"]
+    assert [job.id for job in waiting(tmp_path, LONG)] == ["defence"]
+    other.release()
+
+
+def test_a_job_from_before_there_were_lanes_is_a_long_one(tmp_path):
+    folder = tmp_path / "old"
+    folder.mkdir()
+    before = {"id": "old", "experiment": "ranking", "request": {}, "data_hash": "none"}
+    write_json(folder / JOB, before | {"submitted": 1})
+    assert [job.id for job in waiting(tmp_path, LONG)] == ["old"]
+    assert waiting(tmp_path, SHORT) == []
 
 
 def test_no_two_workers_take_one_job(tmp_path):
@@ -115,11 +147,11 @@ def test_a_job_goes_back_to_its_old_place_when_its_worker_is_gone(tmp_path):
     tell(first, Progress(step=3, steps=9))
     write_json(first / USAGE, {"seconds": 2.5})
     recover(tmp_path)  # it is alive: nothing happens
-    assert [job.id for job in waiting(tmp_path)] == ["second"]
+    assert [job.id for job in waiting(tmp_path, LONG)] == ["second"]
     lock.release()
     other, lock = begin(tmp_path, "other")  # with the same process number
     recover(tmp_path)
-    assert [job.id for job in waiting(tmp_path)] == ["first", "second"]
+    assert [job.id for job in waiting(tmp_path, LONG)] == ["first", "second"]
     assert read_deaths(first) == Deaths(1, LEAST_SECONDS, 0, "one", 2.5)
     assert claimed(tmp_path, other) == "first"
     said = json.loads((first / STATE).read_text())
@@ -149,7 +181,7 @@ def test_a_job_that_ends_its_workers_ends(tmp_path):
     assert said["status"] == "died"
     assert said["message"].startswith(f"{MOST_DEATHS} worker processes ended under it")
     assert "at step 4 of 9" in said["message"]
-    assert waiting(tmp_path) == going(tmp_path) == []
+    assert waiting(tmp_path, LONG) == going(tmp_path) == []
 
 
 def test_a_job_is_not_given_up_for_a_few_quick_ends(tmp_path):
@@ -169,7 +201,7 @@ def test_a_job_that_gets_further_is_tried_as_often_as_it_takes(tmp_path):
     for number in range(3 * MOST_DEATHS):
         done = number // (MOST_DEATHS - 1)  # every other death without getting further
         die(tmp_path, folder, number, Progress(done, 99), LOST_SECONDS)
-    assert [job.id for job in waiting(tmp_path)] == ["long"]
+    assert [job.id for job in waiting(tmp_path, LONG)] == ["long"]
     assert read_deaths(folder).count == 3 * MOST_DEATHS
     for number in range(MOST_DEATHS - 1):  # what it repeats is not progress
         die(tmp_path, folder, 100 + number, Progress(1, 99), LOST_SECONDS)
@@ -204,12 +236,12 @@ def test_a_cancelled_job_does_not_come_back(tmp_path):
     lock.release()
     recover(tmp_path)
     assert not (folder / STATE).exists()
-    assert waiting(tmp_path) == going(tmp_path) == []
+    assert waiting(tmp_path, LONG) == going(tmp_path) == []
 
 
 def test_a_state_that_a_power_cut_has_emptied_is_asked_for_again(tmp_path, alive):
     folder = place(tmp_path, "job", 1)
     say(folder, alive, "done", began=0.0, before=0.0)
-    assert waiting(tmp_path) == []
+    assert waiting(tmp_path, LONG) == []
     (folder / STATE).write_text("")
     assert claimed(tmp_path, alive) == "job"

@@ -19,6 +19,7 @@ from engine.experiments import AttackRequest
 from engine.influence.build import build_problem
 from engine.models.model import Model
 from engine.results.jobs import Jobs
+from engine.results.lanes import SHORT
 from engine.scrutiny.sensitivity import exact_sensitivity, sensitivity
 from engine.settings import read_settings
 from engine.vocabulary import OBJECTIVES
@@ -113,7 +114,7 @@ def test_the_queue_gives_a_gpu_one_job_at_a_time(jobs: Jobs) -> None:
         most = max(most, sum(jobs.state(name).status == "running" for name in names))
         assert time.monotonic() < end, [jobs.state(name) for name in names]
         time.sleep(0.02)
-    assert most <= jobs.at_once() == torch.cuda.device_count()
+    assert most <= jobs.at_once(SHORT) == torch.cuda.device_count()
     for request in asked:
         stored = jobs.store.find("attack", request, jobs.data_hash(request))
         assert stored is not None

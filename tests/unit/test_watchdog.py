@@ -12,23 +12,26 @@ import psutil
 import pytest
 
 from engine.errors import Cancelled
-from engine.experiments import RankingRequest, SweepRequest
-from engine.results import watchdog
+from engine.experiments import BaselineRequest, SweepRequest
+from engine.results import lanes, watchdog
 from engine.results.jobs import Jobs, JobState
+from engine.results.lanes import LONG as LONG_LANE
+from engine.results.lanes import SHORT
 from engine.results.queue import CANCEL, USAGE, read_json
 from engine.results.watchdog import (
     GB,
     Limits,
     Watchdog,
     broken,
+    clears_up,
     end_below,
     limits_of,
     machine_memory,
     memory_of,
 )
-from engine.settings import read_settings
+from engine.settings import Settings, read_settings
 from pages.evidence.parts import library_words
-from tests.support.queues import LONG, kill, until, wait, worker_pid, worker_pids
+from tests.support.queues import LONG, kill_all, until, wait, worker_pid, worker_pids
 
 MB = 2**20
 HOG = "import sys, time; held = b'x' * {n}; print('ready', flush=True); time.sleep(100)"
@@ -89,10 +92,12 @@ def test_all_below_are_ended_but_those_who_clear_up(hogs):
 
 def test_limits_are_those_of_the_settings_or_a_share_of_the_machine():
     settings = read_settings({"IAL_JOB_HOURS": "2", "IAL_JOB_MEMORY_GB": "3"})
-    assert limits_of(settings, 4) == Limits(7200, 3 * GB)
-    shared = limits_of(read_settings({}), 2)
-    assert shared.seconds == 24 * 3600
-    assert 2 * shared.memory == pytest.approx(0.8 * machine_memory())
+    assert limits_of(settings, 4, LONG_LANE) == Limits(7200, 3 * GB)
+    long, short = (limits_of(read_settings({}), 2, lane) for lane in (LONG_LANE, SHORT))
+    assert long.seconds == short.seconds == 24 * 3600
+    # two jobs in either lane fit into it together
+    assert 2 * long.memory + 2 * short.memory == pytest.approx(0.8 * machine_memory())
+    assert long.memory == pytest.approx(2 * short.memory)
 
 
 def test_a_container_has_less_memory_than_its_machine(monkeypatch, tmp_path):
@@ -154,25 +159,39 @@ def lab(folder: Path, **limits: str) -> Jobs:
 
 
 def test_a_job_that_breaks_a_limit_fails_with_its_children_and_the_next_goes_on(tmp_path):
-    jobs = lab(tmp_path, IAL_JOB_HOURS=str(1.5 / 3600))
+    # more than any job takes alone, and less than one with two processes below it
+    jobs = lab(tmp_path, IAL_JOB_MEMORY_GB="0.6")
     processes = SweepRequest(n_targets=40, radii=(0.05,), ks=(1,), steps=5000, memory_gb=0.2)
     jobs.settings = replace(jobs.settings, jobs=2)
     try:
         slow = jobs.submit("sweep", processes)
-        behind = jobs.submit("ranking", RankingRequest(damping=0.26))
-        children = set()
+        behind = jobs.submit("baseline", BaselineRequest(targets=(16,), steps=5))
+        assert jobs.state(behind).place > 0  # in the same lane
+        children: set[psutil.Process] = set()
+
+        def computing() -> list[psutil.Process]:
+            return [child for child in children if computes(child)]
+
         while jobs.state(slow).status in ("queued", "running"):
-            if pid := worker_pid(jobs):
+            if pid := worker_pid(jobs, LONG_LANE):
                 children |= set(psutil.Process(pid).children(recursive=True))
             time.sleep(0.05)
         state = jobs.state(slow)
         assert state.status == "failed"
-        assert "(IAL_JOB_HOURS)" in state.message
+        assert "(IAL_JOB_MEMORY_GB)" in state.message
+        wait(lambda: not computing())
+        assert children
         assert until(jobs, behind, "done", "failed").status == "done"
-        computing = [c for c in children if c.is_running() and c.status() != "zombie"]
-        assert not computing
     finally:
-        kill(jobs)
+        kill_all(jobs)
+
+
+def computes(process: psutil.Process) -> bool:
+    """Whether a process is alive and more than one that waits to clear up."""
+    try:
+        return process.status() != "zombie" and not clears_up(process)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_job_that_takes_too_much_memory_fails_in_words(tmp_path):
@@ -193,11 +212,11 @@ def test_a_job_that_takes_too_much_memory_fails_in_words(tmp_path):
         again.cancel(job)
         until(again, job, "cancelled")
     finally:
-        kill(jobs)
+        kill_all(jobs)
 
 
 def test_more_than_one_job_at_a_time_where_a_setting_says_so(tmp_path):
-    jobs = lab(tmp_path, IAL_JOBS_AT_ONCE="2")
+    jobs = lab(tmp_path, IAL_SHORT_JOBS_AT_ONCE="2")
     requests = [replace(LONG, seed=seed) for seed in range(3)]
     try:
         first, second, third = (jobs.submit("attack", request) for request in requests)
@@ -212,35 +231,42 @@ def test_more_than_one_job_at_a_time_where_a_setting_says_so(tmp_path):
             jobs.cancel(job)
             until(jobs, job, "cancelled")
     finally:
-        for pid in worker_pids(jobs):
-            psutil.Process(pid).kill()
+        kill_all(jobs)
 
 
 def test_every_gpu_has_a_worker_of_its_own(monkeypatch):
     import torch
 
-    from engine.results.worker import at_once, gpus, on_own_gpu
+    from engine.results.lanes import LANES, places
+    from engine.results.worker import gpus, on_own_gpu
 
     auto = read_settings({})
-    assert at_once(read_settings({"IAL_DEVICE": "cpu"})) == 1
+
+    def at_once(settings: Settings) -> tuple[int, ...]:
+        return tuple(places(lane, settings, gpus(settings)) for lane in LANES)
+
+    monkeypatch.setattr(lanes, "cores", lambda: 8)
+    assert at_once(read_settings({"IAL_DEVICE": "cpu"})) == (8, 1)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    assert at_once(auto) == 4
+    assert at_once(auto) == (4, 4)
     assert [on_own_gpu(auto, i, gpus(auto)).device for i in (0, 3)] == ["cuda:0", "cuda:3"]
     six = replace(auto, jobs_at_once=6)
-    assert at_once(six) == 6
+    assert at_once(six) == (4, 6)
+    assert at_once(replace(auto, short_jobs_at_once=1)) == (1, 4)
     assert on_own_gpu(six, 5, gpus(six)).device == "cuda:1"
     named = replace(auto, device="cuda:2")
-    assert (at_once(named), on_own_gpu(named, 0, gpus(named)).device) == (1, "cuda:2")
+    assert (at_once(named), on_own_gpu(named, 0, gpus(named)).device) == ((1, 1), "cuda:2")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert on_own_gpu(auto, 0, gpus(auto)).device == "auto"
 
 
 def test_the_page_says_what_a_job_may_take_and_how_often_it_was_resumed():
-    said = library_words.limits_said(Limits(24 * 3600, 18.9 * GB), 1)
-    assert said.startswith(
-        "1 computation runs at a time (IAL_JOBS_AT_ONCE), each for at most 24 ho"
-    )
-    assert said.endswith("and with at most 18.9 GB of memory (IAL_JOB_MEMORY_GB).")
-    assert library_words.limits_said(Limits(60, GB), 4).startswith("4 computations run at a time")
+    limits = {SHORT: Limits(24 * 3600, 2 * GB), LONG_LANE: Limits(24 * 3600, 18.9 * GB)}
+    said = library_words.limits_said(limits, {SHORT: 4, LONG_LANE: 1})
+    assert (
+        "Of short computations 4 run at a time (IAL_SHORT_JOBS_AT_ONCE), each with at most 2.0 GB "
+        "of memory; of long ones 1 runs (IAL_JOBS_AT_ONCE), with at most 18.9 GB each"
+    ) in said
+    assert said.endswith("None may take longer than 24 hours (IAL_JOB_HOURS).")
     resumed = [library_words.resumed(JobState("running", resumed=often)) for often in range(3)]
     assert resumed == ["", " · resumed", " · resumed 2 times"]

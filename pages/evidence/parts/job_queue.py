@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from engine.results.jobs import Job, JobState
+from engine.results.lanes import LANES
 from engine.results.watchdog import limits_of
 from pages.common.asking import cancelling, door
 from pages.common.lab.shared import lab
@@ -30,7 +31,9 @@ def queue() -> None:
             "and when the server is started again."
         )
     jobs = lab().jobs
-    st.caption(words.limits_said(limits_of(jobs.settings, jobs.at_once()), jobs.at_once()))
+    at_once = {lane: jobs.at_once(lane) for lane in LANES}
+    limits = {lane: limits_of(jobs.settings, many, lane) for lane, many in at_once.items()}
+    st.caption(words.limits_said(limits, at_once))
     if ended:
         endings(ended)
 
@@ -60,6 +63,7 @@ def job_row(job: Job, state: JobState) -> None:
         else:
             ahead = max(state.place - 1, 0)
             where = f"behind {count(ahead, 'other')}" if ahead else "next in line"
-            st.progress(0.0, text=f"{title} · waits, {where}{words.resumed(state)}")
+            line = f"waits among the {job.lane} ones, {where}"
+            st.progress(0.0, text=f"{title} · {line}{words.resumed(state)}")
     with right:
         cancelling.button(job.id)

@@ -13,6 +13,7 @@ from engine.experiments import (
 from engine.results.budget import Usage
 from engine.results.bundle import Report
 from engine.results.jobs import Job, JobState
+from engine.results.lanes import LONG, SHORT
 from engine.results.library import Entry, Library
 from engine.results.store import IMPORTED, LOCAL, PUBLISHED
 from engine.results.watchdog import Limits, duration
@@ -142,13 +143,16 @@ def progress_of(state: JobState) -> tuple[float, str]:
     return 0.0, "begun"
 
 
-def limits_said(limits: Limits, at_once: int) -> str:
-    """What the job runner allows, and the settings that say so."""
-    several = f"{count(at_once, 'computation')} {'runs' if at_once == 1 else 'run'} at a time"
+def limits_said(limits: Mapping[str, Limits], at_once: Mapping[str, int]) -> str:
+    """What the job runner allows in each lane, and the settings that say so."""
+    runs = {lane: f"{many} {'runs' if many == 1 else 'run'}" for lane, many in at_once.items()}
+    memory = {lane: size(limit.memory) for lane, limit in limits.items()}
     return (
-        f"{several} (IAL_JOBS_AT_ONCE), each for at most {duration(limits.seconds)} "
-        f"(IAL_JOB_HOURS) and with at most {size(limits.memory)} of memory "
-        "(IAL_JOB_MEMORY_GB)."
+        "What takes seconds (attacks, rankings) never waits for what takes minutes (sweeps, "
+        f"defences). Of short computations {runs[SHORT]} at a time (IAL_SHORT_JOBS_AT_ONCE), each "
+        f"with at most {memory[SHORT]} of memory; of long ones {runs[LONG]} (IAL_JOBS_AT_ONCE), "
+        f"with at most {memory[LONG]} each (IAL_JOB_MEMORY_GB), and they give way to the short "
+        f"ones. None may take longer than {duration(limits[LONG].seconds)} (IAL_JOB_HOURS)."
     )
 
 

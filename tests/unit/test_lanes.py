@@ -1,0 +1,197 @@
+"""The two lanes of the queue: which requests belong where, and that neither waits for the other."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+
+from engine.data.load import load_dataset
+from engine.experiments import (
+    AttackRequest,
+    AuditRequest,
+    BaselineRequest,
+    DefenceRequest,
+    FairnessRequest,
+    RankingRequest,
+    Request,
+    SensitivityRequest,
+    SweepRequest,
+)
+from engine.experiments.cost import Size
+from engine.progress import ignore
+from engine.results import lanes
+from engine.results.compute import compute_and_keep
+from engine.results.jobs import Jobs
+from engine.results.lanes import LONG, SHORT, lane_of
+from engine.results.store import open_folder
+from engine.settings import read_settings
+from tests.support.queues import kill, kill_all, until, wait, worker_pid
+
+DIGITS, LARGE = Size(1200, 64, 10), Size(6941, 1280, 101)
+# Twelve batches of one attack each, so that there is much to be lost and to go on from.
+SWEEP = SweepRequest(
+    n_targets=12,
+    radii=(0.2,),
+    ks=(1,),
+    restarts=(1,),
+    learning_rates=(0.1,),
+    steps=10,
+    memory_gb=0.001,
+)
+ENDLESS = replace(SWEEP, n_targets=500, radii=(0.05, 0.1, 0.3), steps=400)
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[Jobs]:
+    """The queue with two short places and one long one, whose work one process does."""
+    place = {"IAL_CACHE_DIR": str(tmp_path / "cache"), "IAL_DEVICE": "cpu", "IAL_JOBS": "1"}
+    settings = read_settings(place | {"IAL_SHORT_JOBS_AT_ONCE": "2"})
+    made = Jobs(replace(settings, published=tmp_path / "published"))
+    yield made
+    kill_all(made)
+
+
+@pytest.mark.parametrize(
+    ("name", "request_", "size", "lane"),
+    [
+        ("attack", AttackRequest(), DIGITS, SHORT),
+        ("attack", AttackRequest(restarts=50), DIGITS, SHORT),
+        ("attack", AttackRequest(restarts=500), DIGITS, LONG),
+        ("attack", AttackRequest(), LARGE, LONG),
+        ("ranking", RankingRequest(), DIGITS, SHORT),
+        ("ranking", RankingRequest(), LARGE, SHORT),
+        ("audit", AuditRequest(), DIGITS, SHORT),
+        ("sensitivity", SensitivityRequest(), DIGITS, SHORT),
+        ("sensitivity", SensitivityRequest(), LARGE, LONG),
+        ("fairness", FairnessRequest(), Size(1000, 57, 2), SHORT),
+        ("fairness", FairnessRequest(), Size(30_000, 100, 2), LONG),
+        ("baseline", BaselineRequest(), DIGITS, LONG),
+        ("defence", DefenceRequest(), DIGITS, LONG),
+        ("sweep", replace(SWEEP, n_targets=1), DIGITS, LONG),
+    ],
+)
+def test_what_takes_seconds_is_short(name: str, request_: Request, size: Size, lane: str) -> None:
+    assert lane_of(name, request_, size) == lane
+
+
+def attack(target: int) -> AttackRequest:
+    return AttackRequest(targets=(target,), restarts=1, steps=5)
+
+
+def at_work(jobs: Jobs, job: str) -> None:
+    wait(lambda: len(jobs.state(job).progress) > 1)
+
+
+def test_short_jobs_finish_while_a_long_one_runs(jobs: Jobs) -> None:
+    long = jobs.submit("sweep", ENDLESS)
+    at_work(jobs, long)
+    asked = [attack(target) for target in range(100, 120)]
+    short = [jobs.submit("attack", request) for request in asked]
+    behind = jobs.submit("sweep", SWEEP)
+    assert jobs.state(behind).place == 1  # of its own lane, whatever waits in the other
+    last = jobs.state(short[-1])
+    assert last.place <= len(short)
+    wait(lambda: all(jobs.state(job).status == "done" for job in short))
+    assert jobs.state(long).status == "running"
+    # What it says of a target does not depend on the nineteen beside it.
+    found = jobs.store.find("attack", asked[7], load_dataset("digits").content_hash)
+    assert found is not None
+    alone = replace(jobs.settings, cache_dir=jobs.settings.cache_dir.parent / "alone")
+    folder = compute_and_keep("attack", asked[7], load_dataset("digits"), alone, ignore, threads=1)
+    among, apart = found.result, open_folder(folder).result
+    for name in ("model", "after", "after_holdout"):
+        for values in vars(getattr(apart, name)):
+            mine, theirs = (getattr(getattr(r, name), values) for r in (among, apart))
+            np.testing.assert_array_equal(mine, theirs, err_msg=f"{name}.{values}")
+    pd.testing.assert_frame_equal(among.trajectory, apart.trajectory, check_exact=True)
+
+
+@pytest.mark.parametrize("lane", [SHORT, LONG])
+def test_cancelled_in_either_lane(jobs: Jobs, lane: str) -> None:
+    endless = AttackRequest(targets=(919,), radius=0.05, restarts=1, steps=5000)
+    running = {SHORT: ("attack", endless), LONG: ("sweep", ENDLESS)}
+    ids = {lane: jobs.submit(*asked) for lane, asked in running.items()}
+    for job in ids.values():
+        at_work(jobs, job)
+    other = LONG if lane == SHORT else SHORT
+    jobs.cancel(ids[lane])
+    assert until(jobs, ids[lane], "cancelled", "done", "failed").status == "cancelled"
+    assert jobs.state(ids[other]).status == "running"
+
+
+@pytest.mark.parametrize("lane", [SHORT, LONG])
+def test_a_worker_that_is_killed_loses_nothing_in_either_lane(jobs: Jobs, lane: str) -> None:
+    long, target = jobs.submit("sweep", SWEEP), iter(range(100, 200))
+    wait(lambda: worker_pid(jobs, LONG) is not None)
+    short = jobs.submit("attack", replace(attack(next(target)), steps=300, radius=0.02))
+    at_work(jobs, short)
+    at_work(jobs, long)
+    other = LONG if lane == SHORT else SHORT
+    before = worker_pid(jobs, other)
+    kill(jobs, lane)
+    assert worker_pid(jobs, other) in (before, None)  # None: it has meanwhile done its work
+    for job in (long, short):
+        assert until(jobs, job, "done", "failed", "died").status == "done"
+    killed, spared = (short, long) if lane == SHORT else (long, short)
+    assert jobs.state(killed).resumed <= 1
+    assert jobs.state(spared).resumed == 0
+
+
+def test_a_sweep_that_gave_way_has_the_table_of_an_undisturbed_one(
+    jobs: Jobs, tmp_path: Path
+) -> None:
+    """Short jobs come between its batches, and its worker is killed among them."""
+    long = jobs.submit("sweep", SWEEP)
+    at_work(jobs, long)
+    short = [jobs.submit("attack", attack(target)) for target in range(100, 110)]
+    wait(lambda: any((jobs.store.local / "batch").glob("[!.]*")))
+    kill(jobs, LONG)
+    for job in (*short, long):
+        assert until(jobs, job, "done", "failed", "died").status == "done"
+    resumed = jobs.state(long)
+    assert resumed.resumed == 1
+    assert resumed.progress[0].found > 0  # it went on from what was kept
+    digits = load_dataset("digits")
+    given_way = jobs.store.find("sweep", SWEEP, digits.content_hash)
+    assert given_way is not None
+    alone = replace(jobs.settings, cache_dir=tmp_path / "alone")
+    undisturbed = open_folder(compute_and_keep("sweep", SWEEP, digits, alone, ignore)).result
+    pd.testing.assert_frame_equal(given_way.result, undisturbed, check_exact=True)
+
+
+def test_the_long_lane_gives_way(jobs: Jobs) -> None:
+    jobs.submit("attack", attack(100))
+    jobs.submit("sweep", ENDLESS)
+    wait(lambda: None not in (worker_pid(jobs, SHORT), worker_pid(jobs, LONG)))
+    short, long = (psutil.Process(worker_pid(jobs, lane)) for lane in (SHORT, LONG))
+    wait(lambda: long.nice() == lanes.NICENESS)
+    assert short.nice() == 0
+    assert short.environ()["OMP_NUM_THREADS"] == "1"
+    assert {p.environ()["OMP_WAIT_POLICY"] for p in (short, long)} == {"PASSIVE"}
+    autogroup = Path(f"/proc/{long.pid}/autogroup")
+    if autogroup.exists():
+        wait(lambda: autogroup.read_text().split()[-1] == str(lanes.NICENESS))
+    kill(jobs, LONG)  # its successor is as nice as it was, and no nicer
+    wait(lambda: worker_pid(jobs, LONG) is not None)
+    follower = psutil.Process(worker_pid(jobs, LONG))
+    wait(lambda: follower.nice() == lanes.NICENESS)
+
+
+def test_giving_way_needs_no_autogroup(tmp_path: Path) -> None:
+    """The process that gives way is one of its own: its niceness cannot be taken back."""
+    code = (
+        "import os, sys; from pathlib import Path; from engine.results.lanes import give_way; "
+        "[give_way(Path(sys.argv[1])) for _ in range(2)]; print(os.nice(0))"
+    )
+    for path in (tmp_path / "none", tmp_path):  # a folder cannot be written: said, not raised
+        said = subprocess.run(
+            [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+        )
+        assert int(said.stdout) == lanes.NICENESS
+        assert ("does not give way" in said.stderr) == path.is_dir()
