@@ -196,8 +196,6 @@ def start_anew(lane: str, slot: int) -> None:
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     lane, slot = check_choice("lane", sys.argv[1], LANES), int(sys.argv[2])
-    if lane == LONG:
-        give_way()
     source = source_time()  # before torch: what changes while that is imported is noticed
     jobs_dir = read_settings().cache_dir / "jobs"
     jobs_dir.mkdir(parents=True, exist_ok=True)
@@ -228,6 +226,8 @@ def main() -> None:
             log.info("No more than %d %s jobs run at once here", worker.at_once, lane)
             return
         write_json(own_file, asdict(worker))
+        if lane == LONG:
+            give_way()  # not before: on a busy machine it would take minutes to be there
         work(on_own_gpu(settings, slot, gpus(settings)), jobs_dir, worker, is_stale)
     if waiting(jobs_dir, lane):  # asked for while it was leaving, by somebody who saw the lock held
         start_anew(lane, slot)

@@ -44,7 +44,7 @@ SWEEP = SweepRequest(
     steps=10,
     memory_gb=0.001,
 )
-ENDLESS = replace(SWEEP, n_targets=500, radii=(0.05, 0.1, 0.3), steps=400)
+ENDLESS = replace(SWEEP, n_targets=40, radii=(0.05,), steps=4000)
 
 
 @pytest.fixture
@@ -127,20 +127,15 @@ def test_cancelled_in_either_lane(jobs: Jobs, lane: str) -> None:
 
 @pytest.mark.parametrize("lane", [SHORT, LONG])
 def test_a_worker_that_is_killed_loses_nothing_in_either_lane(jobs: Jobs, lane: str) -> None:
-    long, target = jobs.submit("sweep", SWEEP), iter(range(100, 200))
-    wait(lambda: worker_pid(jobs, LONG) is not None)
-    short = jobs.submit("attack", replace(attack(next(target)), steps=300, radius=0.02))
-    at_work(jobs, short)
+    long = jobs.submit("sweep", replace(SWEEP, steps=40))
     at_work(jobs, long)
-    other = LONG if lane == SHORT else SHORT
-    before = worker_pid(jobs, other)
+    short = jobs.submit("attack", replace(attack(919), steps=400, radius=0.02))
+    at_work(jobs, short)
     kill(jobs, lane)
-    assert worker_pid(jobs, other) in (before, None)  # None: it has meanwhile done its work
     for job in (long, short):
         assert until(jobs, job, "done", "failed", "died").status == "done"
     killed, spared = (short, long) if lane == SHORT else (long, short)
-    assert jobs.state(killed).resumed <= 1
-    assert jobs.state(spared).resumed == 0
+    assert (jobs.state(killed).resumed, jobs.state(spared).resumed) == (1, 0)
 
 
 def test_a_sweep_that_gave_way_has_the_table_of_an_undisturbed_one(
