@@ -10,7 +10,7 @@ st.set_page_config(page_title="Influence Attack Lab", layout="wide")
 blocks.style()
 
 sections: dict[str, list] = {}
-for entry in PAGES:
+for entry in class_notice.in_order(PAGES):
     sections.setdefault(entry.section, []).append(
         st.Page(ROOT / entry.file, title=entry.title, url_path=entry.url, default=entry.default)
     )

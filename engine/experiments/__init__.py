@@ -41,6 +41,7 @@ from engine.experiments.leave_one_out import (
     LeaveOneOutRequest,
     LeaveOneOutResult,
 )
+from engine.experiments.lesson import LESSON, LessonRequest
 from engine.experiments.prepare import PREPARE, PrepareRequest
 from engine.experiments.ranking import RANKING, RankingRequest, RankingResult
 from engine.experiments.sensitivity import (
@@ -74,6 +75,7 @@ __all__ = [
     "ImpossibleResult",
     "LeaveOneOutRequest",
     "LeaveOneOutResult",
+    "LessonRequest",
     "PrepareRequest",
     "RankingRequest",
     "RankingResult",
@@ -96,7 +98,7 @@ EXPERIMENTS: dict[str, AnyExperiment] = {
     e.name: e
     for e in (
         *(ATTACK, RANKING, SWEEP, BATCH, BASELINE, FAIRNESS, IMPOSSIBLE, DEFENCE),
-        *(SENSITIVITY, LEAVE_ONE_OUT, EXPLAIN, AUDIT, ATTRIBUTIONS_OF),
+        *(SENSITIVITY, LEAVE_ONE_OUT, EXPLAIN, AUDIT, ATTRIBUTIONS_OF, LESSON),
         *(GRADIENTS, SCALING, PREPARE),
     )
 }

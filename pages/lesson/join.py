@@ -17,6 +17,7 @@ from pages.common.widgets import charts
 from pages.common.words.wording import count
 
 PAGE = registry.page("join")
+LINKS = (("lesson", "The lesson →"), ("wall", "The wall →"), ("results", "The queue →"))
 BEFORE = (
     "This lab is for one: it answers on this machine alone, and everybody who uses it may do "
     "everything. For a class, stop it and start it again with"
@@ -28,13 +29,14 @@ def poster() -> None:
     place = address.as_visited(
         lab().settings, st.context.url or "", int(config.get_option("server.port"))
     )
+    place = f"{place}/{registry.page('lesson').url}"
     shown = place.removeprefix("http://")
     st.html(
         f'<div class="ial-join"><img src="{address.qr_code(place)}" alt="QR code of the address">'
         f'<div><div class="address">{escape(shown)}</div>'
         "<ol><li>Scan the code, or type the address.</li>"
-        "<li>Open <b>The class experiment</b> in the menu.</li>"
-        "<li>Bet, attack, and look at the wall.</li></ol></div></div>"
+        "<li>Take a sample, bet, and attack.</li>"
+        "<li>Look at the wall.</li></ol></div></div>"
     )
 
 
@@ -67,7 +69,7 @@ def controls() -> None:
             on_click=pause,
             args=(not paused,),
         )
-        for url, label in (("results", "The queue →"),):
+        for url, label in LINKS:
             st.page_link(ROOT / registry.page(url).file, label=label)
     if paused:
         st.caption("Students read on every page that you have paused. What runs, runs on.")

@@ -30,6 +30,10 @@ BESIDE_THE_DOOR: Mapping[str, tuple[set[str], str]] = {
     "common/asking/cancelling.py": ({"jobs", "jobs.owners_of"}, "whose a job is, and its end"),
     "common/lab/visitors.py": ({"jobs.folder"}, "whether the queue is closed to students"),
     "lesson/join.py": ({"jobs.all", "jobs.folder"}, "the queue as such: closing it"),
+    "lesson/parts/kept_lessons.py": (
+        {"store.write", "store.roots", "open_entry"},
+        "a lesson that is over, by its name; what it is made of lies in the store",
+    ),
     "attack/easy_or_hard.py": ({"store.on_data"}, "all that was tried on a data set"),
     "evidence/results_and_jobs.py": ({"store"}, "the library as such: list, import, remove"),
     "evidence/parts/kept_results.py": (
@@ -169,7 +173,13 @@ class Race:
 
 
 ASK = {"Compute it", "Run it", "Start again"}  # what a page offers for a result that it lacks
-NOTHING_ASKED = ("paper", "results", "join")  # pages about what is published, or about all that is
+NOTHING_ASKED = (
+    "paper",
+    "results",
+    "join",
+    "lesson",
+    "wall",
+)  # pages about what is published, or about all that is
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.url)

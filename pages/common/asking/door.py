@@ -107,6 +107,11 @@ def find(experiment: str, request: Request) -> Stored | None:
     return Computation.of(experiment, request).stored
 
 
+def is_stored(experiment: str, job: str) -> bool:
+    """Whether a result lies here of which a page remembers the job; it is not opened for that."""
+    return lab().store.has(experiment, job)
+
+
 def find_published(experiment: str, request: Request) -> Stored | None:
     """The published result of a request, which opens without its data."""
     return lab().store.find_published(experiment, request)

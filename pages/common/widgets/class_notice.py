@@ -1,9 +1,20 @@
 """What class mode says on every page: who the visitor is, and that the teacher has paused."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from pages.common.lab import permissions, visitors
 from pages.common.lab.permissions import Action, Mode, Role
+from pages.common.lab.registry import PageEntry
+
+SECTION = "Class"  # of the registry
+
+
+def in_order(pages: Sequence[PageEntry]) -> list[PageEntry]:
+    """The pages as the navigation has them: in class mode those of the class come first."""
+    in_class = visitors.mode() is Mode.CLASS
+    return sorted(pages, key=lambda page: in_class and page.section != SECTION)
 
 
 def show() -> None:

@@ -32,7 +32,9 @@ TELLING = {  # fields that are said of every request of an experiment; of others
     "audit": ("target", "k", "radius", "queries"),
     "attributions": ("target", "k", "radius"),
     "gradients": ("n_parameters",),
+    "lesson": ("k", "radius"),
 }
+LONG = {"lesson": ("targets", "nicknames", "bets_moved", "bets_price")}  # one entry for everybody
 
 
 def shown(value: object) -> str:
@@ -54,7 +56,9 @@ def asked(experiment: str, request: Mapping[str, object]) -> str:
     said = [
         f"{name} {shown(value)}"
         for name, value in request.items()
-        if name != "dataset" and (name in telling or shown(value) != shown(usual.get(name)))
+        if name != "dataset"
+        and name not in LONG.get(experiment, ())
+        and (name in telling or shown(value) != shown(usual.get(name)))
     ]
     return ", ".join(said) or "as by default"
 

@@ -55,6 +55,18 @@ def of_ranking(result: RankingResult) -> Numbers:
     return {n.replace("_", " on "): v for n, v in accuracy.items()} | first
 
 
+def of_lesson(result: pd.DataFrame) -> Numbers:
+    points = result["points"].dropna()
+    return {
+        "attacks": len(result),
+        "moved into the top k": int(result["moved"].sum()),
+        "share that moved": float(result["moved"].mean()),
+        "accuracy lost on average": float(result["accuracy_drop"].mean()),
+        "points of bets": int(points.sum()),
+        "points of bets at most": 2 * len(points),
+    }
+
+
 def by_row(table: pd.DataFrame, names: Sequence[str], values: Sequence[str]) -> Numbers:
     """The values of a table's rows, each called by the columns `names`."""
     return {
@@ -172,6 +184,7 @@ NUMBERS: dict[str, Callable[[Any], Numbers]] = {
     "attack": of_attack,
     "ranking": of_ranking,
     "sweep": of_sweep,
+    "lesson": of_lesson,
     "baseline": of_baseline,
     "fairness": of_fairness,
     "impossible": of_impossible,

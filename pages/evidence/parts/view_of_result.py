@@ -19,6 +19,7 @@ from engine.experiments import (
     GradientsRequest,
     ImpossibleRequest,
     LeaveOneOutRequest,
+    LessonRequest,
     ScalingRequest,
     SensitivityRequest,
     SweepRequest,
@@ -176,6 +177,11 @@ def into_one_attack(request: Examined, url: str, role: str, own: str) -> ResultV
     start = published_results.request_of(role, request.dataset) or type(request)(request.dataset)
     same = replace(start, **values) == request and on_grid(request.radius)
     return view(url, **values) if same else None
+
+
+@view_of.register
+def of_lesson(request: LessonRequest) -> ResultView | None:
+    return view("wall", lesson=request.lesson) if request.bets_moved else None
 
 
 @view_of.register

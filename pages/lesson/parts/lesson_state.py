@@ -1,0 +1,121 @@
+"""The lesson as the pages see it: what this server has read of it so far, and what is new."""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+import streamlit as st
+
+from engine.errors import EngineError
+from engine.experiments import AttackRequest
+from engine.experiments.lesson import Outcome, lesson_table
+from engine.results import lessons
+from engine.results.lessons import Entry, Lesson
+from pages.common.asking import door
+from pages.common.lab import visitors
+from pages.common.lab.permissions import Action
+from pages.common.lab.shared import lab
+from pages.lesson.parts import kept_lessons
+
+MOST_TRIES = 5  # samples that one student may attack in a lesson
+
+
+@dataclass
+class Seen:
+    """What is known of a lesson; it only grows. Both by the numbers of the entries."""
+
+    entries: dict[int, Entry] = field(default_factory=dict)
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+
+    @property
+    def waiting(self) -> list[Entry]:
+        """Entries of which it is not known what came of them."""
+        return [entry for number, entry in self.entries.items() if number not in self.outcomes]
+
+    def of(self, visitor: str) -> list[Entry]:
+        """A visitor's entries, the first one first."""
+        return [e for _, e in sorted(self.entries.items()) if e.visitor == visitor]
+
+    @property
+    def done(self) -> list[Entry]:
+        """Entries whose outcome is known, the first one first."""
+        return [self.entries[number] for number in sorted(self.outcomes)]
+
+    def table(self, k: int) -> pd.DataFrame:
+        """The table of the lesson so far."""
+        found = self.done
+        return lesson_table(
+            k,
+            [entry.nickname for entry in found],
+            [entry.moves for entry in found],
+            [entry.price for entry in found],
+            [self.outcomes[entry.number] for entry in found],
+        )
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def seen(folder: str) -> Seen:
+    """What this server has read of the lesson in a folder, for all its sessions."""
+    return Seen()
+
+
+def current() -> Lesson | None:
+    """The lesson that is open; None where there is none."""
+    return lessons.current(lab().settings.cache_dir)
+
+
+def look(lesson: Lesson) -> Seen:
+    """Read what is new: entries, outcomes, and results that have come into the store."""
+    known = seen(str(lesson.folder))
+    for number in lessons.entry_names(lesson):
+        if number not in known.entries:
+            entry = lessons.read_entry(lesson, number)
+            if entry is not None:
+                known.entries[number] = entry
+    for entry in known.waiting:
+        outcome = lessons.read_outcome(lesson, entry.number) or settle(lesson, entry)
+        if outcome is not None:
+            known.outcomes[entry.number] = outcome
+    return known
+
+
+def running(known: Seen) -> int:
+    """How many attacks wait or run; those that were cancelled or failed do not count."""
+    return sum(door.state_of(entry.job).status in (*door.ACTIVE, "done") for entry in known.waiting)
+
+
+def settle(lesson: Lesson, entry: Entry) -> Outcome | None:
+    """What came of an entry, from the result of its attack, written down for everybody; None while
+    there is none."""
+    if not door.is_stored("attack", entry.job):
+        return None
+    try:
+        stored = door.find("attack", lesson.request(entry.sample))
+    except EngineError:  # the data set has gone meanwhile
+        return None
+    if stored is None:
+        return None
+    outcome = Outcome.of(stored.result)
+    lessons.write_outcome(lesson, entry.number, outcome)
+    return outcome
+
+
+def begin(attack: AttackRequest) -> None:
+    """Open a lesson, as a button's callback."""
+    try:
+        visitors.check(Action.LESSON)
+        lessons.begin(lab().settings.cache_dir, attack)
+    except (EngineError, OSError) as error:
+        door.refuse(f"The lesson was not begun. {error}")
+
+
+def close(lesson: Lesson) -> None:
+    """Close a lesson and keep it as a result, as a button's callback. One in which no attack was
+    finished leaves nothing."""
+    try:
+        visitors.check(Action.LESSON)
+        known = look(lesson)
+        lessons.close(lab().settings.cache_dir, lesson.name)
+        if known.outcomes:
+            kept_lessons.keep(lesson, known.done, known.table(lesson.attack.k))
+    except (EngineError, OSError) as error:
+        door.refuse(f"The lesson was not kept. {error}")

@@ -1,0 +1,73 @@
+"""The wall's figure: where everybody's sample ended, against what it cost."""
+
+from collections.abc import Sequence
+from html import escape
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from engine.experiments.lesson import PRICE_BOUNDS
+from pages.common.figures.axes import rank_axis
+from pages.common.figures.layout import custom_data, finish
+from pages.common.figures.palette import ACCENT, BAND, FAINT, GREY
+from pages.lesson.parts.lesson_words import Row, rows_of
+
+LOOKS = ((True, "moved into the top", ACCENT, "circle"), (False, "did not", GREY, "x"))
+FONT = 17  # px: it is read from the last row
+ROOM = 0.4  # points above and below the outermost marks, for their names
+MOST_NAMED = 15  # of more points the names would cover each other
+
+
+def rank_against_price(table: pd.DataFrame) -> go.Figure:
+    """Accuracy lost (points) against the rank reached, on a log axis; the bands of the bet's price
+    classes behind."""
+    n, k = int(table["n"].max()), int(table["k"].iloc[0])
+    figure = go.Figure()
+    figure.add_vrect(x0=0.75, x1=k + 0.5, fillcolor=BAND, line_width=0, layer="below")
+    for bound in PRICE_BOUNDS:
+        figure.add_hline(y=100 * bound, line={"color": FAINT, "width": 1, "dash": "dot"})
+    for moved, name, colour, symbol in LOOKS:
+        part = [row for row in rows_of(table) if row.moved == moved]
+        if part:
+            figure.add_trace(dots(part, name, colour, symbol, len(table) <= MOST_NAMED))
+    lost = 100 * table["accuracy_drop"]
+    figure.update_xaxes(**rank_axis(n, "rank reached (1 is the top)"))
+    figure.update_yaxes(
+        title={"text": "accuracy lost, points"},
+        range=[min(float(lost.min()), 0) - ROOM, max(float(lost.max()), 3) + 2 * ROOM],
+    )
+    for update in (figure.update_xaxes, figure.update_yaxes):
+        update(tickfont={"size": FONT}, title_font={"size": FONT})
+    return finish(
+        figure, 480, font={"size": FONT}, legend_font_size=FONT, hoverlabel_font_size=FONT
+    )
+
+
+def dots(rows: Sequence[Row], name: str, colour: str, symbol: str, named: bool) -> go.Scatter:
+    """Some entries as marks; whoever made them is text that anybody may have typed."""
+    names = [escape(row.who) for row in rows]
+    return go.Scatter(
+        x=[row.rank_after for row in rows],
+        y=[100 * row.drop for row in rows],
+        mode="markers+text" if named else "markers",
+        text=names if named else None,
+        textposition="top center",
+        name=name,
+        marker={"size": 15, "color": colour, "symbol": symbol, "line": {"width": 1}},
+        customdata=custom_data(
+            [
+                [row.sample, who, row.rank_before, row.rank_after]
+                for row, who in zip(rows, names, strict=True)
+            ]
+        ),
+        hovertemplate="<b>%{customdata[1]}</b>, sample %{customdata[0]}<br>rank "
+        "%{customdata[2]:,} → %{customdata[3]:,}<br>%{y:.1f} points lost<extra></extra>",
+    )
+
+
+def exported(table: pd.DataFrame) -> pd.DataFrame:
+    """The numbers of the figure, as they are saved."""
+    return table[[
+        "entry", "nickname", "sample", "rank_before", "rank_after", "moved", "accuracy_drop",
+        "bet_moves", "bet_price", "points",
+    ]]  # fmt: skip

@@ -1,0 +1,87 @@
+"""The wall: the class experiment's results as they arrive, or those of a lesson that is over."""
+
+import streamlit as st
+
+from engine.results.lessons import Lesson
+from engine.settings import ROOT
+from pages.common.asking.form import Form
+from pages.common.asking.refusals import show_refusal
+from pages.common.lab import registry, visitors
+from pages.common.lab.permissions import Action
+from pages.common.lab.shared import badge_of
+from pages.common.words.wording import stamp
+from pages.lesson.parts import kept_lessons, lesson_state, wall_view
+
+PAGE = registry.page("wall")
+LOOK_SECONDS = 2.0
+LESSON = "lesson"  # in links: the name of one that is over
+
+
+@st.fragment(run_every=LOOK_SECONDS)
+def live(lesson: Lesson) -> None:
+    """An open lesson; looks again by itself, and reads only what is new."""
+    now = lesson_state.current()
+    if now is None or now.name != lesson.name:
+        st.rerun()
+    known = lesson_state.look(lesson)
+    wall_view.show(known.table(lesson.attack.k), lesson.attack, lesson_state.running(known))
+
+
+@st.fragment(run_every=LOOK_SECONDS)
+def until_it_begins() -> None:
+    """Wait for a lesson."""
+    if lesson_state.current() is not None:
+        st.rerun()
+    st.info("No lesson is open. This page looks by itself until one begins.")
+
+
+def over(name: str) -> None:
+    """A lesson that is over, from its stored result."""
+    stored = kept_lessons.find(name)
+    if stored is None:
+        st.warning(f"The lesson `{name}` cannot be opened here. Import a bundle that holds it.")
+        return
+    made = stamp(stored.manifest.created)
+    st.caption(f"This lesson is over: closed {made}. {badge_of(stored)}.")
+    request = kept_lessons.request_of(stored)
+    wall_view.show(stored.result, request.attack_on(request.targets[0]), stored=stored)
+
+
+def earlier(names: list[str]) -> None:
+    """The way to lessons that are over."""
+    if not names:
+        return
+    st.caption("Lessons that are over:")
+    with st.container(horizontal=True):
+        for name in names[:8]:
+            st.page_link(ROOT / PAGE.file, label=name, query_params={LESSON: name})
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    form, names = Form(), kept_lessons.names()
+    chosen = form.clicked(LESSON, names)
+    form.finish()
+    show_refusal()
+    lesson = lesson_state.current()
+    if chosen is not None:
+        over(chosen)
+        if lesson is not None:
+            st.page_link(ROOT / PAGE.file, label="The lesson that is open now →")
+        return
+    if lesson is None:
+        until_it_begins()
+    else:
+        live(lesson)
+        if not visitors.refusal(Action.LESSON):
+            st.button(
+                "Close the lesson and keep it",
+                key="close",
+                on_click=lesson_state.close,
+                args=(lesson,),
+            )
+    st.page_link(ROOT / registry.page("lesson").file, label="Take part →")
+    earlier(names)
+
+
+page()
