@@ -198,23 +198,21 @@ def test_what_is_saved_is_opened_again(tmp_path):
 
 
 def test_equal_requests_have_equal_keys_and_bad_ones_are_refused():
-    values: dict[str, object] = {
-        "lesson": "a-1",
-        "targets": (3, 4),
-        "bets_moved": ["yes", "no"],
-        "bets_price": [0, 1],
-    }
+    values: dict[str, object] = {"lesson": "a-1", "targets": (3, 4)}
+    values |= {"bets_moved": ["yes", "no"], "bets_price": [0, 1]}
     first, second = (make_request("lesson", values) for _ in range(2))
     assert key("lesson", first, "h") == key("lesson", second, "h")
     other = make_request("lesson", values | {"bets_price": [0, 2]})
     assert key("lesson", first, "h") != key("lesson", other, "h")
-    bad: dict[str, object]
-    for bad in ({"lesson": "../x"}, {"lesson": ""}, {"targets": ()}, {"nicknames": ["a"]},
-                {"nicknames": ["a" * (NICKNAME + 1), "b"]}, {"nicknames": ["a\x00", "b"]},
-                {"bets_moved": ["yes"]}, {"bets_moved": ["sure", "no"]}, {"bets_price": [0, 9]},
-                {"targets": range(1001)}):  # fmt: skip
+    refused: list[tuple[str, object]] = [
+        ("lesson", "../x"), ("lesson", ""), ("targets", ()), ("targets", range(1001)),
+        ("nicknames", ["a"]), ("nicknames", ["a" * (NICKNAME + 1), "b"]),
+        ("nicknames", ["a\x00", "b"]), ("bets_moved", ["yes"]), ("bets_moved", ["sure", "no"]),
+        ("bets_price", [0, 9]),
+    ]  # fmt: skip
+    for name, value in refused:
         with pytest.raises(InvalidInput):
-            make_request("lesson", values | bad)
+            make_request("lesson", values | {name: value})
     assert EXPERIMENTS["lesson"] is LESSON
 
 
