@@ -34,7 +34,7 @@ TELLING = {  # fields that are said of every request of an experiment; of others
     "gradients": ("n_parameters",),
     "lesson": ("k", "radius"),
 }
-LONG = {"lesson": ("targets", "nicknames", "bets_moved", "bets_price")}  # one entry for everybody
+UNTOLD = {"lesson": ("targets", "nicknames", "bets_moved", "bets_price")}  # one entry for everybody
 
 
 def shown(value: object) -> str:
@@ -57,7 +57,7 @@ def asked(experiment: str, request: Mapping[str, object]) -> str:
         f"{name} {shown(value)}"
         for name, value in request.items()
         if name != "dataset"
-        and name not in LONG.get(experiment, ())
+        and name not in UNTOLD.get(experiment, ())
         and (name in telling or shown(value) != shown(usual.get(name)))
     ]
     return ", ".join(said) or "as by default"
