@@ -1,6 +1,6 @@
 """Run the benchmarks that are named, or all: `python -m tests.benchmarks [step speed digits
 success sweep fairness scrutiny lab presets wire size features tables pictures large stronger
-network devices class]`.
+network devices class lesson]`.
 
 Each runs in a process of its own, so that its memory is its own and a warm cache helps none.
 """
@@ -30,6 +30,7 @@ NAMES = (
     "network",
     "devices",
     "class",
+    "lesson",
 )
 MODULES = {"class": "visitors"}  # of the others the name is the module's
 

@@ -69,6 +69,9 @@ CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
         ("experiment", "attack"), ("data", "digits"), ("origin", "published"), ("text", "0.35"),
     ],
     "data": [],
+    "join": [],
+    "lesson": [],
+    "wall": [],
 }  # fmt: skip
 CLICKED = {
     "apart": ("round", "vote"),
