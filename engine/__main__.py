@@ -29,6 +29,7 @@ from engine.progress import OnProgress, Progress
 from engine.results.compute import compute_and_keep
 from engine.results.store import MANIFEST, Store, Stored, open_folder, read_manifest
 from engine.settings import INSTALLED, Settings, read_settings
+from engine.threads import wait_passively
 
 # exit codes: the input is at fault, Ctrl-C, nobody reads any more (as in `| head -1`)
 FAILURE, INTERRUPTED, UNREAD = 2, 130, 141
@@ -298,6 +299,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    wait_passively()
     try:
         code = run_command(arguments)
         sys.stdout.flush()

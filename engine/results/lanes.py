@@ -14,6 +14,7 @@ from pathlib import Path
 from engine.experiments import Request, experiment
 from engine.experiments.cost import Size
 from engine.settings import Settings
+from engine.threads import PASSIVE
 
 SHORT, LONG = "short", "long"
 LANES = (SHORT, LONG)
@@ -52,9 +53,8 @@ def cores() -> int:
 def environment_for(lane: str) -> dict[str, str]:
     """Make the variables that a lane's worker is started with: they hold from the moment when the
     libraries are loaded that read them."""
-    passive = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
     alone = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    return passive | (alone if lane == SHORT else {})
+    return PASSIVE | (alone if lane == SHORT else {})
 
 
 def give_way(autogroup: Path = AUTOGROUP) -> None:

@@ -1,6 +1,6 @@
 """Run the benchmarks that are named, or all: `python -m tests.benchmarks [step speed digits
 success sweep fairness scrutiny lab presets wire size features tables pictures large stronger
-network devices class lesson]`.
+network devices class lesson neighbour queue]`.
 
 Each runs in a process of its own, so that its memory is its own and a warm cache helps none.
 """
@@ -31,8 +31,10 @@ NAMES = (
     "devices",
     "class",
     "lesson",
+    "neighbour",
+    "queue",
 )
-MODULES = {"class": "visitors"}  # of the others the name is the module's
+MODULES = {"class": "visitors", "queue": "crowd"}  # of the others the name is the module's
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from engine.results.jobs import Jobs, JobState
 from engine.results.lanes import SHORT
 from engine.results.queue import living
 
-PATIENCE = 100.0  # seconds; a worker needs a few to import torch, more on a busy machine
+PATIENCE = 300.0  # seconds; a worker needs a few to import torch, minutes on a busy machine
 # Many steps in a small ball: it takes long enough to be looked at, cancelled or killed, and is of
 # the short lane.
 LONG = AttackRequest(targets=(919,), radius=0.05, steps=3000)

@@ -17,7 +17,7 @@ Graph = Mapping[str, set[str]]
 # for a folder without what is named on its own.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "progress", "version", "vocabulary"),
-    ("checks", "settings", "parallel", "rows"),
+    ("checks", "settings", "parallel", "rows", "threads"),
     ("statistics", "devices", "options"),
     ("data", "data.dataset", "data.fairness"),
     ("data.raw_files", "data.preparation", "data.subset", "data.untrusted"),
