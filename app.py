@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from engine.settings import ROOT
+from pages.common.lab import navigation
 from pages.common.lab.registry import PAGES
 from pages.common.widgets import blocks, class_notice
 
@@ -11,9 +11,7 @@ blocks.style()
 
 sections: dict[str, list] = {}
 for entry in class_notice.in_order(PAGES):
-    sections.setdefault(entry.section, []).append(
-        st.Page(ROOT / entry.file, title=entry.title, url_path=entry.url, default=entry.default)
-    )
+    sections.setdefault(entry.section, []).append(navigation.page_of(entry))
 chosen = st.navigation(sections, expanded=True)
 class_notice.show()
 chosen.run()

@@ -45,6 +45,7 @@ def snippet(request: AttackRequest, data_dir: str | None = None) -> str:
     )
 
 
+@shelf.kept
 def command_of(experiment: str, request: Request) -> str:
     """The shell command that asks for a request."""
     options = []
@@ -187,6 +188,7 @@ SNIPPETS: Mapping[str, Callable[[Any, str | None], str]] = {  # each of its own 
 }
 
 
+@shelf.kept
 def snippet_of(experiment: str, request: Request, data_dir: str | None = None) -> str:
     """Python that repeats what a request asks for; data that does not come bundled needs
     `data_dir`."""
@@ -194,6 +196,7 @@ def snippet_of(experiment: str, request: Request, data_dir: str | None = None) -
     return written(request, data_dir)
 
 
+@shelf.kept
 def requests_json(asked: Sequence[tuple[str, Mapping[str, object]]]) -> str:
     """Requests, each with its experiment, as JSON: one, or a list."""
     listed = [{"experiment": name, "request": dict(values)} for name, values in asked]

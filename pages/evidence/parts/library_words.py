@@ -17,6 +17,7 @@ from engine.results.lanes import LONG, SHORT
 from engine.results.library import Entry, Library
 from engine.results.store import IMPORTED, LOCAL, PUBLISHED
 from engine.results.watchdog import Limits, duration
+from pages.common.keeping import shelf
 from pages.common.words.wording import count, listed, plain, stamp
 
 ORIGINS = {LOCAL: "computed here", PUBLISHED: "published", IMPORTED: "imported"}
@@ -46,6 +47,7 @@ def shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else "–" if value is None else str(value)
 
 
+@shelf.kept
 def asked(experiment: str, request: Mapping[str, object]) -> str:
     """A request in short: what tells it from others, 'targets 16, k 1, radius 0.35'."""
     telling = TELLING.get(experiment, ())
