@@ -1,11 +1,25 @@
-"""The lab as an ASGI application: Streamlit's, and around it what tells browsers apart.
+"""The lab as an ASGI application: Streamlit's, and around it what tells browsers apart and what an
+open server refuses.
 
 `python -m pages.common.serve` starts it.
 """
 
 from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from streamlit import App
 
+from engine.settings import read_settings
+from pages.common.lab import gate
 from pages.common.lab.browsers import Browsers
 
-app = App("app.py", middleware=[Middleware(Browsers)])
+settings = read_settings()
+limits = gate.Limits(settings.sessions, settings.session_idle_minutes * 60)
+
+app = App(
+    "app.py",
+    middleware=[
+        Middleware(TrustedHostMiddleware, allowed_hosts=gate.hosts(), www_redirect=False),
+        Middleware(gate.Gate, limits=limits),
+        Middleware(Browsers),
+    ],
+)

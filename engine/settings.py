@@ -19,6 +19,7 @@ INSTALLED = (PACKAGE / "published").is_dir()  # an installed package carries the
 PUBLISHED = PACKAGE / "published" if INSTALLED else ROOT / "cache" / "published"
 MODES = ("lab", "class")  # the first is the default
 VISITOR_JOBS = 3  # a ranking and an attack on one page, and another attack
+SESSIONS = 200  # of one server process: some 5 MB each
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Settings:
 
     mode: "lab", where everybody may do everything, or "class", where students and a teacher share
     the lab. visitor_jobs: how many computations of one student may wait or run at once. address:
-    that of the lab as visitors type it (None: found out).
+    that of the lab as visitors type it (None: found out). sessions: that one server takes at once;
+    session_idle_minutes: after which a silent one gives its place to another.
     """
 
     data_dir: Path
@@ -54,6 +56,8 @@ class Settings:
     visitor_jobs: int = VISITOR_JOBS
     address: str | None = None
     workers: bool = True
+    sessions: int = SESSIONS
+    session_idle_minutes: float = 10.0
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -94,6 +98,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         or VISITOR_JOBS,
         address=address,
         workers=yes(environment, "IAL_WORKERS", "yes"),
+        sessions=whole(environment, "IAL_SESSIONS", f"a number of sessions, {chosen}") or SESSIONS,
+        session_idle_minutes=number(environment, "IAL_SESSION_IDLE_MINUTES", 10, "minutes"),
     )
 
 

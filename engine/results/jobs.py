@@ -211,9 +211,7 @@ class Jobs:
 
     def start_workers(self, among: Iterable[str] = LANES) -> None:
         """Start a worker for every job that runs or waits in these lanes, within the bound of its
-        lane, unless they are there, or another process sees to them."""
-        if not self.settings.workers:
-            return
+        lane, unless they are there."""
         free = {
             (lane, slot)
             for lane in among
@@ -227,7 +225,9 @@ class Jobs:
                     self.start_worker(lane, slot)
 
     def start_worker(self, lane: str = SHORT, slot: int = 0) -> None:
-        """Start one worker process unless it is alive."""
+        """Start one worker process, unless it is alive or another process sees to them."""
+        if not self.settings.workers:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._starting, (self.folder / LOG).open("ab") as log_file:
             if self._has_worker(lane, slot):

@@ -19,7 +19,7 @@ from pages.common.asking import door
 from pages.common.asking.form import Form
 from pages.common.lab import registry, visitors
 from pages.common.lab.permissions import Action
-from pages.common.lab.shared import lab
+from pages.common.lab.shared import lab, shown
 from pages.common.widgets import charts
 from pages.common.words.wording import count, listed
 from pages.data.parts import own_data
@@ -50,7 +50,7 @@ def overview(entries: Sequence[Entry]) -> str:
     data_dir = lab().settings.data_dir
     return (
         f"**{here} of {count(len(entries), 'data set')} can be opened on this machine**; "
-        f"{megabytes(inventory.size_of([data_dir]))} in the data directory, `{data_dir}`."
+        f"{megabytes(inventory.size_of([data_dir]))} in the data directory."
     )
 
 
@@ -167,7 +167,7 @@ def delete(name: str, originals: bool) -> None:
         freed = inventory.remove(name, lab().settings.data_dir, originals)
         st.session_state[REMOVED] = f"'{name}' is removed, {megabytes(freed)} are free again."
     except (EngineError, OSError) as error:
-        door.refuse(f"'{name}' was not removed. {error}")
+        door.refuse(f"'{name}' was not removed. {shown(error)}")
 
 
 def card(about: catalogue.Description, entries: Sequence[Entry]) -> None:

@@ -17,7 +17,7 @@ from pages.common.asking.form import Form
 from pages.common.asking.refusals import show_refusal
 from pages.common.lab import registry, visitors
 from pages.common.lab.permissions import Action
-from pages.common.lab.shared import lab
+from pages.common.lab.shared import lab, shown
 from pages.common.widgets import charts
 from pages.common.words.wording import count, plain
 from pages.evidence.parts import job_queue, kept_results
@@ -185,7 +185,7 @@ def delete(chosen: Sequence[Entry]) -> None:
         visitors.check(Action.DELETE)
         st.session_state[DELETED] = trash.throw_away(lab().store, chosen)
     except EngineError as error:
-        st.session_state[SAID] = [("error", plain(str(error)))]
+        st.session_state[SAID] = [("error", plain(shown(error)))]
         return
     st.session_state[SAID] = [("success", f"{count(len(chosen), 'result')} deleted.")]
 
@@ -196,7 +196,7 @@ def undo() -> None:
         visitors.check(Action.DELETE)
         back, left = trash.put_back(lab().store, st.session_state.pop(DELETED, ""))
     except EngineError as error:
-        st.session_state[SAID] = [("error", plain(str(error)))]
+        st.session_state[SAID] = [("error", plain(shown(error)))]
         return
     again = f" {count(left, 'other')} had been computed again meanwhile." if left else ""
     st.session_state[SAID] = [("success", f"{count(back, 'result')} put back.{again}")]
@@ -211,7 +211,7 @@ def take_in(name: str, content: bytes) -> list[tuple[str, str]]:
             visitors.check(Action.IMPORT)
             return words.said_of(bundle.import_bundle(path, lab().store, name))
         except EngineError as error:
-            return [("error", plain(str(error)))]
+            return [("error", plain(shown(error)))]
 
 
 def uploader() -> None:

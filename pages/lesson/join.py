@@ -12,7 +12,7 @@ from pages.common.asking.form import Form
 from pages.common.asking.refusals import refuse, show_refusal
 from pages.common.lab import address, registry, visitors
 from pages.common.lab.permissions import Action, Mode
-from pages.common.lab.shared import lab
+from pages.common.lab.shared import lab, shown
 from pages.common.widgets import charts
 from pages.common.words.wording import count
 
@@ -46,7 +46,7 @@ def pause(on: bool) -> None:
         visitors.check(Action.FREEZE)
         owners.freeze(lab().jobs.folder, on)
     except EngineError as error:
-        refuse(str(error))
+        refuse(shown(error))
 
 
 def controls() -> None:

@@ -20,6 +20,7 @@ from pages.common.asking import (
 )
 from pages.common.asking.form import Form
 from pages.common.lab.registry import PageEntry
+from pages.common.lab.shared import shown
 from pages.common.widgets.charts import heading
 from pages.common.words.wording import count
 
@@ -89,7 +90,7 @@ def own_sweep(
         asked = replace(start, n_targets=targets, restarts=starting)
         return sweep_requests.with_axes(asked, numbers)
     except InvalidInput as error:
-        st.error(str(error))
+        st.error(shown(error))
         return None
 
 

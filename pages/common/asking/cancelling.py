@@ -6,7 +6,7 @@ from engine.errors import EngineError
 from pages.common.asking.refusals import refuse
 from pages.common.lab import visitors
 from pages.common.lab.permissions import Action
-from pages.common.lab.shared import lab
+from pages.common.lab.shared import lab, shown
 
 ASKED = "cancel_asked"  # session-state key: the job of which the visitor was asked
 
@@ -29,7 +29,7 @@ def cancel(job: str) -> None:
     try:
         visitors.check(action)
     except EngineError as error:
-        refuse(str(error))
+        refuse(shown(error))
         return
     if action is Action.CANCEL_OWN:
         jobs.withdraw(job, visitors.current().id)

@@ -6,7 +6,7 @@ from engine.data.dataset import Dataset
 from engine.errors import EngineError
 from engine.results.library import imported_datasets
 from pages.common.lab import published_results
-from pages.common.lab.shared import datasets, lab, open_dataset
+from pages.common.lab.shared import datasets, lab, open_dataset, shown
 from pages.common.samples import Samples
 
 
@@ -15,7 +15,7 @@ def opened(name: str) -> Dataset:
     try:
         return open_dataset(name)
     except EngineError as error:
-        st.error(f"The data set “{name}” cannot be used. {error}")
+        st.error(f"The data set “{name}” cannot be used. {shown(error)}")
         st.stop()
 
 

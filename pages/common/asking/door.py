@@ -22,7 +22,7 @@ from pages.common.asking.progress import Draw
 from pages.common.asking.refusals import refuse, show_refusal
 from pages.common.lab import permissions, visitors
 from pages.common.lab.permissions import Action
-from pages.common.lab.shared import datasets, lab, open_dataset
+from pages.common.lab.shared import datasets, lab, open_dataset, shown
 from pages.common.words.wording import count
 
 POLL_SECONDS = 0.25
@@ -122,7 +122,7 @@ def submit(experiment: str, request: Request) -> None:
     try:
         ask(experiment, request)
     except EngineError as error:
-        refuse(str(error))
+        refuse(shown(error))
 
 
 def ask(experiment: str, request: Request) -> str:
@@ -280,7 +280,7 @@ def fetch_and_submit(computations: Sequence[Computation]) -> None:
                 open_data(one.request, lab().settings.data_dir, status.write)
             submit_all(computations)
         except EngineError as error:
-            refuse(str(error))
+            refuse(shown(error))
     st.rerun()
 
 
@@ -313,12 +313,12 @@ def follow(job: str, draw: Draw) -> None:
     if state.status == "queued":
         ahead = max(state.place - 1, 0)
         waiting = f"behind {count(ahead, 'other job')}" if ahead else "next in line"
-        again = f"{state.message} " if state.resumed else ""
+        again = f"{shown(state.message)} " if state.resumed else ""
         st.info(f"{again}In the queue, {waiting}. You can leave this page: the job goes on.")
     else:
         draw(state)
         if state.resumed:
-            st.caption(state.message)
+            st.caption(shown(state.message))
     cancelling.button(job)
 
 
@@ -331,9 +331,9 @@ def explain(
     """Say what became of a job that ended without a result; `rest`: what becomes of one that was
     ended from outside."""
     if state.status == "failed":
-        st.error(f"{what} could not be {doing}: {state.message}")
+        st.error(f"{what} could not be {doing}: {shown(state.message)}")
     elif state.status == "died":
-        st.error(f"{what} was not finished: {state.message} {rest}")
+        st.error(f"{what} was not finished: {shown(state.message)} {rest}")
     elif state.status == "cancelled":
         st.info(f"{what} was cancelled.")
     elif state.status == "done":

@@ -1,5 +1,6 @@
 """One way to bind a control to the address bar: every view is a link."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict, TypeVar, overload
@@ -52,7 +53,14 @@ class Form:
         outside gives way to the default."""
         self._settle(name, limits, default)
         value = place.number_input(
-            label, int(limits.low), int(limits.high), default, 1, key=name, help=help, **BOUND
+            label,
+            int(limits.low),
+            int(limits.high),
+            default,
+            1,
+            key=name,
+            help=help,
+            **bound_number(name),
         )
         self.note(name, limits, int(value))
         return int(value)
@@ -63,7 +71,14 @@ class Form:
         """A number within limits, written without trailing zeros."""
         self._settle(name, limits, default)
         value = place.number_input(
-            label, limits.low, limits.high, default, key=name, help=help, format="%g", **BOUND
+            label,
+            limits.low,
+            limits.high,
+            default,
+            key=name,
+            help=help,
+            format="%g",
+            **bound_number(name),
         )
         self.note(name, limits, float(value))
         return float(value)
@@ -81,7 +96,7 @@ class Form:
             help=help,
             format="%g",
             placeholder=empty,
-            **BOUND,
+            **bound_number(name),
         )
         self.note(name, limits, value)
         return value
@@ -99,7 +114,14 @@ class Form:
         """A number within limits, on a slider."""
         self._settle(name, limits, default)
         value = place.slider(
-            label, limits.low, limits.high, default, step, key=name, help=help or None, **BOUND
+            label,
+            limits.low,
+            limits.high,
+            default,
+            step,
+            key=name,
+            help=help or None,
+            **bound_number(name),
         )
         self.note(name, limits, value)
         return value
@@ -218,6 +240,17 @@ class Form:
         fits = isinstance(held, int | float) and limits.low <= held <= limits.high
         if name in st.session_state and not fits:
             st.session_state[name] = default
+
+
+def bound_number(name: str) -> Binding:
+    """The binding of a number to the address; none while the address holds an infinite one, or one
+    too long to be any other. Streamlit makes it a whole number before it looks at the limits, and
+    fails."""
+    try:
+        endless = math.isinf(float(st.query_params.get(name, "")))
+    except ValueError:
+        return BOUND
+    return {"on_change": forget_notes} if endless else BOUND
 
 
 def show_link(values: Mapping[str, object]) -> None:

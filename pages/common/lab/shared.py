@@ -1,7 +1,10 @@
 """The lab's side of data, store and jobs: opened once per server, and said in words."""
 
+import sys
+import tempfile
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 import streamlit as st
 
@@ -16,7 +19,7 @@ from engine.experiments import AttackRequest, BaselineRequest, RankingRequest
 from engine.options import taken_from
 from engine.results.jobs import Jobs
 from engine.results.store import Store, Stored
-from engine.settings import Settings, read_settings
+from engine.settings import ROOT, Settings, read_settings
 from pages.common.words.wording import seconds, stamp
 
 WARM_UP_SECONDS = 8.0  # importing torch beside the first drawing would slow the visitor down
@@ -41,6 +44,31 @@ def lab() -> Lab:
     warm_up.daemon = True
     warm_up.start()
     return Lab(settings, Store.of(settings), jobs)
+
+
+def shown(message: object) -> str:
+    """A message as a visitor is shown it: where something lies is said from the folders that the
+    README names, not from the root of the server's disk."""
+    settings, text = lab().settings, str(message)
+    places = {
+        settings.data_dir: "data",
+        settings.cache_dir: "cache",
+        ROOT: "lab",
+        Path(sys.prefix): "python",
+        Path(tempfile.gettempdir()): "temporary",
+        Path.home(): "home",
+    }
+    for place, word in sorted(places.items(), key=lambda one: -len(str(one[0]))):
+        for written in {str(place), str(place.resolve())} - {"/"}:
+            text = text.replace(written, word)
+    return text
+
+
+def data_place() -> str:
+    """The data directory as code on a page names it: from the checkout where it lies there, else by
+    its usual name."""
+    data_dir = lab().settings.data_dir
+    return str(data_dir.relative_to(ROOT)) if data_dir.is_relative_to(ROOT) else "data"
 
 
 def datasets() -> list[str]:

@@ -10,7 +10,7 @@ import streamlit as st
 from engine.data.sources.bundled import LOADERS
 from engine.experiments import Request, values_of
 from engine.results.store import Stored
-from pages.common.lab.shared import lab, provenance
+from pages.common.lab.shared import data_place, provenance
 from pages.common.widgets import code_tabs
 from pages.common.widgets.charts import heading
 from pages.common.words import reproduce
@@ -49,7 +49,7 @@ def show(
         if figures is not None:
             download("All figures (HTML)", figures, f"{name}.html", "text/html")
     own = dataset is not None and dataset not in LOADERS
-    where = str(lab().settings.data_dir) if own else None
+    where = data_place() if own else None
     python = snippet or partial(reproduce.snippet_of, experiment)
     code(
         "\n".join(python(r, where) for r in requests),

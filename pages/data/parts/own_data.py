@@ -18,7 +18,7 @@ from engine.settings import ROOT
 from pages.common.asking import door
 from pages.common.lab import registry, visitors
 from pages.common.lab.permissions import Action
-from pages.common.lab.shared import lab
+from pages.common.lab.shared import lab, shown
 from pages.common.samples import data_uri, shortened
 from pages.common.widgets import blocks
 from pages.common.words.wording import count, plain
@@ -58,7 +58,7 @@ def bring_in() -> None:
             kind = take_in.kind_of(path)
             table, columns = own_file.how_to_read(source, path) if kind == "table" else (None, [])
     except EngineError as error:
-        st.error(f"{error}")
+        st.error(shown(error))
         return
     options = own_file.choose_options(source, kind, columns)
     if table is not None:
@@ -91,7 +91,7 @@ def look(source: OwnFile, options: Options) -> Preview | str:
             share, table = options.test_share, options.table
             found = take_in.preview(path, options.label, share, report, table)
     except EngineError as error:
-        found = str(error)
+        found = shown(error)
     except OSError as error:  # the server's disk, or a file that has gone since
         found = f"{source.name} cannot be read here ({error.strerror or error}). Try again."
     finally:
@@ -155,7 +155,7 @@ def offer(source: OwnFile, options: Options, kind: Kind) -> None:
     try:
         name = take_in.name_for(source.name, options.name)
     except EngineError as error:
-        st.error(str(error))
+        st.error(shown(error))
         return
     verb = "Take in and compute features" if kind == "images" else "Take in"
     if not st.button(f"{verb} as '{name}'", type="primary", key="own_accept"):
@@ -181,7 +181,7 @@ def take(source: OwnFile, options: Options, name: str, report: take_in.Report) -
         if kind == "images":
             job = door.ask(EXPERIMENT, PrepareRequest(name, options.backbone))
     except (EngineError, OSError) as error:
-        st.session_state[REFUSED] = f"{source.name} was not taken in. {error}"
+        st.session_state[REFUSED] = f"{source.name} was not taken in. {shown(error)}"
         return
     st.session_state[TAKEN] = Taken(name, kind, job, options.backbone)
     own_file.begin_anew()

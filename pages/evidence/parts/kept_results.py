@@ -13,7 +13,7 @@ from engine.results.library import Entry
 from engine.results.store import LOCAL, PUBLISHED, Stored, open_entry
 from engine.settings import ROOT
 from pages.common.asking import door
-from pages.common.lab.shared import lab, origin
+from pages.common.lab.shared import lab, origin, shown
 from pages.common.widgets import charts, unfold
 from pages.common.words.wording import plain, seconds, stamp
 from pages.evidence.parts import library_words as words
@@ -32,7 +32,7 @@ def opened(entry: Entry) -> Stored | None:
     try:
         return open_entry(entry.folder, entry.origin)
     except DamagedResult as error:
-        st.error(f"This result cannot be opened: {plain(str(error))}")
+        st.error(f"This result cannot be opened: {plain(shown(error))}")
         return None
 
 
@@ -97,7 +97,7 @@ def obstacle(entry: Entry, found: view_of_result.ResultView) -> str:
     try:
         content = door.content_of(request)
     except EngineError as error:
-        return f"the data set “{name}” cannot be used. {error}"
+        return f"the data set “{name}” cannot be used. {shown(error)}"
     if content is None:
         if entry.origin != LOCAL and shows_without_data(found.page.url, entry):
             return ""

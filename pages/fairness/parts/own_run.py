@@ -13,6 +13,7 @@ from pages.common.asking import door, links, number_lists
 from pages.common.asking.door import Computation
 from pages.common.asking.form import Form
 from pages.common.asking.number_lists import Axis
+from pages.common.lab.shared import shown
 from pages.common.widgets import charts
 from pages.fairness.parts import own_tables
 
@@ -66,7 +67,7 @@ def choose_run(form: Form, table: str, metric: str) -> FairnessRequest | None:
             **vars(columns.options),
         )
     except InvalidInput as error:
-        st.error(str(error))
+        st.error(shown(error))
         return None
 
 
@@ -87,7 +88,7 @@ def section(form: Form, table: str, metric: str) -> Computation | None:
                 "Training the base model",
             )
     except EngineError as error:
-        st.error(str(error))
+        st.error(shown(error))
     own_tables.uploader()
     door.show_refusal()
     return run

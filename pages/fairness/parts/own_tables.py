@@ -27,7 +27,7 @@ from pages.common.asking import door, table_options
 from pages.common.asking.form import BOUND, Form, forget_notes
 from pages.common.lab import visitors
 from pages.common.lab.permissions import Action
-from pages.common.lab.shared import lab
+from pages.common.lab.shared import lab, shown
 from pages.fairness.parts.fairness_words import plain
 
 UPLOAD = "upload"  # session-state key
@@ -70,7 +70,7 @@ def receive() -> None:
         st.session_state["table"] = keep(file.name, file.getvalue(), lab().settings.data_dir)
         forget_notes()
     except (EngineError, OSError) as error:
-        door.refuse(f"{file.name} was not taken. {error}")
+        door.refuse(f"{file.name} was not taken. {shown(error)}")
 
 
 def uploader() -> None:

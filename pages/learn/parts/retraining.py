@@ -12,6 +12,7 @@ from pages.common.asking.door import Computation
 from pages.common.asking.form import Form
 from pages.common.keeping import shelf
 from pages.common.lab import published_results
+from pages.common.lab.shared import shown
 from pages.common.samples import Samples
 from pages.common.widgets import blocks
 from pages.common.widgets.charts import heading
@@ -69,7 +70,7 @@ def own_setting(form: Form, name: str, n: int) -> LeaveOneOutRequest | None:
     try:
         return LeaveOneOutRequest(name, l2=l2, damping=damping, n_samples=samples)
     except InvalidInput as error:
-        st.error(str(error))
+        st.error(shown(error))
         return None
 
 
