@@ -26,6 +26,7 @@ from pages.lesson.parts import lesson_words as words
 PAGE = registry.page("lesson")
 LOOK_SECONDS = 2.0
 KS, RADII = (1, 3, 10, 30), (0.1, 0.3, 0.5)  # those of the published rates
+DATASET, K, RADIUS = links.EXAMPLE.dataset, 10, 0.3  # how a lesson begins unless told otherwise
 MOVES, PRICE, NAME = "bet_moves", "bet_price", "nickname"  # session-state keys
 YES, NO = "Yes, it will", "No, it will not"
 
@@ -40,24 +41,28 @@ def until_it_begins() -> None:
 
 def begin() -> None:
     """Open a lesson with what is chosen now, as a button's callback."""
-    names = {"dataset": "lesson_data", "k": "lesson_k", "radius": "lesson_radius"}
-    chosen = {name: st.session_state[key] for name, key in names.items()}
+    chosen = {name: st.session_state[name] for name in ("dataset", "k", "radius")}
     lesson_state.begin(links.request_of(chosen | {"target": 0}))
 
 
-def begin_form() -> None:
+def begin_form(form: Form) -> None:
     """What the lesson is about, and the button that opens it."""
     charts.heading("Begin a lesson")
     first, second, third = st.columns(3)
-    first.selectbox("Data set", datasets(), key="lesson_data")
-    second.selectbox("Into the top", KS, index=2, key="lesson_k")
-    third.selectbox(
+    form.choice(first, "Data set", "dataset", datasets(), "Whose samples are dealt.", DATASET)
+    form.choice(
+        second, "Into the top", "k", KS, "The rank to reach.", K, nearest=True, carried=False
+    )
+    form.choice(
+        third,
         "Radius",
+        "radius",
         RADII,
-        index=1,
-        key="lesson_radius",
-        help="How far the malicious model may lie from the honest one, as a share of its norm. "
-        "Farther moves more samples and costs more.",
+        "How far the malicious model may lie from the honest one, as a share of its norm. Farther "
+        "moves more samples and costs more.",
+        RADIUS,
+        nearest=True,
+        carried=False,
     )
     st.button("Begin the lesson", type="primary", key="begin", on_click=begin)
     st.caption("Everybody makes the same attack, each on a sample of their own.")
@@ -242,8 +247,7 @@ def take_part(lesson: Lesson) -> None:
 
 def page() -> None:
     st.title(PAGE.title)
-    Form().finish()
-    lesson = lesson_state.current()
+    form, lesson = Form(), lesson_state.current()
     if lesson is None:
         st.markdown(
             "You get a sample of your own, bet whether an attack can move it to the top and at "
@@ -253,9 +257,10 @@ def page() -> None:
         if visitors.refusal(Action.LESSON):
             until_it_begins()
         else:
-            begin_form()
+            begin_form(form)
     else:
         take_part(lesson)
+    form.finish()
     st.page_link(ROOT / registry.page("wall").file, label="The wall: what everybody found →")
 
 

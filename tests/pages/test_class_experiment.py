@@ -51,9 +51,9 @@ def test_one_visitor_alone_plays_a_lesson_to_its_end(
     open_page: Open, settings: Settings, tmp_path
 ) -> None:
     app = open_page(LESSON)
-    app.selectbox(key="lesson_data").set_value("small")
-    app.selectbox(key="lesson_k").set_value(3)
-    app.selectbox(key="lesson_radius").set_value(0.5)
+    app.selectbox(key="dataset").set_value("small")
+    app.selectbox(key="k").set_value(3)
+    app.selectbox(key="radius").set_value(0.5)
     app.button(key="begin").click().run()
     assert not app.exception
     assert lessons.current(settings.cache_dir) is not None

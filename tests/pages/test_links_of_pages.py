@@ -70,7 +70,7 @@ CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
     ],
     "data": [],
     "join": [],
-    "lesson": [],
+    "lesson": [("dataset", "small"), ("k", 3), ("radius", 0.5)],
     "wall": [],
 }  # fmt: skip
 CLICKED = {
