@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -141,6 +141,10 @@ class Jobs:
     def state(self, job: str) -> JobState:
         """Where a job stands; 'unknown' for one that was never submitted here, or was cleared
         away."""
+        return self._state(job, None)
+
+    def _state(self, job: str, ids: Sequence[str] | None) -> JobState:
+        """Where a job stands; ids: of those that wait in its lane, where they are known."""
         folder = self.folder / check_id(job)
         described = read_job(folder)
         if described is None:
@@ -152,7 +156,7 @@ class Jobs:
                 recover(self.folder)
             said = read_state(folder)
         if said is None:
-            return self._queued(described, folder)
+            return self._queued(described, folder, ids)
         deaths = read_deaths(folder)
         status, message = said.status, said.message
         seconds = (said.ended or time.time()) - said.began + said.before
@@ -166,9 +170,17 @@ class Jobs:
         """Every job that runs, then those that wait, lane by lane and in their order, then the
         ended ones, the latest first and at most so many."""
         known = [f for f in job_folders(self.folder) if (f / JOB).exists()]
-        active = [self._look(f) for f in known if not has_ended(f)]
+        self.start_workers()
+        ids = {lane: [job.id for job in waiting(self.folder, lane)] for lane in LANES}
+
+        def look(folder: Path) -> tuple[Job, JobState] | None:
+            """A job and where it stands; None where it was cleared away meanwhile."""
+            job = read_job(folder)
+            return None if job is None else (job, self._state(job.id, ids[job.lane]))
+
+        active = [look(f) for f in known if not has_ended(f)]
         ended = sorted(filter(has_ended, known), key=ended_at, reverse=True)[:most_ended]
-        found = [one for one in (*active, *map(self._look, ended)) if one is not None]
+        found = [one for one in (*active, *map(look, ended)) if one is not None]
         order = {"running": 0, "queued": 1}
 
         def place(one: tuple[Job, JobState]) -> tuple[int, int, int]:
@@ -177,11 +189,6 @@ class Jobs:
             return order.get(state.status, 2), lane, state.place
 
         return sorted(found, key=place)
-
-    def _look(self, folder: Path) -> tuple[Job, JobState] | None:
-        """A job and where it stands; None where it was cleared away meanwhile."""
-        job = read_job(folder)
-        return None if job is None else (job, self.state(job.id))
 
     def cancel(self, job: str) -> None:
         """Ask a job to stop: a waiting one never runs, a running one stops at its next step."""
@@ -288,7 +295,7 @@ class Jobs:
         """Whether the worker that took a job is alive."""
         return any(worker.id == said.worker for worker in living(self.folder))
 
-    def _queued(self, job: Job, folder: Path) -> JobState:
+    def _queued(self, job: Job, folder: Path, ids: Sequence[str] | None) -> JobState:
         deaths = read_deaths(folder)
         if (folder / CANCEL).exists():
             return JobState("cancelled")
@@ -297,8 +304,9 @@ class Jobs:
             return JobState(
                 "failed", 0, f"The worker process ended with exit code {code}; {log} says why."
             )
-        self.start_workers([job.lane])  # if one has died, those behind must not wait for ever
-        ids = [j.id for j in waiting(self.folder, job.lane)]
+        if ids is None:
+            self.start_workers([job.lane])  # if one has died, those behind must not wait for ever
+            ids = [j.id for j in waiting(self.folder, job.lane)]
         place = ids.index(job.id) + 1 if job.id in ids else 1
         message = resumed_message(deaths)
         return JobState("queued", place, message, (), deaths.seconds, deaths.count)

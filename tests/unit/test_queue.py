@@ -31,6 +31,7 @@ from engine.results.queue import (
     living,
     queue_lock,
     read_deaths,
+    read_job,
     recover,
     say,
     waiting,
@@ -245,3 +246,14 @@ def test_a_state_that_a_power_cut_has_emptied_is_asked_for_again(tmp_path, alive
     assert waiting(tmp_path, LONG) == []
     (folder / STATE).write_text("")
     assert claimed(tmp_path, alive) == "job"
+
+
+def test_a_file_that_was_written_again_is_read_again(tmp_path):
+    """However soon, and though it has the same size."""
+    for number in range(500):
+        job = Job("name", "ranking", {}, "none", 1000 + number)
+        write_json(tmp_path / JOB, asdict(job))
+        assert read_job(tmp_path) == job
+        assert read_job(tmp_path) == job
+    (tmp_path / JOB).unlink()
+    assert read_job(tmp_path) is None
