@@ -65,20 +65,20 @@ class Streamed:
             yield self[torch.arange(start, min(start + rows, len(self)))]
 
     def times(self, V: Tensor) -> Tensor:
-        """X Vᵀ, (c, D) → (n, c)."""
+        """V Xᵀ, (c, D) → (c, n)."""
         own = (V.double() @ self.basis.T).to(self.dtype)
-        weight, bias = own[:, :-1], own[:, -1]
-        out = weight.new_empty(len(self), len(weight))
+        weight, bias = own[:, :-1], own[:, -1:]
+        out = weight.new_empty(len(weight), len(self))
         for some, X in self.chunks():
-            torch.addmm(bias, X, weight.T, out=out[some])
+            out[:, some] = torch.addmm(bias, weight, X.T)
         return out
 
     def under(self, M: Tensor) -> Tensor:
-        """Mᵀ X, (n, c) → (c, D); summed over the parts in float64."""
-        total = torch.zeros(M.shape[1], self.shape[1], dtype=torch.float64, device=self.device)
+        """M X, (c, n) → (c, D); summed over the parts in float64."""
+        total = torch.zeros(len(M), self.shape[1], dtype=torch.float64, device=self.device)
         for some, X in self.chunks():
-            total[:, :-1] += M[some].T @ X
-        total[:, -1] = M.sum(0, dtype=torch.float64)
+            total[:, :-1] += M[:, some] @ X
+        total[:, -1] = M.sum(1, dtype=torch.float64)
         return (total @ self.basis).to(self.dtype)
 
 
@@ -86,10 +86,10 @@ Rows = Tensor | Streamed
 
 
 def times(X: Rows, V: Tensor) -> Tensor:
-    """X Vᵀ, (n, D), (c, D) → (n, c)."""
-    return X.times(V) if isinstance(X, Streamed) else X @ V.T
+    """V Xᵀ, (n, D), (c, D) → (c, n)."""
+    return X.times(V) if isinstance(X, Streamed) else V @ X.T
 
 
 def under(M: Tensor, X: Rows) -> Tensor:
-    """Mᵀ X, (n, c), (n, D) → (c, D)."""
-    return X.under(M) if isinstance(X, Streamed) else M.T @ X
+    """M X, (c, n), (n, D) → (c, D)."""
+    return X.under(M) if isinstance(X, Streamed) else M @ X

@@ -50,6 +50,11 @@ class TrainingCurvature(Curvature, Protocol):
         """How many operators there are: one per column, or one that all columns share."""
         ...
 
+    @property
+    def n_samples(self) -> int:
+        """How many samples H is the mean over."""
+        ...
+
     def dense(self, model: int) -> Tensor:
         """The matrix of one of the operators, (P, P) float64, P parameters in a column's order."""
         ...
@@ -59,7 +64,7 @@ class TrainingCurvature(Curvature, Protocol):
         ...
 
 
-# (operator, b (B, …), zeros of the image's shape (n, B, …), tolerance, warm start, fixed) →
+# (operator, b (B, …), zeros of the image's shape (B, …), tolerance, warm start, fixed) →
 # solution and its image. `fixed` as in the solver: no look at values, exactly so many iterations.
 Estimator = Callable[
     [TrainingCurvature, Tensor, Tensor, float, WarmStart | None, int | None], Solution
@@ -188,7 +193,7 @@ def lissa(
     draws = np.random.default_rng(options.seed)
 
     def batch() -> TrainingCurvature:
-        chosen = draws.integers(len(zeros), size=options.batch_size)
+        chosen = draws.integers(curvature.n_samples, size=options.batch_size)
         return curvature.rows(torch.as_tensor(chosen, device=b.device))
 
     def diverged(recursion: int, what: str) -> NotConverged:

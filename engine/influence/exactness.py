@@ -19,7 +19,7 @@ from engine.data.dataset import Dataset
 from engine.influence.estimators import cg
 from engine.influence.linear import ROWS_PER_CHUNK, LinearProblem, LinearState
 from engine.influence.problem import SIGNS, Forward, InfluenceProblem
-from engine.influence.products import curve, image, pull_back, residuals
+from engine.influence.products import CLASSES, curve, image, probabilities, pull_back, residuals
 from engine.models.model import Model
 
 ERROR_TOLERANCE = 1e-3  # of the solve for δ: an error known to its third digit is known well enough
@@ -49,10 +49,10 @@ def exact_linear(
     s = torch.as_tensor(problem.decode(forward.solution.x[0]), device=device).unsqueeze(0)
     r = -problem.damping * s
     for X, y in chunks(dataset, split, device):
-        r += pull_back(residuals(torch.softmax(image(X, theta), -1), y), X) / m
+        r += pull_back(residuals(probabilities(image(X, theta)), y), X) / m
     errors, images = [], []
     for X, y in chunks(dataset, "train", device):
-        P, u = torch.softmax(image(X, theta), -1), image(X, s)
+        P, u = probabilities(image(X, theta)), image(X, s)
         r -= pull_back(curve(P, u), X) / n
         errors.append(residuals(P, y))
         images.append(u)
@@ -61,8 +61,8 @@ def exact_linear(
     unit = (r / length @ problem.basis).to(forward.solution.x.dtype)
     zeros = torch.zeros_like(forward.solution.image)
     delta = cg(forward.state.curvature, unit, zeros, ERROR_TOLERANCE, None, None)
-    s_image = torch.cat(images) + length * delta.image
-    return (torch.cat(errors) * s_image).sum(-1).T * -problem.sign
+    s_image = torch.cat(images, -1) + length * delta.image
+    return (torch.cat(errors, -1) * s_image).sum(CLASSES) * -problem.sign
 
 
 def exact_network(
@@ -79,7 +79,7 @@ def exact_network(
     exact = NetworkProblem.build(dataset, model, problem.damping, order, "float64", device)
     theta, s = exact.encode(model), forward.solution.x.double()
     curvature = exact.curvature(theta)
-    r = exact.splits[split].gradient(theta) - curvature.pull(curvature.curved(s[None]), s)
+    r = exact.splits[split].gradient(theta) - curvature.pull(curvature.curved(s), s)
     delta = exact.solve(curvature, r, ERROR_TOLERANCE, None)
     return exact.train.along(theta, s + delta.x) * -exact.sign
 

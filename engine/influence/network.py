@@ -117,10 +117,10 @@ class NetworkCurvature:
     places: Tensor | None = None
 
     def image(self, V: Tensor) -> Tensor:
-        return V.unsqueeze(0)
+        return V
 
     def curved(self, image: Tensor) -> Tensor:
-        return self.hessian(image[0]).unsqueeze(0)
+        return self.hessian(image)
 
     def hessian(self, V: Tensor) -> Tensor:
         """H V, (B, P)."""
@@ -141,7 +141,7 @@ class NetworkCurvature:
         return found[1]
 
     def pull(self, curved: Tensor, V: Tensor) -> Tensor:
-        return curved[0] + self.damping * V
+        return curved + self.damping * V
 
     def energy(self, V: Tensor, image: Tensor, curved: Tensor) -> Tensor:
         return dot(V, self.pull(curved, V))
@@ -296,8 +296,7 @@ class NetworkProblem:
     ) -> Solution:
         """Return (H + λI)⁻¹ b, b (B, P), solved from zero: combining earlier solutions would cost a
         product each, as many as it saves."""
-        zeros = torch.zeros_like(b).unsqueeze(0)
-        return self.estimator(curvature, b, zeros, tolerance, None, fixed)
+        return self.estimator(curvature, b, torch.zeros_like(b), tolerance, None, fixed)
 
     def forward(
         self,

@@ -1,40 +1,61 @@
 """The products that every quantity of a multinomial logistic regression is made of.
 
-X is (n, D), θ and every direction V are (B, K, D), probabilities P are (n, B, K): B models (or
-directions) at once, n rows, K classes. `engine.influence.linear` says what is built from them.
+X is (n, D), θ and every direction V are (B, K, D), probabilities P are (B, K, n): B models (or
+directions) at once, K classes, n rows. The samples come last: what is elementwise then runs along
+whole vectors of samples, where a softmax over few classes as the last axis takes many times as long
+(`python -m tests.benchmarks layout`). `engine.influence.linear` says what is built from them.
 """
 
+import torch
 from torch import Tensor
 
 from engine.rows import Rows, times, under
 
+CLASSES = 1  # the axis over which probabilities add up to 1
+
 
 def image(X: Rows, V: Tensor) -> Tensor:
-    """X Vᵀ for every model: (n, D), (B, K, D) → (n, B, K)."""
+    """V Xᵀ for every model: (n, D), (B, K, D) → (B, K, n)."""
     B, K, D = V.shape
-    return times(X, V.reshape(B * K, D)).view(len(X), B, K)
+    return times(X, V.reshape(B * K, D)).view(B, K, len(X))
 
 
 def pull_back(M: Tensor, X: Rows) -> Tensor:
-    """Mᵀ X for every model: (n, B, K), (n, D) → (B, K, D)."""
-    n, B, K = M.shape
-    return under(M.reshape(n, B * K), X).view(B, K, X.shape[1])
+    """M X for every model: (B, K, n), (n, D) → (B, K, D)."""
+    B, K, n = M.shape
+    return under(M.reshape(B * K, n), X).view(B, K, X.shape[1])
+
+
+def probabilities(logits: Tensor) -> Tensor:
+    """softmax over the classes, (B, K, n)."""
+    return torch.softmax(logits, CLASSES)
+
+
+def log_probabilities(logits: Tensor) -> Tensor:
+    """log softmax over the classes, (B, K, n)."""
+    return torch.log_softmax(logits, CLASSES)
 
 
 def centre(P: Tensor, U: Tensor) -> Tensor:
-    """U minus its mean under p, row by row: (n, B, K)."""
-    return U - (P * U).sum(-1, keepdim=True)
+    """U minus its mean under p, sample by sample: (B, K, n)."""
+    return U - (P * U).sum(CLASSES, keepdim=True)
 
 
 def curve(P: Tensor, U: Tensor) -> Tensor:
-    """(diag(p) − ppᵀ) u, row by row: the Hessian in the logits times U, (n, B, K)."""
+    """(diag(p) − ppᵀ) u, sample by sample: the Hessian in the logits times U, (B, K, n)."""
     M = P * U
-    return M.addcmul_(P, M.sum(-1, keepdim=True), value=-1)
+    return M.addcmul_(P, M.sum(CLASSES, keepdim=True), value=-1)
+
+
+def of_labels(values: Tensor, y: Tensor) -> Tensor:
+    """What each sample has at its own label: (B, K, n), (n,) → (B, n)."""
+    label = y.view(1, 1, -1).expand(len(values), 1, -1)
+    return values.gather(CLASSES, label).squeeze(CLASSES)
 
 
 def residuals(P: Tensor, y: Tensor) -> Tensor:
     """P − Y, with p_y − 1 as minus the sum of the others: 1 − p would lose a sure sample's
     digits."""
-    label = y.view(-1, 1, 1).expand(-1, P.shape[1], 1)
-    E = P.scatter(-1, label, 0)
-    return E.scatter_(-1, label, -E.sum(-1, keepdim=True))
+    label = y.view(1, 1, -1).expand(len(P), 1, -1)
+    E = P.scatter(CLASSES, label, 0)
+    return E.scatter_(CLASSES, label, -E.sum(CLASSES, keepdim=True))

@@ -27,7 +27,7 @@ SKETCH_FROM = 20  # times the tolerance: above it the next iteration cannot be t
 
 
 class Curvature(Protocol):
-    """(H + λI) of B models as an operator on V, (B, …); images are (n, B, …), linear in V."""
+    """(H + λI) of B models as an operator on V, (B, …); images are (B, …) too, linear in V."""
 
     def image(self, V: Tensor) -> Tensor: ...
 
@@ -82,9 +82,7 @@ class WarmStart:
         return WarmStart((solution.x, *self.x)[:HISTORY], (solution.image, *self.image)[:HISTORY])
 
     def select(self, columns: Tensor) -> "WarmStart":
-        return WarmStart(
-            tuple(x[columns] for x in self.x), tuple(u[:, columns] for u in self.image)
-        )
+        return WarmStart(tuple(x[columns] for x in self.x), tuple(u[columns] for u in self.image))
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
@@ -92,20 +90,18 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
     return torch.linalg.vecdot(a.flatten(1), b.flatten(1))
 
 
-def weigh(weights: Tensor, x: Tensor, axis: int) -> Tensor:
-    """`x` times one weight per column, columns along `axis`."""
-    shape = [1] * x.ndim
-    shape[axis] = len(weights)
-    return x * weights.view(shape)
+def weigh(weights: Tensor, x: Tensor) -> Tensor:
+    """`x` (B, …) times one weight per column, (B,)."""
+    return x * weights.view(-1, *[1] * (x.ndim - 1))
 
 
-def add_columns(total: Tensor, columns: Tensor, values: Tensor, axis: int) -> None:
-    """Add `values` to these columns, along `axis`, in place; plainly where they are all of them,
-    which takes half the time."""
-    if len(columns) == total.shape[axis]:
+def add_columns(total: Tensor, columns: Tensor, values: Tensor) -> None:
+    """Add `values` to these columns in place; plainly where they are all of them, which takes half
+    the time."""
+    if len(columns) == len(total):
         total.add_(values)
     else:
-        total.index_add_(axis, columns, values)
+        total.index_add_(0, columns, values)
 
 
 def warm_up(
@@ -130,10 +126,10 @@ def warm_up(
     if len(pays) == 0:
         return
     for j, (v, u) in enumerate(zip(warm.x, warm.image, strict=True)):
-        add_columns(x, pays, weigh(weights[pays, j], v[pays], 0), 0)
-        add_columns(image, pays, weigh(weights[pays, j], u[:, pays], 1), 1)
+        add_columns(x, pays, weigh(weights[pays, j], v[pays]))
+        add_columns(image, pays, weigh(weights[pays, j], u[pays]))
     part = operator.select(pays)
-    r.index_add_(0, pays, part.pull(part.curved(image[:, pays]), x[pays]), alpha=-1)
+    r.index_add_(0, pays, part.pull(part.curved(image[pays]), x[pays]), alpha=-1)
 
 
 def unit_of(b: Tensor) -> Tensor:
@@ -165,9 +161,9 @@ def conjugate_gradients(
     """
     if fixed is None and bool(((unit := unit_of(b)) != 1).any()):
         found = conjugate_gradients(
-            operator, weigh(1 / unit, b, 0), empty_image, tolerance, warm, max_iterations
+            operator, weigh(1 / unit, b), empty_image, tolerance, warm, max_iterations
         )
-        return replace(found, x=weigh(unit, found.x, 0), image=weigh(unit, found.image, 1))
+        return replace(found, x=weigh(unit, found.x), image=weigh(unit, found.image))
     scale = dot(b, b).sqrt()
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))  # b = 0 has the solution 0
     x, image, r = torch.zeros_like(b), empty_image.clone(), b.clone()
@@ -190,11 +186,11 @@ def conjugate_gradients(
         energy = operator.energy(d, u, curved)
         # what is not positive ends its column below, unchanged; NaN (an overflow) stays NaN
         alpha = torch.where(energy <= 0, torch.zeros_like(rz), rz / energy)
-        add_columns(x, active, weigh(alpha, d, 0), 0)
-        add_columns(image, active, weigh(alpha, u, 1), 1)
+        add_columns(x, active, weigh(alpha, d))
+        add_columns(image, active, weigh(alpha, u))
         iterations.index_add_(0, active, torch.ones_like(alpha))
         if fixed is None and bool((residual[active] <= SKETCH_FROM * tolerance).any()):
-            norm = operator.sketched_norm(r, weigh(alpha, d, 0), weigh(alpha, curved, 1))
+            norm = operator.sketched_norm(r, weigh(alpha, d), weigh(alpha, curved))
             if norm is not None:
                 estimate = norm / scale[active]
                 done = estimate <= SKETCH_MARGIN * tolerance
@@ -209,9 +205,9 @@ def conjugate_gradients(
                         r[going],
                         d[going],
                     )
-                    curved, alpha, rz = curved[:, going], alpha[going], rz[going]
+                    curved, alpha, rz = curved[going], alpha[going], rz[going]
                     energy = energy[going]
-        r = r - weigh(alpha, operator.pull(curved, d), 0)
+        r = r - weigh(alpha, operator.pull(curved, d))
         now = dot(r, r).sqrt() / scale[active]
         residual.index_copy_(0, active, now)
         if fixed is None:
@@ -226,7 +222,7 @@ def conjugate_gradients(
                 r, d, rz = r[going], d[going], rz[going]
         z = operator.precondition(r)
         rz, previous = dot(r, z), rz
-        d = z + weigh(rz / previous, d, 0)
+        d = z + weigh(rz / previous, d)
     return Solution(x, image, residual, iterations, lowest)
 
 
@@ -246,7 +242,7 @@ def refine(
         bent = solution.lowest <= 0  # not to be mended
         if round_ == rounds or bool(((residual <= tolerance) | bent).all()):
             break
-        more = solve(weigh((~bent).to(r.dtype), r, 0))
+        more = solve(weigh((~bent).to(r.dtype), r))
         solution = Solution(
             solution.x + more.x,
             solution.image + more.image,

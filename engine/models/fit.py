@@ -33,10 +33,11 @@ class Loss:
 
     def __call__(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Return value and gradient at θ (K, D)."""
-        log_p = torch.log_softmax(times(self.X, theta), dim=1)
-        value = torch.nn.functional.nll_loss(log_p, self.y) + self.l2 / 2 * theta.square().sum()
+        log_p = torch.log_softmax(times(self.X, theta), dim=0)  # K, n
+        own = self.y, torch.arange(len(self.y), device=theta.device)
+        value = self.l2 / 2 * theta.square().sum() - log_p[own].mean()
         residual = log_p.exp()
-        residual[torch.arange(len(self.y), device=theta.device), self.y] -= 1
+        residual[own] -= 1
         return value, under(residual, self.X) / len(self.X) + self.l2 * theta
 
     def rows(self, chosen: Tensor) -> "Loss":

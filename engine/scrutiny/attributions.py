@@ -79,24 +79,24 @@ def score(name: str, problem: LinearProblem, forward: Forward) -> Tensor:
         return forward.scores[0]
     state = forward.state
     assert isinstance(state, LinearState)
-    E, X = state.E[:, 0], problem.train.X  # g_i = E_i ⊗ X_i
+    E, X = state.E[0], problem.train.X  # g_i = E_i ⊗ X_i, E (K, n)
     if name in ("self_influence", "relative"):
         own, size = solved_gradients(problem, state)
         return own if name == "self_influence" else forward.scores[0] / size.clamp(min=1e-30)
     test = state.test
     g = pull_back(residuals(state.P_test, test.y), test.X) / len(test.y)
-    dots = -(E * image(X, g)[:, 0]).sum(1)
+    dots = -(E * image(X, g)[0]).sum(0)
     if name == "gradient_dot":
         return dots
     lengths = torch.cat([rows.norm(dim=1) for rows in X.split(ROWS_PER_CHUNK)])
-    norms = E.norm(dim=1) * lengths * g.norm()
+    norms = E.norm(dim=0) * lengths * g.norm()
     return dots / norms.clamp(min=1e-30)
 
 
 def solved_gradients(problem: LinearProblem, state: LinearState) -> tuple[Tensor, Tensor]:
     """Return g_iᵀ(H + λI)⁻¹g_i and ‖(H + λI)⁻¹g_i‖ of every training sample, (n,) each, by n
     solves."""
-    E, X = state.E[:, 0], problem.train.X
+    E, X = state.E[0].T, problem.train.X
     own, sizes = [], []
     for rows in torch.arange(len(X), device=X.device).split(at_once(*E.shape)):
         g = E[rows].unsqueeze(2) * X[rows].unsqueeze(1)  # B, K, D

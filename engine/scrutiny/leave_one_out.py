@@ -22,7 +22,7 @@ from engine.checks import check_choice, check_positive, check_targets
 from engine.data.dataset import Dataset
 from engine.errors import InvalidDataset, NotConverged
 from engine.influence.linear import LinearCurvature, LinearProblem
-from engine.influence.products import image
+from engine.influence.products import image, log_probabilities, of_labels, probabilities
 from engine.influence.solve import dot
 from engine.models.fit import fit
 from engine.models.model import check_dataset
@@ -105,12 +105,12 @@ def retrain(
     (B,). `start` (1, K, D) is near all of them."""
     B, n = len(removed), problem.n_train
     frozen = problem.curvature(start.flatten(1))
-    keep = (torch.arange(n, device=start.device)[:, None] != removed).to(start.dtype)  # n, B
+    keep = (torch.arange(n, device=start.device) != removed[:, None]).to(start.dtype)  # B, n
     theta = start.expand(B, -1, -1).clone()
     step, before = torch.zeros_like(theta), start.new_full((B,), torch.inf)
     own = torch.zeros(B, dtype=torch.bool, device=start.device)  # no longer with the frozen Hessian
     for _ in range(ROUNDS):
-        P = torch.softmax(image(problem.train.X, theta), dim=-1)
+        P = probabilities(image(problem.train.X, theta))
         gradient = problem.training_gradient(theta, P, l2, keep)
         norms = dot(gradient, gradient).sqrt()
         going = norms > GRADIENT_TOLERANCE
@@ -126,7 +126,7 @@ def retrain(
                 continue
             curvature = frozen
             if renewed:
-                kept = P[:, some] * keep[:, some].unsqueeze(-1)
+                kept = P[some] * keep[some].unsqueeze(1)
                 curvature = LinearCurvature(
                     problem.train.X, kept, problem.eigenvalues, problem.damping
                 )
@@ -142,6 +142,5 @@ def retrain(
 def mean_loss(problem: LinearProblem, theta: Tensor, split: str) -> Tensor:
     """Return the mean cross-entropy on a split, (B,)."""
     samples = problem.splits[split]
-    log_p = torch.log_softmax(image(samples.X, theta), dim=-1)
-    label = samples.y.view(-1, 1, 1).expand(-1, len(theta), 1)
-    return -log_p.gather(-1, label).squeeze(-1).mean(0)
+    log_p = log_probabilities(image(samples.X, theta))
+    return -of_labels(log_p, samples.y).mean(1)

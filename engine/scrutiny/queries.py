@@ -8,7 +8,7 @@ from engine.checks import check_array, check_positive
 from engine.data.dataset import Dataset, check_samples
 from engine.errors import InvalidInput
 from engine.influence.linear import LinearProblem, rotate
-from engine.influence.products import image, residuals
+from engine.influence.products import CLASSES, residuals
 from engine.influence.scores import check_converged, in_float64_if_needed
 from engine.models.linear import LinearModel, as_linear
 from engine.models.model import check_pair
@@ -63,13 +63,13 @@ def influence_matrix(
     E, X_train = residuals(curvature.P, problem.train.y), problem.train.X
     wide = torch.as_tensor(np.concatenate([X, np.ones((len(X), 1))], axis=1))
     asked = rotate(wide.to(X_train.device, X_train.dtype), problem.basis)
-    P = torch.softmax(image(asked, problem.shape(theta)), dim=-1)
-    errors = residuals(P, torch.as_tensor(y, device=asked.device))  # (q, 1, K)
+    P = problem.probabilities(theta, asked)
+    errors = residuals(P, torch.as_tensor(y, device=asked.device))[0].T  # (q, K)
     columns = []
     for first in range(0, len(y), step := at_once(dataset.n_train, dataset.n_classes)):
         some = slice(first, first + step)
-        g = errors[some].mT * asked[some].unsqueeze(1)  # (B, K, D), one gradient a query
+        g = errors[some].unsqueeze(2) * asked[some].unsqueeze(1)  # (B, K, D), a gradient a query
         solution = problem.solve(curvature, g, tolerance, None, None)
         check_converged(solution, tolerance)
-        columns.append(-(E * solution.image).sum(-1))
-    return torch.cat(columns, dim=1).cpu().numpy()
+        columns.append(-(E * solution.image).sum(CLASSES))
+    return torch.cat(columns).T.cpu().numpy()

@@ -21,7 +21,7 @@ from engine.checks import check_integer, check_positive, check_targets
 from engine.data.dataset import Dataset
 from engine.influence.linear import LinearProblem, LinearState
 from engine.influence.problem import Forward
-from engine.influence.products import centre, curve, image, pull_back
+from engine.influence.products import CLASSES, centre, curve, image, pull_back
 from engine.influence.scores import check_converged, in_float64_if_needed
 from engine.models.linear import LinearModel, as_linear
 from engine.models.model import check_pair
@@ -29,7 +29,7 @@ from engine.progress import OnStep, ignore_step
 from engine.vocabulary import DAMPING
 
 PROBE_TOLERANCE = 1e-4  # of the probes' solves: their sampling error is hundreds of times larger
-FLOATS_AT_ONCE = 2**25  # of the (n, B, K) arrays of B probes or samples at once
+FLOATS_AT_ONCE = 2**25  # of the (B, K, n) arrays of B probes or samples at once
 MOST_AT_ONCE = 64
 
 
@@ -56,7 +56,7 @@ def project(
     tolerance: float,
     fixed: int | None = None,
 ) -> Tensor:
-    """Compute ⟨u, ∇θ I_i⟩ for directions u (B, K, D) and every sample i: (n, B), for one model."""
+    """Compute ⟨u, ∇θ I_i⟩ for directions u (B, K, D) and every sample i: (B, n), for one model."""
     state = forward.state
     assert isinstance(state, LinearState)
     P, X, n = state.curvature.P, problem.train.X, problem.n_train
@@ -68,7 +68,7 @@ def project(
     w = problem.solve(state.curvature, right, tolerance, None, fixed)
     if fixed is None:
         check_converged(w, tolerance)
-    return -(state.E * w.image).sum(-1) - (P * a * b).sum(-1)
+    return -(state.E * w.image).sum(CLASSES) - (P * a * b).sum(CLASSES)
 
 
 def prepare(
@@ -108,7 +108,7 @@ def sensitivity(
         drawn = rng.standard_normal((min(step, probes - first), *shape))
         directions = torch.as_tensor(drawn).to(forward.solution.x)
         found = project(problem, forward, directions, PROBE_TOLERANCE)
-        squares += found.double().square().sum(1).cpu().numpy()
+        squares += found.double().square().sum(0).cpu().numpy()
         on_step(min(first + step, probes), probes)
     norms = np.sqrt(squares / probes)
     return Sensitivity(norms, norms / np.sqrt(2 * probes), probes)

@@ -1,4 +1,4 @@
-"""Run the benchmarks that are named, or all: `python -m tests.benchmarks [step speed digits
+"""Run the benchmarks that are named, or all: `python -m tests.benchmarks [step layout speed digits
 success sweep fairness scrutiny lab presets wire size features tables pictures large stronger
 network devices class lesson neighbour queue]`.
 
@@ -12,6 +12,7 @@ import sys
 
 NAMES = (
     "step",
+    "layout",
     "speed",
     "digits",
     "success",

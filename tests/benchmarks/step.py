@@ -43,7 +43,7 @@ class Products:
         return self.image(X, V)
 
     def counted_pull_back(self, M: torch.Tensor, X: torch.Tensor | Streamed) -> torch.Tensor:
-        self.total += X.shape[0] * X.shape[1] * M.shape[1] * M.shape[2] / self.unit
+        self.total += X.shape[0] * X.shape[1] * M.shape[0] * M.shape[1] / self.unit
         return self.pull_back(M, X)
 
 
@@ -57,7 +57,7 @@ def right_hand_sides(problem: LinearProblem, forward, c) -> tuple[torch.Tensor, 
     """What the two solves of a step were asked to invert: g and G_c."""
     state = forward.state
     g = linear.pull_back(linear.residuals(state.P_test, state.test.y), state.test.X)
-    return g / len(state.test.y), linear.pull_back(c.T.unsqueeze(-1) * state.E, problem.train.X)
+    return g / len(state.test.y), linear.pull_back(c.unsqueeze(1) * state.E, problem.train.X)
 
 
 def one(problem: LinearProblem, plan: Plan, state: AttackState):

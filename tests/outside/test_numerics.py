@@ -111,7 +111,7 @@ def exact_scores(model: engine.LinearModel, dataset: Dataset, damping: float) ->
     b = curvature.pull(curvature.curved(forward.solution.image), forward.solution.x)
     x = torch.linalg.solve(curvature.dense(0), b.flatten()).view_as(b)
     assert isinstance(forward.state, LinearState)
-    return -(forward.state.E * curvature.image(x)).sum(-1)[:, 0].numpy()
+    return -(forward.state.E * curvature.image(x)).sum(1)[0].numpy()
 
 
 def duplicated(dataset: Dataset) -> Dataset:
@@ -161,8 +161,8 @@ def test_what_float32_cannot_solve_is_solved_without_being_asked(name):
 
 def test_features_beyond_float64s_rounding_are_refused_with_the_remedy():
     small, model = random_problem(2, n=400, d=12)
-    dataset = huge(small, 1e12)
-    model = engine.LinearModel(model.weight / 1e12, model.bias, model.l2)  # as sure as it was
+    dataset = huge(small, 1e15)
+    model = engine.LinearModel(model.weight / 1e15, model.bias, model.l2)  # as sure as it was
     with pytest.raises(NotConverged, match="standardise features whose size"):
         engine.influence_scores(model, dataset, device="cpu")
 

@@ -69,7 +69,7 @@ def test_the_pieces_of_a_solve(cuda):
     p = problem()
     curvature = p.curvature(torch.randn(B, K * D))
     b = torch.randn(B, K, D)
-    solution = conjugate_gradients(curvature, b, torch.zeros(N, B, K), 1e-3, fixed=2)
+    solution = conjugate_gradients(curvature, b, torch.zeros(B, K, N), 1e-3, fixed=2)
     warm = WarmStart().push(solution).push(solution).select(torch.arange(2))
     part = curvature.select(torch.arange(2))
     assert part.gram(warm.x, warm.image).shape == (2, 2, 2)
@@ -157,7 +157,7 @@ def test_probes_of_sensitivity(cuda):
     p = problem()
     forward = p.forward(torch.randn(1, K * D), 1e-3, fixed=3)
     found = project_sensitivity(p, forward, torch.randn(B, K, D), 1e-3, fixed=3)
-    assert found.shape == (N, B)
+    assert found.shape == (B, N)
     assert on_cuda(found)
 
 
@@ -182,7 +182,7 @@ def test_the_training_gradient_and_its_norm(cuda):
     p = problem()
     theta = torch.randn(B, K * D)
     P = p.probabilities(theta, p.train.X)
-    kept = p.training_gradient(p.shape(theta), P, 0.01, torch.ones(N, B))
+    kept = p.training_gradient(p.shape(theta), P, 0.01, torch.ones(B, N))
     values, gradients = gradient_norm_terms(p, 0.01, 2.0)(theta)
     assert (kept.shape, values.shape, gradients.shape) == ((B, K, D), (B,), (B, K * D))
     assert on_cuda(kept, values, gradients, mean_loss(p, kept, "test"))

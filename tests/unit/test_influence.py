@@ -206,7 +206,7 @@ def test_a_sketched_stop_is_below_the_tolerance(seed):
     assert problem.sketch is not None
     theta = torch.as_tensor(rng.standard_normal((6, K * (d + 1))) * 0.05, dtype=torch.float32)
     b = torch.as_tensor(rng.standard_normal((6, K, d + 1)), dtype=torch.float32)
-    zeros = b.new_zeros(n, 6, K)
+    zeros = b.new_zeros(6, K, n)
     solution = conjugate_gradients(problem.curvature(theta), b, zeros, 1e-3)
     assert true_residual(problem, theta, solution, b).max() <= 1e-3
     np.testing.assert_allclose(
