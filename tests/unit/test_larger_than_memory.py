@@ -113,10 +113,10 @@ def check_products(n: int, d: int, at_once: int, seed: int) -> None:
         torch.as_tensor(basis)
     )
     whole = np.concatenate([array, np.ones((n, 1))], axis=1) @ basis
-    V, M = rng.standard_normal((4, d + 1)), rng.standard_normal((n, 3))
+    V, M = rng.standard_normal((4, d + 1)), rng.standard_normal((3, n))
     assert streamed.shape == whole.shape and len(streamed) == n
-    np.testing.assert_allclose(rows.times(streamed, torch.as_tensor(V)), whole @ V.T, atol=1e-12)
-    np.testing.assert_allclose(rows.under(torch.as_tensor(M), streamed), M.T @ whole, atol=1e-12)
+    np.testing.assert_allclose(rows.times(streamed, torch.as_tensor(V)), V @ whole.T, atol=1e-12)
+    np.testing.assert_allclose(rows.under(torch.as_tensor(M), streamed), M @ whole, atol=1e-12)
     np.testing.assert_allclose(torch.cat(list(streamed.split(at_once))), whole, atol=1e-12)
     some = torch.as_tensor(rng.integers(n, size=5))
     np.testing.assert_allclose(streamed[some], whole[some.numpy()], atol=1e-12)
