@@ -172,6 +172,10 @@ class NetworkCurvature:
         return NetworkCurvature(self.part, theta, self.damping)
 
     @property
+    def n_samples(self) -> int:
+        return len(self.part)
+
+    @property
     def models(self) -> int:
         return len(self.theta)
 
