@@ -102,10 +102,13 @@ async def one_visitor(
             await asyncio.sleep(1)
 
 
-async def visit(server: Server, visitors: int, seconds: float, think: float) -> Crowd:
-    """So many visitors for so many seconds, who look at a page for `think` seconds on average."""
+async def visit(server: Server, visitors: int, seconds: float, think: float, opened: bool) -> Crowd:
+    """So many visitors for so many seconds, who look at a page for `think` seconds on average.
+    opened: somebody has opened every page before them."""
     async with visitor(server.address) as first:
         pages = (await first.open()).pages or ("",)
+        for page in pages if opened else ():
+            await first.open(page)
     memory, processor = [server.memory()], server.processor()
     crowd = Crowd(defaultdict(list), Counter(), seconds, 0.0, (0, 0, 0))
     end = time.perf_counter() + seconds
@@ -141,12 +144,14 @@ def judged(text: str, reached: bool) -> None:
     print(f"{'reached' if reached else 'MISSED'}: {text}")
 
 
-def crowds(visitors: int, seconds: float, think: float, limit: float, times: float | None) -> None:
+def crowds(asked: argparse.Namespace, visitors: int, limit: float, times: float | None) -> None:
     """The lab and the bare page under the same visitors, one after the other."""
     found = {}
     for name, what in (("lab", LAB), ("bare page", BARE)):
         with serving(what) as server:
-            found[name] = asyncio.run(visit(server, visitors, seconds, think))
+            found[name] = asyncio.run(
+                visit(server, visitors, asked.seconds, asked.think, asked.opened)
+            )
         report(f"{name}, {visitors} visitors", found[name])
     lab, bare = found["lab"], found["bare page"]
     slowest = sorted(lab.waits.items(), key=lambda item: -quantile(item[1], 0.95))
@@ -210,6 +215,9 @@ def main() -> None:
     parser.add_argument("--more", type=int, default=MORE, help="a second crowd; 0 for none")
     parser.add_argument("--seconds", type=float, default=120.0, help="of every crowd; 0 for none")
     parser.add_argument("--think", type=float, default=5.0, help="seconds between clicks")
+    parser.add_argument(
+        "--opened", action="store_true", help="somebody has opened every page before the crowds"
+    )
     parser.add_argument("--times", type=int, default=20, help="openings of a page; 0 for none")
     parser.add_argument("--page", nargs="*", default=[], help="only these pages' openings")
     asked = parser.parse_args()
@@ -219,9 +227,9 @@ def main() -> None:
             f"{'':<24}{'pages':>7}{'p50 s':>8}{'p95 s':>8}{'max s':>8}{'errors':>8}{'CPU s':>9}"
             f"{'ms/page':>8}{'MB at first':>12}{'most':>6}{'last':>6}"
         )
-        crowds(asked.visitors, asked.seconds, asked.think, CLASS_SECONDS, CLASS_TIMES)
+        crowds(asked, asked.visitors, CLASS_SECONDS, CLASS_TIMES)
         if asked.more:
-            crowds(asked.more, asked.seconds, asked.think, MORE_SECONDS, None)
+            crowds(asked, asked.more, MORE_SECONDS, None)
     if asked.times > 0:
         with serving(LAB) as lab, serving(BARE) as bare:
             asyncio.run(openings(lab, bare, asked.times, asked.page))
