@@ -1,5 +1,7 @@
 """The lab as deploy/ serves it: Caddy with the project's own configuration before real servers."""
 
+import base64
+import hashlib
 import os
 import shutil
 import signal
@@ -157,6 +159,14 @@ class Served:
         except OSError:
             return False
 
+    def trusted(self) -> str:
+        """A flag with which Chromium takes the proxy's own authority for a known one: it keeps
+        nothing that came under a certificate it was only told to overlook."""
+        (signer,) = self.folder.glob("caddy/**/pki/authorities/local/intermediate.crt")
+        public = openssl("x509", "-in", str(signer), "-noout", "-pubkey")
+        digest = hashlib.sha256(openssl("pkey", "-pubin", "-outform", "der", given=public)).digest()
+        return f"--ignore-certificate-errors-spki-list={base64.b64encode(digest).decode()}"
+
     def stop_proxy(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self.caddy is not None:
             self.caddy.send_signal(how)
@@ -213,6 +223,12 @@ def served(folder: Path, count: int = 2, quality: int = 4) -> Iterator[Served]:
         after.callback(lab.stop_proxy)
         lab.start_proxy()
         yield lab
+
+
+def openssl(*arguments: str, given: bytes = b"") -> bytes:
+    return subprocess.run(
+        ["openssl", *arguments], input=given, capture_output=True, check=True
+    ).stdout
 
 
 def kill(process: subprocess.Popen) -> None:
