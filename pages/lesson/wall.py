@@ -41,8 +41,10 @@ def over(name: str) -> None:
     if stored is None:
         st.warning(f"The lesson `{name}` cannot be opened here. Import a bundle that holds it.")
         return
-    made = stamp(stored.manifest.created)
-    st.caption(f"This lesson is over: closed {made}. {badge_of(stored)}.")
+    st.caption(
+        f"This lesson is over. It was closed on {stamp(stored.manifest.created)} · "
+        f"{badge_of(stored)}"
+    )
     request = kept_lessons.request_of(stored)
     wall_view.show(stored.result, request.attack_on(request.targets[0]), stored=stored)
 

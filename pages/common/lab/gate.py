@@ -64,8 +64,9 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
 }
+# Browsers ignore this without TLS, and complain of it on every page of a class's network.
+OVER_TLS = {"Cross-Origin-Opener-Policy": "same-origin"}
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class Gate:
         if scope["type"] == "websocket":
             await self.session(scope, receive, send)
         elif scope["type"] == "http":
-            await self.request(scope, receive, with_headers(send))
+            await self.request(scope, receive, with_headers(send, scope))
         else:
             await self.app(scope, receive, send)
 
@@ -230,13 +231,17 @@ def reconnects(headers: Headers) -> bool:
     return len(given) > 2 and bool(given[2])
 
 
-def with_headers(send: Send) -> Send:
-    """Send an answer with the headers that every answer has."""
+def with_headers(send: Send, scope: Scope) -> Send:
+    """Send an answer with the headers that every answer has, and those that need TLS where the
+    browser has come over it."""
+    forwarded = Headers(scope=scope).get("x-forwarded-proto", "")
+    tls = "https" in (scope.get("scheme"), forwarded)
+    added = HEADERS | (OVER_TLS if tls else {})
 
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
+            for name, value in added.items():
                 headers.setdefault(name, value)
         await send(message)
 
