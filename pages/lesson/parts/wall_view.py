@@ -63,18 +63,20 @@ def strip(table: pd.DataFrame, published: pd.Series | None, running: int) -> Non
     """The rate beside the published one and the paper's, and the score of the bets."""
     moved, n = int(table["moved"].sum()), len(table)
     bets = table["points"].dropna()
-    ours = Fact("Moved into the top, here", words.rate(moved, n), words.interval(moved, n))
+    ours = Fact("Moved, here", words.rate(moved, n), words.interval(moved, n))
     known = (
-        Fact("Published with the lab", "–", "not for this k and radius")
+        Fact("Moved, published", "–", "not for this k and radius")
         if published is None
         else Fact(
-            "Published with the lab",
+            "Moved, published",
             f"{published['rate']:.0%}",
             words.interval(int(published["successes"]), int(published["attacks"])),
         )
     )
     low, high = words.PAPER
-    paper = Fact("In the paper", f"{low:.0%} – {high:.0%}", "its best radius, other data sets")
+    paper = Fact(
+        "Moved, in the paper", f"{100 * low:.0f}–{high:.0%}", "its best radius, other data sets"
+    )
     right = int((bets == 2).sum())
     score = Fact(
         "The bets",
