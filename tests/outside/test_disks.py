@@ -97,9 +97,9 @@ def test_a_job_on_such_a_disk_fails_with_the_reason(place, monkeypatch):
     (place / "cache").mkdir()
     (place / "cache" / "results").write_text("")
     jobs = Jobs(read_settings())
-    monkeypatch.setattr(jobs, "start_worker", lambda lane, slot=0: None)
+    monkeypatch.setattr(jobs, "start_worker", lambda lane="short", slot=0: None)
     job = jobs.submit("ranking", RankingRequest(l2=L2))
-    worker = [sys.executable, "-m", "engine.results.worker", "0"]
+    worker = [sys.executable, "-m", "engine.results.worker", "short", "0"]
     subprocess.run(
         worker, cwd=ROOT, env=environment(place / "cache", IAL_WORKER_IDLE_S="0.1"), timeout=120,
         check=True, capture_output=True,

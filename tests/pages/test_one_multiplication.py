@@ -146,7 +146,7 @@ def test_nonsense_in_a_run_of_ones_own_is_said_beside_it(
 def test_data_that_must_be_fetched_is_announced_and_a_failure_said(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(self: Jobs, experiment: str, request: object) -> str:
+    def fail(self: Jobs, experiment: str, request: object, owner: str, most: int) -> str:
         raise DataUnavailable("german.data could not be fetched.")
 
     monkeypatch.setattr(Jobs, "submit", fail)

@@ -1,6 +1,7 @@
 """Browsers are told apart by a cookie, and the teacher's link is taken out of the address."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode
@@ -56,7 +57,9 @@ def ask(
     async def send(message: Message) -> None:
         messages.append(message)
 
-    asyncio.run(APP(scope, receive, send))
+    # In a thread of its own: where Playwright has been at work, this one has an event loop.
+    with ThreadPoolExecutor(1) as own:
+        own.submit(asyncio.run, APP(scope, receive, send)).result()
     start = messages[0]
     body = b"".join(m.get("body", b"") for m in messages[1:])
     return (

@@ -55,7 +55,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def watched(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
     """The queue as somebody sees it who starts no worker."""
     jobs = Jobs(read_settings(environment))
-    monkeypatch.setattr(jobs, "start_worker", lambda lane, slot=0: None)
+    monkeypatch.setattr(jobs, "start_worker", lambda lane="short", slot=0: None)
     yield jobs
     for pid in worker_pids(jobs):
         os.kill(pid, signal.SIGKILL)

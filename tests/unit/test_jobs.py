@@ -217,7 +217,7 @@ def test_a_worker_that_cannot_start_is_reported(jobs):
 
 
 def test_no_job_runs_on_code_that_has_changed(jobs, monkeypatch):
-    monkeypatch.setattr(jobs, "start_worker", lambda lane, slot: None)
+    monkeypatch.setattr(jobs, "start_worker", lambda lane="short", slot=0: None)
     job = jobs.submit("ranking", RankingRequest())
     me = Worker("me", os.getpid(), 0, 1, lanes.SHORT)
     work(jobs.settings, jobs.folder, me, is_stale=lambda: True)
