@@ -232,7 +232,7 @@ def test_what_is_refused_is_said_without_markup(open_page: Open) -> None:
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Jobs that run, wait and have ended, as their folders say it; no worker takes them."""
-    monkeypatch.setattr(Jobs, "start_worker", lambda self, lane, slot=0: None)
+    monkeypatch.setattr(Jobs, "start_worker", lambda self, lane="short", slot=0: None)
     monkeypatch.setattr(Jobs, "_runs", lambda self, pid: True)
     ranking = ("ranking", RankingRequest())
     asked = [("attack", SMALL), ranking, ("attack", EXAMPLE), ("attack", SMALL)]

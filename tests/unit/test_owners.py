@@ -17,7 +17,7 @@ SECOND, THIRD = replace(FIRST, targets=(17,)), replace(FIRST, targets=(18,))
 @pytest.fixture
 def jobs(tmp_path, monkeypatch) -> Jobs:
     """A queue from which no worker takes anything."""
-    monkeypatch.setattr(Jobs, "start_worker", lambda self, lane, slot=0: None)
+    monkeypatch.setattr(Jobs, "start_worker", lambda self, lane="short", slot=0: None)
     return Jobs(read_settings({"IAL_CACHE_DIR": str(tmp_path)}))
 
 

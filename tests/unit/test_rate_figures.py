@@ -246,7 +246,8 @@ def test_the_matrix_shows_the_leads() -> None:
 def test_variant_rates_are_those_of_the_table(none: bool) -> None:
     table = four_variants()
     if none:
-        table = table.assign(runs_in_top=[[0]] * len(table))  # what is kept is changed by nobody
+        table = table.copy()  # what is kept is changed by nobody
+        table["runs_in_top"] = [[0]] * len(table)
     best = ablation.best_of(VIEW.both(table, ablation.BY))
     figure = variant_figures.variant_rates(best)
     check_traces(figure)
