@@ -1,7 +1,13 @@
 """Settings that every test shares."""
 
+import sys
+from collections.abc import Iterator
+
+import pytest
 import torch
 from hypothesis import settings
+
+MAIN = sys.modules["__main__"]
 
 # No deadline: a busy machine is no fault. On failure the line that repeats the example is printed.
 settings.register_profile("lab", deadline=None, print_blob=True)
@@ -13,3 +19,12 @@ torch.set_num_threads(1)
 # "auto" is the processor for the tests, whatever the machine has: they compare with tensors that
 # lie there. What a GPU makes of it is compared in unit/test_real_gpu.py, which asks for one.
 torch.cuda.is_available = lambda: False
+
+
+@pytest.fixture(autouse=True)
+def own_main() -> Iterator[None]:
+    """The test run's own `__main__`: AppTest leaves its script there, and a process that a later
+    test starts would run that script."""
+    sys.modules["__main__"] = MAIN
+    yield
+    sys.modules["__main__"] = MAIN
