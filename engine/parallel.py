@@ -121,8 +121,9 @@ def in_processes(
 
 
 def numbered(function: Callable[[T], R], number: int, task: T, parent: int) -> tuple[int, R]:
-    """Compute a task in a process of the pool, which ends with its parent."""
-    if parent == os.getppid() and not any(t.name == "parent" for t in threading.enumerate()):
+    """Compute a task in a process of the pool, which ends with its parent, however early that has
+    ended; or in the parent's own process."""
+    if parent != os.getpid() and not any(t.name == "parent" for t in threading.enumerate()):
         threading.Thread(target=leave_with, args=(parent,), name="parent", daemon=True).start()
     return number, function(task)
 

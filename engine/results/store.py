@@ -312,7 +312,8 @@ class Store:
         return opened
 
     def has(self, name: str, entry: str) -> bool:
-        """Whether a result of that key lies here, not yet verified."""
+        """Whether a result of that key lies here, not yet verified. Pages ask often, and a text
+        is cheaper to make than a `Path`."""
         return any(os.path.isdir(f"{root}/{name}/{entry}") for root in self.roots().values())
 
     def move_aside(self, folder: Path, reason: str) -> None:

@@ -1,12 +1,12 @@
 """Start the lab: `python -m pages.common.serve [options of "streamlit run"]`.
 
-The same as `streamlit run app.py`, but for two things. Browsers are told apart
-(`pages.common.lab.browsers`), which class mode and the owners of jobs rest on. And Streamlit takes
-any folder called `pages` for its old automatic pages until the first visit has called
-`st.navigation`; a server whose first visitor comes by a link to a page would show "Page not found"
-over that page. Told in advance, it does not. Jobs that a crash has interrupted go on at once,
-before anybody opens a page. And what the first visitor would wait for is loaded before there is
-one. In class mode (IAL_MODE) the lab listens on the network and prints its addresses.
+It differs from `streamlit run app.py` in five things. A gate refuses what an open server must not
+take (`pages.common.lab.gate`). Cookies tell browsers apart (`pages.common.lab.browsers`), which
+class mode and the owners of jobs rest on. Streamlit is told that `pages` is not a folder of its old
+automatic pages; else a first visitor who comes by a link to a page would read "Page not found".
+Jobs that a crash has interrupted go on at once. And the server loads what the first visitor would
+wait for before there is one. In class mode (IAL_MODE) it listens on the network and prints its
+addresses.
 """
 
 import gc

@@ -14,7 +14,7 @@ from pages.common.asking import data_choice, door, links, progress
 from pages.common.asking.form import Form
 from pages.common.lab import registry, visitors
 from pages.common.lab.permissions import Action
-from pages.common.lab.shared import datasets, lab, ranking_request
+from pages.common.lab.shared import datasets, lab, ranking_request, shown
 from pages.common.samples import Samples
 from pages.common.widgets import charts
 from pages.common.widgets.blocks import portrait
@@ -119,7 +119,7 @@ def attack(lesson: Lesson) -> None:
             job,
         )
     except EngineError as error:
-        door.refuse(str(error))
+        door.refuse(shown(error))
         return
     for key in (MOVES, PRICE):
         st.session_state.pop(key, None)

@@ -1,4 +1,4 @@
-"""Join the class: the address and its QR code, to be projected; for the teacher, the pause."""
+"""Join the class: the address and its QR code for the projector, and the teacher's pause button."""
 
 from html import escape
 
@@ -19,8 +19,8 @@ from pages.common.words.wording import count
 PAGE = registry.page("join")
 LINKS = (("lesson", "The lesson →"), ("wall", "The wall →"), ("results", "The queue →"))
 BEFORE = (
-    "This lab is for one: it answers on this machine alone, and everybody who uses it may do "
-    "everything. For a class, stop it and start it again with"
+    "This lab runs without a teacher: everybody who opens it may do everything. For a class, stop "
+    "it and start it again with"
 )
 
 
@@ -30,10 +30,10 @@ def poster() -> None:
         lab().settings, st.context.url or "", int(config.get_option("server.port"))
     )
     place = f"{place}/{registry.page('lesson').url}"
-    shown = place.removeprefix("http://")
+    typed = place.removeprefix("http://")
     st.html(
         f'<div class="ial-join"><img src="{address.qr_code(place)}" alt="QR code of the address">'
-        f'<div><div class="address">{escape(shown)}</div>'
+        f'<div><div class="address">{escape(typed)}</div>'
         "<ol><li>Scan the code, or type the address.</li>"
         "<li>Take a sample, bet, and attack.</li>"
         "<li>Look at the wall.</li></ol></div></div>"
@@ -72,7 +72,9 @@ def controls() -> None:
         for url, label in LINKS:
             st.page_link(ROOT / registry.page(url).file, label=label)
     if paused:
-        st.caption("Students read on every page that you have paused. What runs, runs on.")
+        st.caption(
+            "Every page tells the students that you have paused. Computations that run go on."
+        )
 
 
 def page() -> None:

@@ -39,7 +39,7 @@ def over(name: str) -> None:
     """A lesson that is over, from its stored result."""
     stored = kept_lessons.find(name)
     if stored is None:
-        st.warning(f"The lesson `{name}` cannot be opened here. Import a bundle that holds it.")
+        st.warning(f"The lesson `{name}` is not on this server. Import a bundle that holds it.")
         return
     st.caption(
         f"This lesson is over. It was closed on {stamp(stored.manifest.created)} · "

@@ -36,17 +36,21 @@ for line in sys.stdin:
     attack(model, digits, 919, radius=0.05, steps={STEPS})
     print(time.perf_counter() - began, flush=True)
 """
+# Both end with this process, however it ends.
 ONE = """
+import os
+parent = os.getppid()
 print("ready", flush=True)
-while True: pass
+while os.getppid() == parent: pass
 """
 # As somebody else's training loop: small products by two threads that wait actively.
 TWO = """
-import torch
+import os, torch
+parent = os.getppid()
 torch.set_num_threads(2)
 some = torch.randn(300, 300)
 print("ready", flush=True)
-while True: some @ some
+while os.getppid() == parent: some @ some
 """
 
 

@@ -295,8 +295,8 @@ def test_the_queue_is_shown_and_cancelled(
     assert "1 computation runs, 2 wait" in all_words(app)
     said = [bar.proto.text for bar in app.get("progress")]
     assert "step 3 of 10" in said[0]
-    assert "waits among the short ones, next in line" in said[1]
-    assert "waits among the long ones, behind 1 other" in said[2]
+    assert "waits among the short computations, next in line" in said[1]
+    assert "waits among the long computations, behind 1 other" in said[2]
     ended = next(d.value for d in unfold(app).dataframe if "message" in d.value)
     assert ended["message"].tolist() == ["No such sample."]
     app.button(key="ask-b2").click().run()  # somebody else's: the visitor is asked first

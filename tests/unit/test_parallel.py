@@ -24,7 +24,7 @@ from engine import parallel
 from engine.attacks.options import SweepOptions
 from engine.attacks.sweep import Execution, sweep, sweep_with
 from engine.errors import ClusterUnavailable, InvalidInput, WorkerDied
-from engine.parallel import compute_all, is_distributed, on_cluster
+from engine.parallel import compute_all, is_distributed, numbered, on_cluster
 from engine.progress import Progress
 from engine.settings import ROOT
 from tests.support.chores import die_always, die_once, refuse, square, wait_long
@@ -262,6 +262,20 @@ def test_a_sweep_falls_back_on_this_machine_where_that_is_asked(here):
     assert "'tcp://127.0.0.1:9'" in notice
     assert notice.endswith("Computing on this machine instead, as asked.")
     pd.testing.assert_frame_equal(table, here)
+
+
+def test_a_process_of_the_pool_ends_though_its_parent_died_before_its_first_task():
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"],
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    code = (
+        "import sys, time; from engine.parallel import numbered; "
+        "numbered(time.sleep, 0, 60, int(sys.argv[1]))"
+    )
+    orphan = subprocess.run(
+        [sys.executable, "-c", code, gone.stdout], cwd=ROOT, timeout=50, check=False
+    )
+    assert orphan.returncode == 1
+    assert numbered(abs, 3, -2, os.getpid()) == (3, 2)  # in the parent itself: nothing ends
 
 
 def test_a_cluster_without_workers_is_not_waited_for(monkeypatch):

@@ -264,8 +264,8 @@ def offer(
 
 
 def offer_refused(computations: Sequence[Computation[R]], fetched: bool) -> str:
-    """Why the visitor may not ask for these, or not have their data fetched; empty where they
-    may."""
+    """Why the visitor may not ask for these computations, or may not have their data fetched; empty
+    where both are allowed."""
     found = [why_not(one.experiment, one.request) for one in computations]
     return (visitors.refusal(Action.PREPARE) if fetched else "") or next(filter(None, found), "")
 

@@ -1,9 +1,9 @@
 """What pages make of their values is made once for all visitors, and kept within a memory budget.
 
 `kept` decorates a function of a page that depends on nothing but its arguments: figures, tables,
-sentences. What it returns is shared by all visitors: nobody changes it. Its key are the function
-and the tokens of the arguments, so that a result which is computed anew, or a changed data set,
-leads to another key; what nobody asks for any more is the first to go.
+sentences. All visitors share what it returns: nobody may change it. The key is made of the
+function and the tokens of the arguments, so that a result which is computed anew, or a changed data
+set, has another key. What has not been asked for longest is dropped first.
 """
 
 import os
@@ -107,7 +107,7 @@ class Shelf:
 
 
 def size_of(value: object) -> int:
-    """About how many bytes a value holds. What two values share counts in both."""
+    """Estimate the bytes that a value holds; what two values share is counted twice."""
     if isinstance(value, pd.DataFrame | pd.Series):
         return int(np.sum(value.memory_usage(deep=True)))
     if isinstance(value, np.ndarray):

@@ -69,8 +69,8 @@ _serials = count()
 
 
 def token(value: object) -> Token:
-    """The token of a value. Tables, arrays and frozen dataclasses must not be changed after they
-    have been given a token. Raises NoToken."""
+    """The token of a value. Nobody may change a table, an array or a dataclass once it has a token.
+    Raises NoToken."""
     kind = type(value)
     if kind in PLAIN:
         return kind, value
@@ -165,7 +165,7 @@ def of_fields(value: Any) -> Token:  # of whatever class
 
 
 def of_stored(stored: Stored) -> Token:
-    """The token of a stored result: another computation of the same request has another one."""
+    """The token of a stored result. A second computation of the same request gets another token."""
     m = stored.manifest
     taken = stored.imported and (stored.imported.source, stored.imported.when)
     files = tuple(m.files.items())

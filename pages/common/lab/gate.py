@@ -38,7 +38,7 @@ FULL_PAGE = f"""<!doctype html>
 <meta name="viewport" content="width=device-width"><title>Influence Attack Lab</title>
 <body style="font-family: sans-serif; max-width: 32em; margin: 4em auto; padding: 0 1em">
 <h1>The lab is full</h1>
-<p>{FULL} This page does so by itself.</p>
+<p>{FULL} This page tries again by itself.</p>
 """
 FOREIGN = "This request comes from a page of another site."
 NO_ROOM = "Too many files are being brought in at once. Try again in a while."

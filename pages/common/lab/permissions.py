@@ -50,7 +50,7 @@ class NotAllowed(EngineError):
     """The visitor may not do this; the message says who may."""
 
 
-CONFIRMED = frozenset({Action.CANCEL_OTHERS, Action.DELETE, Action.REMOVE_DATA})
+ASKED_FIRST = frozenset({Action.CANCEL_OTHERS, Action.DELETE, Action.REMOVE_DATA})
 STUDENTS = frozenset({Action.COMPUTE, Action.CANCEL_OWN})
 PAUSED = frozenset({Action.COMPUTE})  # what students cannot do while the teacher has paused
 
@@ -62,7 +62,7 @@ def verdict(action: Action, role: Role, mode: Mode, frozen: bool = False) -> Ver
         return Verdict.YES if allowed else Verdict.NO
     if action is Action.CANCEL_OTHERS and mode is Mode.CLASS:
         return Verdict.YES  # the teacher owns the queue
-    return Verdict.ASK if action in CONFIRMED else Verdict.YES
+    return Verdict.ASK if action in ASKED_FIRST else Verdict.YES
 
 
 def refusal(action: Action, role: Role, mode: Mode, frozen: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""Figures as they are sent to the browser, made once and sent to many visitors.
+"""Figures in the form in which the browser gets them: made once, sent to many visitors.
 
 `st.plotly_chart` copies a figure and writes it as JSON in every run of a page, which costs several
 milliseconds each. A `ReadyFigure` is that JSON already; `show` sends it as `st.plotly_chart` would.

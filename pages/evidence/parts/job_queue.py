@@ -63,7 +63,7 @@ def job_row(job: Job, state: JobState) -> None:
         else:
             ahead = max(state.place - 1, 0)
             where = f"behind {count(ahead, 'other')}" if ahead else "next in line"
-            line = f"waits among the {job.lane} ones, {where}"
+            line = f"waits among the {job.lane} computations, {where}"
             st.progress(0.0, text=f"{title} · {line}{words.resumed(state)}")
     with right:
         cancelling.button(job.id)

@@ -154,11 +154,12 @@ def limits_said(limits: Mapping[str, Limits], at_once: Mapping[str, int]) -> str
     runs = {lane: f"{many} {'runs' if many == 1 else 'run'}" for lane, many in at_once.items()}
     memory = {lane: size(limit.memory) for lane, limit in limits.items()}
     return (
-        "What takes seconds (attacks, rankings) never waits for what takes minutes (sweeps, "
-        f"defences). Of short computations {runs[SHORT]} at a time (IAL_SHORT_JOBS_AT_ONCE), each "
-        f"with at most {memory[SHORT]} of memory; of long ones {runs[LONG]} (IAL_JOBS_AT_ONCE), "
-        f"with at most {memory[LONG]} each (IAL_JOB_MEMORY_GB), and they give way to the short "
-        f"ones. None may take longer than {duration(limits[LONG].seconds)} (IAL_JOB_HOURS)."
+        "Computations that take seconds (attacks, rankings) never wait for those that take minutes "
+        f"(sweeps, defences). Short ones: {runs[SHORT]} at a time (IAL_SHORT_JOBS_AT_ONCE), with "
+        f"at most {memory[SHORT]} of memory each. Long ones: {runs[LONG]} at a time "
+        f"(IAL_JOBS_AT_ONCE), with at most {memory[LONG]} each (IAL_JOB_MEMORY_GB); they give way "
+        f"to the short ones. A computation may take {duration(limits[LONG].seconds)} at most "
+        "(IAL_JOB_HOURS)."
     )
 
 

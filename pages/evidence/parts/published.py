@@ -12,7 +12,7 @@ Published = tuple[tuple[str, Stored], ...]
 
 @st.cache_resource(show_spinner="Reading what is published …")
 def published() -> Published:
-    """Role (empty where the list gives none) and result of all that is published."""
+    """Every published result with its role; the role is empty where the list gives none."""
     found = []
     for role, experiment, request in published_results.listed():
         stored = door.find_published(experiment, request)

@@ -1,4 +1,4 @@
-"""Lessons that are over: how one is kept as a result, and how it is found again by its name."""
+"""Closed lessons: `keep` stores one as a result, `find` opens it by its name."""
 
 from collections.abc import Iterator, Sequence
 

@@ -13,7 +13,7 @@ from engine.results.lessons import Entry, Lesson
 from pages.common.asking import door
 from pages.common.lab import visitors
 from pages.common.lab.permissions import Action
-from pages.common.lab.shared import lab
+from pages.common.lab.shared import lab, shown
 from pages.lesson.parts import kept_lessons
 
 MOST_TRIES = 5  # samples that one student may attack in a lesson
@@ -105,7 +105,7 @@ def begin(attack: AttackRequest) -> None:
         visitors.check(Action.LESSON)
         lessons.begin(lab().settings.cache_dir, attack)
     except (EngineError, OSError) as error:
-        door.refuse(f"The lesson was not begun. {error}")
+        door.refuse(f"The lesson was not begun. {shown(error)}")
 
 
 def close(lesson: Lesson) -> None:
@@ -118,4 +118,4 @@ def close(lesson: Lesson) -> None:
         if known.outcomes:
             kept_lessons.keep(lesson, known.done, known.table(lesson.attack.k))
     except (EngineError, OSError) as error:
-        door.refuse(f"The lesson was not kept. {error}")
+        door.refuse(f"The lesson was not kept. {shown(error)}")

@@ -102,7 +102,8 @@ def finding(table: pd.DataFrame, published: pd.Series | None) -> str:
     low, high = wilson_interval(moved, n)
     apart = published["rate"] < low or published["rate"] > high
     verdict = "outside" if apart else "inside"
-    return f"{said} The published rate, {published['rate']:.0%}, lies {verdict} our 95% interval."
+    theirs = f"The published rate, {published['rate']:.0%}"
+    return f"{said} {theirs}, lies {verdict} this lesson's 95% interval."
 
 
 def points(won: int | None) -> str:
