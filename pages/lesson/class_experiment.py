@@ -29,6 +29,10 @@ KS, RADII = (1, 3, 10, 30), (0.1, 0.3, 0.5)  # those of the published rates
 DATASET, K, RADIUS = links.EXAMPLE.dataset, 10, 0.3  # how a lesson begins unless told otherwise
 MOVES, PRICE, NAME = "bet_moves", "bet_price", "nickname"  # session-state keys
 YES, NO = "Yes, it will", "No, it will not"
+ABOUT = (
+    "You get a sample of your own, bet whether an attack can move it to the top and at what price, "
+    "and try. The wall shows what everybody found."
+)
 
 
 @st.fragment(run_every=LOOK_SECONDS)
@@ -127,6 +131,8 @@ def attack(lesson: Lesson) -> None:
 
 def deal_form(lesson: Lesson, before: Ranking, first: bool) -> None:
     """No sample yet: deal one, or choose."""
+    if first:
+        st.markdown(ABOUT)
     charts.heading("1 · Your sample" if first else "Another one?")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.button(
@@ -249,10 +255,7 @@ def page() -> None:
     st.title(PAGE.title)
     form, lesson = Form(), lesson_state.current()
     if lesson is None:
-        st.markdown(
-            "You get a sample of your own, bet whether an attack can move it to the top and at "
-            "what price, and try. The wall shows what everybody found."
-        )
+        st.markdown(ABOUT)
         door.show_refusal()
         if visitors.refusal(Action.LESSON):
             until_it_begins()

@@ -33,7 +33,7 @@ def poster() -> None:
     typed = place.removeprefix("http://")
     st.html(
         f'<div class="ial-join"><img src="{address.qr_code(place)}" alt="QR code of the address">'
-        f'<div><div class="address">{escape(typed)}</div>'
+        f'<div><div class="address">{escape(typed).replace("/", "/<wbr>")}</div>'
         "<ol><li>Scan the code, or type the address.</li>"
         "<li>Take a sample, bet, and attack.</li>"
         "<li>Look at the wall.</li></ol></div></div>"

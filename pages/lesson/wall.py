@@ -14,7 +14,6 @@ from pages.lesson.parts import kept_lessons, lesson_state, wall_view
 
 PAGE = registry.page("wall")
 LOOK_SECONDS = 2.0
-LESSON = "lesson"  # in links: the name of one that is over
 
 
 @st.fragment(run_every=LOOK_SECONDS)
@@ -56,20 +55,25 @@ def earlier(names: list[str]) -> None:
     st.caption("Lessons that are over:")
     with st.container(horizontal=True):
         for name in names[:8]:
-            st.page_link(ROOT / PAGE.file, label=name, query_params={LESSON: name})
+            st.button(name, key=f"over-{name}", on_click=lesson_state.look_at, args=(name,))
 
 
 def page() -> None:
     st.title(PAGE.title)
     form, names = Form(), kept_lessons.names()
-    chosen = form.clicked(LESSON, names)
+    chosen = form.clicked(lesson_state.CLOSED, names)
     form.finish()
     show_refusal()
     lesson = lesson_state.current()
     if chosen is not None:
         over(chosen)
         if lesson is not None:
-            st.page_link(ROOT / PAGE.file, label="The lesson that is open now →")
+            st.button(
+                "The lesson that is open now →",
+                key="open-now",
+                on_click=lesson_state.look_at,
+                args=(None,),
+            )
         return
     if lesson is None:
         until_it_begins()

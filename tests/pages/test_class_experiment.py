@@ -75,6 +75,13 @@ def test_one_visitor_alone_plays_a_lesson_to_its_end(
     wall.button(key="close").click().run()
     assert not wall.exception
     assert lessons.current(settings.cache_dir) is None
+    assert "This lesson is over" in words(wall), "what it is kept as is shown at once"
+    begun = lessons.begin(settings.cache_dir, ATTACK)
+    wall.run()
+    wall.button(key="open-now").click().run()
+    assert not wall.exception
+    assert "Nobody has finished an attack yet" in words(wall)
+    lessons.close(settings.cache_dir, begun.name)
 
     (entry,) = kept(settings)
     request = entry.manifest.request

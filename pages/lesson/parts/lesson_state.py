@@ -17,6 +17,7 @@ from pages.common.lab.shared import lab, shown
 from pages.lesson.parts import kept_lessons
 
 MOST_TRIES = 5  # samples that one student may attack in a lesson
+CLOSED = "lesson"  # session-state key and name in links: the closed lesson that the wall shows
 
 
 @dataclass
@@ -104,18 +105,25 @@ def begin(attack: AttackRequest) -> None:
     try:
         visitors.check(Action.LESSON)
         lessons.begin(lab().settings.cache_dir, attack)
+        look_at(None)
     except (EngineError, OSError) as error:
         door.refuse(f"The lesson was not begun. {shown(error)}")
 
 
+def look_at(name: str | None) -> None:
+    """Have the wall show a closed lesson, or the open one (None), as a button's callback."""
+    st.session_state[CLOSED] = name
+
+
 def close(lesson: Lesson) -> None:
-    """Close a lesson and keep it as a result, as a button's callback. One in which no attack was
-    finished leaves nothing."""
+    """Close a lesson, keep it as a result and have the wall show that, as a button's callback. A
+    lesson in which no attack was finished leaves nothing."""
     try:
         visitors.check(Action.LESSON)
         known = look(lesson)
         lessons.close(lab().settings.cache_dir, lesson.name)
         if known.outcomes:
             kept_lessons.keep(lesson, known.done, known.table(lesson.attack.k))
+            look_at(lesson.name)
     except (EngineError, OSError) as error:
         door.refuse(f"The lesson was not kept. {shown(error)}")

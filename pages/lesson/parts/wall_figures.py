@@ -44,14 +44,16 @@ def rank_against_price(table: pd.DataFrame) -> go.Figure:
 
 
 def dots(rows: Sequence[Row], name: str, colour: str, symbol: str, named: bool) -> go.Scatter:
-    """Some entries as marks; whoever made them is text that anybody may have typed."""
+    """Some entries as marks; whoever made them is text that anybody may have typed. Names of
+    neighbours stand above and below their marks in turns, so that they do not cover each other."""
+    rows = sorted(rows, key=lambda row: row.rank_after)
     names = [escape(row.who) for row in rows]
     return go.Scatter(
         x=[row.rank_after for row in rows],
         y=[100 * row.drop for row in rows],
         mode="markers+text" if named else "markers",
         text=names if named else None,
-        textposition="top center",
+        textposition=[("top center", "bottom center")[place % 2] for place in range(len(rows))],
         name=name,
         marker={"size": 15, "color": colour, "symbol": symbol, "line": {"width": 1}},
         customdata=custom_data(
