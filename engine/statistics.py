@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import scipy  # which loads `scipy.special` and `scipy.stats` when they are first used: a second
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import bdtr, ndtri
 
 from engine.checks import check_integer
 from engine.errors import InvalidInput
@@ -34,7 +34,7 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> In
     successes = check_integer("successes", successes, 0, trials)
     if not 0 < confidence < 1:
         raise InvalidInput("confidence", confidence, "a number in (0, 1)")
-    z = float(ndtri(0.5 + confidence / 2))
+    z = float(scipy.special.ndtri(0.5 + confidence / 2))
     share = successes / trials
     widening = z * z / trials
     centre = (share + widening / 2) / (1 + widening)
@@ -89,14 +89,12 @@ def sign_test(first: int, second: int) -> float:
     """Two-sided p of the exact sign test (McNemar's): of the trials that told two methods apart,
     `first` went to one and `second` to the other. 1 where there are none. Raises InvalidInput."""
     first, second = (check_integer("trials", value, 0) for value in (first, second))
-    return min(1.0, 2 * float(bdtr(min(first, second), first + second, 0.5)))
+    return min(1.0, 2 * float(scipy.special.bdtr(min(first, second), first + second, 0.5)))
 
 
 def mean_ranks(values: ArrayLike) -> NDArray[np.float64]:
     """Rank along the last axis, 1 for the smallest; ties share the mean of their ranks."""
-    from scipy.stats import rankdata  # half a second to import: not for every start of a server
-
-    return rankdata(np.asarray(values), axis=-1)
+    return scipy.stats.rankdata(np.asarray(values), axis=-1)
 
 
 def rank_correlation(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:

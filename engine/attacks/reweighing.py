@@ -16,9 +16,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
+import scipy  # which loads `scipy.stats` when it is first used: a second
 import torch
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from engine.attacks.options import REWEIGHING_DEFAULTS, ReweighingOptions
@@ -220,7 +220,7 @@ def summarise(
             "accuracy_test": [m.accuracy(*dataset.split("test")) for m in models],
             "accuracy_holdout": accuracy,
             "accuracy_drop": accuracy_before - accuracy,
-            "rank_correlation": [float(spearmanr(before, s).statistic) for s in after],
+            "rank_correlation": [float(scipy.stats.spearmanr(before, s).statistic) for s in after],
             "distance": [
                 np.linalg.norm(m.parameters - honest.parameters) / honest.norm for m in models
             ],

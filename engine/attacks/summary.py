@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy  # which loads `scipy.stats` when it is first used: a second
 import torch
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from engine.attacks.objectives import target_ranks, worst_needed
@@ -207,7 +207,7 @@ class Finished:
             accuracy_before=honest.accuracy,
             accuracy_after=malicious.accuracy(X, y),
             distance=float(np.linalg.norm(malicious.parameters - model.parameters) / model.norm),
-            rank_correlation=float(spearmanr(before.scores, after.scores).statistic),
+            rank_correlation=float(scipy.stats.spearmanr(before.scores, after.scores).statistic),
             topk_kept=float(np.isin(before.top(k), after.top(k)).mean()),
             predictions_changed=int((model.predict(X) != malicious.predict(X)).sum()),
             runs=runs,

@@ -4,7 +4,6 @@ from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 
 from engine.data.dataset import RENUMBER, Dataset, Images, Picked, Pictures, check_samples
 from engine.errors import InvalidDataset
@@ -62,6 +61,8 @@ def halve_test(y_test: NDArray[np.int64], class_names: tuple[str, ...]) -> tuple
 
     Raises InvalidDataset naming a class with a single test sample: it cannot be in both halves.
     """
+    from sklearn.model_selection import train_test_split  # a second to import: not for every start
+
     classes, counts = np.unique(y_test, return_counts=True)
     single = classes[counts == 1]
     if len(single):

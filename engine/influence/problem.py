@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import scipy  # which loads `scipy.stats` when it is first used: a second
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from torch import Tensor
 
 from engine.checks import check_choice
@@ -32,7 +32,7 @@ def order_sign(order: str) -> int:
 
 def ranks(ranked_scores: NDArray) -> NDArray[np.int64]:
     """1 + number of strictly greater scores, for each of (n,); ties share the better rank."""
-    return rankdata(-np.asarray(ranked_scores), method="min").astype(np.int64)
+    return scipy.stats.rankdata(-np.asarray(ranked_scores), method="min").astype(np.int64)
 
 
 @dataclass(frozen=True)

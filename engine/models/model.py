@@ -8,8 +8,8 @@ from abc import ABC, abstractmethod
 from typing import Protocol, Self
 
 import numpy as np
+import scipy  # which loads `scipy.special` when it is first used: a third of a second
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import softmax
 
 from engine.checks import check_array
 from engine.data.dataset import Dataset
@@ -65,7 +65,7 @@ class Classifier(ABC):
 
     def probabilities(self, X: ArrayLike) -> NDArray[np.float64]:
         """(samples, K), rows summing to 1."""
-        return softmax(self.logits(X), axis=1)
+        return scipy.special.softmax(self.logits(X), axis=1)
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """The most probable class of each sample."""

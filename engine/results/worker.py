@@ -17,6 +17,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -56,6 +57,8 @@ POLL_SECONDS = 0.02
 LOOK_SECONDS = 1.0  # at the source, the settings, and jobs whose worker has ended
 SETTLED_SECONDS = 0.1
 KEPT_FOLDERS = 200  # of ended jobs
+# Torch, and what data and ranks need: the first job must not wait for it.
+WARM = ("engine.attacks.attack", "engine.models.fit", "scipy.stats", "sklearn.datasets")
 log = logging.getLogger("engine.results.worker")
 
 
@@ -218,8 +221,8 @@ def main() -> None:
         worker = Worker(uuid.uuid4().hex, os.getpid(), slot, many, lane)
         write_json(own_file, asdict(worker))  # the earlier one's job is let go
 
-        import engine.attacks.attack
-        import engine.models.fit  # noqa: F401  # warm: the first job must not wait for torch
+        for name in WARM:
+            import_module(name)
 
         worker = replace(worker, at_once=places(lane, settings, gpus(settings)))
         if slot >= worker.at_once:

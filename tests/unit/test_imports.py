@@ -80,6 +80,21 @@ def test_no_torch_on_the_server(module):
     assert done.returncode == 0, done.stderr
 
 
+def test_the_command_line_starts_without_what_only_computing_needs():
+    """scikit-learn and these parts of SciPy take longer to import than all the rest of it."""
+    heavy = {"torch", "sklearn", "scipy.special", "scipy.stats", "scipy.optimize", "torchvision"}
+    code = f"import sys, engine.__main__\nprint(sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_the_public_names_exist_and_are_described():
     names = vars(engine)["__all__"]  # which its .pyi, the list of them, does not repeat
     assert len(names) > 40

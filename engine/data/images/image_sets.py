@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from filelock import FileLock
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import train_test_split
 
 from engine.data.catalogue import Description
 from engine.data.images.extraction import ImageSet, Pictures
@@ -93,6 +92,7 @@ TEST_SHARE, SEED = 0.2, 0  # of Caltech-101: 1,736 of 8,677
 def caltech101(raw: Path, download: bool) -> ImageSet:
     """Its 101 categories, split once and for all: stratified, a fifth for test, both parts in the
     order of categories and of the pictures in them."""
+    from sklearn.model_selection import train_test_split  # a second to import: not for every start
     from torchvision.datasets import Caltech101
 
     dataset = Caltech101(str(raw), target_type="category", download=download)

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 from engine.data.catalogue import SETS
 from engine.data.dataset import Dataset
@@ -13,6 +11,9 @@ from engine.data.preparation import prepare
 
 def digits() -> Dataset:
     """Handwritten digits: 1200 train and 597 test images of 8×8 pixels, ten classes."""
+    from sklearn.datasets import load_digits  # a second to import: not for every start
+    from sklearn.model_selection import train_test_split
+
     bunch = load_digits()
     train, test = train_test_split(
         np.arange(len(bunch.target)), train_size=1200, stratify=bunch.target, random_state=0
