@@ -60,14 +60,16 @@ def compute_all(
     done: Callable[[int, R], None],
     processes: int = 1,
     describe: Callable[[T], str] = str,
+    patience: float = NO_WORKER_SECONDS,
 ) -> None:
     """Call `done(i, function(tasks[i]))` for every task, in the order in which they finish.
 
     In this process where `processes` is 1 and no cluster is configured. Errors of `function` are
-    raised as they are; WorkerDied names (with `describe`) a task whose worker dies every time.
+    raised as they are; WorkerDied names (with `describe`) a task whose worker dies every time,
+    ClusterUnavailable says that a cluster has had no workers for `patience` seconds.
     """
     if is_distributed():
-        on_dask(get_active_backend()[0].client, function, tasks, done, describe)
+        on_dask(get_active_backend()[0].client, function, tasks, done, describe, patience)
     elif processes > 1:
         in_processes(function, tasks, done, processes, describe)
     else:
@@ -141,11 +143,12 @@ def on_dask(
     tasks: Sequence[T],
     done: Callable[[int, R], None],
     describe: Callable[[T], str],
+    patience: float,
 ) -> None:
     """`compute_all` on the cluster of `client`. dask itself computes again what a lost worker had;
     it gives up on a task after several workers, of which a neighbour may have been the cause."""
-    suspects = collect_from_dask(client, function, tasks, range(len(tasks)), done)
-    guilty = collect_from_dask(client, function, tasks, suspects, done, at_once=1)
+    suspects = collect_from_dask(client, function, tasks, range(len(tasks)), done, patience)
+    guilty = collect_from_dask(client, function, tasks, suspects, done, patience, at_once=1)
     if guilty:
         raise WorkerDied(
             f"Every worker of the cluster that computed {describe(tasks[guilty[0]])} was ended "
@@ -159,6 +162,7 @@ def collect_from_dask(
     tasks: Sequence[T],
     numbers: Iterable[int],
     done: Callable[[int, R], None],
+    patience: float,
     at_once: int | None = None,
 ) -> list[int]:
     """Have the tasks of these numbers computed, and return those on which dask gave up."""
@@ -177,10 +181,10 @@ def collect_from_dask(
                     work[client.submit(function, tasks[i], pure=False)] = i
             if not work:
                 return given_up
-            for future in first_finished(client, list(work)):
+            for future in first_finished(client, list(work), patience):
                 i = work[future]
                 try:
-                    result = future.result(timeout=NO_WORKER_SECONDS)
+                    result = future.result(timeout=patience)
                 except KilledWorker:
                     given_up.append(work.pop(future))
                     continue
@@ -219,20 +223,23 @@ def threads(client: "Client") -> int:
         raise ClusterUnavailable(GONE) from error
 
 
-def first_finished(client: "Client", futures: "list[Future]") -> "Iterable[Future]":
-    """Wait until a future is finished, and return all that are."""
+def first_finished(
+    client: "Client", futures: "list[Future]", patience: float
+) -> "Iterable[Future]":
+    """Wait until a future is finished, and return all that are. Raises ClusterUnavailable where
+    there have been no workers for `patience` seconds."""
     from distributed import wait
 
-    seen = time.monotonic()
+    seen, poll = time.monotonic(), min(POLL_SECONDS, patience)
     while True:
         try:
             with client.as_current():
-                return wait(futures, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED").done
+                return wait(futures, timeout=poll, return_when="FIRST_COMPLETED").done
         except TimeoutError:
             pass
         if threads(client):
             seen = time.monotonic()
-        elif time.monotonic() - seen > NO_WORKER_SECONDS:
+        elif time.monotonic() - seen > patience:
             raise ClusterUnavailable(NO_WORKERS)
 
 

@@ -43,11 +43,11 @@ def limits_of(settings: Settings, at_once: int, lane: str) -> Limits:
     return Limits(3600 * settings.job_hours, memory)
 
 
-def machine_memory() -> int:
-    """Bytes that all processes here may take: the machine's, or the container's."""
+def machine_memory(container: Path = CONTAINER) -> int:
+    """Bytes that all processes here may take: the machine's, or what the file `container` says."""
     total = int(psutil.virtual_memory().total)
     try:
-        return min(total, int(CONTAINER.read_text()))
+        return min(total, int(container.read_text()))
     except (OSError, ValueError):  # no container, or 'max'
         return total
 
@@ -114,13 +114,21 @@ class Watchdog:
     """Looks after the job in a folder, from a thread of its own, until the block is left.
 
     Where the job breaks a limit or does not stop when asked to, `end(status, message)` is called,
-    which is not to return: the job itself may be deep in a computation.
+    which is not to return: the job itself may be deep in a computation. It looks every
+    `look_seconds`; a job has `cancel_seconds` to stop by itself.
     """
 
     def __init__(
-        self, folder: Path, limits: Limits, before: float, end: Callable[[str, str], None]
+        self,
+        folder: Path,
+        limits: Limits,
+        before: float,
+        end: Callable[[str, str], None],
+        look_seconds: float = LOOK_SECONDS,
+        cancel_seconds: float = CANCEL_SECONDS,
     ) -> None:
         self.folder, self.limits, self.before, self.end = folder, limits, before, end
+        self.look_seconds, self.cancel_seconds = look_seconds, cancel_seconds
         self.began, self.peak = time.monotonic(), 0
         self.asked: float | None = None  # when it was seen that the job is to stop
         self.over = threading.Event()
@@ -137,7 +145,7 @@ class Watchdog:
 
     def watch(self) -> None:
         process = psutil.Process()
-        while not self.over.wait(LOOK_SECONDS):
+        while not self.over.wait(self.look_seconds):
             try:
                 verdict = self.look(memory_of(process))
                 with self.deciding:
@@ -154,7 +162,7 @@ class Watchdog:
         write_json(self.folder / USAGE, used)
         if self.asked is None and (self.folder / CANCEL).exists():
             self.asked = now
-        if self.asked is not None and now - self.asked > CANCEL_SECONDS:
+        if self.asked is not None and now - self.asked > self.cancel_seconds:
             return "cancelled", ""
         message = broken(self.limits, self.before + now - self.began, memory)
         return None if message is None else ("failed", message)

@@ -99,21 +99,29 @@ def check_classes_stay(dataset: Dataset, indices: Sequence[int]) -> None:
 
 
 def retrain(
-    problem: LinearProblem, start: Tensor, removed: Tensor, l2: float
+    problem: LinearProblem,
+    start: Tensor,
+    removed: Tensor,
+    l2: float,
+    tolerance: float = GRADIENT_TOLERANCE,
+    rounds: int = ROUNDS,
 ) -> tuple[Tensor, Tensor]:
     """Train θ (B, K, D) without sample removed[b] (none where it is −1), and the gradients' norms
-    (B,). `start` (1, K, D) is near all of them."""
+    (B,), at most `tolerance`. `start` (1, K, D) is near all of them.
+
+    Raises NotConverged where `rounds` rounds do not suffice.
+    """
     B, n = len(removed), problem.n_train
     frozen = problem.curvature(start.flatten(1))
     keep = (torch.arange(n, device=start.device) != removed[:, None]).to(start.dtype)  # B, n
     theta = start.expand(B, -1, -1).clone()
     step, before = torch.zeros_like(theta), start.new_full((B,), torch.inf)
     own = torch.zeros(B, dtype=torch.bool, device=start.device)  # no longer with the frozen Hessian
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         P = probabilities(image(problem.train.X, theta))
         gradient = problem.training_gradient(theta, P, l2, keep)
         norms = dot(gradient, gradient).sqrt()
-        going = norms > GRADIENT_TOLERANCE
+        going = norms > tolerance
         if not bool(going.any()):
             return theta, norms
         too_far = going & (norms >= before)

@@ -17,12 +17,16 @@ Row = dict[str, Any]  # numbers, words and lists by name, as JSON between proces
 
 
 def run_child(
-    folder: Path, request: Row, on_row: Callable[[Row], None], on_beat: Callable[[], None]
+    folder: Path,
+    request: Row,
+    on_row: Callable[[Row], None],
+    on_beat: Callable[[], None],
+    beat_seconds: float = BEAT_SECONDS,
 ) -> str | None:
     """Run `engine.speed.measure` in `folder`: None when it ended well, else its last words.
 
-    on_row sees each row it writes, on_beat is called every two seconds; either may raise, and the
-    process is killed.
+    on_row sees each row it writes, on_beat is called every `beat_seconds`; either may raise, and
+    the process is killed.
     """
     (folder / REQUEST).write_text(json.dumps(request), encoding="utf-8")
     (folder / ANSWERS).write_text("", encoding="utf-8")
@@ -41,7 +45,7 @@ def run_child(
                     on_row(json.loads(line))
                 if ended:
                     break
-                if time.monotonic() - beat >= BEAT_SECONDS:
+                if time.monotonic() - beat >= beat_seconds:
                     beat = time.monotonic()
                     on_beat()
         finally:

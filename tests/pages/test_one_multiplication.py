@@ -267,12 +267,9 @@ def test_a_different_table_is_never_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "a.csv").read_bytes() == content
 
 
-def test_a_table_that_is_too_large_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(own_tables, "UPLOAD_MB", 0)
-    with pytest.raises(InvalidDataset, match="larger than"):
-        own_tables.keep("a.csv", loans().encode(), tmp_path)
+def test_a_table_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidDataset, match="larger than 50 MB"):
+        own_tables.keep("a.csv", bytes(50 * 2**20 + 1), tmp_path)
     assert not list(tmp_path.iterdir())
 
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import spearmanr
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -11,9 +12,10 @@ from sklearn.metrics import log_loss
 import engine.scrutiny.leave_one_out as module
 from engine.data.load import load_dataset
 from engine.errors import InvalidDataset, InvalidInput, NotConverged
+from engine.influence.linear import LinearProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
-from engine.scrutiny.leave_one_out import leave_one_out
+from engine.scrutiny.leave_one_out import leave_one_out, retrain
 from tests.support.problems import random_problem
 
 
@@ -113,12 +115,12 @@ def test_a_class_is_not_left_without_samples():
     assert len(leave_one_out(lonely, [1]).changes) == 1
 
 
-def test_no_minimum_in_time_is_said(monkeypatch):
-    dataset, _ = random_problem(8)
-    monkeypatch.setattr(module, "GRADIENT_TOLERANCE", 1e-30)
-    monkeypatch.setattr(module, "ROUNDS", 3)
-    with pytest.raises(NotConverged, match="A larger l2"):
-        leave_one_out(dataset, [0])
+def test_no_minimum_in_time_is_said():
+    dataset, model = random_problem(8)
+    problem = LinearProblem.build(dataset, 0.01, dtype="float64", device="cpu")
+    start = problem.shape(problem.encode(model))
+    with pytest.raises(NotConverged, match=r"without sample 0 stopped at .* A larger l2"):
+        retrain(problem, start, torch.tensor([0]), 0.01, tolerance=1e-30, rounds=3)
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,6 @@ def test_no_comparison_without_a_reference(monkeypatch):
 
 
 def test_a_callback_stops_the_process(tmp_path, monkeypatch):
-    monkeypatch.setattr(child, "BEAT_SECONDS", 0.0)
     started = []
     popen = child.subprocess.Popen
 
@@ -203,7 +202,7 @@ def test_a_callback_stops_the_process(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        child.run_child(tmp_path, {"what": "memory"}, lambda row: None, stop)
+        child.run_child(tmp_path, {"what": "memory"}, lambda row: None, stop, beat_seconds=0.0)
     assert started[0].returncode is not None
 
 

@@ -100,14 +100,14 @@ def test_limits_are_those_of_the_settings_or_a_share_of_the_machine():
     assert long.memory == pytest.approx(2 * short.memory)
 
 
-def test_a_container_has_less_memory_than_its_machine(monkeypatch, tmp_path):
-    monkeypatch.setattr(watchdog, "CONTAINER", tmp_path / "memory.max")
-    whole = machine_memory()
+def test_a_container_has_less_memory_than_its_machine(tmp_path):
+    container = tmp_path / "memory.max"
+    whole = machine_memory(container)
     assert whole == psutil.virtual_memory().total
-    (tmp_path / "memory.max").write_text("max\n")
-    assert machine_memory() == whole
-    (tmp_path / "memory.max").write_text(f"{64 * MB}\n")
-    assert machine_memory() == 64 * MB
+    container.write_text("max\n")
+    assert machine_memory(container) == whole
+    container.write_text(f"{64 * MB}\n")
+    assert machine_memory(container) == 64 * MB
 
 
 def test_what_breaks_a_limit_is_said_with_its_setting():
@@ -122,7 +122,7 @@ def test_what_breaks_a_limit_is_said_with_its_setting():
     assert "go on from there" in hours
 
 
-def test_time_counts_under_all_workers_and_a_job_that_does_not_stop_is_ended(tmp_path, monkeypatch):
+def test_time_counts_under_all_workers_and_a_job_that_does_not_stop_is_ended(tmp_path):
     ends: list[tuple[str, str]] = []
     dog = Watchdog(tmp_path, Limits(100, GB), 99.0, lambda *end: ends.append(end))
     assert dog.look(MB) is None
@@ -133,17 +133,22 @@ def test_time_counts_under_all_workers_and_a_job_that_does_not_stop_is_ended(tmp
     assert used is not None
     assert used["memory"] == used["peak"] == MB
     assert 2 <= used["seconds"] < 10
-    dog = Watchdog(tmp_path, Limits(100, GB), 0.0, lambda *end: ends.append(end))
+    dog = Watchdog(tmp_path, Limits(100, GB), 0.0, lambda *end: ends.append(end), cancel_seconds=60)
     (tmp_path / CANCEL).touch()
     assert dog.look(MB) is None
-    monkeypatch.setattr(watchdog, "CANCEL_SECONDS", 0.0)
+    assert dog.asked is not None
+    dog.asked -= 59
+    assert dog.look(MB) is None
+    dog.asked -= 2
     assert dog.look(MB) == ("cancelled", "")
 
 
-def test_it_decides_before_or_after_the_job_has_ended_never_both(tmp_path, monkeypatch):
-    monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.01)
+def test_it_decides_before_or_after_the_job_has_ended_never_both(tmp_path):
     ends: list[tuple[str, str]] = []
-    with Watchdog(tmp_path, Limits(0.0, GB), 0.0, lambda *end: ends.append(end)) as dog:
+    broken_at_once = Limits(0.0, GB)
+    with Watchdog(
+        tmp_path, broken_at_once, 0.0, lambda *end: ends.append(end), look_seconds=0.01
+    ) as dog:
         time.sleep(0.3)
     seen = len(ends)
     assert seen > 0
