@@ -1,9 +1,15 @@
 """Settings that every test shares."""
 
+import os
 import sys
 from collections.abc import Iterator
 
 import pytest
+
+# The tests' problems are small: a second thread gains nothing there, and stalls on a busy machine.
+# Said before torch is loaded, and in the environment, for the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import torch
 from hypothesis import settings
 
@@ -13,7 +19,6 @@ MAIN = sys.modules["__main__"]
 settings.register_profile("lab", deadline=None, print_blob=True)
 settings.load_profile("lab")
 
-# The tests' problems are small: a second thread gains nothing there, and stalls on a busy machine.
 torch.set_num_threads(1)
 
 # "auto" is the processor for the tests, whatever the machine has: they compare with tensors that

@@ -8,6 +8,7 @@ import sys
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,11 +94,10 @@ def test_a_disk_that_fills_up_leaves_no_half_result(place):
     assert command(place / "cache", *RANKING).returncode == 0
 
 
-def test_a_job_on_such_a_disk_fails_with_the_reason(place, monkeypatch):
+def test_a_job_on_such_a_disk_fails_with_the_reason(place):
     (place / "cache").mkdir()
     (place / "cache" / "results").write_text("")
-    jobs = Jobs(read_settings())
-    monkeypatch.setattr(jobs, "start_worker", lambda lane="short", slot=0: None)
+    jobs = Jobs(replace(read_settings(), workers=False))
     job = jobs.submit("ranking", RankingRequest(l2=L2))
     worker = [sys.executable, "-m", "engine.results.worker", "short", "0"]
     subprocess.run(

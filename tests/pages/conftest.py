@@ -1,12 +1,12 @@
 """A lab with a cache of its own for the pages' tests; the example is computed in it."""
 
 import os
-import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from engine.data.load import load_dataset
@@ -16,7 +16,7 @@ from engine.results.jobs import Jobs
 from engine.results.store import Store, Stored
 from engine.settings import ROOT, Settings, read_settings
 from pages.common.asking.links import EXAMPLE
-from pages.common.lab import published_results
+from pages.common.lab import published_results, shared
 from pages.common.lab.registry import PageEntry
 from pages.common.lab.shared import ranking_request
 from tests.support.pages import (
@@ -25,7 +25,26 @@ from tests.support.pages import (
     Open,
     write_features,
 )
-from tests.support.queues import worker_pid
+from tests.support.queues import kill_all
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installed_components() -> Iterator[None]:
+    """What is installed is searched for Streamlit's components once, as a server does it: every
+    AppTest would do it again, a fifth of a second each."""
+    found = manifest_scanner.scan_component_manifests()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(manifest_scanner, "scan_component_manifests", lambda: found)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_worker_unasked() -> Iterator[None]:
+    """A worker starts with the first job, as it would where that comes sooner than the warm-up: a
+    test whose lab has a cache of its own would leave one behind, which imports torch."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(shared, "warm_up", lambda jobs: None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +54,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     place = {
         "IAL_CACHE_DIR": str(cache),
         "IAL_DEVICE": "cpu",
-        "IAL_WORKER_IDLE_S": "20",
+        "IAL_WORKER_IDLE_S": "300",  # a new one takes seconds to import torch
         "IAL_JOBS": "1",  # sweeps of these sizes are done before a second process is there
     }
     settings = read_settings(place)
@@ -54,9 +73,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
             del os.environ[name]
         else:
             os.environ[name] = value
-    worker = worker_pid(Jobs(settings))
-    if worker is not None:
-        os.kill(worker, signal.SIGTERM)
+    kill_all(Jobs(settings))
 
 
 @pytest.fixture(scope="session")

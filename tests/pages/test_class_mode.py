@@ -34,7 +34,7 @@ def come(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> 
     monkeypatch.setenv("IAL_MODE", "class")
     monkeypatch.setenv("IAL_TEACHER_TOKEN", TOKEN)
     monkeypatch.setenv("IAL_VISITOR_JOBS", "1")
-    monkeypatch.setattr(Jobs, "start_worker", lambda self, lane="short", slot=0: None)
+    monkeypatch.setenv("IAL_WORKERS", "no")
     begun = Jobs.__init__
 
     def elsewhere(self: Jobs, settings: Settings) -> None:
@@ -52,7 +52,7 @@ def come(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> 
 
 
 def jobs(settings: Settings) -> Jobs:
-    return Jobs(settings)
+    return Jobs(replace(settings, workers=False))
 
 
 def open_attack(open_page: Open, target: int = 9) -> AppTest:

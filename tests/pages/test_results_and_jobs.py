@@ -232,7 +232,7 @@ def test_what_is_refused_is_said_without_markup(open_page: Open) -> None:
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Jobs that run, wait and have ended, as their folders say it; no worker takes them."""
-    monkeypatch.setattr(Jobs, "start_worker", lambda self, lane="short", slot=0: None)
+    monkeypatch.setenv("IAL_WORKERS", "no")
     monkeypatch.setattr(Jobs, "_runs", lambda self, pid: True)
     ranking = ("ranking", RankingRequest())
     asked = [("attack", SMALL), ranking, ("attack", EXAMPLE), ("attack", SMALL)]
@@ -254,7 +254,7 @@ def say(folder: Path, status: str, message: str = "") -> None:
 
 
 def test_all_jobs_in_their_order(queue: Path, settings: Settings) -> None:
-    jobs = Jobs(settings)
+    jobs = Jobs(replace(settings, workers=False))
     jobs.folder = queue
     found = jobs.all()
     assert [(job.id, state.status) for job, state in found] == [

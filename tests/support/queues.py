@@ -4,16 +4,26 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 from engine.experiments import AttackRequest
 from engine.results.jobs import Jobs, JobState
 from engine.results.lanes import SHORT
-from engine.results.queue import living
+from engine.results.queue import living, read_state
+from engine.settings import read_settings
 
 PATIENCE = 300.0  # seconds; a worker needs a few to import torch, minutes on a busy machine
 # Many steps in a small ball: it takes long enough to be looked at, cancelled or killed, and is of
 # the short lane.
 LONG = AttackRequest(targets=(919,), radius=0.05, steps=3000)
+
+
+def queue(folder: Path, **environment: str) -> Jobs:
+    """A queue in a folder of its own; nothing is published there."""
+    place = {"IAL_CACHE_DIR": str(folder / "cache"), "IAL_DEVICE": "cpu"}
+    settings = read_settings(place | environment)
+    return Jobs(replace(settings, published=folder / "published"))
 
 
 def worker_pids(jobs: Jobs) -> list[int]:
@@ -38,11 +48,28 @@ def kill(jobs: Jobs, lane: str = SHORT) -> int | None:
     return pid
 
 
+def kill_worker_of(jobs: Jobs, job: str) -> None:
+    """End the worker that computes a job, whichever of its lane that is."""
+    state = read_state(jobs.folder / job)
+    assert state is not None
+    (worker,) = (worker for worker in living(jobs.folder) if worker.id == state.worker)
+    os.kill(worker.pid, signal.SIGKILL)
+    wait(lambda: worker not in living(jobs.folder))
+
+
 def kill_all(jobs: Jobs) -> None:
     """End every worker that this test started."""
     for pid in worker_pids(jobs):
         os.kill(pid, signal.SIGKILL)
     wait(lambda: not jobs.worker_alive())
+
+
+def settle(jobs: Jobs) -> None:
+    """Cancel what runs or waits: the next test finds the workers idle, and what was kept."""
+    going = [job.id for job, state in jobs.all() if state.status in ("queued", "running")]
+    for job in going:
+        jobs.cancel(job)
+    wait(lambda: all(jobs.state(job).status not in ("queued", "running") for job in going))
 
 
 def wait(condition: Callable[[], bool]) -> None:

@@ -52,10 +52,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def watched(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
+def watched(environment: dict[str, str]) -> Iterator[Jobs]:
     """The queue as somebody sees it who starts no worker."""
-    jobs = Jobs(read_settings(environment))
-    monkeypatch.setattr(jobs, "start_worker", lambda lane="short", slot=0: None)
+    jobs = Jobs(read_settings({**environment, "IAL_WORKERS": "no"}))
     yield jobs
     for pid in worker_pids(jobs):
         os.kill(pid, signal.SIGKILL)

@@ -1,7 +1,6 @@
 """The job runner with a real worker process on real experiments."""
 
 import os
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -33,9 +32,9 @@ def found(jobs: Jobs, name: str, request: Request):
     return jobs.store.find(name, request, load_dataset("digits").content_hash)
 
 
-def test_an_attack_runs_and_is_stored(jobs):
-    job = jobs.submit("attack", SHORT)
-    state = until(jobs, job, "done", "failed")
+def test_an_attack_runs_and_is_stored(warm):
+    job = warm.submit("attack", SHORT)
+    state = until(warm, job, "done", "failed")
     assert (state.status, state.message) == ("done", "")
     steps = [p.step for p in state.progress]
     assert steps == list(range(len(steps)))
@@ -44,75 +43,77 @@ def test_an_attack_runs_and_is_stored(jobs):
     assert first.runs is not None
     assert first.runs.run == (0, 1)
     assert {len(values) for values in vars(first.runs).values()} == {2}
-    stored = found(jobs, "attack", SHORT)
+    stored = found(warm, "attack", SHORT)
     assert stored is not None
     assert stored.result.success
     # equal requests share it, whoever asks; nothing is computed again
-    again = Jobs(jobs.settings)
+    again = Jobs(warm.settings)
     assert again.submit("attack", replace(SHORT, radius=0.35)) == job
     assert again.state(job).status == "done"
     # the worker is warm: another experiment, one after the other in the same process
-    pid = worker_pid(jobs)
-    ranking = jobs.submit("ranking", RankingRequest())
-    assert until(jobs, ranking, "done", "failed").status == "done"
-    assert worker_pid(jobs) == pid
+    pid = worker_pid(warm)
+    ranking = warm.submit("ranking", RankingRequest())
+    assert until(warm, ranking, "done", "failed").status == "done"
+    assert worker_pid(warm) == pid
 
 
-def test_queue_cancel_and_equal_requests(jobs):
-    long = jobs.submit("attack", LONG)
-    running(jobs, long)
-    assert jobs.submit("attack", LONG) == long
-    second = jobs.submit("attack", SHORT)
-    third = jobs.submit("ranking", RankingRequest())
-    assert [jobs.state(j).place for j in (long, second, third)] == [0, 1, 2]
-    jobs.cancel(second)  # while it waits: it never runs
-    assert jobs.state(second).status == "cancelled"
-    assert jobs.state(third).place == 1
-    assert jobs.state(long).status == "running"
-    jobs.cancel(long)
-    state = until(jobs, long, "cancelled", "done", "failed")
+def test_queue_cancel_and_equal_requests(warm):
+    short, other = replace(SHORT, seed=1), RankingRequest(l2=0.02)
+    long = warm.submit("attack", LONG)
+    running(warm, long)
+    assert warm.submit("attack", LONG) == long
+    second = warm.submit("attack", short)
+    third = warm.submit("ranking", other)
+    assert [warm.state(j).place for j in (long, second, third)] == [0, 1, 2]
+    warm.cancel(second)  # while it waits: it never runs
+    assert warm.state(second).status == "cancelled"
+    assert warm.state(third).place == 1
+    assert warm.state(long).status == "running"
+    warm.cancel(long)
+    state = until(warm, long, "cancelled", "done", "failed")
     assert state.status == "cancelled"
     assert state.progress[-1].step < LONG.steps
-    assert until(jobs, third, "done", "failed").status == "done"
-    assert jobs.state(second).status == "cancelled"
-    assert found(jobs, "attack", SHORT) is None
-    assert found(jobs, "attack", LONG) is None
+    assert until(warm, third, "done", "failed").status == "done"
+    assert warm.state(second).status == "cancelled"
+    assert found(warm, "attack", short) is None
+    assert found(warm, "attack", LONG) is None
     # what was cancelled can be asked for again
-    assert jobs.submit("attack", SHORT) == second
-    assert until(jobs, second, "done", "failed").status == "done"
+    assert warm.submit("attack", short) == second
+    assert until(warm, second, "done", "failed").status == "done"
 
 
-def test_a_job_whose_worker_was_killed_goes_on_at_its_place(jobs):
-    long = jobs.submit("attack", LONG)
-    behind = jobs.submit("attack", SHORT)
-    running(jobs, long)
-    wait(lambda: jobs.state(long).seconds > 3 * LOOK_SECONDS)
-    first = kill(jobs)
-    state = jobs.state(long)
+def test_a_job_whose_worker_was_killed_goes_on_at_its_place(warm):
+    asked = replace(LONG, seed=2)
+    long = warm.submit("attack", asked)
+    behind = warm.submit("attack", replace(SHORT, seed=2))
+    running(warm, long)
+    wait(lambda: warm.state(long).seconds > 3 * LOOK_SECONDS)
+    first = kill(warm)
+    state = warm.state(long)
     assert (state.status, state.place, state.resumed) == ("queued", 1, 1)
     assert "goes on" in state.message
-    assert jobs.state(behind).place == 2
-    running(jobs, long)
-    assert worker_pid(jobs) not in (None, first)
-    again = jobs.state(long)
+    assert warm.state(behind).place == 2
+    running(warm, long)
+    assert worker_pid(warm) not in (None, first)
+    again = warm.state(long)
     assert again.progress[0].step == 0  # one worker's course, not two in one chart
     assert (again.resumed, again.message) == (1, state.message)
     assert again.seconds > state.seconds > LOOK_SECONDS  # time counts under all its workers
-    assert jobs.submit("attack", LONG) == long  # equal requests still join it
-    assert jobs.state(behind).place == 1
-    jobs.cancel(long)
-    assert until(jobs, long, "cancelled").status == "cancelled"
-    assert until(jobs, behind, "done", "failed").status == "done"
+    assert warm.submit("attack", asked) == long  # equal requests still join it
+    assert warm.state(behind).place == 1
+    warm.cancel(long)
+    assert until(warm, long, "cancelled").status == "cancelled"
+    assert until(warm, behind, "done", "failed").status == "done"
 
 
-def test_failures_are_said_in_words(jobs):
-    job = jobs.submit("attack", AttackRequest(targets=(99999,)))
-    state = until(jobs, job, "failed", "done")
+def test_failures_are_said_in_words(warm):
+    job = warm.submit("attack", AttackRequest(targets=(99999,)))
+    state = until(warm, job, "failed", "done")
     assert state.status == "failed"
     assert state.message == "target must be a whole number in [0, 1199]. Got 99999 instead."
-    best = found_best(jobs)
-    already = jobs.submit("attack", AttackRequest(targets=(best,)))
-    state = until(jobs, already, "failed", "done")
+    best = found_best(warm)
+    already = warm.submit("attack", AttackRequest(targets=(best,)))
+    state = until(warm, already, "failed", "done")
     assert "outside the honest top-1" in state.message
 
 
@@ -165,33 +166,33 @@ def test_only_one_worker_at_a_time(jobs):
     assert worker_pid(jobs) == pid
 
 
-def test_a_damaged_published_result_is_computed_here(jobs):
-    job = jobs.submit("ranking", RankingRequest())
-    assert until(jobs, job, "done", "failed").status == "done"
-    (jobs.settings.published / "ranking").mkdir(parents=True)
-    published = jobs.settings.published / "ranking" / job
-    (jobs.settings.cache_dir / "results" / "ranking" / job).rename(published)
-    assert found(jobs, "ranking", RankingRequest()).published
+def test_a_damaged_published_result_is_computed_here(warm):
+    request = RankingRequest(l2=0.03)
+    job = warm.submit("ranking", request)
+    assert until(warm, job, "done", "failed").status == "done"
+    (warm.settings.published / "ranking").mkdir(parents=True)
+    published = warm.settings.published / "ranking" / job
+    (warm.settings.cache_dir / "results" / "ranking" / job).rename(published)
+    assert found(warm, "ranking", request).published
     (published / "arrays.npz").write_bytes(b"")
-    assert found(jobs, "ranking", RankingRequest()) is None
-    assert jobs.submit("ranking", RankingRequest()) == job
-    assert until(jobs, job, "done", "failed").status == "done"
-    assert not found(jobs, "ranking", RankingRequest()).published
+    assert found(warm, "ranking", request) is None
+    assert warm.submit("ranking", request) == job
+    assert until(warm, job, "done", "failed").status == "done"
+    assert not found(warm, "ranking", request).published
 
 
-def test_many_ask_for_the_same_at_once(jobs):
+def test_many_ask_for_the_same_at_once(warm):
     """A class opens the same link; the first moment of each session is the same."""
-    jobs.start_worker()
-    wait(lambda: worker_pid(jobs) is not None)
-    time.sleep(3)  # until the worker is at work, so that it takes the job while others still ask
-    for seed in range(5):
+    # The worker is at work by then, so that it takes the job while others still ask.
+    until(warm, warm.submit("ranking", RankingRequest(l2=0.04)), "done")
+    for seed in range(3, 8):
         request = replace(LONG, seed=seed)
         with ThreadPoolExecutor(30) as sessions:
-            asked = [sessions.submit(jobs.submit, "attack", request) for _ in range(30)]
+            asked = [sessions.submit(warm.submit, "attack", request) for _ in range(30)]
         [job] = {one.result() for one in asked}
-        running(jobs, job)
-        jobs.cancel(job)
-        assert until(jobs, job, "cancelled", "failed", "died").status == "cancelled"
+        running(warm, job)
+        warm.cancel(job)
+        assert until(warm, job, "cancelled", "failed", "died").status == "cancelled"
 
 
 def test_a_file_that_nobody_can_read_stops_nothing(jobs):
@@ -216,8 +217,8 @@ def test_a_worker_that_cannot_start_is_reported(jobs):
     assert until(jobs, job, "failed", "done").status == "done"
 
 
-def test_no_job_runs_on_code_that_has_changed(jobs, monkeypatch):
-    monkeypatch.setattr(jobs, "start_worker", lambda lane="short", slot=0: None)
+def test_no_job_runs_on_code_that_has_changed(jobs):
+    jobs.settings = replace(jobs.settings, workers=False)
     job = jobs.submit("ranking", RankingRequest())
     me = Worker("me", os.getpid(), 0, 1, lanes.SHORT)
     work(jobs.settings, jobs.folder, me, is_stale=lambda: True)

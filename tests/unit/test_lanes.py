@@ -30,8 +30,7 @@ from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs
 from engine.results.lanes import LONG, SHORT, lane_of
 from engine.results.store import open_folder
-from engine.settings import read_settings
-from tests.support.queues import kill, kill_all, until, wait, worker_pid
+from tests.support.queues import kill, kill_all, kill_worker_of, queue, until, wait, worker_pid
 
 DIGITS, LARGE = Size(1200, 64, 10), Size(6941, 1280, 101)
 # Twelve batches of one attack each, so that there is much to be lost and to go on from.
@@ -45,14 +44,12 @@ SWEEP = SweepRequest(
     memory_gb=0.001,
 )
 ENDLESS = replace(SWEEP, n_targets=40, radii=(0.05,), steps=4000)
+TWO_SHORT = {"IAL_JOBS": "1", "IAL_SHORT_JOBS_AT_ONCE": "2"}  # and one long, in one process
 
 
-@pytest.fixture
-def jobs(tmp_path: Path) -> Iterator[Jobs]:
-    """The queue with two short places and one long one, whose work one process does."""
-    place = {"IAL_CACHE_DIR": str(tmp_path / "cache"), "IAL_DEVICE": "cpu", "IAL_JOBS": "1"}
-    settings = read_settings(place | {"IAL_SHORT_JOBS_AT_ONCE": "2"})
-    made = Jobs(replace(settings, published=tmp_path / "published"))
+@pytest.fixture(scope="module")
+def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+    made = queue(tmp_path_factory.mktemp("lanes"), **TWO_SHORT)
     yield made
     kill_all(made)
 
@@ -88,21 +85,26 @@ def at_work(jobs: Jobs, job: str) -> None:
     wait(lambda: len(jobs.state(job).progress) > 1)
 
 
-def test_short_jobs_finish_while_a_long_one_runs(jobs: Jobs) -> None:
-    long = jobs.submit("sweep", ENDLESS)
-    at_work(jobs, long)
+def batches(jobs: Jobs) -> set[str]:
+    """The batches of sweeps that are kept."""
+    return {path.name for path in (jobs.store.local / "batch").glob("[!.]*")}
+
+
+def test_short_jobs_finish_while_a_long_one_runs(warm: Jobs) -> None:
+    long = warm.submit("sweep", ENDLESS)
+    at_work(warm, long)
     asked = [attack(target) for target in range(100, 120)]
-    short = [jobs.submit("attack", request) for request in asked]
-    behind = jobs.submit("sweep", SWEEP)
-    assert jobs.state(behind).place == 1  # of its own lane, whatever waits in the other
-    last = jobs.state(short[-1])
+    short = [warm.submit("attack", request) for request in asked]
+    behind = warm.submit("sweep", replace(SWEEP, seeds=(1,)))
+    assert warm.state(behind).place == 1  # of its own lane, whatever waits in the other
+    last = warm.state(short[-1])
     assert last.place <= len(short)
-    wait(lambda: all(jobs.state(job).status == "done" for job in short))
-    assert jobs.state(long).status == "running"
+    wait(lambda: all(warm.state(job).status == "done" for job in short))
+    assert warm.state(long).status == "running"
     # What it says of a target does not depend on the nineteen beside it.
-    found = jobs.store.find("attack", asked[7], load_dataset("digits").content_hash)
+    found = warm.store.find("attack", asked[7], load_dataset("digits").content_hash)
     assert found is not None
-    alone = replace(jobs.settings, cache_dir=jobs.settings.cache_dir.parent / "alone")
+    alone = replace(warm.settings, cache_dir=warm.settings.cache_dir.parent / "alone")
     folder = compute_and_keep("attack", asked[7], load_dataset("digits"), alone, ignore, threads=1)
     among, apart = found.result, open_folder(folder).result
     for name in ("model", "after", "after_holdout"):
@@ -113,49 +115,51 @@ def test_short_jobs_finish_while_a_long_one_runs(jobs: Jobs) -> None:
 
 
 @pytest.mark.parametrize("lane", [SHORT, LONG])
-def test_cancelled_in_either_lane(jobs: Jobs, lane: str) -> None:
+def test_cancelled_in_either_lane(warm: Jobs, lane: str) -> None:
     endless = AttackRequest(targets=(919,), radius=0.05, restarts=1, steps=5000)
     running = {SHORT: ("attack", endless), LONG: ("sweep", ENDLESS)}
-    ids = {lane: jobs.submit(*asked) for lane, asked in running.items()}
+    ids = {lane: warm.submit(*asked) for lane, asked in running.items()}
     for job in ids.values():
-        at_work(jobs, job)
+        at_work(warm, job)
     other = LONG if lane == SHORT else SHORT
-    jobs.cancel(ids[lane])
-    assert until(jobs, ids[lane], "cancelled", "done", "failed").status == "cancelled"
-    assert jobs.state(ids[other]).status == "running"
+    warm.cancel(ids[lane])
+    assert until(warm, ids[lane], "cancelled", "done", "failed").status == "cancelled"
+    assert warm.state(ids[other]).status == "running"
 
 
 @pytest.mark.parametrize("lane", [SHORT, LONG])
-def test_a_worker_that_is_killed_loses_nothing_in_either_lane(jobs: Jobs, lane: str) -> None:
-    long = jobs.submit("sweep", replace(SWEEP, steps=40))
-    at_work(jobs, long)
-    short = jobs.submit("attack", replace(attack(919), steps=400, radius=0.02))
-    at_work(jobs, short)
-    kill(jobs, lane)
-    for job in (long, short):
-        assert until(jobs, job, "done", "failed", "died").status == "done"
+def test_a_worker_that_is_killed_loses_nothing_in_either_lane(warm: Jobs, lane: str) -> None:
+    seed = 2 if lane == SHORT else 3
+    long = warm.submit("sweep", replace(SWEEP, steps=40, seeds=(seed,)))
+    at_work(warm, long)
+    short = warm.submit("attack", replace(attack(919), steps=400, radius=0.02, seed=seed))
+    at_work(warm, short)
     killed, spared = (short, long) if lane == SHORT else (long, short)
-    assert (jobs.state(killed).resumed, jobs.state(spared).resumed) == (1, 0)
+    kill_worker_of(warm, killed)
+    for job in (long, short):
+        assert until(warm, job, "done", "failed", "died").status == "done"
+    assert (warm.state(killed).resumed, warm.state(spared).resumed) == (1, 0)
 
 
 def test_a_sweep_that_gave_way_has_the_table_of_an_undisturbed_one(
-    jobs: Jobs, tmp_path: Path
+    warm: Jobs, tmp_path: Path
 ) -> None:
     """Short jobs come between its batches, and its worker is killed among them."""
-    long = jobs.submit("sweep", SWEEP)
-    at_work(jobs, long)
-    short = [jobs.submit("attack", attack(target)) for target in range(100, 110)]
-    wait(lambda: any((jobs.store.local / "batch").glob("[!.]*")))
-    kill(jobs, LONG)
+    before = batches(warm)
+    long = warm.submit("sweep", SWEEP)
+    at_work(warm, long)
+    short = [warm.submit("attack", attack(target)) for target in range(200, 210)]
+    wait(lambda: batches(warm) > before)
+    kill(warm, LONG)
     for job in (*short, long):
-        assert until(jobs, job, "done", "failed", "died").status == "done"
-    resumed = jobs.state(long)
+        assert until(warm, job, "done", "failed", "died").status == "done"
+    resumed = warm.state(long)
     assert resumed.resumed == 1
     assert resumed.progress[0].found > 0  # it went on from what was kept
     digits = load_dataset("digits")
-    given_way = jobs.store.find("sweep", SWEEP, digits.content_hash)
+    given_way = warm.store.find("sweep", SWEEP, digits.content_hash)
     assert given_way is not None
-    alone = replace(jobs.settings, cache_dir=tmp_path / "alone")
+    alone = replace(warm.settings, cache_dir=tmp_path / "alone")
     undisturbed = open_folder(compute_and_keep("sweep", SWEEP, digits, alone, ignore)).result
     pd.testing.assert_frame_equal(given_way.result, undisturbed, check_exact=True)
 
@@ -165,11 +169,11 @@ def has_ended(jobs: Jobs, job: str) -> bool:
     return jobs.state(job).status not in ("queued", "running")
 
 
-def test_the_long_lane_gives_way(jobs: Jobs) -> None:
-    jobs.submit("attack", attack(100))
-    sweep = jobs.submit("sweep", ENDLESS)
-    wait(lambda: None not in (worker_pid(jobs, SHORT), worker_pid(jobs, LONG)))
-    short, long = (psutil.Process(worker_pid(jobs, lane)) for lane in (SHORT, LONG))
+def test_the_long_lane_gives_way(warm: Jobs) -> None:
+    warm.submit("attack", attack(300))
+    sweep = warm.submit("sweep", ENDLESS)
+    wait(lambda: None not in (worker_pid(warm, SHORT), worker_pid(warm, LONG)))
+    short, long = (psutil.Process(worker_pid(warm, lane)) for lane in (SHORT, LONG))
     wait(lambda: long.nice() == lanes.NICENESS)
     assert short.nice() == 0
     assert short.environ()["OMP_NUM_THREADS"] == "1"
@@ -177,9 +181,9 @@ def test_the_long_lane_gives_way(jobs: Jobs) -> None:
     autogroup = Path(f"/proc/{long.pid}/autogroup")
     if autogroup.exists():
         wait(lambda: autogroup.read_text().split()[-1] == str(lanes.NICENESS))
-    kill(jobs, LONG)  # its successor, which whoever looks starts, is as nice as it was, no nicer
-    wait(lambda: not has_ended(jobs, sweep) and worker_pid(jobs, LONG) is not None)
-    follower = psutil.Process(worker_pid(jobs, LONG))
+    kill(warm, LONG)  # its successor, which whoever looks starts, is as nice as it was, no nicer
+    wait(lambda: not has_ended(warm, sweep) and worker_pid(warm, LONG) is not None)
+    follower = psutil.Process(worker_pid(warm, LONG))
     wait(lambda: follower.nice() == lanes.NICENESS)
 
 

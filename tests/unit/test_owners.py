@@ -15,10 +15,9 @@ SECOND, THIRD = replace(FIRST, targets=(17,)), replace(FIRST, targets=(18,))
 
 
 @pytest.fixture
-def jobs(tmp_path, monkeypatch) -> Jobs:
+def jobs(tmp_path) -> Jobs:
     """A queue from which no worker takes anything."""
-    monkeypatch.setattr(Jobs, "start_worker", lambda self, lane="short", slot=0: None)
-    return Jobs(read_settings({"IAL_CACHE_DIR": str(tmp_path)}))
+    return Jobs(read_settings({"IAL_CACHE_DIR": str(tmp_path), "IAL_WORKERS": "no"}))
 
 
 def test_who_asks_first_and_who_joins_are_owners(jobs):

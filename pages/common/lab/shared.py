@@ -40,10 +40,15 @@ def lab() -> Lab:
     settings = read_settings()
     jobs = Jobs(settings)
     jobs.watch()
-    warm_up = threading.Timer(WARM_UP_SECONDS, jobs.start_worker)
-    warm_up.daemon = True
-    warm_up.start()
+    warm_up(jobs)
     return Lab(settings, Store.of(settings), jobs)
+
+
+def warm_up(jobs: Jobs, seconds: float = WARM_UP_SECONDS) -> None:
+    """Start a worker after some seconds: the first job is not to wait until torch is imported."""
+    later = threading.Timer(seconds, jobs.start_worker)
+    later.daemon = True
+    later.start()
 
 
 def shown(message: object) -> str:
