@@ -9,7 +9,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from streamlit import App
 
 from engine.settings import read_settings
-from pages.common.lab import gate
+from pages.common.lab import first_visit, gate
 from pages.common.lab.browsers import Browsers
 
 settings = read_settings()
@@ -17,6 +17,7 @@ limits = gate.Limits(settings.sessions, settings.session_idle_minutes * 60)
 
 app = App(
     "app.py",
+    lifespan=first_visit.before_others(settings.open_first),
     middleware=[
         Middleware(TrustedHostMiddleware, allowed_hosts=gate.hosts(), www_redirect=False),
         Middleware(gate.Gate, limits=limits),

@@ -36,7 +36,8 @@ class Settings:
     mode: "lab", where everybody may do everything, or "class", where students and a teacher share
     the lab. visitor_jobs: how many computations of one student may wait or run at once. address:
     that of the lab as visitors type it (None: found out). sessions: that one server takes at once;
-    session_idle_minutes: after which a silent one gives its place to another.
+    session_idle_minutes: after which a silent one gives its place to another. open_first: whether
+    the server opens every page itself before it takes visitors.
     """
 
     data_dir: Path
@@ -58,6 +59,7 @@ class Settings:
     workers: bool = True
     sessions: int = SESSIONS
     session_idle_minutes: float = 10.0
+    open_first: bool = False
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -100,6 +102,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         workers=yes(environment, "IAL_WORKERS", "yes"),
         sessions=whole(environment, "IAL_SESSIONS", f"a number of sessions, {chosen}") or SESSIONS,
         session_idle_minutes=number(environment, "IAL_SESSION_IDLE_MINUTES", 10, "minutes"),
+        open_first=yes(environment, "IAL_OPEN_FIRST", "yes" if mode == "class" else "no"),
     )
 
 

@@ -138,17 +138,19 @@ class Jobs:
         making.rename(self.folder / job.id)
         sync(self.folder)
 
-    def state(self, job: str) -> JobState:
+    def state(self, job: str, experiment: str = "") -> JobState:
         """Where a job stands; 'unknown' for one that was never submitted here, or was cleared
-        away."""
-        return self._state(job, None)
+        away. experiment: the job's, where it is known: only its results are looked through then."""
+        return self._state(job, None, (experiment,) if experiment else EXPERIMENTS)
 
-    def _state(self, job: str, ids: Sequence[str] | None) -> JobState:
+    def _state(
+        self, job: str, ids: Sequence[str] | None, experiments: Iterable[str] = EXPERIMENTS
+    ) -> JobState:
         """Where a job stands; ids: of those that wait in its lane, where they are known."""
         folder = self.folder / check_id(job)
         described = read_job(folder)
         if described is None:
-            done = any(self.store.has(e, job) for e in EXPERIMENTS)
+            done = any(self.store.has(e, job) for e in experiments)
             return JobState("done" if done else "unknown")
         said = read_state(folder)
         if said is not None and said.status == "running" and not self._runs(said):

@@ -69,9 +69,8 @@ def variants_figure(
 
 def table_two(best: pd.DataFrame, k: int) -> None:
     charts.heading("The same numbers beside the paper's Table 2")
-    names = {v: label for v, label in ablation.LABELS.items() if (best["variant"] == v).any()}
     blocks.table(
-        paper.beside_table_2(best, names, f"here, k = {k}"),
+        paper.beside_table_2(best, ablation.LABELS, f"here, k = {k}"),
         "Success rates of the variants, here and in the paper's Table 2",
     )
     st.caption(f"{paper.CELL_MEANING} {paper.COMPARABLE}")

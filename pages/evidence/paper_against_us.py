@@ -70,6 +70,12 @@ def statements(found: Published) -> Iterator[Comparison]:
 
 
 @shelf.kept
+def all_methods(found: Published) -> dict[str, pd.DataFrame]:
+    """What `methods_on` finds, by data set."""
+    by = {data: methods_on(found, data) for data in by_data(found, "cost")}
+    return {data: methods for data, methods in by.items() if methods is not None}
+
+
 def methods_on(found: Published, data: str) -> pd.DataFrame | None:
     """Baseline and the variants of the attack on a data set, with accuracy kept, each at its best;
     None where their parts are not all published."""
@@ -105,8 +111,7 @@ def methods_figure(found: Published, data: str, methods: pd.DataFrame) -> Figure
 
 def orders(found: Published, compared: Sequence[Comparison]) -> None:
     """The order of the methods on every data set, side by side."""
-    by = {data: methods_on(found, data) for data in by_data(found, "cost")}
-    known = {data: methods for data, methods in by.items() if methods is not None}
+    known = all_methods(found)
     charts.heading(comparisons.orders_title(compared), "precomputed")
     for column, (data, methods) in zip(st.columns(len(known)), known.items(), strict=True):
         with column:

@@ -1,7 +1,5 @@
 """Why it is fast: naive autograd, the paper's rewriting and the closed form, measured."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 import streamlit as st
 
@@ -62,9 +60,10 @@ def finding(largest: GradientComparison) -> str:
     )
 
 
-def agreement(comparisons: Sequence[GradientComparison], table: pd.DataFrame) -> None:
+@shelf.kept
+def every_measurement(table: pd.DataFrame) -> pd.DataFrame:
     """Every measurement as a table to read, with the difference from float64."""
-    shown = pd.DataFrame(
+    return pd.DataFrame(
         {
             "parameters": table["n_parameters"],
             "implementation": [LOOKS[name][0] for name in table["implementation"]],
@@ -81,10 +80,16 @@ def agreement(comparisons: Sequence[GradientComparison], table: pd.DataFrame) ->
             "cosine": table["cosine"],
         }
     )
+
+
+def agreement(found: tuple[Stored, ...]) -> None:
+    """Show every measurement, and what the solves leave open."""
+    comparisons: list[GradientComparison] = [stored.result for stored in found]
+    table = speed_figures.measured(comparisons)
     most = table["relative_difference"].max()
     charts.heading(f"It is the same gradient: none differs from float64 by more than {most:.2%}")
     blocks.table(
-        shown,
+        every_measurement(table),
         "Time, memory and accuracy of the three implementations",
         {"parameters": "{:,}".format, "cosine": lambda v: "–" if pd.isna(v) else f"{v:.7f}"},
     )
@@ -99,12 +104,13 @@ def agreement(comparisons: Sequence[GradientComparison], table: pd.DataFrame) ->
     )
 
 
-def gradients(found: Sequence[Stored]) -> None:
-    """Time and memory of one gradient, and that all three are the same."""
+@shelf.kept
+def gradients_figure(found: tuple[Stored, ...]) -> FigureBlock:
+    """Time and memory of one gradient."""
     comparisons = [stored.result for stored in found]
     table = speed_figures.measured(comparisons)
     worst = comparisons[-1].table.set_index("implementation")["peak_mb"]
-    FigureBlock(
+    return FigureBlock(
         name="gradients",
         title=f"Memory at {comparisons[-1].n_parameters:,} parameters: "
         + ", ".join(
@@ -116,14 +122,21 @@ def gradients(found: Sequence[Stored]) -> None:
         build=speed_figures.gradient_costs,
         values=(table,),
         table=lambda: table,
-        results=tuple(found),
+        results=found,
         badge=badge_of(found[-1]),
         caption=f"Of one gradient; all axes are logarithmic. {PAPER}",
-    ).show()
-    agreement(comparisons, table)
+    )
 
 
-def scaling(stored: Stored) -> None:
+def gradients(found: tuple[Stored, ...]) -> None:
+    """Time and memory of one gradient, and that all three are the same."""
+    gradients_figure(found).show()
+    agreement(found)
+
+
+@shelf.kept
+def scaling_figure(stored: Stored) -> FigureBlock:
+    """How time and memory of one step grow with the sizes."""
     result: Scaling = stored.result
     time = result.exponents.query("quantity == 'seconds'")["exponent"]
     memory = result.exponents.query("quantity == 'peak_mb'")["exponent"]
@@ -135,7 +148,7 @@ def scaling(stored: Stored) -> None:
         f"{memory.min():.2f} to {memory.max():.2f} in memory"
     )
     base = ", ".join(f"{name} {value:,}" for name, value in result.base.items())
-    FigureBlock(
+    return FigureBlock(
         name="scaling",
         title=title,
         kind="Time and memory of one attack step along four sizes",
@@ -147,8 +160,12 @@ def scaling(stored: Stored) -> None:
         f"the others at {base}; {result.iterations} iterations in each solve at every size, so "
         "that this is the cost of size and not of conditioning. Cost relative to the smallest size "
         "that is fitted; the dotted line grows as the size does.",
-    ).show()
-    blocks.table(speed_figures.exponents(result), "Exponents of growth in time and memory")
+    )
+
+
+def scaling(stored: Stored) -> None:
+    scaling_figure(stored).show()
+    blocks.table(speed_figures.exponents(stored.result), "Exponents of growth in time and memory")
     st.caption("Exponents: slope of log cost in log size over the larger half, ± standard error.")
 
 
@@ -178,7 +195,7 @@ def page() -> None:
     if missing is None:
         badge = badge_of(measured[-1])
         st.markdown(f"{finding(measured[-1].result)} :gray-badge[{badge}]")
-        gradients(measured)
+        gradients(tuple(measured))
     else:
         st.markdown(f"{PAGE.finding} It has not been measured here yet.")
         with st.container(border=True):

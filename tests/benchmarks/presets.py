@@ -1,44 +1,32 @@
-"""Every link that the lab itself offers (each page, each preset), opened as the first thing that a
-freshly started server with an empty cache is asked for: until the whole page is drawn, all figures
-included. Once in a browser that has been in the lab before, and once in a new one, which has
-Streamlit's and Plotly's script to load and to translate first.
+"""Every link that the lab itself offers (each page, each preset), opened in a new browser as the
+first thing that a freshly started server with an empty cache is asked for: until the whole page is
+drawn, all figures included. Beside it, in another new browser, a bare Streamlit page with as many
+charts of as many points, set up in the same way: both have Streamlit's and Plotly's script to load
+and to translate first.
 
-The first line is what Streamlit and Plotly need for a page that has a title and a chart of two
-points, served from a program of three lines: no page of theirs opens sooner on the same machine.
-
-Of three times the least and the median wait, and the processor time that server and browser took
-for that one: on a busy machine the wait says little. Needs Chromium at /usr/bin/chromium.
+Of three times the median wait of each, and the processor time that server and browser took for the
+lab's: on a busy machine the wait says little. `--opened`: the server opens every page itself before
+it takes visitors, as it does in a class. Needs Chromium at /usr/bin/chromium.
 """
 
-import sys
-import tempfile
+import argparse
+import asyncio
+import statistics
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlencode
 
 import psutil
-from playwright.sync_api import BrowserContext, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
-from pages.common.lab.registry import PAGES, links
-from tests.support.browser import (
-    CHROMIUM,
-    FLAGS,
-    LAB,
-    free_port,
-    start_server,
-    stop_server,
-    wait_until_healthy,
-)
+from pages.common.lab.registry import links
+from tests.benchmarks.visitors import BARE, Server, serving
+from tests.support.browser import CHROMIUM, FLAGS, LAB
+from tests.support.visitors import points, visitor
 
-LIMIT, REPEATS = 3.0, 3  # s, of issue 8
+TIMES, REPEATS = 1.3, 3  # the bare page's wait, of issue 16
 BARE_TITLE = "Bare"
-BARE = f"""import plotly.graph_objects as go
-import streamlit as st
-st.title("{BARE_TITLE}")
-st.plotly_chart(go.Figure(go.Scatter(x=[1, 2], y=[1, 2])))
-"""
+WINDOW = ViewportSize(width=1280, height=1000)
 PATIENCE = 180_000  # ms, on a machine that others keep busy
 # The script has ended, the page has its title, and every chart of it is drawn.
 DRAWN = """title => {
@@ -63,11 +51,6 @@ def processor_seconds(process: psutil.Process) -> float:
     return total
 
 
-def computed(cache: Path) -> list[str]:
-    """What lies in the cache beside the server's log and the signs of life of its worker."""
-    return sorted(str(p.parent.relative_to(cache)) for p in cache.rglob("manifest.json"))
-
-
 @dataclass(frozen=True)
 class Opened:
     """Seconds until a page was drawn, the processor's of server and browser meanwhile, figures."""
@@ -78,74 +61,63 @@ class Opened:
     figures: int
 
 
-def measure(
-    context: BrowserContext, port: int, title: str, link: str, what: Sequence[str] = LAB
-) -> Opened:
-    """Opens a link of a server that is started for it, with an empty cache."""
-    with tempfile.TemporaryDirectory() as folder:
-        cache = Path(folder)
-        process, address = start_server(cache, port, what)
-        try:
-            wait_until_healthy(process, address, cache)
-            server, all_of_it = psutil.Process(process.pid), psutil.Process()
-            visit = context.new_page()
-            before = processor_seconds(server), processor_seconds(all_of_it)
-            began = time.perf_counter()
-            visit.goto(f"{address}{link}", timeout=PATIENCE)
-            visit.wait_for_function(DRAWN, arg=title, polling="raf", timeout=PATIENCE)
-            wait = time.perf_counter() - began
-            of_server = processor_seconds(server) - before[0]
-            of_browser = processor_seconds(all_of_it) - before[1] - of_server
-            assert visit.get_by_test_id("stException").count() == 0
-            figures = visit.locator(".js-plotly-plot").count()
-            visit.wait_for_timeout(500)
-            assert computed(cache) == [], computed(cache)
-            visit.close()
-        finally:
-            stop_server(process, cache)
+def opened(browser: Browser, server: Server, title: str, link: str) -> Opened:
+    """Open a link in a browser that has never been there."""
+    context = browser.new_context(viewport=WINDOW)
+    all_of_it, visit = psutil.Process(), context.new_page()
+    before = server.processor(), processor_seconds(all_of_it)
+    began = time.perf_counter()
+    visit.goto(f"{server.address}{link}", timeout=PATIENCE)
+    visit.wait_for_function(DRAWN, arg=title, polling="raf", timeout=PATIENCE)
+    wait = time.perf_counter() - began
+    of_server = server.processor() - before[0]
+    of_browser = processor_seconds(all_of_it) - before[1] - of_server
+    assert visit.get_by_test_id("stException").count() == 0
+    figures = visit.locator(".js-plotly-plot").count()
+    context.close()
     return Opened(wait, of_server, of_browser, figures)
 
 
+async def charts(server: Server, page: str, query: str) -> list[int]:
+    """The points of each chart of a link."""
+    async with visitor(server.address) as here:
+        return [points(figure) for figure in (await here.open(page, query)).figures]
+
+
 def main() -> None:
-    wanted = sys.argv[1:]  # pages by their addresses; all where none is named
-    slow: dict[str, list[str]] = {"known": [], "new": []}
-    print(f"{'':<45}{'':>8}{'known browser':>32}{'new browser':>32}")
-    columns = f"{'least':>8}{'median':>8}{'server':>8}{'browser':>8}"
-    print(f"{'link':<45}{'figures':>8}{columns * 2}   (s)")
-    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("page", nargs="*", help="the address of a page; all where none is named")
+    parser.add_argument("--opened", action="store_true", help="the server has opened every page")
+    asked = parser.parse_args()
+    first = {"IAL_OPEN_FIRST": "yes" if asked.opened else "no"}
+    slow = []
+    print(f"{'link':<60}{'figures':>8}{'lab':>8}{'bare':>8}{'times':>8}{'server':>8}{'browser':>8}")
+    with sync_playwright() as playwright, serving(BARE) as bare:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        port, window = free_port(), ViewportSize(width=1280, height=1000)
-        known = browser.new_context(viewport=window)
-        for page in PAGES[1:3]:  # what is not counted fills the caches of disk and browser
-            measure(known, port, page.title, f"/{page.url}")
-        bare = Path(folder, "bare.py")
-        bare.write_text(BARE)
-        asked: list[tuple[str, str, tuple[str, ...]]]
-        asked = [(BARE_TITLE, "/", ("-m", "streamlit", "run", str(bare)))]
+        opened(browser, bare, BARE_TITLE, "/")  # not counted: it fills the disk's caches
         for page, parameters in links():
-            query = f"?{urlencode(parameters)}" if parameters else ""
-            if not wanted or page.url in wanted:
-                asked.append((page.title, f"/{page.url}{query}", LAB))
-        for title, link, what in asked:
-            told = ""
-            found: dict[str, list[Opened]] = {"known": [], "new": []}
+            if asked.page and page.url not in asked.page:
+                continue
+            query = urlencode(parameters)
+            link = f"/{page.url}{'?' if query else ''}{query}"
+            labs, bares = [], []
             for _ in range(REPEATS):  # in turn, so that a busy moment hits both
-                new = browser.new_context(viewport=window)
-                for kind, context in (("known", known), ("new", new)):
-                    found[kind].append(measure(context, port, title, link, what))
-                new.close()
-            for kind, times in found.items():
-                one = sorted(times, key=lambda t: t.wait)[REPEATS // 2]
-                least = min(t.wait for t in times)
-                told += f"{least:>8.2f}{one.wait:>8.2f}{one.server:>8.2f}{one.browser:>8.2f}"
-                if one.wait > LIMIT:
-                    slow[kind].append(link)
-            name = link if what is LAB else "Streamlit and Plotly alone"
-            print(f"{name:<45}{one.figures:>8}{told}", flush=True)
+                with serving(LAB, first) as lab:
+                    labs.append(opened(browser, lab, page.title, link))
+                    drawn = asyncio.run(charts(lab, page.url, query))
+                many = urlencode({"points": drawn or [0]}, doseq=True)
+                bares.append(opened(browser, bare, BARE_TITLE, f"/?{many}"))
+            one = sorted(labs, key=lambda lab: lab.wait)[REPEATS // 2]
+            least = statistics.median(bare.wait for bare in bares)
+            if one.wait > TIMES * least:
+                slow.append(link)
+            print(
+                f"{link:<60}{one.figures:>8}{one.wait:>8.2f}{least:>8.2f}{one.wait / least:>8.2f}"
+                f"{one.server:>8.2f}{one.browser:>8.2f}",
+                flush=True,
+            )
         browser.close()
-    for kind, names in slow.items():
-        print(f"slower than {LIMIT:g} s in a {kind} browser: {', '.join(names) or 'none'}")
-    print("nothing was computed")
+    print(f"more than {TIMES:g} times the bare page: {', '.join(slow) or 'none'}")
 
 
 if __name__ == "__main__":

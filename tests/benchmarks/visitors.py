@@ -14,7 +14,7 @@ import random
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ CLASS, CLASS_SECONDS, CLASS_TIMES = 30, 1.5, 3.0
 MORE, MORE_SECONDS = 50, 3.0
 MEMORY = 2**30
 WITHOUT_FIGURE_MS = 25.0
+IN_CLASS = {"IAL_OPEN_FIRST": "yes"}  # as in class mode, which the crowds are about
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,11 @@ class Server:
 
 
 @contextmanager
-def serving(what: Sequence[str]) -> Iterator[Server]:
+def serving(what: Sequence[str], environment: Mapping[str, str] | None = None) -> Iterator[Server]:
     """A server of its own, with an empty cache."""
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder)
-        process, address = start_server(cache, what=what)
+        process, address = start_server(cache, what=what, environment=environment)
         try:
             wait_until_healthy(process, address, cache)
             yield Server(address, psutil.Process(process.pid))
@@ -102,13 +103,10 @@ async def one_visitor(
             await asyncio.sleep(1)
 
 
-async def visit(server: Server, visitors: int, seconds: float, think: float, opened: bool) -> Crowd:
-    """So many visitors for so many seconds, who look at a page for `think` seconds on average.
-    opened: somebody has opened every page before them."""
+async def visit(server: Server, visitors: int, seconds: float, think: float) -> Crowd:
+    """So many visitors for so many seconds, who look at a page for `think` seconds on average."""
     async with visitor(server.address) as first:
         pages = (await first.open()).pages or ("",)
-        for page in pages if opened else ():
-            await first.open(page)
     memory, processor = [server.memory()], server.processor()
     crowd = Crowd(defaultdict(list), Counter(), seconds, 0.0, (0, 0, 0))
     end = time.perf_counter() + seconds
@@ -148,10 +146,8 @@ def crowds(asked: argparse.Namespace, visitors: int, limit: float, times: float 
     """The lab and the bare page under the same visitors, one after the other."""
     found = {}
     for name, what in (("lab", LAB), ("bare page", BARE)):
-        with serving(what) as server:
-            found[name] = asyncio.run(
-                visit(server, visitors, asked.seconds, asked.think, asked.opened)
-            )
+        with serving(what, {} if asked.cold else IN_CLASS) as server:
+            found[name] = asyncio.run(visit(server, visitors, asked.seconds, asked.think))
         report(f"{name}, {visitors} visitors", found[name])
     lab, bare = found["lab"], found["bare page"]
     slowest = sorted(lab.waits.items(), key=lambda item: -quantile(item[1], 0.95))
@@ -168,17 +164,18 @@ def crowds(asked: argparse.Namespace, visitors: int, limit: float, times: float 
 
 async def cost(server: Server, page: str, query: str, times: int) -> tuple[float, int, list[int]]:
     """Milliseconds of the server's processor for a new visitor's opening of a page that somebody
-    has opened before, bytes sent, and the points of each of its charts."""
-    for _ in range(2):
-        async with visitor(server.address) as first:
-            run = await first.open(page, query)
-    await asyncio.sleep(0.5)  # what the first opening has left to do
-    before = server.processor()
-    for _ in range(times):
-        async with visitor(server.address) as here:
-            await here.open(page, query)
-    await asyncio.sleep(0.3)
-    spent = 1000 * (server.processor() - before) / times
+    has opened before, while somebody else is there (Streamlit forgets the compiled scripts when
+    the last visitor leaves); bytes sent, and the points of each of its charts."""
+    async with visitor(server.address) as somebody:
+        for _ in range(2):
+            run = await somebody.open(page, query)
+        await asyncio.sleep(0.5)  # what the first opening has left to do
+        before = server.processor()
+        for _ in range(times):
+            async with visitor(server.address) as here:
+                await here.open(page, query)
+        await asyncio.sleep(0.3)
+        spent = 1000 * (server.processor() - before) / times
     return spent, run.size, [points(figure) for figure in run.figures]
 
 
@@ -216,7 +213,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120.0, help="of every crowd; 0 for none")
     parser.add_argument("--think", type=float, default=5.0, help="seconds between clicks")
     parser.add_argument(
-        "--opened", action="store_true", help="somebody has opened every page before the crowds"
+        "--cold", action="store_true", help="the server has not opened every page before them"
     )
     parser.add_argument("--times", type=int, default=20, help="openings of a page; 0 for none")
     parser.add_argument("--page", nargs="*", default=[], help="only these pages' openings")

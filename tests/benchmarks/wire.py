@@ -1,10 +1,10 @@
 """Bytes over the wire from the lab behind its proxy (deploy/Caddyfile, TLS, two servers): each page
 opened by a browser that has never been here, and by one that has.
 
-HTTP bytes are as Chromium counts them, packed and with headers; frames of the WebSocket are counted
-by their content, which is more than goes over the wire: they are packed too, and Chromium does not
-say how small. "Data" is what pages draw: frames, and files that the page offers or shows. The
-rest is scripts, styles and fonts, which a known browser keeps.
+HTTP bytes are as Chromium counts them, packed and with headers. Of frames of the WebSocket it says
+the content alone: where the server has agreed to pack them (permessage-deflate), they are packed
+here in the same way and counted then. "Data" is what pages draw: frames, and files that the page
+offers or shows. The rest is scripts, styles and fonts, which a known browser keeps.
 
 `python -m tests.benchmarks.wire [addresses of pages]`: all where none is named. Needs Chromium,
 Caddy and brotli (`make system`).
@@ -14,7 +14,9 @@ import base64
 import shutil
 import sys
 import tempfile
+import zlib
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -30,12 +32,25 @@ DATA = ("/media/", "/_stcore/stream")
 BINARY = 2  # a WebSocket frame's kind; its content is told in base64
 
 
+class Packed:
+    """What frames of one direction take on the wire, headers left out. Each is packed with what the
+    frames before it had, as permessage-deflate does (RFC 7692)."""
+
+    def __init__(self) -> None:
+        self.stream = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+
+    def size(self, content: bytes) -> int:
+        packed = self.stream.compress(content) + self.stream.flush(zlib.Z_SYNC_FLUSH)
+        return len(packed) - len(b"\x00\x00\xff\xff")  # the end that is not sent
+
+
 def visit(context: BrowserContext, address: str, title: str) -> Counter[str]:
     """Bytes by what they are, until the page is drawn and nothing more has come for a second."""
     page = context.new_page()
     devtools = context.new_cdp_session(page)
     kinds: dict[str, str] = {}
     counted: Counter[str] = Counter()
+    packed: dict[str, Packed] = {}  # by direction, once the server has agreed
 
     def response(event: dict) -> None:
         path = urlparse(event["response"]["url"]).path
@@ -44,16 +59,22 @@ def visit(context: BrowserContext, address: str, title: str) -> Counter[str]:
     def finished(event: dict) -> None:
         counted[kinds.get(event["requestId"], "rest")] += int(event["encodedDataLength"])
 
-    def frame(event: dict) -> None:
+    def agreed(event: dict) -> None:
+        headers = {name.lower(): text for name, text in event["response"]["headers"].items()}
+        if "permessage-deflate" in headers.get("sec-websocket-extensions", ""):
+            packed.update(received=Packed(), sent=Packed())
+
+    def frame(direction: str, event: dict) -> None:
         told = event["response"]
-        content = told["payloadData"]
-        size = len(base64.b64decode(content) if told["opcode"] == BINARY else content.encode())
-        counted["data"] += size
+        text = told["payloadData"]
+        content = base64.b64decode(text) if told["opcode"] == BINARY else text.encode()
+        counted["data"] += packed[direction].size(content) if packed else len(content)
 
     devtools.on("Network.responseReceived", response)
     devtools.on("Network.loadingFinished", finished)
-    devtools.on("Network.webSocketFrameReceived", frame)
-    devtools.on("Network.webSocketFrameSent", frame)
+    devtools.on("Network.webSocketHandshakeResponseReceived", agreed)
+    devtools.on("Network.webSocketFrameReceived", partial(frame, "received"))
+    devtools.on("Network.webSocketFrameSent", partial(frame, "sent"))
     devtools.send("Network.enable")
     page.goto(address, timeout=PATIENCE)
     page.wait_for_function(DRAWN, arg=title, timeout=PATIENCE)

@@ -12,7 +12,7 @@ from tests.support.browser_pages import SLOW
 from tests.support.class_play import TEACHER_TOKEN, click_page, gather, play
 
 STUDENTS = 3
-CLASS = {"IAL_MODE": "class", "IAL_TEACHER_TOKEN": TEACHER_TOKEN}
+CLASS = {"IAL_MODE": "class", "IAL_TEACHER_TOKEN": TEACHER_TOKEN, "IAL_OPEN_FIRST": "no"}
 
 
 @pytest.fixture

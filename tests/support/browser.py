@@ -85,7 +85,7 @@ def stop_server(process: subprocess.Popen, cache: Path) -> None:
 
 
 def wait_until_healthy(process: subprocess.Popen, address: str, cache: Path) -> None:
-    for _ in range(300):
+    for _ in range(600):
         if process.poll() is not None or healthy(address):
             break
         time.sleep(0.1)

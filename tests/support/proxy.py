@@ -78,10 +78,11 @@ def needs_a_proxy() -> None:
 
 
 def environment_of(service: str) -> dict[str, str]:
-    """What the compose file gives a service, but for its addresses and folders."""
+    """What the compose file gives a service, but for its addresses and folders, and for opening
+    every page first, which would take seconds of every start."""
     given = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"][service]["environment"]
-    places = {"IAL_CACHE_DIR", "IAL_DATA_DIR", "STREAMLIT_SERVER_ADDRESS"}
-    return {name: str(value) for name, value in given.items() if name not in places}
+    left_out = {"IAL_CACHE_DIR", "IAL_DATA_DIR", "STREAMLIT_SERVER_ADDRESS", "IAL_OPEN_FIRST"}
+    return {name: str(value) for name, value in given.items() if name not in left_out}
 
 
 def compressed_scripts(folder: Path, quality: int) -> Path:

@@ -270,6 +270,7 @@ def test_an_empty_setting_is_none_and_a_bad_one_is_said(tmp_path):
         "IAL_MODE",
         "IAL_VISITOR_JOBS",
         "IAL_ADDRESS",
+        "IAL_OPEN_FIRST",
     )
     assert read_settings(dict.fromkeys(names, "")) == read_settings({})
     (tmp_path / "file").write_text("")
@@ -291,12 +292,24 @@ def test_an_empty_setting_is_none_and_a_bad_one_is_said(tmp_path):
 
 
 def test_what_concerns_visitors_is_read_and_not_handed_to_workers():
-    given = {"IAL_MODE": "class", "IAL_VISITOR_JOBS": "2", "IAL_ADDRESS": "https://a.org/lab"}
+    given = {
+        "IAL_MODE": "class",
+        "IAL_VISITOR_JOBS": "2",
+        "IAL_ADDRESS": "https://a.org/lab",
+        "IAL_OPEN_FIRST": "no",
+    }
     settings = read_settings(given)
-    assert (settings.mode, settings.visitor_jobs, settings.address) == (
-        "class", 2, "https://a.org/lab",
+    assert (settings.mode, settings.visitor_jobs, settings.address, settings.open_first) == (
+        "class", 2, "https://a.org/lab", False,
     )  # fmt: skip
     assert not set(given) & set(environment_of(settings))
+
+
+def test_every_page_is_opened_first_in_a_class_and_elsewhere_if_it_is_asked_for():
+    assert [
+        read_settings(given).open_first
+        for given in ({}, {"IAL_MODE": "class"}, {"IAL_OPEN_FIRST": "yes"})
+    ] == [False, True, True]
 
 
 def test_a_teacher_token_that_can_be_guessed_is_refused_and_never_repeated():

@@ -6,7 +6,7 @@ from engine.data.dataset import Dataset
 from engine.errors import EngineError
 from engine.results.library import imported_datasets
 from pages.common.lab import published_results
-from pages.common.lab.shared import datasets, lab, open_dataset, shown
+from pages.common.lab.shared import datasets, is_here, lab, open_dataset, shown
 from pages.common.samples import Samples
 
 
@@ -22,7 +22,7 @@ def opened(name: str) -> Dataset:
 def data_hash(name: str) -> str | None:
     """The content hash of a data set; None where it is not on this machine. Stops the page where
     the data set is here but cannot be used."""
-    return opened(name).content_hash if name in datasets() else None
+    return opened(name).content_hash if is_here(name) else None
 
 
 def names_of(role: str, experiment: str = "") -> list[str]:
@@ -34,4 +34,4 @@ def names_of(role: str, experiment: str = "") -> list[str]:
 
 def samples_of(name: str) -> Samples | None:
     """The training samples of a data set; None where it is not on this machine."""
-    return Samples(opened(name)) if name in datasets() else None
+    return Samples(opened(name)) if is_here(name) else None

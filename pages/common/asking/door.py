@@ -22,7 +22,7 @@ from pages.common.asking.progress import Draw
 from pages.common.asking.refusals import refuse, show_refusal
 from pages.common.lab import permissions, visitors
 from pages.common.lab.permissions import Action
-from pages.common.lab.shared import datasets, lab, open_dataset, shown
+from pages.common.lab.shared import is_here, lab, open_dataset, shown
 from pages.common.words.wording import count
 
 POLL_SECONDS = 0.25
@@ -75,7 +75,7 @@ class Computation(Generic[R]):
                 experiment, request, None, None, store.find_without_data(experiment, request)
             )
         job = store.key(experiment, request, content)
-        state = lab().jobs.state(job)
+        state = lab().jobs.state(job, experiment)
         return cls(experiment, request, job, state, store.find(experiment, request, content))
 
     @property
@@ -148,7 +148,7 @@ def seconds_of(experiment: str, request: Request) -> float | None:
         return None
     if isinstance(source, Features):
         try:
-            size = size_of(open_dataset(source.name)) if source.name in datasets() else None
+            size = size_of(open_dataset(source.name)) if is_here(source.name) else None
         except EngineError:  # the computation will say what is wrong with it
             size = None
     return None if size is None else estimate(request, size)

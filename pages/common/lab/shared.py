@@ -81,6 +81,11 @@ def datasets() -> list[str]:
     return dataset_names(lab().settings.data_dir)
 
 
+def is_here(name: str) -> bool:
+    """Whether a data set can be chosen. Pages ask often: for a bundled one no folder is read."""
+    return name in LOADERS or name in datasets()
+
+
 def open_dataset(name: str) -> Dataset:
     """A data set by name, kept in memory until its files change. Raises InvalidDataset."""
     data_dir = lab().settings.data_dir

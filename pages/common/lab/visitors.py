@@ -35,9 +35,16 @@ def cookies() -> Mapping[str, str]:
 def current() -> Visitor:
     """The visitor of this session."""
     held = cookies()
-    known = browsers.name_of(held) or st.session_state.setdefault(ID, secrets.token_hex(12))
+    known = browsers.name_of(held) or own_name()
     is_teacher = browsers.is_token(held.get(browsers.TEACHER, ""), teacher_token())
     return Visitor(known, Role.TEACHER if is_teacher else Role.STUDENT)
+
+
+def own_name() -> str:
+    """The name of a session whose browser keeps no cookies."""
+    if ID not in st.session_state:
+        st.session_state[ID] = secrets.token_hex(12)
+    return str(st.session_state[ID])
 
 
 def mode() -> Mode:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pages.common.frames import row_of
+from pages.common.keeping import shelf
 
 COMPARABLE = (
     "The paper: 50 targets each, ResNet-50 features, influence by LiSSA; its two k are not in the "
@@ -72,6 +73,7 @@ def of_regimes(part: pd.DataFrame) -> Rate:
     return Rate(float(by["rate"]["high_accuracy"]), float(best["rate"]), drop)
 
 
+@shelf.kept
 def beside_table_1(rates: pd.DataFrame) -> pd.DataFrame:
     """Ours (rows of method, regime, k) above the paper's: method, k, and a cell per data set."""
     rows = [
@@ -86,13 +88,16 @@ def beside_table_1(rates: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["source", "method", "top", "data", CELL_NAME])
 
 
+@shelf.kept
 def beside_table_2(best: pd.DataFrame, names: Mapping[str, str], here: str) -> pd.DataFrame:
-    """Ours (rows of variant and regime) beside the paper's, a row a variant; `here` names ours."""
+    """Ours (rows of variant and regime) beside the paper's, a row for each variant that has a rate;
+    `here` names ours."""
     rows = []
     for variant, name in names.items():
+        ours = best[best["variant"] == variant]
+        if ours.empty:
+            continue
         cells = [cell(rate) for rate in TABLE_2[variant]] if variant in TABLE_2 else NOT_THEIRS
         theirs = {f"paper: {d}": text for d, text in zip(DATASETS, cells, strict=True)}
-        rows.append(
-            {"variant": name, here: cell(of_regimes(best[best["variant"] == variant]))} | theirs
-        )
+        rows.append({"variant": name, here: cell(of_regimes(ours))} | theirs)
     return pd.DataFrame(rows)

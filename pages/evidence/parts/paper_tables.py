@@ -6,6 +6,7 @@ import pandas as pd
 
 from pages.attack.parts import ablation
 from pages.common.frames import row_of
+from pages.common.keeping import shelf
 from pages.common.words import paper
 from pages.evidence.parts.best_rates import at_best, baseline_at_best
 from pages.evidence.parts.comparisons import NOT_COMPARABLE
@@ -83,6 +84,7 @@ def interval(rate: pd.Series) -> str:
     return f"{rate['low']:.2f} to {rate['high']:.2f}"
 
 
+@shelf.kept
 def title(both: pd.DataFrame) -> str:
     """What the two tables side by side show: where the paper's rates lie from ours."""
     known = both[both["here"] != "–"]

@@ -1,0 +1,93 @@
+"""The server's own first visit: every link is opened before there is a visitor, and once."""
+
+import asyncio
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+from engine.results.jobs import Jobs
+from engine.settings import ROOT, read_settings
+from pages.common.lab import first_visit
+from pages.common.lab.first_visit import Nobody
+from pages.common.lab.registry import links
+
+# A process of its own: there is one Streamlit in each.
+OPENED_TWICE = """
+import asyncio, json
+from streamlit import App
+from pages.common.keeping.shelf import SHELF
+from pages.common.lab import first_visit
+from pages.common.lab.registry import links
+
+app = App("app.py", lifespan=first_visit.before_others(True))
+
+async def main():
+    async with app.lifespan()(app):
+        made = SHELF.counts.made
+        shown = [await first_visit.open_link(*link) for link in links()]
+        print(json.dumps([made, SHELF.counts.made, shown]))
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {"IAL_CACHE_DIR": str(tmp_path), "IAL_WORKERS": "no", "OMP_NUM_THREADS": "1"}
+
+
+def test_whoever_opens_a_link_after_it_finds_everything_made(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OPENED_TWICE],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    made, in_the_end, shown = json.loads(done.stdout)
+    assert made > len(links())
+    assert in_the_end == made
+    assert shown == [[] for _ in links()]
+    assert "failed" not in done.stderr
+    jobs = Jobs(read_settings(environment))
+    assert jobs.all() == []
+
+
+def test_nobody_notices_the_end_of_a_page_and_what_it_shows_of_errors() -> None:
+    nobody, error, end = Nobody(), ForwardMsg(), ForwardMsg()
+    error.delta.new_element.exception.message = "no such column"
+    nobody.write_forward_msg(error)
+    assert not nobody.finished.is_set()
+    end.script_finished = ForwardMsg.FINISHED_SUCCESSFULLY
+    nobody.write_forward_msg(end)
+    assert nobody.finished.is_set()
+    assert nobody.exceptions == ["no such column"]
+
+
+def test_a_page_that_fails_is_logged_and_the_others_are_opened(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened = []
+
+    async def open_link(page, given):
+        opened.append(page.url)
+        if page.url == "cost":
+            raise TimeoutError
+        return ["no such column"] if page.url == "paper" else []
+
+    monkeypatch.setattr(first_visit, "open_link", open_link)
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(first_visit.open_everything())
+    assert opened == [page.url for page, _ in links()]
+    of_cost = sum(page.url == "cost" for page, _ in links())
+    assert caplog.text.count("not finished within") == of_cost > 0
+    assert "no such column" in caplog.text
