@@ -8,12 +8,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
-from tests.support.browser import Visit, Visits
+from tests.support.browser import Visits
 from tests.support.browser_pages import SLOW, open_page, ranking_chart
 from tests.support.proxy import Served, kill, needs_a_proxy, served
 
 LINK = "/move-one-sample?radius=0.05"
-LOST = ("Failed to load resource", "WebSocket")  # of a connection that a test cuts
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +34,6 @@ def shows_the_chosen(page: Page) -> None:
     """The view that LINK asks for, from the state in the address alone."""
     ranking_chart(page)
     expect(page.get_by_role("slider")).to_have_value("0.05", timeout=SLOW)
-
-
-def only_lost_connections(visit: Visit) -> None:
-    visit.errors = [e for e in visit.errors if not e.startswith(LOST)]
-    visit.check()
 
 
 def test_a_page_opens_with_its_figures(visits: Visits):
@@ -78,7 +72,7 @@ def test_a_killed_servers_visitors_go_on_at_the_other(lab: Served, visits: Visit
         # it is a session that answers, not what was drawn before
         visit.page.get_by_role("slider").press("ArrowRight")
         visit.page.wait_for_url(lambda url: "radius=0.05" not in url, timeout=SLOW)
-        only_lost_connections(visit)
+        visit.only_lost_connections()
     finally:
         lab.start_again(home)
     lab.wait_for(lambda: len(lab.homes()) == 2, "the proxy sends visitors there again")
@@ -97,4 +91,4 @@ def test_a_killed_proxy_loses_nothing(lab: Served, visits: Visits):
     expect(visit.page.get_by_text(re.compile("sample 16 (went|stays)", re.I)).first).to_be_visible(
         timeout=2 * SLOW
     )
-    only_lost_connections(visit)
+    visit.only_lost_connections()

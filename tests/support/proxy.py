@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from pathlib import Path
 
+import psutil
 import pytest
 import streamlit
 import yaml
@@ -95,10 +96,12 @@ def compressed_scripts(folder: Path, quality: int) -> Path:
 
 @dataclass
 class Served:
-    """A running lab behind its proxy. address: the visitors'; plain: without TLS."""
+    """A running lab behind its proxy. address: the visitors'; plain: without TLS. environment:
+    settings beside those of the compose file."""
 
     folder: Path
     static: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
     servers: dict[str, subprocess.Popen] = field(default_factory=dict)
     https: int = field(default_factory=free_port)
     http: int = field(default_factory=free_port)
@@ -135,13 +138,15 @@ class Served:
 
     def start_server(self, port: int | None = None) -> str:
         """Start a server, which may still be loading then."""
-        process, address = start_server(self.cache, port, environment=environment_of("lab-1"))
+        environment = environment_of("lab-1") | dict(self.environment)
+        process, address = start_server(self.cache, port, environment=environment)
         self.servers[address] = process
         return address
 
     def start_worker(self) -> None:
         command = [sys.executable, "-m", "engine.results.attendant"]
         environment = os.environ | local_settings(self.cache) | environment_of("worker")
+        environment |= self.environment
         with (self.folder / "attendant.log").open("a") as log:
             self.worker = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdout=log, stderr=log
@@ -152,6 +157,14 @@ class Served:
         if self.worker is not None:
             self.worker.send_signal(signal.SIGTERM)
             self.worker.wait(PATIENCE)
+            self.worker = None
+
+    def kill_worker(self) -> None:
+        """The attendant and the workers that it has started, none of which can say a word."""
+        if self.worker is not None:
+            for process in psutil.Process(self.worker.pid).children(recursive=True):
+                process.kill()
+            kill(self.worker)
             self.worker = None
 
     def answers(self) -> bool:
@@ -210,10 +223,15 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, count: int = 2, quality: int = 4) -> Iterator[Served]:
+def served(
+    folder: Path,
+    count: int = 2,
+    quality: int = 4,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Served]:
     """`count` servers that share a cache folder, their worker, and the proxy before them, all as
     the compose file has them; ended afterwards."""
-    lab = Served(folder, compressed_scripts(folder / "scripts", quality))
+    lab = Served(folder, compressed_scripts(folder / "scripts", quality), environment or {})
     with ExitStack() as after:
         for _ in range(count):
             after.callback(lab.end, lab.start_server())

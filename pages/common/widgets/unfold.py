@@ -2,7 +2,9 @@
 
 What a closed expander or popover holds is otherwise computed, sent, and has its part of Streamlit's
 script loaded (code, tables, formulas) before the page is drawn. Each is a fragment: opening one
-runs nothing else of the page.
+runs nothing else of the page. Within another fragment it is none of its own. Of a fragment that
+runs again while what it drew is still to be sent, Streamlit takes that back, but not what fragments
+within it drew: they would come without what they stand in, and the browser's page would break.
 """
 
 from collections.abc import Callable
@@ -12,6 +14,10 @@ from typing import Literal, ParamSpec, Protocol
 import streamlit as st
 from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 from streamlit.elements.lib.mutable_popover_container import PopoverContainer
+from streamlit.runtime.scriptrunner_utils.script_run_context import (
+    ThreadState,
+    get_script_run_ctx,
+)
 
 KEY = "unfold-"  # what the keys of all of them begin with
 P = ParamSpec("P")
@@ -42,7 +48,6 @@ def menu(
 
 def _when_opened(make: Callable[[], ExpanderContainer | PopoverContainer]) -> Decorator:
     def decorate(content: Callable[P, None]) -> Callable[P, None]:
-        @st.fragment
         @wraps(content)
         def drawn(*args: P.args, **kwargs: P.kwargs) -> None:
             box = make()
@@ -50,6 +55,13 @@ def _when_opened(make: Callable[[], ExpanderContainer | PopoverContainer]) -> De
                 with box:
                     content(*args, **kwargs)
 
-        return drawn
+        alone = st.fragment(drawn)
+
+        @wraps(content)
+        def shown(*args: P.args, **kwargs: P.kwargs) -> None:
+            within = get_script_run_ctx() is not None and ThreadState.get().fragment_id is not None
+            (drawn if within else alone)(*args, **kwargs)
+
+        return shown
 
     return decorate
