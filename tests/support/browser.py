@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[2]
 
 
 CHROMIUM = "/usr/bin/chromium"
-LOST = ("Failed to load resource", "WebSocket")  # how a console begins to say of a lost connection
+# How a console begins to say of a lost connection.
+LOST = ("Failed to load resource", "WebSocket", "Cannot send rerun backMessage")
 
 
 FLAGS = [
