@@ -30,6 +30,7 @@ from pages.common.figures import ranking
 from pages.common.lab import address, published_results
 from pages.common.samples import Samples
 
+OPENING = "\nEvery page is opened once first: the lab answers in some ten seconds."
 LATE = ("streamlit.emojis", "scipy.stats")  # imported by others only where they first need it
 
 
@@ -64,7 +65,8 @@ def begin_class(settings: Settings) -> None:
     print(
         f"Class mode. Students open {place}\n"
         f"The teacher opens  {address.for_teacher(place, teacher_token())}\n"
-        "Keep the second one to yourself: whoever opens it can delete results.",
+        "Keep the second one to yourself: whoever opens it can delete results."
+        + (OPENING if settings.open_first else ""),
         flush=True,
     )
 
