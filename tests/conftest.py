@@ -26,6 +26,11 @@ torch.set_num_threads(1)
 torch.cuda.is_available = lambda: False
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: at the end it would keep one process at work alone."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(autouse=True)
 def own_main() -> Iterator[None]:
     """The test run's own `__main__`: AppTest leaves its script there, and a process that a later

@@ -29,6 +29,7 @@ def class_visits(chromium: Browser, tmp_path: Path) -> Iterator[Visits]:
         stop_server(process, tmp_path)
 
 
+@pytest.mark.long
 def test_a_class_plays_a_lesson_to_its_end(class_visits: Visits) -> None:
     lesson = gather(class_visits, STUDENTS)
     students, wall = lesson.students, lesson.wall.page

@@ -65,6 +65,7 @@ def run(lab: Path, cache: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.long
 def test_a_bundle_opens_in_a_fresh_clone_with_the_same_figures(tmp_path: Path) -> None:
     clone, here, there = tmp_path / "clone", tmp_path / "here", tmp_path / "there"
     for name in tracked():

@@ -82,7 +82,7 @@ def stop_server(process: subprocess.Popen, cache: Path) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    kill_all(Jobs(read_settings(local_settings(cache))))
+    kill_all(Jobs(read_settings(local_settings(cache))))  # last: a server would start new ones
 
 
 def wait_until_healthy(process: subprocess.Popen, address: str, cache: Path) -> None:

@@ -137,12 +137,33 @@ def test_a_ranking_is_summarised(tmp_path):
         (["batch"], "invalid choice: 'batch'"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(tmp_path, arguments, words):
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, arguments, words):
+    """In this process: a new one takes seconds to import everything."""
+    monkeypatch.setenv("IAL_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("IAL_DEVICE", "cpu")
+    try:
+        code = main(arguments)
+    except SystemExit as ended:  # as argparse ends what it cannot read
+        code = ended.code
+    assert code == 2
+    said = capsys.readouterr().err
+    last = said.strip().splitlines()[-1]  # below a usage, or a progress bar that is gone
+    assert words in last
+    assert "error: " in last
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["attack", "--target", "99999"], "error: target must be a whole number in [0, 1199]"),
+        (["conquer"], "invalid choice: 'conquer'"),
+    ],
+)
+def test_a_process_ends_with_that_line_and_that_code(tmp_path, arguments, words):
     done = command(tmp_path, *arguments)
     assert done.returncode == 2
-    said = done.stderr.strip().splitlines()[-1]  # below a usage, or a progress bar that is gone
-    assert words in said
-    assert "error: " in said
+    assert words in done.stderr.strip().splitlines()[-1]
     assert "Traceback" not in done.stderr
 
 

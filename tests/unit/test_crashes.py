@@ -93,6 +93,7 @@ def batches(jobs: Jobs) -> dict[str, tuple[int, int, str]]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1500)  # on a busy machine; most of it is processes that start
 def test_killed_at_20_moments_of_a_sweep_nothing_is_lost(environment, watched, tmp_path):
     chance = random.Random(SEED)

@@ -54,6 +54,7 @@ def run_example(number: int, folder: Path) -> str:
     return run_python([str(script)], folder)
 
 
+@pytest.mark.long
 def test_the_sweep_example_prints_rates_with_intervals(tmp_path: Path) -> None:
     printed = run_example(1, tmp_path)
     # 2 radii, 2 k, 2 regimes, 2 forms
@@ -83,6 +84,7 @@ def test_the_python_example_moves_the_sample_to_the_top(tmp_path: Path) -> None:
     assert after == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_command_lines_run(command: str, tmp_path: Path) -> None:
     program, *arguments = shlex.split(command)

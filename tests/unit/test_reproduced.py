@@ -43,6 +43,8 @@ from pages.common.words import reproduce
 from pages.defend.parts import audit_words, other_scores_words
 from pages.evidence.parts import view_of_result
 
+pytestmark = pytest.mark.long
+
 QUICK: dict[str, Any] = {"steps": 15, "restarts": 1, "learning_rates": (0.1,)}
 REQUESTS: Mapping[str, Any] = {
     "attack": AttackRequest(targets=(16,), k=3, **QUICK),

@@ -124,6 +124,7 @@ def test_autograd_stays_on_its_device(function):
         function(task, torch.randn(K * D), c, 1e-3, fixed=2)
 
 
+@pytest.mark.long
 def test_the_implementations_agree_in_processes_of_their_own():
     told: list[Progress] = []
     result = compare_gradients(
@@ -151,6 +152,7 @@ def test_the_implementations_agree_in_processes_of_their_own():
     assert [p.done for p in told] == sorted(p.done for p in told)
 
 
+@pytest.mark.long
 def test_one_that_needs_too_much_memory_is_a_row():
     """Naive autograd holds n·P = 2000 x 4000 numbers several times over, 32 MB each."""
     result = compare_gradients(4000, 2000, repeats=1, memory_limit_mb=60, device="cpu")
