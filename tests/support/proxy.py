@@ -22,6 +22,8 @@ import pytest
 import streamlit
 import yaml
 
+from engine.results.jobs import Jobs
+from engine.settings import read_settings
 from tests.support.browser import (
     ROOT,
     free_port,
@@ -31,6 +33,7 @@ from tests.support.browser import (
     stop_server,
     wait_until_healthy,
 )
+from tests.support.queues import kill_all
 
 CADDYFILE, COMPRESS = ROOT / "deploy" / "Caddyfile", ROOT / "deploy" / "compress.sh"
 COMPOSE = ROOT / "deploy" / "compose.yaml"
@@ -233,6 +236,7 @@ def served(
     the compose file has them; ended afterwards."""
     lab = Served(folder, compressed_scripts(folder / "scripts", quality), environment or {})
     with ExitStack() as after:
+        after.callback(lambda: kill_all(Jobs(read_settings(local_settings(lab.cache)))))
         for _ in range(count):
             after.callback(lab.end, lab.start_server())
         after.callback(lab.stop_worker)

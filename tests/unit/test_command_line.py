@@ -142,7 +142,7 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, ar
     monkeypatch.setenv("IAL_CACHE_DIR", str(tmp_path))
     monkeypatch.setenv("IAL_DEVICE", "cpu")
     try:
-        code = main(arguments)
+        code: object = main(arguments)
     except SystemExit as ended:  # as argparse ends what it cannot read
         code = ended.code
     assert code == 2
