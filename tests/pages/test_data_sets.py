@@ -92,7 +92,7 @@ def test_a_preparation_is_asked_for_followed_and_explained(
         ("prepare", PrepareRequest("adult")),
     ]
     unknown = JobState("unknown")
-    monkeypatch.setattr(Jobs, "state", lambda self, job: states.get(job, unknown))
+    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: states.get(job, unknown))
     job = key("prepare", PrepareRequest("caltech101"), NO_DATA)
     states[job] = JobState("running", progress=(Progress(64, 8677),))
     app.run()

@@ -155,10 +155,11 @@ class Race:
             self.end(store, store.key(name, request, rest[0]))
             return found
 
-        def state_once(jobs: Jobs, job: str) -> JobState:
+        def state_once(jobs: Jobs, job: str, *experiment: str) -> JobState:
             if job in self.ended:
                 return JobState("done")
-            return JobState("running") if self.end(jobs.store, job) else state(jobs, job)
+            ends = self.end(jobs.store, job)
+            return JobState("running") if ends else state(jobs, job, *experiment)
 
         monkeypatch.setattr(Store, "find", find_once)
         monkeypatch.setattr(Jobs, "state", state_once)

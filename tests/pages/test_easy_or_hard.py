@@ -128,7 +128,7 @@ def test_what_is_not_computed_is_offered(open_page: Open, monkeypatch: pytest.Mo
         return None if experiment == "sensitivity" else find(store, experiment, *asked)
 
     monkeypatch.setattr(Store, "find", without_norms)
-    monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("unknown"))
+    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: JobState("unknown"))
     app = open_page(PAGE)
     assert not app.exception
     assert "it is not computed yet" in words(app)

@@ -93,7 +93,7 @@ def test_what_has_not_been_tried_is_said_and_offered(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("unknown"))
+    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: JobState("unknown"))
     monkeypatch.setattr(
         Jobs, "submit", lambda self, name, request, *who: asked.append((name, request))
     )
@@ -107,7 +107,7 @@ def test_what_has_not_been_tried_is_said_and_offered(
 
 def test_trying_again_takes_the_next_seed(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("unknown"))
+    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: JobState("unknown"))
     monkeypatch.setattr(Jobs, "submit", lambda self, name, request, *who: asked.append(request))
     app = open_page(PAGE)
     app.button(key="beat").click().run()

@@ -118,7 +118,7 @@ def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     asked: list[str] = []
     monkeypatch.setattr(Jobs, "submit", lambda self, name, request, *who: asked.append(name))
     monkeypatch.setattr(
-        Jobs, "state", lambda self, job: JobState("queued" if asked else "unknown", 1)
+        Jobs, "state", lambda self, job, *experiment: JobState("queued" if asked else "unknown", 1)
     )
     return asked
 

@@ -226,7 +226,7 @@ def test_a_broken_features_file_is_explained(open_page: Open) -> None:
 def test_an_attack_that_ended_without_a_result(
     state: JobState, said: str, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Jobs, "state", lambda self, job: state)
+    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: state)
     app = open_page(PAGE, target=700)
     assert not app.exception
     assert said in words(app)
@@ -239,7 +239,7 @@ def test_an_attack_that_ended_without_a_result(
 def test_the_place_in_the_queue_is_said(
     place: int, said: str, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("queued", place))
+    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: JobState("queued", place))
     app = open_page(PAGE, target=700)
     assert not app.exception
     assert said in words(app)
@@ -255,7 +255,9 @@ def test_live_progress(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None
         )
         for step in range(2)
     )
-    monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("running", progress=told))
+    monkeypatch.setattr(
+        Jobs, "state", lambda self, job, *experiment: JobState("running", progress=told)
+    )
     app = open_page(PAGE, target=700)
     assert not app.exception
     assert "Step 1 of 100: best rank so far 1; 1 of 10 runs arrived" in words(app) + progress(app)

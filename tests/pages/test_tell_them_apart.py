@@ -75,12 +75,14 @@ def test_an_unpublished_example_is_computed_first(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Store, "find", lambda self, *asked: None)
-    monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("running"))
+    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: JobState("running"))
     app = open_page(PAGE)
     assert not app.exception
     assert "vote-A" not in [button.key for button in app.button]
     assert "Who could do this" in words(app)
-    monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("failed", message="no memory"))
+    monkeypatch.setattr(
+        Jobs, "state", lambda self, job, *experiment: JobState("failed", message="no memory")
+    )
     app.run()
     assert "no memory" in words(app)
     assert [button.label for button in app.button] == ["Start again"]

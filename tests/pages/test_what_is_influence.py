@@ -67,7 +67,7 @@ def test_the_usual_defaults_agree_only_roughly(open_page: Open) -> None:
 def test_a_setting_of_ones_own_is_offered_and_shown_once_computed(
     open_page: Open, small_results: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("unknown"))
+    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: JobState("unknown"))
     app = open_page(PAGE, dataset="small", setting="of my own", l2=0.05, damping=0.2, samples=5)
     assert not app.exception
     assert not app.warning
@@ -99,7 +99,7 @@ def test_an_image_that_another_data_set_lacks_gives_way(
 
 def test_another_image_at_random(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(PAGE)
-    monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("cancelled"))
+    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: JobState("cancelled"))
     app.button(key="wrong").click().run()
     assert not app.exception
     wrong = {r.image for role, _, r in published_results.with_role() if role == "explain"} - {0}
@@ -117,7 +117,7 @@ def test_a_bad_link_falls_back_and_says_so(open_page: Open, name: str, value: st
 
 
 def test_bad_strengths_in_a_link_are_said(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Jobs, "state", lambda self, job: JobState("unknown"))
+    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: JobState("unknown"))
     app = open_page(PAGE, setting="of my own", damping=-3)
     check_note(app, "damping", "-3")
 
