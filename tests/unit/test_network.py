@@ -273,11 +273,10 @@ def test_the_training_loss_and_its_derivatives():
     assert relative_error(problem.hessian_product(theta, V)[0], expected) < 1e-12
 
 
-def test_the_drift_of_predictions(monkeypatch):
+def test_the_drift_of_predictions():
     """Of two models in a batch, in chunks, against a formula written out and its derivative."""
-    dataset, model = some_network(6)
+    dataset, model = some_network(6, n=network_influence.ROWS_PER_CHUNK + 17)
     problem = NetworkProblem.build(dataset, model, dtype="float64")
-    monkeypatch.setattr(network_influence, "ROWS_PER_CHUNK", 17)
     X = torch.cat([torch.as_tensor(dataset.X_train), torch.as_tensor(dataset.X_test)]).double()
     d, K = dataset.n_features, dataset.n_classes
 
