@@ -37,10 +37,11 @@ IN_CLASS = {"IAL_OPEN_FIRST": "yes"}  # as in class mode, which the crowds are a
 
 @dataclass(frozen=True)
 class Server:
-    """A server that was started for this, and its process."""
+    """A server that was started for this, its process, and its cache folder."""
 
     address: str
     process: psutil.Process
+    cache: Path
 
     def processor(self) -> float:
         """Seconds that it has computed so far, workers not counted."""
@@ -60,7 +61,7 @@ def serving(what: Sequence[str], environment: Mapping[str, str] | None = None) -
         process, address = start_server(cache, what=what, environment=environment)
         try:
             wait_until_healthy(process, address, cache)
-            yield Server(address, psutil.Process(process.pid))
+            yield Server(address, psutil.Process(process.pid), cache)
         finally:
             stop_server(process, cache)
 

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import json
 import math
+import re
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -40,6 +41,9 @@ class Visitor:
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
+        self.buttons: dict[str, str] = {}  # their ids, by label
+        self.repeated: dict[str, float] = {}  # parts of the page that ask again, and after seconds
+        self.asked = BackMsg()  # the page that is open
 
     async def open(self, page: str = "", query: str = "") -> PageRun:
         """Open a page by its address, "" for the first one. Raises TimeoutError where the server
@@ -48,15 +52,27 @@ class Visitor:
         asked.rerun_script.page_name = page
         asked.rerun_script.query_string = query
         asked.rerun_script.context_info.timezone = "UTC"
+        self.asked = asked
+        return await self.run(asked)
+
+    async def press(self, label: str) -> PageRun:
+        """Press a button of the page that is open. Raises KeyError where there is none, and
+        TimeoutError as `open` does."""
+        asked = BackMsg()
+        asked.CopyFrom(self.asked)
+        asked.rerun_script.widget_states.widgets.add(id=self.buttons[label], trigger_value=True)
+        return await self.run(asked)
+
+    async def run(self, asked: BackMsg) -> PageRun:
+        """Send a request, and read what the page draws then."""
         began, size = time.perf_counter(), 0
         figures: list[str] = []
         exceptions: list[str] = []
         pages: tuple[str, ...] = ()
         await self.connection.send(asked.SerializeToString())
         while True:
-            data = await asyncio.wait_for(self.connection.recv(decode=False), PATIENCE)
+            data, message = await self.receive()
             size += len(data)
-            message = ForwardMsg.FromString(data)
             kind = message.WhichOneof("type")
             if kind == "script_finished":
                 seconds = time.perf_counter() - began
@@ -64,13 +80,60 @@ class Visitor:
             if kind == "navigation":
                 pages = tuple(p.url_pathname for p in message.navigation.app_pages)
             elif kind == "page_not_found":
-                exceptions.append(f"no page “{page}”")
-            elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+                exceptions.append(f"no page “{asked.rerun_script.page_name}”")
+            elif kind == "delta":
                 element = message.delta.new_element
                 if element.WhichOneof("type") == "exception":
                     exceptions.append(element.exception.message)
                 elif element.WhichOneof("type") == "plotly_chart":
                     figures.append(element.plotly_chart.spec)
+
+    async def receive(self) -> tuple[bytes, ForwardMsg]:
+        """The next message, as it came and read; what it says of the page's state is kept."""
+        data = await asyncio.wait_for(self.connection.recv(decode=False), PATIENCE)
+        message = ForwardMsg.FromString(data)
+        kind = message.WhichOneof("type")
+        if kind == "new_session" and not message.metadata.run.fragment_ids:
+            self.buttons, self.repeated = {}, {}
+        elif kind == "navigation":
+            self.asked.rerun_script.page_script_hash = message.navigation.page_script_hash
+        elif kind == "auto_rerun":
+            self.repeated[message.auto_rerun.fragment_id] = message.auto_rerun.interval
+        elif kind == "delta" and message.delta.new_element.WhichOneof("type") == "button":
+            button = message.delta.new_element.button
+            self.buttons[button.label] = button.id
+        return data, message
+
+    async def see(self, text: str) -> None:
+        """Wait until the page is drawn with a text that matches; its parts ask again meanwhile, as
+        in a browser. Raises RuntimeError for an exception on the page, and TimeoutError as `open`
+        does."""
+        looked, seen = time.perf_counter(), False
+        while True:
+            interval = min(self.repeated.values(), default=PATIENCE)
+            left = max(looked + interval - time.perf_counter(), 0)
+            reading = asyncio.ensure_future(self.receive())
+            done, _ = await asyncio.wait({reading}, timeout=left)
+            while not done:
+                await self.ask_again()
+                looked = time.perf_counter()
+                done, _ = await asyncio.wait({reading}, timeout=interval)
+            _, message = reading.result()
+            element = message.delta.new_element
+            if element.WhichOneof("type") == "exception":
+                raise RuntimeError(element.exception.message)
+            seen = seen or bool(re.search(text, element.markdown.body))
+            if seen and message.WhichOneof("type") == "script_finished":
+                return
+
+    async def ask_again(self) -> None:
+        """Have the parts of the page that do so by themselves run again."""
+        for fragment in self.repeated:
+            again = BackMsg()
+            again.CopyFrom(self.asked)
+            again.rerun_script.fragment_id = fragment
+            again.rerun_script.is_auto_rerun = True
+            await self.connection.send(again.SerializeToString())
 
 
 @asynccontextmanager
