@@ -15,15 +15,17 @@ from engine.results.jobs import Jobs
 from engine.settings import ROOT, read_settings
 from pages.common.lab import first_visit
 from pages.common.lab.first_visit import Nobody
-from pages.common.lab.registry import links
+from pages.common.lab.registry import PAGES, links
 
 # A process of its own: there is one Streamlit in each.
 OPENED_TWICE = """
 import asyncio, json
+import plotly.graph_objects as go
 from streamlit import App
 from pages.common.keeping.shelf import SHELF
 from pages.common.lab import first_visit
 from pages.common.lab.registry import links
+from pages.common.widgets.ready_figure import ReadyFigure
 
 app = App("app.py", lifespan=first_visit.before_others(True))
 
@@ -31,7 +33,10 @@ async def main():
     async with app.lifespan()(app):
         made = SHELF.counts.made
         shown = [await first_visit.open_link(*link) for link in links()]
-        print(json.dumps([made, SHELF.counts.made, shown]))
+        figures = [value for value in SHELF.values() if isinstance(value, ReadyFigure)]
+        for figure in figures:
+            go.Figure(json.loads(figure.spec))  # raises ValueError for what Plotly does not know
+        print(json.dumps([made, SHELF.counts.made, shown, len(figures)]))
 
 asyncio.run(main())
 """
@@ -53,7 +58,8 @@ def test_whoever_opens_a_link_after_it_finds_everything_made(environment: dict[s
         timeout=240,
     )
     assert done.returncode == 0, done.stderr
-    made, in_the_end, shown = json.loads(done.stdout)
+    made, in_the_end, shown, figures = json.loads(done.stdout)
+    assert figures > len(PAGES)
     assert made > len(links())
     assert in_the_end == made
     assert shown == [[] for _ in links()]

@@ -20,6 +20,7 @@ from engine.settings import Settings
 from pages.attack.parts import baseline_view
 from pages.common.asking import links
 from pages.common.asking.links import EXAMPLE
+from pages.common.asking.progress import LIVE_SECONDS
 from pages.common.lab import registry
 from pages.common.lab.shared import baseline_request
 from pages.common.words import reproduce, wording
@@ -246,7 +247,10 @@ def test_the_place_in_the_queue_is_said(
     assert [b.label for b in app.button].count("Cancel …") == 1  # not this visitor's: it asks
 
 
-def test_live_progress(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("seconds", "figures"), [(1.0, 0), (LIVE_SECONDS, 1)])
+def test_live_progress(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch, seconds: float, figures: int
+) -> None:
     told = tuple(
         Progress(
             step=step,
@@ -256,12 +260,14 @@ def test_live_progress(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None
         for step in range(2)
     )
     monkeypatch.setattr(
-        Jobs, "state", lambda self, job, *experiment: JobState("running", progress=told)
+        Jobs,
+        "state",
+        lambda self, job, *experiment: JobState("running", progress=told, seconds=seconds),
     )
     app = open_page(PAGE, target=700)
     assert not app.exception
     assert "Step 1 of 100: best rank so far 1; 1 of 10 runs arrived" in words(app) + progress(app)
-    assert app.get("plotly_chart")
+    assert len(app.get("plotly_chart")) == figures
 
 
 def test_a_damaged_result_is_said(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -97,15 +98,14 @@ def test_one_result_says_what_it_is_and_where_to_see_it(
 def test_two_results_are_compared(open_page: Open, settings: Settings) -> None:
     app = open_page(PAGE, experiment="attack")
     entries = select(library(settings), "attack", origin="local")
-    small = next(e for e in entries if e.dataset == "small")
-    asked = small.manifest.request
-    # Other tests of the session have attacked the digits too.
-    digits = next(
-        e
-        for e in entries
-        if e.dataset == "digits"
+    # Other tests of the session have attacked both data sets too.
+    small, digits = next(
+        (small, digits)
+        for small, digits in product(entries, entries)
+        if (small.dataset, digits.dataset) == ("small", "digits")
         and all(
-            e.manifest.request[name] != asked[name] for name in ("targets", "radius", "restarts")
+            digits.manifest.request[name] != small.manifest.request[name]
+            for name in ("targets", "radius", "restarts")
         )
     )
     found = {"digits": digits, "small": small}

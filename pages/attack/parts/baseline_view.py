@@ -10,7 +10,7 @@ from engine.experiments import AttackRequest, BaselineRequest
 from engine.results.store import Stored
 from pages.common.asking import door
 from pages.common.figures.axes import rank_axis
-from pages.common.figures.layout import finish
+from pages.common.figures.layout import finish, set_plainly
 from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
 from pages.common.keeping import shelf
 from pages.common.lab.shared import baseline_request
@@ -65,18 +65,17 @@ def figure(table: pd.DataFrame, attack: AttackResult) -> go.Figure:
         y0=0.75, y1=attack.k + 0.5, fillcolor=BAND, line_width=0, layer="below", row=1, col=1
     )
     _attack_lines(drawn, attack)
-    drawn.update_yaxes(rank_axis(n, "rank of the target", reverse=True), row=1, col=1)
-    drawn.update_yaxes(title_text="accuracy", tickformat=".0%", nticks=4, row=2, col=1)
     axis = {"type": "log", "tickvals": weights, "zeroline": False}
-    drawn.update_xaxes({**axis, "showticklabels": False}, row=1, col=1)
-    drawn.update_xaxes(
-        {
+    set_plainly(
+        drawn,
+        yaxis=rank_axis(n, "rank of the target", reverse=True),
+        yaxis2={"title": {"text": "accuracy"}, "tickformat": ".0%", "nticks": 4},
+        xaxis={**axis, "showticklabels": False},
+        xaxis2={
             **axis,
             "ticktext": [power(w) for w in weights],
             "title": {"text": "weight of the target in training"},
         },
-        row=2,
-        col=1,
     )
     return finish(drawn, 430)
 

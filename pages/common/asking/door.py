@@ -25,7 +25,7 @@ from pages.common.lab.permissions import Action
 from pages.common.lab.shared import is_here, lab, open_dataset, shown
 from pages.common.words.wording import count
 
-POLL_SECONDS = 0.25
+POLL_SECONDS, WAITING_SECONDS = 0.25, 1.0
 ACTIVE = ("queued", "running")
 ENDED = ("done", "failed", "cancelled", "died")  # without a result, if there is none in the store
 R = TypeVar("R", bound=Request)  # the type of the experiment's requests
@@ -304,9 +304,15 @@ def state_of(job: str) -> JobState:
     return lab().jobs.state(job)
 
 
-@st.fragment(run_every=POLL_SECONDS)
 def follow(job: str, draw: Draw) -> None:
-    """Show a job until it ends, then run the whole page again."""
+    """Show a job until it ends, then run the whole page again. Who waits behind others looks less
+    often: of a class, all but a few wait, and each look costs the server some milliseconds."""
+    waits = state_of(job).place > 1
+    st.fragment(run_every=WAITING_SECONDS if waits else POLL_SECONDS)(look)(job, draw)
+
+
+def look(job: str, draw: Draw) -> None:
+    """Show where a job stands; once it has ended, run the whole page again."""
     state = state_of(job)
     if state.status not in ACTIVE:
         st.rerun()

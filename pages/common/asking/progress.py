@@ -15,6 +15,7 @@ from pages.common.widgets.ready_figure import ReadyFigure
 from pages.common.words.wording import count
 
 Draw = Callable[[JobState], None]  # draws the progress of a job
+LIVE_SECONDS = 3.0  # after which an attack is worth a figure, which takes the server tens of ms
 BEGINS = "Training the honest model, drawing the targets"
 COLUMNS = [field.name for field in fields(Runs)]
 
@@ -55,6 +56,8 @@ def draw_attack(request: AttackRequest, n: int) -> Draw:
             text=f"Step {step} of {request.steps}: best rank so far {best:,}; "
             f"{arrived} of {runs} runs arrived",
         )
+        if state.seconds < LIVE_SECONDS:
+            return
         chart(
             ReadyFigure.of(trajectories(trajectory, states, n, request.k, request.steps)),
             "live",

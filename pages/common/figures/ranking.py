@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from engine.attacks.result import Ranking
 from pages.common.figures.axes import SignedScale, number, rank_axis, thinned
-from pages.common.figures.layout import custom_data, finish
+from pages.common.figures.layout import custom_data, finish, set_plainly
 from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
 from pages.common.samples import Samples
 
@@ -84,8 +84,11 @@ def ranking(
             text=f"{len(thinned(n)):,} of {n:,} samples drawn; both ends are whole",
             font={"size": 11},
         )
-    figure.update_xaxes(rank_axis(n, f"influence rank, 1 to {n:,} (log scale)"))
-    figure.update_yaxes(scale.axis(low, high, "influence score", falls(before)))
+    set_plainly(
+        figure,
+        xaxis=rank_axis(n, f"influence rank, 1 to {n:,} (log scale)"),
+        yaxis=scale.axis(low, high, "influence score", falls(before)),
+    )
     return finish(figure, 430, showlegend=after is not None)
 
 

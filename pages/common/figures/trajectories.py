@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from pages.common.figures.axes import rank_axis
-from pages.common.figures.layout import finish
+from pages.common.figures.layout import finish, set_plainly
 from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
 
 RunState = Literal["returned", "reached", "stuck", "running"]
@@ -72,19 +72,24 @@ def trajectories(
             annotation={"text": f"honest: {honest_accuracy:.1%}", "font": {"size": 11}},
             annotation_position="top right",
         )
-    figure.update_yaxes(rank_axis(n, "rank of the target", reverse=True), row=1, col=1)
-    figure.update_yaxes(title_text="loss", nticks=4, zeroline=False, row=2, col=1)
-    figure.update_yaxes(title_text="accuracy", tickformat=".1%", nticks=4, row=3, col=1)
-    figure.update_xaxes(
-        range=[-0.01 * last, 1.02 * last],
-        showspikes=True,
-        spikemode="across",
-        spikethickness=1,
-        spikedash="dot",
-        spikecolor=GREY,
-        zeroline=False,
+    steps_axis = {
+        "range": [-0.01 * last, 1.02 * last],
+        "showspikes": True,
+        "spikemode": "across",
+        "spikethickness": 1,
+        "spikedash": "dot",
+        "spikecolor": GREY,
+        "zeroline": False,
+    }
+    set_plainly(
+        figure,
+        yaxis=rank_axis(n, "rank of the target", reverse=True),
+        yaxis2={"title": {"text": "loss"}, "nticks": 4, "zeroline": False},
+        yaxis3={"title": {"text": "accuracy"}, "tickformat": ".1%", "nticks": 4},
+        xaxis=steps_axis,
+        xaxis2=steps_axis,
+        xaxis3={**steps_axis, "title": {"text": "step of the attack"}},
     )
-    figure.update_xaxes(title_text="step of the attack", row=3, col=1)
     return finish(figure, 520, hovermode="closest")
 
 

@@ -83,6 +83,11 @@ class Shelf:
         future.set_result(made)
         return made
 
+    def values(self) -> list[Any]:
+        """Everything that is kept."""
+        with self._lock:
+            return [value for value, _ in self._kept.values()]
+
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:

@@ -38,9 +38,8 @@ def rank_against_price(table: pd.DataFrame) -> go.Figure:
     )
     for update in (figure.update_xaxes, figure.update_yaxes):
         update(tickfont={"size": FONT}, title_font={"size": FONT})
-    return finish(
-        figure, 480, font={"size": FONT}, legend_font_size=FONT, hoverlabel_font_size=FONT
-    )
+    size = {"font": {"size": FONT}}
+    return finish(figure, 480, **size, legend=size, hoverlabel=size)
 
 
 def dots(rows: Sequence[Row], name: str, colour: str, symbol: str, named: bool) -> go.Scatter:
