@@ -144,8 +144,10 @@ def test_nonsense_in_a_run_of_ones_own_is_said_beside_it(
 
 
 def test_data_that_must_be_fetched_is_announced_and_a_failure_said(
-    open_page: Open, monkeypatch: pytest.MonkeyPatch
+    open_page: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setenv("IAL_DATA_DIR", str(tmp_path))  # other tests have fetched it
+
     def fail(self: Jobs, experiment: str, request: object, owner: str, most: int) -> str:
         raise DataUnavailable("german.data could not be fetched.")
 
