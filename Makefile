@@ -24,13 +24,11 @@ class: $(READY)
 	IAL_MODE=class $(BIN)/python -m pages.common.serve
 
 # pytest comes last and sums up what it could not run.
-# Tests wait for servers, workers and browsers of their own half of the time: three for two cores.
-WORKERS = $$(( ($$(nproc) * 3 + 1) / 2 ))
 test: $(READY) system
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy engine pages tests app.py asgi.py
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/pytest -n auto --dist worksteal
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks
