@@ -30,7 +30,7 @@ from pages.common.figures import ranking
 from pages.common.lab import address, published_results
 from pages.common.samples import Samples
 
-OPENING = "\nEvery page is opened once first: the lab answers in some ten seconds."
+OPENING = "\nThe lab opens every page once before it answers: please wait a moment."
 LATE = ("streamlit.emojis", "scipy.stats")  # imported by others only where they first need it
 
 

@@ -30,8 +30,8 @@ DATASET, K, RADIUS = links.EXAMPLE.dataset, 10, 0.3  # how a lesson begins unles
 MOVES, PRICE, NAME = "bet_moves", "bet_price", "nickname"  # session-state keys
 YES, NO = "Yes, it will", "No, it will not"
 ABOUT = (
-    "You get a sample of your own, bet whether an attack can move it to the top and at what price, "
-    "and try. The wall shows what everybody found."
+    "You get a sample of your own. You bet whether an attack can move it to the top, and at what "
+    "price. Then you run the attack. The wall shows everybody's results."
 )
 
 

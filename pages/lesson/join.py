@@ -19,8 +19,8 @@ from pages.common.words.wording import count
 PAGE = registry.page("join")
 LINKS = (("lesson", "The lesson →"), ("wall", "The wall →"), ("results", "The queue →"))
 BEFORE = (
-    "This lab runs without a teacher: everybody who opens it may do everything. For a class, stop "
-    "it and start it again with"
+    "This lab has no teacher: everybody who opens it may do everything. To teach a class, stop the "
+    "lab and start it with this command:"
 )
 
 

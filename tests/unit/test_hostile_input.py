@@ -85,7 +85,6 @@ def test_the_message_names_file_fault_and_remedy(
 
 @EVERY
 def test_it_takes_little_time_and_memory(outcomes: list[Mapping[str, Any]], number: int) -> None:
-    """Of the processor: a busy neighbour makes no file hostile."""
     assert outcomes[number]["seconds"] < SECONDS
     assert outcomes[number]["mb"] < MEMORY_MB
 

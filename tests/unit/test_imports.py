@@ -54,6 +54,20 @@ def test_nothing_imports_a_page():
         assert not used & pages, name
 
 
+def printed_by(code: str) -> str:
+    """What a fresh interpreter prints that runs this code, which must not fail."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
 @pytest.mark.parametrize(
     "module",
     [
@@ -69,30 +83,14 @@ def test_no_torch_on_the_server(module):
     code = f"import sys, {module}\nassert 'torch' not in sys.modules, 'torch was imported'\n" + (
         "" if module == "app" else "assert 'streamlit' not in sys.modules\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    printed_by(code)
 
 
 def test_the_command_line_starts_without_what_only_computing_needs():
     """scikit-learn and these parts of SciPy take longer to import than all the rest of it."""
     heavy = {"torch", "sklearn", "scipy.special", "scipy.stats", "scipy.optimize", "torchvision"}
     code = f"import sys, engine.__main__\nprint(sorted({heavy!r} & set(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=True,
-    )
-    assert done.stdout.strip() == "[]"
+    assert printed_by(code) == "[]"
 
 
 def test_the_public_names_exist_and_are_described():

@@ -305,8 +305,8 @@ def state_of(job: str) -> JobState:
 
 
 def follow(job: str, draw: Draw) -> None:
-    """Show a job until it ends, then run the whole page again. Who waits behind others looks less
-    often: of a class, all but a few wait, and each look costs the server some milliseconds."""
+    """Show a job until it ends, then run the whole page again. A page whose job waits behind others
+    looks less often: every look costs the server time, and in a class most jobs wait."""
     waits = state_of(job).place > 1
     st.fragment(run_every=WAITING_SECONDS if waits else POLL_SECONDS)(look)(job, draw)
 

@@ -112,7 +112,7 @@ class Shelf:
 
 
 def size_of(value: object) -> int:
-    """Estimate the bytes that a value holds; what two values share is counted twice."""
+    """Estimate the bytes that a value holds. An object that occurs twice in it counts twice."""
     if isinstance(value, pd.DataFrame | pd.Series):
         return int(np.sum(value.memory_usage(deep=True)))
     if isinstance(value, np.ndarray):

@@ -1,8 +1,8 @@
 """The first visit: the server opens every link of the lab itself, before anybody else does.
 
-What a page reads and draws is kept for all visitors, so the first one who opens it waits for all of
-it. In a class, thirty would wait for it at the same time. The visit takes place within the server's
-process, over no network; nobody is its visitor, so it asks for no computation.
+The lab keeps what a page reads and draws, for all visitors. Only the first visitor of a page waits
+until it is made; in a class, thirty people would be that first visitor. The server opens the pages
+within its own process, without a network. It asks for no computation.
 """
 
 import asyncio
@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 
 
 class Nobody(SessionClient):
-    """A session's client that draws nothing and notices when a page is finished."""
+    """The client of a session without a browser. It notes when a page is finished, and the
+    exceptions that the page shows."""
 
     client_context = None
 

@@ -90,8 +90,8 @@ def beside_table_1(rates: pd.DataFrame) -> pd.DataFrame:
 
 @shelf.kept
 def beside_table_2(best: pd.DataFrame, names: Mapping[str, str], here: str) -> pd.DataFrame:
-    """Ours (rows of variant and regime) beside the paper's, a row for each variant that has a rate;
-    `here` names ours."""
+    """Put our rates beside the paper's, in a row for each variant that we have a rate of. best: our
+    rates, a row for each variant and regime. here: the name of our column."""
     rows = []
     for variant, name in names.items():
         ours = best[best["variant"] == variant]

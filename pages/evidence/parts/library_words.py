@@ -157,8 +157,8 @@ def limits_said(limits: Mapping[str, Limits], at_once: Mapping[str, int]) -> str
         "Computations that take seconds (attacks, rankings) never wait for those that take minutes "
         f"(sweeps, defences). Short ones: {runs[SHORT]} at a time (IAL_SHORT_JOBS_AT_ONCE), with "
         f"at most {memory[SHORT]} of memory each. Long ones: {runs[LONG]} at a time "
-        f"(IAL_JOBS_AT_ONCE), with at most {memory[LONG]} each (IAL_JOB_MEMORY_GB); they give way "
-        f"to the short ones. A computation may take {duration(limits[LONG].seconds)} at most "
+        f"(IAL_JOBS_AT_ONCE), with at most {memory[LONG]} each (IAL_JOB_MEMORY_GB). Long ones give "
+        f"way to short ones. A computation may take {duration(limits[LONG].seconds)} at most "
         "(IAL_JOB_HOURS)."
     )
 

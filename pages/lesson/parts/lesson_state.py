@@ -111,13 +111,14 @@ def begin(attack: AttackRequest) -> None:
 
 
 def look_at(name: str | None) -> None:
-    """Have the wall show a closed lesson, or the open one (None), as a button's callback."""
+    """Choose the lesson that the wall shows, as a button's callback. name: a closed lesson's; None
+    for the open lesson."""
     st.session_state[CLOSED] = name
 
 
 def close(lesson: Lesson) -> None:
-    """Close a lesson, keep it as a result and have the wall show that, as a button's callback. A
-    lesson in which no attack was finished leaves nothing."""
+    """Close a lesson, keep it as a result and show that on the wall, as a button's callback. A
+    lesson without a finished attack leaves nothing."""
     try:
         visitors.check(Action.LESSON)
         known = look(lesson)
