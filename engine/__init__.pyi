@@ -31,6 +31,12 @@ from .models.linear import LinearModel as LinearModel
 from .models.network import Network as Network
 from .scrutiny.attributions import attribution as attribution
 from .scrutiny.audit import audit_scores as audit_scores
+from .scrutiny.datamodelling import (
+    DatamodellingScore as DatamodellingScore,
+)
+from .scrutiny.datamodelling import (
+    linear_datamodelling_score as linear_datamodelling_score,
+)
 from .scrutiny.impossibility import (
     ImpossibleInstance as ImpossibleInstance,
 )
@@ -47,6 +53,9 @@ from .scrutiny.leave_one_out import leave_one_out as leave_one_out
 from .scrutiny.optimality import optimality as optimality
 from .scrutiny.queries import influence_matrix as influence_matrix
 from .scrutiny.queries import query_gradients as query_gradients
+from .scrutiny.retraining import Retrained as Retrained
+from .scrutiny.retraining import retrain_on as retrain_on
+from .scrutiny.selection import selection_curve as selection_curve
 from .scrutiny.sensitivity import exact_sensitivity as exact_sensitivity
 from .scrutiny.sensitivity import sensitivity as sensitivity
 from .speed.compare import compare_gradients as compare_gradients

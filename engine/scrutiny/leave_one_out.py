@@ -20,20 +20,15 @@ from torch import Tensor
 
 from engine.checks import check_choice, check_positive, check_targets
 from engine.data.dataset import Dataset
-from engine.errors import InvalidDataset, NotConverged
-from engine.influence.linear import LinearCurvature, LinearProblem
-from engine.influence.products import image, log_probabilities, of_labels, probabilities
-from engine.influence.solve import dot
+from engine.errors import InvalidDataset
+from engine.influence.linear import LinearProblem
+from engine.influence.products import image, log_probabilities, of_labels
 from engine.models.fit import fit
 from engine.models.model import check_dataset
 from engine.progress import OnStep, ignore_step
+from engine.scrutiny.retraining import GRADIENT_TOLERANCE, ROUNDS, newton
 from engine.scrutiny.sensitivity import at_once
 from engine.vocabulary import L2
-
-ROUNDS = 200
-GRADIENT_TOLERANCE = 1e-9  # of the retrained models, in the 2-norm
-STEP_TOLERANCE = 1e-2  # of each round's step
-CONTRACTS = 0.5  # the gradient that a round with the frozen Hessian leaves, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,39 +106,14 @@ def retrain(
 
     Raises NotConverged where `rounds` rounds do not suffice.
     """
-    B, n = len(removed), problem.n_train
     frozen = problem.curvature(start.flatten(1))
-    keep = (torch.arange(n, device=start.device) != removed[:, None]).to(start.dtype)  # B, n
-    theta = start.expand(B, -1, -1).clone()
-    step, before = torch.zeros_like(theta), start.new_full((B,), torch.inf)
-    own = torch.zeros(B, dtype=torch.bool, device=start.device)  # no longer with the frozen Hessian
-    for _ in range(rounds):
-        P = probabilities(image(problem.train.X, theta))
-        gradient = problem.training_gradient(theta, P, l2, keep)
-        norms = dot(gradient, gradient).sqrt()
-        going = norms > tolerance
-        if not bool(going.any()):
-            return theta, norms
-        too_far = going & (norms >= before)
-        own |= going & (norms > CONTRACTS * before)
-        step[too_far] /= 2
-        theta[too_far] += step[too_far]
-        for renewed in (False, True):
-            some = torch.nonzero(going & ~too_far & (own == renewed)).flatten()
-            if len(some) == 0:
-                continue
-            curvature = frozen
-            if renewed:
-                kept = P[some] * keep[some].unsqueeze(1)
-                curvature = LinearCurvature(
-                    problem.train.X, kept, problem.eigenvalues, problem.damping
-                )
-            step[some] = problem.solve(curvature, gradient[some], STEP_TOLERANCE, None, None).x
-            theta[some] -= step[some]
-            before[some] = norms[some]
-    raise NotConverged(
-        f"Retraining without sample {int(removed[int(norms.argmax())])} stopped at a gradient of "
-        f"{float(norms.max()):.1e}. A larger l2 makes the sample weigh less."
+    keep = torch.arange(problem.n_train, device=start.device) != removed[:, None]  # B, n
+    return newton(
+        *(problem, start, keep.to(start.dtype), l2),
+        lambda worst: f"without sample {int(removed[worst])}",
+        tolerance,
+        rounds,
+        frozen,
     )
 
 
