@@ -25,6 +25,12 @@ from .influence.estimators import Lissa as Lissa
 from .influence.scores import InfluenceScores as InfluenceScores
 from .influence.scores import influence_gradient as influence_gradient
 from .influence.scores import influence_scores as influence_scores
+from .market.payments import Payments as Payments
+from .market.payments import payments as payments
+from .market.vendors import Vendors as Vendors
+from .market.vendors import make_vendors as make_vendors
+from .market.vendors import vendors_by_column as vendors_by_column
+from .market.vendors import vendors_of_sets as vendors_of_sets
 from .models.fit import fit as fit
 from .models.fit_network import fit_network as fit_network
 from .models.linear import LinearModel as LinearModel

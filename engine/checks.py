@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InvalidInput
+from engine.vocabulary import SIGNS
 
 LARGEST = 1e30  # float32 still holds what is computed with it
 
@@ -19,6 +20,11 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise InvalidInput(name, value, "one of " + ", ".join(f"'{c}'" for c in choices))
     return value
+
+
+def order_sign(order: str) -> int:
+    """+1 for 'highest_first', −1 for 'lowest_first'; raises InvalidInput for another order."""
+    return SIGNS[check_choice("order", order, SIGNS)]
 
 
 def check_integer(name: str, value: object, low: int, high: int | None = None) -> int:

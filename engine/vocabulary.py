@@ -10,11 +10,15 @@ OBJECTIVES = {
     "target": "raise the target only",
     "accurate": "raise the target above a softmax of all scores, and keep the model accurate",
     "quiet": "the same, and keep all predictions and every other sample's score",
+    "pay": "raise what the targets earn together: their share of all positive scores",
+    "pay_top_k": "the same, of a budget shared by the top k",
+    "pay_rank": "the same, of a budget paid by rank",
 }
 ORDERS = {
     "highest_first": "rank 1 is the highest score (the paper's order)",
     "lowest_first": "rank 1 is the lowest score",
 }
+SIGNS = {"highest_first": 1, "lowest_first": -1}  # by which an order multiplies scores
 LINEAR = "linear"  # the model of requests that name none
 MODELS = {
     LINEAR: "logistic regression on the features, its influence in closed form",
@@ -58,4 +62,16 @@ PLAYERS = {
     "liar": "liar who invents numbers",
     "careful": "careful liar",
     "attacker": "attacker",
+}
+VENDORS = {
+    "random": "samples are dealt out at random, to vendors of equal size",
+    "class": "each class is one vendor's",
+    "cluster": "each cluster of similar samples is one vendor's",
+    "column": "each value of a feature is one vendor's",
+}
+PAY_RULES = {
+    "positive": "in proportion to positive worth",
+    "top_k": "in equal parts for the k most valuable samples",
+    "rank": "by rank: the first sample earns n times as much as the last",
+    "net": "in proportion to what a vendor's samples are worth together, if that is positive",
 }

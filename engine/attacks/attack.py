@@ -75,8 +75,9 @@ def attack_each_k(
         what = "sets of targets" if len(sets[0]) > 1 else f"the objective '{options.objective}'"
         raise InvalidInput("ks", ks, f"a single k: runs of {what} depend on it")
     problem, before = honest_scores(options, model, dataset, device, problem)
-    check_outside(before.scores, sets, ks[0])
     plan = make_plan(options, problem, model, before=before, sets=sets, ks=ks)
+    if not plan.anywhere:
+        check_outside(before.scores, sets, ks[0])
     state, infos = init(plan), []
     while not state.finished:
         state, info = step(problem, plan, state)

@@ -58,6 +58,8 @@ class Upkeep:
         looks better there than it is.
     drift_weight: weight of the predictions' drift from the honest model's on train and `test`.
     from_honest: whether the first start is θ* itself.
+    anywhere: whether every iterate serves, wherever the targets rank: no run arrives, and the one
+        of highest quality is returned.
     """
 
     quality: Callable[[Standing], Tensor]
@@ -67,13 +69,15 @@ class Upkeep:
     loss_weight: float = 0.0
     drift_weight: float = 0.0
     from_honest: bool = False
+    anywhere: bool = False
 
 
 @dataclass(frozen=True)
 class Objective:
     """`coefficients` maps a standing to c (B, n); `terms` adds a value (B,) and gradient (B, P).
 
-    depends_on_k: whether the path of a run, and not only its end, depends on k (single targets).
+    depends_on_k: whether what a run does or returns, and not only where it ends, depends on k
+        (single targets).
     upkeep: what the attack keeps; None where a run ends when it arrives.
     """
 
@@ -207,25 +211,98 @@ def centred_ranks(scores: Tensor) -> Tensor:
     return order.double() - (scores.shape[1] - 1) / 2
 
 
+def owned(standing: Standing) -> Tensor:
+    """1 for a target, 0 for the other samples: (B, n), in the scores' type."""
+    return torch.zeros_like(standing.scores).scatter(1, standing.targets, 1)
+
+
+def heat_of(standing: Standing) -> Tensor:
+    """Return how wide a step between two ranks is drawn, (B, 1): it falls from std(I) to a tenth
+    of it over the steps."""
+    return standing.scores.std(1, keepdim=True) * COOLED**standing.progress
+
+
+def earned(standing: Standing, rule: str) -> Tensor:
+    """Return the targets' share (B,) of a budget under a rule of `engine.vocabulary.PAY_RULES` that
+    pays samples; 0 where the rule pays nobody. Ties count in the order of the samples."""
+    scores, own = standing.scores, owned(standing)
+    if rule == "top_k":
+        return own.gather(1, scores.topk(standing.k, dim=1).indices).mean(1)
+    weights = scores.clamp(min=0) if rule == "positive" else scores.argsort(1).argsort(1) + 1.0
+    total = weights.sum(1)
+    return (own * weights).sum(1) / total.clamp(min=torch.finfo(total.dtype).tiny)
+
+
+def soft_weights(standing: Standing, rule: str) -> tuple[Tensor, Tensor]:
+    """Return what 'positive' and 'top_k' weigh the samples with, and its slope, (B, n) each.
+
+    w = max(I, 0); or σ((I − h)/τ) with h, held fixed, midway between the k-th score and the next: a
+    step from in to out that has a slope.
+    """
+    scores = standing.scores
+    if rule == "positive":
+        return scores.clamp(min=0), (scores > 0).to(scores.dtype)
+    last = scores.topk(min(standing.k + 1, scores.shape[1]), dim=1).values[:, -2:]
+    heat = heat_of(standing)
+    weights = torch.sigmoid((scores - last.mean(1, keepdim=True)) / heat)
+    return weights, weights * (1 - weights) / heat
+
+
+def pay(standing: Standing, rule: str) -> Tensor:
+    """Return c = −∂(the targets' share of the budget)/∂I, (B, n).
+
+    With weights w and own = 1 on the targets, the share is S = Σ own·w / Σ w, and ∂S/∂Iᵢ =
+    w′ᵢ (ownᵢ − S) / Σ w. By rank the share is, but for a constant, the mean over pairs of a target
+    i and another sample j of [Iᵢ > Iⱼ]; with σ((Iᵢ − Iⱼ)/τ) in place of the step it has a slope.
+    """
+    own = owned(standing)
+    if rule == "rank":
+        return pay_by_rank(standing, own)
+    weights, slope = soft_weights(standing, rule)
+    total = weights.sum(1, keepdim=True).clamp(min=torch.finfo(weights.dtype).tiny)
+    share = (own * weights).sum(1, keepdim=True) / total
+    return -slope * (own - share) / total
+
+
+def pay_by_rank(standing: Standing, own: Tensor) -> Tensor:
+    """Return c of the objective 'pay_rank', (B, n)."""
+    scores, n = standing.scores, standing.scores.shape[1]
+    heat = heat_of(standing).unsqueeze(2)
+    mine = scores.gather(1, standing.targets).unsqueeze(2)  # B, t, 1
+    above = torch.sigmoid((mine - scores.unsqueeze(1)) / heat)  # B, t, n
+    slope = above * (1 - above) / heat * (1 - own).unsqueeze(1) / (n * (n + 1) / 2)
+    return slope.sum(1).scatter_add(1, standing.targets, -slope.sum(2))
+
+
+def paid(rule: str) -> Upkeep:
+    """Return the upkeep of an attack for pay: of all iterates, the one whose targets earn most."""
+    return Upkeep(
+        partial(earned, rule=rule), enough=1.0, push=1.0, relax=1.0, from_honest=True, anywhere=True
+    )
+
+
+PAY = {"pay": "positive", "pay_top_k": "top_k", "pay_rank": "rank"}  # objectives and their rules
 COEFFICIENTS: dict[str, Callable[[Standing], Tensor]] = {
     "higher_ranked": higher_ranked,
     "top_k": top_k,
     "target": target,
     "accurate": partial(two_pulls, cooled_at=0.5),
     "quiet": partial(two_pulls, cooled_at=0.8, collateral=COLLATERAL),
+    **{name: partial(pay, rule=rule) for name, rule in PAY.items()},
 }
 UPKEEPS = {
     "accurate": Upkeep(kept_accuracy, enough=-0.01, push=1.03, relax=1.2, loss_weight=4.0),
     "quiet": Upkeep(  # no run moves and drifts by nothing: all take all of their steps
         kept_ranking, enough=0.0, push=1.1, relax=1.1, drift_weight=100.0, from_honest=True
     ),
+    **{name: paid(rule) for name, rule in PAY.items()},
 }
 ATTACK_OBJECTIVES = {
     name: Objective(
         name,
         summary,
         COEFFICIENTS[name],
-        depends_on_k=name == "top_k",
+        depends_on_k=name in ("top_k", *PAY),
         upkeep=UPKEEPS.get(name),
     )
     for name, summary in vocabulary.OBJECTIVES.items()

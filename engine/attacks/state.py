@@ -59,6 +59,11 @@ class Plan:
     def ks(self) -> tuple[int, ...]:
         return (self.k, *self.wider)
 
+    @property
+    def anywhere(self) -> bool:
+        """Whether every iterate serves, wherever the targets rank."""
+        return self.objective.upkeep is not None and self.objective.upkeep.anywhere
+
 
 @dataclass(frozen=True)
 class AttackState:
@@ -142,6 +147,8 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
         drift=None if drift is None else drift[0],
     )
     quality = None if upkeep is None else upkeep.quality(standing).double()
+    if quality is not None and plan.anywhere:
+        quality = quality.masked_fill(astray(forward), -torch.inf)
     rank = ranked(forward, worst_needed(ranks, plan.k))
     rank = confirm(problem, plan, state, targets, rank, quality)
     coefficients = plan.objective.coefficients(standing)
@@ -200,6 +207,8 @@ def confirm(
 ) -> Tensor:
     """Return `rank` (A,), solved again tightly for the iterates that would be kept: an attack
     never claims a near miss."""
+    if plan.anywhere:
+        return rank  # of which nothing depends
     arrived = torch.nonzero(arrivals(plan, state, rank, quality).any(0)).flatten()
     if len(arrived) == 0:
         return rank
@@ -226,6 +235,8 @@ def arrivals(plan: Plan, state: AttackState, rank: Tensor, quality: Tensor | Non
     that an upkeep sees, better there than ever: (A,) → (ks, A)."""
     ks = torch.tensor(plan.ks, device=rank.device)
     inside, new = rank <= ks.unsqueeze(1), ~state.reached[:, state.active]
+    if plan.anywhere:
+        inside = torch.ones_like(inside)
     if quality is not None:
         better = quality > state.kept_quality[:, state.active]
         new = (new | better) & ~state.done[:, state.active]

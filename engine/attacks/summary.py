@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.attacks.objectives import target_ranks, worst_needed
+from engine.attacks.objectives import ATTACK_OBJECTIVES, target_ranks, worst_needed
 from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult, Ranking, StepInfo
 from engine.attacks.state import CONFIRM_TOLERANCE, AttackState, iterates
@@ -176,6 +176,9 @@ class Finished:
                 "accuracy_holdout": self.problem.accuracy(theta, "holdout").cpu().numpy(),
             }
         )
+        upkeep = ATTACK_OBJECTIVES[self.options.objective].upkeep
+        if upkeep is not None and upkeep.anywhere:  # what was kept need not be in the top k
+            runs["reached"] &= runs["rank_test"] <= k
         quality = self.state.kept_quality[which, rows].cpu().numpy()  # −inf without an upkeep
         order = np.lexsort((runs["run"], -runs["accuracy_test"], runs["rank_test"], -quality))
         return runs.assign(returned=runs["run"] == order[0])

@@ -17,17 +17,10 @@ import scipy  # which loads `scipy.stats` when it is first used: a second
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.checks import check_choice
+from engine.checks import order_sign as order_sign
 from engine.influence.solve import Solution, WarmStart
 from engine.models.model import Model
-from engine.vocabulary import ORDERS
-
-SIGNS = {"highest_first": 1, "lowest_first": -1}
-
-
-def order_sign(order: str) -> int:
-    """+1 for 'highest_first', −1 for 'lowest_first'."""
-    return SIGNS[check_choice("order", order, ORDERS)]
+from engine.vocabulary import SIGNS as SIGNS
 
 
 def ranks(ranked_scores: NDArray) -> NDArray[np.int64]:

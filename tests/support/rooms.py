@@ -35,6 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("influence",),
     ("attacks", "fairness"),
     ("scrutiny", "speed"),
+    ("market",),
     ("experiments",),
     ("results",),
     ("commands",),
