@@ -57,6 +57,15 @@ ATTRIBUTIONS = {
     "relative": "relative influence: per change of the model",
     "knn_shapley": "kNN-Shapley on the features: no model enters",
 }
+SCORES = ATTRIBUTIONS | {
+    "kfac": "K-FAC influence: the Hessian as a Kronecker product",
+    "ekfac": "EK-FAC influence: K-FAC with corrected eigenvalues",
+    "trak": "TRAK: random projections of the margin's gradients",
+    "tracin": "TracIn: gradient dot products over checkpoints of training",
+    "data_oob": "Data-OOB: trees that have not seen the sample; no model enters",
+    "banzhaf": "Data Banzhaf: retraining on random subsets; no model enters",
+}
+MODEL_FREE = ("knn_shapley", "data_oob", "banzhaf")  # scores that never see the model
 PLAYERS = {
     "honest": "honest calculator",
     "liar": "liar who invents numbers",

@@ -12,21 +12,17 @@ from torch import Tensor
 from engine.attacks.result import Ranking
 from engine.checks import check_choice, check_integer, check_positive
 from engine.data.dataset import Dataset
-from engine.influence.linear import (
-    ROWS_PER_CHUNK,
-    LinearProblem,
-    LinearState,
-    image,
-    pull_back,
-    residuals,
-)
+from engine.influence.linear import LinearProblem, LinearState
 from engine.influence.problem import Forward, order_sign, ranks
 from engine.influence.scores import check_converged, in_float64_if_needed
 from engine.models.linear import LinearModel, as_linear
 from engine.models.model import check_pair
+from engine.scrutiny.gradient_scores import evaluate, score_function
+from engine.scrutiny.model_free import data_banzhaf, data_oob
 from engine.scrutiny.sensitivity import at_once
-from engine.vocabulary import ATTRIBUTIONS, DAMPING
+from engine.vocabulary import DAMPING, MODEL_FREE, SCORES
 
+SOLVED = ("influence", "self_influence", "relative")  # scores that need (H + λI)⁻¹
 EACH_TOLERANCE = 1e-5  # of the n solves of self-influence and relative influence
 NEIGHBOURS = 5
 TEST_ROWS_AT_ONCE = 512  # whose distances to every training sample are held together
@@ -43,6 +39,7 @@ def attribution(
     neighbours: int = NEIGHBOURS,
     dtype: str = "float32",
     device: str = "auto",
+    seed: int = 0,
 ) -> Ranking:
     """Score the training samples (n,) by the method `name`, and rank them in `order`.
 
@@ -53,44 +50,52 @@ def attribution(
     relative        I_i / ‖(H + λI)⁻¹g_i‖ (RelatIF, Barshan et al. 2020): influence per change of θ
     knn_shapley     minus the exact Shapley value of a nearest-neighbour classifier on the features
                     (Jia et al. 2019): the model does not enter
+    kfac, ekfac, trak, tracin: as `engine.scrutiny.gradient_scores` says
+    data_oob, banzhaf: as `engine.scrutiny.model_free` says; the model does not enter
 
-    neighbours: of knn_shapley. Raises InvalidInput, DeviceUnavailable, NotConverged.
+    neighbours: of knn_shapley. seed: of the projections, bootstrap samples and subsets of trak,
+    data_oob and banzhaf. Raises InvalidInput, InvalidDataset, DeviceUnavailable, NotConverged.
     """
-    check_choice("name", name, ATTRIBUTIONS)
+    check_choice("name", name, SCORES)
     check_choice("split", split, ("test", "holdout"))
     sign = order_sign(order)
     check_pair(as_linear(model), dataset)
-    if name == "knn_shapley":
-        X, y = dataset.split(split)
-        scores = -knn_shapley(dataset.X_train, dataset.y_train, X, y, neighbours)
-    else:
-        problem = LinearProblem.build(
-            dataset, check_positive("damping", damping), "highest_first", dtype, device
-        )
-        forward = problem.forward(problem.encode(model), 1e-6, split=split)
+    if name in MODEL_FREE:
+        scores = without_a_model(name, dataset, split, neighbours, model.l2, seed, device)
+        return Ranking(scores, ranks(sign * scores))
+    problem = LinearProblem.build(
+        dataset, check_positive("damping", damping), "highest_first", dtype, device
+    )
+    theta = problem.encode(model)
+    if name in SOLVED:
+        forward = problem.forward(theta, 1e-6, split=split)
         check_converged(forward.solution, 1e-6)
-        scores = score(name, problem, forward).double().cpu().numpy()
+        found = score(name, problem, forward)
+    else:
+        scored = score_function(name, problem, dataset, model.l2, seed)
+        found = scored(problem, evaluate(problem, problem.shape(theta)[0], split))
+    scores = found.double().cpu().numpy()
     return Ranking(scores, ranks(sign * scores))
 
 
+def without_a_model(
+    name: str, dataset: Dataset, split: str, neighbours: int, l2: float, seed: int, device: str
+) -> NDArray[np.float64]:
+    """Return the scores (n,) of one of `MODEL_FREE`; l2: of the models that Data Banzhaf trains."""
+    if name == "data_oob":
+        return data_oob(dataset, seed=seed)
+    if name == "banzhaf":
+        return data_banzhaf(dataset, l2=l2, split=split, seed=seed, device=device)
+    return -knn_shapley(*dataset.split("train"), *dataset.split(split), neighbours)
+
+
 def score(name: str, problem: LinearProblem, forward: Forward) -> Tensor:
-    """Return the scores (n,) of the model that `forward` evaluated."""
+    """Return the scores (n,), one of `SOLVED`, of the model that `forward` evaluated."""
     if name == "influence":
         return forward.scores[0]
-    state = forward.state
-    assert isinstance(state, LinearState)
-    E, X = state.E[0], problem.train.X  # g_i = E_i ⊗ X_i, E (K, n)
-    if name in ("self_influence", "relative"):
-        own, size = solved_gradients(problem, state)
-        return own if name == "self_influence" else forward.scores[0] / size.clamp(min=1e-30)
-    test = state.test
-    g = pull_back(residuals(state.P_test, test.y), test.X) / len(test.y)
-    dots = -(E * image(X, g)[0]).sum(0)
-    if name == "gradient_dot":
-        return dots
-    lengths = torch.cat([rows.norm(dim=1) for rows in X.split(ROWS_PER_CHUNK)])
-    norms = E.norm(dim=0) * lengths * g.norm()
-    return dots / norms.clamp(min=1e-30)
+    assert isinstance(forward.state, LinearState)
+    own, size = solved_gradients(problem, forward.state)
+    return own if name == "self_influence" else forward.scores[0] / size.clamp(min=1e-30)
 
 
 def solved_gradients(problem: LinearProblem, state: LinearState) -> tuple[Tensor, Tensor]:
