@@ -2,10 +2,13 @@
 
 from .attacks.attack import attack as attack
 from .attacks.attack import attack_each as attack_each
+from .attacks.minimal import minimal_radius as minimal_radius
 from .attacks.options import AttackOptions as AttackOptions
+from .attacks.options import MinimalOptions as MinimalOptions
 from .attacks.rates import share_rates as share_rates
 from .attacks.rates import success_rates as success_rates
 from .attacks.result import AttackResult as AttackResult
+from .attacks.result import MinimalRadii as MinimalRadii
 from .attacks.result import Ranking as Ranking
 from .attacks.result import ReweighingResult as ReweighingResult
 from .attacks.result import StepInfo as StepInfo

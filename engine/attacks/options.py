@@ -14,6 +14,7 @@ from engine.options import (
     not_negative,
     one_or_each,
     option,
+    optional,
 )
 from engine.vocabulary import DAMPING, DTYPES, L2, OBJECTIVES, ORDERS
 
@@ -86,6 +87,35 @@ class SweepOptions(Options):
 
 
 SWEEP_DEFAULTS = SweepOptions()  # the defaults of every sweep
+
+
+@dataclass(frozen=True, kw_only=True)
+class MinimalOptions(Options):
+    """The search for the smallest radius (`engine.attacks.radius_search`).
+
+    start_radii: of the attacks (Algorithm 3) whose models the searches start from, one search each.
+    restarts, learning_rates, start_steps: of those attacks.
+    steps: models that a search may look at.
+    competitors: samples that are linearised, the highest scored.
+    tolerance: accuracy on `test` that the returned model may lose, a share; None for any.
+    All other fields as in `AttackOptions`.
+    """
+
+    k: int = option(1, at_least(1))
+    start_radii: Sequence[float] = option((0.3, 0.5, 0.7), distinct(check_positive))
+    restarts: int = option(3, at_least(0))
+    learning_rates: Sequence[float] = option((0.1,), one_or_each(check_positive))
+    start_steps: int = option(100, at_least(1))
+    steps: int = option(120, at_least(1))
+    competitors: int = option(32, at_least(1))
+    tolerance: float | None = option(None, optional(not_negative))
+    damping: float = option(DAMPING, check_positive)
+    order: str = option("highest_first", OneOf(ORDERS))
+    seed: int = option(0, at_least(0))
+    dtype: str = option("float32", OneOf(DTYPES))
+
+
+MINIMAL_DEFAULTS = MinimalOptions()  # the defaults of the search for the smallest radius
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -129,6 +129,36 @@ class StepInfo:
 
 
 @dataclass(frozen=True, eq=False)
+class MinimalRadii:
+    """The smallest radius that was found for each of t targets, and the model that has it.
+
+    radius (t,): ‖θ′ − θ*‖₂ / ‖θ*‖₂ of the returned model, an upper bound of the least; NaN where
+    nothing arrived, and then the model is the honest one. arrived (t,): the target is in the top k
+    of the returned model, by exact float64 scores. rank_before, rank_after (t,): on `test`, by
+    those scores. lost_test, lost_holdout (t,): accuracy lost, as a share; holdout chose nothing.
+
+    starts: one row per target and start: target, start, start_radius (of the attack it is from),
+        start_arrived, start_seconds, radius (the smallest that this search found), looks (models
+        looked at), gradients (batched solves), seconds (of one processor).
+    path: one row per model looked at: target, start, look, ball, radius, phi (negative in the top
+        k), lost (accuracy on `test`).
+    """
+
+    targets: NDArray[np.int64]
+    k: int
+    order: str
+    radius: NDArray[np.float64]
+    arrived: NDArray[np.bool_]
+    rank_before: NDArray[np.int64]
+    rank_after: NDArray[np.int64]
+    lost_test: NDArray[np.float64]
+    lost_holdout: NDArray[np.float64]
+    models: tuple[LinearModel, ...]
+    starts: pd.DataFrame
+    path: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
 class ReweighingResult:
     """The baseline on one target: a model trained for every weight ω, and what became of each.
 

@@ -1,0 +1,248 @@
+"""The smallest radius at which targets reach the top k, as one call: starts from Algorithm 3, a
+search from each (`engine.attacks.radius_search`), and the exact scores by which its end counts."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from engine.attacks.attack import attack_each_k, check_outside, honest_scores
+from engine.attacks.options import MINIMAL_DEFAULTS, AttackOptions, MinimalOptions
+from engine.attacks.radius_search import Search, Trail, shrink
+from engine.attacks.result import MinimalRadii
+from engine.checks import check_targets
+from engine.data.dataset import Dataset
+from engine.influence.linear import LinearProblem
+from engine.influence.problem import ranks
+from engine.influence.scores import check_converged
+from engine.models.linear import LinearModel, as_linear
+from engine.models.model import Model, check_pair
+from engine.options import taken_from
+from engine.progress import OnProgress, Progress, ignore
+from engine.vocabulary import ROUNDING
+
+EXACT_TOLERANCE = 1e-9  # of the float64 scores by which a returned model counts
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a search begins: the model (1, P) of an attack at that radius, whether it has arrived,
+    and the processor seconds that it took."""
+
+    theta: Tensor
+    radius: float
+    arrived: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A search from a start, and the processor seconds that it took."""
+
+    start: Start
+    trail: Trail
+    seconds: float
+
+
+def minimal_radius(
+    model: Model,
+    dataset: Dataset,
+    targets: int | Sequence[int],
+    options: MinimalOptions = MINIMAL_DEFAULTS,
+    *,
+    device: str = "auto",
+    on_target: OnProgress = ignore,
+) -> MinimalRadii:
+    """Find, for each target (a training index), the smallest radius at which a model has it in the
+    top k: the model, and what was tried.
+
+    The radius is an upper bound of the least one. Of all models that the searches looked at, the
+    nearest to θ* is returned whose exact float64 scores have the target in the top k, with at most
+    `options.tolerance` of accuracy lost on `test`. Holdout chooses nothing.
+    on_target is called after each target and may raise to stop.
+    Raises InvalidInput (also for a target that is in the honest top k, and for a network),
+    DeviceUnavailable, NotConverged.
+    """
+    check_pair(model, dataset)
+    honest = as_linear(model)
+    wanted = check_targets(targets, dataset.n_train)
+    asked = attack_of(options, options.start_radii[0])
+    problem, before = honest_scores(asked, honest, dataset, device, None)
+    assert isinstance(problem, LinearProblem)
+    check_outside(before.scores, [(target,) for target in wanted], options.k)
+    begun = starts_of(options, problem, honest, dataset, wanted, device)
+    theta = problem.encode(honest)
+    search = Search(
+        problem,
+        theta,
+        honest.norm,
+        honest_accuracy=float(before.accuracy),
+        honest_loss=float(problem.training_loss(theta, 0.0)[0]),
+        target=wanted[0],
+        options=options,
+        trail=Trail(options.steps),
+    )
+    judge = Judge.of(honest, dataset, options, device)
+    found = []
+    for done, target in enumerate(wanted):
+        tried = [
+            search_from(replace(search, target=target, trail=Trail(options.steps)), start)
+            for start in begun[target]
+        ]
+        found.append(judge.conclude(problem, target, tried))
+        on_target(Progress(done + 1, len(wanted)))
+    return gathered(options, wanted, judge.before, found)
+
+
+def attack_of(options: MinimalOptions, radius: float) -> AttackOptions:
+    """Return the options of the attack that searches start from."""
+    return taken_from(AttackOptions, options, radius=radius, steps=options.start_steps)
+
+
+def starts_of(
+    options: MinimalOptions,
+    problem: LinearProblem,
+    model: LinearModel,
+    dataset: Dataset,
+    targets: Sequence[int],
+    device: str,
+) -> dict[int, list[Start]]:
+    """Attack all targets at each of the start radii as one batch (Algorithm 3)."""
+    starts: dict[int, list[Start]] = {target: [] for target in targets}
+    for radius in options.start_radii:
+        asked, begun = attack_of(options, radius), time.process_time()
+        found = attack_each_k(
+            model, dataset, targets, (options.k,), asked, device=device, problem=problem
+        )
+        seconds = (time.process_time() - begun) / len(targets)
+        for target, by_k in zip(targets, found, strict=True):
+            result = by_k[options.k]
+            theta = problem.encode(result.model)
+            starts[target].append(Start(theta, radius, result.success, seconds))
+    return starts
+
+
+def search_from(search: Search, start: Start) -> Tried:
+    """Search from one start, and measure the processor time."""
+    begun = time.process_time()
+    shrink(search, start.theta, start.radius)
+    return Tried(start, search.trail, time.process_time() - begun)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What became of one target: its model, and that model's rank of it by exact scores."""
+
+    model: LinearModel
+    arrived: bool
+    radius: float
+    rank: int
+    lost_test: float
+    lost_holdout: float
+    starts: pd.DataFrame
+    path: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Decide by exact float64 scores; `before` are the honest ranks (n,)."""
+
+    exact: LinearProblem
+    honest: LinearModel
+    dataset: Dataset
+    options: MinimalOptions
+    before: np.ndarray
+
+    @classmethod
+    def of(
+        cls, honest: LinearModel, dataset: Dataset, options: MinimalOptions, device: str
+    ) -> "Judge":
+        exact = LinearProblem.build(dataset, options.damping, options.order, "float64", device)
+        return cls(exact, honest, dataset, options, exact_ranks(exact, honest))
+
+    def lost(self, model: LinearModel, split: str) -> float:
+        """Return the accuracy lost on `split`, a share."""
+        X, y = self.dataset.split(split)
+        return self.honest.accuracy(X, y) - model.accuracy(X, y)
+
+    def conclude(self, problem: LinearProblem, target: int, tried: Sequence[Tried]) -> Found:
+        """Return the nearest arrival of all searches that the exact scores confirm; the honest
+        model where there is none."""
+        starts, paths = [], []
+        for number, one in enumerate(tried):
+            arrived = [seen.radius for seen in one.trail.arrived]
+            starts.append(
+                {
+                    "target": target,
+                    "start": number,
+                    "start_radius": one.start.radius,
+                    "start_arrived": one.start.arrived,
+                    "start_seconds": one.start.seconds,
+                    "radius": min(arrived, default=np.nan),
+                    "looks": len(one.trail.rows),
+                    "gradients": one.trail.gradients,
+                    "seconds": one.seconds,
+                }
+            )
+            path = pd.DataFrame(one.trail.rows)
+            path.insert(0, "target", target)
+            path.insert(1, "start", number)
+            path.insert(2, "look", np.arange(len(path)))
+            paths.append(path)
+        model = self.confirmed(problem, target, tried)
+        chosen = self.honest if model is None else model
+        distance = float(np.linalg.norm(chosen.parameters - self.honest.parameters))
+        return Found(
+            chosen,
+            model is not None,
+            distance / self.honest.norm if model is not None else np.nan,
+            int(self.before[target] if model is None else exact_ranks(self.exact, chosen)[target]),
+            self.lost(chosen, "test"),
+            self.lost(chosen, "holdout"),
+            pd.DataFrame(starts),
+            pd.concat(paths, ignore_index=True),
+        )
+
+    def confirmed(
+        self, problem: LinearProblem, target: int, tried: Sequence[Tried]
+    ) -> LinearModel | None:
+        """Return the nearest model that has the target in the top k by its exact scores and keeps
+        its accuracy on `test`; None where there is none."""
+        arrivals = [seen for one in tried for seen in one.trail.arrived]
+        tolerance = self.options.tolerance
+        for seen in sorted(arrivals, key=lambda seen: seen.radius):
+            model = self.honest.with_parameters(problem.decode(seen.theta[0]))
+            keeps = tolerance is None or self.lost(model, "test") <= tolerance + ROUNDING
+            if keeps and exact_ranks(self.exact, model)[target] <= self.options.k:
+                return model
+        return None
+
+
+def exact_ranks(exact: LinearProblem, model: LinearModel) -> np.ndarray:
+    """Rank the training samples by a model's scores on `test`, solved tightly in float64."""
+    forward = exact.forward(exact.encode(model), EXACT_TOLERANCE)
+    check_converged(forward.solution, EXACT_TOLERANCE)
+    return ranks(forward.scores[0].cpu().numpy())
+
+
+def gathered(
+    options: MinimalOptions, targets: tuple[int, ...], before: np.ndarray, found: Sequence[Found]
+) -> MinimalRadii:
+    """Put the targets' results side by side."""
+    return MinimalRadii(
+        targets=np.array(targets),
+        k=options.k,
+        order=options.order,
+        radius=np.array([one.radius for one in found]),
+        arrived=np.array([one.arrived for one in found]),
+        rank_before=before[list(targets)],
+        rank_after=np.array([one.rank for one in found]),
+        lost_test=np.array([one.lost_test for one in found]),
+        lost_holdout=np.array([one.lost_holdout for one in found]),
+        models=tuple(one.model for one in found),
+        starts=pd.concat([one.starts for one in found], ignore_index=True),
+        path=pd.concat([one.path for one in found], ignore_index=True),
+    )

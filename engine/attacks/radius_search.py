@@ -1,0 +1,258 @@
+"""The smallest radius at which a model brings a target into the top k.
+
+Algorithm 3 answers for one radius. Here the ball around θ* shrinks for as long as the target stays
+in the top. With the gaps φ_j and the largest of them, but for the k − 1 that may stay above,
+
+    φ_j(θ) = (I_j − I_t)/std(I),   φ(θ) = the k-th largest φ_j,   rank ≤ k  ⟸  φ < 0
+
+three moves follow each other (their steps are solved in `engine.attacks.steps`):
+
+1. start: any model with φ < 0 in a wide ball, from Algorithm 3.
+2. shrink: multiply the ball by 0.9, project, and lower φ there by trust-region steps that minimise
+   the largest of the linearised φ_j, until φ < 0 again.
+3. tighten, where 2 is stuck: steps that minimise ‖θ + d − θ*‖² with every linearised φ_j below 0.
+
+2 and 3 take turns until neither gains a hundredth. The gradients of the competitors are exact, that
+of std(I) included, and come from one batched solve:
+
+    ∇φ_j = ∇ Σ_i c_i I_i,   c = (e_j − e_t)/std(I) − φ_j (I − mean(I))/((n − 1) std(I)²)
+
+θ + 1 vᵀ has the scores and predictions of θ for every v, so moves leave that direction out.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.attacks.options import MinimalOptions
+from engine.attacks.steps import lower_largest, nearest
+from engine.influence.linear import LinearProblem
+from engine.influence.problem import Forward
+from engine.vocabulary import ROUNDING
+
+SOLVE_TOLERANCE = 1e-4  # of scores and gradients along the way
+SAFE = 1e-4  # φ must be this far below 0: float32 scores are right to some 1e-6 of their spread
+SHRINK = 0.9  # of the ball, after each arrival
+GAIN = 0.01  # of the radius, or of φ: what moves must gain to go on
+WIDER, NARROWER = 1.5, 2.5  # of the trust region, after a step that helps and one that does not
+FIRST_REACH, LEAST_REACH = 0.1, 1e-3  # of the trust region, relative to ‖θ*‖ and to the radius
+LOOK_BACK = 6  # accepted steps within which φ must fall by 5%
+FALL = 0.05
+PRICE = 1.0  # of φ > 0 beside half of the squared radius; more than any multiplier that was seen
+TIGHTER = 0.8  # of the training loss's rise, where a model has lost too much accuracy
+
+
+@dataclass(frozen=True)
+class Look:
+    """One model that was looked at: θ (1, P), the gaps φ_j (n,), −∞ at the target, φ, the radius
+    ‖θ − θ*‖/‖θ*‖, accuracy lost on `test`, and how far the training loss is above its bound, with
+    its gradient (both None without a bound). `merit` is the larger of φ and that excess."""
+
+    theta: Tensor
+    forward: Forward
+    gaps: Tensor
+    phi: float
+    radius: float
+    lost: float
+    excess: float | None = None
+    loss_gradient: Tensor | None = None
+
+    @property
+    def merit(self) -> float:
+        return self.phi if self.excess is None else max(self.phi, self.excess)
+
+
+@dataclass
+class Trail:
+    """What a search from one start has tried: a row per look, and the smallest arrivals."""
+
+    limit: int
+    rows: list[dict[str, float]] = field(default_factory=list)
+    arrived: list[Look] = field(default_factory=list)
+    gradients: int = 0
+
+    @property
+    def over(self) -> bool:
+        return len(self.rows) >= self.limit
+
+
+@dataclass(frozen=True)
+class Search:
+    """The problem of one target: models near θ* (1, P), whose length is `norm`. bound: of the mean
+    training loss, `honest_loss` being that of θ*; None where accuracy is free."""
+
+    problem: LinearProblem
+    honest: Tensor
+    norm: float
+    honest_accuracy: float
+    honest_loss: float
+    target: int
+    options: MinimalOptions
+    trail: Trail
+    bound: float | None = None
+
+    def look(self, theta: Tensor, ball: float) -> Look:
+        """Evaluate θ, and keep it where it has arrived and is accurate enough."""
+        forward = self.problem.forward(theta, SOLVE_TOLERANCE)
+        gaps = gaps_of(forward.scores[0], self.target)
+        excess = gradient = None
+        if self.bound is not None:
+            loss, gradient = self.problem.training_loss(theta, 0.0)
+            excess = (float(loss) - self.bound) / self.honest_loss
+        seen = Look(
+            theta,
+            forward,
+            gaps,
+            phi=float(gaps.kthvalue(len(gaps) - self.options.k + 1).values) + SAFE,
+            radius=float(torch.linalg.vector_norm(theta - self.honest)) / self.norm,
+            lost=self.honest_accuracy - float(forward.accuracy),
+            excess=excess,
+            loss_gradient=gradient,
+        )
+        here = {"ball": ball, "radius": seen.radius, "phi": seen.phi, "lost": seen.lost}
+        self.trail.rows.append(here)
+        if seen.phi < 0 and self.accurate(seen):
+            self.trail.arrived.append(seen)
+        return seen
+
+    def accurate(self, seen: Look) -> bool:
+        tolerance = self.options.tolerance
+        return tolerance is None or seen.lost <= tolerance + ROUNDING
+
+    def within(self, theta: Tensor, radius: float) -> Tensor:
+        """Return the nearest point to θ with ‖θ − θ*‖ <= radius·‖θ*‖, without its gauge part."""
+        offset = without_gauge(theta - self.honest, self.problem.n_classes)
+        length = float(torch.linalg.vector_norm(offset)) / self.norm
+        return self.honest + offset * min(1.0, radius / max(length, 1e-12))
+
+    def offset(self, seen: Look) -> NDArray[np.float64]:
+        """Return (θ − θ*)/‖θ*‖, (P,)."""
+        return (seen.theta - self.honest)[0].double().cpu().numpy() / self.norm
+
+    def moved(self, seen: Look, step: NDArray[np.float64]) -> Tensor:
+        step = torch.as_tensor(step * self.norm, dtype=seen.theta.dtype, device=seen.theta.device)
+        return seen.theta + step
+
+    def linearised(self, seen: Look) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the largest φ_j but for the k − 1 that may stay above, (c,), and their gradients
+        along (θ − θ*)/‖θ*‖, (c, P); the excess of the training loss comes last where it has a
+        bound."""
+        k, count = self.options.k, self.options.competitors
+        chosen = seen.gaps.topk(min(k - 1 + count, len(seen.gaps) - 1)).indices[k - 1 :]
+        c = gap_coefficients(seen.forward.scores[0], seen.gaps, chosen, self.target)
+        gradients, _ = self.problem.gradient(seen.forward, c, SOLVE_TOLERANCE)
+        self.trail.gradients += 1
+        values = seen.gaps[chosen] + SAFE
+        if seen.excess is not None and seen.loss_gradient is not None:
+            values = torch.cat([values, values.new_tensor([seen.excess])])
+            gradients = torch.cat([gradients, seen.loss_gradient / self.honest_loss])
+        gradients = without_gauge(gradients, self.problem.n_classes) * self.norm
+        return values.double().cpu().numpy(), gradients.double().cpu().numpy()
+
+    def held(self, seen: Look) -> "Search":
+        """Return the search with a bound on the training loss below that of a model that has lost
+        too much accuracy."""
+        loss = float(self.problem.training_loss(seen.theta, 0.0)[0])
+        bound = self.honest_loss + TIGHTER * (loss - self.honest_loss)
+        return replace(self, bound=bound if self.bound is None else min(bound, self.bound))
+
+
+def without_gauge(moves: Tensor, n_classes: int) -> Tensor:
+    """Return moves (B, K·D) without what is the same for every class, which changes no score."""
+    by_class = moves.view(len(moves), n_classes, -1)
+    return (by_class - by_class.mean(1, keepdim=True)).flatten(1)
+
+
+def gaps_of(scores: Tensor, target: int) -> Tensor:
+    """Return φ_j = (I_j − I_t)/std(I), (n,), −∞ at the target itself."""
+    gaps = (scores - scores[target]) / scores.std()
+    gaps[target] = -torch.inf
+    return gaps
+
+
+def gap_coefficients(scores: Tensor, gaps: Tensor, chosen: Tensor, target: int) -> Tensor:
+    """Return the coefficients (c, n) of which ∇ Σ_i c_i I_i is ∇φ_j, for the samples `chosen`."""
+    spread, own = scores.std(), torch.arange(len(chosen), device=scores.device)
+    c = -gaps[chosen].unsqueeze(1) * (scores - scores.mean()) / ((len(scores) - 1) * spread**2)
+    c[own, chosen] += 1 / spread
+    c[:, target] -= 1 / spread
+    return c
+
+
+def descend(search: Search, seen: Look, ball: float) -> Look | None:
+    """Lower the merit inside a ball by trust-region steps until it is below 0. Return the first
+    model there, or None where the steps are stuck or used up."""
+    reach, merits = FIRST_REACH, [seen.merit]
+    values, gradients = None, None
+    while seen.merit >= 0:
+        if search.trail.over or reach < LEAST_REACH * ball:
+            return None
+        if values is None or gradients is None:
+            values, gradients = search.linearised(seen)
+        step = lower_largest(values, gradients, search.offset(seen), reach, ball)
+        new = search.look(search.within(search.moved(seen, step), ball), ball)
+        if new.merit >= seen.merit:
+            reach = min(reach, float(np.linalg.norm(step))) / NARROWER
+            continue
+        seen, reach, values = new, reach * WIDER, None
+        merits.append(seen.merit)
+        if len(merits) > LOOK_BACK and seen.merit > (1 - FALL) * merits[-1 - LOOK_BACK]:
+            return None
+    return seen
+
+
+def tighten(search: Search, seen: Look) -> Look:
+    """Lower the radius along merit = 0 by steps of sequential quadratic programming with the exact
+    penalty radius²/2 + PRICE·max(0, merit). Return the last model, arrived or not."""
+
+    def cost(of: Look) -> float:
+        return of.radius**2 / 2 + PRICE * max(0.0, of.merit)
+
+    reach = FIRST_REACH * seen.radius
+    values, gradients = None, None
+    while not search.trail.over and reach > LEAST_REACH * seen.radius:
+        if values is None or gradients is None:
+            values, gradients = search.linearised(seen)
+        step, promised = nearest(values, gradients, search.offset(seen), reach, PRICE)
+        promised = cost(seen) - promised
+        if promised < GAIN / 2 * cost(seen):
+            break
+        new = search.look(search.moved(seen, step), seen.radius)
+        gained = (cost(seen) - cost(new)) / promised
+        if gained < 0.1:
+            reach = min(reach, float(np.linalg.norm(step))) / NARROWER
+            continue
+        seen, values = new, None
+        reach *= WIDER if gained > 0.5 else 1
+    return seen
+
+
+def shrink(search: Search, start: Tensor, radius: float) -> Look | None:
+    """Follow the three moves from a start within `radius`; return the smallest arrival."""
+    trail = search.trail
+    seen: Look | None = search.look(search.within(start, radius), radius)
+    assert seen is not None
+    seen = descend(search, seen, radius)
+    while seen is not None and not trail.over:
+        if not search.accurate(seen):
+            search = search.held(seen)
+            seen = descend(search, search.look(seen.theta, seen.radius), seen.radius)
+            continue
+        ball = SHRINK * seen.radius
+        smaller = descend(search, search.look(search.within(seen.theta, ball), ball), ball)
+        if smaller is not None:
+            seen = smaller
+            continue
+        before = smallest(trail)
+        tighten(search, seen)
+        after = smallest(trail)
+        assert before is not None and after is not None
+        seen = after if after.radius < (1 - GAIN) * before.radius else None
+    return smallest(trail)
+
+
+def smallest(trail: Trail) -> Look | None:
+    return min(trail.arrived, key=lambda seen: seen.radius, default=None)
