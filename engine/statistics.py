@@ -92,6 +92,18 @@ def sign_test(first: int, second: int) -> float:
     return min(1.0, 2 * float(scipy.special.bdtr(min(first, second), first + second, 0.5)))
 
 
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """Return Holm's adjusted p (tests,) of several tests: below 0.05 where a test still counts if
+    none of them may, by chance, with more than 5%. Raises InvalidInput for p outside [0, 1]."""
+    p = np.asarray(p_values, dtype=np.float64)
+    if p.ndim != 1 or not ((p >= 0) & (p <= 1)).all():
+        raise InvalidInput("p_values", p_values, "a sequence of numbers in [0, 1]")
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    return np.minimum(adjusted, 1.0)
+
+
 def mean_ranks(values: ArrayLike) -> NDArray[np.float64]:
     """Rank along the last axis, 1 for the smallest; ties share the mean of their ranks."""
     return scipy.stats.rankdata(np.asarray(values), axis=-1)

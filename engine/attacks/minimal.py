@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.attacks.attack import attack_each_k, check_outside, honest_scores
@@ -154,7 +155,7 @@ class Judge:
     honest: LinearModel
     dataset: Dataset
     options: MinimalOptions
-    before: np.ndarray
+    before: NDArray[np.int64]
 
     @classmethod
     def of(
@@ -221,15 +222,25 @@ class Judge:
         return None
 
 
-def exact_ranks(exact: LinearProblem, model: LinearModel) -> np.ndarray:
+def exact_ranks(exact: LinearProblem, model: LinearModel) -> NDArray[np.int64]:
     """Rank the training samples by a model's scores on `test`, solved tightly in float64."""
     forward = exact.forward(exact.encode(model), EXACT_TOLERANCE)
     check_converged(forward.solution, EXACT_TOLERANCE)
     return ranks(forward.scores[0].cpu().numpy())
 
 
+def honest_ranks(
+    model: LinearModel, dataset: Dataset, options: MinimalOptions, device: str = "auto"
+) -> NDArray[np.int64]:
+    """Rank the training samples (n,) under a model by exact float64 scores on `test`."""
+    return Judge.of(model, dataset, options, device).before
+
+
 def gathered(
-    options: MinimalOptions, targets: tuple[int, ...], before: np.ndarray, found: Sequence[Found]
+    options: MinimalOptions,
+    targets: tuple[int, ...],
+    before: NDArray[np.int64],
+    found: Sequence[Found],
 ) -> MinimalRadii:
     """Put the targets' results side by side."""
     return MinimalRadii(

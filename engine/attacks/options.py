@@ -102,12 +102,12 @@ class MinimalOptions(Options):
     """
 
     k: int = option(1, at_least(1))
-    start_radii: Sequence[float] = option((0.3, 0.5, 0.7), distinct(check_positive))
+    start_radii: Sequence[float] = option((0.3, 0.5, 0.8), distinct(check_positive))
     restarts: int = option(3, at_least(0))
     learning_rates: Sequence[float] = option((0.1,), one_or_each(check_positive))
     start_steps: int = option(100, at_least(1))
-    steps: int = option(120, at_least(1))
-    competitors: int = option(32, at_least(1))
+    steps: int = option(100, at_least(1))
+    competitors: int = option(24, at_least(1))
     tolerance: float | None = option(None, optional(not_negative))
     damping: float = option(DAMPING, check_positive)
     order: str = option("highest_first", OneOf(ORDERS))

@@ -33,7 +33,7 @@ from engine.influence.linear import LinearProblem
 from engine.influence.problem import Forward
 from engine.vocabulary import ROUNDING
 
-SOLVE_TOLERANCE = 1e-4  # of scores and gradients along the way
+SCORE_TOLERANCE, GRADIENT_TOLERANCE = 1e-4, 1e-3  # of the solves along the way
 SAFE = 1e-4  # φ must be this far below 0: float32 scores are right to some 1e-6 of their spread
 SHRINK = 0.9  # of the ball, after each arrival
 GAIN = 0.01  # of the radius, or of φ: what moves must gain to go on
@@ -96,7 +96,7 @@ class Search:
 
     def look(self, theta: Tensor, ball: float) -> Look:
         """Evaluate θ, and keep it where it has arrived and is accurate enough."""
-        forward = self.problem.forward(theta, SOLVE_TOLERANCE)
+        forward = self.problem.forward(theta, SCORE_TOLERANCE)
         gaps = gaps_of(forward.scores[0], self.target)
         excess = gradient = None
         if self.bound is not None:
@@ -133,8 +133,8 @@ class Search:
         return (seen.theta - self.honest)[0].double().cpu().numpy() / self.norm
 
     def moved(self, seen: Look, step: NDArray[np.float64]) -> Tensor:
-        step = torch.as_tensor(step * self.norm, dtype=seen.theta.dtype, device=seen.theta.device)
-        return seen.theta + step
+        """Return θ after a step (P,) of (θ − θ*)/‖θ*‖."""
+        return seen.theta + seen.theta.new_tensor(step * self.norm)
 
     def linearised(self, seen: Look) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the largest φ_j but for the k − 1 that may stay above, (c,), and their gradients
@@ -143,7 +143,7 @@ class Search:
         k, count = self.options.k, self.options.competitors
         chosen = seen.gaps.topk(min(k - 1 + count, len(seen.gaps) - 1)).indices[k - 1 :]
         c = gap_coefficients(seen.forward.scores[0], seen.gaps, chosen, self.target)
-        gradients, _ = self.problem.gradient(seen.forward, c, SOLVE_TOLERANCE)
+        gradients, _ = self.problem.gradient(seen.forward, c, GRADIENT_TOLERANCE)
         self.trail.gradients += 1
         values = seen.gaps[chosen] + SAFE
         if seen.excess is not None and seen.loss_gradient is not None:
@@ -220,7 +220,7 @@ def tighten(search: Search, seen: Look) -> Look:
         promised = cost(seen) - promised
         if promised < GAIN / 2 * cost(seen):
             break
-        new = search.look(search.moved(seen, step), seen.radius)
+        new = search.look(search.moved(seen, step), np.nan)
         gained = (cost(seen) - cost(new)) / promised
         if gained < 0.1:
             reach = min(reach, float(np.linalg.norm(step))) / NARROWER

@@ -140,8 +140,9 @@ class MinimalRadii:
     starts: one row per target and start: target, start, start_radius (of the attack it is from),
         start_arrived, start_seconds, radius (the smallest that this search found), looks (models
         looked at), gradients (batched solves), seconds (of one processor).
-    path: one row per model looked at: target, start, look, ball, radius, phi (negative in the top
-        k), lost (accuracy on `test`).
+    path: one row per model looked at: target, start, look, ball (that it had to stay in; NaN where
+        the radius itself was lowered), radius, phi (negative in the top k), lost (accuracy on
+        `test`).
     """
 
     targets: NDArray[np.int64]

@@ -85,7 +85,7 @@ def solved(
         cost,
         np.append(np.zeros(size), first),
         jac=True,
-        constraints={"type": "ineq", "fun": limits, "jac": slopes},
+        constraints=[scipy.optimize.NonlinearConstraint(limits, 0, np.inf, jac=slopes)],
         method="SLSQP",
         options={"maxiter": ITERATIONS, "ftol": PRECISION},
     )

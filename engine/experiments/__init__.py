@@ -42,6 +42,11 @@ from engine.experiments.leave_one_out import (
     LeaveOneOutResult,
 )
 from engine.experiments.lesson import LESSON, LessonRequest
+from engine.experiments.minimal_radius import (
+    MINIMAL_RADIUS,
+    MinimalRadiusRequest,
+    MinimalRadiusResult,
+)
 from engine.experiments.prepare import PREPARE, PrepareRequest
 from engine.experiments.ranking import RANKING, RankingRequest, RankingResult
 from engine.experiments.sensitivity import (
@@ -76,6 +81,8 @@ __all__ = [
     "LeaveOneOutRequest",
     "LeaveOneOutResult",
     "LessonRequest",
+    "MinimalRadiusRequest",
+    "MinimalRadiusResult",
     "PrepareRequest",
     "RankingRequest",
     "RankingResult",
@@ -99,6 +106,7 @@ EXPERIMENTS: dict[str, AnyExperiment] = {
     for e in (
         *(ATTACK, RANKING, SWEEP, BATCH, BASELINE, FAIRNESS, IMPOSSIBLE, DEFENCE),
         *(SENSITIVITY, LEAVE_ONE_OUT, EXPLAIN, AUDIT, ATTRIBUTIONS_OF, LESSON),
+        MINIMAL_RADIUS,
         *(GRADIENTS, SCALING, PREPARE),
     )
 }

@@ -1,0 +1,188 @@
+"""The smallest radius: its steps, its gradient, and what is claimed of the models it returns."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+import engine
+from engine.attacks.minimal import attack_of
+from engine.attacks.options import MinimalOptions
+from engine.attacks.radius_search import gap_coefficients, gaps_of, without_gauge
+from engine.attacks.steps import lower_largest, nearest
+from engine.errors import InvalidInput
+from engine.influence.linear import LinearProblem
+from tests.support.problems import random_problem
+
+QUICK = MinimalOptions(start_radii=(0.8,), restarts=2, start_steps=40, steps=20, competitors=6)
+
+
+def by_cuts(a, G, o, reach, ball):
+    """The least largest entry of a + G d with ‖d‖ <= reach and ‖o + d‖ <= ball, from below: a
+    linear programme in which tangent planes stand for the balls, added until they are met."""
+    P = G.shape[1]
+    rows = [np.append(g, -1.0) for g in G]
+    bounds = list(-a)
+    cost = np.append(np.zeros(P), 1.0)
+    for _ in range(400):
+        found = linprog(
+            cost, A_ub=np.array(rows), b_ub=bounds, bounds=[(-reach, reach)] * P + [(None, None)]
+        )
+        assert found.x is not None
+        d, worst = found.x[:P], 0.0
+        for centre, size in ((np.zeros(P), reach), (-o, ball)):
+            away = d - centre
+            length = np.linalg.norm(away)
+            worst = max(worst, length - size)
+            if length > size:
+                normal = away / length
+                rows.append(np.append(normal, 0.0))
+                bounds.append(size + normal @ centre)
+        if worst < 1e-7:
+            return found.fun
+    raise AssertionError("the cuts have not closed in")
+
+
+def a_programme(seed, P=4, c=6):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=c), rng.normal(size=(c, P)), 0.5 * rng.normal(size=P), rng
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_step_lowers_the_largest_gap_as_far_as_any_can(seed):
+    a, G, o, rng = a_programme(seed)
+    reach, ball = rng.uniform(0.1, 1.0), np.linalg.norm(o) * rng.uniform(0.85, 1.0)
+    reach = max(reach, 1.1 * (np.linalg.norm(o) - ball))  # the two balls meet
+    d = lower_largest(a, G, o, reach, ball)
+    assert np.linalg.norm(d) <= reach * (1 + 1e-6)
+    assert np.linalg.norm(o + d) <= ball * (1 + 1e-6)
+    assert (a + G @ d).max() == pytest.approx(by_cuts(a, G, o, reach, ball), abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_nearest_step_beats_every_other(seed):
+    """Its cost is what it says, and lower than that of random steps near and far: the cost is
+    convex, so that none near it being lower shows it least."""
+    a, G, o, rng = a_programme(seed)
+    reach, price = 0.6, 1.0
+
+    def cost(d):
+        return (o + d) @ (o + d) / 2 + price * max(0.0, (a + G @ d).max())
+
+    d, least = nearest(a, G, o, reach, price)
+    assert np.linalg.norm(d) <= reach * (1 + 1e-6)
+    assert least == pytest.approx(cost(d), abs=1e-6)
+    for size in (1e-3, 1e-2, 0.1, 0.5):
+        for way in rng.normal(size=(200, len(o))):
+            other = d + size * way / np.linalg.norm(way)
+            other *= min(1.0, reach / np.linalg.norm(other))
+            assert cost(other) >= least - 1e-7
+
+
+@pytest.mark.parametrize("order", ["highest_first", "lowest_first"])
+def test_the_gradient_of_a_gap_is_that_of_finite_differences(order):
+    dataset, model = random_problem(3)
+    problem = LinearProblem.build(dataset, 0.25, order, "float64", "cpu")
+    theta, target, chosen = problem.encode(model), 7, torch.tensor([2, 11, 30])
+    forward = problem.forward(theta, 1e-12)
+    gaps = gaps_of(forward.scores[0], target)
+    c = gap_coefficients(forward.scores[0], gaps, chosen, target)
+    gradients, _ = problem.gradient(forward, c, 1e-12)
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        way = torch.as_tensor(rng.normal(size=theta.shape))
+        ends = [
+            gaps_of(problem.forward(theta + h * way, 1e-12).scores[0], target)[chosen]
+            for h in (1e-5, -1e-5)
+        ]
+        difference = (ends[0] - ends[1]) / 2e-5  # errs by 1e-10 of the third derivative
+        torch.testing.assert_close(gradients @ way[0], difference, rtol=1e-6, atol=1e-8)
+
+
+def test_moves_along_the_gauge_change_no_score():
+    dataset, model = random_problem(4)
+    problem = LinearProblem.build(dataset, 0.25, "highest_first", "float64", "cpu")
+    theta = problem.encode(model)
+    way = torch.as_tensor(np.random.default_rng(1).normal(size=theta.shape))
+    gauge = way - without_gauge(way, dataset.n_classes)
+    assert gauge.norm() > 0.1 * way.norm()
+    moved = problem.forward(theta + gauge, 1e-12).scores
+    torch.testing.assert_close(moved, problem.forward(theta, 1e-12).scores, rtol=1e-8, atol=1e-12)
+
+
+@settings(max_examples=4, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 200), k=st.integers(1, 3), tolerance=st.sampled_from([None, 0.0, 0.1]))
+def test_what_is_returned_holds_by_exact_scores(seed, k, tolerance):
+    dataset, _ = random_problem(seed, n=30, d=4)
+    honest = engine.fit(dataset, 0.05)
+    before = engine.influence_scores(honest, dataset, dtype="float64").ranks
+    targets = [int(before.argmax())]
+    options = MinimalOptions(
+        start_radii=(0.8,), restarts=2, start_steps=30, steps=15, competitors=6, k=k,
+        tolerance=tolerance,
+    )  # fmt: skip
+    found = engine.minimal_radius(honest, dataset, targets, options, device="cpu")
+    starts = engine.attack_each(
+        honest, dataset, targets, k=k, radius=0.8, restarts=2, learning_rates=(0.1,), steps=30,
+        device="cpu",
+    )  # fmt: skip
+    for i, target in enumerate(targets):
+        model, radius = found.models[i], found.radius[i]
+        scores = engine.influence_scores(model, dataset, estimator="exact", dtype="float64")
+        assert found.rank_after[i] == scores.ranks[target]
+        assert found.arrived[i] == (scores.ranks[target] <= k)
+        lost = honest.accuracy(*dataset.split("test")) - model.accuracy(*dataset.split("test"))
+        assert found.lost_test[i] == lost
+        if not found.arrived[i]:
+            assert np.isnan(radius) and model is honest
+            continue
+        moved = model.parameters - honest.parameters
+        assert radius == pytest.approx(np.linalg.norm(moved) / honest.norm, rel=1e-12)
+        assert np.abs(moved.mean(0)).max() < 1e-6  # nothing is spent on the gauge
+        assert tolerance is None or lost <= tolerance + 1e-9
+        if starts[i].success and tolerance is None:
+            assert radius <= starts[i].distance + 1e-6
+    path = found.path.dropna(subset="ball")
+    assert (path["radius"] <= path["ball"] * (1 + 1e-5)).all()
+    assert found.starts["looks"].max() <= options.steps + 2  # one look may end what another began
+
+
+def test_more_starts_find_no_larger_radius():
+    dataset, _ = random_problem(21, n=30, d=4)
+    honest = engine.fit(dataset, 0.05)
+    target = int(engine.influence_scores(honest, dataset).ranks.argsort()[15])
+    few, many = (
+        engine.minimal_radius(
+            honest, dataset, target, replace(QUICK, start_radii=radii, k=3), device="cpu"
+        )
+        for radii in ((0.8,), (0.8, 1.2))
+    )
+    assert few.arrived[0]
+    assert many.radius[0] <= few.radius[0]
+    least = float(many.starts["radius"].min())
+    assert many.radius[0] == pytest.approx(least, rel=1e-5)  # the search knows it in float32
+
+
+def test_searches_start_from_the_attack_of_the_same_options():
+    options = attack_of(MinimalOptions(k=3, damping=0.1, seed=5, restarts=4), 0.7)
+    assert (options.k, options.damping, options.seed, options.restarts) == (3, 0.1, 5, 4)
+    assert (options.radius, options.objective) == (0.7, "higher_ranked")
+
+
+def test_what_cannot_be_asked_is_refused():
+    dataset, _ = random_problem(5)
+    honest = engine.fit(dataset)
+    first = int(engine.influence_scores(honest, dataset).ranks.argmin())
+    with pytest.raises(InvalidInput, match="outside the honest top-1"):
+        engine.minimal_radius(honest, dataset, first, QUICK)
+    with pytest.raises(InvalidInput, match="target must be"):
+        engine.minimal_radius(honest, dataset, 400, QUICK)
+    with pytest.raises(InvalidInput, match="tolerance"):
+        MinimalOptions(tolerance=-0.1)
+    network = engine.fit_network(dataset, "mlp", max_iterations=2)
+    with pytest.raises(InvalidInput, match="linear models only"):
+        engine.minimal_radius(network, dataset, first, QUICK)

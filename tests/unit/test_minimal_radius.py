@@ -1,0 +1,98 @@
+"""The experiment on the smallest radius: its targets, its comparison, its files."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from engine.attacks.sweep import draw_targets
+from engine.experiments import Context, MinimalRadiusRequest, MinimalRadiusResult, experiment
+from engine.experiments.minimal_radius import TUNING_SEED, TUNING_TARGETS, fresh_targets
+from engine.statistics import holm, sign_test
+from tests.support.problems import random_problem
+from tests.support.stores import same
+
+REQUEST = MinimalRadiusRequest(
+    n_targets=2, start_radii=(0.8,), restarts=1, start_steps=15, steps=12, competitors=5,
+    radii=(0.2, 0.8), other_restarts=1, objectives=("higher_ranked",),
+)  # fmt: skip
+
+
+def made(radius, lost, other, k=1) -> MinimalRadiusResult:
+    """A result of three or more targets, with one attack at radius 0.2 that reached `other`."""
+    radius = np.asarray(radius, dtype=float)
+    n = len(radius)
+    others = pd.DataFrame(
+        {
+            "objective": "accurate", "radius": 0.2, "target": np.arange(n), "arrived": other,
+            "any_run": other, "rank": 1, "lost_test": 0.0, "lost_holdout": 0.0,
+            "distance": 0.2, "seconds": 2.0,
+        }
+    )  # fmt: skip
+    return MinimalRadiusResult(
+        k=k,
+        targets=np.arange(n),
+        radius=radius,
+        arrived=np.isfinite(radius),
+        rank_before=np.arange(n) + 5,
+        rank_after=np.where(np.isfinite(radius), 1, 9),
+        lost_test=np.asarray(lost, dtype=float),
+        lost_holdout=np.asarray(lost, dtype=float),
+        honest_ranks=np.arange(20) + 1,
+        parameters=np.empty(0),
+        starts=pd.DataFrame({"start_seconds": [1.0] * n, "seconds": [2.0] * n}),
+        path=pd.DataFrame(),
+        others=others,
+    )
+
+
+def test_the_comparison_is_paired() -> None:
+    result = made(
+        [0.1, 0.19, 0.2, 0.25, np.nan, 0.15],
+        [0.0, 0.05, 0.03, 0.0, 0.0, 0.0],
+        [True, False, False, False, True, False],
+    )
+    assert result.moved(0.2).tolist() == [True, True, True, False, False, True]
+    assert result.moved(0.2, 0.03).tolist() == [True, False, True, False, False, True]
+    (row,) = result.compared(0.03).to_dict("records")
+    assert (row["minimal"], row["other"]) == (3, 2)
+    assert (row["only_minimal"], row["only_other"]) == (2, 1)
+    assert row["p"] == row["p_holm"] == sign_test(2, 1)
+    assert (row["seconds"], row["minimal_seconds"]) == (12.0, 18.0)
+
+
+def test_holm_by_hand() -> None:
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03]), [0.03, 0.06, 0.06])
+    np.testing.assert_allclose(holm([0.6, 0.9]), [1.0, 1.0])
+    assert holm([]).tolist() == []
+    with pytest.raises(ValueError, match="p_values"):
+        holm([1.2])
+
+
+def test_reported_targets_were_not_tuned_on() -> None:
+    ranks = np.random.default_rng(3).permutation(200) + 1
+    outside = np.flatnonzero(ranks > 3)
+    tuned = [t for (t,) in draw_targets(outside, TUNING_TARGETS, 1, TUNING_SEED)]
+    request = MinimalRadiusRequest(k=3, n_targets=30)
+    drawn = fresh_targets(request, ranks)
+    assert len(set(drawn)) == 30 and not set(drawn) & set(tuned)
+    assert (ranks[list(drawn)] > 3).all()
+    assert fresh_targets(replace(request, targets_seed=2), ranks) != drawn
+    # Where few are left, fewer of those that were tuned on are left out.
+    assert len(fresh_targets(replace(request, n_targets=190), ranks)) == 190
+
+
+def test_what_is_saved_comes_back(tmp_path: Path) -> None:
+    dataset, _ = random_problem(6, n=40, d=3)
+    kind = experiment("minimal-radius")
+    result = kind.run(REQUEST, dataset, Context(device="cpu"))
+    kind.save(result, tmp_path)
+    assert same(kind.load(tmp_path), result)
+    assert len(result.others) == 2 * 2 and len(result.targets) == 2
+    assert result.parameters.shape == (2, 3, 4)
+    assert "radius 0.2" in kind.describe(result) and "higher_ranked" in kind.describe(result)
+    bare = kind.run(replace(REQUEST, keep_models=False), dataset, Context(device="cpu"))
+    assert bare.parameters.size == 0
+    np.testing.assert_array_equal(bare.radius, result.radius)
