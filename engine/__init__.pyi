@@ -38,6 +38,7 @@ from .models.fit import fit as fit
 from .models.fit_network import fit_network as fit_network
 from .models.linear import LinearModel as LinearModel
 from .models.network import Network as Network
+from .scrutiny.agreement import ranking_agreement as ranking_agreement
 from .scrutiny.attributions import attribution as attribution
 from .scrutiny.audit import audit_scores as audit_scores
 from .scrutiny.datamodelling import (

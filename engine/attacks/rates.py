@@ -3,8 +3,9 @@
 An attack succeeds when min(k, t) of its t targets are in the top k. Its success is counted in two
 regimes, *high-accuracy* (accuracy on holdout falls by at most the tolerance) and *best* (no limit),
 each in two forms: *any_run* (some run does it, the paper's) and *returned* (the one model handed
-out, which was chosen on `test`, does); on `test` and, as transfer, on `holdout`, where the ranks
-are those that the calculator would find with a test set the attacker never saw.
+out, which was chosen on `test`, does). As transfer the *returned* form is also counted on
+`holdout`, where the ranks are those that the calculator would find with a test set the attacker
+never saw. *any_run* is not: it would choose the run on data that chooses nothing.
 """
 
 from collections.abc import Sequence
@@ -29,11 +30,12 @@ CELL = ("dataset", "train_size", "set_size", "objective", "restarts", "radius", 
 KIND = ("regime", "form", "split")
 COUNTED = ("attacks", "successes", "rate", "low", "high", "accuracy_drop")
 REGIMES = ("high_accuracy", "best")
-FORMS = ("any_run", "returned")
 SPLITS = {"test": "", "holdout": "_holdout"}  # of columns; lists of runs have the test's unmarked
+COUNTS = (("any_run", "test"), ("returned", "test"), ("returned", "holdout"))  # forms and splits
 NEEDED = (
     *("rank_before", "k", "set_size", "accuracy_before", "accuracy_after", "runs_accuracy"),
-    *(f"{name}{half}" for name in ("share_of_targets", "runs_in_top") for half in SPLITS.values()),
+    *(f"share_of_targets{half}" for half in SPLITS.values()),
+    "runs_in_top",
 )
 SHARES = {"share_of_targets": "set_size", "share_of_topk": "k"}  # and of what they are a share
 
@@ -48,6 +50,7 @@ def outcomes(
 ) -> pd.DataFrame:
     """Per attack (index as in `table`): in_top, the targets that its best permitted run (or its
     returned model) has in the top k; success; and drop, that model's fall of accuracy on holdout.
+    form and split: one of COUNTS.
 
     Of several permitted runs the one with the most targets in the top counts, then the most
     accurate. Where none is permitted, in_top is 0 and drop NaN.
@@ -63,7 +66,7 @@ def outcomes(
         drop = np.where(drop <= limit, drop, np.nan)
     else:
         in_top, drop = best_runs(
-            padded(table[f"runs_in_top{SPLITS[split]}"]),
+            padded(table["runs_in_top"]),
             before[:, None] - padded(table["runs_accuracy"]),
             limit,
         )
@@ -94,7 +97,7 @@ def success_rates(
     table: pd.DataFrame, tolerance: float = ACCURACY_TOLERANCE, by: Sequence[str] = CELL
 ) -> pd.DataFrame:
     """Success rates of a sweep's table with 95% Wilson intervals: a row per cell, regime, form and
-    split.
+    split, of the forms on the splits in COUNTS.
 
     tolerance: permitted fall of accuracy in the high-accuracy regime, a share. by: the columns that
     make a cell. Columns: those, regime, form, split, attacks, successes, rate, low, high and
@@ -224,10 +227,20 @@ def highest(rates: pd.DataFrame, over: str = "radius") -> pd.DataFrame:
     )
 
 
+def chosen_on_test(rates: pd.DataFrame, over: str = "radius") -> pd.DataFrame:
+    """Both splits' rates at the one value of `over` that `highest` chooses on `test` alone.
+
+    rates: of one form, regime and k, with a row for each value of `over` and split. Returns its two
+    rows, indexed by split: what an attacker gets who picks the radius without unseen data.
+    """
+    best = highest(rates[rates["split"] == "test"], over)[over].iloc[0]
+    return rates[rates[over] == best].set_index("split", drop=False)
+
+
 def every_outcome(table: pd.DataFrame, tolerance: float, by: Sequence[str]) -> pd.DataFrame:
     """The outcome of each attack in every regime, form and split, with its cell's columns."""
     columns = list(dict.fromkeys((*by, *SHARES.values())))
-    kinds = list(product(REGIMES, FORMS, SPLITS))
+    kinds = [(regime, *count) for regime, count in product(REGIMES, COUNTS)]
     found = pd.concat([outcomes(table, *kind, tolerance) for kind in kinds], ignore_index=True)
     for name in columns:
         found[name] = np.tile(table[name].to_numpy(), len(kinds))

@@ -56,8 +56,11 @@ def standardise(
         ]
 
 
-def halve_test(y_test: NDArray[np.int64], class_names: tuple[str, ...]) -> tuple[NDArray, NDArray]:
-    """Indices of the stratified halves `test` and `holdout`; an odd sample goes to holdout.
+def halve_test(
+    y_test: NDArray[np.int64], class_names: tuple[str, ...], seed: int = 0
+) -> tuple[NDArray, NDArray]:
+    """Indices of the stratified halves `test` and `holdout`, drawn by `seed`; an odd sample goes to
+    holdout.
 
     Raises InvalidDataset naming a class with a single test sample: it cannot be in both halves.
     """
@@ -73,7 +76,7 @@ def halve_test(y_test: NDArray[np.int64], class_names: tuple[str, ...]) -> tuple
         )
     holdout_size = (len(y_test) + 1) // 2
     test, holdout = train_test_split(
-        np.arange(len(y_test)), test_size=holdout_size, stratify=y_test, random_state=0
+        np.arange(len(y_test)), test_size=holdout_size, stratify=y_test, random_state=seed
     )
     return test, holdout
 

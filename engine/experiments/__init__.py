@@ -35,6 +35,7 @@ from engine.experiments.baseline import BASELINE, BaselineRequest
 from engine.experiments.defence import DEFENCE, DefenceRequest
 from engine.experiments.explain import EXPLAIN, ExplainRequest, ExplainResult
 from engine.experiments.fairness import FAIRNESS, FairnessRequest
+from engine.experiments.halves import HALVES, HalvesRequest
 from engine.experiments.impossible import IMPOSSIBLE, ImpossibleRequest, ImpossibleResult
 from engine.experiments.leave_one_out import (
     LEAVE_ONE_OUT,
@@ -76,6 +77,7 @@ __all__ = [
     "ExplainResult",
     "FairnessRequest",
     "GradientsRequest",
+    "HalvesRequest",
     "ImpossibleRequest",
     "ImpossibleResult",
     "LeaveOneOutRequest",
@@ -107,6 +109,7 @@ EXPERIMENTS: dict[str, AnyExperiment] = {
         *(ATTACK, RANKING, SWEEP, BATCH, BASELINE, FAIRNESS, IMPOSSIBLE, DEFENCE),
         *(SENSITIVITY, LEAVE_ONE_OUT, EXPLAIN, AUDIT, ATTRIBUTIONS_OF, LESSON),
         MINIMAL_RADIUS,
+        HALVES,
         *(GRADIENTS, SCALING, PREPARE),
     )
 }

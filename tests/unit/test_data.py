@@ -1,7 +1,9 @@
 """Data sets: sizes, halves, standardisation, one index for everything, and files that lie."""
 
+import inspect
 import io
 import pickle
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -19,8 +22,9 @@ from sklearn.datasets import load_digits
 from engine.data.dataset import SPLITS, Dataset, Images
 from engine.data.load import dataset_names, load_dataset
 from engine.data.preparation import halve_test, prepare, standardise
-from engine.data.sources.bundled import digits
+from engine.data.sources.bundled import LOADERS, PARTS, digits, scipy_docs
 from engine.errors import InvalidDataset, InvalidInput
+from engine.models.fit import fit
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +94,29 @@ def test_one_index_addresses_features_label_and_image(handwritten: Dataset) -> N
         expected[:, deviation == 0] = 0
         np.testing.assert_allclose(X, expected, atol=1e-5)  # float32 of values up to about 35
         assert [label_of[image.tobytes()] for image in np.rint(pixels[split])] == y.tolist()
+
+
+@pytest.fixture(scope="module")
+def documented() -> Dataset:
+    return scipy_docs()
+
+
+def test_the_documentation_is_of_the_installed_package(documented: Dataset) -> None:
+    """The words of an imported function's documentation are the features of one row."""
+    names = documented.feature_names or ()
+    assert len(names) == len(set(names)) == documented.n_features
+    text = inspect.getdoc(scipy.linalg.expm) or ""
+    words = set(re.findall(r"[a-z]{3,}", text.lower()))
+    present = np.array([name in words for name in names])
+    signs = np.concatenate([documented.X_train, documented.X_test, documented.X_holdout]) > 0
+    labels = np.concatenate([documented.y_train, documented.y_test, documented.y_holdout])
+    same = (signs == present).all(axis=1)
+    assert labels[same].tolist() == [PARTS.index("linalg")]
+
+
+def test_the_documentation_can_be_told_by_its_words(documented: Dataset) -> None:
+    model = fit(documented)
+    assert model.accuracy(documented.X_holdout, documented.y_holdout) > 0.8
 
 
 def test_the_splits_of_digits_share_no_sample(handwritten: Dataset) -> None:
@@ -261,9 +288,9 @@ def test_class_names_under_either_key(
 
 def test_a_file_in_the_data_directory_is_a_data_set(arrays: dict[str, Any], tmp_path: Path) -> None:
     saved(tmp_path / "mine.npz", arrays)
-    assert dataset_names(tmp_path) == ["digits", "mine"]
+    assert dataset_names(tmp_path) == [*LOADERS, "mine"]
     assert load_dataset("mine", tmp_path).name == "mine"
-    assert dataset_names(tmp_path / "nowhere") == dataset_names() == ["digits"]
+    assert dataset_names(tmp_path / "nowhere") == dataset_names() == [*LOADERS]
 
 
 @pytest.mark.parametrize("name", ["iris", "", "../mine", 3, None])
@@ -271,7 +298,7 @@ def test_an_unknown_name_lists_the_known_ones(
     arrays: dict[str, Any], tmp_path: Path, name: Any
 ) -> None:
     saved(tmp_path / "mine.npz", arrays)
-    with pytest.raises(InvalidInput, match=r"dataset must be .*'digits', 'mine'.* Got"):
+    with pytest.raises(InvalidInput, match=r"dataset must be .*'digits', .*'mine'.* Got"):
         load_dataset(name, tmp_path / ".")
 
 

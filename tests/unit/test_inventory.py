@@ -66,13 +66,14 @@ def test_every_loader_is_described_and_nothing_else() -> None:
         assert about.licence and about.citation and about.url.startswith("https://")
 
 
-def test_the_bundled_set_is_as_described() -> None:
-    about, digits = catalogue.SETS["digits"], load_dataset("digits")
-    assert about.title == digits.title
+@pytest.mark.parametrize("name", list(LOADERS))
+def test_the_bundled_sets_are_as_described(name: str) -> None:
+    about, here = catalogue.SETS[name], load_dataset(name)
+    assert about.title == here.title
     assert about.rows == {
-        "train": digits.n_train, "test": len(digits.y_test) + len(digits.y_holdout),
+        "train": here.n_train, "test": len(here.y_test) + len(here.y_holdout),
     }  # fmt: skip
-    assert (about.n_classes, about.n_features) == (digits.n_classes, digits.n_features)
+    assert (about.n_classes, about.n_features) == (here.n_classes, here.n_features)
 
 
 @pytest.mark.parametrize("name", list(FAIRNESS_LOADERS))
@@ -86,8 +87,8 @@ def test_the_fairness_sets_are_as_described(name: str) -> None:
 
 def test_an_empty_directory_lists_what_there_could_be(tmp_path: Path) -> None:
     entries = named(tmp_path / "none")
-    assert [name for name, entry in entries.items() if entry.here] == ["digits"]
-    assert set(entries) == {"digits", *catalogue.FEATURES, *FAIRNESS_LOADERS}
+    assert [name for name, entry in entries.items() if entry.here] == [*LOADERS]
+    assert set(entries) == {*LOADERS, *catalogue.FEATURES, *FAIRNESS_LOADERS}
     assert entries["caltech101-efficientnet_lite2"].backbone is BACKBONES["efficientnet_lite2"]
     assert inventory.check(tmp_path / "none") == []
 
@@ -275,7 +276,7 @@ def test_a_job_prepares_and_after_removal_prepares_again(jobs: Jobs, tmp_path: P
     unknown = jobs.submit("prepare", PrepareRequest("nothing", "efficientnet_lite2"))
     state = until(jobs, unknown, "done", "failed", "died")
     assert state.status == "failed"
-    assert "data set must be one of 'digits', 'cifar10'" in state.message
+    assert "data set must be one of 'digits', 'breast_cancer'" in state.message
 
 
 @pytest.fixture

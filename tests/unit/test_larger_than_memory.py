@@ -14,6 +14,7 @@ from engine.attacks.attack import attack
 from engine.data.dataset import Dataset
 from engine.data.load import dataset_names, load_dataset
 from engine.data.sources import features_folder
+from engine.data.sources.bundled import LOADERS
 from engine.data.sources.features_file import changed_at
 from engine.errors import InvalidDataset
 from engine.influence.scores import influence_gradient, influence_scores
@@ -134,7 +135,7 @@ def test_what_is_made_is_made_once_and_again_when_the_features_change(tmp_path):
     assert load_dataset("big", tmp_path).content_hash != first.content_hash
     assert len(list((tmp_path / "big").glob("*standardised-*.npy"))) == 1
     assert changed_at("big", tmp_path, ".npz") > changed
-    assert dataset_names(tmp_path) == ["digits", "big"]
+    assert dataset_names(tmp_path) == [*LOADERS, "big"]
 
 
 def test_names_of_classes_are_lines_of_a_file(tmp_path):

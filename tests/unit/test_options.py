@@ -249,6 +249,15 @@ STORED: dict[str, dict[str, Any]] = {
         "name": "digits",
         "backbone": "",
     },
+    "halves": {
+        "dataset": "digits",
+        "draws": 50,
+        "damping": 0.25,
+        "l2": 0.01,
+        "order": "highest_first",
+        "seed": 0,
+        "dtype": "float32",
+    },
 }
 
 

@@ -17,6 +17,7 @@ from engine.commands import data
 from engine.data.intake import images, labelled_table, take_in
 from engine.data.intake.images import arrange, image_set
 from engine.data.load import dataset_names, load_dataset
+from engine.data.sources.bundled import LOADERS
 from engine.data.untrusted.pictures import open_picture
 from engine.errors import DataUnavailable, InvalidDataset, InvalidInput
 from engine.progress import ignore
@@ -141,7 +142,7 @@ def test_features_are_kept_byte_for_byte(tmp_path: Path) -> None:
     hostile.npz()(path)
     assert take_in.accept(path, "mine", tmp_path / "data") == "features"
     assert (tmp_path / "data" / "mine.npz").read_bytes() == path.read_bytes()
-    assert dataset_names(tmp_path / "data") == ["digits", "mine"]
+    assert dataset_names(tmp_path / "data") == [*LOADERS, "mine"]
 
 
 def test_rows_without_numbers_are_left_out_of_features(tmp_path: Path) -> None:

@@ -1,6 +1,12 @@
-"""Data sets that come with scikit-learn: nothing to download."""
+"""Data sets that come with installed packages: nothing to download."""
 
-from collections.abc import Callable
+import ast
+import importlib.util
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
@@ -32,4 +38,84 @@ def digits() -> Dataset:
     )
 
 
-LOADERS: dict[str, Callable[[], Dataset]] = {"digits": digits}
+def breast_cancer() -> Dataset:
+    """Breast tumours, a table of measurements: 400 train and 169 test rows, 30 numbers each."""
+    from sklearn.datasets import load_breast_cancer
+    from sklearn.model_selection import train_test_split
+
+    bunch = load_breast_cancer()
+    train, test = train_test_split(
+        np.arange(len(bunch.target)), train_size=400, stratify=bunch.target, random_state=0
+    )
+    X, y = bunch.data, bunch.target.astype(np.int64)
+    return prepare(
+        "breast_cancer",
+        X[train],
+        y[train],
+        X[test],
+        y[test],
+        class_names=tuple(str(name) for name in bunch.target_names),
+        title=SETS["breast_cancer"].title,
+    )
+
+
+PARTS = ("interpolate", "linalg", "optimize", "signal", "sparse", "stats")  # of SciPy: the classes
+MOST_TEXTS = 250  # of a part, the first in the order of its files
+LEAST_CHARACTERS = 200  # of a text
+WORDS = 300  # the most common ones, whose presence are the features
+TEXTS = {"train": 900, "test": 300}
+
+
+def scipy_docs() -> Dataset:
+    """Documentation of SciPy's functions and classes: which of six parts of the library is each
+    about? 900 train and 300 test texts; a feature says whether a word occurs in the text.
+
+    The texts are read from the installed package, no code of which is run: another version of SciPy
+    is another data set, with a hash of its own.
+    """
+    from sklearn.model_selection import train_test_split
+
+    root = Path(str(importlib.util.find_spec("scipy").origin)).parent  # type: ignore[union-attr]
+    texts = [list(islice(docstrings(root / part), MOST_TEXTS)) for part in PARTS]
+    y = np.repeat(np.arange(len(PARTS)), [len(some) for some in texts])
+    words = [set(re.findall(r"[a-z]{3,}", text.lower())) for some in texts for text in some]
+    train, test = train_test_split(
+        np.arange(len(y)),
+        train_size=TEXTS["train"],
+        test_size=TEXTS["test"],
+        stratify=y,
+        random_state=0,
+    )
+    counted = Counter(word for i in train for word in words[i])
+    common = sorted(counted, key=lambda word: (-counted[word], word))[:WORDS]
+    X = np.array([[word in text for word in common] for text in words], dtype=np.float64)
+    return prepare(
+        "scipy_docs",
+        X[train],
+        y[train],
+        X[test],
+        y[test],
+        class_names=PARTS,
+        feature_names=tuple(common),
+        title=SETS["scipy_docs"].title,
+    )
+
+
+def docstrings(folder: Path) -> Iterator[str]:
+    """The docstrings of a package's functions and classes that are not short, file by file; not
+    those of its tests."""
+    for path in sorted(folder.rglob("*.py")):
+        if "tests" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                text = ast.get_docstring(node) or ""
+                if len(text) >= LEAST_CHARACTERS:
+                    yield text
+
+
+LOADERS: dict[str, Callable[[], Dataset]] = {
+    "digits": digits,
+    "breast_cancer": breast_cancer,
+    "scipy_docs": scipy_docs,
+}

@@ -23,7 +23,11 @@ LOSSES = links.Range(0.0, 10.0, whole=False)  # points; the highest stands for n
 
 @dataclass(frozen=True)
 class RateView:
-    """One k, one limit on accuracy (a share; None: none), one way to count (a form), one radius."""
+    """One k, one limit on accuracy (a share; None: none), one way to count (a form), one radius.
+
+    The form is how success on the attacker's own test set is counted. On the unknown one only the
+    models that are handed out are: to look for a run that succeeds there would be to choose by it.
+    """
 
     k: int
     tolerance: float | None
@@ -38,8 +42,12 @@ class RateView:
     @shelf.kept
     def both(self, table: pd.DataFrame, by: Sequence[str] = CELL) -> pd.DataFrame:
         """Rates of this form with accuracy kept and at any cost."""
-        rates = success_rates(table, self.limit, by)
-        return rates[rates["form"] == self.form]
+        return self.counted(success_rates(table, self.limit, by))
+
+    def counted(self, rates: pd.DataFrame) -> pd.DataFrame:
+        """The rows of this form on the attacker's own test set, and of the returned models on the
+        unknown one."""
+        return rates[rates["form"].where(rates["split"] == "test", self.form) == self.form]
 
     @shelf.kept
     def rates(self, table: pd.DataFrame, by: Sequence[str] = CELL) -> pd.DataFrame:
@@ -51,7 +59,7 @@ class RateView:
     def shares(self, table: pd.DataFrame) -> pd.DataFrame:
         """Both readings of multi-target success at every k, under this limit, form and radius."""
         shares = share_rates(table[table["radius"] == self.radius], self.limit)
-        return shares[(shares["form"] == self.form) & (shares["regime"] == "high_accuracy")]
+        return self.counted(shares[shares["regime"] == "high_accuracy"])
 
 
 @shelf.kept
