@@ -5,10 +5,13 @@ scores. Whether an attack carries over to data that the attacker never saw can o
 how far the honest model's own ranking does.
 """
 
+from typing import cast
+
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from engine.attacks.result import Ranking
 from engine.checks import check_integer
@@ -56,18 +59,19 @@ def ranking_agreement(
     check_pair(as_linear(model), dataset)
     draws, seed = check_integer("draws", draws, 0), check_integer("seed", seed, 0)
     y = np.concatenate([dataset.split(name)[1] for name in splits])
-    halves = [np.split(np.arange(len(y)), [len(dataset.split(splits[0])[1])])]
+    both, first = np.arange(len(y)), len(dataset.split(splits[0])[1])
+    halves = [(both[:first], both[first:])]
     halves += [halve_test(y, dataset.class_names, seed + draw) for draw in range(draws)]
     problem = LinearProblem.build(dataset, damping, order, dtype, device)
     theta = problem.encode(model)
     curvature = problem.curvature(theta)
     E = residuals(curvature.P, problem.train.y)
-    asked = torch.cat([problem.splits[name].X for name in splits])
+    asked = torch.cat([cast(Tensor, problem.splits[name].X) for name in splits])  # train streams
     errors = residuals(problem.probabilities(theta, asked), torch.as_tensor(y, device=E.device))
     rows = []
     step = max(at_once(dataset.n_train, dataset.n_classes) // 2, 1)
-    for first in range(0, len(halves), step):
-        some = halves[first : first + step]
+    for done in range(0, len(halves), step):
+        some = halves[done : done + step]
         weights = torch.as_tensor(np.concatenate([weights_of(pair, len(y)) for pair in some]))
         g = pull_back(errors * weights.to(errors).unsqueeze(1), asked)  # a mean gradient a half
         solution = problem.solve(curvature, g, TOLERANCE, None, None)

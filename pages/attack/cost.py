@@ -6,11 +6,11 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from engine.attacks.rates import chosen_on_test, highest
+from engine.attacks.rates import highest
 from engine.experiments import SweepRequest
 from engine.results.store import Stored
-from pages.attack.parts import baseline_view, frontier, rate_figures, sweep_frame
-from pages.common.asking import door, sweep_requests
+from pages.attack.parts import baseline_view, frontier, rate_figures, sweep_frame, transfer
+from pages.common.asking import door, halves, sweep_requests
 from pages.common.asking.rate_view import RateView, choose_view, reweighing_rates, success_rates
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
@@ -18,7 +18,6 @@ from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import paper, rate_words
-from pages.common.words.wording import listed
 
 PAGE = registry.page("cost")
 ROLE, TRAINING, BASELINE, KEEPING = "cost", "training", "baseline", "frontier"  # of published
@@ -62,22 +61,9 @@ def price(table: pd.DataFrame, k: int) -> str:
     return f"it costs {lost.iloc[0]:.1f} to {lost.iloc[-1]:.1f} points of accuracy"
 
 
-def carried_over(table: pd.DataFrame, view: RateView) -> str:
-    """What of the attack is left on unseen data, from the smallest to the largest k: of the models
-    that are handed out, at the radius that their success on the attacker's own test set chooses."""
-    rates = replace(view, form="returned").rates(table)
-    said = []
-    for k in sorted({int(rates["k"].min()), int(rates["k"].max())}):
-        unseen = chosen_on_test(rates[rates["k"] == k]).loc["holdout"]
-        said.append(
-            f"{unseen['successes']} of {unseen['attacks']} at k = {k} and radius "
-            f"{unseen['radius']:g}"
-        )
-    return listed(said)
-
-
 @shelf.kept
-def by_radius(stored: Stored, view: RateView) -> FigureBlock:
+def by_radius(stored: Stored, view: RateView, beside: str) -> FigureBlock:
+    """Success by radius on both test sets. beside: how far two honest rankings agree."""
     table = stored.result
     rates = view.rates(table).query("k == @view.k")
     own = rates[rates["split"] == "test"]
@@ -92,8 +78,8 @@ def by_radius(stored: Stored, view: RateView) -> FigureBlock:
         caption="Bands are 95% Wilson intervals. On the unknown test set the calculator uses data "
         "that the attacker never saw, which chooses neither run nor radius: the dashed line counts "
         "the models that are handed out. At the radius with their highest rate on the attacker's "
-        f"own test set they succeed there for {carried_over(table, view)}. Below: what the "
-        "returned models lose, median and middle half, whether they succeed or not.",
+        f"own test set they succeed there for {transfer.carried_over(table, view)}.{beside} Below: "
+        "what the returned models lose, median and middle half, whether they succeed or not.",
     )
 
 
@@ -190,7 +176,8 @@ def frontier_figure(
         values=(points,),
         results=tuple(results.values()),
         caption="Per radius: how many attacks succeed whatever they cost, the accuracy that the "
-        f"returned models lose, and how much of the honest ranking is left.{meaning}",
+        f"returned models lose, and how much of the honest ranking is left.{meaning}"
+        f"{transfer.landed(transfer.landings(table, view))}",
     )
 
 
@@ -202,7 +189,7 @@ def at_once(counts: pd.DataFrame) -> None:
 
 def results(request: SweepRequest, stored: Stored, view: RateView) -> None:
     dataset = request.dataset
-    by_radius(stored, view).show()
+    by_radius(stored, view, halves.beside(dataset)).show()
     left, right = st.columns(2, gap="medium")
     asked = published_results.request_of(BASELINE, dataset)
     baseline = None if asked is None else door.find("baseline", asked)

@@ -8,6 +8,7 @@ from engine.results.store import Stored
 from pages.attack.parts import rate_figures, set_figures, sweep_frame, target_sets
 from pages.attack.parts.rate_figures import SPLIT_LOOKS
 from pages.attack.parts.target_sets import READINGS, Reading
+from pages.common.asking import halves
 from pages.common.asking.rate_view import RateView, choose_view, on_own_test
 from pages.common.keeping import shelf
 from pages.common.lab import registry
@@ -104,7 +105,8 @@ def page() -> None:
                 grid(shares, READINGS[name], split, view, stored).show()
         st.caption(
             f"The {READINGS[name].text}, and under it how much is possible. On the unknown test "
-            "set the calculator uses data that the attacker never saw."
+            "set, which the attacker never saw, only the models that are handed out are counted."
+            f"{halves.beside(frame.request.dataset)}"
         )
         strict_figure(stored, view).show()
         take_away.show(

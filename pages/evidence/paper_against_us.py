@@ -9,6 +9,7 @@ from pages.attack.parts import ablation
 from pages.common.asking.form import Form
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
+from pages.common.lab.published_results import named
 from pages.common.widgets import blocks, charts
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import paper
@@ -25,14 +26,6 @@ MARKS = {
 }
 
 
-def named(data: str) -> str:
-    """A data set, and which of the paper's it stands in for."""
-    whose = next(
-        (name for name, here in published_results.stand_ins().items() if here == data), None
-    )
-    return data if whose is None else f"the {whose} stand-in"
-
-
 @shelf.kept
 def compared_with(found: Published) -> tuple[Comparison, ...]:
     """Everything that the paper states and that is put to the test here."""
@@ -42,7 +35,7 @@ def compared_with(found: Published) -> tuple[Comparison, ...]:
 def statements(found: Published) -> Iterator[Comparison]:
     """What the paper states, one by one, beside what is found here."""
     costs, bases = by_data(found, "cost"), by_data(found, "baseline")
-    singles = by_data(found, "ablation")
+    singles, agreements = by_data(found, "ablation"), by_data(found, "halves")
     for data, attacks in costs.items():
         if data in bases:
             yield comparisons.beats_baseline(named(data), attacks, bases[data])
@@ -56,7 +49,8 @@ def statements(found: Published) -> Iterator[Comparison]:
     for data, attacks in costs.items():
         yield comparisons.radius_trades(named(data), attacks)
     for data, attacks in costs.items():
-        yield comparisons.transfers(named(data), attacks)
+        honest = agreements.get(data)
+        yield comparisons.transfers(named(data), attacks, honest)
     for data, trained in by_data(found, "training").items():
         yield comparisons.fewer_competitors(named(data), trained)
     for data, table in by_data(found, "sizes").items():

@@ -1,5 +1,6 @@
 """What is influence? One test image's most influential samples, and scores against retraining."""
 
+from collections.abc import Mapping
 from html import escape
 
 import numpy as np
@@ -16,20 +17,25 @@ from engine.experiments import (
     cost,
 )
 from engine.results.store import Stored
-from pages.common.asking import data_choice, door, effort, links, progress
+from pages.common.asking import data_choice, door, effort, halves, links, progress
 from pages.common.asking.controls import dataset_choice
 from pages.common.asking.form import Form, forget_notes, keep_choice
 from pages.common.figures.axes import number, thinning
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import badge_of
+from pages.common.lab.shared import badge_of, is_here
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts, code_tabs, take_away, unfold
 from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.figure import FigureBlock
-from pages.common.words import reproduce
+from pages.common.words import halves_words, reproduce
 from pages.common.words.wording import percent
-from pages.learn.parts import influence_figures, retraining, retraining_agreement
+from pages.learn.parts import (
+    halves_figures,
+    influence_figures,
+    retraining,
+    retraining_agreement,
+)
 from pages.learn.parts.retraining_agreement import decimal_3
 
 PAGE = registry.page("influence")
@@ -221,8 +227,8 @@ def finding(matching: Stored | None, usual: Stored | None) -> str:
     _, common = retraining_agreement.correlations(usual.result.table)
     return (
         "An influence score estimates how the test loss changes when the sample is left out of the "
-        "training. **Where the damping equals the training's l2 it orders the samples as "
-        f"retraining does (Spearman {decimal_3(best)}); at the usual defaults less well "
+        "training. **With damping equal to the L2 penalty, scores rank samples as "
+        f"retraining would (Spearman {decimal_3(best)}); at the usual defaults less well "
         f"({decimal_3(common)})**, over {len(usual.result.table):,} retrained models. "
         f":gray-badge[{badge_of(usual)}]"
     )
@@ -231,6 +237,46 @@ def finding(matching: Stored | None, usual: Stored | None) -> str:
 @unfold.section("What is computed (Definition 1, Equation 3)", "formulas")
 def formulas() -> None:
     blocks.prose("learn/texts/influence.md")
+
+
+def dependence(name: str) -> str:
+    """Say, with a space before it, whether the ranking is the samples' own or the test data's;
+    empty where it is not known."""
+    stored = halves.stored_for(name)
+    return "" if stored is None else f" {halves_words.finding(stored.result)}"
+
+
+@unfold.section("Would another test set rank the samples the same?", "halves")
+def two_halves(name: str) -> None:
+    """Compare two honest rankings, on every data set that is published and on the chosen one."""
+    request = halves.request_for(name)
+    stored = halves.stored_for(name)
+    if stored is None and is_here(name):
+        stored = door.obtain(
+            halves.EXPERIMENT,
+            request,
+            "The comparison of two honest rankings",
+            progress.draw_plain("Ranking the samples by many halves of the test data"),
+            cost.sensitivity_seconds(data_choice.opened(name), 2 * request.draws),
+        )
+    everything = halves.published() | ({} if stored is None else {name: stored})
+    if everything:
+        halves_figure(everything, name).show()
+
+
+@shelf.kept
+def halves_figure(found: Mapping[str, Stored], name: str) -> FigureBlock:
+    tables = {published_results.named(data): stored.result for data, stored in found.items()}
+    own = tables.get(published_results.named(name))
+    return FigureBlock(
+        name="halves",
+        title=halves_words.title(tables),
+        kind="Rank correlation of two honest rankings, for every way to halve the test data",
+        build=halves_figures.agreement,
+        values=(halves_figures.all_of(tables),),
+        results=tuple(found.values()),
+        caption=halves_words.caption(own),
+    )
 
 
 def files_and_code(
@@ -268,7 +314,8 @@ def page() -> None:
     retrained = retraining.section(form, name, train, found)
     with head:
         form.finish()
-        st.markdown(finding(found[retraining.MATCHING], found[retraining.USUAL]))
+        said = finding(found[retraining.MATCHING], found[retraining.USUAL])
+        st.markdown(f"{said}{dependence(name)}")
     explained = None
     with images:
         if train is not None:
@@ -278,6 +325,7 @@ def page() -> None:
                 f"The data set “{name}” is not on this machine: only what is published can be "
                 "shown."
             )
+    two_halves(name)
     formulas()
     files_and_code(explained, retrained, train)
 

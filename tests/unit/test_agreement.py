@@ -39,9 +39,8 @@ def test_halves_drawn_anew_are_the_means_over_their_points():
     each = influence_matrix(model, dataset, X, y, device="cpu")  # (n, m), a column a test point
     found = ranking_agreement(model, dataset, draws=3, seed=7, dtype="float64", device="cpu")
     for draw in range(3):
-        one, other = (
-            each[:, half].mean(1) for half in halve_test(y, dataset.class_names, 7 + draw)
-        )
+        halves = halve_test(y, dataset.class_names, 7 + draw)
+        one, other = (each[:, half].mean(1) for half in halves)
         expected = spearmanr(one, other).statistic
         assert found["spearman"][1 + draw] == pytest.approx(expected, abs=1e-9)
     assert found["draw"].tolist() == [0, 1, 2, 3]

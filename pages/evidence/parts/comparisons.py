@@ -21,7 +21,7 @@ from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.attack.parts import ablation, target_sets
 from pages.common.asking.rate_view import RateView, share_rates, success_rates
 from pages.common.frames import named_rows
-from pages.common.words.wording import listed, points
+from pages.common.words.wording import decimal, listed, points
 from pages.evidence.parts.best_rates import (
     at_best,
     baseline_at_best,
@@ -162,9 +162,10 @@ def grows(does: bool) -> str:
     return "grows" if does else "does not grow"
 
 
-def transfers(data: str, attacks: pd.DataFrame) -> Comparison:
+def transfers(data: str, attacks: pd.DataFrame, honest: pd.DataFrame | None = None) -> Comparison:
     """Fig. 2: success of the returned models on a test set that the attacker never saw, against k,
-    each at the radius that its success on the attacker's own test set chooses."""
+    each at the radius that its success on the attacker's own test set chooses. honest: how far two
+    honest rankings agree, the table of `halves`."""
     ks = (int(attacks["k"].min()), int(attacks["k"].max()))
     rates = success_rates(attacks, ACCURACY_TOLERANCE).query(
         "form == 'returned' and regime == 'best'"
@@ -182,6 +183,11 @@ def transfers(data: str, attacks: pd.DataFrame) -> Comparison:
         f"success on unseen data {grows(bool(far > near))} with k; counted are the models handed "
         "out, at the radius that is best on the attacker's own test set"
     )
+    if honest is not None:
+        why += (
+            ". Two honest rankings, by these two test sets, correlate at "
+            f"{decimal(honest['spearman'].iloc[0])}"
+        )
     return Comparison("Fig. 2", claim, here, data, judged(agrees), why)
 
 
