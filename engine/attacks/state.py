@@ -150,7 +150,7 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     if quality is not None and plan.anywhere:
         quality = quality.masked_fill(astray(forward), -torch.inf)
     rank = ranked(forward, worst_needed(ranks, plan.k))
-    rank = confirm(problem, plan, state, targets, rank, quality)
+    rank = confirm(problem, plan, state, forward, rank, quality)
     coefficients = plan.objective.coefficients(standing)
     info = StepInfo(
         step=state.step,
@@ -201,19 +201,21 @@ def confirm(
     problem: InfluenceProblem,
     plan: Plan,
     state: AttackState,
-    targets: Tensor,
+    forward: Forward,
     rank: Tensor,
     quality: Tensor | None,
 ) -> Tensor:
-    """Return `rank` (A,), solved again tightly for the iterates that would be kept: an attack
-    never claims a near miss."""
+    """Return `rank` (A,), solved on from `forward` tightly for the iterates that would be kept: an
+    attack never claims a near miss."""
     if plan.anywhere:
         return rank  # of which nothing depends
     arrived = torch.nonzero(arrivals(plan, state, rank, quality).any(0)).flatten()
     if len(arrived) == 0:
         return rank
-    exact = problem.forward(state.theta[arrived], CONFIRM_TOLERANCE)
-    tight = worst_needed(target_ranks(exact.scores, targets[arrived]), plan.k)
+    warm = WarmStart().push(forward.solution).select(arrived)
+    exact = problem.forward(state.theta[arrived], CONFIRM_TOLERANCE, warm)
+    targets = plan.targets[state.active[arrived]]
+    tight = worst_needed(target_ranks(exact.scores, targets), plan.k)
     return rank.index_copy(0, arrived, ranked(exact, tight))
 
 

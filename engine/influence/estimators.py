@@ -131,12 +131,13 @@ def cg(
 ) -> Solution:
     """Preconditioned conjugate gradients; tight tolerances hold for the true residual."""
 
-    def solve(b: Tensor) -> Solution:
+    def solve(b: Tensor, warm: WarmStart | None = None) -> Solution:
         return conjugate_gradients(curvature, b, zeros, tolerance, warm, fixed=fixed)
 
+    found = solve(b, warm)
     if tolerance < REFINED_BELOW and fixed is None:
-        return refine(solve, curvature, b, tolerance)
-    return solve(b)
+        return refine(found, solve, curvature, b, tolerance)
+    return found
 
 
 def exact(

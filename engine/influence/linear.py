@@ -17,7 +17,7 @@ is the preconditioner. Adam is not blind to a rotation: in this basis it keeps m
 accuracy (`encode` and `decode` change the basis).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -49,6 +49,7 @@ from engine.vocabulary import DAMPING
 
 SKETCH_WIDTH = 64  # random directions: a norm over K rows of them errs by some 5%
 SKETCH_PAYS = 8  # features per direction from which a sketch is much cheaper than a pull
+LEAVING = 0.8  # of few features' columns: below it, copying the rest costs less than it saves
 ROWS_PER_CHUNK = 4096  # rows rotated at a time, in float64
 
 
@@ -82,20 +83,29 @@ class LinearCurvature:
     def energy(self, V: Tensor, image: Tensor, curved: Tensor) -> Tensor:
         return dot(image, curved) / len(self.X) + self.damping * dot(V, V)
 
-    def gram(self, V: tuple[Tensor, ...], images: tuple[Tensor, ...]) -> Tensor:
-        curved = [curve(self.P, u) for u in images]
-        pairs = [
-            [
-                dot(u, c) / len(self.X) + self.damping * dot(v, w)
-                for c, w in zip(curved, V, strict=True)
-            ]
-            for u, v in zip(images, V, strict=True)
-        ]
-        return torch.stack([torch.stack(row, -1) for row in pairs], -2)
+    def gram(
+        self, V: tuple[Tensor, ...], images: tuple[Tensor, ...], curved: tuple[Tensor, ...]
+    ) -> Tensor:
+        count = range(len(V))
+        upper = {
+            (i, j): dot(images[i], curved[j]) / len(self.X) + self.damping * dot(V[i], V[j])
+            for i in count
+            for j in count
+            if i <= j
+        }
+        rows = [torch.stack([upper[min(i, j), max(i, j)] for j in count], -1) for i in count]
+        return torch.stack(rows, -2)
 
-    def sketched_norm(self, r: Tensor, V: Tensor, curved: Tensor) -> Tensor | None:
-        if self.sketch is None:
-            return None
+    @property
+    def sketches(self) -> bool:
+        return self.sketch is not None
+
+    @property
+    def leaving(self) -> float:
+        return 1.0 if self.sketches else LEAVING
+
+    def sketched_norm(self, r: Tensor, V: Tensor, curved: Tensor) -> Tensor:
+        assert self.sketch is not None
         rest = (r - self.damping * V) @ self.sketch.omega  # B, K, l
         rest -= pull_back(curved, self.sketch.X) / len(self.X)
         return torch.linalg.vector_norm(rest, dim=(1, 2))
@@ -109,17 +119,21 @@ class LinearCurvature:
 
     def precondition(self, R: Tensor) -> Tensor:
         """(S ⊗ diag(e) + λI)⁻¹ R."""
+        vectors, inverse = self.preconditioner
+        return vectors @ (vectors.mT @ R).mul_(inverse)
+
+    @cached_property
+    def preconditioner(self) -> tuple[Tensor, Tensor]:
+        """Eigenvectors (B, K, K) of S, and 1/(S ⊗ diag(e) + λI) in them, (B, K, D)."""
         values, vectors = self.class_basis
-        rotated = vectors.transpose(1, 2) @ R
-        rotated /= values.unsqueeze(-1) * self.eigenvalues + self.damping
-        return vectors @ rotated
+        return vectors, 1 / (values.unsqueeze(-1) * self.eigenvalues + self.damping)
 
     def select(self, columns: Tensor) -> "LinearCurvature":
         if len(self.P) == 1:
             return self
-        part = LinearCurvature(self.X, self.P[columns], self.eigenvalues, self.damping)
-        values, vectors = self.class_basis
-        part.__dict__["class_basis"] = (values[columns], vectors[columns])
+        part = replace(self, P=self.P[columns])
+        for kept in ("class_basis", "preconditioner"):
+            part.__dict__[kept] = tuple(values[columns] for values in getattr(self, kept))
         return part
 
     @property
@@ -317,7 +331,9 @@ class LinearProblem:
         fixed: int | None,
     ) -> Solution:
         """(H + λI)⁻¹ b and its image, b (B, K, D)."""
-        zeros = b.new_zeros(*b.shape[:2], self.n_train)
+        zeros = b.new_zeros(1).expand(*b.shape[:2], self.n_train)
+        if warm is not None and self.sketch is None:
+            warm = warm.newest()  # one more costs as much as it saves where products cost little
         return self.estimator(curvature, b, zeros, tolerance, warm, fixed)
 
     def forward(

@@ -146,12 +146,22 @@ class NetworkCurvature:
     def energy(self, V: Tensor, image: Tensor, curved: Tensor) -> Tensor:
         return dot(V, self.pull(curved, V))
 
-    def gram(self, V: tuple[Tensor, ...], images: tuple[Tensor, ...]) -> Tensor:
-        pulled = [self.pull(self.curved(u), v) for u, v in zip(images, V, strict=True)]
+    def gram(
+        self, V: tuple[Tensor, ...], images: tuple[Tensor, ...], curved: tuple[Tensor, ...]
+    ) -> Tensor:
+        pulled = [self.pull(c, v) for c, v in zip(curved, V, strict=True)]
         return torch.stack([torch.stack([dot(v, w) for w in pulled], -1) for v in V], -2)
 
-    def sketched_norm(self, r: Tensor, V: Tensor, curved: Tensor) -> Tensor | None:
-        return None
+    @property
+    def sketches(self) -> bool:
+        return False
+
+    @property
+    def leaving(self) -> float:
+        return 1.0
+
+    def sketched_norm(self, r: Tensor, V: Tensor, curved: Tensor) -> Tensor:
+        raise NotImplementedError("Networks have no sketch of their products.")
 
     def precondition(self, R: Tensor) -> Tensor:
         return R

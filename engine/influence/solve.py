@@ -10,8 +10,8 @@ Conjugate gradients need a positive definite matrix. That of a network may have 
 negative curvature beyond −λ: a column that meets one stops there, and its solution says so.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Protocol, Self
 
 import torch
@@ -41,12 +41,24 @@ class Curvature(Protocol):
         """⟨V, (H + λI) V⟩ per column, (B,)."""
         ...
 
-    def gram(self, V: tuple[Tensor, ...], images: tuple[Tensor, ...]) -> Tensor:
-        """⟨V_i, (H + λI) V_j⟩ per column, (B, h, h), from h images alone."""
+    def gram(
+        self, V: tuple[Tensor, ...], images: tuple[Tensor, ...], curved: tuple[Tensor, ...]
+    ) -> Tensor:
+        """⟨V_i, (H + λI) V_j⟩ per column, (B, h, h), from h images and the same, curved."""
         ...
 
-    def sketched_norm(self, r: Tensor, V: Tensor, curved: Tensor) -> Tensor | None:
-        """‖r − (H + λI) V‖ per column, estimated without a pull; None where a pull is as cheap."""
+    @property
+    def sketches(self) -> bool:
+        """Whether a residual's norm can be estimated for much less than a pull costs."""
+        ...
+
+    def sketched_norm(self, r: Tensor, V: Tensor, curved: Tensor) -> Tensor:
+        """‖r − (H + λI) V‖ per column, estimated without a pull, where the operator sketches."""
+        ...
+
+    @property
+    def leaving(self) -> float:
+        """The share of its columns from which down an operator of these alone is faster."""
         ...
 
     def precondition(self, R: Tensor) -> Tensor: ...
@@ -81,6 +93,10 @@ class WarmStart:
     def push(self, solution: Solution) -> "WarmStart":
         return WarmStart((solution.x, *self.x)[:HISTORY], (solution.image, *self.image)[:HISTORY])
 
+    def newest(self) -> "WarmStart":
+        """The last solution alone."""
+        return WarmStart(self.x[:1], self.image[:1])
+
     def select(self, columns: Tensor) -> "WarmStart":
         return WarmStart(tuple(x[columns] for x in self.x), tuple(u[columns] for u in self.image))
 
@@ -95,26 +111,33 @@ def weigh(weights: Tensor, x: Tensor) -> Tensor:
     return x * weights.view(-1, *[1] * (x.ndim - 1))
 
 
-def add_columns(total: Tensor, columns: Tensor, values: Tensor) -> None:
-    """Add `values` to these columns in place; plainly where they are all of them, which takes half
-    the time."""
-    if len(columns) == len(total):
-        total.add_(values)
-    else:
-        total.index_add_(0, columns, values)
+def over(weights: Tensor, x: Tensor) -> Tensor:
+    """One number per column, (B,), in the shape that multiplies x (B, …)."""
+    return weights.view(-1, *[1] * (x.ndim - 1))
+
+
+def combine(weights: Tensor, parts: Sequence[Tensor]) -> Tensor:
+    """Σ_j w_j part_j per column: (B, h) and h times (B, …) → (B, …)."""
+    first, *others = parts
+    total = weigh(weights[:, 0], first)
+    for j, part in enumerate(others, 1):
+        total.addcmul_(part, over(weights[:, j], part))
+    return total
 
 
 def warm_up(
-    operator: Curvature, b: Tensor, z: Tensor, warm: WarmStart, x: Tensor, image: Tensor, r: Tensor
-) -> None:
-    """Write the best combination of earlier solutions into x, its image and r, in place.
+    operator: Curvature, b: Tensor, z: Tensor, warm: WarmStart
+) -> tuple[Tensor, Tensor, Tensor] | None:
+    """Return the best combination x of earlier solutions, its image and its residual, each (B, …),
+    zeros and b for a column that begins at zero; None where all do.
 
     Best in the norm of H: a small Galerkin system made from images alone. Its residual costs a
     pull, so a column begins there only where that holds most of the solution's energy bᵀH⁻¹b ≈
     bᵀz, z = precondition(b); the others begin at zero. So does a column whose small system cannot
     be solved: where few features leave float32's rounding above the ridge, it may be singular.
     """
-    gram = operator.gram(warm.x, warm.image)
+    curved = tuple(operator.curved(u) for u in warm.image)
+    gram = operator.gram(warm.x, warm.image, curved)
     overlap = torch.stack([dot(v, b) for v in warm.x], -1)
     diagonal = gram.diagonal(dim1=1, dim2=2)
     # Earlier solutions may be parallel (a run that stands still) or zero: the ridge mends that.
@@ -124,12 +147,28 @@ def warm_up(
     solved = (unsolved == 0) & weights.isfinite().all(-1)
     pays = torch.nonzero(solved & (held > WARM_SHARE * dot(b, z))).flatten()
     if len(pays) == 0:
-        return
-    for j, (v, u) in enumerate(zip(warm.x, warm.image, strict=True)):
-        add_columns(x, pays, weigh(weights[pays, j], v[pays]))
-        add_columns(image, pays, weigh(weights[pays, j], u[pays]))
-    part = operator.select(pays)
-    r.index_add_(0, pays, part.pull(part.curved(image[pays]), x[pays]), alpha=-1)
+        return None
+    if len(pays) == len(b):
+        x, image = combine(weights, warm.x), combine(weights, warm.image)
+        return x, image, b - operator.pull(combine(weights, curved), x)
+    weights, earlier, bent = weights[pays], warm.select(pays), [c[pays] for c in curved]
+    x = combine(weights, earlier.x)
+    pulled = operator.select(pays).pull(combine(weights, bent), x)
+    return (
+        torch.zeros_like(b).index_copy_(0, pays, x),
+        torch.zeros_like(curved[0]).index_copy_(0, pays, combine(weights, earlier.image)),
+        b.index_add(0, pays, pulled, alpha=-1),
+    )
+
+
+def largest_of(b: Tensor) -> Tensor:
+    """The size of the largest entry of each column of b (B, …), (B,)."""
+    return torch.linalg.vector_norm(b.flatten(1), torch.inf, dim=1)
+
+
+def is_faint(largest: Tensor) -> Tensor:
+    """Whether the squares of a column with this largest entry would underflow, (B,)."""
+    return (largest > 0) & (largest < FAINT)
 
 
 def unit_of(b: Tensor) -> Tensor:
@@ -137,10 +176,112 @@ def unit_of(b: Tensor) -> Tensor:
 
     It is 1 unless the column's squares would underflow, as those of a target far above all others
     do. Division by a power of two rounds nothing."""
-    largest = b.flatten(1).abs().amax(1)
+    largest = largest_of(b)
     exponent = torch.frexp(largest).exponent.clamp(min=-SMALLEST)
-    faint = (largest > 0) & (largest < FAINT)
-    return torch.where(faint, torch.ldexp(torch.ones_like(largest), exponent), 1)
+    return torch.where(is_faint(largest), torch.ldexp(torch.ones_like(largest), exponent), 1)
+
+
+@dataclass
+class Columns:
+    """Hold some columns of a solve, A of B: a row each of these tensors, which the solve changes.
+
+    places: (A,), which of all columns they are. d: the direction; rz: ⟨r, precondition(r)⟩. going:
+    (A,), which of them move on: the others stand still until they leave the products.
+    """
+
+    places: Tensor
+    scale: Tensor
+    x: Tensor
+    image: Tensor
+    r: Tensor
+    d: Tensor
+    rz: Tensor
+    residual: Tensor
+    iterations: Tensor
+    lowest: Tensor
+    going: Tensor
+
+    def select(self, some: Tensor) -> "Columns":
+        return Columns(*(getattr(self, item.name)[some] for item in fields(self)))
+
+    def advance(self, alpha: Tensor, u: Tensor) -> None:
+        """Move x by `alpha` (A,) along d, whose image is u."""
+        self.x.addcmul_(self.d, over(alpha, self.d))
+        self.image.addcmul_(u, over(alpha, u))
+        self.iterations += self.going
+
+    def length(self) -> Tensor:
+        """‖r‖ as a share of the right-hand side's, (A,)."""
+        return torch.linalg.vector_norm(self.r.flatten(1), dim=1) / self.scale
+
+    def turn(self, z: Tensor) -> None:
+        """Take up the next direction, z = precondition(r); what stands still keeps its own."""
+        rz = dot(self.r, z)
+        d = torch.addcmul(z, self.d, over(rz / self.rz, z))
+        self.d, self.rz = torch.where(over(self.going, d), d, self.d), rz
+
+    def solution(self) -> Solution:
+        return Solution(self.x, self.image, self.residual, self.iterations, self.lowest)
+
+
+def begin(
+    operator: Curvature, b: Tensor, empty_image: Tensor, tolerance: float, warm: WarmStart | None
+) -> Columns:
+    """All columns before the first iteration: at zero, or where a warm start puts them."""
+    scale = dot(b, b).sqrt()
+    scale = torch.where(scale > 0, scale, torch.ones_like(scale))  # b = 0 has the solution 0
+    z = operator.precondition(b)
+    begun = warm_up(operator, b, z, warm) if warm is not None and warm.x else None
+    if begun is None:
+        x, r = torch.zeros_like(b), b.clone()
+        image = empty_image.new_zeros(empty_image.shape)  # it may be one zero, expanded
+    else:
+        x, image, r = begun
+        z = operator.precondition(r)
+    residual = torch.linalg.vector_norm(r.flatten(1), dim=1) / scale
+    return Columns(
+        places=torch.arange(len(b), device=b.device),
+        scale=scale,
+        x=x,
+        image=image,
+        r=r,
+        d=z,
+        rz=dot(r, z),
+        residual=residual,
+        iterations=torch.zeros_like(scale),
+        lowest=torch.full_like(scale, torch.inf),
+        going=residual > tolerance,
+    )
+
+
+def leave(
+    operator: Curvature, whole: Columns, at: Columns, staying: Tensor
+) -> tuple[Curvature, Columns]:
+    """Keep what the columns `at` have come to in `whole`, and go on with those `staying`."""
+    if len(staying) == len(at.places):
+        return operator, at
+    keep(whole, at)
+    return operator.select(staying), at.select(staying)
+
+
+def keep(whole: Columns, at: Columns) -> None:
+    """Write what the columns `at` have come to into `whole`."""
+    if at is not whole:
+        for name in ("x", "image", "residual", "iterations", "lowest"):
+            getattr(whole, name).index_copy_(0, at.places, getattr(at, name))
+
+
+def iterate(operator: Curvature, at: Columns, iterations: int) -> Solution:
+    """Do exactly that many iterations, without looking at values."""
+    for _ in range(iterations):
+        u = operator.image(at.d)
+        product = operator.pull(operator.curved(u), at.d)
+        alpha = at.rz / dot(at.d, product)
+        at.advance(alpha, u)
+        at.r.addcmul_(product, over(alpha, product), value=-1)
+        at.turn(operator.precondition(at.r))
+    at.residual = at.length()
+    return at.solution()
 
 
 def conjugate_gradients(
@@ -154,87 +295,77 @@ def conjugate_gradients(
 ) -> Solution:
     """Solve (H + λI) x = b to ‖residual‖ <= tolerance·‖b‖, column by column.
 
-    b: (B, …). A column that has converged is frozen and leaves the products, so that it depends on
-    no neighbour and costs nothing more; so has one that meets a direction of no positive curvature.
+    b: (B, …). A column that has converged stands still, so that it depends on no neighbour, and
+    leaves the products once that pays; so does one that meets a direction of no positive curvature.
     `empty_image`: zeros of the image's shape for B columns.
     fixed: do exactly that many iterations, without looking at values (fake tensors cannot branch).
     """
-    if fixed is None and bool(((unit := unit_of(b)) != 1).any()):
+    if fixed is not None:
+        return iterate(operator, begin(operator, b, empty_image, -torch.inf, None), fixed)
+    if bool(is_faint(largest_of(b)).any()):
+        unit = unit_of(b)
         found = conjugate_gradients(
             operator, weigh(1 / unit, b), empty_image, tolerance, warm, max_iterations
         )
         return replace(found, x=weigh(unit, found.x), image=weigh(unit, found.image))
-    scale = dot(b, b).sqrt()
-    scale = torch.where(scale > 0, scale, torch.ones_like(scale))  # b = 0 has the solution 0
-    x, image, r = torch.zeros_like(b), empty_image.clone(), b.clone()
-    if warm is not None and warm.x and fixed is None:
-        warm_up(operator, b, operator.precondition(b), warm, x, image, r)
-    residual, iterations = dot(r, r).sqrt() / scale, torch.zeros_like(scale)
-    lowest = torch.full_like(scale, torch.inf)
-    active = torch.arange(len(b), device=b.device)
-    if fixed is None:
-        active = torch.nonzero(residual > tolerance).flatten()
-        if len(active) == 0:
-            return Solution(x, image, residual, iterations, lowest)
-        if len(active) < len(b):
-            operator, r = operator.select(active), r[active]
-    z = operator.precondition(r)
-    d, rz = z, dot(r, z)
-    for _ in range(max_iterations if fixed is None else fixed):
-        u = operator.image(d)
+    whole = begin(operator, b, empty_image, tolerance, warm)
+    at, staying = whole, torch.nonzero(whole.going).flatten()
+    for _ in range(max_iterations):
+        if len(staying) == 0:
+            break
+        if len(staying) <= operator.leaving * len(at.places):
+            operator, at = leave(operator, whole, at, staying)
+        u = operator.image(at.d)
         curved = operator.curved(u)
-        energy = operator.energy(d, u, curved)
-        # what is not positive ends its column below, unchanged; NaN (an overflow) stays NaN
-        alpha = torch.where(energy <= 0, torch.zeros_like(rz), rz / energy)
-        add_columns(x, active, weigh(alpha, d))
-        add_columns(image, active, weigh(alpha, u))
-        iterations.index_add_(0, active, torch.ones_like(alpha))
-        if fixed is None and bool((residual[active] <= SKETCH_FROM * tolerance).any()):
-            norm = operator.sketched_norm(r, weigh(alpha, d), weigh(alpha, curved))
-            if norm is not None:
-                estimate = norm / scale[active]
-                done = estimate <= SKETCH_MARGIN * tolerance
-                residual[active[done]] = estimate[done]
-                going = torch.nonzero(~done).flatten()
-                if len(going) == 0:
-                    break
-                if len(going) < len(active):
-                    operator, active, r, d = (
-                        operator.select(going),
-                        active[going],
-                        r[going],
-                        d[going],
-                    )
-                    curved, alpha, rz = curved[going], alpha[going], rz[going]
-                    energy = energy[going]
-        r = r - weigh(alpha, operator.pull(curved, d))
-        now = dot(r, r).sqrt() / scale[active]
-        residual.index_copy_(0, active, now)
-        if fixed is None:
-            bent, length = energy <= 0, dot(d, d)  # a length of 0 is a tiny column's underflow
-            curvature = (energy / length).masked_fill_(~bent | (length == 0), torch.inf)
-            lowest.index_copy_(0, active, curvature)
-            going = torch.nonzero((now > tolerance) & ~bent).flatten()
-            if len(going) == 0:
+        product = None if operator.sketches else operator.pull(curved, at.d)
+        energy = operator.energy(at.d, u, curved) if product is None else dot(at.d, product)
+        bent = energy <= 0  # such a column ends below, unchanged; NaN (an overflow) stays NaN
+        alpha = (at.rz / energy).masked_fill_(bent | ~at.going, 0)
+        at.advance(alpha, u)
+        if product is None and bool((at.residual <= SKETCH_FROM * tolerance).any()):
+            staying = sketched(operator, at, alpha, curved, tolerance)
+            if len(staying) == 0:
                 break
-            if len(going) < len(active):
-                operator, active = operator.select(going), active[going]
-                r, d, rz = r[going], d[going], rz[going]
-        z = operator.precondition(r)
-        rz, previous = dot(r, z), rz
-        d = z + weigh(rz / previous, d)
-    return Solution(x, image, residual, iterations, lowest)
+            if len(staying) < len(alpha):
+                operator, at = leave(operator, whole, at, staying)
+                alpha, bent, energy = alpha[staying], bent[staying], energy[staying]
+                curved = curved[staying]
+        if product is None:
+            product = operator.pull(curved, at.d)
+        at.r.addcmul_(product, over(alpha, product), value=-1)
+        at.residual = torch.where(at.going, at.length(), at.residual)
+        at.going = at.going & (at.residual > tolerance) & ~bent
+        staying = torch.nonzero(at.going).flatten()
+        if len(staying) < len(at.going):
+            size = dot(at.d, at.d)  # 0 is a tiny column's underflow
+            at.lowest = (energy / size).masked_fill_(~bent | (size == 0), torch.inf)
+        if len(staying) > 0:
+            at.turn(operator.precondition(at.r))
+    keep(whole, at)
+    return whole.solution()
+
+
+def sketched(
+    operator: Curvature, at: Columns, alpha: Tensor, curved: Tensor, tolerance: float
+) -> Tensor:
+    """Stop the columns that a sketch of the residual shows to be done; return which go on."""
+    estimate = operator.sketched_norm(at.r, weigh(alpha, at.d), weigh(alpha, curved)) / at.scale
+    done = at.going & (estimate <= SKETCH_MARGIN * tolerance)
+    at.residual = torch.where(done, estimate, at.residual)
+    at.going = at.going & ~done
+    return torch.nonzero(at.going).flatten()
 
 
 def refine(
+    solution: Solution,
     solve: Callable[[Tensor], Solution],
     operator: Curvature,
     b: Tensor,
     tolerance: float,
     rounds: int = 3,
 ) -> Solution:
-    """Solve again for the *true* residual, which the recursive one loses to rounding."""
-    solution = solve(b)
+    """Solve again for the *true* residual of a solution, which the recursive one loses to
+    rounding."""
     scale = dot(b, b).sqrt().clamp(min=torch.finfo(b.dtype).tiny)
     for round_ in range(rounds + 1):
         r = b - operator.pull(operator.curved(solution.image), solution.x)

@@ -72,8 +72,9 @@ def test_the_pieces_of_a_solve(cuda):
     solution = conjugate_gradients(curvature, b, torch.zeros(B, K, N), 1e-3, fixed=2)
     warm = WarmStart().push(solution).push(solution).select(torch.arange(2))
     part = curvature.select(torch.arange(2))
-    assert part.gram(warm.x, warm.image).shape == (2, 2, 2)
-    assert on_cuda(part.gram(warm.x, warm.image), part.precondition(b[:2]))
+    gram = part.gram(warm.x, warm.image, tuple(part.curved(u) for u in warm.image))
+    assert gram.shape == (2, 2, 2)
+    assert on_cuda(gram, part.precondition(b[:2]))
 
 
 def test_the_sketch(cuda):
