@@ -41,6 +41,9 @@ from .models.network import Network as Network
 from .scrutiny.agreement import ranking_agreement as ranking_agreement
 from .scrutiny.attributions import attribution as attribution
 from .scrutiny.audit import audit_scores as audit_scores
+from .scrutiny.certificates import Certificate as Certificate
+from .scrutiny.certificates import certified_depth as certified_depth
+from .scrutiny.certificates import certify as certify
 from .scrutiny.datamodelling import (
     DatamodellingScore as DatamodellingScore,
 )
