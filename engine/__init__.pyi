@@ -10,6 +10,7 @@ from .attacks.rates import success_rates as success_rates
 from .attacks.result import AttackResult as AttackResult
 from .attacks.result import MinimalRadii as MinimalRadii
 from .attacks.result import Ranking as Ranking
+from .attacks.result import Replay as Replay
 from .attacks.result import ReweighingResult as ReweighingResult
 from .attacks.result import StepInfo as StepInfo
 from .attacks.reweighing import loss_reweighing as loss_reweighing

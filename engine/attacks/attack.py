@@ -1,5 +1,6 @@
 """The attack as one call: check the input, start the runs, loop over `step`, choose the result."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -23,6 +24,8 @@ from engine.influence.problem import Forward, InfluenceProblem
 from engine.influence.scores import check_converged, in_float64_if_needed
 from engine.models.model import Model, check_pair
 from engine.options import entries
+
+REPLAY_RANKS = 25_000_000  # kept during an attack, at most 4 bytes each
 
 
 def starts(
@@ -59,13 +62,15 @@ def attack_each_k(
     device: str = "auto",
     on_step: Callable[[StepInfo], None] | None = None,
     problem: InfluenceProblem | None = None,
+    replay: bool = False,
 ) -> list[dict[int, AttackResult]]:
     """Attack as `attack_each`, for several k at once: a result per entry of `targets` and k.
 
     One run serves every k: it stops in the top of the smallest, and its first iterate in each wider
     top is that k's. That needs single targets and an objective that does not depend on k.
     ks: in place of the options' own k. problem: that of this model's kind, data set and device, and
-    of the options' damping, order and dtype, where one is there already.
+    of the options' damping, order and dtype, where one is there already. replay: keep each returned
+    run step by step (`AttackResult.replay`).
     Raises InvalidInput, DeviceUnavailable, NotConverged.
     """
     check_pair(model, dataset)
@@ -78,6 +83,8 @@ def attack_each_k(
     plan = make_plan(options, problem, model, before=before, sets=sets, ks=ks)
     if not plan.anywhere:
         check_outside(before.scores, sets, ks[0])
+    if replay:
+        plan = replace(plan, replay_every=replay_every(plan, dataset.n_train))
     state, infos = init(plan), []
     while not state.finished:
         state, info = step(problem, plan, state)
@@ -85,11 +92,17 @@ def attack_each_k(
         if on_step is not None:
             on_step(info)
     side = honest_side(problem, model, dataset, options.order)
-    batch = Finished(problem, dataset, state, trajectories(infos), side, options)
+    batch = Finished(problem, dataset, state, trajectories(infos), side, options, tuple(infos))
     return [
         batch.results(targets_of, ks, slice(i * plan.runs, (i + 1) * plan.runs))
         for i, targets_of in enumerate(sets)
     ]
+
+
+def replay_every(plan: Plan, n: int) -> int:
+    """Return of how many steps one is kept for the replay, so that all runs' ranks of n samples
+    stay within REPLAY_RANKS numbers while they run. The returned model is kept in any case."""
+    return max(1, math.ceil(len(plan.theta) * (plan.steps + 1) * n / REPLAY_RANKS))
 
 
 def problem_of(
@@ -270,7 +283,9 @@ def attack_with(
     check_pair(model, dataset)
     sets = [check_targets(targets, dataset.n_train)]
     ks = (options.k,)
-    [by_k] = attack_each_k(model, dataset, sets, ks, options, device=device, on_step=on_step)
+    [by_k] = attack_each_k(
+        model, dataset, sets, ks, options, device=device, on_step=on_step, replay=True
+    )
     return by_k[options.k]
 
 

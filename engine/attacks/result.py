@@ -27,6 +27,27 @@ class Ranking:
 
 
 @dataclass(frozen=True, eq=False)
+class Replay:
+    """The returned run of an attack, step by step, from its start to the returned model.
+
+    steps: (s,) which steps of Algorithm 3, ascending. ranks: (s, n) of every training sample on
+    `test`, as small unsigned integers; they are solved to the tolerance of the attack's steps. The
+    last row is that of the returned model, solved tightly: the ranks of the result itself.
+    distance: (s,) ‖θ − θ*‖₂ / ‖θ*‖₂. accuracy: (s,) on holdout, a share.
+    """
+
+    steps: NDArray[np.int64]
+    ranks: NDArray[np.unsignedinteger]
+    distance: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+
+    def ends_in(self, result: "AttackResult") -> bool:
+        """Return whether the last step is the model of `result`: the same ranks and accuracy."""
+        same = np.array_equal(self.ranks[-1], result.after.ranks)
+        return same and bool(self.accuracy[-1] == result.accuracy_after)
+
+
+@dataclass(frozen=True, eq=False)
 class AttackResult:
     """One attack (Algorithm 3) on one target or a set of targets.
 
@@ -40,6 +61,7 @@ class AttackResult:
     trajectory: run, step, rank, loss, accuracy_test, accuracy_holdout; for several targets `rank`
     is
         the worst rank among the min(k, t) best-placed ones.
+    replay: the returned run; None in results of batches and of earlier versions of the lab.
     """
 
     targets: tuple[int, ...]
@@ -59,6 +81,7 @@ class AttackResult:
     predictions_changed: int
     runs: pd.DataFrame
     trajectory: pd.DataFrame
+    replay: Replay | None = None
 
     @property
     def ranks_test(self) -> NDArray[np.int64]:
@@ -117,7 +140,8 @@ class StepInfo:
     """What one step of Algorithm 3 saw, for every run that was still active: arrays of shape (R,).
 
     `rank` is the target's (for several targets the worst among the min(k, t) best-placed); `loss`
-    is the linearised objective Σ c_i I_i; accuracies are shares in [0, 1].
+    is the linearised objective Σ c_i I_i; accuracies are shares in [0, 1]. Where the attack keeps
+    its replay, `ranks` (R, n) has every training sample's, and `distance` is ‖θ − θ*‖₂ / ‖θ*‖₂.
     """
 
     step: int
@@ -126,6 +150,8 @@ class StepInfo:
     loss: NDArray[np.float64]
     accuracy_test: NDArray[np.float64]
     accuracy_holdout: NDArray[np.float64]
+    ranks: NDArray[np.unsignedinteger] | None = None
+    distance: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)

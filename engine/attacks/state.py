@@ -14,12 +14,14 @@ are: a multiplier of that condition, so that cost is minimised where it holds.
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.attacks.objectives import Objective, Standing, target_ranks, worst_needed
 from engine.attacks.result import StepInfo
-from engine.influence.problem import Forward, InfluenceProblem
+from engine.influence.problem import Forward, InfluenceProblem, ranks
 from engine.influence.solve import WarmStart
 
 SOLVE_TOLERANCE = 1e-3  # inside an attack; an arrival is confirmed at CONFIRM_TOLERANCE
@@ -37,7 +39,8 @@ class Plan:
     A run stops in the top k; `wider` are larger k, ascending, at whose top the first iterate is
     kept on the way, so that one run serves every k (of single targets, and of objectives that do
     not depend on k). runs: how many, one after the other, are one attack's; rates: how many of
-    those are one start's. honest_scores (1, n) and honest_accuracy, both on `test`, are what an
+    those are one start's. replay_every: of so many steps, one has all ranks in its StepInfo; 0: no
+    step has. honest_scores (1, n) and honest_accuracy, both on `test`, are what an
     upkeep keeps.
     """
 
@@ -52,6 +55,7 @@ class Plan:
     wider: tuple[int, ...] = ()
     runs: int = 1
     rates: int = 1
+    replay_every: int = 0
     honest_scores: Tensor | None = None
     honest_accuracy: float = 0.0
 
@@ -129,7 +133,7 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     """Evaluate and record the iterates of all active runs, then move those that are not done."""
     forward = problem.forward(state.theta, SOLVE_TOLERANCE, state.warm_scores)
     targets = plan.targets[state.active]
-    ranks = target_ranks(forward.scores, targets)
+    placed = target_ranks(forward.scores, targets)
     upkeep = plan.objective.upkeep
     drift = None
     if upkeep is not None and upkeep.drift_weight:
@@ -137,7 +141,7 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     standing = Standing(
         scores=forward.scores,
         targets=targets,
-        ranks=ranks,
+        ranks=placed,
         k=plan.k,
         honest=plan.honest_scores,
         pressure=state.pressure,
@@ -149,7 +153,7 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     quality = None if upkeep is None else upkeep.quality(standing).double()
     if quality is not None and plan.anywhere:
         quality = quality.masked_fill(astray(forward), -torch.inf)
-    rank = ranked(forward, worst_needed(ranks, plan.k))
+    rank = ranked(forward, worst_needed(placed, plan.k))
     rank = confirm(problem, plan, state, forward, rank, quality)
     coefficients = plan.objective.coefficients(standing)
     info = StepInfo(
@@ -159,6 +163,7 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
         loss=(coefficients * forward.scores).sum(1).double().cpu().numpy(),
         accuracy_test=forward.accuracy.cpu().numpy(),
         accuracy_holdout=problem.accuracy(state.theta, "holdout").cpu().numpy(),
+        **replayed(plan, state, forward.scores),
     )
     state = record(plan, state, rank, forward.accuracy, quality)
     staying = torch.nonzero(~state.done[0, state.active]).flatten()
@@ -183,6 +188,21 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     halfway = (state.theta + plan.honest) / 2
     state = move(plan, state, gradient)
     return replace(state, theta=torch.where(lost.unsqueeze(1), halfway, state.theta)), info
+
+
+def replayed(plan: Plan, state: AttackState, scores: Tensor) -> dict[str, NDArray]:
+    """Return what a step's StepInfo has for the replay: nothing, where it is not kept."""
+    if plan.replay_every == 0 or state.step % plan.replay_every:
+        return {}
+    size = torch.linalg.vector_norm(plan.honest)
+    distance = torch.linalg.vector_norm(state.theta - plan.honest, dim=1) / size
+    each = np.stack([small_ranks(row) for row in scores.cpu().numpy()])
+    return {"ranks": each, "distance": distance.double().cpu().numpy()}
+
+
+def small_ranks(scores: NDArray) -> NDArray[np.unsignedinteger]:
+    """Return the ranks of scores (n,) as the smallest integers that hold n."""
+    return ranks(scores).astype(np.min_scalar_type(len(scores)))
 
 
 def pressed(plan: Plan, pressure: Tensor, rank: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from engine.attacks.objectives import ATTACK_OBJECTIVES, target_ranks, worst_needed
 from engine.attacks.options import AttackOptions
-from engine.attacks.result import AttackResult, Ranking, StepInfo
+from engine.attacks.result import AttackResult, Ranking, Replay, StepInfo
 from engine.attacks.state import CONFIRM_TOLERANCE, AttackState, iterates
 from engine.data.dataset import Dataset
 from engine.influence.problem import InfluenceProblem, order_sign, ranks
@@ -106,6 +106,32 @@ def trajectory(table: pd.DataFrame, rows: slice, steps: NDArray[np.int64]) -> pd
     return table.sort_values(["run", "step"], ignore_index=True)
 
 
+def replay(
+    infos: Sequence[StepInfo],
+    run: int,
+    last: int,
+    after: Ranking,
+    distance: float,
+    accuracy: float,
+) -> Replay | None:
+    """Return a run up to step `last`, whose model has the ranking `after`, that distance and that
+    accuracy on holdout; None where the steps were not kept with all ranks."""
+    if all(i.ranks is None for i in infos):
+        return None
+    kept = [i for i in infos if i.ranks is not None and i.step < last and run in i.run]
+    rows = [int(np.flatnonzero(i.run == run)[0]) for i in kept]
+    small = np.min_scalar_type(len(after.ranks))
+    ranked = [i.ranks[row] for i, row in zip(kept, rows, strict=True) if i.ranks is not None]
+    far = [i.distance[row] for i, row in zip(kept, rows, strict=True) if i.distance is not None]
+    right = [i.accuracy_holdout[row] for i, row in zip(kept, rows, strict=True)]
+    return Replay(
+        steps=np.array([*(i.step for i in kept), last]),
+        ranks=np.stack([*ranked, after.ranks]).astype(small),
+        distance=np.array([*far, distance]),
+        accuracy=np.array([*right, accuracy]),
+    )
+
+
 @dataclass(frozen=True)
 class Honest:
     """Hold the honest model with its rankings: the same for every attack of a batch."""
@@ -130,7 +156,8 @@ def honest_side(problem: InfluenceProblem, model: Model, dataset: Dataset, order
 @dataclass(frozen=True)
 class Finished:
     """A batch of attacks whose runs are over: `table` has their trajectories, `honest` the model
-    that they started from, on `dataset`."""
+    that they started from, on `dataset`; `infos` are all steps, some of them with all ranks where a
+    replay is kept."""
 
     problem: InfluenceProblem
     dataset: Dataset
@@ -138,6 +165,7 @@ class Finished:
     table: pd.DataFrame
     honest: Honest
     options: AttackOptions
+    infos: tuple[StepInfo, ...] = ()
 
     def results(
         self, targets: tuple[int, ...], ks: Sequence[int], rows: slice
@@ -197,6 +225,9 @@ class Finished:
         check_definite(float(exact.lowest[place]))
         after = ranking(exact.scores["test"][place], order)
         X, y = self.dataset.X_holdout, self.dataset.y_holdout
+        distance = float(np.linalg.norm(malicious.parameters - model.parameters) / model.norm)
+        accuracy = malicious.accuracy(X, y)
+        returned = rows.start + chosen
         return AttackResult(
             targets=targets,
             k=k,
@@ -208,11 +239,23 @@ class Finished:
             before_holdout=honest.holdout,
             after_holdout=ranking(exact.scores["holdout"][place], order),
             accuracy_before=honest.accuracy,
-            accuracy_after=malicious.accuracy(X, y),
-            distance=float(np.linalg.norm(malicious.parameters - model.parameters) / model.norm),
+            accuracy_after=accuracy,
+            distance=distance,
             rank_correlation=float(scipy.stats.spearmanr(before.scores, after.scores).statistic),
             topk_kept=float(np.isin(before.top(k), after.top(k)).mean()),
             predictions_changed=int((model.predict(X) != malicious.predict(X)).sum()),
             runs=runs,
             trajectory=trajectory(self.table, rows, runs["steps"].to_numpy()),
+            replay=replay(
+                self.infos, returned, self.step_of(which, returned), after, distance, accuracy
+            ),
         )
+
+    def step_of(self, which: int, run: int) -> int:
+        """Return the step of the iterate with which a run serves the `which`-th k: the one kept
+        there or, of a run that never was there, the first of lowest rank, then highest accuracy."""
+        if bool(self.state.reached[which, run]):
+            return int(self.state.kept_step[which, run])
+        own = self.table[self.table["run"] == run]
+        order = np.lexsort((own["step"], -own["accuracy_test"], own["rank"]))
+        return int(own["step"].iloc[order[0]])

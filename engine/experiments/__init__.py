@@ -50,6 +50,7 @@ from engine.experiments.minimal_radius import (
 )
 from engine.experiments.prepare import PREPARE, PrepareRequest
 from engine.experiments.ranking import RANKING, RankingRequest, RankingResult
+from engine.experiments.replay import REPLAY, ReplayRequest
 from engine.experiments.sensitivity import (
     SENSITIVITY,
     SensitivityRequest,
@@ -88,6 +89,7 @@ __all__ = [
     "PrepareRequest",
     "RankingRequest",
     "RankingResult",
+    "ReplayRequest",
     "Request",
     "ScalingRequest",
     "SensitivityRequest",
@@ -106,7 +108,7 @@ __all__ = [
 EXPERIMENTS: dict[str, AnyExperiment] = {
     e.name: e
     for e in (
-        *(ATTACK, RANKING, SWEEP, BATCH, BASELINE, FAIRNESS, IMPOSSIBLE, DEFENCE),
+        *(ATTACK, REPLAY, RANKING, SWEEP, BATCH, BASELINE, FAIRNESS, IMPOSSIBLE, DEFENCE),
         *(SENSITIVITY, LEAVE_ONE_OUT, EXPLAIN, AUDIT, ATTRIBUTIONS_OF, LESSON),
         MINIMAL_RADIUS,
         HALVES,

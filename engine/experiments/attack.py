@@ -114,11 +114,12 @@ SCALARS = (
 
 def save_attack(result: AttackResult, folder: Path) -> None:
     scalars = {name: getattr(result, name) for name in SCALARS}
-    write_fields(result, folder, ARRAYS, TABLES, scalars)
+    arrays = ARRAYS if result.replay is None else (*ARRAYS, "replay")
+    write_fields(result, folder, arrays, TABLES, scalars)
 
 
 def load_attack(folder: Path) -> AttackResult:
-    parts = read_fields(folder, ARRAYS, TABLES)
+    parts = read_fields(folder, ARRAYS, TABLES, optional=("replay",))
     return AttackResult(**parts | {"targets": tuple(parts["targets"])})
 
 

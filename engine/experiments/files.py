@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from engine.attacks.result import Ranking
+from engine.attacks.result import Ranking, Replay
 from engine.errors import InvalidInput
 from engine.models.linear import LinearModel
 from engine.models.model import Model
@@ -55,6 +56,14 @@ def read_ranking(name: str, arrays: Mapping[str, np.ndarray]) -> Ranking:
     return Ranking(arrays[f"{name}_scores"], arrays[f"{name}_ranks"])
 
 
+def replay_arrays(name: str, replay: Replay) -> dict[str, np.ndarray]:
+    return {f"{name}_{field.name}": getattr(replay, field.name) for field in fields(Replay)}
+
+
+def read_replay(name: str, arrays: Mapping[str, np.ndarray]) -> Replay:
+    return Replay(**{field.name: arrays[f"{name}_{field.name}"] for field in fields(Replay)})
+
+
 def write_parts(
     folder: Path,
     arrays: Mapping[str, np.ndarray],
@@ -87,17 +96,25 @@ def write_fields(
         value = getattr(result, name)
         if isinstance(value, Ranking):
             found |= ranking_arrays(name, value)
+        elif isinstance(value, Replay):
+            found |= replay_arrays(name, value)
         else:
             found |= {name: value} if isinstance(value, np.ndarray) else model_arrays(name, value)
     write_parts(folder, found, scalars, {name: getattr(result, name) for name in tables})
 
 
-def read_fields(folder: Path, arrays: Iterable[str], tables: Iterable[str]) -> Parts:
-    """Return the fields that `write_fields` wrote, the scalars among them, by name."""
+def read_fields(
+    folder: Path, arrays: Iterable[str], tables: Iterable[str], optional: Iterable[str] = ()
+) -> Parts:
+    """Return the fields that `write_fields` wrote, the scalars among them, by name; `optional`:
+    fields of arrays that results from before have not."""
     found, parts = read_parts(folder)
-    for name in arrays:
+    there = [name for name in optional if any(key.startswith(f"{name}_") for key in found)]
+    for name in (*arrays, *there):
         if name in found:
             parts[name] = found[name]
+        elif f"{name}_steps" in found:
+            parts[name] = read_replay(name, found)
         else:
             read = read_ranking if f"{name}_scores" in found else read_model
             parts[name] = read(name, found)

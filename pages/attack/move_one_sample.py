@@ -10,7 +10,13 @@ from engine.experiments import AttackRequest, cost
 from engine.models.model import Model, kinds_for
 from engine.results.store import Stored
 from engine.vocabulary import LINEAR
-from pages.attack.parts import attack_formulas, attack_view, baseline_view, model_words
+from pages.attack.parts import (
+    attack_formulas,
+    attack_view,
+    baseline_view,
+    model_words,
+    replay_view,
+)
 from pages.common.asking import controls, data_choice, door, effort, links, progress, targets
 from pages.common.asking.form import Form
 from pages.common.figures import ranking
@@ -152,6 +158,7 @@ def page() -> None:
             st.markdown(
                 f"{wording.headline(stored.result)} :gray-badge[{origin(stored, request.dataset)}]"
             )
+            replay_view.show(stored, request, samples)
             attack_view.strip(stored.result, samples)
     ranked_job = door.Computation.of("ranking", ranking_request(request)).job
     door.chosen_here("ranking", str(ranked_job))  # also where the page opens with a finished attack

@@ -29,7 +29,6 @@ def result(seed: int = 0) -> AttackResult:
 
     runs = pd.DataFrame({"run": [0, 1], "reached": [True, False], "rank_test": [1, 4]})
     trajectory = pd.DataFrame({"run": [0, 0, 1], "step": [0, 1, 0], "loss": rng.random(3)})
-    rankings = {n: ranking() for n in ("before", "after", "before_holdout", "after_holdout")}
     return AttackResult(
         targets=(3,),
         k=1,
@@ -44,7 +43,10 @@ def result(seed: int = 0) -> AttackResult:
         predictions_changed=2,
         runs=runs,
         trajectory=trajectory,
-        **rankings,
+        before=ranking(),
+        after=ranking(),
+        before_holdout=ranking(),
+        after_holdout=ranking(),
     )
 
 

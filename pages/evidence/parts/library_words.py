@@ -23,6 +23,7 @@ from pages.common.words.wording import count, listed, plain, stamp
 ORIGINS = {LOCAL: "computed here", PUBLISHED: "published", IMPORTED: "imported"}
 TELLING = {  # fields that are said of every request of an experiment; of others what is unusual
     "attack": ("targets", "k", "radius"),
+    "replay": ("targets", "k", "radius"),
     "sweep": ("n_targets", "radii", "ks"),
     "baseline": ("targets", "n_targets"),
     "fairness": ("metric",),

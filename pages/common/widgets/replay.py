@@ -1,0 +1,160 @@
+"""The replay of an attack, played in the browser: play, scrub, step; no request per frame.
+
+All samples stand in the order of their rank, the first ten larger, in a row of their own. The
+browser is given every recorded step at once, and slides the samples from step to step.
+"""
+
+import base64
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from engine.attacks.result import AttackResult, Replay
+from pages.common.keeping import shelf
+from pages.common.samples import Samples
+from pages.common.widgets.browser_files import component
+from pages.common.words import wording
+
+PLAYS_MS = 6000  # from the honest model to the returned one
+FRAMES = 61  # at most; of longer runs some steps are left out
+DRAWN = 3000  # samples at most; of larger data sets the ranking is thinned
+PICTURED = 1500  # samples whose pictures are all sent; of larger data sets those that come first
+FIRST = 10  # that stand in a row of their own
+SMALL, LARGE = 16, 40  # px of a picture among all samples, and of one among the first
+PLAYER = component("replay")
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the player calls things. target: 'sample 16', or 'your sample'."""
+
+    target: str
+    play: str = "▶ Play the attack"
+    again: str = "▶ Play again"
+
+
+def play(data: Mapping[str, object], key: str, tells: bool = False) -> bool:
+    """Show the player; returns whether it has arrived at the last step, where it `tells` so: the
+    page then runs again, once."""
+    import streamlit as st
+
+    PLAYER(key=key, data={**data, "tells": tells}, on_arrived_change=lambda: None)
+    return tells and (st.session_state.get(key) or {}).get("arrived") == data["id"]
+
+
+@shelf.kept
+def film(
+    result: AttackResult, replay: Replay, samples: Samples, words: Words
+) -> Mapping[str, object]:
+    """Return what the browser is given: the honest model, then the recorded steps, in words and as
+    ranks of the samples that are drawn."""
+    target, n = result.targets[0], len(samples)
+    kept = shown_steps(len(replay.steps))
+    ranks = np.vstack([result.before.ranks, replay.ranks[kept]])
+    drawn = drawn_samples(ranks, target)
+    small = np.dtype("<u2" if n < 2**16 else "<u4")
+    accuracy = [result.accuracy_before, *replay.accuracy[kept]]
+    distance = [0.0, *replay.distance[kept]]
+    last = int(replay.steps[-1])
+    frames = [
+        {
+            "short": short,
+            "rank": f"{rank:,}",
+            "accuracy": wording.percent(right),
+            "share": float(right),
+            "distance": f"{far:.0%}",
+            "said": f"{name}: {words.target} is at rank {rank:,} of {n:,}, accuracy "
+            f"{wording.percent(right)}, weights moved by {far:.0%}.",
+        }
+        for (short, name), rank, right, far in zip(
+            [("honest", "The honest model"), *(named(int(s), last) for s in replay.steps[kept])],
+            (int(rank) for rank in ranks[:, target]),
+            accuracy,
+            distance,
+            strict=True,
+        )
+    ]
+    return {
+        "id": f"{samples.dataset.content_hash[:12]}-{target}-{len(frames)}-{frames[-1]['said']}",
+        "n": n,
+        "at": int(np.flatnonzero(drawn == target)[0]),
+        "tenth": n // 10,
+        "ms": PLAYS_MS,
+        "frames": frames,
+        "ranks": base64.b64encode(ranks[:, drawn].astype(small).tobytes()).decode("ascii"),
+        "wide": small.itemsize > 2,
+        "words": {
+            "label": f"Replay of the attack on {words.target}",
+            "rank": f"Rank of {words.target}",
+            "of": f"of {n:,}",
+            "accuracy": "Accuracy",
+            "distance": "Weights moved",
+            "step": "Step",
+            "slider": "Step of the attack",
+            "first": "the ten first",
+            "play": words.play,
+            "again": words.again,
+        },
+        **pictures(samples, drawn, ranks, target),
+    }
+
+
+def named(step: int, last: int) -> tuple[str, str]:
+    """Return what a step is called, in short and when read aloud: at 0 the attack starts."""
+    if step == 0:
+        return "start", "The start, a random model nearby"
+    return f"{step} of {last}", f"Step {step} of {last}"
+
+
+def shown_steps(count: int) -> NDArray[np.int64]:
+    """Return which of `count` recorded steps are played: all, or evenly chosen ones; the last
+    always."""
+    return np.unique(np.linspace(0, count - 1, min(count, FRAMES - 1)).round().astype(np.int64))
+
+
+def first_ones(ranks: NDArray[np.integer], target: int) -> NDArray[np.int64]:
+    """Return the samples that are ever among the first, and the target."""
+    ever = np.flatnonzero((ranks <= FIRST).any(0))
+    return np.union1d(ever, [target]).astype(np.int64)
+
+
+def drawn_samples(ranks: NDArray[np.integer], target: int) -> NDArray[np.int64]:
+    """Return the samples that are drawn: all or, of many, evenly from the honest ranking, with all
+    that are ever among the first."""
+    n = ranks.shape[1]
+    if n <= DRAWN:
+        return np.arange(n)
+    even = np.argsort(ranks[0], kind="stable")[np.linspace(0, n - 1, DRAWN).astype(np.int64)]
+    return np.union1d(even, first_ones(ranks, target))
+
+
+def pictures(
+    samples: Samples, drawn: NDArray[np.int64], ranks: NDArray[np.integer], target: int
+) -> Mapping[str, object]:
+    """Return one picture of all pictures, and where each drawn sample's is in it (−1: nowhere)."""
+    if samples.dataset.images is None:
+        return {"atlas": None}
+    every = len(drawn) <= PICTURED
+    shown = drawn if every else first_ones(ranks, target)
+    images = np.asarray(samples.dataset.images.train)
+    cell = min(max(images.shape[1:3]), SMALL if every else LARGE)
+    columns = int(np.ceil(np.sqrt(len(shown))))
+    lines = -(-len(shown) // columns)
+    atlas = Image.new("RGB" if images.ndim == 4 else "L", (columns * cell, lines * cell))
+    for slot, index in enumerate(shown):
+        values = images[index]
+        if values.dtype != np.uint8:
+            values = np.rint(np.clip(values.astype(np.float64), 0, 1) * 255).astype(np.uint8)
+        tile = Image.fromarray(values).resize((cell, cell), Image.Resampling.BICUBIC)
+        atlas.paste(tile, (slot % columns * cell, slot // columns * cell))
+    buffer = io.BytesIO()
+    atlas.save(buffer, "PNG")
+    uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    slots = np.full(len(drawn), -1)
+    slots[np.searchsorted(drawn, shown)] = np.arange(len(shown))
+    grey = images.ndim == 3
+    return {"atlas": uri, "grey": grey, "cell": cell, "columns": columns, "slots": slots.tolist()}
