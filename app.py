@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.common.lab import navigation
 from pages.common.lab.registry import PAGES
-from pages.common.widgets import blocks, class_notice
+from pages.common.widgets import blocks, class_notice, header
 
 st.set_page_config(page_title="Influence Attack Lab", layout="wide")
 blocks.style()
@@ -14,4 +14,5 @@ for entry in class_notice.in_order(PAGES):
     sections.setdefault(entry.section, []).append(navigation.page_of(entry))
 chosen = st.navigation(sections, expanded=True)
 class_notice.show()
+header.show(navigation.entry_of(chosen))
 chosen.run()

@@ -16,6 +16,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away, unfold
+from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import paper, rate_words
 
@@ -220,7 +221,7 @@ def page() -> None:
         place = st.container()
         view = choose_view(frame.form, table)
         frame.form.finish()
-        place.markdown(f"{finding(table, view)} :gray-badge[{badge_of(stored)}]")
+        place.markdown(f"{finding(table, view)}{mark_origin(badge_of(stored))}")
     with frame.body:
         results(frame.request, stored, view)
         take_away.show(

@@ -19,6 +19,7 @@ from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, lab
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts, take_away, unfold
+from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.wording import count, decimal
 
@@ -305,7 +306,7 @@ def page() -> None:
     others = moved_targets.attempts(moved_targets.at_radius(others, radius), result, k, radius)
     marked = with_others(tried, others)
     found = moved_targets.prediction("norm", tried, n)
-    st.markdown(f"{finding(result, found)} :gray-badge[{badge_of(stored)}]")
+    st.markdown(f"{finding(result, found)}{mark_origin(badge_of(stored))}")
     ringed: list[int] = []
     if swept is not None:
         with st.container(border=True):

@@ -19,6 +19,7 @@ from pages.common.figures.axes import number
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, charts, take_away
+from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.blocks import Fact
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import wording
@@ -78,7 +79,7 @@ def finding(stored: Stored) -> None:
     """The finding, its facts and its figure."""
     result = stored.result
     k, n = result.random.k, len(result.attack.before.ranks)
-    st.markdown(f"{impossible_words.headline(result)} :gray-badge[{badge_of(stored)}]")
+    st.markdown(f"{impossible_words.headline(result)}{mark_origin(badge_of(stored))}")
     tried, beaten = remember(stored)
     runs, smallest = result.attack.runs, float(result.random.table["log_gap"].min())
     blocks.facts(

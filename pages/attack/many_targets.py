@@ -14,6 +14,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import take_away
+from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.wording import count
 
@@ -81,7 +82,7 @@ def page() -> None:
     own = on_own_test(shares)
     sets = int(table["target"].nunique())
     said = target_sets.finding(own, view.tolerance, view.radius)
-    place.markdown(f"{said} :gray-badge[{badge_of(stored)}]")
+    place.markdown(f"{said}{mark_origin(badge_of(stored))}")
     with frame.body:
         for column, reading in zip(st.columns(2, gap="medium"), READINGS.values(), strict=True):
             with column:

@@ -23,6 +23,7 @@ from pages.common.figures import ranking
 from pages.common.lab import registry
 from pages.common.lab.shared import datasets, open_dataset, origin, ranking_request
 from pages.common.samples import Samples
+from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import reproduce, wording
 
@@ -156,7 +157,7 @@ def page() -> None:
             example_line()
         else:
             st.markdown(
-                f"{wording.headline(stored.result)} :gray-badge[{origin(stored, request.dataset)}]"
+                f"{wording.headline(stored.result)}{mark_origin(origin(stored, request.dataset))}"
             )
             replay_view.show(stored, request, samples)
             attack_view.strip(stored.result, samples)

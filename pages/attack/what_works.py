@@ -17,6 +17,7 @@ from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, open_dataset
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts, take_away
+from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import paper
 from pages.common.words.wording import count
@@ -246,7 +247,7 @@ def page() -> None:
     found = ablation.moved(table, view, dict.fromkeys(kept["variant"], view.radius))
     place.markdown(
         f"{ablation.finding(kept, view)} {ablation.order(taken, len(hits))} "
-        f"{ablation.ours(kept, hits, table, frame.request.steps)} :gray-badge[{badge_of(single)}]"
+        f"{ablation.ours(kept, hits, table, frame.request.steps)}{mark_origin(badge_of(single))}"
     )
     with frame.body:
         left, right = st.columns([1.2, 1], gap="medium")

@@ -187,7 +187,7 @@ def made_by(entry: Entry) -> str:
 
 def own(entries: Sequence[Entry]) -> None:
     """Whatever lies in the data directory and is none of the lab's."""
-    st.subheader("Your own")
+    st.header("Your own")
     if not entries:
         st.caption("Nothing yet: bring in a file below, or put it into the data directory.")
         return
@@ -252,7 +252,7 @@ def page() -> None:
         st.session_state.pop(CHECKED, None)
     check()
     for kind, title in GROUPS.items():
-        st.subheader(title)
+        st.header(title)
         if kind == "images":
             st.caption(INTERRUPTIBLE)
         for about in catalogue.SETS.values():

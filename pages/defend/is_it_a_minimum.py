@@ -14,6 +14,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away, unfold
+from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.objective_words import MEANINGS, NAMES
 from pages.common.words.wording import count
@@ -189,7 +190,7 @@ def results(stored: Stored) -> None:
     said, place = st.empty(), st.container()
     threshold = choose_threshold(form, table)
     form.finish()
-    said.markdown(f"{words.finding(table, threshold)} :gray-badge[{badge_of(stored)}]")
+    said.markdown(f"{words.finding(table, threshold)}{mark_origin(badge_of(stored))}")
     with place:
         norms_figure(stored, threshold).show()
     detector(stored, threshold)

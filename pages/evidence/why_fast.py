@@ -12,6 +12,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of, provenance
 from pages.common.widgets import blocks, charts, code_tabs, unfold
+from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import reproduce
 from pages.evidence.parts import speed_figures
@@ -194,7 +195,7 @@ def page() -> None:
     missing = next((one for one in asked if one.stored is None), None)
     if missing is None:
         badge = badge_of(measured[-1])
-        st.markdown(f"{finding(measured[-1].result)} :gray-badge[{badge}]")
+        st.markdown(f"{finding(measured[-1].result)}{mark_origin(badge)}")
         gradients(tuple(measured))
     else:
         st.markdown(f"{PAGE.finding} It has not been measured here yet.")

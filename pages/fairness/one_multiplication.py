@@ -16,6 +16,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import charts, take_away, unfold
+from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.fairness.parts import fairness_figures as figures
 from pages.fairness.parts import fairness_words as words
@@ -238,7 +239,7 @@ def page() -> None:
         if stored is None:
             st.markdown(f"{PAGE.finding} For this data nothing is computed yet: run it below.")
             return
-        st.markdown(f"{words.finding(stored.result)} :gray-badge[{badge_of(stored)}]")
+        st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
         if run is not None and request != run.request:
             st.info(
                 "The figures show the result that this page opens with. The run asked for at the "

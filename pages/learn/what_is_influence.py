@@ -26,6 +26,7 @@ from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, is_here
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts, code_tabs, take_away, unfold
+from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import halves_words, reproduce
@@ -230,7 +231,7 @@ def finding(matching: Stored | None, usual: Stored | None) -> str:
         "training. **With damping equal to the L2 penalty, scores rank samples as "
         f"retraining would (Spearman {decimal_3(best)}); at the usual defaults less well "
         f"({decimal_3(common)})**, over {len(usual.result.table):,} retrained models. "
-        f":gray-badge[{badge_of(usual)}]"
+        f"{mark_origin(badge_of(usual))}"
     )
 
 

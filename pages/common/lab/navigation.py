@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from engine.settings import ROOT
-from pages.common.lab.registry import PageEntry
+from pages.common.lab.registry import PAGES, PageEntry
 
 _made: dict[tuple[str, bool], StreamlitPage] = {}  # by address, and whether it is the first page
 
@@ -20,3 +20,8 @@ def page_of(entry: PageEntry) -> StreamlitPage:
             ROOT / entry.file, title=entry.title, url_path=entry.url, default=entry.default
         )
     return copy.copy(_made[key])
+
+
+def entry_of(chosen: StreamlitPage) -> PageEntry:
+    """The entry whose page the navigation has chosen."""
+    return next(entry for entry in PAGES if chosen.url_path == ("" if entry.default else entry.url))

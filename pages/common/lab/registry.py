@@ -20,7 +20,8 @@ class Preset:
 
 @dataclass(frozen=True)
 class PageEntry:
-    """One page: where it stands, what it asks, and what it finds (numbers come from results)."""
+    """One page: where it stands, what it asks, and what it finds (numbers come from results).
+    notes: what a speaker may ask an audience."""
 
     section: str
     title: str
@@ -30,12 +31,14 @@ class PageEntry:
     finding: str
     presets: tuple[Preset, ...] = ()
     default: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def read(entry: dict[str, Any]) -> PageEntry:  # values as TOML holds them
     """A page as `pages.toml` describes it."""
     presets = tuple(Preset(**preset) for preset in entry.pop("presets", ()))
-    return PageEntry(**entry, presets=presets)
+    notes = tuple(entry.pop("notes", ()))
+    return PageEntry(**entry, presets=presets, notes=notes)
 
 
 PAGES = tuple(map(read, tomllib.loads(LIST.read_text(encoding="utf-8"))["page"]))

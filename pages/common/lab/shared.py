@@ -20,7 +20,7 @@ from engine.options import taken_from
 from engine.results.jobs import Jobs
 from engine.results.store import Store, Stored
 from engine.settings import ROOT, Settings, read_settings
-from pages.common.words.wording import seconds, stamp
+from pages.common.words.wording import day, seconds, stamp
 
 WARM_UP_SECONDS = 8.0  # importing torch beside the first drawing would slow the visitor down
 
@@ -124,10 +124,10 @@ def origin(stored: Stored, dataset: str | None) -> str:
     manifest, bundled = stored.manifest, (*LOADERS, *fairness_sets.LOADERS)
     file = "table" if manifest.experiment == "fairness" else "features file"
     if stored.published:
-        where, data = f"precomputed {stamp(manifest.created)}", STAND_IN
+        where, data = f"precomputed {day(manifest.created)}", STAND_IN
     elif stored.imported is not None:
         taken = stored.imported
-        where, data = f"imported {stamp(taken.when)} from {taken.source}", f"their {file}"
+        where, data = f"imported {day(taken.when)} from {taken.source}", f"their {file}"
     else:
         where, data = "computed here", f"your {file}"
     if dataset is None or dataset in bundled:

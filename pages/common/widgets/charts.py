@@ -6,7 +6,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.common.samples import Samples
-from pages.common.widgets import ready_figure, save_figure
+from pages.common.widgets import header, ready_figure, save_figure
+from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.ready_figure import ReadyFigure
 from pages.common.widgets.sample_card import sample_card
 from pages.common.widgets.save_figure import FigureSource
@@ -16,7 +17,7 @@ UNFIT = re.compile(r"[^a-zA-Z0-9_-]")  # characters of a key that its class cann
 
 def heading(text: str, badge: str = "") -> None:
     """A figure's message, and where its numbers come from."""
-    st.markdown(f"##### {text}" + (f" :gray-badge[{badge}]" if badge else ""))
+    st.markdown(f"## {text}{mark_origin(badge, text)}")
 
 
 def chart(
@@ -39,7 +40,8 @@ def chart(
         "toImageButtonOptions": {"format": "png", "filename": name, "scale": 2},
     }
     with st.container(gap=None):
-        ready_figure.show(figure, key, alt, config, on_select)
+        shown = ready_figure.for_projector(figure) if header.presenting() else figure
+        ready_figure.show(shown, key, alt, config, on_select)
         if samples is not None:
             sample_card(key, samples, at)
         if source is not None:

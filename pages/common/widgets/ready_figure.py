@@ -19,6 +19,7 @@ from streamlit.proto.PlotlyChart_pb2 import PlotlyChart
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
 from streamlit.runtime.state import register_widget
 
+from pages.common.figures.presented import presented
 from pages.common.keeping.shelf import kept
 from pages.common.keeping.tokens import digest
 
@@ -36,14 +37,24 @@ class ReadyFigure:
 
     @classmethod
     def of(cls, figure: go.Figure) -> Self:
-        spec = to_json(figure, validate=False)
-        return cls(spec, digest(spec.encode()), int(figure.layout.height or HEIGHT))
+        return cls.of_json(to_json(figure, validate=False), int(figure.layout.height or HEIGHT))
+
+    @classmethod
+    def of_json(cls, spec: str, height: int) -> Self:
+        return cls(spec, digest(spec.encode()), height)
 
 
 @kept
 def drawn(build: Callable[..., go.Figure], values: tuple[object, ...]) -> ReadyFigure:
     """`build(*values)`, ready to be sent."""
     return ReadyFigure.of(build(*values))
+
+
+@kept
+def for_projector(figure: ReadyFigure) -> ReadyFigure:
+    """The figure as an audience sees it."""
+    spec = presented(json.loads(figure.spec))
+    return ReadyFigure.of_json(json.dumps(spec), spec["layout"]["height"])
 
 
 def show(

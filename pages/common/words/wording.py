@@ -176,10 +176,16 @@ def power_of_ten(exponent: float) -> str:
     return "10" + str(round(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
+def day(iso: str) -> str:
+    """Write the day of an ISO time: '24 November 2026'."""
+    moment = datetime.fromisoformat(iso)
+    return f"{moment.day} {moment:%B %Y}"
+
+
 def stamp(iso: str) -> str:
     """An ISO time as '24 November 2026, 01:12 UTC' (or without zone where it has none)."""
     moment = datetime.fromisoformat(iso)
-    return f"{moment.day} {moment:%B %Y, %H:%M} {moment.tzname() or ''}".strip()
+    return f"{day(iso)}, {moment:%H:%M} {moment.tzname() or ''}".strip()
 
 
 def seconds(value: float) -> str:

@@ -43,7 +43,7 @@ class Taken:
 
 def bring_in() -> None:
     """The whole part: choose a file, see what it would become, take it in."""
-    st.subheader("Bring in your own")
+    st.header("Bring in your own")
     show_taken()
     show_refused()
     if forbidden := visitors.refusal(Action.UPLOAD):

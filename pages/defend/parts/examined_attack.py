@@ -15,6 +15,7 @@ from pages.common.asking.form import Form, keep_choice
 from pages.common.lab import published_results
 from pages.common.lab.registry import PageEntry
 from pages.common.lab.shared import badge_of, datasets
+from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.charts import heading
 
 R = TypeVar("R", AuditRequest, AttributionsRequest)
@@ -97,4 +98,4 @@ class ExaminedAttack(Generic[R]):
         """Once all controls are made: what of the link cannot be used, and the finding."""
         with self.head:
             self.form.finish()
-            st.markdown(f"{finding} :gray-badge[{badge_of(self.stored)}]")
+            st.markdown(f"{finding}{mark_origin(badge_of(self.stored))}")

@@ -1,0 +1,72 @@
+"""Figures for a projector: text of at least 22 px, larger marks and thicker lines."""
+
+from typing import Any
+
+TEXT, TITLE = 22, 24  # px
+MARKS, LINES, TALLER = 1.6, 1.6, 1.35  # times the size that they have on a page
+AXES = ("xaxis", "yaxis", "coloraxis")
+MARK, LINE = 6.0, 2.0  # px that Plotly draws where a figure says nothing
+
+
+def presented(spec: dict[str, Any]) -> dict[str, Any]:  # Plotly's JSON
+    """Return a figure (data, layout) for a projector, and leave the given one as it is."""
+    layout = dict(spec.get("layout", {}))
+    layout["font"] = enlarged(layout.get("font"))
+    layout["height"] = round(layout.get("height", 450) * TALLER)
+    for name in ("legend", "hoverlabel"):
+        layout[name] = with_font(layout.get(name))
+    layout["title"] = with_font(layout.get("title"), TITLE)
+    layout["annotations"] = [with_font(note) for note in layout.get("annotations", [])]
+    for name in {*AXES[:2], *(name for name in layout if name.startswith(AXES))}:
+        layout[name] = axis(layout.get(name))
+    return {**spec, "layout": layout, "data": [trace(one) for one in spec.get("data", [])]}
+
+
+def enlarged(font: dict[str, Any] | None, least: float = TEXT) -> dict[str, Any]:
+    """Return the font, no smaller than `least` px."""
+    held = dict(font or {})
+    size = held.get("size", least)
+    held["size"] = [max(s, least) for s in size] if isinstance(size, list) else max(size, least)
+    return held
+
+
+def with_font(part: dict[str, Any] | str | None, least: float = TEXT) -> dict[str, Any]:
+    """Return a part of a layout with its font enlarged; a title may be its text alone."""
+    held: dict[str, Any] = {"text": part} if isinstance(part, str) else dict(part or {})
+    return held | {"font": enlarged(held.get("font"), least)}
+
+
+def axis(held: dict[str, Any] | None) -> dict[str, Any]:
+    """Return an axis, or a colour axis with its bar, with its ticks and title enlarged."""
+    made = dict(held or {})
+    if "colorbar" in made or "colorscale" in made:
+        return made | {"colorbar": axis(made.get("colorbar"))}
+    return made | {
+        "tickfont": enlarged(made.get("tickfont")),
+        "title": with_font(made.get("title"), TITLE),
+    }
+
+
+def trace(held: dict[str, Any]) -> dict[str, Any]:
+    """Return a trace with its text, marks and lines enlarged."""
+    made = dict(held)
+    if "text" in made or "texttemplate" in made:
+        made["textfont"] = enlarged(made.get("textfont"))
+    if "colorbar" in made:
+        made["colorbar"] = axis(made["colorbar"])
+    if made.get("type", "scatter") in ("scatter", "scattergl"):
+        made["marker"] = grown(made.get("marker"), "size", MARKS, MARK)
+        made["line"] = grown(made.get("line"), "width", LINES, LINE)
+    if isinstance(made.get("marker"), dict) and "colorbar" in made["marker"]:
+        made["marker"]["colorbar"] = axis(made["marker"]["colorbar"])
+    return made
+
+
+def grown(part: dict[str, Any] | None, name: str, times: float, usual: float) -> dict[str, Any]:
+    """Return a mark or a line, larger by a factor. Plotly's JSON may hold sizes of single marks as
+    packed numbers: they stay."""
+    held = dict(part or {})
+    size = held.get(name, usual)
+    if isinstance(size, list):
+        return held | {name: [s * times for s in size]}
+    return held if isinstance(size, dict) else held | {name: size * times}

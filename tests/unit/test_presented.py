@@ -1,0 +1,66 @@
+"""Figures for a projector: every text is large, and the figure on the page stays as it is."""
+
+import copy
+import json
+from typing import Any
+
+import plotly.graph_objects as go
+import pytest
+from plotly.io import to_json
+from plotly.subplots import make_subplots
+
+from pages.common.figures.presented import TALLER, TEXT, presented
+
+
+def scatter() -> go.Figure:
+    figure = go.Figure(
+        go.Scatter(x=[1, 2], y=[3, 4], text=["a", "b"], mode="markers+text", marker_size=5)
+    )
+    figure.add_annotation(text="here", font_size=10)
+    return figure.update_layout(legend_font_size=9, height=300, title="a title", font_size=11)
+
+
+def panels() -> go.Figure:
+    figure = make_subplots(1, 2, subplot_titles=["a", "b"]).add_scatter(x=[1], y=[2], row=1, col=2)
+    return figure.update_xaxes(tickfont_size=8, title_text="x")
+
+
+def heatmap() -> go.Figure:
+    made = go.Heatmap(z=[[1, 2], [3, 4]], texttemplate="%{z}", colorbar={"title": {"text": "z"}})
+    return go.Figure(made)
+
+
+def coloured() -> go.Figure:
+    marker = {"color": [1, 2], "size": [4, 5], "colorbar": {"tickfont": {"size": 9}}}
+    return go.Figure(go.Scatter(x=[1, 2], y=[1, 2], marker=marker))
+
+
+def sizes(part: object) -> list[float]:
+    """Every font size in a figure."""
+    if isinstance(part, list):
+        return [size for one in part for size in sizes(one)]
+    if not isinstance(part, dict):
+        return []
+    own = [v["size"] for n, v in part.items() if n.endswith("font") and "size" in v]
+    return own + [size for n, v in part.items() if n != "template" for size in sizes(v)]
+
+
+@pytest.mark.parametrize("make", [scatter, panels, heatmap, coloured])
+def test_every_text_is_large_enough(make: Any) -> None:
+    spec = json.loads(to_json(make()))
+    before = copy.deepcopy(spec)
+    shown = presented(spec)
+    assert spec == before
+    go.Figure(shown)  # raises ValueError for what Plotly does not know
+    found = sizes(shown)
+    assert len(found) >= 6 and min(found) >= TEXT
+    for axis in ("xaxis", "yaxis"):
+        assert shown["layout"][axis]["tickfont"]["size"] >= TEXT
+        assert shown["layout"][axis]["title"]["font"]["size"] >= TEXT
+
+
+def test_larger_texts_stay_and_the_figure_grows() -> None:
+    figure = go.Figure(go.Scatter(x=[1], y=[1])).update_layout(font_size=40, height=200)
+    shown = presented(json.loads(to_json(figure)))
+    assert shown["layout"]["font"]["size"] == 40
+    assert shown["layout"]["height"] == 200 * TALLER
