@@ -63,8 +63,15 @@ def test_every_figure_is_saved_as_png_and_svg(visits: Visits) -> None:
         assert "http://" not in text.replace("http://www.w3.org/", "")
         names += [png.suggested_filename, svg.suggested_filename]
         if place == 0:
-            assert picture.shape == (2 * shown[1], 2 * max(shown[0], 640))
-            assert "influence score" in "".join(root.itertext())
+            height, width = picture.shape
+            assert width == 2 * max(shown[0], 640)
+            assert 2 * shown[1] < height < 2 * shown[1] + 300, "a title above the figure"
+            drawn = "".join(root.itertext())
+            assert "influence score" in drawn
+            assert "digits · sample 16 · k 1 · radius 0.35 · Influence Attack Lab" in drawn
+            assert page.locator("h2").first.inner_text()[:12] in drawn
+            slide = pixels(saved(page, "Picture for a slide (PNG)"))
+            assert slide.shape == (1080, 1920)
         page.keyboard.press("Escape")
     assert len(set(names)) == len(names)
     assert names[:2] == [f"{EXAMPLE}ranking.png", f"{EXAMPLE}ranking.svg"]

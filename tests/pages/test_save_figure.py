@@ -11,7 +11,7 @@ from engine.experiments import make_request
 from pages.common.lab.registry import PAGES, PageEntry
 from pages.common.widgets import save_figure
 from pages.common.widgets.code_tabs import PAPER, SOFTWARE
-from pages.common.widgets.save_figure import FigureSource, citation
+from pages.common.widgets.save_figure import FigureSource, citation, plain
 from tests.support.pages import Open, unfold
 
 FIGURES = {  # as each page opens; "apart" has its figure once there is a vote
@@ -27,7 +27,9 @@ def test_every_figure_can_be_saved(
     page: PageEntry, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offered: dict[str, FigureSource] = {}
-    monkeypatch.setattr(save_figure, "menu", lambda chart, source: offered.update({chart: source}))
+    monkeypatch.setattr(
+        save_figure, "menu", lambda chart, source, title: offered.update({chart: source})
+    )
     given = {"vote": "A"} if page.url == "apart" else {}
     app = open_page(page, **given)
     charts = app.get("plotly_chart")
@@ -51,6 +53,13 @@ def test_a_name_says_what_the_figure_shows() -> None:
     assert source.name == "digits-sample-16-k-1-radius-0.35-ranking"
     made = FigureSource("gap", pd.DataFrame, (("fairness", {"dataset": "a/b c", "metric": "dp"}),))
     assert made.name == "a-b-c-metric-dp-gap"
+
+
+def test_a_picture_says_what_it_is_drawn_from() -> None:
+    request = {"dataset": "digits", "targets": [16], "k": 1, "radius": 0.35}
+    source = FigureSource("ranking", pd.DataFrame, (("attack", request),))
+    assert source.said == "digits · sample 16 · k 1 · radius 0.35"
+    assert plain("**Rank 1** of `x` :gray-badge[example]") == "Rank 1 of x"
 
 
 def test_both_are_to_be_cited() -> None:

@@ -28,11 +28,12 @@ def chart(
     on_select: Callable[[], None] | None = None,
     samples: Samples | None = None,
     at: int = 0,
+    title: str = "",
 ) -> None:
     """A chart over the full width, and the menu that saves it: `source` is what it shows, None only
     while that is still being computed. `on_select` is called when a point is clicked. With
     `samples`, pointing at one shows its card; `at` is the place of its index in the points' custom
-    data."""
+    data. `title`: what saved pictures are called, by default `alt`."""
     key = UNFIT.sub("-", key)  # as Streamlit does for the class by which scripts find the chart
     name = key if source is None else source.name
     config = {
@@ -45,4 +46,4 @@ def chart(
         if samples is not None:
             sample_card(key, samples, at)
         if source is not None:
-            save_figure.menu(key, source)
+            save_figure.menu(key, source, title or alt)

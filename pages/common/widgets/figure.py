@@ -81,6 +81,7 @@ class FigureBlock:
             self.on_select,
             self.samples,
             self.at,
+            self.title,
         )
         if self.caption:
             st.caption(self.caption)

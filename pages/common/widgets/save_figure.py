@@ -48,17 +48,24 @@ class FigureSource:
     def name(self) -> str:
         """'digits-sample-16-k-1-radius-0.3-ranking': what files are called."""
         experiment, request = self.asked[0]
-        parts = [request.get("dataset", experiment)]
+        text = "-".join([str(request.get("dataset", experiment)), *self._details(), self.what])
+        return re.sub(r"[^A-Za-z0-9._]+", "-", text)
+
+    def _details(self) -> list[str]:
+        """The sample, if it is one, and the fields that a file's name says."""
+        request = self.asked[0][1]
         targets, target = request.get("targets"), request.get("target")
         if isinstance(targets, list | tuple) and len(targets) == 1:
-            parts += ["sample", targets[0]]
-        elif isinstance(target, int):
-            parts += ["sample", target]
-        for field in NAMED:
-            if isinstance(request.get(field), str | int | float):
-                parts += [field, request[field]]
-        text = "-".join([*map(str, parts), self.what])
-        return re.sub(r"[^A-Za-z0-9._]+", "-", text)
+            target = targets[0]
+        sample = [f"sample {target}"] if isinstance(target, int) else []
+        single = {name: request.get(name) for name in NAMED}
+        return sample + [f"{n} {v}" for n, v in single.items() if isinstance(v, str | int | float)]
+
+    @property
+    def said(self) -> str:
+        """'digits · sample 16 · k 1 · radius 0.3': what it is drawn from, in a picture."""
+        experiment, request = self.asked[0]
+        return " · ".join([str(request.get("dataset", experiment)), *self._details()])
 
     def csv(self) -> bytes:
         return self.table().to_csv(index=False).encode()
@@ -68,21 +75,28 @@ class FigureSource:
         return reproduce.requests_json(self.asked).encode()
 
 
+def plain(text: str) -> str:
+    """Markdown as the text of a picture: without marks of emphasis and badges."""
+    return re.sub(r":\w+-badge\[[^]]*\]|\*\*|`", "", text).strip()
+
+
 def citation() -> bytes:
     return f"{PAPER}\n\n{SOFTWARE}\n".encode()
 
 
-def menu(chart: str, source: FigureSource) -> None:
-    """The menu of the chart with this key."""
+def menu(chart: str, source: FigureSource, title: str) -> None:
+    """The menu of the chart with this key; pictures carry the title, and what they are drawn
+    from."""
     opened = unfold.menu("Save figure", f"save-{chart}", ":material/download:", "tertiary")
-    opened(choices)(chart, source)
+    opened(choices)(chart, source, title)
 
 
-def choices(chart: str, source: FigureSource) -> None:
+def choices(chart: str, source: FigureSource, title: str) -> None:
     """What it can be saved as."""
     name = source.name
+    drawn = {"chart": chart, "file": name, "width": LEAST_WIDTH, "title": plain(title)}
     with st.container(gap="xsmall"):
-        PICTURES(key=f"save-{chart}", data={"chart": chart, "file": name, "width": LEAST_WIDTH})
+        PICTURES(key=f"save-{chart}", data={**drawn, "source": source.said})
         for label, content, suffix, kind in (
             ("Numbers (CSV)", source.csv, ".csv", "text/csv"),
             ("Request (JSON)", source.request, "-request.json", "application/json"),
