@@ -65,6 +65,8 @@ from .scrutiny.impossibility import (
 )
 from .scrutiny.leave_one_out import leave_one_out as leave_one_out
 from .scrutiny.optimality import optimality as optimality
+from .scrutiny.polish import check_claims as check_claims
+from .scrutiny.polish import polish as polish
 from .scrutiny.queries import influence_matrix as influence_matrix
 from .scrutiny.queries import query_gradients as query_gradients
 from .scrutiny.retraining import Retrained as Retrained

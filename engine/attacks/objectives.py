@@ -29,7 +29,8 @@ class Standing:
     progress: the share of the steps that is over, in [0, 1];
     restart: the number (B,) of each run's start within its attack;
     lost: the fall (B,) of the accuracy on `test`;
-    drift: the mean KL divergence (B,) of the predictions from the honest model's, in nats.
+    drift: the mean KL divergence (B,) of the predictions from the honest model's, in nats;
+    beside: the value (B,) of the objective's `terms`.
     """
 
     scores: Tensor
@@ -42,6 +43,7 @@ class Standing:
     restart: Tensor | None = None
     lost: Tensor | None = None
     drift: Tensor | None = None
+    beside: Tensor | None = None
 
 
 @dataclass(frozen=True)

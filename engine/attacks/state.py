@@ -138,6 +138,8 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     drift = None
     if upkeep is not None and upkeep.drift_weight:
         drift = problem.drift(state.theta, plan.honest)
+    terms = plan.objective.terms
+    beside = None if terms is None else terms(state.theta)
     standing = Standing(
         scores=forward.scores,
         targets=targets,
@@ -149,6 +151,7 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
         restart=state.active % plan.runs // plan.rates,
         lost=plan.honest_accuracy - forward.accuracy,
         drift=None if drift is None else drift[0],
+        beside=None if beside is None else beside[0],
     )
     quality = None if upkeep is None else upkeep.quality(standing).double()
     if quality is not None and plan.anywhere:
@@ -172,8 +175,8 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     lost = astray(forward)
     wanted = coefficients.masked_fill(lost.unsqueeze(1), 0)  # theirs takes no solve
     gradient, solution = problem.gradient(forward, wanted, SOLVE_TOLERANCE, state.warm_gradient)
-    if plan.objective.terms is not None:
-        gradient = gradient + plan.objective.terms(state.theta)[1]
+    if beside is not None:
+        gradient = gradient + beside[1]
     if upkeep is not None and drift is not None:
         gradient = gradient + upkeep.drift_weight * drift[1]
     state = replace(

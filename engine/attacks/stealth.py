@@ -1,5 +1,6 @@
 """Terms that an attack minimises beside the scores, so that its model looks like an honest one:
-the training loss, and, against the check of Section 6, the norm of its gradient.
+the training loss, and, against the check of Section 6, the norm of its gradient or the Newton
+decrement.
 
 L(θ) = mean cross-entropy + l2/2·‖θ‖²,   ‖∇L(θ)‖ with the gradient (H + l2·I) ∇L / ‖∇L‖
 """
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from engine.influence.problem import InfluenceProblem
 
+DECREMENT_TOLERANCE = 1e-4  # of the solve behind the decrement, whose error is its square
 Terms = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
@@ -50,5 +52,21 @@ def gradient_norm_terms(problem: InfluenceProblem, l2: float, weight: float) -> 
         Hg = problem.hessian_product(theta, g) + l2 * g
         unit = Hg / norm.clamp(min=torch.finfo(g.dtype).tiny).unsqueeze(1)
         return weight * norm, weight * unit
+
+    return terms
+
+
+def decrement_terms(problem: InfluenceProblem, l2: float, weight: float) -> Terms:
+    """`weight` times the Newton decrement √(∇Lᵀ A⁻¹ ∇L), A = H + l2·I, (B,), and its gradient
+    (B, P). With u = A⁻¹ ∇L that is (∇L − ½ ∇⟨u, H u⟩) / decrement; 0 at the minimum."""
+    damped = problem.damped(l2)
+
+    def terms(theta: Tensor) -> tuple[Tensor, Tensor]:
+        g = problem.training_loss(theta, l2)[1]
+        u = damped.inverse_product(theta, g, DECREMENT_TOLERANCE).x.flatten(1)
+        decrement = torch.linalg.vecdot(g, u).clamp(min=0).sqrt()
+        slope = g - problem.curvature_slope(theta, u, u) / 2
+        unit = slope / decrement.clamp(min=torch.finfo(g.dtype).tiny).unsqueeze(1)
+        return weight * decrement, weight * unit
 
     return terms

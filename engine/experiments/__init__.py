@@ -48,6 +48,7 @@ from engine.experiments.minimal_radius import (
     MinimalRadiusRequest,
     MinimalRadiusResult,
 )
+from engine.experiments.polish import POLISH, PolishRequest
 from engine.experiments.prepare import PREPARE, PrepareRequest
 from engine.experiments.ranking import RANKING, RankingRequest, RankingResult
 from engine.experiments.replay import REPLAY, ReplayRequest
@@ -86,6 +87,7 @@ __all__ = [
     "LessonRequest",
     "MinimalRadiusRequest",
     "MinimalRadiusResult",
+    "PolishRequest",
     "PrepareRequest",
     "RankingRequest",
     "RankingResult",
@@ -109,6 +111,8 @@ EXPERIMENTS: dict[str, AnyExperiment] = {
     e.name: e
     for e in (
         *(ATTACK, REPLAY, RANKING, SWEEP, BATCH, BASELINE, FAIRNESS, IMPOSSIBLE, DEFENCE),
+        *(ATTACK, RANKING, SWEEP, BATCH, BASELINE, FAIRNESS, IMPOSSIBLE, DEFENCE),
+        POLISH,
         *(SENSITIVITY, LEAVE_ONE_OUT, EXPLAIN, AUDIT, ATTRIBUTIONS_OF, LESSON),
         MINIMAL_RADIUS,
         HALVES,

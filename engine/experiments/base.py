@@ -231,7 +231,7 @@ class DrawsTargets(Protocol):
 
 
 def draw_outside(
-    request: DrawsTargets, model: LinearModel, dataset: Dataset, k: int, context: Context
+    request: DrawsTargets, model: Model, dataset: Dataset, k: int, context: Context
 ) -> list[int]:
     """Draw as many targets as a request asks for, by its seed, outside the honest top k."""
     from engine.attacks.sweep import draw_targets

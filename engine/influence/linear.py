@@ -317,6 +317,21 @@ class LinearProblem:
         curved = curve(P, image(self.train.X, self.shape(V)))
         return pull_back(curved, self.train.X).div_(self.n_train).flatten(1)
 
+    def damped(self, damping: float) -> Self:
+        """Return the same problem with another damping."""
+        return replace(self, damping=damping)
+
+    def inverse_product(self, theta: Tensor, b: Tensor, tolerance: float) -> Solution:
+        """(H + λI)⁻¹ b for b (B, P): x is (B, K, D)."""
+        return self.solve(self.curvature(theta), self.shape(b), tolerance, None, None)
+
+    def curvature_slope(self, theta: Tensor, V: Tensor, W: Tensor) -> Tensor:
+        """∇θ ⟨V, H(θ) W⟩ = ∇ mean Cov_p(a, b), (B, P)."""
+        X = self.train.X
+        P = self.probabilities(theta, X)
+        a, b = (centre(P, image(X, self.shape(U))) for U in (V, W))
+        return pull_back(curve(P, a * b), X).div_(self.n_train).flatten(1)
+
     def accuracy(self, theta: Tensor, split: str) -> Tensor:
         """Share of `split` that each model predicts right, (B,)."""
         samples = self.splits[check_choice("split", split, self.splits)]

@@ -297,6 +297,25 @@ class NetworkProblem:
         """H V of the mean training loss, (B, P)."""
         return self.train.hessian(theta, V)
 
+    def damped(self, damping: float) -> Self:
+        """Return the same problem with another damping."""
+        return replace(self, damping=damping)
+
+    def inverse_product(self, theta: Tensor, b: Tensor, tolerance: float) -> Solution:
+        """(H + λI)⁻¹ b for b (B, P)."""
+        return self.solve(self.curvature(theta), b, tolerance, None)
+
+    def curvature_slope(self, theta: Tensor, V: Tensor, W: Tensor) -> Tensor:
+        """∇θ ⟨V, H(θ) W⟩, (B, P)."""
+        total = torch.zeros_like(theta)
+        for _, part in self.train.chunks():
+
+            def twice(t: Tensor, part: Part = part) -> Tensor:
+                return jvp(lambda t: jvp(part.losses, (t,), (W,))[1], (t,), (V,))[1].sum()
+
+            total += grad(twice)(theta)
+        return total / self.n_train
+
     def accuracy(self, theta: Tensor, split: str) -> Tensor:
         """Share of `split` that each model predicts right, (B,)."""
         return self.splits[check_choice("split", split, self.splits)].hits(theta)

@@ -10,7 +10,7 @@ Signs and means are fixed here, once, for every implementation:
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 import scipy  # which loads `scipy.stats` when it is first used: a second
@@ -95,4 +95,17 @@ class InfluenceProblem(Protocol):
 
     def hessian_product(self, theta: Tensor, V: Tensor) -> Tensor:
         """H V of the mean training loss, without damping or l2, (B, P)."""
+        ...
+
+    def damped(self, damping: float) -> Self:
+        """The same problem with another damping."""
+        ...
+
+    def inverse_product(self, theta: Tensor, b: Tensor, tolerance: float) -> Solution:
+        """(H + λI)⁻¹ b for b (B, P), H of the mean training loss at θ. The solution's x and image
+        have the implementation's own shape, (B, …)."""
+        ...
+
+    def curvature_slope(self, theta: Tensor, V: Tensor, W: Tensor) -> Tensor:
+        """∇θ ⟨V, H(θ) W⟩, (B, P), with V and W (B, P) held fixed: a third derivative."""
         ...

@@ -120,6 +120,17 @@ def of_defence(result: pd.DataFrame) -> Numbers:
     return found
 
 
+def of_polish(result: pd.DataFrame) -> Numbers:
+    """Of each kind of model: how many, how many arrived, and what one step does to them."""
+    found: Numbers = {}
+    for name, part in result.groupby("kind", sort=False):
+        found[f"{name}: models"] = len(part)
+        found[f"{name}: arrived"] = int(part["success"].sum())
+        found[f"{name}: median decrement"] = float(part["decrement_0"].median())
+        found[f"{name}: median rank after one step"] = float(part["rank_1"].median())
+    return found
+
+
 def of_sensitivity(result: SensitivityResult) -> Numbers:
     first, middle, last = result.at_ends
     return {
@@ -189,6 +200,7 @@ NUMBERS: dict[str, Callable[[Any], Numbers]] = {
     "fairness": of_fairness,
     "impossible": of_impossible,
     "defence": of_defence,
+    "polish": of_polish,
     "sensitivity": of_sensitivity,
     "leave-one-out": of_leave_one_out,
     "explain": of_explain,
