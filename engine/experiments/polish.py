@@ -50,7 +50,7 @@ CLOSE = {
     "restarts": 1,
     "learning_rates": (0.1,),
 }  # of who attacks through the step: six solves each
-HIDING_RATES = (0.003,)
+HIDING_RATES, HIDING_WEIGHT = (0.01,), 10.0
 NETWORK_STOPS = (40, 80, 150, 2000)  # iterations of honest trainers of networks
 
 
@@ -68,7 +68,7 @@ class PolishRequest(OnDataset):
     """
 
     model: str = option(LINEAR, OneOf(MODELS))
-    n_targets: int = option(20, at_least(1))
+    n_targets: int = option(16, at_least(1))
     k: int = option(1, at_least(1))
     radius: float = option(0.3, check_positive)
     objectives: tuple[str, ...] = option(ATTACKS, distinct(OneOf(OBJECTIVES)))
@@ -77,7 +77,7 @@ class PolishRequest(OnDataset):
     steps: int = option(100, at_least(1))
     stealth: tuple[float, ...] = option((1.0, 10.0), ascending(check_positive))
     through_radii: tuple[float, ...] = option((0.3, 1.0), ascending(check_positive))
-    through_steps: int = option(50, at_least(1))
+    through_steps: int = option(40, at_least(1))
     hiding_steps: int = option(100, at_least(1))
     other_l2: tuple[float, ...] = option(
         (0.001, 0.002, 0.003, 0.005, 0.02, 0.03, 0.05, 0.1), ascending(check_positive)
@@ -224,7 +224,7 @@ def hiding_suspects(setting: Setting, plain: Sequence[Suspect]) -> Iterator[Susp
     arrived = [(s.target, s.model) for s in plain if s.target is not None]
     for kind, terms in (("hides norm", gradient_norm_terms), ("hides decrement", decrement_terms)):
         setting.report()
-        measure = terms(problem, request.l2, 1.0)
+        measure = terms(problem, request.l2, HIDING_WEIGHT)
         found = keep_hiding(
             measure, setting.honest, setting.dataset, arrived, options, problem, device
         )

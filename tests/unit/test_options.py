@@ -158,7 +158,7 @@ STORED: dict[str, dict[str, Any]] = {
     "polish": {
         "dataset": "digits",
         "model": "linear",
-        "n_targets": 20,
+        "n_targets": 16,
         "k": 1,
         "radius": 0.3,
         "objectives": ["higher_ranked", "top_k", "target", "accurate", "quiet"],
@@ -167,7 +167,7 @@ STORED: dict[str, dict[str, Any]] = {
         "steps": 100,
         "stealth": [1.0, 10.0],
         "through_radii": [0.3, 1.0],
-        "through_steps": 50,
+        "through_steps": 40,
         "hiding_steps": 100,
         "other_l2": [0.001, 0.002, 0.003, 0.005, 0.02, 0.03, 0.05, 0.1],
         "newton_steps": 5,
