@@ -8,7 +8,6 @@ from engine.errors import InvalidInput
 from engine.experiments import EXPERIMENTS, Context, PolishRequest
 from engine.experiments import polish as experiment
 from engine.experiments.base import values_of
-from engine.scrutiny.optimality import optimality
 from tests.support.problems import random_problem
 
 SMALL = PolishRequest(
