@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from engine.attacks.options import ATTACK_DEFAULTS
 from engine.attacks.result import Ranking
 from engine.checks import check_integer, check_positive, check_targets
 from engine.data.dataset import Dataset
@@ -17,9 +18,9 @@ from engine.experiments.attack import OnOneAttack, find_or_attack
 from engine.experiments.base import Context, Experiment
 from engine.experiments.files import Parts, ranking_arrays, read_parts, read_ranking, write_parts
 from engine.models.linear import LinearModel, as_linear
-from engine.options import at_least, option, taken_from
+from engine.options import OneOf, at_least, not_negative, option, taken_from
 from engine.statistics import wilson_interval
-from engine.vocabulary import ATTRIBUTIONS
+from engine.vocabulary import ATTRIBUTIONS, OBJECTIVES
 
 MODEL_FREE = "knn_shapley"
 INFLUENCE = "influence"
@@ -42,7 +43,8 @@ class AttributionsRequest(OnOneAttack):
     retrained: on how many samples leave-one-out retraining is tried, the target among them; 0: on
     none. The alarm is set on n_honest / 2 honest models so that it accuses at most the share
     `false_alarms` of them, and tried on as many others and on n_attacked models, each attacked from
-    a single start for a target of its own.
+    a single start for a target of its own. objective and stealth, of all these attacks, as in
+    `AttackOptions`.
     """
 
     neighbours: int = option(5, at_least(1))
@@ -50,6 +52,8 @@ class AttributionsRequest(OnOneAttack):
     n_honest: int = option(80, at_least(2))
     n_attacked: int = option(40, at_least(1))
     false_alarms: float = option(0.05, share)
+    objective: str = option(ATTACK_DEFAULTS.objective, OneOf(OBJECTIVES), added=True)
+    stealth: float = option(ATTACK_DEFAULTS.stealth, not_negative, added=True)
 
 
 @dataclass(frozen=True, eq=False)

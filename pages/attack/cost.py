@@ -9,19 +9,20 @@ import streamlit as st
 from engine.attacks.rates import highest
 from engine.experiments import SweepRequest
 from engine.results.store import Stored
-from pages.attack.parts import baseline_view, frontier, rate_figures, sweep_frame, transfer
+from pages.attack.parts import baseline_view, fresh, frontier, rate_figures, sweep_frame, transfer
 from pages.common.asking import door, halves, sweep_requests
 from pages.common.asking.rate_view import RateView, choose_view, reweighing_rates, success_rates
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
-from pages.common.widgets import blocks, take_away, unfold
+from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import paper, rate_words
 
 PAGE = registry.page("cost")
 ROLE, TRAINING, BASELINE, KEEPING = "cost", "training", "baseline", "frontier"  # of published
+FRESH, TUNED = "fresh", ("cost", "frontier", "ablation")  # targets to report, and to tune on
 
 
 @shelf.kept
@@ -178,8 +179,41 @@ def frontier_figure(
         results=tuple(results.values()),
         caption="Per radius: how many attacks succeed whatever they cost, the accuracy that the "
         f"returned models lose, and how much of the honest ranking is left.{meaning}"
+        f"{fresh.TUNED if len(points['objective'].unique()) > 1 else ''}"
         f"{transfer.landed(transfer.landings(table, view))}",
     )
+
+
+def fresh_tables() -> dict[str, list[pd.DataFrame]]:
+    """The published sweeps on fresh targets, by data set, without the targets tuned on."""
+    found: dict[str, list[pd.DataFrame]] = {}
+    for name in published_results.datasets_of(FRESH):
+        seen = [one.result for role in TUNED for one in published_sweeps(role, name)]
+        sweeps = [fresh.unseen(one.result, seen) for one in published_sweeps(FRESH, name)]
+        if sweeps:
+            found[published_results.named(name)] = sweeps
+    return found
+
+
+def published_sweeps(role: str, dataset: str) -> list[Stored]:
+    """The published sweeps in a role, without opening their data."""
+    asked = published_results.requests_of(role, dataset)
+    found = [door.find_published("sweep", request) for request in asked]
+    return [stored for stored in found if stored is not None]
+
+
+def on_fresh_targets(dataset: str, k: int) -> None:
+    """The rates on targets that nobody tuned on, for every data set that is published."""
+    found = fresh.rates(fresh_tables(), k)
+    if found.empty:
+        return
+    charts.heading(
+        fresh.sentence(found, published_results.named(dataset), k)
+        or "Rates on targets that nobody tuned on",
+        "precomputed",
+    )
+    blocks.table(fresh.shown(found), "Success on fresh targets, by data set and objective")
+    st.caption(fresh.COUNTED)
 
 
 @unfold.section("Success, accuracy and ranking at once", "at-once")
@@ -204,6 +238,7 @@ def results(request: SweepRequest, stored: Stored, view: RateView) -> None:
         counts = frontier.counts(table, view.k)
         if len(set(counts["objective"])) > 1:
             at_once(counts)
+    on_fresh_targets(dataset, view.k)
     beside_table_1(rates)
     training = published_results.request_of(TRAINING, dataset)
     trained = None if training is None else door.find("sweep", training)

@@ -9,7 +9,7 @@ import streamlit as st
 from engine.attacks.rates import success_rates
 from engine.experiments import AttackRequest, SweepRequest, cost
 from engine.results.store import Stored
-from pages.attack.parts import ablation, sweep_frame, variant_figures
+from pages.attack.parts import ablation, fresh, sweep_frame, variant_figures
 from pages.common.asking import data_choice, door, effort, progress, sweep_requests
 from pages.common.asking.rate_view import RateView, choose_view
 from pages.common.keeping import shelf
@@ -64,7 +64,8 @@ def variants_figure(
         results=stored,
         caption=f"Into the top {k}, each variant at the radius where it does best; bars are 95% "
         "Wilson intervals. The first three start once, at the honest model, with each learning "
-        f"rate; the fourth from {STARTS} random starts, as the paper's attack does.{budget}",
+        f"rate; the fourth from {STARTS} random starts, as the paper's attack does.{budget}"
+        f"{fresh.TUNED if budget else ''}",
     )
 
 
@@ -247,7 +248,7 @@ def page() -> None:
     found = ablation.moved(table, view, dict.fromkeys(kept["variant"], view.radius))
     place.markdown(
         f"{ablation.finding(kept, view)} {ablation.order(taken, len(hits))} "
-        f"{ablation.ours(kept, hits, table, frame.request.steps)}{mark_origin(badge_of(single))}"
+        f"{ablation.ours(table, view, frame.request.steps)}{mark_origin(badge_of(single))}"
     )
     with frame.body:
         left, right = st.columns([1.2, 1], gap="medium")

@@ -100,8 +100,8 @@ def detector(stored: Stored, threshold: float) -> None:
     blocks.table(words.areas_table(found), "AUC of the check, by what it is asked to tell apart")
     st.caption(
         "AUC: how often a manipulated model has the larger gradient than an honest one, ties half; "
-        "intervals by bootstrap of both groups. Attacked models count whether or not they reached "
-        "the top; of the attacker who knows the check, those that did."
+        "intervals by bootstrap of both groups. Of attacked models those count that reached the "
+        f"top.{words.with_failures(stored.result)}"
     )
 
 
@@ -143,7 +143,8 @@ def objectives(stored: Stored, others: Mapping[DefenceRequest, Stored], threshol
     )
     st.caption(
         "p: exact sign test against Algorithm 3 on the targets of which only one of the two models "
-        "is flagged. The last column: for how many targets who knows the check and starts at θ* "
+        "is flagged, Holm-corrected for all rows. The last column: for how many targets an "
+        "attacker who knows the check and starts at θ* "
         f"reaches the top unflagged, at radius {REQUEST.stealth_radius:g}, with one of the weights "
         "that all have."
     )

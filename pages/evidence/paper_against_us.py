@@ -139,7 +139,7 @@ def cells_table(cells: pd.DataFrame) -> None:
     """Every number of the paper's tables, with ours."""
     charts.heading(paper_tables.title(cells))
     blocks.table(cells, "Every cell of the paper's Tables 1 and 2 beside ours")
-    st.caption(f"{paper.CELL_MEANING} {paper.COMPARABLE}")
+    st.caption(f"{paper.CELL_MEANING} {paper.COMPARABLE} {paper.K_GUESS}")
 
 
 def page() -> None:
@@ -160,7 +160,7 @@ def page() -> None:
     )
     st.caption(
         f"From {count(len(dates), 'published result')}, computed {stamp(dates[0])} to "
-        f"{stamp(dates[-1])}; `python -m engine publish` makes them again."
+        f"{stamp(dates[-1])}; `python -m engine publish` makes them again. {paper.TITLES}"
     )
 
 

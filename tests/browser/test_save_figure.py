@@ -92,5 +92,7 @@ def test_numbers_request_and_citations(visits: Visits) -> None:
     request = Path(saved(page, "Request (JSON)").path()).read_text()
     assert re.search(r'"experiment": "attack"', request)
     cited = Path(saved(page, "To cite (BibTeX)").path()).read_text()
-    assert "@misc{yadav2024influence" in cited and "@software{influence_attack_lab" in cited
+    assert (
+        "@inproceedings{yadav2026influence" in cited and "@software{influence_attack_lab" in cited
+    )
     visit.check()

@@ -13,13 +13,16 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
 from engine.results.store import Store
 from engine.settings import PUBLISHED
-from pages.attack.parts import transfer
+from engine.statistics import detection
+from pages.attack.parts import ablation, fresh, transfer
 from pages.common.asking.rate_view import RateView
 from pages.common.lab import published_results
 from pages.common.words import halves_words
+from pages.defend.parts import defence_words
 from pages.evidence.parts import comparisons
 
 VIEW = RateView(1, 0.03, "any_run", 0.0)  # as pages open
@@ -43,7 +46,7 @@ def tables(role: str, dataset: str) -> tuple[pd.DataFrame, ...]:
 def numbers(said: str) -> list[float]:
     """All numbers of a sentence, in order."""
     plain = said.replace("−", "-").replace(",", "")
-    return [float(number) for number in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?", plain)]
+    return [float(number) for number in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?", plain)]
 
 
 def returned(table: pd.DataFrame, k: int, limit: float) -> pd.DataFrame:
@@ -120,6 +123,109 @@ def agreement(dataset: str) -> tuple[str, list[float]]:
     ]  # fmt: skip
 
 
+def succeeds(rows: pd.DataFrame) -> pd.Series:
+    """Whether some run is in the top 1 and loses at most 3 points, by target."""
+    return pd.Series(
+        [
+            any(
+                top and row["accuracy_before"] - accuracy <= 0.03 + 1e-9
+                for top, accuracy in zip(row["runs_in_top"], row["runs_accuracy"], strict=True)
+            )
+            for _, row in rows.iterrows()
+        ],
+        index=rows["target"].to_numpy(),
+    )
+
+
+def equal_radius(dataset: str) -> tuple[str, list[float]]:
+    """`accurate` against Algorithm 3, radius by radius, with Holm's correction by hand."""
+    (cost,), (single,) = tables("cost", dataset), tables("ablation", dataset)
+    keeping = [t for t in tables("frontier", dataset) if (t["objective"] == "accurate").all()]
+    table = ablation.with_ours(ablation.variants(single, cost), keeping)
+    own = pd.concat(keeping)
+    radii = sorted(set(single["radius"]))
+    counts, p = [], []
+    for radius in radii:
+        paper, ours = (
+            succeeds(
+                rows[(rows["k"] == 1) & (rows["radius"] == radius) & (rows["rank_before"] > 1)]
+            )
+            for rows in (cost, own)
+        )
+        gained, lost = int((ours & ~paper).sum()), int((paper & ~ours).sum())
+        counts.append((gained, lost))
+        p.append(binomtest(gained, gained + lost).pvalue if gained + lost else 1.0)
+    order, worst = np.argsort(p), 0.0
+    for place, i in enumerate(order):
+        worst = p[i] = max(worst, min(1.0, p[i] * (len(p) - place)))
+    runs = [own["runs"].max(), 100, cost["runs"].max()]
+    told = [
+        value
+        for radius, (gained, lost), one in zip(radii, counts, p, strict=True)
+        if one < 0.05
+        for value in (radius, *(n for n in (gained, lost) if n), float(f"{one:.2g}"))
+    ]
+    alike = [radius for radius, one in zip(radii, p, strict=True) if one >= 0.05]
+    return ablation.ours(table, VIEW, 100), [*runs, *told, *alike]
+
+
+def area(honest: pd.Series, others: pd.Series) -> float:
+    """The share of pairs in which the other has the larger number, ties half."""
+    pairs = others.to_numpy()[:, None] - honest.to_numpy()[None, :]
+    return round(float((pairs > 0).mean() + (pairs == 0).mean() / 2), 3)
+
+
+def detector(dataset: str) -> tuple[str, list[float]]:
+    (table,) = tables("defence", dataset)
+    honest = table.loc[table["kind"] == "honest", "gradient_norm"]
+    rows = table[(table["kind"] == "attacked") & table["success"]]
+    found = detection(honest, rows["gradient_norm"]).interval
+    expected = [len(rows), len(honest), area(honest, rows["gradient_norm"]), 95]
+    return defence_words.detector_title(table), [
+        *expected,
+        round(found.low, 3),
+        round(found.high, 3),
+    ]
+
+
+def failures(dataset: str) -> tuple[str, list[float]]:
+    (table,) = tables("defence", dataset)
+    honest = table.loc[table["kind"] == "honest", "gradient_norm"]
+    rows = table[table["kind"] == "attacked"]
+    failed = rows[~rows["success"]]
+    every, alone = (area(honest, part["gradient_norm"]) for part in (rows, failed))
+    return defence_words.with_failures(table), [len(failed), alone, every]
+
+
+def fresh_rates(dataset: str) -> tuple[str, list[float]]:
+    sweeps = tables("fresh", dataset)
+    seen: set[int] = set()
+    if dataset in SWEPT:
+        seen = {
+            t
+            for role in ("cost", "frontier", "ablation")
+            for x in tables(role, dataset)
+            for t in x["target"]
+        }
+    expected: list[float] = []
+    for table in sweeps:
+        rows = table[(table["k"] == 1) & ~table["target"].isin(seen)]
+        lost = rows["accuracy_before"] - rows["accuracy_after"]
+        hits = (rows["rank_test"] == 1) & (lost <= 0.03 + 1e-9)
+        expected += [
+            *([3] if (table["objective"] == "higher_ranked").all() else []),
+            hits.sum(),
+            len(rows),
+        ]
+    tuned = [
+        x
+        for role in ("cost", "frontier", "ablation")
+        for x in (tables(role, dataset) if dataset in SWEPT else ())
+    ]
+    found = fresh.rates({dataset: [fresh.unseen(table, tuned) for table in sweeps]}, 1)
+    return fresh.sentence(found, dataset, 1), [*expected, 1]
+
+
 @dataclass(frozen=True)
 class Claim:
     """A kind of sentence, on which data sets it is said, and the sentence with its numbers as they
@@ -135,6 +241,10 @@ CLAIMS: Mapping[str, Claim] = {
     "paper: Fig. 2, the unknown test set": Claim(SWEPT, paper_transfer),
     "cost, many targets: beside transfer": Claim(HALVED, beside),
     "influence: two honest rankings": Claim(HALVED, agreement),
+    "what works: accurate at equal radius": Claim(["digits"], equal_radius),
+    "minimum: attacks that reached the top": Claim(["digits"], detector),
+    "minimum: attacks that failed": Claim(["digits"], failures),
+    "cost: rates on fresh targets": Claim(published_results.datasets_of("fresh"), fresh_rates),
 }
 CASES = [(kind, dataset) for kind, claim in CLAIMS.items() for dataset in claim.datasets]
 
@@ -143,6 +253,24 @@ CASES = [(kind, dataset) for kind, claim in CLAIMS.items() for dataset in claim.
 def test_every_number_of_a_sentence_is_in_the_tables(kind: str, dataset: str) -> None:
     said, expected = CLAIMS[kind].recomputed(dataset)
     assert numbers(said) == pytest.approx(expected), said
+
+
+def test_targets_to_report_are_drawn_with_another_seed_than_those_to_tune_on() -> None:
+    for role, seed in (
+        *((role, fresh.TUNED_SEED) for role in ("cost", "frontier", "ablation")),
+        ("fresh", fresh.REPORTED_SEED),
+    ):
+        asked = [r for name, _, r in published_results.with_role() if name == role]
+        assert asked and {r.seeds for r in asked} == {(seed,)}, role
+    both = [
+        {target for table in tables(role, "digits") for target in table["target"]}
+        for role in ("cost", "fresh")
+    ]
+    assert both[0] & both[1], "some are drawn by both, and left out"
+    left = fresh.unseen(tables("fresh", "digits")[0], tables("cost", "digits"))
+    assert not set(left["target"]) & both[0]
+    with pytest.raises(ValueError, match="drawn with seed 1"):
+        fresh.unseen(tables("cost", "digits")[0], [])
 
 
 def test_no_run_is_chosen_on_the_unknown_test_set() -> None:

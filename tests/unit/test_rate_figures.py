@@ -177,11 +177,11 @@ def test_ours_is_a_fifth_variant_beside_the_paper_s_four() -> None:
     found = ablation.moved(table, VIEW, dict.fromkeys(ablation.LABELS, 0.3))
     hits = ablation.wide(found)
     assert list(hits.columns) == list(ablation.LABELS), "ours last"
-    kept = ablation.best_of(VIEW.both(table, ablation.BY)).query("regime == 'high_accuracy'")
-    said = ablation.ours(kept, hits, table, 100)
-    assert "**75% (3 of 4;" in said
-    assert "it moves 1 that the paper's attack does not and loses 1 that it does" in said
-    assert "no more than chance (paired sign test, p = 1)" in said
+    rows = ablation.at_equal_radius(table, VIEW).set_index("radius")
+    assert (rows["gained"][0.3], rows["lost"][0.3]) == (1, 1)
+    assert rows["p"].tolist() == [pytest.approx(1), pytest.approx(1)]
+    said = ablation.ours(table, VIEW, 100)
+    assert "at radius 0.1 and 0.3 the two differ by no more than chance" in said
     assert "on 4 runs of at most 100 steps an attack to its 10" in said
     assert "2 only with random starts" not in ablation.strip_title(hits)
     assert ablation.strip_title(hits).endswith(
@@ -208,8 +208,7 @@ def test_ours_is_left_out_where_it_has_not_been_run_on_all_of_it() -> None:
     assert ablation.with_ours(four, [our_sweep((0.3,))]) is four
     both = ablation.with_ours(four, [our_sweep((0.3,)), our_sweep((0.1, 0.3))])
     assert (both["variant"] == ablation.ACCURATE).sum() == 8, "each attack once"
-    hits = ablation.wide(ablation.moved(four, VIEW, RADII))
-    assert ablation.ours(pd.DataFrame(), hits, four, 100) == ""
+    assert ablation.ours(four, VIEW, 100) == ""
     assert ablation.budget(None, 8.7) == ""
     assert "1.9 seconds an attack, 8.7 for the paper's" in ablation.budget(1.86, 8.71)
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from engine.attacks.rates import attempted, highest, outcomes
 from engine.attacks.result import AttackResult
-from engine.statistics import sign_test
+from engine.statistics import holm, sign_test
 from pages.attack.parts.frontier import MEANINGS
 from pages.common.asking.rate_view import RateView
 from pages.common.frames import named_rows, row_of
@@ -37,6 +37,7 @@ NAMES = {  # in sentences
 BY = ("variant", "radius", "k")
 ATTACK = ["target", "radius", "k"]  # what tells a variant's attacks apart
 ALPHA = 0.05
+TESTS = "paired sign tests, Holm-corrected"
 
 
 @shelf.kept
@@ -128,7 +129,7 @@ def of_paper(table: pd.DataFrame) -> pd.DataFrame:
 def steps(best: pd.DataFrame, hits: pd.DataFrame) -> pd.DataFrame:
     """The steps from each variant to the next one, in the paper from the simplest to its attack:
     rate before and after, and the p of an exact sign test on the targets that only one of the two
-    moves.
+    moves, corrected by Holm for the number of steps.
 
     best: rates in one regime, a row a variant. hits: as `wide`, each at the radius of its rate.
     """
@@ -139,7 +140,24 @@ def steps(best: pd.DataFrame, hits: pd.DataFrame) -> pd.DataFrame:
         p = sign_test(gained, lost)
         rows.append((after, before, rate[before], rate[after], gained, lost, p))
     names = ["step", "before", "rate_before", "rate_after", "gained", "lost", "p"]
-    return pd.DataFrame(rows, columns=names)
+    found = pd.DataFrame(rows, columns=names)
+    return found.assign(p=holm(found["p"]))
+
+
+@shelf.kept
+def at_equal_radius(table: pd.DataFrame, view: RateView) -> pd.DataFrame:
+    """Our variant beside the paper's attack, a row for each radius: how many targets only ours
+    moves (gained) and only the paper's (lost), with accuracy kept, and the p of an exact sign test,
+    corrected by Holm for the number of radii."""
+    both = table[table["variant"].isin((RESTARTS, ACCURATE))]
+    rows = []
+    for radius in sorted(float(r) for r in both["radius"].unique()):
+        hits = wide(moved(both, view, dict.fromkeys((RESTARTS, ACCURATE), radius)))
+        lead = leads(hits)
+        gained, lost = int(lead[RESTARTS][ACCURATE]), int(lead[ACCURATE][RESTARTS])
+        rows.append((radius, gained, lost, sign_test(gained, lost)))
+    found = pd.DataFrame(rows, columns=["radius", "gained", "lost", "p"])
+    return found.assign(p=holm(found["p"]))
 
 
 @shelf.kept
@@ -170,30 +188,36 @@ def order(taken: pd.DataFrame, targets: int) -> str:
     )
     sure = [NAMES[s.step] for s in named_rows(taken) if s.p < ALPHA]
     on = f"on these {count(targets, 'target')}"
+    tests = f"(each variant at its own best radius; {TESTS})"
     if not sure:
-        return f"{said} No single step is more than chance {on} (paired sign tests)."
+        return f"{said} No single step is more than chance {on} {tests}."
     some = listed(sure)
     if len(sure) == len(taken):
-        return f"{said} No step is mere chance {on} (paired sign tests)."
-    return f"{said} More than chance {on}: only {some} (paired sign tests)."
+        return f"{said} No step is mere chance {on} {tests}."
+    return f"{said} More than chance {on}: only {some} {tests}."
 
 
 @shelf.kept
-def ours(best: pd.DataFrame, hits: pd.DataFrame, table: pd.DataFrame, longest: int) -> str:
-    """What our variant does beside the paper's attack, and on how many runs; empty where it is not
-    there. best, hits: as in `steps`; table: all attacks; longest: the steps that a run may take."""
-    if ACCURATE not in hits:
+def ours(table: pd.DataFrame, view: RateView, longest: int) -> str:
+    """What our variant does beside the paper's attack at the same radius, and on how many runs;
+    empty where it is not there. table: all attacks; longest: the steps that a run may take."""
+    if ACCURATE not in set(table["variant"]):
         return ""
-    step = steps(best, hits[[RESTARTS, ACCURATE]]).iloc[0]
+    rows = at_equal_radius(table, view)
     runs = table.groupby("variant")["runs"].max()
-    chance = "no more than chance" if step["p"] >= ALPHA else "more than chance"
+    told = [
+        f"at radius {row.radius:g} it moves {row.gained or 'none'} that the paper's attack does "
+        f"not and loses {row.lost or 'none'} that it does (p = {row.p:.2g})"
+        for row in named_rows(rows[rows["p"] < ALPHA])
+    ]
+    alike = [f"{radius:g}" for radius in rows.loc[rows["p"] >= ALPHA, "radius"]]
+    if alike:
+        told.append(f"at radius {listed(alike)} the two differ by no more than chance")
     return (
-        "An objective of ours that also keeps the model accurate brings "
-        f"**{words.share(row_of(best.set_index('variant'), ACCURATE))}** there, on "
+        "An objective of ours that also keeps the model accurate, on "
         f"{count(int(runs[ACCURATE]), 'run')} of at most {longest} steps an attack to its "
-        f"{runs[RESTARTS]}: it moves {step['gained'] or 'none'} that the paper's attack does not "
-        f"and loses {step['lost'] or 'none'} that it does, {chance} (paired sign test, "
-        f"p = {step['p']:.2g})."
+        f"{runs[RESTARTS]}, with accuracy kept and at the same radius: {'; '.join(told)} "
+        f"({TESTS})."
     )
 
 

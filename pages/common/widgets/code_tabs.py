@@ -4,10 +4,12 @@ import streamlit as st
 
 from pages.common.widgets import unfold
 
-PAPER = """@misc{yadav2024influence,
-  title         = {Influence-based Attributions can be Manipulated},
+PAPER = """@inproceedings{yadav2026influence,
+  title         = {Influence Attributions can be Systematically Altered by Model Manipulation},
   author        = {Yadav, Chhavi and Wu, Ruihan and Chaudhuri, Kamalika},
-  year          = {2024},
+  booktitle     = {International Conference on Artificial Intelligence and Statistics (AISTATS)},
+  year          = {2026},
+  note          = {Earlier title: Influence-based Attributions can be Manipulated},
   eprint        = {2409.05208},
   archivePrefix = {arXiv}
 }"""

@@ -4,17 +4,18 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from engine.statistics import Detection, detection, sign_test, wilson_interval
+from engine.statistics import Detection, detection, holm, sign_test, wilson_interval
 from pages.common.keeping import shelf
 
 
 @shelf.kept
 def curves(table: pd.DataFrame) -> dict[str, Detection]:
-    """A detector's curve by what it is asked to tell from honest models: those attacked at each k
-    and radius, scaled ones, those of the attacker who knows the check."""
+    """A detector's curve by what it is asked to tell from honest models: those attacked that
+    reached the top, at each k and radius, scaled ones, those of the attacker who knows the check
+    that reached it. An attack that failed manipulated no ranking, and is none to be found."""
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
     groups: dict[str, pd.DataFrame] = {}
-    attacked = table[table["kind"] == "attacked"]
+    attacked = table[(table["kind"] == "attacked") & table["success"]]
     for (k, radius), part in attacked.groupby(["k", "radius"]):
         groups[f"attacked into the top {k}, radius {radius:g}"] = part
     groups["scaled"] = table[table["kind"] == "scaled"]
@@ -75,7 +76,8 @@ def by_objective(results: Mapping[str, pd.DataFrame], threshold: float) -> pd.Da
     Columns: attacks, reached (the top), passed (reached it unflagged), flagged and their share as
     rate with its Wilson interval low, high; auc, auc_low, auc_high against the honest models of the
     first; p of an exact sign test on the targets of which the check flags only one of the two
-    models, the first objective's or this one (1 for the first itself).
+    models, the first objective's or this one (1 for the first itself), corrected by Holm for the
+    number of these comparisons.
     """
     first, *others = results
     honest = results[first].query("kind == 'honest'")["gradient_norm"]
@@ -113,7 +115,11 @@ def by_objective(results: Mapping[str, pd.DataFrame], threshold: float) -> pd.Da
                     "p": sign_test(int(more.sum()), int(fewer.sum())),
                 }
             )
-    return pd.DataFrame(rows)
+    found = pd.DataFrame(rows)
+    if len(found):
+        compared = found["objective"] != first
+        found.loc[compared, "p"] = holm(found.loc[compared, "p"])
+    return found
 
 
 @shelf.kept

@@ -81,13 +81,35 @@ def norms_caption(table: pd.DataFrame, threshold: float) -> str:
 
 @shelf.kept
 def detector_title(table: pd.DataFrame) -> str:
-    """How well the check tells all attacked models from honest ones."""
+    """How well the check tells the attacked models that reached the top from honest ones."""
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
-    attacked = table.loc[table["kind"] == "attacked", "gradient_norm"]
-    whole = detection(honest, attacked)
+    attacked = table[table["kind"] == "attacked"]
+    reached = attacked[attacked["success"]]
+    if reached.empty:
+        return "No attacked model reached the top: there is nothing to tell apart"
+    found = detection(honest, reached["gradient_norm"])
     return (
-        f"All {count(len(attacked), 'attacked model')} against {len(honest)} honest ones: AUC "
-        f"{whole.auc:.3f} (95% {whole.interval.low:.3f} to {whole.interval.high:.3f})"
+        f"{count(len(reached), 'attacked model')} that reached the top against {len(honest)} "
+        f"honest ones: AUC {found.auc:.3f} (95% {found.interval.low:.3f} to "
+        f"{found.interval.high:.3f})"
+    )
+
+
+@shelf.kept
+def with_failures(table: pd.DataFrame) -> str:
+    """What the check makes of the attacks that failed, with a space before it; empty where none
+    did."""
+    honest = table.loc[table["kind"] == "honest", "gradient_norm"]
+    attacked = table[table["kind"] == "attacked"]
+    failed, reached = attacked[~attacked["success"]], attacked[attacked["success"]]
+    if failed.empty or reached.empty:
+        return ""
+    every = detection(honest, attacked["gradient_norm"])
+    alone = detection(honest, failed["gradient_norm"])
+    return (
+        f" With the {count(len(failed), 'attack')} that failed, whose models alone have AUC "
+        f"{alone.auc:.3f}, it would be {every.auc:.3f}. The same runs serve every k: models of one "
+        "target and radius are not independent, and the intervals are too narrow by that."
     )
 
 

@@ -123,7 +123,7 @@ def every_part_helps(data: str, single: pd.DataFrame, restarted: pd.DataFrame) -
         f"{', '.join(f'{by[v]:.2f}' for v in hits.columns)} at k = {kept['k'].iloc[0]}",
         data,
         judged(worse.empty),
-        f"{order}; {chance} (paired sign tests)",
+        f"{order}; {chance} ({ablation.TESTS})",
     )
 
 
