@@ -80,8 +80,8 @@ def landed(found: Sequence[Landing]) -> str:
     if not found:
         return ""
     said = [
-        f"{one.last} of {count(one.arrived, 'target')} moved by {NAMES[one.objective]} (radius "
-        f"{one.radius:g}) in the last tenth, {one.first} in the first"
+        f"of {count(one.arrived, 'target')} moved by {NAMES[one.objective]} (radius "
+        f"{one.radius:g}), {one.last} in the last tenth of the ranking and {one.first} in the first"
         for one in found
     ]
-    return f" Ranked by the unknown test set, the same models have {listed(said)}."
+    return f" By the unknown test set the same models rank, {'; '.join(said)}."
