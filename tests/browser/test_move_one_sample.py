@@ -94,9 +94,7 @@ def test_a_second_session_is_usable_while_an_attack_runs_and_it_can_be_cancelled
 
 def test_the_toolbar_offers_nothing_that_does_not_belong(visits: Visits) -> None:
     visit = visits.open()
-    expect(visit.page.get_by_role("heading", name="Can you tell them apart?")).to_be_visible(
-        timeout=SLOW
-    )
+    expect(visit.page.get_by_role("heading", name="Be the attacker")).to_be_visible(timeout=SLOW)
     assert visit.page.get_by_text("Deploy").count() == 0
     visit.check()
 
@@ -105,7 +103,7 @@ def test_downloads_hold_the_result_and_need_no_network(visits: Visits, tmp_path:
     visit = visits.open()
     page = visit.page
     # Where the example is not published with this version, it is computed on the start page.
-    expect(page.get_by_role("button", name="Model A")).to_be_enabled(timeout=SLOW)
+    expect(page.get_by_role("button", name="Be the attacker")).to_be_enabled(timeout=SLOW)
     open_page(page)
     ranking_chart(page)
     with page.expect_download(timeout=SLOW) as samples:

@@ -67,3 +67,23 @@ def test_it_plays_scrubs_and_steps_to_the_rank_of_the_result(visits: Visits) -> 
     assert not found.evaluate("root => root.drawn")  # nothing slid
     expect(rank).to_have_text(f"{malicious:,}")
     visit.check()
+
+
+def test_the_first_screen_asks_once_the_attack_was_seen(visits: Visits) -> None:
+    """By keyboard alone, from the address to the answer."""
+    visit = visits.open()
+    page = visit.page
+    begin = page.get_by_role("button", name="Be the attacker")
+    expect(begin).to_be_visible(timeout=SLOW)
+    question = page.get_by_text("Would you have noticed?")
+    assert question.count() == 0
+    begin.focus()
+    page.keyboard.press("Enter")
+    expect(question).to_be_visible(timeout=PLAYS_MS + SLOW)
+    found = page.locator(".ial-replay")
+    expect(found.locator(".target .value b")).to_have_text(f"{ranks()[1]:,}")
+    page.get_by_role("button", name="No, I would not").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("no honest one to compare it with")).to_be_visible(timeout=SLOW)
+    expect(found).to_have_attribute("data-frame", re.compile("[1-9]"))  # it stays where it was
+    visit.check()

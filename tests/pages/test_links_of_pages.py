@@ -21,6 +21,7 @@ KINDS = ("selectbox", "number_input", "slider", "text_input", "checkbox", "butto
 # every control that it has (the test sees to it), away from what it opens with.
 FORM = "the returned model"
 CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
+    "start": [("skip", None), ("noticed-no", None)],
     "apart": [("vote-A", None), ("again", None), ("vote-B", None)],
     "influence": [
         ("dataset", "digits"), ("image", 43), ("setting", "of my own"), ("l2", 0.1),
@@ -74,6 +75,7 @@ CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
     "wall": [],
 }  # fmt: skip
 CLICKED = {
+    "start": ("noticed",),
     "apart": ("round", "vote"),
     "easy-or-hard": ("deal", "bet"),
 }  # in links without a control

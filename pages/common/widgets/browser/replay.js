@@ -47,7 +47,7 @@ function build(data) {
     + '<circle r="4"></circle></svg>');
   root.needle = right.querySelector('line');
   root.distance = read(reads, '', words.distance);
-  root.at = read(reads, '', data.words.step);
+  root.at = read(reads, 'at', data.words.step);
   root.wall = element(root, 'canvas', 'wall');
   root.wall.setAttribute('role', 'img');
   root.curve = element(root, 'canvas', 'curve');
@@ -93,7 +93,7 @@ function begin(root, data) {
     const width = root.wall.clientWidth, ratio = window.devicePixelRatio || 1;
     if (!width) return;
     const large = Math.min(width / FIRST, 58), m = ranks[0].length;
-    const room = Math.max(width * (width < 500 ? 230 : 285), 1);
+    const room = Math.max(width * (width < 500 ? 225 : 250), 1);
     const size = Math.max(4, Math.min(large, Math.sqrt(room / m)));
     const columns = Math.max(1, Math.floor(width / size)), cell = width / columns;
     const lines = Math.ceil((m - FIRST) / columns), top = large + 14;

@@ -1,0 +1,141 @@
+"""The first screen: a real attack, played; would anybody have noticed?"""
+
+import streamlit as st
+
+from engine.attacks.result import AttackResult, Replay
+from engine.experiments import cost
+from engine.settings import ROOT
+from pages.attack.parts import replay_view
+from pages.common.asking import door, links, progress
+from pages.common.asking.form import Form
+from pages.common.lab import navigation, registry
+from pages.common.lab.shared import open_dataset, origin
+from pages.common.samples import Samples
+from pages.common.widgets import replay
+from pages.common.words import wording
+
+PAGE = registry.page("start")
+NOTICED, SKIPPED = "noticed", "skipped-the-replay"  # in links; in the session state
+ANSWERS = {"yes": "Yes, I would have", "no": "No, I would not"}
+FORMER = {"round", "vote"}  # parameters of the page that was the lab's first before
+WORDS = replay.Words("your digit", "▶ Be the attacker", "▶ Play again")
+ONWARD = (
+    ("influence", "What does a score mean?"),
+    ("move-one-sample", "Attack a digit of your choice"),
+    ("cost", "What does it cost?"),
+    ("apart", "Can you tell the models apart?"),
+    ("minimum", "Catch the attacker"),
+)
+PAPER = "https://arxiv.org/abs/2409.05208"
+
+
+def introduction() -> None:
+    """Say what this is, and whose paper it is about."""
+    st.caption(
+        "**Influence Attack Lab** · live attacks from "
+        f"[*Influence-based Attributions can be Manipulated*]({PAPER}), Yadav, Wu and Chaudhuri"
+    )
+
+
+def vote(answer: str) -> None:
+    st.session_state[NOTICED] = answer
+
+
+def skip() -> None:
+    st.session_state[SKIPPED] = True
+
+
+def lead(n: int, asked: AttackResult | None, answered: str | None, holdout: int) -> None:
+    """Say what the scene is; once the attack was seen, ask whether the visitor would have noticed,
+    and answer. Both take the same room, so that the replay below stays where it is."""
+    if asked is None:
+        st.markdown(
+            f"You sell {n:,} handwritten digits. A buyer's model decides which are worth paying "
+            "for."
+        )
+        st.button("Skip the replay", key="skip", type="tertiary", on_click=skip)
+        return
+    st.markdown(
+        f"**Accuracy {wording.percent(asked.accuracy_before)} → "
+        f"{wording.percent(asked.accuracy_after)}. Would you have noticed?**"
+    )
+    if answered is not None:
+        st.markdown(answer(asked, answered, holdout))
+        return
+    with st.container(horizontal=True):
+        for name, label in ANSWERS.items():
+            st.button(label, key=f"noticed-{name}", on_click=vote, args=(name,))
+
+
+def answer(result: AttackResult, answered: str, holdout: int) -> str:
+    """Return what can be said to the vote, from the accuracies' intervals and the rankings."""
+    honest, malicious = wording.intervals(result, holdout)
+    turnover = wording.turnover(result)
+    if honest.overlaps(malicious):
+        verdict = "It would be hard to prove" if answered == "yes" else "Hardly anybody could"
+        why = (
+            "the 95% intervals of both accuracies overlap: a difference this small can come from "
+            "chance"
+        )
+    else:
+        verdict = "You could have" if answered == "yes" else "A careful buyer could have"
+        why = "the 95% intervals of both accuracies are apart"
+    return (
+        f"**{verdict}.** On {holdout:,} digits that neither model has seen, {why}. The ranking "
+        f"gives the attack away: {turnover[0].lower()}{turnover[1:]}. But the buyer sees one "
+        "ranking, and has no honest one to compare it with."
+    )
+
+
+def scene(answered: str | None) -> None:
+    """Play the published attack; above it, what it is about."""
+    dataset = open_dataset(links.EXAMPLE.dataset)
+    stored = door.obtain(
+        "attack",
+        links.EXAMPLE,
+        "The example",
+        progress.draw_attack(links.EXAMPLE, dataset.n_train),
+        cost.FIXED_SECONDS,
+    )
+    if stored is None:
+        return
+    result: AttackResult = stored.result
+    samples, above = Samples(dataset), st.container()
+    found: Replay | None = replay_view.replay_of(stored, links.EXAMPLE)
+    seen = answered is not None or SKIPPED in st.session_state or found is None
+    if found is None:
+        replay_view.show(stored, links.EXAMPLE, samples)
+    else:
+        film = replay.film(result, found, samples, WORDS)
+        seen = replay.play(film, "first-replay", tells=True) or seen
+    with above:
+        lead(len(samples), result if seen else None, answered, len(dataset.y_holdout))
+    st.caption(
+        "Every digit in the order of its worth to the buyer: rank 1 is what the paper calls most "
+        "valuable. Blue: the first tenth under the honest model. "
+        f"{origin(stored, links.EXAMPLE.dataset).capitalize()}."
+    )
+
+
+def onward() -> None:
+    """Link to what comes next."""
+    st.markdown("**Go on**")
+    with st.container(horizontal=True):
+        for url, label in ONWARD:
+            st.page_link(ROOT / registry.page(url).file, label=f"{label} →")
+
+
+def page() -> None:
+    if FORMER & set(st.query_params):  # a link from when another page was the first
+        former = navigation.page_of(registry.page("apart"))
+        st.switch_page(former, query_params=dict(st.query_params))
+    introduction()
+    st.title(PAGE.title)
+    form = Form()
+    answered = form.clicked(NOTICED, list(ANSWERS))
+    form.finish()
+    scene(answered)
+    onward()
+
+
+page()
