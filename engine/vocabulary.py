@@ -14,6 +14,7 @@ OBJECTIVES = {
     "pay_top_k": "the same, of a budget shared by the top k",
     "pay_rank": "the same, of a budget paid by rank",
 }
+PAY = {"pay": "positive", "pay_top_k": "top_k", "pay_rank": "rank"}  # objectives, their pay rules
 ORDERS = {
     "highest_first": "rank 1 is the highest score (the paper's order)",
     "lowest_first": "rank 1 is the lowest score",

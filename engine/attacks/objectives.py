@@ -283,28 +283,27 @@ def paid(rule: str) -> Upkeep:
     )
 
 
-PAY = {"pay": "positive", "pay_top_k": "top_k", "pay_rank": "rank"}  # objectives and their rules
 COEFFICIENTS: dict[str, Callable[[Standing], Tensor]] = {
     "higher_ranked": higher_ranked,
     "top_k": top_k,
     "target": target,
     "accurate": partial(two_pulls, cooled_at=0.5),
     "quiet": partial(two_pulls, cooled_at=0.8, collateral=COLLATERAL),
-    **{name: partial(pay, rule=rule) for name, rule in PAY.items()},
+    **{name: partial(pay, rule=rule) for name, rule in vocabulary.PAY.items()},
 }
 UPKEEPS = {
     "accurate": Upkeep(kept_accuracy, enough=-0.01, push=1.03, relax=1.2, loss_weight=4.0),
     "quiet": Upkeep(  # no run moves and drifts by nothing: all take all of their steps
         kept_ranking, enough=0.0, push=1.1, relax=1.1, drift_weight=100.0, from_honest=True
     ),
-    **{name: paid(rule) for name, rule in PAY.items()},
+    **{name: paid(rule) for name, rule in vocabulary.PAY.items()},
 }
 ATTACK_OBJECTIVES = {
     name: Objective(
         name,
         summary,
         COEFFICIENTS[name],
-        depends_on_k=name in ("top_k", *PAY),
+        depends_on_k=name in ("top_k", *vocabulary.PAY),
         upkeep=UPKEEPS.get(name),
     )
     for name, summary in vocabulary.OBJECTIVES.items()

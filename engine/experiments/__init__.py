@@ -32,6 +32,7 @@ from engine.experiments.base import (
     values_of,
 )
 from engine.experiments.baseline import BASELINE, BaselineRequest
+from engine.experiments.cleaning import CLEANING, CleaningRequest, CleaningResult
 from engine.experiments.defence import DEFENCE, DefenceRequest
 from engine.experiments.explain import EXPLAIN, ExplainRequest, ExplainResult
 from engine.experiments.fairness import FAIRNESS, FairnessRequest
@@ -48,6 +49,7 @@ from engine.experiments.minimal_radius import (
     MinimalRadiusRequest,
     MinimalRadiusResult,
 )
+from engine.experiments.payments import PAYMENTS, PaymentsRequest, PaymentsResult
 from engine.experiments.polish import POLISH, PolishRequest
 from engine.experiments.prepare import PREPARE, PrepareRequest
 from engine.experiments.ranking import RANKING, RankingRequest, RankingResult
@@ -71,6 +73,8 @@ __all__ = [
     "AuditRequest",
     "AuditResult",
     "BaselineRequest",
+    "CleaningRequest",
+    "CleaningResult",
     "Context",
     "Data",
     "DefenceRequest",
@@ -87,6 +91,8 @@ __all__ = [
     "LessonRequest",
     "MinimalRadiusRequest",
     "MinimalRadiusResult",
+    "PaymentsRequest",
+    "PaymentsResult",
     "PolishRequest",
     "PrepareRequest",
     "RankingRequest",
@@ -115,6 +121,7 @@ EXPERIMENTS: dict[str, AnyExperiment] = {
         *(SENSITIVITY, LEAVE_ONE_OUT, EXPLAIN, AUDIT, ATTRIBUTIONS_OF, LESSON),
         MINIMAL_RADIUS,
         HALVES,
+        *(PAYMENTS, CLEANING),
         *(GRADIENTS, SCALING, PREPARE),
     )
 }

@@ -10,7 +10,6 @@ import torch
 from engine.attacks.attack import attack
 from engine.attacks.objectives import (
     ATTACK_OBJECTIVES,
-    PAY,
     Standing,
     earned,
     owned,
@@ -23,6 +22,7 @@ from engine.market.payments import vendor_share
 from engine.market.vendors import Vendors, vendors_of_sets
 from engine.models.fit import fit
 from engine.models.linear import LinearModel
+from engine.vocabulary import PAY
 from tests.support.problems import random_problem
 
 N, T = 15, 4

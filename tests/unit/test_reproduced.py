@@ -21,12 +21,14 @@ from engine.experiments import (
     AttributionsRequest,
     AuditRequest,
     BaselineRequest,
+    CleaningRequest,
     DefenceRequest,
     ExplainRequest,
     FairnessRequest,
     GradientsRequest,
     ImpossibleRequest,
     LeaveOneOutRequest,
+    PaymentsRequest,
     RankingRequest,
     ScalingRequest,
     SensitivityRequest,
@@ -69,6 +71,11 @@ REQUESTS: Mapping[str, Any] = {
         target=7, retrained=2, n_honest=4, n_attacked=2, neighbours=3
     ),
     "gradients": GradientsRequest(n_parameters=60, repeats=1),
+    "payments": PaymentsRequest(
+        "tiny", count=3, k=5, learning_rates=(0.1,), steps=3, draws=2, bought=(2,), names=(2,),
+        tried=(3,),
+    ),
+    "cleaning": CleaningRequest("tiny", draws=2, learning_rates=(0.1,), steps=3),
 }  # fmt: skip
 MEASURED = (
     "seconds", "seconds_min", "seconds_max", "preparation_seconds",

@@ -13,6 +13,7 @@ from engine.experiments import (
     AttributionsRequest,
     AuditRequest,
     BaselineRequest,
+    CleaningRequest,
     DefenceRequest,
     ExplainRequest,
     FairnessRequest,
@@ -20,6 +21,7 @@ from engine.experiments import (
     ImpossibleRequest,
     LeaveOneOutRequest,
     LessonRequest,
+    PaymentsRequest,
     ScalingRequest,
     SensitivityRequest,
     SweepRequest,
@@ -187,3 +189,19 @@ def of_lesson(request: LessonRequest) -> ResultView | None:
 @view_of.register
 def of_speed(request: GradientsRequest | ScalingRequest) -> ResultView | None:
     return view("why-fast") if request in [r for _, _, r in published_results.listed()] else None
+
+
+@view_of.register
+def of_payments(request: PaymentsRequest) -> ResultView | None:
+    return of_role(request, "who-gets-the-money", "payments")
+
+
+@view_of.register
+def of_cleaning(request: CleaningRequest) -> ResultView | None:
+    return of_role(request, "wrong-labels", "cleaning")
+
+
+def of_role(request: PaymentsRequest | CleaningRequest, url: str, role: str) -> ResultView | None:
+    """A page that shows one result of a data set: the published one, or that of its defaults."""
+    shown = published_results.request_of(role, request.dataset) or type(request)(request.dataset)
+    return view(url, dataset=request.dataset) if request == shown else None

@@ -1,0 +1,119 @@
+"""What the page of wrong labels says and draws: pure functions."""
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from engine.experiments import CleaningResult
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, BLUE, GREY, translucent
+from pages.common.words.wording import count, percent
+
+DETECTORS = {"influence": "influence", "self_influence": "self-influence", "loss": "own loss"}
+LOOKS = {
+    "honest": ("nobody interferes", GREY, "solid"),
+    "hide": ("one wrong sample hidden", BLUE, "dash"),
+    "protect": ("a vendor's wrong samples hidden", ACCENT, "dot"),
+}
+
+
+def detector_of(word: str) -> str:
+    """The name of a detector by its word."""
+    return next(name for name, shown in DETECTORS.items() if shown == word)
+
+
+def rows_of(result: CleaningResult, detector: str) -> dict[str, dict[str, float]]:
+    """The summary of one detector, by model."""
+    rows = result.summary().to_dict("records")
+    return {
+        str(row["model"]): {str(n): v for n, v in row.items()}
+        for row in rows
+        if row["detector"] == detector
+    }
+
+
+def finding(result: CleaningResult, detector: str) -> str:
+    """The answer in a line: what is found of the wrong labels, before and after."""
+    rows, name = rows_of(result, detector), DETECTORS[detector]
+    honest = rows["honest"]
+    said = (
+        f"Looking at the {count(result.wrong, 'sample')} of {result.n:,} that {name} finds most "
+        f"suspicious, one finds **{percent(honest['recall'])}** of the wrong labels."
+    )
+    if "protect" not in rows:
+        return said
+    own = rows["protect"]
+    return (
+        f"{said} After an attack that protects one vendor it is "
+        f"**{percent(own['recall'])}**, and {own['hidden_found']:.1f} of the vendor's "
+        f"{own['hidden']:.1f} wrong samples are found on average."
+    )
+
+
+def title(result: CleaningResult, detector: str) -> str:
+    """The area under the curve, before and after."""
+    rows, name = rows_of(result, detector), DETECTORS[detector]
+    parts = [
+        f"{rows[model]['average_precision']:.2f} where {LOOKS[model][0]}"
+        if model == "honest"
+        else f"{rows[model]['average_precision']:.2f} with {LOOKS[model][0]}"
+        for model in LOOKS
+        if model in rows
+    ]
+    return f"Average precision of {name}: {', '.join(parts)}"
+
+
+def curves(result: CleaningResult, detector: str) -> go.Figure:
+    """Recall against the share of samples looked at: the mean over draws, and all draws' range."""
+    table = result.curves[result.curves["detector"] == detector]
+    figure = go.Figure()
+    for model, (name, colour, dash) in LOOKS.items():
+        part = table[table["model"] == model].groupby("inspected")["recall"]
+        if not len(part):
+            continue
+        mean, low, high = part.mean(), part.min(), part.max()
+        x = mean.index.to_numpy()
+        figure.add_scatter(
+            x=[*x, *x[::-1]],
+            y=[*high.to_numpy(), *low.to_numpy()[::-1]],
+            fill="toself",
+            fillcolor=translucent(colour, 0.13),
+            line={"width": 0},
+            mode="lines",
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        figure.add_scatter(
+            x=x,
+            y=mean.to_numpy(),
+            mode="lines",
+            name=name,
+            line={"color": colour, "dash": dash, "width": 2.5},
+            hovertemplate=f"%{{x:.1%}} looked at: %{{y:.1%}} found<extra>{name}</extra>",
+        )
+    share = result.wrong / result.n
+    figure.add_vline(x=share, line={"color": GREY, "width": 1, "dash": "dot"})
+    figure.update_xaxes(
+        title_text="samples looked at, most suspicious first", tickformat=".0%",
+        range=[0, min(1, max(0.25, 4 * share))],
+    )  # fmt: skip
+    figure.update_yaxes(title_text="wrong labels found", tickformat=".0%", range=[0, 1.02])
+    return finish(figure, 400)
+
+
+def numbers(result: CleaningResult) -> pd.DataFrame:
+    """Every detector and attack in numbers."""
+    rows = []
+    for row in result.summary().to_dict("records"):
+        rows.append(
+            {
+                "attack": LOOKS[str(row["model"])][0],
+                "detector": DETECTORS[str(row["detector"])],
+                "average precision": f"{row['average_precision']:.3f}",
+                "95% interval": f"{row['low']:.3f} to {row['high']:.3f}",
+                "precision": percent(row["precision"]),
+                "recall": percent(row["recall"]),
+                "hidden ones found": f"{row['hidden_found']:.1f} of {row['hidden']:.1f}",
+                "accuracy": percent(row["accuracy"]),
+            }
+        )
+    return pd.DataFrame(rows)

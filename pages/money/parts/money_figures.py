@@ -1,0 +1,68 @@
+"""Figures of payments: pure functions from tables to figures."""
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, BLUE, FAINT, GREY
+
+
+def bars(table: pd.DataFrame, favoured: str | None, budget: float) -> go.Figure:
+    """What each vendor earns, before and after; the favoured one's bar in the accent colour.
+    table: of `money_words.vendors_table`."""
+    figure = go.Figure()
+    colours = [ACCENT if name == favoured else BLUE for name in table["vendor"]]
+    looks = (("honest model", "before", GREY), ("attacked model", "after", colours))
+    crowded = len(table) > 12
+    for name, column, colour in looks:
+        figure.add_bar(
+            x=table["vendor"],
+            y=table[column],
+            name=name,
+            marker={"color": colour, "pattern": {"shape": "" if column == "before" else "/"}},
+            text=None if crowded else [f"{value:,.0f}" for value in table[column]],
+            textposition="outside",
+            cliponaxis=False,
+            customdata=table["samples"],
+            hovertemplate="vendor %{x}, %{customdata:,} samples<br>%{y:,.0f}"
+            f"<extra>{name}</extra>",
+        )
+    highest = float(table[["before", "after"]].to_numpy().max())
+    figure.update_yaxes(
+        title_text=f"money, of {budget:,.0f}", range=[0, 1.12 * highest], tickformat=",.0f"
+    )
+    figure.update_xaxes(title_text="vendor", type="category")
+    return finish(figure, 380, barmode="group", bargap=0.25, bargroupgap=0.05)
+
+
+def pairs(table: pd.DataFrame) -> go.Figure:
+    """A mark a draw: the vendor's share by the attack for pay against that of moving samples.
+    table: of `PaymentsResult.against_moving`."""
+    top = 1.06 * float(table[["pay", "moving"]].to_numpy().max())
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, top],
+        y=[0, top],
+        mode="lines",
+        line={"color": FAINT, "dash": "dash"},
+        name="equal",
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=table["moving"],
+        y=table["pay"],
+        mode="markers",
+        name="a draw",
+        marker={"color": ACCENT, "symbol": "diamond", "size": 10},
+        customdata=table[["draw", "pay_drop", "moving_drop"]],
+        hovertemplate="draw %{customdata[0]}<br>for pay %{y:.1%}, accuracy lost "
+        "%{customdata[1]:.1%}<br>moving samples %{x:.1%}, accuracy lost "
+        "%{customdata[2]:.1%}<extra></extra>",
+    )
+    figure.update_xaxes(
+        title_text="vendor's share by moving its samples", range=[0, top], tickformat=".0%"
+    )
+    figure.update_yaxes(
+        title_text="vendor's share by the attack for pay", range=[0, top], tickformat=".0%"
+    )
+    return finish(figure, 380)

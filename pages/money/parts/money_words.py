@@ -1,0 +1,214 @@
+"""What payments say in words, and the tables behind their figures: pure functions."""
+
+import numpy as np
+import pandas as pd
+
+from engine.experiments import PaymentsResult
+from engine.experiments.payments import MOVING
+from engine.market.payments import Payments, payments
+from engine.market.vendors import Vendors
+from engine.vocabulary import PAY
+from pages.common.words.wording import MINUS, count, percent, points
+
+RULES = {"by score": "positive", "top k": "top_k", "by rank": "rank", "by vendor": "net"}
+RULE_WORDS = {
+    "positive": "every sample with a positive worth is paid in proportion to it",
+    "top_k": "the {k} most valuable samples are paid alike",
+    "rank": "samples are paid by rank, the first n times as much as the last",
+    "net": "a vendor is paid for the sum of its samples' worth, nothing where that is negative",
+}
+SCHEMES = {
+    "at random": "random",
+    "by class": "class",
+    "by cluster": "cluster",
+    "by column": "column",
+}
+FOR_PAY, MOVED = "for pay", "many targets"  # which of the trainer's attacks is shown
+ORDER_WORDS = {
+    "lowest_first": "A sample is worth something here if more weight on it pulls the test loss "
+    "down (its score is negative). The paper calls the other end the most valuable.",
+    "highest_first": "The paper's order: a sample is worth something if its score is positive, "
+    "although more weight on it pulls the test loss up.",
+}
+UNITS = {
+    "copies": ("copy", "copies"),
+    "outliers": ("outlier", "outliers"),
+    "split": ("name", "names"),
+    "test": ("half tried", "halves tried"),
+    "damping": ("damping tried", "dampings tried"),
+}
+WHO = {
+    "pay": "Trainer: for the share by score",
+    "pay_top_k": "Trainer: for the share of the top k",
+    "pay_rank": "Trainer: for the share by rank",
+    "several_k": "Trainer: vendor's samples into the top k",
+    "several_all": "Trainer: vendor's samples to the top",
+    "copies": "Vendor: delivers its best samples twice",
+    "outliers": "Vendor: delivers outliers",
+    "split": "Vendor: sells harmful samples under other names",
+    "test": "Valuator: picks half of the test set",
+    "damping": "Valuator: picks the damping",
+}
+
+
+def shown_attack(result: PaymentsResult, rule: str, which: str) -> str:
+    """Which of the trainer's stored attacks is shown under a rule."""
+    moved = [name for name in MOVING if name in result.test]
+    if which == MOVED and moved:
+        return moved[0]
+    return aiming_at(rule)
+
+
+def aiming_at(rule: str) -> str:
+    """The trainer's attack that aims at pay under a rule; under 'net' that for all scores."""
+    return next((name for name, own in PAY.items() if own == rule), "pay")
+
+
+def both(
+    result: PaymentsResult, vendors: Vendors, rule: str, attack: str, budget: float, split: str
+) -> tuple[Payments, Payments]:
+    """Payments by the honest and the attacked model. Raises InvalidInput where nobody is paid."""
+    scores = result.test if split == "test" else result.holdout
+    first, second = (
+        payments(scores[name], vendors, rule, budget, k=result.k, order=result.order)
+        for name in ("honest", attack)
+    )
+    return first, second
+
+
+def vendors_table(before: Payments, after: Payments) -> pd.DataFrame:
+    """A row a vendor: vendor, samples, before, after, change (money)."""
+    return pd.DataFrame(
+        {
+            "vendor": before.names,
+            "samples": before.samples,
+            "before": before.money,
+            "after": after.money,
+            "change": after.money - before.money,
+        }
+    )
+
+
+def money(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def signed(value: float, text: str) -> str:
+    """A text of a size with the sign of its value."""
+    return text if not value else f"{'+' if value > 0 else MINUS}{text}"
+
+
+def finding(
+    table: pd.DataFrame, favoured: str | None, budget: float, honest: float, attacked: float
+) -> str:
+    """The answer in a line: what the favoured vendor earns, before and after, and the price. Of
+    another way to own the samples, who gains most."""
+    rows = {str(row["vendor"]): row for row in table.to_dict("records")}
+    if favoured is None:
+        most = max(rows, key=lambda one: rows[one]["change"])
+        gain, name = rows[most], f"Vendor **{most}** gains most"
+    else:
+        gain, name = rows[favoured], f"The trainer colludes with vendor **{favoured}**"
+    drop = honest - attacked
+    lost = f"{points(drop)} of accuracy" if drop > 0 else "no accuracy"
+    return (
+        f"{name}: of a budget of {money(budget)} it earns **{money(gain['before'])}** by the "
+        f"honest model and **{money(gain['after'])}** by the attacked one. The attack costs {lost}."
+    )
+
+
+def bars_title(table: pd.DataFrame) -> str:
+    """Who gains and who loses."""
+    ordered = table.sort_values("change").to_dict("records")
+    loss, gain = ordered[0], ordered[-1]
+    losers = int((table["change"] < 0).sum())
+    return (
+        f"{gain['vendor']} gains {money(gain['change'])}; "
+        f"{count(losers, 'vendor')} {'loses' if losers == 1 else 'lose'}, "
+        f"{loss['vendor']} most: {money(-loss['change'])}"
+    )
+
+
+def concentration(before: Payments, after: Payments) -> str:
+    """How concentrated the money is."""
+    v = len(before.names)
+    return (
+        f"Concentration before and after: Herfindahl {before.herfindahl:.2f} → "
+        f"{after.herfindahl:.2f} ({1 / v:.2f} if all earn alike, 1 if one vendor earns "
+        f"everything), Gini {before.gini:.2f} → {after.gini:.2f}."
+    )
+
+
+def attackers_table(result: PaymentsResult, rule: str, budget: float) -> pd.DataFrame:
+    """Who attacks, what it costs and what it brings, means over draws, in money."""
+    rows = []
+    for row in result.summary(rule).to_dict("records"):
+        attack, drop = str(row["attack"]), float(row["accuracy_drop"])
+        one = int(row["budget"]) == 1
+        cost = (
+            f"radius {row['budget']:g}"
+            if attack not in UNITS
+            else f"{int(row['budget']):,} {UNITS[attack][0 if one else 1]}"
+        )
+        gain, low, high = (budget * float(row[name]) for name in ("gain", "low", "high"))
+        rows.append(
+            {
+                "who": WHO[attack],
+                "goes as far as": cost,
+                "accuracy lost": signed(drop, points(drop)) if abs(drop) >= 5e-4 else "none",
+                "earned before": money(budget * float(row["before"])),
+                "after": money(budget * float(row["after"])),
+                "brings": signed(round(gain), money(abs(gain))),
+                "95% interval": f"{written(low)} to {written(high)}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def written(value: float) -> str:
+    """Money with a true minus sign."""
+    return money(value).replace("-", MINUS) if round(value) else "0"
+
+
+def pairs_title(result: PaymentsResult, attack: str) -> str:
+    """How often the attack for pay brings at least as much as moving samples, and the price."""
+    pairs = result.against_moving(attack)
+    ahead = int((pairs["pay"] >= pairs["moving"]).sum())
+    return (
+        f"Aiming at pay brings at least as much as moving samples in {ahead} of "
+        f"{count(len(pairs), 'draw')}: {percent(pairs['pay'].mean())} of the money on average, "
+        f"against {percent(pairs['moving'].mean())}"
+    )
+
+
+def pairs_price(result: PaymentsResult, attack: str, radius: float) -> str:
+    """What both attacks cost."""
+    pairs = result.against_moving(attack)
+    own, moving = pairs["pay_drop"].mean(), pairs["moving_drop"].mean()
+    table = result.table
+    rows = table[(table["attack"] == attack) & (table["rule"] == PAY[attack])]
+    unseen = rows["holdout_after"].dropna()
+    return (
+        f"One mark a draw, both attacks at radius {radius:g} from the same starts; of the two "
+        "attacks that move samples (into the top k, and all of the vendor's to the top) the one "
+        f"that brings more. Accuracy lost on average: {points(own)} for pay, {points(moving)} for "
+        f"moving. On the test half that the attacker never saw, the vendor of the attack for pay "
+        f"gets {percent(float(np.mean(unseen)))}."
+    )
+
+
+def neighbours_words(result: PaymentsResult, rule: str) -> str:
+    """What copies bring where kNN-Shapley is paid for."""
+    table = result.summary(rule, "knn_shapley")
+    if table.empty:
+        return "Under this rule kNN-Shapley pays nobody."
+    last = table.to_dict("records")[-1]
+    return (
+        f"kNN-Shapley instead of influence: {int(last['budget'])} copies raise the vendor's share "
+        f"from {percent(last['before'])} to {percent(last['after'])} "
+        f"(95% interval of the gain {points_between(last['low'], last['high'])})."
+    )
+
+
+def points_between(low: float, high: float) -> str:
+    return f"{100 * low:.1f} to {100 * high:.1f} points".replace("-", MINUS)

@@ -1,0 +1,217 @@
+"""Who gets the money? Payments to vendors, before and after somebody rigs the valuation."""
+
+import numpy as np
+import streamlit as st
+
+from engine.data.dataset import Dataset
+from engine.errors import InvalidInput
+from engine.experiments import PaymentsRequest, PaymentsResult
+from engine.market.vendors import Vendors, feature_column, vendors_by_column
+from engine.results.store import Stored
+from pages.common.asking import controls, data_choice, door, links
+from pages.common.asking.form import Form, Place
+from pages.common.keeping import shelf
+from pages.common.lab import published_results, registry
+from pages.common.lab.shared import badge_of
+from pages.common.samples import Samples
+from pages.common.widgets import blocks, take_away, unfold
+from pages.common.widgets.charts import heading
+from pages.common.widgets.figure import FigureBlock
+from pages.money.parts import money_figures as drawn
+from pages.money.parts import money_words as words
+
+PAGE = registry.page("who-gets-the-money")
+ROLE, EXPERIMENT = "payments", "payments"
+BUDGET = links.Range(1, 10**9)
+MOST_VALUES = 20  # of a column that is offered
+COST = (
+    "Five attacks by the trainer and a dozen by vendors and valuators, on twenty draws of vendors: "
+    "a quarter of an hour for digits on a laptop."
+)
+
+
+def request_for(name: str, samples: Samples | None) -> PaymentsRequest:
+    """The published request of a data set, or the default one, made to fit small data."""
+    published: PaymentsRequest | None = published_results.request_of(ROLE, name)
+    if published is not None:
+        return published
+    if samples is None:
+        return PaymentsRequest(name)
+    n = len(samples)
+    count = max(2, min(10, n // 4))
+    smallest = n // count
+    bought = tuple(b for b in PaymentsRequest().bought if b <= smallest) or (smallest,)
+    return PaymentsRequest(name, count=count, k=max(1, min(30, n // 10)), bought=bought)
+
+
+@shelf.kept
+def few_values(dataset: Dataset) -> list[str]:
+    """The named columns of a table that hold few values: each may say who sold a row."""
+    named = dataset.feature_names or ()
+    return [
+        name
+        for place, name in enumerate(named)
+        if 1 < len(np.unique(dataset.X_train[:, place])) <= MOST_VALUES
+    ]
+
+
+def choose_vendors(
+    form: Form, place: Place, result: PaymentsResult, samples: Samples | None
+) -> tuple[str, Vendors]:
+    """Who owns the samples: one of the stored schemes, or a column of a table that is here."""
+    columns = [] if samples is None else few_values(samples.dataset)
+    offered = [
+        word
+        for word, name in words.SCHEMES.items()
+        if name in result.schemes or (name == "column" and columns)
+    ]
+    own = next(word for word, name in words.SCHEMES.items() if name == result.scheme)
+    scheme = form.choice(
+        place, "Vendors", "vendors", offered, "Who owns which samples.", own, carried=False
+    )
+    name = words.SCHEMES[scheme]
+    if name == "column" and samples is not None and columns:
+        column = form.choice(
+            st.columns([1, 3])[0], "Column", "column", columns,
+            "Each of its values is one vendor.", carried=False,
+        )  # fmt: skip
+        return name, vendors_by_column(feature_column(samples.dataset, column))
+    return name, result.schemes[name]
+
+
+@shelf.kept
+def bars_figure(
+    stored: Stored, vendors: Vendors, favoured: str | None, rule: str, attack: str, budget: float
+) -> FigureBlock:
+    result: PaymentsResult = stored.result
+    before, after = words.both(result, vendors, rule, attack, budget, "test")
+    table = words.vendors_table(before, after)
+    return FigureBlock(
+        name=f"payments-{rule}",
+        key="bars",
+        title=words.bars_title(table),
+        kind="Money of each vendor by the honest and the attacked model",
+        build=drawn.bars,
+        values=(table, favoured, budget),
+        results=(stored,),
+        caption=f"The rule: {words.RULE_WORDS[rule].format(k=result.k)}. "
+        f"{words.ORDER_WORDS[result.order]} {words.concentration(before, after)}",
+    )
+
+
+@shelf.kept
+def pairs_figure(stored: Stored, attack: str, radius: float) -> FigureBlock:
+    result: PaymentsResult = stored.result
+    return FigureBlock(
+        name=f"pairs-{attack}",
+        key="pairs",
+        title=words.pairs_title(result, attack),
+        kind="Share of the favoured vendor by two attacks, draw by draw",
+        build=drawn.pairs,
+        values=(result.against_moving(attack),),
+        results=(stored,),
+        caption=words.pairs_price(result, attack, radius),
+    )
+
+
+@unfold.section("Does it pay to aim at pay? Twenty draws, paired", "pairs")
+def beside_moving(stored: Stored, attack: str, radius: float) -> None:
+    pairs_figure(stored, attack, radius).show()
+
+
+@unfold.section("What is computed, and where it comes from", "formulas")
+def formulas() -> None:
+    st.markdown(
+        "With $w_i\\ge 0$ what the rule weighs sample $i$ with and $V$ the vendor's samples, its "
+        "share is $S=\\sum_{i\\in V}w_i/\\sum_i w_i$. The colluding trainer lowers "
+        "$\\sum_i c_i I_i$ with $c=-\\partial S/\\partial I$, frozen at every step, by the same "
+        "steps as every other attack of this lab:"
+    )
+    st.latex(r"\frac{\partial S}{\partial I_i}=\frac{w_i'\,(1[i\in V]-S)}{\sum_j w_j}")
+    st.markdown(
+        "For the top k and for ranks the steps of $w$ are drawn with a width that narrows to a "
+        "tenth. **Outliers** follow the Outlier Attack of Wang, Hu, Deng and Ma (2025), which "
+        "perturbs samples, labels kept, until the model errs. Here the smallest such change of a "
+        "linear model is known in closed form, and the outliers come on top of what is delivered. "
+        "**Copies**: Shapley values are known to reward them; the same holds for influence. "
+        "**Names**: the first three rules add up over samples, so that other names bring nothing; "
+        "by vendor, harmful samples sold under another name no longer count against the rest. A "
+        "**valuator** changes no model: it reports the best for the vendor of what it has tried, "
+        "so that its gains hold the luck of the best of many."
+    )
+
+
+def attackers(stored: Stored, rule: str, budget: float) -> None:
+    """The table of who attacks, what it costs and what it brings."""
+    result: PaymentsResult = stored.result
+    heading("Who attacks, what it costs, what it brings")
+    blocks.table(
+        words.attackers_table(result, rule, budget),
+        "Attackers, how far they go, accuracy lost and money earned",
+    )
+    st.caption(
+        f"Means over {result.table['draw'].nunique()} draws, each with a vendor of its own that "
+        "somebody favours; money of the budget above. Accuracy is on held-out data. "
+        f"{words.neighbours_words(result, rule)}"
+    )
+
+
+def show(form: Form, stored: Stored, samples: Samples | None, request: PaymentsRequest) -> None:
+    result: PaymentsResult = stored.result
+    head = st.container()
+    first, second, third, fourth = st.columns([2, 2, 2, 2])
+    rule = words.RULES[
+        form.choice(
+            first, "Pay rule", "rule", list(words.RULES),
+            "; ".join(f"{word}: {words.RULE_WORDS[name].format(k=result.k)}"
+                      for word, name in words.RULES.items()),
+            carried=False,
+        )
+    ]  # fmt: skip
+    scheme, vendors = choose_vendors(form, second, result, samples)
+    budget = float(form.whole(third, "Budget", "budget", BUDGET, 10_000, "Money to share out."))
+    which = form.choice(
+        fourth, "Attack", "attack", [words.FOR_PAY, words.MOVED],
+        "The trainer aims at the vendor's pay under this rule, or moves the vendor's samples into "
+        "the top k.", carried=False,
+    )  # fmt: skip
+    form.finish()
+    attack = words.shown_attack(result, rule, which)
+    favoured = result.vendors.names[result.vendor] if scheme == result.scheme else None
+    try:
+        before, after = words.both(result, vendors, rule, attack, budget, "test")
+    except InvalidInput as error:
+        st.warning(f"Nothing is paid: {error}")
+        return
+    table = words.vendors_table(before, after)
+    accuracies = (result.accuracy["honest"], result.accuracy[attack])
+    said = words.finding(table, favoured, budget, *accuracies)
+    head.markdown(f"{said} :gray-badge[{badge_of(stored)}]")
+    bars_figure(stored, vendors, favoured, rule, attack, budget).show()
+    attackers(stored, rule, budget)
+    beside_moving(stored, words.aiming_at(rule), request.radius)
+    formulas()
+    take_away.show(
+        stored,
+        request,
+        {"Vendors": lambda: table, "Attackers": lambda: result.table},
+    )
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    form = Form()
+    name = controls.dataset_choice(form, data_choice.names_of(ROLE, EXPERIMENT))
+    samples = data_choice.samples_of(name)
+    asked = door.Computation.of(EXPERIMENT, request_for(name, samples))
+    if asked.stored is not None:
+        show(form, asked.stored, samples, asked.request)
+        return
+    form.finish()
+    st.markdown(f"{PAGE.finding} For this data set it is not computed yet.")
+    with st.container(border=True):
+        door.offer([asked], COST, "attack")
+        door.show_refusal()
+
+
+page()

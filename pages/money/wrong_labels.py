@@ -1,0 +1,102 @@
+"""Finding wrong labels by scores, before and after an attack hides some of them."""
+
+import streamlit as st
+
+from engine.experiments import CleaningRequest, CleaningResult
+from engine.results.store import Stored
+from pages.common.asking import controls, data_choice, door
+from pages.common.asking.form import Form
+from pages.common.keeping import shelf
+from pages.common.lab import published_results, registry
+from pages.common.lab.shared import badge_of
+from pages.common.widgets import blocks, take_away, unfold
+from pages.common.widgets.figure import FigureBlock
+from pages.money.parts import label_views as views
+
+PAGE = registry.page("wrong-labels")
+ROLE, EXPERIMENT = "cleaning", "cleaning"
+COST = (
+    "Ten draws of wrong labels, two attacks and three scores each: some minutes for digits on a "
+    "laptop."
+)
+
+
+@shelf.kept
+def curves_figure(stored: Stored, detector: str) -> FigureBlock:
+    result: CleaningResult = stored.result
+    return FigureBlock(
+        name=f"found-by-{detector}",
+        key="curves",
+        title=views.title(result, detector),
+        kind="Share of the wrong labels found against the share of samples looked at",
+        build=views.curves,
+        values=(result, detector),
+        table=lambda: result.curves,
+        results=(stored,),
+        caption=f"Lines are means over {result.table['draw'].nunique()} draws of wrong labels, "
+        "bands the range of the draws; the dotted line is where as many samples were looked at as "
+        "are wrong. High influence, which pulls the test loss up, is suspicious. Both attacks "
+        "choose another model at the same radius: it values what it hides as if it pulled the "
+        "test loss down most.",
+    )
+
+
+@unfold.section("All scores and attacks in numbers", "numbers")
+def in_numbers(result: CleaningResult) -> None:
+    blocks.table(views.numbers(result), "How well each score finds wrong labels, by attack")
+    st.caption(
+        f"Precision and recall after {result.wrong} of {result.n:,} samples were looked at. "
+        "Average precision is the area under precision against recall, with a bootstrap interval "
+        "over draws. Accuracy is on held-out data with right labels. Where nobody interferes, the "
+        "“hidden” sample is the one that the first attack is going to hide: of all wrong ones the "
+        "one that influence finds first."
+    )
+
+
+@unfold.section("What is computed", "formulas")
+def formulas(request: CleaningRequest) -> None:
+    st.markdown(
+        f"{request.flipped:g}% of the training labels are replaced by another class, drawn at "
+        "random, and the honest model is trained on them. Koh and Liang (2017) look for wrong "
+        "labels by self-influence, $g_i^{\\top}(H+\\lambda I)^{-1}g_i$; influence on the test loss "
+        "and the sample's own loss stand beside it. The attack on one sample takes the wrong one "
+        "that influence finds first and makes it the one that pulls the test loss down most; the "
+        f"other does so with all wrong samples of one of {request.vendors} vendors, radius "
+        f"{request.radius:g}. Test data keeps its right labels."
+    )
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    form = Form()
+    name = controls.dataset_choice(form, data_choice.names_of(ROLE, EXPERIMENT))
+    data_choice.samples_of(name)  # stops the page where the data cannot be used
+    request = published_results.request_of(ROLE, name) or CleaningRequest(name)
+    asked = door.Computation.of(EXPERIMENT, request)
+    stored = asked.stored
+    if stored is None:
+        form.finish()
+        st.markdown(f"{PAGE.finding} For this data set it is not computed yet.")
+        with st.container(border=True):
+            door.offer([asked], COST, "draw")
+            door.show_refusal()
+        return
+    head = st.container()
+    word = form.choice(
+        st.columns([1, 3])[0], "Look by", "detector", list(views.DETECTORS.values()),
+        "Which score says how suspicious a sample is.", carried=False,
+    )  # fmt: skip
+    form.finish()
+    detector = views.detector_of(word)
+    head.markdown(f"{views.finding(stored.result, detector)} :gray-badge[{badge_of(stored)}]")
+    curves_figure(stored, detector).show()
+    in_numbers(stored.result)
+    formulas(request)
+    take_away.show(
+        stored,
+        request,
+        {"Draws": lambda: stored.result.table, "Curves": lambda: stored.result.curves},
+    )
+
+
+page()

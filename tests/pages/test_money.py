@@ -1,0 +1,145 @@
+"""The pages about money and wrong labels: what they say is what payments and curves give; a data
+set without a result offers to compute it; bad links."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.data.load import load_dataset
+from engine.experiments import CleaningRequest, PaymentsRequest
+from engine.experiments.cleaning import CleaningResult
+from engine.experiments.payments import PaymentsResult
+from engine.market.payments import payments
+from engine.progress import ignore
+from engine.results.compute import compute_and_keep
+from engine.results.store import Store, Stored
+from engine.settings import Settings
+from pages.common.lab import published_results, registry
+from pages.money.parts import label_views, money_words
+from tests.support.pages import Open, check_note, tables, unfold, words
+
+MONEY, LABELS = registry.page("who-gets-the-money"), registry.page("wrong-labels")
+FEW: dict[str, Any] = {"steps": 3, "learning_rates": (0.1,), "draws": 2}
+SMALL = PaymentsRequest("small", count=3, k=5, bought=(2,), names=(2,), tried=(3,), **FEW)
+FLIPPED = CleaningRequest("small", flipped=10, vendors=2, **FEW)
+
+
+LISTED = (("payments", "payments", SMALL), ("cleaning", "cleaning", FLIPPED))
+
+
+@pytest.fixture(scope="module")
+def computed(settings: Settings) -> dict[str, Stored]:
+    """Small results of both experiments."""
+    dataset, store = load_dataset("small", settings.data_dir), Store.of(settings)
+    found = {}
+    for _, name, request in LISTED:
+        compute_and_keep(name, request, dataset, settings, ignore)
+        stored = store.find(name, request, dataset.content_hash)
+        assert stored is not None
+        found[name] = stored
+    return found
+
+
+@pytest.fixture
+def small(computed: dict[str, Stored], monkeypatch: pytest.MonkeyPatch) -> dict[str, Stored]:
+    """They stand in the place of those that are published."""
+    monkeypatch.setattr(published_results, "with_role", lambda: LISTED)
+    return computed
+
+
+def test_the_money_page_says_what_payments_gives(open_page: Open, small: dict[str, Stored]) -> None:
+    result: PaymentsResult = small["payments"].result
+    for word, rule in money_words.RULES.items():
+        app = open_page(MONEY, dataset="small", rule=word, budget=5000)
+        assert not app.exception
+        attack = money_words.aiming_at(rule)
+        before, after = (
+            payments(result.test[name], result.vendors, rule, 5000, k=5, order="lowest_first")
+            for name in ("honest", attack)
+        )
+        said = words(app)
+        assert f"earns **{before.money[0]:,.0f}** by the honest model" in said
+        assert f"**{after.money[0]:,.0f}** by the attacked one" in said
+        assert f"Herfindahl {before.herfindahl:.2f} → {after.herfindahl:.2f}" in said
+        assert len(app.get("plotly_chart")) == 1
+    unfold(app)
+    assert len(app.get("plotly_chart")) == 2
+    assert "python -m engine payments" in words(app)
+
+
+def test_the_table_of_attackers_has_the_means_over_draws(
+    open_page: Open, small: dict[str, Stored]
+) -> None:
+    result: PaymentsResult = small["payments"].result
+    [shown] = tables(open_page(MONEY, dataset="small", budget=10_000))
+    part = result.table.query("rule == 'positive' and score == 'influence'")
+    for attack in ("pay", "copies", "outliers", "split", "test", "damping"):
+        own = part[part["attack"] == attack].dropna(subset=["before", "after"])
+        row = shown[shown["who"] == money_words.WHO[attack]].to_dict("records")[0]
+        assert row["after"] == f"{10_000 * own['after'].mean():,.0f}"
+        gain = 10_000 * float(np.mean(own["after"] - own["before"]))
+        number = f"{abs(round(gain)):,}"
+        assert str(row["brings"]).lstrip("+−") == number
+
+
+def test_vendors_attack_and_scheme_are_chosen_at_once(
+    open_page: Open, small: dict[str, Stored]
+) -> None:
+    result: PaymentsResult = small["payments"].result
+    app = open_page(MONEY, dataset="small", vendors="by class", attack="many targets")
+    assert not app.exception
+    attack = money_words.shown_attack(result, "positive", money_words.MOVED)
+    before, after = (
+        payments(
+            result.test[name], result.schemes["class"], "positive", 10_000, order="lowest_first"
+        )
+        for name in ("honest", attack)
+    )
+    most = int((after.money - before.money).argmax())
+    assert f"Vendor **{before.names[most]}** gains most" in words(app)
+    assert f"**{after.money[most]:,.0f}** by the attacked one" in words(app)
+
+
+def test_the_labels_page_says_what_the_draws_give(
+    open_page: Open, small: dict[str, Stored]
+) -> None:
+    result: CleaningResult = small["cleaning"].result
+    for detector, word in label_views.DETECTORS.items():
+        app = open_page(LABELS, dataset="small", detector=word)
+        assert not app.exception
+        part = result.table[result.table["detector"] == detector]
+        recall = part[part["model"] == "honest"]["recall"].mean()
+        area = part[part["model"] == "hide"]["average_precision"].mean()
+        said = words(app)
+        assert f"one finds **{100 * recall:.1f}%** of the wrong labels" in said
+        assert f"{area:.2f} with one wrong sample hidden" in said
+        assert len(app.get("plotly_chart")) == 1
+    unfold(app)
+    [numbers] = tables(app)
+    assert len(numbers) == len(result.summary())
+    assert "python -m engine cleaning" in words(app)
+
+
+@pytest.mark.parametrize("page", [MONEY, LABELS], ids=lambda page: page.url)
+def test_a_data_set_without_a_result_offers_to_compute_it(open_page: Open, page: Any) -> None:
+    app = open_page(page, dataset="small", seed=0)
+    assert not app.exception
+    assert "it is not computed yet" in words(app)
+    assert any(str(button.key).startswith("offer-") for button in app.button)
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "value"),
+    [
+        (MONEY, "rule", "by chance"),
+        (MONEY, "budget", "0"),
+        (MONEY, "vendors", "by column"),
+        (MONEY, "attack", "none"),
+        (LABELS, "detector", "chance"),
+    ],
+)
+def test_bad_links_fall_back_with_a_note(
+    open_page: Open, small: dict[str, Stored], page: Any, name: str, value: str
+) -> None:
+    check_note(open_page(page, **{"dataset": "small", name: value}), name, value)
