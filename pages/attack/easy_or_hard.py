@@ -65,9 +65,9 @@ def finding(result: SensitivityResult, found: moved_targets.Prediction | None) -
     if found is None:
         return f"{ends}."
     tells = (
-        f"**That foretells {moved_targets.strength(found)}** which samples the attack moves"
+        f"**This {moved_targets.strength(found)} predicts** which samples the attack moves"
         if found.tells and found.correlation < 0
-        else "**That does not foretell** which samples the attack moves"
+        else "**This does not predict** which samples the attack moves"
     )
     return f"{ends}. {tells} (Spearman {decimal(found.correlation)} with the radius it takes)."
 
@@ -91,7 +91,7 @@ def norms_caption(result: SensitivityResult) -> str:
         else ""
     )
     return (
-        "One mark a training sample, at its rank under the honest model; ends are the first and "
+        "Each mark is one training sample, at its rank under the honest model; ends are the first and "
         "the last twentieth. The left half counts from the top, the right half to the bottom, both "
         "on log axes. Rank 1 is the highest score, what the paper calls most valuable: "
         "up-weighting it raises the test loss. Norms are estimated from "
@@ -260,7 +260,7 @@ def with_others(tried: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
 def no_attacks(dataset: str) -> None:
     st.info(
         f"No sweep over random targets of “{dataset}” is published, so that nothing can be said "
-        "about what foretells success. Sweeps of one's own stand on the page “What does it cost?”; "
+        "about what predicts success. Sweeps of one's own stand on the page “What does it cost?”; "
         "their targets are marked here."
     )
 

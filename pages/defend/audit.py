@@ -86,7 +86,7 @@ def rows_figure(stored: Stored, samples: Samples | None) -> FigureBlock:
         values=(result,),
         table=lambda: words.residual_table(result),
         results=(stored,),
-        caption=f"One mark a row of scores, each calculator's for {n:,} training samples; that of "
+        caption=f"Each mark is one row of scores, each calculator's for {n:,} training samples; that of "
         f"sample {result.target} is ringed. The residual is the share of a row that lies outside "
         "the row space of the query gradients. All is computed in float64: honest rows are off by "
         "the rounding and by what solves to 1e−10 leave open, invented ones by nearly all that can "

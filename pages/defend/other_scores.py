@@ -2,23 +2,26 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import streamlit as st
 
 from engine.data.dataset import Dataset
 from engine.experiments import AttributionsRequest, AttributionsResult
 from engine.results.store import Stored
-from pages.common.asking import links
+from pages.common.asking import door, links
 from pages.common.asking.form import Form
 from pages.common.keeping import shelf
-from pages.common.lab import registry
-from pages.common.widgets import blocks, take_away, unfold
+from pages.common.lab import published_results, registry
+from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
+from pages.common.words.objective_words import NAMES
 from pages.common.words.wording import count, score_meaning
 from pages.defend.parts import other_scores_figures as drawn
 from pages.defend.parts import other_scores_words as words
 from pages.defend.parts.examined_attack import ExaminedAttack, Question
 
 PAGE = registry.page("other-scores")
+OTHERS = "other attackers"  # of published results
 COST = (
     "The attack, six scores of two models, and the alarm on a crowd of honest and attacked models: "
     "one to three minutes for digits on a laptop."
@@ -100,7 +103,7 @@ def crowd_figure(
         values=(result, kind, score),
         table=lambda: result.models,
         results=(stored,),
-        caption="One mark a model. Honest trainers differ: l2 from a tenth to ten times "
+        caption="Each mark is one model. Honest trainers differ: l2 from a tenth to ten times "
         f"{request.l2:g}, 10 to 1,000 iterations, half to all of the samples. The threshold is set "
         f"on {result.count('known')} of them so that it accuses at most "
         f"{request.false_alarms:.0%}, and tried on {result.count('unknown')} others. Attacked: for "
@@ -126,6 +129,33 @@ def alarms_figure(stored: Stored) -> FigureBlock:
         "more than an honest one. This page opens with kNN-Shapley over the whole ranking, because "
         "the model cannot touch it; the best of six on one crowd may do a little worse on the "
         "next.",
+    )
+
+
+def attackers(request: AttributionsRequest) -> dict[str, AttributionsResult]:
+    """The published looks at attackers with other goals, by name, where the request is the
+    published one: their models and the honest ones are then of the same data and radius."""
+    found: dict[str, AttributionsResult] = {}
+    if request != published_results.request_of(QUESTION.role, request.dataset):
+        return found
+    for other in published_results.requests_of(OTHERS, request.dataset):
+        stored = door.find_published(QUESTION.experiment, other)
+        if stored is not None:
+            hides = f" that hides its gradient (weight {other.stealth:g})" if other.stealth else ""
+            found[f"{NAMES[other.objective]}{hides}"] = stored.result
+    return found
+
+
+def other_attackers(rows: pd.DataFrame, request: AttributionsRequest) -> None:
+    """The main alarm against attackers with other goals."""
+    if rows.empty:
+        return
+    charts.heading("The same alarm against attackers with other goals", "precomputed")
+    blocks.table(words.others_table(rows), "What the main alarm finds, by the attacker's goal")
+    st.caption(
+        "kNN-Shapley over the whole ranking, with the threshold set on the same honest models. "
+        f"Radius {request.radius:g}, one start for each target; only models that reached the top "
+        "count. None of these attackers knew of the alarm."
     )
 
 
@@ -163,7 +193,8 @@ def formulas(request: AttributionsRequest) -> None:
     )
 
 
-def show(form: Form, stored: Stored, request: AttributionsRequest) -> None:
+def show(form: Form, stored: Stored, request: AttributionsRequest, others: pd.DataFrame) -> None:
+    """Draw what stands below the finding. others: the main alarm against other attackers."""
     result: AttributionsResult = stored.result
     ranks_figure(stored).show()
     for line in words.left_out(result):
@@ -173,6 +204,7 @@ def show(form: Form, stored: Stored, request: AttributionsRequest) -> None:
     else:
         crowd_figure(stored, request, *choose_alarm(form, result)).show()
         alarms_figure(stored).show()
+        other_attackers(others, request)
         in_numbers(result)
     formulas(request)
     tables = {
@@ -190,9 +222,10 @@ QUESTION = Question(
 
 def page() -> None:
     examined = ExaminedAttack.open(QUESTION)
+    others = words.other_attackers(attackers(examined.request))
     with examined.body:
-        show(examined.form, examined.stored, examined.request)
-    examined.say(words.finding(examined.stored.result))
+        show(examined.form, examined.stored, examined.request, others)
+    examined.say(f"{words.finding(examined.stored.result)}{words.against_others(others)}")
 
 
 page()

@@ -131,9 +131,9 @@ def facts(result: ExplainResult, train: Samples, test: Samples, image: int) -> N
                 f"its loss: {result.loss:.2f}",
             ),
             Fact(
-                "A hundredth of the data",
+                "1% of the samples carry",
                 percent(share),
-                f"of all influence on it, in {first} of {n:,} samples",
+                f"of all influence on it: {first} of {n:,}",
             ),
         ],
     )
@@ -189,7 +189,7 @@ def share_figure(
         results=(stored,),
         samples=train,
         at=influence_figures.SAMPLE_IN_ONE,
-        caption="One mark a training sample; ranks on log axes, counted from the top on the left "
+        caption="Each mark is one training sample; ranks on log axes, counted from the top on the left "
         f"and to the bottom on the right. Damping {request.damping:g}, model trained with l2 "
         f"{request.l2:g}. On every other page a score is the mean of these over the test half."
         f"{thinning(n)}",

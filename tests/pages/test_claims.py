@@ -22,7 +22,7 @@ from pages.attack.parts import ablation, fresh, transfer
 from pages.common.asking.rate_view import RateView
 from pages.common.lab import published_results
 from pages.common.words import halves_words
-from pages.defend.parts import defence_words
+from pages.defend.parts import defence_words, other_scores_words
 from pages.evidence.parts import comparisons
 
 VIEW = RateView(1, 0.03, "any_run", 0.0)  # as pages open
@@ -197,6 +197,25 @@ def failures(dataset: str) -> tuple[str, list[float]]:
     return defence_words.with_failures(table), [len(failed), alone, every]
 
 
+def other_attackers(dataset: str) -> tuple[str, list[float]]:
+    """Each crowd against a threshold that at most 5% of its known honest models exceed."""
+    expected: list[float] = []
+    found = {}
+    for name, _, request in published_results.with_role():
+        if name != "other attackers" or request.dataset != dataset:
+            continue
+        stored = Store(PUBLISHED, PUBLISHED).find_published("attributions", request)
+        assert stored is not None
+        found[f"{request.objective} {request.stealth:g}"] = stored.result
+        models, column = stored.result.models, "whole_knn_shapley"
+        known = np.sort(models.loc[models["role"] == "known", column])[::-1]
+        threshold = known[int(0.05 * len(known))]  # at most 5% lie above
+        reached = models.loc[models["role"] == "attacked", column]
+        expected += [int((reached > threshold).sum()), len(reached), request.stealth]
+    rows = other_scores_words.other_attackers(found)
+    return other_scores_words.against_others(rows), expected
+
+
 def fresh_rates(dataset: str) -> tuple[str, list[float]]:
     sweeps = tables("fresh", dataset)
     seen: set[int] = set()
@@ -244,6 +263,7 @@ CLAIMS: Mapping[str, Claim] = {
     "what works: accurate at equal radius": Claim(["digits"], equal_radius),
     "minimum: attacks that reached the top": Claim(["digits"], detector),
     "minimum: attacks that failed": Claim(["digits"], failures),
+    "other scores: attackers with other goals": Claim(["digits"], other_attackers),
     "cost: rates on fresh targets": Claim(published_results.datasets_of("fresh"), fresh_rates),
 }
 CASES = [(kind, dataset) for kind, claim in CLAIMS.items() for dataset in claim.datasets]

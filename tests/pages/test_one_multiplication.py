@@ -95,7 +95,7 @@ def test_the_page_opens_with_the_clearest_finding(open_page: Open, settings: Set
     assert app.selectbox(key="table").value == "adult"
     assert said_of.finding(published(settings, "adult")) in words(app)
     assert "changes none of its 15,060 test predictions" in words(app)
-    assert "Told from chance on COMPAS and Adult; not on German credit" in words(app)
+    assert "Statistically clear on COMPAS and Adult; not on German credit" in words(app)
 
 
 def test_a_link_restores_data_gap_and_scale(open_page: Open, settings: Settings) -> None:

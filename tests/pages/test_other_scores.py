@@ -23,8 +23,12 @@ def test_the_finding_and_the_figures_stand_there_before_any_click(open_page: Ope
     assert "precomputed" in said
     assert "Against kNN-Shapley, whole ranking:" in said
     assert len(app.get("plotly_chart")) == 3
+    assert "Of the models of attackers with other goals it finds" in said
+    assert tables(app)[0]["attack"].tolist() == [
+        "accurate", "quiet", "Algorithm 3 that hides its gradient (weight 1)"
+    ]  # fmt: skip
     unfold(app)
-    assert len(tables(app)) == 1
+    assert len(tables(app)) == 2
     assert "python -m engine attributions" in words(app)
 
 

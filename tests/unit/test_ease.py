@@ -81,7 +81,7 @@ def test_a_clean_relation_is_found():
     assert found is not None and found.tells
     assert found.correlation < -0.9
     assert found.area == 1
-    assert "foretells well" in moved_targets.verdict(found)
+    assert "well predicts" in moved_targets.verdict(found)
     assert "over 24 targets" in moved_targets.measured(found, tried, 1)
     assert "−0.9" in moved_targets.measured(found, tried, 1)
 

@@ -162,7 +162,7 @@ def test_effects_are_filled_where_the_interval_excludes_zero() -> None:
     assert symbols == {"A": "diamond", "B": "diamond-open"}
     assert any("the paper: up to 16" in a.text for a in figure.layout.annotations)
     assert not figures.effects(made("eop")).layout.annotations
-    assert words.across(words.largest_effects(made("dp"))) == "Told from chance on A; not on B"
+    assert words.across(words.largest_effects(made("dp"))) == "Statistically clear on A; not on B"
 
 
 def test_the_gradient_is_drawn_once_per_scale_and_marked_at_one() -> None:

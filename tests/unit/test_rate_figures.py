@@ -454,7 +454,7 @@ def test_the_frontier_says_what_every_objective_leaves_of_the_ranking() -> None:
     ]
     assert frontier.shown(counts)["all three"].tolist()[1] == "1 (6% to 79%)"
     alone = frontier.points(plain, replace(VIEW, tolerance=None))
-    assert frontier.title(alone).startswith("The dearest price is the ranking itself: Spearman")
+    assert frontier.title(alone).startswith("The biggest cost: the rest of the ranking")
     assert frontier.on_the_same(plain, []).equals(plain)
     asked = [
         SweepRequest(objectives=("higher_ranked",), steps=60),

@@ -120,7 +120,7 @@ class FinishedAttack:
             values=(self.result.before, self.result.after, self.samples, self.target),
             table=self.by_sample,
             results=(self.stored,),
-            caption="A sample outside the top ten ends at the rank where it stands.",
+            caption="Lines leaving the top ten end at their actual rank.",
         )
 
     @shelf.kept
@@ -133,9 +133,9 @@ class FinishedAttack:
             values=(self.result, self.request.steps),
             table=lambda: self.result.trajectory,
             results=(self.stored,),
-            caption="A run is one random start at one learning rate; it leaves when it arrives in "
-            f"the shaded top {self.request.k}, or after {self.request.steps} steps. Rank and loss "
-            "are the attacker's; accuracy is on the unseen half, which chooses nothing.",
+            caption="A run is one random start at one learning rate; it ends "
+            f"{wording.end_of_run(self.request)}. Rank and loss are the attacker's; accuracy is on "
+            "held-out data that was not used to pick the model.",
         )
 
     @shelf.kept

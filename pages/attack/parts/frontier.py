@@ -56,7 +56,7 @@ def title(points: pd.DataFrame) -> str:
         ordered = points.sort_values("radius")
         first, last = ordered.iloc[0], ordered.iloc[-1]
         text = (
-            f"The dearest price is the ranking itself: Spearman {first['correlation']:.2f} at "
+            f"The biggest cost: the rest of the ranking is scrambled, Spearman {first['correlation']:.2f} at "
             f"radius {first['radius']:g}, {last['correlation']:.2f} at {last['radius']:g}"
         )
     else:
@@ -68,7 +68,7 @@ def title(points: pd.DataFrame) -> str:
             for o, name in NAMES.items()
             if o in best.index
         ]
-        text = f"The dearest price is the ranking itself: {'; '.join(said)}"
+        text = f"The biggest cost: the rest of the ranking is scrambled: {'; '.join(said)}"
     return text.replace("-", "−")
 
 

@@ -148,11 +148,11 @@ def verdict(found: Prediction) -> str:
         return "The gradient norm does not tell which samples are easy to move"
     if found.correlation > 0:
         return "Samples with a larger gradient norm are harder to move, not easier"
-    return f"The gradient norm foretells {strength(found)} which samples are easy to move"
+    return f"The gradient norm {strength(found)} predicts which samples are easy to move"
 
 
 def strength(found: Prediction) -> str:
-    return "only in part" if found.correlation > -0.7 else "well"
+    return "only partly" if found.correlation > -0.7 else "well"
 
 
 @shelf.kept

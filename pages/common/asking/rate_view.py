@@ -99,7 +99,7 @@ def choose_view(form: Form, table: pd.DataFrame, with_radius: bool = False) -> R
         )
     points = form.slider(
         columns[-2],
-        "Permitted fall of accuracy (points)",
+        "Accuracy we may lose (points)",
         "tolerance",
         LOSSES,
         100 * ACCURACY_TOLERANCE,
@@ -110,7 +110,7 @@ def choose_view(form: Form, table: pd.DataFrame, with_radius: bool = False) -> R
     keep_choice(tolerance=points)
     named = form.choice(
         columns[-1],
-        "Success counts when reached by",
+        "Count as success",
         "form",
         list(FORMS.values()),
         "Some run of the attack, as the paper counts, or the one model that it hands out, which is "

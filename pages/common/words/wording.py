@@ -7,11 +7,13 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult
 from engine.statistics import Interval, wilson_interval
 from pages.common.keeping import shelf
 
 MINUS = "−"
+STOPPING = ("higher_ranked", "top_k", "target")  # objectives whose runs end when they arrive
 
 
 def percent(share: float) -> str:
@@ -107,8 +109,15 @@ def jump(result: AttackResult) -> str:
     target = result.targets[0]
     ranks = f"rank {int(result.before.ranks[target]):,} → {int(result.ranks_test[0]):,}"
     if result.success:
-        return f"The curve stays, the point jumps: {ranks}"
+        return f"The target jumps: {ranks}"
     return f"The target did not reach the top {result.k}: {ranks}"
+
+
+def end_of_run(options: AttackOptions) -> str:
+    """When a run of an attack ends: some objectives go on after they have arrived."""
+    if options.objective in STOPPING:
+        return f"when it arrives in the shaded top {options.k}, or after {options.steps} steps"
+    return f"after at most {options.steps} steps, and goes on after it has arrived"
 
 
 def decimal(value: float) -> str:

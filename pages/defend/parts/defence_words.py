@@ -46,10 +46,9 @@ def trained_to_the_end(table: pd.DataFrame) -> str:
     noisy = table[(table["kind"] == "honest") & table["trained"].str.startswith("sgd")]
     lost = int((noisy["gradient_norm"] >= least).sum())
     return (
-        f"No attack that reached the top lies below {number(least)}, and {below} of "
-        f"{count(len(exact), 'model')} trained on whole batches do: who may demand that training "
-        f"is run to its end catches all of these attacks, and {lost} of {len(noisy)} honest users "
-        "of SGD with them."
+        f"Requiring converged training, a norm below {number(least)}, catches every attack tried "
+        f"here, but also flags {lost} of {len(noisy)} honest SGD models and {len(exact) - below} "
+        f"of {len(exact)} trained on whole batches."
     )
 
 
@@ -71,7 +70,7 @@ def norms_caption(table: pd.DataFrame, threshold: float) -> str:
     scaled = table[table["kind"] == "scaled"]
     flagged = int((scaled["gradient_norm"] >= threshold).sum())
     return (
-        "One mark a model. Honest trainers differ in optimiser, stopping time, l2 and, for SGD, "
+        "Each mark is one model. Honest trainers differ in optimiser, stopping time, l2 and, for SGD, "
         "in chance; each is checked against the loss it was trained on. "
         f"{flagged} of {count(len(scaled), 'scaled model')} are flagged"
         f"{': those nearest to 1 pass' if 0 < flagged < len(scaled) else ''}. "

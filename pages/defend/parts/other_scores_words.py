@@ -1,6 +1,7 @@
 """What other attributions say in words: pure functions from their result and request."""
 
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -68,6 +69,46 @@ def finding(result: AttributionsResult) -> str:
             f"accuses {int(row['flagged'])} of {result.count('unknown')} honest ones."
         )
     return " ".join(parts)
+
+
+@shelf.kept
+def other_attackers(results: Mapping[str, AttributionsResult]) -> pd.DataFrame:
+    """The main alarm against attackers with other goals, a row for each: attack (its name), found,
+    attacked (models that reached the top), auc, auc_low, auc_high. The honest models, and so the
+    threshold, are the same."""
+    rows = []
+    for name, result in results.items():
+        if result.alarms.empty:
+            continue
+        row = alarm_row(result, *MAIN)
+        area = {column: float(row[column]) for column in ("auc", "auc_low", "auc_high")}
+        found = {"found": int(row["found"]), "attacked": result.count("attacked")}
+        rows.append({"attack": name} | found | area)
+    return pd.DataFrame(rows)
+
+
+def against_others(rows: pd.DataFrame) -> str:
+    """What the main alarm is worth against them, in a sentence with a space before it."""
+    if rows.empty:
+        return ""
+    said = [f"{row.found} of {row.attacked} by {row.attack}" for row in named_rows(rows)]
+    return f" Of the models of attackers with other goals it finds {listed(said)}."
+
+
+def others_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows as a table to read."""
+    return pd.DataFrame(
+        {
+            "attack": rows["attack"],
+            "found": [
+                share(row.found, row.attacked, "that reached the top") for row in named_rows(rows)
+            ],
+            "AUC": [
+                f"{decimal(row.auc)} ({decimal(row.auc_low)} to {decimal(row.auc_high)})"
+                for row in named_rows(rows)
+            ],
+        }
+    )
 
 
 @shelf.kept

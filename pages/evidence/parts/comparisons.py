@@ -332,10 +332,10 @@ def finding(compared: Sequence[Comparison], levels: int) -> str:
     """How many statements hold, differ, or cannot be told."""
     by = {v: sum(c.verdict == v for c in compared) for v in VERDICTS}
     return (
-        f"Put to the test {len(compared)} times, on whatever data is published here, what the "
-        f"paper states was **reproduced {by[REPRODUCED]} times**, differs {by[DIFFERS]} and cannot "
-        f"be compared {by[NOT_COMPARABLE]}. The {levels} success rates of its tables cannot be "
-        "compared in level: the features here are others."
+        f"Of {len(compared)} checks of what the paper states, on the data that is published here, "
+        f"**{by[REPRODUCED]} reproduced**, {by[DIFFERS]} differ and {by[NOT_COMPARABLE]} cannot be "
+        f"compared. The {levels} success rates of its tables cannot be compared in level: the "
+        "features here are others."
     )
 
 

@@ -27,8 +27,8 @@ def queue() -> None:
         job_row(job, state)
     if not active:
         st.caption(
-            "Whatever a page is asked to compute stands here: it goes on when the page is closed "
-            "and when the server is started again."
+            "Running jobs appear here. They go on when the page is closed and when the server is "
+            "started again."
         )
     jobs = lab().jobs
     at_once = {lane: jobs.at_once(lane) for lane in LANES}

@@ -137,9 +137,9 @@ def across(rows: Mapping[str, pd.Series]) -> str:
     clear = [plain(name) for name, row in rows.items() if above_chance(row)]
     unclear = [plain(name) for name, row in rows.items() if not above_chance(row)]
     if not clear:
-        return f"Not told from chance on {listed(unclear)}"
+        return f"Statistically clear on none of {listed(unclear)}"
     rest = f"; not on {listed(unclear)}" if unclear else ""
-    return f"Told from chance on {listed(clear)}{rest}"
+    return f"Statistically clear on {listed(clear)}{rest}"
 
 
 def reshuffled(row: pd.Series, top_k: int) -> str:
