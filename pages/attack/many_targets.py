@@ -59,8 +59,9 @@ def strict_figure(stored: Stored, view: RateView) -> FigureBlock:
     rows = table[(table["k"] == view.k) & (table["radius"] == view.radius)]
     return FigureBlock(
         name=f"all-or-nothing-top-{view.k}-radius-{view.radius:g}",
-        title=f"Strict rule: every target that can fit must arrive in the top {view.k}: {first['rate']:.0%} of the attacks "
-        f"with {first['set_size']} and {last['rate']:.0%} with {last['set_size']} targets",
+        title=f"Strict rule: every target that can fit must arrive in the top {view.k}: "
+        f"{first['rate']:.0%} of the attacks with {first['set_size']} and "
+        f"{last['rate']:.0%} with {last['set_size']} targets",
         kind="Success rate and accuracy lost against the size of the target set",
         build=rate_figures.success_against,
         values=(rates, rows, "set_size", "targets in the set", view.tolerance),

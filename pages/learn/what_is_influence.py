@@ -189,8 +189,8 @@ def share_figure(
         results=(stored,),
         samples=train,
         at=influence_figures.SAMPLE_IN_ONE,
-        caption="Each mark is one training sample; ranks on log axes, counted from the top on the left "
-        f"and to the bottom on the right. Damping {request.damping:g}, model trained with l2 "
+        caption="Each mark is one training sample; ranks on log axes, counted from the top on the "
+        f"left and to the bottom on the right. Damping {request.damping:g}, model trained with l2 "
         f"{request.l2:g}. On every other page a score is the mean of these over the test half."
         f"{thinning(n)}",
     )

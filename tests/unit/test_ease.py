@@ -101,7 +101,7 @@ def test_what_is_the_other_way_round_is_said():
     wrong_way = moved_targets.Prediction(0.6, Interval(0.3, 0.8), 0.2, Interval(0.1, 0.3))
     assert "harder to move" in moved_targets.verdict(wrong_way)
     half = moved_targets.Prediction(-0.5, Interval(-0.7, -0.2), 0.8, Interval(0.6, 0.9))
-    assert "only in part" in moved_targets.verdict(half)
+    assert "only partly" in moved_targets.verdict(half)
 
 
 def test_where_all_ended_alike_nothing_is_predicted():

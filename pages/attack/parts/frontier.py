@@ -56,8 +56,9 @@ def title(points: pd.DataFrame) -> str:
         ordered = points.sort_values("radius")
         first, last = ordered.iloc[0], ordered.iloc[-1]
         text = (
-            f"The biggest cost: the rest of the ranking is scrambled, Spearman {first['correlation']:.2f} at "
-            f"radius {first['radius']:g}, {last['correlation']:.2f} at {last['radius']:g}"
+            "The biggest cost: the rest of the ranking is scrambled, Spearman "
+            f"{first['correlation']:.2f} at radius {first['radius']:g}, "
+            f"{last['correlation']:.2f} at {last['radius']:g}"
         )
     else:
         best = points.sort_values(["rate", "drop"], ascending=[False, True])

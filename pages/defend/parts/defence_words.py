@@ -70,8 +70,8 @@ def norms_caption(table: pd.DataFrame, threshold: float) -> str:
     scaled = table[table["kind"] == "scaled"]
     flagged = int((scaled["gradient_norm"] >= threshold).sum())
     return (
-        "Each mark is one model. Honest trainers differ in optimiser, stopping time, l2 and, for SGD, "
-        "in chance; each is checked against the loss it was trained on. "
+        "Each mark is one model. Honest trainers differ in optimiser, stopping time, l2 and, for "
+        "SGD, in chance; each is checked against the loss it was trained on. "
         f"{flagged} of {count(len(scaled), 'scaled model')} are flagged"
         f"{': those nearest to 1 pass' if 0 < flagged < len(scaled) else ''}. "
         f"Heights within a row mean nothing. {trained_to_the_end(table)}"

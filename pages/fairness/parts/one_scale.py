@@ -89,8 +89,8 @@ def rank_figure(stored: Stored, scale: float) -> FigureBlock:
         values=(result, scale),
         table=lambda: row_figures.row_table(result, scale),
         results=(stored,),
-        caption="Each mark is one training row; rank 1: its removal lowers the gap most. On the dashed "
-        f"line nothing moved; shaded: the top {about.top_k} at α = {scale:g}."
+        caption="Each mark is one training row; rank 1: its removal lowers the gap most. On "
+        f"the dashed line nothing moved; shaded: the top {about.top_k} at α = {scale:g}."
         + (thinned if drawn < about.n_train else ""),
     )
 
