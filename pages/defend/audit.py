@@ -88,9 +88,9 @@ def rows_figure(stored: Stored, samples: Samples | None) -> FigureBlock:
         results=(stored,),
         caption=f"Each mark is one row of scores, each calculator's for {n:,} training samples; "
         f"that of sample {result.target} is ringed. The residual is the share of a row that lies "
-        "outside the row space of the query gradients. All is computed in float64: honest rows are off by "
-        "the rounding and by what solves to 1e−10 leave open, invented ones by nearly all that can "
-        f"be. The tolerance, {number(result.tolerance)}, lies between, decades from either."
+        "outside the row space of the query gradients. All is computed in float64: honest rows are "
+        "off by the rounding and by what solves to 1e−10 leave open, invented ones by nearly all "
+        f"that can be. The tolerance, {number(result.tolerance)}, lies between, decades from both."
         f"{thinning(n)}",
         samples=samples,
     )

@@ -110,8 +110,9 @@ def reveal(dealt: Deal, voted: str, stored: Stored) -> None:
     st.markdown(
         f"**{verdict}: model {dealt.malicious} is malicious.** A coin toss would be "
         "right half the time. Predictions hardly differ, but look at what each model says the "
-        f"training data is worth: sample {target} is at rank {int(result.before.ranks[target]):,} under "
-        f"model {'B' if dealt.malicious == 'A' else 'A'}, and at rank {result.rank_test:,} under model "
+        f"training data is worth: sample {target} is at rank "
+        f"{int(result.before.ranks[target]):,} under model "
+        f"{'B' if dealt.malicious == 'A' else 'A'}, and at rank {result.rank_test:,} under model "
         f"{dealt.malicious}."
     )
     jump_figure(stored, train).show()
