@@ -22,7 +22,7 @@ from torch import Tensor
 from engine.attacks.objectives import Objective, Standing, target_ranks, worst_needed
 from engine.attacks.result import StepInfo
 from engine.influence.problem import Forward, InfluenceProblem, ranks
-from engine.influence.solve import WarmStart
+from engine.influence.solve import WarmStart, over
 
 SOLVE_TOLERANCE = 1e-3  # inside an attack; an arrival is confirmed at CONFIRM_TOLERANCE
 CONFIRM_TOLERANCE = 1e-6
@@ -85,8 +85,8 @@ class AttackState:
     first_moment: Tensor
     second_moment: Tensor
     pressure: Tensor
-    warm_scores: WarmStart
-    warm_gradient: WarmStart
+    warm_scores: WarmStart | None
+    warm_gradient: WarmStart | None
     best_theta: Tensor
     best_rank: Tensor
     best_accuracy: Tensor
@@ -114,8 +114,8 @@ def init(plan: Plan) -> AttackState:
         first_moment=torch.zeros_like(plan.theta),
         second_moment=torch.zeros_like(plan.theta),
         pressure=torch.ones_like(plan.learning_rates),
-        warm_scores=WarmStart(),
-        warm_gradient=WarmStart(),
+        warm_scores=None,
+        warm_gradient=None,
         best_theta=plan.theta.clone(),
         best_rank=torch.full((runs,), torch.iinfo(torch.int64).max, device=where),
         best_accuracy=torch.zeros(runs, dtype=torch.float64, device=where),
@@ -182,8 +182,8 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     state = replace(
         state,
         pressure=pressed(plan, state.pressure, rank),
-        warm_scores=state.warm_scores.push(forward.solution),
-        warm_gradient=state.warm_gradient.push(solution),
+        warm_scores=forward.solution.warm,
+        warm_gradient=solution.warm,
     )
     gradient = gradient.masked_fill(lost.unsqueeze(1), 0)
     if len(staying) < len(rank):
@@ -235,7 +235,7 @@ def confirm(
     arrived = torch.nonzero(arrivals(plan, state, rank, quality).any(0)).flatten()
     if len(arrived) == 0:
         return rank
-    warm = WarmStart().push(forward.solution).select(arrived)
+    warm = forward.solution.warm.select(arrived)
     exact = problem.forward(state.theta[arrived], CONFIRM_TOLERANCE, warm)
     targets = plan.targets[state.active[arrived]]
     tight = worst_needed(target_ranks(exact.scores, targets), plan.k)
@@ -273,53 +273,40 @@ def record(
 ) -> AttackState:
     """Keep each run's best iterate: lowest rank, then highest accuracy on `test`; and the one that
     serves each k."""
-    old_rank, old_accuracy = (
-        state.best_rank[state.active],
-        state.best_accuracy[state.active],
-    )
+    rows, upkeep = state.active, plan.objective.upkeep
+    old_rank, old_accuracy = state.best_rank[rows], state.best_accuracy[rows]
     better = (rank < old_rank) | ((rank == old_rank) & (accuracy > old_accuracy))
-    who = state.active[better]
     new = arrivals(plan, state, rank, quality)
-    at_work = ~state.done[:, state.active]
-    reached, done, steps_taken = (
-        state.reached.clone(),
-        state.done.clone(),
-        state.steps_taken.clone(),
-    )
-    for j in range(len(plan.ks)):
-        steps_taken[j, state.active[at_work[j]]] = state.step
-        reached[j, state.active[new[j]]] = True
-        ending = new[j]
-        if plan.objective.upkeep is not None and quality is not None:
-            ending = ending & (quality >= plan.objective.upkeep.enough)
-        done[j, state.active[ending]] = True
-    if plan.objective.upkeep is not None:  # one run that keeps enough will do
+    was_done = state.done[:, rows]
+    ending = new if upkeep is None or quality is None else new & (quality >= upkeep.enough)
+    done = state.done.index_copy(1, rows, was_done | ending)
+    if upkeep is not None:  # one run that keeps enough will do
         by_attack = done.view(len(plan.ks), -1, plan.runs)
         done = by_attack.any(-1, keepdim=True).expand_as(by_attack).reshape(done.shape)
-    kept_theta, kept_accuracy = state.kept_theta, state.kept_accuracy
-    kept_quality, kept_step = state.kept_quality, state.kept_step
-    if bool(new.any()):
-        kept_theta, kept_accuracy = kept_theta.clone(), kept_accuracy.clone()
-        kept_quality, kept_step = kept_quality.clone(), kept_step.clone()
-        for j in range(len(plan.ks)):
-            whose = state.active[new[j]]
-            kept_theta[j, whose] = state.theta[new[j]]
-            kept_accuracy[j, whose] = accuracy[new[j]]
-            kept_step[j, whose] = state.step
-            if quality is not None:
-                kept_quality[j, whose] = quality[new[j]]
+
+    def best(then: Tensor, now: Tensor) -> Tensor:
+        """Write the better iterates' values (A, …) into those of all runs, (R, …)."""
+        return then.index_copy(0, rows, torch.where(over(better, now), now, then[rows]))
+
+    def kept(then: Tensor, now: Tensor | int, where: Tensor) -> Tensor:
+        """Write values (A, …) into those of all k and runs, (ks, R, …), `where` (ks, A) says so."""
+        mask = where.view(*where.shape, *[1] * (then.ndim - 2))
+        return then.index_copy(1, rows, torch.where(mask, now, then[:, rows]))
+
     return replace(
         state,
-        best_theta=state.best_theta.index_copy(0, who, state.theta[better]),
-        best_rank=state.best_rank.index_copy(0, who, rank[better]),
-        best_accuracy=state.best_accuracy.index_copy(0, who, accuracy[better]),
-        reached=reached,
+        best_theta=best(state.best_theta, state.theta),
+        best_rank=best(state.best_rank, rank),
+        best_accuracy=best(state.best_accuracy, accuracy),
+        reached=state.reached.index_copy(1, rows, state.reached[:, rows] | new),
         done=done,
-        steps_taken=steps_taken,
-        kept_theta=kept_theta,
-        kept_accuracy=kept_accuracy,
-        kept_quality=kept_quality,
-        kept_step=kept_step,
+        steps_taken=kept(state.steps_taken, state.step, ~was_done),
+        kept_theta=kept(state.kept_theta, state.theta, new),
+        kept_accuracy=kept(state.kept_accuracy, accuracy, new),
+        kept_quality=(
+            state.kept_quality if quality is None else kept(state.kept_quality, quality, new)
+        ),
+        kept_step=kept(state.kept_step, state.step, new),
     )
 
 
@@ -342,8 +329,8 @@ def leave(state: AttackState, staying: Tensor) -> AttackState:
         first_moment=state.first_moment[staying],
         second_moment=state.second_moment[staying],
         pressure=state.pressure[staying],
-        warm_scores=state.warm_scores.select(staying),
-        warm_gradient=state.warm_gradient.select(staying),
+        warm_scores=None if state.warm_scores is None else state.warm_scores.select(staying),
+        warm_gradient=None if state.warm_gradient is None else state.warm_gradient.select(staying),
     )
 
 

@@ -174,7 +174,8 @@ def exact(
     length = dot(wanted, wanted).sqrt().clamp(min=torch.finfo(b.dtype).tiny)
     residual = (residual / length).to(b.dtype)
     nowhere = torch.full_like(residual, torch.inf)
-    return Solution(solved, curvature.image(solved), residual, torch.zeros_like(residual), nowhere)
+    none = torch.zeros_like(residual)
+    return Solution(solved, curvature.image(solved), residual, none, dot(solved, b), nowhere)
 
 
 def lissa(
@@ -228,7 +229,8 @@ def lissa(
         worst = float(residual.max())
         raise diverged(recursions, f"the relative residual is {worst:.1e}, and 1 at x = 0")
     nowhere = torch.full_like(residual, torch.inf)
-    return Solution(x, image, residual, torch.full_like(residual, recursions), nowhere)
+    count = torch.full_like(residual, recursions)
+    return Solution(x, image, residual, count, dot(x, b), nowhere)
 
 
 def largest_eigenvalue(operator: Curvature, like: Tensor) -> float:

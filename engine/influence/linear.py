@@ -33,7 +33,6 @@ from engine.influence.estimators import Estimator, cg
 from engine.influence.problem import Forward, order_sign
 from engine.influence.products import (
     CLASSES,
-    centre,
     curve,
     image,
     log_probabilities,
@@ -78,23 +77,10 @@ class LinearCurvature:
         return curve(self.P, image)
 
     def pull(self, curved: Tensor, V: Tensor) -> Tensor:
-        return pull_back(curved, self.X).div_(len(self.X)).add_(V, alpha=self.damping)
+        return pull_back(curved, self.X, 1 / self.n_samples, V, self.damping)
 
     def energy(self, V: Tensor, image: Tensor, curved: Tensor) -> Tensor:
         return dot(image, curved) / len(self.X) + self.damping * dot(V, V)
-
-    def gram(
-        self, V: tuple[Tensor, ...], images: tuple[Tensor, ...], curved: tuple[Tensor, ...]
-    ) -> Tensor:
-        count = range(len(V))
-        upper = {
-            (i, j): dot(images[i], curved[j]) / len(self.X) + self.damping * dot(V[i], V[j])
-            for i in count
-            for j in count
-            if i <= j
-        }
-        rows = [torch.stack([upper[min(i, j), max(i, j)] for j in count], -1) for i in count]
-        return torch.stack(rows, -2)
 
     @property
     def sketches(self) -> bool:
@@ -120,7 +106,9 @@ class LinearCurvature:
     def precondition(self, R: Tensor) -> Tensor:
         """(S ⊗ diag(e) + λI)⁻¹ R."""
         vectors, inverse = self.preconditioner
-        return vectors @ (vectors.mT @ R).mul_(inverse)
+        if len(vectors) < len(R):
+            vectors = vectors.expand(len(R), -1, -1)
+        return torch.bmm(vectors, torch.bmm(vectors.mT, R).mul_(inverse))
 
     @cached_property
     def preconditioner(self) -> tuple[Tensor, Tensor]:
@@ -347,8 +335,6 @@ class LinearProblem:
     ) -> Solution:
         """(H + λI)⁻¹ b and its image, b (B, K, D)."""
         zeros = b.new_zeros(1).expand(*b.shape[:2], self.n_train)
-        if warm is not None and self.sketch is None:
-            warm = warm.newest()  # one more costs as much as it saves where products cost little
         return self.estimator(curvature, b, zeros, tolerance, warm, fixed)
 
     def forward(
@@ -387,11 +373,14 @@ class LinearProblem:
         s_c = self.solve(state.curvature, G, tolerance, warm, fixed)
         # H_test s_c: the test gradient's own dependence on θ
         on_test = curve(state.P_test, image(state.test.X, s_c.x))
-        gradient = pull_back(on_test, state.test.X).div_(-len(state.test.y))
-        # Σ c_i H_i s and ∇⟨s_c, H s⟩ = ∇ mean Cov_p(a, b) share one product with X
-        a, b = centre(P, s_c.image), centre(P, forward.solution.image)
-        M = curve(P, a * b).div_(n) - c * (P * b)
-        gradient += pull_back(M, X)
+        gradient = pull_back(on_test, state.test.X, -1 / len(state.test.y))
+        # Σ c_i H_i s and ∇⟨s_c, H s⟩ = ∇ mean Cov_p(a, b) share one product with X: with b centred,
+        # p ⊙ (a − mean of a) ⊙ b − p Cov_p(a, b) − n c ⊙ p ⊙ b
+        a, M = s_c.image, curve(P, forward.solution.image)  # p ⊙ b
+        covariance = (M * a).sum(CLASSES, keepdim=True)
+        M *= a - torch.add((P * a).sum(CLASSES, keepdim=True), c, alpha=n)
+        M.addcmul_(P, covariance, value=-1)
+        gradient = pull_back(M, X, 1 / n, gradient, 1.0)
         return gradient.flatten(1), s_c
 
 

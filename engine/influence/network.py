@@ -146,12 +146,6 @@ class NetworkCurvature:
     def energy(self, V: Tensor, image: Tensor, curved: Tensor) -> Tensor:
         return dot(V, self.pull(curved, V))
 
-    def gram(
-        self, V: tuple[Tensor, ...], images: tuple[Tensor, ...], curved: tuple[Tensor, ...]
-    ) -> Tensor:
-        pulled = [self.pull(c, v) for c, v in zip(curved, V, strict=True)]
-        return torch.stack([torch.stack([dot(v, w) for w in pulled], -1) for v in V], -2)
-
     @property
     def sketches(self) -> bool:
         return False

@@ -20,10 +20,19 @@ def image(X: Rows, V: Tensor) -> Tensor:
     return times(X, V.reshape(B * K, D)).view(B, K, len(X))
 
 
-def pull_back(M: Tensor, X: Rows) -> Tensor:
-    """M X for every model: (B, K, n), (n, D) → (B, K, D)."""
+def pull_back(
+    M: Tensor, X: Rows, share: float = 1.0, V: Tensor | None = None, damping: float = 0.0
+) -> Tensor:
+    """share·M X + damping·V for every model: (B, K, n), (n, D), V (B, K, D) → (B, K, D)."""
     B, K, n = M.shape
-    return under(M.reshape(B * K, n), X).view(B, K, X.shape[1])
+    flat, D = M.reshape(B * K, n), X.shape[1]
+    if isinstance(X, Tensor) and V is not None:  # one pass
+        added = torch.addmm(V.reshape(B * K, D), flat, X, beta=damping, alpha=share)
+        return added.view(B, K, D)
+    pulled = under(flat, X).view(B, K, D)
+    if share != 1:
+        pulled *= share
+    return pulled if V is None else pulled.add_(V, alpha=damping)
 
 
 def probabilities(logits: Tensor) -> Tensor:

@@ -10,14 +10,13 @@ Conjugate gradients need a positive definite matrix. That of a network may have 
 negative curvature beyond −λ: a column that meets one stops there, and its solution says so.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
-HISTORY = 2  # earlier solutions that a warm start combines
 WARM_SHARE = 0.9  # of a solution's energy that a warm start must hold to be worth its pull
 SKETCH_MARGIN = (
     0.75  # of the tolerance that a sketched residual must reach: it errs by a few percent
@@ -39,12 +38,6 @@ class Curvature(Protocol):
 
     def energy(self, V: Tensor, image: Tensor, curved: Tensor) -> Tensor:
         """⟨V, (H + λI) V⟩ per column, (B,)."""
-        ...
-
-    def gram(
-        self, V: tuple[Tensor, ...], images: tuple[Tensor, ...], curved: tuple[Tensor, ...]
-    ) -> Tensor:
-        """⟨V_i, (H + λI) V_j⟩ per column, (B, h, h), from h images and the same, curved."""
         ...
 
     @property
@@ -72,6 +65,7 @@ class Curvature(Protocol):
 class Solution:
     """x (B, …), its image, and per column the relative residual and the iterations spent, (B,).
 
+    energy: (B,), ⟨x, b⟩, which is ⟨x, (H + λI) x⟩ up to the residual.
     lowest: (B,), ⟨d, (H + λI) d⟩/⟨d, d⟩ of a direction d on which that is not positive, where the
     solve met one and ended; infinity elsewhere, which does not prove that there is none.
     """
@@ -80,35 +74,36 @@ class Solution:
     image: Tensor
     residual: Tensor
     iterations: Tensor
+    energy: Tensor
     lowest: Tensor
+
+    @property
+    def warm(self) -> "WarmStart":
+        """This as the start of another solve."""
+        return WarmStart(self.x, self.image, self.energy)
 
 
 @dataclass(frozen=True)
 class WarmStart:
-    """The last solutions of a slowly changing system, newest first, at most `HISTORY`."""
+    """An earlier solution of a slowly changing system, x (B, …), its image, and ⟨x, (H + λI) x⟩ as
+    it was then, (B,)."""
 
-    x: tuple[Tensor, ...] = ()
-    image: tuple[Tensor, ...] = ()
-
-    def push(self, solution: Solution) -> "WarmStart":
-        return WarmStart((solution.x, *self.x)[:HISTORY], (solution.image, *self.image)[:HISTORY])
-
-    def newest(self) -> "WarmStart":
-        """The last solution alone."""
-        return WarmStart(self.x[:1], self.image[:1])
+    x: Tensor
+    image: Tensor
+    energy: Tensor
 
     def select(self, columns: Tensor) -> "WarmStart":
-        return WarmStart(tuple(x[columns] for x in self.x), tuple(u[columns] for u in self.image))
+        return WarmStart(self.x[columns], self.image[columns], self.energy[columns])
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
     """⟨a, b⟩ per column, (B,)."""
-    return torch.linalg.vecdot(a.flatten(1), b.flatten(1))
+    return (a * b).sum(tuple(range(1, a.ndim)))
 
 
-def weigh(weights: Tensor, x: Tensor) -> Tensor:
-    """`x` (B, …) times one weight per column, (B,)."""
-    return x * weights.view(-1, *[1] * (x.ndim - 1))
+def norm(a: Tensor) -> Tensor:
+    """‖a‖ per column, (B,)."""
+    return torch.linalg.vector_norm(a, dim=tuple(range(1, a.ndim)))
 
 
 def over(weights: Tensor, x: Tensor) -> Tensor:
@@ -116,54 +111,47 @@ def over(weights: Tensor, x: Tensor) -> Tensor:
     return weights.view(-1, *[1] * (x.ndim - 1))
 
 
-def combine(weights: Tensor, parts: Sequence[Tensor]) -> Tensor:
-    """Σ_j w_j part_j per column: (B, h) and h times (B, …) → (B, …)."""
-    first, *others = parts
-    total = weigh(weights[:, 0], first)
-    for j, part in enumerate(others, 1):
-        total.addcmul_(part, over(weights[:, j], part))
-    return total
+def weigh(weights: Tensor, x: Tensor) -> Tensor:
+    """`x` (B, …) times one weight per column, (B,)."""
+    return x * over(weights, x)
 
 
 def warm_up(
     operator: Curvature, b: Tensor, z: Tensor, warm: WarmStart
 ) -> tuple[Tensor, Tensor, Tensor] | None:
-    """Return the best combination x of earlier solutions, its image and its residual, each (B, …),
-    zeros and b for a column that begins at zero; None where all do.
+    """Return the multiple x of an earlier solution that is nearest in the norm of H, its image and
+    its residual, each (B, …), zeros and b for a column that begins at zero; None where all do.
 
-    Best in the norm of H: a small Galerkin system made from images alone. Its residual costs a
-    pull, so a column begins there only where that holds most of the solution's energy bᵀH⁻¹b ≈
-    bᵀz, z = precondition(b); the others begin at zero. So does a column whose small system cannot
-    be solved: where few features leave float32's rounding above the ridge, it may be singular.
+    Its residual costs a product without its image. A column begins there only where that holds most
+    of the solution's energy bᵀH⁻¹b ≈ bᵀz, z = precondition(b), judged by the energy that the
+    earlier solution had in its own system. A multiple that is no number counts as none.
     """
-    curved = tuple(operator.curved(u) for u in warm.image)
-    gram = operator.gram(warm.x, warm.image, curved)
-    overlap = torch.stack([dot(v, b) for v in warm.x], -1)
-    diagonal = gram.diagonal(dim1=1, dim2=2)
-    # Earlier solutions may be parallel (a run that stands still) or zero: the ridge mends that.
-    ridge = 1e-6 * diagonal + torch.finfo(b.dtype).tiny
-    weights, unsolved = torch.linalg.solve_ex(gram + torch.diag_embed(ridge), overlap)
-    held = (weights * overlap).sum(-1)
-    solved = (unsolved == 0) & weights.isfinite().all(-1)
-    pays = torch.nonzero(solved & (held > WARM_SHARE * dot(b, z))).flatten()
+    overlap = dot(warm.x, b)
+    pays = torch.nonzero(overlap.square() > WARM_SHARE * dot(b, z) * warm.energy).flatten()
     if len(pays) == 0:
         return None
+    x, image = warm.x, warm.image
+    if len(pays) < len(b):
+        operator, x, image, overlap = operator.select(pays), x[pays], image[pays], overlap[pays]
+    product = operator.pull(operator.curved(image), x)
+    factor = overlap / dot(x, product)
+    usable = factor.isfinite()
+    if not bool(usable.all()):
+        factor = factor.where(usable, 0)
+        x, image, product = (t.where(over(usable, t), 0) for t in (x, image, product))
+    x, image, product = (weigh(factor, t) for t in (x, image, product))
     if len(pays) == len(b):
-        x, image = combine(weights, warm.x), combine(weights, warm.image)
-        return x, image, b - operator.pull(combine(weights, curved), x)
-    weights, earlier, bent = weights[pays], warm.select(pays), [c[pays] for c in curved]
-    x = combine(weights, earlier.x)
-    pulled = operator.select(pays).pull(combine(weights, bent), x)
+        return x, image, b - product
     return (
         torch.zeros_like(b).index_copy_(0, pays, x),
-        torch.zeros_like(curved[0]).index_copy_(0, pays, combine(weights, earlier.image)),
-        b.index_add(0, pays, pulled, alpha=-1),
+        torch.zeros_like(warm.image).index_copy_(0, pays, image),
+        b.index_add(0, pays, product, alpha=-1),
     )
 
 
 def largest_of(b: Tensor) -> Tensor:
     """The size of the largest entry of each column of b (B, …), (B,)."""
-    return torch.linalg.vector_norm(b.flatten(1), torch.inf, dim=1)
+    return torch.linalg.vector_norm(b, torch.inf, dim=tuple(range(1, b.ndim)))
 
 
 def is_faint(largest: Tensor) -> Tensor:
@@ -185,18 +173,19 @@ def unit_of(b: Tensor) -> Tensor:
 class Columns:
     """Hold some columns of a solve, A of B: a row each of these tensors, which the solve changes.
 
-    places: (A,), which of all columns they are. d: the direction; rz: ⟨r, precondition(r)⟩. going:
-    (A,), which of them move on: the others stand still until they leave the products.
+    places: (A,), which of all columns they are. d: the direction; rz: ⟨r, precondition(r)⟩. length:
+    ‖r‖, or what a sketch says of it; limit: the length at which a column is done. going: (A,),
+    which of them move on: the others stand still until they leave the products.
     """
 
     places: Tensor
-    scale: Tensor
+    limit: Tensor
     x: Tensor
     image: Tensor
     r: Tensor
     d: Tensor
     rz: Tensor
-    residual: Tensor
+    length: Tensor
     iterations: Tensor
     lowest: Tensor
     going: Tensor
@@ -204,53 +193,54 @@ class Columns:
     def select(self, some: Tensor) -> "Columns":
         return Columns(*(getattr(self, item.name)[some] for item in fields(self)))
 
-    def advance(self, alpha: Tensor, u: Tensor) -> None:
+    def advance(self, alpha: Tensor, u: Tensor, all_go: bool) -> None:
         """Move x by `alpha` (A,) along d, whose image is u."""
         self.x.addcmul_(self.d, over(alpha, self.d))
         self.image.addcmul_(u, over(alpha, u))
-        self.iterations += self.going
+        self.iterations += 1 if all_go else self.going
 
-    def length(self) -> Tensor:
-        """‖r‖ as a share of the right-hand side's, (A,)."""
-        return torch.linalg.vector_norm(self.r.flatten(1), dim=1) / self.scale
-
-    def turn(self, z: Tensor) -> None:
+    def turn(self, z: Tensor, all_go: bool) -> None:
         """Take up the next direction, z = precondition(r); what stands still keeps its own."""
         rz = dot(self.r, z)
         d = torch.addcmul(z, self.d, over(rz / self.rz, z))
-        self.d, self.rz = torch.where(over(self.going, d), d, self.d), rz
+        self.d = d if all_go else torch.where(over(self.going, d), d, self.d)
+        self.rz = rz
 
-    def solution(self) -> Solution:
-        return Solution(self.x, self.image, self.residual, self.iterations, self.lowest)
+    def solution(self, b: Tensor, scale: Tensor) -> Solution:
+        """Return what all columns have come to; scale: the length of each right-hand side, (B,)."""
+        residual, energy = self.length / scale, dot(self.x, b)
+        return Solution(self.x, self.image, residual, self.iterations, energy, self.lowest)
 
 
 def begin(
-    operator: Curvature, b: Tensor, empty_image: Tensor, tolerance: float, warm: WarmStart | None
+    operator: Curvature,
+    b: Tensor,
+    empty_image: Tensor,
+    limit: Tensor,
+    warm: WarmStart | None = None,
 ) -> Columns:
-    """All columns before the first iteration: at zero, or where a warm start puts them."""
-    scale = dot(b, b).sqrt()
-    scale = torch.where(scale > 0, scale, torch.ones_like(scale))  # b = 0 has the solution 0
+    """Return all columns before the first iteration: at zero, or where a warm start puts them."""
     z = operator.precondition(b)
-    begun = warm_up(operator, b, z, warm) if warm is not None and warm.x else None
+    begun = warm_up(operator, b, z, warm) if warm is not None else None
     if begun is None:
         x, r = torch.zeros_like(b), b.clone()
         image = empty_image.new_zeros(empty_image.shape)  # it may be one zero, expanded
     else:
         x, image, r = begun
         z = operator.precondition(r)
-    residual = torch.linalg.vector_norm(r.flatten(1), dim=1) / scale
+    length = norm(r)
     return Columns(
         places=torch.arange(len(b), device=b.device),
-        scale=scale,
+        limit=limit,
         x=x,
         image=image,
         r=r,
         d=z,
         rz=dot(r, z),
-        residual=residual,
-        iterations=torch.zeros_like(scale),
-        lowest=torch.full_like(scale, torch.inf),
-        going=residual > tolerance,
+        length=length,
+        iterations=torch.zeros_like(length),
+        lowest=torch.full_like(length, torch.inf),
+        going=length > limit,
     )
 
 
@@ -267,21 +257,20 @@ def leave(
 def keep(whole: Columns, at: Columns) -> None:
     """Write what the columns `at` have come to into `whole`."""
     if at is not whole:
-        for name in ("x", "image", "residual", "iterations", "lowest"):
+        for name in ("x", "image", "length", "iterations", "lowest"):
             getattr(whole, name).index_copy_(0, at.places, getattr(at, name))
 
 
-def iterate(operator: Curvature, at: Columns, iterations: int) -> Solution:
+def iterate(operator: Curvature, at: Columns, iterations: int) -> None:
     """Do exactly that many iterations, without looking at values."""
     for _ in range(iterations):
         u = operator.image(at.d)
         product = operator.pull(operator.curved(u), at.d)
         alpha = at.rz / dot(at.d, product)
-        at.advance(alpha, u)
+        at.advance(alpha, u, all_go=True)
         at.r.addcmul_(product, over(alpha, product), value=-1)
-        at.turn(operator.precondition(at.r))
-    at.residual = at.length()
-    return at.solution()
+        at.turn(operator.precondition(at.r), all_go=True)
+    at.length = norm(at.r)
 
 
 def conjugate_gradients(
@@ -300,30 +289,40 @@ def conjugate_gradients(
     `empty_image`: zeros of the image's shape for B columns.
     fixed: do exactly that many iterations, without looking at values (fake tensors cannot branch).
     """
+    scale = norm(b)
+    scale = scale.masked_fill(scale == 0, 1)  # b = 0 has the solution 0
     if fixed is not None:
-        return iterate(operator, begin(operator, b, empty_image, -torch.inf, None), fixed)
+        whole = begin(operator, b, empty_image, scale)
+        iterate(operator, whole, fixed)
+        return whole.solution(b, scale)
     if bool(is_faint(largest_of(b)).any()):
         unit = unit_of(b)
         found = conjugate_gradients(
             operator, weigh(1 / unit, b), empty_image, tolerance, warm, max_iterations
         )
-        return replace(found, x=weigh(unit, found.x), image=weigh(unit, found.image))
-    whole = begin(operator, b, empty_image, tolerance, warm)
+        return replace(
+            found,
+            x=weigh(unit, found.x),
+            image=weigh(unit, found.image),
+            energy=found.energy * unit.square(),
+        )
+    whole = begin(operator, b, empty_image, tolerance * scale, warm)
     at, staying = whole, torch.nonzero(whole.going).flatten()
     for _ in range(max_iterations):
         if len(staying) == 0:
             break
         if len(staying) <= operator.leaving * len(at.places):
             operator, at = leave(operator, whole, at, staying)
+        all_go = len(staying) == len(at.places)
         u = operator.image(at.d)
         curved = operator.curved(u)
         product = None if operator.sketches else operator.pull(curved, at.d)
         energy = operator.energy(at.d, u, curved) if product is None else dot(at.d, product)
         bent = energy <= 0  # such a column ends below, unchanged; NaN (an overflow) stays NaN
-        alpha = (at.rz / energy).masked_fill_(bent | ~at.going, 0)
-        at.advance(alpha, u)
-        if product is None and bool((at.residual <= SKETCH_FROM * tolerance).any()):
-            staying = sketched(operator, at, alpha, curved, tolerance)
+        alpha = (at.rz / energy).masked_fill_(bent if all_go else bent | ~at.going, 0)
+        at.advance(alpha, u, all_go)
+        if product is None and bool((at.length <= SKETCH_FROM * at.limit).any()):
+            staying = sketched(operator, at, alpha, curved)
             if len(staying) == 0:
                 break
             if len(staying) < len(alpha):
@@ -333,26 +332,24 @@ def conjugate_gradients(
         if product is None:
             product = operator.pull(curved, at.d)
         at.r.addcmul_(product, over(alpha, product), value=-1)
-        at.residual = torch.where(at.going, at.length(), at.residual)
-        at.going = at.going & (at.residual > tolerance) & ~bent
+        at.length = norm(at.r)
+        going = (at.length > at.limit) & ~bent
+        at.going = going if all_go else going & at.going
         staying = torch.nonzero(at.going).flatten()
         if len(staying) < len(at.going):
             size = dot(at.d, at.d)  # 0 is a tiny column's underflow
             at.lowest = (energy / size).masked_fill_(~bent | (size == 0), torch.inf)
         if len(staying) > 0:
-            at.turn(operator.precondition(at.r))
+            at.turn(operator.precondition(at.r), all_go=len(staying) == len(at.going))
     keep(whole, at)
-    return whole.solution()
+    return whole.solution(b, scale)
 
 
-def sketched(
-    operator: Curvature, at: Columns, alpha: Tensor, curved: Tensor, tolerance: float
-) -> Tensor:
+def sketched(operator: Curvature, at: Columns, alpha: Tensor, curved: Tensor) -> Tensor:
     """Stop the columns that a sketch of the residual shows to be done; return which go on."""
-    estimate = operator.sketched_norm(at.r, weigh(alpha, at.d), weigh(alpha, curved)) / at.scale
-    done = at.going & (estimate <= SKETCH_MARGIN * tolerance)
-    at.residual = torch.where(done, estimate, at.residual)
-    at.going = at.going & ~done
+    estimate = operator.sketched_norm(at.r, weigh(alpha, at.d), weigh(alpha, curved))
+    at.going = at.going & ~(estimate <= SKETCH_MARGIN * at.limit)
+    at.length = torch.where(at.going, at.length, estimate)
     return torch.nonzero(at.going).flatten()
 
 
@@ -366,10 +363,10 @@ def refine(
 ) -> Solution:
     """Solve again for the *true* residual of a solution, which the recursive one loses to
     rounding."""
-    scale = dot(b, b).sqrt().clamp(min=torch.finfo(b.dtype).tiny)
+    scale = norm(b).clamp(min=torch.finfo(b.dtype).tiny)
     for round_ in range(rounds + 1):
         r = b - operator.pull(operator.curved(solution.image), solution.x)
-        residual = dot(r, r).sqrt() / scale
+        residual = norm(r) / scale
         bent = solution.lowest <= 0  # not to be mended
         if round_ == rounds or bool(((residual <= tolerance) | bent).all()):
             break
@@ -379,6 +376,7 @@ def refine(
             solution.image + more.image,
             residual,
             solution.iterations + more.iterations,
+            solution.energy + more.energy,
             torch.minimum(solution.lowest, more.lowest),
         )
     return replace(solution, residual=residual)

@@ -42,9 +42,16 @@ class Products:
         self.total += X.shape[0] * X.shape[1] * V.shape[0] * V.shape[1] / self.unit
         return self.image(X, V)
 
-    def counted_pull_back(self, M: torch.Tensor, X: torch.Tensor | Streamed) -> torch.Tensor:
+    def counted_pull_back(
+        self,
+        M: torch.Tensor,
+        X: torch.Tensor | Streamed,
+        share: float = 1.0,
+        V: torch.Tensor | None = None,
+        damping: float = 0.0,
+    ) -> torch.Tensor:
         self.total += X.shape[0] * X.shape[1] * M.shape[0] * M.shape[1] / self.unit
-        return self.pull_back(M, X)
+        return self.pull_back(M, X, share, V, damping)
 
 
 def true_residual(problem: LinearProblem, theta: torch.Tensor, x, b) -> float:

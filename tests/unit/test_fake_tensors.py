@@ -16,7 +16,7 @@ from engine.attacks.stealth import added, gradient_norm_terms, training_loss_ter
 from engine.influence.estimators import named
 from engine.influence.linear import LinearProblem, Samples, eigenbasis, rotate, sketch
 from engine.influence.network import NetworkProblem, Part
-from engine.influence.solve import WarmStart, conjugate_gradients
+from engine.influence.solve import conjugate_gradients
 from engine.models.network import MODULES, cross_entropy
 from engine.scrutiny import attributions
 from engine.scrutiny.leave_one_out import mean_loss
@@ -70,11 +70,11 @@ def test_the_pieces_of_a_solve(cuda):
     curvature = p.curvature(torch.randn(B, K * D))
     b = torch.randn(B, K, D)
     solution = conjugate_gradients(curvature, b, torch.zeros(B, K, N), 1e-3, fixed=2)
-    warm = WarmStart().push(solution).push(solution).select(torch.arange(2))
+    warm = solution.warm.select(torch.arange(2))
     part = curvature.select(torch.arange(2))
-    gram = part.gram(warm.x, warm.image, tuple(part.curved(u) for u in warm.image))
-    assert gram.shape == (2, 2, 2)
-    assert on_cuda(gram, part.precondition(b[:2]))
+    pulled = part.pull(part.curved(warm.image), warm.x)
+    assert pulled.shape == (2, K, D)
+    assert on_cuda(pulled, warm.energy, part.precondition(b[:2]))
 
 
 def test_the_sketch(cuda):

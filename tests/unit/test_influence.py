@@ -17,7 +17,7 @@ from engine.errors import InvalidInput, NotConverged
 from engine.influence.linear import LinearProblem
 from engine.influence.problem import ranks
 from engine.influence.scores import influence_gradient, influence_scores
-from engine.influence.solve import WarmStart, conjugate_gradients
+from engine.influence.solve import conjugate_gradients
 from engine.models.fit import fit
 from engine.models.linear import LinearModel
 from tests.support.problems import random_problem
@@ -182,9 +182,7 @@ def test_warm_starts_reach_the_tolerance_with_less_work():
     dataset, _ = random_problem(9, n=200, d=12, n_classes=5)
     problem = LinearProblem.build(dataset, damping=0.01, dtype="float64")
     theta, _ = models_and_coefficients(dataset, 4, torch.float64)
-    warm = WarmStart()
-    for factor in (1.0, 1.01):
-        warm = warm.push(problem.forward(theta * factor, 1e-10, split="test").solution)
+    warm = problem.forward(theta * 1.01, 1e-10, split="test").solution.warm
     cold, hot = (problem.forward(theta * 1.02, 1e-6, warm=w) for w in (None, warm))
     assert (hot.solution.iterations < cold.solution.iterations).all()
     assert relative_error(hot.scores, cold.scores) < 1e-4
