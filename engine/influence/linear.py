@@ -378,7 +378,7 @@ class LinearProblem:
         # p ⊙ (a − mean of a) ⊙ b − p Cov_p(a, b) − n c ⊙ p ⊙ b
         a, M = s_c.image, curve(P, forward.solution.image)  # p ⊙ b
         covariance = (M * a).sum(CLASSES, keepdim=True)
-        M *= a - torch.add((P * a).sum(CLASSES, keepdim=True), c, alpha=n)
+        M = M * (a - torch.add((P * a).sum(CLASSES, keepdim=True), c, alpha=n))
         M.addcmul_(P, covariance, value=-1)
         gradient = pull_back(M, X, 1 / n, gradient, 1.0)
         return gradient.flatten(1), s_c
