@@ -33,6 +33,7 @@ from engine.influence.estimators import Estimator, cg
 from engine.influence.problem import Forward, order_sign
 from engine.influence.products import (
     CLASSES,
+    centre,
     curve,
     image,
     log_probabilities,
