@@ -49,6 +49,7 @@ from engine.experiments.minimal_radius import (
     MinimalRadiusRequest,
     MinimalRadiusResult,
 )
+from engine.experiments.pairs import PAIRS, PairsRequest, PairsResult
 from engine.experiments.payments import PAYMENTS, PaymentsRequest, PaymentsResult
 from engine.experiments.polish import POLISH, PolishRequest
 from engine.experiments.prepare import PREPARE, PrepareRequest
@@ -91,6 +92,8 @@ __all__ = [
     "LessonRequest",
     "MinimalRadiusRequest",
     "MinimalRadiusResult",
+    "PairsRequest",
+    "PairsResult",
     "PaymentsRequest",
     "PaymentsResult",
     "PolishRequest",
@@ -116,7 +119,7 @@ __all__ = [
 EXPERIMENTS: dict[str, AnyExperiment] = {
     e.name: e
     for e in (
-        *(ATTACK, REPLAY, RANKING, SWEEP, BATCH, BASELINE, FAIRNESS, IMPOSSIBLE, DEFENCE),
+        *(ATTACK, REPLAY, PAIRS, RANKING, SWEEP, BATCH, BASELINE, FAIRNESS, IMPOSSIBLE, DEFENCE),
         POLISH,
         *(SENSITIVITY, LEAVE_ONE_OUT, EXPLAIN, AUDIT, ATTRIBUTIONS_OF, LESSON),
         MINIMAL_RADIUS,

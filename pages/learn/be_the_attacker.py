@@ -12,6 +12,7 @@ from pages.common.lab import navigation, registry
 from pages.common.lab.shared import open_dataset, origin
 from pages.common.samples import Samples
 from pages.common.widgets import replay
+from pages.common.widgets.badge import mark_origin
 from pages.common.words import wording
 
 PAGE = registry.page("start")
@@ -19,22 +20,16 @@ NOTICED, SKIPPED = "noticed", "skipped-the-replay"  # in links; in the session s
 ANSWERS = {"yes": "Yes, I would have", "no": "No, I would not"}
 FORMER = {"round", "vote"}  # parameters of the page that was the lab's first before
 WORDS = replay.Words("your digit", "▶ Be the attacker", "▶ Play again")
-ONWARD = (
+ONWARD = (  # the story, in its order
     ("influence", "What does a score mean?"),
     ("move-one-sample", "Attack a digit of your choice"),
-    ("cost", "What does it cost?"),
-    ("apart", "Can you tell the models apart?"),
+    ("cost", "What does the attack cost?"),
+    ("easy-or-hard", "Which digits are easy to move?"),
+    ("impossible", "The digit that nobody can move"),
+    ("fairness", "Break fairness with one number"),
     ("minimum", "Catch the attacker"),
+    ("apart", "Now you: which model is malicious?"),
 )
-PAPER = "https://arxiv.org/abs/2409.05208"
-
-
-def introduction() -> None:
-    """Say what this is, and whose paper it is about."""
-    st.caption(
-        "**Influence Attack Lab** · live attacks from "
-        f"[*Influence-based Attributions can be Manipulated*]({PAPER}), Yadav, Wu and Chaudhuri"
-    )
 
 
 def vote(answer: str) -> None:
@@ -112,24 +107,23 @@ def scene(answered: str | None) -> None:
         lead(len(samples), result if seen else None, answered, len(dataset.y_holdout))
     st.caption(
         "Every digit in the order of its worth to the buyer: rank 1 is what the paper calls most "
-        "valuable. Blue: the first tenth under the honest model. "
-        f"{origin(stored, links.EXAMPLE.dataset).capitalize()}."
+        "valuable. Blue: the first tenth under the honest model."
+        f"{mark_origin(origin(stored, links.EXAMPLE.dataset))}"
     )
 
 
 def onward() -> None:
     """Link to what comes next."""
-    st.markdown("**Go on**")
+    st.markdown("**The story goes on, in eight steps**")
     with st.container(horizontal=True):
-        for url, label in ONWARD:
-            st.page_link(ROOT / registry.page(url).file, label=f"{label} →")
+        for place, (url, label) in enumerate(ONWARD, 1):
+            st.page_link(ROOT / registry.page(url).file, label=f"{place}. {label}")
 
 
 def page() -> None:
     if FORMER & set(st.query_params):  # a link from when another page was the first
         former = navigation.page_of(registry.page("apart"))
         st.switch_page(former, query_params=dict(st.query_params))
-    introduction()
     st.title(PAGE.title)
     form = Form()
     answered = form.clicked(NOTICED, list(ANSWERS))

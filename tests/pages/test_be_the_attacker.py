@@ -12,14 +12,13 @@ PAGE = registry.page("start")
 ASKED = "Would you have noticed?"
 
 
-def test_it_is_the_first_page_and_says_what_the_lab_is() -> None:
+def test_it_is_the_first_page() -> None:
     assert registry.PAGES[0] is PAGE
     assert PAGE.default
 
 
 def test_the_attack_is_asked_about_after_it_was_seen(open_page: Open, example: Stored) -> None:
     app = open_page(PAGE)
-    assert "Yadav" in words(app)
     assert "You sell 1,200 handwritten digits." in words(app)
     assert ASKED not in words(app)
     app.button(key="skip").click().run()
@@ -46,8 +45,9 @@ def test_the_vote_is_answered_from_the_result(
 
 def test_it_leads_on_to_pages_that_exist(open_page: Open) -> None:
     app = open_page(PAGE)
-    links = {e.proto.page for e in app.get("page_link")}
-    assert {"influence", "move-one-sample", "cost", "apart", "minimum"} <= links
+    links = [e.proto.page for e in app.get("page_link")]
+    assert len(links) == len(set(links)) == 8
+    assert set(links) <= {page.url for page in registry.PAGES}
 
 
 @pytest.mark.parametrize("parameters", [{"round": 3}, {"vote": "A"}])

@@ -23,6 +23,7 @@ from pages.common.words.wording import count, listed, plain, stamp
 ORIGINS = {LOCAL: "computed here", PUBLISHED: "published", IMPORTED: "imported"}
 TELLING = {  # fields that are said of every request of an experiment; of others what is unusual
     "attack": ("targets", "k", "radius"),
+    "pairs": ("k", "radius"),
     "replay": ("targets", "k", "radius"),
     "sweep": ("n_targets", "radii", "ks"),
     "baseline": ("targets", "n_targets"),
@@ -36,7 +37,10 @@ TELLING = {  # fields that are said of every request of an experiment; of others
     "gradients": ("n_parameters",),
     "lesson": ("k", "radius"),
 }
-UNTOLD = {"lesson": ("targets", "nicknames", "bets_moved", "bets_price")}  # one entry for everybody
+UNTOLD = {
+    "pairs": ("targets",),
+    "lesson": ("targets", "nicknames", "bets_moved", "bets_price"),
+}  # one entry for everybody
 
 
 def shown(value: object) -> str:

@@ -50,6 +50,7 @@ function build(data) {
   root.at = read(reads, 'at', data.words.step);
   root.wall = element(root, 'canvas', 'wall');
   root.wall.setAttribute('role', 'img');
+  root.wall.dataset.figure = 'replay';
   root.curve = element(root, 'canvas', 'curve');
   root.curve.setAttribute('aria-hidden', 'true');
   root.range = element(root, 'input');
@@ -134,7 +135,7 @@ function begin(root, data) {
     ctx.strokeRect(.5, .5, FIRST * large - 1, large - 1);
     if (width - FIRST * large > 190) {
       ctx.fillStyle = ink;
-      ctx.font = '15px ' + getComputedStyle(root).fontFamily;
+      ctx.font = textSize() + getComputedStyle(root).fontFamily;
       ctx.textBaseline = 'middle';
       ctx.fillText('◀ ' + data.words.first, FIRST * large + 14, large / 2);
     }
@@ -189,7 +190,7 @@ function begin(root, data) {
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
     ctx.clearRect(0, 0, width, high);
     ctx.fillStyle = ink;
-    ctx.font = '13px ' + getComputedStyle(root).fontFamily;
+    ctx.font = textSize() + getComputedStyle(root).fontFamily;
     ctx.textAlign = 'left';
     ctx.fillText('rank 1', 8, 14);
     ctx.textAlign = 'right';
@@ -331,6 +332,9 @@ function isLight(colour) {
   const parts = (colour.match(/[\d.]+/g) || []).slice(0, 3).map(Number);
   return parts.length === 3 && parts.reduce((a, b) => a + b) > 384;
 }
+
+// The size of text in a canvas: larger where the page's is, as when presenting.
+function textSize() { return getComputedStyle(document.documentElement).fontSize + ' '; }
 
 function mix(a, b, f) { return a + (b - a) * f; }
 
