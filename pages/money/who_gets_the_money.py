@@ -152,7 +152,7 @@ def attackers(stored: Stored, rule: str, budget: float) -> None:
     st.caption(
         f"Means over {result.table['draw'].nunique()} draws, each with a vendor of its own that "
         "somebody favours; money of the budget above. Accuracy is on held-out data. "
-        f"{words.neighbours_words(result, rule)}"
+        f"{words.directions(result, rule)} {words.neighbours_words(result, rule)}"
     )
 
 

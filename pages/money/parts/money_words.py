@@ -212,3 +212,27 @@ def neighbours_words(result: PaymentsResult, rule: str) -> str:
 
 def points_between(low: float, high: float) -> str:
     return f"{100 * low:.1f} to {100 * high:.1f} points".replace("-", MINUS)
+
+
+def directions(result: PaymentsResult, rule: str) -> str:
+    """Whether what a vendor delivers has the effect under a rule that its source reports: pay rises
+    (the 95% interval of the gain at the largest budget lies above zero)."""
+    table = result.summary(rule)
+    said = []
+    for attack, source in (
+        ("outliers", "as in the Outlier Attack's own experiments"),
+        ("copies", "as known for Shapley values"),
+    ):
+        part = table[table["attack"] == attack].to_dict("records")
+        if not part:
+            continue
+        low, high = float(part[-1]["low"]), float(part[-1]["high"])
+        effect = (
+            f"raise the vendor's pay under this rule, {source}"
+            if low > 0
+            else f"lower the vendor's pay under this rule, not {source}"
+            if high < 0
+            else f"do not clearly change the vendor's pay under this rule, not {source}"
+        )
+        said.append(f"{attack.capitalize()} {effect}.")
+    return " ".join(said)
