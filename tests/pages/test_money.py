@@ -13,8 +13,9 @@ from engine.experiments.payments import PaymentsResult
 from engine.market.payments import payments
 from engine.progress import ignore
 from engine.results.compute import compute_and_keep
-from engine.results.store import Store, Stored
-from engine.settings import Settings
+from engine.results.store import MANIFEST, Store, Stored, open_folder
+from engine.settings import PUBLISHED, Settings
+from engine.vocabulary import PAY
 from pages.common.lab import published_results, registry
 from pages.money.parts import label_views, money_words
 from tests.support.pages import Open, check_note, tables, unfold, words
@@ -97,7 +98,7 @@ def test_vendors_attack_and_scheme_are_chosen_at_once(
         for name in ("honest", attack)
     )
     most = int((after.money - before.money).argmax())
-    assert f"Vendor **{before.names[most]}** gains most" in words(app)
+    assert f"of these, **{before.names[most]}** gains most" in words(app)
     assert f"**{after.money[most]:,.0f}** by the attacked one" in words(app)
 
 
@@ -119,6 +120,48 @@ def test_the_labels_page_says_what_the_draws_give(
     [numbers] = tables(app)
     assert len(numbers) == len(result.summary())
     assert "python -m engine cleaning" in words(app)
+
+
+def published_on(experiment: str, dataset: str) -> Any:
+    """A published result."""
+    folders = (path.parent for path in (PUBLISHED / experiment).glob(f"*/{MANIFEST}"))
+    [found] = [s for s in map(open_folder, folders) if s.manifest.request["dataset"] == dataset]
+    return found.result
+
+
+def test_aiming_at_pay_brings_at_least_as_much_as_moving_samples_on_every_published_draw() -> None:
+    """What the page of money states, in the result that it opens with."""
+    result: PaymentsResult = published_on("payments", "digits")
+    for attack in PAY:
+        pairs = result.against_moving(attack)
+        assert len(pairs) == 20
+        assert (pairs["pay"] >= pairs["moving"]).all(), attack
+        said = money_words.pairs_title(result, attack)
+        assert "in 20 of 20 draws" in said
+        assert f"{100 * pairs['pay'].mean():.1f}% of the money" in said
+    shares = [result.against_moving(attack)["pay"].mean() for attack in ("pay", "pay_top_k")]
+    assert min(shares) > 0.5, "the page says: most of the budget"
+    for rule, effects in (
+        ("positive", ("raise", "raise")),
+        ("top_k", ("raise", "do not clearly change")),
+        ("rank", ("raise", "raise")),
+        ("net", ("lower", "raise")),
+    ):
+        said = money_words.directions(result, rule)
+        for attack, effect in zip(("Outliers", "Copies"), effects, strict=True):
+            assert f"{attack} {effect} the vendor's pay" in said
+
+
+def test_an_attack_on_influence_hides_what_own_loss_still_finds() -> None:
+    """What the page of wrong labels is introduced with, in the result that it opens with."""
+    result: CleaningResult = published_on("cleaning", "digits")
+    influence, loss = (label_views.rows_of(result, name) for name in ("influence", "loss"))
+    assert influence["hide"]["hidden_found"] == 0
+    assert influence["protect"]["hidden_found"] < 0.2 * influence["protect"]["hidden"]
+    for model in ("hide", "protect"):
+        assert influence[model]["recall"] < influence["honest"]["recall"]
+        assert abs(loss[model]["recall"] - loss["honest"]["recall"]) < 0.02
+    assert loss["protect"]["hidden_found"] > 0.9 * loss["protect"]["hidden"]
 
 
 @pytest.mark.parametrize("page", [MONEY, LABELS], ids=lambda page: page.url)

@@ -106,14 +106,16 @@ def finding(
     rows = {str(row["vendor"]): row for row in table.to_dict("records")}
     if favoured is None:
         most = max(rows, key=lambda one: rows[one]["change"])
-        gain, name = rows[most], f"Vendor **{most}** gains most"
+        gain = rows[most]
+        name = f"The attack was made for other vendors; of these, **{most}** gains most"
     else:
         gain, name = rows[favoured], f"The trainer colludes with vendor **{favoured}**"
     drop = honest - attacked
-    lost = f"{points(drop)} of accuracy" if drop > 0 else "no accuracy"
+    price = f"{points(drop)} of accuracy" if drop > 0 else "no accuracy"
     return (
         f"{name}: of a budget of {money(budget)} it earns **{money(gain['before'])}** by the "
-        f"honest model and **{money(gain['after'])}** by the attacked one. The attack costs {lost}."
+        f"honest model and **{money(gain['after'])}** by the attacked one. The attack costs "
+        f"{price}."
     )
 
 
@@ -142,7 +144,12 @@ def concentration(before: Payments, after: Payments) -> str:
 def attackers_table(result: PaymentsResult, rule: str, budget: float) -> pd.DataFrame:
     """Who attacks, what it costs and what it brings, means over draws, in money."""
     rows = []
-    for row in result.summary(rule).to_dict("records"):
+    places = {name: place for place, name in enumerate(WHO)}  # an attack's budgets stand together
+    ordered = sorted(
+        result.summary(rule).to_dict("records"),
+        key=lambda row: (places[str(row["attack"])], row["budget"]),
+    )
+    for row in ordered:
         attack, drop = str(row["attack"]), float(row["accuracy_drop"])
         one = int(row["budget"]) == 1
         cost = (
@@ -154,8 +161,8 @@ def attackers_table(result: PaymentsResult, rule: str, budget: float) -> pd.Data
         rows.append(
             {
                 "who": WHO[attack],
-                "goes as far as": cost,
-                "accuracy lost": signed(drop, points(drop)) if abs(drop) >= 5e-4 else "none",
+                "how far": cost,
+                "accuracy lost": lost(drop),
                 "earned before": money(budget * float(row["before"])),
                 "after": money(budget * float(row["after"])),
                 "brings": signed(round(gain), money(abs(gain))),
@@ -163,6 +170,13 @@ def attackers_table(result: PaymentsResult, rule: str, budget: float) -> pd.Data
             }
         )
     return pd.DataFrame(rows)
+
+
+def lost(drop: float) -> str:
+    """Accuracy lost, in points; 'none' where it rounds to nothing."""
+    if abs(drop) < 5e-4:
+        return "none"
+    return f"{MINUS if drop < 0 else ''}{points(drop)}"
 
 
 def written(value: float) -> str:
