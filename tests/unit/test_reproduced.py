@@ -29,6 +29,7 @@ from engine.experiments import (
     ImpossibleRequest,
     LeaveOneOutRequest,
     PaymentsRequest,
+    PolishRequest,
     RankingRequest,
     ScalingRequest,
     SensitivityRequest,
@@ -62,6 +63,11 @@ REQUESTS: Mapping[str, Any] = {
     "defence": DefenceRequest(
         n_targets=2, ks=(1,), radii=(0.3,), restarts=1, steps=10, scales=(0.5,),
         stealth=(0.0, 1.0), l2_values=(0.01,), repeats=1,
+    ),
+    "polish": PolishRequest(
+        "tiny", n_targets=1, objectives=("higher_ranked",), steps=5, stealth=(1.0,),
+        through_radii=(0.3,), through_steps=2, hiding_steps=2, other_l2=(0.02,), newton_steps=1,
+        l2_values=(0.01,), repeats=1, n_held_back=2,
     ),
     "sensitivity": SensitivityRequest(probes=4, n_exact=2),
     "leave-one-out": LeaveOneOutRequest(n_samples=6),

@@ -22,6 +22,7 @@ from engine.experiments import (
     LeaveOneOutRequest,
     LessonRequest,
     PaymentsRequest,
+    PolishRequest,
     ScalingRequest,
     SensitivityRequest,
     SweepRequest,
@@ -31,6 +32,7 @@ from pages.common.asking import links, number_lists, sweep_requests, table_optio
 from pages.common.lab import published_results
 from pages.common.lab.registry import PageEntry, page
 from pages.common.lab.shared import baseline_request
+from pages.defend.parts.polish_words import MODELS
 from pages.learn.parts import retraining
 
 Examined = AuditRequest | AttributionsRequest
@@ -135,6 +137,14 @@ def of_impossible(request: ImpossibleRequest) -> ResultView | None:
 def of_defence(request: DefenceRequest) -> ResultView | None:
     shown = [r for _, name, r in published_results.with_role() if name == "defence"]
     return view("minimum") if request in [DefenceRequest(), *shown] else None
+
+
+@view_of.register
+def of_polish(request: PolishRequest) -> ResultView | None:
+    shown = published_results.requests_of("polish", request.dataset) or [PolishRequest()]
+    if request not in shown:
+        return None
+    return view("undo-it", **({"model": MODELS[request.model]} if len(shown) > 1 else {}))
 
 
 @view_of.register

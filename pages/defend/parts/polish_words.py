@@ -1,0 +1,211 @@
+"""What polishing undoes, in words and in tables to read: pure functions from its table."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from engine.experiments import PolishRequest
+from engine.experiments.polish import DETECTORS, HONEST, KNOWING, steps_of
+from pages.common.keeping import shelf
+from pages.common.words.wording import count, points
+from pages.defend.parts import polish_rates as rates
+
+MODELS = {"linear": "Logistic regression", "mlp": "Small neural network", "cnn": "Small CNN"}
+KINDS: Mapping[str, str] = {
+    "higher_ranked": "Algorithm 3",
+    "top_k": "lowers the top k",
+    "target": "raises the target alone",
+    "accurate": "accurate",
+    "quiet": "quiet",
+    "stealth": "lowers its gradient norm on the way",
+    "through": "differentiates through the step",
+    "hides norm": "arrives, then lowers its gradient norm",
+    "hides decrement": "arrives, then lowers its decrement",
+    "other l2": "trains at another l2 than declared",
+    "declares": "Algorithm 3, declares another l2",
+}
+
+
+def shown_steps(table: pd.DataFrame) -> list[int]:
+    """The numbers of steps that tables show."""
+    most = steps_of(table)
+    return sorted({0, *(j for j in (1, 2) if j <= most), most})
+
+
+def unknowing(table: pd.DataFrame) -> pd.DataFrame:
+    """The arrived models of attackers who do not know of polishing."""
+    found = rates.arrived(table)
+    return found[~found["kind"].isin(KNOWING)]
+
+
+@shelf.kept
+def finding(table: pd.DataFrame) -> str:
+    """What one step undoes, and which attacker it does not stop, in words."""
+    plain, knows = unknowing(table), rates.arrived(table)
+    knows, most = knows[knows["kind"].isin(KNOWING)], steps_of(table)
+    if plain.empty:
+        return "No attack reached the top, so there is nothing to undo."
+    kept = int((plain["rank_1"] <= rates.TOP).sum())
+    said = (
+        f"After **one Newton step {kept} of {count(len(plain), 'attacked model')} keep their "
+        f"target in the top ten**."
+    )
+    if len(knows):
+        one, last = (int((knows[f"rank_{j}"] <= rates.TOP).sum()) for j in (1, most))
+        said += (
+            f" Of {count(len(knows), 'model')} by attackers who know of the step {one} do; "
+            f"after {count(most, 'step')}, {last}."
+        )
+    return said
+
+
+@shelf.kept
+def paths_title(table: pd.DataFrame, step: int) -> str:
+    """How many of whose claimed samples are in the top ten after so many steps."""
+    honest, plain = rates.honest_of(table), unknowing(table)
+    when = f"After {count(step, 'step')}" if step else "As handed in"
+    inside = [int((part[f"rank_{step}"] <= rates.TOP).sum()) for part in (plain, honest)]
+    return (
+        f"{when}, {inside[0]} of {len(plain)} attacked targets and {inside[1]} of {len(honest)} "
+        "honest models' first samples are in the top ten"
+    )
+
+
+@shelf.kept
+def paths_caption(table: pd.DataFrame) -> str:
+    """What the lines are, and how far the whole ranking flows back."""
+    plain, most = unknowing(table), steps_of(table)
+    said = (
+        "One line is one model: the sample that it is meant to put first. Honest models differ in "
+        "optimiser, stopping time and l2, and some held samples back; each declares its own l2. "
+        "Shaded: the top ten."
+    )
+    if len(plain):
+        before, after, last = (plain[f"correlation_{j}"].median() for j in (0, 1, most))
+        said += (
+            f" The median rank correlation of attacked models with the honest ranking is "
+            f"{before:.2f} as handed in, {after:.2f} after one step and {last:.2f} after {most}."
+        )
+    return said
+
+
+@shelf.kept
+def areas_table(areas: pd.DataFrame) -> pd.DataFrame:
+    """The areas under the curves as a table to read."""
+    rows = []
+    for kind, part in areas.groupby("kind", sort=False):
+        found = part.set_index("detector")
+        row = {"attack": KINDS[str(kind)], "reached the top": int(part["arrived"].iloc[0])}
+        for column, name in DETECTORS.items():
+            one = found.loc[column]
+            row[f"AUC, {name}"] = f"{one['auc']:.3f} ({one['low']:.3f} to {one['high']:.3f})"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+@shelf.kept
+def staying_table(table: pd.DataFrame) -> pd.DataFrame:
+    """How many targets stay in the top ten, attack by attack, as a table to read."""
+    rows = []
+    for row in rates.staying(table).to_dict("records"):
+        read = {
+            "attack": KINDS[str(row["kind"])],
+            "reached the top": f"{row['arrived']} of {row['made']}",
+        }
+        for j in shown_steps(table)[1:]:
+            when = f"after {count(j, 'step')}"
+            read[f"first {when}"] = str(row[f"top_{j}"])
+            read[f"top ten {when}"] = str(row[f"ten_{j}"])
+        rows.append(read)
+    return pd.DataFrame(rows)
+
+
+@shelf.kept
+def knowing_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The attackers who know of polishing, as a table to read: a row for each and radius."""
+    rows = []
+    limits = {
+        "rank": (rates.RANK, rates.threshold(table, rates.RANK)),
+        "decrement": (rates.DECREMENT, rates.threshold(table, rates.DECREMENT)),
+    }
+    knows = table[table["kind"].isin(KNOWING)]
+    by = knows["kind"] + knows["radius"].map(lambda r: "" if np.isnan(r) else f" {r:g}")
+    for _, part in knows.groupby(by, sort=False):
+        kind, radius = str(part["kind"].iloc[0]), float(part["radius"].iloc[0])
+        inside = part[part["success"]]
+        read = {
+            "attacker": KINDS[kind] + ("" if np.isnan(radius) else f", radius {radius:g}"),
+            "reached the top": f"{len(inside)} of {len(part)}",
+        }
+        for j in shown_steps(table)[1:]:
+            kept = int((inside[f"rank_{j}"] <= rates.TOP).sum())
+            read[f"top ten after {count(j, 'step')}"] = str(kept) if len(inside) else "–"
+        for name, (column, limit) in limits.items():
+            flagged = str(int((inside[column] > limit).sum()))
+            read[f"flagged by the {name}"] = flagged if len(inside) else "–"
+        read["median accuracy lost"] = (
+            points(max(inside["accuracy_drop_0"].median(), 0)) if len(inside) else "–"
+        )
+        rows.append(read)
+    return pd.DataFrame(rows)
+
+
+@shelf.kept
+def knowing_meaning(table: pd.DataFrame, request: PolishRequest) -> str:
+    """What the attackers who know of polishing do, with what means, and what becomes of honest
+    models."""
+    honest = rates.honest_of(table)
+    held = honest[honest["kind"] == "held back"]
+    far = int((honest["first_after_one"] > rates.TOP).sum())
+    said = (
+        "Flagged: by a threshold that flags at most one honest model in twenty, on the rank after "
+        "one step or on the decrement.\n\n"
+        "**Differentiates through the step**: the target must lead before and after one step. "
+        f"This attacker has one start and {request.through_steps} steps: a larger budget may reach "
+        "more. "
+        "**Arrives, then lowers**: goes on inside the top until the check's number is as low as "
+        "it gets. **Declares another l2**: whichever of nine makes the decrement smallest. "
+        "**Trains at another l2**: a true minimum of another loss, at whichever l2 ranks the "
+        "target best.\n\n"
+        f"One step also moves honest models that were not trained to the end: {far} of "
+        f"{len(honest)} have their first sample outside the top ten after it"
+    )
+    if len(held):
+        own = int((held["first_after_one"] > rates.TOP).sum())
+        said += f", {own} of the {len(held)} that held samples back among them"
+    return said + "."
+
+
+@shelf.kept
+def cost(table: pd.DataFrame) -> str:
+    """What polishing costs, in solves and in products with the training set, in words."""
+    most = steps_of(table)
+    aimed = table[~table["kind"].isin(HONEST)]
+    first, all_steps = aimed["iterations_first"].median(), aimed["iterations"].median()
+    training = int(table["training_iterations"].iloc[0])
+    solves = aimed["solves"].median() / most
+    said = (
+        f"**Cost.** A step takes {solves:.3g} linear {'solve' if solves == 1 else 'solves'} (the "
+        f"median over attacked models): {first:.0f} iterations of conjugate gradients for the "
+        f"first step, {all_steps:.0f} for {most}. Training the honest model from zero took "
+        f"{training} iterations of L-BFGS, each of which costs about as much. "
+    )
+    if training <= first:
+        said += "Here a verifier who has the training data could as well train anew."
+    else:
+        share = first / training
+        said += f"One step costs {share:.0%} of training anew."
+    shifted, rose = int((table["shifted"] > 0).sum()), int((table["rose"] > 0).sum())
+    shortened, unranked = int((table["shortened"] > 0).sum()), int((table["unranked"] > 0).sum())
+    said += (
+        f"\n\nOf {count(len(table), 'model')} {shortened} had a step shortened so that the loss "
+        f"falls, {shifted} had a Hessian that was not positive definite and was shifted, and the "
+        f"loss rose for {rose}."
+    )
+    if unranked:
+        said += (
+            f" For {count(unranked, 'model')} a ranking does not exist at some step, because the "
+            "damped Hessian is not positive definite there: the sample counts as last."
+        )
+    return said

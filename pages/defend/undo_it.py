@@ -1,0 +1,156 @@
+"""Undo it with one step: models polished by Newton steps, and attackers who know of it."""
+
+import pandas as pd
+import streamlit as st
+
+from engine.experiments import PolishRequest
+from engine.experiments.polish import DETECTORS, steps_of
+from engine.results.store import Stored
+from pages.common.asking import door, links
+from pages.common.asking.form import Form
+from pages.common.keeping import shelf
+from pages.common.lab import published_results, registry
+from pages.common.lab.shared import badge_of
+from pages.common.widgets import blocks, take_away, unfold
+from pages.common.widgets.figure import FigureBlock
+from pages.defend.parts import defence_figures, defence_rates
+from pages.defend.parts import polish_figures as figures
+from pages.defend.parts import polish_rates as rates
+from pages.defend.parts import polish_words as words
+
+PAGE = registry.page("undo-it")
+EXPERIMENT = "polish"
+COST = (
+    "Trains some 130 honest models, makes every attack of the lab on fresh targets and polishes "
+    "all of them: some five minutes on a laptop."
+)
+
+
+def requests() -> dict[str, PolishRequest]:
+    """What can be shown, by the name of the model's kind: what is published, or the default."""
+    found: list[PolishRequest] = published_results.requests_of("polish", PolishRequest().dataset)
+    return {words.MODELS[request.model]: request for request in found or [PolishRequest()]}
+
+
+def choose(form: Form, place: st.delta_generator.DeltaGenerator, steps: int) -> int:
+    """How many Newton steps are made."""
+    chosen = form.slider(
+        place,
+        "Newton steps",
+        "steps",
+        links.Range(0, steps),
+        1,
+        1,
+        "0 is the model as it is handed in. Each step needs the training data and one solve.",
+    )
+    return int(chosen)
+
+
+@shelf.kept
+def paths_figure(stored: Stored, step: int) -> FigureBlock:
+    table: pd.DataFrame = stored.result
+    return FigureBlock(
+        name="flowing-back",
+        key="paths",
+        title=words.paths_title(table, step),
+        kind="Rank of the claimed sample against Newton steps, one line a model",
+        build=figures.paths,
+        values=(table, step),
+        results=(stored,),
+        badge="",
+        caption=words.paths_caption(table),
+    )
+
+
+@unfold.section("How well does each number give attackers away?", "detectors")
+def detectors(stored: Stored) -> None:
+    table: pd.DataFrame = stored.result
+    areas = rates.areas(table)
+    if areas.empty:
+        st.info("No attack reached the top: there is nothing to find.")
+        return
+    roc_figure(stored).show()
+    blocks.table(words.areas_table(areas), "AUC of three detectors, by attack")
+    st.caption(
+        "AUC: how often an attack that reached the top has the larger number than an honest model, "
+        "ties half; 95% intervals by bootstrap of both groups. All honest models count, those "
+        "that held samples back among them."
+    )
+
+
+@shelf.kept
+def roc_figure(stored: Stored) -> FigureBlock:
+    """ROC curves of the rank after one step, by attack."""
+    curves = defence_rates.curves_table(rates.curves(stored.result, rates.RANK))
+    return FigureBlock(
+        name="polish-roc",
+        title=f"ROC of the {DETECTORS[rates.RANK]}, by attack",
+        kind="ROC curves by attack",
+        build=defence_figures.roc,
+        values=(curves, rates.ALARMS),
+        results=(stored,),
+        badge="",
+        caption="Dashed: one honest model in twenty flagged.",
+    )
+
+
+@unfold.section("Attackers who know it", "knowing")
+def knowing(stored: Stored, request: PolishRequest) -> None:
+    table: pd.DataFrame = stored.result
+    blocks.table(words.knowing_table(table), "Attackers who know of polishing")
+    st.markdown(words.knowing_meaning(table, request))
+
+
+@unfold.section("How many stay, attack by attack", "staying")
+def staying(stored: Stored) -> None:
+    blocks.table(words.staying_table(stored.result), "Targets still in the top after each step")
+
+
+@unfold.section("What it costs, and what a verifier must have", "cost")
+def cost(stored: Stored) -> None:
+    st.markdown(words.cost(stored.result))
+    blocks.prose("defend/texts/verifier.md")
+
+
+@unfold.section("What is computed (beyond the paper)", "formulas")
+def how() -> None:
+    blocks.prose("defend/texts/polish.md")
+
+
+def results(form: Form, stored: Stored, request: PolishRequest) -> None:
+    """The finding, the figure, and below it what it rests on."""
+    table: pd.DataFrame = stored.result
+    st.markdown(f"{words.finding(table)} :gray-badge[{badge_of(stored)}]")
+    place = st.container()
+    step = choose(form, place, steps_of(table))
+    form.finish()
+    paths_figure(stored, step).show()
+    detectors(stored)
+    knowing(stored, request)
+    staying(stored)
+    cost(stored)
+    how()
+    take_away.show(stored, request, {"Models": lambda: table})
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    form, offered = Form(), requests()
+    chosen = next(iter(offered))
+    if len(offered) > 1:
+        chosen = form.segments(
+            st.container(), "Model", "model", list(offered), chosen, "What was attacked."
+        )
+    request = offered[chosen]
+    asked = door.Computation.of(EXPERIMENT, request)
+    if asked.stored is not None:
+        results(form, asked.stored, request)
+        return
+    form.finish()
+    st.markdown(f"{PAGE.finding} It has not been measured here yet.")
+    with st.container(border=True):
+        door.offer([asked], COST, "stage")
+    how()
+
+
+page()
