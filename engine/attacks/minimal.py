@@ -12,7 +12,7 @@ from torch import Tensor
 
 from engine.attacks.attack import attack_each_k, check_outside, honest_scores
 from engine.attacks.options import MINIMAL_DEFAULTS, AttackOptions, MinimalOptions
-from engine.attacks.radius_search import Search, Trail, shrink
+from engine.attacks.radius_search import Search, Trail, keeps, shrink
 from engine.attacks.result import MinimalRadii
 from engine.checks import check_targets
 from engine.data.dataset import Dataset
@@ -23,7 +23,6 @@ from engine.models.linear import LinearModel, as_linear
 from engine.models.model import Model, check_pair
 from engine.options import taken_from
 from engine.progress import OnProgress, Progress, ignore
-from engine.vocabulary import ROUNDING
 
 EXACT_TOLERANCE = 1e-9  # of the float64 scores by which a returned model counts
 
@@ -174,7 +173,7 @@ class Judge:
         model where there is none."""
         starts, paths = [], []
         for number, one in enumerate(tried):
-            arrived = [seen.radius for seen in one.trail.arrived]
+            arrived = [seen.radius for seen in one.trail.arrived if keeps(self.options, seen.lost)]
             starts.append(
                 {
                     "target": target,
@@ -213,11 +212,10 @@ class Judge:
         """Return the nearest model that has the target in the top k by its exact scores and keeps
         its accuracy on `test`; None where there is none."""
         arrivals = [seen for one in tried for seen in one.trail.arrived]
-        tolerance = self.options.tolerance
         for seen in sorted(arrivals, key=lambda seen: seen.radius):
             model = self.honest.with_parameters(problem.decode(seen.theta[0]))
-            keeps = tolerance is None or self.lost(model, "test") <= tolerance + ROUNDING
-            if keeps and exact_ranks(self.exact, model)[target] <= self.options.k:
+            kept = keeps(self.options, self.lost(model, "test"))
+            if kept and exact_ranks(self.exact, model)[target] <= self.options.k:
                 return model
         return None
 

@@ -102,7 +102,7 @@ class MinimalOptions(Options):
     """
 
     k: int = option(1, at_least(1))
-    start_radii: Sequence[float] = option((0.3, 0.5, 0.8), distinct(check_positive))
+    start_radii: Sequence[float] = option((0.3, 0.4, 0.5, 0.7), distinct(check_positive))
     restarts: int = option(3, at_least(0))
     learning_rates: Sequence[float] = option((0.1,), one_or_each(check_positive))
     start_steps: int = option(100, at_least(1))

@@ -20,6 +20,7 @@ of std(I) included, and come from one batched solve:
 θ + 1 vᵀ has the scores and predictions of θ for every v, so moves leave that direction out.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -33,9 +34,10 @@ from engine.influence.linear import LinearProblem
 from engine.influence.problem import Forward
 from engine.vocabulary import ROUNDING
 
-SCORE_TOLERANCE, GRADIENT_TOLERANCE = 1e-4, 1e-3  # of the solves along the way
+SCORE_TOLERANCE, GRADIENT_TOLERANCE = 1e-6, 1e-3  # of the solves along the way
 SAFE = 1e-4  # φ must be this far below 0: float32 scores are right to some 1e-6 of their spread
-SHRINK = 0.9  # of the ball, after each arrival
+SHRINK = 0.9  # of the ball, after each arrival; faster, searches end at larger radii
+ROOM = 1.1  # of the ball in which accuracy is regained
 GAIN = 0.01  # of the radius, or of φ: what moves must gain to go on
 WIDER, NARROWER = 1.5, 2.5  # of the trust region, after a step that helps and one that does not
 FIRST_REACH, LEAST_REACH = 0.1, 1e-3  # of the trust region, relative to ‖θ*‖ and to the radius
@@ -67,7 +69,7 @@ class Look:
 
 @dataclass
 class Trail:
-    """What a search from one start has tried: a row per look, and the smallest arrivals."""
+    """What a search from one start has tried: a row per look, and the arrivals."""
 
     limit: int
     rows: list[dict[str, float]] = field(default_factory=list)
@@ -82,7 +84,7 @@ class Trail:
 @dataclass(frozen=True)
 class Search:
     """The problem of one target: models near θ* (1, P), whose length is `norm`. bound: of the mean
-    training loss, `honest_loss` being that of θ*; None where accuracy is free."""
+    training loss, `honest_loss` being that of θ*; None while accuracy is free."""
 
     problem: LinearProblem
     honest: Tensor
@@ -95,7 +97,7 @@ class Search:
     bound: float | None = None
 
     def look(self, theta: Tensor, ball: float) -> Look:
-        """Evaluate θ, and keep it where it has arrived and is accurate enough."""
+        """Evaluate θ, and keep it where its merit is below 0: it has arrived."""
         forward = self.problem.forward(theta, SCORE_TOLERANCE)
         gaps = gaps_of(forward.scores[0], self.target)
         excess = gradient = None
@@ -114,13 +116,9 @@ class Search:
         )
         here = {"ball": ball, "radius": seen.radius, "phi": seen.phi, "lost": seen.lost}
         self.trail.rows.append(here)
-        if seen.phi < 0 and self.accurate(seen):
+        if seen.merit < 0:
             self.trail.arrived.append(seen)
         return seen
-
-    def accurate(self, seen: Look) -> bool:
-        tolerance = self.options.tolerance
-        return tolerance is None or seen.lost <= tolerance + ROUNDING
 
     def within(self, theta: Tensor, radius: float) -> Tensor:
         """Return the nearest point to θ with ‖θ − θ*‖ <= radius·‖θ*‖, without its gauge part."""
@@ -158,6 +156,11 @@ class Search:
         loss = float(self.problem.training_loss(seen.theta, 0.0)[0])
         bound = self.honest_loss + TIGHTER * (loss - self.honest_loss)
         return replace(self, bound=bound if self.bound is None else min(bound, self.bound))
+
+
+def keeps(options: MinimalOptions, lost: float) -> bool:
+    """Return whether a model that has lost so much accuracy on `test` may be returned."""
+    return options.tolerance is None or lost <= options.tolerance + ROUNDING
 
 
 def without_gauge(moves: Tensor, n_classes: int) -> Tensor:
@@ -230,29 +233,32 @@ def tighten(search: Search, seen: Look) -> Look:
     return seen
 
 
-def shrink(search: Search, start: Tensor, radius: float) -> Look | None:
-    """Follow the three moves from a start within `radius`; return the smallest arrival."""
-    trail = search.trail
-    seen: Look | None = search.look(search.within(start, radius), radius)
-    assert seen is not None
-    seen = descend(search, seen, radius)
+def lower(search: Search, start: Tensor, radius: float) -> Look | None:
+    """Follow the three moves from a start within `radius`; return the smallest arrival, or None
+    where nothing arrives."""
+    trail, first = search.trail, len(search.trail.arrived)
+    seen = descend(search, search.look(search.within(start, radius), radius), radius)
     while seen is not None and not trail.over:
-        if not search.accurate(seen):
-            search = search.held(seen)
-            seen = descend(search, search.look(seen.theta, seen.radius), seen.radius)
-            continue
         ball = SHRINK * seen.radius
         smaller = descend(search, search.look(search.within(seen.theta, ball), ball), ball)
         if smaller is not None:
             seen = smaller
             continue
-        before = smallest(trail)
         tighten(search, seen)
-        after = smallest(trail)
-        assert before is not None and after is not None
-        seen = after if after.radius < (1 - GAIN) * before.radius else None
-    return smallest(trail)
+        nearest = smallest(trail.arrived[first:])
+        assert nearest is not None  # `seen` is one
+        seen = nearest if nearest.radius < (1 - GAIN) * seen.radius else None
+    return smallest(trail.arrived[first:])
 
 
-def smallest(trail: Trail) -> Look | None:
-    return min(trail.arrived, key=lambda seen: seen.radius, default=None)
+def shrink(search: Search, start: Tensor, radius: float) -> None:
+    """Search from a start within `radius`. Where the nearest arrival has lost too much accuracy,
+    go on from it with a bound on the training loss, in a slightly larger ball."""
+    found = lower(search, start, radius)
+    while found is not None and not keeps(search.options, found.lost) and not search.trail.over:
+        search = search.held(found)
+        found = lower(search, found.theta, ROOM * found.radius)
+
+
+def smallest(arrived: Sequence[Look]) -> Look | None:
+    return min(arrived, key=lambda seen: seen.radius, default=None)

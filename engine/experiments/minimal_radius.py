@@ -33,10 +33,11 @@ from engine.vocabulary import ACCURACY_TOLERANCE, L2, OBJECTIVES, ROUNDING
 if TYPE_CHECKING:
     from engine.attacks.result import MinimalRadii
 
-# The search was tuned on the targets of seed 0, which the lab's sweeps draw too. Results are
-# reported on the targets of another seed, without those that seed 0 drew.
-TUNING_SEED, TUNING_TARGETS, REPORTING_SEED = 0, 24, 1
-TOLERANCE: float | None = 0.02  # of accuracy on `test`
+# The search was tuned on targets of seed 0, which the lab's sweeps draw too, and changed once more
+# after a look at those of seed 1. Results are reported on targets of another seed, without those
+# that the two drew.
+TUNING_SEEDS, TUNING_TARGETS, REPORTING_SEED = (0, 1), 24, 2
+TOLERANCE: float | None = 0.025  # of accuracy on `test`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,8 +157,8 @@ def fresh_targets(request: MinimalRadiusRequest, ranks: NDArray[np.int64]) -> tu
     from engine.attacks.sweep import draw_targets
 
     outside = np.flatnonzero(ranks > request.k)
-    few = min(TUNING_TARGETS, len(outside) - request.n_targets)
-    tuned = [t for (t,) in draw_targets(outside, max(few, 0), 1, TUNING_SEED)] if few > 0 else []
+    few = max(min(TUNING_TARGETS, (len(outside) - request.n_targets) // len(TUNING_SEEDS)), 0)
+    tuned = [t for s in TUNING_SEEDS for (t,) in draw_targets(outside, few, 1, s)]
     fresh = outside[~np.isin(outside, tuned)]
     return tuple(t for (t,) in draw_targets(fresh, request.n_targets, 1, request.targets_seed))
 

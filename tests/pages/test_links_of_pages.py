@@ -48,6 +48,7 @@ CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
         ("dataset", "digits"), ("k", 10), ("radius", 0.1), ("bet", None), ("bet-again", None),
         ("bet", None),
     ],
+    "how-far": [("dataset", "digits")],
     "impossible": [
         ("k", 3), ("seed", 5), ("w1", 1.5), ("w2", -2.0), ("b", 0.5), ("damping", 1.0),
     ],

@@ -28,6 +28,7 @@ from engine.experiments import (
     GradientsRequest,
     ImpossibleRequest,
     LeaveOneOutRequest,
+    MinimalRadiusRequest,
     PaymentsRequest,
     PolishRequest,
     RankingRequest,
@@ -70,6 +71,10 @@ REQUESTS: Mapping[str, Any] = {
         l2_values=(0.01,), repeats=1, n_held_back=2,
     ),
     "sensitivity": SensitivityRequest(probes=4, n_exact=2),
+    "minimal-radius": MinimalRadiusRequest(
+        "tiny", n_targets=1, start_radii=(0.8,), start_steps=10, competitors=4,
+        objectives=("higher_ranked",), other_restarts=1, **QUICK,
+    ),
     "leave-one-out": LeaveOneOutRequest(n_samples=6),
     "explain": ExplainRequest(image=43),
     "audit": AuditRequest("tiny", target=7, queries=30),
@@ -84,7 +89,7 @@ REQUESTS: Mapping[str, Any] = {
     "cleaning": CleaningRequest("tiny", draws=2, learning_rates=(0.1,), steps=3),
 }  # fmt: skip
 MEASURED = (
-    "seconds", "seconds_min", "seconds_max", "preparation_seconds",
+    "seconds", "start_seconds", "seconds_min", "seconds_max", "preparation_seconds",
     "peak_mb", "preparation_mb", "prepared_mb", "memory_limit_mb",
 )  # fmt: skip
 

@@ -21,6 +21,7 @@ from engine.experiments import (
     ImpossibleRequest,
     LeaveOneOutRequest,
     LessonRequest,
+    MinimalRadiusRequest,
     PaymentsRequest,
     PolishRequest,
     ScalingRequest,
@@ -151,6 +152,13 @@ def of_polish(request: PolishRequest) -> ResultView | None:
 def of_sensitivity(request: SensitivityRequest) -> ResultView | None:
     same = request == SensitivityRequest(request.dataset)
     return view("easy-or-hard", dataset=request.dataset) if same else None
+
+
+@view_of.register
+def of_minimal_radius(request: MinimalRadiusRequest) -> ResultView | None:
+    name = request.dataset
+    shown = published_results.request_of("minimal", name) or MinimalRadiusRequest(dataset=name)
+    return view("how-far", dataset=name) if request == shown else None
 
 
 @view_of.register

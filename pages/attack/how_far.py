@@ -1,0 +1,175 @@
+"""How far must the model go? The smallest radius of each target, instead of a grid of radii."""
+
+from html import escape
+
+import numpy as np
+import streamlit as st
+
+from engine.experiments import MinimalRadiusRequest, MinimalRadiusResult
+from engine.results.store import Stored
+from pages.attack.parts import radius_figures, radius_words
+from pages.common.asking import controls, data_choice, door
+from pages.common.asking.form import Form
+from pages.common.keeping import shelf
+from pages.common.lab import published_results, registry
+from pages.common.lab.shared import badge_of
+from pages.common.samples import Samples
+from pages.common.widgets import blocks, charts, take_away, unfold
+from pages.common.widgets.badge import mark_origin
+from pages.common.widgets.figure import FigureBlock
+from pages.common.words.wording import count
+
+PAGE = registry.page("how-far")
+EXPERIMENT, ROLE = "minimal-radius", "minimal"
+
+
+@shelf.kept
+def curve_figure(stored: Stored) -> FigureBlock:
+    result: MinimalRadiusResult = stored.result
+    return FigureBlock(
+        name="success-within-radius",
+        title=radius_words.curve_title(result),
+        kind="Share of the targets moved within each radius, as a staircase, with other "
+        "attacks as points",
+        build=radius_figures.curve,
+        values=(result,),
+        table=lambda: radius_words.targets_table(result),
+        results=(stored,),
+        caption="Each step is one target, at the smallest radius that was found for it: the share "
+        "of the length of all honest weights by which the returned model differs. It is an upper "
+        "bound: a nearer model may exist. Points are attacks that were given that radius, on the "
+        "same targets.",
+    )
+
+
+@shelf.kept
+def rank_figure(stored: Stored, samples: Samples | None) -> FigureBlock:
+    result: MinimalRadiusResult = stored.result
+    return FigureBlock(
+        name="radius-against-rank",
+        title=radius_words.scatter_title(result),
+        kind="Smallest radius of each target against its rank under the honest model",
+        build=radius_figures.against_rank,
+        values=(result, samples),
+        table=lambda: radius_words.targets_table(result),
+        results=(stored,),
+        samples=samples,
+        at=radius_figures.SAMPLE,
+    )
+
+
+def pictures(result: MinimalRadiusResult, samples: Samples) -> None:
+    """Show every target, the easiest first, with a bar in the colour of its radius."""
+    charts.heading("The targets, the easiest first")
+    colours = radius_figures.colours(result)
+    order = np.argsort(np.where(result.arrived, result.radius, np.inf), kind="stable")
+    cells = []
+    for place in order:
+        target = int(result.targets[place])
+        radius = f"{result.radius[place]:.3f}" if result.arrived[place] else "not moved"
+        bar = f'<div style="height:.35rem;width:3.6rem;background:{colours[place]}"></div>'
+        lines = [
+            bar,
+            f"<b>{radius}</b>",
+            f'<span class="note">sample {target}, “{escape(samples.label(target))}”</span>',
+            f'<span class="note">rank {result.rank_before[place]:,}</span>',
+        ]
+        cells.append((blocks.portrait(samples, target), lines))
+    blocks.grid(cells)
+    st.caption(
+        "The number is the smallest radius that was found; the bar goes from dark (near) to light "
+        "(far)."
+    )
+
+
+def comparison(result: MinimalRadiusResult) -> None:
+    charts.heading("Against attacks that are given a radius")
+    blocks.table(
+        radius_words.comparison(result), "The search beside other attacks, target by target"
+    )
+    st.caption(radius_words.comparison_caption(result))
+
+
+@unfold.section("How the search works", "method")
+def method(request: MinimalRadiusRequest) -> None:
+    st.markdown(
+        "An attack at a fixed radius says yes or no. This search asks for the least radius. With "
+        "$t$ the target, it looks at the largest gap between another sample's score and the "
+        "target's:"
+    )
+    st.latex(
+        r"\varphi(\theta)=\max_{j\ne t}\frac{I_j-I_t}{\operatorname{std}(I)},\qquad"
+        r"\text{rank }1\iff\varphi<0"
+    )
+    st.markdown(
+        f"1. **Start wide.** Algorithm 3 brings the target to the top within radius "
+        f"{radius_list(request.start_radii)}; each model found is a start.\n"
+        "2. **Shrink.** The ball is multiplied by 0.9. Within it, each step replaces the "
+        f"{request.competitors} highest scores by their linear approximations and lowers the "
+        "largest gap; it counts if $\\varphi$ falls. Once $\\varphi<0$, the ball shrinks again.\n"
+        "3. **Tighten.** Where shrinking gets stuck, steps lower the radius itself while every "
+        "approximated gap stays below 0.\n\n"
+        "The reported model is the nearest of all that were looked at whose **exact scores**, in "
+        "double precision, have the target in the top"
+        + (
+            f", and that loses at most {100 * request.tolerance:g} points of accuracy on the "
+            "attacker's test set."
+            if request.tolerance is not None
+            else "."
+        )
+        + f" The targets were drawn by seed {request.targets_seed}, without those on which the "
+        "search was tuned."
+    )
+
+
+def radius_list(radii: object) -> str:
+    values = [f"{value:g}" for value in radii] if isinstance(radii, tuple | list) else []
+    return " or ".join(values)
+
+
+def not_computed(asked: door.Computation[MinimalRadiusRequest]) -> None:
+    """Where there is no result: what it takes to have one."""
+    st.markdown(f"{PAGE.finding} For this data set it is not computed yet.")
+    with st.container(border=True):
+        door.offer(
+            [asked],
+            f"A search for each of {count(asked.request.n_targets, 'target')}, and the attacks it "
+            "is compared with: minutes on a small data set, longer on a large one.",
+            "part",
+        )
+        door.show_refusal()
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    form = Form()
+    name = controls.dataset_choice(form, data_choice.names_of(ROLE))
+    samples = data_choice.samples_of(name)  # stops the page where the data cannot be used
+    request = published_results.request_of(ROLE, name) or MinimalRadiusRequest(dataset=name)
+    asked = door.Computation.of(EXPERIMENT, request)
+    form.finish()
+    stored = asked.stored
+    if stored is None:
+        not_computed(asked)
+        return
+    result: MinimalRadiusResult = stored.result
+    st.markdown(f"{radius_words.finding(result)}{mark_origin(badge_of(stored))}")
+    curve_figure(stored).show()
+    if samples is not None:
+        pictures(result, samples)
+    rank_figure(stored, samples).show()
+    comparison(result)
+    method(request)
+    take_away.show(
+        stored,
+        request,
+        {
+            "Targets": lambda: radius_words.targets_table(result),
+            "Models looked at": lambda: result.path,
+            "Starts": lambda: result.starts,
+            "Other attacks": lambda: result.others,
+        },
+    )
+
+
+page()

@@ -1,0 +1,131 @@
+"""What the smallest radii say in words and tables: pure functions of the stored result."""
+
+import numpy as np
+import pandas as pd
+
+from engine.experiments import MinimalRadiusResult
+from engine.statistics import rank_correlation
+from engine.vocabulary import ACCURACY_TOLERANCE
+from pages.common.keeping import shelf
+from pages.common.words.objective_words import NAMES
+from pages.common.words.wording import count, decimal, listed, points, seconds
+
+
+def at_one_radius(result: MinimalRadiusResult) -> float:
+    """Return the radius at which the sentences compare: 0.2 where it was attacked, else the
+    middle of those that were."""
+    radii = sorted(set(result.others["radius"]))
+    return 0.2 if 0.2 in radii else float(radii[len(radii) // 2])
+
+
+@shelf.kept
+def finding(result: MinimalRadiusResult) -> str:
+    """Say in one line how far the model must go, and how many more that moves than an attack at a
+    fixed radius does."""
+    total, radius = len(result.targets), at_one_radius(result)
+    moved = int(result.moved(radius, ACCURACY_TOLERANCE).sum())
+    middle = median(result)
+    lead = (
+        f"**To move half of the {total} targets, the model must go no farther than "
+        f"{100 * middle:.0f}% of its own length.**"
+        if np.isfinite(middle)
+        else f"**The search moved {int(result.arrived.sum())} of {count(total, 'target')}.**"
+    )
+    return (
+        f"{lead} Within radius {radius:g}, and with at most {100 * ACCURACY_TOLERANCE:g} points of "
+        f"accuracy lost, the search moves {moved} of {total}; {rivals(result, radius)}."
+    )
+
+
+def median(result: MinimalRadiusResult) -> float:
+    """Return the median of the radii, those that never arrived being infinite."""
+    return float(np.median(np.where(result.arrived, result.radius, np.inf)))
+
+
+def rivals(result: MinimalRadiusResult, radius: float) -> str:
+    """Say how many the other attacks move at that radius."""
+    return listed(
+        [
+            f"{NAMES[name]} moves {int(result.moved_by(name, radius, ACCURACY_TOLERANCE).sum())}"
+            for name in dict.fromkeys(result.others["objective"])
+        ]
+    )
+
+
+@shelf.kept
+def comparison(result: MinimalRadiusResult) -> pd.DataFrame:
+    """Write the paired comparison with every attack as a table to be read."""
+    table = result.compared(ACCURACY_TOLERANCE)
+    return pd.DataFrame(
+        {
+            "radius": [f"{r:g}" for r in table["radius"]],
+            "compared with": [NAMES[name] for name in table["objective"]],
+            "search moves": table["minimal"],
+            "it moves": table["other"],
+            "only the search": table["only_minimal"],
+            "only it": table["only_other"],
+            "p, corrected": [decimal_p(p) for p in table["p_holm"]],
+            "its processor time": [seconds(s) for s in table["seconds"]],
+        }
+    )
+
+
+def decimal_p(p: float) -> str:
+    return "below 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def comparison_caption(result: MinimalRadiusResult) -> str:
+    """Say what is counted, and what the search cost."""
+    return (
+        f"Targets in the top {result.k} of the returned model, which may lose at most "
+        f"{points(ACCURACY_TOLERANCE)} of accuracy on data that chose nothing. Each target is "
+        "tried by both: p is McNemar's exact test on the targets that only one of them moves, "
+        "corrected by Holm for the number of rows. The search took "
+        f"{seconds(result.seconds)} of one processor for all targets, and answers every radius."
+    )
+
+
+def curve_title(result: MinimalRadiusResult) -> str:
+    found = np.sort(result.radius[result.arrived])
+    if not len(found):
+        return f"No target reached the top {result.k}"
+    return (
+        f"{len(found)} of {len(result.targets)} targets can be moved: the nearest at radius "
+        f"{found[0]:.3f}, the farthest at {found[-1]:.3f}"
+    )
+
+
+@shelf.kept
+def place_correlation(result: MinimalRadiusResult) -> float:
+    """Return Spearman's correlation of the radius with the honest rank, over those that arrived;
+    NaN for fewer than three."""
+    inside = result.arrived
+    if inside.sum() < 3:
+        return float("nan")
+    return float(rank_correlation(result.rank_before[inside], result.radius[inside]))
+
+
+def scatter_title(result: MinimalRadiusResult) -> str:
+    value = place_correlation(result)
+    if not np.isfinite(value):
+        return "Too few targets arrived to compare their ranks"
+    if abs(value) < 0.3:
+        return f"The honest rank hardly tells how far: Spearman {decimal(value)}"
+    way = "farther down" if value > 0 else "higher up"
+    return f"Samples {way} in the honest ranking need more: Spearman {decimal(value)}"
+
+
+def targets_table(result: MinimalRadiusResult) -> pd.DataFrame:
+    """Write one row per target, the nearest first."""
+    table = pd.DataFrame(
+        {
+            "target": result.targets,
+            "radius": result.radius,
+            "arrived": result.arrived,
+            "rank_before": result.rank_before,
+            "rank_after": result.rank_after,
+            "lost_test": result.lost_test,
+            "lost_holdout": result.lost_holdout,
+        }
+    )
+    return table.sort_values("radius", ignore_index=True)

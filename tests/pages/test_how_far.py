@@ -1,0 +1,139 @@
+"""How far must the model go: what the page says is what the stored result holds."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.data.load import load_dataset
+from engine.experiments import MinimalRadiusRequest, MinimalRadiusResult
+from engine.progress import ignore
+from engine.results.compute import compute_and_keep
+from engine.settings import Settings
+from engine.statistics import rank_correlation, sign_test
+from pages.attack.parts import radius_figures, radius_words
+from pages.common.asking import door
+from pages.common.lab import published_results, registry
+from tests.support.pages import Open, tables, words
+from tests.unit.test_minimal_radius import REQUEST, made
+
+PAGE = registry.page("how-far")
+
+
+@pytest.fixture(scope="module")
+def published() -> MinimalRadiusResult:
+    request = published_results.request_of("minimal", "digits")
+    assert request is not None
+    stored = door.find_published("minimal-radius", request)
+    assert stored is not None
+    result: MinimalRadiusResult = stored.result
+    return result
+
+
+def test_its_sentences_have_the_numbers_of_the_published_result(
+    published: MinimalRadiusResult, open_page: Open
+) -> None:
+    """Every number, counted again from the arrays and not by the result's own methods."""
+    app = open_page(PAGE)
+    said = words(app)
+    assert not app.exception and not app.warning
+    found, n = published, len(published.targets)
+    radius = np.where(found.arrived, found.radius, np.inf)
+    moved = (radius <= 0.2) & (found.lost_holdout <= 0.03 + 1e-9)
+    assert (
+        "Within radius 0.2, and with at most 3 points of accuracy lost, the search moves "
+        f"{moved.sum()} of {n}" in said
+    )
+    assert f"no farther than {100 * np.median(radius):.0f}% of its own length" in said
+    assert (
+        f"{found.arrived.sum()} of {n} targets can be moved: the nearest at radius "
+        f"{radius.min():.3f}, the farthest at {found.radius[found.arrived].max():.3f}"
+    ) in said
+    where = found.arrived
+    correlation = float(rank_correlation(found.rank_before[where], found.radius[where]))
+    assert f"Spearman {correlation:.2f}".replace("-", "−") in said
+    (table,) = [t for t in tables(app) if "only the search" in t.columns]
+    for name, objective in (("Algorithm 3", "higher_ranked"), ("accurate", "accurate")):
+        other = found.others[found.others["objective"] == objective].set_index("target")
+        there = (other["arrived"] & (other["lost_holdout"] <= 0.03 + 1e-9))[found.targets]
+        theirs = there.to_numpy(dtype=bool)
+        assert f"{name} moves {theirs.sum()}" in said
+        row = table[table["compared with"] == name].iloc[0]
+        ours, only = int((moved & ~theirs).sum()), int((theirs & ~moved).sum())
+        assert (int(row["search moves"]), int(row["it moves"])) == (moved.sum(), theirs.sum())
+        assert (int(row["only the search"]), int(row["only it"])) == (ours, only)
+        if sign_test(ours, only) * 2 >= 1e-3:  # Holm multiplies by 1 or 2
+            assert float(row["p, corrected"]) >= sign_test(ours, only) - 1e-3
+    assert len(app.get("plotly_chart")) == 2
+    assert all(chart.proto.alt for chart in app.get("plotly_chart"))
+    pictured = [e.proto.body for e in app.get("html") if "ial-grid" in e.proto.body]
+    assert pictured and pictured[0].count("<img") == n
+
+
+def test_returned_models_are_what_the_published_result_says(
+    published: MinimalRadiusResult,
+) -> None:
+    """Radius, rank and accuracy of every published model, computed again with exact scores."""
+    import engine
+
+    dataset = load_dataset("digits")
+    honest = engine.fit(dataset)
+    before = honest.accuracy(*dataset.split("holdout"))
+    for i in range(len(published.targets)):
+        model = honest.with_parameters(published.parameters[i])
+        moved = np.linalg.norm(model.parameters - honest.parameters) / honest.norm
+        lost = before - model.accuracy(*dataset.split("holdout"))
+        assert lost == pytest.approx(published.lost_holdout[i], abs=1e-12)
+        if published.arrived[i]:
+            # θ* itself is known to some 1e-7 of its length.
+            assert moved == pytest.approx(published.radius[i], abs=1e-5)
+    some = np.flatnonzero(published.arrived)[:4]  # a tight float64 solve each
+    for i in some:
+        model = honest.with_parameters(published.parameters[i])
+        ranks = engine.influence_scores(model, dataset, dtype="float64", tolerance=1e-9).ranks
+        assert ranks[published.targets[i]] == published.rank_after[i] == 1
+
+
+def test_a_data_set_without_a_result_offers_to_compute_it(open_page: Open) -> None:
+    app = open_page(PAGE, dataset="small")
+    assert not app.exception
+    assert "it is not computed yet" in words(app)
+    assert [b for b in app.button if (b.key or "").startswith("offer-")]
+
+
+def test_data_without_pictures_and_one_radius(open_page: Open, settings: Settings) -> None:
+    request = replace(REQUEST, dataset="small")
+    dataset = load_dataset("small", settings.data_dir)
+    compute_and_keep("minimal-radius", request, dataset, settings, ignore)
+    with pytest.MonkeyPatch.context() as patched:
+        listed = (("minimal", "minimal-radius", request),)
+        patched.setattr(published_results, "with_role", lambda: listed)
+        app = open_page(PAGE, dataset="small")
+    assert not app.exception
+    assert "Within radius 0.8" in words(app) or "Within radius 0.2" in words(app)
+
+
+def test_the_staircase_rises_at_each_radius() -> None:
+    result = made([0.3, 0.1, np.nan, 0.2], [0.0, 0.05, 0.0, 0.0], [True, False, False, False])
+    every, accurate = (radius_figures.steps(result, accurate) for accurate in (False, True))
+    assert every["radius"].tolist() == [0.1, 0.2, 0.3]
+    assert every["share"].tolist() == [0.25, 0.5, 0.75]
+    assert accurate["radius"].tolist() == [0.2, 0.3]
+    figure = radius_figures.curve(result)
+    points = next(t for t in figure.data if t.mode == "markers")
+    assert list(points.x) == [0.2] and list(points.y) == [0.25]
+    assert len(set(radius_figures.colours(result))) == 4
+
+
+def test_words_where_few_or_none_arrive() -> None:
+    none = made([np.nan] * 3, [0.0] * 3, [False] * 3)
+    assert "The search moved 0 of 3 targets" in radius_words.finding(none)
+    assert radius_words.curve_title(none) == "No target reached the top 1"
+    assert "Too few" in radius_words.scatter_title(none)
+    radius_figures.curve(none), radius_figures.against_rank(none, None)
+    half = made([0.1, 0.3, np.nan], [0.0] * 3, [False] * 3)
+    assert "no farther than 30% of its own length" in radius_words.finding(half)
+
+
+def test_the_request_that_is_shown_is_the_published_one() -> None:
+    assert published_results.request_of("minimal", "digits") == MinimalRadiusRequest()
