@@ -179,8 +179,7 @@ def frontier_figure(
         results=tuple(results.values()),
         caption="Per radius: how many attacks succeed whatever they cost, the accuracy that the "
         f"returned models lose, and how much of the honest ranking is left.{meaning}"
-        f"{fresh.TUNED if len(points['objective'].unique()) > 1 else ''}"
-        f"{transfer.landed(transfer.landings(table, view))}",
+        f"{fresh.TUNED if len(points['objective'].unique()) > 1 else ''}",
     )
 
 
@@ -238,6 +237,8 @@ def results(request: SweepRequest, stored: Stored, view: RateView) -> None:
         counts = frontier.counts(table, view.k)
         if len(set(counts["objective"])) > 1:
             at_once(counts)
+    every = [stored.result, *(other.result for other in others.values())]
+    st.caption(transfer.landed(transfer.landings(pd.concat(every, ignore_index=True), view)))
     on_fresh_targets(dataset, view.k)
     beside_table_1(rates)
     training = published_results.request_of(TRAINING, dataset)

@@ -65,7 +65,7 @@ def variants_figure(
         caption=f"Into the top {k}, each variant at the radius where it does best; bars are 95% "
         "Wilson intervals. The first three start once, at the honest model, with each learning "
         f"rate; the fourth from {STARTS} random starts, as the paper's attack does.{budget}"
-        f"{fresh.TUNED if budget else ''}",
+        f"{fresh.TUNED + fresh.ELSEWHERE if budget else ''}",
     )
 
 

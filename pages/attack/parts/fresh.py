@@ -22,8 +22,9 @@ from pages.common.words.wording import listed
 TUNED_SEED, REPORTED_SEED = 0, 1  # of the targets' draw
 TUNED = (
     " Radii, starts and learning rates of “accurate” and “quiet” were chosen on these very "
-    "targets, which flatters them: rates on fresh targets stand on the page “What does it cost?”."
+    "targets, which flatters them."
 )
+ELSEWHERE = " Rates on fresh targets stand on the page “What does it cost?”."
 COUNTED = (
     "Of the models that are handed out: how many have the target in the top and lose at most "
     f"{100 * ACCURACY_TOLERANCE:g} points of accuracy on unseen data, with the 95% interval; and "

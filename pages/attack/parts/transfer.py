@@ -84,4 +84,7 @@ def landed(found: Sequence[Landing]) -> str:
         f"{one.radius:g}), {one.last} in the last tenth of the ranking and {one.first} in the first"
         for one in found
     ]
-    return f" By the unknown test set the same models rank, {'; '.join(said)}."
+    return (
+        "**Where the moved targets stand by the unknown test set**, under the same models: "
+        f"{'; '.join(said)}."
+    )
