@@ -15,6 +15,7 @@ from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, take_away, unfold
+from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.charts import heading
 from pages.common.widgets.figure import FigureBlock
 from pages.money.parts import money_figures as drawn
@@ -186,7 +187,7 @@ def show(form: Form, stored: Stored, samples: Samples | None, request: PaymentsR
     table = words.vendors_table(before, after)
     accuracies = (result.accuracy["honest"], result.accuracy[attack])
     said = words.finding(table, favoured, budget, *accuracies)
-    head.markdown(f"{said} :gray-badge[{badge_of(stored)}]")
+    head.markdown(f"{said}{mark_origin(badge_of(stored))}")
     bars_figure(stored, vendors, favoured, rule, attack, budget).show()
     attackers(stored, rule, budget)
     beside_moving(stored, words.aiming_at(rule), request.radius)

@@ -10,6 +10,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away, unfold
+from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.money.parts import label_views as views
 
@@ -88,7 +89,7 @@ def page() -> None:
     )  # fmt: skip
     form.finish()
     detector = views.detector_of(word)
-    head.markdown(f"{views.finding(stored.result, detector)} :gray-badge[{badge_of(stored)}]")
+    head.markdown(f"{views.finding(stored.result, detector)}{mark_origin(badge_of(stored))}")
     curves_figure(stored, detector).show()
     in_numbers(stored.result)
     formulas(request)
