@@ -164,7 +164,9 @@ def vendors_by_column(values: ArrayLike) -> Vendors:
         raise InvalidInput(
             "column", f"{len(names)} values", f"a column with at most {MOST_VALUES} values"
         )
-    return Vendors(tuple(map(str, names.tolist())), owner)
+    short = [f"{name:.4g}" if isinstance(name, float) else str(name) for name in names.tolist()]
+    distinct = len(set(short)) == len(short)
+    return Vendors(tuple(short if distinct else map(str, names.tolist())), owner)
 
 
 def feature_column(dataset: Dataset, name: str) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """The pages about money and wrong labels: what they say is what payments and curves give; a data
 set without a result offers to compute it; bad links."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from engine.experiments import CleaningRequest, PaymentsRequest
 from engine.experiments.cleaning import CleaningResult
 from engine.experiments.payments import PaymentsResult
 from engine.market.payments import payments
+from engine.market.vendors import vendors_by_column
 from engine.progress import ignore
 from engine.results.compute import compute_and_keep
 from engine.results.store import MANIFEST, Store, Stored, open_folder
@@ -100,6 +102,38 @@ def test_vendors_attack_and_scheme_are_chosen_at_once(
     most = int((after.money - before.money).argmax())
     assert f"of these, **{before.names[most]}** gains most" in words(app)
     assert f"**{after.money[most]:,.0f}** by the attacked one" in words(app)
+
+
+def test_a_column_of_ones_own_table_says_who_the_vendors_are(
+    open_page: Open, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(3)
+    y = np.arange(60) % 2
+    X = np.stack([rng.normal(size=60) + y, np.arange(60) % 3], axis=1)
+    np.savez(
+        settings.data_dir / "shops.npz", X_train=X[:40], y_train=y[:40], X_test=X[40:],
+        y_test=y[40:], feature_names=np.array(["size", "shop"]),
+    )  # fmt: skip
+    request = replace(SMALL, dataset="shops", draws=1, steps=1)
+    listed = (("payments", "payments", request),)
+    dataset = load_dataset("shops", settings.data_dir)
+    compute_and_keep("payments", request, dataset, settings, ignore)
+    monkeypatch.setattr(published_results, "with_role", lambda: listed)
+    app = open_page(MONEY, dataset="shops", vendors="by column")
+    assert not app.exception
+    assert app.selectbox(key="column").options == ["shop"]
+    stored = Store.of(settings).find("payments", request, dataset.content_hash)
+    assert stored is not None
+    result: PaymentsResult = stored.result
+    vendors = vendors_by_column(dataset.X_train[:, 1])
+    assert len(vendors) == 3
+    before, after = (
+        payments(result.test[name], vendors, budget=10_000, order="lowest_first")
+        for name in ("honest", "pay")
+    )
+    most = int((after.money - before.money).argmax())
+    assert f"of these, **{vendors.names[most]}** gains most" in words(app)
+    assert f"earns **{before.money[most]:,.0f}** by the honest model" in words(app)
 
 
 def test_the_labels_page_says_what_the_draws_give(
