@@ -38,6 +38,7 @@ from engine.experiments.explain import EXPLAIN, ExplainRequest, ExplainResult
 from engine.experiments.fairness import FAIRNESS, FairnessRequest
 from engine.experiments.halves import HALVES, HalvesRequest
 from engine.experiments.impossible import IMPOSSIBLE, ImpossibleRequest, ImpossibleResult
+from engine.experiments.lds import LDS, LdsRequest, LdsResult
 from engine.experiments.leave_one_out import (
     LEAVE_ONE_OUT,
     LeaveOneOutRequest,
@@ -55,6 +56,12 @@ from engine.experiments.polish import POLISH, PolishRequest
 from engine.experiments.prepare import PREPARE, PrepareRequest
 from engine.experiments.ranking import RANKING, RankingRequest, RankingResult
 from engine.experiments.replay import REPLAY, ReplayRequest
+from engine.experiments.score_matrix import (
+    SCORE_MATRIX,
+    ScoreMatrixRequest,
+    ScoreMatrixResult,
+)
+from engine.experiments.selection import SELECTION, SelectionRequest, SelectionResult
 from engine.experiments.sensitivity import (
     SENSITIVITY,
     SensitivityRequest,
@@ -87,6 +94,8 @@ __all__ = [
     "HalvesRequest",
     "ImpossibleRequest",
     "ImpossibleResult",
+    "LdsRequest",
+    "LdsResult",
     "LeaveOneOutRequest",
     "LeaveOneOutResult",
     "LessonRequest",
@@ -103,6 +112,10 @@ __all__ = [
     "ReplayRequest",
     "Request",
     "ScalingRequest",
+    "ScoreMatrixRequest",
+    "ScoreMatrixResult",
+    "SelectionRequest",
+    "SelectionResult",
     "SensitivityRequest",
     "SensitivityResult",
     "Source",
@@ -125,6 +138,7 @@ EXPERIMENTS: dict[str, AnyExperiment] = {
         MINIMAL_RADIUS,
         HALVES,
         *(PAYMENTS, CLEANING),
+        *(LDS, SELECTION, SCORE_MATRIX),
         *(GRADIENTS, SCALING, PREPARE),
     )
 }

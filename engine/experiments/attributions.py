@@ -17,13 +17,12 @@ from engine.errors import InvalidInput, NotConverged
 from engine.experiments.attack import OnOneAttack, find_or_attack
 from engine.experiments.base import Context, Experiment
 from engine.experiments.files import Parts, ranking_arrays, read_parts, read_ranking, write_parts
+from engine.experiments.scored import ATTACKED, EITHER, HONEST, score_both
 from engine.models.linear import LinearModel, as_linear
 from engine.options import OneOf, at_least, not_negative, option, taken_from
 from engine.statistics import wilson_interval
 from engine.vocabulary import ATTRIBUTIONS, OBJECTIVES
 
-MODEL_FREE = "knn_shapley"
-INFLUENCE = "influence"
 RETRAINING = "leave-one-out retraining"  # beside the names of attributions
 NOBODY = pd.DataFrame({"sample": [], "change": []})  # retrained
 
@@ -100,12 +99,11 @@ class AttributionsResult:
 def run_attributions(
     request: AttributionsRequest, dataset: Dataset, context: Context
 ) -> AttributionsResult:
-    from engine.scrutiny.attributions import attribution
     from engine.scrutiny.disagreement import alarms
 
     check_targets(request.target, dataset.n_train)
     check_integer("neighbours", request.neighbours, 1, dataset.n_train)  # before an attack is begun
-    total = 1 + 2 * len(ATTRIBUTIONS) + 1 + request.n_honest + request.n_attacked
+    total = 1 + 2 * len(ATTRIBUTIONS) + request.n_honest + request.n_attacked
     done = 0
 
     def report(more: int) -> None:
@@ -116,32 +114,14 @@ def run_attributions(
     report(0)
     attacked = find_or_attack(request.attack, dataset, context)
     report(1)
-    rankings: list[dict[str, Ranking]] = []
-    missing: dict[str, str] = {}
-    for model in (as_linear(attacked.honest), as_linear(attacked.model)):
-        found = {}
-        for name in ATTRIBUTIONS:
-            if rankings and name == MODEL_FREE:  # whatever the model, and the dearest on large data
-                found[name] = rankings[0][name]
-            elif name not in missing:
-                try:
-                    found[name] = attribution(
-                        name,
-                        model,
-                        dataset,
-                        damping=request.damping,
-                        order=request.order,
-                        neighbours=request.neighbours,
-                        dtype=request.dtype,
-                        device=context.device,
-                    )
-                except NotConverged as error:
-                    if name == INFLUENCE:  # what all others are compared with
-                        raise
-                    missing[name] = str(error)
-            report(1)
-        rankings.append(found)
-    before, after = ({n: side[n] for n in side if n not in missing} for side in rankings)
+    scored = score_both(
+        request, attacked, dataset, context.device, request.neighbours, report, ATTRIBUTIONS
+    )
+    missing = scored.missing
+    before, after = (
+        {n: r for (n, which), r in scored.rankings.items() if which in (side, EITHER)}
+        for side in (HONEST, ATTACKED)
+    )
     try:
         retrained = retrain(request, dataset, context, report)
     except NotConverged as error:

@@ -36,7 +36,7 @@ from engine.rows import Rows
 
 PROJECTIONS, WIDTH = 5, 256  # of TRAK: how many Ω, and of how many columns each
 CHECKPOINTS = (10, 30, 100, 300)  # of TracIn: iterations of Adam
-ROWS = 4096  # looked at together
+ROWS, FEW_ROWS = 4096, 512  # looked at together; few where each takes K·D numbers
 TINY = 1e-30  # below which a norm is taken for it
 
 
@@ -122,11 +122,9 @@ def draw_projections(
 def projected(errors: Tensor, X: Rows, omega: Tensor) -> Tensor:
     """Return Ωᵀ(e_i ⊗ x_i) of every sample, (n, k), errors (K, n)."""
 
-    def part(e: Tensor, x: Tensor) -> Tensor:
-        return torch.stack([e[:, [c]] * (x @ omega[c]) for c in range(len(omega))]).sum(0)
-
-    pairs = zip(errors.T.split(ROWS), X.split(ROWS), strict=True)
-    return torch.cat([part(e, x) for e, x in pairs])
+    flat = omega.flatten(0, 1)  # K·D, k
+    pairs = zip(errors.T.split(FEW_ROWS), X.split(FEW_ROWS), strict=True)
+    return torch.cat([torch.einsum("nk,nd->nkd", e, x).flatten(1) @ flat for e, x in pairs])
 
 
 def trak(problem: LinearProblem, at: Evaluated, projections: list[Tensor]) -> Tensor:
@@ -144,17 +142,21 @@ def trak(problem: LinearProblem, at: Evaluated, projections: list[Tensor]) -> Te
     return torch.stack(scores).mean(0)
 
 
-def tracin(problem: LinearProblem, at: Evaluated, checkpoints: list[Tensor]) -> Tensor:
-    before = [gradient_dot(problem, evaluate(problem, theta, at.split)) for theta in checkpoints]
-    return torch.stack([*before, gradient_dot(problem, at)]).mean(0)
+def tracin(problem: LinearProblem, at: Evaluated, before: dict[str, Tensor]) -> Tensor:
+    """`before`: by split, the scores (c, n) at the checkpoints before this model."""
+    return torch.cat([before[at.split], gradient_dot(problem, at)[None]]).mean(0)
 
 
-def draw_checkpoints(problem: LinearProblem, dataset: Dataset, l2: float) -> list[Tensor]:
-    """Train honestly by Adam, and return θ (K, D) at each of `CHECKPOINTS` iterations."""
-    return [
-        problem.shape(problem.encode(fit(dataset, l2, "adam", stop, device="cpu")))[0]
-        for stop in CHECKPOINTS
-    ]
+def checkpoint_scores(problem: LinearProblem, dataset: Dataset, l2: float) -> dict[str, Tensor]:
+    """Train honestly by Adam, and return `gradient_dot` (c, n) at `CHECKPOINTS`, by split."""
+    models = [fit(dataset, l2, "adam", stop, device="cpu") for stop in CHECKPOINTS]
+    found = {}
+    for split in problem.splits:
+        evaluated = [
+            evaluate(problem, problem.shape(problem.encode(model))[0], split) for model in models
+        ]
+        found[split] = torch.stack([gradient_dot(problem, at) for at in evaluated])
+    return found
 
 
 def solved_gradients(problem: LinearProblem, at: Evaluated) -> tuple[Tensor, Tensor]:
@@ -200,5 +202,5 @@ def score_function(
     if name == "trak":
         return partial(trak, projections=draw_projections(problem, seed=seed))
     if name == "tracin":
-        return partial(tracin, checkpoints=draw_checkpoints(problem, dataset, l2))
+        return partial(tracin, before=checkpoint_scores(problem, dataset, l2))
     return PLAIN[name]

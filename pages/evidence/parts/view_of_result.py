@@ -19,12 +19,15 @@ from engine.experiments import (
     FairnessRequest,
     GradientsRequest,
     ImpossibleRequest,
+    LdsRequest,
     LeaveOneOutRequest,
     LessonRequest,
     MinimalRadiusRequest,
     PaymentsRequest,
     PolishRequest,
     ScalingRequest,
+    ScoreMatrixRequest,
+    SelectionRequest,
     SensitivityRequest,
     SweepRequest,
 )
@@ -44,6 +47,11 @@ SWEPT = (  # pages about sweeps: url, role, axes of their controls, whether star
     ("many-targets", "sizes", ("set_sizes", "radii", "ks"), True),
     ("what-works", "ablation", ("radii", "ks"), False),
 )
+JUDGED: Mapping[type, tuple[str, str]] = {  # role among the published, and page
+    LdsRequest: ("lds", "lds"),
+    SelectionRequest: ("selection", "lds"),
+    ScoreMatrixRequest: ("score matrix", "is-any-score-safe"),
+}
 BESIDE = {"training": "cost", "baseline": "cost"}  # pages that show a role without controls of it
 
 
@@ -197,6 +205,15 @@ def into_one_attack(request: Examined, url: str, role: str, own: str) -> ResultV
     start = published_results.request_of(role, request.dataset) or type(request)(request.dataset)
     same = replace(start, **values) == request and on_grid(request.radius)
     return view(url, **values) if same else None
+
+
+@view_of.register
+def of_judged(request: LdsRequest | SelectionRequest | ScoreMatrixRequest) -> ResultView | None:
+    """Pages that show one request a data set: the published one, or else the default."""
+    role, url = JUDGED[type(request)]
+    name = request.dataset
+    start = published_results.request_of(role, name) or type(request)(name)
+    return view(url, dataset=name) if request == start else None
 
 
 @view_of.register

@@ -1,0 +1,104 @@
+"""Is any score safe? The same attack on every attribution, and what the others make of it."""
+
+import streamlit as st
+
+from engine.experiments import ScoreMatrixRequest, ScoreMatrixResult
+from engine.results.store import Stored
+from pages.common.asking import data_choice, door
+from pages.common.asking.controls import dataset_choice
+from pages.common.asking.form import Form
+from pages.common.keeping import shelf
+from pages.common.lab import published_results, registry
+from pages.common.lab.shared import badge_of
+from pages.common.widgets import blocks, code_tabs, take_away, unfold
+from pages.common.widgets.badge import mark_origin
+from pages.common.widgets.figure import FigureBlock
+from pages.common.words.score_names import SCORE_NAMES
+from pages.defend.parts import score_matrix_figures as figures
+from pages.defend.parts import score_matrix_words as words
+
+PAGE = registry.page("is-any-score-safe")
+ROLE = "score matrix"
+COST = (
+    "Attacks nine scores for 24 targets each, and looks at every attacked model with all twelve: "
+    "some ten minutes for digits on a laptop."
+)
+
+
+@shelf.kept
+def matrix_figure(stored: Stored, request: ScoreMatrixRequest) -> FigureBlock:
+    """Attacked against observed scores."""
+    result: ScoreMatrixResult = stored.result
+    return FigureBlock(
+        name="matrix",
+        title=words.matrix_title(result),
+        kind="Targets in the top k by each score, after an attack on each score",
+        build=figures.matrix,
+        values=(result,),
+        table=lambda: result.moves,
+        results=(stored,),
+        caption=f"A row is the score that was attacked, a column the score that looks at the "
+        f"attacked model; a cell counts, of the same {result.n_targets} targets, those in the top "
+        f"{result.k}. All were outside it by every score before. Bold: the score that was "
+        f"attacked. Radius {request.radius:g}, one start, {request.steps} steps for each. Right of "
+        "the dashed line the model does not enter. Point at a cell for its interval.",
+    )
+
+
+@shelf.kept
+def success_figure(stored: Stored) -> FigureBlock:
+    """Success against price."""
+    result: ScoreMatrixResult = stored.result
+    return FigureBlock(
+        name="success",
+        title=words.success_title(result),
+        kind="Share of targets that reach the top against the accuracy that is lost",
+        build=figures.success,
+        values=(result,),
+        table=lambda: result.attacks,
+        results=(stored,),
+        caption="Each score is attacked by itself. Bars are 95% intervals: Wilson's for the share, "
+        "bootstrap for the accuracy.",
+    )
+
+
+@unfold.section("Each attack in numbers", "numbers")
+def in_numbers(result: ScoreMatrixResult) -> None:
+    blocks.table(words.table(result), "Success, price and collateral of the attack on each score")
+    st.caption(
+        "Its ranking kept: mean rank correlation of the attacked score's ranking with the honest "
+        "one."
+    )
+    for name, why in result.missing.items():
+        st.warning(f"Without {SCORE_NAMES[name]}: {why}")
+
+
+@unfold.section("Why these are immune, and the others are not", "formulas")
+def why() -> None:
+    blocks.prose("defend/texts/score-matrix.md")
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    form = Form()
+    name = dataset_choice(form, data_choice.names_of(ROLE))
+    form.finish()
+    request = published_results.request_of(ROLE, name) or ScoreMatrixRequest(name)
+    asked = door.Computation.of("score-matrix", request)
+    stored = asked.stored
+    if stored is None:
+        st.markdown(f"{PAGE.finding} It has not been measured for this data yet.")
+        with st.container(border=True):
+            door.offer([asked], COST, "stage")
+        why()
+        return
+    st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
+    matrix_figure(stored, request).show()
+    success_figure(stored).show()
+    in_numbers(stored.result)
+    why()
+    tables = {"Moves": lambda: stored.result.moves, "Attacks": lambda: stored.result.attacks}
+    take_away.show(stored, request, tables, code=code_tabs.folded)
+
+
+page()

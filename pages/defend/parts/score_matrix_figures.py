@@ -1,0 +1,105 @@
+"""Figures of attacks on every attribution: pure functions from results to figures."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from engine.experiments import ScoreMatrixResult
+from engine.vocabulary import MODEL_FREE
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, BLUE, GREY
+from pages.common.words.score_names import SCORE_NAMES
+
+SCALE = ((0.0, "rgba(0, 114, 178, 0.04)"), (1.0, "rgba(0, 114, 178, 0.85)"))
+
+
+def matrix(result: ScoreMatrixResult) -> go.Figure:
+    """How many targets are in the top k by each score (columns) after an attack on each (rows)."""
+    rows, columns = result.attacked[::-1], result.observed
+    counts = np.array([[result.arrived(a, o)[0] for o in columns] for a in rows])
+    said = [[hover(result, a, o) for o in columns] for a in rows]
+    figure = go.Figure(
+        go.Heatmap(
+            z=counts,
+            x=[SCORE_NAMES[name] for name in columns],
+            y=[SCORE_NAMES[name] for name in rows],
+            zmin=0,
+            zmax=result.n_targets,
+            colorscale=SCALE,
+            showscale=False,
+            xgap=2,
+            ygap=2,
+            customdata=said,
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    )
+    for i, attacked in enumerate(rows):
+        for j, observed in enumerate(columns):
+            own = attacked == observed
+            figure.add_annotation(
+                x=j,
+                y=i,
+                text=f"<b>{counts[i, j]}</b>" if own else str(counts[i, j]),
+                showarrow=False,
+                font={
+                    "size": 14,
+                    "color": "white" if counts[i, j] > 0.55 * result.n_targets else GREY,
+                },
+            )
+    free = [j for j, name in enumerate(columns) if name in MODEL_FREE]
+    if free:
+        figure.add_vline(x=min(free) - 0.5, line={"color": ACCENT, "width": 2, "dash": "dash"})
+    figure.update_xaxes(side="top", tickangle=-40, title_text="")
+    figure.update_yaxes(title_text="score that is attacked")
+    return finish(figure, 470)
+
+
+def hover(result: ScoreMatrixResult, attacked: str, observed: str) -> str:
+    """What one cell says when it is pointed at."""
+    count, (low, high) = result.arrived(attacked, observed)
+    cell = result.cell(attacked, observed)
+    return (
+        f"attack on {SCORE_NAMES[attacked]}, seen by {SCORE_NAMES[observed]}<br>{count} of "
+        f"{result.n_targets} in the top {result.k} ({low:.0%} to {high:.0%})<br>median rank "
+        f"{cell['rank_before'].median():,.0f} → {cell['rank_after'].median():,.0f}<br>correlation "
+        f"with the honest ranking {cell['correlation'].mean():.2f}"
+    )
+
+
+def success(result: ScoreMatrixResult) -> go.Figure:
+    """Success of the attack on each score against its price in accuracy, with 95% intervals."""
+    figure = go.Figure()
+    for place, name in enumerate(result.attacked):
+        count, ends = result.arrived(name, name)
+        share = count / result.n_targets
+        price, around = result.price(name)
+        figure.add_scatter(
+            x=[100 * price],
+            y=[share],
+            mode="markers+text",
+            text=[SCORE_NAMES[name]],
+            textposition="top center" if place % 2 else "bottom center",
+            showlegend=False,
+            marker={"color": BLUE, "symbol": "diamond", "size": 10},
+            error_y=bars(share - ends.low, ends.high - share),
+            error_x=bars(100 * (price - around.low), 100 * (around.high - price)),
+            hovertemplate=f"{SCORE_NAMES[name]}: {count} of {result.n_targets}, accuracy lost "
+            "%{x:.1f} points<extra></extra>",
+        )
+    figure.update_xaxes(title_text="mean loss of accuracy on holdout, in points")
+    figure.update_yaxes(
+        title_text=f"targets in the top {result.k}", tickformat=".0%", range=[-0.05, 1.12]
+    )
+    return finish(figure, 400)
+
+
+def bars(below: float, above: float) -> dict[str, object]:
+    """Error bars that reach so far below and above."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [above],
+        "arrayminus": [below],
+        "color": GREY,
+        "thickness": 1,
+        "width": 3,
+    }

@@ -1,0 +1,80 @@
+"""Attacks on every attribution in words: pure functions from results to sentences and tables."""
+
+import pandas as pd
+
+from engine.experiments import ScoreMatrixResult
+from engine.vocabulary import MODEL_FREE
+from pages.common.keeping import shelf
+from pages.common.words.score_names import SCORE_NAMES
+from pages.common.words.wording import decimal, listed, percent
+
+
+def free(result: ScoreMatrixResult) -> list[str]:
+    """List the scores that never see the model, by their names on screens."""
+    return [SCORE_NAMES[name] for name in result.observed if name in MODEL_FREE]
+
+
+@shelf.kept
+def finding(result: ScoreMatrixResult) -> str:
+    """How often the attack on each score succeeds, and which are immune."""
+    own = {name: result.arrived(name, name)[0] for name in result.attacked}
+    least, most = min(own, key=own.__getitem__), max(own, key=own.__getitem__)
+    n = result.n_targets
+    none = [name for name, count in own.items() if count == 0]
+    verdict = (
+        "No score that is computed from the model is safe"
+        if not none
+        else f"Attacks fail on {listed([SCORE_NAMES[name] for name in none])}"
+    )
+    return (
+        f"**{verdict}.** The same attack, told which score to fool, puts {own[most]} of {n} "
+        f"targets into the top {result.k} by {SCORE_NAMES[most]}, and {own[least]} of {n} by "
+        f"{SCORE_NAMES[least]}, the hardest. Only {listed(free(result))} cannot be moved: they "
+        "never see the model."
+    )
+
+
+@shelf.kept
+def matrix_title(result: ScoreMatrixResult) -> str:
+    """Which other score moves along most when influence is attacked, and which least."""
+    others = [n for n in result.attacked if n != "influence"]
+    along = {name: result.arrived("influence", name)[0] for name in others}
+    most, least = max(along, key=along.__getitem__), min(along, key=along.__getitem__)
+    n = result.n_targets
+    return (
+        f"An attack on influence alone also moves {along[most]} of {n} targets to the top "
+        f"{result.k} by {SCORE_NAMES[most]}, and {along[least]} by {SCORE_NAMES[least]}"
+    )
+
+
+@shelf.kept
+def success_title(result: ScoreMatrixResult) -> str:
+    prices = [result.price(name)[0] for name in result.attacked]
+    return (
+        f"On average these attacks cost {100 * min(prices):.1f} to {100 * max(prices):.1f} points "
+        "of accuracy"
+    )
+
+
+@shelf.kept
+def table(result: ScoreMatrixResult) -> pd.DataFrame:
+    """Each attacked score: success with its interval, price, and what moves along."""
+    rows = []
+    for name in result.attacked:
+        count, (low, high) = result.arrived(name, name)
+        price, around = result.price(name)
+        others = [o for o in result.attacked if o != name]
+        along = max(others, key=lambda o: result.arrived(name, o)[0], default="")
+        moved = result.arrived(name, along)[0] if along else 0
+        rows.append(
+            {
+                "attacked score": SCORE_NAMES[name],
+                f"in its top {result.k}": f"{count} of {result.n_targets} ({percent(low)} to "
+                f"{percent(high)})",
+                "accuracy lost, points": f"{100 * price:.1f} ({100 * around.low:.1f} to "
+                f"{100 * around.high:.1f})",
+                "moves along most": f"{SCORE_NAMES[along]} ({moved})" if along else "–",
+                "its ranking kept": decimal(result.kept(name, name)),
+            }
+        )
+    return pd.DataFrame(rows)

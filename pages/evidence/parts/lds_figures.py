@@ -1,0 +1,151 @@
+"""Figures of scores beside retraining: pure functions from results to figures."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from engine.experiments import LdsResult, SelectionResult
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, BLUE, FAINT, GREY
+from pages.common.words.score_names import SCORE_NAMES
+
+LOOKS = {
+    "honest": ("honest model", GREY, "circle"),
+    "attacked": ("attacked model", BLUE, "diamond"),
+    "either": ("no model enters", GREY, "square-open"),
+}
+SPLITS = {"accuracy": "accuracy on holdout", "loss": "test loss"}
+COLUMNS = {"accuracy": "accuracy_holdout", "loss": "loss_test"}
+
+
+def ordered(result: LdsResult) -> list[str]:
+    """List the attributions by their score under the honest model, the best first."""
+    table = result.table[result.table["model"] != "attacked"]
+    return list(table.sort_values("lds", ascending=False)["attribution"])
+
+
+def all_scores(result: LdsResult) -> go.Figure:
+    """The linear datamodelling score of each attribution, with 95% intervals and the ceiling."""
+    names = ordered(result)
+    height = {name: len(names) - place for place, name in enumerate(names)}
+    figure = go.Figure()
+    for which, (label, colour, symbol) in LOOKS.items():
+        part = result.table[result.table["model"] == which]
+        aside = {"honest": 0.14, "attacked": -0.14, "either": 0.0}[which]
+        figure.add_scatter(
+            x=part["lds"],
+            y=[height[name] + aside for name in part["attribution"]],
+            mode="markers",
+            name=label,
+            marker={"color": colour, "symbol": symbol, "size": 10, "line": {"width": 1.5}},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": part["high"] - part["lds"],
+                "arrayminus": part["lds"] - part["low"],
+                "color": colour,
+                "thickness": 1.2,
+                "width": 0,
+            },
+            customdata=[SCORE_NAMES[name] for name in part["attribution"]],
+            hovertemplate=f"%{{customdata}}: %{{x:.2f}}<extra>{label}</extra>",
+        )
+    figure.add_vline(x=result.ceiling, line={"color": ACCENT, "width": 1.5, "dash": "dash"})
+    figure.add_annotation(
+        x=result.ceiling,
+        y=0.5,
+        text="most that scores<br>which add up can reach",
+        showarrow=False,
+        xanchor="right",
+        yanchor="bottom",
+        xshift=-4,
+        font={"color": ACCENT, "size": 12},
+        align="right",
+    )
+    figure.update_xaxes(title_text="linear datamodelling score (Spearman)", range=[-0.45, 1.0])
+    figure.update_yaxes(
+        tickvals=list(height.values()),
+        ticktext=[SCORE_NAMES[name] for name in height],
+        range=[0.4, len(names) + 0.8],
+        zeroline=False,
+    )
+    return finish(figure, 470)
+
+
+def sums(result: LdsResult, name: str) -> go.Figure:
+    """The sum of one attribution's scores over each half against the retrained model's loss."""
+    figure = go.Figure()
+    models = result.table.loc[result.table["attribution"] == name, "model"]
+    for which in models:
+        label, colour, symbol = LOOKS[which]
+        x = result.sums[result.place(name, which)]
+        spread = x.std() or 1.0
+        figure.add_scatter(
+            x=(x - x.mean()) / spread,
+            y=result.outcomes,
+            mode="markers",
+            name=label,
+            marker={"color": colour, "symbol": symbol, "size": 6, "opacity": 0.7},
+            hovertemplate="sum %{x:.2f} σ from the mean, loss %{y:.4f}<extra></extra>",
+        )
+    figure.update_xaxes(title_text="sum of the half's scores, in standard deviations")
+    figure.update_yaxes(title_text="test loss of the model trained on it")
+    return finish(figure, 360)
+
+
+def selected(result: SelectionResult, name: str, what: str) -> go.Figure:
+    """What a model is worth that is trained on part of the samples; what: 'accuracy' or 'loss'."""
+    column = COLUMNS[what]
+    whole = result.everything
+    figure = go.Figure()
+    chance = result.by_chance()[column]
+    shares = chance.index.to_numpy()
+    figure.add_scatter(
+        x=np.concatenate([shares, shares[::-1]]),
+        y=np.concatenate([chance["min"], chance["max"][::-1]]),
+        fill="toself",
+        fillcolor=FAINT,
+        line={"width": 0},
+        name="random samples",
+        hoverinfo="skip",
+    )
+    for which in ("honest", "attacked"):
+        for end in ("last", "first"):
+            curve = result.curve(name, which, end)
+            if curve.empty or (which == "attacked" and "either" in set(curve["model"])):
+                continue
+            add_curve(figure, curve, column, which, end, result.order, float(whole[column]))
+    figure.add_hline(y=whole[column], line={"color": GREY, "width": 1, "dash": "dot"})
+    figure.update_xaxes(title_text="share of the training samples that is kept", tickformat=".0%")
+    figure.update_yaxes(
+        title_text=SPLITS[what],
+        tickformat=".0%" if what == "accuracy" else "",
+        type="linear" if what == "accuracy" else "log",
+    )
+    return finish(figure, 400)
+
+
+def add_curve(
+    figure: go.Figure,
+    curve: pd.DataFrame,
+    column: str,
+    which: str,
+    end: str,
+    order: str,
+    whole: float,
+) -> None:
+    """Draw one ranking's curve, up to the model of all samples. A point that loses a class is
+    missing from it."""
+    label, colour, symbol = LOOKS[which]
+    pulls_up = (end == "first") == (order == "highest_first")
+    kept = "pull the loss up" if pulls_up else "pull the loss down"
+    figure.add_scatter(
+        x=[*curve["share"], 1.0],
+        y=[*curve[column], whole],
+        mode="lines+markers",
+        name=f"keep those that {kept}, {label}",
+        line={"color": colour, "width": 2, "dash": "dot" if pulls_up else "solid"},
+        marker={"symbol": symbol, "size": 7, "color": colour},
+        connectgaps=False,
+        hovertemplate="%{x:.0%} kept: %{y:.3f}<extra></extra>",
+    )

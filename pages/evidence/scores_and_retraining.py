@@ -1,0 +1,175 @@
+"""Do the scores predict retraining? The linear datamodelling score, and selection by scores."""
+
+import streamlit as st
+
+from engine.experiments import LdsRequest, LdsResult, SelectionRequest, SelectionResult
+from engine.results.store import Stored
+from pages.common.asking import data_choice, door
+from pages.common.asking.controls import dataset_choice
+from pages.common.asking.form import Form
+from pages.common.keeping import shelf
+from pages.common.lab import published_results, registry
+from pages.common.lab.shared import badge_of, is_here, open_dataset
+from pages.common.widgets import blocks, charts, code_tabs, take_away, unfold
+from pages.common.widgets.badge import mark_origin
+from pages.common.widgets.figure import FigureBlock
+from pages.common.words.score_names import SCORE_NAMES
+from pages.evidence.parts import lds_figures as figures
+from pages.evidence.parts import lds_words as words
+
+PAGE = registry.page("lds")
+ROLE, SELECTED = "lds", "selection"
+COST = (
+    "Trains 200 models on halves of the samples, and scores them by every attribution under an "
+    "honest and an attacked model: two minutes for digits on a laptop."
+)
+SELECTION_COST = (
+    "Trains some 370 models, on what each attribution puts first and last: two minutes for digits "
+    "on a laptop."
+)
+
+
+@shelf.kept
+def scores_figure(stored: Stored) -> FigureBlock:
+    """Every attribution's score under both models."""
+    result: LdsResult = stored.result
+    return FigureBlock(
+        name="lds",
+        title=words.scores_title(result),
+        kind="Linear datamodelling score of every attribution, honest and attacked",
+        build=figures.all_scores,
+        values=(result,),
+        table=lambda: result.table,
+        results=(stored,),
+        caption=f"Each of {len(result.outcomes)} models is trained on half of the samples. The "
+        "score is the rank correlation of its test loss with the sum of the scores in its half: 1 "
+        "if the sums order the models perfectly. Bars are 95% intervals. No scores that are added "
+        f"up reach more than about {result.ceiling:.2f}, because losses do not add up.",
+    )
+
+
+@shelf.kept
+def sums_figure(stored: Stored, name: str) -> FigureBlock:
+    """The sums behind one attribution's score."""
+    result: LdsResult = stored.result
+    return FigureBlock(
+        name=f"sums-{name}",
+        key="sums",
+        title=words.sums_title(result, name),
+        kind="Sum of scores against the test loss of the model trained on a half",
+        build=figures.sums,
+        values=(result, name),
+        table=lambda: result.table,
+        results=(stored,),
+        caption="A dot is one half of the training samples. Scores that predict retraining put the "
+        "dots on a rising line.",
+    )
+
+
+@shelf.kept
+def selection_figure(stored: Stored, name: str, what: str) -> FigureBlock:
+    """Removal and addition curves of one attribution."""
+    result: SelectionResult = stored.result
+    return FigureBlock(
+        name=f"selection-{name}",
+        key="selection",
+        title=words.selection_title(result, name),
+        kind="Accuracy or loss of a model trained on part of the samples",
+        build=figures.selected,
+        values=(result, name, what),
+        table=lambda: result.table,
+        results=(stored,),
+        caption="Read from right to left it is a removal curve: samples are taken away, worst or "
+        "best first. Read from left to right it is an addition curve. The band spans random "
+        "selections; the dotted line is the model of all samples. Each point is a model trained to "
+        "its minimum.",
+    )
+
+
+def choose(
+    form: Form, names: list[str], name: str, place: "st.delta_generator.DeltaGenerator"
+) -> str:
+    """Choose an attribution by the name that it has on screens."""
+    shown = {SCORE_NAMES[one]: one for one in names}
+    chosen = form.choice(
+        place, "Attribution", name, list(shown), "Whose scores are shown.", carried=False
+    )
+    return shown[chosen]
+
+
+@unfold.section("All scores in numbers", "numbers")
+def in_numbers(result: LdsResult) -> None:
+    blocks.table(words.scores_table(result), "Linear datamodelling scores with 95% intervals")
+    st.caption(
+        f"For each test sample by itself, honest influence with damping = L2 has a mean score of "
+        f"{result.each_lds:.2f}; additive scores reach at most {result.each_ceiling:.2f}. A second "
+        f"training on the same half changes its loss by at most {result.rerun_difference:.0e}."
+    )
+    for name, why in result.missing.items():
+        st.warning(f"Without {SCORE_NAMES.get(name, name)}: {why}")
+
+
+@unfold.section("What is computed (beyond the paper)", "formulas")
+def formulas() -> None:
+    blocks.prose("evidence/texts/lds.md")
+
+
+def curves(
+    form: Form, asked: "door.Computation[SelectionRequest]", classes: tuple[str, ...]
+) -> None:
+    """What models are worth that are trained on a selection, or the offer to train them."""
+    charts.heading("Choose data by the scores")
+    if asked.stored is None:
+        with st.container(border=True):
+            door.offer([asked], SELECTION_COST, "model")
+        return
+    result: SelectionResult = asked.stored.result
+    table = result.table
+    names = [name for name in SCORE_NAMES if name in set(table["attribution"])]
+    left, right = st.columns([1, 1])
+    name = choose(form, names, "ranking", left)
+    what = form.segments(
+        right, "Shown", "shown", list(figures.SPLITS), "accuracy", "On holdout; the loss on test."
+    )
+    selection_figure(asked.stored, name, what).show()
+    lost = words.lost_classes(result, classes)
+    if lost:
+        st.caption(lost)
+
+
+def results(form: Form, stored: Stored) -> None:
+    """The figures of the linear datamodelling score."""
+    result: LdsResult = stored.result
+    scores_figure(stored).show()
+    name = choose(form, figures.ordered(result), "attribution", st.columns([1, 2])[0])
+    sums_figure(stored, name).show()
+    in_numbers(result)
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    form = Form()
+    name = dataset_choice(form, data_choice.names_of(ROLE))
+    request = published_results.request_of(ROLE, name) or LdsRequest(name)
+    selected = published_results.request_of(SELECTED, name) or SelectionRequest(name)
+    asked = door.Computation.of("lds", request)
+    selections = door.Computation.of("selection", selected)
+    said = st.empty()
+    stored = asked.stored
+    if stored is not None:
+        results(form, stored)
+        said.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
+    else:
+        said.markdown(f"{PAGE.finding} It has not been computed for this data yet.")
+        with st.container(border=True):
+            door.offer([asked], COST, "model")
+    classes = open_dataset(name).class_names if is_here(name) else ()
+    curves(form, selections, classes)
+    form.finish()
+    formulas()
+    if stored is not None:
+        tables = {"Scores": lambda: stored.result.table}
+        take_away.show(stored, request, tables, code=code_tabs.folded)
+
+
+page()

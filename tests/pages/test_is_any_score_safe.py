@@ -1,0 +1,76 @@
+"""Is any score safe: the finding and the matrix of a result, and data without one."""
+
+import pandas as pd
+import pytest
+
+from engine.experiments import ScoreMatrixResult
+from engine.experiments.score_matrix import WITH_MODEL
+from engine.statistics import wilson_interval
+from engine.vocabulary import MODEL_FREE, SCORES
+from pages.common.lab import registry
+from pages.defend.parts import score_matrix_figures
+from tests.support.pages import Open, have_found, tables, unfold, words
+from tests.support.stores import published
+
+PAGE = registry.page("is-any-score-safe")
+
+
+def made() -> ScoreMatrixResult:
+    """Four targets: every attack moves all of them by the attacked score, but two by TracIn; no
+    other score moves, but cosine with influence."""
+    moves, attacks = [], []
+    for attacked in WITH_MODEL:
+        for target in range(4):
+            attacks.append(
+                {"attacked": attacked, "target": target, "accuracy_drop": 0.02, "distance": 0.3}
+            )
+            for observed in SCORES:
+                along = (attacked, observed) == ("influence", "cosine")
+                own = attacked == observed and (attacked != "tracin" or target < 2)
+                after = 3 if along or own else 90
+                free = observed in MODEL_FREE
+                moves.append(
+                    {
+                        "attacked": attacked,
+                        "target": target,
+                        "observed": observed,
+                        "rank_before": 90,
+                        "rank_after": after,
+                        "correlation": 1.0 if free else 0.5,
+                    }
+                )
+    return ScoreMatrixResult(10, 100, pd.DataFrame(moves), pd.DataFrame(attacks))
+
+
+def test_the_finding(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    have_found(
+        monkeypatch, lambda name, request: published("score-matrix", made(), dataset="digits")
+    )
+    app = open_page(PAGE)
+    said = words(app)
+    assert not app.exception and not app.warning
+    assert "**No score that is computed from the model is safe.**" in said
+    assert "4 of 4 targets into the top 10 by influence, and 2 of 4 by TracIn" in said
+    assert "Only kNN-Shapley, Data-OOB and Data Banzhaf cannot be moved" in said
+    assert "also moves 4 of 4 targets to the top 10 by cosine of gradients, and 0 by" in said
+    assert len(app.get("plotly_chart")) == 2
+    shown = tables(unfold(app))[0]
+    low, high = wilson_interval(2, 4)
+    assert f"2 of 4 ({100 * low:.1f}% to {100 * high:.1f}%)" in set(shown["in its top 10"])
+    assert "python -m engine score-matrix" in words(app)
+
+
+def test_the_matrix_has_a_cell_for_each_pair() -> None:
+    figure = score_matrix_figures.matrix(made())
+    counts = figure.data[0].z
+    assert counts.shape == (len(WITH_MODEL), len(SCORES))
+    assert counts.sum() == 4 * len(WITH_MODEL) - 2 + 4
+    texts = [a.text for a in figure.layout.annotations]
+    assert texts.count("<b>4</b>") == len(WITH_MODEL) - 1 and texts.count("<b>2</b>") == 1
+
+
+def test_data_without_a_result_is_offered(open_page: Open) -> None:
+    app = open_page(PAGE, dataset="small")
+    assert not app.exception
+    assert "It has not been measured for this data yet" in words(app)
+    assert "offer-score-matrix" in {button.key for button in app.button}
