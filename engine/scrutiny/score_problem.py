@@ -67,7 +67,8 @@ class ScoreProblem(LinearProblem):
         scores = torch.stack([self.scores(one, split) for one in theta])
         none = theta.new_zeros(len(theta))  # nothing is solved for to a tolerance
         nowhere = torch.full_like(none, torch.inf)
-        solution = Solution(none.view(-1, 1), none.view(-1, 1), none, none, nowhere)
+        flat = none.view(-1, 1)
+        solution = Solution(flat, flat, none, none, none, nowhere)
         return Forward(scores, self.accuracy(theta, split), solution, ScoreState(theta, split))
 
     def gradient(
