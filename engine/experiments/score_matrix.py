@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,11 +16,13 @@ from engine.data.dataset import Dataset
 from engine.errors import EngineError, InvalidInput
 from engine.experiments.base import Context, Experiment, OnDataset, honest_model
 from engine.experiments.files import Parts, read_parts, write_parts
-from engine.influence.problem import InfluenceProblem, ranks
 from engine.models.linear import LinearModel, as_linear
 from engine.options import OneOf, at_least, one_or_each, option, taken_from
 from engine.statistics import Interval, bootstrap_interval, rank_correlation, wilson_interval
 from engine.vocabulary import DAMPING, DTYPES, L2, MODEL_FREE, ORDERS, SCORES
+
+if TYPE_CHECKING:
+    from engine.influence.problem import InfluenceProblem
 
 WITH_MODEL = tuple(name for name in SCORES if name not in MODEL_FREE)
 
@@ -98,7 +101,7 @@ class Observer:
     """Ranks the samples by every attribution: `problems` by the name of those that see the model,
     `free` the scores (n,) of those that do not."""
 
-    problems: dict[str, InfluenceProblem]
+    problems: "dict[str, InfluenceProblem]"
     free: dict[str, NDArray]
     sign: int
 
@@ -150,6 +153,8 @@ def draw_fresh(
 ) -> list[int]:
     """Draw the targets from the samples that are outside the top k by every attribution. Raises
     InvalidInput where there are too few."""
+    from engine.influence.problem import ranks
+
     outside = np.all([ranks(scores) > request.k for scores in honest.values()], axis=0)
     able = np.flatnonzero(outside)
     if len(able) < request.n_targets:
@@ -226,6 +231,8 @@ def move_rows(
     after: dict[str, NDArray[np.float64]],
 ) -> list[dict[str, object]]:
     """Return where each attribution has the target, and what became of its ranking."""
+    from engine.influence.problem import ranks
+
     return [
         {
             "attacked": name,
