@@ -108,8 +108,8 @@ def scene(answered: str | None) -> None:
     st.caption(
         "Every digit in the order of its worth to the buyer: rank 1 is what the paper calls most "
         "valuable. Blue: the first tenth under the honest model."
-        f"{mark_origin(origin(stored, links.EXAMPLE.dataset))}"
     )
+    st.markdown(mark_origin(origin(stored, links.EXAMPLE.dataset)))
 
 
 def onward() -> None:

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from engine.attacks.rates import highest, reweighing_rates, success_rates
-from engine.attacks.result import AttackResult
+from engine.attacks.result import AttackResult, Replay
 from engine.experiments import (
     AttributionsResult,
     AuditResult,
     ExplainResult,
     ImpossibleResult,
     LeaveOneOutResult,
+    PairsResult,
     RankingResult,
     SensitivityResult,
 )
@@ -46,6 +47,27 @@ def of_attack(result: AttackResult) -> Numbers:
         "predictions changed": result.predictions_changed,
         "runs that arrived": int(result.runs["reached"].sum()),
         "runs": len(result.runs),
+    }
+
+
+def of_replay(result: Replay) -> Numbers:
+    return {
+        "recorded steps": len(result.steps),
+        "last step": int(result.steps[-1]),
+        "accuracy at the first step": float(result.accuracy[0]),
+        "accuracy at the last step": float(result.accuracy[-1]),
+        "distance / ‖θ*‖ at the last step": float(result.distance[-1]),
+    }
+
+
+def of_pairs(result: PairsResult) -> Numbers:
+    own = result.ranks[np.arange(len(result.targets)), result.targets]
+    return {
+        "pairs": len(result.targets),
+        "targets at rank 1": int((own == 1).sum()),
+        "predictions changed in a pair, mean": float(
+            (result.predictions != result.honest_predictions).sum(1).mean()
+        ),
     }
 
 
@@ -193,7 +215,9 @@ def of_scaling(result: Scaling) -> Numbers:
 # Each function takes the results of its own experiment: one type would fit none of them.
 NUMBERS: dict[str, Callable[[Any], Numbers]] = {
     "attack": of_attack,
+    "pairs": of_pairs,
     "ranking": of_ranking,
+    "replay": of_replay,
     "sweep": of_sweep,
     "lesson": of_lesson,
     "baseline": of_baseline,
