@@ -29,9 +29,11 @@ from engine.experiments import (
     ImpossibleRequest,
     LeaveOneOutRequest,
     MinimalRadiusRequest,
+    PairsRequest,
     PaymentsRequest,
     PolishRequest,
     RankingRequest,
+    ReplayRequest,
     ScalingRequest,
     SensitivityRequest,
     SweepRequest,
@@ -52,6 +54,8 @@ pytestmark = pytest.mark.long
 QUICK: dict[str, Any] = {"steps": 15, "restarts": 1, "learning_rates": (0.1,)}
 REQUESTS: Mapping[str, Any] = {
     "attack": AttackRequest(targets=(16,), k=3, **QUICK),
+    "replay": ReplayRequest(targets=(16,), k=3, **QUICK),
+    "pairs": PairsRequest(targets=(16, 400), k=3, **QUICK),
     "sweep": SweepRequest(
         n_targets=2, radii=(0.3,), ks=(1, 10), steps=15, restarts=(1,), learning_rates=(0.1,)
     ),

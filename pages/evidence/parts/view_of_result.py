@@ -23,8 +23,10 @@ from engine.experiments import (
     LeaveOneOutRequest,
     LessonRequest,
     MinimalRadiusRequest,
+    PairsRequest,
     PaymentsRequest,
     PolishRequest,
+    ReplayRequest,
     ScalingRequest,
     ScoreMatrixRequest,
     SelectionRequest,
@@ -85,6 +87,17 @@ def of_attack(request: AttackRequest) -> ResultView | None:
     same = links.request_of(values) == request
     fits = 1 <= request.restarts <= links.RESTARTS_HIGH and on_grid(request.radius)
     return view("move-one-sample", **values) if same and fits else None
+
+
+@view_of.register
+def of_replay(request: ReplayRequest) -> ResultView | None:
+    return of_attack(request.attack)
+
+
+@view_of.register
+def of_pairs(request: PairsRequest) -> ResultView | None:
+    shown = published_results.request_of("pairs", request.dataset)
+    return view("apart") if request == shown else None
 
 
 @view_of.register
