@@ -32,6 +32,11 @@ from engine.experiments.base import (
     values_of,
 )
 from engine.experiments.baseline import BASELINE, BaselineRequest
+from engine.experiments.certificates import (
+    CERTIFICATES,
+    CertificatesRequest,
+    CertificatesResult,
+)
 from engine.experiments.cleaning import CLEANING, CleaningRequest, CleaningResult
 from engine.experiments.defence import DEFENCE, DefenceRequest
 from engine.experiments.explain import EXPLAIN, ExplainRequest, ExplainResult
@@ -81,6 +86,8 @@ __all__ = [
     "AuditRequest",
     "AuditResult",
     "BaselineRequest",
+    "CertificatesRequest",
+    "CertificatesResult",
     "CleaningRequest",
     "CleaningResult",
     "Context",
@@ -136,6 +143,7 @@ EXPERIMENTS: dict[str, AnyExperiment] = {
         POLISH,
         *(SENSITIVITY, LEAVE_ONE_OUT, EXPLAIN, AUDIT, ATTRIBUTIONS_OF, LESSON),
         MINIMAL_RADIUS,
+        CERTIFICATES,
         HALVES,
         *(PAYMENTS, CLEANING),
         *(LDS, SELECTION, SCORE_MATRIX),

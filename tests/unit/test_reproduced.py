@@ -21,6 +21,7 @@ from engine.experiments import (
     AttributionsRequest,
     AuditRequest,
     BaselineRequest,
+    CertificatesRequest,
     CleaningRequest,
     DefenceRequest,
     ExplainRequest,
@@ -78,6 +79,9 @@ REQUESTS: Mapping[str, Any] = {
     "minimal-radius": MinimalRadiusRequest(
         "tiny", n_targets=1, start_radii=(0.8,), start_steps=10, competitors=4,
         objectives=("higher_ranked",), other_restarts=1, **QUICK,
+    ),
+    "certificates": CertificatesRequest(
+        "tiny", ks=(1, 3), directions=20, n_targets=2, steps=10, n_pushed=5
     ),
     "leave-one-out": LeaveOneOutRequest(n_samples=6),
     "explain": ExplainRequest(image=43),

@@ -30,6 +30,7 @@ TELLING = {  # fields that are said of every request of an experiment; of others
     "fairness": ("metric",),
     "impossible": ("k",),
     "sensitivity": ("probes",),
+    "certificates": ("ks",),
     "leave-one-out": ("l2", "damping", "n_samples"),
     "explain": ("image",),
     "audit": ("target", "k", "radius", "queries"),

@@ -13,6 +13,7 @@ from engine.experiments import (
     AttributionsRequest,
     AuditRequest,
     BaselineRequest,
+    CertificatesRequest,
     CleaningRequest,
     DefenceRequest,
     ExplainRequest,
@@ -167,6 +168,11 @@ def of_polish(request: PolishRequest) -> ResultView | None:
     if request not in shown:
         return None
     return view("undo-it", **({"model": MODELS[request.model]} if len(shown) > 1 else {}))
+
+
+@view_of.register
+def of_certificates(request: CertificatesRequest) -> ResultView | None:
+    return view("what-cannot-be-moved") if request == CertificatesRequest() else None
 
 
 @view_of.register

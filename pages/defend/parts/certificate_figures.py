@@ -1,0 +1,132 @@
+"""Figures of what cannot be moved: pure functions from results to Plotly figures."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from engine.experiments import CertificatesResult
+from pages.common.figures.axes import rank_axis
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, BLUE, FAINT, GREEN, GREY
+
+LOOKS = ((BLUE, "solid"), (GREEN, "dash"))  # of the values of k
+LOW, HIGH = 1e-6, 1e-1  # gradient norms that are drawn
+
+
+def shares_table(result: CertificatesResult) -> pd.DataFrame:
+    """The share of all samples that is certified at each gradient norm, a row per k and norm."""
+    norms = np.geomspace(LOW, HIGH, 241)
+    tables = []
+    for k in result.samples["k"].unique():
+        certified = np.sort(result.of(k)["gradient_norm"].to_numpy())
+        above = len(certified) - np.searchsorted(certified, norms)
+        share = above / len(certified)
+        tables.append(pd.DataFrame({"k": int(k), "gradient_norm": norms, "share": share}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def power_ticks(low: float, high: float) -> dict[str, object]:
+    """A log axis whose ticks are powers of ten."""
+    powers = range(round(np.log10(low)), round(np.log10(high)) + 1)
+    return {
+        "type": "log",
+        "range": [np.log10(low), np.log10(high)],
+        "tickvals": [10.0**p for p in powers],
+        "ticktext": [f"10<sup>{str(p).replace('-', '−')}</sup>" for p in powers],
+        "minor": {"ticks": ""},
+        "zeroline": False,
+    }
+
+
+def shares(table: pd.DataFrame, attacked: float | None) -> go.Figure:
+    """The share certified against the gradient norm, a line per k; `attacked`: the smallest
+    gradient norm of a published attack that succeeded, from which on the region is shaded."""
+    figure = go.Figure()
+    for (k, part), (colour, dash) in zip(table.groupby("k"), LOOKS, strict=False):
+        figure.add_scatter(
+            x=part["gradient_norm"],
+            y=part["share"],
+            mode="lines",
+            name=f"out of the top {k}",
+            line={"color": colour, "width": 3, "dash": dash},
+            hovertemplate="gradient norm %{x:.1e}: %{y:.1%} certified"
+            f"<extra>out of the top {k}</extra>",
+        )
+    if attacked is not None:
+        figure.add_vrect(x0=attacked, x1=HIGH, fillcolor=ACCENT, opacity=0.13, line_width=0)
+        figure.add_vline(x=attacked, line={"color": ACCENT, "width": 1.5, "dash": "dash"})
+        figure.add_annotation(
+            x=np.log10(attacked),
+            y=0.55,
+            xanchor="right",
+            showarrow=False,
+            text="first published<br>attack succeeds ",
+            align="right",
+            font={"size": 13, "color": ACCENT},
+        )
+    figure.update_xaxes(
+        power_ticks(LOW, HIGH), title_text="gradient norm of the training loss (log)"
+    )
+    figure.update_yaxes(
+        title_text="samples that no model can move", tickformat=".0%", range=[-0.03, 1.05]
+    )
+    return finish(figure, 360)
+
+
+def sandwich(table: pd.DataFrame, what: str, found: str) -> go.Figure:
+    """The certified size of every sample below, the smallest at which an attack got in above, at
+    its rank. The table has rank, sample, certified and found (NaN where none was); `what` is the
+    size's name, `found` that of the attacks."""
+    outside = table[table["certified"] > 0]
+    both = outside[outside["found"].notna()]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=np.repeat(both["rank"].to_numpy(dtype=float), 3),
+        y=np.column_stack([both["certified"], both["found"], np.full(len(both), np.nan)]).ravel(),
+        mode="lines",
+        line={"color": FAINT, "width": 1},
+        name="not known between",
+        hoverinfo="skip",
+        connectgaps=False,
+    )
+    for column, name, colour, symbol, size, shown in (
+        ("certified", "certified: no model below", BLUE, "circle", 4, outside),
+        ("found", found, ACCENT, "diamond", 9, both),
+    ):
+        figure.add_scatter(
+            x=shown["rank"],
+            y=shown[column],
+            mode="markers",
+            name=name,
+            marker={"color": colour, "symbol": symbol, "size": size},
+            customdata=shown[["sample"]],
+            hovertemplate="sample %{customdata[0]}, rank %{x}<br>"
+            + f"{what} %{{y:.2g}}<extra>{name}</extra>",
+        )
+    values = pd.concat([outside["certified"], both["found"]])
+    high = values.max()
+    low = max(values.min(), high / 1e5)
+    limits = 10.0 ** np.floor(np.log10(low)), 10.0 ** np.ceil(np.log10(high))
+    figure.update_xaxes(rank_axis(int(table["rank"].max()), "rank under the honest model (log)"))
+    figure.update_yaxes(power_ticks(*limits), title_text=f"{what} (log)")
+    return finish(figure, 400)
+
+
+def depth(table: pd.DataFrame, n: int) -> go.Figure:
+    """How many samples are certified in their order after each Newton step."""
+    figure = go.Figure()
+    figure.add_bar(
+        x=table["step"],
+        y=table["depth"] / n,
+        marker={"color": [BLUE if deep else GREY for deep in table["depth"]]},
+        text=[f"{deep:,.0f}" for deep in table["depth"]],
+        textposition="outside",
+        customdata=table[["gradient_norm"]],
+        hovertemplate="after %{x} steps, gradient norm at most %{customdata[0]:.0e}: "
+        "%{text} in certified order<extra></extra>",
+    )
+    figure.update_xaxes(title_text="Newton steps from the attacked model", dtick=1)
+    figure.update_yaxes(
+        title_text="ranking certified from the top", tickformat=".0%", range=[0, 1.12]
+    )
+    return finish(figure, 320, showlegend=False)
