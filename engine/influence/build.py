@@ -16,11 +16,13 @@ def build_problem(
     dtype: str,
     device: str,
     estimator: Estimator = cg,
+    rotated: bool = True,
 ) -> InfluenceProblem:
     """Influence on a data set under models like this one, at any θ: in closed form for linear
-    models, matrix-free for networks. Raises InvalidInput, DeviceUnavailable."""
+    models, matrix-free for networks. rotated: of a linear model, as in `LinearProblem.build`.
+    Raises InvalidInput, DeviceUnavailable."""
     if isinstance(model, LinearModel):
-        return LinearProblem.build(dataset, damping, order, dtype, device, estimator)
+        return LinearProblem.build(dataset, damping, order, dtype, device, estimator, rotated)
     from engine.influence.network import NetworkProblem  # here: it takes its time to import
     from engine.models.network import Network
 

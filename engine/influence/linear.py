@@ -50,6 +50,7 @@ from engine.vocabulary import DAMPING
 SKETCH_WIDTH = 64  # random directions: a norm over K rows of them errs by some 5%
 SKETCH_PAYS = 8  # features per direction from which a sketch is much cheaper than a pull
 LEAVING = 0.8  # of few features' columns: below it, copying the rest costs less than it saves
+ROWS_FOR_BASIS = 8  # rows per feature that give the eigenbasis of a preconditioner
 ROWS_PER_CHUNK = 4096  # rows rotated at a time, in float64
 
 
@@ -63,13 +64,17 @@ class Sketch:
 
 @dataclass(frozen=True)
 class LinearCurvature:
-    """H + λI of models with probabilities P (B, K, n), or (1, K, n) shared by all columns."""
+    """H + λI of models with probabilities P (B, K, n), or (1, K, n) shared by all columns.
+
+    directions: (D, D), the eigenvectors of XᵀX/n as columns where X is not in their basis.
+    """
 
     X: Rows
     P: Tensor
     eigenvalues: Tensor
     damping: float
     sketch: Sketch | None = None
+    directions: Tensor | None = None
 
     def image(self, V: Tensor) -> Tensor:
         return image(self.X, V)
@@ -109,7 +114,10 @@ class LinearCurvature:
         vectors, inverse = self.preconditioner
         if len(vectors) < len(R):
             vectors = vectors.expand(len(R), -1, -1)
-        return torch.bmm(vectors, torch.bmm(vectors.mT, R).mul_(inverse))
+        if self.directions is None:
+            return torch.bmm(vectors, torch.bmm(vectors.mT, R).mul_(inverse))
+        inside = torch.bmm(vectors.mT, R @ self.directions).mul_(inverse)
+        return torch.bmm(vectors, inside) @ self.directions.T
 
     @cached_property
     def preconditioner(self) -> tuple[Tensor, Tensor]:
@@ -192,6 +200,7 @@ class LinearProblem:
     sign: int
     sketch: Sketch | None
     estimator: Estimator = cg
+    directions: Tensor | None = None
 
     @classmethod
     def build(
@@ -202,8 +211,15 @@ class LinearProblem:
         dtype: str = "float32",
         device: str = "auto",
         estimator: Estimator = cg,
+        rotated: bool = True,
     ) -> Self:
-        """Raises InvalidInput for damping <= 0 or an unknown order or dtype, DeviceUnavailable."""
+        """Make the problem of a data set.
+
+        rotated: bring the features into the eigenbasis, which pays for many solves. For one or two
+        they stay as they are, `basis` is the identity, and the eigenbasis of some of the rows
+        serves the preconditioner alone: scores are the same to rounding.
+        Raises InvalidInput for damping <= 0 or an unknown order or dtype, DeviceUnavailable.
+        """
         damping, sign = check_positive("damping", damping), order_sign(order)
         kind, where = resolve_dtype(dtype), resolve_device(device)
 
@@ -216,10 +232,15 @@ class LinearProblem:
             return torch.from_numpy(wide).to(where)
 
         X = features("train")
-        eigenvalues, basis = eigenbasis(X)
+        eigenvalues, basis = eigenbasis(X if rotated else some_rows(X))
+        directions = None if rotated else basis.to(kind)
+        if not rotated:
+            basis = torch.eye(len(basis), dtype=basis.dtype, device=where)
 
         def samples(split: str, X: Rows) -> Samples:
             y = torch.as_tensor(dataset.split(split)[1], device=where)
+            if not rotated:
+                return Samples(X, y)
             return Samples(X.in_basis(basis) if isinstance(X, Streamed) else rotate(X, basis), y)
 
         train = samples("train", X)
@@ -231,8 +252,9 @@ class LinearProblem:
             n_classes=dataset.n_classes,
             damping=damping,
             sign=sign,
-            sketch=sketch(train.X),
+            sketch=sketch(train.X) if rotated else None,
             estimator=estimator,
+            directions=directions,
         )
 
     @property
@@ -264,6 +286,7 @@ class LinearProblem:
             self.eigenvalues,
             self.damping,
             self.sketch,
+            self.directions,
         )
 
     def training_gradient(
@@ -399,6 +422,12 @@ def eigenbasis(X: Rows) -> tuple[Tensor, Tensor]:
         second_moment += rows.double().T @ rows.double()
     values, vectors = torch.linalg.eigh(second_moment / len(X))
     return values.clamp(min=0), vectors
+
+
+def some_rows(X: Rows) -> Tensor:
+    """At most `ROWS_FOR_BASIS` rows per column of X, spread evenly: enough for a preconditioner."""
+    stride = max(1, len(X) // (ROWS_FOR_BASIS * X.shape[1]))
+    return X[torch.arange(0, len(X), stride, device=X.device)]
 
 
 def sketch(X: Rows) -> Sketch | None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 import numpy as np
-import scipy  # which loads `scipy.stats` when it is first used: a second
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -25,7 +24,8 @@ from engine.vocabulary import SIGNS as SIGNS
 
 def ranks(ranked_scores: NDArray) -> NDArray[np.int64]:
     """1 + number of strictly greater scores, for each of (n,); ties share the better rank."""
-    return scipy.stats.rankdata(-np.asarray(ranked_scores), method="min").astype(np.int64)
+    lowered = -np.asarray(ranked_scores)
+    return 1 + np.searchsorted(np.sort(lowered), lowered).astype(np.int64)
 
 
 @dataclass(frozen=True)

@@ -199,7 +199,7 @@ def _forward(
     check_pair(model, dataset)
     if estimator == "exact":
         check_dense(model.parameters.size)  # before time goes into preparing the data
-    problem = build_problem(model, dataset, damping, order, dtype, device, solver)
+    problem = build_problem(model, dataset, damping, order, dtype, device, solver, rotated=False)
     theta = problem.encode(model)
     start = _clock(theta)
     forward = problem.forward(theta, tolerance, split=split)

@@ -212,6 +212,26 @@ def test_a_sketched_stop_is_below_the_tolerance(seed):
     )
 
 
+@pytest.mark.parametrize("n", [60, 900])  # all rows give the preconditioner's basis, or some
+def test_features_that_are_not_rotated_give_the_same_scores_and_gradient(n):
+    dataset, model = random_problem(12, n=n, d=12, n_classes=4)
+    found = []
+    for rotated in (True, False):
+        problem = LinearProblem.build(dataset, dtype="float64", device="cpu", rotated=rotated)
+        forward = problem.forward(problem.encode(model), 1e-11)
+        c = torch.linspace(-1, 1, n, dtype=torch.float64).unsqueeze(0)
+        gradient, _ = problem.gradient(forward, c, 1e-11)
+        found.append((forward.scores[0], torch.as_tensor(problem.decode(gradient[0]))))
+        assert (problem.directions is None) == rotated
+    for rotated_one, plain in zip(*found, strict=True):
+        assert relative_error(plain, rotated_one) < 1e-9  # of solves to 1e-11
+
+
+def test_ranks_share_the_better_place():
+    scores = np.array([0.5, 2.0, 0.5, -1.0, 2.0, 0.0, -0.0], dtype=np.float32)
+    assert ranks(scores).tolist() == [3, 1, 3, 7, 1, 5, 5]
+
+
 def test_a_zero_right_hand_side_has_the_solution_zero():
     dataset, _ = random_problem(10)
     problem = LinearProblem.build(dataset)
