@@ -24,6 +24,9 @@ from engine.models.model import Model, check_pair
 from engine.vocabulary import DAMPING
 
 TO_TOLERANCE = ("cg", "exact")  # held to it; LiSSA ends when its samples are used up
+# `Dataset.size` (n·d·K) below which bringing the features into the eigenbasis takes no time worth
+# saving; where features differ hugely in size, the basis takes some of the rounding.
+ROTATED_BELOW = 5_000_000
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -199,7 +202,8 @@ def _forward(
     check_pair(model, dataset)
     if estimator == "exact":
         check_dense(model.parameters.size)  # before time goes into preparing the data
-    problem = build_problem(model, dataset, damping, order, dtype, device, solver, rotated=False)
+    rotated = dataset.size < ROTATED_BELOW
+    problem = build_problem(model, dataset, damping, order, dtype, device, solver, rotated)
     theta = problem.encode(model)
     start = _clock(theta)
     forward = problem.forward(theta, tolerance, split=split)

@@ -14,6 +14,7 @@ import engine.influence.linear as linear
 from engine.data.dataset import Dataset
 from engine.data.load import load_dataset
 from engine.errors import InvalidInput, NotConverged
+from engine.influence.exactness import score_error
 from engine.influence.linear import LinearProblem
 from engine.influence.problem import ranks
 from engine.influence.scores import influence_gradient, influence_scores
@@ -223,6 +224,7 @@ def test_features_that_are_not_rotated_give_the_same_scores_and_gradient(n):
         gradient, _ = problem.gradient(forward, c, 1e-11)
         found.append((forward.scores[0], torch.as_tensor(problem.decode(gradient[0]))))
         assert (problem.directions is None) == rotated
+        assert score_error(problem, forward, model, dataset, "test") < 1e-9
     for rotated_one, plain in zip(*found, strict=True):
         assert relative_error(plain, rotated_one) < 1e-9  # of solves to 1e-11
 
