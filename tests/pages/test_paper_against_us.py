@@ -12,7 +12,7 @@ def test_the_finding_counts_the_verdicts_that_are_listed(open_page: Open) -> Non
     said = words(app)
     listed = {mark: said.count(f"- {mark} on **") for mark in ("✓ reproduced", "✗ differs")}
     assert all(listed.values())
-    assert f"reproduced {listed['✓ reproduced']} times**, differs {listed['✗ differs']}" in said
+    assert f"**{listed['✓ reproduced']} reproduced**, {listed['✗ differs']} differ" in said
     assert "cannot be compared in level" in said
     assert len(app.get("plotly_chart")) >= 2
     assert set(tables(app)[0]["verdict"]) == {"not comparable"}
