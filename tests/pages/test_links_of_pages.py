@@ -49,6 +49,12 @@ CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
         ("bet", None),
     ],
     "how-far": [("dataset", "digits")],
+    "who-gets-the-money": [
+        ("dataset", "digits"), ("rule", "by rank"), ("vendors", "by class"), ("budget", 5000),
+        ("attack", "many targets"),
+    ],
+    "wrong-labels": [("dataset", "digits"), ("detector", "own loss")],
+    "undo-it": [("steps", 3)],
     "impossible": [
         ("k", 3), ("seed", 5), ("w1", 1.5), ("w2", -2.0), ("b", 0.5), ("damping", 1.0),
     ],
