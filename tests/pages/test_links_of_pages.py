@@ -71,7 +71,11 @@ CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
         ("dataset", "digits"), ("target", 7), ("k", 2), ("radius", 0.5), ("seed", 3),
         ("neighbours", 7), ("alarm", "cosine-top"),
     ],
+    "is-any-score-safe": [("dataset", "digits")],
     "paper": [("verdicts", ["✗ differs"])],
+    "lds": [
+        ("dataset", "digits"), ("attribution", "TRAK"), ("ranking", "Data-OOB"), ("shown", "loss"),
+    ],
     "why-fast": [],
     "results": [
         ("experiment", "attack"), ("data", "digits"), ("origin", "published"), ("text", "0.35"),
