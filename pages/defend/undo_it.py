@@ -27,9 +27,11 @@ COST = (
 
 
 def requests() -> dict[str, PolishRequest]:
-    """What can be shown, by the name of the model's kind: what is published, or the default."""
-    found: list[PolishRequest] = published_results.requests_of("polish", PolishRequest().dataset)
-    return {words.MODELS[request.model]: request for request in found or [PolishRequest()]}
+    """What can be shown, by its name among the choices: what is published, or the default."""
+    listed: list[PolishRequest] = [
+        request for _, name, request in published_results.with_role() if name == EXPERIMENT
+    ]
+    return {words.case(request): request for request in listed or [PolishRequest()]}
 
 
 def choose(form: Form, place: st.delta_generator.DeltaGenerator, steps: int) -> int:
@@ -81,10 +83,11 @@ def detectors(stored: Stored) -> None:
 @shelf.kept
 def roc_figure(stored: Stored) -> FigureBlock:
     """ROC curves of the rank after one step, by attack."""
-    curves = defence_rates.curves_table(rates.curves(stored.result, rates.RANK))
+    found = rates.curves(stored.result, rates.RANK)
+    curves = defence_rates.curves_table({words.KINDS[kind]: c for kind, c in found.items()})
     return FigureBlock(
         name="polish-roc",
-        title=f"ROC of the {DETECTORS[rates.RANK]}, by attack",
+        title=f"The {DETECTORS[rates.RANK]} as a detector, by attack",
         kind="ROC curves by attack",
         build=defence_figures.roc,
         values=(curves, rates.ALARMS),
@@ -139,7 +142,7 @@ def page() -> None:
     chosen = next(iter(offered))
     if len(offered) > 1:
         chosen = form.segments(
-            st.container(), "Model", "model", list(offered), chosen, "What was attacked."
+            st.container(), "What was attacked", "case", list(offered), chosen, "Data and model."
         )
     request = offered[chosen]
     asked = door.Computation.of(EXPERIMENT, request)

@@ -78,14 +78,17 @@ def test_the_finding_and_the_figure(open_page: Open, measured: None) -> None:
     assert (
         "After **one Newton step 0 of 2 attacked models keep their target in the top ten**" in text
     )
-    assert "Of 1 model by attackers who know of the step 1 do; after 2 steps, 0." in text
-    assert "After 1 step, 0 of 2 attacked targets and 3 of 4 honest models' first" in text
+    assert (
+        "Of 1 model by attackers who know of polishing, 1 keep it after one step and 0 after 2."
+        in text
+    )
+    assert "After 1 step: 0 of 2 attacked targets in the top ten, 3 of 4 honest firsts" in text
     assert len(app.get("plotly_chart")) == 1, "the rest is folded"
 
 
 def test_the_number_of_steps_in_a_link(open_page: Open, measured: None) -> None:
     none = words(open_page(PAGE, steps="0"))
-    assert "As handed in, 2 of 2 attacked targets and 4 of 4 honest models' first" in none
+    assert "As handed in: 2 of 2 attacked targets in the top ten, 4 of 4 honest firsts" in none
     bad = open_page(PAGE, steps="many")
     assert not bad.exception
     assert any("steps" in warning.value for warning in bad.warning)
@@ -124,7 +127,7 @@ def test_the_tables() -> None:
     assert [stay.loc["through", f"ten_{j}"] for j in range(3)] == [1, 1, 0]
     read = said.knowing_table(table)
     assert read["reached the top"].tolist() == ["1 of 1", "0 of 1"]
-    assert read["top ten after 1 step"].tolist() == ["1", "–"]
+    assert read["top ten after 1 step"].tolist() == ["1 of 1", "–"]
     assert read["flagged by the rank"].tolist() == ["0", "–"]
     assert read["flagged by the decrement"].tolist() == ["1", "–"]
     assert "40 steps" in said.knowing_meaning(table, PolishRequest())
@@ -140,10 +143,17 @@ def test_the_cost_is_told_beside_training_anew() -> None:
     assert "the loss rose for 9" in cheap and "For 9 models a ranking does not exist" in cheap
 
 
-PUBLISHED = published_results.requests_of("polish", "digits")
+def test_targets_of_the_honest_top_ten_are_not_counted_as_staying() -> None:
+    near = row("higher_ranked", (1, 2, 6), 0.2, rank_before=6)
+    table = pd.concat([made(), pd.DataFrame([near])], ignore_index=True)
+    assert "0 of 2 attacked models keep" in said.finding(table)
+    assert said.staying_table(table)["top ten after 2 steps"].tolist()[0] == "0 of 2"
 
 
-@pytest.mark.parametrize("request_", PUBLISHED, ids=lambda r: r.model)
+PUBLISHED = [r for _, name, r in published_results.with_role() if name == "polish"]
+
+
+@pytest.mark.parametrize("request_", PUBLISHED, ids=said.case)
 def test_the_page_s_numbers_are_those_of_the_published_table(request_: PolishRequest) -> None:
     """Recomputed here in other words than the page's."""
     from pages.common.asking import door
@@ -153,6 +163,7 @@ def test_the_page_s_numbers_are_those_of_the_published_table(request_: PolishReq
     table: pd.DataFrame = stored.result
     arrived = table.query("success")
     plain = arrived[~arrived["kind"].isin(KNOWING)]
+    plain = plain[plain["rank_before"] > 10]
     kept = sum(1 for rank in plain["rank_1"] if rank <= 10)
     assert f"step {kept} of {len(plain)} attacked model" in said.finding(table)
     assert (table.loc[table["success"], "rank_0"] <= request_.k).all()

@@ -65,4 +65,4 @@ def paths(table: pd.DataFrame, step: int) -> go.Figure:
         title_text="Newton steps", tickvals=list(range(most + 1)), range=[-0.15, most + 0.15]
     )
     set_plainly(figure, yaxis=rank_axis(worst, "rank (1 is above)", reverse=True))
-    return finish(figure, 430)
+    return finish(figure, 350)

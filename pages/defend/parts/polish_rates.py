@@ -25,6 +25,12 @@ def threshold(table: pd.DataFrame, column: str) -> float:
     return float(honest_of(table)[column].quantile(1 - ALARMS, interpolation="higher"))
 
 
+def outside(table: pd.DataFrame) -> pd.DataFrame:
+    """The models that arrived with a target from outside the honest top ten: polishing may well
+    leave the others there."""
+    return table[table["success"] & (table["rank_before"] > TOP)]
+
+
 @shelf.kept
 def curves(table: pd.DataFrame, column: str) -> dict[str, Detection]:
     """A detector's curve by attack, of those that arrived, against all honest models."""
@@ -63,13 +69,16 @@ def areas(table: pd.DataFrame) -> pd.DataFrame:
 @shelf.kept
 def staying(table: pd.DataFrame) -> pd.DataFrame:
     """One row per attack: kind, made, arrived, and after j steps top_j (how many of the arrived
-    have the target in the first rank) and ten_j (in the top ten)."""
+    have the target in the first rank) and ten_j (how many of those from outside the honest top ten
+    have it in the top ten, of `outside`)."""
     rows = []
     for kind, part in table[~table["kind"].isin(HONEST)].groupby("kind", sort=False):
         inside = part[part["success"]]
         row: dict[str, object] = {"kind": kind, "made": len(part), "arrived": len(inside)}
+        from_outside = outside(part)
+        row["outside"] = len(from_outside)
         for j in range(steps_of(table) + 1):
             row[f"top_{j}"] = int((inside[f"rank_{j}"] <= 1).sum())
-            row[f"ten_{j}"] = int((inside[f"rank_{j}"] <= TOP).sum())
+            row[f"ten_{j}"] = int((from_outside[f"rank_{j}"] <= TOP).sum())
         rows.append(row)
     return pd.DataFrame(rows)

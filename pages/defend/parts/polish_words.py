@@ -11,7 +11,8 @@ from pages.common.keeping import shelf
 from pages.common.words.wording import count, points
 from pages.defend.parts import polish_rates as rates
 
-MODELS = {"linear": "Logistic regression", "mlp": "Small neural network", "cnn": "Small CNN"}
+MODELS = {"linear": "logistic regression", "mlp": "small network", "cnn": "small CNN"}
+DATA = {"digits": "Digits", "breast_cancer": "Breast tumours"}
 KINDS: Mapping[str, str] = {
     "higher_ranked": "Algorithm 3",
     "top_k": "lowers the top k",
@@ -27,6 +28,13 @@ KINDS: Mapping[str, str] = {
 }
 
 
+def case(request: PolishRequest) -> str:
+    """What was attacked, as a choice: 'Digits, logistic regression'."""
+    size = f", {request.train_size} samples" if request.train_size else ""
+    name = DATA.get(request.dataset, request.dataset)
+    return f"{name}, {MODELS[request.model]}{size}"
+
+
 def shown_steps(table: pd.DataFrame) -> list[int]:
     """The numbers of steps that tables show."""
     most = steps_of(table)
@@ -34,28 +42,29 @@ def shown_steps(table: pd.DataFrame) -> list[int]:
 
 
 def unknowing(table: pd.DataFrame) -> pd.DataFrame:
-    """The arrived models of attackers who do not know of polishing."""
-    found = rates.arrived(table)
+    """The arrived models of attackers who do not know of polishing, their targets from outside the
+    honest top ten."""
+    found = rates.outside(table)
     return found[~found["kind"].isin(KNOWING)]
 
 
 @shelf.kept
 def finding(table: pd.DataFrame) -> str:
     """What one step undoes, and which attacker it does not stop, in words."""
-    plain, knows = unknowing(table), rates.arrived(table)
+    plain, knows = unknowing(table), rates.outside(table)
     knows, most = knows[knows["kind"].isin(KNOWING)], steps_of(table)
     if plain.empty:
         return "No attack reached the top, so there is nothing to undo."
-    kept = int((plain["rank_1"] <= rates.TOP).sum())
+    kept, left = (int((plain[f"rank_{j}"] <= rates.TOP).sum()) for j in (1, most))
     said = (
         f"After **one Newton step {kept} of {count(len(plain), 'attacked model')} keep their "
-        f"target in the top ten**."
+        f"target in the top ten**, after {count(most, 'step')} {left}."
     )
     if len(knows):
         one, last = (int((knows[f"rank_{j}"] <= rates.TOP).sum()) for j in (1, most))
         said += (
-            f" Of {count(len(knows), 'model')} by attackers who know of the step {one} do; "
-            f"after {count(most, 'step')}, {last}."
+            f" Of {count(len(knows), 'model')} by attackers who know of polishing, {one} keep it "
+            f"after one step and {last} after {most}."
         )
     return said
 
@@ -67,8 +76,8 @@ def paths_title(table: pd.DataFrame, step: int) -> str:
     when = f"After {count(step, 'step')}" if step else "As handed in"
     inside = [int((part[f"rank_{step}"] <= rates.TOP).sum()) for part in (plain, honest)]
     return (
-        f"{when}, {inside[0]} of {len(plain)} attacked targets and {inside[1]} of {len(honest)} "
-        "honest models' first samples are in the top ten"
+        f"{when}: {inside[0]} of {len(plain)} attacked targets in the top ten, {inside[1]} of "
+        f"{len(honest)} honest firsts"
     )
 
 
@@ -79,7 +88,7 @@ def paths_caption(table: pd.DataFrame) -> str:
     said = (
         "One line is one model: the sample that it is meant to put first. Honest models differ in "
         "optimiser, stopping time and l2, and some held samples back; each declares its own l2. "
-        "Shaded: the top ten."
+        "Counted are targets from outside the honest top ten. Shaded: the top ten."
     )
     if len(plain):
         before, after, last = (plain[f"correlation_{j}"].median() for j in (0, 1, most))
@@ -116,7 +125,7 @@ def staying_table(table: pd.DataFrame) -> pd.DataFrame:
         for j in shown_steps(table)[1:]:
             when = f"after {count(j, 'step')}"
             read[f"first {when}"] = str(row[f"top_{j}"])
-            read[f"top ten {when}"] = str(row[f"ten_{j}"])
+            read[f"top ten {when}"] = f"{row[f'ten_{j}']} of {row['outside']}"
         rows.append(read)
     return pd.DataFrame(rows)
 
@@ -139,8 +148,10 @@ def knowing_table(table: pd.DataFrame) -> pd.DataFrame:
             "reached the top": f"{len(inside)} of {len(part)}",
         }
         for j in shown_steps(table)[1:]:
-            kept = int((inside[f"rank_{j}"] <= rates.TOP).sum())
-            read[f"top ten after {count(j, 'step')}"] = str(kept) if len(inside) else "–"
+            from_outside = rates.outside(part)
+            kept = int((from_outside[f"rank_{j}"] <= rates.TOP).sum())
+            of = f"{kept} of {len(from_outside)}" if len(from_outside) else "–"
+            read[f"top ten after {count(j, 'step')}"] = of
         for name, (column, limit) in limits.items():
             flagged = str(int((inside[column] > limit).sum()))
             read[f"flagged by the {name}"] = flagged if len(inside) else "–"

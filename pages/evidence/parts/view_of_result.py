@@ -39,7 +39,7 @@ from pages.common.asking import links, number_lists, sweep_requests, table_optio
 from pages.common.lab import published_results
 from pages.common.lab.registry import PageEntry, page
 from pages.common.lab.shared import baseline_request
-from pages.defend.parts.polish_words import MODELS
+from pages.defend.parts.polish_words import case
 from pages.learn.parts import retraining
 
 Examined = AuditRequest | AttributionsRequest
@@ -164,10 +164,10 @@ def of_defence(request: DefenceRequest) -> ResultView | None:
 
 @view_of.register
 def of_polish(request: PolishRequest) -> ResultView | None:
-    shown = published_results.requests_of("polish", request.dataset) or [PolishRequest()]
-    if request not in shown:
+    shown = [r for _, name, r in published_results.with_role() if name == "polish"]
+    if request not in (shown or [PolishRequest()]):
         return None
-    return view("undo-it", **({"model": MODELS[request.model]} if len(shown) > 1 else {}))
+    return view("undo-it", **({"case": case(request)} if len(shown) > 1 else {}))
 
 
 @view_of.register
