@@ -395,9 +395,15 @@ def steps_of(table: pd.DataFrame) -> int:
     return sum(str(name).startswith("decrement_") for name in table.columns)
 
 
+def honest_of(table: pd.DataFrame) -> pd.DataFrame:
+    """The honest models that have a ranking as they are handed in, and so a first sample: every
+    linear one, and networks whose damped Hessian is positive definite."""
+    return table[table["kind"].isin(HONEST) & (table["rank_0"] == 1)]
+
+
 def describe_polish(result: pd.DataFrame) -> str:
     """Say for each kind of attack how many arrived, how many stay, and how the detectors do."""
-    honest = result[result["kind"].isin(HONEST)]
+    honest = honest_of(result)
     last = steps_of(result)
     lines = [
         f"{len(honest)} honest models; solves for {last} steps: {result['solves'].max()} at most"

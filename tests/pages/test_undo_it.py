@@ -150,6 +150,14 @@ def test_targets_of_the_honest_top_ten_are_not_counted_as_staying() -> None:
     assert said.staying_table(table)["top ten after 2 steps"].tolist()[0] == "0 of 2"
 
 
+def test_honest_networks_without_a_ranking_are_left_out() -> None:
+    lost = row("held back", (300, 300, 85), 0.2, unranked=2)
+    table = pd.concat([made(), pd.DataFrame([lost])], ignore_index=True)
+    assert "3 of 4 honest firsts" in said.paths_title(table, 1)
+    assert "1 more honest model had no ranking" in said.knowing_meaning(table, PolishRequest())
+    pd.testing.assert_frame_equal(rates.areas(table), rates.areas(made()))
+
+
 PUBLISHED = [r for _, name, r in published_results.with_role() if name == "polish"]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from engine.experiments.polish import HONEST, KNOWING, steps_of
+from engine.experiments.polish import HONEST, KNOWING, honest_of, steps_of
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import finish, set_plainly
 from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
@@ -28,7 +28,7 @@ def group_of(kind: str) -> str:
 def paths(table: pd.DataFrame, step: int) -> go.Figure:
     """Rank of the claimed sample against Newton steps, one line a model, up to `step` strongly and
     beyond it faintly; of attacked models those that reached the top."""
-    drawn = table[table["kind"].isin(HONEST) | table["success"]]
+    drawn = pd.concat([honest_of(table), table[table["success"]]])
     groups = drawn["kind"].map(group_of)
     most = steps_of(table)
     figure = go.Figure()

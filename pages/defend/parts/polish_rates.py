@@ -2,17 +2,13 @@
 
 import pandas as pd
 
-from engine.experiments.polish import DETECTORS, HONEST, steps_of
+from engine.experiments.polish import DETECTORS, HONEST, honest_of, steps_of
 from engine.statistics import Detection, detection
 from pages.common.keeping import shelf
 
 RANK, DECREMENT = "first_after_one", "decrement_0"
 ALARMS = 0.05  # share of honest models that a threshold may flag
 TOP = 10
-
-
-def honest_of(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["kind"].isin(HONEST)]
 
 
 def arrived(table: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from engine.experiments import PolishRequest
-from engine.experiments.polish import DETECTORS, HONEST, KNOWING, steps_of
+from engine.experiments.polish import DETECTORS, HONEST, KNOWING, honest_of, steps_of
 from pages.common.keeping import shelf
 from pages.common.words.wording import count, points
 from pages.defend.parts import polish_rates as rates
@@ -72,7 +72,7 @@ def finding(table: pd.DataFrame) -> str:
 @shelf.kept
 def paths_title(table: pd.DataFrame, step: int) -> str:
     """How many of whose claimed samples are in the top ten after so many steps."""
-    honest, plain = rates.honest_of(table), unknowing(table)
+    honest, plain = honest_of(table), unknowing(table)
     when = f"After {count(step, 'step')}" if step else "As handed in"
     inside = [int((part[f"rank_{step}"] <= rates.TOP).sum()) for part in (plain, honest)]
     return (
@@ -166,7 +166,7 @@ def knowing_table(table: pd.DataFrame) -> pd.DataFrame:
 def knowing_meaning(table: pd.DataFrame, request: PolishRequest) -> str:
     """What the attackers who know of polishing do, with what means, and what becomes of honest
     models."""
-    honest = rates.honest_of(table)
+    honest = honest_of(table)
     held = honest[honest["kind"] == "held back"]
     far = int((honest["first_after_one"] > rates.TOP).sum())
     said = (
@@ -185,6 +185,12 @@ def knowing_meaning(table: pd.DataFrame, request: PolishRequest) -> str:
     if len(held):
         own = int((held["first_after_one"] > rates.TOP).sum())
         said += f", {own} of the {len(held)} that held samples back among them"
+    without = int(table["kind"].isin(HONEST).sum()) - len(honest)
+    if without:
+        said += (
+            f". {count(without, 'more honest model')} had no ranking as handed in, because the "
+            "damped Hessian is not positive definite there, and are left out"
+        )
     return said + "."
 
 
