@@ -7,11 +7,22 @@ import numpy as np
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.attacks.objectives import ATTACK_OBJECTIVES, Standing, target_ranks, worst_needed
 from engine.attacks.options import ReweighingOptions
 from engine.attacks.reweighing import train
-from engine.attacks.state import Plan, arrivals, init, iterates, leave, move, pressed, project
+from engine.attacks.state import (
+    Plan,
+    arrivals,
+    init,
+    iterates,
+    leave,
+    move,
+    pressed,
+    project,
+    record,
+)
 from engine.attacks.stealth import added, gradient_norm_terms, training_loss_terms
 from engine.influence.estimators import named
 from engine.influence.linear import LinearProblem, Samples, eigenbasis, rotate, sketch
@@ -24,6 +35,7 @@ from engine.scrutiny.sensitivity import project as project_sensitivity
 from engine.vocabulary import ATTRIBUTIONS, ESTIMATORS
 
 N, M, D, K, B = 64, 32, 1025, 5, 4
+KERNELS = 366  # of a step with five iterations a solve: lower it when a step needs fewer
 
 
 @pytest.fixture
@@ -152,6 +164,53 @@ def test_the_parts_that_serve_several_k(cuda):
     for split in ("test", "holdout"):
         forward = p.forward(theta, 1e-6, split=split, fixed=2)
         assert on_cuda(target_ranks(forward.scores, plan.targets))
+
+
+class Counter(TorchDispatchMode):
+    """Counts what is dispatched but views, and what makes the host wait for the device."""
+
+    WAITS = ("aten._local_scalar_dense", "aten.nonzero", "aten.is_nonzero", "aten.masked_select")
+    VIEWS = (
+        *("view", "expand", "unsqueeze", "squeeze", "select", "slice", "transpose", "permute"),
+        *("t", "detach", "_unsafe_view", "lift_fresh"),
+    )
+
+    def __init__(self):
+        super().__init__()
+        self.kernels = self.waits = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = str(func.overloadpacket)
+        self.waits += name in self.WAITS
+        library, _, short = name.partition(".")
+        self.kernels += library == "aten" and short not in self.VIEWS
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_step_of_fixed_width_never_waits_and_dispatches_few_kernels(cuda):
+    """Scores, coefficients, gradient, what is kept, and the move; five iterations a solve."""
+    theta, p = torch.randn(B, K * D), problem()
+    plan = Plan(
+        theta=theta,
+        honest=theta[:1],
+        targets=torch.randint(N, (B, 1)),
+        learning_rates=torch.rand(B),
+        ball=1.0,
+        k=1,
+        steps=100,
+        objective=ATTACK_OBJECTIVES["higher_ranked"],
+    )
+    state = init(plan)
+    with Counter() as counted:
+        forward = p.forward(theta, 1e-3, fixed=5)
+        found = target_ranks(forward.scores, plan.targets)
+        rank = worst_needed(found, plan.k)
+        c = plan.objective.coefficients(Standing(forward.scores, plan.targets, found, plan.k))
+        state = record(plan, state, rank, forward.accuracy, None)
+        gradient, _ = p.gradient(forward, c, 1e-3, fixed=5)
+        move(plan, state, gradient)
+    assert counted.waits == 0
+    assert counted.kernels <= KERNELS
 
 
 def test_probes_of_sensitivity(cuda):
