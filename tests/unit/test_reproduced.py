@@ -27,6 +27,7 @@ from engine.experiments import (
     ExplainRequest,
     FairnessRequest,
     GradientsRequest,
+    HalvesRequest,
     ImpossibleRequest,
     LeaveOneOutRequest,
     MinimalRadiusRequest,
@@ -55,6 +56,7 @@ pytestmark = pytest.mark.long
 QUICK: dict[str, Any] = {"steps": 15, "restarts": 1, "learning_rates": (0.1,)}
 REQUESTS: Mapping[str, Any] = {
     "attack": AttackRequest(targets=(16,), k=3, **QUICK),
+    "halves": HalvesRequest(draws=2),
     "replay": ReplayRequest(targets=(16,), k=3, **QUICK),
     "pairs": PairsRequest(targets=(16, 400), k=3, **QUICK),
     "sweep": SweepRequest(

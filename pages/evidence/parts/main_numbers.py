@@ -16,6 +16,7 @@ from engine.experiments import (
     ImpossibleResult,
     LeaveOneOutResult,
     PairsResult,
+    PaymentsResult,
     RankingResult,
     SensitivityResult,
 )
@@ -58,6 +59,12 @@ def of_replay(result: Replay) -> Numbers:
         "accuracy at the last step": float(result.accuracy[-1]),
         "distance / ‖θ*‖ at the last step": float(result.distance[-1]),
     }
+
+
+def of_payments(result: PaymentsResult) -> Numbers:
+    names = ["attack", "score", "rule"]
+    median = result.table.groupby(names)[["before", "after"]].median().reset_index()
+    return by_row(median, names, ["before", "after"])
 
 
 def of_pairs(result: PairsResult) -> Numbers:
@@ -216,6 +223,7 @@ def of_scaling(result: Scaling) -> Numbers:
 NUMBERS: dict[str, Callable[[Any], Numbers]] = {
     "attack": of_attack,
     "pairs": of_pairs,
+    "payments": of_payments,
     "ranking": of_ranking,
     "replay": of_replay,
     "sweep": of_sweep,

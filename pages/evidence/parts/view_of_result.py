@@ -19,6 +19,7 @@ from engine.experiments import (
     ExplainRequest,
     FairnessRequest,
     GradientsRequest,
+    HalvesRequest,
     ImpossibleRequest,
     LdsRequest,
     LeaveOneOutRequest,
@@ -35,7 +36,7 @@ from engine.experiments import (
     SweepRequest,
 )
 from engine.options import taken_from
-from pages.common.asking import links, number_lists, sweep_requests, table_options
+from pages.common.asking import halves, links, number_lists, sweep_requests, table_options
 from pages.common.lab import published_results
 from pages.common.lab.registry import PageEntry, page
 from pages.common.lab.shared import baseline_request
@@ -199,6 +200,12 @@ def of_leave_one_out(request: LeaveOneOutRequest) -> ResultView | None:
         return None
     own = dict(zip(RETRAINED, (retraining.OWN, l2, damping, samples), strict=True))
     return view("influence", dataset=name, **own)
+
+
+@view_of.register
+def of_halves(request: HalvesRequest) -> ResultView | None:
+    same = request == halves.request_for(request.dataset)
+    return view("influence", dataset=request.dataset) if same else None
 
 
 @view_of.register
