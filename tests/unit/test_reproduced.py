@@ -29,6 +29,7 @@ from engine.experiments import (
     GradientsRequest,
     HalvesRequest,
     ImpossibleRequest,
+    LdsRequest,
     LeaveOneOutRequest,
     MinimalRadiusRequest,
     PairsRequest,
@@ -37,6 +38,8 @@ from engine.experiments import (
     RankingRequest,
     ReplayRequest,
     ScalingRequest,
+    ScoreMatrixRequest,
+    SelectionRequest,
     SensitivityRequest,
     SweepRequest,
     make_request,
@@ -97,6 +100,11 @@ REQUESTS: Mapping[str, Any] = {
         tried=(3,),
     ),
     "cleaning": CleaningRequest("tiny", draws=2, learning_rates=(0.1,), steps=3),
+    "lds": LdsRequest("tiny", target=7, radius=0.5, subsets=12),
+    "score-matrix": ScoreMatrixRequest(
+        "tiny", n_targets=2, k=5, radius=0.8, steps=10, restarts=1
+    ),
+    "selection": SelectionRequest("tiny", target=7, radius=0.5, shares=(0.5, 0.9), draws=2),
 }  # fmt: skip
 MEASURED = (
     "seconds", "start_seconds", "seconds_min", "seconds_max", "preparation_seconds",
