@@ -49,15 +49,14 @@ CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
         ("bet", None),
     ],
     "how-far": [("dataset", "digits")],
+    "impossible": [
+        ("k", 3), ("seed", 5), ("w1", 1.5), ("w2", -2.0), ("b", 0.5), ("damping", 1.0),
+    ],
     "who-gets-the-money": [
         ("dataset", "digits"), ("rule", "by rank"), ("vendors", "by class"), ("budget", 5000),
         ("attack", "many targets"),
     ],
     "wrong-labels": [("dataset", "digits"), ("detector", "own loss")],
-    "undo-it": [("steps", 3)],
-    "impossible": [
-        ("k", 3), ("seed", 5), ("w1", 1.5), ("w2", -2.0), ("b", 0.5), ("damping", 1.0),
-    ],
     "fairness": [
         ("table", "german"), ("metric", "eop"), ("scale", "0.05"), ("scales", "0.01, 0.5"),
         ("beta", 0.4), ("gamma", 0.1), ("l2", 3.0),
@@ -67,6 +66,8 @@ CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
         ("queries", 50),
     ],
     "minimum": [("threshold", -2.5)],
+    "undo-it": [("steps", 3)],
+    "what-cannot-be-moved": [("k", 10)],
     "other-scores": [
         ("dataset", "digits"), ("target", 7), ("k", 2), ("radius", 0.5), ("seed", 3),
         ("neighbours", 7), ("alarm", "cosine-top"),
