@@ -12,6 +12,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away, unfold
+from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.defend.parts import defence_figures, defence_rates
 from pages.defend.parts import polish_figures as figures
@@ -123,7 +124,7 @@ def how() -> None:
 def results(form: Form, stored: Stored, request: PolishRequest) -> None:
     """The finding, the figure, and below it what it rests on."""
     table: pd.DataFrame = stored.result
-    st.markdown(f"{words.finding(table)} :gray-badge[{badge_of(stored)}]")
+    st.markdown(f"{words.finding(table)}{mark_origin(badge_of(stored))}")
     place = st.container()
     step = choose(form, place, steps_of(table))
     form.finish()

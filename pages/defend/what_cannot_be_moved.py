@@ -16,6 +16,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away, unfold
+from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.defend.parts import certificate_figures as drawn
 from pages.defend.parts import certificate_words as words
@@ -180,7 +181,7 @@ def results(stored: Stored) -> None:
     checked = found_of("defence", "defence")
     attacked = None if checked is None else least_attacked(checked)
     form = Form()
-    st.markdown(f"{words.finding(stored.result, attacked)} :gray-badge[{badge_of(stored)}]")
+    st.markdown(f"{words.finding(stored.result, attacked)}{mark_origin(badge_of(stored))}")
     shares_figure(stored, checked).show()
     k = form.choice(
         st.columns([1, 3])[0],

@@ -12,12 +12,18 @@ from engine.attacks.result import AttackResult, Replay
 from engine.experiments import (
     AttributionsResult,
     AuditResult,
+    CertificatesResult,
+    CleaningResult,
     ExplainResult,
     ImpossibleResult,
+    LdsResult,
     LeaveOneOutResult,
+    MinimalRadiusResult,
     PairsResult,
     PaymentsResult,
     RankingResult,
+    ScoreMatrixResult,
+    SelectionResult,
     SensitivityResult,
 )
 from engine.fairness.result import FairnessResult
@@ -160,6 +166,48 @@ def of_polish(result: pd.DataFrame) -> Numbers:
     return found
 
 
+def of_halves(result: pd.DataFrame) -> Numbers:
+    """The lab's own halves, draw 0, and the medians over all draws."""
+    names = {"spearman": "Spearman", "shared_first": "shared among the first"}
+    own = {f"{said}, own halves": float(result[name].iloc[0]) for name, said in names.items()}
+    return own | {f"{said}, median": float(result[name].median()) for name, said in names.items()}
+
+
+def of_lds(result: LdsResult) -> Numbers:
+    return {"ceiling": result.ceiling} | by_row(result.table, ["attribution", "model"], ["lds"])
+
+
+def of_selection(result: SelectionResult) -> Numbers:
+    whole = result.everything
+    chance = result.by_chance()["accuracy_holdout", "mean"]
+    return {"accuracy, all samples": float(whole["accuracy_holdout"])} | {
+        f"accuracy, {share:.0%} kept at random": float(value) for share, value in chance.items()
+    }
+
+
+def of_score_matrix(result: ScoreMatrixResult) -> Numbers:
+    return {f"{name}: arrived": result.arrived(name, name)[0] for name in result.attacked}
+
+
+def of_certificates(result: CertificatesResult) -> Numbers:
+    medians = result.samples.groupby("k")["gradient_norm"].median()
+    named = {f"k {k}: median certified gradient norm": float(v) for k, v in medians.items()}
+    return named | {"violations": result.violations}
+
+
+def of_cleaning(result: CleaningResult) -> Numbers:
+    return by_row(result.summary(), ["model", "detector"], ["average_precision"])
+
+
+def of_minimal_radius(result: MinimalRadiusResult) -> Numbers:
+    radius = result.radius[result.arrived]
+    return {
+        "targets": len(result.targets),
+        "arrived": len(radius),
+        "median radius of those": float(np.median(radius)) if len(radius) else np.nan,
+    }
+
+
 def of_sensitivity(result: SensitivityResult) -> Numbers:
     first, middle, last = result.at_ends
     return {
@@ -222,6 +270,13 @@ def of_scaling(result: Scaling) -> Numbers:
 # Each function takes the results of its own experiment: one type would fit none of them.
 NUMBERS: dict[str, Callable[[Any], Numbers]] = {
     "attack": of_attack,
+    "certificates": of_certificates,
+    "cleaning": of_cleaning,
+    "halves": of_halves,
+    "minimal-radius": of_minimal_radius,
+    "lds": of_lds,
+    "score-matrix": of_score_matrix,
+    "selection": of_selection,
     "pairs": of_pairs,
     "payments": of_payments,
     "ranking": of_ranking,
