@@ -69,7 +69,8 @@ class ScoreMatrixResult:
 
     @property
     def observed(self) -> list[str]:
-        return [name for name in SCORES if name not in self.missing]
+        """List the attributions that looked at the attacked models, those without a model last."""
+        return [n for n in (*WITH_MODEL, *MODEL_FREE) if n not in self.missing]
 
     @property
     def n_targets(self) -> int:

@@ -8,6 +8,7 @@ from engine.experiments.score_matrix import WITH_MODEL
 from engine.statistics import wilson_interval
 from engine.vocabulary import MODEL_FREE, SCORES
 from pages.common.lab import registry
+from pages.common.words.score_names import SCORE_NAMES
 from pages.defend.parts import score_matrix_figures
 from tests.support.pages import Open, have_found, tables, unfold, words
 from tests.support.stores import published
@@ -65,6 +66,11 @@ def test_the_matrix_has_a_cell_for_each_pair() -> None:
     counts = figure.data[0].z
     assert counts.shape == (len(WITH_MODEL), len(SCORES))
     assert counts.sum() == 4 * len(WITH_MODEL) - 2 + 4
+    # The dashed line has every score that sees the model to its left, and the others to its right.
+    (line,) = figure.layout.shapes
+    free = [SCORE_NAMES[name] for name in MODEL_FREE]
+    assert list(figure.data[0].x[-len(free) :]) == free
+    assert line.x0 == len(SCORES) - len(free) - 0.5
     texts = [a.text for a in figure.layout.annotations]
     assert texts.count("<b>4</b>") == len(WITH_MODEL) - 1 and texts.count("<b>2</b>") == 1
 

@@ -9,6 +9,7 @@ from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BLUE, GREY
 from pages.common.words.score_names import SCORE_NAMES
 
+DARK = "#343A40"  # on the light cells
 SCALE = ((0.0, "rgba(0, 114, 178, 0.04)"), (1.0, "rgba(0, 114, 178, 0.85)"))
 
 
@@ -42,7 +43,7 @@ def matrix(result: ScoreMatrixResult) -> go.Figure:
                 showarrow=False,
                 font={
                     "size": 14,
-                    "color": "white" if counts[i, j] > 0.55 * result.n_targets else GREY,
+                    "color": "white" if counts[i, j] > 0.6 * result.n_targets else DARK,
                 },
             )
     free = [j for j, name in enumerate(columns) if name in MODEL_FREE]

@@ -103,6 +103,7 @@ def selected(result: SelectionResult, name: str, what: str) -> go.Figure:
     figure.add_scatter(
         x=np.concatenate([shares, shares[::-1]]),
         y=np.concatenate([chance["min"], chance["max"][::-1]]),
+        mode="lines",
         fill="toself",
         fillcolor=FAINT,
         line={"width": 0},
