@@ -14,7 +14,13 @@ from pages.common.widgets import blocks, charts
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import paper
 from pages.common.words.wording import count, stamp
-from pages.evidence.parts import best_rates, comparison_figures, comparisons, paper_tables
+from pages.evidence.parts import (
+    best_rates,
+    comparison_figures,
+    comparison_words,
+    comparisons,
+    paper_tables,
+)
 from pages.evidence.parts.comparisons import Comparison
 from pages.evidence.parts.published import Published, all_of, by_data, published, stored_by_data
 
@@ -106,7 +112,7 @@ def methods_figure(found: Published, data: str, methods: pd.DataFrame) -> Figure
 def orders(found: Published, compared: Sequence[Comparison]) -> None:
     """The order of the methods on every data set, side by side."""
     known = all_methods(found)
-    charts.heading(comparisons.orders_title(compared), "precomputed")
+    charts.heading(comparison_words.orders_title(compared), "precomputed")
     for column, (data, methods) in zip(st.columns(len(known)), known.items(), strict=True):
         with column:
             methods_figure(found, data, methods).show()
@@ -146,14 +152,14 @@ def page() -> None:
     st.title(PAGE.title)
     form, found = Form(), published()
     compared, cells = compared_with(found), level_cells(found)
-    st.markdown(comparisons.finding(compared, len(cells)))
+    st.markdown(comparison_words.finding(compared, len(cells)))
     orders(found, compared)
     statements_list(form, compared)
     cells_table(cells)
     dates = sorted(stored.manifest.created for _, stored in found)
     st.download_button(
         "Comparisons (CSV)",
-        lambda: comparisons.as_table(compared).to_csv(index=False).encode(),
+        lambda: comparison_words.as_table(compared).to_csv(index=False).encode(),
         "paper-against-us.csv",
         "text/csv",
         on_click="ignore",

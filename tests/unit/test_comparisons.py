@@ -6,7 +6,7 @@ import pytest
 
 from pages.common.lab import published_results
 from pages.common.words import paper
-from pages.evidence.parts import comparison_figures, comparisons, paper_tables
+from pages.evidence.parts import comparison_figures, comparison_words, comparisons, paper_tables
 from pages.evidence.parts.comparisons import DIFFERS, NOT_COMPARABLE, REPRODUCED
 from tests.support.speed import comparison
 from tests.support.sweep_rows import attack
@@ -76,7 +76,7 @@ def test_the_order_of_the_variants_decides_about_table_2():
     assert agrees.here == "0.20, 0.50, 0.50, 0.90 at k = 1"
     assert not_so.verdict == DIFFERS
     assert "lowering all that rank higher does worse" in not_so.why
-    assert "does worse on digits" in comparisons.orders_title(
+    assert "does worse on digits" in comparison_words.orders_title(
         [comparisons.Comparison(**{**vars(agrees), "data": "digits"})]
     )
 
