@@ -47,12 +47,12 @@ def matrix_figure(stored: Stored, request: ScoreMatrixRequest) -> FigureBlock:
 
 @shelf.kept
 def success_figure(stored: Stored) -> FigureBlock:
-    """Success against price."""
+    """Success and price."""
     result: ScoreMatrixResult = stored.result
     return FigureBlock(
         name="success",
         title=words.success_title(result),
-        kind="Share of targets that reach the top against the accuracy that is lost",
+        kind="Share of targets that reach the top, and the accuracy that is lost, by attacked score",
         build=figures.success,
         values=(result,),
         table=lambda: result.attacks,

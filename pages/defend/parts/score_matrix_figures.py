@@ -2,6 +2,7 @@
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from engine.experiments import ScoreMatrixResult
 from engine.vocabulary import MODEL_FREE
@@ -67,40 +68,42 @@ def hover(result: ScoreMatrixResult, attacked: str, observed: str) -> str:
 
 
 def success(result: ScoreMatrixResult) -> go.Figure:
-    """Success of the attack on each score against its price in accuracy, with 95% intervals."""
-    figure = go.Figure()
-    for place, name in enumerate(result.attacked):
+    """Success of the attack on each score, and beside it the price in accuracy, with 95%
+    intervals."""
+    names = result.attacked[::-1]
+    shares, prices = [], []
+    for name in names:
         count, ends = result.arrived(name, name)
-        share = count / result.n_targets
+        shares.append((count / result.n_targets, *ends))
         price, around = result.price(name)
+        prices.append((100 * price, 100 * around.low, 100 * around.high))
+    figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.04)
+    said = [SCORE_NAMES[name] for name in names]
+    for column, values in enumerate((shares, prices), 1):
+        middle, low, high = np.array(values).T
         figure.add_scatter(
-            x=[100 * price],
-            y=[share],
-            mode="markers+text",
-            text=[SCORE_NAMES[name]],
-            textposition="top center" if place % 2 else "bottom center",
+            x=middle,
+            y=said,
+            mode="markers",
             showlegend=False,
             marker={"color": BLUE, "symbol": "diamond", "size": 10},
-            error_y=bars(share - ends.low, ends.high - share),
-            error_x=bars(100 * (price - around.low), 100 * (around.high - price)),
-            hovertemplate=f"{SCORE_NAMES[name]}: {count} of {result.n_targets}, accuracy lost "
-            "%{x:.1f} points<extra></extra>",
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": high - middle,
+                "arrayminus": middle - low,
+                "color": GREY,
+                "thickness": 1,
+                "width": 3,
+            },
+            hovertemplate="%{y}: %{x:.0%}<extra></extra>"
+            if column == 1
+            else "%{y}: %{x:.1f} points<extra></extra>",
+            row=1,
+            col=column,
         )
-    figure.update_xaxes(title_text="mean loss of accuracy on holdout, in points")
-    figure.update_yaxes(
-        title_text=f"targets in the top {result.k}", tickformat=".0%", range=[-0.05, 1.12]
-    )
-    return finish(figure, 400)
-
-
-def bars(below: float, above: float) -> dict[str, object]:
-    """Error bars that reach so far below and above."""
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": [above],
-        "arrayminus": [below],
-        "color": GREY,
-        "thickness": 1,
-        "width": 3,
-    }
+    top = f"targets in the top {result.k}"
+    figure.update_xaxes(title_text=top, tickformat=".0%", range=[-0.03, 1.03], row=1, col=1)
+    lost = "mean loss of accuracy on holdout, in points"
+    figure.update_xaxes(title_text=lost, rangemode="tozero", row=1, col=2)
+    return finish(figure, 380)
