@@ -52,7 +52,7 @@ def success_figure(stored: Stored) -> FigureBlock:
     return FigureBlock(
         name="success",
         title=words.success_title(result),
-        kind="Share of targets that reach the top, and the accuracy that is lost, by attacked score",
+        kind="Share of targets that reach the top, and accuracy lost, by attacked score",
         build=figures.success,
         values=(result,),
         table=lambda: result.attacks,

@@ -10,7 +10,6 @@ from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BLUE, GREY
 from pages.common.words.score_names import SCORE_NAMES
 
-DARK = "#343A40"  # on the light cells
 SCALE = ((0.0, "rgba(0, 114, 178, 0.04)"), (1.0, "rgba(0, 114, 178, 0.85)"))
 
 
@@ -37,15 +36,14 @@ def matrix(result: ScoreMatrixResult) -> go.Figure:
     for i, attacked in enumerate(rows):
         for j, observed in enumerate(columns):
             own = attacked == observed
+            # On pale cells the theme's own colour, light or dark.
+            white = {"color": "white"} if counts[i, j] > 0.6 * result.n_targets else {}
             figure.add_annotation(
                 x=j,
                 y=i,
                 text=f"<b>{counts[i, j]}</b>" if own else str(counts[i, j]),
                 showarrow=False,
-                font={
-                    "size": 14,
-                    "color": "white" if counts[i, j] > 0.6 * result.n_targets else DARK,
-                },
+                font={"size": 14} | white,
             )
     free = [j for j, name in enumerate(columns) if name in MODEL_FREE]
     if free:
