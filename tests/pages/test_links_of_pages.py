@@ -61,6 +61,7 @@ CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
         ("table", "german"), ("metric", "eop"), ("scale", "0.05"), ("scales", "0.01, 0.5"),
         ("beta", 0.4), ("gamma", 0.1), ("l2", 3.0),
     ],
+    "race": [],
     "audit": [
         ("dataset", "small"), ("target", 7), ("k", 2), ("radius", 0.5), ("seed", 3),
         ("queries", 50),

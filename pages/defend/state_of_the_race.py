@@ -1,0 +1,52 @@
+"""The state of the race: every attack against every check, from one published experiment."""
+
+import pandas as pd
+import streamlit as st
+
+from engine.experiments import PolishRequest
+from engine.results.store import Stored
+from pages.common.asking import door
+from pages.common.asking.form import Form
+from pages.common.lab import registry
+from pages.common.lab.shared import badge_of
+from pages.common.widgets import blocks, take_away
+from pages.common.widgets.badge import mark_origin
+from pages.defend.parts import race_words as words
+
+PAGE = registry.page("race")
+COST = (
+    "Trains some 130 honest models, makes every attack of the lab on fresh targets and polishes "
+    "all of them: some five minutes on a laptop."
+)
+
+
+def race(stored: Stored, request: PolishRequest) -> None:
+    """The finding, the table, and what a verifier needs."""
+    table: pd.DataFrame = stored.result
+    st.markdown(f"{words.finding(table)}{mark_origin(badge_of(stored))}")
+    shown = words.as_table(table)
+    blocks.table(shown, "Attacks against checks", dict.fromkeys(shown.columns, str))
+    st.caption(
+        "Of the models that reached the top, how many a check flags when it may flag one honest "
+        "model in twenty. AUC: how often an attacked model has the larger number than an honest "
+        f"one. Linear models on {request.dataset}, {request.n_targets} targets that nothing was "
+        "tuned on. A cell leads to its evidence."
+    )
+    blocks.prose("defend/texts/race.md")
+    take_away.show(stored, request, {"Race": lambda: words.race(table)})
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    Form().finish()
+    request = PolishRequest()
+    asked = door.Computation.of("polish", request)
+    if asked.stored is not None:
+        race(asked.stored, request)
+        return
+    st.markdown(f"{PAGE.finding} It has not been measured here yet.")
+    with st.container(border=True):
+        door.offer([asked], COST, "stage")
+
+
+page()

@@ -1,0 +1,66 @@
+"""The state of the race: its words and cells, recomputed from the table and from what is
+published."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from engine.experiments import PolishRequest
+from engine.experiments.polish import HONEST, honest_of
+from engine.results.store import Store
+from engine.settings import Settings
+from pages.common.lab import registry
+from pages.defend.parts import race_words
+from tests.pages.test_undo_it import made
+from tests.support.pages import Open, have_found, tables, words
+from tests.support.stores import published
+
+PAGE = registry.page("race")
+
+
+def test_each_cell_counts_what_the_check_flags() -> None:
+    table = made()
+    rows = race_words.race(table).set_index("kind")
+    for kind, row in rows.iterrows():
+        reached = table[(table["kind"] == kind) & table["success"]]
+        assert row["arrived"] == len(reached)
+        for check in race_words.CHECKS:
+            if reached.empty:
+                assert np.isnan(row[check])
+                continue
+            limit = np.sort(honest_of(table)[check])[-1]  # four honest models: the largest
+            assert row[check] == (reached[check] > limit).mean()
+
+
+def test_the_page_says_what_is_published(open_page: Open, settings: Settings) -> None:
+    stored = Store.of(settings).find_published("polish", PolishRequest())
+    assert stored is not None
+    table: pd.DataFrame = stored.result
+    app = open_page(PAGE)
+    assert not app.exception
+    attacked = table[~table["kind"].isin(HONEST) & table["success"]]
+    norms = honest_of(table)["gradient_norm"].sort_values().to_numpy()
+    limit = norms[int(np.ceil(0.95 * (len(norms) - 1)))]
+    shares = attacked.assign(flagged=attacked["gradient_norm"] > limit).groupby("kind")["flagged"]
+    missed = int((shares.mean() <= race_words.MISSED).sum())
+    assert f"The gradient norm alone misses {missed} of them" in words(app)
+    outside = attacked[attacked["rank_before"] > 10]
+    assert (outside["rank_5"] > 10).all()
+    assert "After 5 Newton steps no target is left in the top ten" in words(app)
+    (shown,) = tables(app)
+    assert len(shown) == table[~table["kind"].isin(HONEST)]["kind"].nunique()
+
+
+def test_without_a_result_it_is_offered(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    have_found(monkeypatch, lambda experiment, request: None)
+    app = open_page(PAGE)
+    assert not app.exception
+    assert "It has not been measured here yet" in words(app)
+
+
+def test_the_words_of_a_small_table(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    have_found(
+        monkeypatch, lambda experiment, request: published("polish", made(), dataset="digits")
+    )
+    app = open_page(PAGE)
+    assert "2 attacks of 3 reach the top" in words(app)
