@@ -16,6 +16,7 @@ from engine.attacks.radius_search import Search, Trail, keeps, shrink
 from engine.attacks.result import MinimalRadii
 from engine.checks import check_targets
 from engine.data.dataset import Dataset
+from engine.errors import InvalidInput
 from engine.influence.linear import LinearProblem
 from engine.influence.problem import ranks
 from engine.influence.scores import check_converged
@@ -67,6 +68,8 @@ def minimal_radius(
     DeviceUnavailable, NotConverged.
     """
     check_pair(model, dataset)
+    if not isinstance(options, MinimalOptions):
+        raise InvalidInput("options", type(options).__name__, "MinimalOptions(…)")
     honest = as_linear(model)
     wanted = check_targets(targets, dataset.n_train)
     asked = attack_of(options, options.start_radii[0])

@@ -76,6 +76,10 @@ def payments(
     `engine.vocabulary.ORDERS`; scores are given as Definition 1 has them.
     Raises InvalidInput, also where the rule pays nobody.
     """
+    if not isinstance(vendors, Vendors):
+        raise InvalidInput(
+            "vendors", type(vendors).__name__, "Vendors, as make_vendors(…) makes it"
+        )
     s = check_array("scores", scores)
     if s.shape != (vendors.n_samples,) or not np.isfinite(s).all():
         given = s.shape if s.shape != (vendors.n_samples,) else "NaN or infinity"

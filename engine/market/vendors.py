@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.checks import check_choice, check_integer
+from engine.checks import check_array, check_choice, check_integer
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
 from engine.models.model import check_dataset
+from engine.options import entries
 from engine.vocabulary import VENDORS
 
 CLUSTER_STARTS = 4  # of k-means; the best is kept
@@ -29,12 +30,13 @@ class Vendors:
     owner: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        names = tuple(str(name) for name in self.names)
-        owner = np.asarray(self.owner)
+        names = tuple(str(name) for name in entries("names", self.names))
+        owner = check_array("owner", self.owner)
         if len(set(names)) != len(names) or not names:
             raise InvalidInput("names", names, "distinct names, at least one")
-        if owner.ndim != 1 or not len(owner) or owner.dtype.kind not in "iu":
+        if owner.ndim != 1 or not len(owner) or (owner % 1).any():
             raise InvalidInput("owner", owner.shape, "a vendor's whole number for each sample")
+        owner = owner.astype(np.int64)
         if owner.min() < 0 or owner.max() >= len(names):
             wrong = int(owner.min() if owner.min() < 0 else owner.max())
             raise InvalidInput("owner", wrong, f"numbers of vendors in [0, {len(names) - 1}]")
@@ -46,7 +48,7 @@ class Vendors:
         if idle:
             raise InvalidInput("vendors", idle[:5], "vendors that own at least one sample each")
         object.__setattr__(self, "names", names)
-        object.__setattr__(self, "owner", owner.astype(np.int64))
+        object.__setattr__(self, "owner", owner)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -92,11 +94,12 @@ def vendors_of_sets(sets: Mapping[str, Iterable[int]], n: int) -> Vendors:
     indices that there are not.
     """
     n = check_integer("n", n, 1)
+    if not isinstance(sets, Mapping) or not sets:
+        raise InvalidInput("sets", sets, "the samples of each vendor, by its name")
     owner = np.full(n, -1)
     for number, (name, indices) in enumerate(sets.items()):
-        chosen = [check_integer("sample", i, 0, n - 1) for i in indices]
-        if not chosen:
-            raise InvalidInput("vendors", name, "vendors that own at least one sample each")
+        owned = entries(f"samples of {name}", indices)
+        chosen = [check_integer("sample", i, 0, n - 1) for i in owned]
         taken = sorted(i for i in set(chosen) if owner[i] >= 0)
         if taken:
             others = sorted({list(sets)[owner[i]] for i in taken})
@@ -149,7 +152,10 @@ def vendors_by_column(values: ArrayLike) -> Vendors:
     For a table of one's own: values are those of its training rows. Raises InvalidInput for a
     column of more than MOST_VALUES values or with missing ones.
     """
-    column = np.asarray(values)
+    try:
+        column = np.asarray(values)
+    except ValueError as error:  # a ragged list
+        raise InvalidInput("column", str(error), "one value for each training sample") from None
     if column.ndim != 1 or not len(column):
         raise InvalidInput("column", column.shape, "one value for each training sample")
     missing = [value is None or value != value for value in column.tolist()]
@@ -193,6 +199,7 @@ def make_vendors(
     count and seed: of the vendors at random and by cluster. column: the name of a feature, for
     vendors by column. Raises InvalidInput.
     """
+    check_dataset(dataset)
     check_choice("vendors", scheme, VENDORS)
     if scheme == "class":
         return vendors_by_class(dataset)

@@ -14,21 +14,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.attacks.result import Ranking
-from engine.checks import check_integer
+from engine.checks import check_choice, check_integer
 from engine.data.dataset import Dataset
 from engine.data.preparation import halve_test
+from engine.errors import InvalidInput
 from engine.influence.linear import LinearProblem
 from engine.influence.problem import ranks
 from engine.influence.products import CLASSES, pull_back, residuals
 from engine.influence.scores import check_converged, in_float64_if_needed
 from engine.models.linear import LinearModel, as_linear
 from engine.models.model import check_pair
+from engine.options import entries
 from engine.progress import OnStep, ignore_step
 from engine.scrutiny.sensitivity import at_once
 from engine.statistics import rank_correlation
 from engine.vocabulary import DAMPING
 
 FIRST = 10  # of a ranking, whose overlap is counted
+SEEDS = 2**32  # that scikit-learn takes
+SPLITS = ("train", "test", "holdout")
 TOLERANCE = 1e-6  # relative residual of the solves
 
 
@@ -57,7 +61,11 @@ def ranking_agreement(
     Raises InvalidInput, DeviceUnavailable, NotConverged.
     """
     check_pair(as_linear(model), dataset)
-    draws, seed = check_integer("draws", draws, 0), check_integer("seed", seed, 0)
+    draws = check_integer("draws", draws, 0)
+    seed = check_integer("seed", seed, 0, SEEDS - 1 - draws)
+    splits = tuple(check_choice("splits", name, SPLITS) for name in entries("splits", splits))
+    if len(splits) != 2:
+        raise InvalidInput("splits", splits, "the names of two splits")
     y = np.concatenate([dataset.split(name)[1] for name in splits])
     both, first = np.arange(len(y)), len(dataset.split(splits[0])[1])
     halves = [(both[:first], both[first:])]

@@ -367,6 +367,7 @@ def certify(
         own gradient norm is then subtracted from what is certified. l2: of the declared loss.
     Raises InvalidInput, also for models of more than `MOST_PARAMETERS` parameters.
     """
+    k = check_integer("k", k, 1)
     return certify_each_k(model, dataset, [k], l2, damping, order)[k]
 
 
@@ -410,4 +411,7 @@ def expand(model: Model, dataset: Dataset, l2: float, damping: float, order: str
             "model", f"{linear.parameters.size:,} parameters", f"at most {MOST_PARAMETERS:,}"
         )
     l2, damping = check_positive("l2", l2), check_positive("damping", damping)
-    return Expansion.of(linear, dataset, l2, damping, order)
+    found = Expansion.of(linear, dataset, l2, damping, order)
+    if not np.isfinite(found.solve).all():
+        raise InvalidInput("l2", l2, "large enough that H + l2·I has an inverse in float64")
+    return found

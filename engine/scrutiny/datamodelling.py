@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.checks import check_array, check_integer
+from engine.checks import check_array, check_choice, check_integer
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
 from engine.models.model import check_dataset
@@ -123,6 +123,7 @@ def linear_datamodelling_score(
     Raises InvalidInput, InvalidDataset (a half without one of the classes), NotConverged.
     """
     check_dataset(dataset)
+    check_choice("split", split, ("test", "holdout"))
     values = check_array("scores", scores)
     halves = draw_halves(dataset.n_train, subsets, seed)
     retrained = retrain_on(dataset, halves, l2, device, on_step=on_step)

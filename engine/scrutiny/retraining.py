@@ -29,8 +29,8 @@ from engine.influence.products import (
 )
 from engine.influence.solve import dot
 from engine.models.fit import fit
-from engine.models.linear import LinearModel
-from engine.models.model import check_dataset
+from engine.models.linear import LinearModel, as_linear
+from engine.models.model import check_dataset, check_pair
 from engine.progress import OnStep, ignore_step
 from engine.scrutiny.sensitivity import at_once
 from engine.vocabulary import L2
@@ -176,7 +176,12 @@ def retrain_on(
     Raises InvalidInput, InvalidDataset (a subset without one of the classes), NotConverged.
     """
     check_dataset(dataset)
-    subsets = np.asarray(subsets)
+    if start is not None:
+        check_pair(as_linear(start), dataset)
+    try:
+        subsets = np.asarray(subsets)
+    except ValueError as error:  # a ragged list
+        raise InvalidInput("subsets", str(error), f"bool, (subsets, {dataset.n_train})") from None
     check_subsets(dataset, subsets)
     l2 = check_positive("l2", l2)
     problem = LinearProblem.build(dataset, l2, dtype="float64", device=device)

@@ -32,6 +32,8 @@ def kept(ranks: ArrayLike, share: float, end: str) -> NDArray[np.bool_]:
     places = check_array("ranks", ranks)
     check_choice("end", end, ENDS)
     share = check_positive("share", share)
+    if places.ndim != 1:
+        raise InvalidInput("ranks", places.shape, "one rank for each sample")
     n = len(places)
     count = round(share * n)
     if share > 1 or count < 1:

@@ -13,8 +13,8 @@ from tests.support.browser_pages import SLOW
 pytestmark = pytest.mark.long
 
 # What Streamlit's own parts violate, and no page of the lab can mend: the lists of its navigation
-# hold sections between the list and its items.
-OF_STREAMLIT = {"list": "stSidebarNavItems", "listitem": "stSidebarNav"}
+# hold sections between the list and its items, and it colours code.
+OF_STREAMLIT = {"list": "stSidebarNavItems", "listitem": "stSidebarNav", "color-contrast": "stCode"}
 AXE = """async () => (await axe.run(document, {resultTypes: ['violations']})).violations
   .filter(v => ['serious', 'critical'].includes(v.impact))
   .flatMap(v => v.nodes.map(n => [v.id, n.target.join(' '), n.html.slice(0, 200),

@@ -62,6 +62,8 @@ def test_a_second_session_is_usable_while_an_attack_runs_and_it_can_be_cancelled
     visits: Visits,
 ) -> None:
     first, second = visits.open(), visits.open()
+    navigation = second.page.get_by_test_id("stSidebarNav")
+    navigation.get_by_role("link", name="Can you tell them apart?").click()
     vote = second.page.get_by_role("button", name="Model A")
     expect(vote).to_be_enabled(timeout=SLOW)
     open_page(first.page)

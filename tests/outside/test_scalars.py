@@ -33,6 +33,9 @@ ROWS = engine.sweep(
 )
 INSTANCE = engine.impossible_instance(n_train=12)
 SHORT: dict[str, object] = {"restarts": 1, "steps": 1, "device": "cpu"}
+SCORES = np.linspace(-1, 1, N_TRAIN)
+VENDORS = engine.make_vendors(DATASET, "random", 2)
+SEARCH = engine.MinimalOptions(start_radii=(0.3,), restarts=1, start_steps=1, steps=1)
 REWEIGHING = {"target_weight": 1.0, "steps": 1, "batch_size": 4, "device": "cpu"}
 ON_MODEL = {"model": MODEL, "dataset": DATASET, "device": "cpu"}
 COLUMNS = {"target": "repaid", "positive": "yes", "sensitive": "sex", "privileged": "m"}
@@ -49,6 +52,8 @@ SMALL: dict[str, Mapping[str, Any]] = {
     "AttackOptions": {},
     "share_rates": {"table": ROWS},
     "success_rates": {"table": ROWS},
+    "MinimalOptions": {},
+    "minimal_radius": ON_MODEL | {"targets": 3, "options": SEARCH},
     "loss_reweighing": ON_MODEL | REWEIGHING | {"target": 3},
     "loss_reweighing_each": ON_MODEL | REWEIGHING | {"targets": [3]},
     "sweep": {
@@ -78,6 +83,21 @@ SMALL: dict[str, Mapping[str, Any]] = {
     "query_gradients": {"model": MODEL, "X": DATASET.X_test[:2], "y": DATASET.y_test[:2]},
     "exact_sensitivity": ON_MODEL | {"indices": 3},
     "sensitivity": ON_MODEL | {"probes": 2},
+    "certify": {"model": MODEL, "dataset": DATASET},
+    "certified_depth": {"model": MODEL, "dataset": DATASET, "gradient_norm": 1e-6},
+    "check_claims": ON_MODEL,
+    "polish": ON_MODEL,
+    "ranking_agreement": ON_MODEL | {"draws": 2},
+    "linear_datamodelling_score": {
+        "scores": SCORES, "dataset": DATASET, "subsets": 4, "device": "cpu",
+    },
+    "retrain_on": {"dataset": DATASET, "subsets": np.ones((1, N_TRAIN), bool), "device": "cpu"},
+    "selection_curve": {"ranks": np.arange(N_TRAIN) + 1, "dataset": DATASET, "device": "cpu"},
+    "Vendors": {"names": VENDORS.names, "owner": VENDORS.owner},
+    "make_vendors": {"dataset": DATASET, "scheme": "random", "count": 2},
+    "vendors_by_column": {"values": ["a", "b"] * (N_TRAIN // 2)},
+    "vendors_of_sets": {"sets": {"a": range(12), "b": range(12, N_TRAIN)}, "n": N_TRAIN},
+    "payments": {"scores": SCORES, "vendors": VENDORS},
     "compare_gradients": {"n_parameters": 30, "n_train": 20, "repeats": 1, "device": "cpu"},
     "measure_scaling": {
         "sizes": {"n": (8, 16)}, "base": {"n": 8, "d": 2, "classes": 2, "batch": 1},
@@ -88,12 +108,13 @@ SMALL: dict[str, Mapping[str, Any]] = {
 RESULTS = {
     "AttackResult", "Ranking", "ReweighingResult", "StepInfo", "FairnessResult", "InfluenceScores",
     "Network", "ImpossibleInstance", "GradientComparison", "Scaling", "EngineError", "InvalidInput",
+    "Certificate", "DatamodellingScore", "MinimalRadii", "Payments", "Replay", "Retrained",
 }  # fmt: skip
-CALLBACKS = ("on_step", "on_progress", "say", "find", "keep", "honest", "loss")
+CALLBACKS = ("on_step", "on_progress", "on_target", "say", "find", "keep", "honest", "loss")
 # Taken as a count of computations: an enormous one is no mistake, and would be computed.
 WORK = (
     "steps", "restarts", "max_iterations", "resamples", "probes", "repeats", "iterations", "count",
-    "samples", "batch_size",
+    "samples", "batch_size", "draws", "subsets", "start_steps",
 )  # fmt: skip
 
 VALUES: list[Any] = [

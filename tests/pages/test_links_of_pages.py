@@ -67,7 +67,7 @@ CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
         ("queries", 50),
     ],
     "minimum": [("threshold", -2.5)],
-    "undo-it": [("steps", 3)],
+    "undo-it": [("case", "Digits, small network, 300 samples"), ("steps", 3)],
     "what-cannot-be-moved": [("k", 10)],
     "other-scores": [
         ("dataset", "digits"), ("target", 7), ("k", 2), ("radius", 0.5), ("seed", 3),

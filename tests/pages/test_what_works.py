@@ -68,7 +68,9 @@ def test_the_finding_and_figures_stand_there_before_any_click(
     theirs = tables(app)[0]
     assert list(theirs["variant"]) == list(ablation.LABELS.values())
     assert theirs["paper: CIFAR-10"].tolist()[-2:] == ["0.64 / 0.90 (5.5)", "not in the paper"]
-    assert "of at most 25 steps an attack to its 5:" in words(app), "ours beside the paper's"
+    assert "of at most 25 steps an attack to its 5, with accuracy kept" in words(app), (
+        "ours beside the paper's"
+    )
     assert "The last is ours, not the paper's" in words(app)
 
 

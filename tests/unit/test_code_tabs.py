@@ -9,7 +9,7 @@ from pages.common.widgets.code_tabs import PAPER, SOFTWARE
 
 @pytest.mark.parametrize("entry", [PAPER, SOFTWARE])
 def test_an_entry_has_its_fields_and_closes_its_braces(entry: str) -> None:
-    assert re.match(r"@(misc|software)\{[a-z0-9_]+,\n", entry)
+    assert re.match(r"@(inproceedings|software)\{[a-z0-9_]+,\n", entry)
     assert entry.count("{") == entry.count("}")
     depth = 0
     for letter in entry:

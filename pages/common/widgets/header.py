@@ -69,5 +69,5 @@ def show(page: PageEntry) -> None:
         data |= {"address": here, "code": qr_code(here)}
         data |= {"question": page.question, "finding": page.finding, "notes": list(page.notes)}
         st.html(f"<style>{text_of('presenting.css')}</style>")
-    with st.container(key="header"):
+    with st.container(key="lab-line"):
         HEADER(key="lab-header", data=data, on_turned_change=lambda: turn(not on))
