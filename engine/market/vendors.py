@@ -98,8 +98,11 @@ def vendors_of_sets(sets: Mapping[str, Iterable[int]], n: int) -> Vendors:
         raise InvalidInput("sets", sets, "the samples of each vendor, by its name")
     owner = np.full(n, -1)
     for number, (name, indices) in enumerate(sets.items()):
-        owned = entries(f"samples of {name}", indices)
-        chosen = [check_integer("sample", i, 0, n - 1) for i in owned]
+        if not isinstance(indices, Iterable):
+            raise InvalidInput("sets", indices, "the samples of each vendor, by its name")
+        chosen = [check_integer("sample", i, 0, n - 1) for i in indices]
+        if not chosen:
+            raise InvalidInput("vendors", name, "vendors that own at least one sample each")
         taken = sorted(i for i in set(chosen) if owner[i] >= 0)
         if taken:
             others = sorted({list(sets)[owner[i]] for i in taken})

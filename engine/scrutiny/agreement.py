@@ -63,18 +63,18 @@ def ranking_agreement(
     check_pair(as_linear(model), dataset)
     draws = check_integer("draws", draws, 0)
     seed = check_integer("seed", seed, 0, SEEDS - 1 - draws)
-    splits = tuple(check_choice("splits", name, SPLITS) for name in entries("splits", splits))
-    if len(splits) != 2:
+    named = [check_choice("split", name, SPLITS) for name in entries("splits", splits)]
+    if len(named) != 2:
         raise InvalidInput("splits", splits, "the names of two splits")
-    y = np.concatenate([dataset.split(name)[1] for name in splits])
-    both, first = np.arange(len(y)), len(dataset.split(splits[0])[1])
+    y = np.concatenate([dataset.split(name)[1] for name in named])
+    both, first = np.arange(len(y)), len(dataset.split(named[0])[1])
     halves = [(both[:first], both[first:])]
     halves += [halve_test(y, dataset.class_names, seed + draw) for draw in range(draws)]
     problem = LinearProblem.build(dataset, damping, order, dtype, device)
     theta = problem.encode(model)
     curvature = problem.curvature(theta)
     E = residuals(curvature.P, problem.train.y)
-    asked = torch.cat([cast(Tensor, problem.splits[name].X) for name in splits])  # train streams
+    asked = torch.cat([cast(Tensor, problem.splits[name].X) for name in named])  # train streams
     errors = residuals(problem.probabilities(theta, asked), torch.as_tensor(y, device=E.device))
     rows = []
     step = max(at_once(dataset.n_train, dataset.n_classes) // 2, 1)
