@@ -124,8 +124,13 @@ class Setting:
     def options(self, **values: object) -> AttackOptions:
         return taken_from(AttackOptions, self.request, **{"stealth": 0.0} | values)
 
-    def attack(self, targets: Sequence[int], options: AttackOptions, **more: object) -> list[Model]:
-        """The returned model of the attack on each target."""
+    def attack(
+        self,
+        targets: Sequence[int],
+        options: AttackOptions,
+        problem: "InfluenceProblem | None" = None,
+    ) -> list[Model]:
+        """The returned model of the attack on each target; `problem` as in `attack_each_k`."""
         from engine.attacks.attack import attack_each_k
 
         found = attack_each_k(
@@ -136,7 +141,7 @@ class Setting:
             options,
             device=self.context.device,
             on_step=lambda info: self.report(),
-            **more,  # type: ignore[arg-type]  # a problem, or nothing
+            problem=problem,
         )
         return [by_k[options.k].model for by_k in found]
 

@@ -172,13 +172,14 @@ def frontier_figure(
     meaning = frontier.meaning(table[table["k"] == view.k], list(results))
     return FigureBlock(
         name=f"frontier-top-{view.k}",
-        title=frontier.title(points),
+        title=frontier.TITLE,
         kind="Success rate and rank correlation against accuracy lost, by radius",
         build=rate_figures.frontier,
         values=(points,),
         results=tuple(results.values()),
-        caption="Per radius: how many attacks succeed whatever they cost, the accuracy that the "
-        f"returned models lose, and how much of the honest ranking is left.{meaning}"
+        caption=f"{frontier.left(points)} Per radius: how many attacks succeed whatever they cost, "
+        "the accuracy that the returned models lose, and how much of the honest ranking is left."
+        f"{meaning}"
         f"{fresh.TUNED if len(points['objective'].unique()) > 1 else ''}",
     )
 

@@ -104,9 +104,9 @@ def method(request: MinimalRadiusRequest) -> None:
     st.markdown(
         f"1. **Start wide.** Algorithm 3 brings the target to the top within radius "
         f"{radius_list(request.start_radii)}; each model found is a start.\n"
-        "2. **Shrink.** The ball is multiplied by 0.9. Within it, each step replaces the "
-        f"{request.competitors} highest scores by their linear approximations and lowers the "
-        "largest gap; it counts if $\\varphi$ falls. Once $\\varphi<0$, the ball shrinks again.\n"
+        "2. **Shrink.** The radius is multiplied by 0.9. Each step within it approximates the "
+        f"{request.competitors} highest scores linearly and lowers the largest gap. A step "
+        "counts if $\\varphi$ falls. Once $\\varphi<0$, the radius shrinks again.\n"
         "3. **Tighten.** Where shrinking gets stuck, steps lower the radius itself while every "
         "approximated gap stays below 0.\n\n"
         "The reported model is the nearest of all that were looked at whose **exact scores**, in "

@@ -246,10 +246,7 @@ def page() -> None:
     hits = ablation.wide(ablation.moved(table, view, radii))
     taken = ablation.steps(kept, ablation.of_paper(hits))
     found = ablation.moved(table, view, dict.fromkeys(kept["variant"], view.radius))
-    place.markdown(
-        f"{ablation.finding(kept, view)} {ablation.order(taken, len(hits))} "
-        f"{ablation.ours(table, view, frame.request.steps)}{mark_origin(badge_of(single))}"
-    )
+    place.markdown(f"{ablation.finding(kept, view)}{mark_origin(badge_of(single))}")
     with frame.body:
         left, right = st.columns([1.2, 1], gap="medium")
         with left:
@@ -259,6 +256,8 @@ def page() -> None:
             variants_figure(best, taken, view.k, stored, budget).show()
         with right:
             matrix(found, view, stored).show()
+        st.markdown(ablation.order(taken, len(hits)))
+        st.markdown(ablation.ours(table, view, frame.request.steps))
         table_two(best, view.k)
         strip, samples = st.container(), data_choice.samples_of(frame.request.dataset)
         chosen = frame.form.choice(

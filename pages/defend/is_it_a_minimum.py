@@ -17,7 +17,7 @@ from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.objective_words import MEANINGS, NAMES
-from pages.common.words.wording import count
+from pages.common.words.wording import count, stamp
 from pages.defend.parts import defence_figures as figures
 from pages.defend.parts import defence_rates as rates
 from pages.defend.parts import defence_words as words
@@ -121,7 +121,7 @@ def objectives(stored: Stored, others: Mapping[DefenceRequest, Stored], threshol
         return
     meanings = "; ".join(MEANINGS[request.objective] for request in others)
     badges = [
-        f":gray-badge[{NAMES[request.objective]}: {badge_of(other)}]"
+        f":gray-badge[{NAMES[request.objective]}: made {stamp(other.manifest.created)}]"
         for request, other in others.items()
     ]
     FigureBlock(

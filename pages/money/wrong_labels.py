@@ -36,9 +36,9 @@ def curves_figure(stored: Stored, detector: str) -> FigureBlock:
         results=(stored,),
         caption=f"Lines are means over {result.table['draw'].nunique()} draws of wrong labels, "
         "bands the range of the draws; the dotted line is where as many samples were looked at as "
-        "are wrong. High influence, which pulls the test loss up, is suspicious. Both attacks "
-        "choose another model at the same radius: it values what it hides as if it pulled the "
-        "test loss down most.",
+        "are wrong. A sample with a high influence pulls the test loss up: it is suspicious. Both "
+        "attacks choose another model at the same radius. For that model the hidden samples seem "
+        "to pull the test loss down most.",
     )
 
 

@@ -44,7 +44,9 @@ def test_its_sentences_have_the_numbers_of_the_published_result(
         "Within radius 0.2, and with at most 3 points of accuracy lost, the search moves "
         f"{moved.sum()} of {n}" in said
     )
-    assert f"no farther than {100 * np.median(radius):.0f}% of its own length" in said
+    assert (
+        f"by changing the weights by at most {100 * np.median(radius):.0f}% of their length" in said
+    )
     assert (
         f"{found.arrived.sum()} of {n} targets can be moved: the nearest at radius "
         f"{radius.min():.3f}, the farthest at {found.radius[found.arrived].max():.3f}"
@@ -132,7 +134,7 @@ def test_words_where_few_or_none_arrive() -> None:
     assert "Too few" in radius_words.scatter_title(none)
     radius_figures.curve(none), radius_figures.against_rank(none, None)
     half = made([0.1, 0.3, np.nan], [0.0] * 3, [False] * 3)
-    assert "no farther than 30% of its own length" in radius_words.finding(half)
+    assert "by changing the weights by at most 30% of their length" in radius_words.finding(half)
 
 
 def test_the_request_that_is_shown_is_the_published_one() -> None:

@@ -20,7 +20,7 @@ from engine.results.store import Store, Stored
 from engine.settings import PUBLISHED, Settings
 from pages.common.asking.links import EXAMPLE
 from pages.common.lab import registry
-from pages.common.words.wording import day, plain
+from pages.common.words.wording import plain, stamp
 from pages.evidence.parts import library_words as words
 from pages.evidence.parts import main_numbers, view_of_result
 from tests.support.pages import SMALL, SWEPT, Open, notes, unfold
@@ -145,7 +145,7 @@ def test_a_link_opens_the_page_with_that_very_result(name: str, open_page: Open)
     app = open_page(view.page, **view.parameters)
     assert not app.exception
     assert notes(app) == []
-    assert day(entry.manifest.created) in all_words(app)
+    assert stamp(entry.manifest.created) in all_words(app)
 
 
 def test_only_rankings_and_odd_requests_have_no_page() -> None:

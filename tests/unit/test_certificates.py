@@ -1,5 +1,7 @@
 """Certificates: each inequality of their proof, and that no model breaks what they promise."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -34,8 +36,8 @@ SIZES = st.sampled_from([1e-4, 1e-2, 0.1, 0.5, 2.0])  # ‖θ − θ*‖
 KINDS = ("gradient", "radius")
 
 
-def trained(**problem: object) -> tuple[Dataset, LinearModel]:
-    dataset, _ = random_problem(**problem)  # type: ignore[arg-type]
+def trained(**problem: Any) -> tuple[Dataset, LinearModel]:  # of `random_problem`
+    dataset, _ = random_problem(**problem)
     return dataset, fit(dataset, L2, device="cpu")
 
 

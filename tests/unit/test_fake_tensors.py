@@ -114,9 +114,9 @@ def test_objectives(cuda, name):
         assert on_cuda(quality)
 
 
-def test_the_parts_of_a_step(cuda):
-    theta = torch.randn(B, K * D)
-    plan = Plan(
+def plan_of(theta: torch.Tensor, objective: str) -> Plan:
+    """A plan of B runs from `theta`, a target each."""
+    return Plan(
         theta=theta,
         honest=theta[:1],
         targets=torch.randint(N, (B, 1)),
@@ -124,8 +124,13 @@ def test_the_parts_of_a_step(cuda):
         ball=1.0,
         k=1,
         steps=100,
-        objective=ATTACK_OBJECTIVES["target"],
+        objective=ATTACK_OBJECTIVES[objective],
     )
+
+
+def test_the_parts_of_a_step(cuda):
+    theta = torch.randn(B, K * D)
+    plan = plan_of(theta, "target")
     state = init(plan)
     state = leave(state, torch.arange(2))
     state = move(plan, state, torch.randn(2, K * D))
@@ -190,16 +195,7 @@ class Counter(TorchDispatchMode):
 def test_a_step_of_fixed_width_never_waits_and_dispatches_few_kernels(cuda):
     """Scores, coefficients, gradient, what is kept, and the move; five iterations a solve."""
     theta, p = torch.randn(B, K * D), problem()
-    plan = Plan(
-        theta=theta,
-        honest=theta[:1],
-        targets=torch.randint(N, (B, 1)),
-        learning_rates=torch.rand(B),
-        ball=1.0,
-        k=1,
-        steps=100,
-        objective=ATTACK_OBJECTIVES["higher_ranked"],
-    )
+    plan = plan_of(theta, "higher_ranked")
     state = init(plan)
     with Counter() as counted:
         forward = p.forward(theta, 1e-3, fixed=5)

@@ -353,3 +353,15 @@ def test_what_cannot_be_used_is_refused_in_words():
         model.with_parameters(model.parameters[1:])
     with pytest.raises(InvalidInput, match="finite"):
         model.with_parameters(np.full(model.parameters.shape, np.nan)).check_fits(dataset)
+
+
+def test_a_residuals_norm_is_exact_for_a_network():
+    """‖r − (H + λI) V‖, which linear models estimate from a sketch."""
+    dataset, model = some_network()
+    problem = NetworkProblem.build(dataset, model, 2.0, dtype="float64")
+    theta = problem.encode(model).repeat(3, 1)
+    operator = problem.curvature(theta)
+    r, V = torch.randn((2, *theta.shape), dtype=theta.dtype)
+    found = operator.sketched_norm(r, V, operator.curved(operator.image(V)))
+    hessian = problem.hessian_product(theta, V) + problem.damping * V
+    torch.testing.assert_close(found, (r - hessian).norm(dim=1))

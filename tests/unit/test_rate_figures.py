@@ -440,9 +440,9 @@ def test_the_frontier_says_what_every_objective_leaves_of_the_ranking() -> None:
     assert points["rate"].to_dict() == pytest.approx({"higher_ranked": 1.0, "quiet": 2 / 3})
     assert points["drop"].to_dict() == pytest.approx({"higher_ranked": 4.0, "quiet": 0.0})
     assert points["correlation"].to_dict() == {"higher_ranked": 0.5, "quiet": 0.8}
-    title = frontier.title(points.reset_index())
-    assert "Algorithm 3 moves 100% for 4.0 points and leaves Spearman 0.50" in title
-    assert "quiet moves 67% for 0.0 points and leaves Spearman 0.80" in title
+    left = frontier.left(points.reset_index())
+    assert "Algorithm 3 moves 100% for 4.0 points and leaves Spearman 0.50" in left
+    assert "quiet moves 67% for 0.0 points and leaves Spearman 0.80" in left
     figure = rate_figures.frontier(points.reset_index())
     assert [t.name for t in figure.data] == ["Algorithm 3"] * 2 + ["quiet"] * 2
     assert [list(t.y) for t in figure.data] == [[1.0], [0.5], [pytest.approx(2 / 3)], [0.8]]
@@ -454,7 +454,7 @@ def test_the_frontier_says_what_every_objective_leaves_of_the_ranking() -> None:
     ]
     assert frontier.shown(counts)["all three"].tolist()[1] == "1 (6% to 79%)"
     alone = frontier.points(plain, replace(VIEW, tolerance=None))
-    assert frontier.title(alone).startswith("The biggest cost: the rest of the ranking")
+    assert frontier.left(alone).startswith("Its rank correlation with the honest one is 0.50")
     assert frontier.on_the_same(plain, []).equals(plain)
     asked = [
         SweepRequest(objectives=("higher_ranked",), steps=60),

@@ -75,7 +75,9 @@ def scipy_docs() -> Dataset:
     """
     from sklearn.model_selection import train_test_split
 
-    root = Path(str(importlib.util.find_spec("scipy").origin)).parent  # type: ignore[union-attr]
+    found = importlib.util.find_spec("scipy")
+    assert found is not None and found.origin is not None  # it is installed with the lab
+    root = Path(found.origin).parent
     texts = [list(islice(docstrings(root / part), MOST_TEXTS)) for part in PARTS]
     y = np.repeat(np.arange(len(PARTS)), [len(some) for some in texts])
     words = [set(re.findall(r"[a-z]{3,}", text.lower())) for some in texts for text in some]

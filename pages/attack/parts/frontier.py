@@ -50,15 +50,17 @@ def points(table: pd.DataFrame, view: RateView) -> pd.DataFrame:
     return medians.join(columns, how="inner").reset_index()
 
 
-def title(points: pd.DataFrame) -> str:
-    """What is left of the ranking, under each objective where it succeeds most often."""
+TITLE = "The biggest cost: the rest of the ranking is scrambled"
+
+
+def left(points: pd.DataFrame) -> str:
+    """Say what is left of the ranking, under each objective where it succeeds most often."""
     if len(set(points["objective"])) == 1:
         ordered = points.sort_values("radius")
         first, last = ordered.iloc[0], ordered.iloc[-1]
         text = (
-            "The biggest cost: the rest of the ranking is scrambled, Spearman "
-            f"{first['correlation']:.2f} at radius {first['radius']:g}, "
-            f"{last['correlation']:.2f} at {last['radius']:g}"
+            f"Its rank correlation with the honest one is {first['correlation']:.2f} at radius "
+            f"{first['radius']:g} and {last['correlation']:.2f} at {last['radius']:g}."
         )
     else:
         best = points.sort_values(["rate", "drop"], ascending=[False, True])
@@ -69,7 +71,7 @@ def title(points: pd.DataFrame) -> str:
             for o, name in NAMES.items()
             if o in best.index
         ]
-        text = f"The biggest cost: the rest of the ranking is scrambled: {'; '.join(said)}"
+        text = f"{'; '.join(said)}."
     return text.replace("-", "−")
 
 

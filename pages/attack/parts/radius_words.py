@@ -26,8 +26,8 @@ def finding(result: MinimalRadiusResult) -> str:
     moved = int(result.moved(radius, ACCURACY_TOLERANCE).sum())
     middle = median(result)
     lead = (
-        f"**To move half of the {total} targets, the model must go no farther than "
-        f"{100 * middle:.0f}% of its own length.**"
+        f"**Half of the {total} targets can be moved by changing the weights by at most "
+        f"{100 * middle:.0f}% of their length.**"
         if np.isfinite(middle)
         else f"**The search moved {int(result.arrived.sum())} of {count(total, 'target')}.**"
     )

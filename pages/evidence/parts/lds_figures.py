@@ -94,7 +94,8 @@ def sums(result: LdsResult, name: str) -> go.Figure:
 
 
 def selected(result: SelectionResult, name: str, what: str) -> go.Figure:
-    """What a model is worth that is trained on part of the samples; what: 'accuracy' or 'loss'."""
+    """Draw how well models do that are trained on part of the samples; what: 'accuracy' or
+    'loss'."""
     column = COLUMNS[what]
     whole = result.everything
     figure = go.Figure()
