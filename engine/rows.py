@@ -18,12 +18,14 @@ ROWS_AT_ONCE = 8192  # read from a file: long enough for a product to run at ful
 @dataclass(frozen=True, eq=False)
 class Streamed:
     """[X, 1] Q: features X (n, d) on disk with a column of ones, D = d + 1, in the basis Q (D, D),
-    float64. Not the rows but what they are multiplied with is brought into the basis.
+    float64. Not the rows but what they are multiplied with is brought into the basis. A product
+    reads `chunk` rows at a time.
     """
 
     array: NDArray
     basis: Tensor
     dtype: torch.dtype
+    chunk: int = ROWS_AT_ONCE
 
     @classmethod
     def of(cls, array: NDArray, dtype: torch.dtype, device: torch.device) -> "Streamed":
@@ -54,8 +56,8 @@ class Streamed:
 
     def chunks(self) -> Iterator[tuple[slice, Tensor]]:
         """X (rows, d) in its own basis, without the column of ones, and which rows they are."""
-        for start in range(0, len(self), ROWS_AT_ONCE):
-            some = slice(start, start + ROWS_AT_ONCE)
+        for start in range(0, len(self), self.chunk):
+            some = slice(start, start + self.chunk)
             copied = torch.from_numpy(np.array(self.array[some]))
             yield some, copied.to(self.device, self.dtype)
 

@@ -147,8 +147,10 @@ def reweigh(
     l2: float | None = None,
     device: str = "auto",
     on_step: Callable[[int, int], None] | None = None,
+    numbers_at_once: int = NUMBERS_AT_ONCE,
 ) -> list[ReweighingResult]:
-    """Do the same as `loss_reweighing_each`, with the options as one object."""
+    """Do the same as `loss_reweighing_each`, with the options as one object. numbers_at_once bounds
+    how many models are trained together; it changes no model."""
     check_pair(as_linear(model), dataset)
     wanted = check_targets(targets, dataset.n_train)
     grid = check_weights(target_weight)
@@ -162,7 +164,7 @@ def reweigh(
     X = torch.cat([X, X.new_ones(len(X), 1)], dim=1)  # n, D
     # θ, its moments and ∇; the rows of a minibatch
     per_model = X.shape[1] * (4 * dataset.n_classes + options.batch_size)
-    at_once = max(1, NUMBERS_AT_ONCE // per_model)
+    at_once = max(1, numbers_at_once // per_model)
     chunks = [slice(i, i + at_once) for i in range(0, len(who), at_once)]
     done = 0
 

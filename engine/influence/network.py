@@ -10,7 +10,7 @@ the Hessian of L. Everything is a derivative of scalars along given directions, 
     ∇Σ c I  = ∇[ −⟨∇L_test, s_c⟩ − Σ c_i ⟨∇ℓ_i, s⟩ + ⟨s_c, H s⟩ ],   s and s_c held fixed
 
 So a step is two solves and one reverse pass, as for the closed form; no per-sample gradient and no
-matrix is made. Sums over samples are taken `ROWS_PER_CHUNK` rows at a time.
+matrix is made. Sums over samples are taken a chunk of rows at a time.
 
 H is that of the loss itself, not a Gauss-Newton approximation, and need not be positive definite:
 at a minimum of L + l2/2·‖θ‖² it is so with any λ > l2, but an attack leaves the minimum. Where a
@@ -44,12 +44,14 @@ COLUMNS_AT_ONCE = 64  # of a dense Hessian
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Samples as a function of θ: features (n, d), labels (n,), and the module and loss."""
+    """Samples as a function of θ: features (n, d), labels (n,), and the module and loss. `chunk`
+    rows are taken at a time, which bounds memory and changes no number."""
 
     module: nn.Module
     loss: Loss
     X: Tensor
     y: Tensor
+    chunk: int = ROWS_PER_CHUNK
 
     def __len__(self) -> int:
         return len(self.y)
@@ -63,8 +65,8 @@ class Part:
         return self.losses(theta).sum()
 
     def chunks(self) -> Iterator[tuple[slice, "Part"]]:
-        for first in range(0, len(self), ROWS_PER_CHUNK):
-            rows = slice(first, first + ROWS_PER_CHUNK)
+        for first in range(0, len(self), self.chunk):
+            rows = slice(first, first + self.chunk)
             yield rows, replace(self, X=self.X[rows], y=self.y[rows])
 
     def gradient(self, theta: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -127,7 +129,7 @@ class NetworkCurvature:
         if self.wide is not None and self.places is not None:
             padded = V.new_zeros(self.wide.theta.shape)
             return self.wide.hessian(padded.index_copy(0, self.places, V))[self.places]
-        if len(self.theta) != len(V) or len(self.part) > ROWS_PER_CHUNK:
+        if len(self.theta) != len(V) or len(self.part) > self.part.chunk:
             return self.part.hessian(self.theta.expand_as(V).contiguous(), V)
         return self.kept(V)[0] / len(self.part)
 

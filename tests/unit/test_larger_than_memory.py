@@ -1,5 +1,6 @@
 """Data sets whose features stay on disk: the same numbers as in memory, whatever the chunks."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from engine import rows
 from engine.attacks.attack import attack
 from engine.data.dataset import Dataset
 from engine.data.load import dataset_names, load_dataset
-from engine.data.sources import features_folder
 from engine.data.sources.bundled import LOADERS
 from engine.data.sources.features_file import changed_at
+from engine.data.sources.features_folder import ROWS_AT_ONCE
 from engine.errors import InvalidDataset
 from engine.influence.scores import influence_gradient, influence_scores
 from engine.models.fit import fit
@@ -23,14 +24,15 @@ from engine.scrutiny.attributions import attribution
 from engine.scrutiny.queries import influence_matrix
 
 N, M, D, K = 90, 40, 6, 3
+LONG = max(ROWS_AT_ONCE, rows.ROWS_AT_ONCE) + 300  # samples: more than one part of a file has
 
 
-def arrays(seed: int = 0) -> dict[str, Any]:
+def arrays(seed: int = 0, n: int = N) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
-    X = (rng.standard_normal((N + M, D)) * rng.uniform(0.1, 50, D) + 7).astype(np.float32)
+    X = (rng.standard_normal((n + M, D)) * rng.uniform(0.1, 50, D) + 7).astype(np.float32)
     X[:, -1] = 2.5  # constant: must become 0
-    y = np.concatenate([np.arange(K), rng.integers(K, size=N + M - 2 * K), np.arange(K)])
-    return {"X_train": X[:N], "y_train": y[:N], "X_test": X[N:], "y_test": np.arange(M) % K}
+    y = np.concatenate([np.arange(K), rng.integers(K, size=n + M - 2 * K), np.arange(K)])
+    return {"X_train": X[:n], "y_train": y[:n], "X_test": X[n:], "y_test": np.arange(M) % K}
 
 
 def write(where: Path, parts: dict[str, np.ndarray]) -> Path:
@@ -40,14 +42,17 @@ def write(where: Path, parts: dict[str, np.ndarray]) -> Path:
     return where
 
 
-@pytest.fixture
-def both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Dataset, Dataset]:
-    """The same data in memory and on disk, read seven rows at a time."""
-    monkeypatch.setattr(rows, "ROWS_AT_ONCE", 7)
-    monkeypatch.setattr(features_folder, "ROWS_AT_ONCE", 7)
-    np.savez(tmp_path / "memory.npz", **arrays())
-    write(tmp_path / "disk", arrays())
-    return load_dataset("memory", tmp_path), load_dataset("disk", tmp_path)
+def written(folder: Path, n: int) -> tuple[Dataset, Dataset]:
+    """The same data of n training samples in memory and on disk."""
+    np.savez(folder / "memory.npz", **arrays(n=n))
+    write(folder / "disk", arrays(n=n))
+    return load_dataset("memory", folder), load_dataset("disk", folder)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Dataset]:
+    """More samples than are read at a time."""
+    return written(tmp_path_factory.mktemp("both"), LONG)
 
 
 def test_the_standardised_features_are_the_same_and_stay_on_disk(both):
@@ -69,7 +74,7 @@ def test_scores_and_gradients_are_the_same(both, dtype, close, estimator):
     )  # to the last bit
     model = fit(same)
     np.testing.assert_allclose(fit(disk).parameters, model.parameters, atol=1e-6)
-    c = np.linspace(-1, 1, N)
+    c = np.linspace(-1, 1, LONG)
     mine, other = (
         influence_scores(model, d, estimator=estimator, dtype=dtype) for d in (disk, same)
     )
@@ -81,7 +86,7 @@ def test_scores_and_gradients_are_the_same(both, dtype, close, estimator):
     np.testing.assert_allclose(mine_c, other_c, atol=10 * close * np.abs(other_c).max())
 
 
-def test_an_attack_and_other_scores_do_not_notice(both):
+def test_an_attack_and_other_scores_do_not_notice(both, tmp_path):
     memory = both[0]
     model = fit(memory)
     target = int(influence_scores(model, memory).ranks.argmax())
@@ -92,8 +97,9 @@ def test_an_attack_and_other_scores_do_not_notice(both):
         one.trajectory["loss"].to_numpy(), other.trajectory["loss"].to_numpy(), rtol=1e-4
     )
     assert one.rank_test == other.rank_test
-    for name in ("gradient_dot", "cosine", "self_influence"):
-        a, b = (attribution(name, model, d).scores for d in both)
+    few = written(tmp_path, N)  # its scores take a solve a sample
+    for name, pair in (("gradient_dot", both), ("cosine", both), ("self_influence", few)):
+        a, b = (attribution(name, model, d).scores for d in pair)
         np.testing.assert_allclose(a, b, atol=1e-4 * np.abs(a).max())
     a, b = (influence_matrix(model, d, memory.X_test[:3], memory.y_test[:3]) for d in both)
     np.testing.assert_allclose(a, b, atol=1e-4 * np.abs(a).max())
@@ -102,17 +108,10 @@ def test_an_attack_and_other_scores_do_not_notice(both):
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 50), st.integers(0, 99))
 def test_products_are_those_of_the_matrix(n, d, at_once, seed):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows, "ROWS_AT_ONCE", at_once)
-        check_products(n, d, at_once, seed)
-
-
-def check_products(n: int, d: int, at_once: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     array, basis = rng.standard_normal((n, d)), np.linalg.qr(rng.standard_normal((d + 1, d + 1)))[0]
-    streamed = rows.Streamed.of(array, torch.float64, torch.device("cpu")).in_basis(
-        torch.as_tensor(basis)
-    )
+    whole_file = rows.Streamed.of(array, torch.float64, torch.device("cpu"))
+    streamed = replace(whole_file, chunk=at_once).in_basis(torch.as_tensor(basis))
     whole = np.concatenate([array, np.ones((n, 1))], axis=1) @ basis
     V, M = rng.standard_normal((4, d + 1)), rng.standard_normal((3, n))
     assert streamed.shape == whole.shape and len(streamed) == n

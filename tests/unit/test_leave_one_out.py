@@ -16,6 +16,7 @@ from engine.influence.linear import LinearProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
 from engine.scrutiny.leave_one_out import leave_one_out, retrain
+from engine.scrutiny.sensitivity import MOST_AT_ONCE
 from tests.support.problems import random_problem
 
 
@@ -62,16 +63,17 @@ def test_two_classes():
     assert (found.changes != 0).all()
 
 
-def test_batches_do_not_change_the_numbers(monkeypatch):
-    dataset, _ = random_problem(5)
-    whole = leave_one_out(dataset, range(20))
-    monkeypatch.setattr(module, "at_once", lambda n, n_classes: 7)
+def test_batches_do_not_change_the_numbers():
+    """More samples than a batch holds: as if each were alone."""
+    dataset, _ = random_problem(5, n=MOST_AT_ONCE + 6)
     heard: list[tuple[int, int]] = []
-    parts = leave_one_out(
-        dataset, range(20), on_step=lambda done, total: heard.append((done, total))
+    found = leave_one_out(
+        dataset, range(70), on_step=lambda done, total: heard.append((done, total))
     )
-    np.testing.assert_allclose(parts.changes, whole.changes, rtol=0, atol=1e-9)
-    assert heard == [(7, 20), (14, 20), (20, 20)]
+    assert heard == [(64, 70), (70, 70)]
+    for i in (0, 63, 64, 69):
+        alone = leave_one_out(dataset, [i])
+        np.testing.assert_allclose(found.changes[i], alone.changes[0], rtol=0, atol=1e-9)
 
 
 def test_influence_estimates_it_where_l2_is_the_damping():

@@ -1,11 +1,12 @@
 """Networks: against the closed form on a linear layer, and against explicit Hessians elsewhere."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-import engine.influence.network as network_influence
 from engine.attacks.objectives import ATTACK_OBJECTIVES
 from engine.attacks.state import Plan, init, step
 from engine.data.dataset import Dataset
@@ -14,7 +15,7 @@ from engine.data.subset import training_subset, with_training_subset
 from engine.errors import InvalidInput
 from engine.influence.estimators import named
 from engine.influence.linear import LinearProblem
-from engine.influence.network import NetworkProblem
+from engine.influence.network import ROWS_PER_CHUNK, NetworkProblem
 from engine.models.fit import fit
 from engine.models.fit_network import fit_network
 from engine.models.linear import LinearModel
@@ -234,7 +235,7 @@ def test_the_gradient_is_what_finite_differences_see():
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
-def test_a_model_depends_on_no_neighbour_and_no_chunk(name, monkeypatch):
+def test_a_model_depends_on_no_neighbour_and_no_chunk(name):
     whole = load_dataset("digits")
     dataset = with_training_subset(whole, training_subset(whole, 120, 0))
     model = fit_network(dataset, architecture(name, whole).build(), max_iterations=20)
@@ -246,11 +247,12 @@ def test_a_model_depends_on_no_neighbour_and_no_chunk(name, monkeypatch):
     c = torch.as_tensor(rng.standard_normal((3, dataset.n_train)))
     together = problem.forward(theta, 1e-9)
     gradient = problem.gradient(together, c, 1e-9)[0]
-    monkeypatch.setattr(network_influence, "ROWS_PER_CHUNK", 50)
-    alone = problem.forward(theta[1:2], 1e-9)
+    splits = {split: replace(part, chunk=50) for split, part in problem.splits.items()}
+    chunked = replace(problem, train=replace(problem.train, chunk=50), splits=splits)
+    alone = chunked.forward(theta[1:2], 1e-9)
     assert relative_error(together.scores[1:2], alone.scores) < 1e-7
     assert torch.equal(together.accuracy[1:2], alone.accuracy)
-    assert relative_error(gradient[1:2], problem.gradient(alone, c[1:2], 1e-9)[0]) < 1e-7
+    assert relative_error(gradient[1:2], chunked.gradient(alone, c[1:2], 1e-9)[0]) < 1e-7
 
 
 def test_the_training_loss_and_its_derivatives():
@@ -275,7 +277,7 @@ def test_the_training_loss_and_its_derivatives():
 
 def test_the_drift_of_predictions():
     """Of two models in a batch, in chunks, against a formula written out and its derivative."""
-    dataset, model = some_network(6, n=network_influence.ROWS_PER_CHUNK + 17)
+    dataset, model = some_network(6, n=ROWS_PER_CHUNK + 17)
     problem = NetworkProblem.build(dataset, model, dtype="float64")
     X = torch.cat([torch.as_tensor(dataset.X_train), torch.as_tensor(dataset.X_test)]).double()
     d, K = dataset.n_features, dataset.n_classes

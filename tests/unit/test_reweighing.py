@@ -10,12 +10,14 @@ from scipy.stats import chisquare
 import engine
 from engine.attacks.options import ReweighingOptions
 from engine.attacks.reweighing import (
+    RANKED_AT_ONCE,
     adam,
     draw,
     generator,
     loss_reweighing,
     loss_reweighing_each,
     minibatch_gradient,
+    reweigh,
     train,
 )
 from engine.data.dataset import Dataset
@@ -208,20 +210,26 @@ def test_a_batch_equals_each_alone(digits):
             assert relative_error(trained.parameters, alone.parameters) < 1e-4
 
 
-def test_chunks_change_nothing(small, monkeypatch):
+def test_chunks_change_nothing(small):
+    """Of models that are trained together, and of those that are ranked together: five targets
+    have 35 models, more than one chunk's."""
     dataset, model = small
     steps_seen = []
-    options: dict[str, Any] = {"steps": 20, "batch_size": 8, "dtype": "float64"}
-    whole = loss_reweighing(model, dataset, 3, **options)
-    monkeypatch.setattr("engine.attacks.reweighing.NUMBERS_AT_ONCE", 250)
-    monkeypatch.setattr("engine.attacks.reweighing.RANKED_AT_ONCE", 2)
-    parts = loss_reweighing(
-        model, dataset, 3, **options, on_step=lambda *seen: steps_seen.append(seen)
-    )
-    assert steps_seen == [(i + 1, 80) for i in range(80)]  # 7 models, 2 at once
-    for one, other in zip(whole.models, parts.models, strict=True):
-        assert relative_error(one.parameters, other.parameters) < 1e-12
-    np.testing.assert_array_equal(whole.table["rank_test"], parts.table["rank_test"])
+    options = ReweighingOptions(steps=20, batch_size=8, dtype="float64")
+    targets = [3, 5, 8, 13, 21]
+    whole = reweigh(options, model, dataset, targets)
+    assert sum(len(result.models) for result in whole) > RANKED_AT_ONCE
+    for target, together in zip(targets, whole, strict=True):
+        steps_seen.clear()
+        [parts] = reweigh(
+            options, model, dataset, [target], numbers_at_once=250,
+            on_step=lambda *seen: steps_seen.append(seen),
+        )  # fmt: skip
+        assert steps_seen == [(i + 1, 80) for i in range(80)]  # 7 models, 2 at once
+        for one, other in zip(together.models, parts.models, strict=True):
+            assert relative_error(one.parameters, other.parameters) < 1e-12
+        for column in ("rank_test", "rank_holdout", "gradient_norm"):
+            np.testing.assert_allclose(together.table[column], parts.table[column], rtol=1e-9)
 
 
 def test_seeds_reproduce(small):

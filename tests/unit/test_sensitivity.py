@@ -1,7 +1,5 @@
 """Gradient norms of the scores: exact ones against autograd, estimated ones against exact ones."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -106,21 +104,30 @@ def test_the_extremes_depend_on_the_model_more_than_the_middle(digits, estimated
     assert np.median(estimated.norms[order[-60:]]) >= 3 * middle
 
 
-def test_batches_do_not_change_the_numbers(monkeypatch):
-    dataset, model = random_problem(11)
-    options: dict[str, Any] = {"probes": 30, "dtype": "float64"}
-    whole = sensitivity(model, dataset, **options)
-    some = exact_sensitivity(model, dataset, range(20), dtype="float64", tolerance=1e-12)
-    monkeypatch.setattr(module, "at_once", lambda n, n_classes: 7)
+def test_batches_do_not_change_the_numbers():
+    """More probes, and more samples, than a batch holds: as if each were alone."""
+    dataset, model = random_problem(11, n=module.MOST_AT_ONCE + 6)
     heard: list[tuple[int, int]] = []
-    parts = sensitivity(
-        model, dataset, **options, on_step=lambda done, total: heard.append((done, total))
-    )
+    found = sensitivity(
+        model, dataset, probes=150, seed=3, dtype="float64",
+        on_step=lambda done, total: heard.append((done, total)),
+    )  # fmt: skip
+    assert heard == [(64, 150), (128, 150), (150, 150)]
+    problem, forward = module.prepare(model, dataset, 0.25, 1e-6, "float64", "cpu")
+    drawn = np.random.default_rng(3).standard_normal((150, *forward.solution.x.shape[1:]))
+    alone = [
+        module.project(problem, forward, direction[None], module.PROBE_TOLERANCE)
+        for direction in torch.as_tensor(drawn)
+    ]
     # Every probe's solve stops on its own residual, of 1e-4.
-    np.testing.assert_allclose(parts.norms, whole.norms, rtol=1e-10)
-    again = exact_sensitivity(model, dataset, range(20), dtype="float64", tolerance=1e-12)
-    np.testing.assert_allclose(again, some, rtol=1e-10)
-    assert heard == [(7, 30), (14, 30), (21, 30), (28, 30), (30, 30)]
+    squares = torch.cat(alone).square().mean(0).numpy()
+    np.testing.assert_allclose(found.norms, np.sqrt(squares), rtol=1e-10)
+    every = exact_sensitivity(
+        model, dataset, range(dataset.n_train), dtype="float64", tolerance=1e-12
+    )
+    for i in (0, 63, 64, 69):
+        one = exact_sensitivity(model, dataset, i, dtype="float64", tolerance=1e-12)
+        np.testing.assert_allclose(every[i], one[0], rtol=1e-10)
 
 
 def test_one_seed_one_result():
