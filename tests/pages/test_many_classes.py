@@ -82,10 +82,8 @@ def test_attacks_that_take_long_wait_for_a_button(
     """Chosen with a control, quick ones begin at once; here they are estimated to be slow."""
     monkeypatch.setattr(cost, "attack_seconds", lambda *asked: 100.0)
     swept = as_published["ablation"].result["target"]
-    app = open_page(page("what-works"), dataset="small", target=swept.max())  # others follow others
-    choice = app.selectbox(key="target")
-    choice.set_value(next(one for one in sorted(swept) if one != choice.value)).run()
-    choice = app.selectbox(key="target").set_value(swept.max()).run()
+    app = open_page(page("what-works"), dataset="small", target=swept.min())
+    app.selectbox(key="target").set_value(swept.max()).run()  # other tests follow other targets
     jobs = Jobs(settings)
     (button,) = [b for b in app.button if b.label == "Run them"]
     assert "On two processor cores that is 7 minutes at most" in words(app)
