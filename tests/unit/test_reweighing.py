@@ -214,7 +214,7 @@ def test_chunks_change_nothing(small):
     """Of models that are trained together, and of those that are ranked together: five targets
     have 35 models, more than one chunk's."""
     dataset, model = small
-    steps_seen = []
+    steps_seen: list[tuple[int, int]] = []
     options = ReweighingOptions(steps=20, batch_size=8, dtype="float64")
     targets = [3, 5, 8, 13, 21]
     whole = reweigh(options, model, dataset, targets)
