@@ -55,11 +55,23 @@ def check_positive(name: str, value: object, allow_zero: bool = False) -> float:
     return number
 
 
+def array_of(values: object) -> NDArray:
+    """`values` as an array; a data frame whose columns are all numbers as numbers, even where they
+    are of different kinds or of pandas' own. Raises what NumPy raises for anything else."""
+    try:
+        kinds = {dtype.kind for dtype in getattr(values, "dtypes", ())}
+    except (TypeError, AttributeError):  # a series has one type alone
+        kinds = set()
+    if kinds == {"b"}:
+        return np.asarray(values, dtype=bool)
+    return np.asarray(values, dtype=np.float64 if kinds and kinds <= set("fiub") else None)
+
+
 def check_array(name: str, values: object) -> NDArray[np.float64]:
     """`values` (an array, list, data frame, tensor …) as a float64 array of real numbers."""
     expected = "an array of real numbers"
     try:
-        array = np.asarray(values)
+        array = array_of(values)
         if array.dtype.kind not in "fiub":
             raise InvalidInput(name, f"dtype {array.dtype}", expected)
         return np.asarray(array, dtype=np.float64)

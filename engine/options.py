@@ -106,7 +106,8 @@ def optional(check: Check[T]) -> Check[T | None]:
 def entries(name: str, values: object) -> list[object]:
     """The entries of a sequence, at least one. Raises InvalidInput."""
     try:
-        listed = list(values) if isinstance(values, Iterable) else []
+        plain = values.tolist() if hasattr(values, "tolist") else values  # arrays and tensors
+        listed = list(plain) if isinstance(plain, Iterable) else []
     except TypeError:  # an array without axes
         listed = []
     if isinstance(values, str | bytes | Mapping) or not listed:

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from engine.checks import check_integer, check_positive
+from engine.errors import InvalidInput
 from engine.models.linear import LinearModel
 from engine.models.model import Model
 
@@ -22,8 +24,9 @@ class Ranking:
     ranks: NDArray[np.int64]
 
     def top(self, k: int) -> NDArray[np.int64]:
-        """Indices of the k first samples, best first."""
-        return np.argsort(self.ranks, kind="stable")[:k]
+        """Indices of the k first samples, best first; all of them for a larger k. Raises
+        InvalidInput."""
+        return np.argsort(self.ranks, kind="stable")[: check_integer("k", k, 1)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +45,10 @@ class Replay:
     accuracy: NDArray[np.float64]
 
     def ends_in(self, result: "AttackResult") -> bool:
-        """Return whether the last step is the model of `result`: the same ranks and accuracy."""
+        """Return whether the last step is the model of `result`: the same ranks and accuracy.
+        Raises InvalidInput."""
+        if not isinstance(result, AttackResult):
+            raise InvalidInput("result", type(result).__name__, "an AttackResult")
         same = np.array_equal(self.ranks[-1], result.after.ranks)
         return same and bool(self.accuracy[-1] == result.accuracy_after)
 
@@ -130,7 +136,7 @@ class AttackResult:
         return self.accuracy_before - self.accuracy_after
 
     def kept(self, k: int) -> float:
-        """Share of the honest top-k that is still in the top-k."""
+        """Share of the honest top-k that is still in the top-k. Raises InvalidInput."""
         first = self.before.top(k)
         return float(np.isin(first, self.after.top(k)).mean())
 
@@ -211,8 +217,9 @@ class ReweighingResult:
 
     def success(self, k: int, tolerance: float | None = None) -> bool:
         """Some weight has the target in the top-k on `test`, its accuracy on holdout fallen by at
-        most `tolerance` (a share; None: by any amount)."""
-        inside = self.table["rank_test"] <= k
+        most `tolerance` (a share; None: by any amount). Raises InvalidInput."""
+        inside = self.table["rank_test"] <= check_integer("k", k, 1)
         if tolerance is not None:  # 0.97 − 0.94 is above 0.03 in floating point, hence the margin
-            inside &= self.table["accuracy_drop"] <= tolerance + 1e-9
+            limit = check_positive("tolerance", tolerance, allow_zero=True) + 1e-9
+            inside &= self.table["accuracy_drop"] <= limit
         return bool(inside.any())

@@ -13,7 +13,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.errors import InvalidDataset, InvalidInput
+from engine.checks import array_of, check_choice
+from engine.errors import InvalidDataset
 
 Split = Literal["train", "test", "holdout"]
 SPLITS: tuple[Split, ...] = ("train", "test", "holdout")
@@ -139,8 +140,7 @@ class Dataset:
 
     def split(self, name: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Features and labels of 'train', 'test' or 'holdout'."""
-        if name not in SPLITS:
-            raise InvalidInput("split", name, "one of 'train', 'test', 'holdout'")
+        check_choice("split", name, SPLITS)
         return getattr(self, f"X_{name}"), getattr(self, f"y_{name}")
 
     @cached_property
@@ -163,16 +163,11 @@ def as_names(name: str, values: object) -> tuple[str, ...]:
 
 
 def as_array(name: str, values: ArrayLike) -> NDArray:
-    """`values` as an array; a data frame whose columns are all numbers as numbers, even where they
-    are of different kinds. A memory map stays one. Raises InvalidDataset."""
+    """`values` as an array, as `array_of`; a memory map stays one. Raises InvalidDataset."""
     if isinstance(values, np.memmap):
         return values
     try:
-        kinds = [dtype.kind for dtype in getattr(values, "dtypes", ())]
-    except (TypeError, AttributeError):  # a series has one type alone
-        kinds = []
-    try:
-        return np.asarray(values, dtype=np.float64 if kinds and set(kinds) <= set("fiub") else None)
+        return array_of(values)
     except (ValueError, TypeError, RuntimeError) as error:  # ragged lists, tensors with gradients
         raise InvalidDataset(
             f"{name} cannot be made an array of numbers: {error}. Convert it with "

@@ -6,8 +6,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.checks import check_choice
 from engine.data.dataset import as_array, as_names, hash_of_arrays
-from engine.errors import InvalidDataset, InvalidInput
+from engine.errors import InvalidDataset
 
 SPLITS = ("train", "val", "test")
 
@@ -93,8 +94,7 @@ class FairnessDataset:
 
     def split(self, name: str) -> tuple[NDArray, NDArray, NDArray]:
         """Features, labels and groups of 'train', 'val' or 'test'."""
-        if name not in SPLITS:
-            raise InvalidInput("split", name, "one of 'train', 'val', 'test'")
+        check_choice("split", name, SPLITS)
         return tuple(getattr(self, f"{part}_{name}") for part in ("X", "y", "group"))
 
     @cached_property

@@ -103,10 +103,10 @@ def files_of(name: str, data_dir: Path) -> tuple[Path, ...]:
     """The files of a data set on this machine, or its folder; its originals left out."""
     if name in FILES:
         return tuple(p for p in map(data_dir.joinpath, raw_names(name)) if p.is_file())
+    if name in (tables := own_tables(data_dir)):
+        return (tables[name],)
     features = data_dir / f"{name}.npz"
-    table = fairness_table.find(name, data_dir)
     known = [features, manifest_path(features), *thumbnail_paths(features)]
-    known += [] if table is None else [table]
     arrays = [data_dir / name] if is_folder(data_dir / name) else []
     return (*(path for path in known if path.is_file()), *arrays)
 
@@ -152,11 +152,31 @@ def entries(data_dir: Path) -> list[Entry]:
 def own_names(data_dir: Path) -> list[str]:
     """Your own data sets: features files, folders of arrays and tables that are not of the
     registry, and images that were taken in."""
-    features = [p.stem for p in sorted(data_dir.glob("*.npz")) if p.is_file()]
-    mine = [n for n in features if n not in catalogue.FEATURES or not is_prepared(n, data_dir)]
-    images = sorted(p.parent.name for p in (data_dir / FOLDER).glob(f"*/{ABOUT}"))
+    images = own_images(data_dir)
     arrays = [path.name for path in folders(data_dir)]
-    return list(dict.fromkeys([*mine, *arrays, *fairness_table.names(data_dir), *images]))
+    found = [*own_features(data_dir), *arrays, *own_tables(data_dir), *images]
+    return list(dict.fromkeys(found))
+
+
+def own_features(data_dir: Path) -> list[str]:
+    """The features files that are not of the registry, by their names."""
+    features = [p.stem for p in sorted(data_dir.glob("*.npz")) if p.is_file()]
+    return [n for n in features if n not in catalogue.FEATURES or not is_prepared(n, data_dir)]
+
+
+def own_images(data_dir: Path) -> list[str]:
+    """The images that were taken in, by their names."""
+    return sorted(p.parent.name for p in (data_dir / FOLDER).glob(f"*/{ABOUT}"))
+
+
+def own_tables(data_dir: Path) -> dict[str, Path]:
+    """The tables by their names. Where another data set has that name, a table is called by its
+    file, 't.csv': so that what is asked of one is not done to both."""
+    arrays = [path.name for path in folders(data_dir)]
+    others = {*own_features(data_dir), *arrays, *own_images(data_dir)}
+    others |= {*catalogue.SETS, *catalogue.FEATURES}
+    tables = fairness_table.by_name(data_dir)
+    return {path.name if name in others else name: path for name, path in tables.items()}
 
 
 def entry(

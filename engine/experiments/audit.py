@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.checks import check_targets
 from engine.data.dataset import Dataset
 from engine.experiments.attack import OnOneAttack, attack_cost, find_or_attack
-from engine.experiments.base import Context, Experiment
+from engine.experiments.base import Context, Experiment, chosen_or_there
 from engine.experiments.cost import Size, audit_seconds
 from engine.experiments.files import read_fields, write_fields
 from engine.models.linear import as_linear
@@ -80,9 +80,7 @@ def run_audit(request: AuditRequest, dataset: Dataset, context: Context) -> Audi
         context.report(count, steps)
 
     check_auditable(dataset.n_classes * (dataset.n_features + 1))  # before an attack is begun
-    asked = request.queries
-    if asked == AuditRequest.queries:  # what nobody chose is as much of it as the data allows
-        asked = min(asked, dataset.n_classes * len(dataset.y_test))
+    asked = chosen_or_there(request, "queries", dataset.n_classes * len(dataset.y_test))
     queries = players.draw_queries(dataset, asked, request.seed)
     done(0)
     attacked = find_or_attack(request.attack, dataset, context)

@@ -211,6 +211,13 @@ def train_network(
     return fit_network(dataset, name, l2=l2, device=device)
 
 
+def chosen_or_there(request: object, name: str, there: int) -> int:
+    """Return how many of something a request asks for; where that is the default, which nobody
+    chose, at most as many as are there, and one at least."""
+    asked = int(getattr(request, name))
+    return asked if asked != getattr(type(request), name) else max(min(asked, there), 1)
+
+
 class DrawsTargets(Protocol):
     """The fields of a request that draws its targets."""
 
@@ -233,7 +240,8 @@ class DrawsTargets(Protocol):
 def draw_outside(
     request: DrawsTargets, model: Model, dataset: Dataset, k: int, context: Context
 ) -> list[int]:
-    """Draw as many targets as a request asks for, by its seed, outside the honest top k."""
+    """Draw as many targets as a request asks for, by its seed, outside the honest top k; at the
+    request's default fewer, where fewer are outside."""
     from engine.attacks.sweep import draw_targets
     from engine.influence.scores import influence_scores
 
@@ -245,7 +253,9 @@ def draw_outside(
         dtype=request.dtype,
         device=context.device,
     ).ranks
-    drawn = draw_targets(np.flatnonzero(ranks > k), request.n_targets, 1, request.seed)
+    outside = np.flatnonzero(ranks > k)
+    count = chosen_or_there(request, "n_targets", len(outside))
+    drawn = draw_targets(outside, count, 1, request.seed)
     return [target for (target,) in drawn]
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engine.attacks.options import AttackOptions, MinimalOptions
 from engine.checks import check_positive
 from engine.data.dataset import Dataset
-from engine.experiments.base import Context, Experiment, OnDataset, honest_model
+from engine.experiments.base import Context, Experiment, OnDataset, chosen_or_there, honest_model
 from engine.experiments.files import read_fields, write_fields
 from engine.models.linear import LinearModel
 from engine.options import (
@@ -157,10 +157,11 @@ def fresh_targets(request: MinimalRadiusRequest, ranks: NDArray[np.int64]) -> tu
     from engine.attacks.sweep import draw_targets
 
     outside = np.flatnonzero(ranks > request.k)
-    few = max(min(TUNING_TARGETS, (len(outside) - request.n_targets) // len(TUNING_SEEDS)), 0)
+    count = chosen_or_there(request, "n_targets", len(outside))
+    few = max(min(TUNING_TARGETS, (len(outside) - count) // len(TUNING_SEEDS)), 0)
     tuned = [t for s in TUNING_SEEDS for (t,) in draw_targets(outside, few, 1, s)]
     fresh = outside[~np.isin(outside, tuned)]
-    return tuple(t for (t,) in draw_targets(fresh, request.n_targets, 1, request.targets_seed))
+    return tuple(t for (t,) in draw_targets(fresh, count, 1, request.targets_seed))
 
 
 def run_minimal_radius(

@@ -14,7 +14,7 @@ from engine.attacks.result import AttackResult
 from engine.checks import check_choice, check_integer, check_positive, order_sign
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
-from engine.experiments.base import Context, Experiment, OnDataset, honest_model
+from engine.experiments.base import Context, Experiment, OnDataset, chosen_or_there, honest_model
 from engine.experiments.files import read_parts, write_parts
 from engine.market.payments import Payments, payments
 from engine.market.vendors import Vendors, make_vendors
@@ -237,11 +237,21 @@ def draws_of(request: PaymentsRequest, dataset: Dataset, first: Vendors) -> Iter
             yield Draw(number, first, (request.vendor + number) % len(first), seed)
 
 
+def fitted(request: PaymentsRequest, n: int, fewest: int) -> PaymentsRequest:
+    """Return a request whose k and `bought`, where they are the defaults, which nobody chose, are
+    possible with n samples, of which some vendor owns only `fewest`."""
+    bought: Sequence[int] = request.bought
+    if bought == PaymentsRequest.bought:
+        bought = [count for count in bought if count <= fewest] or [fewest]
+    return replace(request, k=chosen_or_there(request, "k", n), bought=bought)
+
+
 def run_payments(request: PaymentsRequest, dataset: Dataset, context: Context) -> PaymentsResult:
     given = (request.count, request.seed)
     asked = {request.vendors: make_vendors(dataset, request.vendors, *given, request.column)}
     schemes = asked | {s: make_vendors(dataset, s, *given) for s in OFFERED if s not in asked}
     vendors = schemes[request.vendors]
+    request = fitted(request, dataset.n_train, int(vendors.counts.min()))
     check_integer("vendor", request.vendor, 0, len(vendors) - 1)
     check_integer("k", request.k, 1, dataset.n_train)
     check_integer("bought", max(request.bought), 1, int(vendors.counts.min()))

@@ -14,7 +14,7 @@ from engine.attacks.result import AttackResult, StepInfo
 from engine.checks import check_integer, check_positive
 from engine.data.dataset import Dataset
 from engine.errors import EngineError, InvalidInput
-from engine.experiments.base import Context, Experiment, OnDataset, honest_model
+from engine.experiments.base import Context, Experiment, OnDataset, chosen_or_there, honest_model
 from engine.experiments.files import Parts, read_parts, write_parts
 from engine.models.linear import LinearModel, as_linear
 from engine.options import OneOf, at_least, one_or_each, option, taken_from
@@ -153,20 +153,21 @@ def draw_fresh(
     request: ScoreMatrixRequest, honest: dict[str, NDArray[np.float64]], n: int
 ) -> list[int]:
     """Draw the targets from the samples that are outside the top k by every attribution. Raises
-    InvalidInput where there are too few."""
+    InvalidInput where there are fewer than somebody chose."""
     from engine.influence.problem import ranks
 
     outside = np.all([ranks(scores) > request.k for scores in honest.values()], axis=0)
     able = np.flatnonzero(outside)
-    if len(able) < request.n_targets:
+    count = chosen_or_there(request, "n_targets", len(able))
+    if len(able) < count:
         raise InvalidInput(
             "n_targets",
             request.n_targets,
             f"at most {len(able)}: so many of {n} samples are outside the top {request.k} by every "
             "attribution",
         )
-    rng = np.random.default_rng([request.seed, request.n_targets])
-    return sorted(rng.choice(able, request.n_targets, replace=False).tolist())
+    rng = np.random.default_rng([request.seed, count])
+    return sorted(rng.choice(able, count, replace=False).tolist())
 
 
 def run_score_matrix(

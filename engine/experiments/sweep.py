@@ -17,6 +17,7 @@ from engine.experiments.base import (
     Context,
     Experiment,
     OnDataset,
+    chosen_or_there,
     honest_model_of,
     values_of,
 )
@@ -87,7 +88,9 @@ def run_sweep(request: SweepRequest, dataset: Dataset, context: Context) -> pd.D
         on_progress=context.progress,
         honest=lambda dataset: honest_model_of(request.model, dataset, request.l2, context),
     )
-    return sweep_with(request, dataset, request.n_targets, execution)
+    rows = min([size for size in request.train_sizes if size], default=dataset.n_train)
+    count = chosen_or_there(request, "n_targets", rows - max(request.ks))
+    return sweep_with(request, dataset, count, execution)
 
 
 def run_batch(request: BatchRequest, dataset: Dataset, context: Context) -> pd.DataFrame:

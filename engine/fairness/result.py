@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from engine.checks import check_positive
 from engine.errors import InvalidInput
 from engine.vocabulary import ACCURACY_TOLERANCE, ROUNDING
 
@@ -60,7 +61,7 @@ class FairnessResult:
 
     def row(self, scale: float) -> pd.Series:
         """Return the row of one scale. Raises InvalidInput."""
-        found = self.table[self.table["scale"] == scale]
+        found = self.table[self.table["scale"] == check_positive("scale", scale)]
         if found.empty:
             raise InvalidInput("scale", scale, f"one of {self.table['scale'].tolist()}")
         return found.iloc[0]

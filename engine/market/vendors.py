@@ -15,6 +15,7 @@ from engine.vocabulary import VENDORS
 
 CLUSTER_STARTS = 4  # of k-means; the best is kept
 MOST_VALUES = 50  # of a column that names vendors
+MOST_MORE = 10**8  # samples that one delivery holds
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,19 +68,27 @@ class Vendors:
         return np.flatnonzero(self.owner == check_integer("vendor", vendor, 0, len(self) - 1))
 
     def totals(self, values: NDArray) -> NDArray[np.float64]:
-        """Add up values (n,) of the samples by vendor, (v,)."""
-        return np.bincount(self.owner, weights=values, minlength=len(self)).astype(np.float64)
+        """Add up values (n,) of the samples by vendor, (v,). Raises InvalidInput."""
+        weights = check_array("values", values)
+        if weights.shape != self.owner.shape:
+            raise InvalidInput("values", weights.shape, f"of shape {self.owner.shape}")
+        return np.bincount(self.owner, weights=weights, minlength=len(self)).astype(np.float64)
 
     def with_samples(self, vendor: int, count: int) -> "Vendors":
-        """Return the same vendors after one has delivered `count` samples more, which come last."""
+        """Return the same vendors after one has delivered `count` samples more, which come last.
+        Raises InvalidInput."""
+        check_integer("vendor", vendor, 0, len(self) - 1)
+        check_integer("count", count, 0, MOST_MORE)
         return Vendors(self.names, np.append(self.owner, np.full(count, vendor)))
 
     def split(self, vendor: int, parts: Iterable[ArrayLike]) -> "Vendors":
         """Return the vendors after one has put each of `parts`, sets of its samples, under another
         name; what it keeps stays under its own. Raises InvalidInput for samples of others."""
+        check_integer("vendor", vendor, 0, len(self) - 1)
         names, owner = list(self.names), self.owner.copy()
-        for number, part in enumerate(parts, 2):
-            indices = np.asarray(part)
+        for number, part in enumerate(entries("parts", parts), 2):
+            last = self.n_samples - 1
+            indices = [check_integer("sample", i, 0, last) for i in entries("parts", part)]
             if (owner[indices] != vendor).any():
                 raise InvalidInput("parts", number, "sets of samples that the vendor owns, apart")
             owner[indices] = len(names)

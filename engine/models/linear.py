@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from engine.checks import check_array
 from engine.errors import InvalidInput
-from engine.models.model import Classifier, check_model
+from engine.models.model import Classifier, check_dataset, check_model
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
@@ -59,8 +59,10 @@ class LinearModel(Classifier):
 
     @classmethod
     def from_parameters(cls, parameters: NDArray, l2: float) -> "LinearModel":
-        """Make the model with θ = `parameters`, (K, d+1) with the bias last."""
-        wide = np.asarray(parameters, dtype=np.float64)
+        """Make the model with θ = `parameters`, (K, d+1), the bias last. Raises InvalidInput."""
+        wide = check_array("parameters", parameters)
+        if wide.ndim != 2 or wide.shape[1] < 1:
+            raise InvalidInput("parameters", wide.shape, "of shape (K, d+1), the bias last")
         return cls(weight=wide[:, :-1].copy(), bias=wide[:, -1].copy(), l2=l2)
 
     def with_parameters(self, parameters: NDArray) -> "LinearModel":
@@ -69,6 +71,7 @@ class LinearModel(Classifier):
 
     def check_fits(self, dataset: "Dataset") -> None:
         """Raise InvalidInput unless the model's shape is the data set's, and θ is finite."""
+        check_dataset(dataset)
         expected = (dataset.n_classes, dataset.n_features)
         if self.weight.shape != expected:
             raise InvalidInput(

@@ -21,7 +21,7 @@ from torch.func import functional_call, grad, jvp, vmap
 
 from engine.checks import check_array
 from engine.errors import InvalidInput
-from engine.models.model import Classifier
+from engine.models.model import Classifier, check_dataset
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
@@ -193,7 +193,7 @@ class Network(Classifier):
     architecture: Architecture | None = None
 
     def __post_init__(self) -> None:
-        theta = np.array(self.parameters, dtype=np.float64)
+        theta = np.array(check_array("parameters", self.parameters))
         wanted = count_free(self.module)
         if theta.shape != (wanted,) or not wanted:
             raise InvalidInput(
@@ -216,6 +216,7 @@ class Network(Classifier):
     def check_fits(self, dataset: "Dataset") -> None:
         """Raise InvalidInput unless the module takes the data set's features, gives a number a
         class, and θ is finite."""
+        check_dataset(dataset)
         if not np.isfinite(self.parameters).all():
             raise InvalidInput("model.parameters", "NaN or infinity", "finite")
         check_module(self.module, dataset)
@@ -223,11 +224,18 @@ class Network(Classifier):
             check_derivatives(self.module, self.loss, dataset)
 
     def logits(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the logits (samples, K)."""
-        theta = torch.as_tensor(self.parameters)
-        rows = torch.from_numpy(np.array(check_array("X", X))).split(ROWS_AT_ONCE)
-        with torch.no_grad():
-            return torch.cat([logits(self.module, theta, some) for some in rows]).numpy()
+        """Return the logits (samples, K). Raises InvalidInput."""
+        theta, values = torch.as_tensor(self.parameters), np.array(check_array("X", X))
+        expected = "of shape (samples, features), as the module takes them"
+        if values.ndim != 2:
+            raise InvalidInput("X", values.shape, expected)
+        rows = torch.from_numpy(values).split(ROWS_AT_ONCE)
+        try:
+            with torch.no_grad():
+                return torch.cat([logits(self.module, theta, some) for some in rows]).numpy()
+        except RuntimeError as error:  # of the module's layers
+            shown = f"{values.shape}: {error}"
+            raise InvalidInput("X", shown, expected) from error
 
 
 def check_module(module: object, dataset: "Dataset") -> nn.Module:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.checks import check_positive
+from engine.checks import array_of, check_choice, check_positive
 from engine.data.dataset import Dataset
 from engine.errors import InvalidDataset, InvalidInput, NotConverged
 from engine.influence.linear import LinearCurvature, LinearProblem, hits
@@ -127,8 +127,8 @@ class Retrained:
     gradient_norms: NDArray[np.float64]
 
     def mean_losses(self, split: str) -> NDArray[np.float64]:
-        """Return the mean loss of each model on a split, (B,)."""
-        return self.losses[split].mean(0)
+        """Return the mean loss of each model on a split, (B,). Raises InvalidInput."""
+        return self.losses[check_choice("split", split, self.losses)].mean(0)
 
 
 def subset_named(first: int, place: int) -> str:
@@ -179,8 +179,8 @@ def retrain_on(
     if start is not None:
         check_pair(as_linear(start), dataset)
     try:
-        subsets = np.asarray(subsets)
-    except ValueError as error:  # a ragged list
+        subsets = np.ascontiguousarray(array_of(subsets))  # torch takes no other layout
+    except (ValueError, TypeError, RuntimeError) as error:  # a ragged list, missing values
         raise InvalidInput("subsets", str(error), f"bool, (subsets, {dataset.n_train})") from None
     check_subsets(dataset, subsets)
     l2 = check_positive("l2", l2)

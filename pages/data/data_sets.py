@@ -11,6 +11,7 @@ from engine.data import catalogue, inventory
 from engine.data.images.backbones import DEFAULT
 from engine.data.intake.take_in import BACKBONE as OWN_BACKBONE
 from engine.data.inventory import Entry
+from engine.data.tables.read import stem_of
 from engine.errors import EngineError
 from engine.experiments import PrepareRequest
 from engine.results.jobs import JobState
@@ -87,10 +88,11 @@ def open_link(entry: Entry, place: DeltaGenerator) -> None:
     """The way to a page that shows the data set."""
     fairness = entry.kind in ("fairness", "table")
     target = registry.page("fairness" if fairness else "move-one-sample")
+    table = stem_of(entry.files[0]) if entry.kind == "table" else entry.name
     place.page_link(
         ROOT / target.file,
         label="Open →",
-        query_params={"table" if fairness else "dataset": entry.name},
+        query_params={"table": table} if fairness else {"dataset": entry.name},
     )
 
 

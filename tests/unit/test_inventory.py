@@ -178,6 +178,35 @@ def test_remove_deletes_a_data_set_and_nothing_else(filled: Path) -> None:
         inventory.remove("mine", filled)
 
 
+def test_a_table_of_the_name_of_features_is_another_data_set(filled: Path) -> None:
+    """`data remove own` leaves the table that the fairness page calls by the same name."""
+    shutil.copy(filled / "people.csv", filled / "own.csv")
+    shutil.copy(filled / "people.csv", filled / "cifar10.csv")  # the registry's own name
+    entries = inventory.entries(filled)
+    assert len({entry.name for entry in entries}) == len(entries)
+    assert [(e.name, e.kind) for e in entries if e.about is None][-3:] == [
+        ("cifar10.csv", "table"), ("own.csv", "table"), ("people", "table"),
+    ]  # fmt: skip
+    inventory.remove("own", filled)
+    assert (filled / "own.csv").is_file() and not (filled / "own.npz").exists()
+    assert named(filled)["own"].kind == "table"  # now that the name is free
+    inventory.remove("cifar10.csv", filled)
+    assert not (filled / "cifar10.csv").exists()
+    inventory.remove("own", filled)
+    assert not (filled / "own.csv").exists()
+
+
+def test_a_table_beside_features_on_the_command_line(
+    filled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IAL_DATA_DIR", str(filled))
+    shutil.copy(filled / "people.csv", filled / "own.csv")
+    assert main(["data", "list"]) == 0
+    assert "own.csv" in capsys.readouterr().out
+    assert main(["data", "remove", "own.csv"]) == 0
+    assert (filled / "own.npz").is_file() and not (filled / "own.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
