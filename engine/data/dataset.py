@@ -86,7 +86,7 @@ class Dataset:
             check_samples(split, X, y, n_classes=self.n_classes)
             X = as_features(split, X)
             object.__setattr__(self, f"X_{split}", X)
-            object.__setattr__(self, f"y_{split}", np.ascontiguousarray(y, dtype=np.int64))
+            object.__setattr__(self, f"y_{split}", np.array(y, np.int64, order="C"))
             if X.shape[1] != self.n_features:
                 raise InvalidDataset(
                     f"X_{split} has {X.shape[1]} features but X_train has {self.n_features}."
@@ -182,7 +182,7 @@ def as_features(split: str, X: NDArray) -> NDArray[np.float32]:
     if X.dtype == np.float32 and all(step >= 0 and step % item == 0 for step in X.strides):
         return X
     with np.errstate(over="ignore"):
-        narrow = np.ascontiguousarray(X, dtype=np.float32)
+        narrow = np.array(X, np.float32, order="C")
     count, (row, column) = unfinite(narrow)
     if count:
         raise InvalidDataset(

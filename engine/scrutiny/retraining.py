@@ -179,7 +179,7 @@ def retrain_on(
     if start is not None:
         check_pair(as_linear(start), dataset)
     try:
-        subsets = np.ascontiguousarray(array_of(subsets))  # torch takes no other layout
+        subsets = np.array(array_of(subsets), order="C")  # torch takes no other layout
     except (ValueError, TypeError, RuntimeError) as error:  # a ragged list, missing values
         raise InvalidInput("subsets", str(error), f"bool, (subsets, {dataset.n_train})") from None
     check_subsets(dataset, subsets)

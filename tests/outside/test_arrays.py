@@ -1,8 +1,9 @@
 """Arrays as people have them, at every public function: converted, or refused by the engine."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from operator import methodcaller
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 
 import engine
 from engine.__main__ import main
 from engine.data.dataset import Dataset
 from engine.errors import EngineError, InvalidDataset, InvalidInput
 from tests.support.problems import random_problem
+from tests.support.public_calls import QUICK, SMALL, call, parameters
 
 DATASET, MODEL = random_problem(5, n=40, d=4)
 ARRAYS = [f.name for f in fields(Dataset) if f.name[:2] in ("X_", "y_")]
@@ -175,8 +178,6 @@ def test_a_linear_model_of_any_arrays(kind):
 
 
 def test_a_model_of_scikit_learns_coefficients_predicts_as_it_does():
-    from sklearn.linear_model import LogisticRegression
-
     X = DATASET.X_train.astype(np.float32)
     theirs = LogisticRegression().fit(X, DATASET.y_train)
     ours = engine.LinearModel(theirs.coef_, theirs.intercept_, 0.01)
@@ -217,43 +218,37 @@ NO_MODELS = {
     "module": torch.nn.Linear(4, 3),
     "array": MODEL.weight,
     "class": engine.LinearModel,
-}
-CALLS = {
-    "influence_scores": lambda model, data: engine.influence_scores(model, data),
-    "influence_gradient": lambda model, data: engine.influence_gradient(model, data, np.ones(40)),
-    "attack": lambda model, data: engine.attack(model, data, 1, steps=1),
-    "attack_each": lambda model, data: engine.attack_each(model, data, [1], steps=1),
-    "sensitivity": lambda model, data: engine.sensitivity(model, data, probes=2),
-    "exact_sensitivity": lambda model, data: engine.exact_sensitivity(model, data, [0]),
-    "attribution": lambda model, data: engine.attribution("influence", model, data),
-    "optimality": lambda model, data: engine.optimality(model, data),
-    "loss_reweighing": lambda model, data: engine.loss_reweighing(model, data, 0, steps=1),
-    "influence_matrix": lambda model, data: engine.influence_matrix(
-        model, data, DATASET.X_test[:1], DATASET.y_test[:1]
-    ),
-    "query_gradients": lambda model, data: engine.query_gradients(
-        model, DATASET.X_test[:1], DATASET.y_test[:1]
-    ),
+    "scikit-learn": LogisticRegression().fit(DATASET.X_train, DATASET.y_train),
 }
 
 
-@pytest.mark.parametrize("call", list(CALLS))
+def taking(parameter: str) -> list[str]:
+    """The public functions with a parameter of that name that may not be left out."""
+    return [name for name in SMALL if parameter in SMALL[name] and parameter in parameters(name)]
+
+
+def test_what_takes_a_model_is_found() -> None:
+    assert {"attack", "polish", "certify", "minimal_radius", "check_claims"} <= {*taking("model")}
+    assert {"payments", "vendors_by_column"}.isdisjoint(taking("dataset"))
+    assert {"linear_datamodelling_score", "selection_curve"} <= {*taking("dataset")}
+
+
 @pytest.mark.parametrize("kind", list(NO_MODELS))
-def test_what_is_no_model_is_named(call, kind):
+@pytest.mark.parametrize("name", taking("model"))
+def test_what_is_no_model_is_named(name: str, kind: str) -> None:
     with pytest.raises(InvalidInput, match="model must be what fit"):
-        CALLS[call](NO_MODELS[kind], DATASET)
+        call(name, {"model": NO_MODELS[kind]})
 
 
-@pytest.mark.parametrize("call", [name for name in CALLS if name != "query_gradients"])
+@pytest.mark.parametrize("name", taking("dataset"))
 @pytest.mark.parametrize("dataset", [None, "digits", (DATASET.X_train, DATASET.y_train)])
-def test_what_is_no_data_set_is_named(call, dataset):
-    with pytest.raises(InvalidInput, match="dataset must be a Dataset, as load_dataset"):
-        CALLS[call](MODEL, dataset)
+def test_what_is_no_data_set_is_named(name: str, dataset: object) -> None:
+    with pytest.raises(InvalidInput, match="dataset must be a "):
+        call(name, {"dataset": dataset})
 
 
-# Anything that somebody may hand over as an array: kinds, sizes, shapes, layouts, values.
 KINDS = ["f2", "f4", "f8", ">f8", "i1", "u2", "i8", "u8", "bool", "complex128", "O", "U3", "M8[s]"]
-VALUES = [0.0, 1.0, -1.0, 0.5, 1e-30, 6e4, 1e38, 1e39, 1e300, float("nan"), float("inf")]
+CELLS = [0.0, 1.0, -1.0, 0.5, 1e-30, 6e4, 1e38, 1e39, 1e300, float("nan"), float("inf")]
 LAYOUTS = [
     lambda a: a,
     lambda a: a[::-1] if a.ndim else a,
@@ -272,38 +267,105 @@ def anything(draw, n: int, d: int | None):
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     array = rng.integers(0, 3, shape).astype(float)
     if draw(st.booleans()) and array.size:
-        array.flat[rng.integers(array.size)] = draw(st.sampled_from(VALUES))
+        array.flat[rng.integers(array.size)] = draw(st.sampled_from(CELLS))
     kind = draw(st.sampled_from(KINDS))
     with np.errstate(all="ignore"):
         array = np.nan_to_num(array).astype(kind) if kind == "M8[s]" else array.astype(kind)
     return draw(st.sampled_from(LAYOUTS))(array)
 
 
-@settings(max_examples=150)
+# Where public functions take arrays, or sequences of numbers or names: what they are called with.
+PLACES = {
+    (name, parameter): np.asarray(value)
+    for name in QUICK
+    for parameter, value in SMALL[name].items()
+    if isinstance(value, np.ndarray | list | tuple)
+    and parameter in parameters(name)
+    and np.asarray(value).dtype.kind in "fiubU"
+}
+ARRAY_KINDS = ("ndarray", "ArrayLike", "_SupportsArray")  # in a parameter's annotation
+
+
+def test_every_array_of_a_public_function_is_thrown_at() -> None:
+    """A new public function with an array must give one in `tests.support.public_calls.SMALL`."""
+    taken = {
+        (name, parameter)
+        for name in QUICK
+        for parameter, given_ in inspect.signature(getattr(engine, name)).parameters.items()
+        if any(kind in str(given_.annotation) for kind in ARRAY_KINDS)
+        and "Callable" not in str(given_.annotation)
+    }
+    assert taken <= set(PLACES)
+    assert {("payments", "scores"), ("retrain_on", "subsets"), ("Vendors", "owner")} <= taken
+
+
+def numbers_in(found: object) -> list[np.ndarray]:
+    """All numbers of a result, but for times."""
+    if isinstance(found, np.ndarray | float | int | np.generic):
+        array = np.asarray(found)
+        return [array.astype(float)] if array.dtype.kind in "fiub" else []
+    if isinstance(found, pd.DataFrame):
+        timed = [column for column in found.columns if "seconds" in column]
+        return [found.drop(columns=timed).select_dtypes("number").to_numpy(float)]
+    if is_dataclass(found) and not isinstance(found, type):
+        return [n for item in fields(found) for n in numbers_in(getattr(found, item.name))]
+    parts: Iterable[object] = ()
+    if isinstance(found, list | tuple):
+        parts = found
+    elif isinstance(found, dict):
+        parts = found.values()
+    return [n for part in parts for n in numbers_in(part)]
+
+
+def framed(values: np.ndarray) -> pd.DataFrame | pd.Series:
+    """With an index that is not 0, 1, 2 …"""
+    index = range(5, 5 + len(values))
+    return pd.DataFrame(values, index) if values.ndim == 2 else pd.Series(values, index)
+
+
+SAME: dict[str, Callable[[Any], Any]] = {
+    "list": lambda a: a.tolist(),
+    "tuple": lambda a: tuple(a.tolist()),
+    "frame": framed,
+    "nullable": lambda a: framed(a).convert_dtypes(),
+    "reversed": reversed_view,
+    "Fortran order": np.asfortranarray,
+    "read-only": lambda a: np.broadcast_to(a, a.shape),
+    "unaligned": unaligned,
+    "masked": np.ma.masked_array,
+    "objects": lambda a: a.astype(object),
+}
+OF_NUMBERS = {"tensor": torch.tensor, "big-endian": lambda a: a.astype(a.dtype.newbyteorder(">"))}
+OF_INTEGERS = {kind: methodcaller("astype", kind) for kind in ("i4", "u1", "i2", "u8", "f4", "f8")}
+# Refused in words, or taken: Python objects as numbers, and floats as labels and indices.
+OPEN = {"objects", "f4", "f8"}
+
+
+@pytest.mark.parametrize(("name", "parameter"), list(PLACES))
+@pytest.mark.filterwarnings("ignore")
+def test_the_same_numbers_in_any_form_give_the_same_result(name: str, parameter: str) -> None:
+    array = PLACES[name, parameter]
+    forms = SAME | (OF_NUMBERS if array.dtype.kind in "fiub" else {})
+    forms |= OF_INTEGERS if array.dtype.kind in "iu" else {}
+    expected = numbers_in(call(name, {}))
+    for form, make in forms.items():
+        try:
+            found = numbers_in(call(name, {parameter: make(array)}))
+        except EngineError as error:
+            if form not in OPEN:
+                pytest.fail(f"{form}: {error}")
+            continue
+        assert len(found) == len(expected), form
+        for ours, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5, err_msg=form)
+
+
+@settings(max_examples=200)
 @given(st.data())
 @pytest.mark.filterwarnings("ignore")
-def test_whatever_arrays_are_given_only_the_engines_own_errors_come(data):
-    X = anything(40, 4)
-    y = anything(40, None)
-    tries = [
-        lambda: made(X_train=data.draw(X)),
-        lambda: made(y_train=data.draw(y)),
-        lambda: engine.LinearModel(data.draw(anything(3, 4)), data.draw(anything(3, None)), 0.01),
-        lambda: MODEL.accuracy(data.draw(X), data.draw(y)),
-        lambda: engine.influence_gradient(MODEL, DATASET, data.draw(y), device="cpu"),
-        lambda: engine.query_gradients(MODEL, data.draw(X), data.draw(y)),
-        lambda: engine.influence_matrix(MODEL, DATASET, data.draw(X), data.draw(y), device="cpu"),
-        lambda: engine.audit_scores(data.draw(X), data.draw(X)),
-        lambda: engine.attack(MODEL, DATASET, data.draw(y), steps=1, restarts=1, device="cpu"),
-        lambda: engine.attack(
-            MODEL, DATASET, 30, learning_rates=data.draw(anything(2, None)), steps=1, restarts=1,
-            device="cpu",
-        ),
-        lambda: engine.exact_sensitivity(MODEL, DATASET, data.draw(y), device="cpu"),
-        lambda: engine.leave_one_out(DATASET, data.draw(y), device="cpu"),
-        lambda: engine.loss_reweighing(
-            MODEL, DATASET, 0, target_weight=data.draw(anything(2, None)), steps=1, device="cpu"
-        ),
-    ]  # fmt: skip
+def test_whatever_arrays_are_given_only_the_engines_own_errors_come(data: st.DataObject) -> None:
+    name, parameter = data.draw(st.sampled_from(list(PLACES)))
+    shape = PLACES[name, parameter].shape
+    thrown = data.draw(anything(shape[0], shape[1] if len(shape) > 1 else None))
     with suppress(EngineError):  # anything else fails the test
-        tries[data.draw(st.integers(0, len(tries) - 1))]()
+        call(name, {parameter: thrown})

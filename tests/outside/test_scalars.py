@@ -1,11 +1,9 @@
-"""Plain values as people type them, at every parameter of every public function and class: taken,
-or refused by an error of the engine's own."""
+"""Plain values as people type them, at every parameter of every public function, class and method:
+taken, or refused by an error of the engine's own."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import fields
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -15,125 +13,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import engine
-from engine.data.dataset import Dataset
-from engine.data.fairness import FairnessDataset
 from engine.errors import EngineError
-from tests.support.problems import random_problem
-
-DATASET, MODEL = random_problem(7, n=24, d=2)
-N_TRAIN = len(DATASET.y_train)
-TABLE = pd.DataFrame(
-    {"income": np.arange(60.0) % 7, "sex": list("mf") * 30, "repaid": ["no", "no", "yes"] * 20}
+from engine.fairness.options import FairnessOptions
+from engine.fairness.scaling import Pipeline, analyse
+from tests.support.public_calls import (
+    DATASET,
+    ENORMOUS,
+    LOANS,
+    MEASURING,
+    MODEL,
+    QUICK,
+    RESULTS,
+    SCORES,
+    SMALL,
+    VALUES,
+    VENDORS,
+    WORK,
+    call,
+    parameters,
 )
-LOANS = engine.load_fairness_dataset(
-    TABLE, target="repaid", positive="yes", sensitive="sex", privileged="m"
-)
-ROWS = engine.sweep(
-    DATASET, targets=1, radii=(0.1,), ks=(1,), restarts=(1,), steps=1, jobs=1, device="cpu"
-)
-INSTANCE = engine.impossible_instance(n_train=12)
-SHORT: dict[str, object] = {"restarts": 1, "steps": 1, "device": "cpu"}
-SCORES = np.linspace(-1, 1, N_TRAIN)
-VENDORS = engine.make_vendors(DATASET, "random", 2)
-SEARCH = engine.MinimalOptions(start_radii=(0.3,), restarts=1, start_steps=1, steps=1)
-REWEIGHING = {"target_weight": 1.0, "steps": 1, "batch_size": 4, "device": "cpu"}
-ON_MODEL = {"model": MODEL, "dataset": DATASET, "device": "cpu"}
-COLUMNS = {"target": "repaid", "positive": "yes", "sensitive": "sex", "privileged": "m"}
 
-
-def arrays_of(dataset: Dataset | FairnessDataset) -> dict[str, object]:
-    return {item.name: getattr(dataset, item.name) for item in fields(dataset) if item.init}
-
-
-# The least that each public name is called with: other parameters keep their defaults.
-SMALL: dict[str, Mapping[str, Any]] = {
-    "attack": ON_MODEL | SHORT | {"targets": 3},
-    "attack_each": ON_MODEL | SHORT | {"targets": [3]},
-    "AttackOptions": {},
-    "share_rates": {"table": ROWS},
-    "success_rates": {"table": ROWS},
-    "MinimalOptions": {},
-    "minimal_radius": ON_MODEL | {"targets": 3, "options": SEARCH},
-    "loss_reweighing": ON_MODEL | REWEIGHING | {"target": 3},
-    "loss_reweighing_each": ON_MODEL | REWEIGHING | {"targets": [3]},
-    "sweep": {
-        "dataset": DATASET, "targets": 1, "radii": (0.1,), "ks": (1,), "restarts": (1,),
-        "steps": 1, "jobs": 1, "device": "cpu",
-    },
-    "Dataset": arrays_of(DATASET),
-    "FairnessDataset": arrays_of(LOANS),
-    "load_dataset": {"name_or_path": TABLE, "label": "repaid"},
-    "load_fairness_dataset": {"name_or_path": TABLE, **COLUMNS},
-    "FairnessOptions": {},
-    "fairness_scaling": {"dataset": LOANS, "scales": (0.5, 1.0), "resamples": 2},
-    "Lissa": {},
-    "influence_gradient": ON_MODEL | {"coefficients": np.ones(N_TRAIN)},
-    "influence_scores": ON_MODEL,
-    "fit": {"dataset": DATASET, "device": "cpu"},
-    "fit_network": {"dataset": DATASET, "max_iterations": 1, "device": "cpu"},
-    "LinearModel": {"weight": MODEL.weight, "bias": MODEL.bias, "l2": 0.01},
-    "attribution": ON_MODEL | {"name": "influence"},
-    "audit_scores": {"score_matrix": np.ones((6, 5)), "query_gradients": np.eye(4, 5)},
-    "impossible_instance": {"n_train": 12},
-    "impossible_scores": {"instance": INSTANCE, "theta": np.ones((2, 3))},
-    "try_random_models": {"instance": INSTANCE, "count": 3},
-    "leave_one_out": {"dataset": DATASET, "indices": 3, "device": "cpu"},
-    "optimality": {"model": MODEL, "dataset": DATASET},
-    "influence_matrix": ON_MODEL | {"X": DATASET.X_test[:2], "y": DATASET.y_test[:2]},
-    "query_gradients": {"model": MODEL, "X": DATASET.X_test[:2], "y": DATASET.y_test[:2]},
-    "exact_sensitivity": ON_MODEL | {"indices": 3},
-    "sensitivity": ON_MODEL | {"probes": 2},
-    "certify": {"model": MODEL, "dataset": DATASET},
-    "certified_depth": {"model": MODEL, "dataset": DATASET, "gradient_norm": 1e-6},
-    "check_claims": ON_MODEL,
-    "polish": ON_MODEL,
-    "ranking_agreement": ON_MODEL | {"draws": 2},
-    "linear_datamodelling_score": {
-        "scores": SCORES, "dataset": DATASET, "subsets": 4, "device": "cpu",
-    },
-    "retrain_on": {"dataset": DATASET, "subsets": np.ones((1, N_TRAIN), bool), "device": "cpu"},
-    "selection_curve": {"ranks": np.arange(N_TRAIN) + 1, "dataset": DATASET, "device": "cpu"},
-    "Vendors": {"names": VENDORS.names, "owner": VENDORS.owner},
-    "make_vendors": {"dataset": DATASET, "scheme": "random", "count": 2},
-    "vendors_by_column": {"values": ["a", "b"] * (N_TRAIN // 2)},
-    "vendors_of_sets": {"sets": {"a": range(12), "b": range(12, N_TRAIN)}, "n": N_TRAIN},
-    "payments": {"scores": SCORES, "vendors": VENDORS},
-    "compare_gradients": {"n_parameters": 30, "n_train": 20, "repeats": 1, "device": "cpu"},
-    "measure_scaling": {
-        "sizes": {"n": (8, 16)}, "base": {"n": 8, "d": 2, "classes": 2, "batch": 1},
-        "iterations": 1, "repeats": 1, "device": "cpu",
-    },
-}  # fmt: skip
-# Made by the engine alone; errors are thrown by it.
-RESULTS = {
-    "AttackResult", "Ranking", "ReweighingResult", "StepInfo", "FairnessResult", "InfluenceScores",
-    "Network", "ImpossibleInstance", "GradientComparison", "Scaling", "EngineError", "InvalidInput",
-    "Certificate", "DatamodellingScore", "MinimalRadii", "Payments", "Replay", "Retrained",
-}  # fmt: skip
-CALLBACKS = ("on_step", "on_progress", "on_target", "say", "find", "keep", "honest", "loss")
-# Taken as a count of computations: an enormous one is no mistake, and would be computed.
-WORK = (
-    "steps", "restarts", "max_iterations", "resamples", "probes", "repeats", "iterations", "count",
-    "samples", "batch_size", "draws", "subsets", "start_steps",
-)  # fmt: skip
-
-VALUES: list[Any] = [
-    None, True, np.bool_(False), 0, -1, 3, np.int8(3), np.uint64(3), np.array(3), np.array([3]),
-    0.5, -0.0, np.float16(0.5), np.float64(0.5), 1e-30, 1e39, float("nan"), float("inf"),
-    2.0, 1j, Decimal("0.5"), "", "x", "3", "ä\n", "\0", np.str_("top_k"), b"x", (), [], {},
-    [None], [[1], [1, 2]], ["a", "a"], [0.1, "x"], {"a": 1}, object(), object, pd.NA, pd.NaT,
-    pd.Series([0.5]), pd.Timestamp(2026, 1, 1), range(2), iter([1, 2]), lambda: 1, slice(2), ...,
-]  # fmt: skip
-ENORMOUS: list[Any] = [2**31, 2**63, 2**64, 10**400, np.uint64(2**63), -(2**63)]
-
-
-def parameters(name: str) -> list[str]:
-    return [p for p in inspect.signature(getattr(engine, name)).parameters if p not in CALLBACKS]
-
-
-# Each call of these that is not refused measures for seconds, in processes of its own.
-MEASURING = ("compare_gradients", "measure_scaling")
-QUICK = [name for name in SMALL if name not in MEASURING]
 PLACES = [(name, parameter) for name in QUICK for parameter in parameters(name)]
 
 
@@ -150,11 +49,6 @@ def test_every_public_name_is_tried() -> None:
 @pytest.mark.parametrize("name", QUICK)
 def test_the_least_arguments_are_enough(name: str) -> None:
     assert call(name, {}) is not None
-
-
-def call(name: str, changed: Mapping[str, object]) -> object:
-    made: Callable[..., object] = getattr(engine, name)
-    return made(**{**SMALL[name], **changed})
 
 
 @settings(max_examples=250)
@@ -175,3 +69,96 @@ def test_what_is_measured_in_processes_is_refused_before_they_start(name: str) -
         for value in ("x", -1, float("nan"), 1e39, 1j, object()):
             with pytest.raises(EngineError, match=parameter):
                 call(name, {parameter: value})
+
+
+def results() -> dict[str, object]:
+    """One object of each public class that has methods with arguments."""
+    attacked = call("attack", {})
+    reweighed = call("loss_reweighing", {})
+    assert isinstance(attacked, engine.AttackResult)
+    steps = np.array([0])
+    replay = engine.Replay(steps, attacked.after.ranks[None], np.zeros(1), np.zeros(1))
+    return {
+        "AttackResult": attacked,
+        "Certificate": call("certify", {}),
+        "Dataset": DATASET,
+        "FairnessDataset": LOANS,
+        "FairnessResult": analyse(Pipeline(LOANS, FairnessOptions(scales=(1.0,), search=False))),
+        "LinearModel": MODEL,
+        "Network": call("fit_network", {}),
+        "Ranking": attacked.after,
+        "Replay": replay,
+        "Retrained": call("retrain_on", {}),
+        "ReweighingResult": reweighed,
+        "Vendors": VENDORS,
+    }
+
+
+MADE = results()
+X, y, THETA = DATASET.X_test, DATASET.y_test, MODEL.parameters
+# What each method is called with.
+METHODS: dict[str, Mapping[str, Any]] = {
+    "AttackResult.kept": {"k": 3},
+    "Certificate.share": {"gradient_norm": 1e-6},
+    "Dataset.split": {"name": "test"},
+    "FairnessDataset.split": {"name": "test"},
+    "FairnessResult.place": {"scale": 1.0},
+    "FairnessResult.row": {"scale": 1.0},
+    "LinearModel.accuracy": {"X": X, "y": y},
+    "LinearModel.check_fits": {"dataset": DATASET},
+    "LinearModel.from_parameters": {"parameters": THETA, "l2": 0.01},
+    "LinearModel.logits": {"X": X},
+    "LinearModel.predict": {"X": X},
+    "LinearModel.probabilities": {"X": X},
+    "LinearModel.with_parameters": {"parameters": THETA},
+    "Network.accuracy": {"X": X, "y": y},
+    "Network.check_fits": {"dataset": DATASET},
+    "Network.logits": {"X": X},
+    "Network.predict": {"X": X},
+    "Network.probabilities": {"X": X},
+    "Network.with_parameters": {"parameters": getattr(MADE["Network"], "parameters", None)},
+    "Ranking.top": {"k": 3},
+    "Replay.ends_in": {"result": MADE["AttackResult"]},
+    "Retrained.mean_losses": {"split": "test"},
+    "ReweighingResult.success": {"k": 3, "tolerance": 0.1},
+    "Vendors.samples": {"vendor": 0},
+    "Vendors.split": {"vendor": 0, "parts": [VENDORS.samples(0)[:1]]},
+    "Vendors.totals": {"values": SCORES},
+    "Vendors.with_samples": {"vendor": 0, "count": 1},
+}
+# Arrays of wrong shapes and kinds, which most methods take.
+ARRAYS: list[Any] = [
+    X, X[0], X[:, :1], X[:0], X.astype(complex), X * np.nan, pd.DataFrame(X), X.tolist(), [["a"]],
+    pd.DataFrame(X).convert_dtypes(), X[::-1, ::-1], X.astype(">f8"), y, y[:, None], THETA, SCORES,
+]  # fmt: skip
+
+
+def takes_arguments(method: object) -> bool:
+    if not callable(method):
+        return False
+    return len(inspect.signature(method).parameters) > (0 if inspect.ismethod(method) else 1)
+
+
+def test_every_public_method_is_tried() -> None:
+    found = {
+        f"{name}.{method}"
+        for name in {*SMALL, *RESULTS}
+        if inspect.isclass(kind := getattr(engine, name)) and not issubclass(kind, Exception)
+        for method in vars(kind) | vars(kind.__mro__[1])
+        if method[0] != "_"
+        and method != "loss"  # a field, whose default is a function
+        and takes_arguments(getattr(kind, method))
+    }
+    assert found == set(METHODS)
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+@pytest.mark.filterwarnings("ignore")
+def test_whatever_a_method_is_given_only_the_engines_own_errors_come(name: str) -> None:
+    kind, _, method = name.partition(".")
+    asked, called = METHODS[name], getattr(MADE[kind], method)
+    called(**asked)
+    for parameter in asked:
+        for value in (*VALUES, *ENORMOUS, *ARRAYS):
+            with suppress(EngineError):  # anything else fails the test
+                called(**{**asked, parameter: value})

@@ -20,7 +20,7 @@ from engine.experiments import (
     cost,
 )
 from engine.models.network import architecture
-from pages.common.asking import effort
+from pages.common.asking import effort, sweep_requests
 
 
 def of_size(n: int, d: int, k: int, name: str = "some") -> Any:
@@ -136,3 +136,15 @@ def test_the_size_of_data_is_that_of_its_training_half() -> None:
     digits = load_dataset("digits")
     assert cost.size_of(digits) == cost.Size(1200, 64, 10)
     assert cost.size_of(None) == cost.Size(0, 0, 0)
+
+
+@pytest.mark.parametrize("role", ["ablation", "sizes", "cost", "training"])
+def test_a_sweep_that_nobody_chose_takes_an_hour_at_most_on_the_papers_largest_data(
+    role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caltech-101 with the features of EfficientNet-Lite2, which no test has."""
+    size = of_size(6000, 1408, 101)
+    monkeypatch.setattr(sweep_requests, "open_dataset", lambda name: size)
+    monkeypatch.setattr(sweep_requests.data_choice, "data_hash", lambda name: "there")
+    opening = sweep_requests.opening_sweep(role, "caltech101-efficientnet_lite2")
+    assert 0 < sweep_requests.seconds_of([opening]) <= sweep_requests.MODEST_SECONDS

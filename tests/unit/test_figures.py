@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
+from engine import attack, influence_scores
 from engine.attacks.result import Ranking
 from engine.data.dataset import Dataset
 from engine.data.sources.bundled import digits
@@ -18,6 +19,7 @@ from pages.common.figures.axes import SignedScale, decades, number, thinned, thi
 from pages.common.figures.trajectories import RunState, run_states, trajectories
 from pages.common.samples import Samples
 from pages.common.words import reproduce, wording
+from tests.support.problems import random_problem
 
 TARGET = 16
 
@@ -238,9 +240,32 @@ def test_trajectories_keep_every_run_and_tell_them_apart_without_colour() -> Non
 
 def test_run_states() -> None:
     runs = pd.DataFrame(
-        {"run": [0, 1, 2], "reached": [True, False, True], "returned": [True, False, False]}
+        {
+            "run": [0, 1, 2, 3],
+            "reached": [True, False, True, False],
+            "returned": [True, False, False, False],
+            "steps": [4, 50, 9, 9],
+        }
     )
-    assert run_states(runs) == {0: "returned", 1: "stuck", 2: "reached"}
+    assert run_states(runs, 50) == {0: "returned", 1: "stuck", 2: "reached", 3: "ended"}
+
+
+def test_a_run_ended_by_another_is_not_said_to_be_stuck() -> None:
+    """`accurate` ends all runs once one is good enough."""
+    dataset, model = random_problem(9, n=60, d=4)
+    ranks = influence_scores(model, dataset, device="cpu").ranks
+    target = int(np.flatnonzero(ranks == 12)[0])
+    result = attack(
+        model, dataset, target, k=10, radius=0.5, objective="accurate", restarts=8, steps=40,
+        device="cpu",
+    )  # fmt: skip
+    states = run_states(result.runs, 40)
+    assert "ended" in states.values() and "stuck" not in states.values()
+    early = result.runs.set_index("run").loc[[r for r, s in states.items() if s == "ended"]]
+    assert (early["steps"] < 40).all() and not early["reached"].any()
+    figure = attack_figures.every_run(result, 40)
+    assert "ended, another had arrived" in {t.name for t in figure.data}
+    assert "did not arrive" not in {t.name for t in figure.data}
 
 
 def test_rank_to_rank_rings_the_target(samples: Samples, before: Ranking, after: Ranking) -> None:

@@ -272,7 +272,12 @@ def attack_result(target: int, ranks: dict[int, list[int]], k: int = 1) -> Any:
     )
     reached = [path[-1] <= k for path in ranks.values()]
     runs = pd.DataFrame(
-        {"run": list(ranks), "reached": reached, "returned": [run == 0 for run in ranks]}
+        {
+            "run": list(ranks),
+            "reached": reached,
+            "returned": [run == 0 for run in ranks],
+            "steps": [len(path) - 1 for path in ranks.values()],
+        }
     )
     before = Ranking(np.zeros(200), np.arange(1, 201))
     return SimpleNamespace(
@@ -290,7 +295,7 @@ def test_stuck_runs_are_drawn_and_end_in_a_cross() -> None:
         "target": attack_result(7, {0: [8, 30, 20], 1: [8, 60, 50]}),
         "restarts": attack_result(7, {0: [8, 3, 1], 1: [8, 60, 50]}),
     }
-    figure = variant_figures.stuck_runs(attacks)
+    figure = variant_figures.stuck_runs(attacks, 2)
     named = [t for t in figure.data if t.mode == "lines"]
     assert sorted((t.name, t.xaxis) for t in named) == [
         ("did not arrive", "x"),

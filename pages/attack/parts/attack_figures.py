@@ -19,7 +19,7 @@ def every_run(result: AttackResult, steps: int) -> go.Figure:
     """The trajectories of a finished attack, of at most so many steps a run."""
     return trajectories(
         result.trajectory,
-        run_states(result.runs),
+        run_states(result.runs, steps),
         len(result.before.ranks),
         result.k,
         steps,

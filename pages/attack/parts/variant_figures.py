@@ -175,11 +175,13 @@ def lead_matrix(lead: pd.DataFrame, targets: int) -> go.Figure:
 
 def stuck_runs_of(variants: tuple[str, ...], *attacks: Stored) -> go.Figure:
     """`stuck_runs` of stored attacks, one a variant."""
-    return stuck_runs({v: one.result for v, one in zip(variants, attacks, strict=True)})
+    steps = max(int(one.manifest.request["steps"]) for one in attacks)
+    return stuck_runs({v: one.result for v, one in zip(variants, attacks, strict=True)}, steps)
 
 
-def stuck_runs(attacks: Mapping[str, AttackResult]) -> go.Figure:
-    """Rank of one target against the step, for every run of each variant, on the same axes."""
+def stuck_runs(attacks: Mapping[str, AttackResult], steps: int) -> go.Figure:
+    """Rank of one target against the step, for every run of each variant, on the same axes; `steps`
+    is the most that a run takes."""
     names: Sequence[str] = list(attacks)
     columns = min(len(names), 2)
     titles = [f"{wrapped(v, 18)}<br>{ending(attacks[v])}" for v in names]
@@ -199,7 +201,13 @@ def stuck_runs(attacks: Mapping[str, AttackResult]) -> go.Figure:
         row, col = place // columns + 1, place % columns + 1
         result = attacks[name]
         shown |= draw_runs(
-            figure, result.trajectory, run_states(result.runs), {"rank": row}, result.k, col, shown
+            figure,
+            result.trajectory,
+            run_states(result.runs, steps),
+            {"rank": row},
+            result.k,
+            col,
+            shown,
         )
         figure.add_hrect(
             y0=0.75,

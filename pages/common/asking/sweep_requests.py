@@ -35,7 +35,8 @@ def stored_of(role: str, dataset: str) -> dict[SweepRequest, Stored]:
 
 
 def opening_sweep(role: str, dataset: str) -> SweepRequest:
-    """The published request in this role, or a modest one like it for another data set."""
+    """The published request in this role, or a modest one like it for another data set: of fewer
+    targets, starts and at last of one radius, until it takes an hour at most."""
     found = published_results.request_of(role, dataset)
     if found is not None:
         return found
@@ -46,6 +47,7 @@ def opening_sweep(role: str, dataset: str) -> SweepRequest:
     fewer = tuple(min(starts, 1) for starts in like.restarts)
     sizes = [(10, like.restarts), (4, like.restarts), (4, fewer), (2, fewer)]
     tried = [replace(like, dataset=dataset, n_targets=n, restarts=s) for n, s in sizes]
+    tried.append(replace(tried[-1], radii=like.radii[len(like.radii) // 2 :][:1]))
     return next((r for r in tried if seconds_of([r]) <= MODEST_SECONDS), tried[-1])
 
 

@@ -13,21 +13,29 @@ from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import finish, set_plainly
 from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
 
-RunState = Literal["returned", "reached", "stuck", "running"]
+RunState = Literal["returned", "reached", "ended", "stuck", "running"]
 
 RUN_LOOKS: dict[RunState, tuple[str, dict[str, object]]] = {
     "stuck": ("did not arrive", {"color": GREY, "width": 1.3, "dash": "dash"}),
+    "ended": ("ended, another had arrived", {"color": GREY, "width": 1.3, "dash": "dot"}),
     "running": ("under way", {"color": GREY, "width": 1.6}),
     "reached": ("arrived", {"color": BLUE, "width": 1.6}),
     "returned": ("returned model", {"color": ACCENT, "width": 3.6}),
 }
 
 
-def run_states(runs: pd.DataFrame) -> dict[int, RunState]:
-    """What became of each run, from a result's table of runs."""
+def run_states(runs: pd.DataFrame, steps: int) -> dict[int, RunState]:
+    """What became of each run of at most so many steps, from a result's table of runs.
+
+    Objectives that keep accuracy end all runs of an attack once one is good enough: a run that was
+    not in the top by then has 'ended', and nobody knows whether it would have arrived.
+    """
     states: dict[int, RunState] = {}
-    for run, reached, returned in zip(runs["run"], runs["reached"], runs["returned"], strict=True):
-        states[int(run)] = "returned" if returned else "reached" if reached else "stuck"
+    for one in runs.to_dict("records"):
+        state: RunState = "returned" if one["returned"] else "reached"
+        if not (one["returned"] or one["reached"]):
+            state = "ended" if one["steps"] < steps else "stuck"
+        states[int(one["run"])] = state
     return states
 
 
@@ -113,8 +121,8 @@ def draw_runs(
     in_legend: Collection[str] = (),
 ) -> set[str]:
     """Every run's line in each panel, at its row, with a mark where its rank ends: a cross where
-    it got stuck outside the top k. Returns the states that were drawn; those `in_legend` already
-    are not named there again."""
+    it got stuck outside the top k, with all its steps taken. Returns the states that were drawn;
+    those `in_legend` already are not named there again."""
     drawn: set[str] = set()
     for state, (name, look) in RUN_LOOKS.items():
         members = [run for run, s in states.items() if s == state]
@@ -149,7 +157,8 @@ def draw_runs(
                 "color": look["color"],
                 "size": 10 if state == "returned" else 7,
                 "symbol": [
-                    "x" if rank > k and state != "running" else "circle" for rank in ends["rank"]
+                    "x" if rank > k and state in ("stuck", "returned") else "circle"
+                    for rank in ends["rank"]
                 ],
             },
             row=rows["rank"],

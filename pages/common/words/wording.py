@@ -14,6 +14,7 @@ from pages.common.keeping import shelf
 
 MINUS = "−"
 STOPPING = ("higher_ranked", "top_k", "target")  # objectives whose runs end when they arrive
+KEEPING = ("accurate", "quiet")  # those whose runs all end once one of them keeps enough
 
 
 def percent(share: float) -> str:
@@ -117,7 +118,10 @@ def end_of_run(options: AttackOptions) -> str:
     """When a run of an attack ends: some objectives go on after they have arrived."""
     if options.objective in STOPPING:
         return f"when it arrives in the shaded top {options.k}, or after {options.steps} steps"
-    return f"after at most {options.steps} steps, and goes on after it has arrived"
+    ends = f"after at most {options.steps} steps"
+    if options.objective in KEEPING:
+        ends += " or as soon as one run keeps enough"
+    return f"{ends}, and goes on after it has arrived"
 
 
 def decimal(value: float) -> str:
