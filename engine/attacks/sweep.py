@@ -205,7 +205,9 @@ def make_tasks(
         sizes = [size for size in sizes if size != n]
     for size in options.set_sizes:
         check_integer("set_size", size, 1, n)
-    asked = check_sets(targets, n) if isinstance(targets, Iterable) else None
+    asked = None
+    if isinstance(targets, Iterable) and getattr(targets, "ndim", 1):  # 0: an array of one number
+        asked = check_sets(list(targets), n)
     attacks = check_integer("targets", targets, 1, n) if asked is None else 0
     tasks: list[Task] = []
     for seed in options.seeds:
@@ -347,7 +349,7 @@ def process_count(jobs: int, workers: int | None, tasks: Sequence[Task], missing
     if workers is not None or is_distributed():
         return 1
     if jobs:
-        return jobs
+        return min(jobs, max(missing, 2))  # more have nothing to do
     small = all(is_small(task.setting.dataset.size) for task in tasks)
     on_cpu = resolve_device(tasks[0].device).type == "cpu"
     return min(os.cpu_count() or 1, SMALL_PROCESSES, missing) if small and on_cpu else 1

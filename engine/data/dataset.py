@@ -86,7 +86,7 @@ class Dataset:
             check_samples(split, X, y, n_classes=self.n_classes)
             X = as_features(split, X)
             object.__setattr__(self, f"X_{split}", X)
-            object.__setattr__(self, f"y_{split}", np.array(y, np.int64, order="C"))
+            object.__setattr__(self, f"y_{split}", in_plain_order(y, np.int64))
             if X.shape[1] != self.n_features:
                 raise InvalidDataset(
                     f"X_{split} has {X.shape[1]} features but X_train has {self.n_features}."
@@ -175,14 +175,22 @@ def as_array(name: str, values: ArrayLike) -> NDArray:
         ) from None
 
 
+def in_plain_order(array: NDArray, dtype: type) -> NDArray:
+    """The array in that type, the machine's byte order and a layout that torch takes; itself where
+    it is that already."""
+    item = array.dtype.itemsize
+    if array.dtype == dtype and all(step >= 0 and step % item == 0 for step in array.strides):
+        return array
+    return np.array(array, dtype, order="C")
+
+
 def as_features(split: str, X: NDArray) -> NDArray[np.float32]:
     """X (n, d) as float32 in the machine's byte order and a layout that torch takes; itself where
     it is that already. Raises InvalidDataset for a value beyond float32."""
-    item = X.dtype.itemsize
-    if X.dtype == np.float32 and all(step >= 0 and step % item == 0 for step in X.strides):
-        return X
     with np.errstate(over="ignore"):
-        narrow = np.array(X, np.float32, order="C")
+        narrow = in_plain_order(X, np.float32)
+    if narrow is X:
+        return X
     count, (row, column) = unfinite(narrow)
     if count:
         raise InvalidDataset(

@@ -105,14 +105,14 @@ def vendors_of_sets(sets: Mapping[str, Iterable[int]], n: int) -> Vendors:
     n = check_integer("n", n, 1)
     if not isinstance(sets, Mapping) or not sets:
         raise InvalidInput("sets", sets, "the samples of each vendor, by its name")
-    owner = np.full(n, -1)
+    owner: dict[int, int] = {}
     for number, (name, indices) in enumerate(sets.items()):
         if not isinstance(indices, Iterable):
             raise InvalidInput("sets", indices, "the samples of each vendor, by its name")
         chosen = [check_integer("sample", i, 0, n - 1) for i in indices]
         if not chosen:
             raise InvalidInput("vendors", name, "vendors that own at least one sample each")
-        taken = sorted(i for i in set(chosen) if owner[i] >= 0)
+        taken = sorted(owner.keys() & set(chosen))
         if taken:
             others = sorted({list(sets)[owner[i]] for i in taken})
             raise InvalidInput(
@@ -120,15 +120,15 @@ def vendors_of_sets(sets: Mapping[str, Iterable[int]], n: int) -> Vendors:
                 f"samples {taken[:5]} of '{name}' and of {others}",
                 "sets that do not overlap: each sample belongs to one vendor",
             )
-        owner[chosen] = number
-    if (owner < 0).any():
-        free = np.flatnonzero(owner < 0)
+        owner |= dict.fromkeys(chosen, number)
+    if len(owner) < n:
+        first = next(i for i in range(n) if i not in owner)
         raise InvalidInput(
             "vendors",
-            f"{len(free)} samples without a vendor, the first {free[0]}",
+            f"{n - len(owner)} samples without a vendor, the first {first}",
             "sets that hold every training sample",
         )
-    return Vendors(tuple(sets), owner)
+    return Vendors(tuple(sets), np.array([owner[i] for i in range(n)]))
 
 
 def vendors_by_class(dataset: Dataset) -> Vendors:

@@ -13,6 +13,7 @@ from engine.models.model import check_dataset
 from engine.models.network import Network
 from engine.vocabulary import L2
 
+MOST_SEED = 2**64 - 1  # that torch takes
 GRADIENT_TOLERANCE = 1e-6  # largest entry of the gradient at which training stops
 
 
@@ -38,7 +39,7 @@ def fit_network(
     check_dataset(dataset)
     l2 = check_positive("l2", l2)
     max_iterations = check_integer("max_iterations", max_iterations, 1)
-    seed = check_integer("seed", seed, 0)
+    seed = check_integer("seed", seed, 0, MOST_SEED)
     where = resolve_device(device)
     known = network.architecture(module, dataset) if isinstance(module, str) else None
     own = network.check_module(module if known is None else known.build(seed), dataset)

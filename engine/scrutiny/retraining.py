@@ -139,10 +139,10 @@ def subset_named(first: int, place: int) -> str:
 def check_subsets(dataset: Dataset, subsets: NDArray[np.bool_], name: str = "subset") -> None:
     """Raise InvalidInput unless `subsets` is (B, n) of truth values, InvalidDataset where one of
     them has no sample of some class."""
-    if subsets.dtype != bool or subsets.ndim != 2 or subsets.shape[1] != dataset.n_train:
-        raise InvalidInput(
-            "subsets", f"{subsets.dtype} {subsets.shape}", f"bool, (subsets, {dataset.n_train})"
-        )
+    fits = subsets.ndim == 2 and subsets.shape[1] == dataset.n_train
+    if subsets.dtype != bool or not fits or not len(subsets):
+        shown = f"{subsets.dtype} {subsets.shape}"
+        raise InvalidInput("subsets", shown, f"bool, (subsets, {dataset.n_train}), one at least")
     for b, mask in enumerate(subsets):
         lost = classes_lost(dataset, mask)
         if lost:

@@ -77,7 +77,8 @@ def results() -> dict[str, object]:
     reweighed = call("loss_reweighing", {})
     assert isinstance(attacked, engine.AttackResult)
     steps = np.array([0])
-    replay = engine.Replay(steps, attacked.after.ranks[None], np.zeros(1), np.zeros(1))
+    ranks = attacked.after.ranks[None].astype(np.uint8)
+    replay = engine.Replay(steps, ranks, np.zeros(1), np.zeros(1))
     return {
         "AttackResult": attacked,
         "Certificate": call("certify", {}),
@@ -133,7 +134,7 @@ ARRAYS: list[Any] = [
 ]  # fmt: skip
 
 
-def takes_arguments(method: object) -> bool:
+def takes_arguments(method: Any) -> bool:
     if not callable(method):
         return False
     return len(inspect.signature(method).parameters) > (0 if inspect.ismethod(method) else 1)

@@ -3,6 +3,7 @@ becomes 0/1 columns, incomplete rows are left out or imputed, train and test are
 
 from numbers import Real
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -67,7 +68,8 @@ def dataset_of(
 
 
 def check_share(test_share: object) -> None:
-    if not isinstance(test_share, Real) or not LEAST_SHARE <= float(test_share) <= MOST_SHARE:
+    share = cast(float, test_share)  # or an integer that no float can hold
+    if not isinstance(test_share, Real) or not LEAST_SHARE <= share <= MOST_SHARE:
         raise InvalidInput("test share", test_share, f"in [{LEAST_SHARE}, {MOST_SHARE}]")
 
 

@@ -175,7 +175,7 @@ def lead_matrix(lead: pd.DataFrame, targets: int) -> go.Figure:
 
 def stuck_runs_of(variants: tuple[str, ...], *attacks: Stored) -> go.Figure:
     """`stuck_runs` of stored attacks, one a variant."""
-    steps = max(int(one.manifest.request["steps"]) for one in attacks)
+    steps = max(int(str(one.manifest.request["steps"])) for one in attacks)
     return stuck_runs({v: one.result for v, one in zip(variants, attacks, strict=True)}, steps)
 
 
