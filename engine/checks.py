@@ -67,6 +67,11 @@ def array_of(values: object) -> NDArray:
     return np.asarray(values, dtype=np.float64 if kinds and kinds <= set("fiub") else None)
 
 
+def is_one_number(values: object) -> bool:
+    """Whether an array or a tensor has no axes: it has `__iter__`, and cannot be gone through."""
+    return getattr(values, "ndim", None) == 0
+
+
 def check_array(name: str, values: object) -> NDArray[np.float64]:
     """`values` (an array, list, data frame, tensor …) as a float64 array of real numbers."""
     expected = "an array of real numbers"

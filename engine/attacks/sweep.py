@@ -21,7 +21,7 @@ from engine.attacks.attack import already_inside, check_ks, one_run_serves, prob
 from engine.attacks.batch import Batch, Setting, Task, attacks_at_once, run_batch
 from engine.attacks.options import SWEEP_DEFAULTS, AttackOptions, SweepOptions
 from engine.attacks.result import StepInfo
-from engine.checks import check_integer, check_targets
+from engine.checks import check_integer, check_targets, is_one_number
 from engine.data.dataset import Dataset
 from engine.data.subset import training_subset, with_training_subset
 from engine.devices import choose_threads, is_small, resolve_device
@@ -206,7 +206,7 @@ def make_tasks(
     for size in options.set_sizes:
         check_integer("set_size", size, 1, n)
     asked = None
-    if isinstance(targets, Iterable) and getattr(targets, "ndim", 1):  # 0: an array of one number
+    if isinstance(targets, Iterable) and not is_one_number(targets):
         asked = check_sets(list(targets), n)
     attacks = check_integer("targets", targets, 1, n) if asked is None else 0
     tasks: list[Task] = []

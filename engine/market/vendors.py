@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.checks import check_array, check_choice, check_integer
+from engine.checks import check_array, check_choice, check_integer, is_one_number
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
 from engine.models.model import check_dataset
@@ -107,7 +107,7 @@ def vendors_of_sets(sets: Mapping[str, Iterable[int]], n: int) -> Vendors:
         raise InvalidInput("sets", sets, "the samples of each vendor, by its name")
     owner: dict[int, int] = {}
     for number, (name, indices) in enumerate(sets.items()):
-        if not isinstance(indices, Iterable):
+        if not isinstance(indices, Iterable) or is_one_number(indices):
             raise InvalidInput("sets", indices, "the samples of each vendor, by its name")
         chosen = [check_integer("sample", i, 0, n - 1) for i in indices]
         if not chosen:
