@@ -111,11 +111,21 @@ AnyExperiment = Experiment[Any, Any, Any]  # one that was found by its name
 def values_of(request: Request) -> dict[str, object]:
     """Return a request's fields as they are hashed and stored. Fields that were added later are
     left out at their default, so that earlier requests keep their keys."""
-    values = asdict(request)
+    values = {item.name: getattr(request, item.name) for item in fields(request)}
+    if not all(map(is_flat, values.values())):
+        values = asdict(request)
     for item in fields(request):
         if item.metadata.get(ADDED) and values[item.name] == item.default:
             del values[item.name]
     return values
+
+
+FLAT = (str, int, float, bool, type(None))
+
+
+def is_flat(value: object) -> bool:
+    """Return whether a value, or each of a tuple's, cannot be changed: it need not be copied."""
+    return all(type(one) in FLAT for one in value) if type(value) is tuple else type(value) in FLAT
 
 
 def check_dataset(name: str, value: object) -> str:

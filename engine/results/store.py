@@ -17,6 +17,7 @@ import os
 import platform
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
@@ -36,7 +37,8 @@ MANIFEST = "manifest.json"
 LOCAL, PUBLISHED, IMPORTED = "local", "published", "imported"  # where a result comes from
 PROBE_BYTES = 4096  # written to see whether anything can be
 KEPT_MANIFESTS = 1024  # that stay in memory
-KEPT_RESULTS, KEPT_BYTES = 128, 2 * 2**20  # that stay in memory, and each one's files at most
+KEPT_RESULTS, KEPT_BYTES = 256, 2 * 2**20  # that stay in memory, and each one's files at most
+KEPT_INDICES, SETTLED_NS = 64, 2 * 10**9  # of requests; after which a folder's time says the truth
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pandas")
 KINDS = {
     "experiment": str,
@@ -124,8 +126,8 @@ def key(name: str, request: Request, data_hash: str) -> str:
 
 def key_of(name: str, request: Mapping[str, object], data_hash: str, version: int) -> str:
     asked = [name, request, data_hash, version]
-    canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:24]
+    text = json.dumps(asked, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def checksum(path: Path) -> str:
@@ -431,15 +433,46 @@ def writing(root: Path) -> Iterator[None]:
 
 def find_by_request(root: Path, origin: str, name: str, request: Request) -> Stored | None:
     """The sound result of a request, whatever the content of its data."""
-    asked = json.loads(json.dumps(values_of(request)))
-    for path in sorted((root / name).glob(f"*/{MANIFEST}")):
+    for folder in by_request(root / name).get(canonical(values_of(request)), ()):
         try:
-            manifest = read_manifest(path.parent)
-            if manifest.request == asked and manifest.result_version == RESULT_VERSION:
-                return open_entry(path.parent, origin)
+            return open_entry(folder, origin)
         except DamagedResult as error:
             say_damaged(error)
     return None
+
+
+def canonical(request: Mapping[str, object]) -> str:
+    """A request as text: equal ones have equal texts, as read from a manifest too."""
+    return json.dumps(request, sort_keys=True, separators=(",", ":"))
+
+
+def by_request(parent: Path) -> Mapping[str, tuple[Path, ...]]:
+    """The folders of one experiment's results by their request; those of this version alone.
+
+    A result comes and goes as a whole, which changes the time of the folder around it: the index is
+    read again then. Times may be coarse: it is kept only where the last change is some time ago.
+    """
+    try:
+        changed = parent.stat().st_mtime_ns
+    except FileNotFoundError:
+        return {}
+    settled = time.time_ns() - changed > SETTLED_NS
+    return (_by_request if settled else _by_request.__wrapped__)(parent, changed)
+
+
+@lru_cache(KEPT_INDICES)
+def _by_request(parent: Path, changed: int) -> Mapping[str, tuple[Path, ...]]:
+    found: dict[str, tuple[Path, ...]] = {}
+    for path in sorted(parent.glob(f"*/{MANIFEST}")):
+        try:
+            manifest = read_manifest(path.parent)
+        except DamagedResult as error:
+            say_damaged(error)
+            continue
+        if manifest.result_version == RESULT_VERSION:
+            asked = canonical(manifest.request)
+            found[asked] = (*found.get(asked, ()), path.parent)
+    return found
 
 
 def sweep_away(parent: Path) -> None:
@@ -471,10 +504,7 @@ def open_entry(folder: Path, origin: str = LOCAL) -> Stored:
     """
     files = signs_of(folder)
     kept = sum(size for *_, size in files) <= KEPT_BYTES
-    stored = replace((_kept if kept else _opened)(folder, files), published=origin == PUBLISHED)
-    m = stored.manifest
-    if key_of(m.experiment, m.request, m.data_hash, m.result_version) != folder.name:
-        raise DamagedResult(f"{folder.name}: {MANIFEST} is that of another request.")
+    stored = (_kept if kept else _opened)(folder, files, origin == PUBLISHED)
     if origin == LOCAL:
         with suppress(OSError):  # it has just been removed, or nothing can be written there
             os.utime(folder)  # it was used now: what is not, is evicted first
@@ -484,14 +514,19 @@ def open_entry(folder: Path, origin: str = LOCAL) -> Stored:
 def signs_of(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
     """What tells a change of a folder's files without reading them: name, inode, time, size."""
     try:
-        found = [(path.name, path.stat()) for path in sorted(folder.iterdir())]
+        with os.scandir(folder) as entries:  # pages ask often: a `Path` a file costs more
+            found = sorted((entry.name, entry.stat()) for entry in entries)
     except OSError as error:
         raise DamagedResult(f"{folder.name}: cannot be read ({error}).") from error
     return tuple((name, s.st_ino, s.st_mtime_ns, s.st_size) for name, s in found)
 
 
-def _opened(folder: Path, files: tuple[tuple[str, int, int, int], ...]) -> Stored:
-    return open_folder(folder)
+def _opened(folder: Path, files: tuple[tuple[str, int, int, int], ...], published: bool) -> Stored:
+    stored = open_folder(folder, published)
+    m = stored.manifest
+    if key_of(m.experiment, m.request, m.data_hash, m.result_version) != folder.name:
+        raise DamagedResult(f"{folder.name}: {MANIFEST} is that of another request.")
+    return stored
 
 
 _kept = lru_cache(KEPT_RESULTS)(_opened)

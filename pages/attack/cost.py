@@ -184,15 +184,25 @@ def frontier_figure(
     )
 
 
-def fresh_tables() -> dict[str, list[pd.DataFrame]]:
-    """The published sweeps on fresh targets, by data set, without the targets tuned on."""
-    found: dict[str, list[pd.DataFrame]] = {}
+def fresh_sweeps() -> dict[str, tuple[list[Stored], list[Stored]]]:
+    """The published sweeps on fresh targets, by data set, each with those that were tuned on."""
+    found: dict[str, tuple[list[Stored], list[Stored]]] = {}
     for name in published_results.datasets_of(FRESH):
-        seen = [one.result for role in TUNED for one in published_sweeps(role, name)]
-        sweeps = [fresh.unseen(one.result, seen) for one in published_sweeps(FRESH, name)]
+        sweeps = published_sweeps(FRESH, name)
         if sweeps:
-            found[published_results.named(name)] = sweeps
+            tuned = [one for role in TUNED for one in published_sweeps(role, name)]
+            found[published_results.named(name)] = sweeps, tuned
     return found
+
+
+@shelf.kept
+def fresh_rates(sweeps: Mapping[str, tuple[list[Stored], list[Stored]]], k: int) -> pd.DataFrame:
+    """`fresh.rates` without the targets that were tuned on."""
+    tables = {}
+    for name, (found, tuned) in sweeps.items():
+        seen = [one.result for one in tuned]
+        tables[name] = [fresh.unseen(one.result, seen) for one in found]
+    return fresh.rates(tables, k)
 
 
 def published_sweeps(role: str, dataset: str) -> list[Stored]:
@@ -204,7 +214,7 @@ def published_sweeps(role: str, dataset: str) -> list[Stored]:
 
 def on_fresh_targets(dataset: str, k: int) -> None:
     """The rates on targets that nobody tuned on, for every data set that is published."""
-    found = fresh.rates(fresh_tables(), k)
+    found = fresh_rates(fresh_sweeps(), k)
     if found.empty:
         return
     charts.heading(
@@ -239,7 +249,7 @@ def results(request: SweepRequest, stored: Stored, view: RateView) -> None:
         if len(set(counts["objective"])) > 1:
             at_once(counts)
     every = [stored.result, *(other.result for other in others.values())]
-    st.caption(transfer.landed(transfer.landings(pd.concat(every, ignore_index=True), view)))
+    st.caption(transfer.landed(transfer.landings(every, view)))
     on_fresh_targets(dataset, view.k)
     beside_table_1(rates)
     training = published_results.request_of(TRAINING, dataset)

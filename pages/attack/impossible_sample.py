@@ -16,6 +16,7 @@ from pages.attack.parts import impossible_figures, impossible_words
 from pages.common.asking import door, links, progress
 from pages.common.asking.form import Form, forget_notes, keep_choice, restore_choice
 from pages.common.figures.axes import number
+from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, charts, take_away
@@ -196,6 +197,9 @@ def parameters(difference: Sequence[float]) -> list[list[float]]:
     return [[v / 2 for v in difference], [-v / 2 for v in difference]]
 
 
+instance_of, exact_of = shelf.kept(impossible_instance), shelf.kept(impossible_scores)
+
+
 def live_facts(exact: ExactScores, k: int) -> None:
     blocks.facts(
         '<div class="name">p, of label y at x</div>'
@@ -217,11 +221,9 @@ def by_hand(form: Form, request: ImpossibleRequest) -> tuple[float, ...]:
         "Of a model with two classes only the difference between their weights counts: here two "
         "weights and a bias. The samples are those of the k and the seed in the sidebar."
     )
-    instance = impossible_instance(
-        request.k, request.n_train, request.n_features, seed=request.seed
-    )
+    instance = instance_of(request.k, request.n_train, request.n_features, seed=request.seed)
     difference, damping = choose_model(form)
-    exact = impossible_scores(instance, parameters(difference), damping)
+    exact = exact_of(instance, parameters(difference), damping)
     live_facts(exact, request.k)
 
     def table() -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Do the scores predict retraining? The linear datamodelling score, and selection by scores."""
 
+import pandas as pd
 import streamlit as st
 
 from engine.experiments import LdsRequest, LdsResult, SelectionRequest, SelectionResult
@@ -86,6 +87,16 @@ def selection_figure(stored: Stored, name: str, what: str) -> FigureBlock:
     )
 
 
+ordered = shelf.kept(figures.ordered)
+
+
+@shelf.kept
+def names_in(table: pd.DataFrame) -> list[str]:
+    """The attributions of a table, in the lab's order."""
+    found = set(table["attribution"])
+    return [name for name in SCORE_NAMES if name in found]
+
+
 def choose(
     form: Form, names: list[str], name: str, place: "st.delta_generator.DeltaGenerator"
 ) -> str:
@@ -124,8 +135,7 @@ def curves(
             door.offer([asked], SELECTION_COST, "model")
         return
     result: SelectionResult = asked.stored.result
-    table = result.table
-    names = [name for name in SCORE_NAMES if name in set(table["attribution"])]
+    names = names_in(result.table)
     left, right = st.columns([1, 1])
     name = choose(form, names, "ranking", left)
     what = form.segments(
@@ -141,7 +151,7 @@ def results(form: Form, stored: Stored) -> None:
     """The figures of the linear datamodelling score."""
     result: LdsResult = stored.result
     scores_figure(stored).show()
-    name = choose(form, figures.ordered(result), "attribution", st.columns([1, 2])[0])
+    name = choose(form, ordered(result), "attribution", st.columns([1, 2])[0])
     sums_figure(stored, name).show()
     in_numbers(result)
 

@@ -1,5 +1,7 @@
 """Break fairness by one multiplication: the pipeline of Section 5 on a base model α·θ*."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 import streamlit as st
 
@@ -85,7 +87,15 @@ def of_every_set(shown: Stored) -> dict[str, Stored]:
 
 def effects_figure(shown: Stored) -> FigureBlock | None:
     """Make the figure of the largest effect on every data set; None where no result has one."""
-    found, badge = of_every_set(shown), badge_of(shown)
+    badge = badge_of(shown)
+    return across_sets(
+        of_every_set(shown), badge if shown.published else f"precomputed; this run: {badge}"
+    )
+
+
+@shelf.kept
+def across_sets(found: Mapping[str, Stored], badge: str) -> FigureBlock | None:
+    """The same, of the results by data set."""
     results = tuple((name, stored.result) for name, stored in found.items())
     rows = words.largest_effects(results)
     if not rows:
@@ -94,7 +104,7 @@ def effects_figure(shown: Stored) -> FigureBlock | None:
         name="largest-effects",
         key="effects",
         title=words.across(rows),
-        badge=badge if shown.published else f"precomputed; this run: {badge}",
+        badge=badge,
         kind="The largest effect on every data set with its 95% interval",
         build=figures.effects,
         values=(results,),
@@ -199,11 +209,16 @@ def formulas(result: FairnessResult) -> None:
     )
 
 
+@shelf.kept
+def warning_of(result: FairnessResult) -> str:
+    return result.warning
+
+
 def show(form: Form, stored: Stored, request: FairnessRequest) -> None:
     """Show all of a result but its finding."""
     result: FairnessResult = stored.result
-    if result.warning:
-        st.warning(result.warning)
+    if warning := warning_of(result):
+        st.warning(warning)
     gap_figure(stored).show()
     left, right = st.columns(2, gap="medium")
     effects = effects_figure(stored)

@@ -1,6 +1,7 @@
 """Who gets the money? Payments to vendors, before and after somebody rigs the valuation."""
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from engine.data.dataset import Dataset
@@ -78,6 +79,12 @@ def choose_vendors(
         )  # fmt: skip
         return name, vendors_by_column(feature_column(samples.dataset, column))
     return name, result.schemes[name]
+
+
+@shelf.kept
+def earned(stored: Stored, vendors: Vendors, rule: str, attack: str, budget: float) -> pd.DataFrame:
+    """What each vendor earns, before and after. Raises InvalidInput where nobody is paid."""
+    return words.vendors_table(*words.both(stored.result, vendors, rule, attack, budget, "test"))
 
 
 @shelf.kept
@@ -180,11 +187,10 @@ def show(form: Form, stored: Stored, samples: Samples | None, request: PaymentsR
     attack = words.shown_attack(result, rule, which)
     favoured = result.vendors.names[result.vendor] if scheme == result.scheme else None
     try:
-        before, after = words.both(result, vendors, rule, attack, budget, "test")
+        table = earned(stored, vendors, rule, attack, budget)
     except InvalidInput as error:
         st.warning(f"Nothing is paid: {error}")
         return
-    table = words.vendors_table(before, after)
     accuracies = (result.accuracy["honest"], result.accuracy[attack])
     said = words.finding(table, favoured, budget, *accuracies)
     head.markdown(f"{said}{mark_origin(badge_of(stored))}")

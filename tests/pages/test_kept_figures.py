@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from engine.data.load import load_dataset
 from engine.results.store import Store, Stored
 from engine.settings import Settings
+from pages.common.keeping import tokens
 from pages.common.keeping.shelf import SHELF
-from pages.common.lab.registry import page
+from pages.common.lab.registry import PAGES, PageEntry, page
 from tests.support.pages import SMALL, Open, words
 
 PAGE = page("move-one-sample")
@@ -29,6 +31,24 @@ def test_the_second_visitor_makes_nothing_and_sees_the_same(open_page: Open) -> 
     assert not second.exception
     assert SHELF.counts.made == made
     assert (figures(second), words(second)) == (figures(first), words(first))
+
+
+@pytest.mark.parametrize("entry", PAGES, ids=lambda entry: entry.url)
+def test_a_second_opening_of_a_page_makes_nothing_and_reads_no_table(
+    entry: PageEntry, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what stored results give: a table that a page makes anew is read whole for its token."""
+    assert not open_page(entry).exception
+    made, whole = SHELF.counts.made, tokens.read
+    read: list[object] = []
+
+    def noted(value: object) -> tokens.Token:
+        read.append(value)
+        return whole(value)
+
+    monkeypatch.setattr(tokens, "read", noted)
+    assert not open_page(entry).exception
+    assert (SHELF.counts.made - made, len(read)) == (0, 0)
 
 
 def test_a_result_that_is_computed_anew_has_new_figures(

@@ -44,6 +44,21 @@ def test_an_error_is_everybodys_and_is_not_kept() -> None:
     assert shelf.get("key", lambda: "now it works") == "now it works"
 
 
+def test_it_keeps_so_many_at_most_those_asked_for_last() -> None:
+    shelf = Shelf(float("inf"), most=2)
+    made: list[str] = []
+
+    def make(key: str) -> str:
+        made.append(key)
+        return key
+
+    def ask(key: str) -> str:
+        return shelf.get(key, lambda: make(key))
+
+    assert [ask(key) for key in "abacab"] == list("abacab")
+    assert made == ["a", "b", "c", "b"]  # b was asked for longest ago when c came
+
+
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3_000)), max_size=60))
 def test_it_stays_within_its_budget(asked: list[tuple[int, int]]) -> None:
     shelf = Shelf(10_000)

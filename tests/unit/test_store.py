@@ -384,6 +384,43 @@ def test_writers_at_the_same_moment_leave_one_sound_result(store, tmp_path):
     assert [p.name for p in (tmp_path / "results" / "attack").iterdir()] == [found.folder.name]
 
 
+@pytest.mark.parametrize("long_ago", [False, True], ids=["just changed", "changed long ago"])
+def test_a_published_result_is_found_by_its_request_as_results_come_and_go(
+    store: Store, long_ago: bool
+) -> None:
+    """The index of requests is kept once the folder's time is some time ago; each change of the
+    folder is noticed."""
+    assert store.find_published("attack", REQUEST) is None
+    first = publish(store)
+
+    def settle() -> None:
+        if long_ago:
+            os.utime(first.parent, (1e9, 1e9))
+
+    settle()
+    assert store.find_published("attack", dataclasses.replace(REQUEST, seed=5)) is None
+    found = store.find_published("attack", REQUEST)
+    assert found is not None and found.folder == first
+    aside = first.parent.with_name("aside")
+    first.rename(aside)
+    assert store.find_published("attack", REQUEST) is None
+    aside.rename(first)
+    settle()
+    assert store.find_published("attack", REQUEST) is not None
+    (first / "runs.parquet").write_bytes(b"damaged")
+    assert store.find_published("attack", REQUEST) is None
+
+
+def test_equal_results_of_equal_data_are_told_apart_by_their_folder(store: Store) -> None:
+    """Published and local copies are one object each, and say where they lie."""
+    publish(store)
+    put(store)
+    here, there = store.find("attack", REQUEST, HASH), store.find_published("attack", REQUEST)
+    assert here is not None and there is not None
+    assert (here.published, there.published) == (False, True)
+    assert store.find_published("attack", REQUEST) is there  # the same object: nothing is copied
+
+
 def test_all_that_is_stored_on_some_data(store: Store) -> None:
     """Published and local, damaged ones and other data left out."""
     assert store.on_data("attack", HASH) == []

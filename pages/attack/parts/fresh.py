@@ -43,7 +43,6 @@ def unseen(fresh: pd.DataFrame, tuned: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return fresh[~fresh["target"].isin(seen)].reset_index(drop=True)
 
 
-@shelf.kept
 def rates(tables: Mapping[str, Sequence[pd.DataFrame]], k: int) -> pd.DataFrame:
     """A row for each data set and objective: attacks, moved (in the top k by the returned model,
     with accuracy kept) with its interval low, high, and quiet, as in `quiet_rates`. tables: the

@@ -68,8 +68,9 @@ def landing(table: pd.DataFrame, view: RateView) -> Landing | None:
 
 
 @shelf.kept
-def landings(table: pd.DataFrame, view: RateView) -> tuple[Landing, ...]:
-    """`landing` of each objective that moves anything, in the lab's order."""
+def landings(tables: Sequence[pd.DataFrame], view: RateView) -> tuple[Landing, ...]:
+    """`landing` of each objective that moves anything, in the lab's order; tables: of sweeps."""
+    table = pd.concat(tables, ignore_index=True)
     parts = {str(name): part for name, part in table.groupby("objective")}
     found = [landing(parts[name], view) for name in NAMES if name in parts]
     return tuple(one for one in found if one is not None)

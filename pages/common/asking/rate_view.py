@@ -78,11 +78,17 @@ def best_radius(table: pd.DataFrame) -> float:
     return float(highest(rates[rates["regime"] == "high_accuracy"])["radius"].iloc[0])
 
 
+@shelf.kept
+def computed(table: pd.DataFrame) -> tuple[list[int], list[float]]:
+    """The values of k and the radii that a sweep has, ascending."""
+    ks = [int(k) for k in sorted(table["k"].unique())]
+    return ks, [float(radius) for radius in sorted(table["radius"].unique())]
+
+
 def choose_view(form: Form, table: pd.DataFrame, with_radius: bool = False) -> RateView:
     """k, limit, count and (where it is asked for, and there are several) radius, from controls: all
     choose among what is computed."""
-    ks = [int(k) for k in sorted(table["k"].unique())]
-    radii = [float(radius) for radius in sorted(table["radius"].unique())]
+    ks, radii = computed(table)
     several = with_radius and len(radii) > 1
     columns = st.columns([1, 1, 3, 2] if several else [1, 3, 3], vertical_alignment="bottom")
     k = form.choice(columns[0], "k", "k", ks, "The top that counts as success.", nearest=True)

@@ -6,6 +6,7 @@ function and the tokens of the arguments, so that a result which is computed ane
 set, has another key. What has not been asked for longest is dropped first.
 """
 
+import math
 import os
 import sys
 from collections import OrderedDict
@@ -44,10 +45,11 @@ class Counts:
 
 
 class Shelf:
-    """Values by their keys, at most `budget` bytes of them; the least recently used go first."""
+    """Values by their keys, at most `budget` bytes and `most` of them; the least recently used go
+    first."""
 
-    def __init__(self, budget: int) -> None:
-        self.budget, self.counts = budget, Counts()
+    def __init__(self, budget: float, most: float = math.inf) -> None:
+        self.budget, self.most, self.counts = budget, most, Counts()
         self._kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._making: dict[Hashable, Future[Any]] = {}
         self._lock, self._bytes = Lock(), 0
@@ -106,7 +108,7 @@ class Shelf:
                 return
             self._kept[key] = value, size
             self._bytes += size
-            while self._bytes > self.budget:
+            while self._bytes > self.budget or len(self._kept) > self.most:
                 _, (_, freed) = self._kept.popitem(last=False)
                 self._bytes -= freed
 

@@ -1,5 +1,6 @@
 """The lab's side of data, store and jobs: opened once per server, and said in words."""
 
+import math
 import sys
 import tempfile
 import threading
@@ -20,8 +21,10 @@ from engine.options import taken_from
 from engine.results.jobs import Jobs
 from engine.results.store import Store, Stored
 from engine.settings import ROOT, Settings, read_settings
+from pages.common.keeping.shelf import Shelf
 from pages.common.words.wording import day, seconds, stamp
 
+OPENED = Shelf(math.inf, most=4)  # data sets: pages ask for theirs many times a run
 WARM_UP_SECONDS = 8.0  # importing torch beside the first drawing would slow the visitor down
 
 
@@ -90,12 +93,12 @@ def open_dataset(name: str) -> Dataset:
     """A data set by name, kept in memory until its files change. Raises InvalidDataset."""
     data_dir = lab().settings.data_dir
     changed = 0.0 if name in LOADERS else changed_at(name, data_dir, ".npz")
-    return _open_dataset(name, str(data_dir), changed)
+    return OPENED.get((name, data_dir, changed), lambda: _read_dataset(name, data_dir))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading the data set …")
-def _open_dataset(name: str, data_dir: str, changed: float) -> Dataset:
-    return load_dataset(name, data_dir)
+def _read_dataset(name: str, data_dir: Path) -> Dataset:
+    with st.spinner("Reading the data set …"):
+        return load_dataset(name, data_dir)
 
 
 def ranking_request(request: AttackRequest) -> RankingRequest:

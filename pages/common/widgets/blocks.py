@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from typing import Any
 
@@ -29,7 +30,12 @@ def style() -> None:
 
 def prose(name: str) -> None:
     """A text with formulas, Markdown in a file of its own below `pages`."""
-    st.markdown((ROOT / "pages" / name).read_text(encoding="utf-8"))
+    st.markdown(text_below_pages(name))
+
+
+@cache
+def text_below_pages(name: str) -> str:
+    return (ROOT / "pages" / name).read_text(encoding="utf-8")
 
 
 def portrait(samples: Samples, index: int) -> str:

@@ -12,6 +12,7 @@ from functools import wraps
 from typing import Literal, ParamSpec, Protocol
 
 import streamlit as st
+from streamlit.delta_generator_singletons import context_dg_stack
 from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 from streamlit.runtime.scriptrunner_utils.script_run_context import (
@@ -60,7 +61,16 @@ def _when_opened(make: Callable[[], ExpanderContainer | PopoverContainer]) -> De
         @wraps(content)
         def shown(*args: P.args, **kwargs: P.kwargs) -> None:
             within = get_script_run_ctx() is not None and ThreadState.get().fragment_id is not None
-            (drawn if within else alone)(*args, **kwargs)
+            if within:
+                drawn(*args, **kwargs)
+                return
+            # A fragment copies every container around it, each with those around that, which costs
+            # more than what it draws: it needs the innermost alone.
+            before = context_dg_stack.set(context_dg_stack.get()[-1:])
+            try:
+                alone(*args, **kwargs)
+            finally:
+                context_dg_stack.reset(before)
 
         return shown
 

@@ -95,6 +95,7 @@ def against_others(rows: pd.DataFrame) -> str:
     return f" Of the models of attackers with other goals it finds {listed(said)}."
 
 
+@shelf.kept
 def others_table(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows as a table to read."""
     return pd.DataFrame(

@@ -18,11 +18,17 @@ from pages.fairness.parts import row_figures
 from pages.fairness.parts.fairness_figures import HONEST
 
 
-def choose_scale(form: Form, table: pd.DataFrame) -> float:
-    """Choose one of the scales; the one with the largest effect until another is chosen."""
+@shelf.kept
+def scales_of(table: pd.DataFrame) -> tuple[dict[str, float], float]:
+    """The scales by their texts, and the one with the largest effect."""
     by_name = {f"{scale:g}": float(scale) for scale in table["scale"]}
     largest = largest_effect(table)
-    start = table["scale"].iloc[0] if largest is None else largest["scale"]
+    return by_name, float(table["scale"].iloc[0] if largest is None else largest["scale"])
+
+
+def choose_scale(form: Form, table: pd.DataFrame) -> float:
+    """Choose one of the scales; the one with the largest effect until another is chosen."""
+    by_name, start = scales_of(table)
     name = form.choice(
         st.columns([1, 3])[0],
         "Scale α",
@@ -34,41 +40,39 @@ def choose_scale(form: Form, table: pd.DataFrame) -> float:
     return by_name[name]
 
 
-def facts(result: FairnessResult, scale: float) -> None:
-    """Show the base model's predictions, which stay, and its influence scores, which do not."""
+@shelf.kept
+def facts(result: FairnessResult, scale: float) -> list[Fact]:
+    """The base model's predictions, which stay, and its influence scores, which do not."""
     about, row, honest = result.about, result.row(scale), result.row(HONEST)
-    blocks.facts(
-        f'<div class="name">base model</div><div class="value">{scale:g}·θ*</div>',
-        [
-            Fact(
-                "Accuracy on test",
-                percent(row["base_accuracy_test"]),
-                f"{percent(about.accuracy_before)} at α = 1",
-            ),
-            Fact(
-                "Predictions changed",
-                f"{row['base_predictions_changed']}",
-                f"of {about.n_test:,} test rows",
-            ),
-            Fact(
-                "Influence ranking",
-                f"{row['spearman']:.3f}".replace("-", "−"),
-                "Spearman with that at α = 1",
-            ),
-            Fact(
-                f"Honest top {about.top_k} kept",
-                f"{row['topk_overlap']:.0%}",
-                "rows whose removal lowers the gap most",
-            ),
-            Fact(
-                "Weight removed",
-                f"{row['removed']:,.1f}" if row["feasible"] else "–",
-                f"of {about.n_train:,} rows; {honest['removed']:,.1f} at α = 1"
-                if honest["feasible"]
-                else "no solution at α = 1",
-            ),
-        ],
-    )
+    return [
+        Fact(
+            "Accuracy on test",
+            percent(row["base_accuracy_test"]),
+            f"{percent(about.accuracy_before)} at α = 1",
+        ),
+        Fact(
+            "Predictions changed",
+            f"{row['base_predictions_changed']}",
+            f"of {about.n_test:,} test rows",
+        ),
+        Fact(
+            "Influence ranking",
+            f"{row['spearman']:.3f}".replace("-", "−"),
+            "Spearman with that at α = 1",
+        ),
+        Fact(
+            f"Honest top {about.top_k} kept",
+            f"{row['topk_overlap']:.0%}",
+            "rows whose removal lowers the gap most",
+        ),
+        Fact(
+            "Weight removed",
+            f"{row['removed']:,.1f}" if row["feasible"] else "–",
+            f"of {about.n_train:,} rows; {honest['removed']:,.1f} at α = 1"
+            if honest["feasible"]
+            else "no solution at α = 1",
+        ),
+    ]
 
 
 @shelf.kept
@@ -124,7 +128,8 @@ def show(form: Form, stored: Stored) -> None:
     heading(
         f"At α = {scale:g} the base model changes {predictions}; its influence scores change", badge
     )
-    facts(result, scale)
+    lead = f'<div class="name">base model</div><div class="value">{scale:g}·θ*</div>'
+    blocks.facts(lead, facts(result, scale))
     left, right = st.columns(2, gap="medium")
     with left:
         rank_figure(stored, scale).show()

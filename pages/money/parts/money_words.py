@@ -8,6 +8,7 @@ from engine.experiments.payments import MOVING
 from engine.market.payments import Payments, payments
 from engine.market.vendors import Vendors
 from engine.vocabulary import PAY
+from pages.common.keeping import shelf
 from pages.common.words.wording import MINUS, count, percent, points
 
 RULES = {"by score": "positive", "top k": "top_k", "by rank": "rank", "by vendor": "net"}
@@ -141,6 +142,7 @@ def concentration(before: Payments, after: Payments) -> str:
     )
 
 
+@shelf.kept
 def attackers_table(result: PaymentsResult, rule: str, budget: float) -> pd.DataFrame:
     """Who attacks, what it costs and what it brings, means over draws, in money."""
     rows = []
@@ -211,6 +213,7 @@ def pairs_price(result: PaymentsResult, attack: str, radius: float) -> str:
     )
 
 
+@shelf.kept
 def neighbours_words(result: PaymentsResult, rule: str) -> str:
     """What copies bring where kNN-Shapley is paid for."""
     table = result.summary(rule, "knn_shapley")
@@ -228,6 +231,7 @@ def points_between(low: float, high: float) -> str:
     return f"{100 * low:.1f} to {100 * high:.1f} points".replace("-", MINUS)
 
 
+@shelf.kept
 def directions(result: PaymentsResult, rule: str) -> str:
     """Whether what a vendor delivers has the effect under a rule that its source reports: pay rises
     (the 95% interval of the gain at the largest budget lies above zero)."""
