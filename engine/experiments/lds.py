@@ -14,13 +14,12 @@ from engine.experiments.attack import OnOneAttack, find_or_attack
 from engine.experiments.base import Context, Experiment
 from engine.experiments.cost import Size, attack_seconds, refits_seconds
 from engine.experiments.files import read_fields, write_fields
-from engine.experiments.scored import ATTACKED, HONEST, INFLUENCE, score_both
+from engine.experiments.scored import ATTACKED, HONEST, INFLUENCE, score_both, some_scores
 from engine.options import at_least, option
 from engine.vocabulary import SCORES
 
 MATCHING = "influence, damping = l2"  # beside the names of attributions
 RERUN = 10  # halves that are trained a second time
-STEPS = 1 + 2 * len(SCORES) + 2  # what is reported beside the trainings
 
 
 def even(name: str, value: object) -> int:
@@ -34,10 +33,12 @@ def even(name: str, value: object) -> int:
 @dataclass(frozen=True)
 class LdsRequest(OnOneAttack):
     """The scores of an honest and of an attacked model against models that are trained on `subsets`
-    halves of the samples, drawn by the seed. neighbours: of kNN-Shapley."""
+    halves of the samples, drawn by the seed. neighbours: of kNN-Shapley. attributions: whose
+    scores."""
 
     subsets: int = option(200, even)
     neighbours: int = option(5, at_least(1))
+    attributions: tuple[str, ...] = option(tuple(SCORES), some_scores, added=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,7 @@ def run_lds(request: LdsRequest, dataset: Dataset, context: Context) -> LdsResul
     from engine.scrutiny.retraining import retrain_on
 
     check_integer("neighbours", request.neighbours, 1, dataset.n_train)
-    total, done = request.subsets + STEPS, 0
+    total, done = request.subsets + 2 * len(request.attributions) + 3, 0
 
     def report(more: int) -> None:
         nonlocal done
@@ -100,7 +101,8 @@ def run_lds(request: LdsRequest, dataset: Dataset, context: Context) -> LdsResul
     nowhere = LinearModel(np.zeros_like(honest.weight), np.zeros_like(honest.bias), l2)
     again = retrain_on(dataset, halves[:RERUN], l2, device, nowhere).mean_losses("test")
     outcomes = trained.mean_losses("test")
-    scored = score_both(request, attacked, dataset, device, request.neighbours, report)
+    near, names = request.neighbours, request.attributions
+    scored = score_both(request, attacked, dataset, device, near, report, names)
     scores = {row: ranking.scores for row, ranking in scored.rankings.items()}
     for which, model in ((HONEST, honest), (ATTACKED, as_linear(attacked.model))):
         scores[MATCHING, which] = attribution(

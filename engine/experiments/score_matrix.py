@@ -16,6 +16,7 @@ from engine.data.dataset import Dataset
 from engine.errors import EngineError, InvalidInput
 from engine.experiments.base import Context, Experiment, OnDataset, chosen_or_there, honest_model
 from engine.experiments.files import Parts, read_parts, write_parts
+from engine.experiments.scored import some_scores
 from engine.models.linear import LinearModel, as_linear
 from engine.options import OneOf, at_least, one_or_each, option, taken_from
 from engine.statistics import Interval, bootstrap_interval, rank_correlation, wilson_interval
@@ -27,11 +28,20 @@ if TYPE_CHECKING:
 WITH_MODEL = tuple(name for name in SCORES if name not in MODEL_FREE)
 
 
+def attacked_scores(name: str, value: object) -> tuple[str, ...]:
+    """Check for names of `SCORES`, at least one of which sees the model."""
+    names = some_scores(name, value)
+    if not set(names) & set(WITH_MODEL):
+        raise InvalidInput(name, names, f"at least one that sees the model: {list(WITH_MODEL)}")
+    return names
+
+
 @dataclass(frozen=True)
 class ScoreMatrixRequest(OnDataset):
     """The same attack on every attribution that sees the model: n_targets single targets, drawn by
     the seed from those outside the top k by every attribution. `restarts`, `learning_rates`,
-    `steps`, `radius` as in `attack`, the objective the paper's; neighbours: of kNN-Shapley."""
+    `steps`, `radius` as in `attack`, the objective the paper's; neighbours: of kNN-Shapley.
+    attributions: which are observed and, where they see the model, attacked."""
 
     n_targets: int = option(24, at_least(1))
     k: int = option(10, at_least(1))
@@ -45,6 +55,7 @@ class ScoreMatrixRequest(OnDataset):
     order: str = option("highest_first", OneOf(ORDERS))
     seed: int = option(0, at_least(0))
     dtype: str = option("float32", OneOf(DTYPES))
+    attributions: tuple[str, ...] = option(tuple(SCORES), attacked_scores, added=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +76,12 @@ class ScoreMatrixResult:
     @property
     def attacked(self) -> list[str]:
         """List the attributions that were attacked, in the vocabulary's order."""
-        return [name for name in WITH_MODEL if name not in self.missing]
+        return in_order(WITH_MODEL, self.attacks["attacked"])
 
     @property
     def observed(self) -> list[str]:
         """List the attributions that looked at the attacked models, those without a model last."""
-        return [n for n in (*WITH_MODEL, *MODEL_FREE) if n not in self.missing]
+        return in_order((*WITH_MODEL, *MODEL_FREE), self.moves["observed"])
 
     @property
     def n_targets(self) -> int:
@@ -95,6 +106,12 @@ class ScoreMatrixResult:
         """Return the mean fall of the holdout accuracy, a share, with its bootstrap interval."""
         drops = self.attacks.loc[self.attacks["attacked"] == attacked, "accuracy_drop"]
         return float(drops.mean()), bootstrap_interval(drops)
+
+
+def in_order(names: tuple[str, ...], there: pd.Series) -> list[str]:
+    """List those of `names` that are there."""
+    found = set(there)
+    return [name for name in names if name in found]
 
 
 @dataclass(frozen=True)
@@ -129,7 +146,7 @@ def make_observer(
     problems: dict[str, InfluenceProblem] = {}
     free: dict[str, NDArray] = {}
     missing: dict[str, str] = {}
-    for name in SCORES:
+    for name in r.attributions:
         try:
             if name == "influence":
                 problems[name] = LinearProblem.build(dataset, r.damping, r.order, r.dtype, device)
@@ -178,9 +195,9 @@ def run_score_matrix(
     check_integer("k", request.k, 1, dataset.n_train)
     check_integer("neighbours", request.neighbours, 1, dataset.n_train)
     honest = honest_model(dataset, request.l2, context)
-    total = 1 + 2 * len(WITH_MODEL)
-    context.report(0, total)
     observer, missing = make_observer(request, dataset, honest, context)
+    total = 1 + 2 * len(observer.problems)
+    context.report(0, total)
     before = observer.ranked(honest)
     targets = draw_fresh(request, before, dataset.n_train)
     options = taken_from(AttackOptions, request)

@@ -9,10 +9,17 @@ from engine.data.dataset import Dataset
 from engine.errors import InvalidDataset, NotConverged
 from engine.experiments.attack import OnOneAttack
 from engine.models.linear import as_linear
+from engine.options import OneOf, distinct
 from engine.vocabulary import MODEL_FREE, SCORES
 
 INFLUENCE = "influence"  # what all others are compared with
 HONEST, ATTACKED, EITHER = "honest", "attacked", "either"  # the model that a ranking is of
+
+
+def some_scores(name: str, value: object) -> tuple[str, ...]:
+    """Check for names of `SCORES`, at least one; returns them in the vocabulary's order."""
+    asked = distinct(OneOf(SCORES))(name, value)
+    return tuple(one for one in SCORES if one in asked)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from engine.experiments.attributions import share
 from engine.experiments.base import Context, Experiment
 from engine.experiments.cost import Size, attack_seconds, refits_seconds
 from engine.experiments.files import read_fields, write_fields
-from engine.experiments.scored import score_both
+from engine.experiments.scored import score_both, some_scores
 from engine.options import ascending, at_least, option
 from engine.vocabulary import SCORES
 
@@ -28,11 +28,12 @@ NEVER = -1  # no class is lost
 class SelectionRequest(OnOneAttack):
     """Training on the `shares` of the samples that each attribution puts first, and last, under the
     honest and the attacked model, and on as many random ones, `draws` times. neighbours: of
-    kNN-Shapley."""
+    kNN-Shapley. attributions: whose rankings."""
 
     shares: tuple[float, ...] = option((0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95), ascending(share))
     draws: int = option(5, at_least(1))
     neighbours: int = option(5, at_least(1))
+    attributions: tuple[str, ...] = option(tuple(SCORES), some_scores, added=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +75,8 @@ def run_selection(request: SelectionRequest, dataset: Dataset, context: Context)
     for part in request.shares:
         if round(part * n) < 1:
             raise InvalidInput("shares", part, f"shares that keep at least one of {n} samples")
-    selections = len(request.shares) * (2 * 2 * len(SCORES) + request.draws)
-    total, done = 1 + 2 * len(SCORES) + selections, 0
+    scores = 2 * len(request.attributions)  # under both models
+    total, done = 1 + scores + len(request.shares) * (2 * scores + request.draws), 0
 
     def report(more: int) -> None:
         nonlocal done
@@ -85,7 +86,8 @@ def run_selection(request: SelectionRequest, dataset: Dataset, context: Context)
     report(0)
     attacked = find_or_attack(request.attack, dataset, context)
     report(1)
-    scored = score_both(request, attacked, dataset, context.device, request.neighbours, report)
+    near, names = request.neighbours, request.attributions
+    scored = score_both(request, attacked, dataset, context.device, near, report, names)
     rows: list[dict[str, object]] = [
         {"attribution": ALL, "model": "either", "draw": 0, "end": "first", "share": 1.0}
     ]
@@ -165,7 +167,7 @@ def describe_selection(result: SelectionResult) -> str:
 def selection_cost(request: SelectionRequest, size: Size) -> float:
     """Attack, selections, and what Data Banzhaf trains."""
     attack = request.attack
-    models = len(request.shares) * (4 * len(SCORES) + request.draws) + 400
+    models = len(request.shares) * (4 * len(request.attributions) + request.draws) + 400
     return attack_seconds(size, attack.runs, attack.steps) + refits_seconds(size, models)
 
 
