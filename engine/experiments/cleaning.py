@@ -18,7 +18,7 @@ from engine.experiments.files import read_parts, write_parts
 from engine.market.cleaning import Finding, finding, flip_labels
 from engine.market.vendors import vendors_at_random
 from engine.models.linear import LinearModel, as_linear
-from engine.options import OneOf, at_least, one_or_each, option, taken_from
+from engine.options import OneOf, at_least, distinct, one_or_each, option, taken_from
 from engine.statistics import bootstrap_interval
 from engine.vocabulary import DAMPING, DTYPES, L2
 
@@ -53,7 +53,7 @@ class CleaningRequest(OnDataset):
 
     flipped: per cent of the training labels. draws: of flips and vendors. vendors: how many own the
     samples, at random; the first of them is protected. radius, restarts, learning_rates, steps: as
-    in `AttackOptions`.
+    in `AttackOptions`. detectors: the scores that look for wrong labels.
     """
 
     flipped: float = option(5.0, percent)
@@ -67,6 +67,7 @@ class CleaningRequest(OnDataset):
     l2: float = option(L2, check_positive)
     seed: int = option(0, at_least(0))
     dtype: str = option("float32", OneOf(DTYPES))
+    detectors: Sequence[str] = option(tuple(DETECTORS), distinct(OneOf(DETECTORS)), added=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +113,7 @@ def run_cleaning(request: CleaningRequest, dataset: Dataset, context: Context) -
         own = wrong[owner[wrong] == 0]
         for name, (model, hidden) in models(request, noisy, wrong, own, seed, context).items():
             accuracy = model.accuracy(*dataset.split("holdout"))
-            for detector in DETECTORS:
+            for detector in request.detectors:
                 suspicion = suspicions(detector, model, noisy, request, context)
                 found = finding(suspicion, wrong)
                 row = {"draw": draw, "model": name, "detector": detector}

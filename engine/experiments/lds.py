@@ -34,11 +34,13 @@ def even(name: str, value: object) -> int:
 class LdsRequest(OnOneAttack):
     """The scores of an honest and of an attacked model against models that are trained on `subsets`
     halves of the samples, drawn by the seed. neighbours: of kNN-Shapley. attributions: whose
-    scores."""
+    scores. queries: test samples that are looked at each by itself, the first of them; 0 for all.
+    """
 
     subsets: int = option(200, even)
     neighbours: int = option(5, at_least(1))
     attributions: tuple[str, ...] = option(tuple(SCORES), some_scores, added=True)
+    queries: int = option(0, at_least(0), added=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +118,9 @@ def run_lds(request: LdsRequest, dataset: Dataset, context: Context) -> LdsResul
             {"attribution": name, "model": which, "lds": found.score, "low": low, "high": high}
         )
     assert found is not None
-    queries = influence_matrix(honest, dataset, *dataset.split("test"), damping=l2, device=device)
-    each = compare(queries, halves, trained.losses["test"])
+    X, y = (part[: request.queries or None] for part in dataset.split("test"))
+    queries = influence_matrix(honest, dataset, X, y, damping=l2, device=device)
+    each = compare(queries, halves, trained.losses["test"][: len(y)])
     return LdsResult(
         outcomes=outcomes,
         sums=np.stack([halves @ values.astype(np.float64) for values in scores.values()]),
