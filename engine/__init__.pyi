@@ -42,15 +42,20 @@ from .models.network import Network as Network
 from .scrutiny.agreement import ranking_agreement as ranking_agreement
 from .scrutiny.attributions import attribution as attribution
 from .scrutiny.audit import audit_scores as audit_scores
+from .scrutiny.candidates import added_effects as added_effects
+from .scrutiny.candidates import candidate_scores as candidate_scores
 from .scrutiny.certificates import Certificate as Certificate
 from .scrutiny.certificates import certified_depth as certified_depth
 from .scrutiny.certificates import certify as certify
+from .scrutiny.conditioning import Spectrum as Spectrum
+from .scrutiny.conditioning import spectrum as spectrum
 from .scrutiny.datamodelling import (
     DatamodellingScore as DatamodellingScore,
 )
 from .scrutiny.datamodelling import (
     linear_datamodelling_score as linear_datamodelling_score,
 )
+from .scrutiny.differences import model_differences as model_differences
 from .scrutiny.impossibility import (
     ImpossibleInstance as ImpossibleInstance,
 )

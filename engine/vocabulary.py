@@ -85,3 +85,7 @@ PAY_RULES = {
     "rank": "by rank: the first sample earns n times as much as the last",
     "net": "in proportion to what a vendor's samples are worth together, if that is positive",
 }
+PLANES = {
+    "clouds": "two overlapping clouds of points, drawn by the seed",
+    "digits": "handwritten 3s and 8s on their first two principal components",
+}

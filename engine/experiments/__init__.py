@@ -32,12 +32,18 @@ from engine.experiments.base import (
     values_of,
 )
 from engine.experiments.baseline import BASELINE, BaselineRequest
+from engine.experiments.candidates import CANDIDATES, CandidatesRequest, CandidatesResult
 from engine.experiments.certificates import (
     CERTIFICATES,
     CertificatesRequest,
     CertificatesResult,
 )
 from engine.experiments.cleaning import CLEANING, CleaningRequest, CleaningResult
+from engine.experiments.conditioning import (
+    CONDITIONING,
+    ConditioningRequest,
+    ConditioningResult,
+)
 from engine.experiments.defence import DEFENCE, DefenceRequest
 from engine.experiments.explain import EXPLAIN, ExplainRequest, ExplainResult
 from engine.experiments.fairness import FAIRNESS, FairnessRequest
@@ -57,6 +63,7 @@ from engine.experiments.minimal_radius import (
 )
 from engine.experiments.pairs import PAIRS, PairsRequest, PairsResult
 from engine.experiments.payments import PAYMENTS, PaymentsRequest, PaymentsResult
+from engine.experiments.playground import PLAYGROUND, PlaygroundRequest, PlaygroundResult
 from engine.experiments.polish import POLISH, PolishRequest
 from engine.experiments.prepare import PREPARE, PrepareRequest
 from engine.experiments.ranking import RANKING, RankingRequest, RankingResult
@@ -86,10 +93,14 @@ __all__ = [
     "AuditRequest",
     "AuditResult",
     "BaselineRequest",
+    "CandidatesRequest",
+    "CandidatesResult",
     "CertificatesRequest",
     "CertificatesResult",
     "CleaningRequest",
     "CleaningResult",
+    "ConditioningRequest",
+    "ConditioningResult",
     "Context",
     "Data",
     "DefenceRequest",
@@ -112,6 +123,8 @@ __all__ = [
     "PairsResult",
     "PaymentsRequest",
     "PaymentsResult",
+    "PlaygroundRequest",
+    "PlaygroundResult",
     "PolishRequest",
     "PrepareRequest",
     "RankingRequest",
@@ -147,6 +160,7 @@ EXPERIMENTS: dict[str, AnyExperiment] = {
         HALVES,
         *(PAYMENTS, CLEANING),
         *(LDS, SELECTION, SCORE_MATRIX),
+        *(CONDITIONING, CANDIDATES, PLAYGROUND),
         *(GRADIENTS, SCALING, PREPARE),
     )
 }
