@@ -27,7 +27,7 @@ from engine.scrutiny.retraining import newton
 from engine.vocabulary import DAMPING
 
 TOLERANCE = 1e-10  # relative residual of the solve for s
-WEIGHT = 2e-5  # ε of a measured effect
+WEIGHT = 1e-6  # ε of a measured effect: small for candidates with extreme features too
 TRAINED = 1e-11  # gradient at which training with a candidate ends: ε is small
 
 
@@ -94,8 +94,10 @@ def added_effects(
 ) -> NDArray[np.float64]:
     """Measure what `candidate_scores` predicts, (c,), by training with each candidate twice.
 
-    The training loss gets ±weight·L(z); the result is the difference of the mean losses of `split`
-    over 2·weight. l2 is the model's own; the model must be trained to its minimum, or nearly.
+    The training loss gets weight·L(z), then 2·weight·L(z); the result is the derivative of the mean
+    loss of `split` at weight 0 from these and from no weight, off by the square of the weight. A
+    negative weight would serve as well, but can leave the loss without a minimum where the features
+    are extreme. l2 is the model's own.
     Raises InvalidInput, InvalidDataset, DeviceUnavailable, NotConverged.
     """
     X, y = check_queries(model, X, y)
@@ -114,21 +116,24 @@ def added_effects(
     )
     problem = LinearProblem.build(wide, model.l2, dtype="float64", device=device)
     start = problem.shape(problem.encode(model))
-    own = np.zeros((2 * count, n + count))
+    own = np.zeros((1 + 2 * count, n + count))
     own[:, :n] = (n + count) / n  # the divisor is the number of rows, candidates included
     for place in range(count):
-        own[[2 * place, 2 * place + 1], n + place] = (n + count) * weight * np.array([1, -1])
+        own[[1 + 2 * place, 2 + 2 * place], n + place] = (n + count) * weight * np.array([1, 2])
     weights = torch.as_tensor(own, device=start.device)
-    theta, _ = newton(
-        problem, start, weights, model.l2, lambda b: f"with candidate {b // 2}", TRAINED
-    )
+    theta, _ = newton(problem, start, weights, model.l2, named_model, TRAINED)
     features, labels = dataset.split(split)
     losses = [
         mean_loss(LinearModel.from_parameters(problem.decode(one), model.l2), features, labels)
         for one in theta.flatten(1)
     ]
-    more, less = np.array(losses).reshape(count, 2).T
-    return (more - less) / (2 * weight)
+    none, (once, twice) = losses[0], np.array(losses[1:]).reshape(count, 2).T
+    return (4 * once - twice - 3 * none) / (2 * weight)
+
+
+def named_model(b: int) -> str:
+    """Name a model of `added_effects` by its place in the batch."""
+    return f"with candidate {(b - 1) // 2}" if b else "without a candidate"
 
 
 def mean_loss(model: LinearModel, X: NDArray, y: NDArray[np.int64]) -> float:

@@ -54,7 +54,7 @@ def test_a_training_sample_as_a_candidate_has_the_score_that_it_has(trained) -> 
 
 
 def test_it_predicts_what_training_with_the_sample_does(trained) -> None:
-    """The loss of scikit-learn's models, trained with ±ε weight on the candidate: I(z) per ε."""
+    """The loss of scikit-learn's models, trained with weight ε on the candidate: I(z) per ε."""
     dataset, model = trained
     X, y = dataset.X_holdout[:5].astype(np.float64), dataset.y_holdout[:5]
     predicted = candidate_scores(model, dataset, X, y, damping=L2)
@@ -74,7 +74,7 @@ def test_it_predicts_what_training_with_the_sample_does(trained) -> None:
         for weight in (1e-3, 1e-4)
     ]
     assert errors[1] < 1e-4
-    assert errors[1] < errors[0] / 50  # a central difference is off by ε²
+    assert errors[1] < errors[0] / 50  # it is off by ε²
     if dataset.n_classes > 2:  # of two classes scikit-learn has one row w, another penalty
         one_sided = [
             (loss_with(x, c, epsilon) - loss_with(x, c, 0)) / epsilon

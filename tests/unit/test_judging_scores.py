@@ -16,6 +16,7 @@ from engine.experiments import (
     SelectionRequest,
     experiment,
     make_request,
+    values_of,
 )
 from engine.experiments.lds import MATCHING
 from engine.models.fit import fit
@@ -122,6 +123,39 @@ def test_the_matrix_counts_targets_that_all_were_outside(results):
     assert (own["rank_after"] <= 5).sum() > 0
 
 
+SOME = ("influence", "knn_shapley", "kfac")
+
+
+@pytest.mark.parametrize("name", list(REQUESTS))
+def test_scores_that_are_too_dear_can_be_left_out(results, tmp_path, name):
+    request = dataclasses.replace(REQUESTS[name], attributions=reversed(SOME))
+    assert request.attributions == SOME  # in the vocabulary's order: equal requests, one key
+    assert "attributions" not in values_of(REQUESTS[name])
+    entry = experiment(name)
+    result, whole = entry.run(request, DATASET, Context(device="cpu")), results[name]
+    assert not result.missing
+    if name == "score-matrix":
+        assert (result.attacked, result.observed) == (
+            ["influence", "kfac"],
+            ["influence", "kfac", "knn_shapley"],
+        )
+        return
+    table, everything = (one.table.query("attribution in @SOME") for one in (result, whole))
+    pd.testing.assert_frame_equal(
+        table.reset_index(drop=True), everything.reset_index(drop=True), rtol=1e-6
+    )
+
+
+def test_single_test_samples_can_be_the_first_ones(results):
+    one = dataclasses.replace(REQUESTS["lds"], attributions=("influence",), queries=3)
+    few = experiment("lds").run(one, DATASET, Context(device="cpu"))
+    every = dataclasses.replace(one, queries=len(DATASET.y_test))
+    whole = experiment("lds").run(every, DATASET, Context(device="cpu"))
+    assert whole.each_lds == pytest.approx(results["lds"].each_lds)
+    assert few.each_lds != pytest.approx(whole.each_lds)
+    np.testing.assert_array_equal(few.outcomes, whole.outcomes)
+
+
 def test_equal_requests_have_equal_values():
     for name, request in REQUESTS.items():
         same = make_request(name, dataclasses.asdict(request))
@@ -136,6 +170,9 @@ def test_equal_requests_have_equal_values():
         ("selection", {"shares": (0.0,)}, "shares must be"),
         ("selection", {"shares": (1.5,)}, "shares must be a number in"),
         ("score-matrix", {"n_targets": 0}, "n_targets must be"),
+        ("lds", {"attributions": ("shap",)}, "attributions must be one of"),
+        ("selection", {"attributions": ()}, "attributions must be"),
+        ("score-matrix", {"attributions": ("knn_shapley",)}, "at least one that sees the model"),
     ],
 )
 def test_requests_that_cannot_be(name, values, message):

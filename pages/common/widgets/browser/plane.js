@@ -1,0 +1,253 @@
+// A plane of two features under two models: what a new point is worth at each place. Values are
+// computed here from θ and s = (H + λI)⁻¹ g, exactly as `engine.scrutiny.candidates` does:
+// I = −Σ_c (p_c − [c = label]) ⟨s_c, (x, y, 1)⟩. Nothing is interpolated but the picture's pixels.
+const CELLS = 72;  // of the picture's grid, each way
+
+export default function (component) {
+  const { data, parentElement } = component;
+  let root = parentElement.querySelector('.ial-plane');
+  if (root && root.shown !== data.id) { root.stop(); root.remove(); root = null; }
+  if (!root) {
+    root = build(data);
+    parentElement.appendChild(root);
+    begin(root, data);
+  }
+  root.listen();
+  return root.stop;
+}
+
+function element(parent, tag, name, text) {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  if (text) made.textContent = text;
+  parent.appendChild(made);
+  return made;
+}
+
+function build(data) {
+  const root = document.createElement('div'), words = data.words;
+  root.className = 'ial-plane';
+  root.shown = data.id;
+  root.setAttribute('role', 'group');
+  root.setAttribute('aria-label', words.label);
+  const head = element(root, 'div', 'head');
+  element(head, 'span', 'name', words.chooses);
+  root.labels = data.classes.map((name, c) => {
+    const button = element(head, 'button', 'label', `${'●■'[c]} ${name}`);
+    button.type = 'button';
+    return button;
+  });
+  root.reset = element(head, 'button', 'reset', words.reset);
+  root.reset.type = 'button';
+  const both = element(root, 'div', 'both');
+  root.sides = data.models.map((model) => {
+    const side = element(both, 'div', 'side'), top = element(side, 'div', 'top');
+    element(top, 'span', 'model', model.name);
+    const value = element(top, 'span', 'value'), rank = element(top, 'span', 'rank');
+    const stage = element(side, 'div', 'stage');
+    const canvas = element(stage, 'canvas');
+    canvas.setAttribute('role', 'img');
+    const handle = element(stage, 'button', 'handle');
+    handle.type = 'button';
+    return { model, value, rank, stage, canvas, handle };
+  });
+  const legend = element(root, 'div', 'legend');
+  element(legend, 'span', '', words.down);
+  element(legend, 'span', 'scale');
+  element(legend, 'span', '', words.up);
+  root.said = element(root, 'div', 'said');
+  root.said.setAttribute('aria-live', 'polite');
+  return root;
+}
+
+// The scores of a place with each label under a model.
+function scores(model, x, y) {
+  const logits = model.theta.map((t) => t[0] * x + t[1] * y + t[2]);
+  const along = model.direction.map((s) => s[0] * x + s[1] * y + s[2]);
+  const top = Math.max(...logits), powers = logits.map((z) => Math.exp(z - top));
+  const total = powers.reduce((a, b) => a + b, 0);
+  const mean = powers.reduce((sum, p, c) => sum + p / total * along[c], 0);
+  return along.map((a) => a - mean);
+}
+
+// Where a score stands among the training samples' own, 1 the highest.
+function rankOf(model, value) { return 1 + model.scores.filter((s) => s > value).length; }
+
+function begin(root, data) {
+  const { low, high } = data, start = data.start;
+  let place = start.slice(0, 2), label = start[2], pressed = false, soon = 0;
+  const value = (model, x, y, c) => scores(model, x, y)[c];
+  root.value = (side, x, y, c) => value(data.models[side], x, y, c);  // for tests
+  const xOf = (share) => low[0] + share * (high[0] - low[0]);
+  const yOf = (share) => high[1] - share * (high[1] - low[1]);
+  const shareX = (x) => (x - low[0]) / (high[0] - low[0]);
+  const shareY = (y) => (high[1] - y) / (high[1] - low[1]);
+
+  // The picture of a model's values for the chosen label: one colour a cell, smoothed by the canvas.
+  function heat(model) {
+    const grid = document.createElement('canvas'), ctx = grid.getContext('2d');
+    grid.width = grid.height = CELLS;
+    const pixels = ctx.createImageData(CELLS, CELLS);
+    for (let j = 0; j < CELLS; j++) {
+      for (let i = 0; i < CELLS; i++) {
+        const v = value(model, xOf((i + .5) / CELLS), yOf((j + .5) / CELLS), label);
+        const strength = Math.tanh(Math.abs(v) / model.unit), at = 4 * (j * CELLS + i);
+        const colour = v > 0 ? [213, 94, 0] : [0, 114, 178];
+        pixels.data.set([...colour, Math.round(225 * strength)], at);
+      }
+    }
+    ctx.putImageData(pixels, 0, 0);
+    return grid;
+  }
+
+  function draw(side) {
+    const { model, canvas, stage } = side, width = stage.clientWidth;
+    if (!width) return;
+    const ratio = window.devicePixelRatio || 1, style = getComputedStyle(root);
+    const ink = style.color, ctx = canvas.getContext('2d');
+    canvas.width = canvas.height = Math.round(width * ratio);
+    canvas.style.height = stage.style.height = width + 'px';
+    ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+    ctx.clearRect(0, 0, width, width);
+    ctx.imageSmoothingEnabled = true;
+    ctx.imageSmoothingQuality = 'high';
+    ctx.drawImage(heat(model), 0, 0, width, width);
+    boundary(ctx, model, width, ink);
+    const size = width < 260 ? 3 : 4.5;
+    data.points.forEach(([x, y, c], i) => {
+      const px = shareX(x) * width, py = shareY(y) * width, target = i === data.target;
+      ctx.beginPath();
+      mark(ctx, px, py, target ? 1.7 * size : size, c);
+      ctx.fillStyle = target ? '#FFD54A' : c ? '#FFFFFF' : '#222222';
+      ctx.fill();
+      ctx.lineWidth = target ? 2 : 1;
+      ctx.strokeStyle = c && !target ? '#222222' : target ? '#222222' : '#FFFFFF';
+      ctx.stroke();
+    });
+    ctx.lineWidth = 1;
+    ctx.strokeStyle = 'rgba(134,142,150,.7)';
+    ctx.strokeRect(.5, .5, width - 1, width - 1);
+  }
+
+  function mark(ctx, x, y, size, c) {
+    if (c) ctx.rect(x - size, y - size, 2 * size, 2 * size); else ctx.arc(x, y, size, 0, 7);
+  }
+
+  // Where the model changes its mind: a straight line, dashed.
+  function boundary(ctx, model, width, ink) {
+    const [a, b, c] = [0, 1, 2].map((k) => model.theta[1][k] - model.theta[0][k]);
+    const steep = Math.abs(b) < Math.abs(a), ends = [];
+    for (const share of [-.5, 1.5]) {
+      if (steep) { const y = yOf(share); ends.push([shareX(-(b * y + c) / a), share]); }
+      else { const x = xOf(share); ends.push([share, shareY(-(a * x + c) / b)]); }
+    }
+    if (!ends.flat().every(Number.isFinite)) return;
+    ctx.save();
+    ctx.setLineDash([6, 5]);
+    ctx.lineWidth = 1.5;
+    ctx.strokeStyle = ink;
+    ctx.beginPath();
+    for (const [x, y] of ends) ctx.lineTo(x * width, y * width);
+    ctx.stroke();
+    ctx.restore();
+  }
+
+  function said() {
+    const parts = root.sides.map(({ model }) => {
+      const v = value(model, ...place, label);
+      return `${model.name}: ${format(v)}, ${v > 0 ? data.words.harms : data.words.helps}, `
+        + `${data.words.rank} ${rankOf(model, v)} ${data.words.of}`;
+    });
+    return `${data.words.point} ${data.classes[label]}, ${place.map((v) => v.toFixed(2)).join(' / ')
+      .replaceAll('-', '−')}. ${parts.join('. ')}.`;
+  }
+
+  function show() {
+    const text = said();
+    for (const side of root.sides) {
+      const v = value(side.model, ...place, label), [x, y] = [shareX(place[0]), shareY(place[1])];
+      side.value.textContent = format(v);
+      side.value.dataset.sign = v > 0 ? 'up' : 'down';
+      side.rank.textContent = `${data.words.rank} ${rankOf(side.model, v)} ${data.words.of}`;
+      Object.assign(side.handle.style, { left: `${100 * x}%`, top: `${100 * y}%` });
+      side.handle.dataset.label = label;
+      side.handle.setAttribute('aria-label', `${data.words.handle} ${text}`);
+    }
+    root.labels.forEach((button, c) => button.setAttribute('aria-pressed', c === label));
+    root.dataset.place = place.map((v) => v.toFixed(4)).join(' ');
+    root.dataset.label = label;
+  }
+
+  // Read aloud once the point rests, not at every step of a drag.
+  function tell() {
+    clearTimeout(soon);
+    soon = setTimeout(() => { root.said.textContent = said(); }, 400);
+  }
+
+  function pictures() {
+    for (const side of root.sides) {
+      draw(side);
+      side.canvas.setAttribute('aria-label', `${data.words.picture} ${side.model.name}, `
+        + `${data.words.labelled} ${data.classes[label]}. ${side.model.said[label]}`);
+    }
+  }
+
+  function move(x, y) {
+    place = [Math.min(Math.max(x, low[0]), high[0]), Math.min(Math.max(y, low[1]), high[1])];
+    show();
+    tell();
+  }
+
+  function choose(c) { label = c; pictures(); show(); tell(); }
+
+  root.labels.forEach((button, c) => { button.onclick = () => choose(c); });
+  root.reset.onclick = () => { place = start.slice(0, 2); choose(start[2]); };
+  for (const side of root.sides) {
+    const follow = (event) => {
+      const box = side.stage.getBoundingClientRect();
+      move(xOf((event.clientX - box.left) / box.width), yOf((event.clientY - box.top) / box.height));
+    };
+    // The handle takes a touch for itself; beside it a swipe scrolls the page, and a tap moves it.
+    side.handle.onpointerdown = (event) => {
+      pressed = true;
+      side.handle.setPointerCapture(event.pointerId);
+      follow(event);
+    };
+    side.handle.onpointermove = (event) => { if (pressed) follow(event); };
+    side.handle.onpointerup = side.handle.onpointercancel = () => { pressed = false; };
+    side.canvas.onpointerdown = (event) => { if (event.pointerType === 'mouse') press(event); };
+    side.canvas.onclick = follow;
+    const press = (event) => {
+      pressed = true;
+      side.canvas.setPointerCapture(event.pointerId);
+      follow(event);
+    };
+    side.canvas.onpointermove = (event) => { if (pressed && event.buttons) follow(event); };
+    side.canvas.onpointerup = side.canvas.onpointercancel = () => { pressed = false; };
+    side.handle.onkeydown = (event) => {
+      if (event.altKey || event.ctrlKey || event.metaKey) return;
+      const step = (event.shiftKey ? .1 : .02) * (high[0] - low[0]);
+      const keys = { ArrowRight: [step, 0], ArrowLeft: [-step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
+      if (keys[event.key]) move(place[0] + keys[event.key][0], place[1] + keys[event.key][1]);
+      else if (event.key === 'Enter' || event.key === ' ') choose((label + 1) % data.classes.length);
+      else return;
+      event.preventDefault();
+    };
+  }
+
+  const sized = new ResizeObserver(pictures);
+  const dark = new MutationObserver(pictures);  // the page's colours are attributes of it
+  root.listen = () => {
+    sized.observe(root);
+    dark.observe(document.documentElement, { attributes: true });
+    pictures();
+    show();
+    if (!root.said.textContent) root.said.textContent = said();
+  };
+  root.stop = () => { sized.disconnect(); dark.disconnect(); clearTimeout(soon); };
+}
+
+function format(v) {
+  const text = Math.abs(v) < 5e-5 ? '0.0000' : v.toPrecision(3);
+  return (v > 0 ? '+' : '') + text.replace('-', '−');
+}

@@ -1,0 +1,79 @@
+"""A plane whose points have a value: dragged in the browser, its value follows, no request needed.
+
+The browser is given both models as θ and s = (H + λI)⁻¹ g, from which it computes the value of any
+place and label itself: the same few multiplications as `engine.scrutiny.candidates`.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.experiments import PlaygroundResult
+from engine.models.linear import LinearModel
+from pages.common.keeping import shelf
+from pages.common.widgets.browser_files import component
+
+MARGIN = 0.4  # around the points, in standard deviations of a feature
+PLANE = component("plane")
+
+
+def show(data: Mapping[str, object], key: str) -> None:
+    """Show the plane."""
+    PLANE(key=key, data=data)
+
+
+@shelf.kept
+def plane(result: PlaygroundResult) -> Mapping[str, object]:
+    """Return what the browser is given: points, both models, and words."""
+    X, n = result.X.astype(np.float64), len(result.y)
+    half = float(np.abs(X).max()) + MARGIN
+    target = result.target
+    own = int(result.y[target])
+    return {
+        "id": f"{n}-{target}-{float(result.honest_direction.sum()):.12e}-{result.distance:.9f}",
+        "points": [[*map(float, x), int(c)] for x, c in zip(X, result.y, strict=True)],
+        "target": target,
+        "start": [*map(float, X[target]), own],
+        "low": [-half, -half],
+        "high": [half, half],
+        "classes": list(result.classes),
+        "models": [
+            model("Honest model", result.honest, result.honest_direction, result.before.scores),
+            model("Attacked model", result.attacked, result.attacked_direction,
+                  result.after.scores),
+        ],
+        "words": {
+            "label": "A plane of two features: what a new point is worth at each place",
+            "chooses": "The new point is labelled",
+            "reset": "Back to the attacked sample",
+            "down": "pulls the test loss down",
+            "up": "pulls it up",
+            "harms": "it pulls the test loss up",
+            "helps": "it pulls the test loss down",
+            "rank": "would rank",
+            "of": f"of {n:,}",
+            "point": "A new point labelled",
+            "handle": "Drag, or use the arrow keys; Enter changes the label.",
+            "picture": "Heatmap of the value of a new point under the",
+            "labelled": "labelled",
+        },
+    }  # fmt: skip
+
+
+def model(
+    name: str,
+    found: LinearModel,
+    direction: NDArray[np.float64],
+    scores: NDArray[np.floating],
+) -> Mapping[str, object]:
+    """Return a model as the browser is given it; unit: the score that half colours a place."""
+    sizes = np.abs(scores.astype(np.float64))
+    return {
+        "name": name,
+        "theta": found.parameters.tolist(),
+        "direction": direction.tolist(),
+        "scores": scores.astype(np.float64).tolist(),
+        "unit": float(np.quantile(sizes, 0.9)) or 1.0,
+        "said": [],
+    }
