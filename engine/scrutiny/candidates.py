@@ -27,8 +27,8 @@ from engine.scrutiny.retraining import newton
 from engine.vocabulary import DAMPING
 
 TOLERANCE = 1e-10  # relative residual of the solve for s
-WEIGHT = 1e-6  # ε of a measured effect: small for candidates with extreme features too
-TRAINED = 1e-11  # gradient at which training with a candidate ends: ε is small
+WEIGHT = 1e-7  # ε of a measured effect: small for candidates with extreme features too
+TRAINED = 1e-12  # gradient at which training with a candidate ends: ε is small
 
 
 def query_direction(
