@@ -70,7 +70,8 @@ class CandidatesResult:
 def run_candidates(
     request: CandidatesRequest, dataset: Dataset, context: Context
 ) -> CandidatesResult:
-    from engine.scrutiny.candidates import query_direction, scores_by_label
+    from engine.scrutiny.candidates import query_direction
+    from engine.scrutiny.direction import scores_by_label
 
     context.report(0, 3)
     found = find_or_attack(request.attack, dataset, context)

@@ -15,9 +15,12 @@ from engine.experiments.cost import Size, attack_seconds
 from engine.experiments.files import read_fields, write_fields
 from engine.models.linear import LinearModel, as_linear
 from engine.options import OneOf, Options, at_least, option, taken_from
+from engine.scrutiny.direction import scores_by_label
 from engine.vocabulary import DAMPING, L2, OBJECTIVES, PLANES
 
 DIGITS = Size(238, 2, 2)  # of the plane of two digits
+MARGIN = 0.4  # around the points, in standard deviations of a feature
+GRID = 101  # places along a side of the square
 STEP_SECONDS = 1e-3  # of a run's step, at most: its products are tiny
 
 
@@ -61,6 +64,24 @@ class PlaygroundResult:
     distance: float
     classes: tuple[str, ...]
     features: tuple[str, ...]
+
+    def values(self, which: str, X: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Score places (c, 2) with each label, (c, 2), under the 'honest' or 'attacked' model."""
+        return scores_by_label(getattr(self, which), getattr(self, f"{which}_direction"), X)
+
+    @property
+    def half(self) -> float:
+        """Return half the side of the square around 0 that is looked at, with a margin."""
+        return float(np.abs(self.X).max()) + MARGIN
+
+    @property
+    def disagreement(self) -> float:
+        """Return the share of the square, with either label, on which the two models' scores have
+        different signs."""
+        ends = np.linspace(-self.half, self.half, GRID)
+        places = np.stack(np.meshgrid(ends, ends), -1).reshape(-1, 2)
+        one, other = (self.values(which, places) > 0 for which in ("honest", "attacked"))
+        return float((one != other).mean())
 
 
 def run_playground(request: PlaygroundRequest, dataset: None, context: Context) -> PlaygroundResult:

@@ -15,13 +15,14 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from engine.checks import check_array, check_choice, check_positive
+from engine.checks import check_choice, check_positive
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
 from engine.influence.linear import LinearProblem
 from engine.influence.scores import check_converged
 from engine.models.linear import LinearModel, as_linear
 from engine.models.model import check_pair
+from engine.scrutiny.direction import scores_by_label
 from engine.scrutiny.queries import check_queries
 from engine.scrutiny.retraining import newton
 from engine.vocabulary import DAMPING
@@ -50,17 +51,6 @@ def query_direction(
     forward = problem.forward(problem.encode(model), TOLERANCE, split=split)
     check_converged(forward.solution, TOLERANCE)
     return problem.decode(forward.solution.x[0].flatten())
-
-
-def scores_by_label(
-    model: LinearModel, direction: NDArray[np.float64], X: ArrayLike
-) -> NDArray[np.float64]:
-    """Score features (c, d) with every label, (c, K), given s of `query_direction`. Raises
-    InvalidInput."""
-    features = check_array("X", X)
-    P = model.probabilities(features)
-    along = features @ direction[:, :-1].T + direction[:, -1]  # ⟨s_c, (x, 1)⟩, c × K
-    return along - (P * along).sum(1, keepdims=True)
 
 
 def candidate_scores(

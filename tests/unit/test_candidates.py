@@ -17,8 +17,8 @@ from engine.scrutiny.candidates import (
     candidate_scores,
     mean_loss,
     query_direction,
-    scores_by_label,
 )
+from engine.scrutiny.direction import scores_by_label
 from tests.support.problems import random_problem
 from tests.support.reference import explicit_hessian, flat, relative_error, with_ones
 

@@ -3,6 +3,7 @@ what they say, and the numbers behind it."""
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,11 +20,11 @@ from engine.experiments import (
     values_of,
 )
 from engine.influence.problem import ranks
-from engine.scrutiny.candidates import scores_by_label
+from engine.scrutiny.direction import scores_by_label
 from engine.scrutiny.plane import PAIR, plane_dataset
 from tests.support.stores import same
 
-QUICK = {"k": 1, "radius": 0.3}
+QUICK: dict[str, Any] = {"k": 1, "radius": 0.3}
 
 
 def test_clouds_are_drawn_by_the_seed() -> None:

@@ -21,8 +21,10 @@ from engine.experiments import (
     AttributionsRequest,
     AuditRequest,
     BaselineRequest,
+    CandidatesRequest,
     CertificatesRequest,
     CleaningRequest,
+    ConditioningRequest,
     DefenceRequest,
     ExplainRequest,
     FairnessRequest,
@@ -34,6 +36,7 @@ from engine.experiments import (
     MinimalRadiusRequest,
     PairsRequest,
     PaymentsRequest,
+    PlaygroundRequest,
     PolishRequest,
     RankingRequest,
     ReplayRequest,
@@ -104,6 +107,9 @@ REQUESTS: Mapping[str, Any] = {
     "score-matrix": ScoreMatrixRequest(
         "tiny", n_targets=2, k=5, radius=0.8, steps=10, restarts=1
     ),
+    "conditioning": ConditioningRequest("tiny", target=7, radius=0.5, dampings=(0.01, 0.25)),
+    "candidates": CandidatesRequest("tiny", target=7, radius=0.5, n_checked=3),
+    "playground": PlaygroundRequest(n=20, restarts=1, steps=10),
     "selection": SelectionRequest("tiny", target=7, radius=0.5, shares=(0.5, 0.9), draws=2),
 }  # fmt: skip
 MEASURED = (

@@ -14,7 +14,6 @@ from engine.models.linear import LinearModel
 from pages.common.keeping import shelf
 from pages.common.widgets.browser_files import component
 
-MARGIN = 0.4  # around the points, in standard deviations of a feature
 PLANE = component("plane")
 
 
@@ -27,8 +26,7 @@ def show(data: Mapping[str, object], key: str) -> None:
 def plane(result: PlaygroundResult) -> Mapping[str, object]:
     """Return what the browser is given: points, both models, and words."""
     X, n = result.X.astype(np.float64), len(result.y)
-    half = float(np.abs(X).max()) + MARGIN
-    target = result.target
+    half, target = result.half, result.target
     own = int(result.y[target])
     return {
         "id": f"{n}-{target}-{float(result.honest_direction.sum()):.12e}-{result.distance:.9f}",
@@ -39,9 +37,9 @@ def plane(result: PlaygroundResult) -> Mapping[str, object]:
         "high": [half, half],
         "classes": list(result.classes),
         "models": [
-            model("Honest model", result.honest, result.honest_direction, result.before.scores),
+            model("Honest model", result.honest, result.honest_direction, scores(result, "honest")),
             model("Attacked model", result.attacked, result.attacked_direction,
-                  result.after.scores),
+                  scores(result, "attacked")),
         ],
         "words": {
             "label": "A plane of two features: what a new point is worth at each place",
@@ -57,23 +55,29 @@ def plane(result: PlaygroundResult) -> Mapping[str, object]:
             "handle": "Drag, or use the arrow keys; Enter changes the label.",
             "picture": "Heatmap of the value of a new point under the",
             "labelled": "labelled",
+            "at": "at",
+            "from": "from",
+            "to": "to",
         },
     }  # fmt: skip
+
+
+def scores(result: PlaygroundResult, which: str) -> NDArray[np.float64]:
+    """Return the training points' scores, (n,), by the formula that the browser uses."""
+    return result.values(which, result.X)[np.arange(len(result.y)), result.y]
 
 
 def model(
     name: str,
     found: LinearModel,
     direction: NDArray[np.float64],
-    scores: NDArray[np.floating],
+    scores: NDArray[np.float64],
 ) -> Mapping[str, object]:
-    """Return a model as the browser is given it; unit: the score that half colours a place."""
-    sizes = np.abs(scores.astype(np.float64))
+    """Return a model as the browser is given it; unit: the score that colours a place strongly."""
     return {
         "name": name,
         "theta": found.parameters.tolist(),
         "direction": direction.tolist(),
-        "scores": scores.astype(np.float64).tolist(),
-        "unit": float(np.quantile(sizes, 0.9)) or 1.0,
-        "said": [],
+        "scores": scores.tolist(),
+        "unit": float(np.abs(scores).max()) or 1.0,
     }

@@ -12,8 +12,10 @@ from engine.attacks.result import AttackResult, Replay
 from engine.experiments import (
     AttributionsResult,
     AuditResult,
+    CandidatesResult,
     CertificatesResult,
     CleaningResult,
+    ConditioningResult,
     ExplainResult,
     ImpossibleResult,
     LdsResult,
@@ -195,6 +197,16 @@ def of_certificates(result: CertificatesResult) -> Numbers:
     return named | {"violations": result.violations}
 
 
+def of_conditioning(result: ConditioningResult) -> Numbers:
+    return by_row(result.by_damping, ["model", "damping"], ["correlation", "dimension"])
+
+
+def of_candidates(result: CandidatesResult) -> Numbers:
+    help_ = {m: int((result.own(m) < 0).sum()) for m in ("honest", "attacked")}
+    named = {f"{model}: candidates that would help": n for model, n in help_.items()}
+    return named | {"Spearman": result.correlation, "error of the check": result.error}
+
+
 def of_cleaning(result: CleaningResult) -> Numbers:
     return by_row(result.summary(), ["model", "detector"], ["average_precision"])
 
@@ -270,8 +282,10 @@ def of_scaling(result: Scaling) -> Numbers:
 # Each function takes the results of its own experiment: one type would fit none of them.
 NUMBERS: dict[str, Callable[[Any], Numbers]] = {
     "attack": of_attack,
+    "candidates": of_candidates,
     "certificates": of_certificates,
     "cleaning": of_cleaning,
+    "conditioning": of_conditioning,
     "halves": of_halves,
     "minimal-radius": of_minimal_radius,
     "lds": of_lds,

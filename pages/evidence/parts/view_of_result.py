@@ -13,8 +13,10 @@ from engine.experiments import (
     AttributionsRequest,
     AuditRequest,
     BaselineRequest,
+    CandidatesRequest,
     CertificatesRequest,
     CleaningRequest,
+    ConditioningRequest,
     DefenceRequest,
     ExplainRequest,
     FairnessRequest,
@@ -27,6 +29,7 @@ from engine.experiments import (
     MinimalRadiusRequest,
     PairsRequest,
     PaymentsRequest,
+    PlaygroundRequest,
     PolishRequest,
     ReplayRequest,
     ScalingRequest,
@@ -41,7 +44,7 @@ from pages.common.lab import published_results
 from pages.common.lab.registry import PageEntry, page
 from pages.common.lab.shared import baseline_request
 from pages.defend.parts.polish_words import case
-from pages.learn.parts import retraining
+from pages.learn.parts import new_sample_words, retraining
 
 Examined = AuditRequest | AttributionsRequest
 RETRAINED = ("setting", "l2", "damping", "samples")
@@ -55,6 +58,8 @@ JUDGED: Mapping[type, tuple[str, str]] = {  # role among the published, and page
     LdsRequest: ("lds", "lds"),
     SelectionRequest: ("selection", "lds"),
     ScoreMatrixRequest: ("score matrix", "is-any-score-safe"),
+    ConditioningRequest: ("conditioning", "look"),
+    CandidatesRequest: ("candidates", "new-sample"),
 }
 BESIDE = {"training": "cost", "baseline": "cost"}  # pages that show a role without controls of it
 
@@ -233,8 +238,20 @@ def into_one_attack(request: Examined, url: str, role: str, own: str) -> ResultV
     return view(url, **values) if same else None
 
 
+Judged = (
+    LdsRequest | SelectionRequest | ScoreMatrixRequest | ConditioningRequest | CandidatesRequest
+)
+
+
 @view_of.register
-def of_judged(request: LdsRequest | SelectionRequest | ScoreMatrixRequest) -> ResultView | None:
+def of_playground(request: PlaygroundRequest) -> ResultView | None:
+    shown = new_sample_words.SHOWN[request.points]
+    same = request == PlaygroundRequest(request.points)
+    return view("new-sample", points=shown) if same else None
+
+
+@view_of.register
+def of_judged(request: Judged) -> ResultView | None:
     """Pages that show one request a data set: the published one, or else the default."""
     role, url = JUDGED[type(request)]
     name = request.dataset

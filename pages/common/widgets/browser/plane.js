@@ -71,7 +71,10 @@ function scores(model, x, y) {
 }
 
 // Where a score stands among the training samples' own, 1 the highest.
-function rankOf(model, value) { return 1 + model.scores.filter((s) => s > value).length; }
+// Scores that differ by rounding alone tie, as they do for a point that lies on a training point.
+function rankOf(model, value) {
+  return 1 + model.scores.filter((s) => s - value > 1e-9 * Math.abs(value)).length;
+}
 
 function begin(root, data) {
   const { low, high } = data, start = data.start;
@@ -87,17 +90,22 @@ function begin(root, data) {
   function heat(model) {
     const grid = document.createElement('canvas'), ctx = grid.getContext('2d');
     grid.width = grid.height = CELLS;
-    const pixels = ctx.createImageData(CELLS, CELLS);
+    const pixels = ctx.createImageData(CELLS, CELLS), ends = [[Infinity], [-Infinity]];
     for (let j = 0; j < CELLS; j++) {
       for (let i = 0; i < CELLS; i++) {
-        const v = value(model, xOf((i + .5) / CELLS), yOf((j + .5) / CELLS), label);
+        const x = xOf((i + .5) / CELLS), y = yOf((j + .5) / CELLS), v = value(model, x, y, label);
+        if (v < ends[0][0]) ends[0] = [v, x, y];
+        if (v > ends[1][0]) ends[1] = [v, x, y];
         const strength = Math.tanh(Math.abs(v) / model.unit), at = 4 * (j * CELLS + i);
         const colour = v > 0 ? [213, 94, 0] : [0, 114, 178];
         pixels.data.set([...colour, Math.round(225 * strength)], at);
       }
     }
     ctx.putImageData(pixels, 0, 0);
-    return grid;
+    const [least, most] = ends.map(([v, x, y]) => `${format(v)} ${data.words.at} ${spot([x, y])}`);
+    const said = `${data.words.picture} ${model.name}, ${data.words.labelled} ${data.classes[label]}: `
+      + `${data.words.from} ${least} ${data.words.to} ${most}.`;
+    return { grid, said };
   }
 
   function draw(side) {
@@ -111,19 +119,28 @@ function begin(root, data) {
     ctx.clearRect(0, 0, width, width);
     ctx.imageSmoothingEnabled = true;
     ctx.imageSmoothingQuality = 'high';
-    ctx.drawImage(heat(model), 0, 0, width, width);
+    const { grid, said } = heat(model);
+    canvas.setAttribute('aria-label', said);
+    ctx.drawImage(grid, 0, 0, width, width);
     boundary(ctx, model, width, ink);
     const size = width < 260 ? 3 : 4.5;
-    data.points.forEach(([x, y, c], i) => {
-      const px = shareX(x) * width, py = shareY(y) * width, target = i === data.target;
+    for (const [x, y, c] of data.points) {
       ctx.beginPath();
-      mark(ctx, px, py, target ? 1.7 * size : size, c);
-      ctx.fillStyle = target ? '#FFD54A' : c ? '#FFFFFF' : '#222222';
+      mark(ctx, shareX(x) * width, shareY(y) * width, size, c);
+      ctx.fillStyle = c ? '#FFFFFF' : '#222222';
       ctx.fill();
-      ctx.lineWidth = target ? 2 : 1;
-      ctx.strokeStyle = c && !target ? '#222222' : target ? '#222222' : '#FFFFFF';
+      ctx.lineWidth = 1;
+      ctx.strokeStyle = c ? '#222222' : '#FFFFFF';
       ctx.stroke();
-    });
+    }
+    const [tx, ty] = data.points[data.target];  // the attacked sample: a ring around it
+    for (const [thick, colour] of [[7, '#222222'], [4, '#FFD54A']]) {
+      ctx.beginPath();
+      ctx.arc(shareX(tx) * width, shareY(ty) * width, 19, 0, 7);
+      ctx.lineWidth = thick;
+      ctx.strokeStyle = colour;
+      ctx.stroke();
+    }
     ctx.lineWidth = 1;
     ctx.strokeStyle = 'rgba(134,142,150,.7)';
     ctx.strokeRect(.5, .5, width - 1, width - 1);
@@ -158,8 +175,8 @@ function begin(root, data) {
       return `${model.name}: ${format(v)}, ${v > 0 ? data.words.harms : data.words.helps}, `
         + `${data.words.rank} ${rankOf(model, v)} ${data.words.of}`;
     });
-    return `${data.words.point} ${data.classes[label]}, ${place.map((v) => v.toFixed(2)).join(' / ')
-      .replaceAll('-', '−')}. ${parts.join('. ')}.`;
+    return `${data.words.point} ${data.classes[label]}, ${data.words.at} ${spot(place)}. `
+      + `${parts.join('. ')}.`;
   }
 
   function show() {
@@ -184,13 +201,7 @@ function begin(root, data) {
     soon = setTimeout(() => { root.said.textContent = said(); }, 400);
   }
 
-  function pictures() {
-    for (const side of root.sides) {
-      draw(side);
-      side.canvas.setAttribute('aria-label', `${data.words.picture} ${side.model.name}, `
-        + `${data.words.labelled} ${data.classes[label]}. ${side.model.said[label]}`);
-    }
-  }
+  function pictures() { root.sides.forEach(draw); }
 
   function move(x, y) {
     place = [Math.min(Math.max(x, low[0]), high[0]), Math.min(Math.max(y, low[1]), high[1])];
@@ -246,6 +257,8 @@ function begin(root, data) {
   };
   root.stop = () => { sized.disconnect(); dark.disconnect(); clearTimeout(soon); };
 }
+
+function spot(place) { return place.map((v) => v.toFixed(2).replace('-', '−')).join(' / '); }
 
 function format(v) {
   const text = Math.abs(v) < 5e-5 ? '0.0000' : v.toPrecision(3);

@@ -1,0 +1,148 @@
+"""Look before you trust: what the damping decides, and the samples on which two models differ."""
+
+import streamlit as st
+
+from engine.experiments import ConditioningRequest, ConditioningResult
+from engine.results.store import Stored
+from pages.common.asking import data_choice, door
+from pages.common.asking.controls import dataset_choice
+from pages.common.asking.form import Form
+from pages.common.keeping import shelf
+from pages.common.lab import published_results, registry
+from pages.common.lab.shared import badge_of, is_here, open_dataset
+from pages.common.samples import Samples
+from pages.common.widgets import blocks, code_tabs, take_away, unfold
+from pages.common.widgets.badge import mark_origin
+from pages.common.widgets.figure import FigureBlock
+from pages.evidence.parts import conditioning_figures as figures
+from pages.evidence.parts import conditioning_words as words
+
+PAGE = registry.page("look")
+ROLE = "conditioning"
+COST = (
+    "An attack, and two decompositions of H: half a minute for digits on a laptop. Models of more "
+    "than 2,500 parameters are refused."
+)
+
+
+@shelf.kept
+def spectrum_figure(stored: Stored, damping: float) -> FigureBlock:
+    """The spectrum of H beside a damping."""
+    result: ConditioningResult = stored.result
+    return FigureBlock(
+        name="spectrum",
+        key=f"spectrum-{damping:g}",
+        title=words.spectrum_title(result, damping),
+        kind="Eigenvalues of the Hessian at the honest and at the attacked model",
+        build=figures.spectrum,
+        values=(result, damping),
+        table=lambda: result.by_damping,
+        results=(stored,),
+        caption=words.spectrum_caption(result, damping),
+    )
+
+
+@shelf.kept
+def damping_figure(stored: Stored) -> FigureBlock:
+    """Rankings at other dampings."""
+    result: ConditioningResult = stored.result
+    return FigureBlock(
+        name="dampings",
+        title=words.by_damping_title(result),
+        kind="Rank correlation of scores at each damping with those at the usual one",
+        build=figures.by_damping,
+        values=(result,),
+        table=lambda: result.by_damping,
+        results=(stored,),
+        caption="The dotted line is the usual damping, which the paper uses. No damping is the "
+        "true one: it stands for how far the model may move.",
+    )
+
+
+@shelf.kept
+def difference_figure(
+    stored: Stored, names: tuple[str, ...], samples: Samples | None
+) -> FigureBlock:
+    """Both models on every unseen sample."""
+    result: ConditioningResult = stored.result
+    rows = words.unseen(result)
+    return FigureBlock(
+        name="differences",
+        title=words.differences_title(result),
+        kind="Confidence of both models on each unseen sample",
+        build=figures.differences,
+        values=(rows, names),
+        results=(stored,),
+        samples=samples,
+        caption="Confidence is the probability of the class that a model predicts. No label is "
+        "needed to draw this.",
+    )
+
+
+@unfold.section("Which scores depend on the damping?", "dampings")
+def dampings(stored: Stored, request: ConditioningRequest) -> None:
+    damping_figure(stored).show()
+    first = words.first_samples(stored.result, request.order)
+    blocks.table(first, "The first samples of the honest ranking and what the damping adds to them")
+    st.caption(
+        "Change of a score for twice the damping: its derivative, which holds to first order."
+    )
+
+
+@unfold.section("Where do the honest and the attacked model differ?", "differences")
+def differences(stored: Stored, name: str) -> None:
+    result: ConditioningResult = stored.result
+    here = is_here(name)
+    most = int(result.differences["label"].max()) + 1
+    names = open_dataset(name).class_names if here else tuple(map(str, range(most)))
+    samples = Samples(open_dataset(name), "holdout") if here else None
+    difference_figure(stored, names, samples).show()
+    changed = words.changed(result, names)
+    if len(changed):
+        blocks.table(changed, "Unseen samples that the two models predict otherwise")
+    blocks.table(words.moved(result, names), "Training samples whose rank changes most")
+    st.caption("Those farthest apart come first. A whole table is under “Take it with you”.")
+
+
+@unfold.section("What is computed (beyond the paper)", "formulas")
+def formulas() -> None:
+    blocks.prose("evidence/texts/conditioning.md")
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    form = Form()
+    name = dataset_choice(form, data_choice.names_of(ROLE, "conditioning"))
+    request = published_results.request_of(ROLE, name) or ConditioningRequest(name)
+    asked = door.Computation.of("conditioning", request)
+    stored = asked.stored
+    if stored is None:
+        form.finish()
+        st.markdown(f"{PAGE.finding} For this data set it is not computed yet.")
+        with st.container(border=True):
+            door.offer([asked], COST, "stage")
+            door.show_refusal()
+        formulas()
+        return
+    st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
+    damping = form.choice(
+        st.columns([1, 3])[0], "Damping", "other_damping", list(request.dampings),
+        "Added to every eigenvalue of H before it is inverted.", request.damping, carried=False,
+    )  # fmt: skip
+    form.finish()
+    spectrum_figure(stored, damping).show()
+    dampings(stored, request)
+    differences(stored, name)
+    formulas()
+    take_away.show(
+        stored,
+        request,
+        {
+            "Dampings": lambda: stored.result.by_damping,
+            "Differences": lambda: stored.result.differences,
+        },
+        code=code_tabs.folded,
+    )
+
+
+page()

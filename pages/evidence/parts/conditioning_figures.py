@@ -1,0 +1,95 @@
+"""Figures of conditioning and of two models side by side: from results to Plotly figures."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from engine.experiments import ConditioningResult
+from pages.common.figures.layout import custom_data, finish
+from pages.common.figures.palette import ACCENT, BLUE, GREY
+from pages.common.words.wording import percent
+
+LOOKS = {"honest": ("honest model", GREY, "solid"), "attacked": ("attacked model", BLUE, "dash")}
+
+
+def spectrum(result: ConditioningResult, damping: float) -> go.Figure:
+    """Eigenvalues of H at both models beside the damping; those without curvature are left out."""
+    figure = go.Figure()
+    smallest = np.inf
+    for values, flat, (name, colour, dash) in zip(
+        result.eigenvalues, result.flat, LOOKS.values(), strict=True
+    ):
+        shown = values[: len(values) - flat]
+        smallest = min(smallest, float(shown[-1]))
+        figure.add_scatter(
+            x=np.arange(1, len(shown) + 1),
+            y=shown,
+            mode="lines",
+            name=name,
+            line={"color": colour, "dash": dash, "width": 2.5},
+            hovertemplate=f"direction %{{x}}: curvature %{{y:.2g}}<extra>{name}</extra>",
+        )
+    figure.add_hline(y=damping, line={"color": ACCENT, "width": 2, "dash": "dot"})
+    figure.add_annotation(
+        x=1, xref="paper", y=np.log10(damping), yanchor="bottom", xanchor="right", showarrow=False,
+        text=f"damping {damping:g}: below it, the damping decides", font={"color": ACCENT},
+    )  # fmt: skip
+    figure.update_xaxes(title_text="direction, the most curved first", type="log", dtick=1)
+    figure.update_yaxes(
+        title_text="eigenvalue of H", type="log", exponentformat="power", dtick=1,
+        range=[np.log10(max(smallest, 1e-6)) - 0.2, np.log10(result.eigenvalues.max()) + 0.3],
+    )  # fmt: skip
+    return finish(figure, 420)
+
+
+def by_damping(result: ConditioningResult) -> go.Figure:
+    """How far the ranking at each damping agrees with the usual one."""
+    figure = go.Figure()
+    for model, (name, colour, dash) in LOOKS.items():
+        rows = result.by_damping[result.by_damping["model"] == model]
+        figure.add_scatter(
+            x=rows["damping"],
+            y=rows["correlation"],
+            mode="lines+markers",
+            name=name,
+            line={"color": colour, "dash": dash, "width": 2.5},
+            customdata=custom_data([(percent(k), percent(b)) for k, b in zip(
+                rows["kept"], rows["below"], strict=True)]),
+            hovertemplate="damping %{x:g}: Spearman %{y:.2f}, %{customdata[0]} of the first ten, "
+            "%{customdata[1]} of a score from below the damping<extra></extra>",
+        )  # fmt: skip
+    figure.add_vline(x=result.damping, line={"color": ACCENT, "width": 1.5, "dash": "dot"})
+    figure.update_xaxes(title_text="damping", type="log", exponentformat="power", dtick=1)
+    figure.update_yaxes(title_text=f"Spearman, with damping {result.damping:g}", range=[0, 1.03])
+    return finish(figure, 380)
+
+
+def differences(rows: pd.DataFrame, names: tuple[str, ...]) -> go.Figure:
+    """How sure both models are of each sample; those that they predict otherwise stand out."""
+    figure = go.Figure()
+    other = rows["said_first"] != rows["said_second"]
+    for some, name, colour, symbol in (
+        (~other, "same prediction", GREY, "circle"),
+        (other, "another prediction", ACCENT, "diamond"),
+    ):
+        part = rows[some]
+        figure.add_scatter(
+            x=part["confidence_first"],
+            y=part["confidence_second"],
+            mode="markers",
+            name=name,
+            marker={"color": colour, "symbol": symbol, "size": 8, "opacity": 0.7},
+            customdata=custom_data(
+                [
+                    (int(row.sample), names[row.label], names[row.said_first],
+                     names[row.said_second])
+                    for row in part.itertuples()
+                ]
+            ),
+            hovertemplate="unseen sample %{customdata[0]}, class “%{customdata[1]}”<br>honest: "
+            "“%{customdata[2]}”, %{x:.0%} sure<br>attacked: “%{customdata[3]}”, %{y:.0%} sure"
+            "<extra></extra>",
+        )  # fmt: skip
+    figure.update_xaxes(title_text="confidence of the honest model", tickformat=".0%")
+    figure.update_yaxes(title_text="of the attacked model", tickformat=".0%")
+    return finish(figure, 440)

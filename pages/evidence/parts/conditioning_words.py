@@ -1,0 +1,133 @@
+"""Conditioning and differing samples in words: pure functions from results to sentences, tables."""
+
+import numpy as np
+import pandas as pd
+
+from engine.experiments import ConditioningResult
+from pages.common.keeping import shelf
+from pages.common.words.wording import count, decimal, percent
+
+SAMPLES = 12  # of a table
+LOOSE = 0.01  # the other damping in the finding: the usual L2 penalty
+
+
+@shelf.kept
+def finding(result: ConditioningResult) -> str:
+    """How much of a score is the data's, and how far another damping would agree."""
+    own, other = result.at("honest"), result.at("honest", LOOSE)
+    parameters = result.eigenvalues.shape[1]
+    return (
+        f"**On average {own['below']:.0%} of a score comes from directions in which the damping "
+        f"outweighs the data.** Of {parameters:,} directions the data determine about "
+        f"{own['dimension']:.0f} at damping {own['damping']:g}. With damping {other['damping']:g} "
+        f"the same model ranks the samples otherwise: Spearman {decimal(other['correlation'])}, "
+        f"{round(10 * other['kept'])} of the first ten stay."
+    )
+
+
+@shelf.kept
+def spectrum_title(result: ConditioningResult, damping: float) -> str:
+    row, values = result.at("honest", damping), result.eigenvalues[0]
+    above = int((values >= damping).sum())
+    return (
+        f"{above} of {count(len(values), 'direction')} {'lies' if above == 1 else 'lie'} above "
+        f"damping {damping:g}; those below it carry {row['below']:.0%} of a score"
+    )
+
+
+@shelf.kept
+def spectrum_caption(result: ConditioningResult, damping: float) -> str:
+    parts = []
+    for place, name in enumerate(("honest", "attacked")):
+        row = result.at(name, damping)
+        parts.append(
+            f"{name} model: stable rank {result.stable[place]:.1f}, effective dimension "
+            f"{row['dimension']:.1f}, condition number {row['condition']:.3g}"
+        )
+    return (
+        f"At damping {damping:g}, {'; '.join(parts)}. {result.flat[0]} directions have no "
+        "curvature and are not drawn: for example, the same vector added to every class. A score's "
+        "share is counted in absolute parts, since signed ones cancel."
+    )
+
+
+@shelf.kept
+def by_damping_title(result: ConditioningResult) -> str:
+    rows = result.by_damping[result.by_damping["model"] == "honest"]
+    worst = rows.loc[rows["correlation"].idxmin()]
+    return (
+        f"The ranking is partly the damping's choice: at {worst['damping']:g} it agrees with that "
+        f"at {result.damping:g} to {decimal(worst['correlation'])}"
+    )
+
+
+@shelf.kept
+def first_samples(result: ConditioningResult, order: str) -> pd.DataFrame:
+    """The honest model's first samples: what their scores owe to the damping."""
+    sign = -1 if order == "highest_first" else 1
+    first = np.argsort(sign * result.scores[0], kind="stable")[:SAMPLES]
+    scores, slopes = result.scores[0][first], result.slopes[0][first]
+    return pd.DataFrame(
+        {
+            "rank": np.arange(1, len(first) + 1),
+            "sample": first,
+            "score": [f"{value:.3g}" for value in scores],
+            "if the damping doubles": [
+                f"{100 * np.log(2) * slope / value:+.0f}%".replace("-", "−")
+                for slope, value in zip(slopes, scores, strict=True)
+            ],
+            "from below the damping": [percent(value) for value in result.below[0][first]],
+        }
+    )
+
+
+def unseen(result: ConditioningResult) -> pd.DataFrame:
+    """The rows of the holdout samples, on which accuracy is measured."""
+    return result.differences[result.differences["split"] == "holdout"]
+
+
+@shelf.kept
+def differences_title(result: ConditioningResult) -> str:
+    rows = unseen(result)
+    other = rows[rows["said_first"] != rows["said_second"]]
+    surer = int((rows["confidence_second"] < rows["confidence_first"]).sum())
+    return (
+        f"The models predict otherwise for {len(other)} of {len(rows):,} unseen samples; the "
+        f"attacked one is less sure of {surer / len(rows):.0%} of them"
+    )
+
+
+@shelf.kept
+def changed(result: ConditioningResult, names: tuple[str, ...]) -> pd.DataFrame:
+    """The unseen samples that the models predict otherwise, those farthest apart first."""
+    rows = unseen(result)
+    rows = rows[rows["said_first"] != rows["said_second"]]
+    rows = rows.sort_values("divergence", ascending=False)[:SAMPLES]
+    return pd.DataFrame(
+        {
+            "unseen sample": rows["sample"],
+            "class": [names[label] for label in rows["label"]],
+            "honest says": [names[label] for label in rows["said_first"]],
+            "sure": [percent(value) for value in rows["confidence_first"]],
+            "attacked says": [names[label] for label in rows["said_second"]],
+            "sure of it": [percent(value) for value in rows["confidence_second"]],
+        }
+    )
+
+
+@shelf.kept
+def moved(result: ConditioningResult, names: tuple[str, ...]) -> pd.DataFrame:
+    """The training samples whose rank changes by the largest factor, with what both models say."""
+    rows = result.differences[result.differences["split"] == "train"]
+    factor = np.abs(np.log(rows["rank_second"] / rows["rank_first"]))
+    rows = rows.loc[factor.sort_values(ascending=False, kind="stable").index[:SAMPLES]]
+    return pd.DataFrame(
+        {
+            "sample": rows["sample"],
+            "class": [names[label] for label in rows["label"]],
+            "honest rank": rows["rank_first"],
+            "attacked rank": rows["rank_second"],
+            "honest says": [names[label] for label in rows["said_first"]],
+            "attacked says": [names[label] for label in rows["said_second"]],
+        }
+    )

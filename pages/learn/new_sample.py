@@ -1,0 +1,128 @@
+"""What is a new sample worth, and where? A point to drag through a plane, and real candidates."""
+
+import streamlit as st
+
+from engine.experiments import CandidatesRequest, CandidatesResult, PlaygroundRequest
+from engine.results.store import Stored
+from pages.common.asking import data_choice, door
+from pages.common.asking.controls import dataset_choice
+from pages.common.asking.form import Form
+from pages.common.keeping import shelf
+from pages.common.lab import published_results, registry
+from pages.common.lab.shared import badge_of, is_here, open_dataset
+from pages.common.samples import Samples
+from pages.common.widgets import blocks, code_tabs, plane, take_away, unfold
+from pages.common.widgets.badge import mark_origin
+from pages.common.widgets.figure import FigureBlock
+from pages.learn.parts import new_sample_figures as figures
+from pages.learn.parts import new_sample_words as words
+
+PAGE = registry.page("new-sample")
+ROLE = "candidates"
+COST = "An attack on two features: some seconds on a laptop."
+CANDIDATES_COST = "An attack, and two trainings for each checked candidate: a minute on a laptop."
+
+
+@shelf.kept
+def candidates_figure(
+    stored: Stored, names: tuple[str, ...], samples: Samples | None
+) -> FigureBlock:
+    """Every candidate under both models."""
+    result: CandidatesResult = stored.result
+    return FigureBlock(
+        name="candidates",
+        title=words.candidates_title(result),
+        kind="Scores of unseen samples under the honest and under the attacked model",
+        build=figures.candidates,
+        values=(result, names),
+        table=lambda: words.candidates_table(result, names),
+        results=(stored,),
+        samples=samples,
+        caption="A mark is a sample that is not in training, with its true label. A positive score "
+        "pulls the test loss up. Axes are logarithmic away from zero. Both rankings of these "
+        f"candidates agree to {result.correlation:.2f} (Spearman).",
+    )
+
+
+@shelf.kept
+def check_figure(stored: Stored) -> FigureBlock:
+    """Prediction against measurement."""
+    result: CandidatesResult = stored.result
+    return FigureBlock(
+        name="check",
+        title=words.check_title(result),
+        kind="Predicted against measured effect of training with a candidate",
+        build=figures.check,
+        values=(result,),
+        table=lambda: result.check,
+        results=(stored,),
+        caption="Each model is trained to its minimum with the candidate at a tiny weight; the "
+        f"honest model's score is computed with the damping equal to L2.{words.fragile(result)}",
+    )
+
+
+@unfold.section("Real candidates: samples that the model was not trained on", "candidates")
+def candidates(name: str) -> None:
+    request = published_results.request_of(ROLE, name) or CandidatesRequest(name)
+    asked = door.Computation.of("candidates", request)
+    if asked.stored is None:
+        st.markdown(f"For “{name}” this is not computed yet.")
+        door.offer([asked], CANDIDATES_COST, "stage")
+        return
+    result: CandidatesResult = asked.stored.result
+    here = is_here(name)
+    classes = (
+        open_dataset(name).class_names if here else tuple(map(str, range(result.honest.shape[1])))
+    )
+    samples = Samples(open_dataset(name), "holdout") if here else None
+    candidates_figure(asked.stored, classes, samples).show()
+    if len(result.check):
+        check_figure(asked.stored).show()
+    tables = {
+        "Candidates": lambda: words.candidates_table(result, classes),
+        "Check": lambda: result.check,
+    }
+    take_away.show(asked.stored, request, tables, code=code_tabs.tabs)
+
+
+@unfold.section("What is computed (beyond the paper)", "formulas")
+def formulas() -> None:
+    blocks.prose("learn/texts/new-sample.md")
+
+
+@unfold.section("Take the plane with you", "take-plane")
+def take_plane(stored: Stored, request: PlaygroundRequest) -> None:
+    tables = {"Points": lambda: words.points_table(stored.result)}
+    take_away.show(stored, request, tables, code=code_tabs.tabs, name=f"{request.points}-plane")
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    form = Form()
+    name = dataset_choice(form, data_choice.names_of(ROLE, "candidates"))
+    head, places = st.container(), st.container()
+    shown = {words.SHOWN[points]: points for points in words.SHOWN}
+    word = form.segments(
+        st.container(), "Points", "points", list(shown), next(iter(shown)),
+        "Drawn by a seed, or real digits on two principal components.",
+    )  # fmt: skip
+    form.finish()
+    request = PlaygroundRequest(shown[word])
+    asked = door.Computation.of("playground", request)
+    if asked.stored is None:
+        head.markdown(f"{PAGE.finding} This plane is not computed yet.")
+        with places, st.container(border=True):
+            door.offer([asked], COST, "step")
+    else:
+        result = asked.stored.result
+        head.markdown(f"{words.finding(result)}{mark_origin(badge_of(asked.stored))}")
+        with places:
+            plane.show(plane.plane(result), f"plane-{request.points}")
+            st.caption(words.origin(request, result))
+    candidates(name)
+    formulas()
+    if asked.stored is not None:
+        take_plane(asked.stored, request)
+
+
+page()

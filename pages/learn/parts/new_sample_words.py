@@ -1,0 +1,107 @@
+"""What new samples are worth in words: pure functions from results to sentences and tables."""
+
+import numpy as np
+import pandas as pd
+
+from engine.experiments import CandidatesResult, PlaygroundRequest, PlaygroundResult
+from pages.common.keeping import shelf
+from pages.common.words.wording import count, decimal, percent
+
+SHOWN = {"clouds": "Two clouds", "digits": "Handwritten 3s and 8s"}
+
+
+@shelf.kept
+def finding(result: PlaygroundResult) -> str:
+    """Where the attack leaves the values of new points."""
+    n, target = len(result.y), result.target
+    return (
+        f"A score needs no retraining, so it can price samples that nobody has collected yet. "
+        f"**Honest and attacked model disagree on {result.disagreement:.0%} of this plane, both "
+        "labels counted, whether a new point helps.** The attack moved the sample in the yellow "
+        f"ring from rank {result.before.ranks[target]} to rank {result.after.ranks[target]} of {n}; accuracy "
+        f"went from {percent(result.accuracy_before)} to {percent(result.accuracy_after)}."
+    )
+
+
+def origin(request: PlaygroundRequest, result: PlaygroundResult) -> str:
+    """Say what the points are, and how they are looked at."""
+    n = len(result.y)
+    points = (
+        f"The {n} points are drawn by seed {request.seed}: they stand for nothing."
+        if request.points == "clouds"
+        else f"The {n} points are all handwritten 3s and 8s among the training digits, on the "
+        "first two principal components of their pixels."
+    )
+    return (
+        f"{points} Orange: a point there, with the chosen label, pulls the test loss up; blue: "
+        f"down. The dashed line is where the model changes its mind. Your browser computes each "
+        f"value exactly from the model ({count(len(result.y_test), 'test point')}, damping "
+        f"{request.damping:g}); nothing is sent. Only the colours between grid cells are smoothed. "
+        f"Ranks are among the training points, 1 for the highest score."
+    )
+
+
+@shelf.kept
+def candidates_title(result: CandidatesResult) -> str:
+    """How many candidates would help, by either model, and how many change sides."""
+    honest, attacked = result.own("honest"), result.own("attacked")
+    turned = int(((honest > 0) != (attacked > 0)).sum())
+    return (
+        f"{turned} of {len(honest):,} unseen samples change sides: {int((honest < 0).sum())} would "
+        f"help by the honest model, {int((attacked < 0).sum())} by the attacked one"
+    )
+
+
+@shelf.kept
+def check_title(result: CandidatesResult) -> str:
+    """How far prediction and measurement are apart."""
+    return (
+        f"Training with {count(len(result.check), 'candidate')} changes the test loss as their "
+        f"scores say: all together to {result.error:.1e}"
+    )
+
+
+@shelf.kept
+def fragile(result: CandidatesResult) -> str:
+    """Say which checked candidate changes sides with the damping, if any does."""
+    table = result.check
+    turned = table[(table["predicted"] > 0) != (table["usual"] > 0)]
+    if turned.empty:
+        return ""
+    worst = turned.loc[turned["predicted"].abs().idxmax()]
+    return (
+        f" {len(turned)} of the {len(table)} checked ones have the other sign at the usual "
+        f"damping; of these unseen sample {int(worst['candidate'])} is the largest: "
+        f"{decimal(worst['usual'])} there, {decimal(worst['predicted'])} with damping = L2."
+    )
+
+
+@shelf.kept
+def candidates_table(result: CandidatesResult, names: tuple[str, ...]) -> pd.DataFrame:
+    """One row per candidate, with its true label."""
+    return pd.DataFrame(
+        {
+            "unseen sample": np.arange(len(result.labels)),
+            "class": [names[label] for label in result.labels],
+            "honest": result.own("honest"),
+            "attacked": result.own("attacked"),
+            "would rank (honest)": result.would_rank("honest"),
+            "would rank (attacked)": result.would_rank("attacked"),
+        }
+    )
+
+
+@shelf.kept
+def points_table(result: PlaygroundResult) -> pd.DataFrame:
+    """One row per training point of the plane."""
+    return pd.DataFrame(
+        {
+            result.features[0]: result.X[:, 0],
+            result.features[1]: result.X[:, 1],
+            "class": [result.classes[label] for label in result.y],
+            "score_honest": result.before.scores,
+            "rank_honest": result.before.ranks,
+            "score_attacked": result.after.scores,
+            "rank_attacked": result.after.ranks,
+        }
+    )
