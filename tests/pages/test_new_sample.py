@@ -1,5 +1,8 @@
 """What is a new sample worth: what the page says of results, and what the browser gets."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,7 +17,7 @@ from tests.support.pages import Open, unfold, words
 PAGE = registry.page("new-sample")
 
 
-def published(role: str, request: object) -> object:
+def published(role: str, request: Any) -> object:
     stored = Store(PUBLISHED, PUBLISHED).find_published(role, request)
     assert stored is not None
     return stored.result
@@ -41,7 +44,7 @@ def test_it_opens_with_the_plane_and_its_finding(points: str, open_page: Open) -
 @pytest.mark.parametrize("points", list(new_sample_words.SHOWN))
 def test_the_browser_gets_what_every_value_is_made_of(points: str) -> None:
     result = made(points)
-    given = plane.plane(result)
+    given: Mapping[str, Any] = plane.plane(result)
     assert len(given["points"]) == len(result.y)
     for shown, which, ranking in zip(
         given["models"], ("honest", "attacked"), (result.before, result.after), strict=True

@@ -81,9 +81,10 @@ def differences(rows: pd.DataFrame, names: tuple[str, ...]) -> go.Figure:
             marker={"color": colour, "symbol": symbol, "size": 8, "opacity": 0.7},
             customdata=custom_data(
                 [
-                    (int(row.sample), names[row.label], names[row.said_first],
-                     names[row.said_second])
-                    for row in part.itertuples()
+                    (int(sample), *(names[int(label)] for label in labels))
+                    for sample, *labels in part[
+                        ["sample", "label", "said_first", "said_second"]
+                    ].to_numpy()
                 ]
             ),
             hovertemplate="unseen sample %{customdata[0]}, class “%{customdata[1]}”<br>honest: "

@@ -54,7 +54,7 @@ def spectrum_caption(result: ConditioningResult, damping: float) -> str:
 @shelf.kept
 def by_damping_title(result: ConditioningResult) -> str:
     rows = result.by_damping[result.by_damping["model"] == "honest"]
-    worst = rows.loc[rows["correlation"].idxmin()]
+    worst = rows.iloc[int(rows["correlation"].to_numpy().argmin())]
     return (
         f"The ranking is partly the damping's choice: at {worst['damping']:g} it agrees with that "
         f"at {result.damping:g} to {decimal(worst['correlation'])}"
@@ -119,8 +119,8 @@ def changed(result: ConditioningResult, names: tuple[str, ...]) -> pd.DataFrame:
 def moved(result: ConditioningResult, names: tuple[str, ...]) -> pd.DataFrame:
     """The training samples whose rank changes by the largest factor, with what both models say."""
     rows = result.differences[result.differences["split"] == "train"]
-    factor = np.abs(np.log(rows["rank_second"] / rows["rank_first"]))
-    rows = rows.loc[factor.sort_values(ascending=False, kind="stable").index[:SAMPLES]]
+    factor = np.abs(np.log((rows["rank_second"] / rows["rank_first"]).to_numpy()))
+    rows = rows.iloc[np.argsort(-factor, kind="stable")[:SAMPLES]]
     return pd.DataFrame(
         {
             "sample": rows["sample"],

@@ -18,8 +18,9 @@ def finding(result: PlaygroundResult) -> str:
         f"A score needs no retraining, so it can price samples that nobody has collected yet. "
         f"**Honest and attacked model disagree on {result.disagreement:.0%} of this plane, both "
         "labels counted, whether a new point helps.** The attack moved the sample in the yellow "
-        f"ring from rank {result.before.ranks[target]} to rank {result.after.ranks[target]} of {n}; accuracy "
-        f"went from {percent(result.accuracy_before)} to {percent(result.accuracy_after)}."
+        f"ring from rank {result.before.ranks[target]} to rank "
+        f"{result.after.ranks[target]} of {n}; accuracy went from "
+        f"{percent(result.accuracy_before)} to {percent(result.accuracy_after)}."
     )
 
 
@@ -68,7 +69,7 @@ def fragile(result: CandidatesResult) -> str:
     turned = table[(table["predicted"] > 0) != (table["usual"] > 0)]
     if turned.empty:
         return ""
-    worst = turned.loc[turned["predicted"].abs().idxmax()]
+    worst = turned.iloc[int(turned["predicted"].abs().to_numpy().argmax())]
     return (
         f" {len(turned)} of the {len(table)} checked ones have the other sign at the usual "
         f"damping; of these unseen sample {int(worst['candidate'])} is the largest: "

@@ -47,6 +47,7 @@ function build(data) {
     const stage = element(side, 'div', 'stage');
     const canvas = element(stage, 'canvas');
     canvas.setAttribute('role', 'img');
+    canvas.dataset.figure = 'plane';
     const handle = element(stage, 'button', 'handle');
     handle.type = 'button';
     return { model, value, rank, stage, canvas, handle };
