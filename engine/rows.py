@@ -2,16 +2,23 @@
 
 Everything that influence needs of them is a product from either side. Of a file, only the rows
 that a product is at are in memory, so that the number of samples is bounded by the disk.
+
+Large float32 products on CPUs with AVX-512 go to oneDNN, which comes with torch: MKL, to which
+torch gives them otherwise, uses AVX-512 on Intel's CPUs alone, and takes twice as long on others
+(`python -m tests.benchmarks products`). The two sum in another order, so that results agree to
+rounding.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+WIDE_FROM = 1_000_000  # multiplications from which oneDNN's start is made up for
 ROWS_AT_ONCE = 8192  # read from a file: long enough for a product to run at full speed
 
 
@@ -89,9 +96,31 @@ Rows = Tensor | Streamed
 
 def times(X: Rows, V: Tensor) -> Tensor:
     """V Xᵀ, (n, D), (c, D) → (c, n)."""
-    return X.times(V) if isinstance(X, Streamed) else V @ X.T
+    if isinstance(X, Streamed):
+        return X.times(V)
+    return wide_product(V, X) if pays(V, X) else V @ X.T
 
 
 def under(M: Tensor, X: Rows) -> Tensor:
     """M X, (c, n), (n, D) → (c, D)."""
-    return X.under(M) if isinstance(X, Streamed) else M @ X
+    if isinstance(X, Streamed):
+        return X.under(M)
+    return wide_product(M, X.T) if pays(M, X) else M @ X
+
+
+@cache
+def has_wide_product() -> bool:
+    """Whether this CPU and this build of torch have oneDNN's products with AVX-512."""
+    wide = torch.backends.cpu.get_cpu_capability() == "AVX512"
+    return wide and torch.backends.mkldnn.is_available() and hasattr(torch.ops, "mkldnn")
+
+
+def pays(A: Tensor, X: Tensor) -> bool:
+    """Whether oneDNN is faster at a product of A and X: for smaller ones, its start is not."""
+    large = A.shape[0] * X.shape[0] * X.shape[1] >= WIDE_FROM
+    return large and A.dtype is torch.float32 and A.device.type == "cpu" and has_wide_product()
+
+
+def wide_product(A: Tensor, B: Tensor) -> Tensor:
+    """A Bᵀ by oneDNN, (c, p), (r, p) → (c, r), float32 throughout. It has no derivative."""
+    return torch.ops.mkldnn._linear_pointwise(A, B, None, "none", [], "")

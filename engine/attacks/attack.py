@@ -25,7 +25,7 @@ from engine.influence.scores import check_converged, in_float64_if_needed
 from engine.models.model import Model, check_pair
 from engine.options import entries
 
-REPLAY_RANKS = 25_000_000  # kept during an attack, at most 4 bytes each
+REPLAY_SCORES = 25_000_000  # kept during an attack, 4 bytes each in float32
 
 
 def starts(
@@ -100,9 +100,9 @@ def attack_each_k(
 
 
 def replay_every(plan: Plan, n: int) -> int:
-    """Return of how many steps one is kept for the replay, so that all runs' ranks of n samples
-    stay within REPLAY_RANKS numbers while they run. The returned model is kept in any case."""
-    return max(1, math.ceil(len(plan.theta) * (plan.steps + 1) * n / REPLAY_RANKS))
+    """Return of how many steps one is kept for the replay, so that all runs' scores of n samples
+    stay within REPLAY_SCORES numbers while they run. The returned model is kept in any case."""
+    return max(1, math.ceil(len(plan.theta) * (plan.steps + 1) * n / REPLAY_SCORES))
 
 
 def problem_of(

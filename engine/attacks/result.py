@@ -147,7 +147,8 @@ class StepInfo:
 
     `rank` is the target's (for several targets the worst among the min(k, t) best-placed); `loss`
     is the linearised objective Σ c_i I_i; accuracies are shares in [0, 1]. Where the attack keeps
-    its replay, `ranks` (R, n) has every training sample's, and `distance` is ‖θ − θ*‖₂ / ‖θ*‖₂.
+    its replay, `scores` (R, n) has every training sample's as they are ranked, and `distance` is
+    ‖θ − θ*‖₂ / ‖θ*‖₂.
     """
 
     step: int
@@ -156,7 +157,7 @@ class StepInfo:
     loss: NDArray[np.float64]
     accuracy_test: NDArray[np.float64]
     accuracy_holdout: NDArray[np.float64]
-    ranks: NDArray[np.unsignedinteger] | None = None
+    scores: NDArray[np.floating] | None = None
     distance: NDArray[np.float64] | None = None
 
 

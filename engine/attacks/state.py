@@ -14,14 +14,13 @@ are: a multiplier of that condition, so that cost is minimised where it holds.
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.attacks.objectives import Objective, Standing, target_ranks, worst_needed
 from engine.attacks.result import StepInfo
-from engine.influence.problem import Forward, InfluenceProblem, ranks
+from engine.influence.problem import Forward, InfluenceProblem
 from engine.influence.solve import WarmStart, over
 
 SOLVE_TOLERANCE = 1e-3  # inside an attack; an arrival is confirmed at CONFIRM_TOLERANCE
@@ -39,7 +38,7 @@ class Plan:
     A run stops in the top k; `wider` are larger k, ascending, at whose top the first iterate is
     kept on the way, so that one run serves every k (of single targets, and of objectives that do
     not depend on k). runs: how many, one after the other, are one attack's; rates: how many of
-    those are one start's. replay_every: of so many steps, one has all ranks in its StepInfo; 0: no
+    those are one start's. replay_every: of so many steps, one has all scores in its StepInfo; 0: no
     step has. honest_scores (1, n) and honest_accuracy, both on `test`, are what an
     upkeep keeps.
     """
@@ -199,13 +198,7 @@ def replayed(plan: Plan, state: AttackState, scores: Tensor) -> dict[str, NDArra
         return {}
     size = torch.linalg.vector_norm(plan.honest)
     distance = torch.linalg.vector_norm(state.theta - plan.honest, dim=1) / size
-    each = np.stack([small_ranks(row) for row in scores.cpu().numpy()])
-    return {"ranks": each, "distance": distance.double().cpu().numpy()}
-
-
-def small_ranks(scores: NDArray) -> NDArray[np.unsignedinteger]:
-    """Return the ranks of scores (n,) as the smallest integers that hold n."""
-    return ranks(scores).astype(np.min_scalar_type(len(scores)))
+    return {"scores": scores.cpu().numpy(), "distance": distance.double().cpu().numpy()}
 
 
 def pressed(plan: Plan, pressure: Tensor, rank: Tensor) -> Tensor:

@@ -115,18 +115,18 @@ def replay(
     accuracy: float,
 ) -> Replay | None:
     """Return a run up to step `last`, whose model has the ranking `after`, that distance and that
-    accuracy on holdout; None where the steps were not kept with all ranks."""
-    if all(i.ranks is None for i in infos):
+    accuracy on holdout; None where the steps were not kept with all scores."""
+    if all(i.scores is None for i in infos):
         return None
-    kept = [i for i in infos if i.ranks is not None and i.step < last and run in i.run]
+    kept = [i for i in infos if i.scores is not None and i.step < last and run in i.run]
     rows = [int(np.flatnonzero(i.run == run)[0]) for i in kept]
     small = np.min_scalar_type(len(after.ranks))
-    ranked = [i.ranks[row] for i, row in zip(kept, rows, strict=True) if i.ranks is not None]
+    scored = [i.scores[row] for i, row in zip(kept, rows, strict=True) if i.scores is not None]
     far = [i.distance[row] for i, row in zip(kept, rows, strict=True) if i.distance is not None]
     right = [i.accuracy_holdout[row] for i, row in zip(kept, rows, strict=True)]
     return Replay(
         steps=np.array([*(i.step for i in kept), last]),
-        ranks=np.stack([*ranked, after.ranks]).astype(small),
+        ranks=np.stack([*map(ranks, scored), after.ranks]).astype(small),
         distance=np.array([*far, distance]),
         accuracy=np.array([*right, accuracy]),
     )
@@ -156,7 +156,7 @@ def honest_side(problem: InfluenceProblem, model: Model, dataset: Dataset, order
 @dataclass(frozen=True)
 class Finished:
     """A batch of attacks whose runs are over: `table` has their trajectories, `honest` the model
-    that they started from, on `dataset`; `infos` are all steps, some of them with all ranks where a
+    that they started from, on `dataset`; `infos` are all steps, some of them with all scores where a
     replay is kept."""
 
     problem: InfluenceProblem

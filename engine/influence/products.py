@@ -9,7 +9,7 @@ whole vectors of samples, where a softmax over few classes as the last axis take
 import torch
 from torch import Tensor
 
-from engine.rows import Rows, times, under
+from engine.rows import Rows, pays, times, under
 
 CLASSES = 1  # the axis over which probabilities add up to 1
 
@@ -26,7 +26,7 @@ def pull_back(
     """share·M X + damping·V for every model: (B, K, n), (n, D), V (B, K, D) → (B, K, D)."""
     B, K, n = M.shape
     flat, D = M.reshape(B * K, n), X.shape[1]
-    if isinstance(X, Tensor) and V is not None:  # one pass
+    if isinstance(X, Tensor) and V is not None and not pays(flat, X):  # one pass
         added = torch.addmm(V.reshape(B * K, D), flat, X, beta=damping, alpha=share)
         return added.view(B, K, D)
     pulled = under(flat, X).view(B, K, D)
