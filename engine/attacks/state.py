@@ -14,6 +14,7 @@ are: a multiplier of that condition, so that cost is minimised where it holds.
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -158,17 +159,10 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     rank = ranked(forward, worst_needed(placed, plan.k))
     rank = confirm(problem, plan, state, forward, rank, quality)
     coefficients = plan.objective.coefficients(standing)
-    info = StepInfo(
-        step=state.step,
-        run=state.active.cpu().numpy(),
-        rank=rank.cpu().numpy(),
-        loss=(coefficients * forward.scores).sum(1).double().cpu().numpy(),
-        accuracy_test=forward.accuracy.cpu().numpy(),
-        accuracy_holdout=problem.accuracy(state.theta, "holdout").cpu().numpy(),
-        **replayed(plan, state, forward.scores),
-    )
-    state = record(plan, state, rank, forward.accuracy, quality)
-    staying = torch.nonzero(~state.done[0, state.active]).flatten()
+    loss = (coefficients * forward.scores).sum(1)
+    after = record(plan, state, rank, forward.accuracy, quality)
+    info, staying = looked(problem, plan, state, after, forward, rank, loss)
+    state = after
     if state.step == plan.steps or len(staying) == 0:
         return replace(state, active=state.active[:0], theta=state.theta[:0]), info
     lost = astray(forward)
@@ -190,6 +184,34 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     halfway = (state.theta + plan.honest) / 2
     state = move(plan, state, gradient)
     return replace(state, theta=torch.where(lost.unsqueeze(1), halfway, state.theta)), info
+
+
+def looked(
+    problem: InfluenceProblem,
+    plan: Plan,
+    state: AttackState,
+    after: AttackState,
+    forward: Forward,
+    rank: Tensor,
+    loss: Tensor,
+) -> tuple[StepInfo, Tensor]:
+    """Return what a step saw, `after` being the state with that recorded, and the places of the
+    runs that go on. All comes to the host in one copy: for each it waits for a GPU."""
+    holdout = problem.accuracy(state.theta, "holdout")
+    going = ~after.done[0, state.active]
+    columns = (state.active, rank, loss, forward.accuracy, holdout, going)
+    seen = torch.stack([column.double() for column in columns]).cpu()
+    run, placed, lowered, accuracy, unseen, _ = seen.numpy()
+    info = StepInfo(
+        step=state.step,
+        run=run.astype(np.int64),
+        rank=placed.astype(np.int64),
+        loss=lowered,
+        accuracy_test=accuracy,
+        accuracy_holdout=unseen,
+        **replayed(plan, state, forward.scores),
+    )
+    return info, torch.nonzero(seen[-1]).flatten().to(rank.device)
 
 
 def replayed(plan: Plan, state: AttackState, scores: Tensor) -> dict[str, NDArray]:

@@ -156,8 +156,8 @@ def honest_side(problem: InfluenceProblem, model: Model, dataset: Dataset, order
 @dataclass(frozen=True)
 class Finished:
     """A batch of attacks whose runs are over: `table` has their trajectories, `honest` the model
-    that they started from, on `dataset`; `infos` are all steps, some of them with all scores where a
-    replay is kept."""
+    that they started from, on `dataset`; `infos` are all steps, some of them with all scores where
+    a replay is kept."""
 
     problem: InfluenceProblem
     dataset: Dataset

@@ -129,8 +129,7 @@ class LinearCurvature:
         if len(self.P) == 1:
             return self
         part = replace(self, P=self.P[columns])
-        for kept in ("class_basis", "preconditioner"):
-            part.__dict__[kept] = tuple(values[columns] for values in getattr(self, kept))
+        part.__dict__["preconditioner"] = tuple(values[columns] for values in self.preconditioner)
         return part
 
     @property

@@ -51,7 +51,10 @@ def centre(P: Tensor, U: Tensor) -> Tensor:
 
 
 def curve(P: Tensor, U: Tensor) -> Tensor:
-    """(diag(p) − ppᵀ) u, sample by sample: the Hessian in the logits times U, (B, K, n)."""
+    """(diag(p) − ppᵀ) u = p ⊙ (u − ⟨p, u⟩), sample by sample: the Hessian in the logits times U,
+    (B, K, n). That is how a softmax passes derivatives back: torch does it in one pass."""
+    if P.shape == U.shape:
+        return torch._softmax_backward_data(U, P, CLASSES, P.dtype)
     M = P * U
     return M.addcmul_(P, M.sum(CLASSES, keepdim=True), value=-1)
 

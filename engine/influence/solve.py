@@ -21,7 +21,9 @@ WARM_SHARE = 0.9  # of a solution's energy that a warm start must hold to be wor
 SKETCH_MARGIN = (
     0.75  # of the tolerance that a sketched residual must reach: it errs by a few percent
 )
+WARM_FEW = 0.5  # share of the columns down from which those that warm up are taken alone
 FAINT, SMALLEST = 1e-12, 120  # an entry, and an exponent of two, that float32 still inverts
+LOOK_EVERY = 6  # iterations between two looks at what is done, where the host waits for each
 SKETCH_FROM = 20  # times the tolerance: above it the next iteration cannot be the last
 
 
@@ -98,7 +100,9 @@ class WarmStart:
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
     """⟨a, b⟩ per column, (B,)."""
-    return (a * b).sum(tuple(range(1, a.ndim)))
+    if a.device.type == "cpu":
+        return (a * b).sum(tuple(range(1, a.ndim)))
+    return torch.bmm(a.reshape(len(a), 1, -1), b.reshape(len(b), -1, 1)).view(-1)  # one kernel
 
 
 def norm(a: Tensor) -> Tensor:
@@ -127,25 +131,39 @@ def warm_up(
     earlier solution had in its own system. A multiple that is no number counts as none.
     """
     overlap = dot(warm.x, b)
-    pays = torch.nonzero(overlap.square() > WARM_SHARE * dot(b, z) * warm.energy).flatten()
-    if len(pays) == 0:
-        return None
+    pays = overlap.square() > WARM_SHARE * dot(b, z) * warm.energy
     x, image = warm.x, warm.image
-    if len(pays) < len(b):
-        operator, x, image, overlap = operator.select(pays), x[pays], image[pays], overlap[pays]
+    if looks_often(b):
+        columns = torch.nonzero(pays).flatten()
+        if len(columns) == 0:
+            return None
+        if len(columns) <= WARM_FEW * len(b):
+            return warm_up_few(operator, b, warm, overlap, columns)
     product = operator.pull(operator.curved(image), x)
     factor = overlap / dot(x, product)
-    usable = factor.isfinite()
-    if not bool(usable.all()):
+    usable = pays & factor.isfinite()
+    if not looks_often(b) or not bool(usable.all()):
         factor = factor.where(usable, 0)
         x, image, product = (t.where(over(usable, t), 0) for t in (x, image, product))
-    x, image, product = (weigh(factor, t) for t in (x, image, product))
-    if len(pays) == len(b):
-        return x, image, b - product
+    return weigh(factor, x), weigh(factor, image), b.addcmul(product, over(factor, b), value=-1)
+
+
+def warm_up_few(
+    operator: Curvature, b: Tensor, warm: WarmStart, overlap: Tensor, columns: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Do what `warm_up` does in these columns alone, whose overlap with b pays."""
+    operator, few = operator.select(columns), warm.select(columns)
+    product = operator.pull(operator.curved(few.image), few.x)
+    factor = overlap[columns] / dot(few.x, product)
+    usable = factor.isfinite()
+    factor = factor.where(usable, 0)
+    x, image, product = (
+        weigh(factor, t.where(over(usable, t), 0)) for t in (few.x, few.image, product)
+    )
     return (
-        torch.zeros_like(b).index_copy_(0, pays, x),
-        torch.zeros_like(warm.image).index_copy_(0, pays, image),
-        b.index_add(0, pays, product, alpha=-1),
+        torch.zeros_like(b).index_copy_(0, columns, x),
+        torch.zeros_like(warm.image).index_copy_(0, columns, image),
+        b.index_add(0, columns, product, alpha=-1),
     )
 
 
@@ -193,18 +211,32 @@ class Columns:
     def select(self, some: Tensor) -> "Columns":
         return Columns(*(getattr(self, item.name)[some] for item in fields(self)))
 
-    def advance(self, alpha: Tensor, u: Tensor, all_go: bool) -> None:
+    def advance(self, alpha: Tensor, u: Tensor) -> None:
         """Move x by `alpha` (A,) along d, whose image is u."""
         self.x.addcmul_(self.d, over(alpha, self.d))
         self.image.addcmul_(u, over(alpha, u))
-        self.iterations += 1 if all_go else self.going
+
+    def lower(self, alpha: Tensor, product: Tensor) -> None:
+        """Take from the residual what the step `alpha` (A,) along d, with `product` (H + λI) d, has
+        brought."""
+        self.r.addcmul_(product, over(alpha, product), value=-1)
 
     def turn(self, z: Tensor, all_go: bool) -> None:
-        """Take up the next direction, z = precondition(r); what stands still keeps its own."""
+        """Take up the next direction, z = precondition(r). What stands still takes z, along which
+        it goes no step: of r = 0 the quotient is no number."""
         rz = dot(self.r, z)
-        d = torch.addcmul(z, self.d, over(rz / self.rz, z))
-        self.d = d if all_go else torch.where(over(self.going, d), d, self.d)
+        share = rz / self.rz
+        if not all_go:
+            share = share.where(self.going, 0)
+        self.d = torch.addcmul(z, self.d, over(share, z))
         self.rz = rz
+
+    def meet(self, energy: Tensor) -> None:
+        """Keep the curvature of the directions in which there is none that is positive, given
+        ⟨d, (H + λI) d⟩, (A,)."""
+        size = dot(self.d, self.d)  # 0 is a tiny column's underflow
+        met = self.going & (energy <= 0) & (size > 0)
+        self.lowest = torch.where(met, energy / size, self.lowest)
 
     def solution(self, b: Tensor, scale: Tensor) -> Solution:
         """Return what all columns have come to; scale: the length of each right-hand side, (B,)."""
@@ -267,10 +299,22 @@ def iterate(operator: Curvature, at: Columns, iterations: int) -> None:
         u = operator.image(at.d)
         product = operator.pull(operator.curved(u), at.d)
         alpha = at.rz / dot(at.d, product)
-        at.advance(alpha, u, all_go=True)
-        at.r.addcmul_(product, over(alpha, product), value=-1)
+        at.advance(alpha, u)
+        at.lower(alpha, product)
         at.turn(operator.precondition(at.r), all_go=True)
     at.length = norm(at.r)
+    at.iterations += iterations
+
+
+def looks_often(b: Tensor) -> bool:
+    """Whether a look at which columns are done costs next to nothing: on a GPU the host waits."""
+    return b.device.type == "cpu"
+
+
+def some_faint(b: Tensor, scale: Tensor) -> bool:
+    """Whether a column of b (B, …) of length `scale` (B,), 1 for none, is faint."""
+    shorter = scale < FAINT * b[0].numel() ** 0.5  # a faint one is; to see that costs less
+    return bool(shorter.any()) and bool(is_faint(largest_of(b)).any())
 
 
 def conjugate_gradients(
@@ -289,58 +333,78 @@ def conjugate_gradients(
     `empty_image`: zeros of the image's shape for B columns.
     fixed: do exactly that many iterations, without looking at values (fake tensors cannot branch).
     """
-    scale = norm(b)
-    scale = scale.masked_fill(scale == 0, 1)  # b = 0 has the solution 0
+    length = norm(b)
     if fixed is not None:
+        scale = length.masked_fill(length == 0, 1)
         whole = begin(operator, b, empty_image, scale)
         iterate(operator, whole, fixed)
         return whole.solution(b, scale)
-    if bool(is_faint(largest_of(b)).any()):
-        unit = unit_of(b)
-        found = conjugate_gradients(
-            operator, weigh(1 / unit, b), empty_image, tolerance, warm, max_iterations
-        )
-        return replace(
-            found,
-            x=weigh(unit, found.x),
-            image=weigh(unit, found.image),
-            energy=found.energy * unit.square(),
-        )
+    if looks_often(b) and not some_faint(b, length):
+        return iterate_until(operator, b, length, empty_image, tolerance, warm, max_iterations)
+    unit = unit_of(b)
+    scaled = weigh(1 / unit, b)
+    found = iterate_until(
+        operator, scaled, norm(scaled), empty_image, tolerance, warm, max_iterations
+    )
+    return replace(
+        found,
+        x=weigh(unit, found.x),
+        image=weigh(unit, found.image),
+        energy=found.energy * unit.square(),
+    )
+
+
+def iterate_until(
+    operator: Curvature,
+    b: Tensor,
+    length: Tensor,
+    empty_image: Tensor,
+    tolerance: float,
+    warm: WarmStart | None,
+    max_iterations: int,
+) -> Solution:
+    """Do as many iterations as each column needs; length: ‖b‖ per column, (B,).
+
+    Where the host waits for a look, no column leaves, and all stay until the next look.
+    """
+    scale = length.masked_fill(length == 0, 1)  # b = 0 has the solution 0
     whole = begin(operator, b, empty_image, tolerance * scale, warm)
-    at, staying = whole, torch.nonzero(whole.going).flatten()
-    for _ in range(max_iterations):
+    at, often = whole, looks_often(b)
+    sketches = operator.sketches and often
+    staying = torch.nonzero(whole.going).flatten() if often else whole.places
+    for done in range(1, max_iterations + 1):
         if len(staying) == 0:
             break
-        if len(staying) <= operator.leaving * len(at.places):
+        if often and len(staying) <= operator.leaving * len(at.places):
             operator, at = leave(operator, whole, at, staying)
-        all_go = len(staying) == len(at.places)
         u = operator.image(at.d)
         curved = operator.curved(u)
-        product = None if operator.sketches else operator.pull(curved, at.d)
+        product = None if sketches else operator.pull(curved, at.d)
         energy = operator.energy(at.d, u, curved) if product is None else dot(at.d, product)
-        bent = energy <= 0  # such a column ends below, unchanged; NaN (an overflow) stays NaN
-        alpha = (at.rz / energy).masked_fill_(bent if all_go else bent | ~at.going, 0)
-        at.advance(alpha, u, all_go)
+        # No step where there is no positive curvature; NaN (an overflow) stays NaN.
+        alpha = (at.rz * at.going / energy).masked_fill_(energy <= 0, 0)
+        at.advance(alpha, u)
+        at.iterations += at.going
         if product is None and bool((at.length <= SKETCH_FROM * at.limit).any()):
             staying = sketched(operator, at, alpha, curved)
             if len(staying) == 0:
                 break
             if len(staying) < len(alpha):
                 operator, at = leave(operator, whole, at, staying)
-                alpha, bent, energy = alpha[staying], bent[staying], energy[staying]
-                curved = curved[staying]
+                alpha, energy, curved = alpha[staying], energy[staying], curved[staying]
         if product is None:
             product = operator.pull(curved, at.d)
-        at.r.addcmul_(product, over(alpha, product), value=-1)
+        at.lower(alpha, product)
         at.length = norm(at.r)
-        going = (at.length > at.limit) & ~bent
-        at.going = going if all_go else going & at.going
-        staying = torch.nonzero(at.going).flatten()
-        if len(staying) < len(at.going):
-            size = dot(at.d, at.d)  # 0 is a tiny column's underflow
-            at.lowest = (energy / size).masked_fill_(~bent | (size == 0), torch.inf)
+        going = (at.length > at.limit) & (alpha > 0)
+        if often or done % LOOK_EVERY == 0:
+            staying = torch.nonzero(going).flatten()
+        if not often or (len(staying) < len(going) and bool((energy <= 0).any())):
+            at.meet(energy)
+        at.going = going
         if len(staying) > 0:
-            at.turn(operator.precondition(at.r), all_go=len(staying) == len(at.going))
+            all_go = often and len(staying) == len(going)
+            at.turn(operator.precondition(at.r), all_go)
     keep(whole, at)
     return whole.solution(b, scale)
 

@@ -1,7 +1,7 @@
 """The two large products of an attack by MKL, as torch multiplies, and by oneDNN, one thread.
 
-V Xᵀ and M X in float32 at the sizes of digits, of 5,000 x 512 features and of the paper's Pet: GFLOP
-per second of one thread, the least time of several rounds taken in turn; then how far the two
+V Xᵀ and M X in float32 at the sizes of digits, of 5,000 x 512 features and of the paper's Pet:
+GFLOP per second of one thread, the least time of several rounds taken in turn; then how far the two
 results are apart. `engine.rows` says when the lab uses which.
 """
 
@@ -36,7 +36,8 @@ def main() -> None:
     generator = torch.Generator().manual_seed(0)
     for n, D, columns in SIZES:
         X, V, M = (
-            torch.randn(shape, generator=generator) for shape in ((n, D), (columns, D), (columns, n))
+            torch.randn(shape, generator=generator)
+            for shape in ((n, D), (columns, D), (columns, n))
         )
         pairs = {
             "V Xᵀ": (lambda V=V, X=X: V @ X.T, lambda V=V, X=X: wide_product(V, X)),
@@ -48,7 +49,7 @@ def main() -> None:
             apart = float((onednn() - usual).norm() / usual.norm())
             print(
                 f"n={n:5} D={D:5} columns={columns:4}  {name:5} MKL {work / first:5.0f} GFLOP/s, "
-                f"oneDNN {work / second:5.0f}: {first / second:.2f} times as fast, apart {apart:.1e}"
+                f"oneDNN {work / second:5.0f}: {first / second:.2f} times, apart {apart:.1e}"
             )
 
 

@@ -35,7 +35,7 @@ from engine.scrutiny.sensitivity import project as project_sensitivity
 from engine.vocabulary import ATTRIBUTIONS, ESTIMATORS
 
 N, M, D, K, B = 64, 32, 1025, 5, 4
-KERNELS = 366  # of a step with five iterations a solve: lower it when a step needs fewer
+KERNELS = 310  # of a step with five iterations a solve: lower it when a step needs fewer
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ import pytest
 import torch
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import engine.influence.linear as linear
+import engine.influence.solve as solve
 from engine.data.dataset import Dataset
 from engine.data.load import load_dataset
 from engine.errors import InvalidInput, NotConverged
@@ -211,6 +213,54 @@ def test_a_sketched_stop_is_below_the_tolerance(seed):
     np.testing.assert_allclose(
         solution.image, problem.curvature(theta).image(solution.x), atol=1e-3
     )
+
+
+class Looks(TorchDispatchMode):
+    """Counts what makes the host wait for a device."""
+
+    WAITS = ("aten._local_scalar_dense", "aten.nonzero", "aten.is_nonzero")
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += str(func.overloadpacket) in self.WAITS
+        return func(*args, **(kwargs or {}))
+
+
+def test_where_the_host_would_wait_the_same_is_solved_with_one_look_for_six_iterations(monkeypatch):
+    dataset, _ = random_problem(14, n=200, d=12, n_classes=4)
+    problem = LinearProblem.build(dataset, damping=0.05, device="cpu")
+    theta, c = models_and_coefficients(dataset, 5, torch.float32)
+    before = problem.forward(theta, 1e-3)
+    warm = before.solution.warm
+    often = problem.forward(1.01 * theta, 1e-4, warm)
+    monkeypatch.setattr(solve, "looks_often", lambda b: False)
+    with Looks() as looks:
+        seldom = problem.forward(1.01 * theta, 1e-4, warm)
+    most = int(seldom.solution.iterations.max())
+    assert looks.count == max(1, -(-most // solve.LOOK_EVERY))
+    assert torch.equal(often.solution.iterations, seldom.solution.iterations)
+    torch.testing.assert_close(often.scores, seldom.scores, rtol=1e-4, atol=1e-5)
+    one, _ = problem.gradient(often, c, 1e-4)
+    other, _ = problem.gradient(seldom, c, 1e-4)
+    assert relative_error(one, other) < 1e-3  # of solves to 1e-4
+
+
+@pytest.mark.parametrize("often", [True, False])
+def test_a_column_that_is_zero_stays_zero_beside_columns_that_take_long(monkeypatch, often):
+    dataset, _ = random_problem(15, n=200, d=12, n_classes=4)
+    problem = LinearProblem.build(dataset, damping=0.01, device="cpu")
+    theta, _ = models_and_coefficients(dataset, 6, torch.float32)
+    monkeypatch.setattr(solve, "looks_often", lambda b: often)
+    b = torch.randn(6, 4, 13, generator=torch.Generator().manual_seed(0))
+    b[2] = 0
+    found = conjugate_gradients(problem.curvature(theta), b, b.new_zeros(6, 4, 200), 1e-5)
+    assert found.x.isfinite().all() and found.image.isfinite().all()
+    assert not found.x[2].any() and int(found.iterations[2]) == 0
+    assert found.iterations.min() == 0 and found.iterations.max() > 4
+    assert true_residual(problem, theta, found, b)[[0, 1, 3, 4, 5]].max() <= 2e-5  # and rounding
 
 
 @pytest.mark.parametrize("n", [60, 900])  # all rows give the preconditioner's basis, or some

@@ -1,0 +1,48 @@
+"""Products of features from either side, by whatever library: the same numbers to rounding."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine import rows
+from engine.influence.products import pull_back
+
+ROUNDING = 2e-6  # of float32 sums of at most 400 terms, relative to the largest entry
+
+
+def near(found: torch.Tensor, exact: torch.Tensor) -> bool:
+    return bool((found - exact).abs().max() <= ROUNDING * exact.abs().max())
+
+
+@pytest.mark.parametrize("wide", [True, False])
+@settings(max_examples=30, deadline=None)
+@given(
+    n=st.integers(1, 400),
+    D=st.integers(1, 70),
+    B=st.integers(1, 12),
+    K=st.integers(2, 11),
+    seed=st.integers(0, 2**20),
+)
+def test_products_agree_with_float64_whoever_multiplies(wide, n, D, B, K, seed):
+    generator = torch.Generator().manual_seed(seed)
+    X = torch.randn(n, D, generator=generator)
+    V, M = (torch.randn(B, K, w, generator=generator) for w in (D, n))
+    with pytest.MonkeyPatch.context() as patch:
+        if not rows.has_wide_product():
+            wide = False
+        patch.setattr(rows, "WIDE_FROM", 0 if wide else 10**12)
+        image, pulled = rows.times(X, V.flatten(0, 1)), rows.under(M.flatten(0, 1), X)
+        damped = pull_back(M, X, 1 / n, V, 0.25)
+    assert near(image, (V.flatten(0, 1).double() @ X.double().T).float())
+    exact = M.flatten(0, 1).double() @ X.double()
+    assert near(pulled, exact.float())
+    assert near(damped, (exact.view(B, K, D) / n + 0.25 * V.double()).float())
+
+
+def test_only_large_float32_products_on_the_cpu_go_to_onednn():
+    large, small = torch.zeros(100, 1200), torch.zeros(2, 5)
+    assert rows.pays(large, torch.zeros(1200, 65)) == rows.has_wide_product()
+    assert not rows.pays(small, torch.zeros(5, 5))
+    assert not rows.pays(large.double(), torch.zeros(1200, 65, dtype=torch.float64))
+    assert not rows.pays(torch.empty(100, 1200, device="meta"), torch.zeros(1200, 65))
