@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ class Progress:
 
     def to_json(self) -> str:
         """This report as one line, without the fields that say nothing."""
-        told = {name: value for name, value in asdict(self).items() if value}
+        told = {name: value for name, value in vars(self).items() if value}
+        if self.runs is not None:
+            told["runs"] = vars(self.runs)
         return json.dumps(told)
 
     @classmethod

@@ -1,12 +1,14 @@
 """Disk: what results of one's own and intermediates take, and which of them go when it is too much.
 
-Least recently used first; opening a result counts as using it (its folder's time of change says
-when that was). Published and imported results stay, for they cannot be computed again here; so do
-parts on the data of a job that runs or waits, which goes on from them, and what was used just now,
-which somebody may be looking at.
+What was deleted counts as long as it can be put back, and goes first. Then what was least recently
+used; opening a result counts as using it (its folder's time of change says when that was).
+Published and imported results stay, for they cannot be computed again here; so do parts on the data
+of a job that runs or waits, which goes on from them, and what was used just now, which somebody may
+be looking at.
 """
 
 import logging
+import shutil
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +19,7 @@ import joblib
 from engine.data.untrusted.limits import size
 from engine.errors import DamagedResult
 from engine.experiments import EXPERIMENTS
+from engine.results import trash
 from engine.results.library import remove_folder, results_in, size_of
 from engine.results.queue import going
 from engine.results.store import Store, read_manifest
@@ -31,8 +34,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Usage:
-    """Bytes that results of one's own and intermediates take, the budget for both, and the last
-    line of what was evicted ('' where nothing was)."""
+    """Bytes that results of one's own, deleted ones and intermediates take, the budget for all of
+    them, and the last line of what was evicted ('' where nothing was)."""
 
     held: int
     budget: float
@@ -40,7 +43,8 @@ class Usage:
 
 
 def usage(settings: Settings) -> Usage:
-    results = sum(map(size_of, results_in(Store.of(settings).local)))
+    store = Store.of(settings)
+    results = sum(map(size_of, results_in(store.local))) + tree_size(trash.trash_of(store))
     lines = read_lines(evictions(settings))
     return Usage(
         results + tree_size(intermediates(settings)),
@@ -67,6 +71,12 @@ def keep_within(settings: Settings) -> None:
         memory = joblib.Memory(intermediates(settings), verbose=0)
         memory.reduce_size(int(budget * INTERMEDIATES))
     held = usage(settings).held
+    for deleted in trash.deletions(Store.of(settings)):
+        if held <= budget:
+            return
+        held -= tree_size(deleted)
+        shutil.rmtree(deleted, ignore_errors=True)
+        log.info("Deleted for good, to make room: %s", deleted.name)
     for used, folder in evictable(settings):
         if held <= budget:
             return

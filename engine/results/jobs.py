@@ -9,6 +9,7 @@ whoever started them.
 import functools
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ from engine.progress import Progress
 from engine.results import lanes, owners
 from engine.results.lanes import LANES, SHORT
 from engine.results.queue import (
+    ASKED,
     CANCEL,
     JOB,
     LOG,
@@ -34,7 +36,6 @@ from engine.results.queue import (
     Job,
     State,
     check_id,
-    discard,
     ended_at,
     going,
     has_ended,
@@ -50,11 +51,12 @@ from engine.results.queue import (
     read_worker,
     recover,
     resumed_message,
+    take_in,
     waiting,
     worker_lock,
     write_json,
 )
-from engine.results.store import Store, key, sync
+from engine.results.store import Store, key
 from engine.settings import ROOT, Settings, environment_of
 
 __all__ = ["JOB", "PROGRESS", "STATE", "Job", "JobState", "Jobs"]
@@ -106,14 +108,17 @@ class Jobs:
         job = key(experiment, request, data_hash)
         if self.store.holds(experiment, request, data_hash, self.settings.data_dir):
             return job
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with queue_lock(self.folder):  # of equal requests at one moment the second joins the first
-            recover(self.folder)
-            owners.check_room(self.folder, job, owner, most)
-            if read_job(self.folder / job) is None or has_ended(self.folder / job):
-                lane = lanes.lane_of(experiment, request, size)
-                self._place(Job(job, experiment, asdict(request), data_hash, time.time_ns(), lane))
-            owners.join(self.folder / job, owner)
+        lane = lanes.lane_of(experiment, request, size)
+        asked = self._write_down(
+            Job(job, experiment, asdict(request), data_hash, time.time_ns(), lane), owner
+        )
+        try:
+            with queue_lock(self.folder):  # of equal requests the second joins the first
+                recover(self.folder)
+                owners.check_room(self.folder, job, owner, most)
+                take_in(self.folder, asked)
+        finally:
+            shutil.rmtree(asked, ignore_errors=True)  # where it was refused, or there already
         self.start_workers()
         return job
 
@@ -128,15 +133,15 @@ class Jobs:
             return NO_DATA, Size()
         return facts_of(source, data_dir, source.changed(data_dir))
 
-    def _place(self, job: Job) -> None:
-        """Put a job into the queue, instead of an ended one of the same id; there it stays whatever
-        happens to the machine."""
-        making = self.folder / f".making-{uuid.uuid4().hex[:12]}"
-        making.mkdir()
-        write_json(making / JOB, asdict(job), durable=True)
-        discard(self.folder, job.id)
-        making.rename(self.folder / job.id)
-        sync(self.folder)
+    def _write_down(self, job: Job, owner: str) -> Path:
+        """Write down what is asked for, before anything is waited for: if this process ends
+        meanwhile, whoever looks after the queue next takes it in. Returns its folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        asked = self.folder / f"{ASKED}{uuid.uuid4().hex[:12]}"
+        asked.mkdir()
+        owners.join(asked, owner)
+        write_json(asked / JOB, asdict(job), durable=True)
+        return asked
 
     def state(self, job: str, experiment: str = "") -> JobState:
         """Where a job stands; 'unknown' for one that was never submitted here, or was cleared

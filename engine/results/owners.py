@@ -10,14 +10,9 @@ them takes it back. Whoever changes owners holds the queue's lock.
 from pathlib import Path
 
 from engine.errors import TooMany
-from engine.results.queue import going, read_json, write_json
+from engine.results.queue import OWNERS, going, owners_of, write_json
 
-OWNERS, FROZEN = "owners.json", "frozen"
-
-
-def owners_of(folder: Path) -> tuple[str, ...]:
-    """The owners of the job in a folder; none of one that nobody in particular asked for."""
-    return tuple((read_json(folder / OWNERS) or {"owners": []})["owners"])
+FROZEN = "frozen"
 
 
 def join(folder: Path, owner: str) -> None:

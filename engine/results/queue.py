@@ -2,6 +2,7 @@
 
 A job is a folder under <cache>/jobs, named by the key of its result, so that equal requests join:
 
+    owners.json      the visitors who asked for it (`owners`)
     job.json         what to compute, and when it was asked for: the order of the queue
     state.json       from its worker: running, done, failed, cancelled or died; none while it waits
     progress.jsonl   one report a line, written while it runs
@@ -12,7 +13,8 @@ A job is a folder under <cache>/jobs, named by the key of its result, so that eq
 There are two lanes (`lanes`), each with an order and workers of its own. Worker N of a lane holds
 `worker-LANE-N.lock` for its life, which the kernel releases however it ends; `worker-LANE-N.json`
 says which process that is. A job that is `running` under no living worker goes back to its place.
-Whoever moves jobs about holds `queue.lock`.
+Whoever moves jobs about holds `queue.lock`. What is asked for is written down before that, as a
+folder `.asked-…`; the queue takes in those that were left behind.
 """
 
 import json
@@ -33,6 +35,8 @@ from engine.results.lanes import LONG
 from engine.results.store import sync
 
 JOB, PROGRESS, STATE, CANCEL = "job.json", "progress.jsonl", "state.json", "cancel"
+OWNERS = "owners.json"
+ASKED, LEFT_SECONDS = ".asked-", 10.0  # after which nobody is there any more who asked
 USAGE, DEATHS = "usage.json", "deaths.json"
 SETTINGS = "settings.json"  # those of the lab that was started last: workers follow them
 LOG = "worker.log"
@@ -275,8 +279,40 @@ def living(jobs_dir: Path) -> list[Worker]:
 # What becomes of a job whose worker has ended.
 
 
+def take_in(jobs_dir: Path, asked: Path) -> None:
+    """Put what was asked for into the queue, instead of an ended job of the same id; there it stays
+    whatever happens to the machine. Who asks for one that waits or runs joins its owners. Under the
+    queue's lock."""
+    job = read_job(asked)
+    if job is None:  # its writer ended in the middle
+        return
+    folder = jobs_dir / check_id(job.id)
+    if read_job(folder) is None or has_ended(folder):
+        discard(jobs_dir, job.id)
+        asked.rename(folder)
+        sync(jobs_dir)
+        return
+    owners, also = owners_of(folder), owners_of(asked)
+    if set(also) - set(owners):
+        write_json(folder / OWNERS, {"owners": list(dict.fromkeys([*owners, *also]))})
+
+
+def owners_of(folder: Path) -> tuple[str, ...]:
+    """The owners of the job in a folder; none of one that nobody in particular asked for."""
+    return tuple((read_json(folder / OWNERS) or {"owners": []})["owners"])
+
+
 def recover(jobs_dir: Path) -> None:
-    """Give back every job that runs under no living worker. Under the queue's lock."""
+    """Take in what was asked for by a process that has ended since, and give back every job that
+    runs under no living worker. Under the queue's lock."""
+    before = time.time() - LEFT_SECONDS
+    for asked in jobs_dir.glob(f"{ASKED}*"):
+        try:
+            if asked.stat().st_mtime < before:
+                take_in(jobs_dir, asked)
+                shutil.rmtree(asked, ignore_errors=True)
+        except FileNotFoundError:  # whoever asked has just taken it in
+            continue
     alive = {worker.id for worker in living(jobs_dir)}
     for folder in job_folders(jobs_dir):
         said = read_state(folder)

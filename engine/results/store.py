@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,11 @@ class Stored:
 
 def versions() -> dict[str, str]:
     """The versions that a number may depend on."""
+    return dict(_versions())
+
+
+@cache  # to look it up parses each package's metadata, which takes longer than to write a result
+def _versions() -> Mapping[str, str]:
     found = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {"python": platform.python_version(), **found}
 

@@ -68,10 +68,15 @@ def put_back(store: Store, token: str) -> tuple[int, int]:
     return back, left
 
 
+def deletions(store: Store) -> list[Path]:
+    """What can still be put back: a folder for each deletion, the earliest first."""
+    return sorted(trash_of(store).glob("*/"), key=lambda thrown: thrown.stat().st_mtime)
+
+
 def empty(store: Store, kept: float = KEPT_SECONDS) -> None:
     """Delete for good what was thrown away more than `kept` seconds ago."""
     before = time.time() - kept
-    for thrown in trash_of(store).glob("*/"):
+    for thrown in deletions(store):
         if thrown.stat().st_mtime < before:
             shutil.rmtree(thrown, ignore_errors=True)
 

@@ -16,14 +16,24 @@ PAGE = registry.page("wall")
 LOOK_SECONDS = 2.0
 
 
-@st.fragment(run_every=LOOK_SECONDS)
 def live(lesson: Lesson) -> None:
     """An open lesson; looks again by itself, and reads only what is new."""
+    known = lesson_state.look(lesson)
+    running = lesson_state.running(known)
+    wall_view.show(known.table(lesson.attack.k), lesson.attack, running)
+    until_it_changes(lesson, (len(known.outcomes), running))
+
+
+@st.fragment(run_every=LOOK_SECONDS)
+def until_it_changes(lesson: Lesson, shown: tuple[int, int]) -> None:
+    """Draw nothing, so that a look sends nothing; run the page again where the lesson is over, or
+    no more as it is `shown`: so many attacks done, so many running."""
     now = lesson_state.current()
     if now is None or now.name != lesson.name:
         st.rerun()
     known = lesson_state.look(lesson)
-    wall_view.show(known.table(lesson.attack.k), lesson.attack, lesson_state.running(known))
+    if (len(known.outcomes), lesson_state.running(known)) != shown:
+        st.rerun()
 
 
 @st.fragment(run_every=LOOK_SECONDS)

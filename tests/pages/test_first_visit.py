@@ -22,6 +22,7 @@ OPENED_TWICE = """
 import asyncio, json
 import plotly.graph_objects as go
 from streamlit import App
+from streamlit.runtime import get_instance
 from pages.common.keeping.shelf import SHELF
 from pages.common.lab import first_visit
 from pages.common.lab.registry import links
@@ -32,6 +33,8 @@ app = App("app.py", lifespan=first_visit.before_others(True))
 async def main():
     async with app.lifespan()(app):
         made = SHELF.counts.made
+        compiled = len(get_instance()._script_cache._cache)
+        assert compiled > len({page.file for page, _ in links()}), compiled  # and app.py
         shown = [await first_visit.open_link(*link) for link in links()]
         figures = [value for value in SHELF.values() if isinstance(value, ReadyFigure)]
         for figure in figures:

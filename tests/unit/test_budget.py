@@ -14,10 +14,10 @@ from engine.__main__ import main
 from engine.experiments import ImpossibleRequest
 from engine.experiments.sweep import BatchRequest
 from engine.progress import ignore
-from engine.results import budget
+from engine.results import budget, trash
 from engine.results.budget import GB, IN_USE_SECONDS, evictable, keep_within, usage
 from engine.results.compute import compute_and_keep
-from engine.results.library import size_of
+from engine.results.library import open_library, size_of
 from engine.results.queue import JOB, Job, write_json
 from engine.results.store import Imported, Store, open_folder
 from engine.settings import Settings, read_settings
@@ -54,6 +54,29 @@ def used(folder: Path, hours_ago: float) -> Path:
 
 def allow(settings: Settings, size: float) -> Settings:
     return replace(settings, disk_gb=size / GB)
+
+
+def test_what_was_deleted_counts_and_goes_first(settings):
+    """Also what was deleted just now: it lies there only to be put back."""
+    first, second, left = (
+        keep(settings, seed, hours) for seed, hours in ((1, 20), (2, 40), (3, 9))
+    )
+    store, held = store_of(settings), usage(settings).held
+    one = size_of(left)
+    for folder in (first, second):
+        entry = next(e for e in open_library(store).entries if e.key == folder.name)
+        trash.throw_away(store, [entry])
+    os.utime(trash.deletions(store)[0], (1e9, 1e9))  # the earlier one is told by its time
+    assert usage(settings).held == held
+    keep_within(allow(settings, held))
+    assert len(trash.deletions(store)) == 2
+    keep_within(allow(settings, held - 1))
+    assert len(trash.deletions(store)) == 1
+    assert left.is_dir()
+    keep_within(allow(settings, one))
+    assert trash.deletions(store) == []
+    assert left.is_dir()
+    assert usage(settings).held == one
 
 
 def test_the_least_recently_used_go_until_the_rest_fits(settings, caplog):

@@ -312,13 +312,14 @@ def follow(job: str, draw: Draw) -> None:
     """Show a job until it ends, then run the whole page again. A page whose job waits behind others
     looks less often: every look costs the server time, and in a class most jobs wait."""
     waits = state_of(job).place > 1
-    st.fragment(run_every=WAITING_SECONDS if waits else POLL_SECONDS)(look)(job, draw)
+    st.fragment(run_every=WAITING_SECONDS if waits else POLL_SECONDS)(look)(job, draw, waits)
 
 
-def look(job: str, draw: Draw) -> None:
-    """Show where a job stands; once it has ended, run the whole page again."""
+def look(job: str, draw: Draw, waits: bool) -> None:
+    """Show where a job stands; once it has ended, or waits behind others no more, run the whole
+    page again."""
     state = state_of(job)
-    if state.status not in ACTIVE:
+    if state.status not in ACTIVE or (waits and state.place <= 1):
         st.rerun()
     if state.status == "queued":
         ahead = max(state.place - 1, 0)

@@ -26,6 +26,7 @@ from pages.common.keeping.tokens import NoToken, token
 
 P = ParamSpec("P")
 T = TypeVar("T")
+NUMBERS, NUMBER = {int, float, bool, type(None)}, 28  # and bytes of each at most
 OVERHEAD = 500  # bytes of a key and of what is noted with it
 BUDGET_MB = 256.0
 
@@ -120,6 +121,8 @@ def size_of(value: object) -> int:
     if isinstance(value, np.ndarray):
         return 0 if isinstance(value, np.memmap) else value.nbytes
     if isinstance(value, tuple | list | set | frozenset):
+        if set(map(type, value)) <= NUMBERS:  # thousands in a figure: not each by itself
+            return sys.getsizeof(value) + NUMBER * len(value)
         return sys.getsizeof(value) + sum(map(size_of, value))
     if isinstance(value, Mapping):
         return sys.getsizeof(value) + sum(size_of(n) + size_of(v) for n, v in value.items())

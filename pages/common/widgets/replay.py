@@ -140,21 +140,30 @@ def pictures(
         return {"atlas": None}
     every = len(drawn) <= PICTURED
     shown = drawn if every else first_ones(ranks, target)
+    drawn_once = atlas(samples, shown, SMALL if every else LARGE)
+    slots = np.full(len(drawn), -1)
+    slots[np.searchsorted(drawn, shown)] = np.arange(len(shown))
+    return {**drawn_once, "slots": slots.tolist()}
+
+
+@shelf.kept
+def atlas(samples: Samples, shown: NDArray[np.int64], most: int) -> Mapping[str, object]:
+    """Return one picture of these samples' pictures, each at most so many pixels wide. Where all
+    samples are drawn it is the same for every attack."""
+    if samples.dataset.images is None:
+        return {"atlas": None}
     images = np.asarray(samples.dataset.images.train)
-    cell = min(max(images.shape[1:3]), SMALL if every else LARGE)
+    cell = min(max(images.shape[1:3]), most)
     columns = int(np.ceil(np.sqrt(len(shown))))
     lines = -(-len(shown) // columns)
-    atlas = Image.new("RGB" if images.ndim == 4 else "L", (columns * cell, lines * cell))
+    whole = Image.new("RGB" if images.ndim == 4 else "L", (columns * cell, lines * cell))
     for slot, index in enumerate(shown):
         values = images[index]
         if values.dtype != np.uint8:
             values = np.rint(np.clip(values.astype(np.float64), 0, 1) * 255).astype(np.uint8)
         tile = Image.fromarray(values).resize((cell, cell), Image.Resampling.BICUBIC)
-        atlas.paste(tile, (slot % columns * cell, slot // columns * cell))
+        whole.paste(tile, (slot % columns * cell, slot // columns * cell))
     buffer = io.BytesIO()
-    atlas.save(buffer, "PNG")
+    whole.save(buffer, "PNG")
     uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-    slots = np.full(len(drawn), -1)
-    slots[np.searchsorted(drawn, shown)] = np.arange(len(shown))
-    grey = images.ndim == 3
-    return {"atlas": uri, "grey": grey, "cell": cell, "columns": columns, "slots": slots.tolist()}
+    return {"atlas": uri, "grey": images.ndim == 3, "cell": cell, "columns": columns}
