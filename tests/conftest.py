@@ -10,10 +10,13 @@ import pytest
 # Said before torch is loaded, and in the environment, for the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import psutil
 import torch
 from hypothesis import settings
 
 MAIN = sys.modules["__main__"]
+EXTRA = 1  # processes beside one a core
+EACH = 2.5e9  # bytes of a process and what it starts
 
 # No deadline: a busy machine is no fault. On failure the line that repeats the example is printed.
 settings.register_profile("lab", deadline=None, print_blob=True)
@@ -24,6 +27,14 @@ torch.set_num_threads(1)
 # "auto" is the processor for the tests, whatever the machine has: they compare with tensors that
 # lie there. What a GPU makes of it is compared in unit/test_real_gpu.py, which asks for one.
 torch.cuda.is_available = lambda: False
+
+
+@pytest.hookimpl(optionalhook=True)  # it is pytest-xdist's
+def pytest_xdist_auto_num_workers() -> int:
+    """How many processes `-n auto` starts: more than cores, as a test waits about half its time
+    for other processes, for a browser or for a pause to end; and no more than memory holds."""
+    cores, memory = len(os.sched_getaffinity(0)), psutil.virtual_memory().total
+    return max(min(cores + EXTRA, int(memory / EACH)), 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,8 +1,10 @@
 """A lab with a cache of its own for the pages' tests; the example is computed in it."""
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import streamlit as st
@@ -26,6 +28,7 @@ from tests.support.pages import (
     write_features,
 )
 from tests.support.queues import kill_all
+from tests.support.shared import once
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,17 +50,19 @@ def no_worker_unasked() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """The lab's settings: temporary folders, with a small features file and a broken one."""
-    cache = tmp_path_factory.mktemp("cache")
-    place = {
+def place_of(cache: Path) -> dict[str, str]:
+    """The settings of a lab whose files lie in `cache`."""
+    return {
         "IAL_CACHE_DIR": str(cache),
         "IAL_DEVICE": "cpu",
         "IAL_WORKER_IDLE_S": "300",  # a new one takes seconds to import torch
         "IAL_JOBS": "1",  # sweeps of these sizes are done before a second process is there
     }
-    settings = read_settings(place)
+
+
+def fill_lab(cache: Path) -> None:
+    """Write a small features file and a broken one, and compute the example and a small attack."""
+    settings = read_settings(place_of(cache))
     settings.data_dir.mkdir()
     write_features(settings.data_dir / "small.npz")
     (settings.data_dir / "broken.npz").write_bytes(b"no archive")
@@ -65,6 +70,25 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         dataset = load_dataset(request.dataset, settings.data_dir)
         compute_and_keep("attack", request, dataset, settings, ignore)
         compute_and_keep("ranking", ranking_request(request), dataset, settings, ignore)
+
+
+def fill_sweeps(cache: Path) -> None:
+    """Compute the small sweeps."""
+    settings = read_settings(place_of(cache))
+    settings.data_dir.mkdir()
+    write_features(settings.data_dir / "small.npz")
+    dataset = load_dataset("small", settings.data_dir)
+    for name, request in ROLES.values():
+        compute_and_keep(name, request, dataset, settings, ignore)
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """The lab's settings: temporary folders, with a small features file and a broken one."""
+    cache = tmp_path_factory.mktemp("cache")
+    shutil.copytree(once(tmp_path_factory, "lab", fill_lab), cache, dirs_exist_ok=True)
+    place = place_of(cache)
+    settings = read_settings(place)
     before = {name: os.environ.get(name) for name in place}
     os.environ.update(place)
     yield settings
@@ -77,11 +101,13 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="session")
-def small_sweeps(settings: Settings) -> Mapping[str, Stored]:
+def small_sweeps(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Stored]:
     """Small sweeps in every role of published ones, on the small features file, by their roles."""
     dataset, store = load_dataset("small", settings.data_dir), Store.of(settings)
-    for name, request in ROLES.values():
-        compute_and_keep(name, request, dataset, settings, ignore)
+    computed = once(tmp_path_factory, "sweeps", fill_sweeps)
+    shutil.copytree(computed / "results", store.local, dirs_exist_ok=True)
     found = {
         role: store.find(name, request, dataset.content_hash)
         for role, (name, request) in ROLES.items()

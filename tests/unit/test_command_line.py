@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.__main__ import main
 from engine.attacks.rates import success_rates
 from engine.results.store import open_folder
 from engine.settings import PUBLISHED, ROOT
+from tests.support.command import Done, run_here
 
 ATTACK = ["attack", "--dataset", "digits", "--target", "16", "--radius", "0.35", "--restarts", "1"]
 
@@ -28,6 +28,11 @@ def command(cache: Path, *arguments: str) -> subprocess.CompletedProcess:
         timeout=120,
         check=False,
     )
+
+
+def here(cache: Path, *arguments: str) -> Done:
+    """The same in this process."""
+    return run_here(arguments, cache)
 
 
 def test_an_attack_is_summarised_stored_and_written(tmp_path):
@@ -55,7 +60,7 @@ SWEEP += ["--restarts", "1", "--steps", "8", "--jobs", "1"]
 
 
 def test_a_sweep_is_summarised_as_rates_and_stored(tmp_path):
-    first = command(tmp_path, *SWEEP)
+    first = here(tmp_path, *SWEEP)
     assert first.returncode == 0, first.stderr
     assert "Traceback" not in first.stderr
     lines = first.stdout.splitlines()
@@ -80,7 +85,7 @@ def test_a_sweep_is_summarised_as_rates_and_stored(tmp_path):
     rates = success_rates(open_folder(stored).result)
     mine = rates.query("form == 'any_run' and split == 'test'")
     assert [float(row[4]) for row in rows] == pytest.approx(mine["rate"].tolist(), abs=1e-3)
-    second = command(tmp_path, *SWEEP[:-2], "--jobs", "2")
+    second = here(tmp_path, *SWEEP[:-2], "--jobs", "2")
     assert second.returncode == 0, second.stderr
     assert "stored 20" in second.stdout
     assert second.stdout.splitlines()[:-1] == lines[:-1]
@@ -98,26 +103,22 @@ def test_a_sweep_is_summarised_as_rates_and_stored(tmp_path):
         (["--n-targets", "3", "--cluster", "nonsense"], "No dask scheduler answers at 'nonsense'"),
     ],
 )
-def test_a_sweeps_bad_input_is_one_line_and_exit_code_2(
-    tmp_path, monkeypatch, capsys, arguments, words
-):
-    """In this process: a new one takes seconds to import everything."""
-    monkeypatch.setenv("IAL_CACHE_DIR", str(tmp_path))
-    monkeypatch.setenv("IAL_DEVICE", "cpu")
-    assert main(["sweep", *arguments]) == 2
-    last = capsys.readouterr().err.strip().splitlines()[-1]
+def test_a_sweeps_bad_input_is_one_line_and_exit_code_2(tmp_path, arguments, words):
+    done = here(tmp_path, "sweep", *arguments)
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]
     assert last.split("error: ")[1].startswith(words)
 
 
 def test_the_parts_of_a_sweep_are_not_offered(tmp_path):
-    asked = command(tmp_path, "--help")
+    asked = here(tmp_path, "--help")
     assert asked.returncode == 0
     assert re.search(r"^ +sweep ", asked.stdout, re.MULTILINE)
     assert not re.search(r"^ +batch ", asked.stdout, re.MULTILINE)
 
 
 def test_a_ranking_is_summarised(tmp_path):
-    done = command(tmp_path, "ranking")
+    done = here(tmp_path, "ranking")
     assert done.returncode == 0, done.stderr
     assert "The ten first in the honest ranking of 1200" in done.stdout
 
@@ -137,20 +138,13 @@ def test_a_ranking_is_summarised(tmp_path):
         (["batch"], "invalid choice: 'batch'"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, arguments, words):
-    """In this process: a new one takes seconds to import everything."""
-    monkeypatch.setenv("IAL_CACHE_DIR", str(tmp_path))
-    monkeypatch.setenv("IAL_DEVICE", "cpu")
-    try:
-        code: object = main(arguments)
-    except SystemExit as ended:  # as argparse ends what it cannot read
-        code = ended.code
-    assert code == 2
-    said = capsys.readouterr().err
-    last = said.strip().splitlines()[-1]  # below a usage, or a progress bar that is gone
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, arguments, words):
+    done = here(tmp_path, *arguments)
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]  # below a usage, or a progress bar that is gone
     assert words in last
     assert "error: " in last
-    assert "Traceback" not in said
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -169,29 +163,29 @@ def test_a_process_ends_with_that_line_and_that_code(tmp_path, arguments, words)
 
 def test_a_folder_of_other_files_is_not_overwritten(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    done = command(tmp_path / "cache", *ATTACK, "--out", str(tmp_path))
+    done = here(tmp_path / "cache", *ATTACK, "--out", str(tmp_path))
     assert done.returncode == 2
     assert "--out must be a new or empty folder, or one that holds an earlier result" in done.stderr
     assert "computed" not in done.stdout
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
     # a browser extension, a web app: many folders hold a manifest.json that is none of ours
     (tmp_path / "manifest.json").write_text('{"name": "mine"}')
-    assert command(tmp_path / "cache", *ATTACK, "--out", str(tmp_path)).returncode == 2
+    assert here(tmp_path / "cache", *ATTACK, "--out", str(tmp_path)).returncode == 2
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
 def test_out_beside_an_earlier_result_loses_no_other_file(tmp_path):
     out = tmp_path / "out"
-    assert command(tmp_path / "cache", "ranking", "--out", str(out)).returncode == 0
+    assert here(tmp_path / "cache", "ranking", "--out", str(out)).returncode == 0
     (out / "notes.txt").write_text("mine")
-    assert command(tmp_path / "cache", "ranking", "--out", str(out)).returncode == 2
+    assert here(tmp_path / "cache", "ranking", "--out", str(out)).returncode == 2
     assert (out / "notes.txt").read_text() == "mine"
 
 
 def test_out_cannot_be_the_store_itself_or_below_a_file(tmp_path):
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "cache" / "results" / "mine", tmp_path / "file" / "below"):
-        done = command(tmp_path / "cache", *ATTACK, "--out", str(out))
+        done = here(tmp_path / "cache", *ATTACK, "--out", str(out))
         assert done.returncode == 2
         assert "error: --out must be" in done.stderr
         assert "Traceback" not in done.stderr

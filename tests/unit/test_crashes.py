@@ -79,17 +79,21 @@ def wait(condition: Callable[[], bool]) -> None:
     until = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.01)
+        time.sleep(0.02)
+
+
+def whole(jobs: Jobs) -> list[Path]:
+    """The folders of the batches that are kept."""
+    found = (path.parent for path in (jobs.store.local / "batch").glob(f"*/{MANIFEST}"))
+    return [folder for folder in found if not folder.name.startswith(".")]
 
 
 def batches(jobs: Jobs) -> dict[str, tuple[int, int, str]]:
     """The batches that are kept, and what would be another if one were written again."""
     found = {}
-    for path in (jobs.store.local / "batch").glob(f"*/{MANIFEST}"):
-        if not path.parent.name.startswith("."):
-            about = path.stat()
-            made = read_manifest(path.parent).created
-            found[path.parent.name] = (about.st_ino, about.st_mtime_ns, made)
+    for folder in whole(jobs):
+        about = (folder / MANIFEST).stat()
+        found[folder.name] = (about.st_ino, about.st_mtime_ns, read_manifest(folder).created)
     return found
 
 
@@ -122,7 +126,7 @@ def test_killed_at_20_moments_of_a_sweep_nothing_is_lost(environment, watched, t
             enough = len(kept) + chance.randint(0, 2)
 
             def far_enough(least: int = enough) -> bool:
-                return at_work() and len(batches(watched)) >= least
+                return at_work() and len(whole(watched)) >= least
 
             wait(far_enough)
             time.sleep(chance.uniform(0, 0.2))

@@ -14,24 +14,20 @@ from engine.data.intake.images import about_images
 from engine.data.load import load_dataset
 from engine.settings import ROOT
 from tests.support.hostile import CASES, FEATURES, HOLES, Case
+from tests.support.shared import once
 
 SECONDS, MEMORY_MB = 5.0, 500.0
 BLOWN = ("MemoryError", "allocate", "Traceback")  # of a case that met the limit of the process
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every case's file in a folder of its own, all within one folder."""
-    root = tmp_path_factory.mktemp("hostile")
+def write_cases(root: Path) -> None:
     for number, case in enumerate(CASES):
         (root / str(number)).mkdir()
         case.make(root / str(number) / case.file)
-    return root
 
 
-@pytest.fixture(scope="module")
-def outcomes(made: Path) -> list[Mapping[str, Any]]:
-    """What came of every case, in a process with a limit on its memory."""
+def read_cases(made: Path) -> str:
+    """A line for what came of every case, in a process with a limit on its memory."""
     listed = [
         {
             "path": str(made / str(number) / case.file),
@@ -50,10 +46,28 @@ def outcomes(made: Path) -> list[Mapping[str, Any]]:
         timeout=120,
         check=False,
     )
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    lines = done.stdout.splitlines()
     if len(lines) < len(CASES):
         pytest.fail(f"{CASES[len(lines)].file} ended the process: {done.stderr[-3000:]}")
-    return lines
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every case's file in a folder of its own, all within one folder."""
+
+    def fill(root: Path) -> None:
+        write_cases(root)
+        (root / "outcomes").write_text(read_cases(root), encoding="utf-8")
+
+    return once(tmp_path_factory, "hostile", fill)
+
+
+@pytest.fixture(scope="module")
+def outcomes(made: Path) -> list[Mapping[str, Any]]:
+    """What came of every case."""
+    lines = (made / "outcomes").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def name_of(case: Case) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.settings import read_settings
+from tests.support.command import run_here
 from tests.support.tables import original
 
 ROOT = Path(__file__).parents[2]
@@ -27,17 +28,20 @@ def shell_lines() -> list[str]:
 COMMANDS = [line for line in shell_lines() if " -m engine " in line]
 
 
-def run_python(arguments: list[str], folder: Path) -> str:
-    """Standard output of a fresh interpreter in `folder`, with its own cache."""
-    environment = os.environ | {
-        "PYTHONPATH": str(ROOT),
+def environment(folder: Path) -> dict[str, str]:
+    """Settings of a command or example that runs in `folder`."""
+    return {
         "IAL_CACHE_DIR": str(folder / "cache"),
         "IAL_DATA_DIR": str(read_settings().data_dir),  # original files are fetched once
     }
+
+
+def run_python(arguments: list[str], folder: Path) -> str:
+    """Standard output of a fresh interpreter in `folder`, with its own cache."""
     finished = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env=environment,
+        env=os.environ | environment(folder) | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=200,
@@ -47,16 +51,27 @@ def run_python(arguments: list[str], folder: Path) -> str:
     return finished.stdout
 
 
-def run_example(number: int, folder: Path) -> str:
-    """What the README's Python example of that number prints, run as a script."""
-    script = folder / "example.py"
-    script.write_text(blocks("python")[number], encoding="utf-8")
-    return run_python([str(script)], folder)
+@pytest.fixture
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that this process is in."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    return tmp_path
+
+
+def run_example(number: int, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the README's Python example of that number prints."""
+    exec(compile(blocks("python")[number], "example", "exec"), {"__name__": "__main__"})
+    return capsys.readouterr().out
 
 
 @pytest.mark.long
 def test_the_sweep_example_prints_rates_with_intervals(tmp_path: Path) -> None:
-    printed = run_example(1, tmp_path)
+    """As a script, whose processes may run it again."""
+    script = tmp_path / "example.py"
+    script.write_text(blocks("python")[1], encoding="utf-8")
+    printed = run_python([str(script)], tmp_path)
     # 2 radii, 2 k, 2 regimes, 2 forms
     assert printed.count("high_accuracy") == printed.count("best") == 8
 
@@ -65,19 +80,25 @@ def test_there_is_no_other_example() -> None:
     assert len(blocks("python")) == 4
 
 
-def test_the_fairness_example_prints_the_effect(tmp_path: Path) -> None:
+def test_the_fairness_example_prints_the_effect(
+    inside: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     original("german")
-    printed = run_example(2, tmp_path)
+    printed = run_example(2, capsys)
     assert "effect_high" in printed
     assert re.search(r"0\.05 +0\.14", printed)
 
 
-def test_the_network_example_moves_its_sample(tmp_path: Path) -> None:
-    assert re.search(r"^rank \d+ before, rank \d+ after$", run_example(3, tmp_path).strip())
+def test_the_network_example_moves_its_sample(
+    inside: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert re.search(r"^rank \d+ before, rank \d+ after$", run_example(3, capsys).strip())
 
 
-def test_the_python_example_moves_the_sample_to_the_top(tmp_path: Path) -> None:
-    found = re.search(r"rank (\d+) before, rank (\d+) after", run_example(0, tmp_path))
+def test_the_python_example_moves_the_sample_to_the_top(
+    inside: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = re.search(r"rank (\d+) before, rank (\d+) after", run_example(0, capsys))
     assert found, "the example prints both ranks"
     before, after = map(int, found.groups())
     assert before > 1
@@ -86,14 +107,16 @@ def test_the_python_example_moves_the_sample_to_the_top(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_command_lines_run(command: str, tmp_path: Path) -> None:
-    program, *arguments = shlex.split(command)
-    assert program == ".venv/bin/python"
+def test_the_command_lines_run(command: str, inside: Path) -> None:
+    program, as_module, module, *arguments = shlex.split(command)
+    assert [program, as_module, module] == [".venv/bin/python", "-m", "engine"]
     if "german" in arguments:
         original("german")
-    assert run_python(arguments, tmp_path)
+    done = run_here(arguments, inside / "cache")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
     if "--out" in arguments:
-        out = tmp_path / arguments[arguments.index("--out") + 1]
+        out = inside / arguments[arguments.index("--out") + 1]
         assert (out / "manifest.json").is_file()
 
 

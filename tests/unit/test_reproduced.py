@@ -5,7 +5,7 @@ page shows: they give the numbers of the stored result.
 import math
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +51,12 @@ from engine.experiments import (
 from engine.progress import ignore
 from engine.results.compute import compute_and_keep
 from engine.results.store import open_folder
-from engine.settings import Settings, read_settings
+from engine.settings import read_settings
 from pages.attack.parts import impossible_words
 from pages.common.words import reproduce
 from pages.defend.parts import audit_words, other_scores_words
 from pages.evidence.parts import view_of_result
+from tests.support.shared import once
 
 pytestmark = pytest.mark.long
 
@@ -140,6 +141,11 @@ def write_loans(data_dir: Path) -> None:
     table.to_csv(data_dir / "loans.csv", index=False)
 
 
+def write_data(data_dir: Path) -> None:
+    write_loans(data_dir)
+    write_tiny(data_dir)
+
+
 def write_tiny(data_dir: Path) -> None:
     """Few enough parameters for few queries of the audit."""
     rng = np.random.default_rng(5)
@@ -151,24 +157,28 @@ def write_tiny(data_dir: Path) -> None:
 class Cases(dict[str, Case]):
     """Each experiment computed as the job runner does, and kept, once it is asked for."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
         super().__init__()
-        self.settings = settings
+        self.factory = factory
+        self.data_dir = once(factory, "reproduced-data", write_data)
 
     def __missing__(self, name: str) -> Case:
-        request, settings = REQUESTS[name], self.settings
-        data = open_data(request, settings.data_dir)
-        folder = compute_and_keep(name, request, data, settings, ignore)
-        self[name] = Case(request, open_folder(folder).result, settings.data_dir)
+        request = REQUESTS[name]
+
+        def compute(folder: Path) -> None:
+            settings = replace(read_settings(cache(folder)), data_dir=self.data_dir)
+            data = open_data(request, self.data_dir)
+            compute_and_keep(name, request, data, settings, ignore)
+
+        results = once(self.factory, f"reproduced-{name}", compute) / "results" / name
+        (folder,) = results.iterdir()
+        self[name] = Case(request, open_folder(folder).result, self.data_dir)
         return self[name]
 
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> Cases:
-    settings = read_settings(cache(tmp_path_factory.mktemp("here")))
-    write_loans(settings.data_dir)
-    write_tiny(settings.data_dir)
-    return Cases(settings)
+    return Cases(tmp_path_factory)
 
 
 def same(one: Any, other: Any, at: str = "result") -> None:

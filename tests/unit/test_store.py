@@ -338,7 +338,7 @@ from pathlib import Path
 import engine.experiments.files as files
 import engine.results.store as store_module
 from engine.results.store import Store
-from tests.unit.test_store import HASH, REQUEST, result
+from tests.support.stores import HASH, REQUEST, result
 
 stop = sys.argv[2]
 if stop == "tables":
