@@ -104,14 +104,7 @@ def run_attributions(
     check_targets(request.target, dataset.n_train)
     check_integer("neighbours", request.neighbours, 1, dataset.n_train)  # before an attack is begun
     total = 1 + 2 * len(ATTRIBUTIONS) + request.n_honest + request.n_attacked
-    done = 0
-
-    def report(more: int) -> None:
-        nonlocal done
-        done += more
-        context.report(done, total)
-
-    report(0)
+    report = context.counter(total)
     attacked = find_or_attack(request.attack, dataset, context)
     report(1)
     scored = score_both(

@@ -65,6 +65,19 @@ class Context:
         """Report that `done` of `total` parts are finished."""
         self.progress(Progress(done, total))
 
+    def counter(self, total: int) -> Callable[[int], None]:
+        """Report that none of `total` parts is finished; return a function that reports so many
+        more. Where more than `total` are counted, all are finished."""
+        done = 0
+
+        def more(parts: int) -> None:
+            nonlocal done
+            done += parts
+            self.report(min(done, total), total)
+
+        more(0)
+        return more
+
 
 RequestT = TypeVar("RequestT", bound=Request)
 DataT = TypeVar("DataT")

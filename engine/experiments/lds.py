@@ -84,14 +84,8 @@ def run_lds(request: LdsRequest, dataset: Dataset, context: Context) -> LdsResul
     from engine.scrutiny.retraining import retrain_on
 
     check_integer("neighbours", request.neighbours, 1, dataset.n_train)
-    total, done = request.subsets + 2 * len(request.attributions) + 3, 0
-
-    def report(more: int) -> None:
-        nonlocal done
-        done += more
-        context.report(min(done, total), total)
-
-    report(0)
+    total = request.subsets + 2 * len(request.attributions) + 3
+    report = context.counter(total)
     attacked = find_or_attack(request.attack, dataset, context)
     report(1)
     honest, l2, device = as_linear(attacked.honest), request.l2, context.device

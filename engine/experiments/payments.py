@@ -259,14 +259,7 @@ def run_payments(request: PaymentsRequest, dataset: Dataset, context: Context) -
     rows: list[dict[str, object]] = []
     first: dict[str, AttackResult] = {}
     total = request.draws * (len(PAY) + len(MOVING) + 1)
-    done = 0
-
-    def report(more: int) -> None:
-        nonlocal done
-        done += more
-        context.report(done, total)
-
-    report(0)
+    report = context.counter(total)
     matrix = single_scores(request, model, dataset, context)
     for draw in draws_of(request, dataset, vendors):
         found = Favoured(request, draw)

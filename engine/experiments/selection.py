@@ -76,14 +76,8 @@ def run_selection(request: SelectionRequest, dataset: Dataset, context: Context)
         if round(part * n) < 1:
             raise InvalidInput("shares", part, f"shares that keep at least one of {n} samples")
     scores = 2 * len(request.attributions)  # under both models
-    total, done = 1 + scores + len(request.shares) * (2 * scores + request.draws), 0
-
-    def report(more: int) -> None:
-        nonlocal done
-        done += more
-        context.report(min(done, total), total)
-
-    report(0)
+    total = 1 + scores + len(request.shares) * (2 * scores + request.draws)
+    report = context.counter(total)
     attacked = find_or_attack(request.attack, dataset, context)
     report(1)
     near, names = request.neighbours, request.attributions

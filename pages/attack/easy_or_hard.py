@@ -12,6 +12,7 @@ from pages.attack.parts import bet, moved_target_figures, moved_targets
 from pages.attack.parts.bet import Bet
 from pages.common.asking import controls, data_choice, door
 from pages.common.asking.form import Form
+from pages.common.asking.not_here import offer_instead
 from pages.common.asking.rate_view import best_radius
 from pages.common.figures.axes import thinning
 from pages.common.keeping import shelf
@@ -267,15 +268,12 @@ def no_attacks(dataset: str) -> None:
 
 def not_computed(asked: door.Computation[SensitivityRequest]) -> None:
     """Where there is no result: what it takes to have one."""
-    st.markdown(f"{PAGE.finding} For this data set it is not computed yet.")
-    with st.container(border=True):
-        door.offer(
-            [asked],
-            f"{asked.request.probes} random directions, a solve each: seconds on a small data set, "
-            "minutes on a large one.",
-            "direction",
-        )
-        door.show_refusal()
+    cost = (
+        f"{asked.request.probes} random directions, a solve each: seconds on a small data set, "
+        "minutes on a large one."
+    )
+    lacking = "For this data set it is not computed yet."
+    offer_instead(PAGE.finding, lacking, asked, cost, "direction")
 
 
 def page() -> None:

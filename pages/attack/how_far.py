@@ -10,6 +10,7 @@ from engine.results.store import Stored
 from pages.attack.parts import radius_figures, radius_words
 from pages.common.asking import controls, data_choice, door
 from pages.common.asking.form import Form
+from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
@@ -129,15 +130,11 @@ def radius_list(radii: object) -> str:
 
 def not_computed(asked: door.Computation[MinimalRadiusRequest]) -> None:
     """Where there is no result: what it takes to have one."""
-    st.markdown(f"{PAGE.finding} For this data set it is not computed yet.")
-    with st.container(border=True):
-        door.offer(
-            [asked],
-            f"A search for each of {count(asked.request.n_targets, 'target')}, and the attacks it "
-            "is compared with: minutes on a small data set, longer on a large one.",
-            "part",
-        )
-        door.show_refusal()
+    cost = (
+        f"A search for each of {count(asked.request.n_targets, 'target')}, and the attacks it is "
+        "compared with: minutes on a small data set, longer on a large one."
+    )
+    offer_instead(PAGE.finding, "For this data set it is not computed yet.", asked, cost, "part")
 
 
 def page() -> None:

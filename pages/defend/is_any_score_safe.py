@@ -7,6 +7,7 @@ from engine.results.store import Stored
 from pages.common.asking import data_choice, door
 from pages.common.asking.controls import dataset_choice
 from pages.common.asking.form import Form
+from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
@@ -87,9 +88,8 @@ def page() -> None:
     asked = door.Computation.of("score-matrix", request)
     stored = asked.stored
     if stored is None:
-        st.markdown(f"{PAGE.finding} It has not been measured for this data yet.")
-        with st.container(border=True):
-            door.offer([asked], COST, "stage")
+        lacking = "It has not been measured for this data yet."
+        offer_instead(PAGE.finding, lacking, asked, COST, "stage")
         why()
         return
     st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")

@@ -10,6 +10,7 @@ from engine.experiments import DefenceRequest
 from engine.results.store import Stored
 from pages.common.asking import door, links
 from pages.common.asking.form import Form
+from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
@@ -209,9 +210,8 @@ def page() -> None:
     if asked.stored is not None:
         results(asked.stored)
         return
-    st.markdown(f"{PAGE.finding} It has not been measured here yet.")
-    with st.container(border=True):
-        door.offer([asked], COST, "stage")
+    lacking = "It has not been measured here yet."
+    offer_instead(PAGE.finding, lacking, asked, COST, "stage")
     how()
 
 

@@ -7,6 +7,7 @@ from engine.experiments import PolishRequest
 from engine.results.store import Stored
 from pages.common.asking import door
 from pages.common.asking.form import Form
+from pages.common.asking.not_here import offer_instead
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away
@@ -44,9 +45,8 @@ def page() -> None:
     if asked.stored is not None:
         race(asked.stored, request)
         return
-    st.markdown(f"{PAGE.finding} It has not been measured here yet.")
-    with st.container(border=True):
-        door.offer([asked], COST, "stage")
+    lacking = "It has not been measured here yet."
+    offer_instead(PAGE.finding, lacking, asked, COST, "stage")
 
 
 page()

@@ -8,6 +8,7 @@ from engine.experiments.polish import DETECTORS, steps_of
 from engine.results.store import Stored
 from pages.common.asking import door, links
 from pages.common.asking.form import Form
+from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
@@ -151,9 +152,8 @@ def page() -> None:
         results(form, asked.stored, request)
         return
     form.finish()
-    st.markdown(f"{PAGE.finding} It has not been measured here yet.")
-    with st.container(border=True):
-        door.offer([asked], COST, "stage")
+    lacking = "It has not been measured here yet."
+    offer_instead(PAGE.finding, lacking, asked, COST, "stage")
     how()
 
 

@@ -12,6 +12,7 @@ from engine.experiments import (
 from engine.results.store import Stored
 from pages.common.asking import door
 from pages.common.asking.form import Form
+from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
@@ -206,9 +207,8 @@ def page() -> None:
     if asked.stored is not None:
         results(asked.stored)
         return
-    st.markdown(f"{PAGE.finding} It has not been computed here yet.")
-    with st.container(border=True):
-        door.offer([asked], COST, "stage")
+    lacking = "It has not been computed here yet."
+    offer_instead(PAGE.finding, lacking, asked, COST, "stage")
     proof()
 
 

@@ -11,6 +11,7 @@ from engine.market.vendors import Vendors, feature_column, vendors_by_column
 from engine.results.store import Stored
 from pages.common.asking import controls, data_choice, door, links
 from pages.common.asking.form import Form, Place
+from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
@@ -215,10 +216,8 @@ def page() -> None:
         show(form, asked.stored, samples, asked.request)
         return
     form.finish()
-    st.markdown(f"{PAGE.finding} For this data set it is not computed yet.")
-    with st.container(border=True):
-        door.offer([asked], COST, "attack")
-        door.show_refusal()
+    lacking = "For this data set it is not computed yet."
+    offer_instead(PAGE.finding, lacking, asked, COST, "attack")
 
 
 page()
