@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,22 +13,25 @@ import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from engine.results.jobs import Jobs
-from engine.settings import ROOT, read_settings
+from engine.settings import ROOT, Settings, read_settings
 from pages.common.lab import first_visit
 from pages.common.lab.first_visit import Nobody
 from pages.common.lab.registry import PAGES, links
 
 # A process of its own: there is one Streamlit in each.
 OPENED_TWICE = """
-import asyncio, json
+import asyncio, json, sys
 import plotly.graph_objects as go
 from streamlit import App
 from streamlit.runtime import get_instance
+from engine.settings import read_settings
 from pages.common.keeping.shelf import SHELF
 from pages.common.lab import first_visit
 from pages.common.lab.registry import links
+from pages.common.serve import load
 from pages.common.widgets.ready_figure import ReadyFigure
 
+load(read_settings())
 app = App("app.py", lifespan=first_visit.before_others(True))
 
 async def main():
@@ -39,7 +43,8 @@ async def main():
         figures = [value for value in SHELF.values() if isinstance(value, ReadyFigure)]
         for figure in figures:
             go.Figure(json.loads(figure.spec))  # raises ValueError for what Plotly does not know
-        print(json.dumps([made, SHELF.counts.made, shown, len(figures)]))
+        has_torch = "torch" in sys.modules
+        print(json.dumps([made, SHELF.counts.made, shown, len(figures), has_torch]))
 
 asyncio.run(main())
 """
@@ -50,7 +55,12 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {"IAL_CACHE_DIR": str(tmp_path), "IAL_WORKERS": "no", "OMP_NUM_THREADS": "1"}
 
 
-def test_whoever_opens_a_link_after_it_finds_everything_made(environment: dict[str, str]) -> None:
+def test_whoever_opens_a_link_after_it_finds_everything_made(
+    environment: dict[str, str], settings: Settings, tmp_path: Path
+) -> None:
+    """And no page has the server import torch, with results of its own neither."""
+    for part in ("results", "data"):
+        shutil.copytree(settings.cache_dir / part, tmp_path / part)
     done = subprocess.run(
         [sys.executable, "-c", OPENED_TWICE],
         cwd=ROOT,
@@ -61,7 +71,8 @@ def test_whoever_opens_a_link_after_it_finds_everything_made(environment: dict[s
         timeout=240,
     )
     assert done.returncode == 0, done.stderr
-    made, in_the_end, shown, figures = json.loads(done.stdout)
+    made, in_the_end, shown, figures, has_torch = json.loads(done.stdout)
+    assert not has_torch
     assert figures > len(PAGES)
     assert made > len(links())
     assert in_the_end == made

@@ -7,13 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.experiments import AttackRequest
+from engine.vocabulary import MODELS, OBJECTIVES, ORDERS
 from pages.common.asking import links
 
 FALLBACK = links.values_of(links.EXAMPLE)
+EXPECTED: links.Expected = {
+    "dataset": ["digits"],
+    "model": list(MODELS),
+    "objective": list(OBJECTIVES),
+    "order": list(ORDERS),
+    **links.ranges(1200),
+}
 
 
 def problems(**given: str) -> list[str]:
-    return links.problems(given, links.attack_parameters(["digits"], 1200), FALLBACK)
+    return links.problems(given, EXPECTED, FALLBACK)
 
 
 def test_the_link_to_a_request_is_usable_and_complete() -> None:

@@ -13,7 +13,6 @@ from engine.experiments import AttackRequest
 from engine.experiments.attack import ATTACK
 from engine.options import taken_from
 from engine.settings import PUBLISHED
-from engine.vocabulary import MODELS, OBJECTIVES, ORDERS
 
 RADIUS_LOW, RADIUS_HIGH, RADIUS_STEP = 0.01, 1.0, 0.01
 SEED_HIGH = 2**31 - 1
@@ -75,16 +74,6 @@ def ranges(n_train: int) -> dict[str, Range]:
     }
 
 
-def choices(datasets: Sequence[str], models: Sequence[str]) -> dict[str, list[str]]:
-    """What the named parameters may be."""
-    return {
-        "dataset": list(datasets),
-        "model": list(models),
-        "objective": list(OBJECTIVES),
-        "order": list(ORDERS),
-    }
-
-
 def values_of(request: AttackRequest) -> dict[str, object]:
     """The parameters of a request, by their names in links."""
     named = ("k", "radius", "seed", "objective", "restarts", "order", "model")
@@ -121,13 +110,6 @@ def readable(allowed: "Range | Sequence[T]", text: str) -> int | float | T | Non
 
 Allowed = Range | Sequence[object]  # what a parameter may hold: a range, or choices
 Expected = Mapping[str, Allowed]
-
-
-def attack_parameters(
-    datasets: Sequence[str], n_train: int, models: Sequence[str] = tuple(MODELS)
-) -> Expected:
-    """What the parameters of an attack may be."""
-    return {**choices(datasets, models), **ranges(n_train)}
 
 
 def problems(

@@ -6,7 +6,7 @@ function with a state of its own, an object of an unknown kind) means that nothi
 
 import hashlib
 import weakref
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, timedelta
 from enum import Enum
@@ -181,8 +181,3 @@ def of_dataset(dataset: Dataset) -> Token:
     names = tuple(dataset.class_names), dataset.feature_names and tuple(dataset.feature_names)
     pictures = token(dataset.images)
     return "data", dataset.name, dataset.content_hash, *names, pictures
-
-
-def tokens(values: Sequence[object]) -> tuple[Token, ...]:
-    """The tokens of several values. Raises NoToken."""
-    return tuple(map(token, values))
