@@ -15,7 +15,7 @@ import torch
 from hypothesis import settings
 
 MAIN = sys.modules["__main__"]
-EXTRA = 1  # processes beside one a core
+EXTRA = 2  # processes beside one a core
 EACH = 2.5e9  # bytes of a process and what it starts
 
 # No deadline: a busy machine is no fault. On failure the line that repeats the example is printed.
@@ -31,8 +31,8 @@ torch.cuda.is_available = lambda: False
 
 @pytest.hookimpl(optionalhook=True)  # it is pytest-xdist's
 def pytest_xdist_auto_num_workers() -> int:
-    """How many processes `-n auto` starts: more than cores, as a test waits about half its time
-    for other processes, for a browser or for a pause to end; and no more than memory holds."""
+    """How many processes `-n auto` starts: more than cores, as a test often waits for another
+    process, a browser or a pause to end; and no more than memory holds."""
     cores, memory = len(os.sched_getaffinity(0)), psutil.virtual_memory().total
     return max(min(cores + EXTRA, int(memory / EACH)), 1)
 

@@ -49,7 +49,7 @@ def test_an_attack_is_summarised_stored_and_written(tmp_path):
     assert first.stderr == ""  # a progress bar is for a terminal (tests/outside/test_disks.py)
     assert "Traceback" not in first.stderr
     # the second time it is opened, and --out takes an earlier result's place
-    second = command(tmp_path / "cache", *ATTACK, "--out", str(out))
+    second = here(tmp_path / "cache", *ATTACK, "--out", str(out))
     assert second.returncode == 0, second.stderr
     assert "stored 20" in second.stdout
     assert second.stdout.splitlines()[0] == first.stdout.splitlines()[0]
