@@ -21,6 +21,7 @@ from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs
 from engine.results.store import MANIFEST, Store, open_folder
 from engine.settings import ROOT, read_settings
+from tests.support.command import run_here
 
 L2 = 0.02  # of a ranking that is not published
 RANKING = ["ranking", "--l2", str(L2)]
@@ -91,7 +92,7 @@ def test_a_disk_that_fills_up_leaves_no_half_result(place):
     assert b"Results cannot be kept in" in done.stderr
     assert b"Traceback" not in done.stderr
     assert list((place / "cache" / "results" / "ranking").iterdir()) == []
-    assert command(place / "cache", *RANKING).returncode == 0
+    assert main(RANKING) == 0
 
 
 def test_a_job_on_such_a_disk_fails_with_the_reason(place):
@@ -174,8 +175,8 @@ def test_a_full_disk_takes_in_no_half_result(ranked, capsys):
     assert b"File too large" in done.stderr
     assert b"Traceback" not in done.stderr
     assert [path for path in other.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
-    again = command(other, *taking)
-    assert (again.returncode, again.stdout[:5]) == (0, b"taken")
+    again = run_here(taking, other)
+    assert (again.returncode, again.stdout[:5]) == (0, "taken")
 
 
 def test_a_full_disk_takes_in_no_half_data_set(place):
@@ -189,7 +190,7 @@ def test_a_full_disk_takes_in_no_half_data_set(place):
     assert b"Nothing can be kept in" in done.stderr
     assert b"Traceback" not in done.stderr
     assert [path for path in data.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
-    assert command(place / "cache", *add).returncode == 0
+    assert main(add) == 0
 
 
 def test_ascii_output_ends_nothing(place):
