@@ -2,8 +2,11 @@
 
 from .attacks.attack import attack as attack
 from .attacks.attack import attack_each as attack_each
+from .attacks.deniable import deniable_attack as deniable_attack
+from .attacks.deniable import needed_epsilon as needed_epsilon
 from .attacks.minimal import minimal_radius as minimal_radius
 from .attacks.options import AttackOptions as AttackOptions
+from .attacks.options import DeniableOptions as DeniableOptions
 from .attacks.options import MinimalOptions as MinimalOptions
 from .attacks.rates import share_rates as share_rates
 from .attacks.rates import success_rates as success_rates

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from engine.errors import InvalidInput
 from engine.vocabulary import SIGNS
 
+MEAN_ROUNDING = 1e-6  # of a mean of weights, which float32 may hold
 LARGEST = 1e30  # float32 still holds what is computed with it
 
 
@@ -120,3 +121,15 @@ def check_weights(target_weight: object) -> tuple[float, ...]:
     if len(set(weights)) != len(weights):
         raise InvalidInput("target_weight", target_weight, "distinct weights")
     return weights
+
+
+def check_sample_weights(weights: object, n_train: int) -> NDArray[np.float64]:
+    """`weights` of the training samples as (n,) float64, none negative, their mean 1."""
+    array = check_array("weights", weights)
+    if array.shape != (n_train,):
+        raise InvalidInput("weights", array.shape, f"of shape ({n_train},), one for each sample")
+    if not np.isfinite(array).all() or array.min() < 0:
+        raise InvalidInput("weights", float(array.min()), "finite, none negative")
+    if abs(array.mean() - 1) > MEAN_ROUNDING:
+        raise InvalidInput("weights", f"a mean of {array.mean():.6g}", "of mean 1: divide by it")
+    return np.ascontiguousarray(array)

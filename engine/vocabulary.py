@@ -67,6 +67,11 @@ SCORES = ATTRIBUTIONS | {
     "banzhaf": "Data Banzhaf: retraining on random subsets; no model enters",
 }
 MODEL_FREE = ("knn_shapley", "data_oob", "banzhaf")  # scores that never see the model
+MEANS = {
+    "weights": "weights of the training samples",
+    "scales": "scales of the features",
+    "together": "l2, weights and scales together",
+}  # what a trainer may choose and declare
 PLAYERS = {
     "honest": "honest calculator",
     "liar": "liar who invents numbers",

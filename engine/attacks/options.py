@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.checks import check_positive
+from engine.errors import InvalidInput
 from engine.options import (
     OneOf,
     Options,
@@ -16,7 +17,7 @@ from engine.options import (
     option,
     optional,
 )
-from engine.vocabulary import DAMPING, DTYPES, L2, OBJECTIVES, ORDERS
+from engine.vocabulary import DAMPING, DTYPES, L2, MEANS, OBJECTIVES, ORDERS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +117,38 @@ class MinimalOptions(Options):
 
 
 MINIMAL_DEFAULTS = MinimalOptions()  # the defaults of the search for the smallest radius
+
+
+def factor(name: str, value: object) -> float:
+    """Check for a finite number >= 1."""
+    number = check_positive(name, value)
+    if number < 1:
+        raise InvalidInput(name, value, "a finite number >= 1")
+    return number
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeniableOptions(Options):
+    """The search for choices of an honest trainer that bring a target into the top k
+    (`engine.attacks.deniable`).
+
+    means: what is chosen. l2_factor: with 'together', l2 may be so many times larger or smaller.
+    fits: models that are trained for a target, at most. competitors: samples that are linearised,
+    the highest scored. tolerance: accuracy on `test` that the returned model may lose, a share;
+    None for any. damping, order: of the verifier's scores.
+    """
+
+    means: str = option("weights", OneOf(MEANS))
+    k: int = option(1, at_least(1))
+    l2_factor: float = option(10.0, factor)
+    fits: int = option(50, at_least(1))
+    competitors: int = option(16, at_least(1))
+    tolerance: float | None = option(None, optional(not_negative))
+    damping: float = option(DAMPING, check_positive)
+    order: str = option("highest_first", OneOf(ORDERS))
+
+
+DENIABLE_DEFAULTS = DeniableOptions()  # the defaults of the deniable attack
 
 
 @dataclass(frozen=True, kw_only=True)

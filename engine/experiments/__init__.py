@@ -45,6 +45,7 @@ from engine.experiments.conditioning import (
     ConditioningResult,
 )
 from engine.experiments.defence import DEFENCE, DefenceRequest
+from engine.experiments.deniable import DENIABLE, DeniableRequest, DeniableResult
 from engine.experiments.explain import EXPLAIN, ExplainRequest, ExplainResult
 from engine.experiments.fairness import FAIRNESS, FairnessRequest
 from engine.experiments.halves import HALVES, HalvesRequest
@@ -104,6 +105,8 @@ __all__ = [
     "Context",
     "Data",
     "DefenceRequest",
+    "DeniableRequest",
+    "DeniableResult",
     "Experiment",
     "ExplainRequest",
     "ExplainResult",
@@ -156,6 +159,7 @@ EXPERIMENTS: dict[str, AnyExperiment] = {
         POLISH,
         *(SENSITIVITY, LEAVE_ONE_OUT, EXPLAIN, AUDIT, ATTRIBUTIONS_OF, LESSON),
         MINIMAL_RADIUS,
+        DENIABLE,
         CERTIFICATES,
         HALVES,
         *(PAYMENTS, CLEANING),

@@ -244,7 +244,8 @@ def lying_suspects(
     declares the honest one; the other attacks, and declares whichever makes the decrement least."""
     import torch
 
-    from engine.scrutiny.polish import newton_step, ranks_of
+    from engine.influence.newton import newton_step
+    from engine.scrutiny.polish import ranks_of
 
     request, dataset, problem = setting.request, setting.dataset, setting.exact
     trained = [
@@ -269,7 +270,8 @@ def examine(setting: Setting, suspects: Sequence[Suspect]) -> pd.DataFrame:
     says."""
     import torch
 
-    from engine.scrutiny.polish import newton_step, ranks_of
+    from engine.influence.newton import newton_step
+    from engine.scrutiny.polish import ranks_of
 
     problem, l2 = setting.exact, suspects[0].declared
     at, steps = [torch.cat([problem.encode(s.model) for s in suspects])], []

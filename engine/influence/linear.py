@@ -140,17 +140,22 @@ class LinearCurvature:
     def n_samples(self) -> int:
         return len(self.X)
 
+    def shares(self, model: int) -> Tensor:
+        """Return the samples' weights in the mean of one model, (n,) float64."""
+        return self.P.new_ones(self.n_samples, dtype=torch.float64)
+
     def dense(self, model: int) -> Tensor:
         """H + λI of one model, (K·D, K·D) float64, H the mean of (diag(p) − ppᵀ) ⊗ xxᵀ."""
         P = self.P[model].double()
         (K, n), D = P.shape, self.X.shape[1]
         H = P.new_zeros(K, D, K, D)
-        parts = P.split(ROWS_PER_CHUNK, 1), self.X.split(ROWS_PER_CHUNK)
-        for some, rows in zip(*parts, strict=True):
+        shares = self.shares(model).split(ROWS_PER_CHUNK)
+        parts = P.split(ROWS_PER_CHUNK, 1), self.X.split(ROWS_PER_CHUNK), shares
+        for some, rows, share in zip(*parts, strict=True):
             X = rows.double()
             for a in range(K):
                 for b in range(a, K):
-                    weight = some[a] * (int(a == b) - some[b]) / n
+                    weight = some[a] * (int(a == b) - some[b]) / n * share
                     H[a, :, b] += (X * weight.unsqueeze(1)).T @ X
         for a in range(K):
             for b in range(a):
@@ -162,6 +167,30 @@ class LinearCurvature:
     def rows(self, chosen: Tensor) -> "LinearCurvature":
         """H + λI with the mean over these training samples alone."""
         return LinearCurvature(self.X[chosen], self.P[..., chosen], self.eigenvalues, self.damping)
+
+
+@dataclass(frozen=True)
+class WeightedCurvature(LinearCurvature):
+    """H + λI with H = (1/n) Σ w_i (diag(p_i) − p_ip_iᵀ) ⊗ x_ix_iᵀ; weights: (B, 1, n)."""
+
+    weights: Tensor | None = None
+
+    def curved(self, image: Tensor) -> Tensor:
+        assert self.weights is not None
+        return curve(self.P, image).mul_(self.weights)
+
+    def shares(self, model: int) -> Tensor:
+        assert self.weights is not None
+        return self.weights[model, 0].double()
+
+    def select(self, columns: Tensor) -> Self:
+        assert self.weights is not None
+        if len(self.P) == 1:
+            return self
+        part = replace(self, P=self.P[columns], weights=self.weights[columns])
+        values, vectors = self.class_basis
+        part.__dict__["class_basis"] = (values[columns], vectors[columns])
+        return part
 
 
 @dataclass(frozen=True)
@@ -187,7 +216,8 @@ class LinearProblem:
     """Influence of the training samples under linear models θ, rows of (B, K·D) in the eigenbasis.
 
     eigenvalues: (D,); basis: (D, D) float64, its columns the eigenvectors. estimator: what solves
-    with H + λI; tolerance, warm starts and fixed are handed to it.
+    with H + λI; tolerance, warm starts and fixed are handed to it. weights: (n,) of the training
+    samples in the mean training loss and in its Hessian H, None for 1 each.
     """
 
     train: Samples
@@ -200,6 +230,7 @@ class LinearProblem:
     sketch: Sketch | None
     estimator: Estimator = cg
     directions: Tensor | None = None
+    weights: Tensor | None = None
 
     @classmethod
     def build(
@@ -279,14 +310,13 @@ class LinearProblem:
 
     def curvature(self, theta: Tensor) -> LinearCurvature:
         """The Hessian's operator at θ."""
-        return LinearCurvature(
-            self.train.X,
-            self.probabilities(theta, self.train.X),
-            self.eigenvalues,
-            self.damping,
-            self.sketch,
-            self.directions,
+        parts = (
+            *(self.train.X, self.probabilities(theta, self.train.X), self.eigenvalues),
+            *(self.damping, self.sketch, self.directions),
         )
+        if self.weights is None:
+            return LinearCurvature(*parts)
+        return WeightedCurvature(*parts, self.weights.expand(len(theta), 1, -1))
 
     def training_gradient(
         self, theta: Tensor, P: Tensor, l2: float, keep: Tensor | None = None
@@ -303,8 +333,11 @@ class LinearProblem:
         shaped = self.shape(theta)
         logits = image(self.train.X, shaped)
         losses = torch.logsumexp(logits, CLASSES) - of_labels(logits, self.train.y)  # B, n
+        losses, kept = self.weighed(losses), self.weights
         value = losses.mean(1) + l2 / 2 * theta.square().sum(1)
-        gradient = self.training_gradient(shaped, probabilities(logits), l2)
+        gradient = self.training_gradient(
+            shaped, probabilities(logits), l2, None if kept is None else kept.expand(len(theta), -1)
+        )
         return value, gradient.flatten(1)
 
     def drift(self, theta: Tensor, honest: Tensor) -> tuple[Tensor, Tensor]:
@@ -325,8 +358,18 @@ class LinearProblem:
     def hessian_product(self, theta: Tensor, V: Tensor) -> Tensor:
         """H V of the mean training loss, (B, P)."""
         P = self.probabilities(theta, self.train.X)
-        curved = curve(P, image(self.train.X, self.shape(V)))
+        curved = self.weighed(curve(P, image(self.train.X, self.shape(V))))
         return pull_back(curved, self.train.X).div_(self.n_train).flatten(1)
+
+    def weighed(self, values: Tensor) -> Tensor:
+        """Return values (…, n) times the samples' weights."""
+        return values if self.weights is None else values * self.weights
+
+    def weighted(self, weights: NDArray[np.float64]) -> Self:
+        """Return the same problem with weights (n,) of the training samples in the mean training
+        loss and its Hessian."""
+        kind, device = self.train.X.dtype, self.basis.device
+        return replace(self, weights=torch.as_tensor(weights, dtype=kind, device=device))
 
     def damped(self, damping: float) -> Self:
         """Return the same problem with another damping."""
@@ -341,7 +384,7 @@ class LinearProblem:
         X = self.train.X
         P = self.probabilities(theta, X)
         a, b = (centre(P, image(X, self.shape(U))) for U in (V, W))
-        return pull_back(curve(P, a * b), X).div_(self.n_train).flatten(1)
+        return pull_back(self.weighed(curve(P, a * b)), X).div_(self.n_train).flatten(1)
 
     def accuracy(self, theta: Tensor, split: str) -> Tensor:
         """Share of `split` that each model predicts right, (B,)."""
@@ -400,8 +443,11 @@ class LinearProblem:
         # Σ c_i H_i s and ∇⟨s_c, H s⟩ = ∇ mean Cov_p(a, b) share one product with X: with b centred,
         # p ⊙ (a − mean of a) ⊙ b − p Cov_p(a, b) − n c ⊙ p ⊙ b
         a, M = s_c.image, curve(P, forward.solution.image)  # p ⊙ b
-        covariance = (M * a).sum(CLASSES, keepdim=True)
-        M = M * (a - torch.add((P * a).sum(CLASSES, keepdim=True), c, alpha=n))
+        covariance = self.weighed((M * a).sum(CLASSES, keepdim=True))
+        if self.weights is None:
+            M = M * (a - torch.add((P * a).sum(CLASSES, keepdim=True), c, alpha=n))
+        else:
+            M = M * (self.weighed(centre(P, a)) - n * c)
         M.addcmul_(P, covariance, value=-1)
         gradient = pull_back(M, X, 1 / n, gradient, 1.0)
         return gradient.flatten(1), s_c

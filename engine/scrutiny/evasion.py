@@ -28,10 +28,10 @@ from engine.attacks.stealth import Terms
 from engine.checks import check_integer
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
+from engine.influence.newton import NewtonStep, newton_step
 from engine.influence.problem import Forward, InfluenceProblem
 from engine.influence.solve import Solution, WarmStart
 from engine.models.model import Model
-from engine.scrutiny.polish import NewtonStep, newton_step
 
 
 @dataclass(frozen=True)

@@ -19,97 +19,24 @@ found. `Polished.fell` says of each step whether the loss fell.
 Whoever polishes needs the training data and the declared l2.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from engine.checks import check_integer, check_positive
+from engine.checks import check_integer, check_positive, check_sample_weights
 from engine.data.dataset import Dataset
 from engine.influence.build import build_problem
+from engine.influence.linear import LinearProblem
+from engine.influence.newton import EPSILON, TOLERANCE, newton_step
 from engine.influence.problem import InfluenceProblem, ranks
-from engine.influence.scores import check_converged, check_definite
+from engine.influence.scores import check_definite
+from engine.models.linear import as_linear
 from engine.models.model import Model, check_pair
 from engine.progress import OnStep, ignore_step
 from engine.vocabulary import DAMPING
-
-TOLERANCE = 1e-6  # relative residual of a step's solve
-GROWTH = 2.0  # of the shift μ between two tries
-ENOUGH = 1e-4  # share of the promised fall of the loss that a step must bring
-EPSILON = 1e-12  # share of the loss that is rounding
-HALVINGS = 40  # of a step, at most: a trillionth of it is left
-
-
-@dataclass(frozen=True, eq=False)
-class NewtonStep:
-    """One Newton step of B models: `theta` (B, P) is where it ends, θ − length·u, u (B, P).
-
-    All else is of where it began, (B,): loss, gradient_norm, decrement, the shift μ, 0 for every
-    linear model, and the length in (0, 1]. solves: how many linear systems it took; iterations: of
-    conjugate gradients, in all of them.
-    """
-
-    theta: Tensor
-    u: Tensor
-    loss: Tensor
-    gradient_norm: Tensor
-    decrement: Tensor
-    shift: Tensor
-    length: Tensor
-    solves: Tensor
-    iterations: Tensor
-
-
-def newton_step(
-    problem: InfluenceProblem, theta: Tensor, l2: float, tolerance: float = TOLERANCE
-) -> NewtonStep:
-    """Make one Newton step on the training loss with l2 from each model θ (B, P).
-
-    The problem's own damping plays no part. Raises NotConverged.
-    """
-    loss, gradient = problem.training_loss(theta, l2)
-    u, shift = torch.zeros_like(theta), torch.zeros_like(loss)
-    solves, iterations = torch.zeros_like(loss), torch.zeros_like(loss)
-    waiting, mu = torch.arange(len(theta), device=theta.device), 0.0
-    while len(waiting):
-        damped = problem.damped(l2 + mu)
-        found = damped.inverse_product(theta[waiting], gradient[waiting], tolerance)
-        u[waiting], shift[waiting] = found.x.flatten(1), mu
-        solves[waiting] += 1
-        iterations[waiting] += found.iterations
-        bent = found.lowest <= 0
-        straight = found.residual.masked_fill(bent, 0), found.lowest.masked_fill(bent, torch.inf)
-        check_converged(replace(found, residual=straight[0], lowest=straight[1]), tolerance)
-        waiting = waiting[bent]
-        if not len(waiting):
-            break
-        mu = max(GROWTH * mu, mu - GROWTH * float(found.lowest[bent].min()), l2)
-    squared = torch.linalg.vecdot(gradient, u).clamp(min=0)  # rounding alone makes it negative
-    norm = torch.linalg.vector_norm(gradient, dim=1)
-    length = step_length(problem, theta, u, loss, squared, l2)
-    end = theta - length.unsqueeze(1) * u
-    return NewtonStep(end, u, loss, norm, squared.sqrt(), shift, length, solves, iterations)
-
-
-def step_length(
-    problem: InfluenceProblem, theta: Tensor, u: Tensor, loss: Tensor, squared: Tensor, l2: float
-) -> Tensor:
-    """Halve the step u until the loss falls by a share of what its slope promises, (B,); squared:
-    (B,) minus that slope, the decrement's square."""
-    length = torch.ones_like(loss)
-    room = EPSILON * loss.abs()  # at the minimum the loss falls by less than its rounding
-    waiting = torch.arange(len(theta), device=theta.device)
-    for _ in range(HALVINGS):
-        tried = theta[waiting] - length[waiting].unsqueeze(1) * u[waiting]
-        reached = problem.training_loss(tried, l2)[0]
-        wanted = loss[waiting] - ENOUGH * length[waiting] * squared[waiting] + room[waiting]
-        waiting = waiting[~(reached <= wanted)]  # NaN, of an overflow, is not enough either
-        if not len(waiting):
-            break
-        length[waiting] /= 2
-    return length
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,12 +79,14 @@ def polish(
     dtype: str = "float64",
     device: str = "auto",
     on_step: OnStep = ignore_step,
+    weights: ArrayLike | None = None,
 ) -> Polished:
     """Make `steps` Newton steps on the training loss that a model is declared to be a minimum of.
 
-    l2: of that loss, > 0; the model's own where not given. tolerance: relative residual of each
-    solve. A linear model takes one solve a step, a network one more for every shift that is tried.
-    on_step(done, steps) is called after every step and may raise.
+    l2: of that loss, > 0; the model's own where not given. weights: (n,) of the samples in its
+    mean, with mean 1, for linear models; 1 each where not given. tolerance: relative residual of
+    each solve. A linear model takes one solve a step, a network one more for every shift that is
+    tried. on_step(done, steps) is called after every step and may raise.
     Raises InvalidInput, DeviceUnavailable, NotConverged.
     """
     check_pair(model, dataset)
@@ -165,6 +94,11 @@ def polish(
     steps = check_integer("steps", steps, 1)
     tolerance = check_positive("tolerance", tolerance)
     problem = build_problem(model, dataset, l2, "highest_first", dtype, device)
+    if weights is not None:
+        weights = check_sample_weights(weights, dataset.n_train)
+        as_linear(model)
+        assert isinstance(problem, LinearProblem)
+        problem = problem.weighted(weights)
     theta, made, models = problem.encode(model), [], []
     for done in range(1, steps + 1):
         step = newton_step(problem, theta, l2, tolerance)
@@ -219,17 +153,18 @@ def check_claims(
     order: str = "highest_first",
     split: str = "test",
     device: str = "auto",
+    weights: ArrayLike | None = None,
 ) -> Claims:
     """Polish a model, and see where the k samples go that it ranks first.
 
     Both detectors come from it: `worst`, and `decrement`. Costs `steps` solves for the polishing
     (more for networks) and one for each ranking, `steps` + 1.
-    l2, steps as in `polish`; damping, order, split as in `influence_scores`. Raises InvalidInput,
-    DeviceUnavailable, NotConverged.
+    l2, steps, weights as in `polish`; damping, order, split as in `influence_scores`. Raises
+    InvalidInput, DeviceUnavailable, NotConverged.
     """
     check_pair(model, dataset)
     k = check_integer("k", k, 1, dataset.n_train)
-    polished = polish(model, dataset, l2, steps, device=device)
+    polished = polish(model, dataset, l2, steps, device=device, weights=weights)
     problem = build_problem(model, dataset, damping, order, "float64", device)
     models = (model, *polished.models)
     theta = torch.cat([problem.encode(one) for one in models])

@@ -9,7 +9,6 @@ of 1e-9, so that two models differ by their samples and not by where their train
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Self
 
 import numpy as np
 import torch
@@ -19,9 +18,8 @@ from torch import Tensor
 from engine.checks import array_of, check_choice, check_positive
 from engine.data.dataset import Dataset
 from engine.errors import InvalidDataset, InvalidInput, NotConverged
-from engine.influence.linear import LinearCurvature, LinearProblem, hits
+from engine.influence.linear import LinearCurvature, LinearProblem, WeightedCurvature, hits
 from engine.influence.products import (
-    curve,
     image,
     log_probabilities,
     of_labels,
@@ -39,27 +37,6 @@ ROUNDS = 200
 GRADIENT_TOLERANCE = 1e-9  # of the retrained models, in the 2-norm
 STEP_TOLERANCE = 1e-2  # of each round's step
 CONTRACTS = 0.5  # the gradient that a round with the frozen Hessian leaves, at most
-
-
-@dataclass(frozen=True)
-class WeightedCurvature(LinearCurvature):
-    """H + λI with H = (1/n) Σ w_i (diag(p_i) − p_ip_iᵀ) ⊗ x_ix_iᵀ; weights: (B, 1, n)."""
-
-    weights: Tensor | None = None
-
-    def curved(self, image: Tensor) -> Tensor:
-        assert self.weights is not None
-        return curve(self.P, image).mul_(self.weights)
-
-    def select(self, columns: Tensor) -> Self:
-        assert self.weights is not None
-        part = type(self)(
-            *(self.X, self.P[columns], self.eigenvalues, self.damping),
-            weights=self.weights[columns],
-        )
-        values, vectors = self.class_basis
-        part.__dict__["class_basis"] = (values[columns], vectors[columns])
-        return part
 
 
 def newton(

@@ -69,6 +69,7 @@ CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
     "minimum": [("threshold", -2.5)],
     "undo-it": [("case", "Digits, small network, 300 samples"), ("steps", 3)],
     "what-cannot-be-moved": [("k", 10)],
+    "deniable": [("epsilon", 0.3)],
     "other-scores": [
         ("dataset", "digits"), ("target", 7), ("k", 2), ("radius", 0.5), ("seed", 3),
         ("neighbours", 7), ("alarm", "cosine-top"),

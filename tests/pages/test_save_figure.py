@@ -20,6 +20,7 @@ FIGURES = {  # as each page opens; "apart" has its figure once there is a vote
     "minimum": 4, "other-scores": 3, "paper": 2, "why-fast": 2, "results": 0, "data": 0,
     "join": 0, "lesson": 0, "wall": 0, "who-gets-the-money": 1, "wrong-labels": 1, "undo-it": 1,
     "race": 0, "what-cannot-be-moved": 4, "is-any-score-safe": 2, "lds": 3,
+    "deniable": 1,
 }  # fmt: skip
 
 

@@ -29,6 +29,7 @@ INSTANCE = engine.impossible_instance(n_train=12)
 SHORT: dict[str, object] = {"restarts": 1, "steps": 1, "device": "cpu"}
 SCORES = np.linspace(-1, 1, N_TRAIN)
 VENDORS = engine.make_vendors(DATASET, "random", 2)
+FEW_FITS = engine.DeniableOptions(fits=1)
 SEARCH = engine.MinimalOptions(start_radii=(0.3,), restarts=1, start_steps=1, steps=1)
 REWEIGHING = {"target_weight": 1.0, "steps": 1, "batch_size": 4, "device": "cpu"}
 ON_MODEL = {"model": MODEL, "dataset": DATASET, "device": "cpu"}
@@ -47,6 +48,9 @@ SMALL: dict[str, Mapping[str, Any]] = {
     "share_rates": {"table": ROWS},
     "success_rates": {"table": ROWS},
     "MinimalOptions": {},
+    "DeniableOptions": {},
+    "deniable_attack": ON_MODEL | {"targets": 3, "options": FEW_FITS},
+    "needed_epsilon": ON_MODEL | {"targets": 3, "options": FEW_FITS},
     "minimal_radius": ON_MODEL | {"targets": 3, "options": SEARCH},
     "loss_reweighing": ON_MODEL | REWEIGHING | {"target": 3},
     "loss_reweighing_each": ON_MODEL | REWEIGHING | {"targets": [3]},
@@ -72,15 +76,15 @@ SMALL: dict[str, Mapping[str, Any]] = {
     "impossible_scores": {"instance": INSTANCE, "theta": np.ones((2, 3))},
     "try_random_models": {"instance": INSTANCE, "count": 3},
     "leave_one_out": {"dataset": DATASET, "indices": 3, "device": "cpu"},
-    "optimality": {"model": MODEL, "dataset": DATASET},
+    "optimality": {"model": MODEL, "dataset": DATASET, "weights": np.ones(N_TRAIN)},
     "influence_matrix": ON_MODEL | {"X": DATASET.X_test[:2], "y": DATASET.y_test[:2]},
     "query_gradients": {"model": MODEL, "X": DATASET.X_test[:2], "y": DATASET.y_test[:2]},
     "exact_sensitivity": ON_MODEL | {"indices": 3},
     "sensitivity": ON_MODEL | {"probes": 2},
     "certify": {"model": MODEL, "dataset": DATASET},
     "certified_depth": {"model": MODEL, "dataset": DATASET, "gradient_norm": 1e-6},
-    "check_claims": ON_MODEL,
-    "polish": ON_MODEL,
+    "check_claims": ON_MODEL | {"weights": np.ones(N_TRAIN)},
+    "polish": ON_MODEL | {"weights": np.ones(N_TRAIN)},
     "ranking_agreement": ON_MODEL | {"draws": 2},
     "linear_datamodelling_score": {
         "scores": SCORES, "dataset": DATASET, "subsets": 4, "device": "cpu",

@@ -11,8 +11,8 @@ from engine.version import VERSION
 from tests.support.rooms import DESIGN, drawn, modules
 
 DOCUMENTS = (
-    *("docs/design.md", "docs/certificates.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"),
-    "deploy/README.md",
+    *("docs/design.md", "docs/certificates.md", "docs/deniable.md", "CONTRIBUTING.md"),
+    *("SECURITY.md", "CHANGELOG.md", "deploy/README.md"),
 )
 MOST_HOPS = 6
 

@@ -12,10 +12,11 @@ import engine
 from engine.errors import InvalidInput
 from engine.influence.linear import LinearProblem
 from engine.influence.network import NetworkProblem
+from engine.influence.newton import newton_step
 from engine.models.fit import fit
 from engine.models.linear import LinearModel
 from engine.models.network import Network
-from engine.scrutiny.polish import check_claims, newton_step, polish
+from engine.scrutiny.polish import check_claims, polish
 from tests.support.problems import random_problem
 from tests.support.reference import explicit_hessian, flat, mean_loss, relative_error, with_ones
 

@@ -26,6 +26,7 @@ from engine.experiments import (
     CleaningRequest,
     ConditioningRequest,
     DefenceRequest,
+    DeniableRequest,
     ExplainRequest,
     FairnessRequest,
     GradientsRequest,
@@ -88,6 +89,10 @@ REQUESTS: Mapping[str, Any] = {
     "minimal-radius": MinimalRadiusRequest(
         "tiny", n_targets=1, start_radii=(0.8,), start_steps=10, competitors=4,
         objectives=("higher_ranked",), other_restarts=1, **QUICK,
+    ),
+    "deniable": DeniableRequest(
+        "tiny", means=("weights",), n_targets=1, n_near=1, near=10, fits=3, epsilons=(0.1,),
+        draws=2, trainers=2, around=1, points=2,
     ),
     "certificates": CertificatesRequest(
         "tiny", ks=(1, 3), directions=20, n_targets=2, steps=10, n_pushed=5

@@ -16,6 +16,7 @@ from engine.experiments import (
     CertificatesResult,
     CleaningResult,
     ConditioningResult,
+    DeniableResult,
     ExplainResult,
     ImpossibleResult,
     LdsResult,
@@ -207,6 +208,15 @@ def of_candidates(result: CandidatesResult) -> Numbers:
     return named | {"Spearman": result.correlation, "error of the check": result.error}
 
 
+def of_deniable(result: DeniableResult) -> Numbers:
+    asked = result.table[["means", "crowd"]].drop_duplicates().itertuples(index=False)
+    named: Numbers = {}
+    for means, crowd in asked:
+        needed = result.needed(means, crowd)
+        named[f"{means}, {crowd}: arrived"] = int(np.isfinite(needed).sum())
+    return named | {"arrived that pass averaging": int((result.arrived["averaged"] <= 1).sum())}
+
+
 def of_cleaning(result: CleaningResult) -> Numbers:
     return by_row(result.summary(), ["model", "detector"], ["average_precision"])
 
@@ -284,6 +294,7 @@ NUMBERS: dict[str, Callable[[Any], Numbers]] = {
     "attack": of_attack,
     "candidates": of_candidates,
     "certificates": of_certificates,
+    "deniable": of_deniable,
     "cleaning": of_cleaning,
     "conditioning": of_conditioning,
     "halves": of_halves,

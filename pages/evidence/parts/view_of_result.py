@@ -18,6 +18,7 @@ from engine.experiments import (
     CleaningRequest,
     ConditioningRequest,
     DefenceRequest,
+    DeniableRequest,
     ExplainRequest,
     FairnessRequest,
     GradientsRequest,
@@ -179,6 +180,12 @@ def of_polish(request: PolishRequest) -> ResultView | None:
 @view_of.register
 def of_certificates(request: CertificatesRequest) -> ResultView | None:
     return view("what-cannot-be-moved") if request == CertificatesRequest() else None
+
+
+@view_of.register
+def of_deniable(request: DeniableRequest) -> ResultView | None:
+    shown = published_results.request_of("deniable", "digits") or DeniableRequest()
+    return view("deniable") if request == shown else None
 
 
 @view_of.register

@@ -1,0 +1,158 @@
+"""The deniable attack: true minima of losses that an honest trainer may declare."""
+
+import streamlit as st
+
+from engine.experiments import DeniableRequest, DeniableResult
+from engine.results.store import Stored
+from pages.common.asking import door, links
+from pages.common.asking.form import Form
+from pages.common.keeping import shelf
+from pages.common.lab import published_results, registry
+from pages.common.lab.shared import badge_of
+from pages.common.widgets import blocks, charts, take_away, unfold
+from pages.common.widgets.badge import mark_origin
+from pages.common.widgets.figure import FigureBlock
+from pages.defend.parts import deniable_figures as drawn
+from pages.defend.parts import deniable_words as words
+
+PAGE = registry.page("deniable")
+EXPERIMENT = ROLE = "deniable"
+COST = (
+    "Trains some thousand models for each of 28 targets' searches, and holds every check against "
+    "what arrives: some ten minutes on a laptop."
+)
+
+
+@shelf.kept
+def curve_figure(stored: Stored, epsilon: float, tolerance: float | None) -> FigureBlock:
+    result: DeniableResult = stored.result
+    counted = (
+        ""
+        if tolerance is None
+        else f"A target counts if the model loses at most {100 * tolerance:g} points of accuracy "
+        "on the attacker's test set. "
+    )
+    return FigureBlock(
+        name="deniable-within-epsilon",
+        key="curve",
+        title=words.at(result, epsilon),
+        kind="Share of the targets in the top against ε, as staircases",
+        build=drawn.curve,
+        values=(result, epsilon),
+        table=lambda: words.targets(result),
+        results=(stored,),
+        badge="",
+        caption="Each step is one target, at the least ε that was found for it: an upper bound. "
+        f"{counted}"
+        "“Near the top” are targets drawn from the first samples of the usual ranking. With l2, "
+        "weights and scales together, l2 may be ten times larger or smaller. Targets were drawn "
+        "by another seed than those on which the search was tried.",
+    )
+
+
+def choose(form: Form, limit: float) -> float:
+    """The ε that is granted to a trainer."""
+    chosen = form.slider(
+        st.container(),
+        "ε: how far an honest trainer may be from equal weights and scales",
+        "epsilon",
+        links.Range(0.05, limit),
+        min(0.2, limit),
+        0.05,
+        "With 0.2 each sample counts between 0.8 and 1.2 times.",
+    )
+    return float(chosen)
+
+
+def checked(result: DeniableResult) -> None:
+    charts.heading("Which checks it passes")
+    if result.arrived.empty:
+        st.info("No attack reached the top: there is nothing to check.")
+        return
+    blocks.table(words.checks(result), "Checks that the attack passes, and checks that it fails")
+    st.caption(
+        "A model passes while its target stays in the top. “Usual” is the loss with equal weights, "
+        "unscaled features and the default l2. AUC: how often an attacked model's first sample "
+        "ranks lower by averaged scores than an honest trainer's."
+    )
+    st.markdown(words.price(result))
+
+
+@unfold.section("How far do honest choices move the ranking?", "honest")
+def honest(stored: Stored) -> None:
+    result: DeniableResult = stored.result
+    blocks.table(words.honest_choices(result), "Honest choices drawn at random, by ε")
+    interval_figure(stored).show()
+    st.markdown(words.l2_alone(result))
+
+
+@shelf.kept
+def interval_figure(stored: Stored) -> FigureBlock:
+    result: DeniableResult = stored.result
+    epsilon = float(result.drawn["epsilon"].max())
+    return FigureBlock(
+        name="honest-intervals",
+        key="intervals",
+        title=f"Ranks that honest draws give each sample, ε = {epsilon:g}",
+        kind="Best and worst rank of each sample over honest draws",
+        build=drawn.intervals,
+        values=(result, epsilon),
+        results=(stored,),
+        badge="",
+        caption="Grey: from the best to the worst rank over the draws. Chosen, not drawn, the same "
+        "limits reach farther: that is the attack.",
+    )
+
+
+@unfold.section("Target by target", "targets")
+def by_target(stored: Stored) -> None:
+    blocks.table(words.targets(stored.result), "Every target, with the least ε found")
+
+
+@unfold.section("What is computed (beyond the paper)", "formulas")
+def how() -> None:
+    blocks.prose("defend/texts/deniable.md")
+
+
+def results(form: Form, stored: Stored, request: DeniableRequest) -> None:
+    result: DeniableResult = stored.result
+    st.markdown(f"{words.finding(result)}{mark_origin(badge_of(stored))}")
+    place = st.container()
+    epsilon = choose(form, result.limit)
+    form.finish()
+    with place:
+        curve_figure(stored, epsilon, request.tolerance).show()
+    checked(result)
+    honest(stored)
+    by_target(stored)
+    how()
+    take_away.show(
+        stored,
+        request,
+        {
+            "Targets": lambda: result.table,
+            "Samples": lambda: result.samples,
+            "l2": lambda: result.line,
+            "Honest draws": lambda: result.drawn,
+            "Honest trainers": lambda: result.trainers,
+        },
+    )
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    form = Form()
+    listed = published_results.request_of(ROLE, "digits")
+    request = listed if isinstance(listed, DeniableRequest) else DeniableRequest()
+    asked = door.Computation.of(EXPERIMENT, request)
+    if asked.stored is not None:
+        results(form, asked.stored, request)
+        return
+    form.finish()
+    st.markdown(f"{PAGE.finding} It has not been measured here yet.")
+    with st.container(border=True):
+        door.offer([asked], COST, "stage")
+        door.show_refusal()
+
+
+page()

@@ -1,0 +1,77 @@
+"""Figures of the deniable attack: pure functions from the stored result to Plotly figures."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from engine.experiments import DeniableResult
+from pages.common.figures.axes import rank_axis
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, BLUE, FAINT, GREY
+
+CROWDS = {"random": "drawn at random", "near": "near the top"}
+MEANS = {"weights": "weights", "scales": "scales", "together": "l2, weights and scales"}
+COLOURS = {"random": ACCENT, "near": BLUE}
+DASHES = {"together": "solid", "weights": "dot", "scales": "dash"}
+
+
+def steps(result: DeniableResult) -> pd.DataFrame:
+    """Return means, crowd, epsilon, share: of each crowd, how many are moved within ε, a row at
+    each jump."""
+    tables = []
+    for (means, crowd), rows in result.table.groupby(["means", "crowd"], sort=False):
+        needed = np.sort(rows.loc[rows["arrived"], "epsilon"].to_numpy())
+        share = np.arange(1, len(needed) + 1) / len(rows)
+        named = {"means": means, "crowd": crowd}
+        tables.append(pd.DataFrame(named | {"epsilon": needed, "share": share}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def curve(result: DeniableResult, epsilon: float) -> go.Figure:
+    """Share of each crowd moved against ε, a staircase for each means; `epsilon` is marked."""
+    figure, table = go.Figure(), steps(result)
+    asked = result.table[["means", "crowd"]].drop_duplicates()
+    for means, crowd in zip(asked["means"], asked["crowd"], strict=True):
+        part = table[(table["means"] == means) & (table["crowd"] == crowd)]
+        share = np.concatenate([[0.0], part["share"]])
+        name = f"{CROWDS[crowd]}: {MEANS[means]}"
+        figure.add_scatter(
+            x=np.concatenate([[0.0], part["epsilon"], [result.limit]]),
+            y=np.append(share, share[-1]),
+            mode="lines",
+            line={"shape": "hv", "color": COLOURS[crowd], "width": 3, "dash": DASHES[means]},
+            name=name,
+            hovertemplate="within ε %{x:.3f}: <b>%{y:.0%}</b>" + f"<extra>{name}</extra>",
+        )
+    figure.add_vline(x=epsilon, line={"color": GREY, "width": 2})
+    figure.update_xaxes(
+        title_text="ε: how far weights and scales may be from 1", range=[0, 1.02 * result.limit]
+    )
+    figure.update_yaxes(title_text="targets in the top", tickformat=".0%", range=[-0.02, 1.04])
+    return finish(figure, 400)
+
+
+def intervals(result: DeniableResult, epsilon: float) -> go.Figure:
+    """The ranks that honest draws give each sample, best to worst, against its usual rank."""
+    samples = result.samples.sort_values("rank")
+    low, high = samples[f"lowest_{epsilon:g}"], samples[f"highest_{epsilon:g}"]
+    x, figure = samples["rank"], go.Figure()
+    figure.add_scatter(
+        x=np.repeat(x, 3),
+        y=np.column_stack([low, high, np.full(len(low), np.nan)]).ravel(),
+        mode="lines",
+        line={"color": FAINT, "width": 1},
+        name="honest draws, best to worst",
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=x,
+        y=samples[f"averaged_{epsilon:g}"],
+        mode="markers",
+        marker={"color": BLUE, "size": 4},
+        name="by averaged scores",
+        hovertemplate="usual rank %{x:,}: rank %{y:,} by averaged scores<extra></extra>",
+    )
+    figure.update_xaxes(rank_axis(len(samples), "usual rank (log)"))
+    figure.update_yaxes(title_text="rank", rangemode="tozero")
+    return finish(figure, 400)

@@ -1,0 +1,185 @@
+"""The deniable attack in words and tables to read: pure functions of the stored result."""
+
+import pandas as pd
+
+from engine.experiments import DeniableResult
+from engine.experiments.deniable import NEWTON_STEPS
+from engine.scrutiny.audit import CAUGHT_ABOVE
+from engine.statistics import detection
+from pages.common.frames import named_rows
+from pages.common.keeping import shelf
+from pages.common.words.wording import count, points
+from pages.defend.parts.deniable_figures import CROWDS, MEANS
+
+
+def moved(result: DeniableResult, means: str, crowd: str, epsilon: float) -> int:
+    """Return how many targets of a crowd reach the top within ε."""
+    return int((result.needed(means, crowd) <= epsilon + 1e-9).sum())
+
+
+@shelf.kept
+def finding(result: DeniableResult) -> str:
+    """What the attack reaches, and whether averaging stops it, in one line."""
+    means = str(result.table["means"].iloc[-1])
+    said = [
+        f"{moved(result, means, crowd, result.limit)} of {len(result.rows(means, crowd))} targets "
+        f"{CROWDS[crowd]}"
+        for crowd in CROWDS
+    ]
+    found = result.arrived
+    if found.empty:
+        return f"Within ε = {result.limit:g} no target reaches the top {result.k}."
+    stay = int((found["averaged"] <= result.k).sum())
+    return (
+        f"**Choices of {MEANS[means]} within ε = {result.limit:g} bring {' and '.join(said)} into "
+        f"the top {result.k}.** Each model is the exact minimum of the loss that it declares. "
+        f"Scores averaged over what honest trainers may choose keep {stay} of all "
+        f"{len(found)} there."
+    )
+
+
+@shelf.kept
+def at(result: DeniableResult, epsilon: float) -> str:
+    """Say for one ε how many of each crowd are moved, means by means."""
+    parts = []
+    for means in dict.fromkeys(result.table["means"]):
+        each = [
+            f"{moved(result, means, crowd, epsilon)} of {len(result.rows(means, crowd))} "
+            f"{CROWDS[crowd]}"
+            for crowd in CROWDS
+        ]
+        parts.append(f"by {MEANS[means]} {' and '.join(each)}")
+    return f"Within ε = {epsilon:g} the attack moves {'; '.join(parts)}."
+
+
+@shelf.kept
+def checks(result: DeniableResult) -> pd.DataFrame:
+    """The checks as a table: what each looks at, how many attacks pass, and its number."""
+    found, k = result.arrived, result.k
+    n = len(found)
+
+    def passing(name: str) -> str:
+        return f"{int((found[name] <= k).sum())} of {n}"
+
+    audited = int((found["audit"] <= CAUGHT_ABOVE).sum())
+    area = detection(result.trainers["averaged"], found["averaged"])
+    rows = [
+        (
+            "audit of the reported scores",
+            f"{audited} of {n}",
+            f"largest residual {found['audit'].max():.1e}",
+        ),
+        (
+            "gradient norm of the declared loss",
+            f"{int((found['gradient_norm'] < 1e-6).sum())} of {n}",
+            f"largest {found['gradient_norm'].max():.1e}",
+        ),
+        (
+            f"{NEWTON_STEPS} Newton steps on the declared loss",
+            passing("declared_after"),
+            f"worst rank {int(found['declared_after'].max()):,}",
+        ),
+        (
+            "scores with the declared loss's Hessian",
+            passing("rank_declared_hessian"),
+            f"median rank {found['rank_declared_hessian'].median():,.0f}",
+        ),
+        (
+            "gradient norm of the usual loss",
+            "0 of " + str(n) if found["usual_norm"].min() > 1e-6 else "some",
+            f"smallest {found['usual_norm'].min():.1e}",
+        ),
+        (
+            f"{NEWTON_STEPS} Newton steps on the usual loss",
+            passing("usual_after"),
+            f"median rank {found['usual_after'].median():,.0f}",
+        ),
+        (
+            "scores averaged over honest draws",
+            passing("averaged"),
+            f"median rank {found['averaged'].median():,.0f}; AUC {area.auc:.3f}",
+        ),
+        (
+            "scores averaged around what was declared",
+            passing("around"),
+            f"median rank {found['around'].median():,.0f}",
+        ),
+    ]
+    return pd.DataFrame(rows, columns=["check", "attacks that pass", "seen"])
+
+
+@shelf.kept
+def price(result: DeniableResult) -> str:
+    """What the attacks that arrived cost."""
+    found = result.arrived
+    return (
+        f"In the median they lose {points(found['lost_holdout'].median())} of accuracy on holdout, "
+        f"and their ranking has Spearman {found['correlation'].median():.2f} with the usual one. "
+        f"Honest draws within the same limits have "
+        f"{result.trainers['correlation'].median():.2f}."
+    )
+
+
+@shelf.kept
+def honest_choices(result: DeniableResult) -> pd.DataFrame:
+    """How far honest choices move the ranking, a row per ε."""
+    rows = []
+    samples = result.samples
+    for epsilon, part in result.drawn.groupby("epsilon"):
+        low, high = (samples[f"{end}_{epsilon:g}"] for end in ("lowest", "highest"))
+        rows.append(
+            {
+                "ε": f"{epsilon:g}",
+                "draws": len(part),
+                "width of a sample's ranks, median": f"{(high - low).median():,.0f}",
+                "samples that are first in some draw": int((low == 1).sum()),
+                "Spearman with the usual ranking": f"{part['correlation'].min():.2f} to "
+                f"{part['correlation'].max():.2f}",
+                "accuracy": f"{100 * part['accuracy'].min():.1f} to "
+                f"{100 * part['accuracy'].max():.1f}%",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+@shelf.kept
+def l2_alone(result: DeniableResult) -> str:
+    """What the choice of l2 alone does to the ranking."""
+    line, samples = result.line, result.samples
+    first = int((samples["best_by_l2"] <= 1).sum())
+    ten = int((samples["best_by_l2"] <= 10).sum())
+    return (
+        f"**l2 alone.** Between {line['l2'].min():g} and {line['l2'].max():g}, "
+        f"{count(first, 'sample')} of {len(samples):,} are first for some value and {ten} are "
+        f"among the first 10. The ranking's Spearman correlation with the usual one falls to "
+        f"{line['correlation'].min():.2f}. Accuracy lies between "
+        f"{100 * line['accuracy'].min():.1f} and {100 * line['accuracy'].max():.1f}%."
+    )
+
+
+def failed(rank: int, k: int) -> str:
+    """Say why a target does not count."""
+    return "not moved" if rank > k else "costs too much"
+
+
+@shelf.kept
+def targets(result: DeniableResult) -> pd.DataFrame:
+    """Every target as a row to be read."""
+    table = result.table
+    return pd.DataFrame(
+        {
+            "by": table["means"].map(MEANS),
+            "target": table["target"],
+            "usual rank": table["rank_before"],
+            "least ε": [
+                f"{row.epsilon:.3f}" if row.arrived else failed(row.rank_after, result.k)
+                for row in named_rows(table)
+            ],
+            "rank": table["rank_after"],
+            "accuracy lost, points": [f"{100 * v:.1f}" for v in table["lost_holdout"]],
+            "Spearman": [f"{v:.2f}" for v in table["correlation"]],
+            "rank by averaged scores": [
+                "–" if pd.isna(v) else f"{v:,.0f}" for v in table["averaged"]
+            ],
+        }
+    )
