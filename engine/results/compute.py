@@ -9,7 +9,7 @@ from engine.data.dataset import Dataset
 from engine.experiments import Context, Data, Request, experiment, hash_of
 from engine.progress import OnProgress
 from engine.results.budget import keep_within
-from engine.results.store import Store
+from engine.results.store import Store, writing
 from engine.settings import Settings
 
 
@@ -47,10 +47,14 @@ def compute_and_keep(
     def keep(part: str, asked: Request, result: object, seconds: float) -> None:
         store.write(part, asked, data_hash, result, seconds, device)
 
+    store.check_writable()  # before the work, not after it
+    intermediates = settings.cache_dir / "intermediates"
+    with writing(intermediates):
+        memory = joblib.Memory(intermediates, verbose=0)
     context = Context(
         data_dir=settings.data_dir,
         device=settings.device,
-        memory=joblib.Memory(settings.cache_dir / "intermediates", verbose=0),
+        memory=memory,
         progress=progress,
         find=find,
         keep=keep,
@@ -62,7 +66,6 @@ def compute_and_keep(
         set_threads(threads)
     elif isinstance(dataset, Dataset):
         choose_threads(dataset.size)
-    store.check_writable()  # before the work, not after it
     began = time.perf_counter()
     result = experiment(name).run(request, dataset, context)
     seconds = time.perf_counter() - began

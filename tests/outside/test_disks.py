@@ -248,3 +248,56 @@ def test_a_home_folder_in_settings_and_out(tmp_path, monkeypatch, capsys):
     found = Store.of(read_settings()).find("ranking", request, hash_of(open_data(request, None)))
     assert found is not None
     assert found.folder.is_relative_to(tmp_path / "cache")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="Linux has folders that nobody writes")
+def test_a_place_that_nobody_may_write_to(place, monkeypatch, capsys):
+    """/proc, which root may not write to either: --out, the cache, a bundle, a table taken in."""
+    assert main([*RANKING, "--out", "/proc/lab-out"]) == 2
+    assert "--out must be a folder" in capsys.readouterr().err
+    assert main(RANKING) == 0
+    key = next((place / "cache" / "results" / "ranking").iterdir()).name
+    assert main(["library", "export", key, "--out", "/proc/lab.zip"]) == 2
+    assert "--out must be a file that can be written" in capsys.readouterr().err
+    table = place / "own.csv"
+    table.write_text("x,y\n" + "1,a\n2,b\n" * 30)
+    monkeypatch.setenv("IAL_CACHE_DIR", "/proc/lab-cache")
+    add = ["data", "add", str(table)]
+    for asked in (
+        RANKING,
+        ["payments", "--draws", "1"],
+        ["certificates", "--directions", "7"],
+        add,
+    ):
+        assert main(asked) == 2
+        said = capsys.readouterr().err
+        assert "'/proc/lab-cache" in said and "IAL_" in said
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["payments", "--draws", "1", "--steps", "2", "--tried", "2"],
+        ["score-matrix", "--steps", "2"],
+        ["certificates", "--directions", "20", "--steps", "2"],
+        ["data", "list"],
+    ],
+    ids=lambda asked: asked[0],
+)
+def test_ascii_and_readers_that_leave_whatever_is_asked(place, asked):
+    table = place / "own.csv"
+    table.write_text(
+        "x,größe,y\n" + "".join(f"{i % 7},{i % 5},{'äöü'[i % 2]}\n" for i in range(60))
+    )
+    on_table = [] if asked[0] == "data" else ["--dataset", str(table)]
+    done = command(place / "cache", *asked, *on_table, PYTHONIOENCODING="ascii", LC_ALL="C")
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "engine", *asked, *on_table],
+        cwd=ROOT, env=environment(place / "cache"), stdout=writing, stderr=subprocess.PIPE,
+        timeout=120, check=False,
+    )  # fmt: skip
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")

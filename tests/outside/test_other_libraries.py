@@ -88,3 +88,26 @@ def test_gaps_are_fairlearns():
         metrics=metrics.true_positive_rate, y_true=y, y_pred=predicted, sensitive_features=group
     ).by_group
     assert ours.eop == pytest.approx(rates[1] - rates[0], abs=1e-12)
+
+
+def test_gradient_dot_products_are_captums_tracin():
+    """Of one checkpoint, the last, at a learning rate of 1, averaged over the test samples."""
+    captum = pytest.importorskip("captum.influence", exc_type=ImportError)
+    data, model = random_problem(24, n=40, d=3)
+    module = torch.nn.Linear(3, 3).double()
+    with torch.no_grad():
+        module.weight.copy_(torch.tensor(model.weight))
+        module.bias.copy_(torch.tensor(model.bias))
+    (X, y), (X_test, y_test) = (
+        (torch.tensor(data.split(s)[0], dtype=torch.float64), torch.tensor(data.split(s)[1]))
+        for s in ("train", "test")
+    )
+    tracin = captum.TracInCP(
+        module, torch.utils.data.TensorDataset(X, y), ["the last"], lambda model, path: 1.0,
+        loss_fn=torch.nn.CrossEntropyLoss(reduction="sum"), batch_size=16,
+        sample_wise_grads_per_batch=True,
+    )  # fmt: skip
+    theirs = -tracin.influence((X_test, y_test)).numpy().mean(0)  # a positive score: harmful
+    how: dict[str, Any] = {"dtype": "float64", "device": "cpu"}
+    ours = engine.attribution("gradient_dot", model, data, **how).scores
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)

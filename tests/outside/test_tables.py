@@ -19,6 +19,7 @@ from engine.data.fairness import FairnessDataset
 from engine.data.intake import labelled_table, take_in
 from engine.data.intake.preview import Preview
 from engine.data.preparation import standardise
+from engine.data.sources.fairness_table import favourable
 from engine.data.tables.options import TableOptions
 from engine.data.tables.read import read_table
 from engine.errors import InvalidDataset, InvalidInput
@@ -342,6 +343,24 @@ def test_content_decides_and_no_time_stamp(tmp_path: Path) -> None:
     np.testing.assert_allclose(after, standardise(second)[0], atol=1e-6)
 
 
+def test_arrays_are_the_same_on_the_command_line(command: Command, tmp_path: Path) -> None:
+    """A folder as a file, values near 1e200 as others; a replaced folder as what it holds now."""
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(2, 60, 3))
+    path, y = tmp_path / "big", np.arange(60) % 2
+    said = []
+    for X in (first, second):
+        stamp = (path / "X_train.npy").stat() if path.exists() else None
+        folder_of(path, X * 1e200)
+        if stamp is not None:
+            os.utime(path / "X_train.npy", ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+        alone = tmp_path / "alone.npz"
+        np.savez(alone, X_train=X, y_train=y, X_test=X[:20], y_test=y[:20])
+        said.append(command("ranking", "--dataset", path).splitlines()[0])
+        assert said[-1] == command("ranking", "--dataset", alone).splitlines()[0]
+    assert said[0] != said[1]
+
+
 @pytest.mark.parametrize("size", [1e200, 1e-200, 1.0])
 def test_large_and_small_values_are_the_same_in_both(tmp_path: Path, size: float) -> None:
     X = np.random.default_rng(0).normal(size=(60, 3)) * size
@@ -449,12 +468,14 @@ def test_what_is_downloaded_in_place_of_a_file(
         load_dataset(path)
 
 
-def test_two_classes_of_one_name_are_told_apart(tmp_path: Path) -> None:
+def test_two_classes_of_one_name_are_told_apart(command: Command, tmp_path: Path) -> None:
     X, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 3
     path = tmp_path / "own.npz"
     np.savez(path, X_train=X, y_train=y, X_test=X, y_test=y, class_names=["cat", "cat", "dog"])
     assert load_dataset(path).class_names == ("cat (0)", "cat (1)", "dog")
     assert take_in.preview(path).classes["class"].tolist() == ["cat (0)", "cat (1)", "dog"]
+    said = command("explain", "--dataset", path)
+    assert f"of class '{load_dataset(path).class_names[load_dataset(path).y_test[0]]}'" in said
 
 
 def test_a_name_without_letters(command: Command, tmp_path: Path) -> None:
@@ -479,6 +500,45 @@ def test_classes_are_said_by_name_and_the_audit_asks_what_there_is(
     assert "of class '" in command("explain", "--dataset", "own")
     said = command("audit", "--dataset", "own", "--target", 0)
     assert f"{2 * len(load_dataset(path).y_test)} queries" in said
+
+
+SMALL_WORK = {  # commands whose defaults are made for larger data, with little to compute
+    "score-matrix": ("--steps", 2),
+    "payments": ("--draws", 1, "--steps", 2, "--tried", 2),
+    "sweep": ("--steps", 2, "--restarts", 1, "--radii", 0.3, "--jobs", 1),
+    "baseline": ("--steps", 2),
+    "audit": ("--target", 0),
+    "cleaning": ("--draws", 1, "--steps", 2),
+    "certificates": ("--directions", 20, "--steps", 2, "--restarts", 1),
+    "halves": ("--draws", 2),
+}
+TOO_MANY = {"score-matrix": "--n-targets", "sweep": "--n-targets", "payments": "--k"}
+
+
+@pytest.mark.parametrize("name", list(SMALL_WORK))
+def test_defaults_fit_a_small_table(command: Command, tmp_path: Path, name: str) -> None:
+    """Counts that nobody chose are cut to what 40 training rows allow; chosen ones are refused."""
+    path = written(tmp_path, table(60)[["x", "age", "label"]])
+    asked = (name, "--dataset", path, *SMALL_WORK[name])
+    assert "computed now" in command(*asked)
+    if name in TOO_MANY:
+        assert "Got 45" in command(*asked, TOO_MANY[name], 45, code=2)
+
+
+@pytest.mark.parametrize(
+    ("values", "good"),
+    [
+        (["approved", "denied"], "approved"),
+        (["denied", "granted"], "granted"),
+        (["no", "yes"], "yes"),
+        (["False", "True"], "True"),
+        (["0", "1"], "1"),
+    ],
+)
+def test_the_favourable_value_is_guessed_by_its_meaning(values: list[str], good: str) -> None:
+    assert favourable(values) == good
+    with pytest.raises(InvalidInput, match="positive"):  # in Python somebody has to say it
+        load_fairness_dataset(table(), target="label", sensitive="sex", privileged="m")
 
 
 # 16. Beside CSV
