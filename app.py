@@ -4,10 +4,9 @@ import streamlit as st
 
 from pages.common.lab import navigation
 from pages.common.lab.registry import PAGES
-from pages.common.widgets import blocks, class_notice, header
+from pages.common.widgets import class_notice, header
 
 st.set_page_config(page_title="Influence Attack Lab", layout="wide")
-blocks.style()
 
 sections: dict[str, list] = {}
 for entry in class_notice.in_order(PAGES):

@@ -11,6 +11,7 @@ from streamlit import App
 from engine.settings import read_settings
 from pages.common.lab import first_visit, gate
 from pages.common.lab.browsers import Browsers
+from pages.common.lab.opening import Opening
 
 settings = read_settings()
 limits = gate.Limits(settings.sessions, settings.session_idle_minutes * 60)
@@ -22,5 +23,6 @@ app = App(
         Middleware(TrustedHostMiddleware, allowed_hosts=gate.hosts(), www_redirect=False),
         Middleware(gate.Gate, limits=limits),
         Middleware(Browsers),
+        Middleware(Opening),
     ],
 )

@@ -1,4 +1,5 @@
-"""Every page in Chromium: accessible, light and dark, and its first figure in view at once."""
+"""Every page in Chromium: accessible, light and dark; its first figure in view at once, and nothing
+moves while it opens."""
 
 from importlib.resources import files
 from typing import Literal
@@ -26,6 +27,15 @@ FIGURE = """() => {
   return figure ? figure.getBoundingClientRect().top : null;
 }"""
 VISIBLE = 80  # px of the figure that the window must show
+WINDOWS = {"laptop": (1280, 800), "phone": (400, 800)}
+SHIFT = 0.05  # of the layout, all that moves without the reader's doing, added up
+LISTEN = """window.shifts = [];
+new PerformanceObserver(list => window.shifts.push(
+  ...list.getEntries().filter(e => !e.hadRecentInput).map(e => e.value)
+)).observe({type: 'layout-shift', buffered: true})"""
+SHOWN = """() => document.querySelector('h1')
+  && !document.documentElement.classList.contains('ial-opening')
+  && !document.querySelector('[data-testid=stStatusWidget], [data-stale=true]')"""
 
 
 def settle(opened: Page, entry: PageEntry) -> None:
@@ -66,3 +76,23 @@ def test_every_page_is_accessible_and_shows_its_figure_at_once(
     assert wrong == {}
     assert below == {}
     visit.check()
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("window", list(WINDOWS))
+def test_nothing_moves_while_a_page_opens(window: str, visits: Visits) -> None:
+    """Opened by its address, in a browser that has never been there."""
+    width, height = WINDOWS[window]
+    moved = {}
+    for entry in PAGES:
+        path = "/" if entry.default else f"/{entry.url}"
+        visit = visits.open(path, (width, height), init=LISTEN)
+        opened = visit.page
+        opened.wait_for_function(SHOWN, timeout=SLOW)
+        opened.wait_for_timeout(500)  # what comes late
+        shift = sum(opened.evaluate("window.shifts"))
+        if shift >= SHIFT:
+            moved[entry.url] = round(shift, 3)
+        visit.check()
+        opened.context.close()
+    assert moved == {}

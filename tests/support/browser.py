@@ -131,11 +131,22 @@ class Visits:
     opened: list[Visit] = field(default_factory=list)
     ignore_https_errors: bool = False  # of a certificate that a test's proxy made itself
 
-    def open(self, path: str = "/") -> Visit:
+    def open(
+        self,
+        path: str = "/",
+        size: tuple[int, int] = (1280, 1000),
+        touch: bool = False,
+        init: str = "",
+    ) -> Visit:
+        """Open the lab at `path` in a window of this size. init: a script that runs before any of
+        the page's own."""
         context = self.chromium.new_context(
-            viewport={"width": 1280, "height": 1000},
+            viewport={"width": size[0], "height": size[1]},
+            has_touch=touch,
             ignore_https_errors=self.ignore_https_errors,
         )
+        if init:
+            context.add_init_script(init)
         visit = Visit(context.new_page(), self.address)
         host = urlparse(self.address).netloc
 

@@ -10,22 +10,14 @@ import pandas as pd
 import streamlit as st
 
 from engine.settings import ROOT
-from pages.common.figures.palette import ACCENT
 from pages.common.keeping import shelf
 from pages.common.samples import Samples
-from pages.common.widgets.browser_files import text_of
 
 FEATURES_MEAN = (
     "The features in which the sample is farthest from the training data's mean, in standard "
     "deviations σ"
 )
 SHORT = 20  # characters of a table's cell that no line breaks
-
-
-def style() -> None:
-    """The style of all blocks; once a page."""
-    accent = f":root {{--ial-accent: {ACCENT};}}"
-    st.html(f"<style>{accent}{text_of('blocks.css')}</style>")
 
 
 def prose(name: str) -> None:

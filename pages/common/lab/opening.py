@@ -1,0 +1,88 @@
+"""Streamlit's page as a browser first gets it, with the lab's name and style: ASGI middleware.
+
+Streamlit sends an empty page, then a skeleton, then one element after the other; style that comes
+among them moves all that is there already. Here the style comes with the page, and so does a script
+that keeps the first view hidden, beneath the lab's name, until its script run has ended and its
+elements have their places: nothing that a reader has begun to read moves. Later runs hide nothing.
+"""
+
+from functools import cache
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pages.common.figures.palette import ACCENT
+from pages.common.lab.browsers import opens_page
+from pages.common.widgets.browser_files import text_of
+
+NAME = "Influence Attack Lab"
+HEAD, BODY = b"</head>", b"<body>"
+TITLE = b"<title>Streamlit</title>"
+ASKED = (b"if-none-match", b"if-modified-since", b"range", b"accept-encoding")
+DESCRIBED = ("etag", "last-modified", "accept-ranges")  # headers of Streamlit's file as it was
+
+
+@cache
+def in_head() -> bytes:
+    """Return the style of the lab's own blocks, and the script that shows the first view."""
+    style = f":root {{--ial-accent: {ACCENT};}}\n{text_of('blocks.css')}{text_of('opening.css')}"
+    return f"<style>{style}</style><script>{text_of('opening.js')}</script>".encode()
+
+
+def dressed(page: bytes) -> bytes:
+    """Return Streamlit's page with the lab's name and style; as it is where it has no head."""
+    waiting = f'<div id="ial-opening" role="status">{NAME} <span>is opening …</span></div>'
+    return (
+        page.replace(TITLE, f"<title>{NAME}</title>".encode(), 1)
+        .replace(HEAD, in_head() + HEAD, 1)
+        .replace(BODY, BODY + waiting.encode(), 1)
+    )
+
+
+class Opening:
+    """ASGI middleware: dresses the page that a browser opens."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not opens_page(scope):
+            await self.app(scope, receive, send)
+            return
+        # The file as it is on the disk would be named, cut and packed: what is sent is another.
+        plain = [pair for pair in scope["headers"] if pair[0] not in ASKED]
+        await self.app({**scope, "headers": plain}, receive, whole(send))
+
+
+def whole(send: Send) -> Send:
+    """Send an HTML answer once it is there as a whole, dressed; others as they come."""
+    start: Message | None = None
+    body = bytearray()
+
+    async def sent(message: Message) -> None:
+        nonlocal start
+        if message["type"] == "http.response.start" and is_html(message):
+            start = message
+            return
+        if start is None or message["type"] != "http.response.body":
+            await send(message)
+            return
+        body.extend(message.get("body", b""))
+        if message.get("more_body", False):
+            return
+        page = dressed(bytes(body))
+        headers = MutableHeaders(scope=start)
+        headers["content-length"] = str(len(page))
+        for name in DESCRIBED:
+            if name in headers:
+                del headers[name]
+        await send(start)
+        await send({"type": "http.response.body", "body": page})
+
+    return sent
+
+
+def is_html(start: Message) -> bool:
+    """Return whether an answer is a page that was found."""
+    kind = MutableHeaders(scope=start).get("content-type", "")
+    return start["status"] == 200 and kind.startswith("text/html")
