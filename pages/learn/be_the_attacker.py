@@ -20,15 +20,13 @@ NOTICED, SKIPPED = "noticed", "skipped-the-replay"  # in links; in the session s
 ANSWERS = {"yes": "Yes, I would have", "no": "No, I would not"}
 FORMER = {"round", "vote"}  # parameters of the page that was the lab's first before
 WORDS = replay.Words("your digit", "▶ Be the attacker", "▶ Play again")
-ONWARD = (  # the story, in its order
-    ("influence", "What does a score mean?"),
-    ("move-one-sample", "Attack a digit of your choice"),
-    ("cost", "What does the attack cost?"),
-    ("easy-or-hard", "Which digits are easy to move?"),
-    ("impossible", "The digit that nobody can move"),
-    ("fairness", "Break fairness with one number"),
-    ("minimum", "Catch the attacker"),
-    ("apart", "Now you: which model is malicious?"),
+TASKS = (
+    ("move-one-sample", "Move a sample and see it climb"),
+    ("cost", "Say what it costs"),
+    ("impossible", "Find an impossible sample"),
+    ("fairness", "Break fairness"),
+    ("undo-it", "Catch the attacker"),
+    ("data", "Attack my own data"),
 )
 
 
@@ -113,11 +111,15 @@ def scene(answered: str | None) -> None:
 
 
 def onward() -> None:
-    """Link to what comes next."""
-    st.markdown("**The story goes on, in eight steps**")
-    with st.container(horizontal=True):
-        for place, (url, label) in enumerate(ONWARD, 1):
-            st.page_link(ROOT / registry.page(url).file, label=f"{place}. {label}")
+    """Offer the story, and what a visitor may want to do."""
+    with st.container(horizontal=True, key="onward"):
+        link("story", "**Show me the story**")
+        for url, label in TASKS:
+            link(url, label)
+
+
+def link(url: str, label: str) -> None:
+    st.page_link(ROOT / registry.page(url).file, label=label, width="content")
 
 
 def page() -> None:
@@ -128,8 +130,8 @@ def page() -> None:
     form = Form()
     answered = form.clicked(NOTICED, list(ANSWERS))
     form.finish()
-    scene(answered)
     onward()
+    scene(answered)
 
 
 page()

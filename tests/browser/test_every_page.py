@@ -93,6 +93,6 @@ def test_nothing_moves_while_a_page_opens(window: str, visits: Visits) -> None:
         shift = sum(opened.evaluate("window.shifts"))
         if shift >= SHIFT:
             moved[entry.url] = round(shift, 3)
-        visit.check()
+        visit.only_lost_connections()  # Streamlit first looks for its server below the page
         opened.context.close()
     assert moved == {}

@@ -62,11 +62,11 @@ def test_the_page_of_the_installed_streamlit_has_the_places_that_are_dressed() -
     page = dressed(SHIPPED.read_bytes()).decode()
     assert f"<title>{NAME}</title>" in page
     assert f'role="status">{NAME}' in page
-    head = page[: page.index("</head>")]
+    first = page[page.index("<body>") : page.index('<div id="root">')]
     for name in ("blocks.css", "opening.css", "opening.js"):
-        assert text_of(name) in head
-    assert f"--ial-accent: {ACCENT}" in head
-    assert page.index("ial-opening") < page.index("<body>")  # hidden before there is anything
+        assert text_of(name) in first
+    assert f"--ial-accent: {ACCENT}" in first
+    assert page.index("<style>") > page.index("</head>")  # after Streamlit's, to win over it
 
 
 def test_it_is_sent_as_a_whole_and_says_its_length() -> None:
@@ -86,8 +86,8 @@ def test_it_is_sent_as_a_whole_and_says_its_length() -> None:
     ("status", "kind"), [(503, "text/html; charset=utf-8"), (200, "text/plain"), (304, "text/html")]
 )
 def test_other_answers_are_sent_as_they_are(status: int, kind: str) -> None:
-    start, body, _ = answer(opens(), [b"<head></head><body>"], status, kind)
-    assert body == b"<head></head><body>"
+    start, body, _ = answer(opens(), [b"<body>"], status, kind)
+    assert body == b"<body>"
     assert dict(start["headers"])[b"etag"] == b'"1"'
 
 
@@ -98,5 +98,5 @@ def test_parts_of_a_page_are_left_alone() -> None:
     assert seen["headers"] == scope["headers"]
 
 
-def test_a_page_without_a_head_is_left_as_it_is() -> None:
+def test_a_page_without_a_body_is_left_as_it_is() -> None:
     assert dressed(b"<p>plain") == b"<p>plain"

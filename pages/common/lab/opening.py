@@ -16,27 +16,26 @@ from pages.common.lab.browsers import opens_page
 from pages.common.widgets.browser_files import text_of
 
 NAME = "Influence Attack Lab"
-HEAD, BODY = b"</head>", b"<body>"
+BODY = b"<body>"
 TITLE = b"<title>Streamlit</title>"
 ASKED = (b"if-none-match", b"if-modified-since", b"range", b"accept-encoding")
 DESCRIBED = ("etag", "last-modified", "accept-ranges")  # headers of Streamlit's file as it was
 
 
 @cache
-def in_head() -> bytes:
-    """Return the style of the lab's own blocks, and the script that shows the first view."""
+def in_body() -> bytes:
+    """Return the style of the lab's own blocks, the script that shows the first view, and what
+    stands there until then. All of it is in the body, since of equal rules the later one wins:
+    Streamlit's scripts add their style to the head."""
     style = f":root {{--ial-accent: {ACCENT};}}\n{text_of('blocks.css')}{text_of('opening.css')}"
-    return f"<style>{style}</style><script>{text_of('opening.js')}</script>".encode()
+    waiting = f'<div id="ial-opening" role="status">{NAME} <span>is opening …</span></div>'
+    return f"<style>{style}</style><script>{text_of('opening.js')}</script>{waiting}".encode()
 
 
 def dressed(page: bytes) -> bytes:
-    """Return Streamlit's page with the lab's name and style; as it is where it has no head."""
-    waiting = f'<div id="ial-opening" role="status">{NAME} <span>is opening …</span></div>'
-    return (
-        page.replace(TITLE, f"<title>{NAME}</title>".encode(), 1)
-        .replace(HEAD, in_head() + HEAD, 1)
-        .replace(BODY, BODY + waiting.encode(), 1)
-    )
+    """Return Streamlit's page with the lab's name and style; as it is where it has no body."""
+    named = page.replace(TITLE, f"<title>{NAME}</title>".encode(), 1)
+    return named.replace(BODY, BODY + in_body(), 1)
 
 
 class Opening:

@@ -15,8 +15,10 @@ def text_of(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
-def component(name: str) -> Callable[..., object]:
-    """The Streamlit component made of NAME.css and NAME.js."""
+def component(name: str, *shared: str) -> Callable[..., object]:
+    """The Streamlit component made of NAME.css, of the scripts `shared` and, after them, of
+    NAME.js."""
+    scripts = [text_of(script) for script in (*shared, f"{name}.js")]
     return st.components.v2.component(
-        name, css=text_of(f"{name}.css"), js=text_of(f"{name}.js"), isolate_styles=False
+        name, css=text_of(f"{name}.css"), js="\n".join(scripts), isolate_styles=False
     )

@@ -25,7 +25,7 @@ DRAWN = 3000  # samples at most; of larger data sets the ranking is thinned
 PICTURED = 1500  # samples whose pictures are all sent; of larger data sets those that come first
 FIRST = 10  # that stand in a row of their own
 SMALL, LARGE = 16, 40  # px of a picture among all samples, and of one among the first
-PLAYER = component("replay")
+PLAYER = component("replay", "drawing.js")
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def atlas(samples: Samples, shown: NDArray[np.int64], most: int) -> Mapping[str,
     samples are drawn it is the same for every attack."""
     if samples.dataset.images is None:
         return {"atlas": None}
-    images = np.asarray(samples.dataset.images.train)
+    images = np.asarray(getattr(samples.dataset.images, samples.split))
     cell = min(max(images.shape[1:3]), most)
     columns = int(np.ceil(np.sqrt(len(shown))))
     lines = -(-len(shown) // columns)

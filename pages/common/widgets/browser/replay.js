@@ -16,14 +16,6 @@ export default function (component) {
   return root.stop;
 }
 
-function element(parent, tag, name, text) {
-  const made = document.createElement(tag);
-  if (name) made.className = name;
-  if (text) made.textContent = text;
-  parent.appendChild(made);
-  return made;
-}
-
 function read(parent, kind, name) {
   const box = element(parent, 'div', 'read ' + kind);
   element(box, 'span', 'name', name);
@@ -66,15 +58,9 @@ function build(data) {
   return root;
 }
 
-function unpacked(data) {
-  const bytes = Uint8Array.from(atob(data.ranks), (c) => c.charCodeAt(0));
-  const all = data.wide ? new Uint32Array(bytes.buffer) : new Uint16Array(bytes.buffer);
-  const m = all.length / data.frames.length;
-  return data.frames.map((_, i) => all.subarray(i * m, (i + 1) * m));
-}
-
 function begin(root, data) {
-  const ranks = unpacked(data), frames = data.frames, last = frames.length - 1;
+  const frames = data.frames, last = frames.length - 1;
+  const ranks = unpackedFrames(data);
   const still = matchMedia('(prefers-reduced-motion: reduce)');
   let at = 0, playing = false, from = 0, to = 0, began = 0, length = 0, request = 0, timer = 0;
   let places = null, atlas = null, negative = null;
@@ -316,26 +302,3 @@ function begin(root, data) {
   root.listen = () => { sized.observe(root); layout(); show(); };
   root.stop = () => { halt(); sized.disconnect(); };
 }
-
-// Grey pictures are dark on light: on a dark page a wall of them would glare.
-function inverted(picture) {
-  const canvas = document.createElement('canvas'), ctx = canvas.getContext('2d');
-  [canvas.width, canvas.height] = [picture.width, picture.height];
-  ctx.drawImage(picture, 0, 0);
-  ctx.globalCompositeOperation = 'difference';
-  ctx.fillStyle = '#FFFFFF';
-  ctx.fillRect(0, 0, canvas.width, canvas.height);
-  return canvas;
-}
-
-function isLight(colour) {
-  const parts = (colour.match(/[\d.]+/g) || []).slice(0, 3).map(Number);
-  return parts.length === 3 && parts.reduce((a, b) => a + b) > 384;
-}
-
-// The size of text in a canvas: larger where the page's is, as when presenting.
-function textSize() { return getComputedStyle(document.documentElement).fontSize + ' '; }
-
-function mix(a, b, f) { return a + (b - a) * f; }
-
-function ease(f) { return f < .5 ? 4 * f * f * f : 1 - (2 - 2 * f) ** 3 / 2; }

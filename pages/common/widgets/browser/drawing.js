@@ -1,0 +1,43 @@
+// What the figures share that are drawn in the browser.
+function element(parent, tag, name, text) {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  if (text) made.textContent = text;
+  parent.appendChild(made);
+  return made;
+}
+
+// Numbers that were packed as bytes: rows of `width`.
+function unpacked(packed, Kind, width) {
+  const bytes = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0)), all = new Kind(bytes.buffer);
+  return Array.from({ length: all.length / width }, (_, i) => all.subarray(i * width, (i + 1) * width));
+}
+
+// The ranks of all drawn samples, step by step.
+function unpackedFrames(data) {
+  const Kind = data.wide ? Uint32Array : Uint16Array, bytes = atob(data.ranks).length;
+  return unpacked(data.ranks, Kind, bytes / Kind.BYTES_PER_ELEMENT / data.frames.length);
+}
+
+// Grey pictures are dark on light: on a dark page a wall of them would glare.
+function inverted(picture) {
+  const canvas = document.createElement('canvas'), ctx = canvas.getContext('2d');
+  [canvas.width, canvas.height] = [picture.width, picture.height];
+  ctx.drawImage(picture, 0, 0);
+  ctx.globalCompositeOperation = 'difference';
+  ctx.fillStyle = '#FFFFFF';
+  ctx.fillRect(0, 0, canvas.width, canvas.height);
+  return canvas;
+}
+
+function isLight(colour) {
+  const parts = (colour.match(/[\d.]+/g) || []).slice(0, 3).map(Number);
+  return parts.length === 3 && parts.reduce((a, b) => a + b) > 384;
+}
+
+// The size of text in a canvas: larger where the page's is, as when presenting.
+function textSize() { return getComputedStyle(document.documentElement).fontSize + ' '; }
+
+function mix(a, b, f) { return a + (b - a) * f; }
+
+function ease(f) { return f < .5 ? 4 * f * f * f : 1 - (2 - 2 * f) ** 3 / 2; }

@@ -1,0 +1,56 @@
+"""The story: eight steps, one figure that changes from step to step, on published results."""
+
+import streamlit as st
+
+from pages.common.asking import links
+from pages.common.asking.form import Form
+from pages.common.lab import registry
+from pages.common.lab.shared import badge_of, open_dataset
+from pages.common.widgets.badge import mark_origin
+from pages.common.widgets.browser_files import component
+from pages.learn.parts import story_figures, story_sources
+from pages.learn.parts.story_sources import Sources
+
+PAGE = registry.page("story")
+STEP, KEY = "step", "the-story"  # in links; of the figure
+STEPS = links.Range(1, 8)
+FIGURE = component("story", "drawing.js", "story_scenes.js", "story_more.js")
+
+
+def told(found: Sources, step: int) -> None:
+    """Show the figure, at `step` when the page opens."""
+    st.session_state.setdefault(f"{KEY}-opens", step)
+    data = {**story_figures.told(found), "open": st.session_state[f"{KEY}-opens"]}
+    FIGURE(key=KEY, data=data, on_step_change=lambda: None)
+    origin = mark_origin(badge_of(found.stored[0]))
+    st.caption(
+        "Every number comes from a published result: an attack on digits, retraining without each "
+        "digit, payments, two test halves, an impossible sample, Adult, and Newton steps. The "
+        f"models of the impossible sample are computed here.{origin}"
+    )
+
+
+def chosen() -> None:
+    """Take over the step that the figure has come to: it is part of the link."""
+    come_to = (st.session_state.get(KEY) or {}).get(STEP)
+    if isinstance(come_to, int) and STEPS.low <= come_to <= STEPS.high:
+        st.session_state[STEP] = come_to
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    chosen()
+    form = Form()
+    step = form.clicked(STEP, STEPS, 1)
+    form.finish()
+    found = story_sources.collect(open_dataset(links.EXAMPLE.dataset))
+    if found is None:
+        st.info(
+            "The story needs the published results that come with the lab, and some of them are "
+            "not here. `python -m engine publish` computes them again."
+        )
+        return
+    told(found, step)
+
+
+page()
