@@ -21,12 +21,12 @@ ANSWERS = {"yes": "Yes, I would have", "no": "No, I would not"}
 FORMER = {"round", "vote"}  # parameters of the page that was the lab's first before
 WORDS = replay.Words("your digit", "▶ Be the attacker", "▶ Play again")
 TASKS = (
-    ("move-one-sample", "Move a sample and see it climb"),
-    ("cost", "Say what it costs"),
-    ("impossible", "Find an impossible sample"),
+    ("move-one-sample", "Move a sample"),
+    ("cost", "See its cost"),
+    ("impossible", "Find the impossible"),
     ("fairness", "Break fairness"),
     ("undo-it", "Catch the attacker"),
-    ("data", "Attack my own data"),
+    ("data", "Use my data"),
 )
 
 
