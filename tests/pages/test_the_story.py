@@ -150,7 +150,8 @@ def test_step_6_never_has_the_sample_first(found: Sources) -> None:
 
 def test_step_7_says_the_gap_before_with_and_without_the_attack(found: Sources) -> None:
     table = found.fairness.table
-    least, one = table.loc[table["scale"].idxmin()], table.loc[table["scale"].idxmax()]
+    ordered = table.sort_values("scale")
+    least, one = ordered.iloc[0], ordered.iloc[-1]
     said = numbers(story_words.fairness(found))
     low, high = found.fairness.about.rates_test
     assert least["base_predictions_changed"] == 0  # "none"
