@@ -14,7 +14,7 @@ from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, code_tabs, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
-from pages.common.words.score_names import SCORE_NAMES
+from pages.common.words.score_names import SCORE_NAMES, left_out
 from pages.defend.parts import score_matrix_figures as figures
 from pages.defend.parts import score_matrix_words as words
 
@@ -42,7 +42,8 @@ def matrix_figure(stored: Stored, request: ScoreMatrixRequest) -> FigureBlock:
         f"attacked model; a cell counts, of the same {result.n_targets} targets, those in the top "
         f"{result.k}. All were outside it by every score before. Bold: the score that was "
         f"attacked. Radius {request.radius:g}, one start, {request.steps} steps for each. Right of "
-        "the dashed line the model does not enter. Point at a cell for its interval.",
+        "the dashed line the model does not enter. Point at a cell for its interval."
+        f"{left_out(request.attributions)}",
     )
 
 

@@ -14,7 +14,7 @@ from pages.common.lab.shared import badge_of, is_here, open_dataset
 from pages.common.widgets import blocks, charts, code_tabs, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
-from pages.common.words.score_names import SCORE_NAMES
+from pages.common.words.score_names import SCORE_NAMES, left_out
 from pages.evidence.parts import lds_figures as figures
 from pages.evidence.parts import lds_words as words
 
@@ -31,7 +31,7 @@ SELECTION_COST = (
 
 
 @shelf.kept
-def scores_figure(stored: Stored) -> FigureBlock:
+def scores_figure(stored: Stored, request: LdsRequest) -> FigureBlock:
     """Every attribution's score under both models."""
     result: LdsResult = stored.result
     return FigureBlock(
@@ -45,7 +45,8 @@ def scores_figure(stored: Stored) -> FigureBlock:
         caption=f"Each of {len(result.outcomes)} models is trained on half of the samples. The "
         "score is the rank correlation of its test loss with the sum of the scores in its half: 1 "
         "if the sums order the models perfectly. Bars are 95% intervals. No scores that are added "
-        f"up reach more than about {result.ceiling:.2f}, because losses do not add up.",
+        f"up reach more than about {result.ceiling:.2f}, because losses do not add up."
+        f"{left_out(request.attributions)}",
     )
 
 
@@ -109,12 +110,14 @@ def choose(
 
 
 @unfold.section("All scores in numbers", "numbers")
-def in_numbers(result: LdsResult) -> None:
+def in_numbers(result: LdsResult, request: LdsRequest) -> None:
     blocks.table(words.scores_table(result), "Linear datamodelling scores with 95% intervals")
+    first = f" of the first {request.queries}" if request.queries else ""
     st.caption(
-        f"For each test sample by itself, honest influence with damping = L2 has a mean score of "
-        f"{result.each_lds:.2f}; additive scores reach at most {result.each_ceiling:.2f}. A second "
-        f"training on the same half changes its loss by at most {result.rerun_difference:.0e}."
+        f"For each test sample{first} by itself, honest influence with damping = L2 has a mean "
+        f"score of {result.each_lds:.2f}; additive scores reach at most "
+        f"{result.each_ceiling:.2f}. A second training on the same half changes its loss by at "
+        f"most {result.rerun_difference:.0e}."
     )
     for name, why in result.missing.items():
         st.warning(f"Without {SCORE_NAMES.get(name, name)}: {why}")
@@ -143,17 +146,18 @@ def curves(
     )
     selection_figure(asked.stored, name, what).show()
     lost = words.lost_classes(result, classes)
-    if lost:
-        st.caption(lost)
+    left = left_out(asked.request.attributions)
+    if lost or left:
+        st.caption(f"{lost}{left}".strip())
 
 
-def results(form: Form, stored: Stored) -> None:
+def results(form: Form, stored: Stored, request: LdsRequest) -> None:
     """The figures of the linear datamodelling score."""
     result: LdsResult = stored.result
-    scores_figure(stored).show()
+    scores_figure(stored, request).show()
     name = choose(form, ordered(result), "attribution", st.columns([1, 2])[0])
     sums_figure(stored, name).show()
-    in_numbers(result)
+    in_numbers(result, request)
 
 
 def page() -> None:
@@ -167,7 +171,7 @@ def page() -> None:
     said = st.empty()
     stored = asked.stored
     if stored is not None:
-        results(form, stored)
+        results(form, stored, request)
         said.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
     else:
         said.markdown(f"{PAGE.finding} It has not been computed for this data yet.")

@@ -1,8 +1,10 @@
 """What the attributions are called on screens, and a word on each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from engine.experiments.lds import MATCHING
+from engine.vocabulary import SCORES
+from pages.common.words.wording import listed
 
 SCORE_NAMES: Mapping[str, str] = {
     "influence": "influence",
@@ -19,3 +21,12 @@ SCORE_NAMES: Mapping[str, str] = {
     "data_oob": "Data-OOB",
     "banzhaf": "Data Banzhaf",
 }
+
+
+def left_out(attributions: Sequence[str]) -> str:
+    """Say, with a space before it, which scores were not asked for; empty where all were."""
+    missing = [SCORE_NAMES[name] for name in SCORES if name not in attributions]
+    if not missing:
+        return ""
+    verb = "is" if len(missing) == 1 else "are"
+    return f" {listed(missing)} {verb} left out here, because of the time on data of this size."

@@ -16,6 +16,12 @@ LOOKS = {
 }
 
 
+def detectors_in(result: CleaningResult) -> list[str]:
+    """List the detectors that a result has, by their words."""
+    there = set(result.table["detector"])
+    return [word for name, word in DETECTORS.items() if name in there]
+
+
 def detector_of(word: str) -> str:
     """The name of a detector by its word."""
     return next(name for name, shown in DETECTORS.items() if shown == word)
