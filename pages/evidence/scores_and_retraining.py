@@ -146,9 +146,9 @@ def curves(
     )
     selection_figure(asked.stored, name, what).show()
     lost = words.lost_classes(result, classes)
-    left = left_out(asked.request.attributions)
-    if lost or left:
-        st.caption(f"{lost}{left}".strip())
+    unasked = left_out(asked.request.attributions)
+    if lost or unasked:
+        st.caption(f"{lost}{unasked}".strip())
 
 
 def results(form: Form, stored: Stored, request: LdsRequest) -> None:
