@@ -10,6 +10,7 @@ import engine
 from engine.fairness.gaps import count_cells, gaps_of_cells
 from engine.models.model import Model
 from engine.scrutiny.attributions import knn_shapley
+from engine.scrutiny.datamodelling import compare, draw_halves
 from tests.support.problems import random_problem
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries themselves
@@ -74,6 +75,21 @@ def test_influence_scores_are_dattris(kind):
     how: dict[str, Any] = {"tolerance": 1e-10, "dtype": "float64", "device": "cpu"}
     ours = engine.influence_scores(model, data, **how).scores
     np.testing.assert_allclose(ours, theirs, rtol=1e-7, atol=1e-9 * np.abs(theirs).max())
+
+
+def test_the_linear_datamodelling_score_is_dattris():
+    """On the same subsets, and with the same losses of models that were retrained on them."""
+    metric = pytest.importorskip("dattri.metric", exc_type=ImportError)
+    data, _ = random_problem(23, n=60, d=4)
+    model = engine.fit(data, device="cpu")
+    scores = engine.influence_matrix(model, data, *data.split("test"), device="cpu")
+    halves = draw_halves(data.n_train, 20)
+    losses = engine.retrain_on(data, halves, device="cpu").losses["test"]  # q, subsets
+    rows = torch.as_tensor(np.stack([np.flatnonzero(half) for half in halves]))
+    theirs, _ = metric.lds(torch.as_tensor(scores), (torch.as_tensor(losses.T), rows))
+    found = compare(scores, halves, losses)
+    np.testing.assert_allclose(found.per_query, theirs.numpy(), atol=1e-12)
+    assert found.score == pytest.approx(float(theirs.mean()), abs=1e-12)
 
 
 def test_gaps_are_fairlearns():
