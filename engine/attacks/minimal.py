@@ -1,5 +1,6 @@
 """The smallest radius at which targets reach the top k, as one call: starts from Algorithm 3, a
-search from each (`engine.attacks.radius_search`), and the exact scores by which its end counts."""
+search from each (`engine.attacks.radius_search`), more from the nearest arrival, moved at random,
+and the exact scores by which its end counts."""
 
 import time
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from engine.attacks.attack import attack_each_k, check_outside, honest_scores
 from engine.attacks.options import MINIMAL_DEFAULTS, AttackOptions, MinimalOptions
-from engine.attacks.radius_search import Search, Trail, keeps, shrink
+from engine.attacks.radius_search import GAIN, Look, Search, Trail, hop, keeps, shrink, smallest
 from engine.attacks.result import MinimalRadii
 from engine.checks import check_targets
 from engine.data.dataset import Dataset
@@ -31,12 +32,14 @@ EXACT_TOLERANCE = 1e-9  # of the float64 scores by which a returned model counts
 @dataclass(frozen=True)
 class Start:
     """Where a search begins: the model (1, P) of an attack at that radius, whether it has arrived,
-    and the processor seconds that it took."""
+    and the processor seconds that it took. kind: "attack", or "hop" for a model of an earlier
+    search that was moved at random."""
 
     theta: Tensor
     radius: float
     arrived: bool
     seconds: float
+    kind: str = "attack"
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,10 @@ class Tried:
     start: Start
     trail: Trail
     seconds: float
+
+    def nearest(self, options: MinimalOptions) -> Look | None:
+        """Return the nearest arrival that keeps its accuracy; None where there is none."""
+        return smallest([seen for seen in self.trail.arrived if keeps(options, seen.lost)])
 
 
 def minimal_radius(
@@ -91,10 +98,7 @@ def minimal_radius(
     judge = Judge.of(honest, dataset, options, device)
     found = []
     for done, target in enumerate(wanted):
-        tried = [
-            search_from(replace(search, target=target, trail=Trail(options.steps)), start)
-            for start in begun[target]
-        ]
+        tried = all_searches(replace(search, target=target), begun[target])
         found.append(judge.conclude(problem, target, tried))
         on_target(Progress(done + 1, len(wanted)))
     return gathered(options, wanted, judge.before, found)
@@ -128,9 +132,34 @@ def starts_of(
     return starts
 
 
+def all_searches(search: Search, starts: Sequence[Start]) -> list[Tried]:
+    """Search from each start, then from the nearest arrival so far moved at random, until
+    `options.hops` such searches in a row have gained less than a hundredth."""
+    tried: list[Tried] = []
+    best: Look | None = None
+
+    def search_on(start: Start) -> Look | None:
+        from_here = replace(search, best=np.inf if best is None else best.radius)
+        tried.append(search_from(from_here, start))
+        found = [best, tried[-1].nearest(search.options)]
+        return smallest([seen for seen in found if seen is not None])
+
+    for start in starts:
+        best = search_on(start)
+    number = idle = 0
+    while best is not None and idle < search.options.hops:
+        before = best.radius
+        theta, radius = hop(search, best, number)
+        best = search_on(Start(theta, radius, False, 0.0, "hop"))
+        assert best is not None  # it was before
+        number, idle = number + 1, 0 if best.radius < (1 - GAIN) * before else idle + 1
+    return tried
+
+
 def search_from(search: Search, start: Start) -> Tried:
     """Search from one start, and measure the processor time."""
     begun = time.process_time()
+    search = replace(search, trail=Trail(search.options.steps))
     shrink(search, start.theta, start.radius)
     return Tried(start, search.trail, time.process_time() - begun)
 
@@ -176,15 +205,16 @@ class Judge:
         model where there is none."""
         starts, paths = [], []
         for number, one in enumerate(tried):
-            arrived = [seen.radius for seen in one.trail.arrived if keeps(self.options, seen.lost)]
+            nearest = one.nearest(self.options)
             starts.append(
                 {
                     "target": target,
                     "start": number,
+                    "kind": one.start.kind,
                     "start_radius": one.start.radius,
                     "start_arrived": one.start.arrived,
                     "start_seconds": one.start.seconds,
-                    "radius": min(arrived, default=np.nan),
+                    "radius": np.nan if nearest is None else nearest.radius,
                     "looks": len(one.trail.rows),
                     "gradients": one.trail.gradients,
                     "seconds": one.seconds,

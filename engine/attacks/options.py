@@ -96,6 +96,8 @@ class MinimalOptions(Options):
 
     start_radii: of the attacks (Algorithm 3) whose models the searches start from, one search each.
     restarts, learning_rates, start_steps: of those attacks.
+    hops: further searches, each from the nearest arrival so far, moved at random: they end after so
+        many in a row that gain less than a hundredth of the radius; 0 for none.
     steps: models that a search may look at.
     competitors: samples that are linearised, the highest scored.
     tolerance: accuracy on `test` that the returned model may lose, a share; None for any.
@@ -103,11 +105,12 @@ class MinimalOptions(Options):
     """
 
     k: int = option(1, at_least(1))
-    start_radii: Sequence[float] = option((0.3, 0.4, 0.5, 0.7), distinct(check_positive))
-    restarts: int = option(3, at_least(0))
+    start_radii: Sequence[float] = option((0.4, 0.55, 0.75, 1.0), distinct(check_positive))
+    restarts: int = option(5, at_least(0))
     learning_rates: Sequence[float] = option((0.1,), one_or_each(check_positive))
     start_steps: int = option(100, at_least(1))
-    steps: int = option(100, at_least(1))
+    hops: int = option(6, at_least(0))
+    steps: int = option(150, at_least(1))
     competitors: int = option(24, at_least(1))
     tolerance: float | None = option(None, optional(not_negative))
     damping: float = option(DAMPING, check_positive)

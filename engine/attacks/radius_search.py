@@ -12,8 +12,10 @@ three moves follow each other (their steps are solved in `engine.attacks.steps`)
    the largest of the linearised φ_j, until φ < 0 again.
 3. tighten, where 2 is stuck: steps that minimise ‖θ + d − θ*‖² with every linearised φ_j below 0.
 
-2 and 3 take turns until neither gains a hundredth. The gradients of the competitors are exact, that
-of std(I) included, and come from one batched solve:
+2 and 3 take turns until neither gains a hundredth. They end in one of many local minima, so
+the search is repeated from other starts, and from its best model moved at random (`hop`). A search
+that is stuck far outside what an earlier one found gives up before 3. The gradients of the
+competitors are exact, that of std(I) included, and come from one batched solve:
 
     ∇φ_j = ∇ Σ_i c_i I_i,   c = (e_j − e_t)/std(I) − φ_j (I − mean(I))/((n − 1) std(I)²)
 
@@ -45,6 +47,9 @@ LOOK_BACK = 6  # accepted steps within which φ must fall by 5%
 FALL = 0.05
 PRICE = 1.0  # of φ > 0 beside half of the squared radius; more than any multiplier that was seen
 TIGHTER = 0.8  # of the training loss's rise, where a model has lost too much accuracy
+FAR = 1.12  # of the nearest arrival of earlier searches: stuck beyond it, a search gives up
+HOPS = (0.5, 0.8, 1.2)  # lengths of the random moves in turn, of the distance from θ*
+HOP_ROOM = 1.25  # of that distance: the ball in which the target is brought back to the top
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,8 @@ class Trail:
 @dataclass(frozen=True)
 class Search:
     """The problem of one target: models near θ* (1, P), whose length is `norm`. bound: of the mean
-    training loss, `honest_loss` being that of θ*; None while accuracy is free."""
+    training loss, `honest_loss` being that of θ*; None while accuracy is free. best: the radius
+    that earlier searches found."""
 
     problem: LinearProblem
     honest: Tensor
@@ -95,6 +101,7 @@ class Search:
     options: MinimalOptions
     trail: Trail
     bound: float | None = None
+    best: float = np.inf
 
     def look(self, theta: Tensor, ball: float) -> Look:
         """Evaluate θ, and keep it where its merit is below 0: it has arrived."""
@@ -244,6 +251,8 @@ def lower(search: Search, start: Tensor, radius: float) -> Look | None:
         if smaller is not None:
             seen = smaller
             continue
+        if seen.radius > FAR * search.best:
+            break
         tighten(search, seen)
         nearest = smallest(trail.arrived[first:])
         assert nearest is not None  # `seen` is one
@@ -256,8 +265,19 @@ def shrink(search: Search, start: Tensor, radius: float) -> None:
     go on from it with a bound on the training loss, in a slightly larger ball."""
     found = lower(search, start, radius)
     while found is not None and not keeps(search.options, found.lost) and not search.trail.over:
+        if found.radius > FAR * search.best:
+            break
         search = search.held(found)
         found = lower(search, found.theta, ROOM * found.radius)
+
+
+def hop(search: Search, seen: Look, number: int) -> tuple[Tensor, float]:
+    """Move a model at random, by the number-th of the lengths in turn. Return θ (1, P) and the
+    radius of the ball to search it in. The move depends on the seed, the target and the number."""
+    rng = np.random.default_rng([search.options.seed, search.target, number])
+    way = seen.theta.new_tensor(rng.standard_normal(seen.theta.shape))
+    length = HOPS[number % len(HOPS)] * seen.radius * search.norm
+    return seen.theta + way * (length / torch.linalg.vector_norm(way)), HOP_ROOM * seen.radius
 
 
 def smallest(arrived: Sequence[Look]) -> Look | None:

@@ -170,9 +170,11 @@ class MinimalRadii:
     of the returned model, by exact float64 scores. rank_before, rank_after (t,): on `test`, by
     those scores. lost_test, lost_holdout (t,): accuracy lost, as a share; holdout chose nothing.
 
-    starts: one row per target and start: target, start, start_radius (of the attack it is from),
-        start_arrived, start_seconds, radius (the smallest that this search found), looks (models
-        looked at), gradients (batched solves), seconds (of one processor).
+    starts: one row per target and search: target, start, kind ("attack", or "hop" for a start that
+        is an earlier arrival moved at random), start_radius (of that attack, or of the ball in
+        which the hop is searched), start_arrived, start_seconds, radius (the smallest that this
+        search found), looks (models looked at), gradients (batched solves), seconds (of one
+        processor).
     path: one row per model looked at: target, start, look, ball (that it had to stay in; NaN where
         the radius itself was lowered), radius, phi (negative in the top k), lost (accuracy on
         `test`).

@@ -109,7 +109,8 @@ def method(request: MinimalRadiusRequest) -> None:
         f"{request.competitors} highest scores linearly and lowers the largest gap. A step "
         "counts if $\\varphi$ falls. Once $\\varphi<0$, the radius shrinks again.\n"
         "3. **Tighten.** Where shrinking gets stuck, steps lower the radius itself while every "
-        "approximated gap stays below 0.\n\n"
+        "approximated gap stays below 0.\n"
+        f"{hops_line(request)}\n"
         "The reported model is the nearest of all that were looked at whose **exact scores**, in "
         "double precision, have the target in the top"
         + (
@@ -120,6 +121,17 @@ def method(request: MinimalRadiusRequest) -> None:
         )
         + f" The targets were drawn by seed {request.targets_seed}, without those on which the "
         "search was tuned."
+    )
+
+
+def hops_line(request: MinimalRadiusRequest) -> str:
+    """Say how the search leaves a local minimum; nothing where it does not."""
+    if not request.hops:
+        return ""
+    return (
+        "4. **Hop.** Each search ends in one of many local minima. So the nearest model is moved "
+        "at random and the search repeated from there, until "
+        f"{count(request.hops, 'repetition')} in a row gain less than 1% of the radius.\n"
     )
 
 

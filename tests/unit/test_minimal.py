@@ -12,13 +12,24 @@ from scipy.optimize import linprog
 import engine
 from engine.attacks.minimal import attack_of
 from engine.attacks.options import MinimalOptions
-from engine.attacks.radius_search import gap_coefficients, gaps_of, without_gauge
+from engine.attacks.radius_search import (
+    HOPS,
+    Look,
+    Search,
+    Trail,
+    gap_coefficients,
+    gaps_of,
+    hop,
+    without_gauge,
+)
 from engine.attacks.steps import lower_largest, nearest
 from engine.errors import InvalidInput
 from engine.influence.linear import LinearProblem
 from tests.support.problems import random_problem
 
-QUICK = MinimalOptions(start_radii=(0.8,), restarts=2, start_steps=40, steps=20, competitors=6)
+QUICK = MinimalOptions(
+    start_radii=(0.8,), restarts=2, start_steps=40, steps=20, competitors=6, hops=0
+)
 
 
 def by_cuts(a, G, o, reach, ball):
@@ -123,7 +134,7 @@ def test_what_is_returned_holds_by_exact_scores(seed, k, tolerance):
     targets = [int(before.argmax())]
     options = MinimalOptions(
         start_radii=(0.8,), restarts=2, start_steps=30, steps=15, competitors=6, k=k,
-        tolerance=tolerance,
+        tolerance=tolerance, hops=2,
     )  # fmt: skip
     found = engine.minimal_radius(honest, dataset, targets, options, device="cpu")
     starts = engine.attack_each(
@@ -165,6 +176,46 @@ def test_more_starts_find_no_larger_radius():
     assert many.radius[0] <= few.radius[0]
     least = float(many.starts["radius"].min())
     assert many.radius[0] == pytest.approx(least, rel=1e-5)  # the search knows it in float32
+
+
+def test_hops_find_no_larger_radius_and_say_what_they_are():
+    dataset, _ = random_problem(21, n=30, d=4)
+    honest = engine.fit(dataset, 0.05)
+    target = int(engine.influence_scores(honest, dataset).ranks.argsort()[15])
+    found = {
+        hops: engine.minimal_radius(
+            honest, dataset, target, replace(QUICK, k=3, hops=hops), device="cpu"
+        )
+        for hops in (0, 2)
+    }
+    assert found[0].arrived[0] and found[2].radius[0] <= found[0].radius[0]
+    kinds = found[2].starts["kind"].tolist()
+    assert found[0].starts["kind"].tolist() == ["attack"] == kinds[:1]
+    assert set(kinds[1:]) == {"hop"}
+    best, idle = found[2].starts["radius"].iloc[0], 0
+    for radius in found[2].starts["radius"].iloc[1:]:
+        assert idle < 2  # two in a row that gained nothing would have been the last
+        idle = 0 if radius < 0.99 * best else idle + 1
+        best = np.fmin(best, radius)
+    assert idle == 2
+    again = engine.minimal_radius(honest, dataset, target, replace(QUICK, k=3, hops=2))
+    np.testing.assert_array_equal(again.radius, found[2].radius)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 3])
+def test_a_hop_is_as_long_as_it_says_and_depends_on_the_seed(number):
+    theta = torch.ones(1, 12)
+    search = Search(
+        None, torch.zeros(1, 12), 2.0, 1.0, 0.0, target=4, options=QUICK, trail=Trail(5)
+    )
+    seen = Look(theta, None, torch.zeros(3), phi=-1.0, radius=0.3, lost=0.0)
+    moved, ball = hop(search, seen, number)
+    length = float((moved - theta).norm())
+    assert length == pytest.approx(HOPS[number % len(HOPS)] * 0.3 * 2.0, rel=1e-5)
+    assert ball > 0.3
+    assert torch.equal(hop(search, seen, number)[0], moved)
+    for other in (replace(search, target=5), replace(search, options=replace(QUICK, seed=1))):
+        assert not torch.equal(hop(other, seen, number)[0], moved)
 
 
 def test_searches_start_from_the_attack_of_the_same_options():

@@ -15,7 +15,7 @@ from tests.support.problems import random_problem
 from tests.support.stores import same
 
 REQUEST = MinimalRadiusRequest(
-    n_targets=2, start_radii=(0.8,), restarts=1, start_steps=15, steps=12, competitors=5,
+    n_targets=2, start_radii=(0.8,), restarts=1, start_steps=15, steps=12, hops=1, competitors=5,
     radii=(0.2, 0.8), other_restarts=1, objectives=("higher_ranked",),
 )  # fmt: skip
 

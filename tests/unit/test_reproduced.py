@@ -87,7 +87,7 @@ REQUESTS: Mapping[str, Any] = {
     ),
     "sensitivity": SensitivityRequest(probes=4, n_exact=2),
     "minimal-radius": MinimalRadiusRequest(
-        "tiny", n_targets=1, start_radii=(0.8,), start_steps=10, competitors=4,
+        "tiny", n_targets=1, start_radii=(0.8,), start_steps=10, hops=1, competitors=4,
         objectives=("higher_ranked",), other_restarts=1, **QUICK,
     ),
     "deniable": DeniableRequest(
