@@ -105,12 +105,12 @@ class MinimalOptions(Options):
     """
 
     k: int = option(1, at_least(1))
-    start_radii: Sequence[float] = option((0.4, 0.55, 0.75, 1.0), distinct(check_positive))
-    restarts: int = option(5, at_least(0))
+    start_radii: Sequence[float] = option((0.4, 0.6, 0.8, 1.0, 1.1), distinct(check_positive))
+    restarts: int = option(3, at_least(0))
     learning_rates: Sequence[float] = option((0.1,), one_or_each(check_positive))
     start_steps: int = option(100, at_least(1))
-    hops: int = option(6, at_least(0))
-    steps: int = option(150, at_least(1))
+    hops: int = option(5, at_least(0))
+    steps: int = option(120, at_least(1))
     competitors: int = option(24, at_least(1))
     tolerance: float | None = option(None, optional(not_negative))
     damping: float = option(DAMPING, check_positive)
