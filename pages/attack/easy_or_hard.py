@@ -8,7 +8,7 @@ import streamlit as st
 
 from engine.experiments import SensitivityRequest, SensitivityResult
 from engine.results.store import Stored
-from pages.attack.parts import bet, moved_target_figures, moved_targets
+from pages.attack.parts import bet, moved_target_figures, moved_targets, searched_radius
 from pages.attack.parts.bet import Bet
 from pages.common.asking import controls, data_choice, door
 from pages.common.asking.form import Form
@@ -320,6 +320,7 @@ def page() -> None:
         no_attacks(name)
     else:
         prediction(tried, n, samples, k, radius, swept)
+    searched_radius.show(stored, request, k, samples)
     formulas(request)
     take_away.show(
         stored,

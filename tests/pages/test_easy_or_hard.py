@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from engine.data.load import load_dataset
@@ -14,9 +16,11 @@ from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs, JobState
 from engine.results.store import Store, Stored
 from engine.settings import Settings
-from pages.attack.parts import moved_targets
+from engine.statistics import Interval, rank_correlation
+from pages.attack.parts import moved_targets, searched_radius
+from pages.common.asking import door
 from pages.common.asking.links import EXAMPLE
-from pages.common.lab import registry
+from pages.common.lab import published_results, registry
 from tests.support.pages import Open, check_note, words
 
 PAGE = registry.page("easy-or-hard")
@@ -41,11 +45,57 @@ def test_the_published_finding_stands_there_before_any_click(open_page: Open) ->
     assert "Spearman −0.4" in said and "95% interval" in said
     assert "over 50 targets" in said
     assert "24 exact norms" in said
-    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("plotly_chart")) == 3
     assert app.selectbox(key="k").value == 1
     assert app.selectbox(key="radius").value == 0.3
     assert "Is there a better clue?" in said
     assert all(chart.proto.alt for chart in app.get("plotly_chart"))
+
+
+def test_the_searched_radius_is_compared_with_the_norm(open_page: Open) -> None:
+    """The correlation, counted again from the two published results."""
+    search = published_results.request_of("minimal", "digits")
+    norms = published_results.request_of("sensitivity", "digits")
+    assert search is not None and norms is not None
+    radii = door.find_published("minimal-radius", search)
+    result = door.find_published("sensitivity", norms)
+    assert radii is not None and result is not None
+    least = np.where(radii.result.arrived, radii.result.radius, np.inf)
+    value = rank_correlation(result.result.norms[radii.result.targets], least)
+    said = words(open_page(PAGE))
+    assert f"Spearman {value:.2f}".replace("-", "−") in said
+    assert f"The {len(least)} targets of the page “How far must the model go?”" in said
+
+
+def test_the_figure_of_searched_radii_has_every_target() -> None:
+    tried = pd.DataFrame(
+        {
+            "rank": [5, 9, 40], "norm": [1.0, 2.0, 0.5], "least": [0.1, 0.2, np.inf],
+            "moved": [True, True, False],
+        },
+        index=pd.Index([3, 1, 7], name="sample"),
+    )  # fmt: skip
+    figure = searched_radius.scatter(tried, None)
+    assert [len(trace.x) for trace in figure.data] == [2, 1]
+    assert list(figure.data[0].y) == [0.1, 0.2]
+    assert figure.data[1].y[0] > 0.2  # above every radius that was found
+    assert [row[searched_radius.SAMPLE] for row in figure.data[0].customdata] == [3, 1]
+
+
+@pytest.mark.parametrize(
+    ("correlation", "interval", "said"),
+    [
+        (-0.6, (-0.8, -0.2), "need less change"),
+        (0.6, (0.2, 0.8), "need more change"),
+        (-0.1, (-0.4, 0.3), "does not tell"),
+    ],
+)
+def test_its_title_says_which_way(
+    correlation: float, interval: tuple[float, float], said: str
+) -> None:
+    nothing = Interval(0.0, 1.0)
+    told = moved_targets.Prediction(correlation, Interval(*interval), 0.5, nothing)
+    assert said in searched_radius.title(told)
 
 
 def test_a_bet_is_placed_first_and_answered_then(open_page: Open) -> None:
