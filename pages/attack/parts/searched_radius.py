@@ -7,10 +7,9 @@ import plotly.graph_objects as go
 from engine.experiments import MinimalRadiusResult, SensitivityRequest, SensitivityResult
 from engine.results.store import Stored
 from pages.attack.parts import moved_targets
-from pages.attack.parts.moved_target_figures import MOVED, NOT_MOVED
+from pages.attack.parts.moved_target_figures import MOVED, NOT_MOVED, log_axis
 from pages.attack.parts.moved_targets import NEVER, Prediction
 from pages.common.asking import door
-from pages.common.figures.axes import log_axis
 from pages.common.figures.layout import custom_data, finish
 from pages.common.keeping import shelf
 from pages.common.lab import published_results
