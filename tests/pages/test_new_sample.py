@@ -80,7 +80,7 @@ def test_candidates_are_told_as_they_are(open_page: Open) -> None:
     said = words(app)
     assert f"{turned} of {len(honest)} unseen samples change sides" in said
     assert f"{(honest < 0).sum()} would help by the honest model" in said
-    assert f"all together to {result.error:.1e}" in said
+    assert f"as their scores say, to {100 * result.error:.1g}%" in said
     assert len(app.get("plotly_chart")) == 2
     assert not app.exception
 

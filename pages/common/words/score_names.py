@@ -28,5 +28,4 @@ def left_out(attributions: Sequence[str]) -> str:
     missing = [SCORE_NAMES[name] for name in SCORES if name not in attributions]
     if not missing:
         return ""
-    verb = "is" if len(missing) == 1 else "are"
-    return f" {listed(missing)} {verb} left out here, because of the time on data of this size."
+    return f" Left out, because of the time on data of this size: {listed(missing)}."

@@ -26,11 +26,17 @@ def finding(result: ScoreMatrixResult) -> str:
         if not none
         else f"Attacks fail on {listed([SCORE_NAMES[name] for name in none])}"
     )
+    hardest = (
+        f"by {SCORE_NAMES[most]}, and {own[least]} of {n} by {SCORE_NAMES[least]}, the hardest"
+        if own[least] < own[most]
+        else "by each of them"
+    )
+    immune = free(result)
+    why = "they never see" if len(immune) > 1 else "it never sees"
     return (
         f"**{verdict}.** The same attack, told which score to fool, puts {own[most]} of {n} "
-        f"targets into the top {result.k} by {SCORE_NAMES[most]}, and {own[least]} of {n} by "
-        f"{SCORE_NAMES[least]}, the hardest. Only {listed(free(result))} cannot be moved: they "
-        "never see the model."
+        f"targets into the top {result.k} {hardest}. Only {listed(immune)} cannot be moved: {why} "
+        "the model."
     )
 
 

@@ -58,7 +58,7 @@ def check_title(result: CandidatesResult) -> str:
     """How far prediction and measurement are apart."""
     return (
         f"Training with {count(len(result.check), 'candidate')} changes the test loss as their "
-        f"scores say: all together to {result.error:.1e}"
+        f"scores say, to {100 * result.error:.1g}%"
     )
 
 
