@@ -102,7 +102,7 @@ def landed(dataset: str) -> tuple[str, list[float]]:
         rows = part[(part["k"] == 1) & (part["radius"] == radius) & (part["rank_test"] == 1)]
         share = rows["rank_holdout"] / rows["train_size"]
         expected += [len(rows), radius, int((share > 0.9).sum()), int((share <= 0.1).sum())]
-    said = transfer.landed(transfer.landings(table, VIEW)).replace("Algorithm 3", "Algorithm")
+    said = transfer.landed(transfer.landings([table], VIEW)).replace("Algorithm 3", "Algorithm")
     return said, expected
 
 
