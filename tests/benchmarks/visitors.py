@@ -163,43 +163,51 @@ def crowds(asked: argparse.Namespace, visitors: int, limit: float, times: float 
     judged(f"server's memory {most:.0f} MB, at most {MEMORY / 2**20:.0f}", lab.memory[1] <= MEMORY)
 
 
-async def cost(server: Server, page: str, query: str, times: int) -> tuple[float, int, list[int]]:
-    """Milliseconds of the server's processor for a new visitor's opening of a page that somebody
-    has opened before, while somebody else is there (Streamlit forgets the compiled scripts when
-    the last visitor leaves); bytes sent, and the points of each of its charts."""
-    async with visitor(server.address) as somebody:
+async def costs(
+    lab: Server, bare: Server, page: str, times: int
+) -> tuple[float, float, int, list[int]]:
+    """Milliseconds of each server's processor for a new visitor's opening of a page that somebody
+    has opened before, and of a bare page with as many charts of as many points; bytes sent, and the
+    points of each chart. Somebody else is there meanwhile (Streamlit forgets the compiled scripts
+    when the last visitor leaves). The openings alternate: a busy machine slows both alike."""
+    async with visitor(lab.address) as somebody, visitor(bare.address) as other:
         for _ in range(2):
-            run = await somebody.open(page, query)
-        await asyncio.sleep(0.5)  # what the first opening has left to do
-        before = server.processor()
+            run = await somebody.open(page)
+        charts = [points(figure) for figure in run.figures]
+        query = urlencode({"points": charts}, doseq=True) if charts else "points=0"
+        for _ in range(2):
+            await other.open("", query)
+        await asyncio.sleep(0.5)  # what the first openings have left to do
+        before = lab.processor(), bare.processor()
         for _ in range(times):
-            async with visitor(server.address) as here:
-                await here.open(page, query)
+            for server, asked in ((lab, (page, "")), (bare, ("", query))):
+                async with visitor(server.address) as here:
+                    await here.open(*asked)
         await asyncio.sleep(0.3)
-        spent = 1000 * (server.processor() - before) / times
-    return spent, run.size, [points(figure) for figure in run.figures]
+        spent = lab.processor() - before[0], bare.processor() - before[1]
+    return 1000 * spent[0] / times, 1000 * spent[1] / times, run.size, charts
 
 
 async def openings(lab: Server, bare: Server, times: int, wanted: Sequence[str]) -> None:
     """A line for every page: what its opening costs, beside a bare page of as many charts."""
     async with visitor(lab.address) as first:
         pages = (await first.open()).pages
-    print(f"{'page':<18}{'charts':>7}{'points':>8}{'kB':>7}{'ms':>8}{'bare':>8}{'times':>7}")
-    dear = []
+    print(f"{'page':<22}{'charts':>7}{'points':>8}{'kB':>7}{'ms':>8}{'bare':>8}{'times':>7}")
+    dear, ratios = [], []
     for page in pages:
         if wanted and page not in wanted:
             continue
-        spent, size, charts = await cost(lab, page, "", times)
-        query = urlencode({"points": charts}, doseq=True) if charts else "points=0"
-        least, _, _ = await cost(bare, "", query, times)
-        limit = least if charts else WITHOUT_FIGURE_MS
-        if spent > limit:
+        spent, least, size, charts = await costs(lab, bare, page, times)
+        if charts:
+            ratios.append(spent / least)
+        if spent > (least if charts else WITHOUT_FIGURE_MS):
             dear.append(page or "start")
         print(
-            f"{page or 'start':<18}{len(charts):>7}{sum(charts):>8}{size / 1e3:>7.0f}{spent:>8.1f}"
+            f"{page or 'start':<22}{len(charts):>7}{sum(charts):>8}{size / 1e3:>7.0f}{spent:>8.1f}"
             f"{least:>8.1f}{spent / least:>7.1f}",
             flush=True,
         )
+    print(f"pages with charts: {quantile(ratios, 0.5):.1f} times the bare page in the median")
     judged(
         "a second opening costs no more than the bare page, 25 ms without a figure; not on: "
         + (", ".join(dear) or "none"),
