@@ -175,7 +175,8 @@ def page() -> None:
             finished(stored, request, samples)
         elif ranked is not None:
             if asked.job is not None and asked.is_active:
-                door.follow(asked.job, progress.draw_attack(request, len(samples)))
+                live = progress.draw_attack(request, len(samples), ranked.result.test, samples)
+                door.follow(asked.job, live)
             else:
                 prospect(request, samples, ranked)
         attack_formulas.formulas(request)

@@ -191,7 +191,7 @@ def own(entries: Sequence[Entry]) -> None:
     """Whatever lies in the data directory and is none of the lab's."""
     st.header("Your own")
     if not entries:
-        st.caption("Nothing yet: bring in a file below, or put it into the data directory.")
+        st.caption("Nothing yet: bring in a file above, or put it into the data directory.")
         return
     with st.container(border=True):
         for entry in entries:
@@ -252,6 +252,7 @@ def page() -> None:
     if REMOVED in st.session_state:
         st.success(st.session_state.pop(REMOVED))
         st.session_state.pop(CHECKED, None)
+    own_data.bring_in()
     check()
     for kind, title in GROUPS.items():
         st.header(title)
@@ -261,7 +262,6 @@ def page() -> None:
             if about.kind == kind:
                 card(about, [entry for entry in entries if entry.about is about])
     own([entry for entry in entries if entry.about is None])
-    own_data.bring_in()
     take_away()
 
 

@@ -1,5 +1,7 @@
 """The first screen: a real attack, played; would anybody have noticed?"""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from engine.attacks.result import AttackResult, Replay
@@ -20,13 +22,14 @@ NOTICED, SKIPPED = "noticed", "skipped-the-replay"  # in links; in the session s
 ANSWERS = {"yes": "Yes, I would have", "no": "No, I would not"}
 FORMER = {"round", "vote"}  # parameters of the page that was the lab's first before
 WORDS = replay.Words("your digit", "▶ Be the attacker", "▶ Play again")
-TASKS = (
-    ("move-one-sample", "Move a sample"),
-    ("cost", "See its cost"),
-    ("impossible", "Find the impossible"),
-    ("fairness", "Break fairness"),
-    ("undo-it", "Catch the attacker"),
-    ("data", "Use my data"),
+TASKS: tuple[tuple[str, str, Mapping[str, str]], ...] = (  # page, words, parameters of its link
+    ("story", "**Show me the story**", {}),
+    ("move-one-sample", "Move a sample", {}),
+    ("story", "See its cost", {"step": "3"}),
+    ("story", "Find the impossible", {"step": "6"}),
+    ("story", "Break fairness", {"step": "7"}),
+    ("story", "Catch the attacker", {"step": "8"}),
+    ("data", "Use my data", {}),
 )
 
 
@@ -113,13 +116,13 @@ def scene(answered: str | None) -> None:
 def onward() -> None:
     """Offer the story, and what a visitor may want to do."""
     with st.container(horizontal=True, key="onward"):
-        link("story", "**Show me the story**")
-        for url, label in TASKS:
-            link(url, label)
-
-
-def link(url: str, label: str) -> None:
-    st.page_link(ROOT / registry.page(url).file, label=label, width="content")
+        for url, label, parameters in TASKS:
+            st.page_link(
+                ROOT / registry.page(url).file,
+                label=label,
+                width="content",
+                query_params=parameters,
+            )
 
 
 def page() -> None:

@@ -13,14 +13,16 @@ from pages.learn.parts.story_sources import Sources
 
 PAGE = registry.page("story")
 STEP, KEY = "step", "the-story"  # in links; of the figure
+OPENS = f"{KEY}-opens"  # the session state's name for the step at which it opened
 STEPS = links.Range(1, 8)
 FIGURE = component("story", "drawing.js", "story_scenes.js", "story_more.js")
 
 
 def told(found: Sources, step: int) -> None:
     """Show the figure, at `step` when the page opens."""
-    st.session_state.setdefault(f"{KEY}-opens", step)
-    data = {**story_figures.told(found), "open": st.session_state[f"{KEY}-opens"]}
+    if KEY not in st.session_state:
+        st.session_state[OPENS] = step
+    data = {**story_figures.told(found), "open": st.session_state[OPENS]}
     FIGURE(key=KEY, data=data, on_step_change=lambda: None)
     origin = mark_origin(badge_of(found.stored[0]))
     st.caption(
@@ -31,7 +33,10 @@ def told(found: Sources, step: int) -> None:
 
 
 def chosen() -> None:
-    """Take over the step that the figure has come to: it is part of the link."""
+    """Take over the step that the figure has come to: it is part of the link. A visitor who comes
+    from another page comes to the step of the link."""
+    if KEY not in st.session_state:
+        st.session_state.pop(STEP, None)
     come_to = (st.session_state.get(KEY) or {}).get(STEP)
     if isinstance(come_to, int) and STEPS.low <= come_to <= STEPS.high:
         st.session_state[STEP] = come_to

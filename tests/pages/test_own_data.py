@@ -1,5 +1,6 @@
 """Bringing in data of one's own on the data page, from the upload to the data set."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,12 +68,25 @@ def test_a_table_is_shown_first_and_then_taken_in(open_page: Open, settings: Set
     assert "my-fruit** is a data set now" not in words(app)
 
 
+def test_what_is_taken_in_is_ranked_at_once_and_can_be_attacked(open_page: Open) -> None:
+    rows = [f"{i % 7},{i % 5},{'pq'[(i % 7 + i % 5) % 2]}" for i in range(60)]
+    app = accept(upload(open_page(PAGE), "at-once.csv", hostile.csv_bytes(rows)))
+    follow(app, lambda: "training samples are ranked" in words(app))
+    (button,) = (b for b in app.button if b.key == "own_attack")
+    said = re.search(r"Sample (\d+) is the last of them", words(app))
+    assert said is not None
+    assert button.label == f"Attack sample {said[1]}"
+    assert not app.exception
+
+
 def test_label_and_name_can_be_chosen(open_page: Open, settings: Settings) -> None:
     content = hostile.csv_bytes([f"{r},{'uv'[i % 2]}" for i, r in enumerate(ROWS)], "a,b,c,d")
     app = upload(open_page(PAGE), "choices.csv", content)
-    assert "Choose the column that holds the classes." in words(app)
     box = next(s for s in app.selectbox if s.label == "Column with the classes")
-    box.set_value("d").run()
+    assert box.value == "d"  # guessed: the last one of few texts
+    box.set_value(None).run()
+    assert "Choose the column that holds the classes." in words(app)
+    next(s for s in app.selectbox if s.label == "Column with the classes").set_value("d").run()
     name = next(t for t in app.text_input if t.label == "Name of the data set")
     name.set_value("../digits").run()
     assert "name must be letters, digits, - and _" in words(app)

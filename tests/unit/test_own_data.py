@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -326,3 +327,27 @@ def test_images_go_through_the_backbone_that_was_chosen(
     assert asked == [("pets", "efficientnet_lite2", "cpu", 6, "pets")]
     about = json.loads((tmp_path / "data" / "raw" / "pets" / images.ABOUT).read_text())
     assert about["class_names"] == ["cat", "dog"]
+
+
+def guess(**columns: Sequence[object]) -> str | None:
+    return labelled_table.guessed_label(pd.DataFrame(columns))
+
+
+def test_the_label_is_guessed_from_what_the_columns_hold() -> None:
+    numbers = [float(i) / 3 for i in range(30)]
+    words = ["pear", "plum", "fig"] * 10
+    few, each = [0, 1] * 15, list(range(30))
+    assert guess(a=numbers, kind=words, b=few, id=each) == "kind"  # texts before whole numbers
+    assert guess(kind=words, other=["x", "y"] * 15, a=numbers) == "other"  # the last of texts
+    assert guess(a=few, b=[0, 1, 2] * 10, c=numbers) == "b"  # the last of whole numbers
+    assert guess(a=numbers, id=each) is None
+    assert guess(name=[f"row {i}" for i in each], same=["x"] * 30) is None
+    assert guess(rare=["x"] * 28 + ["y"] * 2) is None  # a class of two cannot be split
+
+
+def test_a_guess_reads_a_file_as_the_preview_does(table: Path, tmp_path: Path) -> None:
+    frame = pd.read_csv(table).rename(columns={"label": "sort"})
+    path = tmp_path / "unnamed.csv"
+    frame.to_csv(path, index=False)
+    assert labelled_table.guessed_label(path) in ("sort", "ripe", "fruit")
+    assert labelled_table.usual_label(list(frame.columns)) is None

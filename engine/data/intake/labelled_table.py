@@ -29,6 +29,9 @@ TEST_SHARE = 0.33
 LEAST_SHARE, MOST_SHARE = 0.05, 0.9
 FEWEST = 3  # of a class: one for train, two for the halves of the test data
 USUAL = ("label", "class", "target", "y")  # names of a label column
+MOST_GUESSED = (
+    50  # classes that a column may have to be taken for the label without being called so
+)
 FIRST_ROWS, SHOWN_COLUMNS = 5, 50
 
 
@@ -36,6 +39,28 @@ def usual_label(columns: list[str]) -> str | None:
     """The column that by its name is the label; None where it is not clear which."""
     found = [name for name in columns if name.casefold() in USUAL]
     return found[0] if len(found) == 1 else None
+
+
+def guessed_label(source: Path | pd.DataFrame, options: TableOptions | None = None) -> str | None:
+    """Guess which column holds the classes where no name says it: of the columns with few values,
+    each of them in several rows, the last one of texts, or else the last one of whole numbers.
+
+    Returns None where there is none. Raises InvalidDataset for what is no table.
+    """
+    frame = read_table(source, options or TableOptions()).frame
+    words, numbers = [], []
+    for place, name in enumerate(frame.columns):
+        values = frame.iloc[:, place].dropna().map(as_text)
+        counts = values[values != ""].value_counts()
+        if not 2 <= len(counts) <= min(MOST_GUESSED, len(frame) // FEWEST) or counts.min() < FEWEST:
+            continue
+        whole = all(value.lstrip("+-").isdecimal() for value in counts.index)
+        measured = pd.to_numeric(counts.index.to_series(), errors="coerce").notna().all()
+        if whole:
+            numbers.append(str(name))
+        elif not measured:
+            words.append(str(name))
+    return next(reversed([*numbers, *words]), None)
 
 
 def look(

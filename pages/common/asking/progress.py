@@ -6,10 +6,13 @@ from dataclasses import fields
 import pandas as pd
 import streamlit as st
 
+from engine.attacks.result import Ranking
 from engine.experiments import AttackRequest
 from engine.progress import Progress, Runs
 from engine.results.jobs import JobState
 from pages.common.figures.trajectories import RunState, trajectories
+from pages.common.samples import Samples
+from pages.common.widgets import climb
 from pages.common.widgets.charts import chart
 from pages.common.widgets.ready_figure import ReadyFigure
 from pages.common.words.wording import count
@@ -37,8 +40,14 @@ def states_so_far(trajectory: pd.DataFrame, k: int) -> dict[int, RunState]:
     }
 
 
-def draw_attack(request: AttackRequest, n: int) -> Draw:
-    """Live progress of an attack: rank, loss and accuracy by step."""
+def draw_attack(
+    request: AttackRequest,
+    n: int,
+    before: Ranking | None = None,
+    samples: Samples | None = None,
+) -> Draw:
+    """Live progress of an attack: the target in the honest ranking, which climbs, and of a longer
+    one rank, loss and accuracy by step. The ranking needs `before` and `samples`."""
     runs = max(request.restarts, 1) * len(request.learning_rates)
 
     def draw(state: JobState) -> None:
@@ -56,6 +65,9 @@ def draw_attack(request: AttackRequest, n: int) -> Draw:
             text=f"Step {step} of {request.steps}: best rank so far {best:,}; "
             f"{arrived} of {runs} runs arrived",
         )
+        if before is not None and samples is not None:
+            now = trajectory.groupby("run")["rank"].last().astype(int).tolist()
+            climb.show(before, samples, request.targets[0], [best, *now], request.k)
         if state.seconds < LIVE_SECONDS:
             return
         chart(

@@ -22,7 +22,7 @@ from pages.common.lab.shared import lab, shown
 from pages.common.samples import data_uri, shortened
 from pages.common.widgets import blocks
 from pages.common.words.wording import count, plain
-from pages.data.parts import own_file
+from pages.data.parts import own_file, own_tour
 from pages.data.parts.own_file import Options, OwnFile
 
 SEEN, TAKEN, REFUSED = "own_seen", "own_taken", "own_refused"  # session-state keys
@@ -213,7 +213,8 @@ def show_taken() -> None:
             del st.session_state[TAKEN]
         return
     with st.container(border=True):
-        st.markdown(f"**{taken.name}** is a data set now. Open it:")
+        st.markdown(f"**{taken.name}** is a data set now. Attack it, or open it:")
+        own_tour.attack_it(taken.name)
         for column, url in zip(st.columns(len(OPEN_AT)), OPEN_AT, strict=True):
             entry = registry.page(url)
             column.page_link(

@@ -23,6 +23,7 @@ from pages.common.widgets import unfold
 
 # Session-state keys. The uploader's carries a number: another one is a new, empty uploader.
 UPLOAD, ROUND, OFFERED = "own_upload", "own_round", "own_offered"
+GUESSED = "own_guessed"
 NAME, LABEL, SHARE, BACKBONE = "own_name", "own_label", "own_share", "own_backbone"
 
 FORMS = """\
@@ -148,12 +149,14 @@ def choose_options(source: OwnFile, kind: Kind, columns: list[str]) -> Options:
     label = backbone = None
     with places[1]:
         if kind == "table":
-            usual = labelled_table.usual_label(columns)
+            usual = labelled_table.usual_label(columns) or guessed(source, columns)
             label = st.selectbox(
                 "Column with the classes",
                 columns,
                 index=columns.index(usual) if usual else None,
                 key=f"{LABEL}-{mark}",
+                help="Guessed where no column is called label, class, target or y: the last one "
+                "with few values, each of them in several rows.",
             )
         else:
             backbone = st.selectbox(
@@ -177,6 +180,20 @@ def choose_options(source: OwnFile, kind: Kind, columns: list[str]) -> Options:
             "stay as they are.",
         )
     return Options(name, label, share, backbone or "")
+
+
+def guessed(source: OwnFile, columns: list[str]) -> str | None:
+    """The column that most likely holds the classes, looked for once for a file."""
+    held = st.session_state.get(GUESSED)
+    if held is None or held[0] != (source.mark, tuple(columns)):
+        try:
+            with source.on_disk() as path:
+                found = labelled_table.guessed_label(path)
+        except EngineError:  # the preview says what is wrong with the table
+            found = None
+        held = (source.mark, tuple(columns)), found
+        st.session_state[GUESSED] = held
+    return held[1] if held[1] in columns else None
 
 
 def begin_anew() -> None:
