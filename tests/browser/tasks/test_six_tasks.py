@@ -85,6 +85,7 @@ def hands(request: pytest.FixtureRequest, visits: Visits) -> Iterator[Hands]:
     kind: Kind = request.param
     size = (400, 800) if kind == "touch" else (1280, 800)
     visit: Visit = visits.open("/", size, touch=kind == "touch")
+    visit.page.set_default_timeout(SLOW)  # of a click, on a machine that others keep busy
     made = Hands(visit.page, kind)
     yield made
     print(f"{request.node.originalname} by {kind}: {made.actions} actions")
