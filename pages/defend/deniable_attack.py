@@ -50,10 +50,10 @@ def curve_figure(stored: Stored, epsilon: float, tolerance: float | None) -> Fig
     )
 
 
-def choose(form: Form, limit: float) -> float:
+def choose(form: Form, place: st.delta_generator.DeltaGenerator, limit: float) -> float:
     """The ε that is granted to a trainer."""
     chosen = form.slider(
-        st.container(),
+        place,
         "ε: how far an honest trainer may be from equal weights and scales",
         "epsilon",
         links.Range(0.05, limit),
@@ -117,11 +117,9 @@ def how() -> None:
 def results(form: Form, stored: Stored, request: DeniableRequest) -> None:
     result: DeniableResult = stored.result
     st.markdown(f"{words.finding(result)}{mark_origin(badge_of(stored))}")
-    place = st.container()
-    epsilon = choose(form, result.limit)
+    epsilon = choose(form, st.container(), result.limit)
     form.finish()
-    with place:
-        curve_figure(stored, epsilon, request.tolerance).show()
+    curve_figure(stored, epsilon, request.tolerance).show()
     checked(result)
     honest(stored)
     by_target(stored)

@@ -128,7 +128,7 @@ def test_the_page_says_what_is_published(published: DeniableResult, open_page: O
     within = [((last["arrived"]) & (last["epsilon"] <= 0.2) & (last["crowd"] == c)).sum()
               for c in ("random", "near")]  # fmt: skip
     assert re.search(
-        rf"by l2, weights and scales {within[0]} of \d+ drawn at random and {within[1]} of", text
+        rf"Within ε = 0.2: {within[0]} of \d+ drawn at random and {within[1]} of", text
     )
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from engine.experiments import PolishRequest
+from engine.experiments import DeniableRequest, PolishRequest
 from engine.experiments.polish import HONEST, honest_of
 from engine.results.store import Store
 from engine.settings import Settings
@@ -48,7 +48,17 @@ def test_the_page_says_what_is_published(open_page: Open, settings: Settings) ->
     assert (outside["rank_5"] > 10).all()
     assert "After 5 Newton steps no target is left in the top ten" in words(app)
     (shown,) = tables(app)
-    assert len(shown) == table[~table["kind"].isin(HONEST)]["kind"].nunique()
+    assert len(shown) == table[~table["kind"].isin(HONEST)]["kind"].nunique() + 1
+    declared = Store.of(settings).find_published("deniable", DeniableRequest())
+    assert declared is not None
+    found = declared.result.table.query("arrived")
+    last = shown.iloc[-1]
+    assert last["reaches the top"] == f"{len(found)} of {len(declared.result.table)}"
+    flagged = int((found["gradient_norm"] > limit).sum())
+    assert f"{flagged} of {len(found)}" in last["gradient norm"]
+    kept, averaged = (int((found[name] <= 1).sum()) for name in ("declared_after", "averaged"))
+    assert f"of {len(found)} deniable models {kept} keep" in words(app)
+    assert f"leaves {averaged}." in words(app)
 
 
 def test_without_a_result_it_is_offered(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,8 +69,7 @@ def test_without_a_result_it_is_offered(open_page: Open, monkeypatch: pytest.Mon
 
 
 def test_the_words_of_a_small_table(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    have_found(
-        monkeypatch, lambda experiment, request: published("polish", made(), dataset="digits")
-    )
+    stored = published("polish", made(), dataset="digits")
+    have_found(monkeypatch, lambda experiment, request: stored if experiment == "polish" else None)
     app = open_page(PAGE)
     assert "2 attacks of 3 reach the top" in words(app)

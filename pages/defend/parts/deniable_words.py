@@ -40,16 +40,14 @@ def finding(result: DeniableResult) -> str:
 
 @shelf.kept
 def at(result: DeniableResult, epsilon: float) -> str:
-    """Say for one ε how many of each crowd are moved, means by means."""
-    parts = []
-    for means in dict.fromkeys(result.table["means"]):
-        each = [
-            f"{moved(result, means, crowd, epsilon)} of {len(result.rows(means, crowd))} "
-            f"{CROWDS[crowd]}"
-            for crowd in CROWDS
-        ]
-        parts.append(f"by {MEANS[means]} {' and '.join(each)}")
-    return f"Within ε = {epsilon:g} the attack moves {'; '.join(parts)}."
+    """Say for one ε how many of each crowd are moved by the last of the means."""
+    means = str(result.table["means"].iloc[-1])
+    each = [
+        f"{moved(result, means, crowd, epsilon)} of {len(result.rows(means, crowd))} "
+        f"{CROWDS[crowd]}"
+        for crowd in CROWDS
+    ]
+    return f"Within ε = {epsilon:g}: {' and '.join(each)}"
 
 
 @shelf.kept

@@ -2,9 +2,12 @@
 
 from html import escape
 
+import numpy as np
 import pandas as pd
 
-from engine.experiments.polish import steps_of
+from engine.experiments import DeniableResult
+from engine.experiments.polish import honest_of, steps_of
+from engine.statistics import detection
 from pages.common.keeping import shelf
 from pages.common.words.wording import count
 from pages.defend.parts import polish_rates as rates
@@ -73,9 +76,39 @@ def cell(share: float, auc: float, arrived: int, page: str) -> str:
     )
 
 
+def deniable_row(table: pd.DataFrame, result: DeniableResult) -> dict[str, str]:
+    """The deniable attack as a row of `as_table`, against the honest models of the same table. Its
+    gradient norm is that of the loss which it declares, and so are the Newton steps."""
+    found, norms = result.arrived, honest_of(table)["gradient_norm"]
+    seen = detection(norms, found["gradient_norm"])
+    limit = np.quantile(norms, 0.95, method="higher")
+    share = float((found["gradient_norm"] > limit).mean())
+    ten = int((found["declared_after"] <= rates.TOP).sum())
+    said = {
+        "attack": "declares a loss of its own choice",
+        "reaches the top": f"{len(found)} of {len(result.table)}",
+    }
+    for check, (name, _) in CHECKS.items():
+        there = check == "gradient_norm" and len(found)
+        said[name] = cell(share, seen.auc, len(found), "deniable") if there else "–"
+    return said | {f"in the top ten after {steps_of(table)} steps": f"{ten} of {len(found)}"}
+
+
 @shelf.kept
-def as_table(table: pd.DataFrame) -> pd.DataFrame:
-    """The race as a table whose cells are HTML."""
+def beyond(result: DeniableResult) -> str:
+    """What the deniable attack escapes, and what ends it."""
+    found = result.arrived
+    kept = int((found["declared_after"] <= result.k).sum())
+    return (
+        f"Who may declare the loss escapes: of {count(len(found), 'deniable model')} {kept} keep "
+        f"their target in the top {result.k} after polishing on the loss that they declare. "
+        f"Averaging over honest choices leaves {int((found['averaged'] <= result.k).sum())}."
+    )
+
+
+@shelf.kept
+def as_table(table: pd.DataFrame, deniable: DeniableResult | None = None) -> pd.DataFrame:
+    """The race as a table whose cells are HTML; the deniable attack comes last."""
     rows = []
     for row in race(table).to_dict("records"):
         said = {
@@ -87,4 +120,6 @@ def as_table(table: pd.DataFrame) -> pd.DataFrame:
         kept = f"{row['kept']} of {row['outside']}"
         said[f"in the top ten after {steps_of(table)} steps"] = kept if row["arrived"] else "–"
         rows.append(said)
+    if deniable is not None and not deniable.arrived.empty:
+        rows.append(deniable_row(table, deniable))
     return pd.DataFrame(rows)
