@@ -14,7 +14,6 @@ from engine.attacks.minimal import attack_of
 from engine.attacks.options import MinimalOptions
 from engine.attacks.radius_search import (
     HOPS,
-    Look,
     Search,
     Trail,
     gap_coefficients,
@@ -204,15 +203,18 @@ def test_hops_find_no_larger_radius_and_say_what_they_are():
 
 @pytest.mark.parametrize("number", [0, 1, 2, 3])
 def test_a_hop_is_as_long_as_it_says_and_depends_on_the_seed(number):
-    theta = torch.ones(1, 12)
+    dataset, model = random_problem(3)
+    problem = LinearProblem.build(dataset, 0.25, "highest_first", "float64", "cpu")
+    theta = problem.encode(model)
     search = Search(
-        None, torch.zeros(1, 12), 2.0, 1.0, 0.0, target=4, options=QUICK, trail=Trail(5)
+        problem, 0.9 * theta, model.norm, 1.0, 0.0, target=4, options=QUICK, trail=Trail(5)
     )
-    seen = Look(theta, None, torch.zeros(3), phi=-1.0, radius=0.3, lost=0.0)
+    seen = search.look(theta, 1.0)
     moved, ball = hop(search, seen, number)
     length = float((moved - theta).norm())
-    assert length == pytest.approx(HOPS[number % len(HOPS)] * 0.3 * 2.0, rel=1e-5)
-    assert ball > 0.3
+    assert seen.radius == pytest.approx(0.1)
+    assert length == pytest.approx(HOPS[number % len(HOPS)] * 0.1 * model.norm, rel=1e-6)
+    assert ball > 0.1
     assert torch.equal(hop(search, seen, number)[0], moved)
     for other in (replace(search, target=5), replace(search, options=replace(QUICK, seed=1))):
         assert not torch.equal(hop(other, seen, number)[0], moved)
