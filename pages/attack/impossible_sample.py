@@ -11,15 +11,19 @@ from engine.experiments import AttackRequest, ImpossibleRequest
 from engine.experiments.impossible import IMPOSSIBLE
 from engine.results.jobs import JobState
 from engine.results.store import Stored
-from engine.scrutiny.impossibility import ExactScores, impossible_instance, impossible_scores
-from pages.attack.parts import impossible_figures, impossible_words
+from engine.scrutiny.impossibility import (
+    ImpossibleInstance,
+    impossible_instance,
+    impossible_scores,
+)
+from pages.attack.parts import impossible_figures, impossible_hands, impossible_words
 from pages.common.asking import door, links, progress
 from pages.common.asking.form import Form, forget_notes, keep_choice, restore_choice
 from pages.common.figures.axes import number
 from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
-from pages.common.widgets import blocks, charts, take_away
+from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.blocks import Fact
 from pages.common.widgets.figure import FigureBlock
@@ -30,9 +34,6 @@ PAGE = registry.page("impossible")
 EXPERIMENT = "impossible"
 OPENING = ImpossibleRequest()  # published; its k is the controls' default
 K_HIGH = 30
-WEIGHT_HIGH, WEIGHT_STEP = 6.0, 0.1
-WEIGHTS = {"w1": ("First feature", 0.3), "w2": ("Second feature", -0.3), "b": ("Bias", 0.0)}
-DAMPINGS = (0.001, 0.01, 0.25, 1.0, 10.0)
 HERE = "computed here"  # badge of what the page computes itself
 TRIED = "impossible_tried"  # session-state key: models tried and beaten, by request
 
@@ -178,20 +179,6 @@ def beat_bar(found: door.Computation) -> None:
     door.show_refusal()
 
 
-def choose_model(form: Form) -> tuple[tuple[float, ...], float]:
-    """The difference of the two classes' weights, bias last, and λ."""
-    columns = st.columns(4)
-    limits = links.Range(-WEIGHT_HIGH, WEIGHT_HIGH, whole=False)
-    damping = form.choice(
-        columns[-1], "Damping λ", "damping", DAMPINGS, "Added to the Hessian.", OPENING.damping
-    )
-    difference = tuple(
-        form.slider(column, label, name, limits, default, WEIGHT_STEP)
-        for column, (name, (label, default)) in zip(columns, WEIGHTS.items(), strict=False)
-    )
-    return difference, damping
-
-
 def parameters(difference: Sequence[float]) -> list[list[float]]:
     """θ (2, d + 1) with that difference between its rows."""
     return [[v / 2 for v in difference], [-v / 2 for v in difference]]
@@ -200,38 +187,43 @@ def parameters(difference: Sequence[float]) -> list[list[float]]:
 instance_of, exact_of = shelf.kept(impossible_instance), shelf.kept(impossible_scores)
 
 
-def live_facts(exact: ExactScores, k: int) -> None:
-    blocks.facts(
-        '<div class="name">p, of label y at x</div>'
-        f'<div class="value">{impossible_words.probability(exact)}</div>',
-        [
-            Fact("Target's score", number(float(exact.target[0])), "−(1 − p)² q, below 0"),
-            Fact("Copies' score", number(float(exact.copy[0])), "p (1 − p) q, above 0"),
-            Fact("Gap", number(float(np.exp(exact.log_gap[0]))), "(1 − p) q, above 0"),
-            Fact("Target's rank", f"{int(exact.ranks[0])}", f"never in the top {k}"),
-        ],
-    )
-
-
 def by_hand(form: Form, request: ImpossibleRequest) -> tuple[float, ...]:
-    """A model of three numbers, what it makes of the target, and the proof beside it; returns the
-    numbers."""
-    charts.heading("Set the model yourself, and read why it cannot be done")
+    """A model of three numbers, what it makes of the target, and the proof; returns the numbers."""
+    charts.heading("Set the model yourself, or drag the sample: it cannot be done")
+    instance = instance_of(request.k, request.n_train, request.n_features, seed=request.seed)
+    difference, damping = impossible_hands.choose_model(form, OPENING.damping)
+    impossible_hands.show(instance, request, difference, damping)
     st.caption(
         "Of a model with two classes only the difference between their weights counts: here two "
-        "weights and a bias. The samples are those of the k and the seed in the sidebar."
+        "weights and a bias. On the dashed line both labels are equally likely. "
+        f"{wording.score_meaning('highest_first')}"
     )
-    instance = instance_of(request.k, request.n_train, request.n_features, seed=request.seed)
-    difference, damping = choose_model(form)
+    why()
+    to_save(request, instance, difference, damping)
+    return difference
+
+
+@unfold.section("Why it cannot be done: Theorem 1 and its proof", "proof")
+def why() -> None:
+    impossible_words.proof()
+
+
+@unfold.section("The scores and the plane of this model, as figures to save", "model-figures")
+def to_save(
+    request: ImpossibleRequest,
+    instance: ImpossibleInstance,
+    difference: Sequence[float],
+    damping: float,
+) -> None:
+    """The two figures of the model that is set; the target at its own place."""
     exact = exact_of(instance, parameters(difference), damping)
-    live_facts(exact, request.k)
 
     def table() -> pd.DataFrame:
         return impossible_figures.instance_table(instance, exact)
 
-    left, right = st.columns([3, 2], gap="large")
+    copies = "its copy" if request.k == 1 else "its copies"
+    left, right = st.columns(2, gap="medium")
     with left:
-        copies = "its copy" if request.k == 1 else "its copies"
         FigureBlock(
             name=f"seed-{request.seed}-scores",
             title=f"The target at {number(float(exact.target[0]))}, {copies} at "
@@ -244,6 +236,7 @@ def by_hand(form: Form, request: ImpossibleRequest) -> tuple[float, ...]:
             badge=HERE,
             caption=wording.score_meaning("highest_first"),
         ).show()
+    with right:
         FigureBlock(
             name=f"seed-{request.seed}-plane",
             title=f"At x this model gives y the probability {impossible_words.probability(exact)}",
@@ -255,9 +248,6 @@ def by_hand(form: Form, request: ImpossibleRequest) -> tuple[float, ...]:
             asked=(EXPERIMENT, request),
             badge=HERE,
         ).show()
-    with right:
-        impossible_words.proof()
-    return difference
 
 
 def take_with_you(stored: Stored, difference: Sequence[float]) -> None:

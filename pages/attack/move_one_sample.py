@@ -5,7 +5,6 @@ from functools import partial
 import streamlit as st
 
 from engine.attacks.result import Ranking
-from engine.data.dataset import Dataset
 from engine.experiments import AttackRequest, cost
 from engine.models.model import Model, kinds_for
 from engine.results.store import Stored
@@ -14,14 +13,16 @@ from pages.attack.parts import (
     attack_formulas,
     attack_view,
     baseline_view,
+    honest_ranking,
     model_words,
+    next_tries,
     replay_view,
 )
 from pages.common.asking import controls, data_choice, door, effort, links, progress, targets
 from pages.common.asking.form import Form
 from pages.common.figures import ranking
 from pages.common.lab import registry
-from pages.common.lab.shared import datasets, open_dataset, origin, ranking_request
+from pages.common.lab.shared import datasets, open_dataset, origin
 from pages.common.samples import Samples
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
@@ -38,20 +39,6 @@ def example_line() -> None:
         return
     badge = origin(example, links.EXAMPLE.dataset)
     st.markdown(f"{wording.headline(example.result)} :gray-badge[example, {badge}]")
-
-
-def honest_ranking(request: AttackRequest, dataset: Dataset) -> Stored | None:
-    """The ranking that the attack starts from; computed (and followed) where it is missing."""
-    return door.obtain(
-        "ranking",
-        ranking_request(request),
-        "The honest ranking",
-        progress.draw_plain(
-            f"Training on {dataset.n_train:,} samples and ranking them"
-            f"{effort.training(dataset, request.model)}"
-        ),
-        cost.honest_seconds(dataset, request.model),
-    )
 
 
 def attack_bar(
@@ -161,10 +148,11 @@ def page() -> None:
             )
             replay_view.show(stored, request, samples)
             attack_view.strip(stored.result, samples)
-    ranked_job = door.Computation.of("ranking", ranking_request(request)).job
-    door.chosen_here("ranking", str(ranked_job))  # also where the page opens with a finished attack
+            if not stored.result.success:
+                next_tries.show(request)
+    honest_ranking.note_chosen(request)
     with body:
-        ranked = honest_ranking(request, dataset) if stored is None else None
+        ranked = honest_ranking.obtain(request, dataset) if stored is None else None
     before = stored.result.before if stored else ranked.result.test if ranked else None
     honest = stored.result.honest if stored else ranked.result.model if ranked else None
     with bar:

@@ -21,7 +21,7 @@ def ranks() -> tuple[int, int]:
 
 
 def play(found: Locator) -> None:
-    found.get_by_role("button", name=re.compile("Play")).click()
+    found.get_by_role("button", name=re.compile("Play")).click(timeout=SLOW)
     expect(found).to_have_attribute("data-playing", "true")
     expect(found.get_by_role("button", name="Play again")).to_be_visible(timeout=PLAYS_MS + SLOW)
 

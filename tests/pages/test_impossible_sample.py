@@ -1,4 +1,4 @@
-"""The impossible sample: it opens with its finding, sliders and links move it, the button tries."""
+"""The impossible sample: it opens with its finding, links set its model, the button tries."""
 
 from dataclasses import replace
 
@@ -25,8 +25,8 @@ def test_the_finding_and_its_figure_before_any_click(open_page: Open) -> None:
     assert "of **10 runs of the attack, 0**" in said
     assert "Past everything else, never past its copy: the best rank is 2" in said
     assert "precomputed" in said
-    assert len(app.get("plotly_chart")) == 3
-    assert r"I_{\text{copy}}-I_{\text{target}}=(1-p)\,q>0" in said
+    assert len(app.get("plotly_chart")) == 1
+    assert r"I_{\text{copy}}-I_{\text{target}}=(1-p)\,q>0" in words(unfold(app))
     assert r"q=\frac{2}{\lambda+2\,p(1-p)\,n_1/n}" in words(unfold(app))
 
 
@@ -41,25 +41,23 @@ def test_other_k_are_published_too(open_page: Open, k: int) -> None:
 @pytest.mark.parametrize(
     "weights", [(0.0, 0.0, 0.0), (6.0, -6.0, 6.0), (-6.0, 6.0, -6.0), (0.3, 5.0, -2.0)]
 )
-def test_whatever_the_sliders_say_the_gap_is_positive(
+def test_whatever_the_model_is_the_gap_is_positive(
     open_page: Open, weights: tuple[float, float, float]
 ) -> None:
-    app = open_page(PAGE, k=3)
-    for name, value in zip(("w1", "w2", "b"), weights, strict=True):
-        app.slider(key=name).set_value(value)
-    app.selectbox(key="damping").set_value(0.001)
-    said = words(app.run())
+    w1, w2, b = weights
+    app = open_page(PAGE, k=3, w1=w1, w2=w2, b=b, damping=0.001)
+    said = words(unfold(app, "model-figures"))
     assert not app.exception
     assert "the gap is positive whatever you do" in said
-    assert "never in the top 3" in said
+    assert len(app.get("plotly_chart")) == 3
 
 
 def test_a_link_restores_the_view(open_page: Open) -> None:
     app = open_page(PAGE, k=10, seed=0, damping=1.0, w1=2.5, w2=0.5, b=-1.0)
     assert not app.warning
     assert app.number_input(key="k").value == 10
-    assert [app.slider(key=name).value for name in ("w1", "w2", "b")] == [2.5, 0.5, -1.0]
     assert "?k=10&seed=0&damping=1.0&w1=2.5&w2=0.5&b=-1.0" in words(unfold(app, "link"))
+    assert "[[1.25, 0.25, -0.5], [-1.25, -0.25, 0.5]]" in words(unfold(app))
 
 
 @pytest.mark.parametrize(
@@ -69,14 +67,24 @@ def test_a_link_restores_the_view(open_page: Open) -> None:
         ("k", "31"),
         ("k", "many"),
         ("seed", "-1"),
-        ("damping", "0.5"),
-        ("w1", "7"),
-        ("w2", "nan"),
-        ("b", "<b>"),
     ],
 )
 def test_bad_values_in_a_link_fall_back_with_a_note(open_page: Open, name: str, value: str) -> None:
     check_note(open_page(PAGE, **{name: value}), name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("damping", "0.5"), ("w1", "7"), ("w2", "nan"), ("b", "<b>")]
+)
+def test_a_bad_model_in_a_link_falls_back_with_a_note(
+    open_page: Open, name: str, value: str
+) -> None:
+    app = open_page(PAGE, **{name: value})
+    assert not app.exception
+    (note,) = notes(app)
+    assert f"`{name}={value}`" in note
+    assert "The lab uses its default instead" in note
+    assert "[[0.15, -0.15, 0.0], [-0.15, 0.15, -0.0]], damping=0.25" in words(unfold(app))
 
 
 def test_what_another_page_left_and_is_too_large_here_gives_way(open_page: Open) -> None:

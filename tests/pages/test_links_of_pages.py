@@ -31,6 +31,12 @@ CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
         ("dataset", "small"), ("target", 7), ("k", 2), ("radius", 0.5), ("seed", 3),
         ("restarts", 2), ("objective", "top_k"), ("order", "lowest_first"), ("model", "mlp"),
     ],
+    "lab": [
+        ("dataset", "small"), ("target", 7), ("k", 1), ("radius", 0.5), ("restarts", 1),
+        ("seed", 0), ("objective", "higher_ranked"), ("order", "highest_first"),
+        ("model", "linear"), ("pin", None), ("k", 2), ("objective", "top_k"), ("seed", 3),
+        ("order", "lowest_first"), ("model", "mlp"), ("restarts", 2), ("radius", 0.4),
+    ],
     "cost": [
         ("dataset", "digits"), ("k", 10), ("tolerance", 1.5), ("form", FORM), ("targets", 7),
         ("radii", "0.1, 0.2"), ("ks", "1, 5"), ("starts", 2),
@@ -49,9 +55,7 @@ CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
         ("bet", None),
     ],
     "how-far": [("dataset", "digits")],
-    "impossible": [
-        ("k", 3), ("seed", 5), ("w1", 1.5), ("w2", -2.0), ("b", 0.5), ("damping", 1.0),
-    ],
+    "impossible": [("k", 3), ("seed", 5)],
     "who-gets-the-money": [
         ("dataset", "digits"), ("rule", "by rank"), ("vendors", "by class"), ("budget", 5000),
         ("attack", "many targets"),
@@ -92,6 +96,7 @@ CLICKED = {
     "start": ("noticed",),
     "apart": ("round", "vote"),
     "easy-or-hard": ("deal", "bet"),
+    "lab": ("pinned",),
 }  # in links without a control
 
 

@@ -16,9 +16,8 @@ def text_of(name: str) -> str:
 
 
 def component(name: str, *shared: str) -> Callable[..., object]:
-    """The Streamlit component made of NAME.css, of the scripts `shared` and, after them, of
-    NAME.js."""
-    scripts = [text_of(script) for script in (*shared, f"{name}.js")]
-    return st.components.v2.component(
-        name, css=text_of(f"{name}.css"), js="\n".join(scripts), isolate_styles=False
-    )
+    """The Streamlit component made of the files `shared`, scripts and styles, and after them of
+    NAME.js and NAME.css: a component's script cannot import another file."""
+    files = (*shared, f"{name}.js", f"{name}.css")
+    css, js = ("\n".join(text_of(f) for f in files if f.endswith(kind)) for kind in (".css", ".js"))
+    return st.components.v2.component(name, css=css, js=js, isolate_styles=False)

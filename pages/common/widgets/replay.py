@@ -6,14 +6,14 @@ browser is given every recorded step at once, and slides the samples from step t
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.attacks.result import AttackResult, Replay
+from engine.attacks.result import AttackResult, Ranking, Replay
 from pages.common.keeping import shelf
 from pages.common.samples import Samples
 from pages.common.widgets.browser_files import component
@@ -25,7 +25,7 @@ DRAWN = 3000  # samples at most; of larger data sets the ranking is thinned
 PICTURED = 1500  # samples whose pictures are all sent; of larger data sets those that come first
 FIRST = 10  # that stand in a row of their own
 SMALL, LARGE = 16, 40  # px of a picture among all samples, and of one among the first
-PLAYER = component("replay", "drawing.js")
+PLAYER = component("replay", "drawing.js", "player.js")
 
 
 @dataclass(frozen=True)
@@ -46,45 +46,71 @@ def play(data: Mapping[str, object], key: str, tells: bool = False) -> bool:
     return tells and (st.session_state.get(key) or {}).get("arrived") == data["id"]
 
 
+@dataclass(frozen=True)
+class Frame:
+    """One step as it is said: in short and when read aloud, accuracy and distance as shares."""
+
+    short: str
+    name: str
+    accuracy: float
+    distance: float
+
+
 @shelf.kept
 def film(
     result: AttackResult, replay: Replay, samples: Samples, words: Words
 ) -> Mapping[str, object]:
     """Return what the browser is given: the honest model, then the recorded steps, in words and as
     ranks of the samples that are drawn."""
-    target, n = result.targets[0], len(samples)
     kept = shown_steps(len(replay.steps))
+    last = int(replay.steps[-1])
+    frames = [Frame("honest", "The honest model", result.accuracy_before, 0.0)]
+    for i in kept:
+        short, name = named(int(replay.steps[i]), last)
+        frames.append(Frame(short, name, float(replay.accuracy[i]), float(replay.distance[i])))
     ranks = np.vstack([result.before.ranks, replay.ranks[kept]])
+    return reel(frames, ranks, samples, result.targets[0], words)
+
+
+@shelf.kept
+def still(
+    before: Ranking, accuracy: float, samples: Samples, target: int, words: Words
+) -> Mapping[str, object]:
+    """Return what the browser is given where there is no attack yet: the honest model alone."""
+    frame = Frame("honest", "The honest model", accuracy, 0.0)
+    return reel([frame], before.ranks[np.newaxis], samples, target, words)
+
+
+def reel(
+    frames: Sequence[Frame],
+    ranks: NDArray[np.integer],
+    samples: Samples,
+    target: int,
+    words: Words,
+) -> dict[str, object]:
+    """Return frames with the ranks (frames, n) of all samples as the browser takes them."""
+    n = len(samples)
     drawn = drawn_samples(ranks, target)
     small = np.dtype("<u2" if n < 2**16 else "<u4")
-    accuracy = [result.accuracy_before, *replay.accuracy[kept]]
-    distance = [0.0, *replay.distance[kept]]
-    last = int(replay.steps[-1])
-    frames = [
+    told = [
         {
-            "short": short,
+            "short": frame.short,
             "rank": f"{rank:,}",
-            "accuracy": wording.percent(right),
-            "share": float(right),
-            "distance": f"{far:.0%}",
-            "said": f"{name}: {words.target} is at rank {rank:,} of {n:,}, accuracy "
-            f"{wording.percent(right)}, weights moved by {far:.0%}.",
+            "accuracy": wording.percent(frame.accuracy),
+            "share": frame.accuracy,
+            "distance": f"{frame.distance:.0%}",
+            "said": f"{frame.name}: {words.target} is at rank {rank:,} of {n:,}, accuracy "
+            f"{wording.percent(frame.accuracy)}, weights moved by {frame.distance:.0%}.",
         }
-        for (short, name), rank, right, far in zip(
-            [("honest", "The honest model"), *(named(int(s), last) for s in replay.steps[kept])],
-            (int(rank) for rank in ranks[:, target]),
-            accuracy,
-            distance,
-            strict=True,
-        )
+        for frame, rank in zip(frames, ranks[:, target].tolist(), strict=True)
     ]
     return {
-        "id": f"{samples.dataset.content_hash[:12]}-{target}-{len(frames)}-{frames[-1]['said']}",
+        "id": f"{samples.dataset.content_hash[:12]}-{target}-{len(told)}-{told[-1]['said']}",
         "n": n,
         "at": int(np.flatnonzero(drawn == target)[0]),
         "tenth": n // 10,
         "ms": PLAYS_MS,
-        "frames": frames,
+        "frames": told,
         "ranks": base64.b64encode(ranks[:, drawn].astype(small).tobytes()).decode("ascii"),
         "wide": small.itemsize > 2,
         "words": {

@@ -27,7 +27,7 @@ from pages.data.parts.own_file import Options, OwnFile
 
 SEEN, TAKEN, REFUSED = "own_seen", "own_taken", "own_refused"  # session-state keys
 EXPERIMENT = "prepare"
-OPEN_AT = ("move-one-sample", "influence", "easy-or-hard")  # pages that a new data set opens on
+OPEN_AT = ("lab", "move-one-sample", "influence", "easy-or-hard")  # where a new set opens
 SHOWN = {"features": "Features", "table": "Table", "images": "Images"}
 
 

@@ -1,0 +1,101 @@
+"""Theorem 1 under one's own hands, in the browser: three numbers of a model, a place to drag."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import streamlit as st
+
+from engine.experiments import ImpossibleRequest
+from engine.scrutiny.impossibility import ImpossibleInstance
+from pages.common.asking import links
+from pages.common.asking.form import Form, forget_notes
+from pages.common.keeping import shelf
+from pages.common.widgets.browser_files import component
+from pages.common.words.wording import count
+
+KEY = "impossible-hands"
+WEIGHT_HIGH, WEIGHT_STEP = 6.0, 0.1
+WEIGHTS = {"w1": ("First feature", 0.3), "w2": ("Second feature", -0.3), "b": ("Bias", 0.0)}
+DAMPINGS = (0.001, 0.01, 0.25, 1.0, 10.0)
+HANDS = component("impossible", "drawing.js")
+
+
+def choose_model(form: Form, damping: float) -> tuple[tuple[float, ...], float]:
+    """Return the difference of the two classes' weights, bias last, and λ, as the browser or the
+    link has them; `damping`: the λ to begin with."""
+    limits = links.Range(-WEIGHT_HIGH, WEIGHT_HIGH, whole=False)
+    chosen = form.clicked("damping", DAMPINGS)
+    if chosen not in DAMPINGS:  # left there by another page
+        chosen = None
+    numbers = (form.clicked(name, limits) for name in WEIGHTS)
+    starts = (start for _, start in WEIGHTS.values())
+    difference = tuple(
+        start if number is None else float(number)
+        for number, start in zip(numbers, starts, strict=True)
+    )
+    return difference, damping if chosen is None else float(chosen)
+
+
+def take_over() -> None:
+    """Keep what the browser was set to, for the link and the code."""
+    set_to = (st.session_state.get(KEY) or {}).get("model") or {}
+    for name, value in set_to.items():
+        if name in (*WEIGHTS, "damping"):
+            st.session_state[name] = float(value)
+    forget_notes()
+
+
+@shelf.kept
+def given(
+    instance: ImpossibleInstance, request: ImpossibleRequest, reach: float
+) -> Mapping[str, object]:
+    """Return what the browser is given but for the model."""
+    dataset, k = instance.dataset, instance.k
+    copies = "its copy" if k == 1 else "its copies"
+    never = f"never in the top {k}"
+    return {
+        "id": f"{dataset.content_hash[:16]}-{k}-{request.seed}",
+        "X": dataset.X_train.astype(np.float64).tolist(),
+        "y": dataset.y_train.tolist(),
+        "k": k,
+        "reach": reach,
+        "high": WEIGHT_HIGH,
+        "step": WEIGHT_STEP,
+        "dampings": list(DAMPINGS),
+        "words": {
+            "label": "The impossible sample: a model and a place of your own",
+            "plane": f"The target is at rank {{rank}} of {dataset.n_train}, {never}. Arrow keys "
+            "move it.",
+            "axis": f"Influence scores: the target, {copies} and the others. The target is at rank "
+            "{rank}.",
+            "home": "Put the target back",
+            "reads": [
+                "Target's score",
+                f"Score of {copies}",
+                "Gap, above 0",
+                f"Target's rank, {never}",
+            ],
+            "of": f"of {dataset.n_train}",
+            "sliders": [[name, label] for name, (label, _) in WEIGHTS.items()],
+            "damping": "Damping λ",
+            "legend": f"Ring: the target. Diamond: {copies}. Drag them.",
+            "lanes": ["target", count(k, "copy", "copies"), "the others"],
+            "unit": "influence score →",
+        },
+    }
+
+
+def show(
+    instance: ImpossibleInstance,
+    request: ImpossibleRequest,
+    difference: Sequence[float],
+    damping: float,
+) -> None:
+    """Draw the plane, the model's numbers and the scores, which answer while they are dragged."""
+    reach = 1.15 * float(np.abs(instance.dataset.X_train).max())
+    model = dict(zip(WEIGHTS, difference, strict=True)) | {"damping": damping}
+    HANDS(
+        key=KEY,
+        data={**given(instance, request, reach), "model": model},
+        on_model_change=take_over,
+    )

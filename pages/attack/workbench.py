@@ -1,0 +1,232 @@
+"""The workbench: choose a sample on the shelf, attack it, play the attack, hold it against another.
+
+One figure in the browser links all of it; the detailed figures are on the page of the attack.
+"""
+
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from engine.attacks.result import Ranking
+from engine.experiments import AttackRequest, SensitivityRequest, SensitivityResult
+from engine.models.model import kinds_for
+from engine.options import taken_from
+from engine.results.store import Stored
+from engine.settings import ROOT
+from engine.vocabulary import LINEAR, MODELS, OBJECTIVES, ORDERS
+from pages.attack.parts import bench, honest_ranking, next_tries, pinned, replay_view
+from pages.common.asking import controls, data_choice, door, links, progress, targets
+from pages.common.asking.controls import Aim, Recipe
+from pages.common.asking.form import Form
+from pages.common.lab import published_results, registry
+from pages.common.lab.shared import datasets, origin
+from pages.common.samples import Samples
+from pages.common.widgets import unfold
+from pages.common.widgets.badge import mark_origin
+from pages.common.words import wording
+
+PAGE, ATTACK_PAGE = registry.page("lab"), registry.page("move-one-sample")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the bench shows: a finished attack or, before it, the honest ranking."""
+
+    stored: Stored
+    before: Ranking
+    accuracy: float
+    is_attack: bool
+
+
+def choose(form: Form, n_train: int, kinds: list[str]) -> tuple[Aim, Recipe]:
+    """Return what the attack is to do: what matters most stands above the figure, in plain
+    words."""
+    start, limits = controls.default_request(n_train), links.ranges(n_train)
+    first, second, third = st.columns([1.1, 1.5, 1.2])
+    k = form.whole(
+        first,
+        "Places that count as the top (k)",
+        "k",
+        limits["k"],
+        start.k,
+        "The attack succeeds when its sample is among the k first.",
+    )
+    radius = form.slider(
+        second,
+        "How far the model may move (radius)",
+        "radius",
+        limits["radius"],
+        start.radius,
+        links.RADIUS_STEP,
+        "The distance of the malicious model from the honest one, as a share of the honest "
+        "model's norm.",
+    )
+    goal = form.choice(
+        third,
+        "Goal (objective)",
+        "objective",
+        list(OBJECTIVES),
+        controls.explained(OBJECTIVES),
+        start.objective,
+    )
+    left, right = st.sidebar.columns(2)
+    sample = form.whole(
+        left,
+        "Target",
+        "target",
+        limits["target"],
+        start.targets[0],
+        "Number of the training sample to move. The button beside the figure sets it too.",
+    )
+    seed = form.whole(
+        right, "Seed", "seed", limits["seed"], start.seed, "Decides the random starts."
+    )
+    restarts = form.whole(
+        left,
+        "Restarts",
+        "restarts",
+        limits["restarts"],
+        start.restarts,
+        "Random starts; each runs at every learning rate.",
+    )
+    model = form.choice(right, "Model", "model", kinds, controls.explained(MODELS), start.model)
+    order = form.segments(
+        st.sidebar,
+        "Order",
+        "order",
+        list(ORDERS),
+        start.order,
+        controls.explained(ORDERS),
+    )
+    aim: Aim = {"target": sample, "k": k, "radius": radius, "seed": seed}
+    recipe: Recipe = {"model": model, "objective": goal, "restarts": restarts, "order": order}
+    return aim, recipe
+
+
+def sensitivity_of(request: AttackRequest) -> SensitivityResult | None:
+    """Return how strongly each score depends on the model, where that is published for the same
+    ranking."""
+    asked = published_results.request_of("sensitivity", request.dataset)
+    if asked is None or request.model != LINEAR:
+        return None
+    same = taken_from(SensitivityRequest, asked, damping=request.damping, l2=request.l2)
+    stored = door.find("sensitivity", same)
+    return None if stored is None else stored.result
+
+
+def attack_asked(request: AttackRequest, before: Ranking) -> None:
+    """Attack the sample whose button was pressed beside the figure."""
+    index = bench.asked_for()
+    if index is None:
+        return
+    if before.ranks[index] <= request.k:
+        door.refuse(targets.inside(index, before, request.k))
+        return
+    next_tries.take(replace(request, targets=(index,)))
+
+
+def draw(asked: door.Computation[AttackRequest], shown: Shown, samples: Samples) -> None:
+    """Draw the bench."""
+    request, found = asked.request, sensitivity_of(asked.request)
+    steps = replay_view.replay_of(shown.stored, request) if shown.is_attack else None
+    if steps is not None:
+        data = bench.attacked(shown.stored.result, steps, samples, found)
+    else:
+        data = bench.honest(shown.before, shown.accuracy, samples, request.targets[0], found)
+    state = "running" if asked.is_active else "done" if shown.is_attack else "open"
+    bench.BENCH(
+        key=bench.KEY,
+        data={
+            **data,
+            "k": request.k,
+            "state": state,
+            "refused": door.why_not("attack", request),
+            "bench": bench.WORDS
+            | {"inside": f"It is among the {request.k} first already: choose another sample."},
+        },
+        on_attack_change=lambda: attack_asked(request, shown.before),
+    )
+    if shown.is_attack and steps is None:
+        st.caption("This result was kept before the lab recorded steps: its page can make them.")
+
+
+def under_the_bench(
+    request: AttackRequest, stored: Stored, kept: AttackRequest | None, samples: Samples
+) -> None:
+    """What can be done with a finished attack: the next try, pinning, its page."""
+    if not stored.result.success:
+        next_tries.show(request)
+    with st.container(horizontal=True):
+        if kept is None:
+            st.button("Pin this attack as A", key="pin", on_click=pinned.pin, args=(request,))
+        else:
+            st.button("Unpin A", key="unpin", on_click=pinned.pin, args=(None,))
+        st.page_link(
+            ROOT / ATTACK_PAGE.file,
+            label="All figures and files of this attack →",
+            query_params={n: str(links.text_of(v)) for n, v in links.values_of(request).items()},
+        )
+    if kept is not None and kept != request:
+        pinned.compare(kept, stored, request, samples)
+    elif kept is not None:
+        st.caption("This attack is pinned as A. Attack another sample, or change a control.")
+
+
+def page() -> None:
+    st.title(PAGE.title)
+    form = Form()
+    name = controls.dataset_choice(form, datasets())
+    dataset = data_choice.opened(name)
+    samples = Samples(dataset)
+    head = st.container()
+    aim, recipe = choose(form, dataset.n_train, kinds_for(dataset))
+    request = controls.request_of(name, aim, recipe)
+    kept = pinned.pinned_attack(form, request, dataset.n_train)
+    asked = door.Computation.of("attack", request)
+    with head:
+        form.finish()
+    door.show_refusal()
+    if asked.job is not None and asked.is_active:
+        door.follow(asked.job, progress.draw_attack(request, len(samples)))
+    elif asked.state is not None and asked.stored is None:
+        door.explain(asked.state, "The attack")
+    honest_ranking.note_chosen(request)
+    shown = what_is_shown(asked, samples)
+    if shown is None:
+        return
+    with head:
+        said = wording.headline(shown.stored.result) if shown.is_attack else PAGE.finding
+        st.markdown(f"{said}{mark_origin(origin(shown.stored, name))}")
+    draw(asked, shown, samples)
+    if asked.stored is not None:
+        under_the_bench(request, asked.stored, kept, samples)
+    reading(request)
+
+
+def what_is_shown(asked: door.Computation[AttackRequest], samples: Samples) -> Shown | None:
+    """Return the finished attack or, where there is none, the honest ranking, which is computed
+    where it is missing."""
+    if asked.stored is not None:
+        result = asked.stored.result
+        return Shown(asked.stored, result.before, result.accuracy_before, True)
+    ranked = honest_ranking.obtain(asked.request, samples.dataset)
+    if ranked is None:
+        return None
+    found = ranked.result
+    return Shown(ranked, found.test, found.accuracy_holdout, False)
+
+
+@unfold.section("How to read this", "reading")
+def reading(request: AttackRequest) -> None:
+    st.markdown(
+        "- **Left**: the training samples that fit your search, the best rank first. Orange is the "
+        "attacked sample, blue the one that you chose.\n"
+        "- **Middle**: all samples, rank 1 first. The first tenth of the honest ranking is tinted "
+        "blue. Play the attack, or drag the slider to any of its steps.\n"
+        "- **Right**: the chosen sample, the price at the step that is shown, and how every rank "
+        "has changed. Samples on the dashed line keep their rank.\n"
+        f"- {wording.score_meaning(request.order)}"
+    )
+
+
+page()

@@ -1,0 +1,225 @@
+// The impossible sample under one's own hands: a model of three numbers and the target's place.
+// Scores are those of Theorem 1's closed form, for two classes and two features.
+export default function (component) {
+  const { data, parentElement, setStateValue } = component;
+  let root = parentElement.querySelector('.ial-impossible');
+  if (root && root.shown !== data.id) { root.sized.disconnect(); root.remove(); root = null; }
+  if (!root) {
+    root = hands(data);
+    parentElement.appendChild(root);
+  }
+  root.tell = (model) => setStateValue('model', model);
+  return () => root.sized.disconnect();
+}
+
+const sigmoid = (z) => (z >= 0 ? 1 / (1 + Math.exp(-z)) : Math.exp(z) / (1 + Math.exp(z)));
+
+// The solution of M s = b for a symmetric positive definite 3 × 3 matrix, by Cramer's rule.
+function solve3(M, b) {
+  const det = (a) => a[0][0] * (a[1][1] * a[2][2] - a[1][2] * a[2][1])
+    - a[0][1] * (a[1][0] * a[2][2] - a[1][2] * a[2][0])
+    + a[0][2] * (a[1][0] * a[2][1] - a[1][1] * a[2][0]);
+  const whole = det(M);
+  return [0, 1, 2].map((j) => det(M.map((row, i) => row.map((v, c) => (c === j ? b[i] : v)))) / whole);
+}
+
+// p at the test point, the scores of all samples, and their ranks, which leave out the factor
+// 1 − p that all scores share. Sample 0 is the target, samples 1 to k its copies.
+function scored(X, y, w, damping) {
+  const tilde = X.map(([a, b]) => [a, b, 1]), n = X.length;
+  const dot = (u, v) => u[0] * v[0] + u[1] * v[1] + u[2] * v[2];
+  const odds = tilde.map((x) => dot(w, x)), p = odds.map(sigmoid);
+  const M = [0, 1, 2].map((i) => [0, 1, 2].map((j) => (i === j ? damping : 0) + 2 / n
+    * tilde.reduce((sum, x, s) => sum + p[s] * sigmoid(-odds[s]) * x[i] * x[j], 0)));
+  const s = solve3(M, tilde[0]), rest = sigmoid(-odds[0]);
+  const relative = tilde.map((x, i) => 2 * (y[i] === 0 ? -sigmoid(-odds[i]) : p[i]) * dot(s, x));
+  return { p: p[0], rest, scores: relative.map((v) => rest * v), gap: 2 * rest * dot(s, tilde[0]),
+    ranks: relative.map((v) => 1 + relative.filter((u) => u > v).length) };
+}
+
+function hands(data) {
+  const root = document.createElement('div'), words = data.words;
+  Object.assign(root, { className: 'ial-impossible', shown: data.id });
+  root.setAttribute('role', 'group');
+  root.setAttribute('aria-label', words.label);
+  const model = { ...data.model }, X = data.X.map((row) => [...row]);
+  const left = element(root, 'div', 'left'), right = element(root, 'div', 'right');
+  const plane = element(left, 'canvas', 'plane');
+  Object.assign(plane, { tabIndex: 0 });
+  plane.setAttribute('role', 'application');
+  plane.dataset.ownKeys = '';
+  const home = element(left, 'button', 'home', words.home);
+  home.type = 'button';
+  const read = element(right, 'dl', 'reads');
+  const values = words.reads.map((name) => {
+    const box = element(read, 'div');
+    element(box, 'dt', '', name);
+    return element(box, 'dd');
+  });
+  for (const [name, label] of words.sliders) {
+    const field = element(right, 'label', 'field'), head = element(field, 'span', 'head', label);
+    const shown = element(head, 'output'), range = element(field, 'input');
+    Object.assign(range, { type: 'range', min: -data.high, max: data.high, step: data.step,
+      value: model[name] });
+    range.setAttribute('aria-label', label);
+    const tell = () => { shown.textContent = Number(range.value).toFixed(1).replace('-', '−'); };
+    range.oninput = () => { model[name] = Number(range.value); tell(); draw(); };
+    range.onchange = () => root.tell({ ...model });
+    tell();
+  }
+  const field = element(right, 'label', 'field'), damping = element(field, 'select');
+  field.prepend(words.damping);
+  for (const value of data.dampings) element(damping, 'option', '', String(value)).value = value;
+  damping.value = model.damping;
+  damping.setAttribute('aria-label', words.damping);
+  damping.onchange = () => {
+    model.damping = Number(damping.value);
+    draw();
+    root.tell({ ...model });
+  };
+  const axis = element(right, 'canvas', 'axis');
+  axis.setAttribute('role', 'img');
+  const said = element(root, 'div', 'said');
+  said.setAttribute('aria-live', 'polite');
+  const reach = data.reach;
+
+  function place(x1, x2) {
+    const clip = (v) => Math.min(Math.max(v, -reach * .97), reach * .97);
+    for (let i = 0; i <= data.k; i++) X[i] = [clip(x1), clip(x2)];
+    home.disabled = X[0][0] === data.X[0][0] && X[0][1] === data.X[0][1];
+    draw();
+  }
+
+  function draw() {
+    const found = scored(X, data.y, [model.w1, model.w2, model.b], model.damping);
+    const write = (v) => (Math.abs(v) >= 1e-3 || v === 0 ? v.toFixed(4) : v.toExponential(1))
+      .replace('-', '−').replace('e−', 'e−');
+    const rank = found.ranks[0];
+    const texts = [write(found.scores[0]), write(found.scores[1]), write(found.gap),
+      `${rank} ${words.of}`];
+    values.forEach((value, i) => { value.textContent = texts[i]; });
+    Object.assign(root.dataset, { rank, target: found.scores[0], copy: found.scores[1],
+      gap: found.gap, p: found.p });
+    plane.setAttribute('aria-label', words.plane.replace('{rank}', rank));
+    axis.setAttribute('aria-label', words.axis.replace('{rank}', rank));
+    drawPlane(plane, X, data, model);
+    drawAxis(axis, found, data, words);
+  }
+
+  const toPlane = (event) => {
+    const box = plane.getBoundingClientRect();
+    place((2 * (event.clientX - box.left) / box.width - 1) * reach,
+      (1 - 2 * (event.clientY - box.top) / box.height) * reach);
+  };
+  plane.onpointerdown = (event) => {
+    plane.setPointerCapture(event.pointerId);
+    toPlane(event);
+  };
+  plane.onpointermove = (event) => { if (event.buttons) toPlane(event); };
+  const say = () => { said.textContent = words.plane.replace('{rank}', root.dataset.rank); };
+  plane.onpointerup = say;
+  plane.onkeydown = (event) => {
+    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+    const step = by[event.key];
+    if (!step) return;
+    event.preventDefault();
+    place(X[0][0] + step[0] * reach / 25, X[0][1] + step[1] * reach / 25);
+    say();
+  };
+  home.onclick = () => { place(...data.X[0]); say(); };
+  root.sized = new ResizeObserver(draw);
+  root.sized.observe(root);
+  place(...X[0]);
+  return root;
+}
+
+function canvas(made, high) {
+  const width = made.clientWidth, ratio = window.devicePixelRatio || 1;
+  made.style.height = high + 'px';
+  [made.width, made.height] = [Math.round(width * ratio), Math.round(high * ratio)];
+  const ctx = made.getContext('2d'), style = getComputedStyle(made);
+  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+  const accent = style.getPropertyValue('--ial-accent') || '#D55E00';
+  return { ctx, width, style, accent, ink: style.color, font: style.fontFamily,
+    size: .85 * parseFloat(style.fontSize) };
+}
+
+function mark(ctx, kind, x, y, size, colour) {
+  ctx.strokeStyle = ctx.fillStyle = colour;
+  ctx.lineWidth = kind === 'ring' ? 3.5 : 1.6;
+  ctx.beginPath();
+  if (kind === 'cross') {
+    ctx.moveTo(x - size, y - size); ctx.lineTo(x + size, y + size);
+    ctx.moveTo(x - size, y + size); ctx.lineTo(x + size, y - size);
+  } else if (kind === 'diamond') {
+    ctx.moveTo(x, y - size); ctx.lineTo(x + size, y); ctx.lineTo(x, y + size);
+    ctx.lineTo(x - size, y); ctx.closePath();
+  } else if (kind === 'tick') {
+    ctx.moveTo(x, y - size); ctx.lineTo(x, y + size);
+  } else ctx.arc(x, y, size, 0, 7);
+  if (kind === 'diamond') ctx.fill(); else ctx.stroke();
+}
+
+// The samples in the plane of the two features; on the dashed line both labels are equally likely.
+function drawPlane(plane, X, data, model) {
+  const high = Math.min(plane.clientWidth, 400), grey = '#868E96';
+  const { ctx, width, accent, ink, font, size } = canvas(plane, high);
+  if (!width) return;
+  const x = (v) => (v / data.reach + 1) * width / 2, y = (v) => (1 - v / data.reach) * high / 2;
+  ctx.clearRect(0, 0, width, high);
+  ctx.strokeStyle = 'rgba(134,142,150,.5)';
+  ctx.strokeRect(.5, .5, width - 1, high - 1);
+  const { w1, w2, b } = model, norm = Math.hypot(w1, w2);
+  if (norm) {
+    const foot = [-b * w1 / norm ** 2, -b * w2 / norm ** 2], far = 4 * data.reach / norm;
+    ctx.setLineDash([6, 5]);
+    ctx.strokeStyle = ink;
+    ctx.lineWidth = 2;
+    ctx.beginPath();
+    ctx.moveTo(x(foot[0] - far * w2), y(foot[1] + far * w1));
+    ctx.lineTo(x(foot[0] + far * w2), y(foot[1] - far * w1));
+    ctx.stroke();
+    ctx.setLineDash([]);
+  }
+  X.forEach((row, i) => {
+    if (i > data.k) mark(ctx, data.y[i] ? 'cross' : 'circle', x(row[0]), y(row[1]), 4, grey);
+  });
+  mark(ctx, 'diamond', x(X[0][0]), y(X[0][1]), 7, '#0072B2');
+  mark(ctx, 'ring', x(X[0][0]), y(X[0][1]), 12, accent);
+  ctx.fillStyle = ink;
+  ctx.font = `${size}px ${font}`;
+  ctx.textBaseline = 'top';
+  ctx.fillText(data.words.legend, 10, 9);
+}
+
+// The scores on one axis: the target, its copies, the others.
+function drawAxis(axis, found, data, words) {
+  const high = 150, { ctx, width, accent, ink, font, size } = canvas(axis, high);
+  if (!width) return;
+  const low = Math.min(...found.scores), top = Math.max(...found.scores), left = 84;
+  const x = (v) => left + 10 + (width - left - 22) * (top > low ? (v - low) / (top - low) : .5);
+  const lanes = [24, 62, 100];
+  ctx.clearRect(0, 0, width, high);
+  ctx.font = `${size}px ${font}`;
+  ctx.textBaseline = 'middle';
+  words.lanes.forEach((name, i) => { ctx.fillStyle = ink; ctx.fillText(name, 0, lanes[i]); });
+  ctx.strokeStyle = 'rgba(134,142,150,.7)';
+  ctx.lineWidth = 1;
+  if (low < 0 && top > 0) {
+    ctx.beginPath();
+    ctx.moveTo(x(0), 6);
+    ctx.lineTo(x(0), 116);
+    ctx.stroke();
+    ctx.fillStyle = ink;
+    ctx.textAlign = 'center';
+    ctx.fillText('0', x(0), 126);
+  }
+  found.scores.forEach((score, i) => {
+    if (i > data.k) mark(ctx, 'tick', x(score), lanes[2], 8, '#868E96');
+  });
+  mark(ctx, 'diamond', x(found.scores[1]), lanes[1], 7, '#0072B2');
+  mark(ctx, 'ring', x(found.scores[0]), lanes[0], 9, accent);
+  ctx.textAlign = 'right';
+  ctx.fillStyle = ink;
+  ctx.fillText(words.unit, width - 2, 142);
+}
