@@ -9,6 +9,7 @@ from engine.errors import EngineError
 from engine.experiments import AttackRequest
 from engine.models.model import kinds_for
 from engine.results.store import Stored
+from engine.vocabulary import OBJECTIVES, ORDERS
 from pages.attack.parts import attack_view
 from pages.common.asking import data_choice, door, links
 from pages.common.asking.form import Form
@@ -31,7 +32,12 @@ def written(request: AttackRequest) -> str:
 def read(text: str, dataset: str, n_train: int, kinds: list[str]) -> AttackRequest | None:
     """Return the attack that a link's parameter writes; None where it cannot be used."""
     given = dict(part.partition(":")[::2] for part in text.split(","))
-    allowed = links.attack_parameters([dataset], n_train, kinds)
+    named: dict[str, links.Allowed] = {
+        "model": kinds,
+        "objective": list(OBJECTIVES),
+        "order": list(ORDERS),
+    }
+    allowed = named | links.ranges(n_train)
     if set(given) != set(FIELDS):
         return None
     values = {name: links.readable(allowed[name], given[name]) for name in FIELDS}
