@@ -47,3 +47,21 @@ def test_nothing_is_drawn_before_it_is_opened() -> None:
     assert not app.exception
     assert "alone" not in app.session_state
     assert "within" not in app.session_state
+
+
+def in_the_sidebar() -> None:
+    import streamlit as st
+
+    from pages.common.widgets import unfold
+
+    with st.sidebar:
+        unfold.section("Aside", "aside")(lambda: st.markdown("told aside"))()
+    with st.container(key="inner"):
+        unfold.section("Within", "within")(lambda: st.markdown("told within"))()
+
+
+def test_what_unfolds_stays_in_its_container() -> None:
+    app = AppTest.from_function(in_the_sidebar).run()
+    assert not app.exception
+    assert [box.label for box in app.sidebar.expander] == ["Aside"]
+    assert [box.label for box in app.main.expander] == ["Within"]

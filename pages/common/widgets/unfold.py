@@ -65,8 +65,10 @@ def _when_opened(make: Callable[[], ExpanderContainer | PopoverContainer]) -> De
                 drawn(*args, **kwargs)
                 return
             # A fragment copies every container around it, each with those around that, which costs
-            # more than what it draws: it needs the innermost alone.
-            before = context_dg_stack.set(context_dg_stack.get()[-1:])
+            # more than what it draws: it needs the innermost alone, and the page below it, without
+            # which Streamlit takes a single container for the page itself.
+            around = context_dg_stack.get()
+            before = context_dg_stack.set((*around[:1], *around[1:][-1:]))
             try:
                 alone(*args, **kwargs)
             finally:
