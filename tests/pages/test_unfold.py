@@ -54,10 +54,13 @@ def in_the_sidebar() -> None:
 
     from pages.common.widgets import unfold
 
+    def told() -> None:
+        st.markdown("told")
+
     with st.sidebar:
-        unfold.section("Aside", "aside")(lambda: st.markdown("told aside"))()
+        unfold.section("Aside", "aside")(told)()
     with st.container(key="inner"):
-        unfold.section("Within", "within")(lambda: st.markdown("told within"))()
+        unfold.section("Within", "within")(told)()
 
 
 def test_what_unfolds_stays_in_its_container() -> None:
