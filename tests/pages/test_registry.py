@@ -1,5 +1,7 @@
 """The registry of pages, and that every page in it opens."""
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,9 +9,23 @@ import pytest
 
 from engine.results.jobs import Jobs
 from engine.results.store import MANIFEST
-from engine.settings import ROOT
+from engine.settings import ROOT, Settings
 from pages.common.lab.registry import PAGES, PageEntry, links
 from tests.support.pages import Open, words
+
+BARE_RUN = """
+import sys
+from streamlit.testing.v1 import AppTest
+from engine.settings import read_settings
+from pages.common.lab.registry import PAGES
+from pages.common.serve import load
+load(read_settings())
+app = AppTest.from_file("{root}/app.py", default_timeout=60).run()
+for page in PAGES:
+    app.switch_page(page.file).run()
+    assert not app.exception, app.exception
+sys.exit("torch was imported" if "torch" in sys.modules else 0)
+"""
 
 
 def test_every_page_is_described_once() -> None:
@@ -58,3 +74,15 @@ def test_every_link_that_is_offered_opens_from_what_is_published(
     assert "The link asks" not in words(app)
     assert asked == []
     assert not list(cache.rglob(MANIFEST)), "nothing is written"
+
+
+def test_the_server_process_does_not_import_torch(settings: Settings) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", BARE_RUN.format(root=ROOT)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
