@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
+from engine.experiments import DeniableResult
 from engine.results.store import Store
 from engine.settings import PUBLISHED
 from engine.statistics import detection
@@ -22,7 +23,7 @@ from pages.attack.parts import ablation, fresh, transfer
 from pages.common.asking.rate_view import RateView
 from pages.common.lab import published_results
 from pages.common.words import halves_words
-from pages.defend.parts import defence_words, other_scores_words
+from pages.defend.parts import defence_words, deniable_words, other_scores_words
 from pages.evidence.parts import comparisons
 
 VIEW = RateView(1, 0.03, "any_run", 0.0)  # as pages open
@@ -245,6 +246,38 @@ def fresh_rates(dataset: str) -> tuple[str, list[float]]:
     return fresh.sentence(found, dataset, 1), [*expected, 1]
 
 
+def deniable(dataset: str) -> tuple[str, list[float]]:
+    """The deniable attack, counted from the rows of its table."""
+    result: DeniableResult = deniable_result(dataset)
+    table = result.table
+    expected: list[float] = [result.limit]
+    for crowd in ("random", "near"):
+        rows = table[(table["means"] == "together") & (table["crowd"] == crowd)]
+        expected += [int((rows["arrived"] & (rows["epsilon"] <= 0.5 + 1e-9)).sum()), len(rows)]
+    found = table[table["arrived"]]
+    expected += [1, int((found["averaged"] == 1).sum()), len(found)]
+    return deniable_words.finding(result), expected
+
+
+def deniable_l2(dataset: str) -> tuple[str, list[float]]:
+    result: DeniableResult = deniable_result(dataset)
+    line, best = result.line, result.samples["best_by_l2"]
+    accuracy = [round(100 * line["accuracy"].agg(end), 1) for end in ("min", "max")]
+    return deniable_words.l2_alone(result), [
+        *(line["l2"].min(), line["l2"].max(), (best == 1).sum(), len(best), (best <= 10).sum()),
+        *(10, round(line["correlation"].min(), 2), *accuracy),
+    ]
+
+
+def deniable_result(dataset: str) -> DeniableResult:
+    request = published_results.request_of("deniable", dataset)
+    assert request is not None
+    stored = Store(PUBLISHED, PUBLISHED).find_published("deniable", request)
+    assert stored is not None
+    result: DeniableResult = stored.result
+    return result
+
+
 @dataclass(frozen=True)
 class Claim:
     """A kind of sentence, on which data sets it is said, and the sentence with its numbers as they
@@ -264,6 +297,8 @@ CLAIMS: Mapping[str, Claim] = {
     "minimum: attacks that reached the top": Claim(["digits"], detector),
     "minimum: attacks that failed": Claim(["digits"], failures),
     "other scores: attackers with other goals": Claim(["digits"], other_attackers),
+    "deniable: what the attack reaches, and averaging": Claim(["digits"], deniable),
+    "deniable: l2 alone": Claim(["digits"], deniable_l2),
     "cost: rates on fresh targets": Claim(published_results.datasets_of("fresh"), fresh_rates),
 }
 CASES = [(kind, dataset) for kind, claim in CLAIMS.items() for dataset in claim.datasets]
