@@ -132,9 +132,9 @@ def page() -> None:
     st.title(PAGE.title)
     form = Form()
     answered = form.clicked(NOTICED, list(ANSWERS))
-    form.finish()
     onward()
     scene(answered)
+    form.finish()
 
 
 page()

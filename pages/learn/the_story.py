@@ -47,15 +47,15 @@ def page() -> None:
     chosen()
     form = Form()
     step = form.clicked(STEP, STEPS, 1)
-    form.finish()
     found = story_sources.collect(open_dataset(links.EXAMPLE.dataset))
     if found is None:
         st.info(
             "The story needs the published results that come with the lab, and some of them are "
             "not here. `python -m engine publish` computes them again."
         )
-        return
-    told(found, step)
+    else:
+        told(found, step)
+    form.finish()
 
 
 page()
