@@ -26,7 +26,7 @@ class Ranking:
     def top(self, k: int) -> NDArray[np.int64]:
         """Indices of the k first samples, best first; all of them for a larger k. Raises
         InvalidInput."""
-        return np.argsort(self.ranks, kind="stable")[: check_integer("k", k, 1)]
+        return np.argsort(self.ranks, kind="stable")[: check_integer("k", k, 0)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +137,7 @@ class AttackResult:
 
     def kept(self, k: int) -> float:
         """Share of the honest top-k that is still in the top-k. Raises InvalidInput."""
+        check_integer("k", k, 1)
         first = self.before.top(k)
         return float(np.isin(first, self.after.top(k)).mean())
 

@@ -43,6 +43,9 @@ def draw_targets(
 ) -> tuple[tuple[int, ...], ...]:
     """`attacks` target sets from the samples `outside`; their first members differ, and the sets of
     a smaller size are contained in those of a larger one."""
+    if not len(outside):
+        expected = "at most 0, as no sample is outside the honest top k; choose a smaller k"
+        raise InvalidInput("targets", attacks, expected)
     if set_size > len(outside) or attacks > len(outside):
         what, asked = ("set_size", set_size) if set_size > len(outside) else ("targets", attacks)
         raise InvalidInput(

@@ -92,9 +92,11 @@ def load_pairs(folder: Path) -> PairsResult:
 def describe_pairs(result: PairsResult) -> str:
     own = result.ranks[np.arange(len(result.targets)), result.targets]
     changed = (result.predictions != result.honest_predictions).mean()
+    pairs = len(result.targets)
     return (
-        f"{len(result.targets)} pairs of models; in {int((own == 1).sum())} of them the target is "
-        f"at rank 1 under the malicious one\n  the two differ in {changed:.1%} of the predictions"
+        f"{pairs} pair{'' if pairs == 1 else 's'} of models; in {int((own == 1).sum())} of them "
+        "the target is at rank 1 under the malicious one\n"
+        f"  the two differ in {changed:.1%} of the predictions"
     )
 
 

@@ -157,6 +157,16 @@ def test_a_file_of_any_kind_of_numbers_on_the_command_line(kind, own_file, capsy
     assert said[0].startswith("The ten first in the honest ranking of 40: ")
 
 
+def test_booleans_are_labels_on_the_command_line(own_file, capsys):
+    """As the numbers 0 and 1 are."""
+    said = []
+    for kind in (bool, "i8"):
+        own_file(**{n: (getattr(DATASET, n) > 0).astype(kind) for n in ("y_train", "y_test")})
+        assert main(["ranking", "--dataset", "own"]) == 0
+        said.append(capsys.readouterr().out.splitlines()[:2])
+    assert said[0] == said[1]
+
+
 def test_a_value_that_float32_cannot_hold_on_the_command_line(own_file, capsys):
     X = DATASET.X_train.astype(np.float64)
     X[3, 1] = 1e300

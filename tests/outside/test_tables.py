@@ -521,6 +521,8 @@ def test_defaults_fit_a_small_table(command: Command, tmp_path: Path, name: str)
     path = written(tmp_path, table(60)[["x", "age", "label"]])
     asked = (name, "--dataset", path, *SMALL_WORK[name])
     assert "computed now" in command(*asked)
+    if name == "certificates":
+        assert "choose a smaller k" in command(*asked, "--ks", 40, code=2)
     if name in TOO_MANY:
         assert "Got 45" in command(*asked, TOO_MANY[name], 45, code=2)
 
