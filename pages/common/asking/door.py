@@ -223,10 +223,7 @@ def obtain(
 
 
 def offer(
-    computations: Sequence[Computation[R]],
-    cost: str,
-    what: str,
-    begins: str = progress.BEGINS,
+    computations: Sequence[Computation[R]], cost: str, what: str, begins: str = progress.BEGINS
 ) -> None:
     """Offer computations that are only of use together: what they cost, a button, the progress, and
     what went wrong with them. `what` is the unit in which their progress is counted, `begins` what

@@ -291,36 +291,17 @@ def of_scaling(result: Scaling) -> Numbers:
 
 # Each function takes the results of its own experiment: one type would fit none of them.
 NUMBERS: dict[str, Callable[[Any], Numbers]] = {
-    "attack": of_attack,
-    "candidates": of_candidates,
-    "certificates": of_certificates,
-    "deniable": of_deniable,
-    "cleaning": of_cleaning,
-    "conditioning": of_conditioning,
-    "halves": of_halves,
-    "minimal-radius": of_minimal_radius,
-    "lds": of_lds,
-    "score-matrix": of_score_matrix,
-    "selection": of_selection,
-    "pairs": of_pairs,
-    "payments": of_payments,
-    "ranking": of_ranking,
-    "replay": of_replay,
-    "sweep": of_sweep,
-    "lesson": of_lesson,
-    "baseline": of_baseline,
-    "fairness": of_fairness,
-    "impossible": of_impossible,
-    "defence": of_defence,
-    "polish": of_polish,
-    "sensitivity": of_sensitivity,
-    "leave-one-out": of_leave_one_out,
-    "explain": of_explain,
-    "audit": of_audit,
-    "attributions": of_attributions,
-    "gradients": of_gradients,
+    "attack": of_attack, "candidates": of_candidates, "certificates": of_certificates,
+    "deniable": of_deniable, "cleaning": of_cleaning, "conditioning": of_conditioning,
+    "halves": of_halves, "minimal-radius": of_minimal_radius, "lds": of_lds,
+    "score-matrix": of_score_matrix, "selection": of_selection, "pairs": of_pairs,
+    "payments": of_payments, "ranking": of_ranking, "replay": of_replay, "sweep": of_sweep,
+    "lesson": of_lesson, "baseline": of_baseline, "fairness": of_fairness,
+    "impossible": of_impossible, "defence": of_defence, "polish": of_polish,
+    "sensitivity": of_sensitivity, "leave-one-out": of_leave_one_out, "explain": of_explain,
+    "audit": of_audit, "attributions": of_attributions, "gradients": of_gradients,
     "scaling": of_scaling,
-}
+}  # fmt: skip
 
 
 def numbers_of(result: object) -> Numbers:
