@@ -19,6 +19,7 @@ from engine.attacks.objectives import ATTACK_OBJECTIVES, Standing, target_ranks
 from engine.attacks.state import SOLVE_TOLERANCE
 from engine.devices import resolve_device
 from engine.influence.linear import LinearProblem
+from engine.rows import has_wide_product, wide_product
 from engine.speed.child import ANSWERS, REQUEST, Row
 from engine.speed.implementations import GradientProblem, prepare
 from engine.speed.memory import (
@@ -65,6 +66,9 @@ def warm_up(name: str, dtype: str, device: str) -> None:
         d.X_train, d.y_train, d.X_test, d.y_test, np.zeros((2, 5)), np.ones(20), 0.25
     )
     prepare(name, tiny, 1e-3, dtype, device).step()
+    if has_wide_product():  # which so small a problem does not take
+        rows = torch.zeros(64, 64)
+        wide_product(wide_product(rows, rows), rows.T)
 
 
 def measure_gradient(folder: Path, request: Row, say: Say) -> None:
