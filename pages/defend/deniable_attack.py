@@ -56,7 +56,7 @@ def choose(form: Form, place: st.delta_generator.DeltaGenerator, limit: float) -
         place,
         "ε: how far an honest trainer may be from equal weights and scales",
         "epsilon",
-        links.Range(0.05, limit),
+        links.Range(0.05, limit, whole=False),
         min(0.2, limit),
         0.05,
         "With 0.2 each sample counts between 0.8 and 1.2 times.",
