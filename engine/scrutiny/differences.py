@@ -9,6 +9,7 @@ import pandas as pd
 
 from engine.attacks.result import Ranking
 from engine.data.dataset import SPLITS, Dataset
+from engine.errors import InvalidInput
 from engine.models.model import Model, check_pair
 
 COLUMNS = (
@@ -16,6 +17,18 @@ COLUMNS = (
     *("confidence_first", "confidence_second", "divergence", "rank_first", "rank_second"),
 )
 NO_RANK = 0  # of samples outside training, which no ranking holds
+
+
+def check_rankings(rankings: object, n: int) -> None:
+    """Raise InvalidInput unless these are two rankings of n samples."""
+    fits = (
+        isinstance(rankings, tuple | list)
+        and len(rankings) == 2
+        and all(isinstance(one, Ranking) and len(one.ranks) == n for one in rankings)
+    )
+    if not fits:
+        shown = type(rankings).__name__
+        raise InvalidInput("rankings", shown, f"None or two rankings of {n} training samples")
 
 
 def model_differences(
@@ -32,6 +45,8 @@ def model_differences(
     """
     for model in (first, second):
         check_pair(model, dataset)
+    if rankings is not None:
+        check_rankings(rankings, dataset.n_train)
     parts = []
     for split in SPLITS:
         X, y = dataset.split(split)

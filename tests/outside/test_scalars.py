@@ -91,6 +91,7 @@ def results() -> dict[str, object]:
         "Replay": replay,
         "Retrained": call("retrain_on", {}),
         "ReweighingResult": reweighed,
+        "Spectrum": call("spectrum", {}),
         "Vendors": VENDORS,
     }
 
@@ -122,6 +123,11 @@ METHODS: dict[str, Mapping[str, Any]] = {
     "Replay.ends_in": {"result": MADE["AttackResult"]},
     "Retrained.mean_losses": {"split": "test"},
     "ReweighingResult.success": {"k": 3, "tolerance": 0.1},
+    "Spectrum.below": {"damping": 0.25},
+    "Spectrum.condition": {"damping": 0.25},
+    "Spectrum.effective_dimension": {"damping": 0.25},
+    "Spectrum.scores": {"damping": 0.25},
+    "Spectrum.slopes": {"damping": 0.25},
     "Vendors.samples": {"vendor": 0},
     "Vendors.split": {"vendor": 0, "parts": [VENDORS.samples(0)[:1]]},
     "Vendors.totals": {"values": SCORES},

@@ -96,6 +96,10 @@ SMALL: dict[str, Mapping[str, Any]] = {
     "vendors_by_column": {"values": ["a", "b"] * (N_TRAIN // 2)},
     "vendors_of_sets": {"sets": {"a": range(12), "b": range(12, N_TRAIN)}, "n": N_TRAIN},
     "payments": {"scores": SCORES, "vendors": VENDORS},
+    "model_differences": {"first": MODEL, "second": MODEL, "dataset": DATASET},
+    "candidate_scores": ON_MODEL | {"X": DATASET.X_test[:2], "y": DATASET.y_test[:2]},
+    "added_effects": ON_MODEL | {"X": DATASET.X_test[:2], "y": DATASET.y_test[:2]},
+    "spectrum": ON_MODEL,
     "compare_gradients": {"n_parameters": 30, "n_train": 20, "repeats": 1, "device": "cpu"},
     "measure_scaling": {
         "sizes": {"n": (8, 16)}, "base": {"n": 8, "d": 2, "classes": 2, "batch": 1},
@@ -107,6 +111,7 @@ RESULTS = {
     "AttackResult", "Ranking", "ReweighingResult", "StepInfo", "FairnessResult", "InfluenceScores",
     "Network", "ImpossibleInstance", "GradientComparison", "Scaling", "EngineError", "InvalidInput",
     "Certificate", "DatamodellingScore", "MinimalRadii", "Payments", "Replay", "Retrained",
+    "Spectrum",
 }  # fmt: skip
 CALLBACKS = ("on_step", "on_progress", "on_target", "say", "find", "keep", "honest", "loss")
 # Taken as a count of computations: an enormous one is no mistake, and would be computed.
