@@ -22,11 +22,13 @@ KINDS = ("selectbox", "number_input", "slider", "text_input", "checkbox", "butto
 FORM = "the returned model"
 CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
     "start": [("skip", None), ("noticed-no", None)],
+    "story": [],
     "apart": [("vote-A", None), ("again", None), ("vote-B", None)],
     "influence": [
         ("dataset", "digits"), ("image", 43), ("setting", "of my own"), ("l2", 0.1),
         ("damping", 0.2), ("samples", 5),
     ],
+    "new-sample": [("dataset", "digits"), ("points", "Handwritten 3s and 8s")],
     "move-one-sample": [
         ("dataset", "small"), ("target", 7), ("k", 2), ("radius", 0.5), ("seed", 3),
         ("restarts", 2), ("objective", "top_k"), ("order", "lowest_first"), ("model", "mlp"),
@@ -83,6 +85,7 @@ CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
     "lds": [
         ("dataset", "digits"), ("attribution", "TRAK"), ("ranking", "Data-OOB"), ("shown", "loss"),
     ],
+    "look": [("dataset", "digits"), ("other_damping", 1.0)],
     "why-fast": [],
     "results": [
         ("experiment", "attack"), ("data", "digits"), ("origin", "published"), ("text", "0.35"),
@@ -94,6 +97,7 @@ CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
 }  # fmt: skip
 CLICKED = {
     "start": ("noticed",),
+    "story": ("step",),
     "apart": ("round", "vote"),
     "easy-or-hard": ("deal", "bet"),
     "lab": ("pinned",),
