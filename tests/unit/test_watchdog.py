@@ -191,6 +191,31 @@ def test_a_job_that_breaks_a_limit_fails_with_its_children_and_the_next_goes_on(
         kill_all(jobs)
 
 
+def test_a_cancelled_sweep_over_two_processes_ends_with_both_of_them(tmp_path):
+    jobs = lab(tmp_path)
+    # a batch that would go on for minutes after the moment at which it is cancelled
+    processes = SweepRequest(n_targets=40, radii=(0.05,), ks=(1,), steps=5000, memory_gb=0.2)
+    jobs.settings = replace(jobs.settings, jobs=2)
+    try:
+        slow = jobs.submit("sweep", processes)
+        children: set[psutil.Process] = set()
+
+        def computing() -> list[psutil.Process]:
+            if pid := worker_pid(jobs, LONG_LANE):
+                children.update(psutil.Process(pid).children(recursive=True))
+            return [child for child in children if computes(child)]
+
+        wait(lambda: len(computing()) > 1)
+        assert jobs.state(slow).status == "running"
+        jobs.cancel(slow)
+        until(jobs, slow, "cancelled")
+        wait(lambda: not computing())
+        behind = jobs.submit("baseline", BaselineRequest(targets=(16,), steps=5))
+        assert until(jobs, behind, "done", "failed").status == "done"
+    finally:
+        kill_all(jobs)
+
+
 def computes(process: psutil.Process) -> bool:
     """Whether a process is alive and more than one that waits to clear up."""
     try:

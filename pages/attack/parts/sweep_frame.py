@@ -1,6 +1,6 @@
 """Sweeps on pages: which data sets there are, what is stored, and a sweep of one's own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -115,11 +115,6 @@ def read(requests: Sequence[SweepRequest]) -> list[door.Computation]:
     return [door.Computation.of("sweep", request) for request in requests]
 
 
-def alone(request: SweepRequest) -> list[SweepRequest]:
-    """A page that is about one sweep."""
-    return [request]
-
-
 @dataclass(frozen=True)
 class Frame:
     """A page about sweeps: the sweep that it shows (in parts, as the page asked for them), whose
@@ -137,16 +132,15 @@ class Frame:
         page: PageEntry,
         role: str,
         axes: Sequence[str],
-        parts: Callable[[SweepRequest], Sequence[SweepRequest]] = alone,
+        parts: sweep_requests.Parts = sweep_requests.alone,
         starts: bool = True,
     ) -> "Frame":
         """Title, data set, and at the end of the page a sweep of one's own; stops the page where
         there is nothing to show, and says so. `parts` are what the page needs for a request."""
         st.title(page.title)
         form = Form()
-        start = sweep_requests.opening_sweep(
-            role, controls.dataset_choice(form, data_choice.names_of(role, "sweep"))
-        )
+        name = controls.dataset_choice(form, data_choice.names_of(role, "sweep"))
+        start = sweep_requests.opening_sweep(role, name, parts)
         head, body, bar = st.container(), st.container(), st.container(border=True)
         with bar:
             heading("A sweep of your own")

@@ -1,7 +1,7 @@
 """Sweeps that pages ask for: what is published, the one that a page opens with, and what a visitor
 can change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from engine.experiments import SweepRequest, cost
@@ -34,9 +34,17 @@ def stored_of(role: str, dataset: str) -> dict[SweepRequest, Stored]:
     return {request: stored for request, stored in found.items() if stored is not None}
 
 
-def opening_sweep(role: str, dataset: str) -> SweepRequest:
+Parts = Callable[[SweepRequest], Sequence[SweepRequest]]  # what a page needs for a request
+
+
+def alone(request: SweepRequest) -> Sequence[SweepRequest]:
+    """The parts of a page that needs nothing but the request."""
+    return [request]
+
+
+def opening_sweep(role: str, dataset: str, parts: Parts = alone) -> SweepRequest:
     """The published request in this role, or a modest one like it for another data set: of fewer
-    targets, starts and at last of one radius, until it takes an hour at most."""
+    targets, starts and at last of one radius, until all its parts take an hour at most."""
     found = published_results.request_of(role, dataset)
     if found is not None:
         return found
@@ -48,7 +56,8 @@ def opening_sweep(role: str, dataset: str) -> SweepRequest:
     sizes = [(10, like.restarts), (4, like.restarts), (4, fewer), (2, fewer)]
     tried = [replace(like, dataset=dataset, n_targets=n, restarts=s) for n, s in sizes]
     tried.append(replace(tried[-1], radii=like.radii[len(like.radii) // 2 :][:1]))
-    return next((r for r in tried if seconds_of([r]) <= MODEST_SECONDS), tried[-1])
+    tried.append(replace(tried[-1], n_targets=1))
+    return next((r for r in tried if seconds_of(parts(r)) <= MODEST_SECONDS), tried[-1])
 
 
 def with_axes(request: SweepRequest, numbers: Mapping[str, Sequence[float]]) -> SweepRequest:

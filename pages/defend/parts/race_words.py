@@ -100,8 +100,8 @@ def beyond(result: DeniableResult) -> str:
     found = result.arrived
     kept = int((found["declared_after"] <= result.k).sum())
     return (
-        f"Who may declare the loss escapes: of {count(len(found), 'deniable model')} {kept} keep "
-        f"their target in the top {result.k} after polishing on the loss that they declare. "
+        f"An attacker who declares the loss escapes: of {count(len(found), 'deniable model')}, "
+        f"{kept} keep their target in the top {result.k} after polishing on the declared loss. "
         f"Averaging over honest choices leaves {int((found['averaged'] <= result.k).sum())}."
     )
 
