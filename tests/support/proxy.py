@@ -201,13 +201,14 @@ class Served:
         return "\n".join(path.read_text()[-3000:] for path in self.folder.rglob("*.log"))
 
     def sessions(self) -> dict[str, int]:
-        """How many visitors are connected to each server that is alive."""
+        """How many visitors are connected to each server that is alive. A server holds one session
+        of its own, which keeps its compiled pages."""
         found = {}
         for address in self.servers:
             if healthy(address):
                 told = fetch(f"{address}/_stcore/metrics?families=active_sessions").body.decode()
                 values = [x.split()[-1] for x in told.splitlines() if x and x[0] != "#"]
-                found[address] = int(float(values[-1])) if values else 0
+                found[address] = int(float(values[-1])) - 1 if values else 0
         return found
 
     def homes(self, tries: int = 12) -> set[str]:

@@ -66,7 +66,7 @@ def grid(cells: Iterable[tuple[str, Sequence[str]]]) -> None:
         f'<div class="ial-cell">{image}{"".join(f"<div>{line}</div>" for line in lines)}</div>'
         for image, lines in cells
     )
-    st.html(f'<div class="ial-grid">{body}</div>')
+    st.html(f'<div class="ial-grid" data-figure="pictures">{body}</div>')
 
 
 def table(
