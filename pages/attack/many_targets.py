@@ -88,6 +88,7 @@ def page() -> None:
         for column, reading in zip(st.columns(2, gap="medium"), READINGS.values(), strict=True):
             with column:
                 lines(own, reading, view, stored).show()
+        st.markdown(target_sets.counted(own))
         st.caption(
             f"Means over {count(sets, 'target set')} of each size, on the attacker's own test set; "
             "bands are 95% bootstrap intervals, the dotted line is the k chosen above. Part of "

@@ -197,6 +197,7 @@ def show(form: Form, stored: Stored, request: AttributionsRequest, others: pd.Da
     """Draw what stands below the finding. others: the main alarm against other attackers."""
     result: AttributionsResult = stored.result
     ranks_figure(stored).show()
+    st.markdown(f"{words.more(result)}{words.against_others(others)}")
     for line in words.left_out(result):
         st.warning(line)
     if result.alarms.empty:
@@ -225,7 +226,7 @@ def page() -> None:
     others = words.other_attackers(attackers(examined.request))
     with examined.body:
         show(examined.form, examined.stored, examined.request, others)
-    examined.say(f"{words.finding(examined.stored.result)}{words.against_others(others)}")
+    examined.say(words.finding(examined.stored.result))
 
 
 page()

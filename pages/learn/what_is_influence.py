@@ -227,11 +227,10 @@ def finding(matching: Stored | None, usual: Stored | None) -> str:
     _, best = retraining_agreement.correlations(matching.result.table)
     _, common = retraining_agreement.correlations(usual.result.table)
     return (
-        "An influence score estimates how the test loss changes when the sample is left out of the "
+        "An influence score estimates how the test loss changes when a sample is left out of "
         "training. **With damping equal to the L2 penalty, scores rank samples as "
         f"retraining would (Spearman {decimal_3(best)}); at the usual defaults less well "
-        f"({decimal_3(common)})**, over {len(usual.result.table):,} retrained models. "
-        f"{mark_origin(badge_of(usual))}"
+        f"({decimal_3(common)}).** {mark_origin(badge_of(usual))}"
     )
 
 
@@ -240,11 +239,11 @@ def formulas() -> None:
     blocks.prose("learn/texts/influence.md")
 
 
-def dependence(name: str) -> str:
-    """Say, with a space before it, whether the ranking is the samples' own or the test data's;
-    empty where it is not known."""
+def dependence(name: str) -> None:
+    """Say whether the ranking is the samples' own or the test data's, where it is known."""
     stored = halves.stored_for(name)
-    return "" if stored is None else f" {halves_words.finding(stored.result)}"
+    if stored is not None:
+        st.markdown(halves_words.finding(stored.result))
 
 
 @unfold.section("Would another test set rank the samples the same?", "halves")
@@ -316,7 +315,7 @@ def page() -> None:
     with head:
         form.finish()
         said = finding(found[retraining.MATCHING], found[retraining.USUAL])
-        st.markdown(f"{said}{dependence(name)}")
+        st.markdown(said)
     explained = None
     with images:
         if train is not None:
@@ -326,6 +325,7 @@ def page() -> None:
                 f"The data set “{name}” is not on this machine: only what is published can be "
                 "shown."
             )
+    dependence(name)
     two_halves(name)
     formulas()
     files_and_code(explained, retrained, train)

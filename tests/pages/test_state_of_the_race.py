@@ -57,7 +57,7 @@ def test_the_page_says_what_is_published(open_page: Open, settings: Settings) ->
     flagged = int((found["gradient_norm"] > limit).sum())
     assert f"{flagged} of {len(found)}" in last["gradient norm"]
     kept, averaged = (int((found[name] <= 1).sum()) for name in ("declared_after", "averaged"))
-    assert f"of {len(found)} deniable models {kept} keep" in words(app)
+    assert f"of {len(found)} deniable models, {kept} keep" in words(app)
     assert f"leaves {averaged}." in words(app)
 
 

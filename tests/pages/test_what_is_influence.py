@@ -33,7 +33,6 @@ def test_everything_stands_there_before_any_click(open_page: Open) -> None:
     assert not app.exception
     assert not app.warning
     assert "(Spearman 0.998); at the usual defaults less well (0.796)" in said
-    assert "over 1,200 retrained models" in said
     assert "Which training samples decide about test sample 202?" in said
     assert "wrong: it is “3”" in said
     assert "More weight on these raises its loss" in said

@@ -124,7 +124,7 @@ def test_no_retraining_and_no_success_are_results_too(dataset, tmp_path):
     EXPERIMENT.save(found, tmp_path)
     again = EXPERIMENT.load(tmp_path)
     assert EXPERIMENT.describe(again)
-    assert "As an alarm" not in other_scores_words.finding(again)
+    assert "As an alarm" not in other_scores_words.more(again)
     assert len(other_scores_figures.target_ranks(again).layout.yaxis.ticktext) == len(ATTRIBUTIONS)
 
 
@@ -177,7 +177,10 @@ def test_words_follow_the_numbers(result):
     assert f"from rank {old} to rank {new} by influence, not into the top 1" in said
     assert "by influence." in other_scores_words.finding(replace(result, k=new))
     row = other_scores_figures.alarm_row(result, *other_scores_words.MAIN)
-    assert f"finds {row['found']} of {result.count('attacked')} attacked models" in said
+    assert (
+        f"finds {row['found']} of {result.count('attacked')} attacked models"
+        in other_scores_words.more(result)
+    )
     title = other_scores_words.crowd_title(result, *other_scores_words.MAIN)
     assert title.startswith("Against kNN-Shapley, whole ranking:")
     assert "The best of 6 alarms has AUC" in other_scores_words.alarms_title(result)

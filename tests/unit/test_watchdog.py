@@ -198,18 +198,19 @@ def test_a_cancelled_sweep_over_two_processes_ends_with_both_of_them(tmp_path):
     jobs.settings = replace(jobs.settings, jobs=2)
     try:
         slow = jobs.submit("sweep", processes)
-        children: set[psutil.Process] = set()
+        found: list[psutil.Process] = []
 
-        def computing() -> list[psutil.Process]:
+        def spread() -> bool:
+            """Whether two processes compute below the worker; those are remembered."""
             if pid := worker_pid(jobs, LONG_LANE):
-                children.update(psutil.Process(pid).children(recursive=True))
-            return [child for child in children if computes(child)]
+                found[:] = filter(computes, psutil.Process(pid).children(recursive=True))
+            return len(found) > 1
 
-        wait(lambda: len(computing()) > 1)
+        wait(spread)
         assert jobs.state(slow).status == "running"
         jobs.cancel(slow)
         until(jobs, slow, "cancelled")
-        wait(lambda: not computing())
+        wait(lambda: not any(computes(one) for one in found))
         behind = jobs.submit("baseline", BaselineRequest(targets=(16,), steps=5))
         assert until(jobs, behind, "done", "failed").status == "done"
     finally:

@@ -98,13 +98,21 @@ def finding(shares: pd.DataFrame, tolerance: float | None, radius: float) -> str
             "compare sizes and k: ask for more than one of each below."
         )
     said = "; ".join(
-        f"counted in *{reading.name}* (the {reading.text}), "
-        f"**{verdict(by[name])}** ({evidence(by[name])})"
+        f"counted in *{reading.name}*, **{verdict(by[name])}**"
         for name, reading in READINGS.items()
     )
     return (
         "In the paper, success falls as k grows, and larger target sets do better. "
         f"{limit(tolerance).capitalize()}, within radius {radius:g}: {said}."
+    )
+
+
+@shelf.kept
+def counted(shares: pd.DataFrame) -> str:
+    """What each reading counts, and how often the paper's two findings hold in it."""
+    return " ".join(
+        f"In *{reading.name}* (the {reading.text}), {evidence(Trends.of(shares, reading))}."
+        for reading in READINGS.values()
     )
 
 

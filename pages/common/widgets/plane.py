@@ -14,7 +14,7 @@ from engine.models.linear import LinearModel
 from pages.common.keeping import shelf
 from pages.common.widgets.browser_files import component
 
-PLANE = component("plane")
+PLANE = component("plane", "drawing.js")
 
 
 def show(data: Mapping[str, object], key: str) -> None:

@@ -51,14 +51,22 @@ def share(hits: int, total: int, what: str) -> str:
 
 @shelf.kept
 def finding(result: AttributionsResult) -> str:
-    """Which scores were moved along, and what the main alarm is worth."""
-    moved, stayed = follows(result)
+    """Which scores were moved along."""
+    moved, _ = follows(result)
     t = result.target
     old, new = result.before["influence"].ranks[t], result.after["influence"].ranks[t]
     failed = "" if new <= result.k else f", not into the top {result.k}"
     parts = [f"The attack took sample {t} from rank {old:,} to rank {new:,} by influence{failed}."]
     if moved:
         parts.append(f"**It moved {ranks(result, moved)} along**, though it never aimed at them.")
+    return " ".join(parts)
+
+
+@shelf.kept
+def more(result: AttributionsResult) -> str:
+    """Which scores hardly moved, and what the main alarm is worth."""
+    _, stayed = follows(result)
+    parts = []
     if stayed:
         parts.append(f"Less than half as far, or not at all, went {ranks(result, stayed)}.")
     if not result.alarms.empty:

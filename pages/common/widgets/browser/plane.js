@@ -16,14 +16,6 @@ export default function (component) {
   return root.stop;
 }
 
-function element(parent, tag, name, text) {
-  const made = document.createElement(tag);
-  if (name) made.className = name;
-  if (text) made.textContent = text;
-  parent.appendChild(made);
-  return made;
-}
-
 function build(data) {
   const root = document.createElement('div'), words = data.words;
   root.className = 'ial-plane';
