@@ -188,7 +188,7 @@ instance_of, exact_of = shelf.kept(impossible_instance), shelf.kept(impossible_s
 
 
 def by_hand(form: Form, request: ImpossibleRequest) -> tuple[float, ...]:
-    """A model of three numbers, what it makes of the target, and the proof; returns the numbers."""
+    """Let the visitor set a model of three numbers, beside the proof; returns the numbers."""
     charts.heading("Set the model yourself, or drag the sample: it cannot be done")
     instance = instance_of(request.k, request.n_train, request.n_features, seed=request.seed)
     difference, damping = impossible_hands.choose_model(form, OPENING.damping)

@@ -13,7 +13,7 @@ from engine.models.model import kinds_for
 from engine.options import taken_from
 from engine.results.store import Stored
 from engine.settings import ROOT
-from engine.vocabulary import LINEAR, MODELS, OBJECTIVES, ORDERS
+from engine.vocabulary import LINEAR
 from pages.attack.parts import bench, honest_ranking, next_tries, pinned, replay_view
 from pages.common.asking import controls, data_choice, door, links, progress, targets
 from pages.common.asking.controls import Aim, Recipe
@@ -41,65 +41,23 @@ class Shown:
 def choose(form: Form, n_train: int, kinds: list[str]) -> tuple[Aim, Recipe]:
     """Return what the attack is to do: what matters most stands above the figure, in plain
     words."""
-    start, limits = controls.default_request(n_train), links.ranges(n_train)
     first, second, third = st.columns([1.1, 1.5, 1.2])
-    k = form.whole(
-        first,
-        "Places that count as the top (k)",
-        "k",
-        limits["k"],
-        start.k,
-        "The attack succeeds when its sample is among the k first.",
-    )
-    radius = form.slider(
-        second,
-        "How far the model may move (radius)",
-        "radius",
-        limits["radius"],
-        start.radius,
-        links.RADIUS_STEP,
-        "The distance of the malicious model from the honest one, as a share of the honest "
-        "model's norm.",
-    )
-    goal = form.choice(
-        third,
-        "Goal (objective)",
-        "objective",
-        list(OBJECTIVES),
-        controls.explained(OBJECTIVES),
-        start.objective,
-    )
+    k = controls.top(form, first, n_train, "Places that count as the top (k)")
+    radius = controls.radius(form, second, n_train, "How far the model may move (radius)")
+    goal = controls.objective(form, third, "Goal (objective)")
     left, right = st.sidebar.columns(2)
-    sample = form.whole(
-        left,
-        "Target",
-        "target",
-        limits["target"],
-        start.targets[0],
-        "Number of the training sample to move. The button beside the figure sets it too.",
-    )
-    seed = form.whole(
-        right, "Seed", "seed", limits["seed"], start.seed, "Decides the random starts."
-    )
-    restarts = form.whole(
-        left,
-        "Restarts",
-        "restarts",
-        limits["restarts"],
-        start.restarts,
-        "Random starts; each runs at every learning rate.",
-    )
-    model = form.choice(right, "Model", "model", kinds, controls.explained(MODELS), start.model)
-    order = form.segments(
-        st.sidebar,
-        "Order",
-        "order",
-        list(ORDERS),
-        start.order,
-        controls.explained(ORDERS),
-    )
-    aim: Aim = {"target": sample, "k": k, "radius": radius, "seed": seed}
-    recipe: Recipe = {"model": model, "objective": goal, "restarts": restarts, "order": order}
+    aim: Aim = {
+        "target": controls.target(form, left, n_train, "The button beside the figure"),
+        "k": k,
+        "radius": radius,
+        "seed": controls.seed(form, right, n_train),
+    }
+    recipe: Recipe = {
+        "model": controls.model(form, right, kinds),
+        "objective": goal,
+        "restarts": controls.restarts(form, left, n_train),
+        "order": controls.order(form, st.sidebar),
+    }
     return aim, recipe
 
 
@@ -219,8 +177,8 @@ def what_is_shown(asked: door.Computation[AttackRequest], samples: Samples) -> S
 @unfold.section("How to read this", "reading")
 def reading(request: AttackRequest) -> None:
     st.markdown(
-        "- **Left**: the training samples that fit your search, the best rank first. Orange is the "
-        "attacked sample, blue the one that you chose.\n"
+        "- **Left**: the training samples that match your search, best rank first. The attacked "
+        "sample has an orange frame. Your choice has a blue frame.\n"
         "- **Middle**: all samples, rank 1 first. The first tenth of the honest ranking is tinted "
         "blue. Play the attack, or drag the slider to any of its steps.\n"
         "- **Right**: the chosen sample, the price at the step that is shown, and how every rank "

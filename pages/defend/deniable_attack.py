@@ -6,6 +6,7 @@ from engine.experiments import DeniableRequest, DeniableResult
 from engine.results.store import Stored
 from pages.common.asking import door, links
 from pages.common.asking.form import Form
+from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
@@ -147,10 +148,7 @@ def page() -> None:
         results(form, asked.stored, request)
         return
     form.finish()
-    st.markdown(f"{PAGE.finding} It has not been measured here yet.")
-    with st.container(border=True):
-        door.offer([asked], COST, "stage")
-        door.show_refusal()
+    offer_instead(PAGE.finding, "It has not been measured here yet.", asked, COST, "stage")
 
 
 page()

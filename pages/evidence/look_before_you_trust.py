@@ -7,6 +7,7 @@ from engine.results.store import Stored
 from pages.common.asking import data_choice, door
 from pages.common.asking.controls import dataset_choice
 from pages.common.asking.form import Form
+from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, is_here, open_dataset
@@ -118,10 +119,8 @@ def page() -> None:
     stored = asked.stored
     if stored is None:
         form.finish()
-        st.markdown(f"{PAGE.finding} For this data set it is not computed yet.")
-        with st.container(border=True):
-            door.offer([asked], COST, "stage")
-            door.show_refusal()
+        lacking = "For this data set it is not computed yet."
+        offer_instead(PAGE.finding, lacking, asked, COST, "stage")
         formulas()
         return
     st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")

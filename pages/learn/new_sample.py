@@ -7,6 +7,7 @@ from engine.results.store import Stored
 from pages.common.asking import data_choice, door
 from pages.common.asking.controls import dataset_choice
 from pages.common.asking.form import Form
+from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, is_here, open_dataset
@@ -110,9 +111,8 @@ def page() -> None:
     request = PlaygroundRequest(shown[word])
     asked = door.Computation.of("playground", request)
     if asked.stored is None:
-        head.markdown(f"{PAGE.finding} This plane is not computed yet.")
-        with places, st.container(border=True):
-            door.offer([asked], COST, "step")
+        with head:
+            offer_instead(PAGE.finding, "This plane is not computed yet.", asked, COST, "step")
     else:
         result = asked.stored.result
         head.markdown(f"{words.finding(result)}{mark_origin(badge_of(asked.stored))}")

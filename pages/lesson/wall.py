@@ -26,8 +26,8 @@ def live(lesson: Lesson) -> None:
 
 @st.fragment(run_every=LOOK_SECONDS)
 def until_it_changes(lesson: Lesson, shown: tuple[int, int]) -> None:
-    """Draw nothing, so that a look sends nothing; run the page again where the lesson is over, or
-    no more as it is `shown`: so many attacks done, so many running."""
+    """Run the page again once the lesson is over, or once the number of attacks that are done or
+    running is not the one `shown`. Draws nothing: a look sends nothing to the browser."""
     now = lesson_state.current()
     if now is None or now.name != lesson.name:
         st.rerun()

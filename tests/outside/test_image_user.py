@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,14 +54,14 @@ def tree(folder: Path) -> Path:
     return folder
 
 
-def as_user(command: list[str], **options: object) -> subprocess.Popen:
+def as_user(command: list[str], **options: Any) -> subprocess.Popen:
     """A process of the image's user, with no right beyond that of reading."""
     user, group = instruction("USER").split(":")
     kept = [
         f"--{kind}=-all,+dac_read_search" for kind in ("bounding-set", "inh-caps", "ambient-caps")
     ]
     become = [f"--reuid={user}", f"--regid={group}", "--clear-groups", *kept, "--no-new-privs"]
-    return subprocess.Popen(["setpriv", *become, *command], **options)  # type: ignore[call-overload]
+    return subprocess.Popen(["setpriv", *become, *command], **options)
 
 
 @pytest.fixture

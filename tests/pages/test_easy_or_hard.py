@@ -85,8 +85,8 @@ def test_the_figure_of_searched_radii_has_every_target() -> None:
 @pytest.mark.parametrize(
     ("correlation", "interval", "said"),
     [
-        (-0.6, (-0.8, -0.2), "need less change"),
-        (0.6, (0.2, 0.8), "need more change"),
+        (-0.6, (-0.8, -0.2), "the less the model must change"),
+        (0.6, (0.2, 0.8), "the more the model must change"),
         (-0.1, (-0.4, 0.3), "does not tell"),
     ],
 )

@@ -64,7 +64,7 @@ WORDS = {
 
 
 def thirds(values: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Return for each value the third that it lies in, from 0, the smallest, to 2."""
+    """Return the third that each value lies in: 0 for the smallest, 1, or 2 for the largest."""
     return np.searchsorted(np.quantile(values, [1 / 3, 2 / 3]), values, side="right")
 
 

@@ -83,7 +83,7 @@ def title(told: Prediction) -> str:
     if not told.tells:
         return f"The gradient norm does not tell how far the model must go: {value}"
     way = "less" if told.correlation < 0 else "more"
-    return f"Samples with a larger gradient norm need {way} change of the model: {value}"
+    return f"The larger the gradient norm, the {way} the model must change: {value}"
 
 
 def figure_of(

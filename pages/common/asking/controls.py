@@ -9,7 +9,7 @@ import streamlit as st
 from engine.experiments import AttackRequest
 from engine.vocabulary import MODELS, OBJECTIVES, ORDERS
 from pages.common.asking import links
-from pages.common.asking.form import Form, keep_choice, restore_choice
+from pages.common.asking.form import Form, Place, keep_choice, restore_choice
 from pages.common.asking.links import EXAMPLE
 
 
@@ -49,72 +49,100 @@ class Recipe(TypedDict):
     order: str
 
 
+def target(form: Form, place: Place, n_train: int, clicked: str = "A click on the ranking") -> int:
+    """The sample to move; `clicked`: what sets it besides."""
+    return form.whole(
+        place,
+        "Target",
+        "target",
+        links.ranges(n_train)["target"],
+        default_request(n_train).targets[0],
+        f"Number of the training sample to move. {clicked} sets it.",
+    )
+
+
+def top(form: Form, place: Place, n_train: int, label: str = "k") -> int:
+    """How many places count as the top."""
+    return form.whole(
+        place,
+        label,
+        "k",
+        links.ranges(n_train)["k"],
+        EXAMPLE.k,
+        "The attack succeeds when the target is among the k first.",
+    )
+
+
+def radius(form: Form, place: Place, n_train: int, label: str = "Radius") -> float:
+    """How far the model may move."""
+    return form.slider(
+        place,
+        label,
+        "radius",
+        links.ranges(n_train)["radius"],
+        EXAMPLE.radius,
+        links.RADIUS_STEP,
+        "How far the malicious model may lie from the honest one, as a share of the honest model's "
+        "norm.",
+    )
+
+
+def seed(form: Form, place: Place, n_train: int) -> int:
+    """What decides the random starts."""
+    limits = links.ranges(n_train)["seed"]
+    return form.whole(place, "Seed", "seed", limits, EXAMPLE.seed, "Decides the random starts.")
+
+
+def model(form: Form, place: Place, models: Sequence[str]) -> str:
+    """The kind of model, of those that the data set can have."""
+    missing = [name for name in MODELS if name not in models]
+    cannot = f". This data set cannot have {' or '.join(missing)}." if missing else ""
+    return form.choice(place, "Model", "model", models, explained(MODELS) + cannot, EXAMPLE.model)
+
+
+def objective(form: Form, place: Place, label: str = "Objective") -> str:
+    """What the attack lowers."""
+    return form.choice(
+        place, label, "objective", list(OBJECTIVES), explained(OBJECTIVES), EXAMPLE.objective
+    )
+
+
+def restarts(form: Form, place: Place, n_train: int) -> int:
+    """How many random starts there are."""
+    return form.whole(
+        place,
+        "Restarts",
+        "restarts",
+        links.ranges(n_train)["restarts"],
+        EXAMPLE.restarts,
+        "Random starts; each runs at every learning rate.",
+    )
+
+
+def order(form: Form, place: Place) -> str:
+    """Which end of the scores is rank 1."""
+    return form.segments(place, "Order", "order", list(ORDERS), EXAMPLE.order, explained(ORDERS))
+
+
 def aim(form: Form, n_train: int) -> Aim:
     """Target, k, radius and seed, in the sidebar."""
-    start, limits = default_request(n_train), links.ranges(n_train)
     left, right = st.sidebar.columns(2)
     return {
-        "target": form.whole(
-            left,
-            "Target",
-            "target",
-            limits["target"],
-            start.targets[0],
-            "Number of the training sample to move. A click on the ranking sets it.",
-        ),
-        "k": form.whole(
-            right,
-            "k",
-            "k",
-            limits["k"],
-            start.k,
-            "The attack succeeds when the target is among the k first.",
-        ),
-        "radius": form.slider(
-            st.sidebar,
-            "Radius",
-            "radius",
-            limits["radius"],
-            start.radius,
-            links.RADIUS_STEP,
-            "How far the malicious model may lie from the honest one, as a share of the honest "
-            "model's norm.",
-        ),
-        "seed": form.whole(
-            st.sidebar, "Seed", "seed", limits["seed"], start.seed, "Decides the random starts."
-        ),
+        "target": target(form, left, n_train),
+        "k": top(form, right, n_train),
+        "radius": radius(form, st.sidebar, n_train),
+        "seed": seed(form, st.sidebar, n_train),
     }
 
 
 def recipe(form: Form, n_train: int, models: Sequence[str]) -> Recipe:
     """Model, objective, restarts and order: beside the button that they change."""
-    start = default_request(n_train)
     first, left, middle, right = st.columns([2, 3, 2, 4])
-    missing = [name for name in MODELS if name not in models]
-    cannot = f". This data set cannot have {' or '.join(missing)}." if missing else ""
     return {
-        "model": form.choice(
-            first, "Model", "model", models, explained(MODELS) + cannot, start.model
-        ),
-        "objective": form.choice(
-            left,
-            "Objective",
-            "objective",
-            list(OBJECTIVES),
-            explained(OBJECTIVES),
-            start.objective,
-        ),
-        "restarts": form.whole(
-            middle,
-            "Restarts",
-            "restarts",
-            links.ranges(n_train)["restarts"],
-            start.restarts,
-            "Random starts; each runs at every learning rate.",
-        ),
-        "order": form.segments(
-            right, "Order", "order", list(ORDERS), start.order, explained(ORDERS)
-        ),
+        "model": model(form, first, models),
+        "objective": objective(form, left),
+        "restarts": restarts(form, middle, n_train),
+        "order": order(form, right),
     }
 
 

@@ -27,8 +27,8 @@ RUN_LOOKS: dict[RunState, tuple[str, dict[str, object]]] = {
 def run_states(runs: pd.DataFrame, steps: int) -> dict[int, RunState]:
     """What became of each run of at most so many steps, from a result's table of runs.
 
-    Objectives that keep accuracy end all runs of an attack once one is good enough: a run that was
-    not in the top by then has 'ended', and nobody knows whether it would have arrived.
+    Objectives that keep accuracy end all runs of an attack once one run is good enough. A run that
+    is not in the top then has 'ended': nobody knows whether it would have arrived.
     """
     states: dict[int, RunState] = {}
     for one in runs.to_dict("records"):

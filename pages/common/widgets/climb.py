@@ -15,7 +15,7 @@ HIGH, LOW = 8.0, 92.0  # percent of the height: where the first and the last ran
 
 
 def show(before: Ranking, samples: Samples, target: int, ranks: Sequence[int], k: int) -> None:
-    """Show the honest ranking, the target at the best of `ranks`, and the other runs' ranks."""
+    """Show the honest ranking and the target's rank in each run; the best rank is labelled."""
     st.html(drawn(before, samples, target, ranks, k))
 
 
