@@ -72,7 +72,7 @@ def test_words_count_the_rows() -> None:
     assert "bring 2 of 4 targets drawn at random and 1 of 2 targets near the top" in said.finding(
         result
     )
-    assert "keep 0 of all 6 there" in said.finding(result)
+    assert "0 of the 6 stay there" in said.finding(result)
     assert "1 of 4 drawn at random" in said.at(result, 0.1)
     assert "2 of 4 drawn at random" in said.at(result, 0.2)
     table = said.checks(result).set_index("check")["attacks that pass"]
@@ -116,7 +116,7 @@ def test_the_page_says_what_is_published(published: DeniableResult, open_page: O
     assert f"{counts[0].sum()} of {len(counts[0])} targets drawn at random" in text
     assert f"{counts[1].sum()} of {len(counts[1])} targets near the top" in text
     there = table[table["arrived"]]
-    assert f"keep {(there['averaged'] <= 1).sum()} of all {len(there)} there" in text
+    assert f"{(there['averaged'] <= 1).sum()} of the {len(there)} stay there" in text
     cells = next(t for t in tables(app) if "attacks that pass" in t.columns)
     passed = cells.set_index("check")["attacks that pass"]
     audited = (there["audit"] < 1e-6).sum()

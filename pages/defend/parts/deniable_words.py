@@ -33,8 +33,7 @@ def finding(result: DeniableResult) -> str:
     return (
         f"**Choices of {MEANS[means]} within ε = {result.limit:g} bring {' and '.join(said)} into "
         f"the top {result.k}.** Each model is the exact minimum of the loss that it declares. "
-        f"Scores averaged over what honest trainers may choose keep {stay} of all "
-        f"{len(found)} there."
+        f"With scores averaged over honest choices, {stay} of the {len(found)} stay there."
     )
 
 

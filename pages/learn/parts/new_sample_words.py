@@ -28,14 +28,14 @@ def origin(request: PlaygroundRequest, result: PlaygroundResult) -> str:
     """Say what the points are, and how they are looked at."""
     n = len(result.y)
     points = (
-        f"The {n} points are drawn by seed {request.seed}: they stand for nothing."
+        f"The {n} points are made up: they are drawn by seed {request.seed}."
         if request.points == "clouds"
         else f"The {n} points are all handwritten 3s and 8s among the training digits, on the "
         "first two principal components of their pixels."
     )
     return (
         f"{points} Orange: a point there, with the chosen label, pulls the test loss up; blue: "
-        f"down. The dashed line is where the model changes its mind. Your browser computes each "
+        f"down. On the dashed line both labels are equally likely. Your browser computes each "
         f"value exactly from the model ({count(len(result.y_test), 'test point')}, damping "
         f"{request.damping:g}); nothing is sent. Only the colours between grid cells are smoothed. "
         f"Ranks are among the training points, 1 for the highest score."
