@@ -165,6 +165,7 @@ function deskOf(desk, data) {
   element(desk, 'h3', '', words.moved);
   const plot = element(desk, 'canvas', 'moved');
   plot.setAttribute('role', 'img');
+  plot.setAttribute('aria-label', words.moved);  // until a sample is chosen
   priced.hidden = price.hidden = frames.length < 2;
 
   function show(s, name, now, step, root) {

@@ -34,6 +34,7 @@ function build(data) {
   root.canvas = element(root, 'canvas', 'stage');
   root.canvas.dataset.figure = 'story';
   root.canvas.setAttribute('role', 'img');
+  root.canvas.setAttribute('aria-label', 'The story');  // until a step is drawn
   root.action = element(root, 'div', 'action');
   root.notice = element(root, 'p', 'notice');
   root.question = element(root, 'p', 'question');
