@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult
-from engine.checks import check_positive
+from engine.checks import check_integer, check_positive
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
 from engine.experiments.base import Context, Experiment, OnDataset, honest_model
@@ -101,6 +101,7 @@ class CleaningResult:
 
 
 def run_cleaning(request: CleaningRequest, dataset: Dataset, context: Context) -> CleaningResult:
+    check_integer("vendors", request.vendors, 1, dataset.n_train)
     flips = max(1, round(dataset.n_train * request.flipped / 100))
     rows: list[dict[str, object]] = []
     curves: list[pd.DataFrame] = []

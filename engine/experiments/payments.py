@@ -40,6 +40,11 @@ ATTACKERS = {
 }
 
 
+SUMMED = (
+    "attack", "budget", "draws", "before", "after", "gain", "low", "high", "accuracy_drop"
+)  # fmt: skip
+
+
 def any_text(name: str, value: object) -> str:
     """Check for a text, which may be empty."""
     if not isinstance(value, str):
@@ -124,7 +129,8 @@ class PaymentsResult:
 
     def summary(self, rule: str, score: str = "influence") -> pd.DataFrame:
         """Sum the draws up, a row an attack and budget: attack, budget, draws, before, after, gain
-        (means, in shares of the money), low, high (95% interval of the gain), accuracy_drop."""
+        (means, in shares of the money), low, high (95% interval of the gain), accuracy_drop. Draws
+        in which the rule pays nobody are left out."""
         rows = []
         part = self.table[(self.table["rule"] == rule) & (self.table["score"] == score)]
         for (attack, budget), some in part.groupby(["attack", "budget"], sort=False):
@@ -145,12 +151,18 @@ class PaymentsResult:
                     "accuracy_drop": kept["accuracy_drop"].mean(),
                 }
             )
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, columns=SUMMED)
+
+    def unpaid(self, rule: str) -> int:
+        """Count the rows of `table` in which a rule paid nobody, before the attack or after it."""
+        part = self.table[self.table["rule"] == check_choice("rule", rule, PAY_RULES)]
+        return int(part[["before", "after"]].isna().any(axis=1).sum())
 
     def against_moving(self, attack: str) -> pd.DataFrame:
         """Pair a trainer's attack for pay with the better multi-target attack of the same draw: a
         row a draw: draw, pay, moving (shares after, under the attack's own rule), pay_drop,
-        moving_drop (of accuracy)."""
+        moving_drop (of accuracy). Draws that lack one of the two, as where the rule pays nobody,
+        are left out."""
         table = self.table[self.table["rule"] == PAY[check_choice("attack", attack, PAY)]]
         own = table[table["attack"] == attack].set_index("draw")
         moving = table[table["attack"].isin(MOVING)].sort_values("after").groupby("draw").tail(1)
@@ -161,7 +173,7 @@ class PaymentsResult:
             "pay_drop": own["accuracy_drop"],
             "moving_drop": moving["accuracy_drop"],
         }
-        return pd.DataFrame(found).reset_index()
+        return pd.DataFrame(found).dropna().reset_index()
 
 
 class Draw(NamedTuple):
@@ -428,10 +440,13 @@ def load_payments(folder: Path) -> PaymentsResult:
     )
 
 
-def describe_payments(result: PaymentsResult) -> str:
-    name, lines = result.vendors.names[result.vendor], []
+def compared_words(result: PaymentsResult) -> list[str]:
+    """Say what each attack for pay brings beside those that move samples."""
+    lines = []
     for attack, rule in PAY.items():
         pairs = result.against_moving(attack)
+        if pairs.empty:
+            continue
         ahead = int((pairs["pay"] >= pairs["moving"]).sum())
         lines.append(
             f"Rule '{rule}': objective '{attack}' brings the vendor {pairs['pay'].mean():.1%} of "
@@ -439,12 +454,30 @@ def describe_payments(result: PaymentsResult) -> str:
             f"much in {ahead} of {len(pairs)} draws; accuracy lost {pairs['pay_drop'].mean():.1%} "
             f"and {pairs['moving_drop'].mean():.1%}"
         )
+    return lines
+
+
+def unpaid_words(result: PaymentsResult) -> list[str]:
+    """Say which rules pay nobody, how often, and which always pay."""
+    return [
+        f"Rule '{rule}' pays nobody in {missing} of {(result.table['rule'] == rule).sum()} cases: "
+        f"nothing has a positive worth there in the order '{result.order}'. These are left out of "
+        "the means. The rules 'rank' and 'top_k' always pay"
+        for rule in PAY_RULES
+        if (missing := result.unpaid(rule))
+    ]
+
+
+def describe_payments(result: PaymentsResult) -> str:
     shown = result.summary("positive").drop(columns="draws")
+    table = shown.to_string(index=False, float_format=lambda value: f"{value:.3g}")
     return "\n".join(
         [
-            f"{len(result.vendors)} vendors by '{result.scheme}', '{name}' is favoured",
-            *lines,
-            shown.to_string(index=False, float_format=lambda value: f"{value:.3g}"),
+            f"{len(result.vendors)} vendors by '{result.scheme}', "
+            f"'{result.vendors.names[result.vendor]}' is favoured",
+            *compared_words(result),
+            *unpaid_words(result),
+            *([] if shown.empty else [table]),
         ]
     )
 

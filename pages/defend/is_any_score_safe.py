@@ -15,6 +15,7 @@ from pages.common.widgets import blocks, code_tabs, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.score_names import SCORE_NAMES, left_out
+from pages.common.words.smaller import made_smaller
 from pages.defend.parts import score_matrix_figures as figures
 from pages.defend.parts import score_matrix_words as words
 
@@ -43,7 +44,7 @@ def matrix_figure(stored: Stored, request: ScoreMatrixRequest) -> FigureBlock:
         f"{result.k}. All were outside it by every score before. Bold: the score that was "
         f"attacked. Radius {request.radius:g}, one start, {request.steps} steps for each. Right of "
         "the dashed line the model does not enter. Point at a cell for its interval."
-        f"{left_out(request.attributions)}",
+        f"{left_out(request.attributions)}{made_smaller(request)}",
     )
 
 

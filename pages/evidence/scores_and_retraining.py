@@ -15,6 +15,7 @@ from pages.common.widgets import blocks, charts, code_tabs, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.score_names import SCORE_NAMES, left_out
+from pages.common.words.smaller import made_smaller
 from pages.evidence.parts import lds_figures as figures
 from pages.evidence.parts import lds_words as words
 
@@ -46,7 +47,7 @@ def scores_figure(stored: Stored, request: LdsRequest) -> FigureBlock:
         "score is the rank correlation of its test loss with the sum of the scores in its half: 1 "
         "if the sums order the models perfectly. Bars are 95% intervals. No scores that are added "
         f"up reach more than about {result.ceiling:.2f}, because losses do not add up."
-        f"{left_out(request.attributions)}",
+        f"{left_out(request.attributions)}{made_smaller(request)}",
     )
 
 
@@ -146,7 +147,7 @@ def curves(
     )
     selection_figure(asked.stored, name, what).show()
     lost = words.lost_classes(result, classes)
-    unasked = left_out(asked.request.attributions)
+    unasked = f"{left_out(asked.request.attributions)}{made_smaller(asked.request)}"
     if lost or unasked:
         st.caption(f"{lost}{unasked}".strip())
 

@@ -20,6 +20,7 @@ from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.charts import heading
 from pages.common.widgets.figure import FigureBlock
+from pages.common.words.smaller import made_smaller
 from pages.money.parts import money_figures as drawn
 from pages.money.parts import money_words as words
 
@@ -123,8 +124,11 @@ def pairs_figure(stored: Stored, attack: str, radius: float) -> FigureBlock:
     )
 
 
-@unfold.section("Does it pay to aim at pay? Twenty draws, paired", "pairs")
+@unfold.section("Does it pay to aim at pay? Draw by draw", "pairs")
 def beside_moving(stored: Stored, attack: str, radius: float) -> None:
+    if stored.result.against_moving(attack).empty:
+        st.info("In no draw is there a payment by both attacks to compare.")
+        return
     pairs_figure(stored, attack, radius).show()
 
 
@@ -140,9 +144,13 @@ def formulas() -> None:
     st.markdown(
         "For the top k and for ranks the steps of $w$ are drawn with a width that narrows to a "
         "tenth. **Outliers** follow the Outlier Attack of Wang, Hu, Deng and Ma (2025), which "
-        "perturbs samples, labels kept, until the model errs. Here the smallest such change of a "
-        "linear model is known in closed form, and the outliers come on top of what is delivered. "
-        "**Copies**: Shapley values are known to reward them; the same holds for influence. "
+        "perturbs samples, labels kept, until the model errs, and counts how many of the best "
+        "samples of each test point are the vendor's. Here the smallest such change of a linear "
+        "model is known in closed form, the outliers come on top of what is delivered, and what "
+        "counts is money. Counted their way, with outliers in place of the delivery, the vendor "
+        "gains as well: the lab's tests check that. "
+        "**Copies**: Shapley values are known to reward them (Han et al. 2022); influence, whose "
+        "scores are paid for here, does so under most rules. "
         "**Names**: the first three rules add up over samples, so that other names bring nothing; "
         "by vendor, harmful samples sold under another name no longer count against the rest. A "
         "**valuator** changes no model: it reports the best for the vendor of what it has tried, "
@@ -150,7 +158,7 @@ def formulas() -> None:
     )
 
 
-def attackers(stored: Stored, rule: str, budget: float) -> None:
+def attackers(stored: Stored, request: PaymentsRequest, rule: str, budget: float) -> None:
     """The table of who attacks, what it costs and what it brings."""
     result: PaymentsResult = stored.result
     heading("Who attacks, what it costs, what it brings")
@@ -162,6 +170,7 @@ def attackers(stored: Stored, rule: str, budget: float) -> None:
         f"Means over {result.table['draw'].nunique()} draws, each with a vendor of its own that "
         "somebody favours; money of the budget above. Accuracy is on held-out data. "
         f"{words.directions(result, rule)} {words.neighbours_words(result, rule)}"
+        f"{words.unpaid(result, rule)}{made_smaller(request)}"
     )
 
 
@@ -189,14 +198,14 @@ def show(form: Form, stored: Stored, samples: Samples | None, request: PaymentsR
     favoured = result.vendors.names[result.vendor] if scheme == result.scheme else None
     try:
         table = earned(stored, vendors, rule, attack, budget)
-    except InvalidInput as error:
-        st.warning(f"Nothing is paid: {error}")
+    except InvalidInput:
+        st.warning(words.NOBODY)
         return
     accuracies = (result.accuracy["honest"], result.accuracy[attack])
     said = words.finding(table, favoured, budget, *accuracies)
     head.markdown(f"{said}{mark_origin(badge_of(stored))}")
     bars_figure(stored, vendors, favoured, rule, attack, budget).show()
-    attackers(stored, rule, budget)
+    attackers(stored, request, rule, budget)
     beside_moving(stored, words.aiming_at(rule), request.radius)
     formulas()
     take_away.show(

@@ -13,6 +13,7 @@ from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
+from pages.common.words.smaller import made_smaller
 from pages.money.parts import label_views as views
 
 PAGE = registry.page("wrong-labels")
@@ -24,7 +25,7 @@ COST = (
 
 
 @shelf.kept
-def curves_figure(stored: Stored, detector: str) -> FigureBlock:
+def curves_figure(stored: Stored, request: CleaningRequest, detector: str) -> FigureBlock:
     result: CleaningResult = stored.result
     return FigureBlock(
         name=f"found-by-{detector}",
@@ -39,7 +40,7 @@ def curves_figure(stored: Stored, detector: str) -> FigureBlock:
         "bands the range of the draws; the dotted line is where as many samples were looked at as "
         "are wrong. A sample with a high influence pulls the test loss up: it is suspicious. Both "
         "attacks choose another model at the same radius. For that model the hidden samples seem "
-        "to pull the test loss down most.",
+        f"to pull the test loss down most.{made_smaller(request)}",
     )
 
 
@@ -51,7 +52,7 @@ def in_numbers(result: CleaningResult) -> None:
         "Average precision is the area under precision against recall, with a bootstrap interval "
         "over draws. Accuracy is on held-out data with right labels. Where nobody interferes, the "
         "“hidden” sample is the one that the first attack is going to hide: of all wrong ones the "
-        "one that influence finds first."
+        f"one that influence finds first.{views.left_out(result)}"
     )
 
 
@@ -91,7 +92,7 @@ def page() -> None:
     form.finish()
     detector = views.detector_of(word)
     head.markdown(f"{views.finding(stored.result, detector)}{mark_origin(badge_of(stored))}")
-    curves_figure(stored, detector).show()
+    curves_figure(stored, request, detector).show()
     in_numbers(stored.result)
     formulas(request)
     take_away.show(

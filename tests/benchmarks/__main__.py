@@ -1,6 +1,6 @@
 """Run the benchmarks that are named, or all: `python -m tests.benchmarks [step layout products
-speed solvers scores digits success sweep fairness scrutiny lab presets wire size features tables
-pictures large stronger network devices class lesson neighbour queue]`.
+speed solvers scores digits lds success sweep fairness scrutiny lab presets wire size features
+tables pictures large stronger network devices class lesson neighbour queue]`.
 
 Each runs in a process of its own, so that its memory is its own and a warm cache helps none.
 """
@@ -18,6 +18,7 @@ NAMES = (
     "solvers",
     "scores",
     "digits",
+    "lds",
     "success",
     "sweep",
     "fairness",

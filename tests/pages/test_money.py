@@ -19,6 +19,7 @@ from engine.results.store import MANIFEST, Store, Stored, open_folder
 from engine.settings import PUBLISHED, Settings
 from engine.vocabulary import PAY
 from pages.common.lab import published_results, registry
+from pages.common.words.smaller import made_smaller
 from pages.money.parts import label_views, money_words
 from tests.support.pages import Open, check_note, tables, unfold, words
 
@@ -136,6 +137,55 @@ def test_a_column_of_ones_own_table_says_who_the_vendors_are(
     assert f"earns **{before.money[most]:,.0f}** by the honest model" in words(app)
 
 
+def test_a_rule_that_pays_nobody_is_a_warning_with_what_to_do(
+    open_page: Open, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Test labels contradict those of training: every sample pulls the test loss up."""
+    x = np.concatenate([np.linspace(-2, -0.5, 20), np.linspace(0.5, 2, 20)])[:, None]
+    y = (x[:, 0] > 0).astype(int)
+    np.savez(settings.data_dir / "turned.npz", X_train=x, y_train=y, X_test=x, y_test=1 - y)
+    request = replace(SMALL, dataset="turned", draws=1, steps=1)
+    dataset = load_dataset("turned", settings.data_dir)
+    compute_and_keep("payments", request, dataset, settings, ignore)
+    monkeypatch.setattr(
+        published_results, "with_role", lambda: (("payments", "payments", request),)
+    )
+    for rule in ("by score", "by vendor"):
+        app = open_page(MONEY, dataset="turned", rule=rule)
+        assert not app.exception
+        [warning] = app.warning
+        assert "This rule pays nobody here" in warning.value
+        assert "Choose “by rank” or “top k”" in warning.value
+        assert not app.get("plotly_chart")
+    app = open_page(MONEY, dataset="turned", rule="by rank")
+    assert not app.exception and not app.warning
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_a_smaller_experiment_says_so(open_page: Open, small: dict[str, Stored]) -> None:
+    said = words(open_page(MONEY, dataset="small"))
+    assert (
+        "Smaller on this data set than on the others, because of the time: 2 draws instead of 20, "
+        "3 steps an attack instead of 100 and 1 learning rate instead of 2. Over so few draws an "
+        "interval is rough." in said
+    )
+    said = words(open_page(LABELS, dataset="small"))
+    assert "2 draws instead of 10" in said
+
+
+def test_published_results_of_the_large_data_set_say_what_is_smaller() -> None:
+    """Three draws instead of ten and twenty; on digits nothing is smaller."""
+    for role, usual in (("payments", 20), ("cleaning", 10)):
+        for data in ("digits", "breast_cancer"):
+            assert not made_smaller(published_results.request_of(role, data))
+        said = made_smaller(published_results.request_of(role, "cifar10_5000_2000_effnetlite2"))
+        assert f"3 draws instead of {usual}" in said and "interval is rough" in said
+    said = made_smaller(published_results.request_of("lds", "cifar10_5000_2000_effnetlite2"))
+    assert "40 halves instead of 200" in said
+    request = published_results.request_of("score matrix", "cifar10_5000_2000_effnetlite2")
+    assert "8 targets instead of 24" in made_smaller(request)
+
+
 def test_the_labels_page_says_what_the_draws_give(
     open_page: Open, small: dict[str, Stored]
 ) -> None:
@@ -184,6 +234,10 @@ def test_aiming_at_pay_brings_at_least_as_much_as_moving_samples_on_every_publis
         said = money_words.directions(result, rule)
         for attack, effect in zip(("Outliers", "Copies"), effects, strict=True):
             assert f"{attack} {effect} the vendor's pay" in said
+        assert ("Other names pay" in said) == (rule == "net")
+        assert ("Other names bring nothing" in said) == (rule != "net")
+        raised = effects == ("raise", "raise")
+        assert ("worth less" in said) != raised, "what differs from the source has its reason"
 
 
 def test_an_attack_on_influence_hides_what_own_loss_still_finds() -> None:

@@ -10,20 +10,24 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_score, recall_score
 
 from engine.data.dataset import Dataset
+from engine.data.load import load_dataset
 from engine.errors import InvalidDataset, InvalidInput
 from engine.experiments import CleaningRequest, Context, PaymentsRequest, experiment
 from engine.experiments.cleaning import DETECTORS, MODELS, run_cleaning
-from engine.experiments.payments import ATTACKERS, MOVING, run_payments
+from engine.experiments.payments import ATTACKERS, MOVING, Draw, Favoured, run_payments
 from engine.influence.scores import influence_scores
 from engine.market.cleaning import finding, flip_labels
 from engine.market.payments import vendor_share
 from engine.market.tricks import best_of, copies, halves, misread, names_of, outliers
 from engine.market.vendors import Vendors, vendors_at_random
 from engine.models.fit import fit
+from engine.models.linear import LinearModel
 from engine.scrutiny.attributions import knn_shapley
+from engine.scrutiny.queries import influence_matrix
 from engine.vocabulary import PAY, PAY_RULES
 from tests.support.problems import random_problem
 
@@ -87,6 +91,61 @@ def test_outliers_keep_their_label_and_the_model_takes_them_for_another_class(sm
     more, owners = outliers(small, vendors, 1, model, 5, seed=3)
     assert more.n_train == 53 and owners.owner[48:].tolist() == [1] * 5
     assert (model.predict(more.X_train[48:]) != more.y_train[48:]).all()
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[Dataset, LinearModel, NDArray[np.floating]]:
+    """With its honest model, and the worth of every sample, high where it lowers the test loss."""
+    dataset = load_dataset("digits")
+    model = fit(dataset, device="cpu")
+    return dataset, model, -influence_scores(model, dataset, device="cpu").scores
+
+
+def test_outliers_do_what_their_source_reports_by_its_own_measure(digits):
+    """In place of the delivery, counting the vendor's among the ten best samples of each test
+    point, as the Outlier Attack's authors do: its share rises at least threefold."""
+    dataset, model, _ = digits
+    own = vendors_at_random(dataset.n_train, 10, 0).samples(0)
+    X = dataset.X_train.astype(np.float64)
+    X[own] = misread(model, X[own], dataset.y_train[own])
+    replaced = replace(dataset, X_train=X.astype(np.float32), images=None)
+    shares = []
+    for data, trained in ((dataset, model), (replaced, fit(replaced, device="cpu"))):
+        X_test, y_test = data.split("test")
+        worth = -influence_matrix(trained, data, X_test, y_test, tolerance=1e-4, device="cpu")
+        best = np.argsort(-worth, axis=0, kind="stable")[:10]
+        shares.append(np.isin(best, own).mean())
+    assert 0.05 < shares[0] < 0.2, "a tenth of the samples"
+    assert shares[1] > 3 * shares[0]
+
+
+def test_outliers_bring_money_but_where_those_of_negative_worth_count(digits):
+    """What the page says of the rules, for money and with the outliers on top of the delivery."""
+    dataset, model, worth = digits
+    gains: dict[str, list[float]] = {rule: [] for rule in ("positive", "rank", "net")}
+    for seed in range(3):
+        vendors = vendors_at_random(dataset.n_train, 10, seed)
+        more, owners = outliers(dataset, vendors, 0, model, 60, seed)
+        after = -influence_scores(fit(more, device="cpu"), more, device="cpu").scores
+        assert after[dataset.n_train :].sum() < 0
+        for rule, found in gains.items():
+            found.append(
+                vendor_share(after, owners, 0, rule) - vendor_share(worth, vendors, 0, rule)
+            )
+    assert min(gains["positive"]) > 0 and min(gains["rank"]) > 0
+    assert max(gains["net"]) < 0
+
+
+def test_a_copied_sample_is_worth_less_than_it_was_alone(digits):
+    """Why copies may bring nothing where only the top k are paid."""
+    dataset, _, worth = digits
+    vendors = vendors_at_random(dataset.n_train, 10, 0)
+    more, _ = copies(dataset, vendors, 0, worth, 60)
+    after = -influence_scores(fit(more, device="cpu"), more, device="cpu").scores
+    alone = worth[best_of(vendors, 0, worth, 60)]
+    twice = after[dataset.n_train :]
+    assert (twice < alone).mean() > 0.8
+    assert twice.mean() < 0.9 * alone.mean() < 2 * twice.mean(), "but both together are worth more"
 
 
 def test_harmful_samples_go_to_other_names():
@@ -229,6 +288,39 @@ def test_payments_of_a_small_market(small, tmp_path: Path):
     np.testing.assert_array_equal(again.holdout["pay"], result.holdout["pay"])
     assert (again.accuracy, again.k, again.order) == (result.accuracy, 6, "lowest_first")
     assert "at least as much" in kind.describe(again)
+
+
+def test_a_rule_that_pays_nobody_is_said_to_and_left_out_of_the_means(small):
+    """The command line prints what `describe` says."""
+    request = PaymentsRequest(count=4, k=6, bought=(2,), names=(2,), tried=(2,), **FEW)
+    result = run_payments(request, small, Context())
+    assert result.unpaid("positive") == 0
+    assert "pays nobody" not in experiment("payments").describe(result)
+    table = result.table.copy()
+    rows = (table["rule"] == "positive") & (table["draw"] == 1)
+    table.loc[rows, "after"] = np.nan
+    some = replace(result, table=table)
+    assert some.unpaid("positive") == rows.sum() > 0
+    assert some.summary("positive")["draws"].eq(1).all()
+    assert some.against_moving("pay")["draw"].tolist() == [0]
+    said = experiment("payments").describe(some)
+    total = (table["rule"] == "positive").sum()
+    assert f"Rule 'positive' pays nobody in {rows.sum()} of {total} cases" in said
+    assert "The rules 'rank' and 'top_k' always pay" in said
+    table.loc[table["rule"] == "positive", ["before", "after"]] = np.nan
+    none = replace(result, table=table)
+    assert none.summary("positive").empty and none.against_moving("pay").empty
+    said = experiment("payments").describe(none)
+    assert f"pays nobody in {total} of {total} cases" in said
+    assert "nan" not in said and "objective 'pay_rank'" in said
+
+
+def test_scores_of_one_sign_pay_nobody_by_score_and_the_experiment_says_so(small):
+    """A model whose every sample pulls the test loss up has no positive worth to pay for."""
+    request = PaymentsRequest(count=4, k=6, bought=(2,), names=(2,), tried=(2,), **FEW)
+    honest = Favoured(request, Draw(0, vendors_at_random(48, 4), 0, 0)).shares(np.ones(48))
+    assert np.isnan(honest["positive"]) and np.isnan(honest["net"])
+    assert honest["rank"] == pytest.approx(0.25) and honest["top_k"] == pytest.approx(0.25)
 
 
 def test_other_schemes_favour_the_next_vendor(small):

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from engine.experiments import CleaningResult
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BLUE, GREY, translucent
-from pages.common.words.wording import count, percent
+from pages.common.words.wording import count, listed, percent
 
 DETECTORS = {"influence": "influence", "self_influence": "self-influence", "loss": "own loss"}
 LOOKS = {
@@ -20,6 +20,16 @@ def detectors_in(result: CleaningResult) -> list[str]:
     """List the detectors that a result has, by their words."""
     there = set(result.table["detector"])
     return [word for name, word in DETECTORS.items() if name in there]
+
+
+def left_out(result: CleaningResult) -> str:
+    """Say, with a space before it, which scores did not look; empty where all did."""
+    missing = [word for word in DETECTORS.values() if word not in detectors_in(result)]
+    return (
+        f" Left out, because of the time on data of this size: {listed(missing)}."
+        if missing
+        else ""
+    )
 
 
 def detector_of(word: str) -> str:

@@ -31,6 +31,10 @@ ORDER_WORDS = {
     "highest_first": "The paper's order: a sample is worth something if its score is positive, "
     "although more weight on it pulls the test loss up.",
 }
+NOBODY = (
+    "This rule pays nobody here. It pays for what has a positive worth, and by the honest or the "
+    "attacked model nothing has one. Choose “by rank” or “top k”, which always pay."
+)
 UNITS = {
     "copies": ("copy", "copies"),
     "outliers": ("outlier", "outliers"),
@@ -227,20 +231,42 @@ def neighbours_words(result: PaymentsResult, rule: str) -> str:
     )
 
 
+@shelf.kept
+def unpaid(result: PaymentsResult, rule: str) -> str:
+    """Say, with a space before it, of how many rows a share is missing because the rule paid
+    nobody; empty where it always paid."""
+    missing = result.unpaid(rule)
+    if not missing:
+        return ""
+    total = int((result.table["rule"] == rule).sum())
+    return (
+        f" In {missing} of {total} cases the rule paid nobody, before the attack or after it: they "
+        "are left out of the means."
+    )
+
+
 def points_between(low: float, high: float) -> str:
     return f"{100 * low:.1f} to {100 * high:.1f} points".replace("-", MINUS)
 
 
+SOURCES = {
+    "outliers": "as in the Outlier Attack's own experiments",
+    "copies": "as known for Shapley values",
+}
+REASONS = {
+    ("outliers", "net"): "this rule also counts the outliers that are worth less than nothing",
+    ("copies", "top_k"): "the model fits a sample better that it has twice, so that each of the "
+    "two is worth less, and fewer of the vendor's are among the top k",
+}
+
+
 @shelf.kept
 def directions(result: PaymentsResult, rule: str) -> str:
-    """Whether what a vendor delivers has the effect under a rule that its source reports: pay rises
+    """Whether what a vendor does has the effect under a rule that its source reports: pay rises
     (the 95% interval of the gain at the largest budget lies above zero)."""
     table = result.summary(rule)
     said = []
-    for attack, source in (
-        ("outliers", "as in the Outlier Attack's own experiments"),
-        ("copies", "as known for Shapley values"),
-    ):
+    for attack, source in SOURCES.items():
         part = table[table["attack"] == attack].to_dict("records")
         if not part:
             continue
@@ -252,5 +278,18 @@ def directions(result: PaymentsResult, rule: str) -> str:
             if high < 0
             else f"do not clearly change the vendor's pay under this rule, not {source}"
         )
-        said.append(f"{attack.capitalize()} {effect}.")
-    return " ".join(said)
+        reason = "" if low > 0 or (attack, rule) not in REASONS else f": {REASONS[attack, rule]}"
+        said.append(f"{attack.capitalize()} {effect}{reason}.")
+    return " ".join([*said, *names_words(table)])
+
+
+def names_words(table: pd.DataFrame) -> list[str]:
+    """What selling under other names brings, and why; nothing where no vendor could."""
+    part = table[table["attack"] == "split"]
+    if part.empty:
+        return []
+    if (part["gain"].abs() < 1e-9).all():
+        return [
+            "Other names bring nothing: under this rule a sample earns the same whoever owns it."
+        ]
+    return ["Other names pay: harmful samples no longer count against the vendor's other ones."]
