@@ -43,30 +43,44 @@ def choose_threshold(form: Form, table: pd.DataFrame) -> float:
     start = float(np.clip(round(np.floor(wanted / STEP) * STEP, 2), RANGE.low, RANGE.high))
     exponent = form.slider(
         st.container(),
-        "Threshold on the gradient norm, as a power of ten",
+        "Flag a model whose gradient norm exceeds 10 to the power of",
         "threshold",
         RANGE,
         start,
         STEP,
-        "A model whose training loss has a larger gradient is flagged. At first: one that flags "
-        "about 5% of the honest models.",
+        "The limit of the check, the dashed line. At first it flags about 5% of the honest models.",
     )
     return 10**exponent
 
 
 @shelf.kept
-def norms_figure(stored: Stored, threshold: float) -> FigureBlock:
+def overview_figure(stored: Stored, threshold: float) -> FigureBlock:
     table: pd.DataFrame = stored.result
     return FigureBlock(
         name="gradient-norms",
         key="norms",
-        title=words.norms_title(table),
+        title=words.overview_title(table),
         kind="Gradient norms of honest, attacked, scaled and adaptively attacked models",
+        build=figures.overview,
+        values=(table, threshold),
+        results=(stored,),
+    )
+
+
+@unfold.section("Every group of models", "groups")
+def groups(stored: Stored, threshold: float) -> None:
+    """All models, those whose attack failed too, by trainer, radius and weight of the check."""
+    table: pd.DataFrame = stored.result
+    FigureBlock(
+        name="gradient-norms-by-group",
+        title="Gradient norms by trainer, radius and weight of the check",
+        kind="Gradient norms of all models by group",
         build=figures.distributions,
         values=(table, threshold),
         results=(stored,),
+        badge="",
         caption=words.norms_caption(table, threshold),
-    )
+    ).show()
 
 
 @shelf.kept
@@ -94,13 +108,15 @@ def roc_figure(stored: Stored, threshold: float) -> FigureBlock:
     )
 
 
+@unfold.section("How well does the check tell them apart?", "detector")
 def detector(stored: Stored, threshold: float) -> None:
     """How well the check tells manipulated models from honest ones: a curve and a table."""
     roc_figure(stored, threshold).show()
     found = rates.curves(stored.result)
     blocks.table(words.areas_table(found), "AUC of the check, by what it is asked to tell apart")
     st.caption(
-        "AUC: how often a manipulated model has the larger gradient than an honest one, ties half; "
+        f"{words.detector_meaning(stored.result)}AUC: how often a manipulated model has the larger "
+        "gradient than an honest one, ties half; "
         "intervals by bootstrap of both groups. Of attacked models those count that reached the "
         f"top.{words.with_failures(stored.result)}"
     )
@@ -113,6 +129,7 @@ def keeping() -> dict[DefenceRequest, Stored]:
     return {request: stored for request, stored in found.items() if stored is not None}
 
 
+@unfold.section("Attacks that keep accuracy or predictions", "kept-attacks")
 def objectives(stored: Stored, others: Mapping[DefenceRequest, Stored], threshold: float) -> None:
     """The objectives that keep something beside the paper's, under the same check."""
     results = {REQUEST.objective: stored.result}
@@ -166,7 +183,8 @@ def stealth_figure(stored: Stored, threshold: float) -> FigureBlock:
         values=(table, figures.thresholds_of(table), threshold),
         table=lambda: kept,
         results=(stored,),
-        caption="The attacker adds the gradient's norm, times a weight, to the objective of "
+        caption="The page's first line counts targets that some weight brings to the top "
+        "unflagged. The attacker adds the gradient's norm, times a weight, to the objective of "
         f"Algorithm 1, and starts at θ*; radius {radius:g}. These runs stop at the top and do not "
         "go on to hide there: what the attacker keeps here is the least possible. Where the curve "
         "of success lies above that of honest models flagged, the check costs honest trainers more "
@@ -174,6 +192,7 @@ def stealth_figure(stored: Stored, threshold: float) -> FigureBlock:
     )
 
 
+@unfold.section("What an attacker who knows the check keeps", "knows")
 def stealth(stored: Stored, threshold: float) -> None:
     """What the attacker who knows the check keeps: a figure and a table."""
     stealth_figure(stored, threshold).show()
@@ -194,8 +213,10 @@ def results(stored: Stored) -> None:
     form.finish()
     said.markdown(f"{words.finding(table, threshold)}{mark_origin(badge_of(stored))}")
     with place:
-        norms_figure(stored, threshold).show()
+        overview_figure(stored, threshold).show()
+    st.caption(words.overview_caption(table))
     detector(stored, threshold)
+    groups(stored, threshold)
     others = keeping()
     if others:
         objectives(stored, others, threshold)

@@ -10,7 +10,7 @@ from pages.common.asking.form import Form
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.published_results import named
-from pages.common.widgets import blocks, charts
+from pages.common.widgets import blocks, charts, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import paper
 from pages.common.words.wording import count, stamp
@@ -97,7 +97,7 @@ def methods_figure(found: Published, data: str, methods: pd.DataFrame) -> Figure
     return FigureBlock(
         name="methods",
         key=f"order-{data}",
-        title=f"`{data}`, k = {int(methods['k'].iloc[0])}",
+        title=f"On {named(data)}, k = {int(methods['k'].iloc[0])}",
         kind=f"Success rates by method on {named(data)}, and the paper's",
         build=comparison_figures.order,
         values=(methods, stands_for.get(data)),
@@ -109,10 +109,11 @@ def methods_figure(found: Published, data: str, methods: pd.DataFrame) -> Figure
     )
 
 
+@unfold.section("The order of the methods (Table 2)", "orders")
 def orders(found: Published, compared: Sequence[Comparison]) -> None:
     """The order of the methods on every data set, side by side."""
     known = all_methods(found)
-    charts.heading(comparison_words.orders_title(compared), "precomputed")
+    charts.heading(comparison_words.orders_title(compared))
     for column, (data, methods) in zip(st.columns(len(known)), known.items(), strict=True):
         with column:
             methods_figure(found, data, methods).show()
@@ -123,12 +124,27 @@ def orders(found: Published, compared: Sequence[Comparison]) -> None:
     )
 
 
-def statements_list(form: Form, compared: Sequence[Comparison]) -> None:
-    """What the paper states, with the verdicts that are chosen."""
-    charts.heading("What the paper states, and what is found here", "precomputed")
-    chosen = form.several(
-        st.container(), "Show", "verdicts", [MARKS[v] for v in comparisons.VERDICTS]
+@shelf.kept
+def scoreboard_figure(found: Published, compared: tuple[Comparison, ...]) -> FigureBlock:
+    return FigureBlock(
+        name="scoreboard",
+        title="Every statement, on every data set it was checked on",
+        kind="Verdict on each statement of the paper by data set",
+        build=comparison_figures.scoreboard,
+        values=(compared,),
+        table=lambda: comparison_words.as_table(compared),
+        results=tuple(stored for _, stored in found),
+        badge="precomputed",
+        caption="A stand-in has the paper's pictures but other features, and fewer samples. Point "
+        "at a mark to see what was found.",
     )
+
+
+def statements_list(form: Form, compared: Sequence[Comparison]) -> None:
+    """What the paper states, with the verdicts that are chosen: at first what is not reproduced."""
+    charts.heading("What was found, and why")
+    marks = [MARKS[v] for v in comparisons.VERDICTS]
+    chosen = form.several(st.container(), "Show", "verdicts", marks, marks[1:])
     form.finish()
     by_claim: dict[tuple[str, str], list[Comparison]] = {}
     for one in compared:
@@ -141,10 +157,16 @@ def statements_list(form: Form, compared: Sequence[Comparison]) -> None:
         st.markdown("\n".join([f"**{source}.** {claim}", "", *lines]))
 
 
+@unfold.section("Every number of Tables 1 and 2", "cells")
 def cells_table(cells: pd.DataFrame) -> None:
     """Every number of the paper's tables, with ours."""
     charts.heading(paper_tables.title(cells))
-    blocks.table(cells, "Every cell of the paper's Tables 1 and 2 beside ours")
+    with st.container(key="paper-cells"):
+        blocks.table(
+            paper_tables.to_read(cells),
+            "Every cell of the paper's Tables 1 and 2 beside ours",
+            {paper_tables.HERE: str},
+        )
     st.caption(f"{paper.CELL_MEANING} {paper.COMPARABLE} {paper.K_GUESS}")
 
 
@@ -153,8 +175,9 @@ def page() -> None:
     form, found = Form(), published()
     compared, cells = compared_with(found), level_cells(found)
     st.markdown(comparison_words.finding(compared, len(cells)))
-    orders(found, compared)
+    scoreboard_figure(found, compared).show()
     statements_list(form, compared)
+    orders(found, compared)
     cells_table(cells)
     dates = sorted(stored.manifest.created for _, stored in found)
     st.download_button(

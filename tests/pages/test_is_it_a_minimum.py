@@ -7,7 +7,7 @@ import pytest
 from engine.experiments import DefenceRequest
 from pages.common.lab import published_results, registry
 from tests.support.models import model
-from tests.support.pages import Open, have_found, tables, words
+from tests.support.pages import Open, have_found, tables, unfold, words
 from tests.support.stores import published
 
 PAGE = registry.page("minimum")
@@ -35,11 +35,30 @@ def test_the_finding(open_page: Open, measured: None) -> None:
     app = open_page(PAGE)
     said = words(app)
     assert not app.exception
-    assert "**100% of the 4 models that moved a target to the top**" in said
-    assert "passes it for **at least 1 of 2 targets**" in said
-    assert "weight 3 reaches the top unflagged for 1 of 2 targets" in said
+    assert "**100% of the attacks that reached the top**" in said
+    assert "stays below it for **at least 1 of 2 targets**" in said
     assert "precomputed 24 November 2026" in said
-    assert len(app.get("plotly_chart")) == 4
+    assert "Every attacked model has a larger gradient than every honest one" in said
+    assert len(app.get("plotly_chart")) == 1
+    said = words(unfold(app))
+    assert not app.exception
+    assert "With weight 3 alone 1 of 2 targets reach the top unflagged" in said
+    assert "All 4 attacked models that reached the top against 20 honest ones: AUC 1.000" in said
+    assert len(app.get("plotly_chart")) == 5
+
+
+def test_honest_models_that_look_attacked_are_counted(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of twenty honest models two have a gradient as large as the smallest of an attack."""
+    table = made()
+    norms = np.sort(table.loc[table["kind"] == "honest", "gradient_norm"])
+    table.loc[table["kind"] == "attacked", "gradient_norm"] = norms[-2]
+    have_found(
+        monkeypatch, lambda experiment, request: published("defence", table, dataset="digits")
+    )
+    said = words(open_page(PAGE))
+    assert "10% of the honest models have a gradient as large as some attacked model's" in said
 
 
 def test_the_objectives_that_keep_something_stand_beside_the_paper_s(
@@ -56,10 +75,10 @@ def test_the_objectives_that_keep_something_stand_beside_the_paper_s(
         monkeypatch,
         lambda experiment, request: published("defence", results[request], dataset="digits"),
     )
-    app = open_page(PAGE)
+    app = unfold(open_page(PAGE))
     assert not app.exception
     said = words(app)
-    assert "Models flagged at radius 0.3: 4 of 4 by Algorithm 3 and 3 of 4 by accurate" in said
+    assert "The check flags 3 of 4 attacks by “accurate”, the fewest at radius 0.3" in said
     assert "4 runs of at most 100 steps for Algorithm 3 and 4 runs" in said
     read = tables(app)[1]
     assert read["attack"].tolist() == ["Algorithm 3, 0.3", "accurate, 0.3"]
@@ -70,15 +89,15 @@ def test_without_them_the_page_is_about_the_paper_s_alone(
     open_page: Open, measured: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(published_results, "with_role", lambda: ())
-    app = open_page(PAGE)
+    app = unfold(open_page(PAGE))
     assert not app.exception
-    assert len(app.get("plotly_chart")) == 3
+    assert len(app.get("plotly_chart")) == 4
 
 
 def test_a_threshold_in_a_link(open_page: Open, measured: None) -> None:
     low = open_page(PAGE, threshold="-7")
-    assert "flags 100% of 20 honest models" in words(low)
-    assert "passes it for **at least 0 of 2 targets**" in words(low)
+    assert "flags 100% of the honest models" in words(low)
+    assert "stays below it for **at least 0 of 2 targets**" in words(low)
     bad = open_page(PAGE, threshold="high")
     assert not bad.exception
     assert any("threshold" in warning.value for warning in bad.warning)

@@ -76,9 +76,32 @@ def test_the_order_of_the_variants_decides_about_table_2():
     assert agrees.here == "0.20, 0.50, 0.50, 0.90 at k = 1"
     assert not_so.verdict == DIFFERS
     assert "lowering all that rank higher does worse" in not_so.why
-    assert "does worse on digits" in comparison_words.orders_title(
-        [comparisons.Comparison(**{**vars(agrees), "data": "digits"})]
+    on_digits, on_wine = (
+        comparisons.Comparison(**{**vars(found), "data": data})
+        for found, data in ((agrees, "digits"), (not_so, "wine"))
     )
+    assert comparison_words.orders_title([on_digits]).startswith("No part of the recipe does worse")
+    assert comparison_words.orders_title([on_digits, on_wine]).endswith(
+        "does worse than the step before, on wine"
+    )
+
+
+def test_the_scoreboard_has_a_mark_for_each_check():
+    """On data of their own alone, three statements each; a fourth data set has one statement."""
+    made = [
+        comparisons.Comparison("Fig. 2", f"claim {n}", "A claim.", "found", data, verdict, "why")
+        for data in ("digits", "wine")
+        for n, verdict in enumerate((REPRODUCED, DIFFERS, NOT_COMPARABLE))
+    ]
+    made.append(comparisons.Comparison("Theorem 1", "last", "A.", "b", "made", DIFFERS, "c"))
+    figure = comparison_figures.scoreboard(made)
+    by = {trace.name: sorted(zip(trace.x, trace.y, strict=True)) for trace in figure.data}
+    assert by == {
+        REPRODUCED: [(0, 0), (1, 0)],
+        DIFFERS: [(0, 1), (1, 1), (2, 3)],
+        NOT_COMPARABLE: [(0, 2), (1, 2)],
+    }
+    assert list(figure.layout.xaxis.ticktext) == ["digits", "wine", "other data"]
 
 
 @pytest.mark.parametrize(("near", "far", "verdict"), [(4, 18, REPRODUCED), (18, 4, DIFFERS)])

@@ -186,13 +186,21 @@ class Form:
         self.note(name, list(choices), chosen)
         return chosen
 
-    def several(self, place: Place, label: str, name: str, choices: Sequence[str]) -> list[str]:
-        """Ask for some of a few choices, all in view and chosen at first; the label is hidden."""
+    def several(
+        self,
+        place: Place,
+        label: str,
+        name: str,
+        choices: Sequence[str],
+        default: Sequence[str] | None = None,
+    ) -> list[str]:
+        """Ask for some of a few choices, all in view; all of them, or `default`, are chosen at
+        first. The label is hidden."""
         chosen = place.segmented_control(
             label,
             list(choices),
             selection_mode="multi",
-            default=list(choices),
+            default=list(choices if default is None else default),
             key=name,
             label_visibility="collapsed",
             **BOUND,

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from engine.statistics import points, wilson_interval
 from pages.common.figures.axes import number
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BLUE, GREEN, GREY
+from pages.common.figures.palette import ACCENT, BAND, BLUE, GREEN, GREY
 from pages.common.figures.rates import OBJECTIVE_LOOKS, bars
 from pages.common.frames import named_rows
 from pages.common.keeping import shelf
@@ -21,6 +21,7 @@ LOOKS: Mapping[str, tuple[str, str, str]] = {  # of a kind of model: name, colou
     "adaptive": ("attacker who knows the check", GREEN, "triangle-up"),
 }
 SMALLEST = 1e-9  # gradient norms below are rounding, and drawn there
+TRAINERS = {"lbfgs": "L-BFGS", "adam": "Adam", "sgd": "SGD"}
 
 
 def norms(table: pd.DataFrame) -> np.ndarray:
@@ -31,13 +32,91 @@ def rows_of(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     """The models in rows, from above: a label, a kind, and the models."""
     honest = table[table["kind"] == "honest"]
     by_optimizer = honest.groupby(honest["trained"].str.split(",").str[0], sort=False)
-    rows = [(f"honest, {name}", "honest", part) for name, part in by_optimizer]
+    rows = [
+        (f"honest, {TRAINERS.get(str(name), name)}", "honest", part) for name, part in by_optimizer
+    ]
     for (k, radius), part in table[table["kind"] == "attacked"].groupby(["k", "radius"]):
         rows.append((f"into the top {k}, radius {radius:g}", "attacked", part))
     for weight, part in table[table["kind"] == "adaptive"].groupby("stealth"):
         rows.append((f"knows the check, weight {weight:g}", "adaptive", part))
     rows.append(("scaled", "scaled", table[table["kind"] == "scaled"]))
     return rows
+
+
+def groups_of(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """The models in as few rows as show what the check can do: a label, a kind, and the models. An
+    attack that failed manipulated no ranking and is in none."""
+    kinds = {str(kind): part for kind, part in table.groupby("kind")}
+    noisy = kinds["honest"]["trained"].str.startswith("sgd")
+    knowing = kinds["adaptive"].query("stealth > 0")
+    rows = [
+        ("honest, whole batches", "honest", kinds["honest"][~noisy]),
+        ("honest, SGD", "honest", kinds["honest"][noisy]),
+        ("attacked", "attacked", kinds["attacked"].query("success")),
+        ("knows the check", "adaptive", knowing.query("success")),
+        ("scaled", "scaled", kinds["scaled"]),
+    ]
+    return [row for row in rows if len(row[2])]
+
+
+def said_of(part: pd.DataFrame, label: str) -> np.ndarray:
+    """What pointing at each model of a row says."""
+    return np.asarray(
+        [
+            f"{row.trained or label}<br>gradient norm {number(row.gradient_norm)}"
+            + (f"<br>sample {row.target}: rank {row.rank_before} → {row.rank_after}"
+               if row.kind in ("attacked", "adaptive") else "")
+            + (f"<br>scale {row.scale:g}" if row.kind == "scaled" else "")
+            + f"<br>accuracy {points(-row.accuracy_drop)} points"
+            for row in named_rows(part)
+        ]
+    )  # fmt: skip
+
+
+def overview(table: pd.DataFrame, threshold: float) -> go.Figure:
+    """Gradient norms of the models that a check is to tell apart, on one log axis: a row a group,
+    what lies above the threshold shaded, and how many of each row that is."""
+    figure = go.Figure()
+    rows = groups_of(table)
+    rng = np.random.default_rng(0)  # of the jitter, which means nothing
+    for place, (label, kind, part) in enumerate(rows):
+        _, colour, symbol = LOOKS[kind]
+        figure.add_scatter(
+            x=norms(part),
+            y=place + 0.26 * rng.uniform(-1, 1, len(part)),
+            mode="markers",
+            showlegend=False,
+            marker={"size": 7, "symbol": symbol, "color": colour, "opacity": 0.7},
+            text=said_of(part, label),
+            hovertemplate="%{text}<extra></extra>",
+        )
+    top = 3 * max(float(norms(table).max()), threshold)
+    low = float(norms(table).min()) / 3
+    figure.add_vrect(x0=threshold, x1=top, fillcolor=BAND, line_width=0, layer="below")
+    figure.add_vline(x=threshold, line={"color": ACCENT, "width": 2, "dash": "dash"})
+    figure.update_xaxes(
+        type="log",
+        title_text="gradient norm of the training loss (log)",
+        range=[np.log10(low), np.log10(top)],
+        dtick=2,
+        tickangle=0,
+        exponentformat="power",
+        minor={"ticks": ""},
+    )
+    figure.update_yaxes(
+        tickvals=list(range(len(rows))),
+        ticktext=[
+            f"<b>{label}</b><br>{int((part['gradient_norm'] >= threshold).sum())} of {len(part)} "
+            "flagged"
+            for label, _, part in rows
+        ],
+        range=[len(rows) - 0.5, -0.65],
+        zeroline=False,
+        showgrid=False,
+    )
+    figure = finish(figure, 60 + 62 * len(rows))
+    figure.update_layout(margin={"t": 8})
+    return figure
 
 
 def distributions(table: pd.DataFrame, threshold: float) -> go.Figure:
@@ -50,14 +129,7 @@ def distributions(table: pd.DataFrame, threshold: float) -> go.Figure:
         name, colour, symbol = LOOKS[kind]
         failed = (~part["success"] & part["kind"].isin(["attacked", "adaptive"])).to_numpy()
         heights = place + 0.3 * rng.uniform(-1, 1, len(part))
-        said = [
-            f"{row.trained or label}<br>gradient norm {number(row.gradient_norm)}"
-            + (f"<br>sample {row.target}: rank {row.rank_before} → {row.rank_after}"
-               if row.kind in ("attacked", "adaptive") else "")
-            + (f"<br>scale {row.scale:g}" if row.kind == "scaled" else "")
-            + f"<br>accuracy {points(-row.accuracy_drop)} points"
-            for row in named_rows(part)
-        ]  # fmt: skip
+        said = said_of(part, label)
         for hollow, mark in ((False, symbol), (True, f"{symbol}-open")):
             chosen = failed == hollow
             if not chosen.any():
@@ -71,7 +143,7 @@ def distributions(table: pd.DataFrame, threshold: float) -> go.Figure:
                 legendgroup=legend,
                 showlegend=legend not in shown,
                 marker={"size": 7, "symbol": mark, "color": colour, "opacity": 0.75},
-                text=np.asarray(said)[chosen],
+                text=said[chosen],
                 hovertemplate="%{text}<extra></extra>",
             )
             shown.add(legend)

@@ -28,10 +28,9 @@ def finding(table: pd.DataFrame, threshold: float) -> str:
     passed = int((able < threshold).sum())
     targets = adaptive["target"].nunique()
     return (
-        f"A check that flags {alarms:.0%} of {count(len(by['honest']), 'honest model')} flags "
-        f"**{found:.0%} of the {count(len(reached), 'model')} that moved a target to the top**. "
-        f"But an attacker who knows the check passes it for **at least {passed} of {targets} "
-        "targets**."
+        f"A limit that flags {alarms:.0%} of the honest models flags **{found:.0%} of the attacks "
+        "that reached the top**. An attacker who knows the limit stays below it for **at least "
+        f"{passed} of {targets} targets**."
     )
 
 
@@ -53,28 +52,40 @@ def trained_to_the_end(table: pd.DataFrame) -> str:
 
 
 @shelf.kept
-def norms_title(table: pd.DataFrame) -> str:
-    """The ranges of the gradient norms of honest models and of attacks that arrived."""
+def overview_title(table: pd.DataFrame) -> str:
+    """How many honest models are as far from a minimum as an attacked one."""
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
     moved = table.loc[(table["kind"] == "attacked") & table["success"], "gradient_norm"]
-    return f"Honest models reach from {number(honest.min())} to {number(honest.max())}" + (
-        f", attacked ones at the top from {number(moved.min())} to {number(moved.max())}"
-        if len(moved)
-        else ""
+    if moved.empty:
+        return "No attacked model reached the top: there is nothing to tell apart"
+    alike = (honest >= moved.min()).mean()
+    return (
+        f"{alike:.0%} of the honest models have a gradient as large as some attacked model's"
+        if alike
+        else "Every attacked model has a larger gradient than every honest one"
+    )
+
+
+@shelf.kept
+def overview_caption(table: pd.DataFrame) -> str:
+    """What the marks are, and what a check would cost that demands training to its end."""
+    return (
+        "Each mark is one model; of attacked ones, those that reached the top. At a minimum the "
+        f"gradient is zero. {trained_to_the_end(table)}"
     )
 
 
 @shelf.kept
 def norms_caption(table: pd.DataFrame, threshold: float) -> str:
-    """What the marks are, and how many scaled models are flagged."""
+    """What the marks of all groups are, and how many scaled models are flagged."""
     scaled = table[table["kind"] == "scaled"]
     flagged = int((scaled["gradient_norm"] >= threshold).sum())
     return (
-        "Each mark is one model. Honest trainers differ in optimiser, stopping time, l2 and, for "
-        "SGD, in chance; each is checked against the loss it was trained on. "
+        "Honest trainers differ in optimiser, stopping time, L2 and, for SGD, in chance; each is "
+        "checked against the loss it was trained on. "
         f"{flagged} of {count(len(scaled), 'scaled model')} are flagged"
         f"{': those nearest to 1 pass' if 0 < flagged < len(scaled) else ''}. "
-        f"Heights within a row mean nothing. {trained_to_the_end(table)}"
+        "Heights within a row mean nothing."
     )
 
 
@@ -87,10 +98,21 @@ def detector_title(table: pd.DataFrame) -> str:
     if reached.empty:
         return "No attacked model reached the top: there is nothing to tell apart"
     found = detection(honest, reached["gradient_norm"])
+    return f"An attacked model has the larger gradient in {found.auc:.1%} of all pairs"
+
+
+@shelf.kept
+def detector_meaning(table: pd.DataFrame) -> str:
+    """What the title's share is, with its interval; empty where nothing reached the top."""
+    honest = table.loc[table["kind"] == "honest", "gradient_norm"]
+    reached = table.loc[(table["kind"] == "attacked") & table["success"], "gradient_norm"]
+    if reached.empty:
+        return ""
+    found = detection(honest, reached)
     return (
-        f"{count(len(reached), 'attacked model')} that reached the top against {len(honest)} "
+        f"All {count(len(reached), 'attacked model')} that reached the top against {len(honest)} "
         f"honest ones: AUC {found.auc:.3f} (95% {found.interval.low:.3f} to "
-        f"{found.interval.high:.3f})"
+        f"{found.interval.high:.3f}). "
     )
 
 
@@ -131,21 +153,22 @@ def stealth_title(kept: pd.DataFrame) -> str:
     knowing = kept[kept["weight"] > 0]
     best = knowing.iloc[knowing["share"].argmax()]
     return (
-        f"Who knows the check and gives it weight {best['weight']:g} reaches the top unflagged for "
-        f"{best['unflagged']:.0f} of {best['attacks']:.0f} targets"
+        f"With weight {best['weight']:g} alone {best['unflagged']:.0f} of {best['attacks']:.0f} "
+        "targets reach the top unflagged"
     )
 
 
 @shelf.kept
 def caught_title(rows: pd.DataFrame) -> str:
-    """How many the check flags, where the most objectives can be compared."""
+    """Which objective the check flags least, where the most objectives can be compared."""
     most = rows.groupby("radius")["objective"].count()
     radius = most[most == most.max()].index.max()
-    said = [
-        f"{row.flagged} of {row.attacks} by {NAMES[row.objective]}"
-        for row in rows[rows["radius"] == radius].itertuples()
-    ]
-    return f"Models flagged at radius {radius:g}: {listed(said)}"
+    compared = rows[rows["radius"] == radius]
+    least = compared.loc[compared["rate"].idxmin()]
+    return (
+        f"The check flags {least['flagged']} of {least['attacks']} attacks by "
+        f"“{NAMES[least['objective']]}”, the fewest at radius {radius:g}"
+    )
 
 
 def budgets(requests: Sequence[DefenceRequest]) -> str:

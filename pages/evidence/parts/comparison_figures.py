@@ -1,13 +1,17 @@
-"""The paper's rates and ours in one figure."""
+"""The paper's statements and rates beside ours: pure functions to figures."""
+
+from collections.abc import Sequence
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, GREY
+from pages.common.figures.palette import ACCENT, BLUE, GREY
 from pages.common.figures.rates import rate_dots
 from pages.common.words import paper
+from pages.evidence.parts.comparisons import DIFFERS, NOT_COMPARABLE, REPRODUCED, Comparison
 
 SHORT = {  # the methods, from the simplest to the paper's
     "baseline": "loss<br>reweighing",
@@ -19,6 +23,67 @@ SHORT = {  # the methods, from the simplest to the paper's
 HERE = {"size": 12, "color": ACCENT, "line": {"width": 2, "color": ACCENT}}
 PAPER = {"size": 11, "color": GREY, "symbol": "diamond-open", "line": {"width": 2}}
 OVER = {"baseline": "target_weight"}  # what a method's rate is the best of; the others: the radius
+
+
+VERDICT_LOOKS = {  # colour, and the sign within the mark
+    REPRODUCED: (BLUE, "✓"),
+    DIFFERS: (ACCENT, "✗"),
+    NOT_COMPARABLE: (GREY, "?"),
+}
+LINE = 58  # characters of a line that pointing at a mark shows
+
+
+def scoreboard(compared: Sequence[Comparison]) -> go.Figure:
+    """Every check as a mark: a row a statement, in the paper's order of sources; a column the data
+    that it was checked on. Data on which one statement alone is checked share the last column."""
+    rows = list(dict.fromkeys((c.source, c.short) for c in compared))
+    shared = [
+        data
+        for data in dict.fromkeys(c.data for c in compared)
+        if len({c.short for c in compared if c.data == data}) > 2
+    ]
+    columns = [*shared, "other data"]
+    figure = go.Figure()
+    for verdict, (colour, sign) in VERDICT_LOOKS.items():
+        chosen = [c for c in compared if c.verdict == verdict]
+        figure.add_scatter(
+            x=[columns.index(c.data if c.data in shared else columns[-1]) for c in chosen],
+            y=[rows.index((c.source, c.short)) for c in chosen],
+            mode="markers+text",
+            name=verdict,
+            marker={"size": 20, "color": colour, "symbol": "circle"},
+            text=[sign] * len(chosen),
+            textfont={"color": "white", "size": 12},
+            customdata=[
+                [f"{c.source}, on {c.data}: {verdict}", folded(c.claim), folded(c.here)]
+                for c in chosen
+            ],
+            hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}<br>Here: %{customdata[2]}"
+            "<extra></extra>",
+        )
+    figure.update_xaxes(
+        side="top",
+        tickvals=list(range(len(columns))),
+        ticktext=[name.removeprefix("the ").replace(" ", "<br>") for name in columns],
+        tickangle=0,
+        tickfont={"size": 11},
+        range=[-0.5, len(columns) - 0.5],
+        showgrid=False,
+        zeroline=False,
+    )
+    figure.update_yaxes(
+        tickvals=list(range(len(rows))),
+        ticktext=["<br>".join(wrap(short, 24)) for _, short in rows],
+        range=[len(rows) - 0.5, -0.6],
+        zeroline=False,
+    )
+    figure = finish(figure, 90 + 36 * len(rows))
+    figure.update_layout(legend={"y": 0, "yanchor": "top"}, margin={"t": 8})
+    return figure
+
+
+def folded(text: str) -> str:
+    return "<br>".join(wrap(text, LINE))
 
 
 def of_paper(data: str) -> dict[str, float]:

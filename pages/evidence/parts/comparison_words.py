@@ -18,10 +18,9 @@ def finding(compared: Sequence[Comparison], levels: int) -> str:
     """How many statements hold, differ, or cannot be told."""
     by = {v: sum(c.verdict == v for c in compared) for v in VERDICTS}
     return (
-        f"Of {len(compared)} checks of what the paper states, on the data that is published here, "
-        f"**{by[REPRODUCED]} reproduced**, {by[DIFFERS]} differ and {by[NOT_COMPARABLE]} cannot be "
-        f"compared. The {levels} success rates of its tables cannot be compared in level: the "
-        "features here are others."
+        f"**{by[REPRODUCED]} of {len(compared)} checks of the paper's statements are reproduced**, "
+        f"{by[DIFFERS]} differ and {by[NOT_COMPARABLE]} cannot be compared. Orders and trends are "
+        f"checked; the {levels} success rates of its tables are not: the features here are others."
     )
 
 
@@ -31,17 +30,10 @@ def as_table(compared: Sequence[Comparison]) -> pd.DataFrame:
 
 
 def orders_title(compared: Sequence[Comparison]) -> str:
-    """On which data no part of the recipe hurts, and on which one does."""
-    by = {
-        verdict: [c.data for c in compared if (c.source, c.verdict) == ("Table 2", verdict)]
-        for verdict in (REPRODUCED, DIFFERS)
-    }
-    said = [
-        f"{text} {listed(by[verdict])}"
-        for verdict, text in (
-            (REPRODUCED, "no step from the simplest method to the paper's does worse on"),
-            (DIFFERS, "one does on"),
-        )
-        if by[verdict]
-    ]
-    return "The order of the methods: " + "; ".join(said)
+    """On which data a part of the recipe hurts, or that none does."""
+    hurts = [c.data for c in compared if (c.source, c.verdict) == ("Table 2", DIFFERS)]
+    return (
+        f"One part of the recipe does worse than the step before, on {listed(hurts)}"
+        if hurts
+        else "No part of the recipe does worse than the step before"
+    )

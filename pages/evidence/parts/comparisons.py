@@ -34,14 +34,18 @@ REPRODUCED, DIFFERS, NOT_COMPARABLE = "reproduced", "differs", "not comparable"
 VERDICTS = (REPRODUCED, DIFFERS, NOT_COMPARABLE)
 LARGEST_GAP = 0.16  # the paper's Fig. 5
 MEMORY_AT_5K = 8 / 1.7  # of the naive form over the paper's rewriting
+SPOILS = "loss reweighing spoils the model"
 ORDINARY_LOSS = 0.10  # of accuracy: beyond it a model is visibly spoilt
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A statement of the paper, what is found here and on which data, and whether they agree."""
+    """A statement of the paper, what is found here and on which data, and whether they agree.
+
+    short: the statement in a few words, as a figure names it."""
 
     source: str
+    short: str
     claim: str
     here: str
     data: str
@@ -61,6 +65,7 @@ def beats_baseline(data: str, attacks: pd.DataFrame, baseline: pd.DataFrame) -> 
     clear = [k for k in ks if kept["low"][k] > base["high"][k]]
     return Comparison(
         "Table 1",
+        "the attack beats loss reweighing",
         "The attack beats loss reweighing at every k: 0.64 to 0.88 against 0.00 to 0.10 with "
         "accuracy kept.",
         f"{spread(kept['rate'])} against {spread(base['rate'])}, for k = {listed_ks(ks)}",
@@ -83,10 +88,11 @@ def baseline_is_dear(data: str, baseline: pd.DataFrame, ks: Sequence[int]) -> Co
     if there.empty:
         here = f"it reaches no top at any weight, for k = {listed_ks(ks)}"
         why = "it never gets there, and a k wider than these may be the paper's larger one"
-        return Comparison("Table 1", claim, here, data, NOT_COMPARABLE, why)
+        return Comparison("Table 1", SPOILS, claim, here, data, NOT_COMPARABLE, why)
     first, lost = there.iloc[0], there["accuracy_drop"].min()
     return Comparison(
         "Table 1",
+        SPOILS,
         claim,
         f"{first['rate']:.0%} reach the top {first['k']}, losing {points(lost)} on average; of "
         f"k = {listed_ks(ks)}, none is reached below",
@@ -118,6 +124,7 @@ def every_part_helps(data: str, single: pd.DataFrame, restarted: pd.DataFrame) -
     )
     return Comparison(
         "Table 2",
+        "no part of the recipe hurts",
         "No part of the recipe hurts: raising the target, lowering the top k, lowering all that "
         "rank higher, restarting.",
         f"{', '.join(f'{by[v]:.2f}' for v in hits.columns)} at k = {kept['k'].iloc[0]}",
@@ -149,6 +156,7 @@ def radius_trades(data: str, attacks: pd.DataFrame) -> Comparison:
     more, dearer = last["rate"] > first["rate"], bool(lost.iloc[-1] > lost.iloc[0])
     return Comparison(
         "Fig. 2",
+        "a larger radius moves more and costs more",
         "A larger radius moves more samples and costs more accuracy.",
         f"at any accuracy {first['rate']:.0%} at radius {first['radius']:g} and {last['rate']:.0%} "
         f"at {last['radius']:g}; median loss {points(lost.iloc[0])} and {points(lost.iloc[-1])}",
@@ -188,7 +196,8 @@ def transfers(data: str, attacks: pd.DataFrame, honest: pd.DataFrame | None = No
             ". Two honest rankings, by these two test sets, correlate at "
             f"{decimal(honest['spearman'].iloc[0])}"
         )
-    return Comparison("Fig. 2", claim, here, data, judged(agrees), why)
+    short = "unseen test set: easier as k grows"
+    return Comparison("Fig. 2", short, claim, here, data, judged(agrees), why)
 
 
 def fewer_competitors(data: str, trained: pd.DataFrame) -> Comparison:
@@ -203,6 +212,7 @@ def fewer_competitors(data: str, trained: pd.DataFrame) -> Comparison:
     apart = first["low"] > last["rate"] and last["high"] < first["rate"]
     return Comparison(
         "Section 4",
+        "smaller training sets are easier",
         "Smaller training sets are easier to attack: fewer samples compete for the top.",
         ", ".join(f"{r.rate:.0%} of {r.train_size:,}" for r in rates.itertuples())
         + f" samples, at k = {k}",
@@ -224,6 +234,7 @@ def sets(data: str, table: pd.DataFrame) -> Iterable[Comparison]:
         trends = target_sets.Trends.of(shares, reading)
         yield Comparison(
             "Fig. 3",
+            f"larger sets do better, by {'places' if reading.name == 'places' else 'arrivals'}",
             f"Success falls as k grows, and larger target sets do better; read as {reading.text}.",
             target_sets.evidence(trends),
             data,
@@ -238,6 +249,7 @@ def ends_are_sensitive(data: str, found: SensitivityResult) -> Comparison:
     first, middle, last = found.at_ends
     return Comparison(
         "Figs. 4 and 7",
+        "the ranking's ends are sensitive",
         "The scores of samples that rank very high or very low depend most on the model.",
         f"median gradient norm {first / middle:.1f} times the middle's in the first twentieth of "
         f"the ranking, {last / middle:.1f} times in the last",
@@ -253,6 +265,7 @@ def some_are_impossible(found: Sequence[ImpossibleResult]) -> Comparison:
     ks = [f.random.k for f in found]
     return Comparison(
         "Theorem 1",
+        "some samples cannot be moved",
         "There are samples that no model whatever moves into the top k.",
         f"{beaten} of {tried:,} models, random ones and those of the attack, for "
         f"k = {listed_ks(ks)}",
@@ -275,6 +288,7 @@ def fairness_breaks(found: Mapping[str, FairnessResult]) -> Comparison:
     inside = bool(top["effect_low"] <= LARGEST_GAP <= top["effect_high"])
     return Comparison(
         "Fig. 5",
+        "one multiplication breaks fairness",
         "One multiplication raises the demographic-parity gap by up to 16 points, at similar "
         "accuracy.",
         f"{', '.join(said)} points, accuracy within 3".replace("-", "−"),
@@ -307,6 +321,7 @@ def memory_saved(found: Sequence[GradientComparison]) -> Iterable[Comparison]:
         )
         yield Comparison(
             "Section 3",
+            f"less memory, {'small' if small else 'large'} model",
             claim,
             here,
             "synthetic data",

@@ -1,6 +1,7 @@
 """Every number of the paper's Tables 1 and 2 beside ours: pure functions from rates to tables."""
 
 from collections.abc import Mapping
+from html import escape
 
 import pandas as pd
 
@@ -80,6 +81,32 @@ def cell_row(
     }
 
 
+HERE = "here"  # the column whose cells are HTML
+
+
+@shelf.kept
+def to_read(both: pd.DataFrame) -> pd.DataFrame:
+    """The cells in the few columns that fit a screen; `HERE` holds HTML."""
+    intervals = list(INTERVALS.values())
+    rows = []
+    for row in both.to_dict("records"):
+        here = escape(str(row["here"]))
+        if row["here"] != "–":
+            spans = " and ".join(str(row[name]) for name in intervals)
+            note = f"k = {row['k']}, {row['targets']} targets; {spans}"
+            here += f'<div class="note">{escape(note)}</div>'
+        rows.append(
+            {
+                "table": f"{row['table']}: {row['method']}",
+                "data": row["data"],
+                "paper": row["paper"],
+                HERE: here,
+                "verdict": f"{row['verdict']}: {row['why']}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def interval(rate: pd.Series) -> str:
     return f"{rate['low']:.2f} to {rate['high']:.2f}"
 
@@ -88,7 +115,4 @@ def interval(rate: pd.Series) -> str:
 def title(both: pd.DataFrame) -> str:
     """What the two tables side by side show: where the paper's rates lie from ours."""
     known = both[both["here"] != "–"]
-    return (
-        f"{len(known)} of the {len(both)} cells of Tables 1 and 2 have a stand-in here; their "
-        "order compares, their level does not"
-    )
+    return f"{len(known)} of the {len(both)} cells have a stand-in here; no level can be compared"
