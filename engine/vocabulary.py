@@ -82,7 +82,7 @@ VENDORS = {
     "random": "samples are dealt out at random, to vendors of equal size",
     "class": "each class is one vendor's",
     "cluster": "each cluster of similar samples is one vendor's",
-    "column": "each value of a feature is one vendor's",
+    "column": "each value of a column of the table is one vendor's",
 }
 PAY_RULES = {
     "positive": "in proportion to positive worth",

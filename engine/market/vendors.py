@@ -15,6 +15,8 @@ from engine.vocabulary import VENDORS
 
 CLUSTER_STARTS = 4  # of k-means; the best is kept
 MOST_VALUES = 50  # of a column that names vendors
+EQUALS = " = "  # between a column and its value, in a feature's name: `engine.data.encoding`
+OTHERS = "other values"
 MOST_MORE = 10**8  # samples that one delivery holds
 
 
@@ -187,13 +189,52 @@ def vendors_by_column(values: ArrayLike) -> Vendors:
     return Vendors(tuple(short if distinct else map(str, names.tolist())), owner)
 
 
-def feature_column(dataset: Dataset, name: str) -> NDArray[np.float32]:
-    """Return the values (n,) of a training feature by its name, or its number.
+def categories(dataset: Dataset) -> dict[str, dict[str, int]]:
+    """Find the columns of texts in the table that a data set was made of: by the column's name, and
+    by the value, the number of the 0/1 feature that says where the value stands."""
+    found: dict[str, dict[str, int]] = {}
+    for place, name in enumerate(dataset.feature_names or ()):
+        column, between, value = name.partition(EQUALS)
+        if between and len(np.unique(dataset.X_train[:, place])) == 2:
+            found.setdefault(column, {})[value] = place
+    return found
 
-    Raises InvalidInput for one that there is not.
-    """
+
+def vendor_columns(dataset: Dataset, most: int = MOST_VALUES) -> list[str]:
+    """List the columns whose every value may be a vendor: those of texts, and features by their
+    names, or numbers, each with 2 to `most` values."""
+    texts = categories(dataset)
+    parts = {place for values in texts.values() for place in values.values()}
     names = dataset.feature_names or tuple(map(str, range(dataset.n_features)))
-    return dataset.X_train[:, names.index(check_choice("column", name, names))]
+    few = [
+        name
+        for place, name in enumerate(names)
+        if place not in parts and 1 < len(np.unique(dataset.X_train[:, place])) <= most
+    ]
+    return [*(name for name, values in texts.items() if len(values) <= most), *few]
+
+
+def vendors_of_column(dataset: Dataset, name: str) -> Vendors:
+    """Give training samples with equal values in a column of the data set's table to one vendor.
+
+    name: a column of texts, whose values name the vendors, or a feature by its name or number. The
+    values of a feature are standardised; its vendors are numbered, from the least value up.
+    Raises InvalidInput for a column that there is not, or with more than MOST_VALUES values.
+    """
+    texts = categories(dataset)
+    names = dataset.feature_names or tuple(map(str, range(dataset.n_features)))
+    if name in texts:
+        values = texts[name]
+        only = next(iter(values))  # a column of two values is one feature
+        spelled = np.full(dataset.n_train, f"not {only}" if len(values) == 1 else OTHERS, object)
+        for value, place in values.items():
+            feature = dataset.X_train[:, place]
+            spelled[feature > (feature.min() + feature.max()) / 2] = value
+        return vendors_by_column(spelled)
+    check_choice("column", name, [*texts, *names])
+    found = vendors_by_column(dataset.X_train[:, names.index(name)])
+    count = len(found)
+    return Vendors(tuple(f"value {number + 1} of {count}" for number in range(count)), found.owner)
 
 
 def numbered(count: int) -> tuple[str, ...]:
@@ -208,7 +249,7 @@ def make_vendors(
 ) -> Vendors:
     """Make vendors by a scheme of `engine.vocabulary.VENDORS`.
 
-    count and seed: of the vendors at random and by cluster. column: the name of a feature, for
+    count and seed: of the vendors at random and by cluster. column: as in `vendors_of_column`, for
     vendors by column. Raises InvalidInput.
     """
     check_dataset(dataset)
@@ -216,7 +257,7 @@ def make_vendors(
     if scheme == "class":
         return vendors_by_class(dataset)
     if scheme == "column":
-        return vendors_by_column(feature_column(dataset, column))
+        return vendors_of_column(dataset, column)
     if scheme == "cluster":
         return vendors_by_cluster(dataset, count, seed)
     return vendors_at_random(dataset.n_train, count, seed)

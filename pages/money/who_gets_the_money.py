@@ -1,13 +1,12 @@
 """Who gets the money? Payments to vendors, before and after somebody rigs the valuation."""
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
 from engine.experiments import PaymentsRequest, PaymentsResult
-from engine.market.vendors import Vendors, feature_column, vendors_by_column
+from engine.market.vendors import Vendors, vendor_columns, vendors_of_column
 from engine.results.store import Stored
 from pages.common.asking import controls, data_choice, door, links
 from pages.common.asking.form import Form, Place
@@ -50,13 +49,8 @@ def request_for(name: str, samples: Samples | None) -> PaymentsRequest:
 
 @shelf.kept
 def few_values(dataset: Dataset) -> list[str]:
-    """The named columns of a table that hold few values: each may say who sold a row."""
-    named = dataset.feature_names or ()
-    return [
-        name
-        for place, name in enumerate(named)
-        if 1 < len(np.unique(dataset.X_train[:, place])) <= MOST_VALUES
-    ]
+    """The columns of a table with names that hold few values: each may say who sold a row."""
+    return vendor_columns(dataset, MOST_VALUES) if dataset.feature_names else []
 
 
 def choose_vendors(
@@ -79,7 +73,7 @@ def choose_vendors(
             st.columns([1, 3])[0], "Column", "column", columns,
             "Each of its values is one vendor.", carried=False,
         )  # fmt: skip
-        return name, vendors_by_column(feature_column(samples.dataset, column))
+        return name, vendors_of_column(samples.dataset, column)
     return name, result.schemes[name]
 
 

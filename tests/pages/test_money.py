@@ -12,7 +12,7 @@ from engine.experiments import CleaningRequest, PaymentsRequest
 from engine.experiments.cleaning import CleaningResult
 from engine.experiments.payments import PaymentsResult
 from engine.market.payments import payments
-from engine.market.vendors import vendors_by_column
+from engine.market.vendors import vendors_of_column
 from engine.progress import ignore
 from engine.results.compute import compute_and_keep
 from engine.results.store import MANIFEST, Store, Stored, open_folder
@@ -126,8 +126,9 @@ def test_a_column_of_ones_own_table_says_who_the_vendors_are(
     stored = Store.of(settings).find("payments", request, dataset.content_hash)
     assert stored is not None
     result: PaymentsResult = stored.result
-    vendors = vendors_by_column(dataset.X_train[:, 1])
-    assert len(vendors) == 3
+    vendors = vendors_of_column(dataset, "shop")
+    assert vendors.names == ("value 1 of 3", "value 2 of 3", "value 3 of 3")
+    assert (vendors.owner == np.arange(40) % 3).all()
     before, after = (
         payments(result.test[name], vendors, budget=10_000, order="lowest_first")
         for name in ("honest", "pay")

@@ -3,17 +3,20 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import engine
+from engine.data.load import load_dataset
 from engine.errors import InvalidInput
 from engine.market.payments import payments, vendor_share
 from engine.market.vendors import (
     Vendors,
     make_vendors,
     numbered,
+    vendor_columns,
     vendors_at_random,
     vendors_by_class,
     vendors_by_cluster,
@@ -141,9 +144,44 @@ def test_vendors_come_from_classes_chance_clusters_and_columns():
     assert shops.names == ("east", "west") and shops.owner.tolist() == [1, 0, 1]
     named = replace(dataset, X_train=np.round(dataset.X_train), feature_names=("a", "b", "c"))
     found = make_vendors(named, "column", column="b")
-    assert len(found) == len(np.unique(named.X_train[:, 1]))
+    values, owner = np.unique(named.X_train[:, 1], return_inverse=True)
+    assert len(found) == len(values) and (found.owner == owner).all()
     for scheme in ("random", "class", "cluster"):
         assert make_vendors(dataset, scheme, 3).n_samples == 30
+
+
+@pytest.mark.parametrize("shops", [("west", "east"), ("west", "east", "north = up")])
+def test_a_column_of_texts_in_ones_own_table_names_the_vendors(tmp_path, shops):
+    """Whichever rows are drawn for training; the columns are 0/1 features by then."""
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame(
+        {
+            "label": np.arange(90) % 2,
+            "size": rng.normal(size=90),
+            "shop": rng.choice(shops, 90),
+            "boxes": np.arange(90) % 4,
+        }
+    )
+    table["size"] += 100 * table["shop"].map({name: i for i, name in enumerate(shops)})
+    table.to_csv(tmp_path / "fruit.csv", index=False)
+    dataset = load_dataset(tmp_path / "fruit.csv")
+    assert vendor_columns(dataset) == ["shop", "boxes"]
+    found = make_vendors(dataset, "column", column="shop")
+    assert len(found) == len(shops)
+    # The size says which shop it was: apart by a hundred.
+    assert dataset.feature_names is not None
+    order = np.argsort(dataset.X_train[:, dataset.feature_names.index("size")])
+    assert np.count_nonzero(np.diff(found.owner[order])) == len(shops) - 1
+    for place, shop in ((0, shops[0]), (-1, shops[-1])):
+        # Of two values the first in the alphabet is the other one's absence.
+        expected = "not west" if shop == "east" and len(shops) == 2 else shop
+        assert found.names[found.owner[order[place]]] == expected
+    boxes = make_vendors(dataset, "column", column="boxes")
+    assert boxes.names == tuple(f"value {i} of 4" for i in (1, 2, 3, 4))
+    with pytest.raises(InvalidInput, match="column must be one of 'shop', 'size'"):
+        make_vendors(dataset, "column", column="owner")
+    with pytest.raises(InvalidInput, match="at most 50 values"):
+        make_vendors(dataset, "column", column="size")
 
 
 def test_clusters_are_those_that_lie_apart():

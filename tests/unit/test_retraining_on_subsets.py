@@ -20,6 +20,7 @@ from engine.scrutiny.datamodelling import (
     linear_datamodelling_score,
     odd_part,
 )
+from engine.scrutiny.model_free import data_banzhaf
 from engine.scrutiny.queries import influence_matrix
 from engine.scrutiny.retraining import GRADIENT_TOLERANCE, newton, retrain_on
 from engine.scrutiny.selection import kept, selection_curve
@@ -53,6 +54,25 @@ def test_models_of_subsets_are_those_of_scikit_learn(seed, n_classes, l2):
             # Both stop at gradients near 1e-9: losses agree to about that.
             assert found.mean_losses(split)[b] == pytest.approx(loss, abs=1e-7)
             assert found.accuracies[split][b] == theirs.score(with_ones(X), y)
+
+
+def test_data_banzhaf_is_that_of_scikit_learns_models():
+    """Each sample by itself: the mean loss of models with it minus that of models without it."""
+    dataset, _ = random_problem(9, n=50)
+    drawn = np.random.default_rng(2).random((30, 50)) < 0.5
+    X, y = dataset.split("test")
+    losses = [
+        log_loss(y, by_sklearn(dataset, mask, 0.1).predict_proba(with_ones(X)), labels=range(3))
+        for mask in drawn
+    ]
+    theirs = []
+    for i in range(50):
+        inside = [loss for loss, mask in zip(losses, drawn, strict=True) if mask[i]]
+        outside = [loss for loss, mask in zip(losses, drawn, strict=True) if not mask[i]]
+        theirs.append(np.mean(inside) - np.mean(outside))
+    ours = data_banzhaf(dataset, subsets=30, l2=0.1, seed=2, device="cpu")
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    assert spearmanr(ours, theirs).statistic > 0.99
 
 
 def test_where_training_begins_changes_nothing():
