@@ -167,7 +167,7 @@ def slopes(
     problem, loss, declared = trained.problem, trained.loss, trained.declared
     gradient, on_scores = problem.gradient(trained.forward, coefficients, tolerance)
     curvature = loss.curvature(trained.theta)
-    v = loss.solve(curvature, problem.shape(gradient), tolerance, None, None)
+    v = loss.solve(curvature, problem.shape(gradient), tolerance)
     theta = problem.shape(trained.theta)
     errors = residuals(probabilities(image(problem.train.X, theta)), problem.train.y)
     by_weights = -(errors * v.image).sum(1) / problem.n_train

@@ -25,6 +25,7 @@ from engine.influence.solve import (
     WarmStart,
     conjugate_gradients,
     dot,
+    fixed_iterations,
     refine,
 )
 from engine.vocabulary import ESTIMATORS
@@ -64,11 +65,9 @@ class TrainingCurvature(Curvature, Protocol):
         ...
 
 
-# (operator, b (B, …), zeros of the image's shape (B, …), tolerance, warm start, fixed) →
-# solution and its image. `fixed` as in the solver: no look at values, exactly so many iterations.
-Estimator = Callable[
-    [TrainingCurvature, Tensor, Tensor, float, WarmStart | None, int | None], Solution
-]
+# (operator, b (B, …), zeros of the image's shape (B, …), tolerance, warm start) → solution and its
+# image.
+Estimator = Callable[[TrainingCurvature, Tensor, Tensor, float, WarmStart | None], Solution]
 
 
 @dataclass(frozen=True)
@@ -122,36 +121,39 @@ def check_dense(parameters: int) -> None:
 
 
 def cg(
-    curvature: TrainingCurvature,
-    b: Tensor,
-    zeros: Tensor,
-    tolerance: float,
-    warm: WarmStart | None,
-    fixed: int | None,
+    curvature: TrainingCurvature, b: Tensor, zeros: Tensor, tolerance: float, warm: WarmStart | None
 ) -> Solution:
     """Preconditioned conjugate gradients; tight tolerances hold for the true residual."""
 
     def solve(b: Tensor, warm: WarmStart | None = None) -> Solution:
-        return conjugate_gradients(curvature, b, zeros, tolerance, warm, fixed=fixed)
+        return conjugate_gradients(curvature, b, zeros, tolerance, warm)
 
     found = solve(b, warm)
-    if tolerance < REFINED_BELOW and fixed is None:
+    if tolerance < REFINED_BELOW:
         return refine(found, solve, curvature, b, tolerance)
     return found
 
 
+def cg_iterations(iterations: int) -> Estimator:
+    """Return the estimator that does exactly that many iterations of conjugate gradients from zero
+    and reads no value. Its time does not depend on how well-conditioned the data are, and it runs
+    on fake tensors, which cannot branch."""
+
+    def solve(
+        curvature: Curvature, b: Tensor, zeros: Tensor, tolerance: float, warm: WarmStart | None
+    ) -> Solution:
+        return fixed_iterations(curvature, b, zeros, iterations)
+
+    return solve
+
+
 def exact(
-    curvature: TrainingCurvature,
-    b: Tensor,
-    zeros: Tensor,
-    tolerance: float,
-    warm: WarmStart | None,
-    fixed: int | None,
+    curvature: TrainingCurvature, b: Tensor, zeros: Tensor, tolerance: float, warm: WarmStart | None
 ) -> Solution:
     """Cholesky of H + λI in float64; x is rounded to b's type, and the residual is that x's.
 
-    Takes nothing from tolerance, warm start or fixed, and does 0 iterations. Raises InvalidInput
-    above `MOST_PARAMETERS`, NotConverged where λ is lost in the rounding of H.
+    Takes nothing from tolerance or warm start, and does 0 iterations. Raises InvalidInput above
+    `MOST_PARAMETERS`, NotConverged where λ is lost in the rounding of H.
     """
     check_dense(b[0].numel())
     wanted = b.flatten(1).double()
@@ -185,11 +187,12 @@ def lissa(
     zeros: Tensor,
     tolerance: float,
     warm: WarmStart | None,
-    fixed: int | None,
+    checked: bool = True,
 ) -> Solution:
     """LiSSA as the paper runs it; it stops when its samples are used up, not at `tolerance`.
 
     The residual is the true one, on the whole training set. All columns see the same batches.
+    checked: whether it looks for divergence; fake tensors have no values to look at.
     Raises NotConverged where the recursion diverges, or ends farther off than x = 0 is.
     """
     draws = np.random.default_rng(options.seed)
@@ -208,14 +211,14 @@ def lissa(
             "room; or use estimator='cg'."
         )
 
-    recursions = options.recursions if fixed is None else fixed
+    recursions = options.recursions
     limit = ROOM * options.scale / curvature.damping
     length = dot(b, b).sqrt().clamp(min=torch.finfo(b.dtype).tiny)
     h = b
     for done in range(1, recursions + 1):
         part = batch()
         h = b + h - part.pull(part.curved(part.image(h)), h) / options.scale
-        if fixed is None and done % CHECK_EVERY == 0:
+        if checked and done % CHECK_EVERY == 0:
             growth = float((dot(h, h).sqrt() / length).max())
             if not growth <= limit:  # neither is NaN
                 raise diverged(
@@ -225,7 +228,7 @@ def lissa(
     image = curvature.image(x)
     r = b - curvature.pull(curvature.curved(image), x)
     residual = dot(r, r).sqrt() / length
-    if fixed is None and not bool((residual < 1).all()):
+    if checked and not bool((residual < 1).all()):
         worst = float(residual.max())
         raise diverged(recursions, f"the relative residual is {worst:.1e}, and 1 at x = 0")
     nowhere = torch.full_like(residual, torch.inf)

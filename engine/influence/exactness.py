@@ -60,7 +60,7 @@ def exact_linear(
     length = torch.linalg.vector_norm(r).clamp(min=torch.finfo(r.dtype).tiny)
     unit = (r / length @ problem.basis).to(forward.solution.x.dtype)
     zeros = torch.zeros_like(forward.solution.image)
-    delta = cg(forward.state.curvature, unit, zeros, ERROR_TOLERANCE, None, None)
+    delta = cg(forward.state.curvature, unit, zeros, ERROR_TOLERANCE, None)
     s_image = torch.cat(images, -1) + length * delta.image
     return (torch.cat(errors, -1) * s_image).sum(CLASSES) * -problem.sign
 
@@ -80,7 +80,7 @@ def exact_network(
     theta, s = exact.encode(model), forward.solution.x.double()
     curvature = exact.curvature(theta)
     r = exact.splits[split].gradient(theta) - curvature.pull(curvature.curved(s), s)
-    delta = exact.solve(curvature, r, ERROR_TOLERANCE, None)
+    delta = exact.solve(curvature, r, ERROR_TOLERANCE)
     return exact.train.along(theta, s + delta.x) * -exact.sign
 
 

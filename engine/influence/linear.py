@@ -216,7 +216,7 @@ class LinearProblem:
     """Influence of the training samples under linear models θ, rows of (B, K·D) in the eigenbasis.
 
     eigenvalues: (D,); basis: (D, D) float64, its columns the eigenvectors. estimator: what solves
-    with H + λI; tolerance, warm starts and fixed are handed to it. weights: (n,) of the training
+    with H + λI; tolerance and warm starts are handed to it. weights: (n,) of the training
     samples in the mean training loss and in its Hessian H, None for 1 each.
     """
 
@@ -377,7 +377,7 @@ class LinearProblem:
 
     def inverse_product(self, theta: Tensor, b: Tensor, tolerance: float) -> Solution:
         """(H + λI)⁻¹ b for b (B, P): x is (B, K, D)."""
-        return self.solve(self.curvature(theta), self.shape(b), tolerance, None, None)
+        return self.solve(self.curvature(theta), self.shape(b), tolerance)
 
     def curvature_slope(self, theta: Tensor, V: Tensor, W: Tensor) -> Tensor:
         """∇θ ⟨V, H(θ) W⟩ = ∇ mean Cov_p(a, b), (B, P)."""
@@ -392,24 +392,14 @@ class LinearProblem:
         return hits(image(samples.X, self.shape(theta)), samples.y)
 
     def solve(
-        self,
-        curvature: LinearCurvature,
-        b: Tensor,
-        tolerance: float,
-        warm: WarmStart | None,
-        fixed: int | None,
+        self, curvature: LinearCurvature, b: Tensor, tolerance: float, warm: WarmStart | None = None
     ) -> Solution:
         """(H + λI)⁻¹ b and its image, b (B, K, D)."""
         zeros = b.new_zeros(1).expand(*b.shape[:2], self.n_train)
-        return self.estimator(curvature, b, zeros, tolerance, warm, fixed)
+        return self.estimator(curvature, b, zeros, tolerance, warm)
 
     def forward(
-        self,
-        theta: Tensor,
-        tolerance: float,
-        warm: WarmStart | None = None,
-        split: str = "test",
-        fixed: int | None = None,
+        self, theta: Tensor, tolerance: float, warm: WarmStart | None = None, split: str = "test"
     ) -> Forward:
         """Scores of every training sample on the mean loss of `split` (Definition 1, Eq. 3)."""
         test = self.splits[check_choice("split", split, self.splits)]
@@ -417,7 +407,7 @@ class LinearProblem:
         E = residuals(curvature.P, self.train.y)
         P_test = self.probabilities(theta, test.X)
         g = pull_back(residuals(P_test, test.y), test.X) / len(test.y)
-        s = self.solve(curvature, g, tolerance, warm, fixed)
+        s = self.solve(curvature, g, tolerance, warm)
         scores = (E * s.image).sum(CLASSES) * -self.sign  # Def. 1, (B, n)
         state = LinearState(curvature, E, P_test, test)
         return Forward(scores, hits(P_test, test.y), s, state)
@@ -428,7 +418,6 @@ class LinearProblem:
         coefficients: Tensor,
         tolerance: float,
         warm: WarmStart | None = None,
-        fixed: int | None = None,
     ) -> tuple[Tensor, Solution]:
         """∇θ Σ_i c_i I_i, (B, K·D), with c (B, n) frozen; one more solve (Algorithm 1)."""
         state = forward.state
@@ -436,7 +425,7 @@ class LinearProblem:
         P, X, n = state.curvature.P, self.train.X, self.n_train
         c = (coefficients * self.sign).unsqueeze(1)  # B, 1, n
         G = pull_back(c * state.E, self.train.X)
-        s_c = self.solve(state.curvature, G, tolerance, warm, fixed)
+        s_c = self.solve(state.curvature, G, tolerance, warm)
         # H_test s_c: the test gradient's own dependence on θ
         on_test = curve(state.P_test, image(state.test.X, s_c.x))
         gradient = pull_back(on_test, state.test.X, -1 / len(state.test.y))

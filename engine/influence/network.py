@@ -299,7 +299,7 @@ class NetworkProblem:
 
     def inverse_product(self, theta: Tensor, b: Tensor, tolerance: float) -> Solution:
         """(H + λI)⁻¹ b for b (B, P)."""
-        return self.solve(self.curvature(theta), b, tolerance, None)
+        return self.solve(self.curvature(theta), b, tolerance)
 
     def curvature_slope(self, theta: Tensor, V: Tensor, W: Tensor) -> Tensor:
         """∇θ ⟨V, H(θ) W⟩, (B, P)."""
@@ -316,29 +316,18 @@ class NetworkProblem:
         """Share of `split` that each model predicts right, (B,)."""
         return self.splits[check_choice("split", split, self.splits)].hits(theta)
 
-    def solve(
-        self,
-        curvature: NetworkCurvature,
-        b: Tensor,
-        tolerance: float,
-        fixed: int | None,
-    ) -> Solution:
+    def solve(self, curvature: NetworkCurvature, b: Tensor, tolerance: float) -> Solution:
         """Return (H + λI)⁻¹ b, b (B, P), solved from zero: combining earlier solutions would cost a
         product each, as many as it saves."""
-        return self.estimator(curvature, b, torch.zeros_like(b), tolerance, None, fixed)
+        return self.estimator(curvature, b, torch.zeros_like(b), tolerance, None)
 
     def forward(
-        self,
-        theta: Tensor,
-        tolerance: float,
-        warm: WarmStart | None = None,
-        split: str = "test",
-        fixed: int | None = None,
+        self, theta: Tensor, tolerance: float, warm: WarmStart | None = None, split: str = "test"
     ) -> Forward:
         """Scores of every training sample on the mean loss of `split` (Definition 1, Eq. 3)."""
         test = self.splits[check_choice("split", split, self.splits)]
         curvature = self.curvature(theta)
-        s = self.solve(curvature, test.gradient(theta), tolerance, fixed)
+        s = self.solve(curvature, test.gradient(theta), tolerance)
         scores = self.train.along(theta, s.x) * -self.sign  # Def. 1, (B, n)
         return Forward(scores, test.hits(theta), s, NetworkState(curvature, test))
 
@@ -348,14 +337,13 @@ class NetworkProblem:
         coefficients: Tensor,
         tolerance: float,
         warm: WarmStart | None = None,
-        fixed: int | None = None,
     ) -> tuple[Tensor, Solution]:
         """∇θ Σ_i c_i I_i, (B, P), with c (B, n) frozen; one more solve (Algorithm 1)."""
         state = forward.state
         assert isinstance(state, NetworkState)
         theta, s = state.curvature.theta, forward.solution.x
         c = coefficients * self.sign
-        s_c = self.solve(state.curvature, self.train.gradient(theta, c), tolerance, fixed)
+        s_c = self.solve(state.curvature, self.train.gradient(theta, c), tolerance)
         gradient = -state.test.hessian(theta, s_c.x)  # the test gradient's own dependence on θ
         for rows, part in self.train.chunks():
             # −Σ c_i ⟨∇ℓ_i, s⟩ + ⟨s_c, H s⟩ of these samples

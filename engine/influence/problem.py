@@ -42,7 +42,7 @@ class Forward:
 
 
 class InfluenceProblem(Protocol):
-    """Models θ as rows of (B, P); tolerances are relative residuals; `fixed` as in the solver."""
+    """Models θ as rows of (B, P); tolerances are relative residuals, ‖residual‖/‖b‖."""
 
     @property
     def n_train(self) -> int: ...
@@ -61,12 +61,7 @@ class InfluenceProblem(Protocol):
         ...
 
     def forward(
-        self,
-        theta: Tensor,
-        tolerance: float,
-        warm: WarmStart | None = None,
-        split: str = "test",
-        fixed: int | None = None,
+        self, theta: Tensor, tolerance: float, warm: WarmStart | None = None, split: str = "test"
     ) -> Forward: ...
 
     def gradient(
@@ -75,7 +70,6 @@ class InfluenceProblem(Protocol):
         coefficients: Tensor,
         tolerance: float,
         warm: WarmStart | None = None,
-        fixed: int | None = None,
     ) -> tuple[Tensor, Solution]:
         """∇θ Σ_i c_i I_i, (B, P), for coefficients (B, n) held fixed, and its solve."""
         ...

@@ -293,8 +293,13 @@ def keep(whole: Columns, at: Columns) -> None:
             getattr(whole, name).index_copy_(0, at.places, getattr(at, name))
 
 
-def iterate(operator: Curvature, at: Columns, iterations: int) -> None:
-    """Do exactly that many iterations, without looking at values."""
+def fixed_iterations(
+    operator: Curvature, b: Tensor, empty_image: Tensor, iterations: int
+) -> Solution:
+    """Do exactly that many iterations of `conjugate_gradients` from zero, and read no value."""
+    length = norm(b)
+    scale = length.masked_fill(length == 0, 1)
+    at = begin(operator, b, empty_image, scale)
     for _ in range(iterations):
         u = operator.image(at.d)
         product = operator.pull(operator.curved(u), at.d)
@@ -304,6 +309,7 @@ def iterate(operator: Curvature, at: Columns, iterations: int) -> None:
         at.turn(operator.precondition(at.r), all_go=True)
     at.length = norm(at.r)
     at.iterations += iterations
+    return at.solution(b, scale)
 
 
 def looks_often(b: Tensor) -> bool:
@@ -324,21 +330,14 @@ def conjugate_gradients(
     tolerance: float,
     warm: WarmStart | None = None,
     max_iterations: int = 1000,
-    fixed: int | None = None,
 ) -> Solution:
     """Solve (H + λI) x = b to ‖residual‖ <= tolerance·‖b‖, column by column.
 
     b: (B, …). A column that has converged stands still, so that it depends on no neighbour, and
     leaves the products once that pays; so does one that meets a direction of no positive curvature.
     `empty_image`: zeros of the image's shape for B columns.
-    fixed: do exactly that many iterations, without looking at values (fake tensors cannot branch).
     """
     length = norm(b)
-    if fixed is not None:
-        scale = length.masked_fill(length == 0, 1)
-        whole = begin(operator, b, empty_image, scale)
-        iterate(operator, whole, fixed)
-        return whole.solution(b, scale)
     if looks_often(b) and not some_faint(b, length):
         return iterate_until(operator, b, length, empty_image, tolerance, warm, max_iterations)
     unit = unit_of(b)

@@ -82,7 +82,7 @@ def ranking_agreement(
         some = halves[done : done + step]
         weights = torch.as_tensor(np.concatenate([weights_of(pair, len(y)) for pair in some]))
         g = pull_back(errors * weights.to(errors).unsqueeze(1), asked)  # a mean gradient a half
-        solution = problem.solve(curvature, g, TOLERANCE, None, None)
+        solution = problem.solve(curvature, g, TOLERANCE)
         check_converged(solution, TOLERANCE)
         scores = ((E * solution.image).sum(CLASSES) * -problem.sign).cpu().numpy()
         pairs = scores.reshape(len(some), 2, -1)

@@ -105,7 +105,7 @@ def solved_gradients(problem: LinearProblem, state: LinearState) -> tuple[Tensor
     own, sizes = [], []
     for rows in torch.arange(len(X), device=X.device).split(at_once(*E.shape)):
         g = E[rows].unsqueeze(2) * X[rows].unsqueeze(1)  # B, K, D
-        solution = problem.solve(state.curvature, g, EACH_TOLERANCE, None, None)
+        solution = problem.solve(state.curvature, g, EACH_TOLERANCE)
         check_converged(solution, EACH_TOLERANCE)
         own.append((g * solution.x).sum((1, 2)))
         sizes.append(solution.x.flatten(1).norm(dim=1))

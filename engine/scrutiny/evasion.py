@@ -98,12 +98,7 @@ class ThroughPolishing:
         return replace(self, inner=self.inner.damped(damping))
 
     def forward(
-        self,
-        theta: Tensor,
-        tolerance: float,
-        warm: WarmStart | None = None,
-        split: str = "test",
-        fixed: int | None = None,
+        self, theta: Tensor, tolerance: float, warm: WarmStart | None = None, split: str = "test"
     ) -> Forward:
         """Leads over the target, as the class says; no warm start is taken."""
         starts, steps = [theta], []
@@ -132,7 +127,6 @@ class ThroughPolishing:
         coefficients: Tensor,
         tolerance: float,
         warm: WarmStart | None = None,
-        fixed: int | None = None,
     ) -> tuple[Tensor, Solution]:
         """∇θ Σ_i c_i S_i of the leads S, with c (B, n) frozen; one solve a score, one a step."""
         passed = forward.state

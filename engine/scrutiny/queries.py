@@ -69,7 +69,7 @@ def influence_matrix(
     for first in range(0, len(y), step := at_once(dataset.n_train, dataset.n_classes)):
         some = slice(first, first + step)
         g = errors[some].unsqueeze(2) * asked[some].unsqueeze(1)  # (B, K, D), a gradient a query
-        solution = problem.solve(curvature, g, tolerance, None, None)
+        solution = problem.solve(curvature, g, tolerance)
         check_converged(solution, tolerance)
         columns.append(-(E * solution.image).sum(CLASSES))
     return torch.cat(columns).T.cpu().numpy()

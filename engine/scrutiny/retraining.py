@@ -81,7 +81,7 @@ def newton(
                     *(problem.train.X, P[some], problem.eigenvalues, problem.damping),
                     weights=weights[some].unsqueeze(1),
                 )
-            step[some] = problem.solve(curvature, gradient[some], STEP_TOLERANCE, None, None).x
+            step[some] = problem.solve(curvature, gradient[some], STEP_TOLERANCE).x
             theta[some] -= step[some]
             before[some] = norms[some]
     raise NotConverged(

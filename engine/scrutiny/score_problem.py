@@ -57,12 +57,7 @@ class ScoreProblem(LinearProblem):
         return self.sign * self.score(self, at)
 
     def forward(
-        self,
-        theta: Tensor,
-        tolerance: float,
-        warm: WarmStart | None = None,
-        split: str = "test",
-        fixed: int | None = None,
+        self, theta: Tensor, tolerance: float, warm: WarmStart | None = None, split: str = "test"
     ) -> Forward:
         scores = torch.stack([self.scores(one, split) for one in theta])
         none = theta.new_zeros(len(theta))  # nothing is solved for to a tolerance
@@ -77,7 +72,6 @@ class ScoreProblem(LinearProblem):
         coefficients: Tensor,
         tolerance: float,
         warm: WarmStart | None = None,
-        fixed: int | None = None,
     ) -> tuple[Tensor, Solution]:
         state = forward.state
         assert isinstance(state, ScoreState)

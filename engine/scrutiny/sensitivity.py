@@ -50,11 +50,7 @@ def at_once(n: int, n_classes: int) -> int:
 
 
 def project(
-    problem: LinearProblem,
-    forward: Forward,
-    directions: Tensor,
-    tolerance: float,
-    fixed: int | None = None,
+    problem: LinearProblem, forward: Forward, directions: Tensor, tolerance: float
 ) -> Tensor:
     """Compute ⟨u, ∇θ I_i⟩ for directions u (B, K, D) and every sample i: (B, n), for one model."""
     state = forward.state
@@ -65,9 +61,8 @@ def project(
     b = centre(P, forward.solution.image)
     right = pull_back(on_test, state.test.X).div_(len(state.test.y))  # H_test u
     right -= pull_back(curve(P, a * b), X).div_(n)  # T u
-    w = problem.solve(state.curvature, right, tolerance, None, fixed)
-    if fixed is None:
-        check_converged(w, tolerance)
+    w = problem.solve(state.curvature, right, tolerance)
+    check_converged(w, tolerance)
     return -(state.E * w.image).sum(CLASSES) - (P * a * b).sum(CLASSES)
 
 

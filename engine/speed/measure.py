@@ -18,6 +18,7 @@ import torch
 from engine.attacks.objectives import ATTACK_OBJECTIVES, Standing, target_ranks
 from engine.attacks.state import SOLVE_TOLERANCE
 from engine.devices import resolve_device
+from engine.influence.estimators import cg_iterations
 from engine.influence.linear import LinearProblem
 from engine.rows import has_wide_product, wide_product
 from engine.speed.child import ANSWERS, REQUEST, Row
@@ -130,9 +131,10 @@ def attack_step(point: Row, request: Row) -> Callable[[], object]:
     Both solves do a fixed number of iterations: how many a tolerance needs depends on how
     well-conditioned the data are, not on their size alone.
     """
-    n, batch, iterations = point["n"], point["batch"], request["iterations"]
+    n, batch, solver = point["n"], point["batch"], cg_iterations(request["iterations"])
     dataset = synthetic(n, point["m"], point["d"], point["classes"], request["seed"])
-    problem = LinearProblem.build(dataset, dtype="float32", device=request["device"])
+    device = request["device"]
+    problem = LinearProblem.build(dataset, dtype="float32", device=device, estimator=solver)
     width = point["d"] + 1
     generator = np.random.default_rng(request["seed"])
     random = generator.standard_normal((batch, point["classes"] * width)) / width**0.5
@@ -140,10 +142,10 @@ def attack_step(point: Row, request: Row) -> Callable[[], object]:
     targets = torch.full((batch, 1), n // 2, device=theta.device)
 
     def step() -> object:
-        forward = problem.forward(theta, SOLVE_TOLERANCE, fixed=iterations)
+        forward = problem.forward(theta, SOLVE_TOLERANCE)
         standing = Standing(forward.scores, targets, target_ranks(forward.scores, targets), 1)
         c = ATTACK_OBJECTIVES["higher_ranked"].coefficients(standing)
-        return problem.gradient(forward, c, SOLVE_TOLERANCE, fixed=iterations)
+        return problem.gradient(forward, c, SOLVE_TOLERANCE)
 
     return step
 

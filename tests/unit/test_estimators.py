@@ -172,7 +172,7 @@ def test_the_residual_is_the_true_one(name):
     )
     theta = problem.encode(model)
     curvature, b = problem.curvature(theta), torch.randn(1, 3, 6, dtype=torch.float64)
-    solution = problem.solve(curvature, b, 1e-6, None, None)
+    solution = problem.solve(curvature, b, 1e-6)
     assert isinstance(problem.train.X, torch.Tensor)
     H = explicit_hessian(theta[0], problem.train.X, 3) + 0.25 * torch.eye(18)
     residual = relative_error(H @ solution.x.flatten(), b.flatten())
@@ -191,10 +191,10 @@ def test_a_batch_solves_what_each_model_alone_does(name):
     theta = torch.as_tensor(rng.standard_normal((4, 18)))
     b = torch.as_tensor(rng.standard_normal((4, 3, 6)))
     for thetas in (theta, theta[:1]):
-        together = problem.solve(problem.curvature(thetas), b, 1e-10, None, None)
+        together = problem.solve(problem.curvature(thetas), b, 1e-10)
         for i in range(4):
             own = problem.curvature(thetas[min(i, len(thetas) - 1)].unsqueeze(0))
-            alone = problem.solve(own, b[i : i + 1], 1e-10, None, None)
+            alone = problem.solve(own, b[i : i + 1], 1e-10)
             assert relative_error(together.x[i], alone.x[0]) < 1e-9
 
 
@@ -203,7 +203,7 @@ def test_a_zero_right_hand_side_has_the_solution_zero(name):
     dataset, model = random_problem(4)
     problem = LinearProblem.build(dataset, estimator=named(name, OPTIONS.get(name)))
     b = torch.zeros(1, 3, 6)
-    solution = problem.solve(problem.curvature(problem.encode(model)), b, 1e-6, None, None)
+    solution = problem.solve(problem.curvature(problem.encode(model)), b, 1e-6)
     assert not solution.x.any() and not solution.residual.any()
 
 

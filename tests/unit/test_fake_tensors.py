@@ -3,6 +3,8 @@
 Fake tensors hold no values, so nothing may branch on one: solves do a fixed number of iterations.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -24,14 +26,13 @@ from engine.attacks.state import (
     record,
 )
 from engine.attacks.stealth import added, gradient_norm_terms, training_loss_terms
-from engine.influence.estimators import named
+from engine.influence.estimators import Estimator, Lissa, cg_iterations, exact, lissa
 from engine.influence.linear import LinearProblem, Samples, eigenbasis, rotate, sketch
 from engine.influence.network import NetworkProblem, Part
-from engine.influence.solve import conjugate_gradients
+from engine.influence.solve import fixed_iterations
 from engine.models.network import MODULES, cross_entropy
-from engine.scrutiny import attributions
+from engine.scrutiny import attributions, sensitivity
 from engine.scrutiny.leave_one_out import mean_loss
-from engine.scrutiny.sensitivity import project as project_sensitivity
 from engine.vocabulary import ATTRIBUTIONS, ESTIMATORS
 
 N, M, D, K, B = 64, 32, 1025, 5, 4
@@ -44,7 +45,14 @@ def cuda():
         yield
 
 
-def problem(estimator: str = "cg") -> LinearProblem:
+def problem(iterations: int, estimator: str = "cg") -> LinearProblem:
+    """Tensors without values cannot say when a solve is done: it does so many iterations."""
+    steps = Lissa(samples=iterations, batch_size=1)
+    solvers: dict[str, Estimator] = {
+        "cg": cg_iterations(iterations),
+        "exact": exact,
+        "lissa": partial(lissa, steps, checked=False),
+    }
     X = torch.randn(N, D)
     eigenvalues, basis = eigenbasis(X)
     train = Samples(rotate(X, basis), torch.randint(K, (N,)))
@@ -58,7 +66,7 @@ def problem(estimator: str = "cg") -> LinearProblem:
         damping=0.25,
         sign=1,
         sketch=None,
-        estimator=named(estimator),
+        estimator=solvers[estimator],
     )
 
 
@@ -68,20 +76,20 @@ def on_cuda(*tensors: torch.Tensor) -> bool:
 
 @pytest.mark.parametrize("estimator", list(ESTIMATORS))
 def test_forward_and_gradient(cuda, estimator):
-    p = problem(estimator)
-    forward = p.forward(torch.randn(B, K * D), 1e-3, fixed=3)
+    p = problem(3, estimator)
+    forward = p.forward(torch.randn(B, K * D), 1e-3)
     assert forward.scores.shape == (B, N)
-    gradient, solution = p.gradient(forward, torch.randn(B, N), 1e-3, fixed=3)
+    gradient, solution = p.gradient(forward, torch.randn(B, N), 1e-3)
     assert gradient.shape == (B, K * D)
     assert on_cuda(forward.scores, forward.accuracy, gradient, solution.x, solution.image)
     assert on_cuda(p.accuracy(torch.randn(B, K * D), "holdout"))
 
 
 def test_the_pieces_of_a_solve(cuda):
-    p = problem()
+    p = problem(2)
     curvature = p.curvature(torch.randn(B, K * D))
     b = torch.randn(B, K, D)
-    solution = conjugate_gradients(curvature, b, torch.zeros(B, K, N), 1e-3, fixed=2)
+    solution = fixed_iterations(curvature, b, torch.zeros(B, K, N), 2)
     warm = solution.warm.select(torch.arange(2))
     part = curvature.select(torch.arange(2))
     pulled = part.pull(part.curved(warm.image), warm.x)
@@ -165,9 +173,9 @@ def test_the_parts_that_serve_several_k(cuda):
     assert on_cuda(better, pressed(plan, state.pressure, torch.randint(N, (B,))))
     left = leave(state, torch.arange(2))
     assert arrivals(plan, left, torch.randint(N, (2,))).shape == (3, 2)
-    p = problem()
+    p = problem(2)
     for split in ("test", "holdout"):
-        forward = p.forward(theta, 1e-6, split=split, fixed=2)
+        forward = p.forward(theta, 1e-6, split=split)
         assert on_cuda(target_ranks(forward.scores, plan.targets))
 
 
@@ -194,38 +202,39 @@ class Counter(TorchDispatchMode):
 
 def test_a_step_of_fixed_width_never_waits_and_dispatches_few_kernels(cuda):
     """Scores, coefficients, gradient, what is kept, and the move; five iterations a solve."""
-    theta, p = torch.randn(B, K * D), problem()
+    theta, p = torch.randn(B, K * D), problem(5)
     plan = plan_of(theta, "higher_ranked")
     state = init(plan)
     with Counter() as counted:
-        forward = p.forward(theta, 1e-3, fixed=5)
+        forward = p.forward(theta, 1e-3)
         found = target_ranks(forward.scores, plan.targets)
         rank = worst_needed(found, plan.k)
         c = plan.objective.coefficients(Standing(forward.scores, plan.targets, found, plan.k))
         state = record(plan, state, rank, forward.accuracy, None)
-        gradient, _ = p.gradient(forward, c, 1e-3, fixed=5)
+        gradient, _ = p.gradient(forward, c, 1e-3)
         move(plan, state, gradient)
     assert counted.waits == 0
     assert counted.kernels <= KERNELS
 
 
-def test_probes_of_sensitivity(cuda):
-    p = problem()
-    forward = p.forward(torch.randn(1, K * D), 1e-3, fixed=3)
-    found = project_sensitivity(p, forward, torch.randn(B, K, D), 1e-3, fixed=3)
+def test_probes_of_sensitivity(cuda, monkeypatch):
+    monkeypatch.setattr(sensitivity, "check_converged", lambda *given: None)
+    p = problem(3)
+    forward = p.forward(torch.randn(1, K * D), 1e-3)
+    found = sensitivity.project(p, forward, torch.randn(B, K, D), 1e-3)
     assert found.shape == (B, N)
     assert on_cuda(found)
 
 
 def test_a_mix_up_would_be_seen(cuda):
     """The mode does raise: this file's other tests can fail."""
-    p = problem()
+    p = problem(1)
     with pytest.raises(RuntimeError, match="device"):
-        p.forward(torch.randn(B, K * D, device="cpu"), 1e-3, fixed=1)
+        p.forward(torch.randn(B, K * D, device="cpu"), 1e-3)
 
 
 def test_the_training_of_the_baseline(cuda):
-    p = problem()
+    p = problem(1)
     targets, weights = np.array([3, 3, 7, 7]), np.array([1.0, 1e6, 1.0, 1e6])
     options = ReweighingOptions(steps=3, batch_size=8)
     assert isinstance(p.train.X, torch.Tensor)
@@ -235,7 +244,7 @@ def test_the_training_of_the_baseline(cuda):
 
 
 def test_the_training_gradient_and_its_norm(cuda):
-    p = problem()
+    p = problem(1)
     theta = torch.randn(B, K * D)
     P = p.probabilities(theta, p.train.X)
     kept = p.training_gradient(p.shape(theta), P, 0.01, torch.ones(B, N))
@@ -251,15 +260,9 @@ def test_the_training_gradient_and_its_norm(cuda):
 
 @pytest.mark.parametrize("name", [name for name in ATTRIBUTIONS if name != "knn_shapley"])
 def test_other_scores(cuda, monkeypatch, name):
-    solve = LinearProblem.solve
-
-    def two_steps(problem, curvature, b, tolerance, warm, fixed):
-        return solve(problem, curvature, b, tolerance, warm, 2)
-
-    monkeypatch.setattr(LinearProblem, "solve", two_steps)
     monkeypatch.setattr(attributions, "check_converged", lambda *given: None)
-    p = problem()
-    forward = p.forward(torch.randn(1, K * D), 1e-3, fixed=2)
+    p = problem(2)
+    forward = p.forward(torch.randn(1, K * D), 1e-3)
     scores = attributions.score(name, p, forward)
     assert scores.shape == (N,)
     assert on_cuda(scores)
@@ -273,10 +276,10 @@ def test_networks(kind):
         module = MODULES[kind]((8, 8), K)
         P = sum(p.numel() for p in module.parameters())
         part = Part(module, cross_entropy, torch.randn(N, 64), torch.randint(K, (N,)))
-        p = NetworkProblem(part, {"test": part, "holdout": part}, 0.25, 1)
+        p = NetworkProblem(part, {"test": part, "holdout": part}, 0.25, 1, cg_iterations(2))
         theta = torch.randn(B, P)
-        forward = p.forward(theta, 1e-3, fixed=2)
-        gradient, solution = p.gradient(forward, torch.randn(B, N), 1e-3, fixed=2)
+        forward = p.forward(theta, 1e-3)
+        gradient, solution = p.gradient(forward, torch.randn(B, N), 1e-3)
         value, slope = p.training_loss(theta, 0.01)
         product = p.hessian_product(theta, slope)
         drift, away = p.drift(theta, theta[:1])
@@ -286,4 +289,4 @@ def test_networks(kind):
     found += [drift, away]
     assert all(t.device.type == "meta" for t in found)
     with pytest.raises(RuntimeError, match=r"device|meta"):
-        p.forward(torch.randn(B, P), 1e-3, fixed=1)
+        p.forward(torch.randn(B, P), 1e-3)
