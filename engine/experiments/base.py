@@ -55,7 +55,8 @@ class Context:
     device: str = "auto"
     memory: joblib.Memory = field(default_factory=lambda: joblib.Memory(None))
     progress: OnProgress = ignore
-    find: Callable[[str, Request], Any | None] = find_nothing  # the result of whichever experiment
+    # Any: the experiment's name, not the type, says which result is found.
+    find: Callable[[str, Request], Any | None] = find_nothing
     keep: Callable[[str, Request, object, float], None] = keep_nothing
     jobs: int = 0
     cluster: str | None = None
@@ -118,7 +119,7 @@ class Experiment(Generic[RequestT, DataT, ResultT]):
         return self.request(**values)
 
 
-AnyExperiment = Experiment[Any, Any, Any]  # one that was found by its name
+AnyExperiment = Experiment[Any, Any, Any]  # found by its name, which no type checker can follow
 
 
 def values_of(request: Request) -> dict[str, object]:

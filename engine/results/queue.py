@@ -40,6 +40,7 @@ ASKED, LEFT_SECONDS = ".asked-", 10.0  # after which nobody is there any more wh
 USAGE, DEATHS = "usage.json", "deaths.json"
 SETTINGS = "settings.json"  # those of the lab that was started last: workers follow them
 LOG = "worker.log"
+Json = dict[str, Any]  # whatever a file of a job holds: its reader knows the fields
 Kept = TypeVar("Kept", "Job", "State", "Worker", "Deaths")  # what is kept as a file of its fields
 # A job is given up when so much work was lost with workers that ended under it in a row, without
 # getting further. An end counts for at least the start of the next worker, and for at most a third
@@ -109,7 +110,7 @@ def write_json(path: Path, value: object, durable: bool = False) -> None:
     making.replace(path)
 
 
-def read_json(path: Path) -> dict[str, Any] | None:  # whatever the file holds
+def read_json(path: Path) -> Json | None:
     """Read an object; None where there is no such file, or one that holds none (a power cut can
     empty it)."""
     try:
@@ -120,7 +121,7 @@ def read_json(path: Path) -> dict[str, Any] | None:  # whatever the file holds
 
 
 @lru_cache(maxsize=2000)
-def content(path: Path, *version: int) -> dict[str, Any] | None:  # as `read_json`
+def content(path: Path, *version: int) -> Json | None:
     """Do what `read_json` does, for one version of a file: its inode, time and size. Each version
     is a file of its own (`write_json`)."""
     return read_json(path)

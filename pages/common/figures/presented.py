@@ -2,13 +2,15 @@
 
 from typing import Any
 
+Json = dict[str, Any]  # a part of a figure as Plotly's JSON: each property has a type of its own
+
 TEXT, TITLE = 22, 24  # px
 MARKS, LINES, TALLER = 1.6, 1.6, 1.35  # times the size that they have on a page
 AXES = ("xaxis", "yaxis", "coloraxis")
 MARK, LINE = 6.0, 2.0  # px that Plotly draws where a figure says nothing
 
 
-def presented(spec: dict[str, Any]) -> dict[str, Any]:  # Plotly's JSON
+def presented(spec: Json) -> Json:
     """Return a figure (data, layout) for a projector, and leave the given one as it is."""
     layout = dict(spec.get("layout", {}))
     layout["font"] = enlarged(layout.get("font"))
@@ -22,7 +24,7 @@ def presented(spec: dict[str, Any]) -> dict[str, Any]:  # Plotly's JSON
     return {**spec, "layout": layout, "data": [trace(one) for one in spec.get("data", [])]}
 
 
-def enlarged(font: dict[str, Any] | None, least: float = TEXT) -> dict[str, Any]:
+def enlarged(font: Json | None, least: float = TEXT) -> Json:
     """Return the font, no smaller than `least` px."""
     held = dict(font or {})
     size = held.get("size", least)
@@ -30,13 +32,13 @@ def enlarged(font: dict[str, Any] | None, least: float = TEXT) -> dict[str, Any]
     return held
 
 
-def with_font(part: dict[str, Any] | str | None, least: float = TEXT) -> dict[str, Any]:
+def with_font(part: Json | str | None, least: float = TEXT) -> Json:
     """Return a part of a layout with its font enlarged; a title may be its text alone."""
-    held: dict[str, Any] = {"text": part} if isinstance(part, str) else dict(part or {})
+    held: Json = {"text": part} if isinstance(part, str) else dict(part or {})
     return held | {"font": enlarged(held.get("font"), least)}
 
 
-def axis(held: dict[str, Any] | None) -> dict[str, Any]:
+def axis(held: Json | None) -> Json:
     """Return an axis, or a colour axis with its bar, with its ticks and title enlarged."""
     made = dict(held or {})
     if "colorbar" in made or "colorscale" in made:
@@ -47,7 +49,7 @@ def axis(held: dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def trace(held: dict[str, Any]) -> dict[str, Any]:
+def trace(held: Json) -> Json:
     """Return a trace with its text, marks and lines enlarged."""
     made = dict(held)
     if "text" in made or "texttemplate" in made:
@@ -62,7 +64,7 @@ def trace(held: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def grown(part: dict[str, Any] | None, name: str, times: float, usual: float) -> dict[str, Any]:
+def grown(part: Json | None, name: str, times: float, usual: float) -> Json:
     """Return a mark or a line, larger by a factor. Plotly's JSON may hold sizes of single marks as
     packed numbers: they stay."""
     held = dict(part or {})

@@ -51,6 +51,7 @@ class Shelf:
 
     def __init__(self, budget: float, most: float = math.inf) -> None:
         self.budget, self.most, self.counts = budget, most, Counts()
+        # Any: each key's value is of the type that its own `make` returns.
         self._kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._making: dict[Hashable, Future[Any]] = {}
         self._lock, self._bytes = Lock(), 0
@@ -86,7 +87,7 @@ class Shelf:
         future.set_result(made)
         return made
 
-    def values(self) -> list[Any]:
+    def values(self) -> list[object]:
         """Everything that is kept."""
         with self._lock:
             return [value for value, _ in self._kept.values()]

@@ -41,7 +41,7 @@ class Remembered:
     """
 
     def __init__(self) -> None:
-        self._tokens: dict[int, tuple[weakref.ref[Any], Token]] = {}
+        self._tokens: dict[int, tuple[weakref.ref[object], Token]] = {}
 
     def of(self, value: object, make: Callable[[], Token]) -> Token:
         """The token of `value`; `make` computes it where it is asked for the first time."""
@@ -53,7 +53,7 @@ class Remembered:
         self._tokens[place] = weakref.ref(value, partial(self._forget, place)), made
         return made
 
-    def _forget(self, place: int, reference: "weakref.ref[Any]") -> None:
+    def _forget(self, place: int, reference: "weakref.ref[object]") -> None:
         found = self._tokens.get(place)
         if found is not None and found[0] is reference:
             self._tokens.pop(place, None)
@@ -105,7 +105,7 @@ def read(value: object) -> Token:
     raise NoToken(f"{type(value).__name__} has no content that can be read")
 
 
-def of_array(values: NDArray[Any]) -> Token:
+def of_array(values: NDArray) -> Token:
     """The token of an array: kind, shape and a digest of its bytes."""
     if values.dtype.hasobject:
         return "objects", values.shape, digest(token(values.ravel().tolist()))
@@ -113,7 +113,7 @@ def of_array(values: NDArray[Any]) -> Token:
     return "array", values.dtype.str, values.shape, digest(content)
 
 
-def of_column(values: "pd.Series[Any] | pd.Index[Any]") -> Token:
+def of_column(values: pd.Series | pd.Index) -> Token:
     """The token of a column or an index: names, kind of values and content."""
     if isinstance(values, pd.MultiIndex):
         levels = [values.get_level_values(place) for place in range(values.nlevels)]
@@ -133,7 +133,7 @@ def digest(content: object) -> str:
     return hashlib.blake2b(data, digest_size=INTERNED).hexdigest()
 
 
-def of_function(value: FunctionType | partial[Any]) -> Token:
+def of_function(value: FunctionType | partial[object]) -> Token:
     """The token of a function by its code and where it stands: scripts of pages define theirs anew
     in every run. Raises NoToken for one that remembers variables of another function."""
     if isinstance(value, partial):
@@ -145,7 +145,7 @@ def of_function(value: FunctionType | partial[Any]) -> Token:
     return "function", code.co_filename, value.__qualname__, code, given
 
 
-def of_dataclass(value: Any) -> Token:  # of whatever class
+def of_dataclass(value: Any) -> Token:  # Any: a frozen dataclass of whatever class
     """The token of a frozen dataclass: its fields'. A stored result is told by where it lies and
     the checksums of its files, a data set by its content. Raises NoToken."""
     if not value.__dataclass_params__.frozen:
@@ -159,7 +159,7 @@ def of_dataclass(value: Any) -> Token:  # of whatever class
     return REMEMBERED.of(value, lambda: of_fields(value))
 
 
-def of_fields(value: Any) -> Token:  # of whatever class
+def of_fields(value: Any) -> Token:  # Any: as above
     kind = type(value)
     return kind, *(token(getattr(value, field.name)) for field in fields(value))
 

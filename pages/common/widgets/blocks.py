@@ -73,7 +73,7 @@ def table(
     frame: pd.DataFrame, alt: str, formats: Mapping[str, Callable[[Any], str]] | None = None
 ) -> None:
     """Draw a small table to be read, not to be sorted or searched. `formats` writes the cells of a
-    column as HTML, each from its own column's type of value; other cells are text,
+    column as HTML, each from its own column's type of value (hence Any); other cells are text,
     numbers as they are, missing values as –."""
     st.html(table_html(frame, alt, formats or {}))
 
@@ -82,7 +82,7 @@ def table(
 def table_html(frame: pd.DataFrame, alt: str, formats: Mapping[str, Callable[[Any], str]]) -> str:
     """The table as HTML."""
 
-    def text(name: str, value: Any) -> str:  # what a cell may hold
+    def text(name: str, value: Any) -> str:  # Any: what a cell may hold
         if name in formats:
             return formats[name](value)
         return "–" if pd.isna(value) else escape(str(value))
