@@ -413,17 +413,13 @@ class LinearProblem:
         return Forward(scores, hits(P_test, test.y), s, state)
 
     def gradient(
-        self,
-        forward: Forward,
-        coefficients: Tensor,
-        tolerance: float,
-        warm: WarmStart | None = None,
+        self, forward: Forward, c: Tensor, tolerance: float, warm: WarmStart | None = None
     ) -> tuple[Tensor, Solution]:
         """∇θ Σ_i c_i I_i, (B, K·D), with c (B, n) frozen; one more solve (Algorithm 1)."""
         state = forward.state
         assert isinstance(state, LinearState)
         P, X, n = state.curvature.P, self.train.X, self.n_train
-        c = (coefficients * self.sign).unsqueeze(1)  # B, 1, n
+        c = (c * self.sign).unsqueeze(1)  # B, 1, n
         G = pull_back(c * state.E, self.train.X)
         s_c = self.solve(state.curvature, G, tolerance, warm)
         # H_test s_c: the test gradient's own dependence on θ

@@ -332,17 +332,13 @@ class NetworkProblem:
         return Forward(scores, test.hits(theta), s, NetworkState(curvature, test))
 
     def gradient(
-        self,
-        forward: Forward,
-        coefficients: Tensor,
-        tolerance: float,
-        warm: WarmStart | None = None,
+        self, forward: Forward, c: Tensor, tolerance: float, warm: WarmStart | None = None
     ) -> tuple[Tensor, Solution]:
         """∇θ Σ_i c_i I_i, (B, P), with c (B, n) frozen; one more solve (Algorithm 1)."""
         state = forward.state
         assert isinstance(state, NetworkState)
         theta, s = state.curvature.theta, forward.solution.x
-        c = coefficients * self.sign
+        c = c * self.sign
         s_c = self.solve(state.curvature, self.train.gradient(theta, c), tolerance)
         gradient = -state.test.hessian(theta, s_c.x)  # the test gradient's own dependence on θ
         for rows, part in self.train.chunks():

@@ -65,13 +65,9 @@ class InfluenceProblem(Protocol):
     ) -> Forward: ...
 
     def gradient(
-        self,
-        forward: Forward,
-        coefficients: Tensor,
-        tolerance: float,
-        warm: WarmStart | None = None,
+        self, forward: Forward, c: Tensor, tolerance: float, warm: WarmStart | None = None
     ) -> tuple[Tensor, Solution]:
-        """∇θ Σ_i c_i I_i, (B, P), for coefficients (B, n) held fixed, and its solve."""
+        """∇θ Σ_i c_i I_i, (B, P), for coefficients c (B, n) held fixed, and its solve."""
         ...
 
     def accuracy(self, theta: Tensor, split: str) -> Tensor:

@@ -122,17 +122,3 @@ def sample_weights(worth: NDArray[np.float64], rule: str, k: int = TOP_K) -> NDA
     last = -np.partition(-worth, k - 1)[k - 1]
     above, tied = worth > last, worth == last
     return above + tied * ((k - above.sum()) / tied.sum())
-
-
-def vendor_share(
-    scores: ArrayLike,
-    vendors: Vendors,
-    vendor: int,
-    rule: str = "positive",
-    *,
-    k: int = TOP_K,
-    order: str = "highest_first",
-) -> float:
-    """Return the share of any budget that one vendor earns, as `payments`."""
-    check_integer("vendor", vendor, 0, len(vendors) - 1)
-    return float(payments(scores, vendors, rule, k=k, order=order).shares[vendor])

@@ -282,10 +282,6 @@ class Jobs:
                 log.exception("The queue in %s cannot be looked after", self.folder)
             time.sleep(LOOK_SECONDS)
 
-    def worker_alive(self) -> bool:
-        """Whether any worker is alive."""
-        return any(map(is_held, self.folder.glob("worker-*.lock")))
-
     def _has_worker(self, lane: str, slot: int) -> bool:
         """Whether a worker is alive, or was started just now."""
         started = self._started.get((lane, slot))

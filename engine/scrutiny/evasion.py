@@ -122,11 +122,7 @@ class ThroughPolishing:
         return (scores - own) / scores.std(1, keepdim=True)
 
     def gradient(
-        self,
-        forward: Forward,
-        coefficients: Tensor,
-        tolerance: float,
-        warm: WarmStart | None = None,
+        self, forward: Forward, c: Tensor, tolerance: float, warm: WarmStart | None = None
     ) -> tuple[Tensor, Solution]:
         """∇θ Σ_i c_i S_i of the leads S, with c (B, n) frozen; one solve a score, one a step."""
         passed = forward.state
@@ -134,11 +130,10 @@ class ThroughPolishing:
         own: dict[int, Tensor] = {}
         solution = forward.solution
         for place, (depth, scored) in enumerate(passed.forwards.items()):
-            c = coefficients.masked_fill(passed.worst != place, 0)
-            c = c / scored.scores.std(1, keepdim=True)
-            c[:, self.target] = 0
-            c[:, self.target] = -c.sum(1)
-            own[depth], solution = self.inner.gradient(scored, c, tolerance)
+            its = c.masked_fill(passed.worst != place, 0) / scored.scores.std(1, keepdim=True)
+            its[:, self.target] = 0
+            its[:, self.target] = -its.sum(1)
+            own[depth], solution = self.inner.gradient(scored, its, tolerance)
         v = own[max(self.depths)]
         for depth in reversed(range(max(self.depths))):
             start, taken = passed.starts[depth], passed.steps[depth]

@@ -67,17 +67,15 @@ class ScoreProblem(LinearProblem):
         return Forward(scores, self.accuracy(theta, split), solution, ScoreState(theta, split))
 
     def gradient(
-        self,
-        forward: Forward,
-        coefficients: Tensor,
-        tolerance: float,
-        warm: WarmStart | None = None,
+        self, forward: Forward, c: Tensor, tolerance: float, warm: WarmStart | None = None
     ) -> tuple[Tensor, Solution]:
         state = forward.state
         assert isinstance(state, ScoreState)
         found = []
-        for one, c in zip(state.theta, coefficients, strict=True):
+        for one, weights in zip(state.theta, c, strict=True):
             theta = one.detach().clone().requires_grad_()
-            (gradient,) = torch.autograd.grad((c * self.scores(theta, state.split)).sum(), theta)
+            (gradient,) = torch.autograd.grad(
+                (weights * self.scores(theta, state.split)).sum(), theta
+            )
             found.append(gradient)
         return torch.stack(found), forward.solution

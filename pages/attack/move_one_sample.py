@@ -129,12 +129,11 @@ def page() -> None:
     st.title(PAGE.title)
     form = Form()
     name = controls.dataset_choice(form, datasets())
-    dataset = data_choice.opened(name)
-    samples = Samples(dataset)
-    aim = controls.aim(form, dataset.n_train)
+    samples = Samples(data_choice.opened(name))
+    aim = controls.aim(form, len(samples))
     head, bar, body = st.container(), st.container(border=True), st.container()
     with bar:
-        recipe = controls.recipe(form, dataset.n_train, kinds_for(dataset))
+        recipe = controls.recipe(form, len(samples), kinds_for(samples.dataset))
     request = controls.request_of(name, aim, recipe)
     asked = door.Computation.of("attack", request)
     stored = asked.stored
@@ -152,7 +151,7 @@ def page() -> None:
                 next_tries.show(request)
     honest_ranking.note_chosen(request)
     with body:
-        ranked = honest_ranking.obtain(request, dataset) if stored is None else None
+        ranked = honest_ranking.obtain(request, samples.dataset) if stored is None else None
     before = stored.result.before if stored else ranked.result.test if ranked else None
     honest = stored.result.honest if stored else ranked.result.model if ranked else None
     with bar:

@@ -228,12 +228,11 @@ def results(stored: Stored) -> None:
 def page() -> None:
     st.title(PAGE.title)
     asked = door.Computation.of(EXPERIMENT, REQUEST)
-    if asked.stored is not None:
+    if asked.stored is None:
+        offer_instead(PAGE.finding, "It has not been measured here yet.", asked, COST, "stage")
+        how()
+    else:
         results(asked.stored)
-        return
-    lacking = "It has not been measured here yet."
-    offer_instead(PAGE.finding, lacking, asked, COST, "stage")
-    how()
 
 
 page()

@@ -204,12 +204,11 @@ def results(stored: Stored) -> None:
 def page() -> None:
     st.title(PAGE.title)
     asked = door.Computation.of(EXPERIMENT, REQUEST)
-    if asked.stored is not None:
+    if asked.stored is None:
+        offer_instead(PAGE.finding, "It has not been computed here yet.", asked, COST, "stage")
+        proof()
+    else:
         results(asked.stored)
-        return
-    lacking = "It has not been computed here yet."
-    offer_instead(PAGE.finding, lacking, asked, COST, "stage")
-    proof()
 
 
 page()

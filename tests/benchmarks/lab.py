@@ -22,6 +22,7 @@ from tests.support.browser import (
     start_server,
     stop_server,
 )
+from tests.support.queues import worker_alive
 
 REPEATS = 5
 DRAWN = """(document.querySelector('.js-plotly-plot .main-svg') ? document.body.innerText : '')"""
@@ -59,7 +60,7 @@ def main() -> None:
                 stop_server(process, cache)
         print(f"start to a drawn page: {statistics.median(waits[1:]):.2f} s (median of {REPEATS})")
         jobs = Jobs(read_settings(local_settings(cache)))
-        while not jobs.worker_alive():
+        while not worker_alive(jobs):
             time.sleep(0.1)
         time.sleep(5)  # the worker imports torch
         first, redraws = [], []

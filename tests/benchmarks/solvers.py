@@ -1,6 +1,6 @@
 """Scores alone by six solvers in one run, and how each grows: `python -m tests.benchmarks solvers`.
 
-The solvers are those of torch-influence, dattri and pyDVL, written anew in `engine.speed.solvers`.
+The solvers are those of torch-influence, dattri and pyDVL, written anew in `tests.support.solvers`.
 Last, what of the distance between LiSSA as the paper runs it and the closed form is the solver's:
 the paper's rewriting with a good solver lies between the two. Processor seconds.
 """
@@ -11,7 +11,7 @@ import torch
 
 from engine.influence.estimators import Lissa
 from engine.influence.linear import LinearProblem
-from engine.speed.solvers import (
+from tests.support.solvers import (
     BASE,
     LABELS,
     SOLVERS,

@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.experiments import AttackRequest
 from engine.results.jobs import Jobs, JobState
 from engine.results.lanes import SHORT
-from engine.results.queue import living, read_state
+from engine.results.queue import is_held, living, read_state
 from engine.settings import read_settings
 
 PATIENCE = 300.0  # seconds; a worker needs a few to import torch, minutes on a busy machine
@@ -24,6 +24,11 @@ def queue(folder: Path, **environment: str) -> Jobs:
     place = {"IAL_CACHE_DIR": str(folder / "cache"), "IAL_DEVICE": "cpu"}
     settings = read_settings(place | environment)
     return Jobs(replace(settings, published=folder / "published"))
+
+
+def worker_alive(jobs: Jobs) -> bool:
+    """Whether any worker is alive."""
+    return any(map(is_held, jobs.folder.glob("worker-*.lock")))
 
 
 def worker_pids(jobs: Jobs) -> list[int]:
@@ -61,7 +66,7 @@ def kill_all(jobs: Jobs) -> None:
     """End every worker that this test started."""
     for pid in worker_pids(jobs):
         os.kill(pid, signal.SIGKILL)
-    wait(lambda: not jobs.worker_alive())
+    wait(lambda: not worker_alive(jobs))
 
 
 def settle(jobs: Jobs) -> None:

@@ -21,7 +21,7 @@ from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs
 from engine.results.store import MANIFEST, open_folder, read_manifest
 from engine.settings import ROOT, read_settings
-from tests.support.queues import worker_pids
+from tests.support.queues import worker_alive, worker_pids
 
 MOMENTS = 20
 SEED = 8
@@ -132,7 +132,7 @@ def test_killed_at_20_moments_of_a_sweep_nothing_is_lost(environment, watched, t
             time.sleep(chance.uniform(0, 0.2))
             for pid in worker_pids(watched):
                 os.kill(pid, signal.SIGKILL)
-            wait(lambda: not watched.worker_alive())  # it may be deep in the kernel
+            wait(lambda: not worker_alive(watched))  # it may be deep in the kernel
             before, kept = kept, batches(watched)
             assert before.items() <= kept.items(), f"seed {SEED}, moment {moment}"
         wait(lambda: watched.state(job).status not in ("queued", "running"))

@@ -16,7 +16,7 @@ from engine.results.queue import Worker, read_progress, worker_file, write_json
 from engine.results.watchdog import LOOK_SECONDS
 from engine.results.worker import KEPT_FOLDERS, prune, work
 from engine.settings import environment_of, read_settings, teacher_token
-from tests.support.queues import LONG, PATIENCE, kill, until, wait, worker_pid
+from tests.support.queues import LONG, PATIENCE, kill, until, wait, worker_alive, worker_pid
 
 SHORT = AttackRequest(targets=(16,), radius=0.35, restarts=1)
 
@@ -130,7 +130,7 @@ def test_what_cannot_be_opened_is_not_queued(jobs):
         jobs.submit("attack", AttackRequest(dataset="missing.npz"))
     with pytest.raises(InvalidInput, match="experiment must be one of"):
         jobs.submit("guess", SHORT)
-    assert not jobs.worker_alive()
+    assert not worker_alive(jobs)
     assert not jobs.folder.exists()
 
 
@@ -147,10 +147,10 @@ def test_an_idle_worker_leaves_and_comes_back(tmp_path):
     jobs = Jobs(read_settings(environment))
     first = jobs.submit("ranking", RankingRequest())
     assert until(jobs, first, "done", "failed").status == "done"
-    wait(lambda: not jobs.worker_alive())
+    wait(lambda: not worker_alive(jobs))
     second = jobs.submit("attack", SHORT)
     assert until(jobs, second, "done", "failed").status == "done"
-    wait(lambda: not jobs.worker_alive())
+    wait(lambda: not worker_alive(jobs))
 
 
 def test_only_one_worker_at_a_time(jobs):

@@ -21,7 +21,6 @@ from engine.experiments.cleaning import DETECTORS, MODELS, run_cleaning
 from engine.experiments.payments import ATTACKERS, MOVING, Draw, Favoured, run_payments
 from engine.influence.scores import influence_scores
 from engine.market.cleaning import finding, flip_labels
-from engine.market.payments import vendor_share
 from engine.market.tricks import best_of, copies, halves, misread, names_of, outliers
 from engine.market.vendors import Vendors, vendors_at_random
 from engine.models.fit import fit
@@ -30,6 +29,7 @@ from engine.scrutiny.attributions import knn_shapley
 from engine.scrutiny.queries import influence_matrix
 from engine.vocabulary import PAY, PAY_RULES
 from tests.support.problems import random_problem
+from tests.support.vendors import vendor_share
 
 FEW: dict[str, Any] = {"steps": 4, "learning_rates": (0.1,), "draws": 2}
 

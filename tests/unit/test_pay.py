@@ -18,12 +18,12 @@ from engine.attacks.objectives import (
 )
 from engine.data.dataset import Dataset
 from engine.influence.scores import influence_scores
-from engine.market.payments import vendor_share
 from engine.market.vendors import Vendors, vendors_of_sets
 from engine.models.fit import fit
 from engine.models.linear import LinearModel
 from engine.vocabulary import PAY
 from tests.support.problems import random_problem
+from tests.support.vendors import vendor_share
 
 N, T = 15, 4
 

@@ -6,10 +6,17 @@ import torch
 
 from engine.errors import InvalidInput
 from engine.influence.estimators import Lissa
-from engine.speed import solvers
-from engine.speed.solvers import SOLVERS, by_arnoldi, by_lissa, measure_solvers, question, scores_by
+from tests.support import solvers
 from tests.support.problems import random_problem
 from tests.support.reference import explicit_scores, flat, relative_error
+from tests.support.solvers import (
+    SOLVERS,
+    by_arnoldi,
+    by_lissa,
+    measure_solvers,
+    question,
+    scores_by,
+)
 
 DAMPING = 0.25
 SOLVING = ("closed_form", "preconditioned", "conjugate_gradients", "explicit")
