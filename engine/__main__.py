@@ -113,8 +113,8 @@ def add_option(command: argparse.ArgumentParser, item: "Field[object]", hint: An
 
 
 def listed(kind: type) -> Callable[[str], object]:
-    """What makes an entry of a list from its text; the word 'default' stays, for the list that the
-    request has by itself."""
+    """Return what makes an entry of a list from its text. The word 'default' stays, for the list
+    that the request has by itself."""
 
     def entry(text: str) -> object:
         return text if text == DEFAULT else kind(text)
@@ -130,7 +130,7 @@ def obtain(
     fresh: bool,
     progress: OnProgress,
 ) -> Outcome:
-    """The stored result of a request, or one computed now and stored."""
+    """Return the stored result of a request, or compute and store it now."""
     store = Store.of(settings)
     dataset = open_data(request, settings.data_dir, lambda text: progress(Progress(notice=text)))
     found = None if fresh else store.find(name, request, hash_of(dataset))
@@ -141,7 +141,7 @@ def obtain(
 
 
 def describe(outcome: Outcome) -> str:
-    """A short summary in words, and where the result comes from."""
+    """Return a short summary in words, and where the result comes from."""
     stored, manifest = outcome.stored, outcome.stored.manifest
     made = "computed now" if outcome.computed else f"stored {manifest.created}"
     if stored.imported is not None:
@@ -169,7 +169,7 @@ def check_out(folder: Path, settings: Settings) -> None:
 
 
 def earlier_result(folder: Path) -> set[str]:
-    """The names of an earlier result's files; none where the folder holds no result."""
+    """Return the names of an earlier result's files; none where the folder holds no result."""
     try:
         return {MANIFEST, *read_manifest(folder).files}
     except DamagedResult:

@@ -69,7 +69,8 @@ def array_of(values: object) -> NDArray:
 
 
 def is_one_number(values: object) -> bool:
-    """Whether an array or a tensor has no axes: it has `__iter__`, and cannot be gone through."""
+    """Return whether an array or a tensor has no axes: it has `__iter__`, and cannot be iterated
+    over."""
     return getattr(values, "ndim", None) == 0
 
 

@@ -53,7 +53,7 @@ def resolve_device(device: str) -> torch.device:
 
 
 def memory_available(device: torch.device) -> int:
-    """Bytes that can be taken on a device without driving anything else out."""
+    """Return the bytes of memory that are free on a device."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return int(psutil.virtual_memory().available)

@@ -39,7 +39,7 @@ class Options:
 
 
 def option(default: T, check: Check[T], added: bool = False) -> T:
-    """A field with its default and its check.
+    """Declare a field with its default and its check.
 
     added: results were stored before the field existed, so that the key of a request leaves the
     field out at its default (`engine.experiments.values_of`).
@@ -75,7 +75,7 @@ class OneOf:
 
 
 def choices_of(item: "Field[object]") -> Mapping[str, str]:
-    """The choices that a field offers with what each means; none where it is free."""
+    """Return the choices that a field offers with what each means; none where it is free."""
     check = item.metadata.get(CHECK)
     return check.choices if isinstance(check, OneOf) else {}
 
@@ -104,7 +104,7 @@ def optional(check: Check[T]) -> Check[T | None]:
 
 
 def entries(name: str, values: object) -> list[object]:
-    """The entries of a sequence, at least one. Raises InvalidInput."""
+    """Check for a sequence with at least one entry; return its entries. Raises InvalidInput."""
     try:
         plain = values.tolist() if hasattr(values, "tolist") else values  # arrays and tensors
         listed = list(plain) if isinstance(plain, Iterable) else []

@@ -41,7 +41,8 @@ class Progress:
 
     @property
     def share(self) -> float:
-        """The finished share in [0, 1], by parts or else by steps; 0 where neither is told."""
+        """Return the finished share in [0, 1], by parts or else by steps; 0 where neither is
+        known."""
         done, total = (self.done, self.total) if self.total else (self.step, self.steps)
         return min(done / total, 1.0) if total else 0.0
 
@@ -54,7 +55,8 @@ class Progress:
 
     @classmethod
     def from_json(cls, line: str) -> "Progress":
-        """The report in a line of `to_json`. Fields of another version of the lab are left out."""
+        """Read the report in a line of `to_json`. Fields of another version of the lab are left
+        out."""
         told = json.loads(line)
         known = {field.name: told[field.name] for field in fields(cls) if field.name in told}
         if "runs" in known:

@@ -52,7 +52,7 @@ class Streamed:
         return self.basis.device
 
     def in_basis(self, basis: Tensor) -> "Streamed":
-        """The same rows times `basis`."""
+        """Return the same rows times `basis`."""
         return replace(self, basis=self.basis @ basis)
 
     def __getitem__(self, chosen: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ class Streamed:
             yield some, copied.to(self.device, self.dtype)
 
     def split(self, rows: int) -> Iterator[Tensor]:
-        """The rows (at most `rows`, D), one part after the other."""
+        """Yield the rows (at most `rows`, D), one part after the other."""
         for start in range(0, len(self), rows):
             yield self[torch.arange(start, min(start + rows, len(self)))]
 
@@ -110,17 +110,18 @@ def under(M: Tensor, X: Rows) -> Tensor:
 
 @cache
 def has_wide_product() -> bool:
-    """Whether this CPU and this build of torch have oneDNN's products with AVX-512."""
+    """Return whether this CPU and this build of torch have oneDNN's products with AVX-512."""
     wide = torch.backends.cpu.get_cpu_capability() == "AVX512"
     return wide and torch.backends.mkldnn.is_available() and hasattr(torch.ops, "mkldnn")
 
 
 def pays(A: Tensor, X: Tensor) -> bool:
-    """Whether oneDNN is faster at a product of A and X: for smaller ones, its start is not."""
+    """Return whether oneDNN is faster at a product of A and X: for smaller ones, its start is
+    not."""
     large = A.shape[0] * X.shape[0] * X.shape[1] >= WIDE_FROM
     return large and A.dtype is torch.float32 and A.device.type == "cpu" and has_wide_product()
 
 
 def wide_product(A: Tensor, B: Tensor) -> Tensor:
-    """A Bᵀ by oneDNN, (c, p), (r, p) → (c, r), float32 throughout. It has no derivative."""
+    """Compute A Bᵀ by oneDNN, (c, p), (r, p) → (c, r), float32 throughout. It has no derivative."""
     return torch.ops.mkldnn._linear_pointwise(A, B, None, "none", [], "")

@@ -107,8 +107,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
 
 def teacher_token(environment: Mapping[str, str] = os.environ) -> str:
-    """The secret of the teacher's link; empty where none is set. No field of the settings: those
-    are written down for workers.
+    """Return the secret of the teacher's link; '' where none is set. It is no field of `Settings`,
+    because those are written to a file for workers.
 
     Raises InvalidInput for one that is short enough to be guessed, or cannot be part of a link.
     """
@@ -121,7 +121,7 @@ def teacher_token(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def default_cache(environment: Mapping[str, str], installed: bool = INSTALLED) -> str:
-    """The cache folder where none is set: the checkout's own, or the user's for an installed
+    """Return the cache folder where none is set: the checkout's own, or the user's for an installed
     package, by the XDG convention."""
     if not installed:
         return "cache"
@@ -130,8 +130,8 @@ def default_cache(environment: Mapping[str, str], installed: bool = INSTALLED) -
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
-    """The environment from which another process that computes reads these settings; what concerns
-    visitors alone is left out."""
+    """Return the environment from which another process that computes reads these settings; what
+    concerns visitors alone is left out."""
     return {
         "IAL_CACHE_DIR": str(settings.cache_dir.resolve()),
         "IAL_DATA_DIR": str(settings.data_dir.resolve()),
@@ -152,7 +152,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
 def number(
     environment: Mapping[str, str], name: str, default: float, unit: str, zero: str = ""
 ) -> float:
-    """A positive number; 0 too where that has a meaning, which `zero` says."""
+    """Read a positive number; also 0 where `zero` says that it has a meaning."""
     text = environment.get(name) or str(default)
     try:
         value = float(text)
@@ -178,7 +178,7 @@ def whole(environment: Mapping[str, str], name: str, expected: str) -> int:
 
 
 def folder(environment: Mapping[str, str], name: str, default: str) -> Path:
-    """A folder that is there or can be made; an empty variable is one that is not set."""
+    """Read a folder that is there or can be made; an empty variable counts as not set."""
     text = environment.get(name) or default
     try:
         path = (Path.cwd() if INSTALLED else ROOT) / Path(text).expanduser()

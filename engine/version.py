@@ -30,7 +30,7 @@ def revision_of(package: Path) -> str | None:
 
 
 def git(checkout: Path, *arguments: str) -> str | None:
-    """What git says about a checkout; None where there is no git or it fails."""
+    """Return what git says about a checkout; None where there is no git or it fails."""
     try:
         run = subprocess.run(
             ["git", "--no-optional-locks", "-C", str(checkout), *arguments],

@@ -123,8 +123,8 @@ def honest_scores(
     device: str,
     problem: InfluenceProblem | None,
 ) -> tuple[InfluenceProblem, Forward]:
-    """The problem in which an attack is made, `problem` where that has the options' dtype, and the
-    honest model's scores in it. Raises NotConverged."""
+    """Return the problem in which an attack is made, `problem` where that has the options' dtype,
+    and the honest model's scores in it. Raises NotConverged."""
     kind = resolve_dtype(options.dtype)
     if problem is None or problem.encode(model).dtype != kind:
         problem = problem_of(options, model, dataset, device)
@@ -142,8 +142,8 @@ def make_plan(
     sets: Sequence[tuple[int, ...]],
     ks: tuple[int, ...],
 ) -> Plan:
-    """The runs of one attack per target set, every start with every learning rate; before: the
-    honest model's scores."""
+    """Return the runs of one attack per target set, every start with every learning rate; before:
+    the honest model's scores."""
     honest = problem.encode(model)
     goal, ball = goal_of(options, problem, model), options.radius * model.norm
     center = honest[0].double().cpu().numpy()
@@ -185,8 +185,9 @@ def goal_of(options: AttackOptions, problem: InfluenceProblem, model: Model) -> 
 
 
 def one_run_serves(objective: str, set_size: int) -> bool:
-    """Whether one run serves every k: it does for single targets, where the objective is the same
-    for every k; a set's targets are pulled until they are in the top k, and k of them must be."""
+    """Return whether one run serves every k: it does for single targets, where the objective is the
+    same for every k; a set's targets are pulled until they are in the top k, and k of them must
+    be."""
     return set_size == 1 and not ATTACK_OBJECTIVES[objective].depends_on_k
 
 

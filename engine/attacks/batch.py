@@ -77,8 +77,8 @@ class Task:
 
 
 def bytes_per_run(dataset: Dataset, dtype: str, model: Model | None = None) -> int:
-    """An upper estimate of the memory that one run takes beside the features, in bytes; None for a
-    linear model."""
+    """Return an upper estimate of the memory that one run takes beside the features, in bytes; None
+    for a linear model."""
     item = DTYPES[check_choice("dtype", dtype, DTYPES)].itemsize
     if model is not None and not isinstance(model, LinearModel):
         return item * floats_of_network(dataset, model)
@@ -89,7 +89,7 @@ def bytes_per_run(dataset: Dataset, dtype: str, model: Model | None = None) -> i
 
 
 def floats_of_network(dataset: Dataset, model: Model) -> int:
-    """The floats alive at the peak of a step, per run."""
+    """Return the floats alive at the peak of a step, per run."""
     from engine.influence.network import ROWS_PER_CHUNK  # here: it takes its time to import
     from engine.models.network import Network, floats_kept
 
@@ -122,7 +122,8 @@ def attacks_at_once(
     memory_gb: float,
     model: Model | None = None,
 ) -> int:
-    """How many attacks a batch may hold. Raises InvalidInput where the budget holds not one."""
+    """Return how many attacks a batch may hold. Raises InvalidInput where the budget holds not
+    one."""
     of_set = 3 * DTYPES[options.dtype].itemsize * set_size * dataset.n_train
     one = options.runs * (bytes_per_run(dataset, options.dtype, model) + of_set)
     fitting = int(memory_gb * 1e9 // one)
@@ -137,7 +138,7 @@ def attacks_at_once(
 
 
 def row(result: AttackResult, task: Task, targets: tuple[int, ...]) -> dict[str, object]:
-    """One attack at one k as a row of the table; `targets` in the whole data set's numbers.
+    """Return one attack at one k as a row of the table; `targets` in the whole data set's numbers.
 
     For a set of targets the ranks are the worst among the min(k, t) best-placed. success and shares
     are the returned model's, on test, and, as transfer, on holdout; accuracies are on holdout,
@@ -208,7 +209,8 @@ def run_batch(
     problem: InfluenceProblem | None = None,
     on_step: Callable[[StepInfo], None] | None = None,
 ) -> tuple[pd.DataFrame, float]:
-    """The rows of a batch, in the order of its targets and k, and the seconds that it took."""
+    """Return the rows of a batch, in the order of its targets and k, and the seconds that it
+    took."""
     batch, setting = task.batch, task.setting
     choose_threads(setting.dataset.size, task.processes)
     began = time.perf_counter()

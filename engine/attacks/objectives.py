@@ -98,7 +98,8 @@ def target_ranks(scores: Tensor, targets: Tensor) -> Tensor:
 
 
 def worst_needed(target_ranks: Tensor, k: int) -> Tensor:
-    """The worst rank among the min(k, t) best-placed targets, (R,); success when it is <= k."""
+    """Return the worst rank among the min(k, t) best-placed targets, (R,); success when it is <=
+    k."""
     needed = min(k, target_ranks.shape[1])
     return target_ranks.kthvalue(needed, dim=1).values
 
@@ -135,7 +136,7 @@ def target(standing: Standing) -> Tensor:
 
 
 def softmax(standing: Standing, cooled_at: float) -> Tensor:
-    """The gradient of Σ_t −τ log softmax(I/τ)_t in the scores: c = Σ_t (softmax(I/τ) − e_t).
+    """Return the gradient of Σ_t −τ log softmax(I/τ)_t in the scores: c = Σ_t (softmax(I/τ) − e_t).
 
     The softmax of a target is over it and all samples but the other targets. τ falls from std(I) to
     a tenth of it until a share `cooled_at` of the steps is over: a wide softmax pulls every score

@@ -52,7 +52,7 @@ class AttackOptions(Options):
 
     @property
     def runs(self) -> int:
-        """How many runs the attack has: every start with every learning rate."""
+        """Return how many runs the attack has: every start with every learning rate."""
         return max(self.restarts, 1) * len(self.learning_rates)
 
 

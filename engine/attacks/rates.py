@@ -41,7 +41,7 @@ SHARES = {"share_of_targets": "set_size", "share_of_topk": "k"}  # and of what t
 
 
 def attempted(table: pd.DataFrame) -> pd.DataFrame:
-    """The attacks that had something to do: not those whose targets were in the top k before."""
+    """Return the attacks whose targets were not in the top k before."""
     return table[table["rank_before"] > table["k"]]
 
 
@@ -76,7 +76,7 @@ def outcomes(
 
 
 def padded(lists: pd.Series) -> NDArray[np.float64]:
-    """One list a row as one array, (rows, longest); NaN where a list has ended."""
+    """Return lists, one a row, as one array (rows, longest); NaN where a list has ended."""
     longest = max((len(values) for values in lists), default=0)
     return np.array([[*values, *[np.nan] * (longest - len(values))] for values in lists], float)
 
@@ -122,7 +122,7 @@ def success_rates(
 def share_rates(
     table: pd.DataFrame, tolerance: float = ACCURACY_TOLERANCE, by: Sequence[str] = CELL
 ) -> pd.DataFrame:
-    """Both readings of multi-target success, with 95% bootstrap intervals over the attacks.
+    """Return both readings of multi-target success, with 95% bootstrap intervals over the attacks.
 
     share_of_targets: mean share of the target set that reaches the top k (the paper's text);
     share_of_topk: mean share of the top k that targets take (what its Fig. 3 fits). Columns: the
@@ -149,7 +149,8 @@ def quiet_rates(
     correlation: float = QUIET_CORRELATION,
     by: Sequence[str] = CELL,
 ) -> pd.DataFrame:
-    """How many returned models succeed on `test` *and* pass for the honest one, a row a cell.
+    """Return how many returned models succeed on `test` *and* pass for the honest one, a row a
+    cell.
 
     Counts: success; accurate (of those, with accuracy on holdout fallen by at most `tolerance`, a
     share); ordered (of those that succeed, with a rank correlation of at least `correlation` with
@@ -211,7 +212,8 @@ def reweighing_rates(
 
 
 def highest(rates: pd.DataFrame, over: str = "radius") -> pd.DataFrame:
-    """The paper's reading of a table with several radii: per cell the radius of the highest rate.
+    """Return for each cell the radius of the highest rate, as the paper reads a table with several
+    radii.
 
     Of equal rates the one with the smaller fall of accuracy, then the smaller radius. The interval
     is that of the chosen cell, not widened for the choice.
@@ -238,7 +240,8 @@ def chosen_on_test(rates: pd.DataFrame, over: str = "radius") -> pd.DataFrame:
 
 
 def every_outcome(table: pd.DataFrame, tolerance: float, by: Sequence[str]) -> pd.DataFrame:
-    """The outcome of each attack in every regime, form and split, with its cell's columns."""
+    """Return the outcome of each attack in every regime, form and split, with its cell's
+    columns."""
     columns = list(dict.fromkeys((*by, *SHARES.values())))
     kinds = [(regime, *count) for regime, count in product(REGIMES, COUNTS)]
     found = pd.concat([outcomes(table, *kind, tolerance) for kind in kinds], ignore_index=True)

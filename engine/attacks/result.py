@@ -101,12 +101,13 @@ class AttackResult:
 
     @property
     def rank_test(self) -> int | None:
-        """The target's rank; None where there are several targets."""
+        """Return the target's rank; None where there are several targets."""
         return int(self.ranks_test[0]) if len(self.targets) == 1 else None
 
     @property
     def rank_holdout(self) -> int | None:
-        """The target's rank on the unknown test set; None where there are several targets."""
+        """Return the target's rank on the unknown test set; None where there are several
+        targets."""
         return int(self.ranks_holdout[0]) if len(self.targets) == 1 else None
 
     @property
@@ -122,12 +123,12 @@ class AttackResult:
 
     @property
     def success(self) -> bool:
-        """The returned model has min(k, t) targets in the top-k."""
+        """Return whether the returned model has min(k, t) targets in the top-k."""
         return int((self.ranks_test <= self.k).sum()) >= min(self.k, len(self.targets))
 
     @property
     def any_run_success(self) -> bool:
-        """Some run does (the paper's count)."""
+        """Return whether some run does (the paper's count)."""
         return self.success or bool(self.runs["reached"].any())
 
     @property
@@ -220,8 +221,8 @@ class ReweighingResult:
     models: tuple[LinearModel, ...]
 
     def success(self, k: int, tolerance: float | None = None) -> bool:
-        """Some weight has the target in the top-k on `test`, its accuracy on holdout fallen by at
-        most `tolerance` (a share; None: by any amount). Raises InvalidInput."""
+        """Return whether some weight has the target in the top-k on `test`, with accuracy on holdout
+        fallen by at most `tolerance` (a share; None: by any amount). Raises InvalidInput."""
         inside = self.table["rank_test"] <= check_integer("k", k, 1)
         if tolerance is not None:  # 0.97 − 0.94 is above 0.03 in floating point, hence the margin
             limit = check_positive("tolerance", tolerance, allow_zero=True) + 1e-9

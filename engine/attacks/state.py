@@ -65,7 +65,7 @@ class Plan:
 
     @property
     def anywhere(self) -> bool:
-        """Whether every iterate serves, wherever the targets rank."""
+        """Return whether every iterate serves, wherever the targets rank."""
         return self.objective.upkeep is not None and self.objective.upkeep.anywhere
 
 
@@ -258,7 +258,7 @@ def confirm(
 
 
 def astray(forward: Forward) -> Tensor:
-    """Which models have no scores that mean anything, because a solve met a direction of no
+    """Return which models (B,) have no meaningful scores because a solve met a direction of no
     positive curvature: networks alone, far from the honest one, where the damping is small. Their
     rank counts as the last, so that they neither arrive nor serve, and they go halfway back to θ*
     instead of along a gradient. (B,)"""
@@ -271,8 +271,8 @@ def ranked(forward: Forward, rank: Tensor) -> Tensor:
 
 
 def arrivals(plan: Plan, state: AttackState, rank: Tensor, quality: Tensor | None = None) -> Tensor:
-    """Which active runs are in the top of which k for the first time, or, given the quality (A,)
-    that an upkeep sees, better there than ever: (A,) → (ks, A)."""
+    """Return which active runs are in the top of which k for the first time, or, given the quality
+    (A,) that an upkeep sees, better there than ever: (A,) → (ks, A)."""
     ks = torch.tensor(plan.ks, device=rank.device)
     inside, new = rank <= ks.unsqueeze(1), ~state.reached[:, state.active]
     if plan.anywhere:

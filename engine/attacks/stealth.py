@@ -27,7 +27,7 @@ def training_loss_terms(problem: InfluenceProblem, l2: float, weight: float) -> 
 
 
 def added(parts: Sequence[Terms]) -> Terms | None:
-    """Their sum; None where there are none."""
+    """Return the sum of the terms, or None for no terms."""
     if len(parts) < 2:
         return parts[0] if parts else None
 

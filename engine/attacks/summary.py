@@ -29,8 +29,8 @@ def ranking(scores: Tensor, order: str) -> Ranking:
 
 
 def exact_scores(problem: InfluenceProblem, theta: Tensor, split: str) -> tuple[Tensor, Tensor]:
-    """The scores on `split` under each of the models (R, P), solved tightly: (R, n); and the lowest
-    curvature that a solve met, as in `Solution`: (R,)."""
+    """Return the scores on `split` under each of the models (R, P), solved tightly: (R, n); and the
+    lowest curvature that a solve met, as in `Solution`: (R,)."""
     parts = [problem.forward(p, CONFIRM_TOLERANCE, split=split) for p in theta.split(RUNS_AT_ONCE)]
     lowest = torch.cat([part.solution.lowest for part in parts])
     return torch.cat([part.scores for part in parts]), lowest
@@ -99,7 +99,7 @@ def trajectories(infos: Sequence[StepInfo]) -> pd.DataFrame:
 
 
 def trajectory(table: pd.DataFrame, rows: slice, steps: NDArray[np.int64]) -> pd.DataFrame:
-    """The runs `rows` of a batch, renumbered from 0, each up to its own last step."""
+    """Return the runs `rows` of a batch, renumbered from 0, each up to its own last step."""
     table = table[table["run"].between(rows.start, rows.stop - 1)]
     table = table.assign(run=table["run"] - rows.start)
     table = table[table["step"] <= steps[table["run"]]]
@@ -178,7 +178,7 @@ class Finished:
         return {k: self.result(targets, k, which, rows, exact) for which, k in enumerate(ks)}
 
     def runs(self, k: int, which: int, rows: slice, exact: Exact) -> pd.DataFrame:
-        """One row per run, with the iterate that serves the `which`-th k.
+        """Return one row per run, with the iterate that serves the `which`-th k.
 
         The returned iterate has the lowest rank on `test`, then the highest accuracy on `test`,
         then comes first; with an upkeep, of those that arrived the one of highest quality. Holdout

@@ -284,8 +284,8 @@ def check_attackable(batch: Batch, setting: Setting) -> None:
 
 
 def run_tasks(tasks: Sequence[Task], execution: Execution) -> pd.DataFrame:
-    """Every task's rows, in the tasks' order: those that are there already, and the others as they
-    are computed."""
+    """Return every task's rows, in the tasks' order: those that are there already, and the others
+    as they are computed."""
     find, keep, tell = execution.find, execution.keep, execution.on_progress
     tables: dict[int, pd.DataFrame] = {}
     for i, task in enumerate(tasks):
@@ -348,7 +348,8 @@ class Here:
 
 
 def process_count(jobs: int, workers: int | None, tasks: Sequence[Task], missing: int) -> int:
-    """How many processes share this machine's cores. On a cluster each task has a worker's own."""
+    """Return how many processes share this machine's cores. On a cluster each task has a worker's
+    own."""
     if workers is not None or is_distributed():
         return 1
     if jobs:

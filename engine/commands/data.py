@@ -17,7 +17,7 @@ from engine.settings import Settings
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The command `data` with its own commands."""
+    """Add the command `data` with its own commands."""
     text = "data sets: list, prepare, add your own, remove, check"
     data = commands.add_parser("data", help=text, description=text)
     actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -57,7 +57,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def add_table_options(command: argparse.ArgumentParser) -> None:
-    """How a table is to be read: the options of `engine.data.tables.options`."""
+    """Add the options for reading a table, those of `engine.data.tables.options`."""
     flags = {"header": argparse.BooleanOptionalAction, "impute": argparse.BooleanOptionalAction}
     default = TableOptions()
     for name, text in HELP.items():

@@ -20,7 +20,7 @@ REFUSED = 1  # exit code: a bundle was read, but some of its results were not ta
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The command `library` with its own commands."""
+    """Add the command `library` with its own commands."""
     text = "stored results: list, export, import, remove"
     library = commands.add_parser("library", help=text, description=text)
     actions = library.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -54,7 +54,7 @@ def run(options: dict[str, object], settings: Settings) -> int:
 
 
 def disk(used: Usage) -> str:
-    """What results take of the disk budget, and what was evicted last."""
+    """Return what results take of the disk budget, and what was evicted last."""
     last = f"; the last one that went: {used.evicted}" if used.evicted else ""
     return (
         f"computed here, with intermediates: {size(used.held)} of {size(used.budget)} "
@@ -76,7 +76,7 @@ def show(
 
 
 def line(entry: Entry) -> str:
-    """An entry in one line."""
+    """Return an entry in one line."""
     source = "" if entry.imported is None else f" from {entry.imported.source}"
     old = "" if entry.current else ", by another version of the lab"
     return (

@@ -33,7 +33,7 @@ class Description:
 
     @property
     def origin(self) -> str:
-        """Who made it, and what one may do with it, in a sentence."""
+        """Return in a sentence who made the data and under which licence they may be used."""
         return f"{self.citation}; {self.licence}."
 
 
@@ -43,8 +43,8 @@ IMAGES = tuple(d.name for d in SETS.values() if d.kind == "images")
 
 
 def features_name(name: str, backbone: str) -> str:
-    """What an image set is called with the features of a backbone: 'cifar10', the paper's, or
-    'cifar10-efficientnet_lite2'."""
+    """Return what an image set is called with the features of a backbone: 'cifar10', the paper's,
+    or 'cifar10-efficientnet_lite2'."""
     return name if backbone == DEFAULT else f"{name}-{backbone}"
 
 
@@ -58,5 +58,5 @@ NAMES = tuple(dict.fromkeys([*SETS, *FEATURES, *ORIGINAL_FOLDERS]))  # no data o
 
 
 def description(name: object) -> Description:
-    """The data set of that name. Raises InvalidInput."""
+    """Return the data set of that name. Raises InvalidInput."""
     return SETS[check_choice("data set", name, SETS)]

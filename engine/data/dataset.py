@@ -176,8 +176,8 @@ def as_array(name: str, values: ArrayLike) -> NDArray:
 
 
 def in_plain_order(array: NDArray, dtype: type) -> NDArray:
-    """The array in that type, the machine's byte order and a layout that torch takes; itself where
-    it is that already."""
+    """Return the array with that type, the machine's byte order and a layout that torch takes; the
+    same array where it has them."""
     item = array.dtype.itemsize
     if array.dtype == dtype and all(step >= 0 and step % item == 0 for step in array.strides):
         return array
@@ -210,8 +210,8 @@ def hash_of_arrays(named: Iterable[tuple[str, NDArray]]) -> str:
 
 
 def unfinite(X: NDArray) -> tuple[int, tuple[int, int]]:
-    """How many values of X (n, d) are NaN or infinite, and the place of the first; a few rows at a
-    time, since X may be larger than memory."""
+    """Return how many values of X (n, d) are NaN or infinite, and the place of the first; a few
+    rows at a time, since X may be larger than memory."""
     count, first = 0, (0, 0)
     for start in range(0, len(X), ROWS_AT_ONCE):
         wrong = np.argwhere(~np.isfinite(X[start : start + ROWS_AT_ONCE]))

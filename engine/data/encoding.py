@@ -28,7 +28,8 @@ class Rows:
 
 
 def split_last(rows: Rows, share: float) -> tuple[Rows, Rows]:
-    """The rows but the last `share` of them, and these: nothing is shuffled."""
+    """Return the rows without the last `share` of them, and those last ones; nothing is
+    shuffled."""
     first = len(rows.label) - round(len(rows.label) * share)
     return rows[slice(None, first)], rows[slice(first, None)]
 
@@ -56,7 +57,8 @@ def encode(known: pd.DataFrame, *others: pd.DataFrame) -> tuple[list[NDArray], t
 
 
 def constant_columns(X: NDArray, names: Sequence[str]) -> list[str]:
-    """A note on the columns that have one value in X (rows, columns), none where there are none."""
+    """Return a note on the columns that have one value in X (rows, columns), none where there are
+    none."""
     same = [name for name, constant in zip(names, ~varying(X), strict=True) if constant]
     return [f"Constant on train, and of no use: {some(same)}."] if same else []
 

@@ -51,7 +51,7 @@ class Finding:
 
 
 def size_of(paths: Iterable[Path]) -> int:
-    """Bytes of files, and of all files in folders; links count as what they lead to."""
+    """Return the bytes of files and of all files in folders; links count as what they lead to."""
     files = (f for path in paths for f in (path.rglob("*") if path.is_dir() else [path]))
     return sum(f.stat().st_size for f in files if f.is_file())
 
@@ -64,8 +64,8 @@ class MadeOf(TypedDict):
 
 
 def read_manifest(name: str, data_dir: Path) -> MadeOf | None:
-    """What a features file was made of; None where it was not made here, or where that is no longer
-    to be read."""
+    """Return what a features file was made of; None where it was not made here, or where that is no
+    longer to be read."""
     try:
         found = json.loads(manifest_path(data_dir / f"{name}.npz").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -95,12 +95,12 @@ def samples_of(name: str, data_dir: Path) -> tuple[int, int, int] | None:
 
 
 def is_prepared(name: str, data_dir: Path) -> bool:
-    """Whether a features file of the registry is here, made by `prepare`."""
+    """Return whether a features file of the registry is here, made by `prepare`."""
     return (data_dir / f"{name}.npz").is_file() and read_manifest(name, data_dir) is not None
 
 
 def files_of(name: str, data_dir: Path) -> tuple[Path, ...]:
-    """The files of a data set on this machine, or its folder; its originals left out."""
+    """Return the files of a data set on this machine, or its folder; its originals left out."""
     if name in FILES:
         return tuple(p for p in map(data_dir.joinpath, raw_names(name)) if p.is_file())
     if name in (tables := own_tables(data_dir)):
@@ -116,7 +116,7 @@ def raw_names(name: str) -> tuple[str, ...]:
 
 
 def originals_of(name: str, data_dir: Path) -> tuple[Path, ...]:
-    """What features were made from and could be made from again: archives and pictures."""
+    """Return what features were made from and could be made from again: archives and pictures."""
     if name in FILES or (name in catalogue.SETS and name not in catalogue.IMAGES):
         return ()
     raw = data_dir / FOLDER
@@ -126,7 +126,8 @@ def originals_of(name: str, data_dir: Path) -> tuple[Path, ...]:
 
 
 def begun(name: str, data_dir: Path) -> float | None:
-    """The share of a data set's pictures that are done; None where no preparation was begun."""
+    """Return the share of a data set's pictures that are done; None where no preparation was
+    begun."""
     try:
         found = json.loads((data_dir / WORK / name / PLAN).read_text(encoding="utf-8"))
         total = found["plan"]["n_train"] + found["plan"]["n_test"]
@@ -136,7 +137,7 @@ def begun(name: str, data_dir: Path) -> float | None:
 
 
 def entries(data_dir: Path) -> list[Entry]:
-    """Every data set of the registry, image sets once for each backbone, then your own."""
+    """Return every data set of the registry, image sets once for each backbone, then your own."""
     data_dir = Path(data_dir)
     found = []
     for about in catalogue.SETS.values():
@@ -159,19 +160,19 @@ def own_names(data_dir: Path) -> list[str]:
 
 
 def own_features(data_dir: Path) -> list[str]:
-    """The features files that are not of the registry, by their names."""
+    """Return the features files that are not of the registry, by their names."""
     features = [p.stem for p in sorted(data_dir.glob("*.npz")) if p.is_file()]
     return [n for n in features if n not in catalogue.FEATURES or not is_prepared(n, data_dir)]
 
 
 def own_images(data_dir: Path) -> list[str]:
-    """The images that were taken in, by their names."""
+    """Return the images that were taken in, by their names."""
     return sorted(p.parent.name for p in (data_dir / FOLDER).glob(f"*/{ABOUT}"))
 
 
 def own_tables(data_dir: Path) -> dict[str, Path]:
-    """The tables by their names. Where another data set has that name, a table is called by its
-    file, 't.csv': so that what is asked of one is not done to both."""
+    """Return the tables by their names. Where another data set has that name, a table is called by
+    its file, 't.csv': so that what is asked of one is not done to both."""
     arrays = [path.name for path in folders(data_dir)]
     others = {*own_features(data_dir), *arrays, *own_images(data_dir)}
     others |= {*catalogue.SETS, *catalogue.FEATURES}

@@ -76,7 +76,7 @@ def load_dataset(
 
 
 def dataset_names(data_dir: str | Path | None = None) -> list[str]:
-    """The names that `load_dataset` knows: bundled sets, then features files and folders in
+    """Return the names that `load_dataset` knows: bundled sets, then features files and folders in
     `data_dir`."""
     if data_dir is None:
         return [*bundled.LOADERS]

@@ -12,14 +12,15 @@ ROUNDINGS = 4  # units in the last place by which the values of a constant colum
 
 
 def varying(X: NDArray) -> NDArray[np.bool_]:
-    """Which columns of X (rows, d) have more than one value, differences of rounding aside."""
+    """Return which columns of X (rows, d) have more than one value, differences of rounding
+    aside."""
     low, high = X.min(axis=0), X.max(axis=0)
     return beyond_rounding(low, high, X.dtype)
 
 
 def beyond_rounding(low: NDArray, high: NDArray, kind: np.dtype) -> NDArray[np.bool_]:
-    """Whether columns with these least and greatest values differ by more than the rounding of the
-    type of number that they are given in."""
+    """Return whether columns with these least and greatest values differ by more than the rounding
+    of the type of number that they are given in."""
     low, high = low.astype(np.float64), high.astype(np.float64)
     unit = np.finfo(kind).eps if kind.kind == "f" else 0.0
     with np.errstate(over="ignore"):
@@ -35,7 +36,7 @@ def exponents(largest: NDArray[np.float64]) -> NDArray[np.int32]:
 def standardise(
     train: NDArray[np.floating], *others: NDArray[np.floating], dtype: type = np.float32
 ) -> list[NDArray]:
-    """Each array minus the mean of `train`, over its standard deviation, column by column.
+    """Return each array minus the mean of `train`, over its standard deviation, column by column.
 
     A column that is constant on train, differences of rounding aside, becomes 0 everywhere: it
     tells the training nothing, and dividing it by an epsilon would blow it up on the other splits.
@@ -128,12 +129,12 @@ def prepare(
 
 
 def picked(pictures: NDArray, indices: NDArray[np.int64]) -> Pictures:
-    """The pictures with these indices; those in a file stay there."""
+    """Return the pictures with these indices; those in a file stay there."""
     return Picked(pictures, indices) if isinstance(pictures, np.memmap) else pictures[indices]
 
 
 def distinct_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of classes 0…K−1; two of one name are told apart by their numbers."""
+    """Return the names of classes 0…K−1; two of one name are told apart by their numbers."""
     twice = {name for name, number in Counter(names).items() if number > 1}
     return tuple(f"{name} ({c})" if name in twice else name for c, name in enumerate(names))
 

@@ -25,7 +25,8 @@ class Prepared:
 
 
 def check_backbone(name: str, backbone: str) -> str:
-    """The backbone's name, '' for a data set of the registry that needs none. Raises
+    """Check the backbone's name and return it: '' for a data set of the registry that needs none.
+    Raises
     InvalidInput."""
     if name not in catalogue.SETS or catalogue.SETS[name].kind == "images":
         return backbone_named(backbone or DEFAULT).name

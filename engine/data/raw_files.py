@@ -43,7 +43,8 @@ def silent(text: str) -> None:
 
 
 def fetch(file: RawFile, data_dir: Path, say: Say = silent) -> Path:
-    """The file on this machine, fetched where it is not there yet; `say` hears what happens.
+    """Return the file on this machine, and fetch it where it is not there yet; `say` hears what
+    happens.
 
     Two processes that ask at once share one download. A file whose hash is wrong is deleted and
     fetched again, once. Raises DataUnavailable.
@@ -136,7 +137,7 @@ def hash_of_file(path: Path) -> str:
 
 
 def is_here(file: RawFile, data_dir: Path) -> bool:
-    """Whether the file is on this machine, unchanged."""
+    """Return whether the file is on this machine, unchanged."""
     path = Path(data_dir) / FOLDER / file.name
     with suppress(OSError):
         return hash_of_file(path) == file.sha256

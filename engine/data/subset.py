@@ -10,8 +10,8 @@ from engine.data.dataset import Dataset, Picked
 
 
 def training_order(y: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """All samples in an order (n,) of which every beginning has the classes in their proportion, as
-    far as that is possible; one sample of each class comes first."""
+    """Return all samples in an order (n,) of which every beginning has the classes in their
+    proportion, as far as that is possible; one sample of each class comes first."""
     rng = np.random.default_rng(seed)
     key = np.empty(len(y))
     for label in np.unique(y):
@@ -31,7 +31,7 @@ def training_subset(dataset: Dataset, size: int, seed: int = 0) -> NDArray[np.in
 
 
 def with_training_subset(dataset: Dataset, indices: NDArray[np.int64]) -> Dataset:
-    """The data set with these training samples only; sample i there is indices[i] here."""
+    """Return the data set with these training samples only; sample i there is indices[i] here."""
     images = dataset.images
     if images is not None:
         images = replace(images, train=Picked(images.train, indices))

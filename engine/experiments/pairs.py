@@ -42,7 +42,7 @@ class PairsResult:
 
     @property
     def before(self) -> Ranking:
-        """The honest model's ranking."""
+        """Return the honest model's ranking."""
         return Ranking(self.honest_scores, self.honest_ranks.astype(np.int64))
 
     def after(self, pair: int) -> Ranking:

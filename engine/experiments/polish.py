@@ -130,7 +130,8 @@ class Setting:
         options: AttackOptions,
         problem: "InfluenceProblem | None" = None,
     ) -> list[Model]:
-        """The returned model of the attack on each target; `problem` as in `attack_each_k`."""
+        """Return the returned model of the attack on each target; `problem` as in
+        `attack_each_k`."""
         from engine.attacks.attack import attack_each_k
 
         found = attack_each_k(
@@ -187,7 +188,7 @@ def honest_networks(setting: Setting) -> Iterator[Suspect]:
 
 
 def attacked_suspects(setting: Setting, targets: Sequence[int]) -> Iterator[Suspect]:
-    """The lab's attacks, which know of no polishing; each declares the honest l2."""
+    """Yield the lab's attacks, which know of no polishing; each declares the honest l2."""
     request = setting.request
     for objective in request.objectives:
         options = setting.options(objective=objective)
@@ -215,7 +216,7 @@ def through_suspects(setting: Setting, targets: Sequence[int]) -> Iterator[Suspe
 
 
 def hiding_suspects(setting: Setting, plain: Sequence[Suspect]) -> Iterator[Suspect]:
-    """The paper's models that arrived and go on: they lower the gradient's norm, or the
+    """Yield the paper's models that arrived and go on: they lower the gradient's norm, or the
     decrement."""
     from engine.attacks.attack import problem_of
     from engine.attacks.stealth import decrement_terms, gradient_norm_terms
@@ -240,8 +241,9 @@ def hiding_suspects(setting: Setting, plain: Sequence[Suspect]) -> Iterator[Susp
 def lying_suspects(
     setting: Setting, targets: Sequence[int], plain: Sequence[Suspect]
 ) -> Iterator[Suspect]:
-    """Two who lie about l2: one trains a true minimum at whichever l2 ranks the target best, and
-    declares the honest one; the other attacks, and declares whichever makes the decrement least."""
+    """Yield the models of two attackers who lie about l2: one trains a true minimum at whichever l2
+    ranks the target best, and declares the honest one; the other attacks, and declares whichever
+    makes the decrement least."""
     import torch
 
     from engine.influence.newton import newton_step
@@ -326,7 +328,7 @@ def numbers(values: "Tensor") -> np.ndarray:
 
 
 def total(values: Iterable["Tensor"]) -> np.ndarray:
-    """The sum of counts (B,) over steps, as whole numbers."""
+    """Return the sum of counts (B,) over steps, as whole numbers."""
     return np.sum([numbers(each) for each in values], axis=0).astype(int)
 
 
@@ -384,7 +386,7 @@ def declared(suspect: Suspect) -> float:
 
 
 def arrived(setting: Setting, suspects: Sequence[Suspect]) -> list[Suspect]:
-    """The models whose target is in the top k."""
+    """Return the models whose target is in the top k."""
     import torch
 
     from engine.scrutiny.polish import ranks_of
@@ -398,13 +400,13 @@ def arrived(setting: Setting, suspects: Sequence[Suspect]) -> list[Suspect]:
 
 
 def steps_of(table: pd.DataFrame) -> int:
-    """How many Newton steps a table of `run_polish` goes."""
+    """Return how many Newton steps a table of `run_polish` holds."""
     return sum(str(name).startswith("decrement_") for name in table.columns)
 
 
 def honest_of(table: pd.DataFrame) -> pd.DataFrame:
-    """The honest models that have a ranking as they are handed in, and so a first sample: every
-    linear one, and networks whose damped Hessian is positive definite."""
+    """Return the honest models that have a ranking as they are handed in, and so a first sample:
+    every linear one, and networks whose damped Hessian is positive definite."""
     return table[table["kind"].isin(HONEST) & (table["rank_0"] == 1)]
 
 

@@ -72,8 +72,8 @@ class FairnessResult:
 
     @property
     def warning(self) -> str:
-        """What to say where a model is worse than always predicting the more frequent label; ''
-        where none is."""
+        """Return what to say where a model is worse than always predicting the more frequent label;
+        '' where none is."""
         accuracies = {
             "base model": self.about.accuracy_before,
             "downstream model at scale 1": float(self.row(1)["accuracy_test"]),

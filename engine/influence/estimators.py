@@ -48,16 +48,17 @@ class TrainingCurvature(Curvature, Protocol):
 
     @property
     def models(self) -> int:
-        """How many operators there are: one per column, or one that all columns share."""
+        """Return how many operators there are: one per column, or one that all columns share."""
         ...
 
     @property
     def n_samples(self) -> int:
-        """How many samples H is the mean over."""
+        """Return how many samples H is the mean over."""
         ...
 
     def dense(self, model: int) -> Tensor:
-        """The matrix of one of the operators, (P, P) float64, P parameters in a column's order."""
+        """Return the matrix of one of the operators, (P, P) float64, P parameters in a column's
+        order."""
         ...
 
     def rows(self, chosen: Tensor) -> Self:
@@ -97,7 +98,7 @@ class Lissa:
 
 
 def named(estimator: str, options: Lissa | None = None) -> Estimator:
-    """The estimator of that name. Raises InvalidInput; `options` are LiSSA's alone."""
+    """Return the estimator of that name. Raises InvalidInput; `options` are LiSSA's alone."""
     check_choice("estimator", estimator, ESTIMATORS)
     if options is not None and (estimator != "lissa" or not isinstance(options, Lissa)):
         raise InvalidInput("lissa", options, "a Lissa(…), and left out but for estimator='lissa'")

@@ -309,7 +309,7 @@ class LinearProblem:
         return probabilities(image(X, self.shape(theta)))
 
     def curvature(self, theta: Tensor) -> LinearCurvature:
-        """The Hessian's operator at θ."""
+        """Return the Hessian's operator at θ."""
         parts = (
             *(self.train.X, self.probabilities(theta, self.train.X), self.eigenvalues),
             *(self.damping, self.sketch, self.directions),
@@ -461,7 +461,7 @@ def some_rows(X: Rows) -> Tensor:
 
 
 def sketch(X: Rows) -> Sketch | None:
-    """A sketch of the features, or None where D is so small that it would save nothing."""
+    """Return a sketch of the features, or None where D is so small that it would save nothing."""
     D = X.shape[1]
     if D < SKETCH_WIDTH * SKETCH_PAYS:
         return None

@@ -61,7 +61,8 @@ class Part:
         return losses_each(self.module, self.loss, theta, self.X, self.y)
 
     def total(self, theta: Tensor) -> Tensor:
-        """The sum of all losses of all models: its gradient in a model is that model's own."""
+        """Return the sum of all losses of all models: its gradient in a model is that model's
+        own."""
         return self.losses(theta).sum()
 
     def chunks(self) -> Iterator[tuple[slice, "Part"]]:
@@ -263,7 +264,7 @@ class NetworkProblem:
         return theta.double().cpu().numpy()
 
     def curvature(self, theta: Tensor) -> NetworkCurvature:
-        """The Hessian's operator at θ."""
+        """Return the Hessian's operator at θ."""
         return NetworkCurvature(self.train, theta, self.damping)
 
     def training_loss(self, theta: Tensor, l2: float) -> tuple[Tensor, Tensor]:

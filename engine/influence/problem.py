@@ -79,8 +79,9 @@ class InfluenceProblem(Protocol):
         ...
 
     def drift(self, theta: Tensor, honest: Tensor) -> tuple[Tensor, Tensor]:
-        """How far predictions have moved from those of θ* (1, P): the mean of KL(p_θ* ‖ p_θ) over
-        the inputs of train and test, no label seen, in nats, (B,), and its gradient, (B, P)."""
+        """Return how far predictions have moved from those of θ* (1, P): the mean of KL(p_θ* ‖ p_θ)
+        over the inputs of train and test, no label seen, in nats, (B,), and its gradient, (B,
+        P)."""
         ...
 
     def hessian_product(self, theta: Tensor, V: Tensor) -> Tensor:
@@ -88,7 +89,7 @@ class InfluenceProblem(Protocol):
         ...
 
     def damped(self, damping: float) -> Self:
-        """The same problem with another damping."""
+        """Return the same problem with another damping."""
         ...
 
     def inverse_product(self, theta: Tensor, b: Tensor, tolerance: float) -> Solution:

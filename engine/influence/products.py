@@ -60,7 +60,7 @@ def curve(P: Tensor, U: Tensor) -> Tensor:
 
 
 def of_labels(values: Tensor, y: Tensor) -> Tensor:
-    """What each sample has at its own label: (B, K, n), (n,) → (B, n)."""
+    """Return what each sample has at its own label: (B, K, n), (n,) → (B, n)."""
     label = y.view(1, 1, -1).expand(len(values), 1, -1)
     return values.gather(CLASSES, label).squeeze(CLASSES)
 

@@ -32,9 +32,9 @@ R = TypeVar("R")
 
 
 def in_float64_if_needed(computed: Callable[P, R]) -> Callable[P, R]:
-    """A function with a parameter `dtype`, or with `options` that have one, that computes again in
-    float64 where float32 was asked for and its rounding keeps a solve above its tolerance: few
-    features and many rows, features of very different or very large sizes, a small damping. The
+    """Return a function with a parameter `dtype`, or with `options` that have one, that computes
+    again in float64 where float32 was asked for and its rounding keeps a solve above its tolerance:
+    few features and many rows, features of very different or very large sizes, a small damping. The
     dtype of what it returns says so."""
     parameters = inspect.signature(computed)
 

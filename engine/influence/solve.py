@@ -44,7 +44,7 @@ class Curvature(Protocol):
 
     @property
     def sketches(self) -> bool:
-        """Whether a residual's norm can be estimated for much less than a pull costs."""
+        """Return whether a residual's norm can be estimated for much less than a pull costs."""
         ...
 
     def sketched_norm(self, r: Tensor, V: Tensor, curved: Tensor) -> Tensor:
@@ -53,13 +53,13 @@ class Curvature(Protocol):
 
     @property
     def leaving(self) -> float:
-        """The share of its columns from which down an operator of these alone is faster."""
+        """Return the share of its columns from which down an operator of these alone is faster."""
         ...
 
     def precondition(self, R: Tensor) -> Tensor: ...
 
     def select(self, columns: Tensor) -> Self:
-        """The operator of these columns only."""
+        """Return the operator of these columns only."""
         ...
 
 
@@ -111,7 +111,7 @@ def norm(a: Tensor) -> Tensor:
 
 
 def over(weights: Tensor, x: Tensor) -> Tensor:
-    """One number per column, (B,), in the shape that multiplies x (B, …)."""
+    """Return one number per column, (B,), in the shape that multiplies x (B, …)."""
     return weights.view(-1, *[1] * (x.ndim - 1))
 
 
@@ -168,12 +168,12 @@ def warm_up_few(
 
 
 def largest_of(b: Tensor) -> Tensor:
-    """The size of the largest entry of each column of b (B, …), (B,)."""
+    """Return the size of the largest entry of each column of b (B, …), (B,)."""
     return torch.linalg.vector_norm(b, torch.inf, dim=tuple(range(1, b.ndim)))
 
 
 def is_faint(largest: Tensor) -> Tensor:
-    """Whether the squares of a column with this largest entry would underflow, (B,)."""
+    """Return whether the squares of a column with this largest entry would underflow, (B,)."""
     return (largest > 0) & (largest < FAINT)
 
 
@@ -313,12 +313,13 @@ def fixed_iterations(
 
 
 def looks_often(b: Tensor) -> bool:
-    """Whether a look at which columns are done costs next to nothing: on a GPU the host waits."""
+    """Return whether a look at which columns are done costs next to nothing: on a GPU the host
+    waits."""
     return b.device.type == "cpu"
 
 
 def some_faint(b: Tensor, scale: Tensor) -> bool:
-    """Whether a column of b (B, …) of length `scale` (B,), 1 for none, is faint."""
+    """Return whether a column of b (B, …) of length `scale` (B,), 1 for none, is faint."""
     shorter = scale < FAINT * b[0].numel() ** 0.5  # a faint one is; to see that costs less
     return bool(shorter.any()) and bool(is_faint(largest_of(b)).any())
 

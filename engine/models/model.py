@@ -41,7 +41,7 @@ class Model(Protocol):
         ...
 
     def with_parameters(self, parameters: NDArray) -> Self:
-        """The same model at another θ, not trained."""
+        """Return the same model at another θ, not trained."""
         ...
 
     def check_fits(self, dataset: Dataset) -> None:
@@ -68,7 +68,7 @@ class Classifier(ABC):
         return scipy.special.softmax(self.logits(X), axis=1)
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """The most probable class of each sample."""
+        """Return the most probable class of each sample."""
         return self.logits(X).argmax(axis=1)
 
     def accuracy(self, X: ArrayLike, y: ArrayLike) -> float:

@@ -33,7 +33,8 @@ cross_entropy: Loss = partial(nn.functional.cross_entropy, reduction="none")
 
 
 def free(module: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters that θ stands for, by name: those that are not frozen (requires_grad)."""
+    """Return the parameters that θ stands for, by name: those that are not frozen
+    (requires_grad)."""
     return {name: p for name, p in module.named_parameters() if p.requires_grad}
 
 
@@ -43,12 +44,13 @@ def count_free(module: nn.Module) -> int:
 
 
 def flat(module: nn.Module) -> Tensor:
-    """The module's own free parameters as one vector (P,)."""
+    """Return the module's own free parameters as one vector (P,)."""
     return torch.cat([p.detach().flatten() for p in free(module).values()])
 
 
 def logits(module: nn.Module, theta: Tensor, X: Tensor) -> Tensor:
-    """What the module says with θ (P,) in place of its free parameters: X (n, d) → (n, K)."""
+    """Return what the module says with θ (P,) in place of its free parameters: X (n, d) → (n,
+    K)."""
     own = free(module)
     parts = theta.split([p.numel() for p in own.values()])
     named = {name: part.view(p.shape) for (name, p), part in zip(own.items(), parts, strict=True)}
@@ -56,30 +58,31 @@ def logits(module: nn.Module, theta: Tensor, X: Tensor) -> Tensor:
 
 
 def logits_each(module: nn.Module, theta: Tensor, X: Tensor) -> Tensor:
-    """The same for each of θ (B, P): (B, n, K)."""
+    """Return the same for each of θ (B, P): (B, n, K)."""
     return vmap(lambda one: logits(module, one, X))(theta)
 
 
 def losses_each(module: nn.Module, loss: Loss, theta: Tensor, X: Tensor, y: Tensor) -> Tensor:
-    """Every sample's loss under each of θ (B, P): (B, n)."""
+    """Return every sample's loss under each of θ (B, P): (B, n)."""
     return vmap(lambda one: loss(logits(module, one, X), y))(theta)
 
 
 def template(module: nn.Module, dtype: torch.dtype, device: torch.device | str) -> nn.Module:
-    """A copy of the module to be called with parameters from outside; frozen ones stay frozen."""
+    """Return a copy of the module to be called with parameters from outside; frozen ones stay
+    frozen."""
     return copy.deepcopy(module).to(device=device, dtype=dtype).eval()
 
 
 def loss_on(loss: Loss, dtype: torch.dtype, device: torch.device | str) -> Loss:
-    """A loss whose own tensors, as the weights of classes, have that type and device: of a loss
-    that is a module a copy, any other as it is."""
+    """Return a loss whose own tensors, as the weights of classes, have that type and device: of a
+    loss that is a module a copy, any other as it is."""
     if not isinstance(loss, nn.Module):
         return loss
     return copy.deepcopy(loss).to(device=device, dtype=dtype)
 
 
 def floats_kept(module: nn.Module, n_features: int) -> int:
-    """How many floats reverse mode keeps of one sample's forward pass: what the memory of a
+    """Return how many floats reverse mode keeps of one sample's forward pass: what the memory of a
     derivative grows with."""
     own = template(module, dtype=torch.float64, device="cpu")
 
@@ -158,8 +161,8 @@ class Architecture:
 
 
 def architecture(name: str, dataset: "Dataset") -> Architecture:
-    """The network of that name for a data set. Raises InvalidInput for an unknown name, and for
-    'cnn' where the features are not the pixels of images of one size."""
+    """Return the network of that name for a data set. Raises InvalidInput for an unknown name, and
+    for 'cnn' where the features are not the pixels of images of one size."""
     if name not in MODULES:
         raise InvalidInput("model", name, "one of " + ", ".join(f"'{m}'" for m in MODULES))
     shape: tuple[int, ...] = (dataset.n_features,)

@@ -54,7 +54,7 @@ def usage(settings: Settings) -> Usage:
 
 
 def evictions(settings: Settings) -> Path:
-    """Where it is written down what was evicted, a line each."""
+    """Return the file that lists what was evicted, a line each."""
     return settings.cache_dir / "evicted.log"
 
 
@@ -89,7 +89,8 @@ def keep_within(settings: Settings) -> None:
 
 
 def evictable(settings: Settings) -> list[tuple[float, Path]]:
-    """The results that may go, the least recently used first, with the time of that."""
+    """Return the results that may be evicted, with the time of their last use, the earliest
+    first."""
     needed = {job.data_hash for job in going(settings.cache_dir / "jobs")}
     before = time.time() - IN_USE_SECONDS
     found = []
@@ -101,7 +102,8 @@ def evictable(settings: Settings) -> list[tuple[float, Path]]:
 
 
 def used_at(folder: Path) -> float:
-    """Seconds since the epoch; now for one that is no more."""
+    """Return when a result was last used, in seconds since the epoch; now for one that was
+    removed."""
     try:
         return folder.stat().st_mtime
     except FileNotFoundError:
@@ -136,7 +138,8 @@ def read_lines(path: Path) -> list[str]:
 
 
 def tree_size(folder: Path) -> int:
-    """Bytes of all files below a folder; those that are gone meanwhile count nothing."""
+    """Return the bytes of all files below a folder; files that are removed meanwhile count
+    nothing."""
     total = 0
     for path in folder.rglob("*"):
         try:

@@ -100,7 +100,7 @@ def write_bundle(entries: Iterable[Entry], file: IO[bytes]) -> None:
 
 
 def name_of(entry: Entry) -> str:
-    """A result's name in a bundle."""
+    """Return a result's name in a bundle."""
     return f"{entry.experiment}/{entry.key}"
 
 
@@ -146,7 +146,8 @@ def import_bundle(path: Path, store: Store, source: str = "") -> Report:
 
 
 def unpack(path: Path, place: Path) -> dict[str, Path]:
-    """The results of a bundle as folders in `place`, by their names. Raises any of FAULTS."""
+    """Unpack a bundle's results into folders in `place`; return these by the results' names. Raises
+    any of FAULTS."""
     with archives.open_zip(path, BUNDLE_MB) as archive:
         files = {entry.orig_filename: entry for entry in archive.infolist()}
         listed = read_index(archive, files.pop(INDEX, None))
@@ -175,7 +176,7 @@ def unpack(path: Path, place: Path) -> dict[str, Path]:
 
 
 def read_index(archive: zipfile.ZipFile, entry: zipfile.ZipInfo | None) -> list[str]:
-    """The names of the results that a bundle says it has. Raises ValueError."""
+    """Read the names of the results that a bundle says it has. Raises ValueError."""
     if entry is None:
         raise ValueError(f"it has no {INDEX}: it is no bundle of this lab, or it was cut off")
     if entry.file_size > JSON_MB * MB:
@@ -203,8 +204,8 @@ def other_version(found: object) -> str:
 
 
 def check_result(name: str, folder: Path) -> Manifest:
-    """The manifest of an unpacked result, once it and every file have been looked at, none of them
-    opened yet. Raises EngineError."""
+    """Check the manifest and every file of an unpacked result, without opening one; return the
+    manifest. Raises EngineError."""
     experiment = name.split("/")[0]
     if experiment not in EXPERIMENTS or EXPERIMENTS[experiment].part:
         raise InvalidBundle(
@@ -262,7 +263,7 @@ def check_manifest(experiment: str, manifest: Manifest) -> None:
 
 
 def as_text(request: Mapping[str, object]) -> str:
-    """A request as its key sees it, in which 1 and 1.0 are not the same."""
+    """Return a request as its key sees it: 1 and 1.0 differ."""
     return json.dumps(request, sort_keys=True)
 
 
@@ -271,7 +272,7 @@ def seed_of(request: Request) -> int | None:
 
 
 def is_moment(text: str) -> bool:
-    """Whether a text is a time with a zone, as the manifest of a result has it."""
+    """Return whether a text is a time with a time zone, as in a result's manifest."""
     try:
         return datetime.fromisoformat(text).tzinfo is not None and len(text) <= 40
     except ValueError:
@@ -290,8 +291,8 @@ def check_arrays(path: Path) -> None:
 
 
 def is_there(store: Store, name: str, manifest: Manifest) -> bool:
-    """Whether this very result lies in the store. Raises InvalidBundle where somebody else's result
-    of the same request was imported before."""
+    """Return whether this result itself lies in the store. Raises InvalidBundle where somebody
+    else's result of the same request was imported before."""
     for root in store.roots().values():
         try:
             here = read_manifest(root / name)
@@ -308,8 +309,8 @@ def is_there(store: Store, name: str, manifest: Manifest) -> bool:
 
 
 def try_opening(folders: Mapping[str, Path]) -> dict[str, str]:
-    """Why results cannot be opened, by their names: tried in a process of its own, which a
-    malicious file may fill or crash."""
+    """Try to open results in a process of its own, which a malicious file may fill or crash; return
+    by name why one cannot be opened."""
     if not folders:
         return {}
     try:
@@ -330,8 +331,8 @@ def try_opening(folders: Mapping[str, Path]) -> dict[str, str]:
 
 
 def faults(names: Sequence[str], lines: Sequence[str], how: str) -> dict[str, str]:
-    """What the trial said, a line a result, an empty text of a sound one. After the result at which
-    it ended none was looked at."""
+    """Read what the trial said: a line a result, empty for a sound one. Results behind the one at
+    which it ended were not looked at."""
     found = {name: json.loads(line) for name, line in zip(names, lines, strict=False)}
     found = {name: f"{fault} {AGAIN}" for name, fault in found.items() if fault}
     unseen = names[len(lines) :]

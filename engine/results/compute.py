@@ -32,9 +32,9 @@ def compute_and_keep(
     replace_old: bool = False,
     threads: int = 0,
 ) -> Path:
-    """The folder of the result in the local store. The parts that it is made of are kept there too,
-    each as soon as it is there; what has not been used for long makes room for it. threads: of the
-    CPU, 0 for a choice by the size of the data."""
+    """Compute a request and store its result; return the result's folder. Its parts are stored too,
+    each as soon as it is finished, and results that were not used for long are evicted for it.
+    threads: of the CPU, 0 for a choice by the size of the data."""
     from engine.devices import choose_threads, set_threads
 
     store, data_hash = Store.of(settings), hash_of(dataset)

@@ -82,7 +82,7 @@ class JobState:
 
 @functools.lru_cache(maxsize=64)
 def facts_of(source: Source, data_dir: Path, changed: float) -> tuple[str, Size]:
-    """The content hash of data, and its size."""
+    """Return the content hash of data, and their size."""
     data = source.open(data_dir)
     return data.content_hash, size_of(data)
 
@@ -123,7 +123,7 @@ class Jobs:
         return job
 
     def data_hash(self, request: Request) -> str:
-        """The content hash of a request's data. Raises InvalidInput, InvalidDataset,
+        """Return the content hash of a request's data. Raises InvalidInput, InvalidDataset,
         DataUnavailable."""
         return self._facts(request)[0]
 
@@ -144,14 +144,15 @@ class Jobs:
         return asked
 
     def state(self, job: str, experiment: str = "") -> JobState:
-        """Where a job stands; 'unknown' for one that was never submitted here, or was cleared
+        """Return where a job stands; 'unknown' for one that was never submitted here, or was
+        cleared
         away. experiment: the job's, where it is known: only its results are looked through then."""
         return self._state(job, None, (experiment,) if experiment else EXPERIMENTS)
 
     def _state(
         self, job: str, ids: Sequence[str] | None, experiments: Iterable[str] = EXPERIMENTS
     ) -> JobState:
-        """Where a job stands; ids: of those that wait in its lane, where they are known."""
+        """Return where a job stands; ids: of those that wait in its lane, where they are known."""
         folder = self.folder / check_id(job)
         described = read_job(folder)
         if described is None:
@@ -174,14 +175,14 @@ class Jobs:
         return JobState(status, 0, message, read_progress(folder), seconds, deaths.count)
 
     def all(self, most_ended: int = 20) -> list[tuple[Job, JobState]]:
-        """Every job that runs, then those that wait, lane by lane and in their order, then the
-        ended ones, the latest first and at most so many."""
+        """Return every job that runs, then those that wait, lane by lane and in their order, then
+        the ended ones, the latest first and at most so many."""
         known = [f for f in job_folders(self.folder) if (f / JOB).exists()]
         self.start_workers()
         ids = {lane: [job.id for job in waiting(self.folder, lane)] for lane in LANES}
 
         def look(folder: Path) -> tuple[Job, JobState] | None:
-            """A job and where it stands; None where it was cleared away meanwhile."""
+            """Return a job and where it stands; None where it was cleared away meanwhile."""
             job = read_job(folder)
             return None if job is None else (job, self._state(job.id, ids[job.lane]))
 
@@ -212,12 +213,13 @@ class Jobs:
                     self.cancel(job)
 
     def owners_of(self, job: str) -> tuple[str, ...]:
-        """The visitors who asked for a job and have not taken it back, the first one first."""
+        """Return the visitors who asked for a job and have not taken it back, the first one
+        first."""
         return owners.owners_of(self.folder / check_id(job))
 
     def at_once(self, lane: str) -> int:
-        """How many jobs of a lane run at once. Where the settings leave it open whether there are
-        GPUs, the lane's first worker says so, which imports torch."""
+        """Return how many jobs of a lane run at once. Where the settings do not say whether there
+        are GPUs, the lane's first worker does, because it imports torch."""
         if self.settings.device != "auto":
             return lanes.places(lane, self.settings, gpus=0)
         first = read_worker(self.folder, lane, 0)
@@ -283,19 +285,20 @@ class Jobs:
             time.sleep(LOOK_SECONDS)
 
     def _has_worker(self, lane: str, slot: int) -> bool:
-        """Whether a worker is alive, or was started just now."""
+        """Return whether a worker is alive, or was started just now."""
         started = self._started.get((lane, slot))
         begins = started is not None and started.poll() is None
         return begins or is_held(worker_lock(self.folder, lane, slot))
 
     def _fails(self, lane: str) -> int:
-        """The exit code of a lane's first worker that cannot work: it would fail again; else 0."""
+        """Return the exit code of a lane's first worker where that cannot work and would fail
+        again; else 0."""
         started = self._started.get((lane, 0))
         code = 0 if started is None else started.poll() or 0
         return code if code > 0 and not is_held(worker_lock(self.folder, lane, 0)) else 0
 
     def _runs(self, said: State) -> bool:
-        """Whether the worker that took a job is alive."""
+        """Return whether the worker that took a job is alive."""
         return any(worker.id == said.worker for worker in living(self.folder))
 
     def _queued(self, job: Job, folder: Path, ids: Sequence[str] | None) -> JobState:

@@ -66,12 +66,12 @@ class Lesson:
     attack: AttackRequest
 
     def request(self, sample: int) -> AttackRequest:
-        """The attack on one sample."""
+        """Return the attack on one sample."""
         return replace(self.attack, targets=(sample,))
 
 
 def lessons_of(cache: Path) -> Path:
-    """Where a lab's lessons lie."""
+    """Return where a lab's lessons lie."""
     return cache / "lessons"
 
 
@@ -87,13 +87,14 @@ def begin(cache: Path, attack: AttackRequest) -> Lesson:
 
 
 def current(cache: Path) -> Lesson | None:
-    """The lesson that is open; None where there is none."""
+    """Return the lesson that is open; None where there is none."""
     said = read_json(lessons_of(cache) / OPEN)
     return None if said is None else lesson_named(cache, str(said.get("lesson", "")))
 
 
 def lesson_named(cache: Path, name: str) -> Lesson | None:
-    """A lesson by its name, open or not; None where there is none, or what lies there is none."""
+    """Return a lesson by its name, open or not; None where there is none, or what lies there is
+    none."""
     try:
         folder = lessons_of(cache) / title("lesson", name)
         values = read_json(folder / LESSON)
@@ -116,7 +117,7 @@ def close(cache: Path, name: str) -> None:
 
 
 def hand(lesson: Lesson, visitor: str) -> int | None:
-    """The sample that a visitor holds and has not run yet."""
+    """Return the sample that a visitor holds and has not run yet."""
     held = read_json(hand_file(lesson, visitor))
     return None if held is None else int(held["sample"])
 
@@ -207,13 +208,13 @@ def write_once(path: Path, values: dict[str, object]) -> None:
 
 
 def entry_names(lesson: Lesson) -> list[int]:
-    """The numbers of all entries, ascending."""
+    """Return the numbers of all entries, ascending."""
     names = (path.stem for path in (lesson.folder / "entries").glob("*.json"))
     return sorted(int(name) for name in names if name.isdigit())
 
 
 def read_entry(lesson: Lesson, number: int) -> Entry | None:
-    """An entry; None where there is none that can be read."""
+    """Read an entry; None where there is none that can be read."""
     try:
         return Entry(**(read_json(lesson.folder / "entries" / f"{number}.json") or {}))
     except TypeError:
@@ -221,7 +222,7 @@ def read_entry(lesson: Lesson, number: int) -> Entry | None:
 
 
 def read_outcome(lesson: Lesson, number: int) -> Outcome | None:
-    """What came of an entry; None while that is not known."""
+    """Read the outcome of an entry; None while it is not known."""
     try:
         return Outcome(**(read_json(lesson.folder / "outcomes" / f"{number}.json") or {}))
     except TypeError:
@@ -234,8 +235,8 @@ def write_outcome(lesson: Lesson, number: int, outcome: Outcome) -> None:
 
 
 def kept_request(lesson: Lesson, done: Sequence[Entry]) -> LessonRequest:
-    """What the lesson is kept as: these entries, whose attacks are done. Raises InvalidInput where
-    there are none."""
+    """Return the request under which the lesson is kept: these entries, whose attacks are done.
+    Raises InvalidInput where there are none."""
     if not done:
         raise InvalidInput("lesson", lesson.name, "one with at least one finished attack")
     return taken_from(

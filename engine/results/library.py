@@ -42,12 +42,12 @@ class Entry:
 
     @property
     def dataset(self) -> str | None:
-        """The data set's name; None where the experiment makes its own data."""
+        """Return the data set's name; None where the experiment makes its own data."""
         return self.manifest.dataset or None
 
     @property
     def current(self) -> bool:
-        """Whether this version of the lab can still show it."""
+        """Return whether this version of the lab can still show it."""
         return self.manifest.result_version == RESULT_VERSION
 
     @property
@@ -68,7 +68,7 @@ class Library:
 
 
 def open_library(store: Store) -> Library:
-    """What lies in a store."""
+    """Read what lies in a store."""
     entries: list[Entry] = []
     unreadable: list[Path] = []
     size = dict.fromkeys(store.roots(), 0)
@@ -96,7 +96,7 @@ def open_library(store: Store) -> Library:
 
 
 def results_in(root: Path, experiments: Iterable[str] = EXPERIMENTS) -> Iterable[Path]:
-    """The folders of results under a store's root."""
+    """Return the folders of results under a store's root."""
     for name in experiments:
         if (root / name).is_dir():
             for folder in (root / name).iterdir():
@@ -105,7 +105,7 @@ def results_in(root: Path, experiments: Iterable[str] = EXPERIMENTS) -> Iterable
 
 
 def imported_datasets(store: Store, experiment: str) -> list[str]:
-    """The data sets of an experiment's imported results."""
+    """Return the data sets of an experiment's imported results."""
     if store.imported is None:
         return []
     found = set()
@@ -118,7 +118,7 @@ def imported_datasets(store: Store, experiment: str) -> list[str]:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of the files in a folder; 0 for one that is no more."""
+    """Return the bytes of the files in a folder; 0 for a removed one."""
     try:
         return sum(path.stat().st_size for path in folder.iterdir())
     except FileNotFoundError:
@@ -132,8 +132,8 @@ def select(
     origin: str | None = None,
     text: str = "",
 ) -> list[Entry]:
-    """The entries with that experiment, data set and origin (None: any), and every word of `text`
-    in what they say of themselves."""
+    """Return the entries with that experiment, data set and origin (None: any) whose searchable
+    text has every word of `text`."""
     words = text.lower().split()
     return [
         entry
@@ -146,7 +146,7 @@ def select(
 
 
 def said_by(entry: Entry) -> str:
-    """All that can be searched of an entry, in lower case."""
+    """Return all that can be searched of an entry, in lower case."""
     manifest = entry.manifest
     source = entry.imported.source if entry.imported is not None else ""
     title = EXPERIMENTS[entry.experiment].title
@@ -156,7 +156,8 @@ def said_by(entry: Entry) -> str:
 
 
 def by_key(entries: Iterable[Entry], key: str) -> list[Entry]:
-    """The entries whose key begins so, at least one, all of one key. Raises InvalidInput."""
+    """Return the entries whose key begins so: at least one, and all of the same key. Raises
+    InvalidInput."""
     found = [entry for entry in entries if key and entry.key.startswith(key)]
     keys = sorted({entry.key for entry in found})
     if not keys:
@@ -186,7 +187,8 @@ def remove_folder(folder: Path, root: Path) -> None:
 
 
 def differences(requests: Iterable[Mapping[str, object]]) -> dict[str, tuple[object, ...]]:
-    """The fields in which requests differ, with each one's value (None: it has no such field)."""
+    """Return the fields in which requests differ, with each one's value (None: it has no such
+    field)."""
     asked = list(requests)
     names = dict.fromkeys(name for request in asked for name in request)
     values = {name: tuple(request.get(name) for request in asked) for name in names}

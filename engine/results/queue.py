@@ -146,7 +146,7 @@ def read_job(folder: Path) -> Job | None:
 
 
 def read_state(folder: Path) -> State | None:
-    """None for a job that waits."""
+    """Read the state of a job; None for one that waits."""
     return read_as(State, folder / STATE)
 
 
@@ -155,7 +155,7 @@ def read_deaths(folder: Path) -> Deaths:
 
 
 def read_progress(folder: Path) -> tuple[Progress, ...]:
-    """The complete lines so far; the last may be half written."""
+    """Read the complete lines so far; a last line may be half written."""
     try:
         text = (folder / PROGRESS).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -164,7 +164,7 @@ def read_progress(folder: Path) -> tuple[Progress, ...]:
 
 
 def check_id(job: str) -> str:
-    """A job's id is a key: nothing else may become part of a path."""
+    """Check that a job's id is a key, since it becomes part of a path; return it."""
     if not job.isalnum():
         raise InvalidInput("job", job, "the id that submit returned")
     return job
@@ -174,7 +174,7 @@ def check_id(job: str) -> str:
 
 
 def queue_lock(jobs_dir: Path) -> FileLock:
-    """Held by whoever puts jobs into the queue, takes them from it, or clears them away."""
+    """Lock the queue: every process that adds, takes or clears away jobs holds this lock."""
     return FileLock(jobs_dir / "queue.lock")
 
 
@@ -186,7 +186,8 @@ def job_folders(jobs_dir: Path) -> Iterator[Path]:
 
 
 def waiting(jobs_dir: Path, lane: str) -> list[Job]:
-    """A lane's queue: jobs that no worker has taken and nobody has cancelled, oldest first."""
+    """Return a lane's queue: the jobs that no worker has taken and nobody has cancelled, oldest
+    first."""
     found = [
         read_job(folder)
         for folder in job_folders(jobs_dir)
@@ -197,13 +198,14 @@ def waiting(jobs_dir: Path, lane: str) -> list[Job]:
 
 
 def has_ended(folder: Path) -> bool:
-    """Whether a job's worker has said that it is over, or it was cancelled while it waited."""
+    """Return whether a job's worker has written that it is over, or it was cancelled while it
+    waited."""
     said = read_state(folder)
     return (folder / CANCEL).exists() if said is None else said.status != "running"
 
 
 def ended_at(folder: Path) -> float:
-    """When an ended job's last word was written; 0 for one that was cleared away."""
+    """Return when the last file of an ended job was written; 0 for one that was cleared away."""
     for name in (STATE, CANCEL):
         try:
             return (folder / name).stat().st_mtime
@@ -213,7 +215,7 @@ def ended_at(folder: Path) -> float:
 
 
 def going(jobs_dir: Path) -> list[Job]:
-    """Jobs that run or wait."""
+    """Yield the jobs that run or wait."""
     found = [read_job(folder) for folder in job_folders(jobs_dir) if not has_ended(folder)]
     return [job for job in found if job is not None]
 
@@ -255,12 +257,12 @@ def worker_file(jobs_dir: Path, lane: str, slot: int) -> Path:
 
 
 def read_worker(jobs_dir: Path, lane: str, slot: int) -> Worker | None:
-    """The last worker of that slot, alive or not."""
+    """Read the last worker of that slot, alive or not."""
     return read_as(Worker, worker_file(jobs_dir, lane, slot))
 
 
 def is_held(lock: Path) -> bool:
-    """Whether some process holds a lock."""
+    """Return whether some process holds a lock."""
     if not lock.exists():
         return False
     try:
@@ -271,7 +273,7 @@ def is_held(lock: Path) -> bool:
 
 
 def living(jobs_dir: Path) -> list[Worker]:
-    """The workers that are alive, by lane and slot."""
+    """Return the workers that are alive, by lane and slot."""
     held = filter(is_held, jobs_dir.glob("worker-*.lock"))
     found = (read_as(Worker, lock.with_suffix(".json")) for lock in held)
     return sorted((w for w in found if w is not None), key=lambda w: (w.lane, w.slot))
@@ -299,7 +301,7 @@ def take_in(jobs_dir: Path, asked: Path) -> None:
 
 
 def owners_of(folder: Path) -> tuple[str, ...]:
-    """The owners of the job in a folder; none of one that nobody in particular asked for."""
+    """Return the owners of the job in a folder; () where no visitor asked for it."""
     return tuple((read_json(folder / OWNERS) or {"owners": []})["owners"])
 
 
@@ -360,7 +362,7 @@ def died_message(progress: Sequence[Progress], deaths: Deaths) -> str:
 
 
 def resumed_message(deaths: Deaths) -> str:
-    """What is said of a job that goes on; empty for one that has only been begun once."""
+    """Return the message of a job that was resumed; '' for one that was begun once."""
     if not deaths.count:
         return ""
     times = "" if deaths.count == 1 else f" {deaths.count} times"

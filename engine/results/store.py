@@ -79,8 +79,8 @@ class Manifest:
 
     @property
     def made_with(self) -> str:
-        """The lab's version and source revision, where they are known, and those of its packages,
-        in words."""
+        """Return the lab's version and source revision, where they are known, and those of its
+        packages, in words."""
         known = [] if self.lab_version is None else [f"lab {self.lab_version}"]
         if self.source_revision is not None:
             commit, changed = self.source_revision[:40], self.source_revision[40:]
@@ -90,7 +90,7 @@ class Manifest:
 
     @property
     def dataset(self) -> str:
-        """The data set's name; empty where the experiment makes its own data."""
+        """Return the data set's name; empty where the experiment makes its own data."""
         return str(self.request.get("dataset", ""))
 
 
@@ -114,7 +114,7 @@ class Stored:
 
 
 def versions() -> dict[str, str]:
-    """The versions that a number may depend on."""
+    """Return the versions that a number may depend on."""
     return dict(_versions())
 
 
@@ -125,7 +125,7 @@ def _versions() -> Mapping[str, str]:
 
 
 def key(name: str, request: Request, data_hash: str) -> str:
-    """The result's name: equal requests on equal data have equal keys."""
+    """Return the result's name: equal requests on equal data have equal keys."""
     return key_of(name, values_of(request), data_hash, RESULT_VERSION)
 
 
@@ -162,7 +162,7 @@ def write_folder(folder: Path, result: object, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest in a folder, which stays in memory until its file changes. Raises
+    """Read the manifest in a folder; it stays in memory until its file changes. Raises
     DamagedResult."""
     try:
         file = (folder / MANIFEST).stat()
@@ -187,12 +187,12 @@ def _manifest(folder: Path, sign: tuple[int, ...]) -> Manifest:
 
 
 def record_of(folder: Path) -> Path:
-    """Where it is kept from where the result in this folder was imported."""
+    """Return the file that says from where the result in this folder was imported."""
     return folder.with_name(f"{folder.name}.json")
 
 
 def read_record(folder: Path) -> Imported:
-    """Raises DamagedResult."""
+    """Read from where a result was imported. Raises DamagedResult."""
     try:
         return Imported(**json.loads(record_of(folder).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
@@ -202,7 +202,8 @@ def read_record(folder: Path) -> Imported:
 
 
 def open_folder(folder: Path, published: bool = False) -> Stored:
-    """The result in a folder, every file compared with its checksum. Raises DamagedResult."""
+    """Open the result in a folder, and compare every file with its checksum. Raises
+    DamagedResult."""
     manifest = read_manifest(folder)
     try:
         verify(folder, manifest)
@@ -237,13 +238,14 @@ class Store:
         return cls(cache / "results", settings.published, cache / "imported")
 
     def roots(self, with_imported: bool = True) -> dict[str, Path]:
-        """The folders of results by what a result there is called, the first to count first."""
+        """Return the folders of results by what a result there is called, the first to count
+        first."""
         found = {LOCAL: self.local, PUBLISHED: self.published}
         return found | ({IMPORTED: self.imported} if self.imported and with_imported else {})
 
     @property
     def aside(self) -> Path:
-        """Damaged results, beside the store and not in it."""
+        """Return the folder of damaged results, beside the store."""
         return self.local.with_name(f"{self.local.name}.damaged")
 
     def key(self, name: str, request: Request, data_hash: str) -> str:
@@ -252,8 +254,9 @@ class Store:
     def find(
         self, name: str, request: Request, data_hash: str, with_imported: bool = True
     ) -> Stored | None:
-        """The stored result of a request, a local one first; None where there is none. Whoever
-        computes with it or publishes it asks for one that was made here, not for an imported one.
+        """Return the stored result of a request, a local one first; None where there is none.
+        Whoever computes with it or publishes it asks for one that was made here, not for an
+        imported one.
 
         A damaged entry is no result: it is logged, one that is not published is moved aside (see
         `damage`), and the caller computes it again.
@@ -280,18 +283,18 @@ class Store:
         return None
 
     def holds(self, name: str, request: Request, data_hash: str, data_dir: Path) -> bool:
-        """Whether a request needs no computation: its result is here, and so is what that says it
-        made in the data directory."""
+        """Return whether a request needs no computation: its result is here, and so is what it made
+        in the data directory."""
         found, lasts = self.find(name, request, data_hash), experiment(name).lasts
         return found is not None and (lasts is None or lasts(found.result, data_dir))
 
     def find_published(self, name: str, request: Request) -> Stored | None:
-        """The published result of a request on data that is not on this machine; a damaged one is
-        none."""
+        """Return the published result of a request on data that is not on this machine; a damaged
+        one is none."""
         return find_by_request(self.published, PUBLISHED, name, request)
 
     def find_without_data(self, name: str, request: Request) -> Stored | None:
-        """The published or else the imported result of a request on data that is not on this
+        """Return the published or else the imported result of a request on data that is not on this
         machine."""
         found = self.find_published(name, request)
         if found is None and self.imported is not None:
@@ -299,8 +302,8 @@ class Store:
         return found
 
     def on_data(self, name: str, data_hash: str, most: int = 200) -> list[Stored]:
-        """The sound results of an experiment on data of that content, published and local, at most
-        so many, the latest first."""
+        """Return the sound results of an experiment on data of that content, published and local,
+        at most `most`, the latest first."""
         found = []
         for origin, root in self.roots(with_imported=False).items():
             for path in (root / name).glob(f"*/{MANIFEST}"):
@@ -319,12 +322,14 @@ class Store:
         return opened
 
     def has(self, name: str, entry: str) -> bool:
-        """Whether a result of that key lies here, not yet verified. Pages ask often, and a text
+        """Return whether a result of that key lies here; it is not verified. Pages ask often, and a
+        text
         is cheaper to make than a `Path`."""
         return any(os.path.isdir(f"{root}/{name}/{entry}") for root in self.roots().values())
 
     def move_aside(self, folder: Path, reason: str) -> None:
-        """Out of the way of its recomputation, kept for whoever wants to know what happened."""
+        """Move a damaged result out of the way of its recomputation; it is kept to be looked
+        into."""
         aside = self.aside / folder.name
         shutil.rmtree(aside, ignore_errors=True)  # the last one is enough
         aside.parent.mkdir(parents=True, exist_ok=True)
@@ -332,7 +337,7 @@ class Store:
         (aside / "reason.txt").write_text(reason, encoding="utf-8")
 
     def damage(self, name: str, request: Request, data_hash: str) -> str | None:
-        """Why an earlier result of this request was set aside; None where none was."""
+        """Return why an earlier result of this request was set aside; None where none was."""
         reason = self.aside / key(name, request, data_hash) / "reason.txt"
         return reason.read_text(encoding="utf-8") if reason.is_file() else None
 
@@ -410,8 +415,8 @@ class Store:
 
 @contextmanager
 def copying(root: Path, source: Path, folder: Path) -> Iterator[Path]:
-    """A copy of a result's folder, beside where it belongs in the store `root`; under its lock.
-    What is not put in place there does not stay. Raises StorageUnavailable."""
+    """Copy a result's folder into the store `root`, beside its place, under the store's lock. A
+    copy that is not put in place is removed. Raises StorageUnavailable."""
     making = folder.with_name(f".making-{folder.name}")
     with writing(root):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -426,7 +431,8 @@ def copying(root: Path, source: Path, folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def writing(root: Path) -> Iterator[None]:
-    """What the disk refuses under this is a StorageUnavailable, with the place and the remedy."""
+    """Raise what the disk refuses in this block as StorageUnavailable, with the place and the
+    remedy."""
     try:
         yield
     except OSError as error:
@@ -437,7 +443,7 @@ def writing(root: Path) -> Iterator[None]:
 
 
 def find_by_request(root: Path, origin: str, name: str, request: Request) -> Stored | None:
-    """The sound result of a request, whatever the content of its data."""
+    """Return the sound result of a request, whatever the content of its data."""
     for folder in by_request(root / name).get(canonical(values_of(request)), ()):
         try:
             return open_entry(folder, origin)
@@ -447,12 +453,12 @@ def find_by_request(root: Path, origin: str, name: str, request: Request) -> Sto
 
 
 def canonical(request: Mapping[str, object]) -> str:
-    """A request as text: equal ones have equal texts, as read from a manifest too."""
+    """Return a request as text: equal requests have equal texts, also when read from a manifest."""
     return json.dumps(request, sort_keys=True, separators=(",", ":"))
 
 
 def by_request(parent: Path) -> Mapping[str, tuple[Path, ...]]:
-    """The folders of one experiment's results by their request; those of this version alone.
+    """Return the folders of one experiment's results by their request; those of this version alone.
 
     A result comes and goes as a whole, which changes the time of the folder around it: the index is
     read again then. Times may be coarse: it is kept only where the last change is some time ago.
@@ -481,7 +487,8 @@ def _by_request(parent: Path, changed: int) -> Mapping[str, tuple[Path, ...]]:
 
 
 def sweep_away(parent: Path) -> None:
-    """What a writer left behind; under the lock, so that whoever wrote it is no more."""
+    """Remove what an interrupted writer left behind; under the lock, under which no writer
+    works."""
     for left in parent.glob(".*"):
         shutil.rmtree(left)
 
@@ -497,15 +504,16 @@ def put_in_place(making: Path, folder: Path) -> None:
 
 
 def lock(root: Path) -> FileLock:
-    """Held by whoever changes the store in `root`; the kernel releases it when its holder ends."""
+    """Lock the store in `root`: every process that changes it holds this lock; the kernel releases
+    it when the process ends."""
     return FileLock(root.with_name(f"{root.name}.lock"))
 
 
 def open_entry(folder: Path, origin: str = LOCAL) -> Stored:
-    """A result in the place where it belongs. Raises DamagedResult.
+    """Open the result in a store's folder. Raises DamagedResult.
 
-    Small ones stay in memory until their files change: whoever asks again gets the same object, and
-    must leave it as it is.
+    Small results stay in memory until their files change: a second call returns the same object;
+    do not change it.
     """
     files = signs_of(folder)
     kept = sum(size for *_, size in files) <= KEPT_BYTES
@@ -517,7 +525,8 @@ def open_entry(folder: Path, origin: str = LOCAL) -> Stored:
 
 
 def signs_of(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
-    """What tells a change of a folder's files without reading them: name, inode, time, size."""
+    """Return what changes when a folder's files change, without reading them: name, inode, time,
+    size."""
     try:
         with os.scandir(folder) as entries:  # pages ask often: a `Path` a file costs more
             found = sorted((entry.name, entry.stat()) for entry in entries)

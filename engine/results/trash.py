@@ -20,7 +20,7 @@ KEPT_SECONDS = 24 * 3600.0
 
 
 def trash_of(store: Store) -> Path:
-    """Where a store's deleted results lie."""
+    """Return where a store's deleted results lie."""
     return store.local.with_name(f"{store.local.name}.trash")
 
 
@@ -69,7 +69,7 @@ def put_back(store: Store, token: str) -> tuple[int, int]:
 
 
 def deletions(store: Store) -> list[Path]:
-    """What can still be put back: a folder for each deletion, the earliest first."""
+    """Return the deletions that can still be undone: a folder each, the earliest first."""
     return sorted(trash_of(store).glob("*/"), key=lambda thrown: thrown.stat().st_mtime)
 
 

@@ -18,7 +18,7 @@ ACTIVE = re.compile(r"\]\s*[(\[:]|://|<[A-Za-z!/]")
 
 
 def is_harmless(value: object) -> bool:
-    """Whether all text in a JSON value is short, printable, and no link or markup."""
+    """Return whether all text in a JSON value is short, printable, and no link or markup."""
     if isinstance(value, str):
         return len(value) <= TEXT_LENGTH and value.isprintable() and not ACTIVE.search(value)
     if isinstance(value, dict):
@@ -27,7 +27,7 @@ def is_harmless(value: object) -> bool:
 
 
 def fault_of(folder: Path) -> str:
-    """Why a result cannot be used; empty where it can."""
+    """Return why a result cannot be used; empty where it can."""
     import pandas as pd
 
     from engine.errors import DamagedResult

@@ -38,13 +38,14 @@ class Limits:
 
 
 def limits_of(settings: Settings, at_once: int, lane: str) -> Limits:
-    """The limits of one job of a lane that runs so many at once."""
+    """Return the limits of one job of a lane that runs so many at once."""
     memory = settings.job_memory_gb * GB or SHARE * lanes.SHARE[lane] * machine_memory() / at_once
     return Limits(3600 * settings.job_hours, memory)
 
 
 def machine_memory(container: Path = CONTAINER) -> int:
-    """Bytes that all processes here may take: the machine's, or what the file `container` says."""
+    """Return the bytes that all processes here may take: the machine's, or what the file
+    `container` says."""
     total = int(psutil.virtual_memory().total)
     try:
         return min(total, int(container.read_text()))
@@ -53,7 +54,7 @@ def machine_memory(container: Path = CONTAINER) -> int:
 
 
 def memory_of(process: psutil.Process) -> int:
-    """Bytes that a process and all below it have allocated."""
+    """Return the bytes that a process and all below it have allocated."""
     total = 0
     for one in (process, *below(process)):
         try:
@@ -72,7 +73,7 @@ def below(process: psutil.Process) -> list[psutil.Process]:
 
 
 def clears_up(process: psutil.Process) -> bool:
-    """Whether a process only waits to clear away what others leave."""
+    """Return whether a process only waits to clear away what others leave."""
     return any(TRACKER in word for word in process.cmdline())
 
 
@@ -87,7 +88,7 @@ def end_below(process: psutil.Process) -> None:
 
 
 def broken(limits: Limits, seconds: float, memory: float) -> str | None:
-    """Which limit a job breaks, in words; None where it breaks none."""
+    """Return which limit a job breaks, in words; None where it breaks none."""
     if memory > limits.memory:
         return (
             f"It took {size(memory)} of memory, and a job may take {size(limits.memory)} here "

@@ -63,7 +63,7 @@ log = logging.getLogger("engine.results.worker")
 
 
 def source_time() -> float:
-    """When the engine's code last changed."""
+    """Return when the engine's code last changed."""
     return max(path.stat().st_mtime for path in (ROOT / "engine").rglob("*.py"))
 
 
@@ -90,19 +90,19 @@ def compute(job: Job, settings: Settings, progress: OnProgress, threads: int) ->
 
 
 def gpus(settings: Settings) -> int:
-    """How many GPUs jobs can be spread over; none where the settings name the device."""
+    """Return how many GPUs jobs can be spread over; 0 where the settings name the device."""
     import torch
 
     return torch.cuda.device_count() if settings.device == "auto" else 0
 
 
 def on_own_gpu(settings: Settings, slot: int, count: int) -> Settings:
-    """The settings of the worker in that slot, of `count` GPUs."""
+    """Return the settings of the worker in that slot, of `count` GPUs."""
     return replace(settings, device=f"cuda:{slot % count}") if count > 1 else settings
 
 
 def run(job: Job, jobs_dir: Path, settings: Settings, worker: Worker) -> None:
-    """A job that was claimed, to its end, whatever that is."""
+    """Run a claimed job to its end, and write how it ended."""
     folder, began = jobs_dir / job.id, time.time()
     before = read_deaths(folder).seconds
 
@@ -154,7 +154,7 @@ def prune(jobs_dir: Path) -> None:
 
 
 def changed(path: Path) -> float:
-    """When a file or the entries of a folder last changed; 0 for one that is no more."""
+    """Return when a file or the entries of a folder last changed; 0 for a removed one."""
     try:
         return path.stat().st_mtime
     except FileNotFoundError:

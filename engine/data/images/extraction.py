@@ -103,7 +103,7 @@ def prepare_features(
 
 @contextmanager
 def room(name: str, data_dir: Path) -> Iterator[None]:
-    """What the disk refuses under it is said in words."""
+    """Raise what the disk refuses in this block as an error that says the place and the remedy."""
     try:
         yield
     except Timeout:  # of a lock: an OSError, too
@@ -117,7 +117,7 @@ def room(name: str, data_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def alone(name: str, data_dir: Path) -> Iterator[Path]:
-    """The folder of a preparation, for one process at a time."""
+    """Open the folder of a preparation for one process at a time."""
     folder = data_dir / WORK / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.with_name(f"{name}.lock"))
@@ -133,7 +133,7 @@ def alone(name: str, data_dir: Path) -> Iterator[Path]:
 
 @contextmanager
 def computing(device: str) -> Iterator[None]:
-    """All cores, and on a GPU the same algorithms in every run."""
+    """Use all cores, and on a GPU the same algorithms in every run."""
     import torch
 
     threads = torch.get_num_threads()
@@ -148,7 +148,7 @@ def computing(device: str) -> Iterator[None]:
 
 
 def plan_of(name: str, images: ImageSet, loaded: Loaded, device: str) -> Plan:
-    """Everything that the files' bytes depend on."""
+    """Return everything that the files' bytes depend on."""
     import torch
 
     from engine.devices import resolve_device
@@ -206,12 +206,13 @@ def check_space(folder: Path, plan: Plan) -> None:
 
 
 def make_array(path: Path, shape: tuple[int, ...], dtype: str) -> None:
-    """A file of zeros, of which the disk holds nothing yet."""
+    """Make a file of zeros that takes no space on the disk yet."""
     np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(dtype), shape=shape).flush()
 
 
 def write_plan(folder: Path, plan: Plan, done: Mapping[str, int]) -> None:
-    """How far it is, all at once; what it counts is on the disk before."""
+    """Write how far the preparation is, in one step, after the rows that it counts are on the
+    disk."""
     replace(folder / PLAN, json.dumps({"plan": plan, "done": dict(done)}).encode())
 
 
@@ -267,7 +268,7 @@ def extract(
 
 
 def thumbnail(picture: "Image") -> NDArray[np.uint8]:
-    """The middle of a picture, (32, 32, 3)."""
+    """Return the middle of a picture, (32, 32, 3)."""
     from PIL import Image, ImageOps
 
     rgb = picture.convert("RGB")
@@ -311,7 +312,7 @@ def finish(folder: Path, plan: Plan, images: ImageSet, data_dir: Path) -> Path:
 
 
 def copy(source: Path, place: Path) -> None:
-    """A copy that is there all at once."""
+    """Copy a file so that the copy appears whole or not at all."""
     making = place.with_name(f".{place.name}.partial")
     with source.open("rb") as old, making.open("wb") as new:
         shutil.copyfileobj(old, new, 2**20)
@@ -321,5 +322,5 @@ def copy(source: Path, place: Path) -> None:
 
 
 def manifest_path(features: Path) -> Path:
-    """Where it is said what a features file was made of."""
+    """Return where the manifest of a features file lies: it says what the file was made of."""
     return features.with_suffix(".json")

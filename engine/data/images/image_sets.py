@@ -56,7 +56,7 @@ def whole(
     y_test: ArrayLike,
     names: Iterable[str],
 ) -> ImageSet:
-    """A data set that has its own train and test parts."""
+    """Return a data set that has its own train and test parts."""
     return ImageSet(
         class_names=tuple(names),
         train=all_of(dataset_train),
@@ -67,7 +67,7 @@ def whole(
 
 
 def cifar10(raw: Path, download: bool) -> ImageSet:
-    """Its five train batches and its test batch, in their order."""
+    """Return CIFAR-10's five train batches and its test batch, in their order."""
     from torchvision.datasets import CIFAR10
 
     train, test = (CIFAR10(str(raw), train=part, download=download) for part in (True, False))
@@ -75,7 +75,7 @@ def cifar10(raw: Path, download: bool) -> ImageSet:
 
 
 def oxford_pets(raw: Path, download: bool) -> ImageSet:
-    """Its lists trainval and test, in their order."""
+    """Return the data set's lists trainval and test, in their order."""
     from torchvision.datasets import OxfordIIITPet
 
     lists = ("trainval", "test")
@@ -90,8 +90,8 @@ TEST_SHARE, SEED = 0.2, 0  # of Caltech-101: 1,736 of 8,677
 
 
 def caltech101(raw: Path, download: bool) -> ImageSet:
-    """Its 101 categories, split once and for all: stratified, a fifth for test, both parts in the
-    order of categories and of the pictures in them."""
+    """Return the data set's 101 categories, split once and for all: stratified, a fifth for test,
+    both parts in the order of categories and of the pictures in them."""
     from sklearn.model_selection import train_test_split  # a second to import: not for every start
     from torchvision.datasets import Caltech101
 
@@ -144,7 +144,7 @@ ORIGINALS = {
 
 
 def open_images(about: Description, data_dir: Path, say: Say = silent) -> ImageSet:
-    """The pictures and labels of an image set, downloaded where they are not there yet.
+    """Return the pictures and labels of an image set, downloaded where they are not there yet.
 
     Raises DataUnavailable where that fails, and InvalidDataset where what is there is incomplete.
     """

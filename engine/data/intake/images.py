@@ -109,8 +109,8 @@ class Folder:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Files]:
-    """The files of a folder or an archive; a ValueError under it is about the whole of it. Raises
-    InvalidDataset."""
+    """Open the files of a folder or an archive. A ValueError in the block is about all of it.
+    Raises InvalidDataset."""
     with ExitStack() as stack:
         try:
             files: Files
@@ -178,7 +178,7 @@ def arrange(names: list[str]) -> tuple[list[Place], list[Problem]]:
 
 
 def unfit(label: str) -> bool:
-    """Whether a class's name cannot be that of a folder on every system."""
+    """Return whether some system allows no folder with this class's name."""
     return (
         len(label.encode("utf-8", "replace")) > limits.TEXT_LENGTH
         or not label.isprintable()
@@ -189,8 +189,8 @@ def unfit(label: str) -> bool:
 def look(
     path: Path, test_share: float = TEST_SHARE, report: Report = unheard
 ) -> tuple[Preview, tuple[Place, ...]]:
-    """What the images would become, every one of them decoded, and where each that is taken
-    belongs. Raises InvalidInput, InvalidDataset."""
+    """Decode every image; return what they would become, and where each that is taken belongs.
+    Raises InvalidInput, InvalidDataset."""
     check_share(test_share)
     with opened(path) as files:
         places, problems = arrange(list(files.sizes))
@@ -270,7 +270,7 @@ def enough(places: list[Place]) -> tuple[list[Place], list[Problem]]:
 
 
 def shared_out(places: list[Place], names: tuple[str, ...], test_share: float) -> tuple[Place, ...]:
-    """The images with their splits; drawn here where the folders do not say."""
+    """Return the images with their splits; drawn here where the folders do not say."""
     if places[0].split:
         return tuple(places)
     number = {name: i for i, name in enumerate(names)}
@@ -328,7 +328,7 @@ def keep(
 
 
 def free_for(name: str, digest: str, data_dir: Path) -> bool:
-    """Whether the images can be put under this name; False where the same are there. Raises
+    """Return whether the images can be put under this name; False where the same are there. Raises
     InvalidDataset where another data set is."""
     folder = raw_folder(name, data_dir)
     if folder.exists():
@@ -352,7 +352,7 @@ def raw_folder(name: str, data_dir: Path) -> Path:
 
 
 def about_images(name: str, data_dir: Path) -> About:
-    """What was kept about the images of this name; nothing where there are none."""
+    """Return what was kept about the images of this name; nothing where there are none."""
     try:
         about = json.loads((raw_folder(name, data_dir) / ABOUT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -374,7 +374,8 @@ class KeptPictures:
 
 
 def image_set(name: str, data_dir: Path) -> ImageSet:
-    """The images that were kept under this name. Raises InvalidDataset where there are none."""
+    """Return the images that were kept under this name. Raises InvalidDataset where there are
+    none."""
     about, folder = about_images(name, data_dir), raw_folder(name, data_dir)
     if not about:
         raise InvalidDataset(

@@ -36,7 +36,7 @@ FIRST_ROWS, SHOWN_COLUMNS = 5, 50
 
 
 def usual_label(columns: list[str]) -> str | None:
-    """The column that by its name is the label; None where it is not clear which."""
+    """Return the column that by its name is the label; None where it is not clear which."""
     found = [name for name in columns if name.casefold() in USUAL]
     return found[0] if len(found) == 1 else None
 
@@ -69,8 +69,8 @@ def look(
     test_share: float = TEST_SHARE,
     options: TableOptions | None = None,
 ) -> Candidate:
-    """The data set that a table would become; `label` may be left out where a column is called
-    label, class, target or y. Raises InvalidInput, InvalidDataset."""
+    """Return the data set that a table would become; `label` may be left out where a column is
+    called label, class, target or y. Raises InvalidInput, InvalidDataset."""
     check_share(test_share)
     options = options or TableOptions()
     name = "table" if isinstance(source, pd.DataFrame) else source.name
@@ -84,7 +84,7 @@ def look(
 def dataset_of(
     source: Path | pd.DataFrame, label: str | None, test_share: float, options: TableOptions
 ) -> Dataset:
-    """The same as a `Dataset`, without a file of it in between."""
+    """Return the same as a `Dataset`, without writing a file."""
     found = look(source, label, test_share, options).arrays
     X_train, y_train, X_test, y_test = (found[part] for part in REQUIRED)
     class_names, features = (tuple(found[n].tolist()) for n in ("class_names", "feature_names"))
@@ -143,7 +143,7 @@ def candidate(
 
 
 def beginning(table: pd.DataFrame) -> pd.DataFrame:
-    """The first rows, for the eye."""
+    """Return the first rows, to be shown."""
     rows = {str(name): list(table[name].head(FIRST_ROWS)) for name in table.columns[:SHOWN_COLUMNS]}
     short = {
         name: [v if not isinstance(v, str) else v[: limits.TEXT_LENGTH] for v in values]
@@ -153,7 +153,7 @@ def beginning(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def cell_problems(table: CompleteTable) -> list[Problem]:
-    """The first cells that cost their row, row by row; the first row is 1."""
+    """Return the first cells that cost their row, row by row; the first row is 1."""
     problems = []
     names = list(table.faults.columns)
     for row, position in np.argwhere(table.faults.to_numpy())[:LISTED]:
@@ -175,8 +175,9 @@ def cell_problems(table: CompleteTable) -> list[Problem]:
 def classes_of(
     table: CompleteTable, label: str
 ) -> tuple[tuple[str, ...], NDArray[np.int64], list[Problem]]:
-    """Names of the classes in their order, numbers in that of numbers; the label of every row, −1
-    for one that is left out; and which classes are, for want of rows. Raises InvalidDataset."""
+    """Return names of the classes in their order, numbers in that of numbers; the label of every
+    row, −1 for one that is left out; and which classes are, for want of rows. Raises
+    InvalidDataset."""
     name, complete = shorten(label), table.keep
     codes, texts = coded(table.roles[label])
     present = np.flatnonzero(np.bincount(codes[complete]))

@@ -17,7 +17,7 @@ DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)  # Windows
 
 
 def safe_name(file_name: str, reserved: Collection[str] = ()) -> str:
-    """A file's name as that of a data set: letters, digits, - and _ alone. Raises
+    """Return a file's name as that of a data set: letters, digits, - and _ alone. Raises
     InvalidDataset."""
     stem = PurePosixPath(inner_name(file_name.replace("\\", "/"))).stem
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
@@ -36,7 +36,7 @@ def safe_name(file_name: str, reserved: Collection[str] = ()) -> str:
 
 
 def check_name(name: str, reserved: Collection[str] = ()) -> str:
-    """A name that somebody chose. Raises InvalidInput."""
+    """Check a name that somebody chose, and return it. Raises InvalidInput."""
     try:
         fit = safe_name(f"{name}.x", reserved)
     except InvalidDataset:

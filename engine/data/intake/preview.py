@@ -48,7 +48,7 @@ class Preview:
 
     @property
     def headline(self) -> str:
-        """Its size in a sentence."""
+        """Return the size of the data set in a sentence."""
         unit = "file" if self.kind == "images" else "row"
         n = self.n_train + self.n_test
         of = "" if self.n_features is None else f", {count(self.n_features, 'feature')}"
@@ -62,7 +62,7 @@ class Preview:
 
     @property
     def balance(self) -> str:
-        """The largest and the smallest class."""
+        """Return the largest and the smallest class."""
         sizes = (self.classes["train"] + self.classes["test"]).to_numpy()
         names = self.classes["class"].to_numpy()
         most, least = int(sizes.argmax()), int(sizes.argmin())
@@ -83,7 +83,7 @@ class Preview:
 
 
 def count_classes(names: tuple[str, ...], y_train: NDArray, y_test: NDArray) -> pd.DataFrame:
-    """Samples of every class in train and test."""
+    """Return samples of every class in train and test."""
     return pd.DataFrame(
         {
             "class": names,

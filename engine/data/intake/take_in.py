@@ -50,7 +50,7 @@ def kind_of(path: Path) -> Kind:
 
 
 def name_for(file_name: str, name: str | None = None) -> str:
-    """The name of the data set: the one that was chosen, or one made of the file's. Raises
+    """Return the name of the data set: the one that was chosen, or one made of the file's. Raises
     InvalidInput, InvalidDataset."""
     return safe_name(file_name, catalogue.NAMES) if not name else check_name(name, catalogue.NAMES)
 
@@ -62,7 +62,7 @@ def preview(
     report: Report = unheard,
     options: TableOptions | None = None,
 ) -> Preview:
-    """What the file would become; nothing is written. `label` and `options` are of a table,
+    """Return what the file would become; nothing is written. `label` and `options` are of a table,
     `test_share` of a table and of images without train/ and test/. Raises InvalidInput,
     InvalidDataset."""
     kind = kind_of(path)
@@ -155,8 +155,9 @@ def add(
 
 
 def offered(data_dir: Path) -> list[str]:
-    """What lies in the data directory and could be taken in: tables, archives and folders. A link
-    there was put by whoever runs this machine, and is followed; one that is uploaded never is."""
+    """Return what lies in the data directory and could be taken in: tables, archives and folders. A
+    link there was put by whoever runs this machine, and is followed; one that is uploaded never
+    is."""
     if not Path(data_dir).is_dir():
         return []
     return sorted(

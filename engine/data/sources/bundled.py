@@ -104,8 +104,8 @@ def scipy_docs() -> Dataset:
 
 
 def docstrings(folder: Path) -> Iterator[str]:
-    """The docstrings of a package's functions and classes that are not short, file by file; not
-    those of its tests."""
+    """Yield the docstrings of a package's functions and classes that are not short, file by file;
+    not those of its tests."""
     for path in sorted(folder.rglob("*.py")):
         if "tests" in path.parts:
             continue

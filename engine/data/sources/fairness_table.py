@@ -51,12 +51,12 @@ class Roles:
 
 
 def names(data_dir: Path) -> list[str]:
-    """The tables in the data directory; zip archives there are brought in first."""
+    """Return the tables in the data directory, after zip archives there are unpacked into it."""
     return sorted(by_name(data_dir))
 
 
 def by_name(data_dir: Path) -> dict[str, Path]:
-    """The files of the tables in the data directory; of two with one name the first."""
+    """Return the files of the tables in the data directory; of two with one name the first."""
     found: dict[str, Path] = {}
     for path in sorted(Path(data_dir).glob("*")):
         ending = suffix_of(path.name)
@@ -66,14 +66,14 @@ def by_name(data_dir: Path) -> dict[str, Path]:
 
 
 def find(name: str, data_dir: Path) -> Path | None:
-    """The file of a table by its path or its name; None where there is none."""
+    """Return the file of a table by its path or its name; None where there is none."""
     if is_table(Path(name)):
         return Path(name)
     return by_name(data_dir).get(name)
 
 
 def read(source: Path | pd.DataFrame, options: TableOptions | None = None) -> RawTable:
-    """The table, large enough for the pipeline. Raises InvalidInput, InvalidDataset."""
+    """Return the table, large enough for the pipeline. Raises InvalidInput, InvalidDataset."""
     if isinstance(source, Path) and not source.is_file():
         raise InvalidDataset(f"There is no table at '{source}'. Check the path.")
     table = read_table(source, options)
@@ -91,7 +91,8 @@ def called(source: Path | pd.DataFrame) -> str:
 
 
 def values_of(column: pd.Series, options: TableOptions | None = None) -> list[str]:
-    """The distinct values of a column as text, the most frequent first; missing ones left out."""
+    """Return the distinct values of a column as text, the most frequent first; missing ones left
+    out."""
     column, _ = without_missing(column, (options or TableOptions()).spellings)
     codes, texts = coded(column)
     rows = np.bincount(codes[codes >= 0], minlength=len(texts))
@@ -99,7 +100,7 @@ def values_of(column: pd.Series, options: TableOptions | None = None) -> list[st
 
 
 def favourable(values: list[str]) -> str:
-    """The value that by its word is the favourable one, else the most frequent."""
+    """Return the value that by its word is the favourable one, else the most frequent."""
     found = [value for value in values if value.casefold() in FAVOURABLE]
     return found[0] if found else values[0]
 
@@ -128,7 +129,7 @@ def flag(
 
 
 def roles_in(frame: pd.DataFrame, merge_others: bool, **given: object) -> Roles:
-    """The roles as they were given, texts or numbers, if they fit the table. Raises
+    """Return the roles as they were given, texts or numbers, if they fit the table. Raises
     InvalidInput."""
     columns = shorten(list(frame.columns), 200)
     for name, value in given.items():
@@ -153,8 +154,8 @@ def load(
     merge_others: bool,
     options: TableOptions | None = None,
 ) -> FairnessDataset:
-    """The table at a path, or in memory, as a data set; its features begin with those of the table
-    and end with an intercept. Raises InvalidInput, InvalidDataset."""
+    """Return the table at a path, or in memory, as a data set; its features begin with those of the
+    table and end with an intercept. Raises InvalidInput, InvalidDataset."""
     options = options or TableOptions()
     raw = read(source, options)
     roles = roles_in(

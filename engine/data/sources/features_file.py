@@ -21,7 +21,8 @@ KNOWN = (*REQUIRED, *NAMES, *FEATURE_NAMES)
 
 
 def load_features(path: Path) -> Dataset:
-    """The data set in an `.npz` file; its name is the file's stem. Nothing is ever unpickled.
+    """Return the data set in an `.npz` file; its name is the file's stem. Nothing is ever
+    unpickled.
 
     Its thumbnails, where there are any (`engine.data.sources.thumbnails`), stay on disk.
     Whoever may write into the data directory is not trusted with this machine: what the file claims
@@ -77,7 +78,8 @@ def changed_at(name: str, data_dir: Path, suffix: str = ".npz") -> float:
 
 
 def read_arrays(path: Path) -> dict[str, NDArray]:
-    """The arrays in the file that have a meaning here; whatever else it holds stays unread."""
+    """Return the arrays in the file that have a meaning here; whatever else it holds stays
+    unread."""
     with np.load(path, allow_pickle=False) as archive:
         missing = [name for name in REQUIRED if name not in archive.files]
         if missing:
@@ -96,7 +98,7 @@ def read_arrays(path: Path) -> dict[str, NDArray]:
 def read_names(
     path: Path, arrays: dict[str, NDArray], keys: tuple[str, ...], of: str
 ) -> tuple[str, ...] | None:
-    """Names (one per class, or per feature) as strings; None where the file has none."""
+    """Return names (one per class, or per feature) as strings; None where the file has none."""
     key = next((key for key in keys if key in arrays), None)
     if key is None:
         return None

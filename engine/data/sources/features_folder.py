@@ -35,7 +35,7 @@ DIGITS = 16  # of the content's SHA-256 in the name of the copy
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is a data set of this kind."""
+    """Return whether a data set of this kind lies at the path."""
     try:
         return (path / TRAIN).is_file()
     except OSError:  # the name is too long for a file
@@ -43,12 +43,12 @@ def is_folder(path: Path) -> bool:
 
 
 def folders(data_dir: Path) -> list[Path]:
-    """Those in a data directory."""
+    """Return the folders of this kind in a data directory."""
     return sorted(path for path in data_dir.glob("*") if is_folder(path))
 
 
 def load_folder(folder: Path) -> Dataset:
-    """The data set in a folder; its name is the folder's. Nothing is ever unpickled.
+    """Return the data set in a folder; its name is the folder's. Nothing is ever unpickled.
 
     Raises InvalidDataset where an array is missing, cannot be read, does not fit the others, or
     cannot be written standardised.
@@ -118,7 +118,7 @@ def read_names(folder: Path) -> tuple[str, ...] | None:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """The files that somebody put into the folder, and not those that were made here."""
+    """Return the files that somebody put into the folder, and not those that were made here."""
     return [folder / NAMES, *(folder / f"{name}.npy" for name in REQUIRED)]
 
 
@@ -150,8 +150,8 @@ class Scaling:
 
 
 def scaling(X: NDArray) -> Scaling:
-    """The scaling of the rows of X (n, d); three passes, since the difference of large sums would
-    lose what it is about, and the squares of large values would overflow."""
+    """Return the scaling of the rows of X (n, d); three passes, since the difference of large sums
+    would lose what it is about, and the squares of large values would overflow."""
     low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
     for rows in chunks(X):
         low, high = np.minimum(low, rows.min(axis=0)), np.maximum(high, rows.max(axis=0))
@@ -168,7 +168,7 @@ def scaling(X: NDArray) -> Scaling:
 
 
 def standardised(folder: Path, X: NDArray, scaling: Scaling) -> NDArray[np.float32]:
-    """A memory map of the standardised features: made where there is none of these values."""
+    """Return a memory map of the standardised features, made where no file has these values."""
     path = folder / f"{STANDARDISED}-{digest_of(X)}.npy"
     try:
         with FileLock(folder / f".{STANDARDISED}.lock"):

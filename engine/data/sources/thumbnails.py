@@ -18,7 +18,7 @@ LARGEST = 1024  # pixels a side: these are thumbnails
 
 
 def thumbnail_paths(features: Path) -> tuple[Path, Path]:
-    """Where the thumbnails of a features file lie: those of train and of all test data."""
+    """Return where the thumbnails of a features file lie: those of train and of all test data."""
     train, test = (features.parent / FOLDER / f"{features.stem}.{part}.npy" for part in PARTS)
     return train, test
 
@@ -26,7 +26,7 @@ def thumbnail_paths(features: Path) -> tuple[Path, Path]:
 def open_thumbnails(
     features: Path, n_train: int, n_test: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
-    """The thumbnails of train and of all test data, mapped; None where there are none.
+    """Return the thumbnails of train and of all test data, mapped; None where there are none.
 
     Raises InvalidDataset where one of the two is missing or does not fit the features.
     """
@@ -44,7 +44,7 @@ def open_thumbnails(
 
 
 def mapped(path: Path, n: int) -> NDArray[np.uint8]:
-    """One file of n thumbnails, as a read-only memory map. Raises InvalidDataset."""
+    """Return one file of n thumbnails, as a read-only memory map. Raises InvalidDataset."""
     remedy = f"Make it anew from the images, or delete '{FOLDER}/{path.name}' and its twin."
     try:
         pictures = np.load(path, mmap_mode="r", allow_pickle=False)

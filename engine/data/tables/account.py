@@ -18,7 +18,7 @@ def count(number: int, noun: str, plural: str = "") -> str:
 
 
 def some(parts: Iterable[str], limit: int = LISTED) -> str:
-    """The first of some texts with commas, and how many more there are."""
+    """Return the first of some texts with commas, and how many more there are."""
     found = list(parts)
     more = f" and {len(found) - limit:,} more" if len(found) > limit else ""
     return ", ".join(found[:limit]) + more
@@ -40,7 +40,7 @@ class ColumnAccount:
 
     @property
     def faults(self) -> int:
-        """Rows in which the column has no value that can be used."""
+        """Return the number of rows in which the column has no value that can be used."""
         return self.missing + self.unreadable
 
 
@@ -57,22 +57,23 @@ class TableAccount:
 
     @property
     def dropped(self) -> int:
-        """Rows that are left out for a value that is missing or cannot be read."""
+        """Return the number of rows that are left out for a value that is missing or cannot be
+        read."""
         return self.rows - self.complete
 
     def faulty(self) -> list[ColumnAccount]:
-        """The columns in use that lack values, those that lack most first."""
+        """Return the columns in use that lack values, those with most missing ones first."""
         found = [c for c in self.columns if c.faults and c.use != "left out"]
         return sorted(found, key=lambda column: -column.faults)
 
     @property
     def lacking(self) -> str:
-        """The columns in use that lack values, with counts: "'age' 177, 'city' 3"."""
+        """Return the columns in use that lack values, with counts: "'age' 177, 'city' 3"."""
         return some(f"{shorten(c.name)} {c.faults:,}" for c in self.faulty())
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The account in sentences: the file, its rows, its columns."""
+        """Return the account in sentences: the file, its rows, its columns."""
         lines = list(self.notes)
         if self.dropped:
             lines.append(
@@ -96,7 +97,7 @@ class TableAccount:
         return tuple(lines)
 
     def table(self) -> pd.DataFrame:
-        """The columns with what they were read as, for the eye."""
+        """Return a table of the columns and what each was read as, to be shown."""
         return pd.DataFrame(
             [(c.name, c.use, c.missing, c.unreadable) for c in self.columns],
             columns=["Column", "Read as", "Missing", "Unreadable"],

@@ -31,7 +31,7 @@ PLAIN = (
 
 
 def read_parquet(path: Path, options: TableOptions) -> RawTable:
-    """A Parquet table. Raises ValueError, InvalidInput, Arrow's errors."""
+    """Read a Parquet table. Raises ValueError, InvalidInput, Arrow's errors."""
     check_beginning(path)
     with path.open("rb") as file:
         about = pq.read_metadata(file)
@@ -46,7 +46,7 @@ def read_parquet(path: Path, options: TableOptions) -> RawTable:
 
 
 def read_feather(path: Path, options: TableOptions) -> RawTable:
-    """A Feather table (an Arrow file). Raises the same."""
+    """Read a Feather table (an Arrow file). Raises the same."""
     start = check_beginning(path)
     if start.startswith(FEATHER_1):
         raise ValueError("it is a Feather file of the first version: write it again by a newer one")
@@ -63,7 +63,8 @@ def read_feather(path: Path, options: TableOptions) -> RawTable:
 
 
 def check_schema(schema: pa.Schema, rows: int, options: TableOptions) -> list[pa.Field]:
-    """The columns that are kept, of types that are taken. Raises ValueError, InvalidInput."""
+    """Check the types of the columns, and return those that are kept. Raises ValueError,
+    InvalidInput."""
     kept = [schema.field(i) for i in places_kept([n.strip() for n in schema.names], options.drop)]
     check_cells(rows, len(kept))
     for field in kept:
@@ -77,7 +78,7 @@ def check_schema(schema: pa.Schema, rows: int, options: TableOptions) -> list[pa
 
 
 def check_unpacked(unpacked: int, path: Path) -> None:
-    """What the columns claim to be, unpacked."""
+    """Check how large the columns claim to be when they are unpacked."""
     packed = path.stat().st_size
     if unpacked > limits.ARRAYS_MB * MB or (
         unpacked > limits.RATIO_FROM_MB * MB and unpacked > limits.RATIO * packed
@@ -101,7 +102,8 @@ def from_arrow(table: pa.Table, schema: pa.Schema, options: TableOptions) -> Raw
 
 
 def check_messages(held: pa.Buffer, path: Path) -> int:
-    """The rows of a stream whose batches unpack to no more than is taken. Raises ValueError."""
+    """Check that a stream's batches unpack to no more than the limit; return the number of rows.
+    Raises ValueError."""
     rows = unpacked = 0
     reader = pa.ipc.MessageReader.open_stream(held)
     while (message := next_message(reader)) is not None:
@@ -137,7 +139,7 @@ class Flat:
         self.fields = self.place - struct.unpack_from("<i", data, self.place)[0]
 
     def at(self, field: int) -> int:
-        """Where a field lies, 0 where it is not there."""
+        """Return the place of a field, 0 where it is not there."""
         length = struct.unpack_from("<H", self.data, self.fields)[0]
         entry = 4 + 2 * field
         if entry >= length:
@@ -156,11 +158,11 @@ class Flat:
         return place + struct.unpack_from("<I", self.data, place)[0]
 
     def table(self, *path: int) -> "Flat":
-        """The table at the end of a path of fields."""
+        """Return the table at the end of a path of fields."""
         return Flat(self.data, self.follow(path[0])).table(*path[1:]) if path else self
 
     def pairs(self, field: int) -> list[tuple[int, int]]:
-        """A list of pairs of 64-bit integers."""
+        """Return a list of pairs of 64-bit integers."""
         if not self.has(field):
             return []
         place = self.follow(field)

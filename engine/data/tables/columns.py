@@ -38,7 +38,8 @@ Codes = NDArray[np.int64]
 
 
 def number_pattern(decimal: str) -> re.Pattern[str]:
-    """Numbers with this decimal mark, thousands apart, and a currency or % before or after."""
+    """Return a pattern of numbers with this decimal mark, thousands apart, and a currency or %
+    before or after."""
     groups = re.escape(GROUPS.replace(decimal, ""))
     whole = rf"(?:[1-9]\d{{0,2}}(?:[{groups}]\d{{3}})+|\d+)"
     number = rf"(?:{whole}(?:{re.escape(decimal)}\d+)?(?:[eE][-+]?\d+)?)"
@@ -58,7 +59,7 @@ class Column:
     faults: NDArray[np.bool_]
 
     def left_out(self, why: str) -> "Column":
-        """The same column, not to be used."""
+        """Return the same column, marked as not to be used."""
         name = shorten(self.account.name)
         account = replace(self.account, use="left out", note=f"Left out: column {name} {why}")
         return Column(account, None, np.zeros(len(self.faults), dtype=bool))
@@ -78,7 +79,7 @@ class CompleteTable:
     account: TableAccount
 
     def spelled(self, name: str) -> tuple[tuple[str, int], ...]:
-        """The spellings of missing values in a column."""
+        """Return the spellings of missing values in a column."""
         return next(c.spelled for c in self.account.columns if c.name == name)
 
 
@@ -97,7 +98,7 @@ def coded(column: pd.Series) -> tuple[Codes, list[str]]:
 
 
 def looked_up(values: Sequence[object], codes: Codes, like: pd.Series) -> pd.Series:
-    """The values by their codes, None for −1, in the rows of `like`."""
+    """Return the values by their codes, None for −1, in the rows of `like`."""
     table = np.array([*values, None], dtype=object)
     return pd.Series(table[codes], index=like.index, dtype=object)
 
@@ -105,8 +106,8 @@ def looked_up(values: Sequence[object], codes: Codes, like: pd.Series) -> pd.Ser
 def without_missing(
     column: pd.Series, spellings: frozenset[str]
 ) -> tuple[pd.Series, tuple[tuple[str, int], ...]]:
-    """The column with None or NaN where it holds one of the spellings, and their rows by spelling.
-    A '-' stays where '+' is a value as well."""
+    """Return the column with None or NaN where it holds one of the spellings, and their rows by
+    spelling. A '-' stays where '+' is a value as well."""
     if pd.api.types.is_numeric_dtype(column):
         spellings = frozenset(text for text in spellings if text.lstrip("+-.")[:1].isdigit())
     if not spellings or column.dtype.kind == "M":
@@ -177,7 +178,7 @@ def days(dates: pd.Series) -> NDArray[np.float64]:
 
 
 def type_column(raw: pd.Series, options: TableOptions, declared: bool = False) -> Column:
-    """What one column of a table is used as; declared: the file itself says that it holds
+    """Return what one column of a table is used as; declared: the file itself says that it holds
     categories."""
     name = str(raw.name)
     column, spelled = without_missing(raw, options.spellings)
@@ -218,7 +219,7 @@ def of_dates(name: str) -> str:
 
 
 def counts_rows(numbers: NDArray[np.float64]) -> bool:
-    """Whether the values are 0, 1, 2 … or 1, 2, 3 …"""
+    """Return whether the values are 0, 1, 2 … or 1, 2, 3 …"""
     return numbers[0] in (0, 1) and np.array_equal(numbers, numbers[0] + np.arange(len(numbers)))
 
 
@@ -231,8 +232,8 @@ def numeric(account: ColumnAccount, column: pd.Series, values: NDArray[np.float6
 def as_category(
     account: ColumnAccount, column: pd.Series, codes: Codes, texts: list[str], chosen: bool = False
 ) -> Column:
-    """The column as texts, unless they are too many, too long, or nearly one for every row and
-    nobody has `chosen` it to be a category."""
+    """Return the column as texts, unless they are too many, too long, or nearly one for every row
+    and nobody has `chosen` it to be a category."""
     texts_column = looked_up(texts, codes, column)
     found = Column(replace(account, use="texts"), texts_column, column.isna().to_numpy())
     number, present = len(set(texts)), int((codes >= 0).sum())
@@ -249,7 +250,7 @@ def as_category(
 
 
 def unless_unique(column: Column, number: int, rows: int) -> Column:
-    """A column of texts, left out where there are nearly as many texts as rows."""
+    """Return a column of texts, left out where there are nearly as many texts as rows."""
     if number <= max(FEW_TEXTS, UNIQUE_SHARE * rows):
         return column
     return column.left_out(
@@ -292,7 +293,7 @@ def complete_rows(
 
 
 def role_column(raw: pd.Series, options: TableOptions) -> Column:
-    """A column of labels or groups: every value as a text."""
+    """Return a column of labels or groups: every value as a text."""
     column, spelled = without_missing(raw, options.spellings)
     missing = column.isna().to_numpy()
     account = ColumnAccount(str(raw.name), "texts", int(missing.sum()), spelled)
@@ -303,8 +304,8 @@ def role_column(raw: pd.Series, options: TableOptions) -> Column:
 def rows_kept(
     typed: dict[str, Column], named: dict[str, Column], options: TableOptions
 ) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
-    """Which cells (rows, columns) cost their row, and the rows (n,) that are complete. Columns of
-    `typed` that name the rows which are left become columns that are left out."""
+    """Return which cells (rows, columns) cost their row, and the rows (n,) that are complete.
+    Columns of `typed` that name the rows which are left become columns that are left out."""
     while True:  # a column that is left out completes rows, on which another may become unique
         costly = {} if options.impute else {n: c for n, c in typed.items() if c.values is not None}
         faults = {n: c.faults for n, c in (costly | named).items()}
@@ -319,7 +320,7 @@ def rows_kept(
 
 
 def became_unique(column: Column, keep: NDArray[np.bool_], options: TableOptions) -> bool:
-    """Whether a category names the rows, once the incomplete ones are left out."""
+    """Return whether a category names the rows, once the incomplete ones are left out."""
     values = column.values
     if values is None or column.account.use != "texts" or column.account.name in options.text:
         return False
@@ -334,7 +335,7 @@ def without_empty_end(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def equal_columns(features: dict[str, pd.Series]) -> list[str]:
-    """Which columns hold the same values as an earlier one."""
+    """Return which columns hold the same values as an earlier one."""
     first: dict[bytes, str] = {}
     twins = []
     for name, values in features.items():

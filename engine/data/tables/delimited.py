@@ -41,13 +41,13 @@ class Layout:
 
 
 def read_csv(path: Path, options: TableOptions) -> RawTable:
-    """A table as text, a line for a row. Raises ValueError, InvalidInput, pandas' errors."""
+    """Read a table of text, one row a line. Raises ValueError, InvalidInput, pandas' errors."""
     lines = check_text(path)
     return read_layout(path, layout_of_csv(path, options), lines - int(options.header), options)
 
 
 def read_arff(path: Path, options: TableOptions) -> RawTable:
-    """A table in Weka's format: nominal attributes are categories. Raises the same."""
+    """Read a table in Weka's format: nominal attributes are categories. Raises the same."""
     lines = check_text(path)
     layout = layout_of_arff(path)
     return read_layout(path, layout, lines - len(np.atleast_1d(layout.skipped)), options)
@@ -111,7 +111,7 @@ def layout_of_csv(path: Path, options: TableOptions) -> Layout:
 
 
 def suspect(names: list[str]) -> list[str]:
-    """What to say of a header that may be the first row."""
+    """Return what to say of a header that may be the first row."""
     numbers = [name for name in names if is_number(name)]
     if 2 * len(numbers) <= len(names):
         return []
@@ -130,21 +130,21 @@ def is_number(text: str) -> bool:
 
 
 def first_lines(path: Path) -> str:
-    """The beginning of a text, whole lines where there are any."""
+    """Return the beginning of a text, whole lines where there are any."""
     with path.open("rb") as file:
         return file.read(limits.LINE_MB * MB).decode("utf-8-sig", "ignore")
 
 
 def fields_of(lines: str, separator: str) -> Iterator[list[str]]:
-    """Rows of stripped fields."""
+    """Yield rows of stripped fields."""
     text = io.StringIO(lines, newline=None)
     for row in csv.reader(text, delimiter=separator, skipinitialspace=True):
         yield [field.strip() for field in row]
 
 
 def separator_of(lines: str) -> str:
-    """The separator that gives the same number of fields in every one of the first lines, the most
-    of them; blanks where no other does; a comma where none does."""
+    """Return the separator that gives the same number of fields in every one of the first lines,
+    the most of them; blanks where no other does; a comma where none does."""
     start = "\n".join(line.strip(" ") for line in lines.splitlines()[:LOOKED_AT])
 
     def width(separator: str) -> int:
@@ -163,14 +163,14 @@ def separator_of(lines: str) -> str:
 
 
 def told_by_header(rows: list[list[str]]) -> str:
-    """A comma, or what separates a header that holds none."""
+    """Return a comma, or what separates a header that holds none."""
     if rows and len(rows[0]) == 1:
         return next((mark for mark in SEPARATORS if mark in rows[0][0]), COMMA)
     return COMMA
 
 
 def layout_of_arff(path: Path) -> Layout:
-    """The attributes of an ARFF file. Raises ValueError."""
+    """Return the attributes of an ARFF file. Raises ValueError."""
     names: list[str] = []
     declared, comments, row = set(), [], ""
     with path.open(encoding="utf-8-sig", newline=None) as file:
@@ -202,8 +202,8 @@ def layout_of_arff(path: Path) -> Layout:
 
 
 def check_text(path: Path) -> int:
-    """The number of lines of a text in UTF-8. Raises ValueError for another encoding, for zero
-    bytes and for a line that is too long."""
+    """Check a text in UTF-8, and return its number of lines. Raises ValueError for another
+    encoding, for zero bytes and for a line that is too long."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     check_text_beginning(path)
     lines, returns, length, last = 0, 0, 0, b""

@@ -43,6 +43,6 @@ class TableOptions(Options):
 
     @property
     def spellings(self) -> frozenset[str]:
-        """The texts that stand for no value; an empty cell always does."""
+        """Return the texts that stand for no value; an empty cell always does."""
         own = {spelling for spelling in self.missing if spelling not in (USUAL, EMPTY)}
         return frozenset(own | (set(SPELLINGS) if USUAL in self.missing else set()))

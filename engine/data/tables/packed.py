@@ -20,7 +20,7 @@ XZ_MB = 128  # of memory for unpacking: xz itself takes up to 65 at its highest 
 
 
 def inner_name(name: str) -> str:
-    """A file's name without the ending of its packing."""
+    """Return a file's name without the ending of its packing."""
     plain = PurePosixPath(name)
     return plain.stem if plain.suffix.lower() in PACKINGS else plain.name
 
@@ -55,7 +55,7 @@ def unpacked(path: Path, is_table: Callable[[str], bool]) -> Iterator[Path]:
 
 
 def holds_one_table(path: Path, is_table: Callable[[str], bool]) -> bool:
-    """Whether a zip archive holds one table and no other file."""
+    """Return whether a zip archive holds one table and no other file."""
     try:
         with closing(open_zip(path, limits.UNPACKED_MB)) as archive:
             found = visible(archive.namelist())
@@ -65,7 +65,7 @@ def holds_one_table(path: Path, is_table: Callable[[str], bool]) -> bool:
 
 
 def visible(names: list[str]) -> list[str]:
-    """The files of an archive without folders and what systems add to it."""
+    """Return the files of an archive without folders and what systems add to it."""
     paths = [PurePosixPath(name) for name in names if not name.endswith("/")]
     return [
         str(path)
@@ -75,13 +75,13 @@ def visible(names: list[str]) -> list[str]:
 
 
 def blocks(source: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
-    """A file's content, some of it at a time."""
+    """Yield a file's content in blocks."""
     while block := source.read(BLOCK):
         yield block
 
 
 def stream(packed: IO[bytes], packing: str) -> Iterator[bytes]:
-    """What bzip2 or xz has packed, block by block; the memory that xz asks for is bounded."""
+    """Yield what bzip2 or xz has packed, block by block; the memory that xz asks for is bounded."""
 
     def begin() -> bz2.BZ2Decompressor | lzma.LZMADecompressor:
         if packing == ".bz2":

@@ -34,8 +34,8 @@ def as_text(value: object) -> str:
 
 
 def places_kept(names: Sequence[str], drop: Collection[str]) -> list[int]:
-    """The places of the columns that are not dropped. Raises ValueError where they are too many or
-    one cannot be told from another one, InvalidInput where one to drop is not there."""
+    """Return the places of the columns that are not dropped. Raises ValueError where they are too
+    many or one cannot be told from another one, InvalidInput where one to drop is not there."""
     if len(names) > limits.COLUMNS:
         raise ValueError(
             f"it has {len(names):,} columns, and {limits.COLUMNS:,} are taken: leave some out"
@@ -69,7 +69,7 @@ def check_cells(rows: int, columns: int) -> None:
 
 
 def named(name: object, place: int) -> str:
-    """A column's name; of one that has none, its place in words that pandas uses as well."""
+    """Return a column's name; of one that has none, its place in words that pandas uses as well."""
     text = "" if name is None else as_text(name)
     return text or f"Unnamed: {place}"
 
@@ -81,7 +81,7 @@ def from_columns(columns: Mapping[str, Sequence[object]]) -> pd.DataFrame:
 
 
 def from_frame(frame: pd.DataFrame, options: TableOptions) -> RawTable:
-    """A table that is in memory; its index is left out. Raises ValueError, InvalidInput."""
+    """Return a table that is in memory; its index is left out. Raises ValueError, InvalidInput."""
     if frame.columns.nlevels > 1:
         raise ValueError("its columns have names of several levels: join them into one")
     names = [as_text(name) for name in frame.columns]
@@ -93,8 +93,8 @@ def from_frame(frame: pd.DataFrame, options: TableOptions) -> RawTable:
 
 
 def plain(column: pd.Series, name: str) -> pd.Series:
-    """A column of any of pandas' types as numbers, dates or texts, None or NaN where missing.
-    Raises ValueError for anything else, for example lists."""
+    """Return a column of any of pandas' types as numbers, dates or texts, None or NaN where
+    missing. Raises ValueError for anything else, for example lists."""
     kind = column.dtype
     if isinstance(kind, pd.SparseDtype):
         column = pd.Series(np.asarray(column), column.index, name=column.name)
@@ -122,7 +122,7 @@ def plain(column: pd.Series, name: str) -> pd.Series:
 
 
 def of_objects(column: pd.Series, name: str) -> pd.Series:
-    """The same for a column of Python objects or texts."""
+    """Do what `plain` does for a column of Python objects or texts."""
     held = pd.api.types.infer_dtype(column, skipna=True)
     if held == "empty":
         return pd.Series(np.nan, index=column.index)
@@ -156,7 +156,7 @@ def as_texts(values: Iterable[object], index: pd.Index) -> pd.Series:
 
 
 def small(numbers: pd.Series) -> bool:
-    """Whether whole numbers fit into 64 bits."""
+    """Return whether whole numbers fit into 64 bits."""
     return bool(numbers.map(lambda value: -(2**63) <= value < 2**63).all())
 
 

@@ -33,32 +33,32 @@ FORMATS = ".csv, .tsv, .parquet, .feather, .xlsx, .arff, .jsonl; also packed: .g
 
 
 def suffix_of(name: str) -> str:
-    """The ending of a table, packed or not: '.csv', '.csv.gz'; '' where the file is none that its
-    name says."""
+    """Return the ending of a table, packed or not: '.csv', '.csv.gz'; '' where the name has
+    none."""
     inner = PurePosixPath(packed.inner_name(name))
     return name[len(inner.stem) :].lower() if inner.suffix.lower() in READERS else ""
 
 
 def stem_of(source: Path | pd.DataFrame) -> str:
-    """A table's name without its ending."""
+    """Return a table's name without its ending."""
     if isinstance(source, pd.DataFrame):
         return "table"
     return source.name[: -len(suffix_of(source.name))] if suffix_of(source.name) else source.stem
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file is a table by its name, or a zip archive of one table."""
+    """Return whether a file is a table by its name, or a zip archive of one table."""
     zipped = path.suffix.lower() == packed.ZIP and path.is_file()
     return bool(suffix_of(path.name)) or (zipped and packed.holds_one_table(path, is_plain))
 
 
 def is_plain(name: str) -> bool:
-    """Whether a file is a table that is not packed."""
+    """Return whether a file is a table that is not packed."""
     return PurePosixPath(name).suffix.lower() in READERS
 
 
 def read_table(source: Path | pd.DataFrame, options: TableOptions | None = None) -> RawTable:
-    """A table from a file or from memory. Raises InvalidInput, InvalidDataset."""
+    """Read a table from a file or from memory. Raises InvalidInput, InvalidDataset."""
     options = options or TableOptions()
     if isinstance(source, pd.DataFrame):
         try:
@@ -83,7 +83,8 @@ def read_table(source: Path | pd.DataFrame, options: TableOptions | None = None)
 
 
 def columns_of(path: Path, header: bool = True) -> list[str]:
-    """The names of a file's columns, one that is there twice as well. Raises InvalidDataset."""
+    """Return the names of a file's columns; a name that stands there twice is returned twice.
+    Raises InvalidDataset."""
     options = TableOptions(header=header)
     if not suffix_of(path.name).startswith((".csv", ".tsv")):
         return list(read_table(path, options).frame.columns)
@@ -98,5 +99,5 @@ def columns_of(path: Path, header: bool = True) -> list[str]:
 
 
 def fault(error: Exception) -> str:
-    """What an exception says, in a few words."""
+    """Return what an exception says, in a few words."""
     return str(error).strip()[:300] or type(error).__name__

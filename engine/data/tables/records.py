@@ -17,8 +17,8 @@ SCALARS = (str, int, float, bool, type(None))
 
 
 def read_excel(path: Path, options: TableOptions) -> RawTable:
-    """The first sheet of a workbook that holds anything: the stored values of its cells. Raises
-    ValueError, InvalidInput, whatever openpyxl raises on a damaged file."""
+    """Read the first sheet of a workbook that holds anything: the stored values of its cells.
+    Raises ValueError, InvalidInput, whatever openpyxl raises on a damaged file."""
     import openpyxl
 
     check_beginning(path)
@@ -44,8 +44,8 @@ def read_excel(path: Path, options: TableOptions) -> RawTable:
 
 
 def bounded(rows: Iterable[tuple[Cell, ...]]) -> Iterator[tuple[Cell, ...]]:
-    """Rows without empty cells at their end and without empty rows before and behind, as long as
-    they are within the limits. Raises ValueError."""
+    """Yield rows without empty cells at their end and without empty rows before and behind, as long
+    as they are within the limits. Raises ValueError."""
     width, empty, begun = 0, 0, False
     for number, row in enumerate(rows):
         length = max((i + 1 for i, cell in enumerate(row) if cell not in (None, "")), default=0)
@@ -60,7 +60,7 @@ def bounded(rows: Iterable[tuple[Cell, ...]]) -> Iterator[tuple[Cell, ...]]:
 
 
 def from_rows(rows: list[tuple[Cell, ...]], options: TableOptions, notes: list[str]) -> RawTable:
-    """A table of the rows, of which the first may be the header."""
+    """Make a table of the rows; the first may be the header."""
     width = max(map(len, rows))
     full = [(*row, *[None] * (width - len(row))) for row in rows]
     if options.header:
@@ -75,7 +75,7 @@ def from_rows(rows: list[tuple[Cell, ...]], options: TableOptions, notes: list[s
 
 
 def read_json_lines(path: Path, options: TableOptions) -> RawTable:
-    """A table of one JSON object a line; a name that a line lacks is a missing value. Raises
+    """Read a table of one JSON object a line; a name that a line lacks is a missing value. Raises
     ValueError, InvalidInput."""
     lines = check_text(path)
     if lines > limits.ROWS + 1:

@@ -33,7 +33,7 @@ READERS = {
 
 
 def open_zip(path: Path, unpacked_mb: int) -> zipfile.ZipFile:
-    """The archive, its directory checked. Raises ValueError, zipfile.BadZipFile."""
+    """Open the archive, and check its directory. Raises ValueError, zipfile.BadZipFile."""
     packed = path.stat().st_size
     if not zipfile.is_zipfile(path):
         raise ValueError(no_zip(path))
@@ -52,7 +52,7 @@ def open_zip(path: Path, unpacked_mb: int) -> zipfile.ZipFile:
 
 
 def no_zip(path: Path) -> str:
-    """What a file that is no zip archive is instead."""
+    """Return what a file that is no zip archive is instead, in words."""
     try:
         start = check_beginning(path)[:16]
     except ValueError as error:
@@ -126,7 +126,7 @@ def check_entry(entry: zipfile.ZipInfo) -> None:
 
 
 def leads_outside(name: str) -> bool:
-    """Whether an entry's name is anything but a path downwards, on any system."""
+    """Return whether an entry's name is anything but a path downwards, on any system."""
     return (
         "\\" in name
         or ":" in name.split("/")[0]
@@ -149,8 +149,8 @@ def check_npz(path: Path, names: Iterable[str]) -> None:
 
 
 def check_array(name: str, member: IO[bytes], held: int) -> tuple[int, ...]:
-    """The shape of the array that begins here: one of plain values, and all there. Raises
-    ValueError."""
+    """Check that the array that begins here has plain values and is complete; return its shape.
+    Raises ValueError."""
     try:
         version = np.lib.format.read_magic(member)
         if version not in READERS:

@@ -16,8 +16,8 @@ OTHERS = (
 
 
 def check_beginning(path: Path) -> bytes:
-    """The first bytes of a file. Raises ValueError for an empty one, for a web page and for a
-    pointer of Git LFS, which are downloaded in place of many a file."""
+    """Return the first bytes of a file. Raises ValueError for an empty one, for a web page and for
+    a pointer of Git LFS, which are downloaded in place of many a file."""
     with path.open("rb") as file:
         start = file.read(LENGTH)
     if not start:
@@ -35,7 +35,7 @@ def check_beginning(path: Path) -> bytes:
 
 
 def check_text_beginning(path: Path) -> None:
-    """The same, and ValueError for a file of a format that is no text."""
+    """Do the same, and raise ValueError for a file of a format that is no text."""
     start = check_beginning(path)
     for signature, fault in OTHERS:
         if start.startswith(signature):

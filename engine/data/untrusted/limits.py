@@ -22,7 +22,7 @@ TEXT_LENGTH = 200  # characters of a class name or of a categorical value
 
 
 def size(number: float) -> str:
-    """Bytes for the eye: '80 bytes', '3.2 MB', '10.0 GB'."""
+    """Write a number of bytes: '80 bytes', '3.2 MB', '10.0 GB'."""
     for unit, factor in (("PB", 2**50), ("TB", 2**40), ("GB", 2**30), ("MB", MB), ("KB", 2**10)):
         if number >= factor:
             return f"{number / factor:,.1f} {unit}"
@@ -30,7 +30,7 @@ def size(number: float) -> str:
 
 
 def stated() -> tuple[str, ...]:
-    """The limits in words, for whoever prepares a file."""
+    """Return the limits in words, for somebody who prepares a file."""
     return (
         f"A file through the browser: {UPLOAD_MB} MB. On this machine: {FILE_MB:,} MB, a table "
         f"{TABLE_MB} MB.",

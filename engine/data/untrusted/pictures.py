@@ -16,7 +16,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
 
 
 def open_picture(source: Path | IO[bytes]) -> "Image":
-    """The picture, fully decoded, in RGB: transparency on white, 16 bits as 8, turned upright, the
+    """Decode the whole picture, in RGB: transparency on white, 16 bits as 8, turned upright, the
     first frame of several. Raises ValueError that says what is wrong with it."""
     from PIL import Image, UnidentifiedImageError
 
