@@ -221,7 +221,7 @@ class ReweighingResult:
     models: tuple[LinearModel, ...]
 
     def success(self, k: int, tolerance: float | None = None) -> bool:
-        """Return whether some weight has the target in the top-k on `test`, with accuracy on holdout
+        """Return whether a weight has the target in the top-k on `test`, with accuracy on holdout
         fallen by at most `tolerance` (a share; None: by any amount). Raises InvalidInput."""
         inside = self.table["rank_test"] <= check_integer("k", k, 1)
         if tolerance is not None:  # 0.97 − 0.94 is above 0.03 in floating point, hence the margin
