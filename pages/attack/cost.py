@@ -53,12 +53,12 @@ def losses(table: pd.DataFrame, k: int) -> pd.Series:
 
 
 def dearer(lost: pd.Series) -> str:
-    """Whether a larger radius costs more."""
+    """Say whether a larger radius costs more."""
     return " and loses more accuracy" if lost.iloc[-1] > lost.iloc[0] else ", at no higher price"
 
 
 def price(table: pd.DataFrame, k: int) -> str:
-    """What the returned models lose, from the smallest to the largest radius."""
+    """Say what the returned models lose, from the smallest to the largest radius."""
     lost = losses(table, k)
     return f"it costs {lost.iloc[0]:.1f} to {lost.iloc[-1]:.1f} points of accuracy"
 
@@ -98,7 +98,7 @@ def best_of_both(table: pd.DataFrame, view: RateView, baseline: Stored | None) -
 
 
 def methods_title(rates: pd.DataFrame) -> str:
-    """What the attack moves at least, and the baseline at most, while accuracy is kept."""
+    """Say what the attack moves at least, and the baseline at most, while accuracy is kept."""
     if not (rates["method"] == "baseline").any():
         return "The attack by k; the loss-reweighing baseline has not been computed for this data"
     kept = rates[rates["regime"] == "high_accuracy"]
@@ -185,7 +185,8 @@ def frontier_figure(
 
 
 def fresh_sweeps() -> dict[str, tuple[list[Stored], list[Stored]]]:
-    """The published sweeps on fresh targets, by data set, each with those that were tuned on."""
+    """Return the published sweeps on fresh targets, by data set, each with those that were tuned
+    on."""
     found: dict[str, tuple[list[Stored], list[Stored]]] = {}
     for name in published_results.datasets_of(FRESH):
         sweeps = published_sweeps(FRESH, name)
@@ -206,14 +207,14 @@ def fresh_rates(sweeps: Mapping[str, tuple[list[Stored], list[Stored]]], k: int)
 
 
 def published_sweeps(role: str, dataset: str) -> list[Stored]:
-    """The published sweeps in a role, without opening their data."""
+    """Return the published sweeps in a role, without opening their data."""
     asked = published_results.requests_of(role, dataset)
     found = [door.find_published("sweep", request) for request in asked]
     return [stored for stored in found if stored is not None]
 
 
 def on_fresh_targets(dataset: str, k: int) -> None:
-    """The rates on targets that nobody tuned on, for every data set that is published."""
+    """Show the rates on targets that nobody tuned on, for every data set that is published."""
     found = fresh_rates(fresh_sweeps(), k)
     if found.empty:
         return

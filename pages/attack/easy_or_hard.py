@@ -84,7 +84,7 @@ def norms_title(result: SensitivityResult) -> str:
 
 
 def norms_caption(result: SensitivityResult) -> str:
-    """What is drawn, and how exact the norms are."""
+    """Say what is drawn, and how exact the norms are."""
     checked = (
         f"; against {count(len(result.exact_norms), 'exact norm')}, spread over the ranking, it is "
         f"{result.error:.1%}"
@@ -146,7 +146,7 @@ def least_radius_figure(
 def prediction(
     tried: pd.DataFrame, n: int, samples: Samples | None, k: int, radius: float, swept: Stored
 ) -> None:
-    """Whether the norm predicts success, against simpler clues; n: training samples."""
+    """Show whether the norm predicts success, against simpler clues; n: training samples."""
     found = moved_targets.prediction("norm", tried, n)
     if found is None:
         charts.heading("Too few attacks, or all ended alike: nothing to predict")
@@ -166,7 +166,8 @@ def prediction(
 
 @shelf.kept
 def clues_table(tried: pd.DataFrame, n: int, radius: float) -> pd.DataFrame:
-    """What is known before an attack, and what it tells: a row for each that can be judged."""
+    """Return what is known before an attack, and what it tells: a row for each that can be
+    judged."""
     rows = []
     for name, label in moved_targets.PREDICTORS.items():
         found = moved_targets.prediction(name, tried, n)
@@ -187,7 +188,7 @@ def clues_table(tried: pd.DataFrame, n: int, radius: float) -> pd.DataFrame:
 
 
 def clues(tried: pd.DataFrame, n: int, radius: float) -> None:
-    """The norm beside what the ranking itself says."""
+    """Show the norm beside what the ranking itself says."""
     table = clues_table(tried, n, radius)
     if table.empty:
         return
@@ -235,7 +236,7 @@ def formulas(request: SensitivityRequest) -> None:
 
 
 def attacks_of(dataset: str) -> tuple[Stored | None, float, float]:
-    """The published sweep over radii, if there is one, with its damping and l2."""
+    """Return the published sweep over radii, if there is one, with its damping and l2."""
     request = published_results.request_of(ATTACKS, dataset)
     default = SensitivityRequest()
     if request is None:
@@ -244,7 +245,8 @@ def attacks_of(dataset: str) -> tuple[Stored | None, float, float]:
 
 
 def others_of(samples: Samples | None, damping: float, l2: float) -> pd.DataFrame:
-    """What else was attacked on this data set: all sweeps and single attacks in the store."""
+    """Return what else was attacked on this data set: all sweeps and single attacks in the
+    store."""
     if samples is None:
         return moved_targets.ATTACKS
     content = samples.dataset.content_hash
@@ -254,7 +256,7 @@ def others_of(samples: Samples | None, damping: float, l2: float) -> pd.DataFram
 
 @shelf.kept
 def with_others(tried: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
-    """The targets of the sweep, and those that were attacked besides."""
+    """Return the targets of the sweep, and those that were attacked besides."""
     return pd.concat([tried, others[~others.index.isin(tried.index)]])
 
 
@@ -267,7 +269,7 @@ def no_attacks(dataset: str) -> None:
 
 
 def not_computed(asked: door.Computation[SensitivityRequest]) -> None:
-    """Where there is no result: what it takes to have one."""
+    """Say, where there is no result, what it takes to have one."""
     cost = (
         f"{asked.request.probes} random directions, a solve each: seconds on a small data set, "
         "minutes on a large one."

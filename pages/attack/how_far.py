@@ -141,7 +141,7 @@ def radius_list(radii: object) -> str:
 
 
 def not_computed(asked: door.Computation[MinimalRadiusRequest]) -> None:
-    """Where there is no result: what it takes to have one."""
+    """Say, where there is no result, what it takes to have one."""
     cost = (
         f"A search for each of {count(asked.request.n_targets, 'target')}, and the attacks it is "
         "compared with: minutes on a small data set, longer on a large one."

@@ -78,7 +78,7 @@ def remember(stored: Stored) -> tuple[int, int]:
 
 
 def finding(stored: Stored) -> None:
-    """The finding, its facts and its figure."""
+    """Show the finding, its facts and its figure."""
     result = stored.result
     k, n = result.random.k, len(result.attack.before.ranks)
     st.markdown(f"{impossible_words.headline(result)}{mark_origin(badge_of(stored))}")
@@ -123,7 +123,7 @@ def finding(stored: Stored) -> None:
 
 
 def beat(request: ImpossibleRequest, again: bool) -> None:
-    """The button's callback: try what is asked for, or another seed where that has been tried."""
+    """Handle the button: try what is asked for, or another seed where that has been tried."""
     while again and door.find(EXPERIMENT, request) is not None:
         request = replace(request, seed=request.seed + 1)
     forget_notes()
@@ -151,7 +151,7 @@ def draw(request: ImpossibleRequest) -> door.Draw:
 
 
 def beat_bar(found: door.Computation) -> None:
-    """The button that tries, its progress, and what went wrong."""
+    """Show the button that tries, its progress, and what went wrong."""
     charts.heading("Beat it")
     request = found.request
     if found.job is not None and found.is_active:
@@ -215,7 +215,7 @@ def to_save(
     difference: Sequence[float],
     damping: float,
 ) -> None:
-    """The two figures of the model that is set; the target at its own place."""
+    """Offer to save the two figures of the model that is set; the target at its own place."""
     exact = exact_of(instance, parameters(difference), damping)
 
     def table() -> pd.DataFrame:

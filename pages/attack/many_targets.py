@@ -51,7 +51,7 @@ def grid(
 
 @shelf.kept
 def strict_figure(stored: Stored, view: RateView) -> FigureBlock:
-    """All or nothing, and the price: success as the other pages count it."""
+    """Draw all or nothing, and the price: success as the other pages count it."""
     table = stored.result
     rates = view.rates(table).query("k == @view.k and radius == @view.radius")
     own = rates[rates["split"] == "test"].sort_values("set_size")

@@ -32,7 +32,7 @@ PAGE = registry.page("move-one-sample")
 
 
 def example_line() -> None:
-    """The finding, while something else is chosen: the published example and the way to it."""
+    """Show the finding, while something else is chosen: the published example and the way to it."""
     example = door.find("attack", links.EXAMPLE)
     if example is None:
         st.markdown(PAGE.finding)
@@ -46,7 +46,7 @@ def attack_bar(
     before: Ranking | None,
     honest: Model | None,
 ) -> None:
-    """What will happen, and the button that makes it happen."""
+    """Show what will happen, and the button that makes it happen."""
     request, computed = asked.request, asked.stored is not None
     target, runs = request.targets[0], request.restarts * len(request.learning_rates)
     seconds = cost.attack_seconds(open_dataset(request.dataset), runs, request.steps, request.model)
@@ -115,7 +115,7 @@ def prospect(request: AttackRequest, samples: Samples, ranked: Stored) -> None:
 
 
 def finished(stored: Stored, request: AttackRequest, samples: Samples) -> None:
-    """All that is known about a computed attack."""
+    """Show all that is known about a computed attack."""
     attack = attack_view.FinishedAttack(stored, samples, request)
     attack_view.show(attack)
     if request.model == LINEAR:

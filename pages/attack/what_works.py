@@ -30,7 +30,7 @@ SWEPT = ("dataset", "steps", "damping", "l2", "order", "dtype", "learning_rates"
 
 
 def parts(request: SweepRequest) -> list[SweepRequest]:
-    """The three objectives started once, and the paper's attack from random starts."""
+    """Return the three objectives started once, and the paper's attack from random starts."""
     restarted = replace(request, objectives=("higher_ranked",), restarts=(STARTS,))
     published = published_results.request_of(RESTARTED, request.dataset)
     if request == published_results.request_of(ROLE, request.dataset) and published is not None:
@@ -40,13 +40,13 @@ def parts(request: SweepRequest) -> list[SweepRequest]:
 
 
 def ours_of(dataset: str) -> dict[SweepRequest, Stored]:
-    """The sweeps of our objective."""
+    """Return the sweeps of our objective."""
     kept = sweep_requests.stored_of(KEEPING, dataset)
     return {r: stored for r, stored in kept.items() if ablation.ACCURATE in r.objectives}
 
 
 def seconds_of(found: Mapping[SweepRequest, Stored]) -> float | None:
-    """What an attack of sweeps took on average, as recorded; None where there is none."""
+    """Return what an attack of sweeps took on average, as recorded; None where there is none."""
     attacks = sum(len(request) for request in found)
     return sum(s.manifest.seconds for s in found.values()) / attacks if attacks else None
 
@@ -118,7 +118,7 @@ def matrix(found: pd.DataFrame, view: RateView, stored: tuple[Stored, ...]) -> F
 
 
 def attacks_on(target: int, view: RateView, request: SweepRequest) -> dict[str, AttackRequest]:
-    """The four variants on one target, each as an attack of its own."""
+    """Return the four variants on one target, each as an attack of its own."""
     shared = {name: getattr(request, name) for name in SWEPT}
     base = AttackRequest(
         **shared, targets=(target,), k=view.k, radius=view.radius, seed=request.seeds[0]
@@ -133,7 +133,8 @@ def attacks_on(target: int, view: RateView, request: SweepRequest) -> dict[str, 
 
 
 def begun(parts: Sequence[door.Computation[AttackRequest]]) -> bool:
-    """Whether what is missing of the attacks may be computed without being asked for: a control
+    """Return whether what is missing of the attacks may be computed without being asked for: a
+    control
     was set to it and it is quick, or some of it is under way. Otherwise says what it takes, with a
     button."""
     chosen = door.chosen_here("variants", "-".join(str(part.job) for part in parts))
@@ -172,7 +173,8 @@ def begun(parts: Sequence[door.Computation[AttackRequest]]) -> bool:
 
 
 def obtain_attacks(requests: dict[str, AttackRequest]) -> dict[str, Stored] | None:
-    """The four attacks; what is not there yet is computed in its place, one after the other."""
+    """Return the four attacks; what is not there yet is computed in its place, one after the
+    other."""
     parts = [door.Computation.of("attack", request) for request in requests.values()]
     begins = begun(parts)
     here = [part.stored for part in parts if part.stored is not None]
@@ -204,7 +206,7 @@ def obtain_attacks(requests: dict[str, AttackRequest]) -> dict[str, Stored] | No
 
 @shelf.kept
 def stuck_figure(found: Mapping[str, Stored], view: RateView) -> FigureBlock:
-    """Every run of the four variants on one target. found: the variants' attacks."""
+    """Draw every run of the four variants on one target. found: the variants' attacks."""
     attacks = {variant: stored.result for variant, stored in found.items()}
     return FigureBlock(
         name="runs",
@@ -223,7 +225,8 @@ def stuck_figure(found: Mapping[str, Stored], view: RateView) -> FigureBlock:
 
 
 def follow_target(target: int, view: RateView, request: SweepRequest) -> None:
-    """The four variants on one target, run by run; what is missing is computed in its place."""
+    """Show the four variants on one target, run by run; what is missing is computed in its
+    place."""
     head = st.empty()
     with head:
         charts.heading(f"Four ways to move sample {target}, run by run")

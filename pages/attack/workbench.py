@@ -111,7 +111,7 @@ def draw(asked: door.Computation[AttackRequest], shown: Shown, samples: Samples)
 def under_the_bench(
     request: AttackRequest, stored: Stored, kept: AttackRequest | None, samples: Samples
 ) -> None:
-    """What can be done with a finished attack: the next try, pinning, its page."""
+    """Show what can be done with a finished attack: the next try, pinning, its page."""
     if not stored.result.success:
         next_tries.show(request)
     with st.container(horizontal=True):

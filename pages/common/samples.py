@@ -20,7 +20,7 @@ PIXELS = 56  # enough for a sharp 28 px picture on a screen with two pixels per 
 
 
 def data_uri(image: NDArray, pixels: int = PIXELS) -> str:
-    """An (h, w[, 3]) picture, uint8 or floats in [0, 1] (1 is white), as a PNG in a data URI
+    """Return an (h, w[, 3]) picture, uint8 or floats in [0, 1] (1 is white), as a PNG in a data URI
     `pixels` wide."""
     values = np.asarray(image)
     if values.dtype != np.uint8:
@@ -59,29 +59,29 @@ class Samples:
 
     @property
     def pictured(self) -> bool:
-        """Whether the samples have pictures; features alone have none."""
+        """Return whether the samples have pictures; features alone have none."""
         return self.dataset.images is not None
 
     def class_name(self, label: int) -> str:
         return self.dataset.class_names[int(label)]
 
     def label(self, index: int) -> str:
-        """The name of the sample's class."""
+        """Return the name of the sample's class."""
         return self.class_name(self.dataset.split(self.split)[1][index])
 
     def labels(self) -> NDArray[np.str_]:
-        """The names of all samples' classes, (samples,)."""
+        """Return the names of all samples' classes, (samples,)."""
         return np.asarray(self.dataset.class_names)[self.dataset.split(self.split)[1]]
 
     def thumbnail(self, index: int) -> str | None:
-        """The sample's picture as a data URI; None where the data set has no pictures."""
+        """Return the sample's picture as a data URI; None where the data set has no pictures."""
         if self.dataset.images is None:
             return None
         return data_uri(getattr(self.dataset.images, self.split)[int(index)])
 
     def features(self, index: int, most: int = 3) -> list[str]:
-        """The features in which the sample is farthest from the training data's mean, in standard
-        deviations, the farthest first: what is shown of it where there are no pictures."""
+        """Return the features in which the sample is farthest from the training data's mean, in
+        standard deviations, the farthest first: what is shown of it where there are no pictures."""
         row = self.dataset.split(self.split)[0][index]
         names = self.dataset.feature_names
         chosen = np.argsort(-np.abs(row), kind="stable")[:most]

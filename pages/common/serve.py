@@ -35,8 +35,8 @@ LATE = ("streamlit.emojis", "scipy.stats")  # imported by others only where they
 
 
 def load(settings: Settings) -> None:
-    """Every module of the pages; by drawing one figure, what Parquet, Plotly and Pillow load when
-    they are first used; and what is published."""
+    """Load every module of the pages; by drawing one figure, what Parquet, Plotly and Pillow load
+    when they are first used; and what is published."""
     pages = ROOT / "pages"
     for path in [*pages.glob("common/**/*.py"), *pages.glob("*/parts/*.py")]:
         import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
@@ -72,7 +72,7 @@ def begin_class(settings: Settings) -> None:
 
 
 def port_of(options: Sequence[str]) -> int:
-    """The port on which Streamlit will listen."""
+    """Return the port on which Streamlit will listen."""
     for option, value in zip(options, [*options[1:], ""], strict=True):
         name, _, joined = option.partition("=")
         if name == "--server.port":

@@ -46,7 +46,7 @@ def megabytes(n_bytes: int) -> str:
 
 
 def overview(entries: Sequence[Entry]) -> str:
-    """The finding: how much there is."""
+    """Return the finding: how much there is."""
     here = sum(entry.here for entry in entries)
     data_dir = lab().settings.data_dir
     return (
@@ -73,7 +73,7 @@ def request_of(entry: Entry) -> PrepareRequest:
 
 
 def status(entry: Entry, active: bool) -> str:
-    """A badge: whether it is here, and what it takes."""
+    """Return a badge: whether it is here, and what it takes."""
     if active:
         return ":orange-badge[being prepared]"
     if not entry.here:
@@ -85,7 +85,7 @@ def status(entry: Entry, active: bool) -> str:
 
 
 def open_link(entry: Entry, place: DeltaGenerator) -> None:
-    """The way to a page that shows the data set."""
+    """Show the way to a page that shows the data set."""
     fairness = entry.kind in ("fairness", "table")
     target = registry.page("fairness" if fairness else "move-one-sample")
     table = stem_of(entry.files[0]) if entry.kind == "table" else entry.name
@@ -97,7 +97,7 @@ def open_link(entry: Entry, place: DeltaGenerator) -> None:
 
 
 def variant(entry: Entry, label: str) -> None:
-    """One line of a card: a data set that can be opened, and what can be done with it."""
+    """Show one line of a card: a data set that can be opened, and what can be done with it."""
     request = request_of(entry)
     can_prepare = entry.kind in ("images", "fairness")
     found = door.Computation.of(EXPERIMENT, request)
@@ -126,7 +126,7 @@ def variant(entry: Entry, label: str) -> None:
 
 
 def followed_below(job: str) -> bool:
-    """Whether the part on data of one's own shows this job already."""
+    """Return whether the part on data of one's own shows this job already."""
     taken = st.session_state.get(own_data.TAKEN)
     return taken is not None and taken.job == job
 
@@ -199,7 +199,7 @@ def own(entries: Sequence[Entry]) -> None:
 
 
 def content(entry: Entry) -> str:
-    """What a file of one's own holds."""
+    """Say what a file of one's own holds."""
     samples = inventory.samples_of(entry.name, lab().settings.data_dir)
     if entry.kind == "table" or samples is None:
         return {"table": "table for the fairness page"}.get(entry.kind, entry.kind)
@@ -207,7 +207,7 @@ def content(entry: Entry) -> str:
 
 
 def check() -> None:
-    """Every file against what is known of it."""
+    """Compare every file with what is known of it."""
     if st.button(
         "Check all files",
         help="Files of the lab are compared with their SHA-256, your own are opened. Large ones "

@@ -28,7 +28,7 @@ COST = (
 
 
 def most_queries(dataset: Dataset) -> int:
-    """Every test point with every label."""
+    """Return every test point with every label."""
     return len(dataset.y_test) * dataset.n_classes
 
 
@@ -37,7 +37,7 @@ def parameters(dataset: Dataset) -> int:
 
 
 def refusal(dataset: Dataset) -> str:
-    """Why a data set cannot be audited here; empty where it can."""
+    """Say why a data set cannot be audited here; empty where it can."""
     if parameters(dataset) <= MOST_PARAMETERS:
         return ""
     return (
@@ -53,7 +53,7 @@ def start(dataset: Dataset) -> AuditRequest:
 
 
 def own(form: Form, dataset: Dataset, request: AuditRequest) -> AuditRequest:
-    """The number of queries; nothing to choose where there can be no audit."""
+    """Return the number of queries; nothing to choose where there can be no audit."""
     if refusal(dataset):
         return request
     most = most_queries(dataset)

@@ -52,7 +52,7 @@ def curve_figure(stored: Stored, epsilon: float, tolerance: float | None) -> Fig
 
 
 def choose(form: Form, place: st.delta_generator.DeltaGenerator, limit: float) -> float:
-    """The ε that is granted to a trainer."""
+    """Return the ε that is granted to a trainer."""
     chosen = form.slider(
         place,
         "ε: how far an honest trainer may be from equal weights and scales",

@@ -36,7 +36,7 @@ COST = (
 
 
 def choose_threshold(form: Form, table: pd.DataFrame) -> float:
-    """The threshold on the gradient norm; at first the one that flags one honest model in
+    """Return the threshold on the gradient norm; at first the one that flags one honest model in
     twenty."""
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
     wanted = np.log10(max(float(honest.quantile(1 - ALARMS)), 10**RANGE.low))
@@ -110,7 +110,7 @@ def roc_figure(stored: Stored, threshold: float) -> FigureBlock:
 
 @unfold.section("How well does the check tell them apart?", "detector")
 def detector(stored: Stored, threshold: float) -> None:
-    """How well the check tells manipulated models from honest ones: a curve and a table."""
+    """Show how well the check tells manipulated models from honest ones: a curve and a table."""
     roc_figure(stored, threshold).show()
     found = rates.curves(stored.result)
     blocks.table(words.areas_table(found), "AUC of the check, by what it is asked to tell apart")
@@ -123,7 +123,7 @@ def detector(stored: Stored, threshold: float) -> None:
 
 
 def keeping() -> dict[DefenceRequest, Stored]:
-    """What the check finds of the objectives that keep something, where that is here."""
+    """Return what the check finds of the objectives that keep something, where that is here."""
     requests = published_results.requests_of(KEEPING, REQUEST.dataset)
     found = {request: door.find(EXPERIMENT, request) for request in requests}
     return {request: stored for request, stored in found.items() if stored is not None}
@@ -131,7 +131,7 @@ def keeping() -> dict[DefenceRequest, Stored]:
 
 @unfold.section("Attacks that keep accuracy or predictions", "kept-attacks")
 def objectives(stored: Stored, others: Mapping[DefenceRequest, Stored], threshold: float) -> None:
-    """The objectives that keep something beside the paper's, under the same check."""
+    """Show the objectives that keep something beside the paper's, under the same check."""
     results = {REQUEST.objective: stored.result}
     results |= {request.objective: other.result for request, other in others.items()}
     rows = rates.by_objective(results, threshold)
@@ -194,7 +194,7 @@ def stealth_figure(stored: Stored, threshold: float) -> FigureBlock:
 
 @unfold.section("What an attacker who knows the check keeps", "knows")
 def stealth(stored: Stored, threshold: float) -> None:
-    """What the attacker who knows the check keeps: a figure and a table."""
+    """Show what the attacker who knows the check keeps: a figure and a table."""
     stealth_figure(stored, threshold).show()
     kept = rates.kept(stored.result, threshold)
     blocks.table(words.kept_table(kept), "What the attacker who knows the check keeps, by weight")
@@ -206,7 +206,7 @@ def how() -> None:
 
 
 def results(stored: Stored) -> None:
-    """The finding, and below it what it rests on, for the threshold that is chosen."""
+    """Show the finding, and below it what it rests on, for the threshold that is chosen."""
     table, form = stored.result, Form()
     said, place = st.empty(), st.container()
     threshold = choose_threshold(form, table)

@@ -34,7 +34,7 @@ def start(dataset: Dataset) -> AttributionsRequest:
 
 
 def own(form: Form, dataset: Dataset, request: AttributionsRequest) -> AttributionsRequest:
-    """The neighbours of kNN-Shapley."""
+    """Return the neighbours of kNN-Shapley."""
     neighbours = form.whole(
         st.columns([1, 3])[0],
         "Neighbours",
@@ -70,7 +70,7 @@ def ranks_figure(stored: Stored) -> FigureBlock:
 
 
 def choose_alarm(form: Form, result: AttributionsResult) -> tuple[str, str]:
-    """Which alarm is shown model by model: its kind and its score."""
+    """Return which alarm is shown model by model: its kind and its score."""
     by_name = {
         f"{row.score}-{row.kind}": (str(row.kind), str(row.score))
         for row in result.alarms.itertuples()
@@ -91,7 +91,7 @@ def choose_alarm(form: Form, result: AttributionsResult) -> tuple[str, str]:
 def crowd_figure(
     stored: Stored, request: AttributionsRequest, kind: str, score: str
 ) -> FigureBlock:
-    """One alarm, model by model."""
+    """Draw one alarm, model by model."""
     result: AttributionsResult = stored.result
     failed = result.count("failed")
     return FigureBlock(
@@ -115,7 +115,7 @@ def crowd_figure(
 
 @shelf.kept
 def alarms_figure(stored: Stored) -> FigureBlock:
-    """All alarms side by side."""
+    """Draw all alarms side by side."""
     result: AttributionsResult = stored.result
     return FigureBlock(
         name="alarms",
@@ -133,7 +133,7 @@ def alarms_figure(stored: Stored) -> FigureBlock:
 
 
 def attackers(request: AttributionsRequest) -> dict[str, AttributionsResult]:
-    """The published looks at attackers with other goals, by name, where the request is the
+    """Return the published looks at attackers with other goals, by name, where the request is the
     published one: their models and the honest ones are then of the same data and radius."""
     found: dict[str, AttributionsResult] = {}
     if request != published_results.request_of(QUESTION.role, request.dataset):
@@ -147,7 +147,7 @@ def attackers(request: AttributionsRequest) -> dict[str, AttributionsResult]:
 
 
 def other_attackers(rows: pd.DataFrame, request: AttributionsRequest) -> None:
-    """The main alarm against attackers with other goals."""
+    """Show the main alarm against attackers with other goals."""
     if rows.empty:
         return
     charts.heading("The same alarm against attackers with other goals", "precomputed")

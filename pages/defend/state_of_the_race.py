@@ -22,7 +22,7 @@ COST = (
 
 
 def deniable() -> DeniableResult | None:
-    """The published deniable attack on the same data, where an attack arrived."""
+    """Return the published deniable attack on the same data, where an attack arrived."""
     asked = published_results.request_of("deniable", "digits")
     stored = None if asked is None else door.find("deniable", asked)
     if stored is None:
@@ -32,7 +32,7 @@ def deniable() -> DeniableResult | None:
 
 
 def race(stored: Stored, request: PolishRequest) -> None:
-    """The finding, the table, and what a verifier needs."""
+    """Show the finding, the table, and what a verifier needs."""
     table: pd.DataFrame = stored.result
     declared = deniable()
     beyond = "" if declared is None else f" {words.beyond(declared)}"

@@ -29,7 +29,8 @@ COST = (
 
 
 def requests() -> dict[str, PolishRequest]:
-    """What can be shown, by its name among the choices: what is published, or the default."""
+    """Return what can be shown, by its name among the choices: what is published, or the
+    default."""
     listed: list[PolishRequest] = [
         request for _, name, request in published_results.with_role() if name == EXPERIMENT
     ]
@@ -37,7 +38,7 @@ def requests() -> dict[str, PolishRequest]:
 
 
 def choose(form: Form, place: st.delta_generator.DeltaGenerator, steps: int) -> int:
-    """How many Newton steps are made."""
+    """Return how many Newton steps are made."""
     chosen = form.slider(
         place,
         "Newton steps",
@@ -123,7 +124,7 @@ def how() -> None:
 
 
 def results(form: Form, stored: Stored, request: PolishRequest) -> None:
-    """The finding, the figure, and below it what it rests on."""
+    """Show the finding, the figure, and below it what it rests on."""
     table: pd.DataFrame = stored.result
     st.markdown(f"{words.finding(table)}{mark_origin(badge_of(stored))}")
     place = st.container()

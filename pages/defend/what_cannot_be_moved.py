@@ -32,14 +32,14 @@ COST = (
 
 
 def found_of(role: str, experiment: str) -> Stored | None:
-    """The published result of a role on the same data; None where it is not here."""
+    """Return the published result of a role on the same data; None where it is not here."""
     request: Request | None = published_results.request_of(role, REQUEST.dataset)
     return None if request is None else door.find(experiment, request)
 
 
 @shelf.kept
 def least_attacked(stored: Stored) -> float | None:
-    """The smallest gradient norm of a published model that put its target into the top."""
+    """Return the smallest gradient norm of a published model that put its target into the top."""
     table = succeeded(stored.result)
     return None if table.empty else float(table["gradient_norm"].min())
 
@@ -65,7 +65,7 @@ def shares_figure(stored: Stored, checked: Stored | None) -> FigureBlock:
 
 @shelf.kept
 def by_norm(stored: Stored, checked: Stored | None, k: int) -> FigureBlock:
-    """The certified gradient norm of each sample, and the smallest at which it was moved."""
+    """Draw the certified gradient norm of each sample, and the smallest at which it was moved."""
     least = {} if checked is None else least_norms(checked, k)
     table = words.by_norm_table(stored.result, k, least)
     return FigureBlock(
@@ -82,21 +82,21 @@ def by_norm(stored: Stored, checked: Stored | None, k: int) -> FigureBlock:
 
 
 def least_norms(checked: Stored, k: int) -> dict[int, float]:
-    """The smallest gradient norm of a published model that has each target in its top k."""
+    """Return the smallest gradient norm of a published model that has each target in its top k."""
     table = succeeded(checked.result)
     norms = table[table["k"] <= k].groupby("target")["gradient_norm"].min()
     return dict(zip(norms.index.tolist(), norms.tolist(), strict=True))
 
 
 def succeeded(table: pd.DataFrame) -> pd.DataFrame:
-    """The published models that put their target into the top."""
+    """Return the published models that put their target into the top."""
     return table[table["kind"].isin(["attacked", "adaptive"]) & table["success"]]
 
 
 @shelf.kept
 def least_radii(found: Stored, k: int) -> pd.Series:
-    """The smallest radius at which each target got into the top k, by the search for it or, of a
-    sweep, by the attacks at the radii that were tried."""
+    """Return the smallest radius at which each target got into the top k, by the search for it or,
+    of a sweep, by the attacks at the radii that were tried."""
     result: MinimalRadiusResult | pd.DataFrame = found.result
     if isinstance(result, MinimalRadiusResult):
         arrived = result.arrived
@@ -107,8 +107,8 @@ def least_radii(found: Stored, k: int) -> pd.Series:
 
 
 def attacks_for(k: int) -> Stored | None:
-    """The published search for the smallest radius where it is here and for this k; otherwise the
-    published sweep."""
+    """Return the published search for the smallest radius where it is here and for this k;
+    otherwise the published sweep."""
     searched = found_of("minimal", "minimal-radius")
     if searched is not None and searched.result.k == k:
         return searched
@@ -117,7 +117,7 @@ def attacks_for(k: int) -> Stored | None:
 
 @shelf.kept
 def by_radius(stored: Stored, attacks: Stored | None, k: int) -> FigureBlock:
-    """The certified radius of each sample, and the smallest at which an attack succeeded."""
+    """Draw the certified radius of each sample, and the smallest at which an attack succeeded."""
     table = stored.result.of(k)[["sample", "rank", "radius"]]
     table = table.rename(columns={"radius": "certified"})
     found = pd.Series(dtype=float) if attacks is None else least_radii(attacks, k)
@@ -178,7 +178,7 @@ def proof() -> None:
 
 
 def results(stored: Stored) -> None:
-    """The finding, and below it what it rests on."""
+    """Show the finding, and below it what it rests on."""
     checked = found_of("defence", "defence")
     attacked = None if checked is None else least_attacked(checked)
     form = Form()

@@ -28,7 +28,7 @@ COST = (
 
 @shelf.kept
 def spectrum_figure(stored: Stored, damping: float) -> FigureBlock:
-    """The spectrum of H beside a damping."""
+    """Draw the spectrum of H beside a damping."""
     result: ConditioningResult = stored.result
     return FigureBlock(
         name="spectrum",
@@ -64,7 +64,7 @@ def damping_figure(stored: Stored) -> FigureBlock:
 def difference_figure(
     stored: Stored, names: tuple[str, ...], samples: Samples | None
 ) -> FigureBlock:
-    """Both models on every unseen sample."""
+    """Draw both models on every unseen sample."""
     result: ConditioningResult = stored.result
     rows = words.unseen(result)
     return FigureBlock(

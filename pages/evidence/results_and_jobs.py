@@ -32,7 +32,7 @@ TABLE_ROWS = 12  # of the library that are seen without scrolling in it
 
 
 def choose(form: Form, found: Library) -> list[Entry]:
-    """The entries that the filters leave."""
+    """Return the entries that the filters leave."""
     columns = st.columns([2, 2, 2, 3])
     experiments = sorted({entry.experiment for entry in found.entries})
     data = sorted({entry.dataset for entry in found.entries if entry.dataset})
@@ -62,8 +62,8 @@ def choose(form: Form, found: Library) -> list[Entry]:
 
 
 def table(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries as a table; those that are ticked. Another list is another table: a tick never
-    moves to another result."""
+    """Return the entries as a table; those that are ticked. Another list is another table: a tick
+    never moves to another result."""
     named = "".join(f"{e.origin}{e.key}" for e in entries)
     key = f"library-{hashlib.sha256(named.encode()).hexdigest()[:12]}"
     start = st.session_state.setdefault(
@@ -90,8 +90,8 @@ def table(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def named_in_link(entries: Sequence[Entry], keys: Sequence[str]) -> list[int]:
-    """The rows of the results with these keys. One that lies here twice, computed and imported, is
-    meant as often as it is named."""
+    """Return the rows of the results with these keys. One that lies here twice, computed and
+    imported, is meant as often as it is named."""
     left, rows = list(keys), []
     for row, entry in enumerate(entries):
         if entry.key in left:
@@ -236,7 +236,7 @@ def uploader() -> None:
 
 
 def show_said() -> None:
-    """What became of the last bundle or deletion, and the way back."""
+    """Show what became of the last bundle or deletion, and the way back."""
     show_refusal()
     for kind, text in st.session_state.pop(SAID, []):
         {"success": st.success, "info": st.info, "error": st.error}[kind](text)

@@ -33,7 +33,7 @@ SELECTION_COST = (
 
 @shelf.kept
 def scores_figure(stored: Stored, request: LdsRequest) -> FigureBlock:
-    """Every attribution's score under both models."""
+    """Draw every attribution's score under both models."""
     result: LdsResult = stored.result
     return FigureBlock(
         name="lds",
@@ -53,7 +53,7 @@ def scores_figure(stored: Stored, request: LdsRequest) -> FigureBlock:
 
 @shelf.kept
 def sums_figure(stored: Stored, name: str) -> FigureBlock:
-    """The sums behind one attribution's score."""
+    """Draw the sums behind one attribution's score."""
     result: LdsResult = stored.result
     return FigureBlock(
         name=f"sums-{name}",
@@ -94,7 +94,7 @@ ordered = shelf.kept(figures.ordered)
 
 @shelf.kept
 def names_in(table: pd.DataFrame) -> list[str]:
-    """The attributions of a table, in the lab's order."""
+    """Return the attributions of a table, in the lab's order."""
     found = set(table["attribution"])
     return [name for name in SCORE_NAMES if name in found]
 
@@ -132,7 +132,7 @@ def formulas() -> None:
 def curves(
     form: Form, asked: "door.Computation[SelectionRequest]", classes: tuple[str, ...]
 ) -> None:
-    """What models are worth that are trained on a selection, or the offer to train them."""
+    """Show what models are worth that are trained on a selection, or the offer to train them."""
     charts.heading("Choose data by the scores")
     if asked.stored is None:
         with st.container(border=True):
@@ -153,7 +153,7 @@ def curves(
 
 
 def results(form: Form, stored: Stored, request: LdsRequest) -> None:
-    """The figures of the linear datamodelling score."""
+    """Show the figures of the linear datamodelling score."""
     result: LdsResult = stored.result
     scores_figure(stored, request).show()
     name = choose(form, ordered(result), "attribution", st.columns([1, 2])[0])

@@ -30,14 +30,14 @@ PAPER = (
 
 
 def pair(table: pd.DataFrame, name: str) -> pd.Series | None:
-    """The row of an implementation, if it ran."""
+    """Return the row of an implementation, if it ran."""
     row = table[(table["implementation"] == name) & (table["status"] == "ok")]
     return None if row.empty else row.iloc[0]
 
 
 @shelf.kept
 def finding(largest: GradientComparison) -> str:
-    """The ratios at the largest size, in words."""
+    """Return the ratios at the largest size, in words."""
     ours = pair(largest.table, "closed_form")
     said = []
     for name in ("naive", "rewritten"):
@@ -63,7 +63,7 @@ def finding(largest: GradientComparison) -> str:
 
 @shelf.kept
 def every_measurement(table: pd.DataFrame) -> pd.DataFrame:
-    """Every measurement as a table to read, with the difference from float64."""
+    """Return every measurement as a table to read, with the difference from float64."""
     return pd.DataFrame(
         {
             "parameters": table["n_parameters"],
@@ -137,7 +137,7 @@ def gradients(found: tuple[Stored, ...]) -> None:
 
 @shelf.kept
 def scaling_figure(stored: Stored) -> FigureBlock:
-    """How time and memory of one step grow with the sizes."""
+    """Draw how time and memory of one step grow with the sizes."""
     result: Scaling = stored.result
     time = result.exponents.query("quantity == 'seconds'")["exponent"]
     memory = result.exponents.query("quantity == 'peak_mb'")["exponent"]

@@ -95,7 +95,7 @@ def effects_figure(shown: Stored) -> FigureBlock | None:
 
 @shelf.kept
 def across_sets(found: Mapping[str, Stored], badge: str) -> FigureBlock | None:
-    """The same, of the results by data set."""
+    """Return the same, of the results by data set."""
     results = tuple((name, stored.result) for name, stored in found.items())
     rows = words.largest_effects(results)
     if not rows:

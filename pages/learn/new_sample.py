@@ -28,7 +28,7 @@ CANDIDATES_COST = "An attack, and two trainings for each checked candidate: a mi
 def candidates_figure(
     stored: Stored, names: tuple[str, ...], samples: Samples | None
 ) -> FigureBlock:
-    """Every candidate under both models."""
+    """Draw every candidate under both models."""
     result: CandidatesResult = stored.result
     return FigureBlock(
         name="candidates",

@@ -44,7 +44,7 @@ class Deal:
 
     @property
     def honest(self) -> str:
-        """The other model."""
+        """Return the other model."""
         return "B" if self.malicious == "A" else "A"
 
 

@@ -50,7 +50,7 @@ def begin() -> None:
 
 
 def begin_form(form: Form) -> None:
-    """What the lesson is about, and the button that opens it."""
+    """Show what the lesson is about, and the button that opens it."""
     charts.heading("Begin a lesson")
     first, second, third = st.columns(3)
     form.choice(first, "Data set", "dataset", datasets(), "Whose samples are dealt.", DATASET)
@@ -73,7 +73,7 @@ def begin_form(form: Form) -> None:
 
 
 def honest(attack: AttackRequest) -> Ranking | None:
-    """The honest ranking, computed where it is missing."""
+    """Return the honest ranking, computed where it is missing."""
     stored = door.obtain(
         "ranking",
         ranking_request(attack),
@@ -150,7 +150,7 @@ def deal_form(lesson: Lesson, before: Ranking, first: bool) -> None:
 
 
 def bet_form(lesson: Lesson, before: Ranking, samples: Samples, sample: int) -> None:
-    """The sample, the two bets, and the button that begins the attack."""
+    """Show the sample, the two bets, and the button that begins the attack."""
     attacked, n = lesson.attack, len(before.ranks)
     charts.heading(f"1 · Your sample: number {sample}, at rank {int(before.ranks[sample]):,}")
     left, right = st.columns([1, 3], vertical_alignment="center")
@@ -188,7 +188,7 @@ def bet_form(lesson: Lesson, before: Ranking, samples: Samples, sample: int) -> 
 
 
 def under_way(lesson: Lesson, entry: Entry, samples: Samples) -> None:
-    """The visitor's attack: its progress, or why it ended without a result."""
+    """Show the visitor's attack: its progress, or why it ended without a result."""
     request = lesson.request(entry.sample)
     found = door.Computation.of("attack", request)
     charts.heading(f"3 · The attack on sample {entry.sample}")
@@ -206,7 +206,7 @@ def under_way(lesson: Lesson, entry: Entry, samples: Samples) -> None:
 
 
 def own_results(lesson: Lesson, known: lesson_state.Seen, visitor: str, samples: Samples) -> None:
-    """What came of the visitor's bets, the latest first."""
+    """Show what came of the visitor's bets, the latest first."""
     rows = words.rows_of(known.table(lesson.attack.k))
     mine = [place for place, entry in enumerate(known.done) if entry.visitor == visitor]
     for place in reversed(mine):

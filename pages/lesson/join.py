@@ -25,7 +25,7 @@ BEFORE = (
 
 
 def poster() -> None:
-    """The address and its code, large enough for the last row."""
+    """Show the address and its code, large enough for the last row."""
     place = address.as_visited(
         lab().settings, st.context.url or "", int(config.get_option("server.port"))
     )
@@ -50,7 +50,7 @@ def pause(on: bool) -> None:
 
 
 def controls() -> None:
-    """What the teacher does from here."""
+    """Show what the teacher does from here."""
     charts.heading("For the teacher")
     paused = visitors.frozen()
     going = sum(state.status in ("running", "queued") for _, state in lab().jobs.all(0))

@@ -17,7 +17,7 @@ LOOK_SECONDS = 2.0
 
 
 def live(lesson: Lesson) -> None:
-    """An open lesson; looks again by itself, and reads only what is new."""
+    """Show an open lesson; read what is new at intervals."""
     known = lesson_state.look(lesson)
     running = lesson_state.running(known)
     wall_view.show(known.table(lesson.attack.k), lesson.attack, running)
@@ -45,7 +45,7 @@ def until_it_begins() -> None:
 
 
 def over(name: str) -> None:
-    """A lesson that is over, from its stored result."""
+    """Show a lesson that is over, from its stored result."""
     stored = kept_lessons.find(name)
     if stored is None:
         st.warning(f"The lesson `{name}` is not on this server. Import a bundle that holds it.")
@@ -59,7 +59,7 @@ def over(name: str) -> None:
 
 
 def earlier(names: list[str]) -> None:
-    """The way to lessons that are over."""
+    """Show the way to lessons that are over."""
     if not names:
         return
     st.caption("Lessons that are over:")

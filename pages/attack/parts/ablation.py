@@ -42,8 +42,9 @@ TESTS = "paired sign tests, Holm-corrected"
 
 @shelf.kept
 def variants(single: pd.DataFrame, restarted: pd.DataFrame) -> pd.DataFrame:
-    """The four variants as one table with a column `variant`: what both sweeps have of targets,
-    radii and k. single: the three objectives, started once; restarted: the paper's attack."""
+    """Return the four variants as one table with a column `variant`: what both sweeps have of
+    targets, radii and k. single: the three objectives, started once; restarted: the paper's
+    attack."""
     tables = [single.assign(variant=single["objective"]), restarted.assign(variant=RESTARTS)]
     for name in ATTACK:
         first, second = (table[name].unique() for table in tables)
@@ -54,8 +55,9 @@ def variants(single: pd.DataFrame, restarted: pd.DataFrame) -> pd.DataFrame:
 
 @shelf.kept
 def with_ours(table: pd.DataFrame, sweeps: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The four variants and, where the sweeps have it for each of their attacks, the objective
-    `accurate` as a fifth: at fewer radii or targets it would not be compared on the same terms."""
+    """Return the four variants and, where the sweeps have it for each of their attacks, the
+    objective `accurate` as a fifth: at fewer radii or targets it would not be compared on the same
+    terms."""
     found = [sweep[sweep["objective"] == ACCURATE] for sweep in sweeps]
     if not found:
         return table
@@ -68,8 +70,8 @@ def with_ours(table: pd.DataFrame, sweeps: Sequence[pd.DataFrame]) -> pd.DataFra
 
 @shelf.kept
 def best_of(rates: pd.DataFrame) -> pd.DataFrame:
-    """Each variant and regime at its best radius, on the attacker's own test set, in the order of
-    the paper, ours last; rates: of one k and form, by variant and radius."""
+    """Return each variant and regime at its best radius, on the attacker's own test set, in the
+    order of the paper, ours last; rates: of one k and form, by variant and radius."""
     best = highest(rates[rates["split"] == "test"])
     order = {name: place for place, name in enumerate(LABELS)}
     return best.sort_values("variant", key=lambda v: v.map(order), kind="stable", ignore_index=True)
@@ -77,13 +79,14 @@ def best_of(rates: pd.DataFrame) -> pd.DataFrame:
 
 @shelf.kept
 def best_at(table: pd.DataFrame, view: RateView) -> pd.DataFrame:
-    """Each variant and regime at its best radius, at the view's k; table: attacks by variant."""
+    """Return each variant and regime at its best radius, at the view's k; table: attacks by
+    variant."""
     return best_of(view.both(table, BY).query("k == @view.k"))
 
 
 @shelf.kept
 def with_accuracy(best: pd.DataFrame) -> pd.DataFrame:
-    """The rates with accuracy kept, indexed by variant."""
+    """Return the rates with accuracy kept, indexed by variant."""
     return best[best["regime"] == "high_accuracy"].set_index("variant", drop=False)
 
 
@@ -113,7 +116,7 @@ def wide(found: pd.DataFrame, column: str = "kept") -> pd.DataFrame:
 
 
 def leads(hits: pd.DataFrame) -> pd.DataFrame:
-    """How many targets the row's variant moves that the column's does not."""
+    """Return how many targets the row's variant moves that the column's does not."""
     values = hits.to_numpy()
     lead = [[int((a & ~b).sum()) for b in values.T] for a in values.T]
     return pd.DataFrame(lead, index=hits.columns, columns=hits.columns)
@@ -127,9 +130,9 @@ def of_paper(table: pd.DataFrame) -> pd.DataFrame:
 
 @shelf.kept
 def steps(best: pd.DataFrame, hits: pd.DataFrame) -> pd.DataFrame:
-    """The steps from each variant to the next one, in the paper from the simplest to its attack:
-    rate before and after, and the p of an exact sign test on the targets that only one of the two
-    moves, corrected by Holm for the number of steps.
+    """Return the steps from each variant to the next one, in the paper from the simplest to its
+    attack: rate before and after, and the p of an exact sign test on the targets that only one of
+    the two moves, corrected by Holm for the number of steps.
 
     best: rates in one regime, a row a variant. hits: as `wide`, each at the radius of its rate.
     """
@@ -162,7 +165,7 @@ def at_equal_radius(table: pd.DataFrame, view: RateView) -> pd.DataFrame:
 
 @shelf.kept
 def finding(best: pd.DataFrame, view: RateView) -> str:
-    """The rates of the four variants at their best radius, in a sentence."""
+    """Return the rates of the four variants at their best radius, in a sentence."""
     by = best.set_index("variant")
     others = [f"{NAMES[v]} {by['rate'][v]:.0%}" for v in VARIANTS if v != RESTARTS]
     return (
@@ -174,7 +177,7 @@ def finding(best: pd.DataFrame, view: RateView) -> str:
 
 @shelf.kept
 def order(taken: pd.DataFrame, targets: int) -> str:
-    """Whether every step helps, as in the paper, and which could be chance."""
+    """Say whether every step helps, as in the paper, and which could be chance."""
     wrong = [
         f"{NAMES[s.step]} does {'worse than' if s.rate_after < s.rate_before else 'no better than'}"
         f" {NAMES[s.before]}"
@@ -199,7 +202,7 @@ def order(taken: pd.DataFrame, targets: int) -> str:
 
 @shelf.kept
 def ours(table: pd.DataFrame, view: RateView, longest: int) -> str:
-    """What our variant does beside the paper's attack at the same radius, and on how many runs;
+    """Say what our variant does beside the paper's attack at the same radius, and on how many runs;
     empty where it is not there. table: all attacks; longest: the steps that a run may take."""
     if ACCURATE not in set(table["variant"]):
         return ""
@@ -222,7 +225,7 @@ def ours(table: pd.DataFrame, view: RateView, longest: int) -> str:
 
 
 def budget(own: float | None, paper: float | None) -> str:
-    """What our objective is and what it takes, for a caption; empty where it is not there. own,
+    """Say what our objective is and what it takes, for a caption; empty where it is not there. own,
     paper: recorded seconds of an attack."""
     if own is None or paper is None:
         return ""
@@ -234,7 +237,7 @@ def budget(own: float | None, paper: float | None) -> str:
 
 
 def step_title(taken: pd.DataFrame) -> str:
-    """The largest step."""
+    """Return the largest step."""
     largest = taken.iloc[(taken["rate_after"] - taken["rate_before"]).argmax()]
     rates = f"{largest['rate_before']:.0%} → {largest['rate_after']:.0%} with accuracy kept"
     if largest["rate_after"] <= largest["rate_before"]:
@@ -243,7 +246,7 @@ def step_title(taken: pd.DataFrame) -> str:
 
 
 def strip_title(hits: pd.DataFrame) -> str:
-    """Who moves what."""
+    """Say who moves what."""
     n, by = len(hits), hits.sum(axis=1)
     every, none = int((by == hits.shape[1]).sum()), int((by == 0).sum())
     text = f"{every} of {n} targets move under every variant, {none or 'no target'} under none"
@@ -255,7 +258,7 @@ def strip_title(hits: pd.DataFrame) -> str:
 
 
 def lead_title(lead: pd.DataFrame) -> str:
-    """Whether the paper's attack loses targets that a simpler variant moves."""
+    """Say whether the paper's attack loses targets that a simpler variant moves."""
     if RESTARTS not in lead:
         return "What each variant moves that another does not"
     lost = row_of(of_paper(lead.T), RESTARTS).drop(RESTARTS)
@@ -282,14 +285,15 @@ def runs_title(attacks: Mapping[str, AttackResult]) -> str:
 
 
 def runs_table(attacks: Mapping[str, AttackResult]) -> pd.DataFrame:
-    """The trajectories of the variants' attacks on one target, one below the other."""
+    """Return the trajectories of the variants' attacks on one target, one below the other."""
     parts = [result.trajectory.assign(variant=variant) for variant, result in attacks.items()]
     return pd.concat(parts, ignore_index=True)
 
 
 @shelf.kept
 def telling_target(found: pd.DataFrame) -> int:
-    """A target that some variants fail on, the more the better, and the paper's attack moves."""
+    """Return a target that some variants fail on, the more the better, and the paper's attack
+    moves."""
     hits = of_paper(wide(found, "moved"))
     fails = (~hits).sum(axis=1)
     some = fails.between(1, hits.shape[1] - 1)

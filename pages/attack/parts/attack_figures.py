@@ -16,7 +16,7 @@ ALSO_DRAWN = 150  # first of the malicious ranking, where moves from the honest 
 
 
 def every_run(result: AttackResult, steps: int) -> go.Figure:
-    """The trajectories of a finished attack, of at most so many steps a run."""
+    """Draw the trajectories of a finished attack, of at most so many steps a run."""
     return trajectories(
         result.trajectory,
         run_states(result.runs, steps),
@@ -77,7 +77,7 @@ def rank_to_rank(before: Ranking, after: Ranking, samples: Samples, target: int)
 
 
 def moves_thinning(n: int) -> str:
-    """What a caption adds where `rank_to_rank` does not draw every sample."""
+    """Say what a caption adds where `rank_to_rank` does not draw every sample."""
     if not thinning(n):
         return ""
     return (

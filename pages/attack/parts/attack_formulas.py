@@ -9,7 +9,7 @@ from pages.common.widgets import unfold
 
 @unfold.section("What is computed (Definition 1, Algorithms 1 to 3)", "formulas")
 def formulas(request: AttackRequest) -> None:
-    """The mathematics of the page, with the paper's numbers."""
+    """Show the mathematics of the page, with the paper's numbers."""
     st.markdown(
         "**Definition 1, influence.** With $p_i$ the model's probabilities for training "
         "sample $i$, $y_i$ its one-hot label, $H$ the Hessian of the mean training loss and "

@@ -38,7 +38,7 @@ RUN_COLUMNS = {
 
 
 def strip(result: AttackResult, samples: Samples) -> None:
-    """The target and the five facts."""
+    """Show the target and the five facts."""
     target, n = result.targets[0], len(samples)
     old, reached = int(result.before.ranks[target]), int(result.runs["reached"].sum())
     lead = portrait(samples, target)
@@ -171,7 +171,7 @@ class FinishedAttack:
         )
 
     def page_of_figures(self) -> str:
-        """All figures as one HTML page that needs no network: Plotly's script is inside."""
+        """Return all figures as one HTML page that needs no network: Plotly's script is inside."""
         drawn = [self.ranking(), self.top_ten(), self.trajectories(), self.moves(), self.price()]
         parts = [
             f"<h2>{one.title}</h2>"
@@ -216,7 +216,7 @@ def take_with_you(attack: FinishedAttack) -> None:
 
 
 def _changed_predictions(result: AttackResult, dataset: Dataset) -> None:
-    """The unseen samples on which honest and malicious model differ."""
+    """Show the unseen samples on which honest and malicious model differ."""
     unseen = Samples(dataset, "holdout")
     honest, malicious = predictions(result, dataset)
     changed, total = np.flatnonzero(honest != malicious), len(unseen)
@@ -269,13 +269,14 @@ def _moved_most(result: AttackResult, samples: Samples) -> None:
 
 @shelf.kept
 def runs_table(result: AttackResult, in_top: str) -> pd.DataFrame:
-    """Every run as a table to read; in_top: what the column is called that says who arrived."""
+    """Return every run as a table to read; in_top: what the column is called that says who
+    arrived."""
     return result.runs[list(RUN_COLUMNS)].rename(columns=RUN_COLUMNS | {"reached": in_top})
 
 
 @shelf.kept
 def moved_table(result: AttackResult, samples: Samples) -> pd.DataFrame:
-    """The samples that moved most, as a table to read."""
+    """Return the samples that moved most, as a table to read."""
     moved = reproduce.most_moved(result, samples)
     return moved.rename(columns=lambda name: name.replace("_", " "))
 
@@ -284,7 +285,7 @@ def moved_table(result: AttackResult, samples: Samples) -> pd.DataFrame:
 def predictions(
     result: AttackResult, dataset: Dataset
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """What honest and malicious model predict for the unseen samples."""
+    """Return what honest and malicious model predict for the unseen samples."""
     return result.honest.predict(dataset.X_holdout), result.model.predict(dataset.X_holdout)
 
 

@@ -81,7 +81,7 @@ def figure(table: pd.DataFrame, attack: AttackResult) -> go.Figure:
 
 
 def _attack_lines(drawn: go.Figure, attack: AttackResult) -> None:
-    """The attack's rank and accuracy, across both panels."""
+    """Draw the attack's rank and accuracy, across both panels."""
     here = (
         (1, float(attack.ranks_test[0]), f"the attack: rank {attack.ranks_test[0]:,}"),
         (2, attack.accuracy_after, f"the attack: {attack.accuracy_after:.1%}"),
@@ -104,7 +104,7 @@ def _attack_lines(drawn: go.Figure, attack: AttackResult) -> None:
 
 @shelf.kept
 def title(table: pd.DataFrame, attack: AttackResult) -> str:
-    """How far the baseline comes, and at what price."""
+    """Say how far the baseline comes, and at what price."""
     best = table.sort_values(["rank_test", "accuracy_drop"]).iloc[0]
     rank, drop = int(best["rank_test"]), float(best["accuracy_drop"])
     cost = f"{points(drop)} of accuracy lost for it" if drop > 0 else "no accuracy lost for it"
@@ -114,7 +114,7 @@ def title(table: pd.DataFrame, attack: AttackResult) -> str:
 
 
 def show(attack: AttackResult, request: AttackRequest) -> None:
-    """The baseline, if it has been computed, or the button that has it computed."""
+    """Show the baseline, if it has been computed, or the button that has it computed."""
     asked = baseline_request(request)
     stored = door.find("baseline", asked)
     if stored is None:
@@ -145,5 +145,5 @@ def show(attack: AttackResult, request: AttackRequest) -> None:
 
 @unfold.section("Take the baseline with you", "take-baseline")
 def files_and_code(stored: Stored, request: BaselineRequest) -> None:
-    """The baseline's table, request and code."""
+    """Show the baseline's table, request and code."""
     take_away.show(stored, request, {"Baseline": lambda: stored.result}, code=code_tabs.tabs)

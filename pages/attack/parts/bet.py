@@ -40,12 +40,12 @@ class Bet:
 
 
 def place_bet(sample: int) -> None:
-    """A button's callback."""
+    """Handle the button that places the bet."""
     st.session_state[SAMPLE] = sample
 
 
 def next_round() -> None:
-    """A button's callback: deal other samples."""
+    """Handle the button that deals other samples."""
     st.session_state[ROUND] = (st.session_state.get(ROUND, 0) + 1) % ROUNDS
     unchoose(SAMPLE)
 
@@ -97,7 +97,7 @@ def show(tried: pd.DataFrame, samples: Samples | None, k: int, n: int, placed: B
 
 
 def outcome(dealt: pd.DataFrame, chosen: int) -> str:
-    """Whether the bet was won, and whether the gradient norm would have won it."""
+    """Say whether the bet was won, and whether the gradient norm would have won it."""
     easiest, steepest = (
         int(dealt.index[int(at)]) for at in (dealt["least"].argmin(), dealt["norm"].argmax())
     )

@@ -36,7 +36,7 @@ COUNTED = (
 
 
 def unseen(fresh: pd.DataFrame, tuned: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """The attacks of a sweep on targets that no sweep of TUNED_SEED on the same data has."""
+    """Return the attacks of a sweep on targets that no sweep of TUNED_SEED on the same data has."""
     if not (fresh["seed"] == REPORTED_SEED).all():
         raise ValueError(f"a sweep whose targets were drawn with seed {REPORTED_SEED} is needed")
     seen = {target for table in tuned for target in table["target"]}
@@ -44,9 +44,9 @@ def unseen(fresh: pd.DataFrame, tuned: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 
 def rates(tables: Mapping[str, Sequence[pd.DataFrame]], k: int) -> pd.DataFrame:
-    """A row for each data set and objective: attacks, moved (in the top k by the returned model,
-    with accuracy kept) with its interval low, high, and quiet, as in `quiet_rates`. tables: the
-    sweeps of `unseen` targets by data set."""
+    """Return a row for each data set and objective: attacks, moved (in the top k by the returned
+    model, with accuracy kept) with its interval low, high, and quiet, as in `quiet_rates`. tables:
+    the sweeps of `unseen` targets by data set."""
     rows = []
     for data, sweeps in tables.items():
         for table in sweeps:
@@ -75,7 +75,7 @@ def rates(tables: Mapping[str, Sequence[pd.DataFrame]], k: int) -> pd.DataFrame:
 
 @shelf.kept
 def shown(found: pd.DataFrame) -> pd.DataFrame:
-    """The rates as a table to read."""
+    """Return the rates as a table to read."""
     return pd.DataFrame(
         {
             "data": found["data"],
@@ -91,7 +91,7 @@ def shown(found: pd.DataFrame) -> pd.DataFrame:
 
 @shelf.kept
 def sentence(found: pd.DataFrame, data: str, k: int) -> str:
-    """What the attacks do on fresh targets of one data set; empty where that is not known."""
+    """Say what the attacks do on fresh targets of one data set; empty where that is not known."""
     rows = found[found["data"] == data]
     if rows.empty:
         return ""

@@ -26,8 +26,8 @@ COUNTED = (
 
 @shelf.kept
 def on_the_same(table: pd.DataFrame, others: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """All tables as one, of the targets and k that all of them have; `table` alone where they have
-    none in common."""
+    """Return all tables as one, of the targets and k that all of them have; `table` alone where
+    they have none in common."""
     tables = [table, *others]
     for name in ("target", "k"):
         shared = set.intersection(*(set(part[name]) for part in tables))
@@ -76,8 +76,9 @@ def left(points: pd.DataFrame) -> str:
 
 
 def meaning(rows: pd.DataFrame, requests: Sequence[SweepRequest]) -> str:
-    """What the objectives beside the paper's are, and of how many runs and steps their attacks are,
-    for a caption; empty where the paper's is alone. requests: of the sweeps that the rows are of.
+    """Say what the objectives beside the paper's are, and of how many runs and steps their attacks
+    are, for a caption; empty where the paper's is alone. requests: of the sweeps that the rows are
+    of.
     """
     runs = rows.groupby("objective")["runs"].max()
     said = [text for objective, text in MEANINGS.items() if objective in runs.index]
@@ -107,7 +108,7 @@ def counts(table: pd.DataFrame, k: int) -> pd.DataFrame:
 
 
 def shown(counts: pd.DataFrame) -> pd.DataFrame:
-    """The counts as a table to read."""
+    """Return the counts as a table to read."""
     of = counts["attacks"].astype(str)
     return pd.DataFrame(
         {

@@ -22,7 +22,7 @@ DIAMOND = {"symbol": "diamond", "size": 11, "color": BLUE}
 
 
 def ranks_reached(result: ImpossibleResult) -> go.Figure:
-    """How many models put the target at which rank; the top k, shaded, stays empty."""
+    """Draw how many models put the target at which rank; the top k, shaded, stays empty."""
     k, n = result.random.k, len(result.attack.before.ranks)
     figure = go.Figure()
     for name, ranks, look in (
@@ -67,21 +67,22 @@ def ranks_reached(result: ImpossibleResult) -> go.Figure:
 
 
 def models_table(result: ImpossibleResult) -> pd.DataFrame:
-    """Every model that was tried, random ones and the attack's steps: where it comes from and the
-    rank that it gives the target."""
+    """Return every model that was tried, random ones and the attack's steps: where it comes from
+    and the rank that it gives the target."""
     parts = {"random": result.random.table, "attack": result.attack.trajectory}
     return pd.concat([t.assign(model=name) for name, t in parts.items()], ignore_index=True)
 
 
 def groups(instance: ImpossibleInstance) -> dict[str, NDArray[np.int64]]:
-    """The training samples by the part they play."""
+    """Return the training samples by the part they play."""
     everyone = np.arange(instance.dataset.n_train)
     named = {TARGET: np.array([instance.target]), COPIES: instance.copies}
     return {**named, OTHERS: np.setdiff1d(everyone, np.concatenate(list(named.values())))}
 
 
 def instance_table(instance: ImpossibleInstance, exact: ExactScores) -> pd.DataFrame:
-    """The training samples: part, features, label (0 is y), and score and rank under one model."""
+    """Return the training samples: part, features, label (0 is y), and score and rank under one
+    model."""
     part = np.full(instance.dataset.n_train, OTHERS, dtype=object)
     for name, rows in groups(instance).items():
         part[rows] = name
@@ -99,12 +100,12 @@ def instance_table(instance: ImpossibleInstance, exact: ExactScores) -> pd.DataF
 
 
 def ranks_of(exact: ExactScores) -> NDArray[np.int64]:
-    """Every sample's rank under the first model, (n,)."""
+    """Return every sample's rank under the first model, (n,)."""
     return 1 + (exact.relative[0][:, None] < exact.relative[0]).sum(1)
 
 
 def score_axis(instance: ImpossibleInstance, exact: ExactScores) -> go.Figure:
-    """The scores of one model: target, copies and the others in lanes over one axis."""
+    """Draw the scores of one model: target, copies and the others in lanes over one axis."""
     scores, ranks = exact.scores[0], ranks_of(exact)
     looks = {TARGET: RING, COPIES: DIAMOND, OTHERS: {"symbol": "line-ns-open", "size": 13}}
     labels = {TARGET: "target", COPIES: count(instance.k, "copy", "copies"), OTHERS: "the others"}
@@ -155,7 +156,8 @@ def score_axis(instance: ImpossibleInstance, exact: ExactScores) -> go.Figure:
 
 
 def plane(instance: ImpossibleInstance, difference: ArrayLike) -> go.Figure:
-    """The samples of two features, and the line on which the model finds both labels alike."""
+    """Draw the samples of two features, and the line on which the model finds both labels
+    alike."""
     X, y = instance.dataset.X_train.astype(np.float64), instance.dataset.y_train
     w1, w2, b = np.asarray(difference, dtype=np.float64)
     x = X[instance.target]
@@ -199,7 +201,7 @@ def plane(instance: ImpossibleInstance, difference: ArrayLike) -> go.Figure:
 
 
 def boundary(w1: float, w2: float, b: float, reach: float) -> NDArray[np.float64] | None:
-    """Two far points on w1·x1 + w2·x2 + b = 0, or None where the model does not see x."""
+    """Return two far points on w1·x1 + w2·x2 + b = 0, or None where the model does not see x."""
     w = np.array([w1, w2])
     if not w.any():
         return None

@@ -12,7 +12,7 @@ from pages.common.words.wording import count
 
 @shelf.kept
 def headline(result: ImpossibleResult) -> str:
-    """The finding, with its numbers."""
+    """Return the finding, with its numbers."""
     k, runs = result.random.k, result.attack.runs
     random, reached = len(result.random.table), int(runs["reached"].sum())
     copies = "its one copy" if k == 1 else f"its {k} copies"
@@ -26,7 +26,7 @@ def headline(result: ImpossibleResult) -> str:
 
 @shelf.kept
 def reached_title(result: ImpossibleResult) -> str:
-    """How close any model came."""
+    """Say how close any model came."""
     k, best = result.random.k, result.best_rank
     if best == k + 1:
         behind = "its copy" if k == 1 else f"its {k} copies"
@@ -69,7 +69,7 @@ def proof() -> None:
 
 
 def remarks() -> None:
-    """The paper's special case, and what the construction must not be."""
+    """Show the paper's special case, and what the construction must not be."""
     special_case()
     no_duplicate()
     in_practice()

@@ -10,7 +10,7 @@ def exponent(value: float) -> str:
 
 
 def about(kind: str, model: Model) -> str:
-    """A network: what it is, how large and how well trained, and what its Hessian may do."""
+    """Return a network: what it is, how large and how well trained, and what its Hessian may do."""
     return (
         f"The model is a network, {MODELS[kind].split(',')[0]}: {model.parameters.size:,} "
         "parameters, trained until the gradient of its loss had length "

@@ -137,7 +137,8 @@ def _median(figure: go.Figure, half: Half, result: SensitivityResult) -> None:
 
 
 def log_axis(values: np.ndarray) -> dict[str, object]:
-    """A log axis with a tick at every power of ten, and at 3 times it where there are few."""
+    """Return a log axis with a tick at every power of ten, and at 3 times it where there are
+    few."""
     positive = values[values > 0]
     low, high = np.log10(positive.min()), np.log10(positive.max())
     exponents = range(int(np.floor(low)), int(np.ceil(high)) + 1)
@@ -154,7 +155,8 @@ def log_axis(values: np.ndarray) -> dict[str, object]:
 
 
 def by_radius(tried: pd.DataFrame, samples: Samples | None, radius: float) -> go.Figure:
-    """The targets by the smallest radius that moved them, against the gradient norm (log)."""
+    """Draw the targets by the smallest radius that moved them, against the gradient norm
+    (log)."""
     names = hover_names(samples, int(tried.index.max()) + 1)
     levels = sorted(tried["least"].unique())
     rows = {level: place for place, level in enumerate(levels)}

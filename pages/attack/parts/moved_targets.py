@@ -34,8 +34,8 @@ PREDICTORS = {
 
 @shelf.kept
 def attempts(sweep: pd.DataFrame, result: SensitivityResult, k: int, radius: float) -> pd.DataFrame:
-    """A row per attacked target (its index): rank, norm, error (a standard error), least (the
-    smallest radius at which some run brought it into the top k) and moved (whether one did at
+    """Return a row per attacked target (its index): rank, norm, error (a standard error), least
+    (the smallest radius at which some run brought it into the top k) and moved (whether one did at
     `radius`). Single targets outside the honest top k alone."""
     rows = sweep[(sweep["set_size"] == 1) & (sweep["k"] == k) & (sweep["rank_before"] > k)]
     hits = rows.pivot_table(
@@ -59,14 +59,14 @@ def attempts(sweep: pd.DataFrame, result: SensitivityResult, k: int, radius: flo
 
 @shelf.kept
 def at_radius(attacks: pd.DataFrame, radius: float) -> pd.DataFrame:
-    """The attacks of one radius."""
+    """Return the attacks of one radius."""
     return attacks[attacks["radius"] == radius]
 
 
 @shelf.kept
 def attacks_in(stored: Sequence[Stored], n: int, damping: float, l2: float) -> pd.DataFrame:
-    """The attacks among stored sweeps and single ones, as rows of a sweep: those on all n training
-    samples, with this damping and l2, by the paper's objective, in its order."""
+    """Return the attacks among stored sweeps and single ones, as rows of a sweep: those on all n
+    training samples, with this damping and l2, by the paper's objective, in its order."""
     rows = [ATTACKS]
     for one in stored:
         asked = one.manifest.request
@@ -103,12 +103,12 @@ class Prediction:
 
     @property
     def tells(self) -> bool:
-        """Whether the correlation's interval leaves out 0."""
+        """Return whether the correlation's interval leaves out 0."""
         return not self.correlation_interval.low <= 0 <= self.correlation_interval.high
 
 
 def predictor(name: str, tried: pd.DataFrame, n: int) -> NDArray[np.float64]:
-    """One of PREDICTORS for every attempt: higher stands for easier."""
+    """Return one of PREDICTORS for every attempt: higher stands for easier."""
     rank = tried["rank"].to_numpy(dtype=float)
     values = {
         "norm": tried["norm"].to_numpy(),
@@ -120,7 +120,8 @@ def predictor(name: str, tried: pd.DataFrame, n: int) -> NDArray[np.float64]:
 
 @shelf.kept
 def prediction(name: str, tried: pd.DataFrame, n: int) -> Prediction | None:
-    """None for fewer than three attempts, or where every target needed the same radius."""
+    """Judge one of PREDICTORS by n samples' attempts; None for fewer than three attempts, or where
+    every target needed the same radius."""
     if len(tried) < 3 or tried["least"].nunique() < 2:
         return None
     values, least = predictor(name, tried, n), tried["least"].to_numpy()
@@ -143,7 +144,7 @@ def between(interval: Interval, digits: int = 2) -> str:
 
 
 def verdict(found: Prediction) -> str:
-    """Whether the norm tells beforehand which targets are easy, whatever the answer is."""
+    """Say whether the norm tells beforehand which targets are easy, whatever the answer is."""
     if not found.tells:
         return "The gradient norm does not tell which samples are easy to move"
     if found.correlation > 0:
@@ -166,7 +167,7 @@ def measured(found: Prediction, tried: pd.DataFrame, k: int) -> str:
 
 @shelf.kept
 def against_place(tried: pd.DataFrame, n: int) -> str:
-    """The norm beside the cheapest clue, the sample's place in the ranking."""
+    """Return the norm beside the cheapest clue, the sample's place in the ranking."""
     norm, place = prediction("norm", tried, n), prediction("nearness", tried, n)
     if norm is None or place is None or not place.tells:
         return ""
@@ -179,8 +180,8 @@ def against_place(tried: pd.DataFrame, n: int) -> str:
 
 
 def ends_against_middle(result: SensitivityResult) -> float:
-    """The median norm of the twentieth at an end of the ranking over that of the rest: of the two
-    ends the one where it is smaller."""
+    """Return the median norm of the twentieth at an end of the ranking over that of the rest: of
+    the two ends the one where it is smaller."""
     first, middle, last = result.at_ends
     return min(first, last) / middle
 
@@ -197,8 +198,8 @@ def deal(tried: pd.DataFrame, number: int, most: int = 3) -> list[int]:
 
 
 def norms_table(result: SensitivityResult, tried: pd.DataFrame) -> pd.DataFrame:
-    """A row per training sample: rank, score and gradient norm; whether it was moved, if it was
-    attacked."""
+    """Return a row per training sample: rank, score and gradient norm; whether it was moved, if it
+    was attacked."""
     table = pd.DataFrame(
         {
             "sample": range(len(result.norms)),

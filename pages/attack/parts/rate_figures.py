@@ -35,7 +35,7 @@ Scale = str  # of the x axis: "log", "linear" or "category"
 
 
 def x_axis(values: Sequence[float], title: str, scale: Scale) -> dict[str, object]:
-    """An axis whose only ticks are the values that were computed."""
+    """Return an axis whose only ticks are the values that were computed."""
     marks = sorted({float(v) for v in values})
     axis: dict[str, object] = {"title": {"text": title}, "zeroline": False}
     if scale == "log":
@@ -94,7 +94,7 @@ def success_against(
 def _accuracy_lost(
     figure: go.Figure, table: pd.DataFrame, x: str, title: str, tolerance: float | None
 ) -> None:
-    """The lower panel of `success_against`."""
+    """Draw the lower panel of `success_against`."""
     drop = 100 * (table["accuracy_before"] - table["accuracy_after"])
     by = drop.groupby(table[x])
     low, middle, high = (by.quantile(q).to_numpy() for q in (0.25, 0.5, 0.75))
@@ -159,8 +159,8 @@ def attack_against_baseline(rates: pd.DataFrame) -> go.Figure:
 
 
 def frontier(points: pd.DataFrame) -> go.Figure:
-    """What success costs: per objective and radius the share of attacks that succeed against the
-    accuracy lost, and how much of the honest ranking is left.
+    """Draw what success costs: per objective and radius the share of attacks that succeed against
+    the accuracy lost, and how much of the honest ranking is left.
 
     points: a row per objective and radius with rate, low, high, drop (median of the returned
     models, points) and correlation (median Spearman with the honest ranking).

@@ -22,7 +22,7 @@ SIZE_LOOKS = (
 
 
 def share_lines(shares: pd.DataFrame, reading: Reading, chosen: int | None = None) -> go.Figure:
-    """A share against k, a line with a bootstrap band for every size of the target set.
+    """Draw a share against k, a line with a bootstrap band for every size of the target set.
 
     shares: of one regime, form and split, a row per set size and k. chosen: the k that is marked.
     """
@@ -63,7 +63,7 @@ def share_lines(shares: pd.DataFrame, reading: Reading, chosen: int | None = Non
 
 
 def share_grid(shares: pd.DataFrame, reading: Reading) -> go.Figure:
-    """A share by set size and k, with the largest that is possible under each.
+    """Draw a share by set size and k, with the largest that is possible under each.
 
     shares: of one regime, form and split, a row per set size and k.
     """

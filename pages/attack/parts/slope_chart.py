@@ -25,7 +25,7 @@ class Slope:
 
 
 def slopes(before: Ranking, after: Ranking, target: int | None, first: int = 10) -> list[Slope]:
-    """Who was or is in the top `first`. Heights 1…first are places; samples that stand
+    """Return who was or is in the top `first`. Heights 1…first are places; samples that stand
     elsewhere are below a gap, in the order of the ranks."""
     first = min(first, len(before.scores))
     old, new = before.top(first).tolist(), after.top(first).tolist()
@@ -63,7 +63,7 @@ SLOPE_LOOKS: dict[str, tuple[str, dict[str, object]]] = {
 def slope_chart(
     before: Ranking, after: Ranking, samples: Samples, target: int | None, first: int = 10
 ) -> go.Figure:
-    """The top `first` before (left) and after (right); every line ends at a named rank."""
+    """Draw the top `first` before (left) and after (right); every line ends at a named rank."""
     lines = slopes(before, after, target, first)
     first = min(first, len(before.scores))
     figure = go.Figure([_lines_of(part, lines, samples) for part in SLOPE_LOOKS])
@@ -98,7 +98,7 @@ def slope_chart(
 
 
 def _lines_of(part: str, lines: list[Slope], samples: Samples) -> go.Scatter:
-    """All lines of one kind, as one trace with gaps."""
+    """Draw all lines of one kind, as one trace with gaps."""
     name, look = SLOPE_LOOKS[part]
     members = [s for s in lines if s.part == part]
     texts = [
@@ -120,7 +120,7 @@ def _lines_of(part: str, lines: list[Slope], samples: Samples) -> go.Scatter:
 
 
 def _unusual(samples: Samples, index: int) -> str:
-    """What hovers add of a sample that has no picture."""
+    """Say what hovers add of a sample that has no picture."""
     if samples.pictured:
         return ""
     return "<br>" + "<br>".join(escape(line) for line in samples.features(index))
@@ -129,7 +129,7 @@ def _unusual(samples: Samples, index: int) -> str:
 def _end_label(
     s: Slope, label: str, x: int, y: float, rank: int, pictured: bool
 ) -> dict[str, object]:
-    """The rank at one end of a line, and the class where no picture shows it."""
+    """Return the rank at one end of a line, and the class where no picture shows it."""
     text = f"{rank:,}" if pictured else f"rank {rank:,} · “{label}”"
     accent = s.part == "target"
     return {
@@ -142,7 +142,7 @@ def _end_label(
 
 
 def _end_picture(thumbnail: str, x: int, y: float) -> dict[str, object]:
-    """A thumbnail beyond the rank."""
+    """Return a thumbnail beyond the rank."""
     return {
         "source": thumbnail,
         "x": x + (0.19 if x else -0.19),

@@ -32,8 +32,8 @@ BEGUN = "own_sweep"  # session-state key: the page and data set that its control
 
 
 def begin(place: str, start: SweepRequest, axes: Sequence[str]) -> None:
-    """Where page or data set changed: the controls begin at `start`, not at what an earlier one has
-    left in them, unless the link says otherwise."""
+    """Set the controls to `start` where the page or the data set changed, unless the link says
+    otherwise."""
     if st.session_state.get(BEGUN) == (place, start.dataset):
         return
     st.session_state[BEGUN] = (place, start.dataset)
@@ -46,8 +46,8 @@ def begin(place: str, start: SweepRequest, axes: Sequence[str]) -> None:
 def own_sweep(
     form: Form, start: SweepRequest, axes: Sequence[str], starts: bool
 ) -> SweepRequest | None:
-    """The controls of a sweep of one's own; None while they hold nonsense, which is said. `starts`:
-    whether the number of random starts can be chosen."""
+    """Return the controls of a sweep of one's own; None while they hold nonsense, which is said.
+    `starts`: whether the number of random starts can be chosen."""
     widths = [1, *(2 for _ in axes), *(1 for _ in range(starts))]
     columns = st.columns(widths, vertical_alignment="bottom")
     sets = "set_sizes" in axes
@@ -95,7 +95,7 @@ def own_sweep(
 
 
 def cost_of(requests: Sequence[SweepRequest]) -> str:
-    """What sweeps would take, in runs."""
+    """Say what sweeps would take, in runs."""
     asked = [
         f"{count(len(r), 'attack')} of "
         f"{count(sum(max(s, 1) for s in r.restarts) * len(r.learning_rates), 'run')} each"
@@ -111,7 +111,7 @@ def cost_of(requests: Sequence[SweepRequest]) -> str:
 
 
 def read(requests: Sequence[SweepRequest]) -> list[door.Computation]:
-    """What the lab knows of each sweep."""
+    """Return what the lab knows of each sweep."""
     return [door.Computation.of("sweep", request) for request in requests]
 
 

@@ -21,7 +21,7 @@ class Reading:
     most: str
 
     def possible(self, set_size: int, k: int) -> float:
-        """The largest share there can be: at most min(k, t) targets are in the top k."""
+        """Return the largest share there can be: at most min(k, t) targets are in the top k."""
         whole = set_size if self.column == "share_of_targets" else k
         return min(set_size, k) / whole
 
@@ -64,7 +64,7 @@ class Trends:
 
     @property
     def comparable(self) -> bool:
-        """Whether there is more than one size and more than one k."""
+        """Return whether there is more than one size and more than one k."""
         return self.sizes > 1 and self.ks > 1
 
     def verdicts(self) -> tuple[bool, bool]:
@@ -90,7 +90,7 @@ def evidence(trends: Trends) -> str:
 
 @shelf.kept
 def finding(shares: pd.DataFrame, tolerance: float | None, radius: float) -> str:
-    """Whether the paper's two findings hold, in either reading."""
+    """Say whether the paper's two findings hold, in either reading."""
     by = {name: Trends.of(shares, reading) for name, reading in READINGS.items()}
     if not all(trends.comparable for trends in by.values()):
         return (
@@ -109,7 +109,7 @@ def finding(shares: pd.DataFrame, tolerance: float | None, radius: float) -> str
 
 @shelf.kept
 def counted(shares: pd.DataFrame) -> str:
-    """What each reading counts, and how often the paper's two findings hold in it."""
+    """Say what each reading counts, and how often the paper's two findings hold in it."""
     return " ".join(
         f"In *{reading.name}* (the {reading.text}), {evidence(Trends.of(shares, reading))}."
         for reading in READINGS.values()
@@ -117,7 +117,7 @@ def counted(shares: pd.DataFrame) -> str:
 
 
 def lines_title(shares: pd.DataFrame, reading: Reading) -> str:
-    """What becomes of the smallest and the largest sets from the smallest to the largest k."""
+    """Say what becomes of the smallest and the largest sets from the smallest to the largest k."""
     table = shares.pivot_table(reading.column, "set_size", "k", aggfunc="first")
     first, last = table.columns[0], table.columns[-1]
     said = [
@@ -128,7 +128,7 @@ def lines_title(shares: pd.DataFrame, reading: Reading) -> str:
 
 
 def grid_title(shares: pd.DataFrame, reading: Reading, split: str) -> str:
-    """How much of what is possible is reached, over all sizes and k."""
+    """Say how much of what is possible is reached, over all sizes and k."""
     possible = [
         reading.possible(int(t), int(k))
         for t, k in zip(shares["set_size"], shares["k"], strict=True)

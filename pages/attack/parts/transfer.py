@@ -30,7 +30,7 @@ def chosen(table: pd.DataFrame, view: RateView, k: int) -> pd.DataFrame:
 
 @shelf.kept
 def carried_over(table: pd.DataFrame, view: RateView) -> str:
-    """How many succeed on the unknown test set, at the smallest and at the largest k."""
+    """Say how many succeed on the unknown test set, at the smallest and at the largest k."""
     said = []
     for k in sorted({int(table["k"].min()), int(table["k"].max())}):
         unseen = row_of(chosen(table, view, k), "holdout")
@@ -54,8 +54,9 @@ class Landing:
 
 
 def landing(table: pd.DataFrame, view: RateView) -> Landing | None:
-    """Where an objective's targets land, at the view's k and the radius chosen on the attacker's
-    own test set; None where none arrives. table: attacks with one objective on one training set."""
+    """Return where an objective's targets land, at the view's k and the radius chosen on the
+    attacker's own test set; None where none arrives. table: attacks with one objective on one
+    training set."""
     radius = float(row_of(chosen(table, view, view.k), "test")["radius"])
     rows = attempted(table[(table["k"] == view.k) & (table["radius"] == radius)])
     there = rows[rows["success"]]
@@ -77,7 +78,7 @@ def landings(tables: Sequence[pd.DataFrame], view: RateView) -> tuple[Landing, .
 
 
 def landed(found: Sequence[Landing]) -> str:
-    """Where the moved targets stand on the unknown test set, in a sentence for a caption."""
+    """Say where the moved targets stand on the unknown test set, in a sentence for a caption."""
     if not found:
         return ""
     said = [

@@ -25,7 +25,7 @@ SHOWN_RANKS = 8  # tick labels under the strip of targets
 
 
 def wrapped(name: str, width: int = 14) -> str:
-    """A variant's name in lines of about that many letters."""
+    """Return a variant's name in lines of about that many letters."""
     return "<br>".join(textwrap.wrap(LABELS[name], width))
 
 
@@ -75,7 +75,7 @@ STRIP_LOOKS = {
 
 
 def target_strip(found: pd.DataFrame, chosen: int | None = None) -> go.Figure:
-    """Which variant moves which target: a column a target, in the order of honest ranks.
+    """Draw which variant moves which target: a column a target, in the order of honest ranks.
 
     found: a row per target and variant with rank_before, rank_test, kept and moved. chosen: the
     target whose column is marked.
@@ -133,7 +133,7 @@ def target_strip(found: pd.DataFrame, chosen: int | None = None) -> go.Figure:
 
 
 def lead_matrix(lead: pd.DataFrame, targets: int) -> go.Figure:
-    """How many targets the row's variant moves that the column's does not."""
+    """Draw how many targets the row's variant moves that the column's does not."""
     names = list(lead.index)
     values = lead.to_numpy(dtype=np.float64, copy=True)
     np.fill_diagonal(values, np.nan)

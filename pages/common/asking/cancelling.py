@@ -12,12 +12,12 @@ ASKED = "cancel_asked"  # session-state key: the job of which the visitor was as
 
 
 def is_mine(job: str) -> bool:
-    """Whether the visitor has asked for a job."""
+    """Return whether the visitor has asked for a job."""
     return visitors.current().id in lab().jobs.owners_of(job)
 
 
 def action_on(job: str) -> Action:
-    """What cancelling a job counts as among the permissions."""
+    """Return what cancelling a job counts as among the permissions."""
     return Action.CANCEL_OWN if is_mine(job) else Action.CANCEL_OTHERS
 
 
@@ -48,7 +48,7 @@ def leave() -> None:
 
 
 def button(job: str) -> None:
-    """The button that cancels a job, where the visitor may."""
+    """Show the button that cancels a job, where the visitor may."""
     action = action_on(job)
     if visitors.refusal(action):
         st.caption("Somebody else's")

@@ -14,12 +14,12 @@ from pages.common.asking.links import EXAMPLE
 
 
 def default_request(n_train: int) -> AttackRequest:
-    """The published example, its target within a data set of `n_train` samples."""
+    """Return the published example, its target within a data set of `n_train` samples."""
     return replace(EXAMPLE, targets=(min(EXAMPLE.targets[0], n_train - 1),))
 
 
 def dataset_choice(form: Form, names: Sequence[str]) -> str:
-    """The data set, chosen in the sidebar: a page's first control."""
+    """Return the data set, chosen in the sidebar: a page's first control."""
     restore_choice()
     return form.choice(
         st.sidebar,
@@ -50,7 +50,7 @@ class Recipe(TypedDict):
 
 
 def target(form: Form, place: Place, n_train: int, clicked: str = "A click on the ranking") -> int:
-    """The sample to move; `clicked`: what sets it besides."""
+    """Return the sample to move; `clicked`: what sets it besides."""
     return form.whole(
         place,
         "Target",
@@ -62,7 +62,7 @@ def target(form: Form, place: Place, n_train: int, clicked: str = "A click on th
 
 
 def top(form: Form, place: Place, n_train: int, label: str = "k") -> int:
-    """How many places count as the top."""
+    """Return how many places count as the top."""
     return form.whole(
         place,
         label,
@@ -74,7 +74,7 @@ def top(form: Form, place: Place, n_train: int, label: str = "k") -> int:
 
 
 def radius(form: Form, place: Place, n_train: int, label: str = "Radius") -> float:
-    """How far the model may move."""
+    """Return how far the model may move."""
     return form.slider(
         place,
         label,
@@ -88,27 +88,27 @@ def radius(form: Form, place: Place, n_train: int, label: str = "Radius") -> flo
 
 
 def seed(form: Form, place: Place, n_train: int) -> int:
-    """What decides the random starts."""
+    """Return what decides the random starts."""
     limits = links.ranges(n_train)["seed"]
     return form.whole(place, "Seed", "seed", limits, EXAMPLE.seed, "Decides the random starts.")
 
 
 def model(form: Form, place: Place, models: Sequence[str]) -> str:
-    """The kind of model, of those that the data set can have."""
+    """Return the kind of model, of those that the data set can have."""
     missing = [name for name in MODELS if name not in models]
     cannot = f". This data set cannot have {' or '.join(missing)}." if missing else ""
     return form.choice(place, "Model", "model", models, explained(MODELS) + cannot, EXAMPLE.model)
 
 
 def objective(form: Form, place: Place, label: str = "Objective") -> str:
-    """What the attack lowers."""
+    """Say what the attack lowers."""
     return form.choice(
         place, label, "objective", list(OBJECTIVES), explained(OBJECTIVES), EXAMPLE.objective
     )
 
 
 def restarts(form: Form, place: Place, n_train: int) -> int:
-    """How many random starts there are."""
+    """Return how many random starts there are."""
     return form.whole(
         place,
         "Restarts",
@@ -120,7 +120,7 @@ def restarts(form: Form, place: Place, n_train: int) -> int:
 
 
 def order(form: Form, place: Place) -> str:
-    """Which end of the scores is rank 1."""
+    """Say which end of the scores is rank 1."""
     return form.segments(place, "Order", "order", list(ORDERS), EXAMPLE.order, explained(ORDERS))
 
 
@@ -147,12 +147,12 @@ def recipe(form: Form, n_train: int, models: Sequence[str]) -> Recipe:
 
 
 def explained(meanings: Mapping[str, str]) -> str:
-    """What each of a few choices means, as a control's help."""
+    """Say what each of a few choices means, as a control's help."""
     return "; ".join(f"`{name}`: {text}" for name, text in meanings.items())
 
 
 def request_of(dataset: str, aim: Aim, recipe: Recipe) -> AttackRequest:
-    """The attack that the controls ask for; other pages begin with it."""
+    """Return the attack that the controls ask for; other pages begin with it."""
     request = links.request_of({"dataset": dataset, **aim, **recipe})
     keep_choice(**links.values_of(request))
     return request

@@ -11,7 +11,7 @@ from pages.common.samples import Samples
 
 
 def opened(name: str) -> Dataset:
-    """A data set that is on this machine. Stops the page where it cannot be used."""
+    """Return a data set that is on this machine. Stops the page where it cannot be used."""
     try:
         return open_dataset(name)
     except EngineError as error:
@@ -20,18 +20,18 @@ def opened(name: str) -> Dataset:
 
 
 def data_hash(name: str) -> str | None:
-    """The content hash of a data set; None where it is not on this machine. Stops the page where
-    the data set is here but cannot be used."""
+    """Return the content hash of a data set; None where it is not on this machine. Stops the page
+    where the data set is here but cannot be used."""
     return opened(name).content_hash if is_here(name) else None
 
 
 def names_of(role: str, experiment: str = "") -> list[str]:
-    """The data sets to choose from: those on this machine, those with published results and, where
-    an experiment is named, those with imported results of it."""
+    """Return the data sets to choose from: those on this machine, those with published results and,
+    where an experiment is named, those with imported results of it."""
     imported = imported_datasets(lab().store, experiment) if experiment else ()
     return list(dict.fromkeys([*datasets(), *published_results.datasets_of(role), *imported]))
 
 
 def samples_of(name: str) -> Samples | None:
-    """The training samples of a data set; None where it is not on this machine."""
+    """Return the training samples of a data set; None where it is not on this machine."""
     return Samples(opened(name)) if is_here(name) else None

@@ -36,7 +36,7 @@ FETCHED_FIRST = (
 
 
 def content_of(request: Request) -> str | None:
-    """The content hash of a request's data; None where that is not on this machine. Raises
+    """Return the content hash of a request's data; None where that is not on this machine. Raises
     EngineError for a table that cannot be read."""
     source = source_of(request)
     if source is None:
@@ -84,21 +84,21 @@ class Computation(Generic[R]):
 
     @property
     def is_active(self) -> bool:
-        """Whether its job waits or runs and there is no result yet."""
+        """Return whether its job waits or runs and there is no result yet."""
         return self.stored is None and self.state is not None and self.state.status in ACTIVE
 
     @property
     def has_ended(self) -> bool:
-        """Whether its job ended without a result."""
+        """Return whether its job ended without a result."""
         return self.stored is None and self.state is not None and self.state.status in ENDED
 
     @property
     def is_fetched_first(self) -> bool:
-        """Whether its data is not on this machine, but is fetched when it is needed."""
+        """Return whether its data is not on this machine, but is fetched when it is needed."""
         return self.job is None and isinstance(source_of(self.request), Table)
 
     def damage(self) -> str | None:
-        """Why a stored result cannot be read; None where nothing is damaged."""
+        """Return why a stored result cannot be read; None where nothing is damaged."""
         content = content_of(self.request)
         if content is None:
             return None
@@ -106,18 +106,19 @@ class Computation(Generic[R]):
 
 
 def find(experiment: str, request: Request) -> Stored | None:
-    """The stored result of a request; a published or imported one where its data is not on this
-    machine. Raises EngineError for a table that cannot be read."""
+    """Return the stored result of a request; a published or imported one where its data is not on
+    this machine. Raises EngineError for a table that cannot be read."""
     return Computation.of(experiment, request).stored
 
 
 def is_stored(experiment: str, job: str) -> bool:
-    """Whether a result lies here of which a page remembers the job; it is not opened for that."""
+    """Return whether a result lies here of which a page remembers the job; it is not opened for
+    that."""
     return lab().store.has(experiment, job)
 
 
 def find_published(experiment: str, request: Request) -> Stored | None:
-    """The published result of a request, which opens without its data."""
+    """Return the published result of a request, which opens without its data."""
     return lab().store.find_published(experiment, request)
 
 
@@ -138,14 +139,14 @@ def ask(experiment: str, request: Request) -> str:
 
 
 def action_of(experiment: str, request: Request) -> Action:
-    """What asking for a computation counts as among the permissions."""
+    """Return what asking for a computation counts as among the permissions."""
     seconds = seconds_of(experiment, request)
     return permissions.action_of(experiment, seconds is not None and seconds <= effort.LONG_SECONDS)
 
 
 def seconds_of(experiment: str, request: Request) -> float | None:
-    """An upper estimate of a request's time; None for what always takes minutes, and for features
-    that are not on this machine or cannot be read. A table is not opened for it."""
+    """Return an upper estimate of a request's time; None for what always takes minutes, and for
+    features that are not on this machine or cannot be read. A table is not opened for it."""
     estimate, source = EXPERIMENTS[experiment].seconds, source_of(request)
     size: Size | None = Size()
     if estimate is None:
@@ -159,7 +160,7 @@ def seconds_of(experiment: str, request: Request) -> float | None:
 
 
 def why_not(experiment: str, request: Request) -> str:
-    """Why the visitor may not ask for a computation; empty where they may."""
+    """Say why the visitor may not ask for a computation; empty where they may."""
     return visitors.refusal(action_of(experiment, request))
 
 
@@ -170,8 +171,8 @@ def submit_all(computations: Sequence[Computation[R]]) -> None:
 
 
 def chosen_here(what: str, job: str) -> bool:
-    """Whether a visitor came to `job` by changing a control: it is not what the session has seen
-    first of this kind, by a link or otherwise."""
+    """Return whether a visitor came to `job` by changing a control: it is not what the session has
+    seen first of this kind, by a link or otherwise."""
     return st.session_state.setdefault(f"opened-{what}", job) != job
 
 
@@ -183,7 +184,8 @@ def obtain(
     seconds: float,
     chosen: bool = False,
 ) -> Stored | None:
-    """The result of a request that the page cannot do without, which may take so many `seconds`.
+    """Return the result of a request that the page cannot do without, which may take so many
+    `seconds`.
 
     Where there is none yet, its job is followed in its place. What a control has been set to (or
     the caller says is `chosen`) is asked for at once, if it is quick. What a link opens with is
@@ -265,8 +267,8 @@ def offer(
 
 
 def offer_refused(computations: Sequence[Computation[R]], fetched: bool) -> str:
-    """Why the visitor may not ask for these computations, or may not have their data fetched; empty
-    where both are allowed."""
+    """Say why the visitor may not ask for these computations, or may not have their data fetched;
+    empty where both are allowed."""
     found = [why_not(one.experiment, one.request) for one in computations]
     return (visitors.refusal(Action.PREPARE) if fetched else "") or next(filter(None, found), "")
 
@@ -286,13 +288,13 @@ def fetch_and_submit(computations: Sequence[Computation]) -> None:
 
 
 def dataset_of(request: Request) -> str | None:
-    """The name of the data set that a request is about; None where it makes its own data."""
+    """Return the name of the data set that a request is about; None where it makes its own data."""
     name: str | None = getattr(request, "dataset", None)
     return name
 
 
 def beside_digits(one: Computation[R]) -> str:
-    """What is added to a cost that is known for digits; a sweep's is estimated for its data."""
+    """Say what is added to a cost that is known for digits; a sweep's is estimated for its data."""
     source = source_of(one.request)
     if one.experiment == "sweep" or not isinstance(source, Features):
         return ""
@@ -301,7 +303,7 @@ def beside_digits(one: Computation[R]) -> str:
 
 
 def state_of(job: str) -> JobState:
-    """Where a job stands that a page asked for and remembers by its id."""
+    """Return where a job stands that a page asked for and remembers by its id."""
     return lab().jobs.state(job)
 
 

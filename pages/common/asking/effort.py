@@ -13,7 +13,8 @@ DIGITS = 1200 * 64 * 10  # samples × features × classes
 
 
 def training(dataset: Dataset, model: str = "linear") -> str:
-    """What is added to the news that the honest model is being trained, where that takes long."""
+    """Say what is added to the news that the honest model is being trained, where that takes
+    long."""
     seconds = honest_seconds(dataset, model)
     if model in NETWORKS:
         return f", a network, to a minimum of its loss: about {roughly(seconds)} on one core"
@@ -34,20 +35,20 @@ def roughly(seconds: float) -> str:
 
 
 def expected(seconds: float) -> str:
-    """How long something takes, as a sentence."""
+    """Say how long something takes, as a sentence."""
     if seconds < NOTICED_SECONDS:
         return "It takes a few seconds."
     return f"It takes about {roughly(seconds)} on two processor cores that have nothing else to do."
 
 
 def at_most(seconds: float) -> str:
-    """How long an attack or sweep takes, as a sentence."""
+    """Say how long an attack or sweep takes, as a sentence."""
     return f"On two processor cores that is {roughly(seconds)} at most; runs that arrive stop."
 
 
 def beside_digits(dataset: Dataset | None) -> str:
-    """A sentence for costs that are known for digits: how much larger this data set is; empty where
-    it is hardly larger, or not on this machine."""
+    """Return a sentence for costs that are known for digits: how much larger this data set is;
+    empty where it is hardly larger, or not on this machine."""
     if dataset is None:
         return ""
     factor = dataset.n_train * dataset.n_features * dataset.n_classes / DIGITS

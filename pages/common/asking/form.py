@@ -49,8 +49,8 @@ class Form:
     def whole(
         self, place: Place, label: str, name: str, limits: links.Range, default: int, help: str
     ) -> int:
-        """A whole number within limits. What another page or data set has left there and lies
-        outside gives way to the default."""
+        """Return a whole number within limits. What another page or data set has left there and
+        lies outside gives way to the default."""
         self._settle(name, limits, default)
         value = place.number_input(
             label,
@@ -68,7 +68,7 @@ class Form:
     def number(
         self, place: Place, label: str, name: str, limits: links.Range, default: float, help: str
     ) -> float:
-        """A number within limits, written without trailing zeros."""
+        """Return a number within limits, written without trailing zeros."""
         self._settle(name, limits, default)
         value = place.number_input(
             label,
@@ -86,7 +86,7 @@ class Form:
     def optional(
         self, place: Place, label: str, name: str, limits: links.Range, empty: str, help: str
     ) -> float | None:
-        """A number within limits, or none; `empty` is what the empty field says."""
+        """Return a number within limits, or none; `empty` is what the empty field says."""
         value = place.number_input(
             label,
             limits.low,
@@ -111,7 +111,7 @@ class Form:
         step: float,
         help: str = "",
     ) -> float:
-        """A number within limits, on a slider."""
+        """Return a number within limits, on a slider."""
         self._settle(name, limits, default)
         value = place.slider(
             label,
@@ -135,7 +135,7 @@ class Form:
         help: str,
         placeholder: str | None = None,
     ) -> str:
-        """A line of text. What it may hold is not checked here."""
+        """Return a line of text. What it may hold is not checked here."""
         value = place.text_input(
             label, default, key=name, help=help, placeholder=placeholder, **BOUND
         )
@@ -143,7 +143,7 @@ class Form:
         return value
 
     def tick(self, place: Place, label: str, name: str, help: str) -> bool:
-        """A tick, off by default."""
+        """Return a tick, off by default."""
         value = place.checkbox(label, key=name, help=help, **BOUND)
         self.note(name, (False, True), value)
         return value
@@ -159,10 +159,10 @@ class Form:
         nearest: bool = False,
         carried: bool = True,
     ) -> T:
-        """One of a few choices, which the address names as they are shown. What another page has
-        left there and is none of them gives way to the default (the first, where none is given) or,
-        with `nearest`, to the nearest number. The other pages open with the same choice, unless it
-        is not `carried` there."""
+        """Return one of a few choices, which the address names as they are shown. What another page
+        has left there and is none of them gives way to the default (the first, where none is given)
+        or, with `nearest`, to the nearest number. The other pages open with the same choice, unless
+        it is not `carried` there."""
         start = choices[0] if default is None else default
         held = st.session_state.get(name)
         if held is not None and held not in choices:
@@ -179,7 +179,7 @@ class Form:
     def segments(
         self, place: Place, label: str, name: str, choices: Sequence[str], default: str, help: str
     ) -> str:
-        """One of a few choices, all of them in view."""
+        """Return one of a few choices, all of them in view."""
         chosen = place.segmented_control(
             label, list(choices), default=default, required=True, key=name, help=help, **BOUND
         )
@@ -218,8 +218,9 @@ class Form:
     def clicked(self, name: str, allowed: Sequence[T]) -> T | None: ...
 
     def clicked(self, name: str, allowed: links.Allowed, default: object = None) -> object:
-        """What was chosen by a click, not with a control: in the address and read from it as a
-        control's value is. The click's callback writes it into the session state, by this name."""
+        """Return what was chosen by a click, not with a control: in the address and read from it as
+        a control's value is. The click's callback writes it into the session state, by this
+        name."""
         held = links.readable(allowed, st.query_params.get(name, ""))
         if name not in st.session_state and held is not None:
             st.session_state[name] = held
@@ -251,9 +252,9 @@ class Form:
 
 
 def bound_number(name: str) -> Binding:
-    """The binding of a number to the address; none while the address holds an infinite one, or one
-    too long to be any other. Streamlit makes it a whole number before it looks at the limits, and
-    fails."""
+    """Return the binding of a number to the address; none while the address holds an infinite one,
+    or one too long to be any other. Streamlit makes it a whole number before it looks at the
+    limits, and fails."""
     try:
         endless = math.isinf(float(st.query_params.get(name, "")))
     except ValueError:
@@ -262,7 +263,7 @@ def bound_number(name: str) -> Binding:
 
 
 def show_link(values: Mapping[str, object]) -> None:
-    """The address of the view, with the values of all its controls, to be copied."""
+    """Show the address of the view, with the values of all its controls, to be copied."""
     with st.sidebar:
         link(f"{st.context.url or ''}{links.query(values)}")
 
@@ -283,7 +284,7 @@ def unchoose(name: str) -> None:
 
 
 def restore_choice(*names: str) -> None:
-    """What was chosen on another page carries over (of `names` alone, where they are given), unless
+    """Carry over what was chosen on another page (of `names` alone, where they are given), unless
     the link says otherwise; before the first control is made. What that page's controls still hold
     is lost with them, unless it is assigned again."""
     for name, value in st.session_state.get(CHOICE, {}).items():

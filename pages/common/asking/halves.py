@@ -10,18 +10,19 @@ ROLE = EXPERIMENT = "halves"
 
 
 def request_for(dataset: str) -> HalvesRequest:
-    """The comparison that pages ask for on a data set: the published one where there is one."""
+    """Return the comparison that pages ask for on a data set: the published one where there is
+    one."""
     found: HalvesRequest | None = published_results.request_of(ROLE, dataset)
     return found or HalvesRequest(dataset)
 
 
 def stored_for(dataset: str) -> Stored | None:
-    """The comparison of halves on a data set, where it is here."""
+    """Return the comparison of halves on a data set, where it is here."""
     return door.find(EXPERIMENT, request_for(dataset))
 
 
 def published() -> dict[str, Stored]:
-    """The published comparisons that are here, by data set."""
+    """Return the published comparisons that are here, by data set."""
     found = {
         name: door.find_published(EXPERIMENT, request_for(name))  # opens without its data
         for name in published_results.datasets_of(ROLE)
@@ -30,7 +31,7 @@ def published() -> dict[str, Stored]:
 
 
 def beside(dataset: str) -> str:
-    """What stands beside a statement on transfer to unseen test data, with a space before it; empty
-    where nothing is known of this data set."""
+    """Say what stands beside a statement on transfer to unseen test data, with a space before it;
+    empty where nothing is known of this data set."""
     stored = stored_for(dataset)
     return "" if stored is None else f" {halves_words.beside(stored.result)}"

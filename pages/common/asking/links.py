@@ -23,8 +23,8 @@ T = TypeVar("T")
 
 
 def published_example() -> AttackRequest:
-    """The finished example that the lab opens with, and the default of every control: the first
-    attack among what is published."""
+    """Return the finished example that the lab opens with, and the default of every control: the
+    first attack among what is published."""
     listed = json.loads((PUBLISHED / "requests.json").read_text(encoding="utf-8"))
     first = next(entry for entry in listed if entry["experiment"] == "attack")
     return ATTACK.make(first["request"])
@@ -53,7 +53,7 @@ class Range:
         return f"{kind} from {self.low:g} to {self.high:,g}".replace(",", "")
 
     def read(self, text: str) -> int | float | None:
-        """The number in a link's text; None where it is none or lies outside."""
+        """Return the number in a link's text; None where it is none or lies outside."""
         try:
             value = float(text)
         except ValueError:
@@ -64,7 +64,7 @@ class Range:
 
 
 def ranges(n_train: int) -> dict[str, Range]:
-    """What the numeric parameters may be for a data set of `n_train` samples."""
+    """Return what the numeric parameters may be for a data set of `n_train` samples."""
     return {
         "target": Range(0, n_train - 1),
         "k": Range(1, n_train - 1),
@@ -75,34 +75,34 @@ def ranges(n_train: int) -> dict[str, Range]:
 
 
 def values_of(request: AttackRequest) -> dict[str, object]:
-    """The parameters of a request, by their names in links."""
+    """Return the parameters of a request, by their names in links."""
     named = ("k", "radius", "seed", "objective", "restarts", "order", "model")
     target = {"dataset": request.dataset, "target": request.targets[0]}
     return target | {name: getattr(request, name) for name in named}
 
 
 def request_of(values: Mapping[str, object]) -> AttackRequest:
-    """The attack that has these parameters, by their names in links, and the example's others.
-    Raises InvalidInput for a value that no attack can have."""
+    """Return the attack that has these parameters, by their names in links, and the example's
+    others. Raises InvalidInput for a value that no attack can have."""
     named = {name: value for name, value in values.items() if name != "target"}
     return taken_from(AttackRequest, EXAMPLE, targets=(values["target"],), **named)
 
 
 def query(values: Mapping[str, object]) -> str:
-    """The query that restores a view: every parameter that has a value, defaults too."""
+    """Return the query that restores a view: every parameter that has a value, defaults too."""
     said = {n: text_of(value) for n, value in values.items() if value not in (None, "", [])}
     return "?" + urlencode(said, doseq=True) if said else ""
 
 
 def text_of(value: object) -> str | list[str]:
-    """A value as links write it; a choice of several is a parameter for each."""
+    """Return a value as links write it; a choice of several is a parameter for each."""
     if isinstance(value, bool):
         return str(value).lower()
     return [str(v) for v in value] if isinstance(value, list | tuple) else str(value)
 
 
 def readable(allowed: "Range | Sequence[T]", text: str) -> int | float | T | None:
-    """The value in a link's text; None where it cannot be used."""
+    """Return the value in a link's text; None where it cannot be used."""
     if isinstance(allowed, Range):
         return allowed.read(text)
     return next((choice for choice in allowed if text_of(choice) == text), None)
@@ -115,7 +115,8 @@ Expected = Mapping[str, Allowed]
 def problems(
     given: Mapping[str, str], expected_of: Expected, used: Mapping[str, object]
 ) -> list[str]:
-    """One sentence for each parameter of a link that cannot be used, and what is used instead."""
+    """Return one sentence for each parameter of a link that cannot be used, and what is used
+    instead."""
     notes = []
     for name, text in given.items():
         if name not in expected_of:
@@ -138,6 +139,6 @@ def problems(
 
 
 def clean(text: str, limit: int = 40) -> str:
-    """A link's text made safe to repeat between backticks, shortened."""
+    """Return a link's text made safe to repeat between backticks, shortened."""
     text = "".join(c if c.isprintable() and c != "`" else "?" for c in text)
     return text if len(text) <= limit else text[: limit - 1] + "…"

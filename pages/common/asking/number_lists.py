@@ -18,7 +18,7 @@ class Axis:
 
 
 def read_numbers(axis: Axis, text: str) -> tuple[float, ...]:
-    """The numbers in a text like '0.1, 0.3'. Raises InvalidInput."""
+    """Return the numbers in a text like '0.1, 0.3'. Raises InvalidInput."""
     parts = [part for part in re.split(r"[\s,;]+", text) if part]
     kind = "whole numbers" if axis.whole else "numbers"
     try:

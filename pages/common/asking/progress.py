@@ -24,7 +24,7 @@ COLUMNS = [field.name for field in fields(Runs)]
 
 
 def trajectory_so_far(told: Sequence[Progress]) -> pd.DataFrame:
-    """An attack's reports as a table with one row per run and step."""
+    """Return an attack's reports as a table with one row per run and step."""
     frames = [pd.DataFrame({"step": p.step, **vars(p.runs)}) for p in told if p.runs is not None]
     return (
         pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["step", *COLUMNS])
@@ -32,7 +32,7 @@ def trajectory_so_far(told: Sequence[Progress]) -> pd.DataFrame:
 
 
 def states_so_far(trajectory: pd.DataFrame, k: int) -> dict[int, RunState]:
-    """Which runs have arrived, by their last step."""
+    """Return which runs have arrived, by their last step."""
     last = trajectory.groupby("run").tail(1)
     return {
         int(run): "reached" if rank <= k else "running"

@@ -36,7 +36,7 @@ class RateView:
 
     @property
     def limit(self) -> float:
-        """The permitted fall of accuracy; without limit, all of it."""
+        """Return the permitted fall of accuracy; without limit, all of it."""
         return 1.0 if self.tolerance is None else self.tolerance
 
     @shelf.kept
@@ -45,8 +45,8 @@ class RateView:
         return self.counted(success_rates(table, self.limit, by))
 
     def counted(self, rates: pd.DataFrame) -> pd.DataFrame:
-        """The rows of this form on the attacker's own test set, and of the returned models on the
-        unknown one."""
+        """Return the rows of this form on the attacker's own test set, and of the returned models
+        on the unknown one."""
         return rates[rates["form"].where(rates["split"] == "test", self.form) == self.form]
 
     @shelf.kept
@@ -57,20 +57,21 @@ class RateView:
 
     @shelf.kept
     def shares(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Both readings of multi-target success at every k, under this limit, form and radius."""
+        """Return both readings of multi-target success at every k, under this limit, form and
+        radius."""
         shares = share_rates(table[table["radius"] == self.radius], self.limit)
         return self.counted(shares[shares["regime"] == "high_accuracy"])
 
 
 @shelf.kept
 def on_own_test(rates: pd.DataFrame) -> pd.DataFrame:
-    """The rows on the attacker's own test set."""
+    """Return the rows on the attacker's own test set."""
     return rates[rates["split"] == "test"]
 
 
 @shelf.kept
 def best_radius(table: pd.DataFrame) -> float:
-    """The radius at which the attack keeps accuracy and succeeds most often, over all k."""
+    """Return the radius at which the attack keeps accuracy and succeeds most often, over all k."""
     by = ("radius",)
     rates = success_rates(table, ACCURACY_TOLERANCE, by).query(
         "form == 'any_run' and split == 'test'"
@@ -80,7 +81,7 @@ def best_radius(table: pd.DataFrame) -> float:
 
 @shelf.kept
 def computed(table: pd.DataFrame) -> tuple[list[int], list[float]]:
-    """The values of k and the radii that a sweep has, ascending."""
+    """Return the values of k and the radii that a sweep has, ascending."""
     ks = [int(k) for k in sorted(table["k"].unique())]
     return ks, [float(radius) for radius in sorted(table["radius"].unique())]
 

@@ -26,7 +26,8 @@ AXES = {
 
 
 def stored_of(role: str, dataset: str) -> dict[SweepRequest, Stored]:
-    """The published sweeps that play this role for a data set, those of them that are here."""
+    """Return the published sweeps that play this role for a data set, those of them that are
+    here."""
     found = {
         request: door.find("sweep", request)
         for request in published_results.requests_of(role, dataset)
@@ -38,13 +39,13 @@ Parts = Callable[[SweepRequest], Sequence[SweepRequest]]  # what a page needs fo
 
 
 def alone(request: SweepRequest) -> Sequence[SweepRequest]:
-    """The parts of a page that needs nothing but the request."""
+    """Return the parts of a page that needs nothing but the request."""
     return [request]
 
 
 def opening_sweep(role: str, dataset: str, parts: Parts = alone) -> SweepRequest:
-    """The published request in this role, or a modest one like it for another data set: of fewer
-    targets, starts and at last of one radius, until all its parts take an hour at most."""
+    """Return the published request in this role, or a modest one like it for another data set: of
+    fewer targets, starts and at last of one radius, until all its parts take an hour at most."""
     found = published_results.request_of(role, dataset)
     if found is not None:
         return found
@@ -61,12 +62,12 @@ def opening_sweep(role: str, dataset: str, parts: Parts = alone) -> SweepRequest
 
 
 def with_axes(request: SweepRequest, numbers: Mapping[str, Sequence[float]]) -> SweepRequest:
-    """A sweep with other values on some of its AXES. Raises InvalidInput."""
+    """Return a sweep with other values on some of its AXES. Raises InvalidInput."""
     return taken_from(SweepRequest, request, **numbers)
 
 
 def seconds_of(requests: Sequence[SweepRequest]) -> float:
-    """An upper estimate of what sweeps take; 0 where their data is not on this machine."""
+    """Return an upper estimate of what sweeps take; 0 where their data is not on this machine."""
     total = 0.0
     for request in requests:
         if data_choice.data_hash(request.dataset) is None:

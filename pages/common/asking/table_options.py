@@ -16,7 +16,7 @@ def same(name: str) -> str:
 
 
 def has_header(key: Callable[[str], str] = same, **bound: Unpack[Binding]) -> bool:
-    """Whether the first line holds the names: asked before the columns can be."""
+    """Return whether the first line holds the names: asked before the columns can be."""
     return st.checkbox(
         "The first line holds the names of the columns",
         True,
@@ -29,7 +29,8 @@ def has_header(key: Callable[[str], str] = same, **bound: Unpack[Binding]) -> bo
 def choose(
     columns: Sequence[str], header: bool, key: Callable[[str], str] = same, **bound: Unpack[Binding]
 ) -> TableOptions:
-    """The other options; what was chosen for another table and is no column here is forgotten."""
+    """Return the other options; what was chosen for another table and is no column here is
+    forgotten."""
     for name in ("drop", "text"):
         if held := st.session_state.get(key(name)):
             st.session_state[key(name)] = [column for column in held if column in columns]
@@ -64,7 +65,7 @@ def choose(
 
 
 def as_in_links(options: TableOptions) -> dict[str, object]:
-    """The options as the address holds them; those at their defaults are left out."""
+    """Return the options as the address holds them; those at their defaults are left out."""
     default = TableOptions()
     said = {n: getattr(options, n) for n in OPTIONS if getattr(options, n) != getattr(default, n)}
     if "missing" in said:

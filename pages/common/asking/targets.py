@@ -9,7 +9,7 @@ from pages.common.asking.form import forget_notes
 
 
 def inside(index: int, before: Ranking, k: int) -> str:
-    """Why a sample cannot be a target."""
+    """Say why a sample cannot be a target."""
     return (
         f"Sample {index} is at rank {int(before.ranks[index]):,} under the honest model: it is in "
         f"the top {k} before any attack. Choose a sample further down, or a smaller k."
@@ -17,7 +17,8 @@ def inside(index: int, before: Ranking, k: int) -> str:
 
 
 def pick(key: str, before: Ranking, k: int) -> None:
-    """A click on a ranking makes that sample the target, unless it is in the top-k already."""
+    """Make the sample that was clicked in a ranking the target, unless it is in the top-k
+    already."""
     points = st.session_state[key].selection.points
     if not points:
         return
@@ -30,7 +31,7 @@ def pick(key: str, before: Ranking, k: int) -> None:
 
 
 def random_target(before: Ranking, k: int) -> None:
-    """A sample outside the honest top-k."""
+    """Choose a sample outside the honest top-k."""
     outside = np.flatnonzero(before.ranks > k)
     st.session_state["target"] = int(np.random.default_rng().choice(outside))
     forget_notes()

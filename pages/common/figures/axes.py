@@ -16,7 +16,7 @@ def decades(n: int) -> list[int]:
 
 
 def rank_axis(n: int, title: str, reverse: bool = False) -> dict[str, object]:
-    """A log axis of the ranks 1…n. Positions of annotations on it are log10(rank)."""
+    """Return a log axis of the ranks 1…n. Positions of annotations on it are log10(rank)."""
     low, high = -0.12, math.log10(max(n, 2)) + 0.08
     ticks = decades(n)
     return {
@@ -42,7 +42,7 @@ def thinned(n: int, limit: int = DRAWN_POINTS) -> NDArray[np.int64]:
 
 
 def thinning(n: int) -> str:
-    """What a caption adds where not every sample of a ranking is drawn."""
+    """Say what a caption adds where not every sample of a ranking is drawn."""
     drawn = len(thinned(n))
     if drawn == n:
         return ""
@@ -50,7 +50,7 @@ def thinning(n: int) -> str:
 
 
 def number(value: float) -> str:
-    """A number in few characters, with a true minus sign."""
+    """Return a number in few characters, with a true minus sign."""
     text = f"{value:.3g}"
     if "e" in text:
         mantissa, exponent = text.split("e")
@@ -69,7 +69,7 @@ class SignedScale:
 
     @classmethod
     def of(cls, *scores: ArrayLike) -> "SignedScale":
-        """The scale whose linear part holds the smaller half of the scores."""
+        """Return the scale whose linear part holds the smaller half of the scores."""
         sizes = np.abs(np.concatenate([np.ravel(s) for s in scores]))
         sizes = sizes[sizes > 0]
         return cls(float(np.median(sizes)) if len(sizes) else 1.0)
@@ -92,8 +92,8 @@ class SignedScale:
         return sorted(chosen)
 
     def axis(self, low: float, high: float, title: str, falls: bool = True) -> dict[str, object]:
-        """A y axis over this scale, its ticks labelled with real scores, with room for a label at
-        the side of rank 1: above, where scores fall with the rank."""
+        """Return a y axis over this scale, its ticks labelled with real scores, with room for a
+        label at the side of rank 1: above, where scores fall with the rank."""
         ticks = self.ticks(low, high)
         bottom, top = float(self(low)), float(self(high))
         height = (top - bottom) or 1.0

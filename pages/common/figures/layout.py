@@ -48,6 +48,6 @@ def merge(held: dict[str, Any], new: Mapping[str, object]) -> None:  # values of
 
 
 def custom_data(rows: Sequence[Sequence[object]]) -> NDArray[np.object_]:
-    """Rows of custom data as an array, (points, columns): Plotly looks at every cell of a list of
-    lists, more than once."""
+    """Return rows of custom data as an array, (points, columns): Plotly looks at every cell of a
+    list of lists, more than once."""
     return np.array(rows, dtype=object)

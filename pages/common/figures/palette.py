@@ -12,6 +12,6 @@ BAND = "rgba(213, 94, 0, 0.13)"  # behind the top k
 
 
 def translucent(colour: str, opacity: float) -> str:
-    """A colour like "#D55E00" with an opacity."""
+    """Return a colour like "#D55E00" with an opacity."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red}, {green}, {blue}, {opacity})"

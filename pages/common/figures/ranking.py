@@ -14,7 +14,7 @@ from pages.common.samples import Samples
 def ring(
     x: float, y: float, name: str, hover: str, customdata: NDArray[np.object_] | None = None
 ) -> go.Scatter:
-    """The mark of the target."""
+    """Draw the mark of the target."""
     return go.Scatter(
         x=[x],
         y=[y],
@@ -28,7 +28,7 @@ def ring(
 
 
 def rank_unchanged(n: int) -> go.Scatter:
-    """The diagonal of a figure of ranks 1…n against ranks 1…n."""
+    """Draw the diagonal of a figure of ranks 1…n against ranks 1…n."""
     return go.Scatter(
         x=[1, n],
         y=[1, n],
@@ -100,7 +100,7 @@ def _points(
     labels: NDArray[np.str_],
     target: int | None,
 ) -> None:
-    """The samples of both rankings, thinned; the target is drawn in any case."""
+    """Draw the samples of both rankings, thinned; the target is drawn in any case."""
     n = len(before.scores)
     looks = (
         ("honest model", before, {"symbol": "circle", "size": 6, "color": GREY}),
@@ -132,14 +132,14 @@ def _points(
 
 
 def falls(one: Ranking) -> bool:
-    """Whether rank 1 is the highest score, not the lowest."""
+    """Return whether rank 1 is the highest score, not the lowest."""
     return bool(one.scores[one.ranks.argmin()] >= one.scores[one.ranks.argmax()])
 
 
 def _rows(
     one: Ranking, labels: NDArray[np.str_], indices: NDArray[np.int64]
 ) -> NDArray[np.object_]:
-    """What hovers say of samples: index, class, score and rank, (samples, 4)."""
+    """Return what hovers say of samples: index, class, score and rank, (samples, 4)."""
     rows = [[int(i), str(labels[i]), number(one.scores[i]), int(one.ranks[i])] for i in indices]
     return custom_data(rows)
 

@@ -26,7 +26,7 @@ class Half:
 
 
 def halves(ranks: NDArray[np.int64]) -> tuple[Half, Half]:
-    """The upper and the lower half of a ranking."""
+    """Return the upper and the lower half of a ranking."""
     n = len(ranks)
     upper = ranks <= (n + 1) // 2
     first, last = np.flatnonzero(upper), np.flatnonzero(~upper)
@@ -45,7 +45,8 @@ def running_median(
 
 
 def panels(n: int) -> go.Figure:
-    """An empty figure of both panels for a ranking of n samples: the ends are at the edges."""
+    """Draw an empty figure of both panels for a ranking of n samples: the ends are at the
+    edges."""
     figure = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.02)
     half = (n + 1) // 2
     figure.update_xaxes(rank_axis(half, "rank, from the top"), col=1)

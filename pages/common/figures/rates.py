@@ -24,7 +24,7 @@ def band(
     colour: str,
     opacity: float = 0.15,
 ) -> go.Scatter:
-    """The area between two lines."""
+    """Draw the area between two lines."""
     return go.Scatter(
         x=np.concatenate([x, x[::-1]]),
         y=np.concatenate([high, low[::-1]]),

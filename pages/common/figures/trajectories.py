@@ -25,7 +25,7 @@ RUN_LOOKS: dict[RunState, tuple[str, dict[str, object]]] = {
 
 
 def run_states(runs: pd.DataFrame, steps: int) -> dict[int, RunState]:
-    """What became of each run of at most so many steps, from a result's table of runs.
+    """Return what became of each run of at most so many steps, from a result's table of runs.
 
     Objectives that keep accuracy end all runs of an attack once one run is good enough. A run that
     is not in the top then has 'ended': nobody knows whether it would have arrived.
@@ -120,7 +120,8 @@ def draw_runs(
     col: int = 1,
     in_legend: Collection[str] = (),
 ) -> set[str]:
-    """Every run's line in each panel, at its row, with a mark where its rank ends: a cross where
+    """Return every run's line in each panel, at its row, with a mark where its rank ends: a cross
+    where
     it got stuck outside the top k, with all its steps taken. Returns the states that were drawn;
     those `in_legend` already are not named there again."""
     drawn: set[str] = set()
@@ -169,7 +170,7 @@ def draw_runs(
 
 
 def _with_gaps(part: pd.DataFrame, panels: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-    """The runs of one kind as one line each, broken by NaN: few traces draw quickly."""
+    """Return the runs of one kind as one line each, broken by NaN: few traces draw quickly."""
     columns: dict[str, list[NDArray[np.float64]]] = {c: [] for c in ("run", "step", *panels)}
     for _, one in part.sort_values(["run", "step"]).groupby("run"):
         for name, pieces in columns.items():

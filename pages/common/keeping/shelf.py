@@ -32,7 +32,8 @@ BUDGET_MB = 256.0
 
 
 def budget(environment: Mapping[str, str] = os.environ) -> int:
-    """Bytes that may be kept, from IAL_PAGES_MB (in units of 2**20 bytes). Raises InvalidInput."""
+    """Return how many bytes may be kept, from IAL_PAGES_MB (in units of 2**20 bytes). Raises
+    InvalidInput."""
     zero = "0 to keep nothing"
     return int(2**20 * number(environment, "IAL_PAGES_MB", BUDGET_MB, "MB", zero))
 
@@ -58,11 +59,11 @@ class Shelf:
 
     @property
     def bytes(self) -> int:
-        """What is kept, in bytes."""
+        """Return the size of what is kept, in bytes."""
         return self._bytes
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value under a key; where there is none, `make` makes it, once for all who ask
+        """Return the value under a key; where there is none, `make` makes it, once for all who ask
         meanwhile: they wait, and meet its error if it fails."""
         with self._lock:
             found = self._kept.get(key)
@@ -88,7 +89,7 @@ class Shelf:
         return made
 
     def values(self) -> list[object]:
-        """Everything that is kept."""
+        """Return everything that is kept."""
         with self._lock:
             return [value for value, _ in self._kept.values()]
 

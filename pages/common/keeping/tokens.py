@@ -44,7 +44,7 @@ class Remembered:
         self._tokens: dict[int, tuple[weakref.ref[object], Token]] = {}
 
     def of(self, value: object, make: Callable[[], Token]) -> Token:
-        """The token of `value`; `make` computes it where it is asked for the first time."""
+        """Return the token of `value`; `make` computes it where it is asked for the first time."""
         place = id(value)
         found = self._tokens.get(place)
         if found is not None and found[0]() is value:
@@ -59,7 +59,7 @@ class Remembered:
             self._tokens.pop(place, None)
 
     def held(self) -> list[tuple[object, Token]]:
-        """The objects that live, each with its token."""
+        """Return the objects that live, each with its token."""
         living = [(reference(), token) for reference, token in list(self._tokens.values())]
         return [(value, token) for value, token in living if value is not None]
 
@@ -69,8 +69,8 @@ _serials = count()
 
 
 def token(value: object) -> Token:
-    """The token of a value. Nobody may change a table, an array or a dataclass once it has a token.
-    Raises NoToken."""
+    """Return the token of a value. Nobody may change a table, an array or a dataclass once it has a
+    token. Raises NoToken."""
     kind = type(value)
     if kind in PLAIN:
         return kind, value
@@ -94,7 +94,7 @@ def token(value: object) -> Token:
 
 
 def read(value: object) -> Token:
-    """The token of an array, a column or a table, by its content. Raises NoToken."""
+    """Return the token of an array, a column or a table, by its content. Raises NoToken."""
     if isinstance(value, np.ndarray):
         return of_array(value)
     if isinstance(value, pd.Series):
@@ -106,7 +106,7 @@ def read(value: object) -> Token:
 
 
 def of_array(values: NDArray) -> Token:
-    """The token of an array: kind, shape and a digest of its bytes."""
+    """Return the token of an array: kind, shape and a digest of its bytes."""
     if values.dtype.hasobject:
         return "objects", values.shape, digest(token(values.ravel().tolist()))
     content = np.ascontiguousarray(values).tobytes()
@@ -114,7 +114,7 @@ def of_array(values: NDArray) -> Token:
 
 
 def of_column(values: pd.Series | pd.Index) -> Token:
-    """The token of a column or an index: names, kind of values and content."""
+    """Return the token of a column or an index: names, kind of values and content."""
     if isinstance(values, pd.MultiIndex):
         levels = [values.get_level_values(place) for place in range(values.nlevels)]
         return "levels", *map(of_column, levels)
@@ -128,14 +128,15 @@ def of_column(values: pd.Series | pd.Index) -> Token:
 
 
 def digest(content: object) -> str:
-    """A digest of bytes, or of a token."""
+    """Return a digest of bytes, or of a token."""
     data = content if isinstance(content, bytes) else repr(content).encode()
     return hashlib.blake2b(data, digest_size=INTERNED).hexdigest()
 
 
 def of_function(value: FunctionType | partial[object]) -> Token:
-    """The token of a function by its code and where it stands: scripts of pages define theirs anew
-    in every run. Raises NoToken for one that remembers variables of another function."""
+    """Return the token of a function by its code and where it stands: scripts of pages define
+    theirs anew in every run. Raises NoToken for one that remembers variables of another
+    function."""
     if isinstance(value, partial):
         return "partial", token(value.func), token(value.args), token(value.keywords)
     if value.__closure__:
@@ -146,8 +147,8 @@ def of_function(value: FunctionType | partial[object]) -> Token:
 
 
 def of_dataclass(value: Any) -> Token:  # Any: a frozen dataclass of whatever class
-    """The token of a frozen dataclass: its fields'. A stored result is told by where it lies and
-    the checksums of its files, a data set by its content. Raises NoToken."""
+    """Return the token of a frozen dataclass: its fields'. A stored result is told by where it lies
+    and the checksums of its files, a data set by its content. Raises NoToken."""
     if not value.__dataclass_params__.frozen:
         raise NoToken(f"{type(value).__name__} is not frozen: it may change")
     if isinstance(value, Stored) and value.manifest.files:
@@ -165,7 +166,8 @@ def of_fields(value: Any) -> Token:  # Any: as above
 
 
 def of_stored(stored: Stored) -> Token:
-    """The token of a stored result. A second computation of the same request gets another token."""
+    """Return the token of a stored result. A second computation of the same request gets another
+    token."""
     m = stored.manifest
     taken = stored.imported and (stored.imported.source, stored.imported.when)
     files = tuple(m.files.items())
@@ -176,8 +178,8 @@ def of_stored(stored: Stored) -> Token:
 
 
 def of_dataset(dataset: Dataset) -> Token:
-    """The token of a data set: its numbers' hash and its names; its pictures, which may be many, by
-    which object they are."""
+    """Return the token of a data set: its numbers' hash and its names; its pictures, which may be
+    many, by which object they are."""
     names = tuple(dataset.class_names), dataset.feature_names and tuple(dataset.feature_names)
     pictures = token(dataset.images)
     return "data", dataset.name, dataset.content_hash, *names, pictures

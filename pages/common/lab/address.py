@@ -24,13 +24,13 @@ def own_ip() -> str:
 
 
 def of_lab(settings: Settings, port: int) -> str:
-    """Where visitors find the lab: what IAL_ADDRESS says, or else this machine and the port."""
+    """Say where visitors find the lab: what IAL_ADDRESS says, or else this machine and the port."""
     return (settings.address or f"http://{own_ip()}:{port}").rstrip("/")
 
 
 def as_visited(settings: Settings, url: str, port: int) -> str:
-    """The same, as a page says it that was opened at `url`: unless that is an address of this
-    machine alone, others find the lab there too."""
+    """Return the same, as a page says it that was opened at `url`: unless that is an address of
+    this machine alone, others find the lab there too."""
     parts = urlsplit(url)
     if settings.address or not parts.hostname or parts.hostname in LOOPBACK:
         return of_lab(settings, port)
@@ -38,12 +38,12 @@ def as_visited(settings: Settings, url: str, port: int) -> str:
 
 
 def for_teacher(place: str, token: str) -> str:
-    """The teacher's link."""
+    """Return the teacher's link."""
     return f"{place}/?{urlencode({PARAMETER: token})}"
 
 
 def qr_code(text: str) -> str:
-    """A QR code as a data URI: SVG, black on white with its quiet zone, as wide as where it
+    """Return a QR code as a data URI: SVG, black on white with its quiet zone, as wide as where it
     stands."""
     code = segno.make(text, micro=False, error="m")
     drawn: str = code.svg_data_uri(border=4, dark="#000", light="#fff", omitsize=True)

@@ -37,13 +37,13 @@ WRONG = (
 
 
 def is_token(given: str, token: str) -> bool:
-    """Whether somebody has given the token, in a time that does not depend on how much of it is
-    right; never where there is none."""
+    """Return whether somebody has given the token, in a time that does not depend on how much of it
+    is right; never where there is none."""
     return bool(token) and secrets.compare_digest(given.encode(), token.encode())
 
 
 def name_of(cookies: Mapping[str, str]) -> str:
-    """What the browser with these cookies is called in files; '' without a usable one."""
+    """Say what the browser with these cookies is called in files; '' without a usable one."""
     held = cookies.get(VISITOR, "")
     return hashlib.sha256(held.encode()).hexdigest()[:24] if WELL_FORMED.fullmatch(held) else ""
 
@@ -70,7 +70,7 @@ class Browsers:
     def let_in(
         self, scope: Scope, given: str, rest: list[tuple[str, str]]
     ) -> PlainTextResponse | RedirectResponse:
-        """The answer to a teacher's link: onwards without the token, or a refusal."""
+        """Return the answer to a teacher's link: onwards without the token, or a refusal."""
         token = self.token()
         if not is_token(given, token):
             return PlainTextResponse(WRONG, 403, headers={"Cache-Control": "no-store"})
@@ -81,7 +81,7 @@ class Browsers:
         return answer
 
     def missing(self, scope: Scope) -> list[str]:
-        """The cookie of a browser that has none yet."""
+        """Return the cookie of a browser that has none yet."""
         held = read_cookies(Headers(scope=scope).get("cookie", ""))
         if WELL_FORMED.fullmatch(held.get(VISITOR, "")):
             return []
@@ -89,12 +89,12 @@ class Browsers:
 
 
 def opens_page(scope: Scope) -> bool:
-    """Whether a browser asks for a page to show, not for a part of one."""
+    """Return whether a browser asks for a page to show, not for a part of one."""
     return scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", "")
 
 
 def read_cookies(header: str) -> dict[str, str]:
-    """The cookies of a request; none of a header that cannot be read."""
+    """Return the cookies of a request; none of a header that cannot be read."""
     read: SimpleCookie = SimpleCookie()
     try:
         read.load(header)
@@ -104,7 +104,7 @@ def read_cookies(header: str) -> dict[str, str]:
 
 
 def cookie(name: str, value: str, seconds: int, scope: Scope) -> str:
-    """A cookie that scripts cannot read and other sites cannot send."""
+    """Return a cookie that scripts cannot read and other sites cannot send."""
     forwarded = Headers(scope=scope).get("x-forwarded-proto", "")
     secure = "; Secure" if "https" in (scope.get("scheme"), forwarded) else ""
     return f"{name}={value}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Lax{secure}"

@@ -70,9 +70,9 @@ async def open_everything() -> None:
 
 
 def before_others(wanted: bool) -> Callable[[App], AbstractAsyncContextManager[None]]:
-    """A lifespan of the application: where it is wanted, the server takes no connection before
-    every link has been opened. A session that runs nothing stays to the end: Streamlit forgets the
-    compiled pages when its last session leaves."""
+    """Return a lifespan of the application: where it is wanted, the server takes no connection
+    before every link has been opened. A session that runs nothing stays to the end: Streamlit
+    forgets the compiled pages when its last session leaves."""
 
     @asynccontextmanager
     async def lifespan(app: App) -> AsyncIterator[None]:

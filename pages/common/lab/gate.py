@@ -90,9 +90,9 @@ class Seat:
 
 
 def hosts() -> list[str]:
-    """The names by which the lab may be asked for: those of `server.allowedHosts`, or else those of
-    this machine where the server listens on it alone (another site's name that leads here would
-    make its pages the lab's own), or else any."""
+    """Return the names by which the lab may be asked for: those of `server.allowedHosts`, or else
+    those of this machine where the server listens on it alone (another site's name that leads here
+    would make its pages the lab's own), or else any."""
     if given := config.get_option("server.allowedHosts"):
         return [str(name) for name in given]
     own = (*LOOPBACK, "[::1]")
@@ -100,14 +100,15 @@ def hosts() -> list[str]:
 
 
 def held_uploads() -> int:
-    """Bytes of the files that Streamlit holds for sessions."""
+    """Return how many bytes of files Streamlit holds for sessions."""
     stats = get_instance().uploaded_file_mgr.get_stats()
     every = [stat for family in stats.values() for stat in family]
     return sum(stat.byte_length for stat in every if isinstance(stat, CacheStat))
 
 
 def is_foreign(headers: Headers) -> bool:
-    """Whether a browser says that a page of another site asks. What is no browser says nothing."""
+    """Return whether a browser says that a page of another site asks. What is no browser says
+    nothing."""
     origin = headers.get("origin")
     if origin is None or origin in config.get_option("server.corsAllowedOrigins"):
         return False
@@ -184,7 +185,7 @@ class Gate:
             self.coming -= size
 
     def idlest(self) -> Seat | None:
-        """The session that has been silent for longest, if that is long enough to lose its
+        """Return the session that has been silent for longest, if that is long enough to lose its
         place."""
         seat = min(self.seats, key=lambda one: one.heard, default=None)
         silent = seat is not None and time.monotonic() - seat.heard > self.limits.idle_seconds
@@ -194,7 +195,7 @@ class Gate:
         return len(self.seats) < self.limits.sessions or self.idlest() is not None
 
     def admits(self, reconnects: bool) -> bool:
-        """Whether a session may begin now; makes room for it if it may."""
+        """Return whether a session may begin now; makes room for it if it may."""
         full = len(self.seats) >= self.limits.sessions
         idlest = self.idlest() if full and not reconnects else None
         if full and idlest is None:
@@ -225,8 +226,8 @@ async def close(send: Send) -> None:
 
 
 def reconnects(headers: Headers) -> bool:
-    """Whether a WebSocket names the session that it had: Streamlit's scripts give protocol, XSRF
-    token and that."""
+    """Return whether a WebSocket names the session that it had: Streamlit's scripts give protocol,
+    XSRF token and that."""
     given = [word.strip() for word in headers.get("sec-websocket-protocol", "").split(",")]
     return len(given) > 2 and bool(given[2])
 

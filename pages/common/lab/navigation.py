@@ -12,8 +12,8 @@ _made: dict[tuple[str, bool], StreamlitPage] = {}  # by address, and whether it 
 
 
 def page_of(entry: PageEntry) -> StreamlitPage:
-    """The page of an entry, the session's own. To make it, Streamlit looks for its file on the
-    disk: that is done once, and every session gets a copy."""
+    """Return the page of an entry, the session's own. To make it, Streamlit looks for its file on
+    the disk: that is done once, and every session gets a copy."""
     key = entry.url, entry.default
     if key not in _made:
         _made[key] = st.Page(
@@ -23,5 +23,5 @@ def page_of(entry: PageEntry) -> StreamlitPage:
 
 
 def entry_of(chosen: StreamlitPage) -> PageEntry:
-    """The entry whose page the navigation has chosen."""
+    """Return the entry whose page the navigation has chosen."""
     return next(entry for entry in PAGES if chosen.url_path == ("" if entry.default else entry.url))

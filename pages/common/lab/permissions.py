@@ -56,7 +56,7 @@ PAUSED = frozenset({Action.COMPUTE})  # what students cannot do while the teache
 
 
 def verdict(action: Action, role: Role, mode: Mode, frozen: bool = False) -> Verdict:
-    """Whether somebody may do something; frozen: the teacher has paused the class."""
+    """Return whether somebody may do something; frozen: the teacher has paused the class."""
     if mode is Mode.CLASS and role is Role.STUDENT:
         allowed = action in STUDENTS and not (frozen and action in PAUSED)
         return Verdict.YES if allowed else Verdict.NO
@@ -66,7 +66,7 @@ def verdict(action: Action, role: Role, mode: Mode, frozen: bool = False) -> Ver
 
 
 def refusal(action: Action, role: Role, mode: Mode, frozen: bool = False) -> str:
-    """Why somebody may not do something, as a sentence; empty where they may."""
+    """Say why somebody may not do something, as a sentence; empty where they may."""
     if verdict(action, role, mode, frozen) is not Verdict.NO:
         return ""
     if frozen and action in PAUSED:
@@ -82,7 +82,7 @@ def check(action: Action, role: Role, mode: Mode, frozen: bool = False) -> None:
 
 
 def action_of(experiment: str, quick: bool) -> Action:
-    """What asking for a computation counts as; quick: whether it takes seconds."""
+    """Return what asking for a computation counts as; quick: whether it takes seconds."""
     if experiment == "prepare":
         return Action.PREPARE
     return Action.COMPUTE if quick else Action.COMPUTE_LONG

@@ -21,7 +21,7 @@ class Listed(TypedDict):
 
 @cache
 def entries() -> tuple[Listed, ...]:
-    """The list as it stands in the file."""
+    """Return the list as it stands in the file."""
     return tuple(json.loads((PUBLISHED / "requests.json").read_text(encoding="utf-8")))
 
 
@@ -40,32 +40,33 @@ def listed() -> tuple[tuple[str, str, Request], ...]:
 
 @cache
 def with_role() -> tuple[tuple[str, str, Request], ...]:
-    """Those that have a role on a page."""
+    """Return the entries of `listed` that have a role on a page."""
     return tuple(entry for entry in listed() if entry[0])
 
 
 def stand_ins() -> dict[str, str]:
-    """The data set whose published results stand in for one of the paper's, by its name there."""
+    """Return the data set whose published results stand in for one of the paper's, by its name
+    there."""
     return {e["stands_for"]: str(e["request"]["dataset"]) for e in entries() if "stands_for" in e}
 
 
 def named(data: str) -> str:
-    """A data set, and which of the paper's it stands in for."""
+    """Return a data set, and which of the paper's it stands in for."""
     whose = next((name for name, here in stand_ins().items() if here == data), None)
     return data if whose is None else f"the {whose} stand-in"
 
 
 def request_of(role: str, dataset: str) -> Request | None:
-    """The published request that plays this role for a data set."""
+    """Return the published request that plays this role for a data set."""
     found = (r for name, _, r in with_role() if name == role and r.dataset == dataset)
     return next(found, None)
 
 
 def requests_of(role: str, dataset: str) -> list[Request]:
-    """All published requests that play this role for a data set."""
+    """Return all published requests that play this role for a data set."""
     return [r for name, _, r in with_role() if name == role and r.dataset == dataset]
 
 
 def datasets_of(role: str) -> list[str]:
-    """The data sets for which that role is published."""
+    """Return the data sets for which that role is published."""
     return list(dict.fromkeys(r.dataset for name, _, r in with_role() if name == role))

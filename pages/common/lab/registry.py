@@ -35,7 +35,7 @@ class PageEntry:
 
 
 def read(entry: dict[str, Any]) -> PageEntry:  # values as TOML holds them
-    """A page as `pages.toml` describes it."""
+    """Return a page as `pages.toml` describes it."""
     presets = tuple(Preset(**preset) for preset in entry.pop("presets", ()))
     notes = tuple(entry.pop("notes", ()))
     return PageEntry(**entry, presets=presets, notes=notes)
@@ -45,11 +45,11 @@ PAGES = tuple(map(read, tomllib.loads(LIST.read_text(encoding="utf-8"))["page"])
 
 
 def page(url: str) -> PageEntry:
-    """The page at `url`."""
+    """Return the page at `url`."""
     return next(entry for entry in PAGES if entry.url == url)
 
 
 def links() -> list[tuple[PageEntry, Mapping[str, str]]]:
-    """Every link that the lab itself offers, with its parameters: each page, each preset."""
+    """Return every link that the lab itself offers, with its parameters: each page, each preset."""
     presets = {page.url: [p.parameters for p in page.presets if p.parameters] for page in PAGES}
     return [(page, given) for page in PAGES for given in ({}, *presets[page.url])]

@@ -55,8 +55,8 @@ def warm_up(jobs: Jobs, seconds: float = WARM_UP_SECONDS) -> None:
 
 
 def shown(message: object) -> str:
-    """A message as a visitor is shown it: where something lies is said from the folders that the
-    README names, not from the root of the server's disk."""
+    """Return a message as a visitor is shown it: where something lies is said from the folders that
+    the README names, not from the root of the server's disk."""
     settings, text = lab().settings, str(message)
     places = {
         settings.data_dir: "data",
@@ -73,24 +73,25 @@ def shown(message: object) -> str:
 
 
 def data_place() -> str:
-    """The data directory as code on a page names it: from the checkout where it lies there, else by
-    its usual name."""
+    """Return the data directory as code on a page names it: from the checkout where it lies there,
+    else by its usual name."""
     data_dir = lab().settings.data_dir
     return str(data_dir.relative_to(ROOT)) if data_dir.is_relative_to(ROOT) else "data"
 
 
 def datasets() -> list[str]:
-    """The data sets that can be chosen."""
+    """Return the data sets that can be chosen."""
     return dataset_names(lab().settings.data_dir)
 
 
 def is_here(name: str) -> bool:
-    """Whether a data set can be chosen. Pages ask often: for a bundled one no folder is read."""
+    """Return whether a data set can be chosen. Pages ask often: for a bundled one no folder is
+    read."""
     return name in LOADERS or name in datasets()
 
 
 def open_dataset(name: str) -> Dataset:
-    """A data set by name, kept in memory until its files change. Raises InvalidDataset."""
+    """Return a data set by name, kept in memory until its files change. Raises InvalidDataset."""
     data_dir = lab().settings.data_dir
     changed = 0.0 if name in LOADERS else changed_at(name, data_dir, ".npz")
     return OPENED.get((name, data_dir, changed), lambda: _read_dataset(name, data_dir))
@@ -102,7 +103,7 @@ def _read_dataset(name: str, data_dir: Path) -> Dataset:
 
 
 def ranking_request(request: AttackRequest) -> RankingRequest:
-    """The honest model and ranking that an attack starts from."""
+    """Return the honest model and ranking that an attack starts from."""
     return taken_from(RankingRequest, request)
 
 
@@ -123,7 +124,8 @@ STAND_IN = "stand-in features"  # of published results that are not on a bundled
 
 
 def origin(stored: Stored, dataset: str | None) -> str:
-    """Where a result comes from, as its badge says it; dataset: None where it made its own data."""
+    """Say where a result comes from, as its badge says it; dataset: None where it made its own
+    data."""
     manifest, bundled = stored.manifest, (*LOADERS, *fairness_sets.LOADERS)
     file = "table" if manifest.experiment == "fairness" else "features file"
     if stored.published:
@@ -141,7 +143,7 @@ def origin(stored: Stored, dataset: str | None) -> str:
 
 
 def badge_of(stored: Stored) -> str:
-    """The badge of a figure that is drawn from a result."""
+    """Return the badge of a figure that is drawn from a result."""
     return origin(stored, stored.manifest.dataset or None)
 
 

@@ -27,13 +27,13 @@ class Visitor:
 
 
 def cookies() -> Mapping[str, str]:
-    """Those of ours with which this session has come; none where there is no browser."""
+    """Return the lab's cookies of this session; none where there is no browser."""
     held = {name: st.context.cookies.get(name) for name in (browsers.VISITOR, browsers.TEACHER)}
     return {name: value for name, value in held.items() if isinstance(value, str)}
 
 
 def current() -> Visitor:
-    """The visitor of this session."""
+    """Return the visitor of this session."""
     held = cookies()
     known = browsers.name_of(held) or own_name()
     is_teacher = browsers.is_token(held.get(browsers.TEACHER, ""), teacher_token())
@@ -41,7 +41,7 @@ def current() -> Visitor:
 
 
 def own_name() -> str:
-    """The name of a session whose browser keeps no cookies."""
+    """Return the name of a session whose browser keeps no cookies."""
     if ID not in st.session_state:
         st.session_state[ID] = secrets.token_hex(12)
     return str(st.session_state[ID])
@@ -52,22 +52,22 @@ def mode() -> Mode:
 
 
 def frozen() -> bool:
-    """Whether the teacher has paused the class."""
+    """Return whether the teacher has paused the class."""
     return mode() is Mode.CLASS and owners.is_frozen(lab().jobs.folder)
 
 
 def is_limited() -> bool:
-    """Whether the visitor is one of many, of whom none may fill the queue."""
+    """Return whether the visitor is one of many, of whom none may fill the queue."""
     return mode() is Mode.CLASS and current().role is Role.STUDENT
 
 
 def refusal(action: Action) -> str:
-    """Why the visitor may not do something; empty where they may."""
+    """Say why the visitor may not do something; empty where they may."""
     return permissions.refusal(action, current().role, mode(), frozen())
 
 
 def asks_first(action: Action) -> bool:
-    """Whether the visitor is to confirm it."""
+    """Return whether the visitor is to confirm it."""
     return permissions.verdict(action, current().role, mode(), frozen()) is Verdict.ASK
 
 

@@ -21,7 +21,7 @@ SHORT = 20  # characters of a table's cell that no line breaks
 
 
 def prose(name: str) -> None:
-    """A text with formulas, Markdown in a file of its own below `pages`."""
+    """Show a text with formulas, Markdown in a file of its own below `pages`."""
     st.markdown(text_below_pages(name))
 
 
@@ -31,7 +31,8 @@ def text_below_pages(name: str) -> str:
 
 
 def portrait(samples: Samples, index: int) -> str:
-    """A sample's thumbnail or, where the data set has no pictures, what is unusual about it."""
+    """Return a sample's thumbnail or, where the data set has no pictures, what is unusual about
+    it."""
     source = samples.thumbnail(index)
     if source is not None:
         return f'<img src="{source}" alt="{escape(samples.describe(index))}">'
@@ -51,7 +52,7 @@ class Fact:
 
 
 def facts(lead: str, items: Iterable[Fact]) -> None:
-    """A strip of facts; `lead` is HTML in the first cell."""
+    """Show a strip of facts; `lead` is HTML in the first cell."""
     cells = "".join(
         f'<div><div class="name">{escape(f.name)}</div><div class="value">{escape(f.value)}</div>'
         f'<div class="note">{escape(f.note)}</div></div>'
@@ -80,7 +81,7 @@ def table(
 
 @shelf.kept
 def table_html(frame: pd.DataFrame, alt: str, formats: Mapping[str, Callable[[Any], str]]) -> str:
-    """The table as HTML."""
+    """Return the table as HTML."""
 
     def text(name: str, value: Any) -> str:  # Any: what a cell may hold
         if name in formats:

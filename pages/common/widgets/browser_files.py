@@ -11,13 +11,13 @@ FOLDER = Path(__file__).parent / "browser"
 
 @cache
 def text_of(name: str) -> str:
-    """A file's text."""
+    """Return a file's text."""
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
 def component(name: str, *shared: str) -> Callable[..., object]:
-    """The Streamlit component made of the files `shared`, scripts and styles, and after them of
-    NAME.js and NAME.css: a component's script cannot import another file."""
+    """Return the Streamlit component made of the files `shared`, scripts and styles, and after them
+    of NAME.js and NAME.css: a component's script cannot import another file."""
     files = (*shared, f"{name}.js", f"{name}.css")
     css, js = ("\n".join(text_of(f) for f in files if f.endswith(kind)) for kind in (".css", ".js"))
     return st.components.v2.component(name, css=css, js=js, isolate_styles=False)

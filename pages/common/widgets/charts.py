@@ -16,7 +16,7 @@ UNFIT = re.compile(r"[^a-zA-Z0-9_-]")  # characters of a key that its class cann
 
 
 def heading(text: str, badge: str = "") -> None:
-    """A figure's message, and where its numbers come from."""
+    """Show a figure's message, and where its numbers come from."""
     st.markdown(f"## {text}{mark_origin(badge, text)}")
 
 
@@ -30,8 +30,8 @@ def chart(
     at: int = 0,
     title: str = "",
 ) -> None:
-    """A chart over the full width, and the menu that saves it: `source` is what it shows, None only
-    while that is still being computed. `on_select` is called when a point is clicked. With
+    """Show a chart over the full width, and the menu that saves it: `source` is what it shows, None
+    only while that is still being computed. `on_select` is called when a point is clicked. With
     `samples`, pointing at one shows its card; `at` is the place of its index in the points' custom
     data. `title`: what saved pictures are called, by default `alt`."""
     key = UNFIT.sub("-", key)  # as Streamlit does for the class by which scripts find the chart

@@ -12,13 +12,13 @@ SECTION = "Class"  # of the registry
 
 
 def in_order(pages: Sequence[PageEntry]) -> list[PageEntry]:
-    """The pages as the navigation has them: in class mode those of the class come first."""
+    """Return the pages as the navigation has them: in class mode those of the class come first."""
     in_class = visitors.mode() is Mode.CLASS
     return sorted(pages, key=lambda page: in_class and page.section != SECTION)
 
 
 def show() -> None:
-    """Nothing outside class mode."""
+    """Show the notice of class mode; nothing in any other mode."""
     if visitors.mode() is not Mode.CLASS:
         return
     teacher = visitors.current().role is Role.TEACHER

@@ -22,7 +22,7 @@ SOFTWARE = """@software{influence_attack_lab,
 
 
 def tabs(python: str, shell: str) -> None:
-    """A snippet, a command, and BibTeX of the paper and of this software."""
+    """Show a snippet, a command, and BibTeX of the paper and of this software."""
     of_python, of_shell, to_cite = st.tabs(["The same in Python", "Command line", "BibTeX"])
     with of_python:
         st.code(python, "python", wrap_lines=True)

@@ -49,19 +49,20 @@ class FigureBlock:
     on_select: Callable[[], None] | None = None
 
     def made(self) -> go.Figure:
-        """The Plotly figure."""
+        """Draw the Plotly figure."""
         return self.build(*self.values)
 
     @property
     def source(self) -> FigureSource:
-        """What the menu beneath the figure saves."""
+        """Return what the menu beneath the figure saves."""
         table = self.table or self.first_value
         if self.asked is not None:
             return FigureSource.asking(self.name, table, *self.asked)
         return FigureSource.of(self.name, table, *self.results)
 
     def first_value(self) -> pd.DataFrame:
-        """The table that the figure is made of. Raises TypeError where the first value is none."""
+        """Return the table that the figure is made of. Raises TypeError where the first value is
+        none."""
         table = self.values[0]
         if not isinstance(table, pd.DataFrame):
             raise TypeError(f"“{self.name}” is not made of a table: say what its numbers are.")

@@ -52,7 +52,7 @@ def drawn(build: Callable[..., go.Figure], values: tuple[object, ...]) -> ReadyF
 
 @kept
 def for_projector(figure: ReadyFigure) -> ReadyFigure:
-    """The figure as an audience sees it."""
+    """Return the figure as an audience sees it."""
     spec = presented(json.loads(figure.spec))
     return ReadyFigure.of_json(json.dumps(spec), spec["layout"]["height"])
 

@@ -16,7 +16,7 @@ CARD = component("sample_card")
 
 
 def answer(samples: Samples, index: object) -> Mapping[str, object]:
-    """What the card of a sample shows; of none, where the browser asks for none of them."""
+    """Return what the card of a sample shows; of none, where the browser asks for none of them."""
     if not isinstance(index, int) or not 0 <= index < len(samples):
         return {"sample": None}
     picture = samples.thumbnail(index)
@@ -26,8 +26,8 @@ def answer(samples: Samples, index: object) -> Mapping[str, object]:
 
 @st.fragment
 def sample_card(chart: str, samples: Samples, at: int) -> None:
-    """The card of the chart with this key; `at` is the place of a sample's index in the custom data
-    of its points."""
+    """Show the card of the chart with this key; `at` is the place of a sample's index in the custom
+    data of its points."""
     key = f"card-{chart}"
     asked = (st.session_state.get(key) or {}).get("sample")
     CARD(

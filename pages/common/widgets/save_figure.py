@@ -52,7 +52,7 @@ class FigureSource:
         return re.sub(r"[^A-Za-z0-9._]+", "-", text)
 
     def _details(self) -> list[str]:
-        """The sample, if it is one, and the fields that a file's name says."""
+        """Return the sample, if it is one, and the fields that a file's name says."""
         request = self.asked[0][1]
         targets, target = request.get("targets"), request.get("target")
         if isinstance(targets, list | tuple) and len(targets) == 1:
@@ -71,7 +71,7 @@ class FigureSource:
         return self.table().to_csv(index=False).encode()
 
     def request(self) -> bytes:
-        """The requests as JSON: one, or a list."""
+        """Return the requests as JSON: one, or a list."""
         return reproduce.requests_json(self.asked).encode()
 
 
@@ -85,14 +85,14 @@ def citation() -> bytes:
 
 
 def menu(chart: str, source: FigureSource, title: str) -> None:
-    """The menu of the chart with this key; pictures carry the title, and what they are drawn
+    """Show the menu of the chart with this key; pictures carry the title, and what they are drawn
     from."""
     opened = unfold.menu("Save figure", f"save-{chart}", ":material/download:", "tertiary")
     opened(choices)(chart, source, title)
 
 
 def choices(chart: str, source: FigureSource, title: str) -> None:
-    """What it can be saved as."""
+    """Show the formats in which the chart can be saved."""
     name = source.name
     drawn = {"chart": chart, "file": name, "width": LEAST_WIDTH, "title": plain(title)}
     with st.container(gap="xsmall"):

@@ -67,6 +67,7 @@ def as_csv(table: Callable[[], pd.DataFrame]) -> bytes:
 
 
 def flat(table: pd.DataFrame) -> pd.DataFrame:
-    """A sweep's table for a spreadsheet: columns that have an entry per run are written as text."""
+    """Return a sweep's table for a spreadsheet: columns that have an entry per run are written as
+    text."""
     lists = [c for c in table.columns if len(table) and isinstance(table[c].iloc[0], list)]
     return table.assign(**{c: [" ".join(map(str, v)) for v in table[c]] for c in lists})

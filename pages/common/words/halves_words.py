@@ -12,7 +12,7 @@ from pages.common.words.wording import decimal
 
 @shelf.kept
 def beside(table: pd.DataFrame) -> str:
-    """What stands beside a statement on transfer."""
+    """Say what stands beside a statement on transfer."""
     own, drawn = table.iloc[0], table.iloc[1:]
     return (
         "For comparison: the honest model's own two rankings, by these two halves of the test "
@@ -23,7 +23,7 @@ def beside(table: pd.DataFrame) -> str:
 
 @shelf.kept
 def finding(table: pd.DataFrame) -> str:
-    """Whether the ranking is the samples' own or the test data's, in a sentence."""
+    """Say whether the ranking is the samples' own or the test data's, in a sentence."""
     own, drawn = table.iloc[0], table.iloc[1:]
     low, high = percentiles(drawn["spearman"].to_numpy())
     return (
@@ -35,7 +35,7 @@ def finding(table: pd.DataFrame) -> str:
 
 @shelf.kept
 def title(tables: Mapping[str, pd.DataFrame]) -> str:
-    """The range of the medians over all data sets."""
+    """Return the range of the medians over all data sets."""
     medians = [table["spearman"].iloc[1:].median() for table in tables.values()]
     return (
         "How far two honest rankings agree: Spearman "
@@ -45,8 +45,8 @@ def title(tables: Mapping[str, pd.DataFrame]) -> str:
 
 @shelf.kept
 def caption(table: pd.DataFrame | None) -> str:
-    """What becomes of the first sample and of the first ten, for the data set that is chosen (None
-    where it is not compared)."""
+    """Say what becomes of the first sample and of the first ten, for the data set that is chosen
+    (None where it is not compared)."""
     marks = (
         "A mark is one way to cut the test data in two halves; the diamond is the lab's own. No "
         "model was manipulated."

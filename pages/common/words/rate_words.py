@@ -16,7 +16,7 @@ def share(rate: pd.Series) -> str:
 
 
 def limit(tolerance: float | None) -> str:
-    """The condition on accuracy, as part of a sentence."""
+    """Return the condition on accuracy, as part of a sentence."""
     if tolerance is None:
         return "at any cost in accuracy"
     return f"at a cost of at most {100 * tolerance:g} points of accuracy"

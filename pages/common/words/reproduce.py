@@ -47,7 +47,7 @@ def snippet(request: AttackRequest, data_dir: str | None = None) -> str:
 
 @shelf.kept
 def command_of(experiment: str, request: Request) -> str:
-    """The shell command that asks for a request."""
+    """Return the shell command that asks for a request."""
     options = []
     for name, value in values_of(request).items():
         if name == "targets" and isinstance(value, list | tuple):
@@ -204,7 +204,7 @@ def requests_json(asked: Sequence[tuple[str, Mapping[str, object]]]) -> str:
 
 
 def ranking_table(ranking: Ranking, labels: NDArray[np.str_]) -> pd.DataFrame:
-    """One row per training sample: class, score and rank."""
+    """Return one row per training sample: class, score and rank."""
     return pd.DataFrame(
         {
             "sample": np.arange(len(ranking.scores)),
@@ -216,7 +216,8 @@ def ranking_table(ranking: Ranking, labels: NDArray[np.str_]) -> pd.DataFrame:
 
 
 def sample_table(result: AttackResult, samples: Samples) -> pd.DataFrame:
-    """One row per training sample, under its own index: scores and ranks, before and after."""
+    """Return one row per training sample, under its own index: scores and ranks, before and
+    after."""
     return pd.DataFrame(
         {
             "class": samples.labels(),
@@ -234,7 +235,7 @@ def sample_table(result: AttackResult, samples: Samples) -> pd.DataFrame:
 
 @shelf.kept
 def most_moved(result: AttackResult, samples: Samples, rows: int = 12) -> pd.DataFrame:
-    """The samples whose rank changed by the largest factor; the target first."""
+    """Return the samples whose rank changed by the largest factor; the target first."""
     factor = np.abs(np.log(result.after.ranks / result.before.ranks))
     factor[list(result.targets)] = np.inf
     chosen = np.argsort(-factor, kind="stable")[:rows]

@@ -22,7 +22,7 @@ def percent(share: float) -> str:
 
 
 def points(share: float) -> str:
-    """A difference of accuracies in points: '3.0 points', '0.7 points', '1 point'."""
+    """Return a difference of accuracies in points: '3.0 points', '0.7 points', '1 point'."""
     return f"{100 * abs(share):.1f} points"
 
 
@@ -37,7 +37,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def plain(text: str) -> str:
-    """A text whose every character is shown as it is, where Markdown is expected."""
+    """Return a text whose every character is shown as it is, where Markdown is expected."""
     return re.sub(r"([\\`*_{}\[\]()<>#+!|~:$-])", r"\\\1", text)
 
 
@@ -60,7 +60,7 @@ def against(result: AttackResult) -> str:
 
 @shelf.kept
 def headline(result: AttackResult) -> str:
-    """The finding: where the target went, and what it cost."""
+    """Return the finding: where the target went, and what it cost."""
     target = result.targets[0]
     old, new, n = (
         int(result.before.ranks[target]),
@@ -85,7 +85,7 @@ def headline(result: AttackResult) -> str:
 
 
 def score_meaning(order: str) -> str:
-    """What rank 1 stands for, in one sentence (Definition 1's sign)."""
+    """Say what rank 1 stands for, in one sentence (Definition 1's sign)."""
     sign = "A positive score means that up-weighting the sample raises the test loss."
     if order == "lowest_first":
         return f"Rank 1 is the lowest score. {sign}"
@@ -93,7 +93,7 @@ def score_meaning(order: str) -> str:
 
 
 def turnover(result: AttackResult, first: int = 10) -> str:
-    """The second finding: what is left of the honest ranking."""
+    """Return the second finding: what is left of the honest ranking."""
     first = min(first, len(result.before.ranks))
     stayed = round(result.kept(first) * first)
     if stayed == 0:
@@ -106,7 +106,7 @@ def turnover(result: AttackResult, first: int = 10) -> str:
 
 
 def jump(result: AttackResult) -> str:
-    """What became of the target's rank."""
+    """Say what became of the target's rank."""
     target = result.targets[0]
     ranks = f"rank {int(result.before.ranks[target]):,} → {int(result.ranks_test[0]):,}"
     if result.success:
@@ -146,7 +146,7 @@ def intervals(result: AttackResult, holdout: int) -> tuple[Interval, Interval]:
 
 
 def accuracies(result: AttackResult, holdout: int) -> pd.DataFrame:
-    """Both models' accuracy on `holdout` unseen samples with its 95% interval."""
+    """Return both models' accuracy on `holdout` unseen samples with its 95% interval."""
     values = (result.accuracy_before, result.accuracy_after)
     ends = intervals(result, holdout)
     return pd.DataFrame(
@@ -160,7 +160,7 @@ def accuracies(result: AttackResult, holdout: int) -> pd.DataFrame:
 
 
 def price_title(result: AttackResult, holdout: int) -> str:
-    """What the attack cost, and whether the difference could be told from chance."""
+    """Say what the attack cost, and whether the difference could be told from chance."""
     honest, malicious = intervals(result, holdout)
     verdict = "overlap" if honest.overlaps(malicious) else "do not overlap"
     return (
@@ -170,7 +170,8 @@ def price_title(result: AttackResult, holdout: int) -> str:
 
 
 def movement(result: AttackResult) -> str:
-    """How much else moved: the share of samples whose rank changed by more than a tenth of n."""
+    """Say how much else moved: the share of samples whose rank changed by more than a tenth of
+    n."""
     n = len(result.before.ranks)
     moved = float((np.abs(result.after.ranks - result.before.ranks) > n / 10).mean())
     return f"{moved:.0%} of all samples moved by more than {n // 10:,} ranks"
@@ -178,7 +179,7 @@ def movement(result: AttackResult) -> str:
 
 @shelf.kept
 def unknown(result: AttackResult) -> str:
-    """Whether the attack carries over to a test set that the attacker never saw."""
+    """Say whether the attack carries over to a test set that the attacker never saw."""
     rank = int(result.ranks_holdout[0])
     where = "in" if rank <= result.k else "not in"
     return f"{where} the top {result.k} there"
@@ -196,7 +197,7 @@ def day(iso: str) -> str:
 
 
 def stamp(iso: str) -> str:
-    """An ISO time as '24 November 2026, 01:12 UTC' (or without zone where it has none)."""
+    """Return an ISO time as '24 November 2026, 01:12 UTC' (or without zone where it has none)."""
     moment = datetime.fromisoformat(iso)
     return f"{day(iso)}, {moment:%H:%M} {moment.tzname() or ''}".strip()
 

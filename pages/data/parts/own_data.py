@@ -42,7 +42,7 @@ class Taken:
 
 
 def bring_in() -> None:
-    """The whole part: choose a file, see what it would become, take it in."""
+    """Show the whole part: choose a file, see what it would become, take it in."""
     st.header("Bring in your own")
     show_taken()
     show_refused()
@@ -75,7 +75,8 @@ def bring_in() -> None:
 
 
 def look(source: OwnFile, options: Options) -> Preview | str:
-    """What the file would become, or why it cannot be taken; found once for these options."""
+    """Return what the file would become, or why it cannot be taken; found once for these
+    options."""
     key = (source.mark, options.label, options.test_share, options.table)
     held = st.session_state.get(SEEN)
     if held is not None and held[0] == key:
@@ -127,7 +128,7 @@ def show_preview(seen: Preview) -> None:
 
 
 def show_account(account: TableAccount) -> None:
-    """What every column was read as; those that lack most values first."""
+    """Show what every column was read as; those that lack most values first."""
     table = account.table().sort_values("Missing", ascending=False, kind="stable")
     height = min(240, 38 + 35 * len(table))
     st.dataframe(table, hide_index=True, height=height, alt="What the columns were read as")
@@ -151,7 +152,7 @@ def show_problems(seen: Preview) -> None:
 
 
 def offer(source: OwnFile, options: Options, kind: Kind) -> None:
-    """The button that accepts."""
+    """Show the button that accepts."""
     try:
         name = take_in.name_for(source.name, options.name)
     except EngineError as error:
@@ -194,7 +195,7 @@ def show_refused() -> None:
 
 
 def show_taken() -> None:
-    """What was taken in last: the way to its pages, or how far its features are."""
+    """Show what was taken in last: the way to its pages, or how far its features are."""
     taken = st.session_state.get(TAKEN)
     if taken is None:
         return

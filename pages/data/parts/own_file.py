@@ -51,7 +51,7 @@ class OwnFile:
 
     @contextmanager
     def on_disk(self) -> Iterator[Path]:
-        """The file where the engine can read it."""
+        """Put the file where the engine can read it."""
         if self.content is None:
             yield Path(lab().settings.data_dir) / self.name
             return
@@ -73,7 +73,7 @@ class Options:
 
 
 def plain_name(name: str) -> str:
-    """The last part of an uploaded file's name, as one that any disk can keep."""
+    """Return the last part of an uploaded file's name, as one that any disk can keep."""
     last = PurePosixPath(name.replace("\\", "/")).name
     return re.sub(r"[\x00-\x1f]", "", last)[-100:].lstrip(".") or "upload"
 
@@ -85,7 +85,7 @@ def what_can_be() -> None:
 
 
 def choose_file() -> OwnFile | None:
-    """An uploaded file or, where there is none, one that lies in the data directory."""
+    """Return an uploaded file or, where there is none, one that lies in the data directory."""
     key = f"{UPLOAD}-{st.session_state.get(ROUND, 0)}"
     file = st.file_uploader(
         "A file of your own",
@@ -116,7 +116,7 @@ def choose_file() -> OwnFile | None:
 
 
 def how_to_read(source: OwnFile, path: Path) -> tuple[TableOptions, list[str]]:
-    """How the table is read, as it is chosen, and the columns that are left. Raises
+    """Return how the table is read, as it is chosen, and the columns that are left. Raises
     InvalidDataset."""
 
     def key(name: str) -> str:
@@ -183,7 +183,7 @@ def choose_options(source: OwnFile, kind: Kind, columns: list[str]) -> Options:
 
 
 def guessed(source: OwnFile, columns: list[str]) -> str | None:
-    """The column that most likely holds the classes, looked for once for a file."""
+    """Return the column that most likely holds the classes, looked for once for a file."""
     held = st.session_state.get(GUESSED)
     if held is None or held[0] != (source.mark, tuple(columns)):
         try:

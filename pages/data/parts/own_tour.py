@@ -16,13 +16,13 @@ ATTACK_PAGE = "move-one-sample"
 
 
 def request_of(dataset: Dataset, target: int = 0) -> AttackRequest:
-    """The example's attack, on a sample of this data."""
+    """Return the example's attack, on a sample of this data."""
     start = links.values_of(controls.default_request(dataset.n_train))
     return links.request_of({**start, "dataset": dataset.name, "target": target})
 
 
 def last_of(before: Ranking) -> int:
-    """The sample at the end of the ranking."""
+    """Return the sample at the end of the ranking."""
     return int(np.argmax(before.ranks))
 
 

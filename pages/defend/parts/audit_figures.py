@@ -29,7 +29,7 @@ SPREAD = 0.32  # of the marks of one calculator, up and down
 
 
 def power_axis(low: float, high: float, title: str, every: int = 3) -> dict[str, object]:
-    """A log axis whose ticks are powers of ten."""
+    """Return a log axis whose ticks are powers of ten."""
     powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     ticks = [p for p in powers if p % every == 0]
     return {
@@ -44,14 +44,14 @@ def power_axis(low: float, high: float, title: str, every: int = 3) -> dict[str,
 
 
 def drawn_rows(residuals: NDArray[np.float64], target: int) -> NDArray[np.int64]:
-    """Which of a calculator's rows are drawn: those of the largest and of the smallest residuals,
-    others between, and the target's."""
+    """Return which of a calculator's rows are drawn: those of the largest and of the smallest
+    residuals, others between, and the target's."""
     return np.union1d(np.argsort(residuals, kind="stable")[thinned(len(residuals))], target)
 
 
 def residuals(result: AuditResult) -> go.Figure:
-    """The rows' residuals, one line of marks a calculator; the target is ringed, and what lies in
-    the shaded part is caught."""
+    """Draw the rows' residuals, one line of marks a calculator; the target is ringed, and what
+    lies in the shaded part is caught."""
     figure = go.Figure()
     n = result.residuals.shape[1]
     height = np.random.default_rng(0).uniform(-SPREAD, SPREAD, size=(n,))
@@ -114,8 +114,8 @@ def residuals(result: AuditResult) -> go.Figure:
 
 
 def growth(result: AuditResult) -> go.Figure:
-    """The invented row's residual by the number of queries; a cross on the axis where any numbers
-    would pass."""
+    """Draw the invented row's residual by the number of queries; a cross on the axis where any
+    numbers would pass."""
     table = result.growth
     shown, refused = table[~table["refused"]], table[table["refused"]]
     figure = go.Figure()

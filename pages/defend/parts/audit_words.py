@@ -23,14 +23,15 @@ CALLED = {
 
 
 def caught_and_not(result: AuditResult) -> tuple[list[str], list[str]]:
-    """Who of the three cheats is caught, and who passes with the target in the reported top k."""
+    """Return who of the three cheats is caught, and who passes with the target in the reported top
+    k."""
     cheats = [player for player in PLAYERS if player != "honest"]
     caught = [p for p in cheats if len(result.caught(p))]
     return caught, [p for p in cheats if p not in caught]
 
 
 def ranks_reported(result: AuditResult) -> str:
-    """Where the target is, and where the cheats have it."""
+    """Say where the target is, and where the cheats have it."""
     cheats = [result.rank(player) for player in PLAYERS if player != "honest"]
     who = f"Sample {result.target} is at rank {result.rank('honest'):,}"
     if len(set(cheats)) == 1:
@@ -40,7 +41,7 @@ def ranks_reported(result: AuditResult) -> str:
 
 @shelf.kept
 def finding(result: AuditResult) -> str:
-    """Who is caught and who is not."""
+    """Say who is caught and who is not."""
     caught, passes = caught_and_not(result)
     false = len(result.caught("honest"))
     accused = f" {count(false, 'row')} of the honest calculator are accused." if false else ""
@@ -76,7 +77,7 @@ def growth_title(result: AuditResult) -> str:
 
 @shelf.kept
 def players_table(result: AuditResult) -> str:
-    """One row for each calculator, as a Markdown table."""
+    """Return one row for each calculator, as a Markdown table."""
     n = result.residuals.shape[1]
     lines = ["| who answers, and what | sample's rank | verdict |", "|---|---:|---|"]
     for player, name in PLAYERS.items():
@@ -88,7 +89,7 @@ def players_table(result: AuditResult) -> str:
 
 
 def residual_table(result: AuditResult) -> pd.DataFrame:
-    """One row per training sample: residual and mean score from each calculator."""
+    """Return one row per training sample: residual and mean score from each calculator."""
     columns = {}
     for place, player in enumerate(PLAYERS):
         columns[f"residual_{player}"] = result.residuals[place]

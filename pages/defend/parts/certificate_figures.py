@@ -14,7 +14,8 @@ LOW, HIGH = 1e-6, 1e-1  # gradient norms that are drawn
 
 
 def shares_table(result: CertificatesResult) -> pd.DataFrame:
-    """The share of all samples that is certified at each gradient norm, a row per k and norm."""
+    """Return the share of all samples that is certified at each gradient norm, a row per k and
+    norm."""
     norms = np.geomspace(LOW, HIGH, 241)
     tables = []
     for k in result.samples["k"].unique():
@@ -26,7 +27,7 @@ def shares_table(result: CertificatesResult) -> pd.DataFrame:
 
 
 def power_ticks(low: float, high: float) -> dict[str, object]:
-    """A log axis whose ticks are powers of ten."""
+    """Return a log axis whose ticks are powers of ten."""
     powers = range(round(np.log10(low)), round(np.log10(high)) + 1)
     return {
         "type": "log",
@@ -39,7 +40,7 @@ def power_ticks(low: float, high: float) -> dict[str, object]:
 
 
 def shares(table: pd.DataFrame, attacked: float | None) -> go.Figure:
-    """The share certified against the gradient norm, a line per k; `attacked`: the smallest
+    """Draw the share certified against the gradient norm, a line per k; `attacked`: the smallest
     gradient norm of a published attack that succeeded, from which on the region is shaded."""
     figure = go.Figure()
     for (k, part), (colour, dash) in zip(table.groupby("k"), LOOKS, strict=False):
@@ -74,9 +75,9 @@ def shares(table: pd.DataFrame, attacked: float | None) -> go.Figure:
 
 
 def sandwich(table: pd.DataFrame, what: str, found: str) -> go.Figure:
-    """The certified size of every sample below, the smallest at which an attack got in above, at
-    its rank. The table has rank, sample, certified and found (NaN where none was); `what` is the
-    size's name, `found` that of the attacks."""
+    """Draw the certified size of every sample below, the smallest at which an attack got in
+    above, at its rank. The table has rank, sample, certified and found (NaN where none was); `what`
+    is the size's name, `found` that of the attacks."""
     outside = table[table["certified"] > 0]
     both = outside[outside["found"].notna()]
     figure = go.Figure()
@@ -113,7 +114,7 @@ def sandwich(table: pd.DataFrame, what: str, found: str) -> go.Figure:
 
 
 def depth(table: pd.DataFrame, n: int) -> go.Figure:
-    """How many samples are certified in their order after each Newton step."""
+    """Draw how many samples are certified in their order after each Newton step."""
     figure = go.Figure()
     figure.add_bar(
         x=table["step"],

@@ -19,13 +19,13 @@ KINDS = {
 
 
 def size(value: float) -> str:
-    """A gradient norm or radius in words: 10⁻⁴ as 0.0001."""
+    """Return a gradient norm or radius in words: 10⁻⁴ as 0.0001."""
     return f"{value:.2g}" if value >= 1e-4 else f"{value:.1e}".replace("e-0", "e−")
 
 
 @shelf.kept
 def finding(result: CertificatesResult, attacked: float | None) -> str:
-    """The answer in one or two sentences."""
+    """Return the answer in one or two sentences."""
     k = int(result.samples["k"].min())
     place = "to rank 1" if k == 1 else f"into the top {k}"
     said = (
@@ -50,7 +50,7 @@ def shares_title(result: CertificatesResult) -> str:
 
 @shelf.kept
 def shares_table(result: CertificatesResult) -> pd.DataFrame:
-    """The share certified at round gradient norms, a column per k."""
+    """Return the share certified at round gradient norms, a column per k."""
     shown = {"gradient norm": [size(norm) for norm in NORMS]}
     for k in result.samples["k"].unique():
         shares = [percent(result.share(k, norm)) for norm in NORMS]
@@ -59,7 +59,7 @@ def shares_table(result: CertificatesResult) -> pd.DataFrame:
 
 
 def ratio(table: pd.DataFrame) -> float:
-    """The median of found / certified, over the samples that have both; NaN for none."""
+    """Return the median of found / certified, over the samples that have both; NaN for none."""
     both = table[(table["certified"] > 0) & table["found"].notna()]
     return float((both["found"] / both["certified"]).median()) if len(both) else float("nan")
 
@@ -73,7 +73,7 @@ def sandwich_title(table: pd.DataFrame, what: str) -> str:
 
 @shelf.kept
 def tried_table(result: CertificatesResult) -> pd.DataFrame:
-    """What the models that were tried did: one row per kind and k."""
+    """Return what the models that were tried did: one row per kind and k."""
     rows = []
     for row in result.tried.to_dict("records"):
         used = result.of(int(row["k"]))[f"used_{row['kind']}"].dropna()
@@ -98,15 +98,15 @@ def tried_title(result: CertificatesResult) -> str:
 
 
 def by_norm_table(result: CertificatesResult, k: int, least: Mapping[int, float]) -> pd.DataFrame:
-    """The certified gradient norm of each sample beside the smallest at which it was in the top k
-    of some model: one that was pushed, or of an attack, whose smallest are `least`."""
+    """Return the certified gradient norm of each sample beside the smallest at which it was in the
+    top k of some model: one that was pushed, or of an attack, whose smallest are `least`."""
     some = result.of(k).rename(columns={"gradient_norm": "certified"})
     attacked = some["sample"].map(least).astype(float)
     return some[["sample", "rank", "certified"]].assign(found=np.fmin(some["pushed"], attacked))
 
 
 def pushed_said(result: CertificatesResult, k: int) -> str:
-    """What a straight push needs, against the certified gradient norm."""
+    """Say what a straight push needs, against the certified gradient norm."""
     some = result.of(k)
     some = some[some["was_pushed"]]
     arrived = some[some["pushed"].notna()]
@@ -121,7 +121,7 @@ def pushed_said(result: CertificatesResult, k: int) -> str:
 
 
 def depth_title(depths: pd.DataFrame, n: int) -> str:
-    """What polishing certifies, after the first step that certifies most."""
+    """Say what polishing certifies, after the first step that certifies most."""
     deepest = int(depths["depth"].max())
     first = min(depths["step"][depths["depth"] == deepest])
     steps = count(first, "Newton step")

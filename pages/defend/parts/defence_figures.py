@@ -29,7 +29,7 @@ def norms(table: pd.DataFrame) -> np.ndarray:
 
 
 def rows_of(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
-    """The models in rows, from above: a label, a kind, and the models."""
+    """Return the models in rows, from above: a label, a kind, and the models."""
     honest = table[table["kind"] == "honest"]
     by_optimizer = honest.groupby(honest["trained"].str.split(",").str[0], sort=False)
     rows = [
@@ -211,7 +211,7 @@ def roc(curves: pd.DataFrame, alarm_share: float) -> go.Figure:
 
 @shelf.kept
 def thresholds_of(table: pd.DataFrame) -> tuple[float, ...]:
-    """The thresholds at which `stealth_curve` is drawn."""
+    """Return the thresholds at which `stealth_curve` is drawn."""
     sizes = norms(table)
     return tuple(np.geomspace(sizes.min(), 2 * sizes.max(), 200).tolist())
 

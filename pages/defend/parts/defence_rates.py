@@ -10,7 +10,7 @@ from pages.common.keeping import shelf
 
 @shelf.kept
 def curves(table: pd.DataFrame) -> dict[str, Detection]:
-    """A detector's curve by what it is asked to tell from honest models: those attacked that
+    """Return a detector's curve by what it is asked to tell from honest models: those attacked that
     reached the top, at each k and radius, scaled ones, those of the attacker who knows the check
     that reached it. An attack that failed manipulated no ranking, and is none to be found."""
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
@@ -28,7 +28,8 @@ def curves(table: pd.DataFrame) -> dict[str, Detection]:
 
 @shelf.kept
 def curves_table(curves: Mapping[str, Detection]) -> pd.DataFrame:
-    """The operating points of all curves, one below the other, each with the name of its curve."""
+    """Return the operating points of all curves, one below the other, each with the name of its
+    curve."""
     parts = [
         pd.DataFrame(
             {
@@ -45,9 +46,9 @@ def curves_table(curves: Mapping[str, Detection]) -> pd.DataFrame:
 
 @shelf.kept
 def kept(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """What the attacker who knows the check keeps, by the weight of the check in the objective:
-    attacks, how many reach the top, and how many reach it unflagged, with the Wilson interval of
-    these."""
+    """Return what the attacker who knows the check keeps, by the weight of the check in the
+    objective: attacks, how many reach the top, and how many reach it unflagged, with the Wilson
+    interval of these."""
     rows = []
     for weight, part in table[table["kind"] == "adaptive"].groupby("stealth"):
         passed = int((part["success"] & (part["gradient_norm"] < threshold)).sum())

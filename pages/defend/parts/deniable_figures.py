@@ -52,7 +52,8 @@ def curve(result: DeniableResult, epsilon: float) -> go.Figure:
 
 
 def intervals(result: DeniableResult, epsilon: float) -> go.Figure:
-    """The ranks that honest draws give each sample, best to worst, against its usual rank."""
+    """Draw the ranks that honest draws give each sample, best to worst, against its usual
+    rank."""
     samples = result.samples.sort_values("rank")
     low, high = samples[f"lowest_{epsilon:g}"], samples[f"highest_{epsilon:g}"]
     x, figure = samples["rank"], go.Figure()

@@ -19,7 +19,7 @@ def moved(result: DeniableResult, means: str, crowd: str, epsilon: float) -> int
 
 @shelf.kept
 def finding(result: DeniableResult) -> str:
-    """What the attack reaches, and whether averaging stops it, in one line."""
+    """Say what the attack reaches, and whether averaging stops it, in one line."""
     means = str(result.table["means"].iloc[-1])
     said = [
         f"{moved(result, means, crowd, result.limit)} of {len(result.rows(means, crowd))} targets "
@@ -51,7 +51,7 @@ def at(result: DeniableResult, epsilon: float) -> str:
 
 @shelf.kept
 def checks(result: DeniableResult) -> pd.DataFrame:
-    """The checks as a table: what each looks at, how many attacks pass, and its number."""
+    """Return the checks as a table: what each looks at, how many attacks pass, and its number."""
     found, k = result.arrived, result.k
     n = len(found)
 
@@ -107,7 +107,7 @@ def checks(result: DeniableResult) -> pd.DataFrame:
 
 @shelf.kept
 def price(result: DeniableResult) -> str:
-    """What the attacks that arrived cost."""
+    """Say what the attacks that arrived cost."""
     found = result.arrived
     return (
         f"In the median they lose {points(found['lost_holdout'].median())} of accuracy on holdout, "
@@ -119,7 +119,7 @@ def price(result: DeniableResult) -> str:
 
 @shelf.kept
 def honest_choices(result: DeniableResult) -> pd.DataFrame:
-    """How far honest choices move the ranking, a row per ε."""
+    """Return how far honest choices move the ranking, a row per ε."""
     rows = []
     samples = result.samples
     for epsilon, part in result.drawn.groupby("epsilon"):
@@ -141,7 +141,7 @@ def honest_choices(result: DeniableResult) -> pd.DataFrame:
 
 @shelf.kept
 def l2_alone(result: DeniableResult) -> str:
-    """What the choice of l2 alone does to the ranking."""
+    """Say what the choice of l2 alone does to the ranking."""
     line, samples = result.line, result.samples
     first = int((samples["best_by_l2"] <= 1).sum())
     ten = int((samples["best_by_l2"] <= 10).sum())
@@ -161,7 +161,7 @@ def failed(rank: int, k: int) -> str:
 
 @shelf.kept
 def targets(result: DeniableResult) -> pd.DataFrame:
-    """Every target as a row to be read."""
+    """Return every target as a row to be read."""
     table = result.table
     return pd.DataFrame(
         {

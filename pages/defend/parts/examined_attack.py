@@ -22,7 +22,7 @@ R = TypeVar("R", AuditRequest, AttributionsRequest)
 
 
 def nothing_against(dataset: Dataset) -> str:
-    """The `refusal` of pages that look into attacks on any data set."""
+    """Return the `refusal` of pages that look into attacks on any data set."""
     return ""
 
 

@@ -33,7 +33,7 @@ SPREAD = 0.28
 
 
 def broken(name: str) -> str:
-    """A name on two lines, for a narrow screen."""
+    """Return a name on two lines, for a narrow screen."""
     return name.replace(" ", "<br>", 1)
 
 
@@ -43,7 +43,7 @@ def order_of_rows(result: AttributionsResult) -> list[str]:
 
 
 def target_ranks(result: AttributionsResult) -> go.Figure:
-    """The target's rank under every attribution, before and after: rank 1 to the right."""
+    """Draw the target's rank under every attribution, before and after: rank 1 to the right."""
     n, t = len(result.before["influence"].ranks), result.target
     names = order_of_rows(result)
     y = np.arange(len(names), 0, -1)
@@ -106,7 +106,7 @@ def target_ranks(result: AttributionsResult) -> go.Figure:
 
 
 def crowd(result: AttributionsResult, kind: str, score: str) -> go.Figure:
-    """One alarm's number for every honest and every attacked model, and its threshold."""
+    """Draw one alarm's number for every honest and every attacked model, and its threshold."""
     alarm = alarm_row(result, kind, score)
     column, rng = f"{kind}_{score}", np.random.default_rng(0)
     figure = go.Figure()
@@ -156,7 +156,7 @@ def alarm_row(result: AttributionsResult, kind: str, score: str) -> pd.Series:
 
 
 def alarms(result: AttributionsResult) -> go.Figure:
-    """What every alarm finds and whom it accuses, with Wilson intervals."""
+    """Draw what every alarm finds and whom it accuses, with Wilson intervals."""
     table = result.alarms.iloc[::-1]
     y = np.arange(len(table))
     figure = go.Figure()

@@ -19,8 +19,8 @@ FOLLOWS = 0.5  # of influence's move on the log scale: from there another score 
 
 
 def follows(result: AttributionsResult) -> tuple[list[str], list[str]]:
-    """The other scores by which the target has climbed at least half as far as by influence, on the
-    log scale of ranks, and those by which it has not."""
+    """Return the other scores by which the target has climbed at least half as far as by influence,
+    on the log scale of ranks, and those by which it has not."""
 
     def climb(name: str) -> float:
         t = result.target
@@ -51,7 +51,7 @@ def share(hits: int, total: int, what: str) -> str:
 
 @shelf.kept
 def finding(result: AttributionsResult) -> str:
-    """Which scores were moved along."""
+    """Say which scores were moved along."""
     moved, _ = follows(result)
     t = result.target
     old, new = result.before["influence"].ranks[t], result.after["influence"].ranks[t]
@@ -64,7 +64,7 @@ def finding(result: AttributionsResult) -> str:
 
 @shelf.kept
 def more(result: AttributionsResult) -> str:
-    """Which scores hardly moved, and what the main alarm is worth."""
+    """Say which scores hardly moved, and what the main alarm is worth."""
     _, stayed = follows(result)
     parts = []
     if stayed:
@@ -81,9 +81,9 @@ def more(result: AttributionsResult) -> str:
 
 @shelf.kept
 def other_attackers(results: Mapping[str, AttributionsResult]) -> pd.DataFrame:
-    """The main alarm against attackers with other goals, a row for each: attack (its name), found,
-    attacked (models that reached the top), auc, auc_low, auc_high. The honest models, and so the
-    threshold, are the same."""
+    """Return the main alarm against attackers with other goals, a row for each: attack (its name),
+    found, attacked (models that reached the top), auc, auc_low, auc_high. The honest models, and so
+    the threshold, are the same."""
     rows = []
     for name, result in results.items():
         if result.alarms.empty:
@@ -96,7 +96,7 @@ def other_attackers(results: Mapping[str, AttributionsResult]) -> pd.DataFrame:
 
 
 def against_others(rows: pd.DataFrame) -> str:
-    """What the main alarm is worth against them, in a sentence with a space before it."""
+    """Say what the main alarm is worth against them, in a sentence with a space before it."""
     if rows.empty:
         return ""
     said = [f"{row.found} of {row.attacked} by {row.attack}" for row in named_rows(rows)]
@@ -105,7 +105,7 @@ def against_others(rows: pd.DataFrame) -> str:
 
 @shelf.kept
 def others_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows as a table to read."""
+    """Return the rows as a table to read."""
     return pd.DataFrame(
         {
             "attack": rows["attack"],
@@ -122,7 +122,7 @@ def others_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 @shelf.kept
 def left_out(result: AttributionsResult) -> list[str]:
-    """Which scores are not here and why, a sentence or two each."""
+    """Return which scores are not here and why, a sentence or two each."""
     return [f"Without {NAMES.get(name, name)}: {why}" for name, why in result.missing.items()]
 
 
@@ -166,7 +166,8 @@ def alarms_table(result: AttributionsResult) -> pd.DataFrame:
 
 
 def sample_table(result: AttributionsResult) -> pd.DataFrame:
-    """One row per training sample: scores and ranks by every attribution, before and after."""
+    """Return one row per training sample: scores and ranks by every attribution, before and
+    after."""
     columns = {
         f"{what}_{name}_{when}": getattr(side[name], f"{what}s")
         for name in NAMES

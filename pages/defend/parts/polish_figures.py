@@ -19,7 +19,7 @@ GROUPS: Mapping[str, tuple[str, str]] = {  # name, colour
 
 
 def group_of(kind: str) -> str:
-    """Which of `GROUPS` a kind of model belongs to."""
+    """Say which of `GROUPS` a kind of model belongs to."""
     if kind in HONEST:
         return "honest"
     return "knowing" if kind in KNOWING else "attacked"

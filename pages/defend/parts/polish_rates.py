@@ -12,7 +12,7 @@ TOP = 10
 
 
 def arrived(table: pd.DataFrame) -> pd.DataFrame:
-    """The attacked models whose target is in the top before polishing."""
+    """Return the attacked models whose target is in the top before polishing."""
     return table[table["success"]]
 
 
@@ -22,14 +22,14 @@ def threshold(table: pd.DataFrame, column: str) -> float:
 
 
 def outside(table: pd.DataFrame) -> pd.DataFrame:
-    """The models that arrived with a target from outside the honest top ten: polishing may well
-    leave the others there."""
+    """Return the models that arrived with a target from outside the honest top ten: polishing may
+    well leave the others there."""
     return table[table["success"] & (table["rank_before"] > TOP)]
 
 
 @shelf.kept
 def curves(table: pd.DataFrame, column: str) -> dict[str, Detection]:
-    """A detector's curve by attack, of those that arrived, against all honest models."""
+    """Return a detector's curve by attack, of those that arrived, against all honest models."""
     honest = honest_of(table)[column]
     return {
         str(kind): detection(honest, part[column])
@@ -39,9 +39,9 @@ def curves(table: pd.DataFrame, column: str) -> dict[str, Detection]:
 
 @shelf.kept
 def areas(table: pd.DataFrame) -> pd.DataFrame:
-    """One row per attack that arrived and detector: kind, detector, arrived, auc, low, high, and
-    flagged: how many arrived models lie above the threshold that flags at most one honest model in
-    twenty."""
+    """Return one row per attack that arrived and detector: kind, detector, arrived, auc, low, high,
+    and flagged: how many arrived models lie above the threshold that flags at most one honest model
+    in twenty."""
     rows = []
     for column in DETECTORS:
         limit = threshold(table, column)
@@ -64,9 +64,9 @@ def areas(table: pd.DataFrame) -> pd.DataFrame:
 
 @shelf.kept
 def staying(table: pd.DataFrame) -> pd.DataFrame:
-    """One row per attack: kind, made, arrived, and after j steps top_j (how many of the arrived
-    have the target in the first rank) and ten_j (how many of those from outside the honest top ten
-    have it in the top ten, of `outside`)."""
+    """Return one row per attack: kind, made, arrived, and after j steps top_j (how many of the
+    arrived have the target in the first rank) and ten_j (how many of those from outside the honest
+    top ten have it in the top ten, of `outside`)."""
     rows = []
     for kind, part in table[~table["kind"].isin(HONEST)].groupby("kind", sort=False):
         inside = part[part["success"]]

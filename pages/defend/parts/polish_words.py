@@ -29,28 +29,28 @@ KINDS: Mapping[str, str] = {
 
 
 def case(request: PolishRequest) -> str:
-    """What was attacked, as a choice: 'Digits, logistic regression'."""
+    """Say what was attacked, as a choice: 'Digits, logistic regression'."""
     size = f", {request.train_size} samples" if request.train_size else ""
     name = DATA.get(request.dataset, request.dataset)
     return f"{name}, {MODELS[request.model]}{size}"
 
 
 def shown_steps(table: pd.DataFrame) -> list[int]:
-    """The numbers of steps that tables show."""
+    """Return the numbers of steps that tables show."""
     most = steps_of(table)
     return sorted({0, *(j for j in (1, 2) if j <= most), most})
 
 
 def unknowing(table: pd.DataFrame) -> pd.DataFrame:
-    """The arrived models of attackers who do not know of polishing, their targets from outside the
-    honest top ten."""
+    """Return the arrived models of attackers who do not know of polishing, their targets from
+    outside the honest top ten."""
     found = rates.outside(table)
     return found[~found["kind"].isin(KNOWING)]
 
 
 @shelf.kept
 def finding(table: pd.DataFrame) -> str:
-    """What one step undoes, and which attacker it does not stop, in words."""
+    """Say what one step undoes, and which attacker it does not stop, in words."""
     plain, knows = unknowing(table), rates.outside(table)
     knows, most = knows[knows["kind"].isin(KNOWING)], steps_of(table)
     if plain.empty:
@@ -71,7 +71,7 @@ def finding(table: pd.DataFrame) -> str:
 
 @shelf.kept
 def paths_title(table: pd.DataFrame, step: int) -> str:
-    """How many of whose claimed samples are in the top ten after so many steps."""
+    """Say how many of whose claimed samples are in the top ten after so many steps."""
     honest, plain = honest_of(table), unknowing(table)
     when = f"After {count(step, 'step')}" if step else "As handed in"
     inside = [int((part[f"rank_{step}"] <= rates.TOP).sum()) for part in (plain, honest)]
@@ -83,7 +83,7 @@ def paths_title(table: pd.DataFrame, step: int) -> str:
 
 @shelf.kept
 def paths_caption(table: pd.DataFrame) -> str:
-    """What the lines are, and how far the whole ranking flows back."""
+    """Say what the lines are, and how far the whole ranking flows back."""
     plain, most = unknowing(table), steps_of(table)
     said = (
         "One line is one model: the sample that it is meant to put first. Honest models differ in "
@@ -101,7 +101,7 @@ def paths_caption(table: pd.DataFrame) -> str:
 
 @shelf.kept
 def areas_table(areas: pd.DataFrame) -> pd.DataFrame:
-    """The areas under the curves as a table to read."""
+    """Return the areas under the curves as a table to read."""
     rows = []
     for kind, part in areas.groupby("kind", sort=False):
         found = part.set_index("detector")
@@ -115,7 +115,7 @@ def areas_table(areas: pd.DataFrame) -> pd.DataFrame:
 
 @shelf.kept
 def staying_table(table: pd.DataFrame) -> pd.DataFrame:
-    """How many targets stay in the top ten, attack by attack, as a table to read."""
+    """Return how many targets stay in the top ten, attack by attack, as a table to read."""
     rows = []
     for row in rates.staying(table).to_dict("records"):
         read = {
@@ -132,7 +132,7 @@ def staying_table(table: pd.DataFrame) -> pd.DataFrame:
 
 @shelf.kept
 def knowing_table(table: pd.DataFrame) -> pd.DataFrame:
-    """The attackers who know of polishing, as a table to read: a row for each and radius."""
+    """Return the attackers who know of polishing, as a table to read: a row for each and radius."""
     rows = []
     limits = {
         "rank": (rates.RANK, rates.threshold(table, rates.RANK)),
@@ -164,7 +164,7 @@ def knowing_table(table: pd.DataFrame) -> pd.DataFrame:
 
 @shelf.kept
 def knowing_meaning(table: pd.DataFrame, request: PolishRequest) -> str:
-    """What the attackers who know of polishing do, with what means, and what becomes of honest
+    """Say what the attackers who know of polishing do, with what means, and what becomes of honest
     models."""
     honest = honest_of(table)
     held = honest[honest["kind"] == "held back"]
@@ -196,7 +196,7 @@ def knowing_meaning(table: pd.DataFrame, request: PolishRequest) -> str:
 
 @shelf.kept
 def cost(table: pd.DataFrame) -> str:
-    """What polishing costs, in solves and in products with the training set, in words."""
+    """Say what polishing costs, in solves and in products with the training set, in words."""
     most = steps_of(table)
     aimed = table[~table["kind"].isin(HONEST)]
     first, all_steps = aimed["iterations_first"].median(), aimed["iterations"].median()

@@ -23,9 +23,9 @@ CAUGHT, MISSED = 0.9, 0.1  # shares of the models that arrived
 
 @shelf.kept
 def race(table: pd.DataFrame) -> pd.DataFrame:
-    """One row per attack: kind, made, arrived; for each check the share of arrived models that it
-    flags at one honest model in twenty, `<check>`, and its AUC, `<check>_auc` (NaN where nothing
-    arrived); kept: how many targets stay in the top ten after all steps, of `outside`."""
+    """Return one row per attack: kind, made, arrived; for each check the share of arrived models
+    that it flags at one honest model in twenty, `<check>`, and its AUC, `<check>_auc` (NaN where
+    nothing arrived); kept: how many targets stay in the top ten after all steps, of `outside`."""
     found = rates.areas(table).set_index(["kind", "detector"])
     rows = []
     for one in rates.staying(table).to_dict("records"):
@@ -42,7 +42,7 @@ def race(table: pd.DataFrame) -> pd.DataFrame:
 
 @shelf.kept
 def finding(table: pd.DataFrame) -> str:
-    """Which check alone is not enough, and whether any attack is left."""
+    """Say which check alone is not enough, and whether any attack is left."""
     rows = race(table)
     reached = rows[rows["arrived"] > 0]
     missed = int((reached["gradient_norm"] <= MISSED).sum())
@@ -65,7 +65,8 @@ def finding(table: pd.DataFrame) -> str:
 
 
 def cell(share: float, auc: float, arrived: int, page: str) -> str:
-    """A check's cell as HTML: how many it flags, its AUC, in a colour, linked to its evidence."""
+    """Return a check's cell as HTML: how many it flags, its AUC, in a colour, linked to its
+    evidence."""
     if not arrived:
         return "–"
     look = "caught" if share >= CAUGHT else "missed" if share <= MISSED else "partly"
@@ -77,8 +78,8 @@ def cell(share: float, auc: float, arrived: int, page: str) -> str:
 
 
 def deniable_row(table: pd.DataFrame, result: DeniableResult) -> dict[str, str]:
-    """The deniable attack as a row of `as_table`, against the honest models of the same table. Its
-    gradient norm is that of the loss which it declares, and so are the Newton steps."""
+    """Return the deniable attack as a row of `as_table`, against the honest models of the same
+    table. Its gradient norm is that of the loss which it declares, and so are the Newton steps."""
     found, norms = result.arrived, honest_of(table)["gradient_norm"]
     seen = detection(norms, found["gradient_norm"])
     limit = np.quantile(norms, 0.95, method="higher")
@@ -96,7 +97,7 @@ def deniable_row(table: pd.DataFrame, result: DeniableResult) -> dict[str, str]:
 
 @shelf.kept
 def beyond(result: DeniableResult) -> str:
-    """What the deniable attack escapes, and what ends it."""
+    """Say what the deniable attack escapes, and what ends it."""
     found = result.arrived
     kept = int((found["declared_after"] <= result.k).sum())
     return (
@@ -108,7 +109,7 @@ def beyond(result: DeniableResult) -> str:
 
 @shelf.kept
 def as_table(table: pd.DataFrame, deniable: DeniableResult | None = None) -> pd.DataFrame:
-    """The race as a table whose cells are HTML; the deniable attack comes last."""
+    """Return the race as a table whose cells are HTML; the deniable attack comes last."""
     rows = []
     for row in race(table).to_dict("records"):
         said = {

@@ -14,7 +14,8 @@ SCALE = ((0.0, "rgba(0, 114, 178, 0.04)"), (1.0, "rgba(0, 114, 178, 0.85)"))
 
 
 def matrix(result: ScoreMatrixResult) -> go.Figure:
-    """How many targets are in the top k by each score (columns) after an attack on each (rows)."""
+    """Draw how many targets are in the top k by each score (columns) after an attack on each
+    (rows)."""
     rows, columns = result.attacked[::-1], result.observed
     counts = np.array([[result.arrived(a, o)[0] for o in columns] for a in rows])
     said = [[hover(result, a, o) for o in columns] for a in rows]
@@ -54,7 +55,7 @@ def matrix(result: ScoreMatrixResult) -> go.Figure:
 
 
 def hover(result: ScoreMatrixResult, attacked: str, observed: str) -> str:
-    """What one cell says when it is pointed at."""
+    """Say what one cell says when it is pointed at."""
     count, (low, high) = result.arrived(attacked, observed)
     cell = result.cell(attacked, observed)
     return (

@@ -16,7 +16,7 @@ def free(result: ScoreMatrixResult) -> list[str]:
 
 @shelf.kept
 def finding(result: ScoreMatrixResult) -> str:
-    """How often the attack on each score succeeds, and which are immune."""
+    """Say how often the attack on each score succeeds, and which are immune."""
     own = {name: result.arrived(name, name)[0] for name in result.attacked}
     least, most = min(own, key=own.__getitem__), max(own, key=own.__getitem__)
     n = result.n_targets
@@ -42,7 +42,7 @@ def finding(result: ScoreMatrixResult) -> str:
 
 @shelf.kept
 def matrix_title(result: ScoreMatrixResult) -> str:
-    """Which other score moves along most when influence is attacked, and which least."""
+    """Say which other score moves along most when influence is attacked, and which least."""
     others = [n for n in result.attacked if n != "influence"]
     along = {name: result.arrived("influence", name)[0] for name in others}
     most, least = max(along, key=along.__getitem__), min(along, key=along.__getitem__)
@@ -64,7 +64,7 @@ def success_title(result: ScoreMatrixResult) -> str:
 
 @shelf.kept
 def table(result: ScoreMatrixResult) -> pd.DataFrame:
-    """Each attacked score: success with its interval, price, and what moves along."""
+    """Return each attacked score: success with its interval, price, and what moves along."""
     rows = []
     for name in result.attacked:
         count, (low, high) = result.arrived(name, name)

@@ -16,12 +16,12 @@ def own(rates: pd.DataFrame) -> pd.DataFrame:
 
 
 def at_best(table: pd.DataFrame) -> pd.DataFrame:
-    """A sweep's rates at the best radius, by k and regime, as in the paper's Table 1."""
+    """Return a sweep's rates at the best radius, by k and regime, as in the paper's Table 1."""
     return highest(own(success_rates(table, ACCURACY_TOLERANCE)))
 
 
 def baseline_at_best(table: pd.DataFrame, ks: Sequence[int]) -> pd.DataFrame:
-    """The baseline's rates at the best weight, by k and regime."""
+    """Return the baseline's rates at the best weight, by k and regime."""
     rates = reweighing_rates(table, ks, ACCURACY_TOLERANCE)
     return highest(rates[rates["split"] == "test"], over="target_weight")
 

@@ -87,7 +87,8 @@ def folded(text: str) -> str:
 
 
 def of_paper(data: str) -> dict[str, float]:
-    """The paper's rates on one of its data sets with accuracy kept, at its smaller k, by method."""
+    """Return the paper's rates on one of its data sets with accuracy kept, at its smaller k, by
+    method."""
     place = paper.DATASETS.index(data)
     rates = {"baseline": paper.TABLE_1["baseline", "smaller k"][place].high_accuracy}
     return rates | {v: cells[place].high_accuracy for v, cells in paper.TABLE_2.items()}

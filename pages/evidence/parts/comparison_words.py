@@ -15,7 +15,7 @@ from pages.evidence.parts.comparisons import (
 
 
 def finding(compared: Sequence[Comparison], levels: int) -> str:
-    """How many statements hold, differ, or cannot be told."""
+    """Say how many statements hold, differ, or cannot be told."""
     by = {v: sum(c.verdict == v for c in compared) for v in VERDICTS}
     return (
         f"**{by[REPRODUCED]} of {len(compared)} checks of the paper's statements are reproduced**, "

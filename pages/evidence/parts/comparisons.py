@@ -135,8 +135,8 @@ def every_part_helps(data: str, single: pd.DataFrame, restarted: pd.DataFrame) -
 
 
 def ablated(single: pd.DataFrame, restarted: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The variants' rates with accuracy kept, each at its best radius and the smallest k, and who
-    moves which target there."""
+    """Return the variants' rates with accuracy kept, each at its best radius and the smallest k,
+    and who moves which target there."""
     table = ablation.variants(single, restarted)
     view = RateView(int(table["k"].min()), ACCURACY_TOLERANCE, "any_run", 0.0)
     best = variants_at_best(table)

@@ -43,7 +43,7 @@ def spectrum(result: ConditioningResult, damping: float) -> go.Figure:
 
 
 def by_damping(result: ConditioningResult) -> go.Figure:
-    """How far the ranking at each damping agrees with the usual one."""
+    """Draw how far the ranking at each damping agrees with the usual one."""
     figure = go.Figure()
     for model, (name, colour, dash) in LOOKS.items():
         rows = result.by_damping[result.by_damping["model"] == model]
@@ -65,7 +65,8 @@ def by_damping(result: ConditioningResult) -> go.Figure:
 
 
 def differences(rows: pd.DataFrame, names: tuple[str, ...]) -> go.Figure:
-    """How sure both models are of each sample; those that they predict otherwise stand out."""
+    """Draw how sure both models are of each sample; those that they predict otherwise stand
+    out."""
     figure = go.Figure()
     other = rows["said_first"] != rows["said_second"]
     for some, name, colour, symbol in (

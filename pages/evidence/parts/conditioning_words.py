@@ -13,7 +13,7 @@ LOOSE = 0.01  # the other damping in the finding: the usual L2 penalty
 
 @shelf.kept
 def finding(result: ConditioningResult) -> str:
-    """How much of a score is the data's, and how far another damping would agree."""
+    """Say how much of a score is the data's, and how far another damping would agree."""
     own, other = result.at("honest"), result.at("honest", LOOSE)
     parameters = result.eigenvalues.shape[1]
     return (
@@ -63,7 +63,7 @@ def by_damping_title(result: ConditioningResult) -> str:
 
 @shelf.kept
 def first_samples(result: ConditioningResult, order: str) -> pd.DataFrame:
-    """The honest model's first samples: what their scores owe to the damping."""
+    """Return the honest model's first samples: what their scores owe to the damping."""
     sign = -1 if order == "highest_first" else 1
     first = np.argsort(sign * result.scores[0], kind="stable")[:SAMPLES]
     scores, slopes = result.scores[0][first], result.slopes[0][first]
@@ -82,7 +82,7 @@ def first_samples(result: ConditioningResult, order: str) -> pd.DataFrame:
 
 
 def unseen(result: ConditioningResult) -> pd.DataFrame:
-    """The rows of the holdout samples, on which accuracy is measured."""
+    """Return the rows of the holdout samples, on which accuracy is measured."""
     return result.differences[result.differences["split"] == "holdout"]
 
 
@@ -99,7 +99,7 @@ def differences_title(result: ConditioningResult) -> str:
 
 @shelf.kept
 def changed(result: ConditioningResult, names: tuple[str, ...]) -> pd.DataFrame:
-    """The unseen samples that the models predict otherwise, those farthest apart first."""
+    """Return the unseen samples that the models predict otherwise, those farthest apart first."""
     rows = unseen(result)
     rows = rows[rows["said_first"] != rows["said_second"]]
     rows = rows.sort_values("divergence", ascending=False)[:SAMPLES]
@@ -117,7 +117,8 @@ def changed(result: ConditioningResult, names: tuple[str, ...]) -> pd.DataFrame:
 
 @shelf.kept
 def moved(result: ConditioningResult, names: tuple[str, ...]) -> pd.DataFrame:
-    """The training samples whose rank changes by the largest factor, with what both models say."""
+    """Return the training samples whose rank changes by the largest factor, with what both models
+    say."""
     rows = result.differences[result.differences["split"] == "train"]
     factor = np.abs(np.log((rows["rank_second"] / rows["rank_first"]).to_numpy()))
     rows = rows.iloc[np.argsort(-factor, kind="stable")[:SAMPLES]]

@@ -18,7 +18,7 @@ LOOK_SECONDS = 2.0
 
 @st.fragment(run_every=LOOK_SECONDS)
 def queue() -> None:
-    """What runs, what waits and how the last ones ended; looks again by itself."""
+    """Show what runs, what waits and how the last ones ended; read it again at intervals."""
     found = lab().jobs.all()
     charts.heading(words.queue_title(found))
     active = [(job, state) for job, state in found if state.status in door.ACTIVE]
@@ -40,7 +40,7 @@ def queue() -> None:
 
 @unfold.section("How the last computations ended", "ended")
 def endings(ended: Sequence[tuple[Job, JobState]]) -> None:
-    """What became of computations that are over."""
+    """Show what became of computations that are over."""
     st.dataframe(
         words.ended_rows(ended),
         hide_index=True,
@@ -50,7 +50,7 @@ def endings(ended: Sequence[tuple[Job, JobState]]) -> None:
 
 
 def job_row(job: Job, state: JobState) -> None:
-    """A job that runs or waits, whose it is, and the button that ends it."""
+    """Show a job that runs or waits, whose it is, and the button that ends it."""
     left, right = st.columns([5, 1], vertical_alignment="center")
     title = plain(words.job_title(job))
     if cancelling.is_mine(job.id):

@@ -28,7 +28,7 @@ SWEPT, TABLES, PUBLISHED_ONLY = (
 
 
 def opened(entry: Entry) -> Stored | None:
-    """The result of an entry; None where it is damaged, which is said."""
+    """Return the result of an entry; None where it is damaged, which is said."""
     try:
         return open_entry(entry.folder, entry.origin)
     except DamagedResult as error:
@@ -37,7 +37,7 @@ def opened(entry: Entry) -> Stored | None:
 
 
 def one(entry: Entry) -> None:
-    """What a result says of itself, and the way to the page that shows it."""
+    """Show what a result says of itself, and the way to the page that shows it."""
     manifest = entry.manifest
     charts.heading(EXPERIMENTS[entry.experiment].title, words.origin(entry))
     if not entry.current:
@@ -65,7 +65,7 @@ def asked_for(request: Mapping[str, object]) -> None:
 
 
 def way_to(entry: Entry) -> None:
-    """The link to the page that shows a result, or why there is none."""
+    """Show the link to the page that shows a result, or why there is none."""
     found = view_of_result.view_of(make_request(entry.experiment, entry.manifest.request))
     if found is None:
         st.caption("No page shows exactly this; here is what it says.")
@@ -89,7 +89,7 @@ def way_to(entry: Entry) -> None:
 
 
 def obstacle(entry: Entry, found: view_of_result.ResultView) -> str:
-    """Why a page cannot show a result on this machine; empty where it can."""
+    """Say why a page cannot show a result on this machine; empty where it can."""
     name = entry.dataset
     if name is None:
         return ""
@@ -108,13 +108,13 @@ def obstacle(entry: Entry, found: view_of_result.ResultView) -> str:
 
 
 def shows_without_data(url: str, entry: Entry) -> bool:
-    """Whether a page shows a published or imported result although its data is not here."""
+    """Return whether a page shows a published or imported result although its data is not here."""
     known = entry.origin == PUBLISHED or entry.dataset in LOADERS
     return url in SWEPT or (url == TABLES and known) or (url == PUBLISHED_ONLY and known)
 
 
 def two(first: Entry, second: Entry) -> None:
-    """Two results side by side: requests, main numbers, summaries."""
+    """Show two results side by side: requests, main numbers, summaries."""
     if first.experiment != second.experiment:
         st.info("Two results of the same experiment can be compared; these are of two.")
         return

@@ -25,7 +25,8 @@ def ordered(result: LdsResult) -> list[str]:
 
 
 def all_scores(result: LdsResult) -> go.Figure:
-    """The linear datamodelling score of each attribution, with 95% intervals and the ceiling."""
+    """Draw the linear datamodelling score of each attribution, with 95% intervals and the
+    ceiling."""
     names = ordered(result)
     height = {name: len(names) - place for place, name in enumerate(names)}
     figure = go.Figure()
@@ -73,7 +74,8 @@ def all_scores(result: LdsResult) -> go.Figure:
 
 
 def sums(result: LdsResult, name: str) -> go.Figure:
-    """The sum of one attribution's scores over each half against the retrained model's loss."""
+    """Draw the sum of one attribution's scores over each half against the retrained model's
+    loss."""
     figure = go.Figure()
     models = result.table.loc[result.table["attribution"] == name, "model"]
     for which in models:

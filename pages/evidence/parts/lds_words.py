@@ -15,7 +15,7 @@ FEW = 0.5  # of the samples: at which share curves are compared in words
 
 @shelf.kept
 def finding(result: LdsResult) -> str:
-    """How well influence predicts retraining, and what the attack leaves of it."""
+    """Say how well influence predicts retraining, and what the attack leaves of it."""
     best, usual = result.row(MATCHING, "honest"), result.row("influence", "honest")
     fallen = result.row("influence", "attacked")
     return (
@@ -28,7 +28,7 @@ def finding(result: LdsResult) -> str:
 
 @shelf.kept
 def scores_title(result: LdsResult) -> str:
-    """The best attributions, and those that predict nothing."""
+    """Return the best attributions, and those that predict nothing."""
     table = result.table[result.table["model"] != "attacked"].sort_values("lds", ascending=False)
     blind = [SCORE_NAMES[row.attribution] for row in named_rows(table) if row.low <= 0]
     first = SCORE_NAMES[str(table.iloc[0]["attribution"])]
@@ -38,7 +38,7 @@ def scores_title(result: LdsResult) -> str:
 
 @shelf.kept
 def scores_table(result: LdsResult) -> pd.DataFrame:
-    """Every score with its interval and its share of the ceiling."""
+    """Return every score with its interval and its share of the ceiling."""
     rows = list(named_rows(result.table))
     return pd.DataFrame(
         {
@@ -54,7 +54,7 @@ def scores_table(result: LdsResult) -> pd.DataFrame:
 
 @shelf.kept
 def sums_title(result: LdsResult, name: str) -> str:
-    """The score of one attribution under either model."""
+    """Return the score of one attribution under either model."""
     models = result.table.loc[result.table["attribution"] == name, "model"]
     said = [f"{decimal(result.row(name, m)['lds'])} ({MODELS[m]})" for m in models]
     return f"Score of “{SCORE_NAMES[name]}”: {listed(said)}"
@@ -62,7 +62,8 @@ def sums_title(result: LdsResult, name: str) -> str:
 
 @shelf.kept
 def selection_title(result: SelectionResult, name: str) -> str:
-    """What is left at the share nearest to a half, kept from either end, beside random samples."""
+    """Say what is left at the share nearest to a half, kept from either end, beside random
+    samples."""
     chance = result.by_chance()["accuracy_holdout", "mean"]
     share = min(chance.index, key=lambda kept: abs(kept - FEW))
 
@@ -81,7 +82,7 @@ def selection_title(result: SelectionResult, name: str) -> str:
 
 @shelf.kept
 def lost_classes(result: SelectionResult, names: tuple[str, ...]) -> str:
-    """Which selections lose a class, in one sentence; empty where none does."""
+    """Say which selections lose a class, in one sentence; empty where none does."""
     lost = result.table[result.table["lost"] >= 0]
     if lost.empty:
         return ""

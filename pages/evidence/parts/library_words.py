@@ -45,7 +45,7 @@ UNTOLD = {
 
 
 def shown(value: object) -> str:
-    """A field's value in a few characters."""
+    """Return a field's value in a few characters."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {shown(part)}" for name, part in value.items())
     if isinstance(value, list | tuple):
@@ -55,7 +55,7 @@ def shown(value: object) -> str:
 
 @shelf.kept
 def asked(experiment: str, request: Mapping[str, object]) -> str:
-    """A request in short: what tells it from others, 'targets 16, k 1, radius 0.35'."""
+    """Return a request in short: what tells it from others, 'targets 16, k 1, radius 0.35'."""
     telling = TELLING.get(experiment, ())
     try:
         usual = asdict(EXPERIMENTS[experiment].request())
@@ -72,7 +72,7 @@ def asked(experiment: str, request: Mapping[str, object]) -> str:
 
 
 def finding(library: Library) -> str:
-    """How many results there are, from where, and what they take."""
+    """Say how many results there are, from where, and what they take."""
     of = {origin: sum(e.origin == origin for e in library.entries) for origin in ORIGINS}
     parts = [f"{of[o]:,} {name}" for o, name in ORIGINS.items() if of[o]] or ["none yet"]
     held = f"{size(sum(library.size.values()))} on disk"
@@ -90,7 +90,7 @@ def finding(library: Library) -> str:
 
 
 def rows(entries: Iterable[Entry]) -> pd.DataFrame:
-    """The library as a table."""
+    """Return the library as a table."""
     return pd.DataFrame(
         [
             {
@@ -110,13 +110,13 @@ def rows(entries: Iterable[Entry]) -> pd.DataFrame:
 
 
 def origin(entry: Entry) -> str:
-    """Where a result comes from."""
+    """Say where a result comes from."""
     name = ORIGINS[entry.origin]
     return name if entry.imported is None else f"{name} from {entry.imported.source}"
 
 
 def label(entry: Entry) -> str:
-    """A result beside another one of its experiment."""
+    """Return a result beside another one of its experiment."""
     return f"{origin(entry)}, {stamp(entry.manifest.created)}"
 
 
@@ -125,7 +125,7 @@ def request_table(request: Mapping[str, object]) -> pd.DataFrame:
 
 
 def said_of(report: Report) -> list[tuple[str, str]]:
-    """What became of a bundle, as pairs of a message's kind ('success', 'info', 'error') and
+    """Return what became of a bundle, as pairs of a message's kind ('success', 'info', 'error') and
     text."""
     said = []
     if report.taken:
@@ -139,14 +139,14 @@ def said_of(report: Report) -> list[tuple[str, str]]:
 
 
 def job_title(job: Job) -> str:
-    """What a job computes."""
+    """Say what a job computes."""
     data = job.request.get("dataset")
     where = f" on {data}" if data else ""
     return f"{job.experiment}{where}: {asked(job.experiment, job.request)}"
 
 
 def progress_of(state: JobState) -> tuple[float, str]:
-    """How far a running job is (0 where it has not said so), in words and as a share."""
+    """Return how far a running job is (0 where it has not said so), in words and as a share."""
     for progress in reversed(state.progress):
         if progress.total:
             return progress.share, f"{progress.done:,} of {progress.total:,} done"
@@ -156,7 +156,7 @@ def progress_of(state: JobState) -> tuple[float, str]:
 
 
 def limits_said(limits: Mapping[str, Limits], at_once: Mapping[str, int]) -> str:
-    """What the job runner allows in each lane, and the settings that say so."""
+    """Say what the job runner allows in each lane, and the settings that say so."""
     runs = {lane: f"{many} {'runs' if many == 1 else 'run'}" for lane, many in at_once.items()}
     memory = {lane: size(limit.memory) for lane, limit in limits.items()}
     return (
@@ -170,7 +170,7 @@ def limits_said(limits: Mapping[str, Limits], at_once: Mapping[str, int]) -> str
 
 
 def disk_said(usage: Usage) -> str:
-    """What results take of the disk budget, and what was evicted last."""
+    """Say what results take of the disk budget, and what was evicted last."""
     last = f" The last one that went: {plain(usage.evicted)}." if usage.evicted else ""
     return (
         f"Results computed here and their intermediates take {size(usage.held)} of "
@@ -187,7 +187,7 @@ def resumed(state: JobState) -> str:
 
 
 def queue_title(found: Sequence[tuple[Job, JobState]]) -> str:
-    """What is being computed, in a sentence."""
+    """Say what is being computed, in a sentence."""
     running = sum(state.status == "running" for _, state in found)
     waiting = sum(state.status == "queued" for _, state in found)
     if not running and not waiting:

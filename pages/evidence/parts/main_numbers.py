@@ -106,7 +106,7 @@ def of_lesson(result: pd.DataFrame) -> Numbers:
 
 
 def by_row(table: pd.DataFrame, names: Sequence[str], values: Sequence[str]) -> Numbers:
-    """The values of a table's rows, each called by the columns `names`."""
+    """Return the values of a table's rows, each called by the columns `names`."""
     return {
         ", ".join([value, *(f"{n} {shown(row[n])}" for n in names)]): float(row[value])
         for row in table.to_dict("records")
@@ -170,7 +170,7 @@ def of_polish(result: pd.DataFrame) -> Numbers:
 
 
 def of_halves(result: pd.DataFrame) -> Numbers:
-    """The lab's own halves, draw 0, and the medians over all draws."""
+    """Return the lab's own halves, draw 0, and the medians over all draws."""
     names = {"spearman": "Spearman", "shared_first": "shared among the first"}
     own = {f"{said}, own halves": float(result[name].iloc[0]) for name, said in names.items()}
     return own | {f"{said}, median": float(result[name].median()) for name, said in names.items()}
@@ -305,14 +305,15 @@ NUMBERS: dict[str, Callable[[Any], Numbers]] = {
 
 
 def numbers_of(result: object) -> Numbers:
-    """The number fields of a result that is a dataclass, by their names; none of another."""
+    """Return the number fields of a result that is a dataclass, by their names; none of another."""
     named = fields(result) if is_dataclass(result) else ()
     found = {f.name.replace("_", " "): getattr(result, f.name) for f in named}
     return {name: value for name, value in found.items() if type(value) in (int, float)}
 
 
 def side_by_side(experiment: str, first: object, second: object) -> pd.DataFrame:
-    """The main numbers of two results of one experiment: A, B and B − A, NaN where one has none."""
+    """Return the main numbers of two results of one experiment: A, B and B − A, NaN where one has
+    none."""
     of = NUMBERS.get(experiment, numbers_of)
     a, b = of(first), of(second)
     names = list(dict.fromkeys([*a, *b]))
@@ -322,7 +323,7 @@ def side_by_side(experiment: str, first: object, second: object) -> pd.DataFrame
 
 
 def figure(value: float) -> str:
-    """A number for a table: '1,126', '0.9498', '–' where there is none."""
+    """Return a number for a table: '1,126', '0.9498', '–' where there is none."""
     if np.isnan(value):
         return "–"
     said = f"{int(value):,}" if float(value).is_integer() else f"{value:.4g}"
@@ -330,7 +331,7 @@ def figure(value: float) -> str:
 
 
 def sameness(table: pd.DataFrame) -> str:
-    """How much two results agree, in a sentence."""
+    """Say how much two results agree, in a sentence."""
     shared = table.dropna(subset=["A", "B"])
     equal = int(np.isclose(shared["A"], shared["B"], rtol=1e-9, atol=0).sum())
     if shared.empty:

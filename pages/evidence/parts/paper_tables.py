@@ -23,8 +23,8 @@ def cells(rates: pd.DataFrame) -> dict[int, pd.DataFrame]:
 def table_1(
     attacks: Mapping[str, pd.DataFrame], baselines: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
-    """Every cell of Table 1 beside ours: attacks, baselines: sweeps and baselines by the paper's
-    data set. Its smaller k stands beside our smallest, its larger beside our largest."""
+    """Return every cell of Table 1 beside ours: attacks, baselines: sweeps and baselines by the
+    paper's data set. Its smaller k stands beside our smallest, its larger beside our largest."""
     rows = []
     for name in paper.DATASETS:
         found: dict[str, dict[int, pd.DataFrame]] = {"attack": {}, "baseline": {}}
@@ -42,8 +42,8 @@ def table_1(
 
 
 def table_2(best: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Every cell of Table 2 beside ours; best: rates of the variants at their best radius and the
-    smallest k (`ablation.best_of`), by the paper's data set."""
+    """Return every cell of Table 2 beside ours; best: rates of the variants at their best radius
+    and the smallest k (`ablation.best_of`), by the paper's data set."""
     rows = []
     for name in paper.DATASETS:
         for variant, published in paper.TABLE_2.items():
@@ -58,7 +58,7 @@ def table_2(best: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def cell_row(
     method: str, data: str, cell: paper.Rate, k: int | None, mine: pd.DataFrame | None
 ) -> dict[str, object]:
-    """One cell of the paper, ours beside it with the 95% intervals, and the verdict."""
+    """Return one cell of the paper, ours beside it with the 95% intervals, and the verdict."""
     row: dict[str, object] = {"method": method, "data": data, "paper": paper.cell(cell)}
     if mine is None:
         nothing = dict.fromkeys(("here", "k", "targets", *INTERVALS.values()), "–")
@@ -113,6 +113,6 @@ def interval(rate: pd.Series) -> str:
 
 @shelf.kept
 def title(both: pd.DataFrame) -> str:
-    """What the two tables side by side show: where the paper's rates lie from ours."""
+    """Say what the two tables side by side show: where the paper's rates lie from ours."""
     known = both[both["here"] != "–"]
     return f"{len(known)} of the {len(both)} cells have a stand-in here; no level can be compared"

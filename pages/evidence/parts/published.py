@@ -12,7 +12,7 @@ Published = tuple[tuple[str, Stored], ...]
 
 @st.cache_resource(show_spinner="Reading what is published …")
 def published() -> Published:
-    """Every published result with its role; the role is empty where the list gives none."""
+    """Return every published result with its role; the role is empty where the list gives none."""
     found = []
     for role, experiment, request in published_results.listed():
         stored = door.find_published(experiment, request)
@@ -22,15 +22,15 @@ def published() -> Published:
 
 
 def stored_by_data(found: Published, role: str) -> dict[str, Stored]:
-    """The results published in a role, with where they come from, by data set."""
+    """Return the results published in a role, with where they come from, by data set."""
     return {stored.manifest.dataset: stored for name, stored in found if name == role}
 
 
 def by_data(found: Published, role: str) -> dict[str, pd.DataFrame]:
-    """The tables published in a role, by data set."""
+    """Return the tables published in a role, by data set."""
     return {data: stored.result for data, stored in stored_by_data(found, role).items()}
 
 
 def all_of(found: Published, experiment: str) -> list:
-    """The results of an experiment, whatever their role."""
+    """Return the results of an experiment, whatever their role."""
     return [stored.result for _, stored in found if stored.manifest.experiment == experiment]

@@ -25,7 +25,7 @@ QUANTITY_LOOKS: Mapping[str, tuple[str, str, str, str]] = {
 
 @shelf.kept
 def measured(comparisons: Sequence[GradientComparison]) -> pd.DataFrame:
-    """One row per size and implementation, with the number of parameters."""
+    """Return one row per size and implementation, with the number of parameters."""
     return pd.concat(
         [c.table.assign(n_parameters=c.n_parameters) for c in comparisons], ignore_index=True
     )
@@ -90,7 +90,7 @@ def gradient_costs(table: pd.DataFrame) -> go.Figure:
 
 
 def above_titles(figure: go.Figure) -> go.Figure:
-    """The legend above the titles of the panels, and not through them."""
+    """Draw the legend above the titles of the panels, and not through them."""
     figure.update_layout(margin={"t": 92}, legend={"y": 1, "yref": "container", "yanchor": "top"})
     return figure
 
@@ -158,7 +158,7 @@ def short(value: float) -> str:
 
 @shelf.kept
 def exponents(scaling: Scaling) -> pd.DataFrame:
-    """The fitted exponents as a table to read: size, time, memory."""
+    """Return the fitted exponents as a table to read: size, time, memory."""
     rows: list[dict[str, str]] = []
     for axis, part in scaling.exponents.groupby("axis", sort=False):
         by = part.set_index("quantity")

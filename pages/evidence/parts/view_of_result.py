@@ -78,14 +78,14 @@ def view(url: str, **parameters: object) -> ResultView:
 
 
 def on_grid(radius: float) -> bool:
-    """Whether the slider of the pages about one attack can hold a radius."""
+    """Return whether the slider of the pages about one attack can hold a radius."""
     steps = radius / links.RADIUS_STEP
     return links.RADIUS_LOW <= radius <= links.RADIUS_HIGH and abs(steps - round(steps)) < 1e-9
 
 
 @singledispatch
 def view_of(request: object) -> ResultView | None:
-    """The view that shows the result of a request; None where no page does."""
+    """Return the view that shows the result of a request; None where no page does."""
     return None
 
 
@@ -127,7 +127,7 @@ def of_sweep(request: SweepRequest) -> ResultView | None:
 
 
 def beside(request: SweepRequest | BaselineRequest) -> ResultView | None:
-    """A published result that a page shows for a data set, whatever else it shows."""
+    """Return a published result that a page shows for a data set, whatever else it shows."""
     for role, url in BESIDE.items():
         if published_results.request_of(role, request.dataset) == request:
             return view(url, dataset=request.dataset)
@@ -287,6 +287,7 @@ def of_cleaning(request: CleaningRequest) -> ResultView | None:
 
 
 def of_role(request: PaymentsRequest | CleaningRequest, url: str, role: str) -> ResultView | None:
-    """A page that shows one result of a data set: the published one, or that of its defaults."""
+    """Return a page that shows one result of a data set: the published one, or that of its
+    defaults."""
     shown = published_results.request_of(role, request.dataset) or type(request)(request.dataset)
     return view(url, dataset=request.dataset) if request == shown else None

@@ -135,7 +135,7 @@ def _draw_references(figure: go.Figure, result: FairnessResult) -> list[float]:
 
 
 def _gap_range(table: pd.DataFrame, metric: str, lines: list[float]) -> tuple[float, float]:
-    """The range, in points, that holds all that is drawn, and 0, with a little room."""
+    """Return the range, in points, that holds all that is drawn, and 0, with a little room."""
     columns = [f"{metric}_test_low", f"{metric}_test_high", f"{metric}_val"]
     heights = np.append(100 * table[columns].to_numpy(dtype=np.float64).ravel(), [0.0, *lines])
     low, high = float(np.nanmin(heights)), float(np.nanmax(heights))

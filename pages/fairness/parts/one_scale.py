@@ -20,7 +20,7 @@ from pages.fairness.parts.fairness_figures import HONEST
 
 @shelf.kept
 def scales_of(table: pd.DataFrame) -> tuple[dict[str, float], float]:
-    """The scales by their texts, and the one with the largest effect."""
+    """Return the scales by their texts, and the one with the largest effect."""
     by_name = {f"{scale:g}": float(scale) for scale in table["scale"]}
     largest = largest_effect(table)
     return by_name, float(table["scale"].iloc[0] if largest is None else largest["scale"])
@@ -42,7 +42,7 @@ def choose_scale(form: Form, table: pd.DataFrame) -> float:
 
 @shelf.kept
 def facts(result: FairnessResult, scale: float) -> list[Fact]:
-    """The base model's predictions, which stay, and its influence scores, which do not."""
+    """Return the base model's predictions, which stay, and its influence scores, which do not."""
     about, row, honest = result.about, result.row(scale), result.row(HONEST)
     return [
         Fact(

@@ -97,7 +97,7 @@ class Opened:
 
 
 def place_of(name: str) -> tuple[Path, float]:
-    """The file of a table in the data directory, and when it last changed. Raises
+    """Return the file of a table in the data directory, and when it last changed. Raises
     InvalidDataset."""
     data_dir = lab().settings.data_dir
     path = fairness_table.find(name, data_dir)
@@ -107,7 +107,8 @@ def place_of(name: str) -> tuple[Path, float]:
 
 
 def read_as_chosen(form: Form, name: str) -> tuple[Opened, TableOptions]:
-    """A table of the data directory, read as the controls above it say. Raises InvalidDataset."""
+    """Return a table of the data directory, read as the controls above it say. Raises
+    InvalidDataset."""
     path, changed = place_of(name)
     with st.expander("How the table is read", key="how-read"):
         header = table_options.has_header(**BOUND)
@@ -130,14 +131,14 @@ def _opened(path: Path, changed: float, options: TableOptions) -> Opened:
 
 
 def account_of(opened: Opened, chosen: Table) -> TableAccount:
-    """What becomes of the rows and columns, said before anything is computed. Raises
+    """Return what becomes of the rows and columns, said before anything is computed. Raises
     InvalidDataset."""
     roles = [str(chosen.target), str(chosen.sensitive)]
     return complete_rows(opened.raw, roles, chosen.options, also=roles[1:]).account
 
 
 def choose_columns(form: Form, name: str, values: dict[str, list[str]]) -> Table:
-    """Which columns and values of a table mean what. Raises InvalidDataset."""
+    """Return which columns and values of a table mean what. Raises InvalidDataset."""
     fit = [column for column, found in values.items() if 2 <= len(found) <= MOST_VALUES]
     if len(fit) < 2:
         raise InvalidDataset(

@@ -41,6 +41,7 @@ def agreement(table: pd.DataFrame) -> go.Figure:
 
 
 def all_of(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The comparisons on several data sets as one table, with the data set's name in `data`."""
+    """Return the comparisons on several data sets as one table, with the data set's name in
+    `data`."""
     parts = [table.assign(data=name) for name, table in tables.items()]
     return pd.concat(parts, ignore_index=True)

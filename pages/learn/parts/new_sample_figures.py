@@ -29,7 +29,7 @@ def signed(figure: go.Figure, x: NDArray, y: NDArray, titles: tuple[str, str]) -
 
 
 def candidates(result: CandidatesResult, names: tuple[str, ...]) -> go.Figure:
-    """Each candidate's score under both models; those that change sides stand out."""
+    """Draw each candidate's score under both models; those that change sides stand out."""
     honest, attacked = result.own("honest"), result.own("attacked")
     figure = go.Figure()
     scale = signed(
@@ -60,7 +60,7 @@ def candidates(result: CandidatesResult, names: tuple[str, ...]) -> go.Figure:
 
 
 def check(result: CandidatesResult) -> go.Figure:
-    """What scores predict against what training with the candidates does."""
+    """Draw what scores predict against what training with the candidates does."""
     table = result.check
     predicted, measured = (table[name].to_numpy() for name in ("predicted", "measured"))
     figure = go.Figure()

@@ -12,7 +12,7 @@ SHOWN = {"clouds": "Two clouds", "digits": "Handwritten 3s and 8s"}
 
 @shelf.kept
 def finding(result: PlaygroundResult) -> str:
-    """Where the attack leaves the values of new points."""
+    """Say where the attack leaves the values of new points."""
     n, target = len(result.y), result.target
     return (
         f"A score needs no retraining, so it can price samples that nobody has collected yet. "
@@ -44,7 +44,7 @@ def origin(request: PlaygroundRequest, result: PlaygroundResult) -> str:
 
 @shelf.kept
 def candidates_title(result: CandidatesResult) -> str:
-    """How many candidates would help, by either model, and how many change sides."""
+    """Say how many candidates would help, by either model, and how many change sides."""
     honest, attacked = result.own("honest"), result.own("attacked")
     turned = int(((honest > 0) != (attacked > 0)).sum())
     return (
@@ -55,7 +55,7 @@ def candidates_title(result: CandidatesResult) -> str:
 
 @shelf.kept
 def check_title(result: CandidatesResult) -> str:
-    """How far prediction and measurement are apart."""
+    """Say how far prediction and measurement are apart."""
     return (
         f"Training with {count(len(result.check), 'candidate')} changes the test loss as their "
         f"scores say, to {100 * result.error:.1g}%"
@@ -79,7 +79,7 @@ def fragile(result: CandidatesResult) -> str:
 
 @shelf.kept
 def candidates_table(result: CandidatesResult, names: tuple[str, ...]) -> pd.DataFrame:
-    """One row per candidate, with its true label."""
+    """Return one row per candidate, with its true label."""
     return pd.DataFrame(
         {
             "unseen sample": np.arange(len(result.labels)),
@@ -94,7 +94,7 @@ def candidates_table(result: CandidatesResult, names: tuple[str, ...]) -> pd.Dat
 
 @shelf.kept
 def points_table(result: PlaygroundResult) -> pd.DataFrame:
-    """One row per training point of the plane."""
+    """Return one row per training point of the plane."""
     return pd.DataFrame(
         {
             result.features[0]: result.X[:, 0],

@@ -49,7 +49,7 @@ def told(found: Sources) -> Mapping[str, object]:
 
 
 def score(found: Sources) -> Mapping[str, object]:
-    """The test loss of the honest model, and after retraining without each sample."""
+    """Return the test loss of the honest model, and after retraining without each sample."""
     table = found.removed.table.set_index("sample").sort_index()
     return {
         "loss": float(found.removed.loss),
@@ -59,7 +59,7 @@ def score(found: Sources) -> Mapping[str, object]:
 
 
 def price(found: Sources) -> Mapping[str, object]:
-    """The unseen samples: which of them the attacked model reads differently, and how."""
+    """Return the unseen samples: which of them the attacked model reads differently, and how."""
     unseen, result = Samples(found.dataset, "holdout"), found.attack
     was, now = (m.predict(found.dataset.X_holdout) for m in (result.honest, result.model))
     changed = np.flatnonzero(was != now)
@@ -73,7 +73,8 @@ def price(found: Sources) -> Mapping[str, object]:
 
 
 def money(found: Sources) -> Mapping[str, object]:
-    """Who is paid by either model: the paid samples, their owners, and what a vendor earns."""
+    """Return who is paid by either model: the paid samples, their owners, and what a vendor
+    earns."""
     paid, models = found.paid, ("honest", COLLUDES)
     sign = 1 if paid.order == "lowest_first" else -1
     return {
@@ -93,7 +94,7 @@ def money(found: Sources) -> Mapping[str, object]:
 
 
 def halves(found: Sources) -> Mapping[str, object]:
-    """The four rankings: by either half of the test data, of either model."""
+    """Return the four rankings: by either half of the test data, of either model."""
     result, target = found.attack, found.attack.targets[0]
     rankings = (result.before, result.before_holdout, result.after, result.after_holdout)
     return {
@@ -106,7 +107,7 @@ def halves(found: Sources) -> Mapping[str, object]:
 
 
 def impossible(found: Sources) -> Mapping[str, object]:
-    """The samples in their plane, and the ranking of all of them by each of many models."""
+    """Return the samples in their plane, and the ranking of all of them by each of many models."""
     instance = impossible_instance(
         IMPOSSIBLE.k, IMPOSSIBLE.n_train, IMPOSSIBLE.n_features, seed=IMPOSSIBLE.seed
     )
@@ -131,7 +132,7 @@ def impossible(found: Sources) -> Mapping[str, object]:
 
 
 def fairness(found: Sources) -> Mapping[str, object]:
-    """The gap before any repair, and after it at every factor, the factor 1 first."""
+    """Return the gap before any repair, and after it at every factor, the factor 1 first."""
     result = found.fairness
     about, column = result.about, f"{result.about.metric}_test"
     rows = result.table.sort_values("scale", ascending=False).to_dict("records")
@@ -152,7 +153,7 @@ def fairness(found: Sources) -> Mapping[str, object]:
 
 
 def undo(found: Sources) -> Mapping[str, object]:
-    """The attacked targets and their ranks after every Newton step."""
+    """Return the attacked targets and their ranks after every Newton step."""
     plain = polish_words.unknowing(found.polish).sort_values("rank_before")
     steps = steps_of(found.polish)
     ranks: NDArray[np.int64] = plain[[f"rank_{j}" for j in range(steps + 1)]].to_numpy(np.int64)

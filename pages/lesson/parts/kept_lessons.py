@@ -55,13 +55,13 @@ def all_kept() -> Iterator[tuple[Manifest, str, str]]:
 
 
 def names() -> list[str]:
-    """The names of the lessons that are kept here, the latest first."""
+    """Return the names of the lessons that are kept here, the latest first."""
     found = sorted(((m.created, str(m.request["lesson"])) for m, *_ in all_kept()), reverse=True)
     return list(dict.fromkeys(name for _, name in found))
 
 
 def find(name: str) -> Stored | None:
-    """The result of a lesson by its name; None where there is none that can be opened."""
+    """Return the result of a lesson by its name; None where there is none that can be opened."""
     for manifest, key, origin in all_kept():
         if manifest.request["lesson"] == name:
             try:
@@ -72,7 +72,7 @@ def find(name: str) -> Stored | None:
 
 
 def request_of(stored: Stored) -> LessonRequest:
-    """What a kept lesson was asked for."""
+    """Return what a kept lesson was asked for."""
     made = make_request(EXPERIMENT, stored.manifest.request)
     assert isinstance(made, LessonRequest)
     return made

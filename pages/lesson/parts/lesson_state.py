@@ -33,7 +33,7 @@ class Seen:
         return [entry for number, entry in self.entries.items() if number not in self.outcomes]
 
     def of(self, visitor: str) -> list[Entry]:
-        """A visitor's entries, the first one first."""
+        """Return a visitor's entries, the first one first."""
         return [e for _, e in sorted(self.entries.items()) if e.visitor == visitor]
 
     @property
@@ -42,7 +42,7 @@ class Seen:
         return [self.entries[number] for number in sorted(self.outcomes)]
 
     def table(self, k: int) -> pd.DataFrame:
-        """The table of the lesson so far."""
+        """Return the table of the lesson so far."""
         found = self.done
         return lesson_table(
             k,
@@ -55,12 +55,12 @@ class Seen:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def seen(folder: str) -> Seen:
-    """What this server has read of the lesson in a folder, for all its sessions."""
+    """Return what this server has read of the lesson in a folder, for all its sessions."""
     return Seen()
 
 
 def current() -> Lesson | None:
-    """The lesson that is open; None where there is none."""
+    """Return the lesson that is open; None where there is none."""
     return lessons.current(lab().settings.cache_dir)
 
 
@@ -80,13 +80,13 @@ def look(lesson: Lesson) -> Seen:
 
 
 def running(known: Seen) -> int:
-    """How many attacks wait or run; those that were cancelled or failed do not count."""
+    """Return how many attacks wait or run; those that were cancelled or failed do not count."""
     return sum(door.state_of(entry.job).status in (*door.ACTIVE, "done") for entry in known.waiting)
 
 
 def settle(lesson: Lesson, entry: Entry) -> Outcome | None:
-    """What came of an entry, from the result of its attack, written down for everybody; None while
-    there is none."""
+    """Return what came of an entry, from the result of its attack, written down for everybody; None
+    while there is none."""
     if not door.is_stored("attack", entry.job):
         return None
     try:

@@ -17,7 +17,7 @@ PAPER = (min(THEIRS), max(THEIRS))  # success over its three data sets, at the b
 
 
 def price_names() -> list[str]:
-    """The classes of prices that can be bet on: 'less than 1 point', '1 to 2 points', …"""
+    """Return the classes of prices that can be bet on: 'less than 1 point', '1 to 2 points', …"""
     edges = [f"{100 * bound:g}" for bound in PRICE_BOUNDS]
     between = [f"{low} to {high} points" for low, high in pairwise(edges)]
     return [
@@ -46,12 +46,12 @@ class Row:
 
     @property
     def who(self) -> str:
-        """What somebody is called, as plain text: the nickname, or the number of the entry."""
+        """Say what somebody is called, as plain text: the nickname, or the number of the entry."""
         return self.nickname[:NICKNAME] or f"No. {self.entry}"
 
 
 def rows_of(table: pd.DataFrame) -> list[Row]:
-    """The rows of a lesson's table, in its order."""
+    """Return the rows of a lesson's table, in its order."""
     return [
         Row(
             entry=int(row["entry"]),
@@ -92,7 +92,7 @@ def interval(hits: int, trials: int) -> str:
 
 
 def finding(table: pd.DataFrame, published: pd.Series | None) -> str:
-    """The lesson's finding as a sentence, beside the published rate."""
+    """Return the lesson's finding as a sentence, beside the published rate."""
     moved, n = int(table["moved"].sum()), len(table)
     if not n:
         return "Nobody has finished an attack yet."
@@ -107,18 +107,18 @@ def finding(table: pd.DataFrame, published: pd.Series | None) -> str:
 
 
 def points(won: int | None) -> str:
-    """A bet's points as dots: '●●', '●○', '○○'; nothing without a bet."""
+    """Return a bet's points as dots: '●●', '●○', '○○'; nothing without a bet."""
     return "" if won is None else "●" * won + "○" * (2 - won)
 
 
 def bet(moves: str, price: int, k: int) -> str:
-    """A bet as a sentence."""
+    """Return a bet as a sentence."""
     will = "will" if moves == "yes" else "will not"
     return f"You bet that it {will} end in {top(k)}, at a loss of {price_names()[price]}."
 
 
 def verdict(row: Row) -> str:
-    """What came of one entry, to whoever made it: Markdown with no text of theirs in it."""
+    """Say what came of one entry, to whoever made it: Markdown with no text of theirs in it."""
     moved = "moved" if row.moved else "did not move"
     said = (
         f"**Sample {row.sample} {moved} into {top(row.k)}** (rank {row.rank_before:,} → "
@@ -136,7 +136,7 @@ def verdict(row: Row) -> str:
 
 
 def caption_of(row: Row) -> list[str]:
-    """The lines under a thumbnail, as HTML: who, ranks, price, points."""
+    """Return the lines under a thumbnail, as HTML: who, ranks, price, points."""
     return [
         f"<b>{escape(row.who)}</b>",
         f"{row.rank_before:,} → <b>{row.rank_after:,}</b>",

@@ -43,7 +43,7 @@ def rank_against_price(table: pd.DataFrame) -> go.Figure:
 
 
 def dots(rows: Sequence[Row], name: str, colour: str, symbol: str, named: bool) -> go.Scatter:
-    """Some entries as marks; whoever made them is text that anybody may have typed. Names of
+    """Draw some entries as marks; whoever made them is text that anybody may have typed. Names of
     neighbours stand above and below their marks in turns, so that they do not cover each other."""
     rows = sorted(rows, key=lambda row: row.rank_after)
     names = [escape(row.who) for row in rows]
@@ -67,7 +67,7 @@ def dots(rows: Sequence[Row], name: str, colour: str, symbol: str, named: bool) 
 
 
 def exported(table: pd.DataFrame) -> pd.DataFrame:
-    """The numbers of the figure, as they are saved."""
+    """Return the numbers of the figure, as they are saved."""
     return table[[
         "entry", "nickname", "sample", "rank_before", "rank_after", "moved", "accuracy_drop",
         "bet_moves", "bet_price", "points",

@@ -20,8 +20,8 @@ MOST_PICTURES = 120  # the latest first
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def published_rate(dataset: str, k: int, radius: float) -> pd.Series | None:
-    """The published success rate of this attack on this data set: the returned model, at any cost
-    in accuracy, as on the wall. None where none is published."""
+    """Return the published success rate of this attack on this data set: the returned model, at any
+    cost in accuracy, as on the wall. None where none is published."""
     request = published_results.request_of("cost", dataset)
     stored = None if request is None else door.find_published("sweep", request)
     if stored is None:
@@ -36,7 +36,8 @@ def published_rate(dataset: str, k: int, radius: float) -> pd.Series | None:
 def show(
     table: pd.DataFrame, attack: AttackRequest, running: int = 0, stored: Stored | None = None
 ) -> None:
-    """A lesson's results: the finding, four numbers, the figure, and a picture for everybody."""
+    """Show a lesson's results: the finding, four numbers, the figure, and a picture for
+    everybody."""
     published = published_rate(attack.dataset, attack.k, attack.radius)
     st.markdown(f"#### {words.finding(table, published)}")
     strip(table, published, running)
@@ -60,7 +61,7 @@ def show(
 
 
 def strip(table: pd.DataFrame, published: pd.Series | None, running: int) -> None:
-    """The rate beside the published one and the paper's, and the score of the bets."""
+    """Show the rate beside the published one and the paper's, and the score of the bets."""
     moved, n = int(table["moved"].sum()), len(table)
     bets = table["points"].dropna()
     ours = Fact("Moved, here", words.rate(moved, n), words.interval(moved, n))

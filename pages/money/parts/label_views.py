@@ -33,12 +33,12 @@ def left_out(result: CleaningResult) -> str:
 
 
 def detector_of(word: str) -> str:
-    """The name of a detector by its word."""
+    """Return the name of a detector by its word."""
     return next(name for name, shown in DETECTORS.items() if shown == word)
 
 
 def rows_of(result: CleaningResult, detector: str) -> dict[str, dict[str, float]]:
-    """The summary of one detector, by model."""
+    """Return the summary of one detector, by model."""
     rows = result.summary().to_dict("records")
     return {
         str(row["model"]): {str(n): v for n, v in row.items()}
@@ -48,7 +48,7 @@ def rows_of(result: CleaningResult, detector: str) -> dict[str, dict[str, float]
 
 
 def finding(result: CleaningResult, detector: str) -> str:
-    """The answer in a line: what is found of the wrong labels, before and after."""
+    """Return the answer in a line: what is found of the wrong labels, before and after."""
     rows, name = rows_of(result, detector), DETECTORS[detector]
     honest = rows["honest"]
     said = (
@@ -66,7 +66,7 @@ def finding(result: CleaningResult, detector: str) -> str:
 
 
 def title(result: CleaningResult, detector: str) -> str:
-    """The area under the curve, before and after."""
+    """Return the area under the curve, before and after."""
     rows, name = rows_of(result, detector), DETECTORS[detector]
     parts = [
         f"{rows[model]['average_precision']:.2f} where {LOOKS[model][0]}"
@@ -117,7 +117,7 @@ def curves(result: CleaningResult, detector: str) -> go.Figure:
 
 
 def numbers(result: CleaningResult) -> pd.DataFrame:
-    """Every detector and attack in numbers."""
+    """Return every detector and attack in numbers."""
     rows = []
     for row in result.summary().to_dict("records"):
         rows.append(

@@ -8,7 +8,7 @@ from pages.common.figures.palette import ACCENT, BLUE, FAINT, GREY
 
 
 def bars(table: pd.DataFrame, favoured: str | None, budget: float) -> go.Figure:
-    """What each vendor earns, before and after; the favoured one's bar in the accent colour.
+    """Draw what each vendor earns, before and after; the favoured one's bar in the accent colour.
     table: of `money_words.vendors_table`."""
     figure = go.Figure()
     colours = [ACCENT if name == favoured else BLUE for name in table["vendor"]]
@@ -36,8 +36,8 @@ def bars(table: pd.DataFrame, favoured: str | None, budget: float) -> go.Figure:
 
 
 def pairs(table: pd.DataFrame) -> go.Figure:
-    """A mark a draw: the vendor's share by the attack for pay against that of moving samples.
-    table: of `PaymentsResult.against_moving`."""
+    """Draw a mark a draw: the vendor's share by the attack for pay against that of moving
+    samples. table: of `PaymentsResult.against_moving`."""
     top = 1.06 * float(table[["pay", "moving"]].to_numpy().max())
     figure = go.Figure()
     figure.add_scatter(
