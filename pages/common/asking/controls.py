@@ -19,7 +19,7 @@ def default_request(n_train: int) -> AttackRequest:
 
 
 def dataset_choice(form: Form, names: Sequence[str]) -> str:
-    """Return the data set, chosen in the sidebar: a page's first control."""
+    """Draw the choice of a data set in the sidebar, a page's first control; return its name."""
     restore_choice()
     return form.choice(
         st.sidebar,
@@ -50,7 +50,7 @@ class Recipe(TypedDict):
 
 
 def target(form: Form, place: Place, n_train: int, clicked: str = "A click on the ranking") -> int:
-    """Return the sample to move; `clicked`: what sets it besides."""
+    """Draw the field for the sample to move, and return its index; `clicked`: what else sets it."""
     return form.whole(
         place,
         "Target",
@@ -62,7 +62,7 @@ def target(form: Form, place: Place, n_train: int, clicked: str = "A click on th
 
 
 def top(form: Form, place: Place, n_train: int, label: str = "k") -> int:
-    """Return how many places count as the top."""
+    """Draw the field for k, the number of places that count as the top; return it."""
     return form.whole(
         place,
         label,
@@ -74,7 +74,7 @@ def top(form: Form, place: Place, n_train: int, label: str = "k") -> int:
 
 
 def radius(form: Form, place: Place, n_train: int, label: str = "Radius") -> float:
-    """Return how far the model may move."""
+    """Draw the slider for the radius, how far the model may move; return it."""
     return form.slider(
         place,
         label,
@@ -88,27 +88,27 @@ def radius(form: Form, place: Place, n_train: int, label: str = "Radius") -> flo
 
 
 def seed(form: Form, place: Place, n_train: int) -> int:
-    """Return what decides the random starts."""
+    """Draw the field for the seed of the random starts, and return it."""
     limits = links.ranges(n_train)["seed"]
     return form.whole(place, "Seed", "seed", limits, EXAMPLE.seed, "Decides the random starts.")
 
 
 def model(form: Form, place: Place, models: Sequence[str]) -> str:
-    """Return the kind of model, of those that the data set can have."""
+    """Draw the choice among the kinds of model that the data set can have; return its name."""
     missing = [name for name in MODELS if name not in models]
     cannot = f". This data set cannot have {' or '.join(missing)}." if missing else ""
     return form.choice(place, "Model", "model", models, explained(MODELS) + cannot, EXAMPLE.model)
 
 
 def objective(form: Form, place: Place, label: str = "Objective") -> str:
-    """Say what the attack lowers."""
+    """Draw the choice of the objective that the attack lowers; return its name."""
     return form.choice(
         place, label, "objective", list(OBJECTIVES), explained(OBJECTIVES), EXAMPLE.objective
     )
 
 
 def restarts(form: Form, place: Place, n_train: int) -> int:
-    """Return how many random starts there are."""
+    """Draw the field for the number of random starts, and return it."""
     return form.whole(
         place,
         "Restarts",
@@ -120,12 +120,12 @@ def restarts(form: Form, place: Place, n_train: int) -> int:
 
 
 def order(form: Form, place: Place) -> str:
-    """Say which end of the scores is rank 1."""
+    """Draw the choice of which end of the scores is rank 1; return its name."""
     return form.segments(place, "Order", "order", list(ORDERS), EXAMPLE.order, explained(ORDERS))
 
 
 def aim(form: Form, n_train: int) -> Aim:
-    """Target, k, radius and seed, in the sidebar."""
+    """Draw the controls of target, k, radius and seed in the sidebar; return their values."""
     left, right = st.sidebar.columns(2)
     return {
         "target": target(form, left, n_train),
@@ -136,7 +136,7 @@ def aim(form: Form, n_train: int) -> Aim:
 
 
 def recipe(form: Form, n_train: int, models: Sequence[str]) -> Recipe:
-    """Model, objective, restarts and order: beside the button that they change."""
+    """Draw the controls of model, objective, restarts and order; return their values."""
     first, left, middle, right = st.columns([2, 3, 2, 4])
     return {
         "model": model(form, first, models),

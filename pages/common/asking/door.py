@@ -171,8 +171,8 @@ def submit_all(computations: Sequence[Computation[R]]) -> None:
 
 
 def chosen_here(what: str, job: str) -> bool:
-    """Return whether a visitor came to `job` by changing a control: it is not what the session has
-    seen first of this kind, by a link or otherwise."""
+    """Return whether a visitor came to `job` by changing a control: the session's first job of this
+    kind, by a link or otherwise, was another one."""
     return st.session_state.setdefault(f"opened-{what}", job) != job
 
 

@@ -49,8 +49,8 @@ class Form:
     def whole(
         self, place: Place, label: str, name: str, limits: links.Range, default: int, help: str
     ) -> int:
-        """Return a whole number within limits. What another page or data set has left there and
-        lies outside gives way to the default."""
+        """Draw a field for a whole number, and return it. The default replaces a number outside the
+        limits that another page or data set left there."""
         self._settle(name, limits, default)
         value = place.number_input(
             label,
@@ -68,7 +68,7 @@ class Form:
     def number(
         self, place: Place, label: str, name: str, limits: links.Range, default: float, help: str
     ) -> float:
-        """Return a number within limits, written without trailing zeros."""
+        """Draw a field for a number within limits, written without trailing zeros; return it."""
         self._settle(name, limits, default)
         value = place.number_input(
             label,
@@ -86,7 +86,8 @@ class Form:
     def optional(
         self, place: Place, label: str, name: str, limits: links.Range, empty: str, help: str
     ) -> float | None:
-        """Return a number within limits, or none; `empty` is what the empty field says."""
+        """Draw a field for a number within limits, which may stay empty; `empty` is what it says
+        then. Returns the number, or None."""
         value = place.number_input(
             label,
             limits.low,
@@ -111,7 +112,7 @@ class Form:
         step: float,
         help: str = "",
     ) -> float:
-        """Return a number within limits, on a slider."""
+        """Draw a slider, and return its number."""
         self._settle(name, limits, default)
         value = place.slider(
             label,
@@ -135,7 +136,7 @@ class Form:
         help: str,
         placeholder: str | None = None,
     ) -> str:
-        """Return a line of text. What it may hold is not checked here."""
+        """Draw a field for a line of text, and return it unchecked."""
         value = place.text_input(
             label, default, key=name, help=help, placeholder=placeholder, **BOUND
         )
@@ -143,7 +144,7 @@ class Form:
         return value
 
     def tick(self, place: Place, label: str, name: str, help: str) -> bool:
-        """Return a tick, off by default."""
+        """Draw a tick box, off by default, and return whether it is ticked."""
         value = place.checkbox(label, key=name, help=help, **BOUND)
         self.note(name, (False, True), value)
         return value
@@ -159,10 +160,10 @@ class Form:
         nearest: bool = False,
         carried: bool = True,
     ) -> T:
-        """Return one of a few choices, which the address names as they are shown. What another page
-        has left there and is none of them gives way to the default (the first, where none is given)
-        or, with `nearest`, to the nearest number. The other pages open with the same choice, unless
-        it is not `carried` there."""
+        """Draw a few choices, which the address names as they are shown; return the chosen one. Where
+        another page left something else there, the default replaces it (the first choice, where
+        none is given) or, with `nearest`, the nearest number. The other pages open with the same
+        choice, unless it is not `carried` there."""
         start = choices[0] if default is None else default
         held = st.session_state.get(name)
         if held is not None and held not in choices:
@@ -179,7 +180,7 @@ class Form:
     def segments(
         self, place: Place, label: str, name: str, choices: Sequence[str], default: str, help: str
     ) -> str:
-        """Return one of a few choices, all of them in view."""
+        """Draw a few choices, all in view, and return the chosen one."""
         chosen = place.segmented_control(
             label, list(choices), default=default, required=True, key=name, help=help, **BOUND
         )
@@ -218,9 +219,8 @@ class Form:
     def clicked(self, name: str, allowed: Sequence[T]) -> T | None: ...
 
     def clicked(self, name: str, allowed: links.Allowed, default: object = None) -> object:
-        """Return what was chosen by a click, not with a control: in the address and read from it as
-        a control's value is. The click's callback writes it into the session state, by this
-        name."""
+        """Return what was chosen by a click and not with a control. It stands in the address like a
+        control's value; the click's callback writes it into the session state, by this name."""
         held = links.readable(allowed, st.query_params.get(name, ""))
         if name not in st.session_state and held is not None:
             st.session_state[name] = held
@@ -233,8 +233,8 @@ class Form:
         return value
 
     def finish(self) -> None:
-        """Once all controls are made: show the link to what they hold, and say what of the page's
-        own link cannot be used, until a control changes."""
+        """Show the link to what the controls hold, and say which part of the page's own link cannot
+        be used, until a control changes. Call it once all controls are made."""
         show_link(self.used)
         found = links.problems(self.given, self.expected, self.used)
         if found:
@@ -252,9 +252,9 @@ class Form:
 
 
 def bound_number(name: str) -> Binding:
-    """Return the binding of a number to the address; none while the address holds an infinite one,
-    or one too long to be any other. Streamlit makes it a whole number before it looks at the
-    limits, and fails."""
+    """Return the binding of a number to the address, or no binding while the address holds a
+    number that is infinite, or reads so because it is too long: Streamlit converts it to a whole
+    number before it looks at the limits, and fails."""
     try:
         endless = math.isinf(float(st.query_params.get(name, "")))
     except ValueError:

@@ -25,8 +25,8 @@ LOSSES = links.Range(0.0, 10.0, whole=False)  # points; the highest stands for n
 class RateView:
     """One k, one limit on accuracy (a share; None: none), one way to count (a form), one radius.
 
-    The form is how success on the attacker's own test set is counted. On the unknown one only the
-    models that are handed out are: to look for a run that succeeds there would be to choose by it.
+    The form is how success on the attacker's own test set is counted. On the unknown test set only
+    returned models are counted: whoever looks for a run that succeeds there chooses by that set.
     """
 
     k: int

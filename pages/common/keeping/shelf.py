@@ -137,8 +137,8 @@ SHELF = Shelf(budget())
 
 
 def kept(function: Callable[P, T], shelf: Shelf = SHELF) -> Callable[P, T]:
-    """`function`, whose answers are kept; arguments that have no token are answered each time.
-    Raises NoToken for a function that remembers variables of another one."""
+    """Return `function` with its answers kept. For arguments without a token it is called each
+    time. Raises NoToken for a function that remembers variables of another one."""
     name = token(function)
 
     @wraps(function)

@@ -29,8 +29,8 @@ def of_lab(settings: Settings, port: int) -> str:
 
 
 def as_visited(settings: Settings, url: str, port: int) -> str:
-    """Return the same, as a page says it that was opened at `url`: unless that is an address of
-    this machine alone, others find the lab there too."""
+    """Return the address for a page that was opened at `url`: that of the page, as others reach the
+    lab there too, unless it is an address of this machine alone."""
     parts = urlsplit(url)
     if settings.address or not parts.hostname or parts.hostname in LOOPBACK:
         return of_lab(settings, port)

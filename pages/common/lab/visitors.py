@@ -72,6 +72,6 @@ def asks_first(action: Action) -> bool:
 
 
 def check(action: Action) -> None:
-    """Raise NotAllowed where the visitor may not do something: the first thing that whatever does
-    it calls."""
+    """Raise NotAllowed where the visitor may not do something. Every function that does it calls
+    this first."""
     permissions.check(action, current().role, mode(), frozen())

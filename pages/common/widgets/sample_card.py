@@ -16,7 +16,7 @@ CARD = component("sample_card")
 
 
 def answer(samples: Samples, index: object) -> Mapping[str, object]:
-    """Return what the card of a sample shows; of none, where the browser asks for none of them."""
+    """Return what the card of a sample shows; no sample where the browser names none."""
     if not isinstance(index, int) or not 0 <= index < len(samples):
         return {"sample": None}
     picture = samples.thumbnail(index)

@@ -1,10 +1,10 @@
-"""What a reader opens to see: made, and sent to the browser, when it is opened.
+"""Expanders and popovers whose content is made, and sent to the browser, when they are opened.
 
-What a closed expander or popover holds is otherwise computed, sent, and has its part of Streamlit's
-script loaded (code, tables, formulas) before the page is drawn. Each is a fragment: opening one
-runs nothing else of the page. Within another fragment it is none of its own. Of a fragment that
-runs again while what it drew is still to be sent, Streamlit takes that back, but not what fragments
-within it drew: they would come without what they stand in, and the browser's page would break.
+Otherwise the content of a closed one is computed and sent before the page is drawn, and loads its
+part of Streamlit's script (code, tables, formulas). Each is a fragment, so that opening one runs
+nothing else of the page. Within another fragment it is no fragment of its own: where the outer one
+runs again before its messages were sent, Streamlit drops them, but sends those of an inner
+fragment. The browser would get elements without their container, and the page would break.
 """
 
 from collections.abc import Callable
