@@ -160,7 +160,7 @@ class Form:
         nearest: bool = False,
         carried: bool = True,
     ) -> T:
-        """Draw a few choices, which the address names as they are shown; return the chosen one. Where
+        """Draw a few choices, which the address names as they are shown; return the chosen one. If
         another page left something else there, the default replaces it (the first choice, where
         none is given) or, with `nearest`, the nearest number. The other pages open with the same
         choice, unless it is not `carried` there."""
