@@ -49,7 +49,8 @@ class Outcome:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Options are made from the requests' fields: a new experiment needs nothing here."""
+    """Make the parser. Options come from the requests' fields: a new experiment needs nothing
+    here."""
     top = argparse.ArgumentParser(prog=PROGRAM, description="Influence Attack Lab")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, entry in EXPERIMENTS.items():

@@ -121,15 +121,15 @@ def each(check: Check[T]) -> Check[tuple[T, ...]]:
 
 
 def one_or_each(check: Check[T]) -> Check[tuple[T, ...]]:
-    """As `each`; a single number stands for the sequence of it alone."""
+    """Check as `each` does; a single number stands for the sequence of it alone."""
     return lambda name, values: each(check)(name, [values] if isinstance(values, Real) else values)
 
 
 def distinct(check: Check[T]) -> Check[tuple[T, ...]]:
-    """As `each`; every value is kept once, where it comes first."""
+    """Check as `each` does; every value is kept once, where it comes first."""
     return lambda name, values: tuple(dict.fromkeys(each(check)(name, values)))
 
 
 def ascending(check: Check[Number]) -> Check[tuple[Number, ...]]:
-    """As `each`; every value is kept once, the smallest first."""
+    """Check as `each` does; every value is kept once, the smallest first."""
     return lambda name, values: tuple(sorted(set(each(check)(name, values))))

@@ -269,8 +269,9 @@ def on_cluster(address: str, seconds: float = CONNECT_SECONDS) -> Iterator[int]:
 
 
 async def count_workers(address: str, seconds: float) -> int:
-    """Of the scheduler at `address`, asked beforehand: dask's client waits for ever for an answer
-    from what is no scheduler, and leaves its threads behind where nobody listens."""
+    """Ask the scheduler at `address` how many workers it has, beforehand: dask's client waits for
+    ever for an answer from what is no scheduler, and leaves its threads behind where nobody
+    listens."""
     from distributed.core import rpc
 
     try:

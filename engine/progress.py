@@ -47,7 +47,7 @@ class Progress:
         return min(done / total, 1.0) if total else 0.0
 
     def to_json(self) -> str:
-        """This report as one line, without the fields that say nothing."""
+        """Write this report as one line, without empty fields."""
         told = {name: value for name, value in vars(self).items() if value}
         if self.runs is not None:
             told["runs"] = vars(self.runs)

@@ -36,7 +36,7 @@ class Streamed:
 
     @classmethod
     def of(cls, array: NDArray, dtype: torch.dtype, device: torch.device) -> "Streamed":
-        """In the features' own basis."""
+        """Make the rows in the features' own basis."""
         width = array.shape[1] + 1
         return cls(array, torch.eye(width, dtype=torch.float64, device=device), dtype)
 
@@ -56,7 +56,7 @@ class Streamed:
         return replace(self, basis=self.basis @ basis)
 
     def __getitem__(self, chosen: Tensor) -> Tensor:
-        """Some rows, by number, (k, D)."""
+        """Return rows by their numbers, (k, D)."""
         rows = torch.as_tensor(self.array[chosen.cpu().numpy()], device=self.device)
         ones = rows.new_ones(len(rows), 1)
         return (torch.cat([rows, ones], 1).double() @ self.basis).to(self.dtype)

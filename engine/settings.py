@@ -63,7 +63,7 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from the environment variables that `environment_of` lists.
+    """Read the settings from the environment variables that `environment_of` lists.
 
     Relative paths count from the checkout, those of an installed package from the folder in which
     the process runs. Raises InvalidInput.

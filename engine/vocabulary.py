@@ -49,6 +49,7 @@ DEFAULT_SCALES = (
 )  # fmt: skip  # those of the paper's code
 ACCURACY_TOLERANCE = 0.03  # of accuracy: what an attack may cost and count as unnoticed
 QUIET_TOLERANCE, QUIET_CORRELATION = 0.01, 0.8  # an attack that also leaves the ranking alone
+SEARCH_TOLERANCE: float | None = 0.025  # of accuracy on `test`, by which a search chooses
 ROUNDING = 1e-9  # a drop of exactly the tolerance counts, whatever its last digits
 ATTRIBUTIONS = {
     "influence": "influence function (Definition 1)",

@@ -183,7 +183,7 @@ def two_pulls(standing: Standing, cooled_at: float, collateral: float = 0.0) -> 
 
 
 def kept_accuracy(standing: Standing) -> Tensor:
-    """Minus the accuracy lost on `test`."""
+    """Return minus the accuracy lost on `test`."""
     assert standing.lost is not None
     return -standing.lost
 
@@ -209,7 +209,7 @@ def rank_correlation(scores: Tensor, others: Tensor) -> Tensor:
 
 
 def centred_ranks(scores: Tensor) -> Tensor:
-    """Ranks (B, n) minus their mean, float64."""
+    """Return ranks (B, n) minus their mean, float64."""
     order = scores.argsort(dim=1, stable=True).argsort(dim=1)
     return order.double() - (scores.shape[1] - 1) / 2
 

@@ -48,9 +48,9 @@ def attempted(table: pd.DataFrame) -> pd.DataFrame:
 def outcomes(
     table: pd.DataFrame, regime: str, form: str, split: str, tolerance: float
 ) -> pd.DataFrame:
-    """Per attack (index as in `table`): in_top, the targets that its best permitted run (or its
-    returned model) has in the top k; success; and drop, that model's fall of accuracy on holdout.
-    form and split: one of COUNTS.
+    """Return for each attack (index as in `table`): in_top, the targets that its best permitted run
+    (or its returned model) has in the top k; success; and drop, that model's fall of accuracy on
+    holdout. form and split: one of COUNTS.
 
     Of several permitted runs the one with the most targets in the top counts, then the most
     accurate. Where none is permitted, in_top is 0 and drop NaN.
@@ -96,8 +96,8 @@ def best_runs(
 def success_rates(
     table: pd.DataFrame, tolerance: float = ACCURACY_TOLERANCE, by: Sequence[str] = CELL
 ) -> pd.DataFrame:
-    """Success rates of a sweep's table with 95% Wilson intervals: a row per cell, regime, form and
-    split, of the forms on the splits in COUNTS.
+    """Return success rates of a sweep's table with 95% Wilson intervals: a row per cell, regime,
+    form and split, of the forms on the splits in COUNTS.
 
     tolerance: permitted fall of accuracy in the high-accuracy regime, a share. by: the columns that
     make a cell. Columns: those, regime, form, split, attacks, successes, rate, low, high and
@@ -182,7 +182,7 @@ def quiet_rates(
 def reweighing_rates(
     table: pd.DataFrame, ks: Sequence[int], tolerance: float = ACCURACY_TOLERANCE
 ) -> pd.DataFrame:
-    """Success rates of the loss-reweighing baseline, with 95% Wilson intervals.
+    """Return success rates of the loss-reweighing baseline, with 95% Wilson intervals.
 
     table: a row per target and weight (the experiment `baseline`). Columns: target_weight, k,
     regime, split and those of `success_rates`; targets in the honest top k are left out.
@@ -230,7 +230,7 @@ def highest(rates: pd.DataFrame, over: str = "radius") -> pd.DataFrame:
 
 
 def chosen_on_test(rates: pd.DataFrame, over: str = "radius") -> pd.DataFrame:
-    """Both splits' rates at the one value of `over` that `highest` chooses on `test` alone.
+    """Return both splits' rates at the one value of `over` that `highest` chooses on `test` alone.
 
     rates: of one form, regime and k, with a row for each value of `over` and split. Returns its two
     rows, indexed by split: what an attacker gets who picks the radius without unseen data.

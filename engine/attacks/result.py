@@ -24,7 +24,7 @@ class Ranking:
     ranks: NDArray[np.int64]
 
     def top(self, k: int) -> NDArray[np.int64]:
-        """Indices of the k first samples, best first; all of them for a larger k. Raises
+        """Return indices of the k first samples, best first; all of them for a larger k. Raises
         InvalidInput."""
         return np.argsort(self.ranks, kind="stable")[: check_integer("k", k, 0)]
 
@@ -112,13 +112,13 @@ class AttackResult:
 
     @property
     def share_of_targets(self) -> float:
-        """Share of the targets that are in the top-k: the text's reading of multi-target
+        """Return the share of the targets that are in the top-k: the text's reading of multi-target
         success."""
         return float((self.ranks_test <= self.k).mean())
 
     @property
     def share_of_topk(self) -> float:
-        """Share of the top-k that targets take: the reading that fits the paper's Fig. 3."""
+        """Return the share of the top-k that targets take: the reading that fits Fig. 3."""
         return float((self.ranks_test <= self.k).sum() / self.k)
 
     @property
@@ -137,7 +137,7 @@ class AttackResult:
         return self.accuracy_before - self.accuracy_after
 
     def kept(self, k: int) -> float:
-        """Share of the honest top-k that is still in the top-k. Raises InvalidInput."""
+        """Return the share of the honest top-k that is still in the top-k. Raises InvalidInput."""
         check_integer("k", k, 1)
         first = self.before.top(k)
         return float(np.isin(first, self.after.top(k)).mean())

@@ -131,21 +131,21 @@ class Dataset:
 
     @property
     def pixel_shape(self) -> tuple[int, ...] | None:
-        """Height, width (and colours) where the features are the pixels of the samples' pictures,
-        so far as their number says."""
+        """Return height, width (and colours) where the features are the pixels of the samples'
+        pictures, so far as their number says."""
         if self.images is None:
             return None
         shape = tuple(self.images.train[0].shape)
         return shape if np.prod(shape) == self.n_features else None
 
     def split(self, name: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Features and labels of 'train', 'test' or 'holdout'."""
+        """Return features and labels of 'train', 'test' or 'holdout'."""
         check_choice("split", name, SPLITS)
         return getattr(self, f"X_{name}"), getattr(self, f"y_{name}")
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 of features and labels of every split (images enter no number)."""
+        """Return the SHA-256 of features and labels of every split (images enter no number)."""
         return hash_of_arrays((split, array) for split in SPLITS for array in self.split(split))
 
 
@@ -201,7 +201,7 @@ def as_features(split: str, X: NDArray) -> NDArray[np.float32]:
 
 
 def hash_of_arrays(named: Iterable[tuple[str, NDArray]]) -> str:
-    """SHA-256 of arrays with their names, types and shapes."""
+    """Return the SHA-256 of arrays with their names, types and shapes."""
     digest = hashlib.sha256()
     for name, array in named:
         digest.update(f"{name}{array.dtype}{array.shape}".encode())

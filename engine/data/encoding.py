@@ -39,9 +39,9 @@ def is_categorical(column: pd.Series) -> bool:
 
 
 def encode(known: pd.DataFrame, *others: pd.DataFrame) -> tuple[list[NDArray], tuple[str, ...]]:
-    """Numbers as they are; a categorical column as one 0/1 column per value seen in `known`, or a
-    single one where it has two. A value never seen there is 0 in all of them. Returns the arrays
-    and the names of their columns."""
+    """Return numbers as they are, a categorical column as one 0/1 column per value seen in `known`,
+    or a single one where it has two. A value never seen there is 0 in all of them. Returns the
+    arrays and the names of their columns."""
     columns: list[list[NDArray]] = [[] for _ in (known, *others)]
     names: list[str] = []
     for name in known.columns:
@@ -64,7 +64,7 @@ def constant_columns(X: NDArray, names: Sequence[str]) -> list[str]:
 
 
 def prepare_splits(rows: Rows, test: Rows | None = None) -> Fields:
-    """Fields of a `FairnessDataset`: its arrays and its feature names.
+    """Return fields of a `FairnessDataset`: its arrays and its feature names.
 
     test: the last 20% of `rows` where it is not given; val: the last 25% of the rest. Values are
     those of train and val, means and deviations those of train alone.

@@ -93,14 +93,14 @@ class FairnessDataset:
         return self.X_train.shape[1]
 
     def split(self, name: str) -> tuple[NDArray, NDArray, NDArray]:
-        """Features, labels and groups of 'train', 'val' or 'test'."""
+        """Return features, labels and groups of 'train', 'val' or 'test'."""
         check_choice("split", name, SPLITS)
         return tuple(getattr(self, f"{part}_{name}") for part in ("X", "y", "group"))
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 of every array, of what of the pipeline comes with the data, and of the names
-        that a result carries."""
+        """Return the SHA-256 of every array, of the pipeline's settings that come with the data,
+        and of the names that a result carries."""
         settings = np.array([self.l2, *vars(self.dp).values(), *vars(self.eop).values()])
         arrays = [(f"{s}{i}", a) for s in SPLITS for i, a in enumerate(self.split(s))]
         names = np.array([*self.label_names, *self.group_names, *self.feature_names])

@@ -75,8 +75,8 @@ def read_manifest(name: str, data_dir: Path) -> MadeOf | None:
 
 
 def samples_of(name: str, data_dir: Path) -> tuple[int, int, int] | None:
-    """Training and test samples, and features, as the headers of a features file or of a folder's
-    arrays say; None where they cannot be read."""
+    """Return the numbers of training and test samples, and features, as the headers of a features
+    file or of a folder's arrays say; None where they cannot be read."""
     found = {}
     try:
         if is_folder(data_dir / name):
@@ -151,8 +151,8 @@ def entries(data_dir: Path) -> list[Entry]:
 
 
 def own_names(data_dir: Path) -> list[str]:
-    """Your own data sets: features files, folders of arrays and tables that are not of the
-    registry, and images that were taken in."""
+    """Return the names of your own data sets: features files, folders of arrays and tables that are
+    not of the registry, and images that were taken in."""
     images = own_images(data_dir)
     arrays = [path.name for path in folders(data_dir)]
     found = [*own_features(data_dir), *arrays, *own_tables(data_dir), *images]
@@ -298,7 +298,7 @@ def check_weights(backbone: Backbone, data_dir: Path) -> list[Finding]:
 
 
 def check_lone_thumbnails(data_dir: Path) -> list[Finding]:
-    """Thumbnails whose features are gone."""
+    """Find thumbnails without their features."""
     found = []
     for path in sorted((data_dir / THUMBNAILS).glob("*.npy")):
         name, _, part = path.stem.rpartition(".")

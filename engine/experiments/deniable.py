@@ -25,7 +25,7 @@ from engine.options import (
     taken_from,
 )
 from engine.statistics import detection
-from engine.vocabulary import L2, MEANS, ORDERS
+from engine.vocabulary import L2, MEANS, ORDERS, SEARCH_TOLERANCE
 
 if TYPE_CHECKING:
     from engine.attacks.declared import Trainer
@@ -43,7 +43,6 @@ CHECKED = (  # columns of what arrived
 )
 EPSILONS = (0.1, 0.3, 0.5)
 NEWTON_STEPS = 5
-TOLERANCE: float | None = 0.025  # of accuracy on `test`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +65,7 @@ class DeniableRequest(OnDataset):
     l2_factor: float = option(10.0, check_positive)
     fits: int = option(50, at_least(1))
     competitors: int = option(16, at_least(1))
-    tolerance: float | None = option(TOLERANCE, optional(not_negative))
+    tolerance: float | None = option(SEARCH_TOLERANCE, optional(not_negative))
     epsilons: tuple[float, ...] = option(EPSILONS, ascending(check_positive))
     draws: int = option(30, at_least(2))
     trainers: int = option(30, at_least(2))

@@ -28,7 +28,7 @@ from engine.options import (
 )
 from engine.progress import Progress
 from engine.statistics import holm, sign_test
-from engine.vocabulary import ACCURACY_TOLERANCE, L2, OBJECTIVES, ROUNDING
+from engine.vocabulary import ACCURACY_TOLERANCE, L2, OBJECTIVES, ROUNDING, SEARCH_TOLERANCE
 
 if TYPE_CHECKING:
     from engine.attacks.result import MinimalRadii
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 # after a look at those of seed 1. Results are reported on targets of another seed, without those
 # that the two drew.
 TUNING_SEEDS, TUNING_TARGETS, REPORTING_SEED = (0, 1), 24, 2
-TOLERANCE: float | None = 0.025  # of accuracy on `test`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +50,7 @@ class MinimalRadiusRequest(MinimalOptions, OnDataset):
     returned models are stored. All other fields as in `minimal_radius`.
     """
 
-    tolerance: float | None = option(TOLERANCE, optional(not_negative))
+    tolerance: float | None = option(SEARCH_TOLERANCE, optional(not_negative))
     n_targets: int = option(24, at_least(1))
     targets_seed: int = option(REPORTING_SEED, at_least(0))
     objectives: Sequence[str] = option(("higher_ranked", "accurate"), distinct(OneOf(OBJECTIVES)))

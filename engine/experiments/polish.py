@@ -148,8 +148,8 @@ class Setting:
 
 
 def honest_suspects(setting: Setting) -> Iterator[Suspect]:
-    """Honest trainers who declare their own l2: those of `defence`, and those who held samples back
-    and are polished on all of them."""
+    """Yield the models of honest trainers who declare their own l2: those of `defence`, and those
+    who held samples back and are polished on all of them."""
     request, dataset = setting.request, setting.dataset
     if request.model != LINEAR:
         yield from honest_networks(setting)
@@ -167,8 +167,8 @@ def honest_suspects(setting: Setting) -> Iterator[Suspect]:
 
 
 def honest_networks(setting: Setting) -> Iterator[Suspect]:
-    """Honest trainers of networks: they stop at different times, with different l2; every other one
-    starts elsewhere and holds half of the samples back."""
+    """Yield the models of honest trainers of networks: they stop at different times, with different
+    l2; every other one starts elsewhere and holds half of the samples back."""
     from engine.models.fit_network import fit_network
 
     request, dataset = setting.request, setting.dataset
@@ -201,7 +201,7 @@ def attacked_suspects(setting: Setting, targets: Sequence[int]) -> Iterator[Susp
 
 
 def through_suspects(setting: Setting, targets: Sequence[int]) -> Iterator[Suspect]:
-    """Attackers who differentiate through one Newton step."""
+    """Yield the models of attackers who differentiate through one Newton step."""
     from engine.attacks.attack import problem_of
     from engine.scrutiny.evasion import ThroughPolishing
 

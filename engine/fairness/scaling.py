@@ -136,8 +136,9 @@ class Pipeline:
         return len(top & honest) / self.top_k
 
     def measure(self, run: "Run", split: str) -> dict[str, float]:
-        """Gaps and accuracy of the downstream model; on test with their 95% intervals, and with the
-        effect of the attack: |gap| minus |gap at α = 1|, paired over the resampled rows."""
+        """Return gaps and accuracy of the downstream model; on test with their 95% intervals, and
+        with the effect of the attack: |gap| minus |gap at α = 1|, paired over the resampled
+        rows."""
         names = [*METRICS, "accuracy"]
         if run.downstream is None:
             found = {f"{name}_{split}": np.nan for name in names}

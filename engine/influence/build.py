@@ -18,9 +18,9 @@ def build_problem(
     estimator: Estimator = cg,
     rotated: bool = True,
 ) -> InfluenceProblem:
-    """Influence on a data set under models like this one, at any θ: in closed form for linear
-    models, matrix-free for networks. rotated: of a linear model, as in `LinearProblem.build`.
-    Raises InvalidInput, DeviceUnavailable."""
+    """Build the problem of influence on a data set under models like this one, at any θ: in closed
+    form for linear models, matrix-free for networks. rotated: of a linear model, as in
+    `LinearProblem.build`. Raises InvalidInput, DeviceUnavailable."""
     if isinstance(model, LinearModel):
         return LinearProblem.build(dataset, damping, order, dtype, device, estimator, rotated)
     from engine.influence.network import NetworkProblem  # here: it takes its time to import

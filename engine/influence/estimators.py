@@ -124,7 +124,7 @@ def check_dense(parameters: int) -> None:
 def cg(
     curvature: TrainingCurvature, b: Tensor, zeros: Tensor, tolerance: float, warm: WarmStart | None
 ) -> Solution:
-    """Preconditioned conjugate gradients; tight tolerances hold for the true residual."""
+    """Solve by preconditioned conjugate gradients; tight tolerances hold for the true residual."""
 
     def solve(b: Tensor, warm: WarmStart | None = None) -> Solution:
         return conjugate_gradients(curvature, b, zeros, tolerance, warm)
@@ -151,7 +151,8 @@ def cg_iterations(iterations: int) -> Estimator:
 def exact(
     curvature: TrainingCurvature, b: Tensor, zeros: Tensor, tolerance: float, warm: WarmStart | None
 ) -> Solution:
-    """Cholesky of H + λI in float64; x is rounded to b's type, and the residual is that x's.
+    """Solve by the Cholesky factor of H + λI in float64; x is rounded to b's type, and the residual
+    is that x's.
 
     Takes nothing from tolerance or warm start, and does 0 iterations. Raises InvalidInput above
     `MOST_PARAMETERS`, NotConverged where λ is lost in the rounding of H.

@@ -41,7 +41,7 @@ def score_error(
 def exact_linear(
     problem: InfluenceProblem, forward: Forward, model: Model, dataset: Dataset, split: str
 ) -> Tensor:
-    """Exact scores of a linear model, (1, n) float64, in the order of `problem`."""
+    """Return exact scores of a linear model, (1, n) float64, in the order of `problem`."""
     assert isinstance(problem, LinearProblem)
     assert isinstance(forward.state, LinearState)
     device, n, m = problem.basis.device, problem.n_train, len(forward.state.test.y)
@@ -68,7 +68,7 @@ def exact_linear(
 def exact_network(
     problem: InfluenceProblem, forward: Forward, model: Model, dataset: Dataset, split: str
 ) -> Tensor:
-    """Exact scores of a network, (1, n) float64, in the order of `problem`."""
+    """Return exact scores of a network, (1, n) float64, in the order of `problem`."""
     from engine.influence.network import NetworkProblem  # here: it takes its time to import
     from engine.models.network import Network
 
@@ -85,7 +85,8 @@ def exact_network(
 
 
 def chunks(dataset: Dataset, split: str, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-    """Features with the column of ones (rows, D), float64, and labels, a few rows at a time."""
+    """Yield features with the column of ones (rows, D), float64, and labels, a few rows at a
+    time."""
     features, labels = dataset.split(split)
     for start in range(0, len(labels), ROWS_PER_CHUNK):
         some = slice(start, start + ROWS_PER_CHUNK)

@@ -16,7 +16,7 @@ from engine.errors import NotConverged
 from engine.influence.problem import InfluenceProblem
 from engine.influence.scores import check_converged
 
-TOLERANCE = 1e-6  # relative residual of a step's solve
+SOLVE_TOLERANCE = 1e-6  # relative residual of a step's solve
 GROWTH = 2.0  # of the shift μ between two tries
 ENOUGH = 1e-4  # share of the promised fall of the loss that a step must bring
 EPSILON = 1e-12  # share of the loss that is rounding
@@ -45,7 +45,7 @@ class NewtonStep:
 
 
 def newton_step(
-    problem: InfluenceProblem, theta: Tensor, l2: float, tolerance: float = TOLERANCE
+    problem: InfluenceProblem, theta: Tensor, l2: float, tolerance: float = SOLVE_TOLERANCE
 ) -> NewtonStep:
     """Make one Newton step on the training loss with l2 from each model θ (B, P).
 

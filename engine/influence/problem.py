@@ -49,7 +49,7 @@ class InfluenceProblem(Protocol):
 
     @property
     def sign(self) -> int:
-        """That of the order."""
+        """Return the sign of the order."""
         ...
 
     def encode(self, model: Model) -> Tensor:
@@ -75,7 +75,7 @@ class InfluenceProblem(Protocol):
         ...
 
     def training_loss(self, theta: Tensor, l2: float) -> tuple[Tensor, Tensor]:
-        """Mean training loss + l2/2·‖θ‖², (B,), and its gradient, (B, P)."""
+        """Return the mean training loss + l2/2·‖θ‖², (B,), and its gradient, (B, P)."""
         ...
 
     def drift(self, theta: Tensor, honest: Tensor) -> tuple[Tensor, Tensor]:

@@ -118,7 +118,8 @@ def influence_scores(
     device: str = "auto",
     lissa: Lissa | None = None,
 ) -> InfluenceScores:
-    """Influence of each training sample on the mean loss of `split` (Definition 1; Eq. 3 over m).
+    """Score each training sample by its influence on the mean loss of `split` (Definition 1; Eq. 3
+    over m).
 
     Agrees to rounding with dattri's explicit Hessian (tests/outside/test_other_libraries.py).
     A positive score means that up-weighting the sample raises that loss. `order` changes the ranks

@@ -81,7 +81,7 @@ class Solution:
 
     @property
     def warm(self) -> "WarmStart":
-        """This as the start of another solve."""
+        """Return this solution as the start of another solve."""
         return WarmStart(self.x, self.image, self.energy)
 
 

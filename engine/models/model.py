@@ -72,8 +72,8 @@ class Classifier(ABC):
         return self.logits(X).argmax(axis=1)
 
     def accuracy(self, X: ArrayLike, y: ArrayLike) -> float:
-        """Share of samples predicted right, in [0, 1]; y (samples,) are labels 0…K−1. Raises
-        InvalidInput."""
+        """Return the share of samples predicted right, in [0, 1]; y (samples,) are labels 0…K−1.
+        Raises InvalidInput."""
         predicted, labels = self.predict(X), check_array("y", y)
         if labels.shape != predicted.shape or not len(labels):
             raise InvalidInput(

@@ -111,7 +111,7 @@ def used_at(folder: Path) -> float:
 
 
 def is_part_on(folder: Path, data_hashes: set[str]) -> bool:
-    """Whether a result is a part of others, on data of that content."""
+    """Return whether a result is a part of others, on data of that content."""
     if not data_hashes or not EXPERIMENTS[folder.parent.name].part:
         return False
     try:

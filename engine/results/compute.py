@@ -14,7 +14,7 @@ from engine.settings import Settings
 
 
 def device_name(device: str) -> str:
-    """What a manifest calls the device: the GPU's name, or the CPU."""
+    """Return what a manifest calls the device: the GPU's name, or the CPU."""
     import torch
 
     from engine.devices import resolve_device

@@ -260,8 +260,8 @@ class Jobs:
             )
 
     def watch(self) -> None:
-        """From now on this process sees to it that every job has a worker, whether anybody looks or
-        not; and workers follow its settings from their next job on."""
+        """Keep every job supplied with a worker from now on, whether anybody looks or not; workers
+        follow its settings from their next job on."""
         self.folder.mkdir(parents=True, exist_ok=True)
         follow = environment_of(self.settings)
         del follow["IAL_CACHE_DIR"], follow["IAL_WORKERS"]  # the folder may be moved; not theirs

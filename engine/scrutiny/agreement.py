@@ -33,7 +33,7 @@ from engine.vocabulary import DAMPING
 FIRST = 10  # of a ranking, whose overlap is counted
 SEEDS = 2**32  # that scikit-learn takes
 SPLITS = ("train", "test", "holdout")
-TOLERANCE = 1e-6  # relative residual of the solves
+SOLVE_TOLERANCE = 1e-6  # relative residual of the solves
 
 
 @in_float64_if_needed
@@ -82,8 +82,8 @@ def ranking_agreement(
         some = halves[done : done + step]
         weights = torch.as_tensor(np.concatenate([weights_of(pair, len(y)) for pair in some]))
         g = pull_back(errors * weights.to(errors).unsqueeze(1), asked)  # a mean gradient a half
-        solution = problem.solve(curvature, g, TOLERANCE)
-        check_converged(solution, TOLERANCE)
+        solution = problem.solve(curvature, g, SOLVE_TOLERANCE)
+        check_converged(solution, SOLVE_TOLERANCE)
         scores = ((E * solution.image).sum(CLASSES) * -problem.sign).cpu().numpy()
         pairs = scores.reshape(len(some), 2, -1)
         rows += [

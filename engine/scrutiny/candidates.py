@@ -27,7 +27,7 @@ from engine.scrutiny.queries import check_queries
 from engine.scrutiny.retraining import newton
 from engine.vocabulary import DAMPING
 
-TOLERANCE = 1e-10  # relative residual of the solve for s
+SOLVE_TOLERANCE = 1e-10  # relative residual of the solve for s
 WEIGHT = 1e-7  # ε of a measured effect: small for candidates with extreme features too
 TRAINED = 1e-12  # gradient at which training with a candidate ends: ε is small
 
@@ -48,8 +48,8 @@ def query_direction(
     problem = LinearProblem.build(
         dataset, check_positive("damping", damping), dtype="float64", device=device
     )
-    forward = problem.forward(problem.encode(model), TOLERANCE, split=split)
-    check_converged(forward.solution, TOLERANCE)
+    forward = problem.forward(problem.encode(model), SOLVE_TOLERANCE, split=split)
+    check_converged(forward.solution, SOLVE_TOLERANCE)
     return problem.decode(forward.solution.x[0].flatten())
 
 

@@ -21,7 +21,7 @@ from engine.scrutiny.certificates import Certificate, certified_depth
 from engine.scrutiny.expansion import TINY, Array, Expansion
 from engine.scrutiny.polish import polish
 
-TOLERANCE = 1e-10  # relative residual of the solves behind the scores that are judged
+SOLVE_TOLERANCE = 1e-10  # relative residual of the solves behind the scores that are judged
 AT_ONCE = 250  # models
 APPROACHES = 8  # of a direction's length to a gradient norm: each is nearly exact, as F is smooth
 PUSHES = 4.0 ** np.arange(
@@ -90,7 +90,7 @@ class Edge:
 
     def scores(self, theta: Tensor) -> Array:
         """Return the scores of all training samples, (m, n)."""
-        found: Array = self.problem.forward(theta, TOLERANCE).scores.numpy()
+        found: Array = self.problem.forward(theta, SOLVE_TOLERANCE).scores.numpy()
         return found
 
 

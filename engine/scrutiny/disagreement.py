@@ -40,8 +40,8 @@ class Trained:
 
 
 def honest_models(dataset: Dataset, count: int, l2: float, seed: int = 0) -> Iterator[Trained]:
-    """Models of honest trainers who differ in l2 and in when they stop (both drawn on a log scale)
-    and in how many of the training samples they hold back."""
+    """Yield models of honest trainers who differ in l2 and in when they stop (both drawn on a log
+    scale) and in how many of the training samples they hold back."""
     rng = np.random.default_rng(seed)
     for number in range(count):
         weight = l2 * L2_FACTOR ** rng.uniform(-1, 1)

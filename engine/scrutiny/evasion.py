@@ -100,7 +100,7 @@ class ThroughPolishing:
     def forward(
         self, theta: Tensor, tolerance: float, warm: WarmStart | None = None, split: str = "test"
     ) -> Forward:
-        """Leads over the target, as the class says; no warm start is taken."""
+        """Return leads over the target, as the class says; no warm start is used."""
         starts, steps = [theta], []
         for _ in range(max(self.depths)):
             steps.append(newton_step(self.inner, starts[-1], self.l2, self.step_tolerance))
@@ -165,7 +165,7 @@ def through_step(
 
 
 def hidden(standing: Standing) -> Tensor:
-    """Minus what the check measures."""
+    """Return minus what the check measures."""
     assert standing.beside is not None
     return -standing.beside
 

@@ -30,7 +30,7 @@ from engine.checks import check_integer, check_positive, check_sample_weights
 from engine.data.dataset import Dataset
 from engine.influence.build import build_problem
 from engine.influence.linear import LinearProblem
-from engine.influence.newton import EPSILON, TOLERANCE, newton_step
+from engine.influence.newton import EPSILON, SOLVE_TOLERANCE, newton_step
 from engine.influence.problem import InfluenceProblem, ranks
 from engine.influence.scores import check_definite
 from engine.models.linear import as_linear
@@ -75,7 +75,7 @@ def polish(
     dataset: Dataset,
     l2: float | None = None,
     steps: int = 1,
-    tolerance: float = TOLERANCE,
+    tolerance: float = SOLVE_TOLERANCE,
     dtype: str = "float64",
     device: str = "auto",
     on_step: OnStep = ignore_step,
@@ -180,7 +180,7 @@ def ranks_of(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Rank the samples under each model θ (B, P), solved tightly: (B, n); and `lowest` (B,) as in
     `Solution`. Where that is not positive there is no ranking: all samples rank last."""
-    forward = problem.forward(theta, TOLERANCE, split=split)
+    forward = problem.forward(theta, SOLVE_TOLERANCE, split=split)
     lowest = forward.solution.lowest.double().cpu().numpy()
     found = np.stack([ranks(scores) for scores in forward.scores.cpu().numpy()])
     found[lowest <= 0] = problem.n_train

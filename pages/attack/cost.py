@@ -46,7 +46,7 @@ def finding(table: pd.DataFrame, view: RateView) -> str:
 
 
 def losses(table: pd.DataFrame, k: int) -> pd.Series:
-    """Points of accuracy that the returned models lose, the median by radius."""
+    """Return points of accuracy that the returned models lose, the median by radius."""
     rows = table[table["k"] == k]
     lost = 100 * (rows["accuracy_before"] - rows["accuracy_after"])
     return lost.groupby(rows["radius"]).median()
@@ -65,7 +65,7 @@ def price(table: pd.DataFrame, k: int) -> str:
 
 @shelf.kept
 def by_radius(stored: Stored, view: RateView, beside: str) -> FigureBlock:
-    """Success by radius on both test sets. beside: how far two honest rankings agree."""
+    """Draw success by radius on both test sets. beside: how far two honest rankings agree."""
     table = stored.result
     rates = view.rates(table).query("k == @view.k")
     own = rates[rates["split"] == "test"]
@@ -132,7 +132,8 @@ def beside_table_1(shown: pd.DataFrame) -> None:
 
 
 def training_title(own: pd.DataFrame) -> str:
-    """Success with the smallest and the largest training set. own: rates on the attacker's own
+    """Say the success with the smallest and the largest training set. own: rates on the attacker's
+    own
     test set, by training size."""
     first, last = own.iloc[0], own.iloc[-1]
     if first["rate"] > last["rate"]:

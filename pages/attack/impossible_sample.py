@@ -64,13 +64,15 @@ def choose(form: Form) -> ImpossibleRequest:
 
 
 def shown_instead(request: ImpossibleRequest) -> Stored | None:
-    """While a request has no result: the published one of its k, or else the opening."""
+    """Return what is shown while a request has no result: the published result of its k, or else of
+    the opening request."""
     found = (door.find(EXPERIMENT, r) for r in (replace(OPENING, k=request.k), OPENING))
     return next((stored for stored in found if stored is not None), None)
 
 
 def remember(stored: Stored) -> tuple[int, int]:
-    """Models that this visitor has seen tried, and how many of them beat the theorem."""
+    """Return the number of models that this visitor has seen tried, and how many of them beat the
+    theorem."""
     seen = st.session_state.setdefault(TRIED, {})
     seen[stored.folder.name] = (stored.result.tried, stored.result.beaten)
     tried, beaten = zip(*seen.values(), strict=True)
@@ -132,7 +134,8 @@ def beat(request: ImpossibleRequest, again: bool) -> None:
 
 
 def draw(request: ImpossibleRequest) -> door.Draw:
-    """Live: what random models made of it, and how far the attack has come."""
+    """Return the drawing of live progress: what random models made of it, and how far the attack
+    has come."""
     runs = request.restarts * 2
     attack = AttackRequest(k=request.k, steps=request.steps, restarts=request.restarts)
 
@@ -251,7 +254,7 @@ def to_save(
 
 
 def take_with_you(stored: Stored, difference: Sequence[float]) -> None:
-    """Tables, request, code and provenance."""
+    """Show tables, request, code and provenance."""
     request, result = IMPOSSIBLE.make(stored.manifest.request), stored.result
 
     def snippet(request: ImpossibleRequest, data_dir: str | None) -> str:

@@ -95,7 +95,8 @@ def attack_bar(
 
 
 def prospect(request: AttackRequest, samples: Samples, ranked: Stored) -> None:
-    """Before the attack: the honest ranking, the target ringed, a click away from another."""
+    """Show the honest ranking before the attack; the target is ringed, and a click chooses
+    another."""
     before: Ranking = ranked.result.test
     target = request.targets[0]
     key = f"prospect-{target}-{request.k}"

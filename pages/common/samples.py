@@ -96,7 +96,7 @@ class Samples:
 
 
 def hover_names(samples: Samples | None, n: int) -> list[str]:
-    """What hovers call the samples: with their class, where the data is on this machine."""
+    """Return what hovers call the samples: with their class, where the data is on this machine."""
     if samples is None:
         return [f"<b>sample {i}</b>" for i in range(n)]
     return [f"<b>sample {i}</b>, class “{label}”" for i, label in enumerate(samples.labels())]

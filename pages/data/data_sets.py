@@ -56,7 +56,7 @@ def overview(entries: Sequence[Entry]) -> str:
 
 
 def facts(about: catalogue.Description) -> str:
-    """Sizes and classes, the split, and what is fetched."""
+    """Say sizes and classes, the split, and what is fetched."""
     rows = listed([f"{n:,} {split}" for split, n in about.rows.items()])
     features = f", {about.n_features:,} features" if about.n_features else ""
     fetched = f" Fetched once: {about.download_mb:g} MB." if about.download_mb else ""
@@ -163,7 +163,8 @@ def removal(entry: Entry, place: DeltaGenerator) -> None:
 
 
 def delete(name: str, originals: bool) -> None:
-    """As a button's callback: what came of it is said when the page is drawn again."""
+    """Delete a data set, as a button's callback; the outcome is said when the page is drawn
+    again."""
     try:
         visitors.check(Action.REMOVE_DATA)
         freed = inventory.remove(name, lab().settings.data_dir, originals)
@@ -188,7 +189,7 @@ def made_by(entry: Entry) -> str:
 
 
 def own(entries: Sequence[Entry]) -> None:
-    """Whatever lies in the data directory and is none of the lab's."""
+    """Show what lies in the data directory and is not the lab's."""
     st.header("Your own")
     if not entries:
         st.caption("Nothing yet: bring in a file above, or put it into the data directory.")

@@ -29,7 +29,7 @@ COST = (
 
 @shelf.kept
 def matrix_figure(stored: Stored, request: ScoreMatrixRequest) -> FigureBlock:
-    """Attacked against observed scores."""
+    """Draw attacked against observed scores."""
     result: ScoreMatrixResult = stored.result
     return FigureBlock(
         name="matrix",
@@ -50,7 +50,7 @@ def matrix_figure(stored: Stored, request: ScoreMatrixRequest) -> FigureBlock:
 
 @shelf.kept
 def success_figure(stored: Stored) -> FigureBlock:
-    """Success and price."""
+    """Draw success and price."""
     result: ScoreMatrixResult = stored.result
     return FigureBlock(
         name="success",

@@ -85,7 +85,7 @@ def detectors(stored: Stored) -> None:
 
 @shelf.kept
 def roc_figure(stored: Stored) -> FigureBlock:
-    """ROC curves of the rank after one step, by attack."""
+    """Draw ROC curves of the rank after one step, by attack."""
     found = rates.curves(stored.result, rates.RANK)
     curves = defence_rates.curves_table({words.KINDS[kind]: c for kind, c in found.items()})
     return FigureBlock(

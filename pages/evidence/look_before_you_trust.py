@@ -45,7 +45,7 @@ def spectrum_figure(stored: Stored, damping: float) -> FigureBlock:
 
 @shelf.kept
 def damping_figure(stored: Stored) -> FigureBlock:
-    """Rankings at other dampings."""
+    """Draw rankings at other dampings."""
     result: ConditioningResult = stored.result
     return FigureBlock(
         name="dampings",

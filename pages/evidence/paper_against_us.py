@@ -77,8 +77,8 @@ def all_methods(found: Published) -> dict[str, pd.DataFrame]:
 
 
 def methods_on(found: Published, data: str) -> pd.DataFrame | None:
-    """Baseline and the variants of the attack on a data set, with accuracy kept, each at its best;
-    None where their parts are not all published."""
+    """Return baseline and the variants of the attack on a data set, with accuracy kept, each at its
+    best; None where their parts are not all published."""
     costs, singles, bases = (by_data(found, role) for role in ("cost", "ablation", "baseline"))
     if not all(data in part for part in (costs, singles, bases)):
         return None

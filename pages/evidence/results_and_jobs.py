@@ -180,7 +180,7 @@ def packed(chosen: Sequence[Entry]) -> bytes:
 
 
 def delete(chosen: Sequence[Entry]) -> None:
-    """As a button's callback."""
+    """Delete the chosen results, as a button's callback."""
     try:
         visitors.check(Action.DELETE)
         st.session_state[DELETED] = trash.throw_away(lab().store, chosen)
@@ -215,7 +215,7 @@ def take_in(name: str, content: bytes) -> list[tuple[str, str]]:
 
 
 def uploader() -> None:
-    """Somebody else's bundle: checked, and taken in where it is sound."""
+    """Take in somebody else's bundle: it is checked first, and taken in where it is sound."""
     charts.heading("Import a bundle")
     st.caption(
         "Results that somebody else has exported. Everything in the file is checked before any of "

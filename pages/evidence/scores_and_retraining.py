@@ -71,7 +71,7 @@ def sums_figure(stored: Stored, name: str) -> FigureBlock:
 
 @shelf.kept
 def selection_figure(stored: Stored, name: str, what: str) -> FigureBlock:
-    """Removal and addition curves of one attribution."""
+    """Draw removal and addition curves of one attribution."""
     result: SelectionResult = stored.result
     return FigureBlock(
         name=f"selection-{name}",

@@ -107,7 +107,7 @@ def agreement(found: tuple[Stored, ...]) -> None:
 
 @shelf.kept
 def gradients_figure(found: tuple[Stored, ...]) -> FigureBlock:
-    """Time and memory of one gradient."""
+    """Draw time and memory of one gradient."""
     comparisons = [stored.result for stored in found]
     table = speed_figures.measured(comparisons)
     worst = comparisons[-1].table.set_index("implementation")["peak_mb"]
@@ -130,7 +130,7 @@ def gradients_figure(found: tuple[Stored, ...]) -> FigureBlock:
 
 
 def gradients(found: tuple[Stored, ...]) -> None:
-    """Time and memory of one gradient, and that all three are the same."""
+    """Show time and memory of one gradient, and that all three are the same."""
     gradients_figure(found).show()
     agreement(found)
 

@@ -47,7 +47,7 @@ def candidates_figure(
 
 @shelf.kept
 def check_figure(stored: Stored) -> FigureBlock:
-    """Prediction against measurement."""
+    """Draw prediction against measurement."""
     result: CandidatesResult = stored.result
     return FigureBlock(
         name="check",

@@ -130,7 +130,7 @@ def attack(lesson: Lesson) -> None:
 
 
 def deal_form(lesson: Lesson, before: Ranking, first: bool) -> None:
-    """No sample yet: deal one, or choose."""
+    """Let the visitor be dealt a sample, or choose one."""
     if first:
         st.markdown(ABOUT)
     charts.heading("1 · Your sample" if first else "Another one?")
@@ -227,7 +227,7 @@ def own_results(lesson: Lesson, known: lesson_state.Seen, visitor: str, samples:
 
 
 def take_part(lesson: Lesson) -> None:
-    """Sample, bet, attack, outcome: whichever comes next for the visitor."""
+    """Show what comes next for the visitor: sample, bet, attack or outcome."""
     samples = Samples(data_choice.opened(lesson.attack.dataset))
     before = honest(lesson.attack)
     if before is None:

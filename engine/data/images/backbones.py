@@ -44,7 +44,7 @@ class Backbone:
 
     @property
     def digits(self) -> str:
-        """With which the weights' SHA-256 begins."""
+        """Return the digits with which the weights' SHA-256 begins."""
         return Path(self.weights).stem.rpartition("-")[2]
 
     def load(self, data_dir: Path, say: Say = silent) -> "Loaded":
@@ -99,8 +99,8 @@ def as_rgb(image: "Image") -> "Image":
 
 
 def downloaded(backbone: Backbone, folder: Path, say: Say) -> Path:
-    """torchvision's file, in the folder or fetched into it; whoever has no connection puts it
-    there."""
+    """Return torchvision's file in the folder, and fetch it where it is not there; without a
+    connection the user puts it there."""
     path = folder / backbone.weights
     if path.is_file():
         return path

@@ -74,7 +74,7 @@ def prepare_features(
     device: str = "auto",
     progress: OnProgress = ignore,
 ) -> Path:
-    """The features file of the images, `<data_dir>/<name>.npz`, which then is a data set.
+    """Make the features file of the images, `<data_dir>/<name>.npz`, which then is a data set.
 
     `name` must be fit for a file. `progress` hears of the pictures done after every batch,
     and of downloads; it may raise Cancelled, which keeps what is done. A file of
@@ -175,8 +175,8 @@ def plan_of(name: str, images: ImageSet, loaded: Loaded, device: str) -> Plan:
 
 
 def begin(folder: Path, plan: Plan) -> dict[str, int]:
-    """Pictures done of each split by an interrupted run of the same plan; where there is none, the
-    arrays are made."""
+    """Return how many pictures of each split an interrupted run of the same plan has done; where
+    there was no such run, make the arrays."""
     try:
         kept = json.loads((folder / PLAN).read_text(encoding="utf-8"))
         if kept["plan"] == plan:
@@ -276,8 +276,8 @@ def thumbnail(picture: "Image") -> NDArray[np.uint8]:
 
 
 def write_rows(path: Path, start: int, rows: NDArray) -> None:
-    """Into the array in a file; on the disk when this returns. Nothing stays mapped, so that memory
-    does not grow with the file."""
+    """Write rows into the array in a file; they are on the disk when this returns. Nothing stays
+    mapped, so that memory does not grow with the file."""
     array = np.load(path, mmap_mode="r+", allow_pickle=False)
     array[start : start + len(rows)] = rows
     array.flush()

@@ -5,7 +5,7 @@ or split here.
     train/cat/1.png, test/dog/2.jpg, …
 
 Once accepted they are kept, unchanged, as <data_dir>/raw/<name>/<split>/<class>/<number>.<ending>,
-from where a backbone makes them a data set (`engine.data.extraction`).
+from where a backbone makes them a data set (`engine.data.images.extraction`).
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import uuid
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -37,6 +37,7 @@ from engine.data.untrusted.archives import leads_outside, open_zip
 from engine.data.untrusted.limits import MB
 from engine.data.untrusted.pictures import SUFFIXES, check_bytes, open_picture
 from engine.errors import EngineError, InvalidDataset, shorten
+from engine.progress import OnStep, ignore_step
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -48,12 +49,6 @@ SHOWN = 12  # classes of which the preview shows a picture
 ABOUT = "own.json"  # what is kept, beside the images
 FEWEST_TEST = 2  # of a class in a test folder: one for each half of the test data
 REMEDY = "Pack one folder a class, each with its images: cat/1.png, dog/1.png."
-
-Report = Callable[[int, int], None]  # files done, of how many
-
-
-def unheard(done: int, total: int) -> None:
-    """Progress that nobody watches."""
 
 
 class Files(Protocol):
@@ -145,8 +140,9 @@ class Place:
 
 
 def arrange(names: list[str]) -> tuple[list[Place], list[Problem]]:
-    """The class, and the split, of every image by its path; what is no image, or in no class
-    folder, is a problem. One folder around everything is looked through. Raises ValueError."""
+    """Return class and split of every image, by its path; a file that is no image, or lies in no
+    class folder, is a problem. One folder around everything is looked through. Raises
+    ValueError."""
     parts = {
         name: PurePosixPath(name).parts
         for name in names
@@ -187,7 +183,7 @@ def unfit(label: str) -> bool:
 
 
 def look(
-    path: Path, test_share: float = TEST_SHARE, report: Report = unheard
+    path: Path, test_share: float = TEST_SHARE, report: OnStep = ignore_step
 ) -> tuple[Preview, tuple[Place, ...]]:
     """Decode every image; return what they would become, and where each that is taken belongs.
     Raises InvalidInput, InvalidDataset."""
@@ -297,7 +293,7 @@ def keep(
     name: str,
     data_dir: Path,
     test_share: float = TEST_SHARE,
-    report: Report = unheard,
+    report: OnStep = ignore_step,
 ) -> None:
     """Keep the images in the data directory; a different data set of that name is never replaced.
     Raises InvalidInput, InvalidDataset."""

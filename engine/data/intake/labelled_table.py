@@ -232,8 +232,8 @@ def in_order(value: str) -> tuple[bool, float, str]:
 def split(
     y: NDArray[np.int64], test_share: float, seed: int = SEED
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of train and test, ascending; of every class its share, at least two for test and one
-    for train. y: labels of which each has at least FEWEST."""
+    """Return the indices of train and test, ascending; each holds its share of every class, at
+    least two for test and one for train. y: labels of which each has at least FEWEST."""
     rng = np.random.default_rng(seed)
     test = []
     for label in np.unique(y):

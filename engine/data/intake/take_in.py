@@ -13,7 +13,6 @@ import numpy as np
 from engine.data import catalogue
 from engine.data.images.backbones import backbone_named
 from engine.data.intake import features, images, labelled_table
-from engine.data.intake.images import Report, unheard
 from engine.data.intake.labelled_table import TEST_SHARE
 from engine.data.intake.names import another, check_name, place, safe_name
 from engine.data.intake.preview import Kind, Preview
@@ -23,7 +22,7 @@ from engine.data.tables import packed
 from engine.data.tables.options import TableOptions
 from engine.data.tables.read import FORMATS, SUFFIXES, is_table, suffix_of
 from engine.errors import DataUnavailable, InvalidDataset
-from engine.progress import OnProgress, Progress, ignore
+from engine.progress import OnProgress, OnStep, Progress, ignore, ignore_step
 
 FEATURES, ARCHIVE = ".npz", ".zip"
 BACKBONE = "efficientnet_lite2"  # its weights come with a package: nothing to download
@@ -59,7 +58,7 @@ def preview(
     path: Path,
     label: str | None = None,
     test_share: float = TEST_SHARE,
-    report: Report = unheard,
+    report: OnStep = ignore_step,
     options: TableOptions | None = None,
 ) -> Preview:
     """Return what the file would become; nothing is written. `label` and `options` are of a table,
@@ -89,7 +88,7 @@ def accept(
     data_dir: Path,
     label: str | None = None,
     test_share: float = TEST_SHARE,
-    report: Report = unheard,
+    report: OnStep = ignore_step,
     options: TableOptions | None = None,
 ) -> Kind:
     """Take a file in: features and tables become the data set `name` at once, images are kept until

@@ -45,7 +45,7 @@ def load_features(path: Path) -> Dataset:
 
 
 def read_checked(path: Path) -> tuple[dict[str, NDArray], tuple[str, ...] | None]:
-    """Arrays and class names, what they claim checked before they are read. Raises
+    """Read arrays and class names, after checking what their headers claim. Raises
     InvalidDataset."""
     try:
         check_npz(path, KNOWN)
@@ -64,8 +64,9 @@ def read_checked(path: Path) -> tuple[dict[str, NDArray], tuple[str, ...] | None
 
 
 def changed_at(name: str, data_dir: Path, suffix: str = ".npz") -> float:
-    """When the files behind a data set's name or path last changed, or its thumbnails did; 0 where
-    there is none. The times of their entries count too: no file can be replaced without them."""
+    """Return when the files behind a data set's name or path, or its thumbnails, last changed; 0
+    where there are none. The times of their directory entries count too: they change whenever a
+    file is replaced."""
     folders = [p for p in (Path(name), data_dir / name) if features_folder.is_folder(p)]
     files = [Path(name), data_dir / f"{name}{suffix}", fairness_table.find(name, data_dir)]
     first = next((path for path in files if path is not None and path.is_file()), None)

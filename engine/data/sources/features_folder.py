@@ -129,7 +129,8 @@ def chunks(X: NDArray) -> Iterator[NDArray[np.float64]]:
 
 
 def digest_of(X: NDArray) -> str:
-    """SHA-256 of the values, whatever the file's time stamp says, shortened to a file name."""
+    """Return the SHA-256 of the values, whatever the file's time stamp says, shortened to a file
+    name."""
     digest = hashlib.sha256(f"{X.dtype}{X.shape}".encode())
     for start in range(0, len(X), ROWS_AT_ONCE):
         digest.update(np.ascontiguousarray(X[start : start + ROWS_AT_ONCE]).view(np.uint8).data)
@@ -145,7 +146,7 @@ class Scaling:
     scale: NDArray[np.float64]
 
     def of(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Standardised rows (rows, d)."""
+        """Return the standardised rows (rows, d)."""
         return (np.ldexp(rows, self.exponent) - self.mean) * self.scale
 
 

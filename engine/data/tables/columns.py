@@ -139,7 +139,7 @@ def as_numbers(texts: list[str], rows: NDArray[np.int64]) -> tuple[NDArray[np.fl
 
 
 def written(texts: list[str], decimal: str) -> NDArray[np.float64]:
-    """Texts as numbers with this decimal mark, NaN for those that are none."""
+    """Return texts as numbers with this decimal mark, NaN for those that are none."""
     pattern = POINT if decimal == "." else COMMA
     values = np.full(len(texts), np.nan)
     for place, text in enumerate(texts):
@@ -171,7 +171,7 @@ def as_days(texts: list[str], rows: NDArray[np.int64]) -> NDArray[np.float64] | 
 
 
 def days(dates: pd.Series) -> NDArray[np.float64]:
-    """Dates as days since 1970-01-01, NaN where missing."""
+    """Return dates as days since 1970-01-01, NaN where missing."""
     if dates.dt.tz is not None:
         dates = dates.dt.tz_convert(None)
     return ((dates.to_numpy("datetime64[us]") - np.datetime64(0, "D")) / DAY).astype(np.float64)
@@ -329,7 +329,7 @@ def became_unique(column: Column, keep: NDArray[np.bool_], options: TableOptions
 
 
 def without_empty_end(table: pd.DataFrame) -> pd.DataFrame:
-    """Without the empty lines that end many files: they are no rows."""
+    """Drop the empty lines that end many files: they are no rows."""
     filled = np.flatnonzero(table.notna().to_numpy().any(axis=1))
     return table.iloc[: filled[-1] + 1 if len(filled) else 0]
 
@@ -347,7 +347,7 @@ def equal_columns(features: dict[str, pd.Series]) -> list[str]:
 
 
 def impute(features: pd.DataFrame, train: NDArray[np.int64]) -> pd.DataFrame:
-    """Missing values filled in from the rows `train`: the median of numbers, the most frequent of
+    """Fill missing values in from the rows `train`: the median of numbers, the most frequent of
     texts; 0 or '' where those have none."""
     filled = {}
     for name in features.columns:

@@ -83,7 +83,7 @@ def read_layout(path: Path, layout: Layout, rows: int, options: TableOptions) ->
 
 
 def layout_of_csv(path: Path, options: TableOptions) -> Layout:
-    """Separator and names, told from the first lines. Raises ValueError, csv.Error."""
+    """Tell separator and names from the first lines. Raises ValueError, csv.Error."""
     lines = first_lines(path)
     separator = separator_of(lines)
     rows = fields_of(lines, separator)

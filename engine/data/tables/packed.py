@@ -27,7 +27,7 @@ def inner_name(name: str) -> str:
 
 @contextmanager
 def unpacked(path: Path, is_table: Callable[[str], bool]) -> Iterator[Path]:
-    """The table itself: the file, or where it is packed a copy in a temporary folder. Raises
+    """Open the table itself: the file or, where it is packed, a copy in a temporary folder. Raises
     ValueError, and whatever a damaged file makes the unpacking raise."""
     packing = path.suffix.lower()
     if packing not in PACKINGS:

@@ -149,8 +149,8 @@ def of_objects(column: pd.Series, name: str) -> pd.Series:
 
 
 def as_texts(values: Iterable[object], index: pd.Index) -> pd.Series:
-    """Texts as objects, None where missing or empty. One that is repeated stays one text in memory,
-    which it would not in pandas' own type for texts."""
+    """Return texts as objects, None where missing or empty. One that is repeated stays one text in
+    memory, which it would not in pandas' own type for texts."""
     texts = (None if value is None else as_text(value) for value in values)
     return pd.Series([text or None for text in texts], index, dtype=object)
 
@@ -161,5 +161,5 @@ def small(numbers: pd.Series) -> bool:
 
 
 def naive(column: pd.Series) -> pd.Series:
-    """Dates without their time zone, in UTC."""
+    """Return dates without their time zone, in UTC."""
     return column if column.dt.tz is None else column.dt.tz_convert(None)

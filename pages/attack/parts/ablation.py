@@ -92,8 +92,8 @@ def with_accuracy(best: pd.DataFrame) -> pd.DataFrame:
 
 @shelf.kept
 def moved(table: pd.DataFrame, view: RateView, radii: Mapping[str, float]) -> pd.DataFrame:
-    """Per target and variant, at that variant's radius: kept (moved with accuracy kept) and moved
-    (at any cost), with the target's honest rank; sorted by it."""
+    """Return for each target and variant, at that variant's radius: kept (moved with accuracy kept)
+    and moved (at any cost), with the target's honest rank; sorted by it."""
     parts = []
     for variant, radius in radii.items():
         mine = (table["variant"] == variant) & (table["k"] == view.k) & (table["radius"] == radius)
@@ -110,7 +110,8 @@ def moved(table: pd.DataFrame, view: RateView, radii: Mapping[str, float]) -> pd
 
 @shelf.kept
 def wide(found: pd.DataFrame, column: str = "kept") -> pd.DataFrame:
-    """Moved or not, a row a target (in the order of honest ranks), a column a variant."""
+    """Tabulate whether each attack moved its target: a row a target (in the order of honest ranks),
+    a column a variant."""
     table = found.pivot_table(column, "target", "variant", aggfunc="first").astype(bool)
     return table.loc[found["target"].unique(), [v for v in LABELS if v in table.columns]]
 
@@ -124,7 +125,7 @@ def leads(hits: pd.DataFrame) -> pd.DataFrame:
 
 @shelf.kept
 def of_paper(table: pd.DataFrame) -> pd.DataFrame:
-    """Of what has a column a variant, the paper's."""
+    """Return the paper's columns of a table with one column a variant."""
     return table.filter(items=list(VARIANTS))
 
 
@@ -149,9 +150,9 @@ def steps(best: pd.DataFrame, hits: pd.DataFrame) -> pd.DataFrame:
 
 @shelf.kept
 def at_equal_radius(table: pd.DataFrame, view: RateView) -> pd.DataFrame:
-    """Our variant beside the paper's attack, a row for each radius: how many targets only ours
-    moves (gained) and only the paper's (lost), with accuracy kept, and the p of an exact sign test,
-    corrected by Holm for the number of radii."""
+    """Return our variant beside the paper's attack, a row for each radius: how many targets only
+    ours moves (gained) and only the paper's (lost), with accuracy kept, and the p of an exact sign
+    test, corrected by Holm for the number of radii."""
     both = table[table["variant"].isin((RESTARTS, ACCURATE))]
     rows = []
     for radius in sorted(float(r) for r in both["radius"].unique()):
@@ -271,7 +272,7 @@ def lead_title(lead: pd.DataFrame) -> str:
 
 
 def runs_title(attacks: Mapping[str, AttackResult]) -> str:
-    """Under which variants a target arrives, and under which every run gets stuck."""
+    """Say under which variants a target arrives, and under which every run gets stuck."""
     target, before = next((a.targets[0], a.before) for a in attacks.values())
     arrives = [NAMES[v] for v, a in attacks.items() if a.any_run_success]
     stuck = [v for v, a in attacks.items() if not a.any_run_success]

@@ -87,7 +87,7 @@ def moves_thinning(n: int) -> str:
 
 
 def price(honest: float, malicious: float, intervals: tuple[Interval, Interval]) -> go.Figure:
-    """Accuracy on the unseen half, honest and malicious, each with its Wilson interval."""
+    """Draw accuracy on the unseen half, honest and malicious, each with its Wilson interval."""
     rows = (
         ("malicious", malicious, intervals[1], ACCENT, "diamond"),
         ("honest", honest, intervals[0], GREY, "circle"),

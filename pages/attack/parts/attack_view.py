@@ -205,7 +205,7 @@ def show(attack: FinishedAttack) -> None:
 
 
 def take_with_you(attack: FinishedAttack) -> None:
-    """Downloads, Python, command line and provenance."""
+    """Show downloads, Python, command line and provenance."""
     take_away.show(
         attack.stored,
         attack.request,

@@ -29,8 +29,8 @@ class Bet:
 
     @classmethod
     def of(cls, form: Form, dataset: str, k: int, n: int) -> "Bet":
-        """Round and bet, clicked or in the link, on one of n samples. A bet counts where it was
-        placed: on other data or another k there is none yet."""
+        """Read round and bet, clicked or in the link, on one of n samples. A bet counts where it
+        was placed: on other data or another k there is none yet."""
         round_ = form.clicked(ROUND, links.Range(0, ROUNDS - 1), 0)
         place = (dataset, k, round_)
         if st.session_state.setdefault(PLACED, place) != place:

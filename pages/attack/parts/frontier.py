@@ -37,8 +37,8 @@ def on_the_same(table: pd.DataFrame, others: Sequence[pd.DataFrame]) -> pd.DataF
 
 
 def points(table: pd.DataFrame, view: RateView) -> pd.DataFrame:
-    """Per objective and radius, at the view's k: rate, low and high of success, and of the returned
-    models the median accuracy lost (`drop`, points) and rank correlation."""
+    """Return for each objective and radius, at the view's k: rate, low and high of success, and of
+    the returned models the median accuracy lost (`drop`, points) and rank correlation."""
     rates = view.rates(table, BY).query("k == @view.k and split == 'test'")
     rows = table[table["k"] == view.k]
     medians = (

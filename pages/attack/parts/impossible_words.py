@@ -41,7 +41,7 @@ def probability(exact: ExactScores) -> str:
 
 
 def snippet(request: ImpossibleRequest, theta: list[list[float]]) -> str:
-    """Python that repeats the attempt, and the scores of one model."""
+    """Write Python that repeats the attempt, and the scores of one model."""
     r = request
     return (
         "import engine\n\n"
@@ -64,7 +64,7 @@ def snippet(request: ImpossibleRequest, theta: list[list[float]]) -> str:
 
 
 def proof() -> None:
-    """Theorem 1 and its proof, a line at a time."""
+    """Show Theorem 1 and its proof, a line at a time."""
     blocks.prose("attack/texts/theorem-1.md")
 
 

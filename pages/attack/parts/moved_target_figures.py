@@ -38,8 +38,8 @@ def sensitivity(
     radius: float,
     ringed: Collection[int] = (),
 ) -> go.Figure:
-    """Gradient norm (log) against rank from both ends, by what became of the attack at `radius`;
-    the samples in `ringed` are marked."""
+    """Draw gradient norm (log) against rank from both ends, by what became of the attack at
+    `radius`; the samples in `ringed` are marked."""
     n = len(result.norms)
     names = hover_names(samples, n)
     drawn = np.zeros(n, dtype=bool)

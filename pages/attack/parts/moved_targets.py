@@ -188,8 +188,8 @@ def ends_against_middle(result: SensitivityResult) -> float:
 
 @shelf.kept
 def deal(tried: pd.DataFrame, number: int, most: int = 3) -> list[int]:
-    """Round `number` of the bet, the same for everyone: up to three targets that needed different
-    radii; none where all needed the same."""
+    """Deal round `number` of the bet, the same for everyone: up to three targets that needed
+    different radii; none where all needed the same."""
     rng = np.random.default_rng(number)
     levels = rng.permutation(sorted(tried["least"].unique()))[:most]
     if len(levels) < 2:

@@ -31,7 +31,8 @@ def steps(result: MinimalRadiusResult, accurate: bool) -> pd.DataFrame:
 
 
 def curve(result: MinimalRadiusResult) -> go.Figure:
-    """Share of the targets moved against radius, without a grid, and other attacks at theirs."""
+    """Draw share of the targets moved against radius, without a grid, and other attacks at
+    theirs."""
     figure = go.Figure()
     total = len(result.targets)
     farthest = max(result.radius[result.arrived], default=0.0)
@@ -73,7 +74,8 @@ def curve(result: MinimalRadiusResult) -> go.Figure:
 
 
 def against_rank(result: MinimalRadiusResult, samples: Samples | None) -> go.Figure:
-    """Smallest radius of each target against its honest rank; those that never arrived on top."""
+    """Draw smallest radius of each target against its honest rank; those that never arrived on
+    top."""
     n = len(result.honest_ranks)
     names = hover_names(samples, n)
     top = 1.12 * max(result.radius[result.arrived], default=0.1)

@@ -51,7 +51,7 @@ def success_against(
     tolerance: float | None,
     scale: Scale = "log",
 ) -> go.Figure:
-    """Success rate against `x` (a column of both), and below it the accuracy that it costs.
+    """Draw success rate against `x` (a column of both), and below it the accuracy that it costs.
 
     rates: of one k, regime and form, for both splits. table: the sweep's rows of that k; the lower
     panel has the fall of accuracy of the returned models, median and middle half. tolerance: the
@@ -134,7 +134,7 @@ METHOD_LOOKS = {
 
 
 def attack_against_baseline(rates: pd.DataFrame) -> go.Figure:
-    """Success of attack and baseline by k, with and without the accuracy limit.
+    """Draw success of attack and baseline by k, with and without the accuracy limit.
 
     rates: a row per method, regime and k, with rate, low, high, attacks and accuracy_drop.
     """

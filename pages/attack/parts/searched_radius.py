@@ -47,7 +47,7 @@ def targets_of(found: MinimalRadiusResult, result: SensitivityResult) -> pd.Data
 
 
 def scatter(tried: pd.DataFrame, samples: Samples | None) -> go.Figure:
-    """Smallest radius against gradient norm (log); targets that never arrived on top."""
+    """Draw smallest radius against gradient norm (log); targets that never arrived on top."""
     names = hover_names(samples, int(tried.index.max()) + 1)
     top = 1.12 * float(tried.loc[tried["moved"], "least"].max())
     figure = go.Figure()

@@ -135,8 +135,9 @@ class Frame:
         parts: sweep_requests.Parts = sweep_requests.alone,
         starts: bool = True,
     ) -> "Frame":
-        """Title, data set, and at the end of the page a sweep of one's own; stops the page where
-        there is nothing to show, and says so. `parts` are what the page needs for a request."""
+        """Draw title, data set, and at the end of the page a sweep of one's own; stops the page
+        where there is nothing to show, and says so. `parts` are what the page needs for a
+        request."""
         st.title(page.title)
         form = Form()
         name = controls.dataset_choice(form, data_choice.names_of(role, "sweep"))

@@ -22,8 +22,8 @@ END = 0.1  # of a ranking: its first and its last tenth
 
 
 def chosen(table: pd.DataFrame, view: RateView, k: int) -> pd.DataFrame:
-    """Rates of the returned models at k on both test sets, at the radius chosen on the attacker's
-    own, a row each, indexed by split. table: attacks with one objective."""
+    """Return rates of the returned models at k on both test sets, at the radius chosen on the
+    attacker's own, a row each, indexed by split. table: attacks with one objective."""
     rates = replace(view, form="returned").rates(table)
     return chosen_on_test(rates[rates["k"] == k])
 

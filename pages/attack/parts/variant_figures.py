@@ -30,7 +30,7 @@ def wrapped(name: str, width: int = 14) -> str:
 
 
 def variant_rates(best: pd.DataFrame) -> go.Figure:
-    """Success of each variant at its best radius, with accuracy kept (filled) and at any cost.
+    """Draw success of each variant at its best radius, with accuracy kept (filled) and at any cost.
 
     best: a row per variant and regime with radius, rate, low, high, successes, attacks and
     accuracy_drop.

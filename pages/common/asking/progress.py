@@ -46,8 +46,9 @@ def draw_attack(
     before: Ranking | None = None,
     samples: Samples | None = None,
 ) -> Draw:
-    """Live progress of an attack: the target in the honest ranking, which climbs, and of a longer
-    one rank, loss and accuracy by step. The ranking needs `before` and `samples`."""
+    """Return the drawing of an attack's live progress: the target in the honest ranking, which
+    climbs, and of a longer one rank, loss and accuracy by step. The ranking needs `before` and
+    `samples`."""
     runs = max(request.restarts, 1) * len(request.learning_rates)
 
     def draw(state: JobState) -> None:
@@ -81,7 +82,7 @@ def draw_attack(
 
 
 def draw_plain(text: str) -> Draw:
-    """Progress of a job that reports none."""
+    """Return the drawing of a job that reports no progress."""
 
     def draw(state: JobState) -> None:
         st.info(f"{text} …")
@@ -90,8 +91,8 @@ def draw_plain(text: str) -> Draw:
 
 
 def draw_counted(what: str, begins: str = BEGINS) -> Draw:
-    """Live progress of a computation that tells what is done of a total; `begins`: what it does
-    before there is anything to count."""
+    """Return the drawing of a computation's live progress that counts what is done of a total;
+    `begins`: what it does before there is anything to count."""
 
     def draw(state: JobState) -> None:
         told = [progress for progress in state.progress if progress.total]

@@ -41,7 +41,7 @@ class RateView:
 
     @shelf.kept
     def both(self, table: pd.DataFrame, by: Sequence[str] = CELL) -> pd.DataFrame:
-        """Rates of this form with accuracy kept and at any cost."""
+        """Return rates of this form with accuracy kept and at any cost."""
         return self.counted(success_rates(table, self.limit, by))
 
     def counted(self, rates: pd.DataFrame) -> pd.DataFrame:
@@ -51,7 +51,7 @@ class RateView:
 
     @shelf.kept
     def rates(self, table: pd.DataFrame, by: Sequence[str] = CELL) -> pd.DataFrame:
-        """Rates of every k and radius under this limit and form."""
+        """Return rates of every k and radius under this limit and form."""
         rates = self.both(table, by)
         return rates[rates["regime"] == "high_accuracy"]
 

@@ -31,8 +31,8 @@ def rank_axis(n: int, title: str, reverse: bool = False) -> dict[str, object]:
 
 
 def thinned(n: int, limit: int = DRAWN_POINTS) -> NDArray[np.int64]:
-    """Positions 0…n−1 to draw, ascending, at most `limit`: whole tails, and a middle that is drawn
-    the more thinly the farther it is from both, evenly so on a log axis."""
+    """Return positions 0…n−1 to draw, ascending, at most `limit`: whole tails, and a middle that is
+    drawn the more thinly the farther it is from both, evenly so on a log axis."""
     if n <= limit:
         return np.arange(n)
     tail = limit // 4
@@ -78,7 +78,7 @@ class SignedScale:
         return np.arcsinh(np.asarray(scores, dtype=np.float64) / self.linear)
 
     def ticks(self, low: float, high: float, gap: float = 0.055) -> list[float]:
-        """Zero and powers of ten (with 3s where they leave room) between two scores."""
+        """Return zero and powers of ten (with 3s where they leave room) between two scores."""
         span = float(self(high) - self(low)) or 1.0
         largest = max(abs(low), abs(high), self.linear)
         exponents = range(math.floor(math.log10(self.linear)), math.ceil(math.log10(largest)) + 1)

@@ -46,7 +46,7 @@ def ranking(
     k: int = 1,
     after: Ranking | None = None,
 ) -> go.Figure:
-    """Influence score against rank, honest and (if given) malicious on the same axes.
+    """Draw influence score against rank, honest and (if given) malicious on the same axes.
 
     The target is ringed; with `after` an arrow leads from where it was to where it is. Every drawn
     point carries its sample's index as the first entry of `customdata`.

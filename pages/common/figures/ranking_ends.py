@@ -36,7 +36,7 @@ def halves(ranks: NDArray[np.int64]) -> tuple[Half, Half]:
 def running_median(
     places: NDArray[np.int64], values: NDArray[np.float64], points: int = 60
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Places spread evenly on a log axis, and the median of the values near each of them."""
+    """Return places spread evenly on a log axis, and the median of the values near each of them."""
     if not len(places):
         return np.empty(0), np.empty(0)
     at = np.geomspace(places.min(), places.max(), points)

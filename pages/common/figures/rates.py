@@ -40,8 +40,8 @@ def band(
 def rate_dots(
     part: pd.DataFrame, at: NDArray[np.float64], name: str, marker: Mapping[str, object], over: str
 ) -> go.Scatter:
-    """Rates as marks at `at` with their intervals. part: successes, attacks and accuracy_drop too,
-    and the column `over` that they are the best of."""
+    """Draw rates as marks at `at` with their intervals. part: successes, attacks and accuracy_drop
+    too, and the column `over` that they are the best of."""
     return go.Scatter(
         x=at,
         y=part["rate"].to_numpy(),
@@ -66,7 +66,7 @@ def rate_dots(
 
 
 def bars(part: pd.DataFrame) -> dict[str, object]:
-    """Error bars from rate, low and high."""
+    """Return error bars from rate, low and high."""
     return {
         "type": "data",
         "symmetric": False,

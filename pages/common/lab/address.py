@@ -13,7 +13,8 @@ ELSEWHERE = ("192.0.2.1", 9)  # an address that is nobody's: RFC 5737
 
 
 def own_ip() -> str:
-    """This machine's address on its network; "127.0.0.1" where it is on none. Nothing is sent."""
+    """Return this machine's address on its network; "127.0.0.1" where it is on none. Nothing is
+    sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(ELSEWHERE)

@@ -27,7 +27,7 @@ def entries() -> tuple[Listed, ...]:
 
 @cache
 def listed() -> tuple[tuple[str, str, Request], ...]:
-    """Role (empty where it has none), experiment and request of every listed result."""
+    """Return role (empty where it has none), experiment and request of every listed result."""
     return tuple(
         (
             entry.get("role", ""),

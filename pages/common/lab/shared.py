@@ -39,7 +39,8 @@ class Lab:
 
 @st.cache_resource
 def lab() -> Lab:
-    """Settings, store and job runner; the worker process warms up once the first page is drawn."""
+    """Open settings, store and job runner; the worker process warms up once the first page is
+    drawn."""
     settings = read_settings()
     jobs = Jobs(settings)
     jobs.watch()
@@ -108,7 +109,8 @@ def ranking_request(request: AttackRequest) -> RankingRequest:
 
 
 def baseline_request(request: AttackRequest) -> BaselineRequest:
-    """Loss reweighing on the attack's target, for the same influence scores."""
+    """Return the request of loss reweighing on the attack's target, for the same influence
+    scores."""
     return BaselineRequest(
         dataset=request.dataset,
         targets=request.targets[:1],
@@ -148,7 +150,7 @@ def badge_of(stored: Stored) -> str:
 
 
 def provenance(stored: Stored) -> str:
-    """Seed, device, versions, time and date of a result, in one line."""
+    """Say seed, device, versions, time and date of a result, in one line."""
     m = stored.manifest
     return (
         f"{badge_of(stored)} · {stamp(m.created)} · {seconds(m.seconds)} on {m.device} · "

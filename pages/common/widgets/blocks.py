@@ -62,7 +62,7 @@ def facts(lead: str, items: Iterable[Fact]) -> None:
 
 
 def grid(cells: Iterable[tuple[str, Sequence[str]]]) -> None:
-    """Thumbnails (HTML) with lines of HTML under each."""
+    """Show thumbnails (HTML) with lines of HTML under each."""
     body = "".join(
         f'<div class="ial-cell">{image}{"".join(f"<div>{line}</div>" for line in lines)}</div>'
         for image, lines in cells
@@ -112,7 +112,8 @@ def table_html(frame: pd.DataFrame, alt: str, formats: Mapping[str, Callable[[An
 
 
 def flow(steps: Sequence[tuple[str, str, bool]]) -> None:
-    """Steps from left to right (down on a phone): name, text, whether it is the crucial one."""
+    """Show steps from left to right (down on a phone): name, text, whether it is the crucial
+    one."""
     boxes = [
         f'<div class="step{" accent" if crucial else ""}"><b>{escape(name)}</b>{escape(text)}</div>'
         for name, text, crucial in steps

@@ -27,7 +27,7 @@ def drawn(before: Ranking, samples: Samples, target: int, ranks: Sequence[int], 
         scores = scores[::-1]
 
     def place(rank: int) -> tuple[float, float]:
-        """Percent from the left and from the top."""
+        """Return percent from the left and from the top."""
         low, high = float(scores.min()), float(scores.max())
         share = (float(scores[rank - 1]) - low) / ((high - low) or 1.0)
         if scores[0] < scores[-1]:

@@ -41,7 +41,8 @@ class FigureSource:
 
     @classmethod
     def asking(cls, what: str, table: Table, experiment: str, request: Request) -> "FigureSource":
-        """Of a figure that shows what a request is about, whether it has a result or not."""
+        """Make the source of a figure that shows what a request is about, with or without a
+        result."""
         return cls(what, table, ((experiment, values_of(request)),))
 
     @property
@@ -76,7 +77,7 @@ class FigureSource:
 
 
 def plain(text: str) -> str:
-    """Markdown as the text of a picture: without marks of emphasis and badges."""
+    """Return Markdown as the text of a picture: without marks of emphasis and badges."""
     return re.sub(r":\w+-badge\[[^]]*\]|\*\*|`", "", text).strip()
 
 

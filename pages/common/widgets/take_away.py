@@ -29,7 +29,7 @@ def show(
     name: str = "",
     figures: Callable[[], str] | None = None,
 ) -> None:
-    """Tables, request, code and provenance of a result.
+    """Show tables, request, code and provenance of a result.
 
     others: the requests of the results that were put together with it. snippet: writes the Python
     of a request, by default as `reproduce.snippet_of`. code: draws Python and shell command. name:

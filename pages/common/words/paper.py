@@ -77,7 +77,7 @@ def cell(rate: Rate) -> str:
 
 
 def of_regimes(part: pd.DataFrame) -> Rate:
-    """Our cell: one row a regime, with rate, successes and accuracy_drop."""
+    """Return our cell: one row a regime, with rate, successes and accuracy_drop."""
     by = part.set_index("regime")
     best = row_of(by, "best")
     drop = None if best["successes"] == 0 else float(best["accuracy_drop"])
@@ -86,7 +86,8 @@ def of_regimes(part: pd.DataFrame) -> Rate:
 
 @shelf.kept
 def beside_table_1(rates: pd.DataFrame) -> pd.DataFrame:
-    """Ours (rows of method, regime, k) above the paper's: method, k, and a cell per data set."""
+    """Put our rates (rows of method, regime, k) above the paper's: method, k, and a cell per data
+    set."""
     rows = [
         ("here", method, f"k = {k}", "shown above", cell(of_regimes(part)))
         for (method, k), part in rates.groupby(["method", "k"])

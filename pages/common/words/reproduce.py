@@ -33,7 +33,7 @@ from pages.common.samples import Samples
 
 
 def snippet(request: AttackRequest, data_dir: str | None = None) -> str:
-    """Python that repeats the attack; data sets that do not come bundled need `data_dir`."""
+    """Write Python that repeats the attack; data sets that do not come bundled need `data_dir`."""
     options = "".join(
         f"    {item.name}={getattr(request, item.name)!r},\n" for item in fields(AttackOptions)
     )
@@ -65,7 +65,7 @@ def command_of(experiment: str, request: Request) -> str:
 
 
 def sweep_snippet(request: SweepRequest, data_dir: str | None = None) -> str:
-    """Python that repeats a sweep and prints its rates."""
+    """Write Python that repeats a sweep and prints its rates."""
     values = values_of(request)
     dataset = values.pop("dataset")
     where = f", data_dir={data_dir!r}" if data_dir else ""
@@ -79,7 +79,7 @@ def sweep_snippet(request: SweepRequest, data_dir: str | None = None) -> str:
 
 
 def opening(dataset: str, data_dir: str | None, l2: float, kind: str = LINEAR) -> str:
-    """Python that opens a data set and trains the honest model of a kind."""
+    """Write Python that opens a data set and trains the honest model of a kind."""
     where = f", data_dir={data_dir!r}" if data_dir else ""
     fit = "fit(dataset, " if kind == LINEAR else f"fit_network(dataset, {kind!r}, "
     return (
@@ -89,7 +89,7 @@ def opening(dataset: str, data_dir: str | None, l2: float, kind: str = LINEAR) -
 
 
 def sensitivity_snippet(request: SensitivityRequest, data_dir: str | None = None) -> str:
-    """Python that repeats the gradient norms and prints the ten largest."""
+    """Write Python that repeats the gradient norms and prints the ten largest."""
     values = asdict(request)
     begin = opening(values.pop("dataset"), data_dir, values.pop("l2"))
     del values["n_exact"]  # of the check
@@ -102,7 +102,7 @@ def sensitivity_snippet(request: SensitivityRequest, data_dir: str | None = None
 
 
 def explain_snippet(request: ExplainRequest, data_dir: str | None = None) -> str:
-    """Python that ranks the training samples for one test sample and prints both ends."""
+    """Write Python that ranks the training samples for one test sample and prints both ends."""
     some = f"[[{request.image}]]"
     return (
         f"{opening(request.dataset, data_dir, request.l2)}"
@@ -117,7 +117,7 @@ def explain_snippet(request: ExplainRequest, data_dir: str | None = None) -> str
 
 
 def leave_one_out_snippet(request: LeaveOneOutRequest, data_dir: str | None = None) -> str:
-    """Python that retrains without the same samples and prints the rank correlation."""
+    """Write Python that retrains without the same samples and prints the rank correlation."""
     count = f"{request.n_samples}" if request.n_samples else "dataset.n_train"
     return (
         f"import numpy as np\nfrom scipy.stats import spearmanr\n\n"
@@ -133,8 +133,8 @@ def leave_one_out_snippet(request: LeaveOneOutRequest, data_dir: str | None = No
 
 
 def experiment_snippet(experiment: str, request: Request, data_dir: str | None = None) -> str:
-    """Python that repeats an experiment which no single function of the engine is, and sums up what
-    comes of it."""
+    """Write Python that repeats an experiment which no single function of the engine is, and sums
+    up what comes of it."""
     options = "".join(f"    {name}={value!r},\n" for name, value in values_of(request).items())
     kind = type(request).__name__
     where = f", data_dir={data_dir!r}" if data_dir else ""
@@ -152,7 +152,7 @@ def experiment_snippet(experiment: str, request: Request, data_dir: str | None =
 
 
 def fairness_snippet(request: FairnessRequest, data_dir: str | None = None) -> str:
-    """Python that repeats the scaling attack and prints its table."""
+    """Write Python that repeats the scaling attack and prints its table."""
     dataset = request.dataset
     if dataset in FAIRNESS_SETS:
         opened = f"engine.load_fairness_dataset({dataset!r})"
@@ -190,7 +190,7 @@ SNIPPETS: Mapping[str, Callable[[Any, str | None], str]] = {  # each of its own 
 
 @shelf.kept
 def snippet_of(experiment: str, request: Request, data_dir: str | None = None) -> str:
-    """Python that repeats what a request asks for; data that does not come bundled needs
+    """Write Python that repeats what a request asks for; data that does not come bundled needs
     `data_dir`."""
     written = SNIPPETS.get(experiment) or partial(experiment_snippet, experiment)
     return written(request, data_dir)
@@ -198,7 +198,7 @@ def snippet_of(experiment: str, request: Request, data_dir: str | None = None) -
 
 @shelf.kept
 def requests_json(asked: Sequence[tuple[str, Mapping[str, object]]]) -> str:
-    """Requests, each with its experiment, as JSON: one, or a list."""
+    """Write requests, each with its experiment, as JSON: one, or a list."""
     listed = [{"experiment": name, "request": dict(values)} for name, values in asked]
     return json.dumps(listed if len(listed) > 1 else listed[0], indent=2)
 

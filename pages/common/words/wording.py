@@ -10,9 +10,9 @@ import pandas as pd
 from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult
 from engine.statistics import Interval, wilson_interval
+from pages.common.figures.axes import MINUS as MINUS
 from pages.common.keeping import shelf
 
-MINUS = "−"
 STOPPING = ("higher_ranked", "top_k", "target")  # objectives whose runs end when they arrive
 KEEPING = ("accurate", "quiet")  # those whose runs all end once one of them keeps enough
 
@@ -115,7 +115,7 @@ def jump(result: AttackResult) -> str:
 
 
 def end_of_run(options: AttackOptions) -> str:
-    """When a run of an attack ends: some objectives go on after they have arrived."""
+    """Say when a run of an attack ends: some objectives go on after they have arrived."""
     if options.objective in STOPPING:
         return f"when it arrives in the shaded top {options.k}, or after {options.steps} steps"
     ends = f"after at most {options.steps} steps"

@@ -13,6 +13,7 @@ from engine.data.intake.preview import Kind, Preview
 from engine.data.tables.account import TableAccount
 from engine.errors import EngineError
 from engine.experiments.prepare import PrepareRequest
+from engine.progress import OnStep
 from engine.results.jobs import JobState
 from engine.settings import ROOT
 from pages.common.asking import door
@@ -170,7 +171,7 @@ def offer(source: OwnFile, options: Options, kind: Kind) -> None:
     st.rerun()
 
 
-def take(source: OwnFile, options: Options, name: str, report: take_in.Report) -> None:
+def take(source: OwnFile, options: Options, name: str, report: OnStep) -> None:
     """Accept a file: what became of it is said when the page is drawn again."""
     data_dir = lab().settings.data_dir
     try:
@@ -230,7 +231,7 @@ def is_ready(name: str) -> bool:
 
 
 def draw_pictures(state: JobState) -> None:
-    """Progress of a job that computes features, picture by picture."""
+    """Draw the progress of a job that computes features, picture by picture."""
     last = next((p for p in reversed(state.progress) if p.total), None)
     if last is None:
         notice = next((p.notice for p in reversed(state.progress) if p.notice), "")

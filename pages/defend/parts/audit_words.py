@@ -98,7 +98,7 @@ def residual_table(result: AuditResult) -> pd.DataFrame:
 
 
 def snippet(request: AuditRequest, data_dir: str | None = None) -> str:
-    """Python that audits the honest calculator, both liars and the attacker."""
+    """Write Python that audits the honest calculator, both liars and the attacker."""
     sign = 1 if request.order == "highest_first" else -1
     t = request.target
     begin = reproduce.opening(request.dataset, data_dir, request.l2).replace(

@@ -120,7 +120,7 @@ def overview(table: pd.DataFrame, threshold: float) -> go.Figure:
 
 
 def distributions(table: pd.DataFrame, threshold: float) -> go.Figure:
-    """Gradient norms of all models on one log axis, a row a group, with the threshold. Hollow:
+    """Draw gradient norms of all models on one log axis, a row a group, with the threshold. Hollow:
     attacks that did not reach the top."""
     figure = go.Figure()
     rows, shown = rows_of(table), set()
@@ -175,7 +175,8 @@ ROC_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 
 def roc(curves: pd.DataFrame, alarm_share: float) -> go.Figure:
-    """Manipulated models found against honest ones flagged, a curve a group; dotted: by chance.
+    """Draw manipulated models found against honest ones flagged, a curve a group; dotted: by
+    chance.
 
     curves: of `defence_rates.curves_table`. alarm_share: of honest models flagged, drawn as a line.
     """
@@ -217,9 +218,10 @@ def thresholds_of(table: pd.DataFrame) -> tuple[float, ...]:
 
 
 def stealth_curve(table: pd.DataFrame, at: Sequence[float], threshold: float) -> go.Figure:
-    """Success at each level of stealth: share of targets for which some model reaches the top with
-    a gradient norm below the threshold on the axis (`at`), for the plain attack at the same radius
-    and for the attacker who knows the check, who may try all weights. threshold: the chosen one."""
+    """Draw success at each level of stealth: share of targets for which some model reaches the top
+    with a gradient norm below the threshold on the axis (`at`), for the plain attack at the same
+    radius and for the attacker who knows the check, who may try all weights. threshold: the chosen
+    one."""
     thresholds = np.asarray(at)
     figure = go.Figure()
     adaptive = table[table["kind"] == "adaptive"]
@@ -271,7 +273,7 @@ def stealth_curve(table: pd.DataFrame, at: Sequence[float], threshold: float) ->
 
 
 def caught(rows: pd.DataFrame) -> go.Figure:
-    """Share of models flagged by radius, a mark an objective. rows: of `by_objective`."""
+    """Draw share of models flagged by radius, a mark an objective. rows: of `by_objective`."""
     radii = sorted(set(rows["radius"]))
     names = [name for name in OBJECTIVE_LOOKS if (rows["objective"] == name).any()]
     figure = go.Figure()

@@ -28,7 +28,7 @@ def steps(result: DeniableResult) -> pd.DataFrame:
 
 
 def curve(result: DeniableResult, epsilon: float) -> go.Figure:
-    """Share of each crowd moved against ε, a staircase for each means; `epsilon` is marked."""
+    """Draw share of each crowd moved against ε, a staircase for each means; `epsilon` is marked."""
     figure, table = go.Figure(), steps(result)
     asked = result.table[["means", "crowd"]].drop_duplicates()
     for means, crowd in zip(asked["means"], asked["crowd"], strict=True):

@@ -58,8 +58,8 @@ class ExaminedAttack(Generic[R]):
 
     @classmethod
     def open(cls, question: Question[R]) -> "ExaminedAttack[R]":
-        """Title, sidebar, and at the end of the page a run of one's own; stops the page where there
-        is nothing to show, and says so."""
+        """Draw title, sidebar, and at the end of the page a run of one's own; stops the page where
+        there is nothing to show, and says so."""
         st.title(question.page.title)
         form = Form()
         name = controls.dataset_choice(form, datasets())
@@ -95,7 +95,8 @@ class ExaminedAttack(Generic[R]):
         return cls(opening if asked.stored is None else request, stored, head, body, form)
 
     def say(self, finding: str) -> None:
-        """Once all controls are made: what of the link cannot be used, and the finding."""
+        """Say, once all controls are made, which part of the link cannot be used, and the
+        finding."""
         with self.head:
             self.form.finish()
             st.markdown(f"{finding}{mark_origin(badge_of(self.stored))}")

@@ -179,7 +179,7 @@ def sample_table(result: AttributionsResult) -> pd.DataFrame:
 
 
 def snippet(request: AttributionsRequest, data_dir: str | None = None) -> str:
-    """Python that ranks the target by every attribution, before and after the attack."""
+    """Write Python that ranks the target by every attribution, before and after the attack."""
     t = request.target
     return (
         f"{reproduce.opening(request.dataset, data_dir, request.l2)}"

@@ -67,7 +67,7 @@ def hover(result: ScoreMatrixResult, attacked: str, observed: str) -> str:
 
 
 def success(result: ScoreMatrixResult) -> go.Figure:
-    """Success of the attack on each score, and beside it the price in accuracy, with 95%
+    """Draw success of the attack on each score, and beside it the price in accuracy, with 95%
     intervals."""
     names = result.attacked[::-1]
     shares, prices = [], []

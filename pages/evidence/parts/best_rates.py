@@ -11,7 +11,7 @@ from pages.common.asking.rate_view import reweighing_rates, success_rates
 
 
 def own(rates: pd.DataFrame) -> pd.DataFrame:
-    """Rates as the paper counts them: some run, on the attacker's own test set."""
+    """Return rates as the paper counts them: some run, on the attacker's own test set."""
     return rates[(rates["split"] == "test") & (rates["form"] == "any_run")]
 
 
@@ -27,6 +27,7 @@ def baseline_at_best(table: pd.DataFrame, ks: Sequence[int]) -> pd.DataFrame:
 
 
 def variants_at_best(table: pd.DataFrame) -> pd.DataFrame:
-    """Rates of the four variants in both regimes, each at its best radius and the smallest k."""
+    """Return rates of the four variants in both regimes, each at its best radius and the smallest
+    k."""
     rates = own(success_rates(table, ACCURACY_TOLERANCE, ablation.BY))
     return ablation.best_of(rates[rates["k"] == table["k"].min()])

@@ -95,8 +95,8 @@ def of_paper(data: str) -> dict[str, float]:
 
 
 def order(found: pd.DataFrame, stands_for: str | None = None) -> go.Figure:
-    """Success with accuracy kept by method, from the simplest to the paper's, on one data set; the
-    paper's beside it, on the data set that it stands in for.
+    """Draw success with accuracy kept by method, from the simplest to the paper's, on one data set;
+    the paper's beside it, on the data set that it stands in for.
 
     found: a row a method with rate, low, high, successes, attacks, accuracy_drop, and radius or
     target_weight.

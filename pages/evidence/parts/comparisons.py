@@ -58,7 +58,7 @@ def judged(agrees: bool) -> str:
 
 
 def beats_baseline(data: str, attacks: pd.DataFrame, baseline: pd.DataFrame) -> Comparison:
-    """Table 1: the attack against loss reweighing, with accuracy kept."""
+    """Compare Table 1: the attack against loss reweighing, with accuracy kept."""
     ks = sorted(int(k) for k in attacks["k"].unique())
     kept = at_best(attacks).query("regime == 'high_accuracy'").set_index("k")
     base = baseline_at_best(baseline, ks).query("regime == 'high_accuracy'").set_index("k")
@@ -78,7 +78,7 @@ def beats_baseline(data: str, attacks: pd.DataFrame, baseline: pd.DataFrame) -> 
 
 
 def baseline_is_dear(data: str, baseline: pd.DataFrame, ks: Sequence[int]) -> Comparison:
-    """Table 1: loss reweighing gets into a wider top only by spoiling the model."""
+    """Compare Table 1: loss reweighing gets into a wider top only by spoiling the model."""
     best = baseline_at_best(baseline, ks).query("regime == 'best'")
     there = best[best["successes"] > 0]
     claim = (
@@ -105,7 +105,7 @@ def baseline_is_dear(data: str, baseline: pd.DataFrame, ks: Sequence[int]) -> Co
 
 
 def every_part_helps(data: str, single: pd.DataFrame, restarted: pd.DataFrame) -> Comparison:
-    """Table 2: the order of the four variants, with accuracy kept, at the smallest k."""
+    """Compare Table 2: the order of the four variants, with accuracy kept, at the smallest k."""
     kept, hits = ablated(single, restarted)
     taken = ablation.steps(kept, hits)
     worse = taken[taken["rate_after"] < taken["rate_before"]]
@@ -260,7 +260,7 @@ def ends_are_sensitive(data: str, found: SensitivityResult) -> Comparison:
 
 
 def some_are_impossible(found: Sequence[ImpossibleResult]) -> Comparison:
-    """Theorem 1, against random models and the attack."""
+    """Compare Theorem 1 with random models and the attack."""
     tried, beaten = sum(f.tried for f in found), sum(f.beaten for f in found)
     ks = [f.random.k for f in found]
     return Comparison(
@@ -299,7 +299,8 @@ def fairness_breaks(found: Mapping[str, FairnessResult]) -> Comparison:
 
 
 def memory_saved(found: Sequence[GradientComparison]) -> Iterable[Comparison]:
-    """Section 3: the memory of a forward and backward pass, with and without the rewriting."""
+    """Compare Section 3: the memory of a forward and backward pass, with and without the
+    rewriting."""
     for one in sorted(found, key=lambda g: g.n_parameters):
         peak = one.table.set_index("implementation")["peak_mb"]
         small = one is min(found, key=lambda g: g.n_parameters)

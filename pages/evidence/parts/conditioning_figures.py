@@ -13,7 +13,8 @@ LOOKS = {"honest": ("honest model", GREY, "solid"), "attacked": ("attacked model
 
 
 def spectrum(result: ConditioningResult, damping: float) -> go.Figure:
-    """Eigenvalues of H at both models beside the damping; those without curvature are left out."""
+    """Draw eigenvalues of H at both models beside the damping; those without curvature are left
+    out."""
     figure = go.Figure()
     smallest = np.inf
     for values, flat, (name, colour, dash) in zip(

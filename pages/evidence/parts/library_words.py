@@ -199,7 +199,7 @@ def queue_title(found: Sequence[tuple[Job, JobState]]) -> str:
 
 
 def ended_rows(found: Iterable[tuple[Job, JobState]]) -> pd.DataFrame:
-    """Jobs that are over, and how they ended."""
+    """Return jobs that are over, and how they ended."""
     return pd.DataFrame(
         [
             {

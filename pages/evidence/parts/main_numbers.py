@@ -159,7 +159,8 @@ def of_defence(result: pd.DataFrame) -> Numbers:
 
 
 def of_polish(result: pd.DataFrame) -> Numbers:
-    """Of each kind of model: how many, how many arrived, and what one step does to them."""
+    """Return for each kind of model how many there are, how many arrived, and what one step does to
+    them."""
     found: Numbers = {}
     for name, part in result.groupby("kind", sort=False):
         found[f"{name}: models"] = len(part)

@@ -16,7 +16,7 @@ INTERVALS = {"high_accuracy": "95%, accuracy kept", "best": "95%, best"}  # colu
 
 
 def cells(rates: pd.DataFrame) -> dict[int, pd.DataFrame]:
-    """By k, the two rows (regimes) that make a cell of the paper's tables."""
+    """Return by k the two rows (regimes) that make a cell of the paper's tables."""
     return {int(k): rates[rates["k"] == k] for k in sorted(rates["k"].unique())}
 
 

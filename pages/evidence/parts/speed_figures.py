@@ -42,7 +42,7 @@ def megabytes(value: float) -> str:
 
 
 def gradient_costs(table: pd.DataFrame) -> go.Figure:
-    """Time and peak memory of one step's gradient against the number of parameters, both log.
+    """Draw time and peak memory of one step's gradient against the number of parameters, both log.
 
     table: of `measured`.
     """
@@ -96,7 +96,8 @@ def above_titles(figure: go.Figure) -> go.Figure:
 
 
 def growth(scaling: Scaling) -> go.Figure:
-    """Time and memory of one step along each size, over their value at the smallest that is fitted.
+    """Draw time and memory of one step along each size, over their value at the smallest that is
+    fitted.
 
     The dotted line grows as the size does; what stays below it grows more slowly.
     """

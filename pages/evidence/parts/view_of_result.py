@@ -237,7 +237,7 @@ def of_attributions(request: AttributionsRequest) -> ResultView | None:
 
 
 def into_one_attack(request: Examined, url: str, role: str, own: str) -> ResultView | None:
-    """Pages that look into one attack, with a control of their own."""
+    """View a result on a page that looks into one attack, with a control of its own."""
     names = ("dataset", "target", "k", "radius", "seed", own)
     values = {name: getattr(request, name) for name in names}
     start = published_results.request_of(role, request.dataset) or type(request)(request.dataset)
@@ -259,7 +259,8 @@ def of_playground(request: PlaygroundRequest) -> ResultView | None:
 
 @view_of.register
 def of_judged(request: Judged) -> ResultView | None:
-    """Pages that show one request a data set: the published one, or else the default."""
+    """View a result on a page that shows one request a data set: the published one, or else the
+    default."""
     role, url = JUDGED[type(request)]
     name = request.dataset
     start = published_results.request_of(role, name) or type(request)(name)

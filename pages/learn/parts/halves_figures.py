@@ -10,7 +10,8 @@ from pages.common.figures.palette import ACCENT, GREY
 
 
 def agreement(table: pd.DataFrame) -> go.Figure:
-    """Spearman's correlation of two honest rankings, a mark for every way to halve the test data.
+    """Draw Spearman's correlation of two honest rankings, a mark for every way to halve the test
+    data.
 
     table: that of `all_of`.
     """

@@ -42,7 +42,7 @@ def keep(lesson: Lesson, done: Sequence[Entry], table: pd.DataFrame) -> None:
 
 
 def all_kept() -> Iterator[tuple[Manifest, str, str]]:
-    """Manifest, key and origin of every lesson that is kept here and can be shown."""
+    """Yield manifest, key and origin of every lesson that is kept here and can be shown."""
     for origin, root in lab().store.roots().items():
         for folder in results_in(root, (EXPERIMENT,)):
             try:

@@ -29,7 +29,7 @@ class Seen:
 
     @property
     def waiting(self) -> list[Entry]:
-        """Entries of which it is not known what came of them."""
+        """Return the entries whose outcome is not known yet."""
         return [entry for number, entry in self.entries.items() if number not in self.outcomes]
 
     def of(self, visitor: str) -> list[Entry]:
@@ -38,7 +38,7 @@ class Seen:
 
     @property
     def done(self) -> list[Entry]:
-        """Entries whose outcome is known, the first one first."""
+        """Return the entries whose outcome is known, the first one first."""
         return [self.entries[number] for number in sorted(self.outcomes)]
 
     def table(self, k: int) -> pd.DataFrame:

@@ -19,8 +19,8 @@ MOST_NAMED = 15  # of more points the names would cover each other
 
 
 def rank_against_price(table: pd.DataFrame) -> go.Figure:
-    """Accuracy lost (points) against the rank reached, on a log axis; the bands of the bet's price
-    classes behind."""
+    """Draw accuracy lost (points) against the rank reached, on a log axis; the bands of the bet's
+    price classes behind."""
     n, k = int(table["n"].max()), int(table["k"].iloc[0])
     figure = go.Figure()
     figure.add_vrect(x0=0.75, x1=k + 0.5, fillcolor=BAND, line_width=0, layer="below")

@@ -91,7 +91,7 @@ def strip(table: pd.DataFrame, published: pd.Series | None, running: int) -> Non
 
 
 def pictures(table: pd.DataFrame, dataset: str) -> None:
-    """Everybody's sample with what came of it, the latest first."""
+    """Show everybody's sample with what came of it, the latest first."""
     samples = data_choice.samples_of(dataset)
     charts.heading("Whose samples they are")
     rows = words.rows_of(table)[::-1][:MOST_PICTURES]

@@ -79,7 +79,8 @@ def title(result: CleaningResult, detector: str) -> str:
 
 
 def curves(result: CleaningResult, detector: str) -> go.Figure:
-    """Recall against the share of samples looked at: the mean over draws, and all draws' range."""
+    """Draw recall against the share of samples looked at: the mean over draws, and all draws'
+    range."""
     table = result.curves[result.curves["detector"] == detector]
     figure = go.Figure()
     for model, (name, colour, dash) in LOOKS.items():

@@ -72,7 +72,8 @@ def aiming_at(rule: str) -> str:
 def both(
     result: PaymentsResult, vendors: Vendors, rule: str, attack: str, budget: float, split: str
 ) -> tuple[Payments, Payments]:
-    """Payments by the honest and the attacked model. Raises InvalidInput where nobody is paid."""
+    """Return payments by the honest and the attacked model. Raises InvalidInput where nobody is
+    paid."""
     scores = result.test if split == "test" else result.holdout
     first, second = (
         payments(scores[name], vendors, rule, budget, k=result.k, order=result.order)
@@ -179,14 +180,14 @@ def attackers_table(result: PaymentsResult, rule: str, budget: float) -> pd.Data
 
 
 def lost(drop: float) -> str:
-    """Accuracy lost, in points; 'none' where it rounds to nothing."""
+    """Write the accuracy lost, in points; 'none' where it rounds to nothing."""
     if abs(drop) < 5e-4:
         return "none"
     return f"{MINUS if drop < 0 else ''}{points(drop)}"
 
 
 def written(value: float) -> str:
-    """Money with a true minus sign."""
+    """Write money with a true minus sign."""
     return money(value).replace("-", MINUS) if round(value) else "0"
 
 
