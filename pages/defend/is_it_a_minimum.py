@@ -69,7 +69,8 @@ def overview_figure(stored: Stored, threshold: float) -> FigureBlock:
 
 @unfold.section("Every group of models", "groups")
 def groups(stored: Stored, threshold: float) -> None:
-    """All models, those whose attack failed too, by trainer, radius and weight of the check."""
+    """Show all models, those whose attack failed too, by trainer, radius and weight of the
+    check."""
     table: pd.DataFrame = stored.result
     FigureBlock(
         name="gradient-norms-by-group",

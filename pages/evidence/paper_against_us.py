@@ -34,12 +34,12 @@ MARKS = {
 
 @shelf.kept
 def compared_with(found: Published) -> tuple[Comparison, ...]:
-    """Everything that the paper states and that is put to the test here."""
+    """Return everything that the paper states and that is put to the test here."""
     return tuple(statements(found))
 
 
 def statements(found: Published) -> Iterator[Comparison]:
-    """What the paper states, one by one, beside what is found here."""
+    """Yield what the paper states, one statement after the other, beside what is found here."""
     costs, bases = by_data(found, "cost"), by_data(found, "baseline")
     singles, agreements = by_data(found, "ablation"), by_data(found, "halves")
     for data, attacks in costs.items():
@@ -71,7 +71,7 @@ def statements(found: Published) -> Iterator[Comparison]:
 
 @shelf.kept
 def all_methods(found: Published) -> dict[str, pd.DataFrame]:
-    """What `methods_on` finds, by data set."""
+    """Return what `methods_on` finds, by data set."""
     by = {data: methods_on(found, data) for data in by_data(found, "cost")}
     return {data: methods for data, methods in by.items() if methods is not None}
 
@@ -92,7 +92,7 @@ def methods_on(found: Published, data: str) -> pd.DataFrame | None:
 
 @shelf.kept
 def methods_figure(found: Published, data: str, methods: pd.DataFrame) -> FigureBlock:
-    """The methods on one data set, beside the paper's on the one that it stands in for."""
+    """Return the methods on one data set, beside the paper's on the one that it stands in for."""
     stands_for = {here: name for name, here in published_results.stand_ins().items()}
     return FigureBlock(
         name="methods",
@@ -111,7 +111,7 @@ def methods_figure(found: Published, data: str, methods: pd.DataFrame) -> Figure
 
 @unfold.section("The order of the methods (Table 2)", "orders")
 def orders(found: Published, compared: Sequence[Comparison]) -> None:
-    """The order of the methods on every data set, side by side."""
+    """Show the order of the methods on every data set, side by side."""
     known = all_methods(found)
     charts.heading(comparison_words.orders_title(compared))
     for column, (data, methods) in zip(st.columns(len(known)), known.items(), strict=True):
@@ -141,7 +141,8 @@ def scoreboard_figure(found: Published, compared: tuple[Comparison, ...]) -> Fig
 
 
 def statements_list(form: Form, compared: Sequence[Comparison]) -> None:
-    """What the paper states, with the verdicts that are chosen: at first what is not reproduced."""
+    """Show what the paper states, with the verdicts that are chosen: at first what is not
+    reproduced."""
     charts.heading("What was found, and why")
     marks = [MARKS[v] for v in comparisons.VERDICTS]
     chosen = form.several(st.container(), "Show", "verdicts", marks, marks[1:])
@@ -159,7 +160,7 @@ def statements_list(form: Form, compared: Sequence[Comparison]) -> None:
 
 @unfold.section("Every number of Tables 1 and 2", "cells")
 def cells_table(cells: pd.DataFrame) -> None:
-    """Every number of the paper's tables, with ours."""
+    """Show every number of the paper's tables, with ours."""
     charts.heading(paper_tables.title(cells))
     with st.container(key="paper-cells"):
         blocks.table(
@@ -195,7 +196,7 @@ def page() -> None:
 
 @shelf.kept
 def level_cells(found: Published) -> pd.DataFrame:
-    """Every cell of Tables 1 and 2."""
+    """Return every cell of Tables 1 and 2."""
     names = published_results.stand_ins()
     costs, bases, singles = (by_data(found, role) for role in ("cost", "baseline", "ablation"))
     first = paper_tables.table_1(

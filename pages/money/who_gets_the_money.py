@@ -34,7 +34,7 @@ COST = (
 
 
 def request_for(name: str, samples: Samples | None) -> PaymentsRequest:
-    """The published request of a data set, or the default one, made to fit small data."""
+    """Return the published request of a data set, or the default one, made to fit small data."""
     published: PaymentsRequest | None = published_results.request_of(ROLE, name)
     if published is not None:
         return published
@@ -49,14 +49,16 @@ def request_for(name: str, samples: Samples | None) -> PaymentsRequest:
 
 @shelf.kept
 def few_values(dataset: Dataset) -> list[str]:
-    """The columns of a table with names that hold few values: each may say who sold a row."""
+    """Return the columns of a table with names that hold few values: each may say who sold a
+    row."""
     return vendor_columns(dataset, MOST_VALUES) if dataset.feature_names else []
 
 
 def choose_vendors(
     form: Form, place: Place, result: PaymentsResult, samples: Samples | None
 ) -> tuple[str, Vendors]:
-    """Who owns the samples: one of the stored schemes, or a column of a table that is here."""
+    """Return who owns the samples: one of the stored schemes, or a column of a table that is
+    here."""
     columns = [] if samples is None else few_values(samples.dataset)
     offered = [
         word
@@ -79,7 +81,7 @@ def choose_vendors(
 
 @shelf.kept
 def earned(stored: Stored, vendors: Vendors, rule: str, attack: str, budget: float) -> pd.DataFrame:
-    """What each vendor earns, before and after. Raises InvalidInput where nobody is paid."""
+    """Return what each vendor earns, before and after. Raises InvalidInput where nobody is paid."""
     return words.vendors_table(*words.both(stored.result, vendors, rule, attack, budget, "test"))
 
 
@@ -153,7 +155,7 @@ def formulas() -> None:
 
 
 def attackers(stored: Stored, request: PaymentsRequest, rule: str, budget: float) -> None:
-    """The table of who attacks, what it costs and what it brings."""
+    """Show the table of who attacks, what it costs and what it brings."""
     result: PaymentsResult = stored.result
     heading("Who attacks, what it costs, what it brings")
     blocks.table(

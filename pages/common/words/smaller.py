@@ -14,7 +14,7 @@ FEW = 5  # draws: of so few, an interval is rough
 
 
 def size(value: object) -> int:
-    """How many a field asks for: a number, or the length of a sequence."""
+    """Return how many a field asks for: a number, or the length of a sequence."""
     return value if isinstance(value, int) else len(tuple(value))  # type: ignore[arg-type]
 
 

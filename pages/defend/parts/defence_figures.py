@@ -44,8 +44,8 @@ def rows_of(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
 
 
 def groups_of(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
-    """The models in as few rows as show what the check can do: a label, a kind, and the models. An
-    attack that failed manipulated no ranking and is in none."""
+    """Return the models in as few rows as show what the check can do: a label, a kind, and the
+    models. An attack that failed manipulated no ranking and is in none."""
     kinds = {str(kind): part for kind, part in table.groupby("kind")}
     noisy = kinds["honest"]["trained"].str.startswith("sgd")
     knowing = kinds["adaptive"].query("stealth > 0")
@@ -60,7 +60,7 @@ def groups_of(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
 
 
 def said_of(part: pd.DataFrame, label: str) -> np.ndarray:
-    """What pointing at each model of a row says."""
+    """Return what pointing at each model of a row says."""
     return np.asarray(
         [
             f"{row.trained or label}<br>gradient norm {number(row.gradient_norm)}"
@@ -74,8 +74,8 @@ def said_of(part: pd.DataFrame, label: str) -> np.ndarray:
 
 
 def overview(table: pd.DataFrame, threshold: float) -> go.Figure:
-    """Gradient norms of the models that a check is to tell apart, on one log axis: a row a group,
-    what lies above the threshold shaded, and how many of each row that is."""
+    """Draw gradient norms of the models that a check is to tell apart, on one log axis: a row a
+    group, what lies above the threshold shaded, and how many of each row that is."""
     figure = go.Figure()
     rows = groups_of(table)
     rng = np.random.default_rng(0)  # of the jitter, which means nothing

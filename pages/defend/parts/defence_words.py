@@ -18,7 +18,7 @@ REQUEST = DefenceRequest()  # the check that the page shows: of the paper's obje
 
 @shelf.kept
 def finding(table: pd.DataFrame, threshold: float) -> str:
-    """What the check finds at this threshold, and what passes it, in words."""
+    """Say what the check finds at this threshold, and what passes it, in words."""
     by = {kind: part for kind, part in table.groupby("kind")}
     alarms = (by["honest"]["gradient_norm"] >= threshold).mean()
     reached = by["attacked"][by["attacked"]["success"]]
@@ -53,7 +53,7 @@ def trained_to_the_end(table: pd.DataFrame) -> str:
 
 @shelf.kept
 def overview_title(table: pd.DataFrame) -> str:
-    """How many honest models are as far from a minimum as an attacked one."""
+    """Say how many honest models are as far from a minimum as an attacked one."""
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
     moved = table.loc[(table["kind"] == "attacked") & table["success"], "gradient_norm"]
     if moved.empty:
@@ -68,7 +68,7 @@ def overview_title(table: pd.DataFrame) -> str:
 
 @shelf.kept
 def overview_caption(table: pd.DataFrame) -> str:
-    """What the marks are, and what a check would cost that demands training to its end."""
+    """Say what the marks are, and what a check would cost that demands training to its end."""
     return (
         "Each mark is one model; of attacked ones, those that reached the top. At a minimum the "
         f"gradient is zero. {trained_to_the_end(table)}"
@@ -77,7 +77,7 @@ def overview_caption(table: pd.DataFrame) -> str:
 
 @shelf.kept
 def norms_caption(table: pd.DataFrame, threshold: float) -> str:
-    """What the marks of all groups are, and how many scaled models are flagged."""
+    """Say what the marks of all groups are, and how many scaled models are flagged."""
     scaled = table[table["kind"] == "scaled"]
     flagged = int((scaled["gradient_norm"] >= threshold).sum())
     return (
@@ -91,7 +91,7 @@ def norms_caption(table: pd.DataFrame, threshold: float) -> str:
 
 @shelf.kept
 def detector_title(table: pd.DataFrame) -> str:
-    """How well the check tells the attacked models that reached the top from honest ones."""
+    """Say how well the check tells the attacked models that reached the top from honest ones."""
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
     attacked = table[table["kind"] == "attacked"]
     reached = attacked[attacked["success"]]
@@ -103,7 +103,7 @@ def detector_title(table: pd.DataFrame) -> str:
 
 @shelf.kept
 def detector_meaning(table: pd.DataFrame) -> str:
-    """What the title's share is, with its interval; empty where nothing reached the top."""
+    """Say what the title's share is, with its interval; empty where nothing reached the top."""
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
     reached = table.loc[(table["kind"] == "attacked") & table["success"], "gradient_norm"]
     if reached.empty:
@@ -118,7 +118,7 @@ def detector_meaning(table: pd.DataFrame) -> str:
 
 @shelf.kept
 def with_failures(table: pd.DataFrame) -> str:
-    """What the check makes of the attacks that failed, with a space before it; empty where none
+    """Say what the check makes of the attacks that failed, with a space before it; empty where none
     did."""
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
     attacked = table[table["kind"] == "attacked"]
@@ -136,7 +136,7 @@ def with_failures(table: pd.DataFrame) -> str:
 
 @shelf.kept
 def areas_table(found: Mapping[str, Detection]) -> pd.DataFrame:
-    """The areas under the curves as a table to read."""
+    """Return the areas under the curves as a table to read."""
     intervals = [curve.interval for curve in found.values()]
     return pd.DataFrame(
         {
@@ -149,7 +149,7 @@ def areas_table(found: Mapping[str, Detection]) -> pd.DataFrame:
 
 @shelf.kept
 def stealth_title(kept: pd.DataFrame) -> str:
-    """What the best weight gives the attacker who knows the check."""
+    """Say what the best weight gives the attacker who knows the check."""
     knowing = kept[kept["weight"] > 0]
     best = knowing.iloc[knowing["share"].argmax()]
     return (
@@ -160,7 +160,7 @@ def stealth_title(kept: pd.DataFrame) -> str:
 
 @shelf.kept
 def caught_title(rows: pd.DataFrame) -> str:
-    """Which objective the check flags least, where the most objectives can be compared."""
+    """Say which objective the check flags least, where the most objectives can be compared."""
     most = rows.groupby("radius")["objective"].count()
     radius = most[most == most.max()].index.max()
     compared = rows[rows["radius"] == radius]
@@ -184,7 +184,7 @@ def budgets(requests: Sequence[DefenceRequest]) -> str:
 
 @shelf.kept
 def objectives_table(rows: pd.DataFrame, passed: Mapping[str, tuple[int, int]]) -> pd.DataFrame:
-    """The rows as a table to read."""
+    """Return the rows as a table to read."""
     read = [
         {
             "attack": f"{NAMES[row.objective]}, {row.radius:g}",
@@ -204,7 +204,7 @@ def objectives_table(rows: pd.DataFrame, passed: Mapping[str, tuple[int, int]]) 
 
 @shelf.kept
 def kept_table(kept: pd.DataFrame) -> pd.DataFrame:
-    """What the attacker keeps, as a table to read."""
+    """Return what the attacker keeps, as a table to read."""
     rows = [
         {
             "weight": f"{row.weight:g}",

@@ -34,8 +34,9 @@ LINE = 58  # characters of a line that pointing at a mark shows
 
 
 def scoreboard(compared: Sequence[Comparison]) -> go.Figure:
-    """Every check as a mark: a row a statement, in the paper's order of sources; a column the data
-    that it was checked on. Data on which one statement alone is checked share the last column."""
+    """Return every check as a mark: a row a statement, in the paper's order of sources; a column
+    the data that it was checked on. Data on which one statement alone is checked share the last
+    column."""
     rows = list(dict.fromkeys((c.source, c.short) for c in compared))
     shared = [
         data

@@ -30,7 +30,7 @@ def as_table(compared: Sequence[Comparison]) -> pd.DataFrame:
 
 
 def orders_title(compared: Sequence[Comparison]) -> str:
-    """On which data a part of the recipe hurts, or that none does."""
+    """Say on which data a part of the recipe hurts, or that none does."""
     hurts = [c.data for c in compared if (c.source, c.verdict) == ("Table 2", DIFFERS)]
     return (
         f"One part of the recipe does worse than the step before, on {listed(hurts)}"

@@ -86,7 +86,7 @@ HERE = "here"  # the column whose cells are HTML
 
 @shelf.kept
 def to_read(both: pd.DataFrame) -> pd.DataFrame:
-    """The cells in the few columns that fit a screen; `HERE` holds HTML."""
+    """Return the cells in the few columns that fit a screen; `HERE` holds HTML."""
     intervals = list(INTERVALS.values())
     rows = []
     for row in both.to_dict("records"):

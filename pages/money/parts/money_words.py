@@ -57,7 +57,7 @@ WHO = {
 
 
 def shown_attack(result: PaymentsResult, rule: str, which: str) -> str:
-    """Which of the trainer's stored attacks is shown under a rule."""
+    """Say which of the trainer's stored attacks is shown under a rule."""
     moved = [name for name in MOVING if name in result.test]
     if which == MOVED and moved:
         return moved[0]
@@ -65,7 +65,8 @@ def shown_attack(result: PaymentsResult, rule: str, which: str) -> str:
 
 
 def aiming_at(rule: str) -> str:
-    """The trainer's attack that aims at pay under a rule; under 'net' that for all scores."""
+    """Return the trainer's attack that aims at pay under a rule; under 'net' that for all
+    scores."""
     return next((name for name, own in PAY.items() if own == rule), "pay")
 
 
@@ -83,7 +84,7 @@ def both(
 
 
 def vendors_table(before: Payments, after: Payments) -> pd.DataFrame:
-    """A row a vendor: vendor, samples, before, after, change (money)."""
+    """Return a row a vendor: vendor, samples, before, after, change (money)."""
     return pd.DataFrame(
         {
             "vendor": before.names,
@@ -100,15 +101,15 @@ def money(value: float) -> str:
 
 
 def signed(value: float, text: str) -> str:
-    """A text of a size with the sign of its value."""
+    """Return a text of a size with the sign of its value."""
     return text if not value else f"{'+' if value > 0 else MINUS}{text}"
 
 
 def finding(
     table: pd.DataFrame, favoured: str | None, budget: float, honest: float, attacked: float
 ) -> str:
-    """The answer in a line: what the favoured vendor earns, before and after, and the price. Of
-    another way to own the samples, who gains most."""
+    """Return the answer in a line: what the favoured vendor earns, before and after, and the price.
+    Of another way to own the samples, who gains most."""
     rows = {str(row["vendor"]): row for row in table.to_dict("records")}
     if favoured is None:
         most = max(rows, key=lambda one: rows[one]["change"])
@@ -126,7 +127,7 @@ def finding(
 
 
 def bars_title(table: pd.DataFrame) -> str:
-    """Who gains and who loses."""
+    """Say who gains and who loses."""
     ordered = table.sort_values("change").to_dict("records")
     loss, gain = ordered[0], ordered[-1]
     losers = int((table["change"] < 0).sum())
@@ -138,7 +139,7 @@ def bars_title(table: pd.DataFrame) -> str:
 
 
 def concentration(before: Payments, after: Payments) -> str:
-    """How concentrated the money is."""
+    """Say how concentrated the money is."""
     v = len(before.names)
     return (
         f"Concentration before and after: Herfindahl {before.herfindahl:.2f} → "
@@ -149,7 +150,7 @@ def concentration(before: Payments, after: Payments) -> str:
 
 @shelf.kept
 def attackers_table(result: PaymentsResult, rule: str, budget: float) -> pd.DataFrame:
-    """Who attacks, what it costs and what it brings, means over draws, in money."""
+    """Return who attacks, what it costs and what it brings, means over draws, in money."""
     rows = []
     places = {name: place for place, name in enumerate(WHO)}  # an attack's budgets stand together
     ordered = sorted(
@@ -192,7 +193,7 @@ def written(value: float) -> str:
 
 
 def pairs_title(result: PaymentsResult, attack: str) -> str:
-    """How often the attack for pay brings at least as much as moving samples, and the price."""
+    """Say how often the attack for pay brings at least as much as moving samples, and the price."""
     pairs = result.against_moving(attack)
     ahead = int((pairs["pay"] >= pairs["moving"]).sum())
     return (
@@ -203,7 +204,7 @@ def pairs_title(result: PaymentsResult, attack: str) -> str:
 
 
 def pairs_price(result: PaymentsResult, attack: str, radius: float) -> str:
-    """What both attacks cost."""
+    """Say what both attacks cost."""
     pairs = result.against_moving(attack)
     own, moving = pairs["pay_drop"].mean(), pairs["moving_drop"].mean()
     table = result.table
@@ -220,7 +221,7 @@ def pairs_price(result: PaymentsResult, attack: str, radius: float) -> str:
 
 @shelf.kept
 def neighbours_words(result: PaymentsResult, rule: str) -> str:
-    """What copies bring where kNN-Shapley is paid for."""
+    """Say what copies bring where kNN-Shapley is paid for."""
     table = result.summary(rule, "knn_shapley")
     if table.empty:
         return "Under this rule kNN-Shapley pays nobody."
@@ -263,7 +264,7 @@ REASONS = {
 
 @shelf.kept
 def directions(result: PaymentsResult, rule: str) -> str:
-    """Whether what a vendor does has the effect under a rule that its source reports: pay rises
+    """Say whether what a vendor does has the effect under a rule that its source reports: pay rises
     (the 95% interval of the gain at the largest budget lies above zero)."""
     table = result.summary(rule)
     said = []
@@ -285,7 +286,7 @@ def directions(result: PaymentsResult, rule: str) -> str:
 
 
 def names_words(table: pd.DataFrame) -> list[str]:
-    """What selling under other names brings, and why; nothing where no vendor could."""
+    """Return what selling under other names brings, and why; nothing where no vendor could."""
     part = table[table["attack"] == "split"]
     if part.empty:
         return []
