@@ -18,7 +18,7 @@ from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
-from pages.common.words import paper, rate_words
+from pages.common.words import code_names, paper, rate_words
 
 PAGE = registry.page("cost")
 ROLE, TRAINING, BASELINE, KEEPING = "cost", "training", "baseline", "frontier"  # of published
@@ -193,7 +193,7 @@ def fresh_sweeps() -> dict[str, tuple[list[Stored], list[Stored]]]:
         sweeps = published_sweeps(FRESH, name)
         if sweeps:
             tuned = [one for role in TUNED for one in published_sweeps(role, name)]
-            found[published_results.named(name)] = sweeps, tuned
+            found[code_names.in_prose(name)] = sweeps, tuned
     return found
 
 
@@ -220,7 +220,7 @@ def on_fresh_targets(dataset: str, k: int) -> None:
     if found.empty:
         return
     charts.heading(
-        fresh.sentence(found, published_results.named(dataset), k)
+        fresh.sentence(found, code_names.in_prose(dataset), k)
         or "Rates on targets that nobody tuned on",
         "precomputed",
     )

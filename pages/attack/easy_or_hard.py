@@ -22,6 +22,7 @@ from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
+from pages.common.words.code_names import data_name
 from pages.common.words.wording import count, decimal
 
 PAGE = registry.page("easy-or-hard")
@@ -262,9 +263,9 @@ def with_others(tried: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
 
 def no_attacks(dataset: str) -> None:
     st.info(
-        f"No sweep over random targets of “{dataset}” is published, so that nothing can be said "
-        "about what predicts success. Sweeps of one's own stand on the page “What does it cost?”; "
-        "their targets are marked here."
+        f"No sweep over random targets of “{data_name(dataset)}” is published, so that nothing can "
+        "be said about what predicts success. Sweeps of one's own stand on the page “What "
+        "does it cost?”; their targets are marked here."
     )
 
 

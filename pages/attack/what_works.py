@@ -20,6 +20,7 @@ from pages.common.widgets import blocks, charts, take_away
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import paper
+from pages.common.words.code_names import data_name
 from pages.common.words.wording import count
 
 PAGE = registry.page("what-works")
@@ -197,7 +198,7 @@ def obtain_attacks(requests: dict[str, AttackRequest]) -> dict[str, Stored] | No
             if content is None:
                 st.info(
                     "The runs on this sample are not published, and the data set "
-                    f"“{request.dataset}” is not on this machine to compute them."
+                    f"“{data_name(request.dataset)}” is not on this machine to compute them."
                 )
             return None
         found[variant] = stored

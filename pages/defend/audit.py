@@ -16,6 +16,7 @@ from pages.common.lab import registry
 from pages.common.samples import Samples
 from pages.common.widgets import charts, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
+from pages.common.words.code_names import data_name
 from pages.defend.parts import audit_figures as figures
 from pages.defend.parts import audit_words as words
 from pages.defend.parts.examined_attack import ExaminedAttack, Question
@@ -41,10 +42,10 @@ def refusal(dataset: Dataset) -> str:
     if parameters(dataset) <= MOST_PARAMETERS:
         return ""
     return (
-        f"A model of “{dataset.name}” has {parameters(dataset):,} parameters, and the audit here "
-        f"takes {MOST_PARAMETERS:,}: it needs more queries than the gradients have rank, and "
-        "decomposes the matrix of all of their gradients. Choose digits, or data with fewer "
-        "features or classes."
+        f"A model of “{data_name(dataset.name)}” has {parameters(dataset):,} parameters, and the "
+        f"audit here takes {MOST_PARAMETERS:,}: it needs more queries than the gradients have "
+        "rank, and decomposes the matrix of all of their gradients. Choose digits, or "
+        "data with fewer features or classes."
     )
 
 

@@ -83,6 +83,7 @@ def choose_alarm(form: Form, result: AttributionsResult) -> tuple[str, str]:
         "Which score is compared with influence, and whether over the whole ranking or by the ten "
         "samples that influence puts first.",
         "-".join(reversed(words.MAIN)),
+        words=lambda code: words.alarm_name(*by_name[code]),
     )
     return by_name[name]
 

@@ -12,6 +12,7 @@ from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away
 from pages.common.widgets.badge import mark_origin
+from pages.common.words.code_names import in_prose
 from pages.defend.parts import race_words as words
 
 PAGE = registry.page("race")
@@ -42,8 +43,8 @@ def race(stored: Stored, request: PolishRequest) -> None:
     st.caption(
         "Of the models that reached the top, how many a check flags when it may flag one honest "
         "model in twenty. AUC: how often an attacked model has the larger number than an honest "
-        f"one. Linear models on {request.dataset}, {request.n_targets} targets that nothing was "
-        "tuned on. A cell leads to its evidence."
+        f"one. Linear models on {in_prose(request.dataset)}, {request.n_targets} targets that "
+        "nothing was tuned on. A cell leads to its evidence."
         + ("" if declared is None else " The last row is of another experiment and other targets.")
     )
     blocks.prose("defend/texts/race.md")

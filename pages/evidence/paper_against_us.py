@@ -9,10 +9,10 @@ from pages.attack.parts import ablation
 from pages.common.asking.form import Form
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.lab.published_results import named
 from pages.common.widgets import blocks, charts, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import paper
+from pages.common.words.code_names import in_prose
 from pages.common.words.wording import count, stamp
 from pages.evidence.parts import (
     best_rates,
@@ -44,25 +44,25 @@ def statements(found: Published) -> Iterator[Comparison]:
     singles, agreements = by_data(found, "ablation"), by_data(found, "halves")
     for data, attacks in costs.items():
         if data in bases:
-            yield comparisons.beats_baseline(named(data), attacks, bases[data])
+            yield comparisons.beats_baseline(in_prose(data), attacks, bases[data])
     for data, baseline in bases.items():
         if data in costs:
             ks = sorted(int(k) for k in costs[data]["k"].unique())
-            yield comparisons.baseline_is_dear(named(data), baseline, ks)
+            yield comparisons.baseline_is_dear(in_prose(data), baseline, ks)
     for data, single in singles.items():
         if data in costs:
-            yield comparisons.every_part_helps(named(data), single, costs[data])
+            yield comparisons.every_part_helps(in_prose(data), single, costs[data])
     for data, attacks in costs.items():
-        yield comparisons.radius_trades(named(data), attacks)
+        yield comparisons.radius_trades(in_prose(data), attacks)
     for data, attacks in costs.items():
         honest = agreements.get(data)
-        yield comparisons.transfers(named(data), attacks, honest)
+        yield comparisons.transfers(in_prose(data), attacks, honest)
     for data, trained in by_data(found, "training").items():
-        yield comparisons.fewer_competitors(named(data), trained)
+        yield comparisons.fewer_competitors(in_prose(data), trained)
     for data, table in by_data(found, "sizes").items():
-        yield from comparisons.sets(named(data), table)
+        yield from comparisons.sets(in_prose(data), table)
     for data, stored in stored_by_data(found, "sensitivity").items():
-        yield comparisons.ends_are_sensitive(named(data), stored.result)
+        yield comparisons.ends_are_sensitive(in_prose(data), stored.result)
     yield comparisons.some_are_impossible(all_of(found, "impossible"))
     gaps = [r for r in all_of(found, "fairness") if r.about.metric == "dp"]
     yield comparisons.fairness_breaks({r.about.title: r for r in gaps})
@@ -97,8 +97,8 @@ def methods_figure(found: Published, data: str, methods: pd.DataFrame) -> Figure
     return FigureBlock(
         name="methods",
         key=f"order-{data}",
-        title=f"On {named(data)}, k = {int(methods['k'].iloc[0])}",
-        kind=f"Success rates by method on {named(data)}, and the paper's",
+        title=f"On {in_prose(data)}, k = {int(methods['k'].iloc[0])}",
+        kind=f"Success rates by method on {in_prose(data)}, and the paper's",
         build=comparison_figures.order,
         values=(methods, stands_for.get(data)),
         table=lambda: methods,

@@ -19,6 +19,7 @@ from pages.common.lab import registry, visitors
 from pages.common.lab.permissions import Action
 from pages.common.lab.shared import lab, shown
 from pages.common.widgets import charts
+from pages.common.words.code_names import data_name
 from pages.common.words.wording import count, plain
 from pages.evidence.parts import job_queue, kept_results
 from pages.evidence.parts import library_words as words
@@ -37,11 +38,11 @@ def choose(form: Form, found: Library) -> list[Entry]:
     experiments = sorted({entry.experiment for entry in found.entries})
     data = sorted({entry.dataset for entry in found.entries if entry.dataset})
     experiment, dataset, whence = (
-        form.choice(column, label, name, [ANY, *choices], "", carried=False)
-        for column, label, name, choices in (
-            (columns[0], "Experiment", "experiment", experiments),
-            (columns[1], "Data set", "data", data),
-            (columns[2], "From", "origin", list(words.ORIGINS.values())),
+        form.choice(column, label, name, [ANY, *choices], "", carried=False, words=said)
+        for column, label, name, choices, said in (
+            (columns[0], "Experiment", "experiment", experiments, None),
+            (columns[1], "Data set", "data", data, data_name),
+            (columns[2], "From", "origin", list(words.ORIGINS.values()), None),
         )
     )
     text = form.text(

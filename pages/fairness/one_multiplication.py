@@ -20,6 +20,7 @@ from pages.common.lab.shared import badge_of
 from pages.common.widgets import charts, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
+from pages.common.words.code_names import METRIC_WORDS, data_name
 from pages.fairness.parts import fairness_figures as figures
 from pages.fairness.parts import fairness_words as words
 from pages.fairness.parts import one_scale, own_run, own_tables
@@ -39,6 +40,7 @@ def choose_what(form: Form) -> tuple[str, str]:
         "Three benchmarks, and the tables (CSV) in the data directory. Bring your own at the end "
         "of the page.",
         OPENING,
+        words=data_name,
     )
     metric = form.choice(
         st.sidebar,
@@ -46,7 +48,8 @@ def choose_what(form: Form) -> tuple[str, str]:
         "metric",
         list(METRICS),
         "Which gap the pipeline lowers, of the rates at which the two groups get the favourable "
-        "prediction: of all (`dp`), or of those who deserve it (`eop`).",
+        "prediction: of all (demographic parity), or of those who deserve it (equal opportunity).",
+        words=METRIC_WORDS.__getitem__,
     )
     st.sidebar.caption(words.MEANINGS[metric])
     return table, metric
@@ -154,9 +157,9 @@ def every_scale(result: FairnessResult) -> None:
 
 
 def numbers_table(table: pd.DataFrame, metric: str, alt: str) -> None:
-    floats = table.select_dtypes("float").columns
-    four_digits = {str(name): st.column_config.NumberColumn(format="%.4g") for name in floats}
     shown = words.readable(table, metric)
+    floats = shown.select_dtypes("float").columns
+    four_digits = {str(name): st.column_config.NumberColumn(format="%.4g") for name in floats}
     st.dataframe(shown, hide_index=True, column_config=four_digits, alt=alt)
 
 

@@ -15,6 +15,7 @@ from pages.common.samples import Samples
 from pages.common.widgets import blocks, code_tabs, plane, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
+from pages.common.words.code_names import data_name
 from pages.learn.parts import new_sample_figures as figures
 from pages.learn.parts import new_sample_words as words
 
@@ -67,7 +68,7 @@ def candidates(name: str) -> None:
     request = published_results.request_of(ROLE, name) or CandidatesRequest(name)
     asked = door.Computation.of("candidates", request)
     if asked.stored is None:
-        st.markdown(f"For “{name}” this is not computed yet.")
+        st.markdown(f"For “{data_name(name)}” this is not computed yet.")
         door.offer([asked], CANDIDATES_COST, "stage")
         return
     result: CandidatesResult = asked.stored.result

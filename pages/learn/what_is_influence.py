@@ -29,7 +29,8 @@ from pages.common.widgets import blocks, charts, code_tabs, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.figure import FigureBlock
-from pages.common.words import halves_words, reproduce
+from pages.common.words import code_names, halves_words, reproduce
+from pages.common.words.code_names import data_name
 from pages.common.words.wording import percent
 from pages.learn.parts import (
     halves_figures,
@@ -266,8 +267,8 @@ def two_halves(name: str) -> None:
 
 @shelf.kept
 def halves_figure(found: Mapping[str, Stored], name: str) -> FigureBlock:
-    tables = {published_results.named(data): stored.result for data, stored in found.items()}
-    own = tables.get(published_results.named(name))
+    tables = {code_names.in_prose(data): stored.result for data, stored in found.items()}
+    own = tables.get(code_names.in_prose(name))
     return FigureBlock(
         name="halves",
         title=halves_words.title(tables),
@@ -322,8 +323,8 @@ def page() -> None:
             explained = image_section(name, image, train)
         else:
             st.info(
-                f"The data set “{name}” is not on this machine: only what is published can be "
-                "shown."
+                f"The data set “{data_name(name)}” is not on this machine: only what is "
+                "published can be shown."
             )
     dependence(name)
     two_halves(name)

@@ -18,6 +18,7 @@ from pages.common.lab.shared import datasets, lab, ranking_request, shown
 from pages.common.samples import Samples
 from pages.common.widgets import charts
 from pages.common.widgets.blocks import portrait
+from pages.common.words.code_names import data_name
 from pages.common.words.rate_words import top
 from pages.common.words.wording import count
 from pages.lesson.parts import lesson_state
@@ -53,7 +54,15 @@ def begin_form(form: Form) -> None:
     """Show what the lesson is about, and the button that opens it."""
     charts.heading("Begin a lesson")
     first, second, third = st.columns(3)
-    form.choice(first, "Data set", "dataset", datasets(), "Whose samples are dealt.", DATASET)
+    form.choice(
+        first,
+        "Data set",
+        "dataset",
+        datasets(),
+        "Whose samples are dealt.",
+        DATASET,
+        words=data_name,
+    )
     form.choice(
         second, "Into the top", "k", KS, "The rank to reach.", K, nearest=True, carried=False
     )

@@ -11,6 +11,7 @@ from engine.vocabulary import MODELS, OBJECTIVES, ORDERS
 from pages.common.asking import links
 from pages.common.asking.form import Form, Place, keep_choice, restore_choice
 from pages.common.asking.links import EXAMPLE
+from pages.common.words.code_names import MODEL_WORDS, OBJECTIVE_WORDS, ORDER_WORDS, data_name
 
 
 def default_request(n_train: int) -> AttackRequest:
@@ -28,6 +29,7 @@ def dataset_choice(form: Form, names: Sequence[str]) -> str:
         names,
         "Bundled sets, and features files in the data directory.",
         EXAMPLE.dataset,
+        words=data_name,
     )
 
 
@@ -95,15 +97,29 @@ def seed(form: Form, place: Place, n_train: int) -> int:
 
 def model(form: Form, place: Place, models: Sequence[str]) -> str:
     """Draw the choice among the kinds of model that the data set can have; return its name."""
-    missing = [name for name in MODELS if name not in models]
+    missing = [MODEL_WORDS[name] for name in MODELS if name not in models]
     cannot = f". This data set cannot have {' or '.join(missing)}." if missing else ""
-    return form.choice(place, "Model", "model", models, explained(MODELS) + cannot, EXAMPLE.model)
+    return form.choice(
+        place,
+        "Model",
+        "model",
+        models,
+        explained(MODELS, MODEL_WORDS) + cannot,
+        EXAMPLE.model,
+        words=MODEL_WORDS.__getitem__,
+    )
 
 
 def objective(form: Form, place: Place, label: str = "Objective") -> str:
     """Draw the choice of the objective that the attack lowers; return its name."""
     return form.choice(
-        place, label, "objective", list(OBJECTIVES), explained(OBJECTIVES), EXAMPLE.objective
+        place,
+        label,
+        "objective",
+        list(OBJECTIVES),
+        explained(OBJECTIVES, OBJECTIVE_WORDS),
+        EXAMPLE.objective,
+        words=OBJECTIVE_WORDS.__getitem__,
     )
 
 
@@ -121,7 +137,15 @@ def restarts(form: Form, place: Place, n_train: int) -> int:
 
 def order(form: Form, place: Place) -> str:
     """Draw the choice of which end of the scores is rank 1; return its name."""
-    return form.segments(place, "Order", "order", list(ORDERS), EXAMPLE.order, explained(ORDERS))
+    return form.segments(
+        place,
+        "Order",
+        "order",
+        list(ORDERS),
+        EXAMPLE.order,
+        explained(ORDERS, ORDER_WORDS),
+        words=ORDER_WORDS.__getitem__,
+    )
 
 
 def aim(form: Form, n_train: int) -> Aim:
@@ -146,9 +170,9 @@ def recipe(form: Form, n_train: int, models: Sequence[str]) -> Recipe:
     }
 
 
-def explained(meanings: Mapping[str, str]) -> str:
-    """Say what each of a few choices means, as a control's help."""
-    return "; ".join(f"`{name}`: {text}" for name, text in meanings.items())
+def explained(meanings: Mapping[str, str], words: Mapping[str, str]) -> str:
+    """What each of a few choices means, as a control's help."""
+    return "; ".join(f"*{words[name]}*: {text}" for name, text in meanings.items())
 
 
 def request_of(dataset: str, aim: Aim, recipe: Recipe) -> AttackRequest:

@@ -8,6 +8,7 @@ from engine.results.library import imported_datasets
 from pages.common.lab import published_results
 from pages.common.lab.shared import datasets, is_here, lab, open_dataset, shown
 from pages.common.samples import Samples
+from pages.common.words.code_names import data_name
 
 
 def opened(name: str) -> Dataset:
@@ -15,7 +16,7 @@ def opened(name: str) -> Dataset:
     try:
         return open_dataset(name)
     except EngineError as error:
-        st.error(f"The data set “{name}” cannot be used. {shown(error)}")
+        st.error(f"The data set “{data_name(name)}” cannot be used. {shown(error)}")
         st.stop()
 
 

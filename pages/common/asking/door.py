@@ -23,6 +23,7 @@ from pages.common.asking.refusals import refuse, show_refusal
 from pages.common.lab import permissions, visitors
 from pages.common.lab.permissions import Action
 from pages.common.lab.shared import is_here, lab, open_dataset, shown
+from pages.common.words.code_names import data_name
 from pages.common.words.wording import count
 
 POLL_SECONDS, WAITING_SECONDS = 0.25, 1.0
@@ -236,10 +237,10 @@ def offer(
         return
     fetched = any(one.is_fetched_first for one in missing)
     if not fetched and all(one.state is None for one in missing):
-        name = dataset_of(missing[0].request)
+        name = dataset_of(missing[0].request) or ""
         st.warning(
-            f"The data set “{name}” is not on this machine: only what is published for it can "
-            "be shown. Put its features file into the data directory to compute more."
+            f"The data set “{data_name(name)}” is not on this machine: only what is published "
+            "for it can be shown. Put its features file into the data directory to compute more."
         )
         return
     for one in missing:

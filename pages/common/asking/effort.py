@@ -5,6 +5,7 @@
 
 from engine.data.dataset import Dataset
 from engine.experiments.cost import NETWORKS, honest_seconds
+from pages.common.words.code_names import data_name
 from pages.common.words.wording import count
 
 LONG_SECONDS = 60.0  # what takes longer than this begins at the push of a button alone
@@ -55,6 +56,7 @@ def beside_digits(dataset: Dataset | None) -> str:
     if factor < 2:
         return ""
     return (
-        f" “{dataset.name}” has {factor:,.0f} times as many numbers (samples × features × "
-        f"classes) as digits: what takes a minute there may take {roughly(60 * factor)} here."
+        f" “{data_name(dataset.name)}” has {factor:,.0f} times as many numbers (samples × "
+        f"features × classes) as digits: what takes a minute there may take "
+        f"{roughly(60 * factor)} here."
     )

@@ -8,7 +8,7 @@ from typing import Literal, TypedDict, TypeVar, overload
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.common.asking import links
+from pages.common.asking import links, own_address
 from pages.common.widgets import unfold
 
 NOTES, CHOICE = "link_notes", "choice"  # session-state keys beside the widgets' own
@@ -26,6 +26,7 @@ class Binding(TypedDict, total=False):
 
 
 BOUND: Binding = {"bind": "query-params", "on_change": forget_notes}
+UNBOUND: Binding = {"on_change": forget_notes}
 
 
 @dataclass(frozen=True)
@@ -159,31 +160,60 @@ class Form:
         default: T | None = None,
         nearest: bool = False,
         carried: bool = True,
+        words: Callable[[T], str] | None = None,
     ) -> T:
-        """Draw a few choices, which the address names as they are shown; return the chosen one. If
-        another page left something else there, the default replaces it (the first choice, where
-        none is given) or, with `nearest`, the nearest number. The other pages open with the same
-        choice, unless it is not `carried` there."""
+        """Draw a few choices, which the address names as they are and the screen in their `words`,
+        where given; return the chosen one. If another page left something else there, the default
+        replaces it (the first choice, where none is given) or, with `nearest`, the nearest number.
+        The other pages open with the same choice, unless it is not `carried` there."""
         start = choices[0] if default is None else default
+        if words is not None:
+            own_address.follow(name, choices, start)
         held = st.session_state.get(name)
         if held is not None and held not in choices:
             near = nearest and isinstance(held, int | float)
             st.session_state[name] = min(choices, key=lambda c: abs(c - held)) if near else start
         chosen = place.selectbox(
-            label, choices, index=list(choices).index(start), key=name, help=help, **BOUND
+            label,
+            choices,
+            index=list(choices).index(start),
+            key=name,
+            help=help,
+            format_func=words or str,
+            **(BOUND if words is None else UNBOUND),
         )
+        if words is not None:
+            own_address.write(name, chosen, start)
         if carried:
             keep_choice(**{name: chosen})
         self.note(name, list(choices), chosen)
         return chosen
 
     def segments(
-        self, place: Place, label: str, name: str, choices: Sequence[str], default: str, help: str
+        self,
+        place: Place,
+        label: str,
+        name: str,
+        choices: Sequence[str],
+        default: str,
+        help: str,
+        words: Callable[[str], str] | None = None,
     ) -> str:
-        """Draw a few choices, all in view, and return the chosen one."""
+        """Draw a few choices, all in view, in `words` where given; return the chosen one."""
+        if words is not None:
+            own_address.follow(name, choices, default)
         chosen = place.segmented_control(
-            label, list(choices), default=default, required=True, key=name, help=help, **BOUND
+            label,
+            list(choices),
+            default=default,
+            required=True,
+            key=name,
+            help=help,
+            format_func=words or str,
+            **(BOUND if words is None else UNBOUND),
         )
+        if words is not None:
+            own_address.write(name, chosen, default)
         self.note(name, list(choices), chosen)
         return chosen
 
@@ -259,7 +289,7 @@ def bound_number(name: str) -> Binding:
         endless = math.isinf(float(st.query_params.get(name, "")))
     except ValueError:
         return BOUND
-    return {"on_change": forget_notes} if endless else BOUND
+    return UNBOUND if endless else BOUND
 
 
 def show_link(values: Mapping[str, object]) -> None:

@@ -50,12 +50,6 @@ def stand_ins() -> dict[str, str]:
     return {e["stands_for"]: str(e["request"]["dataset"]) for e in entries() if "stands_for" in e}
 
 
-def named(data: str) -> str:
-    """Return a data set, and which of the paper's it stands in for."""
-    whose = next((name for name, here in stand_ins().items() if here == data), None)
-    return data if whose is None else f"the {whose} stand-in"
-
-
 def request_of(role: str, dataset: str) -> Request | None:
     """Return the published request that plays this role for a data set."""
     found = (r for name, _, r in with_role() if name == role and r.dataset == dataset)

@@ -18,6 +18,11 @@ MAIN = ("whole", "knn_shapley")  # the alarm chosen beforehand: its score never 
 FOLLOWS = 0.5  # of influence's move on the log scale: from there another score has moved along
 
 
+def alarm_name(kind: str, score: str) -> str:
+    """'kNN-Shapley, whole ranking': an alarm in a menu."""
+    return f"{NAMES[score]}, {KINDS[kind]}"
+
+
 def follows(result: AttributionsResult) -> tuple[list[str], list[str]]:
     """Return the other scores by which the target has climbed at least half as far as by influence,
     on the log scale of ranks, and those by which it has not."""

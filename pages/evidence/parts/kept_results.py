@@ -15,6 +15,7 @@ from engine.settings import ROOT
 from pages.common.asking import door
 from pages.common.lab.shared import lab, origin, shown
 from pages.common.widgets import charts, unfold
+from pages.common.words.code_names import data_name
 from pages.common.words.wording import plain, seconds, stamp
 from pages.evidence.parts import library_words as words
 from pages.evidence.parts import main_numbers, view_of_result
@@ -97,13 +98,13 @@ def obstacle(entry: Entry, found: view_of_result.ResultView) -> str:
     try:
         content = door.content_of(request)
     except EngineError as error:
-        return f"the data set “{name}” cannot be used. {shown(error)}"
+        return f"the data set “{data_name(name)}” cannot be used. {shown(error)}"
     if content is None:
         if entry.origin != LOCAL and shows_without_data(found.page.url, entry):
             return ""
-        return f"the data set “{name}” is not on this machine. What it says is below."
+        return f"the data set “{data_name(name)}” is not on this machine. What it says is below."
     if content != entry.manifest.data_hash:
-        return f"the data set “{name}” on this machine has other content."
+        return f"the data set “{data_name(name)}” on this machine has other content."
     return ""
 
 

@@ -18,6 +18,7 @@ from engine.results.library import Entry, Library
 from engine.results.store import IMPORTED, LOCAL, PUBLISHED
 from engine.results.watchdog import Limits, duration
 from pages.common.keeping import shelf
+from pages.common.words.code_names import data_name, field_name, in_prose, in_words
 from pages.common.words.wording import count, listed, plain, stamp
 
 ORIGINS = {LOCAL: "computed here", PUBLISHED: "published", IMPORTED: "imported"}
@@ -50,7 +51,7 @@ def shown(value: object) -> str:
         return ", ".join(f"{name} {shown(part)}" for name, part in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(map(shown, value)) or "none"
-    return f"{value:g}" if isinstance(value, float) else "–" if value is None else str(value)
+    return f"{value:g}" if isinstance(value, float) else "–" if value is None else in_words(value)
 
 
 @shelf.kept
@@ -62,7 +63,7 @@ def asked(experiment: str, request: Mapping[str, object]) -> str:
     except (KeyError, TypeError):  # of a part, or of an experiment that has no defaults
         usual = {}
     said = [
-        f"{name} {shown(value)}"
+        f"{field_name(name)} {shown(value)}"
         for name, value in request.items()
         if name != "dataset"
         and name not in UNTOLD.get(experiment, ())
@@ -95,7 +96,7 @@ def rows(entries: Iterable[Entry]) -> pd.DataFrame:
         [
             {
                 "experiment": e.experiment,
-                "data set": e.dataset or "its own",
+                "data set": data_name(e.dataset) if e.dataset else "its own",
                 "asked for": asked(e.experiment, e.manifest.request),
                 "from": origin(e),
                 "made": datetime.fromisoformat(e.manifest.created),
@@ -121,7 +122,8 @@ def label(entry: Entry) -> str:
 
 
 def request_table(request: Mapping[str, object]) -> pd.DataFrame:
-    return pd.DataFrame({"field": list(request), "value": list(map(shown, request.values()))})
+    said = [(field_name(name), shown(value)) for name, value in request.items()]
+    return pd.DataFrame(said, columns=["field", "value"])
 
 
 def said_of(report: Report) -> list[tuple[str, str]]:
@@ -141,7 +143,7 @@ def said_of(report: Report) -> list[tuple[str, str]]:
 def job_title(job: Job) -> str:
     """Say what a job computes."""
     data = job.request.get("dataset")
-    where = f" on {data}" if data else ""
+    where = f" on {in_prose(str(data))}" if data else ""
     return f"{job.experiment}{where}: {asked(job.experiment, job.request)}"
 
 
@@ -156,16 +158,16 @@ def progress_of(state: JobState) -> tuple[float, str]:
 
 
 def limits_said(limits: Mapping[str, Limits], at_once: Mapping[str, int]) -> str:
-    """Say what the job runner allows in each lane, and the settings that say so."""
+    """Say what the job runner allows in each lane."""
     runs = {lane: f"{many} {'runs' if many == 1 else 'run'}" for lane, many in at_once.items()}
     memory = {lane: size(limit.memory) for lane, limit in limits.items()}
     return (
         "Computations that take seconds (attacks, rankings) never wait for those that take minutes "
-        f"(sweeps, defences). Short ones: {runs[SHORT]} at a time (IAL_SHORT_JOBS_AT_ONCE), with "
-        f"at most {memory[SHORT]} of memory each. Long ones: {runs[LONG]} at a time "
-        f"(IAL_JOBS_AT_ONCE), with at most {memory[LONG]} each (IAL_JOB_MEMORY_GB). Long ones give "
-        f"way to short ones. A computation may take {duration(limits[LONG].seconds)} at most "
-        "(IAL_JOB_HOURS)."
+        f"(sweeps, defences). Short ones: {runs[SHORT]} at a time, with at most "
+        f"{memory[SHORT]} of memory each. Long ones: {runs[LONG]} at a time, with at most "
+        f"{memory[LONG]} each. Long ones give way to short ones. A computation may take "
+        f"{duration(limits[LONG].seconds)} at most. Settings of the server, in the README, change "
+        "these limits."
     )
 
 
@@ -174,7 +176,7 @@ def disk_said(usage: Usage) -> str:
     last = f" The last one that went: {plain(usage.evicted)}." if usage.evicted else ""
     return (
         f"Results computed here and their intermediates take {size(usage.held)} of "
-        f"{size(usage.budget)} (IAL_DISK_GB). Beyond that the least recently used go; published "
+        f"{size(usage.budget)}. Beyond that the least recently used go; published "
         f"and imported ones stay.{last}"
     )
 

@@ -1,5 +1,6 @@
 """What the scaling attack on fairness says in words: pure functions from its result."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 import pandas as pd
@@ -227,10 +228,18 @@ def description(about: About) -> list[str]:
 
 
 def readable(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Order the columns, what the page speaks of first; write the programme in words."""
+    """Order the columns, what the page speaks of first; name them and the programme in words."""
     first = ["chosen", "scale", f"{metric}_test", f"{metric}_test_low", f"{metric}_test_high"]
     first += ["accuracy_test", "effect", "effect_low", "effect_high", "programme", "feasible"]
     first += ["removed", f"{metric}_val", "accuracy_val"]
     first = [name for name in first if name in table]
     rest = [name for name in table if name not in first]
-    return table.assign(programme=table["programme"].map(PROGRAMMES))[[*first, *rest]]
+    found = table.assign(programme=table["programme"].map(PROGRAMMES))[[*first, *rest]]
+    return found.rename(columns=column_words)
+
+
+def column_words(column: str) -> str:
+    """A column in words: 'DP gap, test, low' for the lower end of its interval."""
+    words = {**NAMES, "val": "validation"}
+    parts = re.split(r"_(?=test|val|low|high)", column)
+    return ", ".join(words.get(part, part.replace("_", " ")) for part in parts)

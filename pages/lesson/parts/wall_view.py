@@ -12,6 +12,7 @@ from pages.common.lab import published_results
 from pages.common.widgets import blocks, charts
 from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.figure import FigureBlock
+from pages.common.words.code_names import data_name
 from pages.lesson.parts import lesson_words as words
 from pages.lesson.parts import wall_figures
 
@@ -55,7 +56,7 @@ def show(
         asked=("attack", attack) if stored is None else None,
         caption="Inside the shaded band a sample is in the top. Dotted lines divide the prices "
         f"that could be bet on. Radius {attack.radius:g}, k = {attack.k}, data set "
-        f"“{attack.dataset}”.",
+        f"“{data_name(attack.dataset)}”.",
     ).show()
     pictures(table, attack.dataset)
 
