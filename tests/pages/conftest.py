@@ -1,5 +1,6 @@
 """A lab with a cache of its own for the pages' tests; the example is computed in it."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,7 @@ from tests.support.pages import (
     write_features,
 )
 from tests.support.queues import kill_all
+from tests.support.reading import Passage, every_page
 from tests.support.shared import once
 
 
@@ -149,16 +151,37 @@ def example(settings: Settings) -> Stored:
     return stored
 
 
+def opened(page: PageEntry, **parameters: object) -> AppTest:
+    """A page of the app with a link's parameters, as a new session."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app.switch_page(page.file)
+    for name, value in parameters.items():
+        app.query_params[name] = str(value)
+    return app.run()
+
+
 @pytest.fixture
 def open_page(settings: Settings) -> Open:
-    """Opens a page of the app with a link's parameters, as a new session."""
+    """Opens a page."""
     st.cache_resource.clear()  # the settings that an earlier test's session has read
-
-    def opened(page: PageEntry, **parameters: object) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
-        app.switch_page(page.file)
-        for name, value in parameters.items():
-            app.query_params[name] = str(value)
-        return app.run()
-
     return opened
+
+
+def read_all(folder: Path) -> None:
+    """Write down what every page of a lab that has computed nothing says."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("IAL_CACHE_DIR", str(folder / "cache"))
+        st.cache_resource.clear()
+        found = [(*where, p.place, p.text) for *where, p in every_page(opened)]
+    st.cache_resource.clear()
+    (folder / "said.json").write_text(json.dumps(found), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def said(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> list[tuple[str, str, Passage]]:
+    """Every text that pages show of what is published: page, data set, passage."""
+    folder = once(tmp_path_factory, "said", read_all, seconds=900)
+    rows = json.loads((folder / "said.json").read_text(encoding="utf-8"))
+    return [(page, dataset, Passage(place, text)) for page, dataset, place, text in rows]

@@ -164,7 +164,8 @@ def test_the_baseline_is_offered_beside_a_finished_attack_and_computed(
 
 def test_a_network_is_chosen_attacked_and_taken_along(open_page: Open, settings: Settings) -> None:
     app = open_page(PAGE, **links.values_of(SMALL))
-    assert app.selectbox(key="model").options == ["linear", "network (MLP)"]  # its samples have no pictures
+    # its samples have no pictures
+    assert app.selectbox(key="model").options == ["linear", "network (MLP)"]
     app.selectbox(key="model").set_value("mlp").run()
     follow(app, lambda: not app.button(key="run").disabled)
     assert "The model is a network, one hidden layer of 32 tanh units" in words(app)

@@ -2,12 +2,18 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
+
+from engine.data import catalogue
+from pages.common.lab import published_results
+from pages.common.lab.registry import PAGES
+from pages.common.words.code_names import data_name
+from tests.support.pages import unfold
 
 SPOKEN = {"alt", "title", "aria-label", "placeholder"}  # attributes that are heard or pointed at
 INLINE = {"b", "i", "em", "strong", "span", "a", "code", "sup", "sub", "abbr", "small", "mark"}
@@ -96,17 +102,22 @@ def of_figure(spec: str) -> Iterator[Passage]:
             yield Passage("legend", trace["name"])
         for name in ("text", "hovertext", "hovertemplate", "x", "y", "texttemplate"):
             values = trace.get(name)
+            if isinstance(values, dict):  # numbers, packed
+                continue
             for value in [values] if isinstance(values, str) else values or ():
                 if isinstance(value, str):
-                    yield Passage(f"figure {name}", value)
+                    shown = re.sub(r"%{[^}]*}", "", value)  # the names of Plotly's own fields
+                    yield Passage(f"figure {name}", shown)
 
 
 def of_element(element: Any) -> Iterator[Passage]:
     """What an element of Streamlit's shows."""
     kind = element.type
-    proto = getattr(element, "proto", None)
+    proto: Any = getattr(element, "proto", None)
     if kind in TEXTS:
         yield from (Passage(kind, text) for text in of_markdown(element.value))
+        prose = re.sub(r"```.*?```", "", element.value, flags=re.DOTALL)
+        yield from (Passage("code", text) for text in re.findall(r"`([^`]+)`", prose))
     elif kind == "html":
         yield from (Passage(kind, text) for text in of_html(proto.body))
     elif kind == "plotly_chart":
@@ -115,7 +126,7 @@ def of_element(element: Any) -> Iterator[Passage]:
     elif kind == "bidi_component":
         data = json.loads(proto.json or "null")
         for text in strings(data):
-            if " " in text or not text.isascii() or len(text) < 40:
+            if " " in text:  # what has none is a key or a picture
                 yield Passage(f"component {proto.component_name}", text)
     elif kind == "dataframe":
         for column in element.value.columns:
@@ -145,3 +156,33 @@ def read(app: AppTest) -> list[Passage]:
                 yield from of_element(part)
 
     return [p for root in app._tree.children.values() for p in walk(root) if p.text.strip()]
+
+
+def data_sets_of(app: AppTest) -> tuple[str, list[str]]:
+    """The link's parameter with which the page chooses data, and the codes that it offers; none
+    where it offers no choice."""
+    codes = {data_name(name): name for name in known_data_sets()}
+    for box in app.selectbox:
+        if box.label == "Data set" and box.key in ("dataset", "table"):
+            return str(box.key), [codes[option] for option in box.options if option in codes]
+    return "", []
+
+
+def known_data_sets() -> set[str]:
+    """The codes of the data sets that are bundled or published."""
+    published = {r.dataset for _, _, r in published_results.listed() if hasattr(r, "dataset")}
+    return {*catalogue.SETS, *catalogue.FEATURES, *published}
+
+
+def every_page(open_page: Callable[..., AppTest]) -> Iterator[tuple[str, str, Passage]]:
+    """What every page says as its address opens it and on each data set that it offers, with what
+    unfolds: page, data set ('' where there is none to choose), passage."""
+    for page in PAGES:
+        app = open_page(page)
+        name, others = data_sets_of(app)
+        opening = str(app.session_state[name]) if name else ""
+        for dataset in [opening, *(other for other in others if other != opening)]:
+            if dataset != opening:
+                app = open_page(page, **{name: dataset})
+            assert not app.exception, (page.url, dataset)
+            yield from ((page.url, dataset, passage) for passage in read(unfold(app)))

@@ -31,12 +31,12 @@ def formulas(request: AttackRequest) -> None:
     st.markdown(
         "The rank of a sample is 1 plus the number of strictly greater scores. A positive "
         "score means that up-weighting the sample *raises* the test loss; the paper ranks in "
-        "decreasing order and calls the first most valuable. With `lowest_first` the rank "
+        "decreasing order and calls the first most valuable. With *lowest score first* the rank "
         "counts strictly smaller scores."
     )
     st.markdown(
         "**Algorithm 1, the objective,** is a weighted sum of scores with weights frozen at "
-        "the current model. `higher_ranked`, the paper's, lowers all that stand above the "
+        "the current model. *Algorithm 3*, the paper's, lowers all that stand above the "
         "target $t$:"
     )
     st.latex(
@@ -44,7 +44,8 @@ def formulas(request: AttackRequest) -> None:
         r"i\in A=\{i : I_i>I_t\}"
     )
     st.markdown(
-        "`top_k` puts $c_i = 1/k$ on the current top $k$ instead; `target` keeps $c_t=-1$ alone."
+        "*Lower the top k* puts $c_i = 1/k$ on the current top $k$ instead; *raise the target "
+        "only* keeps $c_t=-1$ alone."
     )
     st.markdown(
         "**Algorithm 2, the inverse Hessian.** The paper approximates $(H+\\lambda I)^{-1}v$ "
