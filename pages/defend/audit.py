@@ -78,7 +78,6 @@ def own(form: Form, dataset: Dataset, request: AuditRequest) -> AuditRequest:
 @shelf.kept
 def rows_figure(stored: Stored, samples: Samples | None) -> FigureBlock:
     result: AuditResult = stored.result
-    n = result.residuals.shape[1]
     return FigureBlock(
         name="residuals",
         title=words.title(result),
@@ -87,19 +86,19 @@ def rows_figure(stored: Stored, samples: Samples | None) -> FigureBlock:
         values=(result,),
         table=lambda: words.residual_table(result),
         results=(stored,),
-        caption=f"Each mark is one row of scores, each calculator's for {n:,} training samples; "
-        f"that of sample {result.target} is ringed. The residual is the share of a row that lies "
-        "outside the row space of the query gradients. All is computed in float64: honest rows are "
-        "off by the rounding and by what solves to 1e−10 leave open, invented ones by nearly all "
-        f"that can be. The tolerance, {number(result.tolerance)}, lies between, decades from both."
-        f"{thinning(n)}",
+        caption="Each mark is one sample's row of reported scores; that of sample "
+        f"{result.target} is ringed. A row in the shaded part cannot come from the model.",
         samples=samples,
     )
 
 
-def why(result: AuditResult) -> None:
-    charts.heading("Why the other two are not caught")
+def players(result: AuditResult) -> None:
+    charts.heading("Who answers what")
     st.markdown(words.players_table(result))
+
+
+@unfold.section("Why the other two are not caught", "why")
+def why(result: AuditResult) -> None:
     st.markdown(
         "- The audit asks whether **some** vector *v* explains a row of scores as *vᵀT*. Honest "
         "scores have *v* = −(H + λI)⁻¹g. The **careful liar** takes another *v*; the audit does "
@@ -109,6 +108,11 @@ def why(result: AuditResult) -> None:
         "- Honest rows pass and, with more queries than their gradients have rank, invented ones "
         "do not: against the one cheat it was made for the audit is as good as a proof."
     )
+
+
+@unfold.section("How many queries does it take?", "growth")
+def by_queries(stored: Stored) -> None:
+    growth_figure(stored).show()
 
 
 @shelf.kept
@@ -148,6 +152,12 @@ def formulas(result: AuditResult) -> None:
     )
     st.latex(r"\frac{\lVert r-rB^{\top}B\rVert_2}{\lVert r\rVert_2}\in[0,1]")
     st.markdown(
+        "All is computed in float64: honest rows are off by the rounding and by what solves to "
+        "1e−10 leave open, invented ones by nearly all that can be. The tolerance, "
+        f"{number(result.tolerance)}, lies between, decades from both."
+        f"{thinning(result.residuals.shape[1])}"
+    )
+    st.markdown(
         "Gaussian numbers leave $\\sqrt{1-\\operatorname{rank}(T)/q}$ on average. The paper "
         "collects a basis of queries first and predicts the scores of new ones; with one "
         "matrix of all queries that is the same test, and it needs no full rank."
@@ -162,8 +172,9 @@ def formulas(result: AuditResult) -> None:
 def show(stored: Stored, request: AuditRequest) -> None:
     result: AuditResult = stored.result
     rows_figure(stored, data_choice.samples_of(request.dataset)).show()
+    players(result)
     why(result)
-    growth_figure(stored).show()
+    by_queries(stored)
     formulas(result)
     tables = {
         "Residuals": lambda: words.residual_table(result),

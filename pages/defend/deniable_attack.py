@@ -118,9 +118,11 @@ def how() -> None:
 def results(form: Form, stored: Stored, request: DeniableRequest) -> None:
     result: DeniableResult = stored.result
     st.markdown(f"{words.finding(result)}{mark_origin(badge_of(stored))}")
+    place = st.container()
     epsilon = choose(form, st.container(), result.limit)
     form.finish()
-    curve_figure(stored, epsilon, request.tolerance).show()
+    with place:
+        curve_figure(stored, epsilon, request.tolerance).show()
     checked(result)
     honest(stored)
     by_target(stored)

@@ -8,11 +8,14 @@ from engine.results.store import Stored
 from pages.common.asking import door
 from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
-from pages.common.lab import published_results, registry
+from pages.common.keeping import shelf
+from pages.common.lab import navigation, published_results, registry
 from pages.common.lab.shared import badge_of
-from pages.common.widgets import blocks, take_away
+from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.badge import mark_origin
+from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import in_prose
+from pages.defend.parts import race_figures as figures
 from pages.defend.parts import race_words as words
 
 PAGE = registry.page("race")
@@ -22,33 +25,66 @@ COST = (
 )
 
 
-def deniable() -> DeniableResult | None:
+def deniable() -> Stored | None:
     """Return the published deniable attack on the same data, where an attack arrived."""
     asked = published_results.request_of("deniable", "digits")
     stored = None if asked is None else door.find("deniable", asked)
     if stored is None:
         return None
     result: DeniableResult = stored.result
-    return None if result.arrived.empty else result
+    return None if result.arrived.empty else stored
+
+
+@shelf.kept
+def grid_figure(stored: Stored, declared: Stored | None) -> FigureBlock:
+    table = words.matrix(stored.result, None if declared is None else declared.result)
+    return FigureBlock(
+        name="race",
+        title="Which check stops which attack?",
+        kind="Attacks against checks: how many models each check stops",
+        build=figures.grid,
+        values=(table,),
+        results=(stored,) if declared is None else (stored, declared),
+    )
 
 
 def race(stored: Stored, request: PolishRequest) -> None:
-    """Show the finding, the table, and what a verifier needs."""
+    """Show the finding, the figure, and what a verifier needs."""
     table: pd.DataFrame = stored.result
     declared = deniable()
-    beyond = "" if declared is None else f" {words.beyond(declared)}"
-    st.markdown(f"{words.finding(table)}{beyond}{mark_origin(badge_of(stored))}")
-    shown = words.as_table(table, declared)
+    unless = "." if declared is None else ", unless the attacker declares the loss."
+    st.markdown(f"{words.finding(table)}{unless}{mark_origin(badge_of(stored))}")
+    grid_figure(stored, declared).show()
+    beyond = "" if declared is None else f" {words.beyond(declared.result)}"
+    st.caption(
+        f"Linear models on {in_prose(request.dataset)}. Of those that reached the top: how many a check flags when it may flag one honest "
+        f"model in twenty, and how many targets the Newton steps bring out of the top ten.{beyond}"
+    )
+    with st.container(horizontal=True):
+        for url in dict.fromkeys(page for _, page in words.CHECKS.values()):
+            st.page_link(navigation.page_of(registry.page(url)))
+        if declared is not None:
+            st.page_link(navigation.page_of(registry.page("deniable")))
+    evidence(stored, request, declared)
+    verifier()
+    take_away.show(stored, request, {"Race": lambda: words.race(table)})
+
+
+@unfold.section("Every number, with the attacks that never arrived", "numbers")
+def evidence(stored: Stored, request: PolishRequest, declared: Stored | None) -> None:
+    shown = words.as_table(stored.result, None if declared is None else declared.result)
     blocks.table(shown, "Attacks against checks", dict.fromkeys(shown.columns, str))
     st.caption(
-        "Of the models that reached the top, how many a check flags when it may flag one honest "
-        "model in twenty. AUC: how often an attacked model has the larger number than an honest "
-        f"one. Linear models on {in_prose(request.dataset)}, {request.n_targets} targets that "
-        "nothing was tuned on. A cell leads to its evidence."
+        "AUC: how often an attacked model has the larger number than an honest one. Linear models "
+        f"on {in_prose(request.dataset)}, {request.n_targets} targets that nothing was tuned on. A cell "
+        "leads to its evidence."
         + ("" if declared is None else " The last row is of another experiment and other targets.")
     )
+
+
+@unfold.section("What a verifier needs, and pays", "verifier")
+def verifier() -> None:
     blocks.prose("defend/texts/race.md")
-    take_away.show(stored, request, {"Race": lambda: words.race(table)})
 
 
 def page() -> None:

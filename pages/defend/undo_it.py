@@ -123,14 +123,20 @@ def how() -> None:
     blocks.prose("defend/texts/polish.md")
 
 
-def results(form: Form, stored: Stored, request: PolishRequest) -> None:
-    """Show the finding, the figure, and below it what it rests on."""
+def results(
+    form: Form,
+    stored: Stored,
+    request: PolishRequest,
+    head: st.delta_generator.DeltaGenerator,
+    below: st.delta_generator.DeltaGenerator,
+) -> None:
+    """Show the finding and the figure in `head`, its control `below`, and then what it rests on."""
     table: pd.DataFrame = stored.result
-    st.markdown(f"{words.finding(table)}{mark_origin(badge_of(stored))}")
-    place = st.container()
-    step = choose(form, place, steps_of(table))
+    head.markdown(f"{words.finding(table)}{mark_origin(badge_of(stored))}")
+    step = choose(form, below, steps_of(table))
     form.finish()
-    paths_figure(stored, step).show()
+    with head:
+        paths_figure(stored, step).show()
     detectors(stored)
     knowing(stored, request)
     staying(stored)
@@ -142,6 +148,7 @@ def results(form: Form, stored: Stored, request: PolishRequest) -> None:
 def page() -> None:
     st.title(PAGE.title)
     form, offered = Form(), requests()
+    head, below = st.container(), st.container()
     chosen = next(iter(offered))
     if len(offered) > 1:
         chosen = form.segments(
@@ -150,7 +157,7 @@ def page() -> None:
     request = offered[chosen]
     asked = door.Computation.of(EXPERIMENT, request)
     if asked.stored is not None:
-        results(form, asked.stored, request)
+        results(form, asked.stored, request, head, below)
         return
     form.finish()
     lacking = "It has not been measured here yet."

@@ -57,9 +57,9 @@ def shares_figure(stored: Stored, checked: Stored | None) -> FigureBlock:
         values=(table, attacked),
         results=(stored, checked) if checked is not None else (stored,),
         badge="",
-        caption="Left of each curve's fall no model exists that has the sample in the top k. The "
-        "gradient is that of the declared training loss, in float64. Shaded: gradient norms that "
-        "published attacks have, which succeeded.",
+        caption="Read it so: a model with this gradient norm or less cannot have so many of the "
+        "samples in its top. Shaded: gradient norms of published attacks that succeeded. Between "
+        "curve and shade nothing is known.",
     )
 
 
@@ -158,6 +158,16 @@ def depth_figure(stored: Stored) -> FigureBlock:
     )
 
 
+@unfold.section("Sample by sample, by the gradient norm", "norms")
+def norms(stored: Stored, checked: Stored | None, k: int) -> None:
+    by_norm(stored, checked, k).show()
+
+
+@unfold.section("What a few Newton steps certify", "polished")
+def polished(stored: Stored) -> None:
+    depth_figure(stored).show()
+
+
 @unfold.section("Tried on the edge: random models, worst directions, attacks", "tried")
 def tried(stored: Stored) -> None:
     result: CertificatesResult = stored.result
@@ -186,16 +196,16 @@ def results(stored: Stored) -> None:
     shares_figure(stored, checked).show()
     k = form.choice(
         st.columns([1, 3])[0],
-        "k",
+        "Out of the top",
         "k",
         [int(k) for k in stored.result.samples["k"].unique()],
-        "Certified out of the top k.",
+        "The k best samples: which are certified never to be among them.",
         nearest=True,
     )
     form.finish()
     by_radius(stored, attacks_for(k), k).show()
-    by_norm(stored, checked, k).show()
-    depth_figure(stored).show()
+    norms(stored, checked, k)
+    polished(stored)
     tried(stored)
     proof()
     take_away.show(stored, REQUEST, {"Samples": lambda: stored.result.samples})

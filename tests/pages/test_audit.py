@@ -18,10 +18,12 @@ def test_the_finding_and_the_figures_stand_there_before_any_click(open_page: Ope
     assert not app.warning
     assert "The audit catches invented numbers, and nothing else" in said
     assert "precomputed" in said
-    assert "700 queries catch the liar who invents numbers, but neither" in said
-    assert len(app.get("plotly_chart")) == 2
+    assert "700 queries catch the liar who invents numbers, neither" in said
+    assert len(app.get("plotly_chart")) == 1
     assert "This result is shown on this page" in said
     assert "python -m engine audit" in words(unfold(app))
+    assert "decades from both" in words(app)
+    assert len(app.get("plotly_chart")) == 2
 
 
 def test_another_attack_is_run_and_shown(open_page: Open, settings: Settings) -> None:
@@ -29,7 +31,7 @@ def test_another_attack_is_run_and_shown(open_page: Open, settings: Settings) ->
     assert "For this attack nothing is computed yet" in words(app)
     assert app.number_input(key="queries").value == 36  # every test point with every label
     app.button(key="offer-audit").click().run()
-    follow(app, lambda: len(app.get("plotly_chart")) == 2)
+    follow(app, lambda: len(app.get("plotly_chart")) == 1)
     said = words(app)
     assert "your features file" in said
     assert "36 queries catch the liar who invents numbers" in said
@@ -47,7 +49,7 @@ def test_too_few_queries_are_refused_in_the_engine_s_words(open_page: Open) -> N
 def test_another_choice_leaves_the_opening_result_and_says_so(open_page: Open) -> None:
     app = open_page(PAGE, queries=600)
     assert "The figures show the attack that this page opens with" in words(app)
-    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("plotly_chart")) == 1
     assert app.button(key="offer-audit")
 
 

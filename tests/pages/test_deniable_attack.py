@@ -1,7 +1,5 @@
 """The deniable attack: its words and its checks, counted again from the stored tables."""
 
-import re
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -69,12 +67,11 @@ def made() -> DeniableResult:
 
 def test_words_count_the_rows() -> None:
     result = made()
-    assert "bring 2 of 4 targets drawn at random and 1 of 2 targets near the top" in said.finding(
-        result
-    )
-    assert "0 of the 6 stay there" in said.finding(result)
-    assert "1 of 4 drawn at random" in said.at(result, 0.1)
-    assert "2 of 4 drawn at random" in said.at(result, 0.2)
+    found = said.finding(result)
+    assert "bring 2 of 4 random targets to the top 1**, and 1 of 2 targets near it" in found
+    assert "leaves 0 of all 6" in found
+    assert "1 of 4 random targets" in said.at(result, 0.1)
+    assert "2 of 4 random targets" in said.at(result, 0.2)
     table = said.checks(result).set_index("check")["attacks that pass"]
     assert table["audit of the reported scores"] == "6 of 6"
     assert table["5 Newton steps on the usual loss"] == "0 of 6"
@@ -113,10 +110,10 @@ def test_the_page_says_what_is_published(published: DeniableResult, open_page: O
     table = published.table
     last = table[table["means"] == "together"]
     counts = [last[(last["crowd"] == c)]["arrived"] for c in ("random", "near")]
-    assert f"{counts[0].sum()} of {len(counts[0])} targets drawn at random" in text
-    assert f"{counts[1].sum()} of {len(counts[1])} targets near the top" in text
+    assert f"bring {counts[0].sum()} of {len(counts[0])} random targets to the top 1" in text
+    assert f"{counts[1].sum()} of {len(counts[1])} targets near it" in text
     there = table[table["arrived"]]
-    assert f"{(there['averaged'] <= 1).sum()} of the {len(there)} stay there" in text
+    assert f"leaves {(there['averaged'] <= 1).sum()} of all {len(there)}." in text
     cells = next(t for t in tables(app) if "attacks that pass" in t.columns)
     passed = cells.set_index("check")["attacks that pass"]
     audited = (there["audit"] < 1e-6).sum()
@@ -125,11 +122,8 @@ def test_the_page_says_what_is_published(published: DeniableResult, open_page: O
         f"{(there['declared_after'] <= 1).sum()} of"
     )
     assert len(app.get("plotly_chart")) == 1
-    within = [((last["arrived"]) & (last["epsilon"] <= 0.2) & (last["crowd"] == c)).sum()
-              for c in ("random", "near")]  # fmt: skip
-    assert re.search(
-        rf"Within ε = 0.2: {within[0]} of \d+ drawn at random and {within[1]} of", text
-    )
+    within = (last["arrived"] & (last["epsilon"] <= 0.2) & (last["crowd"] == "random")).sum()
+    assert f"Within ε = 0.2, {within} of {len(counts[0])} random targets reach the top" in text
 
 
 def test_what_is_folded_opens(published: DeniableResult, open_page: Open) -> None:

@@ -10,9 +10,9 @@ from engine.experiments.polish import HONEST, honest_of
 from engine.results.store import Store
 from engine.settings import Settings
 from pages.common.lab import registry
-from pages.defend.parts import race_words
+from pages.defend.parts import race_figures, race_words
 from tests.pages.test_undo_it import made
-from tests.support.pages import Open, have_found, tables, words
+from tests.support.pages import Open, have_found, tables, unfold, words
 from tests.support.stores import published
 
 PAGE = registry.page("race")
@@ -43,11 +43,16 @@ def test_the_page_says_what_is_published(open_page: Open, settings: Settings) ->
     limit = norms[int(np.ceil(0.95 * (len(norms) - 1)))]
     shares = attacked.assign(flagged=attacked["gradient_norm"] > limit).groupby("kind")["flagged"]
     missed = int((shares.mean() <= race_words.MISSED).sum())
-    assert f"The gradient norm alone misses {missed} of them" in words(app)
+    reached = attacked["kind"].nunique()
+    assert f"norm alone misses {missed} of the {reached} attacks that reach the top." in words(app)
     outside = attacked[attacked["rank_before"] > 10]
     assert (outside["rank_5"] > 10).all()
-    assert "After 5 Newton steps no target is left in the top ten" in words(app)
-    (shown,) = tables(app)
+    assert (
+        "5 Newton steps bring every target out of the top ten**, unless the attacker declares the "
+        "loss." in words(app)
+    )
+    assert len(app.get("plotly_chart")) == 1
+    (shown,) = tables(unfold(app))
     assert len(shown) == table[~table["kind"].isin(HONEST)]["kind"].nunique() + 1
     declared = Store.of(settings).find_published("deniable", DeniableRequest())
     assert declared is not None
@@ -57,7 +62,7 @@ def test_the_page_says_what_is_published(open_page: Open, settings: Settings) ->
     flagged = int((found["gradient_norm"] > limit).sum())
     assert f"{flagged} of {len(found)}" in last["gradient norm"]
     kept, averaged = (int((found[name] <= 1).sum()) for name in ("declared_after", "averaged"))
-    assert f"of {len(found)} deniable models, {kept} keep" in words(app)
+    assert f"of {len(found)} such models, {kept} keep" in words(app)
     assert f"leaves {averaged}." in words(app)
 
 
@@ -72,4 +77,22 @@ def test_the_words_of_a_small_table(open_page: Open, monkeypatch: pytest.MonkeyP
     stored = published("polish", made(), dataset="digits")
     have_found(monkeypatch, lambda experiment, request: stored if experiment == "polish" else None)
     app = open_page(PAGE)
-    assert "2 attacks of 3 reach the top" in words(app)
+    assert "misses 0 of the 2 attacks that reach the top" in words(app)
+    assert "unless the attacker declares" not in words(app)
+
+
+def test_the_figure_s_cells_are_those_of_the_table() -> None:
+    """A mark a cell, in the place of its attack and check, and as many as attacks arrived."""
+    cells = race_words.matrix(made())
+    assert cells.query("attack == 'Algorithm 3'")["stopped"].tolist() == [2, 2, 2, 2]
+    assert cells.query("check == '2 Newton steps'")["of"].tolist() == [2, 1]
+    drawn = {
+        (bar.customdata[i][0], bar.customdata[i][1]): (bar.name, bar.text[i])
+        for bar in race_figures.grid(cells).data
+        for i in range(len(bar.x))
+    }
+    assert len(drawn) == len(cells) == 8
+    for cell in cells.to_dict("records"):
+        name, text = drawn[cell["attack"], cell["check"]]
+        assert text == f"{cell['stopped']}/{cell['of']}"
+        assert name == ("stopped" if cell["stopped"] == cell["of"] else "missed")

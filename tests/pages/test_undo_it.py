@@ -75,20 +75,15 @@ def test_the_finding_and_the_figure(open_page: Open, measured: None) -> None:
     app = open_page(PAGE)
     text = words(app)
     assert not app.exception
-    assert (
-        "After **one Newton step 0 of 2 attacked models keep their target in the top ten**" in text
-    )
-    assert (
-        "Of 1 model by attackers who know of polishing, 1 keep it after one step and 0 after 2."
-        in text
-    )
-    assert "After 1 step: 0 of 2 attacked targets in the top ten, 3 of 4 honest firsts" in text
+    assert "**One Newton step leaves 0 of 2 attacked targets in the top ten**" in text
+    assert "Attackers who know of polishing keep 1 of 1 after one step and 0 after 2." in text
+    assert "After 1 Newton step 0 of 2 attacked targets are in the top ten" in text
     assert len(app.get("plotly_chart")) == 1, "the rest is folded"
 
 
 def test_the_number_of_steps_in_a_link(open_page: Open, measured: None) -> None:
     none = words(open_page(PAGE, steps="0"))
-    assert "As handed in: 2 of 2 attacked targets in the top ten, 4 of 4 honest firsts" in none
+    assert "As handed in, 2 of 2 attacked targets are in the top ten" in none
     bad = open_page(PAGE, steps="many")
     assert not bad.exception
     assert any("steps" in warning.value for warning in bad.warning)
@@ -102,15 +97,16 @@ def test_nothing_measured_yet(open_page: Open, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_every_model_that_claims_is_one_line() -> None:
-    table = made()
-    figure = figures.paths(table, 1)
-    strong = [t for t in figure.data if t.showlegend]
+    figure = figures.paths(made(), 1)
+    strong = [t for t in figure.data if t.mode == "lines+markers"]
     assert [t.name for t in strong] == [label for label, _ in figures.GROUPS.values()]
     lines = sum(int(np.isnan(np.asarray(t.y, dtype=float)).sum()) for t in strong)
     assert lines == 7, "the failed attack and the l2 that reached nothing are left out"
     assert max(np.nanmax(t.x) for t in strong) == 1
-    faint = [t for t in figure.data if not t.showlegend]
+    faint = [t for t in figure.data if t.mode == "lines"]
     assert {float(np.nanmin(t.x)) for t in faint} == {1.0}
+    titles = [a.text.split("<br>")[-1] for a in figure.layout.annotations]
+    assert titles == ["3 of 4", "0 of 2", "1 of 1"], "in the top ten after one step"
 
 
 def test_the_tables() -> None:
@@ -146,14 +142,14 @@ def test_the_cost_is_told_beside_training_anew() -> None:
 def test_targets_of_the_honest_top_ten_are_not_counted_as_staying() -> None:
     near = row("higher_ranked", (1, 2, 6), 0.2, rank_before=6)
     table = pd.concat([made(), pd.DataFrame([near])], ignore_index=True)
-    assert "0 of 2 attacked models keep" in said.finding(table)
+    assert "leaves 0 of 2 attacked targets" in said.finding(table)
     assert said.staying_table(table)["top ten after 2 steps"].tolist()[0] == "0 of 2"
 
 
 def test_honest_networks_without_a_ranking_are_left_out() -> None:
     lost = row("held back", (300, 300, 85), 0.2, unranked=2)
     table = pd.concat([made(), pd.DataFrame([lost])], ignore_index=True)
-    assert "3 of 4 honest firsts" in said.paths_title(table, 1)
+    assert figures.paths(table, 1).layout.annotations[0].text.endswith("3 of 4")
     assert "1 more honest model had no ranking" in said.knowing_meaning(table, PolishRequest())
     pd.testing.assert_frame_equal(rates.areas(table), rates.areas(made()))
 
@@ -173,7 +169,7 @@ def test_the_page_s_numbers_are_those_of_the_published_table(request_: PolishReq
     plain = arrived[~arrived["kind"].isin(KNOWING)]
     plain = plain[plain["rank_before"] > 10]
     kept = sum(1 for rank in plain["rank_1"] if rank <= 10)
-    assert f"step {kept} of {len(plain)} attacked model" in said.finding(table)
+    assert f"step leaves {kept} of {len(plain)} attacked target" in said.finding(table)
     assert (table.loc[table["success"], "rank_0"] <= request_.k).all()
     if request_.model == "linear":
         assert (table["solves"] == request_.newton_steps).all(), "one solve a step"

@@ -78,7 +78,9 @@ def test_the_finding(open_page: Open, certified: None) -> None:
     text = words(app)
     share = (made().of(1)["gradient_norm"] >= 1e-4).mean()
     assert f"**{share:.1%} of the samples cannot be moved to rank 1**" in text
-    assert "The published attacks that succeed have at least 0.011" in text
+    assert "Published attacks that succeed have at least 0.011" in text
+    assert len(app.get("plotly_chart")) == 2
+    text = words(unfold(app))
     assert "After 2 Newton steps the whole ranking is certified" in text
     assert "need 10 times the certified gradient norm" in text
     radius = 0.1 / made().of(1).set_index("sample")["radius"][20]
@@ -87,7 +89,7 @@ def test_the_finding(open_page: Open, certified: None) -> None:
 
 
 def test_k_is_chosen_in_the_link(open_page: Open, certified: None) -> None:
-    text = words(open_page(PAGE, k="4"))
+    text = words(unfold(open_page(PAGE, k="4")))
     assert "got into the top 4, in the median at 10 times" in text
 
 

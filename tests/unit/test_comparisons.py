@@ -101,7 +101,7 @@ def test_the_scoreboard_has_a_mark_for_each_check():
         DIFFERS: [(0, 1), (1, 1), (2, 3)],
         NOT_COMPARABLE: [(0, 2), (1, 2)],
     }
-    assert list(figure.layout.xaxis.ticktext) == ["digits", "wine", "other data"]
+    assert list(figure.layout.xaxis.ticktext) == ["digits", "wine", "other<br>data"]
 
 
 @pytest.mark.parametrize(("near", "far", "verdict"), [(4, 18, REPRODUCED), (18, 4, DIFFERS)])

@@ -8,6 +8,7 @@ to the malicious one blue. Shapes and dashes repeat what colours say.
 ACCENT, BLUE, GREY = "#D55E00", "#0072B2", "#868E96"
 GREEN, PURPLE, ORANGE = "#009E73", "#CC79A7", "#E69F00"
 FAINT = "rgba(134, 142, 150, 0.45)"
+GOOD, BAD, OPEN = BLUE, "#AD4800", "#5F6770"  # of verdicts, dark enough for white text
 BAND = "rgba(213, 94, 0, 0.13)"  # behind the top k
 
 

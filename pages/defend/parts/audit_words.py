@@ -33,7 +33,7 @@ def caught_and_not(result: AuditResult) -> tuple[list[str], list[str]]:
 def ranks_reported(result: AuditResult) -> str:
     """Say where the target is, and where the cheats have it."""
     cheats = [result.rank(player) for player in PLAYERS if player != "honest"]
-    who = f"Sample {result.target} is at rank {result.rank('honest'):,}"
+    who = f"Sample {result.target} has rank {result.rank('honest'):,}"
     if len(set(cheats)) == 1:
         return f"{who}; three cheats put it at rank {cheats[0]:,}"
     return f"{who}; three cheats put it at ranks {listed([f'{rank:,}' for rank in cheats])}"
@@ -48,8 +48,7 @@ def finding(result: AuditResult) -> str:
     if caught == ["liar"] and not false:
         return (
             "**The audit catches invented numbers, and nothing else.** "
-            f"{ranks_reported(result)}. Only the one who makes its scores up is caught; the "
-            "careful liar and the attacker answer every query consistently, and pass."
+            f"{ranks_reported(result)}. Only the one who makes its scores up is caught."
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""
@@ -63,7 +62,7 @@ def title(result: AuditResult) -> str:
         return f"{count(result.queries, 'query', 'queries')} catch nobody"
     who = listed([CALLED[p] for p in caught])
     word = "neither" if len(passes) == 2 else "not"
-    free = f", but {word} {' nor '.join(CALLED[p] for p in passes)}" if passes else ""
+    free = f", {word} {' nor '.join(CALLED[p] for p in passes)}" if passes else ""
     return f"{count(result.queries, 'query', 'queries')} catch {who}{free}"
 
 

@@ -61,7 +61,8 @@ def shares(table: pd.DataFrame, attacked: float | None) -> go.Figure:
             y=0.55,
             xanchor="right",
             showarrow=False,
-            text="first published<br>attack succeeds ",
+            text="attacks<br>succeed →",
+            xshift=-6,
             align="right",
             font={"size": 13, "color": ACCENT},
         )

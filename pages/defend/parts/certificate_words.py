@@ -30,14 +30,10 @@ def finding(result: CertificatesResult, attacked: float | None) -> str:
     place = "to rank 1" if k == 1 else f"into the top {k}"
     said = (
         f"**{percent(result.share(k, STATED))} of the samples cannot be moved {place}** by any "
-        f"model whose training gradient is at most {size(STATED)}: that is proven, whatever the "
-        "attack."
+        f"model whose training gradient is at most {size(STATED)}. That is proven for every attack."
     )
     if attacked is not None:
-        said += (
-            f" The published attacks that succeed have at least {size(attacked)}; what lies between"
-            " is open."
-        )
+        said += f" Published attacks that succeed have at least {size(attacked)}."
     return said
 
 

@@ -9,8 +9,8 @@ from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BLUE, FAINT, GREY
 
-CROWDS = {"random": "drawn at random", "near": "near the top"}
-MEANS = {"weights": "weights", "scales": "scales", "together": "l2, weights and scales"}
+CROWDS = {"random": "random targets", "near": "near the top"}
+MEANS = {"weights": "weights", "scales": "scales", "together": "L2, weights and scales"}
 COLOURS = {"random": ACCENT, "near": BLUE}
 DASHES = {"together": "solid", "weights": "dot", "scales": "dash"}
 
@@ -48,7 +48,7 @@ def curve(result: DeniableResult, epsilon: float) -> go.Figure:
         title_text="ε: how far weights and scales may be from 1", range=[0, 1.02 * result.limit]
     )
     figure.update_yaxes(title_text="targets in the top", tickformat=".0%", range=[-0.02, 1.04])
-    return finish(figure, 400)
+    return finish(figure, 380)
 
 
 def intervals(result: DeniableResult, epsilon: float) -> go.Figure:

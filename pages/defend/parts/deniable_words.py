@@ -9,7 +9,7 @@ from engine.statistics import detection
 from pages.common.frames import named_rows
 from pages.common.keeping import shelf
 from pages.common.words.wording import count, points
-from pages.defend.parts.deniable_figures import CROWDS, MEANS
+from pages.defend.parts.deniable_figures import MEANS
 
 
 def moved(result: DeniableResult, means: str, crowd: str, epsilon: float) -> int:
@@ -21,32 +21,29 @@ def moved(result: DeniableResult, means: str, crowd: str, epsilon: float) -> int
 def finding(result: DeniableResult) -> str:
     """Say what the attack reaches, and whether averaging stops it, in one line."""
     means = str(result.table["means"].iloc[-1])
-    said = [
-        f"{moved(result, means, crowd, result.limit)} of {len(result.rows(means, crowd))} targets "
-        f"{CROWDS[crowd]}"
-        for crowd in CROWDS
-    ]
+    random, near = (
+        f"{moved(result, means, crowd, result.limit)} of {len(result.rows(means, crowd))}"
+        for crowd in ("random", "near")
+    )
     found = result.arrived
     if found.empty:
         return f"Within ε = {result.limit:g} no target reaches the top {result.k}."
     stay = int((found["averaged"] <= result.k).sum())
     return (
-        f"**Choices of {MEANS[means]} within ε = {result.limit:g} bring {' and '.join(said)} into "
-        f"the top {result.k}.** Each model is the exact minimum of the loss that it declares. "
-        f"With scores averaged over honest choices, {stay} of the {len(found)} stay there."
+        f"**Honest-looking choices within ε = {result.limit:g} bring {random} random targets to "
+        f"the top {result.k}**, and {near} targets near it. Each model is a true minimum. "
+        f"Averaging over honest choices leaves {stay} of all {len(found)}."
     )
 
 
 @shelf.kept
 def at(result: DeniableResult, epsilon: float) -> str:
-    """Say for one ε how many of each crowd are moved by the last of the means."""
+    """Say for one ε how many random targets are moved by the last of the means."""
     means = str(result.table["means"].iloc[-1])
-    each = [
-        f"{moved(result, means, crowd, epsilon)} of {len(result.rows(means, crowd))} "
-        f"{CROWDS[crowd]}"
-        for crowd in CROWDS
-    ]
-    return f"Within ε = {epsilon:g}: {' and '.join(each)}"
+    return (
+        f"Within ε = {epsilon:g}, {moved(result, means, 'random', epsilon)} of "
+        f"{len(result.rows(means, 'random'))} random targets reach the top"
+    )
 
 
 @shelf.kept

@@ -5,16 +5,18 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from engine.experiments.polish import HONEST, KNOWING, honest_of, steps_of
 from pages.common.figures.axes import rank_axis
-from pages.common.figures.layout import finish, set_plainly
+from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
+from pages.defend.parts.polish_rates import TOP, outside
 
 GROUPS: Mapping[str, tuple[str, str]] = {  # name, colour
-    "honest": ("honest models' first sample", GREY),
-    "attacked": ("target of an attack that reached the top", ACCENT),
-    "knowing": ("target of an attacker who knows of polishing", BLUE),
+    "honest": ("honest", GREY),
+    "attacked": ("attacked", ACCENT),
+    "knowing": ("knows of it", BLUE),
 }
 
 
@@ -25,44 +27,61 @@ def group_of(kind: str) -> str:
     return "knowing" if kind in KNOWING else "attacked"
 
 
+def claims(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the models that put a sample first, by group: the honest ones, and attacked ones that reached
+    the top with a target from outside the honest top ten."""
+    arrived = outside(table)
+    groups = arrived["kind"].map(group_of)
+    found = {"honest": honest_of(table)}
+    found |= {name: arrived[groups == name] for name in GROUPS if name != "honest"}
+    return {name: part for name, part in found.items() if len(part)}
+
+
 def paths(table: pd.DataFrame, step: int) -> go.Figure:
-    """Rank of the claimed sample against Newton steps, one line a model, up to `step` strongly and
-    beyond it faintly; of attacked models those that reached the top."""
-    drawn = pd.concat([honest_of(table), table[table["success"]]])
-    groups = drawn["kind"].map(group_of)
-    most = steps_of(table)
-    figure = go.Figure()
-    worst = 10
-    for name, (label, colour) in GROUPS.items():
-        part = drawn[groups == name]
-        if part.empty:
-            continue
-        ranks = part[[f"rank_{j}" for j in range(most + 1)]].to_numpy()
-        worst = max(worst, int(ranks.max()))
-        for first, last, strength, shown in ((0, step, 0.45, True), (step, most, 0.1, False)):
-            if first == last and not (shown and step == 0):
+    """Draw the rank of the sample that a model puts first against Newton steps, one line a model and a panel
+    a group, up to `step` strongly and beyond it faintly. A panel's title says how many are in the
+    top ten after `step`."""
+    groups, most = claims(table), steps_of(table)
+    columns = [f"rank_{j}" for j in range(most + 1)]
+    worst = max(TOP, *(int(part[columns].to_numpy().max()) for part in groups.values()))
+    titles = [
+        f"<b>{GROUPS[name][0]}</b><br>{int((part[f'rank_{step}'] <= TOP).sum())} of {len(part)}"
+        for name, part in groups.items()
+    ]
+    figure = make_subplots(
+        1, len(groups), shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=titles
+    )
+    for place, (name, part) in enumerate(groups.items(), start=1):
+        label, colour = GROUPS[name]
+        ranks = part[columns].to_numpy()
+        for first, last, strength in ((0, step, 0.45), (step, most, 0.12)):
+            if first == last and first:
                 continue
             some = np.arange(first, last + 1)
             # one trace a group, its lines apart by gaps: a browser draws few traces faster
-            x = np.tile(np.append(some, np.nan), len(ranks))
-            y = np.concatenate([np.append(row[some].astype(float), np.nan) for row in ranks])
             figure.add_scatter(
-                x=x,
-                y=y,
-                mode="lines+markers" if shown else "lines",
+                x=np.tile(np.append(some, np.nan), len(ranks)),
+                y=np.concatenate([np.append(row[some].astype(float), np.nan) for row in ranks]),
+                mode="lines+markers" if first == 0 else "lines",
                 name=label,
-                legendgroup=name,
-                showlegend=shown,
+                showlegend=False,
                 line={"color": colour, "width": 1.5},
                 marker={"size": 5, "color": colour},
                 opacity=strength,
-                hovertemplate="after %{x} steps: rank %{y:,}<extra></extra>" if shown else None,
-                hoverinfo=None if shown else "skip",
+                hovertemplate="after %{x} steps: rank %{y:,}<extra></extra>",
+                row=1,
+                col=place,
             )
-    figure.add_hrect(y0=0.7, y1=10, fillcolor=BAND, line_width=0, layer="below")
-    figure.add_vline(x=step, line={"color": ACCENT, "width": 1.5, "dash": "dash"})
-    figure.update_xaxes(
-        title_text="Newton steps", tickvals=list(range(most + 1)), range=[-0.15, most + 0.15]
-    )
-    set_plainly(figure, yaxis=rank_axis(worst, "rank (1 is above)", reverse=True))
-    return finish(figure, 350)
+        figure.add_hrect(y0=0.7, y1=TOP, fillcolor=BAND, line_width=0, layer="below", col=place)
+        figure.add_vline(
+            x=step, line={"color": ACCENT, "width": 1.5, "dash": "dash"}, row=1, col=place
+        )
+    figure.update_xaxes(tickvals=list(range(most + 1)), range=[-0.3, most + 0.3], zeroline=False)
+    figure.update_xaxes(title_text="Newton steps", row=1, col=(len(groups) + 1) // 2)
+    axis = rank_axis(worst, "", reverse=True)
+    figure.update_yaxes(axis)
+    figure.update_yaxes(title_text="rank (1 is above)", row=1, col=1)
+    figure = finish(figure, 360)
+    figure.update_layout(margin={"t": 46})
+    figure.update_annotations(font_size=14)
+    return figure

@@ -57,28 +57,25 @@ def finding(table: pd.DataFrame) -> str:
         return "No attack reached the top, so there is nothing to undo."
     kept, left = (int((plain[f"rank_{j}"] <= rates.TOP).sum()) for j in (1, most))
     said = (
-        f"After **one Newton step {kept} of {count(len(plain), 'attacked model')} keep their "
-        f"target in the top ten**, after {count(most, 'step')} {left}."
+        f"**One Newton step leaves {kept} of {len(plain)} attacked targets in the top ten**; "
+        f"{count(most, 'step')} leave {left}."
     )
     if len(knows):
         one, last = (int((knows[f"rank_{j}"] <= rates.TOP).sum()) for j in (1, most))
         said += (
-            f" Of {count(len(knows), 'model')} by attackers who know of polishing, {one} keep it "
-            f"after one step and {last} after {most}."
+            f" Attackers who know of polishing keep {one} of {len(knows)} after one step and "
+            f"{last} after {most}."
         )
     return said
 
 
 @shelf.kept
 def paths_title(table: pd.DataFrame, step: int) -> str:
-    """Say how many of whose claimed samples are in the top ten after so many steps."""
-    honest, plain = honest_of(table), unknowing(table)
-    when = f"After {count(step, 'step')}" if step else "As handed in"
-    inside = [int((part[f"rank_{step}"] <= rates.TOP).sum()) for part in (plain, honest)]
-    return (
-        f"{when}: {inside[0]} of {len(plain)} attacked targets in the top ten, {inside[1]} of "
-        f"{len(honest)} honest firsts"
-    )
+    """Say how many attacked targets are in the top ten after so many steps."""
+    plain = unknowing(table)
+    when = f"After {count(step, 'Newton step')}" if step else "As handed in,"
+    inside = int((plain[f"rank_{step}"] <= rates.TOP).sum())
+    return f"{when} {inside} of {len(plain)} attacked targets are in the top ten"
 
 
 @shelf.kept
@@ -86,9 +83,9 @@ def paths_caption(table: pd.DataFrame) -> str:
     """Say what the lines are, and how far the whole ranking flows back."""
     plain, most = unknowing(table), steps_of(table)
     said = (
-        "One line is one model: the sample that it is meant to put first. Honest models differ in "
-        "optimiser, stopping time and l2, and some held samples back; each declares its own l2. "
-        "Counted are targets from outside the honest top ten. Shaded: the top ten."
+        "One line is one model: the sample that it puts first. Shaded: the top ten. Honest models "
+        "differ in optimiser, stopping time and L2, and some held samples back; each declares its "
+        "own L2. Of attacked models those count whose target comes from outside the honest top ten."
     )
     if len(plain):
         before, after, last = (plain[f"correlation_{j}"].median() for j in (0, 1, most))

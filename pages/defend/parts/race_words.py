@@ -41,6 +41,39 @@ def race(table: pd.DataFrame) -> pd.DataFrame:
 
 
 @shelf.kept
+def matrix(table: pd.DataFrame, deniable: DeniableResult | None = None) -> pd.DataFrame:
+    """Return the race in long form: attack, check, stopped and of how many, a row a cell. A check stops a
+    model that it flags; the Newton steps stop one whose target they bring out of the top ten. The
+    deniable attack comes last; what was not asked of it is left out."""
+    polished = count(steps_of(table), "Newton step")
+    cells = []
+    for row in race(table).to_dict("records"):
+        if not row["arrived"]:
+            continue
+        attack = KINDS[row["kind"]]
+        for check, (name, _) in CHECKS.items():
+            flagged = round(row[check] * row["arrived"])
+            cells.append((attack, name, flagged, row["arrived"]))
+        cells.append((attack, polished, row["outside"] - row["kept"], row["outside"]))
+    if deniable is not None and not deniable.arrived.empty:
+        found = deniable.arrived
+        flagged = round(declared_share(table, deniable) * len(found))
+        kept = int((found["declared_after"] <= rates.TOP).sum())
+        cells.append((OWN_LOSS, CHECKS["gradient_norm"][0], flagged, len(found)))
+        cells.append((OWN_LOSS, polished, len(found) - kept, len(found)))
+    return pd.DataFrame(cells, columns=["attack", "check", "stopped", "of"])
+
+
+OWN_LOSS = "declares a loss of its own choice"
+
+
+def declared_share(table: pd.DataFrame, result: DeniableResult) -> float:
+    """Return the share of deniable models that the gradient norm of the declared loss flags."""
+    limit = np.quantile(honest_of(table)["gradient_norm"], 0.95, method="higher")
+    return float((result.arrived["gradient_norm"] > limit).mean())
+
+
+@shelf.kept
 def finding(table: pd.DataFrame) -> str:
     """Say which check alone is not enough, and whether any attack is left."""
     rows = race(table)
@@ -49,18 +82,14 @@ def finding(table: pd.DataFrame) -> str:
     passing = int((reached[list(CHECKS)].max(axis=1) < CAUGHT).sum())
     most, left = count(steps_of(table), "Newton step"), int(reached["kept"].sum())
     last = (
-        f"**After {most} no target is left in the top ten.**"
+        f"**{most} bring every target out of the top ten**"
         if left == 0
-        else f"After {most} {count(left, 'target')} are left in the top ten."
+        else f"{most} leave {count(left, 'target')} in the top ten"
     )
-    every = (
-        "each of them is caught by at least one of three checks"
-        if passing == 0
-        else f"{passing} of them pass all three checks"
-    )
+    every = "" if passing == 0 else f" {passing} of them pass all three checks."
     return (
-        f"{count(len(reached), 'attack')} of {len(rows)} reach the top. The gradient norm alone "
-        f"misses {missed} of them; {every}. {last}"
+        f"The gradient norm alone misses {missed} of the {count(len(reached), 'attack')} that "
+        f"reach the top.{every} {last}"
     )
 
 
@@ -82,11 +111,10 @@ def deniable_row(table: pd.DataFrame, result: DeniableResult) -> dict[str, str]:
     table. Its gradient norm is that of the loss which it declares, and so are the Newton steps."""
     found, norms = result.arrived, honest_of(table)["gradient_norm"]
     seen = detection(norms, found["gradient_norm"])
-    limit = np.quantile(norms, 0.95, method="higher")
-    share = float((found["gradient_norm"] > limit).mean())
+    share = declared_share(table, result)
     ten = int((found["declared_after"] <= rates.TOP).sum())
     said = {
-        "attack": "declares a loss of its own choice",
+        "attack": OWN_LOSS,
         "reaches the top": f"{len(found)} of {len(result.table)}",
     }
     for check, (name, _) in CHECKS.items():
@@ -101,9 +129,9 @@ def beyond(result: DeniableResult) -> str:
     found = result.arrived
     kept = int((found["declared_after"] <= result.k).sum())
     return (
-        f"An attacker who declares the loss escapes: of {count(len(found), 'deniable model')}, "
-        f"{kept} keep their target in the top {result.k} after polishing on the declared loss. "
-        f"Averaging over honest choices leaves {int((found['averaged'] <= result.k).sum())}."
+        f"The last attacker declares a loss of its own: of {count(len(found), 'such model')}, "
+        f"{kept} keep their target in the top {result.k} after polishing on that loss. Averaging "
+        f"over honest choices leaves {int((found['averaged'] <= result.k).sum())}."
     )
 
 

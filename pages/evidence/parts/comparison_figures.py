@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BLUE, GREY
+from pages.common.figures.palette import ACCENT, BAD, GOOD, GREY, OPEN
 from pages.common.figures.rates import rate_dots
 from pages.common.words import paper
 from pages.evidence.parts.comparisons import DIFFERS, NOT_COMPARABLE, REPRODUCED, Comparison
@@ -26,9 +26,9 @@ OVER = {"baseline": "target_weight"}  # what a method's rate is the best of; the
 
 
 VERDICT_LOOKS = {  # colour, and the sign within the mark
-    REPRODUCED: (BLUE, "✓"),
-    DIFFERS: (ACCENT, "✗"),
-    NOT_COMPARABLE: (GREY, "?"),
+    REPRODUCED: (GOOD, "✓"),
+    DIFFERS: (BAD, "✗"),
+    NOT_COMPARABLE: (OPEN, "?"),
 }
 LINE = 58  # characters of a line that pointing at a mark shows
 
