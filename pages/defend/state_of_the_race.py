@@ -57,8 +57,9 @@ def race(stored: Stored, request: PolishRequest) -> None:
     grid_figure(stored, declared).show()
     beyond = "" if declared is None else f" {words.beyond(declared.result)}"
     st.caption(
-        f"Linear models on {in_prose(request.dataset)}. Of those that reached the top: how many a check flags when it may flag one honest "
-        f"model in twenty, and how many targets the Newton steps bring out of the top ten.{beyond}"
+        f"Linear models on {in_prose(request.dataset)}. Of those that reached the top: how many a "
+        "check flags when it may flag one honest model in twenty, and how many targets the Newton "
+        f"steps bring out of the top ten.{beyond}"
     )
     with st.container(horizontal=True):
         for url in dict.fromkeys(page for _, page in words.CHECKS.values()):
@@ -76,8 +77,8 @@ def evidence(stored: Stored, request: PolishRequest, declared: Stored | None) ->
     blocks.table(shown, "Attacks against checks", dict.fromkeys(shown.columns, str))
     st.caption(
         "AUC: how often an attacked model has the larger number than an honest one. Linear models "
-        f"on {in_prose(request.dataset)}, {request.n_targets} targets that nothing was tuned on. A cell "
-        "leads to its evidence."
+        f"on {in_prose(request.dataset)}, {request.n_targets} targets that nothing was tuned on. "
+        "A cell leads to its evidence."
         + ("" if declared is None else " The last row is of another experiment and other targets.")
     )
 

@@ -28,8 +28,8 @@ def group_of(kind: str) -> str:
 
 
 def claims(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the models that put a sample first, by group: the honest ones, and attacked ones that reached
-    the top with a target from outside the honest top ten."""
+    """Return the models that put a sample first, by group: the honest ones, and attacked ones that
+    reached the top with a target from outside the honest top ten."""
     arrived = outside(table)
     groups = arrived["kind"].map(group_of)
     found = {"honest": honest_of(table)}
@@ -38,9 +38,9 @@ def claims(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def paths(table: pd.DataFrame, step: int) -> go.Figure:
-    """Draw the rank of the sample that a model puts first against Newton steps, one line a model and a panel
-    a group, up to `step` strongly and beyond it faintly. A panel's title says how many are in the
-    top ten after `step`."""
+    """Draw the rank of the sample that a model puts first against Newton steps, one line a model
+    and a panel a group, up to `step` strongly and beyond it faintly. A panel's title says how many
+    are in the top ten after `step`."""
     groups, most = claims(table), steps_of(table)
     columns = [f"rank_{j}" for j in range(most + 1)]
     worst = max(TOP, *(int(part[columns].to_numpy().max()) for part in groups.values()))

@@ -19,8 +19,8 @@ def looks(stopped: int, of: int) -> str:
 
 
 def grid(table: pd.DataFrame) -> go.Figure:
-    """Draw attacks against checks: a coloured cell says how many of the attacks that reached the top are
-    stopped. table: of `race_words.matrix`."""
+    """Draw attacks against checks: a coloured cell says how many of the attacks that reached the
+    top are stopped. table: of `race_words.matrix`."""
     rows = list(dict.fromkeys(table["attack"]))
     columns = list(dict.fromkeys(table["check"]))
     seen = [

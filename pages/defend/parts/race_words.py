@@ -42,9 +42,9 @@ def race(table: pd.DataFrame) -> pd.DataFrame:
 
 @shelf.kept
 def matrix(table: pd.DataFrame, deniable: DeniableResult | None = None) -> pd.DataFrame:
-    """Return the race in long form: attack, check, stopped and of how many, a row a cell. A check stops a
-    model that it flags; the Newton steps stop one whose target they bring out of the top ten. The
-    deniable attack comes last; what was not asked of it is left out."""
+    """Return the race in long form: attack, check, stopped and of how many, a row a cell. A check
+    stops a model that it flags; the Newton steps stop one whose target they bring out of the top
+    ten. The deniable attack comes last; what was not asked of it is left out."""
     polished = count(steps_of(table), "Newton step")
     cells = []
     for row in race(table).to_dict("records"):
