@@ -9,7 +9,6 @@ wait for before there is one. In class mode (IAL_MODE) it listens on the network
 addresses.
 """
 
-import gc
 import os
 import secrets
 import sys
@@ -27,7 +26,7 @@ from engine.results.store import Store
 from engine.settings import ROOT, Settings, read_settings, teacher_token
 from pages.common.asking.links import EXAMPLE
 from pages.common.figures import ranking
-from pages.common.lab import address, published_results
+from pages.common.lab import address, garbage, published_results
 from pages.common.samples import Samples
 
 OPENING = "\nThe lab opens every page once before it answers: please wait a moment."
@@ -89,8 +88,7 @@ def main() -> None:
     except InvalidInput as error:
         sys.exit(f"error: {error}")
     load(settings)
-    gc.collect()
-    gc.freeze()  # Streamlit collects after every page run: it need not go through what stays
+    garbage.collect_seldom()
     PagesManager.uses_pages_directory = False
     sys.argv = ["streamlit", "run", str(ROOT / "asgi.py"), *sys.argv[1:]]
     cli.main(prog_name="streamlit")

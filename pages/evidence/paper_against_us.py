@@ -133,7 +133,7 @@ def scoreboard_figure(found: Published, compared: tuple[Comparison, ...]) -> Fig
         build=comparison_figures.scoreboard,
         values=(compared,),
         table=lambda: comparison_words.as_table(compared),
-        results=tuple(stored for _, stored in found),
+        results=tuple(stored for _, stored in found.results),
         badge="precomputed",
         caption="A stand-in has the paper's pictures but other features, and fewer samples. Point "
         "at a mark to see what was found.",
@@ -180,7 +180,7 @@ def page() -> None:
     statements_list(form, compared)
     orders(found, compared)
     cells_table(cells)
-    dates = sorted(stored.manifest.created for _, stored in found)
+    dates = sorted(stored.manifest.created for _, stored in found.results)
     st.download_button(
         "Comparisons (CSV)",
         lambda: comparison_words.as_table(compared).to_csv(index=False).encode(),

@@ -46,7 +46,7 @@ def test_whatever_the_model_is_the_gap_is_positive(
 ) -> None:
     w1, w2, b = weights
     app = open_page(PAGE, k=3, w1=w1, w2=w2, b=b, damping=0.001)
-    said = words(unfold(app, "model-figures"))
+    said = words(unfold(app))
     assert not app.exception
     assert "the gap is positive whatever you do" in said
     assert len(app.get("plotly_chart")) == 3
@@ -56,7 +56,7 @@ def test_a_link_restores_the_view(open_page: Open) -> None:
     app = open_page(PAGE, k=10, seed=0, damping=1.0, w1=2.5, w2=0.5, b=-1.0)
     assert not app.warning
     assert app.number_input(key="k").value == 10
-    assert "?k=10&seed=0&damping=1.0&w1=2.5&w2=0.5&b=-1.0" in words(unfold(app, "link"))
+    assert "?k=10&seed=0&damping=1.0&w1=2.5&w2=0.5&b=-1.0" in words(app)
     assert "[[1.25, 0.25, -0.5], [-1.25, -0.25, 0.5]]" in words(unfold(app))
 
 

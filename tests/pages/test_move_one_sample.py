@@ -66,7 +66,7 @@ def test_a_link_restores_its_view(open_page: Open, settings: Settings) -> None:
 
 def test_the_link_of_a_finished_view_names_everything(open_page: Open) -> None:
     app = open_page(PAGE)
-    link = next(code.value for code in unfold(app, "link").code if "?dataset=" in code.value)
+    link = next(code.value for code in app.sidebar.code if "?dataset=" in code.value)
     given = dict(parse_qsl(link.split("?")[1]))
     assert given == {name: str(value) for name, value in links.values_of(EXAMPLE).items()}
     for name in (
@@ -178,7 +178,7 @@ def test_a_network_is_chosen_attacked_and_taken_along(open_page: Open, settings:
     assert wording.headline(stored.result) in words(app)
     assert f"{stored.result.model.parameters.size:,} parameters" in words(app)
     assert "for the linear model only" in words(app)
-    said = [code.value for code in unfold(app, "link").code]
+    said = [code.value for code in unfold(app).code]
     assert any("engine.fit_network(dataset, 'mlp', l2=" in code for code in said)
     assert any("--model mlp" in code for code in said)
     assert any("model=mlp" in code for code in said)

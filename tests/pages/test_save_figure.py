@@ -3,15 +3,18 @@
 import io
 import json
 import re
+from typing import Any
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
 
 from engine.experiments import make_request
+from pages.common.lab.opening import in_body
 from pages.common.lab.registry import PAGES, PageEntry
 from pages.common.widgets import save_figure
-from pages.common.widgets.code_tabs import PAPER, SOFTWARE
-from pages.common.widgets.save_figure import FigureSource, citation, plain
+from pages.common.widgets.code_tabs import CITATION, PAPER, SOFTWARE
+from pages.common.widgets.save_figure import CHOICES, FigureSource, choices, plain
 from tests.support.pages import Open, unfold
 
 FIGURES = {  # as each page opens; "apart" has its figure once there is a vote
@@ -44,9 +47,14 @@ def test_every_figure_can_be_saved(
         table = pd.read_csv(io.BytesIO(source.csv()))
         assert len(table) > 1, name
         assert not [column for column in table.columns if column.startswith("Unnamed")], name
-        said = json.loads(source.request())
+        said = json.loads(of(choices("chart", source.what, source.asked, ""))["request"])
         for one in said if isinstance(said, list) else [said]:
             make_request(one["experiment"], one["request"])
+
+
+def of(menu: str) -> Any:  # what the script that saves figures is given
+    """What a menu's HTML says of its figure."""
+    return json.loads(ElementTree.fromstring(menu).attrib["data-of"])
 
 
 def test_a_name_says_what_the_figure_shows() -> None:
@@ -65,18 +73,29 @@ def test_a_picture_says_what_it_is_drawn_from() -> None:
 
 
 def test_both_are_to_be_cited() -> None:
-    assert citation().decode() == f"{PAPER}\n\n{SOFTWARE}\n"
+    """The page brings it along: a title or an author cannot end the script that it stands in."""
+    assert f"{PAPER}\n\n{SOFTWARE}\n" == CITATION
+    assert "<" not in CITATION
+    assert CITATION.encode() in in_body()
 
 
 def test_the_menu_has_all_of_it(open_page: Open) -> None:
     page = next(page for page in PAGES if page.url == "minimum")
-    app = open_page(page)
-    made = [b for b in app.get("download_button") if "save-" in b.proto.id]
-    assert not made, "only when it is opened"
-    unfold(app, "save-norms")
-    labels = [b.proto.label for b in app.get("download_button") if "save-norms" in b.proto.id]
-    assert labels == ["Numbers (CSV)", "Request (JSON)", "To cite (BibTeX)"]
-    assert [b.proto.popover.label for b in app.get("popover")].count("Save figure") == 4
+    app = unfold(open_page(page))
+    many = len(app.get("plotly_chart"))
+    assert [b.proto.popover.label for b in app.get("popover")].count("Save figure") == many > 1
+    numbers = [b for b in app.get("download_button") if "save-norms" in b.proto.id]
+    assert [b.proto.label for b in numbers] == ["Numbers (CSV)"]
+    assert numbers[0].proto.deferred_file_id, "written when it is asked for"
+    menus = [e.proto.body for e in app.get("html") if "ial-save" in e.proto.body]
+    assert [of(menu)["chart"] for menu in menus].count("norms") == 1
+    buttons = [[b.text for b in ElementTree.fromstring(menu).iter("button")] for menu in menus]
+    assert buttons == [list(CHOICES.values())] * many
+
+
+def test_a_title_stays_in_its_place() -> None:
+    title = """a "title" with 'all' <b>of it</b> & more"""
+    assert of(choices("chart", "ranking", (("attack", {"k": 1}),), title))["title"] == title
 
 
 def test_scripts_find_a_chart_by_its_key(open_page: Open) -> None:

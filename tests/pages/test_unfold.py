@@ -16,7 +16,7 @@ def script() -> None:
     def alone() -> None:
         note("alone")
 
-    @unfold.menu("Within", "within", ":material/link:")
+    @unfold.section("Within", "within")
     def within() -> None:
         note("within")
 

@@ -94,7 +94,7 @@ def test_k_is_chosen_in_the_link(open_page: Open, certified: None) -> None:
 
 
 def test_what_was_tried_is_shown(open_page: Open, certified: None) -> None:
-    app = unfold(open_page(PAGE), "tried")
+    app = unfold(open_page(PAGE))
     assert "No violation by 600 models" in words(app)
     table = next(table for table in tables(app) if "violations" in table)
     assert set(table["violations"].astype(int)) == {0}

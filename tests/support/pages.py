@@ -18,7 +18,6 @@ from engine.results.store import Stored
 from pages.common.asking import links
 from pages.common.asking.door import Computation
 from pages.common.asking.links import EXAMPLE
-from pages.common.widgets.unfold import KEY
 
 Open = Callable[..., AppTest]
 
@@ -54,12 +53,10 @@ def follow(app: AppTest, done: Callable[[], bool], seconds: float = 60) -> None:
     assert done(), words(app)
 
 
-def unfold(app: AppTest, *menus: str) -> AppTest:
-    """Open every section that unfolds, and these menus."""
+def unfold(app: AppTest) -> AppTest:
+    """Open every section that unfolds."""
     for section in app.expander:
         app.session_state[str(section.key)] = True
-    for menu in menus:
-        app.session_state[f"{KEY}{menu}"] = True
     return app.run()
 
 

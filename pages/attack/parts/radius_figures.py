@@ -10,6 +10,7 @@ from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import custom_data, finish
 from pages.common.figures.palette import ACCENT, BLUE, GREEN, GREY, ORANGE
+from pages.common.keeping import shelf
 from pages.common.samples import Samples, hover_names
 from pages.common.words.objective_words import NAMES
 
@@ -113,6 +114,7 @@ def against_rank(result: MinimalRadiusResult, samples: Samples | None) -> go.Fig
     return finish(figure, 380)
 
 
+@shelf.kept
 def colours(result: MinimalRadiusResult) -> list[str]:
     """Return a colour per target, from the darkest for the smallest radius to the lightest for the
     largest by their order, so that one far target leaves the others apart; the accent where

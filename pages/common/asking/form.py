@@ -9,7 +9,6 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.common.asking import links, own_address
-from pages.common.widgets import unfold
 
 NOTES, CHOICE = "link_notes", "choice"  # session-state keys beside the widgets' own
 Place = DeltaGenerator  # where a control is drawn: a column, a container, the sidebar
@@ -293,15 +292,11 @@ def bound_number(name: str) -> Binding:
 
 
 def show_link(values: Mapping[str, object]) -> None:
-    """Show the address of the view, with the values of all its controls, to be copied."""
-    with st.sidebar:
-        link(f"{st.context.url or ''}{links.query(values)}")
-
-
-@unfold.menu("Link to this view", "link", icon=":material/link:", width="stretch")
-def link(address: str) -> None:
-    st.code(address, language=None, wrap_lines=True)
-    st.caption(
+    """Show the address of the view, with the values of all its controls, to be copied. The browser
+    makes what the menu holds when it is opened."""
+    menu = st.sidebar.popover("Link to this view", icon=":material/link:", width="stretch")
+    menu.code(f"{st.context.url or ''}{links.query(values)}", language=None, wrap_lines=True)
+    menu.caption(
         "Restores this view wherever the lab has the same data: at once where the result is kept; "
         "elsewhere it offers to compute it."
     )

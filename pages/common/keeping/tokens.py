@@ -13,7 +13,7 @@ from enum import Enum
 from functools import partial
 from itertools import count
 from pathlib import PurePath
-from types import BuiltinMethodType, FunctionType
+from types import BuiltinMethodType, CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,7 @@ class Remembered:
 
 REMEMBERED = Remembered()
 _serials = count()
+_codes: dict[CodeType, int] = {}  # the number of every code that has a token
 
 
 def token(value: object) -> Token:
@@ -135,15 +136,16 @@ def digest(content: object) -> str:
 
 def of_function(value: FunctionType | partial[object]) -> Token:
     """Return the token of a function by its code and where it stands: scripts of pages define
-    theirs anew in every run. Raises NoToken for one that remembers variables of another
-    function."""
+    theirs anew in every run. Equal codes have one number, which is found faster than a code. Raises
+    NoToken for one that remembers variables of another function."""
     if isinstance(value, partial):
         return "partial", token(value.func), token(value.args), token(value.keywords)
     if value.__closure__:
         raise NoToken(f"{value.__qualname__} remembers variables: its answer may depend on them")
     code = value.__code__
     given = token([value.__defaults__, value.__kwdefaults__])
-    return "function", code.co_filename, value.__qualname__, code, given
+    number = REMEMBERED.of(code, lambda: _codes.setdefault(code, next(_serials)))
+    return "function", code.co_filename, value.__qualname__, number, given
 
 
 def of_dataclass(value: Any) -> Token:  # Any: a frozen dataclass of whatever class
@@ -152,7 +154,7 @@ def of_dataclass(value: Any) -> Token:  # Any: a frozen dataclass of whatever cl
     if not value.__dataclass_params__.frozen:
         raise NoToken(f"{type(value).__name__} is not frozen: it may change")
     if isinstance(value, Stored) and value.manifest.files:
-        return of_stored(value)
+        return REMEMBERED.of(value, lambda: of_stored(value))
     if isinstance(value, Dataset):
         return of_dataset(value)
     if isinstance(value, Images):

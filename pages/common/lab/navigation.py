@@ -1,14 +1,24 @@
 """Pages as Streamlit's navigation takes them."""
 
 import copy
+from functools import cached_property
 
-import streamlit as st
 from streamlit.navigation.page import StreamlitPage
+from streamlit.util import calc_hash
 
 from engine.settings import ROOT
 from pages.common.lab.registry import PAGES, PageEntry
 
-_made: dict[tuple[str, bool], StreamlitPage] = {}  # by address, and whether it is the first page
+
+class Page(StreamlitPage):
+    """A page whose address is hashed once: the navigation asks for it three times in every run."""
+
+    @cached_property
+    def _script_hash(self) -> str:
+        return calc_hash(self._url_path)
+
+
+_made: dict[tuple[str, bool], Page] = {}  # by address, and whether it is the first page
 
 
 def page_of(entry: PageEntry) -> StreamlitPage:
@@ -16,9 +26,8 @@ def page_of(entry: PageEntry) -> StreamlitPage:
     the disk: that is done once, and every session gets a copy."""
     key = entry.url, entry.default
     if key not in _made:
-        _made[key] = st.Page(
-            ROOT / entry.file, title=entry.title, url_path=entry.url, default=entry.default
-        )
+        page = Page(ROOT / entry.file, title=entry.title, url_path=entry.url, default=entry.default)
+        _made[key] = page
     return copy.copy(_made[key])
 
 

@@ -4,6 +4,7 @@ Streamlit sends an empty page, then a skeleton, then one element after the other
 among them moves all that is there already. Here the style comes with the page, and so does a script
 that keeps the first view hidden, beneath the lab's name, until its script run has ended and its
 elements have their places: nothing that a reader has begun to read moves. Later runs hide nothing.
+The script that saves figures comes here too, once: a component would bring it for every figure.
 """
 
 from functools import cache
@@ -14,8 +15,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pages.common.figures.palette import ACCENT
 from pages.common.lab.browsers import opens_page
 from pages.common.widgets.browser_files import text_of
+from pages.common.widgets.code_tabs import CITATION
 
 NAME = "Influence Attack Lab"
+STYLES = ("blocks.css", "save_figure.css", "opening.css")
+SCRIPTS = ("opening.js", "save_figure.js")
 BODY = b"<body>"
 TITLE = b"<title>Streamlit</title>"
 ASKED = (b"if-none-match", b"if-modified-since", b"range", b"accept-encoding")
@@ -24,12 +28,14 @@ DESCRIBED = ("etag", "last-modified", "accept-ranges")  # headers of Streamlit's
 
 @cache
 def in_body() -> bytes:
-    """Return the style of the lab's own blocks, the script that shows the first view, and what
-    stands there until then. All of it is in the body, since of equal rules the later one wins:
-    Streamlit's scripts add their style to the head."""
-    style = f":root {{--ial-accent: {ACCENT};}}\n{text_of('blocks.css')}{text_of('opening.css')}"
+    """Return the style of the lab's own blocks, the scripts that show the first view and save
+    figures, what to cite, and what stands there until then. All of it is in the body, since of
+    equal rules the later one wins: Streamlit's scripts add their style to the head."""
+    style = f":root {{--ial-accent: {ACCENT};}}\n" + "".join(map(text_of, STYLES))
+    scripts = "".join(f"<script>{text_of(name)}</script>" for name in SCRIPTS)
+    cited = f'<script type="application/x-bibtex" id="ial-citation">{CITATION}</script>'
     waiting = f'<div id="ial-opening" role="status">{NAME} <span>is opening …</span></div>'
-    return f"<style>{style}</style><script>{text_of('opening.js')}</script>{waiting}".encode()
+    return f"<style>{style}</style>{scripts}{cited}{waiting}".encode()
 
 
 def dressed(page: bytes) -> bytes:

@@ -20,6 +20,8 @@ SOFTWARE = """@software{influence_attack_lab,
   note   = {Apache License 2.0}
 }"""
 
+CITATION = f"{PAPER}\n\n{SOFTWARE}\n"
+
 
 def tabs(python: str, shell: str) -> None:
     """Show a snippet, a command, and BibTeX of the paper and of this software."""
@@ -29,7 +31,7 @@ def tabs(python: str, shell: str) -> None:
     with of_shell:
         st.code(shell, "bash", wrap_lines=True)
     with to_cite:
-        st.code(f"{PAPER}\n\n{SOFTWARE}", "latex", wrap_lines=True)
+        st.code(CITATION.strip(), "latex", wrap_lines=True)
 
 
 folded = unfold.section("The same in Python and on the command line; what to cite", "code")(tabs)

@@ -4,25 +4,32 @@ Pictures are made in the browser by the Plotly that drew the figure: neither a s
 a network is needed. They are light whatever the lab's theme, as a page of paper is.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from html import escape
 
 import pandas as pd
 import streamlit as st
 
 from engine.experiments import Request, values_of
 from engine.results.store import Stored
-from pages.common.widgets import unfold
-from pages.common.widgets.browser_files import component
-from pages.common.widgets.code_tabs import PAPER, SOFTWARE
+from pages.common.keeping import shelf
 from pages.common.words import reproduce
 
 NAMED = ("metric", "k", "radius", "image", "scale")  # fields that a file's name says, if single
 LEAST_WIDTH = 640  # px of a picture: a figure on a phone is narrower
-PICTURES = component("save_figure")
+CHOICES = {
+    "png": "Picture (PNG)",
+    "slide": "Picture for a slide (PNG)",
+    "svg": "Drawing (SVG)",
+    "request": "Request (JSON)",
+    "citation": "To cite (BibTeX)",
+}
 
 Table = Callable[[], pd.DataFrame]
+Asked = tuple[tuple[str, Mapping[str, object]], ...]  # requests, each with its experiment
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class FigureSource:
 
     what: str
     table: Table
-    asked: tuple[tuple[str, Mapping[str, object]], ...]
+    asked: Asked
 
     @classmethod
     def of(cls, what: str, table: Table, *results: Stored) -> "FigureSource":
@@ -71,44 +78,47 @@ class FigureSource:
     def csv(self) -> bytes:
         return self.table().to_csv(index=False).encode()
 
-    def request(self) -> bytes:
-        """Return the requests as JSON: one, or a list."""
-        return reproduce.requests_json(self.asked).encode()
-
 
 def plain(text: str) -> str:
     """Return Markdown as the text of a picture: without marks of emphasis and badges."""
     return re.sub(r":\w+-badge\[[^]]*\]|\*\*|`", "", text).strip()
 
 
-def citation() -> bytes:
-    return f"{PAPER}\n\n{SOFTWARE}\n".encode()
-
-
 def menu(chart: str, source: FigureSource, title: str) -> None:
     """Show the menu of the chart with this key; pictures carry the title, and what they are drawn
-    from."""
-    opened = unfold.menu("Save figure", f"save-{chart}", ":material/download:", "tertiary")
-    opened(choices)(chart, source, title)
+    from. The browser makes what it holds when it is opened, and the numbers are written when they
+    are asked for."""
+    with st.popover("Save figure", icon=":material/download:", type="tertiary"):
+        st.html(choices(chart, source.what, source.asked, title))
+        st.download_button(
+            "Numbers (CSV)",
+            source.csv,
+            f"{source.name}.csv",
+            "text/csv",
+            key=f"save-{chart}-numbers",
+            on_click="ignore",
+            width="stretch",
+        )
 
 
-def choices(chart: str, source: FigureSource, title: str) -> None:
-    """Show the formats in which the chart can be saved."""
-    name = source.name
-    drawn = {"chart": chart, "file": name, "width": LEAST_WIDTH, "title": plain(title)}
-    with st.container(gap="xsmall"):
-        PICTURES(key=f"save-{chart}", data={**drawn, "source": source.said})
-        for label, content, suffix, kind in (
-            ("Numbers (CSV)", source.csv, ".csv", "text/csv"),
-            ("Request (JSON)", source.request, "-request.json", "application/json"),
-            ("To cite (BibTeX)", citation, ".bib", "application/x-bibtex"),
-        ):
-            st.download_button(
-                label,
-                content,
-                f"{name}{suffix}",
-                kind,
-                key=f"save-{chart}-{suffix}",
-                on_click="ignore",
-                width="stretch",
-            )
+@shelf.kept
+def choices(chart: str, what: str, asked: Asked, title: str) -> str:
+    """Return what the browser saves by itself, as HTML: a button for each. `save_figure.js`, which
+    comes with the lab's page, draws the pictures and hears the clicks."""
+    source = FigureSource(what, pd.DataFrame, asked)
+    drawn = {
+        "chart": chart,
+        "file": source.name,
+        "width": LEAST_WIDTH,
+        "title": plain(title),
+        "source": source.said,
+        "request": reproduce.requests_json(asked),
+    }
+    buttons = "".join(
+        f'<button type="button" data-save="{kind}">{label}</button>'
+        for kind, label in CHOICES.items()
+    )
+    return (
+        f'<div class="ial-save" data-of="{escape(json.dumps(drawn))}">{buttons}'
+        '<div class="said" role="status"></div></div>'
+    )

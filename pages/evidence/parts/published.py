@@ -1,5 +1,7 @@
 """All that is published, by the role that it plays: read once for all visitors."""
 
+from dataclasses import dataclass
+
 import pandas as pd
 import streamlit as st
 
@@ -7,23 +9,28 @@ from engine.results.store import Stored
 from pages.common.asking import door
 from pages.common.lab import published_results
 
-Published = tuple[tuple[str, Stored], ...]
+
+@dataclass(frozen=True, eq=False)
+class Published:
+    """Every published result with its role; the role is empty where the list gives none."""
+
+    results: tuple[tuple[str, Stored], ...]
 
 
 @st.cache_resource(show_spinner="Reading what is published …")
 def published() -> Published:
-    """Return every published result with its role; the role is empty where the list gives none."""
+    """Return what is published, in the order of the list."""
     found = []
     for role, experiment, request in published_results.listed():
         stored = door.find_published(experiment, request)
         if stored is not None:
             found.append((role, stored))
-    return tuple(found)
+    return Published(tuple(found))
 
 
 def stored_by_data(found: Published, role: str) -> dict[str, Stored]:
     """Return the results published in a role, with where they come from, by data set."""
-    return {stored.manifest.dataset: stored for name, stored in found if name == role}
+    return {stored.manifest.dataset: stored for name, stored in found.results if name == role}
 
 
 def by_data(found: Published, role: str) -> dict[str, pd.DataFrame]:
@@ -33,4 +40,6 @@ def by_data(found: Published, role: str) -> dict[str, pd.DataFrame]:
 
 def all_of(found: Published, experiment: str) -> list:
     """Return the results of an experiment, whatever their role."""
-    return [stored.result for _, stored in found if stored.manifest.experiment == experiment]
+    return [
+        stored.result for _, stored in found.results if stored.manifest.experiment == experiment
+    ]

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 from engine.experiments import CleaningResult
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BLUE, GREY, translucent
+from pages.common.keeping import shelf
 from pages.common.words.wording import count, listed, percent
 
 DETECTORS = {"influence": "influence", "self_influence": "self-influence", "loss": "own loss"}
@@ -37,6 +38,7 @@ def detector_of(word: str) -> str:
     return next(name for name, shown in DETECTORS.items() if shown == word)
 
 
+@shelf.kept
 def rows_of(result: CleaningResult, detector: str) -> dict[str, dict[str, float]]:
     """Return the summary of one detector, by model."""
     rows = result.summary().to_dict("records")
