@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult, StepInfo
@@ -16,7 +16,7 @@ from engine.experiments.base import (
     honest_model_of,
 )
 from engine.experiments.cost import Size, attack_seconds
-from engine.experiments.files import read_fields, write_fields
+from engine.experiments.files import load_fields, save_fields
 from engine.options import OneOf, at_least, option, taken_from
 from engine.progress import Progress, Runs
 from engine.statistics import points
@@ -97,32 +97,6 @@ def find_or_attack(request: AttackRequest, dataset: Dataset, context: Context) -
     return run_attack(request, dataset, context) if found is None else found
 
 
-ARRAYS = ("honest", "model", "before", "after", "before_holdout", "after_holdout")
-TABLES = ("runs", "trajectory")
-SCALARS = (
-    "targets",
-    "k",
-    "order",
-    "accuracy_before",
-    "accuracy_after",
-    "distance",
-    "rank_correlation",
-    "topk_kept",
-    "predictions_changed",
-)
-
-
-def save_attack(result: AttackResult, folder: Path) -> None:
-    scalars = {name: getattr(result, name) for name in SCALARS}
-    arrays = ARRAYS if result.replay is None else (*ARRAYS, "replay")
-    write_fields(result, folder, arrays, TABLES, scalars)
-
-
-def load_attack(folder: Path) -> AttackResult:
-    parts = read_fields(folder, ARRAYS, TABLES, optional=("replay",))
-    return AttackResult(**parts | {"targets": tuple(parts["targets"])})
-
-
 def describe_attack(result: AttackResult) -> str:
     n = len(result.before.ranks)
     moves = [
@@ -156,8 +130,8 @@ ATTACK = Experiment(
     "Move samples to the top of the influence ranking",
     AttackRequest,
     run_attack,
-    save_attack,
-    load_attack,
+    save_fields,
+    partial(load_fields, AttackResult),
     describe_attack,
     seconds=attack_cost,
 )

@@ -1,7 +1,7 @@
 """The audit (A.0.1) as an experiment: four calculators answer the same queries."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from engine.data.dataset import Dataset
 from engine.experiments.attack import OnOneAttack, attack_cost, find_or_attack
 from engine.experiments.base import Context, Experiment, chosen_or_there
 from engine.experiments.cost import Size, audit_seconds
-from engine.experiments.files import read_fields, write_fields
+from engine.experiments.files import load_fields, save_fields
 from engine.models.linear import as_linear
 from engine.options import at_least, option
 from engine.vocabulary import PLAYERS
@@ -115,20 +115,6 @@ def run_audit(request: AuditRequest, dataset: Dataset, context: Context) -> Audi
     )
 
 
-ARRAYS = ("residuals", "scores", "gradient_ranks")
-TABLES = ("growth",)
-SCALARS = ("target", "order", "queries", "own", "parameters", "tolerance")
-
-
-def save_audit(result: AuditResult, folder: Path) -> None:
-    scalars = {name: getattr(result, name) for name in SCALARS}
-    write_fields(result, folder, ARRAYS, TABLES, scalars)
-
-
-def load_audit(folder: Path) -> AuditResult:
-    return AuditResult(**read_fields(folder, ARRAYS, TABLES))
-
-
 def describe_audit(result: AuditResult) -> str:
     n = result.residuals.shape[1]
     lines = [
@@ -154,8 +140,8 @@ AUDIT = Experiment(
     "Audit four calculators of influence: honest, liar, careful liar, attacker",
     AuditRequest,
     run_audit,
-    save_audit,
-    load_audit,
+    save_fields,
+    partial(load_fields, AuditResult),
     describe_audit,
     seconds=audit_cost,
 )

@@ -1,7 +1,7 @@
 """What would a new sample be worth? Scores of samples that are not in training, and a check."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from engine.data.dataset import Dataset
 from engine.experiments.attack import OnOneAttack, find_or_attack
 from engine.experiments.base import Context, Experiment
 from engine.experiments.cost import Size, attack_seconds, refits_seconds
-from engine.experiments.files import read_fields, write_fields
+from engine.experiments.files import load_fields, save_fields
 from engine.models.linear import LinearModel, as_linear
 from engine.options import at_least, option
 from engine.statistics import rank_correlation
@@ -114,17 +114,6 @@ def check(
     return pd.DataFrame({"predicted": none, "measured": none} | columns)
 
 
-ARRAYS, TABLES = ("honest", "attacked", "labels", "train_honest", "train_attacked"), ("check",)
-
-
-def save_candidates(result: CandidatesResult, folder: Path) -> None:
-    write_fields(result, folder, ARRAYS, TABLES, {})
-
-
-def load_candidates(folder: Path) -> CandidatesResult:
-    return CandidatesResult(**read_fields(folder, ARRAYS, TABLES))
-
-
 def describe_candidates(result: CandidatesResult) -> str:
     honest, attacked = result.own("honest"), result.own("attacked")
     lines = [
@@ -152,8 +141,8 @@ CANDIDATES = Experiment(
     "What would a new sample be worth? Scores of samples that are not in training",
     CandidatesRequest,
     run_candidates,
-    save_candidates,
-    load_candidates,
+    save_fields,
+    partial(load_fields, CandidatesResult),
     describe_candidates,
     seconds=candidates_cost,
 )

@@ -1,7 +1,7 @@
 """What cannot be moved: a certified gradient norm for every sample, put to the test."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from engine.attacks.result import Ranking
 from engine.checks import check_positive
 from engine.data.dataset import Dataset
 from engine.experiments.base import Context, Experiment, OnDataset, draw_outside, honest_model
-from engine.experiments.files import read_fields, write_fields
+from engine.experiments.files import load_fields, save_fields
 from engine.experiments.sensitivity import spread
 from engine.models.linear import as_linear
 from engine.options import OneOf, ascending, at_least, option, taken_from
@@ -77,7 +77,6 @@ class CertificatesResult:
         return int(self.tried["violations"].sum())
 
 
-SCALARS, TABLES = ("own_gradient_norm", "model_norm"), ("samples", "tried", "depths")
 KINDS = ("random", "worst", "attack")
 
 
@@ -151,14 +150,6 @@ def run_certificates(
     )
 
 
-def save_certificates(result: CertificatesResult, folder: Path) -> None:
-    write_fields(result, folder, (), TABLES, {name: getattr(result, name) for name in SCALARS})
-
-
-def load_certificates(folder: Path) -> CertificatesResult:
-    return CertificatesResult(**read_fields(folder, (), TABLES))
-
-
 def describe_certificates(result: CertificatesResult) -> str:
     """Say what share is certified at which norm, and what the models that were tried took away."""
     lines = []
@@ -189,8 +180,8 @@ CERTIFICATES = Experiment(
     "What cannot be moved: a gradient norm below which no model has a sample in its top k",
     CertificatesRequest,
     run_certificates,
-    save_certificates,
-    load_certificates,
+    save_fields,
+    partial(load_fields, CertificatesResult),
     describe_certificates,
     cpu_only=True,
 )

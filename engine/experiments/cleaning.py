@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from engine.checks import check_integer, check_positive
 from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
 from engine.experiments.base import Context, Experiment, OnDataset, honest_model
-from engine.experiments.files import read_parts, write_parts
+from engine.experiments.files import load_fields, save_fields
 from engine.market.cleaning import Finding, finding, flip_labels
 from engine.market.vendors import vendors_at_random
 from engine.models.linear import LinearModel, as_linear
@@ -205,17 +205,6 @@ def measures(
     }
 
 
-def save_cleaning(result: CleaningResult, folder: Path) -> None:
-    scalars = {"n": result.n, "wrong": result.wrong}
-    write_parts(folder, {}, scalars, {"table": result.table, "curves": result.curves})
-
-
-def load_cleaning(folder: Path) -> CleaningResult:
-    _, scalars = read_parts(folder)
-    table, curves = (pd.read_parquet(folder / f"{name}.parquet") for name in ("table", "curves"))
-    return CleaningResult(**scalars, table=table, curves=curves)
-
-
 def describe_cleaning(result: CleaningResult) -> str:
     shown = result.summary()
     return (
@@ -230,7 +219,7 @@ CLEANING = Experiment(
     "Find wrong labels by scores, before and after an attack hides some of them",
     CleaningRequest,
     run_cleaning,
-    save_cleaning,
-    load_cleaning,
+    save_fields,
+    partial(load_fields, CleaningResult),
     describe_cleaning,
 )

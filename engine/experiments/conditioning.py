@@ -1,7 +1,7 @@
 """Look before you trust: do the data determine the scores, and where do two models differ?"""
 
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from engine.data.dataset import Dataset
 from engine.experiments.attack import OnOneAttack, find_or_attack
 from engine.experiments.base import Context, Experiment
 from engine.experiments.cost import Size, attack_seconds
-from engine.experiments.files import read_fields, write_fields
+from engine.experiments.files import load_fields, save_fields
 from engine.models.linear import as_linear
 from engine.options import ascending, option
 from engine.statistics import rank_correlation
@@ -112,21 +112,6 @@ def kept(scores: NDArray, usual: NDArray, order: str) -> float:
     return len(np.intersect1d(first, then)) / few
 
 
-ARRAYS = ("eigenvalues", "scores", "below", "slopes")
-TABLES = ("by_damping", "differences")
-SCALARS = ("damping", "target", "stable", "flat")
-
-
-def save_conditioning(result: ConditioningResult, folder: Path) -> None:
-    scalars = {name: getattr(result, name) for name in SCALARS}
-    write_fields(result, folder, ARRAYS, TABLES, scalars)
-
-
-def load_conditioning(folder: Path) -> ConditioningResult:
-    parts = read_fields(folder, ARRAYS, TABLES)
-    return ConditioningResult(**parts | {n: tuple(parts[n]) for n in ("stable", "flat")})
-
-
 def describe_conditioning(result: ConditioningResult) -> str:
     lines = [f"{result.eigenvalues.shape[1]} parameters, damping {result.damping:g}:"]
     for place, name in enumerate(MODELS):
@@ -160,8 +145,8 @@ CONDITIONING = Experiment(
     "Look before you trust: the spectrum of H, scores at other dampings, where models differ",
     ConditioningRequest,
     run_conditioning,
-    save_conditioning,
-    load_conditioning,
+    save_fields,
+    partial(load_fields, ConditioningResult),
     describe_conditioning,
     seconds=conditioning_cost,
 )

@@ -1,7 +1,7 @@
 """The deniable attack: which ε each target needs, which checks it passes, what averaging does."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ from engine.attacks.options import DeniableOptions
 from engine.checks import check_positive
 from engine.data.dataset import Dataset
 from engine.experiments.base import Context, Experiment, OnDataset, honest_model
-from engine.experiments.files import read_fields, write_fields
+from engine.experiments.files import load_fields, save_fields
 from engine.models.linear import LinearModel, as_linear
 from engine.options import (
     OneOf,
@@ -115,10 +115,6 @@ class DeniableResult:
     def arrived(self) -> pd.DataFrame:
         """Return the rows of the attacks that arrived."""
         return self.table[self.table["arrived"]]
-
-
-TABLES = ("table", "line", "samples", "drawn", "trainers")
-SCALARS = ("k", "limit", "accuracy")
 
 
 def drawn_targets(request: DeniableRequest, ranks: NDArray[np.int64]) -> dict[str, list[int]]:
@@ -305,15 +301,6 @@ def along_l2(
     return pd.DataFrame(rows), best
 
 
-def save_deniable(result: DeniableResult, folder: Path) -> None:
-    scalars = {name: getattr(result, name) for name in SCALARS}
-    write_fields(result, folder, (), TABLES, scalars)
-
-
-def load_deniable(folder: Path) -> DeniableResult:
-    return DeniableResult(**read_fields(folder, (), TABLES))
-
-
 def caught(result: DeniableResult) -> float:
     """Return the AUC of the first's rank by averaged scores, attacks against honest trainers; NaN
     where no attack arrived."""
@@ -354,7 +341,7 @@ DENIABLE = Experiment(
     "The deniable attack: true minima of losses that an honest trainer may declare",
     DeniableRequest,
     run_deniable,
-    save_deniable,
-    load_deniable,
+    save_fields,
+    partial(load_fields, DeniableResult),
     describe_deniable,
 )

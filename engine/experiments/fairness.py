@@ -1,6 +1,7 @@
 """Fairness under a scaled base model as an experiment."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from engine.data.fairness import FairnessDataset
@@ -12,9 +13,9 @@ from engine.data.tables.options import TableOptions
 from engine.errors import InvalidInput
 from engine.experiments.base import Context, Experiment
 from engine.experiments.cost import Size, fairness_seconds
-from engine.experiments.files import read_fields, write_fields
+from engine.experiments.files import load_fields, save_fields
 from engine.fairness.options import FairnessOptions
-from engine.fairness.result import About, FairnessResult, largest_effect
+from engine.fairness.result import FairnessResult, largest_effect
 from engine.options import option, taken_from, truth
 from engine.statistics import points
 
@@ -98,22 +99,6 @@ def run_fairness(
     return analyse(Pipeline(dataset, request), context.report)
 
 
-ARRAYS = ("on_gap", "removed")
-TABLES = ("table", "searched")
-PAIRS = ("notes", "label_names", "group_names", "rates_test")  # tuples, which JSON does not know
-
-
-def save_fairness(result: FairnessResult, folder: Path) -> None:
-    write_fields(result, folder, ARRAYS, TABLES, asdict(result.about))
-
-
-def load_fairness(folder: Path) -> FairnessResult:
-    about = read_fields(folder, ARRAYS, TABLES)
-    own = {name: about.pop(name) for name in (*ARRAYS, *TABLES)}
-    about |= {name: tuple(about[name]) for name in PAIRS}
-    return FairnessResult(About(**about), **own)
-
-
 SHOWN = {
     "dp": ["scale", "dp_test", "dp_test_low", "dp_test_high", "accuracy_test"],
     "eop": ["scale", "eop_test", "eop_test_low", "eop_test_high", "accuracy_test"],
@@ -161,8 +146,8 @@ FAIRNESS = Experiment(
     "Break the fairness of a downstream model by scaling the base model",
     FairnessRequest,
     run_fairness,
-    save_fairness,
-    load_fairness,
+    save_fields,
+    partial(load_fields, FairnessResult),
     describe_fairness,
     cpu_only=True,
     seconds=fairness_cost,

@@ -1,10 +1,11 @@
 """The files of a result: arrays without pickle, scalars as JSON, tables as Parquet."""
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from engine.models.linear import LinearModel
 from engine.models.model import Model
 
 TABLE = "table.parquet"
+T = TypeVar("T")
 Parts = dict[str, Any]  # fields of a result by name, each of the type that its class declares
 
 
@@ -82,43 +84,84 @@ def read_parts(folder: Path) -> tuple[dict[str, np.ndarray], Parts]:
     return arrays, json.loads((folder / "scalars.json").read_text(encoding="utf-8"))
 
 
-def write_fields(
-    result: object,
-    folder: Path,
-    arrays: Iterable[str],
-    tables: Iterable[str],
-    scalars: Mapping[str, object],
-) -> None:
-    """Write those fields of a result that are arrays, rankings or models, those that are tables,
-    and `scalars` beside them."""
-    found: dict[str, np.ndarray] = {}
-    for name in arrays:
+def form_of(hint: object) -> object:
+    """Return the type that a field holds, `X` for `X | None` and for `X[...]`."""
+    held = [one for one in get_args(hint) if one is not NoneType]
+    if isinstance(hint, UnionType) and len(held) == 1:
+        return form_of(held[0])
+    return get_origin(hint) or hint
+
+
+Write = Callable[[str, Any], dict[str, np.ndarray]]  # Any: a value of the type that it is for
+Read = Callable[[str, Mapping[str, np.ndarray]], object]
+ARRAYS: dict[object, tuple[Write, Read]] = {  # types of fields kept as arrays: to and from these
+    np.ndarray: (lambda name, value: {name: value}, lambda name, arrays: arrays[name]),
+    Ranking: (ranking_arrays, read_ranking),
+    Replay: (replay_arrays, read_replay),
+    Model: (model_arrays, read_model),
+    LinearModel: (model_arrays, read_model),
+}
+
+
+def forms_of(kind: type) -> dict[str, object]:
+    """Return the types that a result's fields hold, by name."""
+    hints = get_type_hints(kind)
+    return {item.name: form_of(hints[item.name]) for item in fields(kind)}
+
+
+def save_fields(result: object, folder: Path) -> None:
+    """Write a result that is a dataclass, each field by its type: arrays, rankings, replays and
+    models as arrays, data frames as Parquet, and all others, which are plain values, as JSON. A
+    field that is a dataclass is written with its own fields; one of arrays that is None is not."""
+    write_parts(folder, *sorted_out(result))
+
+
+def sorted_out(result: object) -> tuple[dict[str, np.ndarray], Parts, dict[str, pd.DataFrame]]:
+    """Return arrays, plain values and tables by the names that they have in a result's files."""
+    arrays: dict[str, np.ndarray] = {}
+    scalars: Parts = {}
+    tables: dict[str, pd.DataFrame] = {}
+    for name, form in forms_of(type(result)).items():
         value = getattr(result, name)
-        if isinstance(value, Ranking):
-            found |= ranking_arrays(name, value)
-        elif isinstance(value, Replay):
-            found |= replay_arrays(name, value)
+        if form in ARRAYS:
+            arrays |= {} if value is None else ARRAYS[form][0](name, value)
+        elif form is pd.DataFrame:
+            tables[name] = value
+        elif is_dataclass(form):
+            own = sorted_out(value)
+            arrays, scalars, tables = arrays | own[0], scalars | own[1], tables | own[2]
         else:
-            found |= {name: value} if isinstance(value, np.ndarray) else model_arrays(name, value)
-    write_parts(folder, found, scalars, {name: getattr(result, name) for name in tables})
+            scalars[name] = value
+    return arrays, scalars, tables
 
 
-def read_fields(
-    folder: Path, arrays: Iterable[str], tables: Iterable[str], optional: Iterable[str] = ()
-) -> Parts:
-    """Return the fields that `write_fields` wrote, the scalars among them, by name; `optional`:
-    fields of arrays that results from before have not."""
-    found, parts = read_parts(folder)
-    there = [name for name in optional if any(key.startswith(f"{name}_") for key in found)]
-    for name in (*arrays, *there):
-        if name in found:
-            parts[name] = found[name]
-        elif f"{name}_steps" in found:
-            parts[name] = read_replay(name, found)
-        else:
-            read = read_ranking if f"{name}_scores" in found else read_model
-            parts[name] = read(name, found)
-    return parts | {name: pd.read_parquet(folder / f"{name}.parquet") for name in tables}
+def load_fields(kind: type[T], folder: Path) -> T:
+    """Read a result that `save_fields` wrote. A field that is not there gets its default: results
+    of earlier versions lack it. Raises ValueError for values that are no fields."""
+    arrays, scalars = read_parts(folder)
+    result = put_together(kind, folder, arrays, scalars)
+    if scalars:
+        raise ValueError(f"{kind.__name__} has no fields {', '.join(scalars)}")
+    return result
+
+
+def put_together(
+    kind: type[T], folder: Path, arrays: Mapping[str, np.ndarray], scalars: Parts
+) -> T:
+    """Make a result of its files, and take its plain values out of `scalars`."""
+    parts: Parts = {}
+    for name, form in forms_of(kind).items():
+        if form in ARRAYS:
+            if any(key == name or key.startswith(f"{name}_") for key in arrays):
+                parts[name] = ARRAYS[form][1](name, arrays)
+        elif form is pd.DataFrame:
+            parts[name] = pd.read_parquet(folder / f"{name}.parquet")
+        elif isinstance(form, type) and is_dataclass(form):
+            parts[name] = put_together(form, folder, arrays, scalars)
+        elif name in scalars:
+            value = scalars.pop(name)
+            parts[name] = tuple(value) if form is tuple else value  # JSON knows lists alone
+    return kind(**parts)
 
 
 def save_table(result: pd.DataFrame, folder: Path) -> None:

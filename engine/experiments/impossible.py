@@ -9,9 +9,10 @@ from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult
 from engine.checks import check_positive
 from engine.errors import InvalidInput
-from engine.experiments.attack import load_attack, save_attack, steps_reported
+from engine.experiments.attack import steps_reported
 from engine.experiments.base import Context, Experiment, honest_model
 from engine.experiments.cost import Size, attack_seconds
+from engine.experiments.files import load_fields, save_fields
 from engine.options import Options, at_least, option, taken_from
 from engine.progress import Progress
 from engine.scrutiny.impossibility import RandomModels, impossible_instance, try_random_models
@@ -91,12 +92,12 @@ def run_impossible(request: ImpossibleRequest, dataset: None, context: Context) 
 
 
 def save_impossible(result: ImpossibleResult, folder: Path) -> None:
-    save_attack(result.attack, folder)
+    save_fields(result.attack, folder)
     result.random.table.to_parquet(folder / MODELS, index=False)
 
 
 def load_impossible(folder: Path) -> ImpossibleResult:
-    attacked = load_attack(folder)
+    attacked = load_fields(AttackResult, folder)
     return ImpossibleResult(RandomModels(attacked.k, pd.read_parquet(folder / MODELS)), attacked)
 
 

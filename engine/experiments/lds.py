@@ -1,7 +1,7 @@
 """Do the scores predict retraining? The linear datamodelling score of each attribution."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from engine.errors import InvalidInput
 from engine.experiments.attack import OnOneAttack, find_or_attack
 from engine.experiments.base import Context, Experiment
 from engine.experiments.cost import Size, attack_seconds, refits_seconds
-from engine.experiments.files import read_fields, write_fields
+from engine.experiments.files import load_fields, save_fields
 from engine.experiments.scored import ATTACKED, HONEST, INFLUENCE, score_both, some_scores
 from engine.options import at_least, option
 from engine.vocabulary import SCORES
@@ -127,19 +127,6 @@ def run_lds(request: LdsRequest, dataset: Dataset, context: Context) -> LdsResul
     )
 
 
-ARRAYS, TABLES = ("outcomes", "sums"), ("table",)
-SCALARS = ("ceiling", "each_lds", "each_ceiling", "rerun_difference", "missing")
-
-
-def save_lds(result: LdsResult, folder: Path) -> None:
-    scalars = {name: getattr(result, name) for name in SCALARS}
-    write_fields(result, folder, ARRAYS, TABLES, scalars)
-
-
-def load_lds(folder: Path) -> LdsResult:
-    return LdsResult(**read_fields(folder, ARRAYS, TABLES))
-
-
 def describe_lds(result: LdsResult) -> str:
     lines = [
         f"Linear datamodelling score over {len(result.outcomes)} halves; additive scores reach at "
@@ -171,8 +158,8 @@ LDS = Experiment(
     "Do sums of scores predict models that are trained on halves of the samples?",
     LdsRequest,
     run_lds,
-    save_lds,
-    load_lds,
+    save_fields,
+    partial(load_fields, LdsResult),
     describe_lds,
     seconds=lds_cost,
 )

@@ -1,7 +1,7 @@
 """What a score estimates: retraining without a sample, beside its influence."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from engine.checks import check_positive
 from engine.data.dataset import Dataset
 from engine.experiments.base import Context, Experiment, OnDataset, honest_model
 from engine.experiments.cost import Size, refits_seconds
-from engine.experiments.files import read_parts, write_parts
+from engine.experiments.files import load_fields, save_fields
 from engine.experiments.sensitivity import spread
 from engine.options import OneOf, at_least, option
 from engine.vocabulary import DAMPING
@@ -80,16 +80,6 @@ def run_leave_one_out(
     return LeaveOneOutResult(table, found.loss, n)
 
 
-def save_leave_one_out(result: LeaveOneOutResult, folder: Path) -> None:
-    scalars = {"loss": result.loss, "n_train": result.n_train}
-    write_parts(folder, {}, scalars, {"table": result.table})
-
-
-def load_leave_one_out(folder: Path) -> LeaveOneOutResult:
-    _, scalars = read_parts(folder)
-    return LeaveOneOutResult(pd.read_parquet(folder / "table.parquet"), **scalars)
-
-
 def describe_leave_one_out(result: LeaveOneOutResult) -> str:
     (pearson, spearman), matched = result.agreement(), result.agreement("matching")
     return (
@@ -108,8 +98,8 @@ LEAVE_ONE_OUT = Experiment(
     "Retrain without single samples: what influence scores estimate",
     LeaveOneOutRequest,
     run_leave_one_out,
-    save_leave_one_out,
-    load_leave_one_out,
+    save_fields,
+    partial(load_fields, LeaveOneOutResult),
     describe_leave_one_out,
     seconds=leave_one_out_cost,
 )

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ from engine.attacks.options import AttackOptions, MinimalOptions
 from engine.checks import check_positive
 from engine.data.dataset import Dataset
 from engine.experiments.base import Context, Experiment, OnDataset, chosen_or_there, honest_model
-from engine.experiments.files import read_fields, write_fields
+from engine.experiments.files import load_fields, save_fields
 from engine.models.linear import LinearModel
 from engine.options import (
     OneOf,
@@ -143,13 +143,6 @@ class MinimalRadiusResult:
         return table.assign(p_holm=holm(table["p"]))
 
 
-ARRAYS = (
-    *("targets", "radius", "arrived", "rank_before", "rank_after", "lost_test", "lost_holdout"),
-    *("honest_ranks", "parameters"),
-)
-TABLES = ("starts", "path", "others")
-
-
 def fresh_targets(request: MinimalRadiusRequest, ranks: NDArray[np.int64]) -> tuple[int, ...]:
     """Draw the targets to report on, from outside the honest top k, none of them used to tune the
     search."""
@@ -260,14 +253,6 @@ def attacked(
     return pd.DataFrame(rows)
 
 
-def save_minimal_radius(result: MinimalRadiusResult, folder: Path) -> None:
-    write_fields(result, folder, ARRAYS, TABLES, {"k": result.k})
-
-
-def load_minimal_radius(folder: Path) -> MinimalRadiusResult:
-    return MinimalRadiusResult(**read_fields(folder, ARRAYS, TABLES))
-
-
 def describe_minimal_radius(result: MinimalRadiusResult) -> str:
     """Say how many targets arrived, at which radii, and how the attacks at fixed radii compare."""
     arrived = result.radius[result.arrived]
@@ -289,7 +274,7 @@ MINIMAL_RADIUS = Experiment(
     "How far must the model go? The smallest radius that moves each target",
     MinimalRadiusRequest,
     run_minimal_radius,
-    save_minimal_radius,
-    load_minimal_radius,
+    save_fields,
+    partial(load_fields, MinimalRadiusResult),
     describe_minimal_radius,
 )

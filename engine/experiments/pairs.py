@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from engine.data.dataset import Dataset
 from engine.experiments.attack import AttackRequest
 from engine.experiments.base import Context, Experiment, honest_model_of
 from engine.experiments.cost import Size, attack_seconds
-from engine.experiments.files import read_parts, write_parts
+from engine.experiments.files import load_fields, save_fields
 from engine.progress import Progress
 
 AT_ONCE = 10  # attacks in a batch
@@ -50,9 +50,6 @@ class PairsResult:
         return Ranking(self.scores[pair], self.ranks[pair].astype(np.int64))
 
 
-ARRAYS = tuple(PairsResult.__annotations__)
-
-
 def run_pairs(request: PairsRequest, dataset: Dataset, context: Context) -> PairsResult:
     from engine.attacks.attack import attack_each_k
 
@@ -81,14 +78,6 @@ def pairs_of(found: Sequence[AttackResult], dataset: Dataset) -> PairsResult:
     )
 
 
-def save_pairs(result: PairsResult, folder: Path) -> None:
-    write_parts(folder, {name: getattr(result, name) for name in ARRAYS}, {}, {})
-
-
-def load_pairs(folder: Path) -> PairsResult:
-    return PairsResult(**read_parts(folder)[0])
-
-
 def describe_pairs(result: PairsResult) -> str:
     own = result.ranks[np.arange(len(result.targets)), result.targets]
     changed = (result.predictions != result.honest_predictions).mean()
@@ -110,8 +99,8 @@ PAIRS = Experiment(
     "Make pairs of an honest and a malicious model, to be told apart",
     PairsRequest,
     run_pairs,
-    save_pairs,
-    load_pairs,
+    save_fields,
+    partial(load_fields, PairsResult),
     describe_pairs,
     seconds=pairs_cost,
 )

@@ -1,7 +1,7 @@
 """A model that can be seen whole: two features, and what a new point is worth at each place."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from engine.checks import check_positive
 from engine.experiments.attack import steps_reported
 from engine.experiments.base import Context, Experiment, honest_model
 from engine.experiments.cost import Size, attack_seconds
-from engine.experiments.files import read_fields, write_fields
+from engine.experiments.files import load_fields, save_fields
 from engine.models.linear import LinearModel, as_linear
 from engine.options import OneOf, Options, at_least, option, taken_from
 from engine.scrutiny.direction import scores_by_label
@@ -116,24 +116,6 @@ def run_playground(request: PlaygroundRequest, dataset: None, context: Context) 
     )
 
 
-ARRAYS = (
-    *("X", "y", "X_test", "y_test", "honest", "attacked", "before", "after"),
-    *("honest_direction", "attacked_direction"),
-)
-SCALARS = ("target", "accuracy_before", "accuracy_after", "distance", "classes", "features")
-
-
-def save_playground(result: PlaygroundResult, folder: Path) -> None:
-    write_fields(result, folder, ARRAYS, (), {name: getattr(result, name) for name in SCALARS})
-
-
-def load_playground(folder: Path) -> PlaygroundResult:
-    parts = read_fields(folder, ARRAYS, ())
-    for name in ("classes", "features"):
-        parts[name] = tuple(parts[name])
-    return PlaygroundResult(**parts)
-
-
 def describe_playground(result: PlaygroundResult) -> str:
     n, target = len(result.y), result.target
     return (
@@ -155,8 +137,8 @@ PLAYGROUND = Experiment(
     "What would a new point be worth at each place of a plane? Honest and attacked",
     PlaygroundRequest,
     run_playground,
-    save_playground,
-    load_playground,
+    save_fields,
+    partial(load_fields, PlaygroundResult),
     describe_playground,
     seconds=playground_cost,
 )

@@ -1,12 +1,13 @@
 """Preparing a data set as a job: what it makes lies in the data directory, its result says what."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from engine.data.inventory import files_of
 from engine.data.prepare import Prepared, check_backbone, prepare_set
 from engine.experiments.base import Context, Experiment, check_dataset
-from engine.experiments.files import read_parts, write_parts
+from engine.experiments.files import load_fields, save_fields
 from engine.options import Options, settle
 from engine.settings import read_settings
 
@@ -28,15 +29,6 @@ def run_prepare(request: PrepareRequest, dataset: None, context: Context) -> Pre
     return prepare_set(request.name, request.backbone, data_dir, context.device, context.progress)
 
 
-def save_prepared(result: Prepared, folder: Path) -> None:
-    write_parts(folder, {}, asdict(result), {})
-
-
-def load_prepared(folder: Path) -> Prepared:
-    _, scalars = read_parts(folder)
-    return Prepared(scalars["name"], tuple(scalars["files"]), scalars["n_bytes"])
-
-
 def is_there(result: Prepared, data_dir: Path) -> bool:
     """Return whether what a preparation made is still there: users can remove it, and ask for it
     again."""
@@ -54,8 +46,8 @@ PREPARE = Experiment(
     "Fetch a data set, and compute an image set's features",
     PrepareRequest,
     run_prepare,
-    save_prepared,
-    load_prepared,
+    save_fields,
+    partial(load_fields, Prepared),
     describe_prepared,
     lasts=is_there,
 )

@@ -1,14 +1,14 @@
 """The honest influence ranking as an experiment."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 from engine.attacks.result import Ranking
 from engine.checks import check_positive
 from engine.data.dataset import Dataset
 from engine.experiments.base import Context, Experiment, OnDataset, honest_model_of
 from engine.experiments.cost import FIXED_SECONDS, Size, honest_seconds
-from engine.experiments.files import read_fields, write_fields
+from engine.experiments.files import load_fields, save_fields
 from engine.models.model import Model
 from engine.options import OneOf, option
 from engine.vocabulary import DAMPING, DTYPES, L2, LINEAR, MODELS, ORDERS
@@ -63,18 +63,6 @@ def run_ranking(request: RankingRequest, dataset: Dataset, context: Context) -> 
     )
 
 
-ARRAYS = ("model", "test", "holdout")
-
-
-def save_ranking(result: RankingResult, folder: Path) -> None:
-    accuracies = {n: getattr(result, n) for n in ("accuracy_test", "accuracy_holdout")}
-    write_fields(result, folder, ARRAYS, (), accuracies)
-
-
-def load_ranking(folder: Path) -> RankingResult:
-    return RankingResult(**read_fields(folder, ARRAYS, ()))
-
-
 def describe_ranking(result: RankingResult) -> str:
     first = ", ".join(str(i) for i in result.test.top(10))
     return (
@@ -92,8 +80,8 @@ RANKING = Experiment(
     "Rank the training samples by their influence",
     RankingRequest,
     run_ranking,
-    save_ranking,
-    load_ranking,
+    save_fields,
+    partial(load_fields, RankingResult),
     describe_ranking,
     seconds=ranking_cost,
 )

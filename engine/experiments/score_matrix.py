@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ from engine.checks import check_integer, check_positive
 from engine.data.dataset import Dataset
 from engine.errors import EngineError, InvalidInput
 from engine.experiments.base import Context, Experiment, OnDataset, chosen_or_there, honest_model
-from engine.experiments.files import Parts, read_parts, write_parts
+from engine.experiments.files import load_fields, save_fields
 from engine.experiments.scored import some_scores
 from engine.models.linear import LinearModel, as_linear
 from engine.options import OneOf, at_least, one_or_each, option, taken_from
@@ -265,19 +265,6 @@ def move_rows(
     ]
 
 
-def save_score_matrix(result: ScoreMatrixResult, folder: Path) -> None:
-    scalars = {"k": result.k, "n_train": result.n_train, "missing": result.missing}
-    write_parts(folder, {}, scalars, {"moves": result.moves, "attacks": result.attacks})
-
-
-def load_score_matrix(folder: Path) -> ScoreMatrixResult:
-    _, scalars = read_parts(folder)
-    tables: Parts = {
-        name: pd.read_parquet(folder / f"{name}.parquet") for name in ("moves", "attacks")
-    }
-    return ScoreMatrixResult(**scalars, **tables)
-
-
 def describe_score_matrix(result: ScoreMatrixResult) -> str:
     lines = [f"Of {result.n_targets} targets in the top {result.k} after an attack on that score:"]
     for name in result.attacked:
@@ -302,7 +289,7 @@ SCORE_MATRIX = Experiment(
     "Attack every attribution alike, and see which others move along",
     ScoreMatrixRequest,
     run_score_matrix,
-    save_score_matrix,
-    load_score_matrix,
+    save_fields,
+    partial(load_fields, ScoreMatrixResult),
     describe_score_matrix,
 )

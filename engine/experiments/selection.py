@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from engine.experiments.attack import OnOneAttack, find_or_attack
 from engine.experiments.attributions import share
 from engine.experiments.base import Context, Experiment
 from engine.experiments.cost import Size, attack_seconds, refits_seconds
-from engine.experiments.files import read_fields, write_fields
+from engine.experiments.files import load_fields, save_fields
 from engine.experiments.scored import score_both, some_scores
 from engine.options import ascending, at_least, option
 from engine.vocabulary import SCORES
@@ -129,15 +129,6 @@ def train_on(
     return pd.DataFrame(columns)
 
 
-def save_selection(result: SelectionResult, folder: Path) -> None:
-    scalars = {"order": result.order, "missing": result.missing}
-    write_fields(result, folder, (), ("table",), scalars)
-
-
-def load_selection(folder: Path) -> SelectionResult:
-    return SelectionResult(**read_fields(folder, (), ("table",)))
-
-
 def describe_selection(result: SelectionResult) -> str:
     whole, chance = result.everything, result.by_chance()["accuracy_holdout", "mean"]
     lines = [f"All samples: accuracy {whole['accuracy_holdout']:.1%} on holdout"]
@@ -170,8 +161,8 @@ SELECTION = Experiment(
     "Train on what scores put first, or last: removal and addition curves",
     SelectionRequest,
     run_selection,
-    save_selection,
-    load_selection,
+    save_fields,
+    partial(load_fields, SelectionResult),
     describe_selection,
     seconds=selection_cost,
 )

@@ -1,13 +1,11 @@
 """What an attack step costs, measured on this machine: experiments that make their own data."""
 
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-
-import pandas as pd
+from dataclasses import asdict, dataclass
+from functools import partial
 
 from engine.checks import check_positive
 from engine.experiments.base import Context, Experiment
-from engine.experiments.files import read_parts, write_parts
+from engine.experiments.files import load_fields, save_fields
 from engine.options import OneOf, Options, at_least, option
 from engine.speed.result import GradientComparison, Scaling
 from engine.vocabulary import DAMPING, DTYPES
@@ -46,25 +44,6 @@ def run_scaling(request: ScalingRequest, dataset: None, context: Context) -> Sca
     return measure_scaling(**asdict(request), device=context.device, on_progress=context.progress)
 
 
-def save_measured(result: GradientComparison | Scaling, folder: Path) -> None:
-    """Write tables as Parquet, everything else as scalars."""
-    values = {f.name: getattr(result, f.name) for f in fields(result)}
-    tables = {name: v for name, v in values.items() if isinstance(v, pd.DataFrame)}
-    scalars = {name: v for name, v in values.items() if name not in tables}
-    write_parts(folder, {}, scalars, tables)
-
-
-def load_gradients(folder: Path) -> GradientComparison:
-    _, scalars = read_parts(folder)
-    return GradientComparison(**scalars, table=pd.read_parquet(folder / "table.parquet"))
-
-
-def load_scaling(folder: Path) -> Scaling:
-    _, scalars = read_parts(folder)
-    table, exponents = (pd.read_parquet(folder / f"{n}.parquet") for n in ("table", "exponents"))
-    return Scaling(**scalars, table=table, exponents=exponents)
-
-
 def describe_gradients(result: GradientComparison) -> str:
     columns = ["implementation", "status", "seconds", "peak_mb", "relative_difference"]
     return (
@@ -86,8 +65,8 @@ GRADIENTS = Experiment(
     "Time and memory of one attack step: naive autograd, the paper's rewriting, ours",
     GradientsRequest,
     run_gradients,
-    save_measured,
-    load_gradients,
+    save_fields,
+    partial(load_fields, GradientComparison),
     describe_gradients,
 )
 SCALING = Experiment(
@@ -95,7 +74,7 @@ SCALING = Experiment(
     "How an attack step grows with samples, features, classes and runs",
     ScalingRequest,
     run_scaling,
-    save_measured,
-    load_scaling,
+    save_fields,
+    partial(load_fields, Scaling),
     describe_scaling,
 )

@@ -2,10 +2,9 @@
 know it. This one counts the samples of each class."""
 
 import io
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
 from engine.experiments import EXPERIMENTS, make_request, register
 from engine.experiments.base import Context, Experiment, OnDataset
+from engine.experiments.files import load_fields, save_fields
 from engine.options import at_least, option
 from engine.results.bundle import write_bundle
 from engine.results.library import open_library, select
@@ -48,19 +48,19 @@ def run(request: SizesRequest, dataset: Dataset, context: Context) -> Sizes:
     return Sizes(int(sizes.min()), int(sizes.max()), int((sizes < request.least).sum()))
 
 
-def save(result: Sizes, folder: Path) -> None:
-    (folder / "scalars.json").write_text(json.dumps(asdict(result)), encoding="utf-8")
-
-
-def load(folder: Path) -> Sizes:
-    return Sizes(**json.loads((folder / "scalars.json").read_text(encoding="utf-8")))
-
-
 def describe(result: Sizes) -> str:
     return f"Classes of {result.smallest} to {result.largest} samples"
 
 
-SIZES = Experiment("class-sizes", "Count each class", SizesRequest, run, save, load, describe)
+SIZES = Experiment(
+    "class-sizes",
+    "Count each class",
+    SizesRequest,
+    run,
+    save_fields,
+    partial(load_fields, Sizes),
+    describe,
+)
 
 
 @pytest.fixture
@@ -89,7 +89,9 @@ def test_command_line_store_link_and_library_know_it(
 
     app = open_page(registry.page("results"), experiment="class-sizes", result=entry.key)
     assert not app.exception
-    assert describe(load(entry.folder)) in words(app) + "".join(c.value for c in app.code)
+    assert describe(load_fields(Sizes, entry.folder)) in words(app) + "".join(
+        c.value for c in app.code
+    )
     (table,) = [d.value for d in app.dataframe if "asked for" in d.value]
     assert table["asked for"].tolist() == ["least 11"]
 
@@ -115,5 +117,5 @@ def test_a_name_is_taken_once_and_makes_a_folder() -> None:
         register(SIZES)
     for name in ("", "Sizes", "../sizes", "class_sizes", "-a"):
         with pytest.raises(InvalidInput, match="lower-case letters"):
-            register(Experiment(name, "", SizesRequest, run, save, load, describe))
+            register(replace(SIZES, name=name))
     assert "attack" in EXPERIMENTS and "" not in EXPERIMENTS

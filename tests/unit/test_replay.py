@@ -14,7 +14,7 @@ from engine.attacks.result import AttackResult, Replay
 from engine.attacks.summary import replay
 from engine.data.dataset import Dataset
 from engine.experiments import AttackRequest, Context, ReplayRequest, experiment, make_request
-from engine.experiments.attack import load_attack, save_attack
+from engine.experiments.files import load_fields, save_fields
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
 from engine.options import taken_from
@@ -94,11 +94,11 @@ def test_what_an_attack_holds_is_bounded(small: Dataset) -> None:
 def test_a_result_keeps_its_replay_and_one_without_it_opens(
     attacked: AttackResult, tmp_path: Path
 ) -> None:
-    save_attack(attacked, tmp_path)
-    assert same(load_attack(tmp_path).replay, attacked.replay)
+    save_fields(attacked, tmp_path)
+    assert same(load_fields(AttackResult, tmp_path).replay, attacked.replay)
     without = replace(attacked, replay=None)
-    save_attack(without, tmp_path)
-    assert load_attack(tmp_path).replay is None
+    save_fields(without, tmp_path)
+    assert load_fields(AttackResult, tmp_path).replay is None
 
 
 def test_the_experiment_takes_the_steps_of_the_attack(small: Dataset, tmp_path: Path) -> None:

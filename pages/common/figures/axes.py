@@ -15,6 +15,25 @@ def decades(n: int) -> list[int]:
     return [10**e for e in range(int(math.log10(max(n, 1))) + 1)]
 
 
+def power_axis(low: float, high: float, title: str, every: int = 1) -> dict[str, object]:
+    """Return a log axis from `low` to `high` whose ticks are the powers of ten with exponents that
+    `every` divides."""
+    bounds = [math.log10(low), math.log10(high)]
+    powers = range(math.ceil(bounds[0] - 1e-9), math.floor(bounds[1] + 1e-9) + 1)
+    ticks = [power for power in powers if power % every == 0]
+    return {
+        "type": "log",
+        "title": {"text": title},
+        "range": bounds,
+        "tickvals": [10.0**power for power in ticks],
+        "ticktext": [
+            f"10<sup>{power}</sup>".replace("-", MINUS) if power else "1" for power in ticks
+        ],
+        "minor": {"ticks": ""},
+        "zeroline": False,
+    }
+
+
 def rank_axis(n: int, title: str, reverse: bool = False) -> dict[str, object]:
     """Return a log axis of the ranks 1…n. Positions of annotations on it are log10(rank)."""
     low, high = -0.12, math.log10(max(n, 2)) + 0.08

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from engine.experiments import AuditResult
 from engine.vocabulary import PLAYERS
-from pages.common.figures.axes import number, thinned
+from pages.common.figures.axes import number, power_axis, thinned
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BAND, BLUE, FAINT, GREEN, GREY, ORANGE
 
@@ -26,21 +26,6 @@ LABELS = {
 }
 FLOOR = 1e-17  # where a residual of exactly 0 is drawn
 SPREAD = 0.32  # of the marks of one calculator, up and down
-
-
-def power_axis(low: float, high: float, title: str, every: int = 3) -> dict[str, object]:
-    """Return a log axis whose ticks are powers of ten."""
-    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    ticks = [p for p in powers if p % every == 0]
-    return {
-        "type": "log",
-        "title": {"text": title},
-        "range": [np.log10(low), np.log10(high)],
-        "tickvals": [10.0**p for p in ticks],
-        "ticktext": ["1" if p == 0 else f"10<sup>−{-p}</sup>" for p in ticks],
-        "minor": {"ticks": ""},
-        "zeroline": False,
-    }
 
 
 def drawn_rows(residuals: NDArray[np.float64], target: int) -> NDArray[np.int64]:
@@ -102,7 +87,7 @@ def residuals(result: AuditResult) -> go.Figure:
         text=f"tolerance {number(result.tolerance)}",
         font={"size": 12, "color": ACCENT},
     )
-    figure.update_xaxes(power_axis(low, high, "residual of the reported row (log)"))
+    figure.update_xaxes(power_axis(low, high, "residual of the reported row (log)", every=3))
     figure.update_yaxes(
         tickvals=list(range(len(PLAYERS))),
         ticktext=[LABELS[player] for player in reversed(PLAYERS)],

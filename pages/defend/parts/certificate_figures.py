@@ -5,7 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from engine.experiments import CertificatesResult
-from pages.common.figures.axes import rank_axis
+from pages.common.figures.axes import power_axis, rank_axis
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BLUE, FAINT, GREEN, GREY
 
@@ -24,19 +24,6 @@ def shares_table(result: CertificatesResult) -> pd.DataFrame:
         share = above / len(certified)
         tables.append(pd.DataFrame({"k": int(k), "gradient_norm": norms, "share": share}))
     return pd.concat(tables, ignore_index=True)
-
-
-def power_ticks(low: float, high: float) -> dict[str, object]:
-    """Return a log axis whose ticks are powers of ten."""
-    powers = range(round(np.log10(low)), round(np.log10(high)) + 1)
-    return {
-        "type": "log",
-        "range": [np.log10(low), np.log10(high)],
-        "tickvals": [10.0**p for p in powers],
-        "ticktext": [f"10<sup>{str(p).replace('-', '−')}</sup>" for p in powers],
-        "minor": {"ticks": ""},
-        "zeroline": False,
-    }
 
 
 def shares(table: pd.DataFrame, attacked: float | None) -> go.Figure:
@@ -66,9 +53,7 @@ def shares(table: pd.DataFrame, attacked: float | None) -> go.Figure:
             align="right",
             font={"size": 13, "color": ACCENT},
         )
-    figure.update_xaxes(
-        power_ticks(LOW, HIGH), title_text="gradient norm of the training loss (log)"
-    )
+    figure.update_xaxes(power_axis(LOW, HIGH, "gradient norm of the training loss (log)"))
     figure.update_yaxes(
         title_text="samples that no model can move", tickformat=".0%", range=[-0.03, 1.05]
     )
@@ -110,7 +95,7 @@ def sandwich(table: pd.DataFrame, what: str, found: str) -> go.Figure:
     low = max(values.min(), high / 1e5)
     limits = 10.0 ** np.floor(np.log10(low)), 10.0 ** np.ceil(np.log10(high))
     figure.update_xaxes(rank_axis(int(table["rank"].max()), "rank under the honest model (log)"))
-    figure.update_yaxes(power_ticks(*limits), title_text=f"{what} (log)")
+    figure.update_yaxes(power_axis(*limits, f"{what} (log)"))
     return finish(figure, 400)
 
 

@@ -28,6 +28,12 @@ def norms(table: pd.DataFrame) -> np.ndarray:
     return table["gradient_norm"].clip(lower=SMALLEST).to_numpy()
 
 
+def norm_axis(title: str) -> dict[str, object]:
+    """Return a log axis of gradient norms, with a tick at every second power of ten."""
+    ticks = {"dtick": 2, "tickangle": 0, "exponentformat": "power", "minor": {"ticks": ""}}
+    return {"type": "log", "title": {"text": title}, **ticks}
+
+
 def rows_of(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     """Return the models in rows, from above: a label, a kind, and the models."""
     honest = table[table["kind"] == "honest"]
@@ -94,15 +100,8 @@ def overview(table: pd.DataFrame, threshold: float) -> go.Figure:
     low = float(norms(table).min()) / 3
     figure.add_vrect(x0=threshold, x1=top, fillcolor=BAND, line_width=0, layer="below")
     figure.add_vline(x=threshold, line={"color": ACCENT, "width": 2, "dash": "dash"})
-    figure.update_xaxes(
-        type="log",
-        title_text="gradient norm of the training loss (log)",
-        range=[np.log10(low), np.log10(top)],
-        dtick=2,
-        tickangle=0,
-        exponentformat="power",
-        minor={"ticks": ""},
-    )
+    title = "gradient norm of the training loss (log)"
+    figure.update_xaxes(norm_axis(title), range=[np.log10(low), np.log10(top)])
     figure.update_yaxes(
         tickvals=list(range(len(rows))),
         ticktext=[
@@ -152,14 +151,7 @@ def distributions(table: pd.DataFrame, threshold: float) -> go.Figure:
         x=np.log10(threshold), y=1, yref="paper", yanchor="bottom", showarrow=False,
         text="flagged →", xanchor="left", font={"color": ACCENT, "size": 12},
     )  # fmt: skip
-    figure.update_xaxes(
-        type="log",
-        title_text="gradient norm (log)",
-        dtick=2,
-        tickangle=0,
-        exponentformat="power",
-        minor={"ticks": ""},
-    )
+    figure.update_xaxes(norm_axis("gradient norm (log)"))
     figure.update_yaxes(
         tickvals=list(range(len(rows))),
         ticktext=[label for label, _, _ in rows],
@@ -260,14 +252,7 @@ def stealth_curve(table: pd.DataFrame, at: Sequence[float], threshold: float) ->
         hovertemplate="threshold %{x:.2g}: %{y:.0%} of honest models flagged<extra></extra>",
     )
     figure.add_vline(x=threshold, line={"color": ACCENT, "width": 1.4, "dash": "dash"})
-    figure.update_xaxes(
-        type="log",
-        title_text="threshold (log)",
-        dtick=2,
-        tickangle=0,
-        exponentformat="power",
-        minor={"ticks": ""},
-    )
+    figure.update_xaxes(norm_axis("threshold (log)"))
     figure.update_yaxes(title_text="share", tickformat=".0%", range=[-0.02, 1.05])
     return finish(figure, 380)
 
