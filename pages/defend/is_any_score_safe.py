@@ -39,11 +39,10 @@ def matrix_figure(stored: Stored, request: ScoreMatrixRequest) -> FigureBlock:
         values=(result,),
         table=lambda: result.moves,
         results=(stored,),
-        caption=f"A row is the score that was attacked, a column the score that looks at the "
-        f"attacked model; a cell counts, of the same {result.n_targets} targets, those in the top "
-        f"{result.k}. All were outside it by every score before. Bold: the score that was "
-        f"attacked. Radius {request.radius:g}, one start, {request.steps} steps for each. Right of "
-        "the dashed line the model does not enter. Point at a cell for its interval."
+        caption=f"Rows: the score that is attacked. Columns: the score that then looks. A cell "
+        f"counts, of {result.n_targets} targets, those in the top {result.k}; all were outside it "
+        f"by every score before. Right of the dashed line the model does not enter. Radius "
+        f"{request.radius:g}, one start, {request.steps} steps."
         f"{left_out(request.attributions)}{made_smaller(request)}",
     )
 
@@ -65,8 +64,10 @@ def success_figure(stored: Stored) -> FigureBlock:
     )
 
 
-@unfold.section("Each attack in numbers", "numbers")
-def in_numbers(result: ScoreMatrixResult) -> None:
+@unfold.section("What each attack costs", "numbers")
+def in_numbers(stored: Stored) -> None:
+    result: ScoreMatrixResult = stored.result
+    success_figure(stored).show()
     blocks.table(words.table(result), "Success, price and collateral of the attack on each score")
     st.caption(
         "Its ranking kept: mean rank correlation of the attacked score's ranking with the honest "
@@ -96,8 +97,7 @@ def page() -> None:
         return
     st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
     matrix_figure(stored, request).show()
-    success_figure(stored).show()
-    in_numbers(stored.result)
+    in_numbers(stored)
     why()
     tables = {"Moves": lambda: stored.result.moves, "Attacks": lambda: stored.result.attacks}
     take_away.show(stored, request, tables, code=code_tabs.folded)

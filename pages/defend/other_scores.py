@@ -59,13 +59,8 @@ def ranks_figure(stored: Stored) -> FigureBlock:
         values=(result,),
         table=lambda: words.sample_table(result),
         results=(stored,),
-        caption=f"Rank 1 is to the right; shaded: the top {result.k}. "
-        f"{score_meaning(result.order)} All scores here have that sign. Scores made from "
-        "the model's gradient on the test set move with it. Self-influence leaves the test set "
-        "out: the attack changes it, but not towards its goal. kNN-Shapley leaves the model out, "
-        "and leave-one-out retraining trains anew and honestly, whatever model was handed out: the "
-        "attack has no hold on these two. But they rank the sample elsewhere from the start, so "
-        "that one look at them proves nothing.",
+        caption=f"Rank 1 is to the right; shaded: the top {result.k}. kNN-Shapley and "
+        "leave-one-out retraining do not look at the model that was handed out.",
     )
 
 
@@ -160,8 +155,23 @@ def other_attackers(rows: pd.DataFrame, request: AttributionsRequest) -> None:
     )
 
 
-@unfold.section("The alarms in numbers", "alarms")
-def in_numbers(result: AttributionsResult) -> None:
+@unfold.section("Which scores moved along, and why", "along")
+def along(result: AttributionsResult) -> None:
+    st.markdown(
+        f"{words.apart(result)} {score_meaning(result.order)} All scores here have that sign.\n\n"
+        "Scores made from the model's gradient on the test set move with it. Self-influence leaves "
+        "the test set out: the attack changes it, but not towards its goal. kNN-Shapley leaves the "
+        "model out, and leave-one-out retraining trains anew and honestly, whatever model was "
+        "handed out: the attack has no hold on these two. But they rank the sample elsewhere from "
+        "the start, so that one look at them proves nothing."
+    )
+
+
+@unfold.section("All alarms, and attackers with other goals", "alarms")
+def in_numbers(stored: Stored, request: AttributionsRequest, others: pd.DataFrame) -> None:
+    result: AttributionsResult = stored.result
+    alarms_figure(stored).show()
+    other_attackers(others, request)
     blocks.table(words.alarms_table(result), "What each alarm finds, and whom it accuses")
 
 
@@ -198,16 +208,15 @@ def show(form: Form, stored: Stored, request: AttributionsRequest, others: pd.Da
     """Draw what stands below the finding. others: the main alarm against other attackers."""
     result: AttributionsResult = stored.result
     ranks_figure(stored).show()
-    st.markdown(f"{words.more(result)}{words.against_others(others)}")
+    along(result)
     for line in words.left_out(result):
         st.warning(line)
     if result.alarms.empty:
         st.info("No attack of the crowd reached the top k: there is nothing for an alarm to find.")
     else:
+        st.markdown(f"{words.more(result)}{words.against_others(others)}")
         crowd_figure(stored, request, *choose_alarm(form, result)).show()
-        alarms_figure(stored).show()
-        other_attackers(others, request)
-        in_numbers(result)
+        in_numbers(stored, request, others)
     formulas(request)
     tables = {
         "Samples": lambda: words.sample_table(result),

@@ -106,7 +106,9 @@ def differences(stored: Stored, name: str) -> None:
 
 
 @unfold.section("What is computed (beyond the paper)", "formulas")
-def formulas() -> None:
+def formulas(stored: Stored | None = None, damping: float = 0.0) -> None:
+    if stored is not None:
+        st.markdown(words.numbers_said(stored.result, damping))
     blocks.prose("evidence/texts/conditioning.md")
 
 
@@ -124,15 +126,17 @@ def page() -> None:
         formulas()
         return
     st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
+    place = st.container()
     damping = form.choice(
         st.columns([1, 3])[0], "Damping", "other_damping", list(request.dampings),
         "Added to every eigenvalue of H before it is inverted.", request.damping, carried=False,
     )  # fmt: skip
     form.finish()
-    spectrum_figure(stored, damping).show()
+    with place:
+        spectrum_figure(stored, damping).show()
     dampings(stored, request)
     differences(stored, name)
-    formulas()
+    formulas(stored, damping)
     take_away.show(
         stored,
         request,

@@ -11,7 +11,7 @@ import streamlit as st
 from engine.data.untrusted import limits
 from engine.data.untrusted.limits import MB, size
 from engine.errors import EngineError
-from engine.results import budget, bundle, library, trash
+from engine.results import bundle, library, trash
 from engine.results.library import Entry, Library
 from pages.common.asking.form import Form
 from pages.common.asking.refusals import show_refusal
@@ -103,7 +103,6 @@ def named_in_link(entries: Sequence[Entry], keys: Sequence[str]) -> list[int]:
 
 def show_library(found: Library) -> None:
     charts.heading("Everything that is kept")
-    st.caption(words.disk_said(budget.usage(lab().settings)))
     form, notes = Form(), st.container()
     entries = choose(form, found)
     chosen = table(entries) if entries else []
@@ -219,9 +218,8 @@ def uploader() -> None:
     """Take in somebody else's bundle: it is checked first, and taken in where it is sound."""
     charts.heading("Import a bundle")
     st.caption(
-        "Results that somebody else has exported. Everything in the file is checked before any of "
-        "it is kept, and nothing in it is run. Its numbers are those of whoever computed them: "
-        "imported results say so wherever they are shown, and give way to your own."
+        "Results that somebody else has exported. Everything in the file is checked, and nothing "
+        "in it is run. Imported results say so wherever they are shown, and give way to your own."
     )
     if forbidden := visitors.refusal(Action.IMPORT):
         st.caption(forbidden)
@@ -253,6 +251,7 @@ def page() -> None:
     job_queue.queue()
     show_library(found)
     uploader()
+    job_queue.limits()
 
 
 page()

@@ -76,13 +76,14 @@ def selection_figure(stored: Stored, name: str, what: str) -> FigureBlock:
     return FigureBlock(
         name=f"selection-{name}",
         key="selection",
-        title=words.selection_title(result, name),
+        title=f"Training on a part of the samples, chosen by {SCORE_NAMES[name]}",
         kind="Accuracy or loss of a model trained on part of the samples",
         build=figures.selected,
         values=(result, name, what),
         table=lambda: result.table,
         results=(stored,),
-        caption="Read from right to left it is a removal curve: samples are taken away, worst or "
+        caption=f"{words.selection_said(result, name)} Read from right to left it is a removal "
+        "curve: samples are taken away, worst or "
         "best first. Read from left to right it is an addition curve. The band spans random "
         "selections; the dotted line is the model of all samples. Each point is a model trained to "
         "its minimum.",

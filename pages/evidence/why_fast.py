@@ -48,14 +48,13 @@ def finding(largest: GradientComparison) -> str:
         if other is None:
             said.append(f"{label} did not fit into {megabytes(largest.memory_limit_mb)}")
         else:
-            said.append(
-                f"{label} takes {other['seconds'] / ours['seconds']:.3g} times as long and "
-                f"{other['peak_mb'] / ours['peak_mb']:.3g} times the memory"
-            )
+            longer = f"{other['seconds'] / ours['seconds']:.3g} times as long"
+            more = f"{other['peak_mb'] / ours['peak_mb']:.3g} times the memory"
+            said.append(f"{label} takes {longer}, {more}")
     return (
-        f"One gradient of the attack at {largest.n_parameters:,} parameters takes "
+        f"One gradient at {largest.n_parameters:,} parameters takes "
         f"**{measured_time(ours['seconds'])} and {megabytes(ours['peak_mb'])}** in closed form; "
-        f"{', and '.join(said)}. All give the same gradient."
+        f"{'; '.join(said)}."
         if ours is not None
         else "The closed form could not be measured."
     )
@@ -106,31 +105,42 @@ def agreement(found: tuple[Stored, ...]) -> None:
 
 
 @shelf.kept
+def cost_figure(stored: Stored) -> FigureBlock:
+    """Make the figure of time and memory of one gradient at the largest size."""
+    largest: GradientComparison = stored.result
+    return FigureBlock(
+        name="gradient-cost",
+        title="The same gradient, by three implementations",
+        kind="Time and peak memory of one gradient, a bar an implementation",
+        build=speed_figures.cost_bars,
+        values=(largest.table,),
+        table=lambda: largest.table,
+        results=(stored,),
+        caption="What a gradient takes beyond the data and the model, on the CPU.",
+    )
+
+
+@shelf.kept
 def gradients_figure(found: tuple[Stored, ...]) -> FigureBlock:
-    """Draw time and memory of one gradient."""
+    """Make the figure of time and memory of one gradient by size."""
     comparisons = [stored.result for stored in found]
     table = speed_figures.measured(comparisons)
-    worst = comparisons[-1].table.set_index("implementation")["peak_mb"]
     return FigureBlock(
         name="gradients",
-        title=f"Memory at {comparisons[-1].n_parameters:,} parameters: "
-        + ", ".join(
-            f"{megabytes(worst[name])} {LOOKS[name][0]}"
-            for name in LOOKS
-            if pd.notna(worst.get(name))
-        ),
+        title="Time and memory by the number of parameters",
         kind="Time and peak memory of one gradient against the number of parameters",
         build=speed_figures.gradient_costs,
         values=(table,),
         table=lambda: table,
         results=found,
-        badge=badge_of(found[-1]),
+        badge="",
         caption=f"Of one gradient; all axes are logarithmic. {PAPER}",
     )
 
 
+@unfold.section("Both sizes, and how close the gradients are", "gradients")
 def gradients(found: tuple[Stored, ...]) -> None:
-    """Show time and memory of one gradient, and that all three are the same."""
+    """Show time and memory of one gradient by size, and that all three are the same."""
     gradients_figure(found).show()
     agreement(found)
 
@@ -141,12 +151,15 @@ def scaling_figure(stored: Stored) -> FigureBlock:
     result: Scaling = stored.result
     time = result.exponents.query("quantity == 'seconds'")["exponent"]
     memory = result.exponents.query("quantity == 'peak_mb'")["exponent"]
+    steepest = max(time.max(), memory.max())
     title = (
-        f"Nothing grows faster than its size: exponents {time.min():.2f} to {time.max():.2f} in "
-        f"time, {memory.min():.2f} to {memory.max():.2f} in memory"
-        if max(time.max(), memory.max()) <= 1.1
-        else f"Exponents of growth: {time.min():.2f} to {time.max():.2f} in time, "
-        f"{memory.min():.2f} to {memory.max():.2f} in memory"
+        "Nothing grows faster than its size"
+        if steepest <= 1.1
+        else f"Costs grow with up to the power {steepest:.2f} of a size"
+    )
+    exponents = (
+        f"Exponents of growth: {time.min():.2f} to {time.max():.2f} in time, "
+        f"{memory.min():.2f} to {memory.max():.2f} in memory."
     )
     base = ", ".join(f"{name} {value:,}" for name, value in result.base.items())
     return FigureBlock(
@@ -157,13 +170,14 @@ def scaling_figure(stored: Stored) -> FigureBlock:
         values=(result,),
         table=lambda: result.table,
         results=(stored,),
-        caption="One step of the attack (scores, objective, gradient), one size varied at a time, "
-        f"the others at {base}; {result.iterations} iterations in each solve at every size, so "
-        "that this is the cost of size and not of conditioning. Cost relative to the smallest size "
-        "that is fitted; the dotted line grows as the size does.",
+        caption=f"{exponents} One step of the attack (scores, objective, gradient), one size "
+        f"varied at a time, the others at {base}; {result.iterations} iterations in each solve at "
+        "every size, so that this is the cost of size and not of conditioning. Cost relative to "
+        "the smallest size that is fitted; the dotted line grows as the size does.",
     )
 
 
+@unfold.section("How does one step grow with the data?", "growth")
 def scaling(stored: Stored) -> None:
     scaling_figure(stored).show()
     blocks.table(speed_figures.exponents(stored.result), "Exponents of growth in time and memory")
@@ -196,6 +210,7 @@ def page() -> None:
     if missing is None:
         badge = badge_of(measured[-1])
         st.markdown(f"{finding(measured[-1].result)}{mark_origin(badge)}")
+        cost_figure(measured[-1]).show()
         gradients(tuple(measured))
     else:
         st.markdown(f"{PAGE.finding} It has not been measured here yet.")

@@ -68,8 +68,8 @@ def made() -> DeniableResult:
 def test_words_count_the_rows() -> None:
     result = made()
     found = said.finding(result)
-    assert "bring 2 of 4 random targets to the top 1**, and 1 of 2 targets near it" in found
-    assert "leaves 0 of all 6" in found
+    assert "bring 2 of 4 random targets to the top 1**, and 1 of 2 near it" in found
+    assert "leaves 0 of 6" in found
     assert "1 of 4 random targets" in said.at(result, 0.1)
     assert "2 of 4 random targets" in said.at(result, 0.2)
     table = said.checks(result).set_index("check")["attacks that pass"]
@@ -111,9 +111,9 @@ def test_the_page_says_what_is_published(published: DeniableResult, open_page: O
     last = table[table["means"] == "together"]
     counts = [last[(last["crowd"] == c)]["arrived"] for c in ("random", "near")]
     assert f"bring {counts[0].sum()} of {len(counts[0])} random targets to the top 1" in text
-    assert f"{counts[1].sum()} of {len(counts[1])} targets near it" in text
+    assert f"{counts[1].sum()} of {len(counts[1])} near it" in text
     there = table[table["arrived"]]
-    assert f"leaves {(there['averaged'] <= 1).sum()} of all {len(there)}." in text
+    assert f"leaves {(there['averaged'] <= 1).sum()} of {len(there)}." in text
     cells = next(t for t in tables(app) if "attacks that pass" in t.columns)
     passed = cells.set_index("check")["attacks that pass"]
     audited = (there["audit"] < 1e-6).sum()

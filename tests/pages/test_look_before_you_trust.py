@@ -28,7 +28,7 @@ def test_the_finding_is_in_the_tables(dataset: str, open_page: Open) -> None:
     assert not app.exception and not app.warning
     said, e = words(app), result.eigenvalues[0]
     assert f"On average {result.below[0].mean():.0%} of a score comes from" in said
-    assert f"determine about {(e / (e + 0.25)).sum():.0f} at damping 0.25" in said
+    assert f"determine about {(e / (e + 0.25)).sum():.0f} of {len(e):,}." in said
     verb = "lies" if (e >= 0.25).sum() == 1 else "lie"
     assert f"{(e >= 0.25).sum()} of {len(e)} directions {verb} above damping 0.25" in said
     assert len(app.get("plotly_chart")) == 1

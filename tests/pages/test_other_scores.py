@@ -22,13 +22,17 @@ def test_the_finding_and_the_figures_stand_there_before_any_click(open_page: Ope
     assert "The attack took sample 16 from rank" in said
     assert "precomputed" in said
     assert "Against kNN-Shapley, whole ranking:" in said
-    assert len(app.get("plotly_chart")) == 3
+    assert "3 of 5 other scores moved along" in said
+    assert len(app.get("plotly_chart")) == 2
     assert "Of the models of attackers with other goals it finds" in said
+    unfold(app)
+    assert not app.exception
     assert tables(app)[0]["attack"].tolist() == [
         "accurate", "quiet", "Algorithm 3 that hides its gradient (weight 1)"
     ]  # fmt: skip
-    unfold(app)
     assert len(tables(app)) == 2
+    assert len(app.get("plotly_chart")) == 3
+    assert "At least half as far as influence, on the log scale: gradient dot product" in words(app)
     assert "python -m engine attributions" in words(app)
 
 

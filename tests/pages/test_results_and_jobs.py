@@ -7,6 +7,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -21,8 +23,8 @@ from engine.settings import PUBLISHED, Settings
 from pages.common.asking.links import EXAMPLE
 from pages.common.lab import registry
 from pages.common.words.wording import plain, stamp
+from pages.evidence.parts import library_figures, main_numbers, view_of_result
 from pages.evidence.parts import library_words as words
-from pages.evidence.parts import main_numbers, view_of_result
 from tests.support.pages import SMALL, SWEPT, Open, notes, unfold
 from tests.support.pages import words as all_words
 
@@ -119,6 +121,24 @@ def test_two_results_are_compared(open_page: Open, settings: Settings) -> None:
     results = [EXPERIMENTS["attack"].load(found[n].folder) for n in ("digits", "small")]
     after = numbers.set_index("number").loc["rank of the target after"]
     assert [after["A"], after["B"]] == [f"{result.rank_test:,}" for result in results]
+    assert len(app.get("plotly_chart")) == 1
+    assert "The numbers that differ most" in all_words(app)
+
+
+def test_the_figure_of_two_results_shows_what_differs_most() -> None:
+    numbers = pd.DataFrame(
+        {
+            "number": ["same", "half", "ninth", "lacking", "nothing"],
+            "A": [5.0, 2.0, 1.0, np.nan, 0.0],
+            "B": [5.0, 4.0, 9.0, 3.0, 0.0],
+        }
+    )
+    rows = library_figures.farthest(numbers)
+    assert rows["number"].tolist() == ["ninth", "half", "same"]
+    _, a, b = library_figures.pair(rows).data
+    assert list(a.x) == pytest.approx([1 / 9, 0.5, 1.0])
+    assert list(b.x) == [1.0, 1.0, 1.0]
+    assert list(b.text) == ["9", "4", "5"]
 
 
 def test_the_same_result_twice_differs_in_nothing() -> None:
@@ -145,6 +165,7 @@ def test_a_link_opens_the_page_with_that_very_result(name: str, open_page: Open)
     app = open_page(view.page, **view.parameters)
     assert not app.exception
     assert notes(app) == []
+    app = unfold(app) if name == "defence" else app  # which folds attacks with other objectives
     assert stamp(entry.manifest.created) in all_words(app)
 
 

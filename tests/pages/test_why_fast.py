@@ -5,7 +5,7 @@ import pytest
 from engine.experiments import GradientsRequest
 from engine.results.store import Stored
 from pages.common.lab import registry
-from tests.support.pages import Open, have_found, tables, words
+from tests.support.pages import Open, have_found, tables, unfold, words
 from tests.support.speed import comparison, scaling
 from tests.support.stores import published
 
@@ -31,12 +31,16 @@ def test_the_finding_is_the_ratio_at_the_larger_size(
     app = open_page(PAGE)
     said = words(app)
     assert not app.exception
-    assert "at 75,813 parameters takes **100 ms and 20 MB** in closed form" in said
-    assert "naive autograd takes 100 times as long and 100 times the memory" in said
+    assert "One gradient at 75,813 parameters takes **100 ms and 20 MB** in closed form" in said
+    assert "naive autograd takes 100 times as long, 100 times the memory" in said
     assert "the paper's rewriting takes 10 times as long" in said
-    assert "Nothing grows faster than its size: exponents 1.00 to 1.00 in time" in said
     assert "precomputed 24 November 2026" in said
-    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("plotly_chart")) == 1
+    said = words(unfold(app))
+    assert not app.exception
+    assert "Nothing grows faster than its size" in said
+    assert "Exponents of growth: 1.00 to 1.00 in time" in said
+    assert len(app.get("plotly_chart")) == 3
     assert len(tables(app)) == 2
 
 
@@ -44,8 +48,9 @@ def test_what_did_not_fit_and_what_grows_too_fast_is_said(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     show(monkeypatch, naive="out of memory", slope=1.6)
-    said = words(open_page(PAGE))
+    said = words(unfold(open_page(PAGE)))
     assert "naive autograd did not fit into 12 GB" in said
+    assert "Costs grow with up to the power 1.60 of a size" in said
     assert "Nothing grows faster" not in said
     assert "Exponents of growth: 1.60 to 1.60 in time" in said
 

@@ -31,8 +31,8 @@ def finding(result: DeniableResult) -> str:
     stay = int((found["averaged"] <= result.k).sum())
     return (
         f"**Honest-looking choices within ε = {result.limit:g} bring {random} random targets to "
-        f"the top {result.k}**, and {near} targets near it. Each model is a true minimum. "
-        f"Averaging over honest choices leaves {stay} of all {len(found)}."
+        f"the top {result.k}**, and {near} near it. Each model is a true minimum. Averaging over "
+        f"honest choices leaves {stay} of {len(found)}."
     )
 
 

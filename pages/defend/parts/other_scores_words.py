@@ -57,23 +57,23 @@ def share(hits: int, total: int, what: str) -> str:
 @shelf.kept
 def finding(result: AttributionsResult) -> str:
     """Say which scores were moved along."""
-    moved, _ = follows(result)
+    moved, stayed = follows(result)
     t = result.target
     old, new = result.before["influence"].ranks[t], result.after["influence"].ranks[t]
     failed = "" if new <= result.k else f", not into the top {result.k}"
     parts = [f"The attack took sample {t} from rank {old:,} to rank {new:,} by influence{failed}."]
     if moved:
-        parts.append(f"**It moved {ranks(result, moved)} along**, though it never aimed at them.")
+        many = len(moved) + len(stayed)
+        parts.append(
+            f"**{len(moved)} of {many} other scores moved along**, though it never aimed at them."
+        )
     return " ".join(parts)
 
 
 @shelf.kept
 def more(result: AttributionsResult) -> str:
-    """Say which scores hardly moved, and what the main alarm is worth."""
-    _, stayed = follows(result)
+    """Say what the main alarm is worth."""
     parts = []
-    if stayed:
-        parts.append(f"Less than half as far, or not at all, went {ranks(result, stayed)}.")
     if not result.alarms.empty:
         row = alarm_row(result, *MAIN)
         parts.append(
@@ -81,6 +81,20 @@ def more(result: AttributionsResult) -> str:
             f"{share(int(row['found']), result.count('attacked'), 'attacked models')}** and "
             f"accuses {int(row['flagged'])} of {result.count('unknown')} honest ones."
         )
+    return " ".join(parts)
+
+
+@shelf.kept
+def apart(result: AttributionsResult) -> str:
+    """Say which scores moved along and which did not, with their ranks."""
+    moved, stayed = follows(result)
+    parts = []
+    if moved:
+        parts.append(
+            f"At least half as far as influence, on the log scale: {ranks(result, moved)}."
+        )
+    if stayed:
+        parts.append(f"Less than half as far, or not at all: {ranks(result, stayed)}.")
     return " ".join(parts)
 
 
@@ -132,17 +146,14 @@ def left_out(result: AttributionsResult) -> list[str]:
 
 
 def ranks_title(result: AttributionsResult) -> str:
-    moved, stayed = follows(result)
-    many = len(moved) + len(stayed)
-    return f"{len(moved)} of {many} other scores move sample {result.target} along with influence"
+    return f"Where each score ranks sample {result.target}, before and after the attack"
 
 
 def crowd_title(result: AttributionsResult, kind: str, score: str) -> str:
     row = alarm_row(result, kind, score)
     return (
         f"Against {NAMES[score]}, {KINDS[kind]}: {int(row['found'])} of "
-        f"{result.count('attacked')} attacked models raise the alarm, and {int(row['flagged'])} of "
-        f"{result.count('unknown')} honest ones"
+        f"{result.count('attacked')} attacked models raise the alarm"
     )
 
 

@@ -10,7 +10,8 @@ from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BLUE, GREY
 from pages.common.words.score_names import SCORE_NAMES
 
-SCALE = ((0.0, "rgba(0, 114, 178, 0.04)"), (1.0, "rgba(0, 114, 178, 0.85)"))
+# Of no target, and from one target to all of them: dark enough for white text.
+SCALE = ((0.0, "rgba(134, 142, 150, 0.12)"), (0.02, "#5E7386"), (1.0, "#005B96"))
 
 
 def matrix(result: ScoreMatrixResult) -> go.Figure:
@@ -37,21 +38,25 @@ def matrix(result: ScoreMatrixResult) -> go.Figure:
     for i, attacked in enumerate(rows):
         for j, observed in enumerate(columns):
             own = attacked == observed
-            # On pale cells the theme's own colour, light or dark.
-            white = {"color": "white"} if counts[i, j] > 0.6 * result.n_targets else {}
+            # On empty cells the theme's own colour, light or dark.
+            white = {"color": "white"} if counts[i, j] else {}
             figure.add_annotation(
                 x=j,
                 y=i,
                 text=f"<b>{counts[i, j]}</b>" if own else str(counts[i, j]),
                 showarrow=False,
-                font={"size": 14} | white,
+                font={"size": 13} | white,
             )
     free = [j for j, name in enumerate(columns) if name in MODEL_FREE]
     if free:
         figure.add_vline(x=min(free) - 0.5, line={"color": ACCENT, "width": 2, "dash": "dash"})
-    figure.update_xaxes(side="top", tickangle=-40, title_text="")
-    figure.update_yaxes(title_text="score that is attacked")
-    return finish(figure, 470)
+    figure.update_xaxes(
+        side="top", tickangle=-90, title_text="", tickfont={"size": 12}, showgrid=False
+    )
+    figure.update_yaxes(title_text="", tickfont={"size": 12}, showgrid=False)
+    figure = finish(figure, 500)
+    figure.update_layout(margin={"t": 8})
+    return figure
 
 
 def hover(result: ScoreMatrixResult, attacked: str, observed: str) -> str:

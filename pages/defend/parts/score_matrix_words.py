@@ -27,39 +27,34 @@ def finding(result: ScoreMatrixResult) -> str:
         else f"Attacks fail on {listed([SCORE_NAMES[name] for name in none])}"
     )
     hardest = (
-        f"by {SCORE_NAMES[most]}, and {own[least]} of {n} by {SCORE_NAMES[least]}, the hardest"
+        f"{own[least]} ({SCORE_NAMES[least]}) to {own[most]}"
         if own[least] < own[most]
-        else "by each of them"
+        else f"{own[most]}"
     )
     immune = free(result)
-    why = "they never see" if len(immune) > 1 else "it never sees"
+    why = "never see it and stay" if len(immune) > 1 else "never sees it and stays"
     return (
-        f"**{verdict}.** The same attack, told which score to fool, puts {own[most]} of {n} "
-        f"targets into the top {result.k} {hardest}. Only {listed(immune)} cannot be moved: {why} "
-        "the model."
+        f"**{verdict}.** Told which score to fool, the attack moves {hardest} of {n} targets to "
+        f"the top {result.k}. {listed(immune)} {why}."
     )
 
 
 @shelf.kept
 def matrix_title(result: ScoreMatrixResult) -> str:
-    """Say which other score moves along most when influence is attacked, and which least."""
+    """Say which other score moves along most when influence is attacked."""
     others = [n for n in result.attacked if n != "influence"]
     along = {name: result.arrived("influence", name)[0] for name in others}
-    most, least = max(along, key=along.__getitem__), min(along, key=along.__getitem__)
-    n = result.n_targets
+    most = max(along, key=along.__getitem__)
     return (
-        f"An attack on influence alone also moves {along[most]} of {n} targets to the top "
-        f"{result.k} by {SCORE_NAMES[most]}, and {along[least]} by {SCORE_NAMES[least]}"
+        f"An attack on influence alone also moves {along[most]} of {result.n_targets} targets by "
+        f"{SCORE_NAMES[most]}"
     )
 
 
 @shelf.kept
 def success_title(result: ScoreMatrixResult) -> str:
     prices = [result.price(name)[0] for name in result.attacked]
-    return (
-        f"On average these attacks cost {100 * min(prices):.1f} to {100 * max(prices):.1f} points "
-        "of accuracy"
-    )
+    return f"None of these attacks costs more than {100 * max(prices):.1f} points of accuracy"
 
 
 @shelf.kept

@@ -33,14 +33,14 @@ def spectrum(result: ConditioningResult, damping: float) -> go.Figure:
     figure.add_hline(y=damping, line={"color": ACCENT, "width": 2, "dash": "dot"})
     figure.add_annotation(
         x=1, xref="paper", y=np.log10(damping), yanchor="bottom", xanchor="right", showarrow=False,
-        text=f"damping {damping:g}: below it, the damping decides", font={"color": ACCENT},
+        text=f"damping {damping:g}<br>decides below", align="right", font={"color": ACCENT},
     )  # fmt: skip
     figure.update_xaxes(title_text="direction, the most curved first", type="log", dtick=1)
     figure.update_yaxes(
         title_text="eigenvalue of H", type="log", exponentformat="power", dtick=1,
         range=[np.log10(max(smallest, 1e-6)) - 0.2, np.log10(result.eigenvalues.max()) + 0.3],
     )  # fmt: skip
-    return finish(figure, 420)
+    return finish(figure, 400)
 
 
 def by_damping(result: ConditioningResult) -> go.Figure:

@@ -18,25 +18,34 @@ def finding(result: ConditioningResult) -> str:
     parameters = result.eigenvalues.shape[1]
     return (
         f"**On average {own['below']:.0%} of a score comes from directions in which the damping "
-        f"outweighs the data.** Of {parameters:,} directions the data determine about "
-        f"{own['dimension']:.0f} at damping {own['damping']:g}. With damping {other['damping']:g} "
-        f"the same model ranks the samples otherwise: Spearman {decimal(other['correlation'])}, "
-        f"{round(10 * other['kept'])} of the first ten stay."
+        f"outweighs the data.** The data determine about {own['dimension']:.0f} of {parameters:,}. "
+        f"With damping {other['damping']:g} only {round(10 * other['kept'])} of the first ten stay."
     )
 
 
 @shelf.kept
 def spectrum_title(result: ConditioningResult, damping: float) -> str:
-    row, values = result.at("honest", damping), result.eigenvalues[0]
+    values = result.eigenvalues[0]
     above = int((values >= damping).sum())
     return (
         f"{above} of {count(len(values), 'direction')} {'lies' if above == 1 else 'lie'} above "
-        f"damping {damping:g}; those below it carry {row['below']:.0%} of a score"
+        f"damping {damping:g}"
     )
 
 
 @shelf.kept
 def spectrum_caption(result: ConditioningResult, damping: float) -> str:
+    below = result.at("honest", damping)["below"]
+    return (
+        f"What lies below the dotted line carries {below:.0%} of the honest model's scores. "
+        f"{result.flat[0]} directions have no curvature and are not drawn: for example, the same "
+        "vector added to every class."
+    )
+
+
+@shelf.kept
+def numbers_said(result: ConditioningResult, damping: float) -> str:
+    """Say in the field's numbers how well both models are conditioned."""
     parts = []
     for place, name in enumerate(("honest", "attacked")):
         row = result.at(name, damping)
@@ -45,9 +54,10 @@ def spectrum_caption(result: ConditioningResult, damping: float) -> str:
             f"{row['dimension']:.1f}, condition number {row['condition']:.3g}"
         )
     return (
-        f"At damping {damping:g}, {'; '.join(parts)}. {result.flat[0]} directions have no "
-        "curvature and are not drawn: for example, the same vector added to every class. A score's "
-        "share is counted in absolute parts, since signed ones cancel."
+        f"At damping {damping:g}, {'; '.join(parts)}. A score's share is counted in absolute "
+        "parts, since signed ones cancel. The ranking at damping "
+        f"{LOOSE:g} has Spearman {decimal(result.at('honest', LOOSE)['correlation'])} with the "
+        "usual one."
     )
 
 
@@ -56,8 +66,8 @@ def by_damping_title(result: ConditioningResult) -> str:
     rows = result.by_damping[result.by_damping["model"] == "honest"]
     worst = rows.iloc[int(rows["correlation"].to_numpy().argmin())]
     return (
-        f"The ranking is partly the damping's choice: at {worst['damping']:g} it agrees with that "
-        f"at {result.damping:g} to {decimal(worst['correlation'])}"
+        "The ranking is partly the damping's choice: another one agrees with it only to "
+        f"{decimal(worst['correlation'])}"
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from engine.results import budget
 from engine.results.jobs import Job, JobState
 from engine.results.lanes import LANES
 from engine.results.watchdog import limits_of
@@ -20,22 +21,28 @@ LOOK_SECONDS = 2.0
 def queue() -> None:
     """Show what runs, what waits and how the last ones ended; read it again at intervals."""
     found = lab().jobs.all()
-    charts.heading(words.queue_title(found))
     active = [(job, state) for job, state in found if state.status in door.ACTIVE]
     ended = found[len(active) :]
+    if active:
+        charts.heading(words.queue_title(found))
+    else:
+        st.caption(f"{words.queue_title(found)}. Running jobs appear here.")
     for job, state in active:
         job_row(job, state)
-    if not active:
-        st.caption(
-            "Running jobs appear here. They go on when the page is closed and when the server is "
-            "started again."
-        )
-    jobs = lab().jobs
-    at_once = {lane: jobs.at_once(lane) for lane in LANES}
-    limits = {lane: limits_of(jobs.settings, many, lane) for lane, many in at_once.items()}
-    st.caption(words.limits_said(limits, at_once))
     if ended:
         endings(ended)
+
+
+@unfold.section("How much is computed at once, and how much is kept", "limits")
+def limits() -> None:
+    """Say what the job runner allows, and what results take of the disk."""
+    jobs = lab().jobs
+    at_once = {lane: jobs.at_once(lane) for lane in LANES}
+    allowed = {lane: limits_of(jobs.settings, many, lane) for lane, many in at_once.items()}
+    st.markdown(
+        "Jobs go on when the page is closed and when the server is started again. "
+        f"{words.limits_said(allowed, at_once)}\n\n{words.disk_said(budget.usage(jobs.settings))}"
+    )
 
 
 @unfold.section("How the last computations ended", "ended")

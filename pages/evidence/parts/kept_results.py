@@ -15,10 +15,11 @@ from engine.settings import ROOT
 from pages.common.asking import door
 from pages.common.lab.shared import lab, origin, shown
 from pages.common.widgets import charts, unfold
+from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import data_name
 from pages.common.words.wording import plain, seconds, stamp
+from pages.evidence.parts import library_figures, main_numbers, view_of_result
 from pages.evidence.parts import library_words as words
-from pages.evidence.parts import main_numbers, view_of_result
 
 # Pages that show results without their data: any, those of the lab's tables, published ones alone.
 SWEPT, TABLES, PUBLISHED_ONLY = (
@@ -127,7 +128,22 @@ def two(first: Entry, second: Entry) -> None:
         return
     results = (stored[0].result, stored[1].result)
     numbers = main_numbers.side_by_side(first.experiment, *results)
-    charts.heading(f"{main_numbers.sameness(numbers)}" if len(numbers) else "Side by side")
+    farthest = library_figures.farthest(numbers)
+    if len(farthest):
+        FigureBlock(
+            name="comparison",
+            title=main_numbers.sameness(numbers),
+            kind="Main numbers of two results, a row each",
+            build=library_figures.pair,
+            values=(farthest,),
+            table=lambda: numbers,
+            results=(stored[0], stored[1]),
+            badge="",
+            caption="The numbers that differ most. Each row has its own scale: from 0 to the "
+            "larger of the two.",
+        ).show()
+    else:
+        charts.heading(main_numbers.sameness(numbers) if len(numbers) else "Side by side")
     st.caption(f"A: {words.label(first)}. B: {words.label(second)}.")
     differ = library.differences([first.manifest.request, second.manifest.request])
     same_data = first.manifest.data_hash == second.manifest.data_hash

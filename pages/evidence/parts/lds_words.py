@@ -61,7 +61,7 @@ def sums_title(result: LdsResult, name: str) -> str:
 
 
 @shelf.kept
-def selection_title(result: SelectionResult, name: str) -> str:
+def selection_said(result: SelectionResult, name: str) -> str:
     """Say what is left at the share nearest to a half, kept from either end, beside random
     samples."""
     chance = result.by_chance()["accuracy_holdout", "mean"]
@@ -74,9 +74,8 @@ def selection_title(result: SelectionResult, name: str) -> str:
 
     down, up = ("last", "first") if result.order == "highest_first" else ("first", "last")
     return (
-        f"With {percent(share)} of the samples by {SCORE_NAMES[name]}: accuracy {accuracy(down)} "
-        f"with those that pull the loss down, {accuracy(up)} with those that pull it up, "
-        f"{percent(chance[share])} at random"
+        f"With {percent(share)} of the samples: accuracy {accuracy(down)} with those that pull the "
+        f"loss down, {accuracy(up)} with those that pull it up, {percent(chance[share])} at random."
     )
 
 

@@ -41,6 +41,43 @@ def megabytes(value: float) -> str:
     return f"{value / 1000:.3g} GB" if value >= 1000 else f"{value:.3g} MB"
 
 
+SHORT = {"naive": "naive<br>autograd", "rewritten": "paper's<br>rewriting", "closed_form": "ours"}
+
+
+def cost_bars(table: pd.DataFrame) -> go.Figure:
+    """Draw time and peak memory of one gradient as bars, one an implementation, on linear axes.
+    table: of one `GradientComparison`; what did not fit into memory has no bar and says so."""
+    figure = make_subplots(
+        rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.06,
+        subplot_titles=("time", "peak memory"),
+    )  # fmt: skip
+    rows = table.set_index("implementation")
+    names = [name for name in LOOKS if name in rows.index]
+    quantities = (("seconds", measured_time), ("peak_mb", megabytes))
+    for column, (quantity, words) in enumerate(quantities, start=1):
+        values = rows[quantity].reindex(names).to_numpy(np.float64)
+        figure.add_bar(
+            x=np.nan_to_num(values),
+            y=[SHORT[name] for name in names],
+            orientation="h",
+            showlegend=False,
+            marker={"color": [LOOKS[name][1] for name in names]},
+            text=["did not fit" if np.isnan(value) else words(value) for value in values],
+            textposition="outside",
+            cliponaxis=False,
+            textfont={"size": 14},
+            hovertemplate="%{y}: %{text}<extra></extra>",
+            row=1,
+            col=column,
+        )
+        top = 1.4 * float(np.nanmax(values))
+        figure.update_xaxes(
+            range=[0, top], showticklabels=False, showgrid=False, zeroline=True, row=1, col=column
+        )
+    figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"size": 13})
+    return finish(figure, 260)
+
+
 def gradient_costs(table: pd.DataFrame) -> go.Figure:
     """Draw time and peak memory of one step's gradient against the number of parameters, both log.
 
