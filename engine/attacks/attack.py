@@ -13,7 +13,7 @@ from engine.attacks.objectives import ATTACK_OBJECTIVES, Objective, target_ranks
 from engine.attacks.options import ATTACK_DEFAULTS, AttackOptions
 from engine.attacks.result import AttackResult, StepInfo
 from engine.attacks.state import CONFIRM_TOLERANCE, Plan, init, step
-from engine.attacks.stealth import added, gradient_norm_terms, training_loss_terms
+from engine.attacks.stealth import gradient_norm_terms
 from engine.attacks.summary import Finished, honest_side, trajectories
 from engine.checks import check_integer, check_positive, check_targets
 from engine.data.dataset import Dataset
@@ -174,14 +174,12 @@ def make_plan(
 
 
 def goal_of(options: AttackOptions, problem: InfluenceProblem, model: Model) -> Objective:
-    """Return the objective with the terms beside it: the upkeep's training loss, and stealth."""
-    goal, beside = ATTACK_OBJECTIVES[options.objective], []
-    if goal.upkeep is not None and goal.upkeep.loss_weight:
-        beside.append(training_loss_terms(problem, 0.0, goal.upkeep.loss_weight))
-    if options.stealth:
-        l2 = check_positive("model.l2", model.l2)  # of the loss that is pretended to be least
-        beside.append(gradient_norm_terms(problem, l2, options.stealth))
-    return replace(goal, terms=added(beside))
+    """Return the objective with what stealth adds to it."""
+    goal = ATTACK_OBJECTIVES[options.objective]
+    if not options.stealth:
+        return goal
+    l2 = check_positive("model.l2", model.l2)  # of the loss that is pretended to be least
+    return replace(goal, terms=gradient_norm_terms(problem, l2, options.stealth))
 
 
 def one_run_serves(objective: str, set_size: int) -> bool:

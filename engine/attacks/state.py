@@ -25,6 +25,10 @@ from engine.influence.problem import Forward, InfluenceProblem
 from engine.influence.solve import WarmStart, over
 
 SOLVE_TOLERANCE = 1e-3  # inside an attack; an arrival is confirmed at CONFIRM_TOLERANCE
+# Of the gradient of an objective with an upkeep, whose runs go on after they have arrived. On
+# digits its angle to the exact one is 0.3 degrees in the median step, and 1.2 in the worst of a
+# hundred.
+UPKEEP_TOLERANCE = 5e-3
 CONFIRM_TOLERANCE = 1e-6
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's usual constants
 DECAY = 0.1  # of the learning rates, after half of the steps
@@ -132,7 +136,7 @@ def init(plan: Plan) -> AttackState:
 def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[AttackState, StepInfo]:
     """Evaluate and record the iterates of all active runs, then move those that are not done."""
     forward = problem.forward(state.theta, SOLVE_TOLERANCE, state.warm_scores)
-    targets = plan.targets[state.active]
+    targets = part(plan.targets, state.active)
     placed = target_ranks(forward.scores, targets)
     upkeep = plan.objective.upkeep
     drift = None
@@ -157,17 +161,23 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     if quality is not None and plan.anywhere:
         quality = quality.masked_fill(astray(forward), -torch.inf)
     rank = ranked(forward, worst_needed(placed, plan.k))
-    rank = confirm(problem, plan, state, forward, rank, quality)
+    rank, new = confirm(problem, plan, state, forward, rank, quality)
     coefficients = plan.objective.coefficients(standing)
     loss = (coefficients * forward.scores).sum(1)
-    after = record(plan, state, rank, forward.accuracy, quality)
+    after = record(plan, state, rank, forward.accuracy, quality, new)
     info, staying = looked(problem, plan, state, after, forward, rank, loss)
     state = after
     if state.step == plan.steps or len(staying) == 0:
         return replace(state, active=state.active[:0], theta=state.theta[:0]), info
     lost = astray(forward)
     wanted = coefficients.masked_fill(lost.unsqueeze(1), 0)  # theirs takes no solve
-    gradient, solution = problem.gradient(forward, wanted, SOLVE_TOLERANCE, state.warm_gradient)
+    gradient, solution = problem.gradient(
+        forward,
+        wanted,
+        SOLVE_TOLERANCE if upkeep is None else UPKEEP_TOLERANCE,
+        state.warm_gradient,
+        loss_weight=0.0 if upkeep is None else upkeep.loss_weight,
+    )
     if beside is not None:
         gradient = gradient + beside[1]
     if upkeep is not None and drift is not None:
@@ -198,7 +208,7 @@ def looked(
     """Return what a step saw, `after` being the state with that recorded, and the places of the
     runs that go on. All comes to the host in one copy: for each it waits for a GPU."""
     holdout = problem.accuracy(state.theta, "holdout")
-    going = ~after.done[0, state.active]
+    going = ~part(after.done[0], state.active)
     columns = (state.active, rank, loss, forward.accuracy, holdout, going)
     seen = torch.stack([column.double() for column in columns]).cpu()
     run, placed, lowered, accuracy, unseen, _ = seen.numpy()
@@ -242,19 +252,22 @@ def confirm(
     forward: Forward,
     rank: Tensor,
     quality: Tensor | None,
-) -> Tensor:
+) -> tuple[Tensor, Tensor | None]:
     """Return `rank` (A,), solved on from `forward` tightly for the iterates that would be kept: an
-    attack never claims a near miss."""
+    attack never claims a near miss. And which runs arrive with it, as in `arrivals`; None for
+    none."""
+    new = arrivals(plan, state, rank, quality)
     if plan.anywhere:
-        return rank  # of which nothing depends
-    arrived = torch.nonzero(arrivals(plan, state, rank, quality).any(0)).flatten()
-    if len(arrived) == 0:
-        return rank
-    warm = forward.solution.warm.select(arrived)
-    exact = problem.forward(state.theta[arrived], CONFIRM_TOLERANCE, warm)
-    targets = plan.targets[state.active[arrived]]
+        return rank, new  # nothing depends on the rank
+    some = torch.nonzero(new.any(0)).flatten()
+    if len(some) == 0:
+        return rank, None
+    warm = forward.solution.warm.select(some)
+    exact = problem.forward(state.theta[some], CONFIRM_TOLERANCE, warm)
+    targets = plan.targets[state.active[some]]
     tight = worst_needed(target_ranks(exact.scores, targets), plan.k)
-    return rank.index_copy(0, arrived, ranked(exact, tight))
+    rank = rank.index_copy(0, some, ranked(exact, tight))
+    return rank, arrivals(plan, state, rank, quality)
 
 
 def astray(forward: Forward) -> Tensor:
@@ -274,54 +287,81 @@ def arrivals(plan: Plan, state: AttackState, rank: Tensor, quality: Tensor | Non
     """Return which active runs are in the top of which k for the first time, or, given the quality
     (A,) that an upkeep sees, better there than ever: (A,) → (ks, A)."""
     ks = torch.tensor(plan.ks, device=rank.device)
-    inside, new = rank <= ks.unsqueeze(1), ~state.reached[:, state.active]
+    inside, new = rank <= ks.unsqueeze(1), ~part(state.reached, state.active, 1)
     if plan.anywhere:
         inside = torch.ones_like(inside)
     if quality is not None:
-        better = quality > state.kept_quality[:, state.active]
-        new = (new | better) & ~state.done[:, state.active]
+        better = quality > part(state.kept_quality, state.active, 1)
+        new = (new | better) & ~part(state.done, state.active, 1)
     return inside & new
 
 
 def record(
-    plan: Plan, state: AttackState, rank: Tensor, accuracy: Tensor, quality: Tensor | None
+    plan: Plan,
+    state: AttackState,
+    rank: Tensor,
+    accuracy: Tensor,
+    quality: Tensor | None,
+    new: Tensor | None,
 ) -> AttackState:
     """Keep each run's best iterate: lowest rank, then highest accuracy on `test`; and the one that
-    serves each k."""
-    rows, upkeep = state.active, plan.objective.upkeep
-    old_rank, old_accuracy = state.best_rank[rows], state.best_accuracy[rows]
+    serves each k, where `new` (ks, A), as in `arrivals`, says so; None for none."""
+    rows = state.active
+    old_rank, old_accuracy = part(state.best_rank, rows), part(state.best_accuracy, rows)
     better = (rank < old_rank) | ((rank == old_rank) & (accuracy > old_accuracy))
-    new = arrivals(plan, state, rank, quality)
-    was_done = state.done[:, rows]
-    ending = new if upkeep is None or quality is None else new & (quality >= upkeep.enough)
-    done = state.done.index_copy(1, rows, was_done | ending)
-    if upkeep is not None:  # one run that keeps enough will do
-        by_attack = done.view(len(plan.ks), -1, plan.runs)
-        done = by_attack.any(-1, keepdim=True).expand_as(by_attack).reshape(done.shape)
+    at_work = ~part(state.done, rows, 1)
 
     def best(then: Tensor, now: Tensor) -> Tensor:
         """Write the better iterates' values (A, …) into those of all runs, (R, …)."""
-        return then.index_copy(0, rows, torch.where(over(better, now), now, then[rows]))
+        return put(then, torch.where(over(better, now), now, part(then, rows)), rows)
 
-    def kept(then: Tensor, now: Tensor | int, where: Tensor) -> Tensor:
-        """Write values (A, …) into those of all k and runs, (ks, R, …), `where` (ks, A) says so."""
-        mask = where.view(*where.shape, *[1] * (then.ndim - 2))
-        return then.index_copy(1, rows, torch.where(mask, now, then[:, rows]))
-
-    return replace(
+    after = replace(
         state,
         best_theta=best(state.best_theta, state.theta),
         best_rank=best(state.best_rank, rank),
         best_accuracy=best(state.best_accuracy, accuracy),
-        reached=state.reached.index_copy(1, rows, state.reached[:, rows] | new),
+        steps_taken=kept(state.steps_taken, state.step, at_work, rows),
+    )
+    return after if new is None else arrived(plan, after, accuracy, quality, new)
+
+
+def kept(then: Tensor, now: Tensor | int, where: Tensor, rows: Tensor) -> Tensor:
+    """Write values (A, …) of the runs `rows` into those of all k and runs, (ks, R, …), where
+    `where` (ks, A) says so."""
+    mask = where.view(*where.shape, *[1] * (then.ndim - 2))
+    return put(then, torch.where(mask, now, part(then, rows, 1)), rows, 1)
+
+
+def part(values: Tensor, rows: Tensor, axis: int = 0) -> Tensor:
+    """The `rows` (A,) of values, ascending, along `axis`: as they are where that is all of them."""
+    return values if len(rows) == values.shape[axis] else values.index_select(axis, rows)
+
+
+def put(values: Tensor, now: Tensor, rows: Tensor, axis: int = 0) -> Tensor:
+    """The values with `now` at `rows` (A,), ascending, along `axis`."""
+    return now if len(rows) == values.shape[axis] else values.index_copy(axis, rows, now)
+
+
+def arrived(
+    plan: Plan, state: AttackState, accuracy: Tensor, quality: Tensor | None, new: Tensor
+) -> AttackState:
+    """Keep the iterates that serve the k for which `new` (ks, A) says so."""
+    rows, upkeep = state.active, plan.objective.upkeep
+    ending = new if upkeep is None or quality is None else new & (quality >= upkeep.enough)
+    done = put(state.done, part(state.done, rows, 1) | ending, rows, 1)
+    if upkeep is not None:  # one run that keeps enough will do
+        by_attack = done.view(len(plan.ks), -1, plan.runs)
+        done = by_attack.any(-1, keepdim=True).expand_as(by_attack).reshape(done.shape)
+    return replace(
+        state,
+        reached=put(state.reached, part(state.reached, rows, 1) | new, rows, 1),
         done=done,
-        steps_taken=kept(state.steps_taken, state.step, ~was_done),
-        kept_theta=kept(state.kept_theta, state.theta, new),
-        kept_accuracy=kept(state.kept_accuracy, accuracy, new),
+        kept_theta=kept(state.kept_theta, state.theta, new, rows),
+        kept_accuracy=kept(state.kept_accuracy, accuracy, new, rows),
         kept_quality=(
-            state.kept_quality if quality is None else kept(state.kept_quality, quality, new)
+            state.kept_quality if quality is None else kept(state.kept_quality, quality, new, rows)
         ),
-        kept_step=kept(state.kept_step, state.step, new),
+        kept_step=kept(state.kept_step, state.step, new, rows),
     )
 
 
@@ -352,11 +392,12 @@ def leave(state: AttackState, staying: Tensor) -> AttackState:
 def move(plan: Plan, state: AttackState, gradient: Tensor) -> AttackState:
     """Make one step of Adam, then project onto the ball around θ*."""
     first = state.first_moment.lerp(gradient, 1 - BETA_1)
-    second = state.second_moment * BETA_2 + (1 - BETA_2) * gradient.square()
+    second = (state.second_moment * BETA_2).addcmul_(gradient, gradient, value=1 - BETA_2)
     count = state.step + 1
-    mean, spread = first / (1 - BETA_1**count), second / (1 - BETA_2**count)
-    rate = plan.learning_rates[state.active] * (1 if 2 * state.step < plan.steps else DECAY)
-    theta = state.theta - rate.unsqueeze(1) * mean / (spread.sqrt() + EPSILON)
+    decay = 1 if 2 * state.step < plan.steps else DECAY
+    rate = part(plan.learning_rates, state.active).unsqueeze(1) * (decay / (1 - BETA_1**count))
+    size = (second / (1 - BETA_2**count)).sqrt_().add_(EPSILON)
+    theta = state.theta.addcdiv(rate * first, size, value=-1)
     return replace(
         state,
         step=count,
@@ -370,4 +411,4 @@ def project(theta: Tensor, honest: Tensor, ball: float) -> Tensor:
     """Return the nearest points to θ (R, P) with ‖θ − θ*‖₂ <= ball."""
     offset = theta - honest
     length = torch.linalg.vector_norm(offset, dim=1, keepdim=True)
-    return torch.where(length > ball, honest + offset * (ball / length), theta)
+    return torch.where(length > ball, torch.addcmul(honest, offset, ball / length), theta)

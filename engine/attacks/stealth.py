@@ -1,11 +1,10 @@
-"""Terms that an attack minimises beside the scores, so that its model looks like an honest one:
-the training loss, and, against the check of Section 6, the norm of its gradient or the Newton
-decrement.
+"""Terms that an attack minimises beside the scores, so that its model looks like an honest one
+to the check of Section 6: the norm of the training gradient, or the Newton decrement.
 
 L(θ) = mean cross-entropy + l2/2·‖θ‖²,   ‖∇L(θ)‖ with the gradient (H + l2·I) ∇L / ‖∇L‖
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -14,32 +13,6 @@ from engine.influence.problem import InfluenceProblem
 
 DECREMENT_TOLERANCE = 1e-4  # of the solve behind the decrement, whose error is its square
 Terms = Callable[[Tensor], tuple[Tensor, Tensor]]
-
-
-def training_loss_terms(problem: InfluenceProblem, l2: float, weight: float) -> Terms:
-    """`weight` times L(θ) (B,) and its gradient (B, P), for an `Objective`'s terms."""
-
-    def terms(theta: Tensor) -> tuple[Tensor, Tensor]:
-        value, gradient = problem.training_loss(theta, l2)
-        return weight * value, weight * gradient
-
-    return terms
-
-
-def added(parts: Sequence[Terms]) -> Terms | None:
-    """Return the sum of the terms, or None for no terms."""
-    if len(parts) < 2:
-        return parts[0] if parts else None
-
-    def terms(theta: Tensor) -> tuple[Tensor, Tensor]:
-        found = [part(theta) for part in parts]
-        return sum_of([value for value, _ in found]), sum_of([gradient for _, gradient in found])
-
-    return terms
-
-
-def sum_of(tensors: Sequence[Tensor]) -> Tensor:
-    return torch.stack(list(tensors)).sum(0)
 
 
 def gradient_norm_terms(problem: InfluenceProblem, l2: float, weight: float) -> Terms:

@@ -33,6 +33,7 @@ from engine.influence.estimators import Estimator, cg
 from engine.influence.problem import Forward, order_sign
 from engine.influence.products import (
     CLASSES,
+    Labels,
     centre,
     curve,
     image,
@@ -105,7 +106,8 @@ class LinearCurvature:
     @cached_property
     def class_basis(self) -> tuple[Tensor, Tensor]:
         """Eigenvalues (B, K) and eigenvectors (B, K, K) of S = mean(diag(p) − ppᵀ)."""
-        S = torch.diag_embed(self.P.mean(2)) - self.P @ self.P.mT / len(self.X)
+        n = len(self.X)
+        S = torch.baddbmm(torch.diag_embed(self.P.mean(2)), self.P, self.P.mT, alpha=-1 / n)
         values, vectors = torch.linalg.eigh(S)
         return values.clamp(min=0), vectors
 
@@ -128,8 +130,10 @@ class LinearCurvature:
     def select(self, columns: Tensor) -> "LinearCurvature":
         if len(self.P) == 1:
             return self
-        part = replace(self, P=self.P[columns])
-        part.__dict__["preconditioner"] = tuple(values[columns] for values in self.preconditioner)
+        part = replace(self, P=self.P.index_select(0, columns))
+        part.__dict__["preconditioner"] = tuple(
+            values.index_select(0, columns) for values in self.preconditioner
+        )
         return part
 
     @property
@@ -187,7 +191,8 @@ class WeightedCurvature(LinearCurvature):
         assert self.weights is not None
         if len(self.P) == 1:
             return self
-        part = replace(self, P=self.P[columns], weights=self.weights[columns])
+        P, weights = (values.index_select(0, columns) for values in (self.P, self.weights))
+        part = replace(self, P=P, weights=weights)
         values, vectors = self.class_basis
         part.__dict__["class_basis"] = (values[columns], vectors[columns])
         return part
@@ -199,6 +204,15 @@ class Samples:
 
     X: Rows
     y: Tensor
+    n_classes: int
+
+    @cached_property
+    def labels(self) -> Tensor | Labels:
+        """What residuals are taken with: of rows on disk the numbers alone, which take no memory
+        worth saving."""
+        if isinstance(self.X, Streamed):
+            return self.y
+        return Labels.of(self.y, self.n_classes, self.X.dtype)
 
 
 @dataclass(frozen=True)
@@ -270,8 +284,9 @@ class LinearProblem:
         def samples(split: str, X: Rows) -> Samples:
             y = torch.as_tensor(dataset.split(split)[1], device=where)
             if not rotated:
-                return Samples(X, y)
-            return Samples(X.in_basis(basis) if isinstance(X, Streamed) else rotate(X, basis), y)
+                return Samples(X, y, dataset.n_classes)
+            rotated_X = X.in_basis(basis) if isinstance(X, Streamed) else rotate(X, basis)
+            return Samples(rotated_X, y, dataset.n_classes)
 
         train = samples("train", X)
         return cls(
@@ -323,7 +338,7 @@ class LinearProblem:
     ) -> Tensor:
         """∇ of the mean training loss + l2/2·‖θ‖² at θ (B, K, D) with probabilities P; `keep`
         (B, n) weighs the samples, all of which stay in the divisor."""
-        errors = residuals(P, self.train.y)
+        errors = residuals(P, self.train.labels)
         if keep is not None:
             errors *= keep.unsqueeze(1)
         return pull_back(errors, self.train.X).div_(self.n_train).add_(theta, alpha=l2)
@@ -332,7 +347,7 @@ class LinearProblem:
         """Mean cross-entropy + l2/2·‖θ‖², (B,), and its gradient, (B, P)."""
         shaped = self.shape(theta)
         logits = image(self.train.X, shaped)
-        losses = torch.logsumexp(logits, CLASSES) - of_labels(logits, self.train.y)  # B, n
+        losses = -of_labels(log_probabilities(logits), self.train.y)  # B, n
         losses, kept = self.weighed(losses), self.weights
         value = losses.mean(1) + l2 / 2 * theta.square().sum(1)
         gradient = self.training_gradient(
@@ -404,18 +419,24 @@ class LinearProblem:
         """Scores of every training sample on the mean loss of `split` (Definition 1, Eq. 3)."""
         test = self.splits[check_choice("split", split, self.splits)]
         curvature = self.curvature(theta)
-        E = residuals(curvature.P, self.train.y)
+        E = residuals(curvature.P, self.train.labels)
         P_test = self.probabilities(theta, test.X)
-        g = pull_back(residuals(P_test, test.y), test.X) / len(test.y)
+        g = pull_back(residuals(P_test, test.labels), test.X, 1 / len(test.y))
         s = self.solve(curvature, g, tolerance, warm)
         scores = (E * s.image).sum(CLASSES) * -self.sign  # Def. 1, (B, n)
         state = LinearState(curvature, E, P_test, test)
         return Forward(scores, hits(P_test, test.y), s, state)
 
     def gradient(
-        self, forward: Forward, c: Tensor, tolerance: float, warm: WarmStart | None = None
+        self,
+        forward: Forward,
+        c: Tensor,
+        tolerance: float,
+        warm: WarmStart | None = None,
+        loss_weight: float = 0.0,
     ) -> tuple[Tensor, Solution]:
-        """∇θ Σ_i c_i I_i, (B, K·D), with c (B, n) frozen; one more solve (Algorithm 1)."""
+        """∇θ (Σ_i c_i I_i + loss_weight · mean training loss), (B, K·D), with c (B, n) frozen; one
+        more solve (Algorithm 1). The loss costs no product of its own."""
         state = forward.state
         assert isinstance(state, LinearState)
         P, X, n = state.curvature.P, self.train.X, self.n_train
@@ -434,6 +455,8 @@ class LinearProblem:
         else:
             M = M * (self.weighed(centre(P, a)) - n * c)
         M.addcmul_(P, covariance, value=-1)
+        if loss_weight:
+            M.add_(self.weighed(state.E), alpha=loss_weight)
         gradient = pull_back(M, X, 1 / n, gradient, 1.0)
         return gradient.flatten(1), s_c
 

@@ -333,9 +333,15 @@ class NetworkProblem:
         return Forward(scores, test.hits(theta), s, NetworkState(curvature, test))
 
     def gradient(
-        self, forward: Forward, c: Tensor, tolerance: float, warm: WarmStart | None = None
+        self,
+        forward: Forward,
+        c: Tensor,
+        tolerance: float,
+        warm: WarmStart | None = None,
+        loss_weight: float = 0.0,
     ) -> tuple[Tensor, Solution]:
-        """∇θ Σ_i c_i I_i, (B, P), with c (B, n) frozen; one more solve (Algorithm 1)."""
+        """∇θ (Σ_i c_i I_i + loss_weight · mean training loss), (B, P), with c (B, n) frozen; one
+        more solve (Algorithm 1)."""
         state = forward.state
         assert isinstance(state, NetworkState)
         theta, s = state.curvature.theta, forward.solution.x
@@ -352,4 +358,6 @@ class NetworkProblem:
                 return (along[1] / self.n_train - c * along[0]).sum()
 
             gradient += grad(rest)(theta)
+        if loss_weight:
+            gradient += loss_weight * self.train.gradient(theta)
         return gradient, s_c

@@ -65,9 +65,15 @@ class InfluenceProblem(Protocol):
     ) -> Forward: ...
 
     def gradient(
-        self, forward: Forward, c: Tensor, tolerance: float, warm: WarmStart | None = None
+        self,
+        forward: Forward,
+        c: Tensor,
+        tolerance: float,
+        warm: WarmStart | None = None,
+        loss_weight: float = 0.0,
     ) -> tuple[Tensor, Solution]:
-        """∇θ Σ_i c_i I_i, (B, P), for coefficients c (B, n) held fixed, and its solve."""
+        """∇θ (Σ_i c_i I_i + loss_weight · L), (B, P), for coefficients c (B, n) held fixed, L the
+        mean training loss without l2; and its solve."""
         ...
 
     def accuracy(self, theta: Tensor, split: str) -> Tensor:

@@ -95,7 +95,8 @@ class WarmStart:
     energy: Tensor
 
     def select(self, columns: Tensor) -> "WarmStart":
-        return WarmStart(self.x[columns], self.image[columns], self.energy[columns])
+        parts = (self.x, self.image, self.energy)
+        return WarmStart(*(part.index_select(0, columns) for part in parts))
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
@@ -209,7 +210,8 @@ class Columns:
     going: Tensor
 
     def select(self, some: Tensor) -> "Columns":
-        return Columns(*(getattr(self, item.name)[some] for item in fields(self)))
+        parts = (getattr(self, item.name) for item in fields(self))
+        return Columns(*(part.index_select(0, some) for part in parts))
 
     def advance(self, alpha: Tensor, u: Tensor) -> None:
         """Move x by `alpha` (A,) along d, whose image is u."""

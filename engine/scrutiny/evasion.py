@@ -122,7 +122,12 @@ class ThroughPolishing:
         return (scores - own) / scores.std(1, keepdim=True)
 
     def gradient(
-        self, forward: Forward, c: Tensor, tolerance: float, warm: WarmStart | None = None
+        self,
+        forward: Forward,
+        c: Tensor,
+        tolerance: float,
+        warm: WarmStart | None = None,
+        loss_weight: float = 0.0,
     ) -> tuple[Tensor, Solution]:
         """∇θ Σ_i c_i S_i of the leads S, with c (B, n) frozen; one solve a score, one a step."""
         passed = forward.state
@@ -140,6 +145,8 @@ class ThroughPolishing:
             v = through_step(self.inner, start, taken, v, self.l2, self.step_tolerance)
             if depth in own:
                 v = v + own[depth]
+        if loss_weight:
+            v = v + loss_weight * self.training_loss(passed.starts[0], 0.0)[1]
         return v, solution
 
 

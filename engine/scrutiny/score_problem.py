@@ -67,7 +67,12 @@ class ScoreProblem(LinearProblem):
         return Forward(scores, self.accuracy(theta, split), solution, ScoreState(theta, split))
 
     def gradient(
-        self, forward: Forward, c: Tensor, tolerance: float, warm: WarmStart | None = None
+        self,
+        forward: Forward,
+        c: Tensor,
+        tolerance: float,
+        warm: WarmStart | None = None,
+        loss_weight: float = 0.0,
     ) -> tuple[Tensor, Solution]:
         state = forward.state
         assert isinstance(state, ScoreState)
@@ -78,4 +83,7 @@ class ScoreProblem(LinearProblem):
                 (weights * self.scores(theta, state.split)).sum(), theta
             )
             found.append(gradient)
-        return torch.stack(found), forward.solution
+        gradient = torch.stack(found)
+        if loss_weight:
+            gradient += loss_weight * self.training_loss(state.theta, 0.0)[1]
+        return gradient, forward.solution

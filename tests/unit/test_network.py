@@ -139,7 +139,7 @@ def test_a_step_of_an_attack_on_a_linear_layer_is_that_of_the_closed_form(linear
 
 
 def network_samples(samples, X):
-    return type(samples)(X, samples.y)
+    return replace(samples, X=X)
 
 
 @pytest.mark.parametrize("estimator", ["cg", "exact"])

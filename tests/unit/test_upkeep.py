@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
+from torch import nn
 
 from engine.attacks.attack import attack, attack_each, attack_each_k
 from engine.attacks.objectives import (
@@ -31,14 +32,19 @@ from engine.attacks.objectives import (
 )
 from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult
-from engine.attacks.state import HARDEST, Plan, pressed
-from engine.attacks.stealth import added, gradient_norm_terms, training_loss_terms
+from engine.attacks.state import HARDEST, UPKEEP_TOLERANCE, Plan, pressed
 from engine.data.dataset import Dataset
 from engine.data.load import load_dataset
 from engine.influence.linear import LinearProblem
+from engine.influence.network import NetworkProblem
+from engine.influence.problem import Forward, InfluenceProblem
 from engine.influence.scores import influence_scores
+from engine.influence.solve import Solution, WarmStart
 from engine.models.fit import fit
 from engine.models.linear import LinearModel
+from engine.models.network import Network
+from engine.scrutiny.evasion import ThroughPolishing
+from engine.scrutiny.score_problem import ScoreProblem
 from tests.support.problems import random_problem
 from tests.support.reference import mean_loss, relative_error, with_ones
 
@@ -172,11 +178,11 @@ def test_the_training_loss_and_its_gradient(small):
     dataset, model, _ = small
     problem = LinearProblem.build(dataset, dtype="float64")
     own, theta = three_models(problem, model, 2)
-    values, gradients = training_loss_terms(problem, 0.02, 2.5)(theta)
+    values, gradients = problem.training_loss(theta, 0.02)
     X, y = with_ones(dataset.X_train), torch.as_tensor(dataset.y_train)
     for parameters, value, gradient in zip(own, values, gradients, strict=True):
         at = torch.as_tensor(parameters).flatten().requires_grad_()
-        loss = 2.5 * (mean_loss(at, X, y) + 0.01 * at.square().sum())
+        loss = mean_loss(at, X, y) + 0.01 * at.square().sum()
         expected = torch.autograd.grad(loss, at)[0].numpy().reshape(model.n_classes, -1)
         assert float(value) == pytest.approx(loss.item(), rel=1e-10)
         assert relative_error(problem.decode(gradient), expected) < 1e-10
@@ -201,17 +207,69 @@ def test_the_drift_of_predictions(small):
     assert all(part.abs().max() < 1e-12 for part in nowhere)
 
 
-def test_terms_add_up(small):
+def problem_named(
+    kind: str, dataset: Dataset, model: LinearModel
+) -> tuple[InfluenceProblem, torch.Tensor]:
+    """An influence problem of each kind, float64, and a model (1, P) in it."""
+    linear = LinearProblem.build(dataset, dtype="float64")
+    theta = linear.encode(model) * 1.01
+    if kind == "network":
+        module = nn.Sequential(nn.Linear(dataset.n_features, 3), nn.Tanh(), nn.Linear(3, 3))
+        count = sum(p.numel() for p in module.parameters())
+        network = Network(module, np.random.default_rng(2).standard_normal(count), l2=0.01)
+        problem = NetworkProblem.build(dataset, network, 2.0, dtype="float64")
+        return problem, problem.encode(network)
+    if kind == "weighted":
+        weights = np.random.default_rng(1).uniform(0.5, 1.5, dataset.n_train)
+        return linear.weighted(weights), theta
+    if kind == "score":
+        return ScoreProblem.of("gradient_dot", dataset, model.l2, dtype="float64"), theta
+    if kind == "polished":
+        return ThroughPolishing(linear, model.l2, target=4, step_tolerance=1e-11), theta
+    return linear, theta
+
+
+@pytest.mark.parametrize("kind", ["linear", "weighted", "network", "score", "polished"])
+def test_the_gradient_with_the_training_loss(small, kind):
+    """Every kind of problem adds the loss's own gradient, as often as it is asked to."""
     dataset, model, _ = small
-    problem = LinearProblem.build(dataset, dtype="float64")
-    theta = problem.encode(model) + 0.3
-    parts = [training_loss_terms(problem, 0.01, 1.0), gradient_norm_terms(problem, 0.01, 2.0)]
-    both = added(parts)
-    assert both is not None
-    for found, *each in zip(both(theta), *(part(theta) for part in parts), strict=True):
-        assert torch.allclose(found, each[0] + each[1])
-    assert added([]) is None
-    assert added(parts[:1]) is parts[0]
+    problem, theta = problem_named(kind, dataset, model)
+    forward = problem.forward(theta, 1e-10)
+    c = torch.as_tensor(np.random.default_rng(3).standard_normal(forward.scores.shape))
+    alone, _ = problem.gradient(forward, c, 1e-10)
+    both, _ = problem.gradient(forward, c, 1e-10, loss_weight=2.5)
+    _, of_loss = problem.training_loss(theta, 0.0)
+    assert torch.allclose(both - alone, 2.5 * of_loss, rtol=1e-7, atol=1e-9)
+
+
+def test_a_loose_solve_keeps_the_direction_of_an_upkeeps_gradient():
+    """UPKEEP_TOLERANCE against 1e-8, on digits along an attack: what an attack steps along turns by
+    less than three degrees."""
+    dataset = load_dataset("digits")
+    model = fit(dataset)
+    problem = LinearProblem.build(dataset)
+    cosines: list[float] = []
+    gradient = LinearProblem.gradient
+
+    def watched(
+        self: LinearProblem,
+        forward: Forward,
+        coefficients: torch.Tensor,
+        tolerance: float,
+        warm: WarmStart | None,
+        loss_weight: float,
+    ) -> tuple[torch.Tensor, Solution]:
+        found = gradient(self, forward, coefficients, tolerance, warm, loss_weight=loss_weight)
+        assert (tolerance, loss_weight) == (UPKEEP_TOLERANCE, 4.0)
+        exact, _ = gradient(self, forward, coefficients, 1e-6, loss_weight=loss_weight)
+        cosines.extend(torch.cosine_similarity(found[0], exact, dim=1).tolist())
+        return found
+
+    options = AttackOptions(objective="accurate", steps=25)
+    with patch.object(LinearProblem, "gradient", watched):
+        attack_each_k(model, dataset, [863], (1,), options, problem=problem)
+    assert np.median(cosines) > 0.9999
+    assert np.quantile(cosines, 0.01) > 0.999
 
 
 def shuffled(dataset: Dataset, seed: int) -> Dataset:
