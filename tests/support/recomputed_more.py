@@ -1,0 +1,366 @@
+"""More numbers of pages' sentences, recomputed: checks, money, fairness, what is kept of data."""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata, spearmanr
+
+from engine.statistics import detection
+from tests.support.recomputed import (
+    LIMIT,
+    Numbers,
+    fairness,
+    gap_row,
+    hits,
+    only,
+    polish_groups,
+    results,
+)
+
+
+def area(honest: pd.Series, others: pd.Series) -> float:
+    """The share of pairs in which the other has the larger number, ties half."""
+    pairs = others.to_numpy()[:, None] - honest.to_numpy()[None, :]
+    return float((pairs > 0).mean() + (pairs == 0).mean() / 2)
+
+
+def defence() -> tuple[pd.DataFrame, pd.Series, pd.DataFrame]:
+    """All models, the honest ones' gradient norms, the attacked ones."""
+    table = only("defence", "digits")
+    honest = table.loc[table["kind"] == "honest", "gradient_norm"]
+    return table, honest, table[table["kind"] == "attacked"]
+
+
+def area_of_moved(_: str) -> Numbers:
+    _table, honest, attacked = defence()
+    moved = attacked.loc[attacked["success"], "gradient_norm"]
+    ends = detection(honest, moved).interval
+    return [len(moved), len(honest), area(honest, moved), 95, ends.low, ends.high]
+
+
+def area_of_failed(_: str) -> Numbers:
+    _table, honest, attacked = defence()
+    failed = attacked[~attacked["success"]]
+    areas = [area(honest, part["gradient_norm"]) for part in (failed, attacked)]
+    return [len(failed), *areas]
+
+
+def limit() -> float:
+    """The gradient norm that the page opens with: what 5% of the honest models exceed, on the
+    slider's steps of a twentieth of a power of ten, downwards."""
+    power = np.log10(np.quantile(defence()[1], 0.95))
+    return float(10 ** (np.floor(power * 20) / 20))
+
+
+def limit_flags(_: str) -> Numbers:
+    _table, honest, attacked = defence()
+    moved = attacked.loc[attacked["success"], "gradient_norm"]
+    return [100 * (honest >= limit()).mean(), 100 * (moved >= limit()).mean()]
+
+
+def stays_below(_: str) -> Numbers:
+    rows = defence()[0].query("kind == 'adaptive'")
+    passed = rows["success"] & (rows["gradient_norm"] < limit())
+    by = passed.groupby(rows["target"]).any()
+    return [by.sum(), len(by)]
+
+
+def best_weight(_: str) -> Numbers:
+    rows = defence()[0].query("kind == 'adaptive' and stealth > 0")
+    passed = rows["success"] & (rows["gradient_norm"] < limit())
+    by = passed.groupby(rows["stealth"]).sum()
+    return [by.idxmax(), by.max(), rows["target"].nunique()]
+
+
+def scaled_flagged(_: str) -> Numbers:
+    rows = defence()[0].query("kind == 'scaled'")
+    return [(rows["gradient_norm"] >= limit()).sum(), len(rows), 1]
+
+
+# Polishing and certificates.
+
+
+def polish_costs(_: str) -> Numbers:
+    table = only("polish", "digits")
+    rows = table[~table["kind"].isin(("honest", "held back"))]
+    first, every = rows["iterations_first"].median(), rows["iterations"].median()
+    return [1, first, every, 5]
+
+
+def training_costs(_: str) -> Numbers:
+    return [only("polish", "digits")["training_iterations"].dropna().median()]
+
+
+def share_of_training(_: str) -> Numbers:
+    return [100 * polish_costs("")[1] / training_costs("")[0]]
+
+
+def none_left(_: str) -> Numbers:
+    simple, knowing, _honest = polish_groups()
+    left = sum((part["rank_5"] <= 10).sum() for part in (simple, knowing))
+    assert left == 0
+    return [5]
+
+
+def least_norm(_: str) -> Numbers:
+    """The smallest gradient norm of a published attack that succeeded."""
+    norms = []
+    for role in ("defence", "kept defence"):
+        for _request, table in results(role, "digits"):
+            rows = table[table["kind"].isin(["attacked", "adaptive"]) & table["success"]]
+            norms.append(rows["gradient_norm"].min())
+    return [min(norms)]
+
+
+def pushed(_: str) -> Numbers:
+    rows = only("certificates", "digits").samples.query("k == 1 and was_pushed")
+    there = rows[rows["pushed"].notna()]
+    return [len(rows), len(there), 1, (there["pushed"] / there["gradient_norm"]).median()]
+
+
+def whole_ranking(_: str) -> Numbers:
+    depths = only("certificates", "digits").depths
+    return [depths.loc[depths["depth"] == depths["depth"].max(), "step"].min()]
+
+
+def last_norm(_: str) -> Numbers:
+    row = only("certificates", "digits").depths.iloc[-1]
+    return [row["step"], row["gradient_norm"]]
+
+
+# The deniable attack.
+
+
+def deniable_within(_: str, epsilon: float) -> list[tuple[int, int]]:
+    table = only("deniable", "digits").table
+    rows = table[table["means"] == "together"]
+    return [
+        (int((part["arrived"] & (part["epsilon"] <= epsilon + 1e-9)).sum()), len(part))
+        for part in (rows[rows["crowd"] == "random"], rows[rows["crowd"] == "near"])
+    ]
+
+
+def deniable_headline(_: str) -> Numbers:
+    (a, n), (b, m) = deniable_within("", 0.5)
+    return [0.5, a, n, b, m, 1]
+
+
+def deniable_at_two(_: str) -> Numbers:
+    (a, n), (b, m) = deniable_within("", 0.2)
+    return [0.2, a, n, b, m]
+
+
+def deniable_averaged(_: str) -> Numbers:
+    rows = only("deniable", "digits").table.query("arrived")
+    return [(rows["averaged"] == 1).sum(), len(rows)]
+
+
+def l2_firsts(_: str) -> Numbers:
+    result = only("deniable", "digits")
+    best = result.samples["best_by_l2"]
+    ends = [result.line["l2"].min(), result.line["l2"].max()]
+    return [*ends, (best == 1).sum(), len(best), (best <= 10).sum(), 10]
+
+
+def l2_correlation(_: str) -> Numbers:
+    return [only("deniable", "digits").line["correlation"].min()]
+
+
+def l2_accuracy(_: str) -> Numbers:
+    line = only("deniable", "digits").line["accuracy"]
+    return [100 * line.min(), 100 * line.max()]
+
+
+# Other scores.
+
+
+def moved_along(_: str) -> Numbers:
+    """How many of the other scores move the target at least half as far, on the log scale."""
+    result = only("other scores", "digits")
+    t = result.target
+
+    def climb(name: str) -> float:
+        return float(np.log(result.before[name].ranks[t] / result.after[name].ranks[t]))
+
+    others = [name for name in result.before if name != "influence"]
+    along = [name for name in others if climb(name) >= climb("influence") / 2]
+    return [len(along), len(others), t]
+
+
+def best_alarm(_: str) -> Numbers:
+    """The area under the best alarm's curve, and how many are no better than chance."""
+    alarms = only("other scores", "digits").alarms
+    return [len(alarms), alarms["auc"].max(), (alarms["auc_low"] <= 0.5).sum()]
+
+
+# Money.
+
+
+def pay(dataset: str) -> pd.DataFrame:
+    table = only("payments", dataset).table
+    return table[(table["rule"] == "positive") & (table["score"] == "influence")]
+
+
+def aiming_at_pay(dataset: str) -> Numbers:
+    rows = pay(dataset).pivot_table("after", "draw", "attack", aggfunc="first")
+    moving = rows[["several_k", "several_all"]].max(axis=1)
+    return [
+        (rows["pay"] >= moving - 1e-12).sum(),
+        len(rows),
+        100 * rows["pay"].mean(),
+        100 * moving.mean(),
+    ]
+
+
+def pay_on_holdout(dataset: str) -> Numbers:
+    rows = pay(dataset)
+    return [100 * rows.loc[rows["attack"] == "pay", "holdout_after"].mean()]
+
+
+# Fairness.
+
+
+def by_validation(dataset: str) -> Numbers:
+    result = fairness(dataset)
+    honest = result.table[result.table["scale"] == 1].iloc[0]
+    tried = result.searched
+    chosen = tried[tried["chosen"].astype(bool)].iloc[0]
+    effect = 100 * (abs(chosen["dp_test"]) - abs(honest["dp_test"]))
+    ends = [100 * chosen["effect_low"], 100 * chosen["effect_high"]]
+    return [
+        len(tried), tried["scale"].min(), tried["scale"].max(), chosen["scale"],
+        effect, 95, *ends, 100 * chosen["accuracy_test"],
+    ]  # fmt: skip
+
+
+def ranking_left(dataset: str) -> Numbers:
+    """The influences of the honest base model beside those of the scaled one."""
+    result = fairness(dataset)
+    scales = list(result.table["scale"])
+    honest, worst = gap_row(dataset)
+    a, b = (result.on_gap[scales.index(row["scale"])] for row in (honest, worst))
+    first = [set(np.argsort(side)[:100]) for side in (a, b)]
+    return [spearmanr(a, b).statistic, len(first[0] & first[1]), 100]
+
+
+def retrained(dataset: str) -> Numbers:
+    honest, worst = gap_row(dataset)
+    gaps = [100 * worst["dp_test"], 1, 100 * honest["dp_test"]]
+    return [5, *gaps, 100 * worst["accuracy_test"], 1, 100 * honest["accuracy_test"]]
+
+
+# Rankings, and what moves.
+
+
+def few_matter(_: str) -> Numbers:
+    """The share of all influence on test sample 202 that a hundredth of the samples has."""
+    result = next(r for q, r in results("explain", "digits") if q.image == 202)
+    sizes = np.sort(np.abs(result.ranking.scores))[::-1]
+    count = len(sizes) // 100
+    return [count, len(sizes), 100 * float(sizes[:count].sum() / sizes.sum())]
+
+
+def strict(_: str) -> Numbers:
+    table = only("sizes", "digits").query("k == 1")
+    kept = [
+        any(
+            n >= min(1, size) and before - a <= LIMIT
+            for n, a in zip(runs, accuracies, strict=True)
+        )
+        for runs, accuracies, before, size in zip(
+            table["runs_in_top"], table["runs_accuracy"], table["accuracy_before"],
+            table["set_size"], strict=True,
+        )
+    ]  # fmt: skip
+    by = table.assign(kept=kept).groupby("set_size")["kept"].mean()
+    return [1, 100 * by.iloc[0], by.index[0], 100 * by.iloc[-1], by.index[-1]]
+
+
+def every_variant(dataset: str) -> pd.DataFrame:
+    """Whether each of the four variants moves each target at radius 0.3 (0.1, 0.3: the largest)."""
+    cost, single = only("cost", dataset), only("ablation", dataset)
+    radius = 0.3
+    found = {}
+    for name in ("target", "top_k", "higher_ranked"):
+        rows = single[
+            (single["objective"] == name) & (single["radius"] == radius) & (single["k"] == 1)
+        ]
+        found[name] = pd.Series(hits(rows).to_numpy(), rows["target"].to_numpy())
+    rows = cost[(cost["radius"] == radius) & (cost["k"] == 1)]
+    found["restarts"] = pd.Series(hits(rows).to_numpy(), rows["target"].to_numpy())
+    return pd.DataFrame(found)
+
+
+def not_contained(dataset: str) -> Numbers:
+    table = every_variant(dataset)
+    return [3, (table["higher_ranked"] & ~table["restarts"]).sum()]
+
+
+def radius_and_norm(dataset: str) -> Numbers:
+    """Spearman of the gradient norm with the radius that the search finds."""
+    result = only("minimal", dataset)
+    norms = only("sensitivity", dataset).norms[result.targets]
+    radius = np.where(result.arrived, result.radius, np.inf)
+    return [spearmanr(norms, rankdata(radius)).statistic]
+
+
+def moved_at_all(dataset: str) -> Numbers:
+    table = only("cost", dataset)
+    rows = table[(table["k"] == 1) & (table["radius"] == 0.3)]
+    some = [any(runs) for runs in rows["runs_in_top"]]
+    return [len(rows), 0.3, sum(some), 1]
+
+
+def baseline_one(_: str) -> Numbers:
+    table = next(t for q, t in results("baseline") if tuple(q.targets or ()) == (16,))
+    best = table.sort_values(["rank_test", "accuracy_holdout"], ascending=[True, False]).iloc[0]
+    drop = 100 * (best["accuracy_before"] - best["accuracy_holdout"])
+    return [best["rank_test"], abs(drop)]
+
+
+def plane_moved(_: str) -> Numbers:
+    result = only("playground")
+    ranks = [side.ranks[result.target] for side in (result.before, result.after)]
+    accuracy = [100 * result.accuracy_before, 100 * result.accuracy_after]
+    return [*ranks, len(result.y), *accuracy]
+
+
+def as_their_scores_say(dataset: str) -> Numbers:
+    check = only("candidates", dataset).check
+    worst = (check["measured"] - check["predicted"]).abs().max()
+    return [len(check), 100 * float(worst / check["measured"].abs().max())]
+
+
+# Fig. 4 and 7, and retraining.
+
+
+def selection(dataset: str) -> Numbers:
+    table = only("selection", dataset).table
+    rows = table[(table["share"] == 0.5) & (table["attribution"] == "influence")]
+    rows = rows[rows["model"] == "honest"].set_index("end")["accuracy_holdout"]
+    at_random = table[(table["share"] == 0.5) & (table["attribution"] == "random")]
+    shares = [rows["last"], rows["first"], at_random["accuracy_holdout"].mean()]
+    return [50, *(100 * share for share in shares)]
+
+
+def lost_classes(dataset: str) -> Numbers:
+    table = only("selection", dataset).table
+    gone = table[table["lost"] >= 0]
+    return [len(gone), len(table), 100 * gone["share"].iloc[0], gone["lost"].iloc[0]]
+
+
+def same_again(dataset: str) -> Numbers:
+    return [only("lds", dataset).rerun_difference]
+
+
+def conditioned(dataset: str) -> Numbers:
+    """Stable rank, effective dimension and condition number of both models."""
+    values = np.clip(only("conditioning", dataset).eigenvalues, 0, None)
+    told: Numbers = [0.25]
+    for side in values:
+        told += [
+            float((side**2).sum() / side.max() ** 2),
+            float((side / (side + 0.25)).sum()),
+            float((side.max() + 0.25) / (side.min() + 0.25)),
+        ]
+    flat = only("conditioning", dataset).flat[0]
+    return [*told, flat]
