@@ -160,8 +160,9 @@ def by_training_size(stored: Stored, request: SweepRequest, view: RateView) -> F
         build=rate_figures.success_against,
         values=(rates, rows, "train_size", "training samples", view.tolerance),
         results=(stored,),
-        caption=f"The same {rate_words.attacks(table)} in nested training sets, each with an "
-        f"honest model of its own, radius {request.radii[0]:g}, k = {k}.",
+        caption=f"{rate_words.attacks(table)} of the smallest of the nested training sets, others "
+        "than those above: so the rate with all samples is another than there. Each set has an "
+        f"honest model of its own; radius {request.radii[0]:g}, k = {k}.",
     )
 
 

@@ -72,14 +72,13 @@ def rates(table: pd.DataFrame, by: str, k: int = 1) -> pd.DataFrame:
 
 def cost_headline(dataset: str) -> Numbers:
     by = rates(only("cost", dataset), "radius")
-    radius = by["rate"].idxmax()
-    return [*success_of_attack(dataset), float(radius)]
+    return [*success_of_attack(dataset), by.index[by["rate"].argmax()]]
 
 
 def success_of_attack(dataset: str) -> Numbers:
     """3 points, the best rate, of how many, with its Wilson interval."""
     by = rates(only("cost", dataset), "radius")
-    hit, n = by.loc[by["rate"].idxmax(), ["hit", "n"]]
+    hit, n = by.iloc[by["rate"].argmax()][["hit", "n"]]
     ends = wilson_interval(int(hit), int(n))
     return [3, 100 * hit / n, hit, n, 95, 100 * ends.low, 100 * ends.high]
 
@@ -425,14 +424,8 @@ def undone_correlation(_: str) -> Numbers:
 
 
 def undone_title(_: str) -> Numbers:
-    attacked, _knows, honest = polish_groups()
-    return [
-        1,
-        (attacked["rank_1"] <= 10).sum(),
-        len(attacked),
-        (honest["first_after_one"] <= 10).sum(),
-        len(honest),
-    ]
+    attacked = polish_groups()[0]
+    return [1, (attacked["rank_1"] <= 10).sum(), len(attacked)]
 
 
 def shortened(_: str) -> Numbers:
@@ -626,7 +619,7 @@ def memory(_: str) -> Numbers:
 def knowing(_: str) -> Numbers:
     knows = polish_groups()[1]
     stay = [(knows[f"rank_{step}"] <= 10).sum() for step in (1, 5)]
-    return [len(knows), *stay, 5]
+    return [stay[0], len(knows), stay[1], 5]
 
 
 def honest_moved(_: str) -> Numbers:
@@ -634,13 +627,6 @@ def honest_moved(_: str) -> Numbers:
     out = honest["first_after_one"] > 10
     held = honest["kind"] == "held back"
     return [out.sum(), len(honest), (out & held).sum(), held.sum()]
-
-
-def reach(_: str) -> Numbers:
-    """How many of the attacks of the race reach the top, with any target."""
-    table = only("polish", "digits")
-    by = table[~table["kind"].isin(("honest", "held back"))].groupby("kind")["success"].any()
-    return [by.sum(), len(by)]
 
 
 def trainer_earns(dataset: str) -> Numbers:
@@ -675,11 +661,6 @@ def deniable_race(_: str) -> Numbers:
     table = only("deniable", "digits").table
     there = table[table["arrived"]]
     return [len(there), (there["declared_after"] == 1).sum(), 1]
-
-
-def averaged_left(_: str) -> Numbers:
-    table = only("deniable", "digits").table
-    return [(table.loc[table["arrived"], "averaged"] == 1).sum()]
 
 
 def audit_ranks(_: str) -> Numbers:

@@ -12,9 +12,10 @@ from tests.support.recomputed import (
     gap_row,
     hits,
     only,
-    polish_groups,
     results,
 )
+
+MISSED = 0.1  # share of an attack's models: a check that flags no more of them misses it
 
 
 def area(honest: pd.Series, others: pd.Series) -> float:
@@ -68,7 +69,7 @@ def best_weight(_: str) -> Numbers:
     rows = defence()[0].query("kind == 'adaptive' and stealth > 0")
     passed = rows["success"] & (rows["gradient_norm"] < limit())
     by = passed.groupby(rows["stealth"]).sum()
-    return [by.idxmax(), by.max(), rows["target"].nunique()]
+    return [by.index[by.argmax()], by.max(), rows["target"].nunique()]
 
 
 def scaled_flagged(_: str) -> Numbers:
@@ -94,11 +95,15 @@ def share_of_training(_: str) -> Numbers:
     return [100 * polish_costs("")[1] / training_costs("")[0]]
 
 
-def none_left(_: str) -> Numbers:
-    simple, knowing, _honest = polish_groups()
-    left = sum((part["rank_5"] <= 10).sum() for part in (simple, knowing))
-    assert left == 0
-    return [5]
+def missed(_: str) -> Numbers:
+    """Attacks of which some reach the top, and those whose gradient norm is under the threshold of
+    most models."""
+    table = only("polish", "digits")
+    honest = table[table["kind"].isin(("honest", "held back"))]["gradient_norm"]
+    threshold = np.sort(honest)[int(np.ceil(0.95 * (len(honest) - 1)))]
+    there = table[~table["kind"].isin(("honest", "held back")) & table["success"]]
+    found = (there["gradient_norm"] > threshold).groupby(there["kind"]).mean()
+    return [(found <= MISSED).sum(), len(found), 5]
 
 
 def least_norm(_: str) -> Numbers:
@@ -141,12 +146,16 @@ def deniable_within(_: str, epsilon: float) -> list[tuple[int, int]]:
 
 def deniable_headline(_: str) -> Numbers:
     (a, n), (b, m) = deniable_within("", 0.5)
-    return [0.5, a, n, b, m, 1]
+    return [0.5, a, n, 1, b, m]
 
 
 def deniable_at_two(_: str) -> Numbers:
-    (a, n), (b, m) = deniable_within("", 0.2)
-    return [0.2, a, n, b, m]
+    (a, n), _near = deniable_within("", 0.2)
+    return [0.2, a, n]
+
+
+def averaged_in_race(_: str) -> Numbers:
+    return deniable_averaged("")[:1]
 
 
 def deniable_averaged(_: str) -> Numbers:
@@ -287,12 +296,28 @@ def every_variant(dataset: str) -> pd.DataFrame:
         found[name] = pd.Series(hits(rows).to_numpy(), rows["target"].to_numpy())
     rows = cost[(cost["radius"] == radius) & (cost["k"] == 1)]
     found["restarts"] = pd.Series(hits(rows).to_numpy(), rows["target"].to_numpy())
+    for _request, table in results("frontier", dataset):
+        rows = table[
+            (table["objective"] == "accurate") & (table["radius"] == radius) & (table["k"] == 1)
+        ]
+        if len(rows):
+            found["accurate"] = pd.Series(hits(rows).to_numpy(), rows["target"].to_numpy())
     return pd.DataFrame(found)
 
 
 def not_contained(dataset: str) -> Numbers:
     table = every_variant(dataset)
-    return [3, (table["higher_ranked"] & ~table["restarts"]).sum()]
+    return [(table["higher_ranked"] & ~table["restarts"]).sum()]
+
+
+def under_every(dataset: str) -> Numbers:
+    """Targets that every variant moves, that none does, and that only one with random starts does.
+    None where a count is said in words."""
+    table = every_variant(dataset)
+    others = table.drop(columns="restarts").any(axis=1)
+    every, none = table.all(axis=1).sum(), (~table.any(axis=1)).sum()
+    alone = (table["restarts"] & ~others).sum()
+    return [every, len(table), *([none] if none else []), *([alone] if alone else [])]
 
 
 def radius_and_norm(dataset: str) -> Numbers:

@@ -33,7 +33,7 @@ def finding(result: CertificatesResult, attacked: float | None) -> str:
         f"model whose training gradient is at most {size(STATED)}. That is proven for every attack."
     )
     if attacked is not None:
-        said += f" Published attacks that succeed have at least {size(attacked)}."
+        said += f" Published attacks that succeed have at least {attacked:.3g}."
     return said
 
 

@@ -1,0 +1,113 @@
+"""Every sentence with a number that pages show: recomputed, or of a kind that states no result.
+
+A page's new sentence with a number fails here until `tests/support/number_kinds.py` has its kind:
+how its numbers follow from the published tables, or why it states no result. NOT_YET lists the
+kinds that state a result which nothing recomputes: it may shrink, not grow.
+"""
+
+import re
+
+import pytest
+
+from tests.pages.test_claims import CLAIMS
+from tests.support.number_kinds import (
+    ELSEWHERE,
+    NO_RESULT,
+    NOT_YET,
+    RESULTS,
+    SHARED,
+    Kind,
+)
+from tests.support.reading import Passage
+
+Said = list[tuple[str, str, Passage]]
+PROSE = ("title", "header", "subheader", "markdown", "caption", "info", "warning", "error", "html")
+OF_THE_MACHINE = ("data", "results", "join", "lesson", "wall")  # pages of files, jobs and a class
+NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e-?\d+)?")
+WORDS = 6  # of a cell; shorter ones are of tables
+KNOWN_GAPS = 34  # kinds in NOT_YET
+
+
+def sentences(said: Said) -> list[tuple[str, str, str]]:
+    """Page, data set and sentence, for every sentence with a number; provenance is left out."""
+    found: dict[tuple[str, str, str], None] = {}
+    for page, dataset, passage in said:
+        short = passage.place == "html" and len(passage.text.split()) < WORDS
+        if passage.place not in PROSE or page in OF_THE_MACHINE or short:
+            continue
+        for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z“*])", passage.text):
+            plain = re.sub(r"\s*(example, |own, )?precomputed.*$", "", sentence)
+            if re.search(r"\d", plain) and "· seed " not in plain:
+                found[page, dataset, plain] = None
+    return list(found)
+
+
+def numbers(sentence: str) -> list[str]:
+    return NUMBER.findall(re.sub(r"(?<=\d),(?=\d{3})", "", sentence.replace("−", "-")))
+
+
+def agrees(shown: str, exact: float) -> bool:
+    """Whether a number is `exact`, rounded to the digits that are shown."""
+    mantissa, _, power = shown.partition("e")
+    unit = 10.0 ** (int(power or 0) - len(mantissa.partition(".")[2]))
+    return abs(float(shown) - exact) <= 0.5 * unit * (1 + 1e-4) + 1e-12
+
+
+def kind_of(sentence: str) -> Kind | None:
+    every = (*RESULTS, *ELSEWHERE, *NOT_YET, *NO_RESULT)
+    return next((kind for kind in every if kind.pattern.search(sentence)), None)
+
+
+@pytest.mark.long
+def test_every_number_of_a_result_follows_from_the_published_tables(said: Said) -> None:
+    wrong, used = [], set()
+    for _page, dataset, sentence in sentences(said):
+        kind = kind_of(sentence)
+        if kind is None or kind.numbers is None:
+            continue
+        used.add(kind)
+        shown, exact = numbers(sentence), [float(x) for x in kind.numbers(dataset)]
+        if len(shown) != len(exact) or not all(map(agrees, shown, exact)):
+            wrong.append((dataset, sentence, exact))
+    assert not wrong
+    unused = [kind.pattern.pattern for kind in RESULTS if kind not in used]
+    assert not unused, "no page says these any more"
+    assert len(used) > 100
+
+
+@pytest.mark.long
+def test_every_sentence_with_a_number_is_of_a_known_kind(said: Said) -> None:
+    unknown = {(page, s) for page, _, s in sentences(said) if kind_of(s) is None}
+    assert not unknown, "say in tests/support/number_kinds.py what these are"
+
+
+def test_what_nothing_recomputes_yet_is_counted() -> None:
+    assert len(NOT_YET) == KNOWN_GAPS
+    assert {kind.elsewhere for kind in ELSEWHERE} <= set(CLAIMS)
+
+
+@pytest.mark.long
+def test_one_claim_has_one_value_on_every_page(said: Said) -> None:
+    """SHARED lists claims that several pages make: all give one value for a data set, or the page
+    whose value is another says beside it why."""
+    for name, claim in SHARED.items():
+        values: dict[str, dict[str, set[str]]] = {}
+        for page, dataset, passage in said:
+            for match in claim.pattern.finditer(passage.text):
+                if claim.explained and re.search(claim.explained, passage.text):
+                    continue
+                value = next(group for group in match.groups() if group)
+                values.setdefault(dataset or "digits", {}).setdefault(value, set()).add(page)
+        assert values, name
+        pages = set().union(*(where for by in values.values() for where in by.values()))
+        assert len(pages) >= claim.pages, (name, pages)
+        for dataset, by in values.items():
+            assert len(by) == 1, (name, dataset, by)
+
+
+@pytest.mark.parametrize(
+    ("shown", "exact", "same"),
+    [("86", 85.6, True), ("86", 86.6, False), ("0.02", 0.0249, True), ("7e-05", 7.3e-5, True)],
+)
+def test_rounding(shown: str, exact: float, same: bool) -> None:
+    assert agrees(shown, exact) is same
