@@ -69,7 +69,8 @@ def gap_figure(stored: Stored) -> FigureBlock:
         results=(stored,),
         caption=f"{words.who_is_ahead(result.about)} Bands are 95% bootstrap intervals over the "
         "test rows. The effect is |gap| with the attack minus without, before either is rounded, "
-        f"the largest over the scales that cost at most {100 * ACCURACY_TOLERANCE:g} points of accuracy; picked on test, it "
+        f"the largest over the scales that cost at most {100 * ACCURACY_TOLERANCE:g} points of "
+        "accuracy; picked on test, it "
         f"flatters the attack a little. {words.worst(result)}",
     )
 

@@ -197,7 +197,7 @@ NO_RESULT = (
         r"^Ranks that honest draws give",
         r"^Honest trainers differ: l2",
         r"^The threshold is set on",
-        r"^The same \d+ targets in nested",
+        r"^\d+ targets of the smallest of the nested|^Each set has an honest model of its own",
         r"^Precision and recall after",
         r"^The attack on one sample takes the wrong one",
         r"^5% of the training labels",

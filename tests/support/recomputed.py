@@ -72,7 +72,7 @@ def rates(table: pd.DataFrame, by: str, k: int = 1) -> pd.DataFrame:
 
 def cost_headline(dataset: str) -> Numbers:
     by = rates(only("cost", dataset), "radius")
-    return [*success_of_attack(dataset), by.index[by["rate"].argmax()]]
+    return [*success_of_attack(dataset), by.index[int(by["rate"].argmax())]]
 
 
 def success_of_attack(dataset: str) -> Numbers:

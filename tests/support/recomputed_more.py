@@ -69,7 +69,7 @@ def best_weight(_: str) -> Numbers:
     rows = defence()[0].query("kind == 'adaptive' and stealth > 0")
     passed = rows["success"] & (rows["gradient_norm"] < limit())
     by = passed.groupby(rows["stealth"]).sum()
-    return [by.index[by.argmax()], by.max(), rows["target"].nunique()]
+    return [by.index[int(by.argmax())], by.max(), rows["target"].nunique()]
 
 
 def scaled_flagged(_: str) -> Numbers:

@@ -189,7 +189,8 @@ def transfers(data: str, attacks: pd.DataFrame, honest: pd.DataFrame | None = No
     agrees = bool(far > near and first["rate"]["test"] > near)
     why = (
         f"success on unseen data {grows(bool(far > near))} with k; counted are the models handed "
-        "out, whatever accuracy they lose, at the radius that is best on the attacker's own test set"
+        "out, whatever accuracy they lose, at the radius that is best on the attacker's own test "
+        "set"
     )
     if honest is not None:
         why += (
