@@ -171,7 +171,7 @@ def recipe(form: Form, n_train: int, models: Sequence[str]) -> Recipe:
 
 
 def explained(meanings: Mapping[str, str], words: Mapping[str, str]) -> str:
-    """What each of a few choices means, as a control's help."""
+    """Say what each of a few choices means, as a control's help."""
     return "; ".join(f"*{words[name]}*: {text}" for name, text in meanings.items())
 
 

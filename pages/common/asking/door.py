@@ -113,8 +113,7 @@ def find(experiment: str, request: Request) -> Stored | None:
 
 
 def is_stored(experiment: str, job: str) -> bool:
-    """Return whether a result lies here of which a page remembers the job; it is not opened for
-    that."""
+    """Return whether the result of a job that a page remembers lies here, without opening it."""
     return lab().store.has(experiment, job)
 
 

@@ -40,7 +40,7 @@ def write(name: str, value: object, default: object) -> None:
 
 
 def written() -> dict[str, str | None]:
-    """What this page's controls have written."""
+    """Return what this page's controls have written."""
     context = get_script_run_ctx()
     page = "" if context is None else context.page_script_hash
     pages: dict[str, dict[str, str | None]] = st.session_state.setdefault(WRITTEN, {})

@@ -1,6 +1,7 @@
 """Axes that the figures share: ranks on a log scale, signed scores on an asinh scale."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,20 @@ MINUS = "−"
 def decades(n: int) -> list[int]:
     """1, 10, 100 … up to n: the only ticks a rank axis shows."""
     return [10**e for e in range(int(math.log10(max(n, 1))) + 1)]
+
+
+def column_axis(heads: Sequence[str]) -> dict[str, object]:
+    """Return an x axis at the top, with a head over each column of marks at 0, 1, 2 …"""
+    return {
+        "side": "top",
+        "tickvals": list(range(len(heads))),
+        "ticktext": list(heads),
+        "tickangle": 0,
+        "tickfont": {"size": 11},
+        "range": [-0.5, len(heads) - 0.5],
+        "showgrid": False,
+        "zeroline": False,
+    }
 
 
 def power_axis(low: float, high: float, title: str, every: int = 1) -> dict[str, object]:

@@ -31,8 +31,8 @@ WORDS = {**SCORE_NAMES, **OBJECTIVE_WORDS, **ORDER_WORDS, **MODEL_WORDS, **METRI
 
 
 def data_name(name: str) -> str:
-    """A data set's title; of the lab's own features files which set they stand in for; a name that
-    a visitor gave as it is."""
+    """Return a data set's title; of the lab's own features files which set they stand in for; a
+    name that a visitor gave as it is."""
     standing = {here: whose for whose, here in published_results.stand_ins().items()}
     if name in standing:
         return f"{standing[name]} stand-in"
@@ -45,16 +45,16 @@ def data_name(name: str) -> str:
 
 
 def in_prose(name: str) -> str:
-    """A data set within a sentence: 'digits', 'the CIFAR-10 stand-in'."""
+    """Return a data set within a sentence: 'digits', 'the CIFAR-10 stand-in'."""
     said = PROSE.get(name, data_name(name))
     return f"the {said}" if said.endswith(" stand-in") else said
 
 
 def in_words(value: object) -> str:
-    """A value of a request, its code in words."""
+    """Return a value of a request, its code in words."""
     return WORDS.get(str(value), str(value))
 
 
 def field_name(name: str) -> str:
-    """A request's field in words: 'learning rates'."""
+    """Return a request's field in words: 'learning rates'."""
     return name.removeprefix("n_").replace("_", " ")

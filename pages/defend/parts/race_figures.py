@@ -5,6 +5,7 @@ from textwrap import wrap
 import pandas as pd
 import plotly.graph_objects as go
 
+from pages.common.figures.axes import column_axis
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import BAD, GOOD, OPEN
 from pages.defend.parts.race_words import CAUGHT, MISSED
@@ -48,16 +49,7 @@ def grid(table: pd.DataFrame) -> go.Figure:
             hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}: %{customdata[2]} of "
             "%{customdata[3]} stopped<extra></extra>",
         )
-    figure.update_xaxes(
-        side="top",
-        tickvals=list(range(len(columns))),
-        ticktext=["<br>".join(wrap(name, 10)) for name in columns],
-        tickangle=0,
-        tickfont={"size": 11},
-        range=[-0.5, len(columns) - 0.5],
-        showgrid=False,
-        zeroline=False,
-    )
+    figure.update_xaxes(column_axis(["<br>".join(wrap(name, 10)) for name in columns]))
     figure.update_yaxes(
         tickvals=list(range(len(rows))),
         ticktext=["<br>".join(wrap(name, 24)) for name in rows],

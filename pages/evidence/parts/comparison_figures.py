@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from pages.common.figures.axes import column_axis
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BAD, GOOD, GREY, OPEN
 from pages.common.figures.rates import rate_dots
@@ -62,16 +63,8 @@ def scoreboard(compared: Sequence[Comparison]) -> go.Figure:
             hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}<br>Here: %{customdata[2]}"
             "<extra></extra>",
         )
-    figure.update_xaxes(
-        side="top",
-        tickvals=list(range(len(columns))),
-        ticktext=[name.removeprefix("the ").replace(" ", "<br>") for name in columns],
-        tickangle=0,
-        tickfont={"size": 11},
-        range=[-0.5, len(columns) - 0.5],
-        showgrid=False,
-        zeroline=False,
-    )
+    heads = [name.removeprefix("the ").replace(" ", "<br>") for name in columns]
+    figure.update_xaxes(column_axis(heads))
     figure.update_yaxes(
         tickvals=list(range(len(rows))),
         ticktext=["<br>".join(wrap(short, 24)) for _, short in rows],
