@@ -41,7 +41,7 @@ REQUESTS = "requests.json"  # what is published, beside the published results
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Answer:
     """A result, and whether it was computed just now."""
 
     stored: Stored
@@ -130,18 +130,18 @@ def obtain(
     settings: Settings,
     fresh: bool,
     progress: OnProgress,
-) -> Outcome:
+) -> Answer:
     """Return the stored result of a request, or compute and store it now."""
     store = Store.of(settings)
     dataset = open_data(request, settings.data_dir, lambda text: progress(Progress(notice=text)))
     found = None if fresh else store.find(name, request, hash_of(dataset))
     if found is not None:
-        return Outcome(found, computed=False)
+        return Answer(found, computed=False)
     folder = compute_and_keep(name, request, dataset, settings, progress, replace_old=fresh)
-    return Outcome(open_folder(folder), computed=True)
+    return Answer(open_folder(folder), computed=True)
 
 
-def describe(outcome: Outcome) -> str:
+def describe(outcome: Answer) -> str:
     """Return a short summary in words, and where the result comes from."""
     stored, manifest = outcome.stored, outcome.stored.manifest
     made = "computed now" if outcome.computed else f"stored {manifest.created}"
@@ -292,7 +292,7 @@ def publish() -> None:
             outcome = obtain(name, request, settings, fresh=True, progress=follow)
             found = outcome.stored
         folder = local.publish(found)
-        print(f"published: {folder.name}\n{describe(Outcome(found, computed=False))}")
+        print(f"published: {folder.name}\n{describe(Answer(found, computed=False))}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

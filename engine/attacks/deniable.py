@@ -75,7 +75,7 @@ class Denial:
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class DeniableLook:
     """A trained model and its gaps φ_j (n,); merit: the k-th largest."""
 
     trained: Trained
@@ -88,44 +88,46 @@ class Look:
 
 
 @dataclass(eq=False)
-class Search:
+class DeniableSearch:
     """The search for one target from the usual minimum `start`."""
 
     trainer: Trainer
-    start: Look
+    start: DeniableLook
     usual: Declared
     target: int
     options: DeniableOptions
     fits: int = 0
-    arrived: list[Look] = field(default_factory=list)
+    arrived: list[DeniableLook] = field(default_factory=list)
 
     @property
     def over(self) -> bool:
         return self.fits >= self.options.fits
 
-    def look(self, declared: Declared, near: Look, tolerance: float = ALONG_THE_WAY) -> Look:
+    def look(
+        self, declared: Declared, near: DeniableLook, tolerance: float = ALONG_THE_WAY
+    ) -> DeniableLook:
         """Train what is declared, from a model near by."""
         begin = self.trainer.unscaled(near.trained)
         trained = self.trainer.train(declared, begin, tolerance)
         self.fits += 1
         lost = self.start.trained.accuracy("test") - trained.accuracy("test")
-        seen = Look(trained, merit_of(trained, self.target, self.options.k), lost)
+        seen = DeniableLook(trained, merit_of(trained, self.target, self.options.k), lost)
         if seen.merit < 0 and self.keeps(seen):
             self.arrived.append(seen)
         return seen
 
-    def keeps(self, seen: Look) -> bool:
+    def keeps(self, seen: DeniableLook) -> bool:
         """Say whether a model has lost little enough accuracy on `test` to be returned."""
         limit = self.options.tolerance
         return limit is None or seen.lost <= limit + ROUNDING
 
-    def rivals(self, seen: Look) -> list[int]:
+    def rivals(self, seen: DeniableLook) -> list[int]:
         """List the samples with the largest φ_j, largest first, k − 1 more than are linearised."""
         gaps = gaps_of(seen.trained.forward.scores[0], self.target)
         count = min(self.options.k - 1 + self.options.competitors, len(gaps) - 1)
         return [int(place) for place in gaps.topk(count).indices]
 
-    def linearised(self, seen: Look, also: Sequence[int] = ()) -> tuple[Vector, Vector]:
+    def linearised(self, seen: DeniableLook, also: Sequence[int] = ()) -> tuple[Vector, Vector]:
         """Return the largest φ_j but for the k − 1 that may stay above, (c,), and their slopes
         (c, 1 + n + d) along log l2, the weights and the scales. also: samples that count as well,
         those that stood in the way of a step."""
@@ -159,7 +161,7 @@ class Search:
         scales = np.full(len(self.usual.scales), epsilon if has(means, "scales") else 0.0)
         return np.concatenate([[shift], weights, scales])
 
-    def descend(self, seen: Look, epsilon: float) -> Look:
+    def descend(self, seen: DeniableLook, epsilon: float) -> DeniableLook:
         """Lower the merit inside the box of ε until it is below 0, or no step helps."""
         reach, limits, programme = FIRST_REACH, self.box(epsilon), None
         stood: list[int] = []
@@ -184,7 +186,7 @@ class Search:
             reach *= WIDER if gained > 0.5 else 1
         return seen
 
-    def tighten(self, seen: Look) -> None:
+    def tighten(self, seen: DeniableLook) -> None:
         """Shrink the box around the usual choices for as long as the target stays in the top."""
         shrinks = list(SHRINKS)
         while shrinks and not self.over:
@@ -305,7 +307,7 @@ def begin(
     targets: int | Sequence[int],
     options: DeniableOptions,
     device: str,
-) -> list[Search]:
+) -> list[DeniableSearch]:
     """Train the usual minimum, and return a search from it for every target."""
     check_pair(model, dataset)
     if not isinstance(options, DeniableOptions):
@@ -317,9 +319,9 @@ def begin(
     trained = trainer.train(usual, honest.parameters)
     check_outside(trained.forward.scores, [(target,) for target in wanted], options.k)
     return [
-        Search(
+        DeniableSearch(
             trainer,
-            Look(trained, merit_of(trained, target, options.k), 0.0),
+            DeniableLook(trained, merit_of(trained, target, options.k), 0.0),
             usual,
             target,
             options,
@@ -328,7 +330,7 @@ def begin(
     ]
 
 
-def concluded(search: Search, seen: Look) -> Denial:
+def concluded(search: DeniableSearch, seen: DeniableLook) -> Denial:
     """Train the chosen model to the end, and say what became of the target by its exact scores."""
     first, fits = search.start.trained, search.fits
     final = search.trainer.train(seen.trained.declared, search.trainer.unscaled(seen.trained))

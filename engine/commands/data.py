@@ -95,13 +95,13 @@ def show(settings: Settings, progress: OnProgress) -> int:
     return 0
 
 
-def status(entry: inventory.Entry) -> str:
+def status(entry: inventory.InventoryEntry) -> str:
     if entry.here:
         return f"here, {entry.n_bytes / 1e6:,.1f} MB" if entry.files else "comes with the lab"
     return "not here" if entry.begun is None else f"begun, {entry.begun:.0%} done"
 
 
-def describe(entry: inventory.Entry) -> str:
+def describe(entry: inventory.InventoryEntry) -> str:
     if entry.about is None:
         return f"your own {entry.kind}"
     rows = " / ".join(f"{n:,}" for n in entry.about.rows.values())

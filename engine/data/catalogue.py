@@ -10,7 +10,7 @@ from typing import Literal
 from engine.checks import check_choice
 from engine.data.images.backbones import BACKBONES, DEFAULT, Backbone
 
-Kind = Literal["bundled", "images", "fairness"]
+SetKind = Literal["bundled", "images", "fairness"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Description:
 
     name: str
     title: str
-    kind: Kind
+    kind: SetKind
     what: str
     rows: Mapping[str, int]
     n_classes: int

@@ -16,18 +16,18 @@ TEST_SHARE, VAL_SHARE = 0.2, 0.25  # of the rows, and of those that are left the
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class LabelledRows:
     """Some rows of a table: its columns, the labels and the groups, 0 or 1."""
 
     table: pd.DataFrame
     label: NDArray[np.int64]
     group: NDArray[np.int64]
 
-    def __getitem__(self, part: slice) -> "Rows":
-        return Rows(self.table.iloc[part], self.label[part], self.group[part])
+    def __getitem__(self, part: slice) -> "LabelledRows":
+        return LabelledRows(self.table.iloc[part], self.label[part], self.group[part])
 
 
-def split_last(rows: Rows, share: float) -> tuple[Rows, Rows]:
+def split_last(rows: LabelledRows, share: float) -> tuple[LabelledRows, LabelledRows]:
     """Return the rows without the last `share` of them, and those last ones; nothing is
     shuffled."""
     first = len(rows.label) - round(len(rows.label) * share)
@@ -63,7 +63,7 @@ def constant_columns(X: NDArray, names: Sequence[str]) -> list[str]:
     return [f"Constant on train, and of no use: {some(same)}."] if same else []
 
 
-def prepare_splits(rows: Rows, test: Rows | None = None) -> Fields:
+def prepare_splits(rows: LabelledRows, test: LabelledRows | None = None) -> Fields:
     """Return fields of a `FairnessDataset`: its arrays and its feature names.
 
     test: the last 20% of `rows` where it is not given; val: the last 25% of the rest. Values are

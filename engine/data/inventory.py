@@ -26,7 +26,7 @@ from engine.errors import InvalidDataset, InvalidInput
 
 
 @dataclass(frozen=True)
-class Entry:
+class InventoryEntry:
     """A data set that can be opened, or could be. `about` is None for one of your own, and then
     `kind` says what it is: features, folder (of arrays), table or images. begun: the share done of
     a preparation that runs or was interrupted."""
@@ -42,7 +42,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckedFile:
     """What `check` found of one file, by its path within the data directory; fault: '' where it is
     sound, what to do stands in it."""
 
@@ -136,7 +136,7 @@ def begun(name: str, data_dir: Path) -> float | None:
         return None
 
 
-def entries(data_dir: Path) -> list[Entry]:
+def entries(data_dir: Path) -> list[InventoryEntry]:
     """Return every data set of the registry, image sets once for each backbone, then your own."""
     data_dir = Path(data_dir)
     found = []
@@ -185,24 +185,24 @@ def entry(
     data_dir: Path,
     about: catalogue.Description | None = None,
     backbone: Backbone | None = None,
-) -> Entry:
+) -> InventoryEntry:
     files = files_of(name, data_dir)
     if about is None:
         features = (data_dir / f"{name}.npz").is_file()
         if (data_dir / FOLDER / name / ABOUT).is_file():
             share = None if features else begun(name, data_dir)
-            return Entry(name, "images", features, files, size_of(files), begun=share)
+            return InventoryEntry(name, "images", features, files, size_of(files), begun=share)
         arrays = "folder" if is_folder(data_dir / name) else "table"
-        return Entry(name, "features" if features else arrays, True, files, size_of(files))
+        return InventoryEntry(name, "features" if features else arrays, True, files, size_of(files))
     if about.kind == "bundled":
-        return Entry(name, about.kind, True, about=about)
+        return InventoryEntry(name, about.kind, True, about=about)
     if about.kind == "fairness":
         here = len(files) == len(FILES[name])
-        return Entry(name, about.kind, here, files, size_of(files), about)
+        return InventoryEntry(name, about.kind, here, files, size_of(files), about)
     here = is_prepared(name, data_dir)
     files = files if here else ()
     share = None if here else begun(name, data_dir)
-    return Entry(name, about.kind, here, files, size_of(files), about, backbone, share)
+    return InventoryEntry(name, about.kind, here, files, size_of(files), about, backbone, share)
 
 
 def remove(name: str, data_dir: Path, originals: bool = False) -> int:
@@ -231,11 +231,11 @@ def remove(name: str, data_dir: Path, originals: bool = False) -> int:
     return freed
 
 
-def check(data_dir: Path) -> list[Finding]:
+def check(data_dir: Path) -> list[CheckedFile]:
     """Look at every file in the data directory that the lab reads: those with a known SHA-256 are
     compared with it, your own are opened."""
     data_dir = Path(data_dir)
-    found: list[Finding] = []
+    found: list[CheckedFile] = []
     for path in sorted(data_dir.glob("*.npz")):
         found += check_features(path.stem, data_dir)
     for path in folders(data_dir):
@@ -249,7 +249,7 @@ def check(data_dir: Path) -> list[Finding]:
     return found + check_lone_thumbnails(data_dir) + check_unfinished(data_dir)
 
 
-def check_features(name: str, data_dir: Path) -> list[Finding]:
+def check_features(name: str, data_dir: Path) -> list[CheckedFile]:
     file, manifest = f"{name}.npz", read_manifest(name, data_dir)
     if manifest is None:
         return check_opens(data_dir / file, load_features)
@@ -258,61 +258,61 @@ def check_features(name: str, data_dir: Path) -> list[Finding]:
     for part, expected in manifest["files"].items():
         path = data_dir / part
         if not path.is_file():
-            found.append(Finding(part, f"Missing. {again}"))
+            found.append(CheckedFile(part, f"Missing. {again}"))
         elif hash_of_file(path) != expected:
-            found.append(Finding(part, f"Not the file that was written (SHA-256). {again}"))
+            found.append(CheckedFile(part, f"Not the file that was written (SHA-256). {again}"))
         else:
-            found.append(Finding(part))
+            found.append(CheckedFile(part))
     return found
 
 
-def check_table(name: str, data_dir: Path) -> list[Finding]:
+def check_table(name: str, data_dir: Path) -> list[CheckedFile]:
     path = fairness_table.find(name, data_dir)
     return [] if path is None else check_opens(path, fairness_table.read)
 
 
-def check_opens(path: Path, load: Callable[[Path], object]) -> list[Finding]:
+def check_opens(path: Path, load: Callable[[Path], object]) -> list[CheckedFile]:
     try:
         load(path)
     except InvalidDataset as error:
-        return [Finding(path.name, str(error))]
-    return [Finding(path.name)]
+        return [CheckedFile(path.name, str(error))]
+    return [CheckedFile(path.name)]
 
 
-def check_raw(file: RawFile, data_dir: Path) -> list[Finding]:
+def check_raw(file: RawFile, data_dir: Path) -> list[CheckedFile]:
     path = data_dir / FOLDER / file.name
     if not path.is_file():
         return []
     sound = hash_of_file(path) == file.sha256
     fault = "Not the original (SHA-256). It is fetched again when it is needed."
-    return [Finding(f"{FOLDER}/{file.name}", "" if sound else fault)]
+    return [CheckedFile(f"{FOLDER}/{file.name}", "" if sound else fault)]
 
 
-def check_weights(backbone: Backbone, data_dir: Path) -> list[Finding]:
+def check_weights(backbone: Backbone, data_dir: Path) -> list[CheckedFile]:
     path = data_dir / FOLDER / backbone.weights
     if not path.is_file():
         return []
     sound = hash_of_file(path).startswith(backbone.digits)
     fault = f"Not the weights of {backbone.title} (SHA-256). Delete the file."
-    return [Finding(f"{FOLDER}/{backbone.weights}", "" if sound else fault)]
+    return [CheckedFile(f"{FOLDER}/{backbone.weights}", "" if sound else fault)]
 
 
-def check_lone_thumbnails(data_dir: Path) -> list[Finding]:
+def check_lone_thumbnails(data_dir: Path) -> list[CheckedFile]:
     """Find thumbnails without their features."""
     found = []
     for path in sorted((data_dir / THUMBNAILS).glob("*.npy")):
         name, _, part = path.stem.rpartition(".")
         if part not in PARTS or not (data_dir / f"{name}.npz").is_file():
             fault = "There is no features file to these thumbnails. Delete them."
-            found.append(Finding(f"{THUMBNAILS}/{path.name}", fault))
+            found.append(CheckedFile(f"{THUMBNAILS}/{path.name}", fault))
     return found
 
 
-def check_unfinished(data_dir: Path) -> list[Finding]:
+def check_unfinished(data_dir: Path) -> list[CheckedFile]:
     found = []
     for path in sorted((data_dir / WORK).glob("*/")):
         share = begun(path.name, data_dir)
         done = "" if share is None else f", {share:.0%} done"
         fault = f"A preparation under way or interrupted{done}. Prepare or remove '{path.name}'."
-        found.append(Finding(f"{WORK}/{path.name}", fault))
+        found.append(CheckedFile(f"{WORK}/{path.name}", fault))
     return found

@@ -149,7 +149,7 @@ class Checks:
         """Return the columns of `DeniableResult.table` that are of arrived attacks alone."""
         from engine.attacks.declared import SOLVED
         from engine.influence.problem import ranks
-        from engine.scrutiny.admissible import Limits, admissible
+        from engine.scrutiny.admissible import AdmissibleLimits, admissible
         from engine.scrutiny.optimality import optimality
         from engine.scrutiny.polish import polish, ranks_of
 
@@ -163,7 +163,7 @@ class Checks:
         undone = polish(plain, self.trainer.dataset, request.l2, NEWTON_STEPS)
         theirs = trained.problem.weighted(weights).forward(trained.theta, SOLVED).scores[0]
         means = self.request.means[-1]
-        limits = Limits(means, request.limit, request.l2_factor)
+        limits = AdmissibleLimits(means, request.limit, request.l2_factor)
         around = admissible(
             self.trainer, plain, limits, request.around, request.seed + 1, around=declared
         )
@@ -200,7 +200,7 @@ class Checks:
 def run_deniable(request: DeniableRequest, dataset: Dataset, context: Context) -> DeniableResult:
     from engine.attacks.declared import Declared, Trainer
     from engine.attacks.deniable import needed_epsilon
-    from engine.scrutiny.admissible import Limits, admissible
+    from engine.scrutiny.admissible import AdmissibleLimits, admissible
 
     honest = honest_model(dataset, request.l2, context)
     trainer = Trainer.on(dataset, request.damping, request.order, context.device)
@@ -219,7 +219,7 @@ def run_deniable(request: DeniableRequest, dataset: Dataset, context: Context) -
     step()
     widest, samples, drawn = None, {"rank": ranks, "best_by_l2": best}, []
     for epsilon in request.epsilons:
-        limits = Limits(request.means[-1], epsilon, request.l2_factor)
+        limits = AdmissibleLimits(request.means[-1], epsilon, request.l2_factor)
         widest = admissible(trainer, honest, limits, request.draws, request.seed)
         samples |= {
             f"lowest_{epsilon:g}": widest.lowest,

@@ -176,7 +176,7 @@ class PaymentsResult:
         return pd.DataFrame(found).dropna().reset_index()
 
 
-class Draw(NamedTuple):
+class Repetition(NamedTuple):
     """One repetition: its number, the vendors, the favoured one, and the seed of what is drawn."""
 
     number: int
@@ -188,7 +188,7 @@ class Draw(NamedTuple):
 class Favoured:
     """Rows of a result's table for one draw."""
 
-    def __init__(self, request: PaymentsRequest, draw: Draw) -> None:
+    def __init__(self, request: PaymentsRequest, draw: Repetition) -> None:
         self.request, self.draw = request, draw
         self.rows: list[dict[str, object]] = []
 
@@ -237,16 +237,16 @@ class Favoured:
             )
 
 
-def draws_of(request: PaymentsRequest, dataset: Dataset, first: Vendors) -> Iterator[Draw]:
+def draws_of(request: PaymentsRequest, dataset: Dataset, first: Vendors) -> Iterator[Repetition]:
     """Draw vendors, and who of them is favoured: other vendors at random each time, or the next
     vendor of a scheme that is not drawn."""
     for number in range(request.draws):
         seed = request.seed + number
         if request.vendors == "random":
             vendors = make_vendors(dataset, "random", request.count, seed)
-            yield Draw(number, vendors, request.vendor, seed)
+            yield Repetition(number, vendors, request.vendor, seed)
         else:
-            yield Draw(number, first, (request.vendor + number) % len(first), seed)
+            yield Repetition(number, first, (request.vendor + number) % len(first), seed)
 
 
 def fitted(request: PaymentsRequest, n: int, fewest: int) -> PaymentsRequest:
@@ -329,7 +329,7 @@ def scored(
 
 def trainers(
     request: PaymentsRequest,
-    draw: Draw,
+    draw: Repetition,
     model: LinearModel,
     dataset: Dataset,
     context: Context,

@@ -111,7 +111,7 @@ class Suspect:
 
 
 @dataclass(frozen=True)
-class Setting:
+class PolishSetting:
     """What all models of a computation share."""
 
     request: PolishRequest
@@ -147,7 +147,7 @@ class Setting:
         return [by_k[options.k].model for by_k in found]
 
 
-def honest_suspects(setting: Setting) -> Iterator[Suspect]:
+def honest_suspects(setting: PolishSetting) -> Iterator[Suspect]:
     """Yield the models of honest trainers who declare their own l2: those of `defence`, and those
     who held samples back and are polished on all of them."""
     request, dataset = setting.request, setting.dataset
@@ -166,7 +166,7 @@ def honest_suspects(setting: Setting) -> Iterator[Suspect]:
         yield Suspect("held back", one.model, one.model.l2, how=one.how)
 
 
-def honest_networks(setting: Setting) -> Iterator[Suspect]:
+def honest_networks(setting: PolishSetting) -> Iterator[Suspect]:
     """Yield the models of honest trainers of networks: they stop at different times, with different
     l2; every other one starts elsewhere and holds half of the samples back."""
     from engine.models.fit_network import fit_network
@@ -187,7 +187,7 @@ def honest_networks(setting: Setting) -> Iterator[Suspect]:
                 yield Suspect(kind, model, l2, how=how)
 
 
-def attacked_suspects(setting: Setting, targets: Sequence[int]) -> Iterator[Suspect]:
+def attacked_suspects(setting: PolishSetting, targets: Sequence[int]) -> Iterator[Suspect]:
     """Yield the lab's attacks, which know of no polishing; each declares the honest l2."""
     request = setting.request
     for objective in request.objectives:
@@ -200,7 +200,7 @@ def attacked_suspects(setting: Setting, targets: Sequence[int]) -> Iterator[Susp
             yield Suspect("stealth", model, request.l2, target, "", request.radius, weight)
 
 
-def through_suspects(setting: Setting, targets: Sequence[int]) -> Iterator[Suspect]:
+def through_suspects(setting: PolishSetting, targets: Sequence[int]) -> Iterator[Suspect]:
     """Yield the models of attackers who differentiate through one Newton step."""
     from engine.attacks.attack import problem_of
     from engine.scrutiny.evasion import ThroughPolishing
@@ -215,7 +215,7 @@ def through_suspects(setting: Setting, targets: Sequence[int]) -> Iterator[Suspe
             yield Suspect("through", model, request.l2, target, radius=radius)
 
 
-def hiding_suspects(setting: Setting, plain: Sequence[Suspect]) -> Iterator[Suspect]:
+def hiding_suspects(setting: PolishSetting, plain: Sequence[Suspect]) -> Iterator[Suspect]:
     """Yield the paper's models that arrived and go on: they lower the gradient's norm, or the
     decrement."""
     from engine.attacks.attack import problem_of
@@ -239,7 +239,7 @@ def hiding_suspects(setting: Setting, plain: Sequence[Suspect]) -> Iterator[Susp
 
 
 def lying_suspects(
-    setting: Setting, targets: Sequence[int], plain: Sequence[Suspect]
+    setting: PolishSetting, targets: Sequence[int], plain: Sequence[Suspect]
 ) -> Iterator[Suspect]:
     """Yield the models of two attackers who lie about l2: one trains a true minimum at whichever l2
     ranks the target best, and declares the honest one; the other attacks, and declares whichever
@@ -267,7 +267,7 @@ def lying_suspects(
         yield replace(one, kind="declares", declared=declared[int(np.argmin(found))])
 
 
-def examine(setting: Setting, suspects: Sequence[Suspect]) -> pd.DataFrame:
+def examine(setting: PolishSetting, suspects: Sequence[Suspect]) -> pd.DataFrame:
     """Polish the models, which share a declared l2, and make a row of each, as `run_polish`
     says."""
     import torch
@@ -355,7 +355,7 @@ def run_polish(request: PolishRequest, dataset: Dataset, context: Context) -> pd
 
     options = taken_from(AttackOptions, request, dtype="float64", stealth=0.0)
     exact = problem_of(options, honest, dataset, context.device)
-    setting = Setting(request, dataset, honest, exact, context, report)
+    setting = PolishSetting(request, dataset, honest, exact, context, report)
     targets = draw_outside(request, honest, dataset, request.k, context)
     suspects: list[Suspect] = list(honest_suspects(setting))
     done = 1
@@ -385,7 +385,7 @@ def declared(suspect: Suspect) -> float:
     return suspect.declared
 
 
-def arrived(setting: Setting, suspects: Sequence[Suspect]) -> list[Suspect]:
+def arrived(setting: PolishSetting, suspects: Sequence[Suspect]) -> list[Suspect]:
     """Return the models whose target is in the top k."""
     import torch
 

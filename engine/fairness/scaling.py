@@ -35,7 +35,7 @@ HONEST = 1.0
 SEARCH_LOW, SEARCH_HIGH, SEARCH_GRID = 1e-3, 10.0, 25
 SEARCH_ROUNDS, SEARCH_BETWEEN = 2, 3  # refinements, and new scales on either side of the best
 
-Row = dict[str, float | str]  # of one scale: numbers, the programme's name, whether feasible
+ScaleRow = dict[str, float | str]  # of one scale: numbers, the programme's name, whether feasible
 
 # In products as small as these a second thread gains a little on a quiet machine; on a busy one the
 # two wait for each other, and ten seconds become a hundred.
@@ -100,7 +100,7 @@ class Pipeline:
             float(gradient @ self.theta),
         )
 
-    def before_test(self, run: "Run") -> Row:
+    def before_test(self, run: "Run") -> ScaleRow:
         """Return the columns of one scale that need no test set."""
         honest = self.honest
         return {
@@ -115,7 +115,7 @@ class Pipeline:
             **self.measure(run, "val"),
         }
 
-    def row(self, run: "Run") -> Row:
+    def row(self, run: "Run") -> ScaleRow:
         """Return the row of `fairness_scaling` for one scale."""
         X_test, y_test, _ = self.dataset.split("test")
         base = predict(run.scale * self.theta, X_test)
@@ -266,7 +266,7 @@ def search_worst(pipeline: Pipeline, on_step: Callable[[int], None]) -> pd.DataF
     `fairness_scaling`, ascending, with `chosen`; the test set is opened for the chosen one alone.
     """
     runs: dict[float, Run] = {}
-    found: dict[float, Row] = {}
+    found: dict[float, ScaleRow] = {}
     honest = pipeline.measure(pipeline.honest, "val")["accuracy_val"]
     least = honest - pipeline.options.tolerance - ROUNDING
 

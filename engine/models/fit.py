@@ -24,7 +24,7 @@ SGD_DECAY = 1000  # steps after which SGD's rate has halved
 
 
 @dataclass(frozen=True, eq=False)
-class Loss:
+class TrainingLoss:
     """Mean cross-entropy + l2/2·‖θ‖²; X (n, D) with a column of ones, y (n,)."""
 
     X: Rows
@@ -40,8 +40,8 @@ class Loss:
         residual[own] -= 1
         return value, under(residual, self.X) / len(self.X) + self.l2 * theta
 
-    def rows(self, chosen: Tensor) -> "Loss":
-        return Loss(self.X[chosen], self.y[chosen], self.l2)
+    def rows(self, chosen: Tensor) -> "TrainingLoss":
+        return TrainingLoss(self.X[chosen], self.y[chosen], self.l2)
 
 
 def lbfgs(
@@ -73,7 +73,7 @@ def lbfgs(
     return torch.as_tensor(found.x, device=theta.device).view(theta.shape), int(found.nit)
 
 
-def adam(loss: Loss, theta: Tensor, max_iterations: int, seed: int) -> tuple[Tensor, int]:
+def adam(loss: TrainingLoss, theta: Tensor, max_iterations: int, seed: int) -> tuple[Tensor, int]:
     """Minimise by Adam on all samples at once; deterministic."""
     theta = theta.clone().requires_grad_()
     optimizer = torch.optim.Adam([theta], lr=ADAM_RATE)
@@ -85,7 +85,7 @@ def adam(loss: Loss, theta: Tensor, max_iterations: int, seed: int) -> tuple[Ten
     return theta.detach(), max_iterations
 
 
-def sgd(loss: Loss, theta: Tensor, max_iterations: int, seed: int) -> tuple[Tensor, int]:
+def sgd(loss: TrainingLoss, theta: Tensor, max_iterations: int, seed: int) -> tuple[Tensor, int]:
     """Minimise by momentum on batches of 64 drawn by the seed, the rate falling as 1 / (1 +
     t/1000)."""
     theta = theta.clone().requires_grad_()
@@ -134,7 +134,7 @@ def fit(
     seed = check_integer("seed", seed, 0)
     where = resolve_device(device)
     X = features(dataset, where)
-    loss = Loss(X, torch.as_tensor(dataset.y_train, device=where), l2)
+    loss = TrainingLoss(X, torch.as_tensor(dataset.y_train, device=where), l2)
     start = torch.zeros(dataset.n_classes, X.shape[1], dtype=X.dtype, device=where)
     theta, iterations = train(loss, start, max_iterations, seed)
     parameters = theta.cpu().numpy()

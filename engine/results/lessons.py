@@ -43,7 +43,7 @@ class LessonClosed(EngineError):
 
 
 @dataclass(frozen=True)
-class Entry:
+class LessonEntry:
     """A visitor's bet on a sample, and the job of its attack. number: from 1, in the order in which
     they began. at: seconds since the epoch."""
 
@@ -176,7 +176,7 @@ def give_back(lesson: Lesson, visitor: str) -> None:
 
 def enter(
     lesson: Lesson, cache: Path, visitor: str, name: str, moves: str, price: int, job: str
-) -> Entry:
+) -> LessonEntry:
     """Enter a visitor's bet on the sample that they hold, whose attack is `job`. Raises
     LessonClosed, and InvalidInput for a bet that cannot be, and where the visitor holds none."""
     open_now, sample = current(cache), hand(lesson, visitor)
@@ -187,7 +187,7 @@ def enter(
     (move,) = bets_moved("bet", [moves])
     bet = (nickname("nickname", name), sample, move, price_class("price", price), job)
     for number in range(len(entry_names(lesson)) + 1, MOST_ENTRIES + 1):
-        entry = Entry(number, visitor, *bet, time.time())
+        entry = LessonEntry(number, visitor, *bet, time.time())
         try:
             write_once(lesson.folder / "entries" / f"{number}.json", asdict(entry))
         except FileExistsError:  # another visitor was faster: the next number
@@ -213,10 +213,10 @@ def entry_names(lesson: Lesson) -> list[int]:
     return sorted(int(name) for name in names if name.isdigit())
 
 
-def read_entry(lesson: Lesson, number: int) -> Entry | None:
+def read_entry(lesson: Lesson, number: int) -> LessonEntry | None:
     """Read an entry; None where there is none that can be read."""
     try:
-        return Entry(**(read_json(lesson.folder / "entries" / f"{number}.json") or {}))
+        return LessonEntry(**(read_json(lesson.folder / "entries" / f"{number}.json") or {}))
     except TypeError:
         return None
 
@@ -234,7 +234,7 @@ def write_outcome(lesson: Lesson, number: int, outcome: Outcome) -> None:
     write_json(lesson.folder / "outcomes" / f"{number}.json", asdict(outcome))
 
 
-def kept_request(lesson: Lesson, done: Sequence[Entry]) -> LessonRequest:
+def kept_request(lesson: Lesson, done: Sequence[LessonEntry]) -> LessonRequest:
     """Return the request under which the lesson is kept: these entries, whose attacks are done.
     Raises InvalidInput where there are none."""
     if not done:

@@ -30,17 +30,17 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Limits:
+class JobLimits:
     """Of one job: seconds, and bytes of memory."""
 
     seconds: float
     memory: float
 
 
-def limits_of(settings: Settings, at_once: int, lane: str) -> Limits:
+def limits_of(settings: Settings, at_once: int, lane: str) -> JobLimits:
     """Return the limits of one job of a lane that runs so many at once."""
     memory = settings.job_memory_gb * GB or SHARE * lanes.SHARE[lane] * machine_memory() / at_once
-    return Limits(3600 * settings.job_hours, memory)
+    return JobLimits(3600 * settings.job_hours, memory)
 
 
 def machine_memory(container: Path = CONTAINER) -> int:
@@ -87,7 +87,7 @@ def end_below(process: psutil.Process) -> None:
             continue
 
 
-def broken(limits: Limits, seconds: float, memory: float) -> str | None:
+def broken(limits: JobLimits, seconds: float, memory: float) -> str | None:
     """Return which limit a job breaks, in words; None where it breaks none."""
     if memory > limits.memory:
         return (
@@ -122,7 +122,7 @@ class Watchdog:
     def __init__(
         self,
         folder: Path,
-        limits: Limits,
+        limits: JobLimits,
         before: float,
         end: Callable[[str, str], None],
         look_seconds: float = LOOK_SECONDS,

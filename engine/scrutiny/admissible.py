@@ -50,7 +50,7 @@ class Admissible:
 
 
 @dataclass(frozen=True)
-class Limits:
+class AdmissibleLimits:
     """What an honest trainer may choose: `means` of `engine.vocabulary.MEANS`, weights and scales
     within [1 − ε, 1 + ε], and with 'together' an l2 up to l2_factor times larger or smaller."""
 
@@ -59,7 +59,7 @@ class Limits:
     l2_factor: float
 
 
-def draw(limits: Limits, around: Declared, rng: np.random.Generator) -> Declared:
+def draw(limits: AdmissibleLimits, around: Declared, rng: np.random.Generator) -> Declared:
     """Draw choices uniformly within the limits, log l2 as well, and multiply them onto those of
     `around`; with the usual choices there, those of an honest trainer. Weights keep their mean."""
     n, d = len(around.weights), len(around.scales)
@@ -79,7 +79,7 @@ def draw(limits: Limits, around: Declared, rng: np.random.Generator) -> Declared
 def admissible(
     trainer: Trainer,
     model: LinearModel,
-    limits: Limits,
+    limits: AdmissibleLimits,
     draws: int,
     seed: int,
     around: Declared | None = None,

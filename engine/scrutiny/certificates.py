@@ -40,7 +40,7 @@ from engine.scrutiny.expansion import (
     TINY,
     Array,
     Expansion,
-    Part,
+    ExpansionPart,
     excess,
     factor,
     kept,
@@ -108,7 +108,7 @@ class Reach(NamedTuple):
     C: Array | None = None
     inner: Array | None = None
 
-    def ranges(self, part: Part) -> Array:
+    def ranges(self, part: ExpansionPart) -> Array:
         """Return the most by which two logits of each sample move against each other, (n,)."""
         most = self.size * spans(part, self.B)
         if self.C is not None:
@@ -125,7 +125,7 @@ class Reach(NamedTuple):
         )
 
 
-def spans(part: Part, M: Array | None) -> Array:
+def spans(part: ExpansionPart, M: Array | None) -> Array:
     """Return max over classes a, b of ‖Mᵀ((e_a − e_b) ⊗ x)‖ for each sample x, (n,); M None is the
     identity."""
     if M is None:

@@ -31,7 +31,7 @@ QUANTILES = 20  # of the certified norms, at which each attacked model's directi
 HALVINGS = 3  # of the interval in which it got in, on a log scale
 
 
-class Batch(NamedTuple):
+class TriedModels(NamedTuple):
     """Directions (m, P), in the features' own basis, and gradient norms (m,) to go to."""
 
     directions: Array
@@ -70,7 +70,7 @@ class Edge:
         problem = LinearProblem.build(dataset, certificate.damping, order, "float64", "cpu")
         return cls(problem, problem.encode(model), certificate.l2)
 
-    def models(self, batch: Batch) -> tuple[Tensor, Array]:
+    def models(self, batch: TriedModels) -> tuple[Tensor, Array]:
         """Return the models (m, P) in these directions whose gradient norm is close to the one
         asked for, and that norm as it is, (m,)."""
         d = torch.as_tensor(batch.directions).view(len(batch.norms), self.problem.n_classes, -1)
@@ -95,7 +95,7 @@ class Edge:
 
 
 def judge(
-    edge: Edge, certificates: Mapping[int, Certificate], batches: Iterable[Batch]
+    edge: Edge, certificates: Mapping[int, Certificate], batches: Iterable[TriedModels]
 ) -> dict[int, Judged]:
     """Return for each k what the models of all batches did to its certificates."""
     n = edge.problem.n_train
@@ -123,7 +123,7 @@ def judged(scores: Array, norms: Array, certificate: Certificate) -> Judged:
 
 def random_batches(
     at: Expansion, norms: Array, count: int, seed: int, report: OnProgress = ignore
-) -> Iterator[Batch]:
+) -> Iterator[TriedModels]:
     """Yield `count` random directions, half with a Gaussian gradient, half Gaussian themselves,
     each at one of `norms`, drawn at random."""
     rng = np.random.default_rng(seed)
@@ -132,7 +132,7 @@ def random_batches(
         size = min(AT_ONCE, count - start)
         d = rng.standard_normal((size, len(at.H)))
         d[: size // 2] = d[: size // 2] @ at.solve
-        yield Batch(d, rng.choice(norms, size))
+        yield TriedModels(d, rng.choice(norms, size))
 
 
 def worst_directions(at: Expansion, certificate: Certificate, samples: NDArray[np.int64]) -> Array:
@@ -142,12 +142,12 @@ def worst_directions(at: Expansion, certificate: Certificate, samples: NDArray[n
     return gained @ at.solve @ at.solve
 
 
-def worst_batches(at: Expansion, certificate: Certificate) -> Iterator[Batch]:
+def worst_batches(at: Expansion, certificate: Certificate) -> Iterator[TriedModels]:
     """Yield every sample's worst direction, at its certified gradient norm."""
     outside = np.flatnonzero(certificate.gradient_norms > 0)
     for start in range(0, len(outside), AT_ONCE):
         some = outside[start : start + AT_ONCE]
-        yield Batch(worst_directions(at, certificate, some), certificate.gradient_norms[some])
+        yield TriedModels(worst_directions(at, certificate, some), certificate.gradient_norms[some])
 
 
 def pushed(
@@ -160,7 +160,7 @@ def pushed(
     low, high = start.copy(), np.full(len(samples), np.nan)
 
     def arrived(some: NDArray[np.int64], norms: Array) -> tuple[NDArray[np.bool_], Array]:
-        theta, reached = edge.models(Batch(d[some], norms))
+        theta, reached = edge.models(TriedModels(d[some], norms))
         scores = edge.scores(theta)
         own = scores[np.arange(len(some)), samples[some]]
         return (scores > own[:, None]).sum(axis=1) < certificate.k, reached
@@ -182,12 +182,12 @@ def pushed(
 
 def batches_towards(
     models: Sequence[LinearModel], honest: LinearModel, norms: Array
-) -> Iterator[Batch]:
+) -> Iterator[TriedModels]:
     """Yield the directions from θ* to each of `models`, at quantiles of `norms`."""
     quantiles = np.quantile(norms, np.linspace(0, 1, QUANTILES))
     for model in models:
         d = (model.parameters - honest.parameters).reshape(1, -1)
-        yield Batch(np.repeat(d, QUANTILES, axis=0), quantiles)
+        yield TriedModels(np.repeat(d, QUANTILES, axis=0), quantiles)
 
 
 def depths(

@@ -32,14 +32,16 @@ LEAST_SHARE = 0.5  # of the training samples that they use
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedHonest:
     """An honest model, and in words how it was trained."""
 
     model: LinearModel
     how: str
 
 
-def honest_models(dataset: Dataset, count: int, l2: float, seed: int = 0) -> Iterator[Trained]:
+def honest_models(
+    dataset: Dataset, count: int, l2: float, seed: int = 0
+) -> Iterator[TrainedHonest]:
     """Yield models of honest trainers who differ in l2 and in when they stop (both drawn on a log
     scale) and in how many of the training samples they hold back."""
     rng = np.random.default_rng(seed)
@@ -50,7 +52,7 @@ def honest_models(dataset: Dataset, count: int, l2: float, seed: int = 0) -> Ite
         size = max(round(share * dataset.n_train), dataset.n_classes)
         part = with_training_subset(dataset, training_subset(dataset, size, seed + number))
         model = fit(part, l2=weight, max_iterations=stop)
-        yield Trained(model, f"l2 {weight:.2g}, {stop} iterations, {size} samples")
+        yield TrainedHonest(model, f"l2 {weight:.2g}, {stop} iterations, {size} samples")
 
 
 def disagreements(

@@ -27,7 +27,7 @@ TINY = float(np.finfo(np.float64).tiny)  # in place of a divisor of 0
 JITTER = 1e-13  # relative to the trace: makes a singular matrix's Cholesky factor exist
 
 
-class Part(NamedTuple):
+class ExpansionPart(NamedTuple):
     """A split at θ*: features with a column of ones (n, D), p − y (n, K), S = diag(p) − ppᵀ."""
 
     X: Array
@@ -130,8 +130,8 @@ class Expansion:
     samples' gradients and g the test loss's; curl = A^{−½}(H_test − ∇⟨·, H s⟩), (P, P).
     """
 
-    train: Part
-    test: Part
+    train: ExpansionPart
+    test: ExpansionPart
     H: Array
     scores: Array
     gradients: Array
@@ -148,8 +148,8 @@ class Expansion:
     ) -> Self:
         """Expand at `model`; scores are those that `order` ranks from the highest."""
         theta, sign = model.parameters, order_sign(order)
-        train = Part.of(theta, dataset.X_train, dataset.y_train)
-        test = Part.of(theta, dataset.X_test, dataset.y_test)
+        train = ExpansionPart.of(theta, dataset.X_train, dataset.y_train)
+        test = ExpansionPart.of(theta, dataset.X_test, dataset.y_test)
         H, H_test = train.mean_of(train.S), test.mean_of(test.S)
         eye = np.eye(len(H))
         A_root = root(H + damping * eye, -0.5)

@@ -23,7 +23,7 @@ MAX_ITERATIONS = 1000
 
 
 @dataclass(frozen=True)
-class Task:
+class GradientTask:
     """Features with the column of ones, (n, D) and (m, D), and labels; θ is flat, (K·D,)."""
 
     X: Tensor
@@ -83,7 +83,7 @@ def solve(
 
 
 def naive_gradient(
-    task: Task, theta: Tensor, c: Tensor, tolerance: float, fixed: int | None = None
+    task: GradientTask, theta: Tensor, c: Tensor, tolerance: float, fixed: int | None = None
 ) -> StepGradient:
     """Compute scores as Definition 1 reads, from per-sample gradients and a solve, and autograd
     through all of it; c (n,) is held fixed."""
@@ -101,7 +101,7 @@ def naive_gradient(
 
 
 def rewritten_gradient(
-    task: Task, theta: Tensor, c: Tensor, tolerance: float, fixed: int | None = None
+    task: GradientTask, theta: Tensor, c: Tensor, tolerance: float, fixed: int | None = None
 ) -> StepGradient:
     """Run Algorithm 1: the two solves leave no graph, and the objective has no solve left in it."""
     theta = theta.detach().requires_grad_()

@@ -14,10 +14,10 @@ from engine.data.dataset import Dataset
 from engine.devices import resolve_device, resolve_dtype
 from engine.influence.linear import LinearProblem
 from engine.models.linear import LinearModel
-from engine.speed.autograd import StepGradient, Task, naive_gradient, rewritten_gradient
+from engine.speed.autograd import GradientTask, StepGradient, naive_gradient, rewritten_gradient
 from engine.speed.result import IMPLEMENTATIONS
 
-AUTOGRAD: dict[str, Callable[[Task, Tensor, Tensor, float], StepGradient]] = {
+AUTOGRAD: dict[str, Callable[[GradientTask, Tensor, Tensor, float], StepGradient]] = {
     "naive": naive_gradient,
     "rewritten": rewritten_gradient,
 }
@@ -48,7 +48,7 @@ class GradientProblem:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedGradient:
     """`step` is what is measured: one forward and backward pass → gradient and iterations.
     `decode` brings the gradient into the features' own basis, (K·(d+1),) float64."""
 
@@ -58,7 +58,7 @@ class Prepared:
 
 def prepare(
     name: str, problem: GradientProblem, tolerance: float, dtype: str, device: str
-) -> Prepared:
+) -> PreparedGradient:
     """Do what implementation `name` does once per data set. Raises InvalidInput for others."""
     if check_choice("implementation", name, IMPLEMENTATIONS) == "closed_form":
         return prepare_closed_form(problem, tolerance, dtype, device)
@@ -66,12 +66,12 @@ def prepare(
 
 
 def prepare_autograd(
-    function: Callable[[Task, Tensor, Tensor, float], StepGradient],
+    function: Callable[[GradientTask, Tensor, Tensor, float], StepGradient],
     problem: GradientProblem,
     tolerance: float,
     dtype: str,
     device: str,
-) -> Prepared:
+) -> PreparedGradient:
     kind, where = resolve_dtype(dtype), resolve_device(device)
 
     def tensor(array: NDArray) -> Tensor:
@@ -81,7 +81,7 @@ def prepare_autograd(
         X = tensor(array)
         return torch.cat([X, X.new_ones(len(X), 1)], dim=1)
 
-    task = Task(
+    task = GradientTask(
         X=with_ones(problem.X_train),
         y=torch.as_tensor(problem.y_train, device=where),
         X_test=with_ones(problem.X_test),
@@ -94,12 +94,12 @@ def prepare_autograd(
         found = function(task, theta, c, tolerance)
         return found.gradient, found.iterations
 
-    return Prepared(step, lambda gradient: gradient.double().cpu().numpy())
+    return PreparedGradient(step, lambda gradient: gradient.double().cpu().numpy())
 
 
 def prepare_closed_form(
     problem: GradientProblem, tolerance: float, dtype: str, device: str
-) -> Prepared:
+) -> PreparedGradient:
     dataset = Dataset(
         "synthetic",
         problem.X_train,
@@ -120,4 +120,4 @@ def prepare_closed_form(
         iterations = forward.solution.iterations.max() + solution.iterations.max()
         return gradient[0], int(iterations)
 
-    return Prepared(step, lambda gradient: linear.decode(gradient).ravel())
+    return PreparedGradient(step, lambda gradient: linear.decode(gradient).ravel())

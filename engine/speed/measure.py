@@ -35,7 +35,7 @@ from engine.speed.result import OK
 from engine.speed.synthetic import synthetic
 
 PROBLEM, GRADIENT = "problem.npz", "gradient.npz"
-Say = Callable[[Row], None]
+Tell = Callable[[Row], None]
 
 
 def describe(device: torch.device) -> str:
@@ -72,7 +72,7 @@ def warm_up(name: str, dtype: str, device: str) -> None:
         wide_product(wide_product(rows, rows), rows.T)
 
 
-def measure_gradient(folder: Path, request: Row, say: Say) -> None:
+def measure_gradient(folder: Path, request: Row, say: Tell) -> None:
     """Measure one row of `compare_gradients`, and save the gradient beside it."""
     name, dtype = request["implementation"], request["dtype"]
     device = resolve_device(request["device"])
@@ -104,7 +104,7 @@ def measure_gradient(folder: Path, request: Row, say: Say) -> None:
     say(row | {"status": OK})
 
 
-def measure_memory(folder: Path, request: Row, say: Say) -> None:
+def measure_memory(folder: Path, request: Row, say: Tell) -> None:
     """Measure peak memory, in MB, at every point of `measure_scaling`."""
     device = resolve_device(request["device"])
     measure_alive()
@@ -115,7 +115,7 @@ def measure_memory(folder: Path, request: Row, say: Say) -> None:
         say({"peak_mb": peak, "memory_by": meter.by})
 
 
-def measure_seconds(folder: Path, request: Row, say: Say) -> None:
+def measure_seconds(folder: Path, request: Row, say: Tell) -> None:
     """Measure time, in seconds, at every point of `measure_scaling`."""
     device = resolve_device(request["device"])
     allocate_as_usual()

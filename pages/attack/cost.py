@@ -264,7 +264,7 @@ def results(request: SweepRequest, stored: Stored, view: RateView) -> None:
 
 
 def page() -> None:
-    frame = sweep_frame.Frame.open(PAGE, ROLE, ("radii", "ks"))
+    frame = sweep_frame.SweepFrame.open(PAGE, ROLE, ("radii", "ks"))
     (stored,) = frame.stored
     table = stored.result
     with frame.head:

@@ -73,7 +73,7 @@ def strict_figure(stored: Stored, view: RateView) -> FigureBlock:
 
 
 def page() -> None:
-    frame = sweep_frame.Frame.open(PAGE, ROLE, ("set_sizes", "radii", "ks"))
+    frame = sweep_frame.SweepFrame.open(PAGE, ROLE, ("set_sizes", "radii", "ks"))
     (stored,) = frame.stored
     table = stored.result
     with frame.head:

@@ -238,7 +238,7 @@ def follow_target(target: int, view: RateView, request: SweepRequest) -> None:
 
 
 def page() -> None:
-    frame = sweep_frame.Frame.open(PAGE, ROLE, ("radii", "ks"), parts, starts=False)
+    frame = sweep_frame.SweepFrame.open(PAGE, ROLE, ("radii", "ks"), parts, starts=False)
     single, restarted = frame.stored
     four = ablation.variants(single.result, restarted.result)
     ours = ours_of(frame.request.dataset)

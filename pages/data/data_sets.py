@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from engine.data import catalogue, inventory
 from engine.data.images.backbones import DEFAULT
 from engine.data.intake.take_in import BACKBONE as OWN_BACKBONE
-from engine.data.inventory import Entry
+from engine.data.inventory import InventoryEntry
 from engine.data.tables.read import stem_of
 from engine.errors import EngineError
 from engine.experiments import PrepareRequest
@@ -27,7 +27,7 @@ from pages.data.parts import own_data
 
 PAGE = registry.page("data")
 EXPERIMENT = "prepare"
-GROUPS: dict[catalogue.Kind, str] = {
+GROUPS: dict[catalogue.SetKind, str] = {
     "bundled": "Comes with the lab",
     "images": "The paper's image sets",
     "fairness": "For the fairness page",
@@ -45,7 +45,7 @@ def megabytes(n_bytes: int) -> str:
     return f"{size:,.1f} MB" if size < 9.95 else f"{size:,.0f} MB"
 
 
-def overview(entries: Sequence[Entry]) -> str:
+def overview(entries: Sequence[InventoryEntry]) -> str:
     """Return the finding: how much there is."""
     here = sum(entry.here for entry in entries)
     data_dir = lab().settings.data_dir
@@ -66,13 +66,13 @@ def facts(about: catalogue.Description) -> str:
     )
 
 
-def request_of(entry: Entry) -> PrepareRequest:
+def request_of(entry: InventoryEntry) -> PrepareRequest:
     if entry.about is None:
         return PrepareRequest(entry.name, OWN_BACKBONE)
     return PrepareRequest(entry.about.name, entry.backbone.name if entry.backbone else "")
 
 
-def status(entry: Entry, active: bool) -> str:
+def status(entry: InventoryEntry, active: bool) -> str:
     """Return a badge: whether it is here, and what it takes."""
     if active:
         return ":orange-badge[being prepared]"
@@ -84,7 +84,7 @@ def status(entry: Entry, active: bool) -> str:
     return f":green-badge[here, {megabytes(entry.n_bytes)}]"
 
 
-def open_link(entry: Entry, place: DeltaGenerator) -> None:
+def open_link(entry: InventoryEntry, place: DeltaGenerator) -> None:
     """Show the way to a page that shows the data set."""
     fairness = entry.kind in ("fairness", "table")
     target = registry.page("fairness" if fairness else "move-one-sample")
@@ -96,7 +96,7 @@ def open_link(entry: Entry, place: DeltaGenerator) -> None:
     )
 
 
-def variant(entry: Entry, label: str) -> None:
+def variant(entry: InventoryEntry, label: str) -> None:
     """Show one line of a card: a data set that can be opened, and what can be done with it."""
     request = request_of(entry)
     can_prepare = entry.kind in ("images", "fairness")
@@ -131,7 +131,7 @@ def followed_below(job: str) -> bool:
     return taken is not None and taken.job == job
 
 
-def removal(entry: Entry, place: DeltaGenerator) -> None:
+def removal(entry: InventoryEntry, place: DeltaGenerator) -> None:
     """Remove, with a confirmation that says what goes."""
     data_dir = lab().settings.data_dir
     originals = inventory.size_of(inventory.originals_of(entry.name, data_dir))
@@ -173,7 +173,7 @@ def delete(name: str, originals: bool) -> None:
         door.refuse(f"'{name}' was not removed. {shown(error)}")
 
 
-def card(about: catalogue.Description, entries: Sequence[Entry]) -> None:
+def card(about: catalogue.Description, entries: Sequence[InventoryEntry]) -> None:
     with st.container(border=True):
         st.markdown(f"**{about.title}**  \n{facts(about)}")
         st.caption(f"{about.origin} [Source]({about.url})")
@@ -181,14 +181,14 @@ def card(about: catalogue.Description, entries: Sequence[Entry]) -> None:
             variant(entry, f"`{entry.name}`{made_by(entry)}")
 
 
-def made_by(entry: Entry) -> str:
+def made_by(entry: InventoryEntry) -> str:
     if entry.backbone is None:
         return ""
     papers = ", the paper's" if entry.backbone.name == DEFAULT else ", no weights to fetch"
     return f" {entry.backbone.title}, {entry.backbone.n_features:,} features{papers}"
 
 
-def own(entries: Sequence[Entry]) -> None:
+def own(entries: Sequence[InventoryEntry]) -> None:
     """Show what lies in the data directory and is not the lab's."""
     st.header("Your own")
     if not entries:
@@ -199,7 +199,7 @@ def own(entries: Sequence[Entry]) -> None:
             variant(entry, f"`{entry.name}` {content(entry)}")
 
 
-def content(entry: Entry) -> str:
+def content(entry: InventoryEntry) -> str:
     """Say what a file of one's own holds."""
     samples = inventory.samples_of(entry.name, lab().settings.data_dir)
     if entry.kind == "table" or samples is None:

@@ -8,7 +8,7 @@ from engine.errors import EngineError
 from engine.experiments import AttackRequest
 from engine.experiments.lesson import NICKNAME
 from engine.results import lessons
-from engine.results.lessons import Entry, Lesson
+from engine.results.lessons import Lesson, LessonEntry
 from engine.settings import ROOT
 from pages.common.asking import data_choice, door, links, progress
 from pages.common.asking.form import Form
@@ -196,7 +196,7 @@ def bet_form(lesson: Lesson, before: Ranking, samples: Samples, sample: int) -> 
         st.caption(why)
 
 
-def under_way(lesson: Lesson, entry: Entry, samples: Samples) -> None:
+def under_way(lesson: Lesson, entry: LessonEntry, samples: Samples) -> None:
     """Show the visitor's attack: its progress, or why it ended without a result."""
     request = lesson.request(entry.sample)
     found = door.Computation.of("attack", request)

@@ -28,7 +28,7 @@ from engine.data.dataset import Dataset
 from engine.influence.estimators import Lissa
 from engine.influence.linear import LinearProblem
 from engine.models.linear import LinearModel
-from engine.speed.autograd import Task, losses, mean_loss, solve
+from engine.speed.autograd import GradientTask, losses, mean_loss, solve
 from engine.speed.compare import start_of_attack
 from engine.speed.result import growth
 from engine.speed.synthetic import synthetic
@@ -50,7 +50,7 @@ SIZES: dict[str, tuple[int, ...]] = {
 class Question:
     """Whose scores are asked for: a task, θ (K·D,), and the same as data set and model."""
 
-    task: Task
+    task: GradientTask
     theta: Tensor
     dataset: Dataset
     model: LinearModel
@@ -74,7 +74,7 @@ def question(dataset: Dataset, model: LinearModel, damping: float, dtype: str) -
     X, X_test = with_ones(dataset.X_train), with_ones(dataset.X_test)
     y, y_test = torch.as_tensor(dataset.y_train), torch.as_tensor(dataset.y_test)
     theta = torch.as_tensor(model.parameters, dtype=kind).flatten()
-    return Question(Task(X, y, X_test, y_test, damping), theta, dataset, model)
+    return Question(GradientTask(X, y, X_test, y_test, damping), theta, dataset, model)
 
 
 def product_of(

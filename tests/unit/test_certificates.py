@@ -15,7 +15,7 @@ from engine.influence.problem import ranks
 from engine.models.fit import fit
 from engine.models.linear import LinearModel
 from engine.scrutiny.certificates import Region, certified_depth, certify, certify_each_k, level
-from engine.scrutiny.expansion import Expansion, Part, excess, kept, phi, slope
+from engine.scrutiny.expansion import Expansion, ExpansionPart, excess, kept, phi, slope
 from tests.support.problems import random_problem
 from tests.support.reference import explicit_gradient, explicit_scores
 
@@ -168,7 +168,7 @@ def test_each_inequality_of_the_proof_holds(kind, problem, size, share):
     assert (beyond_H <= allowed * ROUNDED + 1e-13).all()
 
 
-def derivative_along(part: Part, d: np.ndarray) -> np.ndarray:
+def derivative_along(part: ExpansionPart, d: np.ndarray) -> np.ndarray:
     """The derivative of every sample's S along d, by central differences, (n, K, K)."""
     step = 1e-4
 

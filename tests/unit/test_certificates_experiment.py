@@ -12,7 +12,7 @@ from engine.influence.scores import influence_scores
 from engine.models.fit import fit
 from engine.models.linear import LinearModel
 from engine.scrutiny.certificates import certify, certify_each_k, expand
-from engine.scrutiny.challenge import Batch, Edge, judged
+from engine.scrutiny.challenge import Edge, TriedModels, judged
 from engine.scrutiny.optimality import optimality
 from tests.support.problems import random_problem
 
@@ -38,7 +38,7 @@ def test_models_are_put_at_the_gradient_norm_that_is_asked_for(dataset: Dataset)
     found = certify(model, dataset, 0.05)
     edge = Edge.of(model, dataset, found, "highest_first")
     directions = np.random.default_rng(0).standard_normal((5, model.parameters.size))
-    theta, norms = edge.models(Batch(directions, np.geomspace(1e-4, 0.1, 5)))
+    theta, norms = edge.models(TriedModels(directions, np.geomspace(1e-4, 0.1, 5)))
     np.testing.assert_allclose(norms, np.geomspace(1e-4, 0.1, 5), rtol=1e-3)
     for place in range(5):
         parameters = edge.problem.decode(theta[place])

@@ -16,7 +16,7 @@ from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
 from engine.influence.newton import minimum
 from engine.models.linear import LinearModel
-from engine.scrutiny.admissible import Limits, admissible, draw
+from engine.scrutiny.admissible import AdmissibleLimits, admissible, draw
 from engine.scrutiny.optimality import optimality
 from tests.support.problems import random_problem
 from tests.support.reference import explicit_hessian, explicit_scores, flat, mean_loss, with_ones
@@ -245,13 +245,13 @@ def test_draws_keep_their_limits_and_centre(attacked):
         ("weights", False, True, False), ("scales", False, False, True),
         ("together", True, True, True),
     ):  # fmt: skip
-        one = draw(Limits(means, 0.2, 10.0), usual, rng)
+        one = draw(AdmissibleLimits(means, 0.2, 10.0), usual, rng)
         assert (one.l2 != 0.01) == l2 and 0.001 <= one.l2 <= 0.1
         assert bool((one.weights != 1).any()) == weights
         assert bool((one.scales != 1).any()) == scales
         assert np.abs(one.scales - 1).max() <= 0.2 and np.abs(one.weights - 1).max() <= 0.25
         assert one.weights.mean() == pytest.approx(1)
-    found = admissible(Trainer.on(dataset), model, Limits("together", 0.2, 2.0), 5, 0)
+    found = admissible(Trainer.on(dataset), model, AdmissibleLimits("together", 0.2, 2.0), 5, 0)
     assert found.ranks.shape == (5, dataset.n_train)
     assert (found.lowest <= found.averaged.clip(max=60)).sum() > 50
     assert (found.lowest <= found.highest).all()

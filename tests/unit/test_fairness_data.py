@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from engine.data import raw_files
-from engine.data.encoding import Rows, encode, prepare_splits, split_last
+from engine.data.encoding import LabelledRows, encode, prepare_splits, split_last
 from engine.data.load import load_fairness_dataset
 from engine.data.raw_files import FOLDER, RawFile, fetch
 from engine.data.untrusted import limits
@@ -69,7 +69,7 @@ def test_encoding_by_hand():
 
 
 def test_splits_keep_the_order():
-    rows = Rows(pd.DataFrame({"i": np.arange(1000.0)}), np.arange(1000), np.arange(1000))
+    rows = LabelledRows(pd.DataFrame({"i": np.arange(1000.0)}), np.arange(1000), np.arange(1000))
     first, last = split_last(rows, 0.2)
     assert (len(first.label), last.label[0], last.label[-1]) == (800, 800, 999)
     parts = prepare_splits(rows)

@@ -31,7 +31,7 @@ from tests.support.queues import kill, until
 from tests.support.tables import original
 
 
-def named(data_dir: Path) -> dict[str, inventory.Entry]:
+def named(data_dir: Path) -> dict[str, inventory.InventoryEntry]:
     return {entry.name: entry for entry in inventory.entries(data_dir)}
 
 

@@ -18,7 +18,7 @@ from engine.data.load import load_dataset
 from engine.errors import InvalidDataset, InvalidInput
 from engine.experiments import CleaningRequest, Context, PaymentsRequest, experiment
 from engine.experiments.cleaning import DETECTORS, MODELS, run_cleaning
-from engine.experiments.payments import ATTACKERS, MOVING, Draw, Favoured, run_payments
+from engine.experiments.payments import ATTACKERS, MOVING, Favoured, Repetition, run_payments
 from engine.influence.scores import influence_scores
 from engine.market.cleaning import finding, flip_labels
 from engine.market.tricks import best_of, copies, halves, misread, names_of, outliers
@@ -318,7 +318,7 @@ def test_a_rule_that_pays_nobody_is_said_to_and_left_out_of_the_means(small):
 def test_scores_of_one_sign_pay_nobody_by_score_and_the_experiment_says_so(small):
     """A model whose every sample pulls the test loss up has no positive worth to pay for."""
     request = PaymentsRequest(count=4, k=6, bought=(2,), names=(2,), tried=(2,), **FEW)
-    honest = Favoured(request, Draw(0, vendors_at_random(48, 4), 0, 0)).shares(np.ones(48))
+    honest = Favoured(request, Repetition(0, vendors_at_random(48, 4), 0, 0)).shares(np.ones(48))
     assert np.isnan(honest["positive"]) and np.isnan(honest["net"])
     assert honest["rank"] == pytest.approx(0.25) and honest["top_k"] == pytest.approx(0.25)
 

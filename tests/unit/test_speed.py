@@ -16,7 +16,7 @@ from engine.errors import EngineError, InvalidDataset, InvalidInput
 from engine.influence.scores import influence_gradient, influence_scores
 from engine.progress import Progress
 from engine.speed import child
-from engine.speed.autograd import Task, naive_gradient, rewritten_gradient
+from engine.speed.autograd import GradientTask, naive_gradient, rewritten_gradient
 from engine.speed.compare import OK, SHAPES, compare_gradients, shape_of
 from engine.speed.implementations import GradientProblem, prepare
 from engine.speed.memory import RESIDENT
@@ -36,8 +36,8 @@ AUTOGRAD = [naive_gradient, rewritten_gradient]
 DAMPING = 0.25
 
 
-def task_of(dataset) -> Task:
-    return Task(
+def task_of(dataset) -> GradientTask:
+    return GradientTask(
         X=with_ones(dataset.X_train),
         y=torch.as_tensor(dataset.y_train),
         X_test=with_ones(dataset.X_test),
@@ -114,7 +114,7 @@ def test_autograd_stays_on_its_device(function):
     with torch.device("meta"):
         n, m, D, K = 16, 8, 6, 3
         y, y_test = torch.randint(K, (n,)), torch.randint(K, (m,))
-        task = Task(torch.randn(n, D), y, torch.randn(m, D), y_test, DAMPING)
+        task = GradientTask(torch.randn(n, D), y, torch.randn(m, D), y_test, DAMPING)
         theta, c = torch.randn(K * D), torch.randn(n)
     found = function(task, theta, c, 1e-3, fixed=2)
     assert found.scores.shape == (n,)

@@ -20,7 +20,7 @@ from engine.results.lanes import SHORT
 from engine.results.queue import CANCEL, USAGE, read_json
 from engine.results.watchdog import (
     GB,
-    Limits,
+    JobLimits,
     Watchdog,
     broken,
     clears_up,
@@ -92,7 +92,7 @@ def test_all_below_are_ended_but_those_who_clear_up(hogs):
 
 def test_limits_are_those_of_the_settings_or_a_share_of_the_machine():
     settings = read_settings({"IAL_JOB_HOURS": "2", "IAL_JOB_MEMORY_GB": "3"})
-    assert limits_of(settings, 4, LONG_LANE) == Limits(7200, 3 * GB)
+    assert limits_of(settings, 4, LONG_LANE) == JobLimits(7200, 3 * GB)
     long, short = (limits_of(read_settings({}), 2, lane) for lane in (LONG_LANE, SHORT))
     assert long.seconds == short.seconds == 24 * 3600
     # two jobs in either lane fit into it together
@@ -111,7 +111,7 @@ def test_a_container_has_less_memory_than_its_machine(tmp_path):
 
 
 def test_what_breaks_a_limit_is_said_with_its_setting():
-    limits = Limits(5400, 2 * GB)
+    limits = JobLimits(5400, 2 * GB)
     assert broken(limits, 5400, 2 * GB) is None
     memory, hours = broken(limits, 0, 2.5 * GB), broken(limits, 5 * 3600, 0)
     assert memory is not None
@@ -124,7 +124,7 @@ def test_what_breaks_a_limit_is_said_with_its_setting():
 
 def test_time_counts_under_all_workers_and_a_job_that_does_not_stop_is_ended(tmp_path):
     ends: list[tuple[str, str]] = []
-    dog = Watchdog(tmp_path, Limits(100, GB), 99.0, lambda *end: ends.append(end))
+    dog = Watchdog(tmp_path, JobLimits(100, GB), 99.0, lambda *end: ends.append(end))
     assert dog.look(MB) is None
     dog.began -= 2
     status, message = dog.look(MB) or ("", "")
@@ -133,7 +133,9 @@ def test_time_counts_under_all_workers_and_a_job_that_does_not_stop_is_ended(tmp
     assert used is not None
     assert used["memory"] == used["peak"] == MB
     assert 2 <= used["seconds"] < 10
-    dog = Watchdog(tmp_path, Limits(100, GB), 0.0, lambda *end: ends.append(end), cancel_seconds=60)
+    dog = Watchdog(
+        tmp_path, JobLimits(100, GB), 0.0, lambda *end: ends.append(end), cancel_seconds=60
+    )
     (tmp_path / CANCEL).touch()
     assert dog.look(MB) is None
     assert dog.asked is not None
@@ -145,7 +147,7 @@ def test_time_counts_under_all_workers_and_a_job_that_does_not_stop_is_ended(tmp
 
 def test_it_decides_before_or_after_the_job_has_ended_never_both(tmp_path):
     ends: list[tuple[str, str]] = []
-    broken_at_once = Limits(0.0, GB)
+    broken_at_once = JobLimits(0.0, GB)
     with Watchdog(
         tmp_path, broken_at_once, 0.0, lambda *end: ends.append(end), look_seconds=0.01
     ) as dog:
@@ -154,7 +156,7 @@ def test_it_decides_before_or_after_the_job_has_ended_never_both(tmp_path):
     assert seen > 0
     dog.thread.join(timeout=10)
     assert len(ends) == seen
-    with pytest.raises(Cancelled), Watchdog(tmp_path, Limits(9, GB), 0.0, lambda *end: None):
+    with pytest.raises(Cancelled), Watchdog(tmp_path, JobLimits(9, GB), 0.0, lambda *end: None):
         raise Cancelled("as the job says")
 
 
@@ -292,7 +294,7 @@ def test_every_gpu_has_a_worker_of_its_own(monkeypatch):
 
 
 def test_the_page_says_what_a_job_may_take_and_how_often_it_was_resumed():
-    limits = {SHORT: Limits(24 * 3600, 2 * GB), LONG_LANE: Limits(24 * 3600, 18.9 * GB)}
+    limits = {SHORT: JobLimits(24 * 3600, 2 * GB), LONG_LANE: JobLimits(24 * 3600, 18.9 * GB)}
     said = library_words.limits_said(limits, {SHORT: 4, LONG_LANE: 1})
     assert (
         "Short ones: 4 run at a time, with at most 2.0 GB of memory each. "

@@ -39,10 +39,10 @@ BATCH = 32  # pictures in one pass: its composition may change the last bits, so
 SIDE = 32  # pixels of a thumbnail
 SPLITS = ("train", "test")
 PACKAGES = ("numpy", "pillow", "torch", "torchvision")  # what a feature's bits may depend on
-Plan = dict[str, Any]  # everything that the files' bytes depend on, as JSON keeps it
+FilesPlan = dict[str, Any]  # everything that the files' bytes depend on, as JSON keeps it
 
 
-class Pictures(Protocol):
+class RawPictures(Protocol):
     """Pictures by their index, each opened when it is asked for, from several threads."""
 
     def __len__(self) -> int: ...
@@ -56,13 +56,13 @@ class ImageSet:
     kept beside the features, and a preparation that was begun from another one begins anew."""
 
     class_names: tuple[str, ...]
-    train: Pictures
+    train: RawPictures
     y_train: NDArray[np.int64]
-    test: Pictures
+    test: RawPictures
     y_test: NDArray[np.int64]
     source: Mapping[str, object] = field(default_factory=dict)
 
-    def split(self, name: str) -> tuple[Pictures, NDArray[np.int64]]:
+    def split(self, name: str) -> tuple[RawPictures, NDArray[np.int64]]:
         return getattr(self, name), getattr(self, f"y_{name}")
 
 
@@ -147,7 +147,7 @@ def computing(device: str) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def plan_of(name: str, images: ImageSet, loaded: Loaded, device: str) -> Plan:
+def plan_of(name: str, images: ImageSet, loaded: Loaded, device: str) -> FilesPlan:
     """Return everything that the files' bytes depend on."""
     import torch
 
@@ -174,7 +174,7 @@ def plan_of(name: str, images: ImageSet, loaded: Loaded, device: str) -> Plan:
     )
 
 
-def begin(folder: Path, plan: Plan) -> dict[str, int]:
+def begin(folder: Path, plan: FilesPlan) -> dict[str, int]:
     """Return how many pictures of each split an interrupted run of the same plan has done; where
     there was no such run, make the arrays."""
     try:
@@ -195,7 +195,7 @@ def begin(folder: Path, plan: Plan) -> dict[str, int]:
     return done
 
 
-def check_space(folder: Path, plan: Plan) -> None:
+def check_space(folder: Path, plan: FilesPlan) -> None:
     """Raise OSError unless arrays and finished files have room together: where the disk fills up
     under a mapped array, the process just ends."""
     one = 2 * plan["backbone"]["n_features"] + 3 * SIDE**2
@@ -210,7 +210,7 @@ def make_array(path: Path, shape: tuple[int, ...], dtype: str) -> None:
     np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(dtype), shape=shape).flush()
 
 
-def write_plan(folder: Path, plan: Plan, done: Mapping[str, int]) -> None:
+def write_plan(folder: Path, plan: FilesPlan, done: Mapping[str, int]) -> None:
     """Write how far the preparation is, in one step, after the rows that it counts are on the
     disk."""
     replace(folder / PLAN, json.dumps({"plan": plan, "done": dict(done)}).encode())
@@ -283,7 +283,7 @@ def write_rows(path: Path, start: int, rows: NDArray) -> None:
     array.flush()
 
 
-def finish(folder: Path, plan: Plan, images: ImageSet, data_dir: Path) -> Path:
+def finish(folder: Path, plan: FilesPlan, images: ImageSet, data_dir: Path) -> Path:
     """Put the files in their place; the features last, which make them a data set. Whatever ends
     it, the next run does all of it again."""
     path = data_dir / f"{plan['name']}.npz"

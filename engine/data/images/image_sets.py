@@ -15,7 +15,7 @@ from filelock import FileLock
 from numpy.typing import ArrayLike, NDArray
 
 from engine.data.catalogue import Description
-from engine.data.images.extraction import ImageSet, Pictures
+from engine.data.images.extraction import ImageSet, RawPictures
 from engine.data.raw_files import FOLDER, Say, silent
 from engine.errors import DataUnavailable, InvalidDataset
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-class Samples(Protocol):
+class LabelledPictures(Protocol):
     """A torchvision data set: samples by their index, each a picture and its label."""
 
     def __len__(self) -> int: ...
@@ -35,7 +35,7 @@ class Samples(Protocol):
 class Some:
     """The pictures of those samples of a torchvision data set that `indices` lists."""
 
-    dataset: Samples
+    dataset: LabelledPictures
     indices: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -45,14 +45,14 @@ class Some:
         return self.dataset[int(self.indices[index])][0]
 
 
-def all_of(dataset: Samples) -> Pictures:
+def all_of(dataset: LabelledPictures) -> RawPictures:
     return Some(dataset, np.arange(len(dataset)))
 
 
 def whole(
-    dataset_train: Samples,
+    dataset_train: LabelledPictures,
     y_train: ArrayLike,
-    dataset_test: Samples,
+    dataset_test: LabelledPictures,
     y_test: ArrayLike,
     names: Iterable[str],
 ) -> ImageSet:

@@ -131,7 +131,7 @@ def unfit_as_a_whole(path: Path, error: Exception) -> InvalidDataset:
 
 
 @dataclass(frozen=True)
-class Place:
+class ImagePlace:
     """Where an image belongs; split: train or test, '' where that is to be chosen here."""
 
     name: str
@@ -139,7 +139,7 @@ class Place:
     label: str
 
 
-def arrange(names: list[str]) -> tuple[list[Place], list[Problem]]:
+def arrange(names: list[str]) -> tuple[list[ImagePlace], list[Problem]]:
     """Return class and split of every image, by its path; a file that is no image, or lies in no
     class folder, is a problem. One folder around everything is looked through. Raises
     ValueError."""
@@ -169,7 +169,7 @@ def arrange(names: list[str]) -> tuple[list[Place], list[Problem]]:
         elif unfit(inside[0]):
             problems.append(Problem(name, "its class folder's name cannot be kept: rename it"))
         else:
-            places.append(Place(name, path[0].casefold() if is_split else "", inside[0]))
+            places.append(ImagePlace(name, path[0].casefold() if is_split else "", inside[0]))
     return places, problems
 
 
@@ -184,14 +184,14 @@ def unfit(label: str) -> bool:
 
 def look(
     path: Path, test_share: float = TEST_SHARE, report: OnStep = ignore_step
-) -> tuple[Preview, tuple[Place, ...]]:
+) -> tuple[Preview, tuple[ImagePlace, ...]]:
     """Decode every image; return what they would become, and where each that is taken belongs.
     Raises InvalidInput, InvalidDataset."""
     check_share(test_share)
     with opened(path) as files:
         places, problems = arrange(list(files.sizes))
         problems = [*files.left_out, *problems]
-        readable: list[Place] = []
+        readable: list[ImagePlace] = []
         pictures: dict[str, NDArray[np.uint8]] = {}
         for number, place in enumerate(places, 1):
             try:
@@ -244,7 +244,7 @@ def first_of(problems: list[Problem]) -> str:
     return f"; {count(len(problems), 'problem')}, first {problems[0]}" if problems else ""
 
 
-def enough(places: list[Place]) -> tuple[list[Place], list[Problem]]:
+def enough(places: list[ImagePlace]) -> tuple[list[ImagePlace], list[Problem]]:
     """Without the classes that have too few images for what each split needs, and which these
     are."""
     here = Counter((place.label, place.split) for place in places)
@@ -265,7 +265,9 @@ def enough(places: list[Place]) -> tuple[list[Place], list[Problem]]:
     return [p for p in places if f"class {shorten(p.label)}" not in small], problems
 
 
-def shared_out(places: list[Place], names: tuple[str, ...], test_share: float) -> tuple[Place, ...]:
+def shared_out(
+    places: list[ImagePlace], names: tuple[str, ...], test_share: float
+) -> tuple[ImagePlace, ...]:
     """Return the images with their splits; drawn here where the folders do not say."""
     if places[0].split:
         return tuple(places)
@@ -277,12 +279,14 @@ def shared_out(places: list[Place], names: tuple[str, ...], test_share: float) -
     )
 
 
-def labels_of(places: tuple[Place, ...], part: str, names: tuple[str, ...]) -> NDArray[np.int64]:
+def labels_of(
+    places: tuple[ImagePlace, ...], part: str, names: tuple[str, ...]
+) -> NDArray[np.int64]:
     number = {name: i for i, name in enumerate(names)}
     return np.array([number[p.label] for p in places if p.split == part], dtype=np.int64)
 
 
-def notes_of(found: list[Place]) -> tuple[str, ...]:
+def notes_of(found: list[ImagePlace]) -> tuple[str, ...]:
     if found[0].split:
         return ("Split into train and test as the folders say.",)
     return (f"Split into train and test here, stratified (seed {SEED}).",)
@@ -335,7 +339,7 @@ def free_for(name: str, digest: str, data_dir: Path) -> bool:
     raise InvalidDataset(another(name))
 
 
-class About(TypedDict, total=False):
+class AboutImages(TypedDict, total=False):
     """What is kept beside images of one's own; without entries where there are none."""
 
     digest: str
@@ -347,13 +351,13 @@ def raw_folder(name: str, data_dir: Path) -> Path:
     return Path(data_dir) / FOLDER / name
 
 
-def about_images(name: str, data_dir: Path) -> About:
+def about_images(name: str, data_dir: Path) -> AboutImages:
     """Return what was kept about the images of this name; nothing where there are none."""
     try:
         about = json.loads((raw_folder(name, data_dir) / ABOUT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return About()
-    return cast(About, about) if isinstance(about, dict) else About()
+        return AboutImages()
+    return cast(AboutImages, about) if isinstance(about, dict) else AboutImages()
 
 
 class KeptPictures:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.data.tables.account import TableAccount, count
 from engine.errors import shorten
 
-Kind = Literal["features", "table", "images"]
+FileKind = Literal["features", "table", "images"]
 LISTED = 100  # problems that are listed one by one; all are counted
 
 
@@ -35,7 +35,7 @@ class Preview:
     rows or files that are left out, for the first problems of which there are words."""
 
     file: str
-    kind: Kind
+    kind: FileKind
     classes: pd.DataFrame
     n_features: int | None  # None for images: their backbone says
     problems: tuple[Problem, ...] = ()

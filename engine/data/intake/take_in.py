@@ -15,7 +15,7 @@ from engine.data.images.backbones import backbone_named
 from engine.data.intake import features, images, labelled_table
 from engine.data.intake.labelled_table import TEST_SHARE
 from engine.data.intake.names import another, check_name, place, safe_name
-from engine.data.intake.preview import Kind, Preview
+from engine.data.intake.preview import FileKind, Preview
 from engine.data.raw_files import FOLDER
 from engine.data.sources.thumbnails import FOLDER as THUMBNAILS
 from engine.data.tables import packed
@@ -30,7 +30,7 @@ UPLOADED = (FEATURES, *SUFFIXES, *packed.PACKINGS)
 KINDS = f"a features file (.npz), a table ({FORMATS}), or images in class folders (.zip, folder)"
 
 
-def kind_of(path: Path) -> Kind:
+def kind_of(path: Path) -> FileKind:
     """Raises InvalidDataset."""
     suffix = path.suffix.lower()
     if path.is_dir():
@@ -72,7 +72,7 @@ def preview(
 
 def candidate(
     path: Path,
-    kind: Kind,
+    kind: FileKind,
     label: str | None,
     test_share: float,
     options: TableOptions | None,
@@ -90,7 +90,7 @@ def accept(
     test_share: float = TEST_SHARE,
     report: OnStep = ignore_step,
     options: TableOptions | None = None,
-) -> Kind:
+) -> FileKind:
     """Take a file in: features and tables become the data set `name` at once, images are kept until
     a backbone has made theirs. All is checked again. Raises InvalidInput, InvalidDataset,
     DataUnavailable."""

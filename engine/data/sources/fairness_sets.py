@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from engine.data.catalogue import SETS
-from engine.data.encoding import Rows, prepare_splits
+from engine.data.encoding import LabelledRows, prepare_splits
 from engine.data.fairness import FairnessDataset, Strength
 from engine.data.raw_files import RawFile, Say, fetch
 
@@ -69,7 +69,7 @@ def german(data_dir: Path, say: Say) -> FairnessDataset:
     """1000 credit applicants: good or bad risk; groups: 30 and more, younger."""
     raw = pd.read_csv(fetch(GERMAN, data_dir, say), sep=" ", header=None, names=GERMAN_COLUMNS)
     sex = raw["personal_status"].isin(FEMALE).map({True: "female", False: "male"})
-    rows = Rows(
+    rows = LabelledRows(
         raw.drop(columns=["personal_status", "credit"]).assign(sex=sex),
         binary(raw["credit"] == 1),
         binary(raw["age"] >= 30),
@@ -109,7 +109,9 @@ def compas(data_dir: Path, say: Say) -> FairnessDataset:
     return FairnessDataset(
         name="compas",
         title=SETS["compas"].title,
-        **prepare_splits(Rows(table, binary(raw["two_year_recid"] == 0), binary(caucasian))),
+        **prepare_splits(
+            LabelledRows(table, binary(raw["two_year_recid"] == 0), binary(caucasian))
+        ),
         label_names=("rearrested within two years", "not rearrested within two years"),
         group_names=("other", "Caucasian"),
         l2=37.00,
@@ -127,7 +129,7 @@ def compas(data_dir: Path, say: Say) -> FairnessDataset:
 def adult(data_dir: Path, say: Say) -> FairnessDataset:
     """45,222 people of the 1994 US census: income above 50,000 dollars; groups: the sexes."""
 
-    def read(file: RawFile, skip: int) -> Rows:
+    def read(file: RawFile, skip: int) -> LabelledRows:
         raw = pd.read_csv(
             fetch(file, data_dir, say),
             header=None,
@@ -136,7 +138,7 @@ def adult(data_dir: Path, say: Say) -> FairnessDataset:
             na_values="?",
             skiprows=skip,
         ).dropna()
-        return Rows(
+        return LabelledRows(
             raw.drop(columns=["fnlwgt", "income"]),
             binary(raw["income"].str.startswith(">50K")),
             binary(raw["sex"] == "Male"),

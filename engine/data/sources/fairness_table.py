@@ -11,7 +11,7 @@ from pandas.api.types import is_scalar
 from engine.data.encoding import (
     TEST_SHARE,
     VAL_SHARE,
-    Rows,
+    LabelledRows,
     constant_columns,
     prepare_splits,
     split_last,
@@ -177,7 +177,7 @@ def load(
     label, negative = flag(table, roles.target, roles.positive, "positive", merge_others)
     group, other = flag(table, roles.sensitive, roles.privileged, "privileged", merge_others)
     order = np.random.default_rng(SEED).permutation(len(label))
-    rows = Rows(table.features[table.keep].iloc[order], label[order], group[order])
+    rows = LabelledRows(table.features[table.keep].iloc[order], label[order], group[order])
     if options.impute:
         train, _ = split_last(split_last(rows, TEST_SHARE)[0], VAL_SHARE)
         rows = replace(rows, table=impute(rows.table, np.arange(len(train.label))))

@@ -138,7 +138,7 @@ def digest_of(X: NDArray) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Scaling:
+class Standardisation:
     """(X · 2^exponent − mean) · scale, column by column (d,); scale is 0 for a constant column."""
 
     exponent: NDArray[np.int32]
@@ -150,7 +150,7 @@ class Scaling:
         return (np.ldexp(rows, self.exponent) - self.mean) * self.scale
 
 
-def scaling(X: NDArray) -> Scaling:
+def scaling(X: NDArray) -> Standardisation:
     """Return the scaling of the rows of X (n, d); three passes, since the difference of large sums
     would lose what it is about, and the squares of large values would overflow."""
     low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
@@ -165,10 +165,10 @@ def scaling(X: NDArray) -> Scaling:
         squares += np.square(np.ldexp(rows, exponent) - mean).sum(axis=0)
     varies = beyond_rounding(low, high, X.dtype) & (squares > 0)
     scale = np.where(varies, 1 / np.sqrt(np.where(varies, squares, 1) / len(X)), 0.0)
-    return Scaling(exponent, mean, scale)
+    return Standardisation(exponent, mean, scale)
 
 
-def standardised(folder: Path, X: NDArray, scaling: Scaling) -> NDArray[np.float32]:
+def standardised(folder: Path, X: NDArray, scaling: Standardisation) -> NDArray[np.float32]:
     """Return a memory map of the standardised features, made where no file has these values."""
     path = folder / f"{STANDARDISED}-{digest_of(X)}.npy"
     try:
@@ -186,7 +186,7 @@ def standardised(folder: Path, X: NDArray, scaling: Scaling) -> NDArray[np.float
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def write_standardised(path: Path, X: NDArray, scaling: Scaling) -> None:
+def write_standardised(path: Path, X: NDArray, scaling: Standardisation) -> None:
     making = path.with_name(f".{path.name}")
     out = np.lib.format.open_memmap(making, mode="w+", dtype=np.float32, shape=X.shape)
     for place, rows in enumerate(chunks(X)):

@@ -116,7 +116,7 @@ def read(requests: Sequence[SweepRequest]) -> list[door.Computation]:
 
 
 @dataclass(frozen=True)
-class Frame:
+class SweepFrame:
     """A page about sweeps: the sweep that it shows (in parts, as the page asked for them), whose
     figures go into `body`, its finding and controls into `head`."""
 
@@ -132,9 +132,9 @@ class Frame:
         page: PageEntry,
         role: str,
         axes: Sequence[str],
-        parts: sweep_requests.Parts = sweep_requests.alone,
+        parts: sweep_requests.PartsOf = sweep_requests.alone,
         starts: bool = True,
-    ) -> "Frame":
+    ) -> "SweepFrame":
         """Draw title, data set, and at the end of the page a sweep of one's own; stops the page
         where there is nothing to show, and says so. `parts` are what the page needs for a
         request."""

@@ -35,7 +35,7 @@ def stored_of(role: str, dataset: str) -> dict[SweepRequest, Stored]:
     return {request: stored for request, stored in found.items() if stored is not None}
 
 
-Parts = Callable[[SweepRequest], Sequence[SweepRequest]]  # what a page needs for a request
+PartsOf = Callable[[SweepRequest], Sequence[SweepRequest]]  # what a page needs for a request
 
 
 def alone(request: SweepRequest) -> Sequence[SweepRequest]:
@@ -43,7 +43,7 @@ def alone(request: SweepRequest) -> Sequence[SweepRequest]:
     return [request]
 
 
-def opening_sweep(role: str, dataset: str, parts: Parts = alone) -> SweepRequest:
+def opening_sweep(role: str, dataset: str, parts: PartsOf = alone) -> SweepRequest:
     """Return the published request in this role, or a modest one like it for another data set: of
     fewer targets, starts and at last of one radius, until all its parts take an hour at most."""
     found = published_results.request_of(role, dataset)

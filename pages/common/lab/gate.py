@@ -70,7 +70,7 @@ OVER_TLS = {"Cross-Origin-Opener-Policy": "same-origin"}
 
 
 @dataclass(frozen=True)
-class Limits:
+class ServerLimits:
     """What one server process takes. sessions: connected at once; twice as many may come at one
     moment, and a twentieth of them each second after that, but one at least. idle_seconds: after
     which a session's place may be given away. upload_bytes: of all uploads that are held or on
@@ -120,7 +120,7 @@ class Gate:
     tell browsers to do so too."""
 
     def __init__(
-        self, app: ASGIApp, limits: Limits, held: Callable[[], int] = held_uploads
+        self, app: ASGIApp, limits: ServerLimits, held: Callable[[], int] = held_uploads
     ) -> None:
         self.app, self.limits, self.held = app, limits, held
         self.seats: set[Seat] = set()

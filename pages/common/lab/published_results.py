@@ -7,7 +7,7 @@ from typing import Any, NotRequired, TypedDict
 from engine.experiments import make_request
 from engine.settings import PUBLISHED
 
-Request = Any  # of the experiment that a result is of: the role says which
+AnyRequest = Any  # of the experiment that a result is of: the role says which
 
 
 class Listed(TypedDict):
@@ -26,7 +26,7 @@ def entries() -> tuple[Listed, ...]:
 
 
 @cache
-def listed() -> tuple[tuple[str, str, Request], ...]:
+def listed() -> tuple[tuple[str, str, AnyRequest], ...]:
     """Return role (empty where it has none), experiment and request of every listed result."""
     return tuple(
         (
@@ -39,7 +39,7 @@ def listed() -> tuple[tuple[str, str, Request], ...]:
 
 
 @cache
-def with_role() -> tuple[tuple[str, str, Request], ...]:
+def with_role() -> tuple[tuple[str, str, AnyRequest], ...]:
     """Return the entries of `listed` that have a role on a page."""
     return tuple(entry for entry in listed() if entry[0])
 
@@ -50,13 +50,13 @@ def stand_ins() -> dict[str, str]:
     return {e["stands_for"]: str(e["request"]["dataset"]) for e in entries() if "stands_for" in e}
 
 
-def request_of(role: str, dataset: str) -> Request | None:
+def request_of(role: str, dataset: str) -> AnyRequest | None:
     """Return the published request that plays this role for a data set."""
     found = (r for name, _, r in with_role() if name == role and r.dataset == dataset)
     return next(found, None)
 
 
-def requests_of(role: str, dataset: str) -> list[Request]:
+def requests_of(role: str, dataset: str) -> list[AnyRequest]:
     """Return all published requests that play this role for a data set."""
     return [r for name, _, r in with_role() if name == role and r.dataset == dataset]
 

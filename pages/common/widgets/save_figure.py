@@ -28,7 +28,7 @@ CHOICES = {
     "citation": "To cite (BibTeX)",
 }
 
-Table = Callable[[], pd.DataFrame]
+MakeTable = Callable[[], pd.DataFrame]
 Asked = tuple[tuple[str, Mapping[str, object]], ...]  # requests, each with its experiment
 
 
@@ -38,16 +38,18 @@ class FigureSource:
     and the requests whose results it is drawn from, each with its experiment."""
 
     what: str
-    table: Table
+    table: MakeTable
     asked: Asked
 
     @classmethod
-    def of(cls, what: str, table: Table, *results: Stored) -> "FigureSource":
+    def of(cls, what: str, table: MakeTable, *results: Stored) -> "FigureSource":
         asked = [(r.manifest.experiment, r.manifest.request) for r in results]
         return cls(what, table, tuple(asked))
 
     @classmethod
-    def asking(cls, what: str, table: Table, experiment: str, request: Request) -> "FigureSource":
+    def asking(
+        cls, what: str, table: MakeTable, experiment: str, request: Request
+    ) -> "FigureSource":
         """Make the source of a figure that shows what a request is about, with or without a
         result."""
         return cls(what, table, ((experiment, values_of(request)),))

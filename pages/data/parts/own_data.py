@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from engine.data.intake import take_in
-from engine.data.intake.preview import Kind, Preview
+from engine.data.intake.preview import FileKind, Preview
 from engine.data.tables.account import TableAccount
 from engine.errors import EngineError
 from engine.experiments.prepare import PrepareRequest
@@ -24,7 +24,7 @@ from pages.common.samples import data_uri, shortened
 from pages.common.widgets import blocks
 from pages.common.words.wording import count, plain
 from pages.data.parts import own_file, own_tour
-from pages.data.parts.own_file import Options, OwnFile
+from pages.data.parts.own_file import FileOptions, OwnFile
 
 SEEN, TAKEN, REFUSED = "own_seen", "own_taken", "own_refused"  # session-state keys
 EXPERIMENT = "prepare"
@@ -37,7 +37,7 @@ class Taken:
     """What was taken in last; job: that computes the features of images."""
 
     name: str
-    kind: Kind
+    kind: FileKind
     job: str = ""
     backbone: str = ""
 
@@ -75,7 +75,7 @@ def bring_in() -> None:
     offer(source, options, kind)
 
 
-def look(source: OwnFile, options: Options) -> Preview | str:
+def look(source: OwnFile, options: FileOptions) -> Preview | str:
     """Return what the file would become, or why it cannot be taken; found once for these
     options."""
     key = (source.mark, options.label, options.test_share, options.table)
@@ -152,7 +152,7 @@ def show_problems(seen: Preview) -> None:
         st.caption(f"The first {len(table):,} of {seen.n_problems:,}.")
 
 
-def offer(source: OwnFile, options: Options, kind: Kind) -> None:
+def offer(source: OwnFile, options: FileOptions, kind: FileKind) -> None:
     """Show the button that accepts."""
     try:
         name = take_in.name_for(source.name, options.name)
@@ -171,7 +171,7 @@ def offer(source: OwnFile, options: Options, kind: Kind) -> None:
     st.rerun()
 
 
-def take(source: OwnFile, options: Options, name: str, report: OnStep) -> None:
+def take(source: OwnFile, options: FileOptions, name: str, report: OnStep) -> None:
     """Accept a file: what became of it is said when the page is drawn again."""
     data_dir = lab().settings.data_dir
     try:

@@ -12,7 +12,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from engine.data.images.backbones import BACKBONES
 from engine.data.intake import labelled_table, take_in
-from engine.data.intake.preview import Kind
+from engine.data.intake.preview import FileKind
 from engine.data.tables.options import TableOptions
 from engine.data.tables.read import FORMATS, columns_of
 from engine.data.untrusted import limits
@@ -62,7 +62,7 @@ class OwnFile:
 
 
 @dataclass(frozen=True)
-class Options:
+class FileOptions:
     """How a file is to be read; label: of a table; test_share: of what has no test data."""
 
     name: str
@@ -129,7 +129,7 @@ def how_to_read(source: OwnFile, path: Path) -> tuple[TableOptions, list[str]]:
     return options, [column for column in columns if column not in options.drop]
 
 
-def choose_options(source: OwnFile, kind: Kind, columns: list[str]) -> Options:
+def choose_options(source: OwnFile, kind: FileKind, columns: list[str]) -> FileOptions:
     """Name and, by kind, the label column, the test share and the network."""
     mark = source.mark
     places = st.columns([3, 2, 2] if kind != "features" else [3, 4])
@@ -145,7 +145,7 @@ def choose_options(source: OwnFile, kind: Kind, columns: list[str]) -> Options:
         help="Letters, digits, - and _.",
     )
     if kind == "features":
-        return Options(name)
+        return FileOptions(name)
     label = backbone = None
     with places[1]:
         if kind == "table":
@@ -179,7 +179,7 @@ def choose_options(source: OwnFile, kind: Kind, columns: list[str]) -> Options:
             help="Drawn at random from every class (seed 0). Images that lie in train/ and test/ "
             "stay as they are.",
         )
-    return Options(name, label, share, backbone or "")
+    return FileOptions(name, label, share, backbone or "")
 
 
 def guessed(source: OwnFile, columns: list[str]) -> str | None:

@@ -16,7 +16,7 @@ from engine.results.jobs import Job, JobState
 from engine.results.lanes import LONG, SHORT
 from engine.results.library import Entry, Library
 from engine.results.store import IMPORTED, LOCAL, PUBLISHED
-from engine.results.watchdog import Limits, duration
+from engine.results.watchdog import JobLimits, duration
 from pages.common.keeping import shelf
 from pages.common.words.code_names import data_name, field_name, in_prose, in_words
 from pages.common.words.wording import count, listed, plain, stamp
@@ -157,7 +157,7 @@ def progress_of(state: JobState) -> tuple[float, str]:
     return 0.0, "begun"
 
 
-def limits_said(limits: Mapping[str, Limits], at_once: Mapping[str, int]) -> str:
+def limits_said(limits: Mapping[str, JobLimits], at_once: Mapping[str, int]) -> str:
     """Say what the job runner allows in each lane."""
     runs = {lane: f"{many} {'runs' if many == 1 else 'run'}" for lane, many in at_once.items()}
     memory = {lane: size(limit.memory) for lane, limit in limits.items()}

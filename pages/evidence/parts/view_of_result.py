@@ -245,7 +245,7 @@ def into_one_attack(request: Examined, url: str, role: str, own: str) -> ResultV
     return view(url, **values) if same else None
 
 
-Judged = (
+JudgedRequest = (
     LdsRequest | SelectionRequest | ScoreMatrixRequest | ConditioningRequest | CandidatesRequest
 )
 
@@ -258,7 +258,7 @@ def of_playground(request: PlaygroundRequest) -> ResultView | None:
 
 
 @view_of.register
-def of_judged(request: Judged) -> ResultView | None:
+def of_judged(request: JudgedRequest) -> ResultView | None:
     """View a result on a page that shows one request a data set: the published one, or else the
     default."""
     role, url = JUDGED[type(request)]

@@ -7,7 +7,7 @@ import pandas as pd
 from engine.errors import DamagedResult
 from engine.experiments import RESULT_VERSION, LessonRequest, make_request
 from engine.results import lessons
-from engine.results.lessons import Entry, Lesson
+from engine.results.lessons import Lesson, LessonEntry
 from engine.results.library import results_in
 from engine.results.store import (
     Manifest,
@@ -22,7 +22,7 @@ from pages.common.lab.shared import lab
 EXPERIMENT = "lesson"
 
 
-def keep(lesson: Lesson, done: Sequence[Entry], table: pd.DataFrame) -> None:
+def keep(lesson: Lesson, done: Sequence[LessonEntry], table: pd.DataFrame) -> None:
     """Keep a lesson: the result that its request has, without computing again what lies in the
     store. Its time and device are those of the attacks."""
     request = lessons.kept_request(lesson, done)

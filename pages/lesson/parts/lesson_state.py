@@ -9,7 +9,7 @@ from engine.errors import EngineError
 from engine.experiments import AttackRequest
 from engine.experiments.lesson import Outcome, lesson_table
 from engine.results import lessons
-from engine.results.lessons import Entry, Lesson
+from engine.results.lessons import Lesson, LessonEntry
 from pages.common.asking import door
 from pages.common.lab import visitors
 from pages.common.lab.permissions import Action
@@ -24,20 +24,20 @@ CLOSED = "lesson"  # session-state key and name in links: the closed lesson that
 class Seen:
     """What is known of a lesson; it only grows. Both by the numbers of the entries."""
 
-    entries: dict[int, Entry] = field(default_factory=dict)
+    entries: dict[int, LessonEntry] = field(default_factory=dict)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
 
     @property
-    def waiting(self) -> list[Entry]:
+    def waiting(self) -> list[LessonEntry]:
         """Return the entries whose outcome is not known yet."""
         return [entry for number, entry in self.entries.items() if number not in self.outcomes]
 
-    def of(self, visitor: str) -> list[Entry]:
+    def of(self, visitor: str) -> list[LessonEntry]:
         """Return a visitor's entries, the first one first."""
         return [e for _, e in sorted(self.entries.items()) if e.visitor == visitor]
 
     @property
-    def done(self) -> list[Entry]:
+    def done(self) -> list[LessonEntry]:
         """Return the entries whose outcome is known, the first one first."""
         return [self.entries[number] for number in sorted(self.outcomes)]
 
@@ -84,7 +84,7 @@ def running(known: Seen) -> int:
     return sum(door.state_of(entry.job).status in (*door.ACTIVE, "done") for entry in known.waiting)
 
 
-def settle(lesson: Lesson, entry: Entry) -> Outcome | None:
+def settle(lesson: Lesson, entry: LessonEntry) -> Outcome | None:
     """Return what came of an entry, from the result of its attack, written down for everybody; None
     while there is none."""
     if not door.is_stored("attack", entry.job):

@@ -28,7 +28,7 @@ def price_names() -> list[str]:
 
 
 @dataclass(frozen=True)
-class Row:
+class LessonRow:
     """A row of a lesson's table. price, points: None without a bet; drop: the accuracy lost, as a
     share."""
 
@@ -50,10 +50,10 @@ class Row:
         return self.nickname[:NICKNAME] or f"No. {self.entry}"
 
 
-def rows_of(table: pd.DataFrame) -> list[Row]:
+def rows_of(table: pd.DataFrame) -> list[LessonRow]:
     """Return the rows of a lesson's table, in its order."""
     return [
-        Row(
+        LessonRow(
             entry=int(row["entry"]),
             nickname=str(row["nickname"]),
             sample=int(row["sample"]),
@@ -117,7 +117,7 @@ def bet(moves: str, price: int, k: int) -> str:
     return f"You bet that it {will} end in {top(k)}, at a loss of {price_names()[price]}."
 
 
-def verdict(row: Row) -> str:
+def verdict(row: LessonRow) -> str:
     """Say what came of one entry, to whoever made it: Markdown with no text of theirs in it."""
     moved = "moved" if row.moved else "did not move"
     said = (
@@ -135,7 +135,7 @@ def verdict(row: Row) -> str:
     )
 
 
-def caption_of(row: Row) -> list[str]:
+def caption_of(row: LessonRow) -> list[str]:
     """Return the lines under a thumbnail, as HTML: who, ranks, price, points."""
     return [
         f"<b>{escape(row.who)}</b>",

@@ -10,7 +10,7 @@ from engine.experiments.lesson import PRICE_BOUNDS
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import custom_data, finish
 from pages.common.figures.palette import ACCENT, BAND, FAINT, GREY
-from pages.lesson.parts.lesson_words import Row, rows_of
+from pages.lesson.parts.lesson_words import LessonRow, rows_of
 
 LOOKS = ((True, "moved into the top", ACCENT, "circle"), (False, "did not", GREY, "x"))
 FONT = 17  # px: it is read from the last row
@@ -42,7 +42,7 @@ def rank_against_price(table: pd.DataFrame) -> go.Figure:
     return finish(figure, 480, **size, legend=size, hoverlabel=size)
 
 
-def dots(rows: Sequence[Row], name: str, colour: str, symbol: str, named: bool) -> go.Scatter:
+def dots(rows: Sequence[LessonRow], name: str, colour: str, symbol: str, named: bool) -> go.Scatter:
     """Draw some entries as marks; whoever made them is text that anybody may have typed. Names of
     neighbours stand above and below their marks in turns, so that they do not cover each other."""
     rows = sorted(rows, key=lambda row: row.rank_after)
