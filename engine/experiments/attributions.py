@@ -17,11 +17,18 @@ from engine.errors import InvalidInput, NotConverged
 from engine.experiments.attack import OnOneAttack, find_or_attack
 from engine.experiments.base import Context, Experiment
 from engine.experiments.files import Parts, ranking_arrays, read_parts, read_ranking, write_parts
-from engine.experiments.scored import ATTACKED, EITHER, HONEST, score_both
+from engine.experiments.scored import (
+    ATTACKED,
+    EITHER,
+    HONEST,
+    INFLUENCE,
+    score_both,
+    some_scores,
+)
 from engine.models.linear import LinearModel, as_linear
 from engine.options import OneOf, at_least, not_negative, option, taken_from
 from engine.statistics import wilson_interval
-from engine.vocabulary import ATTRIBUTIONS, OBJECTIVES
+from engine.vocabulary import ATTRIBUTIONS, OBJECTIVES, SCORES
 
 RETRAINING = "leave-one-out retraining"  # beside the names of attributions
 NOBODY = pd.DataFrame({"sample": [], "change": []})  # retrained
@@ -35,9 +42,18 @@ def share(name: str, value: object) -> float:
     return number
 
 
+def scores_with_alarm(name: str, value: object) -> tuple[str, ...]:
+    """Check for names of `SCORES`, with the two that the alarm compares."""
+    asked = some_scores(name, value)
+    if not {INFLUENCE, "knn_shapley"} <= set(asked):
+        raise InvalidInput(name, asked, f"with '{INFLUENCE}' and 'knn_shapley' among them")
+    return asked
+
+
 @dataclass(frozen=True)
 class AttributionsRequest(OnOneAttack):
-    """An attacked model under other scores; `neighbours` as in `attribution`.
+    """An attacked model under other scores; `neighbours` as in `attribution`. attributions: which,
+    influence and kNN-Shapley among them.
 
     retrained: on how many samples leave-one-out retraining is tried, the target among them; 0: on
     none. The alarm is set on n_honest / 2 honest models so that it accuses at most the share
@@ -53,6 +69,7 @@ class AttributionsRequest(OnOneAttack):
     false_alarms: float = option(0.05, share)
     objective: str = option(ATTACK_DEFAULTS.objective, OneOf(OBJECTIVES), added=True)
     stealth: float = option(ATTACK_DEFAULTS.stealth, not_negative, added=True)
+    attributions: tuple[str, ...] = option(tuple(ATTRIBUTIONS), scores_with_alarm, added=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +82,7 @@ class AttributionsResult:
         where the attack did not reach the top k), how (trained, or for which target), accuracy (on
         holdout), and the numbers of `disagreements`.
     alarms: one row per number, see `alarms`; empty where no attack succeeded.
-    missing: why an attribution of `ATTRIBUTIONS`, or the retraining, is not here, by its name.
+    missing: why an attribution that was asked for, or the retraining, is not here, by its name.
     """
 
     target: int
@@ -81,7 +98,7 @@ class AttributionsResult:
     @property
     def names(self) -> list[str]:
         """List the attributions that both models have, in the vocabulary's order."""
-        return [name for name in ATTRIBUTIONS if name not in self.missing]
+        return [name for name in SCORES if name in self.before]
 
     def count(self, role: str) -> int:
         return int((self.models["role"] == role).sum())
@@ -103,12 +120,13 @@ def run_attributions(
 
     check_targets(request.target, dataset.n_train)
     check_integer("neighbours", request.neighbours, 1, dataset.n_train)  # before an attack is begun
-    total = 1 + 2 * len(ATTRIBUTIONS) + request.n_honest + request.n_attacked
+    names = request.attributions
+    total = 1 + 2 * len(names) + request.n_honest + request.n_attacked
     report = context.counter(total)
     attacked = find_or_attack(request.attack, dataset, context)
     report(1)
     scored = score_both(
-        request, attacked, dataset, context.device, request.neighbours, report, ATTRIBUTIONS
+        request, attacked, dataset, context.device, request.neighbours, report, names
     )
     missing = scored.missing
     before, after = (
@@ -227,18 +245,18 @@ def save_attributions(result: AttributionsResult, folder: Path) -> None:
     scalars = {name: getattr(result, name) for name in SCALARS}
     if result.missing:
         scalars["missing"] = result.missing
+    if set(result.names) - set(ATTRIBUTIONS):
+        scalars["names"] = result.names
     write_parts(folder, arrays, scalars, {name: getattr(result, name) for name in TABLES})
 
 
 def load_attributions(folder: Path) -> AttributionsResult:
     arrays, scalars = read_parts(folder)
     tables: Parts = {n: pd.read_parquet(folder / f"{n}.parquet") for n in TABLES}
+    lacking = scalars.get("missing", {})
+    names = scalars.pop("names", [name for name in ATTRIBUTIONS if name not in lacking])
     before, after = (
-        {
-            name: read_ranking(f"{name}_{when}", arrays)
-            for name in ATTRIBUTIONS
-            if name not in scalars.get("missing", {})
-        }
+        {name: read_ranking(f"{name}_{when}", arrays) for name in names}
         for when in ("before", "after")
     )
     return AttributionsResult(**scalars, before=before, after=after, **tables)
@@ -250,7 +268,7 @@ def describe_attributions(result: AttributionsResult) -> str:
     lines += [
         f"  {what}: {result.before[name].ranks[result.target]} → "
         f"{result.after[name].ranks[result.target]}"
-        for name, what in ATTRIBUTIONS.items()
+        for name, what in SCORES.items()
         if name in result.names
     ]
     lines += [f"  without {name}: {why}" for name, why in result.missing.items()]

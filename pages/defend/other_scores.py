@@ -8,6 +8,7 @@ import streamlit as st
 from engine.data.dataset import Dataset
 from engine.experiments import AttributionsRequest, AttributionsResult
 from engine.results.store import Stored
+from engine.vocabulary import SCORES
 from pages.common.asking import door, links
 from pages.common.asking.form import Form
 from pages.common.keeping import shelf
@@ -25,6 +26,10 @@ OTHERS = "other attackers"  # of published results
 COST = (
     "The attack, six scores of two models, and the alarm on a crowd of honest and attacked models: "
     "one to three minutes for digits on a laptop."
+)
+EVERY_COST = (
+    "Twelve scores of two models, and 400 models trained on random subsets for Data Banzhaf: a "
+    "minute for digits on a laptop."
 )
 MOST_NEIGHBOURS = 100
 
@@ -62,6 +67,41 @@ def ranks_figure(stored: Stored) -> FigureBlock:
         caption=f"Rank 1 is to the right; shaded: the top {result.k}. kNN-Shapley and "
         "leave-one-out retraining do not look at the model that was handed out.",
     )
+
+
+def every_score(request: AttributionsRequest) -> AttributionsRequest:
+    """The same attack under all scores of the lab, without the crowd of the alarm."""
+    return replace(request, attributions=tuple(SCORES), retrained=0, n_honest=2, n_attacked=1)
+
+
+@shelf.kept
+def every_figure(stored: Stored) -> FigureBlock:
+    result: AttributionsResult = stored.result
+    return FigureBlock(
+        name="every-score",
+        title=words.ranks_title(result),
+        kind=f"Rank of the target by all {len(result.names)} scores of the lab under the honest "
+        "and the malicious model",
+        build=drawn.target_ranks,
+        values=(result,),
+        table=lambda: words.sample_table(result),
+        results=(stored,),
+        caption="K-FAC, EK-FAC and TRAK approximate influence; TracIn adds up checkpoints of an "
+        "honest training. kNN-Shapley, Data-OOB and Data Banzhaf never see the model. “Is any "
+        "score safe?” attacks each of them.",
+    )
+
+
+@unfold.section("Every score of the lab: TRAK, EK-FAC, TracIn, Data-OOB, Data Banzhaf", "every")
+def by_every_score(request: AttributionsRequest) -> None:
+    asked = door.Computation.of(QUESTION.experiment, every_score(request))
+    if asked.stored is None:
+        st.markdown("For this attack the other six scores are not computed yet.")
+        door.offer([asked], EVERY_COST, "step")
+        return
+    every_figure(asked.stored).show()
+    for line in words.left_out(asked.stored.result):
+        st.warning(line)
 
 
 def choose_alarm(form: Form, result: AttributionsResult) -> tuple[str, str]:
@@ -217,6 +257,7 @@ def show(form: Form, stored: Stored, request: AttributionsRequest, others: pd.Da
         st.markdown(f"{words.more(result)}{words.against_others(others)}")
         crowd_figure(stored, request, *choose_alarm(form, result)).show()
         in_numbers(stored, request, others)
+    by_every_score(request)
     formulas(request)
     tables = {
         "Samples": lambda: words.sample_table(result),

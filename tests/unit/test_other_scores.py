@@ -9,11 +9,17 @@ from scipy.stats import spearmanr
 
 import engine
 from engine.errors import InvalidInput
-from engine.experiments import EXPERIMENTS, AttributionsRequest, Context, make_request
+from engine.experiments import (
+    EXPERIMENTS,
+    AttributionsRequest,
+    Context,
+    make_request,
+    values_of,
+)
 from engine.scrutiny.attributions import attribution
 from engine.scrutiny.disagreement import KINDS, OTHERS, alarm, alarms, disagreements, honest_models
 from engine.statistics import wilson_interval
-from engine.vocabulary import ATTRIBUTIONS
+from engine.vocabulary import ATTRIBUTIONS, SCORES
 from pages.defend.parts import other_scores_figures, other_scores_words
 from tests.support.problems import random_problem
 
@@ -115,6 +121,34 @@ def test_the_result_is_kept_and_opened_again(result, tmp_path):
     assert said.count("alarm ") == 6
 
 
+def test_every_score_of_the_lab_can_be_asked_for(result, dataset, tmp_path):
+    """Those that are asked for anyway stay the same; what is kept is opened again."""
+    assert "attributions" not in values_of(REQUEST), "earlier results keep their keys"
+    asked = replace(
+        REQUEST, attributions=tuple(SCORES)[::-1], retrained=0, n_honest=2, n_attacked=1
+    )
+    found = EXPERIMENT.run(asked, dataset, Context(device="cpu"))
+    assert found.names == list(SCORES)
+    for name in ATTRIBUTIONS:
+        np.testing.assert_allclose(found.after[name].scores, result.after[name].scores, rtol=1e-6)
+    model = engine.fit(dataset, device="cpu")
+    for name in ("trak", "ekfac", "banzhaf"):
+        expected = attribution(name, model, dataset, device="cpu").scores
+        np.testing.assert_allclose(found.before[name].scores, expected, rtol=1e-4)
+    assert (found.before["banzhaf"].ranks == found.after["banzhaf"].ranks).all()
+    assert (found.before["trak"].ranks != found.after["trak"].ranks).any()
+    EXPERIMENT.save(found, tmp_path)
+    again = EXPERIMENT.load(tmp_path)
+    assert again.names == found.names
+    assert EXPERIMENT.describe(again) == EXPERIMENT.describe(found)
+    assert "TRAK: random projections" in EXPERIMENT.describe(again)
+    figure = other_scores_figures.target_ranks(again)
+    assert len(figure.layout.yaxis.ticktext) == len(SCORES)
+    assert f"of {len(SCORES) - 1} other scores" in other_scores_words.ranks_title(again)
+    with pytest.raises(InvalidInput, match="with 'influence' and 'knn_shapley' among them"):
+        replace(REQUEST, attributions=("influence", "trak"))
+
+
 def test_no_retraining_and_no_success_are_results_too(dataset, tmp_path):
     request = replace(REQUEST, radius=1e-6, retrained=0, n_honest=2, n_attacked=1)
     found = EXPERIMENT.run(request, dataset, Context(device="cpu"))
@@ -140,7 +174,9 @@ def test_ranks_are_drawn_before_and_after(result):
     figure = other_scores_figures.target_ranks(result)
     for name, side in (("honest model", result.before), ("malicious model", result.after)):
         trace = next(t for t in figure.data if t.name == name)
-        assert list(trace.x) == [side[n].ranks[7] for n in other_scores_figures.NAMES]
+        assert list(trace.x) == [
+            side[n].ranks[7] for n in other_scores_figures.order_of_rows(result)
+        ]
     retrained = next(t for t in figure.data if t.name == "either: it retrains")
     assert retrained.text[0].strip() == f"{result.rank_retrained()} of 20"
     left, right = figure.layout.xaxis.range

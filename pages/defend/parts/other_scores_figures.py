@@ -1,27 +1,17 @@
 """Figures of other attributions and of the alarm: pure functions from results to figures."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from engine.experiments import AttributionsResult
 from engine.statistics import wilson_interval
-from engine.vocabulary import ATTRIBUTIONS
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
 from pages.common.frames import named_rows
+from pages.common.words.score_names import SCORE_NAMES
 
-NAMES: Mapping[str, str] = {
-    "influence": "influence",
-    "gradient_dot": "gradient dot product",
-    "cosine": "cosine of gradients",
-    "relative": "relative influence",
-    "self_influence": "self-influence",
-    "knn_shapley": "kNN-Shapley",
-}
 RETRAINED = "leave-one-out retraining"
 KINDS = {"whole": "whole ranking", "top": "top ten"}
 ROLES = {
@@ -38,8 +28,7 @@ def broken(name: str) -> str:
 
 
 def order_of_rows(result: AttributionsResult) -> list[str]:
-    assert set(NAMES) == set(ATTRIBUTIONS)
-    return [name for name in NAMES if name in result.names]
+    return [name for name in SCORE_NAMES if name in result.names]
 
 
 def target_ranks(result: AttributionsResult) -> go.Figure:
@@ -73,10 +62,10 @@ def target_ranks(result: AttributionsResult) -> go.Figure:
             text=[f"{rank:,}" for rank in ranks],
             textposition=where,
             cliponaxis=False,
-            customdata=[NAMES[n] for n in names],
+            customdata=[SCORE_NAMES[n] for n in names],
             hovertemplate=f"%{{customdata}}: rank %{{x:,}} of {n:,}<extra>{name}</extra>",
         )
-    ticks = [broken(NAMES[name]) for name in names]
+    ticks = [broken(SCORE_NAMES[name]) for name in names]
     rank = result.rank_retrained()
     if rank is not None:
         tried = len(result.retrained)
@@ -102,7 +91,7 @@ def target_ranks(result: AttributionsResult) -> go.Figure:
         range=[-0.7 if rank is not None else 0.3, len(names) + 0.7],
         zeroline=False,
     )
-    return finish(figure, 500)
+    return finish(figure, max(500, 56 * len(ticks)))
 
 
 def crowd(result: AttributionsResult, kind: str, score: str) -> go.Figure:
@@ -137,7 +126,9 @@ def crowd(result: AttributionsResult, kind: str, score: str) -> go.Figure:
         font={"size": 12, "color": ACCENT},
     )
     measure = (
-        "disagreement, 1 − Spearman" if kind == "whole" else f"mean log₁₀ rank by {NAMES[score]}"
+        "disagreement, 1 − Spearman"
+        if kind == "whole"
+        else f"mean log₁₀ rank by {SCORE_NAMES[score]}"
     )
     figure.update_xaxes(title_text=measure, range=[float(values.min()) - room, high])
     figure.update_yaxes(
@@ -190,7 +181,7 @@ def alarms(result: AttributionsResult) -> go.Figure:
     figure.update_xaxes(title_text="share of models", tickformat=".0%", range=[-0.02, 1.02])
     figure.update_yaxes(
         tickvals=y.tolist(),
-        ticktext=[f"{NAMES[row.score]}<br>{KINDS[row.kind]}" for row in named_rows(table)],
+        ticktext=[f"{SCORE_NAMES[row.score]}<br>{KINDS[row.kind]}" for row in named_rows(table)],
         range=[-0.6, len(table) - 0.4],
         zeroline=False,
     )

@@ -7,12 +7,12 @@ import pandas as pd
 
 from engine.experiments import AttributionsRequest, AttributionsResult
 from engine.statistics import wilson_interval
-from engine.vocabulary import ATTRIBUTIONS
 from pages.common.frames import named_rows
 from pages.common.keeping import shelf
 from pages.common.words import reproduce
+from pages.common.words.score_names import SCORE_NAMES
 from pages.common.words.wording import decimal, listed
-from pages.defend.parts.other_scores_figures import KINDS, NAMES, alarm_row
+from pages.defend.parts.other_scores_figures import KINDS, alarm_row
 
 MAIN = ("whole", "knn_shapley")  # the alarm chosen beforehand: its score never sees the model
 FOLLOWS = 0.5  # of influence's move on the log scale: from there another score has moved along
@@ -20,7 +20,7 @@ FOLLOWS = 0.5  # of influence's move on the log scale: from there another score 
 
 def alarm_name(kind: str, score: str) -> str:
     """'kNN-Shapley, whole ranking': an alarm in a menu."""
-    return f"{NAMES[score]}, {KINDS[kind]}"
+    return f"{SCORE_NAMES[score]}, {KINDS[kind]}"
 
 
 def follows(result: AttributionsResult) -> tuple[list[str], list[str]]:
@@ -32,7 +32,7 @@ def follows(result: AttributionsResult) -> tuple[list[str], list[str]]:
         return math.log(result.before[name].ranks[t] / result.after[name].ranks[t])
 
     needed = FOLLOWS * climb("influence")
-    others = [name for name in NAMES if name in result.names and name != "influence"]
+    others = [name for name in SCORE_NAMES if name in result.names and name != "influence"]
     moved = [name for name in others if needed > 0 and climb(name) >= needed]
     return moved, [name for name in others if name not in moved]
 
@@ -42,8 +42,8 @@ def ranks(result: AttributionsResult, names: list[str]) -> str:
     t = result.target
     return listed(
         [
-            f"{NAMES[name]} ({result.before[name].ranks[t]:,} → {result.after[name].ranks[t]:,})"
-            for name in names
+            f"{SCORE_NAMES[name]} ({before.ranks[t]:,} → {result.after[name].ranks[t]:,})"
+            for name, before in ((name, result.before[name]) for name in names)
         ]
     )
 
@@ -77,7 +77,7 @@ def more(result: AttributionsResult) -> str:
     if not result.alarms.empty:
         row = alarm_row(result, *MAIN)
         parts.append(
-            f"As an alarm, disagreement with {NAMES[MAIN[1]]} **finds "
+            f"As an alarm, disagreement with {SCORE_NAMES[MAIN[1]]} **finds "
             f"{share(int(row['found']), result.count('attacked'), 'attacked models')}** and "
             f"accuses {int(row['flagged'])} of {result.count('unknown')} honest ones."
         )
@@ -142,7 +142,7 @@ def others_table(rows: pd.DataFrame) -> pd.DataFrame:
 @shelf.kept
 def left_out(result: AttributionsResult) -> list[str]:
     """Return which scores are not here and why, a sentence or two each."""
-    return [f"Without {NAMES.get(name, name)}: {why}" for name, why in result.missing.items()]
+    return [f"Without {SCORE_NAMES.get(name, name)}: {why}" for name, why in result.missing.items()]
 
 
 def ranks_title(result: AttributionsResult) -> str:
@@ -152,7 +152,7 @@ def ranks_title(result: AttributionsResult) -> str:
 def crowd_title(result: AttributionsResult, kind: str, score: str) -> str:
     row = alarm_row(result, kind, score)
     return (
-        f"Against {NAMES[score]}, {KINDS[kind]}: {int(row['found'])} of "
+        f"Against {SCORE_NAMES[score]}, {KINDS[kind]}: {int(row['found'])} of "
         f"{result.count('attacked')} attacked models raise the alarm"
     )
 
@@ -169,7 +169,7 @@ def alarms_table(result: AttributionsResult) -> pd.DataFrame:
     attacked, unknown = result.count("attacked"), result.count("unknown")
     return pd.DataFrame(
         {
-            "score": [NAMES[name] for name in result.alarms["score"]],
+            "score": [SCORE_NAMES[name] for name in result.alarms["score"]],
             "looks at": [KINDS[kind] for kind in result.alarms["kind"]],
             "found": [f"{hits} of {attacked}" for hits in result.alarms["found"]],
             "accused": [f"{hits} of {unknown}" for hits in result.alarms["flagged"]],
@@ -186,7 +186,7 @@ def sample_table(result: AttributionsResult) -> pd.DataFrame:
     after."""
     columns = {
         f"{what}_{name}_{when}": getattr(side[name], f"{what}s")
-        for name in NAMES
+        for name in SCORE_NAMES
         if name in result.names
         for when, side in (("before", result.before), ("after", result.after))
         for what in ("rank", "score")
@@ -203,7 +203,7 @@ def snippet(request: AttributionsRequest, data_dir: str | None = None) -> str:
         f"radius={request.radius!r},\n    damping={request.damping!r}, order={request.order!r}, "
         f"seed={request.seed},\n    objective={request.objective!r}, "
         f"stealth={request.stealth!r}\n).model\n\n"
-        f"for name in {list(ATTRIBUTIONS)!r}:\n"
+        f"for name in {list(request.attributions)!r}:\n"
         "    ranks = [\n"
         "        engine.attribution(\n            name, one, dataset, "
         f"damping={request.damping!r}, order={request.order!r}, "

@@ -31,7 +31,7 @@ from engine.experiments import (
 )
 from engine.fairness.result import FairnessResult
 from engine.speed.result import GradientComparison, Scaling
-from engine.vocabulary import ATTRIBUTIONS, PLAYERS
+from engine.vocabulary import PLAYERS, SCORES
 from pages.common.words.wording import MINUS, count
 from pages.evidence.parts.library_words import shown
 
@@ -276,7 +276,7 @@ def of_attributions(result: AttributionsResult) -> Numbers:
     found: Numbers = {}
     for name in result.names:
         for when, ranking in (("before", result.before[name]), ("after", result.after[name])):
-            found[f"{ATTRIBUTIONS[name]}: rank {when}"] = int(ranking.ranks[result.target])
+            found[f"{SCORES[name]}: rank {when}"] = int(ranking.ranks[result.target])
     return found | by_row(result.alarms, ["kind", "score"], ["auc"] * (len(result.alarms) > 0))
 
 
