@@ -80,6 +80,13 @@ def choices_of(item: "Field[object]") -> Mapping[str, str]:
     return check.choices if isinstance(check, OneOf) else {}
 
 
+def any_text(name: str, value: object) -> str:
+    """Check for a text, which may be empty."""
+    if not isinstance(value, str):
+        raise InvalidInput(name, value, "a text")
+    return value
+
+
 def at_least(low: int, high: int | None = None) -> Check[int]:
     """Check for a whole number within [low, high]."""
     return lambda name, value: check_integer(name, value, low, high)

@@ -15,10 +15,10 @@ from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
 from engine.experiments.base import Context, Experiment, OnDataset, honest_model
 from engine.experiments.files import load_fields, save_fields
-from engine.market.cleaning import Finding, finding, flip_labels
+from engine.market.cleaning import Finding, finding, flip_labels, known_labels
 from engine.market.vendors import vendors_at_random
 from engine.models.linear import LinearModel, as_linear
-from engine.options import OneOf, at_least, distinct, one_or_each, option, taken_from
+from engine.options import OneOf, any_text, at_least, distinct, one_or_each, option, taken_from
 from engine.statistics import bootstrap_interval
 from engine.vocabulary import DAMPING, DTYPES, L2
 
@@ -68,6 +68,7 @@ class CleaningRequest(OnDataset):
     seed: int = option(0, at_least(0))
     dtype: str = option("float32", OneOf(DTYPES))
     detectors: Sequence[str] = option(tuple(DETECTORS), distinct(OneOf(DETECTORS)), added=True)
+    truth: str = option("", any_text, added=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,18 +103,21 @@ class CleaningResult:
 
 def run_cleaning(request: CleaningRequest, dataset: Dataset, context: Context) -> CleaningResult:
     check_integer("vendors", request.vendors, 1, dataset.n_train)
-    flips = max(1, round(dataset.n_train * request.flipped / 100))
+    known = known_labels(dataset, request.truth) if request.truth else None
+    flips = (
+        max(1, round(dataset.n_train * request.flipped / 100)) if known is None else len(known[1])
+    )
     rows: list[dict[str, object]] = []
     curves: list[pd.DataFrame] = []
     places = np.unique(np.linspace(1, dataset.n_train, POINTS).round().astype(np.int64))
     context.report(0, request.draws)
     for draw in range(request.draws):
         seed = request.seed + draw
-        noisy, wrong = flip_labels(dataset, flips, seed)
+        noisy, wrong = known or flip_labels(dataset, flips, seed)
         owner = vendors_at_random(dataset.n_train, request.vendors, seed).owner
         own = wrong[owner[wrong] == 0]
         for name, (model, hidden) in models(request, noisy, wrong, own, seed, context).items():
-            accuracy = model.accuracy(*dataset.split("holdout"))
+            accuracy = model.accuracy(*noisy.split("holdout"))
             for detector in request.detectors:
                 suspicion = suspicions(detector, model, noisy, request, context)
                 found = finding(suspicion, wrong)

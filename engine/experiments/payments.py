@@ -19,7 +19,16 @@ from engine.experiments.files import read_parts, write_parts
 from engine.market.payments import Payments, payments
 from engine.market.vendors import Vendors, make_vendors
 from engine.models.linear import LinearModel
-from engine.options import Check, OneOf, ascending, at_least, one_or_each, option, taken_from
+from engine.options import (
+    Check,
+    OneOf,
+    any_text,
+    ascending,
+    at_least,
+    one_or_each,
+    option,
+    taken_from,
+)
 from engine.statistics import bootstrap_interval
 from engine.vocabulary import DAMPING, DTYPES, L2, ORDERS, PAY, PAY_RULES, VENDORS
 
@@ -43,13 +52,6 @@ ATTACKERS = {
 SUMMED = (
     "attack", "budget", "draws", "before", "after", "gain", "low", "high", "accuracy_drop"
 )  # fmt: skip
-
-
-def any_text(name: str, value: object) -> str:
-    """Check for a text, which may be empty."""
-    if not isinstance(value, str):
-        raise InvalidInput(name, value, "a text")
-    return value
 
 
 counts: Check[tuple[int, ...]] = ascending(at_least(1))

@@ -200,18 +200,26 @@ def categories(dataset: Dataset) -> dict[str, dict[str, int]]:
     return found
 
 
-def vendor_columns(dataset: Dataset, most: int = MOST_VALUES) -> list[str]:
-    """List the columns whose every value may be a vendor: those of texts, and features by their
-    names, or numbers, each with 2 to `most` values."""
+def table_columns(dataset: Dataset) -> list[str]:
+    """List the columns of the table that a data set was made of: those of texts first, then the
+    features that are no part of one, by name. Features without names are named by their numbers."""
     texts = categories(dataset)
     parts = {place for values in texts.values() for place in values.values()}
     names = dataset.feature_names or tuple(map(str, range(dataset.n_features)))
-    few = [
-        name
-        for place, name in enumerate(names)
-        if place not in parts and 1 < len(np.unique(dataset.X_train[:, place])) <= most
-    ]
-    return [*(name for name, values in texts.items() if len(values) <= most), *few]
+    return [*texts, *(name for place, name in enumerate(names) if place not in parts)]
+
+
+def vendor_columns(dataset: Dataset, most: int = MOST_VALUES) -> list[str]:
+    """List the columns whose every value may be a vendor: those with 2 to `most` values."""
+    texts = categories(dataset)
+    names = dataset.feature_names or tuple(map(str, range(dataset.n_features)))
+
+    def values(name: str) -> int:
+        if name in texts:
+            return max(len(texts[name]), 2)
+        return len(np.unique(dataset.X_train[:, names.index(name)]))
+
+    return [name for name in table_columns(dataset) if 1 < values(name) <= most]
 
 
 def vendors_of_column(dataset: Dataset, name: str) -> Vendors:
@@ -231,7 +239,7 @@ def vendors_of_column(dataset: Dataset, name: str) -> Vendors:
             feature = dataset.X_train[:, place]
             spelled[feature > (feature.min() + feature.max()) / 2] = value
         return vendors_by_column(spelled)
-    check_choice("column", name, [*texts, *names])
+    check_choice("column", name, table_columns(dataset))
     found = vendors_by_column(dataset.X_train[:, names.index(name)])
     count = len(found)
     return Vendors(tuple(f"value {number + 1} of {count}" for number in range(count)), found.owner)

@@ -93,11 +93,13 @@ def every_figure(stored: Stored) -> FigureBlock:
 
 
 @unfold.section("Every score of the lab: TRAK, EK-FAC, TracIn, Data-OOB, Data Banzhaf", "every")
-def by_every_score(request: AttributionsRequest) -> None:
+def by_every_score(request: AttributionsRequest, as_asked: bool) -> None:
     asked = door.Computation.of(QUESTION.experiment, every_score(request))
     if asked.stored is None:
-        st.markdown("For this attack the other six scores are not computed yet.")
-        door.offer([asked], EVERY_COST, "step")
+        then = "" if as_asked else " Run the attack asked for first: then they are offered for it."
+        st.markdown(f"For the attack shown the other six scores are not computed yet.{then}")
+        if as_asked:  # else the offer of that run stands at the end of the page
+            door.offer([asked], EVERY_COST, "step")
         return
     every_figure(asked.stored).show()
     for line in words.left_out(asked.stored.result):
@@ -244,8 +246,9 @@ def formulas(request: AttributionsRequest) -> None:
     )
 
 
-def show(form: Form, stored: Stored, request: AttributionsRequest, others: pd.DataFrame) -> None:
+def show(examined: ExaminedAttack[AttributionsRequest], others: pd.DataFrame) -> None:
     """Draw what stands below the finding. others: the main alarm against other attackers."""
+    form, stored, request = examined.form, examined.stored, examined.request
     result: AttributionsResult = stored.result
     ranks_figure(stored).show()
     along(result)
@@ -257,7 +260,7 @@ def show(form: Form, stored: Stored, request: AttributionsRequest, others: pd.Da
         st.markdown(f"{words.more(result)}{words.against_others(others)}")
         crowd_figure(stored, request, *choose_alarm(form, result)).show()
         in_numbers(stored, request, others)
-    by_every_score(request)
+    by_every_score(request, examined.as_asked)
     formulas(request)
     tables = {
         "Samples": lambda: words.sample_table(result),
@@ -276,7 +279,7 @@ def page() -> None:
     examined = ExaminedAttack.open(QUESTION)
     others = words.other_attackers(attackers(examined.request))
     with examined.body:
-        show(examined.form, examined.stored, examined.request, others)
+        show(examined, others)
     examined.say(words.finding(examined.stored.result))
 
 

@@ -1,8 +1,12 @@
 """Finding wrong labels by scores, before and after an attack hides some of them."""
 
+from dataclasses import replace
+
 import streamlit as st
 
+from engine.data.dataset import Dataset
 from engine.experiments import CleaningRequest, CleaningResult
+from engine.market.cleaning import label_columns
 from engine.results.store import Stored
 from pages.common.asking import controls, data_choice, door
 from pages.common.asking.form import Form
@@ -36,11 +40,11 @@ def curves_figure(stored: Stored, request: CleaningRequest, detector: str) -> Fi
         values=(result, detector),
         table=lambda: result.curves,
         results=(stored,),
-        caption=f"Lines are means over {result.table['draw'].nunique()} draws of wrong labels, "
-        "bands the range of the draws; the dotted line is where as many samples were looked at as "
-        "are wrong. A sample with a high influence pulls the test loss up: it is suspicious. Both "
-        "attacks choose another model at the same radius. For that model the hidden samples seem "
-        f"to pull the test loss down most.{made_smaller(request)}",
+        caption=f"Lines are means over {views.drawn(result, request)}, bands the range of the "
+        "draws; the dotted line is where as many samples were looked at as are wrong. A sample "
+        "with a high influence pulls the test loss up: it is suspicious. Both attacks choose "
+        "another model at the same radius. For that model the hidden samples seem to pull the test "
+        f"loss down most.{made_smaller(request)}",
     )
 
 
@@ -59,24 +63,44 @@ def in_numbers(result: CleaningResult) -> None:
 @unfold.section("What is computed", "formulas")
 def formulas(request: CleaningRequest) -> None:
     st.markdown(
-        f"{request.flipped:g}% of the training labels are replaced by another class, drawn at "
-        "random, and the honest model is trained on them. Koh and Liang (2017) look for wrong "
-        "labels by self-influence, $g_i^{\\top}(H+\\lambda I)^{-1}g_i$; influence on the test loss "
-        "and the sample's own loss stand beside it. The attack on one sample takes the wrong one "
-        "that influence finds first and makes it the one that pulls the test loss down most; the "
-        f"other does so with all wrong samples of one of {request.vendors} vendors, radius "
-        f"{request.radius:g}. Test data keeps its right labels. The wrong labels are made, "
-        "not found: no data set that comes with the lab has known real label noise, and CIFAR-10N "
-        "(Wei et al. 2022), whose labels people got wrong, needs a download."
+        f"{views.origin(request)} The honest model is trained on them. Koh and Liang (2017) look "
+        "for wrong labels by self-influence, $g_i^{\\top}(H+\\lambda I)^{-1}g_i$; influence on the "
+        "test loss and the sample's own loss stand beside it. The attack on one sample takes the "
+        "wrong one that influence finds first and makes it the one that pulls the test loss down "
+        "most; the other does so with all wrong samples of one of "
+        f"{request.vendors} vendors, radius "
+        f"{request.radius:g}. Test data has its right labels.{views.no_real_noise(request)}"
     )
+
+
+@shelf.kept
+def columns_of_labels(dataset: Dataset) -> list[str]:
+    """The columns of one's own table that may hold the right labels."""
+    return label_columns(dataset) if dataset.feature_names else []
+
+
+def choose_truth(form: Form, name: str) -> str:
+    """The column with the right labels; empty where labels are flipped, which is all that there is
+    for data without such a column."""
+    samples = data_choice.samples_of(name)  # stops the page where the data cannot be used
+    columns = [] if samples is None else columns_of_labels(samples.dataset)
+    if not columns:
+        return ""
+    found = form.choice(
+        st.columns([1, 3])[0], "Right labels", "truth", [views.FLIPPED, *columns],
+        "A column of your table that holds the right labels: the wrong ones are then those that "
+        "differ from it, and the column is no feature.", carried=False,
+    )  # fmt: skip
+    return "" if found == views.FLIPPED else found
 
 
 def page() -> None:
     st.title(PAGE.title)
     form = Form()
     name = controls.dataset_choice(form, data_choice.names_of(ROLE, EXPERIMENT))
-    data_choice.samples_of(name)  # stops the page where the data cannot be used
+    truth = choose_truth(form, name)
     request = published_results.request_of(ROLE, name) or CleaningRequest(name)
+    request = replace(request, truth=truth) if truth else request
     asked = door.Computation.of(EXPERIMENT, request)
     stored = asked.stored
     if stored is None:

@@ -5,8 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from engine.data.intake import labelled_table
 from engine.data.load import load_dataset
 from engine.experiments import CleaningRequest, PaymentsRequest
 from engine.experiments.cleaning import CleaningResult
@@ -205,6 +207,36 @@ def test_the_labels_page_says_what_the_draws_give(
     [numbers] = tables(app)
     assert len(numbers) == len(result.summary())
     assert "python -m engine cleaning" in words(app)
+
+
+def test_right_labels_in_ones_own_table_are_used(
+    open_page: Open, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chosen, computed and said; on data without such a column there is nothing to choose."""
+    rng = np.random.default_rng(6)
+    truth = np.arange(80) % 2
+    given = np.where(np.arange(80) % 9 == 0, 1 - truth, truth)
+    names = np.array(["ant", "bee"])
+    table = {"label": names[given], "truth": names[truth], "size": rng.normal(size=80) + 2 * truth}
+    arrays = labelled_table.look(pd.DataFrame(table)).arrays  # as `data add` does
+    np.savez(settings.data_dir / "noisy.npz", **arrays)  # type: ignore[arg-type]
+    dataset = load_dataset("noisy", settings.data_dir)
+    request = CleaningRequest("noisy", vendors=2, **FEW)
+    real = replace(request, truth="truth")
+    compute_and_keep("cleaning", real, dataset, settings, ignore)
+    listed = (("cleaning", "cleaning", request),)
+    monkeypatch.setattr(published_results, "with_role", lambda: listed)
+    app = open_page(LABELS, dataset="noisy", truth="truth")
+    assert not app.exception
+    assert app.selectbox(key="truth").options == [label_views.FLIPPED, "truth"]
+    stored = Store.of(settings).find("cleaning", real, dataset.content_hash)
+    assert stored is not None
+    said = words(unfold(app))
+    assert f"Looking at the {stored.result.wrong} samples of {dataset.n_train}" in said
+    assert "those that differ from the column “truth”" in said
+    assert "2 draws of vendors" in said and "The wrong labels are made" not in said
+    app = open_page(LABELS, dataset="noisy")
+    assert not app.exception and "it is not computed yet" in words(app)
 
 
 def published_on(experiment: str, dataset: str) -> Any:

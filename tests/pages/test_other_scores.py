@@ -6,11 +6,13 @@ import pytest
 
 from engine.experiments import AttributionsRequest
 from engine.settings import Settings
+from engine.vocabulary import ATTRIBUTIONS, MODEL_FREE, SCORES
 from pages.common.asking import door
 from pages.common.lab import published_results, registry
 from tests.support.pages import Open, check_note, follow, tables, unfold, words
 
 PAGE = registry.page("other-scores")
+FEWER = ("attributions", "retrained", "n_honest", "n_attacked")
 SMALL = AttributionsRequest("small", retrained=5, n_honest=4, n_attacked=3)
 
 
@@ -31,9 +33,10 @@ def test_the_finding_and_the_figures_stand_there_before_any_click(open_page: Ope
         "accurate", "quiet", "Algorithm 3 that hides its gradient (weight 1)"
     ]  # fmt: skip
     assert len(tables(app)) == 2
-    assert len(app.get("plotly_chart")) == 3
+    assert len(app.get("plotly_chart")) == 4
     assert "At least half as far as influence, on the log scale: gradient dot product" in words(app)
     assert "python -m engine attributions" in words(app)
+    assert "of 11 other scores move sample 16 along with influence" in words(app)
 
 
 def test_an_alarm_is_chosen_by_control_and_by_link(open_page: Open) -> None:
@@ -58,6 +61,10 @@ def test_another_attack_is_run_and_shown(
     assert "your features file" in said
     assert "The attack took sample 7" in said
     assert "(3 neighbours)" in said
+    assert "For the attack shown the other six scores are not computed yet." in said
+    assert [b.key for b in app.button if str(b.key).startswith("offer-")] == ["offer-attributions"]
+    other = unfold(open_page(PAGE, dataset="small", target=8, radius=0.5, neighbours=3))
+    assert not other.exception, "a second offer has no place beside that of the attack asked for"
 
 
 @pytest.mark.parametrize(
@@ -66,6 +73,25 @@ def test_another_attack_is_run_and_shown(
 )
 def test_bad_links_fall_back_with_a_note(open_page: Open, name: str, value: str) -> None:
     check_note(open_page(PAGE, **{name: value}), name, value)
+
+
+def test_all_scores_are_published_for_the_attack_that_the_page_opens_with() -> None:
+    """The six that both results have agree; those without a model do not move."""
+    every = published_results.request_of("every score", "digits")
+    assert every is not None and every.attributions == tuple(SCORES)
+    assert replace(every, **{name: getattr(AttributionsRequest(), name) for name in FEWER}) == (
+        AttributionsRequest()
+    )
+    wide = door.find("attributions", every)
+    usual = door.find("attributions", AttributionsRequest())
+    assert wide is not None and usual is not None
+    assert wide.result.names == list(SCORES)
+    for name in ATTRIBUTIONS:
+        for side in ("before", "after"):
+            ranks, others = (getattr(one.result, side)[name].ranks for one in (wide, usual))
+            assert abs(int(ranks[16]) - int(others[16])) <= 3, (name, side)
+    for name in MODEL_FREE:
+        assert (wide.result.before[name].ranks == wide.result.after[name].ranks).all()
 
 
 def test_what_is_published_is_the_default() -> None:

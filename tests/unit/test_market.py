@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_score, recall_score
 
-from engine.data.dataset import Dataset
+from engine.data.dataset import SPLITS, Dataset
 from engine.data.load import load_dataset
 from engine.errors import InvalidDataset, InvalidInput
-from engine.experiments import CleaningRequest, Context, PaymentsRequest, experiment
+from engine.experiments import CleaningRequest, Context, PaymentsRequest, experiment, values_of
 from engine.experiments.cleaning import DETECTORS, MODELS, run_cleaning
 from engine.experiments.payments import ATTACKERS, MOVING, Favoured, Repetition, run_payments
 from engine.influence.scores import influence_scores
-from engine.market.cleaning import finding, flip_labels
+from engine.market.cleaning import finding, flip_labels, known_labels, label_columns
 from engine.market.tricks import best_of, copies, halves, misread, names_of, outliers
 from engine.market.vendors import Vendors, vendors_at_random
 from engine.models.fit import fit
@@ -28,6 +28,7 @@ from engine.models.linear import LinearModel
 from engine.scrutiny.attributions import knn_shapley
 from engine.scrutiny.queries import influence_matrix
 from engine.vocabulary import PAY, PAY_RULES
+from tests.support.command import run_here
 from tests.support.problems import random_problem
 from tests.support.vendors import vendor_share
 
@@ -224,6 +225,88 @@ def test_flips_and_findings_that_cannot_be_are_refused(small):
     seed = next(s for s, chosen in enumerate(draws) if chosen == 0)
     with pytest.raises(InvalidDataset, match="No training sample has class 0"):
         flip_labels(one, 1, seed)
+
+
+def noisy_table(path: Path, numbers: bool = False, classes: int = 3) -> tuple[Path, pd.DataFrame]:
+    """A table whose label differs from the column `truth` in every eleventh row."""
+    rng = np.random.default_rng(4)
+    truth = np.arange(120) % classes
+    given = np.where(np.arange(120) % 11 == 0, (truth + 1) % classes, truth)
+    names = np.arange(classes) if numbers else np.array(["ant", "bee", "cat"])[:classes]
+    columns = {"label": names[given], "truth": names[truth], "shop": ["a", "b", "c", "d"] * 30}
+    sizes = {f"size {i}": rng.normal(size=120) + (truth == i) for i in range(classes)}
+    table = pd.DataFrame(columns | sizes)
+    table.to_csv(path, index=False)
+    return path, table
+
+
+@pytest.mark.parametrize("numbers", [False, True], ids=["texts", "numbers"])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_right_labels_come_from_a_column_of_ones_own_table(tmp_path, numbers, classes):
+    """Every row has a size of its own, by which it is found again."""
+    path, table = noisy_table(tmp_path / "noisy.csv", numbers, classes)
+    dataset = load_dataset(path)
+    assert label_columns(dataset) == ["truth"]
+    noisy, wrong = known_labels(dataset, "truth")
+    assert noisy.feature_names is not None
+    assert not any(name.startswith("truth") for name in noisy.feature_names)
+    np.testing.assert_array_equal(noisy.y_train, dataset.y_train)
+    order = np.argsort(table["size 0"].to_numpy())
+    place = noisy.feature_names.index("size 0")
+    sizes = np.concatenate([noisy.split(s)[0][:, place] for s in SPLITS])
+    rows = np.empty(120, np.int64)
+    rows[np.argsort(sizes)] = order  # standardised: the order stays
+    right = np.unique(table["truth"], return_inverse=True)[1][rows]
+    given = np.unique(table["label"], return_inverse=True)[1][rows]
+    n = noisy.n_train
+    np.testing.assert_array_equal(noisy.y_train, given[:n])
+    assert wrong.tolist() == np.flatnonzero(given[:n] != right[:n]).tolist() != []
+    tests = np.concatenate([noisy.y_test, noisy.y_holdout])
+    np.testing.assert_array_equal(tests, right[n:])
+
+
+def test_columns_that_are_no_right_labels_are_refused(tmp_path):
+    path, table = noisy_table(tmp_path / "noisy.csv")
+    dataset = load_dataset(path)
+    for column in ("shop", "size 1"):
+        with pytest.raises(InvalidInput, match="a column whose values are the classes"):
+            known_labels(dataset, column)
+    with pytest.raises(InvalidInput, match="truth must be one of 'truth', 'shop'"):
+        known_labels(dataset, "right")
+    table["truth"] = table["label"]
+    table.to_csv(path, index=False)
+    with pytest.raises(InvalidInput, match="none is wrong"):
+        known_labels(load_dataset(path), "truth")
+    table[["label", "truth"]].to_csv(path, index=False)
+    table.loc[::11, "truth"] = "ant"
+    table[["label", "truth"]].to_csv(path, index=False)
+    with pytest.raises(InvalidInput, match="the model needs features"):
+        known_labels(load_dataset(path), "truth")
+
+
+def test_cleaning_finds_real_noise(tmp_path: Path):
+    """Against scikit-learn, and the same on the command line."""
+    path, _ = noisy_table(tmp_path / "noisy.csv")
+    dataset = load_dataset(path)
+    request = CleaningRequest(str(path), truth="truth", vendors=2, **FEW)
+    assert "truth" not in values_of(CleaningRequest()), "earlier results keep their keys"
+    result = run_cleaning(request, dataset, Context())
+    noisy, wrong = known_labels(dataset, "truth")
+    assert (result.n, result.wrong) == (noisy.n_train, len(wrong))
+    model = fit(noisy)
+    is_wrong = np.isin(np.arange(noisy.n_train), wrong)
+    expected = average_precision_score(is_wrong, influence_scores(model, noisy).scores)
+    for draw in (0, 1):
+        row = value(result.table, draw=draw, model="honest", detector="influence")
+        assert row["average_precision"] == pytest.approx(expected, rel=1e-4)
+        assert row["accuracy"] == pytest.approx(model.accuracy(*noisy.split("holdout")))
+    options = ("--vendors", "2", "--draws", "2", "--steps", "4", "--learning-rates", "0.1")
+    asked = ("cleaning", "--dataset", str(path), "--truth", "truth", *options)
+    done = run_here(asked, tmp_path / "cache")
+    assert done.returncode == 0, done.stderr
+    assert f"{len(wrong)} of {noisy.n_train} labels are wrong" in done.stdout
+    done = run_here(("cleaning", "--dataset", str(path), "--truth", "shop"), tmp_path / "cache")
+    assert done.returncode != 0 and "a column whose values are the classes" in done.stderr
 
 
 # Experiments

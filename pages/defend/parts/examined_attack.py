@@ -48,13 +48,15 @@ class Question(Generic[R]):
 
 @dataclass(frozen=True)
 class ExaminedAttack(Generic[R]):
-    """The result that a page shows; its figures go into `body`, its finding into `head`."""
+    """The result that a page shows; its figures go into `body`, its finding into `head`. as_asked:
+    it is of the attack that is asked for, and not of the one that the page opens with instead."""
 
     request: R
     stored: Stored
     head: DeltaGenerator
     body: DeltaGenerator
     form: Form
+    as_asked: bool
 
     @classmethod
     def open(cls, question: Question[R]) -> "ExaminedAttack[R]":
@@ -92,7 +94,8 @@ class ExaminedAttack(Generic[R]):
                     "The figures show the attack that this page opens with. The one asked for in "
                     "the sidebar and at the end of the page is not computed yet."
                 )
-        return cls(opening if asked.stored is None else request, stored, head, body, form)
+        as_asked = asked.stored is not None
+        return cls(request if as_asked else opening, stored, head, body, form, as_asked)
 
     def say(self, finding: str) -> None:
         """Say, once all controls are made, which part of the link cannot be used, and the

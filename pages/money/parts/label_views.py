@@ -3,7 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from engine.experiments import CleaningResult
+from engine.experiments import CleaningRequest, CleaningResult
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BLUE, GREY, translucent
 from pages.common.keeping import shelf
@@ -15,6 +15,36 @@ LOOKS = {
     "hide": ("one wrong sample hidden", BLUE, "dash"),
     "protect": ("a vendor's wrong samples hidden", ACCENT, "dot"),
 }
+
+
+FLIPPED = "none: labels are flipped"  # instead of a column with the right ones
+
+
+def drawn(result: CleaningResult, request: CleaningRequest) -> str:
+    """How many draws there are, and of what."""
+    what = "vendors" if request.truth else "wrong labels"
+    return f"{result.table['draw'].nunique()} draws of {what}"
+
+
+def origin(request: CleaningRequest) -> str:
+    """Where the wrong labels come from."""
+    if request.truth:
+        return f"The wrong labels are those that differ from the column “{request.truth}”."
+    return (
+        f"{request.flipped:g}% of the training labels are replaced by another class, drawn at "
+        "random."
+    )
+
+
+def no_real_noise(request: CleaningRequest) -> str:
+    """Say, with a space before it, that the labels are made wrong; empty where they are real."""
+    if request.truth:
+        return ""
+    return (
+        " The wrong labels are made, not found: no data set that comes with the lab has known real "
+        "label noise, and CIFAR-10N (Wei et al. 2022), whose labels people got wrong, needs a "
+        "download. A table of your own with a column of the right labels can be used here."
+    )
 
 
 def detectors_in(result: CleaningResult) -> list[str]:
