@@ -25,6 +25,7 @@ from engine.market.vendors import Vendors
 from engine.vocabulary import PAY_RULES
 
 TOP_K = 10
+LARGEST = 1e290  # of a worth: 10¹⁷ such ones add up to a finite number
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +103,10 @@ def payments(
 
 
 def scaled(worth: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return worth over its largest size, so that no sum overflows; shares do not depend on it."""
+    """Return worth made smaller where a sum of it could overflow; shares do not depend on it. What
+    is small stays as it is: a worth that alone is positive is paid, however small."""
     size = np.abs(worth).max(initial=0)
-    return worth / size if size > 0 else worth
+    return worth * (LARGEST / size) if size > LARGEST else worth
 
 
 def sample_weights(worth: NDArray[np.float64], rule: str, k: int = TOP_K) -> NDArray[np.float64]:

@@ -73,6 +73,15 @@ def test_samples_that_tie_for_the_last_places_share_them():
     assert payments([1, 1, 0, 0], each, "rank").money.tolist() == [0.35, 0.35, 0.15, 0.15]
 
 
+def test_a_worth_that_alone_is_positive_is_paid_however_small():
+    """Beside sizes that leave nothing of it in a quotient; and the largest add up."""
+    each = Vendors(numbered(3), np.arange(3))
+    for rule in ("positive", "net"):
+        for tiny in (5e-210, 5e-324):
+            assert payments([tiny, -2e114, 0.0], each, rule).money.tolist() == [1, 0, 0]
+        assert payments([1.5e308, 1.5e308, 0.0], each, rule).money.tolist() == [0.5, 0.5, 0]
+
+
 CASES = st.integers(1, 30).flatmap(
     lambda n: st.tuples(
         st.lists(st.floats(-1e200, 1e200), min_size=n, max_size=n),
