@@ -79,7 +79,7 @@ def every_figure(stored: Stored) -> FigureBlock:
     result: AttributionsResult = stored.result
     return FigureBlock(
         name="every-score",
-        title=words.ranks_title(result),
+        title=words.every_title(result),
         kind=f"Rank of the target by all {len(result.names)} scores of the lab under the honest "
         "and the malicious model",
         build=drawn.target_ranks,

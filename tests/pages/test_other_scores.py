@@ -36,7 +36,7 @@ def test_the_finding_and_the_figures_stand_there_before_any_click(open_page: Ope
     assert len(app.get("plotly_chart")) == 4
     assert "At least half as far as influence, on the log scale: gradient dot product" in words(app)
     assert "python -m engine attributions" in words(app)
-    assert "of 11 other scores move sample 16 along with influence" in words(app)
+    assert "of 11 other scores moved along; not self-influence, TracIn" in words(app)
 
 
 def test_an_alarm_is_chosen_by_control_and_by_link(open_page: Open) -> None:

@@ -144,7 +144,7 @@ def test_every_score_of_the_lab_can_be_asked_for(result, dataset, tmp_path):
     assert "TRAK: random projections" in EXPERIMENT.describe(again)
     figure = other_scores_figures.target_ranks(again)
     assert len(figure.layout.yaxis.ticktext) == len(SCORES)
-    assert f"of {len(SCORES) - 1} other scores" in other_scores_words.ranks_title(again)
+    assert f"of {len(SCORES) - 1} other scores" in other_scores_words.every_title(again)
     with pytest.raises(InvalidInput, match="with 'influence' and 'knn_shapley' among them"):
         replace(REQUEST, attributions=("influence", "trak"))
 

@@ -149,6 +149,13 @@ def ranks_title(result: AttributionsResult) -> str:
     return f"Where each score ranks sample {result.target}, before and after the attack"
 
 
+def every_title(result: AttributionsResult) -> str:
+    """Say how many of all scores moved along, and which did not."""
+    moved, stayed = follows(result)
+    which = f"; not {listed([SCORE_NAMES[name] for name in stayed])}" if stayed else ""
+    return f"{len(moved)} of {len(moved) + len(stayed)} other scores moved along{which}"
+
+
 def crowd_title(result: AttributionsResult, kind: str, score: str) -> str:
     row = alarm_row(result, kind, score)
     return (
