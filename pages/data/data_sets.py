@@ -2,6 +2,7 @@
 it."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import pandas as pd
 import streamlit as st
@@ -49,9 +50,11 @@ def overview(entries: Sequence[InventoryEntry]) -> str:
     """Return the finding: how much there is."""
     here = sum(entry.here for entry in entries)
     data_dir = lab().settings.data_dir
+    held = inventory.size_of([data_dir])
+    takes = f" Those brought in or prepared take {megabytes(held)}." if held else ""
     return (
-        f"**{here} of {count(len(entries), 'data set')} can be opened on this machine**; "
-        f"{megabytes(inventory.size_of([data_dir]))} in the data directory."
+        f"**{here} of {count(len(entries), 'data set')} can be opened on this machine.** Bring in "
+        f"a file of your own, or prepare one of the paper's.{takes}"
     )
 
 
@@ -103,7 +106,7 @@ def variant(entry: InventoryEntry, label: str) -> None:
     found = door.Computation.of(EXPERIMENT, request)
     state = found.state if can_prepare and found.state is not None else JobState("unknown")
     active = state.status in door.ACTIVE
-    text, first, second = st.columns([8, 2, 2], vertical_alignment="center")
+    text, first, second = st.columns([6, 3, 3], vertical_alignment="center")
     text.markdown(f"{label} {status(entry, active)}")
     if active:
         if found.job is not None and not followed_below(found.job):
@@ -178,14 +181,14 @@ def card(about: catalogue.Description, entries: Sequence[InventoryEntry]) -> Non
         st.markdown(f"**{about.title}**  \n{facts(about)}")
         st.caption(f"{about.origin} [Source]({about.url})")
         for entry in entries:
-            variant(entry, f"`{entry.name}`{made_by(entry)}")
+            variant(entry, made_by(entry))
 
 
 def made_by(entry: InventoryEntry) -> str:
     if entry.backbone is None:
         return ""
     papers = ", the paper's" if entry.backbone.name == DEFAULT else ", no weights to fetch"
-    return f" {entry.backbone.title}, {entry.backbone.n_features:,} features{papers}"
+    return f"{entry.backbone.title}, {entry.backbone.n_features:,} features{papers}"
 
 
 def own(entries: Sequence[InventoryEntry]) -> None:
@@ -254,15 +257,18 @@ def page() -> None:
         st.success(st.session_state.pop(REMOVED))
         st.session_state.pop(CHECKED, None)
     own_data.bring_in()
-    check()
     for kind, title in GROUPS.items():
         st.header(title)
         if kind == "images":
             st.caption(INTERRUPTIBLE)
-        for about in catalogue.SETS.values():
-            if about.kind == kind:
-                card(about, [entry for entry in entries if entry.about is about])
+        sets = [about for about in catalogue.SETS.values() if about.kind == kind]
+        for pair in zip_longest(sets[::2], sets[1::2]):
+            for column, about in zip(st.columns(2), pair, strict=True):
+                if about is not None:
+                    with column:
+                        card(about, [entry for entry in entries if entry.about is about])
     own([entry for entry in entries if entry.about is None])
+    check()
     take_away()
 
 

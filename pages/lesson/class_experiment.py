@@ -21,7 +21,7 @@ from pages.common.widgets.blocks import portrait
 from pages.common.words.code_names import data_name
 from pages.common.words.rate_words import top
 from pages.common.words.wording import count
-from pages.lesson.parts import lesson_state
+from pages.lesson.parts import lesson_state, steps
 from pages.lesson.parts import lesson_words as words
 
 PAGE = registry.page("lesson")
@@ -270,6 +270,7 @@ def page() -> None:
             until_it_begins()
         else:
             begin_form(form)
+        steps.show()
     else:
         take_part(lesson)
     form.finish()

@@ -15,12 +15,13 @@ from pages.common.lab.permissions import Action, Mode
 from pages.common.lab.shared import lab, shown
 from pages.common.widgets import charts
 from pages.common.words.wording import count
+from pages.lesson.parts import steps
 
 PAGE = registry.page("join")
 LINKS = (("lesson", "The lesson →"), ("wall", "The wall →"), ("results", "The queue →"))
 BEFORE = (
-    "This lab has no teacher: everybody who opens it may do everything. To teach a class, stop the "
-    "lab and start it with this command:"
+    "**Students scan a QR code, and the teacher controls the queue.** This lab was started without "
+    "a teacher: everybody who opens it may do everything. For a class, start it with this command:"
 )
 
 
@@ -84,10 +85,14 @@ def page() -> None:
     if visitors.mode() is not Mode.CLASS:
         st.markdown(BEFORE)
         st.code("make class", "bash")
+        steps.show()
         st.caption(
-            "It prints its address and a link for the teacher. Students can then open everything, "
-            "attack, and start short computations; only the teacher deletes, imports, brings in "
-            "data and starts what takes minutes. The class experiment works without it, too."
+            "The command prints the address and a link for the teacher. Students can open "
+            "everything, attack, and start short computations. Only the teacher deletes, imports, "
+            "brings in data and starts what takes minutes."
+        )
+        st.page_link(
+            ROOT / registry.page("lesson").file, label="Try the class experiment without it →"
         )
         return
     poster()

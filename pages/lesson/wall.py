@@ -10,7 +10,7 @@ from pages.common.lab import registry, visitors
 from pages.common.lab.permissions import Action
 from pages.common.lab.shared import badge_of
 from pages.common.words.wording import stamp
-from pages.lesson.parts import kept_lessons, lesson_state, wall_view
+from pages.lesson.parts import kept_lessons, lesson_state, steps, wall_view
 
 PAGE = registry.page("wall")
 LOOK_SECONDS = 2.0
@@ -42,6 +42,7 @@ def until_it_begins() -> None:
     if lesson_state.current() is not None:
         st.rerun()
     st.info("No lesson is open. This page looks by itself until one begins.")
+    steps.show()
 
 
 def over(name: str) -> None:

@@ -64,17 +64,6 @@ TO_MEND = {
     "impossible",
     "wrong-labels",
     "fairness",
-    "race",
-    "audit",
-    "minimum",
-    "undo-it",
-    "what-cannot-be-moved",
-    "deniable",
-    "is-any-score-safe",
-    "paper",
-    "look",
-    "why-fast",
-    "results",
 }
 VISIBLE = 80  # px of the figure that the window must show
 WINDOWS = {"laptop": (1280, 800), "phone": (400, 800)}
