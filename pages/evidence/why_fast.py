@@ -52,8 +52,7 @@ def finding(largest: GradientComparison) -> str:
             more = f"{other['peak_mb'] / ours['peak_mb']:.3g} times the memory"
             said.append(f"{label} takes {longer}, {more}")
     return (
-        f"One gradient at {largest.n_parameters:,} parameters takes "
-        f"**{measured_time(ours['seconds'])} and {megabytes(ours['peak_mb'])}** in closed form; "
+        f"One gradient takes **{measured_time(ours['seconds'])} and {megabytes(ours['peak_mb'])}** in closed form; "
         f"{'; '.join(said)}."
         if ours is not None
         else "The closed form could not be measured."
@@ -110,7 +109,7 @@ def cost_figure(stored: Stored) -> FigureBlock:
     largest: GradientComparison = stored.result
     return FigureBlock(
         name="gradient-cost",
-        title="The same gradient, by three implementations",
+        title=f"The same gradient of {largest.n_parameters:,} parameters, three ways",
         kind="Time and peak memory of one gradient, a bar an implementation",
         build=speed_figures.cost_bars,
         values=(largest.table,),

@@ -34,8 +34,8 @@ def finding(result: ScoreMatrixResult) -> str:
     immune = free(result)
     why = "never see it and stay" if len(immune) > 1 else "never sees it and stays"
     return (
-        f"**{verdict}.** Told which score to fool, the attack moves {hardest} of {n} targets to "
-        f"the top {result.k}. {listed(immune)} {why}."
+        f"**{verdict}.** Told which score to fool, the attack moves {hardest} of {n} targets. "
+        f"{listed(immune)} {why}."
     )
 
 
