@@ -52,8 +52,8 @@ def finding(largest: GradientComparison) -> str:
             more = f"{other['peak_mb'] / ours['peak_mb']:.3g} times the memory"
             said.append(f"{label} takes {longer}, {more}")
     return (
-        f"One gradient takes **{measured_time(ours['seconds'])} and {megabytes(ours['peak_mb'])}** in closed form; "
-        f"{'; '.join(said)}."
+        f"One gradient takes **{measured_time(ours['seconds'])} and {megabytes(ours['peak_mb'])}** "
+        f"in closed form; {'; '.join(said)}."
         if ours is not None
         else "The closed form could not be measured."
     )
