@@ -86,6 +86,16 @@ def test_files_that_are_named_exist():
     assert all((ROOT / path).exists() for path in own)
 
 
+def test_the_trial_build_has_a_stand_in_for_every_base():
+    script = DEPLOY / "try_build.sh"
+    assert script.stat().st_mode & 0o111 == 0o111
+    text = script.read_text(encoding="utf-8")
+    bases = [line.split()[1] for line in DOCKERFILE.splitlines() if line.startswith("FROM")]
+    made = re.findall(r'^base "\$folder/debian" (\S+)$', text, re.M)
+    assert sorted(made) == sorted(bases)
+    assert re.findall(r"^build (\S+) ", text, re.M) == ["lab", "proxy"]
+
+
 def test_cuda_changes_nothing_but_who_gets_the_gpus():
     assert set(CUDA) == {"services"}
     assert set(CUDA["services"]) == {"worker"}
