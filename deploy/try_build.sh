@@ -2,7 +2,7 @@
 # Builds both images where there is neither a container daemon nor a registry, and starts the lab in
 # its own: deploy/try_build.sh [FOLDER]. As root, with Debian's buildah and debootstrap.
 #
-# The bases are stand-ins, made of Debian's packages: for python:3.11-slim Debian with the Python and
+# The bases are stand-ins, made of Debian's packages. For python:3.11-slim it is Debian with Python and
 # the installed packages of this checkout's .venv, so that the image's pip has nothing to fetch; for
 # debian:bookworm-slim Debian; for caddy:2 Debian with its Caddy. What the Dockerfile does with its
 # bases is tried. The real bases, and fetching the requirements, are not.
@@ -12,7 +12,8 @@ folder=${1:-$(mktemp -d)}
 python=$PWD/.venv/bin/python
 packages=$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 prefix=$("$python" -c 'import sys; print(sys.base_prefix)')
-libraries="$packages/nvidia" # CUDA's, gigabytes: mounted, not copied
+libraries="$packages/nvidia" # CUDA's, of gigabytes: mounted while building, not copied
+needed=libgomp1,libssl3,libffi8,libsqlite3-0,zlib1g,liblzma5,libbz2-1.0 # by that Python
 export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=overlay
 
 buildah_here() { buildah --root "$folder/store" --runroot "$folder/run" "$@"; }
@@ -30,18 +31,19 @@ script() { # script PATH TEXT
 }
 
 build() { # build TARGET NAME
-    buildah_here build --pull-never --layers=false --format docker -q -f deploy/Dockerfile --target "$1" -t "$2" \
+    buildah_here build --pull-never --layers=false --format docker -q \
+        -f deploy/Dockerfile --target "$1" -t "$2" \
         --volume "$libraries:/usr/local/lib/python3.11/site-packages/nvidia:ro" .
 }
 
 mkdir -p "$folder"
 [ -e "$folder/debian" ] || debootstrap --variant=minbase \
-    --include=ca-certificates,caddy,libgomp1,libssl3,libffi8,libsqlite3-0,zlib1g,liblzma5,libbz2-1.0,libreadline8,libncursesw6,libuuid1 \
-    bookworm "$folder/debian" >"$folder/debootstrap.log"
+    --include="ca-certificates,caddy,$needed" bookworm "$folder/debian" >"$folder/debootstrap.log"
 base "$folder/debian" debian:bookworm-slim
 # caddy:2 has BusyBox's adduser: -D no password, -H no home, -u the number.
 script "$folder/debian/usr/local/sbin/adduser" \
     '[ "$1 $2 $3" = "-D -H -u" ] && exec useradd --no-create-home --uid "$4" "$5"'
+chroot "$folder/debian" userdel proxy # Debian has one of its own
 mkdir -p "$folder/debian/config" "$folder/debian/data"
 base "$folder/debian" caddy:2
 tar -C "$prefix" --exclude=site-packages --exclude=test --exclude=__pycache__ -cf - . \
