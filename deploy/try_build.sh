@@ -64,7 +64,7 @@ buildah_here run --user 10001:10001 "$started" -- \
     python -m pages.common.serve --server.address 127.0.0.1 --server.port 8599 &
 server=$!
 tries=0
-until curl -fsS http://127.0.0.1:8599/_stcore/health; do
+until curl -fs http://127.0.0.1:8599/_stcore/health; do
     tries=$((tries + 1))
     [ "$tries" -lt 120 ]
     sleep 1
