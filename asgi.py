@@ -14,7 +14,7 @@ from pages.common.lab.browsers import Browsers
 from pages.common.lab.opening import Opening
 
 settings = read_settings()
-limits = gate.Limits(settings.sessions, settings.session_idle_minutes * 60)
+limits = gate.ServerLimits(settings.sessions, settings.session_idle_minutes * 60)
 
 app = App(
     "app.py",
