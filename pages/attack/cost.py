@@ -27,22 +27,25 @@ FRESH, TUNED = "fresh", ("cost", "frontier", "ablation")  # targets to report, a
 
 @shelf.kept
 def finding(table: pd.DataFrame, view: RateView) -> str:
+    """The highest rate, and at which radius."""
     rates = view.rates(table).query("k == @view.k and split == 'test'")
     best = highest(rates).iloc[0]
-    lost = losses(table, view.k)
-    beyond = (
-        f"A larger radius moves more samples{dearer(lost)}."
-        if best["radius"] == rates["radius"].max()
-        else "A larger radius loses more accuracy: beyond this one, fewer models stay within the "
-        "limit."
-        if view.tolerance is not None
-        else "A larger radius moves no more of them."
-    )
     return (
         f"{rate_words.limit(view.tolerance).capitalize()}, the attack brings "
         f"**{rate_words.share(best)}** of the targets to {rate_words.top(view.k)}, at radius "
-        f"{best['radius']:g}. {beyond}"
+        f"{best['radius']:g}."
     )
+
+
+def radius_title(own: pd.DataFrame, lost: pd.Series, tolerance: float | None) -> str:
+    """Say what a larger radius does. own: rates on the attacker's own test set; lost: points of
+    accuracy, by radius."""
+    best = highest(own).iloc[0]["radius"]
+    if best == own["radius"].max():
+        return f"A larger radius moves more samples{dearer(lost)}"
+    if tolerance is not None:
+        return f"Beyond radius {best:g}, too much accuracy is lost"
+    return f"Beyond radius {best:g}, no more samples are moved"
 
 
 def losses(table: pd.DataFrame, k: int) -> pd.Series:
@@ -72,15 +75,18 @@ def by_radius(stored: Stored, view: RateView, beside: str) -> FigureBlock:
     rows = table[table["k"] == view.k]
     return FigureBlock(
         name=f"by-radius-top-{view.k}",
-        title=f"Success by radius: {rate_words.course(own, 'radius')}; {price(table, view.k)}",
+        title=radius_title(own, losses(table, view.k), view.tolerance),
         kind="Success rate and accuracy lost against the radius",
         build=rate_figures.success_against,
         values=(rates, rows, "radius", "radius", view.tolerance),
         results=(stored,),
-        caption="Bands are 95% Wilson intervals. On the unknown test set the calculator uses data "
+        caption=f"Success is {rate_words.course(own, 'radius')}; {price(table, view.k)}. On test "
+        "data that the attacker never saw (dashed), of the models that are handed out: "
+        f"{transfer.carried_over(table, view)}.",
+        details="Bands are 95% Wilson intervals. On the unknown test set the calculator uses data "
         "that the attacker never saw, which chooses neither run nor radius: the dashed line counts "
-        "the models that are handed out. At the radius with their highest rate on the attacker's "
-        f"own test set they succeed there for {transfer.carried_over(table, view)}.{beside} Below: "
+        "the models that are handed out, its numbers at the radius with their highest rate on the "
+        f"attacker's own test set.{beside} Below: "
         "what the returned models lose, median and middle half, whether they succeed or not.",
     )
 
@@ -103,12 +109,8 @@ def methods_title(rates: pd.DataFrame) -> str:
         return "The attack by k; the loss-reweighing baseline has not been computed for this data"
     kept = rates[rates["regime"] == "high_accuracy"]
     worst = kept[kept["method"] == "baseline"]["rate"].max()
-    ours = kept[kept["method"] == "attack"]["rate"].min()
     moves = f"at most {worst:.0%}" if worst else "no target"
-    return (
-        f"Without influence functions: training on the target more often moves {moves} while "
-        f"accuracy is kept; the attack at least {ours:.0%}"
-    )
+    return f"Training on the target more often moves {moves} while accuracy is kept"
 
 
 @shelf.kept
@@ -139,7 +141,7 @@ def training_title(own: pd.DataFrame) -> str:
     if first["rate"] > last["rate"]:
         return (
             f"Fewer competitors, easier: {first['rate']:.0%} with {first['train_size']:,} training "
-            f"samples, {last['rate']:.0%} with {last['train_size']:,}"
+            "samples"
         )
     return (
         f"Training on less data does not help here: {first['rate']:.0%} with "
@@ -179,7 +181,8 @@ def frontier_figure(
         build=rate_figures.frontier,
         values=(points,),
         results=tuple(results.values()),
-        caption=f"{frontier.left(points)} Per radius: how many attacks succeed whatever they cost, "
+        caption=frontier.left(points),
+        details="Per radius: how many attacks succeed whatever they cost, "
         "the accuracy that the returned models lose, and how much of the honest ranking is left."
         f"{meaning}"
         f"{fresh.TUNED if len(points['objective'].unique()) > 1 else ''}",
@@ -220,11 +223,10 @@ def on_fresh_targets(dataset: str, k: int) -> None:
     found = fresh_rates(fresh_sweeps(), k)
     if found.empty:
         return
-    charts.heading(
-        fresh.sentence(found, code_names.in_prose(dataset), k)
-        or "Rates on targets that nobody tuned on",
-        "precomputed",
-    )
+    charts.heading("On targets that nobody tuned on", "precomputed")
+    said = fresh.sentence(found, code_names.in_prose(dataset), k)
+    if said:
+        st.markdown(said)
     blocks.table(fresh.shown(found), "Success on fresh targets, by data set and objective")
     st.caption(fresh.COUNTED)
 

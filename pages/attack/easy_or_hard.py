@@ -71,7 +71,7 @@ def finding(result: SensitivityResult, found: moved_targets.Prediction | None) -
         if found.tells and found.correlation < 0
         else "**This does not predict** which samples the attack moves"
     )
-    return f"{ends}. {tells} (Spearman {decimal(found.correlation)} with the radius it takes)."
+    return f"{ends}. {tells} (Spearman {decimal(found.correlation)})."
 
 
 def norms_title(result: SensitivityResult) -> str:
@@ -93,10 +93,9 @@ def norms_caption(result: SensitivityResult) -> str:
         else ""
     )
     return (
-        "Each mark is one training sample, at its rank under the honest model; ends are the "
-        "first and the last twentieth. The left half counts from the top, the right half to the "
-        "bottom, both on log axes. Rank 1 is the highest score, what the paper calls most "
-        "valuable: up-weighting it raises the test loss. Norms are estimated from "
+        "Ends are the first and the last twentieth. The left half counts from the top, the right "
+        "half to the bottom, both on log axes. Rank 1 is the highest score, what the paper calls "
+        "most valuable: up-weighting it raises the test loss. Norms are estimated from "
         f"{result.probes:,} random directions, standard error "
         f"{1 / (2 * result.probes) ** 0.5:.1%}{checked}; bars, on the samples that were attacked, "
         f"are ± 2 standard errors.{thinning(len(result.norms))}"
@@ -123,7 +122,8 @@ def norms_figure(
         results=(stored,),
         samples=samples,
         at=moved_target_figures.SAMPLE,
-        caption=norms_caption(result),
+        caption="Each mark is one training sample, at its rank under the honest model.",
+        details=norms_caption(result),
     )
 
 

@@ -36,10 +36,13 @@ def curve_figure(stored: Stored) -> FigureBlock:
         values=(result,),
         table=lambda: radius_words.targets_table(result),
         results=(stored,),
-        caption="Each step is one target, at the smallest radius that was found for it: the share "
-        "of the length of all honest weights by which the returned model differs. It is an upper "
-        "bound: a nearer model may exist. Points are attacks that were given that radius, on the "
-        "same targets.",
+        caption=f"Each step is one target. {radius_words.ends(result)}Points are attacks that were "
+        "given a radius, on the same targets: at "
+        f"{radius_words.at_one_radius(result):g}, "
+        f"{radius_words.rivals(result, radius_words.at_one_radius(result))}.",
+        details="A step stands at the smallest radius that was found for its target: the share of "
+        "the length of all honest weights by which the returned model differs. It is an upper "
+        "bound: a nearer model may exist.",
     )
 
 

@@ -79,11 +79,23 @@ def remember(stored: Stored) -> tuple[int, int]:
     return sum(tried), sum(beaten)
 
 
-def finding(stored: Stored) -> None:
-    """Show the finding, its facts and its figure."""
+def evidence(stored: Stored) -> None:
+    """Show what was tried: the figure and its facts."""
     result = stored.result
     k, n = result.random.k, len(result.attack.before.ranks)
-    st.markdown(f"{impossible_words.headline(result)}{mark_origin(badge_of(stored))}")
+    FigureBlock(
+        name="models",
+        title=impossible_words.reached_title(result),
+        kind=f"Number of models by the rank that they give the target; the top {k} is empty",
+        build=impossible_figures.ranks_reached,
+        values=(result,),
+        table=lambda: impossible_figures.models_table(result),
+        results=(stored,),
+        caption="Random models point in every direction, with norms from 0.01 to 100. The attack "
+        "starts around a trained model and may go as far as that model's norm (radius 1, this "
+        f"lab's largest); its {len(result.attack.trajectory):,} steps are models, too. The count "
+        "is on a log scale.",
+    ).show()
     tried, beaten = remember(stored)
     runs, smallest = result.attack.runs, float(result.random.table["log_gap"].min())
     blocks.facts(
@@ -109,19 +121,6 @@ def finding(stored: Stored) -> None:
             Fact("You have seen tried", f"{tried:,}", f"models; {beaten} beat it"),
         ],
     )
-    FigureBlock(
-        name="models",
-        title=impossible_words.reached_title(result),
-        kind=f"Number of models by the rank that they give the target; the top {k} is empty",
-        build=impossible_figures.ranks_reached,
-        values=(result,),
-        table=lambda: impossible_figures.models_table(result),
-        results=(stored,),
-        caption="Random models point in every direction, with norms from 0.01 to 100. The attack "
-        "starts around a trained model and may go as far as that model's norm (radius 1, this "
-        f"lab's largest); its {len(result.attack.trajectory):,} steps are models, too. The count "
-        "is on a log scale.",
-    ).show()
 
 
 def beat(request: ImpossibleRequest, again: bool) -> None:
@@ -192,7 +191,7 @@ instance_of, exact_of = shelf.kept(impossible_instance), shelf.kept(impossible_s
 
 def by_hand(form: Form, request: ImpossibleRequest) -> tuple[float, ...]:
     """Let the visitor set a model of three numbers, beside the proof; returns the numbers."""
-    charts.heading("Set the model yourself, or drag the sample: it cannot be done")
+    charts.heading("Try it: drag the sample, or set the model")
     instance = instance_of(request.k, request.n_train, request.n_features, seed=request.seed)
     difference, damping = impossible_hands.choose_model(form, OPENING.damping)
     impossible_hands.show(instance, request, difference, damping)
@@ -201,7 +200,6 @@ def by_hand(form: Form, request: ImpossibleRequest) -> tuple[float, ...]:
         "weights and a bias. On the dashed line both labels are equally likely. "
         f"{wording.score_meaning('highest_first')}"
     )
-    why()
     to_save(request, instance, difference, damping)
     return difference
 
@@ -277,20 +275,23 @@ def page() -> None:
     st.title(PAGE.title)
     form = Form()
     request = choose(form)
-    head, bar = st.container(), st.container(border=True)
+    head, hands, tried = st.container(), st.container(), st.container()
+    bar = st.container(border=True)
     found = door.Computation.of(EXPERIMENT, request)
     stored = found.stored
     shown = stored or shown_instead(request)
     with bar:
         beat_bar(found)
-    difference = by_hand(form, request)
+    with hands:
+        difference = by_hand(form, request)
+    why()
     impossible_words.remarks()
     with head:
         form.finish()
         if shown is None:
             st.markdown(f"{PAGE.finding} Nothing has been tried here yet: press the button below.")
         else:
-            finding(shown)
+            st.markdown(f"{impossible_words.headline(shown.result)}{mark_origin(badge_of(shown))}")
             if stored is None:
                 st.info(
                     f"The figure shows k = {shown.result.random.k} and seed "
@@ -298,6 +299,8 @@ def page() -> None:
                     f"{request.seed}, has not been tried yet."
                 )
     if shown is not None:
+        with tried:
+            evidence(shown)
         take_with_you(shown, difference)
 
 

@@ -59,14 +59,14 @@ def strict_figure(stored: Stored, view: RateView) -> FigureBlock:
     rows = table[(table["k"] == view.k) & (table["radius"] == view.radius)]
     return FigureBlock(
         name=f"all-or-nothing-top-{view.k}-radius-{view.radius:g}",
-        title=f"Strict rule: every target that can fit must arrive in the top {view.k}: "
-        f"{first['rate']:.0%} of the attacks with {first['set_size']} and "
-        f"{last['rate']:.0%} with {last['set_size']} targets",
+        title="Strict rule: every target that can fit must arrive",
         kind="Success rate and accuracy lost against the size of the target set",
         build=rate_figures.success_against,
         values=(rates, rows, "set_size", "targets in the set", view.tolerance),
         results=(stored,),
-        caption="A third, strict reading, in which an attack counts when min(k, t) of its t "
+        caption=f"In the top {view.k}: {first['rate']:.0%} of the attacks with "
+        f"{first['set_size']} and {last['rate']:.0%} with {last['set_size']} targets. A third, "
+        "strict reading, in which an attack counts when min(k, t) of its t "
         "targets are in the top k, with 95% Wilson intervals; below, the accuracy that the "
         "returned models lose, median and middle half.",
     )
@@ -88,11 +88,12 @@ def page() -> None:
         for column, reading in zip(st.columns(2, gap="medium"), READINGS.values(), strict=True):
             with column:
                 lines(own, reading, view, stored).show()
-        st.markdown(target_sets.counted(own))
+        with st.expander("Does it match the paper, and how is it counted?"):
+            st.markdown(f"{target_sets.against_paper(own)}{target_sets.counted(own)}")
         st.caption(
-            f"Means over {count(sets, 'target set')} of each size, on the attacker's own test set; "
-            "bands are 95% bootstrap intervals, the dotted line is the k chosen above. Part of "
-            "either trend is arithmetic: "
+            f"Within radius {view.radius:g}. Means over {count(sets, 'target set')} of each size, "
+            "on the attacker's own test set; bands are 95% bootstrap intervals, the dotted line is "
+            "the k chosen above. Part of either trend is arithmetic: "
             f"{'; '.join(reading.most for reading in READINGS.values())}."
         )
         name = frame.form.choice(

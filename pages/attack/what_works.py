@@ -56,6 +56,7 @@ def seconds_of(found: Mapping[SweepRequest, Stored]) -> float | None:
 def variants_figure(
     best: pd.DataFrame, taken: pd.DataFrame, k: int, stored: tuple[Stored, ...], budget: str
 ) -> FigureBlock:
+    """Make the figure of each variant's success."""
     return FigureBlock(
         name=f"variants-top-{k}",
         title=ablation.step_title(taken),
@@ -63,7 +64,8 @@ def variants_figure(
         build=variant_figures.variant_rates,
         values=(best,),
         results=stored,
-        caption=f"Into the top {k}, each variant at the radius where it does best; bars are 95% "
+        caption=ablation.every_rate(ablation.with_accuracy(best)),
+        details=f"Into the top {k}, each variant at the radius where it does best; bars are 95% "
         "Wilson intervals. The first three start once, at the honest model, with each learning "
         f"rate; the fourth from {STARTS} random starts, as the paper's attack does.{budget}"
         f"{fresh.TUNED + fresh.ELSEWHERE if budget else ''}",
@@ -95,8 +97,9 @@ def pairing(
         values=(found, chosen),
         results=stored,
         samples=samples,
-        caption=f"Every column is one target, at radius {view.radius:g} and k = {view.k} under all "
-        "variants; hover for its number. The shaded one is followed below.",
+        caption=f"{ablation.strip_counts(ablation.wide(found))} Every column is one target, at "
+        f"radius {view.radius:g} and k = {view.k} under all variants; hover for its number. The "
+        "shaded one is followed below.",
     )
 
 
@@ -256,17 +259,12 @@ def page() -> None:
     found = ablation.moved(table, view, dict.fromkeys(kept["variant"], view.radius))
     place.markdown(f"{ablation.finding(kept, view)}{mark_origin(badge_of(single))}")
     with frame.body:
-        left, right = st.columns([1.2, 1], gap="medium")
-        with left:
-            budget = ablation.budget(
-                seconds_of(ours), seconds_of({parts(frame.request)[1]: restarted})
-            )
-            variants_figure(best, taken, view.k, stored, budget).show()
-        with right:
-            matrix(found, view, stored).show()
-        st.markdown(ablation.order(taken, len(hits)))
-        st.markdown(ablation.ours(table, view, frame.request.steps))
-        table_two(best, view.k)
+        budget = ablation.budget(seconds_of(ours), seconds_of({parts(frame.request)[1]: restarted}))
+        variants_figure(best, taken, view.k, stored, budget).show()
+        with st.expander("Could it be chance, and does it match the paper?"):
+            st.markdown(ablation.order(taken, len(hits)))
+            st.markdown(ablation.ours(table, view, frame.request.steps))
+            table_two(best, view.k)
         strip, samples = st.container(), data_choice.samples_of(frame.request.dataset)
         chosen = frame.form.choice(
             st.columns([1, 4])[0],
@@ -279,6 +277,7 @@ def page() -> None:
         with strip:
             pairing(found, view, chosen, samples, stored).show()
         follow_target(chosen, view, frame.request)
+        matrix(found, view, stored).show()
         take_away.show(
             single,
             frame.request,

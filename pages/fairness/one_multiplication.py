@@ -17,7 +17,7 @@ from pages.common.figures.axes import number
 from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
-from pages.common.widgets import charts, take_away, unfold
+from pages.common.widgets import take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import METRIC_WORDS, data_name
@@ -56,6 +56,25 @@ def choose_what(form: Form) -> tuple[str, str]:
 
 
 @shelf.kept
+def repair_figure(stored: Stored) -> FigureBlock:
+    """Make the figure of the repair, and of what the attack leaves of it."""
+    result: FairnessResult = stored.result
+    rows = words.repair(result)
+    return FigureBlock(
+        name="repair",
+        title=words.repair_title(result),
+        kind="The size of the gap before the repair, after it, and after the attacked one",
+        build=figures.repair_bars,
+        values=(rows, words.NAMES[result.about.metric]),
+        results=(stored,),
+        caption=f"The {words.NAMES[result.about.metric]}: "
+        f"{words.PLAIN[result.about.metric]}, its size on test data. The repair gives training "
+        "rows other weights, by influence scores from the base model.",
+        details=words.price(result),
+    )
+
+
+@shelf.kept
 def gap_figure(stored: Stored) -> FigureBlock:
     """Make the figure of the downstream model's gap at every scale."""
     result: FairnessResult = stored.result
@@ -67,10 +86,10 @@ def gap_figure(stored: Stored) -> FigureBlock:
         values=(result,),
         table=lambda: result.table,
         results=(stored,),
-        caption=f"{words.who_is_ahead(result.about)} Bands are 95% bootstrap intervals over the "
-        "test rows. The effect is |gap| with the attack minus without, before either is rounded, "
-        f"the largest over the scales that cost at most {100 * ACCURACY_TOLERANCE:g} points of "
-        "accuracy; picked on test, it "
+        caption=words.who_is_ahead(result.about),
+        details="Bands are 95% bootstrap intervals over the test rows. The effect is |gap| with "
+        "the attack minus without, before either is rounded, the largest over the scales that cost "
+        f"at most {100 * ACCURACY_TOLERANCE:g} points of accuracy; picked on test, it "
         f"flatters the attack a little. {words.worst(result)}",
     )
 
@@ -145,8 +164,8 @@ def check_figure(stored: Stored) -> FigureBlock:
 
 
 def about_the_data(result: FairnessResult) -> None:
-    charts.heading("The data and the pipeline's strengths")
-    st.markdown("\n".join(f"- {line}" for line in words.description(result.about)))
+    with st.expander("The data and the pipeline's strengths"):
+        st.markdown("\n".join(f"- {line}" for line in words.description(result.about)))
 
 
 @unfold.section("Every scale: programme, gaps, accuracy, ranking, gradient", "scales")
@@ -223,6 +242,7 @@ def show(form: Form, stored: Stored, request: FairnessRequest) -> None:
     result: FairnessResult = stored.result
     if warning := warning_of(result):
         st.warning(warning)
+    repair_figure(stored).show()
     gap_figure(stored).show()
     left, right = st.columns(2, gap="medium")
     effects = effects_figure(stored)

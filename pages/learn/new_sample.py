@@ -119,7 +119,12 @@ def page() -> None:
         head.markdown(f"{words.finding(result)}{mark_origin(badge_of(asked.stored))}")
         with places:
             plane.show(plane.plane(result), f"plane-{request.points}")
-            st.caption(words.origin(request, result))
+            st.caption(
+                "Orange: a new point there, with the chosen label, pulls the test loss up; blue: "
+                f"down. {words.attacked(result)}"
+            )
+            with st.expander("What the points are, and how exact this is"):
+                st.caption(words.origin(request, result))
     candidates(name)
     formulas()
     if asked.stored is not None:

@@ -146,7 +146,6 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
     badge, n = badge_of(stored), len(train)
     test = Samples(train.dataset, "test")
     facts(result, train, test, request.image)
-    buttons(train, request)
     shown = min(SHOWN, n // 2)
     top = result.ranking.top(n)
     truth = train.class_name(result.label)
@@ -160,12 +159,12 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
             charts.heading(f"More weight on these {verb} its loss", badge)
             cells(result, train, indices)
             st.caption(f"{where}. {same} of {shown} are of its own class, “{truth}”.")
+    buttons(train, request)
     st.markdown(
-        "**What the sign means.** A positive score: training with more weight on the sample would "
-        "make the model *worse* on this test sample; a negative one: *better*. The paper ranks "
-        "from the highest score down and calls the first most valuable, although by this sign they "
-        "are those that harm. The lab keeps the paper's order and says so on every ranking; the "
-        "attack can be run on the other one, too."
+        "**What the sign means.** A positive score: more weight on the sample in training makes "
+        "the model *worse* on this test sample; a negative one: *better*. The paper calls the "
+        "highest scores most valuable, although by this sign they harm. The lab keeps the paper's "
+        "order and says so; the attack can be run on the other one, too."
     )
     share_figure(stored, request, train, shown).show()
 
@@ -181,7 +180,9 @@ def share_figure(
     return FigureBlock(
         name="influence",
         key=f"image-{request.image}",
-        title=f"Few samples matter: {first} of {n:,} have {share:.0%} of all influence on it",
+        title=f"Few samples matter: the strongest 1% have {share:.0%} of all influence on it"
+        if first * 100 <= n
+        else "How much each sample matters",
         kind="Influence of every training sample on one test sample against its rank, from the top "
         "and from the bottom",
         build=influence_figures.one_sample,
@@ -190,7 +191,8 @@ def share_figure(
         results=(stored,),
         samples=train,
         at=influence_figures.SAMPLE_IN_ONE,
-        caption="Each mark is one training sample; ranks on log axes, counted from the top on the "
+        caption="Each mark is one training sample.",
+        details="Ranks are on log axes, counted from the top on the "
         f"left and to the bottom on the right. Damping {request.damping:g}, model trained with l2 "
         f"{request.l2:g}. On every other page a score is the mean of these over the test half."
         f"{thinning(n)}",

@@ -100,8 +100,8 @@ def bars_figure(
         build=drawn.bars,
         values=(table, favoured, budget),
         results=(stored,),
-        caption=f"The rule: {words.RULE_WORDS[rule].format(k=result.k)}. "
-        f"{words.ORDER_WORDS[result.order]} {words.concentration(before, after)}",
+        caption=f"The rule: {words.RULE_WORDS[rule].format(k=result.k)}.",
+        details=f"{words.ORDER_WORDS[result.order]} {words.concentration(before, after)}",
     )
 
 

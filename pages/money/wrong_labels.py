@@ -40,11 +40,12 @@ def curves_figure(stored: Stored, request: CleaningRequest, detector: str) -> Fi
         values=(result, detector),
         table=lambda: result.curves,
         results=(stored,),
-        caption=f"Lines are means over {views.drawn(result, request)}, bands the range of the "
-        "draws; the dotted line is where as many samples were looked at as are wrong. A sample "
-        "with a high influence pulls the test loss up: it is suspicious. Both attacks choose "
-        "another model at the same radius. For that model the hidden samples seem to pull the test "
-        f"loss down most.{made_smaller(request)}",
+        caption="The dotted line is where as many samples were looked at as are wrong.",
+        details=f"{views.precision(result, detector)} Lines are means over "
+        f"{views.drawn(result, request)}, bands the range of the draws. A sample with a high "
+        "influence pulls the test loss up: it is suspicious. Both attacks choose another model at "
+        "the same radius. For that model the hidden samples seem to pull the test loss down most."
+        f"{made_smaller(request)}",
     )
 
 

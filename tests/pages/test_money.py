@@ -200,7 +200,7 @@ def test_the_labels_page_says_what_the_draws_give(
         recall = part[part["model"] == "honest"]["recall"].mean()
         area = part[part["model"] == "hide"]["average_precision"].mean()
         said = words(app)
-        assert f"one finds **{100 * recall:.1f}%** of the wrong labels" in said
+        assert f"most suspicious are **{100 * recall:.1f}%** of the wrong labels" in said
         assert f"{area:.2f} with one wrong sample hidden" in said
         assert len(app.get("plotly_chart")) == 1
     unfold(app)

@@ -36,7 +36,7 @@ def test_it_opens_with_the_plane_and_its_finding(points: str, open_page: Open) -
     result, said = made(points), words(app)
     n, target = len(result.y), result.target
     assert f"from rank {n} to rank {result.after.ranks[target]} of {n}" in said
-    assert f"disagree on {result.disagreement:.0%} of this plane" in said
+    assert f"on {result.disagreement:.0%} of this plane the two models disagree" in said
     expected = "drawn by seed 0" if points == "clouds" else "first two principal components"
     assert expected in said
 

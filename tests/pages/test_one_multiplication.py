@@ -27,7 +27,7 @@ from pages.fairness.parts import own_tables
 from tests.support.pages import Open, check_note, follow, notes, words
 
 PAGE = registry.page("fairness")
-CHARTS = 5
+CHARTS = 6
 COMPUTED = "This result is shown on this page"
 LOANS = {"table": "loans", "target": "repaid", "positive": "yes", "sensitive": "sex"}
 

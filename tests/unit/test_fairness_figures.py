@@ -200,15 +200,31 @@ def test_removed_weights_are_split_into_shared_and_own() -> None:
 def test_the_finding_names_the_largest_effect_within_the_condition() -> None:
     said = words.finding(result())
     assert "by 0.01 changes none of its 40 test predictions" in said  # not 0.001: ten points lost
-    assert "from 5.0 to 15.0 points: +10.0** (95% interval +6.0 to +14.0; the paper: up to 16)" in (
-        said
-    )
-    assert "too few" not in said
+    assert "DP gap is 15.0 instead of 5.0 points** (95% interval +6.0 to +14.0 for" in said
+    price = words.price(result())
+    assert "+10.0 points (95% interval +6.0 to +14.0; the paper: up to 16)" in price
+    assert "chance" not in said + price
+
+
+def test_the_repair_is_drawn_beside_what_the_attack_leaves_of_it() -> None:
+    rows = words.repair(result())
+    assert rows["model"].tolist() == ["before the repair", "repaired", "repaired, weights × 0.01"]
+    before = 100 * result().about.gap_before
+    np.testing.assert_allclose(rows["gap"], [before, -5.0, 15.0])
+    np.testing.assert_allclose(rows["low"][1:], [-10.0, 10.0])
+    drawn = figures.repair_bars(rows, "DP gap")
+    assert [bar.x[0] for bar in drawn.data] == pytest.approx([abs(before), 5.0, 15.0])
+    assert "−5.0 points" in drawn.data[1].hovertemplate
+    honest = table().assign(effect=np.nan)
+    assert len(words.repair(result(table=honest))) == 1
+    assert "no repaired model" in words.repair_title(result(table=honest))
 
 
 def test_an_interval_that_contains_zero_is_said() -> None:
     rows = table().assign(effect_low=-0.01)
-    assert "The interval contains 0: 40 test rows are too few" in words.finding(result(table=rows))
+    assert "can be chance: its interval contains 0" in words.finding(result(table=rows))
+    assert "40 test rows are too few" in words.price(result(table=rows))
+    assert "can be chance" in words.repair_title(result(table=rows))
 
 
 def test_no_effect_is_said() -> None:
@@ -219,8 +235,8 @@ def test_no_effect_is_said() -> None:
 
 def test_equal_opportunity_is_not_compared_with_the_papers_number() -> None:
     made = result("eop")
-    assert "the paper reports none for this gap" in words.finding(made)
-    assert words.gap_title(made).startswith("Equal-opportunity gap on test: −5.0 points")
+    assert "the paper reports none for this gap" in words.price(made)
+    assert words.gap_title(made).startswith("Equal-opportunity gap on test at every scale: +15.0")
 
 
 def test_the_pipeline_has_this_runs_numbers() -> None:

@@ -63,10 +63,9 @@ def test_the_plane_shows_target_and_copies_at_one_place():
 
 def test_the_finding_has_its_numbers(result):
     said = impossible_words.headline(result)
-    assert "**200 random models, 0** put this one into the top 2" in said
-    assert (
-        "**2 runs of the attack, 0**: its 2 copies with the other label always rank higher" in said
-    )
+    assert "No linear model puts this sample into the top 2" in said
+    assert "its 2 copies with the other label always rank higher" in said
+    assert "**200 random models, 0** did, and of **2 runs of the attack, 0**" in said
 
 
 @pytest.mark.parametrize(

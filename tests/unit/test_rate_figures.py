@@ -128,10 +128,9 @@ def test_moved_leads_and_steps_count_targets() -> None:
     said = ablation.order(taken, 4)
     assert "here lowering all that rank higher does no better than also lowering the top k" in said
     assert "No single step is more than chance on these 4 targets" in said
-    assert ablation.step_title(taken) == (
-        "The largest step: restarting at random, 25% → 75% with accuracy kept"
-    )
+    assert ablation.step_title(taken) == "Restarting at random helps most: +50 points"
     assert "**75% (3 of 4;" in ablation.finding(kept, VIEW)
+    assert "also lowering the top k 25%" in ablation.every_rate(kept)
 
 
 @pytest.mark.parametrize(
@@ -183,9 +182,9 @@ def test_ours_is_a_fifth_variant_beside_the_paper_s_four() -> None:
     said = ablation.ours(table, VIEW, 100)
     assert "at radius 0.1 and 0.3 the two differ by no more than chance" in said
     assert "on 4 runs of at most 100 steps an attack to its 10" in said
-    assert "2 only with random starts" not in ablation.strip_title(hits)
-    assert ablation.strip_title(hits).endswith(
-        "1 only with random starts, 1 only with our objective"
+    assert "2 only with random starts" not in ablation.strip_counts(hits)
+    assert ablation.strip_counts(hits).endswith(
+        "1 only with random starts, 1 only with our objective."
     )
     own = ablation.of_paper(hits)
     pd.testing.assert_frame_equal(
@@ -223,9 +222,9 @@ def test_the_strip_has_every_target_under_every_variant() -> None:
     assert dear.customdata[0][:2].tolist() == [1, 51]
     assert list(figure.layout.xaxis.ticktext) == ["50", "51", "52", "53"]
     assert figure.layout.shapes[0].x0 == 1.5, "the chosen target's column"
-    assert ablation.strip_title(ablation.wide(found)) == (
-        "0 of 4 targets move under every variant, 1 under none; 2 only with random starts"
-    )
+    hits = ablation.wide(found)
+    assert ablation.strip_title(hits) == "0 of 4 targets move under every variant"
+    assert ablation.strip_counts(hits) == "1 under none; 2 only with random starts."
 
 
 def test_the_matrix_shows_the_leads() -> None:
@@ -238,7 +237,7 @@ def test_the_matrix_shows_the_leads() -> None:
     assert lead.loc["target", "target"] == 0, "the table itself is left alone"
     assert "loses no target" in ablation.lead_title(lead)
     lead.loc["top_k", "restarts"] = 3
-    assert "3 that also lowering the top k moves, it does not" in ablation.lead_title(lead)
+    assert "attack misses 3 that also lowering the top k moves" in ablation.lead_title(lead)
 
 
 @pytest.mark.parametrize("none", [False, True])
@@ -367,10 +366,11 @@ def test_the_papers_findings_are_judged_by_the_shares(
     trends = target_sets.Trends.of(shares_of(grid, PLACES.column), PLACES)
     assert target_sets.verdict(trends) == said
     shares = shares_of(grid, PLACES.column)
-    finding = target_sets.finding(shares, 0.03, 0.3)
-    assert f"**{said}**" in finding
+    assert f"**{said}**" in target_sets.against_paper(shares)
     assert target_sets.evidence(trends) in target_sets.counted(shares)
-    assert "at most 3 points of accuracy, within radius 0.3" in finding
+    finding = target_sets.finding(shares, 0.03, 0.3)
+    assert "at most 3 points of accuracy" in finding
+    assert f"{grid[100, 10]:.0%} of 100 targets, {grid[1, 10]:.0%} of single ones" in finding
 
 
 def test_one_size_cannot_be_judged() -> None:
@@ -405,12 +405,9 @@ def test_lines_and_grid_show_the_shares(
     assert "% of what is possible" in target_sets.grid_title(shares, reading, "there")
 
 
-def test_the_lines_title_names_both_ends() -> None:
+def test_the_lines_title_names_the_largest_sets() -> None:
     said = target_sets.lines_title(shares_of(GRID, PLACES.column), PLACES)
-    assert said == (
-        "Places that targets take, from k = 1 to 10: 60% to 6% with sets of 1 and 80% to 50% with "
-        "sets of 100"
-    )
+    assert said == "Places that targets take: 50% in sets of 100, at k = 10"
 
 
 # rates

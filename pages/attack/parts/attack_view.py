@@ -114,13 +114,14 @@ class FinishedAttack:
     def top_ten(self) -> FigureBlock:
         return FigureBlock(
             name="top-ten",
-            title=wording.turnover(self.result),
+            title=wording.stayed(self.result),
             kind="The top ten before and after",
             build=slope_chart,
             values=(self.result.before, self.result.after, self.samples, self.target),
             table=self.by_sample,
             results=(self.stored,),
-            caption="Lines leaving the top ten end at their actual rank.",
+            caption="Lines leaving the top ten end at their actual rank. Both whole rankings agree "
+            f"to {wording.decimal(self.result.rank_correlation)} (Spearman; 1 is the same order).",
         )
 
     @shelf.kept

@@ -107,10 +107,10 @@ def title(table: pd.DataFrame, attack: AttackResult) -> str:
     """Say how far the baseline comes, and at what price."""
     best = table.sort_values(["rank_test", "accuracy_drop"]).iloc[0]
     rank, drop = int(best["rank_test"]), float(best["accuracy_drop"])
-    cost = f"{points(drop)} of accuracy lost for it" if drop > 0 else "no accuracy lost for it"
     if rank <= attack.k:
-        return f"Training on the target more often gets there too: rank {rank:,}, and {cost}"
-    return f"Training on the target more often does not do it: rank {rank:,} at best, and {cost}"
+        cost = f"{points(drop)} of accuracy" if drop > 0 else "no accuracy"
+        return f"Training on the target more often gets there too, and costs {cost}"
+    return f"Training on the target more often does not do it: rank {rank:,} at best"
 
 
 def show(attack: AttackResult, request: AttackRequest) -> None:

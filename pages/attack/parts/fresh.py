@@ -98,4 +98,4 @@ def sentence(found: pd.DataFrame, data: str, k: int) -> str:
     said = [
         f"{NAMES[row.objective]} moves {row.moved} of {row.attacks}" for row in named_rows(rows)
     ]
-    return f"On targets that nobody tuned on, {listed(said)} into the top {k}, with accuracy kept"
+    return f"With accuracy kept, {listed(said)} into the top {k}."

@@ -17,10 +17,10 @@ def headline(result: ImpossibleResult) -> str:
     random, reached = len(result.random.table), int(runs["reached"].sum())
     copies = "its one copy" if k == 1 else f"its {k} copies"
     return (
-        f"There are samples that no attack can move to the top. Of **{random:,} random models, "
-        f"{result.random.beaten}** put this one into the top {k}, and of **{len(runs)} runs of "
-        f"the attack, {reached}**: {copies} with the other label always "
-        f"{'ranks' if k == 1 else 'rank'} higher. No linear model can change that (Theorem 1)."
+        f"No linear model puts this sample into the top {k} (Theorem 1): {copies} with the other "
+        f"label always {'ranks' if k == 1 else 'rank'} higher. Of **{random:,} random models, "
+        f"{result.random.beaten}** did, and of **{count(len(runs), 'run')} of the attack, "
+        f"{reached}**."
     )
 
 

@@ -20,8 +20,7 @@ def at_one_radius(result: MinimalRadiusResult) -> float:
 
 @shelf.kept
 def finding(result: MinimalRadiusResult) -> str:
-    """Say in one line how far the model must go, and how many more that moves than an attack at a
-    fixed radius does."""
+    """Say in one line how far the model must go."""
     total, radius = len(result.targets), at_one_radius(result)
     moved = int(result.moved(radius, ACCURACY_TOLERANCE).sum())
     middle = median(result)
@@ -32,8 +31,8 @@ def finding(result: MinimalRadiusResult) -> str:
         else f"**The search moved {int(result.arrived.sum())} of {count(total, 'target')}.**"
     )
     return (
-        f"{lead} Within radius {radius:g}, and with at most {100 * ACCURACY_TOLERANCE:g} points of "
-        f"accuracy lost, the search moves {moved} of {total}; {rivals(result, radius)}."
+        f"{lead} Within radius {radius:g}, with at most {100 * ACCURACY_TOLERANCE:g} points of "
+        f"accuracy lost, the search moves {moved} of {total}."
     )
 
 
@@ -90,9 +89,17 @@ def curve_title(result: MinimalRadiusResult) -> str:
     if not len(found):
         return f"No target reached the top {result.k}"
     return (
-        f"{len(found)} of {len(result.targets)} targets can be moved: the nearest at radius "
-        f"{found[0]:.3f}, the farthest at {found[-1]:.3f}"
+        f"{len(found)} of {count(len(result.targets), 'target')} can be moved, each from a radius "
+        "of its own"
     )
+
+
+def ends(result: MinimalRadiusResult) -> str:
+    """Say where the staircase begins and ends, with a space after; empty without a step."""
+    found = np.sort(result.radius[result.arrived])
+    if not len(found):
+        return ""
+    return f"The nearest moves at radius {found[0]:.3f}, the farthest at {found[-1]:.3f}. "
 
 
 @shelf.kept

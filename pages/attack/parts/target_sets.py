@@ -7,7 +7,6 @@ import pandas as pd
 
 from pages.common.keeping import shelf
 from pages.common.words.rate_words import limit
-from pages.common.words.wording import listed
 
 
 @dataclass(frozen=True)
@@ -90,20 +89,40 @@ def evidence(trends: Trends) -> str:
 
 @shelf.kept
 def finding(shares: pd.DataFrame, tolerance: float | None, radius: float) -> str:
-    """Say whether the paper's two findings hold, in either reading."""
+    """Say what a larger set takes of the largest top k, and how much of the set arrives."""
     by = {name: Trends.of(shares, reading) for name, reading in READINGS.items()}
     if not all(trends.comparable for trends in by.values()):
         return (
             f"{limit(tolerance).capitalize()}, within radius {radius:g}. The paper's two findings "
             "compare sizes and k: ask for more than one of each below."
         )
+    k = int(shares["k"].max())
+    rows = shares[shares["k"] == k].sort_values("set_size")
+    few, many = rows.iloc[0], rows.iloc[-1]
+    places, arrive = (reading.column for reading in READINGS.values())
+    takes = "more" if many[places] > few[places] else "no more"
+    part = "a smaller" if many[arrive] < few[arrive] else "no smaller"
+    joined = "but" if (takes == "more") == (part == "a smaller") else "and"
+    return (
+        f"**Larger sets take {takes} of the top {k}, {joined} {part} share of each arrives:** "
+        f"{many[arrive]:.0%} of {many['set_size']:.0f} targets, {few[arrive]:.0%} of "
+        f"{'single ones' if few['set_size'] == 1 else format(few['set_size'], '.0f')}, "
+        f"{limit(tolerance)}."
+    )
+
+
+@shelf.kept
+def against_paper(shares: pd.DataFrame) -> str:
+    """Say whether the paper's two findings hold, in either reading; else nothing."""
+    by = {name: Trends.of(shares, reading) for name, reading in READINGS.items()}
+    if not all(trends.comparable for trends in by.values()):
+        return ""
     said = "; ".join(
         f"counted in *{reading.name}*, **{verdict(by[name])}**"
         for name, reading in READINGS.items()
     )
     return (
-        "In the paper, success falls as k grows, and larger target sets do better. "
-        f"{limit(tolerance).capitalize()}, within radius {radius:g}: {said}."
+        f"In the paper, success falls as k grows, and larger target sets do better. Here, {said}. "
     )
 
 
@@ -117,14 +136,10 @@ def counted(shares: pd.DataFrame) -> str:
 
 
 def lines_title(shares: pd.DataFrame, reading: Reading) -> str:
-    """Say what becomes of the smallest and the largest sets from the smallest to the largest k."""
+    """Say what the largest sets come to at the largest k."""
     table = shares.pivot_table(reading.column, "set_size", "k", aggfunc="first")
-    first, last = table.columns[0], table.columns[-1]
-    said = [
-        f"{table.loc[size, first]:.0%} to {table.loc[size, last]:.0%} with sets of {size}"
-        for size in dict.fromkeys((table.index[0], table.index[-1]))
-    ]
-    return f"{reading.title}, from k = {first} to {last}: {listed(said)}"
+    size, k = table.index[-1], table.columns[-1]
+    return f"{reading.title}: {table.loc[size, k]:.0%} in sets of {size}, at k = {k}"
 
 
 def grid_title(shares: pd.DataFrame, reading: Reading, split: str) -> str:

@@ -28,6 +28,7 @@ class FigureBlock:
     numbers, by default the first value. results: what it is drawn from; the first says in the badge
     where the numbers come from, unless `badge` does. asked: experiment and request, of a figure
     without a stored result.
+    details: what only a careful reader asks for, folded beneath the caption.
     key: the chart's own on the page, by default the name; a chart with another key has no point
     selected. samples: pointing at a point shows its sample's card, whose index is at place `at` in
     the point's custom data. on_select hears of clicks on points.
@@ -43,6 +44,7 @@ class FigureBlock:
     asked: tuple[str, Request] | None = None
     badge: str | None = None
     caption: str = ""
+    details: str = ""
     key: str = ""
     samples: Samples | None = None
     at: int = 0
@@ -86,3 +88,6 @@ class FigureBlock:
         )
         if self.caption:
             st.caption(self.caption)
+        if self.details:
+            with st.expander("How to read this figure"):
+                st.caption(self.details)

@@ -94,15 +94,18 @@ def score_meaning(order: str) -> str:
 
 def turnover(result: AttackResult, first: int = 10) -> str:
     """Return the second finding: what is left of the honest ranking."""
+    return f"{stayed(result, first)}; Spearman correlation {decimal(result.rank_correlation)}"
+
+
+def stayed(result: AttackResult, first: int = 10) -> str:
+    """Say how many of the honest top are still in it."""
     first = min(first, len(result.before.ranks))
-    stayed = round(result.kept(first) * first)
-    if stayed == 0:
-        who = f"None of the top {first} stayed"
-    elif stayed == first:
-        who = f"All of the top {first} stayed"
-    else:
-        who = f"{'Only ' if stayed <= first / 2 else ''}{stayed} of the top {first} stayed"
-    return f"{who}; Spearman correlation {decimal(result.rank_correlation)}"
+    kept = round(result.kept(first) * first)
+    if kept == 0:
+        return f"None of the top {first} stayed"
+    if kept == first:
+        return f"All of the top {first} stayed"
+    return f"{'Only ' if kept <= first / 2 else ''}{kept} of the top {first} stayed"
 
 
 def jump(result: AttackResult) -> str:

@@ -16,6 +16,7 @@ from pages.common.figures.axes import number
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BLUE, FAINT, GREY
 from pages.common.figures.rates import band
+from pages.common.frames import named_rows
 from pages.fairness.parts.fairness_words import PAPER_POINTS, largest_effects, signed, titled
 
 HONEST = 1.0
@@ -92,6 +93,33 @@ def gap_by_scale(result: FairnessResult) -> go.Figure:
     figure.update_xaxes({**scale_axis(shown, ""), "showticklabels": False}, row=1)
     figure.update_xaxes(scale_axis(shown, "scale α of the base model (log)"), row=2)
     return finish(figure, 540)
+
+
+def repair_bars(rows: pd.DataFrame, gap: str) -> go.Figure:
+    """Draw the size of the gap before the repair, after it, and after the attacked one. rows: as
+    `fairness_words.repair`, signed; gap: its name."""
+    figure = go.Figure()
+    colours = (GREY, BLUE, ACCENT)
+    for place, row in enumerate(named_rows(rows)):
+        figure.add_bar(
+            y=[f"{row.model}<br><b>{abs(row.gap):.1f} points</b>"],
+            x=[abs(row.gap)],
+            orientation="h",
+            width=0.62,
+            marker={"color": colours[place], "pattern": {"shape": "/" if place == 2 else ""}},
+            showlegend=False,
+            hovertemplate=f"{row.model}: {signed(row.gap / 100)} points"
+            + (
+                ""
+                if np.isnan(row.low)
+                else f"<br>95% interval {signed(row.low / 100)} to {signed(row.high / 100)}"
+            )
+            + "<extra></extra>",
+        )
+    figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"size": 14})
+    most = float(rows["gap"].abs().max())
+    figure.update_xaxes(title_text=f"size of the {gap} (points)", range=[0, 1.05 * most or 1])
+    return finish(figure, 90 + 62 * len(rows))
 
 
 def _mark_worst(figure: go.Figure, worst: pd.Series, metric: str) -> None:

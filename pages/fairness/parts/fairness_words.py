@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import pandas as pd
 
 from engine.fairness.result import About, FairnessResult, largest_effect
@@ -12,6 +13,10 @@ from pages.common.keeping import shelf
 from pages.common.words.wording import MINUS, listed, percent, plain
 
 NAMES = {"dp": "DP gap", "eop": "equal-opportunity gap"}
+PLAIN = {
+    "dp": "how much more often one group gets the favourable prediction",
+    "eop": "how much more often one group gets the favourable prediction, of those who deserve it",
+}
 MEANINGS = {
     "dp": "Demographic parity: P(ŷ=1 | s=1) − P(ŷ=1 | s=0)",
     "eop": "Equal opportunity: P(ŷ=1 | y=1, s=1) − P(ŷ=1 | y=1, s=0)",
@@ -75,30 +80,77 @@ def finding(result: FairnessResult) -> str:
     column = f"{about.metric}_test"
     sentence = (
         f"On {plain(about.title)}, multiplying the base model's weights by {largest['scale']:g} "
-        f"changes {changed(int(largest['base_predictions_changed']), about.n_test)}, yet the "
-        f"**|{gap}| of the downstream model goes from {size(honest[column])} to "
-        f"{size(largest[column])} points: {signed(largest['effect'])}** "
-        f"({interval(largest)}; {paper(about.metric)}). Its accuracy goes from "
-        f"{percent(honest['accuracy_test'])} to {percent(largest['accuracy_test'])}."
+        f"changes {changed(int(largest['base_predictions_changed']), about.n_test)}. Yet the next "
+        f"model's **{gap} is {size(largest[column])} instead of {size(honest[column])} points**"
     )
+    if above_chance(largest):
+        return f"{sentence} ({interval(largest)} for the difference)."
+    return f"{sentence}. **The difference can be chance: its interval contains 0.**"
+
+
+@shelf.kept
+def price(result: FairnessResult) -> str:
+    """Say the effect with its interval, the paper's, and what becomes of accuracy."""
+    about, largest, honest = result.about, largest_effect(result.table), result.row(1)
+    if largest is None:
+        return ""
+    few = (
+        ""
+        if above_chance(largest)
+        else f" The interval contains 0: {about.n_test:,} test rows are too few to tell this from "
+        "chance."
+    )
+    return (
+        f"The effect on the |{NAMES[about.metric]}| is {signed(largest['effect'])} points "
+        f"({interval(largest)}; {paper(about.metric)}). The next model's accuracy goes from "
+        f"{percent(honest['accuracy_test'])} to {percent(largest['accuracy_test'])}.{few}"
+    )
+
+
+@shelf.kept
+def repair(result: FairnessResult) -> pd.DataFrame:
+    """List the gap before the repair, after it, and after a repair that was attacked where that
+    does most: name, gap (points, signed), low and high (of the 95% interval; NaN where none)."""
+    metric, largest = result.about.metric, largest_effect(result.table)
+    rows: list[tuple[str, float, float, float]] = [
+        ("before the repair", 100 * result.about.gap_before, np.nan, np.nan)
+    ]
+    if largest is None:
+        return pd.DataFrame(rows, columns=["model", "gap", "low", "high"])
+    shown = [("repaired", result.row(1))]
+    if largest["scale"] != 1:
+        shown.append((f"repaired, weights × {largest['scale']:g}", largest))
+    for name, row in shown:
+        gap, low, high = (100 * float(row[f"{metric}_test{end}"]) for end in ("", "_low", "_high"))
+        rows.append((name, gap, low, high))
+    return pd.DataFrame(rows, columns=["model", "gap", "low", "high"])
+
+
+def repair_title(result: FairnessResult) -> str:
+    """Say whether the multiplication takes the repair away."""
+    largest = largest_effect(result.table)
+    if largest is None:
+        return "There is no repaired model to compare with"
+    if largest["effect"] <= 0:
+        return "The multiplication does not take the repair away"
     if not above_chance(largest):
-        sentence += (
-            f" **The interval contains 0: {about.n_test:,} test rows are too few to tell this "
-            "from chance.**"
-        )
-    return sentence
+        return "The multiplication seems to take the repair away, but it can be chance"
+    before, after = abs(result.about.gap_before), abs(largest[f"{result.about.metric}_test"])
+    gone = abs(result.row(1)[f"{result.about.metric}_test"]) < before
+    if gone and after > before / 2:
+        return "The repair works, until the weights are multiplied"
+    return "The multiplication makes the gap larger"
 
 
 def gap_title(result: FairnessResult) -> str:
-    """Say the gap at α = 1, and at the scale where the attack does most."""
+    """Say the gap at the scale where the attack does most."""
     about, largest = result.about, largest_effect(result.table)
     if largest is None:
         return f"{titled(about.metric)} on test: nothing to compare with at α = 1"
-    column = f"{about.metric}_test"
-    said = [f"{signed(result.row(1)[column])} points at α = 1"]
-    if largest["scale"] != 1:
-        said.append(f"{signed(largest[column])} at α = {largest['scale']:g}")
-    return f"{titled(about.metric)} on test: {', '.join(said)}"
+    return (
+        f"{titled(about.metric)} on test at every scale: {signed(largest[f'{about.metric}_test'])} "
+        f"points at α = {largest['scale']:g}"
+    )
 
 
 def worst(result: FairnessResult) -> str:

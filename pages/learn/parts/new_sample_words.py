@@ -13,14 +13,22 @@ SHOWN = {"clouds": "Two clouds", "digits": "Handwritten 3s and 8s"}
 @shelf.kept
 def finding(result: PlaygroundResult) -> str:
     """Say where the attack leaves the values of new points."""
+    return (
+        "A score prices samples that nobody has collected yet, and an attack changes these prices: "
+        f"**on {result.disagreement:.0%} of this plane the two models disagree whether a new point "
+        "helps.**"
+    )
+
+
+@shelf.kept
+def attacked(result: PlaygroundResult) -> str:
+    """Say what the attack did to its own target, and how the disagreement is counted."""
     n, target = len(result.y), result.target
     return (
-        f"A score needs no retraining, so it can price samples that nobody has collected yet. "
-        f"**Honest and attacked model disagree on {result.disagreement:.0%} of this plane, both "
-        "labels counted, whether a new point helps.** The attack moved the sample in the yellow "
-        f"ring from rank {result.before.ranks[target]} to rank "
-        f"{result.after.ranks[target]} of {n}; accuracy went from "
-        f"{percent(result.accuracy_before)} to {percent(result.accuracy_after)}."
+        "The attack moved the sample in the yellow ring from rank "
+        f"{result.before.ranks[target]} to rank {result.after.ranks[target]} of {n}; accuracy "
+        f"went from {percent(result.accuracy_before)} to {percent(result.accuracy_after)}. The "
+        "disagreement counts both labels."
     )
 
 
@@ -34,8 +42,7 @@ def origin(request: PlaygroundRequest, result: PlaygroundResult) -> str:
         "first two principal components of their pixels."
     )
     return (
-        f"{points} Orange: a point there, with the chosen label, pulls the test loss up; blue: "
-        f"down. On the dashed line both labels are equally likely. Your browser computes each "
+        f"{points} On the dashed line both labels are equally likely. Your browser computes each "
         f"value exactly from the model ({count(len(result.y_test), 'test point')}, damping "
         f"{request.damping:g}); nothing is sent. Only the colours between grid cells are smoothed. "
         f"Ranks are among the training points, 1 for the highest score."

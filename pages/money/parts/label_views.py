@@ -7,7 +7,7 @@ from engine.experiments import CleaningRequest, CleaningResult
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ACCENT, BLUE, GREY, translucent
 from pages.common.keeping import shelf
-from pages.common.words.wording import count, listed, percent
+from pages.common.words.wording import listed, percent, points
 
 DETECTORS = {"influence": "influence", "self_influence": "self-influence", "loss": "own loss"}
 LOOKS = {
@@ -84,21 +84,31 @@ def finding(result: CleaningResult, detector: str) -> str:
     rows, name = rows_of(result, detector), DETECTORS[detector]
     honest = rows["honest"]
     said = (
-        f"Looking at the {count(result.wrong, 'sample')} of {result.n:,} that {name} finds most "
-        f"suspicious, one finds **{percent(honest['recall'])}** of the wrong labels."
+        f"Among the {result.wrong} of {result.n:,} samples that {name} finds most suspicious are "
+        f"**{percent(honest['recall'])}** of the wrong labels."
     )
     if "protect" not in rows:
         return said
     own = rows["protect"]
     return (
-        f"{said} After an attack that protects one vendor it is "
-        f"**{percent(own['recall'])}**, and {own['hidden_found']:.1f} of the vendor's "
-        f"{own['hidden']:.1f} wrong samples are found on average."
+        f"{said} After an attack that protects one vendor: **{percent(own['recall'])}**, and "
+        f"{own['hidden_found']:.1f} of the vendor's own {own['hidden']:.1f} on average."
     )
 
 
 def title(result: CleaningResult, detector: str) -> str:
-    """Return the area under the curve, before and after."""
+    """Say whether an attack that protects a vendor hides wrong labels from a score."""
+    rows, name = rows_of(result, detector), DETECTORS[detector]
+    if "protect" not in rows:
+        return f"How {name} finds wrong labels"
+    lost = rows["honest"]["recall"] - rows["protect"]["recall"]
+    if lost > 0:
+        return f"The attack hides {points(lost)} of the wrong labels from {name}"
+    return f"The attack hides nothing from {name}"
+
+
+def precision(result: CleaningResult, detector: str) -> str:
+    """Return the area under the curve, before and after, in a sentence."""
     rows, name = rows_of(result, detector), DETECTORS[detector]
     parts = [
         f"{rows[model]['average_precision']:.2f} where {LOOKS[model][0]}"
@@ -107,7 +117,7 @@ def title(result: CleaningResult, detector: str) -> str:
         for model in LOOKS
         if model in rows
     ]
-    return f"Average precision of {name}: {', '.join(parts)}"
+    return f"Average precision of {name}: {', '.join(parts)}."
 
 
 def curves(result: CleaningResult, detector: str) -> go.Figure:

@@ -129,12 +129,13 @@ def finding(
 def bars_title(table: pd.DataFrame) -> str:
     """Say who gains and who loses."""
     ordered = table.sort_values("change").to_dict("records")
-    loss, gain = ordered[0], ordered[-1]
+    gain = ordered[-1]
     losers = int((table["change"] < 0).sum())
+    if losers == len(table) - 1:
+        return f"{gain['vendor']} gains {money(gain['change'])}, and every other vendor loses"
     return (
-        f"{gain['vendor']} gains {money(gain['change'])}; "
-        f"{count(losers, 'vendor')} {'loses' if losers == 1 else 'lose'}, "
-        f"{loss['vendor']} most: {money(-loss['change'])}"
+        f"{gain['vendor']} gains {money(gain['change'])}, "
+        f"{count(losers, 'vendor')} {'loses' if losers == 1 else 'lose'}"
     )
 
 

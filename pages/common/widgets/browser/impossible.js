@@ -48,6 +48,7 @@ function hands(data) {
   Object.assign(plane, { tabIndex: 0 });
   plane.setAttribute('role', 'application');
   plane.dataset.ownKeys = '';
+  plane.dataset.figure = 'impossible';
   const home = element(left, 'button', 'home', words.home);
   home.type = 'button';
   const read = element(right, 'dl', 'reads');
