@@ -49,7 +49,7 @@ FIRST_SIGHT = """() => {
   }
   return {top, texts: [...blocks.values()].map(text => text.trim()).filter(Boolean)};
 }"""
-LATE = 15_000  # ms for the first figure
+LATE = 60_000  # ms for the first figure; a page without one waits a tenth
 WORDS = 40  # of the largest block of text above the first figure
 # Pages whose work is a list, a form or a game, not a figure.
 NO_FIGURE = {"results", "data", "join", "lesson", "wall"}
