@@ -65,8 +65,7 @@ class AttackResult:
         rank_test, rank_holdout (as `rank` below), in_top_test, in_top_holdout (how many targets are
         in the top k), accuracy_test, accuracy_holdout, returned.
     trajectory: run, step, rank, loss, accuracy_test, accuracy_holdout; for several targets `rank`
-    is
-        the worst rank among the min(k, t) best-placed ones.
+        is the worst rank among the min(k, t) best-placed ones.
     replay: the returned run; None in results of batches and of earlier versions of the lab.
     """
 
