@@ -176,7 +176,7 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
         wanted,
         SOLVE_TOLERANCE if upkeep is None else UPKEEP_TOLERANCE,
         state.warm_gradient,
-        loss_weight=0.0 if upkeep is None else upkeep.loss_weight,
+        weight=0.0 if upkeep is None else upkeep.loss_weight,
     )
     if beside is not None:
         gradient = gradient + beside[1]

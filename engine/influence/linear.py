@@ -43,7 +43,7 @@ from engine.influence.products import (
     pull_back,
     residuals,
 )
-from engine.influence.solve import Solution, WarmStart, dot
+from engine.influence.solve import Solution, Warm, WarmStart, dot
 from engine.models.model import Model
 from engine.rows import Rows, Streamed, times
 from engine.vocabulary import DAMPING
@@ -428,14 +428,9 @@ class LinearProblem:
         return Forward(scores, hits(P_test, test.y), s, state)
 
     def gradient(
-        self,
-        forward: Forward,
-        c: Tensor,
-        tolerance: float,
-        warm: WarmStart | None = None,
-        loss_weight: float = 0.0,
+        self, forward: Forward, c: Tensor, tolerance: float, warm: Warm = None, weight: float = 0.0
     ) -> tuple[Tensor, Solution]:
-        """∇θ (Σ_i c_i I_i + loss_weight · mean training loss), (B, K·D), with c (B, n) frozen; one
+        """∇θ (Σ_i c_i I_i + weight · mean training loss), (B, K·D), with c (B, n) frozen; one
         more solve (Algorithm 1). The loss costs no product of its own."""
         state = forward.state
         assert isinstance(state, LinearState)
@@ -455,8 +450,8 @@ class LinearProblem:
         else:
             M = M * (self.weighed(centre(P, a)) - n * c)
         M.addcmul_(P, covariance, value=-1)
-        if loss_weight:
-            M.add_(self.weighed(state.E), alpha=loss_weight)
+        if weight:
+            M.add_(self.weighed(state.E), alpha=weight)
         gradient = pull_back(M, X, 1 / n, gradient, 1.0)
         return gradient.flatten(1), s_c
 

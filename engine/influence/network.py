@@ -33,7 +33,7 @@ from engine.data.dataset import Dataset
 from engine.devices import resolve_device, resolve_dtype
 from engine.influence.estimators import Estimator, cg
 from engine.influence.problem import Forward, order_sign
-from engine.influence.solve import Solution, WarmStart, dot
+from engine.influence.solve import Solution, Warm, WarmStart, dot
 from engine.models.model import Model
 from engine.models.network import Loss, Network, logits_each, loss_on, losses_each, template
 from engine.vocabulary import DAMPING
@@ -333,14 +333,9 @@ class NetworkProblem:
         return Forward(scores, test.hits(theta), s, NetworkState(curvature, test))
 
     def gradient(
-        self,
-        forward: Forward,
-        c: Tensor,
-        tolerance: float,
-        warm: WarmStart | None = None,
-        loss_weight: float = 0.0,
+        self, forward: Forward, c: Tensor, tolerance: float, warm: Warm = None, weight: float = 0.0
     ) -> tuple[Tensor, Solution]:
-        """∇θ (Σ_i c_i I_i + loss_weight · mean training loss), (B, P), with c (B, n) frozen; one
+        """∇θ (Σ_i c_i I_i + weight · mean training loss), (B, P), with c (B, n) frozen; one
         more solve (Algorithm 1)."""
         state = forward.state
         assert isinstance(state, NetworkState)
@@ -358,6 +353,6 @@ class NetworkProblem:
                 return (along[1] / self.n_train - c * along[0]).sum()
 
             gradient += grad(rest)(theta)
-        if loss_weight:
-            gradient += loss_weight * self.train.gradient(theta)
+        if weight:
+            gradient += weight * self.train.gradient(theta)
         return gradient, s_c

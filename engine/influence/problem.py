@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.checks import order_sign as order_sign
-from engine.influence.solve import Solution, WarmStart
+from engine.influence.solve import Solution, Warm, WarmStart
 from engine.models.model import Model
 from engine.vocabulary import SIGNS as SIGNS
 
@@ -65,14 +65,9 @@ class InfluenceProblem(Protocol):
     ) -> Forward: ...
 
     def gradient(
-        self,
-        forward: Forward,
-        c: Tensor,
-        tolerance: float,
-        warm: WarmStart | None = None,
-        loss_weight: float = 0.0,
+        self, forward: Forward, c: Tensor, tolerance: float, warm: Warm = None, weight: float = 0.0
     ) -> tuple[Tensor, Solution]:
-        """∇θ (Σ_i c_i I_i + loss_weight · L), (B, P), for coefficients c (B, n) held fixed, L the
+        """∇θ (Σ_i c_i I_i + weight · L), (B, P), for coefficients c (B, n) held fixed, L the
         mean training loss without l2; and its solve."""
         ...
 

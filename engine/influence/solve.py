@@ -99,6 +99,9 @@ class WarmStart:
         return WarmStart(*(part.index_select(0, columns) for part in parts))
 
 
+Warm = WarmStart | None  # where a solve begins: None for zero
+
+
 def dot(a: Tensor, b: Tensor) -> Tensor:
     """⟨a, b⟩ per column, (B,)."""
     if a.device.type == "cpu":

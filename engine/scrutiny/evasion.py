@@ -30,7 +30,7 @@ from engine.data.dataset import Dataset
 from engine.errors import InvalidInput
 from engine.influence.newton import NewtonStep, newton_step
 from engine.influence.problem import Forward, InfluenceProblem
-from engine.influence.solve import Solution, WarmStart
+from engine.influence.solve import Solution, Warm, WarmStart
 from engine.models.model import Model
 
 
@@ -122,12 +122,7 @@ class ThroughPolishing:
         return (scores - own) / scores.std(1, keepdim=True)
 
     def gradient(
-        self,
-        forward: Forward,
-        c: Tensor,
-        tolerance: float,
-        warm: WarmStart | None = None,
-        loss_weight: float = 0.0,
+        self, forward: Forward, c: Tensor, tolerance: float, warm: Warm = None, weight: float = 0.0
     ) -> tuple[Tensor, Solution]:
         """∇θ Σ_i c_i S_i of the leads S, with c (B, n) frozen; one solve a score, one a step."""
         passed = forward.state
@@ -145,8 +140,8 @@ class ThroughPolishing:
             v = through_step(self.inner, start, taken, v, self.l2, self.step_tolerance)
             if depth in own:
                 v = v + own[depth]
-        if loss_weight:
-            v = v + loss_weight * self.training_loss(passed.starts[0], 0.0)[1]
+        if weight:
+            v = v + weight * self.training_loss(passed.starts[0], 0.0)[1]
         return v, solution
 
 

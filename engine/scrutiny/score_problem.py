@@ -14,7 +14,7 @@ from torch import Tensor
 from engine.data.dataset import Dataset
 from engine.influence.linear import LinearProblem
 from engine.influence.problem import Forward
-from engine.influence.solve import Solution, WarmStart
+from engine.influence.solve import Solution, Warm, WarmStart
 from engine.scrutiny.gradient_scores import Score, evaluate, gradient_dot, score_function
 from engine.vocabulary import DAMPING
 
@@ -67,12 +67,7 @@ class ScoreProblem(LinearProblem):
         return Forward(scores, self.accuracy(theta, split), solution, ScoreState(theta, split))
 
     def gradient(
-        self,
-        forward: Forward,
-        c: Tensor,
-        tolerance: float,
-        warm: WarmStart | None = None,
-        loss_weight: float = 0.0,
+        self, forward: Forward, c: Tensor, tolerance: float, warm: Warm = None, weight: float = 0.0
     ) -> tuple[Tensor, Solution]:
         state = forward.state
         assert isinstance(state, ScoreState)
@@ -84,6 +79,6 @@ class ScoreProblem(LinearProblem):
             )
             found.append(gradient)
         gradient = torch.stack(found)
-        if loss_weight:
-            gradient += loss_weight * self.training_loss(state.theta, 0.0)[1]
+        if weight:
+            gradient += weight * self.training_loss(state.theta, 0.0)[1]
         return gradient, forward.solution

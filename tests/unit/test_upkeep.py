@@ -237,7 +237,7 @@ def test_the_gradient_with_the_training_loss(small, kind):
     forward = problem.forward(theta, 1e-10)
     c = torch.as_tensor(np.random.default_rng(3).standard_normal(forward.scores.shape))
     alone, _ = problem.gradient(forward, c, 1e-10)
-    both, _ = problem.gradient(forward, c, 1e-10, loss_weight=2.5)
+    both, _ = problem.gradient(forward, c, 1e-10, weight=2.5)
     _, of_loss = problem.training_loss(theta, 0.0)
     assert torch.allclose(both - alone, 2.5 * of_loss, rtol=1e-7, atol=1e-9)
 
@@ -257,11 +257,11 @@ def test_a_loose_solve_keeps_the_direction_of_an_upkeeps_gradient():
         coefficients: torch.Tensor,
         tolerance: float,
         warm: WarmStart | None,
-        loss_weight: float,
+        weight: float,
     ) -> tuple[torch.Tensor, Solution]:
-        found = gradient(self, forward, coefficients, tolerance, warm, loss_weight=loss_weight)
-        assert (tolerance, loss_weight) == (UPKEEP_TOLERANCE, 4.0)
-        exact, _ = gradient(self, forward, coefficients, 1e-6, loss_weight=loss_weight)
+        found = gradient(self, forward, coefficients, tolerance, warm, weight=weight)
+        assert (tolerance, weight) == (UPKEEP_TOLERANCE, 4.0)
+        exact, _ = gradient(self, forward, coefficients, 1e-6, weight=weight)
         cosines.extend(torch.cosine_similarity(found[0], exact, dim=1).tolist())
         return found
 
