@@ -182,7 +182,7 @@ def detector(dataset: str) -> tuple[str, list[float]]:
     rows = table[(table["kind"] == "attacked") & table["success"]]
     found = detection(honest, rows["gradient_norm"]).interval
     expected = [len(rows), len(honest), area(honest, rows["gradient_norm"]), 95]
-    return defence_words.detector_title(table), [
+    return defence_words.detector_meaning(table), [
         *expected,
         round(found.low, 3),
         round(found.high, 3),
@@ -254,8 +254,9 @@ def deniable(dataset: str) -> tuple[str, list[float]]:
     for crowd in ("random", "near"):
         rows = table[(table["means"] == "together") & (table["crowd"] == crowd)]
         expected += [int((rows["arrived"] & (rows["epsilon"] <= 0.5 + 1e-9)).sum()), len(rows)]
+        expected += [1] if crowd == "random" else []  # the top 1, where it is first spoken of
     found = table[table["arrived"]]
-    expected += [1, int((found["averaged"] == 1).sum()), len(found)]
+    expected += [int((found["averaged"] == 1).sum()), len(found)]
     return deniable_words.finding(result), expected
 
 

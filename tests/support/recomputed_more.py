@@ -389,3 +389,68 @@ def conditioned(dataset: str) -> Numbers:
         ]
     flat = only("conditioning", dataset).flat[0]
     return [*told, flat]
+
+
+def ranks_along(_: str, far: bool) -> Numbers:
+    """Ranks before and after by the other scores that moved at least half as far, or less."""
+    result = only("other scores", "digits")
+    t = result.target
+    order = ("gradient_dot", "cosine", "relative", "self_influence", "knn_shapley")
+
+    def ranks(name: str) -> tuple[int, int]:
+        return int(result.before[name].ranks[t]), int(result.after[name].ranks[t])
+
+    def climb(name: str) -> float:
+        before, after = ranks(name)
+        return float(np.log(before / after))
+
+    chosen = [name for name in order if (climb(name) >= climb("influence") / 2) is far]
+    return [float(rank) for name in chosen for rank in ranks(name)]
+
+
+def moved_ranks(dataset: str) -> Numbers:
+    return ranks_along(dataset, far=True)
+
+
+def unmoved_ranks(dataset: str) -> Numbers:
+    return ranks_along(dataset, far=False)
+
+
+def crowd(_: str) -> Numbers:
+    roles = only("other scores", "digits").models["role"]
+    return [roles.isin(("attacked", "failed")).sum(), (roles == "failed").sum()]
+
+
+def removed_rows(dataset: str) -> Numbers:
+    result = fairness(dataset)
+    rows = result.removed.shape[1]
+    honest = result.removed[list(result.table["scale"]).index(1.0)]
+    return [rows, float(honest.sum()), 1]
+
+
+def deniable_medians(_: str) -> Numbers:
+    rows = only("deniable", "digits").table.query("arrived")
+    return [100 * rows["lost_holdout"].median(), rows["correlation"].median()]
+
+
+def whole_depth(_: str) -> Numbers:
+    return [only("certificates", "digits").depths["depth"].max()]
+
+
+def fewest_flagged(_: str) -> Numbers:
+    """Of the objectives at radius 0.3, the one of which the check flags the fewest models."""
+    counts = []
+    for role in ("defence", "kept defence"):
+        for _request, table in results(role, "digits"):
+            rows = table[(table["kind"] == "attacked") & (table["radius"] == 0.3)]
+            rows = rows[rows["k"] == 1]
+            counts.append((int((rows["gradient_norm"] >= limit()).sum()), len(rows)))
+    return [*min(counts), 0.3]
+
+
+def accuracy_of_pay(dataset: str) -> Numbers:
+    rows = pay(dataset).pivot_table("after", "draw", "attack", aggfunc="first")
+    drops = pay(dataset).pivot_table("accuracy_drop", "draw", "attack", aggfunc="first")
+    better = rows["several_k"] >= rows["several_all"]
+    moving = drops["several_k"].where(better, drops["several_all"])
+    return [100 * drops["pay"].mean(), 100 * moving.mean()]
