@@ -13,6 +13,7 @@ from tests.support.recomputed import (
     hits,
     only,
     results,
+    took,
 )
 
 MISSED = 0.1  # share of an attack's models: a check that flags no more of them misses it
@@ -192,7 +193,11 @@ def moved_along(_: str) -> Numbers:
 
     others = [name for name in result.before if name != "influence"]
     along = [name for name in others if climb(name) >= climb("influence") / 2]
-    return [len(along), len(others), t]
+    return [*took(""), len(along), len(others)]
+
+
+def along(_: str) -> Numbers:
+    return moved_along("")[-2:]
 
 
 def best_alarm(_: str) -> Numbers:
@@ -387,8 +392,7 @@ def conditioned(dataset: str) -> Numbers:
             float((side / (side + 0.25)).sum()),
             float((side.max() + 0.25) / (side.min() + 0.25)),
         ]
-    flat = only("conditioning", dataset).flat[0]
-    return [*told, flat]
+    return told
 
 
 def ranks_along(_: str, far: bool) -> Numbers:
