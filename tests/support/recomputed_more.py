@@ -183,9 +183,10 @@ def l2_accuracy(_: str) -> Numbers:
 # Other scores.
 
 
-def moved_along(_: str) -> Numbers:
-    """How many of the other scores move the target at least half as far, on the log scale."""
-    result = only("other scores", "digits")
+def along_of(role: str) -> Numbers:
+    """How many of the other scores move the target at least half as far as influence, on the log
+    scale, of how many. role: whose scores."""
+    result = only(role, "digits")
     t = result.target
 
     def climb(name: str) -> float:
@@ -193,11 +194,15 @@ def moved_along(_: str) -> Numbers:
 
     others = [name for name in result.before if name != "influence"]
     along = [name for name in others if climb(name) >= climb("influence") / 2]
-    return [*took(""), len(along), len(others)]
+    return [len(along), len(others)]
+
+
+def moved_along(_: str) -> Numbers:
+    return [*took(""), *along_of("other scores")]
 
 
 def along(_: str) -> Numbers:
-    return moved_along("")[-2:]
+    return along_of("every score")
 
 
 def best_alarm(_: str) -> Numbers:
