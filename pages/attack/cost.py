@@ -27,7 +27,7 @@ FRESH, TUNED = "fresh", ("cost", "frontier", "ablation")  # targets to report, a
 
 @shelf.kept
 def finding(table: pd.DataFrame, view: RateView) -> str:
-    """The highest rate, and at which radius."""
+    """Return the highest rate, and at which radius."""
     rates = view.rates(table).query("k == @view.k and split == 'test'")
     best = highest(rates).iloc[0]
     return (

@@ -70,7 +70,7 @@ def ranks_figure(stored: Stored) -> FigureBlock:
 
 
 def every_score(request: AttributionsRequest) -> AttributionsRequest:
-    """The same attack under all scores of the lab, without the crowd of the alarm."""
+    """Return the same attack under all scores of the lab, without the crowd of the alarm."""
     return replace(request, attributions=tuple(SCORES), retrained=0, n_honest=2, n_attacked=1)
 
 

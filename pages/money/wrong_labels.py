@@ -76,13 +76,13 @@ def formulas(request: CleaningRequest) -> None:
 
 @shelf.kept
 def columns_of_labels(dataset: Dataset) -> list[str]:
-    """The columns of one's own table that may hold the right labels."""
+    """Return the columns of one's own table that may hold the right labels."""
     return label_columns(dataset) if dataset.feature_names else []
 
 
 def choose_truth(form: Form, name: str) -> str:
-    """The column with the right labels; empty where labels are flipped, which is all that there is
-    for data without such a column."""
+    """Return the column with the right labels; empty where labels are flipped, which is all that
+    there is for data without such a column."""
     samples = data_choice.samples_of(name)  # stops the page where the data cannot be used
     columns = [] if samples is None else columns_of_labels(samples.dataset)
     if not columns:

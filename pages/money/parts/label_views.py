@@ -21,13 +21,13 @@ FLIPPED = "none: labels are flipped"  # instead of a column with the right ones
 
 
 def drawn(result: CleaningResult, request: CleaningRequest) -> str:
-    """How many draws there are, and of what."""
+    """Say how many draws there are, and of what."""
     what = "vendors" if request.truth else "wrong labels"
     return f"{result.table['draw'].nunique()} draws of {what}"
 
 
 def origin(request: CleaningRequest) -> str:
-    """Where the wrong labels come from."""
+    """Say where the wrong labels come from."""
     if request.truth:
         return f"The wrong labels are those that differ from the column “{request.truth}”."
     return (
