@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.common.asking import tour_strip
 from pages.common.lab import navigation
 from pages.common.lab.registry import PAGES
 from pages.common.widgets import class_notice, header
@@ -13,5 +14,7 @@ for entry in class_notice.in_order(PAGES):
     sections.setdefault(entry.section, []).append(navigation.page_of(entry))
 chosen = st.navigation(sections, expanded=True)
 class_notice.show()
-header.show(navigation.entry_of(chosen))
+entry_shown = navigation.entry_of(chosen)
+header.show(entry_shown)
+tour_strip.show(entry_shown)
 chosen.run()

@@ -275,8 +275,7 @@ def not_computed(asked: door.Computation[SensitivityRequest]) -> None:
         f"{asked.request.probes} random directions, a solve each: seconds on a small data set, "
         "minutes on a large one."
     )
-    lacking = "For this data set it is not computed yet."
-    offer_instead(PAGE.finding, lacking, asked, cost, "direction")
+    offer_instead(PAGE, asked, cost, "direction")
 
 
 def page() -> None:

@@ -149,7 +149,7 @@ def not_computed(asked: door.Computation[MinimalRadiusRequest]) -> None:
         f"A search for each of {count(asked.request.n_targets, 'target')}, and the attacks it is "
         "compared with: minutes on a small data set, longer on a large one."
     )
-    offer_instead(PAGE.finding, "For this data set it is not computed yet.", asked, cost, "part")
+    offer_instead(PAGE, asked, cost, "part")
 
 
 def page() -> None:

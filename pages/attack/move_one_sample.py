@@ -20,6 +20,7 @@ from pages.attack.parts import (
 )
 from pages.common.asking import controls, data_choice, door, effort, links, progress, targets
 from pages.common.asking.form import Form
+from pages.common.asking.not_here import unanswered
 from pages.common.figures import ranking
 from pages.common.lab import registry
 from pages.common.lab.shared import datasets, open_dataset, origin
@@ -31,8 +32,12 @@ from pages.common.words import reproduce, wording
 PAGE = registry.page("move-one-sample")
 
 
-def example_line() -> None:
-    """Show the finding, while something else is chosen: the published example and the way to it."""
+def example_line(dataset: str) -> None:
+    """Show the published example, while something else of its data is chosen; of other data the
+    question alone: the example's numbers would read as theirs."""
+    if dataset != links.EXAMPLE.dataset:
+        st.markdown(unanswered(PAGE, dataset))
+        return
     example = door.find("attack", links.EXAMPLE)
     if example is None:
         st.markdown(PAGE.finding)
@@ -141,7 +146,7 @@ def page() -> None:
     with head:
         form.finish()
         if stored is None:
-            example_line()
+            example_line(request.dataset)
         else:
             st.markdown(
                 f"{wording.headline(stored.result)}{mark_origin(origin(stored, request.dataset))}"

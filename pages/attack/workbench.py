@@ -152,7 +152,7 @@ def page() -> None:
     if shown is None:
         return
     with head:
-        said = wording.headline(shown.stored.result) if shown.is_attack else PAGE.finding
+        said = wording.headline(shown.stored.result) if shown.is_attack else PAGE.question
         st.markdown(f"{said}{mark_origin(origin(shown.stored, name))}")
     draw(asked, shown, samples)
     if asked.stored is not None:

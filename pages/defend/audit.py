@@ -2,62 +2,40 @@
 
 from dataclasses import replace
 
+import numpy as np
 import streamlit as st
 
 from engine.data.dataset import Dataset
 from engine.experiments import AuditRequest, AuditResult
 from engine.results.store import Stored
-from engine.scrutiny.audit import MOST_PARAMETERS
-from pages.common.asking import data_choice, links
+from pages.common.asking import data_choice, links, openings
 from pages.common.asking.form import Form
 from pages.common.figures.axes import number, thinning
 from pages.common.keeping import shelf
 from pages.common.lab import registry
+from pages.common.lab.shared import badge_of
 from pages.common.samples import Samples
 from pages.common.widgets import charts, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
-from pages.common.words.code_names import data_name
 from pages.defend.parts import audit_figures as figures
 from pages.defend.parts import audit_words as words
+from pages.defend.parts import live_threshold
 from pages.defend.parts.examined_attack import ExaminedAttack, Question
 
 PAGE = registry.page("audit")
+TOLERANCE = "caught_above"  # in links; a power of ten
+TOLERANCES, STEP = links.Range(-17.0, 0.0, whole=False), 0.1
 COST = (
     "The attack, then the influence of every training sample on every query, for the honest and "
     "for the malicious model: under a minute for digits on a laptop."
 )
 
 
-def most_queries(dataset: Dataset) -> int:
-    """Return every test point with every label."""
-    return len(dataset.y_test) * dataset.n_classes
-
-
-def parameters(dataset: Dataset) -> int:
-    return dataset.n_classes * (dataset.n_features + 1)
-
-
-def refusal(dataset: Dataset) -> str:
-    """Say why a data set cannot be audited here; empty where it can."""
-    if parameters(dataset) <= MOST_PARAMETERS:
-        return ""
-    return (
-        f"A model of “{data_name(dataset.name)}” has {parameters(dataset):,} parameters, and the "
-        f"audit here takes {MOST_PARAMETERS:,}: it needs more queries than the gradients have "
-        "rank, and decomposes the matrix of all of their gradients. Choose digits, or "
-        "data with fewer features or classes."
-    )
-
-
-def start(dataset: Dataset) -> AuditRequest:
-    return AuditRequest(dataset.name, queries=min(AuditRequest.queries, most_queries(dataset)))
-
-
 def own(form: Form, dataset: Dataset, request: AuditRequest) -> AuditRequest:
     """Return the number of queries; nothing to choose where there can be no audit."""
-    if refusal(dataset):
+    if openings.no_audit(dataset):
         return request
-    most = most_queries(dataset)
+    most = openings.most_queries(dataset)
     queries = form.whole(
         st.columns([1, 3])[0],
         "Queries",
@@ -68,7 +46,7 @@ def own(form: Form, dataset: Dataset, request: AuditRequest) -> AuditRequest:
         "rest all others.",
     )
     st.caption(
-        f"The model has {parameters(dataset):,} parameters. Ask "
+        f"The model has {openings.parameters(dataset):,} parameters. Ask "
         "fewer queries, and the engine says why that proves nothing; target, k, radius and seed "
         "are in the sidebar."
     )
@@ -169,9 +147,35 @@ def formulas(result: AuditResult) -> None:
     )
 
 
-def show(stored: Stored, request: AuditRequest) -> None:
+@unfold.section("The residuals, as a figure to save", "residual-figure")
+def to_save(stored: Stored, samples: Samples | None) -> None:
+    rows_figure(stored, samples).show()
+
+
+def live(stored: Stored, exponent: float | None) -> None:
+    """Show every row's residual, which is caught or passes while the tolerance is dragged."""
     result: AuditResult = stored.result
-    rows_figure(stored, data_choice.samples_of(request.dataset)).show()
+    charts.heading(words.title(result), badge_of(stored))
+    start = float(np.log10(result.tolerance))
+    live_threshold.show(
+        "audit",
+        live_threshold.of_residuals(result, TOLERANCES, STEP),
+        start if exponent is None else exponent,
+        TOLERANCE,
+    )
+    st.caption(
+        f"Each mark is one row of scores; that of sample {result.target} is ringed. The residual "
+        "is the share of a row that lies outside the row space of the query gradients. The audit "
+        f"uses the tolerance {number(result.tolerance)}. {words.same_verdict(result)}"
+        f"{thinning(result.residuals.shape[1])}"
+    )
+
+
+def show(form: Form, stored: Stored, request: AuditRequest) -> None:
+    result: AuditResult = stored.result
+    chosen = form.clicked(TOLERANCE, TOLERANCES)
+    live(stored, None if chosen is None else float(chosen))
+    to_save(stored, data_choice.samples_of(request.dataset))
     players(result)
     why(result)
     by_queries(stored)
@@ -183,14 +187,23 @@ def show(stored: Stored, request: AuditRequest) -> None:
     take_away.show(stored, request, tables, snippet=words.snippet)
 
 
-QUESTION = Question(PAGE, "audit", "audit", start, own, "An audit of your own", COST, refusal)
+QUESTION = Question(
+    PAGE,
+    "audit",
+    "audit",
+    openings.audit,
+    own,
+    "An audit of your own",
+    COST,
+    openings.no_audit,
+)
 
 
 def page() -> None:
     audit = ExaminedAttack.open(QUESTION)
-    audit.say(words.finding(audit.stored.result))
     with audit.body:
-        show(audit.stored, audit.request)
+        show(audit.form, audit.stored, audit.request)
+    audit.say(words.finding(audit.stored.result))
 
 
 page()

@@ -4,11 +4,11 @@ import streamlit as st
 
 from engine.experiments import DeniableRequest, DeniableResult
 from engine.results.store import Stored
-from pages.common.asking import door, links
+from pages.common.asking import controls, data_choice, door, links, openings
 from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
-from pages.common.lab import published_results, registry
+from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.badge import mark_origin
@@ -20,7 +20,7 @@ PAGE = registry.page("deniable")
 EXPERIMENT = ROLE = "deniable"
 COST = (
     "Trains some thousand models for each of 28 targets' searches, and holds every check against "
-    "what arrives: some ten minutes on a laptop."
+    "what arrives: some ten minutes for digits on a laptop."
 )
 
 
@@ -143,14 +143,14 @@ def results(form: Form, stored: Stored, request: DeniableRequest) -> None:
 def page() -> None:
     st.title(PAGE.title)
     form = Form()
-    listed = published_results.request_of(ROLE, "digits")
-    request = listed if isinstance(listed, DeniableRequest) else DeniableRequest()
+    name = controls.dataset_choice(form, data_choice.names_of(ROLE, EXPERIMENT))
+    request: DeniableRequest = openings.of(ROLE, EXPERIMENT, name)
     asked = door.Computation.of(EXPERIMENT, request)
     if asked.stored is not None:
         results(form, asked.stored, request)
         return
     form.finish()
-    offer_instead(PAGE.finding, "It has not been measured here yet.", asked, COST, "stage")
+    offer_instead(PAGE, asked, COST, "stage")
 
 
 page()

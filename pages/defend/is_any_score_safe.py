@@ -91,8 +91,7 @@ def page() -> None:
     asked = door.Computation.of("score-matrix", request)
     stored = asked.stored
     if stored is None:
-        lacking = "It has not been measured for this data yet."
-        offer_instead(PAGE.finding, lacking, asked, COST, "stage")
+        offer_instead(PAGE, asked, COST, "stage")
         why()
         return
     st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")

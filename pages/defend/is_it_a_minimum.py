@@ -8,7 +8,7 @@ import streamlit as st
 
 from engine.experiments import DefenceRequest
 from engine.results.store import Stored
-from pages.common.asking import door, links
+from pages.common.asking import controls, data_choice, door, links, openings
 from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
@@ -16,41 +16,35 @@ from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.badge import mark_origin
+from pages.common.widgets.charts import heading
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.objective_words import MEANINGS, NAMES
 from pages.common.words.wording import count, stamp
 from pages.defend.parts import defence_figures as figures
 from pages.defend.parts import defence_rates as rates
 from pages.defend.parts import defence_words as words
-from pages.defend.parts.defence_words import REQUEST
+from pages.defend.parts import live_threshold
 
 PAGE = registry.page("minimum")
 EXPERIMENT = "defence"
 KEEPING = "kept defence"  # of published results: the objectives that keep something
 ALARMS = 0.05  # share of honest models that the threshold flags at first
+THRESHOLD = "threshold"  # in links; a power of ten
 RANGE, STEP = links.Range(-8.0, 1.0, whole=False), 0.05  # of the threshold's power of ten
 COST = (
     "Trains some 120 honest models and attacks 25 targets at five radii and with seven weights of "
-    "the check: some ten minutes on a laptop."
+    "the check: some ten minutes for digits on a laptop."
 )
 
 
 def choose_threshold(form: Form, table: pd.DataFrame) -> float:
-    """Return the threshold on the gradient norm; at first the one that flags one honest model in
-    twenty."""
+    """Return the threshold on the gradient norm, as a power of ten; at first the one that flags one
+    honest model in twenty. It is set in the browser."""
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
     wanted = np.log10(max(float(honest.quantile(1 - ALARMS)), 10**RANGE.low))
     start = float(np.clip(round(np.floor(wanted / STEP) * STEP, 2), RANGE.low, RANGE.high))
-    exponent = form.slider(
-        st.container(),
-        "Flag a model whose gradient norm exceeds 10 to the power of",
-        "threshold",
-        RANGE,
-        start,
-        STEP,
-        "The limit of the check, the dashed line. At first it flags about 5% of the honest models.",
-    )
-    return 10**exponent
+    chosen = form.clicked(THRESHOLD, RANGE)
+    return start if chosen is None else float(chosen)
 
 
 @shelf.kept
@@ -65,6 +59,19 @@ def overview_figure(stored: Stored, threshold: float) -> FigureBlock:
         values=(table, threshold),
         results=(stored,),
     )
+
+
+def live(stored: Stored, exponent: float) -> None:
+    """Show the models and the curves, which answer while the threshold is dragged."""
+    table: pd.DataFrame = stored.result
+    heading(words.overview_title(table), badge_of(stored))
+    live_threshold.show("minimum", live_threshold.of_norms(table, RANGE, STEP), exponent, THRESHOLD)
+    st.caption(words.overview_caption(table))
+
+
+@unfold.section("The gradient norms, as a figure to save", "norms-figure")
+def to_save(stored: Stored, threshold: float) -> None:
+    overview_figure(stored, threshold).show()
 
 
 @unfold.section("Every group of models", "groups")
@@ -90,14 +97,7 @@ def roc_figure(stored: Stored, threshold: float) -> FigureBlock:
     table: pd.DataFrame = stored.result
     found = rates.curves(table)
     alarms = float((table.loc[table["kind"] == "honest", "gradient_norm"] >= threshold).mean())
-    least = table.loc[table["kind"] == "attacked", "k"].min()
-    drawn = rates.curves_table(
-        {
-            name: curve
-            for name, curve in found.items()
-            if f"top {least}," in name or not name.startswith("attacked")
-        }
-    )
+    drawn = rates.curves_table({name: found[name] for name in rates.nearest_top(table)})
     return FigureBlock(
         name="roc",
         title=words.detector_title(table),
@@ -123,25 +123,30 @@ def detector(stored: Stored, threshold: float) -> None:
     )
 
 
-def keeping() -> dict[DefenceRequest, Stored]:
+def keeping(dataset: str) -> dict[DefenceRequest, Stored]:
     """Return what the check finds of the objectives that keep something, where that is here."""
-    requests = published_results.requests_of(KEEPING, REQUEST.dataset)
+    requests = published_results.requests_of(KEEPING, dataset)
     found = {request: door.find(EXPERIMENT, request) for request in requests}
     return {request: stored for request, stored in found.items() if stored is not None}
 
 
 @unfold.section("Attacks that keep accuracy or predictions", "kept-attacks")
-def objectives(stored: Stored, others: Mapping[DefenceRequest, Stored], threshold: float) -> None:
+def objectives(
+    stored: Stored,
+    request: DefenceRequest,
+    others: Mapping[DefenceRequest, Stored],
+    threshold: float,
+) -> None:
     """Show the objectives that keep something beside the paper's, under the same check."""
-    results = {REQUEST.objective: stored.result}
-    results |= {request.objective: other.result for request, other in others.items()}
+    results = {request.objective: stored.result}
+    results |= {other.objective: kept.result for other, kept in others.items()}
     rows = rates.by_objective(results, threshold)
     if rows.empty:
         return
-    meanings = "; ".join(MEANINGS[request.objective] for request in others)
+    meanings = "; ".join(MEANINGS[other.objective] for other in others)
     badges = [
-        f":gray-badge[{NAMES[request.objective]}: made {stamp(other.manifest.created)}]"
-        for request, other in others.items()
+        f":gray-badge[{NAMES[other.objective]}: made {stamp(kept.manifest.created)}]"
+        for other, kept in others.items()
     ]
     FigureBlock(
         name="by-objective",
@@ -154,17 +159,17 @@ def objectives(stored: Stored, others: Mapping[DefenceRequest, Stored], threshol
         badge="",
         caption=f"Models pulled to the top {rows['k'].min()}, whether or not they got there, on "
         f"the same {count(int(rows['attacks'].max()), 'target')}; bars are 95% Wilson intervals. "
-        f"{meanings}. Per attack: {words.budgets([REQUEST, *others])}. {' '.join(badges)}",
+        f"{meanings}. Per attack: {words.budgets([request, *others])}. {' '.join(badges)}",
     ).show()
     blocks.table(
-        words.objectives_table(rows, rates.passing(results, threshold)),
+        words.objectives_table(rows, rates.passing(results, threshold), request),
         "Attacked models that the check flags, by objective and radius",
     )
     st.caption(
         "p: exact sign test against Algorithm 3 on the targets of which only one of the two models "
         "is flagged, Holm-corrected for all rows. The last column: for how many targets an "
         "attacker who knows the check and starts at θ* "
-        f"reaches the top unflagged, at radius {REQUEST.stealth_radius:g}, with one of the weights "
+        f"reaches the top unflagged, at radius {request.stealth_radius:g}, with one of the weights "
         "that all have."
     )
 
@@ -206,34 +211,37 @@ def how() -> None:
     blocks.prose("defend/texts/minimum.md")
 
 
-def results(stored: Stored) -> None:
+def results(form: Form, stored: Stored, request: DefenceRequest) -> None:
     """Show the finding, and below it what it rests on, for the threshold that is chosen."""
-    table, form = stored.result, Form()
-    said, place = st.empty(), st.container()
-    threshold = choose_threshold(form, table)
+    table: pd.DataFrame = stored.result
+    exponent = choose_threshold(form, table)
+    threshold = 10**exponent
     form.finish()
-    said.markdown(f"{words.finding(table, threshold)}{mark_origin(badge_of(stored))}")
-    with place:
-        overview_figure(stored, threshold).show()
-    st.caption(words.overview_caption(table))
+    st.markdown(f"{words.finding(table, threshold)}{mark_origin(badge_of(stored))}")
+    live(stored, exponent)
+    to_save(stored, threshold)
     detector(stored, threshold)
     groups(stored, threshold)
-    others = keeping()
+    others = keeping(request.dataset)
     if others:
-        objectives(stored, others, threshold)
+        objectives(stored, request, others, threshold)
     stealth(stored, threshold)
     how()
-    take_away.show(stored, REQUEST, {"Models": lambda: table}, list(others))
+    take_away.show(stored, request, {"Models": lambda: table}, list(others))
 
 
 def page() -> None:
     st.title(PAGE.title)
-    asked = door.Computation.of(EXPERIMENT, REQUEST)
-    if asked.stored is None:
-        offer_instead(PAGE.finding, "It has not been measured here yet.", asked, COST, "stage")
-        how()
-    else:
-        results(asked.stored)
+    form = Form()
+    name = controls.dataset_choice(form, data_choice.names_of(EXPERIMENT, EXPERIMENT))
+    request: DefenceRequest = openings.of(EXPERIMENT, EXPERIMENT, name)
+    asked = door.Computation.of(EXPERIMENT, request)
+    if asked.stored is not None:
+        results(form, asked.stored, request)
+        return
+    form.finish()
+    offer_instead(PAGE, asked, COST, "stage")
+    how()
 
 
 page()

@@ -5,11 +5,11 @@ import streamlit as st
 
 from engine.experiments import DeniableResult, PolishRequest
 from engine.results.store import Stored
-from pages.common.asking import door
+from pages.common.asking import controls, data_choice, door, openings
 from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
-from pages.common.lab import navigation, published_results, registry
+from pages.common.lab import navigation, registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.badge import mark_origin
@@ -21,14 +21,13 @@ from pages.defend.parts import race_words as words
 PAGE = registry.page("race")
 COST = (
     "Trains some 130 honest models, makes every attack of the lab on fresh targets and polishes "
-    "all of them: some five minutes on a laptop."
+    "all of them: some five minutes for digits on a laptop."
 )
 
 
-def deniable() -> Stored | None:
-    """Return the published deniable attack on the same data, where an attack arrived."""
-    asked = published_results.request_of("deniable", "digits")
-    stored = None if asked is None else door.find("deniable", asked)
+def deniable(dataset: str) -> Stored | None:
+    """Return the deniable attack on the same data, where it is computed and an attack arrived."""
+    stored = door.find("deniable", openings.of("deniable", "deniable", dataset))
     if stored is None:
         return None
     result: DeniableResult = stored.result
@@ -51,7 +50,7 @@ def grid_figure(stored: Stored, declared: Stored | None) -> FigureBlock:
 def race(stored: Stored, request: PolishRequest) -> None:
     """Show the finding, the figure, and what a verifier needs."""
     table: pd.DataFrame = stored.result
-    declared = deniable()
+    declared = deniable(request.dataset)
     unless = "." if declared is None else ", unless the attacker declares the loss."
     st.markdown(f"{words.finding(table)}{unless}{mark_origin(badge_of(stored))}")
     grid_figure(stored, declared).show()
@@ -90,14 +89,15 @@ def verifier() -> None:
 
 def page() -> None:
     st.title(PAGE.title)
-    Form().finish()
-    request = PolishRequest()
+    form = Form()
+    name = controls.dataset_choice(form, data_choice.names_of("polish", "polish"))
+    form.finish()
+    request: PolishRequest = openings.of("polish", "polish", name)
     asked = door.Computation.of("polish", request)
     if asked.stored is not None:
         race(asked.stored, request)
         return
-    lacking = "It has not been measured here yet."
-    offer_instead(PAGE.finding, lacking, asked, COST, "stage")
+    offer_instead(PAGE, asked, COST, "stage")
 
 
 page()

@@ -6,12 +6,12 @@ import streamlit as st
 from engine.experiments import PolishRequest
 from engine.experiments.polish import DETECTORS, steps_of
 from engine.results.store import Stored
-from pages.common.asking import door, links
+from pages.common.asking import door, links, own_data
 from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import badge_of
+from pages.common.lab.shared import badge_of, datasets
 from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
@@ -24,17 +24,18 @@ PAGE = registry.page("undo-it")
 EXPERIMENT = "polish"
 COST = (
     "Trains some 130 honest models, makes every attack of the lab on fresh targets and polishes "
-    "all of them: some five minutes on a laptop."
+    "all of them: some five minutes for digits on a laptop."
 )
 
 
-def requests() -> dict[str, PolishRequest]:
-    """Return what can be shown, by its name among the choices: what is published, or the
-    default."""
+def requests(own: str) -> dict[str, PolishRequest]:
+    """Return what can be shown, by its name among the choices: what is published, or the default,
+    and the reader's own data set where one is chosen."""
     listed: list[PolishRequest] = [
         request for _, name, request in published_results.with_role() if name == EXPERIMENT
     ]
-    return {words.case(request): request for request in listed or [PolishRequest()]}
+    listed = [*([PolishRequest(own)] if own else []), *(listed or [PolishRequest()])]
+    return {words.case(request): request for request in listed}
 
 
 def choose(form: Form, place: st.delta_generator.DeltaGenerator, steps: int) -> int:
@@ -147,21 +148,23 @@ def results(
 
 def page() -> None:
     st.title(PAGE.title)
-    form, offered = Form(), requests()
+    form, own = Form(), own_data.current()
+    offered = requests(own)
     head, below = st.container(), st.container()
     chosen = next(iter(offered))
     if len(offered) > 1:
         chosen = form.segments(
             st.container(), "What was attacked", "case", list(offered), chosen, "Data and model."
         )
+    if own:  # part of the link: without it the choice would be unknown
+        form.note("dataset", datasets(), own)
     request = offered[chosen]
     asked = door.Computation.of(EXPERIMENT, request)
     if asked.stored is not None:
         results(form, asked.stored, request, head, below)
         return
     form.finish()
-    lacking = "It has not been measured here yet."
-    offer_instead(PAGE.finding, lacking, asked, COST, "stage")
+    offer_instead(PAGE, asked, COST, "stage")
     how()
 
 

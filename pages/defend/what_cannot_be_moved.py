@@ -10,7 +10,7 @@ from engine.experiments import (
     Request,
 )
 from engine.results.store import Stored
-from pages.common.asking import door
+from pages.common.asking import controls, data_choice, door, openings
 from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
@@ -24,16 +24,15 @@ from pages.defend.parts import certificate_words as words
 
 PAGE = registry.page("what-cannot-be-moved")
 EXPERIMENT = ROLE = "certificates"
-REQUEST = published_results.request_of(ROLE, "digits") or CertificatesRequest()
 COST = (
     "Computes some twenty bounds with dense eigenvalue problems, and tries them with 12,000 "
-    "models: some five minutes on a laptop."
+    "models: some five minutes for digits on a laptop."
 )
 
 
-def found_of(role: str, experiment: str) -> Stored | None:
+def found_of(role: str, experiment: str, dataset: str) -> Stored | None:
     """Return the published result of a role on the same data; None where it is not here."""
-    request: Request | None = published_results.request_of(role, REQUEST.dataset)
+    request: Request | None = published_results.request_of(role, dataset)
     return None if request is None else door.find(experiment, request)
 
 
@@ -106,13 +105,13 @@ def least_radii(found: Stored, k: int) -> pd.Series:
     return radii
 
 
-def attacks_for(k: int) -> Stored | None:
+def attacks_for(k: int, dataset: str) -> Stored | None:
     """Return the published search for the smallest radius where it is here and for this k;
     otherwise the published sweep."""
-    searched = found_of("minimal", "minimal-radius")
+    searched = found_of("minimal", "minimal-radius", dataset)
     if searched is not None and searched.result.k == k:
         return searched
-    return found_of("cost", "sweep")
+    return found_of("cost", "sweep", dataset)
 
 
 @shelf.kept
@@ -187,11 +186,10 @@ def proof() -> None:
     blocks.prose("defend/texts/certificates.md")
 
 
-def results(stored: Stored) -> None:
+def results(form: Form, stored: Stored, request: CertificatesRequest) -> None:
     """Show the finding, and below it what it rests on."""
-    checked = found_of("defence", "defence")
+    checked = found_of("defence", "defence", request.dataset)
     attacked = None if checked is None else least_attacked(checked)
-    form = Form()
     st.markdown(f"{words.finding(stored.result, attacked)}{mark_origin(badge_of(stored))}")
     shares_figure(stored, checked).show()
     k = form.choice(
@@ -203,22 +201,26 @@ def results(stored: Stored) -> None:
         nearest=True,
     )
     form.finish()
-    by_radius(stored, attacks_for(k), k).show()
+    by_radius(stored, attacks_for(k, request.dataset), k).show()
     norms(stored, checked, k)
     polished(stored)
     tried(stored)
     proof()
-    take_away.show(stored, REQUEST, {"Samples": lambda: stored.result.samples})
+    take_away.show(stored, request, {"Samples": lambda: stored.result.samples})
 
 
 def page() -> None:
     st.title(PAGE.title)
-    asked = door.Computation.of(EXPERIMENT, REQUEST)
-    if asked.stored is None:
-        offer_instead(PAGE.finding, "It has not been computed here yet.", asked, COST, "stage")
-        proof()
-    else:
-        results(asked.stored)
+    form = Form()
+    name = controls.dataset_choice(form, data_choice.names_of(ROLE, EXPERIMENT))
+    request: CertificatesRequest = openings.of(ROLE, EXPERIMENT, name)
+    asked = door.Computation.of(EXPERIMENT, request)
+    if asked.stored is not None:
+        results(form, asked.stored, request)
+        return
+    form.finish()
+    offer_instead(PAGE, asked, COST, "stage")
+    proof()
 
 
 page()

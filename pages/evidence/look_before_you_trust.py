@@ -121,8 +121,7 @@ def page() -> None:
     stored = asked.stored
     if stored is None:
         form.finish()
-        lacking = "For this data set it is not computed yet."
-        offer_instead(PAGE.finding, lacking, asked, COST, "stage")
+        offer_instead(PAGE, asked, COST, "stage")
         formulas()
         return
     st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")

@@ -8,6 +8,7 @@ from engine.results.store import Stored
 from pages.common.asking import data_choice, door
 from pages.common.asking.controls import dataset_choice
 from pages.common.asking.form import Form
+from pages.common.asking.not_here import unanswered
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, is_here, open_dataset
@@ -176,7 +177,7 @@ def page() -> None:
         results(form, stored, request)
         said.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
     else:
-        said.markdown(f"{PAGE.finding} It has not been computed for this data yet.")
+        said.markdown(unanswered(PAGE, name))
         with st.container(border=True):
             door.offer([asked], COST, "model")
     classes = open_dataset(name).class_names if is_here(name) else ()

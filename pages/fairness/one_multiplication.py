@@ -11,8 +11,9 @@ from engine.experiments import FairnessRequest
 from engine.fairness.result import FairnessResult
 from engine.results.store import Stored
 from engine.vocabulary import ACCURACY_TOLERANCE, METRICS, ROUNDING
-from pages.common.asking import door
+from pages.common.asking import door, own_data
 from pages.common.asking.form import Form, restore_choice
+from pages.common.asking.not_here import unanswered
 from pages.common.figures.axes import number
 from pages.common.keeping import shelf
 from pages.common.lab import registry
@@ -23,10 +24,9 @@ from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import METRIC_WORDS, data_name
 from pages.fairness.parts import fairness_figures as figures
 from pages.fairness.parts import fairness_words as words
-from pages.fairness.parts import one_scale, own_run, own_tables
+from pages.fairness.parts import live_scale, one_scale, own_run, own_tables
 
 PAGE = registry.page("fairness")
-OPENING = "adult"  # the data set that the page opens with: the largest, so the clearest answer
 
 
 def choose_what(form: Form) -> tuple[str, str]:
@@ -39,7 +39,7 @@ def choose_what(form: Form) -> tuple[str, str]:
         [*LOADERS, *own_tables.names()],
         "Three benchmarks, and the tables (CSV) in the data directory. Bring your own at the end "
         "of the page.",
-        OPENING,
+        own_data.table_shown(PAGE, own_data.current()),
         words=data_name,
     )
     metric = form.choice(
@@ -243,6 +243,7 @@ def show(form: Form, stored: Stored, request: FairnessRequest) -> None:
     if warning := warning_of(result):
         st.warning(warning)
     repair_figure(stored).show()
+    live_scale.show(stored, one_scale.held_scale(result.table))
     gap_figure(stored).show()
     left, right = st.columns(2, gap="medium")
     effects = effects_figure(stored)
@@ -276,7 +277,7 @@ def page() -> None:
     with head:
         form.finish()
         if stored is None:
-            st.markdown(f"{PAGE.finding} For this data nothing is computed yet: run it below.")
+            st.markdown(f"{unanswered(PAGE, table)} Run it below.")
             return
         st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
         if run is not None and request != run.request:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from engine.experiments import CandidatesRequest, CandidatesResult, PlaygroundRequest
 from engine.results.store import Stored
-from pages.common.asking import data_choice, door
+from pages.common.asking import data_choice, door, own_data
 from pages.common.asking.controls import dataset_choice
 from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
@@ -16,6 +16,7 @@ from pages.common.widgets import blocks, code_tabs, plane, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import data_name
+from pages.common.words.wording import plain
 from pages.learn.parts import new_sample_figures as figures
 from pages.learn.parts import new_sample_words as words
 
@@ -113,10 +114,12 @@ def page() -> None:
     asked = door.Computation.of("playground", request)
     if asked.stored is None:
         with head:
-            offer_instead(PAGE.finding, "This plane is not computed yet.", asked, COST, "step")
+            offer_instead(PAGE, asked, COST, "step")
     else:
         result = asked.stored.result
-        head.markdown(f"{words.finding(result)}{mark_origin(badge_of(asked.stored))}")
+        own = own_data.current()
+        where = f" This plane is not “{plain(own)}”: its own candidates stand below." if own else ""
+        head.markdown(f"{words.finding(result)}{where}{mark_origin(badge_of(asked.stored))}")
         with places:
             plane.show(plane.plane(result), f"plane-{request.points}")
             st.caption(

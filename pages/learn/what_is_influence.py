@@ -31,7 +31,7 @@ from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import code_names, halves_words, reproduce
 from pages.common.words.code_names import data_name
-from pages.common.words.wording import percent
+from pages.common.words.wording import percent, plain
 from pages.learn.parts import (
     halves_figures,
     influence_figures,
@@ -223,10 +223,13 @@ def scores_table(result: ExplainResult, train: Samples) -> pd.DataFrame:
     return reproduce.ranking_table(result.ranking, train.labels())
 
 
-def finding(matching: Stored | None, usual: Stored | None) -> str:
+def finding(name: str, matching: Stored | None, usual: Stored | None) -> str:
     """Say what a score estimates, and when it does."""
     if matching is None or usual is None:
-        return PAGE.finding
+        return (
+            f"{PAGE.question} A score estimates how the test loss changes when a sample is left "
+            f"out of training. Whether it does for “{plain(name)}” is not computed yet."
+        )
     _, best = retraining_agreement.correlations(matching.result.table)
     _, common = retraining_agreement.correlations(usual.result.table)
     return (
@@ -317,7 +320,7 @@ def page() -> None:
     retrained = retraining.section(form, name, train, found)
     with head:
         form.finish()
-        said = finding(found[retraining.MATCHING], found[retraining.USUAL])
+        said = finding(name, found[retraining.MATCHING], found[retraining.USUAL])
         st.markdown(said)
     explained = None
     with images:

@@ -8,11 +8,11 @@ from engine.errors import InvalidInput
 from engine.experiments import PaymentsRequest, PaymentsResult
 from engine.market.vendors import Vendors, vendor_columns, vendors_of_column
 from engine.results.store import Stored
-from pages.common.asking import controls, data_choice, door, links
+from pages.common.asking import controls, data_choice, door, links, openings
 from pages.common.asking.form import Form, Place
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
-from pages.common.lab import published_results, registry
+from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, take_away, unfold
@@ -31,20 +31,6 @@ COST = (
     "Five attacks by the trainer and a dozen by vendors and valuators, on twenty draws of vendors: "
     "a quarter of an hour for digits on a laptop."
 )
-
-
-def request_for(name: str, samples: Samples | None) -> PaymentsRequest:
-    """Return the published request of a data set, or the default one, made to fit small data."""
-    published: PaymentsRequest | None = published_results.request_of(ROLE, name)
-    if published is not None:
-        return published
-    if samples is None:
-        return PaymentsRequest(name)
-    n = len(samples)
-    count = max(2, min(10, n // 4))
-    smallest = n // count
-    bought = tuple(b for b in PaymentsRequest().bought if b <= smallest) or (smallest,)
-    return PaymentsRequest(name, count=count, k=max(1, min(30, n // 10)), bought=bought)
 
 
 @shelf.kept
@@ -216,13 +202,13 @@ def page() -> None:
     form = Form()
     name = controls.dataset_choice(form, data_choice.names_of(ROLE, EXPERIMENT))
     samples = data_choice.samples_of(name)
-    asked = door.Computation.of(EXPERIMENT, request_for(name, samples))
+    n_train = None if samples is None else len(samples)
+    asked = door.Computation.of(EXPERIMENT, openings.payments(name, n_train))
     if asked.stored is not None:
         show(form, asked.stored, samples, asked.request)
         return
     form.finish()
-    lacking = "For this data set it is not computed yet."
-    offer_instead(PAGE.finding, lacking, asked, COST, "attack")
+    offer_instead(PAGE, asked, COST, "attack")
 
 
 page()

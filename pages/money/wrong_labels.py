@@ -106,8 +106,7 @@ def page() -> None:
     stored = asked.stored
     if stored is None:
         form.finish()
-        lacking = "For this data set it is not computed yet."
-        offer_instead(PAGE.finding, lacking, asked, COST, "draw")
+        offer_instead(PAGE, asked, COST, "draw")
         return
     head = st.container()
     word = form.choice(

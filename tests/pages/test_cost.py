@@ -126,7 +126,7 @@ def test_nothing_published_is_said_and_offered(open_page: Open, as_published: Sw
     app = open_page(PAGE, k="zzz", targets="0")  # digits: nothing is computed for it here
     assert not app.exception
     assert not app.error
-    assert "nothing is published" in words(app)
+    assert "This is not computed for" in words(app)
     assert len(notes(app)) == 1, "of a control that is there"
     assert not app.get("plotly_chart")
     assert not app.button(key="offer-sweep").disabled

@@ -152,4 +152,4 @@ def test_without_a_result_it_offers_to_compute_it(
     monkeypatch.setattr(published_results, "request_of", lambda role, name: elsewhere)
     app = open_page(PAGE)
     assert not app.exception
-    assert "It has not been measured here yet" in words(app)
+    assert "This is not computed for" in words(app)

@@ -181,7 +181,7 @@ def test_what_is_not_computed_is_offered(open_page: Open, monkeypatch: pytest.Mo
     monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: JobState("unknown"))
     app = open_page(PAGE)
     assert not app.exception
-    assert "it is not computed yet" in words(app)
+    assert "This is not computed for" in words(app)
     assert app.button(key="offer-sensitivity")
 
 

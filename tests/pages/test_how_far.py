@@ -100,7 +100,7 @@ def test_returned_models_are_what_the_published_result_says(
 def test_a_data_set_without_a_result_offers_to_compute_it(open_page: Open) -> None:
     app = open_page(PAGE, dataset="small")
     assert not app.exception
-    assert "it is not computed yet" in words(app)
+    assert "This is not computed for" in words(app)
     assert [b for b in app.button if (b.key or "").startswith("offer-")]
 
 

@@ -78,5 +78,5 @@ def test_the_matrix_has_a_cell_for_each_pair() -> None:
 def test_data_without_a_result_is_offered(open_page: Open) -> None:
     app = open_page(PAGE, dataset="small")
     assert not app.exception
-    assert "It has not been measured for this data yet" in words(app)
+    assert "This is not computed for" in words(app)
     assert "offer-score-matrix" in {button.key for button in app.button}

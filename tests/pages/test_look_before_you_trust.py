@@ -74,5 +74,5 @@ def test_figures_say_what_the_result_says() -> None:
 def test_data_without_a_result_is_offered(open_page: Open) -> None:
     app = open_page(PAGE, dataset="small")
     assert not app.exception
-    assert "For this data set it is not computed yet" in words(app)
+    assert "This is not computed for" in words(app)
     assert "offer-conditioning" in {button.key for button in app.button}

@@ -65,7 +65,7 @@ def test_nothing_published_is_said_and_offered(open_page: Open, as_published: Sw
     app = open_page(PAGE)
     assert not app.exception
     assert not app.error
-    assert "nothing is published" in words(app)
+    assert "This is not computed for" in words(app)
     assert app.number_input(key="targets").label == "Target sets"
 
 

@@ -289,7 +289,7 @@ def test_an_attack_on_influence_hides_what_own_loss_still_finds() -> None:
 def test_a_data_set_without_a_result_offers_to_compute_it(open_page: Open, page: Any) -> None:
     app = open_page(page, dataset="small", seed=0)
     assert not app.exception
-    assert "it is not computed yet" in words(app)
+    assert "This is not computed for" in words(app)
     assert any(str(button.key).startswith("offer-") for button in app.button)
 
 

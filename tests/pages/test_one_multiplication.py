@@ -166,7 +166,7 @@ def test_a_table_of_ones_own_from_click_to_figures(open_page: Open, loans_file: 
     assert not app.exception
     assert not app.error
     assert not notes(app)
-    assert "For this data nothing is computed yet" in words(app)
+    assert "This is not computed for" in words(app)
     assert "The first 5 of 200 rows" in words(app)
     app.button(key="offer-fairness").click().run()
     follow(app, lambda: COMPUTED in words(app))

@@ -54,7 +54,7 @@ def test_another_attack_is_run_and_shown(
     listed = (("other scores", "attributions", SMALL),)
     monkeypatch.setattr(published_results, "with_role", lambda: listed)
     app = open_page(PAGE, dataset="small", target=7, radius=0.5, neighbours=3)
-    assert "For this attack nothing is computed yet" in words(app)
+    assert "This is not computed for" in words(app)
     app.button(key="offer-attributions").click().run()
     follow(app, lambda: len(app.get("plotly_chart")) >= 1)
     said = words(unfold(app))

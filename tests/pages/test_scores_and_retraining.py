@@ -46,7 +46,7 @@ def test_another_attribution_is_chosen(open_page: Open) -> None:
 def test_data_without_a_result_is_offered(open_page: Open) -> None:
     app = open_page(PAGE, dataset="small")
     assert not app.exception
-    assert "It has not been computed for this data yet" in words(app)
+    assert "This is not computed for" in words(app)
     assert {"offer-lds", "offer-selection"} <= {button.key for button in app.button}
     assert published_results.request_of("lds", "small") is None
     assert LdsRequest("small").dataset == "small"

@@ -70,7 +70,7 @@ def test_without_a_result_it_is_offered(open_page: Open, monkeypatch: pytest.Mon
     have_found(monkeypatch, lambda experiment, request: None)
     app = open_page(PAGE)
     assert not app.exception
-    assert "It has not been measured here yet" in words(app)
+    assert "This is not computed for" in words(app)
 
 
 def test_the_words_of_a_small_table(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:

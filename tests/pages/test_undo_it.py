@@ -93,7 +93,7 @@ def test_nothing_measured_yet(open_page: Open, monkeypatch: pytest.MonkeyPatch) 
     have_found(monkeypatch, lambda experiment, request: None)
     app = open_page(PAGE)
     assert not app.exception
-    assert "It has not been measured here yet" in words(app)
+    assert "This is not computed for" in words(app)
 
 
 def test_every_model_that_claims_is_one_line() -> None:

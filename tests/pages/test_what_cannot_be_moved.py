@@ -128,7 +128,7 @@ def test_without_a_result_it_can_be_computed(
     have_found(monkeypatch, lambda *_: None)
     app = open_page(PAGE)
     assert not app.exception
-    assert "It has not been computed here yet" in words(app)
+    assert "This is not computed for" in words(app)
     assert app.button
 
 

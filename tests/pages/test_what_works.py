@@ -110,7 +110,7 @@ def test_nothing_published_is_said_and_both_sweeps_offered(
     app = open_page(PAGE)
     assert not app.exception
     assert not app.error
-    assert "nothing is published" in words(app)
+    assert "This is not computed for" in words(app)
     assert "60 attacks of 1 run each, and 20 attacks of 5 runs each" in words(app)
 
 

@@ -1,5 +1,6 @@
 """A table of one's own for the fairness pipeline, read as every other table is."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from engine.data.untrusted import limits
 from engine.errors import InvalidDataset, InvalidInput, shorten
 
 MOST_VALUES = limits.CATEGORIES
+FEW_VALUES = 20  # of a column that is taken for an outcome or a group without being told
 FEWEST_ROWS = 50
 STRENGTH = Strength(0.5, 0.1)
 L2_PER_ROW = 0.01  # the middle of the three published ones, which are 0.0001 to 0.01
@@ -99,10 +101,21 @@ def values_of(column: pd.Series, options: TableOptions | None = None) -> list[st
     return [texts[place] for place in np.argsort(-rows, kind="stable")]
 
 
-def favourable(values: list[str]) -> str:
-    """Return the value that by its word is the favourable one, else the most frequent."""
+def fit_for_roles(values: Mapping[str, Sequence[str]]) -> list[str]:
+    """List the columns that may be target or group, by their distinct values: those with a few."""
+    return [column for column, found in values.items() if 2 <= len(found) <= MOST_VALUES]
+
+
+def like_groups(values: Mapping[str, Sequence[str]]) -> list[str]:
+    """List the columns that look like an outcome or a group: a handful of values."""
+    return [column for column in fit_for_roles(values) if len(values[column]) <= FEW_VALUES]
+
+
+def favourable(values: Sequence[str]) -> str | None:
+    """Return the value that by its word is the favourable one; None where no word, or more than
+    one, says so."""
     found = [value for value in values if value.casefold() in FAVOURABLE]
-    return found[0] if found else values[0]
+    return found[0] if len(found) == 1 else None
 
 
 def flag(

@@ -17,7 +17,7 @@ KEY = "impossible-hands"
 WEIGHT_HIGH, WEIGHT_STEP = 6.0, 0.1
 WEIGHTS = {"w1": ("First feature", 0.3), "w2": ("Second feature", -0.3), "b": ("Bias", 0.0)}
 DAMPINGS = (0.001, 0.01, 0.25, 1.0, 10.0)
-HANDS = component("impossible", "drawing.js")
+HANDS = component("impossible", "drawing.js", "marks.js", "live.css")
 
 
 def choose_model(form: Form, damping: float) -> tuple[tuple[float, ...], float]:

@@ -19,15 +19,13 @@ from pages.common.asking import (
     sweep_requests,
 )
 from pages.common.asking.form import Form
+from pages.common.asking.not_here import unanswered
 from pages.common.lab.registry import PageEntry
 from pages.common.lab.shared import shown
 from pages.common.widgets.charts import heading
 from pages.common.words.wording import count
 
-ROLE_NOT_PUBLISHED = (
-    "For this data set nothing is published. Ask for a sweep below, where it is said how long it "
-    "may take."
-)
+ASK_BELOW = "Ask for a sweep below, where it is said how long it may take."
 BEGUN = "own_sweep"  # session-state key: the page and data set that its controls began with
 
 
@@ -161,7 +159,7 @@ class SweepFrame:
         with head:
             if len(stored) < len(drawn):
                 form.finish()
-                st.markdown(f"{page.finding} {ROLE_NOT_PUBLISHED}")
+                st.markdown(f"{unanswered(page, name)} {ASK_BELOW}")
                 st.stop()
             if request is not None and request != shown:
                 st.info(

@@ -47,12 +47,17 @@ def at_most(seconds: float) -> str:
     return f"On two processor cores that is {roughly(seconds)} at most; runs that arrive stop."
 
 
+def times_digits(dataset: Dataset) -> float:
+    """How many times as many numbers (samples × features × classes) as digits a data set has."""
+    return dataset.n_train * dataset.n_features * dataset.n_classes / DIGITS
+
+
 def beside_digits(dataset: Dataset | None) -> str:
     """Return a sentence for costs that are known for digits: how much larger this data set is;
     empty where it is hardly larger, or not on this machine."""
     if dataset is None:
         return ""
-    factor = dataset.n_train * dataset.n_features * dataset.n_classes / DIGITS
+    factor = times_digits(dataset)
     if factor < 2:
         return ""
     return (

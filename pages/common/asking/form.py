@@ -188,6 +188,31 @@ class Form:
         self.note(name, list(choices), chosen)
         return chosen
 
+    def asked(
+        self,
+        place: Place,
+        label: str,
+        name: str,
+        choices: Sequence[T],
+        help: str,
+        default: T | None = None,
+    ) -> T | None:
+        """One of a few choices; None until it is made, where there is no default. What is left
+        there of other choices gives way."""
+        if name in st.session_state and st.session_state[name] not in choices:
+            del st.session_state[name]
+        chosen = place.selectbox(
+            label,
+            choices,
+            index=None if default is None else list(choices).index(default),
+            key=name,
+            help=help,
+            placeholder="Choose",
+            **BOUND,
+        )
+        self.note(name, list(choices), chosen)
+        return chosen
+
     def segments(
         self,
         place: Place,

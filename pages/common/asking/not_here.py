@@ -6,15 +6,23 @@ import streamlit as st
 
 from engine.experiments.base import Request
 from pages.common.asking import door
+from pages.common.lab.registry import PageEntry
+from pages.common.words.code_names import data_name
+from pages.common.words.wording import plain
 
 R = TypeVar("R", bound=Request)  # the type of the experiment's requests
 
 
-def offer_instead(
-    finding: str, lacking: str, asked: door.Computation[R], cost: str, what: str
-) -> None:
-    """Show the page's finding, say that its result is lacking, and offer to compute it. cost,
+def unanswered(page: PageEntry, dataset: str | None) -> str:
+    """Return the page's question, and that it has no answer for this data set yet. What was found
+    on other data is not said: it would read as if it were of this one."""
+    of = "here" if dataset is None else f"for “{plain(data_name(dataset))}”"
+    return f"{page.question} This is not computed {of} yet."
+
+
+def offer_instead(page: PageEntry, asked: door.Computation[R], cost: str, what: str) -> None:
+    """Show the page's question, say that its result is lacking, and offer to compute it. cost,
     what: as in `door.offer`."""
-    st.markdown(f"{finding} {lacking}")
+    st.markdown(unanswered(page, door.dataset_of(asked.request)))
     with st.container(border=True):
         door.offer([asked], cost, what)

@@ -21,7 +21,9 @@ class Preset:
 @dataclass(frozen=True)
 class PageEntry:
     """One page: where it stands, what it asks, and what it finds (numbers come from results).
-    notes: what a speaker may ask an audience."""
+    notes: what a speaker may ask an audience. takes_data: whether it is about a data set. whose:
+    of a page on which none can be chosen, the data that it shows; instead: the address of the page
+    that answers the like of a data set of one's own."""
 
     section: str
     title: str
@@ -32,6 +34,9 @@ class PageEntry:
     presets: tuple[Preset, ...] = ()
     default: bool = False
     notes: tuple[str, ...] = ()
+    takes_data: bool = True
+    whose: str = ""
+    instead: str = ""
 
 
 def read(entry: dict[str, Any]) -> PageEntry:  # values as TOML holds them

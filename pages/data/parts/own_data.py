@@ -1,6 +1,7 @@
 """Data of one's own on the data page: a file is chosen, what it would become is shown, and the file
 is taken in only then. What is refused leaves the page and the choices on it as they are."""
 
+import filecmp
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
@@ -9,15 +10,18 @@ import pandas as pd
 import streamlit as st
 
 from engine.data.intake import take_in
+from engine.data.intake.names import another
 from engine.data.intake.preview import FileKind, Preview
+from engine.data.sources import fairness_table
+from engine.data.tables import packed
 from engine.data.tables.account import TableAccount
-from engine.errors import EngineError
+from engine.data.tables.read import is_plain, suffix_of
+from engine.errors import EngineError, InvalidDataset
 from engine.experiments.prepare import PrepareRequest
 from engine.progress import OnStep
 from engine.results.jobs import JobState
-from engine.settings import ROOT
-from pages.common.asking import door
-from pages.common.lab import registry, visitors
+from pages.common.asking import door, own_data
+from pages.common.lab import visitors
 from pages.common.lab.permissions import Action
 from pages.common.lab.shared import lab, shown
 from pages.common.samples import data_uri, shortened
@@ -25,10 +29,10 @@ from pages.common.widgets import blocks
 from pages.common.words.wording import count, plain
 from pages.data.parts import own_file, own_tour
 from pages.data.parts.own_file import FileOptions, OwnFile
+from pages.fairness.parts import own_tables
 
 SEEN, TAKEN, REFUSED = "own_seen", "own_taken", "own_refused"  # session-state keys
 EXPERIMENT = "prepare"
-OPEN_AT = ("lab", "move-one-sample", "influence", "easy-or-hard")  # where a new set opens
 SHOWN = {"features": "Features", "table": "Table", "images": "Images"}
 
 
@@ -43,17 +47,22 @@ class Taken:
 
 
 def bring_in() -> None:
-    """Show the whole part: choose a file, see what it would become, take it in."""
+    """Show the whole part: choose a file, see what it would become, take it in; below it the tour
+    on what was taken in, where the file was that the reader has just looked at."""
     st.header("Bring in your own")
-    show_taken()
     show_refused()
     if forbidden := visitors.refusal(Action.UPLOAD):
         st.caption(forbidden)
-        return
-    source = own_file.choose_file()
-    own_file.what_can_be()
-    if source is None:
-        return
+    else:
+        source = own_file.choose_file()
+        own_file.what_can_be()
+        if source is not None:
+            take_in_here(source)
+    show_taken()
+
+
+def take_in_here(source: OwnFile) -> None:
+    """Show what a chosen file would become, and take it in at the push of a button."""
     try:
         with source.on_disk() as path:
             kind = take_in.kind_of(path)
@@ -178,7 +187,11 @@ def take(source: OwnFile, options: FileOptions, name: str, report: OnStep) -> No
         visitors.check(Action.UPLOAD)
         with source.on_disk() as path:
             share, table = options.test_share, options.table
+            if take_in.kind_of(path) == "table":
+                check_table(path, name, data_dir)
             kind = take_in.accept(path, name, data_dir, options.label, share, report, table)
+            if kind == "table":
+                keep_table(path, name, data_dir)
         job = ""
         if kind == "images":
             job = door.ask(EXPERIMENT, PrepareRequest(name, options.backbone))
@@ -186,8 +199,32 @@ def take(source: OwnFile, options: FileOptions, name: str, report: OnStep) -> No
         st.session_state[REFUSED] = f"{source.name} was not taken in. {shown(error)}"
         return
     st.session_state[TAKEN] = Taken(name, kind, job, options.backbone)
+    if kind != "images":
+        own_data.choose(name)
     own_file.begin_anew()
     st.session_state.pop(SEEN, None)
+
+
+def check_table(path: Path, name: str, data_dir: Path) -> None:
+    """Raise InvalidDataset where a different table of that name lies in the data directory: the
+    fairness page would show it as this one's."""
+    there = fairness_table.find(name, data_dir)
+    if there is None or there == path:
+        return
+    with packed.unpacked(path, is_plain) as table:
+        if not filecmp.cmp(table, there, shallow=False):
+            raise InvalidDataset(another(name))
+
+
+def keep_table(path: Path, name: str, data_dir: Path) -> None:
+    """Keep a table beside its features for the fairness page, where it has columns for outcome and
+    group, and that page takes one of its size."""
+    try:
+        if own_data.columns_for_roles(path) < 2:
+            return
+        own_tables.keep(f"{name}{suffix_of(path.name) or path.suffix}", path.read_bytes(), data_dir)
+    except InvalidDataset:  # too large, too few rows: its tour says that page has no table of it
+        return
 
 
 def show_refused() -> None:
@@ -196,8 +233,13 @@ def show_refused() -> None:
 
 
 def show_taken() -> None:
-    """Show what was taken in last: the way to its pages, or how far its features are."""
-    taken = st.session_state.get(TAKEN)
+    """Show what was taken in last, or an own data set that is chosen: the tour on it, or how far
+    its features are."""
+    taken, chosen = st.session_state.get(TAKEN), own_data.current()
+    if chosen and (taken is None or taken.name != chosen):
+        with st.container(border=True):
+            own_tour.show(chosen)
+        return
     if taken is None:
         return
     if not is_ready(taken.name):
@@ -215,15 +257,8 @@ def show_taken() -> None:
             del st.session_state[TAKEN]
         return
     with st.container(border=True):
-        st.markdown(f"**{taken.name}** is a data set now. Attack it, or open it:")
-        own_tour.attack_it(taken.name)
-        for column, url in zip(st.columns(len(OPEN_AT)), OPEN_AT, strict=True):
-            entry = registry.page(url)
-            column.page_link(
-                ROOT / entry.file,
-                label=f"{entry.title} →",
-                query_params={"dataset": taken.name},
-            )
+        st.markdown(f"**{taken.name}** is a data set now.")
+        own_tour.show(taken.name)
 
 
 def is_ready(name: str) -> bool:

@@ -4,6 +4,7 @@ import pandas as pd
 
 from engine.experiments import AuditRequest, AuditResult
 from engine.vocabulary import PLAYERS
+from pages.common.figures.axes import number
 from pages.common.keeping import shelf
 from pages.common.words import reproduce
 from pages.common.words.wording import count, listed
@@ -53,6 +54,20 @@ def finding(result: AuditResult) -> str:
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""
     return f"The audit caught {who}{free}.{accused}"
+
+
+@shelf.kept
+def same_verdict(result: AuditResult) -> str:
+    """Say between which tolerances the same rows are caught; empty where no row is, or every
+    one."""
+    every = result.residuals.ravel()
+    below, above = every[every <= result.tolerance], every[every > result.tolerance]
+    if not len(below) or not len(above):
+        return ""
+    return (
+        f"Drag it: any tolerance from {number(below.max())} to {number(above.min())} catches the "
+        "same rows."
+    )
 
 
 @shelf.kept

@@ -8,12 +8,11 @@ from engine.statistics import Detection, detection, holm, sign_test, wilson_inte
 from pages.common.keeping import shelf
 
 
-@shelf.kept
-def curves(table: pd.DataFrame) -> dict[str, Detection]:
-    """Return a detector's curve by what it is asked to tell from honest models: those attacked that
-    reached the top, at each k and radius, scaled ones, those of the attacker who knows the check
-    that reached it. An attack that failed manipulated no ranking, and is none to be found."""
-    honest = table.loc[table["kind"] == "honest", "gradient_norm"]
+def manipulated(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the models that the check is asked to tell from honest ones, by what they are: those
+    attacked that reached the top, at each k and radius, scaled ones, those of the attacker who
+    knows the check that reached it. An attack that failed manipulated no ranking, and is none to be
+    found."""
     groups: dict[str, pd.DataFrame] = {}
     attacked = table[(table["kind"] == "attacked") & table["success"]]
     for (k, radius), part in attacked.groupby(["k", "radius"]):
@@ -21,8 +20,33 @@ def curves(table: pd.DataFrame) -> dict[str, Detection]:
     groups["scaled"] = table[table["kind"] == "scaled"]
     adaptive = table[(table["kind"] == "adaptive") & (table["stealth"] > 0)]
     groups["knows the check"] = adaptive[adaptive["success"]]
+    return {name: part for name, part in groups.items() if len(part)}
+
+
+def nearest_top(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the same, of the attacked ones those into the smallest k alone."""
+    least = table.loc[table["kind"] == "attacked", "k"].min()
     return {
-        name: detection(honest, part["gradient_norm"]) for name, part in groups.items() if len(part)
+        name: part
+        for name, part in manipulated(table).items()
+        if f"top {least}," in name or not name.startswith("attacked")
+    }
+
+
+def passing_norms(table: pd.DataFrame) -> tuple[pd.Series, int]:
+    """Return the smallest gradient norm with which the attacker who knows the check reaches the
+    top, by target, and how many targets were tried."""
+    knowing = table[(table["kind"] == "adaptive") & (table["stealth"] > 0)]
+    able = knowing[knowing["success"]].groupby("target")["gradient_norm"].min()
+    return able, int(knowing["target"].nunique())
+
+
+@shelf.kept
+def curves(table: pd.DataFrame) -> dict[str, Detection]:
+    """Return a detector's curve for each of the `manipulated` groups."""
+    honest = table.loc[table["kind"] == "honest", "gradient_norm"]
+    return {
+        name: detection(honest, part["gradient_norm"]) for name, part in manipulated(table).items()
     }
 
 

@@ -12,8 +12,7 @@ from pages.common.frames import named_rows
 from pages.common.keeping import shelf
 from pages.common.words.objective_words import NAMES
 from pages.common.words.wording import count, listed
-
-REQUEST = DefenceRequest()  # the check that the page shows: of the paper's objective
+from pages.defend.parts import defence_rates as rates
 
 
 @shelf.kept
@@ -23,10 +22,8 @@ def finding(table: pd.DataFrame, threshold: float) -> str:
     alarms = (by["honest"]["gradient_norm"] >= threshold).mean()
     reached = by["attacked"][by["attacked"]["success"]]
     found = (reached["gradient_norm"] >= threshold).mean() if len(reached) else 0.0
-    adaptive = by["adaptive"].query("stealth > 0")
-    able = adaptive[adaptive["success"]].groupby("target")["gradient_norm"].min()
+    able, targets = rates.passing_norms(table)
     passed = int((able < threshold).sum())
-    targets = adaptive["target"].nunique()
     return (
         f"A limit that flags {alarms:.0%} of the honest models flags **{found:.0%} of the attacks "
         "that reached the top**. An attacker who knows the limit stays below it for **at least "
@@ -183,18 +180,20 @@ def budgets(requests: Sequence[DefenceRequest]) -> str:
 
 
 @shelf.kept
-def objectives_table(rows: pd.DataFrame, passed: Mapping[str, tuple[int, int]]) -> pd.DataFrame:
-    """Return the rows as a table to read."""
+def objectives_table(
+    rows: pd.DataFrame, passed: Mapping[str, tuple[int, int]], request: DefenceRequest
+) -> pd.DataFrame:
+    """Return the rows as a table to read; the objective of `request` is that of the paper."""
     read = [
         {
             "attack": f"{NAMES[row.objective]}, {row.radius:g}",
             "reach the top": f"{row.reached} of {row.attacks}",
             "and pass": row.passed,
             "flagged": f"{row.flagged} ({row.low:.0%} to {row.high:.0%})",
-            "p": "" if row.objective == REQUEST.objective else f"{row.p:.2g}",
+            "p": "" if row.objective == request.objective else f"{row.p:.2g}",
             "AUC": f"{row.auc:.3f} ({row.auc_low:.3f} to {row.auc_high:.3f})",
             "knows the check and passes": "{} of {}".format(*passed[row.objective])
-            if row.radius == REQUEST.stealth_radius
+            if row.radius == request.stealth_radius
             else "",
         }
         for row in named_rows(rows)

@@ -26,6 +26,14 @@ def scales_of(table: pd.DataFrame) -> tuple[dict[str, float], float]:
     return by_name, float(table["scale"].iloc[0] if largest is None else largest["scale"])
 
 
+def held_scale(table: pd.DataFrame) -> float:
+    """Return the scale that is about to be chosen: what the session or the link holds, or the one
+    with the largest effect."""
+    by_name, start = scales_of(table)
+    held = st.session_state.get("scale", st.query_params.get("scale"))
+    return by_name.get(str(held), start)
+
+
 def choose_scale(form: Form, table: pd.DataFrame) -> float:
     """Choose one of the scales; the one with the largest effect until another is chosen."""
     by_name, start = scales_of(table)

@@ -15,6 +15,7 @@ from pages.common.asking.form import Form
 from pages.common.asking.number_lists import Axis
 from pages.common.lab.shared import shown
 from pages.common.widgets import charts
+from pages.common.words.wording import listed, plain
 from pages.fairness.parts import own_tables
 
 EXPERIMENT = "fairness"
@@ -37,6 +38,13 @@ def choose_run(form: Form, table: str, metric: str) -> FairnessRequest | None:
         columns = own_tables.choose_columns(form, table, opened.values)
         columns = replace(columns, options=options)
         own_tables.preview(opened.raw.frame, own_tables.account_of(opened, columns))
+        if columns.positive is None:
+            outcomes = listed([f"“{plain(value)}”" for value in opened.values[str(columns.target)]])
+            st.info(
+                f"Choose the favourable value: of {outcomes}, which do people wish for? The gap is "
+                "between the groups' shares of it."
+            )
+            return None
     first, *others = st.columns([3, *(1 for _ in STRENGTHS)], vertical_alignment="bottom")
     text = form.text(
         first,

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from engine.data import catalogue
+from engine.data.intake import labelled_table
 from engine.data.intake.names import place, safe_name
 from engine.data.sources import fairness_table
 from engine.data.sources.fairness_sets import LOADERS
@@ -138,8 +139,8 @@ def account_of(opened: Opened, chosen: Table) -> TableAccount:
 
 
 def choose_columns(form: Form, name: str, values: dict[str, list[str]]) -> Table:
-    """Return which columns and values of a table mean what. Raises InvalidDataset."""
-    fit = [column for column, found in values.items() if 2 <= len(found) <= MOST_VALUES]
+    """Which columns and values of a table mean what. Raises InvalidDataset."""
+    fit = fairness_table.fit_for_roles(values)
     if len(fit) < 2:
         raise InvalidDataset(
             f"Two columns with 2 to {MOST_VALUES} values are needed, for target and group; this "
@@ -152,13 +153,17 @@ def choose_columns(form: Form, name: str, values: dict[str, list[str]]) -> Table
         # Not carried to other pages: there `target` is a training sample.
         return form.choice(next(places), label, key, choices, help, default, carried=False)
 
-    target = choose("Target", "target", fit, binary[-1], "The column to predict.")
-    positive = choose(
+    few = binary if len(binary) > 1 else fairness_table.like_groups(values) or fit
+    usual = labelled_table.usual_label(fit) or few[-1]
+    target = choose("Target", "target", fit, usual, "The column to predict.")
+    positive = form.asked(
+        next(places),
         "Favourable value",
         "positive",
         values[target],
+        "Of the target: the outcome that people wish for. It is chosen for you only where a word "
+        "such as “yes” or “approved” says so.",
         fairness_table.favourable(values[target]),
-        "Of the target: the outcome that people wish for. See that it is the right one.",
     )
     others = [column for column in fit if column != target]
     default = next((column for column in binary if column != target), others[0])

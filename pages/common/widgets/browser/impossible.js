@@ -39,7 +39,7 @@ function scored(X, y, w, damping) {
 
 function hands(data) {
   const root = document.createElement('div'), words = data.words;
-  Object.assign(root, { className: 'ial-impossible', shown: data.id });
+  Object.assign(root, { className: 'ial-live ial-impossible', shown: data.id });
   root.setAttribute('role', 'group');
   root.setAttribute('aria-label', words.label);
   const model = { ...data.model }, X = data.X.map((row) => [...row]);
@@ -132,33 +132,6 @@ function hands(data) {
   root.sized.observe(root);
   place(...X[0]);
   return root;
-}
-
-function canvas(made, high) {
-  const width = made.clientWidth, ratio = window.devicePixelRatio || 1;
-  made.style.height = high + 'px';
-  [made.width, made.height] = [Math.round(width * ratio), Math.round(high * ratio)];
-  const ctx = made.getContext('2d'), style = getComputedStyle(made);
-  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-  const accent = style.getPropertyValue('--ial-accent') || '#D55E00';
-  return { ctx, width, style, accent, ink: style.color, font: style.fontFamily,
-    size: .85 * parseFloat(style.fontSize) };
-}
-
-function mark(ctx, kind, x, y, size, colour) {
-  ctx.strokeStyle = ctx.fillStyle = colour;
-  ctx.lineWidth = kind === 'ring' ? 3.5 : 1.6;
-  ctx.beginPath();
-  if (kind === 'cross') {
-    ctx.moveTo(x - size, y - size); ctx.lineTo(x + size, y + size);
-    ctx.moveTo(x - size, y + size); ctx.lineTo(x + size, y - size);
-  } else if (kind === 'diamond') {
-    ctx.moveTo(x, y - size); ctx.lineTo(x + size, y); ctx.lineTo(x, y + size);
-    ctx.lineTo(x - size, y); ctx.closePath();
-  } else if (kind === 'tick') {
-    ctx.moveTo(x, y - size); ctx.lineTo(x, y + size);
-  } else ctx.arc(x, y, size, 0, 7);
-  if (kind === 'diamond') ctx.fill(); else ctx.stroke();
 }
 
 // The samples in the plane of the two features; on the dashed line both labels are equally likely.

@@ -1,0 +1,113 @@
+// The scale of the base model under one's own hands: the downstream model's gap at every scale that
+// is computed. Between these nothing is known: each takes a linear programme and a training.
+export default function (component) {
+  const { data, parentElement, setStateValue } = component;
+  let root = parentElement.querySelector('.ial-scale');
+  if (root && root.shown !== data.id) { root.sized.disconnect(); root.remove(); root = null; }
+  if (!root) {
+    root = dial(data);
+    parentElement.appendChild(root);
+  }
+  root.tell = (scale) => setStateValue('scale', scale);
+  return () => root.sized.disconnect();
+}
+
+function dial(data) {
+  const root = document.createElement('div'), words = data.words;
+  Object.assign(root, { className: 'ial-live ial-scale', shown: data.id });
+  root.setAttribute('role', 'group');
+  root.setAttribute('aria-label', words.label);
+  const field = element(root, 'label', 'field'), head = element(field, 'span', 'head', words.slider);
+  const shown = element(head, 'output'), range = element(field, 'input');
+  Object.assign(range, { type: 'range', min: 0, max: data.scales.length - 1, step: 1,
+    value: data.place });
+  range.setAttribute('aria-label', words.slider);
+  const read = element(root, 'dl', 'reads');
+  const values = words.reads.map((name) => {
+    const box = element(read, 'div');
+    element(box, 'dt', '', name);
+    return { main: element(box, 'dd'), note: element(box, 'dd', 'note') };
+  });
+  const bars = element(root, 'canvas', 'bars');
+  bars.setAttribute('role', 'img');
+  const said = element(root, 'div', 'said');
+  said.setAttribute('aria-live', 'polite');
+  const signed = (v) => (v === null ? '–' : `${v < 0 ? '−' : '+'}${Math.abs(100 * v).toFixed(1)}`);
+  const percent = (v) => (v === null ? '–' : `${(100 * v).toFixed(1)}%`);
+
+  function draw() {
+    const one = data.scales[Number(range.value)], honest = data.scales[data.honest];
+    shown.textContent = one.name;
+    range.setAttribute('aria-valuetext', one.name);
+    const texts = [[`${one.changed}`, words.rows], [signed(one.gap), words.points],
+      [percent(one.accuracy), `${words.without} ${percent(honest.accuracy)}`]];
+    values.forEach((value, i) => {
+      [value.main.textContent, value.note.textContent] = texts[i];
+    });
+    Object.assign(root.dataset, { scale: one.scale, changed: one.changed, gap: one.gap ?? '',
+      accuracy: one.accuracy ?? '', low: one.low ?? '', high: one.high ?? '' });
+    const sentence = one.gap === null ? words.none.replace('{scale}', one.name)
+      : words.sentence.replace('{scale}', one.name).replace('{changed}', one.changed)
+        .replace('{gap}', signed(one.gap)).replace('{honest}', signed(honest.gap));
+    bars.setAttribute('aria-label', sentence);
+    drawBars(bars, data, one, honest, signed);
+    return sentence;
+  }
+
+  range.oninput = draw;
+  range.onchange = () => {
+    said.textContent = draw();
+    root.tell(data.scales[Number(range.value)].name);
+  };
+  root.sized = new ResizeObserver(draw);
+  root.sized.observe(root);
+  draw();
+  return root;
+}
+
+// Two bars on one axis of points: without the attack, and with the chosen scale.
+function drawBars(made, data, one, honest, signed) {
+  const wide = made.clientWidth > 560, left = wide ? 210 : 8, step = wide ? 44 : 62;
+  const { ctx, width, accent, ink, font, size } = canvas(made, 2 * step + 34);
+  if (!width) return;
+  const ends = data.scales.flatMap((s) => [s.low, s.high, s.gap]).filter((v) => v !== null);
+  const low = Math.min(0, ...ends), high = Math.max(0, ...ends), right = 66;
+  const x = (v) => left + (width - left - right) * (v - low) / (high - low || 1);
+  ctx.clearRect(0, 0, width, 2 * step + 34);
+  ctx.font = `${size}px ${font}`;
+  ctx.textBaseline = 'middle';
+  [[data.words.honest, honest, '#868E96'], [data.words.scaled.replace('{scale}', one.name), one,
+    accent]].forEach(([label, row, colour], i) => {
+    const base = step * i, middle = base + (wide ? step / 2 : step - 20);
+    ctx.fillStyle = ink;
+    ctx.textAlign = wide ? 'right' : 'left';
+    ctx.fillText(label, wide ? left - 12 : left, wide ? middle : base + 14);
+    ctx.textAlign = 'left';
+    ctx.strokeStyle = 'rgba(134,142,150,.9)';
+    ctx.lineWidth = 1;
+    ctx.beginPath();
+    ctx.moveTo(x(0), middle - 18);
+    ctx.lineTo(x(0), middle + 18);
+    ctx.stroke();
+    if (row.gap === null) { ctx.fillText(data.words.nothing, x(0) + 6, middle); return; }
+    ctx.fillStyle = colour;
+    ctx.fillRect(Math.min(x(0), x(row.gap)), middle - 12, Math.abs(x(row.gap) - x(0)), 24);
+    ctx.strokeStyle = ink;
+    ctx.lineWidth = 1.5;
+    ctx.beginPath();
+    ctx.moveTo(x(row.low), middle);
+    ctx.lineTo(x(row.high), middle);
+    for (const end of [row.low, row.high]) {
+      ctx.moveTo(x(end), middle - 5);
+      ctx.lineTo(x(end), middle + 5);
+    }
+    ctx.stroke();
+    ctx.fillStyle = ink;
+    ctx.fillText(signed(row.gap), Math.max(x(row.high), x(0)) + 8, middle);
+  });
+  ctx.fillStyle = ink;
+  ctx.textAlign = 'center';
+  ctx.fillText('0', x(0), 2 * step + 14);
+  ctx.textAlign = 'right';
+  ctx.fillText(data.words.axis, width - 2, 2 * step + 26);
+}

@@ -1,0 +1,222 @@
+// A threshold under one's own hands: marks in rows on a log axis, and what the threshold flags.
+// Everything is counted here, from the numbers themselves; nothing is sent while it is dragged.
+export default function (component) {
+  const { data, parentElement, setStateValue } = component;
+  let root = parentElement.querySelector('.ial-threshold');
+  if (root && root.shown !== data.id) { root.sized.disconnect(); root.remove(); root = null; }
+  if (!root) {
+    root = gate(data);
+    parentElement.appendChild(root);
+  }
+  root.tell = (exponent) => setStateValue('exponent', exponent);
+  return () => root.sized.disconnect();
+}
+
+// How many of `values` are flagged: at or above the threshold, or above it where that is `strict`.
+function flagged(values, threshold, strict) {
+  return values.reduce((sum, v) => sum + (strict ? v > threshold : v >= threshold), 0);
+}
+
+// The operating points of a detector, from none flagged to all: shares of both groups at or above
+// each number that occurs, and the area below the curve, where ties count half.
+function curveOf(honest, moved) {
+  const at = [...new Set([...honest, ...moved])].sort((a, b) => b - a);
+  const points = [[0, 0], ...at.map((t) => [flagged(honest, t) / honest.length,
+    flagged(moved, t) / moved.length])];
+  const area = points.slice(1).reduce((sum, [x, y], i) =>
+    sum + (x - points[i][0]) * (y + points[i][1]) / 2, 0);
+  return { points, area };
+}
+
+function gate(data) {
+  const root = document.createElement('div'), words = data.words;
+  Object.assign(root, { className: 'ial-live ial-threshold', shown: data.id });
+  root.setAttribute('role', 'group');
+  root.setAttribute('aria-label', words.label);
+  const field = element(root, 'label', 'field'), head = element(field, 'span', 'head', words.slider);
+  const shown = element(head, 'output'), range = element(field, 'input');
+  Object.assign(range, { type: 'range', min: data.low, max: data.high, step: data.step,
+    value: data.exponent });
+  range.setAttribute('aria-label', words.slider);
+  const read = element(root, 'dl', 'reads');
+  const values = data.reads.map((one) => {
+    const box = element(read, 'div');
+    element(box, 'dt', '', one.name);
+    return { main: element(box, 'dd'), note: element(box, 'dd', 'note') };
+  });
+  const figures = element(root, 'div', data.curves.length ? 'figures both' : 'figures');
+  const marks = element(figures, 'canvas', 'marks');
+  marks.setAttribute('role', 'img');
+  const roc = data.curves.length ? element(figures, 'canvas', 'roc') : null;
+  if (roc) roc.setAttribute('role', 'img');
+  const said = element(root, 'div', 'said');
+  said.setAttribute('aria-live', 'polite');
+  const curves = data.curves.map((one) => ({ ...one, ...curveOf(data.honest, one.values) }));
+  root.dataset.areas = curves.map((one) => one.area).join(' ');
+
+  function draw() {
+    const exponent = Number(range.value), threshold = 10 ** exponent;
+    shown.textContent = written(threshold);
+    range.setAttribute('aria-valuetext', written(threshold));
+    const counts = data.reads.map((one) => one.below
+      ? one.values.length - flagged(one.values, threshold, data.strict)
+      : flagged(one.values, threshold, data.strict));
+    data.reads.forEach((one, i) => {
+      const total = one.total ?? one.values.length, share = total ? counts[i] / total : 0;
+      const many = [counts[i], total].map((v) => v.toLocaleString('en')).join(' of ');
+      values[i].main.textContent = one.percent ? wholePercent(share) : many;
+      values[i].note.textContent = one.percent ? many : one.note || '';
+    });
+    Object.assign(root.dataset, { threshold, counts: counts.join(' ') });
+    const sentence = words.sentence.replace(/\{(\d)\}/g, (_, i) => values[i].main.textContent)
+      .replace('{threshold}', written(threshold));
+    marks.setAttribute('aria-label', sentence);
+    drawMarks(marks, data, exponent);
+    if (roc) {
+      const alarms = flagged(data.honest, threshold, data.strict) / data.honest.length;
+      const now = curves.map((one) => [alarms,
+        flagged(one.values, threshold, data.strict) / one.values.length]);
+      root.dataset.found = now.map(([, y]) => y).join(' ');
+      root.dataset.alarms = alarms;
+      roc.setAttribute('aria-label', words.roc.replace('{alarms}', wholePercent(alarms)));
+      drawCurves(roc, curves, now, words);
+    }
+    return sentence;
+  }
+
+  const commit = () => { said.textContent = draw(); root.tell(Number(range.value)); };
+  range.oninput = draw;
+  range.onchange = commit;
+  const drag = (event) => {
+    const box = marks.getBoundingClientRect(), { left, right } = marks.margins;
+    const share = (event.clientX - box.left - left) / (box.width - left - right);
+    range.value = data.low + share * (data.high - data.low);
+    draw();
+  };
+  marks.onpointerdown = (event) => { marks.setPointerCapture(event.pointerId); drag(event); };
+  marks.onpointermove = (event) => { if (event.buttons) drag(event); };
+  marks.onpointerup = commit;
+  root.sized = new ResizeObserver(draw);
+  root.sized.observe(root);
+  draw();
+  return root;
+}
+
+// The rows of marks: those that are flagged are strong, the others faint; a ring is the target's.
+function drawMarks(made, data, exponent) {
+  const wide = made.clientWidth > 430, left = wide ? 182 : 20, right = 10, top = 26;
+  const few = data.rows.length < 8, step = wide ? (few ? 44 : 23) : (few ? 50 : 34);
+  const spread = few ? 14 : 7, high = top + step * data.rows.length + 42;
+  made.margins = { left, right };
+  const { ctx, width, accent, ink, font, size } = canvas(made, high);
+  if (!width) return;
+  const span = data.high - data.low, inside = width - left - right;
+  const x = (e) => left + inside * Math.min(Math.max((e - data.low) / span, 0), 1);
+  ctx.clearRect(0, 0, width, high);
+  ctx.font = `${size}px ${font}`;
+  ctx.textBaseline = 'middle';
+  const bottom = top + step * data.rows.length;
+  ctx.fillStyle = 'rgba(213,94,0,.09)';
+  ctx.fillRect(x(exponent), top, x(data.high) - x(exponent), bottom - top);
+  data.rows.forEach((row, r) => {
+    const base = top + step * r, middle = wide ? base + step / 2 : base + step - spread - 3;
+    ctx.globalAlpha = 1;
+    ctx.fillStyle = ink;
+    ctx.textAlign = wide ? 'right' : 'left';
+    ctx.fillText(row.label, wide ? left - 10 : 2, wide ? middle : base + 8);
+    row.values.forEach((value, i) => {
+      const e = Math.log10(Math.max(value, data.smallest));
+      const over = data.strict ? value > 10 ** exponent : value >= 10 ** exponent;
+      ctx.globalAlpha = over ? .9 : .35;
+      mark(ctx, row.shape, x(e), middle + row.heights[i] * spread,
+        row.size || 3.5, row.colour);
+    });
+    if (row.ringed !== undefined) {
+      ctx.globalAlpha = 1;
+      const e = Math.log10(Math.max(row.values[row.ringed], data.smallest));
+      mark(ctx, 'ring', x(e), middle, 8, accent);
+    }
+  });
+  ctx.globalAlpha = 1;
+  ctx.strokeStyle = accent;
+  ctx.lineWidth = 2;
+  ctx.setLineDash([6, 4]);
+  ctx.beginPath();
+  ctx.moveTo(x(exponent), top - 6);
+  ctx.lineTo(x(exponent), bottom);
+  ctx.stroke();
+  ctx.setLineDash([]);
+  ctx.fillStyle = ink;
+  const late = x(exponent) > width - 90;
+  ctx.textAlign = late ? 'right' : 'left';
+  ctx.fillText(late ? `← ${data.words.flagged}` : `${data.words.flagged} →`,
+    x(exponent) + (late ? -6 : 6), top - 14);
+  ctx.textAlign = 'center';
+  const every = Math.ceil(span / Math.max(inside / 46, 1));
+  for (let e = Math.ceil(data.low); e <= data.high; e++) {
+    if (((e % every) + every) % every) continue;
+    ctx.fillText(e === 0 ? '1' : `10${raised(e)}`, x(e), bottom + 12);
+  }
+  ctx.textAlign = 'right';
+  ctx.fillText(data.words.axis, width - right, bottom + 32);
+}
+
+// An exponent in raised digits.
+function raised(e) {
+  return String(e).replace(/[-\d]/g, (c) => (c === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(c)]));
+}
+
+const DASHES = [[], [8, 4], [2, 4], [8, 4, 2, 4], [14, 5], [14, 5, 2, 5]];
+
+// The curves of the detector, and on each the point at which the threshold puts it.
+function drawCurves(made, curves, now, words) {
+  const line = 18, legend = line * curves.length + 8, side = Math.min(made.clientWidth, 340);
+  const { ctx, width, accent, ink, font, size } = canvas(made, side + legend + 6);
+  if (!width) return;
+  const left = 50, bottom = side - 42, wide = width - left - 12;
+  const x = (v) => left + v * wide, y = (v) => bottom - v * (bottom - 12);
+  ctx.clearRect(0, 0, width, side + legend + 6);
+  ctx.font = `${size}px ${font}`;
+  ctx.textBaseline = 'middle';
+  ctx.fillStyle = ink;
+  for (const share of [0, .5, 1]) {
+    ctx.textAlign = 'center';
+    ctx.fillText(wholePercent(share), x(share) - (share === 1 ? 10 : 0), bottom + 14);
+    ctx.textAlign = 'right';
+    ctx.fillText(wholePercent(share), left - 6, y(share));
+  }
+  ctx.fillText(words.across, width - 12, bottom + 33);
+  ctx.save();
+  ctx.translate(9, y(.5));
+  ctx.rotate(-Math.PI / 2);
+  ctx.textAlign = 'center';
+  ctx.fillText(words.up, 0, 0);
+  ctx.restore();
+  ctx.strokeStyle = 'rgba(134,142,150,.6)';
+  ctx.lineWidth = 1;
+  ctx.strokeRect(left, y(1), wide, y(0) - y(1));
+  path(ctx, [[0, 0], [1, 1]].map(([a, b]) => [x(a), y(b)]), [2, 4]);
+  curves.forEach((one, i) => {
+    ctx.strokeStyle = one.colour;
+    ctx.lineWidth = 2;
+    path(ctx, one.points.map(([a, b]) => [x(a), y(b)]), DASHES[i % DASHES.length]);
+  });
+  now.forEach(([a, b]) => { ctx.lineWidth = 2; mark(ctx, 'ring', x(a), y(b), 6, accent); });
+  curves.forEach((one, i) => {
+    const at = side + line * i + 8;
+    ctx.strokeStyle = one.colour;
+    ctx.lineWidth = 2;
+    path(ctx, [[left, at], [left + 30, at]], DASHES[i % DASHES.length]);
+    ctx.fillStyle = ink;
+    ctx.textAlign = 'left';
+    ctx.fillText(one.name, left + 38, at);
+  });
+}
+
+function path(ctx, points, dash) {
+  ctx.setLineDash(dash);
+  ctx.beginPath();
+  points.forEach(([x, y], i) => (i ? ctx.lineTo(x, y) : ctx.moveTo(x, y)));
+  ctx.stroke();
+  ctx.setLineDash([]);
+}

@@ -1,0 +1,154 @@
+"""A threshold on a log axis that is dragged in the browser: what the browser is given."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from engine.experiments import AuditResult
+from engine.vocabulary import PLAYERS
+from pages.common.asking.form import forget_notes
+from pages.common.asking.links import Range
+from pages.common.keeping import shelf
+from pages.common.widgets.browser_files import component
+from pages.defend.parts import audit_figures
+from pages.defend.parts import defence_rates as rates
+from pages.defend.parts.defence_figures import LOOKS, SMALLEST, groups_of
+
+GATE = component("threshold", "drawing.js", "marks.js", "live.css")
+SHAPES = {"honest": "circle", "attacked": "diamond", "scaled": "tick", "adaptive": "cross"}
+CURVES = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#868E96")
+Given = Mapping[str, object]
+
+
+def floats(values: Iterable[float]) -> list[float]:
+    return [float(value) for value in values]
+
+
+def marked(*parts: Sequence[float]) -> str:
+    """Make a short name for numbers: the figure is made anew where they are others."""
+    digest = hashlib.sha256(b"".join(np.asarray(part, np.float64).tobytes() for part in parts))
+    return digest.hexdigest()[:16]
+
+
+@shelf.kept
+def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
+    """Return what the figure of the gradient norms is given but for the threshold."""
+    rng = np.random.default_rng(0)  # of the heights, which mean nothing
+    rows = [
+        {
+            "label": label,
+            "colour": LOOKS[kind][1],
+            "values": floats(part["gradient_norm"]),
+            "shape": SHAPES[kind],
+            "heights": floats(rng.uniform(-1, 1, size=(len(part),))),
+        }
+        for label, kind, part in groups_of(table)
+    ]
+    by = {kind: part["gradient_norm"] for kind, part in table.groupby("kind")}
+    honest, scaled = floats(by["honest"]), floats(by["scaled"])
+    moved = table[(table["kind"] == "attacked") & table["success"]]
+    able, targets = rates.passing_norms(table)
+    curves = [
+        {"name": name, "values": floats(part["gradient_norm"]), "colour": colour}
+        for (name, part), colour in zip(rates.nearest_top(table).items(), CURVES, strict=False)
+    ]
+    return {
+        "id": marked(table["gradient_norm"].tolist()),
+        "low": limits.low,
+        "high": limits.high,
+        "step": step,
+        "strict": False,
+        "smallest": SMALLEST,
+        "rows": rows,
+        "honest": honest,
+        "curves": curves,
+        "reads": [
+            {"name": "Honest models flagged", "values": honest, "percent": True},
+            {
+                "name": "Moved models flagged",
+                "values": floats(moved["gradient_norm"]),
+                "percent": True,
+            },
+            {
+                "name": "Passed by who knows it",
+                "values": floats(able),
+                "below": True,
+                "total": targets,
+                "note": "targets, at least",
+            },
+            {"name": "Scaled models flagged", "values": scaled},
+        ],
+        "words": {
+            "label": "The check, with a threshold of your own",
+            "slider": "Flag a model whose gradient norm is at least",
+            "flagged": "flagged",
+            "axis": "gradient norm (log)",
+            "sentence": "At {threshold} the check flags {0} of the honest models and {1} of those "
+            "that moved a target. Who knows it passes for {2} targets.",
+            "roc": "Curves of the check: {alarms} of the honest models are flagged here.",
+            "across": "honest models flagged",
+            "up": "manipulated found",
+        },
+    }
+
+
+@shelf.kept
+def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
+    """Return what the figure of the residuals is given but for the tolerance."""
+    n = result.residuals.shape[1]
+    heights = np.random.default_rng(0).uniform(-1, 1, size=(n,))
+    heights[result.target] = 0
+    rows = []
+    for place, player in enumerate(PLAYERS):
+        drawn = audit_figures.drawn_rows(result.residuals[place], result.target)
+        rows.append(
+            {
+                "label": audit_figures.LABELS[player].replace("-<br>", "").replace("<br>", " "),
+                "colour": audit_figures.LOOKS[player][0],
+                "values": floats(result.residuals[place, drawn]),
+                "shape": "circle",
+                "size": 2.5,
+                "heights": floats(heights[drawn]),
+                "ringed": int(np.searchsorted(drawn, result.target)),
+            }
+        )
+    return {
+        "id": marked(*result.residuals),
+        "low": limits.low,
+        "high": limits.high,
+        "step": step,
+        "strict": True,
+        "smallest": audit_figures.FLOOR,
+        "rows": rows,
+        "honest": [],
+        "curves": [],
+        "reads": [
+            {"name": name, "values": floats(result.residuals[place]), "note": "rows caught"}
+            for place, name in enumerate(PLAYERS.values())
+        ],
+        "words": {
+            "label": "The audit, with a tolerance of your own",
+            "slider": "Tolerance",
+            "flagged": "caught",
+            "axis": "residual of the reported row (log)",
+            "sentence": "At tolerance {threshold} rows caught: {0} of the honest calculator, {1} "
+            "of who invents numbers, {2} of the careful liar, {3} of the attacker.",
+        },
+    }
+
+
+def show(key: str, given: Given, exponent: float, name: str) -> None:
+    """Draw the figure `given`, at 10 to the `exponent`. Once it is let go of, the exponent is
+    kept under `name`, for the link."""
+    place = f"{key}-threshold"
+
+    def take_over() -> None:
+        set_to = (st.session_state.get(place) or {}).get("exponent")
+        if isinstance(set_to, int | float):
+            st.session_state[name] = round(float(set_to), 2)
+        forget_notes()
+
+    GATE(key=place, data={**given, "exponent": exponent}, on_exponent_change=take_over)

@@ -1,0 +1,84 @@
+"""The scale α dragged in the browser: the gap and the changed predictions at every scale."""
+
+import math
+
+import streamlit as st
+
+from engine.fairness.result import FairnessResult
+from engine.results.store import Stored
+from pages.common.asking.form import forget_notes
+from pages.common.keeping import shelf
+from pages.common.lab.shared import badge_of
+from pages.common.widgets.browser_files import component
+from pages.common.widgets.charts import heading
+from pages.common.words.wording import count
+from pages.fairness.parts import fairness_words as words
+from pages.fairness.parts.fairness_figures import HONEST
+
+KEY, SCALE = "fairness-scale", "scale"  # of the figure; in links
+DIAL = component("scale", "drawing.js", "marks.js", "live.css")
+
+
+def known(value: float) -> float | None:
+    """Return a number of the table; None where the programme has no solution."""
+    return None if math.isnan(value) else float(value)
+
+
+@shelf.kept
+def given(result: FairnessResult, token: str) -> dict[str, object]:
+    """Return what the browser is given but for the chosen scale. token: names the result."""
+    about, table = result.about, result.table
+    column = f"{about.metric}_test"
+    scales = [
+        {
+            "scale": float(row["scale"]),
+            "name": f"{row['scale']:g}",
+            "gap": known(row[column]),
+            "low": known(row[f"{column}_low"]),
+            "high": known(row[f"{column}_high"]),
+            "accuracy": known(row["accuracy_test"]),
+            "changed": int(row["base_predictions_changed"]),
+        }
+        for _, row in table.iterrows()
+    ]
+    gap = words.titled(about.metric)
+    return {
+        "id": token,
+        "scales": scales,
+        "honest": result.place(HONEST),
+        "words": {
+            "label": "One multiplication, with a scale of your own",
+            "slider": "Scale α of the base model",
+            "reads": ["Base predictions changed", f"{gap} after the repair", "Accuracy"],
+            "rows": f"of {about.n_test:,} test rows",
+            "points": "points",
+            "without": "without the attack",
+            "honest": "repaired, honest model",
+            "scaled": "repaired, model × {scale}",
+            "nothing": "no solution",
+            "axis": f"{gap} on test, in points, with its 95% interval",
+            "sentence": "At scale {scale} the base model changes {changed} predictions. The gap of "
+            "the repaired model is {gap} points; without the attack {honest}.",
+            "none": "At scale {scale} the programme has no solution.",
+        },
+    }
+
+
+def show(stored: Stored, scale: float) -> None:
+    """Draw the figure at `scale`. Once it is let go of, the scale is chosen on the page."""
+    result: FairnessResult = stored.result
+
+    def take_over() -> None:
+        set_to = (st.session_state.get(KEY) or {}).get(SCALE)
+        if set_to in {f"{one:g}" for one in result.table["scale"]}:
+            st.session_state[SCALE] = set_to
+        forget_notes()
+
+    heading("Drag the scale: what becomes of the predictions and of the gap", badge_of(stored))
+    data = given(result, stored.folder.name)
+    DIAL(key=KEY, data={**data, "place": result.place(scale)}, on_scale_change=take_over)
+    st.caption(
+        f"{words.who_is_ahead(result.about)} The slider stops at the "
+        f"{count(len(result.table), 'scale')} that are computed: between them nothing is known, "
+        "since each takes a linear programme and a training."
+    )
