@@ -1,0 +1,115 @@
+"""The same recomputed numbers, as single sentences of the pages state them."""
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from tests.support import recomputed as r
+from tests.support import recomputed_more as more
+from tests.support.recomputed import Numbers
+
+
+def strongest(_: str) -> Numbers:
+    return [1, more.few_matter("")[-1]]
+
+
+def baseline_rank(_: str) -> Numbers:
+    return more.baseline_one("")[:1]
+
+
+def variants_headline(dataset: str) -> Numbers:
+    return [*r.success_of_attack(dataset), r.started_once(dataset)[0]]
+
+
+def helps_most(dataset: str) -> Numbers:
+    before, after = r.largest_step(dataset)
+    return [after - before]
+
+
+def moved_by_all(dataset: str) -> Numbers:
+    return more.under_every(dataset)[:2]
+
+
+def moved_by_few(dataset: str) -> Numbers:
+    return more.under_every(dataset)[2:]
+
+
+def too_far(dataset: str) -> Numbers:
+    return r.cost_headline(dataset)[-1:]
+
+
+def smallest_training(dataset: str) -> Numbers:
+    return r.by_training_size(dataset)[:2]
+
+
+def first_kept(_: str) -> Numbers:
+    return r.example_turnover("")[:2]
+
+
+def rankings_agree(_: str) -> Numbers:
+    return [r.example_turnover("")[2], 1]
+
+
+def large_sets(dataset: str) -> Numbers:
+    _first, k, _one, single, _size, _many, large, size = r.sizes_course(dataset, "set_size")
+    return [k, large, size, single, 3]
+
+
+def places_of_large(dataset: str) -> Numbers:
+    _first, k, *_, large, size = r.sizes_course(dataset, "k")
+    return [large, size, k]
+
+
+def targets_of_large(dataset: str) -> Numbers:
+    _first, k, *_, large, size = r.sizes_course(dataset, "set_size")
+    return [large, size, k]
+
+
+def search_moves(dataset: str) -> Numbers:
+    return r.within_radius(dataset)[:4]
+
+
+def others_move(dataset: str) -> Numbers:
+    return [0.2, *r.within_radius(dataset)[4:]]
+
+
+def nearest_and_farthest(dataset: str) -> Numbers:
+    return r.can_be_moved(dataset)[2:]
+
+
+def tried(_: str) -> Numbers:
+    models, top, _k, runs, reached = r.impossible("")
+    return [models, top, runs, reached]
+
+
+def hidden(dataset: str) -> Numbers:
+    return [r.suspicious(dataset)[2] - r.protected(dataset)[0]]
+
+
+def base_unchanged(dataset: str) -> Numbers:
+    return r.fairness_headline(dataset)[:2]
+
+
+def gap_instead(dataset: str) -> Numbers:
+    """The gap after and before; the interval of the difference where it does not contain 0."""
+    _scale, _rows, before, after, _effect, _95, low, high, _paper = r.fairness_headline(dataset)
+    return [after, before, *([95, low, high] if low > 0 or high < 0 else [])]
+
+
+def effect(dataset: str) -> Numbers:
+    return r.fairness_headline(dataset)[4:]
+
+
+def gap_at(dataset: str) -> Numbers:
+    return r.fairness_gap(dataset)[2:]
+
+
+def norm_and_least_radius(dataset: str) -> Numbers:
+    """Spearman of the gradient norm with the least computed radius at which some run arrives."""
+    table = r.only("cost", dataset).query("k == 1")
+    there = table[[any(runs) for runs in table["runs_in_top"]]]
+    least = there.groupby("target")["radius"].min()
+    targets = sorted(set(table["target"]))
+    radius = [least.get(target, np.inf) for target in targets]
+    order = [sorted(set(radius)).index(value) for value in radius]  # never moved comes last
+    norms = r.only("sensitivity", dataset).norms[targets]
+    return [spearmanr(norms, order).statistic]
