@@ -192,6 +192,8 @@ NO_RESULT = (
     *none(
         SETTING,
         r"^“.*” has \d+ times as many numbers",
+        r"^(Trains some|Computes some) .* on a laptop\.$|^The audit uses the tolerance",
+        r"^The slider stops at the \d+ scales",
         r"^Smaller on this data set than on the others",
         r"models are trained again, each without one sample",
         r"^On two processor cores",
