@@ -13,7 +13,7 @@ from pages.common.asking.rate_view import RateView, choose_view, on_own_test
 from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
-from pages.common.widgets import take_away
+from pages.common.widgets import take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.wording import count
@@ -72,30 +72,23 @@ def strict_figure(stored: Stored, view: RateView) -> FigureBlock:
     )
 
 
-def page() -> None:
-    frame = sweep_frame.SweepFrame.open(PAGE, ROLE, ("set_sizes", "radii", "ks"))
-    (stored,) = frame.stored
-    table = stored.result
-    with frame.head:
-        place = st.container()
-        view = choose_view(frame.form, table, with_radius=True)
-    shares = view.shares(table)
-    own = on_own_test(shares)
-    sets = int(table["target"].nunique())
-    said = target_sets.finding(own, view.tolerance, view.radius)
-    place.markdown(f"{said}{mark_origin(badge_of(stored))}")
-    with frame.body:
-        for column, reading in zip(st.columns(2, gap="medium"), READINGS.values(), strict=True):
-            with column:
-                lines(own, reading, view, stored).show()
-        with st.expander("Does it match the paper, and how is it counted?"):
-            st.markdown(f"{target_sets.against_paper(own)}{target_sets.counted(own)}")
-        st.caption(
-            f"Within radius {view.radius:g}. Means over {count(sets, 'target set')} of each size, "
-            "on the attacker's own test set; bands are 95% bootstrap intervals, the dotted line is "
-            "the k chosen above. Part of either trend is arithmetic: "
-            f"{'; '.join(reading.most for reading in READINGS.values())}."
-        )
+@unfold.section("Does it match the paper, and how is it counted?", "counted")
+def how_counted(own: pd.DataFrame, sets: int) -> None:
+    """Set the shares against the paper's two findings. own: shares on the attacker's test set."""
+    st.markdown(f"{target_sets.against_paper(own)}{target_sets.counted(own)}")
+    st.caption(
+        f"Means over {count(sets, 'target set')} of each size, on the attacker's own test set. "
+        "Bands are 95% bootstrap intervals, and the dotted line is the k chosen above. Part of "
+        f"either trend is arithmetic: {'; '.join(r.most for r in READINGS.values())}."
+    )
+
+
+def grids(
+    frame: sweep_frame.SweepFrame, shares: pd.DataFrame, view: RateView, stored: Stored
+) -> None:
+    """Show every size and k on both test sets, folded unless a link asks for a reading."""
+    linked = st.session_state.get("reading") not in (None, "places")
+    with st.expander("Every set size, also on test data that the attacker never saw", linked):
         name = frame.form.choice(
             st.columns([1, 3])[0],
             "The grids count",
@@ -112,7 +105,37 @@ def page() -> None:
             "set, which the attacker never saw, only the models that are handed out are counted."
             f"{halves.beside(frame.request.dataset)}"
         )
-        strict_figure(stored, view).show()
+
+
+@unfold.section("A stricter rule: does the whole set arrive, and at what price?", "strict")
+def strict(stored: Stored, view: RateView) -> None:
+    strict_figure(stored, view).show()
+
+
+def page() -> None:
+    frame = sweep_frame.SweepFrame.open(PAGE, ROLE, ("set_sizes", "radii", "ks"))
+    (stored,) = frame.stored
+    table = stored.result
+    with frame.head:
+        place = st.container()
+        view = choose_view(frame.form, table, with_radius=True)
+    shares = view.shares(table)
+    own = on_own_test(shares)
+    sets = int(table["target"].nunique())
+    said = target_sets.finding(own, view.tolerance, view.radius)
+    place.markdown(f"{said}{mark_origin(badge_of(stored))}")
+    with frame.body:
+        for column, reading in zip(st.columns(2, gap="medium"), READINGS.values(), strict=True):
+            with column:
+                lines(own, reading, view, stored).show()
+        st.caption(
+            f"Each line is one size of the target set, within radius {view.radius:g}. A set cannot "
+            "take more places than it has targets, and no more targets arrive than there are "
+            "places."
+        )
+        how_counted(own, sets)
+        grids(frame, shares, view, stored)
+        strict(stored, view)
         take_away.show(
             stored,
             frame.request,

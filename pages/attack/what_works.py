@@ -16,7 +16,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, open_dataset
 from pages.common.samples import Samples
-from pages.common.widgets import blocks, charts, take_away
+from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import paper
@@ -99,7 +99,7 @@ def pairing(
         samples=samples,
         caption=f"{ablation.strip_counts(ablation.wide(found))} Every column is one target, at "
         f"radius {view.radius:g} and k = {view.k} under all variants; hover for its number. The "
-        "shaded one is followed below.",
+        "shaded one is followed above.",
     )
 
 
@@ -240,6 +240,16 @@ def follow_target(target: int, view: RateView, request: SweepRequest) -> None:
         stuck_figure(found, view).show()
 
 
+@unfold.section("Target by target: which variant moves which?", "by-target")
+def target_by_target(
+    found: pd.DataFrame, view: RateView, chosen: int, stored: tuple[Stored, ...]
+) -> None:
+    """Show every target under every variant, and how many only one of two variants moves."""
+    samples = data_choice.samples_of(str(stored[0].manifest.request["dataset"]))
+    pairing(found, view, chosen, samples, stored).show()
+    matrix(found, view, stored).show()
+
+
 def page() -> None:
     frame = sweep_frame.SweepFrame.open(PAGE, ROLE, ("radii", "ks"), parts, starts=False)
     single, restarted = frame.stored
@@ -265,7 +275,6 @@ def page() -> None:
             st.markdown(ablation.order(taken, len(hits)))
             st.markdown(ablation.ours(table, view, frame.request.steps))
             table_two(best, view.k)
-        strip, samples = st.container(), data_choice.samples_of(frame.request.dataset)
         chosen = frame.form.choice(
             st.columns([1, 4])[0],
             "Target",
@@ -274,10 +283,8 @@ def page() -> None:
             "One of the sweep's targets, to be followed run by run.",
             ablation.telling_target(found),
         )
-        with strip:
-            pairing(found, view, chosen, samples, stored).show()
         follow_target(chosen, view, frame.request)
-        matrix(found, view, stored).show()
+        target_by_target(found, view, chosen, stored)
         take_away.show(
             single,
             frame.request,

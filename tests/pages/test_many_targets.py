@@ -9,7 +9,7 @@ from engine.results.store import Stored
 from pages.attack.parts import target_sets
 from pages.common.asking.rate_view import RateView
 from pages.common.lab import registry
-from tests.support.pages import Open, check_note, follow, words
+from tests.support.pages import Open, check_note, follow, unfold, words
 
 PAGE = registry.page("many-targets")
 Sweeps = Mapping[str, Stored]
@@ -31,9 +31,11 @@ def test_both_readings_stand_there_before_any_click(open_page: Open, as_publishe
     assert not app.error
     assert not app.warning
     assert finding(as_published, 0.03) in words(app)
+    assert len(app.get("plotly_chart")) == 4, "two figures, and two more in a closed section"
+    assert "of the top 3" in words(app)
+    assert "arrive in the top 3" in words(app)
+    unfold(app)
     assert len(app.get("plotly_chart")) == 5
-    assert "Places that targets take:" in words(app)
-    assert "Targets that arrive:" in words(app)
     assert target_sets.against_paper(own(as_published, 0.03)).strip() in words(app)
     assert "Means over 3 target sets of each size" in words(app)
 

@@ -15,7 +15,7 @@ from engine.settings import Settings
 from pages.attack.parts import ablation
 from pages.common.asking.rate_view import RateView
 from pages.common.lab import registry
-from tests.support.pages import SWEPT, Open, check_note, follow, tables, words
+from tests.support.pages import SWEPT, Open, check_note, follow, tables, unfold, words
 
 PAGE = registry.page("what-works")
 Sweeps = Mapping[str, Stored]
@@ -63,7 +63,7 @@ def test_the_finding_and_figures_stand_there_before_any_click(
     assert not app.warning
     view = RateView(1, 0.03, "any_run", RADIUS)
     assert ablation.finding(best_of(as_published, view), view) in words(app)
-    assert len(app.get("plotly_chart")) == 4
+    assert len(app.get("plotly_chart")) == 2
     assert f"Sample {attacked}, honest rank" in words(app)
     theirs = tables(app)[0]
     assert list(theirs["variant"]) == list(ablation.LABELS.values())
@@ -72,13 +72,16 @@ def test_the_finding_and_figures_stand_there_before_any_click(
         "ours beside the paper's"
     )
     assert "The last is ours, not the paper's" in words(app)
+    unfold(app)
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 4, "target by target, folded"
 
 
 def test_the_attacks_on_a_target_are_computed_in_its_place(
     open_page: Open, as_published: Sweeps
 ) -> None:
     app = open_page(PAGE, dataset="small")
-    follow(app, lambda: len(app.get("plotly_chart")) == 4)
+    follow(app, lambda: len(app.get("plotly_chart")) == 2)
     target = app.selectbox(key="target").value
     assert f"Sample {target}, honest rank" in words(app)
 
@@ -120,7 +123,7 @@ def test_published_sweeps_of_data_that_is_elsewhere(
     app = open_page(PAGE, dataset="elsewhere")
     assert not app.exception
     assert not app.error
-    assert len(app.get("plotly_chart")) == 3
+    assert len(app.get("plotly_chart")) == 1
     assert "The runs on this sample are not published" in words(app)
 
 
@@ -130,7 +133,7 @@ def test_a_sweep_of_ones_own_runs_both_parts(open_page: Open, as_published: Swee
     app.button(key="offer-sweep").click().run()
     follow(app, lambda: "This result is shown on this page" in words(app))
     assert "of 2;" in words(app)
-    follow(app, lambda: len(app.get("plotly_chart")) == 4)
+    follow(app, lambda: len(app.get("plotly_chart")) == 2)
     assert not charts_without_name(app)
 
 

@@ -56,12 +56,12 @@ def large_sets(dataset: str) -> Numbers:
 
 def places_of_large(dataset: str) -> Numbers:
     _first, k, *_, large, size = r.sizes_course(dataset, "k")
-    return [large, size, k]
+    return [size, large, k]
 
 
 def targets_of_large(dataset: str) -> Numbers:
     _first, k, *_, large, size = r.sizes_course(dataset, "set_size")
-    return [large, size, k]
+    return [size, large, k]
 
 
 def search_moves(dataset: str) -> Numbers:

@@ -126,17 +126,17 @@ def test_moved_leads_and_steps_count_targets() -> None:
     assert taken["gained"].tolist() == [1, 0, 2] and taken["lost"].tolist() == [0, 0, 0]
     assert taken["rate_after"].tolist() == [0.25, 0.25, 0.75]
     said = ablation.order(taken, 4)
-    assert "here lowering all that rank higher does no better than also lowering the top k" in said
+    assert "here lowering all samples above it does no better than also lowering the " in said
     assert "No single step is more than chance on these 4 targets" in said
     assert ablation.step_title(taken) == "Restarting at random helps most: +50 points"
     assert "**75% (3 of 4;" in ablation.finding(kept, VIEW)
-    assert "also lowering the top k 25%" in ablation.every_rate(kept)
+    assert "also lowering the samples in the top 25%" in ablation.every_rate(kept)
 
 
 @pytest.mark.parametrize(
     ("rates", "p", "said"),
     [
-        ((0.1, 0.2, 0.3, 0.4), (0.5, 0.01, 0.2), "only lowering all that rank higher"),
+        ((0.1, 0.2, 0.3, 0.4), (0.5, 0.01, 0.2), "only lowering all samples above it"),
         ((0.1, 0.2, 0.3, 0.4), (0.01, 0.01, 0.01), "No step is mere chance"),
         ((0.1, 0.2, 0.3, 0.4), (0.5, 0.5, 0.5), "Every step helps, as in the paper's"),
         ((0.3, 0.2, 0.4, 0.1), (0.5, 0.5, 0.5), "restarting at random does worse than lowering"),
@@ -194,7 +194,7 @@ def test_ours_is_a_fifth_variant_beside_the_paper_s_four() -> None:
     assert ablation.telling_target(found) == 2, "of the paper's four, which are followed"
     figure = variant_figures.variant_rates(ablation.best_of(VIEW.both(table, ablation.BY)))
     assert trace(figure, "accuracy kept").y.tolist() == [0, 0.25, 0.25, 0.75, 0.75]
-    assert "(ours)" in figure.layout.xaxis.ticktext[-1]
+    assert "ours:" in figure.layout.xaxis.ticktext[-1]
     best = ablation.best_of(VIEW.both(table, ablation.BY))
     beside = paper.beside_table_2(best, ablation.LABELS, "here").iloc[-1]
     assert beside["here"] == "0.75 / 0.75 (0.0)"
@@ -217,8 +217,8 @@ def test_the_strip_has_every_target_under_every_variant() -> None:
     figure = variant_figures.target_strip(found, chosen=2)
     check_traces(figure)
     counts = {t.name: len(t.x) for t in figure.data}
-    assert counts == {"moved, accuracy kept": 5, "moved, too dear": 1, "not moved": 10}
-    dear = trace(figure, "moved, too dear")
+    assert counts == {"moved, accuracy kept": 5, "moved, accuracy lost": 1, "not moved": 10}
+    dear = trace(figure, "moved, accuracy lost")
     assert dear.customdata[0][:2].tolist() == [1, 51]
     assert list(figure.layout.xaxis.ticktext) == ["50", "51", "52", "53"]
     assert figure.layout.shapes[0].x0 == 1.5, "the chosen target's column"
@@ -237,7 +237,9 @@ def test_the_matrix_shows_the_leads() -> None:
     assert lead.loc["target", "target"] == 0, "the table itself is left alone"
     assert "loses no target" in ablation.lead_title(lead)
     lead.loc["top_k", "restarts"] = 3
-    assert "attack misses 3 that also lowering the top k moves" in ablation.lead_title(lead)
+    assert "attack misses 3 that also lowering the samples in the top moves" in ablation.lead_title(
+        lead
+    )
 
 
 @pytest.mark.parametrize("none", [False, True])
@@ -307,8 +309,8 @@ def test_stuck_runs_are_drawn_and_end_in_a_cross() -> None:
     ends = {(t.xaxis, t.y[0]): t.marker.symbol[0] for t in figure.data if t.mode == "markers"}
     assert ends == {("x", 50): "x", ("x", 20): "x", ("x2", 50): "x", ("x2", 1): "circle"}
     titles = [a.text for a in figure.layout.annotations]
-    assert "raise the target<br>only<br>0 of 2 arrive" in titles
-    assert "… from random<br>starts<br>1 of 2 arrives" in titles
+    assert "raise the target<br>alone<br>0 of 2 arrive" in titles
+    assert "the same, from<br>random starts<br>1 of 2 arrives" in titles
     assert ablation.runs_title(attacks) == (
         "Sample 7, honest rank 8, arrives by restarting at random; under the 1 other variant every "
         "run gets stuck"
@@ -407,7 +409,7 @@ def test_lines_and_grid_show_the_shares(
 
 def test_the_lines_title_names_the_largest_sets() -> None:
     said = target_sets.lines_title(shares_of(GRID, PLACES.column), PLACES)
-    assert said == "Places that targets take: 50% in sets of 100, at k = 10"
+    assert said == "Sets of 100 take 50% of the top 10"
 
 
 # rates

@@ -21,16 +21,16 @@ from pages.common.words.wording import count, listed
 RESTARTS = "restarts"  # the variant that is not an objective of its own
 ACCURATE = "accurate"  # ours
 VARIANTS = {  # the paper's
-    "target": "raise the target only",
-    "top_k": "also lower the top k",
-    "higher_ranked": "lower all that rank higher",
-    RESTARTS: "… from random starts",
+    "target": "raise the target alone",
+    "top_k": "and lower the samples in the top",
+    "higher_ranked": "and lower all samples above it",
+    RESTARTS: "the same, from random starts",
 }
-LABELS = {**VARIANTS, ACCURATE: "… model kept accurate (ours)"}
+LABELS = {**VARIANTS, ACCURATE: "ours: also keep the model accurate"}
 NAMES = {  # in sentences
     "target": "raising the target alone",
-    "top_k": "also lowering the top k",
-    "higher_ranked": "lowering all that rank higher",
+    "top_k": "also lowering the samples in the top",
+    "higher_ranked": "lowering all samples above it",
     RESTARTS: "restarting at random",
     ACCURATE: "keeping the model accurate",
 }

@@ -57,8 +57,8 @@ def share_lines(shares: pd.DataFrame, reading: Reading, chosen: int | None = Non
         )
     if chosen is not None:
         figure.add_vline(x=chosen, line={"color": GREY, "width": 1, "dash": "dot"})
-    figure.update_xaxes(x_axis(shares["k"].tolist(), "k", "log"))
-    figure.update_yaxes(title_text=reading.text, tickformat=".0%", range=[-0.03, 1.05])
+    figure.update_xaxes(x_axis(shares["k"].tolist(), "places in the top (k)", "log"))
+    figure.update_yaxes(title_text=reading.axis, tickformat=".0%", range=[-0.03, 1.05])
     return finish(figure, 420)
 
 

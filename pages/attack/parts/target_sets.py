@@ -11,11 +11,14 @@ from pages.common.words.rate_words import limit
 
 @dataclass(frozen=True)
 class Reading:
-    """A way to read "success rate": the column of `share_rates`, its names, what bounds it."""
+    """A way to read "success rate": the column of `share_rates`, its names, what bounds it.
+
+    title: of the figure, with gaps for the largest set size, its share and the largest k."""
 
     column: str
     name: str
     text: str
+    axis: str
     title: str
     most: str
 
@@ -30,14 +33,16 @@ READINGS = {
         "share_of_topk",
         "places",
         "share of the top k that targets take",
-        "Places that targets take",
+        "share of the top that targets take",
+        "Sets of {size} take {share:.0%} of the top {k}",
         "t targets cannot take more than t of the k places",
     ),
     "targets": Reading(
         "share_of_targets",
         "targets",
         "share of the target set that arrives",
-        "Targets that arrive",
+        "share of the set that arrives",
+        "Of sets of {size}, {share:.0%} arrive in the top {k}",
         "of t targets no more than k fit into the top k",
     ),
 }
@@ -139,7 +144,7 @@ def lines_title(shares: pd.DataFrame, reading: Reading) -> str:
     """Say what the largest sets come to at the largest k."""
     table = shares.pivot_table(reading.column, "set_size", "k", aggfunc="first")
     size, k = table.index[-1], table.columns[-1]
-    return f"{reading.title}: {table.loc[size, k]:.0%} in sets of {size}, at k = {k}"
+    return reading.title.format(size=size, share=table.loc[size, k], k=k)
 
 
 def grid_title(shares: pd.DataFrame, reading: Reading, split: str) -> str:

@@ -49,17 +49,19 @@ def variant_rates(best: pd.DataFrame) -> go.Figure:
         figure.add_trace(rate_dots(part, at, label, marker, "radius"))
     figure.update_xaxes(
         tickvals=list(range(len(names))),
-        ticktext=[wrapped(name, 9) for name in names],
+        ticktext=[wrapped(name, 11) for name in names],
         tickangle=0,
         range=[-0.6, len(names) - 0.4],
     )
-    figure.update_yaxes(title_text="success rate", tickformat=".0%", range=[-0.03, 1.05])
-    return finish(figure, 400)
+    figure.update_yaxes(
+        title_text="targets that reach the top", tickformat=".0%", range=[-0.03, 1.05]
+    )
+    return finish(figure, 420)
 
 
 STRIP_LOOKS = {
     "moved, accuracy kept": {"symbol": "circle", "size": 10, "color": ACCENT},
-    "moved, too dear": {
+    "moved, accuracy lost": {
         "symbol": "circle-open",
         "size": 10,
         "color": ACCENT,
@@ -86,7 +88,7 @@ def target_strip(found: pd.DataFrame, chosen: int | None = None) -> go.Figure:
     outcome = np.where(
         found["kept"],
         "moved, accuracy kept",
-        np.where(found["moved"], "moved, too dear", "not moved"),
+        np.where(found["moved"], "moved, accuracy lost", "not moved"),
     )
     figure = go.Figure()
     if chosen in place:
