@@ -58,15 +58,19 @@ base "$folder/debian" python:3.11-slim
 build lab influence-attack-lab
 build proxy influence-attack-lab-proxy
 
+# The image's own health check, asked until it is content; the server ends with the shell's command.
 started=$(buildah_here from --pull-never influence-attack-lab)
-trap 'kill "$server"; wait "$server" || true; buildah_here rm "$started"' EXIT
-buildah_here run --user 10001:10001 "$started" -- \
+trap 'buildah_here rm "$started"' EXIT
+buildah_here run --user 10001:10001 "$started" -- sh -euc '
     python -m pages.common.serve --server.address 127.0.0.1 --server.port 8599 &
-server=$!
-tries=0
-until curl -fs http://127.0.0.1:8599/_stcore/health; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 120 ]
-    sleep 1
-done
-echo " answers the lab in its image"
+    server=$!
+    tries=0
+    until python -c "import urllib.request as r; r.urlopen(\"http://127.0.0.1:8599/_stcore/health\")"
+    do
+        kill -0 "$server" && [ "$tries" -lt 60 ]
+        tries=$((tries + 1))
+        sleep 2
+    done 2>/dev/null
+    kill "$server"
+'
+echo "The lab answers in its image."
