@@ -71,17 +71,17 @@ def finding(result: SensitivityResult, found: moved_targets.Prediction | None) -
         if found.tells and found.correlation < 0
         else "**This does not predict** which samples the attack moves"
     )
-    return f"{ends}. {tells} (Spearman {decimal(found.correlation)})."
+    return f"{ends}. {tells} (rank correlation {decimal(found.correlation)})."
 
 
 def norms_title(result: SensitivityResult) -> str:
     ratio = moved_targets.ends_against_middle(result)
     if ratio > 1:
         return (
-            f"Steep at both ends: the gradient norm there is at least {ratio:.2g} times that "
+            f"Steep at both ends: scores there are at least {ratio:.2g} times as sensitive as "
             "between"
         )
-    return "The gradient norm is no larger at the ends than between"
+    return "Scores are no more sensitive at the ends than between"
 
 
 def norms_caption(result: SensitivityResult) -> str:
@@ -93,6 +93,7 @@ def norms_caption(result: SensitivityResult) -> str:
         else ""
     )
     return (
+        "Sensitivity is the norm of the score's gradient in the model's parameters. "
         "Ends are the first and the last twentieth. The left half counts from the top, the right "
         "half to the bottom, both on log axes. Rank 1 is the highest score, what the paper calls "
         "most valuable: up-weighting it raises the test loss. Norms are estimated from "
@@ -109,12 +110,14 @@ def norms_figure(
     samples: Samples | None,
     radius: float,
     ringed: Sequence[int],
+    besides: str,
 ) -> FigureBlock:
+    """Draw sensitivity against rank. besides: what is said of marks that are counted nowhere."""
     result: SensitivityResult = stored.result
     return FigureBlock(
         name=f"gradient-norms-radius-{radius:g}",
         title=norms_title(result),
-        kind="Gradient norm of every sample's score against its rank, from the top and from the "
+        kind="Sensitivity of every sample's score against its rank, from the top and from the "
         "bottom, by whether an attack moved it",
         build=moved_target_figures.sensitivity,
         values=(result, tried, samples, radius, tuple(ringed)),
@@ -122,8 +125,9 @@ def norms_figure(
         results=(stored,),
         samples=samples,
         at=moved_target_figures.SAMPLE,
-        caption="Each mark is one training sample, at its rank under the honest model.",
-        details=norms_caption(result),
+        caption="Each mark is one training sample, at its rank under the honest model. Sensitivity "
+        "is how fast its score changes when the model changes.",
+        details=f"{norms_caption(result)}{besides}",
     )
 
 
@@ -134,7 +138,7 @@ def least_radius_figure(
     return FigureBlock(
         name=f"by-least-radius-top-{k}",
         title=title,
-        kind="Gradient norm of the attacked samples by the smallest radius that moved them",
+        kind="Sensitivity of the attacked samples' scores by the smallest radius that moved them",
         build=moved_target_figures.by_radius,
         values=(tried, samples, radius),
         table=lambda: tried.rename_axis("sample").reset_index(),
@@ -188,12 +192,12 @@ def clues_table(tried: pd.DataFrame, n: int, radius: float) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@unfold.section("Is there a better clue?", "clues")
 def clues(tried: pd.DataFrame, n: int, radius: float) -> None:
     """Show the norm beside what the ranking itself says."""
     table = clues_table(tried, n, radius)
     if table.empty:
         return
-    charts.heading("Is there a better clue?")
     blocks.table(table, "What is known before an attack, and what it tells")
     st.caption(
         "Spearman: −1 if more of the clue always means a smaller radius, 0 if it tells nothing. "
@@ -212,7 +216,8 @@ def ends_of(interval: tuple[float, float]) -> str:
 def formulas(request: SensitivityRequest) -> None:
     st.markdown(
         "The paper asks what makes some samples easier to manipulate, and plots the norm of "
-        "the gradient of each sample's influence score in the model's parameters. With "
+        "the gradient of each sample's influence score in the model's parameters: the score's "
+        "sensitivity. With "
         f"$\\lambda$ the damping (here {request.damping:g}), $g_i$ the gradient of sample "
         "$i$'s loss and $s=(H+\\lambda I)^{-1}\\nabla L_{\\text{test}}$:"
     )
@@ -259,6 +264,17 @@ def others_of(samples: Samples | None, damping: float, l2: float) -> pd.DataFram
 def with_others(tried: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
     """Return the targets of the sweep, and those that were attacked besides."""
     return pd.concat([tried, others[~others.index.isin(tried.index)]])
+
+
+def marked_besides(more: int) -> str:
+    """Say what the marks of other attacks are; nothing where there are none."""
+    if not more:
+        return ""
+    return (
+        f" Marked besides: {count(more, 'target')} of other attacks at this radius that are "
+        "stored here. They are counted nowhere below, where every target was tried at every "
+        "radius."
+    )
 
 
 def no_attacks(dataset: str) -> None:
@@ -311,13 +327,8 @@ def page() -> None:
     if swept is not None:
         with st.container(border=True):
             ringed = bet.show(tried, samples, k, n, placed)
-    norms_figure(stored, marked, samples, radius, ringed).show()
-    if more := len(marked) - len(tried):
-        st.caption(
-            f"Marked besides: {count(more, 'target')} of other attacks at this radius that are "
-            "stored here. They are counted nowhere below, where every target was tried at every "
-            "radius."
-        )
+    besides = marked_besides(len(marked) - len(tried))
+    norms_figure(stored, marked, samples, radius, ringed, besides).show()
     if swept is None:
         no_attacks(name)
     else:

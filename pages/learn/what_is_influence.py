@@ -161,11 +161,15 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
             st.caption(f"{where}. {same} of {shown} are of its own class, “{truth}”.")
     buttons(train, request)
     st.markdown(
-        "**What the sign means.** A positive score: more weight on the sample in training makes "
-        "the model *worse* on this test sample; a negative one: *better*. The paper calls the "
-        "highest scores most valuable, although by this sign they harm. The lab keeps the paper's "
-        "order and says so; the attack can be run on the other one, too."
+        "**The sign.** More weight on a sample with a positive score makes the model *worse* on "
+        "this test sample; with a negative score, *better*. The paper still calls the highest "
+        "scores most valuable, and the lab keeps its order."
     )
+    every_sample(stored, request, train, shown)
+
+
+@unfold.section("How is the influence spread over all training samples?", "spread")
+def every_sample(stored: Stored, request: ExplainRequest, train: Samples, shown: int) -> None:
     share_figure(stored, request, train, shown).show()
 
 
@@ -227,17 +231,22 @@ def finding(name: str, matching: Stored | None, usual: Stored | None) -> str:
     """Say what a score estimates, and when it does."""
     if matching is None or usual is None:
         return (
-            f"{PAGE.question} A score estimates how the test loss changes when a sample is left "
-            f"out of training. Whether it does for “{plain(name)}” is not computed yet."
+            f"{PAGE.question} A score estimates how much better or worse the model predicts "
+            f"without the sample. Whether it does for “{plain(name)}” is not computed yet."
         )
     _, best = retraining_agreement.correlations(matching.result.table)
     _, common = retraining_agreement.correlations(usual.result.table)
     return (
-        "An influence score estimates how the test loss changes when a sample is left out of "
-        "training. **With damping equal to the L2 penalty, scores rank samples as "
-        f"retraining would (Spearman {decimal_3(best)}); at the usual defaults less well "
+        "An influence score estimates how much better or worse the model predicts test data "
+        f"without one training sample. **Training again without it gives {alike(best)} (rank "
+        f"correlation {decimal_3(best)}); at the usual settings {alike(common)} "
         f"({decimal_3(common)}).** {mark_origin(badge_of(usual))}"
     )
+
+
+def alike(correlation: float) -> str:
+    """Say how much the order by score is that by retraining."""
+    return "almost the same order" if correlation >= retraining.CLOSE else "only a similar one"
 
 
 @unfold.section("What is computed (Definition 1, Equation 3)", "formulas")

@@ -21,7 +21,7 @@ from pages.attack.parts import moved_targets, searched_radius
 from pages.common.asking import door
 from pages.common.asking.links import EXAMPLE
 from pages.common.lab import published_results, registry
-from tests.support.pages import Open, check_note, words
+from tests.support.pages import Open, check_note, unfold, words
 
 PAGE = registry.page("easy-or-hard")
 Sweeps = Mapping[str, Stored]
@@ -42,13 +42,16 @@ def test_the_published_finding_stands_there_before_any_click(open_page: Open) ->
     assert not app.warning
     assert "times as strongly" in said
     assert "precomputed" in said
-    assert "Spearman −0.4" in said and "95% interval" in said
+    assert "rank correlation −0.4" in said and "Spearman −0.4" in said and "95% interval" in said
     assert "over 50 targets" in said
     assert "24 exact norms" in said
-    assert len(app.get("plotly_chart")) == 3
+    assert len(app.get("plotly_chart")) == 2
     assert app.selectbox(key="k").value == 1
     assert app.selectbox(key="radius").value == 0.3
-    assert "Is there a better clue?" in said
+    assert "Is there a better clue?" in [section.label for section in app.expander]
+    unfold(app)
+    assert "nearness to either end of the ranking" in words(app)
+    assert len(app.get("plotly_chart")) == 3
     assert all(chart.proto.alt for chart in app.get("plotly_chart"))
 
 
@@ -62,7 +65,7 @@ def test_the_searched_radius_is_compared_with_the_norm(open_page: Open) -> None:
     assert radii is not None and result is not None
     least = np.where(radii.result.arrived, radii.result.radius, np.inf)
     value = rank_correlation(result.result.norms[radii.result.targets], least)
-    said = words(open_page(PAGE))
+    said = words(unfold(open_page(PAGE)))
     assert f"Spearman {value:.2f}".replace("-", "−") in said
     assert f"The {len(least)} targets of the page “How far must the model go?”" in said
 
@@ -107,7 +110,7 @@ def test_a_bet_is_placed_first_and_answered_then(open_page: Open) -> None:
     assert not app.exception
     said = words(app)
     assert ("you won" in said) != ("and lost" in said)
-    assert "Betting on the largest gradient norm would have" in said
+    assert "Betting on the most sensitive score" in said
     assert all(b.disabled for b in app.button if b.key in {bet.key for bet in bets})
     app.button(key="bet-again").click().run()
     assert not app.exception

@@ -10,7 +10,7 @@ from engine.results.jobs import Jobs, JobState
 from engine.settings import Settings
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import lab
-from tests.support.pages import Open, check_note, words
+from tests.support.pages import Open, check_note, unfold, words
 
 PAGE = registry.page("influence")
 
@@ -32,12 +32,17 @@ def test_everything_stands_there_before_any_click(open_page: Open) -> None:
     said = words(app)
     assert not app.exception
     assert not app.warning
-    assert "(Spearman 0.998); at the usual defaults less well (0.796)" in said
+    assert "(rank correlation 0.998); at the usual settings only a similar one (0.796)" in said
     assert "Which training samples decide about test sample 202?" in said
     assert "wrong: it is “3”" in said
     assert "More weight on these raises its loss" in said
     assert "Influence and retraining agree: Spearman 0.998" in said
-    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("plotly_chart")) == 1
+    unfold(app)
+    assert not app.exception
+    assert "Few samples matter" in words(app)
+    assert "Why they differ" in words(app)
+    assert len(app.get("plotly_chart")) == 3
     assert all(chart.proto.alt for chart in app.get("plotly_chart"))
     assert "precomputed" in said
 

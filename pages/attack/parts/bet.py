@@ -97,7 +97,7 @@ def show(tried: pd.DataFrame, samples: Samples | None, k: int, n: int, placed: B
 
 
 def outcome(dealt: pd.DataFrame, chosen: int) -> str:
-    """Say whether the bet was won, and whether the gradient norm would have won it."""
+    """Say whether the bet was won, and whether the sensitivity would have won it."""
     easiest, steepest = (
         int(dealt.index[int(at)]) for at in (dealt["least"].argmin(), dealt["norm"].argmax())
     )
@@ -107,8 +107,8 @@ def outcome(dealt: pd.DataFrame, chosen: int) -> str:
         else f"You bet on sample {chosen} and lost: it was sample {easiest}"
     )
     norm = (
-        "Betting on the largest gradient norm would have won"
+        "Betting on the most sensitive score would have won"
         if steepest == easiest
-        else f"Betting on the largest gradient norm (sample {steepest}) would have lost"
+        else f"Betting on the most sensitive score (sample {steepest}) would have lost"
     )
     return f"**{said}.** {norm} too." if chosen == easiest == steepest else f"**{said}.** {norm}."

@@ -38,8 +38,8 @@ def sensitivity(
     radius: float,
     ringed: Collection[int] = (),
 ) -> go.Figure:
-    """Draw gradient norm (log) against rank from both ends, by what became of the attack at
-    `radius`; the samples in `ringed` are marked."""
+    """Draw sensitivity (the gradient norm, log) against rank from both ends, by what became of the
+    attack at `radius`; the samples in `ringed` are marked."""
     n = len(result.norms)
     names = hover_names(samples, n)
     drawn = np.zeros(n, dtype=bool)
@@ -76,7 +76,7 @@ def sensitivity(
                 col=half.column,
             )
     figure.update_yaxes(log_axis(result.norms))
-    figure.update_yaxes(title_text="gradient norm ‖∇θ I‖ (log)", col=1)
+    figure.update_yaxes(title_text="sensitivity of the score (log)", col=1)
     return finish(figure, 460)
 
 
@@ -113,7 +113,7 @@ def _points(
             [[names[i], f"{int(ranks[i]):,}", number(result.norms[i]), int(i)] for i in members]
         ),
         hovertemplate="%{customdata[0]}<br>rank %{customdata[1]} of "
-        f"{len(ranks):,}<br>gradient norm %{{customdata[2]}}"
+        f"{len(ranks):,}<br>sensitivity %{{customdata[2]}}"
         f"<extra>{name}</extra>",
         row=1,
         col=half.column,
@@ -192,12 +192,12 @@ def by_radius(tried: pd.DataFrame, samples: Samples | None, radius: float) -> go
                     for i, r, least in zip(part.index, part["rank"], part["least"], strict=True)
                 ]
             ),
-            hovertemplate="%{customdata[0]}<br>rank %{customdata[1]}, gradient norm %{x:.3g}<br>"
+            hovertemplate="%{customdata[0]}<br>rank %{customdata[1]}, sensitivity %{x:.3g}<br>"
             "smallest radius: %{customdata[2]}"
             f"<extra>{name} at radius {radius:g}</extra>",
         )
     figure.update_xaxes(log_axis(tried["norm"].to_numpy()))
-    figure.update_xaxes(title_text="gradient norm of the target's score (log)")
+    figure.update_xaxes(title_text="sensitivity of the target's score (log)")
     counts = tried["least"].value_counts()
     figure.update_yaxes(
         title_text="smallest radius that moves it",

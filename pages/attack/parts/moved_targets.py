@@ -26,7 +26,7 @@ ATTACKS = pd.DataFrame(
 )  # none, with the columns that are looked at
 NEVER = np.inf  # in place of the smallest radius: none of those tried was enough
 PREDICTORS = {
-    "norm": "gradient norm of the score",
+    "norm": "sensitivity of the score",
     "nearness": "nearness to either end of the ranking",
     "rank": "nearness to the top of the ranking",
 }
@@ -146,10 +146,10 @@ def between(interval: Interval, digits: int = 2) -> str:
 def verdict(found: Prediction) -> str:
     """Say whether the norm tells beforehand which targets are easy, whatever the answer is."""
     if not found.tells:
-        return "The gradient norm does not tell which samples are easy to move"
+        return "Sensitivity does not tell which samples are easy to move"
     if found.correlation > 0:
-        return "Samples with a larger gradient norm are harder to move, not easier"
-    return f"The gradient norm {strength(found)} predicts which samples are easy to move"
+        return "Samples with more sensitive scores are harder to move, not easier"
+    return f"Sensitivity {strength(found)} predicts which samples are easy to move"
 
 
 def strength(found: Prediction) -> str:
@@ -160,7 +160,7 @@ def strength(found: Prediction) -> str:
 def measured(found: Prediction, tried: pd.DataFrame, k: int) -> str:
     return (
         f"Spearman {decimal(found.correlation)} ({between(found.correlation_interval)}) between "
-        f"the gradient norm and the smallest radius that brings a target into the top {k}, over "
+        f"sensitivity and the smallest radius that brings a target into the top {k}, over "
         f"{len(tried)} targets."
     )
 

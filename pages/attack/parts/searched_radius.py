@@ -14,6 +14,7 @@ from pages.common.figures.layout import custom_data, finish
 from pages.common.keeping import shelf
 from pages.common.lab import published_results
 from pages.common.samples import Samples, hover_names
+from pages.common.widgets import unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.wording import decimal
 
@@ -67,12 +68,12 @@ def scatter(tried: pd.DataFrame, samples: Samples | None) -> go.Figure:
                     for i, r in zip(part.index, part["rank"], strict=True)
                 ]
             ),
-            hovertemplate="%{customdata[0]}<br>rank %{customdata[1]}, gradient norm %{x:.3g}"
+            hovertemplate="%{customdata[0]}<br>rank %{customdata[1]}, sensitivity %{x:.3g}"
             + ("<br>smallest radius %{y:.3f}" if moved else "")
             + f"<extra>{name}</extra>",
         )
     figure.update_xaxes(log_axis(tried["norm"].to_numpy()))
-    figure.update_xaxes(title_text="gradient norm of the target's score (log)")
+    figure.update_xaxes(title_text="sensitivity of the target's score (log)")
     figure.update_yaxes(title_text="smallest radius found", range=[0, 1.06 * top])
     return finish(figure, 380)
 
@@ -81,9 +82,9 @@ def title(told: Prediction) -> str:
     """Say what the norm tells of the radius that the search found."""
     value = f"Spearman {decimal(told.correlation)}"
     if not told.tells:
-        return f"The gradient norm does not tell how far the model must go: {value}"
+        return f"Sensitivity does not tell how far the model must go: {value}"
     way = "less" if told.correlation < 0 else "more"
-    return f"The larger the gradient norm, the {way} the model must change: {value}"
+    return f"The more sensitive the score, the {way} the model must change: {value}"
 
 
 def figure_of(
@@ -92,7 +93,7 @@ def figure_of(
     return FigureBlock(
         name="norm-against-smallest-radius",
         title=title(told),
-        kind="Gradient norm of each target's score against the smallest radius that a search found",
+        kind="Sensitivity of each target's score against the smallest radius that a search found",
         build=scatter,
         values=(tried, samples),
         table=lambda: tried.reset_index(),
@@ -112,4 +113,11 @@ def show(stored: Stored, request: SensitivityRequest, k: int, samples: Samples |
     tried = targets_of(search.result, stored.result)
     told = moved_targets.prediction("norm", tried, len(stored.result.norms))
     if told is not None:
-        figure_of(stored, search, samples, tried, told).show()
+        folded(stored, search, samples, tried, told)
+
+
+@unfold.section("Does it tell how far the model must go?", "searched-radius")
+def folded(
+    stored: Stored, search: Stored, samples: Samples | None, tried: pd.DataFrame, told: Prediction
+) -> None:
+    figure_of(stored, search, samples, tried, told).show()

@@ -113,6 +113,6 @@ def against_retraining(result: LeaveOneOutResult, samples: Samples | None) -> go
         "tickangle": 0,
         "zeroline": False,
     }
-    figure.update_xaxes(axis | {"title": {"text": "estimated by influence, −I/n"}})
-    figure.update_yaxes(axis | {"title": {"text": "measured by retraining"}})
+    figure.update_xaxes(axis | {"title": {"text": "change of the test loss: the estimate (−I/n)"}})
+    figure.update_yaxes(axis | {"title": {"text": "change of the test loss: retraining"}})
     return finish(figure, 520)

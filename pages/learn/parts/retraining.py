@@ -14,7 +14,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results
 from pages.common.lab.shared import shown
 from pages.common.samples import Samples
-from pages.common.widgets import blocks
+from pages.common.widgets import blocks, unfold
 from pages.common.widgets.charts import heading
 from pages.common.widgets.figure import FigureBlock
 from pages.learn.parts import influence_figures, retraining_agreement
@@ -30,6 +30,7 @@ SETTINGS: dict[str, tuple[str, float, float]] = {  # by name: role of what is pu
 MATCHING, USUAL = list(SETTINGS)[:2]
 STRENGTH = links.Range(0.0001, 10.0, whole=False)  # of l2 and damping
 FEW = 60  # samples to retrain without, where nothing else is asked for
+CLOSE = 0.95  # rank correlation from which on scores and retraining are said to agree
 FEWEST = 3  # retrained models, of which a correlation says anything
 
 
@@ -81,7 +82,7 @@ def verdict(result: LeaveOneOutResult) -> str:
         return f"{many} retrained model{'s' if many > 1 else ''}: too few to speak of agreement"
     _, spearman = retraining_agreement.correlations(result.table)
     factor = retraining_agreement.slope(result.table)
-    close = spearman >= 0.95
+    close = spearman >= CLOSE
     said = f"{'agree' if close else 'agree only roughly'}: Spearman {decimal_3(spearman)}"
     if not 0.8 <= factor <= 1.25:
         said += f", {'but' if close else 'and'} retraining changes the loss {factor:.2g} times as "
@@ -109,10 +110,11 @@ def retraining_figure(
         samples=train,
         at=influence_figures.SAMPLE_IN_RETRAINING,
         caption=f"One mark for each of {len(result.table):,} training samples: the model was "
-        "trained again without it, to a minimum, and the mean loss on the test half compared. l2 "
-        f"{request.l2:g}, damping {request.damping:g}: Pearson {decimal_3(pearson)}, Spearman "
-        f"{decimal_3(spearman)}. Both axes are linear near 0 and logarithmic beyond; on the dashed "
-        "line the estimate is exact, and a line beside it is a constant factor.",
+        "trained again without it. On the dashed line the estimate is exact.",
+        details="Each model was trained to a minimum, and the mean loss on the test half compared. "
+        f"l2 {request.l2:g}, damping {request.damping:g}: Pearson {decimal_3(pearson)}, Spearman "
+        f"{decimal_3(spearman)}. Both axes are linear near 0 and logarithmic beyond; a line beside "
+        "the dashed one is a constant factor.",
     )
 
 
@@ -129,7 +131,14 @@ def by_choice(result: LeaveOneOutResult) -> None:
     )
 
 
-def why(matching: LeaveOneOutResult | None, usual: LeaveOneOutResult | None) -> None:
+@unfold.section("How sure is this, and why do the two differ?", "why")
+def why(
+    shown: LeaveOneOutResult | None,
+    usual: LeaveOneOutResult | None,
+) -> None:
+    """Show the agreement for several choices of samples, and say what comes between the two."""
+    if shown is not None:
+        by_choice(shown)
     heading("Why they differ")
     factor = (
         " At the usual defaults, on the samples here, retraining changes the loss "
@@ -157,7 +166,7 @@ def choose_setting(
     offer to compute it where nothing is."""
     setting = form.choice(
         st.columns([1, 1])[0],
-        "l2 of the training and damping of the scores",
+        "Penalty in training (l2) and damping of the scores",
         "setting",
         [*SETTINGS, OWN],
         "The usual defaults are l2 0.01 and damping 0.25, as in the paper's set-up.",
@@ -192,12 +201,11 @@ def section(
     form: Form, name: str, train: Samples | None, found: Mapping[str, Stored | None]
 ) -> tuple[LeaveOneOutRequest, Stored] | None:
     """Show scores against retraining, in one of the settings. Returns what is shown."""
-    heading("Does a score mean what it says? Retraining without the sample tells")
+    heading("Is the estimate right? Train again without each sample and compare")
     with st.container(border=True):
         shown = choose_setting(form, name, train)
     if shown is not None:
         request, stored = shown
         retraining_figure(stored, request, train).show()
-        by_choice(stored.result)
-    why(result_of(found[MATCHING]), result_of(found[USUAL]))
+    why(None if shown is None else shown[1].result, result_of(found[USUAL]))
     return shown
