@@ -45,8 +45,9 @@ def curve_figure(stored: Stored, epsilon: float, tolerance: float | None) -> Fig
         badge="",
         caption="Each step is one target, at the least ε that was found for it: an upper bound. "
         f"{counted}"
-        "“Near the top” are targets drawn from the first samples of the usual ranking. With l2, "
-        "weights and scales together, l2 may be ten times larger or smaller. Targets were drawn "
+        "“Near the top” are targets drawn from the first samples of the usual ranking. “All” is "
+        "samples' weights, features' scales and L2; L2 may be ten times larger or smaller. "
+        "Targets were drawn "
         "by another seed than those on which the search was tried.",
     )
 
@@ -55,7 +56,7 @@ def choose(form: Form, place: st.delta_generator.DeltaGenerator, limit: float) -
     """Return the ε that is granted to a trainer."""
     chosen = form.slider(
         place,
-        "ε: how far an honest trainer may be from equal weights and scales",
+        "ε: how far from 1 each sample and feature may count",
         "epsilon",
         links.Range(0.05, limit, whole=False),
         min(0.2, limit),

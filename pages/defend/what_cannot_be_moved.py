@@ -56,9 +56,9 @@ def shares_figure(stored: Stored, checked: Stored | None) -> FigureBlock:
         values=(table, attacked),
         results=(stored, checked) if checked is not None else (stored,),
         badge="",
-        caption="Read it so: a model with this gradient norm or less cannot have so many of the "
-        "samples in its top. Shaded: gradient norms of published attacks that succeeded. Between "
-        "curve and shade nothing is known.",
+        caption="The slope is the norm of the training loss's gradient; it is 0 when training is "
+        "finished. Below a curve: the share of samples that no model with this slope or less can "
+        "have in its top. Orange: slopes of published attacks that succeeded.",
     )
 
 

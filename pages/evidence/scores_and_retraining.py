@@ -40,14 +40,16 @@ def scores_figure(stored: Stored, request: LdsRequest) -> FigureBlock:
         name="lds",
         title=words.scores_title(result),
         kind="Linear datamodelling score of every attribution, honest and attacked",
+        badge="",
         build=figures.all_scores,
         values=(result,),
         table=lambda: result.table,
         results=(stored,),
         caption=f"Each of {len(result.outcomes)} models is trained on half of the samples. The "
-        "score is the rank correlation of its test loss with the sum of the scores in its half: 1 "
-        "if the sums order the models perfectly. Bars are 95% intervals. No scores that are added "
-        f"up reach more than about {result.ceiling:.2f}, because losses do not add up."
+        "linear datamodelling score is the rank correlation of its test loss with the sum of the "
+        "scores in its half: 1 if the sums order the models perfectly. Bars are 95% intervals. No "
+        f"scores that are added up reach more than about {result.ceiling:.2f}, because losses do "
+        "not add up."
         f"{left_out(request.attributions)}{made_smaller(request)}",
     )
 

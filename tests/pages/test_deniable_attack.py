@@ -68,7 +68,8 @@ def made() -> DeniableResult:
 def test_words_count_the_rows() -> None:
     result = made()
     found = said.finding(result)
-    assert "bring 2 of 4 random targets to the top 1**, and 1 of 2 near it" in found
+    assert "yet 2 of 4 random targets reach rank 1.**" in found
+    assert "0.5 to 1.5 times" in found
     assert "leaves 0 of 6" in found
     assert "1 of 4 random targets" in said.at(result, 0.1)
     assert "2 of 4 random targets" in said.at(result, 0.2)
@@ -109,9 +110,10 @@ def test_the_page_says_what_is_published(published: DeniableResult, open_page: O
     assert not app.exception and not app.warning
     table = published.table
     last = table[table["means"] == "together"]
-    counts = [last[(last["crowd"] == c)]["arrived"] for c in ("random", "near")]
-    assert f"bring {counts[0].sum()} of {len(counts[0])} random targets to the top 1" in text
-    assert f"{counts[1].sum()} of {len(counts[1])} near it" in text
+    drawn_at_random = last[last["crowd"] == "random"]["arrived"]
+    assert (
+        f"yet {drawn_at_random.sum()} of {len(drawn_at_random)} random targets reach rank 1" in text
+    )
     there = table[table["arrived"]]
     assert f"leaves {(there['averaged'] <= 1).sum()} of {len(there)}." in text
     cells = next(t for t in tables(app) if "attacks that pass" in t.columns)
@@ -123,7 +125,7 @@ def test_the_page_says_what_is_published(published: DeniableResult, open_page: O
     )
     assert len(app.get("plotly_chart")) == 1
     within = (last["arrived"] & (last["epsilon"] <= 0.2) & (last["crowd"] == "random")).sum()
-    assert f"Within ε = 0.2, {within} of {len(counts[0])} random targets reach the top" in text
+    assert f"(ε = 0.2), {within} of {len(drawn_at_random)} random targets" in text
 
 
 def test_what_is_folded_opens(published: DeniableResult, open_page: Open) -> None:

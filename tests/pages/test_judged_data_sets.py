@@ -41,7 +41,7 @@ def test_scores_beside_retraining(dataset: str, open_page: Open) -> None:
     said, (request, result) = words(app), published("lds", dataset)
     sums = result.sums[result.place(MATCHING, "honest")]
     lds = spearmanr(sums, result.outcomes).statistic
-    assert f"predicts retraining with a score of {decimal(lds)}**" in said
+    assert f"do better, with a rank correlation of {decimal(lds)}**" in said
     assert f"Each of {len(result.outcomes)} models is trained on half" in said
     assert set(result.table["attribution"]) == {*request.attributions, MATCHING}
     assert left_out(request.attributions).strip() in said

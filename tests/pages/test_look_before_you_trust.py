@@ -27,17 +27,18 @@ def test_the_finding_is_in_the_tables(dataset: str, open_page: Open) -> None:
     app, result = open_page(PAGE, dataset=dataset), made(dataset)
     assert not app.exception and not app.warning
     said, e = words(app), result.eigenvalues[0]
-    assert f"On average {result.below[0].mean():.0%} of a score comes from" in said
-    assert f"determine about {(e / (e + 0.25)).sum():.0f} of {len(e):,}." in said
-    verb = "lies" if (e >= 0.25).sum() == 1 else "lie"
-    assert f"{(e >= 0.25).sum()} of {len(e)} directions {verb} above damping 0.25" in said
+    assert f"outweighs the data in {result.below[0].mean():.0%} of a score." in said
+    kept = round(10 * result.at("honest", 0.01)["kept"])
+    assert f"with 0.01 instead of 0.25, {kept} of the first ten samples stay" in said
+    below = (e < 0.25).sum()
+    assert f"Damping 0.25 outweighs the data in {below} of {len(e)} directions" in said
     assert len(app.get("plotly_chart")) == 1
 
 
 def test_another_damping_is_another_line(open_page: Open) -> None:
     app, e = open_page(PAGE, other_damping="0.01"), made("digits").eigenvalues[0]
     assert not app.exception
-    assert f"{(e >= 0.01).sum()} of 650 directions lie above damping 0.01" in words(app)
+    assert f"outweighs the data in {(e < 0.01).sum()} of 650 directions" in words(app)
 
 
 def test_what_is_folded(open_page: Open) -> None:

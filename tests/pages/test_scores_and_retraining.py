@@ -8,7 +8,7 @@ from engine.experiments.lds import MATCHING
 from engine.results.store import Store
 from engine.settings import PUBLISHED
 from pages.common.lab import published_results, registry
-from pages.common.words.wording import decimal, percent
+from pages.common.words.wording import decimal
 from pages.evidence.parts import lds_words
 from tests.support.pages import Open, tables, unfold, words
 
@@ -28,8 +28,8 @@ def test_the_finding_is_that_of_the_published_result(open_page: Open) -> None:
     app = open_page(PAGE)
     assert not app.exception and not app.warning
     said = words(app)
-    assert f"predicts retraining with a score of {decimal(lds)}**" in said
-    assert f"{percent(lds / result.ceiling)} of the {decimal(result.ceiling)}" in said
+    assert f"do better, with a rank correlation of {decimal(lds)}**" in said
+    assert f"sums of scores reach at most {decimal(result.ceiling)}" in said
     assert len(app.get("plotly_chart")) >= 2
     unfold(app)
     assert len(tables(app)[0]) == len(result.table)

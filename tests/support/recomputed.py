@@ -440,7 +440,7 @@ def shortened(_: str) -> Numbers:
 def certified(_: str) -> Numbers:
     result = only("certificates", "digits")
     rows = result.samples[result.samples["k"] == 1]
-    return [100 * float((rows["gradient_norm"] >= 1e-4).mean()), 1, 1e-4]
+    return [100 * float((rows["gradient_norm"] >= 1e-4).mean()), 1]
 
 
 def half_certified(_: str) -> Numbers:
@@ -493,8 +493,15 @@ def also_moves(dataset: str) -> Numbers:
 def lds_headline(dataset: str) -> Numbers:
     result = only("lds", dataset)
     table = result.table.set_index(["attribution", "model"])["lds"]
-    own = table["influence, damping = l2", "honest"]
-    return [own, 100 * own / result.ceiling, result.ceiling]
+    return [
+        *(len(result.outcomes), table["influence, damping = l2", "honest"]),
+        result.ceiling,
+    ]
+
+
+def lds_better(dataset: str) -> Numbers:
+    table = only("lds", dataset).table.query("model != 'attacked'")
+    return [(table["low"] > 0).sum(), len(table)]
 
 
 def lds_ceiling(dataset: str) -> Numbers:
@@ -535,12 +542,7 @@ def below_and_flat(dataset: str) -> Numbers:
 
 def directions(dataset: str) -> Numbers:
     values = eigenvalues(dataset)
-    return [float((values > 0.25).sum()), len(values), 0.25]
-
-
-def determined(dataset: str) -> Numbers:
-    values = eigenvalues(dataset)
-    return [float((values / (values + 0.25)).sum()), len(values)]
+    return [0.25, float((values < 0.25).sum()), len(values)]
 
 
 def other_damping(dataset: str, damping: float = 0.01) -> Numbers:
@@ -552,7 +554,7 @@ def other_damping(dataset: str, damping: float = 0.01) -> Numbers:
 def other_kept(dataset: str, damping: float = 0.01) -> Numbers:
     rows = only("conditioning", dataset).by_damping
     row = rows[(rows["model"] == "honest") & (rows["damping"] == damping)].iloc[0]
-    return [damping, 10 * row["kept"]]
+    return [damping, 0.25, 10 * row["kept"]]
 
 
 def least_damping(dataset: str) -> Numbers:

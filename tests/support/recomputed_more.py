@@ -146,13 +146,18 @@ def deniable_within(_: str, epsilon: float) -> list[tuple[int, int]]:
 
 
 def deniable_headline(_: str) -> Numbers:
-    (a, n), (b, m) = deniable_within("", 0.5)
-    return [0.5, a, n, 1, b, m]
+    (a, n), _near = deniable_within("", 0.5)
+    return [a, n, 1]
+
+
+def deniable_span(_: str) -> Numbers:
+    limit = only("deniable", "digits").limit
+    return [1 - limit, 1 + limit]
 
 
 def deniable_at_two(_: str) -> Numbers:
     (a, n), _near = deniable_within("", 0.2)
-    return [0.2, a, n]
+    return [0.8, 1.2, 0.2, a, n]
 
 
 def averaged_in_race(_: str) -> Numbers:

@@ -28,12 +28,14 @@ def finding(result: CertificatesResult, attacked: float | None) -> str:
     """Return the answer in one or two sentences."""
     k = int(result.samples["k"].min())
     place = "to rank 1" if k == 1 else f"into the top {k}"
+    share = percent(result.share(k, STATED))
     said = (
-        f"**{percent(result.share(k, STATED))} of the samples cannot be moved {place}** by any "
-        f"model whose training gradient is at most {size(STATED)}. That is proven for every attack."
+        f"**Once training is nearly finished, no attack can move {share} "
+        f"of the samples {place}.** That is proven. Nearly finished: the training loss has a slope "
+        f"of at most {size(STATED)}."
     )
     if attacked is not None:
-        said += f" Published attacks that succeed have at least {attacked:.3g}."
+        said += f" Published attacks that succeed leave {attacked:.3g} or more."
     return said
 
 
@@ -41,7 +43,7 @@ def shares_title(result: CertificatesResult) -> str:
     k = int(result.samples["k"].min())
     norms = result.of(k)["gradient_norm"]
     middle = float(norms[norms > 0].median())
-    return f"Half of the samples are certified up to a gradient norm of {size(middle)} or more"
+    return f"Half of the samples are safe up to a slope of {size(middle)}"
 
 
 @shelf.kept

@@ -1,5 +1,7 @@
 """Figures of the deniable attack: pure functions from the stored result to Plotly figures."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -11,6 +13,8 @@ from pages.common.figures.palette import ACCENT, BLUE, FAINT, GREY
 
 CROWDS = {"random": "random targets", "near": "near the top"}
 MEANS = {"weights": "weights", "scales": "scales", "together": "L2, weights and scales"}
+SHORT = {"weights": "samples' weights only", "scales": "features' scales only", "together": "all"}
+LINE = 0.07  # of the axis: the height of a line's name
 COLOURS = {"random": ACCENT, "near": BLUE}
 DASHES = {"together": "solid", "weights": "dot", "scales": "dash"}
 
@@ -30,11 +34,12 @@ def steps(result: DeniableResult) -> pd.DataFrame:
 def curve(result: DeniableResult, epsilon: float) -> go.Figure:
     """Draw share of each crowd moved against ε, a staircase for each means; `epsilon` is marked."""
     figure, table = go.Figure(), steps(result)
+    ends: list[tuple[float, str, str]] = []
     asked = result.table[["means", "crowd"]].drop_duplicates()
     for means, crowd in zip(asked["means"], asked["crowd"], strict=True):
         part = table[(table["means"] == means) & (table["crowd"] == crowd)]
         share = np.concatenate([[0.0], part["share"]])
-        name = f"{CROWDS[crowd]}: {MEANS[means]}"
+        name = f"{CROWDS[crowd]}, {SHORT[means]}"
         figure.add_scatter(
             x=np.concatenate([[0.0], part["epsilon"], [result.limit]]),
             y=np.append(share, share[-1]),
@@ -43,12 +48,32 @@ def curve(result: DeniableResult, epsilon: float) -> go.Figure:
             name=name,
             hovertemplate="within ε %{x:.3f}: <b>%{y:.0%}</b>" + f"<extra>{name}</extra>",
         )
+        ends.append((share[-1], name, COLOURS[crowd]))
+    label(figure, ends, result.limit)
     figure.add_vline(x=epsilon, line={"color": GREY, "width": 2})
     figure.update_xaxes(
-        title_text="ε: how far weights and scales may be from 1", range=[0, 1.02 * result.limit]
+        title_text="ε: samples and features count 1 − ε to 1 + ε times",
+        range=[0, 1.02 * result.limit],
     )
     figure.update_yaxes(title_text="targets in the top", tickformat=".0%", range=[-0.02, 1.04])
-    return finish(figure, 380)
+    return finish(figure, 380, showlegend=False)
+
+
+def label(figure: go.Figure, ends: Sequence[tuple[float, str, str]], limit: float) -> None:
+    """Write each line's name above its right end, names of close ends one above the other; ends:
+    height, name and colour."""
+    free = -1.0
+    for height, name, colour in sorted(ends):
+        free = max(height, free + LINE)
+        figure.add_annotation(
+            x=limit,
+            y=free,
+            xanchor="right",
+            yanchor="bottom",
+            showarrow=False,
+            text=name,
+            font={"size": 14, "color": colour},
+        )
 
 
 def intervals(result: DeniableResult, epsilon: float) -> go.Figure:

@@ -21,18 +21,17 @@ def moved(result: DeniableResult, means: str, crowd: str, epsilon: float) -> int
 def finding(result: DeniableResult) -> str:
     """Say what the attack reaches, and whether averaging stops it, in one line."""
     means = str(result.table["means"].iloc[-1])
-    random, near = (
-        f"{moved(result, means, crowd, result.limit)} of {len(result.rows(means, crowd))}"
-        for crowd in ("random", "near")
-    )
+    random = moved(result, means, "random", result.limit)
     found = result.arrived
     if found.empty:
         return f"Within ε = {result.limit:g} no target reaches the top {result.k}."
     stay = int((found["averaged"] <= result.k).sum())
+    place = "rank 1" if result.k == 1 else f"the top {result.k}"
     return (
-        f"**Honest-looking choices within ε = {result.limit:g} bring {random} random targets to "
-        f"the top {result.k}**, and {near} near it. Each model is a true minimum. Averaging over "
-        f"honest choices leaves {stay} of {len(found)}."
+        f"**Training is finished, yet {random} of {len(result.rows(means, 'random'))} random "
+        f"targets reach {place}.** The attacker only chose the L2 penalty, and to count "
+        f"each sample and feature {span(result.limit)} times. Averaging over honest choices "
+        f"leaves {stay} of {len(found)}."
     )
 
 
@@ -41,9 +40,15 @@ def at(result: DeniableResult, epsilon: float) -> str:
     """Say for one ε how many random targets are moved by the last of the means."""
     means = str(result.table["means"].iloc[-1])
     return (
-        f"Within ε = {epsilon:g}, {moved(result, means, 'random', epsilon)} of "
-        f"{len(result.rows(means, 'random'))} random targets reach the top"
+        f"At {span(epsilon)} times (ε = {epsilon:g}), "
+        f"{moved(result, means, 'random', epsilon)} of "
+        f"{len(result.rows(means, 'random'))} random targets rise"
     )
+
+
+def span(epsilon: float) -> str:
+    """'0.8 to 1.2': how often a sample may count within ε."""
+    return f"{1 - epsilon:g} to {1 + epsilon:g}"
 
 
 @shelf.kept

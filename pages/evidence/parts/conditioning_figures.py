@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from engine.experiments import ConditioningResult
 from pages.common.figures.layout import custom_data, finish
-from pages.common.figures.palette import ACCENT, BLUE, GREY
+from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
 from pages.common.words.wording import percent
 
 LOOKS = {"honest": ("honest model", GREY, "solid"), "attacked": ("attacked model", BLUE, "dash")}
@@ -31,13 +31,19 @@ def spectrum(result: ConditioningResult, damping: float) -> go.Figure:
             hovertemplate=f"direction %{{x}}: curvature %{{y:.2g}}<extra>{name}</extra>",
         )
     figure.add_hline(y=damping, line={"color": ACCENT, "width": 2, "dash": "dot"})
-    figure.add_annotation(
-        x=1, xref="paper", y=np.log10(damping), yanchor="bottom", xanchor="right", showarrow=False,
-        text=f"damping {damping:g}<br>decides below", align="right", font={"color": ACCENT},
-    )  # fmt: skip
+    lowest = max(smallest, 1e-6) / 10
+    figure.add_hrect(y0=lowest, y1=damping, fillcolor=BAND, line_width=0, layer="below")
+    for text, colour, side, shift in (
+        ("the data decide", GREY, "bottom", 2),
+        (f"below {damping:g} the damping decides", ACCENT, "top", -2),
+    ):
+        figure.add_annotation(
+            x=1, xref="paper", y=np.log10(damping), yanchor=side, xanchor="right", yshift=shift,
+            showarrow=False, text=text, align="right", font={"color": colour, "size": 14},
+        )  # fmt: skip
     figure.update_xaxes(title_text="direction, the most curved first", type="log", dtick=1)
     figure.update_yaxes(
-        title_text="eigenvalue of H", type="log", exponentformat="power", dtick=1,
+        title_text="curvature", type="log", exponentformat="power", dtick=1,
         range=[np.log10(max(smallest, 1e-6)) - 0.2, np.log10(result.eigenvalues.max()) + 0.3],
     )  # fmt: skip
     return finish(figure, 400)

@@ -15,28 +15,27 @@ LOOSE = 0.01  # the other damping in the finding: the usual L2 penalty
 def finding(result: ConditioningResult) -> str:
     """Say how much of a score is the data's, and how far another damping would agree."""
     own, other = result.at("honest"), result.at("honest", LOOSE)
-    parameters = result.eigenvalues.shape[1]
     return (
-        f"**On average {own['below']:.0%} of a score comes from directions in which the damping "
-        f"outweighs the data.** The data determine about {own['dimension']:.0f} of {parameters:,}. "
-        f"With damping {other['damping']:g} only {round(10 * other['kept'])} of the first ten stay."
+        f"**Ask which damping a ranking used: with {other['damping']:g} instead of "
+        f"{own['damping']:g}, {round(10 * other['kept'])} of the first ten samples stay.** "
+        "Damping is a number chosen by hand. On average it outweighs the data in "
+        f"{own['below']:.0%} of a score."
     )
 
 
 @shelf.kept
 def spectrum_title(result: ConditioningResult, damping: float) -> str:
     values = result.eigenvalues[0]
-    above = int((values >= damping).sum())
-    return (
-        f"{above} of {count(len(values), 'direction')} {'lies' if above == 1 else 'lie'} above "
-        f"damping {damping:g}"
-    )
+    below = int((values < damping).sum())
+    return f"Damping {damping:g} outweighs the data in {below} of {count(len(values), 'direction')}"
 
 
 @shelf.kept
 def spectrum_caption(result: ConditioningResult, damping: float) -> str:
     below = result.at("honest", damping)["below"]
     return (
+        "A direction is one way to change the model. Its curvature, an eigenvalue of the Hessian "
+        "H, says how firmly the data hold the model there. "
         f"What lies below the dotted line carries {below:.0%} of the honest model's scores. "
         f"{result.flat[0]} directions have no curvature and are not drawn: for example, the same "
         "vector added to every class."

@@ -63,7 +63,9 @@ def all_scores(result: LdsResult) -> go.Figure:
         font={"color": ACCENT, "size": 12},
         align="right",
     )
-    figure.update_xaxes(title_text="linear datamodelling score (Spearman)", range=[-0.45, 1.0])
+    figure.update_xaxes(
+        title_text="prediction of retraining: 0 chance, 1 perfect", range=[-0.45, 1.0]
+    )
     figure.update_yaxes(
         tickvals=list(height.values()),
         ticktext=[SCORE_NAMES[name] for name in height],
