@@ -4,7 +4,8 @@ Streamlit sends an empty page, then a skeleton, then one element after the other
 among them moves all that is there already. Here the style comes with the page, and so does a script
 that keeps the first view hidden, beneath the lab's name, until its script run has ended and its
 elements have their places: nothing that a reader has begun to read moves. Later runs hide nothing.
-The script that saves figures comes here too, once: a component would bring it for every figure.
+The scripts that save figures and that explain words come here too, once: a component would bring
+them for every figure or page.
 """
 
 from functools import cache
@@ -16,10 +17,11 @@ from pages.common.figures.palette import ACCENT
 from pages.common.lab.browsers import opens_page
 from pages.common.widgets.browser_files import text_of
 from pages.common.widgets.code_tabs import CITATION
+from pages.common.words import glossary
 
 NAME = "Influence Attack Lab"
-STYLES = ("blocks.css", "save_figure.css", "opening.css")
-SCRIPTS = ("opening.js", "save_figure.js")
+STYLES = ("blocks.css", "save_figure.css", "opening.css", "words.css")
+SCRIPTS = ("opening.js", "save_figure.js", "words.js")
 BODY = b"<body>"
 TITLE = b"<title>Streamlit</title>"
 ASKED = (b"if-none-match", b"if-modified-since", b"range", b"accept-encoding")
@@ -28,14 +30,16 @@ DESCRIBED = ("etag", "last-modified", "accept-ranges")  # headers of Streamlit's
 
 @cache
 def in_body() -> bytes:
-    """Return the style of the lab's own blocks, the scripts that show the first view and save
-    figures, what to cite, and what stands there until then. All of it is in the body, since of
-    equal rules the later one wins: Streamlit's scripts add their style to the head."""
+    """Return the style of the lab's own blocks, the glossary, the scripts of the first view, of
+    saving figures and of words, what to cite, and what stands there until then. All of it is in the
+    body, since of equal rules the later one wins: Streamlit's scripts add their style to the head.
+    """
     style = f":root {{--ial-accent: {ACCENT};}}\n" + "".join(map(text_of, STYLES))
     scripts = "".join(f"<script>{text_of(name)}</script>" for name in SCRIPTS)
+    words = f'<script type="application/json" id="ial-glossary">{glossary.for_browser()}</script>'
     cited = f'<script type="application/x-bibtex" id="ial-citation">{CITATION}</script>'
     waiting = f'<div id="ial-opening" role="status">{NAME} <span>is opening …</span></div>'
-    return f"<style>{style}</style>{scripts}{cited}{waiting}".encode()
+    return f"<style>{style}</style>{words}{scripts}{cited}{waiting}".encode()
 
 
 def dressed(page: bytes) -> bytes:

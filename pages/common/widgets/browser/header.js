@@ -7,7 +7,8 @@ export default function (component) {
     header = document.createElement('div');
     header.className = 'ial-header';
     header.innerHTML = '<b></b><span class="paper">on <a target="_blank" rel="noopener"></a>'
-      + '<span class="authors"></span></span><button type="button"></button>'
+      + '<span class="authors"></span></span><button type="button" class="words">Words</button>'
+      + '<button type="button" class="present"></button>'
       + '<div class="overlay" role="dialog" hidden></div>';
     parentElement.appendChild(header);
   }
@@ -16,7 +17,11 @@ export default function (component) {
   paper.textContent = data.paper;
   paper.href = data.link;
   header.querySelector('.authors').textContent = ' (' + data.authors + ')';
-  const button = header.querySelector('button');
+  const words = header.querySelector('.words');
+  words.title = 'What the words on this page mean';
+  words.onclick = () => window.ialWords.list();
+  words.hidden = !window.ialWords;  // the page came without the lab's scripts
+  const button = header.querySelector('.present');
   button.textContent = data.presenting ? 'End' : 'Present';
   button.title = data.presenting ? KEYS : 'Large text and figures, without the sidebar';
   button.onclick = () => setTriggerValue('turned', true);
