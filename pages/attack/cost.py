@@ -78,7 +78,7 @@ def by_radius(stored: Stored, view: RateView, beside: str) -> FigureBlock:
         title=radius_title(own, losses(table, view.k), view.tolerance),
         kind="Success rate and accuracy lost against the radius",
         build=rate_figures.success_against,
-        values=(rates, rows, "radius", "radius", view.tolerance),
+        values=(rates, rows, "radius", "radius: how far the model may go", view.tolerance),
         results=(stored,),
         caption=f"Success is {rate_words.course(own, 'radius')}; {price(table, view.k)}. On test "
         "data that the attacker never saw (dashed), of the models that are handed out: "
@@ -125,12 +125,6 @@ def methods(rates: pd.DataFrame, stored: Stored, baseline: Stored | None) -> Fig
         caption="Each at its best radius or weight, as in the paper's Table 1. The baseline trains "
         "on minibatches in which the target is drawn up to a million times as often.",
     )
-
-
-@unfold.section("The same numbers, beside the paper's Table 1", "table-1")
-def beside_table_1(shown: pd.DataFrame) -> None:
-    blocks.table(paper.beside_table_1(shown), "Success rates, here and in the paper's Table 1")
-    st.caption(paper.COMPARABLE)
 
 
 def training_title(own: pd.DataFrame) -> str:
@@ -181,8 +175,9 @@ def frontier_figure(
         build=rate_figures.frontier,
         values=(points,),
         results=tuple(results.values()),
-        caption=frontier.left(points),
-        details="Per radius: how many attacks succeed whatever they cost, "
+        caption="The lower half shows how much of the honest order is left: 1 is all of it, 0 "
+        "none. A mark is one radius; the further right, the more accuracy is lost.",
+        details=f"{frontier.left(points)} Per radius: how many attacks succeed whatever they cost, "
         "the accuracy that the returned models lose, and how much of the honest ranking is left."
         f"{meaning}"
         f"{fresh.TUNED if len(points['objective'].unique()) > 1 else ''}",
@@ -218,6 +213,13 @@ def published_sweeps(role: str, dataset: str) -> list[Stored]:
     return [stored for stored in found if stored is not None]
 
 
+@unfold.section("Does it hold on other test data, and on other targets?", "elsewhere")
+def elsewhere(landed: str, dataset: str, k: int) -> None:
+    """Show where moved targets stand on unseen test data, and the rates on fresh targets."""
+    st.markdown(landed)
+    on_fresh_targets(dataset, k)
+
+
 def on_fresh_targets(dataset: str, k: int) -> None:
     """Show the rates on targets that nobody tuned on, for every data set that is published."""
     found = fresh_rates(fresh_sweeps(), k)
@@ -237,30 +239,39 @@ def at_once(counts: pd.DataFrame) -> None:
     st.caption(frontier.COUNTED)
 
 
+@unfold.section("Would training on the target more often do the same?", "methods")
+def beside_the_baseline(rates: pd.DataFrame, stored: Stored, baseline: Stored | None) -> None:
+    """Show attack and baseline, and the same numbers in the paper. rates: of `best_of_both`."""
+    methods(rates, stored, baseline).show()
+    charts.heading("The same numbers, beside the paper's Table 1")
+    blocks.table(paper.beside_table_1(rates), "Success rates, here and in the paper's Table 1")
+    st.caption(paper.COMPARABLE)
+
+
+@unfold.section("Is the attack easier with less training data?", "training-size")
+def with_less_data(stored: Stored, request: SweepRequest, view: RateView) -> None:
+    by_training_size(stored, request, view).show()
+
+
 def results(request: SweepRequest, stored: Stored, view: RateView) -> None:
+    """Show success and its price; what is compared with it is folded."""
     dataset = request.dataset
     by_radius(stored, view, halves.beside(dataset)).show()
-    left, right = st.columns(2, gap="medium")
+    others = sweep_requests.stored_of(KEEPING, dataset)
+    table = frontier.on_the_same(stored.result, [other.result for other in others.values()])
+    frontier_figure(table, {request: stored, **others}, view).show()
+    counts = frontier.counts(table, view.k)
+    if len(set(counts["objective"])) > 1:
+        at_once(counts)
+    every = [stored.result, *(other.result for other in others.values())]
+    elsewhere(transfer.landed(transfer.landings(every, view)), dataset, view.k)
     asked = published_results.request_of(BASELINE, dataset)
     baseline = None if asked is None else door.find("baseline", asked)
-    rates = best_of_both(stored.result, view, baseline)
-    with left:
-        methods(rates, stored, baseline).show()
-    with right:
-        others = sweep_requests.stored_of(KEEPING, dataset)
-        table = frontier.on_the_same(stored.result, [other.result for other in others.values()])
-        frontier_figure(table, {request: stored, **others}, view).show()
-        counts = frontier.counts(table, view.k)
-        if len(set(counts["objective"])) > 1:
-            at_once(counts)
-    every = [stored.result, *(other.result for other in others.values())]
-    st.caption(transfer.landed(transfer.landings(every, view)))
-    on_fresh_targets(dataset, view.k)
-    beside_table_1(rates)
+    beside_the_baseline(best_of_both(stored.result, view, baseline), stored, baseline)
     training = published_results.request_of(TRAINING, dataset)
     trained = None if training is None else door.find("sweep", training)
     if training is not None and trained is not None:
-        by_training_size(trained, training, view).show()
+        with_less_data(trained, training, view)
     if asked is not None and baseline is not None:
         baseline_view.files_and_code(baseline, asked)
 

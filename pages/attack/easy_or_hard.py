@@ -37,7 +37,7 @@ def choose(form: Form, table: pd.DataFrame, start: float) -> tuple[int, float]:
     left, right = st.sidebar.columns(2)
     k = form.choice(
         left,
-        "k",
+        "Top k",
         "k",
         [int(k) for k in sorted(table["k"].unique())],
         "A target is moved when it gets into the top k.",

@@ -33,8 +33,11 @@ def test_the_finding_and_figures_stand_there_before_any_click(
     assert not app.warning
     assert rate(as_published, 1, 0.03, "high_accuracy") in words(app)
     assert "computed here · your features file" in words(app)
-    assert len(app.get("plotly_chart")) == 4
+    assert len(app.get("plotly_chart")) == 2
     assert "This result is shown on this page" in words(app)
+    unfold(app)
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 4, "with the baseline, and with less training data"
 
 
 def test_the_objectives_that_keep_something_stand_beside_the_papers(
@@ -119,7 +122,7 @@ def test_nonsense_in_the_sweep_of_ones_own_is_said_beside_it(
     app = open_page(PAGE, dataset="small", **{name: value})
     assert not app.exception
     assert said in app.error[0].value
-    assert len(app.get("plotly_chart")) == 4
+    assert len(app.get("plotly_chart")) == 2
 
 
 def test_nothing_published_is_said_and_offered(open_page: Open, as_published: Sweeps) -> None:

@@ -38,7 +38,8 @@ def test_before_any_click_the_finding_stands_there_with_its_numbers(
     old = int(result.before.ranks[target])
     assert f"sample {target} went from rank {old:,} to rank {result.rank_test:,} of 1,200" in said
     assert "computed here" in said
-    assert len(app.get("plotly_chart")) == 6  # the baseline on the example is published
+    assert len(app.get("plotly_chart")) == 4  # the baseline on the example is published
+    assert len(unfold(app).get("plotly_chart")) == 6
     assert app.button(key="run").disabled
 
 
@@ -133,17 +134,23 @@ def test_a_target_in_the_honest_top_k_is_refused_in_words(open_page: Open, examp
     assert not app.exception
 
 
+def is_finished(app: AppTest) -> bool:
+    """Whether the page shows a finished attack; its two tables are folded."""
+    return "Every run, arrived or not" in [section.label for section in app.expander]
+
+
 def test_run_from_click_to_result(open_page: Open, settings: Settings) -> None:
     request = replace(SMALL, targets=(11,), radius=0.4)
     app = open_page(PAGE, **links.values_of(request))
     assert "at rank" in words(app)
     app.button(key="run").click().run()
     assert not app.exception
-    follow(app, lambda: len(tables(app)) == 2)
+    follow(app, lambda: is_finished(app))
     stored = find(settings, request)
     assert stored is not None
     assert wording.headline(stored.result) in words(app)
     assert app.button(key="run").disabled
+    assert len(tables(unfold(app))) == 2
 
 
 def test_the_baseline_is_offered_beside_a_finished_attack_and_computed(
@@ -170,7 +177,7 @@ def test_a_network_is_chosen_attacked_and_taken_along(open_page: Open, settings:
     follow(app, lambda: not app.button(key="run").disabled)
     assert "The model is a network, one hidden layer of 32 tanh units" in words(app)
     app.button(key="run").click().run()
-    follow(app, lambda: len(tables(app)) == 2)
+    follow(app, lambda: is_finished(app))
     assert not app.exception
     request = replace(SMALL, model="mlp")
     stored = find(settings, request)
@@ -204,6 +211,7 @@ def test_features_of_ones_own_are_shown_without_pictures(
     assert not app.error
     assert wording.headline(stored.result) in words(app)
     assert "your features file" in words(app)
+    unfold(app)
     assert "<img" not in words(app)
     assert "picture" not in tables(app)[0].columns
 

@@ -229,6 +229,7 @@ NO_RESULT = (
         r"^Models pulled to the top 1",
         r"^Each at its best radius or weight",
         r"^Each line is one size of the target set, within radius",
+        r"^The lower half shows how much of the honest order is left",
         r"^Of \d+ targets at radius",
         r"^With l2, weights and scales together",
         r"^Linear models on",

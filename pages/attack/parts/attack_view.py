@@ -19,7 +19,7 @@ from pages.common.asking import targets
 from pages.common.figures import ranking
 from pages.common.keeping import shelf
 from pages.common.samples import Samples
-from pages.common.widgets import blocks, charts, take_away
+from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import reproduce, wording
@@ -57,7 +57,11 @@ def strip(result: AttackResult, samples: Samples) -> None:
                 wording.percent(result.accuracy_after),
                 wording.against(result),
             ),
-            Fact("Distance from honest", f"{result.distance:.2f} ‖θ*‖", "the change of the model"),
+            Fact(
+                "Distance from honest",
+                f"{result.distance:.2f} ‖θ*‖",
+                "1: the honest model's length",
+            ),
             Fact(
                 "Runs that arrived",
                 f"{reached} of {len(result.runs)}",
@@ -188,13 +192,19 @@ class FinishedAttack:
 
 
 def show(attack: FinishedAttack) -> None:
-    """Draw all of a finished attack but headline and strip."""
+    """Draw a finished attack but headline and strip; what else moved, and every run, is folded."""
     attack.ranking().show()
     left, right = st.columns([1, 1.1], gap="medium")
     with left:
         attack.top_ten().show()
     with right:
         attack.trajectories().show()
+    _who_else(attack)
+    _every_run(attack.result)
+
+
+@unfold.section("Who else moved, and which predictions changed?", "who-else")
+def _who_else(attack: FinishedAttack) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         attack.moves().show()
@@ -202,7 +212,6 @@ def show(attack: FinishedAttack) -> None:
         attack.price().show()
         _changed_predictions(attack.result, attack.samples.dataset)
     _moved_most(attack.result, attack.samples)
-    _every_run(attack.result)
 
 
 def take_with_you(attack: FinishedAttack) -> None:
@@ -290,8 +299,8 @@ def predictions(
     return result.honest.predict(dataset.X_holdout), result.model.predict(dataset.X_holdout)
 
 
+@unfold.section("Every run, arrived or not", "every-run")
 def _every_run(result: AttackResult) -> None:
-    charts.heading("Every run, arrived or not")
     in_top = f"in the top {result.k}"
     blocks.table(
         runs_table(result, in_top),

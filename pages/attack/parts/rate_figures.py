@@ -197,9 +197,9 @@ def frontier(points: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(
         title_text="success rate", tickformat=".0%", range=[-0.05, 1.12], row=1, col=1
     )
-    figure.update_yaxes(title_text="Spearman ρ with honest", range=[-0.25, 1.19], row=2, col=1)
+    figure.update_yaxes(title_text="agreement with honest order", range=[-0.25, 1.19], row=2, col=1)
     low, high = float(points["drop"].min()), float(points["drop"].max())
     room = 0.16 * ((high - low) or 1.0)  # for the labels
     figure.update_xaxes(range=[low - room, high + room], zeroline=False)
-    figure.update_xaxes(title_text="accuracy lost (points, median)", row=2, col=1)
+    figure.update_xaxes(title_text="accuracy lost (points)", row=2, col=1)
     return finish(figure, 480, showlegend=len(set(points["objective"])) > 1)

@@ -92,7 +92,7 @@ def choose_view(form: Form, table: pd.DataFrame, with_radius: bool = False) -> R
     ks, radii = computed(table)
     several = with_radius and len(radii) > 1
     columns = st.columns([1, 1, 3, 2] if several else [1, 3, 3], vertical_alignment="bottom")
-    k = form.choice(columns[0], "k", "k", ks, "The top that counts as success.", nearest=True)
+    k = form.choice(columns[0], "Top k", "k", ks, "The top that counts as success.", nearest=True)
     radius = radii[0]
     if several:
         radius = form.choice(
