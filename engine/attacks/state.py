@@ -25,10 +25,6 @@ from engine.influence.problem import Forward, InfluenceProblem
 from engine.influence.solve import WarmStart, over
 
 SOLVE_TOLERANCE = 1e-3  # inside an attack; an arrival is confirmed at CONFIRM_TOLERANCE
-# Of the gradient of an objective with an upkeep, whose runs go on after they have arrived. On
-# digits its angle to the exact one is 0.3 degrees in the median step, and 1.2 in the worst of a
-# hundred.
-UPKEEP_TOLERANCE = 5e-3
 CONFIRM_TOLERANCE = 1e-6
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's usual constants
 DECAY = 0.1  # of the learning rates, after half of the steps
@@ -174,7 +170,7 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     gradient, solution = problem.gradient(
         forward,
         wanted,
-        SOLVE_TOLERANCE if upkeep is None else UPKEEP_TOLERANCE,
+        SOLVE_TOLERANCE,
         state.warm_gradient,
         weight=0.0 if upkeep is None else upkeep.loss_weight,
     )
