@@ -19,7 +19,7 @@ from pages.common.lab import registry, visitors
 from pages.common.lab.permissions import Action
 from pages.common.lab.shared import lab, shown
 from pages.common.widgets import charts
-from pages.common.words.code_names import data_name
+from pages.common.words.code_names import data_name, experiment_name
 from pages.common.words.wording import count, plain
 from pages.evidence.parts import job_queue, kept_results
 from pages.evidence.parts import library_words as words
@@ -29,18 +29,19 @@ ANY = "all"
 TICKED = "result"  # in links: the keys of the results that are ticked
 SAID, TAKEN, SENT = "library_said", "bundle_taken", "bundle"  # session-state keys
 DELETED = "library_deleted"  # session-state key: the last deletion, which can be undone
+SEEN = ("what", "data set", "asked for", "made", "from")  # the rest is said of one that is ticked
 TABLE_ROWS = 12  # of the library that are seen without scrolling in it
 
 
 def choose(form: Form, found: Library) -> list[Entry]:
     """Return the entries that the filters leave."""
     columns = st.columns([2, 2, 2, 3])
-    experiments = sorted({entry.experiment for entry in found.entries})
+    experiments = sorted({entry.experiment for entry in found.entries}, key=experiment_name)
     data = sorted({entry.dataset for entry in found.entries if entry.dataset})
     experiment, dataset, whence = (
         form.choice(column, label, name, [ANY, *choices], "", carried=False, words=said)
         for column, label, name, choices, said in (
-            (columns[0], "Experiment", "experiment", experiments, None),
+            (columns[0], "Experiment", "experiment", experiments, experiment_name),
             (columns[1], "Data set", "data", data, data_name),
             (columns[2], "From", "origin", list(words.ORIGINS.values()), None),
         )
@@ -78,7 +79,11 @@ def table(entries: Sequence[Entry]) -> list[Entry]:
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": start, "columns": [], "cells": []}},
+        column_order=SEEN,
         column_config={
+            "what": st.column_config.TextColumn(width=170),
+            "data set": st.column_config.TextColumn(width=140),
+            "asked for": st.column_config.TextColumn(width=260),
             "made": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
             "seconds": st.column_config.NumberColumn(format="%.1f"),
             "KB": st.column_config.NumberColumn(format="%.0f"),

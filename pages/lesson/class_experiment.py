@@ -27,7 +27,6 @@ from pages.lesson.parts import lesson_words as words
 PAGE = registry.page("lesson")
 LOOK_SECONDS = 2.0
 KS, RADII = (1, 3, 10, 30), (0.1, 0.3, 0.5)  # those of the published rates
-DATASET, K, RADIUS = links.EXAMPLE.dataset, 10, 0.3  # how a lesson begins unless told otherwise
 MOVES, PRICE, NAME = "bet_moves", "bet_price", "nickname"  # session-state keys
 YES, NO = "Yes, it will", "No, it will not"
 ABOUT = (
@@ -60,11 +59,18 @@ def begin_form(form: Form) -> None:
         "dataset",
         datasets(),
         "Whose samples are dealt.",
-        DATASET,
+        lesson_state.DATASET,
         words=data_name,
     )
     form.choice(
-        second, "Into the top", "k", KS, "The rank to reach.", K, nearest=True, carried=False
+        second,
+        "Into the top",
+        "k",
+        KS,
+        "The rank to reach.",
+        lesson_state.K,
+        nearest=True,
+        carried=False,
     )
     form.choice(
         third,
@@ -73,7 +79,7 @@ def begin_form(form: Form) -> None:
         RADII,
         "How far the malicious model may lie from the honest one, as a share of its norm. Farther "
         "moves more samples and costs more.",
-        RADIUS,
+        lesson_state.RADIUS,
         nearest=True,
         carried=False,
     )

@@ -87,6 +87,7 @@ def page() -> None:
             )
         return
     if lesson is None:
+        wall_view.before(lesson_state.DATASET, lesson_state.K, lesson_state.RADIUS)
         until_it_begins()
     else:
         live(lesson)

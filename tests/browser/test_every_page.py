@@ -52,7 +52,7 @@ FIRST_SIGHT = """() => {
 LATE = 60_000  # ms for the first figure; a page without one waits a tenth
 WORDS = 40  # of the largest block of text above the first figure
 # Pages whose work is a list, a form or a game, not a figure.
-NO_FIGURE = {"results", "data", "join", "lesson", "wall"}
+NO_FIGURE = {"results", "data", "join", "lesson"}
 VISIBLE = 80  # px of the figure that the window must show
 WINDOWS = {"laptop": (1280, 800), "phone": (400, 800)}
 SHIFT = 0.05  # of the layout, all that moves without the reader's doing, added up

@@ -12,8 +12,8 @@ from engine.results import lessons
 from engine.results.bundle import write_bundle
 from engine.results.library import Entry, open_library, remove, select
 from engine.results.store import Store
-from engine.settings import Settings
-from pages.common.lab import browsers, registry, visitors
+from engine.settings import PUBLISHED, Settings
+from pages.common.lab import browsers, published_results, registry, visitors
 from pages.common.lab.shared import ranking_request
 from pages.evidence.parts import view_of_result
 from pages.lesson.parts import kept_lessons
@@ -161,6 +161,22 @@ def test_a_sample_that_is_at_the_top_already_is_not_taken(
     app.number_input(key="own_sample").set_value(int(stored.result.test.top(60)[-1]))
     app.button(key="take").click().run()
     assert "at rank 60" in words(app)
+
+
+def test_the_wall_shows_the_published_rate_before_a_lesson(open_page: Open) -> None:
+    """Counted again from the published sweep: the returned models, at any cost in accuracy."""
+    request = published_results.request_of("cost", "digits")
+    assert request is not None
+    stored = Store(PUBLISHED, PUBLISHED).find_published("sweep", request)
+    assert stored is not None
+    table = stored.result
+    rows = table[(table["k"] == 10) & (table["radius"] == 0.3)]
+    rows = rows[rows["objective"] == "higher_ranked"]
+    hits = int((rows["rank_test"] <= 10).sum())
+    app = open_page(WALL)
+    assert not app.exception
+    assert f"{hits} of {len(rows)} attacks moved their sample into the top 10" in words(app)
+    assert len(app.get("plotly_chart")) == 1
 
 
 def test_a_lesson_that_is_not_here_is_said(open_page: Open) -> None:

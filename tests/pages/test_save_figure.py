@@ -21,7 +21,7 @@ FIGURES = {  # as each page opens; "apart" has its figure once there is a vote
     "start": 0, "apart": 1, "influence": 2, "move-one-sample": 6, "lab": 0, "cost": 4,
     "what-works": 4, "many-targets": 5, "easy-or-hard": 3, "how-far": 2, "impossible": 1,
     "fairness": 6, "audit": 0, "minimum": 0, "other-scores": 2, "paper": 1, "why-fast": 1,
-    "results": 0, "data": 0, "join": 0, "lesson": 0, "wall": 0, "who-gets-the-money": 1,
+    "results": 0, "data": 0, "join": 0, "lesson": 0, "wall": 1, "who-gets-the-money": 1,
     "wrong-labels": 1, "undo-it": 1, "race": 1, "what-cannot-be-moved": 2, "is-any-score-safe": 1,
     "lds": 3, "deniable": 1, "story": 0, "new-sample": 0, "look": 1,
 }  # fmt: skip

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from engine.experiments import EXPERIMENTS
 from engine.vocabulary import METRICS, OBJECTIVES, ORDERS, SCORES
 from pages.common.words import code_names
 from tests.support.reading import Passage, known_data_sets
@@ -65,3 +66,8 @@ def test_every_code_has_a_word_of_its_own() -> None:
         assert len(set(words.values())) == len(words)
     names = [code_names.data_name(name) for name in known_data_sets()]
     assert len(set(names)) == len(names)
+
+
+def test_every_experiment_has_a_name_of_its_own() -> None:
+    assert set(code_names.EXPERIMENT_WORDS) == set(EXPERIMENTS)
+    assert len(set(code_names.EXPERIMENT_WORDS.values())) == len(EXPERIMENTS)

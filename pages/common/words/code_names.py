@@ -27,7 +27,47 @@ MODEL_WORDS: Mapping[str, str] = {
 }
 PROSE = {"digits": "digits", "breast_cancer": "breast tumours"}  # titles in lower case
 METRIC_WORDS: Mapping[str, str] = {"dp": "demographic parity", "eop": "equal opportunity"}
+EXPERIMENT_WORDS: Mapping[str, str] = {
+    "attack": "Attack on samples",
+    "replay": "Attack, step by step",
+    "pairs": "Honest or malicious?",
+    "ranking": "Honest ranking",
+    "sweep": "Attacks on many targets",
+    "batch": "Part of many attacks",
+    "baseline": "Loss reweighing",
+    "fairness": "Fairness attack",
+    "impossible": "Impossible sample",
+    "defence": "Is it a minimum?",
+    "polish": "Newton steps",
+    "sensitivity": "Easy or hard to move",
+    "leave-one-out": "Retraining without one",
+    "explain": "Influence on one image",
+    "audit": "Audit of calculators",
+    "attributions": "Check by other scores",
+    "lesson": "Lesson of a class",
+    "minimal-radius": "Smallest radius",
+    "deniable": "Deniable attack",
+    "certificates": "What cannot be moved",
+    "halves": "Two test halves",
+    "payments": "Payments to vendors",
+    "cleaning": "Wrong labels",
+    "lds": "Scores and retraining",
+    "selection": "Training on the best",
+    "score-matrix": "Every score attacked",
+    "conditioning": "Effect of the damping",
+    "candidates": "Worth of new samples",
+    "playground": "Worth of a point",
+    "gradients": "Time of one step",
+    "scaling": "Time by data size",
+    "prepare": "Fetched data set",
+}
 WORDS = {**SCORE_NAMES, **OBJECTIVE_WORDS, **ORDER_WORDS, **MODEL_WORDS, **METRIC_WORDS}
+
+
+def experiment_name(name: str) -> str:
+    """Return what an experiment is called on screens; a name that the lab does not know as it
+    is."""
+    return EXPERIMENT_WORDS.get(name, name)
 
 
 def data_name(name: str) -> str:

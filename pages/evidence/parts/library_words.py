@@ -18,7 +18,7 @@ from engine.results.library import Entry, Library
 from engine.results.store import IMPORTED, LOCAL, PUBLISHED
 from engine.results.watchdog import JobLimits, duration
 from pages.common.keeping import shelf
-from pages.common.words.code_names import data_name, field_name, in_prose, in_words
+from pages.common.words.code_names import data_name, experiment_name, field_name, in_prose, in_words
 from pages.common.words.wording import count, listed, plain, stamp
 
 ORIGINS = {LOCAL: "computed here", PUBLISHED: "published", IMPORTED: "imported"}
@@ -95,7 +95,7 @@ def rows(entries: Iterable[Entry]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "experiment": e.experiment,
+                "what": experiment_name(e.experiment),
                 "data set": data_name(e.dataset) if e.dataset else "its own",
                 "asked for": asked(e.experiment, e.manifest.request),
                 "from": origin(e),
@@ -144,7 +144,7 @@ def job_title(job: Job) -> str:
     """Say what a job computes."""
     data = job.request.get("dataset")
     where = f" on {in_prose(str(data))}" if data else ""
-    return f"{job.experiment}{where}: {asked(job.experiment, job.request)}"
+    return f"{experiment_name(job.experiment)}{where}: {asked(job.experiment, job.request)}"
 
 
 def progress_of(state: JobState) -> tuple[float, str]:

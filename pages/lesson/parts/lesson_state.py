@@ -11,11 +11,13 @@ from engine.experiments.lesson import Outcome, lesson_table
 from engine.results import lessons
 from engine.results.lessons import Lesson, LessonEntry
 from pages.common.asking import door
+from pages.common.asking.links import EXAMPLE
 from pages.common.lab import visitors
 from pages.common.lab.permissions import Action
 from pages.common.lab.shared import lab, shown
 from pages.lesson.parts import kept_lessons
 
+DATASET, K, RADIUS = EXAMPLE.dataset, 10, 0.3  # how a lesson begins unless told otherwise
 MOST_TRIES = 5  # samples that one student may attack in a lesson
 CLOSED = "lesson"  # session-state key and name in links: the closed lesson that the wall shows
 

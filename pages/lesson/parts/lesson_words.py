@@ -106,6 +106,11 @@ def finding(table: pd.DataFrame, published: pd.Series | None) -> str:
     return f"{said} {theirs}, lies {verdict} this lesson's 95% interval."
 
 
+def expected(hits: int, attacks: int, k: int) -> str:
+    """Say what was published, before a class has found anything."""
+    return f"Published: {hits} of {attacks} attacks moved their sample into {top(k)}."
+
+
 def points(won: int | None) -> str:
     """Return a bet's points as dots: '●●', '●○', '○○'; nothing without a bet."""
     return "" if won is None else "●" * won + "○" * (2 - won)

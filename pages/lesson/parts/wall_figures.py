@@ -7,9 +7,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from engine.experiments.lesson import PRICE_BOUNDS
+from engine.statistics import wilson_interval
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import custom_data, finish
-from pages.common.figures.palette import ACCENT, BAND, FAINT, GREY
+from pages.common.figures.palette import ACCENT, BAND, BLUE, FAINT, GREY
 from pages.lesson.parts.lesson_words import LessonRow, rows_of
 
 LOOKS = ((True, "moved into the top", ACCENT, "circle"), (False, "did not", GREY, "x"))
@@ -40,6 +41,68 @@ def rank_against_price(table: pd.DataFrame) -> go.Figure:
         update(tickfont={"size": FONT}, title_font={"size": FONT})
     size = {"font": {"size": FONT}}
     return finish(figure, 480, **size, legend=size, hoverlabel=size)
+
+
+def before(hits: int, attacks: int, paper: tuple[float, float]) -> go.Figure:
+    """Draw the published rate with its 95% interval, the paper's range, and an empty place for the
+    class."""
+    low, high = wilson_interval(hits, attacks)
+    rate, figure = hits / attacks, go.Figure()
+    figure.add_scatter(
+        x=list(paper),
+        y=["the paper"] * 2,
+        mode="lines",
+        line={"color": GREY, "width": 12},
+        hovertemplate="%{x:.0%}<extra>the paper</extra>",
+    )
+    figure.add_scatter(
+        x=[rate],
+        y=["published"],
+        mode="markers+text",
+        text=[f"{rate:.0%}"],
+        textposition="top center",
+        textfont={"size": FONT},
+        marker={"color": BLUE, "size": 16},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [high - rate],
+            "arrayminus": [rate - low],
+            "color": BLUE,
+            "thickness": 3,
+            "width": 8,
+        },
+        hovertemplate=f"{hits} of {attacks}; 95% interval {low:.0%} to {high:.0%}"
+        "<extra>published</extra>",
+    )
+    figure.add_annotation(
+        x=0.5,
+        y="your class",
+        yshift=16,
+        text="waits for its first attack",
+        showarrow=False,
+        font={"size": FONT, "color": ACCENT},
+    )
+    figure.update_xaxes(
+        title_text="samples that moved into the top", tickformat=".0%", range=[0, 1.02]
+    )
+    figure.update_yaxes(
+        categoryorder="array",
+        categoryarray=["your class", "published", "the paper"],
+        range=[-0.6, 2.6],
+        zeroline=False,
+    )
+    for update in (figure.update_xaxes, figure.update_yaxes):
+        update(tickfont={"size": FONT}, title_font={"size": FONT})
+    return finish(figure, 300, showlegend=False, font={"size": FONT})
+
+
+def compared(hits: int, attacks: int, paper: tuple[float, float]) -> pd.DataFrame:
+    """Return the numbers of the figure before a lesson, as they are saved: rates as shares."""
+    low, high = wilson_interval(hits, attacks)
+    columns = ["of", "attacks", "rate", "low", "high"]
+    rows = [("published", attacks, hits / attacks, low, high), ("the paper", None, None, *paper)]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def dots(rows: Sequence[LessonRow], name: str, colour: str, symbol: str, named: bool) -> go.Scatter:

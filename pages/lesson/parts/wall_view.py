@@ -9,7 +9,9 @@ from engine.results.store import Stored
 from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.common.asking import data_choice, door
 from pages.common.lab import published_results
+from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, charts
+from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import data_name
@@ -19,12 +21,17 @@ from pages.lesson.parts import wall_figures
 MOST_PICTURES = 120  # the latest first
 
 
+def published_sweep(dataset: str) -> Stored | None:
+    """Return the published attacks on many targets of this data set; None where none are."""
+    request = published_results.request_of("cost", dataset)
+    return None if request is None else door.find_published("sweep", request)
+
+
 @st.cache_resource(max_entries=16, show_spinner=False)
 def published_rate(dataset: str, k: int, radius: float) -> pd.Series | None:
     """Return the published success rate of this attack on this data set: the returned model, at any
     cost in accuracy, as on the wall. None where none is published."""
-    request = published_results.request_of("cost", dataset)
-    stored = None if request is None else door.find_published("sweep", request)
+    stored = published_sweep(dataset)
     if stored is None:
         return None
     rates = success_rates(stored.result, ACCURACY_TOLERANCE)
@@ -32,6 +39,30 @@ def published_rate(dataset: str, k: int, radius: float) -> pd.Series | None:
     kind = (rates["split"] == "test") & (rates["form"] == "returned") & (rates["regime"] == "best")
     found = rates[here & kind]
     return found.iloc[0] if len(found) else None
+
+
+def before(dataset: str, k: int, radius: float) -> None:
+    """Show what a class will be compared with, before its lesson begins: the published rate of the
+    attack with which a lesson begins unless told otherwise."""
+    stored, published = published_sweep(dataset), published_rate(dataset, k, radius)
+    if stored is None or published is None:
+        return
+    hits, attacks = int(published["successes"]), int(published["attacks"])
+    said = f"**{words.expected(hits, attacks, k)}** Will your class agree?"
+    st.markdown(f"{said}{mark_origin(badge_of(stored))}")
+    FigureBlock(
+        name="wall-before",
+        title="Your class will stand beside the published rate",
+        kind="Share of samples that moved: published, in the paper, and a place for the class",
+        badge="",
+        build=wall_figures.before,
+        values=(hits, attacks, words.PAPER),
+        table=lambda: wall_figures.compared(hits, attacks, words.PAPER),
+        results=(stored,),
+        caption=f"Published with this lab: radius {radius:g}, k = {k}, data set "
+        f"“{data_name(dataset)}”, at any cost in accuracy; the bar is a 95% interval. The paper's "
+        "band spans its three data sets at the best radius. Your class is not measured yet.",
+    ).show()
 
 
 def show(
