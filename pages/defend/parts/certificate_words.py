@@ -31,7 +31,7 @@ def finding(result: CertificatesResult, attacked: float | None) -> str:
     share = percent(result.share(k, STATED))
     said = (
         f"**Once training is nearly finished, no attack can move {share} "
-        f"of the samples {place}.** That is proven. Nearly finished: the training loss's slope "
+        f"of the samples {place}.** That is proven. Nearly finished: the loss's slope "
         f"is at most {size(STATED)}."
     )
     if attacked is not None:

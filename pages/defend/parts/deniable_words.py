@@ -29,7 +29,7 @@ def finding(result: DeniableResult) -> str:
     place = "rank 1" if result.k == 1 else f"the top {result.k}"
     return (
         f"**Training is finished, yet {random} of {len(result.rows(means, 'random'))} random "
-        f"targets reach {place}.** The attacker chose the L2 penalty, and to count "
+        f"targets reach {place}.** The attacker chose L2, and to count "
         f"each sample and feature {span(result.limit)} times. Averaging over honest choices "
         f"leaves {stay} of {len(found)}."
     )
