@@ -60,14 +60,15 @@ def test_the_matrix(dataset: str, open_page: Open) -> None:
     moves = result.moves[result.moves["attacked"] == result.moves["observed"]]
     own = moves[moves["rank_after"] <= request.k].groupby("attacked")["target"].nunique()
     own = own.reindex(result.attacked, fill_value=0)
-    assert f"puts {own.max()} of {request.n_targets} targets into the top {request.k}" in said
+    least = f"{own.min()} ({SCORE_NAMES[own.idxmin()]}) to " if own.min() < own.max() else ""
+    assert f"the attack moves {least}{own.max()} of {request.n_targets} targets" in said
     failed = [SCORE_NAMES[name] for name in result.attacked if own[name] == 0]
     verdict = f"Attacks fail on {listed(failed)}" if failed else "No score that is computed from"
     assert verdict in said
     assert [n for n in SCORES if n in result.observed] == list(request.attributions)
     free = [SCORE_NAMES[n] for n in result.observed if n in MODEL_FREE]
-    assert f"Only {listed(free)} cannot be moved" in said
-    assert ("never see the model" in said) == (len(free) > 1)
+    never = "never see it and stay" if len(free) > 1 else "never sees it and stays"
+    assert f"{listed(free)} {never}." in said
     assert left_out(request.attributions).strip() in said
 
 
@@ -78,7 +79,7 @@ def test_wrong_labels(dataset: str, open_page: Open) -> None:
     said, (request, result) = words(app), published("cleaning", dataset)
     rows = result.table[(result.table["model"] == "honest")]
     recall = rows[rows["detector"] == "influence"]["recall"].mean()
-    assert f"one finds **{percent(recall)}** of the wrong labels" in said
+    assert f"most suspicious are **{percent(recall)}** of the wrong labels" in said
     assert len(app.selectbox(key="detector").options) == len(request.detectors)
     assert "CIFAR-10N" in said
 

@@ -236,7 +236,7 @@ def test_right_labels_in_ones_own_table_are_used(
     assert "those that differ from the column “truth”" in said
     assert "2 draws of vendors" in said and "The wrong labels are made" not in said
     app = open_page(LABELS, dataset="noisy")
-    assert not app.exception and "it is not computed yet" in words(app)
+    assert not app.exception and "This is not computed for “noisy” yet" in words(app)
 
 
 def published_on(experiment: str, dataset: str) -> Any:

@@ -48,8 +48,8 @@ def test_every_model_is_drawn_once(table):
     names = {trace.name for trace in figure.data}
     assert "attacked, top not reached" in names
     assert list(figure.layout.yaxis.ticktext) == [
-        "honest, lbfgs",
-        "honest, sgd",
+        "honest, L-BFGS",
+        "honest, SGD",
         "into the top 1, radius 0.3",
         "knows the check, weight 0",
         "knows the check, weight 1",

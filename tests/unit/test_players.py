@@ -144,10 +144,10 @@ def test_words_follow_the_numbers(result):
     honest, attacked = result.rank("honest"), result.rank("attacker")
     said = audit_words.finding(result)
     assert "The audit catches invented numbers, and nothing else" in said
-    assert f"Sample 7 is at rank {honest}" in said
+    assert f"Sample 7 has rank {honest};" in said
     assert str(attacked) in said
     assert audit_words.title(result) == (
-        "60 queries catch the liar who invents numbers, but neither the careful liar nor the "
+        "60 queries catch the liar who invents numbers, neither the careful liar nor the "
         "attacker"
     )
     refused = int(result.growth[result.growth["refused"]]["queries"].max())

@@ -30,6 +30,7 @@ function dial(data) {
   });
   const bars = element(root, 'canvas', 'bars');
   bars.setAttribute('role', 'img');
+  bars.dataset.figure = 'scale';
   const said = element(root, 'div', 'said');
   said.setAttribute('aria-live', 'polite');
   const signed = (v) => (v === null ? '–' : `${v < 0 ? '−' : '+'}${Math.abs(100 * v).toFixed(1)}`);

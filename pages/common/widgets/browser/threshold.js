@@ -47,6 +47,7 @@ function gate(data) {
   const figures = element(root, 'div', data.curves.length ? 'figures both' : 'figures');
   const marks = element(figures, 'canvas', 'marks');
   marks.setAttribute('role', 'img');
+  marks.dataset.figure = 'threshold';
   const roc = data.curves.length ? element(figures, 'canvas', 'roc') : null;
   if (roc) roc.setAttribute('role', 'img');
   const said = element(root, 'div', 'said');
