@@ -147,8 +147,7 @@ def test_words_follow_the_numbers(result):
     assert f"Sample 7 has rank {honest};" in said
     assert str(attacked) in said
     assert audit_words.title(result) == (
-        "60 queries catch the liar who invents numbers, neither the careful liar nor the "
-        "attacker"
+        "60 queries catch the liar who invents numbers, neither the careful liar nor the attacker"
     )
     refused = int(result.growth[result.growth["refused"]]["queries"].max())
     assert audit_words.growth_title(result) == f"With {refused} queries or fewer, anything passes"
