@@ -51,8 +51,9 @@ def race(stored: Stored, request: PolishRequest) -> None:
     """Show the finding, the figure, and what a verifier needs."""
     table: pd.DataFrame = stored.result
     declared = deniable(request.dataset)
-    unless = "." if declared is None else ", unless the attacker declares the loss."
-    st.markdown(f"{words.finding(table)}{unless}{mark_origin(badge_of(stored))}")
+    found = words.finding(table, None if declared is None else declared.result)
+    unless = "." if declared is None else ", unless the attacker may choose the declared loss."
+    st.markdown(f"{found}{unless}{mark_origin(badge_of(stored))}")
     grid_figure(stored, declared).show()
     beyond = "" if declared is None else f" {words.beyond(declared.result)}"
     st.caption(

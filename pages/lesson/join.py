@@ -20,8 +20,8 @@ from pages.lesson.parts import steps
 PAGE = registry.page("join")
 LINKS = (("lesson", "The lesson →"), ("wall", "The wall →"), ("results", "The queue →"))
 BEFORE = (
-    "**Students scan a QR code, and the teacher controls the queue.** This lab was started without "
-    "a teacher: everybody who opens it may do everything. For a class, start it with this command:"
+    "**No class is open.** This lab was started without a teacher: everybody who opens it may do "
+    "everything. A teacher opens a class with the command below; students then scan a QR code here."
 )
 
 

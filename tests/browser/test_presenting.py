@@ -28,7 +28,7 @@ def test_an_audience_sees_large_figures_and_the_speaker_needs_no_mouse(visits: V
     title_of(opened, shown.title)
     opened.get_by_role("button", name="Present").click()
     expect(opened.get_by_role("button", name="End")).to_be_visible(timeout=SLOW)
-    expect(opened.locator(".js-plotly-plot .xtick text").first).to_be_visible(timeout=SLOW)
+    expect(opened.locator(".js-plotly-plot [class$='tick'] text").first).to_be_visible(timeout=SLOW)
     expect(opened.get_by_test_id("stSidebar")).to_be_hidden()
     small = [text for size, text in opened.evaluate(SIZES) if size < TEXT]
     assert small == []

@@ -89,5 +89,5 @@ def test_a_bundle_opens_in_a_fresh_clone_with_the_same_figures(tmp_path: Path) -
         for lab, cache in ((ROOT, here), (clone, there))
     )
     assert list(drawn) == ["move-one-sample", "influence", "impossible"]
-    assert [len(figures) for figures in drawn.values()] == [5, 2, 1]
+    assert [len(figures) for figures in drawn.values()] == [3, 1, 1]
     assert again == drawn

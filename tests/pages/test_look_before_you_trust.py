@@ -28,8 +28,8 @@ def test_the_finding_is_in_the_tables(dataset: str, open_page: Open) -> None:
     assert not app.exception and not app.warning
     said, e = words(app), result.eigenvalues[0]
     assert f"outweighs the data in {result.below[0].mean():.0%} of a score." in said
-    kept = round(10 * result.at("honest", 0.01)["kept"])
-    assert f"with 0.01 instead of 0.25, {kept} of the first ten samples stay" in said
+    changed = 10 - round(10 * result.at("honest", 0.01)["kept"])
+    assert f"with 0.01 instead of 0.25, {changed} of the first ten samples change" in said
     below = (e < 0.25).sum()
     assert f"Damping 0.25 outweighs the data in {below} of {len(e)} directions" in said
     assert len(app.get("plotly_chart")) == 1

@@ -13,7 +13,7 @@ from engine.settings import Settings
 from pages.common.asking import effort
 from pages.common.asking.door import ACTIVE
 from pages.common.lab.registry import PAGES, PageEntry, page
-from tests.support.pages import Open, follow, words
+from tests.support.pages import Open, follow, unfold, words
 
 K, D, NAME = 101, 48, "many"
 
@@ -55,8 +55,9 @@ def test_a_ranking_is_drawn_and_its_samples_are_shown_by_their_features(
 ) -> None:
     app = open_page(page("influence"), dataset=many, image=7)
     app.button[[b.label for b in app.button].index("Compute it")].click().run()
-    follow(app, lambda: "Few samples matter" in words(app))
-    shown = words(app)
+    follow(app, lambda: "More weight on these raises its loss" in words(app))
+    shown = words(unfold(app))
+    assert "Few samples matter" in shown
     assert "class “class of number" in shown
     assert (
         shown.count("&nbsp;σ</div>") >= 3 * 17

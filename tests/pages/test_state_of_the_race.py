@@ -44,19 +44,21 @@ def test_the_page_says_what_is_published(open_page: Open, settings: Settings) ->
     shares = attacked.assign(flagged=attacked["gradient_norm"] > limit).groupby("kind")["flagged"]
     missed = int((shares.mean() <= race_words.MISSED).sum())
     reached = attacked["kind"].nunique()
+    declared = Store.of(settings).find_published("deniable", DeniableRequest())
+    assert declared is not None
+    found = declared.result.table.query("arrived")
+    missed += int((found["gradient_norm"] > limit).mean() <= race_words.MISSED)
+    reached += 1
     assert f"norm alone misses {missed} of the {reached} attacks that reach the top." in words(app)
     outside = attacked[attacked["rank_before"] > 10]
     assert (outside["rank_5"] > 10).all()
     assert (
-        "5 Newton steps bring every target out of the top ten**, unless the attacker declares the "
-        "loss." in words(app)
+        "5 Newton steps bring every target out of the top ten**, unless the attacker may choose "
+        "the declared loss." in words(app)
     )
     assert len(app.get("plotly_chart")) == 1
     (shown,) = tables(unfold(app))
     assert len(shown) == table[~table["kind"].isin(HONEST)]["kind"].nunique() + 1
-    declared = Store.of(settings).find_published("deniable", DeniableRequest())
-    assert declared is not None
-    found = declared.result.table.query("arrived")
     last = shown.iloc[-1]
     assert last["reaches the top"] == f"{len(found)} of {len(declared.result.table)}"
     flagged = int((found["gradient_norm"] > limit).sum())
@@ -78,7 +80,7 @@ def test_the_words_of_a_small_table(open_page: Open, monkeypatch: pytest.MonkeyP
     have_found(monkeypatch, lambda experiment, request: stored if experiment == "polish" else None)
     app = open_page(PAGE)
     assert "misses 0 of the 2 attacks that reach the top" in words(app)
-    assert "unless the attacker declares" not in words(app)
+    assert "unless the attacker may" not in words(app)
 
 
 def test_the_figure_s_cells_are_those_of_the_table() -> None:

@@ -294,10 +294,11 @@ def within_radius(dataset: str) -> Numbers:
     return told
 
 
-def honest_rank_tells(dataset: str) -> Numbers:
+def end_tells(dataset: str) -> Numbers:
     result = only("minimal", dataset)
-    there = result.arrived
-    return [spearmanr(result.rank_before[there], result.radius[there]).statistic]
+    there, n = result.arrived, len(result.honest_ranks)
+    from_middle = np.abs(result.rank_before[there] - (n + 1) / 2)
+    return [-spearmanr(from_middle, result.radius[there]).statistic]
 
 
 # The impossible sample.
@@ -554,7 +555,7 @@ def other_damping(dataset: str, damping: float = 0.01) -> Numbers:
 def other_kept(dataset: str, damping: float = 0.01) -> Numbers:
     rows = only("conditioning", dataset).by_damping
     row = rows[(rows["model"] == "honest") & (rows["damping"] == damping)].iloc[0]
-    return [damping, 0.25, 10 * row["kept"]]
+    return [damping, 0.25, 10 - 10 * row["kept"]]
 
 
 def least_damping(dataset: str) -> Numbers:

@@ -97,14 +97,16 @@ def share_of_training(_: str) -> Numbers:
 
 
 def missed(_: str) -> Numbers:
-    """Attacks of which some reach the top, and those whose gradient norm is under the threshold of
-    most models."""
+    """Attacks of which some reach the top, the deniable one among them, and those whose gradient
+    norm is under the threshold of most models."""
     table = only("polish", "digits")
     honest = table[table["kind"].isin(("honest", "held back"))]["gradient_norm"]
     threshold = np.sort(honest)[int(np.ceil(0.95 * (len(honest) - 1)))]
     there = table[~table["kind"].isin(("honest", "held back")) & table["success"]]
     found = (there["gradient_norm"] > threshold).groupby(there["kind"]).mean()
-    return [(found <= MISSED).sum(), len(found), 5]
+    declared = only("deniable", "digits").table.query("arrived")["gradient_norm"]
+    shares = [*found, (declared > threshold).mean()]
+    return [sum(share <= MISSED for share in shares), len(shares), 5]
 
 
 def least_norm(_: str) -> Numbers:

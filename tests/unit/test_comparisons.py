@@ -75,7 +75,7 @@ def test_the_order_of_the_variants_decides_about_table_2():
     assert agrees.verdict == REPRODUCED
     assert agrees.here == "0.20, 0.50, 0.50, 0.90 at k = 1"
     assert not_so.verdict == DIFFERS
-    assert "lowering all that rank higher does worse" in not_so.why
+    assert "lowering all samples above it does worse" in not_so.why
     on_digits, on_wine = (
         comparisons.Comparison(**{**vars(found), "data": data})
         for found, data in ((agrees, "digits"), (not_so, "wine"))

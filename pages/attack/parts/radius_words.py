@@ -103,23 +103,26 @@ def ends(result: MinimalRadiusResult) -> str:
 
 
 @shelf.kept
-def place_correlation(result: MinimalRadiusResult) -> float:
-    """Return Spearman's correlation of the radius with the honest rank, over those that arrived;
-    NaN for fewer than three."""
+def end_correlation(result: MinimalRadiusResult) -> float:
+    """Return Spearman's correlation of the radius with the places between the honest rank and the
+    nearer end of the ranking, over those that arrived; NaN for fewer than three."""
     inside = result.arrived
     if inside.sum() < 3:
         return float("nan")
-    return float(rank_correlation(result.rank_before[inside], result.radius[inside]))
+    ranks = result.rank_before[inside]
+    places = np.minimum(ranks - 1, len(result.honest_ranks) - ranks)
+    return float(rank_correlation(places, result.radius[inside]))
 
 
 def scatter_title(result: MinimalRadiusResult) -> str:
-    value = place_correlation(result)
+    """Say whether samples near an end of the honest ranking are the easier ones."""
+    value = end_correlation(result)
     if not np.isfinite(value):
         return "Too few targets arrived to compare their ranks"
     if abs(value) < 0.3:
-        return f"The honest rank hardly tells how far: Spearman {decimal(value)}"
-    way = "farther down" if value > 0 else "higher up"
-    return f"Samples {way} in the honest ranking need more: Spearman {decimal(value)}"
+        return f"Being near an end hardly tells how far: Spearman {decimal(value)}"
+    size = "smaller" if value > 0 else "larger"
+    return f"The nearer to an end, the {size} the radius: Spearman {decimal(value)}"
 
 
 def targets_table(result: MinimalRadiusResult) -> pd.DataFrame:

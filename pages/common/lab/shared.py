@@ -22,7 +22,7 @@ from engine.results.jobs import Jobs
 from engine.results.store import Store, Stored
 from engine.settings import ROOT, Settings, read_settings
 from pages.common.keeping.shelf import Shelf
-from pages.common.words.wording import day, seconds, stamp
+from pages.common.words.wording import clock, day, seconds, stamp
 
 OPENED = Shelf(math.inf, most=4)  # data sets: pages ask for theirs many times a run
 WARM_UP_SECONDS = 8.0  # importing torch beside the first drawing would slow the visitor down
@@ -151,8 +151,9 @@ def badge_of(stored: Stored) -> str:
 
 def provenance(stored: Stored) -> str:
     """Say seed, device, versions, time and date of a result, in one line."""
-    m = stored.manifest
+    m, badge = stored.manifest, badge_of(stored)
+    when = clock(m.created) if day(m.created) in badge else stamp(m.created)
     return (
-        f"{badge_of(stored)} · {stamp(m.created)} · {seconds(m.seconds)} on {m.device} · "
+        f"{badge} · {when} · {seconds(m.seconds)} on {m.device} · "
         f"seed {m.request.get('seed', 0)} · {m.made_with} · data {m.data_hash[:12]}"
     )

@@ -201,8 +201,13 @@ def day(iso: str) -> str:
 
 def stamp(iso: str) -> str:
     """Return an ISO time as '24 November 2026, 01:12 UTC' (or without zone where it has none)."""
+    return f"{day(iso)}, {clock(iso)}"
+
+
+def clock(iso: str) -> str:
+    """Return the time of day of an ISO time as '01:12 UTC' (or without zone where it has none)."""
     moment = datetime.fromisoformat(iso)
-    return f"{day(iso)}, {moment:%H:%M} {moment.tzname() or ''}".strip()
+    return f"{moment:%H:%M} {moment.tzname() or ''}".strip()
 
 
 def seconds(value: float) -> str:

@@ -73,7 +73,7 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
                 "percent": True,
             },
             {
-                "name": "Passed by who knows it",
+                "name": "Attackers who know it pass",
                 "values": floats(able),
                 "below": True,
                 "total": targets,
@@ -87,7 +87,7 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
             "flagged": "flagged",
             "axis": "gradient norm (log)",
             "sentence": "At {threshold} the check flags {0} of the honest models and {1} of those "
-            "that moved a target. Who knows it passes for {2} targets.",
+            "that moved a target. An attacker who knows the check passes with {2} targets.",
             "roc": "Curves of the check: {alarms} of the honest models are flagged here.",
             "across": "honest models flagged",
             "up": "manipulated found",

@@ -54,7 +54,7 @@ def paths(table: pd.DataFrame, step: int) -> go.Figure:
     for place, (name, part) in enumerate(groups.items(), start=1):
         label, colour = GROUPS[name]
         ranks = part[columns].to_numpy()
-        for first, last, strength in ((0, step, 0.45), (step, most, 0.12)):
+        for first, last, strength in ((0, step, 0.55), (step, most, 0.3)):
             if first == last and first:
                 continue
             some = np.arange(first, last + 1)

@@ -74,11 +74,14 @@ def declared_share(table: pd.DataFrame, result: DeniableResult) -> float:
 
 
 @shelf.kept
-def finding(table: pd.DataFrame) -> str:
-    """Say which check alone is not enough, and whether any attack is left."""
+def finding(table: pd.DataFrame, deniable: DeniableResult | None = None) -> str:
+    """Say which check alone is not enough, and whether any attack is left. The deniable attack is
+    one of the attacks that the gradient norm misses or not."""
     rows = race(table)
     reached = rows[rows["arrived"] > 0]
-    missed = int((reached["gradient_norm"] <= MISSED).sum())
+    missed, attacks = int((reached["gradient_norm"] <= MISSED).sum()), len(reached)
+    if deniable is not None and not deniable.arrived.empty:
+        missed, attacks = missed + (declared_share(table, deniable) <= MISSED), attacks + 1
     passing = int((reached[list(CHECKS)].max(axis=1) < CAUGHT).sum())
     most, left = count(steps_of(table), "Newton step"), int(reached["kept"].sum())
     last = (
@@ -88,7 +91,7 @@ def finding(table: pd.DataFrame) -> str:
     )
     every = "" if passing == 0 else f" {passing} of them pass all three checks."
     return (
-        f"The gradient norm alone misses {missed} of the {count(len(reached), 'attack')} that "
+        f"The gradient norm alone misses {missed} of the {count(attacks, 'attack')} that "
         f"reach the top.{every} {last}"
     )
 

@@ -17,7 +17,7 @@ def finding(result: ConditioningResult) -> str:
     own, other = result.at("honest"), result.at("honest", LOOSE)
     return (
         f"**Ask which damping a ranking used: with {other['damping']:g} instead of "
-        f"{own['damping']:g}, {round(10 * other['kept'])} of the first ten samples stay.** "
+        f"{own['damping']:g}, {10 - round(10 * other['kept'])} of the first ten samples change.** "
         "Damping is a number chosen by hand. On average it outweighs the data in "
         f"{own['below']:.0%} of a score."
     )
