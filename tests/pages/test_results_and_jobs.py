@@ -22,7 +22,7 @@ from engine.results.store import Store, Stored
 from engine.settings import PUBLISHED, Settings
 from pages.common.asking.links import EXAMPLE
 from pages.common.lab import registry
-from pages.common.words.wording import plain, stamp
+from pages.common.words.wording import clock, day, plain
 from pages.evidence.parts import library_figures, main_numbers, view_of_result
 from pages.evidence.parts import library_words as words
 from tests.support.pages import SMALL, SWEPT, Open, notes, unfold
@@ -166,7 +166,8 @@ def test_a_link_opens_the_page_with_that_very_result(name: str, open_page: Open)
     assert not app.exception
     assert notes(app) == []
     app = unfold(app) if name == "defence" else app  # which folds attacks with other objectives
-    assert stamp(entry.manifest.created) in all_words(app)
+    made, said = entry.manifest.created, all_words(app)
+    assert day(made) in said and clock(made) in said
 
 
 def test_only_rankings_and_odd_requests_have_no_page() -> None:
