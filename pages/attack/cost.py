@@ -81,7 +81,7 @@ def by_radius(stored: Stored, view: RateView, beside: str) -> FigureBlock:
         values=(rates, rows, "radius", "radius: how far the model may go", view.tolerance),
         results=(stored,),
         caption=f"Success is {rate_words.course(own, 'radius')}; {price(table, view.k)}. On test "
-        "data that the attacker never saw (dashed), of the models that are handed out: "
+        "data that the attacker never saw (dashed), the returned models succeed for "
         f"{transfer.carried_over(table, view)}.",
         details="Bands are 95% Wilson intervals. On the unknown test set the calculator uses data "
         "that the attacker never saw, which chooses neither run nor radius: the dashed line counts "
@@ -104,7 +104,7 @@ def best_of_both(table: pd.DataFrame, view: RateView, baseline: Stored | None) -
 
 
 def methods_title(rates: pd.DataFrame) -> str:
-    """Say what the attack moves at least, and the baseline at most, while accuracy is kept."""
+    """State the highest success rate of the baseline, of runs that keep their accuracy."""
     if not (rates["method"] == "baseline").any():
         return "The attack by k; the loss-reweighing baseline has not been computed for this data"
     kept = rates[rates["regime"] == "high_accuracy"]

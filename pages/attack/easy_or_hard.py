@@ -112,7 +112,7 @@ def norms_figure(
     ringed: Sequence[int],
     besides: str,
 ) -> FigureBlock:
-    """Draw sensitivity against rank. besides: what is said of marks that are counted nowhere."""
+    """Draw sensitivity against rank. besides: a sentence about the marks that no count includes."""
     result: SensitivityResult = stored.result
     return FigureBlock(
         name=f"gradient-norms-radius-{radius:g}",

@@ -133,8 +133,8 @@ def beat(request: ImpossibleRequest, again: bool) -> None:
 
 
 def draw(request: ImpossibleRequest) -> door.Draw:
-    """Return the drawing of live progress: what random models made of it, and how far the attack
-    has come."""
+    """Return a function that draws live progress: how many random models succeeded, and how far the
+    attack is."""
     runs = request.restarts * 2
     attack = AttackRequest(k=request.k, steps=request.steps, restarts=request.restarts)
 

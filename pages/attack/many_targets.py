@@ -74,7 +74,7 @@ def strict_figure(stored: Stored, view: RateView) -> FigureBlock:
 
 @unfold.section("Does it match the paper, and how is it counted?", "counted")
 def how_counted(own: pd.DataFrame, sets: int) -> None:
-    """Set the shares against the paper's two findings. own: shares on the attacker's test set."""
+    """Compare the shares with the paper's two findings. own: shares on the attacker's test set."""
     st.markdown(f"{target_sets.against_paper(own)}{target_sets.counted(own)}")
     st.caption(
         f"Means over {count(sets, 'target set')} of each size, on the attacker's own test set. "

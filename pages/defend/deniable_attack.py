@@ -4,9 +4,8 @@ import streamlit as st
 
 from engine.experiments import DeniableRequest, DeniableResult
 from engine.results.store import Stored
-from pages.common.asking import controls, data_choice, door, links, openings
+from pages.common.asking import links
 from pages.common.asking.form import Form
-from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
@@ -15,6 +14,7 @@ from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.defend.parts import deniable_figures as drawn
 from pages.defend.parts import deniable_words as words
+from pages.defend.parts import result_page
 
 PAGE = registry.page("deniable")
 EXPERIMENT = ROLE = "deniable"
@@ -99,6 +99,7 @@ def interval_figure(stored: Stored) -> FigureBlock:
         kind="Best and worst rank of each sample over honest draws",
         build=drawn.intervals,
         values=(result, epsilon),
+        table=lambda: words.intervals_table(result, epsilon),
         results=(stored,),
         badge="",
         caption="Grey: from the best to the worst rank over the draws. Chosen, not drawn, the same "
@@ -141,17 +142,4 @@ def results(form: Form, stored: Stored, request: DeniableRequest) -> None:
     )
 
 
-def page() -> None:
-    st.title(PAGE.title)
-    form = Form()
-    name = controls.dataset_choice(form, data_choice.names_of(ROLE, EXPERIMENT))
-    request: DeniableRequest = openings.of(ROLE, EXPERIMENT, name)
-    asked = door.Computation.of(EXPERIMENT, request)
-    if asked.stored is not None:
-        results(form, asked.stored, request)
-        return
-    form.finish()
-    offer_instead(PAGE, asked, COST, "stage")
-
-
-page()
+result_page.show(PAGE, ROLE, EXPERIMENT, COST, results)

@@ -8,9 +8,8 @@ import streamlit as st
 
 from engine.experiments import DefenceRequest
 from engine.results.store import Stored
-from pages.common.asking import controls, data_choice, door, links, openings
+from pages.common.asking import door, links
 from pages.common.asking.form import Form
-from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
@@ -23,7 +22,7 @@ from pages.common.words.wording import count, stamp
 from pages.defend.parts import defence_figures as figures
 from pages.defend.parts import defence_rates as rates
 from pages.defend.parts import defence_words as words
-from pages.defend.parts import live_threshold
+from pages.defend.parts import live_threshold, result_page
 
 PAGE = registry.page("minimum")
 EXPERIMENT = "defence"
@@ -230,18 +229,4 @@ def results(form: Form, stored: Stored, request: DefenceRequest) -> None:
     take_away.show(stored, request, {"Models": lambda: table}, list(others))
 
 
-def page() -> None:
-    st.title(PAGE.title)
-    form = Form()
-    name = controls.dataset_choice(form, data_choice.names_of(EXPERIMENT, EXPERIMENT))
-    request: DefenceRequest = openings.of(EXPERIMENT, EXPERIMENT, name)
-    asked = door.Computation.of(EXPERIMENT, request)
-    if asked.stored is not None:
-        results(form, asked.stored, request)
-        return
-    form.finish()
-    offer_instead(PAGE, asked, COST, "stage")
-    how()
-
-
-page()
+result_page.show(PAGE, EXPERIMENT, EXPERIMENT, COST, results, how)

@@ -70,7 +70,8 @@ def ranks_figure(stored: Stored) -> FigureBlock:
 
 
 def every_score(request: AttributionsRequest) -> AttributionsRequest:
-    """Return the same attack under all scores of the lab, without the crowd of the alarm."""
+    """Return a request for the same attack under every score of the lab, with two honest models and
+    one attacked model instead of the many that the alarm is tested on."""
     return replace(request, attributions=tuple(SCORES), retrained=0, n_honest=2, n_attacked=1)
 
 

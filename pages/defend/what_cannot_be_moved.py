@@ -10,9 +10,8 @@ from engine.experiments import (
     Request,
 )
 from engine.results.store import Stored
-from pages.common.asking import controls, data_choice, door, openings
+from pages.common.asking import door
 from pages.common.asking.form import Form
-from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
@@ -21,6 +20,7 @@ from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.defend.parts import certificate_figures as drawn
 from pages.defend.parts import certificate_words as words
+from pages.defend.parts import result_page
 
 PAGE = registry.page("what-cannot-be-moved")
 EXPERIMENT = ROLE = "certificates"
@@ -209,18 +209,4 @@ def results(form: Form, stored: Stored, request: CertificatesRequest) -> None:
     take_away.show(stored, request, {"Samples": lambda: stored.result.samples})
 
 
-def page() -> None:
-    st.title(PAGE.title)
-    form = Form()
-    name = controls.dataset_choice(form, data_choice.names_of(ROLE, EXPERIMENT))
-    request: CertificatesRequest = openings.of(ROLE, EXPERIMENT, name)
-    asked = door.Computation.of(EXPERIMENT, request)
-    if asked.stored is not None:
-        results(form, asked.stored, request)
-        return
-    form.finish()
-    offer_instead(PAGE, asked, COST, "stage")
-    proof()
-
-
-page()
+result_page.show(PAGE, ROLE, EXPERIMENT, COST, results, proof)

@@ -44,7 +44,7 @@ def curves_figure(stored: Stored, request: CleaningRequest, detector: str) -> Fi
         details=f"{views.precision(result, detector)} Lines are means over "
         f"{views.drawn(result, request)}, bands the range of the draws. A sample with a high "
         "influence pulls the test loss up: it is suspicious. Both attacks choose another model at "
-        "the same radius. For that model the hidden samples seem to pull the test loss down most."
+        "the same radius. The attacked model takes the hidden samples for the most helpful ones."
         f"{made_smaller(request)}",
     )
 

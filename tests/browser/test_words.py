@@ -1,7 +1,7 @@
 """Words that a newcomer may not know: underlined, explained when pointed at, tapped, or by keys."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from pages.common.words.glossary import glossary
 from tests.support.browser import Visits
@@ -29,6 +29,16 @@ def words_of(page: Page) -> list[str]:
     return found
 
 
+def note_within(page: Page, text: str, width: int) -> Locator:
+    """Return the note that shows `text`, once it is there, inside a window of so many px."""
+    note = page.get_by_role("tooltip").filter(has_text=text)
+    expect(note).to_be_visible()
+    box = note.bounding_box()
+    assert box is not None
+    assert box["x"] >= 0 and box["x"] + box["width"] <= width
+    return note
+
+
 @pytest.mark.parametrize("path", ["/influence", "/cost", "/fairness", "/minimum", "/lds"])
 def test_the_first_mention_of_a_word_is_explained_under_the_pointer(
     path: str, visits: Visits
@@ -40,11 +50,7 @@ def test_the_first_mention_of_a_word_is_explained_under_the_pointer(
     assert set(found) <= set(TEXT)
     place = page.evaluate(PLACE, found[0])
     page.mouse.move(place["x"], place["y"])
-    note = page.get_by_role("tooltip").filter(has_text=TEXT[found[0]])
-    expect(note).to_be_visible()
-    box = note.bounding_box()
-    assert box is not None
-    assert box["x"] >= 0 and box["x"] + box["width"] <= 1280  # px
+    note = note_within(page, TEXT[found[0]], 1280)
     page.keyboard.press("Escape")
     expect(note).to_be_hidden()
     visit.only_lost_connections()  # Streamlit first looks for its server below the page
@@ -73,9 +79,5 @@ def test_a_tap_explains_a_word_on_a_phone(visits: Visits) -> None:
     found = words_of(page)
     place = page.evaluate(PLACE, found[0])
     page.mouse.click(place["x"], place["y"])
-    note = page.get_by_role("tooltip").filter(has_text=TEXT[found[0]])
-    expect(note).to_be_visible()
-    box = note.bounding_box()
-    assert box is not None
-    assert box["x"] >= 0 and box["x"] + box["width"] <= 400  # px
+    note_within(page, TEXT[found[0]], 400)
     visit.only_lost_connections()  # Streamlit first looks for its server below the page

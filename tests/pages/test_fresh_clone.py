@@ -29,6 +29,7 @@ DRAW = """
 import json, sys
 from streamlit.testing.v1 import AppTest
 from engine.results.jobs import Jobs
+from tests.support.pages import unfold
 Jobs.submit = lambda self, name, request, *who: sys.exit(f"{name} was computed")
 drawn = {}
 for url, file, parameters in json.loads(sys.argv[1]):
@@ -36,7 +37,7 @@ for url, file, parameters in json.loads(sys.argv[1]):
     app.switch_page(file)
     for name, value in parameters.items():
         app.query_params[name] = value
-    app.run()
+    app = unfold(app.run())
     assert not app.exception, app.exception
     drawn[url] = [chart.proto.spec for chart in app.get("plotly_chart")]
 print(json.dumps(drawn))
@@ -89,5 +90,5 @@ def test_a_bundle_opens_in_a_fresh_clone_with_the_same_figures(tmp_path: Path) -
         for lab, cache in ((ROOT, here), (clone, there))
     )
     assert list(drawn) == ["move-one-sample", "influence", "impossible"]
-    assert [len(figures) for figures in drawn.values()] == [3, 1, 1]
+    assert [len(figures) for figures in drawn.values()] == [5, 3, 3]
     assert again == drawn

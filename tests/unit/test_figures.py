@@ -1,6 +1,7 @@
 """The figures say what the result says: every drawn number is looked up again in the result."""
 
 from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 from engine import attack, influence_scores
-from engine.attacks.result import Ranking
+from engine.attacks.result import AttackResult, Ranking
 from engine.data.dataset import Dataset
 from engine.data.sources.bundled import digits
 from engine.statistics import wilson_interval
@@ -314,17 +315,17 @@ def test_the_baseline_stands_beside_the_attack(before: Ranking, after: Ranking) 
             "accuracy_drop": [0.01, 0.02, 0.44],
         }
     )
-    attack = SimpleNamespace(before=before, k=1, ranks_test=np.array([1]), accuracy_after=0.936)
-    drawn = baseline_view.figure(table, attack)  # type: ignore[arg-type]  # what it reads of one
+    read = {"before": before, "ranks_test": np.array([1]), "accuracy_after": 0.936}
+    attack, wide = (cast(AttackResult, SimpleNamespace(k=k, **read)) for k in (1, 50))
+    drawn = baseline_view.figure(table, attack)
     assert trace(drawn, "rank, attacker's test set").y.tolist() == [700, 90, 40]
     assert trace(drawn, "rank, unknown test set").y.tolist() == [650, 120, 60]
     texts = [a.text for a in drawn.layout.annotations]
     assert texts == ["the attack: rank 1", "the attack: 93.6%"]
     assert drawn.layout.annotations[0].y == 0  # log10 of the rank
-    said = baseline_view.title(table, attack)  # type: ignore[arg-type]
-    assert said == "Training on the target more often does not do it: rank 40 at best"
-    attack.k = 50
-    assert "too, and costs 44.0 points" in baseline_view.title(table, attack)  # type: ignore[arg-type]
+    said = baseline_view.title(table, attack)
+    assert said == "Training on the target more often brings it only to rank 40"
+    assert "too, and costs 44.0 points" in baseline_view.title(table, wide)
     assert [baseline_view.power(10.0**e) for e in range(7)] == [
         "1", "10", "100", "1,000", "10k", "100k", "1M",
     ]  # fmt: skip

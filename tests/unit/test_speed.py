@@ -154,8 +154,8 @@ def test_the_implementations_agree_in_processes_of_their_own():
 
 @pytest.mark.long
 def test_one_that_needs_too_much_memory_is_a_row():
-    """Naive autograd holds n·P = 2000 x 4000 numbers several times over, 32 MB each."""
-    result = compare_gradients(4000, 2000, repeats=1, memory_limit_mb=60, device="cpu")
+    """Naive autograd holds n·P = 4000 x 4000 numbers several times over, 64 MB each."""
+    result = compare_gradients(4000, 4000, repeats=1, memory_limit_mb=60, device="cpu")
     table = result.table.set_index("implementation")
     assert table["status"].tolist() == [
         "out of memory budget: needs more than 60 MB above the data",
@@ -165,7 +165,7 @@ def test_one_that_needs_too_much_memory_is_a_row():
     assert pd.isna(table.loc["naive", ["seconds", "peak_mb", "relative_difference"]]).all()
     assert (table.loc[["rewritten", "closed_form"], "relative_difference"] < 1e-4).all()
     if result.memory_by == RESIDENT:
-        assert table.loc[["closed_form", "rewritten"], "peak_mb"].max() < 60
+        assert table["peak_mb"]["closed_form"] < table["peak_mb"]["rewritten"] < 60
 
 
 def test_one_that_dies_is_a_row(monkeypatch):

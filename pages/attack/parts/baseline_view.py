@@ -110,7 +110,7 @@ def title(table: pd.DataFrame, attack: AttackResult) -> str:
     if rank <= attack.k:
         cost = f"{points(drop)} of accuracy" if drop > 0 else "no accuracy"
         return f"Training on the target more often gets there too, and costs {cost}"
-    return f"Training on the target more often does not do it: rank {rank:,} at best"
+    return f"Training on the target more often brings it only to rank {rank:,}"
 
 
 def show(attack: AttackResult, request: AttackRequest) -> None:

@@ -137,8 +137,8 @@ def _median(figure: go.Figure, half: Half, result: SensitivityResult) -> None:
 
 
 def log_axis(values: np.ndarray) -> dict[str, object]:
-    """Return a log axis with a tick at every power of ten, and at 3 times it where there are
-    few."""
+    """Return a log axis with a tick at every power of ten. Where these are few, three times each
+    power has a tick too."""
     positive = values[values > 0]
     low, high = np.log10(positive.min()), np.log10(positive.max())
     exponents = range(int(np.floor(low)), int(np.ceil(high)) + 1)

@@ -44,8 +44,8 @@ def for_teacher(place: str, token: str) -> str:
 
 
 def qr_code(text: str) -> str:
-    """Return a QR code as a data URI: SVG, black on white with its quiet zone, as wide as where it
-    stands."""
+    """Return a QR code as a data URI: an SVG in black on white, with its quiet zone. It fills the
+    width of the element that shows it."""
     code = segno.make(text, micro=False, error="m")
     drawn: str = code.svg_data_uri(border=4, dark="#000", light="#fff", omitsize=True)
     return drawn

@@ -1,5 +1,7 @@
 """Where an experiment was made smaller than usual, because the data are larger."""
 
+from collections.abc import Sized
+
 from pages.common.words.wording import count, listed
 
 WORDS = {  # of the fields that say how large an experiment is: one, several
@@ -13,9 +15,9 @@ WORDS = {  # of the fields that say how large an experiment is: one, several
 FEW = 5  # draws: of so few, an interval is rough
 
 
-def size(value: object) -> int:
+def size(value: int | Sized) -> int:
     """Return how many a field asks for: a number, or the length of a sequence."""
-    return value if isinstance(value, int) else len(tuple(value))  # type: ignore[arg-type]
+    return value if isinstance(value, int) else len(value)
 
 
 def made_smaller(request: object) -> str:

@@ -85,8 +85,8 @@ def take_in_here(source: OwnFile) -> None:
 
 
 def look(source: OwnFile, options: FileOptions) -> Preview | str:
-    """Return what the file would become, or why it cannot be taken; found once for these
-    options."""
+    """Return the data set that the file gives, or the reason why it is refused. The answer is kept
+    for the same file and options."""
     key = (source.mark, options.label, options.test_share, options.table)
     held = st.session_state.get(SEEN)
     if held is not None and held[0] == key:

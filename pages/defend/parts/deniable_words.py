@@ -182,3 +182,16 @@ def targets(result: DeniableResult) -> pd.DataFrame:
             ],
         }
     )
+
+
+def intervals_table(result: DeniableResult, epsilon: float) -> pd.DataFrame:
+    """Return one row per sample: its usual rank, its best and worst rank over honest draws within
+    epsilon, and its rank by scores averaged over them."""
+    names = {
+        "rank": "usual rank",
+        f"lowest_{epsilon:g}": "best rank",
+        f"highest_{epsilon:g}": "worst rank",
+        f"averaged_{epsilon:g}": "rank by averaged scores",
+    }
+    shown = result.samples.sort_values("rank")[[*names]].rename(columns=names)
+    return shown.rename_axis("sample").reset_index()

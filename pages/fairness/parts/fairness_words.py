@@ -90,7 +90,7 @@ def finding(result: FairnessResult) -> str:
 
 @shelf.kept
 def price(result: FairnessResult) -> str:
-    """Say the effect with its interval, the paper's, and what becomes of accuracy."""
+    """State the effect with its interval, the paper's effect, and the change of accuracy."""
     about, largest, honest = result.about, largest_effect(result.table), result.row(1)
     if largest is None:
         return ""
