@@ -10,7 +10,7 @@ from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import badge_of, is_here, open_dataset
+from pages.common.lab.shared import badge_of, class_names_of, is_here, open_dataset
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, code_tabs, take_away, unfold
 from pages.common.widgets.badge import mark_origin
@@ -93,10 +93,8 @@ def dampings(stored: Stored, request: ConditioningRequest) -> None:
 @unfold.section("Where do the honest and the attacked model differ?", "differences")
 def differences(stored: Stored, name: str) -> None:
     result: ConditioningResult = stored.result
-    here = is_here(name)
-    most = int(result.differences["label"].max()) + 1
-    names = open_dataset(name).class_names if here else tuple(map(str, range(most)))
-    samples = Samples(open_dataset(name), "holdout") if here else None
+    names = class_names_of(name, int(result.differences["label"].max()) + 1)
+    samples = Samples(open_dataset(name), "holdout") if is_here(name) else None
     difference_figure(stored, names, samples).show()
     changed = words.changed(result, names)
     if len(changed):

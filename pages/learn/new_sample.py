@@ -10,7 +10,7 @@ from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import badge_of, is_here, open_dataset
+from pages.common.lab.shared import badge_of, class_names_of, is_here, open_dataset
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, code_tabs, plane, take_away, unfold
 from pages.common.widgets.badge import mark_origin
@@ -73,11 +73,8 @@ def candidates(name: str) -> None:
         door.offer([asked], CANDIDATES_COST, "stage")
         return
     result: CandidatesResult = asked.stored.result
-    here = is_here(name)
-    classes = (
-        open_dataset(name).class_names if here else tuple(map(str, range(result.honest.shape[1])))
-    )
-    samples = Samples(open_dataset(name), "holdout") if here else None
+    classes = class_names_of(name, result.honest.shape[1])
+    samples = Samples(open_dataset(name), "holdout") if is_here(name) else None
     candidates_figure(asked.stored, classes, samples).show()
     if len(result.check):
         check_figure(asked.stored).show()

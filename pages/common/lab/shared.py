@@ -98,6 +98,14 @@ def open_dataset(name: str) -> Dataset:
     return OPENED.get((name, data_dir, changed), lambda: _read_dataset(name, data_dir))
 
 
+def class_names_of(name: str, n_classes: int) -> tuple[str, ...]:
+    """Return the names of a data set's classes, or their numbers where it is not on this machine:
+    published results hold labels without names."""
+    if is_here(name):
+        return tuple(open_dataset(name).class_names)
+    return tuple(f"class {label}" for label in range(n_classes))
+
+
 def _read_dataset(name: str, data_dir: Path) -> Dataset:
     with st.spinner("Reading the data set …"):
         return load_dataset(name, data_dir)
