@@ -267,6 +267,7 @@ def run_experiment(
 def publish() -> None:
     """Publish every listed request that is not yet, or is damaged: the local result of it, if there
     is one, or one computed now. Requests on data that is not on this machine are left as they are.
+    Raises InvalidInput.
     """
     settings = read_settings()
     path = settings.published / REQUESTS

@@ -16,7 +16,7 @@ LARGEST = 1e30  # float32 still holds what is computed with it
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> str:
-    """`value` if it is one of `choices`."""
+    """`value` if it is one of `choices`. Raises InvalidInput."""
     choices = list(choices)
     if not isinstance(value, str) or value not in choices:
         raise InvalidInput(name, value, "one of " + ", ".join(f"'{c}'" for c in choices))
@@ -29,7 +29,7 @@ def order_sign(order: str) -> int:
 
 
 def check_integer(name: str, value: object, low: int, high: int | None = None) -> int:
-    """`value` as int, within [low, high]."""
+    """`value` as int, within [low, high]. Raises InvalidInput."""
     expected = f"a whole number >= {low}" if high is None else f"a whole number in [{low}, {high}]"
     try:
         number = operator.index(value)  # type: ignore[arg-type]  # the failure is the check
@@ -41,7 +41,10 @@ def check_integer(name: str, value: object, low: int, high: int | None = None) -
 
 
 def check_positive(name: str, value: object, allow_zero: bool = False) -> float:
-    """`value` as a float above zero (or equal to it, where `allow_zero`), at most LARGEST."""
+    """`value` as a float above zero (or equal to it, where `allow_zero`), at most LARGEST.
+
+    Raises InvalidInput.
+    """
     expected = f"a finite number {'>= 0' if allow_zero else '> 0'}"
     if isinstance(value, bool) or not isinstance(value, Real):
         raise InvalidInput(name, value, expected)
@@ -75,7 +78,10 @@ def is_one_number(values: object) -> bool:
 
 
 def check_array(name: str, values: object) -> NDArray[np.float64]:
-    """`values` (an array, list, data frame, tensor …) as a float64 array of real numbers."""
+    """`values` (an array, list, data frame, tensor …) as a float64 array of real numbers.
+
+    Raises InvalidInput.
+    """
     expected = "an array of real numbers"
     try:
         array = array_of(values)
@@ -89,7 +95,10 @@ def check_array(name: str, values: object) -> NDArray[np.float64]:
 
 
 def check_targets(targets: object, n_train: int) -> tuple[int, ...]:
-    """`targets` (one index or several) as a tuple of distinct training indices."""
+    """`targets` (one index or several) as a tuple of distinct training indices.
+
+    Raises InvalidInput.
+    """
     if isinstance(targets, str | bytes):
         raise InvalidInput("targets", targets, "a training index or a sequence of them")
     try:
@@ -106,7 +115,10 @@ def check_targets(targets: object, n_train: int) -> tuple[int, ...]:
 
 
 def check_weights(target_weight: object) -> tuple[float, ...]:
-    """`target_weight` (one weight or several) as a tuple of distinct finite floats, each >= 1."""
+    """`target_weight` (one weight or several) as a tuple of distinct finite floats, each >= 1.
+
+    Raises InvalidInput.
+    """
     expected = "a finite number >= 1, or a sequence of them"
     if isinstance(target_weight, str | bytes):
         raise InvalidInput("target_weight", target_weight, expected)
@@ -125,7 +137,10 @@ def check_weights(target_weight: object) -> tuple[float, ...]:
 
 
 def check_sample_weights(weights: object, n_train: int) -> NDArray[np.float64]:
-    """`weights` of the training samples as (n,) float64, none negative, their mean 1."""
+    """`weights` of the training samples as (n,) float64, none negative, their mean 1.
+
+    Raises InvalidInput.
+    """
     array = check_array("weights", weights)
     if array.shape != (n_train,):
         raise InvalidInput("weights", array.shape, f"of shape ({n_train},), one for each sample")

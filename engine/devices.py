@@ -33,8 +33,10 @@ def set_threads(count: int) -> None:
 
 
 def resolve_device(device: str) -> torch.device:
-    """'auto' is CUDA where present, else the CPU. Raises DeviceUnavailable for CUDA without
-    CUDA."""
+    """Return the device of a name; 'auto' is CUDA where present, else the CPU.
+
+    Raises InvalidInput for another name, DeviceUnavailable for CUDA where there is none.
+    """
     if isinstance(device, str) and device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

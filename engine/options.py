@@ -81,7 +81,7 @@ def choices_of(item: "Field[object]") -> Mapping[str, str]:
 
 
 def any_text(name: str, value: object) -> str:
-    """Check for a text, which may be empty."""
+    """Check for a text, which may be empty. Raises InvalidInput."""
     if not isinstance(value, str):
         raise InvalidInput(name, value, "a text")
     return value
@@ -98,7 +98,7 @@ def not_negative(name: str, value: object) -> float:
 
 
 def truth(name: str, value: object) -> bool:
-    """Check for a truth value, whatever stands for it."""
+    """Check for a truth value, whatever stands for it. Raises InvalidInput."""
     try:
         return bool(value)
     except (TypeError, ValueError):  # a missing value, an array of several

@@ -84,7 +84,7 @@ def in_processes(
     processes: int,
     describe: Callable[[T], str],
 ) -> None:
-    """Do what `compute_all` does, with joblib's processes on this machine."""
+    """Do what `compute_all` does, with joblib's processes on this machine. Raises WorkerDied."""
     missing = dict(enumerate(tasks))
 
     def collect(numbers: Sequence[int]) -> None:
@@ -146,7 +146,8 @@ def on_dask(
     patience: float,
 ) -> None:
     """`compute_all` on the cluster of `client`. dask itself computes again what a lost worker had;
-    it gives up on a task after several workers, of which a neighbour may have been the cause."""
+    it gives up on a task after several workers, of which a neighbour may have been the cause.
+    Raises WorkerDied."""
     suspects = collect_from_dask(client, function, tasks, range(len(tasks)), done, patience)
     guilty = collect_from_dask(client, function, tasks, suspects, done, patience, at_once=1)
     if guilty:
@@ -165,7 +166,10 @@ def collect_from_dask(
     patience: float,
     at_once: int | None = None,
 ) -> list[int]:
-    """Have the tasks of these numbers computed, and return those on which dask gave up."""
+    """Have the tasks of these numbers computed, and return those on which dask gave up.
+
+    Raises ClusterUnavailable.
+    """
     from dask.config import set as dask_config
     from distributed import Future, KilledWorker
     from distributed.comm.core import CommClosedError
@@ -216,7 +220,7 @@ def explained(error: Exception) -> Exception:
 
 
 def threads(client: "Client") -> int:
-    """Count the threads of all workers of a cluster."""
+    """Count the threads of all workers of a cluster. Raises ClusterUnavailable."""
     try:
         return sum(client.ncores().values())
     except OSError as error:

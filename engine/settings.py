@@ -152,7 +152,10 @@ def environment_of(settings: Settings) -> dict[str, str]:
 def number(
     environment: Mapping[str, str], name: str, default: float, unit: str, zero: str = ""
 ) -> float:
-    """Read a positive number; also 0 where `zero` says that it has a meaning."""
+    """Read a positive number; also 0 where `zero` says that it has a meaning.
+
+    Raises InvalidInput.
+    """
     text = environment.get(name) or str(default)
     try:
         value = float(text)
@@ -164,6 +167,7 @@ def number(
 
 
 def yes(environment: Mapping[str, str], name: str, default: str) -> bool:
+    """Read 'yes' or 'no'. Raises InvalidInput."""
     text = environment.get(name) or default
     if text not in ("yes", "no"):
         raise InvalidInput(name, text, "'yes' or 'no'")
@@ -171,6 +175,7 @@ def yes(environment: Mapping[str, str], name: str, default: str) -> bool:
 
 
 def whole(environment: Mapping[str, str], name: str, expected: str) -> int:
+    """Read a whole number of at most four digits, 0 where it is not set. Raises InvalidInput."""
     text = environment.get(name) or "0"
     if not re.fullmatch(r"\d{1,4}", text):
         raise InvalidInput(name, text, expected)
@@ -178,7 +183,10 @@ def whole(environment: Mapping[str, str], name: str, expected: str) -> int:
 
 
 def folder(environment: Mapping[str, str], name: str, default: str) -> Path:
-    """Read a folder that is there or can be made; an empty variable counts as not set."""
+    """Read a folder that is there or can be made; an empty variable counts as not set.
+
+    Raises InvalidInput.
+    """
     text = environment.get(name) or default
     try:
         path = (Path.cwd() if INSTALLED else ROOT) / Path(text).expanduser()

@@ -294,7 +294,7 @@ def needed_epsilon(
 
 
 def check_epsilon(name: str, value: object) -> float:
-    """Check for a number in (0, 1): no weight and no scale may vanish."""
+    """Check for a number in (0, 1): no weight and no scale may vanish. Raises InvalidInput."""
     number = check_positive(name, value)
     if number >= 1:
         raise InvalidInput(name, value, "a number in (0, 1)")
@@ -308,7 +308,10 @@ def begin(
     options: DeniableOptions,
     device: str,
 ) -> list[DeniableSearch]:
-    """Train the usual minimum, and return a search from it for every target."""
+    """Train the usual minimum, and return a search from it for every target.
+
+    Raises InvalidInput.
+    """
     check_pair(model, dataset)
     if not isinstance(options, DeniableOptions):
         raise InvalidInput("options", type(options).__name__, "DeniableOptions(…)")

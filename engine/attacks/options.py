@@ -123,7 +123,7 @@ MINIMAL_DEFAULTS = MinimalOptions()  # the defaults of the search for the smalle
 
 
 def factor(name: str, value: object) -> float:
-    """Check for a finite number >= 1."""
+    """Check for a finite number >= 1. Raises InvalidInput."""
     number = check_positive(name, value)
     if number < 1:
         raise InvalidInput(name, value, "a finite number >= 1")

@@ -42,7 +42,7 @@ def draw_targets(
     outside: NDArray[np.int64], attacks: int, set_size: int, seed: int
 ) -> tuple[tuple[int, ...], ...]:
     """`attacks` target sets from the samples `outside`; their first members differ, and the sets of
-    a smaller size are contained in those of a larger one."""
+    a smaller size are contained in those of a larger one. Raises InvalidInput."""
     if not len(outside):
         expected = "at most 0, as no sample is outside the honest top k; choose a smaller k"
         raise InvalidInput("targets", attacks, expected)
@@ -60,7 +60,10 @@ def draw_targets(
 
 
 def check_sets(targets: Sequence[object], n: int) -> tuple[tuple[int, ...], ...]:
-    """Check explicit targets: an index or a set of indices per attack, no attack twice."""
+    """Check explicit targets: an index or a set of indices per attack, no attack twice.
+
+    Raises InvalidInput.
+    """
     sets = tuple(check_targets(t, n) for t in targets)
     if not sets:
         raise InvalidInput("targets", targets, "a number of targets, or at least one of them")

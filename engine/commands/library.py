@@ -86,6 +86,7 @@ def line(entry: Entry) -> str:
 
 
 def export(store: Store, keys: list[str], out: Path) -> int:
+    """Pack results of a store into one bundle, and say where it lies. Raises InvalidInput."""
     entries = open_library(store).entries
     chosen = [by_key(entries, key)[0] for key in keys]
     out = out.expanduser()
@@ -107,6 +108,7 @@ def export(store: Store, keys: list[str], out: Path) -> int:
 
 
 def take_in(store: Store, file: Path) -> int:
+    """Take the results of a bundle into a store, and say which. Raises InvalidInput."""
     if not file.is_file():
         raise InvalidInput("FILE", str(file), "a bundle that is there")
     report = bundle.import_bundle(file, store)

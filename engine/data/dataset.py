@@ -150,6 +150,7 @@ class Dataset:
 
 
 def check_images(images: object) -> None:
+    """Check what a data set is given as its images. Raises InvalidDataset."""
     if not isinstance(images, Images):
         raise InvalidDataset(f"images must be an Images or None. Got {type(images).__name__}.")
 

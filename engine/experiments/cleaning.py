@@ -36,7 +36,7 @@ DETECTORS = {
 
 
 def percent(name: str, value: object) -> float:
-    """Check for a percentage in (0, 100]."""
+    """Check for a percentage in (0, 100]. Raises InvalidInput."""
     number = check_positive(name, value)
     if number > 100:
         raise InvalidInput(

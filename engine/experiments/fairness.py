@@ -56,7 +56,7 @@ COLUMNS = ("target", "positive", "sensitive", "privileged")  # of a table of one
 
 
 def check_table(name: str, value: object) -> str:
-    """Check for the name or path of a table."""
+    """Check for the name or path of a table. Raises InvalidInput."""
     if not isinstance(value, str) or not value:
         named = "'german', 'compas', 'adult' or a table's name or path"
         raise InvalidInput(name, value, named)

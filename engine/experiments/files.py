@@ -37,6 +37,7 @@ def model_arrays(name: str, model: Model) -> dict[str, np.ndarray]:
 
 
 def read_model(name: str, arrays: Mapping[str, np.ndarray]) -> Model:
+    """Read the model that `model_arrays` wrote under a name. Raises InvalidInput."""
     l2, gradient_norm, iterations = arrays[f"{name}_training"].tolist()
     theta = arrays[f"{name}_parameters"]
     if f"{name}_architecture" not in arrays:

@@ -23,7 +23,7 @@ RERUN = 10  # halves that are trained a second time
 
 
 def even(name: str, value: object) -> int:
-    """Check for an even whole number >= 4."""
+    """Check for an even whole number >= 4. Raises InvalidInput."""
     number = check_integer(name, value, 4)
     if number % 2:
         raise InvalidInput(name, value, "an even number: halves come with their complements")

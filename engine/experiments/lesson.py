@@ -32,7 +32,10 @@ MOVES = {"yes": "it will move into the top k", "no": "it will not"}
 
 
 def nickname(name: str, value: object) -> str:
-    """Check for a name of at most 20 printable characters; '' for somebody without one."""
+    """Check for a name of at most 20 printable characters; '' for somebody without one.
+
+    Raises InvalidInput.
+    """
     if not isinstance(value, str) or len(value) > NICKNAME or not value.isprintable():
         raise InvalidInput(name, value, f"at most {NICKNAME} printable characters")
     return value.strip()
@@ -55,7 +58,7 @@ def bets_price(name: str, values: object) -> tuple[int, ...]:
 
 
 def title(name: str, value: object) -> str:
-    """Check for the name of a lesson: it stands in links."""
+    """Check for the name of a lesson: it stands in links. Raises InvalidInput."""
     if not isinstance(value, str) or not value.replace("-", "").isalnum() or len(value) > 40:
         raise InvalidInput(name, value, "letters, digits and '-', 40 at most")
     return value

@@ -29,7 +29,7 @@ WITH_MODEL = tuple(name for name in SCORES if name not in MODEL_FREE)
 
 
 def attacked_scores(name: str, value: object) -> tuple[str, ...]:
-    """Check for names of `SCORES`, at least one of which sees the model."""
+    """Check for names of `SCORES`, at least one of which sees the model. Raises InvalidInput."""
     names = some_scores(name, value)
     if not set(names) & set(WITH_MODEL):
         raise InvalidInput(name, names, f"at least one that sees the model: {list(WITH_MODEL)}")

@@ -68,6 +68,7 @@ class SelectionResult:
 
 
 def run_selection(request: SelectionRequest, dataset: Dataset, context: Context) -> SelectionResult:
+    """Keep shares of the training samples by each score, and train on them. Raises InvalidInput."""
     from engine.scrutiny.selection import ENDS, kept
 
     n = dataset.n_train

@@ -94,6 +94,7 @@ def run_sweep(request: SweepRequest, dataset: Dataset, context: Context) -> pd.D
 
 
 def run_batch(request: BatchRequest, dataset: Dataset, context: Context) -> pd.DataFrame:
+    """Refuse: a batch is computed as a part of its sweep. Raises InvalidInput."""
     raise InvalidInput("experiment", BATCH.name, "a sweep: batches are computed as its parts")
 
 

@@ -190,6 +190,7 @@ class Run:
 
 
 def check_dataset(dataset: object) -> None:
+    """Check that a data set has outcomes and groups. Raises InvalidInput."""
     if not isinstance(dataset, FairnessDataset):
         expected = "a FairnessDataset, as load_fairness_dataset(name) returns it"
         raise InvalidInput("dataset", type(dataset).__name__, expected)

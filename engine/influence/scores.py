@@ -163,6 +163,7 @@ def influence_gradient(
     """∇θ Σ_i c_i I_i with the coefficients (n,) held fixed, (K, d+1), bias last (Algorithm 1).
 
     With order 'lowest_first' the coefficients multiply −I. The rest is as in `influence_scores`.
+    Raises InvalidInput.
     """
     check_pair(model, dataset)
     tolerance = check_positive("tolerance", tolerance)

@@ -83,7 +83,7 @@ class LinearModel(Classifier):
             raise InvalidInput("model.weight", "NaN or infinity", "finite")
 
     def logits(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the logits (samples, K)."""
+        """Return the logits (samples, K). Raises InvalidInput."""
         X = check_array("X", X)
         if X.ndim != 2 or X.shape[1] != self.n_features:
             raise InvalidInput("X", X.shape, f"of shape (samples, {self.n_features})")

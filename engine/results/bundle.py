@@ -147,7 +147,7 @@ def import_bundle(path: Path, store: Store, source: str = "") -> Report:
 
 def unpack(path: Path, place: Path) -> dict[str, Path]:
     """Unpack a bundle's results into folders in `place`; return these by the results' names. Raises
-    any of FAULTS."""
+    any of FAULTS. Raises ValueError."""
     with archives.open_zip(path, BUNDLE_MB) as archive:
         files = {entry.orig_filename: entry for entry in archive.infolist()}
         listed = read_index(archive, files.pop(INDEX, None))
@@ -205,7 +205,7 @@ def other_version(found: object) -> str:
 
 def check_result(name: str, folder: Path) -> Manifest:
     """Check the manifest and every file of an unpacked result, without opening one; return the
-    manifest. Raises EngineError."""
+    manifest. Raises InvalidBundle and what reading the manifest raises."""
     experiment = name.split("/")[0]
     if experiment not in EXPERIMENTS or EXPERIMENTS[experiment].part:
         raise InvalidBundle(

@@ -123,6 +123,7 @@ def hand(lesson: Lesson, visitor: str) -> int | None:
 
 
 def hand_file(lesson: Lesson, visitor: str) -> Path:
+    """Return the file of the sample that a visitor holds. Raises InvalidInput."""
     if not visitor.isalnum():
         raise InvalidInput("visitor", visitor, "letters and digits")
     return lesson.folder / "hands" / f"{visitor}.json"

@@ -164,7 +164,10 @@ def read_progress(folder: Path) -> tuple[Progress, ...]:
 
 
 def check_id(job: str) -> str:
-    """Check that a job's id is a key, since it becomes part of a path; return it."""
+    """Check that a job's id is a key, since it becomes part of a path; return it.
+
+    Raises InvalidInput.
+    """
     if not job.isalnum():
         raise InvalidInput("job", job, "the id that submit returned")
     return job

@@ -402,8 +402,9 @@ class Store:
 
     def take_in(self, name: str, checked: Path, source: Imported) -> Path:
         """Keep somebody else's result, checked before, as an imported one: the files in the folder
-        `checked`, whose name is the result's key. Returns its folder. Raises
-        StorageUnavailable."""
+        `checked`, whose name is the result's key. Returns its folder.
+
+        Raises StorageUnavailable and InvalidInput."""
         if self.imported is None:
             raise InvalidInput("store", str(self.local), "one with a folder for imported results")
         folder = self.imported / name / checked.name
@@ -526,7 +527,7 @@ def open_entry(folder: Path, origin: str = LOCAL) -> Stored:
 
 def signs_of(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
     """Return what changes when a folder's files change, without reading them: name, inode, time,
-    size."""
+    size. Raises DamagedResult."""
     try:
         with os.scandir(folder) as entries:  # pages ask often: a `Path` a file costs more
             found = sorted((entry.name, entry.stat()) for entry in entries)

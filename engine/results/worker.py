@@ -74,7 +74,7 @@ def opened(source: Source, data_dir: Path, changed: float) -> Data:
 
 def compute(job: Job, settings: Settings, progress: OnProgress, threads: int) -> None:
     """Run a job and keep its result, unless an earlier worker did and only could not say so.
-    threads: of the CPU, 0 for a choice by the size of the data."""
+    threads: of the CPU, 0 for a choice by the size of the data. Raises InvalidDataset."""
     request = make_request(job.experiment, job.request)
     source, data_dir = source_of(request), settings.data_dir
     dataset = None if source is None else opened(source, data_dir, source.changed(data_dir))

@@ -82,6 +82,7 @@ def leave_one_out(
 
 
 def check_classes_stay(dataset: Dataset, indices: Sequence[int]) -> None:
+    """Check that no class vanishes with one sample. Raises InvalidDataset."""
     counts = np.bincount(dataset.y_train, minlength=dataset.n_classes)
     for i in indices:
         label = dataset.y_train[i]

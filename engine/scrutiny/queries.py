@@ -19,7 +19,10 @@ Labelled = tuple[NDArray[np.floating], NDArray[np.int64]]
 
 
 def check_queries(model: LinearModel, X: ArrayLike, y: ArrayLike) -> Labelled:
-    """Check features (q, d) and labels (q,) of query points against the model."""
+    """Check features (q, d) and labels (q,) of query points against the model.
+
+    Raises InvalidInput.
+    """
     as_linear(model)
     check_samples("query", X, y, n_classes=model.n_classes)
     X, y = check_array("X", X), check_array("y", y)

@@ -70,7 +70,7 @@ def measure(
     tell: OnProgress,
 ) -> list[Row]:
     """Measure a row per point, each with its sizes and what is `known` of it. Points count as done
-    where something is."""
+    where something is. Raises EngineError."""
     points = request["points"]
     rows: list[Row] = []
 

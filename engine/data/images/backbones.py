@@ -100,7 +100,7 @@ def as_rgb(image: "Image") -> "Image":
 
 def downloaded(backbone: Backbone, folder: Path, say: Say) -> Path:
     """Return torchvision's file in the folder, and fetch it where it is not there; without a
-    connection the user puts it there."""
+    connection the user puts it there. Raises DataUnavailable."""
     path = folder / backbone.weights
     if path.is_file():
         return path

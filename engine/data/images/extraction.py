@@ -103,7 +103,7 @@ def prepare_features(
 
 @contextmanager
 def room(name: str, data_dir: Path) -> Iterator[None]:
-    """Raise what the disk refuses in this block as an error that says the place and the remedy."""
+    """Raise DataUnavailable, with the place and the remedy, where the disk refuses in this block."""
     try:
         yield
     except Timeout:  # of a lock: an OSError, too
@@ -117,7 +117,7 @@ def room(name: str, data_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def alone(name: str, data_dir: Path) -> Iterator[Path]:
-    """Open the folder of a preparation for one process at a time."""
+    """Open the folder of a preparation for one process at a time. Raises DataUnavailable."""
     folder = data_dir / WORK / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.with_name(f"{name}.lock"))

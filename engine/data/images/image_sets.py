@@ -170,7 +170,8 @@ def open_images(about: Description, data_dir: Path, say: Say = silent) -> ImageS
 
 def opened(about: Description, originals: Originals, raw: Path, say: Say) -> ImageSet:
     """Open what is there, else download it. A mark stays behind where that was interrupted, by
-    whatever: what was unpacked beside one is not complete, and is unpacked again."""
+    whatever: what was unpacked beside one is not complete, and is unpacked again.
+    Raises DataUnavailable and InvalidDataset."""
     mark = raw / f".{about.name}.unpacking"
     unpacked = [raw / place for place in originals.unpacked]
     if mark.exists():

@@ -93,6 +93,7 @@ def dataset_of(
 
 
 def check_share(test_share: object) -> None:
+    """Check the share of samples that become test samples. Raises InvalidInput."""
     share = cast(float, test_share)  # or an integer that no float can hold
     if not isinstance(test_share, Real) or not LEAST_SHARE <= share <= MOST_SHARE:
         raise InvalidInput("test share", test_share, f"in [{LEAST_SHARE}, {MOST_SHARE}]")
@@ -101,6 +102,7 @@ def check_share(test_share: object) -> None:
 def candidate(
     name: str, raw: RawTable, label: str | None, test_share: float, options: TableOptions
 ) -> Candidate:
+    """Read a table as a data set, its label column given or guessed. Raises InvalidInput."""
     chosen = usual_label(list(raw.frame.columns)) if label is None else label
     if chosen is None or not is_scalar(chosen) or chosen not in raw.frame.columns:
         raise InvalidInput(

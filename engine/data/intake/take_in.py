@@ -118,6 +118,7 @@ def accept(
 
 @contextmanager
 def keeping(data_dir: Path) -> Iterator[None]:
+    """Write to the data directory in this block. Raises DataUnavailable where the disk refuses."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         yield

@@ -80,7 +80,7 @@ def changed_at(name: str, data_dir: Path, suffix: str = ".npz") -> float:
 
 def read_arrays(path: Path) -> dict[str, NDArray]:
     """Return the arrays in the file that have a meaning here; whatever else it holds stays
-    unread."""
+    unread. Raises InvalidDataset and ValueError."""
     with np.load(path, allow_pickle=False) as archive:
         missing = [name for name in REQUIRED if name not in archive.files]
         if missing:
@@ -99,7 +99,10 @@ def read_arrays(path: Path) -> dict[str, NDArray]:
 def read_names(
     path: Path, arrays: dict[str, NDArray], keys: tuple[str, ...], of: str
 ) -> tuple[str, ...] | None:
-    """Return names (one per class, or per feature) as strings; None where the file has none."""
+    """Return names (one per class, or per feature) as strings; None where the file has none.
+
+    Raises InvalidDataset.
+    """
     key = next((key for key in keys if key in arrays), None)
     if key is None:
         return None
@@ -113,6 +116,7 @@ def read_names(
 
 
 def check_number_of_classes(path: Path, y: NDArray, names: tuple[str, ...] | None) -> None:
+    """Check that labels y, (n,), are classes and not measurements. Raises InvalidDataset."""
     count = len(np.unique(y)) if names is None else len(names)
     if count > limits.CLASSES:
         raise InvalidDataset(

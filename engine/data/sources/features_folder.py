@@ -89,6 +89,7 @@ def load_folder(folder: Path) -> Dataset:
 
 
 def open_array(folder: Path, name: str) -> NDArray:
+    """Open an array of a features folder as a memory map. Raises InvalidDataset."""
     path = folder / f"{name}.npy"
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
@@ -105,6 +106,7 @@ def open_array(folder: Path, name: str) -> NDArray:
 
 
 def read_names(folder: Path) -> tuple[str, ...] | None:
+    """Read the names of classes, one a line; None without that file. Raises InvalidDataset."""
     path = folder / NAMES
     if not path.is_file():
         return None
@@ -169,7 +171,10 @@ def scaling(X: NDArray) -> Standardisation:
 
 
 def standardised(folder: Path, X: NDArray, scaling: Standardisation) -> NDArray[np.float32]:
-    """Return a memory map of the standardised features, made where no file has these values."""
+    """Return a memory map of the standardised features, made where no file has these values.
+
+    Raises InvalidDataset.
+    """
     path = folder / f"{STANDARDISED}-{digest_of(X)}.npy"
     try:
         with FileLock(folder / f".{STANDARDISED}.lock"):

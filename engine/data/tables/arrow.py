@@ -46,7 +46,7 @@ def read_parquet(path: Path, options: TableOptions) -> RawTable:
 
 
 def read_feather(path: Path, options: TableOptions) -> RawTable:
-    """Read a Feather table (an Arrow file). Raises the same."""
+    """Read a Feather table (an Arrow file). Raises ValueError where it is none."""
     start = check_beginning(path)
     if start.startswith(FEATHER_1):
         raise ValueError("it is a Feather file of the first version: write it again by a newer one")
@@ -78,7 +78,7 @@ def check_schema(schema: pa.Schema, rows: int, options: TableOptions) -> list[pa
 
 
 def check_unpacked(unpacked: int, path: Path) -> None:
-    """Check how large the columns claim to be when they are unpacked."""
+    """Check how large the columns claim to be when they are unpacked. Raises ValueError."""
     packed = path.stat().st_size
     if unpacked > limits.ARRAYS_MB * MB or (
         unpacked > limits.RATIO_FROM_MB * MB and unpacked > limits.RATIO * packed

@@ -22,7 +22,7 @@ HELP = {
 
 
 def texts(name: str, value: object) -> tuple[str, ...]:
-    """Check for a text or several, each kept once."""
+    """Check for a text or several, each kept once. Raises InvalidInput."""
     listed = (value,) if isinstance(value, str | int | float) else value
     try:
         entries = list(listed)  # type: ignore[call-overload]  # the failure is the check

@@ -81,7 +81,10 @@ def blocks(source: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
 
 
 def stream(packed: IO[bytes], packing: str) -> Iterator[bytes]:
-    """Yield what bzip2 or xz has packed, block by block; the memory that xz asks for is bounded."""
+    """Yield what bzip2 or xz has packed, block by block; the memory that xz asks for is bounded.
+
+    Raises ValueError.
+    """
 
     def begin() -> bz2.BZ2Decompressor | lzma.LZMADecompressor:
         if packing == ".bz2":

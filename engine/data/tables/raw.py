@@ -122,7 +122,7 @@ def plain(column: pd.Series, name: str) -> pd.Series:
 
 
 def of_objects(column: pd.Series, name: str) -> pd.Series:
-    """Do what `plain` does for a column of Python objects or texts."""
+    """Do what `plain` does for a column of Python objects or texts. Raises ValueError."""
     held = pd.api.types.infer_dtype(column, skipna=True)
     if held == "empty":
         return pd.Series(np.nan, index=column.index)

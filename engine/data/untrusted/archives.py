@@ -66,7 +66,8 @@ def no_zip(path: Path) -> str:
 
 def check_count(path: Path, packed: int) -> None:
     """More entries than are taken, found without reading the directory: that alone would cost a
-    kilobyte of memory each, and what the archive says of their number need not be true."""
+    kilobyte of memory each, and what the archive says of their number need not be true.
+    Raises ValueError."""
     if packed < limits.ENTRIES * len(ENTRY):
         return
     found, last = 0, b""
@@ -82,6 +83,7 @@ def check_count(path: Path, packed: int) -> None:
 
 
 def check_entries(entries: list[zipfile.ZipInfo], packed: int, unpacked_mb: int) -> None:
+    """Check names and claimed sizes of an archive's entries. Raises ValueError."""
     for entry in entries:
         check_entry(entry)
     name, times = Counter(e.filename for e in entries).most_common(1)[0] if entries else ("", 0)
@@ -105,6 +107,7 @@ def check_entries(entries: list[zipfile.ZipInfo], packed: int, unpacked_mb: int)
 
 
 def check_entry(entry: zipfile.ZipInfo) -> None:
+    """Check one entry: where it would lie, and what it is. Raises ValueError."""
     name = entry.orig_filename
     if not name or leads_outside(name):
         raise ValueError(

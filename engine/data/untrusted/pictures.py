@@ -36,6 +36,7 @@ def open_picture(source: Path | IO[bytes]) -> "Image":
 
 
 def check_size(width: int, height: int) -> None:
+    """Check the width and height of a picture, in pixels. Raises ValueError."""
     if width * height > limits.PIXELS:
         raise ValueError(
             f"it has {width:,} × {height:,} pixels, {width * height / 1e6:,.0f} million, and "
