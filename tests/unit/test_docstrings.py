@@ -1,5 +1,5 @@
-"""What the engine's docstrings owe their reader: each error that a function raises, by name, and the
-shapes of arrays that a public function takes or returns."""
+"""What the engine's docstrings owe their reader: each error that a function raises, by name, and
+the shapes of arrays that a public function takes or returns."""
 
 import ast
 import inspect

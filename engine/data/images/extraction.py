@@ -103,7 +103,7 @@ def prepare_features(
 
 @contextmanager
 def room(name: str, data_dir: Path) -> Iterator[None]:
-    """Raise DataUnavailable, with the place and the remedy, where the disk refuses in this block."""
+    """Raise DataUnavailable, with place and remedy, where the disk refuses in this block."""
     try:
         yield
     except Timeout:  # of a lock: an OSError, too
