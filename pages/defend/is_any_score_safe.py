@@ -11,7 +11,7 @@ from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
-from pages.common.widgets import blocks, code_tabs, take_away, unfold
+from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.score_names import SCORE_NAMES, left_out
@@ -99,7 +99,7 @@ def page() -> None:
     in_numbers(stored)
     why()
     tables = {"Moves": lambda: stored.result.moves, "Attacks": lambda: stored.result.attacks}
-    take_away.show(stored, request, tables, code=code_tabs.folded)
+    take_away.show(stored, request, tables)
 
 
 page()

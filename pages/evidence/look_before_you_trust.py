@@ -12,7 +12,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, class_names_of, is_here, open_dataset
 from pages.common.samples import Samples
-from pages.common.widgets import blocks, code_tabs, take_away, unfold
+from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.evidence.parts import conditioning_figures as figures
@@ -141,7 +141,6 @@ def page() -> None:
             "Dampings": lambda: stored.result.by_damping,
             "Differences": lambda: stored.result.differences,
         },
-        code=code_tabs.folded,
     )
 
 

@@ -12,7 +12,7 @@ from pages.common.asking.not_here import unanswered
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, is_here, open_dataset
-from pages.common.widgets import blocks, charts, code_tabs, take_away, unfold
+from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.score_names import SCORE_NAMES, left_out
@@ -188,7 +188,7 @@ def page() -> None:
     formulas()
     if stored is not None:
         tables = {"Scores": lambda: stored.result.table}
-        take_away.show(stored, request, tables, code=code_tabs.folded)
+        take_away.show(stored, request, tables)
 
 
 page()

@@ -12,7 +12,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, class_names_of, is_here, open_dataset
 from pages.common.samples import Samples
-from pages.common.widgets import blocks, code_tabs, plane, take_away, unfold
+from pages.common.widgets import blocks, plane, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import data_name
@@ -82,7 +82,8 @@ def candidates(name: str) -> None:
         "Candidates": lambda: words.candidates_table(result, classes),
         "Check": lambda: result.check,
     }
-    take_away.show(asked.stored, request, tables, code=code_tabs.tabs)
+    label = "Take the candidates with you"
+    take_away.folded(label, "take-candidates", asked.stored, request, tables)
 
 
 @unfold.section("What is computed (beyond the paper)", "formulas")
@@ -90,10 +91,10 @@ def formulas() -> None:
     blocks.prose("learn/texts/new-sample.md")
 
 
-@unfold.section("Take the plane with you", "take-plane")
 def take_plane(stored: Stored, request: PlaygroundRequest) -> None:
     tables = {"Points": lambda: words.points_table(stored.result)}
-    take_away.show(stored, request, tables, code=code_tabs.tabs, name=f"{request.points}-plane")
+    label, name = "Take the plane with you", f"{request.points}-plane"
+    take_away.folded(label, "take-plane", stored, request, tables, name)
 
 
 def page() -> None:

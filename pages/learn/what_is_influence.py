@@ -25,7 +25,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, is_here
 from pages.common.samples import Samples
-from pages.common.widgets import blocks, charts, code_tabs, take_away, unfold
+from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.figure import FigureBlock
@@ -304,18 +304,14 @@ def files_and_code(
         request, stored = explained
         result: ExplainResult = stored.result
         tables = {"Scores": lambda: scores_table(result, train)}
-        section = unfold.section("Take this test sample with you", "take-sample")
-        section(take_away.show)(stored, request, tables, code=code_tabs.tabs)
+        label = "Take this test sample with you"
+        take_away.folded(label, "take-sample", stored, request, tables)
     if retrained is not None:
         asked, kept = retrained
         rows: LeaveOneOutResult = kept.result
-        section = unfold.section("Take the retraining with you", "take-retraining")
-        section(take_away.show)(
-            kept,
-            asked,
-            {"Retraining": lambda: rows.table},
-            code=code_tabs.tabs,
-        )
+        tables = {"Retraining": lambda: rows.table}
+        label = "Take the retraining with you"
+        take_away.folded(label, "take-retraining", kept, asked, tables)
 
 
 def page() -> None:

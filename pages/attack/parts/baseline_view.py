@@ -14,7 +14,7 @@ from pages.common.figures.layout import finish, set_plainly
 from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
 from pages.common.keeping import shelf
 from pages.common.lab.shared import baseline_request
-from pages.common.widgets import charts, code_tabs, take_away, unfold
+from pages.common.widgets import charts, take_away
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.wording import points
 
@@ -143,7 +143,7 @@ def show(attack: AttackResult, request: AttackRequest) -> None:
     files_and_code(stored, asked)
 
 
-@unfold.section("Take the baseline with you", "take-baseline")
 def files_and_code(stored: Stored, request: BaselineRequest) -> None:
     """Show the baseline's table, request and code."""
-    take_away.show(stored, request, {"Baseline": lambda: stored.result}, code=code_tabs.tabs)
+    tables = {"Baseline": lambda: stored.result}
+    take_away.folded("Take the baseline with you", "take-baseline", stored, request, tables)

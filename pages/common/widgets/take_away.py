@@ -1,4 +1,4 @@
-"""What can be taken away from a result: tables, request, figures, code, provenance."""
+"""What can be taken away from a result, folded: tables, request, figures, code, provenance."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -11,10 +11,10 @@ from engine.data.sources.bundled import LOADERS
 from engine.experiments import Request, values_of
 from engine.results.store import Stored
 from pages.common.lab.shared import data_place, provenance
-from pages.common.widgets import code_tabs
-from pages.common.widgets.charts import heading
+from pages.common.widgets import code_tabs, unfold
 from pages.common.words import reproduce
 
+LABEL, KEY = "Take it with you: tables, request, and the same in Python", "take-away"
 Content = str | Callable[[], str | bytes]  # of a file; a function makes it when it is asked for
 R = TypeVar("R", bound=Request)  # the type of an experiment's requests
 
@@ -25,18 +25,49 @@ def show(
     tables: Mapping[str, Callable[[], pd.DataFrame]],
     others: Sequence[R] = (),
     snippet: Callable[[R, str | None], str] | None = None,
-    code: Callable[[str, str], None] = code_tabs.folded,
     name: str = "",
     figures: Callable[[], str] | None = None,
 ) -> None:
-    """Show tables, request, code and provenance of a result.
+    """Show what can be taken away, folded, and the provenance of a result. The arguments are those
+    of `contents`."""
+    write = partial(contents, stored, request, tables, others, snippet, name, figures)
+    unfold.show(LABEL, KEY, write)
+    st.caption(provenance(stored))
+
+
+def folded(
+    label: str,
+    key: str,
+    stored: Stored,
+    request: R,
+    tables: Mapping[str, Callable[[], pd.DataFrame]],
+    name: str = "",
+) -> None:
+    """Show one of several results of a page under a `label` and a `key` of its own, with its
+    provenance in the fold."""
+
+    def write() -> None:
+        contents(stored, request, tables, name=name)
+        st.caption(provenance(stored))
+
+    unfold.show(label, key, write)
+
+
+def contents(
+    stored: Stored,
+    request: R,
+    tables: Mapping[str, Callable[[], pd.DataFrame]],
+    others: Sequence[R] = (),
+    snippet: Callable[[R, str | None], str] | None = None,
+    name: str = "",
+    figures: Callable[[], str] | None = None,
+) -> None:
+    """Draw the buttons for tables and request of a result, and the code that repeats it.
 
     others: the requests of the results that were put together with it. snippet: writes the Python
-    of a request, by default as `reproduce.snippet_of`. code: draws Python and shell command. name:
-    what the files' names begin with, by default data set and experiment. figures: makes a page
-    (HTML) of all figures.
+    of a request, by default as `reproduce.snippet_of`. name: what the files' names begin with, by
+    default data set and experiment. figures: makes a page (HTML) of all figures.
     """
-    heading("Take it with you")
     experiment, requests = stored.manifest.experiment, [request, *others]
     dataset = stored.manifest.request.get("dataset")
     name = name or f"{dataset}-{experiment}"
@@ -51,11 +82,10 @@ def show(
     own = dataset is not None and dataset not in LOADERS
     where = data_place() if own else None
     python = snippet or partial(reproduce.snippet_of, experiment)
-    code(
+    code_tabs.tabs(
         "\n".join(python(r, where) for r in requests),
         "\n".join(reproduce.command_of(experiment, r) for r in requests),
     )
-    st.caption(provenance(stored))
 
 
 def download(label: str, content: Content, file: str, kind: str) -> None:
