@@ -108,6 +108,7 @@ def test_downloads_hold_the_result_and_need_no_network(visits: Visits, tmp_path:
     expect(page.get_by_role("button", name="Be the attacker")).to_be_enabled(timeout=SLOW)
     open_page(page)
     ranking_chart(page)
+    page.locator("summary", has_text="Take it with you").click()
     with page.expect_download(timeout=SLOW) as samples:
         page.get_by_role("button", name="Samples (CSV)").click()
     lines = samples.value.path().read_text().splitlines()
