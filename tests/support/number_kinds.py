@@ -2,28 +2,40 @@
 is recomputed; which states none, and why."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.support import recomputed as r
+from tests.support import recomputed_checks as checks
+from tests.support import recomputed_money as money
 from tests.support import recomputed_more as more
+from tests.support import recomputed_paper as paper
 from tests.support import recomputed_shown as shown
+from tests.support import recomputed_targets as targets
+from tests.support.recomputed_targets import Row
 
 
 @dataclass(frozen=True)
 class Kind:
     """Sentences of one kind. pattern: what tells them. numbers: gives all of their numbers for a
-    data set, from the published tables; None where they state no result or `elsewhere` names the
-    test that recomputes them. why: what they state instead of a result."""
+    data set, from the published tables, and words that stand in them. rows: the same of every
+    sentence of the kind on a page, as of a table's cells, in any order. Both are None where the
+    sentences state no result or `elsewhere` names the test that recomputes them. why: what they
+    state instead of a result."""
 
     pattern: re.Pattern[str]
-    numbers: Callable[[str], list[float]] | None = None
+    numbers: Callable[[str], Sequence[float | str]] | None = None
     why: str = ""
     elsewhere: str = ""
+    rows: Callable[[str], Sequence[Row]] | None = None
 
 
-def result(pattern: str, numbers: Callable[[str], list[float]]) -> Kind:
+def result(pattern: str, numbers: Callable[[str], Sequence[float | str]]) -> Kind:
     return Kind(re.compile(pattern), numbers)
+
+
+def several(pattern: str, rows: Callable[[str], Sequence[Row]]) -> Kind:
+    return Kind(re.compile(pattern), rows=rows)
 
 
 RESULTS = (
@@ -178,6 +190,55 @@ RESULTS = (
     result(r"^Every model with so small a gradient", more.whole_depth),
     result(r"^The check flags \d+ of \d+ attacks by", more.fewest_flagged),
     result(r"^Accuracy lost on average", more.accuracy_of_pay),
+    several(r"^\d+ of \d+ \(\d+% to \d+%\)$", checks.on_fresh_targets),
+    several(r"^\d+ of \d+ that reached the top \(", checks.on_other_attackers),
+    several(r"^\d+ of \d+ \([\d.]+% to [\d.]+%\)$", checks.on_own_score),
+    several(r"^Ranks [\d,]+ to [\d,]+: (highest|lowest) scores", targets.own_class),
+    result(r"^At the usual defaults, on the samples here, retraining", targets.times_as_much),
+    result(r"on \d+% of this plane the two models disagree", targets.disagree),
+    result(r"^(More than chance on these|No single step is more)", targets.steps_beyond_chance),
+    result(r"^Sample \d+, honest rank \d+, arrives by", targets.telling_runs),
+    result(r"^In places \(the share", targets.trends_in_places),
+    result(r"^In targets \(the share", targets.trends_in_targets),
+    result(r"^On the attacker's own test set: \d+% of what is possible", targets.possible_own),
+    result(r"^On the unknown test set: \d+% of what is possible", targets.possible_unknown),
+    result(r"^Spearman −[\d.]+ \(95%.* between sensitivity and", targets.norm_tells),
+    result(r"^Where a sample stands tells", targets.place_tells),
+    result(r"^Marked besides: \d+ targets", targets.marked_besides),
+    result(r"^The target at −?[\d.]+, its copy", targets.target_and_copy),
+    result(r"^At x this model gives", targets.probability_there),
+    result(r"^[A-Z] gains [\d,]+", money.who_gains),
+    result(r"^Concentration before and after", money.concentrated),
+    result(r"^Other names (bring nothing|pay)", money.copies_pay),
+    result(r"^Along θ itself", money.slope_along),
+    result(r"base model changes none of its", money.none_changed),
+    result(r"^1 · Train the base model", money.step_train),
+    result(r"^2 · Multiply it by", money.step_multiply),
+    result(r"^3 · Influence on the validation gap", money.step_influence),
+    result(r"^4 · Linear programme", money.step_programme),
+    result(r"^Weights: [\d,]+ rows removed", money.removed_where),
+    result(r"^The difference can be chance", money.can_be_chance),
+    result(r"^The interval contains 0", money.too_few_rows),
+    result(r"^Worse than always predicting", money.worse_than_majority),
+    result(r"queries catch the liar", checks.caught),
+    result(r"queries or fewer, anything passes", checks.anything_passes),
+    result(r"queries have rank \d+ here", checks.rank_of_queries),
+    result(r"^The attacks need \d+ times the certified radius", checks.slack_of_radius),
+    result(r"^The attacks need \d+ times the certified gradient norm", checks.slack_of_norm),
+    result(r"^Honest draws within the same limits", checks.honest_draws),
+    result(r"checks of the paper's statements", paper.count_of_checks),
+    result(r"are checked; the \d+ success rates", paper.count_of_rates),
+    several(r"^- [○✗✓] .*(reaches? no top|reach the top)", paper.spoils_lines),
+    several(r"^- [○✗✓] .* at k = \d+\. .*step", paper.recipe_lines),
+    several(r"^- [○✗✓] .*at any accuracy", paper.radius_lines),
+    several(r"^- [○✗✓] .*the attacker's own test set gives", paper.transfer_lines),
+    several(r"^Two honest rankings, by these two test sets", paper.transfer_beside),
+    several(r"^- [○✗✓] .*success falls for", paper.sets_lines),
+    several(r"^- [○✗✓] .*parameters .* against", paper.memory_lines),
+    result(r"^One part of the recipe does worse than the step before", paper.hurts),
+    result(r"cells have a stand-in here", paper.count_of_cells),
+    several(r"^k = \d+, \d+ targets; ", paper.cells),
+    result(r"^From \d+ published results", paper.published),
 )
 
 
@@ -263,6 +324,7 @@ NO_RESULT = (
     ),
     *none(
         PAPER,
+        r"^(Section|Fig\.|Table) \d\.?$|^Loss reweighing never|^At 206K",
         r"^The (paper|authors' plotting code)( |:|, )",
         r"paper's Table [12]$|paper's Tables 1 and 2|paper's Table 2\.$",
         r"^The paper's (baseline|rewriting)",
@@ -274,6 +336,7 @@ NO_RESULT = (
     ),
     *none(
         DRAWN,
+        r"^On .*, k = \d+$|^l2 alone\.$",
         r"samples are drawn: both ends",
         r"^Not all [\d,]+ are drawn",
         r"^(Bands|Bars|Intervals) are 95%",
@@ -348,44 +411,6 @@ ELSEWHERE = (
         r"^Of the models of attackers with other goals",
         "other scores: attackers with other goals",
     ),
-)
-
-
-def not_yet(*patterns: str) -> tuple[Kind, ...]:
-    return tuple(Kind(re.compile(pattern)) for pattern in patterns)
-
-
-NOT_YET = not_yet(
-    r"^\d+ of \d+ (that reached the top )?\([\d.]+%",  # cells of tables
-    r"^Ranks [\d,]+ to [\d,]+: (highest|lowest) scores|^\d of \d are of its own class",
-    r"^At the usual defaults, on the samples here, retraining",
-    r"on \d+% of this plane",
-    r"^(More than chance on these|No single step is more than chance)",
-    r"^Sample \d+, honest rank \d+, arrives by",
-    r"^At a cost of at most 3 points of accuracy, within radius",
-    r"^In (places|targets) \(the share",
-    r"of what is possible, on average$",
-    r"Spearman −[\d.]+ with the radius it takes|^Spearman −[\d.]+ \(95%|^Where a sample stands",
-    r"^Marked besides: \d+ targets",
-    r"^The target at −?[\d.]+, its copy|^At x this model gives",
-    r"^[A-Z] gains [\d,]+",
-    r"^The difference can be chance",
-    r"^Concentration before and after",
-    r"^(Other names bring nothing|Copies raise the vendor)",
-    r"^Along θ itself",
-    r"base model changes none of its|^2 · Multiply it by",
-    r"^Weights: [\d,]+ rows removed",
-    r"^1 · Train the base model",
-    r"^3 · Influence on the validation gap|^4 · Linear programme",
-    r"^The interval contains 0|^Worse than always predicting",
-    r"queries catch the liar|queries or fewer, anything passes|queries have rank \d+ here",
-    r"^The attacks need \d+ times the certified",
-    r"^Honest draws within the same limits|^l2 alone\.",
-    r"checks of the paper's statements|are checked; the \d+ success rates",
-    r"^- [○✗✓] ",
-    r"^Two honest rankings, by these two test sets|^One part of the recipe|^(On|10 of the) .*cells",
-    r"^(Section|Fig\.|Table) \d\.?$|^On .*, k = \d+$|^k = \d+, \d+ targets|^\d: (also )?lower",
-    r"predicts? retraining (best|nearly)|^Loss reweighing never|^At 206K|^From \d+ published",
 )
 
 

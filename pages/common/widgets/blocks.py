@@ -115,7 +115,8 @@ def flow(steps: Sequence[tuple[str, str, bool]]) -> None:
     """Show steps from left to right (down on a phone): name, text, whether it is the crucial
     one."""
     boxes = [
-        f'<div class="step{" accent" if crucial else ""}"><b>{escape(name)}</b>{escape(text)}</div>'
+        f'<div class="step{" accent" if crucial else ""}">'
+        f"<b>{escape(name)}</b> {escape(text)}</div>"
         for name, text, crucial in steps
     ]
     st.html(
