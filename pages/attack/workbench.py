@@ -177,9 +177,9 @@ def what_is_shown(asked: door.Computation[AttackRequest], samples: Samples) -> S
 def reading(request: AttackRequest) -> None:
     st.markdown(
         "- **Left**: the training samples that match your search, best rank first. The attacked "
-        "sample has an orange frame. Your choice has a blue frame.\n"
+        "sample has an orange frame, your choice a plain one.\n"
         "- **Middle**: all samples, rank 1 first. The first tenth of the honest ranking is tinted "
-        "blue. Play the attack, or drag the slider to any of its steps.\n"
+        "yellow. Play the attack, or drag the slider to any of its steps.\n"
         "- **Right**: the chosen sample, the price at the step that is shown, and how every rank "
         "has changed. Samples on the dashed line keep their rank.\n"
         f"- {wording.score_meaning(request.order)}"

@@ -58,7 +58,7 @@ def shares_figure(stored: Stored, checked: Stored | None) -> FigureBlock:
         badge="",
         caption="The slope is the norm of the training loss's gradient; it is 0 when training is "
         "finished. Below a curve: the share of samples that no model with this slope or less can "
-        "have in its top. Orange: slopes of published attacks that succeeded.",
+        "have in its top. Blue: slopes of published attacks that succeeded.",
     )
 
 

@@ -108,7 +108,7 @@ def scene(answered: str | None) -> None:
         lead(len(samples), result if seen else None, answered, len(dataset.y_holdout))
     st.caption(
         "Every digit in the order of its worth to the buyer: rank 1 is what the paper calls most "
-        "valuable. Blue: the first tenth under the honest model."
+        "valuable. Yellow: the first tenth under the honest model."
     )
     st.markdown(mark_origin(origin(stored, links.EXAMPLE.dataset)))
 

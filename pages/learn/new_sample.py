@@ -121,7 +121,7 @@ def page() -> None:
         with places:
             plane.show(plane.plane(result), f"plane-{request.points}")
             st.caption(
-                "Orange: a new point there, with the chosen label, pulls the test loss up; blue: "
+                "Yellow: a new point there, with the chosen label, pulls the test loss up; green: "
                 f"down. {words.attacked(result)}"
             )
             with st.expander("What the points are, and how exact this is"):

@@ -22,6 +22,7 @@ from pages.common.asking.links import EXAMPLE
 from pages.common.lab import published_results, shared
 from pages.common.lab.registry import PageEntry
 from pages.common.lab.shared import ranking_request
+from tests.support.looks import Part, parts_of
 from tests.support.pages import (
     ROLES,
     SMALL,
@@ -168,13 +169,17 @@ def open_page(settings: Settings) -> Open:
 
 
 def read_all(folder: Path) -> None:
-    """Write down what every page of a lab that has computed nothing says."""
+    """Write down what every page of a lab that has computed nothing says, and how its figures
+    look."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("IAL_CACHE_DIR", str(folder / "cache"))
         st.cache_resource.clear()
-        found = [(*where, p.place, p.text) for *where, p in every_page(opened)]
+        figures: list[tuple[str, str]] = []
+        found = [(*where, p.place, p.text) for *where, p in every_page(opened, figures)]
     st.cache_resource.clear()
     (folder / "said.json").write_text(json.dumps(found), encoding="utf-8")
+    parts = [(page, part) for page, spec in figures for part in parts_of(json.loads(spec))]
+    (folder / "parts.json").write_text(json.dumps(parts), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -185,3 +190,11 @@ def said(
     folder = once(tmp_path_factory, "said", read_all, seconds=900)
     rows = json.loads((folder / "said.json").read_text(encoding="utf-8"))
     return [(page, dataset, Passage(place, text)) for page, dataset, place, text in rows]
+
+
+@pytest.fixture(scope="session")
+def drawn(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Part]]:
+    """Every named part of every figure that pages show of what is published, with its page."""
+    folder = once(tmp_path_factory, "said", read_all, seconds=900)
+    rows = json.loads((folder / "parts.json").read_text(encoding="utf-8"))
+    return [(page, Part(*part)) for page, part in rows]

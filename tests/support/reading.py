@@ -174,9 +174,12 @@ def known_data_sets() -> set[str]:
     return {*catalogue.SETS, *catalogue.FEATURES, *published}
 
 
-def every_page(open_page: Callable[..., AppTest]) -> Iterator[tuple[str, str, Passage]]:
+def every_page(
+    open_page: Callable[..., AppTest], figures: list[tuple[str, str]] | None = None
+) -> Iterator[tuple[str, str, Passage]]:
     """What every page says as its address opens it and on each data set that it offers, with what
-    unfolds: page, data set ('' where there is none to choose), passage."""
+    unfolds: page, data set ('' where there is none to choose), passage. figures: gets the JSON of
+    each figure, with its page."""
     for page in PAGES:
         app = open_page(page)
         name, others = data_sets_of(app)
@@ -186,3 +189,5 @@ def every_page(open_page: Callable[..., AppTest]) -> Iterator[tuple[str, str, Pa
                 app = open_page(page, **{name: dataset})
             assert not app.exception, (page.url, dataset)
             yield from ((page.url, dataset, passage) for passage in read(unfold(app)))
+            if figures is not None:
+                figures += [(page.url, chart.proto.spec) for chart in app.get("plotly_chart")]

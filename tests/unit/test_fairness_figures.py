@@ -177,7 +177,7 @@ def test_ranks_begin_with_what_lowers_the_gap_most() -> None:
 
 def test_rank_to_rank_shows_every_row_once() -> None:
     figure = row_figures.rank_to_rank(result(), 0.001)
-    rest, top = trace(figure, "other rows"), trace(figure, "honest top 2")
+    rest, top = trace(figure, "other rows"), trace(figure, "top 2 at α = 1")
     assert sorted([*rest.customdata, *top.customdata]) == list(range(N))
     assert top.x.tolist() == [1, 2]
     assert top.y.tolist() == [6, 2]

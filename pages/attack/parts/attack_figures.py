@@ -7,7 +7,7 @@ from engine.attacks.result import AttackResult, Ranking
 from engine.statistics import Interval
 from pages.common.figures.axes import rank_axis, thinned, thinning
 from pages.common.figures.layout import custom_data, finish
-from pages.common.figures.palette import ACCENT, GREY
+from pages.common.figures.palette import ATTACKED, GREY, HONEST, TARGET
 from pages.common.figures.ranking import rank_unchanged, ring
 from pages.common.figures.trajectories import run_states, trajectories
 from pages.common.samples import Samples
@@ -51,7 +51,7 @@ def rank_to_rank(before: Ranking, after: Ranking, samples: Samples, target: int)
         x=[x, x],
         y=[x, y],
         mode="lines",
-        line={"color": ACCENT, "width": 2},
+        line={"color": TARGET, "width": 2},
         hoverinfo="skip",
         name="the target",
     )
@@ -68,8 +68,8 @@ def rank_to_rank(before: Ranking, after: Ranking, samples: Samples, target: int)
         xanchor="right",
         arrowhead=0,
         arrowwidth=1.2,
-        arrowcolor=ACCENT,
-        font={"color": ACCENT, "size": 13},
+        arrowcolor=TARGET,
+        font={"color": TARGET, "size": 13},
     )
     figure.update_xaxes(rank_axis(n, "rank under the honest model (log)"))
     figure.update_yaxes(rank_axis(n, "rank under the malicious model (log)", reverse=True))
@@ -89,8 +89,8 @@ def moves_thinning(n: int) -> str:
 def price(honest: float, malicious: float, intervals: tuple[Interval, Interval]) -> go.Figure:
     """Draw accuracy on the unseen half, honest and malicious, each with its Wilson interval."""
     rows = (
-        ("malicious", malicious, intervals[1], ACCENT, "diamond"),
-        ("honest", honest, intervals[0], GREY, "circle"),
+        ("malicious", malicious, intervals[1], ATTACKED, "diamond"),
+        ("honest", honest, intervals[0], HONEST, "circle"),
     )
     figure = go.Figure()
     for name, accuracy, interval, colour, symbol in rows:

@@ -11,7 +11,7 @@ from engine.results.store import Stored
 from pages.common.asking import door
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import finish, set_plainly
-from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
+from pages.common.figures.palette import ATTACKED, BAND, CHANCE
 from pages.common.keeping import shelf
 from pages.common.lab.shared import baseline_request
 from pages.common.widgets import charts, take_away
@@ -35,8 +35,13 @@ def figure(table: pd.DataFrame, attack: AttackResult) -> go.Figure:
         rows=2, cols=1, shared_xaxes=True, row_heights=[0.62, 0.38], vertical_spacing=0.07
     )
     looks = (
-        ("rank_test", "rank, attacker's test set", {"color": GREY, "width": 2.4}, "square"),
-        ("rank_holdout", "rank, unknown test set", {"color": BLUE, "dash": "dash"}, "diamond-open"),
+        ("rank_test", "rank, attacker's test set", {"color": CHANCE, "width": 2.4}, "square"),
+        (
+            "rank_holdout",
+            "rank, unknown test set",
+            {"color": CHANCE, "dash": "dash"},
+            "diamond-open",
+        ),
     )
     for column, name, line, symbol in looks:
         drawn.add_scatter(
@@ -55,7 +60,7 @@ def figure(table: pd.DataFrame, attack: AttackResult) -> go.Figure:
         y=table["accuracy_holdout"].to_numpy(),
         mode="lines+markers",
         showlegend=False,
-        line={"color": GREY, "width": 2.4},
+        line={"color": CHANCE, "width": 2.4},
         marker={"size": 8, "symbol": "square"},
         hovertemplate="weight %{x:,}<br>accuracy %{y:.1%}<extra>baseline</extra>",
         row=2,
@@ -87,7 +92,7 @@ def _attack_lines(drawn: go.Figure, attack: AttackResult) -> None:
         (2, attack.accuracy_after, f"the attack: {attack.accuracy_after:.1%}"),
     )
     for row, value, text in here:
-        drawn.add_hline(y=value, line={"color": ACCENT, "width": 2}, row=row, col=1)
+        drawn.add_hline(y=value, line={"color": ATTACKED, "width": 2}, row=row, col=1)
         drawn.add_annotation(
             x=0,
             xref="x domain",
@@ -96,7 +101,7 @@ def _attack_lines(drawn: go.Figure, attack: AttackResult) -> None:
             showarrow=False,
             xanchor="left",
             yanchor="top",
-            font={"color": ACCENT, "size": 12},
+            font={"color": ATTACKED, "size": 12},
             row=row,
             col=1,
         )

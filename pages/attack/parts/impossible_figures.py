@@ -1,6 +1,6 @@
 """Figures of the impossible sample: ranks that were reached, and one model seen from both sides.
 
-The target is the accent colour, its copies are blue, everything else is grey; shapes say the same.
+The target is orange, its copies are green, everything else is grey; shapes say the same.
 """
 
 import numpy as np
@@ -12,13 +12,13 @@ from engine.experiments import ImpossibleResult
 from engine.scrutiny.impossibility import ExactScores, ImpossibleInstance
 from pages.common.figures.axes import number
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
+from pages.common.figures.palette import ACCENT, ATTACKED, BAND, CHANCE, GREEN, GREY, INK
 from pages.common.words.wording import count
 
 TARGET, COPIES, OTHERS = "target", "copies", "others"
 LANES = {TARGET: 2, COPIES: 1, OTHERS: 0}
 RING = {"symbol": "circle-open", "size": 17, "color": ACCENT, "line": {"width": 3.5}}
-DIAMOND = {"symbol": "diamond", "size": 11, "color": BLUE}
+DIAMOND = {"symbol": "diamond", "size": 11, "color": GREEN}
 
 
 def ranks_reached(result: ImpossibleResult) -> go.Figure:
@@ -26,11 +26,11 @@ def ranks_reached(result: ImpossibleResult) -> go.Figure:
     k, n = result.random.k, len(result.attack.before.ranks)
     figure = go.Figure()
     for name, ranks, look in (
-        ("random models", result.random.table["rank"], {"color": GREY}),
+        ("random models", result.random.table["rank"], {"color": CHANCE}),
         (
             "steps of the attack",
             result.attack.trajectory["rank"],
-            {"color": BLUE, "pattern": {"shape": "/", "size": 5, "fillmode": "overlay"}},
+            {"color": ATTACKED, "pattern": {"shape": "/", "size": 5, "fillmode": "overlay"}},
         ),
     ):
         at, models = np.unique(ranks.to_numpy(), return_counts=True)
@@ -129,7 +129,7 @@ def score_axis(instance: ImpossibleInstance, exact: ExactScores) -> go.Figure:
         )
     figure.add_annotation(
         x=copy, ax=target, y=2.75, ay=2.75, axref="x", ayref="y", text="", arrowhead=2,
-        arrowside="end+start", arrowwidth=2, arrowcolor=ACCENT,
+        arrowside="end+start", arrowwidth=2, arrowcolor=INK,
     )  # fmt: skip
     figure.add_annotation(
         x=(target + copy) / 2,
@@ -137,7 +137,7 @@ def score_axis(instance: ImpossibleInstance, exact: ExactScores) -> go.Figure:
         text=f"gap (1 − p) q = {number(float(np.exp(exact.log_gap[0])))}",
         showarrow=False,
         yanchor="bottom",
-        font={"color": ACCENT, "size": 14},
+        font={"color": INK, "size": 14},
     )
     figure.add_vline(x=0, line={"color": GREY, "width": 1})
     figure.update_xaxes(

@@ -10,23 +10,23 @@ from engine.experiments import SensitivityResult
 from pages.attack.parts.moved_targets import NEVER, radius_name
 from pages.common.figures.axes import number, thinned
 from pages.common.figures.layout import custom_data, finish
-from pages.common.figures.palette import ACCENT, BLUE, GREEN, GREY
+from pages.common.figures.palette import ATTACKED, GREEN, GREY, INK, TARGET
 from pages.common.figures.ranking_ends import Half, halves, panels, running_median
 from pages.common.samples import Samples, hover_names
 
-MOVED: dict[str, object] = {"symbol": "diamond", "size": 10, "color": BLUE}
+MOVED: dict[str, object] = {"symbol": "diamond", "size": 10, "color": ATTACKED}
 NOT_MOVED: dict[str, object] = {
     "symbol": "x-thin",
     "size": 10,
-    "color": ACCENT,
-    "line": {"width": 3, "color": ACCENT},
+    "color": INK,
+    "line": {"width": 3, "color": INK},
 }
 NOT_TRIED: dict[str, object] = {"symbol": "circle", "size": 5, "color": GREY, "opacity": 0.55}
 SAMPLE = 3  # place of a sample's index in the custom data of its points
 RING: dict[str, object] = {
     "symbol": "circle-open",
     "size": 20,
-    "color": ACCENT,
+    "color": TARGET,
     "line": {"width": 3},
 }
 
@@ -66,7 +66,7 @@ def sensitivity(
                 mode="markers+text",
                 text=[f"<b>{i}</b>" for i in half.members[rings]],
                 textposition="top center",
-                textfont={"color": ACCENT, "size": 13},
+                textfont={"color": TARGET, "size": 13},
                 name="your bet's samples",
                 legendgroup="rings",
                 showlegend=not any(t.legendgroup == "rings" for t in figure.data),

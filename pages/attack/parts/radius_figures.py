@@ -9,12 +9,12 @@ from engine.experiments import MinimalRadiusResult
 from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import custom_data, finish
-from pages.common.figures.palette import ACCENT, BLUE, GREEN, GREY, ORANGE
+from pages.common.figures.palette import ATTACKED, GREEN, INK, MUSTARD, VIOLET
 from pages.common.keeping import shelf
 from pages.common.samples import Samples, hover_names
 from pages.common.words.objective_words import NAMES
 
-LOOKS = ((ORANGE, "square"), (GREEN, "diamond"), (GREY, "triangle-up"))
+LOOKS = ((MUSTARD, "square"), (GREEN, "diamond"), (VIOLET, "triangle-up"))
 SCALE = "Cividis"
 SAMPLE = 0  # place of a target in the custom data of its point
 
@@ -50,7 +50,7 @@ def curve(result: MinimalRadiusResult) -> go.Figure:
             x=x,
             y=y,
             mode="lines",
-            line={"shape": "hv", "color": BLUE, "width": 3 if accurate else 1.8, "dash": dash},
+            line={"shape": "hv", "color": ATTACKED, "width": 3 if accurate else 1.8, "dash": dash},
             name=name,
             hovertemplate="within radius %{x:.3f}: <b>%{y:.0%}</b> of " + f"{total} targets"
             f"<extra>{name}</extra>",
@@ -82,11 +82,11 @@ def against_rank(result: MinimalRadiusResult, samples: Samples | None) -> go.Fig
     top = 1.12 * max(result.radius[result.arrived], default=0.1)
     figure = go.Figure()
     looks: tuple[tuple[bool, str, dict[str, object]], ...] = (
-        (True, "moved", {"symbol": "diamond", "size": 11, "color": BLUE}),
+        (True, "moved", {"symbol": "diamond", "size": 11, "color": ATTACKED}),
         (
             False,
             "not moved by any search",
-            {"symbol": "x-thin", "size": 11, "line": {"width": 3, "color": ACCENT}},
+            {"symbol": "x-thin", "size": 11, "line": {"width": 3, "color": INK}},
         ),
     )
     for arrived, name, marker in looks:
@@ -117,11 +117,11 @@ def against_rank(result: MinimalRadiusResult, samples: Samples | None) -> go.Fig
 @shelf.kept
 def colours(result: MinimalRadiusResult) -> list[str]:
     """Return a colour per target, from the darkest for the smallest radius to the lightest for the
-    largest by their order, so that one far target leaves the others apart; the accent where
+    largest by their order, so that one far target leaves the others apart; the ink of a limit where
     nothing arrived."""
     order = np.argsort(np.argsort(np.where(result.arrived, result.radius, np.inf)))
     last = max(int(result.arrived.sum()) - 1, 1)
     return [
-        sample_colorscale(SCALE, [place / last])[0] if arrived else ACCENT
+        sample_colorscale(SCALE, [place / last])[0] if arrived else INK
         for place, arrived in zip(order, result.arrived, strict=True)
     ]

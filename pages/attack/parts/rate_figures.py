@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BLUE, GREY
+from pages.common.figures.palette import ATTACKED, CHANCE, GREEN, GREY
 from pages.common.figures.rates import OBJECTIVE_LOOKS, band, bars, rate_dots
 
 
@@ -28,8 +28,8 @@ class SplitLook(NamedTuple):
 
 
 SPLIT_LOOKS = {
-    "test": SplitLook("attacker's own test set", ACCENT, 3, "solid", "circle"),
-    "holdout": SplitLook("unknown test set", BLUE, 2.2, "dash", "diamond-open"),
+    "test": SplitLook("attacker's own test set", ATTACKED, 3, "solid", "circle"),
+    "holdout": SplitLook("unknown test set", GREEN, 2.2, "dash", "diamond-open"),
 }
 Scale = str  # of the x axis: "log", "linear" or "category"
 
@@ -99,14 +99,14 @@ def _accuracy_lost(
     by = drop.groupby(table[x])
     low, middle, high = (by.quantile(q).to_numpy() for q in (0.25, 0.5, 0.75))
     at = by.median().index.to_numpy(dtype=np.float64)
-    figure.add_trace(band(at, low, high, ACCENT), 2, 1)
+    figure.add_trace(band(at, low, high, ATTACKED), 2, 1)
     figure.add_scatter(
         x=at,
         y=middle,
         mode="lines+markers",
         name="returned models, median and middle half",
         showlegend=False,
-        line={"color": ACCENT, "width": 2},
+        line={"color": ATTACKED, "width": 2},
         marker={"size": 7},
         customdata=np.stack([low, high], axis=1),
         hovertemplate=f"{title} %{{x}}<br>median fall %{{y:.1f}} points<br>middle half "
@@ -126,10 +126,10 @@ def _accuracy_lost(
 
 
 METHOD_LOOKS = {
-    ("attack", "high_accuracy"): ("attack, accuracy kept", ACCENT, "circle"),
-    ("attack", "best"): ("attack, any accuracy", ACCENT, "circle-open"),
-    ("baseline", "high_accuracy"): ("baseline, accuracy kept", GREY, "square"),
-    ("baseline", "best"): ("baseline, any accuracy", GREY, "square-open"),
+    ("attack", "high_accuracy"): ("attack, accuracy kept", ATTACKED, "circle"),
+    ("attack", "best"): ("attack, any accuracy", ATTACKED, "circle-open"),
+    ("baseline", "high_accuracy"): ("baseline, accuracy kept", CHANCE, "square"),
+    ("baseline", "best"): ("baseline, any accuracy", CHANCE, "square-open"),
 }
 
 

@@ -31,7 +31,7 @@ def show(stored: Stored, request: AttackRequest, samples: Samples) -> None:
     words = replay.Words(f"sample {result.targets[0]}")
     replay.play(replay.film(result, found, samples, words), f"replay-{stored.folder.name}")
     st.caption(
-        f"All {len(samples):,} training samples, rank 1 first. Blue: the first tenth under the "
+        f"All {len(samples):,} training samples, rank 1 first. Yellow: the first tenth under the "
         "honest model. The attack starts at a random model nearby."
     )
 

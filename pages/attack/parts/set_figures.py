@@ -7,18 +7,11 @@ import plotly.graph_objects as go
 from pages.attack.parts.rate_figures import x_axis
 from pages.attack.parts.target_sets import Reading
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BLUE, GREEN, GREY, ORANGE, PURPLE
+from pages.common.figures.palette import GREY, MANY
 from pages.common.figures.rates import band
 
-# One look a set size, the smallest first: colour and shape say the same.
-SIZE_LOOKS = (
-    (GREY, "circle"),
-    (BLUE, "square"),
-    (GREEN, "diamond"),
-    (ORANGE, "triangle-up"),
-    (ACCENT, "star"),
-    (PURPLE, "cross"),
-)
+# One shape a set size, the smallest first, as there is one colour: both say the same.
+SHAPES = ("circle", "square", "diamond", "triangle-up", "star", "cross")
 
 
 def share_lines(shares: pd.DataFrame, reading: Reading, chosen: int | None = None) -> go.Figure:
@@ -28,7 +21,7 @@ def share_lines(shares: pd.DataFrame, reading: Reading, chosen: int | None = Non
     """
     figure = go.Figure()
     for place, (_, part) in enumerate(shares.groupby("set_size")):
-        colour, symbol = SIZE_LOOKS[place % len(SIZE_LOOKS)]
+        colour, symbol = MANY[place % len(MANY)], SHAPES[place % len(SHAPES)]
         part = part.sort_values("k")
         size = int(part["set_size"].iloc[0])
         k = part["k"].to_numpy()

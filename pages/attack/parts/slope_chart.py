@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from engine.attacks.result import Ranking
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BLUE, FAINT, GREY
+from pages.common.figures.palette import ATTACKED, FAINT, GREY, TARGET
 from pages.common.samples import Samples
 
 
@@ -54,9 +54,9 @@ def slopes(before: Ranking, after: Ranking, target: int | None, first: int = 10)
 OUTWARD = 0.045  # of a label from the end of its line
 SLOPE_LOOKS: dict[str, tuple[str, dict[str, object]]] = {
     "leaves": ("pushed out", {"color": GREY, "width": 1.4, "dash": "dot"}),
-    "enters": ("brought in", {"color": BLUE, "width": 1.4}),
+    "enters": ("brought in", {"color": ATTACKED, "width": 1.4}),
     "stays": ("stays", {"color": GREY, "width": 2.2}),
-    "target": ("target", {"color": ACCENT, "width": 4}),
+    "target": ("target", {"color": TARGET, "width": 4}),
 }
 
 
@@ -137,7 +137,7 @@ def _end_label(
         "y": y,
         "text": f"<b>{text}</b>" if accent else text,
         "xanchor": "left" if x else "right",
-        "font": {"size": 12} | ({"color": ACCENT} if accent else {}),
+        "font": {"size": 12} | ({"color": TARGET} if accent else {}),
     }
 
 

@@ -13,7 +13,7 @@ from engine.results.store import Stored
 from pages.attack.parts.ablation import LABELS
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BAND, FAINT, GREY
+from pages.common.figures.palette import ATTACKED, BAND, FAINT, GREY
 from pages.common.figures.rates import rate_dots
 from pages.common.figures.trajectories import draw_runs, run_states
 
@@ -43,8 +43,8 @@ def variant_rates(best: pd.DataFrame) -> go.Figure:
         marker = {
             "symbol": symbol,
             "size": 13,
-            "color": ACCENT,
-            "line": {"width": 2.5, "color": ACCENT},
+            "color": ATTACKED,
+            "line": {"width": 2.5, "color": ATTACKED},
         }
         figure.add_trace(rate_dots(part, at, label, marker, "radius"))
     figure.update_xaxes(
@@ -60,11 +60,11 @@ def variant_rates(best: pd.DataFrame) -> go.Figure:
 
 
 STRIP_LOOKS = {
-    "moved, accuracy kept": {"symbol": "circle", "size": 10, "color": ACCENT},
+    "moved, accuracy kept": {"symbol": "circle", "size": 10, "color": ATTACKED},
     "moved, accuracy lost": {
         "symbol": "circle-open",
         "size": 10,
-        "color": ACCENT,
+        "color": ATTACKED,
         "line": {"width": 2},
     },
     "not moved": {
@@ -146,7 +146,7 @@ def lead_matrix(lead: pd.DataFrame, targets: int) -> go.Figure:
             y=list(range(len(names))),
             zmin=0,
             zmax=max(targets / 2, 1),
-            colorscale=[[0, "#FBEDE3"], [1, ACCENT]],  # opaque: numbers are legible on dark too
+            colorscale=[[0, "#E3EFF8"], [1, ATTACKED]],  # opaque: numbers are legible on dark too
             showscale=False,
             texttemplate="<b>%{z}</b>",
             textfont={"size": 15},

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from engine.attacks.result import Ranking
 from pages.common.figures.axes import SignedScale, number, rank_axis, thinned
 from pages.common.figures.layout import custom_data, finish, set_plainly
-from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
+from pages.common.figures.palette import ATTACKED, BAND, GREY, HONEST, TARGET
 from pages.common.samples import Samples
 
 
@@ -20,7 +20,7 @@ def ring(
         y=[y],
         mode="markers",
         name=name,
-        marker={"symbol": "circle-open", "size": 17, "color": ACCENT, "line": {"width": 3.5}},
+        marker={"symbol": "circle-open", "size": 17, "color": TARGET, "line": {"width": 3.5}},
         customdata=customdata,
         hovertemplate=hover + "<extra></extra>",
         showlegend=False,
@@ -68,7 +68,7 @@ def ranking(
         showarrow=False,
         xanchor="left",
         yanchor="bottom" if falls(before) else "top",
-        font={"color": ACCENT, "size": 12},
+        font={"color": TARGET, "size": 12},
     )
     if target is not None:
         _mark_target(figure, scale, before, after, labels, target)
@@ -103,11 +103,11 @@ def _points(
     """Draw the samples of both rankings, thinned; the target is drawn in any case."""
     n = len(before.scores)
     looks = (
-        ("honest model", before, {"symbol": "circle", "size": 6, "color": GREY}),
+        ("honest model", before, {"symbol": "circle", "size": 6, "color": HONEST}),
         (
             "malicious model",
             after,
-            {"symbol": "diamond-open", "size": 6.5, "color": BLUE, "line": {"width": 1.4}},
+            {"symbol": "diamond-open", "size": 6.5, "color": ATTACKED, "line": {"width": 1.4}},
         ),
     )
     for name, one, marker in looks:
@@ -186,8 +186,8 @@ def _mark_target(
             standoff=11,
             arrowhead=0,
             arrowwidth=1.2,
-            arrowcolor=ACCENT,
-            font={"color": ACCENT, "size": 13},
+            arrowcolor=TARGET,
+            font={"color": TARGET, "size": 13},
         )
     if after is not None and before.ranks[target] != after.ranks[target]:
         figure.add_annotation(
@@ -203,5 +203,5 @@ def _mark_target(
             arrowhead=2,
             arrowsize=1.4,
             arrowwidth=2,
-            arrowcolor=ACCENT,
+            arrowcolor=TARGET,
         )

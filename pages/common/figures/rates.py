@@ -7,12 +7,12 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from pages.common.figures.palette import ACCENT, BLUE, GREEN, translucent
+from pages.common.figures.palette import ATTACKED, GREEN, MUSTARD, translucent
 from pages.common.words.objective_words import NAMES
 
 OBJECTIVE_LOOKS: Mapping[str, tuple[str, str, str, str]] = {  # name, colour, symbol, dash
-    "higher_ranked": (NAMES["higher_ranked"], ACCENT, "circle", "solid"),
-    "accurate": (NAMES["accurate"], BLUE, "diamond", "dash"),
+    "higher_ranked": (NAMES["higher_ranked"], ATTACKED, "circle", "solid"),
+    "accurate": (NAMES["accurate"], MUSTARD, "diamond", "dash"),
     "quiet": (NAMES["quiet"], GREEN, "square", "dot"),
 }
 

@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import finish, set_plainly
-from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
+from pages.common.figures.palette import ATTACKED, BAND, GREY, TARGET
 
 RunState = Literal["returned", "reached", "ended", "stuck", "running"]
 
@@ -19,8 +19,8 @@ RUN_LOOKS: dict[RunState, tuple[str, dict[str, object]]] = {
     "stuck": ("did not arrive", {"color": GREY, "width": 1.3, "dash": "dash"}),
     "ended": ("ended, another had arrived", {"color": GREY, "width": 1.3, "dash": "dot"}),
     "running": ("under way", {"color": GREY, "width": 1.6}),
-    "reached": ("arrived", {"color": BLUE, "width": 1.6}),
-    "returned": ("returned model", {"color": ACCENT, "width": 3.6}),
+    "reached": ("arrived", {"color": ATTACKED, "width": 1.6}),
+    "returned": ("returned model", {"color": TARGET, "width": 3.6}),
 }
 
 

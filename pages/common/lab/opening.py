@@ -13,7 +13,7 @@ from functools import cache
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pages.common.figures.palette import ACCENT
+from pages.common.figures import palette
 from pages.common.lab.browsers import opens_page
 from pages.common.widgets.browser_files import text_of
 from pages.common.widgets.code_tabs import CITATION
@@ -34,7 +34,7 @@ def in_body() -> bytes:
     saving figures and of words, what to cite, and what stands there until then. All of it is in the
     body, since of equal rules the later one wins: Streamlit's scripts add their style to the head.
     """
-    style = f":root {{--ial-accent: {ACCENT};}}\n" + "".join(map(text_of, STYLES))
+    style = palette.style() + "".join(map(text_of, STYLES))
     scripts = "".join(f"<script>{text_of(name)}</script>" for name in SCRIPTS)
     words = f'<script type="application/json" id="ial-glossary">{glossary.for_browser()}</script>'
     cited = f'<script type="application/x-bibtex" id="ial-citation">{CITATION}</script>'

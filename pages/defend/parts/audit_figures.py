@@ -10,13 +10,25 @@ from engine.experiments import AuditResult
 from engine.vocabulary import PLAYERS
 from pages.common.figures.axes import number, power_axis, thinned
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BAND, BLUE, FAINT, GREEN, GREY, ORANGE
+from pages.common.figures.palette import (
+    ATTACKED,
+    BEYOND,
+    CHANCE,
+    FAINT,
+    GREEN,
+    GREY,
+    HONEST,
+    INK,
+    LIMIT,
+    MUSTARD,
+    TARGET,
+)
 
 LOOKS: Mapping[str, tuple[str, str]] = {
-    "honest": (GREY, "circle"),
-    "liar": (ORANGE, "x"),
+    "honest": (HONEST, "circle"),
+    "liar": (MUSTARD, "x"),
     "careful": (GREEN, "square"),
-    "attacker": (BLUE, "diamond"),
+    "attacker": (ATTACKED, "diamond"),
 }
 LABELS = {
     "honest": "honest<br>calculator",
@@ -62,7 +74,7 @@ def residuals(result: AuditResult) -> go.Figure:
             y=[y],
             mode="markers",
             name=f"sample {result.target}",
-            marker={"symbol": "circle-open", "size": 15, "color": ACCENT, "line": {"width": 3}},
+            marker={"symbol": "circle-open", "size": 15, "color": TARGET, "line": {"width": 3}},
             hovertemplate=f"<b>sample {result.target}</b>, the target<br>residual {at:.1e}"
             f"<extra>{PLAYERS[player]}</extra>",
         )
@@ -73,11 +85,11 @@ def residuals(result: AuditResult) -> go.Figure:
             xanchor="left",
             showarrow=False,
             text="<b>caught</b>" if caught else "passes",
-            font={"size": 13, "color": ACCENT if caught else GREY},
+            font={"size": 13, "color": INK if caught else GREY},
         )
     low, high = min(float(x.min()) / 3, 1e-13), 3.0
-    figure.add_vrect(x0=result.tolerance, x1=high, fillcolor=BAND, line_width=0, layer="below")
-    figure.add_vline(x=result.tolerance, line={"color": ACCENT, "width": 1.5, "dash": "dash"})
+    figure.add_vrect(x0=result.tolerance, x1=high, fillcolor=BEYOND, line_width=0, layer="below")
+    figure.add_vline(x=result.tolerance, line={"color": LIMIT, "width": 1.5, "dash": "dash"})
     figure.add_annotation(
         x=np.log10(result.tolerance),
         y=1,
@@ -85,7 +97,7 @@ def residuals(result: AuditResult) -> go.Figure:
         yanchor="bottom",
         showarrow=False,
         text=f"tolerance {number(result.tolerance)}",
-        font={"size": 12, "color": ACCENT},
+        font={"size": 12, "color": LIMIT},
     )
     figure.update_xaxes(power_axis(low, high, "residual of the reported row (log)", every=3))
     figure.update_yaxes(
@@ -109,7 +121,7 @@ def growth(result: AuditResult) -> go.Figure:
         y=shown["expected"],
         mode="lines",
         name="expected of random numbers, √(1 − rank/queries)",
-        line={"color": GREY, "width": 1.6, "dash": "dash"},
+        line={"color": CHANCE, "width": 1.6, "dash": "dash"},
         hovertemplate="%{x} queries: %{y:.2f} expected<extra></extra>",
     )
     figure.add_scatter(
@@ -117,7 +129,7 @@ def growth(result: AuditResult) -> go.Figure:
         y=shown["residual"],
         mode="lines+markers",
         name="the invented row",
-        line={"color": ORANGE, "width": 2.5},
+        line={"color": MUSTARD, "width": 2.5},
         marker={"size": 8, "symbol": "x"},
         hovertemplate="%{x} queries: residual %{y:.2f}<extra></extra>",
     )

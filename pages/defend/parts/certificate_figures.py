@@ -7,9 +7,9 @@ import plotly.graph_objects as go
 from engine.experiments import CertificatesResult
 from pages.common.figures.axes import power_axis, rank_axis
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BLUE, FAINT, GREEN, GREY
+from pages.common.figures.palette import ATTACKED, FAINT, GREEN, GREY, MUSTARD
 
-LOOKS = ((BLUE, "solid"), (GREEN, "dash"))  # of the values of k
+LOOKS = ((GREEN, "solid"), (MUSTARD, "dash"))  # of the values of k
 LOW, HIGH = 1e-6, 1e-1  # gradient norms that are drawn
 SETTLED = 2e-4  # about where the published curves have fallen: what lies above is not known
 
@@ -41,12 +41,12 @@ def shares(table: pd.DataFrame, attacked: float | None) -> go.Figure:
             hovertemplate="slope %{x:.1e}: %{y:.1%} certified"
             f"<extra>out of the top {k}</extra>",
         )
-    note(figure, -5.9, "left", "below the curve:<br>proven safe", BLUE)
+    note(figure, -5.9, "left", "below the curve:<br>proven safe", GREEN)
     if attacked is not None:
         note(figure, (np.log10(SETTLED) + np.log10(attacked)) / 2, "center", "not known", GREY)
-        note(figure, np.log10(attacked) + 0.06, "left", "attacks<br>succeed", ACCENT)
-        figure.add_vrect(x0=attacked, x1=HIGH, fillcolor=ACCENT, opacity=0.13, line_width=0)
-        figure.add_vline(x=attacked, line={"color": ACCENT, "width": 1.5, "dash": "dash"})
+        note(figure, np.log10(attacked) + 0.06, "left", "attacks<br>succeed", ATTACKED)
+        figure.add_vrect(x0=attacked, x1=HIGH, fillcolor=ATTACKED, opacity=0.13, line_width=0)
+        figure.add_vline(x=attacked, line={"color": ATTACKED, "width": 1.5, "dash": "dash"})
     figure.update_xaxes(power_axis(LOW, HIGH, "slope left in the training loss (log)"))
     figure.update_yaxes(
         title_text="samples that no model can move", tickformat=".0%", range=[-0.03, 1.05]
@@ -84,8 +84,8 @@ def sandwich(table: pd.DataFrame, what: str, found: str) -> go.Figure:
         connectgaps=False,
     )
     for column, name, colour, symbol, size, shown in (
-        ("certified", "certified: no model below", BLUE, "circle", 4, outside),
-        ("found", found, ACCENT, "diamond", 9, both),
+        ("certified", "certified: no model below", GREEN, "circle", 4, outside),
+        ("found", found, ATTACKED, "diamond", 9, both),
     ):
         figure.add_scatter(
             x=shown["rank"],
@@ -112,7 +112,7 @@ def depth(table: pd.DataFrame, n: int) -> go.Figure:
     figure.add_bar(
         x=table["step"],
         y=table["depth"] / n,
-        marker={"color": [BLUE if deep else GREY for deep in table["depth"]]},
+        marker={"color": [GREEN if deep else GREY for deep in table["depth"]]},
         text=[f"{deep:,.0f}" for deep in table["depth"]],
         textposition="outside",
         customdata=table[["gradient_norm"]],

@@ -9,16 +9,24 @@ import plotly.graph_objects as go
 from engine.statistics import points, wilson_interval
 from pages.common.figures.axes import number
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BAND, BLUE, GREEN, GREY
+from pages.common.figures.palette import (
+    ATTACKED,
+    BEYOND,
+    GREEN,
+    GREY,
+    HONEST,
+    KNOWING,
+    LIMIT,
+)
 from pages.common.figures.rates import OBJECTIVE_LOOKS, bars
 from pages.common.frames import named_rows
 from pages.common.keeping import shelf
 
 LOOKS: Mapping[str, tuple[str, str, str]] = {  # of a kind of model: name, colour, symbol
-    "honest": ("honest", GREY, "circle"),
-    "attacked": ("attacked", ACCENT, "diamond"),
-    "scaled": ("scaled", BLUE, "square"),
-    "adaptive": ("attacker who knows the check", GREEN, "triangle-up"),
+    "honest": ("honest", HONEST, "circle"),
+    "attacked": ("attacked", ATTACKED, "diamond"),
+    "scaled": ("scaled", GREEN, "square"),
+    "adaptive": ("attacker who knows the check", KNOWING, "triangle-up"),
 }
 SMALLEST = 1e-9  # gradient norms below are rounding, and drawn there
 TRAINERS = {"lbfgs": "L-BFGS", "adam": "Adam", "sgd": "SGD"}
@@ -98,8 +106,8 @@ def overview(table: pd.DataFrame, threshold: float) -> go.Figure:
         )
     top = 3 * max(float(norms(table).max()), threshold)
     low = float(norms(table).min()) / 3
-    figure.add_vrect(x0=threshold, x1=top, fillcolor=BAND, line_width=0, layer="below")
-    figure.add_vline(x=threshold, line={"color": ACCENT, "width": 2, "dash": "dash"})
+    figure.add_vrect(x0=threshold, x1=top, fillcolor=BEYOND, line_width=0, layer="below")
+    figure.add_vline(x=threshold, line={"color": LIMIT, "width": 2, "dash": "dash"})
     title = "gradient norm of the training loss (log)"
     figure.update_xaxes(norm_axis(title), range=[np.log10(low), np.log10(top)])
     figure.update_yaxes(
@@ -146,10 +154,10 @@ def distributions(table: pd.DataFrame, threshold: float) -> go.Figure:
                 hovertemplate="%{text}<extra></extra>",
             )
             shown.add(legend)
-    figure.add_vline(x=threshold, line={"color": ACCENT, "width": 2, "dash": "dash"})
+    figure.add_vline(x=threshold, line={"color": LIMIT, "width": 2, "dash": "dash"})
     figure.add_annotation(
         x=np.log10(threshold), y=1, yref="paper", yanchor="bottom", showarrow=False,
-        text="flagged →", xanchor="left", font={"color": ACCENT, "size": 12},
+        text="flagged →", xanchor="left", font={"color": LIMIT, "size": 12},
     )  # fmt: skip
     figure.update_xaxes(norm_axis("gradient norm (log)"))
     figure.update_yaxes(
@@ -163,6 +171,12 @@ def distributions(table: pd.DataFrame, threshold: float) -> go.Figure:
     return figure
 
 
+def colour_of(group: str) -> str:
+    """Return the colour of one of `defence_rates.manipulated`'s groups."""
+    kinds = {"scaled": "scaled", "knows the check": "adaptive"}
+    return LOOKS[kinds.get(group, "attacked")][1]
+
+
 ROC_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 
@@ -173,7 +187,6 @@ def roc(curves: pd.DataFrame, alarm_share: float) -> go.Figure:
     curves: of `defence_rates.curves_table`. alarm_share: of honest models flagged, drawn as a line.
     """
     figure = go.Figure()
-    palette = (ACCENT, BLUE, GREEN, "#E69F00", "#CC79A7", "#56B4E9", GREY)
     for place, (name, curve) in enumerate(curves.groupby("models", sort=False)):
         figure.add_scatter(
             x=curve["honest_flagged"].to_numpy(),
@@ -181,7 +194,7 @@ def roc(curves: pd.DataFrame, alarm_share: float) -> go.Figure:
             mode="lines",
             name=str(name),
             line={
-                "color": palette[place % len(palette)],
+                "color": colour_of(str(name)),
                 "dash": ROC_DASHES[place % len(ROC_DASHES)],
                 "width": 2.4,
                 "shape": "linear",
@@ -192,7 +205,7 @@ def roc(curves: pd.DataFrame, alarm_share: float) -> go.Figure:
         x=[0, 1], y=[0, 1], mode="lines", showlegend=False, hoverinfo="skip",
         line={"color": GREY, "width": 1, "dash": "dot"},
     )  # fmt: skip
-    figure.add_vline(x=alarm_share, line={"color": ACCENT, "width": 1.4, "dash": "dash"})
+    figure.add_vline(x=alarm_share, line={"color": LIMIT, "width": 1.4, "dash": "dash"})
     figure.update_xaxes(title_text="honest models flagged", tickformat=".0%", range=[-0.02, 1.02])
     figure.update_yaxes(title_text="manipulated found", tickformat=".0%", range=[-0.02, 1.03])
     figure = finish(figure, 420)
@@ -217,9 +230,10 @@ def stealth_curve(table: pd.DataFrame, at: Sequence[float], threshold: float) ->
     thresholds = np.asarray(at)
     figure = go.Figure()
     adaptive = table[table["kind"] == "adaptive"]
+    plain = adaptive[adaptive["stealth"] == 0]
     for name, part, colour, dash in (
-        ("does not know the check (weight 0)", adaptive[adaptive["stealth"] == 0], ACCENT, "dash"),
-        ("knows the check, tries every weight", adaptive, GREEN, "solid"),
+        ("does not know the check (weight 0)", plain, ATTACKED, "dash"),
+        ("knows the check, tries every weight", adaptive, KNOWING, "solid"),
     ):
         if part.empty:
             continue
@@ -248,10 +262,10 @@ def stealth_curve(table: pd.DataFrame, at: Sequence[float], threshold: float) ->
         y=(honest[:, None] >= thresholds).mean(axis=0),
         mode="lines",
         name="honest models flagged",
-        line={"color": GREY, "width": 2, "dash": "dot", "shape": "hv"},
+        line={"color": HONEST, "width": 2, "dash": "dot", "shape": "hv"},
         hovertemplate="threshold %{x:.2g}: %{y:.0%} of honest models flagged<extra></extra>",
     )
-    figure.add_vline(x=threshold, line={"color": ACCENT, "width": 1.4, "dash": "dash"})
+    figure.add_vline(x=threshold, line={"color": LIMIT, "width": 1.4, "dash": "dash"})
     figure.update_xaxes(norm_axis("threshold (log)"))
     figure.update_yaxes(title_text="share", tickformat=".0%", range=[-0.02, 1.05])
     return finish(figure, 380)

@@ -9,13 +9,13 @@ import plotly.graph_objects as go
 from engine.experiments import DeniableResult
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BLUE, FAINT, GREY
+from pages.common.figures.palette import ATTACKED, FAINT, GREY, HONEST, MUSTARD
 
 CROWDS = {"random": "random targets", "near": "near the top"}
 MEANS = {"weights": "weights", "scales": "scales", "together": "L2, weights and scales"}
 SHORT = {"weights": "samples' weights only", "scales": "features' scales only", "together": "all"}
 LINE = 0.07  # of the axis: the height of a line's name
-COLOURS = {"random": ACCENT, "near": BLUE}
+COLOURS = {"random": ATTACKED, "near": MUSTARD}
 DASHES = {"together": "solid", "weights": "dot", "scales": "dash"}
 
 
@@ -94,7 +94,7 @@ def intervals(result: DeniableResult, epsilon: float) -> go.Figure:
         x=x,
         y=samples[f"averaged_{epsilon:g}"],
         mode="markers",
-        marker={"color": BLUE, "size": 4},
+        marker={"color": HONEST, "size": 4},
         name="by averaged scores",
         hovertemplate="usual rank %{x:,}: rank %{y:,} by averaged scores<extra></extra>",
     )

@@ -15,11 +15,10 @@ from pages.common.keeping import shelf
 from pages.common.widgets.browser_files import component
 from pages.defend.parts import audit_figures
 from pages.defend.parts import defence_rates as rates
-from pages.defend.parts.defence_figures import LOOKS, SMALLEST, groups_of
+from pages.defend.parts.defence_figures import LOOKS, SMALLEST, colour_of, groups_of
 
 GATE = component("threshold", "drawing.js", "marks.js", "live.css")
 SHAPES = {"honest": "circle", "attacked": "diamond", "scaled": "tick", "adaptive": "cross"}
-CURVES = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#868E96")
 Given = Mapping[str, object]
 
 
@@ -52,8 +51,8 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
     moved = table[(table["kind"] == "attacked") & table["success"]]
     able, targets = rates.passing_norms(table)
     curves = [
-        {"name": name, "values": floats(part["gradient_norm"]), "colour": colour}
-        for (name, part), colour in zip(rates.nearest_top(table).items(), CURVES, strict=False)
+        {"name": name, "values": floats(part["gradient_norm"]), "colour": colour_of(name)}
+        for name, part in rates.nearest_top(table).items()
     ]
     return {
         "id": marked(table["gradient_norm"].tolist()),

@@ -8,16 +8,16 @@ from engine.experiments import AttributionsResult
 from engine.statistics import wilson_interval
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
+from pages.common.figures.palette import ATTACKED, BAND, BEYOND, GREY, HONEST, LIMIT, TARGET
 from pages.common.frames import named_rows
 from pages.common.words.score_names import SCORE_NAMES
 
 RETRAINED = "leave-one-out retraining"
 KINDS = {"whole": "whole ranking", "top": "top ten"}
 ROLES = {
-    "attacked": ("attacked", ACCENT, "diamond"),
-    "unknown": ("honest, to test it", GREY, "circle"),
-    "known": ("honest, to set it", GREY, "circle-open"),
+    "attacked": ("attacked", ATTACKED, "diamond"),
+    "unknown": ("honest, to test it", HONEST, "circle"),
+    "known": ("honest, to set it", HONEST, "circle-open"),
 }
 SPREAD = 0.28
 
@@ -44,21 +44,21 @@ def target_ranks(result: AttributionsResult) -> go.Figure:
             x=[old, new],
             y=[height, height],
             mode="lines",
-            line={"color": ACCENT, "width": 2},
+            line={"color": TARGET, "width": 2},
             hoverinfo="skip",
             showlegend=False,
         )
     looks = (
-        ("honest model", before, {"symbol": "circle", "size": 11, "color": GREY}, "bottom center"),
-        ("malicious model", after, {"symbol": "diamond", "size": 12, "color": BLUE}, "top center"),
+        ("honest model", before, "circle", 11, HONEST, "bottom center"),
+        ("malicious model", after, "diamond", 12, ATTACKED, "top center"),
     )
-    for name, ranks, marker, where in looks:
+    for name, ranks, symbol, size, colour, where in looks:
         figure.add_scatter(
             x=ranks,
             y=y,
             mode="markers+text",
             name=name,
-            marker=marker,
+            marker={"symbol": symbol, "size": size, "color": colour},
             text=[f"{rank:,}" for rank in ranks],
             textposition=where,
             cliponaxis=False,
@@ -113,8 +113,8 @@ def crowd(result: AttributionsResult, kind: str, score: str) -> go.Figure:
     values = result.models.loc[result.models["role"].isin(ROLES), column]
     room = 0.06 * float(np.ptp(values)) or 1.0
     high = float(values.max()) + room
-    figure.add_vrect(x0=alarm["threshold"], x1=high, fillcolor=BAND, line_width=0, layer="below")
-    figure.add_vline(x=alarm["threshold"], line={"color": ACCENT, "width": 1.5, "dash": "dash"})
+    figure.add_vrect(x0=alarm["threshold"], x1=high, fillcolor=BEYOND, line_width=0, layer="below")
+    figure.add_vline(x=alarm["threshold"], line={"color": LIMIT, "width": 1.5, "dash": "dash"})
     figure.add_annotation(
         x=alarm["threshold"],
         y=1,
@@ -123,7 +123,7 @@ def crowd(result: AttributionsResult, kind: str, score: str) -> go.Figure:
         yanchor="bottom",
         showarrow=False,
         text="alarm →",
-        font={"size": 12, "color": ACCENT},
+        font={"size": 12, "color": LIMIT},
     )
     measure = (
         "disagreement, 1 − Spearman"
@@ -152,8 +152,8 @@ def alarms(result: AttributionsResult) -> go.Figure:
     y = np.arange(len(table))
     figure = go.Figure()
     looks = (
-        ("attacked models found", "found", "attacked", ACCENT, "diamond", 0.13),
-        ("honest models accused", "flagged", "unknown", GREY, "circle", -0.13),
+        ("attacked models found", "found", "attacked", ATTACKED, "diamond", 0.13),
+        ("honest models accused", "flagged", "unknown", HONEST, "circle", -0.13),
     )
     for name, column, role, colour, symbol, aside in looks:
         total = result.count(role)

@@ -10,13 +10,13 @@ from plotly.subplots import make_subplots
 from engine.experiments.polish import HONEST, KNOWING, honest_of, steps_of
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
+from pages.common.figures.palette import ATTACKED, BAND, GREY, INK, VIOLET
 from pages.defend.parts.polish_rates import TOP, outside
 
 GROUPS: Mapping[str, tuple[str, str]] = {  # name, colour
     "honest": ("honest", GREY),
-    "attacked": ("attacked", ACCENT),
-    "knowing": ("knows of it", BLUE),
+    "attacked": ("attacked", ATTACKED),
+    "knowing": ("knows of it", VIOLET),
 }
 
 
@@ -74,7 +74,7 @@ def paths(table: pd.DataFrame, step: int) -> go.Figure:
             )
         figure.add_hrect(y0=0.7, y1=TOP, fillcolor=BAND, line_width=0, layer="below", col=place)
         figure.add_vline(
-            x=step, line={"color": ACCENT, "width": 1.5, "dash": "dash"}, row=1, col=place
+            x=step, line={"color": INK, "width": 1.5, "dash": "dash"}, row=1, col=place
         )
     figure.update_xaxes(tickvals=list(range(most + 1)), range=[-0.3, most + 0.3], zeroline=False)
     figure.update_xaxes(title_text="Newton steps", row=1, col=(len(groups) + 1) // 2)

@@ -7,7 +7,7 @@ from plotly.subplots import make_subplots
 from engine.experiments import ScoreMatrixResult
 from engine.vocabulary import MODEL_FREE
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BLUE, GREY
+from pages.common.figures.palette import ATTACKED, GREY, LIMIT
 from pages.common.words.score_names import SCORE_NAMES
 
 # Of no target, and from one target to all of them: dark enough for white text.
@@ -49,7 +49,7 @@ def matrix(result: ScoreMatrixResult) -> go.Figure:
             )
     free = [j for j, name in enumerate(columns) if name in MODEL_FREE]
     if free:
-        figure.add_vline(x=min(free) - 0.5, line={"color": ACCENT, "width": 2, "dash": "dash"})
+        figure.add_vline(x=min(free) - 0.5, line={"color": LIMIT, "width": 2, "dash": "dash"})
     figure.update_xaxes(
         side="top", tickangle=-90, title_text="", tickfont={"size": 12}, showgrid=False
     )
@@ -90,7 +90,7 @@ def success(result: ScoreMatrixResult) -> go.Figure:
             y=said,
             mode="markers",
             showlegend=False,
-            marker={"color": BLUE, "symbol": "diamond", "size": 10},
+            marker={"color": ATTACKED, "symbol": "diamond", "size": 10},
             error_x={
                 "type": "data",
                 "symmetric": False,

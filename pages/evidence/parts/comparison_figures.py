@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from pages.common.figures.axes import column_axis
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BAD, GOOD, GREY, OPEN
+from pages.common.figures.palette import ATTACKED, BAD, GOOD, OPEN, PAPER
 from pages.common.figures.rates import rate_dots
 from pages.common.words import paper
 from pages.evidence.parts.comparisons import DIFFERS, NOT_COMPARABLE, REPRODUCED, Comparison
@@ -21,8 +21,8 @@ SHORT = {  # the methods, from the simplest to the paper's
     "higher_ranked": "lower<br>all above",
     "restarts": "random<br>starts",
 }
-HERE = {"size": 12, "color": ACCENT, "line": {"width": 2, "color": ACCENT}}
-PAPER = {"size": 11, "color": GREY, "symbol": "diamond-open", "line": {"width": 2}}
+HERE = {"size": 12, "color": ATTACKED, "line": {"width": 2, "color": ATTACKED}}
+PAPER_LOOK = {"size": 11, "color": PAPER, "symbol": "diamond-open", "line": {"width": 2}}
 OVER = {"baseline": "target_weight"}  # what a method's rate is the best of; the others: the radius
 
 
@@ -110,8 +110,8 @@ def order(found: pd.DataFrame, stands_for: str | None = None) -> go.Figure:
             x=np.array([places[m] for m in rates]) - shift,
             y=np.array(list(rates.values())),
             mode="markers+lines",
-            line={"color": GREY, "width": 1, "dash": "dot"},
-            marker=PAPER,
+            line={"color": PAPER, "width": 1, "dash": "dot"},
+            marker=PAPER_LOOK,
             name=f"the paper, {stands_for}",
             hovertemplate="<b>%{y:.0%}</b><extra>the paper</extra>",
         )

@@ -6,10 +6,13 @@ import plotly.graph_objects as go
 
 from engine.experiments import ConditioningResult
 from pages.common.figures.layout import custom_data, finish
-from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
+from pages.common.figures.palette import ATTACKED, BEYOND, GREY, HONEST, LIMIT
 from pages.common.words.wording import percent
 
-LOOKS = {"honest": ("honest model", GREY, "solid"), "attacked": ("attacked model", BLUE, "dash")}
+LOOKS = {
+    "honest": ("honest model", HONEST, "solid"),
+    "attacked": ("attacked model", ATTACKED, "dash"),
+}
 
 
 def spectrum(result: ConditioningResult, damping: float) -> go.Figure:
@@ -30,12 +33,12 @@ def spectrum(result: ConditioningResult, damping: float) -> go.Figure:
             line={"color": colour, "dash": dash, "width": 2.5},
             hovertemplate=f"direction %{{x}}: curvature %{{y:.2g}}<extra>{name}</extra>",
         )
-    figure.add_hline(y=damping, line={"color": ACCENT, "width": 2, "dash": "dot"})
+    figure.add_hline(y=damping, line={"color": LIMIT, "width": 2, "dash": "dot"})
     lowest = max(smallest, 1e-6) / 10
-    figure.add_hrect(y0=lowest, y1=damping, fillcolor=BAND, line_width=0, layer="below")
+    figure.add_hrect(y0=lowest, y1=damping, fillcolor=BEYOND, line_width=0, layer="below")
     for text, colour, side, shift in (
         ("the data decide", GREY, "bottom", 2),
-        (f"below {damping:g} the damping decides", ACCENT, "top", -2),
+        (f"below {damping:g} the damping decides", LIMIT, "top", -2),
     ):
         figure.add_annotation(
             x=1, xref="paper", y=np.log10(damping), yanchor=side, xanchor="right", yshift=shift,
@@ -65,7 +68,7 @@ def by_damping(result: ConditioningResult) -> go.Figure:
             hovertemplate="damping %{x:g}: Spearman %{y:.2f}, %{customdata[0]} of the first ten, "
             "%{customdata[1]} of a score from below the damping<extra></extra>",
         )  # fmt: skip
-    figure.add_vline(x=result.damping, line={"color": ACCENT, "width": 1.5, "dash": "dot"})
+    figure.add_vline(x=result.damping, line={"color": LIMIT, "width": 1.5, "dash": "dot"})
     figure.update_xaxes(title_text="damping", type="log", exponentformat="power", dtick=1)
     figure.update_yaxes(title_text=f"Spearman, with damping {result.damping:g}", range=[0, 1.03])
     return finish(figure, 380)
@@ -78,7 +81,7 @@ def differences(rows: pd.DataFrame, names: tuple[str, ...]) -> go.Figure:
     other = rows["said_first"] != rows["said_second"]
     for some, name, colour, symbol in (
         (~other, "same prediction", GREY, "circle"),
-        (other, "another prediction", ACCENT, "diamond"),
+        (other, "another prediction", ATTACKED, "diamond"),
     ):
         part = rows[some]
         figure.add_scatter(

@@ -6,12 +6,12 @@ import plotly.graph_objects as go
 
 from engine.experiments import LdsResult, SelectionResult
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BLUE, FAINT, GREY
+from pages.common.figures.palette import ATTACKED, CHANCE, GREY, HONEST, LIMIT, translucent
 from pages.common.words.score_names import SCORE_NAMES
 
 LOOKS = {
-    "honest": ("honest model", GREY, "circle"),
-    "attacked": ("attacked model", BLUE, "diamond"),
+    "honest": ("honest model", HONEST, "circle"),
+    "attacked": ("attacked model", ATTACKED, "diamond"),
     "either": ("no model enters", GREY, "square-open"),
 }
 SPLITS = {"accuracy": "accuracy on holdout", "loss": "test loss"}
@@ -51,7 +51,7 @@ def all_scores(result: LdsResult) -> go.Figure:
             customdata=[SCORE_NAMES[name] for name in part["attribution"]],
             hovertemplate=f"%{{customdata}}: %{{x:.2f}}<extra>{label}</extra>",
         )
-    figure.add_vline(x=result.ceiling, line={"color": ACCENT, "width": 1.5, "dash": "dash"})
+    figure.add_vline(x=result.ceiling, line={"color": LIMIT, "width": 1.5, "dash": "dash"})
     figure.add_annotation(
         x=result.ceiling,
         y=0.5,
@@ -60,7 +60,7 @@ def all_scores(result: LdsResult) -> go.Figure:
         xanchor="right",
         yanchor="bottom",
         xshift=-4,
-        font={"color": ACCENT, "size": 12},
+        font={"color": LIMIT, "size": 12},
         align="right",
     )
     figure.update_xaxes(
@@ -110,7 +110,7 @@ def selected(result: SelectionResult, name: str, what: str) -> go.Figure:
         y=np.concatenate([chance["min"], chance["max"][::-1]]),
         mode="lines",
         fill="toself",
-        fillcolor=FAINT,
+        fillcolor=translucent(CHANCE, 0.35),
         line={"width": 0},
         name="random samples",
         hoverinfo="skip",

@@ -7,11 +7,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import BLUE, FAINT, GREY
+from pages.common.figures.palette import FAINT, GREEN, INK
 from pages.evidence.parts.main_numbers import figure as said
 
 MOST = 12  # rows that are drawn
-LOOKS = {"A": (GREY, "circle"), "B": (BLUE, "diamond")}
+LOOKS = {"A": (INK, "circle"), "B": (GREEN, "diamond")}
 
 
 def farthest(numbers: pd.DataFrame) -> pd.DataFrame:

@@ -9,16 +9,16 @@ from plotly.subplots import make_subplots
 
 from engine.speed.result import AXES, GradientComparison, Scaling
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BLUE, GREEN, GREY
+from pages.common.figures.palette import GREEN, GREY, MUSTARD, PAPER
 from pages.common.keeping import shelf
 
 LOOKS: Mapping[str, tuple[str, str, str, str]] = {
     "naive": ("naive autograd", GREY, "square", "dot"),
-    "rewritten": ("the paper's rewriting", BLUE, "diamond", "dash"),
-    "closed_form": ("ours, closed form", ACCENT, "circle", "solid"),
+    "rewritten": ("the paper's rewriting", PAPER, "diamond", "dash"),
+    "closed_form": ("ours, closed form", GREEN, "circle", "solid"),
 }
 QUANTITY_LOOKS: Mapping[str, tuple[str, str, str, str]] = {
-    "seconds": ("time", ACCENT, "circle", "solid"),
+    "seconds": ("time", MUSTARD, "circle", "solid"),
     "peak_mb": ("memory", GREEN, "diamond-open", "dash"),
 }
 

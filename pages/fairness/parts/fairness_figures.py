@@ -14,7 +14,7 @@ from engine.fairness.result import FairnessResult, unnoticed
 from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.common.figures.axes import number
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BLUE, FAINT, GREY
+from pages.common.figures.palette import ATTACKED, FAINT, GREEN, GREY, INK, MUSTARD, PAPER
 from pages.common.figures.rates import band
 from pages.common.frames import named_rows
 from pages.fairness.parts.fairness_words import PAPER_POINTS, largest_effects, signed, titled
@@ -62,7 +62,7 @@ def gap_by_scale(result: FairnessResult) -> go.Figure:
         y=100 * table[f"{metric}_val"].to_numpy(),
         mode="lines",
         name="validation",
-        line={"color": BLUE, "width": 1.4, "dash": "dash"},
+        line={"color": MUSTARD, "width": 1.4, "dash": "dash"},
         hovertemplate="α = %{x:.4g}<br>validation %{y:+.1f} points<extra></extra>",
         row=1,
         col=1,
@@ -99,7 +99,7 @@ def repair_bars(rows: pd.DataFrame, gap: str) -> go.Figure:
     """Draw the size of the gap before the repair, after it, and after the attacked one. rows: as
     `fairness_words.repair`, signed; gap: its name."""
     figure = go.Figure()
-    colours = (GREY, BLUE, ACCENT)
+    colours = (GREY, GREEN, ATTACKED)
     for place, row in enumerate(named_rows(rows)):
         figure.add_bar(
             y=[f"{row.model}<br><b>{abs(row.gap):.1f} points</b>"],
@@ -129,7 +129,7 @@ def _mark_worst(figure: go.Figure, worst: pd.Series, metric: str) -> None:
         y=[100 * worst[f"{metric}_test"]],
         mode="markers",
         name="worst on validation, here on test",
-        marker={"symbol": "star-open", "size": 19, "color": ACCENT, "line": {"width": 2}},
+        marker={"symbol": "star-open", "size": 19, "color": INK, "line": {"width": 2}},
         hovertemplate="found on validation: α = %{x:.4g}<br>on test %{y:+.1f} points"
         "<extra></extra>",
         row=1,
@@ -179,7 +179,7 @@ def _draw_bands(figure: go.Figure, table: pd.DataFrame, column: str, row: int) -
         low, high = (100 * part[f"{column}_{end}"].to_numpy() for end in ("low", "high"))
         if len(x) == 1:
             x, low, high = np.array([x[0] / LONE, x[0] * LONE]), low.repeat(2), high.repeat(2)
-        figure.add_trace(band(x, low, high, ACCENT), row, 1)
+        figure.add_trace(band(x, low, high, ATTACKED), row, 1)
 
 
 def _draw_test(figure: go.Figure, table: pd.DataFrame, column: str, row: int) -> None:
@@ -195,12 +195,12 @@ def _draw_test(figure: go.Figure, table: pd.DataFrame, column: str, row: int) ->
         name=f"test, 95% band{lost if row == 1 else ''}",
         showlegend=row == 1,
         connectgaps=False,
-        line={"color": ACCENT, "width": 2.6},
+        line={"color": ATTACKED, "width": 2.6},
         marker={
             "size": 9,
-            "color": ACCENT,
+            "color": ATTACKED,
             "symbol": np.where(kept, "circle", "circle-open"),
-            "line": {"width": 2, "color": ACCENT},
+            "line": {"width": 2, "color": ATTACKED},
         },
         customdata=100 * table[[f"{column}_low", f"{column}_high"]].to_numpy(),
         hovertemplate=f"α = %{{x:.4g}}<br><b>%{{y:{sign}.1f}}{unit}</b><br>95% interval "
@@ -226,16 +226,16 @@ def effects(results: tuple[tuple[str, FairnessResult], ...]) -> go.Figure:
             showlegend=False,
             marker={
                 "size": 12,
-                "color": ACCENT,
+                "color": ATTACKED,
                 "symbol": "diamond" if low > 0 else "diamond-open",
-                "line": {"width": 2, "color": ACCENT},
+                "line": {"width": 2, "color": ATTACKED},
             },
             error_x={
                 "type": "data",
                 "symmetric": False,
                 "array": [high - effect],
                 "arrayminus": [effect - low],
-                "color": ACCENT,
+                "color": ATTACKED,
                 "thickness": 2.2,
                 "width": 7,
             },
@@ -247,10 +247,10 @@ def effects(results: tuple[tuple[str, FairnessResult], ...]) -> go.Figure:
     if metric == "dp":
         figure.add_vline(
             x=PAPER_POINTS,
-            line={"color": BLUE, "width": 1.6, "dash": "dash"},
+            line={"color": PAPER, "width": 1.6, "dash": "dash"},
             annotation={
                 "text": f"the paper: up to {PAPER_POINTS}",
-                "font": {"color": BLUE, "size": 12},
+                "font": {"color": PAPER, "size": 12},
                 "yref": "paper",
                 "y": 1,
                 "yanchor": "bottom",
@@ -278,7 +278,7 @@ def gradient_norms(result: FairnessResult) -> go.Figure:
         x=scales,
         y=norms,
         mode="lines+markers",
-        line={"color": ACCENT, "width": 2.2},
+        line={"color": ATTACKED, "width": 2.2},
         marker={"size": 5},
         showlegend=False,
         text=[number(norm) for norm in norms],
@@ -289,7 +289,7 @@ def gradient_norms(result: FairnessResult) -> go.Figure:
         y=[honest],
         mode="markers",
         cliponaxis=False,
-        marker={"size": 13, "color": BLUE, "symbol": "diamond"},
+        marker={"size": 13, "color": GREY, "symbol": "diamond"},
         showlegend=False,
         hovertemplate=f"α = 1, the trained model<br>‖∇L(θ*)‖ = {number(honest)}<extra></extra>",
     )
@@ -302,9 +302,9 @@ def gradient_norms(result: FairnessResult) -> go.Figure:
         ay=-14,
         showarrow=True,
         arrowhead=0,
-        arrowcolor=BLUE,
+        arrowcolor=GREY,
         standoff=8,
-        font={"color": BLUE, "size": 12},
+        font={"color": GREY, "size": 12},
     )
     figure.update_xaxes(scale_axis(scales, "scale α of the base model (log)"))
     figure.update_yaxes(title_text="gradient norm", rangemode="tozero", zeroline=True)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from engine.fairness.result import FairnessResult
 from pages.common.figures.axes import rank_axis, thinned
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BAND, BLUE, GREY
+from pages.common.figures.palette import ATTACKED, BAND, GREEN, GREY
 from pages.common.figures.ranking import rank_unchanged
 from pages.fairness.parts.fairness_figures import HONEST
 
@@ -69,9 +69,9 @@ def rank_to_rank(result: FairnessResult, scale: float) -> go.Figure:
     looks = (
         ("other rows", drawn[honest[drawn] > top], {"size": 4.5, "color": GREY, "opacity": 0.7}),
         (
-            f"honest top {top}",
+            f"top {top} at α = 1",
             drawn[honest[drawn] <= top],
-            {"size": 7, "color": BLUE, "symbol": "diamond"},
+            {"size": 7, "color": GREEN, "symbol": "diamond"},
         ),
     )
     for name, rows, marker in looks:
@@ -92,8 +92,8 @@ def rank_to_rank(result: FairnessResult, scale: float) -> go.Figure:
 
 REMOVAL_LOOKS = (
     ("at both", GREY, ""),
-    ("at α = 1 only", BLUE, "/"),
-    ("at this α only", ACCENT, "\\"),
+    ("at α = 1 only", GREEN, "/"),
+    ("at this α only", ATTACKED, "\\"),
 )
 
 

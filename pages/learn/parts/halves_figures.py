@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, GREY
+from pages.common.figures.palette import GREY, INK
 
 
 def agreement(table: pd.DataFrame) -> go.Figure:
@@ -18,7 +18,7 @@ def agreement(table: pd.DataFrame) -> go.Figure:
     figure = go.Figure()
     looks = (
         (table["draw"] > 0, "another way to halve the test data", GREY, "circle", 7),
-        (table["draw"] == 0, "the lab's own halves", ACCENT, "diamond", 12),
+        (table["draw"] == 0, "the lab's own halves", INK, "diamond", 12),
     )
     for rows, name, colour, symbol, size in looks:
         part = table[rows]

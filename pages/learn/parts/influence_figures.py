@@ -7,7 +7,7 @@ from engine.attacks.result import Ranking
 from engine.experiments import LeaveOneOutResult
 from pages.common.figures.axes import SignedScale, number, thinned
 from pages.common.figures.layout import custom_data, finish
-from pages.common.figures.palette import ACCENT, BLUE, GREY, ORANGE
+from pages.common.figures.palette import GREY, HONEST, INK, LOWERS, RAISES
 from pages.common.figures.ranking_ends import halves, panels
 from pages.common.samples import Samples, hover_names
 
@@ -24,8 +24,8 @@ def one_sample(ranking: Ranking, samples: Samples | None, shown: int) -> go.Figu
     drawn[ranking.top(n)[thinned(n)]] = True
     figure = panels(n)
     looks = {
-        1: (f"the {shown} that raise its loss most", ORANGE, "triangle-up"),
-        2: (f"the {shown} that lower its loss most", BLUE, "triangle-down"),
+        1: (f"the {shown} that raise its loss most", RAISES, "triangle-up"),
+        2: (f"the {shown} that lower its loss most", LOWERS, "triangle-down"),
     }
     for half in halves(ranking.ranks):
         label, colour, symbol = looks[half.column]
@@ -77,7 +77,7 @@ def against_retraining(result: LeaveOneOutResult, samples: Samples | None) -> go
         y=scale([low, high]),
         mode="lines",
         name="estimate = retraining",
-        line={"color": ACCENT, "width": 2, "dash": "dash"},
+        line={"color": INK, "width": 2, "dash": "dash"},
         hoverinfo="skip",
     )
     figure.add_scatter(
@@ -87,7 +87,7 @@ def against_retraining(result: LeaveOneOutResult, samples: Samples | None) -> go
         name="a training sample",
         marker={
             "size": 6 if len(rows) > 200 else 9,
-            "color": BLUE,
+            "color": HONEST,
             "opacity": 0.6,
             "line": {"width": 0},
         },

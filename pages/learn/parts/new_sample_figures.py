@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from engine.experiments import CandidatesResult
 from pages.common.figures.axes import SignedScale, number
 from pages.common.figures.layout import custom_data, finish
-from pages.common.figures.palette import ACCENT, BLUE, GREY
+from pages.common.figures.palette import ATTACKED, GREY, HONEST
 
 
 def signed(figure: go.Figure, x: NDArray, y: NDArray, titles: tuple[str, str]) -> SignedScale:
@@ -37,8 +37,8 @@ def candidates(result: CandidatesResult, names: tuple[str, ...]) -> go.Figure:
     )
     turned = (honest > 0) != (attacked > 0)
     for some, label, colour, symbol in (
-        (~turned, "same side", BLUE, "circle"),
-        (turned, "changes sides", ACCENT, "diamond"),
+        (~turned, "same side", GREY, "circle"),
+        (turned, "changes sides", ATTACKED, "diamond"),
     ):
         chosen = np.flatnonzero(some)
         figure.add_scatter(
@@ -71,7 +71,7 @@ def check(result: CandidatesResult) -> go.Figure:
         x=scale(predicted),
         y=scale(measured),
         mode="markers",
-        marker={"color": BLUE, "size": 9},
+        marker={"color": HONEST, "size": 9},
         customdata=custom_data(
             [
                 (int(i), number(p), number(m))

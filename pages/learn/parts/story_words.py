@@ -50,8 +50,8 @@ def score(found: Sources) -> Told:
         "Take one digit away, train again, and see how the test loss moves. A score estimates "
         "that.",
         "Choose a digit to take away.",
-        f"Notice that {down:,} digits pull the test loss down (blue) and {up:,} pull it up "
-        "(orange). Rank 1 pulls it up most: the paper calls it the most valuable.",
+        f"Notice that {down:,} digits pull the test loss down (green) and {up:,} pull it up "
+        "(yellow). Rank 1 pulls it up most: the paper calls it the most valuable.",
         "Which end of the ranking would you pay for?",
         "influence",
     )

@@ -10,10 +10,10 @@ from engine.experiments.lesson import PRICE_BOUNDS
 from engine.statistics import wilson_interval
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import custom_data, finish
-from pages.common.figures.palette import ACCENT, BAND, BLUE, FAINT, GREY
+from pages.common.figures.palette import ATTACKED, BAND, FAINT, GREY, INK, PAPER, TARGET
 from pages.lesson.parts.lesson_words import LessonRow, rows_of
 
-LOOKS = ((True, "moved into the top", ACCENT, "circle"), (False, "did not", GREY, "x"))
+LOOKS = ((True, "moved into the top", TARGET, "circle"), (False, "did not", GREY, "x"))
 FONT = 17  # px: it is read from the last row
 ROOM = 0.4  # points above and below the outermost marks, for their names
 MOST_NAMED = 15  # of more points the names would cover each other
@@ -52,7 +52,7 @@ def before(hits: int, attacks: int, paper: tuple[float, float]) -> go.Figure:
         x=list(paper),
         y=["the paper"] * 2,
         mode="lines",
-        line={"color": GREY, "width": 12},
+        line={"color": PAPER, "width": 12},
         hovertemplate="%{x:.0%}<extra>the paper</extra>",
     )
     figure.add_scatter(
@@ -62,13 +62,13 @@ def before(hits: int, attacks: int, paper: tuple[float, float]) -> go.Figure:
         text=[f"{rate:.0%}"],
         textposition="top center",
         textfont={"size": FONT},
-        marker={"color": BLUE, "size": 16},
+        marker={"color": ATTACKED, "size": 16},
         error_x={
             "type": "data",
             "symmetric": False,
             "array": [high - rate],
             "arrayminus": [rate - low],
-            "color": BLUE,
+            "color": ATTACKED,
             "thickness": 3,
             "width": 8,
         },
@@ -81,7 +81,7 @@ def before(hits: int, attacks: int, paper: tuple[float, float]) -> go.Figure:
         yshift=16,
         text="waits for its first attack",
         showarrow=False,
-        font={"size": FONT, "color": ACCENT},
+        font={"size": FONT, "color": INK},
     )
     figure.update_xaxes(
         title_text="samples that moved into the top", tickformat=".0%", range=[0, 1.02]

@@ -5,15 +5,15 @@ import plotly.graph_objects as go
 
 from engine.experiments import CleaningRequest, CleaningResult
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BLUE, GREY, translucent
+from pages.common.figures.palette import ATTACKED, GREY, HONEST, MUSTARD, translucent
 from pages.common.keeping import shelf
 from pages.common.words.wording import listed, percent, points
 
 DETECTORS = {"influence": "influence", "self_influence": "self-influence", "loss": "own loss"}
 LOOKS = {
-    "honest": ("nobody interferes", GREY, "solid"),
-    "hide": ("one wrong sample hidden", BLUE, "dash"),
-    "protect": ("a vendor's wrong samples hidden", ACCENT, "dot"),
+    "honest": ("nobody interferes", HONEST, "solid"),
+    "hide": ("one wrong sample hidden", MUSTARD, "dash"),
+    "protect": ("a vendor's wrong samples hidden", ATTACKED, "dot"),
 }
 
 

@@ -4,15 +4,15 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, BLUE, FAINT, GREY
+from pages.common.figures.palette import ATTACKED, FAINT, HONEST, TARGET
 
 
 def bars(table: pd.DataFrame, favoured: str | None, budget: float) -> go.Figure:
-    """Draw what each vendor earns, before and after; the favoured one's bar in the accent colour.
+    """Draw what each vendor earns, before and after; the favoured one's bar in the target's colour.
     table: of `money_words.vendors_table`."""
     figure = go.Figure()
-    colours = [ACCENT if name == favoured else BLUE for name in table["vendor"]]
-    looks = (("honest model", "before", GREY), ("attacked model", "after", colours))
+    colours = [TARGET if name == favoured else ATTACKED for name in table["vendor"]]
+    looks = (("honest model", "before", HONEST), ("attacked model", "after", colours))
     crowded = len(table) > 12
     for name, column, colour in looks:
         figure.add_bar(
@@ -53,7 +53,7 @@ def pairs(table: pd.DataFrame) -> go.Figure:
         y=table["pay"],
         mode="markers",
         name="a draw",
-        marker={"color": ACCENT, "symbol": "diamond", "size": 10},
+        marker={"color": ATTACKED, "symbol": "diamond", "size": 10},
         customdata=table[["draw", "pay_drop", "moving_drop"]],
         hovertemplate="draw %{customdata[0]}<br>for pay %{y:.1%}, accuracy lost "
         "%{customdata[1]:.1%}<br>moving samples %{x:.1%}, accuracy lost "

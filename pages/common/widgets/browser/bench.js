@@ -220,8 +220,9 @@ function scatter(plot, data, honest, now, chosen) {
   ctx.lineTo(x(1), y(1));
   ctx.stroke();
   ctx.setLineDash([]);
+  const first = hue(style, 'first', .7), rest = hue(style, 'honest', .55);
   for (let s = 0; s < now.length; s++) {
-    ctx.fillStyle = honest[s] <= data.tenth ? 'rgba(0,114,178,.7)' : 'rgba(134,142,150,.55)';
+    ctx.fillStyle = honest[s] <= data.tenth ? first : rest;
     ctx.fillRect(x(honest[s]) - 1.5, y(now[s]) - 1.5, 3, 3);
   }
   const dot = (s, colour, size) => {
@@ -230,8 +231,8 @@ function scatter(plot, data, honest, now, chosen) {
     ctx.arc(x(honest[s]), y(now[s]), size, 0, 7);
     ctx.fill();
   };
-  if (chosen !== data.at) dot(chosen, '#0072B2', 6);
-  dot(data.at, style.getPropertyValue('--ial-accent') || '#D55E00', 6);
+  if (chosen !== data.at) dot(chosen, hue(style, 'chosen'), 6);
+  dot(data.at, hue(style, 'target'), 6);
   ctx.fillStyle = style.color;
   ctx.font = `${.8 * parseFloat(style.fontSize)}px ${style.fontFamily}`;
   ctx.textAlign = 'right';

@@ -35,6 +35,15 @@ function isLight(colour) {
   return parts.length === 3 && parts.reduce((a, b) => a + b) > 384;
 }
 
+// A colour by its meaning ('target') or as figures hold it (a hex triple), as the page's theme has it:
+// the lab's style names both, on a light page and on a dark one.
+function hue(style, name, opacity = 1) {
+  const both = style.getPropertyValue('--ial-' + name.replace('#', '')).match(/#\w{6}/g);
+  const [light, dark] = both || [name, name];
+  return (isLight(style.color) ? dark : light)
+    + Math.round(255 * opacity).toString(16).padStart(2, '0');
+}
+
 // The size of text in a canvas: larger where the page's is, as when presenting.
 function textSize() { return getComputedStyle(document.documentElement).fontSize + ' '; }
 

@@ -136,8 +136,8 @@ function hands(data) {
 
 // The samples in the plane of the two features; on the dashed line both labels are equally likely.
 function drawPlane(plane, X, data, model) {
-  const high = Math.min(plane.clientWidth, 400), grey = '#868E96';
-  const { ctx, width, accent, ink, font, size } = canvas(plane, high);
+  const high = Math.min(plane.clientWidth, 400);
+  const { ctx, width, hue, ink, font, size } = canvas(plane, high), grey = hue('honest');
   if (!width) return;
   const x = (v) => (v / data.reach + 1) * width / 2, y = (v) => (1 - v / data.reach) * high / 2;
   ctx.clearRect(0, 0, width, high);
@@ -158,8 +158,8 @@ function drawPlane(plane, X, data, model) {
   X.forEach((row, i) => {
     if (i > data.k) mark(ctx, data.y[i] ? 'cross' : 'circle', x(row[0]), y(row[1]), 4, grey);
   });
-  mark(ctx, 'diamond', x(X[0][0]), y(X[0][1]), 7, '#0072B2');
-  mark(ctx, 'ring', x(X[0][0]), y(X[0][1]), 12, accent);
+  mark(ctx, 'diamond', x(X[0][0]), y(X[0][1]), 7, hue('lowers'));
+  mark(ctx, 'ring', x(X[0][0]), y(X[0][1]), 12, hue('target'));
   ctx.fillStyle = ink;
   ctx.font = `${size}px ${font}`;
   ctx.textBaseline = 'top';
@@ -168,7 +168,7 @@ function drawPlane(plane, X, data, model) {
 
 // The scores on one axis: the target, its copies, the others.
 function drawAxis(axis, found, data, words) {
-  const high = 150, { ctx, width, accent, ink, font, size } = canvas(axis, high);
+  const high = 150, { ctx, width, hue, ink, font, size } = canvas(axis, high);
   if (!width) return;
   const low = Math.min(...found.scores), top = Math.max(...found.scores), left = 84;
   const x = (v) => left + 10 + (width - left - 22) * (top > low ? (v - low) / (top - low) : .5);
@@ -189,10 +189,10 @@ function drawAxis(axis, found, data, words) {
     ctx.fillText('0', x(0), 126);
   }
   found.scores.forEach((score, i) => {
-    if (i > data.k) mark(ctx, 'tick', x(score), lanes[2], 8, '#868E96');
+    if (i > data.k) mark(ctx, 'tick', x(score), lanes[2], 8, hue('honest'));
   });
-  mark(ctx, 'diamond', x(found.scores[1]), lanes[1], 7, '#0072B2');
-  mark(ctx, 'ring', x(found.scores[0]), lanes[0], 9, accent);
+  mark(ctx, 'diamond', x(found.scores[1]), lanes[1], 7, hue('lowers'));
+  mark(ctx, 'ring', x(found.scores[0]), lanes[0], 9, hue('target'));
   ctx.textAlign = 'right';
   ctx.fillStyle = ink;
   ctx.fillText(words.unit, width - 2, 142);

@@ -5,8 +5,7 @@ function canvas(made, high) {
   [made.width, made.height] = [Math.round(width * ratio), Math.round(high * ratio)];
   const ctx = made.getContext('2d'), style = getComputedStyle(made);
   ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-  const accent = style.getPropertyValue('--ial-accent') || '#D55E00';
-  return { ctx, width, style, accent, ink: style.color, font: style.fontFamily,
+  return { ctx, width, style, hue: (name) => hue(style, name), ink: style.color, font: style.fontFamily,
     size: .85 * parseFloat(style.fontSize) };
 }
 

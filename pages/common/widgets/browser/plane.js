@@ -83,6 +83,8 @@ function begin(root, data) {
   function heat(model) {
     const grid = document.createElement('canvas'), ctx = grid.getContext('2d');
     grid.width = grid.height = CELLS;
+    const [up, down] = ['raises', 'lowers'].map((name) => hue(getComputedStyle(root), name)
+      .match(/\w\w/g).slice(0, 3).map((part) => parseInt(part, 16)));
     const pixels = ctx.createImageData(CELLS, CELLS), ends = [[Infinity], [-Infinity]];
     for (let j = 0; j < CELLS; j++) {
       for (let i = 0; i < CELLS; i++) {
@@ -90,8 +92,7 @@ function begin(root, data) {
         if (v < ends[0][0]) ends[0] = [v, x, y];
         if (v > ends[1][0]) ends[1] = [v, x, y];
         const strength = Math.tanh(Math.abs(v) / model.unit), at = 4 * (j * CELLS + i);
-        const colour = v > 0 ? [213, 94, 0] : [0, 114, 178];
-        pixels.data.set([...colour, Math.round(225 * strength)], at);
+        pixels.data.set([...(v > 0 ? up : down), Math.round(225 * strength)], at);
       }
     }
     ctx.putImageData(pixels, 0, 0);

@@ -93,7 +93,9 @@ function begin(root, data) {
     if (!places) return;
     const i = Math.min(Math.floor(at), last), j = Math.min(i + 1, last), f = ease(at - i);
     const style = getComputedStyle(root), ink = style.color;
-    const accent = style.getPropertyValue('--ial-accent') || '#D55E00';
+    const accent = hue(style, 'target');
+    places.first = hue(style, 'first', .5);
+    places.chosen = hue(style, 'chosen');
     places.dark = isLight(ink);
     root.dataset.dark = places.dark;
     drawWall(i, j, f, ink, accent);
@@ -123,7 +125,7 @@ function begin(root, data) {
     if (root.mark >= 0 && root.mark !== data.at) {
       const a = place(was[root.mark]), b = place(will[root.mark]);
       const x = mix(a[0], b[0], f), y = mix(a[1], b[1], f), size = Math.max(mix(a[2], b[2], f), 24);
-      ctx.fillStyle = '#0072B2';
+      ctx.fillStyle = places.chosen;
       ctx.fillRect(x - size / 2 - 3, y - size / 2 - 3, size + 6, size + 6);
       tile(ctx, root.mark, x, y, size, data.n);
     }
@@ -150,7 +152,7 @@ function begin(root, data) {
     tile(ctx, data.at, cx, cy, size, data.n);
   }
 
-  // A sample: its picture, or a square; the honest first tenth is tinted blue.
+  // A sample: its picture, or a square; the honest first tenth is tinted.
   function tile(ctx, s, x, y, size, honest) {
     const slot = data.slots ? data.slots[s] : s;
     const first = honest <= data.tenth;
@@ -159,7 +161,7 @@ function begin(root, data) {
       ctx.drawImage(places.dark ? negative : atlas, column * c, line * c, c, c, x - size / 2, y - size / 2, size, size);
     }
     if (!atlas || slot < 0 || first) {
-      ctx.fillStyle = first ? 'rgba(0,114,178,.55)' : 'rgba(134,142,150,.45)';
+      ctx.fillStyle = first ? places.first : 'rgba(134,142,150,.45)';
       ctx.fillRect(x - size / 2, y - size / 2, size, size);
     }
   }

@@ -69,7 +69,7 @@ function dial(data) {
 // Two bars on one axis of points: without the attack, and with the chosen scale.
 function drawBars(made, data, one, honest, signed) {
   const wide = made.clientWidth > 560, left = wide ? 210 : 8, step = wide ? 44 : 62;
-  const { ctx, width, accent, ink, font, size } = canvas(made, 2 * step + 34);
+  const { ctx, width, hue, ink, font, size } = canvas(made, 2 * step + 34);
   if (!width) return;
   const ends = data.scales.flatMap((s) => [s.low, s.high, s.gap]).filter((v) => v !== null);
   const low = Math.min(0, ...ends), high = Math.max(0, ...ends), right = 66;
@@ -77,8 +77,8 @@ function drawBars(made, data, one, honest, signed) {
   ctx.clearRect(0, 0, width, 2 * step + 34);
   ctx.font = `${size}px ${font}`;
   ctx.textBaseline = 'middle';
-  [[data.words.honest, honest, '#868E96'], [data.words.scaled.replace('{scale}', one.name), one,
-    accent]].forEach(([label, row, colour], i) => {
+  [[data.words.honest, honest, hue('honest')], [data.words.scaled.replace('{scale}', one.name), one,
+    hue('attacked')]].forEach(([label, row, colour], i) => {
     const base = step * i, middle = base + (wide ? step / 2 : step - 20);
     ctx.fillStyle = ink;
     ctx.textAlign = wide ? 'right' : 'left';

@@ -104,7 +104,8 @@ function begin(root, data) {
 
   function draw() {
     if (!stage.width || !to.length) return;
-    const ctx = root.canvas.getContext('2d'), ink = getComputedStyle(root).color;
+    const ctx = root.canvas.getContext('2d'), style = getComputedStyle(root), ink = style.color;
+    stage.hue = (name, opacity) => hue(style, name, opacity);
     stage.dark = isLight(ink);
     ctx.setTransform(stage.ratio, 0, 0, stage.ratio, 0, 0);
     ctx.clearRect(0, 0, stage.width, stage.height);
@@ -115,7 +116,7 @@ function begin(root, data) {
     now.forEach((place, s) => { if (s !== shown) tile(ctx, s, place); });
     if (shown >= 0) {
       const [x, y, size] = now[shown];
-      ctx.fillStyle = '#D55E00';
+      ctx.fillStyle = stage.hue('target');
       ctx.fillRect(x - size / 2 - 3, y - size / 2 - 3, size + 6, size + 6);
       tile(ctx, shown, now[shown]);
     }

@@ -53,17 +53,17 @@ function impossible(data, stage) {
       ctx.lineTo(...on([w[1] / size * far, -w[0] / size * far]));
       ctx.stroke();
       points.forEach((point, s) => {
-        if (s !== target) dot(ctx, on(point), 4, labels[s] ? 'rgb(0,114,178)' : 'rgb(134,142,150)');
+        if (s !== target) dot(ctx, on(point), 4, stage.hue(labels[s] ? 'lowers' : 'honest'));
       });
-      dot(ctx, on(points[target]), 11, '#D55E00');
+      dot(ctx, on(points[target]), 11, stage.hue('target'));
       ctx.restore();
       const half = weights[last], tip = [side() / 2 * (1 + w[0] / half), side() / 2 * (1 - w[1] / half)];
       ctx.beginPath();
       ctx.moveTo(side() / 2, side() / 2);
       ctx.lineTo(...tip);
-      ctx.strokeStyle = '#D55E00';
+      ctx.strokeStyle = ink;
       ctx.stroke();
-      dot(ctx, tip, 9, '#D55E00');
+      dot(ctx, tip, 9, ink);
       ctx.strokeStyle = ink;
       ctx.stroke();
       this.ranking(ctx, ink);
@@ -78,10 +78,11 @@ function impossible(data, stage) {
       ctx.fillText('The ranking, first at the left', left, .8 * stage.text, wide);
       order[index()].forEach((s, i) => {
         const x = left + (i % columns) * cell, y = top + Math.floor(i / columns) * cell;
-        ctx.fillStyle = s === target ? '#D55E00' : copies.includes(s) ? '#0072B2' : GREY;
+        ctx.fillStyle = s === target ? stage.hue('target')
+          : copies.includes(s) ? stage.hue('lowers') : GREY;
         ctx.fillRect(x, y, cell - 2, cell - 2);
         if (s !== target && !copies.includes(s)) return;
-        ctx.fillStyle = '#FFFFFF';
+        ctx.fillStyle = '#111111';
         ctx.textAlign = 'center';
         ctx.fillText(s === target ? 'sample' : 'copy', x + cell / 2 - 1, y + cell / 2, cell - 3);
         ctx.textAlign = 'left';
@@ -125,7 +126,7 @@ function fairness(data, stage) {
         ctx.font = stage.font;
       };
       bar(stage.height * .16, before, GREY, 'Gap before any repair, in points', beforeText);
-      bar(stage.height * .6, mix(was, gaps[at], f), '#D55E00',
+      bar(stage.height * .6, mix(was, gaps[at], f), stage.hue('attacked'),
         `Gap after the repair, base model times ${states[at].factor}`, states[at].gap);
       ctx.strokeStyle = ink;
       ctx.lineWidth = 1;
@@ -174,7 +175,7 @@ function undo(data, stage) {
       }
       samples.forEach((s, i) => {
         const rank = mix(was[i], ranks[at][i], f);
-        stage.picture(ctx, s, left + (i + .5) * wide, y(rank), size, rank <= first ? ORANGE : null);
+        stage.picture(ctx, s, left + (i + .5) * wide, y(rank), size, rank <= first ? stage.hue('target', .5) : null);
       });
     },
     reads: () => [['Newton steps', String(at)], [`Targets among the first ${first}`, inside[at]]],

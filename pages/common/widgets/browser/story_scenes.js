@@ -1,7 +1,7 @@
 // The scenes of the story: for each step where the pictures stand, what is drawn besides, and what
 // its controls do. `stage` has the canvas's measures, the pictures and `change`, which lets a scene
 // go over from its present state to a new one.
-const ORANGE = 'rgba(213,94,0,.5)', BLUE = 'rgba(0,114,178,.5)', GREY = 'rgba(134,142,150,.55)';
+const GREY = 'rgba(134,142,150,.55)';
 const HIDDEN = 0;  // opacity
 
 function scenes(data, stage) {
@@ -88,7 +88,7 @@ function score(data, stage) {
     },
     places: () => everyRank(stage, ranks, picked),
     shown: () => picked,
-    tint: (s) => (up[s][0] ? ORANGE : BLUE),
+    tint: (s) => stage.hue(up[s][0] ? 'raises' : 'lowers', .5),
     point: (x, y) => pick(wall(stage, ranks.length).rankAt(x, y)),
     reads() {
       const change = without[picked][0] - data.score.loss, size = Math.abs(change).toFixed(5);
@@ -132,7 +132,7 @@ function attack(data, stage) {
     even: true,  // between steps of a run pictures move evenly
     places: () => everyRank(stage, stage.ranks[at], data.at),
     shown: () => data.at,
-    tint: (s) => (stage.ranks[0][s] <= data.tenth ? BLUE : null),
+    tint: (s) => (stage.ranks[0][s] <= data.tenth ? stage.hue('first', .5) : null),
     reads: () => [[data.words.rank, `${data.frames[at].rank} ${data.words.of}`],
       [data.words.accuracy, data.frames[at].accuracy],
       [data.words.distance, data.frames[at].distance], [data.words.step, data.frames[at].short]],
@@ -202,7 +202,7 @@ function money(data, stage) {
       }
       return all;
     },
-    tint: (s) => (owner[s] === favoured ? ORANGE : null),
+    tint: (s) => (owner[s] === favoured ? stage.hue('target', .5) : null),
     over(ctx, ink) {
       ctx.fillStyle = ink;
       ctx.textAlign = 'center';
@@ -235,7 +235,7 @@ function halves(data, stage) {
     },
     places: () => everyRank(stage, ranks[2 * model + half], data.at),
     shown: () => data.at,
-    tint: (s) => (ranks[2 * model][s] <= data.tenth ? BLUE : null),
+    tint: (s) => (ranks[2 * model][s] <= data.tenth ? stage.hue('first', .5) : null),
     reads: () => [['Asked', asked[half]], [data.words.rank, `${rank[2 * model + half]} ${data.words.of}`],
       ['Two honest rankings correlate at', spearman]],
   };

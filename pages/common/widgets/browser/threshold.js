@@ -109,7 +109,7 @@ function drawMarks(made, data, exponent) {
   const few = data.rows.length < 8, step = wide ? (few ? 44 : 23) : (few ? 50 : 34);
   const spread = few ? 14 : 7, high = top + step * data.rows.length + 42;
   made.margins = { left, right };
-  const { ctx, width, accent, ink, font, size } = canvas(made, high);
+  const { ctx, width, hue, ink, font, size } = canvas(made, high);
   if (!width) return;
   const span = data.high - data.low, inside = width - left - right;
   const x = (e) => left + inside * Math.min(Math.max((e - data.low) / span, 0), 1);
@@ -117,7 +117,7 @@ function drawMarks(made, data, exponent) {
   ctx.font = `${size}px ${font}`;
   ctx.textBaseline = 'middle';
   const bottom = top + step * data.rows.length;
-  ctx.fillStyle = 'rgba(213,94,0,.09)';
+  ctx.fillStyle = 'rgba(134,142,150,.16)';
   ctx.fillRect(x(exponent), top, x(data.high) - x(exponent), bottom - top);
   data.rows.forEach((row, r) => {
     const base = top + step * r, middle = wide ? base + step / 2 : base + step - spread - 3;
@@ -125,21 +125,22 @@ function drawMarks(made, data, exponent) {
     ctx.fillStyle = ink;
     ctx.textAlign = wide ? 'right' : 'left';
     ctx.fillText(row.label, wide ? left - 10 : 2, wide ? middle : base + 8);
+    const colour = hue(row.colour);
     row.values.forEach((value, i) => {
       const e = Math.log10(Math.max(value, data.smallest));
       const over = data.strict ? value > 10 ** exponent : value >= 10 ** exponent;
       ctx.globalAlpha = over ? .9 : .35;
       mark(ctx, row.shape, x(e), middle + row.heights[i] * spread,
-        row.size || 3.5, row.colour);
+        row.size || 3.5, colour);
     });
     if (row.ringed !== undefined) {
       ctx.globalAlpha = 1;
       const e = Math.log10(Math.max(row.values[row.ringed], data.smallest));
-      mark(ctx, 'ring', x(e), middle, 8, accent);
+      mark(ctx, 'ring', x(e), middle, 8, hue('target'));
     }
   });
   ctx.globalAlpha = 1;
-  ctx.strokeStyle = accent;
+  ctx.strokeStyle = hue('limit');
   ctx.lineWidth = 2;
   ctx.setLineDash([6, 4]);
   ctx.beginPath();
@@ -172,7 +173,7 @@ const DASHES = [[], [8, 4], [2, 4], [8, 4, 2, 4], [14, 5], [14, 5, 2, 5]];
 // The curves of the detector, and on each the point at which the threshold puts it.
 function drawCurves(made, curves, now, words) {
   const line = 18, legend = line * curves.length + 8, side = Math.min(made.clientWidth, 340);
-  const { ctx, width, accent, ink, font, size } = canvas(made, side + legend + 6);
+  const { ctx, width, hue, ink, font, size } = canvas(made, side + legend + 6);
   if (!width) return;
   const left = 50, bottom = side - 42, wide = width - left - 12;
   const x = (v) => left + v * wide, y = (v) => bottom - v * (bottom - 12);
@@ -198,14 +199,14 @@ function drawCurves(made, curves, now, words) {
   ctx.strokeRect(left, y(1), wide, y(0) - y(1));
   path(ctx, [[0, 0], [1, 1]].map(([a, b]) => [x(a), y(b)]), [2, 4]);
   curves.forEach((one, i) => {
-    ctx.strokeStyle = one.colour;
+    ctx.strokeStyle = hue(one.colour);
     ctx.lineWidth = 2;
     path(ctx, one.points.map(([a, b]) => [x(a), y(b)]), DASHES[i % DASHES.length]);
   });
-  now.forEach(([a, b]) => { ctx.lineWidth = 2; mark(ctx, 'ring', x(a), y(b), 6, accent); });
+  now.forEach(([a, b]) => { ctx.lineWidth = 2; mark(ctx, 'ring', x(a), y(b), 6, hue('limit')); });
   curves.forEach((one, i) => {
     const at = side + line * i + 8;
-    ctx.strokeStyle = one.colour;
+    ctx.strokeStyle = hue(one.colour);
     ctx.lineWidth = 2;
     path(ctx, [[left, at], [left + 30, at]], DASHES[i % DASHES.length]);
     ctx.fillStyle = ink;
