@@ -19,7 +19,7 @@ from pages.common.widgets import charts, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.defend.parts import audit_figures as figures
 from pages.defend.parts import audit_words as words
-from pages.defend.parts import live_threshold
+from pages.defend.parts import live_threshold, other_case
 from pages.defend.parts.examined_attack import ExaminedAttack, Question
 
 PAGE = registry.page("audit")
@@ -204,6 +204,8 @@ def page() -> None:
     with audit.body:
         show(audit.form, audit.stored, audit.request)
     audit.say(words.finding(audit.stored.result))
+    with audit.head:
+        other_case.show(PAGE)
 
 
 page()

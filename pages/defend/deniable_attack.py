@@ -14,7 +14,7 @@ from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.defend.parts import deniable_figures as drawn
 from pages.defend.parts import deniable_words as words
-from pages.defend.parts import result_page
+from pages.defend.parts import other_case, result_page
 
 PAGE = registry.page("deniable")
 EXPERIMENT = ROLE = "deniable"
@@ -120,6 +120,7 @@ def how() -> None:
 def results(form: Form, stored: Stored, request: DeniableRequest) -> None:
     result: DeniableResult = stored.result
     st.markdown(f"{words.finding(result)}{mark_origin(badge_of(stored))}")
+    other_case.show(PAGE)
     place = st.container()
     epsilon = choose(form, st.container(), result.limit)
     form.finish()

@@ -16,6 +16,7 @@ from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.score_names import SCORE_NAMES, left_out
 from pages.common.words.smaller import made_smaller
+from pages.defend.parts import other_case
 from pages.defend.parts import score_matrix_figures as figures
 from pages.defend.parts import score_matrix_words as words
 
@@ -95,6 +96,7 @@ def page() -> None:
         why()
         return
     st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
+    other_case.show(PAGE)
     matrix_figure(stored, request).show()
     in_numbers(stored)
     why()

@@ -22,7 +22,7 @@ from pages.common.words.wording import count, stamp
 from pages.defend.parts import defence_figures as figures
 from pages.defend.parts import defence_rates as rates
 from pages.defend.parts import defence_words as words
-from pages.defend.parts import live_threshold, result_page
+from pages.defend.parts import live_threshold, other_case, result_page
 
 PAGE = registry.page("minimum")
 EXPERIMENT = "defence"
@@ -217,6 +217,7 @@ def results(form: Form, stored: Stored, request: DefenceRequest) -> None:
     threshold = 10**exponent
     form.finish()
     st.markdown(f"{words.finding(table, threshold)}{mark_origin(badge_of(stored))}")
+    other_case.show(PAGE)
     live(stored, exponent)
     to_save(stored, threshold)
     detector(stored, threshold)

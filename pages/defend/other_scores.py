@@ -17,6 +17,7 @@ from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.objective_words import NAMES
 from pages.common.words.wording import count, score_meaning
+from pages.defend.parts import other_case
 from pages.defend.parts import other_scores_figures as drawn
 from pages.defend.parts import other_scores_words as words
 from pages.defend.parts.examined_attack import ExaminedAttack, Question
@@ -282,6 +283,8 @@ def page() -> None:
     with examined.body:
         show(examined, others)
     examined.say(words.finding(examined.stored.result))
+    with examined.head:
+        other_case.show(PAGE)
 
 
 page()

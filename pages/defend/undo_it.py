@@ -16,6 +16,7 @@ from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.defend.parts import defence_figures, defence_rates
+from pages.defend.parts import other_case
 from pages.defend.parts import polish_figures as figures
 from pages.defend.parts import polish_rates as rates
 from pages.defend.parts import polish_words as words
@@ -134,6 +135,8 @@ def results(
     """Show the finding and the figure in `head`, its control `below`, and then what it rests on."""
     table: pd.DataFrame = stored.result
     head.markdown(f"{words.finding(table)}{mark_origin(badge_of(stored))}")
+    with head:
+        other_case.show(PAGE)
     step = choose(form, below, steps_of(table))
     form.finish()
     with head:

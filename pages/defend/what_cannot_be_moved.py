@@ -20,7 +20,7 @@ from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.defend.parts import certificate_figures as drawn
 from pages.defend.parts import certificate_words as words
-from pages.defend.parts import result_page
+from pages.defend.parts import other_case, result_page
 
 PAGE = registry.page("what-cannot-be-moved")
 EXPERIMENT = ROLE = "certificates"
@@ -191,6 +191,7 @@ def results(form: Form, stored: Stored, request: CertificatesRequest) -> None:
     checked = found_of("defence", "defence", request.dataset)
     attacked = None if checked is None else least_attacked(checked)
     st.markdown(f"{words.finding(stored.result, attacked)}{mark_origin(badge_of(stored))}")
+    other_case.show(PAGE)
     shares_figure(stored, checked).show()
     k = form.choice(
         st.columns([1, 3])[0],

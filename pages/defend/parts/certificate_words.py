@@ -30,7 +30,7 @@ def finding(result: CertificatesResult, attacked: float | None) -> str:
     place = "to rank 1" if k == 1 else f"into the top {k}"
     share = percent(result.share(k, STATED))
     said = (
-        f"**Once training is nearly finished, no attack can move {share} "
+        f"**If training on the agreed loss is nearly finished, no attack can move {share} "
         f"of the samples {place}.** That is proven. Nearly finished: the loss's slope "
         f"is at most {size(STATED)}."
     )

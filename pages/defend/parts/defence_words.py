@@ -25,9 +25,10 @@ def finding(table: pd.DataFrame, threshold: float) -> str:
     able, targets = rates.passing_norms(table)
     passed = int((able < threshold).sum())
     return (
-        f"A limit that flags {alarms:.0%} of the honest models flags **{found:.0%} of the attacks "
-        "that reached the top**. An attacker who knows the limit stays below it for **at least "
-        f"{passed} of {targets} targets**."
+        "**Where the attacker does not know the check, a limit that flags "
+        f"{alarms:.0%} of the honest models flags {found:.0%} of the attacks that reached the "
+        "top.** An attacker who knows the limit stays below it for at least "
+        f"{passed} of {targets} targets."
     )
 
 

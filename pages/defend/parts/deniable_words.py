@@ -28,8 +28,9 @@ def finding(result: DeniableResult) -> str:
     stay = int((found["averaged"] <= result.k).sum())
     place = "rank 1" if result.k == 1 else f"the top {result.k}"
     return (
-        f"**Training is finished, yet {random} of {len(result.rows(means, 'random'))} random "
-        f"targets reach {place}.** The attacker chose L2, and to count "
+        f"**If the trainer may choose the loss, a finished model brings {random} of "
+        f"{len(result.rows(means, 'random'))} random targets to {place}.** "
+        "The attacker chose L2, and to count "
         f"each sample and feature {span(result.limit)} times. Averaging over honest choices "
         f"leaves {stay} of {len(found)}."
     )

@@ -57,7 +57,8 @@ def finding(table: pd.DataFrame) -> str:
         return "No attack reached the top, so there is nothing to undo."
     kept, left = (int((plain[f"rank_{j}"] <= rates.TOP).sum()) for j in (1, most))
     said = (
-        f"**One Newton step leaves {kept} of {len(plain)} attacked targets in the top ten**; "
+        "**Where the verifier fixes the loss, one Newton step leaves "
+        f"{kept} of {len(plain)} attacked targets in the top ten**; "
         f"{count(most, 'step')} leave {left}."
     )
     if len(knows):

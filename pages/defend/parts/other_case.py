@@ -1,0 +1,49 @@
+"""What an answer of this section holds for, and the page on which the other case is treated.
+
+Without their conditions these answers contradict each other: one page undoes every attack, another
+passes every check. What decides is who fixes the loss, and what the attacker knows.
+"""
+
+import streamlit as st
+
+from pages.common.lab import navigation, registry
+from pages.common.lab.registry import PageEntry
+
+CASES = {  # by page: what its answer holds for, and the page of the other case
+    "audit": (
+        "A rigged model passes, because its scores are computed honestly. A check of the model:",
+        "minimum",
+    ),
+    "minimum": (
+        "Holds while the attacker does not know the check. A check that knowing helps little:",
+        "undo-it",
+    ),
+    "undo-it": (
+        "Holds where the verifier fixes the loss. Where the trainer may declare it:",
+        "deniable",
+    ),
+    "what-cannot-be-moved": (
+        "Holds for a loss that the verifier fixes. A finished model of another loss:",
+        "deniable",
+    ),
+    "deniable": (
+        "Holds where the trainer may declare the loss. Where the verifier fixes it:",
+        "undo-it",
+    ),
+    "other-scores": (
+        "Holds for an attack that aims at influence. One that aims at the other score:",
+        "is-any-score-safe",
+    ),
+    "is-any-score-safe": (
+        "Holds for scores of the model as it is handed in. If it is trained further first:",
+        "undo-it",
+    ),
+}
+
+
+def show(page: PageEntry) -> None:
+    """Say what the page's answer holds for, in one line that leads to the other case."""
+    said, other = CASES[page.url]
+    entry = registry.page(other)
+    with st.container(key="other-case"):
+        st.page_link(navigation.page_of(entry), label=f"{said} **{entry.title} →**")
