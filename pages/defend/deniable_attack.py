@@ -39,16 +39,28 @@ def curve_figure(stored: Stored, epsilon: float, tolerance: float | None) -> Fig
         title=words.at(result, epsilon),
         kind="Share of the targets in the top against ε, as staircases",
         build=drawn.curve,
-        values=(result, epsilon),
+        values=(result, epsilon, words.every_means(result)),
         table=lambda: words.targets(result),
         results=(stored,),
         badge="",
         caption="Each step is one target, at the least ε that was found for it: an upper bound. "
-        f"{counted}"
-        "“Near the top” are targets drawn from the first samples of the usual ranking. “All” is "
-        "samples' weights, features' scales and L2; L2 may be ten times larger or smaller. "
-        "Targets were drawn "
-        "by another seed than those on which the search was tried.",
+        f"{counted}L2 may be ten times larger or smaller. Targets near the top are drawn from the "
+        "first samples of the usual ranking.",
+    )
+
+
+@shelf.kept
+def weights_figure(stored: Stored, epsilon: float) -> FigureBlock:
+    result: DeniableResult = stored.result
+    return FigureBlock(
+        name="deniable-by-weights",
+        title="With the samples' weights alone the attack reaches less",
+        kind="Share of the targets in the top against ε, by the samples' weights alone",
+        build=drawn.curve,
+        values=(result, epsilon, "weights"),
+        table=lambda: words.targets(result),
+        results=(stored,),
+        badge="",
     )
 
 
@@ -67,17 +79,17 @@ def choose(form: Form, place: st.delta_generator.DeltaGenerator, limit: float) -
 
 
 def checked(result: DeniableResult) -> None:
-    charts.heading("Which checks it passes")
+    """Show which checks stop the attacks that arrived."""
     if result.arrived.empty:
+        charts.heading("Which checks stop it?")
         st.info("No attack reached the top: there is nothing to check.")
         return
-    blocks.table(words.checks(result), "Checks that the attack passes, and checks that it fails")
+    charts.heading(words.checks_title(result))
+    blocks.table(words.stopped(result), "How many attacks each check stops", {words.STOPPED: str})
     st.caption(
-        "A model passes while its target stays in the top. “Usual” is the loss with equal weights, "
-        "unscaled features and the default l2. AUC: how often an attacked model's first sample "
-        "ranks lower by averaged scores than an honest trainer's."
+        "A check stops a model if it flags it, or if the model's target leaves the top. The "
+        "verifier fixes equal weights, unscaled features and the usual L2."
     )
-    st.markdown(words.price(result))
 
 
 @unfold.section("How far do honest choices move the ranking?", "honest")
@@ -107,9 +119,23 @@ def interval_figure(stored: Stored) -> FigureBlock:
     )
 
 
-@unfold.section("Target by target", "targets")
-def by_target(stored: Stored) -> None:
-    blocks.table(words.targets(stored.result), "Every target, with the least ε found")
+@unfold.section("Every check and every target in numbers", "targets")
+def in_numbers(stored: Stored, epsilon: float) -> None:
+    result: DeniableResult = stored.result
+    if not result.arrived.empty:
+        blocks.table(
+            words.checks(result), "Checks that the attack passes, and checks that it fails"
+        )
+        st.caption(
+            "“Usual” is the loss with equal weights, unscaled features and the default l2. AUC: "
+            "how often an attacked model's first sample ranks lower by averaged scores than an "
+            "honest trainer's."
+        )
+        st.markdown(words.price(result))
+    if (result.table["means"] == "weights").any():
+        weights_figure(stored, epsilon).show()
+    blocks.table(words.targets(result), "Every target, with the least ε found")
+    st.caption("Targets were drawn by another seed than those on which the search was tried.")
 
 
 @unfold.section("What is computed (beyond the paper)", "formulas")
@@ -121,14 +147,12 @@ def results(form: Form, stored: Stored, request: DeniableRequest) -> None:
     result: DeniableResult = stored.result
     st.markdown(f"{words.finding(result)}{mark_origin(badge_of(stored))}")
     other_case.show(PAGE)
-    place = st.container()
     epsilon = choose(form, st.container(), result.limit)
     form.finish()
-    with place:
-        curve_figure(stored, epsilon, request.tolerance).show()
+    curve_figure(stored, epsilon, request.tolerance).show()
     checked(result)
     honest(stored)
-    by_target(stored)
+    in_numbers(stored, epsilon)
     how()
     take_away.show(
         stored,

@@ -68,12 +68,6 @@ def live(stored: Stored, exponent: float) -> None:
     st.caption(words.overview_caption(table))
 
 
-@unfold.section("The gradient norms, as a figure to save", "norms-figure")
-def to_save(stored: Stored, threshold: float) -> None:
-    overview_figure(stored, threshold).show()
-
-
-@unfold.section("Every group of models", "groups")
 def groups(stored: Stored, threshold: float) -> None:
     """Show all models, those whose attack failed too, by trainer, radius and weight of the
     check."""
@@ -94,9 +88,8 @@ def groups(stored: Stored, threshold: float) -> None:
 def roc_figure(stored: Stored, threshold: float) -> FigureBlock:
     """Make the figure of how well the check tells manipulated models from honest ones."""
     table: pd.DataFrame = stored.result
-    found = rates.curves(table)
     alarms = float((table.loc[table["kind"] == "honest", "gradient_norm"] >= threshold).mean())
-    drawn = rates.curves_table({name: found[name] for name in rates.nearest_top(table)})
+    drawn = rates.curves_table(rates.by_kind(table))
     return FigureBlock(
         name="roc",
         title=words.detector_title(table),
@@ -108,9 +101,11 @@ def roc_figure(stored: Stored, threshold: float) -> FigureBlock:
     )
 
 
-@unfold.section("How well does the check tell them apart?", "detector")
+@unfold.section("How well does the check tell them apart? All models, group by group", "detector")
 def detector(stored: Stored, threshold: float) -> None:
-    """Show how well the check tells manipulated models from honest ones: a curve and a table."""
+    """Show how well the check tells manipulated models from honest ones: the marks and curves as
+    figures to save, a table, and every group of models."""
+    overview_figure(stored, threshold).show()
     roc_figure(stored, threshold).show()
     found = rates.curves(stored.result)
     blocks.table(words.areas_table(found), "AUC of the check, by what it is asked to tell apart")
@@ -120,6 +115,7 @@ def detector(stored: Stored, threshold: float) -> None:
         "intervals by bootstrap of both groups. Of attacked models those count that reached the "
         f"top.{words.with_failures(stored.result)}"
     )
+    groups(stored, threshold)
 
 
 def keeping(dataset: str) -> dict[DefenceRequest, Stored]:
@@ -129,7 +125,6 @@ def keeping(dataset: str) -> dict[DefenceRequest, Stored]:
     return {request: stored for request, stored in found.items() if stored is not None}
 
 
-@unfold.section("Attacks that keep accuracy or predictions", "kept-attacks")
 def objectives(
     stored: Stored,
     request: DefenceRequest,
@@ -197,12 +192,20 @@ def stealth_figure(stored: Stored, threshold: float) -> FigureBlock:
     )
 
 
-@unfold.section("What an attacker who knows the check keeps", "knows")
-def stealth(stored: Stored, threshold: float) -> None:
-    """Show what the attacker who knows the check keeps: a figure and a table."""
+@unfold.section("Attackers who know the check, or who keep the accuracy", "knows")
+def stealth(
+    stored: Stored,
+    request: DefenceRequest,
+    others: Mapping[DefenceRequest, Stored],
+    threshold: float,
+) -> None:
+    """Show what the attacker who knows the check keeps, and what the check finds of the objectives
+    that keep something."""
     stealth_figure(stored, threshold).show()
     kept = rates.kept(stored.result, threshold)
     blocks.table(words.kept_table(kept), "What the attacker who knows the check keeps, by weight")
+    if others:
+        objectives(stored, request, others, threshold)
 
 
 @unfold.section("What is checked (Section 6), and how the attacker answers", "formulas")
@@ -219,13 +222,9 @@ def results(form: Form, stored: Stored, request: DefenceRequest) -> None:
     st.markdown(f"{words.finding(table, threshold)}{mark_origin(badge_of(stored))}")
     other_case.show(PAGE)
     live(stored, exponent)
-    to_save(stored, threshold)
     detector(stored, threshold)
-    groups(stored, threshold)
     others = keeping(request.dataset)
-    if others:
-        objectives(stored, request, others, threshold)
-    stealth(stored, threshold)
+    stealth(stored, request, others, threshold)
     how()
     take_away.show(stored, request, {"Models": lambda: table}, list(others))
 

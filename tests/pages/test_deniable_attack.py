@@ -68,7 +68,7 @@ def made() -> DeniableResult:
 def test_words_count_the_rows() -> None:
     result = made()
     found = said.finding(result)
-    assert "yet 2 of 4 random targets reach rank 1.**" in found
+    assert "a finished model brings 2 of 4 random targets to rank 1.**" in found
     assert "0.5 to 1.5 times" in found
     assert "leaves 0 of 6" in found
     assert "1 of 4 random targets" in said.at(result, 0.1)
@@ -88,8 +88,9 @@ def test_figures_draw_every_arrival() -> None:
     table = drawn.steps(result)
     assert len(table) == 6
     assert table.groupby(["means", "crowd"])["share"].max().eq(0.5).all()
-    figure = drawn.curve(result, 0.2)
-    assert [len(trace.x) for trace in figure.data] == [4, 3, 4, 3]
+    for means in ("weights", "together"):
+        figure = drawn.curve(result, 0.2, means)
+        assert [len(trace.x) for trace in figure.data] == [4, 3]
     assert len(drawn.intervals(result, 0.5).data) == 2
 
 
@@ -111,11 +112,16 @@ def test_the_page_says_what_is_published(published: DeniableResult, open_page: O
     table = published.table
     last = table[table["means"] == "together"]
     drawn_at_random = last[last["crowd"] == "random"]["arrived"]
-    assert (
-        f"yet {drawn_at_random.sum()} of {len(drawn_at_random)} random targets reach rank 1" in text
-    )
+    assert f"{drawn_at_random.sum()} of {len(drawn_at_random)} random targets to rank 1.**" in text
     there = table[table["arrived"]]
     assert f"leaves {(there['averaged'] <= 1).sum()} of {len(there)}." in text
+    shown = next(t for t in tables(app) if "attacks stopped" in t.columns)
+    stopped = shown.set_index("what is checked")["attacks stopped"]
+    unmoved = (there["declared_after"] > 1).sum()
+    assert stopped["the declared loss: train further"] == f"{unmoved} of {len(there)}"
+    left = (there["usual_after"] > 1).sum()
+    assert stopped["a loss that the verifier fixes: train further"] == f"{left} of {len(there)}"
+    unfold(app)
     cells = next(t for t in tables(app) if "attacks that pass" in t.columns)
     passed = cells.set_index("check")["attacks that pass"]
     audited = (there["audit"] < 1e-6).sum()
@@ -123,7 +129,6 @@ def test_the_page_says_what_is_published(published: DeniableResult, open_page: O
     assert passed["5 Newton steps on the declared loss"].startswith(
         f"{(there['declared_after'] <= 1).sum()} of"
     )
-    assert len(app.get("plotly_chart")) == 1
     within = (last["arrived"] & (last["epsilon"] <= 0.2) & (last["crowd"] == "random")).sum()
     assert f"(ε = 0.2), {within} of {len(drawn_at_random)} random targets" in text
 
@@ -135,7 +140,7 @@ def test_what_is_folded_opens(published: DeniableResult, open_page: Open) -> Non
     text = words(app)
     first = (published.samples["best_by_l2"] <= 1).sum()
     assert f"{first} sample" in text and "l2 alone" in text
-    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("plotly_chart")) == 3
 
 
 def test_published_attacks_are_minima_of_what_they_declare(published: DeniableResult) -> None:

@@ -355,7 +355,6 @@ NO_RESULT = (
     ),
     *none(
         DEFINITION,
-        r"^“All” is samples' weights, features' scales and L2",
         r"^The linear datamodelling score is the rank correlation of its test loss",
         r"^The slope is the norm of the training loss's gradient",
         r"^2: (and lower|the same, from random)",

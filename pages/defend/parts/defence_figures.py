@@ -64,11 +64,11 @@ def groups_of(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     noisy = kinds["honest"]["trained"].str.startswith("sgd")
     knowing = kinds["adaptive"].query("stealth > 0")
     rows = [
-        ("honest, whole batches", "honest", kinds["honest"][~noisy]),
-        ("honest, SGD", "honest", kinds["honest"][noisy]),
+        ("honest", "honest", kinds["honest"][~noisy]),
+        ("honest, by SGD", "honest", kinds["honest"][noisy]),
         ("attacked", "attacked", kinds["attacked"].query("success")),
-        ("knows the check", "adaptive", knowing.query("success")),
-        ("scaled", "scaled", kinds["scaled"]),
+        ("attacker knows it", "adaptive", knowing.query("success")),
+        ("weights multiplied", "scaled", kinds["scaled"]),
     ]
     return [row for row in rows if len(row[2])]
 

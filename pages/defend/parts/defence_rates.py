@@ -23,14 +23,16 @@ def manipulated(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {name: part for name, part in groups.items() if len(part)}
 
 
-def nearest_top(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the same, of the attacked ones those into the smallest k alone."""
-    least = table.loc[table["kind"] == "attacked", "k"].min()
-    return {
-        name: part
-        for name, part in manipulated(table).items()
-        if f"top {least}," in name or not name.startswith("attacked")
-    }
+@shelf.kept
+def by_kind(table: pd.DataFrame) -> dict[str, Detection]:
+    """Return a detector's curve for each kind of manipulated models: attacked at any k and radius,
+    of the attacker who knows the check, and scaled."""
+    honest = table.loc[table["kind"] == "honest", "gradient_norm"]
+    groups = manipulated(table)
+    moved = table[(table["kind"] == "attacked") & table["success"]]
+    kinds = {"attacked": moved} if len(moved) else {}
+    kinds |= {name: groups[name] for name in ("knows the check", "scaled") if name in groups}
+    return {name: detection(honest, part["gradient_norm"]) for name, part in kinds.items()}
 
 
 def passing_norms(table: pd.DataFrame) -> tuple[pd.Series, int]:

@@ -11,12 +11,10 @@ from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ATTACKED, FAINT, GREY, HONEST, MUSTARD
 
-CROWDS = {"random": "random targets", "near": "near the top"}
+CROWDS = {"random": "random targets", "near": "targets near the top"}
 MEANS = {"weights": "weights", "scales": "scales", "together": "L2, weights and scales"}
-SHORT = {"weights": "samples' weights only", "scales": "features' scales only", "together": "all"}
 LINE = 0.07  # of the axis: the height of a line's name
 COLOURS = {"random": ATTACKED, "near": MUSTARD}
-DASHES = {"together": "solid", "weights": "dot", "scales": "dash"}
 
 
 def steps(result: DeniableResult) -> pd.DataFrame:
@@ -31,31 +29,35 @@ def steps(result: DeniableResult) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def curve(result: DeniableResult, epsilon: float) -> go.Figure:
-    """Draw share of each crowd moved against ε, a staircase for each means; `epsilon` is marked."""
+def curve(result: DeniableResult, epsilon: float, means: str) -> go.Figure:
+    """Draw share of each crowd that some `means` move against ε, as staircases; `epsilon` is
+    marked."""
     figure, table = go.Figure(), steps(result)
+    table = table[table["means"] == means]
     ends: list[tuple[float, str, str]] = []
-    asked = result.table[["means", "crowd"]].drop_duplicates()
-    for means, crowd in zip(asked["means"], asked["crowd"], strict=True):
-        part = table[(table["means"] == means) & (table["crowd"] == crowd)]
+    for crowd in result.table.loc[result.table["means"] == means, "crowd"].unique():
+        part = table[table["crowd"] == crowd]
         share = np.concatenate([[0.0], part["share"]])
-        name = f"{CROWDS[crowd]}, {SHORT[means]}"
+        name = CROWDS[crowd]
         figure.add_scatter(
             x=np.concatenate([[0.0], part["epsilon"], [result.limit]]),
             y=np.append(share, share[-1]),
             mode="lines",
-            line={"shape": "hv", "color": COLOURS[crowd], "width": 3, "dash": DASHES[means]},
+            line={"shape": "hv", "color": COLOURS[crowd], "width": 3},
             name=name,
             hovertemplate="within ε %{x:.3f}: <b>%{y:.0%}</b>" + f"<extra>{name}</extra>",
         )
         ends.append((share[-1], name, COLOURS[crowd]))
     label(figure, ends, result.limit)
-    figure.add_vline(x=epsilon, line={"color": GREY, "width": 2})
+    figure.add_vline(x=epsilon, line={"color": GREY, "width": 2, "dash": "dash"})
     figure.update_xaxes(
-        title_text="ε: samples and features count 1 − ε to 1 + ε times",
+        title_text="allowed change ε of samples and features",
+        tickprefix="±",
         range=[0, 1.02 * result.limit],
     )
-    figure.update_yaxes(title_text="targets in the top", tickformat=".0%", range=[-0.02, 1.04])
+    figure.update_yaxes(
+        title_text="targets that reach the top", tickformat=".0%", range=[-0.02, 1.04]
+    )
     return finish(figure, 380, showlegend=False)
 
 

@@ -17,10 +17,15 @@ def moved(result: DeniableResult, means: str, crowd: str, epsilon: float) -> int
     return int((result.needed(means, crowd) <= epsilon + 1e-9).sum())
 
 
+def every_means(result: DeniableResult) -> str:
+    """Return the name of all means together, the last that was tried."""
+    return str(result.table["means"].iloc[-1])
+
+
 @shelf.kept
 def finding(result: DeniableResult) -> str:
     """Say what the attack reaches, and whether averaging stops it, in one line."""
-    means = str(result.table["means"].iloc[-1])
+    means = every_means(result)
     random = moved(result, means, "random", result.limit)
     found = result.arrived
     if found.empty:
@@ -39,11 +44,11 @@ def finding(result: DeniableResult) -> str:
 @shelf.kept
 def at(result: DeniableResult, epsilon: float) -> str:
     """Say for one ε how many random targets are moved by the last of the means."""
-    means = str(result.table["means"].iloc[-1])
+    means = every_means(result)
     return (
         f"At {span(epsilon)} times (ε = {epsilon:g}), "
         f"{moved(result, means, 'random', epsilon)} of "
-        f"{len(result.rows(means, 'random'))} random targets rise"
+        f"{len(result.rows(means, 'random'))} random targets reach the top"
     )
 
 
@@ -86,7 +91,7 @@ def checks(result: DeniableResult) -> pd.DataFrame:
         ),
         (
             "gradient norm of the usual loss",
-            "0 of " + str(n) if found["usual_norm"].min() > 1e-6 else "some",
+            f"{int((found['usual_norm'] < 1e-6).sum())} of {n}",
             f"smallest {found['usual_norm'].min():.1e}",
         ),
         (
@@ -106,6 +111,45 @@ def checks(result: DeniableResult) -> pd.DataFrame:
         ),
     ]
     return pd.DataFrame(rows, columns=["check", "attacks that pass", "seen"])
+
+
+STOPPED = "attacks stopped"  # a column, of HTML
+OWN, FIXED, MANY = "the declared loss", "a loss that the verifier fixes", "many losses, averaged"
+LOOKED_AT = {  # of each row of `checks`, in its order: at which loss it looks, and how
+    f"{OWN}: are its scores honest?": OWN,
+    f"{OWN}: is it a minimum?": OWN,
+    f"{OWN}: train further": OWN,
+    f"{OWN}: use its Hessian": OWN,
+    f"{FIXED}: is it a minimum?": FIXED,
+    f"{FIXED}: train further": FIXED,
+    f"{MANY} over honest choices": MANY,
+    f"{MANY} around what was declared": MANY,
+}
+
+
+@shelf.kept
+def stopped(result: DeniableResult) -> pd.DataFrame:
+    """Return how many attacks each check stops: a row per check, with a mark of the verdict."""
+    n = len(result.arrived)
+    rows = []
+    for check, passed in zip(LOOKED_AT, checks(result)["attacks that pass"], strict=True):
+        caught = n - int(passed.split(" of ")[0])
+        look = "caught" if caught == n else "missed" if caught == 0 else "partly"
+        said = f'<span class="ial-race {look}">{caught} of {n}</span>'
+        rows.append({"what is checked": check, STOPPED: said})
+    return pd.DataFrame(rows)
+
+
+@shelf.kept
+def checks_title(result: DeniableResult) -> str:
+    """Say which checks stop all of the attacks."""
+    n = len(result.arrived)
+    passed = dict(zip(LOOKED_AT, checks(result)["attacks that pass"], strict=True))
+    all_stopped = {kind for kind in (FIXED, MANY) if all(
+        passed[check] == f"0 of {n}" for check, of in LOOKED_AT.items() if of == kind)}  # fmt: skip
+    if all_stopped == {FIXED, MANY}:
+        return "Only checks on a loss that the trainer did not choose stop it"
+    return "Which checks stop it?"
 
 
 @shelf.kept

@@ -15,7 +15,7 @@ from pages.common.keeping import shelf
 from pages.common.widgets.browser_files import component
 from pages.defend.parts import audit_figures
 from pages.defend.parts import defence_rates as rates
-from pages.defend.parts.defence_figures import LOOKS, SMALLEST, colour_of, groups_of
+from pages.defend.parts.defence_figures import LOOKS, SMALLEST, groups_of
 
 GATE = component("threshold", "drawing.js", "marks.js", "live.css")
 SHAPES = {"honest": "circle", "attacked": "diamond", "scaled": "tick", "adaptive": "cross"}
@@ -50,10 +50,6 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
     honest, scaled = floats(by["honest"]), floats(by["scaled"])
     moved = table[(table["kind"] == "attacked") & table["success"]]
     able, targets = rates.passing_norms(table)
-    curves = [
-        {"name": name, "values": floats(part["gradient_norm"]), "colour": colour_of(name)}
-        for name, part in rates.nearest_top(table).items()
-    ]
     return {
         "id": marked(table["gradient_norm"].tolist()),
         "low": limits.low,
@@ -62,8 +58,6 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
         "strict": False,
         "smallest": SMALLEST,
         "rows": rows,
-        "honest": honest,
-        "curves": curves,
         "reads": [
             {"name": "Honest models flagged", "values": honest, "percent": True},
             {
@@ -78,18 +72,15 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
                 "total": targets,
                 "note": "targets, at least",
             },
-            {"name": "Scaled models flagged", "values": scaled},
+            {"name": "Multiplied models flagged", "values": scaled},
         ],
         "words": {
             "label": "The check, with a threshold of your own",
             "slider": "Flag a model whose gradient norm is at least",
             "flagged": "flagged",
-            "axis": "gradient norm (log)",
+            "axis": "gradient norm of the training loss (log); 0 at a minimum",
             "sentence": "At {threshold} the check flags {0} of the honest models and {1} of those "
             "that moved a target. An attacker who knows the check passes with {2} targets.",
-            "roc": "Curves of the check: {alarms} of the honest models are flagged here.",
-            "across": "honest models flagged",
-            "up": "manipulated found",
         },
     }
 
@@ -122,8 +113,6 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
         "strict": True,
         "smallest": audit_figures.FLOOR,
         "rows": rows,
-        "honest": [],
-        "curves": [],
         "reads": [
             {"name": name, "values": floats(result.residuals[place]), "note": "rows caught"}
             for place, name in enumerate(PLAYERS.values())

@@ -17,17 +17,6 @@ function flagged(values, threshold, strict) {
   return values.reduce((sum, v) => sum + (strict ? v > threshold : v >= threshold), 0);
 }
 
-// The operating points of a detector, from none flagged to all: shares of both groups at or above
-// each number that occurs, and the area below the curve, where ties count half.
-function curveOf(honest, moved) {
-  const at = [...new Set([...honest, ...moved])].sort((a, b) => b - a);
-  const points = [[0, 0], ...at.map((t) => [flagged(honest, t) / honest.length,
-    flagged(moved, t) / moved.length])];
-  const area = points.slice(1).reduce((sum, [x, y], i) =>
-    sum + (x - points[i][0]) * (y + points[i][1]) / 2, 0);
-  return { points, area };
-}
-
 function gate(data) {
   const root = document.createElement('div'), words = data.words;
   Object.assign(root, { className: 'ial-live ial-threshold', shown: data.id });
@@ -44,16 +33,11 @@ function gate(data) {
     element(box, 'dt', '', one.name);
     return { main: element(box, 'dd'), note: element(box, 'dd', 'note') };
   });
-  const figures = element(root, 'div', data.curves.length ? 'figures both' : 'figures');
-  const marks = element(figures, 'canvas', 'marks');
+  const marks = element(root, 'canvas', 'marks');
   marks.setAttribute('role', 'img');
   marks.dataset.figure = 'threshold';
-  const roc = data.curves.length ? element(figures, 'canvas', 'roc') : null;
-  if (roc) roc.setAttribute('role', 'img');
   const said = element(root, 'div', 'said');
   said.setAttribute('aria-live', 'polite');
-  const curves = data.curves.map((one) => ({ ...one, ...curveOf(data.honest, one.values) }));
-  root.dataset.areas = curves.map((one) => one.area).join(' ');
 
   function draw() {
     const exponent = Number(range.value), threshold = 10 ** exponent;
@@ -73,15 +57,6 @@ function gate(data) {
       .replace('{threshold}', written(threshold));
     marks.setAttribute('aria-label', sentence);
     drawMarks(marks, data, exponent);
-    if (roc) {
-      const alarms = flagged(data.honest, threshold, data.strict) / data.honest.length;
-      const now = curves.map((one) => [alarms,
-        flagged(one.values, threshold, data.strict) / one.values.length]);
-      root.dataset.found = now.map(([, y]) => y).join(' ');
-      root.dataset.alarms = alarms;
-      roc.setAttribute('aria-label', words.roc.replace('{alarms}', wholePercent(alarms)));
-      drawCurves(roc, curves, now, words);
-    }
     return sentence;
   }
 
@@ -106,8 +81,8 @@ function gate(data) {
 // The rows of marks: those that are flagged are strong, the others faint; a ring is the target's.
 function drawMarks(made, data, exponent) {
   const wide = made.clientWidth > 430, left = wide ? 182 : 20, right = 10, top = 26;
-  const few = data.rows.length < 8, step = wide ? (few ? 44 : 23) : (few ? 50 : 34);
-  const spread = few ? 14 : 7, high = top + step * data.rows.length + 42;
+  const few = data.rows.length < 8, step = wide ? (few ? 52 : 23) : (few ? 50 : 34);
+  const spread = few ? 17 : 7, high = top + step * data.rows.length + 42;
   made.margins = { left, right };
   const { ctx, width, hue, ink, font, size } = canvas(made, high);
   if (!width) return;
@@ -166,59 +141,4 @@ function drawMarks(made, data, exponent) {
 // An exponent in raised digits.
 function raised(e) {
   return String(e).replace(/[-\d]/g, (c) => (c === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(c)]));
-}
-
-const DASHES = [[], [8, 4], [2, 4], [8, 4, 2, 4], [14, 5], [14, 5, 2, 5]];
-
-// The curves of the detector, and on each the point at which the threshold puts it.
-function drawCurves(made, curves, now, words) {
-  const line = 18, legend = line * curves.length + 8, side = Math.min(made.clientWidth, 340);
-  const { ctx, width, hue, ink, font, size } = canvas(made, side + legend + 6);
-  if (!width) return;
-  const left = 50, bottom = side - 42, wide = width - left - 12;
-  const x = (v) => left + v * wide, y = (v) => bottom - v * (bottom - 12);
-  ctx.clearRect(0, 0, width, side + legend + 6);
-  ctx.font = `${size}px ${font}`;
-  ctx.textBaseline = 'middle';
-  ctx.fillStyle = ink;
-  for (const share of [0, .5, 1]) {
-    ctx.textAlign = 'center';
-    ctx.fillText(wholePercent(share), x(share) - (share === 1 ? 10 : 0), bottom + 14);
-    ctx.textAlign = 'right';
-    ctx.fillText(wholePercent(share), left - 6, y(share));
-  }
-  ctx.fillText(words.across, width - 12, bottom + 33);
-  ctx.save();
-  ctx.translate(9, y(.5));
-  ctx.rotate(-Math.PI / 2);
-  ctx.textAlign = 'center';
-  ctx.fillText(words.up, 0, 0);
-  ctx.restore();
-  ctx.strokeStyle = 'rgba(134,142,150,.6)';
-  ctx.lineWidth = 1;
-  ctx.strokeRect(left, y(1), wide, y(0) - y(1));
-  path(ctx, [[0, 0], [1, 1]].map(([a, b]) => [x(a), y(b)]), [2, 4]);
-  curves.forEach((one, i) => {
-    ctx.strokeStyle = hue(one.colour);
-    ctx.lineWidth = 2;
-    path(ctx, one.points.map(([a, b]) => [x(a), y(b)]), DASHES[i % DASHES.length]);
-  });
-  now.forEach(([a, b]) => { ctx.lineWidth = 2; mark(ctx, 'ring', x(a), y(b), 6, hue('limit')); });
-  curves.forEach((one, i) => {
-    const at = side + line * i + 8;
-    ctx.strokeStyle = hue(one.colour);
-    ctx.lineWidth = 2;
-    path(ctx, [[left, at], [left + 30, at]], DASHES[i % DASHES.length]);
-    ctx.fillStyle = ink;
-    ctx.textAlign = 'left';
-    ctx.fillText(one.name, left + 38, at);
-  });
-}
-
-function path(ctx, points, dash) {
-  ctx.setLineDash(dash);
-  ctx.beginPath();
-  points.forEach(([x, y], i) => (i ? ctx.lineTo(x, y) : ctx.moveTo(x, y)));
-  ctx.stroke();
-  ctx.setLineDash([]);
 }
