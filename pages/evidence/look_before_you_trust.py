@@ -1,5 +1,6 @@
 """Look before you trust: what the damping decides, and the samples on which two models differ."""
 
+import numpy as np
 import streamlit as st
 
 from engine.experiments import ConditioningRequest, ConditioningResult
@@ -27,19 +28,35 @@ COST = (
 
 
 @shelf.kept
-def spectrum_figure(stored: Stored, damping: float) -> FigureBlock:
-    """Draw the spectrum of H beside a damping."""
+def first_ten_figure(stored: Stored, damping: float) -> FigureBlock:
+    """Draw how many of the first ten samples stay at each damping."""
     result: ConditioningResult = stored.result
     return FigureBlock(
-        name="spectrum",
-        key=f"spectrum-{damping:g}",
-        title=words.spectrum_title(result, damping),
-        kind="Eigenvalues of the Hessian at the honest and at the attacked model",
-        build=figures.spectrum,
+        name="first-ten",
+        key=f"first-ten-{damping:g}",
+        title=words.first_ten_title(result, damping),
+        kind="How many of the first ten samples stay at each damping, as bars",
+        build=figures.first_ten,
         values=(result, damping),
         table=lambda: result.by_damping,
         results=(stored,),
-        caption=words.spectrum_caption(result, damping),
+        caption=words.first_ten_caption(result, damping),
+    )
+
+
+@shelf.kept
+def spectrum_figure(stored: Stored) -> FigureBlock:
+    """Draw the spectrum of H beside the usual damping."""
+    result: ConditioningResult = stored.result
+    return FigureBlock(
+        name="spectrum",
+        title=words.spectrum_title(result, result.damping),
+        kind="Eigenvalues of the Hessian at the honest and at the attacked model",
+        build=figures.spectrum,
+        values=(result, result.damping),
+        table=lambda: result.by_damping,
+        results=(stored,),
+        caption=words.spectrum_caption(result, result.damping),
     )
 
 
@@ -103,10 +120,11 @@ def differences(stored: Stored, name: str) -> None:
     st.caption("Those farthest apart come first. A whole table is under “Take it with you”.")
 
 
-@unfold.section("What is computed (beyond the paper)", "formulas")
-def formulas(stored: Stored | None = None, damping: float = 0.0) -> None:
+@unfold.section("Why: most directions are hardly curved", "formulas")
+def formulas(stored: Stored | None = None) -> None:
     if stored is not None:
-        st.markdown(words.numbers_said(stored.result, damping))
+        spectrum_figure(stored).show()
+        st.markdown(words.numbers_said(stored.result, stored.result.damping))
     blocks.prose("evidence/texts/conditioning.md")
 
 
@@ -123,17 +141,17 @@ def page() -> None:
         formulas()
         return
     st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
-    place = st.container()
+    others = [value for value in request.dampings if value != request.damping]
     damping = form.choice(
-        st.columns([1, 3])[0], "Damping", "other_damping", list(request.dampings),
-        "Added to every eigenvalue of H before it is inverted.", request.damping, carried=False,
+        st.columns([1, 3])[0], "Another damping", "other_damping", others,
+        "Added to every eigenvalue of H before it is inverted.",
+        min(others, key=lambda value: abs(np.log(value / words.LOOSE))), carried=False,
     )  # fmt: skip
     form.finish()
-    with place:
-        spectrum_figure(stored, damping).show()
+    first_ten_figure(stored, damping).show()
+    formulas(stored)
     dampings(stored, request)
     differences(stored, name)
-    formulas(stored, damping)
     take_away.show(
         stored,
         request,

@@ -95,6 +95,8 @@ RESULTS = (
     result(r"^Ask which damping a ranking used", r.other_kept),
     result(r"^The ranking at damping 0.01 has Spearman", r.other_damping),
     result(r"^What lies below the dotted line carries", r.below_and_flat),
+    result(r"^With damping 0.01 instead of 0.25, \d+ of the first ten", r.other_stays),
+    result(r"^With 0.01 the whole ranking agrees to", r.other_agrees),
     result(r"^The ranking is partly the damping's choice", r.least_damping),
     result(r"^The models predict otherwise for", r.predict_otherwise),
     result(r"unseen samples change sides", r.sides),

@@ -558,6 +558,15 @@ def other_kept(dataset: str, damping: float = 0.01) -> Numbers:
     return [damping, 0.25, 10 - 10 * row["kept"]]
 
 
+def other_stays(dataset: str) -> Numbers:
+    damping, usual, gone = other_kept(dataset)
+    return [damping, usual, 10 - gone]
+
+
+def other_agrees(dataset: str) -> Numbers:
+    return [*other_damping(dataset), 1]
+
+
 def least_damping(dataset: str) -> Numbers:
     rows = only("conditioning", dataset).by_damping
     row = rows[rows["model"] == "honest"].sort_values("damping").iloc[0]

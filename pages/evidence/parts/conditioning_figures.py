@@ -5,14 +5,46 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from engine.experiments import ConditioningResult
+from engine.experiments.conditioning import FIRST
 from pages.common.figures.layout import custom_data, finish
 from pages.common.figures.palette import ATTACKED, BEYOND, GREY, HONEST, LIMIT
-from pages.common.words.wording import percent
+from pages.common.words.wording import decimal, percent
 
 LOOKS = {
     "honest": ("honest model", HONEST, "solid"),
     "attacked": ("attacked model", ATTACKED, "dash"),
 }
+
+
+def first_ten(result: ConditioningResult, damping: float) -> go.Figure:
+    """Draw how many of the first ten samples stay among them at each other damping, `damping`
+    emphasised."""
+    rows = result.by_damping[result.by_damping["model"] == "honest"]
+    kept = (FIRST * rows["kept"]).round().astype(int)
+    names = [
+        f"<b>{value:g}</b><br>the paper's" if value == result.damping else f"{value:g}"
+        for value in rows["damping"]
+    ]
+    figure = go.Figure()
+    figure.add_bar(
+        x=names,
+        y=kept,
+        width=0.62,
+        marker={
+            "color": HONEST,
+            "opacity": [1.0 if value == damping else 0.45 for value in rows["damping"]],
+        },
+        text=[f"<b>{many}</b>" for many in kept],
+        textposition="outside",
+        textfont={"size": 15},
+        cliponaxis=False,
+        customdata=custom_data([(decimal(one),) for one in rows["correlation"]]),
+        hovertemplate="damping %{x}: %{y} of ten stay, the whole ranking agrees to "
+        "%{customdata[0]}<extra></extra>",
+    )
+    figure.update_xaxes(title_text="damping", type="category")
+    figure.update_yaxes(title_text="of the first ten, how many stay", range=[0, FIRST + 1], dtick=5)
+    return finish(figure, 320)
 
 
 def spectrum(result: ConditioningResult, damping: float) -> go.Figure:

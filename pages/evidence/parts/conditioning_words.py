@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from engine.experiments import ConditioningResult
+from engine.experiments.conditioning import FIRST
 from pages.common.keeping import shelf
 from pages.common.words.wording import count, decimal, percent
 
@@ -15,11 +16,33 @@ LOOSE = 0.01  # the other damping in the finding: the usual L2 penalty
 def finding(result: ConditioningResult) -> str:
     """Say how much of a score is the data's, and how far another damping would agree."""
     own, other = result.at("honest"), result.at("honest", LOOSE)
+    gone = FIRST - round(FIRST * other["kept"])
     return (
         f"**Ask which damping a ranking used: with {other['damping']:g} instead of "
-        f"{own['damping']:g}, {10 - round(10 * other['kept'])} of the first ten samples change.** "
+        f"{own['damping']:g}, {gone} of the first ten samples change.** "
         "Damping is a number chosen by hand. On average it outweighs the data in "
         f"{own['below']:.0%} of a score."
+    )
+
+
+@shelf.kept
+def first_ten_title(result: ConditioningResult, damping: float) -> str:
+    """Say how many of the first ten samples stay at a damping."""
+    row = result.at("honest", damping)
+    return (
+        f"With damping {row['damping']:g} instead of {result.damping:g}, "
+        f"{round(FIRST * row['kept'])} of the first ten samples stay"
+    )
+
+
+@shelf.kept
+def first_ten_caption(result: ConditioningResult, damping: float) -> str:
+    """Say what the bars are, and how far the whole ranking agrees at a damping."""
+    row = result.at("honest", damping)
+    return (
+        "Damping keeps a score finite where the data say nothing. No damping is the true one. With "
+        f"{row['damping']:g} the whole ranking agrees to {decimal(row['correlation'])} with the "
+        "usual one (1 would be the same order)."
     )
 
 
