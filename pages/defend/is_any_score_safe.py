@@ -29,12 +29,30 @@ COST = (
 
 
 @shelf.kept
-def matrix_figure(stored: Stored, request: ScoreMatrixRequest) -> FigureBlock:
+def reached_figure(stored: Stored, request: ScoreMatrixRequest) -> FigureBlock:
+    """Draw how many targets an attack on each score moves."""
+    result: ScoreMatrixResult = stored.result
+    return FigureBlock(
+        name="reached",
+        title=words.matrix_title(result),
+        kind="Targets in the top k by each score, after an attack on it and on influence alone",
+        build=figures.reached,
+        values=(result,),
+        table=lambda: result.moves,
+        results=(stored,),
+        caption="Wide bars: the attack aims at the score itself. Narrow bars: it aims at influence "
+        f"alone. {words.never_enters(result)} Radius {request.radius:g}, one start, "
+        f"{request.steps} steps.{left_out(request.attributions)}{made_smaller(request)}",
+    )
+
+
+@shelf.kept
+def matrix_figure(stored: Stored) -> FigureBlock:
     """Draw attacked against observed scores."""
     result: ScoreMatrixResult = stored.result
     return FigureBlock(
         name="matrix",
-        title=words.matrix_title(result),
+        title="Every attack, seen by every score",
         kind="Targets in the top k by each score, after an attack on each score",
         build=figures.matrix,
         values=(result,),
@@ -42,9 +60,7 @@ def matrix_figure(stored: Stored, request: ScoreMatrixRequest) -> FigureBlock:
         results=(stored,),
         caption=f"Rows: the score that is attacked. Columns: the score that then looks. A cell "
         f"counts, of {result.n_targets} targets, those in the top {result.k}; all were outside it "
-        f"by every score before. Right of the dashed line the model does not enter. Radius "
-        f"{request.radius:g}, one start, {request.steps} steps."
-        f"{left_out(request.attributions)}{made_smaller(request)}",
+        "by every score before. Right of the dashed line the model does not enter.",
     )
 
 
@@ -65,9 +81,10 @@ def success_figure(stored: Stored) -> FigureBlock:
     )
 
 
-@unfold.section("What each attack costs", "numbers")
+@unfold.section("Every attack seen by every score, and what it costs", "numbers")
 def in_numbers(stored: Stored) -> None:
     result: ScoreMatrixResult = stored.result
+    matrix_figure(stored).show()
     success_figure(stored).show()
     blocks.table(words.table(result), "Success, price and collateral of the attack on each score")
     st.caption(
@@ -97,7 +114,7 @@ def page() -> None:
         return
     st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
     other_case.show(PAGE)
-    matrix_figure(stored, request).show()
+    reached_figure(stored, request).show()
     in_numbers(stored)
     why()
     tables = {"Moves": lambda: stored.result.moves, "Attacks": lambda: stored.result.attacks}

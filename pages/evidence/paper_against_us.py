@@ -25,11 +25,6 @@ from pages.evidence.parts.comparisons import Comparison
 from pages.evidence.parts.published import Published, all_of, by_data, published, stored_by_data
 
 PAGE = registry.page("paper")
-MARKS = {
-    comparisons.REPRODUCED: "✓ reproduced",
-    comparisons.DIFFERS: "✗ differs",
-    comparisons.NOT_COMPARABLE: "○ not comparable",
-}
 
 
 @shelf.kept
@@ -140,21 +135,26 @@ def scoreboard_figure(found: Published, compared: tuple[Comparison, ...]) -> Fig
     )
 
 
+def sign(verdict: str) -> str:
+    """Return the sign that the figure gives a verdict."""
+    return comparison_figures.VERDICT_LOOKS[verdict][1]
+
+
 def statements_list(form: Form, compared: Sequence[Comparison]) -> None:
     """Show what the paper states, with the verdicts that are chosen: at first what is not
     reproduced."""
     charts.heading("What was found, and why")
-    marks = [MARKS[v] for v in comparisons.VERDICTS]
+    marks = [comparison_figures.MARKS[v] for v in comparisons.VERDICTS]
     chosen = form.several(st.container(), "Show", "verdicts", marks, marks[1:])
     form.finish()
     by_claim: dict[tuple[str, str], list[Comparison]] = {}
     for one in compared:
-        if MARKS[one.verdict] in chosen:
+        if comparison_figures.MARKS[one.verdict] in chosen:
             by_claim.setdefault((one.source, one.claim), []).append(one)
     if not by_claim:
         st.caption("No verdict is chosen.")
     for (source, claim), found in by_claim.items():
-        lines = [f"- {MARKS[c.verdict]} on **{c.data}**: {c.here}. *{c.why}.*" for c in found]
+        lines = [f"- {sign(c.verdict)} On **{c.data}**, {c.here}: {c.why}." for c in found]
         st.markdown("\n".join([f"**{source}.** {claim}", "", *lines]))
 
 

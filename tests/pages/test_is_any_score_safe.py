@@ -75,6 +75,18 @@ def test_the_matrix_has_a_cell_for_each_pair() -> None:
     assert texts.count("<b>4</b>") == len(WITH_MODEL) - 1 and texts.count("<b>2</b>") == 1
 
 
+def test_a_bar_for_each_score_and_one_for_what_moves_along() -> None:
+    own, along = score_matrix_figures.reached(made()).data
+    by_score = dict(zip(own.y, own.x, strict=True))
+    expected = {name: 4 for name in WITH_MODEL} | {"tracin": 2} | dict.fromkeys(MODEL_FREE, 0)
+    assert by_score == {SCORE_NAMES[name]: count for name, count in expected.items()}
+    moved = dict(zip(along.y, along.x, strict=True))
+    assert {name for name, count in moved.items() if count} == {
+        SCORE_NAMES["influence"],
+        SCORE_NAMES["cosine"],
+    }
+
+
 def test_data_without_a_result_is_offered(open_page: Open) -> None:
     app = open_page(PAGE, dataset="small")
     assert not app.exception

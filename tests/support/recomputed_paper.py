@@ -29,7 +29,7 @@ CALLED = {
     "cifar10_5000_2000_effnetlite2": "the CIFAR-10 stand-in",
     "caltech101_effnetlite2": "the Caltech-101 stand-in",
 }
-HOLDS, DIFFERS, OPEN = "✓ reproduced", "✗ differs", "○ not comparable"
+HOLDS, DIFFERS, OPEN = "✓ reproduced", "✗ differs", "? not comparable"
 
 
 class Check(NamedTuple):
@@ -263,7 +263,7 @@ def count_of_checks(_: str) -> Numbers:
 def lines(name: str) -> list[Row]:
     """The lines of a statement that the page shows as it opens: those where it does not hold."""
     return [
-        [*check.said, check.verdict, CALLED.get(check.data, "synthetic data")]
+        [*check.said, check.verdict[0], CALLED.get(check.data, "synthetic data")]
         for check in checks()
         if check.name == name and check.verdict != HOLDS
     ]

@@ -73,7 +73,7 @@ def ablation_of(target: int, top_k: int, higher: int, restarts: int) -> comparis
 def test_the_order_of_the_variants_decides_about_table_2():
     agrees, not_so = ablation_of(4, 10, 10, 18), ablation_of(4, 10, 9, 18)
     assert agrees.verdict == REPRODUCED
-    assert agrees.here == "0.20, 0.50, 0.50, 0.90 at k = 1"
+    assert agrees.here == "success is 0.20, 0.50, 0.50 and 0.90 at k = 1"
     assert not_so.verdict == DIFFERS
     assert "lowering all samples above it does worse" in not_so.why
     on_digits, on_wine = (
@@ -97,9 +97,9 @@ def test_the_scoreboard_has_a_mark_for_each_check():
     figure = comparison_figures.scoreboard(made)
     by = {trace.name: sorted(zip(trace.x, trace.y, strict=True)) for trace in figure.data}
     assert by == {
-        REPRODUCED: [(0, 0), (1, 0)],
-        DIFFERS: [(0, 1), (1, 1), (2, 3)],
-        NOT_COMPARABLE: [(0, 2), (1, 2)],
+        f"✓ {REPRODUCED}": [(0, 0), (1, 0)],
+        f"✗ {DIFFERS}": [(0, 1), (1, 1), (2, 3)],
+        f"? {NOT_COMPARABLE}": [(0, 2), (1, 2)],
     }
     assert list(figure.layout.xaxis.ticktext) == ["digits", "wine", "other<br>data"]
 

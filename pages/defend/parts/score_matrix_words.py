@@ -52,6 +52,12 @@ def matrix_title(result: ScoreMatrixResult) -> str:
 
 
 @shelf.kept
+def never_enters(result: ScoreMatrixResult) -> str:
+    """Say which scores no attack can aim at."""
+    return f"The model does not enter {listed(free(result))}: no attack can aim at them."
+
+
+@shelf.kept
 def success_title(result: ScoreMatrixResult) -> str:
     prices = [result.price(name)[0] for name in result.attacked]
     return f"None of these attacks costs more than {100 * max(prices):.1f} points of accuracy"

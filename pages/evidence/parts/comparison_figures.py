@@ -31,6 +31,7 @@ VERDICT_LOOKS = {  # colour, and the sign within the mark
     DIFFERS: (BAD, "✗"),
     NOT_COMPARABLE: (OPEN, "?"),
 }
+MARKS = {verdict: f"{sign} {verdict}" for verdict, (_, sign) in VERDICT_LOOKS.items()}
 LINE = 58  # characters of a line that pointing at a mark shows
 
 
@@ -52,7 +53,7 @@ def scoreboard(compared: Sequence[Comparison]) -> go.Figure:
             x=[columns.index(c.data if c.data in shared else columns[-1]) for c in chosen],
             y=[rows.index((c.source, c.short)) for c in chosen],
             mode="markers+text",
-            name=verdict,
+            name=MARKS[verdict],
             marker={"size": 20, "color": colour, "symbol": "circle"},
             text=[sign] * len(chosen),
             textfont={"color": "white", "size": 12},

@@ -68,7 +68,8 @@ def beats_baseline(data: str, attacks: pd.DataFrame, baseline: pd.DataFrame) -> 
         "the attack beats loss reweighing",
         "The attack beats loss reweighing at every k: 0.64 to 0.88 against 0.00 to 0.10 with "
         "accuracy kept.",
-        f"{spread(kept['rate'])} against {spread(base['rate'])}, for k = {listed_ks(ks)}",
+        f"success is {spread(kept['rate'])} against {spread(base['rate'])}, for "
+        f"k = {listed_ks(ks)}",
         data,
         judged(clear == ks),
         "the 95% intervals are apart at every k"
@@ -127,7 +128,7 @@ def every_part_helps(data: str, single: pd.DataFrame, restarted: pd.DataFrame) -
         "no part of the recipe hurts",
         "No part of the recipe hurts: raising the target, lowering the top k, lowering all that "
         "rank higher, restarting.",
-        f"{', '.join(f'{by[v]:.2f}' for v in hits.columns)} at k = {kept['k'].iloc[0]}",
+        f"success is {listed([f'{by[v]:.2f}' for v in hits.columns])} at k = {kept['k'].iloc[0]}",
         data,
         judged(worse.empty),
         f"{order}; {chance} ({ablation.TESTS})",
@@ -158,8 +159,9 @@ def radius_trades(data: str, attacks: pd.DataFrame) -> Comparison:
         "Fig. 2",
         "a larger radius moves more and costs more",
         "A larger radius moves more samples and costs more accuracy.",
-        f"at any accuracy {first['rate']:.0%} at radius {first['radius']:g} and {last['rate']:.0%} "
-        f"at {last['radius']:g}; median loss {points(lost.iloc[0])} and {points(lost.iloc[-1])}",
+        f"success at any accuracy is {first['rate']:.0%} at radius {first['radius']:g} and "
+        f"{last['rate']:.0%} at {last['radius']:g}; the median loss is {points(lost.iloc[0])} and "
+        f"{points(lost.iloc[-1])}",
         data,
         judged(more and dearer),
         f"success {grows(bool(more))}, the loss {grows(dearer)}",
@@ -181,9 +183,9 @@ def transfers(data: str, attacks: pd.DataFrame, honest: pd.DataFrame | None = No
     first, last = (chosen_on_test(rates[rates["k"] == k]) for k in ks)
     near, far = first["rate"]["holdout"], last["rate"]["holdout"]
     here = (
-        f"{near:.0%} at k = {ks[0]} (radius {first['radius']['test']:g}) and {far:.0%} at k = "
-        f"{ks[1]} (radius {last['radius']['test']:g}), where the attacker's own test set gives "
-        f"{first['rate']['test']:.0%} and {last['rate']['test']:.0%}"
+        f"success is {near:.0%} at k = {ks[0]} (radius {first['radius']['test']:g}) and "
+        f"{far:.0%} at k = {ks[1]} (radius {last['radius']['test']:g}), where the "
+        f"attacker's own test set gives {first['rate']['test']:.0%} and {last['rate']['test']:.0%}"
     )
     claim = "On an unknown test set the attack does better as k grows, and worse than on its own."
     agrees = bool(far > near and first["rate"]["test"] > near)
@@ -215,8 +217,8 @@ def fewer_competitors(data: str, trained: pd.DataFrame) -> Comparison:
         "Section 4",
         "smaller training sets are easier",
         "Smaller training sets are easier to attack: fewer samples compete for the top.",
-        ", ".join(f"{r.rate:.0%} of {r.train_size:,}" for r in rates.itertuples())
-        + f" samples, at k = {k}",
+        f"success is {listed([f'{r.rate:.0%} with {r.train_size:,}' for r in rates.itertuples()])} "
+        f"training samples, at k = {k}",
         data,
         judged(falls),
         "success falls with every step in size"
@@ -252,8 +254,8 @@ def ends_are_sensitive(data: str, found: SensitivityResult) -> Comparison:
         "Figs. 4 and 7",
         "the ranking's ends are sensitive",
         "The scores of samples that rank very high or very low depend most on the model.",
-        f"median gradient norm {first / middle:.1f} times the middle's in the first twentieth of "
-        f"the ranking, {last / middle:.1f} times in the last",
+        f"the median gradient norm is {first / middle:.1f} times the middle's in the first "
+        f"twentieth of the ranking, {last / middle:.1f} times in the last",
         data,
         judged(min(first, last) > middle),
         f"norms estimated to {found.error:.1%} (root mean square)",
@@ -268,8 +270,8 @@ def some_are_impossible(found: Sequence[ImpossibleResult]) -> Comparison:
         "Theorem 1",
         "some samples cannot be moved",
         "There are samples that no model whatever moves into the top k.",
-        f"{beaten} of {tried:,} models, random ones and those of the attack, for "
-        f"k = {listed_ks(ks)}",
+        f"the target rises with {beaten} of {tried:,} models, random ones and those of the "
+        f"attack, for k = {listed_ks(ks)}",
         "constructed data",
         judged(beaten == 0),
         "the counter can only refute; the proof is on the page",
@@ -292,7 +294,7 @@ def fairness_breaks(found: Mapping[str, FairnessResult]) -> Comparison:
         "one multiplication breaks fairness",
         "One multiplication raises the demographic-parity gap by up to 16 points, at similar "
         "accuracy.",
-        f"{', '.join(said)} points, accuracy within 3".replace("-", "−"),
+        f"the gap changes by {', '.join(said)} points, accuracy within 3".replace("-", "−"),
         "all three data sets",
         judged(inside),
         f"16 lies {'inside' if inside else 'outside'} the 95% interval of the largest",
