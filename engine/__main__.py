@@ -27,7 +27,8 @@ from engine.experiments import EXPERIMENTS, Request, hash_of, make_request, open
 from engine.options import choices_of
 from engine.progress import OnProgress, Progress
 from engine.results.compute import compute_and_keep
-from engine.results.store import MANIFEST, Store, Stored, open_folder, read_manifest
+from engine.results.manifest import MANIFEST, read_manifest
+from engine.results.store import Store, Stored, open_folder
 from engine.settings import INSTALLED, Settings, read_settings
 from engine.threads import wait_passively
 

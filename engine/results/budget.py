@@ -21,8 +21,9 @@ from engine.errors import DamagedResult
 from engine.experiments import EXPERIMENTS
 from engine.results import trash
 from engine.results.library import remove_folder, results_in, size_of
+from engine.results.manifest import read_manifest
 from engine.results.queue import going
-from engine.results.store import Store, read_manifest
+from engine.results.store import Store
 from engine.settings import Settings
 
 GB = 2**30

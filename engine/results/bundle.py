@@ -36,15 +36,8 @@ from engine.experiments import (
     values_of,
 )
 from engine.results.library import Entry
-from engine.results.store import (
-    MANIFEST,
-    Imported,
-    Manifest,
-    Store,
-    key_of,
-    read_manifest,
-    verify,
-)
+from engine.results.manifest import MANIFEST, Imported, Manifest, key_of, read_manifest, verify
+from engine.results.store import Store
 from engine.results.trial import TRIAL_GB, TRIAL_SECONDS, is_harmless
 from engine.settings import ROOT
 from engine.version import CHANGED

@@ -25,6 +25,7 @@ from engine.experiments.cost import Size, size_of
 from engine.progress import Progress
 from engine.results import lanes, owners
 from engine.results.lanes import LANES, SHORT
+from engine.results.manifest import key
 from engine.results.queue import (
     ASKED,
     CANCEL,
@@ -56,7 +57,7 @@ from engine.results.queue import (
     worker_lock,
     write_json,
 )
-from engine.results.store import Store, key
+from engine.results.store import Store
 from engine.settings import ROOT, Settings, environment_of
 
 __all__ = ["JOB", "PROGRESS", "STATE", "Job", "JobState", "Jobs"]

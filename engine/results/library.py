@@ -7,18 +7,8 @@ from pathlib import Path
 
 from engine.errors import DamagedResult, InvalidInput
 from engine.experiments import EXPERIMENTS, RESULT_VERSION
-from engine.results.store import (
-    IMPORTED,
-    PUBLISHED,
-    Imported,
-    Manifest,
-    Store,
-    lock,
-    read_manifest,
-    read_record,
-    record_of,
-    say_damaged,
-)
+from engine.results.manifest import Imported, Manifest, read_manifest, read_record, record_of
+from engine.results.store import IMPORTED, PUBLISHED, Store, lock, say_damaged
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from filelock import FileLock, Timeout
 from engine.errors import InvalidInput
 from engine.progress import Progress
 from engine.results.lanes import LONG
-from engine.results.store import sync
+from engine.results.manifest import sync
 
 JOB, PROGRESS, STATE, CANCEL = "job.json", "progress.jsonl", "state.json", "cancel"
 OWNERS = "owners.json"

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from engine.errors import InvalidInput
 from engine.results.library import Entry
-from engine.results.store import Store, lock, record_of, writing
+from engine.results.manifest import record_of
+from engine.results.store import Store, lock, writing
 
 KEPT_SECONDS = 24 * 3600.0
 

@@ -32,7 +32,8 @@ def fault_of(folder: Path) -> str:
 
     from engine.errors import DamagedResult
     from engine.experiments import experiment
-    from engine.results.store import MANIFEST, open_entry
+    from engine.results.manifest import MANIFEST
+    from engine.results.store import open_entry
 
     try:
         stored = open_entry(folder)

@@ -23,8 +23,9 @@ from engine.progress import ignore
 from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs
 from engine.results.lanes import SHORT
+from engine.results.manifest import read_manifest
 from engine.results.queue import living
-from engine.results.store import open_folder, read_manifest
+from engine.results.store import open_folder
 from engine.settings import read_settings
 from tests.benchmarks.visitors import IN_CLASS, Crowd, Server, judged, serving, visit
 from tests.support.browser import LAB

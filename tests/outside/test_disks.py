@@ -19,7 +19,8 @@ from engine.experiments import RankingRequest, hash_of, open_data
 from engine.progress import ignore
 from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs
-from engine.results.store import MANIFEST, Store, open_folder
+from engine.results.manifest import MANIFEST
+from engine.results.store import Store, open_folder
 from engine.settings import ROOT, read_settings
 from tests.support.command import run_here
 

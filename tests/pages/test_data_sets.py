@@ -11,7 +11,7 @@ from engine.data import catalogue, inventory
 from engine.experiments import NO_DATA, PrepareRequest
 from engine.progress import Progress
 from engine.results.jobs import Jobs, JobState
-from engine.results.store import key
+from engine.results.manifest import key
 from engine.settings import Settings
 from pages.common.lab import registry
 from tests.support.image_layouts import prepare_digits

@@ -14,7 +14,8 @@ from engine.experiments import NO_DATA, PrepareRequest, open_data
 from engine.progress import ignore
 from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs, JobState
-from engine.results.store import MANIFEST, Store
+from engine.results.manifest import MANIFEST
+from engine.results.store import Store
 from engine.settings import PUBLISHED, ROOT, read_settings
 from pages.common.lab.registry import PAGES, PageEntry
 from pages.evidence.parts.view_of_result import view_of

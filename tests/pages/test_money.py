@@ -17,7 +17,8 @@ from engine.market.payments import payments
 from engine.market.vendors import vendors_of_column
 from engine.progress import ignore
 from engine.results.compute import compute_and_keep
-from engine.results.store import MANIFEST, Store, Stored, open_folder
+from engine.results.manifest import MANIFEST
+from engine.results.store import Store, Stored, open_folder
 from engine.settings import PUBLISHED, Settings
 from engine.vocabulary import PAY
 from pages.common.lab import published_results, registry

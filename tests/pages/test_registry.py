@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.results.jobs import Jobs
-from engine.results.store import MANIFEST
+from engine.results.manifest import MANIFEST
 from engine.settings import ROOT, Settings
 from pages.common.lab.registry import PAGES, PageEntry, links
 from tests.support.pages import Open, words

@@ -9,7 +9,8 @@ import pandas as pd
 from engine.attacks.result import AttackResult, Ranking
 from engine.experiments import RESULT_VERSION, AttackRequest
 from engine.models.linear import LinearModel
-from engine.results.store import Manifest, Store, Stored
+from engine.results.manifest import Manifest
+from engine.results.store import Store, Stored
 
 REQUEST = AttackRequest(targets=(3,), radius=0.5)
 

@@ -18,8 +18,9 @@ from engine.results import budget, trash
 from engine.results.budget import GB, IN_USE_SECONDS, evictable, keep_within, usage
 from engine.results.compute import compute_and_keep
 from engine.results.library import open_library, size_of
+from engine.results.manifest import Imported
 from engine.results.queue import JOB, Job, write_json
-from engine.results.store import Imported, Store, open_folder
+from engine.results.store import Store, open_folder
 from engine.settings import Settings, read_settings
 from pages.evidence.parts import library_words
 from tests.support.stores import HASH, REQUEST, put, result

@@ -26,7 +26,8 @@ from engine.models.linear import LinearModel
 from engine.results import bundle
 from engine.results.bundle import BUNDLE_MB, INDEX, import_bundle, write_bundle
 from engine.results.library import Entry, open_library, select
-from engine.results.store import MANIFEST, Store, checksum, key, key_of
+from engine.results.manifest import MANIFEST, checksum, key, key_of
+from engine.results.store import Store
 from engine.results.trial import is_harmless
 from engine.settings import PUBLISHED
 from pages.common.figures import ranking

@@ -19,7 +19,8 @@ from engine.experiments import SweepRequest
 from engine.progress import ignore
 from engine.results.compute import compute_and_keep
 from engine.results.jobs import Jobs
-from engine.results.store import MANIFEST, open_folder, read_manifest
+from engine.results.manifest import MANIFEST, read_manifest
+from engine.results.store import open_folder
 from engine.settings import ROOT, read_settings
 from tests.support.queues import worker_alive, worker_pids
 

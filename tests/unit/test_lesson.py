@@ -22,7 +22,7 @@ from engine.experiments.lesson import (
 )
 from engine.results import lessons
 from engine.results.lessons import LessonClosed
-from engine.results.store import key
+from engine.results.manifest import key
 from engine.statistics import wilson_interval
 from pages.lesson.parts import lesson_words as words
 from pages.lesson.parts import wall_figures

@@ -21,7 +21,8 @@ from engine.results.library import (
     remove,
     select,
 )
-from engine.results.store import MANIFEST, Imported, Store, key, open_folder
+from engine.results.manifest import MANIFEST, Imported, key
+from engine.results.store import Store, open_folder
 from tests.support.stores import HASH, REQUEST, put, result
 
 TABLE = pd.DataFrame({"target": [3], "rank_before": [9]})

@@ -34,7 +34,8 @@ from engine.influence.scores import influence_scores
 from engine.models.fit_network import fit_network
 from engine.models.linear import as_linear
 from engine.models.network import Architecture, Network, flat
-from engine.results.store import Store, key, open_folder
+from engine.results.manifest import key
+from engine.results.store import Store, open_folder
 from engine.settings import PUBLISHED
 from tests.support.problems import random_problem
 

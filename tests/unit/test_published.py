@@ -16,7 +16,8 @@ from engine.data.load import load_dataset
 from engine.data.sources.bundled import LOADERS
 from engine.experiments import Context, experiment, make_request, open_data
 from engine.influence.scores import influence_scores
-from engine.results.store import MANIFEST, Stored, open_folder
+from engine.results.manifest import MANIFEST
+from engine.results.store import Stored, open_folder
 from engine.settings import PUBLISHED
 
 FEW = 3

@@ -20,7 +20,8 @@ from engine.attacks.result import Ranking
 from engine.errors import DamagedResult, InvalidInput
 from engine.experiments import AttackRequest, RankingRequest, RankingResult, make_request
 from engine.models.linear import LinearModel
-from engine.results.store import MANIFEST, Imported, Store, key, open_folder, read_manifest
+from engine.results.manifest import MANIFEST, Imported, key, read_manifest
+from engine.results.store import Store, open_folder
 from engine.settings import ROOT
 from engine.version import VERSION, source_revision
 from tests.support.stores import HASH, REQUEST, put, result, same
@@ -308,7 +309,7 @@ def test_nothing_is_ever_unpickled(store, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = put(store)
     np.savez(folder / "arrays.npz", before_scores=np.array([Trap()], dtype=object))
-    from engine.results.store import checksum
+    from engine.results.manifest import checksum
 
     values = json.loads((folder / MANIFEST).read_text())
     values["files"]["arrays.npz"] = checksum(folder / "arrays.npz")

@@ -10,7 +10,8 @@ import pytest
 from engine.errors import InvalidInput
 from engine.results import trash
 from engine.results.library import open_library
-from engine.results.store import Imported, Store, open_entry
+from engine.results.manifest import Imported
+from engine.results.store import Store, open_entry
 from tests.support.stores import HASH, REQUEST, put, result, same
 
 

@@ -9,13 +9,8 @@ from engine.experiments import RESULT_VERSION, LessonRequest, make_request
 from engine.results import lessons
 from engine.results.lessons import Lesson, LessonEntry
 from engine.results.library import results_in
-from engine.results.store import (
-    Manifest,
-    Stored,
-    open_entry,
-    read_manifest,
-    say_damaged,
-)
+from engine.results.manifest import Manifest, read_manifest
+from engine.results.store import Stored, open_entry, say_damaged
 from pages.common.asking import door
 from pages.common.lab.shared import lab
 
