@@ -98,8 +98,7 @@ def test_attacks_that_take_long_wait_for_a_button(
 def test_costs_name_the_size_of_the_data(many: str, settings: Settings, open_page: Open) -> None:
     dataset = load_dataset(many, settings.data_dir)
     times = dataset.n_train * D * K / (1200 * 64 * 10)
-    assert f"{times:,.0f} times as many numbers" in effort.beside_digits(dataset)
-    assert f"{times:,.0f} times as many numbers" in words(
-        open_page(page("easy-or-hard"), dataset=many)
-    )
+    said = f"{times:.1f}" if times < 10 else f"{times:,.0f}"
+    assert f"{said} times as many numbers" in effort.beside_digits(dataset)
+    assert f"{said} times as many numbers" in words(open_page(page("easy-or-hard"), dataset=many))
     assert effort.beside_digits(load_dataset("small", settings.data_dir)) == ""

@@ -10,6 +10,7 @@ from tests.support import recomputed_checks as checks
 from tests.support import recomputed_money as money
 from tests.support import recomputed_more as more
 from tests.support import recomputed_paper as paper
+from tests.support import recomputed_rest as rest
 from tests.support import recomputed_shown as shown
 from tests.support import recomputed_targets as targets
 from tests.support.recomputed_targets import Row
@@ -241,6 +242,21 @@ RESULTS = (
     result(r"cells have a stand-in here", paper.count_of_cells),
     several(r"^k = \d+, \d+ targets; ", paper.cells),
     result(r"^From \d+ published results", paper.published),
+    result(r"^of all influence on it: \d+ of", rest.a_hundredth),
+    result(r"checked ones have the other sign", rest.other_sign),
+    result(r"^Algorithm 3 moves .* and leaves Spearman", rest.under_each_objective),
+    result(r"^Norms are estimated from", rest.estimated_norms),
+    result(r"^The search took", rest.searched_for),
+    result(r"^As recorded, not on an idle machine", rest.seconds_an_attack),
+    result(r"^(Every step helps|The paper's Table 2 has every)", rest.every_step),
+    result(r"^The attack starts around a trained model", rest.steps_are_models),
+    result(r"^The first \d+ of \d+; the order", rest.first_changed),
+    result(r"^- [^:]+: [\d,]+ training, ", rest.rows_and_features),
+    result(r"^- Groups: ", rest.groups),
+    result(r"^- Favourable outcome: ", rest.favourable),
+    result(r"^- Pipeline: β", rest.strengths),
+    several(r"^\| (honest calculator|liar|careful liar|attacker)", rest.who_answers),
+    result(r"^Drag it: any tolerance from", rest.same_verdict),
 )
 
 
@@ -257,8 +273,8 @@ NO_RESULT = (
     *none("where a number comes from", r"· seed \d", r"^\W*made \d", r"made \d+ November"),
     *none(
         SETTING,
-        r"^“.*” has \d+ times as many numbers",
         r"^(Trains some|Computes some) .* on a laptop\.$|^The audit uses the tolerance",
+        r"^“.*” has [\d.,]+ times as many numbers",  # tests/pages/test_many_classes.py
         r"^The slider stops at the \d+ scales",
         r"^Smaller on this data set than on the others",
         r"models are trained again, each without one sample",
@@ -274,20 +290,16 @@ NO_RESULT = (
         r"^Damping 0.25, model trained",
         r"^Models of more than",
         r"^(Tries other samples|One step of the attack \(scores)",
-        r"^- Pipeline: β",
         r"^Time is the median of",
         r"^Each makes \d",
         r"^(The attacker adds the gradient|One mark a draw)",
         r"^The (targets were drawn by seed|\d+ targets of the page)",
-        r"^The search took",
-        r"^As recorded, not on an idle machine",
         r"^A target counts if the model loses at most",
         r"^L2 may be ten times larger",
         r"^Targets in the top 1 of the returned model",
         r"^A row is the score that was attacked|^A cell counts, of",
         r"^Where each score ranks sample|^The same gradient of [\d,]+ parameters",
         r"^Your browser computes each value",
-        r"^The attack starts around a trained model",
         r"^Models pulled to the top 1",
         r"^Each at its best radius or weight",
         r"^Each line is one size of the target set, within radius",
@@ -302,7 +314,7 @@ NO_RESULT = (
         r"^Precision and recall after",
         r"^The attack on one sample takes the wrong one",
         r"^5% of the training labels",
-        r"^Norms are estimated from|^From \d+ directions",
+        r"^From \d+ directions",
         r"^Every column is one target",
         r"^(A run is one random start|The target's rank on the attacker's test set)",
         r"^Algorithm 3 brings the target to the top within radius",
@@ -313,8 +325,6 @@ NO_RESULT = (
     ),
     *none(
         SIZE,
-        r"^- [^:]+: [\d,]+ training, ",
-        r"^- (Groups|Favourable outcome): ",
         r"^- (Statlog|ProPublica|Adult \(|Age is)",
         r"^Without it there are 371",
         r"^The 80 points are made up",
@@ -335,7 +345,6 @@ NO_RESULT = (
         r"^(Outliers follow|Koh and Liang|Copies: Shapley|Relative influence is that)",
         r"^(The wrong labels are made|Concentration before and after: Her.*\(0.10 if all\)$)",
         r"\((Park et al|Ghorbani|Rudelson|Han et al)",
-        r"^The paper's Table 2 has every step help",
     ),
     *none(
         DRAWN,
@@ -348,7 +357,6 @@ NO_RESULT = (
         r"^(Both axes are linear|Random models point|On the dashed line nothing moved)",
         r"^(Rank 1 is|Ranks are among|- Middle|- Rank 1|Every digit in the order)",
         r"^Each mark is one",
-        r"^The first \d+ of \d+; the order",
         r"^8 unseen samples drawn at random",
         r"with 95% intervals$|^All is computed in float64|^The tolerance, 1e",
         r"hollow where the interval contains 0",
@@ -361,7 +369,7 @@ NO_RESULT = (
         r"^The linear datamodelling score is the rank correlation of its test loss",
         r"^The slope is the norm of the training loss's gradient",
         r"^2: (and lower|the same, from random)",
-        r"^(Definition|Equation|Algorithm|Theorem) \d",
+        r"^(Definition|Equation|Theorem) \d[., ]|^Algorithm \d, |^Algorithm 3 that hides",
         r"^(Scores \(Definition|The rank of a sample is 1 plus|Spearman: −1|AUC: how often)",
         r"^(With ∎|Where ∎|It is (Definition|the first term)|A training subset)",
         r"^(Training (with l2|minimises|ends)|A sample that moves|That is what is left)",

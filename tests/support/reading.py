@@ -65,7 +65,7 @@ def of_html(body: str) -> list[str]:
 def of_markdown(text: str) -> list[str]:
     """The paragraphs of Markdown without its marks, code and formulas."""
     text = re.sub(r"```.*?```|`[^`]*`", " ", text, flags=re.DOTALL)
-    text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$", " ∎ ", text, flags=re.DOTALL)
+    text = re.sub(r"\$\$.*?\$\$|(?<!\\)\$.*?(?<!\\)\$", " ∎ ", text, flags=re.DOTALL)
     text = re.sub(r":material/\w+:|:[a-z]+-badge\[([^\]]*)\]", r" \1", text)
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
     text = re.sub(r"\*\*|(?<!\w)\*(?=\w)|(?<=\w)\*(?!\w)|^#+ |^> ", "", text, flags=re.MULTILINE)
@@ -131,7 +131,7 @@ def of_element(element: Any) -> Iterator[Passage]:
     elif kind == "dataframe":
         for column in element.value.columns:
             yield Passage("column", str(column))
-        for column in element.value.select_dtypes("object"):
+        for column in element.value.select_dtypes(["object", "str"]):
             yield from (Passage("cell", str(v)) for v in element.value[column].unique())
     elif kind == "metric":
         yield Passage(kind, f"{proto.label}: {proto.body} {proto.delta}")

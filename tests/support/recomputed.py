@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import pearsonr, rankdata, spearmanr
 
-from engine.results.store import Store
+from engine.results.store import Manifest, Store
 from engine.settings import PUBLISHED
 from engine.statistics import wilson_interval
 from pages.common.lab import published_results
@@ -20,9 +20,14 @@ Numbers = list[float]
 LIMIT = 0.03 + 1e-9  # of accuracy: what an attack may cost
 
 
-@cache
 def results(role: str, dataset: str = "") -> tuple[tuple[Any, Any], ...]:
     """The published requests in a role, and their results."""
+    return tuple((request, result) for request, _, result in manifests(role, dataset))
+
+
+@cache
+def manifests(role: str, dataset: str = "") -> tuple[tuple[Any, Manifest, Any], ...]:
+    """The same with what is recorded of each."""
     store = Store(PUBLISHED, PUBLISHED)
     found = []
     for name, experiment, request in published_results.listed():
@@ -31,7 +36,7 @@ def results(role: str, dataset: str = "") -> tuple[tuple[Any, Any], ...]:
         ):
             stored = store.find_published(experiment, request)
             assert stored is not None, (role, request)
-            found.append((request, stored.result))
+            found.append((request, stored.manifest, stored.result))
     assert found, (role, dataset)
     return tuple(found)
 

@@ -60,8 +60,9 @@ def beside_digits(dataset: Dataset | None) -> str:
     factor = times_digits(dataset)
     if factor < 2:
         return ""
+    times = f"{factor:.1f}" if factor < 10 else f"{factor:,.0f}"
     return (
-        f" “{data_name(dataset.name)}” has {factor:,.0f} times as many numbers (samples × "
+        f" “{data_name(dataset.name)}” has {times} times as many numbers (samples × "
         f"features × classes) as digits: what takes a minute there may take "
         f"{roughly(60 * factor)} here."
     )

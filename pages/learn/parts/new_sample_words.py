@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 
 from engine.experiments import CandidatesResult, PlaygroundRequest, PlaygroundResult
+from pages.common.figures.axes import number
 from pages.common.keeping import shelf
-from pages.common.words.wording import count, decimal, percent
+from pages.common.words.wording import count, percent
 
 SHOWN = {"clouds": "Two clouds", "digits": "Handwritten 3s and 8s"}
 
@@ -80,7 +81,7 @@ def fragile(result: CandidatesResult) -> str:
     return (
         f" {len(turned)} of the {len(table)} checked ones have the other sign at the usual "
         f"damping; of these unseen sample {int(worst['candidate'])} is the largest: "
-        f"{decimal(worst['usual'])} there, {decimal(worst['predicted'])} with damping = L2."
+        f"{number(worst['usual'])} there, {number(worst['predicted'])} with damping = L2."
     )
 
 
