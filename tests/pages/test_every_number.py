@@ -33,7 +33,7 @@ def sentences(said: Said) -> list[tuple[str, str, str]]:
         short = passage.place == "html" and len(passage.text.split()) < WORDS
         if passage.place not in PROSE or page in OF_THE_MACHINE or short:
             continue
-        for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z“*])", passage.text):
+        for sentence in re.split(r"(?<=[.!?])(?<!- \?)\s+(?=[A-Z“*])", passage.text):
             plain = re.sub(r"\s*(example, |own, )?precomputed.*$", "", sentence)
             if re.search(r"\d", plain) and "· seed " not in plain:
                 found[page, dataset, plain] = None
