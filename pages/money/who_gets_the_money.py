@@ -8,7 +8,7 @@ from engine.errors import InvalidInput
 from engine.experiments import PaymentsRequest, PaymentsResult
 from engine.market.vendors import Vendors, vendor_columns, vendors_of_column
 from engine.results.store import Stored
-from pages.common.asking import controls, data_choice, door, links, openings
+from pages.common.asking import controls, data_choice, door, halves, links, openings
 from pages.common.asking.form import Form, Place
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
@@ -92,7 +92,9 @@ def bars_figure(
 
 
 @shelf.kept
-def pairs_figure(stored: Stored, attack: str, radius: float) -> FigureBlock:
+def pairs_figure(stored: Stored, attack: str, radius: float, agreement: str) -> FigureBlock:
+    """Draw both attacks draw by draw. agreement: how far two honest rankings agree, as the caption
+    ends."""
     result: PaymentsResult = stored.result
     return FigureBlock(
         name=f"pairs-{attack}",
@@ -102,7 +104,7 @@ def pairs_figure(stored: Stored, attack: str, radius: float) -> FigureBlock:
         build=drawn.pairs,
         values=(result.against_moving(attack),),
         results=(stored,),
-        caption=words.pairs_price(result, attack, radius),
+        caption=f"{words.pairs_price(result, attack, radius)}{agreement}",
     )
 
 
@@ -111,7 +113,8 @@ def beside_moving(stored: Stored, attack: str, radius: float) -> None:
     if stored.result.against_moving(attack).empty:
         st.info("In no draw is there a payment by both attacks to compare.")
         return
-    pairs_figure(stored, attack, radius).show()
+    agreement = halves.beside(str(stored.manifest.request["dataset"]))
+    pairs_figure(stored, attack, radius, agreement).show()
 
 
 @unfold.section("What is computed, and where it comes from", "formulas")

@@ -123,6 +123,45 @@ def test_one_claim_has_one_value_on_every_page(said: Said) -> None:
             assert len(by) == 1, (name, dataset, by)
 
 
+TRANSFER = re.compile(  # what a model that is handed out does on data that the attacker never saw
+    r"(On|by) the unknown test set|On test data that the attacker never saw|"
+    r"On the test half that the attacker never saw|success on unseen data"
+)
+
+
+@pytest.mark.long
+def test_beside_transfer_stands_how_far_two_honest_rankings_agree(said: Said) -> None:
+    texts: dict[tuple[str, str], list[str]] = {}
+    for page, dataset, passage in said:
+        texts.setdefault((page, dataset), []).append(passage.text)
+    stated = {where for where, found in texts.items() if any(map(TRANSFER.search, found))}
+    assert {page for page, _ in stated} == {"cost", "many-targets", "paper", "who-gets-the-money"}
+    alone = [where for where in stated if not any("correlate at" in t for t in texts[where])]
+    assert not alone
+
+
+@pytest.mark.long
+def test_a_rate_on_targets_that_settings_were_tuned_on_is_called_flattered(said: Said) -> None:
+    """The objectives `accurate` and `quiet`: their radii, starts and learning rates were chosen on
+    the targets of the sweeps with seed 0."""
+    tuned = {(p, d) for p, d, passage in said if " ours, not the paper's" in passage.text}
+    tuned |= {(p, d) for p, d, passage in said if "Beside the paper's attack: “" in passage.text}
+    assert {page for page, _ in tuned} == {"cost", "what-works"}
+    flattered = {(p, d) for p, d, passage in said if "which flatters them" in passage.text}
+    assert tuned <= flattered
+
+
+@pytest.mark.long
+def test_the_paper_has_both_titles_and_a_guess_is_called_one(said: Said) -> None:
+    text = " ".join(passage.text for page, _, passage in said if page == "paper")
+    assert "Influence Attributions can be Systematically Altered by Model Manipulation" in text
+    assert "AISTATS 2026" in text and "its two k are not in the text at hand" in text
+    assert (
+        "counts success at k = 3 and k = 10, which suggests the two k of the tables: a guess"
+        in text
+    )
+
+
 @pytest.mark.parametrize(
     ("shown", "exact", "same"),
     [("86", 85.6, True), ("86", 86.6, False), ("0.02", 0.0249, True), ("7e-05", 7.3e-5, True)],

@@ -239,7 +239,8 @@ def aiming_at_pay(dataset: str) -> Numbers:
 
 def pay_on_holdout(dataset: str) -> Numbers:
     rows = pay(dataset)
-    return [100 * rows.loc[rows["attack"] == "pay", "holdout_after"].mean()]
+    rows = rows[rows["attack"] == "pay"]
+    return [100 * rows["holdout_after"].mean(), 100 * rows["holdout_before"].mean()]
 
 
 # Fairness.

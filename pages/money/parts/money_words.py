@@ -1,6 +1,5 @@
 """What payments say in words, and the tables behind their figures: pure functions."""
 
-import numpy as np
 import pandas as pd
 
 from engine.experiments import PaymentsResult
@@ -210,13 +209,14 @@ def pairs_price(result: PaymentsResult, attack: str, radius: float) -> str:
     own, moving = pairs["pay_drop"].mean(), pairs["moving_drop"].mean()
     table = result.table
     rows = table[(table["attack"] == attack) & (table["rule"] == PAY[attack])]
-    unseen = rows["holdout_after"].dropna()
+    unseen = rows[["holdout_before", "holdout_after"]].dropna().mean()
     return (
         f"One mark a draw, both attacks at radius {radius:g} from the same starts; of the two "
         "attacks that move samples (into the top k, and all of the vendor's to the top) the one "
         f"that brings more. Accuracy lost on average: {points(own)} for pay, {points(moving)} for "
         f"moving. On the test half that the attacker never saw, the vendor of the attack for pay "
-        f"gets {percent(float(np.mean(unseen)))}."
+        f"gets {percent(unseen['holdout_after'])}, and {percent(unseen['holdout_before'])} by the "
+        "honest model."
     )
 
 
