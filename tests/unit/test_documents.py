@@ -12,7 +12,7 @@ from tests.support.rooms import DESIGN, drawn, modules
 
 DOCUMENTS = (
     *("docs/design.md", "docs/certificates.md", "docs/deniable.md", "CONTRIBUTING.md"),
-    *("SECURITY.md", "CHANGELOG.md", "deploy/README.md"),
+    *("SECURITY.md", "CHANGELOG.md", "deploy/README.md", "docs/numbers.md"),
 )
 MOST_HOPS = 6
 
@@ -27,6 +27,17 @@ def test_files_that_a_document_names_exist(name: str) -> None:
     said = {path for path in said if "NAME" not in path and "SECTION" not in path}
     assert said or name == "CHANGELOG.md"
     assert not {path for path in said if not (ROOT / path).exists()}
+
+
+def test_the_list_of_numbers_names_every_module_and_no_test_that_is_not_there() -> None:
+    said = text_of("docs/numbers.md")
+    modules = {path.name for path in (ROOT / "tests" / "support").glob("recomputed*.py")}
+    assert set(re.findall(r"`(recomputed\w*\.py)`", said)) == modules
+    tests = text_of("tests/pages/test_claims.py") + text_of("tests/pages/test_every_number.py")
+    named = re.findall(r"`(test_\w+)`", said)
+    assert named and not [name for name in named if f"def {name}(" not in tests]
+    kinds = re.findall(r"\*([^*|]+: [^*|]+)\*", said)
+    assert kinds and not [kind for kind in kinds if f'"{kind}"' not in tests]
 
 
 def test_the_picture_of_the_rooms_is_up_to_date() -> None:
