@@ -1,9 +1,9 @@
-"""The smallest radius at which targets reach the top k, as one call: starts from Algorithm 3, a
-search from each (`engine.attacks.radius_search`), more from the nearest arrival, moved at random,
-and the exact scores by which its end counts."""
+"""The smallest radius at which targets reach the top k, as one call: rounds of starts from
+Algorithm 3, a search from each (`engine.attacks.radius_search`), more from the nearest arrival,
+moved at random, and the exact scores by which its end counts."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -98,7 +98,14 @@ def minimal_radius(
     judge = Judge.of(honest, dataset, options, device)
     found = []
     for done, target in enumerate(wanted):
-        tried = all_searches(replace(search, target=target), begun[target])
+
+        def starts(number: int, target: int = target) -> list[Start]:
+            if number == 0:
+                return begun[target]
+            again = replace(options, seed=options.seed + number)
+            return starts_of(again, problem, honest, dataset, (target,), device)[target]
+
+        tried = all_searches(replace(search, target=target), starts)
         found.append(judge.conclude(problem, target, tried))
         on_target(Progress(done + 1, len(wanted)))
     return gathered(options, wanted, judge.before, found)
@@ -132,9 +139,11 @@ def starts_of(
     return starts
 
 
-def all_searches(search: Search, starts: Sequence[Start]) -> list[Tried]:
-    """Search from each start, then from the nearest arrival so far moved at random, until
-    `options.hops` such searches in a row have gained less than a hundredth."""
+def all_searches(search: Search, starts: Callable[[int], Sequence[Start]]) -> list[Tried]:
+    """Search from each of the starts of a round, given its number, in at most `options.rounds`
+    rounds: no other follows one that gained less than a hundredth of a radius. Then search from the
+    nearest arrival so far, moved at random, until `options.hops` such searches in a row have
+    gained less."""
     tried: list[Tried] = []
     best: Look | None = None
 
@@ -144,16 +153,25 @@ def all_searches(search: Search, starts: Sequence[Start]) -> list[Tried]:
         found = [best, tried[-1].nearest(search.options)]
         return smallest([seen for seen in found if seen is not None])
 
-    for start in starts:
-        best = search_on(start)
+    for number in range(search.options.rounds):
+        earlier = best
+        for start in starts(number):
+            best = search_on(start)
+        if best is not None and earlier is not None and not gains(best, earlier):
+            break
     number = idle = 0
     while best is not None and idle < search.options.hops:
-        before = best.radius
+        earlier = best
         theta, radius = hop(search, best, number)
         best = search_on(Start(theta, radius, False, 0.0, "hop"))
         assert best is not None  # it was before
-        number, idle = number + 1, 0 if best.radius < (1 - GAIN) * before else idle + 1
+        number, idle = number + 1, 0 if gains(best, earlier) else idle + 1
     return tried
+
+
+def gains(seen: Look, earlier: Look) -> bool:
+    """Return whether a model is nearer to θ* than an earlier one by more than a hundredth."""
+    return seen.radius < (1 - GAIN) * earlier.radius
 
 
 def search_from(search: Search, start: Start) -> Tried:

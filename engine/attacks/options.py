@@ -96,6 +96,8 @@ class MinimalOptions(Options):
 
     start_radii: of the attacks (Algorithm 3) whose models the searches start from, one search each.
     restarts, learning_rates, start_steps: of those attacks.
+    rounds: of such attacks with other random starts, at most: after a round that gains less than a
+        hundredth of the radius no other follows.
     hops: further searches, each from the nearest arrival so far, moved at random: they end after so
         many in a row that gain less than a hundredth of the radius; 0 for none.
     steps: models that a search may look at.
@@ -109,6 +111,7 @@ class MinimalOptions(Options):
     restarts: int = option(3, at_least(0))
     learning_rates: Sequence[float] = option((0.1,), one_or_each(check_positive))
     start_steps: int = option(100, at_least(1))
+    rounds: int = option(1, at_least(1), added=True)
     hops: int = option(5, at_least(0))
     steps: int = option(120, at_least(1))
     competitors: int = option(24, at_least(1))
