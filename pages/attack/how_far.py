@@ -107,7 +107,7 @@ def method(request: MinimalRadiusRequest) -> None:
     )
     st.markdown(
         f"1. **Start wide.** Algorithm 3 brings the target to the top within radius "
-        f"{radius_list(request.start_radii)}; each model found is a start.\n"
+        f"{radius_list(request.start_radii)}; each model found is a start.{rounds_line(request)}\n"
         "2. **Shrink.** The radius is multiplied by 0.9. Each step within it approximates the "
         f"{request.competitors} highest scores linearly and lowers the largest gap. A step "
         "counts if $\\varphi$ falls. Once $\\varphi<0$, the radius shrinks again.\n"
@@ -124,6 +124,17 @@ def method(request: MinimalRadiusRequest) -> None:
         )
         + f" The targets were drawn by seed {request.targets_seed}, without those on which the "
         "search was tuned."
+    )
+
+
+def rounds_line(request: MinimalRadiusRequest) -> str:
+    """Say how often the search begins again, with a space before; nothing where it does not."""
+    if request.rounds == 1:
+        return ""
+    return (
+        " After these, the same from other random starts: at most "
+        f"{count(request.rounds, 'round')}, and none after one that gains less than 1% of the "
+        "radius."
     )
 
 

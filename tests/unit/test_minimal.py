@@ -177,6 +177,25 @@ def test_more_starts_find_no_larger_radius():
     assert many.radius[0] == pytest.approx(least, rel=1e-5)  # the search knows it in float32
 
 
+@pytest.mark.parametrize("place", [5, 15, 25])
+def test_rounds_end_when_one_gains_less_than_a_hundredth(place):
+    """Two starts a round; where nothing arrives, all rounds are begun."""
+    dataset, _ = random_problem(21, n=30, d=4)
+    honest = engine.fit(dataset, 0.05)
+    target = int(engine.influence_scores(honest, dataset).ranks.argsort()[place])
+    options = replace(QUICK, start_radii=(0.8, 1.2), rounds=4)
+    found = engine.minimal_radius(honest, dataset, target, options, device="cpu")
+    radii = found.starts["radius"].fillna(np.inf).to_numpy().reshape(-1, 2).min(1)
+    best = np.minimum.accumulate(radii)
+    assert found.radius[0] == pytest.approx(best[-1], rel=1e-5) or not found.arrived[0]
+    goes_on = ~np.isfinite(best[1:]) | (best[1:] < 0.99 * best[:-1])
+    assert len(radii) > 1 and goes_on[:-1].all()
+    assert len(radii) == 4 or not goes_on[-1]
+    assert len(radii) == 4 or found.arrived[0]
+    alone = engine.minimal_radius(honest, dataset, target, replace(options, rounds=1), device="cpu")
+    np.testing.assert_array_equal(alone.starts["radius"], found.starts["radius"][:2])
+
+
 def test_hops_find_no_larger_radius_and_say_what_they_are():
     dataset, _ = random_problem(21, n=30, d=4)
     honest = engine.fit(dataset, 0.05)
