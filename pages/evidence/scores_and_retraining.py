@@ -22,6 +22,7 @@ from pages.evidence.parts import lds_words as words
 
 PAGE = registry.page("lds")
 ROLE, SELECTED = "lds", "selection"
+FORMULAS = "evidence/texts/lds.md"
 COST = (
     "Trains 200 models on halves of the samples, and scores them by every attribution under an "
     "honest and an attacked model: two minutes for digits on a laptop."
@@ -47,7 +48,7 @@ def scores_figure(stored: Stored, request: LdsRequest) -> FigureBlock:
         results=(stored,),
         caption=f"Each of {len(result.outcomes)} models is trained on half of the samples. The "
         "linear datamodelling score is the rank correlation of its test loss with the sum of the "
-        "scores in its half: 1 if the sums order the models perfectly. Bars are 95% intervals. No "
+        "scores in its half: 1 if the sums order the models perfectly. Bars are 95% intervals of honest models. No "
         f"scores that are added up reach more than about {result.ceiling:.2f}, because losses do "
         "not add up."
         f"{left_out(request.attributions)}{made_smaller(request)}",
@@ -79,17 +80,14 @@ def selection_figure(stored: Stored, name: str, what: str) -> FigureBlock:
     return FigureBlock(
         name=f"selection-{name}",
         key="selection",
-        title=f"Training on a part of the samples, chosen by {SCORE_NAMES[name]}",
+        title=words.selection_title(result, name),
         kind="Accuracy or loss of a model trained on part of the samples",
         build=figures.selected,
         values=(result, name, what),
         table=lambda: result.table,
         results=(stored,),
-        caption=f"{words.selection_said(result, name)} Read from right to left it is a removal "
-        "curve: samples are taken away, worst or "
-        "best first. Read from left to right it is an addition curve. The band spans random "
-        "selections; the dotted line is the model of all samples. Each point is a model trained to "
-        "its minimum.",
+        caption=f"{words.selection_said(result, name)} The band spans random selections; the "
+        "dotted line is the model of all samples.",
     )
 
 
@@ -103,18 +101,22 @@ def names_in(table: pd.DataFrame) -> list[str]:
     return [name for name in SCORE_NAMES if name in found]
 
 
-def choose(
-    form: Form, names: list[str], name: str, place: "st.delta_generator.DeltaGenerator"
-) -> str:
+def choose(form: Form, names: list[str], place: "st.delta_generator.DeltaGenerator") -> str:
     """Choose an attribution by the name that it has on screens."""
     shown = {SCORE_NAMES[one]: one for one in names}
     chosen = form.choice(
-        place, "Attribution", name, list(shown), "Whose scores are shown.", carried=False
-    )
+        place, "Attribution", "attribution", list(shown), "Whose scores are shown.",
+        SCORE_NAMES["influence"] if "influence" in names else None, carried=False,
+    )  # fmt: skip
     return shown[chosen]
 
 
-@unfold.section("All scores in numbers", "numbers")
+@unfold.section("One attribution, half by half", "halves")
+def half_by_half(stored: Stored, name: str) -> None:
+    sums_figure(stored, name).show()
+
+
+@unfold.section("All scores in numbers, and what is computed", "numbers")
 def in_numbers(result: LdsResult, request: LdsRequest) -> None:
     blocks.table(words.scores_table(result), "Linear datamodelling scores with 95% intervals")
     first = f" of the first {request.queries}" if request.queries else ""
@@ -126,29 +128,42 @@ def in_numbers(result: LdsResult, request: LdsRequest) -> None:
     )
     for name, why in result.missing.items():
         st.warning(f"Without {SCORE_NAMES.get(name, name)}: {why}")
+    blocks.prose(FORMULAS)
 
 
 @unfold.section("What is computed (beyond the paper)", "formulas")
 def formulas() -> None:
-    blocks.prose("evidence/texts/lds.md")
+    blocks.prose(FORMULAS)
+
+
+def names_of(
+    asked: "door.Computation[LdsRequest]", selections: "door.Computation[SelectionRequest]"
+) -> list[str]:
+    """Return the attributions that can be shown, in the lab's order where nothing orders them."""
+    if asked.stored is not None:
+        return ordered(asked.stored.result)
+    return [] if selections.stored is None else names_in(selections.stored.result.table)
 
 
 def curves(
-    form: Form, asked: "door.Computation[SelectionRequest]", classes: tuple[str, ...]
+    form: Form,
+    asked: "door.Computation[SelectionRequest]",
+    name: str,
+    place: "st.delta_generator.DeltaGenerator",
+    classes: tuple[str, ...],
 ) -> None:
     """Show what models are worth that are trained on a selection, or the offer to train them."""
-    charts.heading("Choose data by the scores")
     if asked.stored is None:
+        charts.heading("Choose data by the scores")
         with st.container(border=True):
             door.offer([asked], SELECTION_COST, "model")
         return
     result: SelectionResult = asked.stored.result
-    names = names_in(result.table)
-    left, right = st.columns([1, 1])
-    name = choose(form, names, "ranking", left)
     what = form.segments(
-        right, "Shown", "shown", list(figures.SPLITS), "accuracy", "On holdout; the loss on test."
+        place, "Shown", "shown", list(figures.SPLITS), "accuracy", "On holdout; the loss on test."
     )
+    if name not in set(result.table["attribution"]):
+        name = "influence"  # of which the other damping is a variant
     selection_figure(asked.stored, name, what).show()
     lost = words.lost_classes(result, classes)
     unasked = f"{left_out(asked.request.attributions)}{made_smaller(asked.request)}"
@@ -156,37 +171,43 @@ def curves(
         st.caption(f"{lost}{unasked}".strip())
 
 
-def results(form: Form, stored: Stored, request: LdsRequest) -> None:
-    """Show the figures of the linear datamodelling score."""
-    result: LdsResult = stored.result
-    scores_figure(stored, request).show()
-    name = choose(form, ordered(result), "attribution", st.columns([1, 2])[0])
-    sums_figure(stored, name).show()
-    in_numbers(result, request)
+def accept_former_names() -> None:
+    """Read a link of the time when the two figures had an attribution each."""
+    former = st.query_params.get("ranking")
+    if former is not None:
+        del st.query_params["ranking"]
+        if "attribution" not in st.query_params:
+            st.session_state["attribution"] = former
 
 
 def page() -> None:
     st.title(PAGE.title)
+    accept_former_names()
     form = Form()
-    name = dataset_choice(form, data_choice.names_of(ROLE))
-    request = published_results.request_of(ROLE, name) or LdsRequest(name)
-    selected = published_results.request_of(SELECTED, name) or SelectionRequest(name)
+    dataset = dataset_choice(form, data_choice.names_of(ROLE))
+    request = published_results.request_of(ROLE, dataset) or LdsRequest(dataset)
+    selected = published_results.request_of(SELECTED, dataset) or SelectionRequest(dataset)
     asked = door.Computation.of("lds", request)
     selections = door.Computation.of("selection", selected)
-    said = st.empty()
-    stored = asked.stored
+    stored, said = asked.stored, st.empty()
     if stored is not None:
-        results(form, stored, request)
+        scores_figure(stored, request).show()
         said.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
     else:
-        said.markdown(unanswered(PAGE, name))
+        said.markdown(unanswered(PAGE, dataset))
         with st.container(border=True):
             door.offer([asked], COST, "model")
-    classes = open_dataset(name).class_names if is_here(name) else ()
-    curves(form, selections, classes)
+    names = names_of(asked, selections)
+    left, right = st.columns([1, 1])
+    name = choose(form, names, left) if names else ""
+    classes = open_dataset(dataset).class_names if is_here(dataset) else ()
+    curves(form, selections, name, right, classes)
     form.finish()
-    formulas()
-    if stored is not None:
+    if stored is None:
+        formulas()
+    else:
+        half_by_half(stored, name)
+        in_numbers(stored.result, request)
         tables = {"Scores": lambda: stored.result.table}
         take_away.show(stored, request, tables)
 

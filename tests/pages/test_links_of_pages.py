@@ -82,9 +82,7 @@ CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
     ],
     "is-any-score-safe": [("dataset", "digits")],
     "paper": [("verdicts", ["✗ differs"])],
-    "lds": [
-        ("dataset", "digits"), ("attribution", "TRAK"), ("ranking", "Data-OOB"), ("shown", "loss"),
-    ],
+    "lds": [("dataset", "digits"), ("attribution", "TRAK"), ("shown", "loss")],
     "look": [("dataset", "digits"), ("other_damping", 1.0)],
     "why-fast": [],
     "results": [

@@ -1,8 +1,11 @@
 """Scores beside retraining: the published finding, the numbers in it, and data without a result."""
 
+import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
+from sklearn.neighbors import NearestNeighbors
 
+from engine import fit, influence_scores, load_dataset
 from engine.experiments import LdsRequest, SelectionResult
 from engine.experiments.lds import MATCHING
 from engine.results.store import Store
@@ -40,7 +43,52 @@ def test_another_attribution_is_chosen(open_page: Open) -> None:
     app = open_page(PAGE)
     app.selectbox(key="attribution").select("kNN-Shapley").run()
     assert not app.exception
+    unfold(app)
     assert "Score of “kNN-Shapley”: 0.0" in words(app)
+
+
+def test_a_former_link_names_the_attribution_of_the_selection(open_page: Open) -> None:
+    app = open_page(PAGE, ranking="TRAK")
+    assert not app.exception and not app.warning
+    assert app.selectbox(key="attribution").value == "TRAK"
+
+
+def test_random_halves_stand_beside_the_halves_that_a_score_picks(open_page: Open) -> None:
+    """Accuracy of random halves against the better end of the ranking, from the raw rows."""
+    request = published_results.request_of("selection", "digits")
+    assert request is not None
+    stored = Store(PUBLISHED, PUBLISHED).find_published("selection", request)
+    assert stored is not None
+    half = stored.result.table.query("share == 0.5").groupby(["attribution", "model", "end"])
+    means = half["accuracy_holdout"].mean()
+    random, best = means["random"].mean(), means["influence", "honest"].max()
+    assert random > best
+    said = words(open_page(PAGE))
+    assert f"influence picks: {random:.1%} against {best:.1%}" in said
+    assert "repeat each other, and some classes become rare" in said
+
+
+def test_halves_that_influence_picks_repeat_themselves_and_lack_classes() -> None:
+    """Why they do worse, as the page says, on digits: their samples lie nearer to each other,
+    unseen ones lie farther from them, and their rarest class is rarer than in random halves."""
+    digits = load_dataset("digits")
+    scores = influence_scores(fit(digits), digits).scores
+    X, y, unseen = (np.asarray(a) for a in (digits.X_train, digits.y_train, digits.X_holdout))
+    half = len(y) // 2
+
+    def looks(chosen: np.ndarray) -> tuple[float, float, int]:
+        near = NearestNeighbors(n_neighbors=2).fit(X[chosen])
+        within, away = near.kneighbors(X[chosen])[0][:, 1], near.kneighbors(unseen)[0][:, 0]
+        return within.mean(), away.mean(), int(np.bincount(y[chosen], minlength=10).min())
+
+    rng = np.random.default_rng(0)
+    at_random = np.array([looks(rng.permutation(len(y))[:half]) for _ in range(10)])
+    order = np.argsort(scores)
+    for picked in (order[:half], order[half:]):
+        within, away, rarest = looks(picked)
+        assert within < at_random[:, 0].min()
+        assert away > at_random[:, 1].max()
+        assert rarest < at_random[:, 2].min()
 
 
 def test_data_without_a_result_is_offered(open_page: Open) -> None:

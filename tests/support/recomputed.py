@@ -520,14 +520,6 @@ def lds_each(dataset: str) -> Numbers:
     return [*queries, result.each_lds, result.each_ceiling]
 
 
-def lds_best(dataset: str) -> Numbers:
-    """Both scores of the attribution that predicts best from the honest model."""
-    table = only("lds", dataset).table
-    best = table.loc[table.loc[table["model"] == "honest", "lds"].idxmax(), "attribution"]
-    rows = table[table["attribution"] == best].set_index("model")["lds"]
-    return [rows["honest"], rows["attacked"]]
-
-
 def lds_usual(dataset: str) -> Numbers:
     table = only("lds", dataset).table.set_index(["attribution", "model"])["lds"]
     return [table["influence", "honest"], table["influence", "attacked"]]

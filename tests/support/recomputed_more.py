@@ -385,6 +385,12 @@ def selection(dataset: str) -> Numbers:
     return [50, *(100 * share for share in shares)]
 
 
+def better_half(dataset: str) -> Numbers:
+    """Accuracy at random and of the better of the halves that influence picks, the larger first."""
+    _, *picked, at_random = selection(dataset)
+    return sorted((max(picked), at_random), reverse=True)
+
+
 def lost_classes(dataset: str) -> Numbers:
     table = only("selection", dataset).table
     gone = table[table["lost"] >= 0]

@@ -6,7 +6,16 @@ import plotly.graph_objects as go
 
 from engine.experiments import LdsResult, SelectionResult
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ATTACKED, CHANCE, GREY, HONEST, LIMIT, translucent
+from pages.common.figures.palette import (
+    ATTACKED,
+    CHANCE,
+    GREY,
+    HONEST,
+    LIMIT,
+    LOWERS,
+    RAISES,
+    translucent,
+)
 from pages.common.words.score_names import SCORE_NAMES
 
 LOOKS = {
@@ -14,6 +23,8 @@ LOOKS = {
     "attacked": ("attacked model", ATTACKED, "diamond"),
     "either": ("no model enters", GREY, "square-open"),
 }
+KEPT = {True: "samples that pull the loss up", False: "samples that pull the loss down"}
+ENDS = {True: (RAISES, "dot"), False: (LOWERS, "solid")}
 SPLITS = {"accuracy": "accuracy on holdout", "loss": "test loss"}
 COLUMNS = {"accuracy": "accuracy_holdout", "loss": "loss_test"}
 
@@ -47,24 +58,20 @@ def all_scores(result: LdsResult) -> go.Figure:
                 "color": colour,
                 "thickness": 1.2,
                 "width": 0,
+                "visible": which != "attacked",  # the table has its intervals
             },
             customdata=[SCORE_NAMES[name] for name in part["attribution"]],
             hovertemplate=f"%{{customdata}}: %{{x:.2f}}<extra>{label}</extra>",
         )
+    figure.add_vline(x=0, line={"color": GREY, "width": 1})
     figure.add_vline(x=result.ceiling, line={"color": LIMIT, "width": 1.5, "dash": "dash"})
     figure.add_annotation(
-        x=result.ceiling,
-        y=0.5,
-        text="most that scores<br>which add up can reach",
-        showarrow=False,
-        xanchor="right",
-        yanchor="bottom",
-        xshift=-4,
-        font={"color": LIMIT, "size": 12},
+        x=result.ceiling, y=0.5, text="the most<br>that sums reach", showarrow=False,
+        xanchor="right", yanchor="bottom", xshift=-4, font={"color": LIMIT, "size": 13},
         align="right",
-    )
+    )  # fmt: skip
     figure.update_xaxes(
-        title_text="prediction of retraining: 0 chance, 1 perfect", range=[-0.45, 1.0]
+        title_text="agreement with retraining: 0 chance, 1 full", range=[-0.45, 1.0]
     )
     figure.update_yaxes(
         tickvals=list(height.values()),
@@ -98,10 +105,10 @@ def sums(result: LdsResult, name: str) -> go.Figure:
 
 
 def selected(result: SelectionResult, name: str, what: str) -> go.Figure:
-    """Draw how well models do that are trained on part of the samples; what: 'accuracy' or
-    'loss'."""
+    """Draw how well models do that are trained on part of the samples, chosen from either end of an
+    honest ranking or at random; what: 'accuracy' or 'loss'."""
     column = COLUMNS[what]
-    whole = result.everything
+    whole = float(result.everything[column])
     figure = go.Figure()
     chance = result.by_chance()[column]
     shares = chance.index.to_numpy()
@@ -115,43 +122,43 @@ def selected(result: SelectionResult, name: str, what: str) -> go.Figure:
         name="random samples",
         hoverinfo="skip",
     )
-    for which in ("honest", "attacked"):
-        for end in ("last", "first"):
-            curve = result.curve(name, which, end)
-            if curve.empty or (which == "attacked" and "either" in set(curve["model"])):
-                continue
-            add_curve(figure, curve, column, which, end, result.order, float(whole[column]))
-    figure.add_hline(y=whole[column], line={"color": GREY, "width": 1, "dash": "dot"})
+    for end in ("last", "first"):
+        curve = result.curve(name, "honest", end)
+        if not curve.empty:
+            add_curve(figure, curve, column, pulls_up(end, result.order), whole)
+    figure.add_hline(y=whole, line={"color": GREY, "width": 1, "dash": "dot"})
+    for line, (text, colour) in enumerate(
+        (("random samples", CHANCE), *((KEPT[up], ENDS[up][0]) for up in (False, True)))
+    ):
+        figure.add_annotation(
+            x=0.99, y=0.3 - 0.1 * line, xref="paper", yref="paper", xanchor="right",
+            text=f"<b>{text}</b>", showarrow=False, font={"color": colour, "size": 14},
+        )  # fmt: skip
     figure.update_xaxes(title_text="share of the training samples that is kept", tickformat=".0%")
     figure.update_yaxes(
         title_text=SPLITS[what],
         tickformat=".0%" if what == "accuracy" else "",
         type="linear" if what == "accuracy" else "log",
     )
-    return finish(figure, 400)
+    return finish(figure, 400, showlegend=False)
 
 
-def add_curve(
-    figure: go.Figure,
-    curve: pd.DataFrame,
-    column: str,
-    which: str,
-    end: str,
-    order: str,
-    whole: float,
-) -> None:
-    """Draw one ranking's curve, up to the model of all samples. A point that loses a class is
-    missing from it."""
-    label, colour, symbol = LOOKS[which]
-    pulls_up = (end == "first") == (order == "highest_first")
-    kept = "pull the loss up" if pulls_up else "pull the loss down"
+def pulls_up(end: str, order: str) -> bool:
+    """Return whether the samples at an end of the ranking pull the test loss up."""
+    return (end == "first") == (order == "highest_first")
+
+
+def add_curve(figure: go.Figure, curve: pd.DataFrame, column: str, up: bool, whole: float) -> None:
+    """Draw one end's curve, up to the model of all samples. A point that loses a class is missing
+    from it."""
+    colour, dash = ENDS[up]
     figure.add_scatter(
         x=[*curve["share"], 1.0],
         y=[*curve[column], whole],
         mode="lines+markers",
-        name=f"keep those that {kept}, {label}",
-        line={"color": colour, "width": 2, "dash": "dot" if pulls_up else "solid"},
-        marker={"symbol": symbol, "size": 7, "color": colour},
+        name=KEPT[up],
+        line={"color": colour, "width": 2.5, "dash": dash},
+        marker={"symbol": "diamond" if up else "circle", "size": 8, "color": colour},
         connectgaps=False,
         hovertemplate="%{x:.0%} kept: %{y:.3f}<extra></extra>",
     )

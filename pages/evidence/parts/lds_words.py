@@ -1,5 +1,6 @@
 """Scores beside retraining in words: pure functions from results to sentences and tables."""
 
+import numpy as np
 import pandas as pd
 
 from engine.experiments import LdsResult, SelectionResult
@@ -8,6 +9,7 @@ from pages.common.frames import named_rows
 from pages.common.keeping import shelf
 from pages.common.words.score_names import SCORE_NAMES
 from pages.common.words.wording import decimal, listed, percent
+from pages.evidence.parts.lds_figures import pulls_up
 
 MODELS = {"honest": "honest", "attacked": "attacked", "either": "none enters"}
 FEW = 0.5  # of the samples: at which share curves are compared in words
@@ -58,23 +60,51 @@ def sums_title(result: LdsResult, name: str) -> str:
     return f"Score of “{SCORE_NAMES[name]}”: {listed(said)}"
 
 
+def at_half(result: SelectionResult, name: str) -> tuple[float, float, dict[bool, float]]:
+    """Return the share nearest to a half, the mean accuracy of random samples there, and that of
+    the samples which pull the loss down (False) or up (True); NaN where no model was trained."""
+    chance = result.by_chance()["accuracy_holdout", "mean"]
+    share = float(min(chance.index, key=lambda kept: abs(kept - FEW)))
+    found = {}
+    for end in ("first", "last"):
+        curve = result.curve(name, "honest", end)
+        row = curve[curve["share"] == share].iloc[0]
+        found[pulls_up(end, result.order)] = float(row["accuracy_holdout"])
+    return share, float(chance[share]), found
+
+
+@shelf.kept
+def selection_title(result: SelectionResult, name: str) -> str:
+    """Say whether random samples do better than those that a score picks."""
+    share, chance, found = at_half(result, name)
+    best = float(np.nanmax([*found.values()]))
+    chosen, part = SCORE_NAMES[name], "half" if share == FEW else f"share of {percent(share)}"
+    if chance > best:
+        return (
+            f"A random {part} trains a better model than one that {chosen} picks: "
+            f"{percent(chance)} against {percent(best)}"
+        )
+    return (
+        f"The {part} that {chosen} picks trains a better model than a random one: "
+        f"{percent(best)} against {percent(chance)}"
+    )
+
+
 @shelf.kept
 def selection_said(result: SelectionResult, name: str) -> str:
     """Say what is left at the share nearest to a half, kept from either end, beside random
-    samples."""
-    chance = result.by_chance()["accuracy_holdout", "mean"]
-    share = min(chance.index, key=lambda kept: abs(kept - FEW))
-
-    def accuracy(end: str) -> str:
-        curve = result.curve(name, "honest", end)
-        row = curve[curve["share"] == share].iloc[0]
-        return "no model" if pd.isna(row["accuracy_holdout"]) else percent(row["accuracy_holdout"])
-
-    down, up = ("last", "first") if result.order == "highest_first" else ("first", "last")
-    return (
-        f"With {percent(share)} of the samples: accuracy {accuracy(down)} with those that pull the "
-        f"loss down, {accuracy(up)} with those that pull it up, {percent(chance[share])} at random."
+    samples, and why a score is no recipe for choosing."""
+    share, chance, found = at_half(result, name)
+    down, up = ("no model" if np.isnan(v) else percent(v) for v in (found[False], found[True]))
+    why = (
+        "A score says what one sample adds while all others stay. Picked together, samples of "
+        "like scores repeat each other, and some classes become rare."
     )
+    return (
+        f"With {percent(share)} of the samples: accuracy {down} with those that pull the "
+        f"loss down, {up} with those that pull it up, {percent(chance)} at random. "
+        f"{why if chance > np.nanmax([*found.values()]) else ''}"
+    ).rstrip()
 
 
 @shelf.kept
