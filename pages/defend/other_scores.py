@@ -199,7 +199,6 @@ def other_attackers(rows: pd.DataFrame, request: AttributionsRequest) -> None:
     )
 
 
-@unfold.section("Which scores moved along, and why", "along")
 def along(result: AttributionsResult) -> None:
     st.markdown(
         f"{words.apart(result)} {score_meaning(result.order)} All scores here have that sign.\n\n"
@@ -219,8 +218,9 @@ def in_numbers(stored: Stored, request: AttributionsRequest, others: pd.DataFram
     blocks.table(words.alarms_table(result), "What each alarm finds, and whom it accuses")
 
 
-@unfold.section("What is computed (beyond the paper)", "formulas")
-def formulas(request: AttributionsRequest) -> None:
+@unfold.section("Which scores moved along and why; what is computed", "formulas")
+def formulas(request: AttributionsRequest, result: AttributionsResult) -> None:
+    along(result)
     st.markdown(
         "With $g$ the mean gradient of the test loss, $g_i$ that of training sample $i$ and "
         f"$\\lambda$ = {request.damping:g} the damping:"
@@ -253,7 +253,6 @@ def show(examined: ExaminedAttack[AttributionsRequest], others: pd.DataFrame) ->
     form, stored, request = examined.form, examined.stored, examined.request
     result: AttributionsResult = stored.result
     ranks_figure(stored).show()
-    along(result)
     for line in words.left_out(result):
         st.warning(line)
     if result.alarms.empty:
@@ -263,7 +262,7 @@ def show(examined: ExaminedAttack[AttributionsRequest], others: pd.DataFrame) ->
         crowd_figure(stored, request, *choose_alarm(form, result)).show()
         in_numbers(stored, request, others)
     by_every_score(request, examined.as_asked)
-    formulas(request)
+    formulas(request, result)
     tables = {
         "Samples": lambda: words.sample_table(result),
         "Models": lambda: result.models,

@@ -48,7 +48,8 @@ def scores_figure(stored: Stored, request: LdsRequest) -> FigureBlock:
         results=(stored,),
         caption=f"Each of {len(result.outcomes)} models is trained on half of the samples. The "
         "linear datamodelling score is the rank correlation of its test loss with the sum of the "
-        "scores in its half: 1 if the sums order the models perfectly. Bars are 95% intervals of honest models. No "
+        "scores in its half: 1 if the sums order the models perfectly. Bars are 95% intervals, "
+        "of honest models. No "
         f"scores that are added up reach more than about {result.ceiling:.2f}, because losses do "
         "not add up."
         f"{left_out(request.attributions)}{made_smaller(request)}",

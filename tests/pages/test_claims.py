@@ -199,8 +199,9 @@ def failures(dataset: str) -> tuple[str, list[float]]:
 
 
 def other_attackers(dataset: str) -> tuple[str, list[float]]:
-    """Each crowd against a threshold that at most 5% of its known honest models exceed."""
-    expected: list[float] = []
+    """Each crowd against a threshold that at most 5% of its known honest models exceed: the one of
+    which the fewest do."""
+    counts: list[list[float]] = []
     found = {}
     for name, _, request in published_results.with_role():
         if name != "other attackers" or request.dataset != dataset:
@@ -212,9 +213,10 @@ def other_attackers(dataset: str) -> tuple[str, list[float]]:
         known = np.sort(models.loc[models["role"] == "known", column])[::-1]
         threshold = known[int(0.05 * len(known))]  # at most 5% lie above
         reached = models.loc[models["role"] == "attacked", column]
-        expected += [int((reached > threshold).sum()), len(reached), request.stealth]
+        counts.append([int((reached > threshold).sum()), len(reached), request.stealth])
     rows = other_scores_words.other_attackers(found)
-    return other_scores_words.against_others(rows), expected
+    least = min(counts, key=lambda row: row[0] / row[1])
+    return other_scores_words.against_others(rows), least
 
 
 def fresh_rates(dataset: str) -> tuple[str, list[float]]:

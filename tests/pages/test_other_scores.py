@@ -26,7 +26,7 @@ def test_the_finding_and_the_figures_stand_there_before_any_click(open_page: Ope
     assert "Against kNN-Shapley, whole ranking:" in said
     assert "3 of 5 other scores moved along" in said
     assert len(app.get("plotly_chart")) == 2
-    assert "Of the models of attackers with other goals it finds" in said
+    assert "Of attackers with another goal it finds as few as" in said
     unfold(app)
     assert not app.exception
     assert tables(app)[0]["attack"].tolist() == [

@@ -420,7 +420,7 @@ ELSEWHERE = (
         "what works: accurate at equal radius",
     ),
     elsewhere(
-        r"^Of the models of attackers with other goals",
+        r"^Of attackers with another goal it finds as few as",
         "other scores: attackers with other goals",
     ),
 )

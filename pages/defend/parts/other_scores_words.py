@@ -115,11 +115,15 @@ def other_attackers(results: Mapping[str, AttributionsResult]) -> pd.DataFrame:
 
 
 def against_others(rows: pd.DataFrame) -> str:
-    """Say what the main alarm is worth against them, in a sentence with a space before it."""
+    """Say what the main alarm is worth against the one of them that it finds least, in a sentence
+    with a space before it."""
     if rows.empty:
         return ""
-    said = [f"{row.found} of {row.attacked} by {row.attack}" for row in named_rows(rows)]
-    return f" Of the models of attackers with other goals it finds {listed(said)}."
+    least = rows.loc[(rows["found"] / rows["attacked"]).idxmin()]
+    return (
+        f" Of attackers with another goal it finds as few as {least['found']} of "
+        f"{least['attacked']} models (“{least['attack']}”)."
+    )
 
 
 @shelf.kept
