@@ -2,7 +2,6 @@
 it."""
 
 from collections.abc import Sequence
-from itertools import zip_longest
 
 import pandas as pd
 import streamlit as st
@@ -27,6 +26,7 @@ from pages.common.words.wording import count, listed
 from pages.data.parts import own_data
 
 PAGE = registry.page("data")
+CARDS = 3  # in a row
 EXPERIMENT = "prepare"
 GROUPS: dict[catalogue.SetKind, str] = {
     "bundled": "Comes with the lab",
@@ -106,16 +106,16 @@ def variant(entry: InventoryEntry, label: str) -> None:
     found = door.Computation.of(EXPERIMENT, request)
     state = found.state if can_prepare and found.state is not None else JobState("unknown")
     active = state.status in door.ACTIVE
-    text, first, second = st.columns([6, 3, 3], vertical_alignment="center")
-    text.markdown(f"{label} {status(entry, active)}")
+    st.markdown(f"{label} {status(entry, active)}")
     if active:
         if found.job is not None and not followed_below(found.job):
             door.follow(found.job, own_data.draw_pictures)
         return
+    row = st.container(horizontal=True, vertical_alignment="center")
     if entry.here:
-        open_link(entry, first)
+        open_link(entry, row)
     elif can_prepare:
-        first.button(
+        row.button(
             "Prepare" if entry.begun is None else "Go on",
             key=f"prepare-{entry.name}",
             disabled=bool(visitors.refusal(Action.PREPARE)),
@@ -125,7 +125,7 @@ def variant(entry: InventoryEntry, label: str) -> None:
     if not entry.here and state.status != "done":  # of that one the files have been removed
         door.explain(state, f"'{entry.name}'", "prepared", "What is computed is kept.")
     if entry.kind != "bundled":
-        removal(entry, second)
+        removal(entry, row)
 
 
 def followed_below(job: str) -> bool:
@@ -177,7 +177,7 @@ def delete(name: str, originals: bool) -> None:
 
 
 def card(about: catalogue.Description, entries: Sequence[InventoryEntry]) -> None:
-    with st.container(border=True):
+    with st.container(border=True, height="stretch"):
         st.markdown(f"**{about.title}**  \n{facts(about)}")
         st.caption(f"{about.origin} [Source]({about.url})")
         for entry in entries:
@@ -262,11 +262,10 @@ def page() -> None:
         if kind == "images":
             st.caption(INTERRUPTIBLE)
         sets = [about for about in catalogue.SETS.values() if about.kind == kind]
-        for pair in zip_longest(sets[::2], sets[1::2]):
-            for column, about in zip(st.columns(2), pair, strict=True):
-                if about is not None:
-                    with column:
-                        card(about, [entry for entry in entries if entry.about is about])
+        for first in range(0, len(sets), CARDS):
+            for column, about in zip(st.columns(CARDS), sets[first:], strict=False):
+                with column:
+                    card(about, [entry for entry in entries if entry.about is about])
     own([entry for entry in entries if entry.about is None])
     check()
     take_away()

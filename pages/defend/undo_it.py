@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from engine.experiments import PolishRequest
-from engine.experiments.polish import DETECTORS, steps_of
+from engine.experiments.polish import steps_of
 from engine.results.store import Stored
 from pages.common.asking import door, links, own_data
 from pages.common.asking.form import Form
@@ -15,7 +15,7 @@ from pages.common.lab.shared import badge_of, datasets
 from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
-from pages.defend.parts import defence_figures, defence_rates, other_case
+from pages.defend.parts import other_case
 from pages.defend.parts import polish_figures as figures
 from pages.defend.parts import polish_rates as rates
 from pages.defend.parts import polish_words as words
@@ -68,36 +68,19 @@ def paths_figure(stored: Stored, step: int) -> FigureBlock:
     )
 
 
-@unfold.section("How well does each number give attackers away?", "detectors")
-def detectors(stored: Stored) -> None:
+@unfold.section("Attack by attack: how many stay, and which number gives them away", "attacks")
+def by_attack(stored: Stored) -> None:
     table: pd.DataFrame = stored.result
+    blocks.table(words.staying_table(table), "Targets still in the top after each step")
     areas = rates.areas(table)
     if areas.empty:
         st.info("No attack reached the top: there is nothing to find.")
         return
-    roc_figure(stored).show()
     blocks.table(words.areas_table(areas), "AUC of three detectors, by attack")
     st.caption(
         "AUC: how often an attack that reached the top has the larger number than an honest model, "
         "ties half; 95% intervals by bootstrap of both groups. All honest models count, those "
         "that held samples back among them."
-    )
-
-
-@shelf.kept
-def roc_figure(stored: Stored) -> FigureBlock:
-    """Draw ROC curves of the rank after one step, by attack."""
-    found = rates.curves(stored.result, rates.RANK)
-    curves = defence_rates.curves_table({words.KINDS[kind]: c for kind, c in found.items()})
-    return FigureBlock(
-        name="polish-roc",
-        title=f"The {DETECTORS[rates.RANK]} as a detector, by attack",
-        kind="ROC curves by attack",
-        build=defence_figures.roc,
-        values=(curves, rates.ALARMS),
-        results=(stored,),
-        badge="",
-        caption="Dashed: one honest model in twenty flagged.",
     )
 
 
@@ -108,19 +91,11 @@ def knowing(stored: Stored, request: PolishRequest) -> None:
     st.markdown(words.knowing_meaning(table, request))
 
 
-@unfold.section("How many stay, attack by attack", "staying")
-def staying(stored: Stored) -> None:
-    blocks.table(words.staying_table(stored.result), "Targets still in the top after each step")
-
-
-@unfold.section("What it costs, and what a verifier must have", "cost")
-def cost(stored: Stored) -> None:
-    st.markdown(words.cost(stored.result))
-    blocks.prose("defend/texts/verifier.md")
-
-
-@unfold.section("What is computed (beyond the paper)", "formulas")
-def how() -> None:
+@unfold.section("What it costs, what a verifier must have, and what is computed", "formulas")
+def how(stored: Stored | None = None) -> None:
+    if stored is not None:
+        st.markdown(words.cost(stored.result))
+        blocks.prose("defend/texts/verifier.md")
     blocks.prose("defend/texts/polish.md")
 
 
@@ -131,20 +106,18 @@ def results(
     head: st.delta_generator.DeltaGenerator,
     below: st.delta_generator.DeltaGenerator,
 ) -> None:
-    """Show the finding and the figure in `head`, its control `below`, and then what it rests on."""
+    """Show the finding and its control in `head`, the figure `below`, and then what it rests on."""
     table: pd.DataFrame = stored.result
-    head.markdown(f"{words.finding(table)}{mark_origin(badge_of(stored))}")
     with head:
+        st.markdown(f"{words.finding(table)}{mark_origin(badge_of(stored))}")
         other_case.show(PAGE)
-    step = choose(form, below, steps_of(table))
+        step = choose(form, st.container(), steps_of(table))
     form.finish()
-    with head:
+    with below:
         paths_figure(stored, step).show()
-    detectors(stored)
+    by_attack(stored)
     knowing(stored, request)
-    staying(stored)
-    cost(stored)
-    how()
+    how(stored)
     take_away.show(stored, request, {"Models": lambda: table})
 
 

@@ -24,6 +24,7 @@ from pages.defend.parts import other_case, result_page
 
 PAGE = registry.page("what-cannot-be-moved")
 EXPERIMENT = ROLE = "certificates"
+PROOF = "defend/texts/certificates.md"
 COST = (
     "Computes some twenty bounds with dense eigenvalue problems, and tries them with 12,000 "
     "models: some five minutes for digits on a laptop."
@@ -44,13 +45,14 @@ def least_attacked(stored: Stored) -> float | None:
 
 
 @shelf.kept
-def shares_figure(stored: Stored, checked: Stored | None) -> FigureBlock:
+def shares_figure(stored: Stored, checked: Stored | None, k: int) -> FigureBlock:
     result: CertificatesResult = stored.result
     attacked = None if checked is None else least_attacked(checked)
-    table = drawn.shares_table(result)
+    table = drawn.shares_table(result, k)
     return FigureBlock(
         name="certified-shares",
-        title=words.shares_title(result),
+        key=f"shares-{k}",
+        title=words.shares_title(result, k),
         kind="Share of the samples that no model can move, by its gradient norm",
         build=drawn.shares,
         values=(table, attacked),
@@ -157,8 +159,9 @@ def depth_figure(stored: Stored) -> FigureBlock:
     )
 
 
-@unfold.section("Sample by sample, by the gradient norm", "norms")
-def norms(stored: Stored, checked: Stored | None, k: int) -> None:
+@unfold.section("Sample by sample: what is proven, and what attacks need", "norms")
+def by_sample(stored: Stored, checked: Stored | None, attacks: Stored | None, k: int) -> None:
+    by_radius(stored, attacks, k).show()
     by_norm(stored, checked, k).show()
 
 
@@ -167,7 +170,7 @@ def polished(stored: Stored) -> None:
     depth_figure(stored).show()
 
 
-@unfold.section("Tried on the edge: random models, worst directions, attacks", "tried")
+@unfold.section("Tried on the edge, and how it is proven", "tried")
 def tried(stored: Stored) -> None:
     result: CertificatesResult = stored.result
     st.markdown(f"**{words.tried_title(result)}**")
@@ -179,11 +182,12 @@ def tried(stored: Stored) -> None:
         "over all samples. 100% would be the end of the certificate."
     )
     blocks.table(words.shares_table(result), "Share certified at round gradient norms")
+    blocks.prose(PROOF)
 
 
 @unfold.section("How it is proven", "proof")
 def proof() -> None:
-    blocks.prose("defend/texts/certificates.md")
+    blocks.prose(PROOF)
 
 
 def results(form: Form, stored: Stored, request: CertificatesRequest) -> None:
@@ -192,7 +196,6 @@ def results(form: Form, stored: Stored, request: CertificatesRequest) -> None:
     attacked = None if checked is None else least_attacked(checked)
     st.markdown(f"{words.finding(stored.result, attacked)}{mark_origin(badge_of(stored))}")
     other_case.show(PAGE)
-    shares_figure(stored, checked).show()
     k = form.choice(
         st.columns([1, 3])[0],
         "Out of the top",
@@ -202,11 +205,10 @@ def results(form: Form, stored: Stored, request: CertificatesRequest) -> None:
         nearest=True,
     )
     form.finish()
-    by_radius(stored, attacks_for(k, request.dataset), k).show()
-    norms(stored, checked, k)
+    shares_figure(stored, checked, k).show()
+    by_sample(stored, checked, attacks_for(k, request.dataset), k)
     polished(stored)
     tried(stored)
-    proof()
     take_away.show(stored, request, {"Samples": lambda: stored.result.samples})
 
 

@@ -142,6 +142,8 @@ def gradients(found: tuple[Stored, ...]) -> None:
     """Show time and memory of one gradient by size, and that all three are the same."""
     gradients_figure(found).show()
     agreement(found)
+    for stored in found[:-1]:  # the last is the page's own
+        st.caption(provenance(stored))
 
 
 @shelf.kept
@@ -181,6 +183,7 @@ def scaling(stored: Stored) -> None:
     scaling_figure(stored).show()
     blocks.table(speed_figures.exponents(stored.result), "Exponents of growth in time and memory")
     st.caption("Exponents: slope of log cost in log size over the larger half, ± standard error.")
+    st.caption(provenance(stored))
 
 
 @unfold.section("What each of them does (Algorithm 1)", "formulas")
@@ -231,8 +234,8 @@ def page() -> None:
             )
     how()
     take_away()
-    for stored in (*measured, *([growth.stored] if growth.stored is not None else [])):
-        st.caption(provenance(stored))
+    if measured:
+        st.caption(provenance(measured[-1]))
 
 
 page()

@@ -85,7 +85,8 @@ def page() -> None:
     if visitors.mode() is not Mode.CLASS:
         st.markdown(BEFORE)
         st.code("make class", "bash")
-        steps.show()
+        with st.container(key="join-steps"):
+            steps.show()
         st.caption(
             "The command prints the address and a link for the teacher. Students can open "
             "everything, attack, and start short computations. Only the teacher deletes, imports, "

@@ -6,7 +6,7 @@ from tests.support.pages import Open, tables, unfold, words
 PAGE = registry.page("paper")
 
 
-SHOWN = ["✗ differs", "? not comparable"]  # at first
+SHOWN = ["✗ differs", "– not comparable"]  # at first
 
 
 def test_the_finding_counts_the_verdicts_that_are_listed(open_page: Open) -> None:
@@ -19,7 +19,7 @@ def test_the_finding_counts_the_verdicts_that_are_listed(open_page: Open) -> Non
     listed = {mark: said.count(f"- {mark[0]} On **") for mark in ("✓ reproduced", *SHOWN)}
     assert all(listed.values())
     assert f"**{listed['✓ reproduced']} of {sum(listed.values())} checks" in said
-    assert f"{listed['✗ differs']} differ and {listed['? not comparable']} cannot" in said
+    assert f"{listed['✗ differs']} differ and {listed['– not comparable']} cannot" in said
     assert "success rates of its tables are not: the features here are others" in said
     assert len(app.get("plotly_chart")) == 1
 
@@ -40,6 +40,6 @@ def test_a_verdict_can_be_left_out(open_page: Open) -> None:
     app.button_group(key="verdicts").set_value(["✗ differs"]).run()
     assert not app.exception
     assert "- ✗ On **" in words(app)
-    assert "- ? On **" not in words(app)
+    assert "- – On **" not in words(app)
     app.button_group(key="verdicts").set_value([]).run()
     assert "No verdict is chosen." in words(app)

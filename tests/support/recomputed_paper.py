@@ -29,7 +29,7 @@ CALLED = {
     "cifar10_5000_2000_effnetlite2": "the CIFAR-10 stand-in",
     "caltech101_effnetlite2": "the Caltech-101 stand-in",
 }
-HOLDS, DIFFERS, OPEN = "✓ reproduced", "✗ differs", "? not comparable"
+HOLDS, DIFFERS, OPEN = "✓ reproduced", "✗ differs", "– not comparable"
 
 
 class Check(NamedTuple):

@@ -99,7 +99,7 @@ def test_the_scoreboard_has_a_mark_for_each_check():
     assert by == {
         f"✓ {REPRODUCED}": [(0, 0), (1, 0)],
         f"✗ {DIFFERS}": [(0, 1), (1, 1), (2, 3)],
-        f"? {NOT_COMPARABLE}": [(0, 2), (1, 2)],
+        f"– {NOT_COMPARABLE}": [(0, 2), (1, 2)],
     }
     assert list(figure.layout.xaxis.ticktext) == ["digits", "wine", "other<br>data"]
 

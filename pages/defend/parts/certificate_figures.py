@@ -7,41 +7,36 @@ import plotly.graph_objects as go
 from engine.experiments import CertificatesResult
 from pages.common.figures.axes import power_axis, rank_axis
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ATTACKED, FAINT, GREEN, GREY, MUSTARD
+from pages.common.figures.palette import ATTACKED, FAINT, GREEN, GREY, translucent
 
-LOOKS = ((GREEN, "solid"), (MUSTARD, "dash"))  # of the values of k
 LOW, HIGH = 1e-6, 1e-1  # gradient norms that are drawn
 SETTLED = 2e-4  # about where the published curves have fallen: what lies above is not known
 
 
-def shares_table(result: CertificatesResult) -> pd.DataFrame:
-    """Return the share of all samples that is certified at each gradient norm, a row per k and
-    norm."""
+def shares_table(result: CertificatesResult, k: int) -> pd.DataFrame:
+    """Return the share of all samples that is certified out of the top k at each gradient norm, a
+    row per norm."""
     norms = np.geomspace(LOW, HIGH, 241)
-    tables = []
-    for k in result.samples["k"].unique():
-        certified = np.sort(result.of(k)["gradient_norm"].to_numpy())
-        above = len(certified) - np.searchsorted(certified, norms)
-        share = above / len(certified)
-        tables.append(pd.DataFrame({"k": int(k), "gradient_norm": norms, "share": share}))
-    return pd.concat(tables, ignore_index=True)
+    certified = np.sort(result.of(k)["gradient_norm"].to_numpy())
+    share = 1 - np.searchsorted(certified, norms) / len(certified)
+    return pd.DataFrame({"k": k, "gradient_norm": norms, "share": share})
 
 
 def shares(table: pd.DataFrame, attacked: float | None) -> go.Figure:
-    """Draw the share certified against the gradient norm, a line per k; `attacked`: the smallest
-    gradient norm of a published attack that succeeded, from which on the region is shaded."""
+    """Draw the share certified against the gradient norm; `attacked`: the smallest gradient norm of
+    a published attack that succeeded, from which on the region is shaded."""
     figure = go.Figure()
-    for (k, part), (colour, dash) in zip(table.groupby("k"), LOOKS, strict=False):
-        figure.add_scatter(
-            x=part["gradient_norm"],
-            y=part["share"],
-            mode="lines",
-            name="cannot reach rank 1" if k == 1 else f"cannot reach the top {k}",
-            line={"color": colour, "width": 3, "dash": dash},
-            hovertemplate="slope %{x:.1e}: %{y:.1%} certified"
-            f"<extra>out of the top {k}</extra>",
-        )
-    note(figure, -5.9, "left", "below the curve:<br>proven safe", GREEN)
+    figure.add_scatter(
+        x=table["gradient_norm"],
+        y=table["share"],
+        mode="lines",
+        fill="tozeroy",
+        fillcolor=translucent(GREEN, 0.12),
+        line={"color": GREEN, "width": 3},
+        hovertemplate="slope %{x:.1e}: %{y:.1%} certified"
+        f"<extra>out of the top {table['k'].iloc[0]}</extra>",
+    )
+    note(figure, -5.9, "left", "proven safe", GREEN)
     if attacked is not None:
         note(figure, (np.log10(SETTLED) + np.log10(attacked)) / 2, "center", "not known", GREY)
         note(figure, np.log10(attacked) + 0.06, "left", "attacks<br>succeed", ATTACKED)
@@ -51,7 +46,7 @@ def shares(table: pd.DataFrame, attacked: float | None) -> go.Figure:
     figure.update_yaxes(
         title_text="samples that no model can move", tickformat=".0%", range=[-0.03, 1.05]
     )
-    return finish(figure, 360)
+    return finish(figure, 360, showlegend=False)
 
 
 def note(figure: go.Figure, x: float, anchor: str, text: str, colour: str) -> None:

@@ -39,8 +39,7 @@ def finding(result: CertificatesResult, attacked: float | None) -> str:
     return said
 
 
-def shares_title(result: CertificatesResult) -> str:
-    k = int(result.samples["k"].min())
+def shares_title(result: CertificatesResult, k: int) -> str:
     norms = result.of(k)["gradient_norm"]
     middle = float(norms[norms > 0].median())
     return f"Half of the samples are safe up to a slope of {size(middle)}"

@@ -29,7 +29,7 @@ OVER = {"baseline": "target_weight"}  # what a method's rate is the best of; the
 VERDICT_LOOKS = {  # colour, and the sign within the mark
     REPRODUCED: (GOOD, "✓"),
     DIFFERS: (BAD, "✗"),
-    NOT_COMPARABLE: (OPEN, "?"),
+    NOT_COMPARABLE: (OPEN, "–"),
 }
 MARKS = {verdict: f"{sign} {verdict}" for verdict, (_, sign) in VERDICT_LOOKS.items()}
 LINE = 58  # characters of a line that pointing at a mark shows

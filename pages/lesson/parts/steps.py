@@ -5,7 +5,7 @@ from pages.common.widgets import blocks
 STEPS = (
     ("1 · A sample", "Everybody is dealt a training sample of their own.", False),
     ("2 · A bet", "Can an attack move it to the top, and at what price?", False),
-    ("3 · The attack", "Everybody runs it on their sample.", True),
+    ("3 · The attack", "Everybody runs it on their sample.", False),
     ("4 · The wall", "It compares the class's rate with the published one.", False),
 )
 
