@@ -59,7 +59,7 @@ def shares_figure(stored: Stored, checked: Stored | None, k: int) -> FigureBlock
         results=(stored, checked) if checked is not None else (stored,),
         badge="",
         caption="The slope is the norm of the training loss's gradient; it is 0 when training is "
-        "finished. Below a curve: the share of samples that no model with this slope or less can "
+        "finished. Below the curve: the share of samples that no model with this slope or less can "
         "have in its top. Blue: slopes of published attacks that succeeded.",
     )
 
