@@ -75,7 +75,6 @@ def players(result: AuditResult) -> None:
     st.markdown(words.players_table(result))
 
 
-@unfold.section("Why the other two are not caught", "why")
 def why(result: AuditResult) -> None:
     st.markdown(
         "- The audit asks whether **some** vector *v* explains a row of scores as *vᵀT*. Honest "
@@ -88,9 +87,10 @@ def why(result: AuditResult) -> None:
     )
 
 
-@unfold.section("How many queries does it take?", "growth")
-def by_queries(stored: Stored) -> None:
+@unfold.section("How many queries does it take? And the residuals, as a figure to save", "growth")
+def by_queries(stored: Stored, samples: Samples | None) -> None:
     growth_figure(stored).show()
+    rows_figure(stored, samples).show()
 
 
 @shelf.kept
@@ -113,8 +113,9 @@ def growth_figure(stored: Stored) -> FigureBlock:
     )
 
 
-@unfold.section("What is computed (Appendix A.0.1)", "formulas")
+@unfold.section("Why the other two are not caught, and what is computed", "formulas")
 def formulas(result: AuditResult) -> None:
+    why(result)
     st.markdown(
         "With $t_j=\\nabla_\\theta L(q_j)$ the gradient of query $j$'s loss, which the auditor "
         "can compute from the model alone, and $g_i$ that of training sample $i$:"
@@ -147,11 +148,6 @@ def formulas(result: AuditResult) -> None:
     )
 
 
-@unfold.section("The residuals, as a figure to save", "residual-figure")
-def to_save(stored: Stored, samples: Samples | None) -> None:
-    rows_figure(stored, samples).show()
-
-
 def live(stored: Stored, exponent: float | None) -> None:
     """Show every row's residual, which is caught or passes while the tolerance is dragged."""
     result: AuditResult = stored.result
@@ -175,10 +171,8 @@ def show(form: Form, stored: Stored, request: AuditRequest) -> None:
     result: AuditResult = stored.result
     chosen = form.clicked(TOLERANCE, TOLERANCES)
     live(stored, None if chosen is None else float(chosen))
-    to_save(stored, data_choice.samples_of(request.dataset))
     players(result)
-    why(result)
-    by_queries(stored)
+    by_queries(stored, data_choice.samples_of(request.dataset))
     formulas(result)
     tables = {
         "Residuals": lambda: words.residual_table(result),

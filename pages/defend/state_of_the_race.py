@@ -59,7 +59,7 @@ def race(stored: Stored, request: PolishRequest) -> None:
     st.caption(
         f"Linear models on {in_prose(request.dataset)}. Of those that reached the top: how many a "
         "check flags when it may flag one honest model in twenty, and how many targets the Newton "
-        f"steps bring out of the top ten.{beyond}"
+        f"steps bring out of the top ten.{beyond} Empty cells were not asked."
     )
     with st.container(horizontal=True):
         for url in dict.fromkeys(page for _, page in words.CHECKS.values()):

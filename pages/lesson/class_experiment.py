@@ -276,7 +276,7 @@ def page() -> None:
             until_it_begins()
         else:
             begin_form(form)
-        steps.show()
+        steps.show(large=True)
     else:
         take_part(lesson)
     form.finish()

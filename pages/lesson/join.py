@@ -85,8 +85,7 @@ def page() -> None:
     if visitors.mode() is not Mode.CLASS:
         st.markdown(BEFORE)
         st.code("make class", "bash")
-        with st.container(key="join-steps"):
-            steps.show()
+        steps.show(large=True)
         st.caption(
             "The command prints the address and a link for the teacher. Students can open "
             "everything, attack, and start short computations. Only the teacher deletes, imports, "

@@ -119,7 +119,7 @@ def against_others(rows: pd.DataFrame) -> str:
     with a space before it."""
     if rows.empty:
         return ""
-    least = rows.loc[(rows["found"] / rows["attacked"]).idxmin()]
+    least = rows.iloc[int((rows["found"] / rows["attacked"]).to_numpy().argmin())]
     return (
         f" Of attackers with another goal it finds as few as {least['found']} of "
         f"{least['attacked']} models (“{least['attack']}”)."

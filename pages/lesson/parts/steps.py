@@ -1,5 +1,7 @@
 """The class experiment in four steps, for pages that open before a lesson begins."""
 
+import streamlit as st
+
 from pages.common.widgets import blocks
 
 STEPS = (
@@ -10,6 +12,8 @@ STEPS = (
 )
 
 
-def show() -> None:
-    """Draw the steps from left to right, down on a phone."""
-    blocks.flow(STEPS)
+def show(large: bool = False) -> None:
+    """Draw the steps from left to right, down on a phone; `large` on a page that has little
+    else."""
+    with st.container(key="large-steps" if large else None):
+        blocks.flow(STEPS)

@@ -82,7 +82,7 @@ function gate(data) {
 function drawMarks(made, data, exponent) {
   const wide = made.clientWidth > 430, left = wide ? 182 : 20, right = 10, top = 26;
   const few = data.rows.length < 8, step = wide ? (few ? 52 : 23) : (few ? 50 : 34);
-  const spread = few ? 17 : 7, high = top + step * data.rows.length + 42;
+  const spread = few ? (wide ? 17 : 13) : 7, high = top + step * data.rows.length + 42;
   made.margins = { left, right };
   const { ctx, width, hue, ink, font, size } = canvas(made, high);
   if (!width) return;
