@@ -9,10 +9,7 @@ from pages.common.widgets import class_notice, header
 
 st.set_page_config(page_title="Influence Attack Lab", layout="wide")
 
-sections: dict[str, list] = {}
-for entry in class_notice.in_order(PAGES):
-    sections.setdefault(entry.section, []).append(navigation.page_of(entry))
-chosen = st.navigation(sections, expanded=True)
+chosen = navigation.choose(class_notice.in_order(PAGES))
 class_notice.show()
 entry_shown = navigation.entry_of(chosen)
 header.show(entry_shown)

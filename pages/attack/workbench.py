@@ -92,17 +92,17 @@ def draw(asked: door.Computation[AttackRequest], shown: Shown, samples: Samples)
     else:
         data = bench.honest(shown.before, shown.accuracy, samples, request.targets[0], found)
     state = "running" if asked.is_active else "done" if shown.is_attack else "open"
-    bench.BENCH(
-        key=bench.KEY,
-        data={
-            **data,
+    bench.BENCH.show(
+        bench.KEY,
+        data,
+        {
             "k": request.k,
             "state": state,
             "refused": door.why_not("attack", request),
             "bench": bench.WORDS
             | {"inside": f"It is among the {request.k} first already: choose another sample."},
         },
-        on_attack_change=lambda: attack_asked(request, shown.before),
+        attack=lambda: attack_asked(request, shown.before),
     )
     if shown.is_attack and steps is None:
         st.caption("This result was kept before the lab recorded steps: its page can make them.")

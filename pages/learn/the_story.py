@@ -7,7 +7,7 @@ from pages.common.asking.form import Form
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of, open_dataset
 from pages.common.widgets.badge import mark_origin
-from pages.common.widgets.browser_files import component
+from pages.common.widgets.component import Component
 from pages.learn.parts import story_figures, story_sources
 from pages.learn.parts.story_sources import Sources
 
@@ -15,15 +15,15 @@ PAGE = registry.page("story")
 STEP, KEY = "step", "the-story"  # in links; of the figure
 OPENS = f"{KEY}-opens"  # the session state's name for the step at which it opened
 STEPS = links.Range(1, 8)
-FIGURE = component("story", "drawing.js", "story_scenes.js", "story_more.js")
+FIGURE = Component("story", "drawing.js", "story_scenes.js", "story_more.js")
 
 
 def told(found: Sources, step: int) -> None:
     """Show the figure, at `step` when the page opens."""
     if KEY not in st.session_state:
         st.session_state[OPENS] = step
-    data = {**story_figures.told(found), "open": st.session_state[OPENS]}
-    FIGURE(key=KEY, data=data, on_step_change=lambda: None)
+    more = {"open": st.session_state[OPENS]}
+    FIGURE.show(KEY, story_figures.told(found), more, step=lambda: None)
     origin = mark_origin(badge_of(found.stored[0]))
     st.caption(
         "Every number comes from a published result: an attack on digits, retraining without each "

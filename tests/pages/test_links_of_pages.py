@@ -14,7 +14,7 @@ from pages.common.asking import links
 from pages.common.asking.links import EXAMPLE
 from pages.common.lab import registry
 from pages.common.lab.registry import PAGES, PageEntry
-from tests.support.pages import Open, words
+from tests.support.pages import Open, address, words
 
 KINDS = ("selectbox", "number_input", "slider", "text_input", "checkbox", "button_group")
 # By page: what a visitor sets, one after the other; a button is clicked. Each page is there with
@@ -110,8 +110,7 @@ def controls(app: AppTest) -> dict[str, Any]:
 
 def link(app: AppTest) -> dict[str, str]:
     """The parameters in the link that the page gives."""
-    (address,) = [code.value for code in app.sidebar.code]
-    return dict(parse_qsl(urlsplit(address).query))
+    return dict(parse_qsl(urlsplit(address(app)).query))
 
 
 def view(app: AppTest) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from engine.results.jobs import JobState
 from engine.results.store import Stored
 from pages.common.asking import links
 from pages.common.asking.door import Computation
+from pages.common.asking.form import LINK
 from pages.common.asking.links import EXAMPLE
 
 Open = Callable[..., AppTest]
@@ -54,10 +55,20 @@ def follow(app: AppTest, done: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def unfold(app: AppTest) -> AppTest:
-    """Open every section that unfolds."""
+    """Open every section that unfolds, and then every menu."""
     for section in app.expander:
         app.session_state[str(section.key)] = True
+    app.run()
+    for menu in app.get("popover"):
+        app.session_state[str(menu.key)] = True
     return app.run()
+
+
+def address(app: AppTest) -> str:
+    """The link that the page gives for its view: its menu is opened."""
+    app.session_state[LINK] = True
+    (code,) = app.run().sidebar.code
+    return str(code.value)
 
 
 def tables(app: AppTest) -> list[pd.DataFrame]:

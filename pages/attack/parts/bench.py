@@ -10,15 +10,16 @@ from engine.attacks.result import AttackResult, Ranking, Replay
 from engine.experiments import SensitivityResult
 from engine.statistics import rank_correlation
 from pages.common.keeping import shelf
+from pages.common.keeping.ready import Ready
 from pages.common.samples import Samples
 from pages.common.widgets import replay
-from pages.common.widgets.browser_files import component
+from pages.common.widgets.component import Component
 from pages.common.words.wording import decimal
 
 KEY = "bench"
 FIRST = 10  # of the honest ranking, of whom it is said how many are still there
 WALL = 330  # px that the wall of all samples is high, about
-BENCH = component("bench", "drawing.js", "player.js", "replay.css")
+BENCH = Component("bench", "drawing.js", "player.js", "replay.css")
 WORDS = {
     "shelf": "Samples to choose from",
     "stage": "The ranking, step by step",
@@ -93,7 +94,7 @@ def attacked(
     words = replay.Words(f"sample {result.targets[0]}")
     film = dict(replay.film(result, steps, samples, words))
     film["frames"] = with_price(film["frames"], ranks)
-    return film | on_the_bench(result.before, ranks, samples, result.targets[0], found)
+    return Ready(film | on_the_bench(result.before, ranks, samples, result.targets[0], found))
 
 
 @shelf.kept
@@ -104,7 +105,7 @@ def honest(
     ranks = before.ranks[np.newaxis]
     film = dict(replay.still(before, accuracy, samples, target, replay.Words(f"sample {target}")))
     film["frames"] = with_price(film["frames"], ranks)
-    return film | on_the_bench(before, ranks, samples, target, found)
+    return Ready(film | on_the_bench(before, ranks, samples, target, found))
 
 
 def on_the_bench(

@@ -10,14 +10,15 @@ from engine.scrutiny.impossibility import ImpossibleInstance
 from pages.common.asking import links
 from pages.common.asking.form import Form, forget_notes
 from pages.common.keeping import shelf
-from pages.common.widgets.browser_files import component
+from pages.common.keeping.ready import Ready
+from pages.common.widgets.component import Component
 from pages.common.words.wording import count
 
 KEY = "impossible-hands"
 WEIGHT_HIGH, WEIGHT_STEP = 6.0, 0.1
 WEIGHTS = {"w1": ("First feature", 0.3), "w2": ("Second feature", -0.3), "b": ("Bias", 0.0)}
 DAMPINGS = (0.001, 0.01, 0.25, 1.0, 10.0)
-HANDS = component("impossible", "drawing.js", "marks.js", "live.css")
+HANDS = Component("impossible", "drawing.js", "marks.js", "live.css")
 
 
 def choose_model(form: Form, damping: float) -> tuple[tuple[float, ...], float]:
@@ -53,7 +54,7 @@ def given(
     dataset, k = instance.dataset, instance.k
     copies = "its copy" if k == 1 else "its copies"
     never = f"never in the top {k}"
-    return {
+    told: dict[str, object] = {
         "id": f"{dataset.content_hash[:16]}-{k}-{request.seed}",
         "X": dataset.X_train.astype(np.float64).tolist(),
         "y": dataset.y_train.tolist(),
@@ -83,6 +84,7 @@ def given(
             "unit": "influence score →",
         },
     }
+    return Ready(told)
 
 
 def show(
@@ -94,8 +96,4 @@ def show(
     """Draw the plane, the model's numbers and the scores, which answer while they are dragged."""
     reach = 1.15 * float(np.abs(instance.dataset.X_train).max())
     model = dict(zip(WEIGHTS, difference, strict=True)) | {"damping": damping}
-    HANDS(
-        key=KEY,
-        data={**given(instance, request, reach), "model": model},
-        on_model_change=take_over,
-    )
+    HANDS.show(KEY, given(instance, request, reach), {"model": model}, model=take_over)

@@ -3,14 +3,17 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, TypedDict, TypeVar, overload
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.common.asking import links, own_address
+from pages.common.widgets import unfold
 
 NOTES, CHOICE = "link_notes", "choice"  # session-state keys beside the widgets' own
+LINK = "link-to-view"  # the key of its menu
 Place = DeltaGenerator  # where a control is drawn: a column, a container, the sidebar
 T = TypeVar("T")
 
@@ -317,11 +320,22 @@ def bound_number(name: str) -> Binding:
 
 
 def show_link(values: Mapping[str, object]) -> None:
-    """Show the address of the view, with the values of all its controls, to be copied. The browser
-    makes what the menu holds when it is opened."""
-    menu = st.sidebar.popover("Link to this view", icon=":material/link:", width="stretch")
-    menu.code(f"{st.context.url or ''}{links.query(values)}", language=None, wrap_lines=True)
-    menu.caption(
+    """Show the address of the view, with the values of all its controls, to be copied."""
+    address = f"{st.context.url or ''}{links.query(values)}"
+    with st.sidebar:
+        unfold.menu(
+            "Link to this view",
+            LINK,
+            partial(restores, address),
+            ":material/link:",
+            width="stretch",
+        )
+
+
+def restores(address: str) -> None:
+    """Show what restores a view, and where."""
+    st.code(address, language=None, wrap_lines=True)
+    st.caption(
         "Restores this view wherever the lab has the same data: at once where the result is kept; "
         "elsewhere it offers to compute it."
     )

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from engine.settings import number
+from pages.common.keeping.ready import Ready
 from pages.common.keeping.tokens import NoToken, token
 
 P = ParamSpec("P")
@@ -126,6 +127,8 @@ def size_of(value: object) -> int:
         if set(map(type, value)) <= NUMBERS:  # thousands in a figure: not each by itself
             return sys.getsizeof(value) + NUMBER * len(value)
         return sys.getsizeof(value) + sum(map(size_of, value))
+    if isinstance(value, Ready):
+        return size_of(value.text) + size_of(dict(value))
     if isinstance(value, Mapping):
         return sys.getsizeof(value) + sum(size_of(n) + size_of(v) for n, v in value.items())
     if is_dataclass(value) and not isinstance(value, type):

@@ -15,7 +15,8 @@ from pages.common.lab import address
 from pages.common.lab.registry import PageEntry
 from pages.common.lab.shared import lab
 from pages.common.widgets import badge
-from pages.common.widgets.browser_files import component, text_of
+from pages.common.widgets.browser_files import text_of
+from pages.common.widgets.component import Component
 
 PARAMETER = "present"  # of a link that opens while presenting
 STATE = "presenting"  # the session state's own name for it
@@ -23,7 +24,7 @@ LAB = "Influence Attack Lab"
 PAPER = "Influence-based Attributions can be Manipulated"
 AUTHORS = "Yadav, Wu, Chaudhuri"
 LINK = "https://arxiv.org/abs/2409.05208"
-HEADER = component("header")
+HEADER = Component("header")
 
 
 def presenting() -> bool:
@@ -69,5 +70,4 @@ def show(page: PageEntry) -> None:
         data |= {"address": here, "code": qr_code(here)}
         data |= {"question": page.question, "finding": page.finding, "notes": list(page.notes)}
         st.html(f"<style>{text_of('presenting.css')}</style>")
-    with st.container(key="lab-line"):
-        HEADER(key="lab-header", data=data, on_turned_change=lambda: turn(not on))
+    HEADER.show("lab-header", data, turned=lambda: turn(not on))

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from engine.experiments import PlaygroundResult
 from engine.models.linear import LinearModel
 from pages.common.keeping import shelf
-from pages.common.widgets.browser_files import component
+from pages.common.keeping.ready import Ready
+from pages.common.widgets.component import Component
 
-PLANE = component("plane", "drawing.js")
+PLANE = Component("plane", "drawing.js")
 
 
 def show(data: Mapping[str, object], key: str) -> None:
     """Show the plane."""
-    PLANE(key=key, data=data)
+    PLANE.show(key, data)
 
 
 @shelf.kept
@@ -28,7 +29,8 @@ def plane(result: PlaygroundResult) -> Mapping[str, object]:
     X, n = result.X.astype(np.float64), len(result.y)
     half, target = result.half, result.target
     own = int(result.y[target])
-    return {
+    return Ready(
+        {
         "id": f"{n}-{target}-{float(result.honest_direction.sum()):.12e}-{result.distance:.9f}",
         "points": [[*map(float, x), int(c)] for x, c in zip(X, result.y, strict=True)],
         "target": target,
@@ -59,7 +61,8 @@ def plane(result: PlaygroundResult) -> Mapping[str, object]:
             "from": "from",
             "to": "to",
         },
-    }  # fmt: skip
+        }
+    )  # fmt: skip
 
 
 def scores(result: PlaygroundResult, which: str) -> NDArray[np.float64]:

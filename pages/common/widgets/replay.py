@@ -15,8 +15,9 @@ from PIL import Image
 
 from engine.attacks.result import AttackResult, Ranking, Replay
 from pages.common.keeping import shelf
+from pages.common.keeping.ready import Ready
 from pages.common.samples import Samples
-from pages.common.widgets.browser_files import component
+from pages.common.widgets.component import Component
 from pages.common.words import wording
 
 PLAYS_MS = 6000  # from the honest model to the returned one
@@ -25,7 +26,7 @@ DRAWN = 3000  # samples at most; of larger data sets the ranking is thinned
 PICTURED = 1500  # samples whose pictures are all sent; of larger data sets those that come first
 FIRST = 10  # that stand in a row of their own
 SMALL, LARGE = 16, 40  # px of a picture among all samples, and of one among the first
-PLAYER = component("replay", "drawing.js", "player.js")
+PLAYER = Component("replay", "drawing.js", "player.js")
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def play(data: Mapping[str, object], key: str, tells: bool = False) -> bool:
     page then runs again, once."""
     import streamlit as st
 
-    PLAYER(key=key, data={**data, "tells": tells}, on_arrived_change=lambda: None)
+    PLAYER.show(key, data, {"tells": tells}, arrived=lambda: None)
     return tells and (st.session_state.get(key) or {}).get("arrived") == data["id"]
 
 
@@ -69,7 +70,7 @@ def film(
         short, name = named(int(replay.steps[i]), last)
         frames.append(Frame(short, name, float(replay.accuracy[i]), float(replay.distance[i])))
     ranks = np.vstack([result.before.ranks, replay.ranks[kept]])
-    return reel(frames, ranks, samples, result.targets[0], words)
+    return Ready(reel(frames, ranks, samples, result.targets[0], words))
 
 
 @shelf.kept
@@ -78,7 +79,7 @@ def still(
 ) -> Mapping[str, object]:
     """Return what the browser is given where there is no attack yet: the honest model alone."""
     frame = Frame("honest", "The honest model", accuracy, 0.0)
-    return reel([frame], before.ranks[np.newaxis], samples, target, words)
+    return Ready(reel([frame], before.ranks[np.newaxis], samples, target, words))
 
 
 def reel(

@@ -5,14 +5,16 @@ looks at: the browser says which sample it points at, and the answer brings that
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import streamlit as st
 
 from pages.common.samples import Samples
-from pages.common.widgets.browser_files import component
+from pages.common.widgets import fragment
+from pages.common.widgets.component import Component
 
 ASK_AFTER_MS = 90  # of pointing at one sample: a pointer that passes over asks for nothing
-CARD = component("sample_card")
+CARD = Component("sample_card")
 
 
 def answer(samples: Samples, index: object) -> Mapping[str, object]:
@@ -24,20 +26,20 @@ def answer(samples: Samples, index: object) -> Mapping[str, object]:
     return {"sample": index, "picture": picture, "lines": lines}
 
 
-@st.fragment
 def sample_card(chart: str, samples: Samples, at: int) -> None:
     """Show the card of the chart with this key; `at` is the place of a sample's index in the custom
     data of its points."""
     key = f"card-{chart}"
+    fragment.alone(key, partial(show, key, chart, samples, at))
+
+
+def show(key: str, chart: str, samples: Samples, at: int) -> None:
+    """Show the card of the sample that the browser asks for."""
     asked = (st.session_state.get(key) or {}).get("sample")
-    CARD(
-        key=key,
-        data={
-            "chart": chart,
-            "content": samples.dataset.content_hash,
-            "at": at,
-            "wait": ASK_AFTER_MS,
-            **answer(samples, asked),
-        },
-        on_sample_change=lambda: None,
-    )
+    given = {
+        "chart": chart,
+        "content": samples.dataset.content_hash,
+        "at": at,
+        "wait": ASK_AFTER_MS,
+    }
+    CARD.show(key, given, answer(samples, asked), sample=lambda: None)

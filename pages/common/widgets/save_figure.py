@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 
 import pandas as pd
@@ -16,6 +17,7 @@ import streamlit as st
 from engine.experiments import Request, values_of
 from engine.results.store import Stored
 from pages.common.keeping import shelf
+from pages.common.widgets import unfold
 from pages.common.words import reproduce
 
 NAMED = ("metric", "k", "radius", "image", "scale")  # fields that a file's name says, if single
@@ -90,17 +92,27 @@ def menu(chart: str, source: FigureSource, title: str) -> None:
     """Show the menu of the chart with this key; pictures carry the title, and what they are drawn
     from. The browser makes what it holds when it is opened, and the numbers are written when they
     are asked for."""
-    with st.popover("Save figure", icon=":material/download:", type="tertiary"):
-        st.html(choices(chart, source.what, source.asked, title))
-        st.download_button(
-            "Numbers (CSV)",
-            source.csv,
-            f"{source.name}.csv",
-            "text/csv",
-            key=f"save-{chart}-numbers",
-            on_click="ignore",
-            width="stretch",
-        )
+    unfold.menu(
+        "Save figure",
+        f"save-{chart}",
+        partial(offer, chart, source, title),
+        ":material/download:",
+        type="tertiary",
+    )
+
+
+def offer(chart: str, source: FigureSource, title: str) -> None:
+    """Write what the menu holds."""
+    st.html(choices(chart, source.what, source.asked, title))
+    st.download_button(
+        "Numbers (CSV)",
+        source.csv,
+        f"{source.name}.csv",
+        "text/csv",
+        key=f"save-{chart}-numbers",
+        on_click="ignore",
+        width="stretch",
+    )
 
 
 @shelf.kept

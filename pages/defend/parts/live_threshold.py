@@ -12,12 +12,13 @@ from engine.vocabulary import PLAYERS
 from pages.common.asking.form import forget_notes
 from pages.common.asking.links import Range
 from pages.common.keeping import shelf
-from pages.common.widgets.browser_files import component
+from pages.common.keeping.ready import Ready
+from pages.common.widgets.component import Component
 from pages.defend.parts import audit_figures
 from pages.defend.parts import defence_rates as rates
 from pages.defend.parts.defence_figures import LOOKS, SMALLEST, groups_of
 
-GATE = component("threshold", "drawing.js", "marks.js", "live.css")
+GATE = Component("threshold", "drawing.js", "marks.js", "live.css")
 SHAPES = {"honest": "circle", "attacked": "diamond", "scaled": "tick", "adaptive": "cross"}
 Given = Mapping[str, object]
 
@@ -50,7 +51,7 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
     honest, scaled = floats(by["honest"]), floats(by["scaled"])
     moved = table[(table["kind"] == "attacked") & table["success"]]
     able, targets = rates.passing_norms(table)
-    return {
+    told: dict[str, object] = {
         "id": marked(table["gradient_norm"].tolist()),
         "low": limits.low,
         "high": limits.high,
@@ -83,6 +84,7 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
             "that moved a target. An attacker who knows the check passes with {2} targets.",
         },
     }
+    return Ready(told)
 
 
 @shelf.kept
@@ -105,7 +107,7 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
                 "ringed": int(np.searchsorted(drawn, result.target)),
             }
         )
-    return {
+    told: dict[str, object] = {
         "id": marked(*result.residuals),
         "low": limits.low,
         "high": limits.high,
@@ -126,6 +128,7 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
             "of who invents numbers, {2} of the careful liar, {3} of the attacker.",
         },
     }
+    return Ready(told)
 
 
 def show(key: str, given: Given, exponent: float, name: str) -> None:
@@ -139,4 +142,4 @@ def show(key: str, given: Given, exponent: float, name: str) -> None:
             st.session_state[name] = round(float(set_to), 2)
         forget_notes()
 
-    GATE(key=place, data={**given, "exponent": exponent}, on_exponent_change=take_over)
+    GATE.show(place, given, {"exponent": exponent}, exponent=take_over)

@@ -8,15 +8,16 @@ from engine.fairness.result import FairnessResult
 from engine.results.store import Stored
 from pages.common.asking.form import forget_notes
 from pages.common.keeping import shelf
+from pages.common.keeping.ready import Ready
 from pages.common.lab.shared import badge_of
-from pages.common.widgets.browser_files import component
 from pages.common.widgets.charts import heading
+from pages.common.widgets.component import Component
 from pages.common.words.wording import count
 from pages.fairness.parts import fairness_words as words
 from pages.fairness.parts.fairness_figures import HONEST
 
 KEY, SCALE = "fairness-scale", "scale"  # of the figure; in links
-DIAL = component("scale", "drawing.js", "marks.js", "live.css")
+DIAL = Component("scale", "drawing.js", "marks.js", "live.css")
 
 
 def known(value: float) -> float | None:
@@ -42,7 +43,7 @@ def given(result: FairnessResult, token: str) -> dict[str, object]:
         for _, row in table.iterrows()
     ]
     gap = words.titled(about.metric)
-    return {
+    told: dict[str, object] = {
         "id": token,
         "scales": scales,
         "honest": result.place(HONEST),
@@ -62,6 +63,7 @@ def given(result: FairnessResult, token: str) -> dict[str, object]:
             "none": "At scale {scale} the programme has no solution.",
         },
     }
+    return Ready(told)
 
 
 def show(stored: Stored, scale: float) -> None:
@@ -76,7 +78,7 @@ def show(stored: Stored, scale: float) -> None:
 
     heading("Drag the scale: what becomes of the predictions and of the gap", badge_of(stored))
     data = given(result, stored.folder.name)
-    DIAL(key=KEY, data={**data, "place": result.place(scale)}, on_scale_change=take_over)
+    DIAL.show(KEY, data, {"place": result.place(scale)}, scale=take_over)
     st.caption(
         f"{words.who_is_ahead(result.about)} The slider stops at the "
         f"{count(len(result.table), 'scale')} that are computed: between them nothing is known, "

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from engine.experiments.polish import steps_of
 from engine.scrutiny.impossibility import impossible_instance, impossible_scores
 from pages.common.keeping import shelf
+from pages.common.keeping.ready import Ready
 from pages.common.samples import Samples
 from pages.common.widgets import replay
 from pages.common.words.wording import count, decimal, percent
@@ -35,17 +36,19 @@ def told(found: Sources) -> Mapping[str, object]:
     of every step."""
     film = replay.film(found.attack, found.replay, Samples(found.dataset), WORDS)
     steps = [asdict(step) for step in story_words.story(found)]
-    return {
-        **film,
-        "steps": steps,
-        "score": score(found),
-        "price": price(found),
-        "money": money(found),
-        "halves": halves(found),
-        "impossible": impossible(found),
-        "fairness": fairness(found),
-        "undo": undo(found),
-    }
+    return Ready(
+        {
+            **film,
+            "steps": steps,
+            "score": score(found),
+            "price": price(found),
+            "money": money(found),
+            "halves": halves(found),
+            "impossible": impossible(found),
+            "fairness": fairness(found),
+            "undo": undo(found),
+        }
+    )
 
 
 def score(found: Sources) -> Mapping[str, object]:

@@ -1,0 +1,114 @@
+"""What a page sends when it is opened: no more messages than it may, and Streamlit's own.
+
+A message costs the server up to a tenth of a millisecond for every visitor, a control two tenths.
+`python -m tests.benchmarks class` measures that; here messages are counted, so that a page does not
+grow unnoticed.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
+from streamlit.testing.v1 import AppTest
+
+from pages.common.lab.registry import PAGES, PageEntry
+from tests.support.pages import Open
+
+A_PAGE, A_CHART = 30, 10  # messages: of a page without a chart, and more for each chart
+MORE = {
+    "apart": 6,  # two models side by side, each with what is known of it
+    "audit": 6,
+    "influence": 6,  # two grids of samples beside each other
+    "what-works": 6,
+    "data": 125,  # every data set with its licence and its buttons
+}
+
+
+def sent(app: AppTest) -> int:
+    """Count the containers and elements that a page has sent in its last run."""
+
+    def within(block: Any) -> Iterator[Any]:  # Streamlit's blocks and elements
+        for part in block.children.values():
+            yield part
+            if hasattr(part, "children"):
+                yield from within(part)
+
+    return sum(1 for root in app._tree.children.values() for _ in within(root))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.url)
+def test_a_page_sends_no_more_messages_than_it_may(page: PageEntry, open_page: Open) -> None:
+    app = open_page(page)
+    assert not app.exception
+    most = A_PAGE + A_CHART * len(app.get("plotly_chart")) + MORE.get(page.url, 0)
+    assert sent(app) <= most, "put what few readers need into a fold, which is one message"
+
+
+def test_the_navigation_is_streamlits_own(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`navigation.choose` sends what `st.navigation` does, and tells the session the same."""
+    messages, known = [], []
+    whole = ScriptRunContext.enqueue
+
+    def noted(context: ScriptRunContext, message: Any) -> None:  # a ForwardMsg
+        if message.WhichOneof("type") == "navigation":
+            messages.append(message.navigation.SerializeToString(deterministic=True))
+            known.append((context.pages_manager.get_pages(), context.page_script_hash))
+        whole(context, message)
+
+    monkeypatch.setattr(ScriptRunContext, "enqueue", noted)
+    assert not AppTest.from_function(both).run().exception
+    ours, streamlits = messages
+    assert ours == streamlits
+    assert known[0] == known[1]
+
+
+def both() -> None:
+    import streamlit as st
+
+    from pages.common.lab import navigation
+    from pages.common.lab.registry import PAGES
+
+    sections: dict[str, list] = {}
+    for entry in PAGES:
+        sections.setdefault(entry.section, []).append(navigation.page_of(entry))
+    navigation.choose(PAGES)
+    st.navigation(sections, expanded=True)
+
+
+def components() -> None:
+    import streamlit as st
+
+    from pages.common.keeping.ready import Ready
+    from pages.common.widgets.browser_files import text_of
+    from pages.common.widgets.component import Component
+
+    given = Ready({"a": [1.5, "<b>"], "b": {"c": None}})
+    Component("header").show("ours", given, {"more": True}, told=lambda: None)
+    theirs = st.components.v2.component(
+        "header", css=text_of("header.css"), js=text_of("header.js"), isolate_styles=False
+    )
+    theirs(key="theirs", data={**given, "more": True}, on_told_change=lambda: None)
+    st.session_state["held"] = [st.session_state.get(key) for key in ("ours", "theirs")]
+
+
+def test_a_component_is_sent_as_streamlit_sends_it() -> None:
+    app = AppTest.from_function(components).run()
+    assert not app.exception
+    ours, theirs = (element.proto for element in app.get("bidi_component"))
+    assert ours.id.endswith("-ours") and theirs.id.endswith("-theirs")
+    ours.id = theirs.id = ""
+    assert ours == theirs
+    held = app.session_state["held"]
+    assert held[0] == held[1]
+
+
+def test_json_is_put_together_from_both_parts() -> None:
+    import json
+
+    from pages.common.keeping.ready import Ready, as_json
+
+    for values in ({}, {"a": 1}, {"a": "}", "b": [1]}):
+        for more in ({}, {"a": 2}, {"c": "{"}):
+            assert json.loads(as_json(Ready(values), more)) == {**values, **more}
+            assert json.loads(as_json(values, more)) == {**values, **more}
