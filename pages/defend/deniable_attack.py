@@ -78,9 +78,15 @@ def choose(form: Form, place: st.delta_generator.DeltaGenerator, limit: float) -
     return float(chosen)
 
 
+@shelf.kept
+def has_arrived(result: DeniableResult) -> bool:
+    """Return whether any attack reached the top."""
+    return not result.arrived.empty
+
+
 def checked(result: DeniableResult) -> None:
     """Show which checks stop the attacks that arrived."""
-    if result.arrived.empty:
+    if not has_arrived(result):
         charts.heading("Which checks stop it?")
         st.info("No attack reached the top: there is nothing to check.")
         return

@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.layout_utils import LayoutConfig
+from streamlit.proto.Html_pb2 import Html
 
 from engine.settings import ROOT
 from pages.common.keeping import shelf
@@ -17,7 +19,14 @@ FEATURES_MEAN = (
     "The features in which the sample is farthest from the training data's mean, in standard "
     "deviations σ"
 )
+LAYOUT = LayoutConfig(width="stretch")
 SHORT = 20  # characters of a table's cell that no line breaks
+
+
+def html(text: str) -> None:
+    """Show HTML that is no style, as `st.html` does, which asks first whether the text is the name
+    of a file, and looks through all of it for what to leave out."""
+    st._main._enqueue("html", Html(body=text), layout_config=LAYOUT)
 
 
 def prose(name: str) -> None:
@@ -58,7 +67,7 @@ def facts(lead: str, items: Iterable[Fact]) -> None:
         f'<div class="note">{escape(f.note)}</div></div>'
         for f in items
     )
-    st.html(f'<div class="ial-facts"><div>{lead}</div>{cells}</div>')
+    html(f'<div class="ial-facts"><div>{lead}</div>{cells}</div>')
 
 
 def grid(cells: Iterable[tuple[str, Sequence[str]]]) -> None:
@@ -67,7 +76,7 @@ def grid(cells: Iterable[tuple[str, Sequence[str]]]) -> None:
         f'<div class="ial-cell">{image}{"".join(f"<div>{line}</div>" for line in lines)}</div>'
         for image, lines in cells
     )
-    st.html(f'<div class="ial-grid" data-figure="pictures">{body}</div>')
+    html(f'<div class="ial-grid" data-figure="pictures">{body}</div>')
 
 
 def table(
@@ -76,7 +85,7 @@ def table(
     """Draw a small table to be read, not to be sorted or searched. `formats` writes the cells of a
     column as HTML, each from its own column's type of value (hence Any); other cells are text,
     numbers as they are, missing values as –."""
-    st.html(table_html(frame, alt, formats or {}))
+    html(table_html(frame, alt, formats or {}))
 
 
 @shelf.kept
@@ -119,7 +128,7 @@ def flow(steps: Sequence[tuple[str, str, bool]]) -> None:
         f"<b>{escape(name)}</b> {escape(text)}</div>"
         for name, text, crucial in steps
     ]
-    st.html(
+    html(
         '<div class="ial-flow">'
         + '<div class="arrow" aria-hidden="true">→</div>'.join(boxes)
         + "</div>"

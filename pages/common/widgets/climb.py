@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
-import streamlit as st
 
 from engine.attacks.result import Ranking
 from pages.common.samples import Samples
+from pages.common.widgets import blocks
 from pages.common.widgets.blocks import portrait
 
 POINTS = 120  # of the curve
@@ -16,7 +16,7 @@ HIGH, LOW = 8.0, 92.0  # percent of the height: where the first and the last ran
 
 def show(before: Ranking, samples: Samples, target: int, ranks: Sequence[int], k: int) -> None:
     """Show the honest ranking and the target's rank in each run; the best rank is labelled."""
-    st.html(drawn(before, samples, target, ranks, k))
+    blocks.html(drawn(before, samples, target, ranks, k))
 
 
 def drawn(before: Ranking, samples: Samples, target: int, ranks: Sequence[int], k: int) -> str:

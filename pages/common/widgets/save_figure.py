@@ -17,7 +17,7 @@ import streamlit as st
 from engine.experiments import Request, values_of
 from engine.results.store import Stored
 from pages.common.keeping import shelf
-from pages.common.widgets import unfold
+from pages.common.widgets import blocks, unfold
 from pages.common.words import reproduce
 
 NAMED = ("metric", "k", "radius", "image", "scale")  # fields that a file's name says, if single
@@ -103,7 +103,7 @@ def menu(chart: str, source: FigureSource, title: str) -> None:
 
 def offer(chart: str, source: FigureSource, title: str) -> None:
     """Write what the menu holds."""
-    st.html(choices(chart, source.what, source.asked, title))
+    blocks.html(choices(chart, source.what, source.asked, title))
     st.download_button(
         "Numbers (CSV)",
         source.csv,

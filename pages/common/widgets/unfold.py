@@ -10,10 +10,16 @@ from functools import partial, wraps
 from typing import Literal, ParamSpec, Protocol
 
 import streamlit as st
+from streamlit.elements.lib.layout_utils import get_width_config
+from streamlit.elements.lib.utils import compute_and_register_element_id
+from streamlit.proto.Block_pb2 import Block
+from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
+from streamlit.runtime.state import register_widget
 
 from pages.common.widgets import fragment
 
 KEY = "unfold-"  # what the keys of all expanders begin with
+WIDTHS = {width: get_width_config(width) for width in ("content", "stretch")}
 P = ParamSpec("P")
 
 
@@ -36,13 +42,9 @@ def section(label: str, key: str) -> Decorator:
 
 def show(label: str, key: str, write: Callable[[], None]) -> None:
     """Draw the expander, and what `write` writes into it where it is open."""
-
-    def draw() -> None:
-        box = st.expander(label, key=f"{KEY}{key}", on_change="rerun")
-        if box.open:
-            fragment.fill(box, write)
-
-    fragment.alone(f"{KEY}{key}", draw)
+    holder = Block(allow_empty=True, width_config=WIDTHS["stretch"])
+    holder.expandable.label, holder.expandable.type = label, Block.Expandable.Type.DEFAULT
+    fragment.alone(f"{KEY}{key}", partial(draw, holder, "expandable", f"{KEY}{key}", write))
 
 
 def menu(
@@ -53,11 +55,34 @@ def menu(
     type: Literal["secondary", "tertiary"] = "secondary",
     width: Literal["content", "stretch"] = "content",
 ) -> None:
-    """Draw a button that opens a menu, and what `write` writes into it where it is open."""
+    """Draw a button that opens a menu, and what `write` writes into it where it is open. `icon` is
+    Streamlit's name of one (':material/link:')."""
+    holder = Block(allow_empty=True, width_config=WIDTHS[width])
+    holder.popover.label, holder.popover.icon, holder.popover.type = label, icon, type
+    holder.popover.disabled = False
+    fragment.alone(key, partial(draw, holder, "popover", key, write))
 
-    def draw() -> None:
-        box = st.popover(label, type=type, icon=icon, width=width, key=key, on_change="rerun")
-        if box.open:
-            fragment.fill(box, write)
 
-    fragment.alone(key, draw)
+def draw(
+    holder: Block, kind: Literal["expandable", "popover"], key: str, write: Callable[[], None]
+) -> None:
+    """Send an expander or a popover as `st.expander` and `st.popover` do where `on_change` is
+    "rerun": they check first what is right here. A test compares them."""
+    name = compute_and_register_element_id(
+        kind, user_key=key, dg=st._main, key_as_main_identity=True
+    )
+    state = register_widget(
+        name,
+        deserializer=bool,  # nothing is known of it, or whether it is open
+        serializer=bool,
+        ctx=get_script_run_ctx(),
+        value_type="bool_value",
+    )
+    holder.id = name
+    if kind == "expandable":
+        holder.expandable.id, holder.expandable.expanded = name, state.value
+    else:
+        holder.popover.id, holder.popover.open = name, state.value
+    box = st._main._block(holder)
+    if state.value:
+        fragment.fill(box, write)
