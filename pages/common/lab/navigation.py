@@ -94,7 +94,8 @@ def choose(entries: Sequence[PageEntry]) -> StreamlitPage:
         _listed[addresses] = Listed.of(entries)
     listed = _listed[addresses]
     context = get_script_run_ctx()
-    assert context is not None  # the app runs
+    if context is None:  # the app is imported, not run by a server
+        return opened(listed.pages[listed.default])
     found = context.pages_manager.set_pages_and_resolve(listed.known, listed.default)
     if found is None:
         send_page_not_found(context)
@@ -104,9 +105,14 @@ def choose(entries: Sequence[PageEntry]) -> StreamlitPage:
     message.navigation.page_script_hash = name
     context.set_mpa_v2_page(name)
     context.enqueue(message)
-    page = copy.copy(listed.pages[name])
-    page._can_be_called = True
-    return page
+    return opened(listed.pages[name])
+
+
+def opened(page: Page) -> StreamlitPage:
+    """Return the session's own copy of a page, which may run."""
+    copied = copy.copy(page)
+    copied._can_be_called = True
+    return copied
 
 
 def entry_of(chosen: StreamlitPage) -> PageEntry:
