@@ -89,13 +89,13 @@ def page_of(entry: PageEntry) -> StreamlitPage:
 def choose(entries: Sequence[PageEntry]) -> StreamlitPage:
     """Show the navigation, and return the page that the visitor has asked for, as `st.navigation`
     does, which would make all of it anew in every run; a test compares the two."""
+    context = get_script_run_ctx()
+    if context is None:  # the app is imported, not run by a server
+        return opened(made(next(entry for entry in entries if entry.default)))
     addresses = tuple(entry.url for entry in entries)
     if addresses not in _listed:
         _listed[addresses] = Listed.of(entries)
     listed = _listed[addresses]
-    context = get_script_run_ctx()
-    if context is None:  # the app is imported, not run by a server
-        return opened(listed.pages[listed.default])
     found = context.pages_manager.set_pages_and_resolve(listed.known, listed.default)
     if found is None:
         send_page_not_found(context)
