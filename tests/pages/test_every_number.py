@@ -15,6 +15,7 @@ from tests.support.number_kinds import (
     NO_RESULT,
     RESULTS,
     SHARED,
+    TABLES,
     Kind,
 )
 from tests.support.reading import Passage
@@ -92,6 +93,21 @@ def test_every_number_of_a_result_follows_from_the_published_tables(said: Said) 
     unused = [kind.pattern.pattern for kind in RESULTS if kind not in used]
     assert not unused, "no page says these any more"
     assert len(used) > 100
+
+
+@pytest.mark.long
+def test_every_row_of_these_tables_follows_from_the_published_ones(said: Said) -> None:
+    shown: dict[tuple[str, str], list[str]] = {}
+    for _page, dataset, passage in said:
+        name, _, cells = passage.text.partition(" | ")
+        if passage.place == "row" and name in TABLES:
+            shown.setdefault((dataset, name), []).append(cells)
+    assert {name for _, name in shown} == set(TABLES)
+    for (dataset, name), lines in shown.items():
+        rows = TABLES[name](dataset)
+        assert len(lines) == len(rows), (dataset, name)
+        for line, row in zip(lines, rows, strict=True):
+            assert says(line, row), (dataset, name, line, row)
 
 
 @pytest.mark.long

@@ -12,6 +12,7 @@ from tests.support import recomputed_more as more
 from tests.support import recomputed_paper as paper
 from tests.support import recomputed_rest as rest
 from tests.support import recomputed_shown as shown
+from tests.support import recomputed_tables as tables
 from tests.support import recomputed_targets as targets
 from tests.support.recomputed_targets import Row
 
@@ -259,6 +260,22 @@ RESULTS = (
     several(r"^\| (honest calculator|liar|careful liar|attacker)", rest.who_answers),
     result(r"^Drag it: any tolerance from", rest.same_verdict),
 )
+
+
+# Tables of pages by their names: every row is recomputed.
+TABLES = {
+    "Attacks against checks": tables.race,
+    "AUC of three detectors, by attack": tables.three_detectors,
+    "Targets still in the top after each step": tables.still_in_the_top,
+    "Attackers who know of polishing": tables.who_know_of_it,
+    "AUC of the check, by what it is asked to tell apart": tables.told_apart,
+    "What the attacker who knows the check keeps, by weight": tables.by_weight,
+    "Attacked models that the check flags, by objective and radius": tables.by_objective,
+    "Every target, with the least ε found": tables.every_deniable_target,
+    "Honest choices drawn at random, by ε": tables.honest_choices,
+    "Checks that the attack passes, and checks that it fails": tables.checks_passed,
+    "The search beside other attacks, target by target": tables.beside_the_search,
+}
 
 
 def none(why: str, *patterns: str) -> tuple[Kind, ...]:

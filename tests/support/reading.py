@@ -62,6 +62,45 @@ def of_html(body: str) -> list[str]:
     return [text for text in (" ".join(block.split()) for block in parser.blocks) if text]
 
 
+class HtmlRows(HTMLParser):
+    """The rows of HTML tables: what a table is called, and the texts of a row's cells."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = ""
+        self.rows: list[tuple[str, list[str]]] = []
+        self.within = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if dict(attrs).get("role") == "region":
+            self.name = dict(attrs).get("aria-label") or ""
+        if tag == "tr":
+            self.rows.append((self.name, []))
+        elif tag == "td":
+            self.rows[-1][1].append("")
+        self.within = (self.within or tag == "td") and tag != "tr"
+        if self.within and tag not in INLINE and tag != "td":
+            self.rows[-1][1][-1] += " "
+
+    def handle_endtag(self, tag: str) -> None:
+        self.within = self.within and tag != "td"
+
+    def handle_data(self, data: str) -> None:
+        if self.within:
+            self.rows[-1][1][-1] += data
+
+
+def rows_of_html(body: str) -> list[str]:
+    """Every row of the tables in HTML as one text: the table's name and the cells, with bars."""
+    parser = HtmlRows()
+    parser.feed(body)
+    return [
+        " | ".join([name, *(" ".join(cell.split()) for cell in cells)])
+        for name, cells in parser.rows
+        if cells
+    ]
+
+
 def of_markdown(text: str) -> list[str]:
     """The paragraphs of Markdown without its marks, code and formulas."""
     text = re.sub(r"```.*?```|`[^`]*`", " ", text, flags=re.DOTALL)
@@ -120,6 +159,7 @@ def of_element(element: Any) -> Iterator[Passage]:
         yield from (Passage("code", text) for text in re.findall(r"`([^`]+)`", prose))
     elif kind == "html":
         yield from (Passage(kind, text) for text in of_html(proto.body))
+        yield from (Passage("row", text) for text in rows_of_html(proto.body))
     elif kind == "plotly_chart":
         for passage in (Passage("alt", proto.alt), *of_figure(proto.spec)):
             yield from (Passage(passage.place, text) for text in of_html(passage.text))

@@ -1,0 +1,298 @@
+"""The rows of the tables on the pages of Defend, recomputed: each row's numbers in their order, and
+its name."""
+
+import re
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest, rankdata
+
+from tests.support.recomputed import LIMIT, Numbers, only, results
+from tests.support.recomputed_more import area, limit
+from tests.support.recomputed_targets import Row, holm, wilson
+
+HONEST = ("honest", "held back")
+ATTACKS = {
+    "higher_ranked": "Algorithm 3",
+    "top_k": "lowers the top k",
+    "target": "raises the target alone",
+    "accurate": "accurate",
+    "quiet": "quiet",
+    "stealth": "lowers its gradient norm on the way",
+    "through": "differentiates through the step",
+    "hides norm": "arrives, then lowers its gradient norm",
+    "hides decrement": "arrives, then lowers its decrement",
+    "other l2": "trains at another l2 than declared",
+    "declares": "Algorithm 3, declares another l2",
+}
+DETECTORS = ("gradient_norm", "decrement_0", "first_after_one")
+
+
+def named(name: str) -> Row:
+    """A row's name, and the numbers in it."""
+    return [name, *(float(n) for n in re.findall(r"(?<![\w.])\d+(?:\.\d+)?", name))]
+
+
+def with_ends(honest: pd.Series, others: pd.Series) -> Numbers:
+    """The area under a detector's curve with its 95% bootstrap interval: 2,000 draws of both
+    groups, by seeds 0 and 1."""
+    n, m = len(honest), len(others)
+    drawn = [
+        group.to_numpy()[np.random.default_rng(seed).integers(len(group), size=(2000, len(group)))]
+        for seed, group in enumerate((honest, others))
+    ]
+    ranks = rankdata(np.concatenate(drawn, axis=1), axis=1)[:, n:]
+    areas = (ranks.sum(axis=1) - m * (m + 1) / 2) / (n * m)
+    return [area(honest, others), *np.quantile(areas, (0.025, 0.975))]
+
+
+# Polishing, and the race.
+
+
+def polished() -> tuple[pd.DataFrame, dict[str, pd.DataFrame], dict[str, float]]:
+    """The honest models, those of each attack, and the numbers above which at most one honest model
+    in twenty lies."""
+    table = only("polish", "digits")
+    honest = table[table["kind"].isin(HONEST)]
+    at = int(np.ceil(0.95 * (len(honest) - 1)))
+    over = {name: float(np.sort(honest[name])[at]) for name in DETECTORS}
+    return honest, {kind: table[table["kind"] == kind] for kind in ATTACKS}, over
+
+
+def in_top_ten(rows: pd.DataFrame, step: int) -> Numbers:
+    """Of the models that arrived with a target from outside the honest top ten, those that have it
+    among the first ten after a step, of how many."""
+    outside = rows[rows["success"] & (rows["rank_before"] > 10)]
+    return [(outside[f"rank_{step}"] <= 10).sum(), len(outside)]
+
+
+def race(_: str) -> list[Row]:
+    honest, by, over = polished()
+    found: list[Row] = []
+    for kind, rows in by.items():
+        there = rows[rows["success"]]
+        row = [*named(ATTACKS[kind]), len(there), len(rows)]
+        for name in DETECTORS if len(there) else ():
+            flagged = (there[name] > over[name]).sum()
+            row += [flagged, len(there), area(honest[name], there[name])]
+        found.append([*row, *in_top_ten(rows, 5)] if len(there) else row)
+    result = only("deniable", "digits")
+    own = result.table[result.table["arrived"]]
+    norm, flags = own["gradient_norm"], (own["gradient_norm"] > over["gradient_norm"]).sum()
+    stay = (own["declared_after"] <= 10).sum()
+    found.append(
+        [
+            *("declares a loss of its own choice", len(own), len(result.table)),
+            *(flags, len(own), area(honest["gradient_norm"], norm), stay, len(own)),
+        ]
+    )
+    return found
+
+
+def three_detectors(_: str) -> list[Row]:
+    honest, by, _over = polished()
+    return [
+        [*named(ATTACKS[kind]), len(there)]
+        + [x for name in DETECTORS for x in with_ends(honest[name], there[name])]
+        for kind, rows in by.items()
+        for there in [rows[rows["success"]]]
+        if len(there)
+    ]
+
+
+def still_in_the_top(_: str) -> list[Row]:
+    found: list[Row] = []
+    for kind, rows in polished()[1].items():
+        there = rows[rows["success"]]
+        row = [*named(ATTACKS[kind]), len(there), len(rows)]
+        for step in (1, 2, 5):
+            row += [(there[f"rank_{step}"] <= 1).sum(), *in_top_ten(rows, step)]
+        found.append(row)
+    return found
+
+
+def who_know_of_it(_: str) -> list[Row]:
+    _honest, by, over = polished()
+    found: list[Row] = []
+    for kind in ("through", "hides norm", "hides decrement", "other l2", "declares"):
+        for radius, rows in by[kind].groupby("radius", dropna=False):
+            there = rows[rows["success"]]
+            name = ATTACKS[kind]
+            name += "" if pd.isna(radius) else f", radius {float(str(radius)):g}"
+            row = [*named(name), len(there), len(rows)]
+            if len(there):
+                for step in (1, 2, 5):
+                    row += in_top_ten(rows, step)
+                row += [(there[n] > over[n]).sum() for n in ("first_after_one", "decrement_0")]
+                row.append(100 * there["accuracy_drop_0"].median())
+            found.append(row)
+    return found
+
+
+# The check for a minimum.
+
+
+def told_apart(_: str) -> list[Row]:
+    table = only("defence", "digits")
+    norms = table["gradient_norm"]
+    honest = norms[table["kind"] == "honest"]
+    found: list[Row] = []
+    moved = table[(table["kind"] == "attacked") & table["success"]]
+    for (k, radius), rows in moved.groupby(["k", "radius"]):
+        name = f"attacked into the top {k}, radius {radius:g}"
+        found.append([*named(name), *with_ends(honest, rows["gradient_norm"])])
+    knows = (table["kind"] == "adaptive") & (table["stealth"] > 0) & table["success"]
+    found.append(["scaled", *with_ends(honest, norms[table["kind"] == "scaled"])])
+    return [*found, ["knows the check", *with_ends(honest, norms[knows])]]
+
+
+def by_weight(_: str) -> list[Row]:
+    rows = only("defence", "digits").query("kind == 'adaptive'")
+    found: list[Row] = []
+    for weight, part in rows.groupby("stealth"):
+        there = part[part["success"]]
+        passed, n = int((there["gradient_norm"] < limit()).sum()), len(part)
+        row = [float(str(weight)), len(there), n, passed, *wilson(passed, n)]
+        found.append([*row, part["gradient_norm"].median(), 100 * there["accuracy_drop"].mean()])
+    return found
+
+
+def by_objective(_: str) -> list[Row]:
+    """Flagged models of the three objectives, on the targets that all have; p of an exact sign test
+    against Algorithm 3 on the targets of which one model alone is flagged, corrected by Holm; and
+    for how many targets one who knows the check passes, with the weights that all have."""
+    first = only("defence", "digits")
+    tables = {"Algorithm 3": first}
+    tables |= {request.objective: t for request, t in results("kept defence", "digits")}
+    honest = first.loc[first["kind"] == "honest", "gradient_norm"]
+    rows: list[tuple[str, float, Row, Numbers]] = []
+    p: list[float] = []
+    for radius in (0.1, 0.3, 0.5):
+        own: pd.Series | None = None
+        for name, table in tables.items():
+            part = table[(table["kind"] == "attacked") & (table["radius"] == radius)]
+            part = part[part["k"] == 1].set_index("target").sort_index()
+            if part.empty:
+                continue
+            flagged, there = part["gradient_norm"] >= limit(), part["success"]
+            hit, n = int(flagged.sum()), len(part)
+            counted: Row = [there.sum(), n, (there & ~flagged).sum(), hit, *wilson(hit, n)]
+            rows.append((name, radius, counted, with_ends(honest, part["gradient_norm"])))
+            if own is None:
+                own = flagged
+                continue
+            more, fewer = (flagged & ~own).sum(), (own & ~flagged).sum()
+            p.append(binomtest(more, more + fewer).pvalue if more + fewer else 1.0)
+    corrected = iter(holm(p))
+    return [
+        [*named(f"{name}, {radius:g}"), *counted]
+        + ([] if name == "Algorithm 3" else [next(corrected)])
+        + [*ends, *(knowing(tables)[name] if radius == 0.3 else [])]
+        for name, radius, counted, ends in rows
+    ]
+
+
+def knowing(tables: dict[str, pd.DataFrame]) -> dict[str, Numbers]:
+    knows = {n: t[(t["kind"] == "adaptive") & (t["stealth"] > 0)] for n, t in tables.items()}
+    weights = set.intersection(*(set(part["stealth"]) for part in knows.values()))
+    found = {}
+    for name, part in knows.items():
+        part = part[part["stealth"].isin(weights)]
+        passed = part[part["success"] & (part["gradient_norm"] < limit())]
+        found[name] = [float(passed["target"].nunique()), float(part["target"].nunique())]
+    return found
+
+
+# The deniable attack.
+
+
+def every_deniable_target(_: str) -> list[Row]:
+    """How each target ends: the least ε, or why it does not count."""
+    result = only("deniable", "digits")
+    words = {"weights": "weights", "together": "L2, weights and scales"}
+    found: list[Row] = []
+    for row in result.table.to_dict("records"):
+        least: Row = (
+            [row["epsilon"]]
+            if row["arrived"]
+            else ["not moved" if row["rank_after"] > result.k else "costs too much"]
+        )
+        numbers = [row["rank_after"], 100 * row["lost_holdout"], row["correlation"]]
+        last = [row["averaged"]] if row["arrived"] else []
+        found.append(
+            [
+                *(words[row["means"]], row["target"], row["rank_before"]),
+                *(*least, *numbers, *last),
+            ]
+        )
+    return found
+
+
+def honest_choices(_: str) -> list[Row]:
+    result = only("deniable", "digits")
+    found: list[Row] = []
+    for epsilon, part in result.drawn.groupby("epsilon"):
+        low, high = (result.samples[f"{end}_{epsilon:g}"] for end in ("lowest", "highest"))
+        ends = [f(part["correlation"]) for f in (min, max)]
+        ends += [100 * f(part["accuracy"]) for f in (min, max)]
+        width = float(np.median(high - low))
+        found.append([float(str(epsilon)), len(part), width, (low == 1).sum(), *ends])
+    return found
+
+
+def checks_passed(_: str) -> list[Row]:
+    """How many deniable models pass each check, and what is seen."""
+    result = only("deniable", "digits")
+    there = result.table[result.table["arrived"]]
+    n = len(there)
+
+    def first(name: str) -> Numbers:
+        return [(there[name] == 1).sum(), n]
+
+    honest = result.trainers["averaged"]
+    return [
+        ["audit of the reported scores", (there["audit"] <= 1e-6).sum(), n, there["audit"].max()],
+        [
+            *("gradient norm of the declared loss", (there["gradient_norm"] < 1e-6).sum(), n),
+            there["gradient_norm"].max(),
+        ],
+        [*named("5 Newton steps on the declared loss"), *first("declared_after"), "worst rank",
+         there["declared_after"].max()],
+        ["declared loss's Hessian", *first("rank_declared_hessian"),
+         there["rank_declared_hessian"].median()],
+        ["gradient norm of the usual loss", (there["usual_norm"] <= 1e-6).sum(), n,
+         there["usual_norm"].min()],
+        [*named("5 Newton steps on the usual loss"), *first("usual_after"),
+         there["usual_after"].median()],
+        ["averaged over honest draws", *first("averaged"), there["averaged"].median(),
+         area(honest, there["averaged"])],
+        ["averaged around what was declared", *first("around"), there["around"].median()],
+    ]  # fmt: skip
+
+
+# The search for the smallest radius, beside other attacks.
+
+
+def beside_the_search(dataset: str) -> list[Row]:
+    """Who moves which target at the same radius, with accuracy kept; p of McNemar's exact test,
+    corrected by Holm; and processor time."""
+    result = only("minimal", dataset)
+    rows: list[tuple[Row, float, Numbers]] = []
+    for (radius, name), part in result.others.groupby(["radius", "objective"], sort=False):
+        part = part.set_index("target").loc[result.targets]
+        within = np.nan_to_num(result.radius, nan=9) <= float(str(radius)) + 1e-9
+        own = result.arrived & within & (result.lost_holdout <= LIMIT)
+        other = (part["arrived"] & (part["lost_holdout"] <= LIMIT)).to_numpy()
+        alone, its = int((own & ~other).sum()), int((other & ~own).sum())
+        p = binomtest(alone, alone + its).pvalue if alone + its else 1.0
+        label = "Algorithm 3" if name == "higher_ranked" else str(name)
+        counts: Row = [float(str(radius)), *named(label), own.sum(), other.sum(), alone, its]
+        rows.append((counts, p, clock(float(part["seconds"].sum()))))
+    corrected = holm([p for _counts, p, _took in rows])
+    return [[*counts, p, *took] for (counts, _p, took), p in zip(rows, corrected, strict=True)]
+
+
+def clock(seconds: float) -> Numbers:
+    """Seconds, minutes apart where there are some."""
+    whole = round(seconds)
+    return [whole // 60, whole % 60] if whole >= 60 else [seconds]
