@@ -8,6 +8,7 @@ with nothing else to do; other pages within 2 s at the 95th percentile; the swee
 What the attacks compute is told beside it: no queue is faster than that by the number of cores.
 """
 
+import argparse
 import asyncio
 import os
 import statistics
@@ -105,19 +106,23 @@ def spent(server: Server, jobs: Jobs) -> dict[str, float]:
     return told
 
 
-async def class_of(server: Server, jobs: Jobs, sweep: str) -> Found:
-    """Let them come."""
-    others = asyncio.create_task(visit(server, OTHERS, LOOKED_AT, THINK))
+async def class_of(server: Server, jobs: Jobs, sweep: str, many: int, seconds: float) -> Found:
+    """Let them come: so many who attack, and for so long those who go from page to page."""
+    others = asyncio.create_task(visit(server, OTHERS, seconds, THINK))
     await asyncio.sleep(THINK)  # they are on their way
     before, swept = spent(server, jobs), finished(jobs, sweep)
-    runs = (press_run(server, FIRST + i, THINK + i * WITHIN / VISITORS) for i in range(VISITORS))
+    runs = (press_run(server, FIRST + i, THINK + i * WITHIN / many) for i in range(many))
     waits = await asyncio.gather(*runs)
-    seconds = {who: now - before.get(who, 0.0) for who, now in spent(server, jobs).items()}
+    each = {who: now - before.get(who, 0.0) for who, now in spent(server, jobs).items()}
     swept = finished(jobs, sweep) - swept
-    return Found(waits, await others, seconds, swept)
+    return Found(waits, await others, each, swept)
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--visitors", type=int, default=VISITORS, help="who attack")
+    parser.add_argument("--seconds", type=float, default=LOOKED_AT, help="of the others")
+    wanted = parser.parse_args()
     print(f"load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     digits = load_dataset("digits")
     place = {"IAL_DEVICE": "cpu", **IN_CLASS}
@@ -127,7 +132,7 @@ def main() -> None:
         sweep = jobs.submit("sweep", SWEEP)
         while not finished(jobs, sweep):
             time.sleep(LOOK_SECONDS)
-        found = asyncio.run(class_of(server, jobs, sweep))
+        found = asyncio.run(class_of(server, jobs, sweep, wanted.visitors, wanted.seconds))
         waits, others = found.waits, found.others
         told = ", ".join(f"{who} {seconds:.1f}" for who, seconds in found.seconds.items())
         asked = [job.id for job, _ in jobs.all(most_ended=1000) if job.experiment == "attack"]
@@ -135,8 +140,8 @@ def main() -> None:
         work = sum(read_manifest(path).seconds for path in made)
         workers = jobs.at_once(SHORT)
         print(
-            f"{VISITORS} attacks asked for within {WITHIN:g} s, {workers} workers: the last result "
-            f"on its page {max(waits):.1f} s after its click, in the median "
+            f"{wanted.visitors} attacks asked for within {WITHIN:g} s, {workers} workers: the last "
+            f"result on its page {max(waits):.1f} s after its click, in the median "
             f"{statistics.median(waits):.1f} s; the attacks took {work:.1f} s together"
         )
         print(f"processor seconds until the last: {told}")

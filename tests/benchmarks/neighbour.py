@@ -7,6 +7,7 @@ compared is the time alone just before. Target: at most twice that beside one bu
 ones have sessions of their own, as other programs have.
 """
 
+import argparse
 import os
 import signal
 import statistics
@@ -38,6 +39,7 @@ for line in sys.stdin:
 """
 # Both end with this process, however it ends.
 ONE = """
+import argparse
 import os
 parent = os.getppid()
 print("ready", flush=True)
@@ -88,6 +90,9 @@ def attack_seconds(attacker: subprocess.Popen[str], beside: subprocess.Popen[str
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="attacks of each kind")
+    repeats = parser.parse_args().repeats
     print(f"load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     started = []
     try:
@@ -99,13 +104,13 @@ def main() -> None:
             others[f"beside {name} busy thread{'' if name == 'one' else 's'}"] = other
         rounds = [
             {name: attack_seconds(attacker, other) for name, other in others.items()}
-            for _ in range(REPEATS)
+            for _ in range(repeats)
         ]
     finally:
         for process in started:
             process.kill()
             process.wait()
-    print(f"one attack, ten runs of {STEPS} steps, median of {REPEATS}:")
+    print(f"one attack, ten runs of {STEPS} steps, median of {repeats}:")
     for name in others:
         seconds = statistics.median(took[name] for took in rounds)
         ratio = statistics.median(took[name] / took["alone"] for took in rounds)

@@ -4,7 +4,7 @@ drawn, all figures included. Beside it, in another new browser, a bare Streamlit
 charts of as many points, set up in the same way: both have Streamlit's and Plotly's script to load
 and to translate first.
 
-Of three times the median wait of each, and the processor time that server and browser took for the
+Of the repeats the median wait of each, and the processor time that server and browser took for the
 lab's: on a busy machine the wait says little. `--opened`: the server opens every page itself before
 it takes visitors, as it does in a class. Needs Chromium at /usr/bin/chromium.
 """
@@ -86,7 +86,8 @@ def opened(browser: Browser, server: Server, title: str, link: str) -> Opened:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("page", nargs="*", help="the address of a page; all where none is named")
+    parser.add_argument("--page", nargs="*", default=[], help="only these pages' addresses")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="openings of each link")
     parser.add_argument("--opened", action="store_true", help="the server has opened every page")
     asked = parser.parse_args()
     first = {"IAL_OPEN_FIRST": "yes" if asked.opened else "no"}
@@ -101,12 +102,12 @@ def main() -> None:
             query = urlencode(parameters)
             link = f"/{page.url}{'?' if query else ''}{query}"
             labs, bares = [], []
-            for _ in range(REPEATS):  # in turn, so that a busy moment hits both
+            for _ in range(asked.repeats):  # in turn, so that a busy moment hits both
                 with serving(LAB, first) as lab:
                     labs.append(opened(browser, lab, page.title, link))
                 many = urlencode({"points": labs[-1].points or [0]}, doseq=True)
                 bares.append(opened(browser, bare, BARE_TITLE, f"/?{many}"))
-            one = sorted(labs, key=lambda lab: lab.wait)[REPEATS // 2]
+            one = sorted(labs, key=lambda lab: lab.wait)[asked.repeats // 2]
             least = statistics.median(bare.wait for bare in bares)
             if one.wait > TIMES * least:
                 slow.append(link)
