@@ -23,11 +23,10 @@ from pages.common.figures.axes import number
 from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
-from pages.common.widgets import blocks, charts, take_away, unfold
+from pages.common.widgets import blocks, charts, sign, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.blocks import Fact
 from pages.common.widgets.figure import FigureBlock
-from pages.common.words import wording
 from pages.common.words.wording import count, power_of_ten
 
 PAGE = registry.page("impossible")
@@ -197,9 +196,9 @@ def by_hand(form: Form, request: ImpossibleRequest) -> tuple[float, ...]:
     impossible_hands.show(instance, request, difference, damping)
     st.caption(
         "Of a model with two classes only the difference between their weights counts: here two "
-        "weights and a bias. On the dashed line both labels are equally likely. "
-        f"{wording.score_meaning('highest_first')}"
+        "weights and a bias. On the dashed line both labels are equally likely."
     )
+    sign.note("impossible-hands")
     to_save(request, instance, difference, damping)
     return difference
 
@@ -235,7 +234,6 @@ def to_save(
             table=table,
             asked=(EXPERIMENT, request),
             badge=HERE,
-            caption=wording.score_meaning("highest_first"),
         ).show()
     with right:
         FigureBlock(

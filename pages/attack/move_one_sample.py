@@ -114,7 +114,7 @@ def prospect(request: AttackRequest, samples: Samples, ranked: Stored) -> None:
         values=(before, samples, target, request.k),
         table=lambda: reproduce.ranking_table(before, samples.labels()),
         results=(ranked,),
-        caption=f"Click any point to make it the target. {wording.score_meaning(request.order)}",
+        caption="Click any point to make it the target.",
         samples=samples,
         on_select=partial(targets.pick, key, before, request.k),
     ).show()

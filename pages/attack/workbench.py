@@ -21,7 +21,7 @@ from pages.common.asking.form import Form
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import datasets, origin
 from pages.common.samples import Samples
-from pages.common.widgets import unfold
+from pages.common.widgets import sign, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.words import wording
 
@@ -104,6 +104,7 @@ def draw(asked: door.Computation[AttackRequest], shown: Shown, samples: Samples)
         },
         attack=lambda: attack_asked(request, shown.before),
     )
+    sign.note("bench", request.order)
     if shown.is_attack and steps is None:
         st.caption("This result was kept before the lab recorded steps: its page can make them.")
 
@@ -157,7 +158,7 @@ def page() -> None:
     draw(asked, shown, samples)
     if asked.stored is not None:
         under_the_bench(request, asked.stored, kept, samples)
-    reading(request)
+    reading()
 
 
 def what_is_shown(asked: door.Computation[AttackRequest], samples: Samples) -> Shown | None:
@@ -174,15 +175,14 @@ def what_is_shown(asked: door.Computation[AttackRequest], samples: Samples) -> S
 
 
 @unfold.section("How to read this", "reading")
-def reading(request: AttackRequest) -> None:
+def reading() -> None:
     st.markdown(
         "- **Left**: the training samples that match your search, best rank first. The attacked "
         "sample has an orange frame, your choice a plain one.\n"
         "- **Middle**: all samples, rank 1 first. The first tenth of the honest ranking is tinted "
         "yellow. Play the attack, or drag the slider to any of its steps.\n"
         "- **Right**: the chosen sample, the price at the step that is shown, and how every rank "
-        "has changed. Samples on the dashed line keep their rank.\n"
-        f"- {wording.score_meaning(request.order)}"
+        "has changed. Samples on the dashed line keep their rank."
     )
 
 

@@ -15,7 +15,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
 from pages.common.samples import Samples
-from pages.common.widgets import charts, take_away, unfold
+from pages.common.widgets import charts, sign, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.defend.parts import audit_figures as figures
 from pages.defend.parts import audit_words as words
@@ -73,6 +73,7 @@ def rows_figure(stored: Stored, samples: Samples | None) -> FigureBlock:
 def players(result: AuditResult) -> None:
     charts.heading("Who answers what")
     st.markdown(words.players_table(result))
+    sign.note("players", result.order)
 
 
 def why(result: AuditResult) -> None:

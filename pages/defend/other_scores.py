@@ -16,7 +16,7 @@ from pages.common.lab import published_results, registry
 from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.objective_words import NAMES
-from pages.common.words.wording import count, score_meaning
+from pages.common.words.wording import count
 from pages.defend.parts import other_case
 from pages.defend.parts import other_scores_figures as drawn
 from pages.defend.parts import other_scores_words as words
@@ -201,7 +201,7 @@ def other_attackers(rows: pd.DataFrame, request: AttributionsRequest) -> None:
 
 def along(result: AttributionsResult) -> None:
     st.markdown(
-        f"{words.apart(result)} {score_meaning(result.order)} All scores here have that sign.\n\n"
+        f"{words.apart(result)} All scores here have the sign of influence.\n\n"
         "Scores made from the model's gradient on the test set move with it. Self-influence leaves "
         "the test set out: the attack changes it, but not towards its goal. kNN-Shapley leaves the "
         "model out, and leave-one-out retraining trains anew and honestly, whatever model was "

@@ -13,7 +13,7 @@ from pages.common.asking.form import Form
 from pages.common.lab import navigation, registry
 from pages.common.lab.shared import open_dataset, origin
 from pages.common.samples import Samples
-from pages.common.widgets import replay
+from pages.common.widgets import replay, sign
 from pages.common.widgets.badge import mark_origin
 from pages.common.words import wording
 
@@ -107,9 +107,10 @@ def scene(answered: str | None) -> None:
     with above:
         lead(len(samples), result if seen else None, answered, len(dataset.y_holdout))
     st.caption(
-        "Every digit in the order of its worth to the buyer: rank 1 is what the paper calls most "
-        "valuable. Yellow: the first tenth under the honest model."
+        "Every digit in the order of its worth to the buyer, rank 1 first. Yellow: the first tenth "
+        "under the honest model."
     )
+    sign.note("first-replay")
     st.markdown(mark_origin(origin(stored, links.EXAMPLE.dataset)))
 
 

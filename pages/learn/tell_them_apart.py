@@ -172,8 +172,7 @@ def jump_figure(stored: Stored, asked: PairsRequest, train: Samples, pair: int) 
         table=lambda: scores_of(pairs, train, pair),
         results=(stored,),
         samples=train,
-        caption=f"{wording.score_meaning(asked.order)} Whoever sees the "
-        "malicious ranking alone has nothing to compare it with.",
+        caption="Whoever sees the malicious ranking alone has nothing to compare it with.",
     )
 
 

@@ -6,6 +6,7 @@ from pages.common.asking import links
 from pages.common.asking.form import Form
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of, open_dataset
+from pages.common.widgets import sign
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.component import Component
 from pages.learn.parts import story_figures, story_sources
@@ -30,6 +31,7 @@ def told(found: Sources, step: int) -> None:
         "digit, payments, two test halves, an impossible sample, Adult, and Newton steps. The "
         f"models of the impossible sample are computed here.{origin}"
     )
+    sign.note(KEY)
 
 
 def chosen() -> None:

@@ -15,7 +15,7 @@ from pages.common.figures.palette import (
 )
 from tests.support.looks import Part
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]  # the first reads every page
 
 # What a name says, and the colour of it: the first that fits counts.
 MEANINGS = (

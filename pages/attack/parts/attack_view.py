@@ -108,8 +108,7 @@ class FinishedAttack:
             values=(result.before, self.samples, self.target, result.k, result.after),
             table=self.by_sample,
             results=(self.stored,),
-            caption="Click any point to make it the target. "
-            f"{wording.score_meaning(self.request.order)}",
+            caption="Click any point to make it the target.",
             samples=self.samples,
             on_select=partial(targets.pick, key, result.before, self.request.k),
         )

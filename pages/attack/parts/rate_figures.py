@@ -120,7 +120,7 @@ def _accuracy_lost(
             line={"color": GREY, "width": 1.4, "dash": "dot"},
             row=2,
             col=1,
-            annotation={"text": f"permitted: {100 * tolerance:g} points", "font": {"size": 11}},
+            annotation={"text": f"permitted: {100 * tolerance:g} points", "font": {"size": 12}},
             annotation_position="top left",
         )
 
@@ -182,7 +182,7 @@ def frontier(points: pd.DataFrame) -> go.Figure:
                 mode="lines+markers" + ("+text" if row == 2 and labelled else ""),  # x is shared
                 text=[f"r={r:g}" for r in part["radius"]],
                 textposition="top right",
-                textfont={"size": 11},
+                textfont={"size": 12},
                 line={"color": colour, "width": 2, "dash": dash},
                 marker={"size": 9, "symbol": symbol},
                 error_y=bars(part) if row == 1 else None,

@@ -8,7 +8,7 @@ from engine.options import taken_from
 from engine.results.store import Stored
 from pages.common.asking import door
 from pages.common.samples import Samples
-from pages.common.widgets import replay, unfold
+from pages.common.widgets import replay, sign, unfold
 
 
 def replay_of(stored: Stored, request: AttackRequest) -> Replay | None:
@@ -34,6 +34,7 @@ def show(stored: Stored, request: AttackRequest, samples: Samples) -> None:
         f"All {len(samples):,} training samples, rank 1 first. Yellow: the first tenth under the "
         "honest model. The attack starts at a random model nearby."
     )
+    sign.note("replay", request.order)
 
 
 @unfold.section("Watch this attack step by step", "replay-offer")

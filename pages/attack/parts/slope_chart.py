@@ -87,7 +87,7 @@ def slope_chart(
                 "text": f"outside the top {first}",
                 "xanchor": "right",
                 "yanchor": "bottom",
-                "font": {"size": 11},
+                "font": {"size": 12},
             }
         )
     # Set at once: Plotly checks the whole list anew for every one that is added.

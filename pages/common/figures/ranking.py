@@ -82,7 +82,7 @@ def ranking(
             yanchor="top" if falls(before) else "bottom",
             showarrow=False,
             text=f"{len(thinned(n)):,} of {n:,} samples drawn; both ends are whole",
-            font={"size": 11},
+            font={"size": 12},
         )
     set_plainly(
         figure,

@@ -1,9 +1,10 @@
 """Small pieces of HTML that pages share: facts, thumbnails, tables, flows; in theme colours."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from html import escape
+from html import escape, unescape
 from typing import Any
 
 import pandas as pd
@@ -21,6 +22,8 @@ FEATURES_MEAN = (
 )
 LAYOUT = LayoutConfig(width="stretch")
 SHORT = 20  # characters of a table's cell that no line breaks
+PHONE = 350  # px of a table on a phone
+LETTER, AROUND, LONG = 7.0, 23, 167  # px: a character, a cell's margins, a cell that lines break
 
 
 def html(text: str) -> None:
@@ -107,6 +110,12 @@ def table_html(frame: pd.DataFrame, alt: str, formats: Mapping[str, Callable[[An
         for name in frame.columns
     }
     looks = {name: look(name, texts) for name, texts in columns.items()}
+    width = sum(
+        AROUND + LETTER * max(map(len, (*map(plain_text, texts), longest_word(str(name)))))
+        if looks[name]
+        else LONG
+        for name, texts in columns.items()
+    )
     head = "".join(f"<th{looks[name]}>{escape(str(name))}</th>" for name in frame.columns)
     rows = "".join(
         "<tr>"
@@ -114,10 +123,21 @@ def table_html(frame: pd.DataFrame, alt: str, formats: Mapping[str, Callable[[An
         + "</tr>"
         for row in zip(*columns.values(), strict=True)
     )
+    wide = width > PHONE
     return (
+        f'<div class="ial-framed{" wide" if wide else ""}">'
         f'<div class="ial-table" role="region" tabindex="0" aria-label="{escape(alt)}"><table>'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></div>"
     )
+
+
+def plain_text(html: str) -> str:
+    """Return what is read of a cell."""
+    return unescape(re.sub(r"<[^>]*>", "", html))
+
+
+def longest_word(text: str) -> str:
+    return max(text.split() or [""], key=len)
 
 
 def flow(steps: Sequence[tuple[str, str, bool]]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.common.samples import Samples
-from pages.common.widgets import header, ready_figure, save_figure
+from pages.common.widgets import header, ready_figure, save_figure, sign
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.ready_figure import ReadyFigure
 from pages.common.widgets.sample_card import sample_card
@@ -30,7 +30,8 @@ def chart(
     at: int = 0,
     title: str = "",
 ) -> None:
-    """Show a chart over the full width, and the menu that saves it: `source` is what it shows, None
+    """Show a chart over the full width, and the menu that saves it; below the page's first that
+    shows ranks, what they mean. `source` is what it shows, None
     only while that is still being computed. `on_select` is called when a point is clicked. With
     `samples`, pointing at one shows its card; `at` is the place of its index in the points' custom
     data. `title`: what saved pictures are called, by default `alt`."""
@@ -45,5 +46,6 @@ def chart(
         ready_figure.show(shown, key, alt, config, on_select)
         if samples is not None:
             sample_card(key, samples, at)
+        sign.note_below(figure, key, source)
         if source is not None:
             save_figure.menu(key, source, title or alt)

@@ -14,7 +14,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import address
 from pages.common.lab.registry import PageEntry
 from pages.common.lab.shared import lab
-from pages.common.widgets import badge
+from pages.common.widgets import badge, sign
 from pages.common.widgets.browser_files import text_of
 from pages.common.widgets.component import Component
 
@@ -55,6 +55,7 @@ qr_code = shelf.kept(address.qr_code)
 def show(page: PageEntry) -> None:
     """Draw the header of `page`."""
     badge.start_page()
+    sign.start_page()
     if PARAMETER in st.query_params:
         st.session_state[STATE] = st.query_params[PARAMETER] == "1"
     on = presenting()

@@ -1,4 +1,4 @@
-"""What a rank and a score mean, said once on each page: below the first figure that shows any."""
+"""What rank 1 and a score above zero mean, said once on each page: below what shows them first."""
 
 import re
 
@@ -6,12 +6,12 @@ import streamlit as st
 
 from pages.common.keeping.shelf import kept
 from pages.common.widgets.ready_figure import ReadyFigure
+from pages.common.widgets.save_figure import FigureSource
 from pages.common.words.wording import score_meaning
 
 SAID = "sign_said"  # the session state's name for the place on the page where it is said
-# Of an axis or a note: what an influence function orders, and not other scores and ranks.
-SHOWN = re.compile(r'"text":"[^"]*\b(?:influence score|ranks?|top(?: \d|<br>))')
-OTHER = ("fairness", "speed", "scaling")  # experiments that order something else, or nothing
+ORDERED = re.compile(r'"text":"[^"]*\b(?:ranks?|scores?|top)\b')  # the title of an axis, or a note
+OTHER = ("fairness",)  # experiments whose ranks are not those of influence scores
 
 
 def start_page() -> None:
@@ -20,13 +20,21 @@ def start_page() -> None:
 
 
 @kept
-def shows_ranks(figure: ReadyFigure) -> bool:
-    """Return whether a figure writes of ranks or scores."""
-    return SHOWN.search(figure.spec) is not None
+def writes_of_ranks(figure: ReadyFigure) -> bool:
+    """Return whether a figure's axes or notes name ranks, scores or the top of a ranking."""
+    return ORDERED.search(figure.spec) is not None
+
+
+def note_below(figure: ReadyFigure, place: str, source: FigureSource | None) -> None:
+    """Say it below the first figure of a page that names ranks or scores."""
+    if source is None or source.asked[0][0] in OTHER or not writes_of_ranks(figure):
+        return
+    orders = [str(asked["order"]) for _, asked in source.asked if "order" in asked]
+    note(place, *orders[:1])
 
 
 def note(place: str, order: str = "highest_first") -> None:
-    """Say at `place` what rank 1 and a score above zero mean, unless the page has said so at
-    another place."""
+    """Say what rank 1 and a score above zero mean, unless the page has said so at another
+    place."""
     if st.session_state.setdefault(SAID, place) == place:
         st.caption(score_meaning(order))

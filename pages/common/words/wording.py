@@ -85,11 +85,11 @@ def headline(result: AttackResult) -> str:
 
 
 def score_meaning(order: str) -> str:
-    """Say what rank 1 stands for, in one sentence (Definition 1's sign)."""
-    sign = "A positive score means that up-weighting the sample raises the test loss."
+    """Say what rank 1 and a score above zero stand for (the sign of Definition 1)."""
+    sign = "Above zero: more weight on the sample pulls the test loss up"
     if order == "lowest_first":
-        return f"Rank 1 is the lowest score. {sign}"
-    return f"Rank 1 is the highest score, what the paper calls most valuable. {sign}"
+        return f"Rank 1: the lowest score. {sign}."
+    return f"Rank 1: the highest score. {sign}; the paper calls that end the most valuable."
 
 
 def turnover(result: AttackResult, first: int = 10) -> str:

@@ -120,7 +120,7 @@ def order(found: pd.DataFrame, stands_for: str | None = None) -> go.Figure:
         tickvals=list(places.values()),
         ticktext=list(SHORT.values()),
         tickangle=0,
-        tickfont={"size": 11},
+        tickfont={"size": 12},
         range=[-0.6, len(SHORT) - 0.4],
     )
     figure.update_yaxes(title_text="success, accuracy kept", tickformat=".0%", range=[-0.03, 1.05])

@@ -150,7 +150,7 @@ def _draw_references(figure: go.Figure, result: FairnessResult) -> list[float]:
             line={"color": GREY, "width": 1.5, "dash": "dot"},
             annotation={
                 "text": f"{100 * ACCURACY_TOLERANCE:g} points below α = 1",
-                "font": {"size": 11, "color": GREY},
+                "font": {"size": 12, "color": GREY},
             },
             annotation_position="top left",
             row=2,

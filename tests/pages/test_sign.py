@@ -1,0 +1,71 @@
+"""What rank 1 and a score above zero mean is said, once, on every page that shows either."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from sklearn.metrics import log_loss
+
+from engine import influence_scores
+from engine.data.dataset import Dataset
+from engine.data.sources.bundled import digits
+from engine.models.fit import fit
+from engine.models.linear import LinearModel
+from pages.common.words.wording import score_meaning
+from tests.support.reading import Passage, of_markdown
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]  # the first reads every page
+
+Said = list[tuple[str, str, Passage]]
+NAMES = re.compile(r"\brank \d")  # in a sentence
+AXES = re.compile(r"\b(ranks?|scores?|top)\b")
+NOTES = {
+    t for order in ("highest_first", "lowest_first") for t in of_markdown(score_meaning(order))
+}
+# Pages that rank something else, and say what, or that only name results of other pages.
+OTHER = {
+    "fairness": "training rows, by what their removal does to the gap",
+    "results": "names of results",
+    "why-fast": "times",
+    "wrong-labels": "samples, by how suspicious they are",
+}
+
+
+def shows(passage: Passage) -> bool:
+    if passage.place == "figure text":  # what is said of a mark that is pointed at
+        return False
+    return bool((AXES if passage.place == "axis" else NAMES).search(passage.text))
+
+
+def test_pages_with_ranks_say_once_what_they_mean(said: Said) -> None:
+    pages = {page for page, _, passage in said if shows(passage)}
+    assert len(pages) > 15
+    notes = Counter((page, data) for page, data, passage in said if passage.text in NOTES)
+    assert {page for page, _ in notes} >= pages - OTHER.keys(), pages - {p for p, _ in notes}
+    assert set(notes.values()) == {1}
+
+
+def with_more_weight(data: Dataset, sample: int) -> Dataset:
+    """The data set with ten more of one training sample."""
+    rows = np.append(np.arange(data.n_train), [sample] * 10)
+    return replace(data, X_train=data.X_train[rows], y_train=data.y_train[rows], images=None)
+
+
+def loss_of(model: LinearModel, data: Dataset) -> float:
+    """The mean test loss, by scikit-learn."""
+    return log_loss(data.y_test, softmax(model.logits(data.X_test), axis=1))
+
+
+def test_what_is_said_is_true() -> None:
+    """More weight on a sample pulls the test loss up where its score is above zero, and down where
+    it is below: by training again."""
+    data = digits()
+    honest = fit(data)
+    scores = influence_scores(honest, data).scores
+    loss, order = loss_of(honest, data), np.argsort(scores)
+    for sample in (*order[:3], *order[-3:]):
+        moved = loss_of(fit(with_more_weight(data, int(sample))), data) - loss
+        assert np.sign(moved) == np.sign(scores[sample])
