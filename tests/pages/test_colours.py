@@ -30,6 +30,7 @@ MEANINGS = (
 # What is named after two meanings, and has the colour of the other.
 OTHERS = (
     r"rank, (attacker's|unknown) test set",  # of the baseline's models
+    r"^attack on influence alone",  # a bar within that of an attack
 )
 
 # What is drawn in the target's colour: the target, and the top that it is to enter.

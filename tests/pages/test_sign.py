@@ -20,7 +20,7 @@ from tests.support.reading import Passage, of_markdown
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]  # the first reads every page
 
 Said = list[tuple[str, str, Passage]]
-NAMES = re.compile(r"\brank \d")  # in a sentence
+NAMES = re.compile(r"(?<!stable )\brank \d")  # in a sentence
 AXES = re.compile(r"\b(ranks?|scores?|top)\b")
 NOTES = {
     t for order in ("highest_first", "lowest_first") for t in of_markdown(score_meaning(order))

@@ -45,3 +45,16 @@ def test_formats_numbers_and_what_is_missing() -> None:
 
 def test_a_table_without_rows_has_its_head() -> None:
     assert cells(shown(pd.DataFrame({"a": [], "b": []}))) == [["a", "b"]]
+
+
+@pytest.mark.parametrize(("columns", "wide"), [(2, False), (9, True)])
+def test_a_table_wider_than_a_phone_is_marked(columns: int, wide: bool) -> None:
+    body = shown(pd.DataFrame({f"column {i}": [1000.5] for i in range(columns)}))
+    assert ('class="ial-framed wide"' in body) == wide
+
+
+def test_marks_in_a_cell_take_no_width() -> None:
+    cell = '<a href="https://example.org/a-long-address-that-nobody-reads">5</a>'
+    frame = pd.DataFrame({name: [5] for name in "abcde"})
+    body = shown(frame, **{name: lambda _: cell for name in "abcde"})
+    assert 'class="ial-framed"' in body

@@ -49,7 +49,7 @@ def variant_rates(best: pd.DataFrame) -> go.Figure:
         figure.add_trace(rate_dots(part, at, label, marker, "radius"))
     figure.update_xaxes(
         tickvals=list(range(len(names))),
-        ticktext=[wrapped(name, 11) for name in names],
+        ticktext=[wrapped(name, 9) for name in names],
         tickangle=0,
         range=[-0.6, len(names) - 0.4],
     )

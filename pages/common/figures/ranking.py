@@ -81,7 +81,7 @@ def ranking(
             xanchor="right",
             yanchor="top" if falls(before) else "bottom",
             showarrow=False,
-            text=f"{len(thinned(n)):,} of {n:,} samples drawn; both ends are whole",
+            text=f"{len(thinned(n)):,} of {n:,} samples drawn",
             font={"size": 12},
         )
     set_plainly(
