@@ -4,8 +4,8 @@ Streamlit sends an empty page, then a skeleton, then one element after the other
 among them moves all that is there already. Here the style comes with the page, and so does a script
 that keeps the first view hidden, beneath the lab's name, until its script run has ended and its
 elements have their places: nothing that a reader has begun to read moves. Later runs hide nothing.
-The scripts that save figures and that explain words come here too, once: a component would bring
-them for every figure or page.
+The scripts that keep the history of views, save figures and explain words come here too, once: a
+component would bring them for every figure or page.
 """
 
 from functools import cache
@@ -21,7 +21,7 @@ from pages.common.words import glossary
 
 NAME = "Influence Attack Lab"
 STYLES = ("blocks.css", "save_figure.css", "opening.css", "words.css")
-SCRIPTS = ("opening.js", "save_figure.js", "words.js")
+SCRIPTS = ("opening.js", "history.js", "save_figure.js", "words.js")
 BODY = b"<body>"
 TITLE = b"<title>Streamlit</title>"
 ASKED = (b"if-none-match", b"if-modified-since", b"range", b"accept-encoding")
