@@ -159,20 +159,21 @@ def lead_matrix(lead: pd.DataFrame, targets: int) -> go.Figure:
             f"not, of {targets}<extra></extra>",
         )
     )
-    for update, title in (
-        (figure.update_xaxes, "that this one does not"),
-        (figure.update_yaxes, "moved by"),
+    for update, title, letters in (
+        (figure.update_xaxes, "that this one does not", 8),
+        (figure.update_yaxes, "moved by", 12),
     ):
         update(
             tickvals=list(range(len(names))),
-            ticktext=[wrapped(name, 9) for name in names],
+            ticktext=[wrapped(name, letters) for name in names],
             tickangle=0,
+            tickfont={"size": 12},
             title_text=title,
             showgrid=False,
             zeroline=False,
         )
     figure.update_yaxes(autorange="reversed")
-    return finish(figure, 110 + 65 * len(names)).update_yaxes(title_standoff=20)
+    return finish(figure, 130 + 80 * len(names)).update_yaxes(title_standoff=20)
 
 
 def stuck_runs_of(variants: tuple[str, ...], *attacks: Stored) -> go.Figure:
