@@ -1,7 +1,6 @@
 """Back and Forward show views as they were left: their controls, and their figures."""
 
 import re
-from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect

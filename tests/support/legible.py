@@ -39,7 +39,7 @@ CHARTS = """(least) => {
 TABLES = """() => [...document.querySelectorAll('.ial-table')]
   .filter(table => table.clientWidth && table.scrollWidth > table.clientWidth + 1)
   .filter(table => getComputedStyle(table).overflowX !== 'auto' || (innerWidth < 640
-    && getComputedStyle(table.parentElement, '::before').display !== 'block'))
+    && !parseFloat(getComputedStyle(table.parentElement, '::before').fontSize)))
   .map(table => `${table.getAttribute('aria-label')}: wide, and no hint`)"""
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 

@@ -373,7 +373,7 @@ NO_RESULT = (
         r"^(Bands: 95%|With 95% Wilson|Into the top \d+, each variant)",
         r"^A third, strict reading|bars? (are|,) 95%",
         r"^(Both axes are linear|Random models point|On the dashed line nothing moved)",
-        r"^(Rank 1 is|Ranks are among|- Middle|- Rank 1|Every digit in the order)",
+        r"^(Rank 1: the|Rank 1 is|Ranks are among|- Middle|- Rank 1|Every digit in the order)",
         r"^Each mark is one",
         r"^8 unseen samples drawn at random",
         r"with 95% intervals$|^All is computed in float64|^The tolerance, 1e",

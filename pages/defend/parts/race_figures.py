@@ -49,7 +49,7 @@ def grid(table: pd.DataFrame) -> go.Figure:
             hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}: %{customdata[2]} of "
             "%{customdata[3]} stopped<extra></extra>",
         )
-    figure.update_xaxes(column_axis(["<br>".join(wrap(name, 10)) for name in columns]))
+    figure.update_xaxes(column_axis(["<br>".join(wrap(name, 9)) for name in columns]))
     figure.update_yaxes(
         tickvals=list(range(len(rows))),
         ticktext=["<br>".join(wrap(name, 24)) for name in rows],

@@ -125,7 +125,7 @@ def success(result: ScoreMatrixResult) -> go.Figure:
         shares.append((count / result.n_targets, *ends))
         price, around = result.price(name)
         prices.append((100 * price, 100 * around.low, 100 * around.high))
-    figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.04)
+    figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.1)
     said = [SCORE_NAMES[name] for name in names]
     for column, values in enumerate((shares, prices), 1):
         middle, low, high = np.array(values).T
@@ -150,8 +150,8 @@ def success(result: ScoreMatrixResult) -> go.Figure:
             row=1,
             col=column,
         )
-    top = f"targets in the top {result.k}"
+    top = f"in the top {result.k}"
     figure.update_xaxes(title_text=top, tickformat=".0%", range=[-0.03, 1.03], row=1, col=1)
-    lost = "mean loss of accuracy on holdout, in points"
+    lost = "accuracy lost (points)"
     figure.update_xaxes(title_text=lost, rangemode="tozero", row=1, col=2)
     return finish(figure, 380)

@@ -70,9 +70,7 @@ def all_scores(result: LdsResult) -> go.Figure:
         xanchor="right", yanchor="bottom", xshift=-4, font={"color": LIMIT, "size": 13},
         align="right",
     )  # fmt: skip
-    figure.update_xaxes(
-        title_text="agreement with retraining: 0 chance, 1 full", range=[-0.45, 1.0]
-    )
+    figure.update_xaxes(title_text="agreement (0: chance, 1: full)", range=[-0.45, 1.0])
     figure.update_yaxes(
         tickvals=list(height.values()),
         ticktext=[SCORE_NAMES[name] for name in height],

@@ -35,9 +35,7 @@ def agreement(table: pd.DataFrame) -> go.Figure:
         )
     figure.add_vline(x=0, line={"color": GREY, "width": 1, "dash": "dot"})
     figure.update_yaxes(autorange="reversed")
-    figure.update_xaxes(
-        title_text="Spearman ρ (1: the same order)", range=[-0.25, 1.04]
-    )
+    figure.update_xaxes(title_text="Spearman ρ (1: the same order)", range=[-0.25, 1.04])
     return finish(figure, 120 + 46 * table["data"].nunique())
 
 
