@@ -21,7 +21,7 @@ def cells(body: str) -> list[list[str]]:
 def shown(frame: pd.DataFrame, **formats: Callable[[Any], str]) -> str:
     bodies: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks.st, "html", bodies.append)
+        patch.setattr(blocks, "html", bodies.append)
         blocks.table(frame, 'a "table" & more', formats)
     (body,) = bodies
     return body
