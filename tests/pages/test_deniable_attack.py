@@ -68,7 +68,7 @@ def made() -> DeniableResult:
 def test_words_count_the_rows() -> None:
     result = made()
     found = said.finding(result)
-    assert "a finished model brings 2 of 4 random targets to rank 1.**" in found
+    assert "2 of 4 random targets reach rank 1 at its minimum.**" in found
     assert "0.5 to 1.5 times" in found
     assert "leaves 0 of 6" in found
     assert "1 of 4 random targets" in said.at(result, 0.1)
@@ -112,7 +112,7 @@ def test_the_page_says_what_is_published(published: DeniableResult, open_page: O
     table = published.table
     last = table[table["means"] == "together"]
     drawn_at_random = last[last["crowd"] == "random"]["arrived"]
-    assert f"{drawn_at_random.sum()} of {len(drawn_at_random)} random targets to rank 1.**" in text
+    assert f"{drawn_at_random.sum()} of {len(drawn_at_random)} random targets reach rank 1" in text
     there = table[table["arrived"]]
     assert f"leaves {(there['averaged'] <= 1).sum()} of {len(there)}." in text
     shown = next(t for t in tables(app) if "attacks stopped" in t.columns)

@@ -50,7 +50,7 @@ def test_the_finding(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(PAGE)
     said = words(app)
     assert not app.exception and not app.warning
-    assert "**No score that is computed from the model as handed in is safe.**" in said
+    assert "**No score computed from the model as handed in is safe.**" in said
     assert "moves 2 (TracIn) to 4 of 4 targets." in said
     assert "kNN-Shapley, Data-OOB and Data Banzhaf never see it and stay." in said
     assert "also moves 4 of 4 targets by cosine of gradients" in said

@@ -35,8 +35,8 @@ def test_the_finding(open_page: Open, measured: None) -> None:
     app = open_page(PAGE)
     said = words(app)
     assert not app.exception
-    assert "flags 100% of the attacks that reached the top.**" in said
-    assert "stays below it for at least 1 of 2 targets" in said
+    assert "flags 100% of successful attacks.**" in said
+    assert "who knows it passes with at least 1 of 2 targets" in said
     assert "precomputed 24 November 2026" in said
     assert "Every attacked model has a larger gradient than every honest one" in said
     assert not app.get("plotly_chart")  # the figure is one of the browser's
@@ -96,8 +96,8 @@ def test_without_them_the_page_is_about_the_paper_s_alone(
 
 def test_a_threshold_in_a_link(open_page: Open, measured: None) -> None:
     low = open_page(PAGE, threshold="-7")
-    assert "flags 100% of the honest models" in words(low)
-    assert "stays below it for at least 0 of 2 targets" in words(low)
+    assert "flags 100% of honest models" in words(low)
+    assert "who knows it passes with at least 0 of 2 targets" in words(low)
     bad = open_page(PAGE, threshold="high")
     assert not bad.exception
     assert any("threshold" in warning.value for warning in bad.warning)

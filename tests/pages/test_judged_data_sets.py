@@ -63,7 +63,7 @@ def test_the_matrix(dataset: str, open_page: Open) -> None:
     least = f"{own.min()} ({SCORE_NAMES[own.idxmin()]}) to " if own.min() < own.max() else ""
     assert f"the attack moves {least}{own.max()} of {request.n_targets} targets" in said
     failed = [SCORE_NAMES[name] for name in result.attacked if own[name] == 0]
-    verdict = f"Attacks fail on {listed(failed)}" if failed else "No score that is computed from"
+    verdict = f"Attacks fail on {listed(failed)}" if failed else "No score computed from"
     assert verdict in said
     assert [n for n in SCORES if n in result.observed] == list(request.attributions)
     free = [SCORE_NAMES[n] for n in result.observed if n in MODEL_FREE]

@@ -30,8 +30,8 @@ def finding(result: CertificatesResult, attacked: float | None) -> str:
     place = "to rank 1" if k == 1 else f"into the top {k}"
     share = percent(result.share(k, STATED))
     said = (
-        f"**If training on the agreed loss is nearly finished, no attack can move {share} "
-        f"of the samples {place}.** That is proven. Nearly finished: the loss's slope "
+        f"**Proven: if training on the agreed loss is nearly finished, no attack moves {share} "
+        f"of samples {place}.** Nearly finished: the loss's slope "
         f"is at most {size(STATED)}."
     )
     if attacked is not None:

@@ -26,9 +26,8 @@ def finding(table: pd.DataFrame, threshold: float) -> str:
     passed = int((able < threshold).sum())
     return (
         "**Where the attacker does not know the check, a limit that flags "
-        f"{alarms:.0%} of the honest models flags {found:.0%} of the attacks that reached the "
-        "top.** An attacker who knows the limit stays below it for at least "
-        f"{passed} of {targets} targets."
+        f"{alarms:.0%} of honest models flags {found:.0%} of successful attacks.** An attacker "
+        f"who knows it passes with at least {passed} of {targets} targets."
     )
 
 

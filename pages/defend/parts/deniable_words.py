@@ -33,11 +33,10 @@ def finding(result: DeniableResult) -> str:
     stay = int((found["averaged"] <= result.k).sum())
     place = "rank 1" if result.k == 1 else f"the top {result.k}"
     return (
-        f"**If the trainer may choose the loss, a finished model brings {random} of "
-        f"{len(result.rows(means, 'random'))} random targets to {place}.** "
-        "The attacker chose L2, and to count "
-        f"each sample and feature {span(result.limit)} times. Averaging over honest choices "
-        f"leaves {stay} of {len(found)}."
+        f"**Where the trainer chooses the loss, {random} of "
+        f"{len(result.rows(means, 'random'))} random targets reach {place} at its minimum.** "
+        f"The attacker chose L2 and counted samples and features {span(result.limit)} times. "
+        f"Averaging over honest choices leaves {stay} of {len(found)}."
     )
 
 

@@ -58,9 +58,10 @@ def finding(table: pd.DataFrame) -> str:
     kept, left = (int((plain[f"rank_{j}"] <= rates.TOP).sum()) for j in (1, most))
     said = (
         "**Where the verifier fixes the loss, one Newton step leaves "
-        f"{kept} of {len(plain)} attacked targets in the top ten**; "
-        f"{count(most, 'step')} leave {left}."
+        f"{kept} of {len(plain)} attacked targets in the top ten.**"
     )
+    if kept:
+        said += f" {count(most, 'step')} leave {left}."
     if len(knows):
         one, last = (int((knows[f"rank_{j}"] <= rates.TOP).sum()) for j in (1, most))
         said += (

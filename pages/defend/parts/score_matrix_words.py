@@ -22,7 +22,7 @@ def finding(result: ScoreMatrixResult) -> str:
     n = result.n_targets
     none = [name for name, count in own.items() if count == 0]
     verdict = (
-        "No score that is computed from the model as handed in is safe"
+        "No score computed from the model as handed in is safe"
         if not none
         else f"Attacks fail on {listed([SCORE_NAMES[name] for name in none])}"
     )
