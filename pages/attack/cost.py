@@ -7,9 +7,17 @@ import pandas as pd
 import streamlit as st
 
 from engine.attacks.rates import highest
-from engine.experiments import SweepRequest
+from engine.experiments import BaselineRequest, SweepRequest
 from engine.results.store import Stored
-from pages.attack.parts import baseline_view, fresh, frontier, rate_figures, sweep_frame, transfer
+from pages.attack.parts import (
+    baseline_view,
+    fresh,
+    frontier,
+    price_figure,
+    rate_figures,
+    sweep_frame,
+    transfer,
+)
 from pages.common.asking import door, halves, sweep_requests
 from pages.common.asking.rate_view import RateView, choose_view, reweighing_rates, success_rates
 from pages.common.keeping import shelf
@@ -67,6 +75,25 @@ def price(table: pd.DataFrame, k: int) -> str:
 
 
 @shelf.kept
+def at_a_price(stored: Stored, view: RateView) -> FigureBlock:
+    """Draw how many attacks arrive within the limit, at a higher price, or not at all."""
+    table = stored.result
+    found = price_figure.prices(table, view)
+    own = view.rates(table).query("k == @view.k and split == 'test'")
+    return FigureBlock(
+        name=f"price-top-{view.k}",
+        title=radius_title(own, losses(table, view.k), view.tolerance),
+        kind="Attacks that move their target, and what they lose, for each radius",
+        build=price_figure.by_price,
+        values=(found, view.tolerance),
+        results=(stored,),
+        caption="The radius is how far the model may go from the honest one, as a share of its "
+        "length. To the right, what the models that are handed out lose, at the median. Order "
+        "kept: 1 is the honest ranking, 0 is chance.",
+    )
+
+
+@shelf.kept
 def by_radius(stored: Stored, view: RateView, beside: str) -> FigureBlock:
     """Draw success by radius on both test sets. beside: how far two honest rankings agree."""
     table = stored.result
@@ -75,7 +102,9 @@ def by_radius(stored: Stored, view: RateView, beside: str) -> FigureBlock:
     rows = table[table["k"] == view.k]
     return FigureBlock(
         name=f"by-radius-top-{view.k}",
-        title=radius_title(own, losses(table, view.k), view.tolerance),
+        title="On test data that the attacker never saw, almost nothing is left"
+        if (rates[rates["split"] == "holdout"]["rate"] < own["rate"].max() / 2).all()
+        else "The same on test data that the attacker never saw",
         kind="Success rate and accuracy lost against the radius",
         build=rate_figures.success_against,
         values=(rates, rows, "radius", "radius: how far the model may go", view.tolerance),
@@ -176,7 +205,8 @@ def frontier_figure(
         values=(points,),
         results=tuple(results.values()),
         caption="The lower half shows how much of the honest order is left: 1 is all of it, 0 "
-        "none. A mark is one radius; the further right, the more accuracy is lost.",
+        "none. A mark is one radius; the further right, the more accuracy is lost. Success counts "
+        "here whatever accuracy it costs.",
         details=f"{frontier.left(points)} Per radius: how many attacks succeed whatever they cost, "
         "the accuracy that the returned models lose, and how much of the honest ranking is left."
         f"{meaning}"
@@ -214,10 +244,12 @@ def published_sweeps(role: str, dataset: str) -> list[Stored]:
 
 
 @unfold.section("Does it hold on other test data, and on other targets?", "elsewhere")
-def elsewhere(landed: str, dataset: str, k: int) -> None:
-    """Show where moved targets stand on unseen test data, and the rates on fresh targets."""
+def elsewhere(stored: Stored, view: RateView, landed: str, dataset: str) -> None:
+    """Show success on unseen test data, where moved targets stand there, and the rates on fresh
+    targets."""
+    by_radius(stored, view, halves.beside(dataset)).show()
     st.markdown(landed)
-    on_fresh_targets(dataset, k)
+    on_fresh_targets(dataset, view.k)
 
 
 def on_fresh_targets(dataset: str, k: int) -> None:
@@ -233,47 +265,59 @@ def on_fresh_targets(dataset: str, k: int) -> None:
     st.caption(fresh.COUNTED)
 
 
-@unfold.section("Success, accuracy and ranking at once", "at-once")
-def at_once(counts: pd.DataFrame) -> None:
-    blocks.table(frontier.shown(counts), "Attacks that keep accuracy, ranking, or both")
-    st.caption(frontier.COUNTED)
+@unfold.section("Does another attack cost less?", "others")
+def other_attacks(
+    table: pd.DataFrame, results: Mapping[SweepRequest, Stored], view: RateView
+) -> None:
+    """Show the attacks that keep accuracy or ranking beside the paper's, at any cost."""
+    frontier_figure(table, results, view).show()
+    counts = frontier.counts(table, view.k)
+    if len(set(counts["objective"])) > 1:
+        charts.heading("Success, accuracy and ranking at once")
+        blocks.table(frontier.shown(counts), "Attacks that keep accuracy, ranking, or both")
+        st.caption(frontier.COUNTED)
 
 
-@unfold.section("Would training on the target more often do the same?", "methods")
-def beside_the_baseline(rates: pd.DataFrame, stored: Stored, baseline: Stored | None) -> None:
-    """Show attack and baseline, and the same numbers in the paper. rates: of `best_of_both`."""
-    methods(rates, stored, baseline).show()
+@unfold.section("Would training on the target more often do the same? On less data?", "methods")
+def beside_others(
+    rates: pd.DataFrame,
+    stored: Stored,
+    baseline: tuple[BaselineRequest, Stored] | None,
+    trained: tuple[SweepRequest, Stored] | None,
+    view: RateView,
+) -> None:
+    """Show attack and baseline, the same numbers in the paper, and the attack on smaller training
+    sets. rates: of `best_of_both`."""
+    methods(rates, stored, None if baseline is None else baseline[1]).show()
     charts.heading("The same numbers, beside the paper's Table 1")
     blocks.table(paper.beside_table_1(rates), "Success rates, here and in the paper's Table 1")
     st.caption(paper.COMPARABLE)
-
-
-@unfold.section("Is the attack easier with less training data?", "training-size")
-def with_less_data(stored: Stored, request: SweepRequest, view: RateView) -> None:
-    by_training_size(stored, request, view).show()
+    if trained is not None:
+        by_training_size(trained[1], trained[0], view).show()
+    if baseline is not None:
+        baseline_view.files_and_code(baseline[1], baseline[0])
 
 
 def results(request: SweepRequest, stored: Stored, view: RateView) -> None:
     """Show success and its price; what is compared with it is folded."""
     dataset = request.dataset
-    by_radius(stored, view, halves.beside(dataset)).show()
+    at_a_price(stored, view).show()
     others = sweep_requests.stored_of(KEEPING, dataset)
     table = frontier.on_the_same(stored.result, [other.result for other in others.values()])
-    frontier_figure(table, {request: stored, **others}, view).show()
-    counts = frontier.counts(table, view.k)
-    if len(set(counts["objective"])) > 1:
-        at_once(counts)
+    other_attacks(table, {request: stored, **others}, view)
     every = [stored.result, *(other.result for other in others.values())]
-    elsewhere(transfer.landed(transfer.landings(every, view)), dataset, view.k)
+    elsewhere(stored, view, transfer.landed(transfer.landings(every, view)), dataset)
     asked = published_results.request_of(BASELINE, dataset)
     baseline = None if asked is None else door.find("baseline", asked)
-    beside_the_baseline(best_of_both(stored.result, view, baseline), stored, baseline)
     training = published_results.request_of(TRAINING, dataset)
     trained = None if training is None else door.find("sweep", training)
-    if training is not None and trained is not None:
-        with_less_data(trained, training, view)
-    if asked is not None and baseline is not None:
-        baseline_view.files_and_code(baseline, asked)
+    beside_others(
+        best_of_both(stored.result, view, baseline),
+        stored,
+        None if asked is None or baseline is None else (asked, baseline),
+        None if training is None or trained is None else (training, trained),
+        view,
+    )
 
 
 def page() -> None:

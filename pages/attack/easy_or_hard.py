@@ -8,7 +8,14 @@ import streamlit as st
 
 from engine.experiments import SensitivityRequest, SensitivityResult
 from engine.results.store import Stored
-from pages.attack.parts import bet, moved_target_figures, moved_targets, searched_radius
+from pages.attack.parts import (
+    bet,
+    ease_prediction,
+    fifths_figure,
+    moved_target_figures,
+    moved_targets,
+    searched_radius,
+)
 from pages.attack.parts.bet import Bet
 from pages.common.asking import controls, data_choice, door
 from pages.common.asking.form import Form
@@ -19,7 +26,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, lab
 from pages.common.samples import Samples
-from pages.common.widgets import blocks, charts, take_away, unfold
+from pages.common.widgets import charts, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import data_name
@@ -27,6 +34,12 @@ from pages.common.words.wording import count, decimal
 
 PAGE = registry.page("easy-or-hard")
 EXPERIMENT, ROLE, ATTACKS = "sensitivity", "sensitivity", "cost"
+
+
+QUESTION = (
+    "Some samples move to the top after a small change of the model, others need a large one. "
+    "**Can you tell which are easy?**"
+)
 
 
 def choose(form: Form, table: pd.DataFrame, start: float) -> tuple[int, float]:
@@ -56,22 +69,33 @@ def choose(form: Form, table: pd.DataFrame, start: float) -> tuple[int, float]:
 
 
 @shelf.kept
-def finding(result: SensitivityResult, found: moved_targets.Prediction | None) -> str:
-    ratio = moved_targets.ends_against_middle(result)
-    ends = (
-        "The scores at both ends of the ranking depend on the model **at least "
-        f"{ratio:.2g} times as strongly** as those between"
-        if ratio > 1
-        else "The scores at the ends of the ranking depend on the model no more than those between"
-    )
+def finding(
+    result: SensitivityResult,
+    found: moved_targets.Prediction | None,
+    tried: pd.DataFrame,
+    radius: float,
+) -> str:
+    """Say whether the samples are easier to move whose scores depend more on the model."""
     if found is None:
-        return f"{ends}."
-    tells = (
-        f"**This {moved_targets.strength(found)} predicts** which samples the attack moves"
-        if found.tells and found.correlation < 0
-        else "**This does not predict** which samples the attack moves"
+        return f"{norms_title(result)}."
+    if not found.tells:
+        said = "How strongly a score depends on the model **does not predict** how easily"
+    elif found.correlation > 0:
+        said = "The more a score depends on the model, the **harder**"
+    else:
+        said = "The more a score depends on the model, the **easier**"
+    said += " its sample is to move"
+    if found.tells and moved_targets.strength(found) != "well":
+        said += ", but that is not all"
+    said += f" (rank correlation {decimal(found.correlation)})"
+    if len(tried) < fifths_figure.FEWEST:
+        return f"{said}."
+    parts = fifths_figure.moved_at(fifths_figure.fifths(tried), radius)
+    (few, least), (many, most) = parts[0], parts[-1]
+    return (
+        f"{said}. At radius {radius:g}, the attack moves **{few} of the {least} least sensitive "
+        f"targets and {many} of the {most} most sensitive**."
     )
-    return f"{ends}. {tells} (rank correlation {decimal(found.correlation)})."
 
 
 def norms_title(result: SensitivityResult) -> str:
@@ -131,113 +155,53 @@ def norms_figure(
 
 
 @shelf.kept
-def least_radius_figure(
-    title: str, tried: pd.DataFrame, samples: Samples | None, k: int, radius: float, swept: Stored
-) -> FigureBlock:
+def fifths_block(title: str, tried: pd.DataFrame, k: int, swept: Stored) -> FigureBlock:
+    """Draw the attacked targets in fifths by their sensitivity."""
     return FigureBlock(
-        name=f"by-least-radius-top-{k}",
+        name=f"fifths-top-{k}",
         title=title,
-        kind="Sensitivity of the attacked samples' scores by the smallest radius that moved them",
-        build=moved_target_figures.by_radius,
-        values=(tried, samples, radius),
-        table=lambda: tried.rename_axis("sample").reset_index(),
+        kind="Attacked targets in fifths by the sensitivity of their score, by the smallest radius "
+        "that moved them",
+        build=fifths_figure.by_fifth,
+        values=(fifths_figure.fifths(tried),),
         results=(swept,),
-        samples=samples,
-        at=moved_target_figures.SAMPLE,
+        caption="The darker a part, the less the model had to change. Sensitivity is how fast a "
+        "score changes when the model changes. The number in a part counts its targets.",
     )
 
 
-def prediction(
-    tried: pd.DataFrame, n: int, samples: Samples | None, k: int, radius: float, swept: Stored
+def answer(
+    tried: pd.DataFrame, found: moved_targets.Prediction | None, k: int, swept: Stored
 ) -> None:
-    """Show whether the norm predicts success, against simpler clues; n: training samples."""
-    found = moved_targets.prediction("norm", tried, n)
-    if found is None:
+    """Show how easily the targets moved, by the sensitivity of their scores."""
+    if found is None or len(tried) < fifths_figure.FEWEST:
         charts.heading("Too few attacks, or all ended alike: nothing to predict")
         return
-    least_radius_figure(moved_targets.verdict(found), tried, samples, k, radius, swept).show()
-    st.markdown(
-        f"{moved_targets.measured(found, tried, k)} {moved_targets.against_place(tried, n)}"
-    )
-    moved = int(tried["moved"].sum())
-    st.caption(
-        f"The {len(tried)} targets of the published sweep, drawn at random outside the honest top; "
-        f"at radius {radius:g} some run moved {moved} of them into the top {k}, whatever it cost "
-        "in accuracy. In brackets, how many needed that radius."
-    )
-    clues(tried, n, radius)
+    fifths_block(moved_targets.verdict(found), tried, k, swept).show()
 
 
-@shelf.kept
-def clues_table(tried: pd.DataFrame, n: int, radius: float) -> pd.DataFrame:
-    """Return what is known before an attack, and what it tells: a row for each that can be
-    judged."""
-    rows = []
-    for name, label in moved_targets.PREDICTORS.items():
-        found = moved_targets.prediction(name, tried, n)
-        if found is None:
-            continue
-        rows.append(
-            {
-                "known before the attack": label,
-                "Spearman with the smallest radius": decimal(found.correlation),
-                "95%": ends_of(found.correlation_interval),
-                f"AUC, moved at radius {radius:g}": (
-                    decimal(found.area) if found.area == found.area else "–"
-                ),
-                "95% ": ends_of(found.area_interval),
-            }
-        )
-    return pd.DataFrame(rows)
+def unasked(
+    told: str,
+    tried: pd.DataFrame,
+    found: moved_targets.Prediction | None,
+    k: int,
+    swept: Stored,
+) -> None:
+    """Show the finding and its figure to a reader who has not bet."""
+    st.markdown(told)
+    answer(tried, found, k, swept)
 
 
-@unfold.section("Is there a better clue?", "clues")
-def clues(tried: pd.DataFrame, n: int, radius: float) -> None:
-    """Show the norm beside what the ranking itself says."""
-    table = clues_table(tried, n, radius)
-    if table.empty:
-        return
-    blocks.table(table, "What is known before an attack, and what it tells")
-    st.caption(
-        "Spearman: −1 if more of the clue always means a smaller radius, 0 if it tells nothing. "
-        "AUC: how often, of a target that was moved and one that was not, the moved one has more "
-        "of the clue; 0.5 is chance, – where all or none were moved. Intervals are 95% percentile "
-        "bootstraps over the targets."
-    )
-
-
-def ends_of(interval: tuple[float, float]) -> str:
-    low, high = interval
-    return f"{decimal(low)} to {decimal(high)}" if low == low else "–"
-
-
-@unfold.section("What is computed (Definition 1, Figures 4 and 7)", "formulas")
-def formulas(request: SensitivityRequest) -> None:
-    st.markdown(
-        "The paper asks what makes some samples easier to manipulate, and plots the norm of "
-        "the gradient of each sample's influence score in the model's parameters: the score's "
-        "sensitivity. With "
-        f"$\\lambda$ the damping (here {request.damping:g}), $g_i$ the gradient of sample "
-        "$i$'s loss and $s=(H+\\lambda I)^{-1}\\nabla L_{\\text{test}}$:"
-    )
-    st.latex(
-        r"\nabla_\theta I_i=-(H_{\text{test}}-T)\,(H+\lambda I)^{-1}g_i-H_i\,s,\qquad "
-        r"T v=\nabla_\theta\langle v,H(\theta)\,s\rangle"
-    )
-    st.markdown(
-        "One exact norm takes a solve a sample. Here all are estimated at once: $H_{\\text{"
-        "test}}-T$ is symmetric, so that for a random direction $u$ a single solve gives the "
-        "inner product with *every* gradient,"
-    )
-    st.latex(
-        r"w=(H+\lambda I)^{-1}(H_{\text{test}}-T)\,u,\qquad \langle u,\nabla I_i\rangle="
-        r"-\langle w,g_i\rangle-\operatorname{Cov}_{p_i}(Xs,Xu)_i"
-    )
-    st.markdown(
-        "and for Gaussian $u$ its square has the mean $\\lVert\\nabla I_i\\rVert^2$. From "
-        f"{request.probes} directions the relative standard error is $1/\\sqrt{{2\\cdot "
-        f"{request.probes}}}$."
-    )
+@unfold.section("Where in the ranking do the sensitive samples stand?", "where")
+def where(
+    stored: Stored,
+    marked: pd.DataFrame,
+    samples: Samples | None,
+    radius: float,
+    ringed: Sequence[int],
+    besides: str,
+) -> None:
+    norms_figure(stored, marked, samples, radius, ringed, besides).show()
 
 
 def attacks_of(dataset: str) -> tuple[Stored | None, float, float]:
@@ -321,19 +285,28 @@ def page() -> None:
     others = moved_targets.attempts(moved_targets.at_radius(others, radius), result, k, radius)
     marked = with_others(tried, others)
     found = moved_targets.prediction("norm", tried, n)
-    st.markdown(f"{finding(result, found)}{mark_origin(badge_of(stored))}")
+    place = st.container()
     ringed: list[int] = []
     if swept is not None:
         with st.container(border=True):
             ringed = bet.show(tried, samples, k, n, placed)
+    waiting = swept is not None and not ringed and bool(moved_targets.deal(tried, placed.round))
+    said = QUESTION if waiting else finding(result, found, tried, radius)
+    place.markdown(f"{said}{mark_origin(badge_of(stored))}")
     besides = marked_besides(len(marked) - len(tried))
-    norms_figure(stored, marked, samples, radius, ringed, besides).show()
     if swept is None:
+        norms_figure(stored, marked, samples, radius, ringed, besides).show()
         no_attacks(name)
     else:
-        prediction(tried, n, samples, k, radius, swept)
+        if waiting:
+            told = finding(result, found, tried, radius)
+            unfold.section("Show me without a bet", "answer")(unasked)(told, tried, found, k, swept)
+        else:
+            answer(tried, found, k, swept)
+        where(stored, marked, samples, radius, ringed, besides)
+        ease_prediction.show(tried, n, samples, k, radius, swept)
     searched_radius.show(stored, request, k, samples)
-    formulas(request)
+    ease_prediction.formulas(request)
     take_away.show(
         stored,
         request,

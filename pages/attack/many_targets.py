@@ -23,14 +23,16 @@ ROLE = "sizes"  # of published results
 
 
 @shelf.kept
-def lines(shares: pd.DataFrame, reading: Reading, view: RateView, stored: Stored) -> FigureBlock:
+def arrivals(shares: pd.DataFrame, view: RateView, stored: Stored) -> FigureBlock:
     return FigureBlock(
-        name=f"{reading.name}-by-k-radius-{view.radius:g}",
-        title=target_sets.lines_title(shares, reading),
-        kind=f"{reading.text.capitalize()} against k, a line for every size",
-        build=set_figures.share_lines,
-        values=(shares, reading, view.k),
+        name=f"arrivals-top-{view.k}-radius-{view.radius:g}",
+        title=target_sets.places_title(shares, view.k),
+        kind=f"Targets that arrive in the top {view.k}, by the size of the target set",
+        build=set_figures.arrivals,
+        values=(shares, view.k),
         results=(stored,),
+        caption="The grey bar is how many could arrive: no more than the set has, and no more than "
+        f"there are places. The model may go as far as radius {view.radius:g}.",
     )
 
 
@@ -78,7 +80,7 @@ def how_counted(own: pd.DataFrame, sets: int) -> None:
     st.markdown(f"{target_sets.against_paper(own)}{target_sets.counted(own)}")
     st.caption(
         f"Means over {count(sets, 'target set')} of each size, on the attacker's own test set. "
-        "Bands are 95% bootstrap intervals, and the dotted line is the k chosen above. Part of "
+        "Pointing at a bar shows its 95% bootstrap interval. Part of "
         f"either trend is arithmetic: {'; '.join(r.most for r in READINGS.values())}."
     )
 
@@ -118,21 +120,14 @@ def page() -> None:
     table = stored.result
     with frame.head:
         place = st.container()
-        view = choose_view(frame.form, table, with_radius=True)
+        view = choose_view(frame.form, table, with_radius=True, largest=True)
     shares = view.shares(table)
     own = on_own_test(shares)
     sets = int(table["target"].nunique())
-    said = target_sets.finding(own, view.tolerance, view.radius)
+    said = target_sets.finding(own, view.tolerance, view.radius, view.k)
     place.markdown(f"{said}{mark_origin(badge_of(stored))}")
     with frame.body:
-        for column, reading in zip(st.columns(2, gap="medium"), READINGS.values(), strict=True):
-            with column:
-                lines(own, reading, view, stored).show()
-        st.caption(
-            f"Each line is one size of the target set, within radius {view.radius:g}. A set cannot "
-            "take more places than it has targets, and no more targets arrive than there are "
-            "places."
-        )
+        arrivals(own, view, stored).show()
         how_counted(own, sets)
         grids(frame, shares, view, stored)
         strict(stored, view)

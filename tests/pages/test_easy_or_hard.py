@@ -35,23 +35,25 @@ def small_norms(settings: Settings) -> None:
     compute_and_keep("sensitivity", request, dataset, settings, ignore)
 
 
-def test_the_published_finding_stands_there_before_any_click(open_page: Open) -> None:
+def test_the_question_comes_first_and_the_published_finding_unfolds(open_page: Open) -> None:
     app = open_page(PAGE)
     said = words(app)
     assert not app.exception
     assert not app.warning
-    assert "times as strongly" in said
+    assert "Can you tell which are easy?" in said
     assert "precomputed" in said
+    assert "rank correlation" not in said and not app.get("plotly_chart"), "no answer yet"
+    assert app.selectbox(key="k").value == 1
+    assert app.selectbox(key="radius").value == 0.3
+    unfold(app)
+    said = words(app)
+    assert "8 of the 10 least sensitive targets and 10 of the 10 most sensitive" in said
+    assert "times as sensitive as between" in said
     assert "rank correlation −0.4" in said and "Spearman −0.4" in said and "95% interval" in said
     assert "over 50 targets" in said
     assert "24 exact norms" in said
-    assert len(app.get("plotly_chart")) == 2
-    assert app.selectbox(key="k").value == 1
-    assert app.selectbox(key="radius").value == 0.3
-    assert "Is there a better clue?" in [section.label for section in app.expander]
-    unfold(app)
-    assert "nearness to either end of the ranking" in words(app)
-    assert len(app.get("plotly_chart")) == 3
+    assert "nearness to either end of the ranking" in said
+    assert len(app.get("plotly_chart")) == 4
     assert all(chart.proto.alt for chart in app.get("plotly_chart"))
 
 
@@ -111,7 +113,9 @@ def test_a_bet_is_placed_first_and_answered_then(open_page: Open) -> None:
     said = words(app)
     assert ("you won" in said) != ("and lost" in said)
     assert "Betting on the most sensitive score" in said
-    assert all(b.disabled for b in app.button if b.key in {bet.key for bet in bets})
+    assert "rank correlation −0.4" in said
+    assert len(app.get("plotly_chart")) == 1, "the answer comes with the bet"
+    assert not [b for b in app.button if b.key in {bet.key for bet in bets}]
     app.button(key="bet-again").click().run()
     assert not app.exception
     assert "you won" not in words(app) and "and lost" not in words(app)
@@ -123,7 +127,7 @@ def test_what_else_was_attacked_is_marked_and_not_counted(
     """A single attack on the digits, at the radius of the page, is a mark more."""
 
     def marked() -> int:
-        found = re.search(r"Marked besides: (\d+) target", words(open_page(PAGE)))
+        found = re.search(r"Marked besides: (\d+) target", words(unfold(open_page(PAGE))))
         return int(found[1]) if found else 0
 
     before = marked()
@@ -131,7 +135,7 @@ def test_what_else_was_attacked_is_marked_and_not_counted(
     dataset = load_dataset("digits", settings.data_dir)
     compute_and_keep("attack", request, dataset, settings, ignore)
     assert marked() == before + 1
-    assert "over 50 targets" in words(open_page(PAGE))
+    assert "over 50 targets" in words(unfold(open_page(PAGE)))
 
 
 def test_another_k_is_another_bet(open_page: Open) -> None:
@@ -148,7 +152,7 @@ def test_a_link_restores_k_and_radius(open_page: Open) -> None:
     assert not app.exception
     assert not app.warning
     assert (app.selectbox(key="k").value, app.selectbox(key="radius").value) == (10, 0.1)
-    assert "at radius 0.1 some run moved" in words(app)
+    assert "at radius 0.1 some run moved" in words(unfold(app))
 
 
 @pytest.mark.parametrize(("name", "value"), [("k", "7"), ("radius", "9"), ("radius", "<b>")])
@@ -163,7 +167,7 @@ def test_features_of_ones_own_have_no_pictures(
     assert not app.exception
     assert not app.error
     assert "computed here · your features file" in words(app)
-    assert len(app.get("plotly_chart")) >= 1
+    assert len(unfold(app).get("plotly_chart")) >= 1
 
 
 def test_without_attacks_the_norms_stand_alone(open_page: Open, small_norms: None) -> None:

@@ -16,7 +16,7 @@ Sweeps = Mapping[str, Stored]
 
 
 def finding(sweeps: Sweeps, tolerance: float | None, form: str = "any_run") -> str:
-    return target_sets.finding(own(sweeps, tolerance, form), tolerance, 0.8)
+    return target_sets.finding(own(sweeps, tolerance, form), tolerance, 0.8, 3)
 
 
 def own(sweeps: Sweeps, tolerance: float | None, form: str = "any_run") -> pd.DataFrame:
@@ -25,17 +25,20 @@ def own(sweeps: Sweeps, tolerance: float | None, form: str = "any_run") -> pd.Da
     return shares[shares["split"] == "test"]
 
 
-def test_both_readings_stand_there_before_any_click(open_page: Open, as_published: Sweeps) -> None:
+def test_headline_control_and_figure_speak_of_one_k(open_page: Open, as_published: Sweeps) -> None:
     app = open_page(PAGE, dataset="small")
     assert not app.exception
     assert not app.error
     assert not app.warning
     assert finding(as_published, 0.03) in words(app)
-    assert len(app.get("plotly_chart")) == 4, "two figures, and two more in a closed section"
-    assert "of the top 3" in words(app)
-    assert "arrive in the top 3" in words(app)
+    assert app.selectbox(key="k").value == 3, "the largest"
+    assert "Larger sets take" in words(app) and "of the top 3" in words(app)
+    assert len(app.get("plotly_chart")) == 3, "one figure, and two more in a closed section"
+    app.selectbox(key="k").set_value(1).run()
+    assert "of the very top" in words(app) and "of the top 3" not in words(app)
+    app.selectbox(key="k").set_value(3).run()
     unfold(app)
-    assert len(app.get("plotly_chart")) == 5
+    assert len(app.get("plotly_chart")) == 4
     assert target_sets.against_paper(own(as_published, 0.03)).strip() in words(app)
     assert "Means over 3 target sets of each size" in words(app)
 
@@ -81,4 +84,4 @@ def test_a_sweep_of_one_size_and_two_radii(open_page: Open, as_published: Sweeps
     assert app.selectbox(key="radius").options == ["0.5", "0.9"]
     app.selectbox(key="radius").set_value(0.9).run()
     assert not app.exception
-    assert "within radius 0.9" in words(app)
+    assert "as far as radius 0.9" in words(app)

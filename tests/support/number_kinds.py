@@ -60,7 +60,8 @@ RESULTS = (
         lambda d: r.retraining_numbers(d)[:1],
     ),
     result(r"l2 [\d.]+, damping [\d.]+: Pearson", lambda d: r.retraining_numbers(d)[1:]),
-    result(r"^The scores at both ends of the ranking depend on the model", r.ends_of_ranking),
+    result(r"^The more a score depends on the model, the easier", r.norm_tells),
+    result(r"^At radius [\d.]+, the attack moves \d+ of the \d+ least", r.least_and_most),
     result(r"^Steep at both ends", r.ends_of_ranking),
     result(r"^Half of the \d+ targets can be moved by changing", r.half_movable),
     result(r"^The search moved \d+ of \d+ targets", r.some_moved),
@@ -133,7 +134,6 @@ RESULTS = (
     result(r"^Both whole rankings agree to", shown.rankings_agree),
     result(r"^Larger sets take more of the top", shown.large_sets),
     result(r"^Sets of \d+ take ", shown.places_of_large),
-    result(r"^Of sets of \d+, \d+% arrive", shown.targets_of_large),
     result(r"^In the top 1: \d+% of the attacks with", more.strict),
     result(r"^Within radius 0.2, with at most", shown.search_moves),
     result(r"targets can be moved, each from a radius", r.some_moved),
@@ -320,7 +320,8 @@ NO_RESULT = (
         r"^Your browser computes each value",
         r"^Models pulled to the top 1",
         r"^Each at its best radius or weight",
-        r"^Each line is one size of the target set, within radius",
+        r"^The model may go as far as radius",
+        r"^Order kept: 1 is the honest ranking",
         r"^The lower half shows how much of the honest order is left",
         r"^Of \d+ targets at radius",
         r"^With l2, weights and scales together",
@@ -394,7 +395,7 @@ NO_RESULT = (
         r"^(In the middle of the ranking all are near 0|A trained model is a minimum)",
         r"^(Disagreement over|kNN-Shapley is minus|A model that is sure enough)",
         r"^(It ties with the target|Samples (on the other basis|orthogonal)|With a bias)",
-        r"^(First, your bet|Were a variant at least as good)",
+        r"^(Were a variant at least as good)",
         r"^(Demographic parity|Equal opportunity|With ŷ|The effect is \|gap\|)",
         r"^(The loss of a linear model|The training data and the declared|“Usual” is)",
         r"^The verifier fixes equal weights",
@@ -489,7 +490,7 @@ SHARED = {
         1,
     ),
     "the ends of the ranking": Shared(
-        re.compile(r"at least ([\d.]+) times (?:as strongly|that between)"), 1
+        re.compile(r"at least ([\d.]+) times (?:as sensitive|that between)"), 1
     ),
     "deniable models that averaging leaves": Shared(
         re.compile(r"Averaging over honest choices leaves (\d+)"), 2

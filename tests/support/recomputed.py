@@ -263,6 +263,41 @@ def ends_of_ranking(dataset: str) -> Numbers:
     return [min(np.median(norms[:tail]), np.median(norms[n - tail :])) / middle]
 
 
+def attacked(dataset: str) -> pd.DataFrame:
+    """The targets of the published sweep: norm, and the smallest radius that was enough."""
+    table, result = only("cost", dataset), only("sensitivity", dataset)
+    rows = table[(table["k"] == 1) & (table["rank_before"] > 1) & table["any_run_success"]]
+    least = rows.groupby("target")["radius"].min()
+    targets = np.unique(table.loc[(table["k"] == 1) & (table["rank_before"] > 1), "target"])
+    return pd.DataFrame(
+        {"norm": result.norms[targets], "least": least.reindex(targets).fillna(np.inf).to_numpy()}
+    )
+
+
+def norm_tells(dataset: str) -> Numbers:
+    found = attacked(dataset)
+    return [float(spearmanr(found["norm"], found["least"]).statistic)]
+
+
+def least_and_most(dataset: str) -> Numbers:
+    """At the radius of the highest rate over all k: of the fifth with the smallest norms and that
+    with the largest."""
+    table = only("cost", dataset)
+    radii = sorted(table["radius"].unique())
+    hit = [
+        np.mean(np.concatenate([
+            hits(table[(table["radius"] == radius) & (table["k"] == k)], k).to_numpy()
+            for k in sorted(table["k"].unique())
+        ]))
+        for radius in radii
+    ]  # fmt: skip
+    radius = radii[int(np.argmax(hit))]
+    fifths = np.array_split(np.argsort(attacked(dataset)["norm"].to_numpy(), kind="stable"), 5)
+    moved = (attacked(dataset)["least"] <= radius).to_numpy()
+    told = [n for part in (fifths[0], fifths[-1]) for n in (moved[part].sum(), len(part))]
+    return [radius, *told]
+
+
 # The smallest radius.
 
 

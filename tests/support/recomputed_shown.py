@@ -59,11 +59,6 @@ def places_of_large(dataset: str) -> Numbers:
     return [size, large, k]
 
 
-def targets_of_large(dataset: str) -> Numbers:
-    _first, k, *_, large, size = r.sizes_course(dataset, "set_size")
-    return [size, large, k]
-
-
 def search_moves(dataset: str) -> Numbers:
     return r.within_radius(dataset)[:4]
 

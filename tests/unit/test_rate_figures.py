@@ -16,6 +16,7 @@ from engine.experiments import SweepRequest
 from pages.attack.parts import (
     ablation,
     frontier,
+    price_figure,
     rate_figures,
     set_figures,
     target_sets,
@@ -370,33 +371,22 @@ def test_the_papers_findings_are_judged_by_the_shares(
     shares = shares_of(grid, PLACES.column)
     assert f"**{said}**" in target_sets.against_paper(shares)
     assert target_sets.evidence(trends) in target_sets.counted(shares)
-    finding = target_sets.finding(shares, 0.03, 0.3)
+    finding = target_sets.finding(shares, 0.03, 0.3, 10)
     assert "at most 3 points of accuracy" in finding
     assert f"{grid[100, 10]:.0%} of 100 targets, {grid[1, 10]:.0%} of single ones" in finding
 
 
 def test_one_size_cannot_be_judged() -> None:
     only = shares_of({(3, 1): 0.5}, PLACES.column)
-    assert "ask for more than one of each" in target_sets.finding(only, None, 0.3)
+    assert "ask for more than one of each" in target_sets.finding(only, None, 0.3, 1)
 
 
 @pytest.mark.parametrize("reading", [PLACES, TARGETS])
 @pytest.mark.parametrize("grid", [GRID, {(3, 10): 0.0}])
-def test_lines_and_grid_show_the_shares(
+def test_the_grid_shows_the_shares(
     reading: target_sets.Reading, grid: dict[tuple[int, int], float]
 ) -> None:
     shares = shares_of(grid, reading.column)
-    lines = set_figures.share_lines(shares, reading, chosen=10)
-    check_traces(lines)
-    drawn = [t for t in lines.data if t.hoverinfo != "skip"]
-    assert [t.name for t in drawn] == (
-        ["1 target", "100 targets"] if (1, 1) in grid else ["3 targets"]
-    )
-    for one, size in zip(drawn, sorted({s for s, _ in grid}), strict=True):
-        assert dict(zip(one.x, one.y, strict=True)) == {
-            k: value for (s, k), value in grid.items() if s == size
-        }
-    assert len({t.marker.symbol for t in drawn}) == len(drawn), "not by colour alone"
     figure = set_figures.share_grid(shares, reading)
     check_traces(figure)
     heat = figure.data[0]
@@ -407,9 +397,21 @@ def test_lines_and_grid_show_the_shares(
     assert "% of what is possible" in target_sets.grid_title(shares, reading, "there")
 
 
-def test_the_lines_title_names_the_largest_sets() -> None:
-    said = target_sets.lines_title(shares_of(GRID, PLACES.column), PLACES)
+def test_bars_of_set_sizes_count_what_arrives() -> None:
+    """Of one target 0.06 arrive in the top ten on average, of a hundred 50; there is room for ten.
+    (No table of an attack has the second: a share is given by hand.)"""
+    shares = shares_of(GRID, TARGETS.column)
+    figure = set_figures.arrivals(shares, 10)
+    check_traces(figure)
+    room, arrive = figure.data
+    assert list(room.y) == ["1", "100"]
+    assert list(room.x) == [1, 10]
+    assert list(arrive.x) == pytest.approx([0.06, 50])
+    notes = [note.text for note in figure.layout.annotations]
+    assert notes[1:3] == ["6%", "50%"] and len(notes) == 6
+    said = target_sets.places_title(shares_of(GRID, PLACES.column), 10)
     assert said == "Sets of 100 take 50% of the top 10"
+    assert target_sets.places_title(shares_of({(1, 1): 0.5}, PLACES.column), 1).startswith("Single")
 
 
 # rates
@@ -433,6 +435,23 @@ def test_success_by_radius_is_that_of_the_table(radii: tuple[float, ...], top: i
     points["objective"] = "higher_ranked"
     points[["rate", "low", "high"]] = (0.5, 0.4, 0.6)
     check_traces(rate_figures.frontier(points))
+
+
+def test_every_attack_is_in_one_part_of_its_radius_bar() -> None:
+    """Of four attacks two arrive within the limit, one loses more, one does not arrive."""
+    drops = ((1, 0.01), (1, 0.02), (1, 0.2), (0, 0.0))
+    table = sweep_table({(t, r, 1): drops[t] for t in range(4) for r in (0.1, 0.3)})
+    found = price_figure.prices(table, VIEW)
+    for row in found[["attacks", "moved", "dearer", "stuck"]].to_numpy():
+        assert row.tolist() == [4, 2, 1, 1]
+    assert found["lost"].tolist() == pytest.approx([1.5, 1.5])
+    assert found["correlation"].tolist() == [0.5, 0.5]
+    figure = price_figure.by_price(found, 0.03)
+    check_traces(figure)
+    assert [list(bar.x) for bar in figure.data] == [[0.5] * 2, [0.25] * 2, [0.25] * 2]
+    assert [note.text for note in figure.layout.annotations][2:] == ["1.5", "0.50"] * 2
+    free = price_figure.prices(table, replace(VIEW, tolerance=None))
+    assert [bar.name for bar in price_figure.by_price(free, None).data] == ["moved", "not moved"]
 
 
 def test_the_frontier_says_what_every_objective_leaves_of_the_ranking() -> None:

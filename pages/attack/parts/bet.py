@@ -14,6 +14,7 @@ from pages.common.frames import row_of
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts
 from pages.common.widgets.blocks import portrait
+from pages.common.words import rate_words
 
 SAMPLE, ROUND = "bet", "deal"  # in links and in the session state
 PLACED = "bet_placed"  # session-state key: data set, k and round of the bet
@@ -58,57 +59,69 @@ def show(tried: pd.DataFrame, samples: Samples | None, k: int, n: int, placed: B
         return []
     chosen = placed.sample
     known = chosen in dealt
-    charts.heading(f"First, your bet: which of these moves into the top {k} most easily?")
+    charts.heading(
+        outcome(tried.loc[dealt], chosen)
+        if chosen is not None and known
+        else f"Your bet: which of these moves into {rate_words.top(k)} most easily?"
+    )
     cells = []
     for index in dealt:
         row = row_of(tried, index)
         shown = "" if samples is None else portrait(samples, index)
-        lines = [f"<b>sample {index}</b>", f"rank {int(row['rank']):,} of {n:,}"]
+        lines = [f"<b>sample {index}</b>", f"rank {int(row['rank']):,}"]
         if samples is not None:
             lines.insert(1, f"class “{escape(samples.label(index))}”")
         if known:
             lines += [
-                f"radius <b>{moved_targets.radius_name(row['least'])}</b>",
-                f"norm {number(row['norm'])}",
+                f"<b>radius {moved_targets.radius_name(row['least'])}</b>",
+                f"sensitivity {number(row['norm'])}",
             ]
         cells.append((shown, lines))
     blocks.grid(cells)
+    if known and chosen is not None:
+        st.markdown(by_sensitivity(tried.loc[dealt], chosen))
+        st.caption(
+            f"Radius: the smallest of those tried at which some run moved the sample, of {n:,}, "
+            f"into {rate_words.top(k)}."
+        )
+        st.button("Other samples", key="bet-again", on_click=next_round)
+        return dealt
     with st.container(horizontal=True):
         for index in dealt:
             st.button(
                 f"Sample {index}",
                 key=f"bet-{index}",
-                type="primary" if not known or index == chosen else "secondary",
-                disabled=known,
+                type="primary",
                 on_click=place_bet,
                 args=(index,),
             )
-        if known:
-            st.button("Other samples", key="bet-again", on_click=next_round)
-    if chosen is None or not known:
-        st.caption(
-            "The easiest is the one that the attack moves with the smallest change of the model. "
-            "All of them have been attacked; the answer comes with your bet."
-        )
-        return []
-    st.markdown(outcome(tried.loc[dealt], chosen))
-    st.caption("Radius: the smallest of those tried at which some run moved the sample.")
-    return dealt
+    st.caption(
+        "The easiest is the one that the attack moves with the smallest change of the model. "
+        "All of them have been attacked; the answer comes with your bet."
+    )
+    return []
+
+
+def ends(dealt: pd.DataFrame) -> tuple[int, int]:
+    """Return the sample that moves most easily, and that with the most sensitive score."""
+    return (
+        int(dealt.index[int(dealt["least"].argmin())]),
+        int(dealt.index[int(dealt["norm"].argmax())]),
+    )
 
 
 def outcome(dealt: pd.DataFrame, chosen: int) -> str:
-    """Say whether the bet was won, and whether the sensitivity would have won it."""
-    easiest, steepest = (
-        int(dealt.index[int(at)]) for at in (dealt["least"].argmin(), dealt["norm"].argmax())
-    )
-    said = (
-        f"Sample {chosen}: you won"
-        if chosen == easiest
-        else f"You bet on sample {chosen} and lost: it was sample {easiest}"
-    )
-    norm = (
-        "Betting on the most sensitive score would have won"
-        if steepest == easiest
-        else f"Betting on the most sensitive score (sample {steepest}) would have lost"
-    )
-    return f"**{said}.** {norm} too." if chosen == easiest == steepest else f"**{said}.** {norm}."
+    """Say whether the bet was won."""
+    easiest, _ = ends(dealt)
+    if chosen == easiest:
+        return f"Sample {chosen}: you won"
+    return f"You bet on sample {chosen} and lost: it was sample {easiest}"
+
+
+def by_sensitivity(dealt: pd.DataFrame, chosen: int) -> str:
+    """Say whether the sensitivity would have won the bet."""
+    easiest, steepest = ends(dealt)
+    if steepest != easiest:
+        return f"Betting on the most sensitive score (sample {steepest}) would have lost."
+    too = " too" if chosen == easiest else ""
+    return f"Betting on the most sensitive score would have won{too}."

@@ -4,55 +4,70 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pages.attack.parts.rate_figures import x_axis
 from pages.attack.parts.target_sets import Reading
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import GREY, MANY
-from pages.common.figures.rates import band
+from pages.common.figures.palette import ACCENT, FAINT
 
-# One shape a set size, the smallest first, as there is one colour: both say the same.
-SHAPES = ("circle", "square", "diamond", "triangle-up", "star", "cross")
+BARS = 0.66  # of the figure's width; the two columns of numbers stand to the right of it
+OF_SET, OF_TOP = 0.79, 0.95  # where their middles are
 
 
-def share_lines(shares: pd.DataFrame, reading: Reading, chosen: int | None = None) -> go.Figure:
-    """Draw a share against k, a line with a bootstrap band for every size of the target set.
+def arrivals(shares: pd.DataFrame, k: int) -> go.Figure:
+    """Draw a bar for every size of the target set: how many targets arrive in the top k, of how
+    many for which there is room; beside it the same as a share of the set and of the top.
 
-    shares: of one regime, form and split, a row per set size and k. chosen: the k that is marked.
+    shares: of one regime, form and split, a row per set size and k.
     """
+    rows = shares[shares["k"] == k].sort_values("set_size")
+    sizes = rows["set_size"].to_numpy()
+    names = [f"{size:,}" for size in sizes]
+    arrive, low, high = (
+        rows[f"share_of_targets{end}"].to_numpy() * sizes for end in ("", "_low", "_high")
+    )
+    room = np.minimum(sizes, k)
     figure = go.Figure()
-    for place, (_, part) in enumerate(shares.groupby("set_size")):
-        colour, symbol = MANY[place % len(MANY)], SHAPES[place % len(SHAPES)]
-        part = part.sort_values("k")
-        size = int(part["set_size"].iloc[0])
-        k = part["k"].to_numpy()
-        low, high = (part[f"{reading.column}_{end}"].to_numpy() for end in ("low", "high"))
-        name = "1 target" if size == 1 else f"{size} targets"
-        figure.add_trace(band(k, low, high, colour, 0.09))
-        figure.add_scatter(
-            x=k,
-            y=part[reading.column].to_numpy(),
-            mode="lines+markers",
-            name=name,
-            line={"color": colour, "width": 2.4},
-            marker={"symbol": symbol, "size": 10},
-            customdata=np.stack(
-                [
-                    low,
-                    high,
-                    part["attacks"].to_numpy(),
-                    np.array([reading.possible(size, int(i)) for i in k]),
-                ],
-                axis=1,
-            ),
-            hovertemplate="top %{x}: <b>%{y:.0%}</b>, at most %{customdata[3]:.0%} is possible<br>"
-            "mean of %{customdata[2]} target sets<br>95% interval %{customdata[0]:.0%} to "
-            f"%{{customdata[1]:.0%}}<extra>{name}</extra>",
-        )
-    if chosen is not None:
-        figure.add_vline(x=chosen, line={"color": GREY, "width": 1, "dash": "dot"})
-    figure.update_xaxes(x_axis(shares["k"].tolist(), "places in the top (k)", "log"))
-    figure.update_yaxes(title_text=reading.axis, tickformat=".0%", range=[-0.03, 1.05])
-    return finish(figure, 420)
+    figure.add_bar(
+        x=room,
+        y=names,
+        orientation="h",
+        width=0.68,
+        name="room for",
+        marker={"color": FAINT},
+        hoverinfo="skip",
+    )
+    figure.add_bar(
+        x=arrive,
+        y=names,
+        orientation="h",
+        width=0.68,
+        name="arrive",
+        marker={"color": ACCENT},
+        customdata=np.stack([low, high, rows["attacks"].to_numpy(), sizes], axis=1),
+        hovertemplate="<b>%{x:.1f} of %{customdata[3]} targets arrive</b><br>mean of "
+        "%{customdata[2]} target sets<br>95% interval %{customdata[0]:.1f} to "
+        "%{customdata[1]:.1f}<extra></extra>",
+    )
+    columns = (
+        (OF_SET, "of the<br>set", "share_of_targets"),
+        (OF_TOP, f"of the<br>top {k}", "share_of_topk"),
+    )
+    for x, head, column in columns:
+        place = {"x": x, "xref": "paper", "showarrow": False}
+        figure.add_annotation(**place, y=1.01, yref="paper", yanchor="bottom", text=head)
+        for at, share in enumerate(rows[column]):
+            figure.add_annotation(**place, y=at, text=f"{share:.0%}", font={"size": 14})
+    figure.update_xaxes(
+        domain=[0, BARS],
+        range=[0, max(room)],
+        showgrid=False,
+        nticks=5,
+        title_text=f"targets in the top {k}",
+    )
+    figure.update_yaxes(
+        type="category", autorange="reversed", showgrid=False, title_text="targets in the set"
+    )
+    legend = {"traceorder": "reversed", "y": 1.13}
+    return finish(figure, 130 + 48 * len(names), barmode="overlay", legend=legend)
 
 
 def share_grid(shares: pd.DataFrame, reading: Reading) -> go.Figure:

@@ -6,20 +6,16 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pages.common.keeping import shelf
-from pages.common.words.rate_words import limit
+from pages.common.words.rate_words import limit, top
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A way to read "success rate": the column of `share_rates`, its names, what bounds it.
-
-    title: of the figure, with gaps for the largest set size, its share and the largest k."""
+    """A way to read "success rate": the column of `share_rates`, its names, what bounds it."""
 
     column: str
     name: str
     text: str
-    axis: str
-    title: str
     most: str
 
     def possible(self, set_size: int, k: int) -> float:
@@ -33,16 +29,12 @@ READINGS = {
         "share_of_topk",
         "places",
         "share of the top k that targets take",
-        "share of the top that targets take",
-        "Sets of {size} take {share:.0%} of the top {k}",
         "t targets cannot take more than t of the k places",
     ),
     "targets": Reading(
         "share_of_targets",
         "targets",
         "share of the target set that arrives",
-        "share of the set that arrives",
-        "Of sets of {size}, {share:.0%} arrive in the top {k}",
         "of t targets no more than k fit into the top k",
     ),
 }
@@ -93,15 +85,14 @@ def evidence(trends: Trends) -> str:
 
 
 @shelf.kept
-def finding(shares: pd.DataFrame, tolerance: float | None, radius: float) -> str:
-    """Say what a larger set takes of the largest top k, and how much of the set arrives."""
+def finding(shares: pd.DataFrame, tolerance: float | None, radius: float, k: int) -> str:
+    """Say what a larger set takes of the top k, and how much of the set arrives."""
     by = {name: Trends.of(shares, reading) for name, reading in READINGS.items()}
     if not all(trends.comparable for trends in by.values()):
         return (
             f"{limit(tolerance).capitalize()}, within radius {radius:g}. The paper's two findings "
             "compare sizes and k: ask for more than one of each below."
         )
-    k = int(shares["k"].max())
     rows = shares[shares["k"] == k].sort_values("set_size")
     few, many = rows.iloc[0], rows.iloc[-1]
     places, arrive = (reading.column for reading in READINGS.values())
@@ -109,7 +100,7 @@ def finding(shares: pd.DataFrame, tolerance: float | None, radius: float) -> str
     part = "a smaller" if many[arrive] < few[arrive] else "no smaller"
     joined = "but" if (takes == "more") == (part == "a smaller") else "and"
     return (
-        f"**Larger sets take {takes} of the top {k}, {joined} {part} share of each arrives:** "
+        f"**Larger sets take {takes} of {top(k)}, {joined} {part} share of each arrives:** "
         f"{many[arrive]:.0%} of {many['set_size']:.0f} targets, {few[arrive]:.0%} of "
         f"{'single ones' if few['set_size'] == 1 else format(few['set_size'], '.0f')}, "
         f"{limit(tolerance)}."
@@ -140,11 +131,12 @@ def counted(shares: pd.DataFrame) -> str:
     )
 
 
-def lines_title(shares: pd.DataFrame, reading: Reading) -> str:
-    """Say what the largest sets come to at the largest k."""
-    table = shares.pivot_table(reading.column, "set_size", "k", aggfunc="first")
-    size, k = table.index[-1], table.columns[-1]
-    return reading.title.format(size=size, share=table.loc[size, k], k=k)
+def places_title(shares: pd.DataFrame, k: int) -> str:
+    """Say what the largest sets take of the top k."""
+    last = shares[shares["k"] == k].sort_values("set_size").iloc[-1]
+    size = int(last["set_size"])
+    sets = "Single targets" if size == 1 else f"Sets of {size}"
+    return f"{sets} take {last['share_of_topk']:.0%} of {top(k)}"
 
 
 def grid_title(shares: pd.DataFrame, reading: Reading, split: str) -> str:

@@ -86,13 +86,25 @@ def computed(table: pd.DataFrame) -> tuple[list[int], list[float]]:
     return ks, [float(radius) for radius in sorted(table["radius"].unique())]
 
 
-def choose_view(form: Form, table: pd.DataFrame, with_radius: bool = False) -> RateView:
+def choose_view(
+    form: Form, table: pd.DataFrame, with_radius: bool = False, largest: bool = False
+) -> RateView:
     """k, limit, count and (where it is asked for, and there are several) radius, from controls: all
-    choose among what is computed."""
+    choose among what is computed. `largest`: begin with the largest k, which only this page does,
+    instead of the smallest."""
     ks, radii = computed(table)
     several = with_radius and len(radii) > 1
     columns = st.columns([1, 1, 3, 2] if several else [1, 3, 3], vertical_alignment="bottom")
-    k = form.choice(columns[0], "Top k", "k", ks, "The top that counts as success.", nearest=True)
+    k = form.choice(
+        columns[0],
+        "Top k",
+        "k",
+        ks,
+        "The top that counts as success.",
+        ks[-1] if largest else ks[0],
+        nearest=True,
+        carried=not largest,
+    )
     radius = radii[0]
     if several:
         radius = form.choice(

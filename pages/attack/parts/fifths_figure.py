@@ -1,0 +1,98 @@
+"""Whether sensitive samples are easier to move: attacked targets in fifths by their sensitivity."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from pages.attack.parts.moved_targets import NEVER, radius_name
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import BLUE, FAINT, translucent
+from pages.common.keeping import shelf
+
+FEWEST = 10  # targets that are drawn in fifths
+PLACES = ("least", "second", "middle", "fourth", "most")
+WIDE = 0.07  # of a fifth: what a part of a bar must be to hold its number
+
+
+@shelf.kept
+def fifths(tried: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each fifth of the targets, the least sensitive first, and each radius that
+    moved any of them: fifth (0 to 4), least (the smallest radius that was enough; infinite: none
+    was), targets, of (all targets of the fifth). tried: of `moved_targets.attempts`."""
+    ordered = tried.sort_values("norm", kind="stable")
+    place = np.concatenate(
+        [np.full(len(part), at) for at, part in enumerate(np.array_split(np.arange(len(tried)), 5))]
+    )
+    counts = ordered.assign(fifth=place).groupby(["fifth", "least"]).size()
+    found = counts.rename("targets").reset_index()
+    found["of"] = found.groupby("fifth")["targets"].transform("sum")
+    return found
+
+
+@shelf.kept
+def moved_at(found: pd.DataFrame, radius: float) -> list[tuple[int, int]]:
+    """Return for each fifth how many targets some run moved within `radius`, and of how many."""
+    near = found["targets"].where(found["least"] <= radius, 0)
+    by = found.assign(near=near).groupby("fifth")
+    return [
+        (int(moved), int(of)) for moved, of in zip(by["near"].sum(), by["of"].first(), strict=True)
+    ]
+
+
+def by_fifth(found: pd.DataFrame) -> go.Figure:
+    """Draw a bar for each fifth, split by the smallest radius that moved the targets: the darker,
+    the easier. found: of `fifths`."""
+    figure = go.Figure()
+    radii = sorted(found["least"].unique())
+    for radius, colour, ink in zip(radii, *shades(radii), strict=True):
+        part = found[found["least"] == radius]
+        shares = (part["targets"] / part["of"]).to_numpy()
+        name = "not moved" if radius == NEVER else f"moved at radius {radius_name(radius)}"
+        figure.add_bar(
+            x=shares,
+            y=[PLACES[place] for place in part["fifth"]],
+            orientation="h",
+            width=0.68,
+            name=name,
+            marker={"color": colour},
+            text=[
+                f"{n}" if share >= WIDE else ""
+                for n, share in zip(part["targets"], shares, strict=True)
+            ],
+            textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
+            textfont={"size": 14} | ({"color": ink} if ink else {}),
+            customdata=part[["targets", "of"]].to_numpy(),
+            hovertemplate="%{customdata[0]} of %{customdata[1]} targets<extra>" + name + "</extra>",
+        )
+    ticks = [0, 0.5, 1]
+    figure.update_xaxes(
+        range=[0, 1.01],
+        tickvals=ticks,
+        ticktext=[f"{tick:.0%}" for tick in ticks],
+        showgrid=False,
+        title_text="of the targets in each fifth",
+    )
+    figure.update_yaxes(
+        type="category",
+        categoryorder="array",
+        categoryarray=PLACES,
+        autorange="reversed",
+        showgrid=False,
+        title_text="sensitivity of the score",
+    )
+    return finish(figure, 340, barmode="stack", legend={"traceorder": "normal"})
+
+
+def shades(radii: Sequence[float]) -> tuple[list[str], list[str | None]]:
+    """Return a colour for each radius, the smallest darkest, and of the text on it (None: that of
+    the page)."""
+    finite = [radius for radius in radii if radius != NEVER]
+    strengths = np.linspace(1, 0.25, len(finite)) if len(finite) > 1 else [1.0]
+    colours = [translucent(BLUE, round(float(s), 2)) for s in strengths]
+    inks: list[str | None] = ["#FFFFFF" if s > 0.7 else None for s in strengths]
+    more = len(radii) - len(finite)
+    return colours + [FAINT] * more, inks + [None] * more

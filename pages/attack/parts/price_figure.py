@@ -1,0 +1,110 @@
+"""What moving a sample costs, radius by radius: a table of attacks and the figure that draws it."""
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from pages.common.asking.rate_view import RateView
+from pages.common.figures.layout import finish
+from pages.common.figures.palette import ACCENT, FAINT, translucent
+from pages.common.frames import named_rows
+from pages.common.keeping import shelf
+
+BARS = 0.66  # of the figure's width; the two columns of numbers stand to the right of it
+LOST, KEPT = 0.79, 0.95  # where their middles are
+WIDE = 0.12  # of all attacks: what a part of a bar must be to hold its number
+
+
+@shelf.kept
+def prices(table: pd.DataFrame, view: RateView) -> pd.DataFrame:
+    """Return for each radius, at the view's k: of how many `attacks` how many succeed within the
+    limit (`moved`, with the share `rate`, `low` and `high`), how many only at a higher price
+    (`dearer`) and how many do not (`stuck`); and of the returned models the median accuracy lost
+    (`lost`, points) and rank correlation with the honest ranking (`correlation`). table: attacks of
+    one objective on one training set."""
+    both = view.both(table).query("k == @view.k and split == 'test'").set_index("radius")
+    within = both[both["regime"] == "high_accuracy"]
+    anyhow = both[both["regime"] == "best"]["successes"]
+    rows = table[table["k"] == view.k]
+    medians = (
+        rows.assign(lost=100 * (rows["accuracy_before"] - rows["accuracy_after"]))
+        .groupby("radius")
+        .agg(lost=("lost", "median"), correlation=("rank_correlation", "median"))
+    )
+    found = within[["attacks", "rate", "low", "high"]].assign(
+        moved=within["successes"],
+        dearer=anyhow - within["successes"],
+        stuck=within["attacks"] - anyhow,
+    )
+    return found.join(medians).sort_index().reset_index()
+
+
+def by_price(found: pd.DataFrame, tolerance: float | None) -> go.Figure:
+    """Draw a bar for each radius, split into the attacks that move their target within the limit,
+    at a higher price, and not at all; beside it what the returned models lose.
+
+    found: of `prices`. tolerance: the permitted fall of accuracy, a share; None: no limit.
+    """
+    radii = [f"{radius:g}" for radius in found["radius"]]
+    within = "moved" if tolerance is None else f"moved, {100 * tolerance:g} points lost at most"
+    figure = go.Figure()
+    for column, name, colour, ink in (
+        ("moved", within, ACCENT, "#FFFFFF"),
+        ("dearer", "moved, more lost", translucent(ACCENT, 0.4), None),
+        ("stuck", "not moved", FAINT, None),
+    ):
+        if not found[column].any():
+            continue
+        shares = (found[column] / found["attacks"]).to_numpy()
+        figure.add_bar(
+            x=shares,
+            y=radii,
+            orientation="h",
+            name=name,
+            marker={"color": colour},
+            width=0.68,
+            text=[f"{share:.0%}" if share >= WIDE else "" for share in shares],
+            textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
+            textfont={"size": 14} | ({"color": ink} if ink else {}),
+            customdata=found[[column, "attacks", "low", "high"]].to_numpy(),
+            hovertemplate="radius %{y}: <b>%{customdata[0]} of %{customdata[1]}</b>"
+            + (
+                "<br>95% interval %{customdata[2]:.0%} to %{customdata[3]:.0%}"
+                if column == "moved"
+                else ""
+            )
+            + f"<extra>{name}</extra>",
+        )
+    _losses(figure, found)
+    ticks = [0, 0.5, 1]
+    figure.update_xaxes(
+        domain=[0, BARS],
+        range=[0, 1],
+        tickvals=ticks,
+        ticktext=[f"{tick:.0%}" for tick in ticks],
+        showgrid=False,
+        title_text="of all attacked samples",
+    )
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False, title_text="radius")
+    legend = {"traceorder": "normal", "y": 1.13}
+    return finish(figure, 130 + 48 * len(radii), barmode="stack", legend=legend)
+
+
+def _losses(figure: go.Figure, found: pd.DataFrame) -> None:
+    """Write the two columns of numbers beside the bars of `by_price`."""
+    heads = ((LOST, "points of<br>accuracy lost"), (KEPT, "order<br>kept"))
+    for x, text in heads:
+        figure.add_annotation(
+            x=x, y=1.01, xref="paper", yref="paper", yanchor="bottom", text=text, showarrow=False
+        )
+    for place, row in enumerate(named_rows(found)):
+        for x, text in ((LOST, f"{row.lost:.1f}"), (KEPT, f"{row.correlation:.2f}")):
+            figure.add_annotation(
+                x=x,
+                y=place,
+                xref="paper",
+                text=text.replace("-", "−"),
+                showarrow=False,
+                font={"size": 14},
+            )
