@@ -87,19 +87,27 @@ def buttons(samples: Samples, request: ExplainRequest) -> None:
             )
 
 
-def cells(result: ExplainResult, samples: Samples, indices: NDArray[np.int64]) -> None:
-    """Show training samples with label, score and rank."""
-    blocks.grid(
+def cells(
+    result: ExplainResult, samples: Samples, indices: NDArray[np.int64], side: blocks.Side
+) -> None:
+    """Show training samples with score, label and rank."""
+    shown = [
         (
             portrait(samples, int(i)),
             [
-                f"<b>“{escape(samples.label(int(i)))}”</b>",
-                number(result.ranking.scores[i]),
+                f"<b>{signed(float(result.ranking.scores[i]))}</b>",
+                f"“{escape(samples.label(int(i)))}”",
                 f'<span class="note">sample {i}, rank {int(result.ranking.ranks[i]):,}</span>',
             ],
         )
         for i in indices
-    )
+    ]
+    blocks.grid(shown, side)
+
+
+def signed(score: float) -> str:
+    """Return a score with its sign, which says what the sample does."""
+    return f"+{number(score)}" if score > 0 else number(score)
 
 
 @shelf.kept
@@ -116,8 +124,6 @@ def facts(result: ExplainResult, train: Samples, test: Samples, image: int) -> N
     truth, said = train.class_name(result.label), train.class_name(result.predicted)
     lead = portrait(test, image)
     lead += f'<div class="note">test sample {image}, class “{escape(truth)}”</div>'
-    n = len(train)
-    first, share = concentration(result)
     blocks.facts(
         lead,
         [
@@ -131,11 +137,6 @@ def facts(result: ExplainResult, train: Samples, test: Samples, image: int) -> N
                 percent(float(result.probabilities[result.label])),
                 f"its loss: {result.loss:.2f}",
             ),
-            Fact(
-                "1% of the samples carry",
-                percent(share),
-                f"of all influence on it: {first} of {n:,}",
-            ),
         ],
     )
 
@@ -146,24 +147,23 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
     badge, n = badge_of(stored), len(train)
     test = Samples(train.dataset, "test")
     facts(result, train, test, request.image)
+    buttons(train, request)
     shown = min(SHOWN, n // 2)
     top = result.ranking.top(n)
     truth = train.class_name(result.label)
-    left, right = st.columns(2, gap="medium")
-    for column, indices, verb, where in (
-        (left, top[:shown], "raises", f"Ranks 1 to {shown}: highest scores"),
-        (right, top[::-1][:shown], "lowers", f"Ranks {n:,} to {n + 1 - shown:,}: lowest scores"),
-    ):
+    sides: tuple[tuple[NDArray[np.int64], blocks.Side, str], ...] = (
+        (top[:shown], "up", "Plus: these make the model worse"),
+        (top[::-1][:shown], "down", "Minus: these make it better"),
+    )
+    for column, (indices, side, heading) in zip(st.columns(2, gap="medium"), sides, strict=True):
         with column:
             same = int((train.dataset.y_train[indices] == result.label).sum())
-            charts.heading(f"More weight on these {verb} its loss", badge)
-            cells(result, train, indices)
-            st.caption(f"{where}. {same} of {shown} are of its own class, “{truth}”.")
-    buttons(train, request)
-    st.markdown(
-        "**The sign.** More weight on a sample with a positive score makes the model *worse* on "
-        "this test sample; with a negative score, *better*. The paper still calls the highest "
-        "scores most valuable, and the lab keeps its order."
+            charts.heading(heading, badge)
+            cells(result, train, indices, side)
+            st.caption(f"{same} of {shown} are of its own class, “{truth}”.")
+    st.caption(
+        "Ranks go from the highest score to the lowest, as in the paper, which calls rank 1 the "
+        "most valuable, although that sample makes the model worse."
     )
     every_sample(stored, request, train, shown)
 
@@ -227,18 +227,24 @@ def scores_table(result: ExplainResult, train: Samples) -> pd.DataFrame:
     return reproduce.ranking_table(result.ranking, train.labels())
 
 
+ANSWER = (
+    "An influence score says how more weight on one training sample would change a test loss. "
+    "**Plus: the model gets worse. Minus: it gets better.**"
+)
+
+
 def finding(name: str, matching: Stored | None, usual: Stored | None) -> str:
-    """Say what a score estimates, and when it does."""
+    """Say how well scores agree with retraining."""
     if matching is None or usual is None:
         return (
-            f"{PAGE.question} A score estimates how much better or worse the model predicts "
-            f"without the sample. Whether it does for “{plain(name)}” is not computed yet."
+            "A score estimates how much better or worse the model predicts without the sample. "
+            f"Whether it does for “{plain(name)}” is not computed yet."
         )
     _, best = retraining_agreement.correlations(matching.result.table)
     _, common = retraining_agreement.correlations(usual.result.table)
     return (
-        "An influence score estimates how much better or worse the model predicts test data "
-        f"without one training sample. **Training again without it gives {alike(best)} (rank "
+        "A score estimates how much better or worse the model predicts test data without one "
+        f"training sample. **Training again without it gives {alike(best)} (rank "
         f"correlation {decimal_3(best)}); at the usual settings {alike(common)} "
         f"({decimal_3(common)}).** {mark_origin(badge_of(usual))}"
     )
@@ -322,11 +328,11 @@ def page() -> None:
     found = retraining.find_all(name)
     head, images = st.container(), st.container()
     image = 0 if train is None else choose_image(form, name, len(train.dataset.y_test))
-    retrained = retraining.section(form, name, train, found)
+    said = finding(name, found[retraining.MATCHING], found[retraining.USUAL])
+    retrained = retraining.section(form, name, train, found, said)
     with head:
         form.finish()
-        said = finding(name, found[retraining.MATCHING], found[retraining.USUAL])
-        st.markdown(said)
+        st.markdown(ANSWER)
     explained = None
     with images:
         if train is not None:

@@ -35,7 +35,8 @@ def test_everything_stands_there_before_any_click(open_page: Open) -> None:
     assert "(rank correlation 0.998); at the usual settings only a similar one (0.796)" in said
     assert "Which training samples decide about test sample 202?" in said
     assert "wrong: it is “3”" in said
-    assert "More weight on these raises its loss" in said
+    assert "Plus: the model gets worse. Minus: it gets better." in said
+    assert "Plus: these make the model worse" in said
     assert "Influence and retraining agree: Spearman 0.998" in said
     assert len(app.get("plotly_chart")) == 1
     unfold(app)

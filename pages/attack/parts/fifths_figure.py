@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from pages.attack.parts.moved_targets import NEVER, radius_name
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import BLUE, FAINT, translucent
+from pages.common.figures.palette import BLUE, INK, REST, paler
 from pages.common.keeping import shelf
 
 FEWEST = 10  # targets that are drawn in fifths
@@ -64,7 +64,7 @@ def by_fifth(found: pd.DataFrame) -> go.Figure:
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
-            textfont={"size": 14} | ({"color": ink} if ink else {}),
+            textfont={"size": 14, "color": ink},
             customdata=part[["targets", "of"]].to_numpy(),
             hovertemplate="%{customdata[0]} of %{customdata[1]} targets<extra>" + name + "</extra>",
         )
@@ -87,12 +87,10 @@ def by_fifth(found: pd.DataFrame) -> go.Figure:
     return finish(figure, 340, barmode="stack", legend={"traceorder": "normal"})
 
 
-def shades(radii: Sequence[float]) -> tuple[list[str], list[str | None]]:
-    """Return a colour for each radius, the smallest darkest, and of the text on it (None: that of
-    the page)."""
+def shades(radii: Sequence[float]) -> tuple[list[str], list[str]]:
+    """Return a colour for each radius, the smallest darkest, and that of the text on it."""
     finite = [radius for radius in radii if radius != NEVER]
-    strengths = np.linspace(1, 0.25, len(finite)) if len(finite) > 1 else [1.0]
-    colours = [translucent(BLUE, round(float(s), 2)) for s in strengths]
-    inks: list[str | None] = ["#FFFFFF" if s > 0.7 else None for s in strengths]
+    white = np.linspace(0, 0.75, len(finite)) if len(finite) > 1 else [0.0]
     more = len(radii) - len(finite)
-    return colours + [FAINT] * more, inks + [None] * more
+    colours = [paler(BLUE, float(share)) for share in white] + [REST] * more
+    return colours, ["#FFFFFF" if share < 0.3 else INK for share in white] + [INK] * more

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 
 from pages.common.asking.rate_view import RateView
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, FAINT, translucent
+from pages.common.figures.palette import ACCENT, INK, REST, paler
 from pages.common.frames import named_rows
 from pages.common.keeping import shelf
 
@@ -49,8 +49,8 @@ def by_price(found: pd.DataFrame, tolerance: float | None) -> go.Figure:
     figure = go.Figure()
     for column, name, colour, ink in (
         ("moved", within, ACCENT, "#FFFFFF"),
-        ("dearer", "moved, more lost", translucent(ACCENT, 0.4), None),
-        ("stuck", "not moved", FAINT, None),
+        ("dearer", "moved, more lost", paler(ACCENT, 0.6), INK),
+        ("stuck", "not moved", REST, INK),
     ):
         if not found[column].any():
             continue
@@ -66,7 +66,7 @@ def by_price(found: pd.DataFrame, tolerance: float | None) -> go.Figure:
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
-            textfont={"size": 14} | ({"color": ink} if ink else {}),
+            textfont={"size": 14, "color": ink},
             customdata=found[[column, "attacks", "low", "high"]].to_numpy(),
             hovertemplate="radius %{y}: <b>%{customdata[0]} of %{customdata[1]}</b>"
             + (

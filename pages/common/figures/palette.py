@@ -26,6 +26,7 @@ MANY = (BLUE, GREEN, MUSTARD, VIOLET, PINK, GREY)  # of curves that differ in a 
 FAINT = "rgba(134, 142, 150, 0.45)"
 BAND = "rgba(213, 94, 0, 0.13)"  # behind the top k
 BEYOND = "rgba(134, 142, 150, 0.16)"  # what lies beyond a limit
+REST, ON_PALE = "#B4BBC2", "#18212B"  # what a bar leaves over; text on a pale bar
 GOOD, BAD, OPEN = "#007A59", "#8A6300", "#5F6770"  # of verdicts, dark enough for white text
 
 
@@ -73,6 +74,12 @@ def translucent(colour: str, opacity: float) -> str:
     """Return a colour like "#D55E00" with an opacity."""
     red, green, blue = channels(colour)
     return f"rgba({red}, {green}, {blue}, {opacity})"
+
+
+def paler(colour: str, share: float) -> str:
+    """Return a colour like "#D55E00", mixed with `share` of white: on it ON_PALE is legible, on a
+    light page and on a dark one."""
+    return "#" + "".join(f"{round(c + share * (255 - c)):02X}" for c in channels(colour))
 
 
 def style() -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape, unescape
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -73,13 +73,16 @@ def facts(lead: str, items: Iterable[Fact]) -> None:
     html(f'<div class="ial-facts"><div>{lead}</div>{cells}</div>')
 
 
-def grid(cells: Iterable[tuple[str, Sequence[str]]]) -> None:
-    """Show thumbnails (HTML) with lines of HTML under each."""
+Side = Literal["", "up", "down"]  # what samples do to the test loss; nothing is said of others
+
+
+def grid(cells: Iterable[tuple[str, Sequence[str]]], side: Side = "") -> None:
+    """Show thumbnails (HTML) with lines of HTML under each, below a bar in the colour of a side."""
     body = "".join(
         f'<div class="ial-cell">{image}{"".join(f"<div>{line}</div>" for line in lines)}</div>'
         for image, lines in cells
     )
-    html(f'<div class="ial-grid" data-figure="pictures">{body}</div>')
+    html(f'<div class="ial-grid {side}" data-figure="pictures">{body}</div>')
 
 
 def table(

@@ -198,14 +198,16 @@ def result_of(stored: Stored | None) -> LeaveOneOutResult | None:
 
 
 def section(
-    form: Form, name: str, train: Samples | None, found: Mapping[str, Stored | None]
+    form: Form, name: str, train: Samples | None, found: Mapping[str, Stored | None], said: str
 ) -> tuple[LeaveOneOutRequest, Stored] | None:
-    """Show scores against retraining, in one of the settings. Returns what is shown."""
-    heading("Is the estimate right? Train again without each sample and compare")
-    with st.container(border=True):
+    """Show scores against retraining, in one of the settings, folded unless a link asks for one.
+    said: what it comes to. Returns what is shown."""
+    linked = st.session_state.get("setting") not in (None, MATCHING) or train is None
+    with st.expander("Is the estimate right? Train again without each sample and compare", linked):
+        st.markdown(said)
         shown = choose_setting(form, name, train)
-    if shown is not None:
-        request, stored = shown
-        retraining_figure(stored, request, train).show()
-    why(None if shown is None else shown[1].result, result_of(found[USUAL]))
+        if shown is not None:
+            request, stored = shown
+            retraining_figure(stored, request, train).show()
+        why(None if shown is None else shown[1].result, result_of(found[USUAL]))
     return shown
