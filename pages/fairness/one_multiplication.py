@@ -163,13 +163,23 @@ def check_figure(stored: Stored) -> FigureBlock:
     )
 
 
-def about_the_data(result: FairnessResult) -> None:
-    with st.expander("The data and the pipeline's strengths"):
-        st.markdown("\n".join(f"- {line}" for line in words.description(result.about)))
+@unfold.section("How large is the effect, at every scale and on every data set?", "effect")
+def effect(stored: Stored) -> None:
+    repair_figure(stored).show()
+    gap_figure(stored).show()
+    effects = effects_figure(stored)
+    if effects is not None:
+        effects.show()
 
 
-@unfold.section("Every scale: programme, gaps, accuracy, ranking, gradient", "scales")
+@unfold.section("Could somebody have noticed?", "check")
+def check(stored: Stored) -> None:
+    check_figure(stored).show()
+
+
+@unfold.section("The data, the pipeline's strengths, and every number", "scales")
 def every_scale(result: FairnessResult) -> None:
+    st.markdown("\n".join(f"- {line}" for line in words.description(result.about)))
     numbers_table(result.table, result.about.metric, "One row per scale")
     if len(result.searched):
         st.markdown("The scales that the search for the worst one tried, by validation alone:")
@@ -242,18 +252,10 @@ def show(form: Form, stored: Stored, request: FairnessRequest) -> None:
     result: FairnessResult = stored.result
     if warning := warning_of(result):
         st.warning(warning)
-    repair_figure(stored).show()
     live_scale.show(stored, one_scale.held_scale(result.table))
-    gap_figure(stored).show()
-    left, right = st.columns(2, gap="medium")
-    effects = effects_figure(stored)
-    with left:
-        if effects is not None:
-            effects.show()
-    with right:
-        check_figure(stored).show()
+    effect(stored)
     one_scale.show(form, stored)
-    about_the_data(result)
+    check(stored)
     every_scale(result)
     formulas(result)
     tables = {"Scales": lambda: result.table, "Search": lambda: result.searched}

@@ -260,18 +260,13 @@ def formulas() -> None:
     blocks.prose("learn/texts/influence.md")
 
 
-def dependence(name: str) -> None:
-    """Say whether the ranking is the samples' own or the test data's, where it is known."""
-    stored = halves.stored_for(name)
-    if stored is not None:
-        st.markdown(halves_words.finding(stored.result))
-
-
 @unfold.section("Would another test set rank the samples the same?", "halves")
 def two_halves(name: str) -> None:
     """Compare two honest rankings, on every data set that is published and on the chosen one."""
     request = halves.request_for(name)
     stored = halves.stored_for(name)
+    if stored is not None:
+        st.markdown(halves_words.finding(stored.result))
     if stored is None and is_here(name):
         stored = door.obtain(
             halves.EXPERIMENT,
@@ -342,7 +337,6 @@ def page() -> None:
                 f"The data set “{data_name(name)}” is not on this machine: only what is "
                 "published can be shown."
             )
-    dependence(name)
     two_halves(name)
     formulas()
     files_and_code(explained, retrained, train)

@@ -274,11 +274,6 @@ def attacked(dataset: str) -> pd.DataFrame:
     )
 
 
-def norm_tells(dataset: str) -> Numbers:
-    found = attacked(dataset)
-    return [float(spearmanr(found["norm"], found["least"]).statistic)]
-
-
 def least_and_most(dataset: str) -> Numbers:
     """At the radius of the highest rate over all k: of the fifth with the smallest norms and that
     with the largest."""

@@ -85,9 +85,13 @@ def base_unchanged(dataset: str) -> Numbers:
 
 
 def gap_instead(dataset: str) -> Numbers:
-    """The gap after and before; the interval of the difference where it does not contain 0."""
-    _scale, _rows, before, after, _effect, _95, low, high, _paper = r.fairness_headline(dataset)
-    return [after, before, *([95, low, high] if low > 0 or high < 0 else [])]
+    """The gap after and before, with their signs."""
+    before, _one, after, _scale = r.fairness_gap(dataset)
+    return [after, before]
+
+
+def gap_sizes(dataset: str) -> Numbers:
+    return r.fairness_headline(dataset)[2:4]
 
 
 def effect(dataset: str) -> Numbers:

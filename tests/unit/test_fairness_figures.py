@@ -200,8 +200,9 @@ def test_removed_weights_are_split_into_shared_and_own() -> None:
 def test_the_finding_names_the_largest_effect_within_the_condition() -> None:
     said = words.finding(result())
     assert "by 0.01 changes none of its 40 test predictions" in said  # not 0.001: ten points lost
-    assert "DP gap is 15.0 instead of 5.0 points** (95% interval +6.0 to +14.0 for" in said
+    assert "DP gap is +15.0 instead of −5.0 points**." in said
     price = words.price(result())
+    assert "In size the gap goes from 5.00 to 15.00 points" in price
     assert "+10.0 points (95% interval +6.0 to +14.0; the paper: up to 16)" in price
     assert "chance" not in said + price
 

@@ -35,8 +35,8 @@ def titled(metric: str) -> str:
 
 
 def size(share: float) -> str:
-    """Write a difference of shares in points without its sign: '14.6'."""
-    return f"{100 * abs(share):.1f}"
+    """Write a difference of shares in points without its sign: '14.64'."""
+    return f"{100 * abs(share):.2f}"
 
 
 def interval(row: pd.Series) -> str:
@@ -81,10 +81,11 @@ def finding(result: FairnessResult) -> str:
     sentence = (
         f"On {plain(about.title)}, multiplying the base model's weights by {largest['scale']:g} "
         f"changes {changed(int(largest['base_predictions_changed']), about.n_test)}. Yet the next "
-        f"model's **{gap} is {size(largest[column])} instead of {size(honest[column])} points**"
+        f"model's **{gap} is {signed(largest[column])} instead of {signed(honest[column])} "
+        "points**"
     )
     if above_chance(largest):
-        return f"{sentence} ({interval(largest)} for the difference)."
+        return f"{sentence}."
     return f"{sentence}. **The difference can be chance: its interval contains 0.**"
 
 
@@ -100,8 +101,10 @@ def price(result: FairnessResult) -> str:
         else f" The interval contains 0: {about.n_test:,} test rows are too few to tell this from "
         "chance."
     )
+    column = f"{about.metric}_test"
     return (
-        f"The effect on the |{NAMES[about.metric]}| is {signed(largest['effect'])} points "
+        f"In size the gap goes from {size(honest[column])} to {size(largest[column])} "
+        f"points. The effect on the |{NAMES[about.metric]}| is {signed(largest['effect'])} points "
         f"({interval(largest)}; {paper(about.metric)}). The next model's accuracy goes from "
         f"{percent(honest['accuracy_test'])} to {percent(largest['accuracy_test'])}.{few}"
     )

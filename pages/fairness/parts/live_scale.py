@@ -47,15 +47,17 @@ def given(result: FairnessResult, token: str) -> dict[str, object]:
         "id": token,
         "scales": scales,
         "honest": result.place(HONEST),
+        "before": float(about.gap_before),
         "words": {
             "label": "One multiplication, with a scale of your own",
-            "slider": "Scale α of the base model",
+            "slider": "Drag: all weights of the base model, times α",
             "reads": ["Base predictions changed", f"{gap} after the repair", "Accuracy"],
             "rows": f"of {about.n_test:,} test rows",
             "points": "points",
             "without": "without the attack",
-            "honest": "repaired, honest model",
-            "scaled": "repaired, model × {scale}",
+            "before": "before the repair",
+            "honest": "repaired",
+            "scaled": "repaired, weights × {scale}",
             "nothing": "no solution",
             "axis": f"{gap} on test, in points, with its 95% interval",
             "sentence": "At scale {scale} the base model changes {changed} predictions. The gap of "
@@ -76,11 +78,12 @@ def show(stored: Stored, scale: float) -> None:
             st.session_state[SCALE] = set_to
         forget_notes()
 
-    heading("Drag the scale: what becomes of the predictions and of the gap", badge_of(stored))
+    heading(words.repair_title(result), badge_of(stored))
     data = given(result, stored.folder.name)
     DIAL.show(KEY, data, {"place": result.place(scale)}, scale=take_over)
     st.caption(
-        f"{words.who_is_ahead(result.about)} The slider stops at the "
-        f"{count(len(result.table), 'scale')} that are computed: between them nothing is known, "
-        "since each takes a linear programme and a training."
+        f"The {words.NAMES[result.about.metric]}: {words.PLAIN[result.about.metric]}. "
+        f"{words.who_is_ahead(result.about)} The repair gives training rows other weights, by "
+        "influence scores from the base model. The slider stops at the "
+        f"{count(len(result.table), 'scale')} that are computed."
     )

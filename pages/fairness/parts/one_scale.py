@@ -127,6 +127,12 @@ def weight_figure(stored: Stored, scale: float) -> FigureBlock:
 
 
 def show(form: Form, stored: Stored) -> None:
+    """Show, folded, the scale's control and all that is said of that scale."""
+    with st.expander("What does the multiplication change? Scores, weights, step by step"):
+        at_one_scale(form, stored)
+
+
+def at_one_scale(form: Form, stored: Stored) -> None:
     """Show the scale's control and all that is said of that scale."""
     result: FairnessResult = stored.result
     badge = badge_of(stored)

@@ -66,19 +66,22 @@ function dial(data) {
   return root;
 }
 
-// Two bars on one axis of points: without the attack, and with the chosen scale.
+// Three bars on one axis of points: before the repair, repaired, and repaired at the chosen scale.
 function drawBars(made, data, one, honest, signed) {
   const wide = made.clientWidth > 560, left = wide ? 210 : 8, step = wide ? 44 : 62;
-  const { ctx, width, hue, ink, font, size } = canvas(made, 2 * step + 34);
+  const { ctx, width, hue, ink, font, size } = canvas(made, 3 * step + 34);
   if (!width) return;
-  const ends = data.scales.flatMap((s) => [s.low, s.high, s.gap]).filter((v) => v !== null);
+  const ends = [data.before, ...data.scales.flatMap((s) => [s.low, s.high, s.gap])]
+    .filter((v) => v !== null);
   const low = Math.min(0, ...ends), high = Math.max(0, ...ends), right = 66;
   const x = (v) => left + (width - left - right) * (v - low) / (high - low || 1);
-  ctx.clearRect(0, 0, width, 2 * step + 34);
+  ctx.clearRect(0, 0, width, 3 * step + 34);
   ctx.font = `${size}px ${font}`;
   ctx.textBaseline = 'middle';
-  [[data.words.honest, honest, hue('honest')], [data.words.scaled.replace('{scale}', one.name), one,
-    hue('attacked')]].forEach(([label, row, colour], i) => {
+  const before = { gap: data.before, low: null, high: null };
+  [[data.words.before, before, hue('honest'), .55], [data.words.honest, honest, hue('honest'), 1],
+    [data.words.scaled.replace('{scale}', one.name), one, hue('attacked'), 1],
+  ].forEach(([label, row, colour, strength], i) => {
     const base = step * i, middle = base + (wide ? step / 2 : step - 20);
     ctx.fillStyle = ink;
     ctx.textAlign = wide ? 'right' : 'left';
@@ -92,7 +95,12 @@ function drawBars(made, data, one, honest, signed) {
     ctx.stroke();
     if (row.gap === null) { ctx.fillText(data.words.nothing, x(0) + 6, middle); return; }
     ctx.fillStyle = colour;
+    ctx.globalAlpha = strength;
     ctx.fillRect(Math.min(x(0), x(row.gap)), middle - 12, Math.abs(x(row.gap) - x(0)), 24);
+    ctx.globalAlpha = 1;
+    ctx.fillStyle = ink;
+    ctx.fillText(signed(row.gap), Math.max(x(row.high ?? row.gap), x(0)) + 8, middle);
+    if (row.low === null) return;
     ctx.strokeStyle = ink;
     ctx.lineWidth = 1.5;
     ctx.beginPath();
@@ -103,12 +111,10 @@ function drawBars(made, data, one, honest, signed) {
       ctx.lineTo(x(end), middle + 5);
     }
     ctx.stroke();
-    ctx.fillStyle = ink;
-    ctx.fillText(signed(row.gap), Math.max(x(row.high), x(0)) + 8, middle);
   });
   ctx.fillStyle = ink;
   ctx.textAlign = 'center';
-  ctx.fillText('0', x(0), 2 * step + 14);
+  ctx.fillText('0', x(0), 3 * step + 14);
   ctx.textAlign = 'right';
-  ctx.fillText(data.words.axis, width - 2, 2 * step + 26);
+  ctx.fillText(data.words.axis, width - 2, 3 * step + 26);
 }
