@@ -103,7 +103,7 @@ def test_a_title_stays_in_its_place() -> None:
 
 def test_scripts_find_a_chart_by_its_key(open_page: Open) -> None:
     """Streamlit puts a dash for every other character of a key into the class of an element."""
-    app = open_page(next(page for page in PAGES if page.url == "easy-or-hard"))
+    app = unfold(open_page(next(page for page in PAGES if page.url == "easy-or-hard")))
     keys = [chart.proto.id.split("-", 2)[2] for chart in app.get("plotly_chart")]
     assert "gradient-norms-radius-0-3" in keys
     assert all(re.fullmatch(r"[a-zA-Z0-9_-]+", key) for key in keys)
