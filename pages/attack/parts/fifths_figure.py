@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from pages.attack.parts.moved_targets import NEVER, radius_name
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import BLUE, INK, REST, paler
+from pages.common.figures.palette import ATTACKED, ON_PAGE, ON_PALE, REST, paler
 from pages.common.keeping import shelf
 
 FEWEST = 10  # targets that are drawn in fifths
@@ -90,7 +90,8 @@ def by_fifth(found: pd.DataFrame) -> go.Figure:
 def shades(radii: Sequence[float]) -> tuple[list[str], list[str]]:
     """Return a colour for each radius, the smallest darkest, and that of the text on it."""
     finite = [radius for radius in radii if radius != NEVER]
-    white = np.linspace(0, 0.75, len(finite)) if len(finite) > 1 else [0.0]
+    white = np.linspace(0, 0.8, len(finite)) if len(finite) > 1 else [0.0]
     more = len(radii) - len(finite)
-    colours = [paler(BLUE, float(share)) for share in white] + [REST] * more
-    return colours, ["#FFFFFF" if share < 0.3 else INK for share in white] + [INK] * more
+    colours = [paler(ON_PAGE[ATTACKED].text, float(share)) for share in white] + [REST] * more
+    inks = ["#FFFFFF" if share < 0.2 else ON_PALE for share in white]
+    return colours, inks + [ON_PALE] * more

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 
 from pages.common.asking.rate_view import RateView
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, INK, REST, paler
+from pages.common.figures.palette import ATTACKED, ON_PAGE, ON_PALE, REST, paler
 from pages.common.frames import named_rows
 from pages.common.keeping import shelf
 
@@ -48,9 +48,9 @@ def by_price(found: pd.DataFrame, tolerance: float | None) -> go.Figure:
     within = "moved" if tolerance is None else f"moved, {100 * tolerance:g} points lost at most"
     figure = go.Figure()
     for column, name, colour, ink in (
-        ("moved", within, ACCENT, "#FFFFFF"),
-        ("dearer", "moved, more lost", paler(ACCENT, 0.6), INK),
-        ("stuck", "not moved", REST, INK),
+        ("moved", within, ON_PAGE[ATTACKED].text, "#FFFFFF"),
+        ("dearer", "moved, more lost", paler(ATTACKED, 0.6), ON_PALE),
+        ("stuck", "not moved", REST, ON_PALE),
     ):
         if not found[column].any():
             continue

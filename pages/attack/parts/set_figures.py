@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from pages.attack.parts.target_sets import Reading
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ACCENT, REST
+from pages.common.figures.palette import ATTACKED, REST
 
 BARS = 0.66  # of the figure's width; the two columns of numbers stand to the right of it
 OF_SET, OF_TOP = 0.79, 0.95  # where their middles are
@@ -41,7 +41,7 @@ def arrivals(shares: pd.DataFrame, k: int) -> go.Figure:
         orientation="h",
         width=0.68,
         name="arrive",
-        marker={"color": ACCENT},
+        marker={"color": ATTACKED},
         customdata=np.stack([low, high, rows["attacks"].to_numpy(), sizes], axis=1),
         hovertemplate="<b>%{x:.1f} of %{customdata[3]} targets arrive</b><br>mean of "
         "%{customdata[2]} target sets<br>95% interval %{customdata[0]:.1f} to "
