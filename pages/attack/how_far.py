@@ -63,15 +63,18 @@ def rank_figure(stored: Stored, samples: Samples | None) -> FigureBlock:
 
 
 def pictures(result: MinimalRadiusResult, samples: Samples) -> None:
-    """Show every target, the easiest first, with a bar in the colour of its radius."""
+    """Show every target, the easiest first, with a bar as long as its radius."""
     charts.heading("The targets, the easiest first")
-    colours = radius_figures.colours(result)
+    farthest = max(result.radius[result.arrived], default=1.0)
     order = np.argsort(np.where(result.arrived, result.radius, np.inf), kind="stable")
     cells = []
     for place in order:
         target = int(result.targets[place])
         radius = f"{result.radius[place]:.3f}" if result.arrived[place] else "not moved"
-        bar = f'<div style="height:.35rem;width:3.6rem;background:{colours[place]}"></div>'
+        width = 3.6 * (result.radius[place] / farthest if result.arrived[place] else 0)
+        bar = (
+            f'<div style="height:.35rem;width:{width:.2f}rem;background:var(--ial-attacked)"></div>'
+        )
         lines = [
             bar,
             f"<b>{radius}</b>",
@@ -80,18 +83,20 @@ def pictures(result: MinimalRadiusResult, samples: Samples) -> None:
         ]
         cells.append((blocks.portrait(samples, target), lines))
     blocks.grid(cells)
-    st.caption(
-        "The number is the smallest radius that was found; the bar goes from dark (near) to light "
-        "(far)."
-    )
+    st.caption("The number, and the length of the bar, is the smallest radius that was found.")
 
 
+@unfold.section("Do attacks that are given a radius move as many?", "comparison")
 def comparison(result: MinimalRadiusResult) -> None:
-    charts.heading("Against attacks that are given a radius")
     blocks.table(
         radius_words.comparison(result), "The search beside other attacks, target by target"
     )
     st.caption(radius_words.comparison_caption(result))
+
+
+@unfold.section("Does the place in the ranking tell it?", "by-rank")
+def by_rank(stored: Stored, samples: Samples | None) -> None:
+    rank_figure(stored, samples).show()
 
 
 @unfold.section("How the search works", "method")
@@ -180,7 +185,7 @@ def page() -> None:
     curve_figure(stored).show()
     if samples is not None:
         pictures(result, samples)
-    rank_figure(stored, samples).show()
+    by_rank(stored, samples)
     comparison(result)
     method(request)
     take_away.show(

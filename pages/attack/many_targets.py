@@ -80,7 +80,7 @@ def how_counted(own: pd.DataFrame, sets: int) -> None:
     st.markdown(f"{target_sets.against_paper(own)}{target_sets.counted(own)}")
     st.caption(
         f"Means over {count(sets, 'target set')} of each size, on the attacker's own test set. "
-        "Pointing at a bar shows its 95% bootstrap interval. Part of "
+        "Pointing at a bar shows its interval, a bootstrap over the sets. Part of "
         f"either trend is arithmetic: {'; '.join(r.most for r in READINGS.values())}."
     )
 

@@ -54,20 +54,25 @@ def seconds_of(found: Mapping[SweepRequest, Stored]) -> float | None:
 
 @shelf.kept
 def variants_figure(
-    best: pd.DataFrame, taken: pd.DataFrame, k: int, stored: tuple[Stored, ...], budget: str
+    best: pd.DataFrame,
+    taken: pd.DataFrame,
+    view: RateView,
+    stored: tuple[Stored, ...],
+    budget: str,
 ) -> FigureBlock:
     """Make the figure of each variant's success."""
     return FigureBlock(
-        name=f"variants-top-{k}",
+        name=f"variants-top-{view.k}",
         title=ablation.step_title(taken),
-        kind="Success rate of each variant, with accuracy kept and at any cost",
+        kind="Attacks of each variant that move their target, within the limit and at a higher "
+        "price",
         build=variant_figures.variant_rates,
-        values=(best,),
+        values=(best, view.tolerance),
         results=stored,
         caption=ablation.every_rate(ablation.with_accuracy(best)),
-        details=f"Into the top {k}, each variant at the radius where it does best; bars are 95% "
-        "Wilson intervals. The first three start once, at the honest model, with each learning "
-        f"rate; the fourth from {STARTS} random starts, as the paper's attack does.{budget}"
+        details=f"Into the top {view.k}, each variant at the radius where it does best. The first "
+        "three start once, at the honest model, with each learning rate; the fourth from "
+        f"{STARTS} random starts, as the paper's attack does.{budget}"
         f"{fresh.TUNED + fresh.ELSEWHERE if budget else ''}",
     )
 
@@ -267,23 +272,25 @@ def page() -> None:
     hits = ablation.wide(ablation.moved(table, view, radii))
     taken = ablation.steps(kept, ablation.of_paper(hits))
     found = ablation.moved(table, view, dict.fromkeys(kept["variant"], view.radius))
+    linked = "target" in st.query_params
     place.markdown(f"{ablation.finding(kept, view)}{mark_origin(badge_of(single))}")
     with frame.body:
         budget = ablation.budget(seconds_of(ours), seconds_of({parts(frame.request)[1]: restarted}))
-        variants_figure(best, taken, view.k, stored, budget).show()
+        variants_figure(best, taken, view, stored, budget).show()
         with st.expander("Could it be chance, and does it match the paper?"):
             st.markdown(ablation.order(taken, len(hits)))
             st.markdown(ablation.ours(table, view, frame.request.steps))
             table_two(best, view.k)
-        chosen = frame.form.choice(
-            st.columns([1, 4])[0],
-            "Target",
-            "target",
-            sorted(int(target) for target in found["target"].unique()),
-            "One of the sweep's targets, to be followed run by run.",
-            ablation.telling_target(found),
-        )
-        follow_target(chosen, view, frame.request)
+        with st.expander("Where do the other runs get stuck? One target, run by run", linked):
+            chosen = frame.form.choice(
+                st.columns([1, 4])[0],
+                "Target",
+                "target",
+                sorted(int(target) for target in found["target"].unique()),
+                "One of the sweep's targets, to be followed run by run.",
+                ablation.telling_target(found),
+            )
+            follow_target(chosen, view, frame.request)
         target_by_target(found, view, chosen, stored)
         take_away.show(
             single,

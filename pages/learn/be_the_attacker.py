@@ -49,7 +49,7 @@ def lead(n: int, asked: AttackResult | None, answered: str | None, holdout: int)
             f"You sell {n:,} handwritten digits. A buyer's model decides which are worth paying "
             "for."
         )
-        st.button("Skip the replay", key="skip", type="tertiary", on_click=skip)
+        st.button("Skip to the question", key="skip", type="tertiary", on_click=skip)
         return
     st.markdown(
         f"**Accuracy {wording.percent(asked.accuracy_before)} → "

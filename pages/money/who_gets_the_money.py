@@ -17,7 +17,6 @@ from pages.common.lab.shared import badge_of
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.badge import mark_origin
-from pages.common.widgets.charts import heading
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.smaller import made_smaller
 from pages.money.parts import money_figures as drawn
@@ -143,10 +142,10 @@ def formulas() -> None:
     )
 
 
+@unfold.section("Who else could gain, what it costs, and what it brings", "attackers")
 def attackers(stored: Stored, request: PaymentsRequest, rule: str, budget: float) -> None:
     """Show the table of who attacks, what it costs and what it brings."""
     result: PaymentsResult = stored.result
-    heading("Who attacks, what it costs, what it brings")
     blocks.table(
         words.attackers_table(result, rule, budget),
         "Attackers, how far they go, accuracy lost and money earned",

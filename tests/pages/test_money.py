@@ -79,15 +79,15 @@ def test_the_table_of_attackers_has_the_means_over_draws(
     open_page: Open, small: dict[str, Stored]
 ) -> None:
     result: PaymentsResult = small["payments"].result
-    [shown] = tables(open_page(MONEY, dataset="small", budget=10_000))
+    [shown] = tables(unfold(open_page(MONEY, dataset="small", budget=10_000)))
     part = result.table.query("rule == 'positive' and score == 'influence'")
     for attack in ("pay", "copies", "outliers", "split", "test", "damping"):
         own = part[part["attack"] == attack].dropna(subset=["before", "after"])
         row = shown[shown["who"] == money_words.WHO[attack]].to_dict("records")[0]
         assert row["after"] == f"{10_000 * own['after'].mean():,.0f}"
-        gain = 10_000 * float(np.mean(own["after"] - own["before"]))
-        number = f"{abs(round(gain)):,}"
-        assert str(row["brings"]).lstrip("+−") == number
+        assert row["earned before"] == f"{10_000 * own['before'].mean():,.0f}"
+        first, last = (int(str(row[name]).replace(",", "")) for name in ("earned before", "after"))
+        assert str(row["brings"]).lstrip("+−") == f"{abs(last - first):,}", "as a reader subtracts"
 
 
 def test_vendors_attack_and_scheme_are_chosen_at_once(

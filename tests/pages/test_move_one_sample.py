@@ -38,7 +38,7 @@ def test_before_any_click_the_finding_stands_there_with_its_numbers(
     old = int(result.before.ranks[target])
     assert f"sample {target} went from rank {old:,} to rank {result.rank_test:,} of 1,200" in said
     assert "computed here" in said
-    assert len(app.get("plotly_chart")) == 4  # the baseline on the example is published
+    assert len(app.get("plotly_chart")) == 2  # the baseline on the example is published
     assert len(unfold(app).get("plotly_chart")) == 6
     assert app.button(key="run").disabled
 

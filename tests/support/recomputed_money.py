@@ -31,7 +31,7 @@ def who_gains(dataset: str) -> Row:
     result = only("payments", dataset)
     most = int(np.argmax(after - before))
     losers = int((after < before).sum())
-    gain: Row = [BUDGET * (after - before)[most], result.schemes[result.scheme].names[most]]
+    gain: Row = [(after / before)[most], result.schemes[result.scheme].names[most]]
     return [*gain, "every other vendor"] if losers == len(before) - 1 else [*gain, losers]
 
 

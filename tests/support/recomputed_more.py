@@ -287,10 +287,12 @@ def few_matter(_: str) -> Numbers:
 
 
 def strict(_: str) -> Numbers:
-    table = only("sizes", "digits").query("k == 1")
+    table = only("sizes", "digits")
+    k = int(table["k"].max())
+    table = table[table["k"] == k]
     kept = [
         any(
-            n >= min(1, size) and before - a <= LIMIT
+            n >= min(k, size) and before - a <= LIMIT
             for n, a in zip(runs, accuracies, strict=True)
         )
         for runs, accuracies, before, size in zip(
@@ -299,7 +301,7 @@ def strict(_: str) -> Numbers:
         )
     ]  # fmt: skip
     by = table.assign(kept=kept).groupby("set_size")["kept"].mean()
-    return [1, 100 * by.iloc[0], by.index[0], 100 * by.iloc[-1], by.index[-1]]
+    return [k, 100 * by.iloc[0], by.index[0], 100 * by.iloc[-1], by.index[-1]]
 
 
 def every_variant(dataset: str) -> pd.DataFrame:

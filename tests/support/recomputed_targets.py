@@ -44,7 +44,7 @@ def own_class(_: str) -> list[Row]:
     ranks, n = result.ranking.ranks, len(same)
     first, last = (int(same[part].sum()) for part in (ranks <= 8, ranks > n - 8))
     label = float(result.label)
-    return [[1, 8, first, 8, label], [n, n - 7, last, 8, label]]
+    return [[first, 8, label], [last, 8, label]]
 
 
 def times_as_much(_: str) -> Numbers:

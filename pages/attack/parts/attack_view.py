@@ -193,17 +193,13 @@ class FinishedAttack:
 def show(attack: FinishedAttack) -> None:
     """Draw a finished attack but headline and strip; what else moved, and every run, is folded."""
     attack.ranking().show()
-    left, right = st.columns([1, 1.1], gap="medium")
-    with left:
-        attack.top_ten().show()
-    with right:
-        attack.trajectories().show()
     _who_else(attack)
-    _every_run(attack.result)
+    _every_run(attack)
 
 
 @unfold.section("Who else moved, and which predictions changed?", "who-else")
 def _who_else(attack: FinishedAttack) -> None:
+    attack.top_ten().show()
     left, right = st.columns(2, gap="medium")
     with left:
         attack.moves().show()
@@ -299,7 +295,9 @@ def predictions(
 
 
 @unfold.section("Every run, arrived or not", "every-run")
-def _every_run(result: AttackResult) -> None:
+def _every_run(attack: FinishedAttack) -> None:
+    attack.trajectories().show()
+    result = attack.result
     in_top = f"in the top {result.k}"
     blocks.table(
         runs_table(result, in_top),

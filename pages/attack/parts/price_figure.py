@@ -1,10 +1,10 @@
-"""What moving a sample costs, radius by radius: a table of attacks and the figure that draws it."""
+"""How many attacks move their target, at what price: a table by radius, and bars of outcomes."""
 
 import pandas as pd
 import plotly.graph_objects as go
 
 from pages.common.asking.rate_view import RateView
-from pages.common.figures.layout import finish
+from pages.common.figures.layout import finish, set_plainly
 from pages.common.figures.palette import ATTACKED, ON_PAGE, ON_PALE, REST, paler
 from pages.common.frames import named_rows
 from pages.common.keeping import shelf
@@ -39,12 +39,25 @@ def prices(table: pd.DataFrame, view: RateView) -> pd.DataFrame:
 
 
 def by_price(found: pd.DataFrame, tolerance: float | None) -> go.Figure:
-    """Draw a bar for each radius, split into the attacks that move their target within the limit,
-    at a higher price, and not at all; beside it what the returned models lose.
+    """Draw `outcomes` for each radius, and beside it what the returned models lose.
 
     found: of `prices`. tolerance: the permitted fall of accuracy, a share; None: no limit.
     """
     radii = [f"{radius:g}" for radius in found["radius"]]
+    figure = outcomes(found, radii, tolerance)
+    _losses(figure, found)
+    figure.update_xaxes(domain=[0, BARS])
+    figure.update_yaxes(title_text="radius")
+    set_plainly(figure, legend={"y": 1.13})  # above the heads of the columns
+    return figure
+
+
+def outcomes(found: pd.DataFrame, names: list[str], tolerance: float | None) -> go.Figure:
+    """Draw a bar for each row, split into the attacks that move their target within the limit, at a
+    higher price, and not at all.
+
+    found: attacks, moved, dearer, stuck, low and high, as of `prices`. names: of the rows.
+    """
     within = "moved" if tolerance is None else f"moved, {100 * tolerance:g} points lost at most"
     figure = go.Figure()
     for column, name, colour, ink in (
@@ -57,7 +70,7 @@ def by_price(found: pd.DataFrame, tolerance: float | None) -> go.Figure:
         shares = (found[column] / found["attacks"]).to_numpy()
         figure.add_bar(
             x=shares,
-            y=radii,
+            y=names,
             orientation="h",
             name=name,
             marker={"color": colour},
@@ -68,7 +81,7 @@ def by_price(found: pd.DataFrame, tolerance: float | None) -> go.Figure:
             textangle=0,
             textfont={"size": 14, "color": ink},
             customdata=found[[column, "attacks", "low", "high"]].to_numpy(),
-            hovertemplate="radius %{y}: <b>%{customdata[0]} of %{customdata[1]}</b>"
+            hovertemplate="<b>%{customdata[0]} of %{customdata[1]}</b>"
             + (
                 "<br>95% interval %{customdata[2]:.0%} to %{customdata[3]:.0%}"
                 if column == "moved"
@@ -76,19 +89,17 @@ def by_price(found: pd.DataFrame, tolerance: float | None) -> go.Figure:
             )
             + f"<extra>{name}</extra>",
         )
-    _losses(figure, found)
     ticks = [0, 0.5, 1]
     figure.update_xaxes(
-        domain=[0, BARS],
-        range=[0, 1],
+        range=[0, 1.01],
         tickvals=ticks,
         ticktext=[f"{tick:.0%}" for tick in ticks],
         showgrid=False,
         title_text="of all attacked samples",
     )
-    figure.update_yaxes(type="category", autorange="reversed", showgrid=False, title_text="radius")
-    legend = {"traceorder": "normal", "y": 1.13}
-    return finish(figure, 130 + 48 * len(radii), barmode="stack", legend=legend)
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
+    legend = {"traceorder": "normal"}
+    return finish(figure, 130 + 48 * len(names), barmode="stack", legend=legend)
 
 
 def _losses(figure: go.Figure, found: pd.DataFrame) -> None:

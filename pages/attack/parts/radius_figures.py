@@ -3,19 +3,16 @@
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.colors import sample_colorscale
 
 from engine.experiments import MinimalRadiusResult
 from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import custom_data, finish
 from pages.common.figures.palette import ATTACKED, GREEN, INK, MUSTARD, VIOLET
-from pages.common.keeping import shelf
 from pages.common.samples import Samples, hover_names
 from pages.common.words.objective_words import NAMES
 
 LOOKS = ((MUSTARD, "square"), (GREEN, "diamond"), (VIOLET, "triangle-up"))
-SCALE = "Cividis"
 SAMPLE = 0  # place of a target in the custom data of its point
 
 
@@ -69,7 +66,7 @@ def curve(result: MinimalRadiusResult) -> go.Figure:
             hovertemplate="attack at radius %{x:g}: <b>%{customdata[0]}</b> of "
             f"{total}<extra>{NAMES[objective]}</extra>",
         )
-    figure.update_xaxes(title_text="radius ‖θ′ − θ*‖ / ‖θ*‖", range=[0, end])
+    figure.update_xaxes(title_text="radius: how far the model may go", range=[0, end])
     figure.update_yaxes(title_text="targets moved", tickformat=".0%", range=[-0.02, 1.04])
     return finish(figure, 380)
 
@@ -112,16 +109,3 @@ def against_rank(result: MinimalRadiusResult, samples: Samples | None) -> go.Fig
     figure.update_xaxes(rank_axis(n, "rank under the honest model (log)"))
     figure.update_yaxes(title_text="smallest radius found", range=[0, 1.06 * top])
     return finish(figure, 380)
-
-
-@shelf.kept
-def colours(result: MinimalRadiusResult) -> list[str]:
-    """Return a colour per target, from the darkest for the smallest radius to the lightest for the
-    largest by their order, so that one far target leaves the others apart; the ink of a limit where
-    nothing arrived."""
-    order = np.argsort(np.argsort(np.where(result.arrived, result.radius, np.inf)))
-    last = max(int(result.arrived.sum()) - 1, 1)
-    return [
-        sample_colorscale(SCALE, [place / last])[0] if arrived else INK
-        for place, arrived in zip(order, result.arrived, strict=True)
-    ]

@@ -10,17 +10,13 @@ from plotly.subplots import make_subplots
 
 from engine.attacks.result import AttackResult
 from engine.results.store import Stored
+from pages.attack.parts import price_figure
 from pages.attack.parts.ablation import LABELS
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ATTACKED, BAND, FAINT, GREY
-from pages.common.figures.rates import rate_dots
 from pages.common.figures.trajectories import draw_runs, run_states
 
-REGIME_LOOKS = {
-    "high_accuracy": ("accuracy kept", "circle"),
-    "best": ("any accuracy", "circle-open"),
-}
 SHOWN_RANKS = 8  # tick labels under the strip of targets
 
 
@@ -29,34 +25,23 @@ def wrapped(name: str, width: int = 14) -> str:
     return "<br>".join(textwrap.wrap(LABELS[name], width))
 
 
-def variant_rates(best: pd.DataFrame) -> go.Figure:
-    """Draw success of each variant at its best radius, with accuracy kept (filled) and at any cost.
+def variant_rates(best: pd.DataFrame, tolerance: float | None) -> go.Figure:
+    """Draw for each variant how many attacks succeed within the limit at its best radius, how many
+    more where accuracy has no say, and how many do not.
 
-    best: a row per variant and regime with radius, rate, low, high, successes, attacks and
-    accuracy_drop.
+    best: a row per variant and regime with rate, low, high, successes and attacks.
     """
     names = [v for v in LABELS if (best["variant"] == v).any()]
-    figure = go.Figure()
-    for place, (regime, (label, symbol)) in enumerate(REGIME_LOOKS.items()):
-        part = best[best["regime"] == regime]
-        at = part["variant"].map(names.index).to_numpy() + 0.2 * (place - 0.5)
-        marker = {
-            "symbol": symbol,
-            "size": 13,
-            "color": ATTACKED,
-            "line": {"width": 2.5, "color": ATTACKED},
-        }
-        figure.add_trace(rate_dots(part, at, label, marker, "radius"))
-    figure.update_xaxes(
-        tickvals=list(range(len(names))),
-        ticktext=[wrapped(name, 9) for name in names],
-        tickangle=0,
-        range=[-0.6, len(names) - 0.4],
+    within, anyhow = (
+        best[best["regime"] == regime].set_index("variant").loc[names]
+        for regime in ("high_accuracy", "best")
     )
-    figure.update_yaxes(
-        title_text="targets that reach the top", tickformat=".0%", range=[-0.03, 1.05]
+    found = within[["attacks", "low", "high"]].assign(
+        moved=within["successes"],
+        dearer=anyhow["successes"] - within["successes"],
+        stuck=anyhow["attacks"] - anyhow["successes"],
     )
-    return finish(figure, 420)
+    return price_figure.outcomes(found, [wrapped(name, 18) for name in names], tolerance)
 
 
 STRIP_LOOKS = {

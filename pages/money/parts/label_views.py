@@ -16,6 +16,7 @@ LOOKS = {
     "protect": ("a vendor's wrong samples hidden", ATTACKED, "dot"),
 }
 
+DRAWN = ("honest", "protect")  # of LOOKS; the third stands among the numbers
 
 FLIPPED = "none: labels are flipped"  # instead of a column with the right ones
 
@@ -121,16 +122,21 @@ def precision(result: CleaningResult, detector: str) -> str:
 
 
 def curves(result: CleaningResult, detector: str) -> go.Figure:
-    """Draw recall against the share of samples looked at: the mean over draws, and all draws'
-    range."""
+    """Draw recall against the share of samples looked at, of the honest model and of the one that
+    hides a vendor's wrong samples: the mean over draws, and all draws' range. A mark says what is
+    found once as many samples are looked at as are wrong."""
     table = result.curves[result.curves["detector"] == detector]
+    share, told = result.wrong / result.n, rows_of(result, detector)
     figure = go.Figure()
-    for model, (name, colour, dash) in LOOKS.items():
+    for model in DRAWN:
+        name, colour, dash = LOOKS[model]
         part = table[table["model"] == model].groupby("inspected")["recall"]
         if not len(part):
             continue
         mean, low, high = part.mean(), part.min(), part.max()
         x = mean.index.to_numpy()
+        found = pd.concat([mean, pd.Series({share: told[model]["recall"]})])
+        found = found[~found.index.duplicated(keep="last")].sort_index()
         figure.add_scatter(
             x=[*x, *x[::-1]],
             y=[*high.to_numpy(), *low.to_numpy()[::-1]],
@@ -142,15 +148,30 @@ def curves(result: CleaningResult, detector: str) -> go.Figure:
             showlegend=False,
         )
         figure.add_scatter(
-            x=x,
-            y=mean.to_numpy(),
+            x=found.index.to_numpy(),
+            y=found.to_numpy(),
             mode="lines",
             name=name,
             line={"color": colour, "dash": dash, "width": 2.5},
             hovertemplate=f"%{{x:.1%}} looked at: %{{y:.1%}} found<extra>{name}</extra>",
         )
-    share = result.wrong / result.n
-    figure.add_vline(x=share, line={"color": GREY, "width": 1, "dash": "dot"})
+        figure.add_scatter(
+            x=[share],
+            y=[told[model]["recall"]],
+            mode="markers+text",
+            text=[percent(told[model]["recall"])],
+            textposition="top left" if model == "honest" else "bottom right",
+            textfont={"size": 14},
+            marker={"color": colour, "size": 10},
+            showlegend=False,
+            hoverinfo="skip",
+        )
+    figure.add_vline(
+        x=share,
+        line={"color": GREY, "width": 1, "dash": "dot"},
+        annotation={"text": f"{result.wrong} looked at: as many as are wrong", "y": 0.04},
+        annotation_position="bottom right",
+    )
     figure.update_xaxes(
         title_text="samples looked at, most suspicious first", tickformat=".0%",
         range=[0, min(1, max(0.25, 4 * share))],

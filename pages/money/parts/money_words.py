@@ -130,11 +130,12 @@ def bars_title(table: pd.DataFrame) -> str:
     ordered = table.sort_values("change").to_dict("records")
     gain = ordered[-1]
     losers = int((table["change"] < 0).sum())
+    times = f"{gain['after'] / gain['before']:.1f} times as much" if gain["before"] else "instead"
     if losers == len(table) - 1:
-        return f"{gain['vendor']} gains {money(gain['change'])}, and every other vendor loses"
+        return f"{gain['vendor']} earns {times}, and every other vendor loses"
     return (
-        f"{gain['vendor']} gains {money(gain['change'])}, "
-        f"{count(losers, 'vendor')} {'loses' if losers == 1 else 'lose'}"
+        f"{gain['vendor']} earns {times}, {count(losers, 'vendor')} "
+        f"{'loses' if losers == 1 else 'lose'}"
     )
 
 
@@ -165,15 +166,18 @@ def attackers_table(result: PaymentsResult, rule: str, budget: float) -> pd.Data
             if attack not in UNITS
             else f"{int(row['budget']):,} {UNITS[attack][0 if one else 1]}"
         )
-        gain, low, high = (budget * float(row[name]) for name in ("gain", "low", "high"))
+        first, last, low, high = (
+            budget * float(row[name]) for name in ("before", "after", "low", "high")
+        )
+        gain = round(last) - round(first)  # as a reader subtracts what stands beside it
         rows.append(
             {
                 "who": WHO[attack],
                 "how far": cost,
                 "accuracy lost": lost(drop),
-                "earned before": money(budget * float(row["before"])),
-                "after": money(budget * float(row["after"])),
-                "brings": signed(round(gain), money(abs(gain))),
+                "earned before": money(first),
+                "after": money(last),
+                "brings": signed(gain, money(abs(gain))),
                 "95% interval": f"{written(low)} to {written(high)}",
             }
         )

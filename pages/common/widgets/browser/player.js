@@ -19,13 +19,7 @@ function build(data) {
   const head = element(root, 'div', 'head');
   const reads = element(head, 'div', 'reads');
   root.rank = read(reads, 'target', words.rank);
-  const right = element(reads, 'div', 'read with-needle');
-  root.accuracy = read(right, '', words.accuracy);
-  right.insertAdjacentHTML('beforeend',
-    '<svg class="needle" viewBox="-50 -48 100 54" aria-hidden="true">'
-    + '<path d="M -42 0 A 42 42 0 0 1 42 0"></path><line x1="0" y1="0" x2="0" y2="-38"></line>'
-    + '<circle r="4"></circle></svg>');
-  root.needle = right.querySelector('line');
+  root.accuracy = read(reads, '', words.accuracy);
   root.distance = read(reads, '', words.distance);
   root.at = read(reads, 'at', data.words.step);
   root.wall = element(root, 'canvas', 'wall');
@@ -206,9 +200,6 @@ function begin(root, data) {
     element(root.rank, 'small', '', data.words.of);
     root.accuracy.textContent = frame.accuracy;
     root.distance.textContent = frame.distance;
-    const i = Math.min(Math.floor(at), last), j = Math.min(i + 1, last);
-    const share = mix(frames[i].share, frames[j].share, ease(at - i));
-    root.needle.setAttribute('transform', `rotate(${(share - .5) * 180})`);
     root.range.value = p;
     root.range.setAttribute('aria-valuetext', frame.said);
     root.wall.setAttribute('aria-label', frame.said);

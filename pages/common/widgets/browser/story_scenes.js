@@ -91,11 +91,12 @@ function score(data, stage) {
     tint: (s) => stage.hue(up[s][0] ? 'raises' : 'lowers', .5),
     point: (x, y) => pick(wall(stage, ranks.length).rankAt(x, y)),
     reads() {
-      const change = without[picked][0] - data.score.loss, size = Math.abs(change).toFixed(5);
+      const change = without[picked][0] / data.score.loss - 1, size = 100 * Math.abs(change);
       return [['Taken away', `rank ${ranks[picked].toLocaleString('en')}`],
         ['Test loss with it', data.score.loss.toFixed(5)],
         ['Trained without it', without[picked][0].toFixed(5)],
-        ['The loss', `${change < 0 ? 'falls' : 'rises'} by ${size}`]];
+        ['The loss', `${change < 0 ? 'falls' : 'rises'} by ${size < .05 ? 'less than 0.1'
+          : size.toFixed(1)}%`]];
     },
   };
 }
