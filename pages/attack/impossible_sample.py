@@ -96,21 +96,11 @@ def evidence(stored: Stored) -> None:
         "is on a log scale.",
     ).show()
     tried, beaten = remember(stored)
-    runs, smallest = result.attack.runs, float(result.random.table["log_gap"].min())
+    smallest = float(result.random.table["log_gap"].min())
     blocks.facts(
         f'<div class="name">Held down by</div><div class="value">{count(k, "copy", "copies")}</div>'
         '<div class="note">of it, with the other label</div>',
         [
-            Fact(
-                "Random models that beat it",
-                f"{result.random.beaten} of {len(result.random.table):,}",
-                f"with the target in the top {k}",
-            ),
-            Fact(
-                "Attack runs that beat it",
-                f"{int(runs['reached'].sum())} of {len(runs)}",
-                "starts × learning rates",
-            ),
             Fact(
                 "Best rank of any model",
                 f"{result.best_rank} of {n}",

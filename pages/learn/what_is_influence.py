@@ -162,8 +162,8 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
             cells(result, train, indices, side)
             st.caption(f"{same} of {shown} are of its own class, “{truth}”.")
     st.caption(
-        "Ranks go from the highest score to the lowest, as in the paper, which calls rank 1 the "
-        "most valuable, although that sample makes the model worse."
+        "Ranks begin with the highest score, as in the paper. The paper calls the first sample the "
+        "most valuable, although it makes the model worse."
     )
     every_sample(stored, request, train, shown)
 

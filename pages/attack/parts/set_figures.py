@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from pages.attack.parts.target_sets import Reading
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ATTACKED, REST
+from pages.common.figures.palette import ATTACKED, FAINT
 
 BARS = 0.66  # of the figure's width; the two columns of numbers stand to the right of it
 OF_SET, OF_TOP = 0.79, 0.95  # where their middles are
@@ -32,7 +32,7 @@ def arrivals(shares: pd.DataFrame, k: int) -> go.Figure:
         orientation="h",
         width=0.68,
         name="room for",
-        marker={"color": REST},
+        marker={"color": FAINT},
         hoverinfo="skip",
     )
     figure.add_bar(

@@ -49,7 +49,7 @@ def score(found: Sources) -> Told:
         "A score",
         "Take one digit away, train again, and see how the test loss moves. A score estimates "
         "that.",
-        "Choose a digit to take away.",
+        "Choose a digit to take away. Yellow digits pull the loss up, green ones down.",
         f"Notice that {down:,} digits pull the test loss down (green) and {up:,} pull it up "
         "(yellow). Rank 1 pulls it up most: the paper calls it the most valuable.",
         "Which end of the ranking would you pay for?",
