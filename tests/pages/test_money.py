@@ -167,7 +167,7 @@ def test_a_rule_that_pays_nobody_is_a_warning_with_what_to_do(
 
 
 def test_a_smaller_experiment_says_so(open_page: Open, small: dict[str, Stored]) -> None:
-    said = words(open_page(MONEY, dataset="small"))
+    said = words(unfold(open_page(MONEY, dataset="small")))
     assert (
         "Smaller on this data set than on the others, because of the time: 2 draws instead of 20, "
         "3 steps an attack instead of 100 and 1 learning rate instead of 2. Over so few draws an "
