@@ -241,7 +241,6 @@ RESULTS = (
     result(r"cells have a stand-in here", paper.count_of_cells),
     several(r"^k = \d+, \d+ targets; ", paper.cells),
     result(r"^From \d+ published results", paper.published),
-    result(r"^of all influence on it: \d+ of", rest.a_hundredth),
     result(r"checked ones have the other sign", rest.other_sign),
     result(r"^Algorithm 3 moves .* and leaves Spearman", rest.under_each_objective),
     result(r"^Norms are estimated from", rest.estimated_norms),
@@ -409,7 +408,7 @@ NO_RESULT = (
         r"^No linear model (can change that|puts this sample)|^Within radius 0.3\.$",
         r"^(not in the top 1|the target: sample|starts × learning|with the target in|"
         r"in the top ten after|attacked into the top|arrives, then|differentiates|trains at|"
-        r"Algorithm 3( that hides|, declares)|certified out|of all influence on it|"
+        r"Algorithm 3( that hides|, declares)|certified out|"
         r"\d Newton steps on|Spearman with that at|Linear datamodelling|\d is the best there)",
     ),
 )

@@ -27,10 +27,6 @@ def thinned(n: int) -> Numbers:
 # Learn.
 
 
-def a_hundredth(_: str) -> Numbers:
-    return more.few_matter("")[:2]
-
-
 def other_sign(dataset: str) -> Numbers:
     """Of the checked candidates, those whose value turns with the damping, and of these the one
     with the largest value."""

@@ -34,9 +34,9 @@ def titled(metric: str) -> str:
     return NAMES[metric][0].upper() + NAMES[metric][1:]
 
 
-def size(share: float) -> str:
-    """Write a difference of shares in points without its sign: '14.64'."""
-    return f"{100 * abs(share):.2f}"
+def size(share: float, digits: int = 1) -> str:
+    """Write a difference of shares in points without its sign: '14.6'."""
+    return f"{100 * abs(share):.{digits}f}"
 
 
 def interval(row: pd.Series) -> str:
@@ -103,7 +103,7 @@ def price(result: FairnessResult) -> str:
     )
     column = f"{about.metric}_test"
     return (
-        f"In size the gap goes from {size(honest[column])} to {size(largest[column])} "
+        f"In size the gap goes from {size(honest[column], 2)} to {size(largest[column], 2)} "
         f"points. The effect on the |{NAMES[about.metric]}| is {signed(largest['effect'])} points "
         f"({interval(largest)}; {paper(about.metric)}). The next model's accuracy goes from "
         f"{percent(honest['accuracy_test'])} to {percent(largest['accuracy_test'])}.{few}"
