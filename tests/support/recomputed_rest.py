@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pandas as pd
 
-from tests.support import recomputed_more as more
 from tests.support import recomputed_targets as targets
 from tests.support.recomputed import Numbers, fairness, lost, manifests, only, results
 from tests.support.recomputed_targets import NAMES, Row
