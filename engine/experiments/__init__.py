@@ -80,7 +80,14 @@ from engine.experiments.sensitivity import (
     SensitivityRequest,
     SensitivityResult,
 )
-from engine.experiments.speed import GRADIENTS, SCALING, GradientsRequest, ScalingRequest
+from engine.experiments.speed import (
+    GRADIENTS,
+    SCALING,
+    SOLVERS,
+    GradientsRequest,
+    ScalingRequest,
+    SolversRequest,
+)
 from engine.experiments.sweep import BATCH, SWEEP, SweepRequest
 
 __all__ = [
@@ -141,6 +148,7 @@ __all__ = [
     "SelectionResult",
     "SensitivityRequest",
     "SensitivityResult",
+    "SolversRequest",
     "Source",
     "SweepRequest",
     "experiment",
@@ -165,7 +173,7 @@ EXPERIMENTS: dict[str, AnyExperiment] = {
         *(PAYMENTS, CLEANING),
         *(LDS, SELECTION, SCORE_MATRIX),
         *(CONDITIONING, CANDIDATES, PLAYGROUND),
-        *(GRADIENTS, SCALING, PREPARE),
+        *(GRADIENTS, SCALING, SOLVERS, PREPARE),
     )
 }
 

@@ -7,7 +7,8 @@ from engine.checks import check_positive
 from engine.experiments.base import Context, Experiment
 from engine.experiments.files import load_fields, save_fields
 from engine.options import OneOf, Options, at_least, option
-from engine.speed.result import GradientComparison, Scaling
+from engine.speed.result import SOLVERS as SOLVER_WORDS
+from engine.speed.result import GradientComparison, Scaling, SolverComparison
 from engine.vocabulary import DAMPING, DTYPES
 
 
@@ -32,6 +33,14 @@ class ScalingRequest(Options):
     seed: int = option(0, at_least(0))
 
 
+@dataclass(frozen=True)
+class SolversRequest(Options):
+    """Fields as in `compare_solvers`, at its own sizes."""
+
+    repeats: int = option(3, at_least(1))
+    seed: int = option(0, at_least(0))
+
+
 def run_gradients(request: GradientsRequest, dataset: None, context: Context) -> GradientComparison:
     from engine.speed.compare import compare_gradients
 
@@ -42,6 +51,12 @@ def run_scaling(request: ScalingRequest, dataset: None, context: Context) -> Sca
     from engine.speed.scaling import measure_scaling
 
     return measure_scaling(**asdict(request), device=context.device, on_progress=context.progress)
+
+
+def run_solvers(request: SolversRequest, dataset: None, context: Context) -> SolverComparison:
+    from engine.speed.solvers import compare_solvers
+
+    return compare_solvers(**asdict(request), on_progress=context.progress)
 
 
 def describe_gradients(result: GradientComparison) -> str:
@@ -57,6 +72,16 @@ def describe_scaling(result: Scaling) -> str:
     return (
         "Growth of one attack step, cost ~ size^exponent, over the larger half of the sizes:\n"
         + result.exponents.to_string(index=False, float_format=lambda v: f"{v:.3g}")
+    )
+
+
+def describe_solvers(result: SolverComparison) -> str:
+    large = result.large
+    named = result.at_large.assign(solver=result.at_large["solver"].map(SOLVER_WORDS))
+    return (
+        f"Scores of {large['n']:,} samples by each solver (d={large['d']}, K={large['classes']}), "
+        "seconds of the processor, one thread:\n"
+        + named.to_string(index=False, float_format=lambda v: f"{v:.3g}")
     )
 
 
@@ -77,4 +102,13 @@ SCALING = Experiment(
     save_fields,
     partial(load_fields, Scaling),
     describe_scaling,
+)
+SOLVERS = Experiment(
+    "solvers",
+    "Scores by the solvers of other libraries, and how each grows with the data",
+    SolversRequest,
+    run_solvers,
+    save_fields,
+    partial(load_fields, SolverComparison),
+    describe_solvers,
 )

@@ -15,26 +15,20 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from engine.attacks.attack import starts
 from engine.attacks.objectives import ATTACK_OBJECTIVES, Standing, target_ranks
 from engine.checks import check_choice, check_integer, check_positive
-from engine.data.dataset import Dataset
 from engine.devices import resolve_device
 from engine.errors import EngineError, InvalidInput
 from engine.influence.linear import LinearProblem
-from engine.models.fit import fit
-from engine.models.linear import LinearModel
 from engine.progress import OnProgress, Progress, ignore
 from engine.speed.child import Row, run_child
 from engine.speed.implementations import GradientProblem
 from engine.speed.measure import GRADIENT, PROBLEM
 from engine.speed.memory import available
 from engine.speed.result import IMPLEMENTATIONS, OK, GradientComparison
-from engine.speed.synthetic import synthetic
+from engine.speed.synthetic import start_of_attack, synthetic
 from engine.vocabulary import DAMPING, DTYPES
 
-RADIUS = 0.3
-FIT_ITERATIONS = 10  # L-BFGS: enough for sensible weights
 REFERENCE_TOLERANCE = 1e-10
 MEMORY_LIMIT_MB = 12_000.0  # the GPU on which the paper could not run the naive form
 MEMORY_SHARE = 0.8  # of what the machine has free that a process may take
@@ -93,13 +87,6 @@ def shape_of(n_parameters: object, n_train: object = None) -> Shape:
         return shape
     n = check_integer("n_train", n_train, 2 * shape.classes)
     return Shape(n, n // 2, shape.d, shape.classes)
-
-
-def start_of_attack(dataset: Dataset, target: int, seed: int, device: str) -> LinearModel:
-    """Return a point on the sphere of the radius around a roughly trained model."""
-    honest = fit(dataset, max_iterations=FIT_ITERATIONS, device=device)
-    point = starts(honest.parameters, RADIUS * honest.norm, 1, seed, [target])[0]
-    return LinearModel.from_parameters(point.reshape(honest.parameters.shape), honest.l2)
 
 
 def pose(

@@ -32,6 +32,7 @@ from engine.speed.memory import (
     timed,
 )
 from engine.speed.result import OK
+from engine.speed.solvers import BASE, SIZES, fitting, measured_at, pose, scores_by
 from engine.speed.synthetic import synthetic
 
 PROBLEM, GRADIENT = "problem.npz", "gradient.npz"
@@ -150,10 +151,28 @@ def attack_step(point: Row, request: Row) -> Callable[[], object]:
     return step
 
 
+def measure_solvers(folder: Path, request: Row, say: Tell) -> None:
+    """Measure a row of `compare_solvers` for each solver at each point, memory at the first."""
+    torch.set_num_threads(1)
+    device = torch.device("cpu")
+    measure_alive()
+    smallest = BASE | {axis: values[0] for axis, values in SIZES.items()}
+    tiny = pose(**smallest, seed=request["seed"])
+    for solver in fitting(smallest):  # nothing is loaded within a measurement
+        scores_by(solver, tiny)
+    meter = Meter(device)
+    said = {"device": describe(device), "memory_by": meter.by}
+    for place, point in enumerate(request["points"]):
+        at_first = meter if place == 0 else None
+        for row in measured_at(point, request["seed"], request["repeats"], at_first):
+            say(row | said)
+
+
 MEASUREMENTS = {
     "gradient": measure_gradient,
     "memory": measure_memory,
     "seconds": measure_seconds,
+    "solvers": measure_solvers,
 }
 
 

@@ -20,6 +20,14 @@ AXES = {
     "classes": "classes",
     "batch": "runs at once",
 }
+SOLVERS = {
+    "closed_form": "closed form, ours",
+    "preconditioned": "the paper's rewriting with a good solver",
+    "conjugate_gradients": "plain conjugate gradients, as in torch-influence",
+    "arnoldi": "Arnoldi, as in dattri",
+    "lissa": "LiSSA, as in dattri and the paper",
+    "explicit": "explicit Hessian, as pyDVL's direct",
+}
 QUANTITIES = {"seconds": "seconds_min", "peak_mb": "peak_mb"}  # and the column that is fitted
 OK = "ok"
 
@@ -78,6 +86,34 @@ class Scaling:
     repeats: int
     device: str
     memory_by: str
+    table: pd.DataFrame
+    exponents: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class SolverComparison:
+    """Scores of all training samples, no gradient, by each of SOLVERS on the same problems.
+
+    at_large, a row a solver at the sizes `large`: solver, seconds (of the processor, one thread,
+        the least of `repeats`; LiSSA and the explicit Hessian run once), preparation_seconds (of
+        what is made once per data set), peak_mb (above features, model and that), products (of the
+        Hessian with a vector over all training samples), error (relative, to exact scores in
+        float64).
+    table: the same, without peak_mb, along each axis: axis ('n', 'd' or 'classes'), value, solver,
+        …, the other sizes as in `base`.
+    exponents: axis, solver, exponent of seconds over the larger half of the sizes.
+    tolerance: relative residual of the solvers that have one.
+    """
+
+    base: dict[str, int]
+    large: dict[str, int]
+    tolerance: float
+    damping: float
+    seed: int
+    repeats: int
+    device: str
+    memory_by: str
+    at_large: pd.DataFrame
     table: pd.DataFrame
     exponents: pd.DataFrame
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from engine.experiments import GradientsRequest
+from engine.experiments import GradientsRequest, SolversRequest
 from engine.results.store import Stored
 from pages.common.lab import registry
 from tests.support.pages import Open, have_found, tables, unfold, words
-from tests.support.speed import comparison, scaling
+from tests.support.speed import comparison, scaling, solvers
 from tests.support.stores import published
 
 PAGE = registry.page("why-fast")
@@ -16,6 +16,8 @@ def show(monkeypatch: pytest.MonkeyPatch, naive: str = "ok", slope: float = 1.0)
     """Have these made-up measurements found in the store."""
 
     def find(experiment: str, request: object) -> Stored:
+        if isinstance(request, SolversRequest):
+            return published("solvers", solvers())
         if not isinstance(request, GradientsRequest):
             return published("scaling", scaling(slope))
         status = naive if request.n_parameters > 6000 else "ok"
@@ -41,8 +43,10 @@ def test_the_finding_is_the_ratio_at_the_larger_size(
     assert not app.exception
     assert "Nothing grows faster than its size" in said
     assert "Exponents of growth: 1.00 to 1.00 in time" in said
-    assert len(app.get("plotly_chart")) == 3
-    assert len(tables(app)) == 2
+    assert "A good solver is 8 times as fast as LiSSA, the closed form another 2 times" in said
+    assert "takes 2 times as long as the closed form and 2 times the memory" in said
+    assert len(app.get("plotly_chart")) == 4
+    assert len(tables(app)) == 3
 
 
 def test_what_did_not_fit_and_what_grows_too_fast_is_said(
@@ -62,4 +66,4 @@ def test_nothing_measured_is_offered(open_page: Open, monkeypatch: pytest.Monkey
     assert not app.exception
     assert not app.error
     assert "It has not been measured here yet" in words(app)
-    assert {"offer-gradients", "offer-scaling"} <= {b.key for b in app.button}
+    assert {"offer-gradients", "offer-scaling", "offer-solvers"} <= {b.key for b in app.button}

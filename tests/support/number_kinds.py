@@ -115,6 +115,8 @@ RESULTS = (
     result(r"^One gradient takes", r.gradients),
     result(r"^Exponents of growth", r.growth_exponents),
     result(r"^It is the same gradient", r.gradient_differs),
+    result(r"^A good solver is", r.solver_gains),
+    result(r"^With a good one the paper's rewriting takes", r.good_solver),
     result(r"^Few samples matter: the strongest", shown.strongest),
     result(r"^Training on the target more often brings it only to rank \d+$", shown.baseline_rank),
     result(
@@ -304,6 +306,8 @@ NO_RESULT = (
         r"^Damping 0.25, model trained",
         r"^Models of more than",
         r"^(Tries other samples|One step of the attack \(scores)",
+        r"^(Scores of all training samples and no gradient|Time, memory and error at)",
+        r"^Errors are relative to exact scores",
         r"^Time is the median of",
         r"^Each makes \d",
         r"^(The attacker adds the gradient|One mark a draw)",

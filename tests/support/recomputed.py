@@ -726,6 +726,17 @@ def growth_exponents(_: str) -> Numbers:
     return told
 
 
+def solver_gains(_: str) -> Numbers:
+    seconds = only("solvers").at_large.set_index("solver")["seconds"]
+    good = seconds["preconditioned"]
+    return [seconds["lissa"] / good, good / seconds["closed_form"]]
+
+
+def good_solver(_: str) -> Numbers:
+    large = only("solvers").at_large.set_index("solver")[["seconds", "peak_mb"]]
+    return (large.loc["preconditioned"] / large.loc["closed_form"]).tolist()
+
+
 def gradient_differs(_: str) -> Numbers:
     worst = max(result.table["relative_difference"].max() for _, result in results("gradients"))
     return [100 * worst]

@@ -6,8 +6,10 @@ import pandas as pd
 from engine.speed.result import (
     AXES,
     IMPLEMENTATIONS,
+    SOLVERS,
     GradientComparison,
     Scaling,
+    SolverComparison,
     growth_exponents,
 )
 
@@ -68,3 +70,44 @@ def scaling(slope: float = 1.0) -> Scaling:
     table = pd.DataFrame(rows)
     base = {"n": 100, "d": 10, "classes": 3, "batch": 10}
     return Scaling(base, 6, 0, 5, "cpu", "VmHWM", table, growth_exponents(table))
+
+
+def solvers() -> SolverComparison:
+    """Each of SOLVERS takes twice the time and memory of the one before, the first 10 ms and 5 MB;
+    time grows as the size does. An explicit Hessian is not made at the large sizes."""
+    cost = dict(zip(SOLVERS, 2.0 ** np.arange(len(SOLVERS)), strict=True))
+    rows = [
+        {"axis": axis, "value": value, "solver": name, "seconds": 0.01 * value * cost[name]}
+        | {"preparation_seconds": 0.1, "products": 5.0, "error": 1e-4}
+        for axis in ("n", "d", "classes")
+        for value in (10, 20, 40, 80)
+        for name in SOLVERS
+    ]
+    made = [name for name in SOLVERS if name != "explicit"]
+    large = pd.DataFrame(
+        {
+            "solver": made,
+            "seconds": [0.01 * cost[name] for name in made],
+            "preparation_seconds": 0.1,
+            "peak_mb": [5.0 * cost[name] for name in made],
+            "products": 5.0,
+            "error": 1e-4,
+        }
+    )
+    exponents = pd.DataFrame(
+        [(axis, name, 1.0) for axis in ("n", "d", "classes") for name in SOLVERS],
+        columns=["axis", "solver", "exponent"],
+    )
+    return SolverComparison(
+        base={"n": 1000, "d": 64, "classes": 10},
+        large={"n": 5000, "d": 512, "classes": 10},
+        tolerance=1e-3,
+        damping=0.25,
+        seed=0,
+        repeats=3,
+        device="cpu (1 thread)",
+        memory_by="resident set, VmHWM",
+        at_large=large,
+        table=pd.DataFrame(rows),
+        exponents=exponents,
+    )

@@ -278,6 +278,10 @@ STORED: dict[str, dict[str, Any]] = {
         "repeats": 5,
         "seed": 0,
     },
+    "solvers": {
+        "repeats": 3,
+        "seed": 0,
+    },
     "lesson": {
         "dataset": "digits",
         "k": 1,

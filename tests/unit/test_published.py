@@ -42,7 +42,7 @@ def reason_against(stored: Stored) -> str | None:
         return "its data does not come with the lab"
     if stored.manifest.seconds > SECONDS:
         return "it takes long"
-    if stored.manifest.experiment in ("gradients", "scaling", "baseline"):
+    if stored.manifest.experiment in ("gradients", "scaling", "solvers", "baseline"):
         return "it measures this machine, or is drawn at random step by step"
     return None
 

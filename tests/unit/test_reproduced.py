@@ -45,6 +45,7 @@ from engine.experiments import (
     ScoreMatrixRequest,
     SelectionRequest,
     SensitivityRequest,
+    SolversRequest,
     SweepRequest,
     make_request,
     open_data,
@@ -213,15 +214,15 @@ def same(one: Any, other: Any, at: str = "result") -> None:
 
 
 def test_every_experiment_that_a_page_shows_is_tried() -> None:
-    # `scaling` measures nothing but times and memory, for minutes: its command is read below. What
-    # a class has done cannot be done again.
+    # `scaling` and `solvers` measure times and memory, for minutes: their commands are read below.
+    # What a class has done cannot be done again.
     view_of = view_of_result.view_of
     shown = {
         name
         for name, experiment in EXPERIMENTS.items()
         if view_of.dispatch(experiment.request) is not view_of.dispatch(object)
     }
-    assert set(REQUESTS) == shown - {"scaling", "lesson"}
+    assert set(REQUESTS) == shown - {"scaling", "solvers", "lesson"}
 
 
 @pytest.mark.parametrize("name", REQUESTS)
@@ -247,7 +248,12 @@ def test_the_command_gives_the_stored_numbers(
 
 
 @pytest.mark.parametrize(
-    ("name", "request_"), [("scaling", ScalingRequest()), ("ranking", RankingRequest())]
+    ("name", "request_"),
+    [
+        ("scaling", ScalingRequest()),
+        ("solvers", SolversRequest()),
+        ("ranking", RankingRequest()),
+    ],
 )
 def test_other_commands_ask_for_the_same(name: str, request_: Any) -> None:
     given = vars(parser().parse_args(shlex.split(reproduce.command_of(name, request_))[3:]))

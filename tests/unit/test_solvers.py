@@ -1,22 +1,28 @@
 """Other libraries' solvers, written anew: each gives the exact scores, as far as it promises to."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from engine.errors import InvalidInput
+from engine.errors import EngineError, InvalidInput
 from engine.influence.estimators import Lissa
-from tests.support import solvers
-from tests.support.problems import random_problem
-from tests.support.reference import explicit_scores, flat, relative_error
-from tests.support.solvers import (
-    SOLVERS,
+from engine.progress import Progress
+from engine.speed import solvers
+from engine.speed.result import SOLVERS
+from engine.speed.solvers import (
+    ANSWERS,
     by_arnoldi,
     by_lissa,
-    measure_solvers,
+    compare_solvers,
+    exponents_of,
+    fitting,
+    measured_at,
     question,
     scores_by,
 )
+from tests.support.problems import random_problem
+from tests.support.reference import explicit_scores, flat, relative_error
 
 DAMPING = 0.25
 SOLVING = ("closed_form", "preconditioned", "conjugate_gradients", "explicit")
@@ -51,21 +57,50 @@ def test_lissa_comes_within_its_noise():
     assert found.products == pytest.approx(200_000 / 60)
 
 
-def test_all_are_measured_on_the_same_problems():
-    table, exponents = measure_solvers(
-        {"n": (40, 80), "classes": (2, 3)}, {"n": 60, "d": 5, "classes": 3}, repeats=1
+def test_all_are_measured_on_the_same_problems_in_a_process_of_their_own():
+    """Whole: LiSSA draws its million samples at every size."""
+    told: list[Progress] = []
+    small = {"n": 60, "d": 5, "classes": 3}
+    found = compare_solvers(
+        1, sizes={"n": (40, 80)}, base=small, large=small | {"n": 3000}, on_progress=told.append
     )
-    assert set(table["solver"]) == set(SOLVERS)
-    assert len(table) == 4 * len(SOLVERS) and (table["seconds"] > 0).all()
-    sure = table[table["solver"].isin(SOLVING)]
+    assert set(found.at_large["solver"]) == set(SOLVERS) == set(ANSWERS)
+    assert (found.at_large["peak_mb"] >= 0).all() and found.at_large["peak_mb"].max() > 0
+    assert found.table.groupby("value").size().to_dict() == dict.fromkeys((40, 80), len(SOLVERS))
+    assert (found.table["seconds"] > 0).all()
+    sure = found.table[found.table["solver"].isin(SOLVING)]
     assert (sure["error"] < 5e-3).all()  # of solves to 1e-3
-    assert len(exponents) == 2 * len(SOLVERS)
+    assert set(found.exponents["solver"]) == set(SOLVERS)
+    assert (told[-1].done, told[-1].total) == (3 * len(SOLVERS), 3 * len(SOLVERS))
+    assert found.device == "cpu (1 thread)"
+
+
+def test_exponents_are_those_of_the_larger_half():
+    rows = [("n", value, "lissa", seconds) for value, seconds in ((1, 9), (2, 7), (4, 2), (8, 8))]
+    table = pd.DataFrame(rows, columns=["axis", "value", "solver", "seconds"])
+    assert exponents_of(table)["exponent"].tolist() == pytest.approx([2.0])
 
 
 def test_a_hessian_that_is_too_large_is_left_out(monkeypatch):
-    monkeypatch.setattr(solvers, "MOST_COLUMNS", 10)
-    table, _ = measure_solvers({"n": (40,)}, {"n": 40, "d": 5, "classes": 3}, repeats=1)
-    assert set(SOLVERS) - set(table["solver"]) == {"explicit"}
+    small = {"n": 40, "d": 5, "classes": 3}
+    assert set(fitting(small)) == set(ANSWERS)
+    monkeypatch.setattr(solvers, "MOST_COLUMNS", 17)
+    monkeypatch.delitem(ANSWERS, "lissa")  # it would take its time
+    rows = list(measured_at(small, seed=0, repeats=1))
+    assert set(ANSWERS) - {row["solver"] for row in rows} == {"explicit"}
+    assert all(np.isnan(row["peak_mb"]) for row in rows)
+
+
+@pytest.mark.parametrize("options", [{"repeats": 0}, {"seed": -1}])
+def test_bad_options_are_named(options):
+    with pytest.raises(InvalidInput, match=next(iter(options))):
+        compare_solvers(**options)
+
+
+def test_a_measurement_that_fails_says_where(monkeypatch):
+    monkeypatch.setattr(solvers, "run_child", lambda *given: "killed by signal 9")
+    with pytest.raises(EngineError, match="row 1: killed by signal 9"):
+        compare_solvers(1)
 
 
 def test_an_unknown_solver_is_named():

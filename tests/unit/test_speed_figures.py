@@ -5,11 +5,9 @@ import pandas as pd
 import pytest
 
 from engine.experiments import EXPERIMENTS, GradientsRequest, ScalingRequest, make_request
-from engine.speed.result import (
-    AXES,
-)
+from engine.speed.result import AXES, SOLVERS
 from pages.evidence.parts import speed_figures
-from tests.support.speed import comparison, scaling
+from tests.support.speed import comparison, scaling, solvers
 
 
 def test_costs_are_drawn_for_every_size_and_implementation() -> None:
@@ -61,7 +59,10 @@ def test_numbers_in_words(words, value, said) -> None:
     assert words(value) == said
 
 
-@pytest.mark.parametrize(("name", "result"), [("gradients", comparison()), ("scaling", scaling())])
+@pytest.mark.parametrize(
+    ("name", "result"),
+    [("gradients", comparison()), ("scaling", scaling()), ("solvers", solvers())],
+)
 def test_a_measurement_is_kept_and_opened_again(name, result, tmp_path) -> None:
     experiment = EXPERIMENTS[name]
     experiment.save(result, tmp_path)
@@ -90,3 +91,20 @@ def test_the_bars_are_the_measurements_and_say_what_did_not_fit():
     spoilt = speed_figures.cost_bars(comparison(75_813, "out of memory").table)
     assert [bar.text[0] for bar in spoilt.data] == ["did not fit", "did not fit"]
     assert [bar.x[0] for bar in spoilt.data] == [0.0, 0.0]
+
+
+def test_every_solver_is_drawn_along_every_size():
+    found = solvers()
+    figure = speed_figures.solver_growth(found)
+    assert len(figure.data) == 3 * len(SOLVERS)
+    ours = [trace for trace in figure.data if trace.name == "ours"]
+    assert [list(trace.y) for trace in ours] == [pytest.approx([0.1, 0.2, 0.4, 0.8])] * 3
+    assert [trace.showlegend for trace in ours] == [True, False, False]
+
+
+def test_a_solver_that_is_not_run_at_the_large_sizes_has_no_number_there():
+    table = speed_figures.solver_table(solvers()).set_index("solver")
+    ours = table.loc[SOLVERS["closed_form"], ["time", "once per data set", "memory", "error"]]
+    assert list(ours) == ["10\xa0ms", "100\xa0ms", "5\xa0MB", "0.01%"]
+    assert set(table.loc[SOLVERS["explicit"], ["time", "memory", "error"]]) == {"–"}
+    assert (table["grows with features"] == "1.00").all()

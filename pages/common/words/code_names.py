@@ -59,6 +59,7 @@ EXPERIMENT_WORDS: Mapping[str, str] = {
     "playground": "Worth of a point",
     "gradients": "Time of one step",
     "scaling": "Time by data size",
+    "solvers": "Time of six solvers",
     "prepare": "Fetched data set",
 }
 WORDS = {**SCORE_NAMES, **OBJECTIVE_WORDS, **ORDER_WORDS, **MODEL_WORDS, **METRIC_WORDS}

@@ -30,7 +30,7 @@ from engine.experiments import (
     SensitivityResult,
 )
 from engine.fairness.result import FairnessResult
-from engine.speed.result import GradientComparison, Scaling
+from engine.speed.result import GradientComparison, Scaling, SolverComparison
 from engine.vocabulary import PLAYERS, SCORES
 from pages.common.words.wording import MINUS, count
 from pages.evidence.parts.library_words import shown
@@ -290,6 +290,12 @@ def of_scaling(result: Scaling) -> Numbers:
     return by_row(result.exponents, names, ["exponent"])
 
 
+def of_solvers(result: SolverComparison) -> Numbers:
+    return by_row(
+        result.at_large, ["solver"], ["seconds", "preparation_seconds", "peak_mb", "error"]
+    )
+
+
 # Each function takes the results of its own experiment: one type would fit none of them.
 NUMBERS: dict[str, Callable[[Any], Numbers]] = {
     "attack": of_attack, "candidates": of_candidates, "certificates": of_certificates,
@@ -301,7 +307,7 @@ NUMBERS: dict[str, Callable[[Any], Numbers]] = {
     "impossible": of_impossible, "defence": of_defence, "polish": of_polish,
     "sensitivity": of_sensitivity, "leave-one-out": of_leave_one_out, "explain": of_explain,
     "audit": of_audit, "attributions": of_attributions, "gradients": of_gradients,
-    "scaling": of_scaling,
+    "scaling": of_scaling, "solvers": of_solvers,
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from engine.speed.result import AXES, GradientComparison, Scaling
+from engine.speed.result import AXES, SOLVERS, GradientComparison, Scaling, SolverComparison
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import GREEN, GREY, MUSTARD, PAPER
 from pages.common.keeping import shelf
@@ -210,4 +210,76 @@ def exponents(scaling: Scaling) -> pd.DataFrame:
                 "fitted from": f"{by['from_value'].iloc[0]:,g}",
             }
         )
+    return pd.DataFrame(rows)
+
+
+TOGETHER = "\N{NO-BREAK SPACE}"
+SOLVER_LOOKS: Mapping[str, tuple[str, str, str, str]] = {  # short: six fit above a phone's figure
+    "closed_form": ("ours", GREEN, "circle", "solid"),
+    "preconditioned": ("good solver", PAPER, "diamond", "dash"),
+    "conjugate_gradients": ("plain CG", MUSTARD, "square", "dot"),
+    "arnoldi": ("Arnoldi", MUSTARD, "diamond-open", "dashdot"),
+    "lissa": ("LiSSA", GREY, "square-open", "dash"),
+    "explicit": ("explicit", GREY, "x", "dot"),
+}
+
+
+def solver_growth(result: SolverComparison) -> go.Figure:
+    """Draw the processor seconds of each solver along each size, all axes logarithmic."""
+    axes = list(dict.fromkeys(result.table["axis"]))
+    figure = make_subplots(
+        rows=1, cols=len(axes), shared_yaxes=True, horizontal_spacing=0.03,
+        subplot_titles=[AXES[axis] for axis in axes],
+    )  # fmt: skip
+    for place, axis in enumerate(axes):
+        on_axis = result.table[result.table["axis"] == axis]
+        for name, (label, colour, symbol, dash) in SOLVER_LOOKS.items():
+            part = on_axis[on_axis["solver"] == name].sort_values("value")
+            figure.add_scatter(
+                x=part["value"].to_numpy(),
+                y=part["seconds"].to_numpy(),
+                mode="lines+markers",
+                name=label,
+                legendgroup=name,
+                showlegend=place == 0,
+                line={"color": colour, "width": 2.2, "dash": dash},
+                marker={"size": 8, "symbol": symbol},
+                text=[measured_time(seconds) for seconds in part["seconds"]],
+                hovertemplate=f"{AXES[axis]}: %{{x:,}}<br>%{{text}}<extra>{SOLVERS[name]}</extra>",
+                row=1,
+                col=place + 1,
+            )
+        values = sorted(on_axis["value"].unique())
+        figure.update_xaxes(
+            type="log", tickvals=values, ticktext=[short(v) for v in values], row=1, col=place + 1
+        )
+    figure.update_yaxes(type="log", dtick=1, exponentformat="none")
+    figure.update_yaxes(title_text="seconds", row=1, col=1)
+    return above_titles(finish(figure, 470))
+
+
+@shelf.kept
+def solver_table(result: SolverComparison) -> pd.DataFrame:
+    """Return a row a solver to read: its costs at the large sizes, and its exponents of growth."""
+    large = {row["solver"]: row for row in result.at_large.to_dict("records")}
+    grown = result.exponents.set_index(["axis", "solver"])["exponent"]
+    axes = dict.fromkeys(result.exponents["axis"])
+    rows: list[dict[str, str]] = []
+    for name, label in SOLVERS.items():
+        row = dict.fromkeys(("time", "once per data set", "memory", "error"), "–")
+        if name in large:
+            own = large[name]
+            once = own["preparation_seconds"]
+            row = {
+                "time": measured_time(own["seconds"]),
+                "once per data set": measured_time(once) if once else "nothing",
+                "memory": megabytes(own["peak_mb"]),
+                "error": f"{own['error']:.2%}",
+            }
+            row = {name: text.replace(" ", TOGETHER) for name, text in row.items()}
+        grows = {
+            f"grows with {AXES[axis]}": f"{grown[axis, name]:.2f}".replace("-", "−")
+            for axis in axes
+        }
+        rows.append({"solver": label, **row, **grows})
     return pd.DataFrame(rows)

@@ -37,6 +37,7 @@ from engine.experiments import (
     ScoreMatrixRequest,
     SelectionRequest,
     SensitivityRequest,
+    SolversRequest,
     SweepRequest,
 )
 from engine.options import taken_from
@@ -273,7 +274,7 @@ def of_lesson(request: LessonRequest) -> ResultView | None:
 
 
 @view_of.register
-def of_speed(request: GradientsRequest | ScalingRequest) -> ResultView | None:
+def of_speed(request: GradientsRequest | ScalingRequest | SolversRequest) -> ResultView | None:
     return view("why-fast") if request in [r for _, _, r in published_results.listed()] else None
 
 

@@ -10,12 +10,18 @@ automatic differentiation, twice backward, and the scores from one derivative al
     arnoldi               as in dattri: the Hessian within a Krylov space of a random direction
     lissa                 as in dattri and the paper (Algorithm 2): a recursion over batches
     explicit              as pyDVL's direct: all columns of the Hessian, then its Cholesky factor
-    closed_form           ours, with all that it makes once per data set
+    closed_form           ours
+
+Two of them make something once per data set, `PREPARED`, which serves every later solve.
 """
 
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -23,21 +29,24 @@ import torch
 from torch import Tensor
 from torch.autograd import grad
 
-from engine.checks import check_choice
+from engine.checks import check_choice, check_integer
 from engine.data.dataset import Dataset
+from engine.errors import EngineError
 from engine.influence.estimators import Lissa
 from engine.influence.linear import LinearProblem
 from engine.models.linear import LinearModel
+from engine.progress import OnProgress, Progress, ignore
 from engine.speed.autograd import GradientTask, losses, mean_loss, solve
-from engine.speed.compare import start_of_attack
-from engine.speed.result import growth
-from engine.speed.synthetic import synthetic
+from engine.speed.child import Row, run_child
+from engine.speed.memory import Meter, allocate_as_usual
+from engine.speed.result import SolverComparison, growth
+from engine.speed.synthetic import start_of_attack, synthetic
 from engine.vocabulary import DAMPING
 
 TOLERANCE = 1e-3  # of the solves that have one
 DIRECTIONS = 100  # of the Krylov space; dattri's own default is as many
-SAMPLES, SCALE = 100_000, 25.0  # of LiSSA: a tenth of the paper's draws
 MOST_COLUMNS = 2_000  # of an explicit Hessian that is made
+LARGE = {"n": 5000, "d": 512, "classes": 10}  # where memory is measured too
 BASE = {"n": 1000, "d": 64, "classes": 10}
 SIZES: dict[str, tuple[int, ...]] = {
     "n": (500, 1000, 2000, 4000),
@@ -107,18 +116,33 @@ def by_conjugate_gradients(q: Question, tolerance: float) -> Answer:
     return Answer(scores_along(q, s), iterations)
 
 
-def by_preconditioned(q: Question, tolerance: float) -> Answer:
+@dataclass(frozen=True)
+class Eigenbasis:
+    """Eigenvalues (D,) and eigenvectors (D, D) of XᵀX/n, the latter as columns."""
+
+    values: Tensor
+    vectors: Tensor
+
+    @classmethod
+    def of(cls, q: Question) -> Self:
+        X = q.task.X
+        values, vectors = torch.linalg.eigh(X.T @ X / len(X))
+        return cls(values.clamp(min=0), vectors)
+
+
+def by_preconditioned(q: Question, tolerance: float, basis: Eigenbasis | None = None) -> Answer:
     """Conjugate gradients whose products are automatic, with the closed form's preconditioner."""
+    basis = basis or Eigenbasis.of(q)
     task, g = q.task, gradient_on_test(q)
     _, product = product_of(q.theta, task.X, task.y, task.damping)
     K, D = len(q.model.parameters), task.X.shape[1]
-    values, Q = torch.linalg.eigh(task.X.T @ task.X / len(task.X))
     P = torch.softmax(task.X @ q.theta.view(K, D).T, 1)
     share, C = torch.linalg.eigh(torch.diag(P.mean(0)) - P.T @ P / len(P))
-    inverse = 1 / (share.clamp(min=0).unsqueeze(1) * values.clamp(min=0) + task.damping)
+    inverse = 1 / (share.clamp(min=0).unsqueeze(1) * basis.values + task.damping)
 
     def precondition(r: Tensor) -> Tensor:
-        return (C @ ((C.T @ r.view(K, D) @ Q) * inverse) @ Q.T).flatten()
+        inside = (C.T @ r.view(K, D) @ basis.vectors) * inverse
+        return (C @ inside @ basis.vectors.T).flatten()
 
     s, r = torch.zeros_like(g), g
     z = precondition(r)
@@ -162,7 +186,7 @@ def by_arnoldi(q: Question, tolerance: float, directions: int = DIRECTIONS) -> A
 def by_lissa(q: Question, tolerance: float, options: Lissa | None = None) -> Answer:
     """h ← g + h − (H_batch + λI) h/scale, s = h/scale; it ends with its samples, at no
     tolerance."""
-    o = options or Lissa(scale=SCALE, samples=SAMPLES)
+    o = options or Lissa()
     draws, g, task = np.random.default_rng(o.seed), gradient_on_test(q), q.task
     h = g
     for _ in range(o.recursions):
@@ -181,16 +205,18 @@ def by_explicit(q: Question, tolerance: float) -> Answer:
     return Answer(scores_along(q, s), len(g))
 
 
-def by_closed_form(q: Question, tolerance: float) -> Answer:
+def problem_of(q: Question) -> LinearProblem:
     dtype = str(q.theta.dtype).removeprefix("torch.")
-    problem = LinearProblem.build(
-        q.dataset, q.task.damping, dtype=dtype, device="cpu", rotated=False
-    )
+    return LinearProblem.build(q.dataset, q.task.damping, dtype=dtype, device="cpu", rotated=False)
+
+
+def by_closed_form(q: Question, tolerance: float, problem: LinearProblem | None = None) -> Answer:
+    problem = problem or problem_of(q)
     forward = problem.forward(problem.encode(q.model), tolerance)
     return Answer(forward.scores[0], float(forward.solution.iterations[0]))
 
 
-SOLVERS: dict[str, Callable[[Question, float], Answer]] = {
+ANSWERS: dict[str, Callable[..., Answer]] = {
     "closed_form": by_closed_form,
     "preconditioned": by_preconditioned,
     "conjugate_gradients": by_conjugate_gradients,
@@ -198,19 +224,25 @@ SOLVERS: dict[str, Callable[[Question, float], Answer]] = {
     "lissa": by_lissa,
     "explicit": by_explicit,
 }
-LABELS = {
-    "closed_form": "closed form, ours",
-    "preconditioned": "the paper's rewriting with a good solver",
-    "conjugate_gradients": "conjugate gradients, as in torch-influence",
-    "arnoldi": "Arnoldi, as in dattri",
-    "lissa": "LiSSA, as in dattri and the paper",
-    "explicit": "explicit Hessian, as pyDVL's direct",
+PREPARED: dict[str, Callable[[Question], object]] = {
+    "closed_form": problem_of,
+    "preconditioned": Eigenbasis.of,
 }
 
 
 def scores_by(solver: str, q: Question, tolerance: float = TOLERANCE) -> Answer:
     """The scores of all training samples by one of SOLVERS. Raises InvalidInput."""
-    return SOLVERS[check_choice("solver", solver, SOLVERS)](q, tolerance)
+    return ready(solver, q)(tolerance)
+
+
+def ready(solver: str, q: Question) -> Callable[[float], Answer]:
+    """Return a solver of tolerances that has prepared what it prepares once per data set. Raises
+    InvalidInput."""
+    answer = ANSWERS[check_choice("solver", solver, ANSWERS)]
+    if solver not in PREPARED:
+        return partial(answer, q)
+    prepared = PREPARED[solver](q)
+    return lambda tolerance: answer(q, tolerance, prepared)
 
 
 def pose(n: int, d: int, classes: int, seed: int, damping: float = DAMPING) -> Question:
@@ -219,39 +251,110 @@ def pose(n: int, d: int, classes: int, seed: int, damping: float = DAMPING) -> Q
     return question(dataset, start_of_attack(dataset, 0, seed, "cpu"), damping, "float32")
 
 
-def measure_solvers(
-    sizes: dict[str, Sequence[int]] | None = None,
-    base: dict[str, int] | None = None,
-    seed: int = 0,
-    repeats: int = 3,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Measure all solvers at every size of `sizes`, one axis at a time, on the same problems.
+def fitting(point: Mapping[str, int]) -> list[str]:
+    """Return the solvers that are measured at these sizes: an explicit Hessian only while it has no
+    more than MOST_COLUMNS."""
+    columns = point["classes"] * (point["d"] + 1)
+    return [name for name in ANSWERS if name != "explicit" or columns <= MOST_COLUMNS]
 
-    Returns a table: axis, value, solver, seconds (the least processor time of `repeats`), products,
-    error (relative, to exact scores in float64); and exponents: axis, solver, exponent of seconds
-    over the larger half of the sizes. An explicit Hessian of more than MOST_COLUMNS is left out.
-    """
-    rows = []
-    for axis, values in (sizes or SIZES).items():
-        for value in values:
-            q = pose(**{**(base or BASE), axis: value}, seed=seed)
-            exact = question(q.dataset, q.model, q.task.damping, "float64")
-            reference = scores_by("closed_form", exact, 1e-10).scores
-            for solver in SOLVERS:
-                if solver == "explicit" and len(q.theta) > MOST_COLUMNS:
-                    continue
-                seconds = []
-                for _ in range(1 if solver in ("lissa", "explicit") else repeats):
-                    began = time.process_time()
-                    found = scores_by(solver, q)
-                    seconds.append(time.process_time() - began)
-                apart = torch.linalg.vector_norm(found.scores.double() - reference)
-                error = float(apart / torch.linalg.vector_norm(reference))
-                rows.append((axis, value, solver, min(seconds), found.products, error))
-    table = pd.DataFrame(rows, columns=["axis", "value", "solver", "seconds", "products", "error"])
+
+def measured(solver: str, q: Question, repeats: int) -> tuple[Row, Answer]:
+    """Return the processor time of what a solver prepares, the least of `repeats` solves, of one
+    for the slow ones, and the answer."""
+    began = time.process_time()
+    solve_to = ready(solver, q)
+    prepared = time.process_time() - began if solver in PREPARED else 0.0
+    seconds = []
+    for _ in range(1 if solver in ("lissa", "explicit") else repeats):
+        began = time.process_time()
+        found = solve_to(TOLERANCE)
+        seconds.append(time.process_time() - began)
+    return {"seconds": min(seconds), "preparation_seconds": prepared}, found
+
+
+def measured_at(
+    point: Mapping[str, int], seed: int, repeats: int, meter: Meter | None = None
+) -> Iterator[Row]:
+    """Yield a row for each solver on one problem: solver, seconds, preparation_seconds, products,
+    error (relative, to exact scores in float64) and peak_mb, NaN without a meter."""
+    q = pose(**point, seed=seed)
+    peaks = {}
+    if meter is not None:
+        for name in fitting(point):
+            peaks[name] = meter.measure(partial(ready(name, q), TOLERANCE))[1]
+        allocate_as_usual()
+    exact = question(q.dataset, q.model, q.task.damping, "float64")
+    reference = scores_by("closed_form", exact, 1e-10).scores
+    for solver in fitting(point):
+        seconds, found = measured(solver, q, repeats)
+        apart = torch.linalg.vector_norm(found.scores.double() - reference)
+        yield {
+            "solver": solver,
+            **seconds,
+            "peak_mb": peaks.get(solver, float("nan")),
+            "products": found.products,
+            "error": float(apart / torch.linalg.vector_norm(reference)),
+        }
+
+
+def exponents_of(table: pd.DataFrame) -> pd.DataFrame:
+    """Return axis, solver and the exponent of seconds over the larger half of each axis's sizes."""
     fitted = []
-    for pair, group in table.groupby(["axis", "solver"], sort=False):
+    for (axis, solver), group in table.groupby(["axis", "solver"], sort=False):
         larger = group.sort_values("value").iloc[len(group) // 2 :]
         exponent, _ = growth(larger["value"].tolist(), larger["seconds"].tolist())
-        fitted.append((*pair, exponent))
-    return table, pd.DataFrame(fitted, columns=["axis", "solver", "exponent"])
+        fitted.append((axis, solver, exponent))
+    return pd.DataFrame(fitted, columns=["axis", "solver", "exponent"])
+
+
+def compare_solvers(
+    repeats: int = 3,
+    seed: int = 0,
+    sizes: Mapping[str, Sequence[int]] = SIZES,
+    base: Mapping[str, int] = BASE,
+    large: Mapping[str, int] = LARGE,
+    on_progress: OnProgress = ignore,
+) -> SolverComparison:
+    """Measure all solvers on one thread in a fresh process: at `large`, and at every size of
+    `sizes`, one axis at a time, the others at `base`, all on the same problems.
+
+    on_progress hears of the rows that are done, and may raise, which stops the process.
+    Raises InvalidInput, EngineError.
+    """
+    repeats, seed = check_integer("repeats", repeats, 1), check_integer("seed", seed, 0)
+    placed: list[tuple[str, int, dict[str, int]]] = [("", 0, dict(large))]
+    placed += [(a, v, {**base, a: v}) for a, values in sizes.items() for v in values]
+    names = [place for place in placed for _ in fitting(place[2])]
+    rows: list[Row] = []
+
+    def beat() -> None:
+        on_progress(Progress(len(rows), len(names)))
+
+    def keep(row: Row) -> None:
+        axis, value, _ = names[len(rows)]
+        rows.append({"axis": axis, "value": value, **row})
+        beat()
+
+    request = {"what": "solvers", "seed": seed, "repeats": repeats}
+    request["points"] = [point for *_, point in placed]
+    with tempfile.TemporaryDirectory(prefix="speed-") as folder:
+        failure = run_child(Path(folder), request, keep, beat)
+    if failure is not None:
+        raise EngineError(f"The measurement ended at row {len(rows) + 1}: {failure}.")
+    table = pd.DataFrame(rows)
+    at_large = table["axis"] == ""
+    table = table.drop(columns=["device", "memory_by"])
+    grown = table[~at_large].drop(columns="peak_mb").reset_index(drop=True)
+    return SolverComparison(
+        base=dict(base),
+        large=dict(large),
+        tolerance=TOLERANCE,
+        damping=DAMPING,
+        seed=seed,
+        repeats=repeats,
+        device=rows[0]["device"],
+        memory_by=rows[0]["memory_by"],
+        at_large=table[at_large].drop(columns=["axis", "value"]),
+        table=grown,
+        exponents=exponents_of(grown),
+    )
