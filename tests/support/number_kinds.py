@@ -10,6 +10,7 @@ from tests.support import recomputed_checks as checks
 from tests.support import recomputed_money as money
 from tests.support import recomputed_more as more
 from tests.support import recomputed_paper as paper
+from tests.support import recomputed_rates as rates
 from tests.support import recomputed_rest as rest
 from tests.support import recomputed_shown as shown
 from tests.support import recomputed_tables as tables
@@ -273,6 +274,20 @@ TABLES = {
     "Honest choices drawn at random, by ε": tables.honest_choices,
     "Checks that the attack passes, and checks that it fails": tables.checks_passed,
     "The search beside other attacks, target by target": tables.beside_the_search,
+    "Attacks that keep accuracy, ranking, or both": rates.accuracy_or_ranking,
+    "Success on fresh targets, by data set and objective": rates.fresh_targets,
+    "Success rates of the variants, here and in the paper's Table 2": rates.beside_the_recipe,
+    "What is known before an attack, and what it tells": rates.clues,
+    "Agreement for several choices of training samples": rates.choices_of_samples,
+    "Attackers, how far they go, accuracy lost and money earned": rates.attackers,
+    "How well each score finds wrong labels, by attack": rates.wrong_labels,
+    "What the main alarm finds, by the attacker's goal": rates.main_alarm,
+    "What each alarm finds, and whom it accuses": rates.every_alarm,
+    "Success, price and collateral of the attack on each score": rates.every_score,
+    "Linear datamodelling scores with 95% intervals": rates.datamodelling,
+    "Models that were tried, and how often a sample got in": rates.tried_models,
+    "Share certified at round gradient norms": rates.certified_shares,
+    "How many attacks each check stops": rates.stopped,
 }
 
 
