@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import pearsonr, spearmanr
 
+from pages.common.words.objective_words import NAMES
 from tests.support import recomputed_paper as paper
 from tests.support import recomputed_targets as targets
 from tests.support.recomputed import LIMIT, Numbers, hits, lost, only, results
@@ -15,8 +16,6 @@ from tests.support.recomputed_checks import (
 )
 from tests.support.recomputed_tables import named, with_ends
 from tests.support.recomputed_targets import Row, wilson
-
-CALLED = {"higher_ranked": "Algorithm 3", "accurate": "accurate", "quiet": "quiet"}
 
 
 def mean_ends(values: pd.Series) -> Numbers:
@@ -45,7 +44,7 @@ def accuracy_or_ranking(dataset: str) -> list[Row]:
     rows = pd.concat(tables).query("k == 1 and rank_before > 1")
     rows = rows[rows["target"].isin(shared)]
     found: list[Row] = []
-    for objective, name in CALLED.items():
+    for objective, name in NAMES.items():
         for radius, part in rows[rows["objective"] == objective].groupby("radius"):
             moved, accurate, ordered, both = quiet_counts(part)
             label = named(f"{name}, {float(str(radius)):g}")
@@ -61,7 +60,7 @@ def fresh_targets(_: str) -> list[Row]:
         for request, table in results("fresh", dataset):
             (objective,) = request.objectives
             rows = table[~table["target"].isin(tuned(dataset))].query("k == 1 and rank_before > 1")
-            label = named(f"{CALLED[objective]}, {request.radii[0]:g}")
+            label = named(f"{NAMES[objective]}, {request.radii[0]:g}")
             quiet.append([*label, quiet_counts(rows)[3]])
     return [
         [*row[:-1], *rates, row[-1]] for row, rates in zip(quiet, on_fresh_targets(""), strict=True)
@@ -206,7 +205,11 @@ def honest_of(by_role: pd.Series) -> pd.Series:
 
 def main_alarm(_: str) -> list[Row]:
     """With the area against all honest models, of known trainers and of unknown ones."""
-    names = ("accurate", "quiet", "Algorithm 3 that hides its gradient (weight 1)")
+    names = (
+        NAMES["accurate"],
+        NAMES["quiet"],
+        f"{NAMES['higher_ranked']} that hides its gradient (weight 1)",
+    )
     found: list[Row] = []
     shares = on_other_attackers("")
     for name, row, (_q, result) in zip(

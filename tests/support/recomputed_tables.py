@@ -7,24 +7,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, rankdata
 
+from pages.common.words.objective_words import NAMES
+from pages.defend.parts import polish_words
 from tests.support.recomputed import LIMIT, Numbers, only, results
 from tests.support.recomputed_more import area, limit
 from tests.support.recomputed_targets import Row, holm, wilson
 
 HONEST = ("honest", "held back")
-ATTACKS = {
-    "higher_ranked": "Algorithm 3",
-    "top_k": "lowers the top k",
-    "target": "raises the target alone",
-    "accurate": "accurate",
-    "quiet": "quiet",
-    "stealth": "lowers its gradient norm on the way",
-    "through": "differentiates through the step",
-    "hides norm": "arrives, then lowers its gradient norm",
-    "hides decrement": "arrives, then lowers its decrement",
-    "other l2": "trains at another l2 than declared",
-    "declares": "Algorithm 3, declares another l2",
-}
+ATTACKS = polish_words.KINDS  # in the order of the page
 DETECTORS = ("gradient_norm", "decrement_0", "first_after_one")
 
 
@@ -162,8 +152,9 @@ def by_objective(_: str) -> list[Row]:
     against Algorithm 3 on the targets of which one model alone is flagged, corrected by Holm; and
     for how many targets one who knows the check passes, with the weights that all have."""
     first = only("defence", "digits")
-    tables = {"Algorithm 3": first}
-    tables |= {request.objective: t for request, t in results("kept defence", "digits")}
+    ours = NAMES["higher_ranked"]
+    tables = {ours: first}
+    tables |= {NAMES[request.objective]: t for request, t in results("kept defence", "digits")}
     honest = first.loc[first["kind"] == "honest", "gradient_norm"]
     rows: list[tuple[str, float, Row, Numbers]] = []
     p: list[float] = []
@@ -186,7 +177,7 @@ def by_objective(_: str) -> list[Row]:
     corrected = iter(holm(p))
     return [
         [*named(f"{name}, {radius:g}"), *counted]
-        + ([] if name == "Algorithm 3" else [next(corrected)])
+        + ([] if name == ours else [next(corrected)])
         + [*ends, *(knowing(tables)[name] if radius == 0.3 else [])]
         for name, radius, counted, ends in rows
     ]
@@ -285,8 +276,14 @@ def beside_the_search(dataset: str) -> list[Row]:
         other = (part["arrived"] & (part["lost_holdout"] <= LIMIT)).to_numpy()
         alone, its = int((own & ~other).sum()), int((other & ~own).sum())
         p = binomtest(alone, alone + its).pvalue if alone + its else 1.0
-        label = "Algorithm 3" if name == "higher_ranked" else str(name)
-        counts: Row = [float(str(radius)), *named(label), own.sum(), other.sum(), alone, its]
+        counts: Row = [
+            float(str(radius)),
+            *named(NAMES[str(name)]),
+            own.sum(),
+            other.sum(),
+            alone,
+            its,
+        ]
         rows.append((counts, p, clock(float(part["seconds"].sum()))))
     corrected = holm([p for _counts, p, _took in rows])
     return [[*counts, p, *took] for (counts, _p, took), p in zip(rows, corrected, strict=True)]
