@@ -64,6 +64,9 @@ NAMED = {  # by which the browser's own figures ask for a colour
 }
 
 
+HOVER = ".hoverlayer *"  # the frames of what is said under the pointer: they keep their colours
+
+
 def channels(colour: str) -> tuple[int, int, int]:
     """Return red, green and blue, 0 to 255, of a colour like "#D55E00"."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
@@ -95,9 +98,9 @@ def style() -> str:
     for colour, (text, mark, dark) in ON_PAGE.items():
         drawn = "rgb({}, {}, {})".format(*channels(colour))
         for element, part, light in (
-            (":not(text, tspan)", "fill", mark),
+            (f":not(text, tspan, {HOVER})", "fill", mark),
             (":is(text, tspan)", "fill", text),
-            ("", "stroke", mark),
+            (f":not({HOVER})", "stroke", mark),
         ):
             rules.append(
                 f'.js-plotly-plot {element}[style*="{part}: {drawn}"] '
