@@ -9,7 +9,7 @@ import pytest
 from plotly.io import to_json
 from plotly.subplots import make_subplots
 
-from pages.common.figures.presented import TALLER, TEXT, presented
+from pages.common.figures.presented import ABOVE, BROKEN, TALLER, TEXT, presented
 
 
 def scatter() -> go.Figure:
@@ -64,3 +64,11 @@ def test_larger_texts_stay_and_the_figure_grows() -> None:
     shown = presented(json.loads(to_json(figure)))
     assert shown["layout"]["font"]["size"] == 40
     assert shown["layout"]["height"] == 200 * TALLER
+
+
+def test_rows_named_in_several_lines_and_titles_of_panels_get_room() -> None:
+    short, long = ({"height": 100, "margin": {"t": 20}, "yaxis2": {"ticktext": [name]}} for name in
+                   ("a", "a<br>b"))  # fmt: skip
+    made = [presented({"layout": layout, "data": []})["layout"] for layout in (short, long)]
+    assert [one["height"] for one in made] == [100 * TALLER, 100 * BROKEN]
+    assert made[0]["margin"] == {"t": 20 * ABOVE}

@@ -6,6 +6,8 @@ Json = dict[str, Any]  # a part of a figure as Plotly's JSON: each property has 
 
 TEXT, TITLE = 22, 24  # px
 MARKS, LINES, TALLER = 1.6, 1.6, 1.35  # times the size that they have on a page
+BROKEN = 1.8  # times the height of a figure whose rows have names of several lines
+ABOVE = 1.8  # times the room above, where titles of panels stand
 AXES = ("xaxis", "yaxis", "coloraxis")
 MARK, LINE = 6.0, 2.0  # px that Plotly draws where a figure says nothing
 
@@ -14,7 +16,9 @@ def presented(spec: Json) -> Json:
     """Return a figure (data, layout) for a projector, and leave the given one as it is."""
     layout = dict(spec.get("layout", {}))
     layout["font"] = enlarged(layout.get("font"))
-    layout["height"] = round(layout.get("height", 450) * TALLER)
+    layout["height"] = round(layout.get("height", 450) * (BROKEN if has_lines(layout) else TALLER))
+    if "t" in layout.get("margin", {}):
+        layout["margin"] = layout["margin"] | {"t": round(layout["margin"]["t"] * ABOVE)}
     for name in ("legend", "hoverlabel"):
         layout[name] = with_font(layout.get(name))
     layout["title"] = with_font(layout.get("title"), TITLE)
@@ -22,6 +26,12 @@ def presented(spec: Json) -> Json:
     for name in {*AXES[:2], *(name for name in layout if name.startswith(AXES))}:
         layout[name] = axis(layout.get(name))
     return {**spec, "layout": layout, "data": [trace(one) for one in spec.get("data", [])]}
+
+
+def has_lines(layout: Json) -> bool:
+    """Return whether a y axis names its rows in several lines."""
+    axes = [part for name, part in layout.items() if name.startswith("yaxis")]
+    return any("<br>" in str(text) for one in axes for text in one.get("ticktext") or ())
 
 
 def enlarged(font: Json | None, least: float = TEXT) -> Json:
