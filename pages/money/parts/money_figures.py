@@ -13,15 +13,22 @@ def bars(table: pd.DataFrame, favoured: str | None, budget: float) -> go.Figure:
     figure = go.Figure()
     colours = [TARGET if name == favoured else ATTACKED for name in table["vendor"]]
     looks = (("honest model", "before", HONEST), ("attacked model", "after", colours))
-    crowded = len(table) > 12
+    gains = str(table["vendor"].iloc[int(table["change"].to_numpy().argmax())])
+    named = favoured or gains  # whose money by the attacked model is written
     for name, column, colour in looks:
         figure.add_bar(
             x=table["vendor"],
             y=table[column],
             name=name,
             marker={"color": colour, "pattern": {"shape": "" if column == "before" else "/"}},
-            text=None if crowded else [f"{value:,.0f}" for value in table[column]],
+            text=[
+                f"{value:,.0f}" if (one, column) == (named, "after") else ""
+                for one, value in zip(table["vendor"], table[column], strict=True)
+            ],
             textposition="outside",
+            textangle=0,
+            textfont={"size": 14},
+            constraintext="none",
             cliponaxis=False,
             customdata=table["samples"],
             hovertemplate="vendor %{x}, %{customdata:,} samples<br>%{y:,.0f}"
