@@ -5,8 +5,9 @@ charts of as many points, set up in the same way: both have Streamlit's and Plot
 and to translate first.
 
 Of the repeats the median wait of each, and the processor time that server and browser took for the
-lab's: on a busy machine the wait says little. `--opened`: the server opens every page itself before
-it takes visitors, as it does in a class. Needs Chromium at /usr/bin/chromium.
+lab's and, for both pages, the processor time of server and browser together: on a busy machine the
+wait says little. `--opened`: the server opens every page itself before it takes visitors, as it
+does in a class. Needs Chromium at /usr/bin/chromium.
 """
 
 import argparse
@@ -65,6 +66,11 @@ class Opened:
     browser: float
     points: list[int]
 
+    @property
+    def processor(self) -> float:
+        """Return the processor seconds of both."""
+        return self.server + self.browser
+
 
 def opened(browser: Browser, server: Server, title: str, link: str) -> Opened:
     """Open a link in a browser that has never been there."""
@@ -92,7 +98,10 @@ def main() -> None:
     asked = parser.parse_args()
     first = {"IAL_OPEN_FIRST": "yes" if asked.opened else "no"}
     slow = []
-    print(f"{'link':<60}{'figures':>8}{'lab':>8}{'bare':>8}{'times':>8}{'server':>8}{'browser':>8}")
+    print(
+        f"{'link':<60}{'figures':>8}{'lab':>8}{'bare':>8}{'times':>8}{'server':>8}{'browser':>8}"
+        f"{'both':>8}{'bare':>8}{'times':>8}"
+    )
     with sync_playwright() as playwright, serving(BARE) as bare:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         opened(browser, bare, BARE_TITLE, "/")  # not counted: it fills the disk's caches
@@ -109,11 +118,14 @@ def main() -> None:
                 bares.append(opened(browser, bare, BARE_TITLE, f"/?{many}"))
             one = sorted(labs, key=lambda lab: lab.wait)[asked.repeats // 2]
             least = statistics.median(bare.wait for bare in bares)
+            computed = statistics.median(lab.processor for lab in labs)
+            leastly = statistics.median(bare.processor for bare in bares)
             if one.wait > TIMES * least:
                 slow.append(link)
             print(
                 f"{link:<60}{len(one.points):>8}{one.wait:>8.2f}{least:>8.2f}"
-                f"{one.wait / least:>8.2f}{one.server:>8.2f}{one.browser:>8.2f}",
+                f"{one.wait / least:>8.2f}{one.server:>8.2f}{one.browser:>8.2f}"
+                f"{computed:>8.2f}{leastly:>8.2f}{computed / leastly:>8.2f}",
                 flush=True,
             )
         browser.close()
