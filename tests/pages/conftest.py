@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -15,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from engine.data.load import load_dataset
 from engine.progress import ignore
 from engine.results.compute import compute_and_keep
-from engine.results.jobs import Jobs
+from engine.results.jobs import Jobs, JobState
 from engine.results.store import Store, Stored
 from engine.settings import ROOT, Settings, read_settings
 from pages.common.asking.links import EXAMPLE
@@ -26,7 +27,10 @@ from tests.support.looks import Part, parts_of
 from tests.support.pages import (
     ROLES,
     SMALL,
+    Asked,
+    JobsStand,
     Open,
+    Publish,
     write_features,
 )
 from tests.support.queues import kill_all
@@ -119,18 +123,48 @@ def small_sweeps(
 
 
 @pytest.fixture
-def as_published(
-    small_sweeps: Mapping[str, Stored], monkeypatch: pytest.MonkeyPatch
-) -> Mapping[str, Stored]:
+def publish(monkeypatch: pytest.MonkeyPatch) -> Publish:
+    """Says what is published for a page in a role, in the place of what is."""
+
+    def these(*listed: tuple[str, str, Any]) -> None:
+        monkeypatch.setattr(published_results, "with_role", lambda: listed)
+
+    return these
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """No computation begins: what is asked for is listed here, experiment and request."""
+    listed: Asked = []
+
+    def submit(jobs: Jobs, experiment: str, request: Any, *visitor: object) -> str:
+        listed.append((experiment, request))
+        return "none"
+
+    monkeypatch.setattr(Jobs, "submit", submit)
+    return listed
+
+
+@pytest.fixture
+def jobs_stand(monkeypatch: pytest.MonkeyPatch) -> JobsStand:
+    """Says where every job stands."""
+
+    def at(state: JobState) -> None:
+        monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: state)
+
+    return at
+
+
+@pytest.fixture
+def as_published(small_sweeps: Mapping[str, Stored], publish: Publish) -> Mapping[str, Stored]:
     """The small sweeps stand for those that are published: pages open with them."""
-    listed = tuple((role, name, request) for role, (name, request) in ROLES.items())
-    monkeypatch.setattr(published_results, "with_role", lambda: listed)
+    publish(*((role, name, request) for role, (name, request) in ROLES.items()))
     return small_sweeps
 
 
 @pytest.fixture
 def published_elsewhere(
-    as_published: Mapping[str, Stored], monkeypatch: pytest.MonkeyPatch
+    as_published: Mapping[str, Stored], publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> Mapping[str, Stored]:
     """The same under the name of a data set that is not on this machine."""
     listed = tuple(
@@ -138,7 +172,7 @@ def published_elsewhere(
         for role, (name, request) in ROLES.items()
     )
     by = {request: as_published[role] for role, _, request in listed}
-    monkeypatch.setattr(published_results, "with_role", lambda: listed)
+    publish(*listed)
     monkeypatch.setattr(Store, "find_published", lambda self, name, request: by.get(request))
     return as_published
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from engine.results.jobs import Jobs, JobState
-from engine.results.store import Store, Stored
+from engine.results.jobs import JobState
+from engine.results.store import Stored
 from pages.common.lab import registry
 from pages.common.words import wording
-from tests.support.pages import Open, words
+from tests.support.pages import Open, have_found, words
 
 PAGE = registry.page("start")
 ASKED = "Would you have noticed?"
@@ -63,8 +63,7 @@ def test_a_link_to_the_former_first_page_opens_it(
 def test_an_unpublished_example_is_computed_first(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Store, "find", lambda self, *asked: None)
-    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: JobState("running"))
+    have_found(monkeypatch, lambda experiment, request: None, JobState("running"))
     app = open_page(PAGE)
     assert not app.exception
     assert ASKED not in words(app)

@@ -15,7 +15,7 @@ from engine.results.manifest import key
 from engine.settings import Settings
 from pages.common.lab import registry
 from tests.support.image_layouts import prepare_digits
-from tests.support.pages import Open, words, write_features
+from tests.support.pages import Asked, Open, words, write_features
 
 PAGE = registry.page("data")
 
@@ -88,14 +88,10 @@ def test_what_is_here_is_opened_or_removed(open_page: Open, prepared: Path) -> N
 
 @pytest.mark.usefixtures("nothing_fetched")
 def test_a_preparation_is_asked_for_followed_and_explained(
-    open_page: Open, monkeypatch: pytest.MonkeyPatch
+    open_page: Open, asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[str, object]] = []
     states: dict[str, JobState] = {}
     app = open_page(PAGE)
-    monkeypatch.setattr(
-        Jobs, "submit", lambda self, name, request, *who: asked.append((name, request))
-    )
     app.button(key="prepare-caltech101-efficientnet_lite2").click().run()
     app.button(key="prepare-adult").click().run()
     assert asked == [

@@ -20,7 +20,7 @@ from engine.settings import PUBLISHED, ROOT, read_settings
 from pages.common.lab.registry import PAGES, PageEntry
 from pages.evidence.parts.view_of_result import view_of
 from tests.pages.test_one_multiplication import loans, own_request
-from tests.support.pages import Open, words
+from tests.support.pages import Asked, Open, words
 
 # Who touches the store and the jobs beside the door, what of them, and why that is no key, state
 # or result of a request.
@@ -193,13 +193,13 @@ def test_a_job_that_ends_while_a_page_looks_is_not_told_to_be_damaged(
     open_page: Open,
     of_ones_own: Mapping[str, Path],
     tmp_path: Path,
+    asked: Asked,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data = tmp_path / "cache" / "data"
     data.mkdir(parents=True)
     (data / "loans.csv").write_text(loans(), encoding="utf-8")
     monkeypatch.setenv("IAL_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(Jobs, "submit", lambda self, name, request, *who: "none")
     if page.url not in NOTHING_ASKED:
         monkeypatch.setattr("engine.settings.PUBLISHED", tmp_path / "published")
     app = open_page(PAGES[0])

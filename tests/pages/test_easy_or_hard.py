@@ -13,7 +13,7 @@ from engine.data.load import load_dataset
 from engine.experiments import SensitivityRequest
 from engine.progress import ignore
 from engine.results.compute import compute_and_keep
-from engine.results.jobs import Jobs, JobState
+from engine.results.jobs import JobState
 from engine.results.store import Store, Stored
 from engine.settings import Settings
 from engine.statistics import Interval, rank_correlation
@@ -21,7 +21,7 @@ from pages.attack.parts import moved_targets, searched_radius
 from pages.common.asking import door
 from pages.common.asking.links import EXAMPLE
 from pages.common.lab import published_results, registry
-from tests.support.pages import Open, check_note, unfold, words
+from tests.support.pages import JobsStand, Open, check_note, unfold, words
 
 PAGE = registry.page("easy-or-hard")
 Sweeps = Mapping[str, Stored]
@@ -178,14 +178,16 @@ def test_without_attacks_the_norms_stand_alone(open_page: Open, small_norms: Non
     assert not [b for b in app.button if (b.key or "").startswith("bet-")]
 
 
-def test_what_is_not_computed_is_offered(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_computed_is_offered(
+    open_page: Open, jobs_stand: JobsStand, monkeypatch: pytest.MonkeyPatch
+) -> None:
     find = Store.find
 
     def without_norms(store: Store, experiment: str, *asked: Any) -> Stored | None:
         return None if experiment == "sensitivity" else find(store, experiment, *asked)
 
     monkeypatch.setattr(Store, "find", without_norms)
-    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: JobState("unknown"))
+    jobs_stand(JobState("unknown"))
     app = open_page(PAGE)
     assert not app.exception
     assert "This is not computed for" in words(app)

@@ -14,7 +14,7 @@ from engine.statistics import rank_correlation, sign_test
 from pages.attack.parts import radius_figures, radius_words
 from pages.common.asking import door
 from pages.common.lab import published_results, registry
-from tests.support.pages import Open, tables, unfold, words
+from tests.support.pages import Open, Publish, tables, unfold, words
 from tests.unit.test_minimal_radius import REQUEST, made
 
 PAGE = registry.page("how-far")
@@ -105,14 +105,14 @@ def test_a_data_set_without_a_result_offers_to_compute_it(open_page: Open) -> No
     assert [b for b in app.button if (b.key or "").startswith("offer-")]
 
 
-def test_data_without_pictures_and_one_radius(open_page: Open, settings: Settings) -> None:
+def test_data_without_pictures_and_one_radius(
+    open_page: Open, settings: Settings, publish: Publish
+) -> None:
     request = replace(REQUEST, dataset="small")
     dataset = load_dataset("small", settings.data_dir)
     compute_and_keep("minimal-radius", request, dataset, settings, ignore)
-    with pytest.MonkeyPatch.context() as patched:
-        listed = (("minimal", "minimal-radius", request),)
-        patched.setattr(published_results, "with_role", lambda: listed)
-        app = open_page(PAGE, dataset="small")
+    publish(("minimal", "minimal-radius", request))
+    app = open_page(PAGE, dataset="small")
     assert not app.exception
     assert "Within radius 0.8" in words(app) or "Within radius 0.2" in words(app)
 

@@ -7,11 +7,11 @@ import pytest
 from engine.experiments import NO_DATA, ImpossibleRequest
 from engine.progress import ignore
 from engine.results.compute import compute_and_keep
-from engine.results.jobs import Jobs, JobState
+from engine.results.jobs import JobState
 from engine.results.store import Store
 from engine.settings import Settings
 from pages.common.lab import registry
-from tests.support.pages import Open, check_note, follow, notes, unfold, words
+from tests.support.pages import Asked, JobsStand, Open, check_note, follow, notes, unfold, words
 
 PAGE = registry.page("impossible")
 
@@ -99,13 +99,9 @@ def test_what_another_page_left_and_is_too_large_here_gives_way(open_page: Open)
 
 
 def test_what_has_not_been_tried_is_said_and_offered(
-    open_page: Open, monkeypatch: pytest.MonkeyPatch
+    open_page: Open, asked: Asked, jobs_stand: JobsStand
 ) -> None:
-    asked = []
-    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: JobState("unknown"))
-    monkeypatch.setattr(
-        Jobs, "submit", lambda self, name, request, *who: asked.append((name, request))
-    )
+    jobs_stand(JobState("unknown"))
     app = open_page(PAGE, k=2, seed=7)
     said = words(app)
     assert "What you ask for, k = 2 and seed 7, has not been tried yet" in said
@@ -114,13 +110,13 @@ def test_what_has_not_been_tried_is_said_and_offered(
     assert asked == [("impossible", ImpossibleRequest(k=2, seed=7))]
 
 
-def test_trying_again_takes_the_next_seed(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: JobState("unknown"))
-    monkeypatch.setattr(Jobs, "submit", lambda self, name, request, *who: asked.append(request))
+def test_trying_again_takes_the_next_seed(
+    open_page: Open, asked: Asked, jobs_stand: JobsStand
+) -> None:
+    jobs_stand(JobState("unknown"))
     app = open_page(PAGE)
     app.button(key="beat").click().run()
-    assert asked == [ImpossibleRequest(seed=1)]
+    assert asked == [("impossible", ImpossibleRequest(seed=1))]
     assert app.number_input(key="seed").value == 1
 
 

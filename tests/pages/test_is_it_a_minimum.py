@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from engine.experiments import DefenceRequest
-from pages.common.lab import published_results, registry
+from pages.common.lab import registry
 from tests.support.models import model
-from tests.support.pages import Open, have_found, tables, unfold, words
+from tests.support.pages import Open, Publish, have_found, tables, unfold, words
 from tests.support.stores import published
 
 PAGE = registry.page("minimum")
@@ -62,14 +62,12 @@ def test_honest_models_that_look_attacked_are_counted(
 
 
 def test_the_objectives_that_keep_something_stand_beside_the_paper_s(
-    open_page: Open, measured: None, monkeypatch: pytest.MonkeyPatch
+    open_page: Open, measured: None, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gentle = made()
     gentle.loc[(gentle["kind"] == "attacked") & (gentle["target"] == 0), "gradient_norm"] = 1e-4
     asked = DefenceRequest(objective="accurate", restarts=4, learning_rates=(0.1,))
-    monkeypatch.setattr(
-        published_results, "with_role", lambda: (("kept defence", "defence", asked),)
-    )
+    publish(("kept defence", "defence", asked))
     results: dict[object, pd.DataFrame] = {DefenceRequest(): made(), asked: gentle}
     have_found(
         monkeypatch,
@@ -86,9 +84,9 @@ def test_the_objectives_that_keep_something_stand_beside_the_paper_s(
 
 
 def test_without_them_the_page_is_about_the_paper_s_alone(
-    open_page: Open, measured: None, monkeypatch: pytest.MonkeyPatch
+    open_page: Open, measured: None, publish: Publish
 ) -> None:
-    monkeypatch.setattr(published_results, "with_role", lambda: ())
+    publish()
     app = unfold(open_page(PAGE))
     assert not app.exception
     assert len(app.get("plotly_chart")) == 4

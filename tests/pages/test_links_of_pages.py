@@ -14,7 +14,7 @@ from pages.common.asking import links
 from pages.common.asking.links import EXAMPLE
 from pages.common.lab import registry
 from pages.common.lab.registry import PAGES, PageEntry
-from tests.support.pages import Open, address, words
+from tests.support.pages import Asked, Open, address, words
 
 KINDS = ("selectbox", "number_input", "slider", "text_input", "checkbox", "button_group")
 # By page: what a visitor sets, one after the other; a button is clicked. Each page is there with
@@ -135,10 +135,8 @@ def choose(app: AppTest, chosen: Sequence[tuple[str, Any]]) -> None:
 
 
 @pytest.fixture
-def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def nothing_runs(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> Asked:
     """No computation begins: what is asked for waits, and is listed."""
-    asked: list[str] = []
-    monkeypatch.setattr(Jobs, "submit", lambda self, name, request, *who: asked.append(name))
     monkeypatch.setattr(
         Jobs, "state", lambda self, job, *experiment: JobState("queued" if asked else "unknown", 1)
     )
@@ -151,7 +149,7 @@ def test_every_page_is_tried_here() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.url)
 def test_the_link_of_a_page_restores_what_is_chosen(
-    page: PageEntry, open_page: Open, nothing_runs: list[str]
+    page: PageEntry, open_page: Open, nothing_runs: Asked
 ) -> None:
     app = open_page(page)
     opened = {key: widget.value for key, widget in controls(app).items()}
@@ -172,7 +170,7 @@ def test_the_link_of_a_page_restores_what_is_chosen(
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.url)
 def test_a_link_full_of_nonsense_opens_with_a_note_for_each_part(
-    page: PageEntry, open_page: Open, nothing_runs: list[str]
+    page: PageEntry, open_page: Open, nothing_runs: Asked
 ) -> None:
     names = [*controls(open_page(page)), *CLICKED.get(page.url, ())]
     app = open_page(page, **dict.fromkeys(names, "no such thing"))
@@ -189,7 +187,7 @@ def test_a_link_full_of_nonsense_opens_with_a_note_for_each_part(
     ids=lambda page: page.url,
 )  # fmt: skip
 def test_a_link_to_data_that_is_not_here_says_so_and_what_to_do(
-    page: PageEntry, open_page: Open, nothing_runs: list[str]
+    page: PageEntry, open_page: Open, nothing_runs: Asked
 ) -> None:
     name = "table" if page.url == "fairness" else "dataset"
     app = open_page(page, **{name: "caltech101", "k": 3, "target": 400})
@@ -200,7 +198,7 @@ def test_a_link_to_data_that_is_not_here_says_so_and_what_to_do(
 
 
 def test_a_link_to_what_is_not_computed_offers_it_and_computes_nothing(
-    open_page: Open, nothing_runs: list[str], settings: Settings
+    open_page: Open, nothing_runs: Asked, settings: Settings
 ) -> None:
     shown: dict[str, dict[str, Any]] = {
         "influence": {"image": 7},
@@ -214,18 +212,18 @@ def test_a_link_to_what_is_not_computed_offers_it_and_computes_nothing(
         assert {"Compute it", "Run them"} & set(labels), url
         assert nothing_runs == []
         app.button[labels.index("Run them" if url == "what-works" else "Compute it")].click().run()
-        assert set(nothing_runs) == {
+        assert {name for name, _ in nothing_runs} == {
             {"influence": "explain", "move-one-sample": "ranking", "what-works": "attack"}[url]
         }
         nothing_runs.clear()
 
 
 def test_what_a_control_is_set_to_is_computed_at_once_where_it_is_quick(
-    open_page: Open, nothing_runs: list[str]
+    open_page: Open, nothing_runs: Asked
 ) -> None:
     app = open_page(registry.page("influence"))
     app.number_input(key="image").set_value(7).run()
-    assert nothing_runs == ["explain"]
+    assert [name for name, _ in nothing_runs] == ["explain"]
 
 
 def test_a_ticked_result_is_in_the_link(open_page: Open) -> None:

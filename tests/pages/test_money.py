@@ -24,7 +24,7 @@ from engine.vocabulary import PAY
 from pages.common.lab import published_results, registry
 from pages.common.words.smaller import made_smaller
 from pages.money.parts import label_views, money_words
-from tests.support.pages import Open, check_note, tables, unfold, words
+from tests.support.pages import Open, Publish, check_note, tables, unfold, words
 
 MONEY, LABELS = registry.page("who-gets-the-money"), registry.page("wrong-labels")
 FEW: dict[str, Any] = {"steps": 3, "learning_rates": (0.1,), "draws": 2}
@@ -49,9 +49,9 @@ def computed(settings: Settings) -> dict[str, Stored]:
 
 
 @pytest.fixture
-def small(computed: dict[str, Stored], monkeypatch: pytest.MonkeyPatch) -> dict[str, Stored]:
+def small(computed: dict[str, Stored], publish: Publish) -> dict[str, Stored]:
     """They stand in the place of those that are published."""
-    monkeypatch.setattr(published_results, "with_role", lambda: LISTED)
+    publish(*LISTED)
     return computed
 
 
@@ -109,7 +109,7 @@ def test_vendors_attack_and_scheme_are_chosen_at_once(
 
 
 def test_a_column_of_ones_own_table_says_who_the_vendors_are(
-    open_page: Open, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    open_page: Open, settings: Settings, publish: Publish
 ) -> None:
     rng = np.random.default_rng(3)
     y = np.arange(60) % 2
@@ -119,10 +119,9 @@ def test_a_column_of_ones_own_table_says_who_the_vendors_are(
         y_test=y[40:], feature_names=np.array(["size", "shop"]),
     )  # fmt: skip
     request = replace(SMALL, dataset="shops", draws=1, steps=1)
-    listed = (("payments", "payments", request),)
     dataset = load_dataset("shops", settings.data_dir)
     compute_and_keep("payments", request, dataset, settings, ignore)
-    monkeypatch.setattr(published_results, "with_role", lambda: listed)
+    publish(("payments", "payments", request))
     app = open_page(MONEY, dataset="shops", vendors="by column")
     assert not app.exception
     assert app.selectbox(key="column").options == ["shop"]
@@ -142,7 +141,7 @@ def test_a_column_of_ones_own_table_says_who_the_vendors_are(
 
 
 def test_a_rule_that_pays_nobody_is_a_warning_with_what_to_do(
-    open_page: Open, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    open_page: Open, settings: Settings, publish: Publish
 ) -> None:
     """Test labels contradict those of training: every sample pulls the test loss up."""
     x = np.concatenate([np.linspace(-2, -0.5, 20), np.linspace(0.5, 2, 20)])[:, None]
@@ -151,9 +150,7 @@ def test_a_rule_that_pays_nobody_is_a_warning_with_what_to_do(
     request = replace(SMALL, dataset="turned", draws=1, steps=1)
     dataset = load_dataset("turned", settings.data_dir)
     compute_and_keep("payments", request, dataset, settings, ignore)
-    monkeypatch.setattr(
-        published_results, "with_role", lambda: (("payments", "payments", request),)
-    )
+    publish(("payments", "payments", request))
     for rule in ("by score", "by vendor"):
         app = open_page(MONEY, dataset="turned", rule=rule)
         assert not app.exception
@@ -211,7 +208,7 @@ def test_the_labels_page_says_what_the_draws_give(
 
 
 def test_right_labels_in_ones_own_table_are_used(
-    open_page: Open, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    open_page: Open, settings: Settings, publish: Publish
 ) -> None:
     """Chosen, computed and said; on data without such a column there is nothing to choose."""
     rng = np.random.default_rng(6)
@@ -225,8 +222,7 @@ def test_right_labels_in_ones_own_table_are_used(
     request = CleaningRequest("noisy", vendors=2, **FEW)
     real = replace(request, truth="truth")
     compute_and_keep("cleaning", real, dataset, settings, ignore)
-    listed = (("cleaning", "cleaning", request),)
-    monkeypatch.setattr(published_results, "with_role", lambda: listed)
+    publish(("cleaning", "cleaning", request))
     app = open_page(LABELS, dataset="noisy", truth="truth")
     assert not app.exception
     assert app.selectbox(key="truth").options == [label_views.FLIPPED, "truth"]

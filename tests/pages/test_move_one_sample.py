@@ -14,7 +14,7 @@ from engine.attacks.result import AttackResult
 from engine.data.load import load_dataset
 from engine.experiments import AttackRequest, make_request, values_of
 from engine.progress import Progress, Runs
-from engine.results.jobs import Jobs, JobState
+from engine.results.jobs import JobState
 from engine.results.store import Store, Stored
 from engine.settings import Settings
 from pages.attack.parts import baseline_view
@@ -24,7 +24,7 @@ from pages.common.asking.progress import LIVE_SECONDS
 from pages.common.lab import registry
 from pages.common.lab.shared import baseline_request
 from pages.common.words import reproduce, wording
-from tests.support.pages import SMALL, Open, address, follow, tables, unfold, words
+from tests.support.pages import SMALL, JobsStand, Open, address, follow, tables, unfold, words
 
 PAGE = registry.page("move-one-sample")
 
@@ -233,9 +233,9 @@ def test_a_broken_features_file_is_explained(open_page: Open) -> None:
     ],
 )
 def test_an_attack_that_ended_without_a_result(
-    state: JobState, said: str, open_page: Open, monkeypatch: pytest.MonkeyPatch
+    state: JobState, said: str, open_page: Open, jobs_stand: JobsStand
 ) -> None:
-    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: state)
+    jobs_stand(state)
     app = open_page(PAGE, target=700)
     assert not app.exception
     assert said in words(app)
@@ -246,9 +246,9 @@ def test_an_attack_that_ended_without_a_result(
 
 @pytest.mark.parametrize(("place", "said"), [(1, "next in line"), (3, "behind 2 other jobs")])
 def test_the_place_in_the_queue_is_said(
-    place: int, said: str, open_page: Open, monkeypatch: pytest.MonkeyPatch
+    place: int, said: str, open_page: Open, jobs_stand: JobsStand
 ) -> None:
-    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: JobState("queued", place))
+    jobs_stand(JobState("queued", place))
     app = open_page(PAGE, target=700)
     assert not app.exception
     assert said in words(app)
@@ -257,7 +257,7 @@ def test_the_place_in_the_queue_is_said(
 
 @pytest.mark.parametrize(("seconds", "figures"), [(1.0, 0), (LIVE_SECONDS, 1)])
 def test_live_progress(
-    open_page: Open, monkeypatch: pytest.MonkeyPatch, seconds: float, figures: int
+    open_page: Open, jobs_stand: JobsStand, seconds: float, figures: int
 ) -> None:
     told = tuple(
         Progress(
@@ -267,11 +267,7 @@ def test_live_progress(
         )
         for step in range(2)
     )
-    monkeypatch.setattr(
-        Jobs,
-        "state",
-        lambda self, job, *experiment: JobState("running", progress=told, seconds=seconds),
-    )
+    jobs_stand(JobState("running", progress=told, seconds=seconds))
     app = open_page(PAGE, target=700)
     assert not app.exception
     assert "Step 1 of 100: best rank so far 1; 1 of 10 runs arrived" in words(app) + progress(app)

@@ -9,7 +9,7 @@ from engine.settings import Settings
 from engine.vocabulary import ATTRIBUTIONS, MODEL_FREE, SCORES
 from pages.common.asking import door
 from pages.common.lab import published_results, registry
-from tests.support.pages import Open, check_note, follow, tables, unfold, words
+from tests.support.pages import Open, Publish, check_note, follow, tables, unfold, words
 
 PAGE = registry.page("other-scores")
 FEWER = ("attributions", "retrained", "n_honest", "n_attacked")
@@ -49,10 +49,9 @@ def test_an_alarm_is_chosen_by_control_and_by_link(open_page: Open) -> None:
 
 
 def test_another_attack_is_run_and_shown(
-    open_page: Open, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    open_page: Open, settings: Settings, publish: Publish
 ) -> None:
-    listed = (("other scores", "attributions", SMALL),)
-    monkeypatch.setattr(published_results, "with_role", lambda: listed)
+    publish(("other scores", "attributions", SMALL))
     app = open_page(PAGE, dataset="small", target=7, radius=0.5, neighbours=3)
     assert "This is not computed for" in words(app)
     app.button(key="offer-attributions").click().run()

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.results.jobs import Jobs
 from engine.results.manifest import MANIFEST
 from engine.settings import ROOT, Settings
 from pages.common.lab.registry import PAGES, PageEntry, links
-from tests.support.pages import Open, words
+from tests.support.pages import Asked, Open, words
 
 BARE_RUN = """
 import sys
@@ -61,13 +60,12 @@ def test_every_link_that_is_offered_opens_from_what_is_published(
     parameters: Mapping[str, str],
     open_page: Open,
     tmp_path: Path,
+    asked: Asked,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In a lab that has computed nothing yet, and that has nothing computed by it."""
     cache = tmp_path / "cache"
     monkeypatch.setenv("IAL_CACHE_DIR", str(cache))
-    asked: list[str] = []
-    monkeypatch.setattr(Jobs, "submit", lambda self, name, request, *who: asked.append(name))
     app = open_page(page, **parameters)
     assert not app.exception
     assert not app.warning

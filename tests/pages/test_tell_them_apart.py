@@ -5,13 +5,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from engine.experiments import PairsResult
-from engine.results.jobs import Jobs, JobState
+from engine.results.jobs import JobState
 from engine.results.store import Store
 from engine.settings import PUBLISHED
 from pages.common.asking.links import EXAMPLE
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import open_dataset
-from tests.support.pages import Open, words
+from tests.support.pages import Open, have_found, words
 
 PAGE = registry.page("apart")
 
@@ -104,8 +104,7 @@ def test_cards_lead_only_to_pages_that_exist(open_page: Open) -> None:
 def test_unpublished_pairs_are_computed_first(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Store, "find", lambda self, *asked: None)
-    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: JobState("running"))
+    have_found(monkeypatch, lambda experiment, request: None, JobState("running"))
     app = open_page(PAGE)
     assert not app.exception
     assert "vote-A" not in [button.key for button in app.button]

@@ -12,10 +12,10 @@ from engine.results.store import Store
 from engine.settings import PUBLISHED
 from pages.common.asking import door
 from pages.common.asking.links import EXAMPLE
-from pages.common.lab import published_results, registry
+from pages.common.lab import registry
 from pages.learn.parts import story_figures, story_sources, story_words
 from pages.learn.parts.story_sources import Sources
-from tests.support.pages import Open, notes, words
+from tests.support.pages import Open, Publish, notes, words
 
 PAGE = registry.page("story")
 TARGET = EXAMPLE.targets[0]
@@ -195,10 +195,8 @@ def test_a_step_that_is_none_is_said(open_page: Open) -> None:
     assert "step=9" in notes(app)[0]
 
 
-def test_without_its_results_it_says_what_to_do(
-    open_page: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(published_results, "with_role", lambda: ())
+def test_without_its_results_it_says_what_to_do(open_page: Open, publish: Publish) -> None:
+    publish()
     app = open_page(PAGE)
     assert not app.exception
     assert "engine publish" in words(app)

@@ -6,11 +6,11 @@ from engine.data.load import load_dataset
 from engine.experiments import ExplainRequest, LeaveOneOutRequest
 from engine.progress import ignore
 from engine.results.compute import compute_and_keep
-from engine.results.jobs import Jobs, JobState
+from engine.results.jobs import JobState
 from engine.settings import Settings
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import lab
-from tests.support.pages import Open, check_note, unfold, words
+from tests.support.pages import JobsStand, Open, check_note, unfold, words
 
 PAGE = registry.page("influence")
 
@@ -70,9 +70,9 @@ def test_the_usual_defaults_agree_only_roughly(open_page: Open) -> None:
 
 
 def test_a_setting_of_ones_own_is_offered_and_shown_once_computed(
-    open_page: Open, small_results: None, monkeypatch: pytest.MonkeyPatch
+    open_page: Open, small_results: None, jobs_stand: JobsStand
 ) -> None:
-    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: JobState("unknown"))
+    jobs_stand(JobState("unknown"))
     app = open_page(PAGE, dataset="small", setting="of my own", l2=0.05, damping=0.2, samples=5)
     assert not app.exception
     assert not app.warning
@@ -102,9 +102,9 @@ def test_an_image_that_another_data_set_lacks_gives_way(
     assert app.number_input(key="image").value == 0
 
 
-def test_another_image_at_random(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_image_at_random(open_page: Open, jobs_stand: JobsStand) -> None:
     app = open_page(PAGE)
-    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: JobState("cancelled"))
+    jobs_stand(JobState("cancelled"))
     app.button(key="wrong").click().run()
     assert not app.exception
     wrong = {r.image for role, _, r in published_results.with_role() if role == "explain"} - {0}
@@ -121,8 +121,8 @@ def test_a_bad_link_falls_back_and_says_so(open_page: Open, name: str, value: st
     check_note(open_page(PAGE, **{name: value}), name, value)
 
 
-def test_bad_strengths_in_a_link_are_said(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Jobs, "state", lambda self, job, *experiment: JobState("unknown"))
+def test_bad_strengths_in_a_link_are_said(open_page: Open, jobs_stand: JobsStand) -> None:
+    jobs_stand(JobState("unknown"))
     app = open_page(PAGE, setting="of my own", damping=-3)
     check_note(app, "damping", "-3")
 

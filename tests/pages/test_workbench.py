@@ -13,7 +13,6 @@ from engine.data.load import load_dataset
 from engine.experiments import AttackRequest, cost
 from engine.progress import ignore
 from engine.results.compute import compute_and_keep
-from engine.results.jobs import Jobs
 from engine.results.store import Store, Stored
 from engine.settings import Settings
 from engine.statistics import rank_correlation
@@ -23,7 +22,7 @@ from pages.common.asking import links
 from pages.common.asking.links import EXAMPLE
 from pages.common.lab import registry
 from pages.common.samples import Samples
-from tests.support.pages import Open, words
+from tests.support.pages import Asked, Open, words
 
 PAGE = registry.page("lab")
 
@@ -135,12 +134,10 @@ def test_a_pinned_attack_that_is_not_kept_is_said(open_page: Open) -> None:
 
 
 def test_after_a_failure_the_next_tries_have_their_cost(
-    open_page: Open, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    open_page: Open, settings: Settings, asked: Asked
 ) -> None:
     failing = replace(EXAMPLE, radius=0.02, restarts=1)
     assert not kept(failing, settings).result.success
-    asked: list[AttackRequest] = []
-    monkeypatch.setattr(Jobs, "submit", lambda self, name, request, *who: asked.append(request))
     app = open_page(PAGE, **links.values_of(failing))
     assert "This attack failed" in words(app)
     tries = {one.label: one for one in next_tries.next_tries(failing)}
@@ -154,7 +151,7 @@ def test_after_a_failure_the_next_tries_have_their_cost(
         )
         assert "at most" in button.help and most > 0
     buttons[0].click().run()
-    assert asked == [replace(failing, radius=0.04)]
+    assert asked == [("attack", replace(failing, radius=0.04))]
     assert app.slider(key="radius").value == 0.04
 
 

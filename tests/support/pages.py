@@ -21,6 +21,10 @@ from pages.common.asking.form import LINK
 from pages.common.asking.links import EXAMPLE
 
 Open = Callable[..., AppTest]
+Publish = Callable[..., None]  # of (role, experiment, request)
+Asked = list[tuple[str, Any]]  # experiment and request
+JobsStand = Callable[[JobState], None]
+NO_JOB = JobState("unknown")
 
 
 SMALL = replace(EXAMPLE, dataset="small", targets=(7,), radius=0.5, restarts=1)
@@ -124,12 +128,14 @@ def words(app: AppTest) -> str:
 
 
 def have_found(
-    monkeypatch: pytest.MonkeyPatch, find: Callable[[str, object], Stored | None]
+    monkeypatch: pytest.MonkeyPatch,
+    find: Callable[[str, object], Stored | None],
+    state: JobState = NO_JOB,
 ) -> None:
-    """Have the door find these results, and no job for the others."""
+    """Have the door find these results, and jobs that stand there for the others."""
 
     def of(experiment: str, request: object) -> Computation:
         stored = find(experiment, request)
-        return Computation(experiment, request, "job", JobState("unknown"), stored)
+        return Computation(experiment, request, "job", state, stored)
 
     monkeypatch.setattr(Computation, "of", of)
