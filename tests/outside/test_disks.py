@@ -32,17 +32,10 @@ def environment(cache: Path, **more: str) -> dict[str, str]:
     return {**os.environ, "IAL_CACHE_DIR": str(cache), "IAL_DEVICE": "cpu", **more}
 
 
-def command(cache: Path, *arguments: str, limit: int | None = None, **more: str):
-    """limit: bytes that a file may have: what is longer fails, as on a full disk."""
-
-    def smaller() -> None:
-        if limit is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
+def command(cache: Path, *arguments: str, **more: str):
     return subprocess.run(
         [sys.executable, "-m", "engine", *arguments],
         cwd=ROOT, env=environment(cache, **more), capture_output=True, timeout=120, check=False,
-        preexec_fn=smaller,
     )  # fmt: skip
 
 
@@ -88,10 +81,11 @@ def test_a_cache_that_holds_no_result_is_said_before_the_work(place, capsys):
 
 def test_a_disk_that_fills_up_leaves_no_half_result(place):
     """Room for the probe, and not for the result."""
-    done = command(place / "cache", *RANKING, limit=16_384)
+    with small_files(16_384):
+        done = run_here(RANKING, place / "cache")
     assert done.returncode == 2
-    assert b"Results cannot be kept in" in done.stderr
-    assert b"Traceback" not in done.stderr
+    assert "Results cannot be kept in" in done.stderr
+    assert "Traceback" not in done.stderr
     assert list((place / "cache" / "results" / "ranking").iterdir()) == []
     assert main(RANKING) == 0
 
@@ -171,10 +165,11 @@ def test_a_full_disk_takes_in_no_half_result(ranked, capsys):
     assert main(["library", "export", key, "--out", bundle]) == 0
     other = ranked / "other"
     taking = ["library", "import", bundle]
-    done = command(other, *taking, limit=1_000)
+    with small_files(1_000):
+        done = run_here(taking, other)
     assert done.returncode == 2
-    assert b"File too large" in done.stderr
-    assert b"Traceback" not in done.stderr
+    assert "File too large" in done.stderr
+    assert "Traceback" not in done.stderr
     assert [path for path in other.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
     again = run_here(taking, other)
     assert (again.returncode, again.stdout[:5]) == (0, "taken")
@@ -186,10 +181,11 @@ def test_a_full_disk_takes_in_no_half_data_set(place):
     table.write_text("\n".join(["a,b,repaid", *rows]))
     add = ["data", "add", str(table), "--label", "repaid"]
     data = place / "cache" / "data"
-    done = command(place / "cache", *add, limit=1_000)
+    with small_files(1_000):
+        done = run_here(add, place / "cache")
     assert done.returncode == 2
-    assert b"Nothing can be kept in" in done.stderr
-    assert b"Traceback" not in done.stderr
+    assert "Nothing can be kept in" in done.stderr
+    assert "Traceback" not in done.stderr
     assert [path for path in data.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
     assert main(add) == 0
 
@@ -295,10 +291,6 @@ def test_ascii_and_readers_that_leave_whatever_is_asked(place, asked):
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(
-        [sys.executable, "-m", "engine", *asked, *on_table],
-        cwd=ROOT, env=environment(place / "cache"), stdout=writing, stderr=subprocess.PIPE,
-        timeout=120, check=False,
-    )  # fmt: skip
-    os.close(writing)
-    assert (done.returncode, done.stderr) == (141, b"")
+    with os.fdopen(writing, "w") as out:
+        left = run_here([*asked, *on_table], place / "cache", out)
+    assert (left.returncode, left.stderr) == (141, "")

@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -20,13 +21,16 @@ class Done:
     stderr: str
 
 
-def run_here(arguments: Sequence[str], cache: Path, **environment: str) -> Done:
-    """Run a command with its results in `cache`, and these settings."""
-    out, err = io.StringIO(), io.StringIO()
+def run_here(
+    arguments: Sequence[str], cache: Path, out: TextIO | None = None, **environment: str
+) -> Done:
+    """Run a command with its results in `cache`, and these settings. out: where it writes, if what
+    it says is not to be returned."""
+    said, err = io.StringIO(), io.StringIO()
     place = {"IAL_CACHE_DIR": str(cache), "IAL_DEVICE": "cpu", **environment}
     with (
         pytest.MonkeyPatch.context() as patch,
-        contextlib.redirect_stdout(out),
+        contextlib.redirect_stdout(out or said),
         contextlib.redirect_stderr(err),
     ):
         for name, value in place.items():
@@ -35,4 +39,4 @@ def run_here(arguments: Sequence[str], cache: Path, **environment: str) -> Done:
             code = main(arguments)
         except SystemExit as ended:  # as argparse ends what it cannot read, and after its help
             code = int(ended.code or 0)
-    return Done(code, out.getvalue(), err.getvalue())
+    return Done(code, said.getvalue(), err.getvalue())

@@ -80,7 +80,7 @@ def wait(condition: Callable[[], bool]) -> None:
     until = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def whole(jobs: Jobs) -> list[Path]:

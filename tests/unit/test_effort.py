@@ -140,29 +140,30 @@ def test_the_size_of_data_is_that_of_its_training_half() -> None:
     assert cost.size_of(None) == cost.Size(0, 0, 0)
 
 
-@pytest.mark.parametrize("role", ["ablation", "sizes", "cost", "training"])
-def test_a_sweep_that_nobody_chose_takes_an_hour_at_most_on_the_papers_largest_data(
-    role: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Caltech-101 with the features of EfficientNet-Lite2, which no test has."""
+@pytest.fixture
+def largest_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caltech-101 with the features of EfficientNet-Lite2, which no test has, as if it were."""
     size = of_size(6000, 1408, 101)
     monkeypatch.setattr(sweep_requests, "open_dataset", lambda name: size)
     monkeypatch.setattr(sweep_requests.data_choice, "data_hash", lambda name: "there")
+
+
+@pytest.mark.parametrize("role", ["ablation", "sizes", "cost", "training"])
+def test_a_sweep_that_nobody_chose_takes_an_hour_at_most_on_the_papers_largest_data(
+    role: str, largest_here: None
+) -> None:
     opening = sweep_requests.opening_sweep(role, "caltech101-efficientnet_lite2")
     assert 0 < sweep_requests.seconds_of([opening]) <= sweep_requests.MODEST_SECONDS
 
 
 def test_a_sweep_of_several_parts_takes_an_hour_at_most_with_all_of_them(
-    monkeypatch: pytest.MonkeyPatch,
+    largest_here: None,
 ) -> None:
     """As on the page “What makes it work?”, whose second part starts five times."""
 
     def parts(request: SweepRequest) -> list[SweepRequest]:
         return [request, replace(request, objectives=("higher_ranked",), restarts=(5,))]
 
-    size = of_size(6000, 1408, 101)
-    monkeypatch.setattr(sweep_requests, "open_dataset", lambda name: size)
-    monkeypatch.setattr(sweep_requests.data_choice, "data_hash", lambda name: "there")
     opening = sweep_requests.opening_sweep("ablation", "caltech101-efficientnet_lite2", parts)
     alone = sweep_requests.opening_sweep("ablation", "caltech101-efficientnet_lite2")
     assert sweep_requests.seconds_of(parts(alone)) > sweep_requests.MODEST_SECONDS
