@@ -35,7 +35,7 @@ def finding(result: DeniableResult) -> str:
     return (
         f"**Where the trainer chooses the loss, {random} of "
         f"{len(result.rows(means, 'random'))} random targets reach {place} at its minimum.** "
-        f"The attacker chose L2 and counted samples and features {span(result.limit)} times. "
+        f"The attacker chose L2 and weights of {span(result.limit)} times. "
         f"Averaging over honest choices leaves {stay} of {len(found)}."
     )
 

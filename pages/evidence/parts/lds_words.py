@@ -24,7 +24,7 @@ def finding(result: LdsResult) -> str:
         f"**Influence (damping = L2) predicts which of {len(result.outcomes)} retrained models do "
         f"better, with a rank correlation of {decimal(best['lds'])}**; sums of scores reach at "
         f"most {decimal(result.ceiling)}. With the paper's damping it is {decimal(usual['lds'])}, "
-        f"and {decimal(fallen['lds'])} for an attacked model."
+        f"attacked {decimal(fallen['lds'])}."
     )
 
 
