@@ -176,8 +176,9 @@ def attackers(dataset: str) -> list[Row]:
             gain = 10_000 * (part["after"] - part["before"])
             drop = 100 * part["accuracy_drop"].mean()
             paid = [10_000 * part[side].mean() for side in ("before", "after")]
+            brings = round(paid[1]) - round(paid[0])  # as a reader subtracts them
             lost_points: Row = [drop] if abs(drop) >= 0.05 else ["none"]
-            found.append([float(str(budget)), *lost_points, *paid, gain.mean(), *mean_ends(gain)])
+            found.append([float(str(budget)), *lost_points, *paid, brings, *mean_ends(gain)])
     return found
 
 
