@@ -19,8 +19,10 @@ A_PAGE, A_CHART = 30, 10  # messages: of a page without a chart, and more for ea
 MORE = {
     "apart": 6,  # two models side by side, each with what is known of it
     "audit": 6,
+    "fairness": 10,  # the controls of a run of one's own
     "influence": 6,  # two grids of samples beside each other
-    "what-works": 6,
+    "move-one-sample": 4,
+    "what-works": 10,
     "data": 125,  # every data set with its licence and its buttons
 }
 
