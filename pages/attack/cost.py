@@ -30,7 +30,6 @@ from pages.common.words import code_names, paper, rate_words
 
 PAGE = registry.page("cost")
 ROLE, TRAINING, BASELINE, KEEPING = "cost", "training", "baseline", "frontier"  # of published
-FRESH, TUNED = "fresh", ("cost", "frontier", "ablation")  # targets to report, and to tune on
 
 
 @shelf.kept
@@ -218,10 +217,10 @@ def fresh_sweeps() -> dict[str, tuple[list[Stored], list[Stored]]]:
     """Return the published sweeps on fresh targets, by data set, each with those that were tuned
     on."""
     found: dict[str, tuple[list[Stored], list[Stored]]] = {}
-    for name in published_results.datasets_of(FRESH):
-        sweeps = published_sweeps(FRESH, name)
+    for name in published_results.datasets_of(fresh.ROLE):
+        sweeps = published_sweeps(fresh.ROLE, name)
         if sweeps:
-            tuned = [one for role in TUNED for one in published_sweeps(role, name)]
+            tuned = [one for role in fresh.TUNED_ROLES for one in published_sweeps(role, name)]
             found[code_names.in_prose(name)] = sweeps, tuned
     return found
 

@@ -5,16 +5,19 @@ import streamlit as st
 
 from engine.experiments import DeniableResult, PolishRequest
 from engine.results.store import Stored
-from pages.common.asking import controls, data_choice, door, openings
+from pages.attack.parts import fresh
+from pages.common.asking import controls, data_choice, door, halves, openings, sweep_requests
 from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
-from pages.common.lab import navigation, registry
+from pages.common.lab import navigation, published_results, registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import in_prose
+from pages.common.words.wording import listed
+from pages.defend.parts import race_elsewhere
 from pages.defend.parts import race_figures as figures
 from pages.defend.parts import race_words as words
 
@@ -34,9 +37,31 @@ def deniable(dataset: str) -> Stored | None:
     return None if result.arrived.empty else stored
 
 
+def elsewhere(dataset: str) -> pd.DataFrame:
+    """Return the cells that other published experiments on the same data fill."""
+    looks = []
+    for role in ("other scores", "other attackers"):
+        for request in published_results.requests_of(role, dataset):
+            stored = door.find("attributions", request)
+            if stored is not None:
+                looks.append((request, stored.result))
+    tuned = [
+        stored.result
+        for role in fresh.TUNED_ROLES
+        for stored in sweep_requests.stored_of(role, dataset).values()
+    ]
+    sweeps = [
+        fresh.unseen(stored.result, tuned)
+        for stored in sweep_requests.stored_of(fresh.ROLE, dataset).values()
+    ]
+    return race_elsewhere.table_of(
+        race_elsewhere.alarm_cells(looks), race_elsewhere.half_cells(sweeps)
+    )
+
+
 @shelf.kept
-def grid_figure(stored: Stored, declared: Stored | None) -> FigureBlock:
-    table = words.matrix(stored.result, None if declared is None else declared.result)
+def grid_figure(stored: Stored, declared: Stored | None, others: pd.DataFrame) -> FigureBlock:
+    table = words.matrix(stored.result, None if declared is None else declared.result, others)
     return FigureBlock(
         name="race",
         title="Which check stops which attack?",
@@ -54,26 +79,50 @@ def race(stored: Stored, request: PolishRequest) -> None:
     found = words.finding(table, None if declared is None else declared.result)
     unless = "." if declared is None else ", unless the attacker may choose the declared loss."
     st.markdown(f"{found}{unless}{mark_origin(badge_of(stored))}")
-    grid_figure(stored, declared).show()
+    others = elsewhere(request.dataset)
+    grid_figure(stored, declared, others).show()
     beyond = "" if declared is None else f" {words.beyond(declared.result)}"
     st.caption(
         f"Linear models on {in_prose(request.dataset)}. Of those that reached the top: how many a "
         "check flags when it may flag one honest model in twenty, and how many targets the Newton "
         f"steps bring out of the top ten.{beyond} Empty cells were not asked."
+        f"{beside(request.dataset, others)}"
     )
     with st.container(horizontal=True):
-        for url in dict.fromkeys(page for _, page in words.CHECKS.values()):
+        for url in dict.fromkeys(
+            (*(page for _, page in words.CHECKS.values()), *evidence_of(others))
+        ):
             st.page_link(navigation.page_of(registry.page(url)))
         if declared is not None:
             st.page_link(navigation.page_of(registry.page("deniable")))
-    evidence(stored, request, declared)
+    evidence(stored, request, declared, others)
     verifier()
     take_away.show(stored, request, {"Race": lambda: words.race(table)})
 
 
+def evidence_of(others: pd.DataFrame) -> list[str]:
+    """Return the pages with the evidence of the cells of other experiments."""
+    return [race_elsewhere.PAGES[check] for check in dict.fromkeys(others["check"])]
+
+
+def beside(dataset: str, others: pd.DataFrame) -> str:
+    """Say which columns are of other experiments, and what the other half of the test data is
+    worth, with a space before it; empty where there are none."""
+    checks = list(dict.fromkeys(others["check"]))
+    if not checks:
+        return ""
+    are = "is" if len(checks) == 1 else "are"
+    named = listed([f"“{check}”" for check in checks])
+    own = f" {named} {are} of other experiments, with other targets and radii."
+    stored = halves.stored_for(dataset) if race_elsewhere.HALF in checks else None
+    return own if stored is None else f"{own} {race_elsewhere.honest_first(stored.result)}"
+
+
 @unfold.section("Every number, with the attacks that never arrived", "numbers")
-def evidence(stored: Stored, request: PolishRequest, declared: Stored | None) -> None:
-    shown = words.as_table(stored.result, None if declared is None else declared.result)
+def evidence(
+    stored: Stored, request: PolishRequest, declared: Stored | None, others: pd.DataFrame
+) -> None:
+    shown = words.as_table(stored.result, None if declared is None else declared.result, others)
     blocks.table(shown, "Attacks against checks", dict.fromkeys(shown.columns, str))
     st.caption(
         "AUC: how often an attacked model has the larger number than an honest one. Linear models "

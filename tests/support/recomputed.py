@@ -180,6 +180,10 @@ def first_by_halves(dataset: str) -> Numbers:
     return [*first, own["shared_first"], drawn["shared_first"].mean()]
 
 
+def first_on_other_half(dataset: str) -> Numbers:
+    return first_by_halves(dataset)[:2]
+
+
 # One attack: the example.
 
 

@@ -20,6 +20,7 @@ from pages.common.words.objective_words import NAMES
 from pages.common.words.wording import listed
 
 TUNED_SEED, REPORTED_SEED = 0, 1  # of the targets' draw
+ROLE, TUNED_ROLES = "fresh", ("cost", "frontier", "ablation")  # of published sweeps on either
 TUNED = (
     " Radii, starts and learning rates of “accurate” and “quiet” were chosen on these very "
     "targets, which flatters them."

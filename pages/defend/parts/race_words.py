@@ -11,6 +11,7 @@ from engine.statistics import detection
 from pages.common.keeping import shelf
 from pages.common.words.wording import count
 from pages.defend.parts import polish_rates as rates
+from pages.defend.parts import race_elsewhere
 from pages.defend.parts.polish_words import KINDS
 
 CHECKS = {  # column: its heading and the page with the evidence
@@ -41,10 +42,15 @@ def race(table: pd.DataFrame) -> pd.DataFrame:
 
 
 @shelf.kept
-def matrix(table: pd.DataFrame, deniable: DeniableResult | None = None) -> pd.DataFrame:
+def matrix(
+    table: pd.DataFrame,
+    deniable: DeniableResult | None = None,
+    elsewhere: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Return the race in long form: attack, check, stopped and of how many, a row a cell. A check
-    stops a model that it flags; the Newton steps stop one whose target they bring out of the top
-    ten. The deniable attack comes last; what was not asked of it is left out."""
+    stops a model that it flags; the Newton steps and the other half of the test data stop one whose
+    target they bring out of the top ten. The deniable attack comes last; what was not asked of an
+    attack is left out. elsewhere: cells of other experiments, as in `race_elsewhere.table_of`."""
     polished = count(steps_of(table), "Newton step")
     cells = []
     for row in race(table).to_dict("records"):
@@ -61,6 +67,10 @@ def matrix(table: pd.DataFrame, deniable: DeniableResult | None = None) -> pd.Da
         kept = int((found["declared_after"] <= rates.TOP).sum())
         cells.append((OWN_LOSS, CHECKS["gradient_norm"][0], flagged, len(found)))
         cells.append((OWN_LOSS, polished, len(found) - kept, len(found)))
+    if elsewhere is not None:
+        reached = {attack for attack, *_ in cells}
+        there = elsewhere[elsewhere["attack"].isin(reached)]
+        cells += there[["attack", "check", "stopped", "of"]].itertuples(index=False, name=None)
     return pd.DataFrame(cells, columns=["attack", "check", "stopped", "of"])
 
 
@@ -97,15 +107,14 @@ def finding(table: pd.DataFrame, deniable: DeniableResult | None = None) -> str:
 
 
 def cell(share: float, auc: float, arrived: int, page: str) -> str:
-    """Return a check's cell as HTML: how many it flags, its AUC, in a colour, linked to its
-    evidence."""
+    """Return a check's cell as HTML: how many it flags, its AUC (NaN where there is none), in a
+    colour, linked to its evidence."""
     if not arrived:
         return "–"
     look = "caught" if share >= CAUGHT else "missed" if share <= MISSED else "partly"
     said = f"{round(share * arrived)} of {arrived}"
-    return (
-        f'<a class="ial-race {look}" href="{escape(page)}" target="_self">{look}: {said}</a>'
-        f'<div class="note">AUC {auc:.2f}</div>'
+    return f'<a class="ial-race {look}" href="{escape(page)}" target="_self">{look}: {said}</a>' + (
+        "" if np.isnan(auc) else f'<div class="note">AUC {auc:.2f}</div>'
     )
 
 
@@ -139,8 +148,13 @@ def beyond(result: DeniableResult) -> str:
 
 
 @shelf.kept
-def as_table(table: pd.DataFrame, deniable: DeniableResult | None = None) -> pd.DataFrame:
-    """Return the race as a table whose cells are HTML; the deniable attack comes last."""
+def as_table(
+    table: pd.DataFrame,
+    deniable: DeniableResult | None = None,
+    elsewhere: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Return the race as a table whose cells are HTML; the deniable attack comes last. elsewhere:
+    cells of other experiments, as in `race_elsewhere.table_of`, in columns of their own."""
     rows = []
     for row in race(table).to_dict("records"):
         said = {
@@ -154,4 +168,15 @@ def as_table(table: pd.DataFrame, deniable: DeniableResult | None = None) -> pd.
         rows.append(said)
     if deniable is not None and not deniable.arrived.empty:
         rows.append(deniable_row(table, deniable))
-    return pd.DataFrame(rows)
+    shown = pd.DataFrame(rows)
+    if elsewhere is None:
+        return shown
+    for check in dict.fromkeys(elsewhere["check"]):
+        cells = {
+            escape(one["attack"]): cell(
+                one["stopped"] / one["of"], one["auc"], one["of"], race_elsewhere.PAGES[check]
+            )
+            for one in elsewhere[elsewhere["check"] == check].to_dict("records")
+        }
+        shown[check] = shown["attack"].map(cells).fillna("–")
+    return shown
