@@ -111,7 +111,7 @@ RESULTS = (
     result(r"^The attack costs [\d.]+ points", r.trainer_loses),
     result(r"^The last attacker declares a loss of its own", r.deniable_race),
     result(r"^Averaging over honest choices leaves \d+\.$", more.averaged_in_race),
-    result(r"^The other test half convicts nobody", r.first_on_other_half),
+    result(r"^That is no proof: there the honest model", r.first_on_other_half),
     result(r"^Averaging over honest choices leaves \d+ of (all )?\d+", more.deniable_averaged),
     result(r"^Sample \d+ (is at|has) rank [\d,]+; three cheats", r.audit_ranks),
     result(r"^One gradient takes", r.gradients),

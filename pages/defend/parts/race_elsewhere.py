@@ -56,6 +56,7 @@ def honest_first(halves: pd.DataFrame) -> str:
     """Say what the other half makes of the honest model."""
     own = halves[halves["draw"] == 0].iloc[0]
     return (
-        "The other test half convicts nobody: there the honest model's own first is at rank "
+        "On the other test half a target outside the top ten counts as stopped. That is no proof: "
+        "there the honest model's own first is at rank "
         f"{own['first_on_second']:,.0f} of {own['n_train']:,.0f}."
     )
