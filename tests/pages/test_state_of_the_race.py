@@ -9,16 +9,16 @@ from engine.experiments import DeniableRequest, PolishRequest
 from engine.experiments.polish import HONEST, honest_of
 from engine.results.store import Store
 from engine.settings import Settings
-from pages.attack.parts import fresh
 from pages.common.lab import registry
 from pages.defend.parts import race_elsewhere, race_figures, race_words
+from pages.defend.parts.polish_words import KINDS
 from tests.pages.test_undo_it import made
 from tests.support.pages import Open, have_found, tables, unfold, words
 from tests.support.recomputed import results
+from tests.support.recomputed_tables import by_knn_shapley, by_other_half
 from tests.support.stores import published
 
 PAGE = registry.page("race")
-NAMES = {"higher_ranked": "Algorithm 3"}
 
 
 def test_each_cell_counts_what_the_check_flags() -> None:
@@ -76,27 +76,10 @@ def test_two_columns_are_counted_again_from_other_experiments(open_page: Open) -
     assert not app.exception
     (shown,) = tables(unfold(app))
     alarm, half = (shown.set_index("attack")[name] for name in race_elsewhere.PAGES)
-    filled = 0
-    for role in ("other scores", "other attackers"):
-        for request, result in results(role, "digits"):
-            models = result.models
-            honest = np.sort(models.query("role == 'known'")["whole_knn_shapley"])
-            limit = honest[len(honest) - 1 - int(0.05 * len(honest))]
-            found = models.query("role == 'attacked'")["whole_knn_shapley"] > limit
-            name = "lowers its gradient norm on the way" if request.stealth else None
-            cell = alarm[name or NAMES.get(request.objective, request.objective)]
-            assert f": {found.sum()} of {len(found)}AUC" in cell
-            filled += 1
-    assert filled == (alarm != "–").sum() == 4
-    seen = {
-        t for role in fresh.TUNED_ROLES for _, one in results(role, "digits") for t in one.target
-    }
-    for request, sweep in results(fresh.ROLE, "digits"):
-        (objective,) = request.objectives
-        rows = sweep[(sweep["k"] == 1) & (sweep["rank_test"] == 1) & ~sweep["target"].isin(seen)]
-        rows = rows[rows["rank_before_holdout"] > 10]
-        cell = half[NAMES.get(objective, objective)]
-        assert cell.endswith(f": {(rows['rank_holdout'] > 10).sum()} of {len(rows)}")
+    for kind, name in KINDS.items():
+        for column, cells in ((alarm, by_knn_shapley(kind)), (half, by_other_half(kind))):
+            assert (f": {cells[0]} of {cells[1]}" in column[name]) if cells else column[name] == "–"
+    assert (alarm != "–").sum() == 4
     assert (half != "–").sum() == 3
     assert "“kNN-Shapley alarm” and “other test half” are of other experiments" in words(app)
     own = results("halves", "digits")[0][1].query("draw == 0").iloc[0]

@@ -56,6 +56,32 @@ def in_top_ten(rows: pd.DataFrame, step: int) -> Numbers:
     return [(outside[f"rank_{step}"] <= 10).sum(), len(outside)]
 
 
+def by_knn_shapley(kind: str) -> Row:
+    """What disagreement with kNN-Shapley finds, of how many that arrived, and its AUC; nothing for
+    attacks that it was not tried on."""
+    for role in ("other scores", "other attackers"):
+        for request, result in results(role, "digits"):
+            if kind == ("stealth" if request.stealth else request.objective):
+                models = result.models.groupby("role")["whole_knn_shapley"]
+                known, unknown, attacked = map(models.get_group, ("known", "unknown", "attacked"))
+                limit = known.nlargest(1 + int(0.05 * len(known))).iloc[-1]
+                return [(attacked > limit).sum(), len(attacked), area(unknown, attacked)]
+    return []
+
+
+def by_other_half(kind: str) -> Row:
+    """Targets outside the top ten of the other half, of those first on `test`; nothing for attacks
+    without a sweep on fresh targets."""
+    roles = ("cost", "frontier", "ablation")
+    seen = {target for role in roles for _, one in results(role, "digits") for target in one.target}
+    for request, sweep in results("fresh", "digits"):
+        if request.objectives == (kind,):
+            first = sweep[(sweep["k"] == 1) & (sweep["rank_test"] == 1)]
+            first = first[~first["target"].isin(seen) & (first["rank_before_holdout"] > 10)]
+            return [(first["rank_holdout"] > 10).sum(), len(first)]
+    return []
+
+
 def race(_: str) -> list[Row]:
     honest, by, over = polished()
     found: list[Row] = []
@@ -65,7 +91,8 @@ def race(_: str) -> list[Row]:
         for name in DETECTORS if len(there) else ():
             flagged = (there[name] > over[name]).sum()
             row += [flagged, len(there), area(honest[name], there[name])]
-        found.append([*row, *in_top_ten(rows, 5)] if len(there) else row)
+        elsewhere = [*by_knn_shapley(kind), *by_other_half(kind)]
+        found.append([*row, *in_top_ten(rows, 5), *elsewhere] if len(there) else row)
     result = only("deniable", "digits")
     own = result.table[result.table["arrived"]]
     norm, flags = own["gradient_norm"], (own["gradient_norm"] > over["gradient_norm"]).sum()

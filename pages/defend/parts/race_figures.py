@@ -49,7 +49,7 @@ def grid(table: pd.DataFrame) -> go.Figure:
             hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}: %{customdata[2]} of "
             "%{customdata[3]} stopped<extra></extra>",
         )
-    heads = column_axis(["<br>".join(wrap(name, 9)) for name in columns])
+    heads = column_axis(["<br>".join(wrap(name, 16)) for name in columns])
     heads |= {"tickangle": None, "autotickangles": [0, 90]}  # upright where columns are narrow
     figure.update_xaxes(heads)
     figure.update_yaxes(
