@@ -65,7 +65,8 @@ def by_knn_shapley(kind: str) -> Row:
                 models = result.models.groupby("role")["whole_knn_shapley"]
                 known, unknown, attacked = map(models.get_group, ("known", "unknown", "attacked"))
                 limit = known.nlargest(1 + int(0.05 * len(known))).iloc[-1]
-                return [(attacked > limit).sum(), len(attacked), area(unknown, attacked)]
+                honest = pd.concat([known, unknown])
+                return [(attacked > limit).sum(), len(attacked), area(honest, attacked)]
     return []
 
 
