@@ -9,6 +9,7 @@ from streamlit.commands.navigation import send_page_not_found
 from streamlit.navigation.page import StreamlitPage
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.Navigation_pb2 import Navigation
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
 from streamlit.source_util import PageInfo
 from streamlit.util import calc_hash
@@ -92,6 +93,7 @@ def choose(entries: Sequence[PageEntry]) -> StreamlitPage:
     context = get_script_run_ctx()
     if context is None:  # the app is imported, not run by a server
         return opened(made(next(entry for entry in entries if entry.default)))
+    PagesManager.uses_pages_directory = False  # else Streamlit takes `pages` for its old own pages
     addresses = tuple(entry.url for entry in entries)
     if addresses not in _listed:
         _listed[addresses] = Listed.of(entries)
