@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from engine.experiments import DeniableResult, PolishRequest
+from engine.experiments import AttributionsRequest, DeniableResult, PolishRequest
 from engine.results.store import Stored
 from pages.attack.parts import fresh
 from pages.common.asking import controls, data_choice, door, halves, openings, sweep_requests
@@ -39,23 +39,32 @@ def deniable(dataset: str) -> Stored | None:
 
 def elsewhere(dataset: str) -> pd.DataFrame:
     """Return the cells that other published experiments on the same data fill."""
-    looks = []
-    for role in ("other scores", "other attackers"):
-        for request in published_results.requests_of(role, dataset):
-            stored = door.find("attributions", request)
-            if stored is not None:
-                looks.append((request, stored.result))
-    tuned = [
-        stored.result
-        for role in fresh.TUNED_ROLES
-        for stored in sweep_requests.stored_of(role, dataset).values()
+    asked = [
+        (request, door.find("attributions", request))
+        for role in ("other scores", "other attackers")
+        for request in published_results.requests_of(role, dataset)
     ]
-    sweeps = [
-        fresh.unseen(stored.result, tuned)
-        for stored in sweep_requests.stored_of(fresh.ROLE, dataset).values()
-    ]
+    tuned, sweeps = (
+        tuple(
+            stored for role in roles for stored in sweep_requests.stored_of(role, dataset).values()
+        )
+        for roles in (fresh.TUNED_ROLES, (fresh.ROLE,))
+    )
+    looks = tuple((request, stored) for request, stored in asked if stored is not None)
+    return cells(looks, tuned, sweeps)
+
+
+@shelf.kept
+def cells(
+    looks: tuple[tuple[AttributionsRequest, Stored], ...],
+    tuned: tuple[Stored, ...],
+    sweeps: tuple[Stored, ...],
+) -> pd.DataFrame:
+    """Return the cells from the alarms and the sweeps, without the targets that were tuned on."""
+    seen = [stored.result for stored in tuned]
     return race_elsewhere.table_of(
-        race_elsewhere.alarm_cells(looks), race_elsewhere.half_cells(sweeps)
+        race_elsewhere.alarm_cells((request, stored.result) for request, stored in looks),
+        race_elsewhere.half_cells(fresh.unseen(stored.result, seen) for stored in sweeps),
     )
 
 

@@ -68,7 +68,7 @@ def test_whoever_opens_a_link_after_it_finds_everything_made(environment: dict[s
     assert done.returncode == 0, done.stderr
     made, in_the_end, shown, figures, has_torch = json.loads(done.stdout)
     assert not has_torch
-    assert figures > len(PAGES)
+    assert figures > len(PAGES) / 2  # most pages open with one; the others have tables or canvases
     assert made > len(links())
     assert in_the_end == made
     assert shown == [[] for _ in links()]

@@ -11,7 +11,17 @@ from engine.results.jobs import JobState
 from engine.results.store import Store
 from engine.settings import Settings
 from pages.common.lab import registry
-from tests.support.pages import Asked, JobsStand, Open, check_note, follow, notes, unfold, words
+from tests.support.pages import (
+    Asked,
+    JobsStand,
+    Open,
+    address,
+    check_note,
+    follow,
+    notes,
+    unfold,
+    words,
+)
 
 PAGE = registry.page("impossible")
 
@@ -57,7 +67,7 @@ def test_a_link_restores_the_view(open_page: Open) -> None:
     app = open_page(PAGE, k=10, seed=0, damping=1.0, w1=2.5, w2=0.5, b=-1.0)
     assert not app.warning
     assert app.number_input(key="k").value == 10
-    assert "?k=10&seed=0&damping=1.0&w1=2.5&w2=0.5&b=-1.0" in words(app)
+    assert "?k=10&seed=0&damping=1.0&w1=2.5&w2=0.5&b=-1.0" in address(app)
     assert "[[1.25, 0.25, -0.5], [-1.25, -0.25, 0.5]]" in words(unfold(app))
 
 

@@ -37,7 +37,7 @@ CHARTS = """(least) => {
 }"""
 # Each table that is wider than its frame and does not say so, or that cannot be scrolled in it.
 TABLES = """() => [...document.querySelectorAll('.ial-table')]
-  .filter(table => table.clientWidth && table.scrollWidth > table.clientWidth + 1)
+  .filter(table => table.checkVisibility() && table.scrollWidth > table.clientWidth + 1)
   .filter(table => getComputedStyle(table).overflowX !== 'auto' || (innerWidth < 640
     && !parseFloat(getComputedStyle(table.parentElement, '::before').fontSize)))
   .map(table => `${table.getAttribute('aria-label')}: wide, and no hint`)"""

@@ -57,6 +57,6 @@ def honest_first(halves: pd.DataFrame) -> str:
     own = halves[halves["draw"] == 0].iloc[0]
     return (
         "On the other test half a target outside the top ten counts as stopped. That is no proof: "
-        "there the honest model's own first is at rank "
+        "there the honest model's own first sample is number "
         f"{own['first_on_second']:,.0f} of {own['n_train']:,.0f}."
     )
