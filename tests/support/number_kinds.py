@@ -308,6 +308,7 @@ NO_RESULT = (
         r"^(Trains some|Computes some) .* on a laptop\.$|^The audit uses the tolerance",
         r"^“.*” has [\d.,]+ times as many numbers",  # tests/pages/test_many_classes.py
         r"^The slider stops at the \d+ scales",
+        r"^After these, the same from other random starts: at most \d+ rounds",
         r"^Smaller on this data set than on the others",
         r"models are trained again, each without one sample",
         r"^On two processor cores",
