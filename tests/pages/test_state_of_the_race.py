@@ -83,7 +83,10 @@ def test_two_columns_are_counted_again_from_other_experiments(open_page: Open) -
     assert (half != "–").sum() == 3
     assert "“kNN-Shapley alarm” and “other test half” are of other experiments" in words(app)
     own = results("halves", "digits")[0][1].query("draw == 0").iloc[0]
-    assert f"first sample is number {own['first_on_second']:,.0f} of {own['n_train']:,.0f}" in words(app)
+    assert (
+        f"first sample is number {own['first_on_second']:,.0f} of {own['n_train']:,.0f}"
+        in words(app)
+    )
 
 
 def test_without_a_result_it_is_offered(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
