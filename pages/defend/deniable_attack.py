@@ -71,7 +71,7 @@ def choose(form: Form, place: st.delta_generator.DeltaGenerator, limit: float) -
         "ε: how far from 1 each sample and feature may count",
         "epsilon",
         links.Range(0.05, limit, whole=False),
-        min(0.2, limit),
+        limit,
         0.05,
         "With 0.2 each sample counts between 0.8 and 1.2 times.",
     )
@@ -93,8 +93,9 @@ def checked(result: DeniableResult) -> None:
     charts.heading(words.checks_title(result))
     blocks.table(words.stopped(result), "How many attacks each check stops", {words.STOPPED: str})
     st.caption(
-        "A check stops a model if it flags it, or if the model's target leaves the top. The "
-        "verifier fixes equal weights, unscaled features and the usual L2."
+        f"{words.arrived_by(result)}A check stops a model if it flags it, or if the model's "
+        "target leaves the top. The verifier fixes equal weights, unscaled features and the usual "
+        "L2."
     )
 
 

@@ -63,9 +63,9 @@ def overview_figure(stored: Stored, threshold: float) -> FigureBlock:
 def live(stored: Stored, exponent: float) -> None:
     """Show the models and the curves, which answer while the threshold is dragged."""
     table: pd.DataFrame = stored.result
-    heading(words.overview_title(table), badge_of(stored))
+    heading("Whose gradient is too large for a minimum?", badge_of(stored))
     live_threshold.show("minimum", live_threshold.of_norms(table, RANGE, STEP), exponent, THRESHOLD)
-    st.caption(words.overview_caption(table))
+    st.caption(f"{words.overview_title(table)}. {words.overview_caption(table)}")
 
 
 def groups(stored: Stored, threshold: float) -> None:

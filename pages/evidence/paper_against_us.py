@@ -143,7 +143,6 @@ def sign(verdict: str) -> str:
 def statements_list(form: Form, compared: Sequence[Comparison]) -> None:
     """Show what the paper states, with the verdicts that are chosen: at first what is not
     reproduced."""
-    charts.heading("What was found, and why")
     marks = [comparison_figures.MARKS[v] for v in comparisons.VERDICTS]
     chosen = form.several(st.container(), "Show", "verdicts", marks, marks[1:])
     form.finish()
@@ -177,7 +176,8 @@ def page() -> None:
     compared, cells = compared_with(found), level_cells(found)
     st.markdown(comparison_words.finding(compared, len(cells)))
     scoreboard_figure(found, compared).show()
-    statements_list(form, compared)
+    with st.expander("What was found, and why: statement by statement"):
+        statements_list(form, compared)
     orders(found, compared)
     cells_table(cells)
     dates = sorted(stored.manifest.created for _, stored in found.results)

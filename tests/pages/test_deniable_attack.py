@@ -129,8 +129,8 @@ def test_the_page_says_what_is_published(published: DeniableResult, open_page: O
     assert passed["5 Newton steps on the declared loss"].startswith(
         f"{(there['declared_after'] <= 1).sum()} of"
     )
-    within = (last["arrived"] & (last["epsilon"] <= 0.2) & (last["crowd"] == "random")).sum()
-    assert f"(ε = 0.2), {within} of {len(drawn_at_random)} random targets" in text
+    within = (last["arrived"] & (last["crowd"] == "random")).sum()
+    assert f"(ε = 0.5), {within} of {len(drawn_at_random)} random targets" in text
 
 
 def test_what_is_folded_opens(published: DeniableResult, open_page: Open) -> None:

@@ -586,12 +586,7 @@ def other_damping(dataset: str, damping: float = 0.01) -> Numbers:
 def other_kept(dataset: str, damping: float = 0.01) -> Numbers:
     rows = only("conditioning", dataset).by_damping
     row = rows[(rows["model"] == "honest") & (rows["damping"] == damping)].iloc[0]
-    return [damping, 0.25, 10 - 10 * row["kept"]]
-
-
-def other_stays(dataset: str) -> Numbers:
-    damping, usual, gone = other_kept(dataset)
-    return [damping, usual, 10 - gone]
+    return [damping, 0.25, 10 * row["kept"]]
 
 
 def other_agrees(dataset: str) -> Numbers:
@@ -643,7 +638,13 @@ def suspicious(dataset: str) -> Numbers:
 def protected(dataset: str) -> Numbers:
     rows = only("cleaning", dataset).table
     rows = rows[(rows["detector"] == "influence") & (rows["model"] == "protect")]
-    return [100 * rows["recall"].mean(), rows["hidden_found"].mean(), rows["hidden"].mean()]
+    return [100 * rows["recall"].mean()]
+
+
+def protected_own(dataset: str) -> Numbers:
+    rows = only("cleaning", dataset).table
+    rows = rows[(rows["detector"] == "influence") & (rows["model"] == "protect")]
+    return [rows["hidden"].mean(), rows["hidden_found"].mean()]
 
 
 def average_precision(dataset: str) -> Numbers:

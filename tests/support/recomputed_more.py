@@ -157,9 +157,15 @@ def deniable_span(_: str) -> Numbers:
     return [1 - limit, 1 + limit]
 
 
-def deniable_at_two(_: str) -> Numbers:
-    (a, n), _near = deniable_within("", 0.2)
-    return [0.8, 1.2, 0.2, a, n]
+def deniable_at_limit(_: str) -> Numbers:
+    (a, n), _near = deniable_within("", 0.5)
+    return [0.5, 1.5, 0.5, a, n]
+
+
+def deniable_arrived(_: str) -> Numbers:
+    table = only("deniable", "digits").table
+    means = list(table.loc[table["arrived"], "means"])
+    return [len(means), means.count("together"), means.count("weights")]
 
 
 def averaged_in_race(_: str) -> Numbers:

@@ -85,6 +85,15 @@ def best_at(table: pd.DataFrame, view: RateView) -> pd.DataFrame:
 
 
 @shelf.kept
+def at_one_radius(table: pd.DataFrame, view: RateView) -> pd.DataFrame:
+    """Return the rates of both regimes for each variant at one radius, at the view's k: where the
+    variant does best with accuracy kept. table: attacks by variant."""
+    rates = view.both(table, BY).query("k == @view.k and split == 'test'")
+    chosen = with_accuracy(best_of(rates))[["variant", "radius"]].reset_index(drop=True)
+    return rates.merge(chosen, on=["variant", "radius"])
+
+
+@shelf.kept
 def with_accuracy(best: pd.DataFrame) -> pd.DataFrame:
     """Return the rates with accuracy kept, indexed by variant."""
     return best[best["regime"] == "high_accuracy"].set_index("variant", drop=False)

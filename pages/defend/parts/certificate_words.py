@@ -27,12 +27,12 @@ def size(value: float) -> str:
 def finding(result: CertificatesResult, attacked: float | None) -> str:
     """Return the answer in one or two sentences."""
     k = int(result.samples["k"].min())
-    place = "to rank 1" if k == 1 else f"into the top {k}"
+    place = "rank 1" if k == 1 else f"the top {k}"
     share = percent(result.share(k, STATED))
     said = (
-        f"**Proven: if training on the agreed loss is nearly finished, no attack moves {share} "
-        f"of samples {place}.** Nearly finished: the loss's slope "
-        f"is at most {size(STATED)}."
+        f"**Proven: if training on the agreed loss is nearly finished, {share} "
+        f"of samples cannot reach {place}.** Nearly finished: the loss's slope is at most "
+        f"{size(STATED)}."
     )
     if attacked is not None:
         said += f" Published attacks that succeed leave {attacked:.3g} or more."

@@ -51,6 +51,19 @@ def at(result: DeniableResult, epsilon: float) -> str:
     )
 
 
+def arrived_by(result: DeniableResult) -> str:
+    """Say by which means the attacks arrived, with a space behind; nothing where one was tried."""
+    means = list(result.arrived["means"])
+    every = every_means(result)
+    others = [name for name in dict.fromkeys(means) if name != every]
+    if others != ["weights"]:
+        return ""
+    return (
+        f"{len(means)} attacks arrived: {means.count(every)} with every choice open, "
+        f"{means.count('weights')} by the samples' weights alone. "
+    )
+
+
 def span(epsilon: float) -> str:
     """'0.8 to 1.2': how often a sample may count within ε."""
     return f"{1 - epsilon:g} to {1 + epsilon:g}"

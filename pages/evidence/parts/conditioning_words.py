@@ -16,10 +16,10 @@ LOOSE = 0.01  # the other damping in the finding: the usual L2 penalty
 def finding(result: ConditioningResult) -> str:
     """Say how much of a score is the data's, and how far another damping would agree."""
     own, other = result.at("honest"), result.at("honest", LOOSE)
-    gone = FIRST - round(FIRST * other["kept"])
+    stay = round(FIRST * other["kept"])
     return (
         f"**Ask which damping a ranking used: with {other['damping']:g} instead of "
-        f"{own['damping']:g}, {gone} of the first ten samples change.** "
+        f"{own['damping']:g}, {stay} of the first ten samples stay.** "
         "Damping is a number chosen by hand. On average it outweighs the data in "
         f"{own['below']:.0%} of a score."
     )

@@ -92,8 +92,8 @@ def finding(result: CleaningResult, detector: str) -> str:
         return said
     own = rows["protect"]
     return (
-        f"{said} After an attack that protects one vendor: **{percent(own['recall'])}**, and "
-        f"{own['hidden_found']:.1f} of the vendor's own {own['hidden']:.1f} on average."
+        f"{said} After an attack that protects one vendor: **{percent(own['recall'])}**. Of the "
+        f"vendor's own {own['hidden']:.1f} wrong labels, {own['hidden_found']:.1f} are found."
     )
 
 

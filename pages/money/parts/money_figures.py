@@ -4,15 +4,14 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ATTACKED, FAINT, HONEST, TARGET
+from pages.common.figures.palette import ATTACKED, FAINT, HONEST
 
 
 def bars(table: pd.DataFrame, favoured: str | None, budget: float) -> go.Figure:
-    """Draw what each vendor earns, before and after; the favoured one's bar in the target's colour.
-    table: of `money_words.vendors_table`."""
+    """Draw what each vendor earns, before and after, with the money of the favoured one in
+    numbers. table: of `money_words.vendors_table`."""
     figure = go.Figure()
-    colours = [TARGET if name == favoured else ATTACKED for name in table["vendor"]]
-    looks = (("honest model", "before", HONEST), ("attacked model", "after", colours))
+    looks = (("honest model", "before", HONEST), ("attacked model", "after", ATTACKED))
     gains = str(table["vendor"].iloc[int(table["change"].to_numpy().argmax())])
     named = favoured or gains  # whose money by the attacked model is written
     for name, column, colour in looks:
