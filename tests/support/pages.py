@@ -17,8 +17,8 @@ from engine.results.jobs import JobState
 from engine.results.store import Stored
 from pages.common.asking import links
 from pages.common.asking.door import Computation
-from pages.common.asking.form import LINK
 from pages.common.asking.links import EXAMPLE
+from pages.common.asking.view_link import LINK
 
 Open = Callable[..., AppTest]
 Publish = Callable[..., None]  # of (role, experiment, request)

@@ -100,3 +100,9 @@ def test_the_public_names_exist_and_are_described():
         assert getattr(engine, name).__doc__, name
     with pytest.raises(AttributeError, match="nothing"):
         _ = engine.nothing  # type: ignore[attr-defined]  # the point
+
+
+def test_no_file_of_the_pages_has_more_than_350_lines() -> None:
+    lines = {path: len(path.read_text("utf-8").splitlines()) for path in ROOT.glob("pages/**/*.py")}
+    assert len(lines) > 100
+    assert {path.name: n for path, n in lines.items() if n > 350} == {}

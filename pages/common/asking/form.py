@@ -3,17 +3,14 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Literal, TypedDict, TypeVar, overload
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.common.asking import links, own_address
-from pages.common.widgets import unfold
+from pages.common.asking import links, own_address, view_link
 
 NOTES, CHOICE = "link_notes", "choice"  # session-state keys beside the widgets' own
-LINK = "link-to-view"  # the key of its menu
 Place = DeltaGenerator  # where a control is drawn: a column, a container, the sidebar
 T = TypeVar("T")
 
@@ -292,7 +289,7 @@ class Form:
     def finish(self) -> None:
         """Show the link to what the controls hold, and say which part of the page's own link cannot
         be used, until a control changes. Call it once all controls are made."""
-        show_link(self.used)
+        view_link.show(self.used)
         found = links.problems(self.given, self.expected, self.used)
         if found:
             st.session_state[NOTES] = found
@@ -317,28 +314,6 @@ def bound_number(name: str) -> Binding:
     except ValueError:
         return BOUND
     return UNBOUND if endless else BOUND
-
-
-def show_link(values: Mapping[str, object]) -> None:
-    """Show the address of the view, with the values of all its controls, to be copied."""
-    address = f"{st.context.url or ''}{links.query(values)}"
-    with st.sidebar:
-        unfold.menu(
-            "Link to this view",
-            LINK,
-            partial(restores, address),
-            ":material/link:",
-            width="stretch",
-        )
-
-
-def restores(address: str) -> None:
-    """Show what restores a view, and where."""
-    st.code(address, language=None, wrap_lines=True)
-    st.caption(
-        "Restores this view wherever the lab has the same data: at once where the result is kept; "
-        "elsewhere it offers to compute it."
-    )
 
 
 def unchoose(name: str) -> None:
