@@ -9,7 +9,10 @@ from pages.common.widgets import class_notice, header
 
 st.set_page_config(page_title="Influence Attack Lab", layout="wide")
 
-chosen = navigation.choose(class_notice.in_order(PAGES))
+sections: dict[str, list] = {}
+for entry in class_notice.in_order(PAGES):
+    sections.setdefault(entry.section, []).append(navigation.page_of(entry))
+chosen = st.navigation(sections, expanded=True)
 class_notice.show()
 entry_shown = navigation.entry_of(chosen)
 header.show(entry_shown)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
 from pages.common.lab.registry import PAGES, PageEntry
@@ -45,37 +44,6 @@ def test_a_page_sends_no_more_messages_than_it_may(page: PageEntry, open_page: O
     assert not app.exception
     most = A_PAGE + A_CHART * len(app.get("plotly_chart")) + MORE.get(page.url, 0)
     assert sent(app) <= most, "put what few readers need into a fold, which is one message"
-
-
-def test_the_navigation_is_streamlits_own(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`navigation.choose` sends what `st.navigation` does, and tells the session the same."""
-    messages, known = [], []
-    whole = ScriptRunContext.enqueue
-
-    def noted(context: ScriptRunContext, message: Any) -> None:  # a ForwardMsg
-        if message.WhichOneof("type") == "navigation":
-            messages.append(message.navigation.SerializeToString(deterministic=True))
-            known.append((context.pages_manager.get_pages(), context.page_script_hash))
-        whole(context, message)
-
-    monkeypatch.setattr(ScriptRunContext, "enqueue", noted)
-    assert not AppTest.from_function(both).run().exception
-    ours, streamlits = messages
-    assert ours == streamlits
-    assert known[0] == known[1]
-
-
-def both() -> None:
-    import streamlit as st
-
-    from pages.common.lab import navigation
-    from pages.common.lab.registry import PAGES
-
-    sections: dict[str, list] = {}
-    for entry in PAGES:
-        sections.setdefault(entry.section, []).append(navigation.page_of(entry))
-    navigation.choose(PAGES)
-    st.navigation(sections, expanded=True)
 
 
 def components() -> None:

@@ -217,7 +217,7 @@ def test_right_labels_in_ones_own_table_are_used(
     names = np.array(["ant", "bee"])
     table = {"label": names[given], "truth": names[truth], "size": rng.normal(size=80) + 2 * truth}
     arrays = labelled_table.look(pd.DataFrame(table)).arrays  # as `data add` does
-    np.savez(settings.data_dir / "noisy.npz", **arrays)  # type: ignore[arg-type]  # numpy's stub
+    np.savez(settings.data_dir / "noisy.npz", allow_pickle=False, **arrays)
     dataset = load_dataset("noisy", settings.data_dir)
     request = CleaningRequest("noisy", vendors=2, **FEW)
     real = replace(request, truth="truth")

@@ -408,7 +408,7 @@ NO_RESULT = (
         r"^The slope is the norm of the training loss's gradient",
         r"^2: (and lower|the same, from random)",
         r"^(Definition|Equation|Theorem) \d[., ]|^Algorithm \d, |^Algorithm 3 that hides",
-        r"^(Scores \(Definition|The rank of a sample is 1 plus|Spearman: −1|AUC: how often)",
+        r"^(Scores \(Definition|The rank of a sample is 1 plus|Spearman compares|AUC: how often)",
         r"^(With ∎|Where ∎|It is (Definition|the first term)|A training subset)",
         r"^(Training (with l2|minimises|ends)|A sample that moves|That is what is left)",
         r"^(In the middle of the ranking all are near 0|A trained model is a minimum)",

@@ -109,7 +109,7 @@ def accept(
                 shutil.copyfile(path, making)
             else:
                 with making.open("wb") as file:
-                    np.savez(file, **found.arrays)  # type: ignore[arg-type]  # numpy's stub
+                    np.savez(file, allow_pickle=False, **found.arrays)
             place(making, data_dir / f"{name}{FEATURES}")
         finally:
             making.unlink(missing_ok=True)

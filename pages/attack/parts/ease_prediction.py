@@ -84,7 +84,8 @@ def clues(tried: pd.DataFrame, n: int, radius: float) -> None:
     charts.heading("Is there a better clue?")
     blocks.table(table, "What is known before an attack, and what it tells")
     st.caption(
-        "Spearman: −1 if more of the clue always means a smaller radius, 0 if it tells nothing. "
+        "Spearman compares the clue with the radius: at −1 more of the clue always means a smaller "
+        "radius, at 0 the clue tells nothing. "
         "AUC: how often, of a target that was moved and one that was not, the moved one has more "
         "of the clue; 0.5 is chance, – where all or none were moved. Intervals are 95% percentile "
         "bootstraps over the targets."

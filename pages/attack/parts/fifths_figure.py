@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.attack.parts.moved_targets import NEVER, radius_name
+from pages.common.figures.axes import share_axis
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ATTACKED, ON_PAGE, ON_PALE, REST, paler
 from pages.common.keeping import shelf
@@ -68,14 +69,7 @@ def by_fifth(found: pd.DataFrame) -> go.Figure:
             customdata=part[["targets", "of"]].to_numpy(),
             hovertemplate="%{customdata[0]} of %{customdata[1]} targets<extra>" + name + "</extra>",
         )
-    ticks = [0, 0.5, 1]
-    figure.update_xaxes(
-        range=[0, 1.01],
-        tickvals=ticks,
-        ticktext=[f"{tick:.0%}" for tick in ticks],
-        showgrid=False,
-        title_text="of the targets in each fifth",
-    )
+    figure.update_xaxes(**share_axis("of the targets in each fifth"))
     figure.update_yaxes(
         type="category",
         categoryorder="array",

@@ -4,6 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.common.asking.rate_view import RateView
+from pages.common.figures.axes import share_axis
 from pages.common.figures.layout import finish, set_plainly
 from pages.common.figures.palette import ATTACKED, ON_PAGE, ON_PALE, REST, paler
 from pages.common.frames import named_rows
@@ -89,14 +90,7 @@ def outcomes(found: pd.DataFrame, names: list[str], tolerance: float | None) -> 
             )
             + f"<extra>{name}</extra>",
         )
-    ticks = [0, 0.5, 1]
-    figure.update_xaxes(
-        range=[0, 1.01],
-        tickvals=ticks,
-        ticktext=[f"{tick:.0%}" for tick in ticks],
-        showgrid=False,
-        title_text="of all attacked samples",
-    )
+    figure.update_xaxes(**share_axis("of all attacked samples"))
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
     legend = {"traceorder": "normal"}
     return finish(figure, 130 + 48 * len(names), barmode="stack", legend=legend)

@@ -28,6 +28,6 @@ def restores(address: str) -> None:
     """Show what restores a view, and where."""
     st.code(address, language=None, wrap_lines=True)
     st.caption(
-        "Restores this view wherever the lab has the same data: at once where the result is kept; "
-        "elsewhere it offers to compute it."
+        "This link restores the view in every lab with the same data. A kept result is shown at "
+        "once; another is offered to be computed."
     )

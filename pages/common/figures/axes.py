@@ -49,6 +49,13 @@ def power_axis(low: float, high: float, title: str, every: int = 1) -> dict[str,
     }
 
 
+def share_axis(title: str) -> dict[str, object]:
+    """Return the axis of bars that add up to the whole: three ticks, no grid."""
+    ticks = [0, 0.5, 1]
+    names = [f"{tick:.0%}" for tick in ticks]
+    return dict(range=[0, 1.01], tickvals=ticks, ticktext=names, showgrid=False, title_text=title)
+
+
 def rank_axis(n: int, title: str, reverse: bool = False) -> dict[str, object]:
     """Return a log axis of the ranks 1…n. Positions of annotations on it are log10(rank)."""
     low, high = -0.12, math.log10(max(n, 2)) + 0.08

@@ -71,7 +71,7 @@ class Component:
 
 
 def listen(element: str, events: Mapping[str, Callable[[], None]]) -> None:
-    """Have the session keep what the component tells, as `st.components.v2` does."""
+    """Keep the component's messages in the session's state, as `st.components.v2` does."""
     context, told = get_script_run_ctx(), _make_trigger_id(element, "events")
     serde = BidiComponentSerde(default=None)
     register_widget(

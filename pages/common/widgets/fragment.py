@@ -109,6 +109,6 @@ class Fragment:
                 self.draw()
             except (RerunException, StopException):
                 raise
-            except Exception as error:
+            except Exception as error:  # whatever the page's code raises: shown, then raised again
                 handle_user_script_exception(error, context.on_script_error)
                 raise FragmentHandledException(error) from error

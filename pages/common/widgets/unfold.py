@@ -41,7 +41,7 @@ def section(label: str, key: str) -> Decorator:
 
 
 def show(label: str, key: str, write: Callable[[], None]) -> None:
-    """Draw the expander, and what `write` writes into it where it is open."""
+    """Draw an expander. While it is open, `write` fills it."""
     holder = Block(allow_empty=True, width_config=WIDTHS["stretch"])
     holder.expandable.label, holder.expandable.type = label, Block.Expandable.Type.DEFAULT
     fragment.alone(f"{KEY}{key}", partial(draw, holder, "expandable", f"{KEY}{key}", write))
@@ -55,8 +55,8 @@ def menu(
     type: Literal["secondary", "tertiary"] = "secondary",
     width: Literal["content", "stretch"] = "content",
 ) -> None:
-    """Draw a button that opens a menu, and what `write` writes into it where it is open. `icon` is
-    Streamlit's name of one (':material/link:')."""
+    """Draw a button that opens a menu. While the menu is open, `write` fills it. `icon` is
+    Streamlit's name of an icon (':material/link:')."""
     holder = Block(allow_empty=True, width_config=WIDTHS[width])
     holder.popover.label, holder.popover.icon, holder.popover.type = label, icon, type
     holder.popover.disabled = False

@@ -8,8 +8,8 @@ from pages.common.figures.palette import ATTACKED, FAINT, HONEST
 
 
 def bars(table: pd.DataFrame, favoured: str | None, budget: float) -> go.Figure:
-    """Draw what each vendor earns, before and after, with the money of the favoured one in
-    numbers. table: of `money_words.vendors_table`."""
+    """Draw what each vendor earns by the honest and by the attacked model. The favoured vendor's
+    bar carries its amount. table: of `money_words.vendors_table`."""
     figure = go.Figure()
     looks = (("honest model", "before", HONEST), ("attacked model", "after", ATTACKED))
     gains = str(table["vendor"].iloc[int(table["change"].to_numpy().argmax())])
