@@ -1,11 +1,14 @@
 """Waiting for jobs, and ending their processes."""
 
+import contextlib
 import os
 import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+
+import psutil
 
 from engine.experiments import AttackRequest
 from engine.results.jobs import Jobs, JobState
@@ -63,10 +66,21 @@ def kill_worker_of(jobs: Jobs, job: str) -> None:
 
 
 def kill_all(jobs: Jobs) -> None:
-    """End every worker that this test started."""
-    for pid in worker_pids(jobs):
-        os.kill(pid, signal.SIGKILL)
-    wait(lambda: not worker_alive(jobs))
+    """End every worker that this test started, also one that begins or waits for the lock of
+    another: it would take the place of the one that is killed."""
+    wait(lambda: not [process.kill() for process in worker_processes(jobs)])
+
+
+def worker_processes(jobs: Jobs) -> list[psutil.Process]:
+    """The processes that are, or are about to be, a worker of this queue."""
+    place = str(jobs.settings.cache_dir)
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # it has just ended, or is not ours to look at
+            is_worker = "engine.results.worker" in process.cmdline()  # none of a zombie
+            if is_worker and process.environ().get("IAL_CACHE_DIR") == place:
+                found.append(process)
+    return found
 
 
 def settle(jobs: Jobs) -> None:

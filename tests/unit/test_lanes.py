@@ -182,9 +182,12 @@ def test_the_long_lane_gives_way(warm: Jobs) -> None:
     if autogroup.exists():
         wait(lambda: autogroup.read_text().split()[-1] == str(lanes.NICENESS))
     kill(warm, LONG)  # its successor, which whoever looks starts, is as nice as it was, no nicer
-    wait(lambda: not has_ended(warm, sweep) and worker_pid(warm, LONG) is not None)
-    follower = psutil.Process(worker_pid(warm, LONG))
-    wait(lambda: follower.nice() == lanes.NICENESS)
+
+    def follower_gives_way() -> bool:
+        pid = None if has_ended(warm, sweep) else worker_pid(warm, LONG)
+        return pid is not None and psutil.Process(pid).nice() == lanes.NICENESS
+
+    wait(follower_gives_way)
 
 
 def test_giving_way_needs_no_autogroup(tmp_path: Path) -> None:
