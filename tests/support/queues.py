@@ -68,7 +68,15 @@ def kill_worker_of(jobs: Jobs, job: str) -> None:
 def kill_all(jobs: Jobs) -> None:
     """End every worker that this test started, also one that begins or waits for the lock of
     another: it would take the place of the one that is killed."""
-    wait(lambda: not [process.kill() for process in worker_processes(jobs)])
+
+    def none_left() -> bool:
+        found = worker_processes(jobs)
+        for process in found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        return not found
+
+    wait(none_left)
 
 
 def worker_processes(jobs: Jobs) -> list[psutil.Process]:
