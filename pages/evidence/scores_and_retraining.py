@@ -12,7 +12,7 @@ from pages.common.asking.not_here import unanswered
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, is_here, open_dataset
-from pages.common.widgets import blocks, charts, take_away, unfold
+from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.score_names import SCORE_NAMES, left_out
@@ -46,12 +46,7 @@ def scores_figure(stored: Stored, request: LdsRequest) -> FigureBlock:
         values=(result,),
         table=lambda: result.table,
         results=(stored,),
-        caption=f"Each of {len(result.outcomes)} models is trained on half of the samples. The "
-        "linear datamodelling score is the rank correlation of its test loss with the sum of the "
-        "scores in its half: 1 if the sums order the models perfectly. Bars are 95% intervals, "
-        "of honest models. No "
-        f"scores that are added up reach more than about {result.ceiling:.2f}, because losses do "
-        "not add up."
+        caption=f"{words.best(result)} Bars are 95% intervals, of honest models."
         f"{left_out(request.attributions)}{made_smaller(request)}",
     )
 
@@ -69,8 +64,9 @@ def sums_figure(stored: Stored, name: str) -> FigureBlock:
         values=(result, name),
         table=lambda: result.table,
         results=(stored,),
-        caption="A dot is one half of the training samples. Scores that predict retraining put the "
-        "dots on a rising line.",
+        caption=f"Each of {len(result.outcomes)} models is trained on a random half of the "
+        "samples. Its predicted loss is the sum of the scores in its half, in standard deviations. "
+        "The number is the rank correlation of both (linear datamodelling score).",
     )
 
 
@@ -102,23 +98,20 @@ def names_in(table: pd.DataFrame) -> list[str]:
     return [name for name in SCORE_NAMES if name in found]
 
 
-def choose(form: Form, names: list[str], place: "st.delta_generator.DeltaGenerator") -> str:
+def choose(form: Form, names: list[str]) -> str:
     """Choose an attribution by the name that it has on screens."""
     shown = {SCORE_NAMES[one]: one for one in names}
     chosen = form.choice(
-        place, "Attribution", "attribution", list(shown), "Whose scores are shown.",
+        st.columns([1, 2])[0], "Score", "attribution", list(shown), "Whose scores are shown.",
         SCORE_NAMES["influence"] if "influence" in names else None, carried=False,
     )  # fmt: skip
     return shown[chosen]
 
 
-@unfold.section("One attribution, half by half", "halves")
-def half_by_half(stored: Stored, name: str) -> None:
-    sums_figure(stored, name).show()
-
-
-@unfold.section("All scores in numbers, and what is computed", "numbers")
-def in_numbers(result: LdsResult, request: LdsRequest) -> None:
+@unfold.section("Which scores predict retraining best? All of them compared", "numbers")
+def all_compared(stored: Stored, request: LdsRequest) -> None:
+    result: LdsResult = stored.result
+    scores_figure(stored, request).show()
     blocks.table(words.scores_table(result), "Linear datamodelling scores with 95% intervals")
     first = f" of the first {request.queries}" if request.queries else ""
     st.caption(
@@ -129,7 +122,6 @@ def in_numbers(result: LdsResult, request: LdsRequest) -> None:
     )
     for name, why in result.missing.items():
         st.warning(f"Without {SCORE_NAMES.get(name, name)}: {why}")
-    blocks.prose(FORMULAS)
 
 
 @unfold.section("What is computed (beyond the paper)", "formulas")
@@ -146,30 +138,37 @@ def names_of(
     return [] if selections.stored is None else names_in(selections.stored.result.table)
 
 
-def curves(
+def selection(
     form: Form,
     asked: "door.Computation[SelectionRequest]",
     name: str,
-    place: "st.delta_generator.DeltaGenerator",
     classes: tuple[str, ...],
 ) -> None:
-    """Show what models are worth that are trained on a selection, or the offer to train them."""
-    if asked.stored is None:
-        charts.heading("Choose data by the scores")
-        with st.container(border=True):
+    """Show, folded unless a link asks for it, what models are worth that are trained on a
+    selection, or the offer to train them."""
+    linked = "shown" in st.session_state or "shown" in st.query_params
+    with st.expander("Can scores choose training data?", linked):
+        if asked.stored is None:
             door.offer([asked], SELECTION_COST, "model")
-        return
-    result: SelectionResult = asked.stored.result
-    what = form.segments(
-        place, "Shown", "shown", list(figures.SPLITS), "accuracy", "On holdout; the loss on test."
-    )
-    if name not in set(result.table["attribution"]):
-        name = "influence"  # of which the other damping is a variant
-    selection_figure(asked.stored, name, what).show()
-    lost = words.lost_classes(result, classes)
-    unasked = f"{left_out(asked.request.attributions)}{made_smaller(asked.request)}"
-    if lost or unasked:
-        st.caption(f"{lost}{unasked}".strip())
+            return
+        result: SelectionResult = asked.stored.result
+        if name not in set(result.table["attribution"]):
+            name = "influence"  # of which the other damping is a variant
+        figure, place = st.container(), st.container()
+        what = form.segments(
+            place,
+            "Shown",
+            "shown",
+            list(figures.SPLITS),
+            "accuracy",
+            "On holdout; the loss on test.",
+        )
+        with figure:
+            selection_figure(asked.stored, name, what).show()
+        lost = words.lost_classes(result, classes)
+        unasked = f"{left_out(asked.request.attributions)}{made_smaller(asked.request)}"
+        if lost or unasked:
+            st.caption(f"{lost}{unasked}".strip())
 
 
 def accept_former_names() -> None:
@@ -190,25 +189,23 @@ def page() -> None:
     selected = published_results.request_of(SELECTED, dataset) or SelectionRequest(dataset)
     asked = door.Computation.of("lds", request)
     selections = door.Computation.of("selection", selected)
-    stored, said = asked.stored, st.empty()
+    stored = asked.stored
     if stored is not None:
-        scores_figure(stored, request).show()
-        said.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
+        st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
     else:
-        said.markdown(unanswered(PAGE, dataset))
+        st.markdown(unanswered(PAGE, dataset))
         with st.container(border=True):
             door.offer([asked], COST, "model")
     names = names_of(asked, selections)
-    left, right = st.columns([1, 1])
-    name = choose(form, names, left) if names else ""
+    name = choose(form, names) if names else ""
+    if stored is not None:
+        sums_figure(stored, name).show()
+        all_compared(stored, request)
     classes = open_dataset(dataset).class_names if is_here(dataset) else ()
-    curves(form, selections, name, right, classes)
+    selection(form, selections, name, classes)
     form.finish()
-    if stored is None:
-        formulas()
-    else:
-        half_by_half(stored, name)
-        in_numbers(stored.result, request)
+    formulas()
+    if stored is not None:
         tables = {"Scores": lambda: stored.result.table}
         take_away.show(stored, request, tables)
 

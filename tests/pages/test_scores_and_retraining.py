@@ -6,7 +6,7 @@ from scipy.stats import spearmanr
 from sklearn.neighbors import NearestNeighbors
 
 from engine import fit, influence_scores, load_dataset
-from engine.experiments import LdsRequest, SelectionResult
+from engine.experiments import LdsRequest, LdsResult, SelectionResult
 from engine.experiments.lds import MATCHING
 from engine.results.store import Store
 from engine.settings import PUBLISHED
@@ -28,23 +28,44 @@ def test_the_finding_is_that_of_the_published_result(open_page: Open) -> None:
     lds = spearmanr(sums, result.outcomes).statistic
     assert lds >= 0.9 * result.ceiling  # with at least a hundred halves
     assert len(result.outcomes) >= 100
+    usual = spearmanr(result.sums[result.place("influence", "honest")], result.outcomes).statistic
     app = open_page(PAGE)
     assert not app.exception and not app.warning
     said = words(app)
-    assert f"do better, with a rank correlation of {decimal(lds)}**" in said
-    assert f"sums of scores reach at most {decimal(result.ceiling)}" in said
+    assert "**Yes: the scores predict which of 200 retrained models do better**" in said
+    assert f"with a rank correlation of **{decimal(usual)}**" in said
     assert len(app.get("plotly_chart")) >= 2
     unfold(app)
+    said = words(app)
+    assert f"With damping = L2, influence reaches {decimal(lds)}" in said
+    assert f"sums of scores reach at most {decimal(result.ceiling)}" in said
     assert len(tables(app)[0]) == len(result.table)
-    assert "python -m engine lds" in words(app)
+    assert "python -m engine lds" in said
+
+
+def test_scores_whose_interval_holds_0_do_not_predict() -> None:
+    table = pd.DataFrame(
+        {"attribution": "influence", "model": ["honest", "attacked"], "lds": [0.1, 0.0]}
+    ).assign(low=-0.1, high=0.2)
+    result = LdsResult(np.arange(4.0), np.zeros((2, 4)), table, 0.9, 0.1, 0.9, 0.0)
+    assert lds_words.finding(result).startswith("**No: the scores do not predict which of 4 ")
 
 
 def test_another_attribution_is_chosen(open_page: Open) -> None:
     app = open_page(PAGE)
+    before = app.get("plotly_chart")[0].proto.spec
+    assert "honest model: 0.70" in before and "attacked model: 0.40" in before
     app.selectbox(key="attribution").select("kNN-Shapley").run()
     assert not app.exception
-    unfold(app)
-    assert "Score of “kNN-Shapley”: 0.0" in words(app)
+    assert "Predicted by kNN-Shapley, then measured: 200 models" in words(app)
+    assert "no model enters: 0.02" in app.get("plotly_chart")[0].proto.spec
+
+
+def test_a_link_to_a_selection_opens_it(open_page: Open) -> None:
+    (fold,) = (f for f in open_page(PAGE).expander if "choose training data" in f.label)
+    assert not fold.proto.expanded
+    (fold,) = (f for f in open_page(PAGE, shown="loss").expander if "training data" in f.label)
+    assert fold.proto.expanded
 
 
 def test_a_former_link_names_the_attribution_of_the_selection(open_page: Open) -> None:

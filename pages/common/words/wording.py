@@ -18,7 +18,7 @@ KEEPING = ("accurate", "quiet")  # those whose runs all end once one of them kee
 
 
 def percent(share: float) -> str:
-    return f"{100 * share:.1f}%"
+    return f"{100 * share:.1f}%".replace("-", MINUS)
 
 
 def points(share: float) -> str:

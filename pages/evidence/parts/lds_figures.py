@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from engine.experiments import LdsResult, SelectionResult
 from pages.common.figures.layout import finish
@@ -17,12 +18,14 @@ from pages.common.figures.palette import (
     translucent,
 )
 from pages.common.words.score_names import SCORE_NAMES
+from pages.common.words.wording import decimal
 
 LOOKS = {
     "honest": ("honest model", HONEST, "circle"),
     "attacked": ("attacked model", ATTACKED, "diamond"),
     "either": ("no model enters", GREY, "square-open"),
 }
+PREDICTED = "predicted loss"
 KEPT = {True: "samples that pull the loss up", False: "samples that pull the loss down"}
 ENDS = {True: (RAISES, "dot"), False: (LOWERS, "solid")}
 SPLITS = {"accuracy": "accuracy on holdout", "loss": "test loss"}
@@ -81,25 +84,44 @@ def all_scores(result: LdsResult) -> go.Figure:
 
 
 def sums(result: LdsResult, name: str) -> go.Figure:
-    """Draw the sum of one attribution's scores over each half against the retrained model's
-    loss."""
-    figure = go.Figure()
-    models = result.table.loc[result.table["attribution"] == name, "model"]
-    for which in models:
+    """Draw what one attribution's sums over the halves predict against the retrained models' loss:
+    a panel per model, with its score and the line of least squares."""
+    rows = result.table[result.table["attribution"] == name]
+    models = [which for which in LOOKS if which in set(rows["model"])]
+    figure = make_subplots(
+        1,
+        len(models),
+        shared_yaxes=True,
+        horizontal_spacing=0.06,
+        subplot_titles=[
+            f"<b>{LOOKS[which][0]}: {decimal(result.row(name, which)['lds'])}</b>"
+            for which in models
+        ],
+    )
+    for column, which in enumerate(models, 1):
         label, colour, symbol = LOOKS[which]
         x = result.sums[result.place(name, which)]
-        spread = x.std() or 1.0
+        x = (x - x.mean()) / (x.std() or 1.0)
+        slope, level = np.polyfit(x, result.outcomes, 1)
+        ends = np.array([x.min(), x.max()])
         figure.add_scatter(
-            x=(x - x.mean()) / spread,
+            x=x,
             y=result.outcomes,
             mode="markers",
             name=label,
-            marker={"color": colour, "symbol": symbol, "size": 6, "opacity": 0.7},
-            hovertemplate="sum %{x:.2f} σ from the mean, loss %{y:.4f}<extra></extra>",
+            marker={"color": colour, "symbol": symbol, "size": 7, "opacity": 0.6},
+            hovertemplate="predicted %{x:.2f}, loss after retraining %{y:.4f}<extra></extra>",
+            row=1,
+            col=column,
         )
-    figure.update_xaxes(title_text="sum of the half's scores, in standard deviations")
-    figure.update_yaxes(title_text="test loss of the model trained on it")
-    return finish(figure, 360)
+        figure.add_scatter(
+            x=ends, y=slope * ends + level, mode="lines", line={"color": colour, "width": 3},
+            hoverinfo="skip", row=1, col=column,
+        )  # fmt: skip
+        figure.layout.annotations[column - 1].font = {"color": colour, "size": 16}
+        figure.update_xaxes(title_text=PREDICTED, row=1, col=column)
+    figure.update_yaxes(title_text="loss after retraining", row=1, col=1)
+    return finish(figure, 360, showlegend=False)
 
 
 def selected(result: SelectionResult, name: str, what: str) -> go.Figure:

@@ -8,7 +8,7 @@ from engine.experiments.lds import MATCHING
 from pages.common.frames import named_rows
 from pages.common.keeping import shelf
 from pages.common.words.score_names import SCORE_NAMES
-from pages.common.words.wording import decimal, listed, percent
+from pages.common.words.wording import decimal, percent
 from pages.evidence.parts.lds_figures import pulls_up
 
 MODELS = {"honest": "honest", "attacked": "attacked", "either": "none enters"}
@@ -17,14 +17,25 @@ FEW = 0.5  # of the samples: at which share curves are compared in words
 
 @shelf.kept
 def finding(result: LdsResult) -> str:
-    """Say how well influence predicts retraining, and what the attack leaves of it."""
-    best, usual = result.row(MATCHING, "honest"), result.row("influence", "honest")
-    fallen = result.row("influence", "attacked")
+    """Answer the page's question for influence, and say what the attack leaves of it."""
+    honest, fallen = result.row("influence", "honest"), result.row("influence", "attacked")
+    if honest["low"] <= 0:
+        answer = "**No: the scores do not predict which of {n} retrained models do better**"
+    else:
+        answer = "**Yes: the scores predict which of {n} retrained models do better**"
     return (
-        f"**Influence (damping = L2) predicts which of {len(result.outcomes)} retrained models do "
-        f"better, with a rank correlation of {decimal(best['lds'])}**; sums of scores reach at "
-        f"most {decimal(result.ceiling)}. With the paper's damping it is {decimal(usual['lds'])}, "
-        f"attacked {decimal(fallen['lds'])}."
+        f"{answer.format(n=len(result.outcomes))}, with a rank correlation of "
+        f"**{decimal(honest['lds'])}**. Scores from the attacked model reach "
+        f"**{decimal(fallen['lds'])}**."
+    )
+
+
+@shelf.kept
+def best(result: LdsResult) -> str:
+    """Say how well influence predicts retraining where the damping is the training's L2."""
+    return (
+        f"With damping = L2, influence reaches {decimal(result.row(MATCHING, 'honest')['lds'])}; "
+        f"sums of scores reach at most {decimal(result.ceiling)}, because losses do not add up."
     )
 
 
@@ -54,10 +65,8 @@ def scores_table(result: LdsResult) -> pd.DataFrame:
 
 @shelf.kept
 def sums_title(result: LdsResult, name: str) -> str:
-    """Return the score of one attribution under either model."""
-    models = result.table.loc[result.table["attribution"] == name, "model"]
-    said = [f"{decimal(result.row(name, m)['lds'])} ({MODELS[m]})" for m in models]
-    return f"Score of “{SCORE_NAMES[name]}”: {listed(said)}"
+    """Say what the figure compares."""
+    return f"Predicted by {SCORE_NAMES[name]}, then measured: {len(result.outcomes)} models"
 
 
 def at_half(result: SelectionResult, name: str) -> tuple[float, float, dict[bool, float]]:
