@@ -599,6 +599,12 @@ def other_kept(dataset: str, damping: float = 0.01) -> Numbers:
     return [damping, 0.25, 10 * row["kept"]]
 
 
+def dampings_kept(dataset: str) -> Numbers:
+    rows = only("conditioning", dataset).by_damping
+    kept = rows[(rows["model"] == "honest") & (rows["damping"] != 0.25)]["kept"]
+    return [10 * kept.min(), 10 * kept.max()]
+
+
 def other_agrees(dataset: str) -> Numbers:
     return [*other_damping(dataset), 1]
 

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from engine.experiments import ConditioningResult
 from engine.experiments.conditioning import FIRST
 from pages.common.figures.layout import custom_data, finish
-from pages.common.figures.palette import ATTACKED, BEYOND, GREY, HONEST, LIMIT
+from pages.common.figures.palette import ATTACKED, BEYOND, CHOSEN, GREY, HONEST, LIMIT
 from pages.common.words.wording import decimal, percent
 
 LOOKS = {
@@ -18,7 +18,7 @@ LOOKS = {
 
 def first_ten(result: ConditioningResult, damping: float) -> go.Figure:
     """Draw how many of the first ten samples stay among them at each other damping, `damping`
-    emphasised."""
+    in the colour of what is chosen."""
     rows = result.by_damping[result.by_damping["model"] == "honest"]
     kept = (FIRST * rows["kept"]).round().astype(int)
     names = [
@@ -31,8 +31,7 @@ def first_ten(result: ConditioningResult, damping: float) -> go.Figure:
         y=kept,
         width=0.62,
         marker={
-            "color": HONEST,
-            "opacity": [1.0 if value == damping else 0.45 for value in rows["damping"]],
+            "color": [CHOSEN if value == damping else HONEST for value in rows["damping"]],
         },
         text=[f"<b>{many}</b>" for many in kept],
         textposition="outside",
@@ -43,7 +42,9 @@ def first_ten(result: ConditioningResult, damping: float) -> go.Figure:
         "%{customdata[0]}<extra></extra>",
     )
     figure.update_xaxes(title_text="damping", type="category")
-    figure.update_yaxes(title_text="of the first ten, how many stay", range=[0, FIRST + 1], dtick=5)
+    figure.update_yaxes(
+        title_text="of the first ten that stay", range=[0, FIRST + 1], dtick=5, showgrid=False
+    )
     return finish(figure, 320)
 
 

@@ -14,14 +14,16 @@ LOOSE = 0.01  # the other damping in the finding: the usual L2 penalty
 
 @shelf.kept
 def finding(result: ConditioningResult) -> str:
-    """Say how much of a score is the data's, and how far another damping would agree."""
-    own, other = result.at("honest"), result.at("honest", LOOSE)
-    stay = round(FIRST * other["kept"])
+    """Say how many of the first samples stay where another damping is chosen."""
+    rows = result.by_damping
+    others = rows[(rows["model"] == "honest") & (rows["damping"] != result.damping)]
+    stay = (FIRST * others["kept"]).round().astype(int)
+    least, most = int(stay.min()), int(stay.max())
+    how_many = f"{least} to {most}" if least < most else f"{least}"
+    much = "much of a ranking" if least <= FIRST / 2 else "part of a ranking"
     return (
-        f"**Ask which damping a ranking used: with {other['damping']:g} instead of "
-        f"{own['damping']:g}, {stay} of the first ten samples stay.** "
-        "Damping is a number chosen by hand. On average it outweighs the data in "
-        f"{own['below']:.0%} of a score."
+        f"**A number chosen by hand, the damping, decides {much}: with other values, {how_many} of "
+        "the first ten samples stay.** Ask which damping was used before you trust a ranking."
     )
 
 
@@ -59,7 +61,7 @@ def spectrum_caption(result: ConditioningResult, damping: float) -> str:
     return (
         "A direction is one way to change the model. Its curvature, an eigenvalue of the Hessian "
         "H, says how firmly the data hold the model there. "
-        f"What lies below the dotted line carries {below:.0%} of the honest model's scores. "
+        f"Directions below the dotted line carry {below:.0%} of the honest model's scores. "
         f"{result.flat[0]} directions have no curvature and are not drawn: for example, the same "
         "vector added to every class."
     )
