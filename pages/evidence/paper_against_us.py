@@ -123,15 +123,13 @@ def orders(found: Published, compared: Sequence[Comparison]) -> None:
 def scoreboard_figure(found: Published, compared: tuple[Comparison, ...]) -> FigureBlock:
     return FigureBlock(
         name="scoreboard",
-        title="Every statement, on every data set it was checked on",
-        kind="Verdict on each statement of the paper by data set",
+        title="Each piece is a check: one statement of the paper, on one data set",
+        kind="How many checks of the paper's statements have which verdict, as one bar",
         build=comparison_figures.scoreboard,
         values=(compared,),
         table=lambda: comparison_words.as_table(compared),
         results=tuple(stored for _, stored in found.results),
         badge="precomputed",
-        caption="A stand-in has the paper's pictures but other features, and fewer samples. Point "
-        "at a mark to see what was found.",
     )
 
 
@@ -176,18 +174,13 @@ def page() -> None:
     compared, cells = compared_with(found), level_cells(found)
     st.markdown(comparison_words.finding(compared, len(cells)))
     scoreboard_figure(found, compared).show()
+    blocks.html(comparison_words.verdict_list(compared))
+    st.caption("A stand-in has the paper's pictures but other features, and fewer samples.")
     with st.expander("What was found, and why: statement by statement"):
         statements_list(form, compared)
     orders(found, compared)
     cells_table(cells)
     dates = sorted(stored.manifest.created for _, stored in found.results)
-    st.download_button(
-        "Comparisons (CSV)",
-        lambda: comparison_words.as_table(compared).to_csv(index=False).encode(),
-        "paper-against-us.csv",
-        "text/csv",
-        on_click="ignore",
-    )
     st.caption(
         f"From {count(len(dates), 'published result')}, computed {stamp(dates[0])} to "
         f"{stamp(dates[-1])}; `python -m engine publish` makes them again. {paper.TITLES}"

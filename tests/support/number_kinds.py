@@ -362,6 +362,7 @@ NO_RESULT = (
     ),
     *none(
         SIZE,
+        r"^(reproduced|differs|not comparable) (digits|CIFAR|Caltech)",  # names of data
         r"^- (Statlog|ProPublica|Adult \(|Age is)",
         r"^Without it there are 371",
         r"^The 80 points are made up",

@@ -86,22 +86,33 @@ def test_the_order_of_the_variants_decides_about_table_2():
     )
 
 
-def test_the_scoreboard_has_a_mark_for_each_check():
-    """On data of their own alone, three statements each; a fourth data set has one statement."""
+def made_checks() -> list[comparisons.Comparison]:
+    """Three statements, each on two data sets; a fourth on a third."""
     made = [
         comparisons.Comparison("Fig. 2", f"claim {n}", "A claim.", "found", data, verdict, "why")
-        for data in ("digits", "wine")
+        for data in ("digits", "the wine")
         for n, verdict in enumerate((REPRODUCED, DIFFERS, NOT_COMPARABLE))
     ]
-    made.append(comparisons.Comparison("Theorem 1", "last", "A.", "b", "made", DIFFERS, "c"))
-    figure = comparison_figures.scoreboard(made)
-    by = {trace.name: sorted(zip(trace.x, trace.y, strict=True)) for trace in figure.data}
-    assert by == {
-        f"✓ {REPRODUCED}": [(0, 0), (1, 0)],
-        f"✗ {DIFFERS}": [(0, 1), (1, 1), (2, 3)],
-        f"– {NOT_COMPARABLE}": [(0, 2), (1, 2)],
-    }
-    assert list(figure.layout.xaxis.ticktext) == ["digits", "wine", "other<br>data"]
+    return [*made, comparisons.Comparison("Theorem 1", "<last>", "A.", "b", "made", DIFFERS, "c")]
+
+
+def test_the_scoreboard_has_a_piece_for_each_check():
+    """They lie side by side, those of one verdict together, with their number above or below."""
+    figure = comparison_figures.scoreboard(made_checks())
+    pieces = [(trace.name, int(start)) for trace in figure.data for start in trace.base]
+    assert [start for _, start in pieces] == list(range(7))
+    assert [name for name, _ in pieces] == [REPRODUCED] * 2 + [DIFFERS] * 3 + [NOT_COMPARABLE] * 2
+    said = [note.text for note in figure.layout.annotations]
+    assert said == ["<b>2 reproduced</b>", "<b>3 differ</b>", "<b>2 not comparable</b>"]
+
+
+def test_each_statement_has_its_verdicts_as_words_before_the_data():
+    said = comparison_words.verdict_list(made_checks())
+    assert said.count("<li>") == 4
+    assert (
+        f'<span>Claim 0</span><div><span><b class="good">{REPRODUCED}</b> digits and wine' in said
+    )
+    assert f'&lt;last&gt;</span><div><span><b class="bad">{DIFFERS}</b> made</span></div>' in said
 
 
 @pytest.mark.parametrize(("near", "far", "verdict"), [(4, 18, REPRODUCED), (18, 4, DIFFERS)])

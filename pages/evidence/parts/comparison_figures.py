@@ -7,9 +7,17 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pages.common.figures.axes import column_axis
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ATTACKED, BAD, GOOD, OPEN, PAPER
+from pages.common.figures.palette import (
+    ATTACKED,
+    BAD,
+    GOOD,
+    GREEN,
+    GREY,
+    MUSTARD,
+    OPEN,
+    PAPER,
+)
 from pages.common.figures.rates import rate_dots
 from pages.common.words import paper
 from pages.evidence.parts.comparisons import DIFFERS, NOT_COMPARABLE, REPRODUCED, Comparison
@@ -26,37 +34,31 @@ PAPER_LOOK = {"size": 11, "color": PAPER, "symbol": "diamond-open", "line": {"wi
 OVER = {"baseline": "target_weight"}  # what a method's rate is the best of; the others: the radius
 
 
-VERDICT_LOOKS = {  # colour, and the sign within the mark
+VERDICT_LOOKS = {  # colour and sign
     REPRODUCED: (GOOD, "✓"),
     DIFFERS: (BAD, "✗"),
     NOT_COMPARABLE: (OPEN, "–"),
 }
+SAID = {REPRODUCED: GREEN, DIFFERS: MUSTARD, NOT_COMPARABLE: GREY}  # as text on either theme
+COUNTED = {REPRODUCED: "reproduced", DIFFERS: "differ", NOT_COMPARABLE: "not comparable"}
 MARKS = {verdict: f"{sign} {verdict}" for verdict, (_, sign) in VERDICT_LOOKS.items()}
-LINE = 58  # characters of a line that pointing at a mark shows
+LINE = 58  # characters of a line that pointing at a check shows
 
 
 def scoreboard(compared: Sequence[Comparison]) -> go.Figure:
-    """Return every check as a mark: a row a statement, in the paper's order of sources; a column
-    the data that it was checked on. Data on which one statement alone is checked share the last
-    column."""
-    rows = list(dict.fromkeys((c.source, c.short) for c in compared))
-    shared = [
-        data
-        for data in dict.fromkeys(c.data for c in compared)
-        if len({c.short for c in compared if c.data == data}) > 2
-    ]
-    columns = [*shared, "other data"]
+    """Return every check as a piece of one bar, in the colour of its verdict, with how many there
+    are of each."""
     figure = go.Figure()
-    for verdict, (colour, sign) in VERDICT_LOOKS.items():
+    start = 0
+    for verdict, (colour, _) in VERDICT_LOOKS.items():
         chosen = [c for c in compared if c.verdict == verdict]
-        figure.add_scatter(
-            x=[columns.index(c.data if c.data in shared else columns[-1]) for c in chosen],
-            y=[rows.index((c.source, c.short)) for c in chosen],
-            mode="markers+text",
-            name=MARKS[verdict],
-            marker={"size": 20, "color": colour, "symbol": "circle"},
-            text=[sign] * len(chosen),
-            textfont={"color": "white", "size": 12},
+        figure.add_bar(
+            x=[1] * len(chosen),
+            y=[""] * len(chosen),
+            base=list(range(start, start + len(chosen))),
+            orientation="h",
+            name=verdict,
+            marker={"color": colour, "line": {"color": "white", "width": 2}},
             customdata=[
                 [f"{c.source}, on {c.data}: {verdict}", folded(c.claim), folded(c.here)]
                 for c in chosen
@@ -64,17 +66,20 @@ def scoreboard(compared: Sequence[Comparison]) -> go.Figure:
             hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}<br>Here: %{customdata[2]}"
             "<extra></extra>",
         )
-    heads = [name.removeprefix("the ").replace(" ", "<br>") for name in columns]
-    figure.update_xaxes(column_axis(heads))
-    figure.update_yaxes(
-        tickvals=list(range(len(rows))),
-        ticktext=["<br>".join(wrap(short, 24)) for _, short in rows],
-        range=[len(rows) - 0.5, -0.6],
-        zeroline=False,
-    )
-    figure = finish(figure, 90 + 36 * len(rows))
-    figure.update_layout(legend={"y": 0, "yanchor": "top"}, margin={"t": 8})
-    return figure
+        last = verdict == NOT_COMPARABLE  # few checks: its words end where the bar ends
+        figure.add_annotation(
+            x=start + len(chosen) if last else start,
+            y=-0.5 if last else 0.5,
+            xanchor="right" if last else "left",
+            yanchor="top" if last else "bottom",
+            text=f"<b>{len(chosen)} {COUNTED[verdict]}</b>",
+            showarrow=False,
+            font={"color": SAID[verdict], "size": 17},
+        )
+        start += len(chosen)
+    figure.update_xaxes(visible=False, range=[0, max(start, 1)])
+    figure.update_yaxes(visible=False, range=[-1.3, 1.2])
+    return finish(figure, 130, showlegend=False, barmode="overlay", bargap=0, margin={"t": 4})
 
 
 def folded(text: str) -> str:

@@ -1,6 +1,7 @@
 """All comparisons with the paper, in sentences and as one table."""
 
 from collections.abc import Sequence
+from html import escape
 
 import pandas as pd
 
@@ -13,15 +14,35 @@ from pages.evidence.parts.comparisons import (
     Comparison,
 )
 
+LOOKS = {REPRODUCED: "good", DIFFERS: "bad", NOT_COMPARABLE: "open"}  # classes of the style
+
 
 def finding(compared: Sequence[Comparison], levels: int) -> str:
-    """Say how many statements hold, differ, or cannot be told."""
-    by = {v: sum(c.verdict == v for c in compared) for v in VERDICTS}
+    """Say how many statements hold, and what is not checked."""
+    held = sum(c.verdict == REPRODUCED for c in compared)
+    answer = "Mostly" if 2 * held > len(compared) else "In part"
     return (
-        f"**{by[REPRODUCED]} of {len(compared)} checks of the paper's statements are reproduced**, "
-        f"{by[DIFFERS]} differ and {by[NOT_COMPARABLE]} cannot be compared. Orders and trends are "
-        f"checked; the {levels} success rates of its tables are not: the features here are others."
+        f"**{answer}: {held} of {len(compared)} checks of the paper's statements are reproduced.** "
+        f"Orders and trends are checked; the {levels} success rates of its tables are not: this "
+        "lab has other features."
     )
+
+
+def verdict_list(compared: Sequence[Comparison]) -> str:
+    """Return HTML with a line for each statement: each verdict as a coloured word, before the data
+    on which it was found."""
+    lines = []
+    for short in dict.fromkeys(c.short for c in compared):
+        found = [c for c in compared if c.short == short]
+        said = " ".join(
+            f'<span><b class="{LOOKS[verdict]}">{verdict}</b> {escape(listed(data))}</span>'
+            for verdict in VERDICTS
+            if (data := [c.data.removeprefix("the ") for c in found if c.verdict == verdict])
+        )
+        lines.append(
+            f"<li><span>{escape(short[0].upper() + short[1:])}</span><div>{said}</div></li>"
+        )
+    return f'<ul class="ial-verdicts">{"".join(lines)}</ul>'
 
 
 def as_table(compared: Sequence[Comparison]) -> pd.DataFrame:

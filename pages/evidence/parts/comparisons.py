@@ -199,7 +199,7 @@ def transfers(data: str, attacks: pd.DataFrame, honest: pd.DataFrame | None = No
             ". Two honest rankings, by these two test sets, correlate at "
             f"{decimal(honest['spearman'].iloc[0])}"
         )
-    short = "unseen test set: easier as k grows"
+    short = "on an unseen test set, a larger k is easier"
     return Comparison("Fig. 2", short, claim, here, data, judged(agrees), why)
 
 
@@ -215,7 +215,7 @@ def fewer_competitors(data: str, trained: pd.DataFrame) -> Comparison:
     apart = first["low"] > last["rate"] and last["high"] < first["rate"]
     return Comparison(
         "Section 4",
-        "smaller training sets are easier",
+        "smaller training sets are easier to attack",
         "Smaller training sets are easier to attack: fewer samples compete for the top.",
         f"success is {listed([f'{r.rate:.0%} with {r.train_size:,}' for r in rates.itertuples()])} "
         f"training samples, at k = {k}",
@@ -237,7 +237,7 @@ def sets(data: str, table: pd.DataFrame) -> Iterable[Comparison]:
         trends = target_sets.Trends.of(shares, reading)
         yield Comparison(
             "Fig. 3",
-            f"larger sets do better, by {'places' if reading.name == 'places' else 'arrivals'}",
+            f"larger target sets do better, as {reading.text}",
             f"Success falls as k grows, and larger target sets do better; read as {reading.text}.",
             target_sets.evidence(trends),
             data,
@@ -252,7 +252,7 @@ def ends_are_sensitive(data: str, found: SensitivityResult) -> Comparison:
     first, middle, last = found.at_ends
     return Comparison(
         "Figs. 4 and 7",
-        "the ranking's ends are sensitive",
+        "the ends of the ranking depend most on the model",
         "The scores of samples that rank very high or very low depend most on the model.",
         f"the median gradient norm is {first / middle:.1f} times the middle's in the first "
         f"twentieth of the ranking, {last / middle:.1f} times in the last",
@@ -325,7 +325,7 @@ def memory_saved(found: Sequence[GradientComparison]) -> Iterable[Comparison]:
         )
         yield Comparison(
             "Section 3",
-            f"less memory, {'small' if small else 'large'} model",
+            f"the rewriting saves memory on a {'small' if small else 'large'} model",
             claim,
             here,
             "synthetic data",
