@@ -69,14 +69,14 @@ def cells(
 
 
 @shelf.kept
-def grid_figure(stored: Stored, declared: Stored | None, others: pd.DataFrame) -> FigureBlock:
-    table = words.matrix(stored.result, None if declared is None else declared.result, others)
+def grid_figure(stored: Stored, declared: Stored | None) -> FigureBlock:
+    cells = words.matrix(stored.result, None if declared is None else declared.result)
     return FigureBlock(
         name="race",
         title="Which check stops which attack?",
-        kind="Attacks against checks: how many models each check stops",
+        kind="Blocks of attacks against checks: the share that each check stops",
         build=figures.grid,
-        values=(table,),
+        values=(words.strongest(cells),),
         results=(stored,) if declared is None else (stored, declared),
     )
 
@@ -86,32 +86,20 @@ def race(stored: Stored, request: PolishRequest) -> None:
     table: pd.DataFrame = stored.result
     declared = deniable(request.dataset)
     found = words.finding(table, None if declared is None else declared.result)
-    unless = "." if declared is None else ", unless the attacker may choose the declared loss."
-    st.markdown(f"{found}{unless}{mark_origin(badge_of(stored))}")
-    others = elsewhere(request.dataset)
-    grid_figure(stored, declared, others).show()
-    beyond = "" if declared is None else f" {words.beyond(declared.result)}"
+    st.markdown(f"{found}{mark_origin(badge_of(stored))}")
+    grid_figure(stored, declared).show()
     st.caption(
-        f"Linear models on {in_prose(request.dataset)}. Of those that reached the top: how many a "
-        "check flags when it may flag one honest model in twenty, and how many targets the Newton "
-        f"steps bring out of the top ten.{beyond} Empty cells were not asked."
-        f"{beside(request.dataset, others)}"
+        "Each number is the share of attacked models that the check stops, for the attack that it "
+        "stops least often. Point at a cell to see every attack."
     )
     with st.container(horizontal=True):
-        for url in dict.fromkeys(
-            (*(page for _, page in words.CHECKS.values()), *evidence_of(others))
-        ):
-            st.page_link(navigation.page_of(registry.page(url)))
-        if declared is not None:
-            st.page_link(navigation.page_of(registry.page("deniable")))
-    evidence(stored, request, declared, others)
+        urls = [page for _, page in words.CHECKS.values()]
+        for url in dict.fromkeys([*urls, *(["deniable"] if declared is not None else [])]):
+            entry = registry.page(url)
+            st.page_link(navigation.page_of(entry), label=f"{entry.title} →")
+    evidence(stored, request, declared, elsewhere(request.dataset))
     verifier()
     take_away.show(stored, request, {"Race": lambda: words.race(table)})
-
-
-def evidence_of(others: pd.DataFrame) -> list[str]:
-    """Return the pages with the evidence of the cells of other experiments."""
-    return [race_elsewhere.PAGES[check] for check in dict.fromkeys(others["check"])]
 
 
 def beside(dataset: str, others: pd.DataFrame) -> str:
@@ -127,18 +115,23 @@ def beside(dataset: str, others: pd.DataFrame) -> str:
     return own if stored is None else f"{own} {race_elsewhere.honest_first(stored.result)}"
 
 
-@unfold.section("Every number, with the attacks that never arrived", "numbers")
+@unfold.section("Every attack against every check, in numbers", "numbers")
 def evidence(
     stored: Stored, request: PolishRequest, declared: Stored | None, others: pd.DataFrame
 ) -> None:
     shown = words.as_table(stored.result, None if declared is None else declared.result, others)
     blocks.table(shown, "Attacks against checks", dict.fromkeys(shown.columns, str))
     st.caption(
-        "AUC: how often an attacked model has the larger number than an honest one. Linear models "
-        f"on {in_prose(request.dataset)}, {request.n_targets} targets that nothing was tuned on. "
-        "A cell leads to its evidence."
-        + ("" if declared is None else " The last row is of another experiment and other targets.")
+        "Of the attacks that reached the top: how many a check flags when it may flag one honest "
+        "model in twenty, and how many targets the Newton steps leave in the top ten. AUC: how "
+        "often an attacked model has the larger number than an honest one. A cell leads to its "
+        f"evidence. Linear models on {in_prose(request.dataset)}, {request.n_targets} targets that "
+        f"nothing was tuned on.{beside(request.dataset, others)}"
     )
+    if declared is not None:
+        st.caption(
+            f"{words.beyond(declared.result)} That row is of another experiment and other targets."
+        )
 
 
 @unfold.section("What a verifier needs, and pays", "verifier")

@@ -1,5 +1,7 @@
 """More numbers of pages' sentences, recomputed: checks, money, fairness, what is kept of data."""
 
+import re
+
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata, spearmanr
@@ -15,8 +17,6 @@ from tests.support.recomputed import (
     results,
     took,
 )
-
-MISSED = 0.1  # share of an attack's models: a check that flags no more of them misses it
 
 
 def area(honest: pd.Series, others: pd.Series) -> float:
@@ -96,17 +96,16 @@ def share_of_training(_: str) -> Numbers:
     return [100 * polish_costs("")[1] / training_costs("")[0]]
 
 
-def missed(_: str) -> Numbers:
-    """Attacks of which some reach the top, the deniable one among them, and those whose gradient
-    norm is under the threshold of most models."""
+def race_undone(_: str) -> list[float | str]:
+    """How many Newton steps were made, and how many attacks, the deniable one among them, still
+    have a target in the top ten that was not there before."""
     table = only("polish", "digits")
-    honest = table[table["kind"].isin(("honest", "held back"))]["gradient_norm"]
-    threshold = np.sort(honest)[int(np.ceil(0.95 * (len(honest) - 1)))]
     there = table[~table["kind"].isin(("honest", "held back")) & table["success"]]
-    found = (there["gradient_norm"] > threshold).groupby(there["kind"]).mean()
-    declared = only("deniable", "digits").table.query("arrived")["gradient_norm"]
-    shares = [*found, (declared > threshold).mean()]
-    return [sum(share <= MISSED for share in shares), len(shares), 5]
+    steps = max(int(name[5:]) for name in table.columns if re.fullmatch(r"rank_\d+", name))
+    back = there[(there["rank_before"] > 10) & (there[f"rank_{steps}"] <= 10)]
+    declared = only("deniable", "digits").table.query("arrived and declared_after <= 10")
+    left = back["kind"].nunique() + (len(declared) > 0)
+    return [steps, {0: "every attack.", 1: "every attack but one:"}.get(left, str(left))]
 
 
 def least_norm(_: str) -> Numbers:

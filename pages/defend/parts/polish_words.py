@@ -8,23 +8,24 @@ import pandas as pd
 from engine.experiments import PolishRequest
 from engine.experiments.polish import DETECTORS, HONEST, KNOWING, honest_of, steps_of
 from pages.common.keeping import shelf
+from pages.common.words.objective_words import NAMES
 from pages.common.words.wording import count, points
 from pages.defend.parts import polish_rates as rates
 
 MODELS = {"linear": "logistic regression", "mlp": "small network", "cnn": "small CNN"}
 DATA = {"digits": "Digits", "breast_cancer": "Breast tumours"}
 KINDS: Mapping[str, str] = {
-    "higher_ranked": "Algorithm 3",
+    "higher_ranked": NAMES["higher_ranked"],
     "top_k": "lowers the top k",
     "target": "raises the target alone",
-    "accurate": "keeps accuracy",
-    "quiet": "keeps predictions and ranks",
+    "accurate": NAMES["accurate"],
+    "quiet": NAMES["quiet"],
     "stealth": "lowers its gradient norm on the way",
     "through": "differentiates through the step",
     "hides norm": "arrives, then lowers its gradient norm",
     "hides decrement": "arrives, then lowers its decrement",
-    "other l2": "trains at another l2 than declared",
-    "declares": "Algorithm 3, declares another l2",
+    "other l2": "trains at another L2 than declared",
+    "declares": f"{NAMES['higher_ranked']}, declares another L2",
 }
 
 
@@ -175,8 +176,8 @@ def knowing_meaning(table: pd.DataFrame, request: PolishRequest) -> str:
         f"This attacker has one start and {request.through_steps} steps: a larger budget may reach "
         "more. "
         "**Arrives, then lowers**: goes on inside the top until the check's number is as low as "
-        "it gets. **Declares another l2**: whichever of nine makes the decrement smallest. "
-        "**Trains at another l2**: a true minimum of another loss, at whichever l2 ranks the "
+        "it gets. **Declares another L2**: whichever of nine makes the decrement smallest. "
+        "**Trains at another L2**: a true minimum of another loss, at whichever L2 ranks the "
         "target best.\n\n"
         f"One step also moves honest models that were not trained to the end: {far} of "
         f"{len(honest)} have their first sample outside the top ten after it"

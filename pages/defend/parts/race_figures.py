@@ -7,58 +7,83 @@ import plotly.graph_objects as go
 
 from pages.common.figures.axes import column_axis
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import BAD, GOOD, OPEN
-from pages.defend.parts.race_words import CAUGHT, MISSED
+from pages.common.figures.palette import BAD, GOOD, GREY, OPEN
+from pages.common.words.wording import count
+from pages.defend.parts.race_words import CAUGHT, MISSED, POLISHES, SHORT
 
-LOOKS = ("stopped", GOOD), ("in part", OPEN), ("missed", BAD)
+LOOKS = (
+    (f"check wins: stops {CAUGHT:.0%} or more", GOOD),
+    ("contested: between", OPEN),
+    (f"attack wins: {MISSED:.0%} or fewer stopped", BAD),
+)
+ROW, AROUND = 68, 116  # px: a row of cells; heads above and legend below them
 
 
-def looks(stopped: int, of: int) -> str:
-    """Name which of `LOOKS` a cell has."""
+def look(stopped: int, of: int) -> int:
+    """Return which of `LOOKS` a cell has."""
     share = stopped / of
-    return "stopped" if share >= CAUGHT else "missed" if share <= MISSED else "in part"
+    return 0 if share >= CAUGHT else 2 if share <= MISSED else 1
+
+
+def head(check: str) -> str:
+    """Return what stands over a column, in lines that fit on a phone: what is looked at, and by
+    which number."""
+    short, name = SHORT.get(check, (POLISHES, check))
+    return f"<b>{short}</b><br>{'<br>'.join(wrap(name, 9))}"
 
 
 def grid(table: pd.DataFrame) -> go.Figure:
-    """Draw attacks against checks: a coloured cell says how many of the attacks that reached the
-    top are stopped. table: of `race_words.matrix`."""
-    rows = list(dict.fromkeys(table["attack"]))
-    columns = list(dict.fromkeys(table["check"]))
-    seen = [
-        looks(stopped, of) if of else ""
-        for stopped, of in zip(table["stopped"], table["of"], strict=True)
-    ]
+    """Draw blocks of attacks against checks: a coloured cell says which share a check stops of the
+    attack that it stops least often. table: of `race_words.strongest`."""
+    rows = table.drop_duplicates("family")
+    families, columns = list(rows["family"]), list(dict.fromkeys(table["check"]))
+    shares = table["stopped"] / table["of"]
+    seen = [look(stopped, of) for stopped, of in zip(table["stopped"], table["of"], strict=True)]
     figure = go.Figure()
-    for name, colour in LOOKS:
-        part = table[[one == name for one in seen]]
-        y = [rows.index(attack) for attack in part["attack"]]
+    for place, (name, colour) in enumerate(LOOKS):
+        part = table[[one == place for one in seen]]
+        if part.empty:  # in the legend all the same
+            figure.add_bar(x=[None], y=[None], name=name, marker={"color": colour})
+            continue
         figure.add_bar(
-            y=y,
-            x=[0.94] * len(part),
-            base=[columns.index(check) - 0.47 for check in part["check"]],
+            y=[families.index(family) for family in part["family"]],
+            x=[0.95] * len(part),
+            base=[columns.index(check) - 0.475 for check in part["check"]],
             orientation="h",
-            width=0.88,
+            width=0.9,
             name=name,
-            marker={"color": colour, "line": {"width": 0}},
-            text=[f"{s}/{n}" for s, n in zip(part["stopped"], part["of"], strict=True)],
+            marker={"color": colour, "line": {"width": 0}, "cornerradius": 8},
+            text=[f"{share:.0%}" for share in shares[part.index]],
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
-            textfont={"color": "white", "size": 13},
-            customdata=part[["attack", "check", "stopped", "of"]].to_numpy(object),
-            hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}: %{customdata[2]} of "
-            "%{customdata[3]} stopped<extra></extra>",
+            constraintext="none",
+            textfont={"color": "white", "size": 20},
+            customdata=part[["family", "check", "every", "stopped", "of"]].to_numpy(object),
+            hovertemplate="<b>%{customdata[0]}</b><br>stopped by %{customdata[1]}<br><br>"
+            "%{customdata[2]}<extra></extra>",
         )
-    heads = column_axis(["<br>".join(wrap(name, 16)) for name in columns])
-    heads |= {"tickangle": None, "autotickangles": [0, 90]}  # upright where columns are narrow
-    figure.update_xaxes(heads)
+    asked = set(zip(table["family"], table["check"], strict=True))
+    for y, family in enumerate(families):
+        for x, check in enumerate(columns):
+            if (family, check) not in asked:
+                figure.add_annotation(
+                    x=x, y=y, text="not asked", showarrow=False, font={"size": 12, "color": GREY}
+                )
+    figure.update_xaxes(column_axis([head(name) for name in columns]) | {"tickfont": {"size": 13}})
     figure.update_yaxes(
-        tickvals=list(range(len(rows))),
-        ticktext=["<br>".join(wrap(name, 24)) for name in rows],
-        range=[len(rows) - 0.5, -0.5],
+        tickvals=list(range(len(families))),
+        ticktext=[
+            f"<b>{'<br>'.join(wrap(family, 16))}</b><br>{count(attacks, 'attack')}"
+            for family, attacks in zip(families, rows["attacks"], strict=True)
+        ],
+        tickfont={"size": 13},
+        range=[len(families) - 0.5, -0.5],
         showgrid=False,
         zeroline=False,
     )
-    figure = finish(figure, 110 + 34 * len(rows), barmode="overlay")
-    figure.update_layout(legend={"y": -0.01, "yanchor": "top"}, margin={"t": 8})
+    figure = finish(figure, AROUND + ROW * len(families), barmode="overlay")
+    figure.update_layout(
+        legend={"y": -0.03, "yanchor": "top", "font": {"size": 13}}, margin={"t": 8}
+    )
     return figure

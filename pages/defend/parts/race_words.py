@@ -1,5 +1,6 @@
 """The state of the race: attacks against checks, from one experiment, as a table to read."""
 
+from collections.abc import Mapping
 from html import escape
 
 import numpy as np
@@ -19,7 +20,22 @@ CHECKS = {  # column: its heading and the page with the evidence
     "decrement_0": ("Newton decrement", "undo-it"),
     "first_after_one": ("rank after one Newton step", "undo-it"),
 }
+SHORT = {  # by a check's heading: what it looks at, and its name where there is little room
+    "gradient norm": ("Slope", "gradient norm"),
+    "Newton decrement": ("Distance", "Newton decrement"),
+    "rank after one Newton step": ("One step", "rank after it"),
+}
+POLISHES = "Train on"
 CAUGHT, MISSED = 0.9, 0.1  # shares of the models that arrived
+OWN_LOSS = "declares a loss of its own choice"
+FAMILIES: Mapping[str, tuple[str, ...]] = {  # blocks of the figure: the attacks in each
+    "Aims only for the top": ("higher_ranked", "top_k", "target"),
+    "Keeps the model inconspicuous": ("accurate", "quiet", "minimal"),
+    "Hides from the checks": (
+        *("stealth", "through", "hides norm", "hides decrement", "other l2", "declares"),
+    ),
+    "Chooses the loss": (OWN_LOSS,),
+}
 
 
 @shelf.kept
@@ -42,39 +58,69 @@ def race(table: pd.DataFrame) -> pd.DataFrame:
 
 
 @shelf.kept
-def matrix(
-    table: pd.DataFrame,
-    deniable: DeniableResult | None = None,
-    elsewhere: pd.DataFrame | None = None,
-) -> pd.DataFrame:
-    """Return the race in long form: attack, check, stopped and of how many, a row a cell. A check
-    stops a model that it flags; the Newton steps and the other half of the test data stop one whose
-    target they bring out of the top ten. The deniable attack comes last; what was not asked of an
-    attack is left out. elsewhere: cells of other experiments, as in `race_elsewhere.table_of`."""
-    polished = count(steps_of(table), "Newton step")
+def matrix(table: pd.DataFrame, deniable: DeniableResult | None = None) -> pd.DataFrame:
+    """Return the race in long form: family (of `FAMILIES`), attack, check, stopped and of how many,
+    a row a cell. A check stops a model that it flags; the Newton steps stop one whose target they
+    bring out of the top ten. The deniable attack comes last; what was not asked of an attack is
+    left out."""
+    polished = polishing(table)
     cells = []
     for row in race(table).to_dict("records"):
         if not row["arrived"]:
             continue
-        attack = KINDS[row["kind"]]
+        attack = family_of(row["kind"]), KINDS[row["kind"]]
         for check, (name, _) in CHECKS.items():
             flagged = round(row[check] * row["arrived"])
-            cells.append((attack, name, flagged, row["arrived"]))
-        cells.append((attack, polished, row["outside"] - row["kept"], row["outside"]))
+            cells.append((*attack, name, flagged, row["arrived"]))
+        cells.append((*attack, polished, row["outside"] - row["kept"], row["outside"]))
     if deniable is not None and not deniable.arrived.empty:
         found = deniable.arrived
         flagged = round(declared_share(table, deniable) * len(found))
-        kept = int((found["declared_after"] <= rates.TOP).sum())
-        cells.append((OWN_LOSS, CHECKS["gradient_norm"][0], flagged, len(found)))
-        cells.append((OWN_LOSS, polished, len(found) - kept, len(found)))
-    if elsewhere is not None:
-        reached = {attack for attack, *_ in cells}
-        there = elsewhere[elsewhere["attack"].isin(reached)]
-        cells += there[["attack", "check", "stopped", "of"]].itertuples(index=False, name=None)
-    return pd.DataFrame(cells, columns=["attack", "check", "stopped", "of"])
+        own = family_of(OWN_LOSS), OWN_LOSS
+        cells.append((*own, CHECKS["gradient_norm"][0], flagged, len(found)))
+        cells.append((*own, polished, len(found) - kept_of(deniable), len(found)))
+    return pd.DataFrame(cells, columns=["family", "attack", "check", "stopped", "of"])
 
 
-OWN_LOSS = "declares a loss of its own choice"
+def family_of(kind: str) -> str:
+    """Return the block in which a kind of attack stands. Raises KeyError where there is none."""
+    for family, kinds in FAMILIES.items():
+        if kind in kinds:
+            return family
+    raise KeyError(f"The attack {kind!r} is in no block of the race: add it to FAMILIES.")
+
+
+def polishing(table: pd.DataFrame) -> str:
+    """'5 Newton steps'"""
+    return count(steps_of(table), "Newton step")
+
+
+def kept_of(result: DeniableResult) -> int:
+    """Return how many deniable models keep their target in the top ten after polishing on the loss
+    that they declare."""
+    return int((result.arrived["declared_after"] <= rates.TOP).sum())
+
+
+@shelf.kept
+def strongest(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return for each block and check the attack that the check stops least often: family, attacks
+    (how many are in the block), check, attack, stopped, of, every (all of them in words, a line
+    each). cells: of `matrix`."""
+    rows = []
+    for (family, check), part in cells.groupby(["family", "check"], sort=False):
+        shares = (part["stopped"] / part["of"]).to_numpy()
+        least = part.iloc[int(shares.argmin())]
+        every = "<br>".join(
+            f"{one['attack']}: {one['stopped']} of {one['of']}" for one in part.to_dict("records")
+        )
+        attacks = cells.loc[cells["family"] == family, "attack"].nunique()
+        rows.append(
+            {"family": family, "attacks": attacks, "check": check}
+            | least[["attack", "stopped", "of"]].to_dict()
+            | {"every": every}
+        )
+    columns = ["family", "attacks", "check", "attack", "stopped", "of", "every"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def declared_share(table: pd.DataFrame, result: DeniableResult) -> float:
@@ -85,25 +131,19 @@ def declared_share(table: pd.DataFrame, result: DeniableResult) -> float:
 
 @shelf.kept
 def finding(table: pd.DataFrame, deniable: DeniableResult | None = None) -> str:
-    """Say which check alone is not enough, and whether any attack is left. The deniable attack is
-    one of the attacks that the gradient norm misses or not."""
-    rows = race(table)
-    reached = rows[rows["arrived"] > 0]
-    missed, attacks = int((reached["gradient_norm"] <= MISSED).sum()), len(reached)
-    if deniable is not None and not deniable.arrived.empty:
-        missed, attacks = missed + (declared_share(table, deniable) <= MISSED), attacks + 1
-    passing = int((reached[list(CHECKS)].max(axis=1) < CAUGHT).sum())
-    most, left = count(steps_of(table), "Newton step"), int(reached["kept"].sum())
-    last = (
-        f"**{most} bring every target out of the top ten**"
-        if left == 0
-        else f"{most} leave {count(left, 'target')} in the top ten"
-    )
-    every = "" if passing == 0 else f" {passing} of them pass all three checks."
-    return (
-        f"The gradient norm alone misses {missed} of the {count(attacks, 'attack')} that "
-        f"reach the top.{every} {last}"
-    )
+    """Say how many attacks are undone by the Newton steps, which no single number stops."""
+    reached = race(table).query("arrived > 0")
+    undone, attacks = int((reached["kept"] == 0).sum()), len(reached)
+    if attacks == 0:
+        return "No attack reached the top."
+    steps = polishing(table)
+    if deniable is not None and not deniable.arrived.empty and kept_of(deniable):
+        if undone == attacks:
+            return f"**{steps} undo every attack but one: the attacker who may choose the loss.**"
+        attacks += 1
+    if undone == attacks:
+        return f"**{steps} undo every attack.**"
+    return f"**{steps} undo {undone} of {count(attacks, 'attack')}.**"
 
 
 def cell(share: float, auc: float, arrived: int, page: str) -> str:
@@ -124,7 +164,6 @@ def deniable_row(table: pd.DataFrame, result: DeniableResult) -> dict[str, str]:
     found, norms = result.arrived, honest_of(table)["gradient_norm"]
     seen = detection(norms, found["gradient_norm"])
     share = declared_share(table, result)
-    ten = int((found["declared_after"] <= rates.TOP).sum())
     said = {
         "attack": OWN_LOSS,
         "reaches the top": f"{len(found)} of {len(result.table)}",
@@ -132,7 +171,9 @@ def deniable_row(table: pd.DataFrame, result: DeniableResult) -> dict[str, str]:
     for check, (name, _) in CHECKS.items():
         there = check == "gradient_norm" and len(found)
         said[name] = cell(share, seen.auc, len(found), "deniable") if there else "–"
-    return said | {f"in the top ten after {steps_of(table)} steps": f"{ten} of {len(found)}"}
+    return said | {
+        f"in the top ten after {steps_of(table)} steps": f"{kept_of(result)} of {len(found)}"
+    }
 
 
 @shelf.kept
