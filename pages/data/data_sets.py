@@ -21,9 +21,9 @@ from pages.common.asking.form import Form
 from pages.common.lab import registry, visitors
 from pages.common.lab.permissions import Action
 from pages.common.lab.shared import lab, shown
-from pages.common.widgets import charts
-from pages.common.words.wording import count, listed
-from pages.data.parts import own_data
+from pages.common.widgets import blocks
+from pages.common.words.wording import count
+from pages.data.parts import cards, own_data
 
 PAGE = registry.page("data")
 CARDS = 3  # in a row
@@ -58,17 +58,6 @@ def overview(entries: Sequence[InventoryEntry]) -> str:
     )
 
 
-def facts(about: catalogue.Description) -> str:
-    """Say sizes and classes, the split, and what is fetched."""
-    rows = listed([f"{n:,} {split}" for split, n in about.rows.items()])
-    features = f", {about.n_features:,} features" if about.n_features else ""
-    fetched = f" Fetched once: {about.download_mb:g} MB." if about.download_mb else ""
-    return (
-        f"{about.what} {rows} samples, {about.n_classes} classes{features}; split: {about.split}."
-        f"{fetched}"
-    )
-
-
 def request_of(entry: InventoryEntry) -> PrepareRequest:
     if entry.about is None:
         return PrepareRequest(entry.name, OWN_BACKBONE)
@@ -76,15 +65,13 @@ def request_of(entry: InventoryEntry) -> PrepareRequest:
 
 
 def status(entry: InventoryEntry, active: bool) -> str:
-    """Return a badge: whether it is here, and what it takes."""
+    """Return a badge: whether it is being prepared, what it takes, how much is computed; none where
+    a button says it."""
     if active:
         return ":orange-badge[being prepared]"
     if not entry.here:
-        begun = "" if entry.begun is None else f", {entry.begun:.0%} computed"
-        return f":gray-badge[not here yet{begun}]"
-    if not entry.files:
-        return ":green-badge[here]"
-    return f":green-badge[here, {megabytes(entry.n_bytes)}]"
+        return "" if entry.begun is None else f":gray-badge[{entry.begun:.0%} computed]"
+    return f":green-badge[here, {megabytes(entry.n_bytes)}]" if entry.files else ""
 
 
 def open_link(entry: InventoryEntry, place: DeltaGenerator) -> None:
@@ -106,7 +93,8 @@ def variant(entry: InventoryEntry, label: str) -> None:
     found = door.Computation.of(EXPERIMENT, request)
     state = found.state if can_prepare and found.state is not None else JobState("unknown")
     active = state.status in door.ACTIVE
-    st.markdown(f"{label} {status(entry, active)}")
+    if said := f"{label} {status(entry, active)}".strip():
+        st.markdown(said)
     if active:
         if found.job is not None and not followed_below(found.job):
             door.follow(found.job, own_data.draw_pictures)
@@ -177,26 +165,27 @@ def delete(name: str, originals: bool) -> None:
 
 
 def card(about: catalogue.Description, entries: Sequence[InventoryEntry]) -> None:
-    with st.container(border=True, height="stretch"):
-        st.markdown(f"**{about.title}**  \n{facts(about)}")
-        st.caption(f"{about.origin} [Source]({about.url})")
-        for entry in entries:
-            variant(entry, made_by(entry))
+    """Show a data set: what it is, and below, at the same height in a row, what can be done."""
+    with st.container(border=True, height="stretch", key=f"set-{about.name}"):
+        blocks.html(cards.html_of(about))
+        with st.container(key=f"foot-{about.name}"):
+            for entry in entries:
+                variant(entry, made_by(entry))
 
 
 def made_by(entry: InventoryEntry) -> str:
     if entry.backbone is None:
         return ""
-    papers = ", the paper's" if entry.backbone.name == DEFAULT else ", no weights to fetch"
-    return f"{entry.backbone.title}, {entry.backbone.n_features:,} features{papers}"
+    whose = "the paper's features" if entry.backbone.name == DEFAULT else "no weights to fetch"
+    name = entry.backbone.title.removesuffix(")").split(" (")[0]
+    return f"**{name}**: {entry.backbone.n_features:,} features, {whose}"
 
 
 def own(entries: Sequence[InventoryEntry]) -> None:
     """Show what lies in the data directory and is not the lab's."""
-    st.header("Your own")
     if not entries:
-        st.caption("Nothing yet: bring in a file above, or put it into the data directory.")
         return
+    st.header("Your own")
     with st.container(border=True):
         for entry in entries:
             variant(entry, f"`{entry.name}` {content(entry)}")
@@ -234,7 +223,6 @@ def check() -> None:
 
 
 def take_away() -> None:
-    charts.heading("The same on the command line")
     st.code(
         "python -m engine data list\n"
         "python -m engine data prepare caltech101 --backbone efficientnet_lite2\n"
@@ -257,6 +245,7 @@ def page() -> None:
         st.success(st.session_state.pop(REMOVED))
         st.session_state.pop(CHECKED, None)
     own_data.bring_in()
+    own([entry for entry in entries if entry.about is None])
     for kind, title in GROUPS.items():
         st.header(title)
         if kind == "images":
@@ -266,9 +255,9 @@ def page() -> None:
             for column, about in zip(st.columns(CARDS), sets[first:], strict=False):
                 with column:
                     card(about, [entry for entry in entries if entry.about is about])
-    own([entry for entry in entries if entry.about is None])
-    check()
-    take_away()
+    with st.expander("Check all files; the same on the command line"):
+        check()
+        take_away()
 
 
 page()

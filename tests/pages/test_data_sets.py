@@ -1,19 +1,30 @@
 """The page of data sets: what is said of them, asked for, followed and removed."""
 
+import re
 import shutil
+from base64 import b64decode
 from collections.abc import Iterator
+from html import unescape
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from engine.data import catalogue, inventory
+from engine.data.load import load_dataset
+from engine.data.sources.bundled import PARTS, docstrings, scipy_root
 from engine.experiments import NO_DATA, PrepareRequest
 from engine.progress import Progress
 from engine.results.jobs import Jobs, JobState
 from engine.results.manifest import key
 from engine.settings import Settings
 from pages.common.lab import registry
+from pages.common.samples import Samples
+from pages.data.parts import cards
 from tests.support.image_layouts import prepare_digits
 from tests.support.pages import Asked, Open, words, write_features
 
@@ -53,7 +64,7 @@ def nothing_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_every_data_set_is_described_and_offered(open_page: Open) -> None:
     app = open_page(PAGE)
     assert not app.exception
-    said = words(app)
+    said = unescape(words(app))
     for about in catalogue.SETS.values():
         assert about.title in said
         assert about.licence in said
@@ -62,9 +73,32 @@ def test_every_data_set_is_described_and_offered(open_page: Open) -> None:
     assert wanted <= keys(app)
     assert "prepare-digits" not in keys(app)
     assert "remove-digits" not in keys(app)
-    assert "50,000 train and 10,000 test samples, 10 classes" in said
+    assert "<b>50,000</b> to train on</div><div><b>10,000</b> to test</div>" in said
+    assert "<b>10</b> classes" in said
     assert "`small` 60 train and 24 test samples, 4 features" in said
     assert "of 14 data sets can be opened" in said  # twelve of the registry, small and broken
+
+
+def test_strips_show_the_samples_themselves() -> None:
+    """Eight digits; as many squares in a row as the table has measurements; texts that the data set
+    has."""
+    digits, tumours = load_dataset("digits"), load_dataset("breast_cancer")
+    shown = Samples(digits)
+    assert re.findall(r'src="([^"]+)"', cards.pictures()) == [shown.thumbnail(i) for i in range(8)]
+    (source,) = re.findall(r"base64,([^\"]+)", cards.shades())
+    picture = np.asarray(Image.open(BytesIO(b64decode(source))), np.float64)
+    height, width = (size / n for size, n in zip(picture.shape, (8, 30), strict=True))
+    middles = picture[
+        (height * (np.arange(8) + 0.5)).astype(int)[:, None],
+        (width * (np.arange(30) + 0.5)).astype(int),
+    ]
+    rows = np.asarray(tumours.X_train[:8], np.float64)
+    within = np.abs(rows) < 1.5
+    assert np.corrcoef(middles[within], -rows[within])[0, 1] > 0.99
+    for part in cards.QUOTED:
+        (text,) = islice(docstrings(scipy_root() / part), 1)
+        assert text.splitlines()[0] in unescape(cards.quotations())
+        assert part in PARTS
 
 
 def test_what_is_here_is_opened_or_removed(open_page: Open, prepared: Path) -> None:

@@ -75,9 +75,7 @@ def scipy_docs() -> Dataset:
     """
     from sklearn.model_selection import train_test_split
 
-    found = importlib.util.find_spec("scipy")
-    assert found is not None and found.origin is not None  # it is installed with the lab
-    root = Path(found.origin).parent
+    root = scipy_root()
     texts = [list(islice(docstrings(root / part), MOST_TEXTS)) for part in PARTS]
     y = np.repeat(np.arange(len(PARTS)), [len(some) for some in texts])
     words = [set(re.findall(r"[a-z]{3,}", text.lower())) for some in texts for text in some]
@@ -101,6 +99,13 @@ def scipy_docs() -> Dataset:
         feature_names=tuple(common),
         title=SETS["scipy_docs"].title,
     )
+
+
+def scipy_root() -> Path:
+    """Return the folder of the installed SciPy."""
+    found = importlib.util.find_spec("scipy")
+    assert found is not None and found.origin is not None  # it is installed with the lab
+    return Path(found.origin).parent
 
 
 def docstrings(folder: Path) -> Iterator[str]:
