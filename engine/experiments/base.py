@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import joblib
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.checks import check_choice
 from engine.data.dataset import Dataset
@@ -261,12 +262,10 @@ class DrawsTargets(Protocol):
     def dtype(self) -> str: ...
 
 
-def draw_outside(
+def samples_outside(
     request: DrawsTargets, model: Model, dataset: Dataset, k: int, context: Context
-) -> list[int]:
-    """Draw as many targets as a request asks for, by its seed, outside the honest top k; at the
-    request's default fewer, where fewer are outside."""
-    from engine.attacks.sweep import draw_targets
+) -> NDArray[np.int64]:
+    """Return the training samples (their indices) that a model ranks below its top k."""
     from engine.influence.scores import influence_scores
 
     ranks = influence_scores(
@@ -277,7 +276,17 @@ def draw_outside(
         dtype=request.dtype,
         device=context.device,
     ).ranks
-    outside = np.flatnonzero(ranks > k)
+    return np.flatnonzero(ranks > k)
+
+
+def draw_outside(
+    request: DrawsTargets, model: Model, dataset: Dataset, k: int, context: Context
+) -> list[int]:
+    """Draw as many targets as a request asks for, by its seed, outside the honest top k; at the
+    request's default fewer, where fewer are outside."""
+    from engine.attacks.sweep import draw_targets
+
+    outside = samples_outside(request, model, dataset, k, context)
     count = chosen_or_there(request, "n_targets", len(outside))
     drawn = draw_targets(outside, count, 1, request.seed)
     return [target for (target,) in drawn]

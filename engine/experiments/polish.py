@@ -8,23 +8,35 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from engine.attacks.options import AttackOptions
+from engine.attacks.options import AttackOptions, MinimalOptions
 from engine.checks import check_positive
 from engine.data.dataset import Dataset
 from engine.data.subset import training_subset, with_training_subset
+from engine.errors import InvalidInput
 from engine.experiments.base import (
     Context,
     Experiment,
     OnDataset,
     draw_outside,
     honest_model_of,
+    samples_outside,
 )
 from engine.experiments.defence import DefenceRequest, honest_models
 from engine.experiments.files import load_table, save_table
 from engine.models.model import Model
-from engine.options import OneOf, ascending, at_least, distinct, option, taken_from
+from engine.options import OneOf, ascending, at_least, distinct, option, taken_from, truth
 from engine.statistics import detection, rank_correlation
-from engine.vocabulary import DAMPING, DTYPES, L2, LINEAR, MODELS, OBJECTIVES, ORDERS
+from engine.vocabulary import (
+    DAMPING,
+    DTYPES,
+    L2,
+    LINEAR,
+    MODELS,
+    OBJECTIVES,
+    ORDERS,
+    ROUNDING,
+    SEARCH_TOLERANCE,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,6 +46,10 @@ if TYPE_CHECKING:
 # What was chosen by trying (rates, steps and weights of those who know the check) was tried on
 # targets of seed 1. The targets that are reported are those of seed 18, which nothing was tried on.
 TUNING_SEED, REPORT_SEED = 1, 18
+# Radii and rates of the lab's other attacks were chosen on the targets that its sweeps and its
+# searches drew: at most the first 50 that these seeds draw. `fresh` leaves them all out.
+TUNED_SEEDS, TUNED_TARGETS = (0, TUNING_SEED), 50
+MINIMAL = "minimal"  # the attack that searches for the smallest radius
 HONEST = ("honest", "held back")
 ATTACKS = ("higher_ranked", "top_k", "target", "accurate", "quiet")
 PLAIN = "higher_ranked"  # whose models those who know the check go on from
@@ -65,6 +81,9 @@ class PolishRequest(OnDataset):
     declare whichever of these makes the decrement smallest. Honest: early stopping, other
     optimisers and l2 by `l2_values`, and n_held_back models whose trainers held samples back.
     train_size: training samples, balanced, drawn by the seed; 0: all. Other fields as in `attack`.
+    minimal: attack the targets by the search for the smallest radius too (linear models only); it
+    arrives where that is within `radius`. fresh: leave out of the draw what was tuned on, the first
+    TUNED_TARGETS of TUNED_SEEDS.
     """
 
     model: str = option(LINEAR, OneOf(MODELS))
@@ -94,6 +113,13 @@ class PolishRequest(OnDataset):
     order: str = option("highest_first", OneOf(ORDERS))
     seed: int = option(REPORT_SEED, at_least(0))
     dtype: str = option("float32", OneOf(DTYPES))
+    minimal: bool = option(False, truth, added=True)
+    fresh: bool = option(False, truth, added=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.minimal and self.model != LINEAR:
+            raise InvalidInput("minimal", self.minimal, f"False for the model '{self.model}'")
 
 
 @dataclass(frozen=True)
@@ -194,10 +220,41 @@ def attacked_suspects(setting: PolishSetting, targets: Sequence[int]) -> Iterato
         options = setting.options(objective=objective)
         for target, model in zip(targets, setting.attack(targets, options), strict=True):
             yield Suspect(objective, model, request.l2, target, radius=request.radius)
+    if request.minimal:
+        yield from nearest_suspects(setting, targets)
     for weight in request.stealth:
         options = setting.options(stealth=weight, restarts=0)
         for target, model in zip(targets, setting.attack(targets, options), strict=True):
             yield Suspect("stealth", model, request.l2, target, "", request.radius, weight)
+
+
+def nearest_suspects(setting: PolishSetting, targets: Sequence[int]) -> Iterator[Suspect]:
+    """Yield the models of the search for the smallest radius, each at its own radius; the honest
+    model where no radius within that of the other attacks was found."""
+    from engine.attacks.minimal import minimal_radius
+
+    request, device = setting.request, setting.context.device
+    options = MinimalOptions(
+        k=request.k,
+        damping=request.damping,
+        order=request.order,
+        seed=request.seed,
+        dtype=request.dtype,
+        tolerance=SEARCH_TOLERANCE,
+    )
+    found = minimal_radius(
+        setting.honest,
+        setting.dataset,
+        targets,
+        options,
+        device=device,
+        on_target=lambda seen: setting.report(),
+    )
+    for target, model, radius in zip(targets, found.models, found.radius, strict=True):
+        within = bool(radius <= request.radius + ROUNDING)  # NaN where nothing arrived
+        handed = model if within else setting.honest
+        own = float(radius) if within else request.radius
+        yield Suspect(MINIMAL, handed, request.l2, target, radius=own)
 
 
 def through_suspects(setting: PolishSetting, targets: Sequence[int]) -> Iterator[Suspect]:
@@ -356,7 +413,7 @@ def run_polish(request: PolishRequest, dataset: Dataset, context: Context) -> pd
     options = taken_from(AttackOptions, request, dtype="float64", stealth=0.0)
     exact = problem_of(options, honest, dataset, context.device)
     setting = PolishSetting(request, dataset, honest, exact, context, report)
-    targets = draw_outside(request, honest, dataset, request.k, context)
+    targets = targets_of(request, honest, dataset, context)
     suspects: list[Suspect] = list(honest_suspects(setting))
     done = 1
     suspects += (attacked := list(attacked_suspects(setting, targets)))
@@ -379,6 +436,27 @@ def run_polish(request: PolishRequest, dataset: Dataset, context: Context) -> pd
     return table.sort_values(
         "kind", key=lambda kinds: kinds.map(order), kind="stable", ignore_index=True
     )
+
+
+def targets_of(
+    request: PolishRequest, honest: Model, dataset: Dataset, context: Context
+) -> list[int]:
+    """Draw the targets by the request's seed. Where they are to be fresh, those that come next in
+    the same draw take the places of those that were tuned on. Raises InvalidInput where too few are
+    left."""
+    from engine.attacks.sweep import draw_targets
+
+    if not request.fresh:
+        return draw_outside(request, honest, dataset, request.k, context)
+    outside = samples_outside(request, honest, dataset, request.k, context)
+    few = min(TUNED_TARGETS, len(outside))
+    tuned = {t for seed in TUNED_SEEDS for (t,) in draw_targets(outside, few, 1, seed)}
+    most = min(request.n_targets + len(tuned), len(outside))
+    drawn = [t for (t,) in draw_targets(outside, most, 1, request.seed) if t not in tuned]
+    if len(drawn) < request.n_targets:
+        there = f"at most {len(drawn)}, the samples outside the top that nothing was tuned on"
+        raise InvalidInput("n_targets", request.n_targets, there)
+    return drawn[: request.n_targets]
 
 
 def declared(suspect: Suspect) -> float:

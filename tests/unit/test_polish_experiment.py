@@ -1,13 +1,19 @@
 """The experiment `polish` on a small problem, end to end."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from engine.attacks.minimal import minimal_radius
+from engine.attacks.options import MinimalOptions
+from engine.attacks.sweep import draw_targets
 from engine.errors import InvalidInput
 from engine.experiments import EXPERIMENTS, Context, PolishRequest
 from engine.experiments import polish as experiment
-from engine.experiments.base import values_of
+from engine.experiments.base import honest_model, values_of
+from engine.vocabulary import SEARCH_TOLERANCE
 from tests.support.problems import random_problem
 
 SMALL = PolishRequest(
@@ -86,6 +92,58 @@ def test_it_is_kept_and_described(table, tmp_path):
 
 def test_what_is_reported_is_not_what_was_tuned_on():
     assert PolishRequest().seed == experiment.REPORT_SEED != experiment.TUNING_SEED
+
+
+def test_the_search_hands_in_its_model_at_its_own_radius():
+    """Within the radius of the other attacks; a shorter one leaves the honest model."""
+    dataset, _ = random_problem(0, n=60, d=4)
+    brief = replace(
+        SMALL, objectives=("higher_ranked",), through_steps=1, hiding_steps=1, minimal=True
+    )
+    entry, context = EXPERIMENTS["polish"], Context(device="cpu")
+    rows = entry.run(brief, dataset, context).query("kind == 'minimal'")
+    targets = rows["target"].tolist()
+    assert len(targets) == 2 and rows["success"].all()
+    trained = honest_model(dataset, brief.l2, context)
+    options = MinimalOptions(k=10, seed=24, tolerance=SEARCH_TOLERANCE)
+    found = minimal_radius(trained, dataset, targets, options, device="cpu")
+    np.testing.assert_allclose(rows["radius"], found.radius, rtol=1e-6)
+    assert rows["rank_0"].tolist() == found.rank_after.tolist()
+    assert (rows["radius"] <= 0.9).all() and (rows["gradient_norm"] > 1e-3).all()
+    np.testing.assert_allclose(rows["accuracy_drop_0"], found.lost_holdout, atol=1e-9)
+    short = float(rows["radius"].min()) / 2
+    none = entry.run(replace(brief, radius=short), dataset, context).query("kind == 'minimal'")
+    assert not none["success"].any() and none["radius"].tolist() == [short, short]
+    assert (none["gradient_norm"] < 1e-5).all()
+    with pytest.raises(InvalidInput, match="minimal must be False for the model 'mlp'"):
+        replace(SMALL, minimal=True, model="mlp")
+
+
+def test_fresh_targets_were_never_tuned_on():
+    """They are the others of the same draw, in its order."""
+    dataset, _ = random_problem(0, n=300, d=4)
+    context = Context(device="cpu")
+    model = honest_model(dataset, SMALL.l2, context)
+    asked = replace(SMALL, n_targets=150, fresh=True)
+    found = experiment.targets_of(asked, model, dataset, context)
+    outside = experiment.samples_outside(asked, model, dataset, asked.k, context)
+    tuned = {
+        t
+        for seed in experiment.TUNED_SEEDS
+        for (t,) in draw_targets(outside, experiment.TUNED_TARGETS, 1, seed)
+    }
+    plain = experiment.targets_of(
+        replace(asked, fresh=False, n_targets=260), model, dataset, context
+    )
+    assert len(found) == 150 and not tuned & set(found)
+    assert found == [t for t in plain if t not in tuned][:150] != plain[:150]
+    with pytest.raises(InvalidInput, match="n_targets must be at most"):
+        experiment.targets_of(replace(asked, n_targets=260), model, dataset, context)
+
+
+def test_what_was_asked_before_keeps_its_key():
+    assert not {"minimal", "fresh"} & set(values_of(SMALL))
+    assert values_of(replace(SMALL, minimal=True))["minimal"] is True
 
 
 def test_a_network_end_to_end():

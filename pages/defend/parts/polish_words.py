@@ -20,6 +20,7 @@ KINDS: Mapping[str, str] = {
     "target": "raises the target alone",
     "accurate": NAMES["accurate"],
     "quiet": NAMES["quiet"],
+    "minimal": "searches for the smallest radius",
     "stealth": "lowers its gradient norm on the way",
     "through": "differentiates through the step",
     "hides norm": "arrives, then lowers its gradient norm",
