@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 # targets of seed 1. The targets that are reported are those of seed 18, which nothing was tried on.
 TUNING_SEED, REPORT_SEED = 1, 18
 # Radii and rates of the lab's other attacks were chosen on the targets that its sweeps and its
-# searches drew: at most the first 50 that these seeds draw. `fresh` leaves them all out.
+# searches drew: at most the first 50 that these seeds draw. `untuned` leaves them all out.
 TUNED_SEEDS, TUNED_TARGETS = (0, TUNING_SEED), 50
 MINIMAL = "minimal"  # the attack that searches for the smallest radius
 HONEST = ("honest", "held back")
@@ -82,7 +82,7 @@ class PolishRequest(OnDataset):
     optimisers and l2 by `l2_values`, and n_held_back models whose trainers held samples back.
     train_size: training samples, balanced, drawn by the seed; 0: all. Other fields as in `attack`.
     minimal: attack the targets by the search for the smallest radius too (linear models only); it
-    arrives where that is within `radius`. fresh: leave out of the draw what was tuned on, the first
+    arrives where that is within `radius`. untuned: leave out of the draw what was tuned on, the first
     TUNED_TARGETS of TUNED_SEEDS.
     """
 
@@ -114,7 +114,7 @@ class PolishRequest(OnDataset):
     seed: int = option(REPORT_SEED, at_least(0))
     dtype: str = option("float32", OneOf(DTYPES))
     minimal: bool = option(False, truth, added=True)
-    fresh: bool = option(False, truth, added=True)
+    untuned: bool = option(False, truth, added=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -441,12 +441,12 @@ def run_polish(request: PolishRequest, dataset: Dataset, context: Context) -> pd
 def targets_of(
     request: PolishRequest, honest: Model, dataset: Dataset, context: Context
 ) -> list[int]:
-    """Draw the targets by the request's seed. Where they are to be fresh, those that come next in
+    """Draw the targets by the request's seed. Where they are to be untuned, those that come next in
     the same draw take the places of those that were tuned on. Raises InvalidInput where too few are
     left."""
     from engine.attacks.sweep import draw_targets
 
-    if not request.fresh:
+    if not request.untuned:
         return draw_outside(request, honest, dataset, request.k, context)
     outside = samples_outside(request, honest, dataset, request.k, context)
     few = min(TUNED_TARGETS, len(outside))

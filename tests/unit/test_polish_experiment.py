@@ -124,7 +124,7 @@ def test_fresh_targets_were_never_tuned_on():
     dataset, _ = random_problem(0, n=300, d=4)
     context = Context(device="cpu")
     model = honest_model(dataset, SMALL.l2, context)
-    asked = replace(SMALL, n_targets=150, fresh=True)
+    asked = replace(SMALL, n_targets=150, untuned=True)
     found = experiment.targets_of(asked, model, dataset, context)
     outside = experiment.samples_outside(asked, model, dataset, asked.k, context)
     tuned = {
@@ -133,7 +133,7 @@ def test_fresh_targets_were_never_tuned_on():
         for (t,) in draw_targets(outside, experiment.TUNED_TARGETS, 1, seed)
     }
     plain = experiment.targets_of(
-        replace(asked, fresh=False, n_targets=260), model, dataset, context
+        replace(asked, untuned=False, n_targets=260), model, dataset, context
     )
     assert len(found) == 150 and not tuned & set(found)
     assert found == [t for t in plain if t not in tuned][:150] != plain[:150]
@@ -142,7 +142,7 @@ def test_fresh_targets_were_never_tuned_on():
 
 
 def test_what_was_asked_before_keeps_its_key():
-    assert not {"minimal", "fresh"} & set(values_of(SMALL))
+    assert not {"minimal", "untuned"} & set(values_of(SMALL))
     assert values_of(replace(SMALL, minimal=True))["minimal"] is True
 
 
