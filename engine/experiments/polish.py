@@ -82,8 +82,8 @@ class PolishRequest(OnDataset):
     optimisers and l2 by `l2_values`, and n_held_back models whose trainers held samples back.
     train_size: training samples, balanced, drawn by the seed; 0: all. Other fields as in `attack`.
     minimal: attack the targets by the search for the smallest radius too (linear models only); it
-    arrives where that is within `radius`. untuned: leave out of the draw what was tuned on, the first
-    TUNED_TARGETS of TUNED_SEEDS.
+    arrives where that is within `radius`. untuned: leave out of the draw what was tuned on, the
+    first TUNED_TARGETS of TUNED_SEEDS.
     """
 
     model: str = option(LINEAR, OneOf(MODELS))

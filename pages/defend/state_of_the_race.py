@@ -126,7 +126,7 @@ def evidence(
         "model in twenty, and how many targets the Newton steps leave in the top ten. AUC: how "
         "often an attacked model has the larger number than an honest one. A cell leads to its "
         f"evidence. Linear models on {in_prose(request.dataset)}, {request.n_targets} targets that "
-        f"nothing was tuned on.{beside(request.dataset, others)}"
+        f"nothing was tuned on.{words.within(request)}{beside(request.dataset, others)}"
     )
     if declared is not None:
         st.caption(

@@ -9,7 +9,7 @@ from engine.experiments import DeniableRequest, PolishRequest
 from engine.experiments.polish import HONEST, honest_of
 from engine.results.store import Store
 from engine.settings import Settings
-from pages.common.lab import registry
+from pages.common.lab import published_results, registry
 from pages.defend.parts import race_elsewhere, race_figures, race_words
 from pages.defend.parts.polish_words import KINDS
 from tests.pages.test_undo_it import made
@@ -36,7 +36,9 @@ def test_each_cell_counts_what_the_check_flags() -> None:
 
 
 def test_the_page_says_what_is_published(open_page: Open, settings: Settings) -> None:
-    stored = Store.of(settings).find_published("polish", PolishRequest())
+    asked = published_results.request_of("polish", "digits")
+    assert isinstance(asked, PolishRequest) and asked.untuned and asked.n_targets >= 25
+    stored = Store.of(settings).find_published("polish", asked)
     assert stored is not None
     table: pd.DataFrame = stored.result
     app = open_page(PAGE)
@@ -47,11 +49,15 @@ def test_the_page_says_what_is_published(open_page: Open, settings: Settings) ->
     declared = Store.of(settings).find_published("deniable", DeniableRequest())
     assert declared is not None
     found = declared.result.table.query("arrived")
+    search = attacked[attacked["kind"] == "minimal"]
+    assert (search["radius"] <= asked.radius + 1e-9).all() and search["radius"].nunique() > 20
     outside = attacked[attacked["rank_before"] > 10]
     assert (outside["rank_5"] > 10).all() and (found["declared_after"] <= 10).any()
     assert "5 Newton steps undo every attack but one: the attacker who may choose" in words(app)
     assert len(app.get("plotly_chart")) == 1
-    (shown,) = tables(unfold(app))
+    opened = unfold(app)
+    assert "The search counts where its radius is within 0.3, the others'." in words(opened)
+    (shown,) = tables(opened)
     assert len(shown) == table[~table["kind"].isin(HONEST)]["kind"].nunique() + 1
     last = shown.iloc[-1]
     assert last["reaches the top"] == f"{len(found)} of {len(declared.result.table)}"

@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-from engine.experiments import DeniableResult
+from engine.experiments import DeniableResult, PolishRequest
 from engine.experiments.polish import honest_of, steps_of
 from engine.statistics import detection
 from pages.common.keeping import shelf
@@ -121,6 +121,14 @@ def strongest(cells: pd.DataFrame) -> pd.DataFrame:
         )
     columns = ["family", "attacks", "check", "attack", "stopped", "of", "every"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def within(request: PolishRequest) -> str:
+    """Say when the search for the smallest radius counts, with a space before it; nothing where
+    it was not made."""
+    if not request.minimal:
+        return ""
+    return f" The search counts where its radius is within {request.radius:g}, the others'."
 
 
 def declared_share(table: pd.DataFrame, result: DeniableResult) -> float:
