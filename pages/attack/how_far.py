@@ -87,11 +87,11 @@ def pictures(result: MinimalRadiusResult, samples: Samples) -> None:
 
 
 @unfold.section("Do attacks that are given a radius move as many?", "comparison")
-def comparison(result: MinimalRadiusResult) -> None:
+def comparison(result: MinimalRadiusResult, equal_time: bool) -> None:
     blocks.table(
         radius_words.comparison(result), "The search beside other attacks, target by target"
     )
-    st.caption(radius_words.comparison_caption(result))
+    st.caption(radius_words.comparison_caption(result, equal_time))
 
 
 @unfold.section("Does the place in the ranking tell it?", "by-rank")
@@ -186,7 +186,7 @@ def page() -> None:
     if samples is not None:
         pictures(result, samples)
     by_rank(stored, samples)
-    comparison(result)
+    comparison(result, request.equal_time)
     method(request)
     take_away.show(
         stored,

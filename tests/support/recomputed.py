@@ -320,14 +320,16 @@ def some_moved(dataset: str) -> Numbers:
 def within_radius(dataset: str) -> Numbers:
     result = only("minimal", dataset)
     others = result.others
+    tried = np.unique(others["radius"])
+    at = 0.2 if 0.2 in tried else tried[len(tried) // 2]
     kept = (
         result.arrived
-        & (np.nan_to_num(result.radius, nan=9) <= 0.2)
+        & (np.nan_to_num(result.radius, nan=9) <= at)
         & (result.lost_holdout <= LIMIT)
     )
-    told: Numbers = [0.2, 3, kept.sum(), len(result.radius)]
+    told: Numbers = [at, 3, kept.sum(), len(result.radius)]
     for name, named in (("higher_ranked", [3.0]), ("accurate", [])):
-        rows = others[(others["objective"] == name) & (others["radius"] == 0.2)]
+        rows = others[(others["objective"] == name) & (others["radius"] == at)]
         moved = (rows["arrived"] & (rows["lost_holdout"] <= LIMIT)).sum()
         told += [*named, moved]  # Algorithm 3 has its number in its name
     return told
@@ -443,7 +445,7 @@ def pairs_share(_: str) -> Numbers:
 def polish_groups() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Successful models of attackers who do not know of it, of those who do, and honest ones."""
     table = only("polish", "digits")
-    simple = ("higher_ranked", "top_k", "target", "accurate", "quiet", "stealth")
+    simple = ("higher_ranked", "top_k", "target", "accurate", "quiet", "minimal", "stealth")
     knowing = ("through", "hides norm", "hides decrement", "declares")
     return (
         table[table["kind"].isin(simple) & table["success"]],

@@ -64,7 +64,8 @@ def search_moves(dataset: str) -> Numbers:
 
 
 def others_move(dataset: str) -> Numbers:
-    return [0.2, *r.within_radius(dataset)[4:]]
+    told = r.within_radius(dataset)
+    return [told[0], *told[4:]]
 
 
 def nearest_and_farthest(dataset: str) -> Numbers:

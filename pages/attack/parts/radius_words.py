@@ -73,14 +73,22 @@ def decimal_p(p: float) -> str:
     return "below 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def comparison_caption(result: MinimalRadiusResult) -> str:
-    """Say what is counted, and what the search cost."""
-    return (
+def comparison_caption(result: MinimalRadiusResult, equal_time: bool = False) -> str:
+    """Say what is counted, and what the search cost. equal_time: whether the attacks had its
+    time."""
+    said = (
         f"Targets in the top {result.k} of the returned model, which may lose at most "
         f"{points(ACCURACY_TOLERANCE)} of accuracy on data that chose nothing. Each target is "
         "tried by both: p is McNemar's exact test on the targets that only one of them moves, "
         "corrected by Holm for the number of rows. The search took "
         f"{seconds(result.seconds)} of one processor for all targets, and answers every radius."
+    )
+    if not equal_time:
+        return said
+    return (
+        f"{said} At each radius an attack had as long: it began again from other random starts, "
+        "until every target had arrived or that time was spent. A round that had begun was "
+        "finished."
     )
 
 
