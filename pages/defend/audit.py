@@ -13,7 +13,6 @@ from pages.common.asking.form import Form
 from pages.common.figures.axes import number, thinning
 from pages.common.keeping import shelf
 from pages.common.lab import registry
-from pages.common.lab.shared import badge_of
 from pages.common.samples import Samples
 from pages.common.widgets import charts, sign, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
@@ -42,7 +41,7 @@ def own(form: Form, dataset: Dataset, request: AuditRequest) -> AuditRequest:
         "queries",
         links.Range(1, most),
         request.queries,
-        f"Test points with a label each, at most {most:,}. The first have their own labels, the "
+        f"Test samples with a label each, at most {most:,}. The first have their own labels, the "
         "rest all others.",
     )
     st.caption(
@@ -70,13 +69,10 @@ def rows_figure(stored: Stored, samples: Samples | None) -> FigureBlock:
     )
 
 
+@unfold.section("Who answers what, and why the attacker passes", "players")
 def players(result: AuditResult) -> None:
-    charts.heading("Who answers what")
     st.markdown(words.players_table(result))
     sign.note("players", result.order)
-
-
-def why(result: AuditResult) -> None:
     st.markdown(
         "- The audit asks whether **some** vector *v* explains a row of scores as *vᵀT*. Honest "
         "scores have *v* = −(H + λI)⁻¹g. The **careful liar** takes another *v*; the audit does "
@@ -114,9 +110,8 @@ def growth_figure(stored: Stored) -> FigureBlock:
     )
 
 
-@unfold.section("Why the other two are not caught, and what is computed", "formulas")
+@unfold.section("What is computed", "formulas")
 def formulas(result: AuditResult) -> None:
-    why(result)
     st.markdown(
         "With $t_j=\\nabla_\\theta L(q_j)$ the gradient of query $j$'s loss, which the auditor "
         "can compute from the model alone, and $g_i$ that of training sample $i$:"
@@ -152,7 +147,7 @@ def formulas(result: AuditResult) -> None:
 def live(stored: Stored, exponent: float | None) -> None:
     """Show every row's residual, which is caught or passes while the tolerance is dragged."""
     result: AuditResult = stored.result
-    charts.heading(words.title(result), badge_of(stored))
+    charts.heading("Whose answers cannot come from the model?")
     start = float(np.log10(result.tolerance))
     live_threshold.show(
         "audit",
@@ -161,10 +156,8 @@ def live(stored: Stored, exponent: float | None) -> None:
         TOLERANCE,
     )
     st.caption(
-        f"Each mark is one row of scores; that of sample {result.target} is ringed. The residual "
-        "is the share of a row that lies outside the row space of the query gradients. The audit "
-        f"uses the tolerance {number(result.tolerance)}. {words.same_verdict(result)}"
-        f"{thinning(result.residuals.shape[1])}"
+        f"Each mark is one training sample's row of answers; that of sample {result.target} is "
+        f"ringed. {words.same_verdict(result)}"
     )
 
 
@@ -172,6 +165,7 @@ def show(form: Form, stored: Stored, request: AuditRequest) -> None:
     result: AuditResult = stored.result
     chosen = form.clicked(TOLERANCE, TOLERANCES)
     live(stored, None if chosen is None else float(chosen))
+    other_case.show(PAGE)
     players(result)
     by_queries(stored, data_choice.samples_of(request.dataset))
     formulas(result)
@@ -199,8 +193,6 @@ def page() -> None:
     with audit.body:
         show(audit.form, audit.stored, audit.request)
     audit.say(words.finding(audit.stored.result))
-    with audit.head:
-        other_case.show(PAGE)
 
 
 page()

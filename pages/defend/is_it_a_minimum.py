@@ -57,15 +57,19 @@ def overview_figure(stored: Stored, threshold: float) -> FigureBlock:
         build=figures.overview,
         values=(table, threshold),
         results=(stored,),
+        caption=words.trained_to_the_end(table),
     )
 
 
 def live(stored: Stored, exponent: float) -> None:
     """Show the models and the curves, which answer while the threshold is dragged."""
     table: pd.DataFrame = stored.result
-    heading("Whose gradient is too large for a minimum?", badge_of(stored))
+    heading("Whose gradient is too large for a minimum?")
     live_threshold.show("minimum", live_threshold.of_norms(table, RANGE, STEP), exponent, THRESHOLD)
-    st.caption(f"{words.overview_title(table)}. {words.overview_caption(table)}")
+    st.caption(
+        "Each mark is one model; of attacked ones, those that reached the top. Where training has "
+        "ended in a minimum, the gradient is zero."
+    )
 
 
 def groups(stored: Stored, threshold: float) -> None:
@@ -183,7 +187,7 @@ def stealth_figure(stored: Stored, threshold: float) -> FigureBlock:
         values=(table, figures.thresholds_of(table), threshold),
         table=lambda: kept,
         results=(stored,),
-        caption="The page's first line counts targets that some weight brings to the top "
+        caption="The first figure counts targets that some weight brings to the top "
         "unflagged. The attacker adds the gradient's norm, times a weight, to the objective of "
         f"Algorithm 1, and starts at θ*; radius {radius:g}. These runs stop at the top and do not "
         "go on to hide there: what the attacker keeps here is the least possible. Where the curve "
@@ -220,8 +224,8 @@ def results(form: Form, stored: Stored, request: DefenceRequest) -> None:
     threshold = 10**exponent
     form.finish()
     st.markdown(f"{words.finding(table, threshold)}{mark_origin(badge_of(stored))}")
-    other_case.show(PAGE)
     live(stored, exponent)
+    other_case.show(PAGE)
     detector(stored, threshold)
     others = keeping(request.dataset)
     stealth(stored, request, others, threshold)

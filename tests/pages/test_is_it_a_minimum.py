@@ -35,12 +35,11 @@ def test_the_finding(open_page: Open, measured: None) -> None:
     app = open_page(PAGE)
     said = words(app)
     assert not app.exception
-    assert "flags 100% of successful attacks.**" in said
-    assert "who knows it passes with at least 1 of 2 targets" in said
+    assert "The gradient gives away 100% of successful attacks" in said
     assert "precomputed 24 November 2026" in said
-    assert "Every attacked model has a larger gradient than every honest one" in said
     assert not app.get("plotly_chart")  # the figure is one of the browser's
     said = words(unfold(app))
+    assert "Every attacked model has a larger gradient than every honest one" in said
     assert not app.exception
     assert "With weight 3 alone 1 of 2 targets reach the top unflagged" in said
     assert "All 4 attacked models that reached the top against 20 honest ones: AUC 1.000" in said
@@ -57,7 +56,7 @@ def test_honest_models_that_look_attacked_are_counted(
     have_found(
         monkeypatch, lambda experiment, request: published("defence", table, dataset="digits")
     )
-    said = words(open_page(PAGE))
+    said = words(unfold(open_page(PAGE)))
     assert "10% of the honest models have a gradient as large as some attacked model's" in said
 
 
@@ -94,8 +93,7 @@ def test_without_them_the_page_is_about_the_paper_s_alone(
 
 def test_a_threshold_in_a_link(open_page: Open, measured: None) -> None:
     low = open_page(PAGE, threshold="-7")
-    assert "flags 100% of honest models" in words(low)
-    assert "who knows it passes with at least 0 of 2 targets" in words(low)
+    assert "also flags 100% of honest models" in words(low)
     bad = open_page(PAGE, threshold="high")
     assert not bad.exception
     assert any("threshold" in warning.value for warning in bad.warning)

@@ -113,7 +113,7 @@ RESULTS = (
     result(r"^Averaging over honest choices leaves \d+\.$", more.averaged_in_race),
     result(r"^That is no proof: there the honest model", r.first_on_other_half),
     result(r"^Averaging over honest choices leaves \d+ of (all )?\d+", more.deniable_averaged),
-    result(r"^Sample \d+ (is at|has) rank [\d,]+; three cheats", r.audit_ranks),
+    result(r"^It asks for every training sample's influence on", r.audit_queries),
     result(r"^One gradient takes", r.gradients),
     result(r"^Exponents of growth", r.growth_exponents),
     result(r"^It is the same gradient", r.gradient_differs),
@@ -154,8 +154,8 @@ RESULTS = (
     result(r"^DP gap on test at every scale", shown.gap_at),
     result(r"^All \d+ attacked models that reached the top against", more.area_of_moved),
     result(r"^With the \d+ attacks that failed", more.area_of_failed),
-    result(r"^Where the attacker does not know the check, a limit", more.limit_flags),
-    result(r"^An attacker who knows it passes with at least", more.stays_below),
+    result(r"^The gradient gives away \d+% of", lambda d: more.limit_flags(d)[1:]),
+    result(r"^The limit also flags \d+% of honest", lambda d: more.limit_flags(d)[:1]),
     result(r"^With weight \d+ alone", more.best_weight),
     result(r"scaled models are flagged", more.scaled_flagged),
     result(r"^A step takes \d+ linear solve", more.polish_costs),
@@ -259,7 +259,7 @@ RESULTS = (
     result(r"^- Favourable outcome: ", rest.favourable),
     result(r"^- Pipeline: β", rest.strengths),
     several(r"^\| (honest calculator|liar|careful liar|attacker)", rest.who_answers),
-    result(r"^Drag it: any tolerance from", rest.same_verdict),
+    result(r"^Any tolerance from", rest.same_verdict),
 )
 
 
@@ -479,7 +479,7 @@ SHARED = {
             r"[Ss]ample 16 (?:went from|is at|has|from) rank (\d[\d,]*\d)"
             r"(?![\d,]| of 1,200, acc)"  # not the steps of a replay
         ),
-        4,
+        3,
     ),
     "the success of the attack, top 1": Shared(
         re.compile(r"brings (\d+%) \(\d+ of \d+; 95%"), 2

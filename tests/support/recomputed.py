@@ -728,11 +728,9 @@ def deniable_race(_: str) -> Numbers:
     return [len(there), (there["declared_after"] == 1).sum(), 1]
 
 
-def audit_ranks(_: str) -> Numbers:
-    result = only("audit", "digits")
-    ranks = [rankdata(-scores, "min")[result.target] for scores in result.scores]
-    assert set(ranks[1:]) == {1}
-    return [result.target, ranks[0], 1]
+def audit_queries(_: str) -> Numbers:
+    """The most queries whose residual was measured: all that were asked."""
+    return [only("audit", "digits").growth["queries"].max()]
 
 
 def audit_rank_deficit(_: str) -> Numbers:

@@ -59,13 +59,6 @@ def limit_flags(_: str) -> Numbers:
     return [100 * (honest >= limit()).mean(), 100 * (moved >= limit()).mean()]
 
 
-def stays_below(_: str) -> Numbers:
-    rows = defence()[0].query("kind == 'adaptive'")
-    passed = rows["success"] & (rows["gradient_norm"] < limit())
-    by = passed.groupby(rows["target"]).any()
-    return [by.sum(), len(by)]
-
-
 def best_weight(_: str) -> Numbers:
     rows = defence()[0].query("kind == 'adaptive' and stealth > 0")
     passed = rows["success"] & (rows["gradient_norm"] < limit())

@@ -141,11 +141,10 @@ def test_refused_numbers_of_queries_stand_on_the_axis(result):
 
 
 def test_words_follow_the_numbers(result):
-    honest, attacked = result.rank("honest"), result.rank("attacker")
+    honest = result.rank("honest")
     said = audit_words.finding(result)
-    assert "The audit catches invented numbers, and nothing else" in said
-    assert f"Sample 7 has rank {honest};" in said
-    assert str(attacked) in said
+    assert "The audit catches invented numbers, but not the attacker" in said
+    assert "on 60 labelled test samples" in said
     assert audit_words.title(result) == (
         "60 queries catch the liar who invents numbers, neither the careful liar nor the attacker"
     )

@@ -31,15 +31,6 @@ def caught_and_not(result: AuditResult) -> tuple[list[str], list[str]]:
     return caught, [p for p in cheats if p not in caught]
 
 
-def ranks_reported(result: AuditResult) -> str:
-    """Say where the target is, and where the cheats have it."""
-    cheats = [result.rank(player) for player in PLAYERS if player != "honest"]
-    who = f"Sample {result.target} has rank {result.rank('honest'):,}"
-    if len(set(cheats)) == 1:
-        return f"{who}; three cheats put it at rank {cheats[0]:,}"
-    return f"{who}; three cheats put it at ranks {listed([f'{rank:,}' for rank in cheats])}"
-
-
 @shelf.kept
 def finding(result: AuditResult) -> str:
     """Say who is caught and who is not."""
@@ -48,8 +39,9 @@ def finding(result: AuditResult) -> str:
     accused = f" {count(false, 'row')} of the honest calculator are accused." if false else ""
     if caught == ["liar"] and not false:
         return (
-            "**The audit catches invented numbers, and nothing else.** "
-            f"{ranks_reported(result)}. Only the one who makes its scores up is caught."
+            "**The audit catches invented numbers, but not the attacker.** It asks for every "
+            f"training sample's influence on {result.queries:,} labelled test samples, and looks "
+            "for answers that the model cannot give."
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""
@@ -65,8 +57,7 @@ def same_verdict(result: AuditResult) -> str:
     if not len(below) or not len(above):
         return ""
     return (
-        f"Drag it: any tolerance from {number(below.max())} to {number(above.min())} catches the "
-        "same rows."
+        f"Any tolerance from {number(below.max())} to {number(above.min())} catches the same rows."
     )
 
 

@@ -67,7 +67,7 @@ def groups_of(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
         ("honest", "honest", kinds["honest"][~noisy]),
         ("honest, by SGD", "honest", kinds["honest"][noisy]),
         ("attacked", "attacked", kinds["attacked"].query("success")),
-        ("attacker knows it", "adaptive", knowing.query("success")),
+        ("attacker knows the check", "adaptive", knowing.query("success")),
         ("weights multiplied", "scaled", kinds["scaled"]),
     ]
     return [row for row in rows if len(row[2])]

@@ -12,7 +12,6 @@ from pages.common.frames import named_rows
 from pages.common.keeping import shelf
 from pages.common.words.objective_words import NAMES
 from pages.common.words.wording import count, listed
-from pages.defend.parts import defence_rates as rates
 
 
 @shelf.kept
@@ -22,12 +21,9 @@ def finding(table: pd.DataFrame, threshold: float) -> str:
     alarms = (by["honest"]["gradient_norm"] >= threshold).mean()
     reached = by["attacked"][by["attacked"]["success"]]
     found = (reached["gradient_norm"] >= threshold).mean() if len(reached) else 0.0
-    able, targets = rates.passing_norms(table)
-    passed = int((able < threshold).sum())
     return (
-        "**Where the attacker does not know the check, a limit that flags "
-        f"{alarms:.0%} of honest models flags {found:.0%} of successful attacks.** An attacker "
-        f"who knows it passes with at least {passed} of {targets} targets."
+        f"**The gradient gives away {found:.0%} of successful attacks, as long as the attacker "
+        f"does not know of the check.** The limit also flags {alarms:.0%} of honest models."
     )
 
 
@@ -60,15 +56,6 @@ def overview_title(table: pd.DataFrame) -> str:
         f"{alike:.0%} of the honest models have a gradient as large as some attacked model's"
         if alike
         else "Every attacked model has a larger gradient than every honest one"
-    )
-
-
-@shelf.kept
-def overview_caption(table: pd.DataFrame) -> str:
-    """Say what the marks are, and what a check would cost that demands training to its end."""
-    return (
-        "Each mark is one model; of attacked ones, those that reached the top. At a minimum the "
-        f"gradient is zero. {trained_to_the_end(table)}"
     )
 
 

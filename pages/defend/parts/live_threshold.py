@@ -20,6 +20,7 @@ from pages.defend.parts.defence_figures import LOOKS, SMALLEST, groups_of
 
 GATE = Component("threshold", "drawing.js", "marks.js", "live.css")
 SHAPES = {"honest": "circle", "attacked": "diamond", "scaled": "tick", "adaptive": "cross"}
+KNOWING = 2  # the place of what attackers who know the check pass, among what is read
 Given = Mapping[str, object]
 
 
@@ -37,20 +38,29 @@ def marked(*parts: Sequence[float]) -> str:
 def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
     """Return what the figure of the gradient norms is given but for the threshold."""
     rng = np.random.default_rng(0)  # of the heights, which mean nothing
-    rows = [
-        {
-            "label": label,
-            "colour": LOOKS[kind][1],
-            "values": floats(part["gradient_norm"]),
-            "shape": SHAPES[kind],
-            "heights": floats(rng.uniform(-1, 1, size=(len(part),))),
-        }
-        for label, kind, part in groups_of(table)
-    ]
     by = {kind: part["gradient_norm"] for kind, part in table.groupby("kind")}
-    honest, scaled = floats(by["honest"]), floats(by["scaled"])
     moved = table[(table["kind"] == "attacked") & table["success"]]
     able, targets = rates.passing_norms(table)
+    reads: list[dict[str, object]] = [
+        {"values": floats(by["honest"]), "percent": True},
+        {"values": floats(moved["gradient_norm"]), "percent": True},
+        {"values": floats(able), "below": True, "total": targets, "unit": " pass"},
+        {"values": floats(by["scaled"])},
+    ]
+    rows = []
+    for label, kind, part in groups_of(table):
+        values = floats(part["gradient_norm"])
+        reads.append({"values": values, "aside": True})
+        rows.append(
+            {
+                "label": label,
+                "colour": LOOKS[kind][1],
+                "values": values,
+                "shape": SHAPES[kind],
+                "heights": floats(rng.uniform(-1, 1, size=(len(part),))),
+                "read": KNOWING if kind == "adaptive" else len(reads) - 1,
+            }
+        )
     told: dict[str, object] = {
         "id": marked(table["gradient_norm"].tolist()),
         "low": limits.low,
@@ -59,22 +69,7 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
         "strict": False,
         "smallest": SMALLEST,
         "rows": rows,
-        "reads": [
-            {"name": "Honest models flagged", "values": honest, "percent": True},
-            {
-                "name": "Moved models flagged",
-                "values": floats(moved["gradient_norm"]),
-                "percent": True,
-            },
-            {
-                "name": "Attackers who know it pass",
-                "values": floats(able),
-                "below": True,
-                "total": targets,
-                "note": "targets, at least",
-            },
-            {"name": "Multiplied models flagged", "values": scaled},
-        ],
+        "reads": reads,
         "words": {
             "label": "The check, with a threshold of your own",
             "slider": "Flag a model whose gradient norm is at least",
@@ -105,6 +100,8 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
                 "size": 2.5,
                 "heights": floats(heights[drawn]),
                 "ringed": int(np.searchsorted(drawn, result.target)),
+                "note": f"sample {result.target}: rank {result.rank(player):,}",
+                "read": place,
             }
         )
     told: dict[str, object] = {
@@ -116,14 +113,14 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
         "smallest": audit_figures.FLOOR,
         "rows": rows,
         "reads": [
-            {"name": name, "values": floats(result.residuals[place]), "note": "rows caught"}
-            for place, name in enumerate(PLAYERS.values())
+            {"values": floats(residuals), "verdicts": ["passes", "caught"]}
+            for residuals in result.residuals
         ],
         "words": {
             "label": "The audit, with a tolerance of your own",
             "slider": "Tolerance",
             "flagged": "caught",
-            "axis": "residual of the reported row (log)",
+            "axis": "share of a row that the model cannot explain (log)",
             "sentence": "At tolerance {threshold} rows caught: {0} of the honest calculator, {1} "
             "of who invents numbers, {2} of the careful liar, {3} of the attacker.",
         },

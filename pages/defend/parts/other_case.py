@@ -15,27 +15,27 @@ CASES = {  # by page: what its answer holds for, and the page of the other case
         "minimum",
     ),
     "minimum": (
-        "Holds while the attacker does not know the check. A check that knowing helps little:",
+        "An attacker who knows the check can pass it. A check that is harder to pass:",
         "undo-it",
     ),
     "undo-it": (
-        "Holds where the verifier fixes the loss. Where the trainer may declare it:",
+        "This works where the verifier fixes the loss. Where the trainer may choose it:",
         "deniable",
     ),
     "what-cannot-be-moved": (
-        "Holds for a loss that the verifier fixes. A finished model of another loss:",
+        "This is proven for a loss that the verifier fixes. Where the trainer may choose it:",
         "deniable",
     ),
     "deniable": (
-        "Holds where the trainer may declare the loss. Where the verifier fixes it:",
+        "This works where the trainer may choose the loss. Where the verifier fixes it:",
         "undo-it",
     ),
     "other-scores": (
-        "Holds for an attack that aims at influence. One that aims at the other score:",
+        "This attack aims at influence. An attack that aims at the other score:",
         "is-any-score-safe",
     ),
     "is-any-score-safe": (
-        "Holds for scores of the model as it is handed in. If it is trained further first:",
+        "Here the model is taken as it is handed in. If it is trained further first:",
         "undo-it",
     ),
 }
