@@ -11,6 +11,7 @@ the value as it is kept: `Walk(steps=numpy.int64(3))` holds the int 3.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from functools import cache
 from numbers import Real
 from typing import TypeVar, cast
 
@@ -32,10 +33,17 @@ class Options:
     """
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            check = item.metadata.get(CHECK)
-            if check is not None:
-                settle(self, **{item.name: check(item.name, getattr(self, item.name))})
+        kind: type = type(self)
+        for name, check in checks_of(kind):
+            settle(self, **{name: check(name, getattr(self, name))})
+
+
+@cache
+def checks_of(kind: type) -> tuple[tuple[str, Check[object]], ...]:
+    """Return the checked fields of options, each with its check. Requests are made many times a
+    page run."""
+    every = ((item.name, item.metadata.get(CHECK)) for item in fields(kind))
+    return tuple((name, check) for name, check in every if check is not None)
 
 
 def option(default: T, check: Check[T], added: bool = False) -> T:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -126,13 +127,23 @@ AnyExperiment = Experiment[Any, Any, Any]  # found by its name, which no type ch
 def values_of(request: Request) -> dict[str, object]:
     """Return a request's fields as they are hashed and stored. Fields that were added later are
     left out at their default, so that earlier requests keep their keys."""
-    values = {item.name: getattr(request, item.name) for item in fields(request)}
+    kept, added = fields_of(type(request))
+    values = {name: getattr(request, name) for name in kept}
     if not all(map(is_flat, values.values())):
         values = asdict(request)
-    for item in fields(request):
-        if item.metadata.get(ADDED) and values[item.name] == item.default:
-            del values[item.name]
+    for name, default in added:
+        if values[name] == default:
+            del values[name]
     return values
+
+
+@cache
+def fields_of(kind: type[Request]) -> tuple[tuple[str, ...], tuple[tuple[str, object], ...]]:
+    """Return the names of a request's fields, and those that were added later with their
+    defaults."""
+    every = fields(kind)
+    added = tuple((item.name, item.default) for item in every if item.metadata.get(ADDED))
+    return tuple(item.name for item in every), added
 
 
 FLAT = (str, int, float, bool, type(None))

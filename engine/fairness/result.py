@@ -61,14 +61,15 @@ class FairnessResult:
 
     def row(self, scale: float) -> pd.Series:
         """Return the row of one scale. Raises InvalidInput."""
-        found = self.table[self.table["scale"] == check_positive("scale", scale)]
-        if found.empty:
-            raise InvalidInput("scale", scale, f"one of {self.table['scale'].tolist()}")
-        return found.iloc[0]
+        return self.table.iloc[self.place(scale)]
 
     def place(self, scale: float) -> int:
-        """Return the index of a scale in `table`, `on_gap` and `removed`."""
-        return int(np.flatnonzero(self.table["scale"] == self.row(scale)["scale"])[0])
+        """Return the index of a scale in `table`, `on_gap` and `removed`. Raises InvalidInput."""
+        scales = self.table["scale"].to_numpy()
+        found = np.flatnonzero(scales == check_positive("scale", scale))
+        if not len(found):
+            raise InvalidInput("scale", scale, f"one of {scales.tolist()}")
+        return int(found[0])
 
     @property
     def warning(self) -> str:

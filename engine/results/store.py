@@ -124,11 +124,15 @@ class Store:
         A damaged entry is no result: it is logged, one that is not published is moved aside (see
         `damage`), and the caller computes it again.
         """
-        entry = key(name, request, data_hash)
+        return self.find_entry(name, key(name, request, data_hash), with_imported)
+
+    def find_entry(self, name: str, entry: str, with_imported: bool = True) -> Stored | None:
+        """Return the stored result of that key, as `find` does."""
         for origin, root in self.roots(with_imported).items():
-            folder = root / name / entry
-            if not folder.is_dir():
+            place = f"{root}/{name}/{entry}"  # cheaper than a `Path` where nothing is
+            if not os.path.isdir(place):
                 continue
+            folder = Path(place)
             try:
                 return open_entry(folder, origin)
             except DamagedResult as error:

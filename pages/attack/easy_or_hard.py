@@ -22,6 +22,7 @@ from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.asking.rate_view import best_radius
 from pages.common.figures.axes import thinning
+from pages.common.frames import distinct
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, lab
@@ -52,7 +53,7 @@ def choose(form: Form, table: pd.DataFrame, start: float) -> tuple[int, float]:
         left,
         "Top k",
         "k",
-        [int(k) for k in sorted(table["k"].unique())],
+        distinct(table, "k"),
         "A target is moved when it gets into the top k.",
         nearest=True,
     )
@@ -60,7 +61,7 @@ def choose(form: Form, table: pd.DataFrame, start: float) -> tuple[int, float]:
         right,
         "Radius",
         "radius",
-        [float(radius) for radius in sorted(table["radius"].unique())],
+        distinct(table, "radius"),
         "How far the malicious model may lie from the honest one, of the attacks shown.",
         start,
         nearest=True,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from engine.experiments import AttackRequest, ImpossibleRequest
+from engine.experiments import AttackRequest, ImpossibleRequest, ImpossibleResult
 from engine.experiments.impossible import IMPOSSIBLE
 from engine.results.jobs import JobState
 from engine.results.store import Stored
@@ -69,11 +69,32 @@ def shown_instead(request: ImpossibleRequest) -> Stored | None:
     return next((stored for stored in found if stored is not None), None)
 
 
+@shelf.kept
+def counts_of(result: ImpossibleResult) -> tuple[int, int]:
+    """Return how many models were tried, and how many of them beat the theorem."""
+    return result.tried, result.beaten
+
+
+@shelf.kept
+def nearest(result: ImpossibleResult) -> list[Fact]:
+    """Return how near any model came: its rank, and the gap between the scores."""
+    k, n = result.random.k, len(result.attack.before.ranks)
+    smallest = float(result.random.table["log_gap"].min())
+    return [
+        Fact(
+            "Best rank of any model",
+            f"{result.best_rank} of {n}",
+            f"{k + 1} is the best there can be",
+        ),
+        Fact("Smallest gap", power_of_ten(smallest / np.log(10)), "positive, like every gap"),
+    ]
+
+
 def remember(stored: Stored) -> tuple[int, int]:
     """Return the number of models that this visitor has seen tried, and how many of them beat the
     theorem."""
     seen = st.session_state.setdefault(TRIED, {})
-    seen[stored.folder.name] = (stored.result.tried, stored.result.beaten)
+    seen[stored.folder.name] = counts_of(stored.result)
     tried, beaten = zip(*seen.values(), strict=True)
     return sum(tried), sum(beaten)
 
@@ -81,7 +102,7 @@ def remember(stored: Stored) -> tuple[int, int]:
 def evidence(stored: Stored) -> None:
     """Show what was tried: the figure and its facts."""
     result = stored.result
-    k, n = result.random.k, len(result.attack.before.ranks)
+    k = result.random.k
     FigureBlock(
         name="models",
         title=impossible_words.reached_title(result),
@@ -96,17 +117,11 @@ def evidence(stored: Stored) -> None:
         "is on a log scale.",
     ).show()
     tried, beaten = remember(stored)
-    smallest = float(result.random.table["log_gap"].min())
     blocks.facts(
         f'<div class="name">Held down by</div><div class="value">{count(k, "copy", "copies")}</div>'
         '<div class="note">of it, with the other label</div>',
         [
-            Fact(
-                "Best rank of any model",
-                f"{result.best_rank} of {n}",
-                f"{k + 1} is the best there can be",
-            ),
-            Fact("Smallest gap", power_of_ten(smallest / np.log(10)), "positive, like every gap"),
+            *nearest(result),
             Fact("You have seen tried", f"{tried:,}", f"models; {beaten} beat it"),
         ],
     )

@@ -10,6 +10,7 @@ from pages.attack.parts.rate_figures import SPLIT_LOOKS
 from pages.attack.parts.target_sets import READINGS, Reading
 from pages.common.asking import halves
 from pages.common.asking.rate_view import RateView, choose_view, on_own_test
+from pages.common.frames import distinct
 from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
@@ -123,7 +124,7 @@ def page() -> None:
         view = choose_view(frame.form, table, with_radius=True, largest=True)
     shares = view.shares(table)
     own = on_own_test(shares)
-    sets = int(table["target"].nunique())
+    sets = len(distinct(table, "target"))
     said = target_sets.finding(own, view.tolerance, view.radius, view.k)
     place.markdown(f"{said}{mark_origin(badge_of(stored))}")
     with frame.body:

@@ -12,6 +12,7 @@ from engine.results.store import Stored
 from pages.attack.parts import ablation, fresh, sweep_frame, variant_figures
 from pages.common.asking import data_choice, door, effort, progress, sweep_requests
 from pages.common.asking.rate_view import RateView, choose_view
+from pages.common.frames import distinct
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, open_dataset
@@ -262,17 +263,17 @@ def page() -> None:
     four = ablation.variants(single.result, restarted.result)
     ours = ours_of(frame.request.dataset)
     table = ablation.with_ours(four, [stored.result for stored in ours.values()])
-    ours = ours if (table["variant"] == ablation.ACCURATE).any() else {}
+    ours = ours if ablation.ACCURATE in distinct(table, "variant") else {}
     stored = (*frame.stored, *ours.values())
     with frame.head:
         place = st.container()
         view = choose_view(frame.form, table, with_radius=True)
     best = ablation.best_at(table, view)
     kept = ablation.with_accuracy(best)
-    radii = dict(zip(kept["variant"], kept["radius"], strict=True))
+    radii = ablation.radii_of(kept)
     hits = ablation.wide(ablation.moved(table, view, radii))
     taken = ablation.steps(kept, ablation.of_paper(hits))
-    found = ablation.moved(table, view, dict.fromkeys(kept["variant"], view.radius))
+    found = ablation.moved(table, view, dict.fromkeys(radii, view.radius))
     linked = "target" in st.query_params
     place.markdown(f"{ablation.finding(kept, view)}{mark_origin(badge_of(single))}")
     with frame.body:
@@ -288,7 +289,7 @@ def page() -> None:
                 st.columns([1, 4])[0],
                 "Target",
                 "target",
-                sorted(int(target) for target in found["target"].unique()),
+                distinct(found, "target"),
                 "One of the sweep's targets, to be followed run by run.",
                 ablation.telling_target(found),
             )

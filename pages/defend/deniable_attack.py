@@ -78,15 +78,9 @@ def choose(form: Form, place: st.delta_generator.DeltaGenerator, limit: float) -
     return float(chosen)
 
 
-@shelf.kept
-def has_arrived(result: DeniableResult) -> bool:
-    """Return whether any attack reached the top."""
-    return not result.arrived.empty
-
-
 def checked(result: DeniableResult) -> None:
     """Show which checks stop the attacks that arrived."""
-    if not has_arrived(result):
+    if not words.has_arrived(result):
         charts.heading("Which checks stop it?")
         st.info("No attack reached the top: there is nothing to check.")
         return
@@ -129,7 +123,7 @@ def interval_figure(stored: Stored) -> FigureBlock:
 @unfold.section("Every check and every target in numbers", "targets")
 def in_numbers(stored: Stored, epsilon: float) -> None:
     result: DeniableResult = stored.result
-    if not result.arrived.empty:
+    if words.has_arrived(result):
         blocks.table(
             words.checks(result), "Checks that the attack passes, and checks that it fails"
         )

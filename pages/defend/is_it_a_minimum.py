@@ -36,14 +36,19 @@ COST = (
 )
 
 
-def choose_threshold(form: Form, table: pd.DataFrame) -> float:
-    """Return the threshold on the gradient norm, as a power of ten; at first the one that flags one
-    honest model in twenty. It is set in the browser."""
+@shelf.kept
+def first_threshold(table: pd.DataFrame) -> float:
+    """Return the power of ten that flags one honest model in twenty."""
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
     wanted = np.log10(max(float(honest.quantile(1 - ALARMS)), 10**RANGE.low))
-    start = float(np.clip(round(np.floor(wanted / STEP) * STEP, 2), RANGE.low, RANGE.high))
+    return float(np.clip(round(np.floor(wanted / STEP) * STEP, 2), RANGE.low, RANGE.high))
+
+
+def choose_threshold(form: Form, table: pd.DataFrame) -> float:
+    """Return the threshold on the gradient norm, as a power of ten: the first one until another is
+    set in the browser."""
     chosen = form.clicked(THRESHOLD, RANGE)
-    return start if chosen is None else float(chosen)
+    return first_threshold(table) if chosen is None else float(chosen)
 
 
 @shelf.kept

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from engine.experiments import AttributionsRequest, DeniableResult, PolishRequest
+from engine.experiments import AttributionsRequest, PolishRequest
 from engine.results.store import Stored
 from pages.attack.parts import fresh
 from pages.common.asking import controls, data_choice, door, halves, openings, sweep_requests
@@ -20,6 +20,7 @@ from pages.common.words.wording import listed
 from pages.defend.parts import race_elsewhere
 from pages.defend.parts import race_figures as figures
 from pages.defend.parts import race_words as words
+from pages.defend.parts.deniable_words import has_arrived
 
 PAGE = registry.page("race")
 COST = (
@@ -33,8 +34,7 @@ def deniable(dataset: str) -> Stored | None:
     stored = door.find("deniable", openings.of("deniable", "deniable", dataset))
     if stored is None:
         return None
-    result: DeniableResult = stored.result
-    return None if result.arrived.empty else stored
+    return stored if has_arrived(stored.result) else None
 
 
 def elsewhere(dataset: str) -> pd.DataFrame:
@@ -102,10 +102,16 @@ def race(stored: Stored, request: PolishRequest) -> None:
     take_away.show(stored, request, {"Race": lambda: words.race(table)})
 
 
+@shelf.kept
+def checks_of(others: pd.DataFrame) -> list[str]:
+    """Return the checks of other experiments' cells, each once."""
+    return list(dict.fromkeys(others["check"]))
+
+
 def beside(dataset: str, others: pd.DataFrame) -> str:
     """Say which columns are of other experiments, and what the other half of the test data is
     worth, with a space before it; empty where there are none."""
-    checks = list(dict.fromkeys(others["check"]))
+    checks = checks_of(others)
     if not checks:
         return ""
     are = "is" if len(checks) == 1 else "are"

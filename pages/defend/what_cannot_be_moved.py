@@ -12,6 +12,7 @@ from engine.experiments import (
 from engine.results.store import Stored
 from pages.common.asking import door
 from pages.common.asking.form import Form
+from pages.common.frames import distinct
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
@@ -200,7 +201,7 @@ def results(form: Form, stored: Stored, request: CertificatesRequest) -> None:
         st.columns([1, 3])[0],
         "Out of the top",
         "k",
-        [int(k) for k in stored.result.samples["k"].unique()],
+        distinct(stored.result.samples, "k"),
         "The k best samples: which are certified never to be among them.",
         nearest=True,
     )

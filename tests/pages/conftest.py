@@ -198,7 +198,8 @@ def opened(page: PageEntry, **parameters: object) -> AppTest:
 @pytest.fixture
 def open_page(settings: Settings) -> Open:
     """Opens a page."""
-    st.cache_resource.clear()  # the settings that an earlier test's session has read
+    st.cache_resource.clear()
+    shared.open_lab.cache_clear()  # the settings that an earlier test's session has read
     return opened
 
 
@@ -207,10 +208,10 @@ def read_all(folder: Path) -> None:
     look."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("IAL_CACHE_DIR", str(folder / "cache"))
-        st.cache_resource.clear()
+        shared.open_lab.cache_clear()
         figures: list[tuple[str, str]] = []
         found = [(*where, p.place, p.text) for *where, p in every_page(opened, figures)]
-    st.cache_resource.clear()
+    shared.open_lab.cache_clear()
     (folder / "said.json").write_text(json.dumps(found), encoding="utf-8")
     parts = [(page, part) for page, spec in figures for part in parts_of(json.loads(spec))]
     (folder / "parts.json").write_text(json.dumps(parts), encoding="utf-8")

@@ -15,7 +15,7 @@ from engine.results.library import open_library
 from engine.results.store import Store
 from engine.settings import Settings
 from pages.common.asking import cancelling, door
-from pages.common.lab import browsers, registry, visitors
+from pages.common.lab import browsers, registry, shared, visitors
 from pages.common.lab.permissions import NotAllowed
 from tests.support.pages import SMALL, Open, words
 
@@ -42,7 +42,7 @@ def come(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> 
         self.folder = tmp_path / "jobs"
 
     monkeypatch.setattr(Jobs, "__init__", elsewhere)
-    st.cache_resource.clear()
+    shared.open_lab.cache_clear()
 
     def comes(cookies: dict[str, str]) -> None:
         monkeypatch.setattr(visitors, "cookies", lambda: cookies)

@@ -149,11 +149,11 @@ class Race:
 
     def __init__(self, ready: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
         self.ready, self.ended = ready, set[str]()
-        find, state = Store.find, Jobs.state
+        find, state = Store.find_entry, Jobs.state
 
-        def find_once(store: Store, name: str, request: Any, *rest: Any) -> Any:
-            found = find(store, name, request, *rest)
-            self.end(store, store.key(name, request, rest[0]))
+        def find_once(store: Store, name: str, job: str, *rest: Any) -> Any:
+            found = find(store, name, job, *rest)
+            self.end(store, job)
             return found
 
         def state_once(jobs: Jobs, job: str, *experiment: str) -> JobState:
@@ -162,7 +162,7 @@ class Race:
             ends = self.end(jobs.store, job)
             return JobState("running") if ends else state(jobs, job, *experiment)
 
-        monkeypatch.setattr(Store, "find", find_once)
+        monkeypatch.setattr(Store, "find_entry", find_once)
         monkeypatch.setattr(Jobs, "state", state_once)
 
     def end(self, store: Store, job: str) -> bool:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -181,12 +180,12 @@ def test_without_attacks_the_norms_stand_alone(open_page: Open, small_norms: Non
 def test_what_is_not_computed_is_offered(
     open_page: Open, jobs_stand: JobsStand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    find = Store.find
+    find = Store.find_entry
 
-    def without_norms(store: Store, experiment: str, *asked: Any) -> Stored | None:
-        return None if experiment == "sensitivity" else find(store, experiment, *asked)
+    def without_norms(store: Store, experiment: str, entry: str) -> Stored | None:
+        return None if experiment == "sensitivity" else find(store, experiment, entry)
 
-    monkeypatch.setattr(Store, "find", without_norms)
+    monkeypatch.setattr(Store, "find_entry", without_norms)
     jobs_stand(JobState("unknown"))
     app = open_page(PAGE)
     assert not app.exception

@@ -100,6 +100,12 @@ def with_accuracy(best: pd.DataFrame) -> pd.DataFrame:
 
 
 @shelf.kept
+def radii_of(rates: pd.DataFrame) -> dict[str, float]:
+    """Return each variant's radius, of rates with one row a variant."""
+    return {str(name): float(r) for name, r in zip(rates["variant"], rates["radius"], strict=True)}
+
+
+@shelf.kept
 def moved(table: pd.DataFrame, view: RateView, radii: Mapping[str, float]) -> pd.DataFrame:
     """Return for each target and variant, at that variant's radius: kept (moved with accuracy kept)
     and moved (at any cost), with the target's honest rank; sorted by it."""

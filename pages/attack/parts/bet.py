@@ -1,5 +1,6 @@
 """The bet: which of a few attacked samples moves most easily, asked before it is shown."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -11,6 +12,7 @@ from pages.common.asking import links
 from pages.common.asking.form import Form, unchoose
 from pages.common.figures.axes import number
 from pages.common.frames import row_of
+from pages.common.keeping import shelf
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts
 from pages.common.widgets.blocks import portrait
@@ -64,20 +66,7 @@ def show(tried: pd.DataFrame, samples: Samples | None, k: int, n: int, placed: B
         if chosen is not None and known
         else f"Your bet: which of these moves into {rate_words.top(k)} most easily?"
     )
-    cells = []
-    for index in dealt:
-        row = row_of(tried, index)
-        shown = "" if samples is None else portrait(samples, index)
-        lines = [f"<b>sample {index}</b>", f"rank {int(row['rank']):,}"]
-        if samples is not None:
-            lines.insert(1, f"class “{escape(samples.label(index))}”")
-        if known:
-            lines += [
-                f"<b>radius {moved_targets.radius_name(row['least'])}</b>",
-                f"sensitivity {number(row['norm'])}",
-            ]
-        cells.append((shown, lines))
-    blocks.grid(cells)
+    blocks.grid(cells_of(tried, dealt, samples, known))
     if known and chosen is not None:
         st.markdown(by_sensitivity(tried.loc[dealt], chosen))
         st.caption(
@@ -100,6 +89,28 @@ def show(tried: pd.DataFrame, samples: Samples | None, k: int, n: int, placed: B
         "All of them have been attacked; the answer comes with your bet."
     )
     return []
+
+
+@shelf.kept
+def cells_of(
+    tried: pd.DataFrame, dealt: Sequence[int], samples: Samples | None, known: bool
+) -> list[tuple[str, list[str]]]:
+    """Return the pictures of the dealt targets with what is said below each, as HTML; `known`: with
+    the smallest radius that moved it, and the sensitivity of its score."""
+    cells = []
+    for index in dealt:
+        row = row_of(tried, index)
+        shown = "" if samples is None else portrait(samples, index)
+        lines = [f"<b>sample {index}</b>", f"rank {int(row['rank']):,}"]
+        if samples is not None:
+            lines.insert(1, f"class “{escape(samples.label(index))}”")
+        if known:
+            lines += [
+                f"<b>radius {moved_targets.radius_name(row['least'])}</b>",
+                f"sensitivity {number(row['norm'])}",
+            ]
+        cells.append((shown, lines))
+    return cells
 
 
 def ends(dealt: pd.DataFrame) -> tuple[int, int]:

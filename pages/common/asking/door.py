@@ -77,11 +77,11 @@ class Computation(Generic[R]):
                 experiment, request, None, None, store.find_without_data(experiment, request)
             )
         job = store.key(experiment, request, content)
-        found = store.find(experiment, request, content)
+        found = store.find_entry(experiment, job)
         if found is not None and EXPERIMENTS[experiment].lasts is None:
             return cls(experiment, request, job, JobState("done"), found)
         state = lab().jobs.state(job, experiment)
-        return cls(experiment, request, job, state, store.find(experiment, request, content))
+        return cls(experiment, request, job, state, store.find_entry(experiment, job))
 
     @property
     def is_active(self) -> bool:

@@ -11,6 +11,7 @@ from engine.attacks.rates import CELL, highest
 from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.common.asking import links
 from pages.common.asking.form import Form, keep_choice
+from pages.common.frames import distinct
 from pages.common.keeping import shelf
 from pages.common.words.rate_words import FORMS
 
@@ -79,20 +80,13 @@ def best_radius(table: pd.DataFrame) -> float:
     return float(highest(rates[rates["regime"] == "high_accuracy"])["radius"].iloc[0])
 
 
-@shelf.kept
-def computed(table: pd.DataFrame) -> tuple[list[int], list[float]]:
-    """Return the values of k and the radii that a sweep has, ascending."""
-    ks = [int(k) for k in sorted(table["k"].unique())]
-    return ks, [float(radius) for radius in sorted(table["radius"].unique())]
-
-
 def choose_view(
     form: Form, table: pd.DataFrame, with_radius: bool = False, largest: bool = False
 ) -> RateView:
     """k, limit, count and (where it is asked for, and there are several) radius, from controls: all
     choose among what is computed. `largest`: begin with the largest k, which only this page does,
     instead of the smallest."""
-    ks, radii = computed(table)
+    ks, radii = distinct(table, "k"), distinct(table, "radius")
     several = with_radius and len(radii) > 1
     columns = st.columns([1, 1, 3, 2] if several else [1, 3, 3], vertical_alignment="bottom")
     k = form.choice(

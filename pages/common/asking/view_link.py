@@ -13,20 +13,19 @@ LINK = "link-to-view"  # the key of its menu
 
 def show(values: Mapping[str, object]) -> None:
     """Show the address of the view, with the values of all its controls, to be copied."""
-    address = f"{st.context.url or ''}{links.query(values)}"
     with st.sidebar:
         unfold.menu(
             "Link to this view",
             LINK,
-            partial(restores, address),
+            partial(restores, dict(values)),
             ":material/link:",
             width="stretch",
         )
 
 
-def restores(address: str) -> None:
+def restores(values: Mapping[str, object]) -> None:
     """Show what restores a view, and where."""
-    st.code(address, language=None, wrap_lines=True)
+    st.code(f"{st.context.url or ''}{links.query(values)}", language=None, wrap_lines=True)
     st.caption(
         "This link restores the view in every lab with the same data. A kept result is shown at "
         "once; another is offered to be computed."

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, timedelta
 from enum import Enum
-from functools import partial
+from functools import cache, partial
 from itertools import count
 from pathlib import PurePath
 from types import BuiltinMethodType, CodeType, FunctionType
@@ -72,26 +72,40 @@ _codes: dict[CodeType, int] = {}  # the number of every code that has a token
 def token(value: object) -> Token:
     """Return the token of a value. Nobody may change a table, an array or a dataclass once it has a
     token. Raises NoToken."""
-    kind = type(value)
+    kind: type = type(value)
+    return maker_of(kind)(value)
+
+
+@cache
+def maker_of(kind: type) -> Callable[[Any], Token]:
+    """Return what makes the token of values of a type."""
     if kind in PLAIN:
-        return kind, value
-    if isinstance(value, WRITTEN):  # 0 and −0 differ, and NaN is NaN
-        return kind, repr(value)
-    if isinstance(value, type):
-        return "type", value
-    if isinstance(value, tuple | list):
-        return kind, *map(token, value)
-    if isinstance(value, Mapping):  # its order is that of a legend or a table
-        return kind, *((token(name), token(one)) for name, one in value.items())
-    if isinstance(value, np.ndarray | pd.DataFrame | pd.Series):
-        return REMEMBERED.of(value, lambda: read(value))
-    if isinstance(value, BuiltinMethodType) and isinstance(value.__self__, str):  # "{:,}".format
-        return "method", value.__self__, value.__name__
-    if isinstance(value, FunctionType | partial):
-        return of_function(value)
-    if is_dataclass(value):
-        return of_dataclass(value)
-    raise NoToken(f"{kind.__name__} has no token")
+        return lambda value: (kind, value)
+    if issubclass(kind, WRITTEN):  # 0 and −0 differ, and NaN is NaN
+        return lambda value: (kind, repr(value))
+    if issubclass(kind, type):
+        return lambda value: ("type", value)
+    if issubclass(kind, tuple | list):
+        return lambda value: (kind, *map(token, value))
+    if issubclass(kind, Mapping):  # its order is that of a legend or a table
+        return lambda value: (kind, *((token(n), token(v)) for n, v in value.items()))
+    if issubclass(kind, np.ndarray | pd.DataFrame | pd.Series):
+        return lambda value: REMEMBERED.of(value, lambda: read(value))
+    if issubclass(kind, BuiltinMethodType):
+        return of_method
+    if issubclass(kind, FunctionType | partial):
+        return of_function
+    return of_dataclass if is_dataclass(kind) else refuse
+
+
+def refuse(value: object) -> Token:
+    raise NoToken(f"{type(value).__name__} has no token")
+
+
+def of_method(value: BuiltinMethodType) -> Token:
+    """Return the token of a method of a text ("{:,}".format). Raises NoToken for another."""
+    of = value.__self__
+    return ("method", of, value.__name__) if isinstance(of, str) else refuse(value)
 
 
 def read(value: object) -> Token:

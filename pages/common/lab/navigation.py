@@ -1,6 +1,5 @@
 """Pages as Streamlit's navigation takes them."""
 
-import copy
 from functools import cached_property
 
 from streamlit.navigation.page import StreamlitPage
@@ -23,12 +22,15 @@ _made: dict[tuple[str, bool], Page] = {}  # by address, and whether it is the fi
 
 def page_of(entry: PageEntry) -> StreamlitPage:
     """Return the page of an entry, the session's own. To make it, Streamlit looks for its file on
-    the disk: that is done once, and every session gets a copy."""
+    the disk: that is done once, and every session gets a copy, of 33 pages in every run."""
     key = entry.url, entry.default
     if key not in _made:
         page = Page(ROOT / entry.file, title=entry.title, url_path=entry.url, default=entry.default)
+        getattr(page, "_script_hash", None)  # worked out here for the copies; none without a server
         _made[key] = page
-    return copy.copy(_made[key])
+    mine = Page.__new__(Page)
+    vars(mine).update(vars(_made[key]))
+    return mine
 
 
 def entry_of(chosen: StreamlitPage) -> PageEntry:

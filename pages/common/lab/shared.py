@@ -5,6 +5,7 @@ import sys
 import tempfile
 import threading
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
@@ -24,6 +25,7 @@ from engine.settings import ROOT, Settings, read_settings
 from pages.common.keeping.shelf import Shelf
 from pages.common.words.wording import clock, day, seconds, stamp
 
+OPENING = threading.Lock()
 OPENED = Shelf(math.inf, most=4)  # data sets: pages ask for theirs many times a run
 WARM_UP_SECONDS = 8.0  # importing torch beside the first drawing would slow the visitor down
 
@@ -37,8 +39,14 @@ class Lab:
     jobs: Jobs
 
 
-@st.cache_resource
 def lab() -> Lab:
+    """Return what was opened for the first page: pages ask for it many times a run."""
+    with OPENING:
+        return open_lab()
+
+
+@cache
+def open_lab() -> Lab:
     """Open settings, store and job runner; the worker process warms up once the first page is
     drawn."""
     settings = read_settings()

@@ -51,6 +51,13 @@ def at(result: DeniableResult, epsilon: float) -> str:
     )
 
 
+@shelf.kept
+def has_arrived(result: DeniableResult) -> bool:
+    """Return whether any attack reached the top."""
+    return not result.arrived.empty
+
+
+@shelf.kept
 def arrived_by(result: DeniableResult) -> str:
     """Say by which means the attacks arrived, with a space behind; nothing where one was tried."""
     means = list(result.arrived["means"])

@@ -114,6 +114,7 @@ def other_attackers(results: Mapping[str, AttributionsResult]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@shelf.kept
 def against_others(rows: pd.DataFrame) -> str:
     """Say what the main alarm is worth against the one of them that it finds least, in a sentence
     with a space before it."""

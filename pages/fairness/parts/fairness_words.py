@@ -129,6 +129,7 @@ def repair(result: FairnessResult) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "gap", "low", "high"])
 
 
+@shelf.kept
 def repair_title(result: FairnessResult) -> str:
     """Say whether the multiplication takes the repair away."""
     largest = largest_effect(result.table)

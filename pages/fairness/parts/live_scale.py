@@ -68,6 +68,9 @@ def given(result: FairnessResult, token: str) -> dict[str, object]:
     return Ready(told)
 
 
+place_of = shelf.kept(FairnessResult.place)
+
+
 def show(stored: Stored, scale: float) -> None:
     """Draw the figure at `scale`. Once it is let go of, the scale is chosen on the page."""
     result: FairnessResult = stored.result
@@ -80,7 +83,7 @@ def show(stored: Stored, scale: float) -> None:
 
     heading(words.repair_title(result), badge_of(stored))
     data = given(result, stored.folder.name)
-    DIAL.show(KEY, data, {"place": result.place(scale)}, scale=take_over)
+    DIAL.show(KEY, data, {"place": place_of(result, scale)}, scale=take_over)
     st.caption(
         f"The {words.NAMES[result.about.metric]}: {words.PLAIN[result.about.metric]}. "
         f"{words.who_is_ahead(result.about)} The repair gives training rows other weights, by "

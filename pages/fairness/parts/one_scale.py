@@ -34,6 +34,9 @@ def held_scale(table: pd.DataFrame) -> float:
     return by_name.get(str(held), start)
 
 
+row_at = shelf.kept(FairnessResult.row)
+
+
 def choose_scale(form: Form, table: pd.DataFrame) -> float:
     """Choose one of the scales; the one with the largest effect until another is chosen."""
     by_name, start = scales_of(table)
@@ -137,7 +140,7 @@ def at_one_scale(form: Form, stored: Stored) -> None:
     result: FairnessResult = stored.result
     badge = badge_of(stored)
     scale = choose_scale(form, result.table)
-    row = result.row(scale)
+    row = row_at(result, scale)
     predictions = words.changed(int(row["base_predictions_changed"]), result.about.n_test)
     heading(
         f"At α = {scale:g} the base model changes {predictions}; its influence scores change", badge
@@ -148,7 +151,7 @@ def at_one_scale(form: Form, stored: Stored) -> None:
     with left:
         rank_figure(stored, scale).show()
     with right:
-        if row["feasible"] and result.row(HONEST)["feasible"]:
+        if row["feasible"] and row_at(result, HONEST)["feasible"]:
             weight_figure(stored, scale).show()
         else:
             heading("Weights: the programme has no solution to compare", badge)

@@ -48,6 +48,7 @@ def no_real_noise(request: CleaningRequest) -> str:
     )
 
 
+@shelf.kept
 def detectors_in(result: CleaningResult) -> list[str]:
     """List the detectors that a result has, by their words."""
     there = set(result.table["detector"])

@@ -104,6 +104,7 @@ def signed(value: float, text: str) -> str:
     return text if not value else f"{'+' if value > 0 else MINUS}{text}"
 
 
+@shelf.kept
 def finding(
     table: pd.DataFrame, favoured: str | None, budget: float, honest: float, attacked: float
 ) -> str:
