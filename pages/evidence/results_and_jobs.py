@@ -18,7 +18,6 @@ from pages.common.asking.refusals import show_refusal
 from pages.common.lab import registry, visitors
 from pages.common.lab.permissions import Action
 from pages.common.lab.shared import lab, shown
-from pages.common.widgets import charts
 from pages.common.words.code_names import data_name, experiment_name
 from pages.common.words.wording import count, plain
 from pages.evidence.parts import job_queue, kept_results
@@ -29,25 +28,25 @@ ANY = "all"
 TICKED = "result"  # in links: the keys of the results that are ticked
 SAID, TAKEN, SENT = "library_said", "bundle_taken", "bundle"  # session-state keys
 DELETED = "library_deleted"  # session-state key: the last deletion, which can be undone
-SEEN = ("what", "data set", "asked for", "made", "from")  # the rest is said of one that is ticked
+SEEN = ("what", "data set", "asked for", "made", "from")  # the rest is said of a ticked one
 TABLE_ROWS = 12  # of the library that are seen without scrolling in it
 
 
 def choose(form: Form, found: Library) -> list[Entry]:
     """Return the entries that the filters leave."""
-    columns = st.columns([2, 2, 2, 3])
+    columns = st.columns([3, 2, 2, 2])
     experiments = sorted({entry.experiment for entry in found.entries}, key=experiment_name)
     data = sorted({entry.dataset for entry in found.entries if entry.dataset})
     experiment, dataset, whence = (
         form.choice(column, label, name, [ANY, *choices], "", carried=False, words=said)
         for column, label, name, choices, said in (
-            (columns[0], "Experiment", "experiment", experiments, experiment_name),
-            (columns[1], "Data set", "data", data, data_name),
-            (columns[2], "From", "origin", list(words.ORIGINS.values()), None),
+            (columns[1], "Experiment", "experiment", experiments, experiment_name),
+            (columns[2], "Data set", "data", data, data_name),
+            (columns[3], "From", "origin", list(words.ORIGINS.values()), None),
         )
     )
     text = form.text(
-        columns[-1],
+        columns[0],
         "Search",
         "text",
         "",
@@ -79,12 +78,13 @@ def table(entries: Sequence[Entry]) -> list[Entry]:
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": start, "columns": [], "cells": []}},
-        column_order=SEEN,
+        column_order=SEEN if len({e.origin for e in entries}) > 1 else SEEN[:-1],
         column_config={
-            "what": st.column_config.TextColumn(width=170),
-            "data set": st.column_config.TextColumn(width=140),
-            "asked for": st.column_config.TextColumn(width=260),
-            "made": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
+            "what": st.column_config.TextColumn("What", width=170),
+            "data set": st.column_config.TextColumn("Data set", width=140),
+            "asked for": st.column_config.TextColumn("Settings", width=290),
+            "made": st.column_config.DatetimeColumn("Made", format="D MMM YYYY"),
+            "from": st.column_config.TextColumn("From"),
             "seconds": st.column_config.NumberColumn(format="%.1f"),
             "KB": st.column_config.NumberColumn(format="%.0f"),
         },
@@ -107,7 +107,6 @@ def named_in_link(entries: Sequence[Entry], keys: Sequence[str]) -> list[int]:
 
 
 def show_library(found: Library) -> None:
-    charts.heading("Everything that is kept")
     form, notes = Form(), st.container()
     entries = choose(form, found)
     chosen = table(entries) if entries else []
@@ -126,10 +125,7 @@ def show_library(found: Library) -> None:
         f" of {len(found.entries):,}" if len(entries) < len(found.entries) else ""
     )
     if not chosen:
-        st.caption(
-            f"{few}. Tick one to see what it says and to open it on its page, two to compare "
-            "them, any number to export or delete them."
-        )
+        st.caption(f"{few}. Tick any number to export or delete them.")
     else:
         actions(chosen)
     if len(chosen) == 1:
@@ -221,10 +217,9 @@ def take_in(name: str, content: bytes) -> list[tuple[str, str]]:
 
 def uploader() -> None:
     """Take in somebody else's bundle: it is checked first, and taken in where it is sound."""
-    charts.heading("Import a bundle")
     st.caption(
-        "Results that somebody else has exported. Everything in the file is checked, and nothing "
-        "in it is run. Imported results say so wherever they are shown, and give way to your own."
+        "Everything in the file is checked, and nothing in it is run. Imported results say so "
+        "wherever they are shown, and give way to your own."
     )
     if forbidden := visitors.refusal(Action.IMPORT):
         st.caption(forbidden)
@@ -251,11 +246,12 @@ def show_said() -> None:
 def page() -> None:
     st.title(PAGE.title)
     found = library.open_library(lab().store)
-    st.markdown(words.finding(found))
+    st.markdown("**Every result is kept. Tick a row to open it, two rows to compare them.**")
     show_said()
-    job_queue.queue()
+    job_queue.queue(words.kept_facts(found))
     show_library(found)
-    uploader()
+    with st.expander("Import results from somebody else"):
+        uploader()
     job_queue.limits()
 
 

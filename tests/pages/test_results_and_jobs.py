@@ -59,7 +59,10 @@ def test_all_that_is_kept_is_listed(open_page: Open, settings: Settings) -> None
     entries = library(settings)
     (table,) = [d.value for d in app.dataframe if "asked for" in d.value]
     assert table["key"].tolist() == [entry.key for entry in entries]
-    assert f"**{len(entries)} results** are kept" in all_words(app)
+    assert f'<div class="value">{len(entries)} results</div>' in all_words(app)
+    assert '<div class="value">nothing</div><div class="note">jobs appear here</div>' in all_words(
+        app
+    )
     mine = table[(table["from"] == "computed here") & (table["data set"] == "small")]
     assert mine["asked for"].str.contains("targets 7, k 1, radius 0.5").any()
 
@@ -314,7 +317,9 @@ def test_the_queue_is_shown_and_cancelled(
 
     app = open_page(PAGE)
     assert not app.exception
-    assert "1 computation runs, 2 wait" in all_words(app)
+    said = all_words(app)
+    assert '<div class="name">Running now</div><div class="value">1</div>' in said
+    assert '<div class="name">Waiting</div><div class="value">2</div>' in said
     said = [bar.proto.text for bar in app.get("progress")]
     assert "step 3 of 10" in said[0]
     assert "waits among the short computations, next in line" in said[1]
@@ -331,5 +336,5 @@ def test_the_queue_is_shown_and_cancelled(
 
 def test_requests_in_short() -> None:
     assert words.asked("attack", asdict(SMALL)) == "targets 7, k 1, radius 0.5, restarts 1"
-    assert words.asked("ranking", asdict(RankingRequest())) == "as by default"
+    assert words.asked("ranking", asdict(RankingRequest())) == "the usual settings"
     assert words.asked("batch", {"dataset": "a", "batch": {"k": 1}}) == "batch k 1"

@@ -64,13 +64,14 @@ class Fact:
 
 
 def facts(lead: str, items: Iterable[Fact]) -> None:
-    """Show a strip of facts; `lead` is HTML in the first cell."""
+    """Show a strip of facts; `lead` is HTML in a first cell, empty for none."""
     cells = "".join(
         f'<div><div class="name">{escape(f.name)}</div><div class="value">{escape(f.value)}</div>'
         f'<div class="note">{escape(f.note)}</div></div>'
         for f in items
     )
-    html(f'<div class="ial-facts"><div>{lead}</div>{cells}</div>')
+    first = f"<div>{lead}</div>" if lead else ""
+    html(f'<div class="ial-facts">{first}{cells}</div>')
 
 
 Side = Literal["", "up", "down"]  # what samples do to the test loss; nothing is said of others

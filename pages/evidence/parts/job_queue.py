@@ -10,7 +10,8 @@ from engine.results.lanes import LANES
 from engine.results.watchdog import limits_of
 from pages.common.asking import cancelling, door
 from pages.common.lab.shared import lab
-from pages.common.widgets import charts, unfold
+from pages.common.widgets import blocks, unfold
+from pages.common.widgets.blocks import Fact
 from pages.common.words.wording import count, plain, seconds
 from pages.evidence.parts import library_words as words
 
@@ -18,15 +19,13 @@ LOOK_SECONDS = 2.0
 
 
 @st.fragment(run_every=LOOK_SECONDS)
-def queue() -> None:
-    """Show what runs, what waits and how the last ones ended; read it again at intervals."""
+def queue(kept: Sequence[Fact]) -> None:
+    """Show what runs, what waits and how the last ones ended, beside what is kept; read it again at
+    intervals."""
     found = lab().jobs.all()
     active = [(job, state) for job, state in found if state.status in door.ACTIVE]
     ended = found[len(active) :]
-    if active:
-        charts.heading(words.queue_title(found))
-    else:
-        st.caption(f"{words.queue_title(found)}. Running jobs appear here.")
+    blocks.facts("", [*words.queue_facts(found), *kept])
     for job, state in active:
         job_row(job, state)
     if ended:

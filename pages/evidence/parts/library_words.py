@@ -18,6 +18,7 @@ from engine.results.library import Entry, Library
 from engine.results.store import IMPORTED, LOCAL, PUBLISHED
 from engine.results.watchdog import JobLimits, duration
 from pages.common.keeping import shelf
+from pages.common.widgets.blocks import Fact
 from pages.common.words.code_names import data_name, experiment_name, field_name, in_prose, in_words
 from pages.common.words.wording import count, listed, plain, stamp
 
@@ -69,25 +70,25 @@ def asked(experiment: str, request: Mapping[str, object]) -> str:
         and name not in UNTOLD.get(experiment, ())
         and (name in telling or shown(value) != shown(usual.get(name)))
     ]
-    return ", ".join(said) or "as by default"
+    return ", ".join(said) or "the usual settings"
 
 
-def finding(library: Library) -> str:
+def kept_facts(library: Library) -> list[Fact]:
     """Say how many results there are, from where, and what they take."""
     of = {origin: sum(e.origin == origin for e in library.entries) for origin in ORIGINS}
-    parts = [f"{of[o]:,} {name}" for o, name in ORIGINS.items() if of[o]] or ["none yet"]
-    held = f"{size(sum(library.size.values()))} on disk"
+    parts = [f"{of[o]:,} {name}" for o, name in ORIGINS.items() if of[o]]
+    kept = len(library.entries)
+    whence = parts[0].split(" ", 1)[1] if len(parts) == 1 else listed(parts)
     extra = (
-        f", of it {size(library.parts_size)} for {count(library.parts, 'batch', 'batches')} of "
-        "sweeps, kept so that an interrupted one goes on"
+        f"{size(library.parts_size)} of it for {count(library.parts, 'batch', 'batches')} of "
+        "interrupted sweeps"
         if library.parts
-        else ""
+        else "on disk"
     )
-    verb = "is" if len(library.entries) == 1 else "are"
-    return (
-        f"**{count(len(library.entries), 'result')}** {verb} kept on this machine: "
-        f"{listed(parts)}; {held}{extra}."
-    )
+    return [
+        Fact("Kept", count(kept, "result"), f"all {whence}" if len(parts) == 1 else whence),
+        Fact("Takes", size(sum(library.size.values())), extra),
+    ]
 
 
 def rows(entries: Iterable[Entry]) -> pd.DataFrame:
@@ -96,7 +97,7 @@ def rows(entries: Iterable[Entry]) -> pd.DataFrame:
         [
             {
                 "what": experiment_name(e.experiment),
-                "data set": data_name(e.dataset) if e.dataset else "its own",
+                "data set": data_name(e.dataset) if e.dataset else "made for it",
                 "asked for": asked(e.experiment, e.manifest.request),
                 "from": origin(e),
                 "made": datetime.fromisoformat(e.manifest.created),
@@ -188,16 +189,18 @@ def resumed(state: JobState) -> str:
     return " · resumed" + ("" if state.resumed == 1 else f" {state.resumed} times")
 
 
-def queue_title(found: Sequence[tuple[Job, JobState]]) -> str:
-    """Say what is being computed, in a sentence."""
+def queue_facts(found: Sequence[tuple[Job, JobState]]) -> list[Fact]:
+    """Say how many computations run and how many wait."""
     running = sum(state.status == "running" for _, state in found)
     waiting = sum(state.status == "queued" for _, state in found)
-    if not running and not waiting:
-        return "Nothing is being computed"
-    runs = f"{count(running, 'computation')} {'runs' if running == 1 else 'run'}"
-    if not running:
-        return f"{count(waiting, 'computation')} {'waits' if waiting == 1 else 'wait'}"
-    return f"{runs}, {waiting} {'waits' if waiting == 1 else 'wait'}" if waiting else runs
+    return [
+        Fact(
+            "Running now",
+            f"{running:,}" if running else "nothing",
+            "" if running else "jobs appear here",
+        ),
+        Fact("Waiting", f"{waiting:,}" if waiting else "nothing"),
+    ]
 
 
 def ended_rows(found: Iterable[tuple[Job, JobState]]) -> pd.DataFrame:
