@@ -29,6 +29,7 @@ LOOK_SECONDS = 2.0
 KS, RADII = (1, 3, 10, 30), (0.1, 0.3, 0.5)  # those of the published rates
 MOVES, PRICE, NAME = "bet_moves", "bet_price", "nickname"  # session-state keys
 YES, NO = "Yes, it will", "No, it will not"
+LEAD = "**Everybody bets on a sample of their own, then attacks it: who is right?**"
 ABOUT = (
     "You get a sample of your own. You bet whether an attack can move it to the top, and at what "
     "price. Then you run the attack. The wall shows everybody's results."
@@ -40,7 +41,7 @@ def until_it_begins() -> None:
     """Wait for the teacher."""
     if lesson_state.current() is not None:
         st.rerun()
-    st.info("The teacher has not begun a lesson yet. This page looks by itself until one begins.")
+    st.info("The teacher has not begun a lesson yet. This page goes on by itself once one begins.")
 
 
 def begin() -> None:
@@ -270,13 +271,13 @@ def page() -> None:
     st.title(PAGE.title)
     form, lesson = Form(), lesson_state.current()
     if lesson is None:
-        st.markdown(ABOUT)
+        st.markdown(LEAD)
         door.show_refusal()
+        steps.show(large=True)
         if visitors.refusal(Action.LESSON):
             until_it_begins()
         else:
             begin_form(form)
-        steps.show(large=True)
     else:
         take_part(lesson)
     form.finish()

@@ -20,8 +20,7 @@ from pages.lesson.parts import steps
 PAGE = registry.page("join")
 LINKS = (("lesson", "The lesson →"), ("wall", "The wall →"), ("results", "The queue →"))
 BEFORE = (
-    "**No class is open.** This lab was started without a teacher: everybody who opens it may do "
-    "everything. A teacher opens a class with the command below; students then scan a QR code here."
+    "**No class is open.** A teacher opens one with this command; students then scan a QR code:"
 )
 
 
@@ -87,12 +86,12 @@ def page() -> None:
         st.code("make class", "bash")
         steps.show(large=True)
         st.caption(
-            "The command prints the address and a link for the teacher. Students can open "
-            "everything, attack, and start short computations. Only the teacher deletes, imports, "
-            "brings in data and starts what takes minutes."
+            "The command prints the address and a link for the teacher. Students open everything, "
+            "attack and start short computations; the teacher alone deletes, imports and brings in "
+            "data. Without a class everybody may do everything."
         )
         st.page_link(
-            ROOT / registry.page("lesson").file, label="Try the class experiment without it →"
+            ROOT / registry.page("lesson").file, label="Try the class experiment without a class →"
         )
         return
     poster()

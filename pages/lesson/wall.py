@@ -41,7 +41,7 @@ def until_it_begins() -> None:
     """Wait for a lesson."""
     if lesson_state.current() is not None:
         st.rerun()
-    st.info("No lesson is open. This page looks by itself until one begins.")
+    st.caption("No lesson is open. This page goes on by itself once one begins.")
     steps.show()
 
 
@@ -98,7 +98,8 @@ def page() -> None:
                 on_click=lesson_state.close,
                 args=(lesson,),
             )
-    st.page_link(ROOT / registry.page("lesson").file, label="Take part →")
+    label = "Begin a lesson →" if lesson is None else "Take part →"
+    st.page_link(ROOT / registry.page("lesson").file, label=label)
     earlier(names)
 
 

@@ -317,9 +317,9 @@ def test_the_queue_is_shown_and_cancelled(
 
     app = open_page(PAGE)
     assert not app.exception
-    said = all_words(app)
-    assert '<div class="name">Running now</div><div class="value">1</div>' in said
-    assert '<div class="name">Waiting</div><div class="value">2</div>' in said
+    shown = all_words(app)
+    assert '<div class="name">Running now</div><div class="value">1</div>' in shown
+    assert '<div class="name">Waiting</div><div class="value">2</div>' in shown
     said = [bar.proto.text for bar in app.get("progress")]
     assert "step 3 of 10" in said[0]
     assert "waits among the short computations, next in line" in said[1]

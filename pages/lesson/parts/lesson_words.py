@@ -102,13 +102,13 @@ def finding(table: pd.DataFrame, published: pd.Series | None) -> str:
     low, high = wilson_interval(moved, n)
     apart = published["rate"] < low or published["rate"] > high
     verdict = "outside" if apart else "inside"
-    theirs = f"The published rate, {published['rate']:.0%}"
+    theirs = f"This lab's own rate, {published['rate']:.0%}"
     return f"{said} {theirs}, lies {verdict} this lesson's 95% interval."
 
 
 def expected(hits: int, attacks: int, k: int) -> str:
-    """Say what was published, before a class has found anything."""
-    return f"Published: {hits} of {attacks} attacks moved their sample into {top(k)}."
+    """Say what this lab found, before a class has found anything."""
+    return f"In this lab, {hits} of {attacks} attacks moved their sample into {top(k)}."
 
 
 def points(won: int | None) -> str:

@@ -44,8 +44,8 @@ def rank_against_price(table: pd.DataFrame) -> go.Figure:
 
 
 def before(hits: int, attacks: int, paper: tuple[float, float]) -> go.Figure:
-    """Draw the published rate with its 95% interval, the paper's range, and an empty place for the
-    class."""
+    """Draw this lab's published rate with its 95% interval, the paper's range, and an empty place
+    for the class."""
     low, high = wilson_interval(hits, attacks)
     rate, figure = hits / attacks, go.Figure()
     figure.add_scatter(
@@ -55,13 +55,17 @@ def before(hits: int, attacks: int, paper: tuple[float, float]) -> go.Figure:
         line={"color": PAPER, "width": 12},
         hovertemplate="%{x:.0%}<extra>the paper</extra>",
     )
+    figure.add_annotation(
+        x=sum(paper) / 2, y="the paper", yshift=20, showarrow=False,
+        text=f"{100 * paper[0]:.0f} to {paper[1]:.0%}", font={"size": FONT, "color": PAPER},
+    )  # fmt: skip
     figure.add_scatter(
         x=[rate],
-        y=["published"],
+        y=["this lab"],
         mode="markers+text",
         text=[f"{rate:.0%}"],
         textposition="top center",
-        textfont={"size": FONT},
+        textfont={"size": FONT, "color": ATTACKED},
         marker={"color": ATTACKED, "size": 16},
         error_x={
             "type": "data",
@@ -73,7 +77,7 @@ def before(hits: int, attacks: int, paper: tuple[float, float]) -> go.Figure:
             "width": 8,
         },
         hovertemplate=f"{hits} of {attacks}; 95% interval {low:.0%} to {high:.0%}"
-        "<extra>published</extra>",
+        "<extra>this lab</extra>",
     )
     figure.add_annotation(
         x=0.5,
@@ -84,12 +88,12 @@ def before(hits: int, attacks: int, paper: tuple[float, float]) -> go.Figure:
         font={"size": FONT, "color": INK},
     )
     figure.update_xaxes(
-        title_text="samples that moved into the top", tickformat=".0%", range=[0, 1.02]
+        title_text="attacks that moved their sample", tickformat=".0%", range=[0, 1.02]
     )
     figure.update_yaxes(
         categoryorder="array",
-        categoryarray=["your class", "published", "the paper"],
-        range=[-0.6, 2.6],
+        categoryarray=["your class", "this lab", "the paper"],
+        range=[-0.6, 2.7],
         zeroline=False,
     )
     for update in (figure.update_xaxes, figure.update_yaxes):
@@ -101,7 +105,7 @@ def compared(hits: int, attacks: int, paper: tuple[float, float]) -> pd.DataFram
     """Return the numbers of the figure before a lesson, as they are saved: rates as shares."""
     low, high = wilson_interval(hits, attacks)
     columns = ["of", "attacks", "rate", "low", "high"]
-    rows = [("published", attacks, hits / attacks, low, high), ("the paper", None, None, *paper)]
+    rows = [("this lab", attacks, hits / attacks, low, high), ("the paper", None, None, *paper)]
     return pd.DataFrame(rows, columns=columns)
 
 

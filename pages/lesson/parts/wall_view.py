@@ -52,16 +52,16 @@ def before(dataset: str, k: int, radius: float) -> None:
     st.markdown(f"{said}{mark_origin(badge_of(stored))}")
     FigureBlock(
         name="wall-before",
-        title="Your class will stand beside the published rate",
-        kind="Share of samples that moved: published, in the paper, and a place for the class",
+        title="Your class will stand beside this lab and the paper",
+        kind="Share of attacks that succeeded: here, in the paper, and a place for a class",
         badge="",
         build=wall_figures.before,
         values=(hits, attacks, words.PAPER),
         table=lambda: wall_figures.compared(hits, attacks, words.PAPER),
         results=(stored,),
-        caption=f"Published with this lab: radius {radius:g}, k = {k}, data set "
-        f"“{data_name(dataset)}”, at any cost in accuracy; the bar is a 95% interval. The paper's "
-        "band spans its three data sets at the best radius. Your class is not measured yet.",
+        caption=f"This lab: radius {radius:g}, k = {k}, data set “{data_name(dataset)}”, at any "
+        "cost in accuracy; the bar is a 95% interval. The paper's band spans its three data sets, "
+        "each at its best radius.",
     ).show()
 
 
@@ -96,12 +96,12 @@ def strip(table: pd.DataFrame, published: pd.Series | None, running: int) -> Non
     """Show the rate beside the published one and the paper's, and the score of the bets."""
     moved, n = int(table["moved"].sum()), len(table)
     bets = table["points"].dropna()
-    ours = Fact("Moved, here", words.rate(moved, n), words.interval(moved, n))
+    ours = Fact("Moved, your class", words.rate(moved, n), words.interval(moved, n))
     known = (
-        Fact("Moved, published", "–", "not for this k and radius")
+        Fact("Moved, in this lab", "–", "not for this k and radius")
         if published is None
         else Fact(
-            "Moved, published",
+            "Moved, in this lab",
             f"{published['rate']:.0%}",
             words.interval(int(published["successes"]), int(published["attacks"])),
         )
