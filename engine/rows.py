@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import linear
 
 WIDE_FROM = 1_000_000  # multiplications from which oneDNN's start is made up for
 ROWS_AT_ONCE = 8192  # read from a file: long enough for a product to run at full speed
@@ -91,21 +92,58 @@ class Streamed:
         return (total @ self.basis).to(self.dtype)
 
 
+@dataclass(frozen=True, eq=False)
+class Halved:
+    """The rows of X (n, D) in bfloat16, as `rows` (n, D) and as `columns` (D, n): each product runs
+    along whole vectors. Products round what they multiply to 8 bits and add up in float32."""
+
+    rows: Tensor
+    columns: Tensor
+
+    @classmethod
+    def of(cls, X: Tensor) -> "Halved":
+        return cls(X.bfloat16(), X.T.contiguous().bfloat16())
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.rows), len(self.columns)
+
+    def times(self, V: Tensor) -> Tensor:
+        """V Xᵀ, (c, D) → (c, n), in V's own type."""
+        return linear(V.bfloat16(), self.rows).to(V.dtype)
+
+    def under(self, M: Tensor) -> Tensor:
+        """M X, (c, n) → (c, D), float32."""
+        return linear(M.bfloat16(), self.columns).float()
+
+
 Rows = Tensor | Streamed
 
 
-def times(X: Rows, V: Tensor) -> Tensor:
+def times(X: Rows | Halved, V: Tensor) -> Tensor:
     """V Xᵀ, (n, D), (c, D) → (c, n)."""
-    if isinstance(X, Streamed):
+    if not isinstance(X, Tensor):
         return X.times(V)
     return wide_product(V, X) if pays(V, X) else V @ X.T
 
 
-def under(M: Tensor, X: Rows) -> Tensor:
+def under(M: Tensor, X: Rows | Halved) -> Tensor:
     """M X, (c, n), (n, D) → (c, D)."""
-    if isinstance(X, Streamed):
+    if not isinstance(X, Tensor):
         return X.under(M)
     return wide_product(M, X.T) if pays(M, X) else M @ X
+
+
+@cache
+def has_half_product() -> bool:
+    """Return whether this CPU has instructions that multiply bfloat16, twice as many numbers a
+    second as in float32, and this build of torch has oneDNN, which uses them."""
+    cpu = torch.cpu
+    own = cpu._is_avx512_bf16_supported() or cpu._is_amx_tile_supported()
+    return bool(own) and torch.backends.mkldnn.is_available()
 
 
 @cache

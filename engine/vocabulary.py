@@ -35,6 +35,11 @@ DTYPES = {
     "float32": "single precision, the default",
     "float64": "double precision",
 }
+PRECISIONS = {
+    "full": "every product in the dtype, the default",
+    "mixed": "products of an attack's solves in bfloat16, their residuals in float32",
+    "auto": "mixed where this machine and the data's size make it faster, else full",
+}
 TARGET_WEIGHTS = tuple(10.0**power for power in range(7))  # the baseline's grid, the paper's
 METRICS = {
     "dp": "demographic parity: P(ŷ=1 | s=1) − P(ŷ=1 | s=0)",

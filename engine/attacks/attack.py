@@ -20,6 +20,7 @@ from engine.data.dataset import Dataset
 from engine.devices import resolve_dtype
 from engine.errors import InvalidInput
 from engine.influence.build import build_problem
+from engine.influence.mixed import MIXED_TOLERANCE, in_precision
 from engine.influence.problem import Forward, InfluenceProblem
 from engine.influence.scores import check_converged, in_float64_if_needed
 from engine.models.model import Model, check_pair
@@ -80,7 +81,10 @@ def attack_each_k(
         what = "sets of targets" if len(sets[0]) > 1 else f"the objective '{options.objective}'"
         raise InvalidInput("ks", ks, f"a single k: runs of {what} depend on it")
     problem, before = honest_scores(options, model, dataset, device, problem)
+    problem, precision = in_precision(problem, options.precision)
     plan = make_plan(options, problem, model, before=before, sets=sets, ks=ks)
+    if precision == "mixed":
+        plan = replace(plan, tolerance=MIXED_TOLERANCE)
     if not plan.anywhere:
         check_outside(before.scores, sets, ks[0])
     if replay:
@@ -92,7 +96,9 @@ def attack_each_k(
         if on_step is not None:
             on_step(info)
     side = honest_side(problem, model, dataset, options.order)
-    batch = Finished(problem, dataset, state, trajectories(infos), side, options, tuple(infos))
+    batch = Finished(
+        problem, dataset, state, trajectories(infos), side, options, tuple(infos), precision
+    )
     return [
         batch.results(targets_of, ks, slice(i * plan.runs, (i + 1) * plan.runs))
         for i, targets_of in enumerate(sets)
@@ -221,6 +227,7 @@ def attack_each(
     device: str = "auto",
     on_step: Callable[[StepInfo], None] | None = None,
     stealth: float = ATTACK_DEFAULTS.stealth,
+    precision: str = ATTACK_DEFAULTS.precision,
 ) -> list[AttackResult]:
     """Make one attack per entry of `targets` (training indices, or sets of equal size), as one
     batch.
@@ -232,6 +239,7 @@ def attack_each(
     options = AttackOptions(
         k=k, radius=radius, objective=objective, restarts=restarts, learning_rates=learning_rates,
         steps=steps, damping=damping, order=order, seed=seed, dtype=dtype, stealth=stealth,
+        precision=precision,
     )  # fmt: skip
     ks = (options.k,)
     found = attack_each_k(model, dataset, targets, ks, options, device=device, on_step=on_step)
@@ -255,6 +263,7 @@ def attack(
     device: str = "auto",
     on_step: Callable[[StepInfo], None] | None = None,
     stealth: float = ATTACK_DEFAULTS.stealth,
+    precision: str = ATTACK_DEFAULTS.precision,
 ) -> AttackResult:
     """Run Algorithm 3 on one target (a training index), or on a set of targets at once (Eq. 5).
 
@@ -265,6 +274,7 @@ def attack(
     options = AttackOptions(
         k=k, radius=radius, objective=objective, restarts=restarts, learning_rates=learning_rates,
         steps=steps, damping=damping, order=order, seed=seed, dtype=dtype, stealth=stealth,
+        precision=precision,
     )  # fmt: skip
     return attack_with(options, model, dataset, targets, device=device, on_step=on_step)
 

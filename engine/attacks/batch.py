@@ -144,7 +144,8 @@ def row(result: AttackResult, task: Task, targets: tuple[int, ...]) -> dict[str,
     are the returned model's, on test, and, as transfer, on holdout; accuracies are on holdout,
     `any_run_accuracy` the highest among the runs that succeed; shares and collateral as in
     AttackResult. stuck: no run arrived. Per run: runs_in_top (how many targets are in the top k),
-    runs_in_top_holdout, runs_accuracy (holdout).
+    runs_in_top_holdout, runs_accuracy (holdout). precision: that of the steps' solves, where
+    another than 'full' was asked for.
     """
     asked, runs = task.batch.options, result.runs
     needed = min(result.k, len(targets))
@@ -201,6 +202,7 @@ def row(result: AttackResult, task: Task, targets: tuple[int, ...]) -> dict[str,
         "runs_in_top": runs["in_top_test"].tolist(),
         "runs_in_top_holdout": runs["in_top_holdout"].tolist(),
         "runs_accuracy": accuracy.tolist(),
+        **({} if task.batch.options.precision == "full" else {"precision": result.precision}),
     }
 
 

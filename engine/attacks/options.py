@@ -17,7 +17,7 @@ from engine.options import (
     option,
     optional,
 )
-from engine.vocabulary import DAMPING, DTYPES, L2, MEANS, OBJECTIVES, ORDERS
+from engine.vocabulary import DAMPING, DTYPES, L2, MEANS, OBJECTIVES, ORDERS, PRECISIONS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,9 @@ class AttackOptions(Options):
     dtype: of the computation.
     stealth: weight of the training gradient's norm beside the objective, for an attacker who knows
         that a model is checked for being a minimum; the loss that is reported leaves it out.
+    precision: of the products inside the steps' solves, a name in `engine.vocabulary.PRECISIONS`.
+        'mixed' solves to a relative residual of 1e-2 instead of 1e-3; arrivals and all that is
+        returned are solved as in 'full'. With dtype 'float64' it is 'full'.
     """
 
     k: int = option(1, at_least(1))
@@ -49,6 +52,7 @@ class AttackOptions(Options):
     seed: int = option(0, at_least(0))
     dtype: str = option("float32", OneOf(DTYPES))
     stealth: float = option(0.0, not_negative, added=True)
+    precision: str = option("full", OneOf(PRECISIONS), added=True)
 
     @property
     def runs(self) -> int:
@@ -85,6 +89,7 @@ class SweepOptions(Options):
     order: str = option(ATTACK_DEFAULTS.order, OneOf(ORDERS))
     dtype: str = option(ATTACK_DEFAULTS.dtype, OneOf(DTYPES))
     memory_gb: float = option(2.0, check_positive)
+    precision: str = option(ATTACK_DEFAULTS.precision, OneOf(PRECISIONS), added=True)
 
 
 SWEEP_DEFAULTS = SweepOptions()  # the defaults of every sweep

@@ -41,7 +41,7 @@ class Plan:
     not depend on k). runs: how many, one after the other, are one attack's; rates: how many of
     those are one start's. replay_every: of so many steps, one has all scores in its StepInfo; 0: no
     step has. honest_scores (1, n) and honest_accuracy, both on `test`, are what an
-    upkeep keeps.
+    upkeep keeps. tolerance: of the solves of a step.
     """
 
     theta: Tensor
@@ -58,6 +58,7 @@ class Plan:
     replay_every: int = 0
     honest_scores: Tensor | None = None
     honest_accuracy: float = 0.0
+    tolerance: float = SOLVE_TOLERANCE
 
     @property
     def ks(self) -> tuple[int, ...]:
@@ -131,7 +132,7 @@ def init(plan: Plan) -> AttackState:
 
 def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[AttackState, StepInfo]:
     """Evaluate and record the iterates of all active runs, then move those that are not done."""
-    forward = problem.forward(state.theta, SOLVE_TOLERANCE, state.warm_scores)
+    forward = problem.forward(state.theta, plan.tolerance, state.warm_scores)
     targets = part(plan.targets, state.active)
     placed = target_ranks(forward.scores, targets)
     upkeep = plan.objective.upkeep
@@ -170,7 +171,7 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     gradient, solution = problem.gradient(
         forward,
         wanted,
-        SOLVE_TOLERANCE,
+        plan.tolerance,
         state.warm_gradient,
         weight=0.0 if upkeep is None else upkeep.loss_weight,
     )

@@ -157,7 +157,7 @@ def honest_side(problem: InfluenceProblem, model: Model, dataset: Dataset, order
 class Finished:
     """A batch of attacks whose runs are over: `table` has their trajectories, `honest` the model
     that they started from, on `dataset`; `infos` are all steps, some of them with all scores where
-    a replay is kept."""
+    a replay is kept. precision: that of the steps' solves."""
 
     problem: InfluenceProblem
     dataset: Dataset
@@ -166,6 +166,7 @@ class Finished:
     honest: Honest
     options: AttackOptions
     infos: tuple[StepInfo, ...] = ()
+    precision: str = "full"
 
     def results(
         self, targets: tuple[int, ...], ks: Sequence[int], rows: slice
@@ -249,6 +250,7 @@ class Finished:
             replay=replay(
                 self.infos, returned, self.step_of(which, returned), after, distance, accuracy
             ),
+            precision=self.precision,
         )
 
     def step_of(self, which: int, run: int) -> int:

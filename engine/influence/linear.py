@@ -45,13 +45,14 @@ from engine.influence.products import (
 )
 from engine.influence.solve import Solution, Warm, WarmStart, dot
 from engine.models.model import Model
-from engine.rows import Rows, Streamed, times
+from engine.rows import Halved, Rows, Streamed, times
 from engine.vocabulary import DAMPING
 
 SKETCH_WIDTH = 64  # random directions: a norm over K rows of them errs by some 5%
 SKETCH_PAYS = 8  # features per direction from which a sketch is much cheaper than a pull
 LEAVING = 0.8  # of few features' columns: below it, copying the rest costs less than it saves
 ROWS_FOR_BASIS = 8  # rows per feature that give the eigenbasis of a preconditioner
+COARSE = 5e-3  # tolerances from which features in bfloat16, where there are any, will do
 ROWS_PER_CHUNK = 4096  # rows rotated at a time, in float64
 
 
@@ -127,7 +128,7 @@ class LinearCurvature:
         values, vectors = self.class_basis
         return vectors, 1 / (values.unsqueeze(-1) * self.eigenvalues + self.damping)
 
-    def select(self, columns: Tensor) -> "LinearCurvature":
+    def select(self, columns: Tensor) -> Self:
         if len(self.P) == 1:
             return self
         part = replace(self, P=self.P.index_select(0, columns))
@@ -200,11 +201,22 @@ class WeightedCurvature(LinearCurvature):
 
 @dataclass(frozen=True)
 class Samples:
-    """A split: features with the column of ones, in the eigenbasis, and labels."""
+    """A split: features with the column of ones, in the eigenbasis, and labels. half: the features
+    in bfloat16, with which gradients of coarse solves are made; None for X itself."""
 
     X: Rows
     y: Tensor
     n_classes: int
+    half: Halved | None = None
+
+    def rows_for(self, tolerance: float) -> Rows | Halved:
+        """Return the features that a gradient is made with whose solve is to that tolerance."""
+        return self.X if self.half is None or tolerance < COARSE else self.half
+
+    def halved(self) -> "Samples":
+        """Return the same samples with their features in bfloat16 too."""
+        assert isinstance(self.X, Tensor)
+        return replace(self, half=Halved.of(self.X))
 
     @cached_property
     def labels(self) -> Tensor | Labels:
@@ -217,12 +229,13 @@ class Samples:
 
 @dataclass(frozen=True)
 class LinearState:
-    """What `gradient` takes up from `forward`."""
+    """What `gradient` takes up from `forward`. corrected: as in `Solution`."""
 
     curvature: LinearCurvature
     E: Tensor  # P − Y on train
     P_test: Tensor
     test: Samples
+    corrected: bool
 
 
 @dataclass(frozen=True)
@@ -231,7 +244,9 @@ class LinearProblem:
 
     eigenvalues: (D,); basis: (D, D) float64, its columns the eigenvectors. estimator: what solves
     with H + λI; tolerance and warm starts are handed to it. weights: (n,) of the training
-    samples in the mean training loss and in its Hessian H, None for 1 each.
+    samples in the mean training loss and in its Hessian H, None for 1 each. gradient_estimator:
+    what solves for a gradient where the solve for the scores was not corrected; None for
+    `estimator`.
     """
 
     train: Samples
@@ -245,6 +260,7 @@ class LinearProblem:
     estimator: Estimator = cg
     directions: Tensor | None = None
     weights: Tensor | None = None
+    gradient_estimator: Estimator | None = None
 
     @classmethod
     def build(
@@ -410,8 +426,11 @@ class LinearProblem:
         self, curvature: LinearCurvature, b: Tensor, tolerance: float, warm: WarmStart | None = None
     ) -> Solution:
         """(H + λI)⁻¹ b and its image, b (B, K, D)."""
-        zeros = b.new_zeros(1).expand(*b.shape[:2], self.n_train)
-        return self.estimator(curvature, b, zeros, tolerance, warm)
+        return self.estimator(curvature, b, self.no_image(b), tolerance, warm)
+
+    def no_image(self, b: Tensor) -> Tensor:
+        """Return zeros of the shape that the image of b (B, K, D) has."""
+        return b.new_zeros(1).expand(*b.shape[:2], self.n_train)
 
     def forward(
         self, theta: Tensor, tolerance: float, warm: WarmStart | None = None, split: str = "test"
@@ -421,10 +440,11 @@ class LinearProblem:
         curvature = self.curvature(theta)
         E = residuals(curvature.P, self.train.labels)
         P_test = self.probabilities(theta, test.X)
-        g = pull_back(residuals(P_test, test.labels), test.X, 1 / len(test.y))
+        X_test = test.rows_for(tolerance)
+        g = pull_back(residuals(P_test, test.labels), X_test, 1 / len(test.y))
         s = self.solve(curvature, g, tolerance, warm)
         scores = (E * s.image).sum(CLASSES) * -self.sign  # Def. 1, (B, n)
-        state = LinearState(curvature, E, P_test, test)
+        state = LinearState(curvature, E, P_test, test, s.corrected)
         return Forward(scores, hits(P_test, test.y), s, state)
 
     def gradient(
@@ -434,13 +454,15 @@ class LinearProblem:
         more solve (Algorithm 1). The loss costs no product of its own."""
         state = forward.state
         assert isinstance(state, LinearState)
-        P, X, n = state.curvature.P, self.train.X, self.n_train
+        P, X, n = state.curvature.P, self.train.rows_for(tolerance), self.n_train
         c = (c * self.sign).unsqueeze(1)  # B, 1, n
-        G = pull_back(c * state.E, self.train.X)
-        s_c = self.solve(state.curvature, G, tolerance, warm)
+        G = pull_back(c * state.E, X)
+        solve = self.estimator if state.corrected else self.gradient_estimator or self.estimator
+        s_c = solve(state.curvature, G, self.no_image(G), tolerance, warm)
         # H_test s_c: the test gradient's own dependence on θ
-        on_test = curve(state.P_test, image(state.test.X, s_c.x))
-        gradient = pull_back(on_test, state.test.X, -1 / len(state.test.y))
+        X_test = state.test.rows_for(tolerance)
+        on_test = curve(state.P_test, image(X_test, s_c.x))
+        gradient = pull_back(on_test, X_test, -1 / len(state.test.y))
         # Σ c_i H_i s and ∇⟨s_c, H s⟩ = ∇ mean Cov_p(a, b) share one product with X: with b centred,
         # p ⊙ (a − mean of a) ⊙ b − p Cov_p(a, b) − n c ⊙ p ⊙ b
         a, M = s_c.image, curve(P, forward.solution.image)  # p ⊙ b

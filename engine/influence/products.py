@@ -12,19 +12,23 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from engine.rows import Rows, pays, times, under
+from engine.rows import Halved, Rows, pays, times, under
 
 CLASSES = 1  # the axis over which probabilities add up to 1
 
 
-def image(X: Rows, V: Tensor) -> Tensor:
+def image(X: Rows | Halved, V: Tensor) -> Tensor:
     """V Xᵀ for every model: (n, D), (B, K, D) → (B, K, n)."""
     B, K, D = V.shape
     return times(X, V.reshape(B * K, D)).view(B, K, len(X))
 
 
 def pull_back(
-    M: Tensor, X: Rows, share: float = 1.0, V: Tensor | None = None, damping: float = 0.0
+    M: Tensor,
+    X: Rows | Halved,
+    share: float = 1.0,
+    V: Tensor | None = None,
+    damping: float = 0.0,
 ) -> Tensor:
     """share·M X + damping·V for every model: (B, K, n), (n, D), V (B, K, D) → (B, K, D)."""
     B, K, n = M.shape

@@ -70,6 +70,7 @@ class Solution:
     energy: (B,), ⟨x, b⟩, which is ⟨x, (H + λI) x⟩ up to the residual.
     lowest: (B,), ⟨d, (H + λI) d⟩/⟨d, d⟩ of a direction d on which that is not positive, where the
     solve met one and ended; infinity elsewhere, which does not prove that there is none.
+    corrected: whether a solve in mixed precision had to go on for its rounding.
     """
 
     x: Tensor
@@ -78,6 +79,7 @@ class Solution:
     iterations: Tensor
     energy: Tensor
     lowest: Tensor
+    corrected: bool = False
 
     @property
     def warm(self) -> "WarmStart":
@@ -219,7 +221,8 @@ class Columns:
     def advance(self, alpha: Tensor, u: Tensor) -> None:
         """Move x by `alpha` (A,) along d, whose image is u."""
         self.x.addcmul_(self.d, over(alpha, self.d))
-        self.image.addcmul_(u, over(alpha, u))
+        if self.image.numel():
+            self.image.addcmul_(u, over(alpha, u))
 
     def lower(self, alpha: Tensor, product: Tensor) -> None:
         """Take from the residual what the step `alpha` (A,) along d, with `product` (H + λI) d, has
@@ -264,6 +267,7 @@ def begin(
         image = empty_image.new_zeros(empty_image.shape)  # it may be one zero, expanded
     else:
         x, image, r = begun
+        image = image if empty_image.numel() else empty_image
         z = operator.precondition(r)
     length = norm(r)
     return Columns(
@@ -341,7 +345,8 @@ def conjugate_gradients(
 
     b: (B, …). A column that has converged stands still, so that it depends on no neighbour, and
     leaves the products once that pays; so does one that meets a direction of no positive curvature.
-    `empty_image`: zeros of the image's shape for B columns.
+    `empty_image`: zeros of the image's shape for B columns; one without entries, (B, 0), leaves the
+    solution's image out.
     """
     length = norm(b)
     if looks_often(b) and not some_faint(b, length):

@@ -69,6 +69,8 @@ def compute_and_keep(
     began = time.perf_counter()
     result = experiment(name).run(request, dataset, context)
     seconds = time.perf_counter() - began
+    if getattr(result, "precision", "full") == "mixed":
+        device = f"{device}, solves of the steps in mixed precision"
     folder = store.write(
         name,
         request,

@@ -1,4 +1,4 @@
-"""Run the benchmarks that are named, or all: `python -m tests.benchmarks [step layout products
+"""Run the benchmarks that are named, or all: `python -m tests.benchmarks [step half layout products
 speed solvers scores digits lds success sweep fairness scrutiny lab presets wire size features
 tables pictures large stronger network devices class lesson neighbour queue]`.
 
@@ -13,6 +13,7 @@ import sys
 
 NAMES = (
     "step",
+    "half",
     "layout",
     "products",
     "speed",

@@ -22,7 +22,7 @@ from engine.data.load import load_dataset
 from engine.influence.linear import LinearProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
-from engine.rows import Streamed, times, under
+from engine.rows import Halved, Streamed, times, under
 from engine.speed.memory import forget_peak, from_status
 from engine.speed.synthetic import synthetic
 
@@ -38,14 +38,14 @@ class Products:
         self.image, self.pull_back = linear.image, linear.pull_back
         linear.image, linear.pull_back = self.counted_image, self.counted_pull_back
 
-    def counted_image(self, X: torch.Tensor | Streamed, V: torch.Tensor) -> torch.Tensor:
+    def counted_image(self, X: torch.Tensor | Streamed | Halved, V: torch.Tensor) -> torch.Tensor:
         self.total += X.shape[0] * X.shape[1] * V.shape[0] * V.shape[1] / self.unit
         return self.image(X, V)
 
     def counted_pull_back(
         self,
         M: torch.Tensor,
-        X: torch.Tensor | Streamed,
+        X: torch.Tensor | Streamed | Halved,
         share: float = 1.0,
         V: torch.Tensor | None = None,
         damping: float = 0.0,
@@ -69,11 +69,11 @@ def right_hand_sides(problem: LinearProblem, forward, c) -> tuple[torch.Tensor, 
 
 def one(problem: LinearProblem, plan: Plan, state: AttackState):
     """The forward and backward pass of a step: what `step` does between recording and moving."""
-    forward = problem.forward(state.theta, SOLVE_TOLERANCE, state.warm_scores)
+    forward = problem.forward(state.theta, plan.tolerance, state.warm_scores)
     targets = plan.targets[state.active]
     standing = Standing(forward.scores, targets, target_ranks(forward.scores, targets), 1)
     c = plan.objective.coefficients(standing)
-    return forward, c, *problem.gradient(forward, c, SOLVE_TOLERANCE, state.warm_gradient)
+    return forward, c, *problem.gradient(forward, c, plan.tolerance, state.warm_gradient)
 
 
 def follow(problem: LinearProblem, dataset: Dataset, plan: Plan, products: Products) -> float:

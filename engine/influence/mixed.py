@@ -1,0 +1,177 @@
+"""Solves in mixed precision: products in bfloat16, and the residual that counts in float32.
+
+    x ← 0;   until ‖b − A x‖ <= tolerance·‖b‖, in float32:   x ← x + solve(A₁₆, b − A x)
+
+A = H + λI, and A₁₆ has features, probabilities and directions rounded to bfloat16 (8 bits) in its
+products, which add up in float32. That is iterative refinement (Wilkinson). One round nearly always
+does, because an attack asks for a few hundredths of accuracy; where rounds do not help, as for a
+small damping, conjugate gradients in float32 go on. CPUs with AVX512-BF16 or AMX multiply bfloat16
+at least twice as fast (`python -m tests.benchmarks half`).
+"""
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+from engine.checks import check_choice
+from engine.errors import InvalidInput
+from engine.influence.estimators import TrainingCurvature, cg
+from engine.influence.linear import COARSE, LinearCurvature, LinearProblem
+from engine.influence.problem import InfluenceProblem
+from engine.influence.products import curve, image, pull_back
+from engine.influence.solve import (
+    Solution,
+    WarmStart,
+    conjugate_gradients,
+    dot,
+    norm,
+    weigh,
+)
+from engine.rows import Halved, has_half_product
+from engine.vocabulary import PRECISIONS
+
+MIXED_TOLERANCE = 1e-2  # relative residual, in float32, of a solve in mixed precision
+INNER = 0.5  # of the tolerance that the solve in bfloat16 goes to: the rest is for its rounding
+CORRECTION = 0.2  # relative residual of the solve for what a round has left
+ROUNDS = 2  # of corrections before float32 takes over
+PAYS_FROM, FEATURES_FROM = 5_000_000, 512  # n·D·K and D from which mixed precision is faster
+
+
+@dataclass(frozen=True)
+class HalfCurvature(LinearCurvature):
+    """H + λI with P (B, K, n), directions and features (`half`) rounded to bfloat16."""
+
+    half: Halved | None = None
+
+    @classmethod
+    def of(cls, full: LinearCurvature, half: Halved) -> "HalfCurvature":
+        parts = {item.name: getattr(full, item.name) for item in fields(full)}
+        rounded = cls(**parts | {"P": full.P.bfloat16(), "half": half})
+        rounded.__dict__["preconditioner"] = full.preconditioner  # made of P before it is rounded
+        return rounded
+
+    def image(self, V: Tensor) -> Tensor:
+        assert self.half is not None
+        return image(self.half, V.bfloat16())
+
+    def curved(self, image: Tensor) -> Tensor:
+        return curve(self.P, image.bfloat16())
+
+    def pull(self, curved: Tensor, V: Tensor) -> Tensor:
+        assert self.half is not None
+        return pull_back(curved, self.half, 1 / self.n_samples, V, self.damping)
+
+    def energy(self, V: Tensor, image: Tensor, curved: Tensor) -> Tensor:
+        summed = (image * curved).sum((1, 2), dtype=V.dtype)
+        return summed / self.n_samples + self.damping * dot(V, V)
+
+    def sketched_norm(self, r: Tensor, V: Tensor, curved: Tensor) -> Tensor:
+        return super().sketched_norm(r, V, curved.to(V.dtype))
+
+
+@dataclass(frozen=True, eq=False)
+class Mixed:
+    """The estimator that solves in mixed precision from tolerances of `COARSE` on, and as `cg` does
+    below. Curvature that is negative by rounding counts for nothing: float32 goes on from there.
+    half: the training features, rounded. checked: whether the residual is computed anew in
+    float32; where not, it is that of the solve in bfloat16."""
+
+    half: Halved
+    checked: bool = True
+
+    def __call__(
+        self,
+        curvature: TrainingCurvature,
+        b: Tensor,
+        zeros: Tensor,
+        tolerance: float,
+        warm: WarmStart | None,
+    ) -> Solution:
+        if tolerance < COARSE:
+            return cg(curvature, b, zeros, tolerance, warm)
+        assert isinstance(curvature, LinearCurvature)
+        if self.checked:
+            found = refined(curvature, self.half, b, tolerance, warm)
+        else:
+            rounded = HalfCurvature.of(curvature, self.half)
+            found = conjugate_gradients(rounded, b, zeros, INNER * tolerance, warm)
+        done = bool((found.residual <= tolerance).all())
+        found = replace(found, lowest=torch.full_like(found.lowest, torch.inf))
+        if done:
+            return found
+        more = cg(curvature, b, zeros, tolerance, warm)
+        return replace(more, iterations=more.iterations + found.iterations, corrected=True)
+
+
+def refined(
+    full: LinearCurvature, half: Halved, b: Tensor, tolerance: float, warm: WarmStart | None
+) -> Solution:
+    """Solve (H + λI) x = b by iterative refinement, in at most `ROUNDS` corrections; the residual
+    that is returned is that of x in float32, by a sketch where the operator has one."""
+    rounded, no_image = HalfCurvature.of(full, half), b.new_zeros(*b.shape[:2], 0)
+    scale = norm(b)
+    scale = scale.masked_fill(scale == 0, 1)
+    found = conjugate_gradients(rounded, b, no_image, INNER * tolerance, warm)
+    for round_ in range(ROUNDS + 1):
+        there = full.image(found.x)
+        curved = full.curved(there)
+        r = None if full.sketches else b - full.pull(curved, found.x)
+        length = full.sketched_norm(b, found.x, curved) if r is None else norm(r)
+        found = replace(found, image=there, residual=length / scale, energy=dot(found.x, b))
+        left = ~(found.residual <= tolerance)
+        if round_ == ROUNDS or not bool(left.any()):
+            break
+        r = weigh(left.to(b.dtype), b - full.pull(curved, found.x) if r is None else r)
+        more = conjugate_gradients(rounded, r, no_image, CORRECTION)
+        found = replace(
+            found,
+            x=found.x + more.x,
+            corrected=True,
+            iterations=found.iterations + more.iterations,
+        )
+    return found
+
+
+def in_precision(problem: InfluenceProblem, precision: str) -> tuple[InfluenceProblem, str]:
+    """Return the problem whose coarse solves are made in a precision of
+    `engine.vocabulary.PRECISIONS`, and which one that is: 'full' or 'mixed'.
+
+    'auto' is 'mixed' where `pays` says so. A problem in float64 stays in 'full'.
+    Raises InvalidInput for 'mixed' with a network, weights, or features on disk.
+    """
+    check_choice("precision", precision, PRECISIONS)
+    if precision == "full":
+        return problem, "full"
+    if not isinstance(problem, LinearProblem) or not able(problem):
+        if precision == "auto":
+            return problem, "full"
+        raise InvalidInput(
+            "precision", precision, "'full' or 'auto' for a network, weights or features on disk"
+        )
+    wide = problem.train.X.dtype is not torch.float32
+    if wide or (precision == "auto" and not pays(problem)):
+        return problem, "full"
+    train, test = problem.train.halved(), problem.splits["test"].halved()
+    assert train.half is not None
+    made = replace(
+        problem,
+        train=train,
+        splits=problem.splits | {"test": test},
+        estimator=Mixed(train.half),
+        gradient_estimator=Mixed(train.half, checked=False),
+    )
+    return made, "mixed"
+
+
+def able(problem: LinearProblem) -> bool:
+    """Return whether there is a solve in mixed precision: unweighted features in memory."""
+    return problem.weights is None and isinstance(problem.train.X, Tensor)
+
+
+def pays(problem: LinearProblem) -> bool:
+    """Return whether mixed precision is faster: a CPU that multiplies bfloat16 by itself, and
+    products that are most of a step."""
+    X = problem.train.X
+    large = len(X) * X.shape[1] * problem.n_classes >= PAYS_FROM and X.shape[1] >= FEATURES_FROM
+    return large and X.device.type == "cpu" and has_half_product()

@@ -1,0 +1,195 @@
+"""Steps of Algorithm 3 in mixed precision against full precision, one thread, processor seconds.
+
+    python -m tests.benchmarks half
+    python -m tests.benchmarks.half [DATASET ...]
+
+At each size the first steps of ten runs are made in turn in both precisions from the same state:
+median ratio of times, the cosine of each gradient to one of solves at 1e-6, residuals in float32,
+and peak memory above what is there before a step. At the paper's Pet size the same step is timed
+with the solver that the authors use, LiSSA by automatic differentiation, for one model: some of its
+recursions, times their number in the two solves of a step. At last the success of attacks on 50
+targets of digits in both precisions, where mixed precision has to be asked for by name. DATASET: a
+data set or features file whose steps are compared instead.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+
+from engine.attacks.attack import attack_each, honest_scores, make_plan
+from engine.attacks.options import AttackOptions
+from engine.attacks.state import AttackState, Plan, init, step
+from engine.attacks.sweep import draw_targets
+from engine.data.dataset import Dataset
+from engine.data.load import load_dataset
+from engine.influence.estimators import Lissa
+from engine.influence.linear import LinearProblem
+from engine.influence.mixed import MIXED_TOLERANCE, in_precision
+from engine.influence.scores import influence_scores
+from engine.models.fit import fit
+from engine.rows import has_half_product
+from engine.settings import read_settings
+from engine.speed.memory import Meter, allocate_as_usual, measure_alive
+from engine.speed.solvers import product_of, question
+from engine.speed.synthetic import synthetic
+from engine.statistics import sign_test, wilson_interval
+from tests.benchmarks.step import one
+
+STEPS, REPEATS, RUNS = 3, 7, 10
+SIZES = ((3680, 1835, 512, 37), (3680, 1835, 1280, 37), (3680, 1835, 2048, 37))  # n, m, d, K
+TARGETS, TARGETS_SEED, OUTSIDE, RADIUS = 50, 2026, 30, 0.3
+RECURSIONS = 20
+
+
+@dataclass(frozen=True)
+class Posed:
+    """An attack of ten runs on the sample in the middle of the ranking, in both precisions."""
+
+    full: LinearProblem
+    mixed: LinearProblem
+    plan: Plan
+    auto: str
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "Posed":
+        model = fit(dataset, max_iterations=200)
+        ranks = influence_scores(model, dataset).ranks
+        target = int(np.flatnonzero(ranks == len(ranks) // 2)[0])
+        options = AttackOptions(restarts=RUNS // 2, radius=RADIUS)
+        full, before = honest_scores(options, model, dataset, "cpu", None)
+        plan = make_plan(options, full, model, before=before, sets=[(target,)], ks=(1,))
+        mixed, _ = in_precision(full, "mixed")
+        assert isinstance(full, LinearProblem) and isinstance(mixed, LinearProblem)
+        return cls(full, mixed, plan, in_precision(full, "auto")[1])
+
+    def both(self) -> dict[str, tuple[LinearProblem, Plan]]:
+        coarse = replace(self.plan, tolerance=MIXED_TOLERANCE)
+        return {"full": (self.full, self.plan), "mixed": (self.mixed, coarse)}
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def cosine(posed: Posed, state: AttackState, problem: LinearProblem, plan: Plan) -> float:
+    """The least cosine over the runs to the gradient of solves at 1e-6 with the same c."""
+    forward, c, gradient, _ = one(problem, plan, state)
+    exact = posed.full.forward(state.theta, 1e-6, forward.solution.warm)
+    reference, _ = posed.full.gradient(exact, c, 1e-6)
+    moving = (c != 0).any(1)  # of a target at the top the gradient is 0
+    return float(torch.cosine_similarity(reference, gradient, dim=1)[moving].min())
+
+
+def compare(name: str, dataset: Dataset) -> Posed:
+    """Print how steps in both precisions compare."""
+    posed = Posed.of(dataset)
+    width, classes = dataset.n_features + 1, dataset.n_classes
+    print(f"{name}: n={dataset.n_train} D={width} K={classes}, {RUNS} runs; auto is {posed.auto}")
+    state = init(posed.plan)
+    while state.step < STEPS and len(state.active) == RUNS:
+        took: dict[str, list[float]] = {"full": [], "mixed": []}
+        for _ in range(REPEATS):
+            for which, (problem, plan) in posed.both().items():
+                took[which].append(seconds(partial(one, problem, plan, state)))
+        ratio = statistics.median(a / b for a, b in zip(took["full"], took["mixed"], strict=True))
+        words = []
+        for which, (problem, plan) in posed.both().items():
+            forward, _, _, solution = one(problem, plan, state)
+            words.append(
+                f"{which} {1e3 * statistics.median(took[which]):.1f} ms, iterations "
+                f"{forward.solution.iterations.mean():.1f} + {solution.iterations.mean():.1f}, "
+                f"residual {max(forward.solution.residual.max(), solution.residual.max()):.1e}, "
+                f"cosine {cosine(posed, state, problem, plan):.6f}"
+            )
+        print(f"  step {state.step}: {'; '.join(words)}; {ratio:.2f} times as fast")
+        state, _ = step(posed.full, posed.plan, state)
+    measure_alive()
+    for which, (problem, plan) in posed.both().items():
+        meter = Meter(torch.device("cpu"))
+        _, peak = meter.measure(partial(one, problem, plan, init(plan)))
+        print(f"  peak memory of a step in {which} precision: {peak:.0f} MB")
+    allocate_as_usual()
+    return posed
+
+
+def against_lissa(dataset: Dataset, posed: Posed) -> None:
+    """Print how many times as long LiSSA takes for the two solves of one attack's first step."""
+    model = fit(dataset, max_iterations=20)
+    asked, options = question(dataset, model, 0.25, "float32"), Lissa()
+    draws, v = np.random.default_rng(0), torch.randn_like(asked.theta)
+
+    def recursions() -> None:
+        for _ in range(RECURSIONS):
+            chosen = torch.as_tensor(draws.integers(dataset.n_train, size=options.batch_size))
+            X, y = asked.task.X[chosen], asked.task.y[chosen]
+            product_of(asked.theta, X, y, asked.task.damping)[1](v)
+
+    recursions()
+    theirs = []
+    times: dict[str, list[float]] = {"full": [], "mixed": []}
+    for _ in range(REPEATS):  # in turn, so that a busy moment hits all
+        theirs.append(2 * options.recursions * seconds(recursions) / RECURSIONS)
+        for which, (problem, plan) in posed.both().items():
+            own = seconds(partial(one, problem, plan, init(plan)))
+            times[which].append(theirs[-1] * RUNS / own)
+    print(
+        f"  LiSSA as the authors run it, two solves of {options.recursions} recursions: "
+        f"{statistics.median(theirs):.1f} s"
+    )
+    for which, ratios in times.items():
+        print(f"    {statistics.median(ratios):.0f} times an attack's step in {which} precision")
+
+
+def success() -> None:
+    """Print the success of both precisions on the same targets of digits."""
+    dataset = load_dataset("digits")
+    model = fit(dataset)
+    outside = np.flatnonzero(influence_scores(model, dataset).ranks > OUTSIDE)
+    targets = [t for (t,) in draw_targets(outside, TARGETS, 1, TARGETS_SEED)]
+    moved = {}
+    for precision in ("full", "mixed"):
+        began = time.process_time()
+        found = []
+        for some in range(0, TARGETS, 5):
+            part = targets[some : some + 5]
+            found += attack_each(model, dataset, part, radius=RADIUS, precision=precision)
+        moved[precision] = np.array([r.success for r in found])
+        low, high = wilson_interval(int(moved[precision].sum()), TARGETS)
+        drop = 100 * np.mean([r.accuracy_drop for r in found])
+        print(
+            f"  digits, radius {RADIUS:g}, {precision}: {moved[precision].sum()} of {TARGETS} "
+            f"({low:.0%} to {high:.0%}), {sum(r.runs['reached'].sum() for r in found)} runs, "
+            f"mean drop {drop:.2f} points, {time.process_time() - began:.0f} s"
+        )
+    only = (int((moved[a] & ~moved[b]).sum()) for a, b in (("full", "mixed"), ("mixed", "full")))
+    print(
+        "  p of the exact sign test on the targets that one of the two moved: "
+        f"{sign_test(*only):.2f}"
+    )
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    print(f"this CPU multiplies bfloat16 by its own instructions: {has_half_product()}")
+    names = sys.argv[1:]
+    for name in names:
+        compare(name, load_dataset(name, read_settings().data_dir))
+    if names:
+        return
+    compare("digits", load_dataset("digits"))
+    for n, m, d, K in SIZES:
+        posed = compare("synthetic", synthetic(n, m, d, K))
+    against_lissa(synthetic(*SIZES[-1]), posed)
+    success()
+
+
+if __name__ == "__main__":
+    main()
