@@ -150,7 +150,7 @@ def in_precision(problem: InfluenceProblem, precision: str) -> tuple[InfluencePr
             "precision", precision, "'full' or 'auto' for a network, weights or features on disk"
         )
     wide = problem.train.X.dtype is not torch.float32
-    if wide or (precision == "auto" and not pays(problem)):
+    if wide or (precision == "auto" and not pays(problem, has_half_product())):
         return problem, "full"
     train, test = problem.train.halved(), problem.splits["test"].halved()
     assert train.half is not None
@@ -169,9 +169,9 @@ def able(problem: LinearProblem) -> bool:
     return problem.weights is None and isinstance(problem.train.X, Tensor)
 
 
-def pays(problem: LinearProblem) -> bool:
-    """Return whether mixed precision is faster: a CPU that multiplies bfloat16 by itself, and
-    products that are most of a step."""
+def pays(problem: LinearProblem, fast: bool) -> bool:
+    """Return whether mixed precision is faster: on a CPU that is `fast` at bfloat16, with products
+    that are most of a step. On a GPU it has not been measured."""
     X = problem.train.X
     large = len(X) * X.shape[1] * problem.n_classes >= PAYS_FROM and X.shape[1] >= FEATURES_FROM
-    return large and X.device.type == "cpu" and has_half_product()
+    return large and X.device.type == "cpu" and fast

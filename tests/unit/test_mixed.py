@@ -1,6 +1,7 @@
 """Solves in mixed precision: against explicit float64 ones, and what attacks promise with them."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +18,10 @@ from engine.data.dataset import Dataset
 from engine.data.load import load_dataset
 from engine.errors import InvalidInput
 from engine.experiments import EXPERIMENTS, AttackRequest, Context, SweepRequest, values_of
-from engine.influence import mixed
-from engine.influence.linear import LinearProblem
-from engine.influence.mixed import MIXED_TOLERANCE, Mixed, in_precision
+from engine.influence.estimators import Estimator
+from engine.influence.linear import LinearProblem, LinearState
+from engine.influence.mixed import MIXED_TOLERANCE, in_precision, pays
+from engine.influence.solve import Solution
 from engine.models.linear import LinearModel
 from engine.rows import Halved
 from engine.statistics import wilson_interval
@@ -39,6 +41,7 @@ def in_both(dataset: Dataset, damping: float = 0.25) -> tuple[LinearProblem, Lin
 
 def true_residual(problem: LinearProblem, theta: torch.Tensor, x, b) -> float:
     """‖b − (H + λI) x‖/‖b‖ in float64."""
+    assert isinstance(problem.train.X, torch.Tensor)
     double = replace(
         problem,
         train=replace(problem.train, X=problem.train.X.double()),
@@ -147,24 +150,31 @@ def test_tight_solves_are_those_of_full_precision_bit_by_bit():
         assert torch.equal(*gradients)
 
 
-def test_a_corrected_solve_of_the_scores_has_that_of_the_gradient_checked_too(monkeypatch):
+def test_a_corrected_solve_of_the_scores_has_that_of_the_gradient_checked_too():
     dataset, model = random_problem(5, n=60, d=6)
     _, problem = in_both(dataset)
-    checked: list[bool] = []
-    whole = Mixed.__call__
+    asked: list[str] = []
 
-    def seen(self, *asked):
-        checked.append(self.checked)
-        return whole(self, *asked)
+    def noted(name: str, solve: Estimator) -> Estimator:
+        def call(*parts: Any) -> Solution:
+            asked.append(name)
+            return solve(*parts)
 
-    monkeypatch.setattr(Mixed, "__call__", seen)
-    theta = problem.encode(model)
-    forward = problem.forward(theta, MIXED_TOLERANCE)
+        return call
+
+    assert problem.gradient_estimator is not None
+    problem = replace(
+        problem,
+        estimator=noted("checked", problem.estimator),
+        gradient_estimator=noted("quick", problem.gradient_estimator),
+    )
+    forward = problem.forward(problem.encode(model), MIXED_TOLERANCE)
     c = torch.ones_like(forward.scores)
+    assert isinstance(forward.state, LinearState) and not forward.state.corrected
     for corrected in (False, True):
         state = replace(forward.state, corrected=corrected)
         problem.gradient(replace(forward, state=state), c, MIXED_TOLERANCE)
-    assert checked == [True, False, True]
+    assert asked == ["checked", "quick", "checked"]
 
 
 @pytest.fixture(scope="module")
@@ -177,8 +187,9 @@ def attacked(small: tuple[Dataset, LinearModel], precision: str) -> list[AttackR
     dataset, model = small
     ranks = engine.influence_scores(model, dataset, device="cpu").ranks
     targets = np.flatnonzero(ranks > 1)[:30].tolist()
-    options = {"radius": 0.6, "restarts": 1, "steps": 40, "precision": precision}
-    return engine.attack_each(model, dataset, targets, **options, device="cpu")
+    return engine.attack_each(
+        model, dataset, targets, radius=0.6, restarts=1, steps=40, precision=precision, device="cpu"
+    )
 
 
 def test_what_arrives_is_at_the_top_exactly_and_as_often(small):
@@ -189,6 +200,7 @@ def test_what_arrives_is_at_the_top_exactly_and_as_often(small):
     assert 0 < moved[0] < len(full) and low <= moved[1] / len(found) <= high
     assert {r.precision for r in full} == {"full"} and {r.precision for r in found} == {"mixed"}
     for result in found:
+        assert isinstance(result.model, LinearModel)
         exact = explicit_scores(flat(result.model), dataset, 0.25).numpy()
         [target] = result.targets
         assert result.success == bool(exact[target] >= exact.max())
@@ -202,18 +214,23 @@ def test_what_arrives_is_at_the_top_exactly_and_as_often(small):
 
 
 @pytest.mark.parametrize(
-    ("n", "d", "able", "chosen"),
-    [(1000, 511, True, "mixed"), (1000, 510, True, "full"), (400, 511, True, "full"),
-     (1000, 511, False, "full")],
-)  # fmt: skip
-def test_auto_goes_by_the_size_and_by_the_machine(monkeypatch, n, d, able, chosen):
-    monkeypatch.setattr(mixed, "has_half_product", lambda: able)
+    ("n", "d", "fast", "chosen"),
+    [
+        (1000, 511, True, True),
+        (1000, 510, True, False),
+        (400, 511, True, False),
+        (1000, 511, False, False),
+    ],
+)
+def test_auto_goes_by_the_size_and_by_the_machine(n, d, fast, chosen):
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((n, d), dtype=np.float32), np.arange(n) % 10
     names = tuple("abcdefghij")
     dataset = Dataset("wide", X, y, X[:20], y[:20], X[20:40], y[20:40], names)
     problem = LinearProblem.build(dataset, device="cpu", rotated=False)
-    assert in_precision(problem, "auto")[1] == chosen
+    assert pays(problem, fast) == chosen
+    wanted = "mixed" if pays(problem, rows.has_half_product()) else "full"
+    assert in_precision(problem, "auto")[1] == wanted
     assert in_precision(problem, "full") == (problem, "full")
 
 
