@@ -481,7 +481,7 @@ def test_the_defaults_are_the_papers():
     o = AttackOptions()
     assert (o.k, o.radius, o.objective, o.restarts, o.steps) == (1, 0.3, "higher_ranked", 5, 100)
     assert (o.learning_rates, o.damping, o.order, o.seed) == ((0.01, 0.1), 0.25, "highest_first", 0)
-    assert (o.dtype, o.stealth, o.runs) == ("float32", 0.0, 10)
+    assert (o.dtype, o.stealth, o.precision, o.runs) == ("float32", 0.0, "full", 10)
     assert engine.fit.__defaults__ is not None
     assert SweepOptions().l2 == engine.fit.__defaults__[0] == 0.01
     assert (engine.AttackOptions, engine.FairnessOptions) == (AttackOptions, FairnessOptions)
@@ -575,7 +575,7 @@ def test_a_field_knows_its_choices():
     named = {
         f.name: list(choices_of(f)) for f in dataclasses.fields(AttackRequest) if choices_of(f)
     }
-    assert set(named) == {"objective", "order", "dtype", "model"}
+    assert set(named) == {"objective", "order", "dtype", "precision", "model"}
     assert named["order"] == ["highest_first", "lowest_first"]
 
 
