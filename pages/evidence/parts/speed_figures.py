@@ -41,7 +41,11 @@ def megabytes(value: float) -> str:
     return f"{value / 1000:.3g} GB" if value >= 1000 else f"{value:.3g} MB"
 
 
-SHORT = {"naive": "naive<br>autograd", "rewritten": "paper's<br>rewriting", "closed_form": "ours"}
+SHORT = {
+    "naive": "naive<br>autograd",
+    "rewritten": "paper's<br>rewriting",
+    "closed_form": "ours,<br>closed form",
+}
 
 
 def cost_bars(table: pd.DataFrame) -> go.Figure:
@@ -49,7 +53,7 @@ def cost_bars(table: pd.DataFrame) -> go.Figure:
     table: of one `GradientComparison`; what did not fit into memory has no bar and says so."""
     figure = make_subplots(
         rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.06,
-        subplot_titles=("time", "peak memory"),
+        subplot_titles=("<b>time</b>", "<b>peak memory</b>"),
     )  # fmt: skip
     rows = table.set_index("implementation")
     names = [name for name in LOOKS if name in rows.index]
@@ -70,12 +74,12 @@ def cost_bars(table: pd.DataFrame) -> go.Figure:
             row=1,
             col=column,
         )
-        top = 1.4 * float(np.nanmax(values))
+        top = 1.75 * float(np.nanmax(values))
         figure.update_xaxes(
             range=[0, top], showticklabels=False, showgrid=False, zeroline=True, row=1, col=column
         )
-    figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"size": 13})
-    return finish(figure, 260)
+    figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"size": 14})
+    return finish(figure, 280)
 
 
 def gradient_costs(table: pd.DataFrame) -> go.Figure:
