@@ -51,7 +51,6 @@ def choose_what(form: Form) -> tuple[str, str]:
         "prediction: of all (demographic parity), or of those who deserve it (equal opportunity).",
         words=METRIC_WORDS.__getitem__,
     )
-    st.sidebar.caption(words.MEANINGS[metric])
     return table, metric
 
 
@@ -262,17 +261,24 @@ def show(form: Form, stored: Stored, request: FairnessRequest) -> None:
     take_away.show(stored, request, tables)
 
 
+def own_first(opened: Stored | None) -> bool:
+    """Return whether the run of one's own is what the visitor has come for: a link asks for one, or
+    nothing else can be shown."""
+    return opened is None or any(name in st.query_params for name in own_run.CONTROLS)
+
+
 def page() -> None:
     st.title(PAGE.title)
     form = Form()
     table, metric = choose_what(form)
-    head, body, bar = st.container(), st.container(), st.container(border=True)
-    with bar:
-        run = own_run.section(form, table, metric)
     opening = FairnessRequest(table, metric=metric)
+    opened = door.find(own_run.EXPERIMENT, opening) if table in LOADERS else None
+    head, body = st.container(), st.container()
+    with st.expander("A run of your own, on these data or on your table", own_first(opened)):
+        run = own_run.section(form, table, metric)
     stored, request = (None, opening) if run is None else (run.stored, run.request)
-    if stored is None and table in LOADERS:
-        stored, request = door.find(own_run.EXPERIMENT, opening), opening
+    if stored is None and opened is not None:
+        stored, request = opened, opening
     if stored is not None:
         with body:
             show(form, stored, request)

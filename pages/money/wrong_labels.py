@@ -40,7 +40,8 @@ def curves_figure(stored: Stored, request: CleaningRequest, detector: str) -> Fi
         values=(result, detector),
         table=lambda: result.curves,
         results=(stored,),
-        caption="Samples are looked at one by one, the most suspicious first.",
+        caption="Samples are looked at one by one, the most suspicious first. The answer counts "
+        f"after {result.wrong} of {result.n:,} samples, as many as are wrong.",
         details=f"{views.precision(result, detector)} Lines are means over "
         f"{views.drawn(result, request)}, bands the range of the draws. A sample with a high "
         "influence pulls the test loss up: it is suspicious. Both attacks choose another model at "

@@ -79,7 +79,7 @@ def test_wrong_labels(dataset: str, open_page: Open) -> None:
     said, (request, result) = words(app), published("cleaning", dataset)
     rows = result.table[(result.table["model"] == "honest")]
     recall = rows[rows["detector"] == "influence"]["recall"].mean()
-    assert f"most suspicious are **{percent(recall)}** of the wrong labels" in said
+    assert f"**Influence finds {percent(recall)} of the wrong labels; after an attack" in said
     assert len(app.selectbox(key="detector").options) == len(request.detectors)
     assert "CIFAR-10N" in said
 

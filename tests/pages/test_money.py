@@ -66,8 +66,8 @@ def test_the_money_page_says_what_payments_gives(open_page: Open, small: dict[st
             for name in ("honest", attack)
         )
         said = words(app)
-        assert f"earns **{before.money[0]:,.0f}** by the honest model" in said
-        assert f"**{after.money[0]:,.0f}** by the attacked one" in said
+        earned = f"{after.money[0]:,.0f} instead of {before.money[0]:,.0f}**, of a budget of 5,000"
+        assert f"in league with the trainer, earns {earned}" in said
         assert f"Herfindahl {before.herfindahl:.2f} → {after.herfindahl:.2f}" in said
         assert len(app.get("plotly_chart")) == 1
     unfold(app)
@@ -104,8 +104,8 @@ def test_vendors_attack_and_scheme_are_chosen_at_once(
         for name in ("honest", attack)
     )
     most = int((after.money - before.money).argmax())
-    assert f"of these, **{before.names[most]}** gains most" in words(app)
-    assert f"**{after.money[most]:,.0f}** by the attacked one" in words(app)
+    earned = f"{after.money[most]:,.0f} instead of {before.money[most]:,.0f}**"
+    assert f"of these, **{before.names[most]} gains most: it earns {earned}" in words(app)
 
 
 def test_a_column_of_ones_own_table_says_who_the_vendors_are(
@@ -136,8 +136,8 @@ def test_a_column_of_ones_own_table_says_who_the_vendors_are(
         for name in ("honest", "pay")
     )
     most = int((after.money - before.money).argmax())
-    assert f"of these, **{vendors.names[most]}** gains most" in words(app)
-    assert f"earns **{before.money[most]:,.0f}** by the honest model" in words(app)
+    earned = f"{after.money[most]:,.0f} instead of {before.money[most]:,.0f}**"
+    assert f"of these, **{vendors.names[most]} gains most: it earns {earned}" in words(app)
 
 
 def test_a_rule_that_pays_nobody_is_a_warning_with_what_to_do(
@@ -198,7 +198,7 @@ def test_the_labels_page_says_what_the_draws_give(
         recall = part[part["model"] == "honest"]["recall"].mean()
         area = part[part["model"] == "hide"]["average_precision"].mean()
         said = words(app)
-        assert f"most suspicious are **{100 * recall:.1f}%** of the wrong labels" in said
+        assert f" finds {100 * recall:.1f}% of the wrong labels; after an attack" in said
         assert f"{area:.2f} with one wrong sample hidden" in said
         assert len(app.get("plotly_chart")) == 1
     unfold(app)
@@ -229,7 +229,7 @@ def test_right_labels_in_ones_own_table_are_used(
     stored = Store.of(settings).find("cleaning", real, dataset.content_hash)
     assert stored is not None
     said = words(unfold(app))
-    assert f"Among the {stored.result.wrong} of {dataset.n_train} samples" in said
+    assert f"counts after {stored.result.wrong} of {dataset.n_train} samples" in said
     assert "those that differ from the column “truth”" in said
     assert "2 draws of vendors" in said and "The wrong labels are made" not in said
     app = open_page(LABELS, dataset="noisy")

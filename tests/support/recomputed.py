@@ -646,17 +646,17 @@ def candidates_agree(dataset: str) -> Numbers:
     return [spearmanr(result.honest[n, result.labels], result.attacked[n, result.labels]).statistic]
 
 
-def suspicious(dataset: str) -> Numbers:
+def found_of_wrong(dataset: str) -> Numbers:
     result = only("cleaning", dataset)
     rows = result.table[result.table["detector"] == "influence"]
     honest = rows[rows["model"] == "honest"]
-    return [result.wrong, result.n, 100 * honest["recall"].mean()]
+    protected = rows[rows["model"] == "protect"]
+    return [100 * honest["recall"].mean(), 100 * protected["recall"].mean()]
 
 
-def protected(dataset: str) -> Numbers:
-    rows = only("cleaning", dataset).table
-    rows = rows[(rows["detector"] == "influence") & (rows["model"] == "protect")]
-    return [100 * rows["recall"].mean()]
+def looked_at(dataset: str) -> Numbers:
+    result = only("cleaning", dataset)
+    return [result.wrong, result.n]
 
 
 def protected_own(dataset: str) -> Numbers:
@@ -704,7 +704,7 @@ def trainer_earns(dataset: str) -> Numbers:
     table = only("payments", dataset).table
     row = table[(table["draw"] == 0) & (table["attack"] == "pay")]
     row = row[(row["rule"] == "positive") & (row["score"] == "influence")].iloc[0]
-    return [10_000, 10_000 * row["before"], 10_000 * row["after"]]
+    return [10_000 * row["after"], 10_000 * row["before"], 10_000]
 
 
 def trainer_loses(dataset: str) -> Numbers:

@@ -78,7 +78,8 @@ def tried(_: str) -> Numbers:
 
 
 def hidden(dataset: str) -> Numbers:
-    return [r.suspicious(dataset)[2] - r.protected(dataset)[0]]
+    honest, protected = r.found_of_wrong(dataset)
+    return [honest - protected]
 
 
 def base_unchanged(dataset: str) -> Numbers:

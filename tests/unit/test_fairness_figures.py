@@ -199,7 +199,8 @@ def test_removed_weights_are_split_into_shared_and_own() -> None:
 
 def test_the_finding_names_the_largest_effect_within_the_condition() -> None:
     said = words.finding(result())
-    assert "by 0.01 changes none of its 40 test predictions" in said  # not 0.001: ten points lost
+    # Not by 0.001, which loses ten points.
+    assert "by 0.01: on Made up this changes none of its 40 test predictions" in said
     assert "DP gap is +15.0 instead of −5.0 points**." in said
     price = words.price(result())
     assert "In size the gap goes from 5.00 to 15.00 points" in price

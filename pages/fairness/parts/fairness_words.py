@@ -17,10 +17,6 @@ PLAIN = {
     "dp": "how much more often one group gets the favourable prediction",
     "eop": "how much more often one group gets the favourable prediction, of those who deserve it",
 }
-MEANINGS = {
-    "dp": "Demographic parity: P(ŷ=1 | s=1) − P(ŷ=1 | s=0)",
-    "eop": "Equal opportunity: P(ŷ=1 | y=1, s=1) − P(ŷ=1 | y=1, s=0)",
-}
 PAPER_POINTS = 16  # of DP gap: the largest effect that the paper reports (Section 5.1)
 
 
@@ -79,9 +75,9 @@ def finding(result: FairnessResult) -> str:
     honest = result.row(1)
     column = f"{about.metric}_test"
     sentence = (
-        f"On {plain(about.title)}, multiplying the base model's weights by {largest['scale']:g} "
-        f"changes {changed(int(largest['base_predictions_changed']), about.n_test)}. Yet the next "
-        f"model's **{gap} is {signed(largest[column])} instead of {signed(honest[column])} "
+        f"Multiply the base model's weights by {largest['scale']:g}: on {plain(about.title)} this "
+        f"changes {changed(int(largest['base_predictions_changed']), about.n_test)}. Yet **the "
+        f"repaired model's {gap} is {signed(largest[column])} instead of {signed(honest[column])} "
         "points**"
     )
     if above_chance(largest):

@@ -14,7 +14,6 @@ from pages.common.asking.door import Computation
 from pages.common.asking.form import Form
 from pages.common.asking.number_lists import Axis
 from pages.common.lab.shared import shown
-from pages.common.widgets import charts
 from pages.common.words.wording import listed, plain
 from pages.fairness.parts import own_tables
 
@@ -25,6 +24,7 @@ STRENGTHS = {
     "gamma": ("γ", "The share of the possible gain in validation loss to realise (Eq. 7)."),
     "l2": ("L2", "Weight of ‖θ‖²/2 beside the summed log-loss."),
 }
+CONTROLS = (SCALES.name, *STRENGTHS)  # in links
 STRENGTH = links.Range(0.0, 100_000.0, whole=False)  # of any of them
 COSTS = {"german": "about two seconds", "compas": "about half a minute", "adult": "half a minute"}
 
@@ -82,7 +82,6 @@ def choose_run(form: Form, table: str, metric: str) -> FairnessRequest | None:
 def section(form: Form, table: str, metric: str) -> Computation | None:
     """Show the box at the end of the page. Returns what is asked for there; None where its controls
     make no request, which is said."""
-    charts.heading("A run of your own")
     run: Computation | None = None
     try:
         request = choose_run(form, table, metric)

@@ -84,16 +84,14 @@ def rows_of(result: CleaningResult, detector: str) -> dict[str, dict[str, float]
 def finding(result: CleaningResult, detector: str) -> str:
     """Return the answer in a line: what is found of the wrong labels, before and after."""
     rows, name = rows_of(result, detector), DETECTORS[detector]
-    honest = rows["honest"]
-    said = (
-        f"Among the {result.wrong} of {result.n:,} samples that {name} finds most suspicious are "
-        f"**{percent(honest['recall'])}** of the wrong labels."
+    found = (
+        f"{name[0].upper()}{name[1:]} finds {percent(rows['honest']['recall'])} of the wrong labels"
     )
     if "protect" not in rows:
-        return said
+        return f"**{found}.**"
     own = rows["protect"]
     return (
-        f"{said} After an attack that protects one vendor: **{percent(own['recall'])}**. Of the "
+        f"**{found}; after an attack that protects one vendor, {percent(own['recall'])}.** Of that "
         f"vendor's own {own['hidden']:.1f} wrong labels, {own['hidden_found']:.1f} are found."
     )
 
@@ -162,7 +160,7 @@ def curves(result: CleaningResult, detector: str) -> go.Figure:
             mode="markers+text",
             text=[percent(told[model]["recall"])],
             textposition="top left" if model == "honest" else "bottom right",
-            textfont={"size": 14},
+            textfont={"size": 15, "color": colour},
             marker={"color": colour, "size": 10},
             showlegend=False,
             hoverinfo="skip",
@@ -170,7 +168,11 @@ def curves(result: CleaningResult, detector: str) -> go.Figure:
     figure.add_vline(
         x=share,
         line={"color": GREY, "width": 1, "dash": "dot"},
-        annotation={"text": f"{result.wrong} looked at: as many as are wrong", "y": 0.04},
+        annotation={
+            "text": f" {result.wrong} of {result.n:,} looked at",
+            "y": 0.04,
+            "font": {"size": 13},
+        },
         annotation_position="bottom right",
     )
     figure.update_xaxes(
@@ -178,7 +180,7 @@ def curves(result: CleaningResult, detector: str) -> go.Figure:
         range=[0, min(1, max(0.25, 4 * share))],
     )  # fmt: skip
     figure.update_yaxes(title_text="wrong labels found", tickformat=".0%", range=[0, 1.02])
-    return finish(figure, 400)
+    return finish(figure, 380)
 
 
 def numbers(result: CleaningResult) -> pd.DataFrame:

@@ -21,12 +21,12 @@ def bars(table: pd.DataFrame, favoured: str | None, budget: float) -> go.Figure:
             name=name,
             marker={"color": colour, "pattern": {"shape": "" if column == "before" else "/"}},
             text=[
-                f"{value:,.0f}" if (one, column) == (named, "after") else ""
+                f"<b>{value:,.0f}</b>" if (one, column) == (named, "after") else ""
                 for one, value in zip(table["vendor"], table[column], strict=True)
             ],
             textposition="outside",
             textangle=0,
-            textfont={"size": 14},
+            textfont={"size": 15},
             constraintext="none",
             cliponaxis=False,
             customdata=table["samples"],
@@ -37,7 +37,10 @@ def bars(table: pd.DataFrame, favoured: str | None, budget: float) -> go.Figure:
     figure.update_yaxes(
         title_text=f"money, of {budget:,.0f}", range=[0, 1.12 * highest], tickformat=",.0f"
     )
-    figure.update_xaxes(title_text="vendor", type="category")
+    names = [f"<b>{one}</b>" if one == named else one for one in table["vendor"].astype(str)]
+    figure.update_xaxes(
+        title_text="vendor", type="category", tickvals=list(table["vendor"]), ticktext=names
+    )
     return finish(figure, 380, barmode="group", bargap=0.25, bargroupgap=0.05)
 
 

@@ -114,15 +114,15 @@ def finding(
     if favoured is None:
         most = max(rows, key=lambda one: rows[one]["change"])
         gain = rows[most]
-        name = f"The attack was made for other vendors; of these, **{most}** gains most"
+        name = f"The attack was made for other vendors; of these, **{most} gains most: it"
     else:
-        gain, name = rows[favoured], f"The trainer colludes with vendor **{favoured}**"
+        gain = rows[favoured]
+        name = f"**Whoever trains the model decides: vendor {favoured}, in league with the trainer,"
     drop = honest - attacked
     price = f"{points(drop)} of accuracy" if drop > 0 else "no accuracy"
     return (
-        f"{name}: of a budget of {money(budget)} it earns **{money(gain['before'])}** by the "
-        f"honest model and **{money(gain['after'])}** by the attacked one. The attack costs "
-        f"{price}."
+        f"{name} earns {money(gain['after'])} instead of {money(gain['before'])}**, of a budget of "
+        f"{money(budget)}. The attack costs {price}."
     )
 
 
