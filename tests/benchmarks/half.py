@@ -88,13 +88,20 @@ def cosine(posed: Posed, state: AttackState, problem: LinearProblem, plan: Plan)
     return float(torch.cosine_similarity(reference, gradient, dim=1)[moving].min())
 
 
+def moves(posed: Posed, state: AttackState) -> bool:
+    """Return whether all runs are at work and one has not arrived: then a step has a gradient."""
+    if len(state.active) < RUNS:
+        return False
+    return bool((one(posed.full, posed.plan, state)[1] != 0).any())
+
+
 def compare(name: str, dataset: Dataset) -> Posed:
     """Print how steps in both precisions compare."""
     posed = Posed.of(dataset)
     width, classes = dataset.n_features + 1, dataset.n_classes
     print(f"{name}: n={dataset.n_train} D={width} K={classes}, {RUNS} runs; auto is {posed.auto}")
     state = init(posed.plan)
-    while state.step < STEPS and len(state.active) == RUNS:
+    while state.step < STEPS and moves(posed, state):
         took: dict[str, list[float]] = {"full": [], "mixed": []}
         for _ in range(REPEATS):
             for which, (problem, plan) in posed.both().items():
