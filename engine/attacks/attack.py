@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.attacks.objectives import ATTACK_OBJECTIVES, Objective, target_ranks
 from engine.attacks.options import ATTACK_DEFAULTS, AttackOptions
 from engine.attacks.result import AttackResult, StepInfo
-from engine.attacks.state import CONFIRM_TOLERANCE, Plan, init, step
+from engine.attacks.state import CONFIRM_TOLERANCE, Plan, init, step, without_gauge
 from engine.attacks.stealth import gradient_norm_terms
 from engine.attacks.summary import Finished, honest_side, trajectories
 from engine.checks import check_integer, check_positive, check_targets
@@ -23,6 +23,7 @@ from engine.influence.build import build_problem
 from engine.influence.mixed import MIXED_TOLERANCE, in_precision
 from engine.influence.problem import Forward, InfluenceProblem
 from engine.influence.scores import check_converged, in_float64_if_needed
+from engine.models.linear import LinearModel
 from engine.models.model import Model, check_pair
 from engine.options import entries
 
@@ -154,6 +155,9 @@ def make_plan(
     goal, ball = goal_of(options, problem, model), options.radius * model.norm
     center = honest[0].double().cpu().numpy()
     first = [starts(center, ball, options.restarts, options.seed, t) for t in sets]
+    classes = gauge_classes(options, model)
+    if classes and options.restarts:
+        first = [on_sphere(points, center, ball, classes) for points in first]
     if goal.upkeep is not None and goal.upkeep.from_honest:
         for points in first:
             points[0] = center.ravel()
@@ -176,7 +180,27 @@ def make_plan(
         rates=len(rates),
         honest_scores=before.scores,
         honest_accuracy=float(before.accuracy),
+        gauge_classes=classes,
     )
+
+
+def gauge_classes(options: AttackOptions, model: Model) -> int:
+    """Return the classes over which an attack takes the gauge out, 0 where it keeps it. Raises
+    InvalidInput for a network."""
+    if not options.gauge_free:
+        return 0
+    if not isinstance(model, LinearModel):
+        raise InvalidInput("gauge_free", True, "False for a network")
+    return model.n_classes
+
+
+def on_sphere(
+    points: NDArray[np.float64], center: NDArray[np.float64], ball: float, n_classes: int
+) -> NDArray[np.float64]:
+    """Return starts (restarts, P) without their gauge part, moved out to the sphere again."""
+    offsets = without_gauge(torch.as_tensor(points - center.ravel()), n_classes).numpy()
+    lengths = np.linalg.norm(offsets, axis=1, keepdims=True)
+    return np.asarray(center.ravel() + ball * offsets / lengths)
 
 
 def goal_of(options: AttackOptions, problem: InfluenceProblem, model: Model) -> Objective:
@@ -228,6 +252,7 @@ def attack_each(
     on_step: Callable[[StepInfo], None] | None = None,
     stealth: float = ATTACK_DEFAULTS.stealth,
     precision: str = ATTACK_DEFAULTS.precision,
+    gauge_free: bool = ATTACK_DEFAULTS.gauge_free,
 ) -> list[AttackResult]:
     """Make one attack per entry of `targets` (training indices, or sets of equal size), as one
     batch.
@@ -239,7 +264,7 @@ def attack_each(
     options = AttackOptions(
         k=k, radius=radius, objective=objective, restarts=restarts, learning_rates=learning_rates,
         steps=steps, damping=damping, order=order, seed=seed, dtype=dtype, stealth=stealth,
-        precision=precision,
+        precision=precision, gauge_free=gauge_free,
     )  # fmt: skip
     ks = (options.k,)
     found = attack_each_k(model, dataset, targets, ks, options, device=device, on_step=on_step)
@@ -264,6 +289,7 @@ def attack(
     on_step: Callable[[StepInfo], None] | None = None,
     stealth: float = ATTACK_DEFAULTS.stealth,
     precision: str = ATTACK_DEFAULTS.precision,
+    gauge_free: bool = ATTACK_DEFAULTS.gauge_free,
 ) -> AttackResult:
     """Run Algorithm 3 on one target (a training index), or on a set of targets at once (Eq. 5).
 
@@ -274,7 +300,7 @@ def attack(
     options = AttackOptions(
         k=k, radius=radius, objective=objective, restarts=restarts, learning_rates=learning_rates,
         steps=steps, damping=damping, order=order, seed=seed, dtype=dtype, stealth=stealth,
-        precision=precision,
+        precision=precision, gauge_free=gauge_free,
     )  # fmt: skip
     return attack_with(options, model, dataset, targets, device=device, on_step=on_step)
 

@@ -16,6 +16,7 @@ from engine.options import (
     one_or_each,
     option,
     optional,
+    truth,
 )
 from engine.vocabulary import DAMPING, DTYPES, L2, MEANS, OBJECTIVES, ORDERS, PRECISIONS
 
@@ -39,6 +40,8 @@ class AttackOptions(Options):
     precision: of the products inside the steps' solves, a name in `engine.vocabulary.PRECISIONS`.
         'mixed' solves to a relative residual of 1e-2 instead of 1e-3; arrivals and all that is
         returned are solved as in 'full'. With dtype 'float64' it is 'full'.
+    gauge_free: leave the gauge (the same vector added to every class, which changes no score) out
+        of starts and moves, so that none of the ball is spent on it; linear models only.
     """
 
     k: int = option(1, at_least(1))
@@ -53,6 +56,7 @@ class AttackOptions(Options):
     dtype: str = option("float32", OneOf(DTYPES))
     stealth: float = option(0.0, not_negative, added=True)
     precision: str = option("full", OneOf(PRECISIONS), added=True)
+    gauge_free: bool = option(False, truth, added=True)
 
     @property
     def runs(self) -> int:
@@ -90,6 +94,7 @@ class SweepOptions(Options):
     dtype: str = option(ATTACK_DEFAULTS.dtype, OneOf(DTYPES))
     memory_gb: float = option(2.0, check_positive)
     precision: str = option(ATTACK_DEFAULTS.precision, OneOf(PRECISIONS), added=True)
+    gauge_free: bool = option(ATTACK_DEFAULTS.gauge_free, truth, added=True)
 
 
 SWEEP_DEFAULTS = SweepOptions()  # the defaults of every sweep

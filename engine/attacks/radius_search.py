@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.attacks.options import MinimalOptions
+from engine.attacks.state import without_gauge
 from engine.attacks.steps import lower_largest, nearest
 from engine.influence.linear import LinearProblem
 from engine.influence.problem import Forward
@@ -168,12 +169,6 @@ class Search:
 def keeps(options: MinimalOptions, lost: float) -> bool:
     """Return whether a model that has lost so much accuracy on `test` may be returned."""
     return options.tolerance is None or lost <= options.tolerance + ROUNDING
-
-
-def without_gauge(moves: Tensor, n_classes: int) -> Tensor:
-    """Return moves (B, K·D) without what is the same for every class, which changes no score."""
-    by_class = moves.view(len(moves), n_classes, -1)
-    return (by_class - by_class.mean(1, keepdim=True)).flatten(1)
 
 
 def gaps_of(scores: Tensor, target: int) -> Tensor:

@@ -41,7 +41,8 @@ class Plan:
     not depend on k). runs: how many, one after the other, are one attack's; rates: how many of
     those are one start's. replay_every: of so many steps, one has all scores in its StepInfo; 0: no
     step has. honest_scores (1, n) and honest_accuracy, both on `test`, are what an
-    upkeep keeps. tolerance: of the solves of a step.
+    upkeep keeps. tolerance: of the solves of a step. gauge_classes: the classes over which moves
+    leave out the gauge; 0: they keep it.
     """
 
     theta: Tensor
@@ -59,6 +60,7 @@ class Plan:
     honest_scores: Tensor | None = None
     honest_accuracy: float = 0.0
     tolerance: float = SOLVE_TOLERANCE
+    gauge_classes: int = 0
 
     @property
     def ks(self) -> tuple[int, ...]:
@@ -395,6 +397,8 @@ def move(plan: Plan, state: AttackState, gradient: Tensor) -> AttackState:
     rate = part(plan.learning_rates, state.active).unsqueeze(1) * (decay / (1 - BETA_1**count))
     size = (second / (1 - BETA_2**count)).sqrt_().add_(EPSILON)
     theta = state.theta.addcdiv(rate * first, size, value=-1)
+    if plan.gauge_classes:
+        theta = plan.honest + without_gauge(theta - plan.honest, plan.gauge_classes)
     return replace(
         state,
         step=count,
@@ -409,3 +413,9 @@ def project(theta: Tensor, honest: Tensor, ball: float) -> Tensor:
     offset = theta - honest
     length = torch.linalg.vector_norm(offset, dim=1, keepdim=True)
     return torch.where(length > ball, torch.addcmul(honest, offset, ball / length), theta)
+
+
+def without_gauge(moves: Tensor, n_classes: int) -> Tensor:
+    """Return moves (B, K·D) without what is the same for every class, which changes no score."""
+    by_class = moves.view(len(moves), n_classes, -1)
+    return (by_class - by_class.mean(1, keepdim=True)).flatten(1)

@@ -157,12 +157,14 @@ def sweep(
     on_progress: OnProgress = ignore,
     honest: Callable[[Dataset], Model] | None = None,
     precision: str = SWEEP_DEFAULTS.precision,
+    gauge_free: bool = SWEEP_DEFAULTS.gauge_free,
 ) -> pd.DataFrame:
     """Make all attacks of the grid and return one table: a row per attack and k.
 
     targets: how many to draw (for each seed, outside the honest top of the largest k), or the
         targets themselves, each an index or a set; `set_sizes` then has no say.
-    radii … memory_gb, precision: the grid and what all its attacks share, see `SweepOptions`.
+    radii … memory_gb, precision, gauge_free: the grid and what all its attacks share, see
+        `SweepOptions`.
     device, jobs … honest: how it is computed, see `Execution`. Within
         `joblib.parallel_config(backend="dask")` that cluster computes.
 
@@ -175,7 +177,7 @@ def sweep(
         radii=radii, ks=ks, objectives=objectives, restarts=restarts, set_sizes=set_sizes,
         train_sizes=train_sizes, seeds=seeds, learning_rates=learning_rates, steps=steps,
         damping=damping, l2=l2, order=order, dtype=dtype, memory_gb=memory_gb,
-        precision=precision,
+        precision=precision, gauge_free=gauge_free,
     )  # fmt: skip
     execution = Execution(
         device=device, jobs=jobs, cluster=cluster, cluster_fallback=cluster_fallback,

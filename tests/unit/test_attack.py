@@ -1,5 +1,6 @@
 """Algorithm 3: its step against PyTorch's own Adam and autograd, and what an attack promises."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -8,15 +9,24 @@ import pandas as pd
 import pytest
 import torch
 
+import engine
 from engine.attacks import batch
-from engine.attacks.attack import attack, attack_each, attack_each_k, starts
+from engine.attacks.attack import (
+    attack,
+    attack_each,
+    attack_each_k,
+    honest_scores,
+    make_plan,
+    starts,
+)
 from engine.attacks.objectives import ATTACK_OBJECTIVES, Standing, target_ranks, worst_needed
 from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult
-from engine.attacks.state import Plan, init, project, step
+from engine.attacks.state import Plan, init, project, step, without_gauge
 from engine.data.dataset import Dataset
 from engine.data.load import load_dataset
 from engine.errors import Cancelled, DeviceUnavailable, InvalidInput
+from engine.experiments import AttackRequest, SweepRequest, values_of
 from engine.influence.linear import LinearProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
@@ -206,6 +216,38 @@ def test_starts_lie_on_the_sphere_and_belong_to_their_target():
     assert not np.allclose(points, starts(theta, 2.0, 4, seed=1, targets=[3]))
     assert not np.allclose(points, starts(theta, 2.0, 4, seed=0, targets=[4]))
     np.testing.assert_array_equal(starts(theta, 2.0, 0, seed=0, targets=[3]), theta[None])
+
+
+@pytest.mark.parametrize("objective", ["higher_ranked", "accurate"])
+def test_without_the_gauge_none_of_the_ball_is_spent_on_it(small, objective):
+    """The part of a move that is the same for every class changes no score."""
+    dataset, model = small
+    target, options = outside(model, dataset, 30), AttackOptions(objective=objective, radius=0.6)
+    for free in (False, True):
+        asked = replace(options, gauge_free=free, steps=15)
+        problem, before = honest_scores(asked, model, dataset, "cpu", None)
+        plan = make_plan(asked, problem, model, before=before, sets=[(target,)], ks=(1,))
+        state = init(plan)
+        shares = []
+        while not state.finished:
+            offset = (state.theta - plan.honest).double()
+            shared = offset - without_gauge(offset, dataset.n_classes)
+            shares.append(float((shared.norm(dim=1) / offset.norm(dim=1)).max()))
+            if state.step == 0:  # on the sphere all the same
+                lengths = offset.norm(dim=1).numpy()
+                np.testing.assert_allclose(lengths, plan.ball, rtol=1e-5)
+            assert bool((offset.norm(dim=1) <= plan.ball * (1 + 1e-5)).all())
+            state, _ = step(problem, plan, state)
+        assert max(shares) < 1e-5 if free else min(shares) > 0.01
+
+
+def test_the_gauge_of_a_network_is_refused_and_a_default_request_keeps_its_key(small):
+    dataset, _ = small
+    network = engine.fit_network(dataset, "mlp", device="cpu")
+    with pytest.raises(InvalidInput, match="gauge_free must be False for a network"):
+        attack(network, dataset, 3, steps=1, gauge_free=True, device="cpu")
+    assert "gauge_free" not in values_of(AttackRequest()) | values_of(SweepRequest())
+    assert values_of(AttackRequest(gauge_free=True))["gauge_free"] is True
 
 
 def test_no_restarts_start_once_at_the_honest_model(small):

@@ -19,8 +19,8 @@ from engine.attacks.radius_search import (
     gap_coefficients,
     gaps_of,
     hop,
-    without_gauge,
 )
+from engine.attacks.state import without_gauge
 from engine.attacks.steps import lower_largest, nearest
 from engine.errors import InvalidInput
 from engine.influence.linear import LinearProblem
