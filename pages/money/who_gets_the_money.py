@@ -158,37 +158,45 @@ def attackers(stored: Stored, request: PaymentsRequest, rule: str, budget: float
     )
 
 
+def linked() -> bool:
+    """Return whether a link asks for other vendors, another budget or another attack."""
+    return any(name in st.query_params for name in ("vendors", "column", "budget", "attack"))
+
+
 def show(form: Form, stored: Stored, samples: Samples | None, request: PaymentsRequest) -> None:
     result: PaymentsResult = stored.result
-    head = st.container()
-    first, second, third, fourth = st.columns([2, 2, 2, 2])
+    head, top, body = st.container(), st.container(), st.container()
     rule = words.RULES[
-        form.choice(
-            first, "Pay rule", "rule", list(words.RULES),
+        form.segments(
+            top, "Pay rule", "rule", list(words.RULES), next(iter(words.RULES)),
             "; ".join(f"{word}: {words.RULE_WORDS[name].format(k=result.k)}"
                       for word, name in words.RULES.items()),
-            carried=False,
         )
     ]  # fmt: skip
-    scheme, vendors = choose_vendors(form, second, result, samples)
-    budget = float(form.whole(third, "Budget", "budget", BUDGET, 10_000, "Money to share out."))
-    which = form.choice(
-        fourth, "Attack", "attack", [words.FOR_PAY, words.MOVED],
-        "The trainer aims at the vendor's pay under this rule, or moves the vendor's samples into "
-        "the top k.", carried=False,
-    )  # fmt: skip
+    with st.expander("Other vendors, budget or attack", linked()):
+        first, second, third = st.columns(3)
+        scheme, vendors = choose_vendors(form, first, result, samples)
+        budget = float(
+            form.whole(second, "Budget", "budget", BUDGET, 10_000, "Money to share out.")
+        )
+        which = form.choice(
+            third, "Attack", "attack", [words.FOR_PAY, words.MOVED],
+            "The trainer aims at the vendor's pay under this rule, or moves the vendor's samples "
+            "into the top k.", carried=False,
+        )  # fmt: skip
     form.finish()
     attack = words.shown_attack(result, rule, which)
     favoured = result.vendors.names[result.vendor] if scheme == result.scheme else None
     try:
         table = earned(stored, vendors, rule, attack, budget)
     except InvalidInput:
-        st.warning(words.NOBODY)
+        body.warning(words.NOBODY)
         return
     accuracies = (result.accuracy["honest"], result.accuracy[attack])
     said = words.finding(table, favoured, budget, *accuracies)
     head.markdown(f"{said}{mark_origin(badge_of(stored))}")
-    bars_figure(stored, vendors, favoured, rule, attack, budget).show()
+    with body:
+        bars_figure(stored, vendors, favoured, rule, attack, budget).show()
     attackers(stored, request, rule, budget)
     beside_moving(stored, words.aiming_at(rule), request.radius)
     formulas()

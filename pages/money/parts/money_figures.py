@@ -19,7 +19,7 @@ def bars(table: pd.DataFrame, favoured: str | None, budget: float) -> go.Figure:
             x=table["vendor"],
             y=table[column],
             name=name,
-            marker={"color": colour, "pattern": {"shape": "" if column == "before" else "/"}},
+            marker={"color": colour},
             text=[
                 f"<b>{value:,.0f}</b>" if (one, column) == (named, "after") else ""
                 for one, value in zip(table["vendor"], table[column], strict=True)
