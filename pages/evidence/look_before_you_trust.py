@@ -116,7 +116,11 @@ def differences(stored: Stored, name: str) -> None:
     changed = words.changed(result, names)
     if len(changed):
         blocks.table(changed, "Unseen samples that the two models predict otherwise")
-    blocks.table(words.moved(result, names), "Training samples whose rank changes most")
+    blocks.table(
+        words.moved(result, names),
+        "Training samples whose rank changes most",
+        dict.fromkeys(("honest rank", "attacked rank"), "{:,}".format),
+    )
     st.caption("Those farthest apart come first. A whole table is under “Take it with you”.")
 
 

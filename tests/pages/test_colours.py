@@ -31,6 +31,7 @@ MEANINGS = (
 OTHERS = (
     r"rank, (attacker's|unknown) test set",  # of the baseline's models
     r"^attack on influence alone",  # a bar within that of an attack
+    r"^attack wins",  # a verdict on a check
 )
 
 # What is drawn in the target's colour: the target, and the top that it is to enter.

@@ -14,8 +14,8 @@ SHARED = {
     "dragmode": False,
 }
 AXES = {
-    "xaxis": {"automargin": True, "title": {"standoff": 8}},
-    "yaxis": {"automargin": True, "title": {"standoff": 6}},
+    "xaxis": {"automargin": True, "separatethousands": True, "title": {"standoff": 8}},
+    "yaxis": {"automargin": True, "separatethousands": True, "title": {"standoff": 6}},
 }
 
 

@@ -50,6 +50,8 @@ def shown(value: object) -> str:
     """Return a field's value in a few characters."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {shown(part)}" for name, part in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(shown, value)) or "none"
     return f"{value:g}" if isinstance(value, float) else "–" if value is None else in_words(value)

@@ -56,7 +56,7 @@ def before(hits: int, attacks: int, paper: tuple[float, float]) -> go.Figure:
         hovertemplate="%{x:.0%}<extra>the paper</extra>",
     )
     figure.add_annotation(
-        x=sum(paper) / 2, y="the paper", yshift=20, showarrow=False,
+        x=sum(paper) / 2, y="the paper", yshift=22, showarrow=False,
         text=f"{100 * paper[0]:.0f} to {paper[1]:.0%}", font={"size": FONT, "color": PAPER},
     )  # fmt: skip
     figure.add_scatter(
