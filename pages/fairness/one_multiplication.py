@@ -14,7 +14,7 @@ from engine.vocabulary import ACCURACY_TOLERANCE, METRICS, ROUNDING
 from pages.common.asking import door, own_data
 from pages.common.asking.form import Form, restore_choice
 from pages.common.asking.not_here import unanswered
-from pages.common.figures.axes import number
+from pages.common.figures.axes import MINUS, number
 from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
@@ -186,10 +186,19 @@ def every_scale(result: FairnessResult) -> None:
 
 
 def numbers_table(table: pd.DataFrame, metric: str, alt: str) -> None:
-    shown = words.readable(table, metric)
-    floats = shown.select_dtypes("float").columns
-    four_digits = {str(name): st.column_config.NumberColumn(format="%.4g") for name in floats}
-    st.dataframe(shown, hide_index=True, column_config=four_digits, alt=alt)
+    """Show all columns that hold something, numbers in four digits."""
+    st.dataframe(in_text(table, metric), hide_index=True, alt=alt)
+
+
+@shelf.kept
+def in_text(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the table as it is read: true minus signs, a dash for what there is not."""
+    shown = words.readable(table.dropna(axis="columns", how="all"), metric)
+    for name in shown.select_dtypes("float"):
+        shown[name] = [
+            "–" if pd.isna(value) else f"{value:.4g}".replace("-", MINUS) for value in shown[name]
+        ]
+    return shown
 
 
 @unfold.section("What is computed (Section 5, Definition 2, Equations 6 and 7)", "formulas")
