@@ -32,7 +32,7 @@ def test_the_finding_is_that_of_the_published_result(open_page: Open) -> None:
     app = open_page(PAGE)
     assert not app.exception and not app.warning
     said = words(app)
-    assert "**Yes: the scores predict which of 200 retrained models do better**" in said
+    assert "**Yes: influence scores predict which of 200 retrained models do better**" in said
     assert f"with a rank correlation of **{decimal(usual)}**" in said
     assert len(app.get("plotly_chart")) >= 2
     unfold(app)
@@ -48,7 +48,7 @@ def test_scores_whose_interval_holds_0_do_not_predict() -> None:
         {"attribution": "influence", "model": ["honest", "attacked"], "lds": [0.1, 0.0]}
     ).assign(low=-0.1, high=0.2)
     result = LdsResult(np.arange(4.0), np.zeros((2, 4)), table, 0.9, 0.1, 0.9, 0.0)
-    assert lds_words.finding(result).startswith("**No: the scores do not predict which of 4 ")
+    assert lds_words.finding(result).startswith("**No: influence scores do not predict which of 4 ")
 
 
 def test_another_attribution_is_chosen(open_page: Open) -> None:
@@ -58,7 +58,7 @@ def test_another_attribution_is_chosen(open_page: Open) -> None:
     app.selectbox(key="attribution").select("kNN-Shapley").run()
     assert not app.exception
     assert "Predicted by kNN-Shapley, then measured: 200 models" in words(app)
-    assert "no model enters: 0.02" in app.get("plotly_chart")[0].proto.spec
+    assert "needs no model: 0.02" in app.get("plotly_chart")[0].proto.spec
 
 
 def test_a_link_to_a_selection_opens_it(open_page: Open) -> None:

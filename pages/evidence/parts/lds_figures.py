@@ -23,7 +23,7 @@ from pages.common.words.wording import decimal
 LOOKS = {
     "honest": ("honest model", HONEST, "circle"),
     "attacked": ("attacked model", ATTACKED, "diamond"),
-    "either": ("no model enters", GREY, "square-open"),
+    "either": ("needs no model", GREY, "square-open"),
 }
 PREDICTED = "predicted loss"
 KEPT = {True: "samples that pull the loss up", False: "samples that pull the loss down"}

@@ -11,7 +11,7 @@ from pages.common.words.score_names import SCORE_NAMES
 from pages.common.words.wording import decimal, percent
 from pages.evidence.parts.lds_figures import pulls_up
 
-MODELS = {"honest": "honest", "attacked": "attacked", "either": "none enters"}
+MODELS = {"honest": "honest", "attacked": "attacked", "either": "none needed"}
 FEW = 0.5  # of the samples: at which share curves are compared in words
 
 
@@ -20,9 +20,9 @@ def finding(result: LdsResult) -> str:
     """Answer the page's question for influence, and say what the attack leaves of it."""
     honest, fallen = result.row("influence", "honest"), result.row("influence", "attacked")
     if honest["low"] <= 0:
-        answer = "**No: the scores do not predict which of {n} retrained models do better**"
+        answer = "**No: influence scores do not predict which of {n} retrained models do better**"
     else:
-        answer = "**Yes: the scores predict which of {n} retrained models do better**"
+        answer = "**Yes: influence scores predict which of {n} retrained models do better**"
     return (
         f"{answer.format(n=len(result.outcomes))}, with a rank correlation of "
         f"**{decimal(honest['lds'])}**. Scores from the attacked model reach "
