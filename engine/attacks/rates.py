@@ -8,6 +8,8 @@ out, which was chosen on `test`, does). As transfer the *returned* form is also 
 never saw. *any_run* is not: it would choose the run on data that chooses nothing.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from itertools import product
 

@@ -1,5 +1,7 @@
 """What an attack returns: NumPy and pandas only, so that a page opens it without torch."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +46,7 @@ class Replay:
     distance: NDArray[np.float64]
     accuracy: NDArray[np.float64]
 
-    def ends_in(self, result: "AttackResult") -> bool:
+    def ends_in(self, result: AttackResult) -> bool:
         """Return whether the last step is the model of `result`: the same ranks and accuracy.
         Raises InvalidInput."""
         if not isinstance(result, AttackResult):

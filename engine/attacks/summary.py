@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import scipy  # which loads `scipy.stats` when it is first used: a second
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -18,6 +17,7 @@ from engine.data.dataset import Dataset
 from engine.influence.problem import InfluenceProblem, order_sign, ranks
 from engine.influence.scores import check_definite
 from engine.models.model import Model
+from engine.statistics import rank_correlation
 
 RUNS_AT_ONCE = 32  # whose ranks on holdout are computed together; bounds memory, changes no number
 
@@ -242,7 +242,7 @@ class Finished:
             accuracy_before=honest.accuracy,
             accuracy_after=accuracy,
             distance=distance,
-            rank_correlation=float(scipy.stats.spearmanr(before.scores, after.scores).statistic),
+            rank_correlation=float(rank_correlation(before.scores, after.scores)),
             topk_kept=float(np.isin(before.top(k), after.top(k)).mean()),
             predictions_changed=int((model.predict(X) != malicious.predict(X)).sum()),
             runs=runs,

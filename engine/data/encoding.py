@@ -1,5 +1,7 @@
 """From a table of columns to standardised splits, as Li and Liu (2022) prepare theirs."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +25,7 @@ class LabelledRows:
     label: NDArray[np.int64]
     group: NDArray[np.int64]
 
-    def __getitem__(self, part: slice) -> "LabelledRows":
+    def __getitem__(self, part: slice) -> LabelledRows:
         return LabelledRows(self.table.iloc[part], self.label[part], self.group[part])
 
 

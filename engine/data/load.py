@@ -1,5 +1,7 @@
 """Open a data set by its name or path: one door for features, one for fairness tables."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -92,9 +92,10 @@ def prepare(
     images: tuple[NDArray, NDArray] | None = None,
     feature_names: tuple[str, ...] | None = None,
     title: str = "",
+    halves: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> Dataset:
     """Standardise the features, and split the test data in halves; `images` are those of train and
-    of all test data.
+    of all test data, `halves` the indices of `test` and `holdout` in it, drawn here where None.
 
     `class_names` default to the numbers 0…K−1. Raises InvalidDataset.
     """
@@ -109,7 +110,7 @@ def prepare(
         class_names = numbered_classes(y_train, y_test)
     for split, X, y in (("train", X_train, y_train), ("test", X_test, y_test)):
         check_samples(split, X, y, n_classes=len(class_names))
-    test, holdout = halve_test(y_test, class_names)
+    test, holdout = halves or halve_test(y_test, class_names)
     train_features, test_features = standardise(X_train, X_test)
     check_reach(X_test, test_features)
     return Dataset(

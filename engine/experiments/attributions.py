@@ -1,6 +1,8 @@
 """Would another score have noticed? The attacked model under other attributions; disagreement as an
 alarm."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +33,11 @@ from engine.statistics import wilson_interval
 from engine.vocabulary import ATTRIBUTIONS, OBJECTIVES, SCORES
 
 RETRAINING = "leave-one-out retraining"  # beside the names of attributions
-NOBODY = pd.DataFrame({"sample": [], "change": []})  # retrained
+
+
+def nobody() -> pd.DataFrame:
+    """Return the table of no retrained sample."""
+    return pd.DataFrame({"sample": [], "change": []})
 
 
 def share(name: str, value: object) -> float:
@@ -136,7 +142,7 @@ def run_attributions(
     try:
         retrained = retrain(request, dataset, context, report)
     except NotConverged as error:
-        retrained, missing[RETRAINING] = NOBODY, str(error)
+        retrained, missing[RETRAINING] = nobody(), str(error)
     report(1)
     models = crowd(request, dataset, context, as_linear(attacked.honest), before, report)
     succeeded = (models["role"] == "attacked").any()
@@ -164,7 +170,7 @@ def retrain(
     others = np.flatnonzero(able & (np.arange(dataset.n_train) != request.target))
     count = min(request.retrained, len(others) + 1)
     if not count or not able[request.target]:
-        return NOBODY
+        return nobody()
     rng = np.random.default_rng(request.seed)
     chosen = np.append(request.target, rng.choice(others, count - 1, replace=False))
     found = leave_one_out(

@@ -1,5 +1,7 @@
 """The audit (A.0.1) as an experiment: four calculators answer the same queries."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import partial
 

@@ -1,5 +1,7 @@
 """What every experiment is made of: its description, what its computation is given, its checks."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
 from functools import cache

@@ -1,5 +1,7 @@
 """The loss-reweighing baseline as an experiment, on given targets or those that a sweep draws."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """What would a new sample be worth? Scores of samples that are not in training, and a check."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import partial
 

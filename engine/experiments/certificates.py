@@ -1,5 +1,7 @@
 """What cannot be moved: a certified gradient norm for every sample, put to the test."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import partial
 

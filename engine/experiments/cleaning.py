@@ -1,5 +1,7 @@
 """Finding wrong labels by scores, before and after an attack hides some of them."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial

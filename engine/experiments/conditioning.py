@@ -1,5 +1,7 @@
 """Look before you trust: do the data determine the scores, and where do two models differ?"""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import partial
 

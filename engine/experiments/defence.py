@@ -1,5 +1,7 @@
 """Is it a minimum? (Section 6): the training gradient of honest, attacked and scaled models."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -60,7 +62,7 @@ class DefenceRequest(OnDataset):
     learning_rates: Sequence[float] = option((0.01, 0.1), one_or_each(check_positive), added=True)
     dtype: str = option("float32", OneOf(DTYPES), added=True)
 
-    def attacks(self) -> "list[tuple[str, tuple[int, ...], AttackOptions]]":
+    def attacks(self) -> list[tuple[str, tuple[int, ...], AttackOptions]]:
         """List kind, ks and options of each batch of attacks: one a radius, then one a stealth."""
         attacked = [
             ("attacked", self.ks, taken_from(AttackOptions, self, radius=radius, stealth=0.0))

@@ -1,5 +1,7 @@
 """The deniable attack: which ε each target needs, which checks it passes, what averaging does."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -141,11 +143,11 @@ class Checks:
 
     request: DeniableRequest
     honest: LinearModel
-    trainer: "Trainer"
+    trainer: Trainer
     averaged: NDArray[np.int64]
     device: str
 
-    def of(self, denial: "Denial") -> dict[str, float]:
+    def of(self, denial: Denial) -> dict[str, float]:
         """Return the columns of `DeniableResult.table` that are of arrived attacks alone."""
         from engine.attacks.declared import SOLVED
         from engine.influence.problem import ranks
@@ -168,7 +170,7 @@ class Checks:
             self.trainer, plain, limits, request.around, request.seed + 1, around=declared
         )
 
-        def rank_of(problem: "LinearProblem", at: LinearModel) -> float:
+        def rank_of(problem: LinearProblem, at: LinearModel) -> float:
             return float(ranks_of(problem, problem.encode(at))[0][0, target])
 
         return {
@@ -267,7 +269,7 @@ def run_deniable(request: DeniableRequest, dataset: Dataset, context: Context) -
     )
 
 
-def row_of(denial: "Denial", means: str, crowd: str) -> dict[str, object]:
+def row_of(denial: Denial, means: str, crowd: str) -> dict[str, object]:
     """Return the columns of `DeniableResult.table` that every target has."""
     same = ("target", "rank_before", "arrived", "epsilon", "rank_after", "gap")
     also = ("lost_test", "lost_holdout", "correlation", "fits")
@@ -276,7 +278,7 @@ def row_of(denial: "Denial", means: str, crowd: str) -> dict[str, object]:
 
 
 def along_l2(
-    request: DeniableRequest, trainer: "Trainer", honest: LinearModel, ranks: NDArray[np.int64]
+    request: DeniableRequest, trainer: Trainer, honest: LinearModel, ranks: NDArray[np.int64]
 ) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     """Train with each l2, from the largest to the smallest; return a row each, as in
     `DeniableResult.line`, and the best rank of every sample, (n,)."""

@@ -1,5 +1,7 @@
 """The files of a result: arrays without pickle, scalars as JSON, tables as Parquet."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass

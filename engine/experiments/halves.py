@@ -1,5 +1,7 @@
 """How far two honest rankings agree between halves of the test data."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

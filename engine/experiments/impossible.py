@@ -1,5 +1,7 @@
 """Theorem 1 put to the test: random models and the attack against the sample that cannot rise."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Do the scores predict retraining? The linear datamodelling score of each attribution."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from functools import partial
 

@@ -1,5 +1,7 @@
 """What a score estimates: retraining without a sample, beside its influence."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import partial
 

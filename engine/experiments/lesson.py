@@ -4,6 +4,8 @@ The attacks are those of the experiment `attack`, found in the store where they 
 lesson; what is missing is computed. So the request alone repeats the whole lesson.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -117,7 +119,7 @@ class Outcome:
     accuracy_drop: float
 
     @classmethod
-    def of(cls, result: AttackResult) -> "Outcome":
+    def of(cls, result: AttackResult) -> Outcome:
         target = result.targets[0]
         return cls(
             target,

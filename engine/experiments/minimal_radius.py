@@ -1,5 +1,7 @@
 """How far must the model go? The smallest radius of each target, beside attacks at fixed radii."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -191,7 +193,7 @@ def run_minimal_radius(
 
 def put_together(
     request: MinimalRadiusRequest,
-    found: "MinimalRadii",
+    found: MinimalRadii,
     ranks: NDArray[np.int64],
     others: pd.DataFrame,
 ) -> MinimalRadiusResult:

@@ -1,5 +1,7 @@
 """Who gets the money: what vendors earn before and after somebody rigs the valuation."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Undo it with one step: honest, attacked and knowing models, polished by Newton steps."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
@@ -143,7 +145,7 @@ class PolishSetting:
     request: PolishRequest
     dataset: Dataset
     honest: Model
-    exact: "InfluenceProblem"  # in float64, with the request's damping
+    exact: InfluenceProblem  # in float64, with the request's damping
     context: Context
     report: Callable[[], None]
 
@@ -154,7 +156,7 @@ class PolishSetting:
         self,
         targets: Sequence[int],
         options: AttackOptions,
-        problem: "InfluenceProblem | None" = None,
+        problem: InfluenceProblem | None = None,
     ) -> list[Model]:
         """Return the returned model of the attack on each target; `problem` as in
         `attack_each_k`."""
@@ -380,11 +382,11 @@ def examine(setting: PolishSetting, suspects: Sequence[Suspect]) -> pd.DataFrame
     return table
 
 
-def numbers(values: "Tensor") -> np.ndarray:
+def numbers(values: Tensor) -> np.ndarray:
     return values.double().cpu().numpy()
 
 
-def total(values: Iterable["Tensor"]) -> np.ndarray:
+def total(values: Iterable[Tensor]) -> np.ndarray:
     """Return the sum of counts (B,) over steps, as whole numbers."""
     return np.sum([numbers(each) for each in values], axis=0).astype(int)
 

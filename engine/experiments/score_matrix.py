@@ -1,5 +1,7 @@
 """Is any score safe? Attack each attribution alike, and look at the attacked models with all."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -119,7 +121,7 @@ class Observer:
     """Ranks the samples by every attribution: `problems` by the name of those that see the model,
     `free` the scores (n,) of those that do not."""
 
-    problems: "dict[str, InfluenceProblem]"
+    problems: dict[str, InfluenceProblem]
     free: dict[str, NDArray]
     sign: int
 

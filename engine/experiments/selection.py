@@ -1,5 +1,7 @@
 """Selection by scores: removal and addition curves of honest, attacked and random rankings."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial

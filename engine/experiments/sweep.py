@@ -1,5 +1,7 @@
 """Sweeps and their batches as experiments: a sweep is put together from stored batches."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -58,7 +60,7 @@ class BatchRequest(Options):
     model: str = option(LINEAR, OneOf(MODELS), added=True)
 
 
-def asked(batch: "Batch") -> dict[str, object]:
+def asked(batch: Batch) -> dict[str, object]:
     """Return a batch as it is hashed and stored, flat: `ks` replaces the options' k."""
     options = values_of(batch.options)
     del options["k"]
@@ -69,13 +71,13 @@ def asked(batch: "Batch") -> dict[str, object]:
 def run_sweep(request: SweepRequest, dataset: Dataset, context: Context) -> pd.DataFrame:
     from engine.attacks.sweep import Execution, sweep_with
 
-    def part(batch: "Batch") -> BatchRequest:
+    def part(batch: Batch) -> BatchRequest:
         return BatchRequest(request.dataset, asked(batch), request.model)
 
-    def find(batch: "Batch") -> pd.DataFrame | None:
+    def find(batch: Batch) -> pd.DataFrame | None:
         return context.find(BATCH.name, part(batch))
 
-    def keep(batch: "Batch", table: pd.DataFrame, seconds: float) -> None:
+    def keep(batch: Batch, table: pd.DataFrame, seconds: float) -> None:
         context.keep(BATCH.name, part(batch), table, seconds)
 
     execution = Execution(

@@ -1,5 +1,7 @@
 """What a fairness attack returns: NumPy and pandas only, so that a page opens it anywhere."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

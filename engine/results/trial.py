@@ -6,6 +6,8 @@ and time: what passes is no more than that for the lab itself. Folders are read 
 (a JSON list); for each a line is written, a JSON text that says why it cannot be used, or is empty.
 """
 
+from __future__ import annotations
+
 import json
 import re
 import sys

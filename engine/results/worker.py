@@ -57,8 +57,9 @@ POLL_SECONDS = 0.02
 LOOK_SECONDS = 1.0  # at the source, the settings, and jobs whose worker has ended
 SETTLED_SECONDS = 0.1
 KEPT_FOLDERS = 200  # of ended jobs
-# Torch, and what data and ranks need: the first job must not wait for it.
-WARM = ("engine.attacks.attack", "engine.models.fit", "scipy.stats", "sklearn.datasets")
+WARM = ("engine.attacks.attack", "engine.models.fit")  # torch: the first job must not wait for it
+# What some jobs need. A worker imports it while no job waits: jobs on digits do without.
+WARM_WHILE_IDLE = ("scipy.stats", "sklearn.datasets")
 log = logging.getLogger("engine.results.worker")
 
 
@@ -169,6 +170,7 @@ def work(settings: Settings, jobs_dir: Path, worker: Worker, is_stale: Callable[
     times may be coarse: a change counts as seen only when it is some time ago.
     """
     looked, busy, seen = time.monotonic(), time.monotonic(), 0.0
+    cold = list(WARM_WHILE_IDLE)
     while True:
         touched = changed(jobs_dir)
         if touched != seen and waiting(jobs_dir, worker.lane) and is_stale():
@@ -178,6 +180,9 @@ def work(settings: Settings, jobs_dir: Path, worker: Worker, is_stale: Callable[
             run(job, jobs_dir, settings, worker)
             prune(jobs_dir)
             busy = time.monotonic()
+            continue
+        if cold:
+            import_module(cold.pop(0))
             continue
         seen = touched if time.time() - touched > SETTLED_SECONDS else 0.0
         now = time.monotonic()

@@ -16,6 +16,8 @@ Nothing of it needs the column of ones. The paper's special case has none, and b
 features: A is diagonal there, and with n₁ of the n samples on x = e₁, q = 2 / (λ + 2p(1 − p)n₁/n).
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """What the measurements return: NumPy and pandas only, so that a page opens them without torch."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import json
 import pickle
 import re
 import zipfile
@@ -18,11 +19,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 from engine.data.dataset import SPLITS, Dataset, Images
 from engine.data.load import dataset_names, load_dataset
 from engine.data.preparation import halve_test, prepare, standardise
-from engine.data.sources.bundled import LOADERS, PARTS, digits, scipy_docs
+from engine.data.sources.bundled import LOADERS, PARTS, SPLIT, digits, scipy_docs
 from engine.errors import InvalidDataset, InvalidInput
 from engine.models.fit import fit
 
@@ -60,6 +62,19 @@ def test_digits_has_the_sizes_of_the_design(handwritten: Dataset) -> None:
     for split in SPLITS:
         X, y = handwritten.split(split)
         assert (X.dtype, y.dtype) == (np.float32, np.int64)
+
+
+def test_the_kept_split_of_digits_is_that_of_scikit_learn() -> None:
+    """It was drawn by `train_test_split` and is kept in a file."""
+    original = load_digits()
+    kept = json.loads(SPLIT.read_text("utf-8"))
+    train, unseen = train_test_split(
+        np.arange(1797), train_size=1200, stratify=original.target, random_state=0
+    )
+    halves = halve_test(original.target[unseen], tuple("0123456789"))
+    drawn = (train, *(unseen[half] for half in halves))
+    assert list(kept.values()) == [rows.tolist() for rows in drawn]
+    assert list(kept) == list(SPLITS)
 
 
 def test_every_digit_has_its_share_in_every_split(handwritten: Dataset) -> None:

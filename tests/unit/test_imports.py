@@ -86,11 +86,30 @@ def test_no_torch_on_the_server(module):
     printed_by(code)
 
 
-def test_the_command_line_starts_without_what_only_computing_needs():
-    """scikit-learn and these parts of SciPy take longer to import than all the rest of it."""
-    heavy = {"torch", "sklearn", "scipy.special", "scipy.stats", "scipy.optimize", "torchvision"}
-    code = f"import sys, engine.__main__\nprint(sorted({heavy!r} & set(sys.modules)))"
-    assert printed_by(code) == "[]"
+def test_help_needs_no_package_that_only_computing_needs():
+    """Together they take longer to import than all the rest of the command line. `pandas` and
+    others may stand in `sys.modules` as `engine.commands` puts them off: nothing of them loaded."""
+    heavy = ("torch", "torchvision", "sklearn", "scipy", "pandas", "pyarrow", "joblib", "streamlit")
+    code = (
+        "import runpy, sys\n"
+        "sys.argv = ['engine', '--help']\n"
+        "try:\n    runpy.run_module('engine', run_name='__main__')\n"
+        "except SystemExit as end:\n    assert end.code == 0\n"
+        f"parts = [name for name in sys.modules if name.partition('.')[0] in {heavy!r}]\n"
+        "loaded = [n for n in parts if type(sys.modules[n]).__name__ != 'PutOff']\n"
+        "print('loaded', sorted(loaded))"
+    )
+    assert printed_by(code).splitlines()[-1] == "loaded []"
+
+
+def test_a_package_that_is_put_off_loads_when_something_in_it_is_asked_for():
+    code = (
+        "import engine.commands, pandas, scipy\n"
+        "put_off = [type(package).__name__ for package in (pandas, scipy)]\n"
+        "from scipy.stats import rankdata\n"
+        "print(put_off, pandas.Series([2, 1]).sum(), rankdata([5, 4]), type(pandas).__name__)"
+    )
+    assert printed_by(code) == "['PutOff', 'PutOff'] 3 [2. 1.] module"
 
 
 def test_the_public_names_exist_and_are_described():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, spearmanr
+from scipy.stats import binomtest, rankdata, spearmanr
 from sklearn.metrics import roc_auc_score
 
 from engine.errors import InvalidInput
@@ -15,6 +15,7 @@ from engine.statistics import (
     auc,
     bootstrap_interval,
     detection,
+    mean_ranks,
     paired_interval,
     rank_correlation,
     sign_test,
@@ -179,3 +180,12 @@ def test_the_interval_of_the_area_covers_it():
 def test_detection_needs_numbers(honest, manipulated):
     with pytest.raises(InvalidInput, match="must be a sequence of finite numbers"):
         detection(honest, manipulated)
+
+
+@pytest.mark.parametrize("shape", [(0,), (1,), (7,), (3, 50), (2, 4, 9)])
+@pytest.mark.parametrize("levels", [2, 5, 10**6])
+def test_mean_ranks_are_those_of_scipy(shape: tuple[int, ...], levels: int) -> None:
+    values = np.random.default_rng(levels).integers(0, levels, shape)
+    np.testing.assert_array_equal(mean_ranks(values), rankdata(values, axis=-1))
+    missing = np.where(values == values.max(initial=0), np.nan, values)
+    np.testing.assert_array_equal(mean_ranks(missing), rankdata(missing, axis=-1))

@@ -1,6 +1,8 @@
 """Make a data set for the attacks of a table with a label column: numbers stay numbers, a category
 becomes 0/1 columns, incomplete rows are left out or imputed, train and test are split by class."""
 
+from __future__ import annotations
+
 from numbers import Real
 from pathlib import Path
 from typing import cast
@@ -8,7 +10,6 @@ from typing import cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_scalar
 
 from engine.data.dataset import Dataset
 from engine.data.encoding import constant_columns, encode, is_categorical
@@ -104,7 +105,7 @@ def candidate(
 ) -> Candidate:
     """Read a table as a data set, its label column given or guessed. Raises InvalidInput."""
     chosen = usual_label(list(raw.frame.columns)) if label is None else label
-    if chosen is None or not is_scalar(chosen) or chosen not in raw.frame.columns:
+    if chosen is None or not pd.api.types.is_scalar(chosen) or chosen not in raw.frame.columns:
         raise InvalidInput(
             f"The label column of '{name}'",
             label,

@@ -1,5 +1,7 @@
 """What a file of one's own would become, before it is accepted."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Literal
 

@@ -4,6 +4,8 @@ Sizes and strengths are those of their paper and code; l2 and (beta, gamma) stan
 of *Influence-based Attributions can be Manipulated*, in full precision in their code.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """A table of one's own for the fairness pipeline, read as every other table is."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_scalar
 
 from engine.data.encoding import (
     TEST_SHARE,
@@ -146,7 +147,7 @@ def roles_in(frame: pd.DataFrame, merge_others: bool, **given: object) -> Roles:
     InvalidInput."""
     columns = shorten(list(frame.columns), 200)
     for name, value in given.items():
-        if not is_scalar(value) or value is None or value is pd.NA or value == "":
+        if not pd.api.types.is_scalar(value) or value is None or value is pd.NA or value == "":
             expected = f"given for a table of your own; its columns are {columns}"
             raise InvalidInput(name, value, expected)
     roles = Roles(**{n: as_text(v) for n, v in given.items()}, merge_others=merge_others)

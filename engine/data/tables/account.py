@@ -1,5 +1,7 @@
 """What became of a table's rows and columns: one account for previews, commands and pages."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal

@@ -1,5 +1,7 @@
 """Parquet and Feather tables: what they claim is checked before a column is unpacked."""
 
+from __future__ import annotations
+
 import struct
 from pathlib import Path
 
@@ -157,7 +159,7 @@ class Flat:
         place = self.at(field)
         return place + struct.unpack_from("<I", self.data, place)[0]
 
-    def table(self, *path: int) -> "Flat":
+    def table(self, *path: int) -> Flat:
         """Return the table at the end of a path of fields."""
         return Flat(self.data, self.follow(path[0])).table(*path[1:]) if path else self
 

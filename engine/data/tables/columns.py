@@ -4,6 +4,8 @@
 then the rows that have a value in all of them. A column that is left out costs no row.
 """
 
+from __future__ import annotations
+
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -58,7 +60,7 @@ class Column:
     values: pd.Series | None
     faults: NDArray[np.bool_]
 
-    def left_out(self, why: str) -> "Column":
+    def left_out(self, why: str) -> Column:
         """Return the same column, marked as not to be used."""
         name = shorten(self.account.name)
         account = replace(self.account, use="left out", note=f"Left out: column {name} {why}")

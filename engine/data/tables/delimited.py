@@ -1,5 +1,7 @@
 """Tables as text: CSV with any usual separator, and ARFF; looked over before they are read."""
 
+from __future__ import annotations
+
 import codecs
 import csv
 import io

@@ -1,5 +1,7 @@
 """A table as its file holds it, of whatever format: columns of numbers, dates and texts."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 

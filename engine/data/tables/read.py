@@ -1,12 +1,13 @@
 """Read a table, whatever its format: the one door for previews, data sets, fairness and pages."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from engine.data.tables import packed
-from engine.data.tables.arrow import read_feather, read_parquet
 from engine.data.tables.delimited import check_text, layout_of_csv, read_arff, read_csv
 from engine.data.tables.options import TableOptions
 from engine.data.tables.raw import RawTable, from_frame
@@ -17,13 +18,22 @@ from engine.errors import EngineError, InvalidDataset
 
 Reader = Callable[[Path, TableOptions], RawTable]
 
+
+def read_arrow(path: Path, options: TableOptions) -> RawTable:
+    """Read a Parquet or a Feather table. Raises ValueError, InvalidInput, Arrow's errors."""
+    from engine.data.tables import arrow  # here: pyarrow takes its time to import
+
+    read = arrow.read_parquet if path.suffix.lower() == ".parquet" else arrow.read_feather
+    return read(path, options)
+
+
 AS_CSV = "Save it as CSV, UTF-8, with one row per line."
 AGAIN = "Write it again, for example with pandas' "
 READERS: dict[str, tuple[Reader, str, str]] = {  # by suffix: reader, what it is, what to do
     ".csv": (read_csv, "a CSV table with a header", AS_CSV),
     ".tsv": (read_csv, "a table with tabs and a header", AS_CSV),
-    ".parquet": (read_parquet, "a Parquet table", f"{AGAIN}to_parquet."),
-    ".feather": (read_feather, "a Feather table", f"{AGAIN}to_feather."),
+    ".parquet": (read_arrow, "a Parquet table", f"{AGAIN}to_parquet."),
+    ".feather": (read_arrow, "a Feather table", f"{AGAIN}to_feather."),
     ".xlsx": (read_excel, "an Excel workbook (.xlsx)", AS_CSV),
     ".arff": (read_arff, "an ARFF table", AS_CSV),
     ".jsonl": (read_json_lines, "a table in JSON lines", f"{AGAIN}to_json(lines=True)."),
