@@ -266,7 +266,7 @@ def attacked(
     return pd.DataFrame([rows[target] for target in targets])
 
 
-def row_of(result: "AttackResult", honest: LinearModel, dataset: Dataset) -> dict[str, Any]:
+def row_of(result: AttackResult, honest: LinearModel, dataset: Dataset) -> dict[str, Any]:
     """Return what became of an attack on one target, in the columns of `others`."""
     X, y = dataset.X_test, dataset.y_test
     return {
