@@ -18,6 +18,7 @@ from tests.support.pages import Open, Publish, tables, unfold, words
 from tests.unit.test_minimal_radius import REQUEST, made
 
 PAGE = registry.page("how-far")
+IMAGES = "cifar10_5000_2000_effnetlite2"
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +143,21 @@ def test_the_request_that_is_shown_is_the_published_one() -> None:
     asked = published_results.request_of("minimal", "digits")
     assert isinstance(asked, MinimalRadiusRequest) and asked.rounds > 1
     assert asked == MinimalRadiusRequest(rounds=asked.rounds)
+
+
+def test_on_the_image_set_attacks_had_the_time_of_the_search(open_page: Open) -> None:
+    asked = published_results.request_of("minimal", IMAGES)
+    assert isinstance(asked, MinimalRadiusRequest) and asked.equal_time
+    assert asked.tolerance is not None
+    stored = door.find_published("minimal-radius", asked)
+    assert stored is not None
+    found: MinimalRadiusResult = stored.result
+    took = found.starts["start_seconds"].sum() + found.starts["seconds"].sum()
+    for _, rows in found.others.groupby(["objective", "radius"]):
+        kept = rows["arrived"] & (rows["lost_test"] <= asked.tolerance + 1e-9)
+        assert rows["seconds"].sum() >= took or kept.all()
+        last = rows["rounds"].max()
+        assert (rows.loc[~kept, "rounds"] == last).all(), "who has not arrived is tried to the end"
+    said = words(unfold(open_page(PAGE, dataset=IMAGES)))
+    assert "At each radius an attack had as long" in said
+    assert "had as long" not in words(unfold(open_page(PAGE)))

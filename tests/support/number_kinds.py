@@ -179,7 +179,10 @@ RESULTS = (
     result(r"^A search that sees validation alone", more.by_validation),
     result(r"^Influence ranking: Spearman", more.ranking_left),
     result(r"^5 · Retrain on the weights", more.retrained),
-    result(r"^The more sensitive the score, the less", more.radius_and_norm),
+    result(
+        r"^(The more sensitive the score, the (less|more)|Sensitivity does not tell how far)",
+        more.radius_and_norm,
+    ),
     result(r"^The \d+ targets of the published sweep", more.moved_at_all),
     result(r"^The attack moved the sample in the yellow ring", more.plane_moved),
     result(r"^Training with \d+ candidates changes", more.as_their_scores_say),
