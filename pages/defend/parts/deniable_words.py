@@ -24,20 +24,26 @@ def every_means(result: DeniableResult) -> str:
 
 @shelf.kept
 def finding(result: DeniableResult) -> str:
-    """Say what the attack reaches, and whether averaging stops it, in one line."""
+    """Say what the attack reaches, and by what choices, in one line."""
     means = every_means(result)
     random = moved(result, means, "random", result.limit)
     found = result.arrived
     if found.empty:
         return f"Within ε = {result.limit:g} no target reaches the top {result.k}."
-    stay = int((found["averaged"] <= result.k).sum())
     place = "rank 1" if result.k == 1 else f"the top {result.k}"
     return (
         f"**Where the trainer chooses the loss, {random} of "
-        f"{len(result.rows(means, 'random'))} random targets reach {place} at its minimum.** "
-        f"The attacker chose L2 and weights of {span(result.limit)} times. "
-        f"Averaging over honest choices leaves {stay} of {len(found)}."
+        f"{len(result.rows(means, 'random'))} random targets reach {place} in a fully trained "
+        f"model.** The trainer chose L2, and how much samples and features count: "
+        f"{span(result.limit)} times."
     )
+
+
+@shelf.kept
+def averaging(result: DeniableResult) -> str:
+    """Say what averaging over honest choices leaves of the attacks that arrived."""
+    stay = int((result.arrived["averaged"] <= result.k).sum())
+    return f"Averaging over honest choices leaves {stay} of {len(result.arrived)}."
 
 
 @shelf.kept
@@ -45,8 +51,7 @@ def at(result: DeniableResult, epsilon: float) -> str:
     """Say for one ε how many random targets are moved by the last of the means."""
     means = every_means(result)
     return (
-        f"At {span(epsilon)} times (ε = {epsilon:g}), "
-        f"{moved(result, means, 'random', epsilon)} of "
+        f"With ε = {epsilon:g}, {moved(result, means, 'random', epsilon)} of "
         f"{len(result.rows(means, 'random'))} random targets reach the top"
     )
 
