@@ -16,7 +16,7 @@ from pages.defend.parts.polish_rates import TOP, outside
 GROUPS: Mapping[str, tuple[str, str]] = {  # name, colour
     "honest": ("honest", GREY),
     "attacked": ("attacked", ATTACKED),
-    "knowing": ("attacker knows of it", VIOLET),
+    "knowing": ("knows of it", VIOLET),
 }
 
 
