@@ -30,7 +30,8 @@ def test_the_finding_and_the_figures_stand_there_before_any_click(open_page: Ope
     unfold(app)
     assert not app.exception
     assert tables(app)[0]["attack"].tolist() == [
-        "accurate", "quiet", "Algorithm 3 that hides its gradient (weight 1)"
+        "keep accuracy", "keep predictions and ranks",
+        "Algorithm 3 that hides its gradient (weight 1)"
     ]  # fmt: skip
     assert len(tables(app)) == 2
     assert len(app.get("plotly_chart")) == 4
