@@ -23,7 +23,7 @@ ANSWERS = {"yes": "Yes, I would have", "no": "No, I would not"}
 FORMER = {"round", "vote"}  # parameters of the page that was the lab's first before
 WORDS = replay.Words("your digit", "▶ Be the attacker", "▶ Play again")
 TASKS: tuple[tuple[str, str, Mapping[str, str]], ...] = (  # page, words, parameters of its link
-    ("story", "Show me the story", {}),
+    ("story", "The story", {}),
     ("move-one-sample", "Move a sample", {}),
     ("story", "See its cost", {"step": "3"}),
     ("story", "Find the impossible", {"step": "6"}),
@@ -44,9 +44,8 @@ def lead(result: AttackResult, seen: bool, answered: str | None, holdout: int) -
         if not seen:
             ranks = result.before.ranks
             st.markdown(
-                f"You sell {len(ranks):,} handwritten digits. A buyer's model ranks them by worth, "
-                f"and yours is number {int(ranks[result.targets[0]]):,}. **What if you train that "
-                "model?**"
+                f"You sell {len(ranks):,} handwritten digits. A buyer's model ranks one of them at "
+                f"{int(ranks[result.targets[0]]):,}. **What if you train the model?**"
             )
             return
         st.markdown(
@@ -104,8 +103,8 @@ def scene(answered: str | None) -> None:
     with above:
         lead(result, seen, answered, len(dataset.y_holdout))
     st.caption(
-        "Every digit in the order of its worth to the buyer, rank 1 first. Yellow: the first tenth "
-        f"under the honest model.{mark_origin(origin(stored, links.EXAMPLE.dataset))}"
+        "Every digit by its worth to the buyer, rank 1 first. Yellow: the first tenth at first."
+        f"{mark_origin(origin(stored, links.EXAMPLE.dataset))}"
     )
     sign.said("first-replay")
 
@@ -113,7 +112,7 @@ def scene(answered: str | None) -> None:
 def onward() -> None:
     """Offer the story, and what a visitor may want to do."""
     with st.container(horizontal=True, vertical_alignment="center", key="onward"):
-        st.markdown("Or begin elsewhere:", width="content")
+        st.markdown("Or:", width="content")
         for url, label, parameters in TASKS:
             st.page_link(
                 ROOT / registry.page(url).file,
