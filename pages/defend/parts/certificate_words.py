@@ -20,7 +20,9 @@ KINDS = {
 
 def size(value: float) -> str:
     """Return a gradient norm or radius in words: 10⁻⁴ as 0.0001."""
-    return f"{value:.2g}" if value >= 1e-4 else f"{value:.1e}".replace("e-0", "e−")
+    return (
+        f"{value:.2g}" if value >= 1e-4 else f"{value:.1e}".replace("e-0", "e−").replace("e-", "e−")
+    )
 
 
 @shelf.kept

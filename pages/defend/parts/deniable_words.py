@@ -6,9 +6,10 @@ from engine.experiments import DeniableResult
 from engine.experiments.deniable import NEWTON_STEPS
 from engine.scrutiny.audit import CAUGHT_ABOVE
 from engine.statistics import detection
+from pages.common.figures.axes import MINUS, number
 from pages.common.frames import named_rows
 from pages.common.keeping import shelf
-from pages.common.words.wording import count, points
+from pages.common.words.wording import count, decimal, points
 from pages.defend.parts.deniable_figures import MEANS
 
 
@@ -96,12 +97,12 @@ def checks(result: DeniableResult) -> pd.DataFrame:
         (
             "audit of the reported scores",
             f"{audited} of {n}",
-            f"largest residual {found['audit'].max():.1e}",
+            f"largest residual {number(found['audit'].max())}",
         ),
         (
             "gradient norm of the declared loss",
             f"{int((found['gradient_norm'] < 1e-6).sum())} of {n}",
-            f"largest {found['gradient_norm'].max():.1e}",
+            f"largest {number(found['gradient_norm'].max())}",
         ),
         (
             f"{NEWTON_STEPS} Newton steps on the declared loss",
@@ -116,7 +117,7 @@ def checks(result: DeniableResult) -> pd.DataFrame:
         (
             "gradient norm of the usual loss",
             f"{int((found['usual_norm'] < 1e-6).sum())} of {n}",
-            f"smallest {found['usual_norm'].min():.1e}",
+            f"smallest {number(found['usual_norm'].min())}",
         ),
         (
             f"{NEWTON_STEPS} Newton steps on the usual loss",
@@ -238,14 +239,16 @@ def targets(result: DeniableResult) -> pd.DataFrame:
         {
             "by": table["means"].map(MEANS),
             "target": table["target"],
-            "usual rank": table["rank_before"],
+            "usual rank": table["rank_before"].map("{:,}".format),
             "least ε": [
                 f"{row.epsilon:.3f}" if row.arrived else failed(row.rank_after, result.k)
                 for row in named_rows(table)
             ],
-            "rank": table["rank_after"],
-            "accuracy lost, points": [f"{100 * v:.1f}" for v in table["lost_holdout"]],
-            "Spearman": [f"{v:.2f}" for v in table["correlation"]],
+            "rank": table["rank_after"].map("{:,}".format),
+            "accuracy lost, points": [
+                f"{100 * v:.1f}".replace("-", MINUS) for v in table["lost_holdout"]
+            ],
+            "Spearman": [decimal(v) for v in table["correlation"]],
             "rank by averaged scores": [
                 "–" if pd.isna(v) else f"{v:,.0f}" for v in table["averaged"]
             ],
