@@ -259,7 +259,7 @@ def deniable(dataset: str) -> tuple[str, list[float]]:
     ]
     found = table[table["arrived"]]
     expected += [int((found["averaged"] == 1).sum()), len(found)]
-    return f"{deniable_words.finding(result)} {deniable_words.averaging(result)}", expected
+    return deniable_words.finding(result), expected
 
 
 def deniable_l2(dataset: str) -> tuple[str, list[float]]:

@@ -485,6 +485,12 @@ def certified(_: str) -> Numbers:
     return [100 * float((rows["gradient_norm"] >= 1e-4).mean()), 1]
 
 
+def half_certified(_: str) -> Numbers:
+    result = only("certificates", "digits")
+    rows = result.samples[result.samples["k"] == 1]
+    return [float(rows["gradient_norm"].median())]
+
+
 def violations(_: str) -> Numbers:
     tried = only("certificates", "digits").tried
     assert tried["violations"].sum() == 0
@@ -705,6 +711,15 @@ def trainer_loses(dataset: str) -> Numbers:
     table = only("payments", dataset).table
     row = table[(table["draw"] == 0) & (table["attack"] == "pay")].iloc[0]
     return [100 * row["accuracy_drop"]]
+
+
+def safe_least_and_most(dataset: str) -> Numbers:
+    """Attacks on each score that arrive by that score: the fewest and the most."""
+    moves = only("score matrix", dataset).moves
+    own = moves[moves["attacked"] == moves["observed"]]
+    counts = (own["rank_after"] <= 10).groupby(own["attacked"]).sum()
+    least = [counts.min()] if counts.min() < counts.max() else []
+    return [*least, counts.max(), own["target"].nunique()]
 
 
 def safe_costs(dataset: str) -> Numbers:
