@@ -165,7 +165,7 @@ def delete(name: str, originals: bool) -> None:
 
 
 def card(about: catalogue.Description, entries: Sequence[InventoryEntry]) -> None:
-    """Show a data set: what it is, and below, at the same height in a row, what can be done."""
+    """Show a data set, and buttons below it. Buttons of one row stand at the same height."""
     with st.container(border=True, height="stretch", key=f"set-{about.name}"):
         blocks.html(cards.html_of(about))
         with st.container(key=f"foot-{about.name}"):
@@ -177,7 +177,7 @@ def made_by(entry: InventoryEntry) -> str:
     if entry.backbone is None:
         return ""
     whose = "the paper's features" if entry.backbone.name == DEFAULT else "no weights to fetch"
-    name = entry.backbone.title.removesuffix(")").split(" (")[0]
+    name = entry.backbone.title.split(" (")[0]
     return f"**{name}**: {entry.backbone.n_features:,} features, {whose}"
 
 

@@ -89,8 +89,8 @@ def race(stored: Stored, request: PolishRequest) -> None:
     st.markdown(f"{found}{mark_origin(badge_of(stored))}")
     grid_figure(stored, declared).show()
     st.caption(
-        "Each number is the share of attacked models that the check stops, for the attack that it "
-        "stops least often. Point at a cell to see every attack."
+        "A number is the share of attacked models that the check stops. In a block of several "
+        "attacks it belongs to the attack that escapes most often. Point at a cell to see them all."
     )
     with st.container(horizontal=True):
         urls = [page for _, page in words.CHECKS.values()]

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from engine.data import catalogue, inventory
 from engine.data.load import load_dataset
-from engine.data.sources.bundled import PARTS, docstrings, scipy_root
+from engine.data.sources.bundled import PARTS, docstrings, folder_of
 from engine.experiments import NO_DATA, PrepareRequest
 from engine.progress import Progress
 from engine.results.jobs import Jobs, JobState
@@ -96,7 +96,7 @@ def test_strips_show_the_samples_themselves() -> None:
     within = np.abs(rows) < 1.5
     assert np.corrcoef(middles[within], -rows[within])[0, 1] > 0.99
     for part in cards.QUOTED:
-        (text,) = islice(docstrings(scipy_root() / part), 1)
+        (text,) = islice(docstrings(folder_of("scipy") / part), 1)
         assert text.splitlines()[0] in unescape(cards.quotations())
         assert part in PARTS
 

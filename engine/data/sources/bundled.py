@@ -16,7 +16,7 @@ from engine.data.catalogue import SETS
 from engine.data.dataset import Dataset
 from engine.data.preparation import prepare
 
-DIGITS = "sklearn/datasets/data/digits.csv.gz"  # scikit-learn's file, as it is installed
+DIGITS = "datasets/data/digits.csv.gz"  # in the folder of the installed scikit-learn
 SPLIT = Path(__file__).with_name("digits_split.json")
 
 
@@ -26,9 +26,7 @@ def digits() -> Dataset:
     The split is that of scikit-learn's `train_test_split`, drawn once and kept in a file: to import
     scikit-learn takes longer than an attack.
     """
-    found = importlib.util.find_spec("sklearn")
-    assert found is not None and found.origin is not None  # it is installed with the lab
-    with gzip.open(Path(found.origin).parents[1] / DIGITS, "rt", encoding="utf-8") as file:
+    with gzip.open(folder_of("sklearn") / DIGITS, "rt", encoding="utf-8") as file:
         table = np.loadtxt(file, delimiter=",")
     X, y = table[:, :-1], table[:, -1].astype(np.int64)
     pictures = (1 - X.reshape(-1, 8, 8) / 16).astype(np.float32)
@@ -85,7 +83,7 @@ def scipy_docs() -> Dataset:
     """
     from sklearn.model_selection import train_test_split
 
-    root = scipy_root()
+    root = folder_of("scipy")
     texts = [list(islice(docstrings(root / part), MOST_TEXTS)) for part in PARTS]
     y = np.repeat(np.arange(len(PARTS)), [len(some) for some in texts])
     words = [set(re.findall(r"[a-z]{3,}", text.lower())) for some in texts for text in some]
@@ -111,9 +109,9 @@ def scipy_docs() -> Dataset:
     )
 
 
-def scipy_root() -> Path:
-    """Return the folder of the installed SciPy."""
-    found = importlib.util.find_spec("scipy")
+def folder_of(package: str) -> Path:
+    """Return the folder of an installed package."""
+    found = importlib.util.find_spec(package)
     assert found is not None and found.origin is not None  # it is installed with the lab
     return Path(found.origin).parent
 

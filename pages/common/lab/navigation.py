@@ -1,5 +1,6 @@
 """Pages as Streamlit's navigation takes them."""
 
+from copy import copy
 from functools import cached_property
 
 from streamlit.navigation.page import StreamlitPage
@@ -28,9 +29,7 @@ def page_of(entry: PageEntry) -> StreamlitPage:
         page = Page(ROOT / entry.file, title=entry.title, url_path=entry.url, default=entry.default)
         getattr(page, "_script_hash", None)  # worked out here for the copies; none without a server
         _made[key] = page
-    mine = Page.__new__(Page)
-    vars(mine).update(vars(_made[key]))
-    return mine
+    return copy(_made[key])
 
 
 def entry_of(chosen: StreamlitPage) -> PageEntry:

@@ -75,7 +75,7 @@ def quotations() -> str:
     """Return the first line of the first text about some parts of SciPy."""
     lines = []
     for part in QUOTED:
-        (text,) = islice(bundled.docstrings(bundled.scipy_root() / part), 1)
+        (text,) = islice(bundled.docstrings(bundled.folder_of("scipy") / part), 1)
         lines.append(f"<div><b>{part}</b> “{escape(text.splitlines()[0])}”</div>")
     return f'<div class="strip quoted">{"".join(lines)}</div>'
 

@@ -16,7 +16,7 @@ LOOKS = (
     ("contested: between", OPEN),
     (f"attack wins: {MISSED:.0%} or fewer stopped", BAD),
 )
-ROW, AROUND = 68, 116  # px: a row of cells; heads above and legend below them
+ROW, AROUND = 68, 116  # px: height of a row of cells; height of heads and legend together
 
 
 def look(stopped: int, of: int) -> int:

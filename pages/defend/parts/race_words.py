@@ -96,8 +96,8 @@ def polishing(table: pd.DataFrame) -> str:
 
 
 def kept_of(result: DeniableResult) -> int:
-    """Return how many deniable models keep their target in the top ten after polishing on the loss
-    that they declare."""
+    """Count the deniable models that are polished on their declared loss and still have their
+    target in the top ten."""
     return int((result.arrived["declared_after"] <= rates.TOP).sum())
 
 
@@ -139,7 +139,7 @@ def declared_share(table: pd.DataFrame, result: DeniableResult) -> float:
 
 @shelf.kept
 def finding(table: pd.DataFrame, deniable: DeniableResult | None = None) -> str:
-    """Say how many attacks are undone by the Newton steps, which no single number stops."""
+    """Say how many attacks the Newton steps undo."""
     reached = race(table).query("arrived > 0")
     undone, attacks = int((reached["kept"] == 0).sum()), len(reached)
     if attacks == 0:
