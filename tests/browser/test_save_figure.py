@@ -40,8 +40,12 @@ def test_every_figure_is_saved_as_png_and_svg(visits: Visits) -> None:
     page.emulate_media(color_scheme="dark")
     open_page(page)
     chart = ranking_chart(page)
-    page.wait_for_function(  # the theme's change reaches a chart after it is drawn
-        "c => c._fullLayout.paper_bgcolor !== '#FFFFFF'", arg=chart.element_handle(), timeout=SLOW
+    page.wait_for_function(  # the theme's change may draw another chart
+        """() => {
+            const layout = document.querySelector('.js-plotly-plot')?._fullLayout;
+            return layout && layout.paper_bgcolor !== '#FFFFFF';
+        }""",
+        timeout=SLOW,
     )
     shown = chart.evaluate("c => [c.clientWidth, c.clientHeight, c._fullLayout.paper_bgcolor]")
     menus = page.get_by_role("button", name="Save figure")
