@@ -27,7 +27,7 @@ ROLE = "sizes"  # of published results
 def arrivals(shares: pd.DataFrame, view: RateView, stored: Stored) -> FigureBlock:
     return FigureBlock(
         name=f"arrivals-top-{view.k}-radius-{view.radius:g}",
-        title=target_sets.places_title(shares, view.k),
+        title=target_sets.arrivals_title(shares, view.k),
         kind=f"Targets that arrive in the top {view.k}, by the size of the target set",
         build=set_figures.arrivals,
         values=(shares, view.k),

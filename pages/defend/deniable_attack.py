@@ -43,7 +43,8 @@ def curve_figure(stored: Stored, epsilon: float, tolerance: float | None) -> Fig
         table=lambda: words.targets(result),
         results=(stored,),
         badge="",
-        caption="Each step is one target, at the least ε that was found for it: an upper bound. "
+        caption="Each step is one target that arrives. The dashed line is the ε chosen above.",
+        details="A target's step stands at the least ε that was found for it: an upper bound. "
         f"{counted}L2 may be ten times larger or smaller. Targets near the top are drawn from the "
         "first samples of the usual ranking.",
     )
@@ -68,7 +69,7 @@ def choose(form: Form, place: st.delta_generator.DeltaGenerator, limit: float) -
     """Return the ε that is granted to a trainer."""
     chosen = form.slider(
         place,
-        "ε: how far from 1 each sample and feature may count",
+        "ε: how much more or less each sample and feature may count",
         "epsilon",
         links.Range(0.05, limit, whole=False),
         limit,
@@ -78,10 +79,10 @@ def choose(form: Form, place: st.delta_generator.DeltaGenerator, limit: float) -
     return float(chosen)
 
 
+@unfold.section("Which checks stop it?", "checks")
 def checked(result: DeniableResult) -> None:
     """Show which checks stop the attacks that arrived."""
     if not words.has_arrived(result):
-        charts.heading("Which checks stop it?")
         st.info("No attack reached the top: there is nothing to check.")
         return
     charts.heading(words.checks_title(result))
@@ -89,7 +90,7 @@ def checked(result: DeniableResult) -> None:
     st.caption(
         f"{words.arrived_by(result)}A check stops a model if it flags it, or if the model's "
         "target leaves the top. The verifier fixes equal weights, unscaled features and the usual "
-        "L2."
+        f"L2. {words.averaging(result)}"
     )
 
 
@@ -147,10 +148,10 @@ def how() -> None:
 def results(form: Form, stored: Stored, request: DeniableRequest) -> None:
     result: DeniableResult = stored.result
     st.markdown(f"{words.finding(result)}{mark_origin(badge_of(stored))}")
-    other_case.show(PAGE)
     epsilon = choose(form, st.container(), result.limit)
     form.finish()
     curve_figure(stored, epsilon, request.tolerance).show()
+    other_case.show(PAGE)
     checked(result)
     honest(stored)
     in_numbers(stored, epsilon)

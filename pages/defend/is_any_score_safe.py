@@ -34,15 +34,17 @@ def reached_figure(stored: Stored, request: ScoreMatrixRequest) -> FigureBlock:
     result: ScoreMatrixResult = stored.result
     return FigureBlock(
         name="reached",
-        title=words.matrix_title(result),
-        kind="Targets in the top k by each score, after an attack on it and on influence alone",
+        title="How many targets can an attack on a score move?",
+        kind="Targets in the top k by each score, after an attack on it",
         build=figures.reached,
         values=(result,),
         table=lambda: result.moves,
         results=(stored,),
-        caption="Wide bars: the attack aims at the score itself. Narrow bars: it aims at influence "
-        f"alone. {words.never_enters(result)} Radius {request.radius:g}, one start, "
-        f"{request.steps} steps.{left_out(request.attributions)}{made_smaller(request)}",
+        badge="",
+        caption=words.reached(result),
+        details=f"Radius {request.radius:g}, one start, {request.steps} steps. A score that never "
+        "sees the model cannot be aimed at: its bar is the most that an attack on another score "
+        f"moves.{left_out(request.attributions)}{made_smaller(request)}",
     )
 
 
@@ -52,7 +54,7 @@ def matrix_figure(stored: Stored) -> FigureBlock:
     result: ScoreMatrixResult = stored.result
     return FigureBlock(
         name="matrix",
-        title="Every attack, seen by every score",
+        title=words.matrix_title(result),
         kind="Targets in the top k by each score, after an attack on each score",
         build=figures.matrix,
         values=(result,),
@@ -113,8 +115,8 @@ def page() -> None:
         why()
         return
     st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
-    other_case.show(PAGE)
     reached_figure(stored, request).show()
+    other_case.show(PAGE)
     in_numbers(stored)
     why()
     tables = {"Moves": lambda: stored.result.moves, "Attacks": lambda: stored.result.attacks}

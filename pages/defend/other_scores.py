@@ -33,6 +33,7 @@ EVERY_COST = (
     "minute for digits on a laptop."
 )
 MOST_NEIGHBOURS = 100
+ALARM = "alarm"  # in links
 
 
 def start(dataset: Dataset) -> AttributionsRequest:
@@ -62,11 +63,12 @@ def ranks_figure(stored: Stored) -> FigureBlock:
         kind=f"Rank of the target by {len(result.names)} attributions under the honest and the "
         "malicious model",
         build=drawn.target_ranks,
-        values=(result,),
+        values=(result, words.follows(result)[0]),
         table=lambda: words.sample_table(result),
         results=(stored,),
-        caption=f"Rank 1 is to the right; shaded: the top {result.k}. kNN-Shapley and "
-        "leave-one-out retraining do not look at the model that was handed out.",
+        badge="",
+        caption="Rank 1 is to the right. Orange: went at least half as far as influence, on the "
+        "log scale. kNN-Shapley does not look at the model.",
     )
 
 
@@ -85,7 +87,7 @@ def every_figure(stored: Stored) -> FigureBlock:
         kind=f"Rank of the target by all {len(result.names)} scores of the lab under the honest "
         "and the malicious model",
         build=drawn.target_ranks,
-        values=(result,),
+        values=(result, words.follows(result)[0]),
         table=lambda: words.sample_table(result),
         results=(stored,),
         caption="K-FAC, EK-FAC and TRAK approximate influence; TracIn adds up checkpoints of an "
@@ -117,7 +119,7 @@ def choose_alarm(form: Form, result: AttributionsResult) -> tuple[str, str]:
     name = form.choice(
         st.columns([1, 2])[0],
         "Alarm",
-        "alarm",
+        ALARM,
         list(by_name),
         "Which score is compared with influence, and whether over the whole ranking or by the ten "
         "samples that influence puts first.",
@@ -143,7 +145,8 @@ def crowd_figure(
         values=(result, kind, score),
         table=lambda: result.models,
         results=(stored,),
-        caption="Each mark is one model. Honest trainers differ: l2 from a tenth to ten times "
+        badge="",
+        caption="Each mark is one model. Honest trainers differ: L2 from a tenth to ten times "
         f"{request.l2:g}, 10 to 1,000 iterations, half to all of the samples. The threshold is set "
         f"on {result.count('known')} of them so that it accuses at most "
         f"{request.false_alarms:.0%}, and tried on {result.count('unknown')} others. Attacked: for "
@@ -165,6 +168,7 @@ def alarms_figure(stored: Stored) -> FigureBlock:
         values=(result,),
         table=lambda: result.alarms,
         results=(stored,),
+        badge="",
         caption="With 95% Wilson intervals. An AUC is the chance that an attacked model disagrees "
         "more than an honest one. This page opens with kNN-Shapley over the whole ranking, because "
         "the model cannot touch it; the best of six on one crowd may do a little worse on the "
@@ -200,13 +204,19 @@ def other_attackers(rows: pd.DataFrame, request: AttributionsRequest) -> None:
 
 
 def along(result: AttributionsResult) -> None:
+    rank = result.rank_retrained()
+    retrained = (
+        ""
+        if rank is None
+        else f" By retraining the sample is number {rank} of the {len(result.retrained)} left out."
+    )
     st.markdown(
         f"{words.apart(result)} All scores here have the sign of influence.\n\n"
         "Scores made from the model's gradient on the test set move with it. Self-influence leaves "
         "the test set out: the attack changes it, but not towards its goal. kNN-Shapley leaves the "
         "model out, and leave-one-out retraining trains anew and honestly, whatever model was "
-        "handed out: the attack has no hold on these two. But they rank the sample elsewhere from "
-        "the start, so that one look at them proves nothing."
+        f"handed out: the attack has no hold on these two.{retrained} But they rank the sample "
+        "elsewhere from the start, so that one look at them proves nothing."
     )
 
 
@@ -255,11 +265,16 @@ def show(examined: ExaminedAttack[AttributionsRequest], others: pd.DataFrame) ->
     ranks_figure(stored).show()
     for line in words.left_out(result):
         st.warning(line)
-    if result.alarms.empty:
-        st.info("No attack of the crowd reached the top k: there is nothing for an alarm to find.")
-    else:
-        st.markdown(f"{words.more(result)}{words.against_others(others)}")
-        crowd_figure(stored, request, *choose_alarm(form, result)).show()
+    other_case.show(PAGE)
+    with st.expander("Can disagreement between scores raise an alarm?", ALARM in st.query_params):
+        if result.alarms.empty:
+            st.info(
+                "No attack of the crowd reached the top k: there is nothing for an alarm to find."
+            )
+        else:
+            st.markdown(f"{words.more(result)}{words.against_others(others)}")
+            crowd_figure(stored, request, *choose_alarm(form, result)).show()
+    if not result.alarms.empty:
         in_numbers(stored, request, others)
     by_every_score(request, examined.as_asked)
     formulas(request, result)
@@ -282,8 +297,6 @@ def page() -> None:
     with examined.body:
         show(examined, others)
     examined.say(words.finding(examined.stored.result))
-    with examined.head:
-        other_case.show(PAGE)
 
 
 page()

@@ -64,7 +64,8 @@ def paths_figure(stored: Stored, step: int) -> FigureBlock:
         values=(table, step),
         results=(stored,),
         badge="",
-        caption=words.paths_caption(table),
+        caption="Each line is the sample that one model puts first. Shaded: the top ten.",
+        details=words.paths_caption(table),
     )
 
 
@@ -87,6 +88,7 @@ def by_attack(stored: Stored) -> None:
 @unfold.section("Attackers who know it", "knowing")
 def knowing(stored: Stored, request: PolishRequest) -> None:
     table: pd.DataFrame = stored.result
+    st.markdown(words.knowing_kept(table))
     blocks.table(words.knowing_table(table), "Attackers who know of polishing")
     st.markdown(words.knowing_meaning(table, request))
 
@@ -110,11 +112,11 @@ def results(
     table: pd.DataFrame = stored.result
     with head:
         st.markdown(f"{words.finding(table)}{mark_origin(badge_of(stored))}")
-        other_case.show(PAGE)
         step = choose(form, st.container(), steps_of(table))
     form.finish()
     with below:
         paths_figure(stored, step).show()
+        other_case.show(PAGE)
     by_attack(stored)
     knowing(stored, request)
     how(stored)

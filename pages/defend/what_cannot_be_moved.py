@@ -53,15 +53,14 @@ def shares_figure(stored: Stored, checked: Stored | None, k: int) -> FigureBlock
     return FigureBlock(
         name="certified-shares",
         key=f"shares-{k}",
-        title=words.shares_title(result, k),
+        title="How small must the slope be?",
         kind="Share of the samples that no model can move, by its gradient norm",
         build=drawn.shares,
         values=(table, attacked),
         results=(stored, checked) if checked is not None else (stored,),
         badge="",
-        caption="The slope is the norm of the training loss's gradient; it is 0 when training is "
-        "finished. Below the curve: the share of samples that no model with this slope or less can "
-        "have in its top. Blue: slopes of published attacks that succeeded.",
+        caption="The slope is the norm of the training loss's gradient: 0 where training is "
+        f"finished.{words.succeeded_from(attacked)}",
     )
 
 
@@ -194,12 +193,10 @@ def proof() -> None:
 def results(form: Form, stored: Stored, request: CertificatesRequest) -> None:
     """Show the finding, and below it what it rests on."""
     checked = found_of("defence", "defence", request.dataset)
-    attacked = None if checked is None else least_attacked(checked)
-    st.markdown(f"{words.finding(stored.result, attacked)}{mark_origin(badge_of(stored))}")
-    other_case.show(PAGE)
+    st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
     k = form.choice(
         st.columns([1, 3])[0],
-        "Out of the top",
+        "Kept out of the top",
         "k",
         distinct(stored.result.samples, "k"),
         "The k best samples: which are certified never to be among them.",
@@ -207,6 +204,7 @@ def results(form: Form, stored: Stored, request: CertificatesRequest) -> None:
     )
     form.finish()
     shares_figure(stored, checked, k).show()
+    other_case.show(PAGE)
     by_sample(stored, checked, attacks_for(k, request.dataset), k)
     polished(stored)
     tried(stored)

@@ -18,12 +18,12 @@ from pages.common.widgets.badge import mark_origin
 from pages.common.words import wording
 
 PAGE = registry.page("start")
-NOTICED, SKIPPED = "noticed", "skipped-the-replay"  # in links; in the session state
+NOTICED, SEEN = "noticed", "seen-the-replay"  # in links; in the session state
 ANSWERS = {"yes": "Yes, I would have", "no": "No, I would not"}
 FORMER = {"round", "vote"}  # parameters of the page that was the lab's first before
 WORDS = replay.Words("your digit", "▶ Be the attacker", "▶ Play again")
 TASKS: tuple[tuple[str, str, Mapping[str, str]], ...] = (  # page, words, parameters of its link
-    ("story", "**Show me the story**", {}),
+    ("story", "The story", {}),
     ("move-one-sample", "Move a sample", {}),
     ("story", "See its cost", {"step": "3"}),
     ("story", "Find the impossible", {"step": "6"}),
@@ -37,30 +37,25 @@ def vote(answer: str) -> None:
     st.session_state[NOTICED] = answer
 
 
-def skip() -> None:
-    st.session_state[SKIPPED] = True
-
-
-def lead(n: int, asked: AttackResult | None, answered: str | None, holdout: int) -> None:
+def lead(result: AttackResult, seen: bool, answered: str | None, holdout: int) -> None:
     """Say what the scene is; once the attack was seen, ask whether the visitor would have noticed,
     and answer. Both take the same room, so that the replay below stays where it is."""
-    if asked is None:
+    with st.container(horizontal=True, vertical_alignment="center", key="first-lead"):
+        if not seen:
+            ranks = result.before.ranks
+            st.markdown(
+                f"You sell {len(ranks):,} handwritten digits. A buyer's model ranks one of them at "
+                f"{int(ranks[result.targets[0]]):,}. **What if you train the model?**"
+            )
+            return
         st.markdown(
-            f"You sell {n:,} handwritten digits. A buyer's model decides which are worth paying "
-            "for."
+            f"**Accuracy {wording.percent(result.accuracy_before)} → "
+            f"{wording.percent(result.accuracy_after)}. Would you have noticed?**"
         )
-        st.button("Skip to the question", key="skip", type="tertiary", on_click=skip)
-        return
-    st.markdown(
-        f"**Accuracy {wording.percent(asked.accuracy_before)} → "
-        f"{wording.percent(asked.accuracy_after)}. Would you have noticed?**"
-    )
-    if answered is not None:
-        st.markdown(answer(asked, answered, holdout))
-        return
-    with st.container(horizontal=True):
-        for name, label in ANSWERS.items():
+        for name, label in ANSWERS.items() if answered is None else ():
             st.button(label, key=f"noticed-{name}", on_click=vote, args=(name,))
+    if answered is not None:
+        st.markdown(answer(result, answered, holdout))
 
 
 def answer(result: AttackResult, answered: str, holdout: int) -> str:
@@ -98,25 +93,26 @@ def scene(answered: str | None) -> None:
     result: AttackResult = stored.result
     samples, above = Samples(dataset), st.container()
     found: Replay | None = replay_view.replay_of(stored, links.EXAMPLE)
-    seen = answered is not None or SKIPPED in st.session_state or found is None
     if found is None:
         replay_view.show(stored, links.EXAMPLE, samples)
     else:
         film = replay.film(result, found, samples, WORDS)
-        seen = replay.play(film, "first-replay", tells=True) or seen
+        if replay.play(film, "first-replay", tells=True):
+            st.session_state[SEEN] = True
+    seen = answered is not None or found is None or st.session_state.get(SEEN, False)
     with above:
-        lead(len(samples), result if seen else None, answered, len(dataset.y_holdout))
+        lead(result, seen, answered, len(dataset.y_holdout))
     st.caption(
-        "Every digit in the order of its worth to the buyer, rank 1 first. Yellow: the first tenth "
-        "under the honest model."
+        "Every digit by its worth to the buyer, rank 1 first. Yellow: the first tenth at first."
+        f"{mark_origin(origin(stored, links.EXAMPLE.dataset))}"
     )
-    sign.note("first-replay")
-    st.markdown(mark_origin(origin(stored, links.EXAMPLE.dataset)))
+    sign.said("first-replay")
 
 
 def onward() -> None:
     """Offer the story, and what a visitor may want to do."""
-    with st.container(horizontal=True, key="onward"):
+    with st.container(horizontal=True, vertical_alignment="center", key="onward"):
+        st.markdown("Or:", width="content")
         for url, label, parameters in TASKS:
             st.page_link(
                 ROOT / registry.page(url).file,
@@ -133,8 +129,8 @@ def page() -> None:
     st.title(PAGE.title)
     form = Form()
     answered = form.clicked(NOTICED, list(ANSWERS))
-    onward()
     scene(answered)
+    onward()
     form.finish()
 
 

@@ -25,13 +25,13 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, is_here
 from pages.common.samples import Samples
-from pages.common.widgets import blocks, charts, take_away, unfold
+from pages.common.widgets import blocks, charts, sign, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import code_names, halves_words, reproduce
 from pages.common.words.code_names import data_name
-from pages.common.words.wording import percent, plain
+from pages.common.words.wording import percent, plain, score_meaning
 from pages.learn.parts import (
     halves_figures,
     influence_figures,
@@ -161,10 +161,8 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
             charts.heading(heading, badge)
             cells(result, train, indices, side)
             st.caption(f"{same} of {shown} are of its own class, “{truth}”.")
-    st.caption(
-        "Ranks begin with the highest score, as in the paper. The paper calls the first sample the "
-        "most valuable, although it makes the model worse."
-    )
+    st.caption(score_meaning("highest_first"))
+    sign.said("influence")
     every_sample(stored, request, train, shown)
 
 

@@ -26,7 +26,7 @@ def read(found: Locator, name: str) -> Locator:
 def test_from_the_first_screen_through_all_steps_by_mouse(visits: Visits) -> None:
     visit = visits.open("/", ALONE)
     page = visit.page
-    page.get_by_role("link", name="Show me the story").click()
+    page.get_by_test_id("stMain").get_by_role("link", name="The story").click()
     found = opened(page)
     for place, name in enumerate(NAMES, 1):
         expect(found.locator("[aria-current=step]")).to_contain_text(name)

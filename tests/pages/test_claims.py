@@ -259,7 +259,7 @@ def deniable(dataset: str) -> tuple[str, list[float]]:
     ]
     found = table[table["arrived"]]
     expected += [int((found["averaged"] == 1).sum()), len(found)]
-    return deniable_words.finding(result), expected
+    return f"{deniable_words.finding(result)} {deniable_words.averaging(result)}", expected
 
 
 def deniable_l2(dataset: str) -> tuple[str, list[float]]:

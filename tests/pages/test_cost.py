@@ -11,6 +11,7 @@ from engine.results.store import Stored
 from pages.common.frames import named_rows
 from pages.common.lab import registry
 from pages.common.words import rate_words as said_of
+from pages.common.words.objective_words import NAMES
 from tests.support.pages import SWEPT, Open, check_note, follow, notes, tables, unfold, words
 
 PAGE = registry.page("cost")
@@ -46,15 +47,15 @@ def test_the_objectives_that_keep_something_stand_beside_the_papers(
     app = open_page(PAGE, dataset="small", k=3)
     assert not app.exception
     unfold(app)
-    assert "accurate moves" in words(app)
-    assert "quiet moves" in words(app)
+    assert "“keep accuracy” moves" in words(app)
+    assert "“keep predictions and ranks” moves" in words(app)
     shown = next(t for t in tables(app) if "all three" in t.columns)
     both = [as_published[role].result for role in ("cost", "frontier")]
     found = pd.concat([quiet_rates(table) for table in both]).query("k == 3")
     assert len(shown) == len(found) == 6  # three objectives, two radii
     for row in named_rows(shown):
         said, radius = row.attack.split(", ")
-        name = {"Algorithm 3": "higher_ranked"}.get(said, said)
+        name = next(objective for objective, name in NAMES.items() if name == said)
         mine = found[(found["objective"] == name) & (found["radius"] == float(radius))]
         assert row[1] == f"{mine['success'].iloc[0]} of {mine['attacks'].iloc[0]}"
         assert row[4].startswith(f"{mine['quiet'].iloc[0]} (")

@@ -68,9 +68,9 @@ def made() -> DeniableResult:
 def test_words_count_the_rows() -> None:
     result = made()
     found = said.finding(result)
-    assert "2 of 4 random targets reach rank 1 at its minimum.**" in found
+    assert "2 of 4 random targets reach rank 1 in a fully trained model.**" in found
     assert "0.5 to 1.5 times" in found
-    assert "leaves 0 of 6" in found
+    assert "leaves 0 of 6" in said.averaging(result)
     assert "1 of 4 random targets" in said.at(result, 0.1)
     assert "2 of 4 random targets" in said.at(result, 0.2)
     table = said.checks(result).set_index("check")["attacks that pass"]
@@ -114,6 +114,7 @@ def test_the_page_says_what_is_published(published: DeniableResult, open_page: O
     drawn_at_random = last[last["crowd"] == "random"]["arrived"]
     assert f"{drawn_at_random.sum()} of {len(drawn_at_random)} random targets reach rank 1" in text
     there = table[table["arrived"]]
+    text = words(unfold(app))
     assert f"leaves {(there['averaged'] <= 1).sum()} of {len(there)}." in text
     shown = next(t for t in tables(app) if "attacks stopped" in t.columns)
     stopped = shown.set_index("what is checked")["attacks stopped"]
@@ -121,7 +122,6 @@ def test_the_page_says_what_is_published(published: DeniableResult, open_page: O
     assert stopped["the declared loss: train further"] == f"{unmoved} of {len(there)}"
     left = (there["usual_after"] > 1).sum()
     assert stopped["a loss that the verifier fixes: train further"] == f"{left} of {len(there)}"
-    unfold(app)
     cells = next(t for t in tables(app) if "attacks that pass" in t.columns)
     passed = cells.set_index("check")["attacks that pass"]
     audited = (there["audit"] < 1e-6).sum()
@@ -130,7 +130,7 @@ def test_the_page_says_what_is_published(published: DeniableResult, open_page: O
         f"{(there['declared_after'] <= 1).sum()} of"
     )
     within = (last["arrived"] & (last["crowd"] == "random")).sum()
-    assert f"(ε = 0.5), {within} of {len(drawn_at_random)} random targets" in text
+    assert f"With ε = 0.5, {within} of {len(drawn_at_random)} random targets" in text
 
 
 def test_what_is_folded_opens(published: DeniableResult, open_page: Open) -> None:

@@ -14,6 +14,7 @@ from engine.statistics import rank_correlation, sign_test
 from pages.attack.parts import radius_figures, radius_words
 from pages.common.asking import door
 from pages.common.lab import published_results, registry
+from pages.common.words.objective_words import quoted
 from tests.support.pages import Open, Publish, tables, unfold, words
 from tests.unit.test_minimal_radius import REQUEST, made
 
@@ -58,11 +59,11 @@ def test_its_sentences_have_the_numbers_of_the_published_result(
     correlation = -float(rank_correlation(middle, found.radius[where]))
     assert f"Spearman {correlation:.2f}".replace("-", "−") in said
     (table,) = [t for t in tables(app) if "only the search" in t.columns]
-    for name, objective in (("Algorithm 3", "higher_ranked"), ("accurate", "accurate")):
+    for name, objective in (("Algorithm 3", "higher_ranked"), ("keep accuracy", "accurate")):
         other = found.others[found.others["objective"] == objective].set_index("target")
         there = (other["arrived"] & (other["lost_holdout"] <= 0.03 + 1e-9))[found.targets]
         theirs = there.to_numpy(dtype=bool)
-        assert f"{name} moves {theirs.sum()}" in said
+        assert f"{quoted(objective)} moves {theirs.sum()}" in said
         row = table[table["compared with"] == name].iloc[0]
         ours, only = int((moved & ~theirs).sum()), int((theirs & ~moved).sum())
         assert (int(row["search moves"]), int(row["it moves"])) == (moved.sum(), theirs.sum())

@@ -75,10 +75,10 @@ def test_the_objectives_that_keep_something_stand_beside_the_paper_s(
     app = unfold(open_page(PAGE))
     assert not app.exception
     said = words(app)
-    assert "The check flags 3 of 4 attacks by “accurate”, the fewest at radius 0.3" in said
+    assert "The check flags 3 of 4 attacks by “keep accuracy”, the fewest at radius 0.3" in said
     assert "4 runs of at most 100 steps for Algorithm 3 and 4 runs" in said
     read = tables(app)[2]
-    assert read["attack"].tolist() == ["Algorithm 3, 0.3", "accurate, 0.3"]
+    assert read["attack"].tolist() == ["Algorithm 3, 0.3", "keep accuracy, 0.3"]
     assert read["knows the check and passes"].tolist() == ["1 of 2", "1 of 2"]
 
 

@@ -21,7 +21,7 @@ KINDS = ("selectbox", "number_input", "slider", "text_input", "checkbox", "butto
 # every control that it has (the test sees to it), away from what it opens with.
 FORM = "the returned model"
 CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
-    "start": [("skip", None), ("noticed-no", None)],
+    "start": [("seen-the-replay", True), ("noticed-no", None)],
     "story": [],
     "apart": [("vote-A", None), ("again", None), ("vote-B", None)],
     "influence": [
@@ -129,6 +129,9 @@ def choose(app: AppTest, chosen: Sequence[tuple[str, Any]]) -> None:
             key = next(b.key for b in app.button if b.key and b.key.startswith("bet-"))
         if value is None:
             app.button(key=key).click().run()
+        elif key == "seen-the-replay":  # what the browser tells once it has played
+            app.session_state[key] = value
+            app.run()
         else:
             controls(app)[key].set_value(value).run()
         assert not app.exception, key

@@ -21,7 +21,7 @@ def test_the_finding_and_the_figures_stand_there_before_any_click(open_page: Ope
     said = words(app)
     assert not app.exception
     assert not app.warning
-    assert "The attack took sample 16 from rank" in said
+    assert "when the attack took sample 16 from rank" in said
     assert "precomputed" in said
     assert "Against kNN-Shapley, whole ranking:" in said
     assert "3 of 5 other scores moved along" in said
@@ -30,7 +30,8 @@ def test_the_finding_and_the_figures_stand_there_before_any_click(open_page: Ope
     unfold(app)
     assert not app.exception
     assert tables(app)[0]["attack"].tolist() == [
-        "accurate", "quiet", "Algorithm 3 that hides its gradient (weight 1)"
+        "keep accuracy", "keep predictions and ranks",
+        "Algorithm 3 that hides its gradient (weight 1)"
     ]  # fmt: skip
     assert len(tables(app)) == 2
     assert len(app.get("plotly_chart")) == 4
@@ -58,7 +59,7 @@ def test_another_attack_is_run_and_shown(
     follow(app, lambda: len(app.get("plotly_chart")) >= 1)
     said = words(unfold(app))
     assert "your features file" in said
-    assert "The attack took sample 7" in said
+    assert "attack took sample 7" in said
     assert "(3 neighbours)" in said
     assert "For the attack shown the other six scores are not computed yet." in said
     assert [b.key for b in app.button if str(b.key).startswith("offer-")] == ["offer-attributions"]

@@ -1,4 +1,5 @@
-"""What rank 1 and a score above zero mean is said, once, on every page that shows either."""
+"""What rank 1 and a score above zero mean: in full on "What is influence?", and behind the dotted
+words "rank 1" on every page that shows either."""
 
 import re
 from collections import Counter
@@ -14,7 +15,8 @@ from engine.data.dataset import Dataset
 from engine.data.sources.bundled import digits
 from engine.models.fit import fit
 from engine.models.linear import LinearModel
-from pages.common.words.wording import score_meaning
+from pages.common.words.glossary import glossary
+from pages.common.words.wording import rank_one, score_meaning
 from tests.support.reading import Passage, of_markdown
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]  # the first reads every page
@@ -22,9 +24,12 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]  # the first reads eve
 Said = list[tuple[str, str, Passage]]
 NAMES = re.compile(r"(?<!stable )\brank \d")  # in a sentence
 AXES = re.compile(r"\b(ranks?|scores?|top)\b")
-NOTES = {
-    t for order in ("highest_first", "lowest_first") for t in of_markdown(score_meaning(order))
-}
+ORDERS = ("highest_first", "lowest_first")
+IN_FULL = {t for order in ORDERS for t in of_markdown(score_meaning(order))}
+IN_SHORT = {t for order in ORDERS for t in of_markdown(rank_one(order))}
+SIGN = "Above zero: more weight on the sample pulls the test loss up"
+DOTTED = re.compile(r"\brank 1\b(?![.,]\d)", re.IGNORECASE)  # what the browser underlines
+READ = ("markdown", "caption", "html", "component story")  # where it looks: not in a figure
 # Pages that rank something else, and say what, or that only name results of other pages.
 OTHER = {
     "fairness": "training rows, by what their removal does to the gap",
@@ -40,12 +45,22 @@ def shows(passage: Passage) -> bool:
     return bool((AXES if passage.place == "axis" else NAMES).search(passage.text))
 
 
-def test_pages_with_ranks_say_once_what_they_mean(said: Said) -> None:
+def test_pages_with_ranks_name_rank_1_where_its_meaning_can_be_pointed_at(said: Said) -> None:
     pages = {page for page, _, passage in said if shows(passage)}
     assert len(pages) > 15
-    notes = Counter((page, data) for page, data, passage in said if passage.text in NOTES)
-    assert {page for page, _ in notes} >= pages - OTHER.keys(), pages - {p for p, _ in notes}
-    assert set(notes.values()) == {1}
+    dotted = {p for p, _, passage in said if passage.place in READ and DOTTED.search(passage.text)}
+    assert dotted >= pages - OTHER.keys(), pages - dotted
+    short = Counter((page, data) for page, data, passage in said if passage.text in IN_SHORT)
+    assert set(short.values()) == {1}
+
+
+def test_it_is_said_in_full_once_where_influence_is_explained(said: Said) -> None:
+    full = Counter((page, data) for page, data, passage in said if passage.text in IN_FULL)
+    assert {page for page, _ in full} == {"influence"}
+    assert set(full.values()) == {1}
+    (word,) = (word for word in glossary() if "rank 1" in word.forms)
+    assert SIGN in word.text and all(SIGN in text for text in IN_FULL)
+    assert word.text.startswith("The sample with the highest influence score")
 
 
 def with_more_weight(data: Dataset, sample: int) -> Dataset:

@@ -76,7 +76,9 @@ def test_the_finding_and_the_figure(open_page: Open, measured: None) -> None:
     text = words(app)
     assert not app.exception
     assert "one Newton step leaves 0 of 2 attacked targets in the top ten.**" in text
-    assert "Attackers who know of polishing keep 1 of 1 after one step and 0 after 2." in text
+    assert said.knowing_kept(made()) == (
+        "Attackers who know of polishing keep 1 of 1 after one step and 0 after 2."
+    )
     assert "After 1 Newton step 0 of 2 attacked targets are in the top ten" in text
     assert len(app.get("plotly_chart")) == 1, "the rest is folded"
 

@@ -142,5 +142,5 @@ def test_what_is_published(open_page: Open) -> None:
     result: CertificatesResult = stored.result
     assert result.violations == 0
     assert result.share(1, 1e-4) >= 0.9
-    assert said.finding(result, None).split("**")[1] in words(app)
+    assert said.finding(result).split("**")[1] in words(app)
     assert (result.tried.set_index(["kind", "k"])["models"]["random"] == 10_000).all()

@@ -485,12 +485,6 @@ def certified(_: str) -> Numbers:
     return [100 * float((rows["gradient_norm"] >= 1e-4).mean()), 1]
 
 
-def half_certified(_: str) -> Numbers:
-    result = only("certificates", "digits")
-    rows = result.samples[result.samples["k"] == 1]
-    return [float(rows["gradient_norm"].median())]
-
-
 def violations(_: str) -> Numbers:
     tried = only("certificates", "digits").tried
     assert tried["violations"].sum() == 0

@@ -151,7 +151,7 @@ def deniable_span(_: str) -> Numbers:
 
 def deniable_at_limit(_: str) -> Numbers:
     (a, n), _near = deniable_within("", 0.5)
-    return [0.5, 1.5, 0.5, a, n]
+    return [0.5, a, n]
 
 
 def deniable_arrived(_: str) -> Numbers:
@@ -203,7 +203,15 @@ def along_of(role: str) -> Numbers:
 
 
 def moved_along(_: str) -> Numbers:
-    return [*took(""), *along_of("other scores")]
+    return [*along_of("other scores"), *took("")]
+
+
+def by_retraining(_: str) -> Numbers:
+    """The sample's place among those left out, by what leaving each out adds to the test loss: the
+    first lowers it most."""
+    result = only("other scores", "digits")
+    changes = result.retrained.set_index("sample")["change"]
+    return [rankdata(changes, "min")[list(changes.index).index(result.target)], len(changes)]
 
 
 def along(_: str) -> Numbers:

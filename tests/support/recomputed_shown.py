@@ -50,13 +50,8 @@ def rankings_agree(_: str) -> Numbers:
 
 
 def large_sets(dataset: str) -> Numbers:
-    _first, k, _one, single, _size, _many, large, size = r.sizes_course(dataset, "set_size")
-    return [k, large, size, single, 3]
-
-
-def places_of_large(dataset: str) -> Numbers:
-    _first, k, *_, large, size = r.sizes_course(dataset, "k")
-    return [size, large, k]
+    _first, k, *_, large, size = r.sizes_course(dataset, "set_size")
+    return [size, large * size / 100, k, 3]
 
 
 def search_moves(dataset: str) -> Numbers:

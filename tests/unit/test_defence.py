@@ -116,7 +116,7 @@ def test_objectives_are_compared_on_what_all_of_them_have(table):
     drawn = figures.caught(rows)
     assert [(t.name, t.y.tolist()) for t in drawn.data] == [
         ("Algorithm 3", [1.0]),
-        ("accurate", [0.5]),
+        ("keep accuracy", [0.5]),
     ]
     assert rates.by_objective({"higher_ranked": table}, 5e-3).empty
 

@@ -142,7 +142,7 @@ def test_every_score_of_the_lab_can_be_asked_for(result, dataset, tmp_path):
     assert again.names == found.names
     assert EXPERIMENT.describe(again) == EXPERIMENT.describe(found)
     assert "TRAK: random projections" in EXPERIMENT.describe(again)
-    figure = other_scores_figures.target_ranks(again)
+    figure = other_scores_figures.target_ranks(again, [])
     assert len(figure.layout.yaxis.ticktext) == len(SCORES)
     assert f"of {len(SCORES) - 1} other scores" in other_scores_words.every_title(again)
     with pytest.raises(InvalidInput, match="with 'influence' and 'knn_shapley' among them"):
@@ -159,7 +159,9 @@ def test_no_retraining_and_no_success_are_results_too(dataset, tmp_path):
     again = EXPERIMENT.load(tmp_path)
     assert EXPERIMENT.describe(again)
     assert "As an alarm" not in other_scores_words.more(again)
-    assert len(other_scores_figures.target_ranks(again).layout.yaxis.ticktext) == len(ATTRIBUTIONS)
+    assert len(other_scores_figures.target_ranks(again, []).layout.yaxis.ticktext) == len(
+        ATTRIBUTIONS
+    )
 
 
 def test_requests_are_checked():
@@ -171,14 +173,15 @@ def test_requests_are_checked():
 
 
 def test_ranks_are_drawn_before_and_after(result):
-    figure = other_scores_figures.target_ranks(result)
+    moved, _ = other_scores_words.follows(result)
+    figure = other_scores_figures.target_ranks(result, moved)
+    rows = other_scores_figures.order_of_rows(result, moved)
+    assert rows[: 1 + len(moved)] == ["influence", *moved]
+    lines = [trace.line.color for trace in figure.data if trace.mode == "lines"]
+    assert len(set(lines[: 1 + len(moved)])) == 1 and lines.count(lines[0]) == 1 + len(moved)
     for name, side in (("honest model", result.before), ("malicious model", result.after)):
         trace = next(t for t in figure.data if t.name == name)
-        assert list(trace.x) == [
-            side[n].ranks[7] for n in other_scores_figures.order_of_rows(result)
-        ]
-    retrained = next(t for t in figure.data if t.name == "either: it retrains")
-    assert retrained.text[0].strip() == f"{result.rank_retrained()} of 20"
+        assert list(trace.x) == [side[n].ranks[7] for n in rows]
     left, right = figure.layout.xaxis.range
     assert left > right  # rank 1 to the right
 

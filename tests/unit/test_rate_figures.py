@@ -374,7 +374,8 @@ def test_the_papers_findings_are_judged_by_the_shares(
     assert target_sets.evidence(trends) in target_sets.counted(shares)
     finding = target_sets.finding(shares, 0.03, 0.3, 10)
     assert "at most 3 points of accuracy" in finding
-    assert f"{grid[100, 10]:.0%} of 100 targets, {grid[1, 10]:.0%} of single ones" in finding
+    assert f"of 100 targets, **{100 * grid[100, 10]:.1f} arrive** in the top 10" in finding
+    assert ("cannot favour everybody" in finding) == (grid[100, 10] < grid[1, 10])
 
 
 def test_one_size_cannot_be_judged() -> None:
@@ -409,10 +410,10 @@ def test_bars_of_set_sizes_count_what_arrives() -> None:
     assert list(room.x) == [1, 10]
     assert list(arrive.x) == pytest.approx([0.06, 50])
     notes = [note.text for note in figure.layout.annotations]
-    assert notes[1:3] == ["6%", "50%"] and len(notes) == 6
-    said = target_sets.places_title(shares_of(GRID, PLACES.column), 10)
-    assert said == "Sets of 100 take 50% of the top 10"
-    assert target_sets.places_title(shares_of({(1, 1): 0.5}, PLACES.column), 1).startswith("Single")
+    assert notes == ["<b>0.1</b> of 1", "<b>50.0</b> of 100"]
+    assert target_sets.arrivals_title(shares, 10).startswith("More targets arrive in the top 10")
+    alone = shares_of({(1, 1): 0.5}, TARGETS.column)
+    assert target_sets.arrivals_title(alone, 1).startswith("No more targets arrive in the very top")
 
 
 # rates
@@ -468,9 +469,9 @@ def test_the_frontier_says_what_every_objective_leaves_of_the_ranking() -> None:
     assert points["correlation"].to_dict() == {"higher_ranked": 0.5, "quiet": 0.8}
     left = frontier.left(points.reset_index())
     assert "Algorithm 3 moves 100% for 4.0 points and leaves Spearman 0.50" in left
-    assert "quiet moves 67% for 0.0 points and leaves Spearman 0.80" in left
+    assert "“keep predictions and ranks” moves 67% for 0.0 points and leaves Spearman 0.80" in left
     figure = rate_figures.frontier(points.reset_index())
-    assert [t.name for t in figure.data] == ["Algorithm 3"] * 2 + ["quiet"] * 2
+    assert [t.name for t in figure.data] == ["Algorithm 3"] * 2 + ["keep predictions and ranks"] * 2
     assert [list(t.y) for t in figure.data] == [[1.0], [0.5], [pytest.approx(2 / 3)], [0.8]]
     counts = frontier.counts(table, 1)
     columns = ["objective", "attacks", "success", "accurate", "ordered", "quiet"]
@@ -487,8 +488,9 @@ def test_the_frontier_says_what_every_objective_leaves_of_the_ranking() -> None:
         SweepRequest(objectives=("quiet",), steps=200),
     ]
     assert frontier.meaning(plain.assign(runs=10), asked) == ""
-    assert "10 of at most 60 steps of Algorithm 3 and 10 of at most 200 steps of quiet" in (
-        frontier.meaning(table.assign(runs=10), asked)
+    assert (
+        "10 of at most 60 steps of Algorithm 3 and 10 of at most 200 steps of “keep predictions "
+        "and ranks”" in frontier.meaning(table.assign(runs=10), asked)
     )
 
 

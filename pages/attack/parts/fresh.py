@@ -16,14 +16,14 @@ from engine.statistics import wilson_interval
 from engine.vocabulary import ACCURACY_TOLERANCE, QUIET_CORRELATION, QUIET_TOLERANCE
 from pages.common.frames import named_rows
 from pages.common.keeping import shelf
-from pages.common.words.objective_words import NAMES
+from pages.common.words.objective_words import NAMES, quoted
 from pages.common.words.wording import listed
 
 TUNED_SEED, REPORTED_SEED = 0, 1  # of the targets' draw
 ROLE, TUNED_ROLES = "fresh", ("cost", "frontier", "ablation")  # of published sweeps on either
 TUNED = (
-    " Radii, starts and learning rates of “accurate” and “quiet” were chosen on these very "
-    "targets, which flatters them."
+    f" Radii, starts and learning rates of {quoted('accurate')} and {quoted('quiet')} were chosen "
+    "on these very targets, which flatters them."
 )
 ELSEWHERE = " Rates on fresh targets stand on the page “What does it cost?”."
 COUNTED = (
@@ -85,7 +85,7 @@ def shown(found: pd.DataFrame) -> pd.DataFrame:
                 f"{row.moved} of {row.attacks} ({row.low:.0%} to {row.high:.0%})"
                 for row in named_rows(found)
             ],
-            "and the ranking": found["quiet"],
+            "and the ranks": found["quiet"],
         }
     )
 
@@ -97,6 +97,6 @@ def sentence(found: pd.DataFrame, data: str, k: int) -> str:
     if rows.empty:
         return ""
     said = [
-        f"{NAMES[row.objective]} moves {row.moved} of {row.attacks}" for row in named_rows(rows)
+        f"{quoted(row.objective)} moves {row.moved} of {row.attacks}" for row in named_rows(rows)
     ]
     return f"With accuracy kept, {listed(said)} into the top {k}."

@@ -11,7 +11,7 @@ from engine.vocabulary import QUIET_CORRELATION, QUIET_TOLERANCE
 from pages.common.asking.rate_view import RateView
 from pages.common.frames import named_rows
 from pages.common.keeping import shelf
-from pages.common.words.objective_words import MEANINGS, NAMES
+from pages.common.words.objective_words import MEANINGS, NAMES, quoted
 from pages.common.words.wording import count, listed
 
 BY = ("objective", "radius", "k")
@@ -66,9 +66,9 @@ def left(points: pd.DataFrame) -> str:
         best = points.sort_values(["rate", "drop"], ascending=[False, True])
         best = best.groupby("objective").first()
         said = [
-            f"{name} moves {best['rate'][o]:.0%} for {best['drop'][o]:.1f} points and "
+            f"{quoted(o)} moves {best['rate'][o]:.0%} for {best['drop'][o]:.1f} points and "
             f"leaves Spearman {best['correlation'][o]:.2f}"
-            for o, name in NAMES.items()
+            for o in NAMES
             if o in best.index
         ]
         text = f"{'; '.join(said)}."
@@ -86,7 +86,7 @@ def meaning(rows: pd.DataFrame, requests: Sequence[SweepRequest]) -> str:
         return ""
     steps = {o: max(r.steps for r in requests if o in r.objectives) for o in runs.index}
     each = listed(
-        [f"{runs[o]} of at most {steps[o]} steps of {NAMES[o]}" for o in NAMES if o in runs.index]
+        [f"{runs[o]} of at most {steps[o]} steps of {quoted(o)}" for o in NAMES if o in runs.index]
     )
     return (
         f" Beside the paper's attack: {'; '.join(said)}. All on the same "
@@ -114,8 +114,8 @@ def shown(counts: pd.DataFrame) -> pd.DataFrame:
         {
             "attack": [f"{NAMES[row.objective]}, {row.radius:g}" for row in named_rows(counts)],
             "moved": counts["success"].astype(str) + " of " + of,
-            "accurate": counts["accurate"],
-            "in order": counts["ordered"],
+            "accuracy kept": counts["accurate"],
+            "ranks kept": counts["ordered"],
             "all three": [
                 f"{row.quiet} ({row.low:.0%} to {row.high:.0%})" for row in named_rows(counts)
             ],

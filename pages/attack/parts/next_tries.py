@@ -11,6 +11,7 @@ from engine.vocabulary import LINEAR
 from pages.common.asking import door, effort, links
 from pages.common.asking.form import forget_notes
 from pages.common.lab.shared import open_dataset
+from pages.common.words.objective_words import NAMES
 
 KS = (1, 3, 10, 30, 100)
 STRONGER = "accurate"  # reaches more targets than the paper's objective: page “What does it cost?”
@@ -32,7 +33,7 @@ def next_tries(request: AttackRequest) -> list[NextTry]:
         label = f"Let the model move farther: radius {radius:g}"
         tries.append(NextTry(label, replace(request, radius=radius)))
     if request.objective != STRONGER and request.model == LINEAR:
-        label = f"Another goal: {STRONGER}"
+        label = f"Another goal: {NAMES[STRONGER]}"
         tries.append(NextTry(label, replace(request, objective=STRONGER)))
     if 2 * request.restarts <= links.RESTARTS_HIGH:
         label = f"More random starts: {2 * request.restarts}"

@@ -17,6 +17,7 @@ from pages.common.keeping import shelf
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts
 from pages.common.words import wording
+from pages.common.words.code_names import in_words
 
 PINNED = "pinned"  # the parameter that names it
 NOTHING_PINNED = "none"
@@ -74,7 +75,7 @@ def side_by_side(first: Stored, second: Stored) -> pd.DataFrame:
         target = result.targets[0]
         return {
             "sample": f"{target}",
-            "goal": str(asked["objective"]),
+            "goal": in_words(asked["objective"]),
             "radius allowed": f"{asked['radius']:g}",
             "rank": f"{int(result.before.ranks[target]):,} → {result.rank_test:,}",
             "accuracy on unseen data": wording.percent(result.accuracy_after),

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from pages.common.asking.rate_view import RateView
 from pages.common.figures.axes import share_axis
 from pages.common.figures.layout import finish, set_plainly
-from pages.common.figures.palette import ATTACKED, ON_PAGE, ON_PALE, REST, paler
+from pages.common.figures.palette import ATTACKED, INK, ON_PAGE, ON_PALE, REST, paler
 from pages.common.frames import named_rows
 from pages.common.keeping import shelf
 
@@ -80,7 +80,7 @@ def outcomes(found: pd.DataFrame, names: list[str], tolerance: float | None) -> 
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
-            textfont={"size": 14, "color": ink},
+            textfont={"size": 15, "color": ink},
             customdata=found[[column, "attacks", "low", "high"]].to_numpy(),
             hovertemplate="<b>%{customdata[0]} of %{customdata[1]}</b>"
             + (
@@ -101,7 +101,14 @@ def _losses(figure: go.Figure, found: pd.DataFrame) -> None:
     heads = ((LOST, "points of<br>accuracy lost"), (KEPT, "order<br>kept"))
     for x, text in heads:
         figure.add_annotation(
-            x=x, y=1.01, xref="paper", yref="paper", yanchor="bottom", text=text, showarrow=False
+            x=x,
+            y=1.01,
+            xref="paper",
+            yref="paper",
+            yanchor="bottom",
+            text=text,
+            showarrow=False,
+            font={"size": 13, "color": INK},
         )
     for place, row in enumerate(named_rows(found)):
         for x, text in ((LOST, f"{row.lost:.1f}"), (KEPT, f"{row.correlation:.2f}")):
@@ -111,5 +118,5 @@ def _losses(figure: go.Figure, found: pd.DataFrame) -> None:
                 xref="paper",
                 text=text.replace("-", "−"),
                 showarrow=False,
-                font={"size": 14},
+                font={"size": 15, "color": INK},
             )

@@ -7,7 +7,7 @@ from engine.experiments import MinimalRadiusResult
 from engine.statistics import rank_correlation
 from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.common.keeping import shelf
-from pages.common.words.objective_words import NAMES
+from pages.common.words.objective_words import NAMES, quoted
 from pages.common.words.wording import count, decimal, listed, points, seconds
 
 
@@ -45,7 +45,7 @@ def rivals(result: MinimalRadiusResult, radius: float) -> str:
     """Say how many the other attacks move at that radius."""
     return listed(
         [
-            f"{NAMES[name]} moves {int(result.moved_by(name, radius, ACCURACY_TOLERANCE).sum())}"
+            f"{quoted(name)} moves {int(result.moved_by(name, radius, ACCURACY_TOLERANCE).sum())}"
             for name in dict.fromkeys(result.others["objective"])
         ]
     )

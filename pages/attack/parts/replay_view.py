@@ -34,7 +34,7 @@ def show(stored: Stored, request: AttackRequest, samples: Samples) -> None:
         f"All {len(samples):,} training samples, rank 1 first. Yellow: the first tenth under the "
         "honest model. The attack starts at a random model nearby."
     )
-    sign.note("replay", request.order)
+    sign.said("replay", request.order)
 
 
 @unfold.section("Watch this attack step by step", "replay-offer")

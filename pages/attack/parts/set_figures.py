@@ -6,15 +6,15 @@ import plotly.graph_objects as go
 
 from pages.attack.parts.target_sets import Reading
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ATTACKED, FAINT
+from pages.common.figures.palette import ATTACKED, FAINT, INK
 
-BARS = 0.66  # of the figure's width; the two columns of numbers stand to the right of it
-OF_SET, OF_TOP = 0.79, 0.95  # where their middles are
+BARS = 0.8  # of the figure's width; the column of numbers stands to the right of it
+BESIDE = 0.9  # where its middle is
 
 
 def arrivals(shares: pd.DataFrame, k: int) -> go.Figure:
     """Draw a bar for every size of the target set: how many targets arrive in the top k, of how
-    many for which there is room; beside it the same as a share of the set and of the top.
+    many for which there is room; beside it the same in numbers.
 
     shares: of one regime, form and split, a row per set size and k.
     """
@@ -31,7 +31,7 @@ def arrivals(shares: pd.DataFrame, k: int) -> go.Figure:
         y=names,
         orientation="h",
         width=0.68,
-        name="room for",
+        name="could arrive",
         marker={"color": FAINT},
         hoverinfo="skip",
     )
@@ -47,15 +47,15 @@ def arrivals(shares: pd.DataFrame, k: int) -> go.Figure:
         "%{customdata[2]} target sets<br>95% interval %{customdata[0]:.1f} to "
         "%{customdata[1]:.1f}<extra></extra>",
     )
-    columns = (
-        (OF_SET, "of the<br>set", "share_of_targets"),
-        (OF_TOP, f"of the<br>top {k}", "share_of_topk"),
-    )
-    for x, head, column in columns:
-        place = {"x": x, "xref": "paper", "showarrow": False}
-        figure.add_annotation(**place, y=1.01, yref="paper", yanchor="bottom", text=head)
-        for at, share in enumerate(rows[column]):
-            figure.add_annotation(**place, y=at, text=f"{share:.0%}", font={"size": 14})
+    for at, (count, size) in enumerate(zip(arrive, names, strict=True)):
+        figure.add_annotation(
+            x=BESIDE,
+            xref="paper",
+            y=at,
+            showarrow=False,
+            text=f"<b>{count:.1f}</b> of {size}",
+            font={"size": 15, "color": INK},
+        )
     figure.update_xaxes(
         domain=[0, BARS],
         range=[0, max(room)],
@@ -66,8 +66,8 @@ def arrivals(shares: pd.DataFrame, k: int) -> go.Figure:
     figure.update_yaxes(
         type="category", autorange="reversed", showgrid=False, title_text="targets in the set"
     )
-    legend = {"traceorder": "reversed", "y": 1.13}
-    return finish(figure, 130 + 48 * len(names), barmode="overlay", legend=legend)
+    legend = {"traceorder": "reversed"}
+    return finish(figure, 110 + 50 * len(names), barmode="overlay", legend=legend)
 
 
 def share_grid(shares: pd.DataFrame, reading: Reading) -> go.Figure:

@@ -86,7 +86,7 @@ def evidence(trends: Trends) -> str:
 
 @shelf.kept
 def finding(shares: pd.DataFrame, tolerance: float | None, radius: float, k: int) -> str:
-    """Say what a larger set takes of the top k, and how much of the set arrives."""
+    """Say how many targets of the largest sets arrive in the top k."""
     by = {name: Trends.of(shares, reading) for name, reading in READINGS.items()}
     if not all(trends.comparable for trends in by.values()):
         return (
@@ -94,16 +94,13 @@ def finding(shares: pd.DataFrame, tolerance: float | None, radius: float, k: int
             "compare sizes and k: ask for more than one of each below."
         )
     rows = shares[shares["k"] == k].sort_values("set_size")
+    column = READINGS["targets"].column
     few, many = rows.iloc[0], rows.iloc[-1]
-    places, arrive = (reading.column for reading in READINGS.values())
-    takes = "more" if many[places] > few[places] else "no more"
-    part = "a smaller" if many[arrive] < few[arrive] else "no smaller"
-    joined = "but" if (takes == "more") == (part == "a smaller") else "and"
+    fewer = many[column] < few[column]
+    lead = "One model cannot favour everybody" if fewer else "Larger sets arrive as well"
     return (
-        f"**Larger sets take {takes} of {top(k)}, {joined} {part} share of each arrives:** "
-        f"{many[arrive]:.0%} of {many['set_size']:.0f} targets, {few[arrive]:.0%} of "
-        f"{'single ones' if few['set_size'] == 1 else format(few['set_size'], '.0f')}, "
-        f"{limit(tolerance)}."
+        f"**{lead}:** of {many['set_size']:.0f} targets, **{arriving(many):.1f} arrive** in "
+        f"{top(k)} on average, {limit(tolerance)}."
     )
 
 
@@ -131,12 +128,16 @@ def counted(shares: pd.DataFrame) -> str:
     )
 
 
-def places_title(shares: pd.DataFrame, k: int) -> str:
-    """Say what the largest sets take of the top k."""
-    last = shares[shares["k"] == k].sort_values("set_size").iloc[-1]
-    size = int(last["set_size"])
-    sets = "Single targets" if size == 1 else f"Sets of {size}"
-    return f"{sets} take {last['share_of_topk']:.0%} of {top(k)}"
+def arriving(row: pd.Series) -> float:
+    """Return how many targets of a set arrive, on average. row: of `share_rates`."""
+    return float(row[READINGS["targets"].column] * row["set_size"])
+
+
+def arrivals_title(shares: pd.DataFrame, k: int) -> str:
+    """Say whether more targets arrive out of larger sets."""
+    rows = shares[shares["k"] == k].sort_values("set_size")
+    grows = arriving(rows.iloc[-1]) > arriving(rows.iloc[0])
+    return f"{'More' if grows else 'No more'} targets arrive in {top(k)} out of larger sets"
 
 
 def grid_title(shares: pd.DataFrame, reading: Reading, split: str) -> str:

@@ -15,7 +15,7 @@ from engine.attacks.rates import attempted, chosen_on_test
 from pages.common.asking.rate_view import RateView
 from pages.common.frames import row_of
 from pages.common.keeping import shelf
-from pages.common.words.objective_words import NAMES
+from pages.common.words.objective_words import NAMES, quoted
 from pages.common.words.wording import count, listed
 
 END = 0.1  # of a ranking: its first and its last tenth
@@ -82,7 +82,7 @@ def landed(found: Sequence[Landing]) -> str:
     if not found:
         return ""
     said = [
-        f"of {count(one.arrived, 'target')} moved by {NAMES[one.objective]} (radius "
+        f"of {count(one.arrived, 'target')} moved by {quoted(one.objective)} (radius "
         f"{one.radius:g}), {one.last} in the last tenth of the ranking and {one.first} in the first"
         for one in found
     ]

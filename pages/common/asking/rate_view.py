@@ -84,11 +84,11 @@ def choose_view(
     form: Form, table: pd.DataFrame, with_radius: bool = False, largest: bool = False
 ) -> RateView:
     """k, limit, count and (where it is asked for, and there are several) radius, from controls: all
-    choose among what is computed. `largest`: begin with the largest k, which only this page does,
-    instead of the smallest."""
+    choose among what is computed. The limit stands above the figure, the others in the sidebar.
+    `largest`: begin with the largest k, which only this page does, instead of the smallest."""
     ks, radii = distinct(table, "k"), distinct(table, "radius")
     several = with_radius and len(radii) > 1
-    columns = st.columns([1, 1, 3, 2] if several else [1, 3, 3], vertical_alignment="bottom")
+    columns = st.sidebar.columns(1 + several)
     k = form.choice(
         columns[0],
         "Top k",
@@ -102,7 +102,7 @@ def choose_view(
     radius = radii[0]
     if several:
         radius = form.choice(
-            columns[1],
+            columns[-1],
             "Radius",
             "radius",
             radii,
@@ -111,7 +111,7 @@ def choose_view(
             nearest=True,
         )
     points = form.slider(
-        columns[-2],
+        st.columns([3, 2])[0],
         "Accuracy we may lose (points)",
         "tolerance",
         LOSSES,
@@ -122,7 +122,7 @@ def choose_view(
     )
     keep_choice(tolerance=points)
     named = form.choice(
-        columns[-1],
+        st.sidebar,
         "Count as success",
         "form",
         list(FORMS.values()),

@@ -1,4 +1,6 @@
-"""What rank 1 and a score above zero mean, said once on each page: below what shows them first."""
+"""What rank 1 is, said in short and once on each page that shows ranks or scores: below what shows
+them first. The words "rank 1" have their meaning in the glossary, under dots; "What is influence?"
+says it in full."""
 
 import re
 
@@ -7,11 +9,12 @@ import streamlit as st
 from pages.common.keeping.shelf import kept
 from pages.common.widgets.ready_figure import ReadyFigure
 from pages.common.widgets.save_figure import FigureSource
-from pages.common.words.wording import score_meaning
+from pages.common.words.wording import rank_one
 
 SAID = "sign_said"  # the session state's name for the place on the page where it is said
 ORDERED = re.compile(r'"text":"[^"]*\b(?:ranks?|scores?|top)\b')  # the title of an axis, or a note
 OTHER = ("fairness",)  # experiments whose ranks are not those of influence scores
+USUAL = "highest_first"
 
 
 def start_page() -> None:
@@ -33,8 +36,16 @@ def note_below(figure: ReadyFigure, place: str, source: FigureSource | None) -> 
     note(place, *orders[:1])
 
 
-def note(place: str, order: str = "highest_first") -> None:
-    """Say what rank 1 and a score above zero mean, unless the page has said so at another
-    place."""
+def note(place: str, order: str = USUAL) -> None:
+    """Say which score is rank 1, unless the page has said so at another place."""
     if st.session_state.setdefault(SAID, place) == place:
-        st.caption(score_meaning(order))
+        st.caption(rank_one(order))
+
+
+def said(place: str, order: str = USUAL) -> None:
+    """Enter that a text of the page names rank 1, under dots, as the glossary means it; with the
+    other order, say so."""
+    if order == USUAL:
+        st.session_state.setdefault(SAID, place)
+    else:
+        note(place, order)

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 
 from engine.data import catalogue
 from pages.common.lab import published_results
+from pages.common.words.objective_words import NAMES
 from pages.common.words.score_names import SCORE_NAMES
 
 OBJECTIVE_WORDS: Mapping[str, str] = {
     "higher_ranked": "Algorithm 3 (the paper's)",
     "top_k": "lower the top k",
     "target": "raise the target only",
-    "accurate": "accurate",
-    "quiet": "quiet",
+    "accurate": NAMES["accurate"],
+    "quiet": NAMES["quiet"],
     "pay": "pay by score",
     "pay_top_k": "pay by top k",
     "pay_rank": "pay by rank",

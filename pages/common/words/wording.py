@@ -92,6 +92,11 @@ def score_meaning(order: str) -> str:
     return f"Rank 1: the highest score. {sign}; the paper calls that end the most valuable."
 
 
+def rank_one(order: str) -> str:
+    """Say in short which end of the scores is rank 1; the glossary says what a score means."""
+    return f"Rank 1: the {'lowest' if order == 'lowest_first' else 'highest'} score."
+
+
 def turnover(result: AttackResult, first: int = 10) -> str:
     """Return the second finding: what is left of the honest ranking."""
     return f"{stayed(result, first)}; Spearman correlation {decimal(result.rank_correlation)}"

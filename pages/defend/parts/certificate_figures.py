@@ -46,7 +46,7 @@ def shares(table: pd.DataFrame, attacked: float | None) -> go.Figure:
     figure.update_yaxes(
         title_text="samples that no model can move", tickformat=".0%", range=[-0.03, 1.05]
     )
-    return finish(figure, 360, showlegend=False)
+    return finish(figure, 340, showlegend=False, margin={"t": 8})
 
 
 def note(figure: go.Figure, x: float, anchor: str, text: str, colour: str) -> None:

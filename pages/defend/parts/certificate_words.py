@@ -20,29 +20,31 @@ KINDS = {
 
 def size(value: float) -> str:
     """Return a gradient norm or radius in words: 10⁻⁴ as 0.0001."""
-    return f"{value:.2g}" if value >= 1e-4 else f"{value:.1e}".replace("e-0", "e−")
+    return (
+        f"{value:.2g}" if value >= 1e-4 else f"{value:.1e}".replace("e-0", "e−").replace("e-", "e−")
+    )
 
 
 @shelf.kept
-def finding(result: CertificatesResult, attacked: float | None) -> str:
-    """Return the answer in one or two sentences."""
+def finding(result: CertificatesResult) -> str:
+    """Return the answer in two sentences."""
     k = int(result.samples["k"].min())
     place = "rank 1" if k == 1 else f"the top {k}"
     share = percent(result.share(k, STATED))
-    said = (
+    return (
         f"**Proven: if training on the agreed loss is nearly finished, {share} "
         f"of samples cannot reach {place}.** Nearly finished: the loss's slope is at most "
         f"{size(STATED)}."
     )
-    if attacked is not None:
-        said += f" Published attacks that succeed leave {attacked:.3g} or more."
-    return said
 
 
-def shares_title(result: CertificatesResult, k: int) -> str:
-    norms = result.of(k)["gradient_norm"]
-    middle = float(norms[norms > 0].median())
-    return f"Half of the samples are safe up to a slope of {size(middle)}"
+@shelf.kept
+def succeeded_from(attacked: float | None) -> str:
+    """Say which slope the attacks leave that succeed, with a space before it; empty where none
+    is known."""
+    if attacked is None:
+        return ""
+    return f" Published attacks that succeed leave {attacked:.3g} or more."
 
 
 @shelf.kept

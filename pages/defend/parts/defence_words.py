@@ -10,7 +10,7 @@ from engine.statistics import Detection, detection
 from pages.common.figures.axes import number
 from pages.common.frames import named_rows
 from pages.common.keeping import shelf
-from pages.common.words.objective_words import NAMES
+from pages.common.words.objective_words import NAMES, quoted
 from pages.common.words.wording import count, listed
 
 
@@ -151,7 +151,7 @@ def caught_title(rows: pd.DataFrame) -> str:
     least = compared.loc[compared["rate"].idxmin()]
     return (
         f"The check flags {least['flagged']} of {least['attacks']} attacks by "
-        f"“{NAMES[least['objective']]}”, the fewest at radius {radius:g}"
+        f"{quoted(str(least['objective']))}, the fewest at radius {radius:g}"
     )
 
 
@@ -160,7 +160,7 @@ def budgets(requests: Sequence[DefenceRequest]) -> str:
     return listed(
         [
             f"{count(max(r.restarts, 1) * len(r.learning_rates), 'run')} of at most {r.steps} "
-            f"steps for {NAMES[r.objective]}"
+            f"steps for {quoted(r.objective)}"
             for r in requests
         ]
     )

@@ -51,14 +51,14 @@ def curve(result: DeniableResult, epsilon: float, means: str) -> go.Figure:
     label(figure, ends, result.limit)
     figure.add_vline(x=epsilon, line={"color": GREY, "width": 2, "dash": "dash"})
     figure.update_xaxes(
-        title_text="allowed change ε of samples and features",
+        title_text="allowed change, ε",
         tickprefix="±",
         range=[0, 1.02 * result.limit],
     )
     figure.update_yaxes(
         title_text="targets that reach the top", tickformat=".0%", range=[-0.02, 1.04]
     )
-    return finish(figure, 380, showlegend=False)
+    return finish(figure, 360, showlegend=False, margin={"t": 8})
 
 
 def label(figure: go.Figure, ends: Sequence[tuple[float, str, str]], limit: float) -> None:
@@ -74,6 +74,7 @@ def label(figure: go.Figure, ends: Sequence[tuple[float, str, str]], limit: floa
             yanchor="bottom",
             showarrow=False,
             text=name,
+            xshift=-8,
             font={"size": 14, "color": colour},
         )
 

@@ -6,9 +6,10 @@ from engine.experiments import DeniableResult
 from engine.experiments.deniable import NEWTON_STEPS
 from engine.scrutiny.audit import CAUGHT_ABOVE
 from engine.statistics import detection
+from pages.common.figures.axes import MINUS, number
 from pages.common.frames import named_rows
 from pages.common.keeping import shelf
-from pages.common.words.wording import count, points
+from pages.common.words.wording import count, decimal, points
 from pages.defend.parts.deniable_figures import MEANS
 
 
@@ -24,20 +25,26 @@ def every_means(result: DeniableResult) -> str:
 
 @shelf.kept
 def finding(result: DeniableResult) -> str:
-    """Say what the attack reaches, and whether averaging stops it, in one line."""
+    """Say what the attack reaches, and by what choices, in one line."""
     means = every_means(result)
     random = moved(result, means, "random", result.limit)
     found = result.arrived
     if found.empty:
         return f"Within ε = {result.limit:g} no target reaches the top {result.k}."
-    stay = int((found["averaged"] <= result.k).sum())
     place = "rank 1" if result.k == 1 else f"the top {result.k}"
     return (
         f"**Where the trainer chooses the loss, {random} of "
-        f"{len(result.rows(means, 'random'))} random targets reach {place} at its minimum.** "
-        f"The attacker chose L2 and weights of {span(result.limit)} times. "
-        f"Averaging over honest choices leaves {stay} of {len(found)}."
+        f"{len(result.rows(means, 'random'))} random targets reach {place} in a fully trained "
+        f"model.** The trainer chose L2, and how much samples and features count: "
+        f"{span(result.limit)} times."
     )
+
+
+@shelf.kept
+def averaging(result: DeniableResult) -> str:
+    """Say what averaging over honest choices leaves of the attacks that arrived."""
+    stay = int((result.arrived["averaged"] <= result.k).sum())
+    return f"Averaging over honest choices leaves {stay} of {len(result.arrived)}."
 
 
 @shelf.kept
@@ -45,8 +52,7 @@ def at(result: DeniableResult, epsilon: float) -> str:
     """Say for one ε how many random targets are moved by the last of the means."""
     means = every_means(result)
     return (
-        f"At {span(epsilon)} times (ε = {epsilon:g}), "
-        f"{moved(result, means, 'random', epsilon)} of "
+        f"With ε = {epsilon:g}, {moved(result, means, 'random', epsilon)} of "
         f"{len(result.rows(means, 'random'))} random targets reach the top"
     )
 
@@ -91,12 +97,12 @@ def checks(result: DeniableResult) -> pd.DataFrame:
         (
             "audit of the reported scores",
             f"{audited} of {n}",
-            f"largest residual {found['audit'].max():.1e}",
+            f"largest residual {number(found['audit'].max())}",
         ),
         (
             "gradient norm of the declared loss",
             f"{int((found['gradient_norm'] < 1e-6).sum())} of {n}",
-            f"largest {found['gradient_norm'].max():.1e}",
+            f"largest {number(found['gradient_norm'].max())}",
         ),
         (
             f"{NEWTON_STEPS} Newton steps on the declared loss",
@@ -111,7 +117,7 @@ def checks(result: DeniableResult) -> pd.DataFrame:
         (
             "gradient norm of the usual loss",
             f"{int((found['usual_norm'] < 1e-6).sum())} of {n}",
-            f"smallest {found['usual_norm'].min():.1e}",
+            f"smallest {number(found['usual_norm'].min())}",
         ),
         (
             f"{NEWTON_STEPS} Newton steps on the usual loss",
@@ -233,14 +239,16 @@ def targets(result: DeniableResult) -> pd.DataFrame:
         {
             "by": table["means"].map(MEANS),
             "target": table["target"],
-            "usual rank": table["rank_before"],
+            "usual rank": table["rank_before"].map("{:,}".format),
             "least ε": [
                 f"{row.epsilon:.3f}" if row.arrived else failed(row.rank_after, result.k)
                 for row in named_rows(table)
             ],
-            "rank": table["rank_after"],
-            "accuracy lost, points": [f"{100 * v:.1f}" for v in table["lost_holdout"]],
-            "Spearman": [f"{v:.2f}" for v in table["correlation"]],
+            "rank": table["rank_after"].map("{:,}".format),
+            "accuracy lost, points": [
+                f"{100 * v:.1f}".replace("-", MINUS) for v in table["lost_holdout"]
+            ],
+            "Spearman": [decimal(v) for v in table["correlation"]],
             "rank by averaged scores": [
                 "–" if pd.isna(v) else f"{v:,.0f}" for v in table["averaged"]
             ],

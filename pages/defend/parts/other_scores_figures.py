@@ -1,5 +1,7 @@
 """Figures of other attributions and of the alarm: pure functions from results to figures."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -12,7 +14,6 @@ from pages.common.figures.palette import ATTACKED, BAND, BEYOND, GREY, HONEST, L
 from pages.common.frames import named_rows
 from pages.common.words.score_names import SCORE_NAMES
 
-RETRAINED = "leave-one-out retraining"
 KINDS = {"whole": "whole ranking", "top": "top ten"}
 ROLES = {
     "attacked": ("attacked", ATTACKED, "diamond"),
@@ -27,24 +28,27 @@ def broken(name: str) -> str:
     return name.replace(" ", "<br>", 1)
 
 
-def order_of_rows(result: AttributionsResult) -> list[str]:
-    return [name for name in SCORE_NAMES if name in result.names]
+def order_of_rows(result: AttributionsResult, moved: Sequence[str]) -> list[str]:
+    """Return influence, which is attacked, then the scores that `moved` along, then the others."""
+    names = [name for name in SCORE_NAMES if name in result.names]
+    return sorted(names, key=lambda name: 0 if name == "influence" else 1 if name in moved else 2)
 
 
-def target_ranks(result: AttributionsResult) -> go.Figure:
-    """Draw the target's rank under every attribution, before and after: rank 1 to the right."""
+def target_ranks(result: AttributionsResult, moved: Sequence[str]) -> go.Figure:
+    """Draw the target's rank under every attribution, before and after: rank 1 to the right. The
+    lines of influence and of the scores that `moved` along are in colour."""
     n, t = len(result.before["influence"].ranks), result.target
-    names = order_of_rows(result)
+    names = order_of_rows(result, moved)
     y = np.arange(len(names), 0, -1)
     before = [int(result.before[name].ranks[t]) for name in names]
     after = [int(result.after[name].ranks[t]) for name in names]
     figure = go.Figure()
-    for height, old, new in zip(y, before, after, strict=True):
+    for name, height, old, new in zip(names, y, before, after, strict=True):
         figure.add_scatter(
             x=[old, new],
             y=[height, height],
             mode="lines",
-            line={"color": TARGET, "width": 2},
+            line={"color": TARGET if name in ("influence", *moved) else GREY, "width": 2.5},
             hoverinfo="skip",
             showlegend=False,
         )
@@ -65,33 +69,19 @@ def target_ranks(result: AttributionsResult) -> go.Figure:
             customdata=[SCORE_NAMES[n] for n in names],
             hovertemplate=f"%{{customdata}}: rank %{{x:,}} of {n:,}<extra>{name}</extra>",
         )
-    ticks = [broken(SCORE_NAMES[name]) for name in names]
-    rank = result.rank_retrained()
-    if rank is not None:
-        tried = len(result.retrained)
-        about = 1 + (rank - 1) * (n - 1) / max(tried - 1, 1)
-        figure.add_scatter(
-            x=[about],
-            y=[0],
-            mode="markers+text",
-            name="either: it retrains",
-            marker={"symbol": "square-open", "size": 11, "color": GREY, "line": {"width": 2}},
-            text=[f"\u00a0{rank} of {tried}"],
-            textposition="middle right",
-            cliponaxis=False,
-            hovertemplate=f"{RETRAINED}: rank {rank} of the {tried} samples left out, which is "
-            f"about {about:,.0f} of {n:,}<extra></extra>",
-        )
-        ticks.append("leave-one-out<br>retraining")
+    ticks = [
+        "<b>influence</b><br>(attacked)" if name == "influence" else broken(SCORE_NAMES[name])
+        for name in names
+    ]
     figure.add_vrect(x0=0.75, x1=result.k + 0.5, fillcolor=BAND, line_width=0, layer="below")
     figure.update_xaxes(rank_axis(n, f"rank of sample {t} of {n:,} (log)", reverse=True))
     figure.update_yaxes(
-        tickvals=[*y, 0][: len(ticks)],
+        tickvals=y.tolist(),
         ticktext=ticks,
-        range=[-0.7 if rank is not None else 0.3, len(names) + 0.7],
+        range=[0.3, len(names) + 0.7],
         zeroline=False,
     )
-    return finish(figure, max(500, 56 * len(ticks)))
+    return finish(figure, 90 + 52 * len(ticks))
 
 
 def crowd(result: AttributionsResult, kind: str, score: str) -> go.Figure:

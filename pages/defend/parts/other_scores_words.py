@@ -56,18 +56,16 @@ def share(hits: int, total: int, what: str) -> str:
 
 @shelf.kept
 def finding(result: AttributionsResult) -> str:
-    """Say which scores were moved along."""
+    """Say how many scores were moved along, and how far the target went by influence."""
     moved, stayed = follows(result)
     t = result.target
     old, new = result.before["influence"].ranks[t], result.after["influence"].ranks[t]
     failed = "" if new <= result.k else f", not into the top {result.k}"
-    parts = [f"The attack took sample {t} from rank {old:,} to rank {new:,} by influence{failed}."]
-    if moved:
-        many = len(moved) + len(stayed)
-        parts.append(
-            f"**{len(moved)} of {many} other scores moved along**, though it never aimed at them."
-        )
-    return " ".join(parts)
+    took = f"attack took sample {t} from rank {old:,} to rank {new:,} by influence{failed}."
+    if not moved:
+        return f"The {took}"
+    many = len(moved) + len(stayed)
+    return f"**{len(moved)} of {many} other scores moved along** when the {took}"
 
 
 @shelf.kept

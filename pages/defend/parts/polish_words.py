@@ -52,9 +52,8 @@ def unknowing(table: pd.DataFrame) -> pd.DataFrame:
 
 @shelf.kept
 def finding(table: pd.DataFrame) -> str:
-    """Say what one step undoes, and which attacker it does not stop, in words."""
-    plain, knows = unknowing(table), rates.outside(table)
-    knows, most = knows[knows["kind"].isin(KNOWING)], steps_of(table)
+    """Say what one step undoes, in words."""
+    plain, most = unknowing(table), steps_of(table)
     if plain.empty:
         return "No attack reached the top, so there is nothing to undo."
     kept, left = (int((plain[f"rank_{j}"] <= rates.TOP).sum()) for j in (1, most))
@@ -64,13 +63,21 @@ def finding(table: pd.DataFrame) -> str:
     )
     if kept:
         said += f" {count(most, 'step')} leave {left}."
-    if len(knows):
-        one, last = (int((knows[f"rank_{j}"] <= rates.TOP).sum()) for j in (1, most))
-        said += (
-            f" Attackers who know of polishing keep {one} of {len(knows)} after one step and "
-            f"{last} after {most}."
-        )
     return said
+
+
+@shelf.kept
+def knowing_kept(table: pd.DataFrame) -> str:
+    """Say what attackers who know of polishing keep in the top ten; empty where none arrived."""
+    knows, most = rates.outside(table), steps_of(table)
+    knows = knows[knows["kind"].isin(KNOWING)]
+    if knows.empty:
+        return ""
+    one, last = (int((knows[f"rank_{j}"] <= rates.TOP).sum()) for j in (1, most))
+    return (
+        f"Attackers who know of polishing keep {one} of {len(knows)} after one step and {last} "
+        f"after {most}."
+    )
 
 
 @shelf.kept
@@ -84,12 +91,12 @@ def paths_title(table: pd.DataFrame, step: int) -> str:
 
 @shelf.kept
 def paths_caption(table: pd.DataFrame) -> str:
-    """Say what the lines are, and how far the whole ranking flows back."""
+    """Say which models are drawn, and how far the whole ranking flows back."""
     plain, most = unknowing(table), steps_of(table)
     said = (
-        "One line is one model: the sample that it puts first. Shaded: the top ten. Honest models "
-        "differ in optimiser, stopping time and L2, and some held samples back; each declares its "
-        "own L2. Of attacked models those count whose target comes from outside the honest top ten."
+        "Honest models differ in optimiser, stopping time and L2, and some held samples back; each "
+        "declares its own L2. Of attacked models those count whose target comes from outside the "
+        "honest top ten."
     )
     if len(plain):
         before, after, last = (plain[f"correlation_{j}"].median() for j in (0, 1, most))

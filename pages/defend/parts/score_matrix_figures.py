@@ -7,7 +7,7 @@ from plotly.subplots import make_subplots
 from engine.experiments import ScoreMatrixResult
 from engine.vocabulary import MODEL_FREE
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ATTACKED, GREY, INK, LIMIT
+from pages.common.figures.palette import ATTACKED, GREY, LIMIT
 from pages.common.words.score_names import SCORE_NAMES
 
 # Of no target, and from one target to all of them: dark enough for white text.
@@ -15,40 +15,33 @@ SCALE = ((0.0, "rgba(134, 142, 150, 0.12)"), (0.02, "#5E7386"), (1.0, "#005B96")
 
 
 def reached(result: ScoreMatrixResult) -> go.Figure:
-    """Draw, for each score, how many targets an attack on it moves into its top, and how many an
-    attack on influence alone moves along. Scores without the model can only be moved along."""
-    names = result.observed[::-1]
-    said = [SCORE_NAMES[name] for name in names]
-    own = [most_moved(result, name) for name in names]
-    along = [result.arrived("influence", name)[0] for name in names]
-    figure = go.Figure()
-    for counts, name, colour, width, label in (
-        (own, "attack on this score", ATTACKED, 0.62, True),
-        (along, "attack on influence alone", INK, 0.16, False),
-    ):
-        figure.add_bar(
+    """Draw, for each score, how many targets an attack on it moves into its top, most first. Scores
+    without the model come last: they can only be moved along."""
+    names = sorted(
+        result.observed, key=lambda name: (name in MODEL_FREE, -most_moved(result, name))
+    )[::-1]
+    counts = [most_moved(result, name) for name in names]
+    figure = go.Figure(
+        go.Bar(
             x=counts,
-            y=said,
+            y=[SCORE_NAMES[name] for name in names],
             orientation="h",
-            name=name,
-            width=width,
-            marker={"color": colour},
+            width=0.66,
+            marker={"color": ATTACKED},
             text=[
-                f"<b>{count}</b>{' · never sees the model' if score in MODEL_FREE else ''}"
-                for score, count in zip(names, counts, strict=True)
-            ]
-            if label
-            else None,
+                f"<b>{count}</b>{' · never sees the model' if name in MODEL_FREE else ''}"
+                for name, count in zip(names, counts, strict=True)
+            ],
             textposition="outside",
             textfont={"size": 14},
             cliponaxis=False,
-            hovertemplate=f"%{{y}}: %{{x}} of {result.n_targets}<extra>{name}</extra>",
+            hovertemplate=f"%{{y}}: %{{x}} of {result.n_targets}<extra></extra>",
         )
-    title = f"of {result.n_targets} targets, in the top {result.k}"
+    )
+    title = f"of {result.n_targets} targets, moved into the top {result.k}"
     figure.update_xaxes(title_text=title, range=[0, 1.06 * result.n_targets])
     figure.update_yaxes(tickfont={"size": 14}, automargin=True)
-    figure = finish(figure, 90 + 29 * len(names), barmode="overlay")
-    return figure
+    return finish(figure, 60 + 30 * len(names), margin={"t": 8})
 
 
 def most_moved(result: ScoreMatrixResult, name: str) -> int:

@@ -16,26 +16,27 @@ def free(result: ScoreMatrixResult) -> list[str]:
 
 @shelf.kept
 def finding(result: ScoreMatrixResult) -> str:
-    """Say how often the attack on each score succeeds, and which are immune."""
-    own = {name: result.arrived(name, name)[0] for name in result.attacked}
-    least, most = min(own, key=own.__getitem__), max(own, key=own.__getitem__)
-    n = result.n_targets
-    none = [name for name, count in own.items() if count == 0]
+    """Say on which scores every attack fails, and which are immune."""
+    none = [name for name in result.attacked if result.arrived(name, name)[0] == 0]
     verdict = (
         "No score computed from the model as handed in is safe"
         if not none
         else f"Attacks fail on {listed([SCORE_NAMES[name] for name in none])}"
     )
-    hardest = (
-        f"{own[least]} ({SCORE_NAMES[least]}) to {own[most]}"
-        if own[least] < own[most]
-        else f"{own[most]}"
-    )
     immune = free(result)
     why = "never see it and stay" if len(immune) > 1 else "never sees it and stays"
+    return f"**{verdict}.** {listed(immune)} {why}."
+
+
+@shelf.kept
+def reached(result: ScoreMatrixResult) -> str:
+    """Say what a bar of the figure is, and how many targets the attacks move."""
+    own = {name: result.arrived(name, name)[0] for name in result.attacked}
+    least, most = min(own, key=own.__getitem__), max(own, key=own.__getitem__)
+    fewest = f"{own[least]} ({SCORE_NAMES[least]}) to " if own[least] < own[most] else ""
     return (
-        f"**{verdict}.** Told which score to fool, the attack moves {hardest} of {n} targets. "
-        f"{listed(immune)} {why}."
+        "Each bar is an attack that is told which score to fool: "
+        f"the attack moves {fewest}{own[most]} of {result.n_targets} targets."
     )
 
 
@@ -49,12 +50,6 @@ def matrix_title(result: ScoreMatrixResult) -> str:
         f"An attack on influence alone also moves {along[most]} of {result.n_targets} targets by "
         f"{SCORE_NAMES[most]}"
     )
-
-
-@shelf.kept
-def never_enters(result: ScoreMatrixResult) -> str:
-    """Say which scores no attack can aim at."""
-    return f"The model does not enter {listed(free(result))}: no attack can aim at them."
 
 
 @shelf.kept

@@ -9,7 +9,7 @@
   const byForm = new Map(words.flatMap(word => word.forms.map(form => [form, word])));
   const escaped = form => form.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const longest = [...byForm.keys()].sort((a, b) => b.length - a.length).map(escaped);
-  const pattern = new RegExp(`(?<![\\p{L}\\p{N}_-])(?:${longest.join('|')})(?![\\p{L}\\p{N}_-])`, 'giu');
+  const pattern = new RegExp(`(?<![\\p{L}\\p{N}_-])(?:${longest.join('|')})(?![\\p{L}\\p{N}_-]|[.,]\\p{N})`, 'giu');
   let found = [];  // {word, range}: first mentions that can be seen
 
   // A form with a capital letter is a name and matches as it is; others also begin sentences.
