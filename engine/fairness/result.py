@@ -82,15 +82,16 @@ class FairnessResult:
             "downstream model at scale 1": float(self.row(1)["accuracy_test"]),
         }
         worse = [
-            f"the {name} {accuracy:.3f}"
+            f"the {name} on {accuracy:.1%}"
             for name, accuracy in accuracies.items()
             if accuracy < self.about.majority - ROUNDING
         ]
         if not worse:
             return ""
         return (
-            f"Worse than always predicting the more frequent label ({self.about.majority:.3f} of "
-            f"the test rows are right): {' and '.join(worse)}. Its gaps say little."
+            "Worse than always predicting the more frequent label, which is right on "
+            f"{self.about.majority:.1%} of the test rows: {' and '.join(worse)}. Its gaps say "
+            "little."
         )
 
     @property

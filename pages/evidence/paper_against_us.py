@@ -133,11 +133,6 @@ def scoreboard_figure(found: Published, compared: tuple[Comparison, ...]) -> Fig
     )
 
 
-def sign(verdict: str) -> str:
-    """Return the sign that the figure gives a verdict."""
-    return comparison_figures.VERDICT_LOOKS[verdict][1]
-
-
 def statements_list(form: Form, compared: Sequence[Comparison]) -> None:
     """Show what the paper states, with the verdicts that are chosen: at first what is not
     reproduced."""
@@ -151,7 +146,10 @@ def statements_list(form: Form, compared: Sequence[Comparison]) -> None:
     if not by_claim:
         st.caption("No verdict is chosen.")
     for (source, claim), found in by_claim.items():
-        lines = [f"- {sign(c.verdict)} On **{c.data}**, {c.here}: {c.why}." for c in found]
+        lines = [
+            f"- {comparison_words.SIGNS[c.verdict]} On **{c.data}**, {c.here}: {c.why}."
+            for c in found
+        ]
         st.markdown("\n".join([f"**{source}.** {claim}", "", *lines]))
 
 
@@ -175,7 +173,11 @@ def page() -> None:
     st.markdown(comparison_words.finding(compared, len(cells)))
     scoreboard_figure(found, compared).show()
     blocks.html(comparison_words.verdict_list(compared))
-    st.caption("A stand-in has the paper's pictures but other features, and fewer samples.")
+    st.caption(
+        "Each tile is one of these checks: a statement can hold on one data set and differ on "
+        "another. The paper states the largest fairness effect of all its data sets: one check. "
+        "A stand-in has the paper's pictures but other features, and fewer samples."
+    )
     with st.expander("What was found, and why: statement by statement"):
         statements_list(form, compared)
     orders(found, compared)

@@ -134,4 +134,4 @@ def worse_than_majority(dataset: str) -> Numbers:
     share = np.average(about.rates_test, weights=[1 - about.share_group_1, about.share_group_1])
     models = [about.accuracy_before, honest["accuracy_test"]]
     assert max(models) < max(share, 1 - share)
-    return [max(share, 1 - share), models[0], 1, models[1]]
+    return [100 * max(share, 1 - share), 100 * models[0], 1, 100 * models[1]]

@@ -1,5 +1,8 @@
 """The paper beside us: each verdict follows from the numbers, and changes with them."""
 
+import re
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -106,13 +109,16 @@ def test_the_scoreboard_has_a_piece_for_each_check():
     assert said == ["<b>2 reproduced</b>", "<b>3 differ</b>", "<b>2 not comparable</b>"]
 
 
-def test_each_statement_has_its_verdicts_as_words_before_the_data():
-    said = comparison_words.verdict_list(made_checks())
-    assert said.count("<li>") == 4
-    assert (
-        f'<span>Claim 0</span><div><span><b class="good">{REPRODUCED}</b> digits and wine' in said
-    )
-    assert f'&lt;last&gt;</span><div><span><b class="bad">{DIFFERS}</b> made</span></div>' in said
+def test_each_statement_has_a_tile_for_each_check():
+    """So that tiles can be counted: as many of a verdict as the bar has pieces."""
+    made = made_checks()
+    said = comparison_words.verdict_list(made)
+    assert said.count("<li><span>") == 4
+    tiles = re.findall(r'<li class="\w+" title="([^"]+)"><b>(.)</b>', said)
+    assert Counter(tiles) == Counter((c.verdict, comparison_words.SIGNS[c.verdict]) for c in made)
+    good = f'<li class="good" title="{REPRODUCED}"><b>✓</b> <span class="verdict">{REPRODUCED}: '
+    assert f"<span>Claim 0</span><ul>{good}</span>digits</li>{good}</span>wine</li></ul>" in said
+    assert "&lt;last&gt;</span><ul>" in said
 
 
 @pytest.mark.parametrize(("near", "far", "verdict"), [(4, 18, REPRODUCED), (18, 4, DIFFERS)])

@@ -24,9 +24,9 @@ K_GUESS = (
     "influence-based-attributions-can-be-manipulated."
 )
 TITLES = (
-    "The paper: Yadav, Wu and Chaudhuri, *Influence Attributions can be Systematically Altered by "
-    "Model Manipulation* (AISTATS 2026), before that *Influence-based Attributions can be "
-    "Manipulated* (arXiv:2409.05208)."
+    "The paper (Yadav, Wu and Chaudhuri) has two titles: *Influence-based Attributions can be "
+    "Manipulated* (arXiv:2409.05208), as at the top of every page, and later *Influence "
+    "Attributions can be Systematically Altered by Model Manipulation* (AISTATS 2026)."
 )
 CELL_NAME = "kept / best (points lost)"
 CELL_MEANING = "Success with accuracy kept / at best (points of accuracy lost at best)."

@@ -20,6 +20,7 @@ from pages.common.figures.palette import (
 )
 from pages.common.figures.rates import rate_dots
 from pages.common.words import paper
+from pages.evidence.parts.comparison_words import SIGNS
 from pages.evidence.parts.comparisons import DIFFERS, NOT_COMPARABLE, REPRODUCED, Comparison
 
 SHORT = {  # the methods, from the simplest to the paper's
@@ -34,14 +35,10 @@ PAPER_LOOK = {"size": 11, "color": PAPER, "symbol": "diamond-open", "line": {"wi
 OVER = {"baseline": "target_weight"}  # what a method's rate is the best of; the others: the radius
 
 
-VERDICT_LOOKS = {  # colour and sign
-    REPRODUCED: (GOOD, "✓"),
-    DIFFERS: (BAD, "✗"),
-    NOT_COMPARABLE: (OPEN, "–"),
-}
+COLOURS = {REPRODUCED: GOOD, DIFFERS: BAD, NOT_COMPARABLE: OPEN}
 SAID = {REPRODUCED: GREEN, DIFFERS: MUSTARD, NOT_COMPARABLE: GREY}  # as text on either theme
 COUNTED = {REPRODUCED: "reproduced", DIFFERS: "differ", NOT_COMPARABLE: "not comparable"}
-MARKS = {verdict: f"{sign} {verdict}" for verdict, (_, sign) in VERDICT_LOOKS.items()}
+MARKS = {verdict: f"{sign} {verdict}" for verdict, sign in SIGNS.items()}
 LINE = 58  # characters of a line that pointing at a check shows
 
 
@@ -50,7 +47,7 @@ def scoreboard(compared: Sequence[Comparison]) -> go.Figure:
     are of each."""
     figure = go.Figure()
     start = 0
-    for verdict, (colour, _) in VERDICT_LOOKS.items():
+    for verdict, colour in COLOURS.items():
         chosen = [c for c in compared if c.verdict == verdict]
         figure.add_bar(
             x=[1] * len(chosen),

@@ -14,6 +14,7 @@ from pages.evidence.parts.comparisons import (
     Comparison,
 )
 
+SIGNS = {REPRODUCED: "✓", DIFFERS: "✗", NOT_COMPARABLE: "–"}
 LOOKS = {REPRODUCED: "good", DIFFERS: "bad", NOT_COMPARABLE: "open"}  # classes of the style
 
 
@@ -29,19 +30,19 @@ def finding(compared: Sequence[Comparison], levels: int) -> str:
 
 
 def verdict_list(compared: Sequence[Comparison]) -> str:
-    """Return HTML with a line for each statement: each verdict as a coloured word, before the data
-    on which it was found."""
+    """Return HTML with a line for each statement, and on it a tile for each check: the data, with
+    the sign and in the colour of the verdict."""
     lines = []
     for short in dict.fromkeys(c.short for c in compared):
         found = [c for c in compared if c.short == short]
-        said = " ".join(
-            f'<span><b class="{LOOKS[verdict]}">{verdict}</b> {escape(listed(data))}</span>'
+        said = "".join(
+            f'<li class="{LOOKS[c.verdict]}" title="{c.verdict}"><b>{SIGNS[c.verdict]}</b> '
+            f'<span class="verdict">{c.verdict}: </span>{escape(c.data.removeprefix("the "))}</li>'
             for verdict in VERDICTS
-            if (data := [c.data.removeprefix("the ") for c in found if c.verdict == verdict])
+            for c in found
+            if c.verdict == verdict
         )
-        lines.append(
-            f"<li><span>{escape(short[0].upper() + short[1:])}</span><div>{said}</div></li>"
-        )
+        lines.append(f"<li><span>{escape(short[0].upper() + short[1:])}</span><ul>{said}</ul></li>")
     return f'<ul class="ial-verdicts">{"".join(lines)}</ul>'
 
 

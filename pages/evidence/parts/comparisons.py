@@ -295,7 +295,7 @@ def fairness_breaks(found: Mapping[str, FairnessResult]) -> Comparison:
         "One multiplication raises the demographic-parity gap by up to 16 points, at similar "
         "accuracy.",
         f"the gap changes by {', '.join(said)} points, accuracy within 3".replace("-", "−"),
-        "all three data sets",
+        f"{listed(list(known))} together",
         judged(inside),
         f"16 lies {'inside' if inside else 'outside'} the 95% interval of the largest",
     )

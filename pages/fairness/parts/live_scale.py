@@ -59,6 +59,7 @@ def given(result: FairnessResult, token: str) -> dict[str, object]:
             "honest": "repaired",
             "scaled": "repaired, weights × {scale}",
             "nothing": "no solution",
+            "zero": "0: no gap",
             "axis": f"{gap} on test, in points, with its 95% interval",
             "sentence": "At scale {scale} the base model changes {changed} predictions. The gap of "
             "the repaired model is {gap} points; without the attack {honest}.",

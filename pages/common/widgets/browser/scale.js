@@ -68,14 +68,15 @@ function dial(data) {
 
 // Three bars on one axis of points: before the repair, repaired, and repaired at the chosen scale.
 function drawBars(made, data, one, honest, signed) {
-  const wide = made.clientWidth > 560, left = wide ? 210 : 8, step = wide ? 44 : 62;
-  const { ctx, width, hue, ink, font, size } = canvas(made, 3 * step + 34);
+  const wide = made.clientWidth > 560, step = wide ? 44 : 62;
+  const { ctx, width, hue, ink, font, size } = canvas(made, 3 * step + 40);
   if (!width) return;
   const ends = [data.before, ...data.scales.flatMap((s) => [s.low, s.high, s.gap])]
     .filter((v) => v !== null);
-  const low = Math.min(0, ...ends), high = Math.max(0, ...ends), right = 66;
+  const low = Math.min(0, ...ends), high = Math.max(0, ...ends), right = high > 0 ? 66 : 8;
+  const labels = wide ? 210 : 8, left = labels + (low < 0 ? 58 : 0);  // a number beside each bar
   const x = (v) => left + (width - left - right) * (v - low) / (high - low || 1);
-  ctx.clearRect(0, 0, width, 3 * step + 34);
+  ctx.clearRect(0, 0, width, 3 * step + 40);
   ctx.font = `${size}px ${font}`;
   ctx.textBaseline = 'middle';
   const before = { gap: data.before, low: null, high: null };
@@ -85,7 +86,7 @@ function drawBars(made, data, one, honest, signed) {
     const base = step * i, middle = base + (wide ? step / 2 : step - 20);
     ctx.fillStyle = ink;
     ctx.textAlign = wide ? 'right' : 'left';
-    ctx.fillText(label, wide ? left - 12 : left, wide ? middle : base + 14);
+    ctx.fillText(label, wide ? labels - 12 : labels, wide ? middle : base + 14);
     ctx.textAlign = 'left';
     ctx.strokeStyle = 'rgba(134,142,150,.9)';
     ctx.lineWidth = 1;
@@ -99,7 +100,9 @@ function drawBars(made, data, one, honest, signed) {
     ctx.fillRect(Math.min(x(0), x(row.gap)), middle - 12, Math.abs(x(row.gap) - x(0)), 24);
     ctx.globalAlpha = 1;
     ctx.fillStyle = ink;
-    ctx.fillText(signed(row.gap), Math.max(x(row.high ?? row.gap), x(0)) + 8, middle);
+    const below = row.gap < 0, end = (below ? row.low : row.high) ?? row.gap;
+    ctx.textAlign = below ? 'right' : 'left';
+    ctx.fillText(signed(row.gap), x(end) + (below ? -8 : 8), middle);
     if (row.low === null) return;
     ctx.strokeStyle = ink;
     ctx.lineWidth = 1.5;
@@ -114,7 +117,7 @@ function drawBars(made, data, one, honest, signed) {
   });
   ctx.fillStyle = ink;
   ctx.textAlign = 'center';
-  ctx.fillText('0', x(0), 3 * step + 14);
+  ctx.fillText(data.words.zero, Math.max(x(0), left + 30), 3 * step + 10);
   ctx.textAlign = 'right';
-  ctx.fillText(data.words.axis, width - 2, 3 * step + 26);
+  ctx.fillText(data.words.axis, width - 2, 3 * step + 32);
 }
