@@ -1,18 +1,13 @@
 """Can you tell them apart? Two models, one of them malicious: vote, then see their rankings."""
 
-from dataclasses import dataclass
-from html import escape
-
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
-from numpy.typing import NDArray
 
 from engine.experiments import PairsRequest, PairsResult, cost
 from engine.results.store import Stored
 from engine.settings import ROOT
-from engine.statistics import wilson_interval
 from pages.common.asking import door, links, progress
 from pages.common.asking.form import Form, unchoose
 from pages.common.figures import ranking
@@ -20,91 +15,17 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import open_dataset
 from pages.common.samples import Samples
-from pages.common.widgets import blocks, charts
-from pages.common.widgets.blocks import portrait
+from pages.common.widgets import blocks, unfold
 from pages.common.widgets.figure import FigureBlock
-from pages.common.words import wording
+from pages.learn.parts import apart_panels
+from pages.learn.parts.apart_panels import Deal
 
 PAGE = registry.page("apart")
 ROUND, VOTE = "round", "vote"  # in links and in the session state
 ROUNDS = links.Range(0, 10_000)
-SHOWN = 8
-DISPUTED = 2  # of the shown samples, where the models differ often enough
-
-
-@dataclass(frozen=True)
-class Deal:
-    """One round: which pair it is of, what the two models predict for all unseen samples, which of
-    them is malicious, and which samples are shown."""
-
-    pair: int
-    said: dict[str, NDArray[np.integer]]
-    malicious: str
-    shown: NDArray[np.int64]
-
-    @property
-    def honest(self) -> str:
-        """Return the other model."""
-        return "B" if self.malicious == "A" else "A"
-
-
-def deal(pairs: PairsResult, number: int) -> Deal:
-    """Deal round `number`, the same for everyone: the shuffle is seeded with it."""
-    rng = np.random.default_rng(number)
-    pair = int(rng.integers(len(pairs.targets)))
-    malicious = str(rng.choice(["A", "B"]))
-    honest = "B" if malicious == "A" else "A"
-    said = {malicious: pairs.predictions[pair], honest: pairs.honest_predictions}
-    differ = said["A"] != said["B"]
-    disputed = np.flatnonzero(differ)
-    disputed = rng.choice(disputed, min(DISPUTED, len(disputed)), replace=False)
-    agreed = np.flatnonzero(~differ)
-    agreed = rng.choice(agreed, min(SHOWN - len(disputed), len(agreed)), replace=False)
-    return Deal(pair, said, malicious, rng.permutation(np.concatenate([agreed, disputed])))
-
-
-def show_predictions(dealt: Deal, unseen: Samples) -> None:
-    """Show what both models say about the same samples."""
-    y = unseen.dataset.y_holdout
-
-    def line(name: str, i: int) -> str:
-        guess = escape(unseen.class_name(dealt.said[name][i]))
-        wrong = "" if dealt.said[name][i] == y[i] else " ✗"
-        return f"{name} says <b>“{guess}”</b>{wrong}"
-
-    blocks.grid(
-        (
-            portrait(unseen, int(i)),
-            [line("A", i), line("B", i)],
-        )
-        for i in dealt.shown
-    )
-    st.caption(
-        f"{len(dealt.shown)} unseen samples drawn at random, up to {DISPUTED} of them from those "
-        "on which the two models differ. ✗ marks a wrong prediction."
-    )
-
-
-def show_accuracies(dealt: Deal, unseen: Samples) -> None:
-    """Show both models' accuracies: after the vote, since neither number tells who is who."""
-    y = unseen.dataset.y_holdout
-    for name, column in zip("AB", st.columns(2), strict=True):
-        right = int((dealt.said[name] == y).sum())
-        low, high = wilson_interval(right, len(y))
-        column.metric(
-            f"Model {name}: accuracy on {len(y):,} unseen samples",
-            wording.percent(right / len(y)),
-            f"95% interval {wording.percent(low)} to {wording.percent(high)}",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-        )
-
-
-def more_accurate(pairs: PairsResult, truth: NDArray[np.integer]) -> int:
-    """Return in how many pairs the malicious model is the more accurate one."""
-    honest = (pairs.honest_predictions == truth).mean()
-    return int(((pairs.predictions == truth).mean(1) > honest).sum())
+FIRST_ROUND = 1
+NEITHER, SCORE = "none", "apart-score"  # a vote; the session state's name for the rounds voted in
+ANSWERS = {"A": "Model A", "B": "Model B", NEITHER: "Cannot tell"}
 
 
 def vote(name: str) -> None:
@@ -112,28 +33,52 @@ def vote(name: str) -> None:
 
 
 def next_round() -> None:
-    st.session_state[ROUND] = (st.session_state.get(ROUND, 0) + 1) % 10_000
+    st.session_state[ROUND] = (st.session_state.get(ROUND, FIRST_ROUND) + 1) % 10_000
     unchoose(VOTE)
 
 
-def reveal(dealt: Deal, voted: str, stored: Stored, asked: PairsRequest, unseen: Samples) -> None:
-    """Say which model is malicious, and show where that can be seen."""
-    pairs: PairsResult = stored.result
-    target, train = int(pairs.targets[dealt.pair]), Samples(unseen.dataset)
-    old, new = int(pairs.honest_ranks[target]), int(pairs.ranks[dealt.pair, target])
-    verdict = "You found it" if voted == dealt.malicious else "It was the other one"
-    better, many = more_accurate(pairs, unseen.dataset.y_holdout), len(pairs.targets)
+def ask() -> None:
+    """Ask for the vote, in one row under the two models."""
+    with st.container(horizontal=True, vertical_alignment="center", key="vote-row"):
+        st.markdown("**Which is the malicious model?**", width="content")
+        for name, label in ANSWERS.items():
+            st.button(label, key=f"vote-{name}", on_click=vote, args=(name,))
+
+
+def score(number: int, voted: str, malicious: str) -> str:
+    """Return this visitor's score over the rounds voted in, this one counted once."""
+    outcomes = st.session_state.setdefault(SCORE, {})
+    outcomes[number] = "told nothing" if voted == NEITHER else voted == malicious
+    given = list(outcomes.values())
+    return (
+        f"**Your score: {given.count(True)} right, {given.count(False)} wrong, "
+        f"{given.count('told nothing')} “cannot tell”.** A coin toss is right half the time."
+    )
+
+
+def reveal(dealt: Deal, voted: str, number: int) -> None:
+    """Say which model is malicious, keep the score, and offer another round."""
+    verdict = "Nothing above gives it away"
+    if voted != NEITHER:
+        verdict = "You found it" if voted == dealt.malicious else "It was the other one"
+    with st.container(horizontal=True, vertical_alignment="center", key="vote-row"):
+        st.markdown(f"**{verdict}: model {dealt.malicious} is malicious.**", width="content")
+        st.button("Play again", key="again", type="primary", on_click=next_round)
+    st.markdown(f"{score(number, voted, dealt.malicious)} {PAGE.finding}")
+
+
+@unfold.section("Does accuracy tell, or memory?", "tells")
+def what_tells(dealt: Deal, pairs: PairsResult, unseen: Samples) -> None:
+    """Say why neither accuracy nor a known ranking helps a buyer."""
+    truth = unseen.dataset.y_holdout
+    better, many = apart_panels.more_accurate(pairs, truth), len(pairs.targets)
+    first, second = (apart_panels.accuracy(dealt, name, truth)[1] for name in "AB")
     st.markdown(
-        f"**{verdict}: model {dealt.malicious} is malicious.** A coin toss would be right half the "
-        f"time. Sample {target} is at rank {old:,} under model {dealt.honest}, and at rank {new:,} "
-        f"under model {dealt.malicious}."
-    )
-    show_accuracies(dealt, unseen)
-    st.caption(
         f"Accuracy does not decide it: in {better} of the {many} pairs of this game the malicious "
-        "model is the more accurate one."
+        f"model is the more accurate one. The 95% intervals here: {first} for model A, {second} "
+        "for model B.\n\nThe honest model is the same in every round: whoever remembers its "
+        "ranking wins. A buyer has never seen it."
     )
-    jump_figure(stored, asked, train, dealt.pair).show()
 
 
 def both_rankings(pairs: PairsResult, train: Samples, pair: int, k: int) -> go.Figure:
@@ -183,24 +128,17 @@ def game(number: int, voted: str | None) -> None:
     stored = obtained(asked)
     if stored is None:
         return
+    pairs: PairsResult = stored.result
     unseen = Samples(open_dataset(links.EXAMPLE.dataset), "holdout")
-    dealt = deal(stored.result, number)
-    show_predictions(dealt, unseen)
-    st.markdown("**Which is the malicious one?**")
-    with st.container(horizontal=True):
-        for name in "AB":
-            st.button(
-                f"Model {name}",
-                key=f"vote-{name}",
-                type="primary",
-                on_click=vote,
-                args=(name,),
-                disabled=voted is not None,
-            )
-        if voted is not None:
-            st.button("Play again", key="again", on_click=next_round)
-    if voted is not None:
-        reveal(dealt, voted, stored, asked, unseen)
+    dealt = apart_panels.deal(pairs, number)
+    target = int(pairs.targets[dealt.pair])
+    blocks.html(apart_panels.panels(dealt, target, unseen, voted is not None))
+    if voted is None:
+        ask()
+    else:
+        reveal(dealt, voted, number)
+        jump_figure(stored, asked, Samples(unseen.dataset), dealt.pair).show()
+        what_tells(dealt, pairs, unseen)
 
 
 def obtained(asked: PairsRequest) -> Stored | None:
@@ -210,8 +148,8 @@ def obtained(asked: PairsRequest) -> Stored | None:
     return door.obtain("pairs", asked, "The game's pairs of models", draw, seconds)
 
 
+@unfold.section("Who could do this, and why?", "threat")
 def threat_model() -> None:
-    charts.heading("Who could do this, and why")
     blocks.flow(
         [
             (
@@ -245,9 +183,9 @@ def threat_model() -> None:
     )
 
 
+@unfold.section("Try it yourself on other pages", "cards")
 def cards() -> None:
     """Link to the views worth opening on the other pages."""
-    charts.heading("Try it")
     entries = [(entry, preset) for entry in registry.PAGES for preset in entry.presets]
     for column, (entry, preset) in zip(st.columns(len(entries)), entries, strict=True):
         with column.container(border=True, height="stretch"):
@@ -263,10 +201,10 @@ def cards() -> None:
 def page() -> None:
     st.title(PAGE.title)
     form = Form()
-    number = form.clicked(ROUND, ROUNDS, 0)
-    voted = form.clicked(VOTE, ["A", "B"])
+    number = form.clicked(ROUND, ROUNDS, FIRST_ROUND)
+    voted = form.clicked(VOTE, list(ANSWERS))
     form.finish()
-    st.markdown(PAGE.question if voted is None else f"{PAGE.question} {PAGE.finding}")
+    st.markdown(PAGE.question)
     game(number, voted)
     threat_model()
     cards()

@@ -400,7 +400,7 @@ NO_RESULT = (
         r"^(Rank 1: the|Rank 1 is|Ranks are among|- Middle|- Rank 1|Every digit by its worth)",
         r"^Each mark is one",
         r"^(More|No more) targets arrive in the top \d+ out of larger sets$",
-        r"^8 unseen samples drawn at random",
+        r"^The 10 training digits that it calls most valuable$",
         r"with 95% intervals$|^All is computed in float64|^The tolerance, 1e",
         r"hollow where the interval contains 0",
         r"with 95% bootstrap intervals over test rows",
