@@ -61,7 +61,7 @@ def test_nothing_is_given_away_before_the_vote(open_page: Open) -> None:
     assert "%" not in shown  # accuracy comes after the vote
     assert "marked" not in shown
     assert shown.count("<img") == 2 * (READ + FIRST)
-    assert [b.label for b in app.button if b.key.startswith("vote-")] == [
+    assert [b.label for b in app.button if (b.key or "").startswith("vote-")] == [
         "Model A", "Model B", "Cannot tell",
     ]  # fmt: skip
 
@@ -103,7 +103,7 @@ def test_the_vote_reveals_who_it_was(number: int, open_page: Open, pairs: PairsR
     assert f"Model {honest}: honest" in shown[honest]
     assert f"Model {malicious(app)}: malicious" in shown[malicious(app)]
     assert len(app.get("plotly_chart")) == 1
-    assert not [button for button in app.button if button.key.startswith("vote-")]
+    assert not [button for button in app.button if (button.key or "").startswith("vote-")]
 
     truth = open_dataset(EXAMPLE.dataset).y_holdout
     expected = [(p == truth).mean() for p in (pairs.predictions[pair], pairs.honest_predictions)]
