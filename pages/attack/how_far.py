@@ -1,5 +1,6 @@
 """How far must the model go? The smallest radius of each target, instead of a grid of radii."""
 
+import math
 from html import escape
 
 import numpy as np
@@ -8,7 +9,7 @@ import streamlit as st
 from engine.experiments import MinimalRadiusRequest, MinimalRadiusResult
 from engine.results.store import Stored
 from pages.attack.parts import radius_figures, radius_words
-from pages.common.asking import controls, data_choice, door
+from pages.common.asking import controls, data_choice, door, links
 from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
@@ -24,25 +25,43 @@ PAGE = registry.page("how-far")
 EXPERIMENT, ROLE = "minimal-radius", "minimal"
 
 
+def allow(form: Form, result: MinimalRadiusResult) -> float:
+    """Ask with a slider how far the model may go, and return it as a radius. It begins at the least
+    of its steps that is enough for half of the targets; where none is, for all that arrive."""
+    end = round(100 * radius_figures.edge(result))
+    step = 0.5 if end > 10 else 0.1
+    middle = radius_words.median(result)
+    if not math.isfinite(middle):
+        middle = float(max(result.radius[result.arrived], default=0.0))
+    start = step * math.ceil(100 * middle / step)
+    percent = form.slider(
+        st.columns([3, 2])[0],
+        "How far may the model go? (% of its weights' length)",
+        "within",
+        links.Range(0.0, float(end), whole=False),
+        round(start, 1),
+        step,
+        "Samples that move within this change keep their colours below.",
+    )
+    return percent / 100
+
+
 @shelf.kept
-def curve_figure(stored: Stored) -> FigureBlock:
+def curve_figure(stored: Stored, within: float) -> FigureBlock:
     result: MinimalRadiusResult = stored.result
     return FigureBlock(
-        name="success-within-radius",
-        title=radius_words.curve_title(result),
-        kind="Share of the targets moved within each radius, as a staircase, with other "
-        "attacks as points",
+        name="moved-within-radius",
+        title=radius_words.curve_title(result, within),
+        kind="Number of samples moved within each change of the model, as a staircase",
         build=radius_figures.curve,
-        values=(result,),
+        values=(result, within),
         table=lambda: radius_words.targets_table(result),
         results=(stored,),
-        caption=f"Each step is one target. {radius_words.ends(result)}Points are attacks that were "
-        "given a radius, on the same targets: at "
-        f"{radius_words.at_one_radius(result):g}, "
-        f"{radius_words.rivals(result, radius_words.at_one_radius(result))}.",
-        details="A step stands at the smallest radius that was found for its target: the share of "
-        "the length of all honest weights by which the returned model differs. It is an upper "
-        "bound: a nearer model may exist.",
+        caption=f"Each step is one sample. {radius_words.ends(result)}"
+        "A change of 10% is radius 0.1 on the other pages.",
+        details="A step stands at the smallest change that was found for its sample: the distance "
+        "between the returned model and the honest one, as a share of the length of all honest "
+        "weights. It is an upper bound: a nearer model may exist.",
     )
 
 
@@ -62,32 +81,57 @@ def rank_figure(stored: Stored, samples: Samples | None) -> FigureBlock:
     )
 
 
-def pictures(result: MinimalRadiusResult, samples: Samples) -> None:
-    """Show every target, the easiest first, with a bar as long as its radius."""
-    charts.heading("The targets, the easiest first")
+def pictures(result: MinimalRadiusResult, samples: Samples, within: float) -> None:
+    """Show every target, the easiest first, with a bar as long as its radius; pale where it needs
+    more than `within`."""
+    charts.heading("The samples, the easiest first")
     farthest = max(result.radius[result.arrived], default=1.0)
     order = np.argsort(np.where(result.arrived, result.radius, np.inf), kind="stable")
+    inside = result.moved(within)
     cells = []
     for place in order:
         target = int(result.targets[place])
-        radius = f"{result.radius[place]:.3f}" if result.arrived[place] else "not moved"
-        width = 3.6 * (result.radius[place] / farthest if result.arrived[place] else 0)
+        found = bool(result.arrived[place])
+        needs = radius_words.percent(result.radius[place]) if found else "not moved"
+        width = 3.6 * (result.radius[place] / farthest if found else 0)
         bar = (
             f'<div style="height:.35rem;width:{width:.2f}rem;background:var(--ial-attacked)"></div>'
         )
         lines = [
             bar,
-            f"<b>{radius}</b>",
+            f"<b>{needs}</b>",
             f'<span class="note">sample {target}, “{escape(samples.label(target))}”</span>',
             f'<span class="note">rank {result.rank_before[place]:,}</span>',
         ]
-        cells.append((blocks.portrait(samples, target), lines))
+        shown = blocks.portrait(samples, target)
+        cells.append((shown if inside[place] else f'<div style="opacity:.3">{shown}</div>', lines))
     blocks.grid(cells)
-    st.caption("The number, and the length of the bar, is the smallest radius that was found.")
+    st.caption(
+        "The number, and the length of the bar, is the smallest change that was found. "
+        "Pale pictures need more than the slider allows."
+    )
+
+
+@shelf.kept
+def rivals_figure(stored: Stored) -> FigureBlock:
+    result: MinimalRadiusResult = stored.result
+    radius = radius_words.at_one_radius(result)
+    return FigureBlock(
+        name="search-and-attacks",
+        title=radius_words.rivals_title(result, radius),
+        kind="Samples moved by the search and by attacks that are given a radius",
+        build=radius_figures.rivals,
+        values=(result, radius),
+        table=lambda: radius_words.comparison(result),
+        results=(stored,),
+    )
 
 
 @unfold.section("Do attacks that are given a radius move as many?", "comparison")
-def comparison(result: MinimalRadiusResult, equal_time: bool) -> None:
+def comparison(stored: Stored, equal_time: bool) -> None:
+    result: MinimalRadiusResult = stored.result
+    rivals_figure(stored).show()
+    st.markdown(radius_words.against_others(result))
     blocks.table(
         radius_words.comparison(result), "The search beside other attacks, target by target"
     )
@@ -175,18 +219,20 @@ def page() -> None:
     samples = data_choice.samples_of(name)  # stops the page where the data cannot be used
     request = published_results.request_of(ROLE, name) or MinimalRadiusRequest(dataset=name)
     asked = door.Computation.of(EXPERIMENT, request)
-    form.finish()
     stored = asked.stored
     if stored is None:
+        form.finish()
         not_computed(asked)
         return
     result: MinimalRadiusResult = stored.result
     st.markdown(f"{radius_words.finding(result)}{mark_origin(badge_of(stored))}")
-    curve_figure(stored).show()
+    within = allow(form, result)
+    form.finish()
+    curve_figure(stored, within).show()
     if samples is not None:
-        pictures(result, samples)
+        pictures(result, samples, within)
     by_rank(stored, samples)
-    comparison(result, request.equal_time)
+    comparison(stored, request.equal_time)
     method(request)
     take_away.show(
         stored,

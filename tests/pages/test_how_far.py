@@ -46,13 +46,12 @@ def test_its_sentences_have_the_numbers_of_the_published_result(
         "Within radius 0.2, with at most 3 points of accuracy lost, the search moves "
         f"{moved.sum()} of {n}" in said
     )
+    assert f"By {100 * np.median(radius):.0f}% of their length: enough for half of the {n}" in said
+    assert app.slider(key="within").value == 15.0
+    assert f"A change of 15% moves {(radius <= 0.15).sum()} of {n} samples" in said
     assert (
-        f"by changing the weights by at most {100 * np.median(radius):.0f}% of their length" in said
-    )
-    assert f"{found.arrived.sum()} of {n} targets can be moved" in said
-    assert (
-        f"The nearest moves at radius {radius.min():.3f}, the farthest at "
-        f"{found.radius[found.arrived].max():.3f}"
+        f"The easiest needs {100 * radius.min():.1f}%, the hardest of those that arrived "
+        f"{100 * found.radius[found.arrived].max():.1f}%"
     ) in said
     where = found.arrived
     middle = np.abs(found.rank_before[where] - (len(found.honest_ranks) + 1) / 2)
@@ -70,10 +69,23 @@ def test_its_sentences_have_the_numbers_of_the_published_result(
         assert (int(row["only the search"]), int(row["only it"])) == (ours, only)
         if sign_test(ours, only) * 2 >= 1e-3:  # Holm multiplies by 1 or 2
             assert float(row["p, corrected"]) >= sign_test(ours, only) - 1e-3
-    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("plotly_chart")) == 3
     assert all(chart.proto.alt for chart in app.get("plotly_chart"))
     pictured = [e.proto.body for e in app.get("html") if "ial-grid" in e.proto.body]
     assert pictured and pictured[0].count("<img") == n
+
+
+def test_the_slider_says_how_many_move_and_pales_the_others(
+    published: MinimalRadiusResult, open_page: Open
+) -> None:
+    app = open_page(PAGE)
+    app.slider(key="within").set_value(20.0).run()
+    assert not app.exception
+    radius = np.where(published.arrived, published.radius, np.inf)
+    there, n = int((radius <= 0.2).sum()), len(radius)
+    assert f"A change of 20% moves {there} of {n} samples" in words(app)
+    (grid,) = [e.proto.body for e in app.get("html") if "ial-grid" in e.proto.body]
+    assert grid.count("opacity") == n - there
 
 
 def test_returned_models_are_what_the_published_result_says(
@@ -116,28 +128,30 @@ def test_data_without_pictures_and_one_radius(
     publish(("minimal", "minimal-radius", request))
     app = open_page(PAGE, dataset="small")
     assert not app.exception
-    assert "Within radius 0.8" in words(app) or "Within radius 0.2" in words(app)
+    said = words(unfold(app))
+    assert "Within radius 0.8" in said or "Within radius 0.2" in said
 
 
 def test_the_staircase_rises_at_each_radius() -> None:
     result = made([0.3, 0.1, np.nan, 0.2], [0.0, 0.05, 0.0, 0.0], [True, False, False, False])
     every, accurate = (radius_figures.steps(result, accurate) for accurate in (False, True))
     assert every["radius"].tolist() == [0.1, 0.2, 0.3]
-    assert every["share"].tolist() == [0.25, 0.5, 0.75]
+    assert every["moved"].tolist() == [1, 2, 3]
     assert accurate["radius"].tolist() == [0.2, 0.3]
-    figure = radius_figures.curve(result)
-    points = next(t for t in figure.data if t.mode == "markers")
-    assert list(points.x) == [0.2] and list(points.y) == [0.25]
+    line = radius_figures.curve(result, 0.25).data[-1]
+    assert list(line.x) == [25, 25] and list(line.y) == [0, 2]
+    bars = radius_figures.rivals(result, 0.2).data[0]
+    assert list(bars.y) == ["the search", "keep accuracy"] and list(bars.x) == [1, 1]
 
 
 def test_words_where_few_or_none_arrive() -> None:
     none = made([np.nan] * 3, [0.0] * 3, [False] * 3)
-    assert "The search moved 0 of 3 targets" in radius_words.finding(none)
-    assert radius_words.curve_title(none) == "No target reached the top 1"
+    assert "the search moved 0 of 3 samples" in radius_words.finding(none)
+    assert radius_words.curve_title(none, 0.2) == "No sample reached the very top"
     assert "Too few" in radius_words.scatter_title(none)
-    radius_figures.curve(none), radius_figures.against_rank(none, None)
+    radius_figures.curve(none, 0.2), radius_figures.against_rank(none, None)
     half = made([0.1, 0.3, np.nan], [0.0] * 3, [False] * 3)
-    assert "by changing the weights by at most 30% of their length" in radius_words.finding(half)
+    assert "By 30% of their length" in radius_words.finding(half)
 
 
 def test_the_request_that_is_shown_is_the_published_one() -> None:

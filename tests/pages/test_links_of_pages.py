@@ -56,7 +56,7 @@ CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
         ("dataset", "digits"), ("k", 10), ("radius", 0.1), ("bet", None), ("bet-again", None),
         ("bet", None),
     ],
-    "how-far": [("dataset", "digits")],
+    "how-far": [("dataset", "digits"), ("within", 20.0)],
     "impossible": [("k", 3), ("seed", 5)],
     "who-gets-the-money": [
         ("dataset", "digits"), ("rule", "by rank"), ("vendors", "by class"), ("budget", 5000),

@@ -303,7 +303,7 @@ def least_and_most(dataset: str) -> Numbers:
 def half_movable(dataset: str) -> Numbers:
     result = only("minimal", dataset)
     radius = np.where(np.isnan(result.radius), np.inf, result.radius)
-    return [len(radius), 100 * float(np.median(radius))]
+    return [100 * float(np.median(radius)), len(radius)]
 
 
 def can_be_moved(dataset: str) -> Numbers:

@@ -1,5 +1,7 @@
 """The same recomputed numbers, as single sentences of the pages state them."""
 
+import math
+
 import numpy as np
 from scipy.stats import spearmanr
 
@@ -59,12 +61,24 @@ def search_moves(dataset: str) -> Numbers:
 
 
 def others_move(dataset: str) -> Numbers:
-    told = r.within_radius(dataset)
-    return [told[0], *told[4:]]
+    return r.within_radius(dataset)[4:]
 
 
 def nearest_and_farthest(dataset: str) -> Numbers:
-    return r.can_be_moved(dataset)[2:]
+    return [100 * radius for radius in r.can_be_moved(dataset)[2:]]
+
+
+def moved_within_slider(dataset: str) -> Numbers:
+    """As the page opens: at the least step of its slider that is enough for half of the targets, or
+    where none is, for all that arrive. The slider ends above 1.08 times the largest radius, and its
+    steps are half a percent, or a tenth where it ends at 10% or less."""
+    result = r.only("minimal", dataset)
+    farthest = np.nanmax(result.radius)
+    step = 0.5 if 108 * max(farthest, result.others["radius"].max()) > 10 else 0.1
+    middle = np.median(np.where(result.arrived, result.radius, np.inf))
+    within = step * math.ceil(100 * (middle if np.isfinite(middle) else farthest) / step)
+    moved = (100 * result.radius[result.arrived] <= within).sum()
+    return [within, moved, len(result.radius)]
 
 
 def tried(_: str) -> Numbers:

@@ -1,5 +1,7 @@
 """Figures of the smallest radii: pure functions from the stored result to Plotly figures."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -8,67 +10,99 @@ from engine.experiments import MinimalRadiusResult
 from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import custom_data, finish
-from pages.common.figures.palette import ATTACKED, GREEN, INK, MUSTARD, VIOLET
+from pages.common.figures.palette import ATTACKED, CHOSEN, HONEST, INK
 from pages.common.samples import Samples, hover_names
 from pages.common.words.objective_words import NAMES
 
-LOOKS = ((MUSTARD, "square"), (GREEN, "diamond"), (VIOLET, "triangle-up"))
 SAMPLE = 0  # place of a target in the custom data of its point
+SEARCH = "the search"
 
 
 def steps(result: MinimalRadiusResult, accurate: bool) -> pd.DataFrame:
-    """Return radius and share of the targets moved within it, a row at each jump. accurate: count
+    """Return radius and number of the targets moved within it, a row at each jump. accurate: count
     only models that lose no more accuracy than is tolerated."""
     counted = result.arrived
     if accurate:
         counted = result.moved(np.inf, ACCURACY_TOLERANCE)
     radii = np.sort(result.radius[counted])
-    return pd.DataFrame(
-        {"radius": radii, "share": np.arange(1, len(radii) + 1) / len(result.targets)}
-    )
+    return pd.DataFrame({"radius": radii, "moved": np.arange(1, len(radii) + 1)})
 
 
-def curve(result: MinimalRadiusResult) -> go.Figure:
-    """Draw share of the targets moved against radius, without a grid, and other attacks at
-    theirs."""
+def curve(result: MinimalRadiusResult, within: float) -> go.Figure:
+    """Draw how many targets move within each radius, a step each, and mark the radius `within`."""
     figure = go.Figure()
     total = len(result.targets)
-    farthest = max(result.radius[result.arrived], default=0.0)
-    end = 1.08 * max(farthest, result.others["radius"].max())
-    for accurate, name, dash in (
-        (False, "the search, whatever it costs", "dot"),
-        (True, f"the search, at most {100 * ACCURACY_TOLERANCE:g} points lost", "solid"),
+    end = 100 * edge(result)
+    for accurate, name, width, dash in (
+        (False, "samples moved", 3, "solid"),
+        (True, f"of these, at most {100 * ACCURACY_TOLERANCE:g} points of accuracy lost", 2, "dot"),
     ):
         table = steps(result, accurate)
-        x = np.concatenate([[0.0], table["radius"], [end]])
-        share = np.concatenate([[0.0], table["share"]])
-        y = np.append(share, share[-1])
+        x = np.concatenate([[0.0], 100 * table["radius"], [end]])
+        moved = np.concatenate([[0], table["moved"]])
         figure.add_scatter(
             x=x,
-            y=y,
+            y=np.append(moved, moved[-1]),
             mode="lines",
-            line={"shape": "hv", "color": ATTACKED, "width": 3 if accurate else 1.8, "dash": dash},
+            line={"shape": "hv", "color": ATTACKED, "width": width, "dash": dash},
             name=name,
-            hovertemplate="within radius %{x:.3f}: <b>%{y:.0%}</b> of " + f"{total} targets"
-            f"<extra>{name}</extra>",
+            hovertemplate="within %{x:.1f}%: <b>%{y} of " + f"{total}</b><extra>{name}</extra>",
         )
-    asked = list(dict.fromkeys(result.others["objective"]))
-    for (colour, symbol), objective in zip(LOOKS, asked, strict=False):
-        radii = sorted(set(result.others["radius"]))
-        moved = [int(result.moved_by(objective, r, ACCURACY_TOLERANCE).sum()) for r in radii]
-        figure.add_scatter(
-            x=radii,
-            y=[m / total for m in moved],
-            mode="markers",
-            marker={"color": colour, "symbol": symbol, "size": 13},
-            name=NAMES[objective],
-            customdata=custom_data([[m] for m in moved]),
-            hovertemplate="attack at radius %{x:g}: <b>%{customdata[0]}</b> of "
-            f"{total}<extra>{NAMES[objective]}</extra>",
-        )
-    figure.update_xaxes(title_text="radius: how far the model may go", range=[0, end])
-    figure.update_yaxes(title_text="targets moved", tickformat=".0%", range=[-0.02, 1.04])
-    return finish(figure, 380)
+    reached = int(result.moved(within).sum())
+    figure.add_scatter(
+        x=[100 * within] * 2,
+        y=[0, reached],
+        mode="lines+markers+text",
+        line={"color": CHOSEN, "width": 1.6},
+        marker={"color": CHOSEN, "size": [0.01, 11]},
+        text=["", f"<b>{reached} of {total}</b>"],
+        textposition="top left" if within > edge(result) / 4 else "top right",
+        textfont={"size": 15, "color": INK},
+        cliponaxis=False,
+        showlegend=False,
+        hoverinfo="skip",
+    )
+    figure.update_xaxes(
+        title_text="how much the weights change, % of their length", range=[0, end], ticksuffix="%"
+    )
+    figure.update_yaxes(
+        title_text=f"samples moved, of {total}", range=[-0.02 * total, 1.1 * total], tickformat="d"
+    )
+    return finish(figure, 330)
+
+
+def edge(result: MinimalRadiusResult) -> float:
+    """Return the largest radius that is drawn, a whole percent."""
+    farthest = float(max(result.radius[result.arrived], default=0.0))
+    return math.ceil(108 * max(farthest, float(result.others["radius"].max()))) / 100
+
+
+def rivals(result: MinimalRadiusResult, radius: float) -> go.Figure:
+    """Draw a bar for the search and for each attack that was given that radius: how many targets it
+    moves with accuracy kept."""
+    total = len(result.targets)
+    moved = {SEARCH: int(result.moved(radius, ACCURACY_TOLERANCE).sum())}
+    for objective in dict.fromkeys(result.others["objective"]):
+        hits = result.moved_by(objective, radius, ACCURACY_TOLERANCE)
+        moved[NAMES[objective]] = int(hits.sum())
+    figure = go.Figure()
+    figure.add_bar(
+        x=list(moved.values()),
+        y=list(moved),
+        orientation="h",
+        width=0.6,
+        marker={"color": [ATTACKED, *[HONEST] * (len(moved) - 1)]},
+        text=[f"{count} of {total}" for count in moved.values()],
+        textposition="outside",
+        textfont={"size": 14, "color": INK},
+        cliponaxis=False,
+        hovertemplate="%{y}: <b>%{x}</b> of " + f"{total}<extra></extra>",
+    )
+    figure.update_xaxes(
+        title_text=f"samples moved within radius {radius:g}", range=[0, total], showgrid=False
+    )
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
+    return finish(figure, 110 + 44 * len(moved), showlegend=False)
 
 
 def against_rank(result: MinimalRadiusResult, samples: Samples | None) -> go.Figure:

@@ -8,6 +8,7 @@ from engine.statistics import rank_correlation
 from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.common.keeping import shelf
 from pages.common.words.objective_words import NAMES, quoted
+from pages.common.words.rate_words import top
 from pages.common.words.wording import count, decimal, listed, points, seconds
 
 
@@ -20,19 +21,34 @@ def at_one_radius(result: MinimalRadiusResult) -> float:
 
 @shelf.kept
 def finding(result: MinimalRadiusResult) -> str:
-    """Say in one line how far the model must go."""
+    """Ask how far the model must go, and answer with one number."""
+    total, middle = len(result.targets), median(result)
+    asked = (
+        "How much must the model's weights change to bring a sample to "
+        f"{top(result.k)} of the ranking? "
+    )
+    if not np.isfinite(middle):
+        return (
+            f"{asked}**No change was enough for half of them:** the search moved "
+            f"{int(result.arrived.sum())} of {count(total, 'sample')}."
+        )
+    answer = percent(middle, 0 if middle >= 0.1 else 1)
+    return f"{asked}**By {answer} of their length: enough for half of the {total} samples tried.**"
+
+
+def percent(radius: float, digits: int = 1) -> str:
+    """'14.5%': a radius as a share of the weights' length."""
+    return f"{100 * radius:.{digits}f}%"
+
+
+def against_others(result: MinimalRadiusResult) -> str:
+    """Say how many the search and the attacks that are given a radius move within the same one."""
     total, radius = len(result.targets), at_one_radius(result)
     moved = int(result.moved(radius, ACCURACY_TOLERANCE).sum())
-    middle = median(result)
-    lead = (
-        f"**Half of the {total} targets can be moved by changing the weights by at most "
-        f"{100 * middle:.0f}% of their length.**"
-        if np.isfinite(middle)
-        else f"**The search moved {int(result.arrived.sum())} of {count(total, 'target')}.**"
-    )
     return (
-        f"{lead} Within radius {radius:g}, with at most {100 * ACCURACY_TOLERANCE:g} points of "
-        f"accuracy lost, the search moves {moved} of {total}."
+        f"Within radius {radius:g}, with at most {100 * ACCURACY_TOLERANCE:g} points of "
+        f"accuracy lost, the search moves {moved} of {total}. Given the same radius, "
+        f"{rivals(result, radius)}."
     )
 
 
@@ -92,14 +108,28 @@ def comparison_caption(result: MinimalRadiusResult, equal_time: bool = False) ->
     )
 
 
-def curve_title(result: MinimalRadiusResult) -> str:
-    found = np.sort(result.radius[result.arrived])
-    if not len(found):
-        return f"No target reached the top {result.k}"
+def curve_title(result: MinimalRadiusResult, within: float) -> str:
+    """Say how many samples arrive within a radius."""
+    total = len(result.targets)
+    if not result.arrived.any():
+        return f"No sample reached {top(result.k)}"
+    found = int(result.moved(within).sum())
     return (
-        f"{len(found)} of {count(len(result.targets), 'target')} can be moved, each from a radius "
-        "of its own"
+        f"A change of {100 * within:g}% moves {found} of {count(total, 'sample')} to "
+        f"{top(result.k)}"
     )
+
+
+def rivals_title(result: MinimalRadiusResult, radius: float) -> str:
+    """Say whether the search moves more samples than every attack that is given the radius."""
+    ours = int(result.moved(radius, ACCURACY_TOLERANCE).sum())
+    best = max(
+        int(result.moved_by(name, radius, ACCURACY_TOLERANCE).sum())
+        for name in set(result.others["objective"])
+    )
+    if ours == best:
+        return "The search moves as many as the best attack that is given a radius"
+    return f"Attacks that are given a radius move {'fewer' if best < ours else 'more'}"
 
 
 def ends(result: MinimalRadiusResult) -> str:
@@ -107,7 +137,10 @@ def ends(result: MinimalRadiusResult) -> str:
     found = np.sort(result.radius[result.arrived])
     if not len(found):
         return ""
-    return f"The nearest moves at radius {found[0]:.3f}, the farthest at {found[-1]:.3f}. "
+    return (
+        f"The easiest needs {percent(found[0])}, the hardest of those that arrived "
+        f"{percent(found[-1])}. "
+    )
 
 
 @shelf.kept
