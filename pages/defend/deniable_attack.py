@@ -25,28 +25,38 @@ COST = (
 
 
 @shelf.kept
-def curve_figure(stored: Stored, epsilon: float, tolerance: float | None) -> FigureBlock:
+def moves_figure(stored: Stored, epsilon: float, tolerance: float | None) -> FigureBlock:
     result: DeniableResult = stored.result
-    counted = (
-        ""
-        if tolerance is None
-        else f"A target counts if the model loses at most {100 * tolerance:g} points of accuracy "
-        "on the attacker's test set. "
+    return FigureBlock(
+        name="deniable-moves",
+        key="moves",
+        title=words.at(result, epsilon),
+        kind="Rank of each random target in usual training and in the trainer's model",
+        build=drawn.moves,
+        values=(result, epsilon, words.every_means(result)),
+        table=lambda: words.targets(result),
+        results=(stored,),
+        badge="",
+        caption=words.not_reached(result, tolerance),
     )
+
+
+@shelf.kept
+def curve_figure(stored: Stored, epsilon: float) -> FigureBlock:
+    result: DeniableResult = stored.result
     return FigureBlock(
         name="deniable-within-epsilon",
         key="curve",
-        title=words.at(result, epsilon),
+        title="How much freedom does the trainer need?",
         kind="Share of the targets in the top against ε, as staircases",
         build=drawn.curve,
         values=(result, epsilon, words.every_means(result)),
         table=lambda: words.targets(result),
         results=(stored,),
         badge="",
-        caption="Each step is one target that arrives. The dashed line is the ε chosen above.",
-        details="A target's step stands at the least ε that was found for it: an upper bound. "
-        f"{counted}L2 may be ten times larger or smaller. Targets near the top are drawn from the "
-        "first samples of the usual ranking.",
+        caption="Each step is one target that arrives, at the least ε that was found for it: an "
+        "upper bound. The dashed line is the ε chosen above. L2 may be ten times larger or "
+        "smaller. Targets near the top are drawn from the first samples of the usual ranking.",
     )
 
 
@@ -69,12 +79,13 @@ def choose(form: Form, place: st.delta_generator.DeltaGenerator, limit: float) -
     """Return the ε that is granted to a trainer."""
     chosen = form.slider(
         place,
-        "ε: how much more or less each sample and feature may count",
+        "How much more or less each sample and feature may count (ε)",
         "epsilon",
         links.Range(0.05, limit, whole=False),
         limit,
         0.05,
-        "With 0.2 each sample counts between 0.8 and 1.2 times.",
+        "With 0.2 each sample counts between 0.8 and 1.2 times. Also free: L2, from a tenth to "
+        "ten times the usual.",
     )
     return float(chosen)
 
@@ -124,6 +135,7 @@ def interval_figure(stored: Stored) -> FigureBlock:
 @unfold.section("Every check and every target in numbers", "targets")
 def in_numbers(stored: Stored, epsilon: float) -> None:
     result: DeniableResult = stored.result
+    curve_figure(stored, epsilon).show()
     if words.has_arrived(result):
         blocks.table(
             words.checks(result), "Checks that the attack passes, and checks that it fails"
@@ -147,10 +159,10 @@ def how() -> None:
 
 def results(form: Form, stored: Stored, request: DeniableRequest) -> None:
     result: DeniableResult = stored.result
-    st.markdown(f"{words.finding(result)}{mark_origin(badge_of(stored))}")
+    st.markdown(f"{words.finding(result, request.l2)}{mark_origin(badge_of(stored))}")
     epsilon = choose(form, st.container(), result.limit)
     form.finish()
-    curve_figure(stored, epsilon, request.tolerance).show()
+    moves_figure(stored, epsilon, request.tolerance).show()
     other_case.show(PAGE)
     checked(result)
     honest(stored)

@@ -67,12 +67,14 @@ def made() -> DeniableResult:
 
 def test_words_count_the_rows() -> None:
     result = made()
-    found = said.finding(result)
-    assert "2 of 4 random targets reach rank 1 in a fully trained model.**" in found
-    assert "0.5 to 1.5 times" in found
+    found = said.finding(result, 0.02)
+    assert "Yes: 2 of 4 random samples reach rank 1, and training is truly finished.**" in found
+    assert "For sample 0 it is" in found and "0.90 to 1.10 times and L2 is 0.01, not 0.02." in found
     assert "leaves 0 of 6" in said.averaging(result)
-    assert "1 of 4 random targets" in said.at(result, 0.1)
-    assert "2 of 4 random targets" in said.at(result, 0.2)
+    assert said.at(result, 0.1) == "Counting 0.9 to 1.1 times: 1 of 4 random samples reach rank 1"
+    assert "2 of 4 random samples" in said.at(result, 0.2)
+    assert "2.5 points of accuracy lost" in said.not_reached(result, 0.025)
+    assert "accuracy" not in said.not_reached(result, None)
     table = said.checks(result).set_index("check")["attacks that pass"]
     assert table["audit of the reported scores"] == "6 of 6"
     assert table["5 Newton steps on the usual loss"] == "0 of 6"
@@ -94,6 +96,17 @@ def test_figures_draw_every_arrival() -> None:
     assert len(drawn.intervals(result, 0.5).data) == 2
 
 
+def test_the_first_figure_draws_as_moved_what_needs_no_more_than_is_granted() -> None:
+    """Targets 0 and 2 arrive with ε 0.1 and 0.2; 1 and 3 stay in the last row."""
+    for epsilon, moved in ((0.05, []), (0.1, [0]), (0.2, [0, 2])):
+        figure = drawn.moves(made(), epsilon, "together")
+        lines = [trace for trace in figure.data if trace.mode == "lines"]
+        assert [list(trace.x) for trace in lines] == [[5 + target, 1] for target in moved]
+        usual, trainers, others = figure.data[len(lines) :]
+        assert list(usual.x) == [5, 7] and list(trainers.x) == [1] * len(moved)
+        assert list(others.customdata) == [1, 3] and list(others.y) == [-2, -2]
+
+
 @pytest.fixture(scope="module")
 def published() -> DeniableResult:
     request = published_results.request_of("deniable", "digits")
@@ -112,7 +125,7 @@ def test_the_page_says_what_is_published(published: DeniableResult, open_page: O
     table = published.table
     last = table[table["means"] == "together"]
     drawn_at_random = last[last["crowd"] == "random"]["arrived"]
-    assert f"{drawn_at_random.sum()} of {len(drawn_at_random)} random targets reach rank 1" in text
+    assert f"{drawn_at_random.sum()} of {len(drawn_at_random)} random samples reach rank 1" in text
     there = table[table["arrived"]]
     text = words(unfold(app))
     assert f"leaves {(there['averaged'] <= 1).sum()} of {len(there)}." in text
@@ -130,7 +143,7 @@ def test_the_page_says_what_is_published(published: DeniableResult, open_page: O
         f"{(there['declared_after'] <= 1).sum()} of"
     )
     within = (last["arrived"] & (last["crowd"] == "random")).sum()
-    assert f"With ε = 0.5, {within} of {len(drawn_at_random)} random targets" in text
+    assert f"0.5 to 1.5 times: {within} of {len(drawn_at_random)} random samples" in text
 
 
 def test_what_is_folded_opens(published: DeniableResult, open_page: Open) -> None:
@@ -140,7 +153,7 @@ def test_what_is_folded_opens(published: DeniableResult, open_page: Open) -> Non
     text = words(app)
     first = (published.samples["best_by_l2"] <= 1).sum()
     assert f"{first} sample" in text and "l2 alone" in text
-    assert len(app.get("plotly_chart")) == 3
+    assert len(app.get("plotly_chart")) == 4
 
 
 def test_published_attacks_are_minima_of_what_they_declare(published: DeniableResult) -> None:

@@ -144,14 +144,20 @@ def deniable_headline(_: str) -> Numbers:
     return [a, n, 1]
 
 
-def deniable_span(_: str) -> Numbers:
-    limit = only("deniable", "digits").limit
-    return [1 - limit, 1 + limit]
+def deniable_least(_: str) -> Numbers:
+    """The random target that needs the least ε: how often samples count, and L2 then and usually,
+    the middle of its line."""
+    result = only("deniable", "digits")
+    rows = result.table.query("means == 'together' and crowd == 'random' and arrived")
+    target, epsilon, l2 = rows.sort_values("epsilon").iloc[0][["target", "epsilon", "l2"]]
+    usual = float(np.sqrt(result.line["l2"].min() * result.line["l2"].max()))
+    return [target, 1 - epsilon, 1 + epsilon, l2, usual]
 
 
 def deniable_at_limit(_: str) -> Numbers:
     (a, n), _near = deniable_within("", 0.5)
-    return [0.5, a, n]
+    limit = only("deniable", "digits").limit
+    return [1 - limit, 1 + limit, a, n, 1]
 
 
 def deniable_arrived(_: str) -> Numbers:

@@ -24,20 +24,24 @@ def every_means(result: DeniableResult) -> str:
 
 
 @shelf.kept
-def finding(result: DeniableResult) -> str:
-    """Say what the attack reaches, and by what choices, in one line."""
-    means = every_means(result)
-    random = moved(result, means, "random", result.limit)
-    found = result.arrived
-    if found.empty:
-        return f"Within ε = {result.limit:g} no target reaches the top {result.k}."
-    place = "rank 1" if result.k == 1 else f"the top {result.k}"
+def finding(result: DeniableResult, usual_l2: float) -> str:
+    """Say how many random targets the attack moves, and what the least of its models chose."""
+    rows = result.rows(every_means(result), "random")
+    there = rows[rows["arrived"]]
+    if there.empty:
+        return f"No: of {len(rows)} random samples none reaches {place(result)}."
+    least = there.loc[there["epsilon"].idxmin()]
     return (
-        f"**Where the trainer chooses the loss, {random} of "
-        f"{len(result.rows(means, 'random'))} random targets reach {place} in a fully trained "
-        f"model.** The trainer chose L2, and how much samples and features count: "
-        f"{span(result.limit)} times."
+        f"**Yes: {len(there)} of {len(rows)} random samples reach {place(result)}, and training is "
+        f"truly finished.** For sample {least['target']:.0f} it is enough that samples and "
+        f"features count {span(least['epsilon'], 2)} times and L2 is {least['l2']:.2g}, not "
+        f"{usual_l2:g}."
     )
+
+
+def place(result: DeniableResult) -> str:
+    """'rank 1', or 'the top 10'."""
+    return "rank 1" if result.k == 1 else f"the top {result.k}"
 
 
 @shelf.kept
@@ -52,8 +56,22 @@ def at(result: DeniableResult, epsilon: float) -> str:
     """Say for one ε how many random targets are moved by the last of the means."""
     means = every_means(result)
     return (
-        f"With ε = {epsilon:g}, {moved(result, means, 'random', epsilon)} of "
-        f"{len(result.rows(means, 'random'))} random targets reach the top"
+        f"Counting {span(epsilon)} times: {moved(result, means, 'random', epsilon)} of "
+        f"{len(result.rows(means, 'random'))} random samples reach {place(result)}"
+    )
+
+
+@shelf.kept
+def not_reached(result: DeniableResult, tolerance: float | None) -> str:
+    """Say what the figure's marks are, and what keeps the other targets from arriving."""
+    dear = (
+        ""
+        if tolerance is None
+        else f", or only with more than {100 * tolerance:g} points of accuracy lost"
+    )
+    return (
+        f"Each row is one sample, and the ± below it is the ε that it needs. The others do not "
+        f"reach {place(result)} within ε = {result.limit:g}{dear}."
     )
 
 
@@ -77,9 +95,11 @@ def arrived_by(result: DeniableResult) -> str:
     )
 
 
-def span(epsilon: float) -> str:
-    """'0.8 to 1.2': how often a sample may count within ε."""
-    return f"{1 - epsilon:g} to {1 + epsilon:g}"
+def span(epsilon: float, digits: int | None = None) -> str:
+    """'0.8 to 1.2': how often a sample may count within ε, with so many digits, or as many as
+    there are."""
+    written = "g" if digits is None else f".{digits}f"
+    return f"{1 - epsilon:{written}} to {1 + epsilon:{written}}"
 
 
 @shelf.kept

@@ -14,6 +14,13 @@ from pages.common.lab.registry import PageEntry
 R = TypeVar("R")
 
 
+def ask(page: PageEntry) -> None:
+    """Draw a page's title and, where that is no question, the question below it."""
+    st.title(page.title)
+    if not page.title.endswith("?"):
+        st.markdown(page.question)
+
+
 def show(
     page: PageEntry,
     role: str,
@@ -22,9 +29,9 @@ def show(
     results: Callable[[Form, Stored, R], None],
     otherwise: Callable[[], None] | None = None,
 ) -> None:
-    """Draw a page's title and its data set's control, then `results`. While there is no result,
+    """Draw a page's question and its data set's control, then `results`. While there is no result,
     offer to compute it at the `cost` that is said, and draw `otherwise` below the offer."""
-    st.title(page.title)
+    ask(page)
     form = Form()
     name = controls.dataset_choice(form, data_choice.names_of(role, experiment))
     request = openings.of(role, experiment, name)
