@@ -73,6 +73,7 @@ def rows_figure(stored: Stored, samples: Samples | None) -> FigureBlock:
 def players(result: AuditResult) -> None:
     st.markdown(words.players_table(result))
     sign.note("players", result.order)
+    st.markdown(words.same_verdict(result))
     st.markdown(
         "- The audit asks whether **some** vector *v* explains a row of scores as *vᵀT*. Honest "
         "scores have *v* = −(H + λI)⁻¹g. The **careful liar** takes another *v*; the audit does "
@@ -156,8 +157,8 @@ def live(stored: Stored, exponent: float | None) -> None:
         TOLERANCE,
     )
     st.caption(
-        f"Each mark is one training sample's row of answers; that of sample {result.target} is "
-        f"ringed. {words.same_verdict(result)}"
+        f"Each dot is one training sample: its answers to all queries. Sample {result.target} is "
+        "ringed; each cheat puts it first. The attacker answers honestly, for a rigged model."
     )
 
 

@@ -69,11 +69,12 @@ def overview_figure(stored: Stored, threshold: float) -> FigureBlock:
 def live(stored: Stored, exponent: float) -> None:
     """Show the models and the curves, which answer while the threshold is dragged."""
     table: pd.DataFrame = stored.result
-    heading("Whose gradient is too large for a minimum?")
+    heading("Whose slope is too large for finished training?")
     live_threshold.show("minimum", live_threshold.of_norms(table, RANGE, STEP), exponent, THRESHOLD)
     st.caption(
-        "Each mark is one model; of attacked ones, those that reached the top. Where training has "
-        "ended in a minimum, the gradient is zero."
+        "Each mark is one model; the gradient is the slope of its training loss. The attacker who "
+        "knows the check tries several ways for each sample: the mark is the smallest gradient "
+        "that reached the top."
     )
 
 

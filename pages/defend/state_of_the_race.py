@@ -17,7 +17,7 @@ from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import in_prose
 from pages.common.words.wording import listed
-from pages.defend.parts import race_elsewhere
+from pages.defend.parts import race_elsewhere, result_page
 from pages.defend.parts import race_figures as figures
 from pages.defend.parts import race_words as words
 from pages.defend.parts.deniable_words import has_arrived
@@ -73,7 +73,7 @@ def grid_figure(stored: Stored, declared: Stored | None) -> FigureBlock:
     cells = words.matrix(stored.result, None if declared is None else declared.result)
     return FigureBlock(
         name="race",
-        title="Which check stops which attack?",
+        title="Share of the attacked models that a check stops",
         kind="Blocks of attacks against checks: the share that each check stops",
         build=figures.grid,
         values=(words.strongest(cells),),
@@ -89,8 +89,8 @@ def race(stored: Stored, request: PolishRequest) -> None:
     st.markdown(f"{found}{mark_origin(badge_of(stored))}")
     grid_figure(stored, declared).show()
     st.caption(
-        "A number is the share of attacked models that the check stops. In a block of several "
-        "attacks it belongs to the attack that escapes most often. Point at a cell to see them all."
+        "Rows: what the attacker does. Columns: what the verifier looks at. Of several attacks a "
+        "cell shows the one that escapes most often; point at it to see them all."
     )
     with st.container(horizontal=True):
         urls = [page for _, page in words.CHECKS.values()]
@@ -146,7 +146,7 @@ def verifier() -> None:
 
 
 def page() -> None:
-    st.title(PAGE.title)
+    result_page.ask(PAGE)
     form = Form()
     name = controls.dataset_choice(form, data_choice.names_of("polish", "polish"))
     form.finish()

@@ -15,7 +15,7 @@ from pages.common.lab.shared import badge_of, datasets
 from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
-from pages.defend.parts import other_case
+from pages.defend.parts import other_case, result_page
 from pages.defend.parts import polish_figures as figures
 from pages.defend.parts import polish_rates as rates
 from pages.defend.parts import polish_words as words
@@ -52,19 +52,31 @@ def choose(form: Form, place: st.delta_generator.DeltaGenerator, steps: int) -> 
     return int(chosen)
 
 
+def attacked_elsewhere(request: PolishRequest) -> int:
+    """Return how many attacked models that reached the top *Is it a minimum?* shows on the same
+    data; 0 where that is not here."""
+    asked = published_results.request_of("defence", request.dataset)
+    stored = None if asked is None else door.find("defence", asked)
+    if stored is None:
+        return 0
+    models: pd.DataFrame = stored.result
+    return int(((models["kind"] == "attacked") & models["success"]).sum())
+
+
 @shelf.kept
-def paths_figure(stored: Stored, step: int) -> FigureBlock:
+def paths_figure(stored: Stored, step: int, elsewhere: int) -> FigureBlock:
     table: pd.DataFrame = stored.result
     return FigureBlock(
         name="flowing-back",
         key="paths",
-        title=words.paths_title(table, step),
+        title=words.paths_title(step),
         kind="Rank of the claimed sample against Newton steps, one line a model",
         build=figures.paths,
         values=(table, step),
         results=(stored,),
         badge="",
-        caption="Each line is the sample that one model puts first. Shaded: the top ten.",
+        caption="Each line is one model: the sample that it puts first, and where further steps "
+        f"rank that. Shaded: the top ten. {words.attacks_drawn(table, elsewhere)}",
         details=words.paths_caption(table),
     )
 
@@ -115,7 +127,7 @@ def results(
         step = choose(form, st.container(), steps_of(table))
     form.finish()
     with below:
-        paths_figure(stored, step).show()
+        paths_figure(stored, step, attacked_elsewhere(request)).show()
         other_case.show(PAGE)
     by_attack(stored)
     knowing(stored, request)
@@ -124,7 +136,7 @@ def results(
 
 
 def page() -> None:
-    st.title(PAGE.title)
+    result_page.ask(PAGE)
     form, own = Form(), own_data.current()
     offered = requests(own)
     head, below = st.container(), st.container()

@@ -78,5 +78,5 @@ def test_the_same_verdict_holds_between_the_tolerances_that_are_said(open_page: 
     every = np.sort(stored.result.residuals.ravel())
     place = int(np.searchsorted(every, stored.result.tolerance))
     assert f"Any tolerance from {number(every[place - 1])} to {number(every[place])} " in words(
-        open_page(PAGE)
+        unfold(open_page(PAGE))
     )

@@ -1,6 +1,8 @@
 """The state of the race: its words and cells, recomputed from the table and from what is
 published."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from engine.settings import Settings
 from pages.common.lab import published_results, registry
 from pages.defend.parts import race_elsewhere, race_figures, race_words
 from pages.defend.parts.polish_words import KINDS
+from tests.pages.test_deniable_attack import made as deniable_models
 from tests.pages.test_undo_it import made
 from tests.support.pages import Open, have_found, tables, unfold, words
 from tests.support.recomputed import results
@@ -63,9 +66,25 @@ def test_the_page_says_what_is_published(open_page: Open, settings: Settings) ->
     assert last["reaches the top"] == f"{len(found)} of {len(declared.result.table)}"
     flagged = int((found["gradient_norm"] > limit).sum())
     assert f"{flagged} of {len(found)}" in last["gradient norm"]
+    for check in ("Newton decrement", "rank after one Newton step"):
+        assert f"missed: 0 of {len(found)}" in last[check]
     kept, averaged = (int((found[name] <= 1).sum()) for name in ("declared_after", "averaged"))
     assert f"of {len(found)} such models, {kept} keep" in words(app)
     assert f"leaves {averaged}." in words(app)
+
+
+def test_a_bound_decides_two_cells_of_the_deniable_attack() -> None:
+    """A small gradient bounds the decrement and the step; a large one leaves the ranks open."""
+    result = deniable_models()
+    assert race_words.bounded(made(), result) == {"decrement_0": 0, "first_after_one": 0}
+    table = result.table.assign(gradient_norm=np.where(result.table["arrived"], 0.05, np.nan))
+    table.loc[0, "gradient_norm"] = 1e-3  # its decrement is at most 0.01, below the limit of 0.05
+    far = race_words.bounded(made(), replace(result, table=table))
+    assert far == {"decrement_0": len(result.arrived) - 1}
+    cells = race_words.matrix(made(), replace(result, table=table))
+    assert "rank after one Newton step" not in set(
+        cells.loc[cells["attack"] == race_words.OWN_LOSS, "check"]
+    )
 
 
 def test_two_columns_are_counted_again_from_other_experiments(open_page: Open) -> None:

@@ -73,9 +73,10 @@ RESULTS = (
     result(r"of the honest models have a gradient as large", r.as_large),
     result(r"^Requiring converged training", r.converged),
     result(r"^An attacked model has the larger gradient in", r.pairs_share),
-    result(r"^Where the verifier fixes the loss, one Newton step", r.undone),
+    result(r"^No: after one Newton step, \d+ of", r.undone),
     result(r"^The median rank correlation of attacked models", r.undone_correlation),
-    result(r"^After 1 Newton step \d+ of", r.undone_title),
+    result(r"^The \d+ attacked models are of \d+ kinds", r.attacks_drawn),
+    result(r"^\*?Is it a minimum\?\*? shows \d+ others", more.attacked_elsewhere),
     result(r"^Attackers who know of polishing keep", r.knowing),
     result(r"^One step also moves honest models", r.honest_moved),
     result(r"^Of \d+ models \d+ had a step shortened", r.shortened),
@@ -111,9 +112,10 @@ RESULTS = (
     result(r"^The attack costs [\d.]+ points", r.trainer_loses),
     result(r"^The last attacker declares a loss of its own", r.deniable_race),
     result(r"^Averaging over honest choices leaves \d+\.$", more.averaged_in_race),
+    result(r"^Its Newton decrement and its rank after one step are not", more.longest_step),
     result(r"^That is no proof: there the honest model", r.first_on_other_half),
     result(r"^Averaging over honest choices leaves \d+ of (all )?\d+", more.deniable_averaged),
-    result(r"^It asks for every training sample's influence on", r.audit_queries),
+    result(r"^The auditor asks how much each training sample influences", r.audit_queries),
     result(r"^A formula replaces automatic differentiation", r.gradients),
     result(r"^The paper's rewriting takes [\d.]+ times as long", r.rewriting),
     result(r"^Exponents of growth", r.growth_exponents),
@@ -155,8 +157,8 @@ RESULTS = (
     result(r"^DP gap on test at every scale", shown.gap_at),
     result(r"^All \d+ attacked models that reached the top against", more.area_of_moved),
     result(r"^With the \d+ attacks that failed", more.area_of_failed),
-    result(r"^The gradient gives away \d+% of", lambda d: more.limit_flags(d)[1:]),
-    result(r"^The limit also flags \d+% of honest", lambda d: more.limit_flags(d)[:1]),
+    result(r"^At the limit below, the check flags \d+ of", more.attacked_flagged),
+    result(r"^It also flags \d+ of \d+ honest ones", more.honest_and_passing),
     result(r"^With weight \d+ alone", more.best_weight),
     result(r"scaled models are flagged", more.scaled_flagged),
     result(r"^A step takes \d+ linear solve", more.polish_costs),
@@ -336,6 +338,8 @@ NO_RESULT = (
         r"^The (targets were drawn by seed|\d+ targets of the page)",
         r"^The others do not reach rank 1 within ε",
         r"^L2 may be ten times larger",
+        r"^Where the sample that a model puts first stands",
+        r"^Sample \d+ is ringed; each cheat puts it first",
         r"^Targets in the top 1 of the returned model",
         r"^A row is the score that was attacked|^A cell counts, of",
         r"^Where each score ranks sample|^The same gradient of [\d,]+ parameters",
@@ -521,6 +525,6 @@ SHARED = {
         re.compile(r"Averaging over honest choices leaves (\d+)"), 2
     ),
     "attacked targets left after a Newton step": Shared(
-        re.compile(r"(?:leaves|Newton step) (\d+ of \d+) attacked targets"), 1
+        re.compile(r"(?:leaves|Newton step,) (\d+ of \d+) attacked (?:targets|samples)"), 1
     ),
 }  # fmt: skip

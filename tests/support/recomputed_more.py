@@ -53,10 +53,25 @@ def limit() -> float:
     return float(10 ** (np.floor(power * 20) / 20))
 
 
-def limit_flags(_: str) -> Numbers:
-    _table, honest, attacked = defence()
+def attacked_flagged(_: str) -> Numbers:
+    attacked = defence()[2]
     moved = attacked.loc[attacked["success"], "gradient_norm"]
-    return [100 * (honest >= limit()).mean(), 100 * (moved >= limit()).mean()]
+    return [(moved >= limit()).sum(), len(moved)]
+
+
+def attacked_elsewhere(_: str) -> Numbers:
+    return attacked_flagged("")[1:]
+
+
+def honest_and_passing(_: str) -> Numbers:
+    """Honest models that the limit flags, and the targets with which some weight passes."""
+    table, honest, _attacked = defence()
+    knowing = table.query("kind == 'adaptive' and stealth > 0")
+    passed = knowing[knowing["success"] & (knowing["gradient_norm"] < limit())]
+    return [
+        *((honest >= limit()).sum(), len(honest)),
+        *(len(set(passed["target"])), len(set(knowing["target"]))),
+    ]
 
 
 def best_weight(_: str) -> Numbers:
@@ -164,6 +179,12 @@ def deniable_arrived(_: str) -> Numbers:
     table = only("deniable", "digits").table
     means = list(table.loc[table["arrived"], "means"])
     return [len(means), means.count("together"), means.count("weights")]
+
+
+def longest_step(_: str) -> Numbers:
+    """How far a Newton step on an L2-strongly convex loss leads from so small a gradient."""
+    rows = only("deniable", "digits").table.query("arrived")
+    return [max(norm / l2 for norm, l2 in zip(rows["gradient_norm"], rows["l2"], strict=True))]
 
 
 def averaged_in_race(_: str) -> Numbers:

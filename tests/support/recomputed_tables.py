@@ -98,10 +98,14 @@ def race(_: str) -> list[Row]:
     own = result.table[result.table["arrived"]]
     norm, flags = own["gradient_norm"], (own["gradient_norm"] > over["gradient_norm"]).sum()
     stay = (own["declared_after"] <= 10).sum()
+    decrements = norm / own["l2"] ** 0.5  # at most: the curvature is at least L2
     found.append(
         [
             *("declares a loss of its own choice", len(own), len(result.table)),
-            *(flags, len(own), area(honest["gradient_norm"], norm), stay, len(own)),
+            *(flags, len(own), area(honest["gradient_norm"], norm)),
+            *((decrements > over["decrement_0"]).sum(), len(own)),
+            *((own["declared_after"] > over["first_after_one"]).sum(), len(own)),
+            *(stay, len(own)),
         ]
     )
     return found

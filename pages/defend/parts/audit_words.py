@@ -39,9 +39,9 @@ def finding(result: AuditResult) -> str:
     accused = f" {count(false, 'row')} of the honest calculator are accused." if false else ""
     if caught == ["liar"] and not false:
         return (
-            "**The audit catches invented numbers, but not the attacker.** It asks for every "
-            f"training sample's influence on {result.queries:,} labelled test samples, and looks "
-            "for answers that the model cannot give."
+            "**The audit catches invented numbers, but not the attacker.** The auditor asks how "
+            f"much each training sample influences {result.queries:,} labelled test samples, the "
+            "queries, and looks for answers that the model cannot give."
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""

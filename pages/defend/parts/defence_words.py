@@ -12,18 +12,21 @@ from pages.common.frames import named_rows
 from pages.common.keeping import shelf
 from pages.common.words.objective_words import NAMES, quoted
 from pages.common.words.wording import count, listed
+from pages.defend.parts import defence_rates as rates
 
 
 @shelf.kept
 def finding(table: pd.DataFrame, threshold: float) -> str:
-    """Say what the check finds at this threshold, and what passes it, in words."""
-    by = {kind: part for kind, part in table.groupby("kind")}
-    alarms = (by["honest"]["gradient_norm"] >= threshold).mean()
-    reached = by["attacked"][by["attacked"]["success"]]
-    found = (reached["gradient_norm"] >= threshold).mean() if len(reached) else 0.0
+    """Say how many attacked models the check flags at this threshold, how many honest ones, and
+    who passes."""
+    by = {kind: part["gradient_norm"] >= threshold for kind, part in table.groupby("kind")}
+    flagged = by["attacked"][table["success"].reindex(by["attacked"].index)]
+    able, targets = rates.passing_norms(table)
     return (
-        f"**The gradient gives away {found:.0%} of successful attacks, as long as the attacker "
-        f"does not know of the check.** The limit also flags {alarms:.0%} of honest models."
+        f"**At the limit below, the check flags {flagged.sum()} of "
+        f"{count(len(flagged), 'attacked model')}.** It also flags {by['honest'].sum()} of "
+        f"{len(by['honest'])} honest ones, and an attacker who knows the check passes with "
+        f"{int((able < threshold).sum())} of {count(targets, 'sample')}."
     )
 
 

@@ -30,7 +30,7 @@ def finding(result: DeniableResult, usual_l2: float) -> str:
     there = rows[rows["arrived"]]
     if there.empty:
         return f"No: of {len(rows)} random samples none reaches {place(result)}."
-    least = there.loc[there["epsilon"].idxmin()]
+    least = there.sort_values("epsilon").iloc[0]
     return (
         f"**Yes: {len(there)} of {len(rows)} random samples reach {place(result)}, and training is "
         f"truly finished.** For sample {least['target']:.0f} it is enough that samples and "

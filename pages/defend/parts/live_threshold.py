@@ -19,6 +19,13 @@ from pages.defend.parts import defence_rates as rates
 from pages.defend.parts.defence_figures import LOOKS, SMALLEST, groups_of
 
 GATE = Component("threshold", "drawing.js", "marks.js", "live.css")
+NOTES = {  # by a row's label: what its models have in common
+    "honest": "whole batches",
+    "honest, by SGD": "noisy training",
+    "attacked": "reached the top",
+    "attacker knows the check": "best tries",
+    "weights multiplied": "same predictions",
+}
 SHAPES = {"honest": "circle", "attacked": "diamond", "scaled": "tick", "adaptive": "cross"}
 KNOWING = 2  # the place of what attackers who know the check pass, among what is read
 Given = Mapping[str, object]
@@ -54,6 +61,7 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
         rows.append(
             {
                 "label": label,
+                "note": NOTES[label],
                 "colour": LOOKS[kind][1],
                 "values": values,
                 "shape": SHAPES[kind],
@@ -118,9 +126,9 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
         ],
         "words": {
             "label": "The audit, with a tolerance of your own",
-            "slider": "Tolerance",
+            "slider": "Tolerance: share of the answers that may be impossible for the model",
             "flagged": "caught",
-            "axis": "share of a row that the model cannot explain (log)",
+            "axis": "share of a sample's answers that the model cannot give (log)",
             "sentence": "At tolerance {threshold} rows caught: {0} of the honest calculator, {1} "
             "of who invents numbers, {2} of the careful liar, {3} of the attacker.",
         },

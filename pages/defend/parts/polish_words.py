@@ -57,13 +57,14 @@ def finding(table: pd.DataFrame) -> str:
     if plain.empty:
         return "No attack reached the top, so there is nothing to undo."
     kept, left = (int((plain[f"rank_{j}"] <= rates.TOP).sum()) for j in (1, most))
+    no = "" if kept else "No: "
     said = (
-        "**Where the verifier fixes the loss, one Newton step leaves "
-        f"{kept} of {len(plain)} attacked targets in the top ten.**"
+        f"**{no}after one Newton step, {kept} of {len(plain)} attacked samples are still in the "
+        "top ten.**"
     )
     if kept:
-        said += f" {count(most, 'step')} leave {left}."
-    return said
+        return f"{said} After {count(most, 'step')} it is {left}.".replace("**after", "**After")
+    return f"{said} The verifier fixes the loss, and the step leads towards its minimum."
 
 
 @shelf.kept
@@ -81,12 +82,30 @@ def knowing_kept(table: pd.DataFrame) -> str:
 
 
 @shelf.kept
-def paths_title(table: pd.DataFrame, step: int) -> str:
-    """Say how many attacked targets are in the top ten after so many steps."""
+def paths_title(step: int) -> str:
+    """Say what the figure follows, and for how many steps."""
+    when = f"after {count(step, 'Newton step')}" if step else "as handed in"
+    return f"Where the sample that a model puts first stands {when}"
+
+
+@shelf.kept
+def attacks_drawn(table: pd.DataFrame, elsewhere: int) -> str:
+    """Say which attacks are drawn, and why *Is it a minimum?* counts others. elsewhere: how many
+    attacked models reached the top there, 0 where that is not known."""
     plain = unknowing(table)
-    when = f"After {count(step, 'Newton step')}" if step else "As handed in,"
-    inside = int((plain[f"rank_{step}"] <= rates.TOP).sum())
-    return f"{when} {inside} of {len(plain)} attacked targets are in the top ten"
+    if plain.empty:
+        return ""
+    said = (
+        f"The {count(len(plain), 'attacked model')} are of "
+        f"{count(plain['kind'].nunique(), 'kind')} of attack, on "
+        f"{count(plain['target'].nunique(), 'sample')}."
+    )
+    if not elsewhere:
+        return said
+    return (
+        f"{said} *Is it a minimum?* shows {elsewhere} others: there one kind of attack tries "
+        "several radii and sizes of the top."
+    )
 
 
 @shelf.kept

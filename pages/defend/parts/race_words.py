@@ -9,6 +9,7 @@ import pandas as pd
 from engine.experiments import DeniableResult, PolishRequest
 from engine.experiments.polish import honest_of, steps_of
 from engine.statistics import detection
+from pages.common.figures.axes import number
 from pages.common.keeping import shelf
 from pages.common.words.wording import count
 from pages.defend.parts import polish_rates as rates
@@ -26,6 +27,7 @@ SHORT = {  # by a check's heading: what it looks at, and its name where there is
     "rank after one Newton step": ("One step", "rank after it"),
 }
 POLISHES = "Train on"
+ROUNDING = 6e-8  # half the spacing of float32 at 1: so short a step is lost in rounding
 CAUGHT, MISSED = 0.9, 0.1  # shares of the models that arrived
 OWN_LOSS = "declares a loss of its own choice"
 FAMILIES: Mapping[str, tuple[str, ...]] = {  # blocks of the figure: the attacks in each
@@ -78,6 +80,8 @@ def matrix(table: pd.DataFrame, deniable: DeniableResult | None = None) -> pd.Da
         flagged = round(declared_share(table, deniable) * len(found))
         own = family_of(OWN_LOSS), OWN_LOSS
         cells.append((*own, CHECKS["gradient_norm"][0], flagged, len(found)))
+        for check, flags in bounded(table, deniable).items():
+            cells.append((*own, CHECKS[check][0], flags, len(found)))
         cells.append((*own, polished, len(found) - kept_of(deniable), len(found)))
     return pd.DataFrame(cells, columns=["family", "attack", "check", "stopped", "of"])
 
@@ -131,6 +135,30 @@ def within(request: PolishRequest) -> str:
     return f" The search counts where its radius is within {request.radius:g}, the others'."
 
 
+@shelf.kept
+def bounded(table: pd.DataFrame, result: DeniableResult) -> dict[str, int]:
+    """Return how many deniable models two checks on the declared loss flag, by check, as far as
+    that follows from how small its gradient g is.
+
+    The loss is L2-strongly convex. So the Newton decrement is at most ‖g‖/√L2: flagged are no more
+    models than have so large a bound. A step moves the model by at most ‖g‖/L2. Where that is
+    rounding, one step ranks the target as NEWTON_STEPS steps do.
+    """
+    found = result.arrived
+    limit = rates.threshold(table, rates.DECREMENT)
+    decrement = found["gradient_norm"] / np.sqrt(found["l2"])
+    flags = {rates.DECREMENT: int((decrement > limit).sum())}
+    if longest_step(result) < ROUNDING:
+        ranks = found["declared_after"]
+        flags[rates.RANK] = int((ranks > rates.threshold(table, rates.RANK)).sum())
+    return flags
+
+
+def longest_step(result: DeniableResult) -> float:
+    """Return how far a Newton step on the declared loss moves a deniable model at most."""
+    return float((result.arrived["gradient_norm"] / result.arrived["l2"]).max())
+
+
 def declared_share(table: pd.DataFrame, result: DeniableResult) -> float:
     """Return the share of deniable models that the gradient norm of the declared loss flags."""
     limit = np.quantile(honest_of(table)["gradient_norm"], 0.95, method="higher")
@@ -176,9 +204,11 @@ def deniable_row(table: pd.DataFrame, result: DeniableResult) -> dict[str, str]:
         "attack": OWN_LOSS,
         "reaches the top": f"{len(found)} of {len(result.table)}",
     }
+    areas = {"gradient_norm": (share, seen.auc)}
+    areas |= {c: (flags / len(found), np.nan) for c, flags in bounded(table, result).items()}
     for check, (name, _) in CHECKS.items():
-        there = check == "gradient_norm" and len(found)
-        said[name] = cell(share, seen.auc, len(found), "deniable") if there else "–"
+        there = check in areas
+        said[name] = cell(*areas[check], len(found), "deniable") if there else "–"
     return said | {
         f"in the top ten after {steps_of(table)} steps": f"{kept_of(result)} of {len(found)}"
     }
@@ -192,7 +222,10 @@ def beyond(result: DeniableResult) -> str:
     return (
         f"The last attacker declares a loss of its own: of {count(len(found), 'such model')}, "
         f"{kept} keep their target in the top {result.k} after polishing on that loss. Averaging "
-        f"over honest choices leaves {int((found['averaged'] <= result.k).sum())}."
+        f"over honest choices leaves {int((found['averaged'] <= result.k).sum())}. Its Newton "
+        "decrement and its rank after one step are not measured, but follow: each model is a "
+        f"minimum of its own loss, from which a step leads no farther than "
+        f"{number(longest_step(result))}."
     )
 
 

@@ -15,10 +15,9 @@ R = TypeVar("R")
 
 
 def ask(page: PageEntry) -> None:
-    """Draw a page's title and, where that is no question, the question below it."""
+    """Draw a page's title, and the question below it."""
     st.title(page.title)
-    if not page.title.endswith("?"):
-        st.markdown(page.question)
+    st.markdown(page.question)
 
 
 def show(
