@@ -196,7 +196,7 @@ def results(form: Form, stored: Stored, request: CertificatesRequest) -> None:
     st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
     k = form.choice(
         st.columns([1, 3])[0],
-        "Kept out of the top",
+        "Samples stay out of the top",
         "k",
         distinct(stored.result.samples, "k"),
         "The k best samples: which are certified never to be among them.",

@@ -86,8 +86,8 @@ def test_the_finding_and_the_figure(open_page: Open, measured: None) -> None:
 
 def test_the_number_of_steps_in_a_link(open_page: Open, measured: None) -> None:
     assert "stands as handed in" in words(open_page(PAGE, steps="0"))
-    titles = [note.text.split("<br>")[-1] for note in figures.paths(made(), 0).layout.annotations]
-    assert titles[1] == "2 of 2 in the top ten"
+    titles = [note.text.split("<br>")[1] for note in figures.paths(made(), 0).layout.annotations]
+    assert titles[1] == "2 of 2"
     bad = open_page(PAGE, steps="many")
     assert not bad.exception
     assert any("steps" in warning.value for warning in bad.warning)
@@ -109,8 +109,8 @@ def test_every_model_that_claims_is_one_line() -> None:
     assert max(np.nanmax(t.x) for t in strong) == 1
     faint = [t for t in figure.data if t.mode == "lines"]
     assert {float(np.nanmin(t.x)) for t in faint} == {1.0}
-    titles = [a.text.split("<br>")[-1] for a in figure.layout.annotations]
-    assert titles == [f"{n} in the top ten" for n in ("3 of 4", "0 of 2", "1 of 1")]
+    titles = [a.text.split("<br>")[1] for a in figure.layout.annotations]
+    assert titles == ["3 of 4", "0 of 2", "1 of 1"], "in the top ten after one step"
 
 
 def test_the_tables() -> None:
@@ -153,7 +153,7 @@ def test_targets_of_the_honest_top_ten_are_not_counted_as_staying() -> None:
 def test_honest_networks_without_a_ranking_are_left_out() -> None:
     lost = row("held back", (300, 300, 85), 0.2, unranked=2)
     table = pd.concat([made(), pd.DataFrame([lost])], ignore_index=True)
-    assert figures.paths(table, 1).layout.annotations[0].text.endswith("3 of 4 in the top ten")
+    assert figures.paths(table, 1).layout.annotations[0].text.endswith("3 of 4<br>in the top ten")
     assert "1 more honest model had no ranking" in said.knowing_meaning(table, PolishRequest())
     pd.testing.assert_frame_equal(rates.areas(table), rates.areas(made()))
 

@@ -16,7 +16,7 @@ from pages.defend.parts.polish_rates import TOP, outside
 GROUPS: Mapping[str, tuple[str, str]] = {  # name, colour
     "honest": ("honest", GREY),
     "attacked": ("attacked", ATTACKED),
-    "knowing": ("knows of the step", VIOLET),
+    "knowing": ("knows the step", VIOLET),
 }
 
 
@@ -45,7 +45,7 @@ def paths(table: pd.DataFrame, step: int) -> go.Figure:
     columns = [f"rank_{j}" for j in range(most + 1)]
     worst = max(TOP, *(int(part[columns].to_numpy().max()) for part in groups.values()))
     titles = [
-        f"<b>{GROUPS[name][0]}</b><br>{int((part[f'rank_{step}'] <= TOP).sum())} of {len(part)} "
+        f"<b>{GROUPS[name][0]}</b><br>{int((part[f'rank_{step}'] <= TOP).sum())} of {len(part)}<br>"
         "in the top ten"
         for name, part in groups.items()
     ]
@@ -82,7 +82,7 @@ def paths(table: pd.DataFrame, step: int) -> go.Figure:
     axis = rank_axis(worst, "", reverse=True)
     figure.update_yaxes(axis)
     figure.update_yaxes(title_text="rank (1 is above)", row=1, col=1)
-    figure = finish(figure, 360)
-    figure.update_layout(margin={"t": 46})
+    figure = finish(figure, 370)
+    figure.update_layout(margin={"t": 64})
     figure.update_annotations(font_size=14)
     return figure
