@@ -157,8 +157,9 @@ def live(stored: Stored, exponent: float | None) -> None:
         TOLERANCE,
     )
     st.caption(
-        f"Each dot is one training sample: its answers to all queries. Sample {result.target} is "
-        "ringed; each cheat puts it first. The attacker answers honestly, for a rigged model."
+        f"Each dot is one training sample: its answers to all queries. Ringed: sample "
+        f"{result.target}, which each cheat wants at the top. The attacker answers honestly, for a "
+        "rigged model."
     )
 
 

@@ -339,7 +339,7 @@ NO_RESULT = (
         r"^The others do not reach rank 1 within ε",
         r"^L2 may be ten times larger",
         r"^Where the sample that a model puts first stands",
-        r"^Sample \d+ is ringed; each cheat puts it first",
+        r"^Ringed: sample \d+, which each cheat wants",
         r"^Targets in the top 1 of the returned model",
         r"^A row is the score that was attacked|^A cell counts, of",
         r"^Where each score ranks sample|^The same gradient of [\d,]+ parameters",
