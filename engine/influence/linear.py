@@ -45,7 +45,7 @@ from engine.influence.products import (
 )
 from engine.influence.solve import Solution, Warm, WarmStart, dot
 from engine.models.model import Model
-from engine.rows import Halved, Rows, Streamed, times
+from engine.rows import Factor, Halved, Packed, Rows, Streamed, packed, times
 from engine.vocabulary import DAMPING
 
 SKETCH_WIDTH = 64  # random directions: a norm over K rows of them errs by some 5%
@@ -69,6 +69,7 @@ class LinearCurvature:
     """H + λI of models with probabilities P (B, K, n), or (1, K, n) shared by all columns.
 
     directions: (D, D), the eigenvectors of XᵀX/n as columns where X is not in their basis.
+    packed: the same features as products take them; None for X itself.
     """
 
     X: Rows
@@ -77,15 +78,21 @@ class LinearCurvature:
     damping: float
     sketch: Sketch | None = None
     directions: Tensor | None = None
+    packed: Packed | None = None
+
+    @property
+    def factor(self) -> Factor:
+        """The features as products take them."""
+        return self.X if self.packed is None else self.packed
 
     def image(self, V: Tensor) -> Tensor:
-        return image(self.X, V)
+        return image(self.factor, V)
 
     def curved(self, image: Tensor) -> Tensor:
         return curve(self.P, image)
 
     def pull(self, curved: Tensor, V: Tensor) -> Tensor:
-        return pull_back(curved, self.X, 1 / self.n_samples, V, self.damping)
+        return pull_back(curved, self.factor, 1 / self.n_samples, V, self.damping)
 
     def energy(self, V: Tensor, image: Tensor, curved: Tensor) -> Tensor:
         return dot(image, curved) / len(self.X) + self.damping * dot(V, V)
@@ -201,17 +208,24 @@ class WeightedCurvature(LinearCurvature):
 
 @dataclass(frozen=True)
 class Samples:
-    """A split: features with the column of ones, in the eigenbasis, and labels. half: the features
-    in bfloat16, with which gradients of coarse solves are made; None for X itself."""
+    """A split: features with the column of ones, in the eigenbasis, and labels. packed: the same
+    features in the order that products read them in. half: in bfloat16, with which gradients of
+    coarse solves are made. None for X itself."""
 
     X: Rows
     y: Tensor
     n_classes: int
+    packed: Packed | None = None
     half: Halved | None = None
 
-    def rows_for(self, tolerance: float) -> Rows | Halved:
+    @property
+    def factor(self) -> Factor:
+        """The features as products take them."""
+        return self.X if self.packed is None else self.packed
+
+    def factor_for(self, tolerance: float) -> Factor:
         """Return the features that a gradient is made with whose solve is to that tolerance."""
-        return self.X if self.half is None or tolerance < COARSE else self.half
+        return self.factor if self.half is None or tolerance < COARSE else self.half
 
     def halved(self) -> "Samples":
         """Return the same samples with their features in bfloat16 too."""
@@ -302,7 +316,7 @@ class LinearProblem:
             if not rotated:
                 return Samples(X, y, dataset.n_classes)
             rotated_X = X.in_basis(basis) if isinstance(X, Streamed) else rotate(X, basis)
-            return Samples(rotated_X, y, dataset.n_classes)
+            return Samples(rotated_X, y, dataset.n_classes, packed(rotated_X))
 
         train = samples("train", X)
         return cls(
@@ -335,15 +349,15 @@ class LinearProblem:
         """(B, P) → (B, K, D)."""
         return theta.view(len(theta), self.n_classes, -1)
 
-    def probabilities(self, theta: Tensor, X: Rows) -> Tensor:
+    def probabilities(self, theta: Tensor, X: Factor) -> Tensor:
         """(B, K, n)"""
         return probabilities(image(X, self.shape(theta)))
 
     def curvature(self, theta: Tensor) -> LinearCurvature:
         """Return the Hessian's operator at θ."""
         parts = (
-            *(self.train.X, self.probabilities(theta, self.train.X), self.eigenvalues),
-            *(self.damping, self.sketch, self.directions),
+            *(self.train.X, self.probabilities(theta, self.train.factor), self.eigenvalues),
+            *(self.damping, self.sketch, self.directions, self.train.packed),
         )
         if self.weights is None:
             return LinearCurvature(*parts)
@@ -357,12 +371,12 @@ class LinearProblem:
         errors = residuals(P, self.train.labels)
         if keep is not None:
             errors *= keep.unsqueeze(1)
-        return pull_back(errors, self.train.X).div_(self.n_train).add_(theta, alpha=l2)
+        return pull_back(errors, self.train.factor).div_(self.n_train).add_(theta, alpha=l2)
 
     def training_loss(self, theta: Tensor, l2: float) -> tuple[Tensor, Tensor]:
         """Mean cross-entropy + l2/2·‖θ‖², (B,), and its gradient, (B, P)."""
         shaped = self.shape(theta)
-        logits = image(self.train.X, shaped)
+        logits = image(self.train.factor, shaped)
         losses = -of_labels(log_probabilities(logits), self.train.y)  # B, n
         losses, kept = self.weighed(losses), self.weights
         value = losses.mean(1) + l2 / 2 * theta.square().sum(1)
@@ -374,7 +388,7 @@ class LinearProblem:
     def drift(self, theta: Tensor, honest: Tensor) -> tuple[Tensor, Tensor]:
         """Mean of KL(p_θ* ‖ p_θ) over the inputs of train and test, (B,), and its gradient,
         (B, P)."""
-        inputs = (self.train.X, self.splits["test"].X)
+        inputs = (self.train.factor, self.splits["test"].factor)
         n = self.n_train + len(self.splits["test"].y)
         shaped, before = self.shape(theta), self.shape(honest)
         value, gradient = theta.new_zeros(len(theta)), torch.zeros_like(shaped)
@@ -388,9 +402,10 @@ class LinearProblem:
 
     def hessian_product(self, theta: Tensor, V: Tensor) -> Tensor:
         """H V of the mean training loss, (B, P)."""
-        P = self.probabilities(theta, self.train.X)
-        curved = self.weighed(curve(P, image(self.train.X, self.shape(V))))
-        return pull_back(curved, self.train.X).div_(self.n_train).flatten(1)
+        X = self.train.factor
+        P = self.probabilities(theta, X)
+        curved = self.weighed(curve(P, image(X, self.shape(V))))
+        return pull_back(curved, X).div_(self.n_train).flatten(1)
 
     def weighed(self, values: Tensor) -> Tensor:
         """Return values (…, n) times the samples' weights."""
@@ -412,7 +427,7 @@ class LinearProblem:
 
     def curvature_slope(self, theta: Tensor, V: Tensor, W: Tensor) -> Tensor:
         """∇θ ⟨V, H(θ) W⟩ = ∇ mean Cov_p(a, b), (B, P)."""
-        X = self.train.X
+        X = self.train.factor
         P = self.probabilities(theta, X)
         a, b = (centre(P, image(X, self.shape(U))) for U in (V, W))
         return pull_back(self.weighed(curve(P, a * b)), X).div_(self.n_train).flatten(1)
@@ -420,7 +435,7 @@ class LinearProblem:
     def accuracy(self, theta: Tensor, split: str) -> Tensor:
         """Share of `split` that each model predicts right, (B,)."""
         samples = self.splits[check_choice("split", split, self.splits)]
-        return hits(image(samples.X, self.shape(theta)), samples.y)
+        return hits(image(samples.factor, self.shape(theta)), samples.y)
 
     def solve(
         self, curvature: LinearCurvature, b: Tensor, tolerance: float, warm: WarmStart | None = None
@@ -439,8 +454,8 @@ class LinearProblem:
         test = self.splits[check_choice("split", split, self.splits)]
         curvature = self.curvature(theta)
         E = residuals(curvature.P, self.train.labels)
-        P_test = self.probabilities(theta, test.X)
-        X_test = test.rows_for(tolerance)
+        P_test = self.probabilities(theta, test.factor)
+        X_test = test.factor_for(tolerance)
         g = pull_back(residuals(P_test, test.labels), X_test, 1 / len(test.y))
         s = self.solve(curvature, g, tolerance, warm)
         scores = (E * s.image).sum(CLASSES) * -self.sign  # Def. 1, (B, n)
@@ -454,13 +469,13 @@ class LinearProblem:
         more solve (Algorithm 1). The loss costs no product of its own."""
         state = forward.state
         assert isinstance(state, LinearState)
-        P, X, n = state.curvature.P, self.train.rows_for(tolerance), self.n_train
+        P, X, n = state.curvature.P, self.train.factor_for(tolerance), self.n_train
         c = (c * self.sign).unsqueeze(1)  # B, 1, n
         G = pull_back(c * state.E, X)
         solve = self.estimator if state.corrected else self.gradient_estimator or self.estimator
         s_c = solve(state.curvature, G, self.no_image(G), tolerance, warm)
         # H_test s_c: the test gradient's own dependence on θ
-        X_test = state.test.rows_for(tolerance)
+        X_test = state.test.factor_for(tolerance)
         on_test = curve(state.P_test, image(X_test, s_c.x))
         gradient = pull_back(on_test, X_test, -1 / len(state.test.y))
         # Σ c_i H_i s and ∇⟨s_c, H s⟩ = ∇ mean Cov_p(a, b) share one product with X: with b centred,

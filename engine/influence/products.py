@@ -12,12 +12,12 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from engine.rows import Halved, Rows, pays, times, under
+from engine.rows import Factor, Packed, pays, times, under
 
 CLASSES = 1  # the axis over which probabilities add up to 1
 
 
-def image(X: Rows | Halved, V: Tensor) -> Tensor:
+def image(X: Factor, V: Tensor) -> Tensor:
     """V Xᵀ for every model: (n, D), (B, K, D) → (B, K, n)."""
     B, K, D = V.shape
     return times(X, V.reshape(B * K, D)).view(B, K, len(X))
@@ -25,7 +25,7 @@ def image(X: Rows | Halved, V: Tensor) -> Tensor:
 
 def pull_back(
     M: Tensor,
-    X: Rows | Halved,
+    X: Factor,
     share: float = 1.0,
     V: Tensor | None = None,
     damping: float = 0.0,
@@ -33,8 +33,9 @@ def pull_back(
     """share·M X + damping·V for every model: (B, K, n), (n, D), V (B, K, D) → (B, K, D)."""
     B, K, n = M.shape
     flat, D = M.reshape(B * K, n), X.shape[1]
-    if isinstance(X, Tensor) and V is not None and not pays(flat, X):  # one pass
-        added = torch.addmm(V.reshape(B * K, D), flat, X, beta=damping, alpha=share)
+    plain = X.plain if isinstance(X, Packed) else X
+    if isinstance(plain, Tensor) and V is not None and not pays(flat, plain):  # one pass
+        added = torch.addmm(V.reshape(B * K, D), flat, plain, beta=damping, alpha=share)
         return added.view(B, K, D)
     pulled = under(flat, X).view(B, K, D)
     if share != 1:

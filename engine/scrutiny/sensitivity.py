@@ -55,11 +55,11 @@ def project(
     """Compute ⟨u, ∇θ I_i⟩ for directions u (B, K, D) and every sample i: (B, n), for one model."""
     state = forward.state
     assert isinstance(state, LinearState)
-    P, X, n = state.curvature.P, problem.train.X, problem.n_train
-    on_test = curve(state.P_test, image(state.test.X, directions))
+    P, X, n = state.curvature.P, problem.train.factor, problem.n_train
+    on_test = curve(state.P_test, image(state.test.factor, directions))
     a = centre(P, image(X, directions))
     b = centre(P, forward.solution.image)
-    right = pull_back(on_test, state.test.X).div_(len(state.test.y))  # H_test u
+    right = pull_back(on_test, state.test.factor).div_(len(state.test.y))  # H_test u
     right -= pull_back(curve(P, a * b), X).div_(n)  # T u
     w = problem.solve(state.curvature, right, tolerance)
     check_converged(w, tolerance)

@@ -22,7 +22,7 @@ from engine.data.load import load_dataset
 from engine.influence.linear import LinearProblem
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
-from engine.rows import Halved, Streamed, times, under
+from engine.rows import Factor, times, under
 from engine.speed.memory import forget_peak, from_status, settle
 from engine.speed.synthetic import synthetic
 
@@ -38,14 +38,14 @@ class Products:
         self.image, self.pull_back = linear.image, linear.pull_back
         linear.image, linear.pull_back = self.counted_image, self.counted_pull_back
 
-    def counted_image(self, X: torch.Tensor | Streamed | Halved, V: torch.Tensor) -> torch.Tensor:
+    def counted_image(self, X: Factor, V: torch.Tensor) -> torch.Tensor:
         self.total += X.shape[0] * X.shape[1] * V.shape[0] * V.shape[1] / self.unit
         return self.image(X, V)
 
     def counted_pull_back(
         self,
         M: torch.Tensor,
-        X: torch.Tensor | Streamed | Halved,
+        X: Factor,
         share: float = 1.0,
         V: torch.Tensor | None = None,
         damping: float = 0.0,

@@ -44,7 +44,7 @@ def true_residual(problem: LinearProblem, theta: torch.Tensor, x, b) -> float:
     assert isinstance(problem.train.X, torch.Tensor)
     double = replace(
         problem,
-        train=replace(problem.train, X=problem.train.X.double()),
+        train=replace(problem.train, X=problem.train.X.double(), packed=None),
         eigenvalues=problem.eigenvalues.double(),
         sketch=None,
     )

@@ -48,6 +48,36 @@ def test_products_agree_with_float64_whoever_multiplies(wide, n, D, B, K, seed):
     assert near(damped, exact / n + 0.25 * V, terms / n + 0.25 * V.abs())
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    n=st.integers(1, 1300),
+    D=st.integers(1, 300),
+    columns=st.integers(1, 120),
+    seed=st.integers(0, 2**20),
+)
+def test_packed_features_give_the_very_same_products(n, D, columns, seed):
+    generator = torch.Generator().manual_seed(seed)
+    X = torch.randn(n, D, generator=generator)
+    V, M = (torch.randn(columns, w, generator=generator) for w in (D, n))
+    made = rows.packed(X)
+    if made is None:
+        assert not rows.has_wide_product()
+        return
+    assert (len(made), made.shape) == (n, (n, D))
+    assert torch.equal(rows.times(made, V), rows.times(X, V))
+    assert torch.equal(rows.under(M, made), rows.under(M, X))
+    directions = V.unsqueeze(1)
+    damped = [
+        pull_back(M.unsqueeze(1), features, 1 / n, directions, 0.25) for features in (made, X)
+    ]
+    assert torch.equal(*damped)
+
+
+def test_what_onednn_does_not_multiply_is_not_packed():
+    assert rows.packed(torch.zeros(3, 2, dtype=torch.float64)) is None
+    assert rows.packed(torch.zeros(3, 2, device="meta")) is None
+
+
 def test_only_large_float32_products_on_the_cpu_go_to_onednn():
     large, small = torch.zeros(100, 1200), torch.zeros(2, 5)
     assert rows.pays(large, torch.zeros(1200, 65)) == rows.has_wide_product()
