@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -23,11 +22,10 @@ from pages.common.figures.axes import number
 from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
-from pages.common.widgets import blocks, charts, sign, take_away, unfold
+from pages.common.widgets import charts, sign, take_away, unfold
 from pages.common.widgets.badge import mark_origin
-from pages.common.widgets.blocks import Fact
 from pages.common.widgets.figure import FigureBlock
-from pages.common.words.wording import count, power_of_ten
+from pages.common.words.wording import count
 
 PAGE = registry.page("impossible")
 EXPERIMENT = "impossible"
@@ -43,7 +41,7 @@ def choose(form: Form) -> ImpossibleRequest:
     left, right = st.sidebar.columns(2)
     k = form.whole(
         left,
-        "k",
+        "Copies (k)",
         "k",
         links.Range(1, K_HIGH),
         OPENING.k,
@@ -75,21 +73,6 @@ def counts_of(result: ImpossibleResult) -> tuple[int, int]:
     return result.tried, result.beaten
 
 
-@shelf.kept
-def nearest(result: ImpossibleResult) -> list[Fact]:
-    """Return how near any model came: its rank, and the gap between the scores."""
-    k, n = result.random.k, len(result.attack.before.ranks)
-    smallest = float(result.random.table["log_gap"].min())
-    return [
-        Fact(
-            "Best rank of any model",
-            f"{result.best_rank} of {n}",
-            f"{k + 1} is the best there can be",
-        ),
-        Fact("Smallest gap", power_of_ten(smallest / np.log(10)), "positive, like every gap"),
-    ]
-
-
 def remember(stored: Stored) -> tuple[int, int]:
     """Return the number of models that this visitor has seen tried, and how many of them beat the
     theorem."""
@@ -99,14 +82,15 @@ def remember(stored: Stored) -> tuple[int, int]:
     return sum(tried), sum(beaten)
 
 
+@unfold.section("How near did these models come?", "near")
 def evidence(stored: Stored) -> None:
-    """Show what was tried: the figure and its facts."""
+    """Show which ranks the models reached that were tried."""
     result = stored.result
-    k = result.random.k
     FigureBlock(
         name="models",
         title=impossible_words.reached_title(result),
-        kind=f"Number of models by the rank that they give the target; the top {k} is empty",
+        kind="Number of models by the rank that they give the target; the top "
+        f"{result.random.k} is empty",
         build=impossible_figures.ranks_reached,
         values=(result,),
         table=lambda: impossible_figures.models_table(result),
@@ -116,15 +100,6 @@ def evidence(stored: Stored) -> None:
         f"lab's largest); its {len(result.attack.trajectory):,} steps are models, too. The count "
         "is on a log scale.",
     ).show()
-    tried, beaten = remember(stored)
-    blocks.facts(
-        f'<div class="name">Held down by</div><div class="value">{count(k, "copy", "copies")}</div>'
-        '<div class="note">of it, with the other label</div>',
-        [
-            *nearest(result),
-            Fact("You have seen tried", f"{tried:,}", f"models; {beaten} beat it"),
-        ],
-    )
 
 
 def beat(request: ImpossibleRequest, again: bool) -> None:
@@ -156,10 +131,15 @@ def draw(request: ImpossibleRequest) -> door.Draw:
     return drawn
 
 
-def beat_bar(found: door.Computation) -> None:
-    """Show the button that tries, its progress, and what went wrong."""
-    charts.heading("Beat it")
+def beat_bar(found: door.Computation, shown: Stored | None) -> None:
+    """Show what was tried, the button that tries more, its progress, and what went wrong."""
+    charts.heading("Let the computer try")
     request = found.request
+    if shown is not None:
+        tried, beaten = remember(shown)
+        st.markdown(impossible_words.tried(shown.result))
+        if tried > shown.result.tried:
+            st.caption(f"You have seen {tried:,} models tried; {beaten} beat it.")
     if found.job is not None and found.is_active:
         door.follow(found.job, draw(request))
         return
@@ -176,7 +156,6 @@ def beat_bar(found: door.Computation) -> None:
         st.caption(refused)
     st.button(
         f"Try {request.count:,} more models and the attack",
-        type="primary",
         key="beat",
         disabled=bool(refused),
         on_click=beat,
@@ -193,19 +172,17 @@ def parameters(difference: Sequence[float]) -> list[list[float]]:
 instance_of, exact_of = shelf.kept(impossible_instance), shelf.kept(impossible_scores)
 
 
-def by_hand(form: Form, request: ImpossibleRequest) -> tuple[float, ...]:
-    """Let the visitor set a model of three numbers, beside the proof; returns the numbers."""
-    charts.heading("Try it: drag the sample, or set the model")
+def by_hand(
+    form: Form, request: ImpossibleRequest
+) -> tuple[ImpossibleInstance, tuple[float, ...], float]:
+    """Let the visitor drag the sample and set a model of three numbers; returns the instance, these
+    numbers and the damping."""
+    charts.heading("Try it: drag the sample, or change the model, until it ranks first")
     instance = instance_of(request.k, request.n_train, request.n_features, seed=request.seed)
     difference, damping = impossible_hands.choose_model(form, OPENING.damping)
     impossible_hands.show(instance, request, difference, damping)
-    st.caption(
-        "Of a model with two classes only the difference between their weights counts: here two "
-        "weights and a bias. On the dashed line both labels are equally likely."
-    )
     sign.note("impossible-hands")
-    to_save(request, instance, difference, damping)
-    return difference
+    return instance, difference, damping
 
 
 @unfold.section("Why it cannot be done: Theorem 1 and its proof", "proof")
@@ -278,17 +255,15 @@ def page() -> None:
     st.title(PAGE.title)
     form = Form()
     request = choose(form)
-    head, hands, tried = st.container(), st.container(), st.container()
-    bar = st.container(border=True)
+    head, hands = st.container(), st.container()
+    bar, tried = st.container(border=True), st.container()
     found = door.Computation.of(EXPERIMENT, request)
     stored = found.stored
     shown = stored or shown_instead(request)
     with bar:
-        beat_bar(found)
+        beat_bar(found, shown)
     with hands:
-        difference = by_hand(form, request)
-    why()
-    impossible_words.remarks()
+        instance, difference, damping = by_hand(form, request)
     with head:
         form.finish()
         if shown is None:
@@ -304,6 +279,10 @@ def page() -> None:
     if shown is not None:
         with tried:
             evidence(shown)
+    why()
+    impossible_words.remarks()
+    to_save(request, instance, difference, damping)
+    if shown is not None:
         take_with_you(shown, difference)
 
 

@@ -80,7 +80,7 @@ def test_wherever_the_target_is_dragged_its_copy_stays_above(visits: Visits) -> 
     root = open_hands(page)
     plane = root.locator("canvas.plane")
     plane.scroll_into_view_if_needed()
-    home = root.get_by_role("button", name="Put the target back")
+    home = root.get_by_role("button", name="Put the sample back")
     expect(home).to_be_disabled()
     instance = impossible_instance(1, 60, 2, seed=0)
     reach = 1.15 * float(np.abs(instance.dataset.X_train).max())
@@ -103,4 +103,29 @@ def test_wherever_the_target_is_dragged_its_copy_stays_above(visits: Visits) -> 
     assert root.get_attribute("data-p") != before
     home.click()
     same(root.evaluate("root => ({...root.dataset})"), impossible_scores(instance, model, 0.25))
+    visit.check()
+
+
+SLIDERS = "root => [...root.querySelectorAll('input[type=range]')].map(range => +range.value)"
+
+
+@pytest.mark.timeout(300)
+def test_random_models_are_drawn_until_one_gives_up(visits: Visits) -> None:
+    """Each is a model of the sliders; the rank in large is the engine's, the best one is kept."""
+    visit = visits.open()
+    root = open_hands(visit.page)
+    instance = impossible_instance(1, 60, 2, seed=0)
+    models, ranks = set(), [33]  # the first: of the model with which the page opens
+    for _ in range(8):
+        root.get_by_role("button", name="Try a random model").click()
+        set_to = tuple(root.evaluate(SLIDERS))
+        w = np.array(set_to)
+        exact = impossible_scores(instance, [(w / 2).tolist(), (-w / 2).tolist()], 0.25)
+        same(root.evaluate("root => ({...root.dataset})"), exact)
+        models.add(set_to)
+        ranks.append(int(exact.ranks[0]))
+        expect(root.locator(".reads dd").first).to_have_text(f"{ranks[-1]} of 60")
+        expect(root.locator(".reads dd.note")).to_contain_text(f"Your best: rank {min(ranks)}.")
+    assert len(models) > 1
+    assert min(ranks) > 1
     visit.check()

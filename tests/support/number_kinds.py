@@ -145,7 +145,7 @@ RESULTS = (
     result(r"^A change of [\d.]+% moves \d+ of \d+ samples", shown.moved_within_slider),
     result(r"^Given the same radius, ", shown.others_move),
     result(r"^The easiest needs [\d.]+%, the hardest", shown.nearest_and_farthest),
-    result(r"^Of [\d,]+ random models, \d+ did", shown.tried),
+    result(r"^Of [\d,]+ random models, \d+ put it there", shown.tried),
     result(r"^The answer counts after \d+ of [\d,]+ samples", r.looked_at),
     result(r"^Influence finds [\d.]+% of the wrong labels", r.found_of_wrong),
     result(r"^The attack hides [\d.]+ points of the wrong", shown.hidden),

@@ -12,11 +12,14 @@ from pages.common.asking.form import Form, forget_notes
 from pages.common.keeping import shelf
 from pages.common.keeping.ready import Ready
 from pages.common.widgets.component import Component
-from pages.common.words.wording import count
 
 KEY = "impossible-hands"
 WEIGHT_HIGH, WEIGHT_STEP = 6.0, 0.1
-WEIGHTS = {"w1": ("First feature", 0.3), "w2": ("Second feature", -0.3), "b": ("Bias", 0.0)}
+WEIGHTS = {
+    "w1": ("How much left–right counts", 0.3),
+    "w2": ("How much up–down counts", -0.3),
+    "b": ("Shift of the model's line", 0.0),
+}
 DAMPINGS = (0.001, 0.01, 0.25, 1.0, 10.0)
 HANDS = Component("impossible", "drawing.js", "marks.js", "live.css")
 
@@ -52,8 +55,9 @@ def given(
 ) -> Mapping[str, object]:
     """Return what the browser is given but for the model."""
     dataset, k = instance.dataset, instance.k
-    copies = "its copy" if k == 1 else "its copies"
+    copies = "its copy" if k == 1 else f"its {k} copies"
     never = f"never in the top {k}"
+    kept = "keeps rank 1" if k == 1 else f"keep the top {k}"
     told: dict[str, object] = {
         "id": f"{dataset.content_hash[:16]}-{k}-{request.seed}",
         "X": dataset.X_train.astype(np.float64).tolist(),
@@ -65,23 +69,25 @@ def given(
         "dampings": list(DAMPINGS),
         "words": {
             "label": "The impossible sample: a model and a place of your own",
-            "plane": f"The target is at rank {{rank}} of {dataset.n_train}, {never}. Arrow keys "
+            "plane": f"Your sample is at rank {{rank}} of {dataset.n_train}, {never}. Arrow keys "
             "move it.",
-            "axis": f"Influence scores: the target, {copies} and the others. The target is at rank "
-            "{rank}.",
-            "home": "Put the target back",
-            "reads": [
-                "Target's score",
-                f"Score of {copies}",
-                "Gap, above 0",
-                f"Target's rank, {never}",
-            ],
+            "strip": f"The ranking: your sample is at rank {{rank}}, below {copies}.",
+            "home": "Put the sample back",
+            "random": "Try a random model",
+            "rank": "Rank of your sample",
+            "note": f"Your best: rank {{best}}. {copies.capitalize()} {kept} out of reach.",
             "of": f"of {dataset.n_train}",
+            "ranking": "The ranking, first at the left:",
+            "marked": [["target", "your sample"], ["copy", copies]],
             "sliders": [[name, label] for name, (label, _) in WEIGHTS.items()],
+            "more": "Scores and damping",
+            "scores": f"Influence score of your sample: {{target}}. Of {copies}: {{copy}}. "
+            "The gap is {gap}, and never 0 or less.",
             "damping": "Damping λ",
-            "legend": f"Ring: the target. Diamond: {copies}. Drag them.",
-            "lanes": ["target", count(k, "copy", "copies"), "the others"],
-            "unit": "influence score →",
+            "drag": "Drag the orange ring.",
+            "legend": f"Orange ring: your sample. Green diamond: {copies}, at the same place, with "
+            "the other label. Crosses and circles: the other samples by label. Dashed: the model, "
+            "which finds both labels equally likely there.",
         },
     }
     return Ready(told)

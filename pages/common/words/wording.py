@@ -193,11 +193,6 @@ def unknown(result: AttackResult) -> str:
     return f"{where} the top {result.k} there"
 
 
-def power_of_ten(exponent: float) -> str:
-    """'10⁻²⁶¹', the nearest."""
-    return "10" + str(round(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-
-
 def day(iso: str) -> str:
     """Write the day of an ISO time: '24 November 2026'."""
     moment = datetime.fromisoformat(iso)

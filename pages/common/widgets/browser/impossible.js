@@ -49,14 +49,15 @@ function hands(data) {
   plane.setAttribute('role', 'application');
   plane.dataset.ownKeys = '';
   plane.dataset.figure = 'impossible';
-  const home = element(left, 'button', 'home', words.home);
-  home.type = 'button';
+  element(left, 'p', 'legend', words.legend);
   const read = element(right, 'dl', 'reads');
-  const values = words.reads.map((name) => {
-    const box = element(read, 'div');
-    element(box, 'dt', '', name);
-    return element(box, 'dd');
-  });
+  element(read, 'dt', '', words.rank);
+  const shownRank = element(read, 'dd'), note = element(read, 'dd', 'note');
+  const key = element(right, 'p', 'key', words.ranking);
+  for (const [name, label] of words.marked) element(key, 'span', name, label);
+  const strip = element(right, 'canvas', 'strip');
+  strip.setAttribute('role', 'img');
+  const ranges = {};
   for (const [name, label] of words.sliders) {
     const field = element(right, 'label', 'field'), head = element(field, 'span', 'head', label);
     const shown = element(head, 'output'), range = element(field, 'input');
@@ -66,9 +67,19 @@ function hands(data) {
     const tell = () => { shown.textContent = Number(range.value).toFixed(1).replace('-', '−'); };
     range.oninput = () => { model[name] = Number(range.value); tell(); draw(); };
     range.onchange = () => root.tell({ ...model });
+    ranges[name] = (value) => { model[name] = range.value = value; tell(); };
     tell();
   }
-  const field = element(right, 'label', 'field'), damping = element(field, 'select');
+  const buttons = element(right, 'div', 'buttons');
+  const [random, home] = [words.random, words.home].map((text) => {
+    const button = element(buttons, 'button', '', text);
+    button.type = 'button';
+    return button;
+  });
+  const more = element(right, 'details', 'more');
+  element(more, 'summary', '', words.more);
+  const scores = element(more, 'p', 'scores');
+  const field = element(more, 'label', 'field'), damping = element(field, 'select');
   field.prepend(words.damping);
   for (const value of data.dampings) element(damping, 'option', '', String(value)).value = value;
   damping.value = model.damping;
@@ -78,11 +89,10 @@ function hands(data) {
     draw();
     root.tell({ ...model });
   };
-  const axis = element(right, 'canvas', 'axis');
-  axis.setAttribute('role', 'img');
   const said = element(root, 'div', 'said');
   said.setAttribute('aria-live', 'polite');
-  const reach = data.reach;
+  const reach = data.reach, places = Math.round(2 * data.high / data.step);
+  let best = Infinity;
 
   function place(x1, x2) {
     const clip = (v) => Math.min(Math.max(v, -reach * .97), reach * .97);
@@ -96,15 +106,17 @@ function hands(data) {
     const write = (v) => (Math.abs(v) >= 1e-3 || v === 0 ? v.toFixed(4) : v.toExponential(1))
       .replace('-', '−').replace('e−', 'e−');
     const rank = found.ranks[0];
-    const texts = [write(found.scores[0]), write(found.scores[1]), write(found.gap),
-      `${rank} ${words.of}`];
-    values.forEach((value, i) => { value.textContent = texts[i]; });
+    best = Math.min(best, rank);
+    shownRank.textContent = `${rank} ${words.of}`;
+    note.textContent = words.note.replace('{best}', best);
+    scores.textContent = words.scores.replace('{target}', write(found.scores[0]))
+      .replace('{copy}', write(found.scores[1])).replace('{gap}', write(found.gap));
     Object.assign(root.dataset, { rank, target: found.scores[0], copy: found.scores[1],
       gap: found.gap, p: found.p });
     plane.setAttribute('aria-label', words.plane.replace('{rank}', rank));
-    axis.setAttribute('aria-label', words.axis.replace('{rank}', rank));
+    strip.setAttribute('aria-label', words.strip.replace('{rank}', rank));
     drawPlane(plane, X, data, model);
-    drawAxis(axis, found, data, words);
+    drawStrip(strip, found.ranks, data.k);
   }
 
   const toPlane = (event) => {
@@ -126,6 +138,15 @@ function hands(data) {
     event.preventDefault();
     place(X[0][0] + step[0] * reach / 25, X[0][1] + step[1] * reach / 25);
     say();
+  };
+  random.onclick = () => {
+    for (const [name] of words.sliders) {
+      const step = Math.floor(Math.random() * (places + 1));
+      ranges[name](Number((step * data.step - data.high).toFixed(1)));
+    }
+    draw();
+    say();
+    root.tell({ ...model });
   };
   home.onclick = () => { place(...data.X[0]); say(); };
   root.sized = new ResizeObserver(draw);
@@ -163,37 +184,20 @@ function drawPlane(plane, X, data, model) {
   ctx.fillStyle = ink;
   ctx.font = `${size}px ${font}`;
   ctx.textBaseline = 'top';
-  ctx.fillText(data.words.legend, 10, 9);
+  ctx.fillText(data.words.drag, 10, 9);
 }
 
-// The scores on one axis: the target, its copies, the others.
-function drawAxis(axis, found, data, words) {
-  const high = 150, { ctx, width, hue, ink, font, size } = canvas(axis, high);
+// The ranking, row by row from the left: the target and its copies stand out.
+function drawStrip(strip, ranks, k) {
+  const columns = 20, rows = Math.ceil(ranks.length / columns);
+  const side = Math.floor(strip.clientWidth / columns);
+  const { ctx, width, hue } = canvas(strip, rows * side);
   if (!width) return;
-  const low = Math.min(...found.scores), top = Math.max(...found.scores), left = 84;
-  const x = (v) => left + 10 + (width - left - 22) * (top > low ? (v - low) / (top - low) : .5);
-  const lanes = [24, 62, 100];
-  ctx.clearRect(0, 0, width, high);
-  ctx.font = `${size}px ${font}`;
-  ctx.textBaseline = 'middle';
-  words.lanes.forEach((name, i) => { ctx.fillStyle = ink; ctx.fillText(name, 0, lanes[i]); });
-  ctx.strokeStyle = 'rgba(134,142,150,.7)';
-  ctx.lineWidth = 1;
-  if (low < 0 && top > 0) {
-    ctx.beginPath();
-    ctx.moveTo(x(0), 6);
-    ctx.lineTo(x(0), 116);
-    ctx.stroke();
-    ctx.fillStyle = ink;
-    ctx.textAlign = 'center';
-    ctx.fillText('0', x(0), 126);
-  }
-  found.scores.forEach((score, i) => {
-    if (i > data.k) mark(ctx, 'tick', x(score), lanes[2], 8, hue('honest'));
+  ctx.clearRect(0, 0, width, rows * side);
+  const order = ranks.map((_, i) => i).sort((a, b) => ranks[a] - ranks[b]);
+  order.forEach((i, at) => {
+    const x = (at % columns) * side, y = Math.floor(at / columns) * side;
+    ctx.fillStyle = i === 0 ? hue('target') : i <= k ? hue('lowers') : 'rgba(134,142,150,.45)';
+    ctx.fillRect(x, y, side - 2, side - 2);
   });
-  mark(ctx, 'diamond', x(found.scores[1]), lanes[1], 7, hue('lowers'));
-  mark(ctx, 'ring', x(found.scores[0]), lanes[0], 9, hue('target'));
-  ctx.textAlign = 'right';
-  ctx.fillStyle = ink;
-  ctx.fillText(words.unit, width - 2, 142);
 }
