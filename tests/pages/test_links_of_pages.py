@@ -115,7 +115,7 @@ def link(app: AppTest) -> dict[str, str]:
 
 def view(app: AppTest) -> dict[str, Any]:
     """All that a visitor sees: what the controls hold, words, figures."""
-    said = re.sub(r"(Your score:)[^.]*", r"\1", words(app))
+    said = re.sub(r"Your score: [^.]*|You have seen [\d,]+ models tried[^.]*\.\s*", "", words(app))
     return {
         "controls": {key: widget.value for key, widget in controls(app).items()},
         "words": said,  # but for what this very visitor has seen before

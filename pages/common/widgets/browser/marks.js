@@ -19,8 +19,6 @@ function mark(ctx, kind, x, y, size, colour) {
   } else if (kind === 'diamond') {
     ctx.moveTo(x, y - size); ctx.lineTo(x + size, y); ctx.lineTo(x, y + size);
     ctx.lineTo(x - size, y); ctx.closePath();
-  } else if (kind === 'tick') {
-    ctx.moveTo(x, y - size); ctx.lineTo(x, y + size);
   } else ctx.arc(x, y, size, 0, 7);
   if (kind === 'diamond') ctx.fill(); else ctx.stroke();
 }
