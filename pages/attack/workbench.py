@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from engine.attacks.result import Ranking
-from engine.experiments import AttackRequest, SensitivityRequest, SensitivityResult
+from engine.experiments import AttackRequest, SensitivityRequest, SensitivityResult, cost
 from engine.models.model import kinds_for
 from engine.options import taken_from
 from engine.results.store import Stored
 from engine.settings import ROOT
 from engine.vocabulary import LINEAR
 from pages.attack.parts import bench, honest_ranking, next_tries, pinned, replay_view
-from pages.common.asking import controls, data_choice, door, links, progress, targets
+from pages.common.asking import controls, data_choice, door, effort, links, progress, targets
 from pages.common.asking.controls import Aim, Recipe
 from pages.common.asking.form import Form
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import datasets, origin
+from pages.common.lab.shared import datasets, open_dataset, origin
 from pages.common.samples import Samples
 from pages.common.widgets import sign, unfold
 from pages.common.widgets.badge import mark_origin
@@ -39,25 +39,21 @@ class Shown:
 
 
 def choose(form: Form, n_train: int, kinds: list[str]) -> tuple[Aim, Recipe]:
-    """Return what the attack is to do: what matters most stands above the figure, in plain
-    words."""
-    first, second, third = st.columns([1.1, 1.5, 1.2])
-    k = controls.top(form, first, n_train, "Places that count as the top (k)")
-    radius = controls.radius(form, second, n_train, "How far the model may move (radius)")
+    """Return what the attack is to do: in plain words, with the paper's names as notes."""
+    first, second, third = st.columns(3, vertical_alignment="bottom")
+    radius = controls.radius(form, first, n_train, "How far the model may move (radius)")
+    k = controls.top(form, second, n_train, "Places that count as the top (k)")
     goal = controls.objective(form, third, "Goal (objective)")
-    left, right = st.sidebar.columns(2)
-    aim: Aim = {
-        "target": controls.target(form, left, n_train, "The button beside the figure"),
-        "k": k,
-        "radius": radius,
-        "seed": controls.seed(form, right, n_train),
-    }
-    recipe: Recipe = {
-        "model": controls.model(form, right, kinds),
-        "objective": goal,
-        "restarts": controls.restarts(form, left, n_train),
-        "order": controls.order(form, st.sidebar),
-    }
+    first, second, third = st.columns(3)
+    starts = controls.restarts(form, first, n_train, "Random starts (restarts)")
+    seed = controls.seed(form, second, n_train, "Seed of the starts (seed)")
+    clicked = "The button beside the figure"
+    target = controls.target(form, third, n_train, clicked, "Sample to move (target)")
+    first, second = st.columns([1, 2])
+    kind = controls.model(form, first, kinds, "Kind of model (model)")
+    order = controls.order(form, second, "Which end is rank 1 (order)")
+    aim: Aim = {"target": target, "k": k, "radius": radius, "seed": seed}
+    recipe: Recipe = {"model": kind, "objective": goal, "restarts": starts, "order": order}
     return aim, recipe
 
 
@@ -70,6 +66,25 @@ def sensitivity_of(request: AttackRequest) -> SensitivityResult | None:
     same = taken_from(SensitivityRequest, asked, damping=request.damping, l2=request.l2)
     stored = door.find("sensitivity", same)
     return None if stored is None else stored.result
+
+
+def effort_of(request: AttackRequest, shown: Shown) -> bench.Effort:
+    """Return what the attack that is shown has cost, or what one may cost."""
+    runs = request.restarts * len(request.learning_rates)
+    dataset = open_dataset(request.dataset)
+    most = effort.roughly(cost.attack_seconds(dataset, runs, request.steps, request.model))
+    if not shown.is_attack:
+        return bench.Effort(request.radius, most, "at most, on two processor cores", most)
+    made = shown.stored.manifest
+    note = f"to find this model, on {made.device}"
+    return bench.Effort(request.radius, wording.seconds(made.seconds), note, most)
+
+
+def next_step(shown: Shown) -> str:
+    """Say what to do once the attack that is shown was watched."""
+    if shown.is_attack and not shown.stored.result.success:
+        return "It fails. Below the figure stands what may help."
+    return "Then choose another sample, and move that one."
 
 
 def attack_asked(request: AttackRequest, before: Ranking) -> None:
@@ -92,6 +107,7 @@ def draw(asked: door.Computation[AttackRequest], shown: Shown, samples: Samples)
     else:
         data = bench.honest(shown.before, shown.accuracy, samples, request.targets[0], found)
     state = "running" if asked.is_active else "done" if shown.is_attack else "open"
+    inside = f"It is among the {request.k} first already: choose another sample."
     bench.BENCH.show(
         bench.KEY,
         data,
@@ -99,8 +115,9 @@ def draw(asked: door.Computation[AttackRequest], shown: Shown, samples: Samples)
             "k": request.k,
             "state": state,
             "refused": door.why_not("attack", request),
-            "bench": bench.WORDS
-            | {"inside": f"It is among the {request.k} first already: choose another sample."},
+            "bench": bench.words_for(len(samples))
+            | effort_of(request, shown).words()
+            | {"inside": inside, "next": next_step(shown)},
         },
         attack=lambda: attack_asked(request, shown.before),
     )
@@ -115,7 +132,7 @@ def under_the_bench(
     """Show what can be done with a finished attack: the next try, pinning, its page."""
     if not stored.result.success:
         next_tries.show(request)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         if kept is None:
             st.button("Pin this attack as A", key="pin", on_click=pinned.pin, args=(request,))
         else:
@@ -132,33 +149,53 @@ def under_the_bench(
 
 
 def page() -> None:
-    st.title(PAGE.title)
+    with st.container(key="bench-page"):
+        st.title(PAGE.title)
+        head = st.container()
     form = Form()
     name = controls.dataset_choice(form, datasets())
     samples = Samples(data_choice.opened(name))
-    head = st.container()
-    aim, recipe = choose(form, len(samples), kinds_for(samples.dataset))
+    above, stage, below = st.container(), st.container(key="bench-stage"), st.container()
+    with st.expander("More settings: how far the model may move, the goal, the starts"):
+        aim, recipe = choose(form, len(samples), kinds_for(samples.dataset))
     request = controls.request_of(name, aim, recipe)
     kept = pinned.pinned_attack(form, request, len(samples))
     asked = door.Computation.of("attack", request)
     with head:
         form.finish()
-    door.show_refusal()
-    if asked.job is not None and asked.is_active:
-        door.follow(asked.job, progress.draw_attack(request, len(samples)))
-    elif asked.state is not None and asked.stored is None:
-        door.explain(asked.state, "The attack")
+    with above:
+        where_it_stands(asked, len(samples))
     honest_ranking.note_chosen(request)
-    shown = what_is_shown(asked, samples)
+    with stage:
+        shown = what_is_shown(asked, samples)
     if shown is None:
         return
     with head:
-        said = wording.headline(shown.stored.result) if shown.is_attack else PAGE.question
-        st.markdown(f"{said}{mark_origin(origin(shown.stored, name))}")
-    draw(asked, shown, samples)
+        answer(shown, name)
+    with stage:
+        draw(asked, shown, samples)
     if asked.stored is not None:
-        under_the_bench(request, asked.stored, kept, samples)
+        with below:
+            under_the_bench(request, asked.stored, kept, samples)
     reading()
+
+
+def where_it_stands(asked: door.Computation[AttackRequest], n_train: int) -> None:
+    """Follow the attack while it runs, and say what became of one without a result."""
+    door.show_refusal()
+    if asked.job is not None and asked.is_active:
+        door.follow(asked.job, progress.draw_attack(asked.request, n_train))
+    elif asked.state is not None and asked.stored is None:
+        door.explain(asked.state, "The attack")
+
+
+def answer(shown: Shown, name: str) -> None:
+    """Say what the page asks, and what the attack that is shown answers."""
+    said = ""
+    if shown.is_attack:
+        badge = mark_origin(origin(shown.stored, name))
+        said = f"  \n{wording.climb(shown.stored.result)}{badge}"
+    st.markdown(f"{PAGE.question}{said}")
 
 
 def what_is_shown(asked: door.Computation[AttackRequest], samples: Samples) -> Shown | None:
@@ -177,12 +214,15 @@ def what_is_shown(asked: door.Computation[AttackRequest], samples: Samples) -> S
 @unfold.section("How to read this", "reading")
 def reading() -> None:
     st.markdown(
-        "- **Left**: the training samples that match your search, best rank first. The attacked "
-        "sample has an orange frame, your choice a plain one.\n"
-        "- **Middle**: all samples, rank 1 first. The first tenth of the honest ranking is tinted "
-        "yellow. Play the attack, or drag the slider to any of its steps.\n"
-        "- **Right**: the chosen sample, the price at the step that is shown, and how every rank "
-        "has changed. Samples on the dashed line keep their rank."
+        "- **Left**: the chosen sample, and the one button. Below it, all samples that match your "
+        "search, best rank first. The attacked sample has an orange frame, your choice a plain "
+        "one.\n"
+        "- **Middle**: each line is a sample. It begins at the sample's rank under the honest "
+        "model and ends at its rank at the step that is shown. The first ten stand evenly; behind "
+        "them the scale is logarithmic. Pictures tinted yellow belong to the first tenth of the "
+        "honest ranking. The places that count as the top are shaded. Click a picture to choose "
+        "it.\n"
+        "- **Right**: the price at the step that is shown."
     )
 
 

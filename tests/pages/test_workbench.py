@@ -22,6 +22,7 @@ from pages.common.asking import links
 from pages.common.asking.links import EXAMPLE
 from pages.common.lab import registry
 from pages.common.samples import Samples
+from pages.common.words import wording
 from tests.support.pages import Asked, Open, words
 
 PAGE = registry.page("lab")
@@ -41,7 +42,10 @@ def test_it_opens_with_the_example_and_its_finding(open_page: Open, example: Sto
     target = EXAMPLE.targets[0]
     old = int(example.result.before.ranks[target])
     assert not app.exception
-    assert f"sample {target} went from rank {old:,}" in words(app)
+    kept = round(10 * example.result.kept(10))
+    said = words(app)
+    assert f"Sample {target} climbs from rank {old:,} to rank {example.result.rank_test:,}" in said
+    assert f"Of the 10 samples that were first, {kept} stay." in said
     assert app.button(key="pin").label == "Pin this attack as A"
 
 
@@ -55,6 +59,9 @@ def test_each_step_has_the_price_that_the_result_has(example: Stored, settings: 
     assert last["order"] == f"{result.rank_correlation:.2f}".replace("-", "−")
     assert last["kept"] == f"{round(10 * result.kept(10))} of 10"
     assert last["accuracy"] == f"{100 * result.accuracy_after:.1f}%"
+    assert last["lost"] == wording.against(result)
+    assert first["lost"] == "unchanged"
+    assert data["ended"]
     assert data["samples"][data["at"]] == EXAMPLE.targets[0]
     assert [data["classes"][label] for label in data["labels"]] == samples.labels().tolist()
     assert data["ease"] is None

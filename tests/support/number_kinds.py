@@ -49,6 +49,8 @@ RESULTS = (
     result(r"^How far two honest rankings agree", r.medians_of_halves),
     result(r"^On the chosen data the first sample by the lab's own test half", r.first_by_halves),
     result(r"^Whoever trains the model decides what the data is worth: sample", r.example),
+    result(r"^\**Sample \d+ climbs from rank", lambda data: r.example(data)[:4]),
+    result(r"^Of the \d+ samples that were first, \d+ stay", lambda _: shown.first_kept("")[::-1]),
     result(r"^A buyer's model ranks one of them at", lambda data: r.example(data)[1:2]),
     result(r"^The target jumps: rank", r.example_jump),
     result(r"^All \d+ runs reach the top", r.example_runs),
@@ -486,7 +488,7 @@ class Shared:
 SHARED = {
     "where sample 16 stands before": Shared(
         re.compile(
-            r"[Ss]ample 16 (?:went from|is at|has|from) rank (\d[\d,]*\d)"
+            r"[Ss]ample 16 (?:went from|climbs from|is at|has|from) rank (\d[\d,]*\d)"
             r"(?![\d,]| of 1,200, acc)"  # not the steps of a replay
         ),
         3,

@@ -1,6 +1,7 @@
 """The workbench in the browser: a shelf of samples, the replay, and a desk for the chosen one."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -14,18 +15,22 @@ from pages.common.keeping.ready import Ready
 from pages.common.samples import Samples
 from pages.common.widgets import replay
 from pages.common.widgets.component import Component
-from pages.common.words.wording import decimal
+from pages.common.words import wording
 
 KEY = "bench"
 FIRST = 10  # of the honest ranking, of whom it is said how many are still there
-WALL = 330  # px that the wall of all samples is high, about
-BENCH = Component("bench", "drawing.js", "player.js", "replay.css")
+BENCH = Component("bench", "drawing.js", "player.js", "ladder.js", "replay.css")
+PLAY = "▶ Watch it climb"
 WORDS = {
-    "shelf": "Samples to choose from",
-    "stage": "The ranking, step by step",
     "desk": "The chosen sample",
-    "number": "Number",
+    "stage": "The ranking before and after the attack",
+    "price": "The price",
+    "mayCost": "What it may cost",
+    "shelf": "Samples to choose from",
+    "another": "Choose another sample",
+    "number": "Search by number",
     "example": "such as 16",
+    "filter": "Filter by class or rank",
     "label": "Class",
     "every": "all classes",
     "place": "Rank now",
@@ -42,26 +47,55 @@ WORDS = {
         ["1", "middle third"],
         ["2", "strongest third"],
     ],
-    "found": "{} of {n} samples, by rank now",
+    "found": "{} of {n}, best rank first",
     "more": "Show more",
     "rank": "rank {}",
     "sample": "sample {}, class “{class}”",
-    "honestRank": "Honest rank",
-    "rankNow": "Rank now",
-    "score": "Honest score",
-    "ask": "Move it to the top",
-    "done": "This attack is shown here.",
+    "chosen": "Sample {}",
+    "stands": "Class “{class}”. It is at rank {} of {n}.",
+    "stood": "Class “{class}”. It was at rank {} of {n}; now it is at rank {now}.",
+    "ask": "Move sample {} to the top",
     "running": "This attack is running.",
-    "price": "The price at this step",
-    "accuracy": "Accuracy",
+    "before": "Before",
+    "honest": "ranking of the honest model",
+    "after": "After the attack",
+    "unknown": "who will be first?",
+    "notYet": "not begun",
+    "step": "step {}",
+    "legend": [
+        ["target", "the attacked sample"],
+        ["first", "the ten that were first"],
+        ["rest", "others"],
+    ],
+    "ofHonest": "of the honest model",
+    "prices": ["Accuracy on unseen data", "Distance of the model", "Time"],
+    "else": "More numbers",
     "order": "Other ranks (Spearman)",
     "kept": "Top ten that stay",
-    "moved": "Who else moved",
-    "honestAxis": "honest rank → 1",
-    "nowAxis": "rank now → 1",
-    "movedAlt": "Rank under the honest model against rank now, for every sample; the chosen sample "
-    "is at {honest} and {now}.",
+    "score": "Honest score",
 }
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What the attack may cost, or has cost, as the bench says it.
+
+    allowed: the distance, as a share of the honest model's length; time and time_note: of the
+    attack that is shown, or of one that is to come; most: what one takes at most, in words."""
+
+    allowed: float
+    time: str
+    time_note: str
+    most: str
+
+    def words(self) -> dict[str, str]:
+        return {
+            "allowed": f"{self.allowed:.0%} at most",
+            "moved": f"change of the weights; {self.allowed:.0%} is allowed",
+            "time": self.time,
+            "timeNote": self.time_note,
+            "takes": f"It takes {self.most} at most.",
+        }
 
 
 def thirds(values: NDArray[np.floating]) -> NDArray[np.int64]:
@@ -91,9 +125,10 @@ def attacked(
     """Return what the browser is given of a finished attack."""
     kept = replay.shown_steps(len(steps.steps))
     ranks = np.vstack([result.before.ranks, steps.ranks[kept]]).astype(np.int64)
-    words = replay.Words(f"sample {result.targets[0]}")
+    words = replay.Words(f"sample {result.targets[0]}", PLAY, PLAY)
     film = dict(replay.film(result, steps, samples, words))
     film["frames"] = with_price(film["frames"], ranks)
+    film["ended"] = True  # it opens with what the attack came to
     return Ready(film | on_the_bench(result.before, ranks, samples, result.targets[0], found))
 
 
@@ -118,22 +153,33 @@ def on_the_bench(
     """Return what shelf and desk are given beside the film."""
     drawn = replay.drawn_samples(ranks, target)
     return {
-        "room": WALL,
         "content": samples.dataset.content_hash,
-        "bench": WORDS,
+        "bench": words_for(len(samples)),
         "ease": thirds_of(found, drawn),
         **chosen_words(drawn, samples, before),
     }
 
 
+def words_for(n: int) -> dict[str, object]:
+    """Return the words of the bench for a data set of n training samples."""
+    counted = {name: str(WORDS[name]).replace("{n}", f"{n:,}") for name in ("stands", "stood")}
+    return WORDS | counted
+
+
 def with_price(frames: object, ranks: NDArray[np.int64]) -> list[dict[str, object]]:
-    """Return the frames, each with what is left of the honest ranking (its first row)."""
+    """Return the frames, each with what became of the accuracy and of the honest ranking (the
+    first row)."""
     assert isinstance(frames, list)
     first = np.argsort(ranks[0], kind="stable")[:FIRST]
     order = rank_correlation(ranks, ranks[0])
     stay = (ranks[:, first] <= FIRST).sum(1)
     return [
-        {**frame, "order": decimal(float(rho)), "kept": f"{kept} of {len(first)}"}
+        {
+            **frame,
+            "lost": wording.change_from(frames[0]["share"], frame["share"]),
+            "order": wording.decimal(float(rho)),
+            "kept": f"{kept} of {len(first)}",
+        }
         for frame, rho, kept in zip(frames, order, stay.tolist(), strict=True)
     ]
 

@@ -51,11 +51,17 @@ class Recipe(TypedDict):
     order: str
 
 
-def target(form: Form, place: Place, n_train: int, clicked: str = "A click on the ranking") -> int:
+def target(
+    form: Form,
+    place: Place,
+    n_train: int,
+    clicked: str = "A click on the ranking",
+    label: str = "Target",
+) -> int:
     """Draw the field for the sample to move, and return its index; `clicked`: what else sets it."""
     return form.whole(
         place,
-        "Target",
+        label,
         "target",
         links.ranges(n_train)["target"],
         default_request(n_train).targets[0],
@@ -89,19 +95,19 @@ def radius(form: Form, place: Place, n_train: int, label: str = "Radius") -> flo
     )
 
 
-def seed(form: Form, place: Place, n_train: int) -> int:
+def seed(form: Form, place: Place, n_train: int, label: str = "Seed") -> int:
     """Draw the field for the seed of the random starts, and return it."""
     limits = links.ranges(n_train)["seed"]
-    return form.whole(place, "Seed", "seed", limits, EXAMPLE.seed, "Decides the random starts.")
+    return form.whole(place, label, "seed", limits, EXAMPLE.seed, "Decides the random starts.")
 
 
-def model(form: Form, place: Place, models: Sequence[str]) -> str:
+def model(form: Form, place: Place, models: Sequence[str], label: str = "Model") -> str:
     """Draw the choice among the kinds of model that the data set can have; return its name."""
     missing = [MODEL_WORDS[name] for name in MODELS if name not in models]
     cannot = f". This data set cannot have {' or '.join(missing)}." if missing else ""
     return form.choice(
         place,
-        "Model",
+        label,
         "model",
         models,
         explained(MODELS, MODEL_WORDS) + cannot,
@@ -123,11 +129,11 @@ def objective(form: Form, place: Place, label: str = "Objective") -> str:
     )
 
 
-def restarts(form: Form, place: Place, n_train: int) -> int:
+def restarts(form: Form, place: Place, n_train: int, label: str = "Restarts") -> int:
     """Draw the field for the number of random starts, and return it."""
     return form.whole(
         place,
-        "Restarts",
+        label,
         "restarts",
         links.ranges(n_train)["restarts"],
         EXAMPLE.restarts,
@@ -135,11 +141,11 @@ def restarts(form: Form, place: Place, n_train: int) -> int:
     )
 
 
-def order(form: Form, place: Place) -> str:
+def order(form: Form, place: Place, label: str = "Order") -> str:
     """Draw the choice of which end of the scores is rank 1; return its name."""
     return form.segments(
         place,
-        "Order",
+        label,
         "order",
         list(ORDERS),
         EXAMPLE.order,

@@ -52,10 +52,15 @@ def accuracy_change(result: AttackResult) -> str:
 @shelf.kept
 def against(result: AttackResult) -> str:
     """'down 3.0 points from 95.0%', 'unchanged': what became of the accuracy."""
-    drop = result.accuracy_drop
+    return change_from(result.accuracy_before, result.accuracy_after)
+
+
+def change_from(before: float, after: float) -> str:
+    """'down 3.0 points from 95.0%', 'unchanged': what became of an accuracy."""
+    drop = before - after
     if abs(drop) < 5e-4:
         return "unchanged"
-    return f"{'down' if drop > 0 else 'up'} {points(drop)} from {percent(result.accuracy_before)}"
+    return f"{'down' if drop > 0 else 'up'} {points(drop)} from {percent(before)}"
 
 
 @shelf.kept
@@ -81,6 +86,22 @@ def headline(result: AttackResult) -> str:
     return (
         f"This attack failed: **sample {target} went from rank {old:,} to rank {new:,} of "
         f"{n:,}**, not into the top {result.k}; {price}."
+    )
+
+
+@shelf.kept
+def climb(result: AttackResult, first: int = 10) -> str:
+    """Return in one glance what an attack did: where the target went, and who of the first stayed.
+    Of an attack that failed it is the headline."""
+    if not result.success:
+        return headline(result)
+    target, n = result.targets[0], len(result.before.ranks)
+    first = min(first, n)
+    kept = round(result.kept(first) * first)
+    stay = "none stays" if not kept else "1 stays" if kept == 1 else f"{kept} stay"
+    return (
+        f"**Sample {target} climbs from rank {int(result.before.ranks[target]):,} to rank "
+        f"{result.rank_test:,} of {n:,}.** Of the {first} samples that were first, {stay}."
     )
 
 

@@ -1,14 +1,17 @@
-// The workbench: a shelf of samples, the player, and a desk for the chosen one. One choice links
-// all three, and so does the step that the player shows. No request but for an attack.
+// The workbench: a desk with the chosen sample and the one button, the ranking before and after,
+// the price, and a shelf of samples. One choice links all of them, and so does the step that is
+// shown. No request but for an attack.
 const SHOWN = 40;  // samples on the shelf before "Show more"
 
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
   let root = parentElement.querySelector('.ial-bench');
   if (root && root.shown !== data.id) { root.player.stop(); root.remove(); root = null; }
-  const held = parentElement.held || { number: '', label: '', place: '', ease: '', chosen: null };
+  const held = parentElement.held
+    || { number: '', label: '', place: '', ease: '', chosen: null, asked: null };
   parentElement.held = held;
-  if (!root) {
+  const fresh = !root;
+  if (fresh) {
     if (held.content !== data.content) Object.assign(held, { number: '', label: '', ease: '' });
     held.content = data.content;
     held.chosen = data.at;
@@ -16,10 +19,14 @@ export default function (component) {
     parentElement.appendChild(root);
   }
   root.data = data;
-  root.ask = (index) => setTriggerValue('attack', index);
+  root.ask = (index) => { held.asked = index; setTriggerValue('attack', index); };
   root.player.tell = () => {};
   root.player.listen();
   root.refresh();
+  if (fresh && data.frames.length > 1 && held.asked === data.samples[data.at]) {
+    held.asked = null;
+    root.player.play.click();  // who asked for the attack sees the sample climb
+  }
   return root.player.stop;
 }
 
@@ -27,29 +34,77 @@ function bench(data, held) {
   const root = document.createElement('div'), words = data.bench;
   Object.assign(root, { className: 'ial-bench', shown: data.id, data });
   root.classList.toggle('still', data.frames.length < 2);
-  const shelf = element(root, 'section', 'shelf');
-  shelf.setAttribute('aria-label', words.shelf);
-  const stage = element(root, 'section', 'stage');
-  stage.setAttribute('aria-label', words.stage);
-  const desk = element(root, 'section', 'desk');
-  desk.setAttribute('aria-label', words.desk);
+  const part = (name) => {
+    const made = element(root, 'section', name);
+    made.setAttribute('aria-label', words[name]);
+    return made;
+  };
+  const desk = deskOf(part('desk'), data, held, root), stage = part('stage');
+  const price = priceOf(part('price'), data);
   root.player = build(data);
+  const heads = headsOf(root.player, data);
   stage.appendChild(root.player);
+  desk.act.prepend(root.player.play);
 
-  let now = null, step = 0, most = SHOWN;
-  const tools = element(shelf, 'div', 'tools');
-  const number = field(tools, 'input', words.number, held.number);
+  let now = null, step = 0;
+  const shelf = shelfOf(part('shelf'), data, held, choose);
+
+  function choose(s) {
+    held.chosen = s;
+    root.player.redraw();
+    shelf.press(s);
+    tell();
+  }
+
+  function tell() {
+    desk.show(now, step);
+    price.show(step, held.chosen, root.data.bench);
+    heads.show(step);
+  }
+
+  root.refresh = () => {
+    root.player.redraw();
+    if (now) { shelf.fill(now); tell(); }
+  };
+  root.player.pick = choose;
+  root.player.framed = (p, ranks) => {
+    const playing = root.player.dataset.playing === 'true';
+    const same = now === ranks && root.settled === !playing;
+    if (same) return;
+    [now, step, root.settled] = [ranks, p, !playing];
+    if (!playing) shelf.fill(now);
+    tell();
+  };
+  begin(root.player, data, ladder(data, () => held.chosen, () => root.data.k));
+  return root;
+}
+
+const nameOf = (data, s) => data.bench.sample.replace('{}', data.samples[s])
+  .replace('{class}', data.classes[data.labels[s]]);
+
+const counted = (number) => number.toLocaleString('en');
+
+// The samples that match the search, best rank first.
+function shelfOf(shelf, data, held, choose) {
+  const words = data.bench;
+  let now = null, most = SHOWN;
+  element(shelf, 'h3', '', words.another);
+  const number = field(shelf, 'input', words.number, held.number);
   Object.assign(number, { type: 'search', inputMode: 'numeric', placeholder: words.example });
+  const folded = element(shelf, 'details', 'fold');
+  element(folded, 'summary', '', words.filter);
+  const tools = element(folded, 'div', 'tools');
   const label = field(tools, 'select', words.label, held.label,
     [['', words.every], ...data.classes.map((name, i) => [String(i), name])]);
   const place = field(tools, 'select', words.place, held.place, words.places);
   const ease = data.ease && field(tools, 'select', words.ease, held.ease, words.eases);
+  folded.open = Boolean(held.label || held.place || held.ease);
   const found = element(shelf, 'div', 'found');
   found.setAttribute('aria-live', 'polite');
-  const cells = element(shelf, 'div', 'cells');
-  const more = element(shelf, 'button', 'more', words.more);
+  const scrolled = element(shelf, 'div', 'scrolled');
+  const cells = element(scrolled, 'div', 'cells');
+  const more = element(scrolled, 'button', 'more', words.more);
   more.type = 'button';
-  const card = deskOf(desk, data);
 
   function wanted(s) {
     const rank = now[s], tenth = Math.max(data.tenth, 1);
@@ -61,64 +116,41 @@ function bench(data, held) {
         || (held.place === 'last' && rank > data.n - tenth));
   }
 
-  function fill() {
+  function fill(ranks) {
+    now = ranks;
     const all = [...now.keys()].filter(wanted).sort((a, b) => now[a] - now[b]);
-    found.textContent = words.found.replace('{}', all.length.toLocaleString('en'))
-      .replace('{n}', now.length.toLocaleString('en'));
+    found.textContent = words.found.replace('{}', counted(all.length))
+      .replace('{n}', counted(now.length));
     more.hidden = all.length <= most;
     const focused = cells.contains(document.activeElement) && document.activeElement.dataset.sample;
     cells.replaceChildren(...all.slice(0, most).map((s) => {
       const cell = document.createElement('button');
       cell.type = 'button';
       cell.dataset.sample = s;
-      cell.title = named(s) + ', ' + words.rank.replace('{}', now[s].toLocaleString('en'));
+      cell.title = nameOf(data, s) + ', ' + words.rank.replace('{}', counted(now[s]));
       cell.setAttribute('aria-label', cell.title);
-      cell.setAttribute('aria-pressed', s === held.chosen);
       cell.classList.toggle('target', s === data.at);
       cell.appendChild(face(data, s, 36));
+      element(cell, 'small', '', counted(now[s])).setAttribute('aria-hidden', 'true');
       cell.onclick = () => choose(s);
       return cell;
     }));
+    press(held.chosen);
     if (focused) cells.querySelector(`[data-sample="${focused}"]`)?.focus();
   }
 
-  const named = (s) => words.sample.replace('{}', data.samples[s])
-    .replace('{class}', data.classes[data.labels[s]]);
-
-  function choose(s) {
-    held.chosen = s;
-    root.player.mark = s;
-    root.player.redraw();
+  function press(s) {
     for (const cell of cells.children) {
       cell.setAttribute('aria-pressed', Number(cell.dataset.sample) === s);
     }
-    tell();
   }
 
-  function tell() {
-    card.show(held.chosen, named(held.chosen), now, step, root);
-  }
-
-  root.refresh = () => {
-    root.player.mark = held.chosen;
-    if (now) { fill(); tell(); }
-  };
-  root.player.pick = choose;
-  root.player.framed = (p, ranks) => {
-    const playing = root.player.dataset.playing === 'true';
-    const same = now === ranks && root.settled === !playing;
-    if (same) return;
-    [now, step, root.settled] = [ranks, p, !playing];
-    if (!playing) fill();
-    tell();
-  };
-  number.oninput = () => { held.number = number.value; most = SHOWN; fill(); };
+  number.oninput = () => { held.number = number.value; most = SHOWN; fill(now); };
   for (const [box, name] of [[label, 'label'], [place, 'place'], [ease, 'ease']]) {
-    if (box) box.onchange = () => { held[name] = box.value; most = SHOWN; fill(); };
+    if (box) box.onchange = () => { held[name] = box.value; most = SHOWN; fill(now); };
   }
-  more.onclick = () => { most += SHOWN; fill(); };
-  begin(root.player, data);
-  return root;
+  more.onclick = () => { most += SHOWN; fill(now); };
+  return { fill, press };
 }
 
 function field(parent, tag, name, value, options) {
@@ -153,96 +185,89 @@ function face(data, s, size) {
   return made;
 }
 
-function deskOf(desk, data) {
-  const words = data.bench, frames = data.frames, honest = unpackedFrames(data)[0];
+// The chosen sample, where it stands, and the one button: it plays the attack that is shown, or
+// asks for one on this sample.
+function deskOf(desk, data, held, root) {
+  const words = data.bench, honest = unpackedFrames(data)[0], attacked = data.frames.length > 1;
   const head = element(desk, 'div', 'chosen');
-  const lines = element(desk, 'dl', 'facts');
-  const ask = element(desk, 'button', 'ask', words.ask);
+  const act = element(desk, 'div', 'act');
+  const ask = element(act, 'button', 'ask');
   ask.type = 'button';
   const why = element(desk, 'p', 'why');
-  const priced = element(desk, 'h3', '', words.price);
-  const price = element(desk, 'dl', 'facts');
-  element(desk, 'h3', '', words.moved);
-  const plot = element(desk, 'canvas', 'moved');
-  plot.setAttribute('role', 'img');
-  plot.setAttribute('aria-label', words.moved);  // until a sample is chosen
-  priced.hidden = price.hidden = frames.length < 2;
 
-  function show(s, name, now, step, root) {
-    const live = root.data;
-    head.replaceChildren(face(data, s, 64));
-    element(head, 'b', '', name);
-    const facts = [[words.honestRank, honest[s].toLocaleString('en')]];
-    if (frames.length > 1) facts.push([words.rankNow, now[s].toLocaleString('en')]);
-    facts.push([words.score, data.scores[s]]);
-    if (data.ease) facts.push([words.ease, words.eases[data.ease[s] + 1][1]]);
-    list(lines, facts);
-    const inside = honest[s] <= live.k;
-    const done = s === live.at && live.state !== 'open';
-    const text = live.refused || (inside ? words.inside : done ? words[live.state] : '');
-    ask.disabled = Boolean(text);
+  function show(now) {
+    const live = root.data, s = held.chosen, here = s === live.at && attacked;
+    head.replaceChildren();
+    element(head, 'span', s === data.at && attacked ? 'frame target' : 'frame')
+      .appendChild(face(data, s, 88));
+    const said = element(head, 'p');
+    element(said, 'b', '', words.chosen.replace('{}', data.samples[s]));
+    element(said, 'span', '', (attacked ? words.stood : words.stands)
+      .replace('{}', counted(honest[s])).replace('{now}', counted(now[s]))
+      .replace('{class}', data.classes[data.labels[s]]));
+    const running = live.state === 'running' && s === live.at;
+    const inside = honest[s] <= live.k && live.bench.inside;
+    root.player.play.hidden = !here;
+    ask.hidden = here;
+    ask.textContent = words.ask.replace('{}', data.samples[s]);
+    const wrong = live.refused || inside || (running && words.running);
+    ask.disabled = Boolean(wrong);
     ask.onclick = () => root.ask(data.samples[s]);
-    why.textContent = text;
-    const frame = frames[step];
-    list(price, [[words.accuracy, `${frames[0].accuracy} → ${frame.accuracy}`],
-      [words.order, frame.order], [words.kept, frame.kept]]);
-    scatter(plot, data, honest, now, s);
+    why.textContent = here ? live.bench.next : wrong || live.bench.takes;
+  }
+  return { act, show };
+}
+
+// The price at the step that is shown in three figures, and, folded, what else is known.
+function priceOf(price, data) {
+  const words = data.bench, attacked = data.frames.length > 1;
+  element(price, 'h3', '', attacked ? words.price : words.mayCost);
+  const boxes = words.prices.map((name) => {
+    const box = element(price, 'div', 'cost');
+    element(box, 'span', 'of', name);
+    return [element(box, 'b'), element(box, 'span', 'note')];
+  });
+  const folded = element(price, 'details', 'fold');
+  element(folded, 'summary', '', words.else);
+  const facts = element(folded, 'dl', 'facts');
+
+  function show(step, s, live) {
+    const frame = data.frames[step];
+    const said = [[frame.accuracy, attacked ? frame.lost : words.ofHonest],
+      [attacked ? frame.distance : live.allowed, live.moved], [live.time, live.timeNote]];
+    said.forEach(([value, note], i) => {
+      boxes[i][0].textContent = value;
+      boxes[i][1].textContent = note;
+    });
+    facts.replaceChildren();
+    const more = attacked ? [[words.order, frame.order], [words.kept, frame.kept]] : [];
+    more.push([words.score, data.scores[s]]);
+    if (data.ease) more.push([words.ease, words.eases[data.ease[s] + 1][1]]);
+    for (const [name, value] of more) {
+      element(facts, 'dt', '', name);
+      element(facts, 'dd', '', value);
+    }
   }
   return { show };
 }
 
-function list(parent, facts) {
-  parent.replaceChildren();
-  for (const [name, value] of facts) {
-    element(parent, 'dt', '', name);
-    element(parent, 'dd', '', value);
-  }
-}
-
-// Rank under the honest model against rank now, rank 1 at the top right; both logarithmic.
-function scatter(plot, data, honest, now, chosen) {
-  const width = plot.clientWidth, high = Math.min(width, 210);
-  const ratio = window.devicePixelRatio || 1;
-  if (!width) return;
-  plot.style.height = high + 'px';
-  [plot.width, plot.height] = [Math.round(width * ratio), Math.round(high * ratio)];
-  const ctx = plot.getContext('2d'), style = getComputedStyle(plot);
-  const log = (rank) => Math.log(rank) / Math.log(Math.max(data.n, 2));
-  const left = 22, below = 22;
-  const x = (rank) => width - 8 - (width - left - 14) * log(rank);
-  const y = (rank) => 8 + (high - below - 14) * log(rank);
-  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-  ctx.clearRect(0, 0, width, high);
-  ctx.strokeStyle = 'rgba(134,142,150,.7)';
-  ctx.setLineDash([4, 4]);
-  ctx.beginPath();
-  ctx.moveTo(x(data.n), y(data.n));
-  ctx.lineTo(x(1), y(1));
-  ctx.stroke();
-  ctx.setLineDash([]);
-  const first = hue(style, 'first', .7), rest = hue(style, 'honest', .55);
-  for (let s = 0; s < now.length; s++) {
-    ctx.fillStyle = honest[s] <= data.tenth ? first : rest;
-    ctx.fillRect(x(honest[s]) - 1.5, y(now[s]) - 1.5, 3, 3);
-  }
-  const dot = (s, colour, size) => {
-    ctx.fillStyle = colour;
-    ctx.beginPath();
-    ctx.arc(x(honest[s]), y(now[s]), size, 0, 7);
-    ctx.fill();
-  };
-  if (chosen !== data.at) dot(chosen, hue(style, 'chosen'), 6);
-  dot(data.at, hue(style, 'target'), 6);
-  ctx.fillStyle = style.color;
-  ctx.font = `${.8 * parseFloat(style.fontSize)}px ${style.fontFamily}`;
-  ctx.textAlign = 'right';
-  ctx.fillText(data.bench.honestAxis, width - 6, high - 6);
-  ctx.save();
-  ctx.translate(13, 8);
-  ctx.rotate(-Math.PI / 2);
-  ctx.fillText(data.bench.nowAxis, 0, 0);
-  ctx.restore();
-  plot.setAttribute('aria-label', data.bench.movedAlt
-    .replace('{honest}', honest[chosen].toLocaleString('en'))
-    .replace('{now}', now[chosen].toLocaleString('en')));
+// What stands above and below the figure: its two sides and its colours.
+function headsOf(player, data) {
+  const words = data.bench, frames = data.frames;
+  const heads = document.createElement('div');
+  heads.className = 'sides';
+  const before = element(heads, 'span'), after = element(heads, 'span');
+  element(before, 'b', '', words.before);
+  element(before, 'small', '', words.honest);
+  element(after, 'b', '', words.after);
+  const at = element(after, 'small');
+  player.insertBefore(heads, player.wall);
+  const legend = document.createElement('p');
+  legend.className = 'legend';
+  for (const [kind, text] of words.legend) element(legend, 'span', kind, text);
+  player.insertBefore(legend, player.curve);
+  return { show: (step) => {
+    at.textContent = frames.length < 2 ? words.unknown
+      : step ? words.step.replace('{}', frames[step].short) : words.notYet;
+  } };
 }

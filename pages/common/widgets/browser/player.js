@@ -1,7 +1,9 @@
 // The player of an attack: all samples in the order of their rank, as they are at each recorded
 // step. Between two steps pictures slide; ranks, accuracies and distances are recorded ones only.
-// A page's component builds it, and may set root.framed (told each step that is shown), root.pick
-// (told which sample is clicked) and root.mark (a sample to ring).
+// A page's component builds it, and may set root.framed (told each step that is shown) and
+// root.pick (told which sample is clicked). Its figure is the wall, or another scene:
+// measure(width, m) returns its height, draw(ctx, view) draws it, and nearest(x, y, now) returns
+// the sample at a place (−1: none).
 const FIRST = 10;  // that stand in a row of their own, larger
 
 function read(parent, kind, name) {
@@ -40,12 +42,13 @@ function build(data) {
   return root;
 }
 
-function begin(root, data) {
+function begin(root, data, scene = wall(data)) {
   const frames = data.frames, last = frames.length - 1;
   const ranks = unpackedFrames(data);
   const still = matchMedia('(prefers-reduced-motion: reduce)');
-  let at = 0, playing = false, from = 0, to = 0, began = 0, length = 0, request = 0, timer = 0;
-  let places = null, atlas = null, negative = null;
+  let at = data.ended ? last : 0, playing = false;
+  let from = 0, to = 0, began = 0, length = 0, request = 0, timer = 0;
+  let room = null, atlas = null, negative = null;
 
   if (data.atlas) {
     const picture = new Image();
@@ -57,112 +60,53 @@ function begin(root, data) {
     picture.src = data.atlas;
   }
 
-  // Where each rank stands: the first ones in a row, the others in lines below.
   function layout() {
     const width = root.wall.clientWidth, ratio = window.devicePixelRatio || 1;
     if (!width) return;
-    const large = Math.min(width / FIRST, 58), m = ranks[0].length;
-    const room = Math.max(width * (data.room || (width < 500 ? 225 : 250)), 1);
-    const size = Math.max(4, Math.min(large, Math.sqrt(room / m)));
-    const columns = Math.max(1, Math.floor(width / size)), cell = width / columns;
-    const lines = Math.ceil((m - FIRST) / columns), top = large + 14;
-    const height = Math.ceil(top + lines * cell + 8);
+    const height = scene.measure(width, ranks[0].length);
     for (const [canvas, high] of [[root.wall, height], [root.curve, 64]]) {
       canvas.style.height = high + 'px';
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(high * ratio);
     }
-    // Of a thinned data set, m samples stand for n ranks.
-    const place = (rank) => {
-      if (rank <= FIRST) return [(rank - .5) * large, large / 2, large];
-      const share = (rank - 1 - FIRST) / Math.max(data.n - FIRST, 1);
-      const i = m === data.n ? rank - 1 - FIRST : Math.floor(share * (m - FIRST));
-      return [(i % columns + .5) * cell, top + (Math.floor(i / columns) + .5) * cell, cell];
-    };
-    places = { width, ratio, large, cell, place, height };
+    room = { width, ratio, height };
     draw();
   }
 
   function draw() {
-    if (!places) return;
+    if (!room) return;
     const i = Math.min(Math.floor(at), last), j = Math.min(i + 1, last), f = ease(at - i);
-    const style = getComputedStyle(root), ink = style.color;
-    const accent = hue(style, 'target');
-    places.first = hue(style, 'first', .5);
-    places.chosen = hue(style, 'chosen');
-    places.dark = isLight(ink);
-    root.dataset.dark = places.dark;
-    drawWall(i, j, f, ink, accent);
-    drawCurve(ink, accent);
-  }
-
-  function drawWall(i, j, f, ink, accent) {
-    const { place, ratio, width, large, height } = places, ctx = root.wall.getContext('2d');
+    const style = getComputedStyle(root), ink = style.color, ratio = room.ratio;
+    const view = { ...room, i, f, was: ranks[i], will: ranks[j], ranks, ink, style, tile,
+      accent: hue(style, 'target'), first: hue(style, 'first', .5), chosen: hue(style, 'chosen'),
+      dark: isLight(ink) };
+    view.said = view.dark ? view.accent : '#B34F00';  // the accent as text
+    root.dataset.dark = view.dark;
+    const ctx = root.wall.getContext('2d');
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-    ctx.clearRect(0, 0, width, height);
+    ctx.clearRect(0, 0, room.width, room.height);
     ctx.imageSmoothingQuality = 'high';
-    ctx.strokeStyle = 'rgba(134,142,150,.7)';
-    ctx.lineWidth = 1;
-    ctx.strokeRect(.5, .5, FIRST * large - 1, large - 1);
-    if (width - FIRST * large > 190) {
-      ctx.fillStyle = ink;
-      ctx.font = textSize() + getComputedStyle(root).fontFamily;
-      ctx.textBaseline = 'middle';
-      ctx.fillText('◀ ' + data.words.first, FIRST * large + 14, large / 2);
-    }
-    const was = ranks[i], will = ranks[j], shares = ranks[0];
-    for (let s = 0; s < was.length; s++) {
-      if (s === data.at) continue;
-      const a = place(was[s]), b = place(will[s]);
-      tile(ctx, s, mix(a[0], b[0], f), mix(a[1], b[1], f), mix(a[2], b[2], f) - 1, shares[s]);
-    }
-    if (root.mark >= 0 && root.mark !== data.at) {
-      const a = place(was[root.mark]), b = place(will[root.mark]);
-      const x = mix(a[0], b[0], f), y = mix(a[1], b[1], f), size = Math.max(mix(a[2], b[2], f), 24);
-      ctx.fillStyle = places.chosen;
-      ctx.fillRect(x - size / 2 - 3, y - size / 2 - 3, size + 6, size + 6);
-      tile(ctx, root.mark, x, y, size, data.n);
-    }
-    const path = [];
-    for (let p = 0; p <= i; p++) path.push(place(ranks[p][data.at]));
-    const a = place(was[data.at]), b = place(will[data.at]);
-    const x = mix(a[0], b[0], f), y = mix(a[1], b[1], f);
-    ctx.strokeStyle = accent;
-    ctx.lineWidth = 2;
-    ctx.setLineDash([3, 4]);
-    ctx.beginPath();
-    for (const [px, py] of path) ctx.lineTo(px, py);
-    ctx.lineTo(x, y);
-    ctx.stroke();
-    ctx.setLineDash([]);
-    const size = Math.max(mix(a[2], b[2], f), width < 500 ? 30 : 40);
-    const cx = Math.min(Math.max(x, size / 2 + 3), width - size / 2 - 3);
-    const cy = Math.min(Math.max(y, size / 2 + 3), height - size / 2 - 3);
-    ctx.shadowColor = accent;
-    ctx.shadowBlur = 18;
-    ctx.fillStyle = accent;
-    ctx.fillRect(cx - size / 2 - 3, cy - size / 2 - 3, size + 6, size + 6);
-    ctx.shadowBlur = 0;
-    tile(ctx, data.at, cx, cy, size, data.n);
-  }
+    scene.draw(ctx, view);
+    drawCurve(ink, view.accent);
 
-  // A sample: its picture, or a square; the honest first tenth is tinted.
-  function tile(ctx, s, x, y, size, honest) {
-    const slot = data.slots ? data.slots[s] : s;
-    const first = honest <= data.tenth;
-    if (atlas && slot >= 0) {
-      const c = data.cell, column = slot % data.columns, line = Math.floor(slot / data.columns);
-      ctx.drawImage(places.dark ? negative : atlas, column * c, line * c, c, c, x - size / 2, y - size / 2, size, size);
-    }
-    if (!atlas || slot < 0 || first) {
-      ctx.fillStyle = first ? places.first : 'rgba(134,142,150,.45)';
-      ctx.fillRect(x - size / 2, y - size / 2, size, size);
+    // A sample: its picture, or a square; the honest first tenth is tinted.
+    function tile(s, x, y, size, honest) {
+      const slot = data.slots ? data.slots[s] : s, tinted = honest <= data.tenth;
+      if (atlas && slot >= 0) {
+        const c = data.cell, column = slot % data.columns, line = Math.floor(slot / data.columns);
+        ctx.drawImage(view.dark ? negative : atlas, column * c, line * c, c, c,
+          x - size / 2, y - size / 2, size, size);
+      }
+      if (!atlas || slot < 0 || tinted) {
+        ctx.fillStyle = tinted ? view.first : 'rgba(134,142,150,.45)';
+        ctx.fillRect(x - size / 2, y - size / 2, size, size);
+      }
     }
   }
 
   // The target's rank over the recorded steps, rank 1 at the top, logarithmic.
   function drawCurve(ink, accent) {
-    const { ratio, width } = places, ctx = root.curve.getContext('2d'), high = 64;
+    const { ratio, width } = room, ctx = root.curve.getContext('2d'), high = 64;
     const x = (p) => 8 + (width - 16) * (last ? p / last : 0);
     const y = (rank) => 10 + (high - 20) * Math.log(rank) / Math.log(Math.max(data.n, 2));
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -288,22 +232,92 @@ function begin(root, data) {
   };
   root.curve.onpointermove = (event) => { if (event.buttons) scrub(event); };
 
-  // The sample whose picture is under a click; the target and the ringed one lie above the others.
   root.wall.onclick = (event) => {
-    if (!root.pick || !places) return;
+    if (!root.pick || !room) return;
     const box = root.wall.getBoundingClientRect(), now = ranks[Math.min(Math.round(at), last)];
-    const x = event.clientX - box.left, y = event.clientY - box.top;
-    let best = -1, least = 15;
-    for (let s = 0; s < now.length; s++) {
-      const [px, py, size] = places.place(now[s]);
-      const away = Math.max(Math.abs(px - x), Math.abs(py - y), size / 2) - size / 2;
-      if (away < least) [best, least] = [s, away];
-    }
-    if (best >= 0) root.pick(best);
+    const found = scene.nearest(event.clientX - box.left, event.clientY - box.top, now);
+    if (found >= 0) root.pick(found);
   };
   root.redraw = draw;
 
   const sized = new ResizeObserver(layout);
   root.listen = () => { sized.observe(root); layout(); show(); };
   root.stop = () => { halt(); sized.disconnect(); };
+}
+
+// All samples as a wall of pictures, rank 1 first; the first ones stand larger, in a row.
+function wall(data) {
+  let large = 0, cell = 0, place = null;
+  return { measure, draw, nearest };
+
+  // Where each rank stands: the first ones in a row, the others in lines below.
+  function measure(width, m) {
+    large = Math.min(width / FIRST, 58);
+    const room = Math.max(width * (width < 500 ? 225 : 250), 1);
+    const size = Math.max(4, Math.min(large, Math.sqrt(room / m)));
+    const columns = Math.max(1, Math.floor(width / size)), top = large + 14;
+    cell = width / columns;
+    // Of a thinned data set, m samples stand for n ranks.
+    place = (rank) => {
+      if (rank <= FIRST) return [(rank - .5) * large, large / 2, large];
+      const share = (rank - 1 - FIRST) / Math.max(data.n - FIRST, 1);
+      const i = m === data.n ? rank - 1 - FIRST : Math.floor(share * (m - FIRST));
+      return [(i % columns + .5) * cell, top + (Math.floor(i / columns) + .5) * cell, cell];
+    };
+    return Math.ceil(top + Math.ceil((m - FIRST) / columns) * cell + 8);
+  }
+
+  function draw(ctx, { i, f, was, will, ranks, width, height, ink, style, accent, tile }) {
+    ctx.strokeStyle = 'rgba(134,142,150,.7)';
+    ctx.lineWidth = 1;
+    ctx.strokeRect(.5, .5, FIRST * large - 1, large - 1);
+    if (width - FIRST * large > 190) {
+      ctx.fillStyle = ink;
+      ctx.font = textSize() + style.fontFamily;
+      ctx.textBaseline = 'middle';
+      ctx.fillText('◀ ' + data.words.first, FIRST * large + 14, large / 2);
+    }
+    for (let s = 0; s < was.length; s++) {
+      if (s === data.at) continue;
+      const a = place(was[s]), b = place(will[s]);
+      tile(s, mix(a[0], b[0], f), mix(a[1], b[1], f), mix(a[2], b[2], f) - 1, ranks[0][s]);
+    }
+    const path = [];
+    for (let p = 0; p <= i; p++) path.push(place(ranks[p][data.at]));
+    const a = place(was[data.at]), b = place(will[data.at]);
+    const x = mix(a[0], b[0], f), y = mix(a[1], b[1], f);
+    ctx.strokeStyle = accent;
+    ctx.lineWidth = 2;
+    ctx.setLineDash([3, 4]);
+    ctx.beginPath();
+    for (const [px, py] of path) ctx.lineTo(px, py);
+    ctx.lineTo(x, y);
+    ctx.stroke();
+    ctx.setLineDash([]);
+    const size = Math.max(mix(a[2], b[2], f), width < 500 ? 30 : 40);
+    const cx = Math.min(Math.max(x, size / 2 + 3), width - size / 2 - 3);
+    const cy = Math.min(Math.max(y, size / 2 + 3), height - size / 2 - 3);
+    framed(ctx, tile, data.at, cx, cy, size, accent, data.n);
+  }
+
+  // The sample whose picture is at a place.
+  function nearest(x, y, now) {
+    let best = -1, least = 15;
+    for (let s = 0; s < now.length; s++) {
+      const [px, py, size] = place(now[s]);
+      const away = Math.max(Math.abs(px - x), Math.abs(py - y), size / 2) - size / 2;
+      if (away < least) [best, least] = [s, away];
+    }
+    return best;
+  }
+}
+
+// A sample in a glowing frame.
+function framed(ctx, tile, s, x, y, size, colour, honest) {
+  ctx.shadowColor = colour;
+  ctx.shadowBlur = 18;
+  ctx.fillStyle = colour;
+  ctx.fillRect(x - size / 2 - 3, y - size / 2 - 3, size + 6, size + 6);
+  ctx.shadowBlur = 0;
+  tile(s, x, y, size, honest);
 }
