@@ -21,7 +21,7 @@ KEY = "bench"
 FIRST = 10  # of the honest ranking, of whom it is said how many are still there
 BENCH = Component("bench", "drawing.js", "player.js", "ladder.js", "replay.css")
 PLAY = "▶ Watch it climb"
-WORDS = {
+WORDS: Mapping[str, object] = {
     "desk": "The chosen sample",
     "stage": "The ranking before and after the attack",
     "price": "The price",
@@ -163,7 +163,7 @@ def on_the_bench(
 def words_for(n: int) -> dict[str, object]:
     """Return the words of the bench for a data set of n training samples."""
     counted = {name: str(WORDS[name]).replace("{n}", f"{n:,}") for name in ("stands", "stood")}
-    return WORDS | counted
+    return {**WORDS, **counted}
 
 
 def with_price(frames: object, ranks: NDArray[np.int64]) -> list[dict[str, object]]:
