@@ -28,13 +28,13 @@ ANY = "all"
 TICKED = "result"  # in links: the keys of the results that are ticked
 SAID, TAKEN, SENT = "library_said", "bundle_taken", "bundle"  # session-state keys
 DELETED = "library_deleted"  # session-state key: the last deletion, which can be undone
-SEEN = ("what", "data set", "asked for", "made", "from")  # the rest is said of a ticked one
-TABLE_ROWS = 12  # of the library that are seen without scrolling in it
+SEEN = ("what", "data set", "asked for", "shown on", "made", "from")  # the rest is said of one
+TABLE_ROWS = 6  # of the library that are seen without scrolling in it: what one says is in view
 
 
 def choose(form: Form, found: Library) -> list[Entry]:
     """Return the entries that the filters leave."""
-    columns = st.columns([3, 2, 2, 2])
+    columns = st.container(key="library-filters").columns([3, 2, 2, 2])
     experiments = sorted({entry.experiment for entry in found.entries}, key=experiment_name)
     data = sorted({entry.dataset for entry in found.entries if entry.dataset})
     experiment, dataset, whence = (
@@ -80,15 +80,16 @@ def table(entries: Sequence[Entry]) -> list[Entry]:
         selection_default={"selection": {"rows": start, "columns": [], "cells": []}},
         column_order=SEEN if len({e.origin for e in entries}) > 1 else SEEN[:-1],
         column_config={
-            "what": st.column_config.TextColumn("What", width=170),
-            "data set": st.column_config.TextColumn("Data set", width=140),
-            "asked for": st.column_config.TextColumn("Settings", width=290),
-            "made": st.column_config.DatetimeColumn("Made", format="D MMM YYYY"),
+            "what": st.column_config.TextColumn("What", width=165),
+            "data set": st.column_config.TextColumn("Data set", width=125),
+            "asked for": st.column_config.TextColumn("Settings", width=205),
+            "shown on": st.column_config.TextColumn("Shown on the page", width=185),
+            "made": st.column_config.DatetimeColumn("Made", format="D MMM YYYY", width=98),
             "from": st.column_config.TextColumn("From"),
             "seconds": st.column_config.NumberColumn(format="%.1f"),
             "KB": st.column_config.NumberColumn(format="%.0f"),
         },
-        alt="The stored results, a row each: experiment, data set, request, where from, when",
+        alt="The stored results, a row each: experiment, data set, request, page, when, where from",
     )
     chosen = [entries[row] for row in event["selection"]["rows"] if row < len(entries)]
     st.query_params[TICKED] = [entry.key for entry in chosen]
@@ -121,17 +122,16 @@ def show_library(found: Library) -> None:
             "for a computation on any page, or import a bundle below."
         )
         return
-    few = f"{count(len(entries), 'result')}" + (
-        f" of {len(found.entries):,}" if len(entries) < len(found.entries) else ""
-    )
+    if len(entries) < len(found.entries):
+        st.caption(f"{count(len(entries), 'result')} of {len(found.entries):,} fit.")
     if not chosen:
-        st.caption(f"{few}. Tick any number to export or delete them.")
-    else:
-        actions(chosen)
-    if len(chosen) == 1:
+        kept_results.example(entries)
+    elif len(chosen) == 1:
         kept_results.one(chosen[0])
     elif len(chosen) == 2:
         kept_results.two(*chosen)
+    if chosen:
+        actions(chosen)
     if found.unreadable:
         names = ", ".join(f"`{folder.parent.name}/{folder.name}`" for folder in found.unreadable)
         st.warning(f"What lies here cannot be read and is not used: {names}.")
@@ -246,13 +246,13 @@ def show_said() -> None:
 def page() -> None:
     st.title(PAGE.title)
     found = library.open_library(lab().store)
-    st.markdown("**Every result is kept. Tick a row to open it, two rows to compare them.**")
+    st.markdown(words.answer(found))
     show_said()
-    job_queue.queue(words.kept_facts(found))
+    job_queue.queue()
     show_library(found)
     with st.expander("Import results from somebody else"):
         uploader()
-    job_queue.limits()
+    job_queue.limits(words.kept_said(found))
 
 
 page()

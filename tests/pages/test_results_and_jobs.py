@@ -59,12 +59,36 @@ def test_all_that_is_kept_is_listed(open_page: Open, settings: Settings) -> None
     entries = library(settings)
     (table,) = [d.value for d in app.dataframe if "asked for" in d.value]
     assert table["key"].tolist() == [entry.key for entry in entries]
-    assert f'<div class="value">{len(entries)} results</div>' in all_words(app)
-    assert '<div class="value">nothing</div><div class="note">jobs appear here</div>' in all_words(
-        app
-    )
+    assert f"**{len(entries)} results are kept here, one in each row" in all_words(app)
+    assert "Nothing is being computed. Running jobs appear here" in all_words(app)
+    for entry, title in zip(entries, table["shown on"], strict=True):
+        found = opened(entry)
+        assert title == ("–" if found is None else found.page.title)
     mine = table[(table["from"] == "computed here") & (table["data set"] == "small")]
     assert mine["asked for"].str.contains("targets 7, k 1, radius 0.5").any()
+
+
+def test_while_nothing_is_ticked_an_attack_is_the_example(
+    open_page: Open, settings: Settings
+) -> None:
+    """Its main numbers and the way to its page are there at once; of what nothing is left, not."""
+    app = open_page(PAGE, origin="published")
+    said = all_words(app)
+    assert "For example: Attack on samples, Handwritten digits" in said
+    (link,) = app.get("page_link")
+    assert "Move one sample to the top" in link.proto.label
+    target = int(link.proto.query_string.split("target=")[1].split("&")[0])
+    (entry,) = [
+        e
+        for e in select(library(settings), "attack", "digits", "published")
+        if (view := opened(e))
+        and f"target={target}&" in f"{link.proto.query_string}&"
+        and all(f"{n}={v}" in link.proto.query_string for n, v in view.parameters.items())
+    ]
+    result = EXPERIMENTS["attack"].load(entry.folder)
+    assert f'<div class="value">{result.before.ranks[target]:,}</div>' in said
+    assert f'<div class="value">{result.rank_test:,}</div>' in said
+    assert "For example" not in all_words(open_page(PAGE, text="no such thing"))
 
 
 def test_filters_are_a_link(open_page: Open, settings: Settings) -> None:

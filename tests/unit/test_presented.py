@@ -9,7 +9,7 @@ import pytest
 from plotly.io import to_json
 from plotly.subplots import make_subplots
 
-from pages.common.figures.presented import ABOVE, BROKEN, TALLER, TEXT, presented
+from pages.common.figures.presented import ABOVE, AWAY, BROKEN, TALLER, TEXT, presented
 
 
 def scatter() -> go.Figure:
@@ -72,3 +72,11 @@ def test_rows_named_in_several_lines_and_titles_of_panels_get_room() -> None:
     made = [presented({"layout": layout, "data": []})["layout"] for layout in (short, long)]
     assert [one["height"] for one in made] == [100 * TALLER, 100 * BROKEN]
     assert made[0]["margin"] == {"t": 20 * ABOVE}
+
+
+def test_a_large_title_stands_farther_from_the_ticks() -> None:
+    """Turned on its side it would reach into the numbers beside it."""
+    spec = {"layout": {"yaxis": {"title": {"text": "money", "standoff": 6}}, "xaxis": {}}}
+    shown = presented(spec)["layout"]
+    assert shown["yaxis"]["title"]["standoff"] == 6 + AWAY
+    assert "standoff" not in shown["xaxis"]["title"]  # Plotly's own

@@ -7,6 +7,7 @@ Json = dict[str, Any]  # a part of a figure as Plotly's JSON: each property has 
 TEXT, TITLE = 22, 24  # px
 MARKS, LINES, TALLER = 1.6, 1.6, 1.35  # times the size that they have on a page
 BROKEN = 1.8  # times the height of a figure whose rows have names of several lines
+AWAY = 18  # px more between ticks and title: a large title turned on its side reaches into them
 ABOVE = 1.8  # times the room above, where titles of panels stand
 AXES = ("xaxis", "yaxis", "coloraxis")
 MARK, LINE = 6.0, 2.0  # px that Plotly draws where a figure says nothing
@@ -53,10 +54,10 @@ def axis(held: Json | None) -> Json:
     made = dict(held or {})
     if "colorbar" in made or "colorscale" in made:
         return made | {"colorbar": axis(made.get("colorbar"))}
-    return made | {
-        "tickfont": enlarged(made.get("tickfont")),
-        "title": with_font(made.get("title"), TITLE),
-    }
+    title = with_font(made.get("title"), TITLE)
+    if "standoff" in title:
+        title["standoff"] += AWAY
+    return made | {"tickfont": enlarged(made.get("tickfont")), "title": title}
 
 
 def trace(held: Json) -> Json:

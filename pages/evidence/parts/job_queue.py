@@ -11,7 +11,6 @@ from engine.results.watchdog import limits_of
 from pages.common.asking import cancelling, door
 from pages.common.lab.shared import lab
 from pages.common.widgets import blocks, unfold
-from pages.common.widgets.blocks import Fact
 from pages.common.words.wording import count, plain, seconds
 from pages.evidence.parts import library_words as words
 
@@ -19,13 +18,15 @@ LOOK_SECONDS = 2.0
 
 
 @st.fragment(run_every=LOOK_SECONDS)
-def queue(kept: Sequence[Fact]) -> None:
-    """Show what runs, what waits and how the last ones ended, beside what is kept; read it again at
-    intervals."""
+def queue() -> None:
+    """Show what runs, what waits and how the last ones ended; read it again at intervals."""
     found = lab().jobs.all()
     active = [(job, state) for job, state in found if state.status in door.ACTIVE]
     ended = found[len(active) :]
-    blocks.facts("", [*words.queue_facts(found), *kept])
+    if active:
+        blocks.facts("", words.queue_facts(found))
+    else:
+        st.caption("Nothing is being computed. Running jobs appear here, with their progress.")
     for job, state in active:
         job_row(job, state)
     if ended:
@@ -33,14 +34,15 @@ def queue(kept: Sequence[Fact]) -> None:
 
 
 @unfold.section("How much is computed at once, and how much is kept", "limits")
-def limits() -> None:
-    """Say what the job runner allows, and what results take of the disk."""
+def limits(kept: str) -> None:
+    """Say what the job runner allows, and what results take of the disk. kept: what is kept now."""
     jobs = lab().jobs
     at_once = {lane: jobs.at_once(lane) for lane in LANES}
     allowed = {lane: limits_of(jobs.settings, many, lane) for lane, many in at_once.items()}
     st.markdown(
         "Jobs go on when the page is closed and when the server is started again. "
-        f"{words.limits_said(allowed, at_once)}\n\n{words.disk_said(budget.usage(jobs.settings))}"
+        f"{words.limits_said(allowed, at_once)}\n\n{kept} "
+        f"{words.disk_said(budget.usage(jobs.settings))}"
     )
 
 

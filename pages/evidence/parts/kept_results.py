@@ -1,6 +1,6 @@
 """One kept result and what it says of itself, or two of them side by side."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -14,9 +14,10 @@ from engine.results.store import LOCAL, PUBLISHED, Stored, open_entry
 from engine.settings import ROOT
 from pages.common.asking import door
 from pages.common.lab.shared import lab, origin, shown
-from pages.common.widgets import charts, unfold
+from pages.common.widgets import blocks, charts, unfold
+from pages.common.widgets.blocks import Fact
 from pages.common.widgets.figure import FigureBlock
-from pages.common.words.code_names import data_name
+from pages.common.words.code_names import data_name, experiment_name
 from pages.common.words.wording import plain, seconds, stamp
 from pages.evidence.parts import library_figures, main_numbers, view_of_result
 from pages.evidence.parts import library_words as words
@@ -29,6 +30,11 @@ SWEPT, TABLES, PUBLISHED_ONLY = (
 )
 
 
+EXAMPLE = "attack"  # the experiment that is shown while no result is ticked
+LOOKED_AT = 12  # results, for one that a page can show
+FACTS = 5  # main numbers of the example
+
+
 def opened(entry: Entry) -> Stored | None:
     """Return the result of an entry; None where it is damaged, which is said."""
     try:
@@ -36,6 +42,28 @@ def opened(entry: Entry) -> Stored | None:
     except DamagedResult as error:
         st.error(f"This result cannot be opened: {plain(shown(error))}")
         return None
+
+
+def example(entries: Sequence[Entry]) -> None:
+    """Show what one of these results says, and the way to its page, while none is ticked: the first
+    attack, or else the first result, that a page can show here."""
+    attacks_first = sorted(entries, key=lambda entry: entry.experiment != EXAMPLE)
+    able = (e for e in attacks_first[:LOOKED_AT] if e.current and can_be_opened(e))
+    entry = next(able, None)
+    stored = None if entry is None else opened(entry)
+    if entry is None or stored is None:
+        return
+    where = f", {data_name(entry.dataset)}" if entry.dataset else ""
+    charts.heading(f"For example: {experiment_name(entry.experiment)}{where}")
+    numbers = main_numbers.main_of(entry.experiment, stored.result)
+    facts = [Fact(name, main_numbers.figure(numbers[name])) for name in list(numbers)[:FACTS]]
+    blocks.facts("", facts)
+    way_to(entry)
+
+
+def can_be_opened(entry: Entry) -> bool:
+    found = view_of_result.view_of(make_request(entry.experiment, entry.manifest.request))
+    return found is not None and not obstacle(entry, found)
 
 
 def one(entry: Entry) -> None:
@@ -75,7 +103,7 @@ def way_to(entry: Entry) -> None:
     if why := obstacle(entry, found):
         st.info(f"The page “{found.page.title}” cannot show it here: {why}")
         return
-    st.page_link(
+    st.container(key="open-result").page_link(
         ROOT / found.page.file,
         label=f"Open it on the page “{found.page.title}” →",
         query_params=dict(found.parameters),

@@ -7,9 +7,8 @@ from datetime import datetime
 import pandas as pd
 
 from engine.data.untrusted.limits import size
-from engine.experiments import (
-    EXPERIMENTS,
-)
+from engine.errors import EngineError
+from engine.experiments import EXPERIMENTS, make_request
 from engine.results.budget import Usage
 from engine.results.bundle import Report
 from engine.results.jobs import Job, JobState
@@ -21,6 +20,7 @@ from pages.common.keeping import shelf
 from pages.common.widgets.blocks import Fact
 from pages.common.words.code_names import data_name, experiment_name, field_name, in_prose, in_words
 from pages.common.words.wording import count, listed, plain, stamp
+from pages.evidence.parts import view_of_result
 
 ORIGINS = {LOCAL: "computed here", PUBLISHED: "published", IMPORTED: "imported"}
 TELLING = {  # fields that are said of every request of an experiment; of others what is unusual
@@ -75,22 +75,28 @@ def asked(experiment: str, request: Mapping[str, object]) -> str:
     return ", ".join(said) or "the usual settings"
 
 
-def kept_facts(library: Library) -> list[Fact]:
-    """Say how many results there are, from where, and what they take."""
+def answer(library: Library) -> str:
+    """Say what the page holds, what a row says, and how it is opened."""
+    kept = len(library.entries)
+    return (
+        f"**{count(kept, 'result')} {'is' if kept == 1 else 'are'} kept here, one in each row: "
+        "what was computed, on which data, with which settings.** Tick a row to read it and to "
+        "open its page; tick two to compare them."
+    )
+
+
+def kept_said(library: Library) -> str:
+    """Say where the results are from, and what they take."""
     of = {origin: sum(e.origin == origin for e in library.entries) for origin in ORIGINS}
     parts = [f"{of[o]:,} {name}" for o, name in ORIGINS.items() if of[o]]
-    kept = len(library.entries)
-    whence = parts[0].split(" ", 1)[1] if len(parts) == 1 else listed(parts)
     extra = (
-        f"{size(library.parts_size)} of it for {count(library.parts, 'batch', 'batches')} of "
+        f", {size(library.parts_size)} of it for {count(library.parts, 'batch', 'batches')} of "
         "interrupted sweeps"
         if library.parts
-        else "on disk"
+        else ""
     )
-    return [
-        Fact("Kept", count(kept, "result"), f"all {whence}" if len(parts) == 1 else whence),
-        Fact("Takes", size(sum(library.size.values())), extra),
-    ]
+    total = size(sum(library.size.values()))
+    return f"Kept are {listed(parts) or 'no'} results. They take {total} of the disk{extra}."
 
 
 def rows(entries: Iterable[Entry]) -> pd.DataFrame:
@@ -99,8 +105,9 @@ def rows(entries: Iterable[Entry]) -> pd.DataFrame:
         [
             {
                 "what": experiment_name(e.experiment),
-                "data set": data_name(e.dataset) if e.dataset else "made for it",
+                "data set": data_name(e.dataset) if e.dataset else "synthetic",
                 "asked for": asked(e.experiment, e.manifest.request),
+                "shown on": page_of(e.experiment, e.manifest.request),
                 "from": origin(e),
                 "made": datetime.fromisoformat(e.manifest.created),
                 "seconds": e.manifest.seconds,
@@ -111,6 +118,16 @@ def rows(entries: Iterable[Entry]) -> pd.DataFrame:
             for e in entries
         ]
     )
+
+
+@shelf.kept
+def page_of(experiment: str, request: Mapping[str, object]) -> str:
+    """Return the title of the page that shows the result of a request; a dash where none does."""
+    try:
+        found = view_of_result.view_of(make_request(experiment, request))
+    except EngineError:  # of another version of the lab
+        return "–"
+    return "–" if found is None else found.page.title
 
 
 def origin(entry: Entry) -> str:
@@ -196,11 +213,7 @@ def queue_facts(found: Sequence[tuple[Job, JobState]]) -> list[Fact]:
     running = sum(state.status == "running" for _, state in found)
     waiting = sum(state.status == "queued" for _, state in found)
     return [
-        Fact(
-            "Running now",
-            f"{running:,}" if running else "nothing",
-            "" if running else "jobs appear here",
-        ),
+        Fact("Running now", f"{running:,}" if running else "nothing"),
         Fact("Waiting", f"{waiting:,}" if waiting else "nothing"),
     ]
 

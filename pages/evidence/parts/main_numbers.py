@@ -318,11 +318,15 @@ def numbers_of(result: object) -> Numbers:
     return {name: value for name, value in found.items() if type(value) in (int, float)}
 
 
+def main_of(experiment: str, result: object) -> Numbers:
+    """Return the main numbers of a result, by what they are."""
+    return NUMBERS.get(experiment, numbers_of)(result)
+
+
 def side_by_side(experiment: str, first: object, second: object) -> pd.DataFrame:
     """Return the main numbers of two results of one experiment: A, B and B − A, NaN where one has
     none."""
-    of = NUMBERS.get(experiment, numbers_of)
-    a, b = of(first), of(second)
+    a, b = main_of(experiment, first), main_of(experiment, second)
     names = list(dict.fromkeys([*a, *b]))
     left, right = ([float(of_one.get(name, np.nan)) for name in names] for of_one in (a, b))
     found = pd.DataFrame({"number": names, "A": left, "B": right})
