@@ -324,10 +324,9 @@ def main_of(experiment: str, result: object) -> Numbers:
 
 
 def side_by_side(experiment: str, first: object, second: object) -> pd.DataFrame:
-    """Return the main numbers of two results of one experiment: A, B and B − A, NaN where one has
-    none."""
-    a, b = main_of(experiment, first), main_of(experiment, second)
-    names = list(dict.fromkeys([*a, *b]))
+    """Return the main numbers of two results, A and B, and B − A; NaN where one has none."""
+    a, b = (main_of(experiment, one) for one in (first, second))
+    names = [*a, *(name for name in b if name not in a)]
     left, right = ([float(of_one.get(name, np.nan)) for name in names] for of_one in (a, b))
     found = pd.DataFrame({"number": names, "A": left, "B": right})
     return found.assign(**{"B − A": found["B"] - found["A"]})
@@ -337,8 +336,7 @@ def figure(value: float) -> str:
     """Return a number for a table: '1,126', '0.9498', '–' where there is none."""
     if np.isnan(value):
         return "–"
-    said = f"{int(value):,}" if float(value).is_integer() else f"{value:.4g}"
-    return said.replace("-", MINUS)
+    return (f"{int(value):,}" if float(value).is_integer() else f"{value:.4g}").replace("-", MINUS)
 
 
 def sameness(table: pd.DataFrame) -> str:
