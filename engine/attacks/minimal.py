@@ -13,7 +13,17 @@ from torch import Tensor
 
 from engine.attacks.attack import attack_each_k, check_outside, honest_scores
 from engine.attacks.options import MINIMAL_DEFAULTS, AttackOptions, MinimalOptions
-from engine.attacks.radius_search import GAIN, Look, Search, Trail, hop, keeps, shrink, smallest
+from engine.attacks.radius_search import (
+    GAIN,
+    Look,
+    Search,
+    Trail,
+    hop,
+    keeps,
+    shrink,
+    smallest,
+    suffices,
+)
 from engine.attacks.result import MinimalRadii
 from engine.checks import check_targets
 from engine.data.dataset import Dataset
@@ -143,7 +153,7 @@ def all_searches(search: Search, starts: Callable[[int], Sequence[Start]]) -> li
     """Search from each of the starts of a round, given its number, in at most `options.rounds`
     rounds: no other follows one that gained less than a hundredth of a radius. Then search from the
     nearest arrival so far, moved at random, until `options.hops` such searches in a row have
-    gained less."""
+    gained less. All ends with an arrival that is near enough."""
     tried: list[Tried] = []
     best: Look | None = None
 
@@ -157,10 +167,12 @@ def all_searches(search: Search, starts: Callable[[int], Sequence[Start]]) -> li
         earlier = best
         for start in starts(number):
             best = search_on(start)
+            if suffices(search.options, best):
+                return tried
         if best is not None and earlier is not None and not gains(best, earlier):
             break
     number = idle = 0
-    while best is not None and idle < search.options.hops:
+    while best is not None and idle < search.options.hops and not suffices(search.options, best):
         earlier = best
         theta, radius = hop(search, best, number)
         best = search_on(Start(theta, radius, False, 0.0, "hop"))

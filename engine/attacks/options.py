@@ -113,6 +113,7 @@ class MinimalOptions(Options):
     steps: models that a search may look at.
     competitors: samples that are linearised, the highest scored.
     tolerance: accuracy on `test` that the returned model may lose, a share; None for any.
+    enough: the radius at which the search for a target ends, whatever is nearer; 0: it goes on.
     All other fields as in `AttackOptions`.
     """
 
@@ -124,6 +125,7 @@ class MinimalOptions(Options):
     rounds: int = option(1, at_least(1), added=True)
     hops: int = option(5, at_least(0))
     steps: int = option(120, at_least(1))
+    enough: float = option(0.0, not_negative, added=True)
     competitors: int = option(24, at_least(1))
     tolerance: float | None = option(None, optional(not_negative))
     damping: float = option(DAMPING, check_positive)

@@ -166,6 +166,12 @@ class Search:
         return replace(self, bound=bound if self.bound is None else min(bound, self.bound))
 
 
+def suffices(options: MinimalOptions, seen: Look | None) -> bool:
+    """Return whether an arrival ends the search: it is within `options.enough` and may be
+    returned."""
+    return seen is not None and seen.radius <= options.enough and keeps(options, seen.lost)
+
+
 def keeps(options: MinimalOptions, lost: float) -> bool:
     """Return whether a model that has lost so much accuracy on `test` may be returned."""
     return options.tolerance is None or lost <= options.tolerance + ROUNDING
@@ -240,7 +246,7 @@ def lower(search: Search, start: Tensor, radius: float) -> Look | None:
     where nothing arrives."""
     trail, first = search.trail, len(search.trail.arrived)
     seen = descend(search, search.look(search.within(start, radius), radius), radius)
-    while seen is not None and not trail.over:
+    while seen is not None and not trail.over and not suffices(search.options, seen):
         ball = SHRINK * seen.radius
         smaller = descend(search, search.look(search.within(seen.theta, ball), ball), ball)
         if smaller is not None:
