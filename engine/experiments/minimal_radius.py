@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engine.attacks.options import AttackOptions, MinimalOptions
 from engine.checks import check_positive
 from engine.data.dataset import Dataset
+from engine.errors import InvalidInput
 from engine.experiments.base import Context, Experiment, OnDataset, chosen_or_there, honest_model
 from engine.experiments.files import load_fields, save_fields
 from engine.models.linear import LinearModel
@@ -121,11 +122,13 @@ class MinimalRadiusResult:
             inside = inside & (some["lost_holdout"] <= tolerance + ROUNDING)
         return inside.to_numpy(dtype=bool)
 
-    def compared(self, tolerance: float | None = None) -> pd.DataFrame:
+    def compared(self, tolerance: float | None = None, looks: int = 1) -> pd.DataFrame:
         """Compare the search with each attack at each radius, target by target: one row each, with
         objective, radius, minimal and other (targets moved), only_minimal, only_other, p (exact
-        McNemar test), p_holm (Holm's, over all rows), seconds (of the attack, all targets) and
-        minimal_seconds (of the search, which serves every radius)."""
+        McNemar test, times `looks`), p_holm (Holm's, over all rows), seconds (of the attack, all
+        targets) and minimal_seconds (of the search, which serves every radius).
+
+        looks: how often the comparison has been read while targets were added (Bonferroni)."""
         rows = []
         asked = self.others[["objective", "radius"]].drop_duplicates()
         for objective, radius in zip(asked["objective"], asked["radius"], strict=True):
@@ -140,7 +143,7 @@ class MinimalRadiusResult:
                     "other": int(theirs.sum()),
                     "only_minimal": only[0],
                     "only_other": only[1],
-                    "p": sign_test(*only),
+                    "p": min(1.0, looks * sign_test(*only)),
                     "seconds": float(self.attack(objective, radius)["seconds"].sum()),
                     "minimal_seconds": self.seconds,
                 }
@@ -215,6 +218,31 @@ def put_together(
         path=found.path,
         others=others,
     )
+
+
+def pooled(lots: Sequence[MinimalRadiusResult]) -> MinimalRadiusResult:
+    """Put lots of other targets of the same data, k and attacks side by side, in their order.
+    Raises InvalidInput for a target that is in two lots, and for lots of different honest models
+    or k."""
+    first = lots[0]
+    targets = np.concatenate([lot.targets for lot in lots])
+    if len(set(targets.tolist())) < len(targets):
+        raise InvalidInput("lots", sorted(targets.tolist()), "lots without a target in common")
+    for lot in lots:
+        if lot.k != first.k or not np.array_equal(lot.honest_ranks, first.honest_ranks):
+            raise InvalidInput("lots", f"k {lot.k}", "lots of the same k and honest model")
+    rows = ("radius", "arrived", "rank_before", "rank_after", "lost_test", "lost_holdout")
+    tables = ("starts", "path", "others")
+    kept = all(lot.parameters.size for lot in lots)
+    beside: dict[str, Any] = {
+        "targets": targets,
+        "parameters": np.concatenate([lot.parameters for lot in lots]) if kept else np.empty(0),
+    }
+    for name in rows:
+        beside[name] = np.concatenate([getattr(lot, name) for lot in lots])
+    for name in tables:
+        beside[name] = pd.concat([getattr(lot, name) for lot in lots], ignore_index=True)
+    return replace(first, **beside)
 
 
 def attacked(

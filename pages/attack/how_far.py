@@ -1,12 +1,14 @@
 """How far must the model go? The smallest radius of each target, instead of a grid of radii."""
 
 import math
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 import streamlit as st
 
 from engine.experiments import MinimalRadiusRequest, MinimalRadiusResult
+from engine.experiments.minimal_radius import pooled
 from engine.results.store import Stored
 from pages.attack.parts import radius_figures, radius_words
 from pages.common.asking import controls, data_choice, door, links
@@ -14,7 +16,7 @@ from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import badge_of
+from pages.common.lab.shared import badge_of, provenance
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.badge import mark_origin
@@ -112,9 +114,24 @@ def pictures(result: MinimalRadiusResult, samples: Samples, within: float) -> No
     )
 
 
+def later_lots(dataset: str) -> dict[MinimalRadiusRequest, Stored]:
+    """Return the lots of targets that were compared after the first, those that are here."""
+    found = {
+        request: door.find(EXPERIMENT, request)
+        for request in published_results.requests_of(ROLE, dataset)[1:]
+    }
+    return {request: stored for request, stored in found.items() if stored is not None}
+
+
 @shelf.kept
-def rivals_figure(stored: Stored) -> FigureBlock:
-    result: MinimalRadiusResult = stored.result
+def together(lots: Sequence[Stored]) -> MinimalRadiusResult:
+    """Return the result of all lots."""
+    return pooled([lot.result for lot in lots])
+
+
+@shelf.kept
+def rivals_figure(lots: Sequence[Stored]) -> FigureBlock:
+    result = together(lots)
     radius = radius_words.at_one_radius(result)
     return FigureBlock(
         name="search-and-attacks",
@@ -122,20 +139,31 @@ def rivals_figure(stored: Stored) -> FigureBlock:
         kind="Samples moved by the search and by attacks that are given a radius",
         build=radius_figures.rivals,
         values=(result, radius),
-        table=lambda: radius_words.comparison(result),
-        results=(stored,),
+        table=lambda: radius_words.comparison(result, len(lots)),
+        results=tuple(lots),
     )
 
 
 @unfold.section("Do attacks that are given a radius move as many?", "comparison")
-def comparison(stored: Stored, equal_time: bool) -> None:
-    result: MinimalRadiusResult = stored.result
-    rivals_figure(stored).show()
-    st.markdown(radius_words.against_others(result))
-    blocks.table(
-        radius_words.comparison(result), "The search beside other attacks, target by target"
+def comparison(stored: Stored, request: MinimalRadiusRequest) -> None:
+    later = later_lots(request.dataset)
+    lots = (stored, *later.values())
+    result, looks = together(lots), len(lots)
+    rivals_figure(lots).show()
+    st.markdown(
+        radius_words.verdict(result, looks)
+        if request.equal_time
+        else radius_words.against_others(result)
     )
-    st.caption(radius_words.comparison_caption(result, equal_time))
+    blocks.table(
+        radius_words.comparison(result, looks), "The search beside other attacks, target by target"
+    )
+    st.caption(radius_words.comparison_caption(result, request.equal_time, looks))
+    if looks > 1:
+        last = list(later)[-1]
+        st.caption(radius_words.looks_caption([lot.result for lot in lots], last))
+    for lot in later.values():
+        st.caption(provenance(lot))
 
 
 @unfold.section("Does the place in the ranking tell it?", "by-rank")
@@ -232,7 +260,7 @@ def page() -> None:
     if samples is not None:
         pictures(result, samples, within)
     by_rank(stored, samples)
-    comparison(stored, request.equal_time)
+    comparison(stored, request)
     method(request)
     take_away.show(
         stored,

@@ -7,8 +7,10 @@ import pytest
 
 from engine.data.load import load_dataset
 from engine.experiments import MinimalRadiusRequest, MinimalRadiusResult
+from engine.experiments.minimal_radius import pooled
 from engine.progress import ignore
 from engine.results.compute import compute_and_keep
+from engine.results.store import open_folder
 from engine.settings import Settings
 from engine.statistics import rank_correlation, sign_test
 from pages.attack.parts import radius_figures, radius_words
@@ -16,7 +18,7 @@ from pages.common.asking import door
 from pages.common.lab import published_results, registry
 from pages.common.words.objective_words import quoted
 from tests.support.pages import Open, Publish, tables, unfold, words
-from tests.unit.test_minimal_radius import REQUEST, made
+from tests.unit.test_minimal_radius import REQUEST, lots, made
 
 PAGE = registry.page("how-far")
 IMAGES = "cifar10_5000_2000_effnetlite2"
@@ -161,18 +163,68 @@ def test_the_request_that_is_shown_is_the_published_one() -> None:
 
 
 def test_on_the_image_set_attacks_had_the_time_of_the_search(open_page: Open) -> None:
-    asked = published_results.request_of("minimal", IMAGES)
-    assert isinstance(asked, MinimalRadiusRequest) and asked.equal_time
-    assert asked.tolerance is not None
-    stored = door.find_published("minimal-radius", asked)
-    assert stored is not None
-    found: MinimalRadiusResult = stored.result
-    took = found.starts["start_seconds"].sum() + found.starts["seconds"].sum()
-    for _, rows in found.others.groupby(["objective", "radius"]):
-        kept = rows["arrived"] & (rows["lost_test"] <= asked.tolerance + 1e-9)
-        assert rows["seconds"].sum() >= took or kept.all()
-        last = rows["rounds"].max()
-        assert (rows.loc[~kept, "rounds"] == last).all(), "who has not arrived is tried to the end"
+    for asked in published_results.requests_of("minimal", IMAGES):
+        assert isinstance(asked, MinimalRadiusRequest)
+        assert asked.equal_time and asked.tolerance is not None
+        stored = door.find_published("minimal-radius", asked)
+        assert stored is not None
+        found: MinimalRadiusResult = stored.result
+        took = found.starts["start_seconds"].sum() + found.starts["seconds"].sum()
+        for _, rows in found.others.groupby(["objective", "radius"]):
+            kept = rows["arrived"] & (rows["lost_test"] <= asked.tolerance + 1e-9)
+            assert rows["seconds"].sum() >= took or kept.all()
+            last = rows["rounds"].max()
+            assert (rows.loc[~kept, "rounds"] == last).all(), "who has not arrived is tried on"
     said = words(unfold(open_page(PAGE, dataset=IMAGES)))
     assert "At each radius an attack had as long" in said
-    assert "had as long" not in words(unfold(open_page(PAGE)))
+    on_digits = words(unfold(open_page(PAGE)))
+    assert "had as long" not in on_digits and "With the same processor time" not in on_digits
+
+
+def test_a_second_lot_of_targets_is_compared_with_the_first(
+    open_page: Open, settings: Settings, publish: Publish
+) -> None:
+    """Figures are of the first lot; the comparison has both, and counts two looks."""
+    first = replace(REQUEST, dataset="small", equal_time=True)
+    second = replace(first, targets_seed=3, enough=0.2)
+    dataset = load_dataset("small", settings.data_dir)
+    found = []
+    for request in (first, second):
+        folder = compute_and_keep("minimal-radius", request, dataset, settings, ignore)
+        found.append(open_folder(folder).result)
+    assert not set(found[0].targets.tolist()) & set(found[1].targets.tolist())
+    publish(*(("minimal", "minimal-radius", request) for request in (first, second)))
+    app = unfold(open_page(PAGE, dataset="small"))
+    assert not app.exception
+    said = words(app)
+    assert "With the same processor time, the search moves" in said and "of 4 targets" in said
+    assert "came in 2 lots: 2 and 2" in said and "multiplied by 2" in said
+    assert "ended once it was within radius 0.2" in said
+    assert "answers every radius" not in said
+    (table,) = [t for t in tables(app) if "only the search" in t.columns]
+    both = pooled(found).compared(0.03, looks=2)
+    assert table["search moves"].astype(int).tolist() == both["minimal"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("moved", "looks", "end"),
+    [(8, 1, "Chance alone would hardly"), (8, 8, "may be chance"), (2, 1, "may be chance")],
+)
+def test_a_difference_that_may_be_chance_is_called_so(moved: int, looks: int, end: str) -> None:
+    """McNemar's exact p is 2/2⁸ = 0.008 for 8 : 0, and 0.5 for 2 : 0."""
+    result = made([0.1] * 8, [0.0] * 8, [False] * moved + [True] * (8 - moved))
+    said = radius_words.verdict(result, looks)
+    assert end in said
+    assert (
+        f"the search moves 8 of 8 targets within radius 0.2:** “keep accuracy” moves {8 - moved}"
+        in said
+    )
+
+
+def test_the_last_lot_is_also_told_alone() -> None:
+    one, two = lots()
+    said = radius_words.looks_caption([one, two], replace(REQUEST, enough=0.2))
+    assert "ended once it was within radius 0.2" in said
+    assert "came in 2 lots: 3 and 3" in said
+    assert "the search moves 3, “keep accuracy” 1 (corrected p 0.500)" in said
+    assert "ended once" not in radius_words.looks_caption([one, two], REQUEST)

@@ -258,6 +258,7 @@ RESULTS = (
     result(r"^Algorithm 3 moves .* and leaves Spearman", rest.under_each_objective),
     result(r"^Norms are estimated from", rest.estimated_norms),
     result(r"^The search took", rest.searched_for),
+    result(r"^\**With the same processor time", tables.at_equal_time),
     result(r"^As recorded, not on an idle machine", rest.seconds_an_attack),
     result(r"^(Every step helps|The paper's Table 2 has every)", rest.every_step),
     result(r"^The attack starts around a trained model", rest.steps_are_models),

@@ -75,7 +75,8 @@ def estimated_norms(dataset: str) -> Numbers:
 
 def searched_for(dataset: str) -> Numbers:
     """Minutes and seconds of all searches."""
-    starts = only("minimal", dataset).starts
+    lots = [found for _request, found in results("minimal", dataset)]
+    starts = pd.concat([lot.starts for lot in lots])
     took = round(float(starts["start_seconds"].sum() + starts["seconds"].sum()))
     return [took // 60, took % 60] if took >= 60 else [took]
 

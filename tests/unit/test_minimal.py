@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -194,6 +195,30 @@ def test_rounds_end_when_one_gains_less_than_a_hundredth(place):
     assert len(radii) == 4 or found.arrived[0]
     alone = engine.minimal_radius(honest, dataset, target, replace(options, rounds=1), device="cpu")
     np.testing.assert_array_equal(alone.starts["radius"], found.starts["radius"][:2])
+
+
+def test_the_search_ends_within_what_is_enough():
+    """Nothing is looked at after the first arrival within that radius; without an end the same
+    models are looked at first."""
+    dataset, _ = random_problem(21, n=30, d=4)
+    honest = engine.fit(dataset, 0.05)
+    target = int(engine.influence_scores(honest, dataset).ranks.argsort()[15])
+    options = replace(QUICK, k=3, start_radii=(0.8, 0.7), hops=2)
+    on = engine.minimal_radius(honest, dataset, target, options, device="cpu")
+    enough = 1.5 * on.radius[0]
+    ends = engine.minimal_radius(
+        honest, dataset, target, replace(options, enough=enough), device="cpu"
+    )
+    looks = len(ends.path)
+    assert ends.arrived[0] and on.radius[0] < ends.radius[0] <= enough
+    assert looks < len(on.path) and len(ends.starts) == 1
+    pd.testing.assert_frame_equal(ends.path, on.path[:looks])
+    inside = (ends.path["phi"] < 0) & (ends.path["radius"] <= enough)
+    assert inside.tolist() == [False] * (looks - 1) + [True]
+    never = engine.minimal_radius(
+        honest, dataset, target, replace(options, enough=0.5 * on.radius[0]), device="cpu"
+    )
+    np.testing.assert_array_equal(never.radius, on.radius)
 
 
 def test_hops_find_no_larger_radius_and_say_what_they_are():

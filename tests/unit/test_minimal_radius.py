@@ -10,9 +10,15 @@ import pytest
 from engine.attacks.attack import attack
 from engine.attacks.sweep import draw_targets
 from engine.data.dataset import Dataset
+from engine.errors import InvalidInput
 from engine.experiments import Context, MinimalRadiusRequest, MinimalRadiusResult, experiment
 from engine.experiments.base import honest_model
-from engine.experiments.minimal_radius import TUNING_SEEDS, TUNING_TARGETS, fresh_targets
+from engine.experiments.minimal_radius import (
+    TUNING_SEEDS,
+    TUNING_TARGETS,
+    fresh_targets,
+    pooled,
+)
 from engine.models.linear import LinearModel
 from engine.models.model import Model
 from engine.statistics import holm, sign_test
@@ -66,6 +72,37 @@ def test_the_comparison_is_paired() -> None:
     assert (row["only_minimal"], row["only_other"]) == (2, 1)
     assert row["p"] == row["p_holm"] == sign_test(2, 1)
     assert (row["seconds"], row["minimal_seconds"]) == (12.0, 18.0)
+
+
+def lots() -> tuple[MinimalRadiusResult, MinimalRadiusResult]:
+    """Two lots of three targets. The search alone moves one of the first and two of the other."""
+    one = made([0.1, 0.19, 0.3], [0.0] * 3, [True, False, False])
+    two = made([0.1, 0.19, 0.2], [0.0] * 3, [True, False, False])
+    others = two.others.assign(target=two.targets + 3)
+    return one, replace(two, targets=two.targets + 3, others=others)
+
+
+def test_lots_of_targets_are_put_side_by_side() -> None:
+    one, two = lots()
+    both = pooled([one, two])
+    assert both.targets.tolist() == [0, 1, 2, 3, 4, 5]
+    assert both.moved(0.2).tolist() == [*one.moved(0.2), *two.moved(0.2)]
+    theirs = both.moved_by("accurate", 0.2).tolist()
+    assert theirs == [*one.moved_by("accurate", 0.2), *two.moved_by("accurate", 0.2)]
+    assert both.seconds == one.seconds + two.seconds
+    (row,) = both.compared(0.03, looks=2).to_dict("records")
+    assert (row["minimal"], row["other"], row["only_minimal"]) == (5, 2, 3)
+    assert row["p"] == row["p_holm"] == 2 * sign_test(3, 0)
+    assert one.compared(0.03, looks=2)["p"].tolist() == [1.0]  # never above 1
+
+
+def test_lots_that_do_not_belong_together_are_refused() -> None:
+    one, two = lots()
+    with pytest.raises(InvalidInput, match="without a target in common"):
+        pooled([one, one])
+    for other in (replace(two, k=2), replace(two, honest_ranks=two.honest_ranks[::-1])):
+        with pytest.raises(InvalidInput, match="the same k and honest model"):
+            pooled([one, other])
 
 
 def test_holm_by_hand() -> None:

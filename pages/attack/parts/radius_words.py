@@ -1,15 +1,19 @@
 """What the smallest radii say in words and tables: pure functions of the stored result."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
-from engine.experiments import MinimalRadiusResult
+from engine.experiments import MinimalRadiusRequest, MinimalRadiusResult
 from engine.statistics import rank_correlation
 from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.common.keeping import shelf
 from pages.common.words.objective_words import NAMES, quoted
 from pages.common.words.rate_words import top
 from pages.common.words.wording import count, decimal, listed, points, seconds
+
+LEVEL = 0.05  # of a corrected p, below which a difference is not put down to chance
 
 
 def at_one_radius(result: MinimalRadiusResult) -> float:
@@ -68,9 +72,10 @@ def rivals(result: MinimalRadiusResult, radius: float) -> str:
 
 
 @shelf.kept
-def comparison(result: MinimalRadiusResult) -> pd.DataFrame:
-    """Write the paired comparison with every attack as a table to be read."""
-    table = result.compared(ACCURACY_TOLERANCE)
+def comparison(result: MinimalRadiusResult, looks: int = 1) -> pd.DataFrame:
+    """Write the paired comparison with every attack as a table to be read. looks: as in
+    `MinimalRadiusResult.compared`."""
+    table = result.compared(ACCURACY_TOLERANCE, looks)
     return pd.DataFrame(
         {
             "radius": [f"{r:g}" for r in table["radius"]],
@@ -89,15 +94,66 @@ def decimal_p(p: float) -> str:
     return "below 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def comparison_caption(result: MinimalRadiusResult, equal_time: bool = False) -> str:
+def verdict(result: MinimalRadiusResult, looks: int = 1) -> str:
+    """Say how many targets the search and each attack move in the same time, and whether that may
+    be chance. looks: as in `MinimalRadiusResult.compared`."""
+    radius = at_one_radius(result)
+    table = result.compared(ACCURACY_TOLERANCE, looks)
+    table = table[table["radius"] == radius]
+    told = [
+        f"{quoted(name)} moves {other}, corrected p {decimal_p(p)}"
+        for name, other, p in zip(table["objective"], table["other"], table["p_holm"], strict=True)
+    ]
+    surely = (table["p_holm"] < LEVEL) & (table["only_minimal"] > table["only_other"])
+    if surely.all():
+        end = "Chance alone would hardly give differences like these."
+    elif surely.any():
+        end = "One of the differences may be chance."
+    else:
+        end = "The differences may be chance."
+    return (
+        f"**With the same processor time, the search moves {table['minimal'].iloc[0]} of "
+        f"{count(len(result.targets), 'target')} within radius {radius:g}:** {listed(told)}. {end}"
+    )
+
+
+def looks_caption(lots: Sequence[MinimalRadiusResult], last: MinimalRadiusRequest) -> str:
+    """Say what was decided before the last lot of targets was tried, as its request `last` asks,
+    and what it gives alone."""
+    looks = len(lots)
+    table = lots[-1].compared(ACCURACY_TOLERANCE)
+    table = table[table["radius"] == at_one_radius(lots[-1])]
+    alone = [
+        f"{quoted(name)} {other} (corrected p {decimal_p(p)})"
+        for name, other, p in zip(table["objective"], table["other"], table["p_holm"], strict=True)
+    ]
+    ended = (
+        f"There the search ended once it was within radius {last.enough:g}, and an attack had that "
+        "shorter time. "
+        if last.enough
+        else ""
+    )
+    return (
+        f"The targets came in {looks} lots: {listed([str(len(lot.targets)) for lot in lots])}. "
+        "Number, seed, settings and test of the last lot were fixed before any of it was tried, "
+        "and after the lot before it had been looked at. So p is multiplied by "
+        f"{looks}, the number of looks, before Holm's correction. {ended}The last lot alone: the "
+        f"search moves {table['minimal'].iloc[0]}, {listed(alone)}."
+    )
+
+
+def comparison_caption(
+    result: MinimalRadiusResult, equal_time: bool = False, looks: int = 1
+) -> str:
     """Say what is counted, and what the search cost. equal_time: whether the attacks had its
-    time."""
+    time. looks: as in `MinimalRadiusResult.compared`."""
+    every = ", and answers every radius" if looks == 1 else ""
     said = (
         f"Targets in the top {result.k} of the returned model, which may lose at most "
         f"{points(ACCURACY_TOLERANCE)} of accuracy on data that chose nothing. Each target is "
         "tried by both: p is McNemar's exact test on the targets that only one of them moves, "
         "corrected by Holm for the number of rows. The search took "
-        f"{seconds(result.seconds)} of one processor for all targets, and answers every radius."
+        f"{seconds(result.seconds)} of one processor for all targets{every}."
     )
     if not equal_time:
         return said

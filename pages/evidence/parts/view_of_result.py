@@ -198,8 +198,8 @@ def of_sensitivity(request: SensitivityRequest) -> ResultView | None:
 @view_of.register
 def of_minimal_radius(request: MinimalRadiusRequest) -> ResultView | None:
     name = request.dataset
-    shown = published_results.request_of("minimal", name) or MinimalRadiusRequest(dataset=name)
-    return view("how-far", dataset=name) if request == shown else None
+    shown = published_results.requests_of("minimal", name) or [MinimalRadiusRequest(dataset=name)]
+    return view("how-far", dataset=name) if request in shown else None
 
 
 @view_of.register
