@@ -11,6 +11,7 @@ from engine.results.store import Stored
 from pages.attack.parts import (
     bet,
     ease_prediction,
+    ease_words,
     fifths_figure,
     moved_target_figures,
     moved_targets,
@@ -21,7 +22,6 @@ from pages.common.asking import controls, data_choice, door
 from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.asking.rate_view import best_radius
-from pages.common.figures.axes import thinning
 from pages.common.frames import distinct
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
@@ -31,16 +31,10 @@ from pages.common.widgets import charts, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import data_name
-from pages.common.words.wording import count, decimal
+from pages.common.words.wording import count
 
 PAGE = registry.page("easy-or-hard")
 EXPERIMENT, ROLE, ATTACKS = "sensitivity", "sensitivity", "cost"
-
-
-QUESTION = (
-    "Some samples move to the top after a small change of the model, others need a large one. "
-    "**Can you tell which are easy?**"
-)
 
 
 def choose(form: Form, table: pd.DataFrame, start: float) -> tuple[int, float]:
@@ -70,64 +64,6 @@ def choose(form: Form, table: pd.DataFrame, start: float) -> tuple[int, float]:
 
 
 @shelf.kept
-def finding(
-    result: SensitivityResult,
-    found: moved_targets.Prediction | None,
-    tried: pd.DataFrame,
-    radius: float,
-) -> str:
-    """Say whether the samples are easier to move whose scores depend more on the model."""
-    if found is None:
-        return f"{norms_title(result)}."
-    if not found.tells:
-        said = "How strongly a score depends on the model **does not predict** how easily"
-    elif found.correlation > 0:
-        said = "The more a score depends on the model, the **harder**"
-    else:
-        said = "The more a score depends on the model, the **easier**"
-    said += " its sample is to move"
-    if found.tells and moved_targets.strength(found) != "well":
-        said += ", but that is not all"
-    said += f" (rank correlation {decimal(found.correlation)})"
-    if len(tried) < fifths_figure.FEWEST:
-        return f"{said}."
-    parts = fifths_figure.moved_at(fifths_figure.fifths(tried), radius)
-    (few, least), (many, most) = parts[0], parts[-1]
-    return (
-        f"{said}. At radius {radius:g}, the attack moves **{few} of the {least} least sensitive "
-        f"targets and {many} of the {most} most sensitive**."
-    )
-
-
-def norms_title(result: SensitivityResult) -> str:
-    ratio = moved_targets.ends_against_middle(result)
-    if ratio > 1:
-        return (
-            f"Steep at both ends: scores there are at least {ratio:.2g} times as sensitive as "
-            "between"
-        )
-    return "Scores are no more sensitive at the ends than between"
-
-
-def norms_caption(result: SensitivityResult) -> str:
-    """Say what is drawn, and how exact the norms are."""
-    checked = (
-        f"; against {count(len(result.exact_norms), 'exact norm')}, spread over the ranking, it is "
-        f"{result.error:.1%}"
-        if len(result.exact_norms)
-        else ""
-    )
-    return (
-        "Sensitivity is the norm of the score's gradient in the model's parameters. "
-        "Ends are the first and the last twentieth. The left half counts from the top, the right "
-        "half to the bottom, both on log axes. Norms are estimated from "
-        f"{result.probes:,} random directions, standard error "
-        f"{1 / (2 * result.probes) ** 0.5:.1%}{checked}; bars, on the samples that were attacked, "
-        f"are ± 2 standard errors.{thinning(len(result.norms))}"
-    )
-
-
-@shelf.kept
 def norms_figure(
     stored: Stored,
     tried: pd.DataFrame,
@@ -140,7 +76,7 @@ def norms_figure(
     result: SensitivityResult = stored.result
     return FigureBlock(
         name=f"gradient-norms-radius-{radius:g}",
-        title=norms_title(result),
+        title=ease_words.norms_title(result),
         kind="Sensitivity of every sample's score against its rank, from the top and from the "
         "bottom, by whether an attack moved it",
         build=moved_target_figures.sensitivity,
@@ -151,46 +87,39 @@ def norms_figure(
         at=moved_target_figures.SAMPLE,
         caption="Each mark is one training sample, at its rank under the honest model. Sensitivity "
         "is how fast its score changes when the model changes.",
-        details=f"{norms_caption(result)}{besides}",
+        details=f"{ease_words.norms_caption(result)}{besides}",
     )
 
 
 @shelf.kept
-def fifths_block(title: str, tried: pd.DataFrame, k: int, swept: Stored) -> FigureBlock:
+def fifths_block(tried: pd.DataFrame, k: int, radius: float, swept: Stored) -> FigureBlock:
     """Draw the attacked targets in fifths by their sensitivity."""
+    found = fifths_figure.fifths(tried)
     return FigureBlock(
         name=f"fifths-top-{k}",
-        title=title,
-        kind="Attacked targets in fifths by the sensitivity of their score, by the smallest radius "
+        title=fifths_figure.title(found, radius),
+        kind="Attacked samples in fifths by the sensitivity of their score, by the smallest radius "
         "that moved them",
         build=fifths_figure.by_fifth,
-        values=(fifths_figure.fifths(tried),),
+        values=(found,),
         results=(swept,),
-        caption="The darker a part, the less the model had to change. Sensitivity is how fast a "
-        "score changes when the model changes. The number in a part counts its targets.",
+        caption="Sensitivity: how fast a score changes when the model changes. The darker, the "
+        "smaller the change of the model that was enough.",
     )
 
 
 def answer(
-    tried: pd.DataFrame, found: moved_targets.Prediction | None, k: int, swept: Stored
+    tried: pd.DataFrame,
+    found: moved_targets.Prediction | None,
+    k: int,
+    radius: float,
+    swept: Stored,
 ) -> None:
     """Show how easily the targets moved, by the sensitivity of their scores."""
     if found is None or len(tried) < fifths_figure.FEWEST:
         charts.heading("Too few attacks, or all ended alike: nothing to predict")
         return
-    fifths_block(moved_targets.verdict(found), tried, k, swept).show()
-
-
-def unasked(
-    told: str,
-    tried: pd.DataFrame,
-    found: moved_targets.Prediction | None,
-    k: int,
-    swept: Stored,
-) -> None:
-    """Show the finding and its figure to a reader who has not bet."""
-    st.markdown(told)
-    answer(tried, found, k, swept)
+    fifths_block(tried, k, radius, swept).show()
 
 
 @unfold.section("Where in the ranking do the sensitive samples stand?", "where")
@@ -286,24 +215,19 @@ def page() -> None:
     others = moved_targets.attempts(moved_targets.at_radius(others, radius), result, k, radius)
     marked = with_others(tried, others)
     found = moved_targets.prediction("norm", tried, n)
-    place = st.container()
+    st.markdown(f"{ease_words.finding(result, found)}{mark_origin(badge_of(stored))}")
     ringed: list[int] = []
     if swept is not None:
-        with st.container(border=True):
+        figure, asks = st.columns([8, 5], gap="medium")
+        with figure:
+            answer(tried, found, k, radius, swept)
+        with asks:
             ringed = bet.show(tried, samples, k, n, placed)
-    waiting = swept is not None and not ringed and bool(moved_targets.deal(tried, placed.round))
-    said = QUESTION if waiting else finding(result, found, tried, radius)
-    place.markdown(f"{said}{mark_origin(badge_of(stored))}")
     besides = marked_besides(len(marked) - len(tried))
     if swept is None:
         norms_figure(stored, marked, samples, radius, ringed, besides).show()
         no_attacks(name)
     else:
-        if waiting:
-            told = finding(result, found, tried, radius)
-            unfold.section("Show me without a bet", "answer")(unasked)(told, tried, found, k, swept)
-        else:
-            answer(tried, found, k, swept)
         where(stored, marked, samples, radius, ringed, besides)
         ease_prediction.show(tried, n, samples, k, radius, swept)
     searched_radius.show(stored, request, k, samples)

@@ -8,15 +8,16 @@ from engine.results.store import Stored
 from pages.attack.parts import rate_figures, set_figures, sweep_frame, target_sets
 from pages.attack.parts.rate_figures import SPLIT_LOOKS
 from pages.attack.parts.target_sets import READINGS, Reading
-from pages.common.asking import halves
+from pages.common.asking import door, halves
 from pages.common.asking.rate_view import RateView, choose_view, on_own_test
 from pages.common.frames import distinct
 from pages.common.keeping import shelf
-from pages.common.lab import registry
+from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
+from pages.common.words import rate_words
 from pages.common.words.wording import count
 
 PAGE = registry.page("many-targets")
@@ -24,17 +25,30 @@ ROLE = "sizes"  # of published results
 
 
 @shelf.kept
-def arrivals(shares: pd.DataFrame, view: RateView, stored: Stored) -> FigureBlock:
+def arrivals(shares: pd.DataFrame, view: RateView, stored: Stored, beside: str) -> FigureBlock:
+    """Draw which part of the targets arrives. beside: how another page's count compares."""
+    sets = int(target_sets.arrived(shares, view.k)["sets"].max())
     return FigureBlock(
         name=f"arrivals-top-{view.k}-radius-{view.radius:g}",
         title=target_sets.arrivals_title(shares, view.k),
-        kind=f"Targets that arrive in the top {view.k}, by the size of the target set",
+        kind=f"Part of the targets that arrives in the top {view.k}, by the size of the target set",
         build=set_figures.arrivals,
         values=(shares, view.k),
         results=(stored,),
-        caption="The grey bar is how many could arrive: no more than the set has, and no more than "
-        f"there are places. The model may go as far as radius {view.radius:g}.",
+        caption=f"Counts over {count(sets, 'set')} of each size, at radius {view.radius:g}, "
+        f"{rate_words.limit(view.tolerance)}.{beside}",
     )
+
+
+def moved_alone(table: pd.DataFrame, view: RateView, dataset: str) -> str:
+    """Say how the targets that are moved alone compare with those of the page on costs."""
+    request = published_results.request_of("cost", dataset)
+    stored = None if request is None else door.find("sweep", request)
+    if stored is None:
+        return ""
+    rates = on_own_test(view.rates(stored.result))
+    at = rates[rates["radius"] == view.radius]
+    return target_sets.beside_cost(at, table, stored.result, view.k)
 
 
 @shelf.kept
@@ -44,7 +58,7 @@ def grid(
     part = shares[shares["split"] == split]
     return FigureBlock(
         name=f"{reading.name}-{split}-radius-{view.radius:g}",
-        title=target_sets.grid_title(part, reading, f"the {SPLIT_LOOKS[split].name}"),
+        title=target_sets.grid_title(part, f"the {SPLIT_LOOKS[split].name}"),
         kind=f"{reading.text.capitalize()}, by set size and k",
         build=set_figures.share_grid,
         values=(part, reading),
@@ -67,8 +81,9 @@ def strict_figure(stored: Stored, view: RateView) -> FigureBlock:
         build=rate_figures.success_against,
         values=(rates, rows, "set_size", "targets in the set", view.tolerance),
         results=(stored,),
-        caption=f"In the top {view.k}: {first['rate']:.0%} of the attacks with "
-        f"{first['set_size']} and {last['rate']:.0%} with {last['set_size']} targets. A third, "
+        caption=f"In the top {view.k}, {first['successes']} of {first['attacks']} attacks with "
+        f"{count(first['set_size'], 'target')} succeed, and {last['successes']} of "
+        f"{last['attacks']} with {last['set_size']}. A third, "
         "strict reading, in which an attack counts when min(k, t) of its t "
         "targets are in the top k, with 95% Wilson intervals; below, the accuracy that the "
         "returned models lose, median and middle half.",
@@ -104,7 +119,7 @@ def grids(
             with column:
                 grid(shares, READINGS[name], split, view, stored).show()
         st.caption(
-            f"The {READINGS[name].text}, and under it how much is possible. On the unknown test "
+            f"The {READINGS[name].text}, counted over all sets. On the unknown test "
             "set, which the attacker never saw, only the models that are handed out are counted."
             f"{halves.beside(frame.request.dataset)}"
         )
@@ -128,7 +143,8 @@ def page() -> None:
     said = target_sets.finding(own, view.tolerance, view.radius, view.k)
     place.markdown(f"{said}{mark_origin(badge_of(stored))}")
     with frame.body:
-        arrivals(own, view, stored).show()
+        beside = moved_alone(table, view, frame.request.dataset)
+        arrivals(own, view, stored, beside).show()
         how_counted(own, sets)
         grids(frame, shares, view, stored)
         strict(stored, view)

@@ -16,7 +16,7 @@ from engine.results.jobs import JobState
 from engine.results.store import Store, Stored
 from engine.settings import Settings
 from engine.statistics import Interval, rank_correlation
-from pages.attack.parts import moved_targets, searched_radius
+from pages.attack.parts import ease_words, fifths_figure, moved_targets, searched_radius
 from pages.common.asking import door
 from pages.common.asking.links import EXAMPLE
 from pages.common.lab import published_results, registry
@@ -34,26 +34,65 @@ def small_norms(settings: Settings) -> None:
     compute_and_keep("sensitivity", request, dataset, settings, ignore)
 
 
-def test_the_question_comes_first_and_the_published_finding_unfolds(open_page: Open) -> None:
+def test_question_answer_and_figure_stand_beside_the_bet(open_page: Open) -> None:
     app = open_page(PAGE)
     said = words(app)
     assert not app.exception
     assert not app.warning
-    assert "Can you tell which are easy?" in said
+    assert "Can you tell which samples are easy to move to the top of the ranking?" in said
+    assert "Only partly: the more sensitive a sample's score is" in said
+    assert "At radius 0.3, 8 of the 10 least sensitive samples move, and 10 of the 10" in said
     assert "precomputed" in said
-    assert "rank correlation" not in said and not app.get("plotly_chart"), "no answer yet"
+    assert len(app.get("plotly_chart")) == 1
     assert app.selectbox(key="k").value == 1
     assert app.selectbox(key="radius").value == 0.3
     unfold(app)
     said = words(app)
-    assert "8 of the 10 least sensitive targets and 10 of the 10 most sensitive" in said
     assert "times as sensitive as between" in said
-    assert "rank correlation −0.4" in said and "Spearman −0.4" in said and "95% interval" in said
+    assert "Spearman −0.4" in said and "95% interval" in said
     assert "over 50 targets" in said
     assert "24 exact norms" in said
     assert "nearness to either end of the ranking" in said
     assert len(app.get("plotly_chart")) == 4
     assert all(chart.proto.alt for chart in app.get("plotly_chart"))
+
+
+@pytest.mark.parametrize(
+    ("correlation", "interval", "said"),
+    [
+        (-0.8, (-0.9, -0.6), "Yes: the more sensitive"),
+        (-0.4, (-0.6, -0.2), "Only partly: the more sensitive"),
+        (0.4, (0.2, 0.6), "the harder it is to move"),
+        (-0.1, (-0.4, 0.2), "No: how sensitive"),
+    ],
+)
+def test_the_answer_follows_from_the_correlation(
+    correlation: float, interval: tuple[float, float], said: str
+) -> None:
+    norms = published_results.request_of("sensitivity", "digits")
+    assert norms is not None
+    stored = door.find_published("sensitivity", norms)
+    assert stored is not None
+    found = moved_targets.Prediction(correlation, Interval(*interval), 0.5, Interval(0.0, 1.0))
+    assert said in ease_words.finding(stored.result, found)
+
+
+def test_the_parts_of_a_bar_count_its_samples() -> None:
+    rng = np.random.default_rng(0)
+    tried = pd.DataFrame(
+        {
+            "rank": np.arange(12), "norm": rng.random(12),
+            "least": rng.choice([0.1, 0.3, np.inf], 12), "moved": False,
+        },
+        index=pd.Index(np.arange(12), name="sample"),
+    )  # fmt: skip
+    found = fifths_figure.fifths(tried)
+    figure = fifths_figure.by_fifth(found)
+    assert sum(sum(trace.x) for trace in figure.data) == 12
+    assert [trace.name for trace in figure.data][-1] == "not moved"
+    told = fifths_figure.title(found, 0.1)
+    first = tried.sort_values("norm")["least"][:3]
+    assert f"At radius 0.1, {(first <= 0.1).sum()} of the 3 least sensitive samples move" in told
 
 
 def test_the_searched_radius_is_compared_with_the_norm(open_page: Open) -> None:
@@ -112,8 +151,7 @@ def test_a_bet_is_placed_first_and_answered_then(open_page: Open) -> None:
     said = words(app)
     assert ("you won" in said) != ("and lost" in said)
     assert "Betting on the most sensitive score" in said
-    assert "rank correlation −0.4" in said
-    assert len(app.get("plotly_chart")) == 1, "the answer comes with the bet"
+    assert "sensitivity" in said
     assert not [b for b in app.button if b.key in {bet.key for bet in bets}]
     app.button(key="bet-again").click().run()
     assert not app.exception
@@ -143,6 +181,7 @@ def test_another_k_is_another_bet(open_page: Open) -> None:
     app.selectbox(key="k").set_value(30).run()
     assert not app.exception
     assert "you won" not in words(app) and "and lost" not in words(app)
+    next(b for b in app.button if (b.key or "").startswith("bet-")).click().run()
     assert "into the top 30" in words(app)
 
 

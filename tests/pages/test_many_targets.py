@@ -32,7 +32,7 @@ def test_headline_control_and_figure_speak_of_one_k(open_page: Open, as_publishe
     assert not app.warning
     assert finding(as_published, 0.03) in words(app)
     assert app.selectbox(key="k").value == 3, "the largest"
-    assert "targets arrive in the top 3" in words(app)
+    assert "arrive in the top 3" in words(app)
     assert len(app.get("plotly_chart")) == 3, "one figure, and two more in a closed section"
     app.selectbox(key="k").set_value(1).run()
     assert "arrive in the very top" in words(app) and "arrive in the top 3" not in words(app)
@@ -52,9 +52,9 @@ def test_the_limit_and_the_count_decide(open_page: Open, as_published: Sweeps) -
 def test_the_grids_follow_the_reading(open_page: Open, as_published: Sweeps) -> None:
     app = open_page(PAGE, dataset="small", reading="targets", k=3)
     assert not app.warning
-    assert "The share of the target set that arrives, and under it" in words(app)
+    assert "The share of the target set that arrives, counted over all sets" in words(app)
     app.selectbox(key="reading").set_value("places").run()
-    assert "The share of the top k that targets take, and under it" in words(app)
+    assert "The share of the top k that targets take, counted over all sets" in words(app)
 
 
 @pytest.mark.parametrize(
@@ -84,4 +84,4 @@ def test_a_sweep_of_one_size_and_two_radii(open_page: Open, as_published: Sweeps
     assert app.selectbox(key="radius").options == ["0.5", "0.9"]
     app.selectbox(key="radius").set_value(0.9).run()
     assert not app.exception
-    assert "as far as radius 0.9" in words(app)
+    assert "at radius 0.9" in words(app)

@@ -333,8 +333,9 @@ def strict(_: str) -> Numbers:
             table["set_size"], strict=True,
         )
     ]  # fmt: skip
-    by = table.assign(kept=kept).groupby("set_size")["kept"].mean()
-    return [k, 100 * by.iloc[0], by.index[0], 100 * by.iloc[-1], by.index[-1]]
+    by = table.assign(kept=kept).groupby("set_size")["kept"].agg(["sum", "size"])
+    (few, few_of), (many, many_of) = by.iloc[0], by.iloc[-1]
+    return [k, few, few_of, by.index[0], many, many_of, by.index[-1]]
 
 
 def every_variant(dataset: str) -> pd.DataFrame:

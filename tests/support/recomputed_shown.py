@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from tests.support import recomputed as r
 from tests.support import recomputed_more as more
@@ -49,11 +48,6 @@ def first_kept(_: str) -> Numbers:
 
 def rankings_agree(_: str) -> Numbers:
     return [r.example_turnover("")[2], 1]
-
-
-def large_sets(dataset: str) -> Numbers:
-    _first, k, *_, large, size = r.sizes_course(dataset, "set_size")
-    return [size, large * size / 100, k, 3]
 
 
 def search_moves(dataset: str) -> Numbers:
@@ -111,15 +105,3 @@ def effect(dataset: str) -> Numbers:
 
 def gap_at(dataset: str) -> Numbers:
     return r.fairness_gap(dataset)[2:]
-
-
-def norm_and_least_radius(dataset: str) -> Numbers:
-    """Spearman of the gradient norm with the least computed radius at which some run arrives."""
-    table = r.only("cost", dataset).query("k == 1")
-    there = table[[any(runs) for runs in table["runs_in_top"]]]
-    least = there.groupby("target")["radius"].min()
-    targets = sorted(set(table["target"]))
-    radius = [least.get(target, np.inf) for target in targets]
-    order = [sorted(set(radius)).index(value) for value in radius]  # never moved comes last
-    norms = r.only("sensitivity", dataset).norms[targets]
-    return [spearmanr(norms, order).statistic]

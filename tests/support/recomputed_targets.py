@@ -168,11 +168,46 @@ def trends_in_targets(dataset: str) -> Numbers:
     return trends_of(shares(dataset, "set_size"))
 
 
+def arrivals(dataset: str, split: str = "test") -> pd.DataFrame:
+    """Targets that arrive, over all sets, by set size and k."""
+    table = only("sizes", dataset)
+    sets = table.pivot_table("target", "set_size", "k", aggfunc="count")
+    return (shares(dataset, "set_size", split) * sets).mul(sets.index, axis=0)
+
+
+def small_and_large_sets(dataset: str) -> Row:
+    """At the largest k: what arrives of the smallest and of the largest sets, of how many."""
+    hits, table = arrivals(dataset), only("sizes", dataset)
+    k, sets = hits.columns[-1], len(set(table["target"]))
+    small, large = hits[k].iloc[0], hits[k].iloc[-1]
+    few, many = hits.index[0], hits.index[-1]
+    word = "Hardly" if large / many < small / few else "Yes"
+    return [word, small, few * sets, k, many, large, many * sets]
+
+
+def moved_alone(dataset: str) -> Numbers:
+    """Single targets at the largest k, those besides in the sweep over radii, and how many of both
+    arrive there at the same radius."""
+    sizes = only("sizes", dataset)
+    k, radius = sizes["k"].max(), sizes["radius"].iloc[0]
+    alone = set(sizes[sizes["set_size"] == 1]["target"])
+    cost = only("cost", dataset)
+    rows = cost[(cost["k"] == k) & (cost["radius"] == radius) & (cost["rank_before"] > k)]
+    assert alone <= set(rows["target"])
+    return [len(alone), len(rows) - len(alone), hits(rows, k).sum(), len(rows)]
+
+
+def sets_of_each_size(dataset: str) -> Numbers:
+    table = only("sizes", dataset)
+    return [len(set(table["target"])), table["radius"].iloc[0], 3]
+
+
 def possible(dataset: str, split: str) -> Numbers:
-    """The mean share of the possible: of t targets at most k are among the first k."""
-    table = shares(dataset, "k", split)
-    most = [[min(size, k) / k for k in table.columns] for size in table.index]
-    return [100 * float((table.to_numpy() / np.array(most)).mean())]
+    """All arrivals, of the possible: of t targets at most k are among the first k."""
+    table = arrivals(dataset, split)
+    sets = len(set(only("sizes", dataset)["target"]))
+    most = [[min(size, k) * sets for k in table.columns] for size in table.index]
+    return [table.to_numpy().sum(), np.sum(most)]
 
 
 def possible_own(dataset: str) -> Numbers:

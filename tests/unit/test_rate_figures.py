@@ -350,9 +350,12 @@ PLACES, TARGETS = target_sets.READINGS["places"], target_sets.READINGS["targets"
 GRID = {(1, 1): 0.6, (1, 10): 0.06, (100, 1): 0.8, (100, 10): 0.5}
 
 
-def test_what_is_possible_is_bounded_by_both_sizes() -> None:
-    assert PLACES.possible(3, 10) == 0.3 and PLACES.possible(30, 10) == 1
-    assert TARGETS.possible(3, 10) == 1 and TARGETS.possible(30, 10) == pytest.approx(1 / 3)
+def test_arrivals_are_counted_of_targets_or_of_places() -> None:
+    assert PLACES.whole(3, 10) == PLACES.whole(30, 10) == 10
+    assert TARGETS.whole(3, 10) == 3 and TARGETS.whole(30, 10) == 30
+    rows = target_sets.arrived(shares_of(GRID, TARGETS.column), 10)
+    assert rows["room"].tolist() == [10, 100]  # ten sets: of one target, of ten places
+    assert rows["of"].tolist() == [10, 1000]
 
 
 @pytest.mark.parametrize(
@@ -373,9 +376,8 @@ def test_the_papers_findings_are_judged_by_the_shares(
     assert f"**{said}**" in target_sets.against_paper(shares)
     assert target_sets.evidence(trends) in target_sets.counted(shares)
     finding = target_sets.finding(shares, 0.03, 0.3, 10)
-    assert "at most 3 points of accuracy" in finding
-    assert f"of 100 targets, **{100 * grid[100, 10]:.1f} arrive** in the top 10" in finding
-    assert ("cannot favour everybody" in finding) == (grid[100, 10] < grid[1, 10])
+    assert f"in sets of 100, **{1000 * grid[100, 10]:.0f} of 1,000**" in finding
+    assert ("Hardly" in finding) == (grid[100, 10] < round(10 * grid[1, 10]) / 10)
 
 
 def test_one_size_cannot_be_judged() -> None:
@@ -393,27 +395,47 @@ def test_the_grid_shows_the_shares(
     check_traces(figure)
     heat = figure.data[0]
     assert sorted(np.ravel(heat.z)) == sorted(grid.values())
-    assert f"{grid[max(grid)]:.0%}" in np.ravel(heat.text)[-1]
-    possible = reading.possible(*max(grid))
-    assert f"of {possible:.0%}" in np.ravel(heat.text)[-1]
-    assert "% of what is possible" in target_sets.grid_title(shares, reading, "there")
+    of = 10 * reading.whole(*max(grid))
+    assert np.ravel(heat.text)[-1] == f"<b>{grid[max(grid)] * of:.0f}</b><br>of {of:,}"
+    assert "possible arrivals" in target_sets.grid_title(shares, "there")
 
 
 def test_bars_of_set_sizes_count_what_arrives() -> None:
-    """Of one target 0.06 arrive in the top ten on average, of a hundred 50; there is room for ten.
-    (No table of an attack has the second: a share is given by hand.)"""
-    shares = shares_of(GRID, TARGETS.column)
+    """Ten sets each: of one target 6 arrive, of a hundred 50, and there is room for a hundred."""
+    shares = shares_of({(1, 10): 0.6, (100, 10): 0.05}, TARGETS.column)
     figure = set_figures.arrivals(shares, 10)
     check_traces(figure)
-    room, arrive = figure.data
-    assert list(room.y) == ["1", "100"]
-    assert list(room.x) == [1, 10]
-    assert list(arrive.x) == pytest.approx([0.06, 50])
+    arrive, stay, no_room = figure.data
+    assert list(arrive.y) == ["1", "100"]
+    assert list(arrive.x) == pytest.approx([0.6, 0.05])
+    assert list(stay.x) == pytest.approx([0.4, 0.05])
+    assert list(no_room.x) == pytest.approx([0, 0.9])
     notes = [note.text for note in figure.layout.annotations]
-    assert notes == ["<b>0.1</b> of 1", "<b>50.0</b> of 100"]
-    assert target_sets.arrivals_title(shares, 10).startswith("More targets arrive in the top 10")
-    alone = shares_of({(1, 1): 0.5}, TARGETS.column)
-    assert target_sets.arrivals_title(alone, 1).startswith("No more targets arrive in the very top")
+    assert notes == ["<b>6</b> of 10", "<b>50</b> of 1,000"]
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ([0.6, 0.3, 0.1], "The larger the set, the smaller"),
+        ([0.6, 0.2, 0.3], "Of the largest sets a smaller part"),
+        ([0.3, 0.2, 0.6], "no smaller part"),
+        ([0.3], "no smaller part"),
+    ],
+)
+def test_the_title_says_whether_larger_sets_arrive_less(shares: list[float], said: str) -> None:
+    grid = {(size, 10): share for size, share in zip((1, 10, 100), shares, strict=False)}
+    assert said in target_sets.arrivals_title(shares_of(grid, TARGETS.column), 10)
+
+
+def test_single_targets_are_compared_where_they_are_the_same() -> None:
+    rates = pd.DataFrame({"k": [10], "attacks": [50], "successes": [43]})
+    cost = pd.DataFrame({"target": range(50)})
+    sizes = pd.DataFrame({"set_size": [1, 1, 3], "k": 10, "target": [0, 1, 60]})
+    said = target_sets.beside_cost(rates, sizes, cost, 10)
+    assert "the same 2 and 48 more, each alone: 43 of 50 arrive" in said
+    assert not target_sets.beside_cost(rates, sizes.assign(target=60), cost, 10)
+    assert not target_sets.beside_cost(rates, sizes, cost, 1)
 
 
 # rates

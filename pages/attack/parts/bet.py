@@ -60,23 +60,21 @@ def show(tried: pd.DataFrame, samples: Samples | None, k: int, n: int, placed: B
     if not dealt:
         return []
     chosen = placed.sample
-    known = chosen in dealt
-    charts.heading(
-        outcome(tried.loc[dealt], chosen)
-        if chosen is not None and known
-        else f"Your bet: which of these moves into {rate_words.top(k)} most easily?"
-    )
-    blocks.grid(cells_of(tried, dealt, samples, known))
-    if known and chosen is not None:
-        st.markdown(by_sensitivity(tried.loc[dealt], chosen))
-        st.caption(
-            f"Radius: the smallest of those tried at which some run moved the sample, of {n:,}, "
-            f"into {rate_words.top(k)}."
-        )
-        st.button("Other samples", key="bet-again", on_click=next_round)
-        return dealt
-    with st.container(horizontal=True):
-        for index in dealt:
+    known = chosen is not None and chosen in dealt
+    with st.container(border=True):
+        if chosen is not None and known:
+            told(tried, samples, dealt, chosen, k, n)
+            return dealt
+        ask(tried, samples, dealt)
+    return []
+
+
+def ask(tried: pd.DataFrame, samples: Samples | None, dealt: Sequence[int]) -> None:
+    """Show the dealt targets, each with the button that bets on it."""
+    charts.heading("Your bet: which of these moves most easily?")
+    for index in dealt:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            blocks.html(card(row_of(tried, index), index, samples, known=False))
             st.button(
                 f"Sample {index}",
                 key=f"bet-{index}",
@@ -84,33 +82,44 @@ def show(tried: pd.DataFrame, samples: Samples | None, k: int, n: int, placed: B
                 on_click=place_bet,
                 args=(index,),
             )
+    st.caption("All were attacked. The answer comes with your bet.")
+
+
+def told(
+    tried: pd.DataFrame,
+    samples: Samples | None,
+    dealt: Sequence[int],
+    chosen: int,
+    k: int,
+    n: int,
+) -> None:
+    """Show how each of the dealt targets fared, and a way to others."""
+    charts.heading(outcome(tried.loc[list(dealt)], chosen))
+    for index in dealt:
+        blocks.html(card(row_of(tried, index), index, samples, known=True))
+    st.markdown(by_sensitivity(tried.loc[list(dealt)], chosen))
     st.caption(
-        "The easiest is the one that the attack moves with the smallest change of the model. "
-        "All of them have been attacked; the answer comes with your bet."
+        f"Radius: the smallest of those tried at which some run moved the sample, of {n:,}, "
+        f"into {rate_words.top(k)}."
     )
-    return []
+    st.button("Other samples", key="bet-again", on_click=next_round)
 
 
 @shelf.kept
-def cells_of(
-    tried: pd.DataFrame, dealt: Sequence[int], samples: Samples | None, known: bool
-) -> list[tuple[str, list[str]]]:
-    """Return the pictures of the dealt targets with what is said below each, as HTML; `known`: with
-    the smallest radius that moved it, and the sensitivity of its score."""
-    cells = []
-    for index in dealt:
-        row = row_of(tried, index)
-        shown = "" if samples is None else portrait(samples, index)
-        lines = [f"<b>sample {index}</b>", f"rank {int(row['rank']):,}"]
-        if samples is not None:
-            lines.insert(1, f"class “{escape(samples.label(index))}”")
-        if known:
-            lines += [
-                f"<b>radius {moved_targets.radius_name(row['least'])}</b>",
-                f"sensitivity {number(row['norm'])}",
-            ]
-        cells.append((shown, lines))
-    return cells
+def card(row: pd.Series, index: int, samples: Samples | None, known: bool) -> str:
+    """Return a target's picture with what is said beside it, as HTML; `known`: with the smallest
+    radius that moved it, and the sensitivity of its score. row: of `moved_targets.attempts`."""
+    shown = "" if samples is None else portrait(samples, index)
+    class_ = "" if samples is None else f"class “{escape(samples.label(index))}”"
+    named = [f"<b>sample {index}</b>"] if known or not class_ else []
+    lines = [", ".join([*named, *([class_] if class_ else [])]), f"rank {int(row['rank']):,}"]
+    if known:
+        lines.append(
+            f"<b>radius {moved_targets.radius_name(row['least'])}</b>, "
+            f"sensitivity {number(row['norm'])}"
+        )
+    said = "".join(f"<div>{line}</div>" for line in lines)
+    return f'<div class="ial-cell beside">{shown}<div>{said}</div></div>'
 
 
 def ends(dealt: pd.DataFrame) -> tuple[int, int]:

@@ -7,14 +7,12 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.attack.parts.moved_targets import NEVER, radius_name
-from pages.common.figures.axes import share_axis
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ATTACKED, ON_PAGE, ON_PALE, REST, paler
 from pages.common.keeping import shelf
 
 FEWEST = 10  # targets that are drawn in fifths
-PLACES = ("least", "second", "middle", "fourth", "most")
-WIDE = 0.07  # of a fifth: what a part of a bar must be to hold its number
+PLACES = ("least sensitive", "second fifth", "middle", "fourth fifth", "most sensitive")
 
 
 @shelf.kept
@@ -42,6 +40,17 @@ def moved_at(found: pd.DataFrame, radius: float) -> list[tuple[int, int]]:
     ]
 
 
+def title(found: pd.DataFrame, radius: float) -> str:
+    """Say how many of the least and of the most sensitive targets move within `radius`. found: of
+    `fifths`."""
+    parts = moved_at(found, radius)
+    (few, least), (many, most) = parts[0], parts[-1]
+    return (
+        f"At radius {radius:g}, {few} of the {least} least sensitive samples move, and {many} of "
+        f"the {most} most sensitive"
+    )
+
+
 def by_fifth(found: pd.DataFrame) -> go.Figure:
     """Draw a bar for each fifth, split by the smallest radius that moved the targets: the darker,
     the easier. found: of `fifths`."""
@@ -49,36 +58,38 @@ def by_fifth(found: pd.DataFrame) -> go.Figure:
     radii = sorted(found["least"].unique())
     for radius, colour, ink in zip(radii, *shades(radii), strict=True):
         part = found[found["least"] == radius]
-        shares = (part["targets"] / part["of"]).to_numpy()
-        name = "not moved" if radius == NEVER else f"moved at radius {radius_name(radius)}"
+        never = radius == NEVER
+        name = "not moved" if never else f"moved at radius {radius_name(radius)}"
         figure.add_bar(
-            x=shares,
+            x=part["targets"].to_numpy(),
             y=[PLACES[place] for place in part["fifth"]],
             orientation="h",
             width=0.68,
-            name=name,
+            name=name if never or radius == radii[0] else radius_name(radius),
             marker={"color": colour},
-            text=[
-                f"{n}" if share >= WIDE else ""
-                for n, share in zip(part["targets"], shares, strict=True)
-            ],
+            text=[f"{n}" for n in part["targets"]],
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
             textfont={"size": 14, "color": ink},
             customdata=part[["targets", "of"]].to_numpy(),
-            hovertemplate="%{customdata[0]} of %{customdata[1]} targets<extra>" + name + "</extra>",
+            hovertemplate="%{customdata[0]} of %{customdata[1]} samples<extra>" + name + "</extra>",
         )
-    figure.update_xaxes(**share_axis("of the targets in each fifth"))
+    most = int(found["of"].max())
+    figure.update_xaxes(
+        title_text="attacked samples",
+        range=[0, 1.01 * most],
+        tickvals=sorted({0, most // 2, most}),
+        showgrid=False,
+    )
     figure.update_yaxes(
         type="category",
         categoryorder="array",
         categoryarray=PLACES,
         autorange="reversed",
         showgrid=False,
-        title_text="sensitivity of the score",
     )
-    return finish(figure, 340, barmode="stack", legend={"traceorder": "normal"})
+    return finish(figure, 330, barmode="stack", legend={"traceorder": "normal"})
 
 
 def shades(radii: Sequence[float]) -> tuple[list[str], list[str]]:

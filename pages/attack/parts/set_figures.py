@@ -4,88 +4,84 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pages.attack.parts.target_sets import Reading
+from pages.attack.parts.target_sets import Reading, arrived
+from pages.common.figures.axes import share_axis
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ATTACKED, FAINT, INK
+from pages.common.figures.palette import ATTACKED, BEYOND, INK, REST
 
-BARS = 0.8  # of the figure's width; the column of numbers stands to the right of it
-BESIDE = 0.9  # where its middle is
+BARS = 0.72  # of the figure's width; the column of numbers stands to the right of it
+BESIDE = 0.74  # where it begins
 
 
 def arrivals(shares: pd.DataFrame, k: int) -> go.Figure:
-    """Draw a bar for every size of the target set: how many targets arrive in the top k, of how
-    many for which there is room; beside it the same in numbers.
+    """Draw a bar for every size of the target set: which part of its targets arrives in the top k,
+    which part does not, and for which there is no room; beside it the counts.
 
     shares: of one regime, form and split, a row per set size and k.
     """
-    rows = shares[shares["k"] == k].sort_values("set_size")
-    sizes = rows["set_size"].to_numpy()
-    names = [f"{size:,}" for size in sizes]
-    arrive, low, high = (
-        rows[f"share_of_targets{end}"].to_numpy() * sizes for end in ("", "_low", "_high")
-    )
-    room = np.minimum(sizes, k)
+    rows = arrived(shares, k)
+    names = [f"{size:,}" for size in rows["set_size"]]
+    full = np.maximum(rows["room"], rows["hits"])
     figure = go.Figure()
-    figure.add_bar(
-        x=room,
-        y=names,
-        orientation="h",
-        width=0.68,
-        name="could arrive",
-        marker={"color": FAINT},
-        hoverinfo="skip",
-    )
-    figure.add_bar(
-        x=arrive,
-        y=names,
-        orientation="h",
-        width=0.68,
-        name="arrive",
-        marker={"color": ATTACKED},
-        customdata=np.stack([low, high, rows["attacks"].to_numpy(), sizes], axis=1),
-        hovertemplate="<b>%{x:.1f} of %{customdata[3]} targets arrive</b><br>mean of "
-        "%{customdata[2]} target sets<br>95% interval %{customdata[0]:.1f} to "
-        "%{customdata[1]:.1f}<extra></extra>",
-    )
-    for at, (count, size) in enumerate(zip(arrive, names, strict=True)):
+    for name, counts, colour in (
+        (f"arrive in the top {k}", rows["hits"], ATTACKED),
+        ("do not arrive", full - rows["hits"], REST),
+        (f"no room: the top has {k}", rows["of"] - full, BEYOND),
+    ):
+        if not counts.any():
+            continue
+        figure.add_bar(
+            x=(counts / rows["of"]).to_numpy(),
+            y=names,
+            orientation="h",
+            width=0.68,
+            name=name,
+            marker={"color": colour},
+            customdata=np.stack(
+                [counts, rows["of"], rows["sets"], rows["low"], rows["high"]], axis=1
+            ),
+            hovertemplate="<b>%{customdata[0]} of %{customdata[1]} targets</b>"
+            "<br>in %{customdata[2]} sets"
+            + (
+                "<br>95% interval %{customdata[3]:.0f} to %{customdata[4]:.0f}"
+                if colour == ATTACKED
+                else ""
+            )
+            + f"<extra>{name}</extra>",
+        )
+    for at, (hits, of) in enumerate(zip(rows["hits"], rows["of"], strict=True)):
         figure.add_annotation(
             x=BESIDE,
             xref="paper",
+            xanchor="left",
             y=at,
             showarrow=False,
-            text=f"<b>{count:.1f}</b> of {size}",
+            text=f"<b>{hits:,}</b> of {of:,}",
             font={"size": 15, "color": INK},
         )
-    figure.update_xaxes(
-        domain=[0, BARS],
-        range=[0, max(room)],
-        showgrid=False,
-        nticks=5,
-        title_text=f"targets in the top {k}",
-    )
+    figure.update_xaxes(domain=[0, BARS], **share_axis("of all targets in the sets"))
     figure.update_yaxes(
-        type="category", autorange="reversed", showgrid=False, title_text="targets in the set"
+        type="category", autorange="reversed", showgrid=False, title_text="targets in a set"
     )
-    legend = {"traceorder": "reversed"}
-    return finish(figure, 110 + 50 * len(names), barmode="overlay", legend=legend)
+    legend = {"traceorder": "normal"}
+    return finish(figure, 110 + 46 * len(names), barmode="stack", legend=legend)
 
 
 def share_grid(shares: pd.DataFrame, reading: Reading) -> go.Figure:
-    """Draw a share by set size and k, with the largest that is possible under each.
+    """Draw a share by set size and k, with the counts behind it over all sets.
 
     shares: of one regime, form and split, a row per set size and k.
     """
     table = shares.pivot_table(reading.column, "set_size", "k", aggfunc="first")
     sizes, ks = ([int(value) for value in axis] for axis in (table.index, table.columns))
     by = shares.set_index(["set_size", "k"])
-    possible = [[reading.possible(t, k) for k in ks] for t in sizes]
-    text = [
-        [
-            f"<b>{table[k][t]:.0%}</b><br>of {most:.{0 if most >= 0.1 else 1}%}"
-            for k, most in zip(ks, row, strict=True)
-        ]
-        for t, row in zip(sizes, possible, strict=True)
-    ]
+    sets = shares.pivot_table("attacks", "set_size", "k", aggfunc="first")
+    text = []
+    for size in sizes:
+        of = [reading.whole(size, k) * sets[k][size] for k in ks]
+        text.append(
+            [f"<b>{table[k][size] * n:,.0f}</b><br>of {n:,}" for k, n in zip(ks, of, strict=True)]
+        )
     figure = go.Figure(
         go.Heatmap(
             z=table.to_numpy(),

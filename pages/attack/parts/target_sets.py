@@ -3,6 +3,7 @@ shares to sentences."""
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from pages.common.keeping import shelf
@@ -18,10 +19,9 @@ class Reading:
     text: str
     most: str
 
-    def possible(self, set_size: int, k: int) -> float:
-        """Return the largest share there can be: at most min(k, t) targets are in the top k."""
-        whole = set_size if self.column == "share_of_targets" else k
-        return min(set_size, k) / whole
+    def whole(self, set_size: int, k: int) -> int:
+        """Return what a set's arrivals are counted of: its targets, or the places of the top."""
+        return set_size if self.column == "share_of_targets" else k
 
 
 READINGS = {
@@ -86,21 +86,60 @@ def evidence(trends: Trends) -> str:
 
 @shelf.kept
 def finding(shares: pd.DataFrame, tolerance: float | None, radius: float, k: int) -> str:
-    """Say how many targets of the largest sets arrive in the top k."""
-    by = {name: Trends.of(shares, reading) for name, reading in READINGS.items()}
-    if not all(trends.comparable for trends in by.values()):
+    """Ask whether one model can favour many samples, and answer with what arrives of the smallest
+    and of the largest sets."""
+    if not all(Trends.of(shares, reading).comparable for reading in READINGS.values()):
         return (
             f"{limit(tolerance).capitalize()}, within radius {radius:g}. The paper's two findings "
             "compare sizes and k: ask for more than one of each below."
         )
-    rows = shares[shares["k"] == k].sort_values("set_size")
-    column = READINGS["targets"].column
+    rows = arrived(shares, k)[["set_size", "hits", "of"]]
     few, many = rows.iloc[0], rows.iloc[-1]
-    fewer = many[column] < few[column]
-    lead = "One model cannot favour everybody" if fewer else "Larger sets arrive as well"
+    fewer = many["hits"] / many["of"] < few["hits"] / few["of"]
+    alone = "moved alone" if few["set_size"] == 1 else f"moved in sets of {few['set_size']:,}"
     return (
-        f"**{lead}:** of {many['set_size']:.0f} targets, **{arriving(many):.1f} arrive** in "
-        f"{top(k)} on average, {limit(tolerance)}."
+        f"Can one model favour many samples at once? **{'Hardly' if fewer else 'Yes'}:** of "
+        f"targets {alone}, {few['hits']:,} of {few['of']:,} arrive in {top(k)}; in sets of "
+        f"{many['set_size']:,}, **{many['hits']:,} of {many['of']:,}**."
+    )
+
+
+@shelf.kept
+def arrived(shares: pd.DataFrame, k: int) -> pd.DataFrame:
+    """Return a row for each size of the target set, the smallest first, with counts over all sets:
+    set_size, sets, hits (targets that arrive in the top k), of (all targets), room (how many could
+    arrive, of each set no more than k), low and high (95% interval of the hits). shares: of one
+    regime, form and split."""
+    rows = shares[shares["k"] == k].sort_values("set_size")
+    size, sets = rows["set_size"].to_numpy(), rows["attacks"].to_numpy()
+    hits, low, high = (
+        rows[f"share_of_targets{end}"].to_numpy() * size * sets for end in ("", "_low", "_high")
+    )
+    return pd.DataFrame(
+        {
+            "set_size": size,
+            "sets": sets,
+            "hits": np.rint(hits).astype(int),
+            "of": size * sets,
+            "room": np.minimum(size, k) * sets,
+            "low": low,
+            "high": high,
+        }
+    )
+
+
+def beside_cost(shares: pd.DataFrame, attacked: pd.DataFrame, cost: pd.DataFrame, k: int) -> str:
+    """Say how the single targets compare with those of the page on costs, with a space before;
+    nothing where there are none or others. attacked: the sweep over sizes; cost: that over radii,
+    of which `shares` are the success rates at the same radius, form and limit."""
+    alone = attacked[(attacked["set_size"] == 1) & (attacked["k"] == k)]["target"]
+    rates = shares[shares["k"] == k]
+    if alone.empty or rates.empty or not set(alone) <= set(cost["target"]):
+        return ""
+    hits, every = int(rates["successes"].iloc[0]), int(rates["attacks"].iloc[0])
+    return (
+        f" The page on costs moves the same {len(alone)} and {every - len(alone)} more, each "
+        f"alone: {hits} of {every} arrive."
     )
 
 
@@ -128,23 +167,18 @@ def counted(shares: pd.DataFrame) -> str:
     )
 
 
-def arriving(row: pd.Series) -> float:
-    """Return how many targets of a set arrive, on average. row: of `share_rates`."""
-    return float(row[READINGS["targets"].column] * row["set_size"])
-
-
 def arrivals_title(shares: pd.DataFrame, k: int) -> str:
-    """Say whether more targets arrive out of larger sets."""
-    rows = shares[shares["k"] == k].sort_values("set_size")
-    grows = arriving(rows.iloc[-1]) > arriving(rows.iloc[0])
-    return f"{'More' if grows else 'No more'} targets arrive in {top(k)} out of larger sets"
+    """Say whether a smaller part of larger sets arrives."""
+    rows = arrived(shares, k)
+    part = (rows["hits"] / rows["of"]).to_numpy()
+    if len(part) > 1 and (np.diff(part) < 0).all():
+        return "The larger the set, the smaller the part that arrives"
+    if part[-1] < part[0]:
+        return "Of the largest sets a smaller part arrives than of the smallest"
+    return "Of larger sets no smaller part arrives"
 
 
-def grid_title(shares: pd.DataFrame, reading: Reading, split: str) -> str:
-    """Say how much of what is possible is reached, over all sizes and k."""
-    possible = [
-        reading.possible(int(t), int(k))
-        for t, k in zip(shares["set_size"], shares["k"], strict=True)
-    ]
-    mean = float((shares[reading.column] / possible).mean())
-    return f"On {split}: {mean:.0%} of what is possible, on average"
+def grid_title(shares: pd.DataFrame, split: str) -> str:
+    """Say how many of the possible arrivals there are, over all sizes and k."""
+    every = pd.concat([arrived(shares, int(k)) for k in sorted(shares["k"].unique())])
+    return f"On {split}: {every['hits'].sum():,} of {every['room'].sum():,} possible arrivals"

@@ -1,0 +1,57 @@
+"""What *Easy or hard?* says: whether sensitivity tells which samples move, and how exact it is."""
+
+from engine.experiments import SensitivityResult
+from pages.attack.parts import moved_targets
+from pages.common.figures.axes import thinning
+from pages.common.keeping import shelf
+from pages.common.words.wording import count
+
+QUESTION = "Can you tell which samples are easy to move to the top of the ranking?"
+
+
+@shelf.kept
+def finding(result: SensitivityResult, found: moved_targets.Prediction | None) -> str:
+    """Ask, and answer in one line: are samples whose score is more sensitive easier to move?"""
+    if found is None:
+        return f"{QUESTION} **{norms_title(result)}.**"
+    if not found.tells:
+        said = (
+            "No: how sensitive its score is to the model does not tell how easily a sample moves."
+        )
+    elif found.correlation > 0:
+        said = "The more sensitive a sample's score is to the model, the harder it is to move."
+    else:
+        lead = "Yes" if moved_targets.strength(found) == "well" else "Only partly"
+        said = (
+            f"{lead}: the more sensitive a sample's score is to the model, the easier it is to "
+            "move."
+        )
+    return f"{QUESTION} **{said}**"
+
+
+def norms_title(result: SensitivityResult) -> str:
+    ratio = moved_targets.ends_against_middle(result)
+    if ratio > 1:
+        return (
+            f"Steep at both ends: scores there are at least {ratio:.2g} times as sensitive as "
+            "between"
+        )
+    return "Scores are no more sensitive at the ends than between"
+
+
+def norms_caption(result: SensitivityResult) -> str:
+    """Say what is drawn, and how exact the norms are."""
+    checked = (
+        f"; against {count(len(result.exact_norms), 'exact norm')}, spread over the ranking, it is "
+        f"{result.error:.1%}"
+        if len(result.exact_norms)
+        else ""
+    )
+    return (
+        "Sensitivity is the norm of the score's gradient in the model's parameters. "
+        "Ends are the first and the last twentieth. The left half counts from the top, the right "
+        "half to the bottom, both on log axes. Norms are estimated from "
+        f"{result.probes:,} random directions, standard error "
+        f"{1 / (2 * result.probes) ** 0.5:.1%}{checked}; bars, on the samples that were attacked, "
+        f"are ± 2 standard errors.{thinning(len(result.norms))}"
+    )
