@@ -189,11 +189,9 @@ def where_it_stands(asked: door.Computation[AttackRequest], n_train: int) -> Non
 
 def answer(shown: Shown, name: str) -> None:
     """Say what the page asks, and what the attack that is shown answers."""
-    said = ""
-    if shown.is_attack:
-        badge = mark_origin(origin(shown.stored, name))
-        said = f"  \n{wording.climb(shown.stored.result)}{badge}"
-    st.markdown(f"{PAGE.question}{said}")
+    badge = mark_origin(origin(shown.stored, name))
+    said = f"  \n{wording.climb(shown.stored.result)}" if shown.is_attack else ""
+    st.markdown(f"{PAGE.question}{said}{badge}")
 
 
 def what_is_shown(asked: door.Computation[AttackRequest], samples: Samples) -> Shown | None:
