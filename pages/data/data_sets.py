@@ -38,6 +38,10 @@ INTERRUPTIBLE = (
     "Computing features takes long without a GPU. You can leave this page meanwhile; whatever "
     "interrupts it, it goes on where it was when it is asked for again."
 )
+SHOWN_ALREADY = (
+    "The fairness page shows published results on these three without their data. Prepare one to "
+    "run it with settings of your own."
+)
 
 
 def megabytes(n_bytes: int) -> str:
@@ -47,15 +51,20 @@ def megabytes(n_bytes: int) -> str:
 
 
 def overview(entries: Sequence[InventoryEntry]) -> str:
-    """Return the finding: how much there is."""
-    here = sum(entry.here for entry in entries)
+    """Return the finding: how much there is. The features of two networks on the same pictures are
+    one data set, as they have one card."""
+    here, known = ({name_of(e) for e in kept} for kept in ([e for e in entries if e.here], entries))
     data_dir = lab().settings.data_dir
     held = inventory.size_of([data_dir])
     takes = f" Those brought in or prepared take {megabytes(held)}." if held else ""
     return (
-        f"**{here} of {count(len(entries), 'data set')} can be opened on this machine.** Bring in "
-        f"a file of your own, or prepare one of the paper's.{takes}"
+        f"**{len(here)} of the {count(len(known), 'data set')} below can be opened at once.** "
+        f"Prepare another, which is done once, or bring in a file of your own.{takes}"
     )
+
+
+def name_of(entry: InventoryEntry) -> str:
+    return entry.name if entry.about is None else entry.about.name
 
 
 def request_of(entry: InventoryEntry) -> PrepareRequest:
@@ -250,6 +259,10 @@ def page() -> None:
         st.header(title)
         if kind == "images":
             st.caption(INTERRUPTIBLE)
+        if kind == "fairness":
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.caption(SHOWN_ALREADY)
+                blocks.main_link("fairness", "Open the fairness page →", "fairness-results")
         sets = [about for about in catalogue.SETS.values() if about.kind == kind]
         for first in range(0, len(sets), CARDS):
             for column, about in zip(st.columns(CARDS), sets[first:], strict=False):

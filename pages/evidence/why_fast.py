@@ -118,7 +118,8 @@ def cost_figure(stored: Stored) -> FigureBlock:
         values=(largest.table,),
         table=lambda: largest.table,
         results=(stored,),
-        caption="What a gradient takes beyond the data and the model, on the CPU.",
+        caption="Each step of the attack takes one such gradient. Measured on the CPU; memory is "
+        "what it takes beyond the data and the model.",
     )
 
 

@@ -13,7 +13,7 @@ from pages.common.asking.refusals import refuse, show_refusal
 from pages.common.lab import address, registry, visitors
 from pages.common.lab.permissions import Action, Mode
 from pages.common.lab.shared import lab, shown
-from pages.common.widgets import charts
+from pages.common.widgets import blocks, charts
 from pages.common.words.wording import count
 from pages.lesson.parts import steps
 
@@ -85,13 +85,11 @@ def page() -> None:
         st.markdown(BEFORE)
         st.code("make class", "bash")
         steps.show(large=True)
+        blocks.main_link("lesson", "Try the class experiment without a class →", "lesson")
         st.caption(
             "The command prints the address and a link for the teacher. Students open everything, "
             "attack and start short computations; the teacher alone deletes, imports and brings in "
             "data. Without a class everybody may do everything."
-        )
-        st.page_link(
-            ROOT / registry.page("lesson").file, label="Try the class experiment without a class →"
         )
         return
     poster()

@@ -3,12 +3,12 @@
 import streamlit as st
 
 from engine.results.lessons import Lesson
-from engine.settings import ROOT
 from pages.common.asking.form import Form
 from pages.common.asking.refusals import show_refusal
 from pages.common.lab import registry, visitors
 from pages.common.lab.permissions import Action
 from pages.common.lab.shared import badge_of
+from pages.common.widgets import blocks
 from pages.common.words.wording import stamp
 from pages.lesson.parts import kept_lessons, lesson_state, steps, wall_view
 
@@ -88,6 +88,7 @@ def page() -> None:
         return
     if lesson is None:
         wall_view.before(lesson_state.DATASET, lesson_state.K, lesson_state.RADIUS)
+        blocks.main_link("lesson", "Begin a lesson →", "lesson")
         until_it_begins()
     else:
         live(lesson)
@@ -98,8 +99,7 @@ def page() -> None:
                 on_click=lesson_state.close,
                 args=(lesson,),
             )
-    label = "Begin a lesson →" if lesson is None else "Take part →"
-    st.page_link(ROOT / registry.page("lesson").file, label=label)
+        blocks.main_link("lesson", "Take part →", "lesson")
     earlier(names)
 
 

@@ -17,11 +17,14 @@ from streamlit.testing.v1 import AppTest
 from engine.data import catalogue, inventory
 from engine.data.load import load_dataset
 from engine.data.sources.bundled import PARTS, docstrings, folder_of
+from engine.data.sources.fairness_sets import LOADERS
 from engine.experiments import NO_DATA, PrepareRequest
 from engine.progress import Progress
+from engine.results import library
 from engine.results.jobs import Jobs, JobState
 from engine.results.manifest import key
-from engine.settings import Settings
+from engine.results.store import Store
+from engine.settings import PUBLISHED, Settings
 from pages.common.lab import registry
 from pages.common.samples import Samples
 from pages.data.parts import cards
@@ -76,7 +79,11 @@ def test_every_data_set_is_described_and_offered(open_page: Open) -> None:
     assert "<b>50,000</b> to train on</div><div><b>10,000</b> to test</div>" in said
     assert "<b>10</b> classes" in said
     assert "`small` 60 train and 24 test samples, 4 features" in said
-    assert "of 14 data sets can be opened" in said  # twelve of the registry, small and broken
+    assert "of the 11 data sets below" in said  # nine cards, small and broken
+    assert said.count('<div class="ial-set">') == 9
+    kept = library.open_library(Store(Path("none"), PUBLISHED)).entries
+    shown = {entry.dataset for entry in kept if entry.experiment == "fairness"}
+    assert shown == set(LOADERS)  # as the page says of the three
 
 
 def test_strips_show_the_samples_themselves() -> None:

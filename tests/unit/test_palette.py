@@ -73,3 +73,10 @@ def test_the_browser_holds_no_colour_of_its_own_that_means_something() -> None:
     for file in (*FOLDER.glob("*.js"), *FOLDER.glob("*.css")):
         found = set(re.findall(r"#[0-9A-Fa-f]{6}", file.read_text("utf-8")))
         assert not found & (set(palette.ON_PAGE) - {palette.INK}), file.name
+
+
+def test_the_lab_s_main_buttons_have_the_colour_of_streamlit_s() -> None:
+    light, dark = THEME["primaryColor"], THEME["dark"]["primaryColor"]
+    assert f"--ial-main: light-dark({light}, {dark});" in palette.style()
+    assert f"--ial-on-main: light-dark({LIGHT}, {DARK});" in palette.style()
+    assert min(contrast(LIGHT, light), contrast(DARK, dark)) >= TEXT

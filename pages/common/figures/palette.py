@@ -85,10 +85,15 @@ def paler(colour: str, share: float) -> str:
     return "#" + "".join(f"{round(c + share * (255 - c)):02X}" for c in channels(colour))
 
 
+MAIN_BUTTON = (  # as Streamlit draws its primary button, in the colours of .streamlit/config.toml
+    "--ial-main: light-dark(#AD4800, #E8722A); --ial-on-main: light-dark(#FFFFFF, #12171D);"
+)
+
+
 def style() -> str:
     """Return the style of the lab's pages that gives figures their colours: names for what the
     browser draws itself, and rules for what Plotly draws, whose elements name their colour."""
-    names = [f"--ial-accent: {ACCENT};"]
+    names = [f"--ial-accent: {ACCENT};", MAIN_BUTTON]
     named = NAMED | {colour.removeprefix("#"): colour for colour in ON_PAGE}
     names += [
         f"--ial-{name}: light-dark({ON_PAGE[colour].mark}, {ON_PAGE[colour].dark});"

@@ -14,6 +14,7 @@ from streamlit.proto.Html_pb2 import Html
 
 from engine.settings import ROOT
 from pages.common.keeping import shelf
+from pages.common.lab import registry
 from pages.common.samples import Samples
 
 FEATURES_MEAN = (
@@ -30,6 +31,12 @@ def html(text: str) -> None:
     """Show HTML that is no style, as `st.html` does, which asks first whether the text is the name
     of a file, and looks through all of it for what to leave out."""
     st._main._enqueue("html", Html(body=text), layout_config=LAYOUT)
+
+
+def main_link(url: str, label: str, key: str) -> None:
+    """Show the one link that a page leads to, as its button. url: of a page of the registry."""
+    with st.container(key=f"main-link-{key}"):
+        st.page_link(ROOT / registry.page(url).file, label=label)
 
 
 def prose(name: str) -> None:

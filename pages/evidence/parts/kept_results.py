@@ -103,7 +103,7 @@ def way_to(entry: Entry) -> None:
     if why := obstacle(entry, found):
         st.info(f"The page “{found.page.title}” cannot show it here: {why}")
         return
-    st.container(key="open-result").page_link(
+    st.container(key="main-link-result").page_link(
         ROOT / found.page.file,
         label=f"Open it on the page “{found.page.title}” →",
         query_params=dict(found.parameters),

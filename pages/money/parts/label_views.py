@@ -91,8 +91,9 @@ def finding(result: CleaningResult, detector: str) -> str:
         return f"**{found}.**"
     own = rows["protect"]
     return (
-        f"**{found}; after an attack that protects one vendor, {percent(own['recall'])}.** Of that "
-        f"vendor's own {own['hidden']:.1f} wrong labels, {own['hidden_found']:.1f} are found."
+        f"**{found}; after an attack that protects one vendor, {percent(own['recall'])}.** That "
+        f"vendor has {own['hidden']:.1f} wrong labels on average; {own['hidden_found']:.1f} of "
+        "them are found."
     )
 
 
