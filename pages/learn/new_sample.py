@@ -12,7 +12,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, class_names_of, is_here, open_dataset
 from pages.common.samples import Samples
-from pages.common.widgets import blocks, plane, take_away, unfold
+from pages.common.widgets import blocks, charts, plane, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import data_name
@@ -64,7 +64,7 @@ def check_figure(stored: Stored) -> FigureBlock:
     )
 
 
-@unfold.section("Real candidates: samples that the model was not trained on", "candidates")
+@unfold.section("How the attack changes what real samples are worth", "candidates")
 def candidates(name: str) -> None:
     request = published_results.request_of(ROLE, name) or CandidatesRequest(name)
     asked = door.Computation.of("candidates", request)
@@ -100,11 +100,13 @@ def take_plane(stored: Stored, request: PlaygroundRequest) -> None:
 def page() -> None:
     st.title(PAGE.title)
     form = Form()
-    name = dataset_choice(form, data_choice.names_of(ROLE, "candidates"))
-    head, places = st.container(), st.container()
+    head, places, choice, real = (st.container() for _ in range(4))
+    with real:
+        charts.heading("Real candidates: samples that the model was not trained on")
+        name = dataset_choice(form, data_choice.names_of(ROLE, "candidates"), st.container())
     shown = {words.SHOWN[points]: points for points in words.SHOWN}
     word = form.segments(
-        st.container(), "Points", "points", list(shown), next(iter(shown)),
+        choice, "Points in the figure", "points", list(shown), next(iter(shown)),
         "Drawn by a seed, or real digits on two principal components.",
     )  # fmt: skip
     form.finish()
@@ -119,14 +121,12 @@ def page() -> None:
         where = f" This plane is not “{plain(own)}”: its own candidates stand below." if own else ""
         head.markdown(f"{words.finding(result)}{where}{mark_origin(badge_of(asked.stored))}")
         with places:
+            st.markdown(words.what_is_shown(request, result))
             plane.show(plane.plane(result), f"plane-{request.points}")
-            st.caption(
-                "Yellow: a new point there, with the chosen label, pulls the test loss up; green: "
-                f"down. {words.attacked(result)}"
-            )
-            with st.expander("What the points are, and how exact this is"):
-                st.caption(words.origin(request, result))
-    candidates(name)
+            with st.expander("What the attack did, and how exact this is"):
+                st.caption(f"{words.attacked(result)} {words.origin(request, result)}")
+    with real:
+        candidates(name)
     formulas()
     if asked.stored is not None:
         take_plane(asked.stored, request)

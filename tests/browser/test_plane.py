@@ -49,6 +49,8 @@ def check_values(found: Locator, result: PlaygroundResult) -> None:
         text = found.locator(".rank").nth(side).inner_text()
         drawn = int(re.findall(r"\d+", text)[0])
         assert abs(drawn - rank) <= 1, (drawn, rank)  # the place is written to four digits
+        verdict = "this point harms" if said.startswith("+") else "this point helps"
+        expect(found.locator(".verdict").nth(side)).to_have_text(verdict)
 
 
 def test_the_browsers_values_are_the_engines(visits: Visits) -> None:

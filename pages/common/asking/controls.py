@@ -19,11 +19,12 @@ def default_request(n_train: int) -> AttackRequest:
     return replace(EXAMPLE, targets=(min(EXAMPLE.targets[0], n_train - 1),))
 
 
-def dataset_choice(form: Form, names: Sequence[str]) -> str:
-    """Draw the choice of a data set in the sidebar, a page's first control; return its name."""
+def dataset_choice(form: Form, names: Sequence[str], place: Place | None = None) -> str:
+    """Draw the choice of a data set, a page's first control, in the sidebar or at a place; return
+    its name."""
     restore_choice()
     return form.choice(
-        st.sidebar,
+        st.sidebar if place is None else place,
         "Data set",
         "dataset",
         names,

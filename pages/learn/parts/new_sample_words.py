@@ -15,9 +15,18 @@ SHOWN = {"clouds": "Two clouds", "digits": "Handwritten 3s and 8s"}
 def finding(result: PlaygroundResult) -> str:
     """Say where the attack leaves the values of new points."""
     return (
-        "A score prices samples that nobody has collected yet, and an attack changes these prices: "
+        "What would a sample be worth that nobody has collected yet? An attack changes the answer: "
         f"**on {result.disagreement:.0%} of this plane the two models disagree whether a new point "
         "helps.**"
+    )
+
+
+def what_is_shown(request: PlaygroundRequest, result: PlaygroundResult) -> str:
+    """Say at the figure what its points are, and what to do."""
+    made = "are made up" if request.points == "clouds" else "are handwritten 3s and 8s"
+    return (
+        f"The {len(result.y)} points {made}. With two features, each place of the plane is a "
+        "possible new point. **Drag the marker.**"
     )
 
 

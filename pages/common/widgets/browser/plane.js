@@ -35,6 +35,8 @@ function build(data) {
   root.sides = data.models.map((model) => {
     const side = element(both, 'div', 'side'), top = element(side, 'div', 'top');
     element(top, 'span', 'model', model.name);
+    const verdict = element(top, 'span', 'verdict');
+    element(top, 'span', 'unit', words.score);
     const value = element(top, 'span', 'value'), rank = element(top, 'span', 'rank');
     const stage = element(side, 'div', 'stage');
     const canvas = element(stage, 'canvas');
@@ -42,12 +44,13 @@ function build(data) {
     canvas.dataset.figure = 'plane';
     const handle = element(stage, 'button', 'handle');
     handle.type = 'button';
-    return { model, value, rank, stage, canvas, handle };
+    return { model, verdict, value, rank, stage, canvas, handle };
   });
   const legend = element(root, 'div', 'legend');
   element(legend, 'span', '', words.down);
   element(legend, 'span', 'scale');
   element(legend, 'span', '', words.up);
+  element(legend, 'span', 'ring', words.ring);
   root.said = element(root, 'div', 'said');
   root.said.setAttribute('aria-live', 'polite');
   return root;
@@ -166,7 +169,7 @@ function begin(root, data) {
   function said() {
     const parts = root.sides.map(({ model }) => {
       const v = value(model, ...place, label);
-      return `${model.name}: ${format(v)}, ${v > 0 ? data.words.harms : data.words.helps}, `
+      return `${model.name}: ${format(v)}, ${data.words.verdicts[v > 0 ? 0 : 1]}, `
         + `${data.words.rank} ${rankOf(model, v)} ${data.words.of}`;
     });
     return `${data.words.point} ${data.classes[label]}, ${data.words.at} ${spot(place)}. `
@@ -178,7 +181,8 @@ function begin(root, data) {
     for (const side of root.sides) {
       const v = value(side.model, ...place, label), [x, y] = [shareX(place[0]), shareY(place[1])];
       side.value.textContent = format(v);
-      side.value.dataset.sign = v > 0 ? 'up' : 'down';
+      side.verdict.textContent = data.words.verdicts[v > 0 ? 0 : 1];
+      side.verdict.dataset.sign = v > 0 ? 'up' : 'down';
       side.rank.textContent = `${data.words.rank} ${rankOf(side.model, v)} ${data.words.of}`;
       Object.assign(side.handle.style, { left: `${100 * x}%`, top: `${100 * y}%` });
       side.handle.dataset.label = label;
