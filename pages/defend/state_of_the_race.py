@@ -97,7 +97,7 @@ def race(stored: Stored, request: PolishRequest) -> None:
         for url in dict.fromkeys([*urls, *(["deniable"] if declared is not None else [])]):
             entry = registry.page(url)
             st.page_link(navigation.page_of(entry), label=f"{entry.title} →")
-    evidence(stored, request, declared, elsewhere(request.dataset))
+    evidence(stored, request, declared)
     verifier()
     take_away.show(stored, request, {"Race": lambda: words.race(table)})
 
@@ -122,9 +122,8 @@ def beside(dataset: str, others: pd.DataFrame) -> str:
 
 
 @unfold.section("Every attack against every check, in numbers", "numbers")
-def evidence(
-    stored: Stored, request: PolishRequest, declared: Stored | None, others: pd.DataFrame
-) -> None:
+def evidence(stored: Stored, request: PolishRequest, declared: Stored | None) -> None:
+    others = elsewhere(request.dataset)
     shown = words.as_table(stored.result, None if declared is None else declared.result, others)
     blocks.table(shown, "Attacks against checks", dict.fromkeys(shown.columns, str))
     st.caption(

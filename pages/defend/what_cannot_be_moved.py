@@ -160,8 +160,8 @@ def depth_figure(stored: Stored) -> FigureBlock:
 
 
 @unfold.section("Sample by sample: what is proven, and what attacks need", "norms")
-def by_sample(stored: Stored, checked: Stored | None, attacks: Stored | None, k: int) -> None:
-    by_radius(stored, attacks, k).show()
+def by_sample(stored: Stored, checked: Stored | None, k: int, dataset: str) -> None:
+    by_radius(stored, attacks_for(k, dataset), k).show()
     by_norm(stored, checked, k).show()
 
 
@@ -205,7 +205,7 @@ def results(form: Form, stored: Stored, request: CertificatesRequest) -> None:
     form.finish()
     shares_figure(stored, checked, k).show()
     other_case.show(PAGE)
-    by_sample(stored, checked, attacks_for(k, request.dataset), k)
+    by_sample(stored, checked, k, request.dataset)
     polished(stored)
     tried(stored)
     take_away.show(stored, request, {"Samples": lambda: stored.result.samples})

@@ -51,7 +51,10 @@ def test_the_finding(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     said = words(app)
     assert not app.exception and not app.warning
     assert "**No score computed from the model as handed in is safe.**" in said
-    assert "kNN-Shapley, Data-OOB and Data Banzhaf never see it and stay." in said
+    assert (
+        "kNN-Shapley, Data-OOB and Data Banzhaf never see the model: no attack on it moves them."
+        in said
+    )
     assert len(app.get("plotly_chart")) == 1
     shown = tables(unfold(app))[0]
     assert "also moves 4 of 4 targets by cosine of gradients" in words(app)

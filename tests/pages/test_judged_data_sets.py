@@ -67,8 +67,8 @@ def test_the_matrix(dataset: str, open_page: Open) -> None:
     assert verdict in said
     assert [n for n in SCORES if n in result.observed] == list(request.attributions)
     free = [SCORE_NAMES[n] for n in result.observed if n in MODEL_FREE]
-    never = "never see it and stay" if len(free) > 1 else "never sees it and stays"
-    assert f"{listed(free)} {never}." in said
+    never = "never see the model:" if len(free) > 1 else "never sees the model:"
+    assert f"{listed(free)} {never}" in said
     assert left_out(request.attributions).strip() in said
 
 

@@ -79,13 +79,13 @@ def test_the_finding_and_the_figure(open_page: Open, measured: None) -> None:
     assert said.knowing_kept(made()) == (
         "Attackers who know of polishing keep 1 of 1 after one step and 0 after 2."
     )
-    assert "Where the sample that a model puts first stands after 1 Newton step" in text
+    assert "Where each model's first sample ranks after 1 Newton step" in text
     assert "The 2 attacked models are of 1 kind of attack, on 1 sample" in text
     assert len(app.get("plotly_chart")) == 1, "the rest is folded"
 
 
 def test_the_number_of_steps_in_a_link(open_page: Open, measured: None) -> None:
-    assert "stands as handed in" in words(open_page(PAGE, steps="0"))
+    assert "first sample ranks as handed in" in words(open_page(PAGE, steps="0"))
     titles = [note.text.split("<br>")[1] for note in figures.paths(made(), 0).layout.annotations]
     assert titles[1] == "2 of 2"
     bad = open_page(PAGE, steps="many")

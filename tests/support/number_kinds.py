@@ -342,7 +342,7 @@ NO_RESULT = (
         r"^The (targets were drawn by seed|\d+ targets of the page)",
         r"^The others do not reach rank 1 within ε",
         r"^L2 may be ten times larger",
-        r"^Where the sample that a model puts first stands",
+        r"^Where each model's first sample ranks",
         r"^Ringed: sample \d+, which each cheat wants",
         r"^Targets in the top 1 of the returned model",
         r"^A row is the score that was attacked|^A cell counts, of",

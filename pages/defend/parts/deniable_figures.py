@@ -123,7 +123,7 @@ def moves(result: DeniableResult, epsilon: float, means: str) -> go.Figure:
         range=[last - 0.6, 0.7],
         zeroline=False,
     )
-    return finish(figure, 90 + 42 * (len(arrived) + 1), showlegend=True)
+    return finish(figure, 90 + 38 * (len(arrived) + 1), showlegend=True)
 
 
 def label(figure: go.Figure, ends: Sequence[tuple[float, str, str]], limit: float) -> None:

@@ -85,7 +85,7 @@ def knowing_kept(table: pd.DataFrame) -> str:
 def paths_title(step: int) -> str:
     """Say what the figure follows, and for how many steps."""
     when = f"after {count(step, 'Newton step')}" if step else "as handed in"
-    return f"Where the sample that a model puts first stands {when}"
+    return f"Where each model's first sample ranks {when}"
 
 
 @shelf.kept

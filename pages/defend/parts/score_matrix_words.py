@@ -24,8 +24,8 @@ def finding(result: ScoreMatrixResult) -> str:
         else f"Attacks fail on {listed([SCORE_NAMES[name] for name in none])}"
     )
     immune = free(result)
-    why = "never see it and stay" if len(immune) > 1 else "never sees it and stays"
-    return f"**{verdict}.** {listed(immune)} {why}."
+    see, them = ("see", "them") if len(immune) > 1 else ("sees", "it")
+    return f"**{verdict}.** {listed(immune)} never {see} the model: no attack on it moves {them}."
 
 
 @shelf.kept
