@@ -111,7 +111,7 @@ def page() -> None:
     asked = door.Computation.of("score-matrix", request)
     stored = asked.stored
     if stored is None:
-        offer_instead(PAGE, asked, COST, "stage")
+        offer_instead(PAGE, asked, COST, "stage", asks=False)
         why()
         return
     st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")

@@ -154,7 +154,7 @@ def page() -> None:
     if asked.stored is not None:
         race(asked.stored, request)
         return
-    offer_instead(PAGE, asked, COST, "stage")
+    offer_instead(PAGE, asked, COST, "stage", asks=False)
 
 
 page()

@@ -153,7 +153,7 @@ def page() -> None:
         results(form, asked.stored, request, head, below)
         return
     form.finish()
-    offer_instead(PAGE, asked, COST, "stage")
+    offer_instead(PAGE, asked, COST, "stage", asks=False)
     how()
 
 

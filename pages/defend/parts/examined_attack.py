@@ -12,7 +12,7 @@ from engine.experiments import AttributionsRequest, AuditRequest
 from engine.results.store import Stored
 from pages.common.asking import controls, data_choice, door
 from pages.common.asking.form import Form, keep_choice
-from pages.common.asking.not_here import unanswered
+from pages.common.asking.not_here import lacking
 from pages.common.lab import published_results
 from pages.common.lab.registry import PageEntry
 from pages.common.lab.shared import badge_of, datasets
@@ -89,7 +89,7 @@ class ExaminedAttack(Generic[R]):
             if stored is None:
                 form.finish()
                 run = "" if refused else " Run it below."
-                st.markdown(unanswered(question.page, name) + run)
+                st.markdown(lacking(name) + run)
                 st.stop()
             if asked.stored is None and request != opening:
                 st.info(

@@ -39,6 +39,6 @@ def show(
         results(form, asked.stored, request)
         return
     form.finish()
-    offer_instead(page, asked, cost, "stage")
+    offer_instead(page, asked, cost, "stage", asks=False)
     if otherwise is not None:
         otherwise()
