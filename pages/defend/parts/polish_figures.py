@@ -55,7 +55,7 @@ def paths(table: pd.DataFrame, step: int) -> go.Figure:
     for place, (name, part) in enumerate(groups.items(), start=1):
         label, colour = GROUPS[name]
         ranks = part[columns].to_numpy()
-        for first, last, strength in ((0, step, 0.55), (step, most, 0.3)):
+        for first, last, strength in ((0, step, 0.7), (step, most, 0.4)):
             if first == last and first:
                 continue
             some = np.arange(first, last + 1)

@@ -57,13 +57,13 @@ def finding(table: pd.DataFrame) -> str:
     if plain.empty:
         return "No attack reached the top, so there is nothing to undo."
     kept, left = (int((plain[f"rank_{j}"] <= rates.TOP).sum()) for j in (1, most))
-    no = "" if kept else "No: "
+    begin = "After" if kept else "No: after"
     said = (
-        f"**{no}after one Newton step, {kept} of {len(plain)} attacked samples are still in the "
+        f"**{begin} one Newton step, {kept} of {len(plain)} attacked samples are still in the "
         "top ten.**"
     )
     if kept:
-        return f"{said} After {count(most, 'step')} it is {left}.".replace("**after", "**After")
+        return f"{said} After {count(most, 'step')} it is {left}."
     return f"{said} The verifier fixes the loss, and the step leads towards its minimum."
 
 
