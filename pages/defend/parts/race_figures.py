@@ -68,7 +68,7 @@ def grid(table: pd.DataFrame) -> go.Figure:
         for x, check in enumerate(columns):
             if (family, check) not in asked:
                 figure.add_annotation(
-                    x=x, y=y, text="not asked", showarrow=False, font={"size": 12, "color": GREY}
+                    x=x, y=y, text="not measured", showarrow=False, font={"size": 12, "color": GREY}
                 )
     figure.update_xaxes(column_axis([head(name) for name in columns]) | {"tickfont": {"size": 13}})
     figure.update_yaxes(
