@@ -34,13 +34,13 @@ ROLE, TRAINING, BASELINE, KEEPING = "cost", "training", "baseline", "frontier"  
 
 @shelf.kept
 def finding(table: pd.DataFrame, view: RateView) -> str:
-    """Return the highest rate, and at which radius."""
+    """Ask, and answer with the highest rate and at which radius."""
     rates = view.rates(table).query("k == @view.k and split == 'test'")
     best = highest(rates).iloc[0]
     return (
-        f"{rate_words.limit(view.tolerance).capitalize()}, the attack brings "
-        f"**{rate_words.share(best)}** of the targets to {rate_words.top(view.k)}, at radius "
-        f"{best['radius']:g}."
+        f"How many samples can be moved, and what is lost? **{rate_words.hits(best)} reach "
+        f"{rate_words.top(view.k)} of the ranking** at radius {best['radius']:g} "
+        f"({rate_words.interval(best)}), {rate_words.limit(view.tolerance)}."
     )
 
 

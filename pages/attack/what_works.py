@@ -55,7 +55,6 @@ def seconds_of(found: Mapping[SweepRequest, Stored]) -> float | None:
 
 @shelf.kept
 def variants_figure(
-    best: pd.DataFrame,
     shown: pd.DataFrame,
     taken: pd.DataFrame,
     view: RateView,
@@ -71,7 +70,8 @@ def variants_figure(
         build=variant_figures.variant_rates,
         values=(shown, view.tolerance),
         results=stored,
-        caption=ablation.every_rate(ablation.with_accuracy(best)),
+        caption="Each row adds one part to the row above. The first three rows start once, at the "
+        f"honest model.{' The last row is an attack of this lab.' if budget else ''}",
         details=f"Into the top {view.k}, each variant at the radius where it does best. The first "
         "three start once, at the honest model, with each learning rate; the fourth from "
         f"{STARTS} random starts, as the paper's attack does.{budget}"
@@ -279,7 +279,7 @@ def page() -> None:
     with frame.body:
         budget = ablation.budget(seconds_of(ours), seconds_of({parts(frame.request)[1]: restarted}))
         shown = ablation.at_one_radius(table, view)
-        variants_figure(best, shown, taken, view, stored, budget).show()
+        variants_figure(shown, taken, view, stored, budget).show()
         with st.expander("Could it be chance, and does it match the paper?"):
             st.markdown(ablation.order(taken, len(hits)))
             st.markdown(ablation.ours(table, view, frame.request.steps))

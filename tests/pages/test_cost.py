@@ -22,7 +22,7 @@ def rate(sweeps: Sweeps, k: int, tolerance: float, regime: str, form: str = "any
     """The best rate as the page says it."""
     rates = success_rates(sweeps["cost"].result, tolerance)
     rates = rates[(rates["k"] == k) & (rates["regime"] == regime) & (rates["form"] == form)]
-    return said_of.share(highest(rates[rates["split"] == "test"]).iloc[0])
+    return said_of.hits(highest(rates[rates["split"] == "test"]).iloc[0])
 
 
 def test_the_finding_and_figures_stand_there_before_any_click(
@@ -67,7 +67,7 @@ def test_the_tolerance_decides_what_counts(open_page: Open, as_published: Sweeps
     assert "at a cost of at most 0 points" in words(app).lower()
     assert rate(as_published, 1, 0.0, "high_accuracy") in words(app)
     app.slider(key="tolerance").set_value(10.0).run()
-    assert "At any cost in accuracy" in words(app)
+    assert "at any cost in accuracy" in words(app)
     assert rate(as_published, 1, 1.0, "best") in words(app)
 
 
@@ -156,7 +156,7 @@ def test_a_sweep_of_ones_own_from_click_to_figures(open_page: Open, as_published
     app.button(key="offer-sweep").click().run()
     follow(app, lambda: "This result is shown on this page" in words(app))
     assert "at radius 0.4" in words(app)
-    assert "of 2;" in words(app)
+    assert "of 2 reach" in words(app)
     assert "The figures show the sweep that this page opens with" not in words(app)
 
 

@@ -42,8 +42,7 @@ def several(pattern: str, rows: Callable[[str], Sequence[Row]]) -> Kind:
 
 
 RESULTS = (
-    result(r"^At a cost of at most 3 points of accuracy, the attack brings", r.cost_headline),
-    result(r"^Started once, at the honest model: ", r.started_once),
+    result(r"\d+ of \d+ reach the very top of the ranking", r.cost_headline),
     result(r"^For comparison: the honest model's own two rankings", r.honest_agree),
     result(r"^The ranking depends on which test data asks", r.depends_on_test),
     result(r"^How far two honest rankings agree", r.medians_of_halves),
@@ -126,10 +125,10 @@ RESULTS = (
     result(r"^Few samples matter: the strongest", shown.strongest),
     result(r"^Training on the target more often brings it only to rank \d+$", shown.baseline_rank),
     result(
-        r"^At a cost of .*, the paper's attack brings .*; raising the target alone",
+        r"Raising the target alone brings .*; the paper's attack, \d",
         shown.variants_headline,
     ),
-    result(r"helps most: \+\d+ points$", shown.helps_most),
+    result(r"helps most: \d+ more targets?$", shown.helps_most),
     result(r"^\d+ of \d+ targets move under every variant$", shown.moved_by_all),
     result(r"^(no target|\d+) under none; ", shown.moved_by_few),
     result(r"^The paper's attack misses \d+ that", more.not_contained),
@@ -495,7 +494,7 @@ SHARED = {
         3,
     ),
     "the success of the attack, top 1": Shared(
-        re.compile(r"brings (\d+%) \(\d+ of \d+; 95%"), 2
+        re.compile(r"(\d+ of \d+) reach the very top of|the paper's attack, (\d+ of \d+)"), 2
     ),
     "how far two honest rankings agree": Shared(
         re.compile(r"correlate at (−?\d\.\d+)|by two halves of it, the same honest model ranks the "

@@ -129,9 +129,8 @@ def test_moved_leads_and_steps_count_targets() -> None:
     said = ablation.order(taken, 4)
     assert "here lowering all samples above it does no better than also lowering the " in said
     assert "No single step is more than chance on these 4 targets" in said
-    assert ablation.step_title(taken) == "Restarting at random helps most: +50 points"
-    assert "**75% (3 of 4;" in ablation.finding(kept, VIEW)
-    assert "also lowering the samples in the top 25%" in ablation.every_rate(kept)
+    assert ablation.step_title(taken) == "Restarting at random helps most: 2 more targets"
+    assert "the paper's attack, 3 of 4**" in ablation.finding(kept, VIEW)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +194,7 @@ def test_ours_is_a_fifth_variant_beside_the_paper_s_four() -> None:
     assert ablation.telling_target(found) == 2, "of the paper's four, which are followed"
     figure = variant_figures.variant_rates(ablation.best_of(VIEW.both(table, ablation.BY)), 0.03)
     kept = trace(figure, "moved, 3 points lost at most")
-    assert list(kept.x) == [0, 0.25, 0.25, 0.75, 0.75]
+    assert list(kept.x) == [0, 1, 1, 3, 3]
     assert "ours:" in kept.y[-1]
     best = ablation.best_of(VIEW.both(table, ablation.BY))
     beside = paper.beside_table_2(best, ablation.LABELS, "here").iloc[-1]
@@ -253,11 +252,11 @@ def test_variant_rates_are_those_of_the_table(none: bool) -> None:
     best = ablation.best_of(VIEW.both(table, ablation.BY))
     figure = variant_figures.variant_rates(best, 0.03)
     check_traces(figure)
-    shares = {bar.name: list(bar.x) for bar in figure.data}
-    stuck = [1, 1, 1, 1] if none else [1, 0.75, 0.5, 0.25]
-    assert shares.pop("not moved") == stuck
+    counts = {bar.name: list(bar.x) for bar in figure.data}
+    stuck = [4, 4, 4, 4] if none else [4, 3, 2, 1]
+    assert counts.pop("not moved") == stuck
     kept, dearer = "moved, 3 points lost at most", "moved, more lost"
-    assert shares == ({} if none else {kept: [0, 0.25, 0.25, 0.75], dearer: [0, 0, 0.25, 0]})
+    assert counts == ({} if none else {kept: [0, 1, 1, 3], dearer: [0, 0, 1, 0]})
     beside = paper.beside_table_2(best, ablation.VARIANTS, "here")
     assert beside["here"].iloc[0] == "0.00 / 0.00 (–)"
     assert beside["here"].iloc[2] == ("0.00 / 0.00 (–)" if none else "0.25 / 0.50 (5.0)")
@@ -472,7 +471,7 @@ def test_every_attack_is_in_one_part_of_its_radius_bar() -> None:
     assert found["correlation"].tolist() == [0.5, 0.5]
     figure = price_figure.by_price(found, 0.03)
     check_traces(figure)
-    assert [list(bar.x) for bar in figure.data] == [[0.5] * 2, [0.25] * 2, [0.25] * 2]
+    assert [list(bar.x) for bar in figure.data] == [[2] * 2, [1] * 2, [1] * 2]
     assert [note.text for note in figure.layout.annotations][2:] == ["1.5", "0.50"] * 2
     free = price_figure.prices(table, replace(VIEW, tolerance=None))
     assert [bar.name for bar in price_figure.by_price(free, None).data] == ["moved", "not moved"]

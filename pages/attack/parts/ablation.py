@@ -181,21 +181,14 @@ def at_equal_radius(table: pd.DataFrame, view: RateView) -> pd.DataFrame:
 
 @shelf.kept
 def finding(best: pd.DataFrame, view: RateView) -> str:
-    """Return the best rates of the simplest variant and of the paper's attack, in a sentence."""
+    """Ask, and answer with the best rates of the simplest variant and of the paper's attack."""
     by = best.set_index("variant")
+    whole = row_of(by, RESTARTS)
     return (
-        f"{words.limit(view.tolerance).capitalize()}, the paper's attack brings "
-        f"**{words.share(row_of(by, RESTARTS))}** of the targets to {words.top(view.k)}; raising "
-        f"the target alone, **{by['rate']['target']:.0%}**."
+        "Which parts of the attack matter? **Raising the target alone brings "
+        f"{words.hits(row_of(by, 'target'))} to {words.top(view.k)}; the paper's attack, "
+        f"{words.hits(whole)}** ({words.interval(whole)}), {words.limit(view.tolerance)}."
     )
-
-
-@shelf.kept
-def every_rate(best: pd.DataFrame) -> str:
-    """Return the rates of the variants that start once, for a caption."""
-    by = best.set_index("variant")
-    others = [f"{NAMES[v]} {by['rate'][v]:.0%}" for v in VARIANTS if v != RESTARTS]
-    return f"Started once, at the honest model: {', '.join(others)}."
 
 
 @shelf.kept
@@ -265,7 +258,8 @@ def step_title(taken: pd.DataFrame) -> str:
     gain = largest["rate_after"] - largest["rate_before"]
     if gain <= 0:
         return "No step of the recipe helps here"
-    return f"{sentence_case(NAMES[largest['step']])} helps most: {100 * gain:+.0f} points"
+    more = count(int(largest["gained"] - largest["lost"]), "more target")
+    return f"{sentence_case(NAMES[largest['step']])} helps most: {more}"
 
 
 def sentence_case(text: str) -> str:

@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.attack.parts.moved_targets import NEVER, radius_name
+from pages.common.figures.axes import count_axis
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ATTACKED, ON_PAGE, ON_PALE, REST, paler
 from pages.common.keeping import shelf
@@ -75,13 +76,7 @@ def by_fifth(found: pd.DataFrame) -> go.Figure:
             customdata=part[["targets", "of"]].to_numpy(),
             hovertemplate="%{customdata[0]} of %{customdata[1]} samples<extra>" + name + "</extra>",
         )
-    most = int(found["of"].max())
-    figure.update_xaxes(
-        title_text="attacked samples",
-        range=[0, 1.01 * most],
-        tickvals=sorted({0, most // 2, most}),
-        showgrid=False,
-    )
+    figure.update_xaxes(**count_axis(int(found["of"].max()), "attacked samples"))
     figure.update_yaxes(
         type="category",
         categoryorder="array",

@@ -4,7 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.common.asking.rate_view import RateView
-from pages.common.figures.axes import share_axis
+from pages.common.figures.axes import count_axis
 from pages.common.figures.layout import finish, set_plainly
 from pages.common.figures.palette import ATTACKED, INK, ON_PAGE, ON_PALE, REST, paler
 from pages.common.frames import named_rows
@@ -12,7 +12,7 @@ from pages.common.keeping import shelf
 
 BARS = 0.66  # of the figure's width; the two columns of numbers stand to the right of it
 LOST, KEPT = 0.79, 0.95  # where their middles are
-WIDE = 0.12  # of all attacks: what a part of a bar must be to hold its number
+WIDE = 0.05  # of all attacks: what a part of a bar must be to hold its number
 
 
 @shelf.kept
@@ -60,7 +60,7 @@ def outcomes(found: pd.DataFrame, names: list[str], tolerance: float | None) -> 
     found: attacks, moved, dearer, stuck, low and high, as of `prices`. names: of the rows.
     """
     within = "moved" if tolerance is None else f"moved, {100 * tolerance:g} points lost at most"
-    figure = go.Figure()
+    figure, most = go.Figure(), int(found["attacks"].max())
     for column, name, colour, ink in (
         ("moved", within, ON_PAGE[ATTACKED].text, "#FFFFFF"),
         ("dearer", "moved, more lost", paler(ATTACKED, 0.6), ON_PALE),
@@ -68,15 +68,15 @@ def outcomes(found: pd.DataFrame, names: list[str], tolerance: float | None) -> 
     ):
         if not found[column].any():
             continue
-        shares = (found[column] / found["attacks"]).to_numpy()
+        counts = found[column].to_numpy()
         figure.add_bar(
-            x=shares,
+            x=counts,
             y=names,
             orientation="h",
             name=name,
             marker={"color": colour},
             width=0.68,
-            text=[f"{share:.0%}" if share >= WIDE else "" for share in shares],
+            text=[f"{n:,}" if n >= WIDE * most else "" for n in counts],
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
@@ -90,7 +90,7 @@ def outcomes(found: pd.DataFrame, names: list[str], tolerance: float | None) -> 
             )
             + f"<extra>{name}</extra>",
         )
-    figure.update_xaxes(**share_axis("of all attacked samples"))
+    figure.update_xaxes(**count_axis(most, "attacked samples"))
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
     legend = {"traceorder": "normal"}
     return finish(figure, 130 + 48 * len(names), barmode="stack", legend=legend)

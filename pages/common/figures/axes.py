@@ -56,6 +56,12 @@ def share_axis(title: str) -> dict[str, object]:
     return dict(range=[0, 1.01], tickvals=ticks, ticktext=names, showgrid=False, title_text=title)
 
 
+def count_axis(most: int, title: str) -> dict[str, object]:
+    """Return the axis of bars that add up to `most`: three ticks, no grid."""
+    ticks = sorted({0, most // 2, most})
+    return dict(range=[0, 1.01 * most], tickvals=ticks, showgrid=False, title_text=title)
+
+
 def rank_axis(n: int, title: str, reverse: bool = False) -> dict[str, object]:
     """Return a log axis of the ranks 1…n. Positions of annotations on it are log10(rank)."""
     low, high = -0.12, math.log10(max(n, 2)) + 0.08

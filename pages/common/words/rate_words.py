@@ -7,12 +7,14 @@ from pages.common.words.wording import count
 FORMS = {"any_run": "some run", "returned": "the returned model"}  # the first is the paper's count
 
 
-def share(rate: pd.Series) -> str:
-    """'64% (32 of 50; 50% to 76%)'."""
-    return (
-        f"{rate['rate']:.0%} ({rate['successes']} of {rate['attacks']}; 95% interval "
-        f"{rate['low']:.0%} to {rate['high']:.0%})"
-    )
+def hits(rate: pd.Series) -> str:
+    """'32 of 50'."""
+    return f"{rate['successes']} of {rate['attacks']}"
+
+
+def interval(rate: pd.Series) -> str:
+    """'95% interval 50% to 76%'."""
+    return f"95% interval {rate['low']:.0%} to {rate['high']:.0%}"
 
 
 def limit(tolerance: float | None) -> str:
