@@ -99,7 +99,10 @@ def rivals(result: MinimalRadiusResult, radius: float) -> go.Figure:
         hovertemplate="%{y}: <b>%{x}</b> of " + f"{total}<extra></extra>",
     )
     figure.update_xaxes(
-        title_text=f"samples moved within radius {radius:g}", range=[0, total], showgrid=False
+        title_text=f"samples moved within radius {radius:g}",
+        range=[0, 1.3 * total],  # room for the count beside a full bar, on a phone too
+        showticklabels=False,
+        showgrid=False,
     )
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
     return finish(figure, 110 + 44 * len(moved), showlegend=False)
