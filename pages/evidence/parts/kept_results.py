@@ -18,7 +18,7 @@ from pages.common.widgets import blocks, charts, unfold
 from pages.common.widgets.blocks import Fact
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import data_name, experiment_name
-from pages.common.words.wording import plain, seconds, stamp
+from pages.common.words.wording import percent, plain, seconds, stamp
 from pages.evidence.parts import library_figures, main_numbers, view_of_result
 from pages.evidence.parts import library_words as words
 
@@ -56,9 +56,15 @@ def example(entries: Sequence[Entry]) -> None:
     where = f", {data_name(entry.dataset)}" if entry.dataset else ""
     charts.heading(f"For example: {experiment_name(entry.experiment)}{where}")
     numbers = main_numbers.main_of(entry.experiment, stored.result)
-    facts = [Fact(name, main_numbers.figure(numbers[name])) for name in list(numbers)[:FACTS]]
+    facts = [Fact(name, said(name, numbers[name])) for name in list(numbers)[:FACTS]]
     blocks.facts("", facts)
     way_to(entry)
+
+
+def said(name: str, value: float) -> str:
+    """Return a main number as pages say it: accuracies in percent."""
+    share = name.startswith("accuracy") and 0 <= value <= 1
+    return percent(value) if share else main_numbers.figure(value)
 
 
 def can_be_opened(entry: Entry) -> bool:

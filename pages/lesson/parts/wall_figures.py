@@ -101,7 +101,8 @@ def before(hits: int, attacks: int, paper: tuple[float, float]) -> go.Figure:
     )
     for update in (figure.update_xaxes, figure.update_yaxes):
         update(tickfont={"size": FONT}, title_font={"size": FONT})
-    return finish(figure, 300, showlegend=False, font={"size": FONT})
+    margin = {"t": 8, "r": 30}  # half of "100%" stands beside the axis
+    return finish(figure, 280, showlegend=False, font={"size": FONT}, margin=margin)
 
 
 def compared(hits: int, attacks: int, paper: tuple[float, float]) -> pd.DataFrame:

@@ -181,7 +181,7 @@ def curves(result: CleaningResult, detector: str) -> go.Figure:
         range=[0, min(1, max(0.25, 4 * share))],
     )  # fmt: skip
     figure.update_yaxes(title_text="wrong labels found", tickformat=".0%", range=[0, 1.02])
-    return finish(figure, 380)
+    return finish(figure, 380, margin={"r": 24})  # half of the last tick stands beside the axis
 
 
 def numbers(result: CleaningResult) -> pd.DataFrame:
