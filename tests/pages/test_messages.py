@@ -1,4 +1,4 @@
-"""What a page sends when it is opened: no more messages than it may, and Streamlit's own.
+"""What a page sends when it is opened: no more messages than it may.
 
 A message costs the server up to a tenth of a millisecond for every visitor, a control two tenths.
 `python -m tests.benchmarks class` measures that; here messages are counted, so that a page does not
@@ -44,33 +44,6 @@ def test_a_page_sends_no_more_messages_than_it_may(page: PageEntry, open_page: O
     assert not app.exception
     most = A_PAGE + A_CHART * len(app.get("plotly_chart")) + MORE.get(page.url, 0)
     assert sent(app) <= most, "put what few readers need into a fold, which is one message"
-
-
-def components() -> None:
-    import streamlit as st
-
-    from pages.common.keeping.ready import Ready
-    from pages.common.widgets.browser_files import text_of
-    from pages.common.widgets.component import Component
-
-    given = Ready({"a": [1.5, "<b>"], "b": {"c": None}})
-    Component("header").show("ours", given, {"more": True}, told=lambda: None)
-    theirs = st.components.v2.component(
-        "header", css=text_of("header.css"), js=text_of("header.js"), isolate_styles=False
-    )
-    theirs(key="theirs", data={**given, "more": True}, on_told_change=lambda: None)
-    st.session_state["held"] = [st.session_state.get(key) for key in ("ours", "theirs")]
-
-
-def test_a_component_is_sent_as_streamlit_sends_it() -> None:
-    app = AppTest.from_function(components).run()
-    assert not app.exception
-    ours, theirs = (element.proto for element in app.get("bidi_component"))
-    assert ours.id.endswith("-ours") and theirs.id.endswith("-theirs")
-    ours.id = theirs.id = ""
-    assert ours == theirs
-    held = app.session_state["held"]
-    assert held[0] == held[1]
 
 
 def test_json_is_put_together_from_both_parts() -> None:

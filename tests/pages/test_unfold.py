@@ -1,6 +1,5 @@
 """What a reader opens is a fragment, except within another one."""
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 
@@ -69,45 +68,3 @@ def test_what_unfolds_stays_in_its_container() -> None:
     assert not app.exception
     assert [box.label for box in app.sidebar.expander] == ["Aside"]
     assert [box.label for box in app.main.expander] == ["Within"]
-
-
-def both() -> None:
-    import streamlit as st
-
-    from pages.common.widgets import unfold
-
-    def told() -> None:
-        st.markdown("told")
-
-    unfold.show("A fold", "fold", told)
-    unfold.menu("A menu", "menu", told, ":material/link:", "tertiary", "stretch")
-    with st.expander("A fold", key="their-fold", on_change="rerun") as box:
-        if box.open:
-            told()
-    menu = st.popover(
-        "A menu",
-        type="tertiary",
-        icon=":material/link:",
-        width="stretch",
-        key="their-menu",
-        on_change="rerun",
-    )
-    if menu.open:
-        with menu:
-            told()
-
-
-@pytest.mark.parametrize("opened", [False, True])
-def test_they_are_sent_as_streamlit_sends_them(opened: bool) -> None:
-    app = AppTest.from_function(both)
-    for key in ("unfold-fold", "menu", "their-fold", "their-menu"):
-        app.session_state[key] = opened
-    app.run()
-    assert not app.exception
-    assert len(app.markdown) == (4 if opened else 0)
-    fold, menu, their_fold, their_menu = (b.proto for b in app.main.children.values())
-    ids = fold.id, menu.id, menu.popover.id, their_fold.id, their_menu.id, their_menu.popover.id
-    assert all(ids)
-    for proto in (fold, menu, menu.popover, their_fold, their_menu, their_menu.popover):
-        proto.id = ""
-    assert (fold, menu) == (their_fold, their_menu)

@@ -66,7 +66,7 @@ class Component:
         )
         if events:
             listen(proto.id, events)
-        # Streamlit has no public way to send JSON: a test compares this with st.components.v2.
+        # Streamlit has no public way to send JSON: tests compare this with st.components.v2.
         st._main._enqueue(KIND, proto, layout_config=LAYOUT)
 
 
