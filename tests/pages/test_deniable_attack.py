@@ -1,5 +1,7 @@
 """The deniable attack: its words and its checks, counted again from the stored tables."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,6 +72,8 @@ def test_words_count_the_rows() -> None:
     found = said.finding(result, 0.02)
     assert "Yes: 2 of 4 random samples reach rank 1, and training is truly finished.**" in found
     assert "For sample 0 it is" in found and "0.90 to 1.10 times and L2 is 0.01, not 0.02." in found
+    none = replace(result, table=result.table.assign(arrived=False))
+    assert said.finding(none, 0.02) == "No: of 4 random samples none reaches rank 1."
     assert "leaves 0 of 6" in said.averaging(result)
     assert said.at(result, 0.1) == "Counting 0.9 to 1.1 times: 1 of 4 random samples reach rank 1"
     assert "2 of 4 random samples" in said.at(result, 0.2)
