@@ -39,8 +39,8 @@ def finding(table: pd.DataFrame, view: RateView) -> str:
     best = highest(rates).iloc[0]
     return (
         f"How many samples can be moved, and what is lost? **{rate_words.hits(best)} reach "
-        f"{rate_words.top(view.k)} of the ranking** at radius {best['radius']:g} "
-        f"({rate_words.interval(best)}), {rate_words.limit(view.tolerance)}."
+        f"{rate_words.top(view.k)} of the ranking** at radius {best['radius']:g}, "
+        f"{rate_words.limit(view.tolerance)}."
     )
 
 
@@ -88,7 +88,7 @@ def at_a_price(stored: Stored, view: RateView) -> FigureBlock:
         results=(stored,),
         caption="The radius is how far the model may go from the honest one, as a share of its "
         "length. To the right, what the models that are handed out lose, at the median. Order "
-        "kept: 1 is the honest ranking, 0 is chance.",
+        f"kept: 1 is the honest ranking, 0 is chance. {rate_words.interval(highest(own).iloc[0])}",
     )
 
 

@@ -12,7 +12,7 @@ from engine.results.store import Stored
 from pages.attack.parts import ablation, fresh, sweep_frame, variant_figures
 from pages.common.asking import data_choice, door, effort, progress, sweep_requests
 from pages.common.asking.rate_view import RateView, choose_view
-from pages.common.frames import distinct
+from pages.common.frames import distinct, row_of
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, open_dataset
@@ -20,7 +20,7 @@ from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
-from pages.common.words import paper
+from pages.common.words import paper, rate_words
 from pages.common.words.code_names import data_name
 from pages.common.words.wording import count
 
@@ -55,6 +55,7 @@ def seconds_of(found: Mapping[SweepRequest, Stored]) -> float | None:
 
 @shelf.kept
 def variants_figure(
+    kept: pd.DataFrame,
     shown: pd.DataFrame,
     taken: pd.DataFrame,
     view: RateView,
@@ -71,7 +72,8 @@ def variants_figure(
         values=(shown, view.tolerance),
         results=stored,
         caption="Each row adds one part to the row above. The first three rows start once, at the "
-        f"honest model.{' The last row is an attack of this lab.' if budget else ''}",
+        f"honest model.{' The last row is an attack of this lab.' if budget else ''} "
+        f"{rate_words.interval(row_of(kept, ablation.RESTARTS))}",
         details=f"Into the top {view.k}, each variant at the radius where it does best. The first "
         "three start once, at the honest model, with each learning rate; the fourth from "
         f"{STARTS} random starts, as the paper's attack does.{budget}"
@@ -279,7 +281,7 @@ def page() -> None:
     with frame.body:
         budget = ablation.budget(seconds_of(ours), seconds_of({parts(frame.request)[1]: restarted}))
         shown = ablation.at_one_radius(table, view)
-        variants_figure(shown, taken, view, stored, budget).show()
+        variants_figure(kept, shown, taken, view, stored, budget).show()
         with st.expander("Could it be chance, and does it match the paper?"):
             st.markdown(ablation.order(taken, len(hits)))
             st.markdown(ablation.ours(table, view, frame.request.steps))

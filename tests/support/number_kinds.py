@@ -43,6 +43,7 @@ def several(pattern: str, rows: Callable[[str], Sequence[Row]]) -> Kind:
 
 RESULTS = (
     result(r"\d+ of \d+ reach the very top of the ranking", r.cost_headline),
+    result(r"^The 95% interval of \d+ of \d+ is", r.interval_of_attack),
     result(r"^For comparison: the honest model's own two rankings", r.honest_agree),
     result(r"^The ranking depends on which test data asks", r.depends_on_test),
     result(r"^How far two honest rankings agree", r.medians_of_halves),

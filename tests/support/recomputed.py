@@ -77,16 +77,20 @@ def rates(table: pd.DataFrame, by: str, k: int = 1) -> pd.DataFrame:
 
 def cost_headline(dataset: str) -> Numbers:
     by = rates(only("cost", dataset), "radius")
-    hit, n, *ends = success_of_attack(dataset)
-    return [hit, n, by.index[int(by["rate"].argmax())], *ends]
+    return [*success_of_attack(dataset), by.index[int(by["rate"].argmax())], 3]
 
 
 def success_of_attack(dataset: str) -> Numbers:
-    """The most attacks that succeed, of how many, with the Wilson interval, and 3 points."""
+    """The most attacks that succeed, of how many."""
     by = rates(only("cost", dataset), "radius")
-    hit, n = by.iloc[by["rate"].argmax()][["hit", "n"]]
+    return [*by.iloc[by["rate"].argmax()][["hit", "n"]]]
+
+
+def interval_of_attack(dataset: str) -> Numbers:
+    """The same with the ends of its Wilson interval, in percent."""
+    hit, n = success_of_attack(dataset)
     ends = wilson_interval(int(hit), int(n))
-    return [hit, n, 95, 100 * ends.low, 100 * ends.high, 3]
+    return [95, hit, n, 100 * ends.low, 100 * ends.high]
 
 
 def cost_by_radius(dataset: str) -> Numbers:
@@ -289,11 +293,17 @@ def least_and_most(dataset: str) -> Numbers:
         ]))
         for radius in radii
     ]  # fmt: skip
-    radius = radii[int(np.argmax(hit))]
     fifths = np.array_split(np.argsort(attacked(dataset)["norm"].to_numpy(), kind="stable"), 5)
-    moved = (attacked(dataset)["least"] <= radius).to_numpy()
-    told = [n for part in (fifths[0], fifths[-1]) for n in (moved[part].sum(), len(part))]
-    return [radius, *told]
+    moved = {
+        radius: [(attacked(dataset)["least"] <= radius).to_numpy()[part] for part in fifths]
+        for radius in radii
+    }
+    apart = {radius: abs(parts[-1].mean() - parts[0].mean()) for radius, parts in moved.items()}
+    radius = radii[int(np.argmax(hit))]
+    if not apart[radius]:  # it tells nothing
+        radius = max(radii, key=apart.__getitem__)
+    first, last = moved[radius][0], moved[radius][-1]
+    return [radius, first.sum(), len(first), last.sum(), len(last)]
 
 
 # The smallest radius.

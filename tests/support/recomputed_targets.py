@@ -182,7 +182,8 @@ def small_and_large_sets(dataset: str) -> Row:
     small, large = hits[k].iloc[0], hits[k].iloc[-1]
     few, many = hits.index[0], hits.index[-1]
     word = "Hardly" if large / many < small / few else "Yes"
-    return [word, small, few * sets, k, many, large, many * sets]
+    room = [k * sets] if k < many else []
+    return [word, small, few * sets, k, many, large, many * sets, *room]
 
 
 def moved_alone(dataset: str) -> Numbers:

@@ -42,10 +42,21 @@ def moved_at(found: pd.DataFrame, radius: float) -> list[tuple[int, int]]:
 
 
 def title(found: pd.DataFrame, radius: float) -> str:
-    """Say how many of the least and of the most sensitive targets move within `radius`. found: of
-    `fifths`."""
-    parts = moved_at(found, radius)
-    (few, least), (many, most) = parts[0], parts[-1]
+    """Say how many of the least and of the most sensitive targets move within `radius`; where that
+    is the same part of both, within the radius at which it differs most. found: of `fifths`."""
+
+    def ends(at: float) -> tuple[tuple[int, int], tuple[int, int]]:
+        parts = moved_at(found, at)
+        return parts[0], parts[-1]
+
+    def apart(at: float) -> float:
+        (few, least), (many, most) = ends(at)
+        return abs(many / most - few / least)
+
+    tried = [float(at) for at in sorted(found["least"].unique()) if at != NEVER]
+    if not apart(radius) and tried:
+        radius = max(tried, key=apart)
+    (few, least), (many, most) = ends(radius)
     return (
         f"At radius {radius:g}, {few} of the {least} least sensitive samples move, and {many} of "
         f"the {most} most sensitive"

@@ -93,14 +93,15 @@ def finding(shares: pd.DataFrame, tolerance: float | None, radius: float, k: int
             f"{limit(tolerance).capitalize()}, within radius {radius:g}. The paper's two findings "
             "compare sizes and k: ask for more than one of each below."
         )
-    rows = arrived(shares, k)[["set_size", "hits", "of"]]
+    rows = arrived(shares, k)[["set_size", "hits", "of", "room"]]
     few, many = rows.iloc[0], rows.iloc[-1]
     fewer = many["hits"] / many["of"] < few["hits"] / few["of"]
+    room = f", with room for {many['room']:,}" if many["room"] < many["of"] else ""
     alone = "moved alone" if few["set_size"] == 1 else f"moved in sets of {few['set_size']:,}"
     return (
         f"Can one model favour many samples at once? **{'Hardly' if fewer else 'Yes'}:** of "
         f"targets {alone}, {few['hits']:,} of {few['of']:,} arrive in {top(k)}; in sets of "
-        f"{many['set_size']:,}, **{many['hits']:,} of {many['of']:,}**."
+        f"{many['set_size']:,}, **{many['hits']:,} of {many['of']:,}**{room}."
     )
 
 

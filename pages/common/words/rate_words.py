@@ -13,8 +13,8 @@ def hits(rate: pd.Series) -> str:
 
 
 def interval(rate: pd.Series) -> str:
-    """'95% interval 50% to 76%'."""
-    return f"95% interval {rate['low']:.0%} to {rate['high']:.0%}"
+    """'The 95% interval of 32 of 50 is 50% to 76%.'"""
+    return f"The 95% interval of {hits(rate)} is {rate['low']:.0%} to {rate['high']:.0%}."
 
 
 def limit(tolerance: float | None) -> str:
