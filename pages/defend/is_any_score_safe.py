@@ -16,7 +16,7 @@ from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.score_names import SCORE_NAMES, left_out
 from pages.common.words.smaller import made_smaller
-from pages.defend.parts import other_case, result_page
+from pages.defend.parts import other_case
 from pages.defend.parts import score_matrix_figures as figures
 from pages.defend.parts import score_matrix_words as words
 
@@ -103,7 +103,7 @@ def why() -> None:
 
 
 def page() -> None:
-    result_page.ask(PAGE)
+    blocks.ask(PAGE)
     form = Form()
     name = dataset_choice(form, data_choice.names_of(ROLE))
     form.finish()

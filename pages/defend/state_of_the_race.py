@@ -17,7 +17,7 @@ from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import in_prose
 from pages.common.words.wording import listed
-from pages.defend.parts import race_elsewhere, result_page
+from pages.defend.parts import race_elsewhere
 from pages.defend.parts import race_figures as figures
 from pages.defend.parts import race_words as words
 from pages.defend.parts.deniable_words import has_arrived
@@ -145,7 +145,7 @@ def verifier() -> None:
 
 
 def page() -> None:
-    result_page.ask(PAGE)
+    blocks.ask(PAGE)
     form = Form()
     name = controls.dataset_choice(form, data_choice.names_of("polish", "polish"))
     form.finish()

@@ -15,7 +15,7 @@ from pages.common.lab.shared import badge_of, datasets
 from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
-from pages.defend.parts import other_case, result_page
+from pages.defend.parts import other_case
 from pages.defend.parts import polish_figures as figures
 from pages.defend.parts import polish_rates as rates
 from pages.defend.parts import polish_words as words
@@ -136,7 +136,7 @@ def results(
 
 
 def page() -> None:
-    result_page.ask(PAGE)
+    blocks.ask(PAGE)
     form, own = Form(), own_data.current()
     offered = requests(own)
     head, below = st.container(), st.container()

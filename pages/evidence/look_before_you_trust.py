@@ -133,7 +133,7 @@ def formulas(stored: Stored | None = None) -> None:
 
 
 def page() -> None:
-    st.title(PAGE.title)
+    blocks.ask(PAGE)
     form = Form()
     name = dataset_choice(form, data_choice.names_of(ROLE, "conditioning"))
     request = published_results.request_of(ROLE, name) or ConditioningRequest(name)
@@ -141,7 +141,7 @@ def page() -> None:
     stored = asked.stored
     if stored is None:
         form.finish()
-        offer_instead(PAGE, asked, COST, "stage")
+        offer_instead(PAGE, asked, COST, "stage", asks=False)
         formulas()
         return
     st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")

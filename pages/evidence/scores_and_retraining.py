@@ -8,7 +8,7 @@ from engine.results.store import Stored
 from pages.common.asking import data_choice, door
 from pages.common.asking.controls import dataset_choice
 from pages.common.asking.form import Form
-from pages.common.asking.not_here import unanswered
+from pages.common.asking.not_here import lacking
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, is_here, open_dataset
@@ -181,7 +181,7 @@ def accept_former_names() -> None:
 
 
 def page() -> None:
-    st.title(PAGE.title)
+    blocks.ask(PAGE)
     accept_former_names()
     form = Form()
     dataset = dataset_choice(form, data_choice.names_of(ROLE))
@@ -193,7 +193,7 @@ def page() -> None:
     if stored is not None:
         st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
     else:
-        st.markdown(unanswered(PAGE, dataset))
+        st.markdown(lacking(dataset))
         with st.container(border=True):
             door.offer([asked], COST, "model")
     names = names_of(asked, selections)

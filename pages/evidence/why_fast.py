@@ -268,7 +268,7 @@ def take_away() -> None:
 
 
 def page() -> None:
-    st.title(PAGE.title)
+    blocks.ask(PAGE)
     Form().finish()
     asked = [door.Computation.of("gradients", request) for request in GRADIENTS]
     growth = door.Computation.of("scaling", SCALING)
@@ -281,7 +281,7 @@ def page() -> None:
         cost_figure(measured[-1]).show()
         gradients(tuple(measured))
     else:
-        st.markdown(f"{PAGE.finding} It has not been measured here yet.")
+        st.markdown("It has not been measured here yet.")
         with st.container(border=True):
             door.offer(
                 [missing],

@@ -13,12 +13,12 @@ from engine.results.store import Stored
 from engine.vocabulary import ACCURACY_TOLERANCE, METRICS, ROUNDING
 from pages.common.asking import door, own_data
 from pages.common.asking.form import Form, restore_choice
-from pages.common.asking.not_here import unanswered
+from pages.common.asking.not_here import lacking
 from pages.common.figures.axes import MINUS, number
 from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
-from pages.common.widgets import take_away, unfold
+from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import METRIC_WORDS, data_name
@@ -277,7 +277,7 @@ def own_first(opened: Stored | None) -> bool:
 
 
 def page() -> None:
-    st.title(PAGE.title)
+    blocks.ask(PAGE)
     form = Form()
     table, metric = choose_what(form)
     opening = FairnessRequest(table, metric=metric)
@@ -294,7 +294,7 @@ def page() -> None:
     with head:
         form.finish()
         if stored is None:
-            st.markdown(f"{unanswered(PAGE, table)} Run it below.")
+            st.markdown(f"{lacking(table)} Run it below.")
             return
         st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
         if run is not None and request != run.request:

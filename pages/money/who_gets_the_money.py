@@ -208,7 +208,7 @@ def show(form: Form, stored: Stored, samples: Samples | None, request: PaymentsR
 
 
 def page() -> None:
-    st.title(PAGE.title)
+    blocks.ask(PAGE)
     form = Form()
     name = controls.dataset_choice(form, data_choice.names_of(ROLE, EXPERIMENT))
     samples = data_choice.samples_of(name)
@@ -218,7 +218,7 @@ def page() -> None:
         show(form, asked.stored, samples, asked.request)
         return
     form.finish()
-    offer_instead(PAGE, asked, COST, "attack")
+    offer_instead(PAGE, asked, COST, "attack", asks=False)
 
 
 page()

@@ -97,7 +97,7 @@ def choose_truth(form: Form, name: str) -> str:
 
 
 def page() -> None:
-    st.title(PAGE.title)
+    blocks.ask(PAGE)
     form = Form()
     name = controls.dataset_choice(form, data_choice.names_of(ROLE, EXPERIMENT))
     truth = choose_truth(form, name)
@@ -107,7 +107,7 @@ def page() -> None:
     stored = asked.stored
     if stored is None:
         form.finish()
-        offer_instead(PAGE, asked, COST, "draw")
+        offer_instead(PAGE, asked, COST, "draw", asks=False)
         return
     head = st.container()
     word = form.choice(

@@ -15,6 +15,7 @@ from streamlit.proto.Html_pb2 import Html
 from engine.settings import ROOT
 from pages.common.keeping import shelf
 from pages.common.lab import registry
+from pages.common.lab.registry import PageEntry
 from pages.common.samples import Samples
 
 FEATURES_MEAN = (
@@ -31,6 +32,12 @@ def html(text: str) -> None:
     """Show HTML that is no style, as `st.html` does, which asks first whether the text is the name
     of a file, and looks through all of it for what to leave out."""
     st._main._enqueue("html", Html(body=text), layout_config=LAYOUT)
+
+
+def ask(page: PageEntry) -> None:
+    """Draw a page's title, and the question below it."""
+    st.title(page.title)
+    st.markdown(page.question)
 
 
 def main_link(url: str, label: str, key: str) -> None:

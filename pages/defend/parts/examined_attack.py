@@ -16,9 +16,9 @@ from pages.common.asking.not_here import lacking
 from pages.common.lab import published_results
 from pages.common.lab.registry import PageEntry
 from pages.common.lab.shared import badge_of, datasets
+from pages.common.widgets import blocks
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.charts import heading
-from pages.defend.parts import result_page
 
 R = TypeVar("R", AuditRequest, AttributionsRequest)
 
@@ -64,7 +64,7 @@ class ExaminedAttack(Generic[R]):
     def open(cls, question: Question[R]) -> "ExaminedAttack[R]":
         """Draw title, sidebar, and at the end of the page a run of one's own; stops the page where
         there is nothing to show, and says so."""
-        result_page.ask(question.page)
+        blocks.ask(question.page)
         form = Form()
         name = controls.dataset_choice(form, datasets())
         dataset = data_choice.opened(name)

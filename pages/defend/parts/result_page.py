@@ -3,21 +3,14 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-import streamlit as st
-
 from engine.results.store import Stored
 from pages.common.asking import controls, data_choice, door, openings
 from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.lab.registry import PageEntry
+from pages.common.widgets import blocks
 
 R = TypeVar("R")
-
-
-def ask(page: PageEntry) -> None:
-    """Draw a page's title, and the question below it."""
-    st.title(page.title)
-    st.markdown(page.question)
 
 
 def show(
@@ -30,7 +23,7 @@ def show(
 ) -> None:
     """Draw a page's question and its data set's control, then `results`. While there is no result,
     offer to compute it at the `cost` that is said, and draw `otherwise` below the offer."""
-    ask(page)
+    blocks.ask(page)
     form = Form()
     name = controls.dataset_choice(form, data_choice.names_of(role, experiment))
     request = openings.of(role, experiment, name)
