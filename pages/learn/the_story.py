@@ -56,6 +56,7 @@ def page() -> None:
             "not here. `python -m engine publish` computes them again."
         )
     else:
+        st.markdown(PAGE.question)
         told(found, step)
     form.finish()
 

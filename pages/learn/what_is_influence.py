@@ -96,8 +96,8 @@ def cells(
             portrait(samples, int(i)),
             [
                 f"<b>{signed(float(result.ranking.scores[i]))}</b>",
-                f"“{escape(samples.label(int(i)))}”",
-                f'<span class="note">sample {i}, rank {int(result.ranking.ranks[i]):,}</span>',
+                f'<span class="note" title="sample {i}">“{escape(samples.label(int(i)))}”, '
+                f"rank {int(result.ranking.ranks[i]):,}</span>",
             ],
         )
         for i in indices
@@ -135,7 +135,6 @@ def facts(result: ExplainResult, train: Samples, test: Samples, image: int) -> N
             Fact(
                 "Probability of the truth",
                 percent(float(result.probabilities[result.label])),
-                f"its loss: {result.loss:.2f}",
             ),
         ],
     )
@@ -226,7 +225,8 @@ def scores_table(result: ExplainResult, train: Samples) -> pd.DataFrame:
 
 
 ANSWER = (
-    "An influence score says how more weight on one training sample would change a test loss. "
+    "An influence score says what happens to a prediction if one training sample counts a little "
+    "more. "
     "**Plus: the model gets worse. Minus: it gets better.**"
 )
 

@@ -1,5 +1,7 @@
 """What is influence: a test image's samples, and scores against retraining in every setting."""
 
+import re
+
 import pytest
 
 from engine.data.load import load_dataset
@@ -55,8 +57,8 @@ def test_the_cells_are_the_scores_of_the_store(open_page: Open) -> None:
     assert stored is not None
     ranking = stored.result.ranking
     for place, index in enumerate(ranking.top(3), 1):
-        assert f"sample {index}, rank {place}<" in said
-    assert f"sample {int(ranking.scores.argmin())}, rank 1,200<" in said
+        assert re.search(rf'title="sample {index}">“\d”, rank {place}<', said)
+    assert re.search(rf'title="sample {ranking.scores.argmin()}">“\d”, rank 1,200<', said)
 
 
 def test_the_usual_defaults_agree_only_roughly(open_page: Open) -> None:

@@ -16,8 +16,8 @@ from pages.common.widgets.component import Component
 KEY = "impossible-hands"
 WEIGHT_HIGH, WEIGHT_STEP = 6.0, 0.1
 WEIGHTS = {
-    "w1": ("How much left–right counts", 0.3),
-    "w2": ("How much up–down counts", -0.3),
+    "w1": ("Left–right weight", 0.3),
+    "w2": ("Up–down weight", -0.3),
     "b": ("Shift of the model's line", 0.0),
 }
 DAMPINGS = (0.001, 0.01, 0.25, 1.0, 10.0)

@@ -144,8 +144,8 @@ def test_say_what_it_cost(hands: Hands) -> None:
 def test_find_an_impossible_sample(hands: Hands) -> None:
     hands.use(named(hands.page, "link", "Find the impossible"))
     found = story(hands.page, 6)
-    hands.to_the_end(found.get_by_role("slider", name="First weight"))
-    hands.to_the_end(found.get_by_role("slider", name="Second weight"))
+    hands.to_the_end(found.get_by_role("slider", name="Left–right weight"))
+    hands.to_the_end(found.get_by_role("slider", name="Up–down weight"))
     expect(number("Models you tried")(found)).to_have_text(re.compile("^2 of"))
     assert int(number("Your best")(found).inner_text()) >= 2
 

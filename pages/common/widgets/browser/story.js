@@ -200,7 +200,7 @@ function begin(root, data) {
     if (!width) return;
     const text = parseFloat(getComputedStyle(document.documentElement).fontSize);
     Object.assign(stage, { width, ratio, text, narrow: width < 560,
-      height: Math.round((width < 560 ? 16 : 18.5) * text) });
+      height: Math.round((width < 560 ? 16 : 17.1) * text) });
     stage.font = `${stage.narrow ? .875 * text : text}px ${getComputedStyle(root).fontFamily}`;
     root.canvas.style.height = stage.height + 'px';
     root.canvas.width = Math.round(width * ratio);

@@ -26,7 +26,7 @@ function impossible(data, stage) {
   };
   return {
     controls(box) {
-      ranges = ['First weight', 'Second weight'].map((name, k) => slider(box, name, last, at[k],
+      ranges = ['Left–right weight', 'Up–down weight'].map((name, k) => slider(box, name, last, at[k],
         (i) => turn(k ? at[0] : i, k ? i : at[1])));
     },
     places: () => nowhere(stage, data.n),
@@ -55,8 +55,12 @@ function impossible(data, stage) {
       points.forEach((point, s) => {
         if (s !== target) dot(ctx, on(point), 4, stage.hue(labels[s] ? 'lowers' : 'honest'));
       });
-      dot(ctx, on(points[target]), 11, stage.hue('target'));
+      const [tx, ty] = on(points[target]);
+      dot(ctx, [tx, ty], 11, stage.hue('target'));
       ctx.restore();
+      ctx.fillStyle = ink;
+      ctx.textAlign = 'right';
+      ctx.fillText('sample + copy', side() - 5, ty - 1.5 * stage.text);
       const half = weights[last], tip = [side() / 2 * (1 + w[0] / half), side() / 2 * (1 - w[1] / half)];
       ctx.beginPath();
       ctx.moveTo(side() / 2, side() / 2);
@@ -66,6 +70,10 @@ function impossible(data, stage) {
       dot(ctx, tip, 9, ink);
       ctx.strokeStyle = ink;
       ctx.stroke();
+      if (!tried.size) {
+        ctx.textAlign = 'left';
+        ctx.fillText('drag', tip[0] + 14, tip[1] - .8 * stage.text);
+      }
       this.ranking(ctx, ink);
     },
     // All samples in their order, the target and its copies marked.
@@ -90,7 +98,8 @@ function impossible(data, stage) {
     },
     reads: () => [['Rank of the sample', `${ranks[index()]} of ${n}`],
       ['Your best', own === Infinity ? '–' : String(own)],
-      ['Models you tried', `${tried.size} of ${count}`], ['Best of all of these', String(best)]],
+      ['Models you tried', `${tried.size} of ${count.toLocaleString('en')}`],
+      ['Best of all', String(best)]],
   };
 }
 
@@ -130,10 +139,12 @@ function fairness(data, stage) {
         `Gap after the repair, base model times ${states[at].factor}`, states[at].gap);
       ctx.strokeStyle = ink;
       ctx.lineWidth = 1;
-      ctx.beginPath();
-      ctx.moveTo(x(0), stage.height * .1);
-      ctx.lineTo(x(0), stage.height * .9);
-      ctx.stroke();
+      for (const y of [.13, .57]) {  // where the gap is 0: beside the bars, not through their titles
+        ctx.beginPath();
+        ctx.moveTo(x(0), stage.height * y);
+        ctx.lineTo(x(0), stage.height * (y + .26));
+        ctx.stroke();
+      }
     },
     reads: () => [['Factor', states[at].factor], ['Predictions changed', states[at].changed],
       ['Gap after the repair', states[at].gap], ['Accuracy after it', states[at].accuracy]],

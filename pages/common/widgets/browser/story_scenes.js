@@ -93,9 +93,7 @@ function score(data, stage) {
     reads() {
       const change = without[picked][0] / data.score.loss - 1, size = 100 * Math.abs(change);
       return [['Taken away', `rank ${ranks[picked].toLocaleString('en')}`],
-        ['Test loss with it', data.score.loss.toFixed(5)],
-        ['Trained without it', without[picked][0].toFixed(5)],
-        ['The loss', `${change < 0 ? 'falls' : 'rises'} by ${size < .05 ? 'less than 0.1'
+        ['The test loss', `${change < 0 ? 'falls' : 'rises'} by ${size < .05 ? 'less than 0.1'
           : size.toFixed(1)}%`]];
     },
   };
@@ -206,6 +204,9 @@ function money(data, stage) {
     tint: (s) => (owner[s] === favoured ? stage.hue('target', .5) : null),
     over(ctx, ink) {
       ctx.fillStyle = ink;
+      ctx.textAlign = 'left';
+      ctx.fillText('One pile for each vendor: its digits that are paid, and what it earns', 0,
+        .8 * stage.text, stage.width);
       ctx.textAlign = 'center';
       names.forEach((name, v) => {
         const many = paid[model].filter((s) => owner[s] === v).length;
