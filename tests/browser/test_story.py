@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.browser import Visits
@@ -114,4 +115,16 @@ def test_on_a_phone_with_less_motion(visits: Visits) -> None:
         expect(found).to_have_attribute("data-step", str(place))
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 400
+    visit.only_lost_connections()
+
+
+@pytest.mark.parametrize("size", [ALONE, (400, 800)])
+def test_its_room_is_kept_before_it_is_drawn(size: tuple[int, int], visits: Visits) -> None:
+    """On a busy machine the figure comes after its page: what stands below does not move then."""
+    visit = visits.open("/story", size)
+    kept, taken = opened(visit.page).evaluate(
+        "root => [getComputedStyle(root.closest('.st-key-the-story')).minHeight, "
+        "root.offsetHeight + 'px'].map(parseFloat)"
+    )
+    assert kept == pytest.approx(taken, abs=4)  # px
     visit.only_lost_connections()
