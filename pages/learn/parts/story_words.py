@@ -146,8 +146,7 @@ def impossible(found: Sources) -> Told:
     random, runs = found.impossible.random, found.impossible.attack.runs
     return Told(
         "The impossible",
-        "This sample has a copy with the other label. Turn the model as you like: can you put the "
-        "sample first?",
+        "This sample has a copy with the other label. Turn the model: can the sample come first?",
         "Drag the model in the figure.",
         f"Notice that the copy always stands before it. {random.beaten} of {len(random.table):,} "
         f"random models and {int(runs['reached'].sum())} of {count(len(runs), 'attack run')} put "

@@ -60,7 +60,7 @@ function impossible(data, stage) {
       ctx.restore();
       ctx.fillStyle = ink;
       ctx.textAlign = 'right';
-      ctx.fillText('sample + copy', side() - 5, ty - 1.5 * stage.text);
+      if (!stage.narrow) ctx.fillText('sample + copy', side() - 5, ty - 1.5 * stage.text);
       const half = weights[last], tip = [side() / 2 * (1 + w[0] / half), side() / 2 * (1 - w[1] / half)];
       ctx.beginPath();
       ctx.moveTo(side() / 2, side() / 2);
