@@ -33,7 +33,8 @@ def test_the_list_of_numbers_names_every_module_and_no_test_that_is_not_there() 
     said = text_of("docs/numbers.md")
     modules = {path.name for path in (ROOT / "tests" / "support").glob("recomputed*.py")}
     assert set(re.findall(r"`(recomputed\w*\.py)`", said)) == modules
-    tests = text_of("tests/pages/test_claims.py") + text_of("tests/pages/test_every_number.py")
+    files = sorted({"test_claims.py", *re.findall(r"`(test_\w+\.py)`", said)})
+    tests = "".join(text_of(f"tests/pages/{name}") for name in files)
     named = re.findall(r"`(test_\w+)`", said)
     assert named and not [name for name in named if f"def {name}(" not in tests]
     kinds = re.findall(r"\*([^*|]+: [^*|]+)\*", said)
