@@ -101,7 +101,7 @@ def verdict(result: MinimalRadiusResult, looks: int = 1) -> str:
     table = result.compared(ACCURACY_TOLERANCE, looks)
     table = table[table["radius"] == radius]
     told = [
-        f"{quoted(name)} moves {other}, corrected p {decimal_p(p)}"
+        f"{quoted(name)} moves {other} (corrected p {decimal_p(p)})"
         for name, other, p in zip(table["objective"], table["other"], table["p_holm"], strict=True)
     ]
     surely = (table["p_holm"] < LEVEL) & (table["only_minimal"] > table["only_other"])
