@@ -71,8 +71,9 @@ def variants_figure(
         build=variant_figures.variant_rates,
         values=(shown, view.tolerance),
         results=stored,
-        caption="Each row adds one part to the row above. The first three rows start once, at the "
-        f"honest model.{' The last row is an attack of this lab.' if budget else ''} "
+        caption="Each of the paper's rows changes one part of the row above. The first three "
+        "start once, at the honest model."
+        f"{' The last row is an attack of this lab.' if budget else ''} "
         f"{rate_words.interval(row_of(kept, ablation.RESTARTS))}",
         details=f"Into the top {view.k}, each variant at the radius where it does best. The first "
         "three start once, at the honest model, with each learning rate; the fourth from "
