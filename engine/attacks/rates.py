@@ -191,10 +191,12 @@ def reweighing_rates(
     """
     tolerance = check_positive("tolerance", tolerance, allow_zero=True)
     rows: list[dict[str, object]] = []
+    by_k = {k: list(table[table["rank_before"] > k].groupby("target_weight")) for k in ks}
     for k, regime, split in product(ks, REGIMES, SPLITS):
         limit = tolerance + ROUNDING if regime == "high_accuracy" else np.inf
-        for weight, part in table[table["rank_before"] > k].groupby("target_weight"):
-            hits = (part[f"rank_{split}"] <= k) & (part["accuracy_drop"] <= limit)
+        for weight, part in by_k[k]:
+            ranks, drops = part[f"rank_{split}"].to_numpy(), part["accuracy_drop"].to_numpy()
+            hits = (ranks <= k) & (drops <= limit)
             low, high = wilson_interval(int(hits.sum()), len(part))
             rows.append(
                 {
@@ -207,7 +209,7 @@ def reweighing_rates(
                     "rate": float(hits.mean()),
                     "low": low,
                     "high": high,
-                    "accuracy_drop": float(part.loc[hits, "accuracy_drop"].mean()),
+                    "accuracy_drop": float(drops[hits].mean()) if hits.any() else np.nan,
                 }
             )
     return pd.DataFrame(rows, columns=["target_weight", "k", "regime", "split", *COUNTED])

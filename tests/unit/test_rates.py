@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.attacks.rates import CELL, COUNTED, KIND, highest, share_rates, success_rates
+from engine.attacks.rates import (
+    CELL,
+    COUNTED,
+    KIND,
+    highest,
+    reweighing_rates,
+    share_rates,
+    success_rates,
+)
 from engine.attacks.sweep import sweep
 from engine.errors import InvalidInput
 from engine.statistics import wilson_interval
@@ -279,3 +287,34 @@ def test_what_holds_for_a_sweep():
     np.testing.assert_allclose(
         shares["share_of_topk"], flat["rate"] / flat.index.get_level_values("k")
     )
+
+
+def test_rates_of_reweighing_are_those_counted_row_by_row() -> None:
+    rng = np.random.default_rng(3)
+    n = 60
+    table = pd.DataFrame(
+        {
+            "target_weight": np.repeat([2.0, 8.0, 32.0], n // 3),
+            "rank_before": rng.integers(1, 40, n),
+            "rank_test": rng.integers(1, 12, n),
+            "rank_holdout": rng.integers(1, 12, n),
+            "accuracy_drop": rng.integers(-2, 8, n) / 100,
+        }
+    )
+    rates = reweighing_rates(table, (1, 10), tolerance=0.03)
+    assert len(rates) == 3 * 2 * 2 * 2  # weights, ks, regimes and halves
+    for row in rates.to_dict("records"):
+        limit = 0.03 + 1e-9 if row["regime"] == "high_accuracy" else 1.0
+        drops, attacks = [], 0
+        for one in table.to_dict("records"):
+            if one["target_weight"] != row["target_weight"] or one["rank_before"] <= row["k"]:
+                continue
+            attacks += 1
+            if one[f"rank_{row['split']}"] <= row["k"] and one["accuracy_drop"] <= limit:
+                drops.append(one["accuracy_drop"])
+        assert (row["attacks"], row["successes"]) == (attacks, len(drops))
+        assert row["rate"] == pytest.approx(len(drops) / attacks, abs=1e-12)
+        assert (row["low"], row["high"]) == wilson_interval(len(drops), attacks)
+        mean = sum(drops) / len(drops) if drops else np.nan
+        assert row["accuracy_drop"] == pytest.approx(mean, abs=1e-12, nan_ok=True)
+    assert rates["accuracy_drop"].isna().any()  # a cell in which nothing succeeds

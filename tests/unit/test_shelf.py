@@ -132,6 +132,24 @@ def test_sizes() -> None:
     assert size_of({"a": [b"x" * 5_000]}) >= 5_000
 
 
+class Counted(pd.DataFrame):
+    """A table that counts how often its memory is measured."""
+
+    measured = 0
+
+    def memory_usage(self, index: bool = True, deep: bool = False) -> pd.Series:
+        Counted.measured += 1
+        return super().memory_usage(index=index, deep=deep)
+
+
+def test_a_table_is_measured_once_however_many_values_hold_it() -> None:
+    table = Counted({"a": np.arange(1_000)})
+    alone, held = size_of(table), [size_of((table, words)) for words in ("x", "y", "z")]
+    assert Counted.measured == 1
+    assert all(size > alone >= 8_000 for size in held)
+    assert size_of(Counted({"a": np.arange(10)})) < alone  # another table
+
+
 def test_the_budget_is_a_setting() -> None:
     assert budget({}) == 256 * 2**20
     assert budget({"IAL_PAGES_MB": "0"}) == 0

@@ -23,7 +23,7 @@ import pandas as pd
 
 from engine.settings import number
 from pages.common.keeping.ready import Ready
-from pages.common.keeping.tokens import NoToken, token
+from pages.common.keeping.tokens import NoToken, Remembered, token
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -117,10 +117,13 @@ class Shelf:
                 self._bytes -= freed
 
 
+SIZES = Remembered[int]()  # of tables: many kept values hold the same stored result
+
+
 def size_of(value: object) -> int:
     """Estimate the bytes that a value holds. An object that occurs twice in it counts twice."""
     if isinstance(value, pd.DataFrame | pd.Series):
-        return int(np.sum(value.memory_usage(deep=True)))
+        return SIZES.of(value, lambda: int(np.sum(value.memory_usage(deep=True))))
     if isinstance(value, np.ndarray):
         return 0 if isinstance(value, np.memmap) else value.nbytes
     if isinstance(value, tuple | list | set | frozenset):

@@ -14,7 +14,7 @@ from functools import cache, partial
 from itertools import count
 from pathlib import PurePath
 from types import BuiltinMethodType, CodeType, FunctionType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from engine.data.dataset import Dataset, Images
 from engine.results.store import Stored
 
 Token = Hashable
+T = TypeVar("T")
 PLAIN = (type(None), bool, int, str, bytes)
 WRITTEN = (float, np.generic, Enum, PurePath, date, timedelta, type(pd.NA), type(pd.NaT))
 INTERNED = 16  # bytes of a digest: values collide by chance once in 2**64
@@ -33,38 +34,40 @@ class NoToken(TypeError):
     """A value has no token."""
 
 
-class Remembered:
-    """The tokens of objects that are never changed, for as long as the objects live.
+class Remembered(Generic[T]):
+    """One thing about each of many objects that are never changed, such as its token, for as long
+    as the object lives.
 
     Tables, arrays and results are large: each is read once. They are told apart by where they lie
     in memory; a weak reference says when another object may lie there.
     """
 
     def __init__(self) -> None:
-        self._tokens: dict[int, tuple[weakref.ref[object], Token]] = {}
+        self._known: dict[int, tuple[weakref.ref[object], T]] = {}
 
-    def of(self, value: object, make: Callable[[], Token]) -> Token:
-        """Return the token of `value`; `make` computes it where it is asked for the first time."""
+    def of(self, value: object, make: Callable[[], T]) -> T:
+        """Return what is known of `value`; `make` computes it where it is asked for the first
+        time."""
         place = id(value)
-        found = self._tokens.get(place)
+        found = self._known.get(place)
         if found is not None and found[0]() is value:
             return found[1]
         made = make()
-        self._tokens[place] = weakref.ref(value, partial(self._forget, place)), made
+        self._known[place] = weakref.ref(value, partial(self._forget, place)), made
         return made
 
     def _forget(self, place: int, reference: "weakref.ref[object]") -> None:
-        found = self._tokens.get(place)
+        found = self._known.get(place)
         if found is not None and found[0] is reference:
-            self._tokens.pop(place, None)
+            self._known.pop(place, None)
 
-    def held(self) -> list[tuple[object, Token]]:
-        """Return the objects that live, each with its token."""
-        living = [(reference(), token) for reference, token in list(self._tokens.values())]
-        return [(value, token) for value, token in living if value is not None]
+    def held(self) -> list[tuple[object, T]]:
+        """Return the objects that live, each with what is known of it."""
+        living = [(reference(), known) for reference, known in list(self._known.values())]
+        return [(value, known) for value, known in living if value is not None]
 
 
-REMEMBERED = Remembered()
+REMEMBERED = Remembered[Token]()
 _serials = count()
 _codes: dict[CodeType, int] = {}  # the number of every code that has a token
 
