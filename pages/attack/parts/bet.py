@@ -74,7 +74,7 @@ def ask(tried: pd.DataFrame, samples: Samples | None, dealt: Sequence[int]) -> N
     charts.heading("Your bet: which of these moves most easily?")
     for index in dealt:
         with st.container(horizontal=True, vertical_alignment="center"):
-            blocks.html(card(row_of(tried, index), index, samples, known=False))
+            blocks.html(card(tried, index, samples, known=False))
             st.button(
                 f"Sample {index}",
                 key=f"bet-{index}",
@@ -96,7 +96,7 @@ def told(
     """Show how each of the dealt targets fared, and a way to others."""
     charts.heading(outcome(tried.loc[list(dealt)], chosen))
     for index in dealt:
-        blocks.html(card(row_of(tried, index), index, samples, known=True))
+        blocks.html(card(tried, index, samples, known=True))
     st.markdown(by_sensitivity(tried.loc[list(dealt)], chosen))
     st.caption(
         f"Radius: the smallest of those tried at which some run moved the sample, of {n:,}, "
@@ -106,9 +106,10 @@ def told(
 
 
 @shelf.kept
-def card(row: pd.Series, index: int, samples: Samples | None, known: bool) -> str:
+def card(tried: pd.DataFrame, index: int, samples: Samples | None, known: bool) -> str:
     """Return a target's picture with what is said beside it, as HTML; `known`: with the smallest
-    radius that moved it, and the sensitivity of its score. row: of `moved_targets.attempts`."""
+    radius that moved it, and the sensitivity of its score. tried: of `moved_targets.attempts`."""
+    row = row_of(tried, index)
     shown = "" if samples is None else portrait(samples, index)
     class_ = "" if samples is None else f"class “{escape(samples.label(index))}”"
     named = [f"<b>sample {index}</b>"] if known or not class_ else []
