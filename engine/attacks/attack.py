@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.allocation import reuse_freed_memory
 from engine.attacks.objectives import ATTACK_OBJECTIVES, Objective, target_ranks
 from engine.attacks.options import ATTACK_DEFAULTS, AttackOptions
 from engine.attacks.result import AttackResult, StepInfo
@@ -20,6 +21,7 @@ from engine.data.dataset import Dataset
 from engine.devices import resolve_dtype
 from engine.errors import InvalidInput
 from engine.influence.build import build_problem
+from engine.influence.linear import LinearProblem
 from engine.influence.mixed import MIXED_TOLERANCE, in_precision
 from engine.influence.problem import Forward, InfluenceProblem
 from engine.influence.scores import check_converged, in_float64_if_needed
@@ -76,6 +78,7 @@ def attack_each_k(
     Raises InvalidInput, DeviceUnavailable, NotConverged.
     """
     check_pair(model, dataset)
+    reuse_freed_memory()
     sets = target_sets(targets, dataset.n_train)
     ks = check_ks(ks, dataset.n_train)
     if len(ks) > 1 and not one_run_serves(options.objective, len(sets[0])):
@@ -117,9 +120,10 @@ def problem_of(
 ) -> InfluenceProblem:
     """Build the influence problem that an attack with these options works on."""
     o = options
-    return build_problem(
+    built = build_problem(
         model, dataset, damping=o.damping, order=o.order, dtype=o.dtype, device=device
     )
+    return built.packed() if isinstance(built, LinearProblem) else built
 
 
 @in_float64_if_needed

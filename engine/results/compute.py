@@ -5,6 +5,7 @@ from pathlib import Path
 
 import joblib
 
+from engine.allocation import reuse_freed_memory
 from engine.data.dataset import Dataset
 from engine.experiments import Context, Data, Request, experiment, hash_of
 from engine.progress import OnProgress
@@ -62,6 +63,7 @@ def compute_and_keep(
         cluster=settings.cluster,
         cluster_fallback=settings.cluster_fallback,
     )
+    reuse_freed_memory()
     if threads:
         set_threads(threads)
     elif isinstance(dataset, Dataset):

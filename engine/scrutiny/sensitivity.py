@@ -70,7 +70,7 @@ def prepare(
     model: LinearModel, dataset: Dataset, damping: float, tolerance: float, dtype: str, device: str
 ) -> tuple[LinearProblem, Forward]:
     check_pair(as_linear(model), dataset)
-    problem = LinearProblem.build(dataset, damping, "highest_first", dtype, device)
+    problem = LinearProblem.build(dataset, damping, "highest_first", dtype, device).packed()
     forward = problem.forward(problem.encode(model), tolerance)
     check_converged(forward.solution, tolerance)
     return problem, forward

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from engine.allocation import reuse_freed_memory
 from engine.attacks.objectives import ATTACK_OBJECTIVES, Standing, target_ranks
 from engine.attacks.state import SOLVE_TOLERANCE
 from engine.devices import resolve_device
@@ -25,7 +26,6 @@ from engine.speed.child import ANSWERS, REQUEST, Row
 from engine.speed.implementations import GradientProblem, prepare
 from engine.speed.memory import (
     Meter,
-    allocate_as_usual,
     limit_memory,
     measure_alive,
     out_of_memory,
@@ -92,7 +92,7 @@ def measure_gradient(folder: Path, request: Row, say: Tell) -> None:
         row["preparation_seconds"] = time.perf_counter() - began
         row["prepared_mb"] = meter.kept()
         (gradient, row["iterations"]), row["peak_mb"] = meter.measure(prepared.step)
-        allocate_as_usual()
+        reuse_freed_memory()
         row |= seconds_of(timed(prepared.step, device), request["repeats"])
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
@@ -119,7 +119,7 @@ def measure_memory(folder: Path, request: Row, say: Tell) -> None:
 def measure_seconds(folder: Path, request: Row, say: Tell) -> None:
     """Measure time, in seconds, at every point of `measure_scaling`."""
     device = resolve_device(request["device"])
-    allocate_as_usual()
+    reuse_freed_memory()
     for point in request["points"]:
         work = timed(attack_step(point, request), device)
         work()

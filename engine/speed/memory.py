@@ -16,6 +16,8 @@ from typing import TypeVar
 
 import torch
 
+from engine.allocation import map_blocks_above
+
 Result = TypeVar("Result")
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -23,7 +25,6 @@ MB = 2**20
 RESIDENT = "resident set, VmHWM"
 LARGEST = "largest resident set by getrusage, a lower bound"
 ALLOCATED = "torch.cuda.max_memory_allocated"
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt
 
 
 def from_status(field: str) -> float:
@@ -57,15 +58,6 @@ def settle() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def map_blocks_above(size: int, keep: int) -> None:
-    """Let malloc map every block of `size` bytes and more by itself, and hold back at most `keep`
-    bytes of what was freed. See `measure_alive`, `allocate_as_usual`."""
-    with suppress(OSError, AttributeError):  # glibc only
-        libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_THRESHOLD, size)
-        libc.mallopt(M_TRIM_THRESHOLD, keep)
-
-
 def measure_alive() -> None:
     """Keep in the resident set what is alive and nothing else, from now on.
 
@@ -73,11 +65,6 @@ def measure_alive() -> None:
     the process's history (by half and more, seen). Call it before anything large was freed.
     """
     map_blocks_above(2**16, 2**16)
-
-
-def allocate_as_usual() -> None:
-    """glibc's thresholds as they are once large blocks were freed: reuse memory, and be faster."""
-    map_blocks_above(2**25, 2**26)
 
 
 class Meter:

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor
 from torch.autograd import grad
 
+from engine.allocation import reuse_freed_memory
 from engine.checks import check_choice, check_integer
 from engine.data.dataset import Dataset
 from engine.errors import EngineError
@@ -38,7 +39,7 @@ from engine.models.linear import LinearModel
 from engine.progress import OnProgress, Progress, ignore
 from engine.speed.autograd import GradientTask, losses, mean_loss, solve
 from engine.speed.child import Row, run_child
-from engine.speed.memory import Meter, allocate_as_usual
+from engine.speed.memory import Meter
 from engine.speed.result import SolverComparison, growth
 from engine.speed.synthetic import start_of_attack, synthetic
 from engine.vocabulary import DAMPING
@@ -282,7 +283,7 @@ def measured_at(
     if meter is not None:
         for name in fitting(point):
             peaks[name] = meter.measure(partial(ready(name, q), TOLERANCE))[1]
-        allocate_as_usual()
+        reuse_freed_memory()
     exact = question(q.dataset, q.model, q.task.damping, "float64")
     reference = scores_by("closed_form", exact, 1e-10).scores
     for solver in fitting(point):

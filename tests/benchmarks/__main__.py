@@ -1,6 +1,6 @@
 """Run the benchmarks that are named, or all: `python -m tests.benchmarks [step half gauge layout
-products speed solvers scores digits lds success sweep fairness scrutiny lab presets wire size
-features tables pictures large stronger network devices class lesson neighbour queue]`.
+products profile speed solvers scores digits lds success sweep fairness scrutiny lab presets wire
+size features tables pictures large stronger network devices class lesson neighbour queue]`.
 
 Each runs in a process of its own, so that its memory is its own and a warm cache helps none. What
 follows the name of one and begins with a dash is an option of that benchmark, `--help` lists them.
@@ -17,6 +17,7 @@ NAMES = (
     "gauge",
     "layout",
     "products",
+    "profile",
     "speed",
     "solvers",
     "scores",

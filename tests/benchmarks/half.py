@@ -22,6 +22,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from engine.allocation import reuse_freed_memory
 from engine.attacks.attack import attack_each, honest_scores, make_plan
 from engine.attacks.options import AttackOptions
 from engine.attacks.state import AttackState, Plan, init, step
@@ -35,7 +36,7 @@ from engine.influence.scores import influence_scores
 from engine.models.fit import fit
 from engine.rows import has_half_product
 from engine.settings import read_settings
-from engine.speed.memory import Meter, allocate_as_usual, measure_alive
+from engine.speed.memory import Meter, measure_alive
 from engine.speed.solvers import product_of, question
 from engine.speed.synthetic import synthetic
 from engine.statistics import sign_test, wilson_interval
@@ -123,7 +124,7 @@ def compare(name: str, dataset: Dataset) -> Posed:
         meter = Meter(torch.device("cpu"))
         _, peak = meter.measure(partial(one, problem, plan, init(plan)))
         print(f"  peak memory of a step in {which} precision: {peak:.0f} MB")
-    allocate_as_usual()
+    reuse_freed_memory()
     return posed
 
 

@@ -122,7 +122,7 @@ def main() -> None:
     target = int(np.flatnonzero(ranks == n // 2)[0])
     settle()
     before = from_status("VmRSS")
-    problem = LinearProblem.build(dataset)
+    problem = LinearProblem.build(dataset).packed()
     honest = problem.encode(model)
     ball = RADIUS * model.norm
     points = starts(honest[0].double().numpy(), ball, RUNS // 2, 0, [target])

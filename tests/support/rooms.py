@@ -18,7 +18,7 @@ Graph = Mapping[str, set[str]]
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "progress", "version", "vocabulary"),
     ("checks", "settings", "parallel", "rows", "threads"),
-    ("statistics", "devices", "options"),
+    ("statistics", "devices", "allocation", "options"),
     ("data", "data.dataset", "data.fairness"),
     ("data.raw_files", "data.preparation", "data.subset", "data.untrusted"),
     ("data.tables",),
