@@ -48,7 +48,7 @@ ROLES: Mapping[str, tuple[str, Any]] = {
 }
 
 
-def follow(app: AppTest, done: Callable[[], bool], seconds: float = 60) -> None:
+def follow(app: AppTest, done: Callable[[], bool], seconds: float = 180) -> None:
     """Run the page again, as its polling does, until it shows what is awaited."""
     end = time.monotonic() + seconds
     while not done() and time.monotonic() < end:
