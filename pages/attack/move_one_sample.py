@@ -8,6 +8,7 @@ from engine.attacks.result import Ranking
 from engine.experiments import AttackRequest, cost
 from engine.models.model import Model, kinds_for
 from engine.results.store import Stored
+from engine.settings import ROOT
 from engine.vocabulary import LINEAR
 from pages.attack.parts import (
     attack_formulas,
@@ -19,7 +20,8 @@ from pages.attack.parts import (
     replay_view,
 )
 from pages.common.asking import controls, data_choice, door, effort, links, progress, targets
-from pages.common.asking.form import Form
+from pages.common.asking.controls import Aim
+from pages.common.asking.form import Form, Place
 from pages.common.asking.not_here import unanswered
 from pages.common.figures import ranking
 from pages.common.lab import registry
@@ -29,7 +31,7 @@ from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import reproduce, wording
 
-PAGE = registry.page("move-one-sample")
+PAGE, BENCH = registry.page("move-one-sample"), registry.page("lab")
 
 
 def example_line(dataset: str) -> None:
@@ -51,26 +53,13 @@ def attack_bar(
     before: Ranking | None,
     honest: Model | None,
 ) -> None:
-    """Show what will happen, and the button that makes it happen."""
+    """Show what will happen, and the button that makes it happen; of a finished attack, what comes
+    next."""
     request, computed = asked.request, asked.stored is not None
-    target, runs = request.targets[0], request.restarts * len(request.learning_rates)
-    seconds = cost.attack_seconds(open_dataset(request.dataset), runs, request.steps, request.model)
-    long = f" {effort.at_most(seconds)}" if seconds > effort.LONG_SECONDS else ""
-    refused = before is not None and before.ranks[target] <= request.k
-    if computed:
-        st.caption(
-            "Your turn: click any point of the ranking below (or type its number in the sidebar), "
-            "choose k, radius and objective, and run the attack on it."
-        )
-    elif before is not None and refused:
-        st.error(targets.inside(target, before, request.k))
-    elif before is not None:
-        st.caption(
-            f"{runs} runs of at most {request.steps} steps each look for a model near the honest "
-            f"one that moves sample {target} from rank {int(before.ranks[target]):,} into the top "
-            f"{request.k}.{long}"
-        )
+    refused = before is not None and before.ranks[request.targets[0]] <= request.k
     not_now = "" if computed else door.why_not("attack", request)
+    if before is not None and not computed:
+        what_happens(request, before, refused)
     if not_now:
         st.caption(not_now)
     if honest is not None and request.model != LINEAR:
@@ -80,23 +69,39 @@ def attack_bar(
         damage = asked.damage()
         if damage is not None:
             st.warning(f"An earlier result of this attack was damaged and is not shown: {damage}")
-    with st.container(horizontal=True):
-        st.button(
-            "Start again" if asked.has_ended else "Run the attack",
-            type="secondary" if computed else "primary",
-            key="run",
-            disabled=computed or before is None or refused or asked.is_active or bool(not_now),
-            on_click=door.submit,
-            args=("attack", request),
-        )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if not computed:
+            st.button(
+                "Start again" if asked.has_ended else "Run the attack",
+                type="primary",
+                key="run",
+                disabled=before is None or refused or asked.is_active or bool(not_now),
+                on_click=door.submit,
+                args=("attack", request),
+            )
         st.button(
             "Another target at random",
-            type="primary" if computed else "secondary",
             key="random",
             disabled=before is None,
             on_click=targets.random_target,
             args=(before, request.k),
         )
+        st.page_link(ROOT / BENCH.file, label="Choose a sample by its picture →")
+
+
+def what_happens(request: AttackRequest, before: Ranking, refused: bool) -> None:
+    """Say what the attack will look for and how long it takes, or why there is none."""
+    target, runs = request.targets[0], request.restarts * len(request.learning_rates)
+    if refused:
+        st.error(targets.inside(target, before, request.k))
+        return
+    seconds = cost.attack_seconds(open_dataset(request.dataset), runs, request.steps, request.model)
+    long = f" {effort.at_most(seconds)}" if seconds > effort.LONG_SECONDS else ""
+    st.caption(
+        f"{runs} runs of at most {request.steps} steps each look for a model near the honest "
+        f"one that moves sample {target} from rank {int(before.ranks[target]):,} into the top "
+        f"{request.k}.{long}"
+    )
 
 
 def prospect(request: AttackRequest, samples: Samples, ranked: Stored) -> None:
@@ -120,8 +125,8 @@ def prospect(request: AttackRequest, samples: Samples, ranked: Stored) -> None:
     ).show()
 
 
-def finished(stored: Stored, request: AttackRequest, samples: Samples) -> None:
-    """Show all that is known about a computed attack."""
+def folded(stored: Stored, request: AttackRequest, samples: Samples) -> None:
+    """Show, folded, all else that is known about a computed attack."""
     attack = attack_view.FinishedAttack(stored, samples, request)
     attack_view.show(attack)
     if request.model == LINEAR:
@@ -131,15 +136,34 @@ def finished(stored: Stored, request: AttackRequest, samples: Samples) -> None:
     attack_view.take_with_you(attack)
 
 
+def answer(stored: Stored, request: AttackRequest, samples: Samples) -> None:
+    """Show what the page asks, what a finished attack answers, and the attack step by step."""
+    badge = mark_origin(origin(stored, request.dataset))
+    st.markdown(f"{PAGE.question}  \n{wording.headline(stored.result)}{badge}")
+    replay_view.show(stored, request, samples)
+
+
+def choose(form: Form, box: Place, n_train: int) -> Aim:
+    """Draw the controls of target, k and radius in the sidebar, and of the seed in `box`."""
+    left, right = st.sidebar.columns(2)
+    return {
+        "target": controls.target(form, left, n_train),
+        "k": controls.top(form, right, n_train),
+        "radius": controls.radius(form, st.sidebar, n_train),
+        "seed": controls.seed(form, box, n_train, "Seed of the starts (seed)"),
+    }
+
+
 def page() -> None:
     st.title(PAGE.title)
     form = Form()
     name = controls.dataset_choice(form, datasets())
     samples = Samples(data_choice.opened(name))
-    aim = controls.aim(form, len(samples))
-    head, bar, body = st.container(), st.container(border=True), st.container()
-    with bar:
-        recipe = controls.recipe(form, len(samples), kinds_for(samples.dataset))
+    head, bar, body = st.container(), st.container(), st.container()
+    with st.expander("More settings: the goal, the starts, the kind of model"):
+        box = st.container(key="settings")
+        aim = choose(form, box, len(samples))
+        recipe = controls.recipe(form, box, len(samples), kinds_for(samples.dataset))
     request = controls.request_of(name, aim, recipe)
     asked = door.Computation.of("attack", request)
     stored = asked.stored
@@ -148,13 +172,7 @@ def page() -> None:
         if stored is None:
             example_line(request.dataset)
         else:
-            st.markdown(
-                f"{wording.headline(stored.result)}{mark_origin(origin(stored, request.dataset))}"
-            )
-            replay_view.show(stored, request, samples)
-            attack_view.strip(stored.result, samples)
-            if not stored.result.success:
-                next_tries.show(request)
+            answer(stored, request, samples)
     honest_ranking.note_chosen(request)
     with body:
         ranked = honest_ranking.obtain(request, samples.dataset) if stored is None else None
@@ -165,14 +183,18 @@ def page() -> None:
         door.show_refusal()
     with body:
         if stored is not None:
-            finished(stored, request, samples)
+            if not stored.result.success:
+                next_tries.show(request)
+            attack_view.strip(stored.result, samples)
         elif ranked is not None:
             if asked.job is not None and asked.is_active:
                 live = progress.draw_attack(request, len(samples), ranked.result.test, samples)
                 door.follow(asked.job, live)
             else:
                 prospect(request, samples, ranked)
-        attack_formulas.formulas(request)
+    if stored is not None:
+        folded(stored, request, samples)
+    attack_formulas.formulas(request)
 
 
 page()

@@ -40,19 +40,15 @@ class Shown:
 
 def choose(form: Form, n_train: int, kinds: list[str]) -> tuple[Aim, Recipe]:
     """Return what the attack is to do: in plain words, with the paper's names as notes."""
-    box = st.container(key="bench-settings")
-    radius = controls.radius(form, box, n_train, "How far the model may move (radius)")
-    k = controls.top(form, box, n_train, "Places that count as the top (k)")
-    goal = controls.objective(form, box, "Goal (objective)")
-    starts = controls.restarts(form, box, n_train, "Random starts (restarts)")
-    seed = controls.seed(form, box, n_train, "Seed of the starts (seed)")
+    box = st.container(key="settings")
     clicked = "The button beside the figure"
-    target = controls.target(form, box, n_train, clicked, "Sample to move (target)")
-    kind = controls.model(form, box, kinds, "Kind of model (model)")
-    order = controls.order(form, box, "Which end is rank 1 (order)")
-    aim: Aim = {"target": target, "k": k, "radius": radius, "seed": seed}
-    recipe: Recipe = {"model": kind, "objective": goal, "restarts": starts, "order": order}
-    return aim, recipe
+    aim: Aim = {
+        "radius": controls.radius(form, box, n_train, "How far the model may move (radius)"),
+        "k": controls.top(form, box, n_train, "Places that count as the top (k)"),
+        "target": controls.target(form, box, n_train, clicked, "Sample to move (target)"),
+        "seed": controls.seed(form, box, n_train, "Seed of the starts (seed)"),
+    }
+    return aim, controls.recipe(form, box, n_train, kinds)
 
 
 def sensitivity_of(request: AttackRequest) -> SensitivityResult | None:

@@ -29,7 +29,7 @@ DRAWN = """(document.querySelector('.js-plotly-plot .main-svg') ? document.body.
 
 
 def draws(page: Page) -> None:
-    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=60_000)
+    expect(page.locator(".ial-replay canvas.wall")).to_be_visible(timeout=60_000)
 
 
 def appears(page: Page, condition: str) -> None:

@@ -62,12 +62,14 @@ def write_photos(
 
 
 def drawn(page: Page, words: str, points: int) -> None:
-    """Wait until the page says so, is not being run, and shows a chart of that many points."""
+    """Wait until the page says so, is not being run, and shows a chart of that many points or the
+    replay of an attack."""
     page.wait_for_function(
         """([words, points]) => document.body.innerText.includes(words)
             && !document.querySelector('[data-test-script-state=running]')
-            && [...document.querySelectorAll('.js-plotly-plot')].some(
-                chart => (chart.calcdata || []).some(trace => trace.length >= points))""",
+            && (document.querySelector('.ial-replay') || [...document.querySelectorAll(
+                '.js-plotly-plot')].some(
+                chart => (chart.calcdata || []).some(trace => trace.length >= points)))""",
         arg=[words, points],
         polling="raf",
         timeout=60_000,

@@ -12,6 +12,10 @@ from tests.support.browser_pages import LOCATE, SLOW, TITLE, open_page, ranking_
 RANK = 8  # of the clicked point: far from its neighbours on a log axis
 
 
+def open_settings(page: Page) -> None:
+    page.locator("summary", has_text="More settings").click()
+
+
 def set_number(page: Page, label: str, value: object) -> None:
     field = page.get_by_label(label, exact=True)
     field.fill(str(value))
@@ -23,7 +27,8 @@ def test_click_a_point_run_and_see_the_rank_change(visits: Visits) -> None:
     page = visit.page
     open_page(page)
     chart = ranking_chart(page)
-    set_number(page, "Restarts", 2)
+    open_settings(page)
+    set_number(page, "Random starts (restarts)", 2)
     page.wait_for_timeout(1500)
     chart = ranking_chart(page)
     chart.scroll_into_view_if_needed()
@@ -68,8 +73,9 @@ def test_a_second_session_is_usable_while_an_attack_runs_and_it_can_be_cancelled
     expect(vote).to_be_enabled(timeout=SLOW)
     open_page(first.page)
     ranking_chart(first.page)
-    set_number(first.page, "Restarts", 20)
-    set_number(first.page, "Seed", 7)
+    open_settings(first.page)
+    set_number(first.page, "Random starts (restarts)", 20)
+    set_number(first.page, "Seed of the starts (seed)", 7)
     first.page.wait_for_timeout(1500)
     # In a ball this small no run arrives: all of them take all steps.
     slider = first.page.get_by_role("slider")

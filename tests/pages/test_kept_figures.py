@@ -75,6 +75,6 @@ def test_a_result_that_is_computed_anew_has_new_figures(
 
 def test_no_figure_depends_on_the_theme(example: Stored, open_page: Open) -> None:
     """The browser puts the theme's colours in: what is kept serves light and dark."""
-    charts = open_page(PAGE).get("plotly_chart")
+    charts = unfold(open_page(PAGE)).get("plotly_chart")
     assert charts
     assert {chart.proto.theme for chart in charts} == {"streamlit"}

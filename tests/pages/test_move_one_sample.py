@@ -38,9 +38,10 @@ def test_before_any_click_the_finding_stands_there_with_its_numbers(
     old = int(result.before.ranks[target])
     assert f"sample {target} went from rank {old:,} to rank {result.rank_test:,} of 1,200" in said
     assert "computed here" in said
-    assert len(app.get("plotly_chart")) == 2  # the baseline on the example is published
-    assert len(unfold(app).get("plotly_chart")) == 6
-    assert app.button(key="run").disabled
+    assert PAGE.question in said
+    assert not app.get("plotly_chart")
+    assert not may_run(app)
+    assert len(unfold(app).get("plotly_chart")) == 6  # the baseline on the example is published
 
 
 def test_a_link_restores_its_view(open_page: Open, settings: Settings) -> None:
@@ -133,9 +134,18 @@ def test_a_target_in_the_honest_top_k_is_refused_in_words(open_page: Open, examp
     assert not app.exception
 
 
+def folds(app: AppTest) -> list[str]:
+    return [section.label for section in app.expander]
+
+
 def is_finished(app: AppTest) -> bool:
     """Whether the page shows a finished attack; its two tables are folded."""
-    return "Every run, arrived or not" in [section.label for section in app.expander]
+    return "Every run, arrived or not" in folds(app)
+
+
+def may_run(app: AppTest) -> bool:
+    """Whether the page offers to run the attack: not one that it shows."""
+    return "run" in [button.key for button in app.button]
 
 
 def test_run_from_click_to_result(open_page: Open, settings: Settings) -> None:
@@ -148,7 +158,7 @@ def test_run_from_click_to_result(open_page: Open, settings: Settings) -> None:
     stored = find(settings, request)
     assert stored is not None
     assert wording.headline(stored.result) in words(app)
-    assert app.button(key="run").disabled
+    assert not may_run(app)
     assert len(tables(unfold(app))) == 2
 
 
@@ -156,8 +166,8 @@ def test_the_baseline_is_offered_beside_a_finished_attack_and_computed(
     open_page: Open, settings: Settings
 ) -> None:
     app = open_page(PAGE, **links.values_of(SMALL))
-    assert "Would it not do to train on the target more often?" in words(app)
-    charts = len(app.get("plotly_chart"))
+    assert "Would it not do to train on the target more often?" in folds(app)
+    charts = len(unfold(app).get("plotly_chart"))
     app.button(key="offer-baseline").click().run()
     follow(app, lambda: "weight of 1 is" in words(app))
     assert not app.exception

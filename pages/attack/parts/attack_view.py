@@ -59,8 +59,8 @@ def strip(result: AttackResult, samples: Samples) -> None:
             ),
             Fact(
                 "Distance from honest",
-                f"{result.distance:.2f} ‖θ*‖",
-                "1: the honest model's length",
+                f"{result.distance:.0%}",
+                "of the honest model's length",
             ),
             Fact(
                 "Runs that arrived",
@@ -191,10 +191,17 @@ class FinishedAttack:
 
 
 def show(attack: FinishedAttack) -> None:
-    """Draw a finished attack but headline and strip; what else moved, and every run, is folded."""
-    attack.ranking().show()
+    """Draw what is folded of a finished attack: its ranking, what else moved, every run."""
+    _whole_ranking(attack)
     _who_else(attack)
     _every_run(attack)
+
+
+@unfold.section("The whole ranking, before and after", "whole-ranking")
+def _whole_ranking(attack: FinishedAttack) -> None:
+    if targets.was_picked(attack.target):
+        st.rerun()
+    attack.ranking().show()
 
 
 @unfold.section("Who else moved, and which predictions changed?", "who-else")

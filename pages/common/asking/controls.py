@@ -102,13 +102,13 @@ def seed(form: Form, place: Place, n_train: int, label: str = "Seed") -> int:
     return form.whole(place, label, "seed", limits, EXAMPLE.seed, "Decides the random starts.")
 
 
-def model(form: Form, place: Place, models: Sequence[str], label: str = "Model") -> str:
+def model(form: Form, place: Place, models: Sequence[str]) -> str:
     """Draw the choice among the kinds of model that the data set can have; return its name."""
     missing = [MODEL_WORDS[name] for name in MODELS if name not in models]
     cannot = f". This data set cannot have {' or '.join(missing)}." if missing else ""
     return form.choice(
         place,
-        label,
+        "Kind of model (model)",
         "model",
         models,
         explained(MODELS, MODEL_WORDS) + cannot,
@@ -117,11 +117,11 @@ def model(form: Form, place: Place, models: Sequence[str], label: str = "Model")
     )
 
 
-def objective(form: Form, place: Place, label: str = "Objective") -> str:
+def objective(form: Form, place: Place) -> str:
     """Draw the choice of the objective that the attack lowers; return its name."""
     return form.choice(
         place,
-        label,
+        "Goal (objective)",
         "objective",
         list(OBJECTIVES),
         explained(OBJECTIVES, OBJECTIVE_WORDS),
@@ -130,11 +130,11 @@ def objective(form: Form, place: Place, label: str = "Objective") -> str:
     )
 
 
-def restarts(form: Form, place: Place, n_train: int, label: str = "Restarts") -> int:
+def restarts(form: Form, place: Place, n_train: int) -> int:
     """Draw the field for the number of random starts, and return it."""
     return form.whole(
         place,
-        label,
+        "Random starts (restarts)",
         "restarts",
         links.ranges(n_train)["restarts"],
         EXAMPLE.restarts,
@@ -142,11 +142,11 @@ def restarts(form: Form, place: Place, n_train: int, label: str = "Restarts") ->
     )
 
 
-def order(form: Form, place: Place, label: str = "Order") -> str:
+def order(form: Form, place: Place) -> str:
     """Draw the choice of which end of the scores is rank 1; return its name."""
     return form.segments(
         place,
-        label,
+        "Which end is rank 1 (order)",
         "order",
         list(ORDERS),
         EXAMPLE.order,
@@ -166,14 +166,13 @@ def aim(form: Form, n_train: int) -> Aim:
     }
 
 
-def recipe(form: Form, n_train: int, models: Sequence[str]) -> Recipe:
-    """Draw the controls of model, objective, restarts and order; return their values."""
-    first, left, middle, right = st.columns([2, 3, 2, 4])
+def recipe(form: Form, place: Place, n_train: int, models: Sequence[str]) -> Recipe:
+    """Draw the controls of objective, restarts, model and order; return their values."""
     return {
-        "model": model(form, first, models),
-        "objective": objective(form, left),
-        "restarts": restarts(form, middle, n_train),
-        "order": order(form, right),
+        "objective": objective(form, place),
+        "restarts": restarts(form, place, n_train),
+        "model": model(form, place, models),
+        "order": order(form, place),
     }
 
 

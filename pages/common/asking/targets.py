@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from engine.attacks.result import Ranking
-from pages.common.asking import door
+from pages.common.asking import door, refusals
 from pages.common.asking.form import forget_notes
 
 
@@ -28,6 +28,12 @@ def pick(key: str, before: Ranking, k: int) -> None:
     else:
         st.session_state["target"] = index
         forget_notes()
+
+
+def was_picked(target: int) -> bool:
+    """Return whether a click has chosen another sample than `target`, or was refused, and the page
+    does not show it yet: a figure in a fold draws itself again, alone."""
+    return st.session_state.get("target") != target or refusals.REFUSAL in st.session_state
 
 
 def random_target(before: Ranking, k: int) -> None:
