@@ -139,7 +139,7 @@ def folded(stored: Stored, request: AttackRequest, samples: Samples) -> None:
 def answer(stored: Stored, request: AttackRequest, samples: Samples) -> None:
     """Show what the page asks, what a finished attack answers, and the attack step by step."""
     badge = mark_origin(origin(stored, request.dataset))
-    st.markdown(f"{PAGE.question}  \n{wording.headline(stored.result)}{badge}")
+    st.markdown(f"{PAGE.question}\n\n{wording.headline(stored.result)}{badge}")
     replay_view.show(stored, request, samples)
 
 
