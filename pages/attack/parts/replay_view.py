@@ -29,7 +29,7 @@ def show(stored: Stored, request: AttackRequest, samples: Samples) -> None:
         return
     result: AttackResult = stored.result
     st.caption(
-        "Each picture is a training sample, rank 1 first; yellow: the first tenth under the honest "
+        "Each picture is a training sample, best rank first; yellow: the first tenth under the honest "
         "model. Play the attack, and watch the orange frame."
     )
     words = replay.Words(f"sample {result.targets[0]}")
