@@ -29,8 +29,8 @@ def show(stored: Stored, request: AttackRequest, samples: Samples) -> None:
         return
     result: AttackResult = stored.result
     st.caption(
-        "Each picture is a training sample, best rank first; yellow: the first tenth under the honest "
-        "model. Play the attack, and watch the orange frame."
+        "Each picture is a training sample, best rank first; yellow: the first tenth under the "
+        "honest model. Play the attack, and watch the orange frame."
     )
     words = replay.Words(f"sample {result.targets[0]}")
     replay.play(replay.film(result, found, samples, words), f"replay-{stored.folder.name}")
