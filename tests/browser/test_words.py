@@ -1,5 +1,7 @@
 """Words that a newcomer may not know: underlined, explained when pointed at, tapped, or by keys."""
 
+import time
+
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -48,8 +50,12 @@ def test_the_first_mention_of_a_word_is_explained_under_the_pointer(
     found = words_of(page)
     assert len(found) == len(set(found))
     assert set(found) <= set(TEXT)
-    place = page.evaluate(PLACE, found[0])
-    page.mouse.move(place["x"], place["y"])
+    note = page.get_by_role("tooltip")
+    end = time.monotonic() + SLOW / 1000
+    while not note.is_visible() and time.monotonic() < end:  # what comes late moves the word
+        place = page.evaluate(PLACE, found[0])
+        page.mouse.move(place["x"], place["y"])
+        page.wait_for_timeout(300)
     note = note_within(page, TEXT[found[0]], 1280)
     page.keyboard.press("Escape")
     expect(note).to_be_hidden()

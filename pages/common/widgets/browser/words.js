@@ -11,6 +11,7 @@
   const longest = [...byForm.keys()].sort((a, b) => b.length - a.length).map(escaped);
   const pattern = new RegExp(`(?<![\\p{L}\\p{N}_-])(?:${longest.join('|')})(?![\\p{L}\\p{N}_-]|[.,]\\p{N})`, 'giu');
   let found = [];  // {word, range}: first mentions that can be seen
+  let pointer = null;  // {x, y}: where the pointer rests or tapped; none once a note is closed by keys
 
   // A form with a capital letter is a name and matches as it is; others also begin sentences.
   function wordOf(text) {
@@ -38,7 +39,7 @@
     if (window.CSS && CSS.highlights) {
       CSS.highlights.set('ial-words', new Highlight(...found.map(one => one.range)));
     }
-    hide();
+    point();
   }
 
   const note = document.createElement('div');
@@ -59,10 +60,12 @@
       box => x >= box.left && x <= box.right && y >= box.top && y <= box.bottom));
   }
 
-  // A word below a dialog or a menu is not the one that is pointed at.
-  function point(event) {
-    const here = found.length && at(event.clientX, event.clientY);
-    if (!here || !event.target.contains(here.range.startContainer)) { hide(); return; }
+  // What a page draws late does not close the note of a word that is still under the pointer. A word
+  // below a dialog or a menu is not the one that is pointed at.
+  function point() {
+    const here = pointer && at(pointer.x, pointer.y);
+    const above = here && document.elementFromPoint(pointer.x, pointer.y);
+    if (!above || !above.contains(here.range.startContainer)) { hide(); return; }
     note.replaceChildren(...entry(here.word));
     dress(note);
     note.hidden = false;
@@ -115,9 +118,11 @@
       {childList: true, subtree: true, characterData: true, attributeFilter: ['open', 'hidden']});
     later();
   });
-  addEventListener('pointermove', event => { if (event.pointerType === 'mouse') point(event); });
-  addEventListener('click', point);
+  const move = event => { pointer = {x: event.clientX, y: event.clientY}; point(); };
+  const leave = () => { pointer = null; hide(); };
+  addEventListener('pointermove', event => { if (event.pointerType === 'mouse') move(event); });
+  addEventListener('click', move);
   addEventListener('scroll', hide, true);
-  addEventListener('keydown', event => { if (event.key === 'Escape') hide(); });
+  addEventListener('keydown', event => { if (event.key === 'Escape') leave(); });
   window.ialWords = {list, found: () => found.map(one => one.word.term)};
 })();
