@@ -183,6 +183,18 @@ def test_on_the_image_set_attacks_had_the_time_of_the_search(open_page: Open) ->
     assert "had as long" not in on_digits and "With the same processor time" not in on_digits
 
 
+def test_the_lots_of_the_image_set_have_other_targets(open_page: Open) -> None:
+    """What was fixed before the second lot was tried: 12 more, of another seed, and a search that
+    ends at the radius of the comparison."""
+    first, second = published_results.requests_of("minimal", IMAGES)
+    assert second == replace(first, targets_seed=3, enough=0.05) and second.radii == (0.05,)
+    lots = [door.find_published("minimal-radius", asked) for asked in (first, second)]
+    one, two = [set(lot.result.targets.tolist()) for lot in lots if lot is not None]
+    assert (len(one), len(two)) == (12, 12) and not one & two
+    said = words(unfold(open_page(PAGE, dataset=IMAGES)))
+    assert "of 24 targets within radius 0.05" in said and "multiplied by 2" in said
+
+
 def test_a_second_lot_of_targets_is_compared_with_the_first(
     open_page: Open, settings: Settings, publish: Publish
 ) -> None:

@@ -351,6 +351,23 @@ def at_equal_time(dataset: str) -> Row:
     return told
 
 
+def enough(dataset: str) -> Numbers:
+    return [results("minimal", dataset)[-1][0].enough]
+
+
+def lots(dataset: str) -> Numbers:
+    sizes = [len(lot.targets) for lot in searched(dataset).lots]
+    return [len(sizes), *sizes]
+
+
+def last_lot(dataset: str) -> Row:
+    rows = paired(searched(dataset).lots[-1])
+    told: Row = [rows[0][1][0]]
+    for (_at, name), counts, p, _took in rows:
+        told += [*named(NAMES[name])[1:], counts[1], p]
+    return told
+
+
 def clock(seconds: float) -> Numbers:
     """Seconds, minutes apart where there are some."""
     whole = round(seconds)
