@@ -38,9 +38,10 @@ def test_every_figure_is_saved_as_png_and_svg(visits: Visits) -> None:
     visit = visits.open()
     page = visit.page
     page.emulate_media(color_scheme="dark")
+    page.reload()  # a theme that changes on an open page reaches its parts one after the other
     open_page(page)
     chart = ranking_chart(page)
-    page.wait_for_function(  # the theme's change may draw another chart
+    page.wait_for_function(
         """() => {
             const layout = document.querySelector('.js-plotly-plot')?._fullLayout;
             return layout && layout.paper_bgcolor !== '#FFFFFF';
