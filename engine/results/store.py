@@ -43,6 +43,7 @@ from engine.results.manifest import (
 )
 from engine.settings import Settings
 from engine.version import VERSION, source_revision
+from engine.vocabulary import LINEAR
 
 LOCAL, PUBLISHED, IMPORTED = "local", "published", "imported"  # where a result comes from
 PROBE_BYTES = 4096  # written to see whether anything can be
@@ -169,14 +170,16 @@ class Store:
         return found
 
     def on_data(self, name: str, data_hash: str, most: int = 200) -> list[Stored]:
-        """Return the sound results of an experiment on data of that content, published and local,
-        at most `most`, the latest first."""
+        """Return the sound results of an experiment with linear models on data of that content,
+        published and local, at most `most`, the latest first."""
         found = []
         for origin, root in self.roots(with_imported=False).items():
             for path in (root / name).glob(f"*/{MANIFEST}"):
                 try:
                     manifest = read_manifest(path.parent)
-                    if (manifest.data_hash, manifest.result_version) == (data_hash, RESULT_VERSION):
+                    current = (data_hash, RESULT_VERSION)
+                    linear = manifest.request.get("model", LINEAR) == LINEAR
+                    if linear and (manifest.data_hash, manifest.result_version) == current:
                         found.append((manifest.created, path.parent, origin))
                 except DamagedResult as error:
                     say_damaged(error)

@@ -1,5 +1,6 @@
 """The registry of pages, and that every page in it opens."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -7,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.data.load import load_dataset
+from engine.experiments import AttackRequest
+from engine.progress import ignore
+from engine.results.compute import compute_and_keep
 from engine.results.manifest import MANIFEST
-from engine.settings import ROOT, Settings
+from engine.settings import ROOT, read_settings
 from pages.common.lab.registry import PAGES, PageEntry, links
 from tests.support.pages import Asked, Open, words
 
@@ -81,10 +86,15 @@ def test_every_link_that_is_offered_opens_from_what_is_published(
     assert not list(cache.rglob(MANIFEST)), "nothing is written"
 
 
-def test_the_server_process_does_not_import_torch(settings: Settings) -> None:
+def test_the_server_process_does_not_import_torch(tmp_path: Path) -> None:
+    """Nor does it where an attack on a network is kept, whose model needs torch."""
+    place = {"IAL_CACHE_DIR": str(tmp_path), "IAL_DEVICE": "cpu"}
+    request = AttackRequest(targets=(16,), restarts=1, steps=1, model="mlp")
+    compute_and_keep("attack", request, load_dataset("digits"), read_settings(place), ignore)
     run = subprocess.run(
         [sys.executable, "-c", BARE_RUN.format(root=ROOT)],
         cwd=ROOT,
+        env=os.environ | place,
         capture_output=True,
         text=True,
         timeout=120,

@@ -423,12 +423,13 @@ def test_equal_results_of_equal_data_are_told_apart_by_their_folder(store: Store
 
 
 def test_all_that_is_stored_on_some_data(store: Store) -> None:
-    """Published and local, damaged ones and other data left out."""
+    """Published and local; damaged ones, other data and networks are left out."""
     assert store.on_data("attack", HASH) == []
     published = publish(store)
     other = dataclasses.replace(REQUEST, seed=5)
     local = store.write("attack", other, HASH, result(), 1.0, "CPU")
     store.write("attack", other, "0" * 64, result(), 1.0, "CPU")
+    store.write("attack", dataclasses.replace(REQUEST, model="mlp"), HASH, result(), 1.0, "CPU")
     found = store.on_data("attack", HASH)
     assert {one.folder for one in found} == {published, local}
     assert len(store.on_data("attack", HASH, most=1)) == 1

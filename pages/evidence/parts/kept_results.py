@@ -12,6 +12,7 @@ from engine.results import bundle, library
 from engine.results.library import Entry
 from engine.results.store import LOCAL, PUBLISHED, Stored, open_entry
 from engine.settings import ROOT
+from engine.vocabulary import LINEAR
 from pages.common.asking import door
 from pages.common.lab.shared import lab, origin, shown
 from pages.common.widgets import blocks, charts, unfold
@@ -46,8 +47,10 @@ def opened(entry: Entry) -> Stored | None:
 
 def example(entries: Sequence[Entry]) -> None:
     """Show what one of these results says, and the way to its page, while none is ticked: the first
-    attack, or else the first result, that a page can show here."""
-    attacks_first = sorted(entries, key=lambda entry: entry.experiment != EXAMPLE)
+    attack, or else the first result, that a page can show here. None of a network: it would bring
+    PyTorch into the server unasked."""
+    linear = [e for e in entries if e.manifest.request.get("model", LINEAR) == LINEAR]
+    attacks_first = sorted(linear, key=lambda entry: entry.experiment != EXAMPLE)
     able = (e for e in attacks_first[:LOOKED_AT] if e.current and can_be_opened(e))
     entry = next(able, None)
     stored = None if entry is None else opened(entry)
