@@ -51,7 +51,7 @@ def radius_title(own: pd.DataFrame, lost: pd.Series, tolerance: float | None) ->
     if best == own["radius"].max():
         return f"A larger radius moves more samples{dearer(lost)}"
     if tolerance is not None:
-        return f"Beyond radius {best:g}, too much accuracy is lost"
+        return f"Beyond radius {best:g}, more samples cost too much accuracy"
     return f"Beyond radius {best:g}, no more samples are moved"
 
 

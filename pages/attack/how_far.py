@@ -60,7 +60,8 @@ def curve_figure(stored: Stored, within: float) -> FigureBlock:
         table=lambda: radius_words.targets_table(result),
         results=(stored,),
         caption=f"Each step is one sample. {radius_words.ends(result)}"
-        "A change of 10% is radius 0.1 on the other pages.",
+        "A change of 10% is radius 0.1 on the other pages, where an attack is given its radius and "
+        "does not look for the smallest.",
         details="A step stands at the smallest change that was found for its sample: the distance "
         "between the returned model and the honest one, as a share of the length of all honest "
         "weights. It is an upper bound: a nearer model may exist.",

@@ -74,7 +74,7 @@ def live(stored: Stored, exponent: float) -> None:
     st.caption(
         "Each mark is one model; the gradient is the slope of its training loss. The attacker who "
         "knows the check tries several ways for each sample: the mark is the smallest gradient "
-        "that reached the top."
+        "that reached the top, and a sample that never reached it has no mark."
     )
 
 

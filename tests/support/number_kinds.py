@@ -133,7 +133,7 @@ RESULTS = (
     result(r"^\d+ of \d+ targets move under every variant$", shown.moved_by_all),
     result(r"^(no target|\d+) under none; ", shown.moved_by_few),
     result(r"^The paper's attack misses \d+ that", more.not_contained),
-    result(r"^Beyond radius [\d.]+, too much accuracy", shown.too_far),
+    result(r"^Beyond radius [\d.]+, more samples cost", shown.too_far),
     result(r"^Success is \d+% at", r.cost_by_radius),
     result(
         r"^Fewer competitors, easier: \d+% with [\d,]+ training samples$", shown.smallest_training

@@ -27,7 +27,6 @@ NOTES = {  # by a row's label: what its models have in common
     "weights multiplied": "same predictions",
 }
 SHAPES = {"honest": "circle", "attacked": "diamond", "scaled": "tick", "adaptive": "cross"}
-KNOWING = 2  # the place of what attackers who know the check pass, among what is read
 Given = Mapping[str, object]
 
 
@@ -51,7 +50,7 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
     reads: list[dict[str, object]] = [
         {"values": floats(by["honest"]), "percent": True},
         {"values": floats(moved["gradient_norm"]), "percent": True},
-        {"values": floats(able), "below": True, "total": targets, "unit": " pass"},
+        {"values": floats(able), "below": True, "total": targets},
         {"values": floats(by["scaled"])},
     ]
     rows = []
@@ -66,7 +65,7 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
                 "values": values,
                 "shape": SHAPES[kind],
                 "heights": floats(rng.uniform(-1, 1, size=(len(part),))),
-                "read": KNOWING if kind == "adaptive" else len(reads) - 1,
+                "read": len(reads) - 1,
             }
         )
     told: dict[str, object] = {

@@ -26,7 +26,7 @@ function read(one, threshold, strict) {
   const total = one.total ?? one.values.length;
   const many = [count, total].map((v) => v.toLocaleString('en')).join(' of ');
   const text = one.percent ? wholePercent(total ? count / total : 0) : many;
-  return { count, text, end: one.verdicts ? one.verdicts[count ? 1 : 0] : `${many}${one.unit || ''}`,
+  return { count, text, end: one.verdicts ? one.verdicts[count ? 1 : 0] : many,
     strong: count > 0 };
 }
 
