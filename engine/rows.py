@@ -95,14 +95,10 @@ class Streamed:
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """The rows of X (n, D) as they are, `plain`, and in oneDNN's order from the first product of
-    either side on: `rows` (n, D) and `columns` (D, n), each as large as X."""
+    """The rows of X (n, D) as they are, `plain`, and its `columns` (D, n) in oneDNN's order, as
+    large as X, from the first product M X on. For V Xᵀ that order gains next to nothing."""
 
     plain: Tensor
-
-    @cached_property
-    def rows(self) -> Tensor:
-        return pack(self.plain)
 
     @cached_property
     def columns(self) -> Tensor:
@@ -117,7 +113,7 @@ class Packed:
 
     def times(self, V: Tensor) -> Tensor:
         """V Xᵀ, (c, D) → (c, n)."""
-        return wide_product(V, self.rows) if pays(V, self.plain) else V @ self.plain.T
+        return times(self.plain, V)
 
     def under(self, M: Tensor) -> Tensor:
         """M X, (c, n) → (c, D)."""

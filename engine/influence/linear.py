@@ -422,10 +422,9 @@ class LinearProblem:
         return replace(self, weights=torch.as_tensor(weights, dtype=kind, device=device))
 
     def packed(self) -> Self:
-        """Return the same problem for many products: the features take three times the memory, and
-        every number is the same (`engine.rows.Packed`)."""
-        splits = {name: samples.in_order() for name, samples in self.splits.items()}
-        return replace(self, train=self.train.in_order(), splits=splits)
+        """Return the same problem for many products: the training features take twice the memory,
+        and every number is the same (`engine.rows.Packed`)."""
+        return replace(self, train=self.train.in_order())
 
     def damped(self, damping: float) -> Self:
         """Return the same problem with another damping."""

@@ -31,7 +31,7 @@ def arrivals(shares: pd.DataFrame, view: RateView, stored: Stored, beside: str) 
     return FigureBlock(
         name=f"arrivals-top-{view.k}-radius-{view.radius:g}",
         title=target_sets.arrivals_title(shares, view.k),
-        kind=f"Part of the targets that arrives in the top {view.k}, by the size of the target set",
+        kind=f"Share of the targets that arrive in the top {view.k}, by the size of the target set",
         build=set_figures.arrivals,
         values=(shares, view.k),
         results=(stored,),

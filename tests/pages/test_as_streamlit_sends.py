@@ -268,7 +268,7 @@ def failures() -> None:
     def caught(show: Callable[[], None], said: list[str]) -> None:
         try:
             show()
-        except Exception as error:
+        except Exception as error:  # what Streamlit raises is compared, whatever it is
             said.append(f"{type(error).__name__}: {error}")
 
     noted = []

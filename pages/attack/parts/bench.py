@@ -167,8 +167,8 @@ def words_for(n: int) -> dict[str, object]:
 
 
 def with_price(frames: object, ranks: NDArray[np.int64]) -> list[dict[str, object]]:
-    """Return the frames, each with what became of the accuracy and of the honest ranking (the
-    first row)."""
+    """Return the frames. Each says what became of the accuracy and of the honest ranking, which is
+    the first row."""
     assert isinstance(frames, list)
     first = np.argsort(ranks[0], kind="stable")[:FIRST]
     order = rank_correlation(ranks, ranks[0])

@@ -49,8 +49,8 @@ def norms_caption(result: SensitivityResult) -> str:
     )
     return (
         "Sensitivity is the norm of the score's gradient in the model's parameters. "
-        "Ends are the first and the last twentieth. The left half counts from the top, the right "
-        "half to the bottom, both on log axes. Norms are estimated from "
+        "The ends are the first and the last twentieth of the ranking. The left half counts ranks "
+        "from the top, the right half from the bottom, both on log axes. Norms are estimated from "
         f"{result.probes:,} random directions, standard error "
         f"{1 / (2 * result.probes) ** 0.5:.1%}{checked}; bars, on the samples that were attacked, "
         f"are ± 2 standard errors.{thinning(len(result.norms))}"
