@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,6 @@ from engine.options import (
     taken_from,
     truth,
 )
-from engine.progress import Progress
 from engine.statistics import holm, sign_test
 from engine.vocabulary import ACCURACY_TOLERANCE, L2, OBJECTIVES, ROUNDING, SEARCH_TOLERANCE
 
@@ -52,7 +51,9 @@ class MinimalRadiusRequest(MinimalOptions, OnDataset):
     `test` is that of few samples. l2: of the honest model's training. keep_models: whether the
     returned models are stored. equal_time: the attacks begin again, from other random starts, until
     they have had the processor time of the search at each radius; targets that have arrived with
-    `tolerance` kept leave their time to the others. All other fields as in `minimal_radius`.
+    `tolerance` kept leave their time to the others. one_by_one: each target is searched for and
+    attacked before the next, and none leaves time to another. All other fields as in
+    `minimal_radius`.
     """
 
     tolerance: float | None = option(SEARCH_TOLERANCE, optional(not_negative))
@@ -65,6 +66,7 @@ class MinimalRadiusRequest(MinimalOptions, OnDataset):
     l2: float = option(L2, check_positive)
     keep_models: bool = option(True, truth)
     equal_time: bool = option(False, truth, added=True)
+    one_by_one: bool = option(False, truth, added=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,19 +170,36 @@ def fresh_targets(request: MinimalRadiusRequest, ranks: NDArray[np.int64]) -> tu
 def run_minimal_radius(
     request: MinimalRadiusRequest, dataset: Dataset, context: Context
 ) -> MinimalRadiusResult:
-    from engine.attacks.minimal import honest_ranks, minimal_radius
+    from engine.attacks.minimal import honest_ranks
 
     honest = honest_model(dataset, request.l2, context)
     ranks = honest_ranks(honest, dataset, request, context.device)
     targets = fresh_targets(request, ranks)
-    total = len(targets) + len(request.objectives) * len(request.radii)
+    parts = [(target,) for target in targets] if request.one_by_one else [targets]
+    more = context.counter(len(targets) + len(parts) * len(request.objectives) * len(request.radii))
+    return pooled([run_on(request, part, honest, ranks, dataset, context, more) for part in parts])
+
+
+def run_on(
+    request: MinimalRadiusRequest,
+    targets: Sequence[int],
+    honest: LinearModel,
+    ranks: NDArray[np.int64],
+    dataset: Dataset,
+    context: Context,
+    more: Callable[[int], None],
+) -> MinimalRadiusResult:
+    """Search and attack these targets. more: hears of each target and each attack that is done.
+    Raises what `minimal_radius` raises."""
+    from engine.attacks.minimal import minimal_radius
+
     found = minimal_radius(
         honest,
         dataset,
         targets,
         taken_from(MinimalOptions, request),
         device=context.device,
-        on_target=lambda seen: context.progress(Progress(seen.done, total)),
+        on_target=lambda _seen: more(1),
     )
     spent = float((found.starts["start_seconds"] + found.starts["seconds"]).sum())
     budget = spent if request.equal_time else 0.0
@@ -190,7 +209,7 @@ def run_minimal_radius(
             tables.append(
                 attacked(request, objective, radius, honest, dataset, targets, context, budget)
             )
-            context.report(len(targets) + len(tables), total)
+            more(1)
     return put_together(request, found, ranks, pd.concat(tables, ignore_index=True))
 
 
