@@ -49,7 +49,7 @@ def allow(form: Form, result: MinimalRadiusResult) -> float:
 
 
 @shelf.kept
-def curve_figure(stored: Stored, within: float) -> FigureBlock:
+def curve_figure(stored: Stored, within: float, enough: float) -> FigureBlock:
     result: MinimalRadiusResult = stored.result
     return FigureBlock(
         name="moved-within-radius",
@@ -59,7 +59,7 @@ def curve_figure(stored: Stored, within: float) -> FigureBlock:
         values=(result, within),
         table=lambda: radius_words.targets_table(result),
         results=(stored,),
-        caption=f"Each step is one sample. {radius_words.ends(result)}"
+        caption=f"Each step is one sample. {radius_words.ends(result, enough)}"
         "A change of 10% is radius 0.1 on the other pages, where an attack is given its radius and "
         "does not look for the smallest.",
         details="A step stands at the smallest change that was found for its sample: the distance "
@@ -133,13 +133,12 @@ def together(lots: Sequence[Stored]) -> MinimalRadiusResult:
 @shelf.kept
 def rivals_figure(lots: Sequence[Stored]) -> FigureBlock:
     result = together(lots)
-    radius = radius_words.at_one_radius(result)
     return FigureBlock(
         name="search-and-attacks",
-        title=radius_words.rivals_title(result, radius),
+        title=radius_words.rivals_title(result),
         kind="Samples moved by the search and by attacks that are given a radius",
         build=radius_figures.rivals,
-        values=(result, radius),
+        values=(result,),
         table=lambda: radius_words.comparison(result, len(lots)),
         results=tuple(lots),
     )
@@ -159,7 +158,10 @@ def comparison(stored: Stored, request: MinimalRadiusRequest) -> None:
     blocks.table(
         radius_words.comparison(result, looks), "The search beside other attacks, target by target"
     )
-    st.caption(radius_words.comparison_caption(result, request.equal_time, looks))
+    st.caption(radius_words.comparison_caption(result, request, looks))
+    planned = published_results.planned(request)
+    if planned is not None:
+        st.caption(radius_words.planned_caption(planned, len(result.targets)))
     if looks > 1:
         last = list(later)[-1]
         st.caption(radius_words.looks_caption([lot.result for lot in lots], last))
@@ -254,13 +256,14 @@ def page() -> None:
         not_computed(asked)
         return
     result: MinimalRadiusResult = stored.result
-    st.markdown(f"{radius_words.finding(result)}{mark_origin(badge_of(stored))}")
+    st.markdown(f"{radius_words.finding(result, request.enough)}{mark_origin(badge_of(stored))}")
     within = allow(form, result)
     form.finish()
-    curve_figure(stored, within).show()
+    curve_figure(stored, within, request.enough).show()
     if samples is not None:
         pictures(result, samples, within)
-    by_rank(stored, samples)
+    if not request.enough:
+        by_rank(stored, samples)
     comparison(stored, request)
     method(request)
     take_away.show(

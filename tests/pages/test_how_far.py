@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from engine.data.load import load_dataset
@@ -142,7 +143,7 @@ def test_the_staircase_rises_at_each_radius() -> None:
     assert accurate["radius"].tolist() == [0.2, 0.3]
     line = radius_figures.curve(result, 0.25).data[-1]
     assert list(line.x) == [25, 25] and list(line.y) == [0, 2]
-    beside = radius_figures.rivals(result, 0.2)
+    beside = radius_figures.rivals(result)
     assert beside.layout.xaxis.range[1] >= 1.25 * len(result.targets)  # for "4 of 4" on a phone
     bars = beside.data[0]
     assert list(bars.y) == ["the search", "keep accuracy"] and list(bars.x) == [1, 1]
@@ -233,6 +234,40 @@ def test_a_difference_that_may_be_chance_is_called_so(moved: int, looks: int, en
         f"the search moves 8 of 8 targets within radius 0.2:** “keep accuracy” moves {8 - moved}"
         in said
     )
+
+
+def test_every_radius_is_compared() -> None:
+    """At 0.1 the search alone moves three; at 0.2 both move four, and Holm counts both rows."""
+    result = made([0.1, 0.09, 0.05, 0.2], [0.0] * 4, [True] * 4)
+    nearer = result.others.assign(radius=0.1, arrived=False)
+    result = replace(result, others=pd.concat([nearer, result.others], ignore_index=True))
+    said = radius_words.verdict(result)
+    assert (
+        "the search moves 3 of 4 targets within radius 0.1:** “keep accuracy” moves 0 "
+        f"(corrected p {2 * sign_test(3, 0):.3f}). **Within radius 0.2 the search moves 4 of 4 "
+        "targets:** “keep accuracy” moves 4 (corrected p 1.000). The differences may be chance."
+    ) in said
+    title = radius_words.rivals_title(result)
+    assert title.endswith("move fewer within radius 0.1 and as many within radius 0.2")
+    bars = radius_figures.rivals(result).data[0]
+    assert dict(zip(bars.y, bars.x, strict=True)) == {
+        "the search within 0.1": 3, "keep accuracy within 0.1": 0,
+        "the search within 0.2": 4, "keep accuracy within 0.2": 4,
+    }  # fmt: skip
+    assert "may be chance" in radius_words.verdict(result)
+
+
+def test_a_search_that_ends_early_is_called_so() -> None:
+    result = made([0.1, 0.09, np.nan, 0.13], [0.0] * 4, [False] * 4)
+    said = radius_words.finding(result, 0.1)
+    assert "**10% of their length was enough for 2 of the 4 samples tried.**" in said
+    assert "ended once it was within 10%" in radius_words.ends(result, 0.1)
+    asked = replace(REQUEST, equal_time=True, one_by_one=True, enough=0.1)
+    caption = radius_words.comparison_caption(result, asked)
+    assert "It ended once it was within radius 0.1." in caption and "every radius" not in caption
+    assert "as long for each target" in caption and "until the target had arrived" in caption
+    planned = radius_words.planned_caption(16, 4)
+    assert "16 targets were planned" in planned and "The first 4 of them" in planned
 
 
 def test_the_last_lot_is_also_told_alone() -> None:

@@ -173,6 +173,28 @@ def test_attacks_get_the_time_of_the_search() -> None:
     assert (rows["rounds"].max() >= settled["rounds"]).all()
 
 
+def test_one_by_one_is_each_target_alone() -> None:
+    """An attack has the time of the search for its own target, and the numbers are those of a
+    request for that target."""
+    dataset, _ = random_problem(6, n=40, d=3)
+    request = replace(
+        REQUEST, n_targets=3, start_steps=5, equal_time=True, one_by_one=True, keep_models=False
+    )
+    kind, reports = experiment("minimal-radius"), []
+    result = kind.run(request, dataset, Context(device="cpu", progress=reports.append))
+    assert [(seen.done, seen.total) for seen in reports] == [(n, 9) for n in range(10)]
+    spent = result.starts.groupby("target")[["start_seconds", "seconds"]].sum().sum(axis=1)
+    for row in result.others.itertuples():
+        unnoticed = row.arrived and row.lost_test <= request.tolerance + 1e-9
+        assert unnoticed or row.seconds >= spent[row.target]
+    # The targets of a smaller request are the first of the draw: what is finished can be told.
+    fewer = kind.run(replace(request, n_targets=2), dataset, Context(device="cpu"))
+    assert fewer.targets.tolist() == result.targets[:2].tolist()
+    np.testing.assert_array_equal(fewer.radius, result.radius[:2])
+    together = kind.run(replace(request, one_by_one=False), dataset, Context(device="cpu"))
+    assert together.targets.tolist() == result.targets.tolist()
+
+
 def result_lost(honest: LinearModel, model: Model, dataset: Dataset) -> float:
     X, y = dataset.X_test, dataset.y_test
     return honest.accuracy(X, y) - model.accuracy(X, y)

@@ -8,11 +8,13 @@ import plotly.graph_objects as go
 
 from engine.experiments import MinimalRadiusResult
 from engine.vocabulary import ACCURACY_TOLERANCE
+from pages.attack.parts.radius_words import compared_radii
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import custom_data, finish
 from pages.common.figures.palette import ATTACKED, CHOSEN, HONEST, INK
 from pages.common.samples import Samples, hover_names
 from pages.common.words.objective_words import NAMES
+from pages.common.words.wording import listed
 
 SAMPLE = 0  # place of a target in the custom data of its point
 SEARCH = "the search"
@@ -77,21 +79,27 @@ def edge(result: MinimalRadiusResult) -> float:
     return math.ceil(108 * max(farthest, float(result.others["radius"].max()))) / 100
 
 
-def rivals(result: MinimalRadiusResult, radius: float) -> go.Figure:
-    """Draw a bar for the search and for each attack that was given that radius: how many targets it
-    moves with accuracy kept."""
+def rivals(result: MinimalRadiusResult) -> go.Figure:
+    """Draw, for each radius that attacks were given, a bar for the search and for each of them: how
+    many targets it moves within that radius with accuracy kept."""
     total = len(result.targets)
-    moved = {SEARCH: int(result.moved(radius, ACCURACY_TOLERANCE).sum())}
-    for objective in dict.fromkeys(result.others["objective"]):
-        hits = result.moved_by(objective, radius, ACCURACY_TOLERANCE)
-        moved[NAMES[objective]] = int(hits.sum())
+    radii = compared_radii(result)
+    moved, colours = {}, []
+    for radius in radii:
+        at = f" within {radius:g}" if len(radii) > 1 else ""
+        moved[SEARCH + at] = int(result.moved(radius, ACCURACY_TOLERANCE).sum())
+        rivals = [*dict.fromkeys(result.others["objective"])]
+        for objective in rivals:
+            hits = result.moved_by(objective, radius, ACCURACY_TOLERANCE)
+            moved[NAMES[objective] + at] = int(hits.sum())
+        colours += [ATTACKED, *[HONEST] * len(rivals)]
     figure = go.Figure()
     figure.add_bar(
         x=list(moved.values()),
         y=list(moved),
         orientation="h",
         width=0.6,
-        marker={"color": [ATTACKED, *[HONEST] * (len(moved) - 1)]},
+        marker={"color": colours},
         text=[f"{count} of {total}" for count in moved.values()],
         textposition="outside",
         textfont={"size": 14, "color": INK},
@@ -99,7 +107,7 @@ def rivals(result: MinimalRadiusResult, radius: float) -> go.Figure:
         hovertemplate="%{y}: <b>%{x}</b> of " + f"{total}<extra></extra>",
     )
     figure.update_xaxes(
-        title_text=f"samples moved within radius {radius:g}",
+        title_text=f"samples moved within radius {listed([f'{radius:g}' for radius in radii])}",
         range=[0, 1.3 * total],  # room for the count beside a full bar, on a phone too
         showticklabels=False,
         showgrid=False,

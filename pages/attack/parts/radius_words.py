@@ -19,18 +19,30 @@ LEVEL = 0.05  # of a corrected p, below which a difference is not put down to ch
 def at_one_radius(result: MinimalRadiusResult) -> float:
     """Return the radius at which the sentences compare: 0.2 where it was attacked, else the
     middle of those that were."""
-    radii = sorted(set(result.others["radius"]))
-    return 0.2 if 0.2 in radii else float(radii[len(radii) // 2])
+    radii = compared_radii(result)
+    return 0.2 if 0.2 in radii else radii[len(radii) // 2]
+
+
+def compared_radii(result: MinimalRadiusResult) -> list[float]:
+    """Return the radii that attacks were given, the smallest first."""
+    return sorted(float(radius) for radius in set(result.others["radius"]))
 
 
 @shelf.kept
-def finding(result: MinimalRadiusResult) -> str:
-    """Ask how far the model must go, and answer with one number."""
+def finding(result: MinimalRadiusResult, enough: float = 0.0) -> str:
+    """Ask how far the model must go, and answer with one number. enough: the radius within which
+    each search ended, 0 where it went on."""
     total, middle = len(result.targets), median(result)
     asked = (
         "How much must the model's weights change to bring a sample to "
         f"{top(result.k)} of the ranking? "
     )
+    if enough:
+        within = int(result.moved(enough).sum())
+        return (
+            f"{asked}**{100 * enough:g}% of their length was enough for {within} of the {total} "
+            "samples tried.**"
+        )
     if not np.isfinite(middle):
         return (
             f"{asked}**No change was enough for half of them:** the search moved "
@@ -97,24 +109,25 @@ def decimal_p(p: float) -> str:
 def verdict(result: MinimalRadiusResult, looks: int = 1) -> str:
     """Say how many targets the search and each attack move in the same time, and whether that may
     be chance. looks: as in `MinimalRadiusResult.compared`."""
-    radius = at_one_radius(result)
+    total, said = count(len(result.targets), "target"), []
     table = result.compared(ACCURACY_TOLERANCE, looks)
-    table = table[table["radius"] == radius]
-    told = [
-        f"{quoted(name)} moves {other} (corrected p {decimal_p(p)})"
-        for name, other, p in zip(table["objective"], table["other"], table["p_holm"], strict=True)
-    ]
+    for radius, part in table.groupby("radius"):
+        told = [
+            f"{quoted(name)} moves {other} (corrected p {decimal_p(p)})"
+            for name, other, p in zip(part["objective"], part["other"], part["p_holm"], strict=True)
+        ]
+        begin = f"Within radius {radius:g} the" if said else "With the same processor time, the"
+        end = "" if said else f" within radius {radius:g}"
+        moves = f"{begin} search moves {part['minimal'].iloc[0]} of {total}{end}:"
+        said.append(f"**{moves}** {listed(told)}.")
     surely = (table["p_holm"] < LEVEL) & (table["only_minimal"] > table["only_other"])
     if surely.all():
         end = "Chance alone would hardly give differences like these."
     elif surely.any():
-        end = "One of the differences may be chance."
+        end = f"{'One' if (~surely).sum() == 1 else 'Some'} of the differences may be chance."
     else:
         end = "The differences may be chance."
-    return (
-        f"**With the same processor time, the search moves {table['minimal'].iloc[0]} of "
-        f"{count(len(result.targets), 'target')} within radius {radius:g}:** {listed(told)}. {end}"
-    )
+    return " ".join([*said, end])
 
 
 def looks_caption(lots: Sequence[MinimalRadiusResult], last: MinimalRadiusRequest) -> str:
@@ -143,11 +156,11 @@ def looks_caption(lots: Sequence[MinimalRadiusResult], last: MinimalRadiusReques
 
 
 def comparison_caption(
-    result: MinimalRadiusResult, equal_time: bool = False, looks: int = 1
+    result: MinimalRadiusResult, request: MinimalRadiusRequest, looks: int = 1
 ) -> str:
-    """Say what is counted, and what the search cost. equal_time: whether the attacks had its
-    time. looks: as in `MinimalRadiusResult.compared`."""
-    every = ", and answers every radius" if looks == 1 else ""
+    """Say what is counted, and what the search cost, as its request asks. looks: as in
+    `MinimalRadiusResult.compared`."""
+    every = ", and answers every radius" if looks == 1 and not request.enough else ""
     said = (
         f"Targets in the top {result.k} of the returned model, which may lose at most "
         f"{points(ACCURACY_TOLERANCE)} of accuracy on data that chose nothing. Each target is "
@@ -155,12 +168,23 @@ def comparison_caption(
         "corrected by Holm for the number of rows. The search took "
         f"{seconds(result.seconds)} of one processor for all targets{every}."
     )
-    if not equal_time:
+    if looks == 1 and request.enough:
+        said += f" It ended once it was within radius {request.enough:g}."
+    if not request.equal_time:
         return said
+    whom = "the target" if request.one_by_one else "every target"
     return (
-        f"{said} At each radius an attack had as long: it began again from other random starts, "
-        "until every target had arrived or that time was spent. A round that had begun was "
-        "finished."
+        f"{said} At each radius an attack had as long{' for each target' * request.one_by_one}: it "
+        f"began again from other random starts, until {whom} had arrived or that time was spent. "
+        "A round that had begun was finished."
+    )
+
+
+def planned_caption(planned: int, computed: int) -> str:
+    """Say that fewer targets were computed than planned, and what decided when to end."""
+    return (
+        f"{planned} targets were planned, in the order of a draw. The first {computed} of them "
+        "were finished when the time set for it was over. No result decided when to end."
     )
 
 
@@ -176,21 +200,34 @@ def curve_title(result: MinimalRadiusResult, within: float) -> str:
     )
 
 
-def rivals_title(result: MinimalRadiusResult, radius: float) -> str:
+def rivals_title(result: MinimalRadiusResult) -> str:
     """Say whether the search moves more samples than every attack that is given the radius."""
-    ours = int(result.moved(radius, ACCURACY_TOLERANCE).sum())
-    best = max(
-        int(result.moved_by(name, radius, ACCURACY_TOLERANCE).sum())
-        for name in set(result.others["objective"])
-    )
-    if ours == best:
+    found: dict[str, list[str]] = {}
+    for radius in compared_radii(result):
+        ours = int(result.moved(radius, ACCURACY_TOLERANCE).sum())
+        best = max(
+            int(result.moved_by(name, radius, ACCURACY_TOLERANCE).sum())
+            for name in set(result.others["objective"])
+        )
+        how = "as many" if ours == best else "fewer" if best < ours else "more"
+        found.setdefault(how, []).append(f"{radius:g}")
+    if [*found] == ["as many"]:
         return "The search moves as many as the best attack that is given a radius"
-    return f"Attacks that are given a radius move {'fewer' if best < ours else 'more'}"
+    if len(found) == 1:
+        return f"Attacks that are given a radius move {next(iter(found))}"
+    told = [f"{how} within radius {listed(radii)}" for how, radii in found.items()]
+    return f"Attacks that are given a radius move {listed(told)}"
 
 
-def ends(result: MinimalRadiusResult) -> str:
-    """Say where the staircase begins and ends, with a space after; empty without a step."""
+def ends(result: MinimalRadiusResult, enough: float = 0.0) -> str:
+    """Say where the staircase begins and ends, or, with `enough`, the radius within which each
+    search ended; with a space after, empty without a step."""
     found = np.sort(result.radius[result.arrived])
+    if enough:
+        return (
+            f"Each search ended once it was within {100 * enough:g}%, so less may be enough than "
+            "is drawn. "
+        )
     if not len(found):
         return ""
     return (

@@ -24,9 +24,14 @@ FEWEST = 5  # targets with a radius, below which no correlation is drawn
 
 
 def search_of(request: SensitivityRequest, k: int) -> Stored | None:
-    """Return the published search on the same data, damping, l2 and k; None where there is none."""
+    """Return the published search on the same data, damping, l2 and k; None where there is none, or
+    one that ended at a radius that was near enough."""
     asked = published_results.request_of(ROLE, request.dataset)
-    if asked is None or (asked.damping, asked.l2, asked.k) != (request.damping, request.l2, k):
+    if (
+        asked is None
+        or asked.enough
+        or (asked.damping, asked.l2, asked.k) != (request.damping, request.l2, k)
+    ):
         return None
     return door.find_published(EXPERIMENT, asked)
 

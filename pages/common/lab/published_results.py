@@ -11,12 +11,14 @@ AnyRequest = Any  # of the experiment that a result is of: the role says which
 
 
 class Listed(TypedDict):
-    """An entry of the list, as JSON holds it."""
+    """An entry of the list, as JSON holds it. planned: how many targets were to be computed, where
+    fewer were."""
 
     experiment: str
     request: dict[str, object]
     role: NotRequired[str]
     stands_for: NotRequired[str]
+    planned: NotRequired[int]
 
 
 @cache
@@ -48,6 +50,12 @@ def stand_ins() -> dict[str, str]:
     """Return the data set whose published results stand in for one of the paper's, by its name
     there."""
     return {e["stands_for"]: str(e["request"]["dataset"]) for e in entries() if "stands_for" in e}
+
+
+def planned(request: AnyRequest) -> int | None:
+    """Return how many targets of a published request were planned; None where all were computed."""
+    places = (place for place, (_, _, asked) in enumerate(listed()) if asked == request)
+    return next((entries()[place].get("planned") for place in places), None)
 
 
 def request_of(role: str, dataset: str) -> AnyRequest | None:
