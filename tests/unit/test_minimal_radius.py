@@ -21,6 +21,7 @@ from engine.experiments.minimal_radius import (
 )
 from engine.models.linear import LinearModel
 from engine.models.model import Model
+from engine.progress import Progress
 from engine.statistics import holm, sign_test
 from tests.support.problems import random_problem
 from tests.support.stores import same
@@ -180,9 +181,11 @@ def test_one_by_one_is_each_target_alone() -> None:
     request = replace(
         REQUEST, n_targets=3, start_steps=5, equal_time=True, one_by_one=True, keep_models=False
     )
-    kind, reports = experiment("minimal-radius"), []
+    kind = experiment("minimal-radius")
+    reports: list[Progress] = []
     result = kind.run(request, dataset, Context(device="cpu", progress=reports.append))
     assert [(seen.done, seen.total) for seen in reports] == [(n, 9) for n in range(10)]
+    assert request.tolerance is not None
     spent = result.starts.groupby("target")[["start_seconds", "seconds"]].sum().sum(axis=1)
     for row in result.others.itertuples():
         unnoticed = row.arrived and row.lost_test <= request.tolerance + 1e-9

@@ -109,7 +109,8 @@ def decimal_p(p: float) -> str:
 def verdict(result: MinimalRadiusResult, looks: int = 1) -> str:
     """Say how many targets the search and each attack move in the same time, and whether that may
     be chance. looks: as in `MinimalRadiusResult.compared`."""
-    total, said = count(len(result.targets), "target"), []
+    total = count(len(result.targets), "target")
+    said: list[str] = []
     table = result.compared(ACCURACY_TOLERANCE, looks)
     for radius, part in table.groupby("radius"):
         told = [
