@@ -22,9 +22,7 @@ from pages.common.asking import door, halves, sweep_requests
 from pages.common.asking.rate_view import RateView, choose_view, reweighing_rates, success_rates
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, charts, take_away, unfold
-from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import code_names, paper, rate_words
 
@@ -327,7 +325,7 @@ def page() -> None:
         place = st.container()
         view = choose_view(frame.form, table)
         frame.form.finish()
-        place.markdown(f"{finding(table, view)}{mark_origin(badge_of(stored))}")
+        place.markdown(finding(table, view))
     with frame.body:
         results(frame.request, stored, view)
         take_away.show(

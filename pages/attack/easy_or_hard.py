@@ -25,10 +25,9 @@ from pages.common.asking.rate_view import best_radius
 from pages.common.frames import distinct
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import badge_of, lab
+from pages.common.lab.shared import lab
 from pages.common.samples import Samples
 from pages.common.widgets import charts, take_away, unfold
-from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import data_name
 from pages.common.words.wording import count
@@ -215,7 +214,7 @@ def page() -> None:
     others = moved_targets.attempts(moved_targets.at_radius(others, radius), result, k, radius)
     marked = with_others(tried, others)
     found = moved_targets.prediction("norm", tried, n)
-    st.markdown(f"{ease_words.finding(result, found)}{mark_origin(badge_of(stored))}")
+    st.markdown(ease_words.finding(result, found))
     ringed: list[int] = []
     if swept is not None:
         figure, asks = st.columns([8, 5], gap="medium")

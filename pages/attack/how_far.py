@@ -16,10 +16,9 @@ from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import badge_of, provenance
+from pages.common.lab.shared import provenance
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts, take_away, unfold
-from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.wording import count
 
@@ -256,7 +255,7 @@ def page() -> None:
         not_computed(asked)
         return
     result: MinimalRadiusResult = stored.result
-    st.markdown(f"{radius_words.finding(result, request.enough)}{mark_origin(badge_of(stored))}")
+    st.markdown(radius_words.finding(result, request.enough))
     within = allow(form, result)
     form.finish()
     curve_figure(stored, within, request.enough).show()

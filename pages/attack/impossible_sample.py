@@ -22,8 +22,7 @@ from pages.common.figures.axes import number
 from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
-from pages.common.widgets import charts, sign, take_away, unfold
-from pages.common.widgets.badge import mark_origin
+from pages.common.widgets import badge, charts, sign, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.wording import count
 
@@ -264,12 +263,14 @@ def page() -> None:
         beat_bar(found, shown)
     with hands:
         instance, difference, damping = by_hand(form, request)
+        if shown is not None:
+            badge.note(badge_of(shown))
     with head:
         form.finish()
         if shown is None:
             st.markdown(f"{PAGE.finding} Nothing has been tried here yet: press the button below.")
         else:
-            st.markdown(f"{impossible_words.headline(shown.result)}{mark_origin(badge_of(shown))}")
+            st.markdown(impossible_words.headline(shown.result))
             if stored is None:
                 st.info(
                     f"The figure shows k = {shown.result.random.k} and seed "

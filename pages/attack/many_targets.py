@@ -13,9 +13,7 @@ from pages.common.asking.rate_view import RateView, choose_view, on_own_test
 from pages.common.frames import distinct
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import badge_of
 from pages.common.widgets import take_away, unfold
-from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import rate_words
 from pages.common.words.wording import count
@@ -141,7 +139,7 @@ def page() -> None:
     own = on_own_test(shares)
     sets = len(distinct(table, "target"))
     said = target_sets.finding(own, view.tolerance, view.radius, view.k)
-    place.markdown(f"{said}{mark_origin(badge_of(stored))}")
+    place.markdown(said)
     with frame.body:
         beside = moved_alone(table, view, frame.request.dataset)
         arrivals(own, view, stored, beside).show()

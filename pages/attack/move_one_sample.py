@@ -27,7 +27,7 @@ from pages.common.figures import ranking
 from pages.common.lab import registry
 from pages.common.lab.shared import datasets, open_dataset, origin
 from pages.common.samples import Samples
-from pages.common.widgets.badge import mark_origin
+from pages.common.widgets import badge
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import reproduce, wording
 
@@ -138,9 +138,9 @@ def folded(stored: Stored, request: AttackRequest, samples: Samples) -> None:
 
 def answer(stored: Stored, request: AttackRequest, samples: Samples) -> None:
     """Show what the page asks, what a finished attack answers, and the attack step by step."""
-    badge = mark_origin(origin(stored, request.dataset))
-    st.markdown(f"{PAGE.question}\n\n{wording.headline(stored.result)}{badge}")
+    st.markdown(f"{PAGE.question}\n\n{wording.headline(stored.result)}")
     replay_view.show(stored, request, samples)
+    badge.note(origin(stored, request.dataset))
 
 
 def choose(form: Form, box: Place, n_train: int) -> Aim:

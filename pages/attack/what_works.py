@@ -15,10 +15,9 @@ from pages.common.asking.rate_view import RateView, choose_view
 from pages.common.frames import distinct, row_of
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import badge_of, open_dataset
+from pages.common.lab.shared import open_dataset
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, charts, take_away, unfold
-from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import paper, rate_words
 from pages.common.words.code_names import data_name
@@ -278,7 +277,7 @@ def page() -> None:
     taken = ablation.steps(kept, ablation.of_paper(hits))
     found = ablation.moved(table, view, dict.fromkeys(radii, view.radius))
     linked = "target" in st.query_params
-    place.markdown(f"{ablation.finding(kept, view)}{mark_origin(badge_of(single))}")
+    place.markdown(ablation.finding(kept, view))
     with frame.body:
         budget = ablation.budget(seconds_of(ours), seconds_of({parts(frame.request)[1]: restarted}))
         shown = ablation.at_one_radius(table, view)

@@ -21,8 +21,7 @@ from pages.common.asking.form import Form
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import datasets, open_dataset, origin
 from pages.common.samples import Samples
-from pages.common.widgets import sign, unfold
-from pages.common.widgets.badge import mark_origin
+from pages.common.widgets import badge, sign, unfold
 from pages.common.words import wording
 
 PAGE, ATTACK_PAGE = registry.page("lab"), registry.page("move-one-sample")
@@ -115,7 +114,9 @@ def draw(asked: door.Computation[AttackRequest], shown: Shown, samples: Samples)
         },
         attack=lambda: attack_asked(request, shown.before),
     )
-    sign.note("bench", request.order)
+    with st.container(horizontal=True):
+        sign.note("bench", request.order, width="content")
+        badge.note(origin(shown.stored, request.dataset), width="content")
     if shown.is_attack and steps is None:
         st.caption("This result was kept before the lab recorded steps: its page can make them.")
 
@@ -165,7 +166,7 @@ def page() -> None:
     if shown is None:
         return
     with head:
-        answer(shown, name)
+        answer(shown)
     with stage:
         draw(asked, shown, samples)
     if asked.stored is not None:
@@ -183,11 +184,10 @@ def where_it_stands(asked: door.Computation[AttackRequest], n_train: int) -> Non
         door.explain(asked.state, "The attack")
 
 
-def answer(shown: Shown, name: str) -> None:
+def answer(shown: Shown) -> None:
     """Say what the page asks, and what the attack that is shown answers."""
-    badge = mark_origin(origin(shown.stored, name))
     said = f"  \n{wording.climb(shown.stored.result)}" if shown.is_attack else ""
-    st.markdown(f"{PAGE.question}{said}{badge}")
+    st.markdown(f"{PAGE.question}{said}")
 
 
 def what_is_shown(asked: door.Computation[AttackRequest], samples: Samples) -> Shown | None:

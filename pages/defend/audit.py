@@ -13,8 +13,10 @@ from pages.common.asking.form import Form
 from pages.common.figures.axes import number, thinning
 from pages.common.keeping import shelf
 from pages.common.lab import registry
+from pages.common.lab.shared import badge_of
 from pages.common.samples import Samples
 from pages.common.widgets import charts, sign, take_away, unfold
+from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.defend.parts import audit_figures as figures
 from pages.defend.parts import audit_words as words
@@ -159,7 +161,7 @@ def live(stored: Stored, exponent: float | None) -> None:
     st.caption(
         f"Each dot is one training sample: its answers to all queries. Ringed: sample "
         f"{result.target}, which each cheat wants at the top. The attacker answers honestly, for a "
-        "rigged model."
+        f"rigged model.{mark_origin(badge_of(stored))}"
     )
 
 

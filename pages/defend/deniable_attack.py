@@ -8,9 +8,7 @@ from pages.common.asking import links
 from pages.common.asking.form import Form
 from pages.common.keeping import shelf
 from pages.common.lab import registry
-from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, charts, take_away, unfold
-from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.defend.parts import deniable_figures as drawn
 from pages.defend.parts import deniable_words as words
@@ -36,7 +34,6 @@ def moves_figure(stored: Stored, epsilon: float, tolerance: float | None) -> Fig
         values=(result, epsilon, words.every_means(result)),
         table=lambda: words.targets(result),
         results=(stored,),
-        badge="",
         caption=words.not_reached(result, tolerance),
     )
 
@@ -53,7 +50,6 @@ def curve_figure(stored: Stored, epsilon: float) -> FigureBlock:
         values=(result, epsilon, words.every_means(result)),
         table=lambda: words.targets(result),
         results=(stored,),
-        badge="",
         caption="Each step is one target that arrives, at the least ε that was found for it: an "
         "upper bound. The dashed line is the ε chosen above. L2 may be ten times larger or "
         "smaller. Targets near the top are drawn from the first samples of the usual ranking.",
@@ -71,7 +67,6 @@ def weights_figure(stored: Stored, epsilon: float) -> FigureBlock:
         values=(result, epsilon, "weights"),
         table=lambda: words.targets(result),
         results=(stored,),
-        badge="",
     )
 
 
@@ -126,7 +121,6 @@ def interval_figure(stored: Stored) -> FigureBlock:
         values=(result, epsilon),
         table=lambda: words.intervals_table(result, epsilon),
         results=(stored,),
-        badge="",
         caption="Grey: from the best to the worst rank over the draws. Chosen, not drawn, the same "
         "limits reach farther: that is the attack.",
     )
@@ -159,7 +153,7 @@ def how() -> None:
 
 def results(form: Form, stored: Stored, request: DeniableRequest) -> None:
     result: DeniableResult = stored.result
-    st.markdown(f"{words.finding(result, request.l2)}{mark_origin(badge_of(stored))}")
+    st.markdown(words.finding(result, request.l2))
     epsilon = choose(form, st.container(), result.limit)
     form.finish()
     moves_figure(stored, epsilon, request.tolerance).show()

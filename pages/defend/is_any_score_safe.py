@@ -10,9 +10,7 @@ from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away, unfold
-from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.score_names import SCORE_NAMES, left_out
 from pages.common.words.smaller import made_smaller
@@ -40,7 +38,6 @@ def reached_figure(stored: Stored, request: ScoreMatrixRequest) -> FigureBlock:
         values=(result,),
         table=lambda: result.moves,
         results=(stored,),
-        badge="",
         caption=words.reached(result),
         details=f"Radius {request.radius:g}, one start, {request.steps} steps. A score that never "
         "sees the model cannot be aimed at: its bar is the most that an attack on another score "
@@ -114,7 +111,7 @@ def page() -> None:
         offer_instead(PAGE, asked, COST, "stage", asks=False)
         why()
         return
-    st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
+    st.markdown(words.finding(stored.result))
     reached_figure(stored, request).show()
     other_case.show(PAGE)
     in_numbers(stored)

@@ -75,6 +75,7 @@ def live(stored: Stored, exponent: float) -> None:
         "Each mark is one model; the gradient is the slope of its training loss. The attacker who "
         "knows the check tries several ways for each sample: the mark is the smallest gradient "
         "that reached the top, and a sample that never reached it has no mark."
+        f"{mark_origin(badge_of(stored))}"
     )
 
 
@@ -89,7 +90,6 @@ def groups(stored: Stored, threshold: float) -> None:
         build=figures.distributions,
         values=(table, threshold),
         results=(stored,),
-        badge="",
         caption=words.norms_caption(table, threshold),
     ).show()
 
@@ -107,7 +107,6 @@ def roc_figure(stored: Stored, threshold: float) -> FigureBlock:
         build=figures.roc,
         values=(drawn, alarms),
         results=(stored,),
-        badge="",
     )
 
 
@@ -160,7 +159,6 @@ def objectives(
         build=figures.caught,
         values=(rows,),
         results=(stored, *others.values()),
-        badge="",
         caption=f"Models pulled to the top {rows['k'].min()}, whether or not they got there, on "
         f"the same {count(int(rows['attacks'].max()), 'target')}; bars are 95% Wilson intervals. "
         f"{meanings}. Per attack: {words.budgets([request, *others])}. {' '.join(badges)}",
@@ -229,7 +227,7 @@ def results(form: Form, stored: Stored, request: DefenceRequest) -> None:
     exponent = choose_threshold(form, table)
     threshold = 10**exponent
     form.finish()
-    st.markdown(f"{words.finding(table, threshold)}{mark_origin(badge_of(stored))}")
+    st.markdown(words.finding(table, threshold))
     live(stored, exponent)
     other_case.show(PAGE)
     detector(stored, threshold)

@@ -66,7 +66,6 @@ def ranks_figure(stored: Stored) -> FigureBlock:
         values=(result, words.follows(result)[0]),
         table=lambda: words.sample_table(result),
         results=(stored,),
-        badge="",
         caption="Rank 1 is to the right. Orange: went at least half as far as influence, on the "
         "log scale. kNN-Shapley does not look at the model.",
     )
@@ -145,7 +144,6 @@ def crowd_figure(
         values=(result, kind, score),
         table=lambda: result.models,
         results=(stored,),
-        badge="",
         caption="Each mark is one model. Honest trainers differ: L2 from a tenth to ten times "
         f"{request.l2:g}, 10 to 1,000 iterations, half to all of the samples. The threshold is set "
         f"on {result.count('known')} of them so that it accuses at most "
@@ -168,7 +166,6 @@ def alarms_figure(stored: Stored) -> FigureBlock:
         values=(result,),
         table=lambda: result.alarms,
         results=(stored,),
-        badge="",
         caption="With 95% Wilson intervals. An AUC is the chance that an attacked model disagrees "
         "more than an honest one. This page opens with kNN-Shapley over the whole ranking, because "
         "the model cannot touch it; the best of six on one crowd may do a little worse on the "

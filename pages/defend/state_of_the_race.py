@@ -11,9 +11,7 @@ from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import navigation, published_results, registry
-from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away, unfold
-from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import in_prose
 from pages.common.words.wording import listed
@@ -86,7 +84,7 @@ def race(stored: Stored, request: PolishRequest) -> None:
     table: pd.DataFrame = stored.result
     declared = deniable(request.dataset)
     found = words.finding(table, None if declared is None else declared.result)
-    st.markdown(f"{found}{mark_origin(badge_of(stored))}")
+    st.markdown(found)
     grid_figure(stored, declared).show()
     st.caption(
         "Rows: what the attacker does. Columns: what the verifier looks at. Of several attacks a "

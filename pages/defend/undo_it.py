@@ -11,9 +11,8 @@ from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import badge_of, datasets
+from pages.common.lab.shared import datasets
 from pages.common.widgets import blocks, take_away, unfold
-from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.defend.parts import other_case
 from pages.defend.parts import polish_figures as figures
@@ -74,7 +73,6 @@ def paths_figure(stored: Stored, step: int, elsewhere: int) -> FigureBlock:
         build=figures.paths,
         values=(table, step),
         results=(stored,),
-        badge="",
         caption="Each line is one model: the sample that it puts first, and where further steps "
         f"rank that. Shaded: the top ten. {words.attacks_drawn(table, elsewhere)}",
         details=words.paths_caption(table),
@@ -123,7 +121,7 @@ def results(
     """Show the finding and its control in `head`, the figure `below`, and then what it rests on."""
     table: pd.DataFrame = stored.result
     with head:
-        st.markdown(f"{words.finding(table)}{mark_origin(badge_of(stored))}")
+        st.markdown(words.finding(table))
         step = choose(form, st.container(), steps_of(table))
     form.finish()
     with below:

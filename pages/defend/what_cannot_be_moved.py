@@ -15,9 +15,7 @@ from pages.common.asking.form import Form
 from pages.common.frames import distinct
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away, unfold
-from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.defend.parts import certificate_figures as drawn
 from pages.defend.parts import certificate_words as words
@@ -58,7 +56,6 @@ def shares_figure(stored: Stored, checked: Stored | None, k: int) -> FigureBlock
         build=drawn.shares,
         values=(table, attacked),
         results=(stored, checked) if checked is not None else (stored,),
-        badge="",
         caption="The slope is the norm of the training loss's gradient: 0 where training is "
         f"finished.{words.succeeded_from(attacked)}",
     )
@@ -76,7 +73,6 @@ def by_norm(stored: Stored, checked: Stored | None, k: int) -> FigureBlock:
         build=drawn.sandwich,
         values=(table, "gradient norm", "a model got it in"),
         results=(stored,) if checked is None else (stored, checked),
-        badge="",
         caption=f"{words.pushed_said(stored.result, k)} The other diamonds are published attacks "
         "that succeeded. What lies between the marks of a sample is open.",
     )
@@ -137,7 +133,6 @@ def by_radius(stored: Stored, attacks: Stored | None, k: int) -> FigureBlock:
         build=drawn.sandwich,
         values=(table, "radius", "an attack succeeded"),
         results=(stored,) if attacks is None else (stored, attacks),
-        badge="",
         caption=f"Radius: ‖θ′ − θ*‖ / ‖θ*‖, as on the pages of the attack. Attacks: {tried}. "
         "Samples without a diamond were not attacked, or no attack succeeded.",
     )
@@ -154,7 +149,6 @@ def depth_figure(stored: Stored) -> FigureBlock:
         build=drawn.depth,
         values=(depths, n),
         results=(stored,),
-        badge="",
         caption=words.depth_said(depths),
     )
 
@@ -193,7 +187,7 @@ def proof() -> None:
 def results(form: Form, stored: Stored, request: CertificatesRequest) -> None:
     """Show the finding, and below it what it rests on."""
     checked = found_of("defence", "defence", request.dataset)
-    st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
+    st.markdown(words.finding(stored.result))
     k = form.choice(
         st.columns([1, 3])[0],
         "Samples stay out of the top",

@@ -11,10 +11,9 @@ from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import badge_of, class_names_of, is_here, open_dataset
+from pages.common.lab.shared import class_names_of, is_here, open_dataset
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, take_away, unfold
-from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.evidence.parts import conditioning_figures as figures
 from pages.evidence.parts import conditioning_words as words
@@ -144,7 +143,7 @@ def page() -> None:
         offer_instead(PAGE, asked, COST, "stage", asks=False)
         formulas()
         return
-    st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
+    st.markdown(words.finding(stored.result))
     others = [value for value in request.dampings if value != request.damping]
     damping = form.choice(
         st.columns([1, 3])[0], "Another damping", "other_damping", others,

@@ -100,7 +100,6 @@ def methods_figure(found: Published, data: str, methods: pd.DataFrame) -> Figure
         results=tuple(
             stored_by_data(found, role)[data] for role in ("cost", "ablation", "baseline")
         ),
-        badge="",
     )
 
 

@@ -11,9 +11,8 @@ from pages.common.asking.form import Form
 from pages.common.asking.not_here import lacking
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import badge_of, is_here, open_dataset
+from pages.common.lab.shared import is_here, open_dataset
 from pages.common.widgets import blocks, take_away, unfold
-from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.score_names import SCORE_NAMES, left_out
 from pages.common.words.smaller import made_smaller
@@ -41,7 +40,6 @@ def scores_figure(stored: Stored, request: LdsRequest) -> FigureBlock:
         name="lds",
         title=words.scores_title(result),
         kind="Linear datamodelling score of every attribution, honest and attacked",
-        badge="",
         build=figures.all_scores,
         values=(result,),
         table=lambda: result.table,
@@ -191,7 +189,7 @@ def page() -> None:
     selections = door.Computation.of("selection", selected)
     stored = asked.stored
     if stored is not None:
-        st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
+        st.markdown(words.finding(stored.result))
     else:
         st.markdown(lacking(dataset))
         with st.container(border=True):

@@ -10,9 +10,8 @@ from pages.common.asking import door
 from pages.common.asking.form import Form
 from pages.common.keeping import shelf
 from pages.common.lab import registry
-from pages.common.lab.shared import badge_of, provenance
+from pages.common.lab.shared import provenance
 from pages.common.widgets import blocks, charts, code_tabs, unfold
-from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import reproduce
 from pages.evidence.parts import speed_figures
@@ -136,7 +135,6 @@ def gradients_figure(found: tuple[Stored, ...]) -> FigureBlock:
         values=(table,),
         table=lambda: table,
         results=found,
-        badge="",
         caption=f"Of one gradient; all axes are logarithmic. {PAPER}",
     )
 
@@ -146,7 +144,7 @@ def gradients(found: tuple[Stored, ...]) -> None:
     """Show time and memory of one gradient by size, and that all three are the same."""
     gradients_figure(found).show()
     agreement(found)
-    for stored in found[:-1]:  # the last is the page's own
+    for stored in found:
         st.caption(provenance(stored))
 
 
@@ -276,8 +274,7 @@ def page() -> None:
     measured = [one.stored for one in asked if one.stored is not None]
     missing = next((one for one in asked if one.stored is None), None)
     if missing is None:
-        badge = badge_of(measured[-1])
-        st.markdown(f"{finding(measured[-1].result)}{mark_origin(badge)}")
+        st.markdown(finding(measured[-1].result))
         cost_figure(measured[-1]).show()
         gradients(tuple(measured))
     else:
@@ -309,8 +306,6 @@ def page() -> None:
             )
     how()
     take_away()
-    if measured:
-        st.caption(provenance(measured[-1]))
 
 
 page()

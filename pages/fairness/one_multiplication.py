@@ -19,7 +19,6 @@ from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away, unfold
-from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import METRIC_WORDS, data_name
 from pages.fairness.parts import fairness_figures as figures
@@ -296,7 +295,7 @@ def page() -> None:
         if stored is None:
             st.markdown(f"{lacking(table)} Run it below.")
             return
-        st.markdown(f"{words.finding(stored.result)}{mark_origin(badge_of(stored))}")
+        st.markdown(words.finding(stored.result))
         if run is not None and request != run.request:
             st.info(
                 "The figures show the result that this page opens with. The run asked for at the "

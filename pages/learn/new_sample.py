@@ -12,8 +12,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, class_names_of, is_here, open_dataset
 from pages.common.samples import Samples
-from pages.common.widgets import blocks, charts, plane, take_away, unfold
-from pages.common.widgets.badge import mark_origin
+from pages.common.widgets import badge, blocks, charts, plane, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import data_name
 from pages.common.words.wording import plain
@@ -119,10 +118,11 @@ def page() -> None:
         result = asked.stored.result
         own = own_data.current()
         where = f" This plane is not “{plain(own)}”: its own candidates stand below." if own else ""
-        head.markdown(f"{words.finding(result)}{where}{mark_origin(badge_of(asked.stored))}")
+        head.markdown(f"{words.finding(result)}{where}")
         with places:
             st.markdown(words.what_is_shown(request, result))
             plane.show(plane.plane(result), f"plane-{request.points}")
+            badge.note(badge_of(asked.stored))
             with st.expander("What the attack did, and how exact this is"):
                 st.caption(f"{words.attacked(result)} {words.origin(request, result)}")
     with real:

@@ -25,8 +25,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, is_here
 from pages.common.samples import Samples
-from pages.common.widgets import blocks, charts, sign, take_away, unfold
-from pages.common.widgets.badge import mark_origin
+from pages.common.widgets import badge, blocks, charts, sign, take_away, unfold
 from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import code_names, halves_words, reproduce
@@ -143,7 +142,7 @@ def facts(result: ExplainResult, train: Samples, test: Samples, image: int) -> N
 def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
     """Show the most and the least influential samples of one test image."""
     result: ExplainResult = stored.result
-    badge, n = badge_of(stored), len(train)
+    n = len(train)
     test = Samples(train.dataset, "test")
     facts(result, train, test, request.image)
     buttons(train, request)
@@ -157,11 +156,12 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
     for column, (indices, side, heading) in zip(st.columns(2, gap="medium"), sides, strict=True):
         with column:
             same = int((train.dataset.y_train[indices] == result.label).sum())
-            charts.heading(heading, badge)
+            charts.heading(heading)
             cells(result, train, indices, side)
             st.caption(f"{same} of {shown} are of its own class, “{truth}”.")
     st.caption(score_meaning("highest_first"))
     sign.said("influence")
+    badge.note(badge_of(stored))
     every_sample(stored, request, train, shown)
 
 
@@ -244,7 +244,7 @@ def finding(name: str, matching: Stored | None, usual: Stored | None) -> str:
         "A score estimates how much better or worse the model predicts test data without one "
         f"training sample. **Training again without it gives {alike(best)} (rank "
         f"correlation {decimal_3(best)}); at the usual settings {alike(common)} "
-        f"({decimal_3(common)}).** {mark_origin(badge_of(usual))}"
+        f"({decimal_3(common)}).**"
     )
 
 

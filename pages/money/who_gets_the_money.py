@@ -13,10 +13,8 @@ from pages.common.asking.form import Form, Place
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import registry
-from pages.common.lab.shared import badge_of
 from pages.common.samples import Samples
 from pages.common.widgets import blocks, take_away, unfold
-from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.smaller import made_smaller
 from pages.money.parts import money_figures as drawn
@@ -194,7 +192,7 @@ def show(form: Form, stored: Stored, samples: Samples | None, request: PaymentsR
         return
     accuracies = (result.accuracy["honest"], result.accuracy[attack])
     said = words.finding(table, favoured, budget, *accuracies)
-    head.markdown(f"{said}{mark_origin(badge_of(stored))}")
+    head.markdown(said)
     with body:
         bars_figure(stored, vendors, favoured, rule, attack, budget).show()
     attackers(stored, request, rule, budget)

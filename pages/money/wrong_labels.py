@@ -13,9 +13,7 @@ from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, take_away, unfold
-from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.smaller import made_smaller
 from pages.money.parts import label_views as views
@@ -116,7 +114,7 @@ def page() -> None:
     )  # fmt: skip
     form.finish()
     detector = views.detector_of(word)
-    head.markdown(f"{views.finding(stored.result, detector)}{mark_origin(badge_of(stored))}")
+    head.markdown(views.finding(stored.result, detector))
     curves_figure(stored, request, detector).show()
     in_numbers(stored.result)
     formulas(request)

@@ -9,7 +9,16 @@ import pytest
 from plotly.io import to_json
 from plotly.subplots import make_subplots
 
-from pages.common.figures.presented import ABOVE, AWAY, BROKEN, TALLER, TEXT, presented
+from pages.common.figures.presented import (
+    ABOVE,
+    AWAY,
+    BROKEN,
+    LEGIBLE,
+    TALLER,
+    TEXT,
+    legible,
+    presented,
+)
 
 
 def scatter() -> go.Figure:
@@ -80,3 +89,32 @@ def test_a_large_title_stands_farther_from_the_ticks() -> None:
     shown = presented(spec)["layout"]
     assert shown["yaxis"]["title"]["standoff"] == 6 + AWAY
     assert "standoff" not in shown["xaxis"]["title"]  # Plotly's own
+
+
+@pytest.mark.parametrize("make", [scatter, panels, heatmap, coloured])
+def test_on_a_page_no_text_is_too_small_to_read(make: Any) -> None:
+    spec = json.loads(to_json(make()))
+    before = copy.deepcopy(spec)
+    shown = legible(spec)
+    assert spec == before
+    go.Figure(shown)  # raises ValueError for what Plotly does not know
+    assert min(sizes(shown)) >= LEGIBLE
+    for axis in ("xaxis", "yaxis"):
+        assert shown["layout"][axis]["tickfont"]["size"] >= LEGIBLE
+    assert shown["layout"]["legend"]["font"]["size"] >= LEGIBLE
+
+
+def test_on_a_page_larger_texts_and_the_height_stay() -> None:
+    figure = go.Figure(go.Scatter(x=[1], y=[1], marker_size=5))
+    figure.update_layout(xaxis_tickfont_size=17, legend_font_size=16, height=200)
+    shown = legible(json.loads(to_json(figure)))
+    assert shown["layout"]["xaxis"]["tickfont"]["size"] == 17
+    assert shown["layout"]["legend"]["font"]["size"] == 16
+    assert shown["layout"]["height"] == 200
+    assert shown["data"][0]["marker"]["size"] == 5
+
+
+def test_sizes_of_single_marks_that_plotly_packs_stay() -> None:
+    packed = {"dtype": "i1", "bdata": "CAg="}
+    spec = {"data": [{"textfont": {"size": packed}}], "layout": {}}
+    assert legible(spec)["data"][0]["textfont"]["size"] == packed

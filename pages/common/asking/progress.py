@@ -14,7 +14,7 @@ from pages.common.figures.trajectories import RunState, trajectories
 from pages.common.samples import Samples
 from pages.common.widgets import climb
 from pages.common.widgets.charts import chart
-from pages.common.widgets.ready_figure import ReadyFigure
+from pages.common.widgets.ready_figure import for_page
 from pages.common.words.wording import count
 
 Draw = Callable[[JobState], None]  # draws the progress of a job
@@ -72,7 +72,7 @@ def draw_attack(
         if state.seconds < LIVE_SECONDS:
             return
         chart(
-            ReadyFigure.of(trajectories(trajectory, states, n, request.k, request.steps)),
+            for_page(trajectories(trajectory, states, n, request.k, request.steps)),
             "live",
             alt=f"Live: rank, loss and accuracy of {runs} runs; the best rank so far is {best}",
             source=None,

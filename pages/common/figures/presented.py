@@ -1,10 +1,12 @@
-"""Figures for a projector: text of at least 22 px, larger marks and thicker lines."""
+"""The least sizes of text in figures: 13 px on a page; for a projector 22 px, with larger marks and
+thicker lines."""
 
 from typing import Any
 
 Json = dict[str, Any]  # a part of a figure as Plotly's JSON: each property has a type of its own
 
-TEXT, TITLE = 22, 24  # px
+TEXT, TITLE = 22, 24  # px, for a projector
+LEGIBLE = 13  # px, on a page
 MARKS, LINES, TALLER = 1.6, 1.6, 1.35  # times the size that they have on a page
 BROKEN = 1.8  # times the height of a figure whose rows have names of several lines
 AWAY = 18  # px more between ticks and title: a large title turned on its side reaches into them
@@ -29,6 +31,48 @@ def presented(spec: Json) -> Json:
     return {**spec, "layout": layout, "data": [trace(one) for one in spec.get("data", [])]}
 
 
+def legible(spec: Json) -> Json:
+    """Return a figure (data, layout) whose texts have at least LEGIBLE px on a page, and leave the
+    given one as it is. Streamlit draws what names no size at 13 px or more, but for legends and
+    numbers along axes."""
+    layout = raised(spec.get("layout", {}))
+    layout["legend"] = with_font(layout.get("legend"), LEGIBLE)
+    for name in {*AXES[:2], *(name for name in layout if name.startswith(AXES))}:
+        layout[name] = with_numbers(layout.get(name))
+    return {**spec, "layout": layout, "data": [with_bars(raised(d)) for d in spec.get("data", [])]}
+
+
+def raised(part: Json) -> Json:
+    """Return a part of a figure in which no font that names a size is smaller than LEGIBLE."""
+    made = dict(part)
+    for name, held in part.items():
+        if name.endswith("font") and isinstance(held, dict) and "size" in held:
+            made[name] = enlarged(held, LEGIBLE)
+        elif name != "template" and isinstance(held, dict):
+            made[name] = raised(held)
+        elif isinstance(held, list):
+            made[name] = [raised(one) if isinstance(one, dict) else one for one in held]
+    return made
+
+
+def with_numbers(held: Json | None) -> Json:
+    """Return an axis, or a colour axis with its bar, whose numbers have at least LEGIBLE px."""
+    made = dict(held or {})
+    if "colorbar" in made or "colorscale" in made:
+        return made | {"colorbar": with_numbers(made.get("colorbar"))}
+    return made | {"tickfont": enlarged(made.get("tickfont"), LEGIBLE)}
+
+
+def with_bars(held: Json) -> Json:
+    """Return a trace, or its marks, with the numbers along its colour bar."""
+    made = dict(held)
+    if "colorbar" in made:
+        made["colorbar"] = with_numbers(made["colorbar"])
+    if isinstance(made.get("marker"), dict):
+        made["marker"] = with_bars(made["marker"])
+    return made
+
+
 def has_lines(layout: Json) -> bool:
     """Return whether a y axis names its rows in several lines."""
     axes = [part for name, part in layout.items() if name.startswith("yaxis")]
@@ -39,6 +83,8 @@ def enlarged(font: Json | None, least: float = TEXT) -> Json:
     """Return the font, no smaller than `least` px."""
     held = dict(font or {})
     size = held.get("size", least)
+    if isinstance(size, dict):  # packed numbers, of single marks
+        return held
     held["size"] = [max(s, least) for s in size] if isinstance(size, list) else max(size, least)
     return held
 

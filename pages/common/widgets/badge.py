@@ -1,4 +1,7 @@
-"""Where a page's numbers come from, said once: a figure's badge differs from it or is left out."""
+"""Where a page's numbers come from, said once, in the line below its first figure: another figure
+says it again only where its numbers come from somewhere else."""
+
+from typing import Literal
 
 import streamlit as st
 
@@ -10,14 +13,24 @@ def start_page() -> None:
     st.session_state.pop(SAID, None)
 
 
+def is_new(text: str, place: str) -> bool:
+    """Return whether the page has not yet said `text` at another `place`; from now on it has."""
+    return bool(text) and (
+        st.session_state.setdefault(SAID, (text, place)) == (text, place) or said() != text
+    )
+
+
 def mark_origin(text: str, place: str = "") -> str:
-    """Return a badge as Markdown, with a space before it, or '' where the page has said the same
-    at another `place`."""
-    if not text:
-        return ""
-    if st.session_state.setdefault(SAID, (text, place)) != (text, place) and said() == text:
-        return ""
-    return f" :gray-badge[{text}]"
+    """Return a badge as Markdown for the end of a caption, with a space before it, or '' where the
+    page has said the same at another `place`."""
+    return f" :gray-badge[{text}]" if is_new(text, place) else ""
+
+
+def note(text: str, width: Literal["stretch", "content"] = "stretch") -> None:
+    """Show a badge as a line of its own, below a figure that is not a chart, unless the page has
+    said the same."""
+    if is_new(text, "line"):
+        st.caption(text, width=width)
 
 
 def said() -> str:

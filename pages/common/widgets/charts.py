@@ -1,4 +1,5 @@
-"""Putting a figure on a page: heading with badge, alt text, the menu that saves it."""
+"""Putting a figure on a page: heading, alt text, and the line below: the menu that saves it, what
+rank 1 is, and where its numbers come from."""
 
 import re
 from collections.abc import Callable
@@ -7,7 +8,7 @@ import streamlit as st
 
 from pages.common.samples import Samples
 from pages.common.widgets import header, ready_figure, save_figure, sign
-from pages.common.widgets.badge import mark_origin
+from pages.common.widgets.badge import is_new, mark_origin
 from pages.common.widgets.ready_figure import ReadyFigure
 from pages.common.widgets.sample_card import sample_card
 from pages.common.widgets.save_figure import FigureSource
@@ -16,7 +17,8 @@ UNFIT = re.compile(r"[^a-zA-Z0-9_-]")  # characters of a key that its class cann
 
 
 def heading(text: str, badge: str = "") -> None:
-    """Show a figure's message, and where its numbers come from."""
+    """Show the message of what follows, and where its numbers come from unless a line below says
+    so."""
     st.markdown(f"## {text}{mark_origin(badge, text)}")
 
 
@@ -29,12 +31,13 @@ def chart(
     samples: Samples | None = None,
     at: int = 0,
     title: str = "",
+    badge: str = "",
 ) -> None:
-    """Show a chart over the full width, and the menu that saves it; below the page's first that
-    shows ranks, what they mean. `source` is what it shows, None
+    """Show a chart over the full width, and the line below it. `source` is what it shows, None
     only while that is still being computed. `on_select` is called when a point is clicked. With
     `samples`, pointing at one shows its card; `at` is the place of its index in the points' custom
-    data. `title`: what saved pictures are called, by default `alt`."""
+    data. `title`: what saved pictures are called, by default `alt`. `badge`: where its numbers come
+    from."""
     key = UNFIT.sub("-", key)  # as Streamlit does for the class by which scripts find the chart
     name = key if source is None else source.name
     config = {
@@ -46,6 +49,16 @@ def chart(
         ready_figure.show(shown, key, alt, config, on_select)
         if samples is not None:
             sample_card(key, samples, at)
-        sign.note_below(figure, key, source)
         if source is not None:
-            save_figure.menu(key, source, title or alt)
+            below(figure, key, source, title or alt, badge)
+
+
+def below(figure: ReadyFigure, key: str, source: FigureSource, title: str, badge: str) -> None:
+    """Show the line below a chart: its menu; what rank 1 is, if it is the page's first that shows
+    ranks; and where its numbers come from, unless the page has said it."""
+    place = f"below-{key}"
+    with st.container(key=place, horizontal=True, vertical_alignment="center", gap="small"):
+        save_figure.menu(key, source, title)
+        sign.note_below(figure, key, source)
+        if is_new(badge, title):
+            st.caption(badge, width="content")

@@ -1,4 +1,4 @@
-"""One figure with all that a page shows with it: heading, badge, chart, caption, menu, card."""
+"""One figure with all that a page shows with it: heading, chart, menu, badge, caption, card."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ class FigureBlock:
         badge = self.badge
         if badge is None:
             badge = badge_of(self.results[0]) if self.results else ""
-        heading(self.title, badge)
+        heading(self.title)
         chart(
             drawn(self.build, self.values),
             self.key or self.name,
@@ -85,6 +85,7 @@ class FigureBlock:
             self.samples,
             self.at,
             self.title,
+            badge,
         )
         if self.caption:
             st.caption(self.caption)

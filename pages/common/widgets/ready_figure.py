@@ -19,7 +19,7 @@ from streamlit.proto.PlotlyChart_pb2 import PlotlyChart
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
 from streamlit.runtime.state import register_widget
 
-from pages.common.figures.presented import presented
+from pages.common.figures.presented import legible, presented
 from pages.common.keeping.shelf import kept
 from pages.common.keeping.tokens import digest
 
@@ -47,7 +47,14 @@ class ReadyFigure:
 @kept
 def drawn(build: Callable[..., go.Figure], values: tuple[object, ...]) -> ReadyFigure:
     """`build(*values)`, ready to be sent."""
-    return ReadyFigure.of(build(*values))
+    return for_page(build(*values))
+
+
+def for_page(figure: go.Figure) -> ReadyFigure:
+    """Return a figure with texts that can be read on a page."""
+    spec = legible(figure.to_dict())
+    height = int(figure.layout.height or HEIGHT)
+    return ReadyFigure.of_json(to_json(spec, validate=False), height)
 
 
 @kept

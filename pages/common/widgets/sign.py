@@ -3,6 +3,7 @@ them first. The words "rank 1" have their meaning in the glossary, under dots; "
 says it in full."""
 
 import re
+from typing import Literal
 
 import streamlit as st
 
@@ -28,18 +29,18 @@ def writes_of_ranks(figure: ReadyFigure) -> bool:
     return ORDERED.search(figure.spec) is not None
 
 
-def note_below(figure: ReadyFigure, place: str, source: FigureSource | None) -> None:
-    """Say it below the first figure of a page that names ranks or scores."""
-    if source is None or source.asked[0][0] in OTHER or not writes_of_ranks(figure):
+def note_below(figure: ReadyFigure, place: str, source: FigureSource) -> None:
+    """Say it in the line below the first figure of a page that names ranks or scores."""
+    if source.asked[0][0] in OTHER or not writes_of_ranks(figure):
         return
     orders = [str(asked["order"]) for _, asked in source.asked if "order" in asked]
-    note(place, *orders[:1])
+    note(place, next(iter(orders), USUAL), width="content")
 
 
-def note(place: str, order: str = USUAL) -> None:
+def note(place: str, order: str = USUAL, width: Literal["stretch", "content"] = "stretch") -> None:
     """Say which score is rank 1, unless the page has said so at another place."""
     if st.session_state.setdefault(SAID, place) == place:
-        st.caption(rank_one(order))
+        st.caption(rank_one(order), width=width)
 
 
 def said(place: str, order: str = USUAL) -> None:

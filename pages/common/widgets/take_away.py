@@ -28,11 +28,9 @@ def show(
     name: str = "",
     figures: Callable[[], str] | None = None,
 ) -> None:
-    """Show what can be taken away, folded, and the provenance of a result. The arguments are those
-    of `contents`."""
+    """Show what can be taken away, folded. The arguments are those of `contents`."""
     write = partial(contents, stored, request, tables, others, snippet, name, figures)
     unfold.show(LABEL, KEY, write)
-    st.caption(provenance(stored))
 
 
 def folded(
@@ -43,14 +41,8 @@ def folded(
     tables: Mapping[str, Callable[[], pd.DataFrame]],
     name: str = "",
 ) -> None:
-    """Show one of several results of a page under a `label` and a `key` of its own, with its
-    provenance in the fold."""
-
-    def write() -> None:
-        contents(stored, request, tables, name=name)
-        st.caption(provenance(stored))
-
-    unfold.show(label, key, write)
+    """Show one of several results of a page under a `label` and a `key` of its own."""
+    unfold.show(label, key, partial(contents, stored, request, tables, name=name))
 
 
 def contents(
@@ -62,7 +54,8 @@ def contents(
     name: str = "",
     figures: Callable[[], str] | None = None,
 ) -> None:
-    """Draw the buttons for tables and request of a result, and the code that repeats it.
+    """Draw the buttons for tables and request of a result, the code that repeats it, and its
+    provenance.
 
     others: the requests of the results that were put together with it. snippet: writes the Python
     of a request, by default as `reproduce.snippet_of`. name: what the files' names begin with, by
@@ -86,6 +79,7 @@ def contents(
         "\n".join(python(r, where) for r in requests),
         "\n".join(reproduce.command_of(experiment, r) for r in requests),
     )
+    st.caption(provenance(stored))
 
 
 def download(label: str, content: Content, file: str, kind: str) -> None:

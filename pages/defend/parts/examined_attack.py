@@ -15,9 +15,8 @@ from pages.common.asking.form import Form, keep_choice
 from pages.common.asking.not_here import lacking
 from pages.common.lab import published_results
 from pages.common.lab.registry import PageEntry
-from pages.common.lab.shared import badge_of, datasets
+from pages.common.lab.shared import datasets
 from pages.common.widgets import blocks
-from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.charts import heading
 
 R = TypeVar("R", AuditRequest, AttributionsRequest)
@@ -104,4 +103,4 @@ class ExaminedAttack(Generic[R]):
         finding."""
         with self.head:
             self.form.finish()
-            st.markdown(f"{finding}{mark_origin(badge_of(self.stored))}")
+            st.markdown(finding)

@@ -175,7 +175,6 @@ def two(first: Entry, second: Entry) -> None:
             values=(farthest,),
             table=lambda: numbers,
             results=(stored[0], stored[1]),
-            badge="",
             caption="The numbers that differ most. Each row has its own scale: from 0 to the "
             "larger of the two.",
         ).show()

@@ -10,6 +10,7 @@ from pages.common.asking.form import forget_notes
 from pages.common.keeping import shelf
 from pages.common.keeping.ready import Ready
 from pages.common.lab.shared import badge_of
+from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.charts import heading
 from pages.common.widgets.component import Component
 from pages.common.words.wording import count
@@ -82,7 +83,7 @@ def show(stored: Stored, scale: float) -> None:
             st.session_state[SCALE] = set_to
         forget_notes()
 
-    heading(words.repair_title(result), badge_of(stored))
+    heading(words.repair_title(result))
     data = given(result, stored.folder.name)
     DIAL.show(KEY, data, {"place": place_of(result, scale)}, scale=take_over)
     st.caption(
@@ -90,4 +91,5 @@ def show(stored: Stored, scale: float) -> None:
         f"{words.who_is_ahead(result.about)} The repair gives training rows other weights, by "
         "influence scores from the base model. The slider stops at the "
         f"{count(len(result.table), 'scale')} that are computed."
+        f"{mark_origin(badge_of(stored))}"
     )

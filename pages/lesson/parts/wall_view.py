@@ -9,9 +9,7 @@ from engine.results.store import Stored
 from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.common.asking import data_choice, door
 from pages.common.lab import published_results
-from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks, charts
-from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import data_name
@@ -49,12 +47,11 @@ def before(dataset: str, k: int, radius: float) -> None:
         return
     hits, attacks = int(published["successes"]), int(published["attacks"])
     said = f"**{words.expected(hits, attacks, k)}** Will your class agree?"
-    st.markdown(f"{said}{mark_origin(badge_of(stored))}")
+    st.markdown(said)
     FigureBlock(
         name="wall-before",
         title="Your class will stand beside this lab and the paper",
         kind="Share of attacks that succeeded: here, in the paper, and a place for a class",
-        badge="",
         build=wall_figures.before,
         values=(hits, attacks, words.PAPER),
         table=lambda: wall_figures.compared(hits, attacks, words.PAPER),
