@@ -33,7 +33,7 @@ def arrivals(shares: pd.DataFrame, view: RateView, stored: Stored, beside: str) 
         build=set_figures.arrivals,
         values=(shares, view.k),
         results=(stored,),
-        caption=f"Counts over {count(sets, 'set')} of each size, at radius {view.radius:g}, "
+        caption=f"Over {count(sets, 'set')} of each size, at radius {view.radius:g}, "
         f"{rate_words.limit(view.tolerance)}.{beside}",
     )
 
@@ -44,9 +44,7 @@ def moved_alone(table: pd.DataFrame, view: RateView, dataset: str) -> str:
     stored = None if request is None else door.find("sweep", request)
     if stored is None:
         return ""
-    rates = on_own_test(view.rates(stored.result))
-    at = rates[rates["radius"] == view.radius]
-    return target_sets.beside_cost(at, table, stored.result, view.k)
+    return target_sets.beside_cost(table, stored.result, view)
 
 
 @shelf.kept

@@ -138,7 +138,7 @@ def folded(stored: Stored, request: AttackRequest, samples: Samples) -> None:
 
 def answer(stored: Stored, request: AttackRequest, samples: Samples) -> None:
     """Show what the page asks, what a finished attack answers, and the attack step by step."""
-    st.markdown(f"{PAGE.question}\n\n{wording.headline(stored.result)}")
+    st.markdown(f"{PAGE.question} {wording.headline(stored.result, 'Yes: ')}")
     replay_view.show(stored, request, samples)
     badge.note(origin(stored, request.dataset))
 

@@ -126,7 +126,7 @@ def measure(browser: Browser, address: str, visit: Visit) -> None:
         drawn(page, visit.words, visit.points)
         opened.append(time.perf_counter() - began)
     size = received.total
-    target = page.get_by_label("Target", exact=True)
+    target = page.get_by_label("Sample to move", exact=True)
     for number in range(1, REPEATS + 1):
         other = visit.target + number
         target.fill(str(other))

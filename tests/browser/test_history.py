@@ -29,7 +29,9 @@ def go_to(opened: Page, title: str) -> None:
 def shows_target(opened: Page, target: int, rank: str) -> None:
     """The field has the target, and the answer or the figure's heading says its rank."""
     settled(opened, MOVE)
-    expect(opened.get_by_label("Target", exact=True).first).to_have_value(str(target), timeout=SLOW)
+    expect(opened.get_by_label("Sample to move", exact=True).first).to_have_value(
+        str(target), timeout=SLOW
+    )
     said = opened.get_by_test_id("stMain").get_by_text(re.compile(rank))
     expect(said.first).to_be_visible(timeout=SLOW)
 
@@ -45,7 +47,7 @@ def test_back_and_forward_show_views_as_they_were_left(visits: Visits) -> None:
     visit = visits.open("/move-one-sample")
     opened = visit.page
     shows_target(opened, 16, r"sample 16 went from rank 1,126")
-    field = opened.get_by_label("Target", exact=True).first
+    field = opened.get_by_label("Sample to move", exact=True).first
     field.fill("600")
     field.press("Enter")
     shows_target(opened, 600, r"sample 600 is at rank 92")

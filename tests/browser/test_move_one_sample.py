@@ -34,7 +34,7 @@ def test_click_a_point_run_and_see_the_rank_change(visits: Visits) -> None:
     chart.scroll_into_view_if_needed()
     place = chart.evaluate(LOCATE, RANK)
     page.mouse.click(place["x"], place["y"])
-    expect(page.get_by_label("Target", exact=True)).to_have_value(
+    expect(page.get_by_label("Sample to move", exact=True)).to_have_value(
         str(place["sample"]), timeout=SLOW
     )
     expect(page).to_have_url(re.compile(rf"[?&]target={place['sample']}(&|$)"))
@@ -144,8 +144,8 @@ def test_the_very_first_visit_may_be_a_link_to_a_page(chromium, tmp_path) -> Non
         page.goto(f"{address}/move-one-sample?k=3&target=400")
         expect(page.get_by_role("heading", name=TITLE)).to_be_visible(timeout=SLOW)
         ranking_chart(page)
-        expect(page.get_by_label("Target", exact=True)).to_have_value("400")
-        expect(page.get_by_label("k", exact=True)).to_have_value("3")
+        expect(page.get_by_label("Sample to move", exact=True)).to_have_value("400")
+        expect(page.get_by_label("Into the top", exact=True)).to_have_value("3")
         assert page.get_by_text("Page not found").count() == 0
         page.close()
     finally:

@@ -48,7 +48,7 @@ RESULTS = (
     result(r"^The ranking depends on which test data asks", r.depends_on_test),
     result(r"^How far two honest rankings agree", r.medians_of_halves),
     result(r"^On the chosen data the first sample by the lab's own test half", r.first_by_halves),
-    result(r"^Whoever trains the model decides what the data is worth: sample", r.example),
+    result(r"^(Whoever trains the model decides what the data is worth|Yes): sample", r.example),
     result(r"^\**Sample \d+ climbs from rank", lambda data: r.example(data)[:4]),
     result(r"^Of the \d+ samples that were first, \d+ stay", lambda _: shown.first_kept("")[::-1]),
     result(r"^A buyer's model ranks one of them at", lambda data: r.example(data)[1:2]),
@@ -140,9 +140,11 @@ RESULTS = (
     ),
     result(r"^Only \d+ of the top 10 stayed$", shown.first_kept),
     result(r"^Both whole rankings agree to", shown.rankings_agree),
-    result(r"^(Hardly|Yes): of targets moved", targets.small_and_large_sets),
-    result(r"^The page on costs moves the same", targets.moved_alone),
-    result(r"^Counts over \d+ sets", targets.sets_of_each_size),
+    result(r"^(Hardly|Yes): of \d+ samples favoured together", targets.largest_sets),
+    result(r"^The page on costs has the same attack and rule", targets.moved_on_costs),
+    result(r"^The \d+ that are moved alone here include", targets.behind_on_both),
+    result(r"^All that reach the top \d+ here also reach", targets.goals_reached_alike),
+    result(r"^Over \d+ sets", targets.sets_of_each_size),
     result(r"^In the top \d+, \d+ of \d+ attacks with", more.strict),
     result(r"^Within radius [\d.]+, with at most", shown.search_moves),
     result(r"^A change of [\d.]+% moves \d+ of \d+ samples", shown.moved_within_slider),
@@ -446,7 +448,7 @@ NO_RESULT = (
         r"^Whoever trains the base model hands out step",
         r"^\d\.$|^(A base model scaled by|Copies with the other label)",
         r"^No linear model (can change that|puts this sample)|^Within radius 0.3\.$",
-        r"^(not in the top 1|the target: sample|starts × learning|with the target in|"
+        r"^(misses the top 1|the target: sample|\d random starts|with the target in|"
         r"in the top ten after|attacked into the top|arrives, then|differentiates|trains at|"
         r"Algorithm 3( that hides|, declares)|certified out|"
         r"\d Newton steps on|Spearman with that at|Linear datamodelling|\d is the best there)",

@@ -194,7 +194,9 @@ def example(_: str) -> Numbers:
     result = only("attack", "digits")
     t = result.targets[0]
     before, after = result.before.ranks, result.after.ranks
-    drop = 100 * (result.accuracy_before - result.accuracy_after)
+    drop = float(f"{100 * result.accuracy_before:.1f}") - float(
+        f"{100 * result.accuracy_after:.1f}"
+    )
     return [t, before[t], after[t], len(before), abs(drop)]
 
 

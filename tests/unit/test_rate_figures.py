@@ -375,7 +375,7 @@ def test_the_papers_findings_are_judged_by_the_shares(
     assert f"**{said}**" in target_sets.against_paper(shares)
     assert target_sets.evidence(trends) in target_sets.counted(shares)
     finding = target_sets.finding(shares, 0.03, 0.3, 10)
-    assert f"in sets of 100, **{1000 * grid[100, 10]:.0f} of 1,000**" in finding
+    assert f"of 100 samples favoured together, {100 * grid[100, 10]:.1f} reach the" in finding
     assert ("Hardly" in finding) == (grid[100, 10] < round(10 * grid[1, 10]) / 10)
 
 
@@ -405,12 +405,12 @@ def test_bars_of_set_sizes_count_what_arrives() -> None:
     figure = set_figures.arrivals(shares, 10)
     check_traces(figure)
     arrive, stay, no_room = figure.data
-    assert list(arrive.y) == ["1", "100"]
+    assert list(arrive.y) == ["1 alone", "100 together"]
     assert list(arrive.x) == pytest.approx([0.6, 0.05])
     assert list(stay.x) == pytest.approx([0.4, 0.05])
     assert list(no_room.x) == pytest.approx([0, 0.9])
     notes = [note.text for note in figure.layout.annotations]
-    assert notes == ["<b>6</b> of 10", "<b>50</b> of 1,000"]
+    assert notes == ["<b>60%</b> (6 of 10)", "<b>5%</b> (50 of 1,000)"]
 
 
 @pytest.mark.parametrize(
@@ -428,13 +428,17 @@ def test_the_title_says_whether_larger_sets_arrive_less(shares: list[float], sai
 
 
 def test_single_targets_are_compared_where_they_are_the_same() -> None:
-    rates = pd.DataFrame({"k": [10], "attacks": [50], "successes": [43]})
-    cost = pd.DataFrame({"target": range(50)})
-    sizes = pd.DataFrame({"set_size": [1, 1, 3], "k": 10, "target": [0, 1, 60]})
-    said = target_sets.beside_cost(rates, sizes, cost, 10)
-    assert "the same 2 and 48 more, each alone: 43 of 50 arrive" in said
-    assert not target_sets.beside_cost(rates, sizes.assign(target=60), cost, 10)
-    assert not target_sets.beside_cost(rates, sizes, cost, 1)
+    outcome = {0: 1, 1: 0, 2: 1, 3: 1, 4: 0}
+    cost = sweep_table({(t, 0.3, k): (top, 0.01) for t, top in outcome.items() for k in (1, 10)})
+    sizes = cost[cost["target"] < 2]
+    view = RateView(10, 0.03, "any_run", 0.3)
+    said = target_sets.beside_cost(sizes, cost, view)
+    assert "3 of 5 arrive there. The 2 that are moved alone here include 1 of the 2 that" in said
+    assert said.endswith("All that reach the top 10 here also reach the very top.")
+    assert not target_sets.beside_cost(sizes.assign(target=60), cost, view)
+    assert not target_sets.beside_cost(sizes, cost, replace(view, radius=0.1))
+    other = sweep_table({(0, 0.3, k): (0, 0.01) for k in (1, 10)})
+    assert not target_sets.beside_cost(other, cost, view), "they fare otherwise"
 
 
 # rates

@@ -40,8 +40,9 @@ def ranks(scores: np.ndarray) -> np.ndarray:
 def test_headline_of_a_success() -> None:
     assert wording.headline(result()) == (
         "Whoever trains the model decides what the data is worth: **sample 9 went from rank 10 to "
-        "rank 1 of 20**, and **accuracy on unseen data fell by 3.0 points**."
+        "rank 1 of 20**, and accuracy on unseen data fell by 3.0 points."
     )
+    assert wording.headline(result(), "Yes: ").startswith("Yes: **sample 9 went from rank 10 to")
 
 
 def test_headline_of_a_failure_does_not_boast() -> None:
@@ -64,6 +65,14 @@ def test_accuracy(after: float, change: str, against: str) -> None:
     made = result(accuracy_after=after)
     assert wording.accuracy_change(made) == change
     assert wording.against(made) == against
+
+
+def test_a_printed_difference_is_that_of_the_printed_accuracies() -> None:
+    made = result(accuracy_before=0.94986, accuracy_after=0.93641)  # printed 95.0% and 93.6%
+    assert wording.accuracy_change(made) == "fell by 1.4 points"
+    for before, after in np.random.default_rng(0).uniform(size=(200, 2)):
+        shown = float(wording.percent(before)[:-1]) - float(wording.percent(after)[:-1])
+        assert 100 * wording.fall(before, after) == pytest.approx(shown)
 
 
 def test_turnover() -> None:
@@ -91,4 +100,4 @@ def test_small_words() -> None:
         "3 min 20 s",
     ]
     assert wording.stamp("2026-11-24T01:02:03+00:00") == "24 November 2026, 01:02 UTC"
-    assert wording.unknown(result()) == "not in the top 1 there"
+    assert wording.unknown(result()) == "misses the top 1"

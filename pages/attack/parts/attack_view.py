@@ -23,6 +23,7 @@ from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import reproduce, wording
+from pages.common.words.wording import count
 
 SHOWN_CHANGES = 12
 RUN_COLUMNS = {
@@ -58,17 +59,24 @@ def strip(result: AttackResult, samples: Samples) -> None:
                 wording.against(result),
             ),
             Fact(
-                "Distance from honest",
+                "Weights moved by",
                 f"{result.distance:.0%}",
-                "of the honest model's length",
+                "of their size",
             ),
             Fact(
-                "Runs that arrived",
+                f"Tries that reached the top {result.k}",
                 f"{reached} of {len(result.runs)}",
-                f"starts × learning rates, in the top {result.k}",
+                tries(result),
             ),
         ],
     )
+
+
+def tries(result: AttackResult) -> str:
+    """Say what the runs of an attack are: '5 random starts, 2 step sizes each'."""
+    sizes = result.runs["learning_rate"].nunique()
+    starts = count(len(result.runs) // sizes, "random start")
+    return f"{starts}, {count(sizes, 'step size')} each"
 
 
 @dataclass(frozen=True)

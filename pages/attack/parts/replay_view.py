@@ -28,12 +28,12 @@ def show(stored: Stored, request: AttackRequest, samples: Samples) -> None:
         offer(taken_from(ReplayRequest, request))
         return
     result: AttackResult = stored.result
-    st.caption(
-        "Each picture is a training sample, best rank first; yellow: the first tenth under the "
-        "honest model. Play the attack, and watch the orange frame."
-    )
     words = replay.Words(f"sample {result.targets[0]}")
     replay.play(replay.film(result, found, samples, words), f"replay-{stored.folder.name}")
+    st.caption(
+        "Each picture is a training sample, best rank first. Yellow: the first tenth under the "
+        "honest model. Orange frame: the attacked sample."
+    )
     sign.said("replay", request.order)
 
 

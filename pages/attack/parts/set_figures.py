@@ -15,12 +15,12 @@ BESIDE = 0.74  # where it begins
 
 def arrivals(shares: pd.DataFrame, k: int) -> go.Figure:
     """Draw a bar for every size of the target set: which part of its targets arrives in the top k,
-    which part does not, and for which there is no room; beside it the counts.
+    which part does not, and for which there is no room; beside it the share and the counts.
 
     shares: of one regime, form and split, a row per set size and k.
     """
     rows = arrived(shares, k)
-    names = [f"{size:,}" for size in rows["set_size"]]
+    names = ["1 alone" if size == 1 else f"{size:,} together" for size in rows["set_size"]]
     full = np.maximum(rows["room"], rows["hits"])
     figure = go.Figure()
     for name, counts, colour in (
@@ -56,12 +56,12 @@ def arrivals(shares: pd.DataFrame, k: int) -> go.Figure:
             xanchor="left",
             y=at,
             showarrow=False,
-            text=f"<b>{hits:,}</b> of {of:,}",
+            text=f"<b>{hits / of:.0%}</b> ({hits:,} of {of:,})",
             font={"size": 15, "color": INK},
         )
-    figure.update_xaxes(domain=[0, BARS], **share_axis("of all targets in the sets"))
+    figure.update_xaxes(domain=[0, BARS], **share_axis("share of the samples that arrive"))
     figure.update_yaxes(
-        type="category", autorange="reversed", showgrid=False, title_text="targets in a set"
+        type="category", autorange="reversed", showgrid=False, tickfont={"size": 14}
     )
     legend = {"traceorder": "normal"}
     return finish(figure, 110 + 46 * len(names), barmode="stack", legend=legend)

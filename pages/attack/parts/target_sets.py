@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from engine.attacks.rates import attempted, outcomes
+from pages.common.asking.rate_view import RateView
 from pages.common.keeping import shelf
 from pages.common.words.rate_words import limit, top
 
@@ -86,22 +88,20 @@ def evidence(trends: Trends) -> str:
 
 @shelf.kept
 def finding(shares: pd.DataFrame, tolerance: float | None, radius: float, k: int) -> str:
-    """Ask whether one model can favour many samples, and answer with what arrives of the smallest
-    and of the largest sets."""
+    """Ask whether one model can favour many samples, and answer with what arrives of a largest set;
+    'hardly' where that is a smaller part than of the smallest."""
     if not all(Trends.of(shares, reading).comparable for reading in READINGS.values()):
         return (
             f"{limit(tolerance).capitalize()}, within radius {radius:g}. The paper's two findings "
             "compare sizes and k: ask for more than one of each below."
         )
-    rows = arrived(shares, k)[["set_size", "hits", "of", "room"]]
+    rows = arrived(shares, k)
     few, many = rows.iloc[0], rows.iloc[-1]
     fewer = many["hits"] / many["of"] < few["hits"] / few["of"]
-    room = f", with room for {many['room']:,}" if many["room"] < many["of"] else ""
-    alone = "moved alone" if few["set_size"] == 1 else f"moved in sets of {few['set_size']:,}"
+    size, reach = int(many["set_size"]), many["hits"] / many["sets"]
     return (
-        f"Can one model favour many samples at once? **{'Hardly' if fewer else 'Yes'}:** of "
-        f"targets {alone}, {few['hits']:,} of {few['of']:,} arrive in {top(k)}; in sets of "
-        f"{many['set_size']:,}, **{many['hits']:,} of {many['of']:,}**{room}."
+        f"Can one model favour many samples at once? **{'Hardly' if fewer else 'Yes'}: of "
+        f"{size:,} samples favoured together, {reach:.1f} reach {top(k)}**, on average."
     )
 
 
@@ -129,19 +129,36 @@ def arrived(shares: pd.DataFrame, k: int) -> pd.DataFrame:
     )
 
 
-def beside_cost(shares: pd.DataFrame, attacked: pd.DataFrame, cost: pd.DataFrame, k: int) -> str:
-    """Say how the single targets compare with those of the page on costs, with a space before;
-    nothing where there are none or others. attacked: the sweep over sizes; cost: that over radii,
-    of which `shares` are the success rates at the same radius, form and limit."""
-    alone = attacked[(attacked["set_size"] == 1) & (attacked["k"] == k)]["target"]
-    rates = shares[shares["k"] == k]
-    if alone.empty or rates.empty or not set(alone) <= set(cost["target"]):
+@shelf.kept
+def moved_alone(table: pd.DataFrame, view: RateView, k: int) -> pd.Series:
+    """Return for each target that a sweep moves alone, by its number, whether it arrives in the top
+    k, at the view's radius, limit and count."""
+    rows = attempted(table)
+    rows = rows[(rows["set_size"] == 1) & (rows["k"] == k) & (rows["radius"] == view.radius)]
+    found = outcomes(rows, "high_accuracy", view.form, "test", view.limit)
+    return found["success"].set_axis(rows["target"])
+
+
+@shelf.kept
+def beside_cost(table: pd.DataFrame, cost: pd.DataFrame, view: RateView) -> str:
+    """Say why another part of the single targets arrives here than on the page on costs, with a
+    space before; nothing where the targets are others, or fare otherwise. table: the sweep over
+    sizes; cost: that over radii."""
+    here, there = (moved_alone(one, view, view.k) for one in (table, cost))
+    if here.empty or not set(here.index) <= set(there.index):
         return ""
-    hits, every = int(rates["successes"].iloc[0]), int(rates["attacks"].iloc[0])
-    return (
-        f" The page on costs moves the same {len(alone)} and {every - len(alone)} more, each "
-        f"alone: {hits} of {every} arrive."
+    if (here != there[here.index]).any():
+        return ""
+    said = (
+        f" The page on costs has the same attack and rule, and {there.sum()} of {len(there)} arrive "
+        f"there. The {len(here)} that are moved alone here include {(~here).sum()} of the "
+        f"{(~there).sum()} that stay behind there."
     )
+    least = int(table["k"].min())
+    harder = moved_alone(table, view, least)
+    if here.any() and least < view.k and here.equals(harder.reindex(here.index)):
+        said += f" All that reach {top(view.k)} here also reach {top(least)}."
+    return said
 
 
 @shelf.kept

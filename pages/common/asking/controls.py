@@ -57,7 +57,7 @@ def target(
     place: Place,
     n_train: int,
     clicked: str = "A click on the ranking",
-    label: str = "Target",
+    label: str = "Sample to move",
 ) -> int:
     """Draw the field for the sample to move, and return its index; `clicked`: what else sets it."""
     return form.whole(
@@ -70,7 +70,7 @@ def target(
     )
 
 
-def top(form: Form, place: Place, n_train: int, label: str = "k") -> int:
+def top(form: Form, place: Place, n_train: int, label: str = "Into the top") -> int:
     """Draw the field for k, the number of places that count as the top; return it."""
     return form.whole(
         place,
@@ -78,11 +78,13 @@ def top(form: Form, place: Place, n_train: int, label: str = "k") -> int:
         "k",
         links.ranges(n_train)["k"],
         EXAMPLE.k,
-        "The attack succeeds when the target is among the k first.",
+        "The attack succeeds when the sample is among so many first (k).",
     )
 
 
-def radius(form: Form, place: Place, n_train: int, label: str = "Radius") -> float:
+def radius(
+    form: Form, place: Place, n_train: int, label: str = "How far the model may move"
+) -> float:
     """Draw the slider for the radius, how far the model may move; return it."""
     return form.slider(
         place,
@@ -91,8 +93,7 @@ def radius(form: Form, place: Place, n_train: int, label: str = "Radius") -> flo
         links.ranges(n_train)["radius"],
         EXAMPLE.radius,
         links.RADIUS_STEP,
-        "How far the malicious model may lie from the honest one, as a share of the honest model's "
-        "norm.",
+        "The radius: how much all weights together may change, as a share of their size (norm).",
     )
 
 

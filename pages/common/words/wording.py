@@ -13,6 +13,7 @@ from engine.statistics import Interval, wilson_interval
 from pages.common.figures.axes import MINUS as MINUS
 from pages.common.keeping import shelf
 
+DECIDES = "Whoever trains the model decides what the data is worth: "
 STOPPING = ("higher_ranked", "top_k", "target")  # objectives whose runs end when they arrive
 KEEPING = ("accurate", "quiet")  # those whose runs all end once one of them keeps enough
 
@@ -24,6 +25,12 @@ def percent(share: float) -> str:
 def points(share: float) -> str:
     """Return a difference of accuracies in points: '3.0 points', '0.7 points', '1 point'."""
     return f"{100 * abs(share):.1f} points"
+
+
+def fall(before: float, after: float) -> float:
+    """Return the difference of two shares as `percent` prints them: whoever subtracts the printed
+    numbers finds the printed difference (95.0% to 93.6% are 1.4 points, not a rounded 1.34)."""
+    return round(round(100 * before, 1) - round(100 * after, 1), 1) / 100
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -43,8 +50,8 @@ def plain(text: str) -> str:
 
 def accuracy_change(result: AttackResult) -> str:
     """'fell by 3.0 points', 'rose by 0.3 points', 'did not change'."""
-    drop = result.accuracy_drop
-    if abs(drop) < 5e-4:
+    drop = fall(result.accuracy_before, result.accuracy_after)
+    if not drop:
         return "did not change"
     return f"{'fell' if drop > 0 else 'rose'} by {points(drop)}"
 
@@ -57,15 +64,15 @@ def against(result: AttackResult) -> str:
 
 def change_from(before: float, after: float) -> str:
     """'down 3.0 points from 95.0%', 'unchanged': what became of an accuracy."""
-    drop = before - after
-    if abs(drop) < 5e-4:
+    drop = fall(before, after)
+    if not drop:
         return "unchanged"
     return f"{'down' if drop > 0 else 'up'} {points(drop)} from {percent(before)}"
 
 
 @shelf.kept
-def headline(result: AttackResult) -> str:
-    """Return the finding: where the target went, and what it cost."""
+def headline(result: AttackResult, lead: str = "") -> str:
+    """Return the finding: where the target went, and what it cost. lead: how a success begins."""
     target = result.targets[0]
     old, new, n = (
         int(result.before.ranks[target]),
@@ -75,8 +82,8 @@ def headline(result: AttackResult) -> str:
     price = f"accuracy on unseen data {accuracy_change(result)}"
     if result.success:
         return (
-            f"Whoever trains the model decides what the data is worth: **sample {target} went "
-            f"from rank {old:,} to rank {new:,} of {n:,}**, and **{price}**."
+            f"{lead or DECIDES}**sample {target} went from rank {old:,} to rank {new:,} of "
+            f"{n:,}**, and {price}."
         )
     if new == old:
         return (
@@ -209,9 +216,8 @@ def movement(result: AttackResult) -> str:
 @shelf.kept
 def unknown(result: AttackResult) -> str:
     """Say whether the attack carries over to a test set that the attacker never saw."""
-    rank = int(result.ranks_holdout[0])
-    where = "in" if rank <= result.k else "not in"
-    return f"{where} the top {result.k} there"
+    arrives = int(result.ranks_holdout[0]) <= result.k
+    return f"{'reaches' if arrives else 'misses'} the top {result.k}"
 
 
 def day(iso: str) -> str:
