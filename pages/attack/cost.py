@@ -49,7 +49,7 @@ def radius_title(own: pd.DataFrame, lost: pd.Series, tolerance: float | None) ->
     if best == own["radius"].max():
         return f"A larger radius moves more samples{dearer(lost)}"
     if tolerance is not None:
-        return f"Beyond radius {best:g}, more samples cost too much accuracy"
+        return f"Radius {best:g} moves the most samples within the limit"
     return f"Beyond radius {best:g}, no more samples are moved"
 
 
@@ -84,9 +84,9 @@ def at_a_price(stored: Stored, view: RateView) -> FigureBlock:
         build=price_figure.by_price,
         values=(found, view.tolerance),
         results=(stored,),
-        caption="The radius is how far the model may go from the honest one, as a share of its "
-        "length. To the right, what the models that are handed out lose, at the median. Order "
-        f"kept: 1 is the honest ranking, 0 is chance. {rate_words.interval(highest(own).iloc[0])}",
+        caption="The radius is how far the model may go from the honest one. The right columns are "
+        "medians over the models of all attacks, also of those that move nothing. Order kept: 1 is "
+        f"the honest ranking, 0 is chance. {rate_words.interval(highest(own).iloc[0])}",
     )
 
 

@@ -44,10 +44,10 @@ def choose(form: Form, table: pd.DataFrame, start: float) -> tuple[int, float]:
     left, right = st.sidebar.columns(2)
     k = form.choice(
         left,
-        "Top k",
+        "Into the top",
         "k",
         distinct(table, "k"),
-        "A target is moved when it gets into the top k.",
+        "A sample is moved when it gets into the top k.",
         nearest=True,
     )
     radius = form.choice(
@@ -94,16 +94,17 @@ def norms_figure(
 def fifths_block(tried: pd.DataFrame, k: int, radius: float, swept: Stored) -> FigureBlock:
     """Draw the attacked targets in fifths by their sensitivity."""
     found = fifths_figure.fifths(tried)
+    told = fifths_figure.telling_radius(found, radius)
     return FigureBlock(
         name=f"fifths-top-{k}",
-        title=fifths_figure.title(found, radius),
+        title=fifths_figure.title(found, told),
         kind="Attacked samples in fifths by the sensitivity of their score, by the smallest radius "
         "that moved them",
         build=fifths_figure.by_fifth,
-        values=(found,),
+        values=(found, told),
         results=(swept,),
         caption="Sensitivity: how fast a score changes when the model changes. The darker, the "
-        "smaller the change of the model that was enough.",
+        f"smaller the change that was enough. {fifths_figure.counts(found, told)}",
     )
 
 

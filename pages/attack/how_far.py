@@ -36,8 +36,8 @@ def allow(form: Form, result: MinimalRadiusResult) -> float:
         middle = float(max(result.radius[result.arrived], default=0.0))
     start = step * math.ceil(100 * middle / step)
     percent = form.slider(
-        st.columns([3, 2])[0],
-        "How far may the model go? (% of its weights' length)",
+        st.container(),  # as wide as the figure, whose axis has the same ends
+        "How far may the model go? (% of its weights' size)",
         "within",
         links.Range(0.0, float(end), whole=False),
         round(start, 1),
@@ -59,11 +59,12 @@ def curve_figure(stored: Stored, within: float, enough: float) -> FigureBlock:
         table=lambda: radius_words.targets_table(result),
         results=(stored,),
         caption=f"Each step is one sample. {radius_words.ends(result, enough)}"
-        "A change of 10% is radius 0.1 on the other pages, where an attack is given its radius and "
-        "does not look for the smallest.",
+        "A sample counts here when a search of many tries brings it to rank 1, from far to near. "
+        "The page on costs gives an attack one radius, *Is any score safe* counts the top 10 after "
+        "one start, and both try other samples.",
         details="A step stands at the smallest change that was found for its sample: the distance "
-        "between the returned model and the honest one, as a share of the length of all honest "
-        "weights. It is an upper bound: a nearer model may exist.",
+        "between the returned model and the honest one, as a share of the size (norm) of all "
+        "honest weights. It is an upper bound: a nearer model may exist.",
     )
 
 

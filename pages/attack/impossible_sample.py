@@ -40,16 +40,16 @@ def choose(form: Form) -> ImpossibleRequest:
     left, right = st.sidebar.columns(2)
     k = form.whole(
         left,
-        "Copies (k)",
+        "Planted copies",
         "k",
         links.Range(1, K_HIGH),
         OPENING.k,
-        "The attack succeeds when the target is among the k first; so many copies of it with the "
-        "other label are in the training set.",
+        "So many copies (k) of the sample, with the other label, are in the training set; the "
+        "attack succeeds when the sample is among the k first.",
     )
     seed = form.whole(
         right,
-        "Seed",
+        "Draw (seed)",
         "seed",
         links.Range(0, links.SEED_HIGH),
         OPENING.seed,
@@ -144,11 +144,10 @@ def beat_bar(found: door.Computation, shown: Stored | None) -> None:
         return
     if found.stored is None and found.state is not None:
         door.explain(found.state, "The attempt")
-    other = "other samples, " if found.stored is not None else ""
+    other = ", with other samples around" if found.stored is not None else ""
     st.caption(
-        f"Tries {other}{request.count:,} new random models and "
-        f"{count(2 * request.restarts, 'run')} of the attack, {request.steps} steps each, against "
-        f"{'a copy' if request.k == 1 else f'{request.k} copies'} of the target. Some seconds."
+        f"Takes some seconds: {request.count:,} new random models and "
+        f"{count(2 * request.restarts, 'run')} of the attack, {request.steps} steps each{other}."
     )
     refused = door.why_not(EXPERIMENT, request)
     if refused:

@@ -77,7 +77,7 @@ def next_step(shown: Shown) -> str:
     """Say what to do once the attack that is shown was watched."""
     if shown.is_attack and not shown.stored.result.success:
         return "It fails. Below the figure stands what may help."
-    return "Then choose another sample, and move that one."
+    return "Or choose another sample, and move that one."
 
 
 def attack_asked(request: AttackRequest, before: Ranking) -> None:
@@ -207,13 +207,13 @@ def what_is_shown(asked: door.Computation[AttackRequest], samples: Samples) -> S
 def reading() -> None:
     st.markdown(
         "- **Left**: the chosen sample, and the one button. Below it, all samples that match your "
-        "search, best rank first. The attacked sample has an orange frame, your choice a plain "
-        "one.\n"
+        "search, in the order of their rank at the step that is shown. The attacked sample has an "
+        "orange frame, your choice a plain one.\n"
         "- **Middle**: each line is a sample. It begins at the sample's rank under the honest "
-        "model and ends at its rank at the step that is shown. The first ten stand evenly; behind "
-        "them the scale is logarithmic. Pictures tinted yellow belong to the first tenth of the "
-        "honest ranking. The places that count as the top are shaded. Click a picture to choose "
-        "it.\n"
+        "model and ends at its rank at the step that is shown. The first ten stand evenly; at the "
+        "slanted mark a logarithmic scale begins. The ten that were first are yellow, and dots "
+        "where they have fallen behind the first ten. The places that count as the top are "
+        "shaded. Click a picture to choose it.\n"
         "- **Right**: the price at the step that is shown."
     )
 

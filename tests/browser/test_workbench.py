@@ -54,7 +54,7 @@ def test_the_first_window_has_few_controls_and_one_orange_button(visits: Visits)
     visit = visits.open()
     page = visit.page
     bench = open_bench(page)
-    expect(bench.get_by_role("button", name="Watch it climb")).to_be_visible(timeout=SLOW)
+    expect(bench.get_by_role("button", name="Play it from the start")).to_be_visible(timeout=SLOW)
     assert bench.locator(".act button:visible").count() == 1
     shown = page.evaluate(CONTROLS)
     assert 0 < len(shown) <= MOST, shown
@@ -78,24 +78,26 @@ def test_one_choice_links_shelf_ranking_desk_and_price(visits: Visits) -> None:
         f"It was at rank {before[target]:,} of 1,200; now it is at rank {result.rank_test}."
     )
     expect(cost(bench, "Accuracy")).to_have_text(f"{100 * result.accuracy_after:.1f}%")
-    expect(cost(bench, "Distance")).to_have_text(f"{result.distance:.0%}")
+    expect(cost(bench, "Weights")).to_have_text(f"{result.distance:.0%}")
     expect(fact(bench, "Top ten that stay")).to_have_text(f"{round(10 * result.kept(10))} of 10")
     expect(cells).to_have_count(40)
     expect(cells.first).to_have_class("target")
-    expect(bench.locator(".found")).to_have_text("1,200 of 1,200, best rank first")
+    expect(bench.locator(".found")).to_have_text(
+        "1,200 of 1,200. Below each picture: its rank at the step shown."
+    )
 
     slider = bench.get_by_role("slider")
     slider.press("Home")
     expect(desk).to_contain_text(f"now it is at rank {before[target]:,}.")
     expect(cost(bench, "Accuracy")).to_have_text(f"{100 * result.accuracy_before:.1f}%")
     expect(bench.locator(".sides")).to_contain_text("not begun")
-    bench.get_by_role("button", name="Watch it climb").click()
+    bench.get_by_role("button", name="Play it from the start").click()
     expect(player).to_have_attribute("data-playing", "true")
     expect(player).to_have_attribute("data-playing", "false", timeout=PLAYS_MS + SLOW)
     expect(desk).to_contain_text(f"now it is at rank {result.rank_test}.")
     expect(cells.first).to_have_class("target", timeout=SLOW)  # the shelf follows the rank now
 
-    bench.get_by_role("searchbox", name="Search by number").fill("600")
+    bench.get_by_role("searchbox", name="Search by sample number").fill("600")
     expect(cells).to_have_count(1)
     cells.first.focus()
     page.keyboard.press("Enter")
@@ -105,7 +107,7 @@ def test_one_choice_links_shelf_ranking_desk_and_price(visits: Visits) -> None:
     expect(desk).to_contain_text(f"rank {after[600]:,}.")
     expect(bench.get_by_role("button", name="Move sample 600 to the top")).to_be_visible()
 
-    bench.get_by_role("searchbox", name="Search by number").fill("")
+    bench.get_by_role("searchbox", name="Search by sample number").fill("")
     bench.locator("summary", has_text="Filter").click()
     bench.get_by_role("combobox", name="Rank now").select_option("first")
     expect(cells).to_have_count(10)
@@ -134,7 +136,7 @@ def test_a_button_attacks_the_chosen_sample(visits: Visits) -> None:
     expect(ask).to_be_disabled()
     expect(bench.locator(".why")).to_contain_text("among the 1 first already")
     bench.get_by_role("combobox", name="Rank now").select_option("")
-    bench.get_by_role("searchbox", name="Search by number").fill("311")
+    bench.get_by_role("searchbox", name="Search by sample number").fill("311")
     bench.locator(".cells button").first.click()
     expect(ask).to_be_enabled()
     expect(ask).to_have_text("Move sample 311 to the top")
@@ -148,5 +150,5 @@ def test_a_button_attacks_the_chosen_sample(visits: Visits) -> None:
     player = bench.locator(".ial-replay")
     expect(player).to_have_attribute("data-playing", "true", timeout=SLOW)
     expect(player).to_have_attribute("data-playing", "false", timeout=PLAYS_MS + SLOW)
-    expect(bench.get_by_role("button", name="Watch it climb")).to_be_visible()
+    expect(bench.get_by_role("button", name="Play it from the start")).to_be_visible()
     visit.check()

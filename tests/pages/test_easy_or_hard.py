@@ -15,7 +15,7 @@ from engine.results.compute import compute_and_keep
 from engine.results.jobs import JobState
 from engine.results.store import Store, Stored
 from engine.settings import Settings
-from engine.statistics import Interval, rank_correlation
+from engine.statistics import Interval, rank_correlation, wilson_interval
 from pages.attack.parts import ease_words, fifths_figure, moved_targets, searched_radius
 from pages.common.asking import door
 from pages.common.asking.links import EXAMPLE
@@ -87,12 +87,38 @@ def test_the_parts_of_a_bar_count_its_samples() -> None:
         index=pd.Index(np.arange(12), name="sample"),
     )  # fmt: skip
     found = fifths_figure.fifths(tried)
-    figure = fifths_figure.by_fifth(found)
-    assert sum(sum(trace.x) for trace in figure.data) == 12
-    assert [trace.name for trace in figure.data][-1] == "not moved"
-    told = fifths_figure.title(found, 0.1)
+    *bars, intervals = fifths_figure.by_fifth(found, 0.3).data
+    assert sum(sum(trace.x) for trace in bars) == 12
+    assert [trace.name for trace in bars][-1] == "not moved"
+    told = fifths_figure.counts(found, 0.1)
     first = tried.sort_values("norm")["least"][:3]
     assert f"At radius 0.1, {(first <= 0.1).sum()} of the 3 least sensitive samples move" in told
+    moved = [int((part <= 0.3).sum()) for part in np.array_split(
+        tried.sort_values("norm")["least"].to_numpy(), 5)]  # fmt: skip
+    assert list(intervals.x) == moved
+    ends = wilson_interval(moved[0], 3)
+    assert intervals.x[0] - intervals.error_x.arrayminus[0] == pytest.approx(3 * ends.low)
+    assert intervals.x[0] + intervals.error_x.array[0] == pytest.approx(3 * ends.high)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        ((8, 10), (10, 10), "The most sensitive samples move more often, but it may be chance"),
+        ((1, 10), (10, 10), "The most sensitive samples move more often than chance explains"),
+        ((9, 10), (3, 10), "The least sensitive samples move more often"),
+        ((5, 10), (5, 10), "The most and the least sensitive samples move alike"),
+    ],
+)
+def test_the_title_says_what_the_counts_carry(
+    first: tuple[int, int], last: tuple[int, int], said: str
+) -> None:
+    rows = [
+        {"fifth": fifth, "least": least, "targets": n, "of": of}
+        for fifth, (moved, of) in ((0, first), (4, last))
+        for least, n in ((0.3, moved), (np.inf, of - moved))
+    ]
+    assert fifths_figure.title(pd.DataFrame(rows), 0.3).startswith(said)
 
 
 def test_the_searched_radius_is_compared_with_the_norm(open_page: Open) -> None:

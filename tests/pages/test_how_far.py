@@ -49,7 +49,7 @@ def test_its_sentences_have_the_numbers_of_the_published_result(
         "Within radius 0.2, with at most 3 points of accuracy lost, the search moves "
         f"{moved.sum()} of {n}" in said
     )
-    assert f"By {100 * np.median(radius):.0f}% of their length: enough for half of the {n}" in said
+    assert f"By {100 * np.median(radius):.0f}% of their size: enough for half of the {n}" in said
     assert app.slider(key="within").value == 15.0
     assert f"A change of 15% moves {(radius <= 0.15).sum()} of {n} samples" in said
     assert (
@@ -156,7 +156,7 @@ def test_words_where_few_or_none_arrive() -> None:
     assert "Too few" in radius_words.scatter_title(none)
     radius_figures.curve(none, 0.2), radius_figures.against_rank(none, None)
     half = made([0.1, 0.3, np.nan], [0.0] * 3, [False] * 3)
-    assert "By 30% of their length" in radius_words.finding(half)
+    assert "By 30% of their size" in radius_words.finding(half)
 
 
 def test_the_request_that_is_shown_is_the_published_one() -> None:

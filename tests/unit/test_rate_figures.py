@@ -311,7 +311,7 @@ def test_stuck_runs_are_drawn_and_end_in_a_cross() -> None:
     assert ends == {("x", 50): "x", ("x", 20): "x", ("x2", 50): "x", ("x2", 1): "circle"}
     titles = [a.text for a in figure.layout.annotations]
     assert "raise the target<br>alone<br>0 of 2 arrive" in titles
-    assert "the same, from<br>random starts<br>1 of 2 arrives" in titles
+    assert "the paper's attack:<br>also from random<br>starts<br>1 of 2 arrives" in titles
     assert ablation.runs_title(attacks) == (
         "Sample 7, honest rank 8, arrives by restarting at random; under the 1 other variant every "
         "run gets stuck"

@@ -22,11 +22,11 @@ RESTARTS = "restarts"  # the variant that is not an objective of its own
 ACCURATE = "accurate"  # ours
 VARIANTS = {  # the paper's
     "target": "raise the target alone",
-    "top_k": "and lower the samples in the top",
-    "higher_ranked": "and lower all samples above it",
-    RESTARTS: "the same, from random starts",
+    "top_k": "raise it, lower the samples in the top",
+    "higher_ranked": "raise it, lower all samples above it",
+    RESTARTS: "the paper's attack: also from random starts",
 }
-LABELS = {**VARIANTS, ACCURATE: "ours: also keep the model accurate"}
+LABELS = {**VARIANTS, ACCURATE: "ours: also keeps the model accurate"}
 NAMES = {  # in sentences
     "target": "raising the target alone",
     "top_k": "also lowering the samples in the top",
@@ -185,8 +185,8 @@ def finding(best: pd.DataFrame, view: RateView) -> str:
     by = best.set_index("variant")
     return (
         "Which parts of the attack matter? **Raising the target alone brings "
-        f"{words.hits(row_of(by, 'target'))} to {words.top(view.k)}; the paper's attack, "
-        f"{words.hits(row_of(by, RESTARTS))}**, {words.limit(view.tolerance)}."
+        f"{words.hits(row_of(by, 'target'))} to {words.top(view.k)}, and the paper's attack "
+        f"{words.hits(row_of(by, RESTARTS))}.**"
     )
 
 

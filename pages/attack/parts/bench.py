@@ -20,7 +20,7 @@ from pages.common.words import wording
 KEY = "bench"
 FIRST = 10  # of the honest ranking, of whom it is said how many are still there
 BENCH = Component("bench", "drawing.js", "player.js", "ladder.js", "replay.css")
-PLAY = "▶ Watch it climb"
+PLAY = "▶ Play it from the start"
 WORDS: Mapping[str, object] = {
     "desk": "The chosen sample",
     "stage": "The ranking before and after the attack",
@@ -28,7 +28,7 @@ WORDS: Mapping[str, object] = {
     "mayCost": "What it may cost",
     "shelf": "Samples to choose from",
     "another": "Choose another sample",
-    "number": "Search by number",
+    "number": "Search by sample number",
     "example": "such as 16",
     "filter": "Filter by class or rank",
     "label": "Class",
@@ -47,7 +47,8 @@ WORDS: Mapping[str, object] = {
         ["1", "middle third"],
         ["2", "strongest third"],
     ],
-    "found": "{} of {n}, best rank first",
+    "found": "{} of {n}. Below each picture: its rank.",
+    "foundNow": "{} of {n}. Below each picture: its rank at the step shown.",
     "more": "Show more",
     "rank": "rank {}",
     "sample": "sample {}, class “{class}”",
@@ -58,6 +59,7 @@ WORDS: Mapping[str, object] = {
     "running": "This attack is running.",
     "before": "Before",
     "honest": "ranking of the honest model",
+    "log": "log scale",
     "after": "After the attack",
     "unknown": "who will be first?",
     "notYet": "not begun",
@@ -68,7 +70,7 @@ WORDS: Mapping[str, object] = {
         ["rest", "others"],
     ],
     "ofHonest": "of the honest model",
-    "prices": ["Accuracy on unseen data", "Distance of the model", "Time"],
+    "prices": ["Accuracy on unseen data", "Weights moved by", "Time"],
     "else": "More numbers",
     "order": "Other ranks (Spearman)",
     "kept": "Top ten that stay",
@@ -91,7 +93,7 @@ class Effort:
     def words(self) -> dict[str, str]:
         return {
             "allowed": f"{self.allowed:.0%} at most",
-            "moved": f"change of the weights; {self.allowed:.0%} is allowed",
+            "moved": f"of their size; {self.allowed:.0%} is allowed",
             "time": self.time,
             "timeNote": self.time_note,
             "takes": f"It takes {self.most} at most.",

@@ -78,7 +78,6 @@ def ask(tried: pd.DataFrame, samples: Samples | None, dealt: Sequence[int]) -> N
             st.button(
                 f"Sample {index}",
                 key=f"bet-{index}",
-                type="primary",
                 on_click=place_bet,
                 args=(index,),
             )
@@ -107,18 +106,17 @@ def told(
 
 @shelf.kept
 def card(tried: pd.DataFrame, index: int, samples: Samples | None, known: bool) -> str:
-    """Return a target's picture with what is said beside it, as HTML; `known`: with the smallest
-    radius that moved it, and the sensitivity of its score. tried: of `moved_targets.attempts`."""
+    """Return a target's picture with what is said beside it, as HTML, with the
+    sensitivity of its score; `known`: also with the smallest radius that moved it. tried: of
+    `moved_targets.attempts`."""
     row = row_of(tried, index)
     shown = "" if samples is None else portrait(samples, index)
     class_ = "" if samples is None else f"class “{escape(samples.label(index))}”"
     named = [f"<b>sample {index}</b>"] if known or not class_ else []
     lines = [", ".join([*named, *([class_] if class_ else [])]), f"rank {int(row['rank']):,}"]
-    if known:
-        lines.append(
-            f"<b>radius {moved_targets.radius_name(row['least'])}</b>, "
-            f"sensitivity {number(row['norm'])}"
-        )
+    sensitivity = f"sensitivity {number(row['norm'])}"
+    least = f"<b>radius {moved_targets.radius_name(row['least'])}</b>, " if known else ""
+    lines.append(f"{least}{sensitivity}")
     said = "".join(f"<div>{line}</div>" for line in lines)
     return f'<div class="ial-cell beside">{shown}<div>{said}</div></div>'
 

@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from engine.statistics import wilson_interval
 from pages.attack.parts.moved_targets import NEVER, radius_name
 from pages.common.figures.axes import count_axis
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ATTACKED, ON_PAGE, ON_PALE, REST, paler
+from pages.common.figures.palette import ATTACKED, INK, ON_PAGE, ON_PALE, REST, paler
 from pages.common.keeping import shelf
 
 FEWEST = 10  # targets that are drawn in fifths
+BELOW = 0.25  # of a bar's pitch: how far below its middle the interval stands
 PLACES = ("least sensitive", "second fifth", "middle", "fourth fifth", "most sensitive")
 
 
@@ -41,43 +43,64 @@ def moved_at(found: pd.DataFrame, radius: float) -> list[tuple[int, int]]:
     ]
 
 
-def title(found: pd.DataFrame, radius: float) -> str:
-    """Say how many of the least and of the most sensitive targets move within `radius`; where that
-    is the same part of both, within the radius at which it differs most. found: of `fifths`."""
+def ends(found: pd.DataFrame, at: float) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return how many of the least and of the most sensitive targets move within a radius, each
+    with of how many."""
+    parts = moved_at(found, at)
+    return parts[0], parts[-1]
 
-    def ends(at: float) -> tuple[tuple[int, int], tuple[int, int]]:
-        parts = moved_at(found, at)
-        return parts[0], parts[-1]
+
+@shelf.kept
+def telling_radius(found: pd.DataFrame, radius: float) -> float:
+    """Return `radius` or, where it moves the same part of the least and of the most sensitive
+    targets, that of the radii tried at which these parts differ most. found: of `fifths`."""
 
     def apart(at: float) -> float:
-        (few, least), (many, most) = ends(at)
+        (few, least), (many, most) = ends(found, at)
         return abs(many / most - few / least)
 
     tried = [float(at) for at in sorted(found["least"].unique()) if at != NEVER]
-    if not apart(radius) and tried:
-        radius = max(tried, key=apart)
-    (few, least), (many, most) = ends(radius)
+    return max(tried, key=apart) if not apart(radius) and tried else radius
+
+
+def title(found: pd.DataFrame, radius: float) -> str:
+    """Say which end moves more often within `radius`, and whether the 95% intervals of both are
+    apart. found: of `fifths`."""
+    few, many = ends(found, radius)
+    rates = [moved / of for moved, of in (few, many)]
+    if rates[0] == rates[1]:
+        return "The most and the least sensitive samples move alike"
+    more = "most" if rates[1] > rates[0] else "least"
+    sure = not wilson_interval(*few).overlaps(wilson_interval(*many))
+    end = "more often than chance explains" if sure else "more often, but it may be chance"
+    return f"The {more} sensitive samples move {end}"
+
+
+def counts(found: pd.DataFrame, radius: float) -> str:
+    """Say how many of the least and of the most sensitive targets move within `radius`."""
+    (few, least), (many, most) = ends(found, radius)
     return (
         f"At radius {radius:g}, {few} of the {least} least sensitive samples move, and {many} of "
-        f"the {most} most sensitive"
+        f"the {most} most sensitive. Thin lines: 95% intervals."
     )
 
 
-def by_fifth(found: pd.DataFrame) -> go.Figure:
+def by_fifth(found: pd.DataFrame, radius: float) -> go.Figure:
     """Draw a bar for each fifth, split by the smallest radius that moved the targets: the darker,
-    the easier. found: of `fifths`."""
+    the easier; on each, as a thin line, the 95% interval of what moves within `radius`. found: of
+    `fifths`."""
     figure = go.Figure()
     radii = sorted(found["least"].unique())
-    for radius, colour, ink in zip(radii, *shades(radii), strict=True):
-        part = found[found["least"] == radius]
-        never = radius == NEVER
-        name = "not moved" if never else f"moved at radius {radius_name(radius)}"
+    for least, colour, ink in zip(radii, *shades(radii), strict=True):
+        part = found[found["least"] == least]
+        never = least == NEVER
+        name = "not moved" if never else f"moved at radius {radius_name(least)}"
         figure.add_bar(
             x=part["targets"].to_numpy(),
-            y=[PLACES[place] for place in part["fifth"]],
+            y=part["fifth"].to_numpy(),
             orientation="h",
             width=0.68,
-            name=name if never or radius == radii[0] else radius_name(radius),
+            name=name if never or least == radii[0] else radius_name(least),
             marker={"color": colour},
             text=[f"{n}" for n in part["targets"]],
             textposition="inside",
@@ -87,15 +110,44 @@ def by_fifth(found: pd.DataFrame) -> go.Figure:
             customdata=part[["targets", "of"]].to_numpy(),
             hovertemplate="%{customdata[0]} of %{customdata[1]} samples<extra>" + name + "</extra>",
         )
+    _intervals(figure, found, radius)
     figure.update_xaxes(**count_axis(int(found["of"].max()), "attacked samples"))
     figure.update_yaxes(
-        type="category",
-        categoryorder="array",
-        categoryarray=PLACES,
-        autorange="reversed",
+        tickvals=list(range(len(PLACES))),
+        ticktext=list(PLACES),
+        range=[len(PLACES) - 0.5, -0.5],
         showgrid=False,
+        zeroline=False,
     )
     return finish(figure, 330, barmode="stack", legend={"traceorder": "normal"})
+
+
+def _intervals(figure: go.Figure, found: pd.DataFrame, radius: float) -> None:
+    """Draw the 95% interval of what moves within `radius`, below the numbers of each bar."""
+    parts = moved_at(found, radius)
+    moved, of = (np.array(values) for values in zip(*parts, strict=True))
+    low, high = np.array([wilson_interval(*part) for part in parts]).T * of
+    figure.add_scatter(
+        x=moved,
+        y=np.arange(len(parts)) + BELOW,
+        mode="markers",
+        marker={"color": INK, "size": 5},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": high - moved,
+            "arrayminus": moved - low,
+            "color": INK,
+            "thickness": 1.5,
+            "width": 3,
+        },
+        name=f"95% interval at radius {radius:g}",
+        showlegend=False,
+        customdata=np.stack([moved, of, low / of, high / of], axis=1),
+        hovertemplate=f"at radius {radius:g}: "
+        "<b>%{customdata[0]} of %{customdata[1]}</b><br>95% interval %{customdata[2]:.0%} to "
+        "%{customdata[3]:.0%}<extra></extra>",
+    )
 
 
 def shades(radii: Sequence[float]) -> tuple[list[str], list[str]]:

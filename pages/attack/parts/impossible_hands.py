@@ -57,7 +57,6 @@ def given(
     dataset, k = instance.dataset, instance.k
     copies = "its copy" if k == 1 else f"its {k} copies"
     never = f"never in the top {k}"
-    kept = "keeps rank 1" if k == 1 else f"keep the top {k}"
     told: dict[str, object] = {
         "id": f"{dataset.content_hash[:16]}-{k}-{request.seed}",
         "X": dataset.X_train.astype(np.float64).tolist(),
@@ -75,19 +74,18 @@ def given(
             "home": "Put the sample back",
             "random": "Try a random model",
             "rank": "Rank of your sample",
-            "note": f"Your best: rank {{best}}. {copies.capitalize()} {kept} out of reach.",
+            "note": "Your best: rank {best}.",
             "of": f"of {dataset.n_train}",
             "ranking": "The ranking, first at the left:",
             "marked": [["target", "your sample"], ["copy", copies]],
+            "score": "score {}",
             "sliders": [[name, label] for name, (label, _) in WEIGHTS.items()],
-            "more": "Scores and damping",
-            "scores": f"Influence score of your sample: {{target}}. Of {copies}: {{copy}}. "
-            "The gap is {gap}, and never 0 or less.",
+            "more": "The gap, and the damping",
+            "scores": f"The score of {copies} is higher by {{gap}}, and never by 0 or less.",
             "damping": "Damping λ",
             "drag": "Drag the orange ring.",
-            "legend": f"Orange ring: your sample. Green diamond: {copies}, at the same place, with "
-            "the other label. Crosses and circles: the other samples by label. Dashed: the model, "
-            "which finds both labels equally likely there.",
+            "legend": f"Green diamond: {copies}, at the same place, with the other label. Crosses "
+            "and circles: the other samples, by label. Dashed: the model's line.",
         },
     }
     return Ready(told)

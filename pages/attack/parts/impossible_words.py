@@ -14,10 +14,11 @@ from pages.common.words.wording import count
 def headline(result: ImpossibleResult) -> str:
     """Return the finding."""
     k = result.random.k
-    copies = "its copy" if k == 1 else f"its {k} copies"
+    copies = "a copy of it" if k == 1 else f"{k} copies of it"
     return (
         "Can every sample be pushed to the top? **No linear model puts this sample into the top "
-        f"{k}**: {copies} with the other label always {'ranks' if k == 1 else 'rank'} higher."
+        f"{k}**: {copies} with the other label, planted in the training data, always "
+        f"{'ranks' if k == 1 else 'rank'} higher."
     )
 
 

@@ -12,7 +12,7 @@ from pages.common.keeping import shelf
 
 BARS = 0.66  # of the figure's width; the two columns of numbers stand to the right of it
 LOST, KEPT = 0.79, 0.95  # where their middles are
-WIDE = 0.05  # of all attacks: what a part of a bar must be to hold its number
+DIGIT = 0.018  # of the longest bar: what a part must have for each digit of its number
 
 
 @shelf.kept
@@ -44,11 +44,10 @@ def by_price(found: pd.DataFrame, tolerance: float | None) -> go.Figure:
 
     found: of `prices`. tolerance: the permitted fall of accuracy, a share; None: no limit.
     """
-    radii = [f"{radius:g}" for radius in found["radius"]]
+    radii = [f"radius {radius:g}" for radius in found["radius"]]
     figure = outcomes(found, radii, tolerance)
     _losses(figure, found)
     figure.update_xaxes(domain=[0, BARS])
-    figure.update_yaxes(title_text="radius")
     set_plainly(figure, legend={"y": 1.13})  # above the heads of the columns
     return figure
 
@@ -76,7 +75,8 @@ def outcomes(found: pd.DataFrame, names: list[str], tolerance: float | None) -> 
             name=name,
             marker={"color": colour},
             width=0.68,
-            text=[f"{n:,}" if n >= WIDE * most else "" for n in counts],
+            text=[f"{n:,}" if n >= DIGIT * len(f"{n:,}") * most else "" for n in counts],
+            constraintext="none",
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
@@ -98,7 +98,7 @@ def outcomes(found: pd.DataFrame, names: list[str], tolerance: float | None) -> 
 
 def _losses(figure: go.Figure, found: pd.DataFrame) -> None:
     """Write the two columns of numbers beside the bars of `by_price`."""
-    heads = ((LOST, "points of<br>accuracy lost"), (KEPT, "order<br>kept"))
+    heads = ((LOST, "accuracy lost<br>(points)"), (KEPT, "order<br>kept"))
     for x, text in heads:
         figure.add_annotation(
             x=x,

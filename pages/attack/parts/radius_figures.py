@@ -35,9 +35,10 @@ def curve(result: MinimalRadiusResult, within: float) -> go.Figure:
     figure = go.Figure()
     total = len(result.targets)
     end = 100 * edge(result)
-    for accurate, name, width, dash in (
-        (False, "samples moved", 3, "solid"),
-        (True, f"of these, at most {100 * ACCURACY_TOLERANCE:g} points of accuracy lost", 2, "dot"),
+    lost = f"of these, at most {100 * ACCURACY_TOLERANCE:g} points of accuracy lost"
+    for accurate, name, width, dash, colour in (
+        (False, f"samples moved, of {total}", 4, "solid", ATTACKED),
+        (True, lost, 2, "dot", INK),  # dark: seen where it lies on the other, too
     ):
         table = steps(result, accurate)
         x = np.concatenate([[0.0], 100 * table["radius"], [end]])
@@ -46,7 +47,7 @@ def curve(result: MinimalRadiusResult, within: float) -> go.Figure:
             x=x,
             y=np.append(moved, moved[-1]),
             mode="lines",
-            line={"shape": "hv", "color": ATTACKED, "width": width, "dash": dash},
+            line={"shape": "hv", "color": colour, "width": width, "dash": dash},
             name=name,
             hovertemplate="within %{x:.1f}%: <b>%{y} of " + f"{total}</b><extra>{name}</extra>",
         )
@@ -65,10 +66,10 @@ def curve(result: MinimalRadiusResult, within: float) -> go.Figure:
         hoverinfo="skip",
     )
     figure.update_xaxes(
-        title_text="how much the weights change, % of their length", range=[0, end], ticksuffix="%"
+        title_text="how much the weights change, % of their size", range=[0, end], ticksuffix="%"
     )
-    figure.update_yaxes(
-        title_text=f"samples moved, of {total}", range=[-0.02 * total, 1.1 * total], tickformat="d"
+    figure.update_yaxes(  # inside: the axis below is as wide as the slider above
+        ticklabelposition="inside top", range=[-0.02 * total, 1.1 * total], tickformat="d"
     )
     return finish(figure, 330)
 

@@ -49,11 +49,11 @@ def finding(result: MinimalRadiusResult, enough: float = 0.0) -> str:
             f"{int(result.arrived.sum())} of {count(total, 'sample')}."
         )
     answer = percent(middle, 0 if middle >= 0.1 else 1)
-    return f"{asked}**By {answer} of their length: enough for half of the {total} samples tried.**"
+    return f"{asked}**By {answer} of their size: enough for half of the {total} samples tried.**"
 
 
 def percent(radius: float, digits: int = 1) -> str:
-    """'14.5%': a radius as a share of the weights' length."""
+    """'14.5%': a radius as a share of the weights' size."""
     return f"{100 * radius:.{digits}f}%"
 
 

@@ -150,8 +150,8 @@ def beside_cost(table: pd.DataFrame, cost: pd.DataFrame, view: RateView) -> str:
     if (here != there[here.index]).any():
         return ""
     said = (
-        f" The page on costs has the same attack and rule, and {there.sum()} of {len(there)} arrive "
-        f"there. The {len(here)} that are moved alone here include {(~here).sum()} of the "
+        f" The page on costs has the same attack and rule, and {there.sum()} of {len(there)} "
+        f"arrive there. The {len(here)} that are moved alone here include {(~here).sum()} of the "
         f"{(~there).sum()} that stay behind there."
     )
     least = int(table["k"].min())

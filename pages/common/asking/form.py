@@ -120,6 +120,7 @@ class Form:
             limits.high,
             default,
             step,
+            format="%g",
             key=name,
             help=help or None,
             **bound_number(name),

@@ -13,7 +13,7 @@ from pages.common.asking import links
 from pages.common.asking.form import Form, keep_choice
 from pages.common.frames import distinct
 from pages.common.keeping import shelf
-from pages.common.words.rate_words import FORMS
+from pages.common.words.rate_words import FORMS, SHOWN_FORMS
 
 success_rates = shelf.kept(counting.success_rates)
 share_rates = shelf.kept(counting.share_rates)
@@ -91,10 +91,10 @@ def choose_view(
     columns = st.sidebar.columns(1 + several)
     k = form.choice(
         columns[0],
-        "Top k",
+        "Into the top",
         "k",
         ks,
-        "The top that counts as success.",
+        "How many places count as the top (k).",
         ks[-1] if largest else ks[0],
         nearest=True,
         carried=not largest,
@@ -123,11 +123,12 @@ def choose_view(
     keep_choice(tolerance=points)
     named = form.choice(
         st.sidebar,
-        "Count as success",
+        "What must arrive",
         "form",
         list(FORMS.values()),
-        "Some run of the attack, as the paper counts, or the one model that it hands out, which is "
+        "Some try of the attack, as the paper counts, or the one model that it hands out, which is "
         "chosen without the unseen data.",
+        words=SHOWN_FORMS.__getitem__,
     )
     counted = next(counted for counted, name in FORMS.items() if name == named)
     return RateView(k, None if points >= LOSSES.high else points / 100, counted, radius)

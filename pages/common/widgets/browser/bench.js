@@ -119,7 +119,7 @@ function shelfOf(shelf, data, held, choose) {
   function fill(ranks) {
     now = ranks;
     const all = [...now.keys()].filter(wanted).sort((a, b) => now[a] - now[b]);
-    found.textContent = words.found.replace('{}', counted(all.length))
+    found.textContent = (data.frames.length > 1 ? words.foundNow : words.found).replace('{}', counted(all.length))
       .replace('{n}', counted(now.length));
     more.hidden = all.length <= most;
     const focused = cells.contains(document.activeElement) && document.activeElement.dataset.sample;

@@ -54,7 +54,10 @@ function hands(data) {
   element(read, 'dt', '', words.rank);
   const shownRank = element(read, 'dd'), note = element(read, 'dd', 'note');
   const key = element(right, 'p', 'key', words.ranking);
-  for (const [name, label] of words.marked) element(key, 'span', name, label);
+  const marked = words.marked.map(([name, label]) => {
+    const span = element(key, 'span', name, `${label}, `);
+    return element(span, 'output');
+  });
   const strip = element(right, 'canvas', 'strip');
   strip.setAttribute('role', 'img');
   const ranges = {};
@@ -105,12 +108,14 @@ function hands(data) {
     const found = scored(X, data.y, [model.w1, model.w2, model.b], model.damping);
     const write = (v) => (Math.abs(v) >= 1e-3 || v === 0 ? v.toFixed(4) : v.toExponential(1))
       .replace('-', '−').replace('e−', 'e−');
-    const rank = found.ranks[0];
+    const signed = (v) => (v > 0 ? '+' : '') + write(v), rank = found.ranks[0];
     best = Math.min(best, rank);
     shownRank.textContent = `${rank} ${words.of}`;
     note.textContent = words.note.replace('{best}', best);
-    scores.textContent = words.scores.replace('{target}', write(found.scores[0]))
-      .replace('{copy}', write(found.scores[1])).replace('{gap}', write(found.gap));
+    marked.forEach((output, i) => {
+      output.textContent = words.score.replace('{}', signed(found.scores[i]));
+    });
+    scores.textContent = words.scores.replace('{gap}', write(found.gap));
     Object.assign(root.dataset, { rank, target: found.scores[0], copy: found.scores[1],
       gap: found.gap, p: found.p });
     plane.setAttribute('aria-label', words.plane.replace('{rank}', rank));

@@ -48,6 +48,7 @@ function ladder(data, chosen, k) {
     const large = (s) => mix(sized(view.was[s]), sized(view.will[s]), view.f);
     goal(ctx, view);
     scale(ctx, view, hero);
+    if (data.n > FIRST) change(ctx, view);
     if (!open) {
       strokes(ctx, others, 'rgba(134,142,150,.28)', 1, now);
       strokes(ctx, first, hue(view.style, 'first'), 2.5, now);
@@ -58,8 +59,10 @@ function ladder(data, chosen, k) {
     for (const s of first) view.tile(s, left, level(honest[s]), row - 3, tint(s));
     if (open) places(ctx, view); else {
       for (const s of honest.keys()) {
-        const shown = view.was[s] <= FIRST || view.will[s] <= FIRST || honest[s] <= FIRST;
-        if (shown && s !== hero && s !== mark) view.tile(s, right, now(s), large(s), tint(s));
+        if (s === hero || s === mark) continue;
+        const shown = view.was[s] <= FIRST || view.will[s] <= FIRST;
+        if (shown) view.tile(s, right, now(s), large(s), tint(s));
+        else if (honest[s] <= FIRST) dot(ctx, view, now(s));
       }
     }
     if (mark !== hero) {
@@ -75,6 +78,32 @@ function ladder(data, chosen, k) {
   }
 
   function sized(rank) { return rank <= FIRST ? row - 3 : .55 * row; }
+
+  // Where one that was first ends behind the first: pictures would lie on one another there.
+  function dot(ctx, view, y) {
+    ctx.fillStyle = hue(view.style, 'first');
+    ctx.beginPath();
+    ctx.arc(right, y, .2 * row, 0, 2 * Math.PI);
+    ctx.fill();
+  }
+
+  // Where the even scale ends and the logarithmic one begins.
+  function change(ctx, view) {
+    const y = top + (FIRST - .5) * row, half = .3 * row;
+    ctx.strokeStyle = view.ink;
+    ctx.lineWidth = 1.5;
+    ctx.beginPath();
+    for (const x of [left, right]) {
+      for (const up of [-2, 2]) {
+        ctx.moveTo(x - half, y + up + 2);
+        ctx.lineTo(x + half, y + up - 2);
+      }
+    }
+    ctx.stroke();
+    const said = y + .55 * row, clear = [chosen(), data.at].every((s) =>
+      Math.abs(level(honest[s]) - said) > .8 * row);
+    if (clear) write(ctx, view, data.bench.log, left, said, view.ink, false);
+  }
 
   function rankOf(view, s) { return view.f < .5 ? view.was[s] : view.will[s]; }
 
