@@ -130,7 +130,7 @@ def test_moved_leads_and_steps_count_targets() -> None:
     assert "here lowering all samples above it does no better than also lowering the " in said
     assert "No single step is more than chance on these 4 targets" in said
     assert ablation.step_title(taken) == "Restarting at random helps most: 2 more targets"
-    assert "the paper's attack, 3 of 4**" in ablation.finding(kept, VIEW)
+    assert "the paper's attack 3 of 4.**" in ablation.finding(kept, VIEW)
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def test_stuck_runs_are_drawn_and_end_in_a_cross() -> None:
     assert ends == {("x", 50): "x", ("x", 20): "x", ("x2", 50): "x", ("x2", 1): "circle"}
     titles = [a.text for a in figure.layout.annotations]
     assert "raise the target<br>alone<br>0 of 2 arrive" in titles
-    assert "the paper's attack:<br>also from random<br>starts<br>1 of 2 arrives" in titles
+    assert "the paper's<br>attack: also from<br>random starts<br>1 of 2 arrives" in titles
     assert ablation.runs_title(attacks) == (
         "Sample 7, honest rank 8, arrives by restarting at random; under the 1 other variant every "
         "run gets stuck"
