@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 import pytest
 from plotly.subplots import make_subplots
 
-from pages.common.figures.layout import AXES, SHARED, TEXT, finish, set_plainly
+from pages.common.figures.layout import AXES, SHARED, finish, set_plainly
 
 
 def plain() -> go.Figure:
@@ -28,16 +28,9 @@ def test_it_is_as_with_plotlys_own_functions(make: Callable[[], go.Figure]) -> N
     ours, theirs = finish(make(), 300, **layout), make()
     theirs.update_layout(SHARED).update_layout(height=300, **layout)
     theirs.update_xaxes(AXES["xaxis"]).update_yaxes(AXES["yaxis"])
-    theirs.update_xaxes(tickfont_size=TEXT).update_yaxes(tickfont_size=TEXT)
     for figure in (ours, theirs):  # the figure can be changed in Plotly's way afterwards
         figure.update_yaxes(title_standoff=20).update_layout(legend_y=2)
     assert ours.to_plotly_json() == theirs.to_plotly_json()
-
-
-def test_ticks_and_legends_can_be_read() -> None:
-    figure = finish(plain().update_yaxes(tickfont_size=15), 300)
-    assert figure.layout.xaxis.tickfont.size == figure.layout.legend.font.size == TEXT == 13
-    assert figure.layout.yaxis.tickfont.size == 15, "what a figure sets itself stays"
 
 
 def test_one_figure_changes_no_other_and_nothing_shared() -> None:

@@ -101,7 +101,7 @@ def _attack_lines(drawn: go.Figure, attack: AttackResult) -> None:
             showarrow=False,
             xanchor="left",
             yanchor="top",
-            font={"color": ATTACKED, "size": 13},
+            font={"color": ATTACKED, "size": 12},
             row=row,
             col=1,
         )

@@ -152,7 +152,7 @@ def lead_matrix(lead: pd.DataFrame, targets: int) -> go.Figure:
             tickvals=list(range(len(names))),
             ticktext=[wrapped(name, letters) for name in names],
             tickangle=0,
-            tickfont={"size": 13},
+            tickfont={"size": 12},
             title_text=title,
             showgrid=False,
             zeroline=False,
@@ -210,7 +210,7 @@ def stuck_runs(attacks: Mapping[str, AttackResult], steps: int) -> go.Figure:
     figure.update_yaxes(title_text="rank of the target", col=1)
     figure.update_xaxes(range=[-0.01 * last, 1.03 * last], zeroline=False)
     figure.update_xaxes(title_text="step", row=-(-len(names) // columns))
-    figure.update_annotations(font_size=13)
+    figure.update_annotations(font_size=12)
     finish(figure, 620, hovermode="closest")
     return figure.update_layout(margin_t=100, legend_y=1.1)  # above the panels' names
 

@@ -23,7 +23,7 @@ def column_axis(heads: Sequence[str]) -> dict[str, object]:
         "tickvals": list(range(len(heads))),
         "ticktext": list(heads),
         "tickangle": 0,
-        "tickfont": {"size": 13},
+        "tickfont": {"size": 12},
         "range": [-0.5, len(heads) - 0.5],
         "showgrid": False,
         "zeroline": False,

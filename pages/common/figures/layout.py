@@ -7,18 +7,10 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-TEXT = 13  # px: the least that ticks and legends have
 SHARED = {
     "margin": {"l": 8, "r": 12, "t": 34, "b": 8},
     "hoverlabel": {"align": "left"},
-    "legend": {
-        "orientation": "h",
-        "x": 0,
-        "y": 1.0,
-        "yanchor": "bottom",
-        "title": {"text": ""},
-        "font": {"size": TEXT},
-    },
+    "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "title": {"text": ""}},
     "dragmode": False,
 }
 AXES = {
@@ -34,10 +26,7 @@ def finish(figure: go.Figure, height: int, **layout: object) -> go.Figure:
     set_plainly(figure, height=height, **layout)
     for axis, shared in AXES.items():
         names = {axis, *(name for name in figure._layout if name.startswith(axis))}
-        for name in names:
-            held = figure._layout.setdefault(name, {})
-            merge(held, shared)
-            held.setdefault("tickfont", {}).setdefault("size", TEXT)
+        set_plainly(figure, **dict.fromkeys(names, shared))
     return figure
 
 

@@ -68,7 +68,7 @@ def ranking(
         showarrow=False,
         xanchor="left",
         yanchor="bottom" if falls(before) else "top",
-        font={"color": TARGET, "size": 13},
+        font={"color": TARGET, "size": 12},
     )
     if target is not None:
         _mark_target(figure, scale, before, after, labels, target)
@@ -82,7 +82,7 @@ def ranking(
             yanchor="top" if falls(before) else "bottom",
             showarrow=False,
             text=f"{len(thinned(n)):,} of {n:,} samples drawn",
-            font={"size": 13},
+            font={"size": 12},
         )
     set_plainly(
         figure,

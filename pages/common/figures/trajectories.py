@@ -67,7 +67,7 @@ def trajectories(
             showarrow=False,
             xanchor="right",
             yanchor="top" if honest_rank < 0.7 * n else "bottom",  # below, where there is room
-            font={"size": 13},
+            font={"size": 12},
             row=1,
             col=1,
         )
@@ -77,7 +77,7 @@ def trajectories(
             line={"color": GREY, "width": 1, "dash": "dot"},
             row=3,
             col=1,
-            annotation={"text": f"honest: {honest_accuracy:.1%}", "font": {"size": 13}},
+            annotation={"text": f"honest: {honest_accuracy:.1%}", "font": {"size": 12}},
             annotation_position="top right",
         )
     steps_axis = {
