@@ -83,7 +83,7 @@ def test_one_choice_links_shelf_ranking_desk_and_price(visits: Visits) -> None:
     expect(cells).to_have_count(40)
     expect(cells.first).to_have_class("target")
     expect(bench.locator(".found")).to_have_text(
-        "1,200 of 1,200. Below each picture: its rank at the step shown."
+        "1,200 of 1,200, best first. Below each: its rank at this step."
     )
 
     slider = bench.get_by_role("slider")
