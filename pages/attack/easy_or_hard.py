@@ -25,9 +25,9 @@ from pages.common.asking.rate_view import best_radius
 from pages.common.frames import distinct
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.lab.shared import lab
+from pages.common.lab.shared import badge_of, lab
 from pages.common.samples import Samples
-from pages.common.widgets import charts, take_away, unfold
+from pages.common.widgets import badge, charts, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import data_name
 from pages.common.words.wording import count
@@ -118,6 +118,7 @@ def answer(
     """Show how easily the targets moved, by the sensitivity of their scores."""
     if found is None or len(tried) < fifths_figure.FEWEST:
         charts.heading("Too few attacks, or all ended alike: nothing to predict")
+        badge.note(badge_of(swept))
         return
     fifths_block(tried, k, radius, swept).show()
 
@@ -218,7 +219,7 @@ def page() -> None:
     st.markdown(ease_words.finding(result, found))
     ringed: list[int] = []
     if swept is not None:
-        figure, asks = st.columns([8, 5], gap="medium")
+        figure, asks = st.columns([7, 5], gap="medium")
         with figure:
             answer(tried, found, k, radius, swept)
         with asks:

@@ -54,6 +54,7 @@ function hands(data) {
   element(read, 'dt', '', words.rank);
   const shownRank = element(read, 'dd'), note = element(read, 'dd', 'note');
   const key = element(right, 'p', 'key', words.ranking);
+  element(key, 'br');
   const marked = words.marked.map(([name, label]) => {
     const span = element(key, 'span', name, `${label}, `);
     return element(span, 'output');
