@@ -449,7 +449,8 @@ NO_RESULT = (
         r"^Whoever trains the base model hands out step",
         r"^\d\.$|^(A base model scaled by|Copies with the other label)",
         r"^No linear model (can change that|puts this sample)|^Within radius 0.3\.$",
-        r"^(misses the top 1|Tries that reached the top 1|the target: sample|\d random starts|with the target in|"
+        r"^Tries that reached the top 1$",
+        r"^(misses the top 1|the target: sample|\d random starts|with the target in|"
         r"in the top ten after|attacked into the top|arrives, then|differentiates|trains at|"
         r"Algorithm 3( that hides|, declares)|certified out|"
         r"\d Newton steps on|Spearman with that at|Linear datamodelling|\d is the best there)",
