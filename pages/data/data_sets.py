@@ -29,7 +29,7 @@ PAGE = registry.page("data")
 CARDS = 3  # in a row
 EXPERIMENT = "prepare"
 GROUPS: dict[catalogue.SetKind, str] = {
-    "bundled": "Comes with the lab",
+    "bundled": "Ready: they come with the lab",
     "images": "The paper's image sets",
     "fairness": "For the fairness page",
 }
@@ -58,7 +58,7 @@ def overview(entries: Sequence[InventoryEntry]) -> str:
     held = inventory.size_of([data_dir])
     takes = f" Those brought in or prepared take {megabytes(held)}." if held else ""
     return (
-        f"**{len(here)} of the {count(len(known), 'data set')} below can be opened at once.** "
+        f"**{len(here)} of the {count(len(known), 'data set')} below are ready to open.** "
         f"Prepare another, which is done once, or bring in a file of your own.{takes}"
     )
 
@@ -262,7 +262,8 @@ def page() -> None:
         if kind == "fairness":
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.caption(SHOWN_ALREADY)
-                blocks.main_link("fairness", "Open the fairness page →", "fairness-results")
+                page = ROOT / registry.page("fairness").file
+                st.page_link(page, label="Open the fairness page →", width="content")
         sets = [about for about in catalogue.SETS.values() if about.kind == kind]
         for first in range(0, len(sets), CARDS):
             for column, about in zip(st.columns(CARDS), sets[first:], strict=False):

@@ -145,11 +145,13 @@ def page() -> None:
         return
     st.markdown(words.finding(stored.result))
     others = [value for value in request.dampings if value != request.damping]
-    damping = form.choice(
-        st.columns([1, 3])[0], "Another damping", "other_damping", others,
+    loose = min(others, key=lambda value: abs(np.log(value / words.LOOSE)))
+    named = {f"{value:g}": value for value in others}
+    chosen = form.segments(
+        st.container(), "Choose another damping", "other_damping", list(named), f"{loose:g}",
         "Added to every eigenvalue of H before it is inverted.",
-        min(others, key=lambda value: abs(np.log(value / words.LOOSE))), carried=False,
     )  # fmt: skip
+    damping = named[chosen]
     form.finish()
     first_ten_figure(stored, damping).show()
     formulas(stored)

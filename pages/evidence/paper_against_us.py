@@ -165,6 +165,16 @@ def cells_table(cells: pd.DataFrame) -> None:
     st.caption(f"{paper.CELL_MEANING} {paper.COMPARABLE} {paper.K_GUESS}")
 
 
+@unfold.section("Which results, and which paper", "sources")
+def sources(found: Published) -> None:
+    """Say from when the results are, and what the paper is called."""
+    dates = sorted(stored.manifest.created for _, stored in found.results)
+    st.markdown(
+        f"From {count(len(dates), 'published result')}, computed {stamp(dates[0])} to "
+        f"{stamp(dates[-1])}; `python -m engine publish` makes them again. {paper.TITLES}"
+    )
+
+
 def page() -> None:
     st.title(PAGE.title)
     form, found = Form(), published()
@@ -174,18 +184,13 @@ def page() -> None:
     blocks.html(comparison_words.verdict_list(compared))
     st.caption(
         "Each tile is one of these checks: a statement can hold on one data set and differ on "
-        "another. The paper states the largest fairness effect of all its data sets: one check. "
-        "A stand-in has the paper's pictures but other features, and fewer samples."
+        "another. A stand-in has the paper's pictures but other features, and fewer samples."
     )
-    with st.expander("What was found, and why: statement by statement"):
+    with st.expander(comparison_words.reasons_label(compared)):
         statements_list(form, compared)
     orders(found, compared)
     cells_table(cells)
-    dates = sorted(stored.manifest.created for _, stored in found.results)
-    st.caption(
-        f"From {count(len(dates), 'published result')}, computed {stamp(dates[0])} to "
-        f"{stamp(dates[-1])}; `python -m engine publish` makes them again. {paper.TITLES}"
-    )
+    sources(found)
 
 
 @shelf.kept

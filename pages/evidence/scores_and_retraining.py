@@ -62,9 +62,9 @@ def sums_figure(stored: Stored, name: str) -> FigureBlock:
         values=(result, name),
         table=lambda: result.table,
         results=(stored,),
-        caption=f"Each of {len(result.outcomes)} models is trained on a random half of the "
-        "samples. Its predicted loss is the sum of the scores in its half, in standard deviations. "
-        "The number is the rank correlation of both (linear datamodelling score).",
+        caption="Each mark is a model, trained on a random half of the samples. Across: the sum "
+        "of the scores in its half, in standard deviations. Up: the test loss that it really has. "
+        "In the headings: the rank correlation of both (linear datamodelling score).",
     )
 
 

@@ -52,8 +52,8 @@ def finding(largest: GradientComparison) -> str:
     else:
         said = (
             "**A formula replaces automatic differentiation: one gradient takes "
-            f"{naive['seconds'] / ours['seconds']:.3g} times less time and "
-            f"{naive['peak_mb'] / ours['peak_mb']:.3g} times less memory.**"
+            f"{naive['seconds'] / ours['seconds']:.3g} times less time**, and "
+            f"{naive['peak_mb'] / ours['peak_mb']:.3g} times less memory."
         )
     if rewritten is None:
         return said
@@ -111,14 +111,15 @@ def cost_figure(stored: Stored) -> FigureBlock:
     largest: GradientComparison = stored.result
     return FigureBlock(
         name="gradient-cost",
-        title=f"The same gradient of {largest.n_parameters:,} parameters, computed three ways",
+        title="The same gradient, computed three ways",
         kind="Time and peak memory of one gradient, a bar an implementation",
         build=speed_figures.cost_bars,
         values=(largest.table,),
         table=lambda: largest.table,
         results=(stored,),
-        caption="Each step of the attack takes one such gradient. Measured on the CPU; memory is "
-        "what it takes beyond the data and the model.",
+        caption=f"Each step of the attack takes one such gradient, here of {largest.n_parameters:,} "
+        "parameters. Measured on the CPU. Memory: what it "
+        "takes beyond the data and the model, at its peak.",
     )
 
 

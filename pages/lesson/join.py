@@ -19,6 +19,12 @@ from pages.lesson.parts import steps
 
 PAGE = registry.page("join")
 LINKS = (("lesson", "The lesson →"), ("wall", "The wall →"), ("results", "The queue →"))
+ROLES = {
+    "Students": "open every page, attack, and start computations of seconds.",
+    "The teacher": "gets a link from the command. Only the teacher deletes, imports, brings in "
+    "data and pauses the class.",
+    "Without a class": "everybody may do everything, as now.",
+}
 BEFORE = (
     "**No class is open.** A teacher opens one with this command; students then scan a QR code:"
 )
@@ -77,6 +83,14 @@ def controls() -> None:
         )
 
 
+def roles() -> None:
+    """Say who may do what."""
+    columns = st.columns(len(ROLES), gap="medium")
+    for column, (who, may) in zip(columns, ROLES.items(), strict=True):
+        with column, st.container(border=True, height="stretch"):
+            st.markdown(f"**{who}** {may}")
+
+
 def page() -> None:
     st.title(PAGE.title)
     Form().finish()
@@ -86,11 +100,7 @@ def page() -> None:
         st.code("make class", "bash")
         steps.show(large=True)
         blocks.main_link("lesson", "Try the class experiment without a class →", "lesson")
-        st.caption(
-            "The command prints the address and a link for the teacher. Students open everything, "
-            "attack and start short computations; the teacher alone deletes, imports and brings in "
-            "data. Without a class everybody may do everything."
-        )
+        roles()
         return
     poster()
     if not visitors.refusal(Action.FREEZE):

@@ -83,7 +83,7 @@ CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
     "is-any-score-safe": [("dataset", "digits")],
     "paper": [("verdicts", ["✗ differs"])],
     "lds": [("dataset", "digits"), ("attribution", "TRAK"), ("shown", "loss")],
-    "look": [("dataset", "digits"), ("other_damping", 1.0)],
+    "look": [("dataset", "digits"), ("other_damping", "1")],
     "why-fast": [],
     "results": [
         ("experiment", "attack"), ("data", "digits"), ("origin", "published"), ("text", "0.35"),

@@ -604,13 +604,13 @@ def other_damping(dataset: str, damping: float = 0.01) -> Numbers:
 def other_kept(dataset: str, damping: float = 0.01) -> Numbers:
     rows = only("conditioning", dataset).by_damping
     row = rows[(rows["model"] == "honest") & (rows["damping"] == damping)].iloc[0]
-    return [damping, 0.25, 10 * row["kept"]]
+    return [10 * row["kept"]]
 
 
 def dampings_kept(dataset: str) -> Numbers:
     rows = only("conditioning", dataset).by_damping
     kept = rows[(rows["model"] == "honest") & (rows["damping"] != 0.25)]["kept"]
-    return [10 * kept.min(), 10 * kept.max()]
+    return [10 * kept.min()]
 
 
 def other_agrees(dataset: str) -> Numbers:

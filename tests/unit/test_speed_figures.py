@@ -14,10 +14,10 @@ def test_costs_are_drawn_for_every_size_and_implementation() -> None:
     figure = speed_figures.gradient_costs(
         speed_figures.measured([comparison(5130), comparison(75_813)])
     )
-    ours = [t for t in figure.data if t.name == "ours, closed form"]
+    ours = [t for t in figure.data if t.name == "this lab's formula"]
     assert [t.y.tolist() for t in ours] == [[0.1, 0.1], [20.0, 20.0]]
     assert list(ours[0].text) == ["100 ms", "100 ms"]
-    naive = next(t for t in figure.data if t.name == "naive autograd")
+    naive = next(t for t in figure.data if t.name == "automatic differentiation")
     assert naive.x.tolist() == [5130, 75_813]
 
 
@@ -25,7 +25,7 @@ def test_what_did_not_fit_is_left_out_of_the_lines() -> None:
     figure = speed_figures.gradient_costs(
         speed_figures.measured([comparison(5130), comparison(75_813, "out of memory")])
     )
-    naive = next(t for t in figure.data if t.name == "naive autograd")
+    naive = next(t for t in figure.data if t.name == "automatic differentiation")
     assert naive.x.tolist() == [5130]
 
 

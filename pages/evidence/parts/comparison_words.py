@@ -29,6 +29,12 @@ def finding(compared: Sequence[Comparison], levels: int) -> str:
     )
 
 
+def reasons_label(compared: Sequence[Comparison]) -> str:
+    """Return the question that the reasons of the verdicts answer."""
+    differ = any(c.verdict == DIFFERS for c in compared)
+    return f"{'Why do some differ' if differ else 'What was found'}? Statement by statement"
+
+
 def verdict_list(compared: Sequence[Comparison]) -> str:
     """Return HTML with a line for each statement, and on it a tile for each check: the data, with
     the sign and in the colour of the verdict."""

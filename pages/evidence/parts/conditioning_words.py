@@ -14,27 +14,23 @@ LOOSE = 0.01  # the other damping in the finding: the usual L2 penalty
 
 @shelf.kept
 def finding(result: ConditioningResult) -> str:
-    """Say how many of the first samples stay where another damping is chosen."""
+    """Say how few of the first samples stay where another damping is chosen."""
     rows = result.by_damping
     others = rows[(rows["model"] == "honest") & (rows["damping"] != result.damping)]
-    stay = (FIRST * others["kept"]).round().astype(int)
-    least, most = int(stay.min()), int(stay.max())
-    how_many = f"{least} to {most}" if least < most else f"{least}"
+    least = round(FIRST * others["kept"].min())
     much = "much of a ranking" if least <= FIRST / 2 else "part of a ranking"
     return (
-        f"**A number chosen by hand, the damping, decides {much}: with other values, {how_many} of "
-        "the first ten samples stay.** Ask which damping was used before you trust a ranking."
+        f"**A number chosen by hand, the damping, decides {much}: another value keeps as few as "
+        f"{least} of the first ten samples.** Ask which damping was used before you trust a "
+        "ranking."
     )
 
 
 @shelf.kept
 def first_ten_title(result: ConditioningResult, damping: float) -> str:
     """Say how many of the first ten samples stay at a damping."""
-    row = result.at("honest", damping)
-    return (
-        f"With damping {row['damping']:g} instead of {result.damping:g}, "
-        f"{round(FIRST * row['kept'])} of the first ten samples stay"
-    )
+    kept = round(FIRST * result.at("honest", damping)["kept"])
+    return f"{kept} of the first ten samples stay with the damping that you chose"
 
 
 @shelf.kept

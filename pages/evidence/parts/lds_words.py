@@ -25,8 +25,7 @@ def finding(result: LdsResult) -> str:
         answer = "**Yes: influence scores predict which of {n} retrained models do better**"
     return (
         f"{answer.format(n=len(result.outcomes))}, with a rank correlation of "
-        f"**{decimal(honest['lds'])}**. Scores from the attacked model reach "
-        f"**{decimal(fallen['lds'])}**."
+        f"{decimal(honest['lds'])}. Scores from the attacked model reach {decimal(fallen['lds'])}."
     )
 
 

@@ -13,9 +13,9 @@ from pages.common.figures.palette import GREEN, GREY, MUSTARD, PAPER
 from pages.common.keeping import shelf
 
 LOOKS: Mapping[str, tuple[str, str, str, str]] = {
-    "naive": ("naive autograd", GREY, "square", "dot"),
+    "naive": ("automatic differentiation", GREY, "square", "dot"),
     "rewritten": ("the paper's rewriting", PAPER, "diamond", "dash"),
-    "closed_form": ("ours, closed form", GREEN, "circle", "solid"),
+    "closed_form": ("this lab's formula", GREEN, "circle", "solid"),
 }
 QUANTITY_LOOKS: Mapping[str, tuple[str, str, str, str]] = {
     "seconds": ("time", MUSTARD, "circle", "solid"),
@@ -42,9 +42,9 @@ def megabytes(value: float) -> str:
 
 
 SHORT = {
-    "naive": "naive<br>autograd",
-    "rewritten": "paper's<br>rewriting",
-    "closed_form": "ours,<br>closed form",
+    "naive": "automatic<br>differentiation",
+    "rewritten": "the paper's<br>rewriting",
+    "closed_form": "this lab's<br>formula",
 }
 
 
@@ -53,7 +53,7 @@ def cost_bars(table: pd.DataFrame) -> go.Figure:
     table: of one `GradientComparison`; what did not fit into memory has no bar and says so."""
     figure = make_subplots(
         rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.06,
-        subplot_titles=("<b>time</b>", "<b>peak memory</b>"),
+        subplot_titles=("<b>time</b>", "<b>memory</b>"),
     )  # fmt: skip
     rows = table.set_index("implementation")
     names = [name for name in LOOKS if name in rows.index]
@@ -74,7 +74,7 @@ def cost_bars(table: pd.DataFrame) -> go.Figure:
             row=1,
             col=column,
         )
-        top = 1.75 * float(np.nanmax(values))
+        top = 1.5 * float(np.nanmax(values))
         figure.update_xaxes(
             range=[0, top], showticklabels=False, showgrid=False, zeroline=True, row=1, col=column
         )

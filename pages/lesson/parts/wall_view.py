@@ -56,9 +56,9 @@ def before(dataset: str, k: int, radius: float) -> None:
         values=(hits, attacks, words.PAPER),
         table=lambda: wall_figures.compared(hits, attacks, words.PAPER),
         results=(stored,),
-        caption=f"This lab: radius {radius:g}, k = {k}, data set “{data_name(dataset)}”, at any "
-        "cost in accuracy; the bar is a 95% interval. The paper's band spans its three data sets, "
-        "each at its best radius.",
+        caption=f"This lab: radius {radius:g}, data set “{data_name(dataset)}”, at any cost in "
+        "accuracy; the bar is a 95% interval. The paper's band spans its three data sets, each at "
+        "its best radius.",
     ).show()
 
 
