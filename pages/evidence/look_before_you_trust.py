@@ -50,7 +50,7 @@ def spectrum_figure(stored: Stored) -> FigureBlock:
     return FigureBlock(
         name="spectrum",
         title=words.spectrum_title(result, result.damping),
-        kind="Eigenvalues of the Hessian at the honest and at the attacked model",
+        kind="Eigenvalues of the Hessian at the honest and at the malicious model",
         build=figures.spectrum,
         values=(result, result.damping),
         table=lambda: result.by_damping,
@@ -106,7 +106,7 @@ def dampings(stored: Stored, request: ConditioningRequest) -> None:
     )
 
 
-@unfold.section("Where do the honest and the attacked model differ?", "differences")
+@unfold.section("Where do the honest and the malicious model differ?", "differences")
 def differences(stored: Stored, name: str) -> None:
     result: ConditioningResult = stored.result
     names = class_names_of(name, int(result.differences["label"].max()) + 1)
@@ -118,7 +118,7 @@ def differences(stored: Stored, name: str) -> None:
     blocks.table(
         words.moved(result, names),
         "Training samples whose rank changes most",
-        dict.fromkeys(("honest rank", "attacked rank"), "{:,}".format),
+        dict.fromkeys(("honest rank", "malicious rank"), "{:,}".format),
     )
     st.caption("Those farthest apart come first. A whole table is under “Take it with you”.")
 

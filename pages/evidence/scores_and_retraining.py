@@ -24,7 +24,7 @@ ROLE, SELECTED = "lds", "selection"
 FORMULAS = "evidence/texts/lds.md"
 COST = (
     "Trains 200 models on halves of the samples, and scores them by every attribution under an "
-    "honest and an attacked model: two minutes for digits on a laptop."
+    "honest and a malicious model: two minutes for digits on a laptop."
 )
 SELECTION_COST = (
     "Trains some 370 models, on what each attribution puts first and last: two minutes for digits "
@@ -39,7 +39,7 @@ def scores_figure(stored: Stored, request: LdsRequest) -> FigureBlock:
     return FigureBlock(
         name="lds",
         title=words.scores_title(result),
-        kind="Linear datamodelling score of every attribution, honest and attacked",
+        kind="Linear datamodelling score of every attribution, honest and malicious",
         build=figures.all_scores,
         values=(result,),
         table=lambda: result.table,

@@ -117,8 +117,8 @@ def cost_figure(stored: Stored) -> FigureBlock:
         values=(largest.table,),
         table=lambda: largest.table,
         results=(stored,),
-        caption=f"Each step of the attack takes one such gradient, here of {largest.n_parameters:,} "
-        "parameters. Measured on the CPU. Memory: what it "
+        caption="Each step of the attack takes one such gradient, here of "
+        f"{largest.n_parameters:,} parameters. Measured on the CPU. Memory: what it "
         "takes beyond the data and the model, at its peak.",
     )
 

@@ -25,7 +25,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, is_here
 from pages.common.samples import Samples
-from pages.common.widgets import badge, blocks, charts, sign, take_away, unfold
+from pages.common.widgets import blocks, charts, sign, take_away, unfold
 from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import code_names, halves_words, reproduce
@@ -161,7 +161,7 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
             st.caption(f"{same} of {shown} are of its own class, “{truth}”.")
     st.caption(score_meaning("highest_first"))
     sign.said("influence")
-    badge.note(badge_of(stored))
+    st.caption(badge_of(stored))
     every_sample(stored, request, train, shown)
 
 

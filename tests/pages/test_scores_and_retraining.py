@@ -54,7 +54,7 @@ def test_scores_whose_interval_holds_0_do_not_predict() -> None:
 def test_another_attribution_is_chosen(open_page: Open) -> None:
     app = open_page(PAGE)
     before = app.get("plotly_chart")[0].proto.spec
-    assert "honest model: 0.70" in before and "attacked model: 0.40" in before
+    assert "honest model: 0.70" in before and "malicious model: 0.40" in before
     app.selectbox(key="attribution").select("kNN-Shapley").run()
     assert not app.exception
     assert "Predicted by kNN-Shapley, then measured: 200 models" in words(app)

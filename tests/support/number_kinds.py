@@ -92,7 +92,7 @@ RESULTS = (
     result(r"^An attack on influence alone also moves", r.also_moves),
     result(r"^None of these attacks costs more", r.safe_costs),
     result(r"^(?:Yes|No): influence scores (?:do not )?predict which of", r.lds_headline),
-    result(r"^Scores from the attacked model reach", r.lds_attacked),
+    result(r"^Scores from the malicious model reach", r.lds_attacked),
     result(r"scores predict retraining better than chance", r.lds_better),
     result(r"^With damping = L2, influence reaches", r.lds_best),
     result(r"^Predicted by influence, then measured", r.lds_halves),

@@ -12,7 +12,7 @@ from pages.common.words.wording import decimal, percent
 
 LOOKS = {
     "honest": ("honest model", HONEST, "solid"),
-    "attacked": ("attacked model", ATTACKED, "dash"),
+    "attacked": ("malicious model", ATTACKED, "dash"),
 }
 
 
@@ -132,9 +132,9 @@ def differences(rows: pd.DataFrame, names: tuple[str, ...]) -> go.Figure:
                 ]
             ),
             hovertemplate="unseen sample %{customdata[0]}, class “%{customdata[1]}”<br>honest: "
-            "“%{customdata[2]}”, %{x:.0%} sure<br>attacked: “%{customdata[3]}”, %{y:.0%} sure"
+            "“%{customdata[2]}”, %{x:.0%} sure<br>malicious: “%{customdata[3]}”, %{y:.0%} sure"
             "<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(title_text="confidence of the honest model", tickformat=".0%")
-    figure.update_yaxes(title_text="of the attacked model", tickformat=".0%")
+    figure.update_yaxes(title_text="of the malicious model", tickformat=".0%")
     return finish(figure, 440)

@@ -9,6 +9,7 @@ from pages.common.keeping import shelf
 from pages.common.words.wording import count, decimal, percent
 
 SAMPLES = 12  # of a table
+NAMES = {"honest": "honest", "attacked": "malicious"}  # of the models, in results and on screens
 LOOSE = 0.01  # the other damping in the finding: the usual L2 penalty
 
 
@@ -67,8 +68,8 @@ def spectrum_caption(result: ConditioningResult, damping: float) -> str:
 def numbers_said(result: ConditioningResult, damping: float) -> str:
     """Say in the field's numbers how well both models are conditioned."""
     parts = []
-    for place, name in enumerate(("honest", "attacked")):
-        row = result.at(name, damping)
+    for place, (model, name) in enumerate(NAMES.items()):
+        row = result.at(model, damping)
         parts.append(
             f"{name} model: stable rank {result.stable[place]:.1f}, effective dimension "
             f"{row['dimension']:.1f}, condition number {row['condition']:.3g}"
@@ -123,7 +124,7 @@ def differences_title(result: ConditioningResult) -> str:
     surer = int((rows["confidence_second"] < rows["confidence_first"]).sum())
     return (
         f"The models predict otherwise for {len(other)} of {len(rows):,} unseen samples; the "
-        f"attacked one is less sure of {surer / len(rows):.0%} of them"
+        f"malicious one is less sure of {surer / len(rows):.0%} of them"
     )
 
 
@@ -139,7 +140,7 @@ def changed(result: ConditioningResult, names: tuple[str, ...]) -> pd.DataFrame:
             "class": [names[label] for label in rows["label"]],
             "honest says": [names[label] for label in rows["said_first"]],
             "sure": [percent(value) for value in rows["confidence_first"]],
-            "attacked says": [names[label] for label in rows["said_second"]],
+            "malicious says": [names[label] for label in rows["said_second"]],
             "sure of it": [percent(value) for value in rows["confidence_second"]],
         }
     )
@@ -157,8 +158,8 @@ def moved(result: ConditioningResult, names: tuple[str, ...]) -> pd.DataFrame:
             "sample": rows["sample"],
             "class": [names[label] for label in rows["label"]],
             "honest rank": rows["rank_first"],
-            "attacked rank": rows["rank_second"],
+            "malicious rank": rows["rank_second"],
             "honest says": [names[label] for label in rows["said_first"]],
-            "attacked says": [names[label] for label in rows["said_second"]],
+            "malicious says": [names[label] for label in rows["said_second"]],
         }
     )

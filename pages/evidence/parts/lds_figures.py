@@ -22,7 +22,7 @@ from pages.common.words.wording import decimal
 
 LOOKS = {
     "honest": ("honest model", HONEST, "circle"),
-    "attacked": ("attacked model", ATTACKED, "diamond"),
+    "attacked": ("malicious model", ATTACKED, "diamond"),
     "either": ("needs no model", GREY, "square-open"),
 }
 PREDICTED = "predicted loss"

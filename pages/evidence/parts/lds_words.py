@@ -11,7 +11,7 @@ from pages.common.words.score_names import SCORE_NAMES
 from pages.common.words.wording import decimal, percent
 from pages.evidence.parts.lds_figures import pulls_up
 
-MODELS = {"honest": "honest", "attacked": "attacked", "either": "none needed"}
+MODELS = {"honest": "honest", "attacked": "malicious", "either": "none needed"}
 FEW = 0.5  # of the samples: at which share curves are compared in words
 
 
@@ -25,7 +25,7 @@ def finding(result: LdsResult) -> str:
         answer = "**Yes: influence scores predict which of {n} retrained models do better**"
     return (
         f"{answer.format(n=len(result.outcomes))}, with a rank correlation of "
-        f"{decimal(honest['lds'])}. Scores from the attacked model reach {decimal(fallen['lds'])}."
+        f"{decimal(honest['lds'])}. Scores from the malicious model reach {decimal(fallen['lds'])}."
     )
 
 
