@@ -352,7 +352,7 @@ NO_RESULT = (
         r"^Ringed: sample \d+, which each cheat wants",
         r"^Targets in the top 1 of the returned model",
         r"^A row is the score that was attacked|^A cell counts, of",
-        r"^Where each score ranks sample|^The same gradient of [\d,]+ parameters",
+        r"^Where each score ranks sample|one such gradient, here of [\d,]+ parameters",
         r"^Your browser computes each value",
         r"^Models pulled to the top 1",
         r"^Each at its best radius or weight",
