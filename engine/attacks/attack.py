@@ -22,7 +22,7 @@ from engine.devices import resolve_dtype
 from engine.errors import InvalidInput
 from engine.influence.build import build_problem
 from engine.influence.linear import LinearProblem
-from engine.influence.mixed import MIXED_TOLERANCE, in_precision
+from engine.influence.mixed import in_precision, step_tolerances
 from engine.influence.problem import Forward, InfluenceProblem
 from engine.influence.scores import check_converged, in_float64_if_needed
 from engine.models.linear import LinearModel
@@ -87,10 +87,11 @@ def attack_each_k(
     problem, before = honest_scores(options, model, dataset, device, problem)
     problem, precision = in_precision(problem, options.precision)
     plan = make_plan(options, problem, model, before=before, sets=sets, ks=ks)
-    if precision == "mixed":
-        plan = replace(plan, tolerance=MIXED_TOLERANCE)
+    scores, gradients = step_tolerances(problem, precision, plan.tolerance)
+    plan = replace(plan, tolerance=scores, gradient_tolerance=gradients)
     if not plan.anywhere:
         check_outside(before.scores, sets, ks[0])
+    del before  # it keeps features in an order that 'mixed' has no use for
     if replay:
         plan = replace(plan, replay_every=replay_every(plan, dataset.n_train))
     state, infos = init(plan), []

@@ -99,19 +99,33 @@ def floats_of_network(dataset: Dataset, model: Model) -> int:
     return kept + ROWS_ALIVE * dataset.n_train + PARAMETERS_ALIVE * model.parameters.size
 
 
+def bytes_of_features(dataset: Dataset, dtype: str, model: Model | None = None) -> int:
+    """Return the most memory that an attack keeps of the features beside the data set itself, in
+    bytes: each split in the problem's basis, and that basis; the training features once more in the
+    order in which products take them, or those and the test features rounded to half of the bits,
+    twice. A training split on disk stays there. None for a linear model."""
+    item, D = DTYPES[check_choice("dtype", dtype, DTYPES)].itemsize, dataset.n_features + 1
+    rows = 2 * len(dataset.y_test) + len(dataset.y_holdout)
+    if model is not None and not isinstance(model, LinearModel):
+        return item * (rows + dataset.n_train) * D
+    copies = 0 if dataset.on_disk else 2
+    return item * (rows + copies * dataset.n_train) * D + 8 * D**2
+
+
 def check_memory(
     options: AttackOptions, dataset: Dataset, device: str, model: Model | None = None
 ) -> None:
     """Raise InvalidInput where one attack's runs would take more than there is on the device."""
     each = bytes_per_run(dataset, options.dtype, model)
-    there = memory_available(resolve_device(device))
+    free = memory_available(resolve_device(device))
+    there = max(free - bytes_of_features(dataset, options.dtype, model), 0)
     if options.runs * each > there:
         raise InvalidInput(
             "restarts",
             options.restarts,
             f"at most {there // (each * len(options.learning_rates))} here: {options.runs} runs on "
-            f"'{dataset.name}' take about {options.runs * each / 1e9:.1f} GB, and "
-            f"{there / 1e9:.1f} GB are free",
+            f"'{dataset.name}' take about {options.runs * each / 1e9:.1f} GB beside the features, "
+            f"and {there / 1e9:.1f} GB are free for them",
         )
 
 

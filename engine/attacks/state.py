@@ -41,7 +41,8 @@ class Plan:
     not depend on k). runs: how many, one after the other, are one attack's; rates: how many of
     those are one start's. replay_every: of so many steps, one has all scores in its StepInfo; 0: no
     step has. honest_scores (1, n) and honest_accuracy, both on `test`, are what an
-    upkeep keeps. tolerance: of the solves of a step. gauge_classes: the classes over which moves
+    upkeep keeps. tolerance: of a step's solve for the scores, and gradient_tolerance: of that for
+    their gradient. gauge_classes: the classes over which moves
     leave out the gauge; 0: they keep it.
     """
 
@@ -60,6 +61,7 @@ class Plan:
     honest_scores: Tensor | None = None
     honest_accuracy: float = 0.0
     tolerance: float = SOLVE_TOLERANCE
+    gradient_tolerance: float = SOLVE_TOLERANCE
     gauge_classes: int = 0
 
     @property
@@ -173,7 +175,7 @@ def step(problem: InfluenceProblem, plan: Plan, state: AttackState) -> tuple[Att
     gradient, solution = problem.gradient(
         forward,
         wanted,
-        plan.tolerance,
+        plan.gradient_tolerance,
         state.warm_gradient,
         weight=0.0 if upkeep is None else upkeep.loss_weight,
     )

@@ -43,7 +43,7 @@ from engine.influence.products import (
     pull_back,
     residuals,
 )
-from engine.influence.solve import Solution, Warm, WarmStart, dot
+from engine.influence.solve import Solution, Warm, WarmStart, dot, over
 from engine.models.model import Model
 from engine.rows import Factor, Halved, Packed, Rows, Streamed, packed, times
 from engine.vocabulary import DAMPING
@@ -105,11 +105,15 @@ class LinearCurvature:
     def leaving(self) -> float:
         return 1.0 if self.sketches else LEAVING
 
-    def sketched_norm(self, r: Tensor, V: Tensor, curved: Tensor) -> Tensor:
+    def sketched_norm(
+        self, r: Tensor, V: Tensor, curved: Tensor, alpha: Tensor | None = None
+    ) -> Tensor:
         assert self.sketch is not None
-        rest = (r - self.damping * V) @ self.sketch.omega  # B, K, l
-        rest -= pull_back(curved, self.sketch.X) / len(self.X)
-        return torch.linalg.vector_norm(rest, dim=(1, 2))
+        omega = self.sketch.omega  # D, l: what has no D any more is small
+        product = pull_back(curved, self.sketch.X, 1 / len(self.X), V @ omega, self.damping)
+        if alpha is not None:
+            product *= over(alpha, product)
+        return torch.linalg.vector_norm(r @ omega - product, dim=(1, 2))
 
     @cached_property
     def class_basis(self) -> tuple[Tensor, Tensor]:

@@ -32,10 +32,13 @@ from engine.rows import Halved, has_half_product
 from engine.vocabulary import PRECISIONS
 
 MIXED_TOLERANCE = 1e-2  # relative residual, in float32, of a solve in mixed precision
+# Of the gradients of a step on large data: their cosine to exact ones stays above 0.999. On digits
+# it fell to 0.998 (`python -m tests.benchmarks half`).
+COARSE_GRADIENT, MIXED_GRADIENT = 1e-2, 2e-2
 INNER = 0.5  # of the tolerance that the solve in bfloat16 goes to: the rest is for its rounding
 CORRECTION = 0.2  # relative residual of the solve for what a round has left
 ROUNDS = 2  # of corrections before float32 takes over
-PAYS_FROM, FEATURES_FROM = 5_000_000, 512  # n·D·K and D from which mixed precision is faster
+PAYS_FROM, FEATURES_FROM = 5_000_000, 512  # n·D·K and D from which products take most of a step
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,10 @@ class HalfCurvature(LinearCurvature):
         summed = (image * curved).sum((1, 2), dtype=V.dtype)
         return summed / self.n_samples + self.damping * dot(V, V)
 
-    def sketched_norm(self, r: Tensor, V: Tensor, curved: Tensor) -> Tensor:
-        return super().sketched_norm(r, V, curved.to(V.dtype))
+    def sketched_norm(
+        self, r: Tensor, V: Tensor, curved: Tensor, alpha: Tensor | None = None
+    ) -> Tensor:
+        return super().sketched_norm(r, V, curved.to(V.dtype), alpha)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,24 +140,29 @@ def refined(
 
 def in_precision(problem: InfluenceProblem, precision: str) -> tuple[InfluenceProblem, str]:
     """Return the problem whose coarse solves are made in a precision of
-    `engine.vocabulary.PRECISIONS`, and which one that is: 'full' or 'mixed'.
+    `engine.vocabulary.PRECISIONS`, and which one that is: 'full', 'coarse' or 'mixed'.
 
-    'auto' is 'mixed' where `pays` says so. A problem in float64 stays in 'full'.
-    Raises InvalidInput for 'mixed' with a network, weights, or features on disk.
+    'auto' is what `fastest` says. A problem in float64 stays in 'full', and for 'coarse' one that
+    is not `large` too.
+    Raises InvalidInput for 'coarse' and 'mixed' with a network, and for 'mixed' with weights or
+    features on disk.
     """
     check_choice("precision", precision, PRECISIONS)
+    if precision == "auto":
+        precision = fastest(problem, has_half_product())
     if precision == "full":
         return problem, "full"
-    if not isinstance(problem, LinearProblem) or not able(problem):
-        if precision == "auto":
-            return problem, "full"
-        raise InvalidInput(
-            "precision", precision, "'full' or 'auto' for a network, weights or features on disk"
-        )
-    wide = problem.train.X.dtype is not torch.float32
-    if wide or (precision == "auto" and not pays(problem, has_half_product())):
+    if not isinstance(problem, LinearProblem):
+        raise InvalidInput("precision", precision, "'full' or 'auto' for a network")
+    if problem.train.X.dtype is not torch.float32:
         return problem, "full"
-    train, test = problem.train.halved(), problem.splits["test"].halved()
+    if precision == "coarse":
+        return problem, "coarse" if large(problem) else "full"
+    if not able(problem):
+        wanted = "'full', 'coarse' or 'auto' for weights or features on disk"
+        raise InvalidInput("precision", precision, wanted)
+    # Products with features in float32 are few: their own order would take more than it saves.
+    train, test = replace(problem.train, packed=None).halved(), problem.splits["test"].halved()
     assert train.half is not None
     made = replace(
         problem,
@@ -169,9 +179,30 @@ def able(problem: LinearProblem) -> bool:
     return problem.weights is None and isinstance(problem.train.X, Tensor)
 
 
-def pays(problem: LinearProblem, fast: bool) -> bool:
-    """Return whether mixed precision is faster: on a CPU that is `fast` at bfloat16, with products
-    that are most of a step. On a GPU it has not been measured."""
+def fastest(problem: InfluenceProblem, half: bool) -> str:
+    """Return the precision in which a step is fastest: 'mixed' or 'coarse' on a CPU, where products
+    are most of a step, else 'full'. half: whether the CPU is fast at bfloat16. On a GPU it has not
+    been measured."""
+    if not isinstance(problem, LinearProblem) or not large(problem):
+        return "full"
     X = problem.train.X
-    large = len(X) * X.shape[1] * problem.n_classes >= PAYS_FROM and X.shape[1] >= FEATURES_FROM
-    return large and X.device.type == "cpu" and fast
+    if X.device.type != "cpu" or X.dtype is not torch.float32:
+        return "full"
+    return "mixed" if half and able(problem) else "coarse"
+
+
+def large(problem: LinearProblem) -> bool:
+    """Return whether products are most of an attack's step."""
+    X = problem.train.X
+    return len(X) * X.shape[1] * problem.n_classes >= PAYS_FROM and X.shape[1] >= FEATURES_FROM
+
+
+def step_tolerances(
+    problem: InfluenceProblem, precision: str, tolerance: float
+) -> tuple[float, float]:
+    """Return to what an attack's steps solve for scores and for gradients in a precision that
+    `in_precision` has given; tolerance: of both in 'full'."""
+    wide = isinstance(problem, LinearProblem) and large(problem)
+    if precision == "mixed":
+        return MIXED_TOLERANCE, MIXED_GRADIENT if wide else MIXED_TOLERANCE
+    return tolerance, COARSE_GRADIENT if precision == "coarse" and wide else tolerance

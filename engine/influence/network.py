@@ -33,7 +33,7 @@ from engine.data.dataset import Dataset
 from engine.devices import resolve_device, resolve_dtype
 from engine.influence.estimators import Estimator, cg
 from engine.influence.problem import Forward, order_sign
-from engine.influence.solve import Solution, Warm, WarmStart, dot
+from engine.influence.solve import Solution, Warm, WarmStart, dot, weigh
 from engine.models.model import Model
 from engine.models.network import Loss, Network, logits_each, loss_on, losses_each, template
 from engine.vocabulary import DAMPING
@@ -157,8 +157,13 @@ class NetworkCurvature:
     def leaving(self) -> float:
         return 1.0
 
-    def sketched_norm(self, r: Tensor, V: Tensor, curved: Tensor) -> Tensor:
-        return torch.linalg.vector_norm(r - self.pull(curved, V), dim=1)  # exact, for a pull's cost
+    def sketched_norm(
+        self, r: Tensor, V: Tensor, curved: Tensor, alpha: Tensor | None = None
+    ) -> Tensor:
+        product = self.pull(curved, V)  # exact, for a pull's cost
+        if alpha is not None:
+            product = weigh(alpha, product)
+        return torch.linalg.vector_norm(r - product, dim=1)
 
     def precondition(self, R: Tensor) -> Tensor:
         return R

@@ -47,8 +47,11 @@ class Curvature(Protocol):
         """Return whether a residual's norm can be estimated for much less than a pull costs."""
         ...
 
-    def sketched_norm(self, r: Tensor, V: Tensor, curved: Tensor) -> Tensor:
-        """‖r − (H + λI) V‖ per column, estimated without a pull, where the operator sketches."""
+    def sketched_norm(
+        self, r: Tensor, V: Tensor, curved: Tensor, alpha: Tensor | None = None
+    ) -> Tensor:
+        """‖r − α (H + λI) V‖ per column, estimated without a pull, where the operator sketches; α
+        (B,), None for 1."""
         ...
 
     @property
@@ -292,7 +295,9 @@ def leave(
     if len(staying) == len(at.places):
         return operator, at
     keep(whole, at)
-    return operator.select(staying), at.select(staying)
+    narrow = at.select(staying)
+    whole.r = whole.d = whole.r[:0].clone()  # a solution is made of neither: they take memory
+    return operator.select(staying), narrow
 
 
 def keep(whole: Columns, at: Columns) -> None:
@@ -394,6 +399,7 @@ def iterate_until(
         # No step where there is no positive curvature; NaN (an overflow) stays NaN.
         alpha = (at.rz * at.going / energy).masked_fill_(energy <= 0, 0)
         at.advance(alpha, u)
+        del u  # large, and done with: what the next product makes takes its place
         at.iterations += at.going
         if product is None and bool((at.length <= SKETCH_FROM * at.limit).any()):
             staying = sketched(operator, at, alpha, curved)
@@ -404,7 +410,9 @@ def iterate_until(
                 alpha, energy, curved = alpha[staying], energy[staying], curved[staying]
         if product is None:
             product = operator.pull(curved, at.d)
+        del curved
         at.lower(alpha, product)
+        del product
         at.length = norm(at.r)
         going = (at.length > at.limit) & (alpha > 0)
         if often or done % LOOK_EVERY == 0:
@@ -421,7 +429,7 @@ def iterate_until(
 
 def sketched(operator: Curvature, at: Columns, alpha: Tensor, curved: Tensor) -> Tensor:
     """Stop the columns that a sketch of the residual shows to be done; return which go on."""
-    estimate = operator.sketched_norm(at.r, weigh(alpha, at.d), weigh(alpha, curved))
+    estimate = operator.sketched_norm(at.r, at.d, curved, alpha)
     at.going = at.going & ~(estimate <= SKETCH_MARGIN * at.limit)
     at.length = torch.where(at.going, at.length, estimate)
     return torch.nonzero(at.going).flatten()

@@ -13,6 +13,11 @@ from engine.results.budget import keep_within
 from engine.results.store import Store, writing
 from engine.settings import Settings
 
+PRECISION_WORDS = {  # what a manifest's device says of an attack's steps, by their precision
+    "mixed": ", solves of the steps in mixed precision",
+    "coarse": ", gradients of the steps solved to 1e-2",
+}
+
 
 def device_name(device: str) -> str:
     """Return what a manifest calls the device: the GPU's name, or the CPU."""
@@ -71,8 +76,7 @@ def compute_and_keep(
     began = time.perf_counter()
     result = experiment(name).run(request, dataset, context)
     seconds = time.perf_counter() - began
-    if getattr(result, "precision", "full") == "mixed":
-        device = f"{device}, solves of the steps in mixed precision"
+    device += PRECISION_WORDS.get(getattr(result, "precision", "full"), "")
     folder = store.write(
         name,
         request,

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 import engine.influence.linear as linear
+from engine.allocation import reuse_freed_memory
 from engine.attacks.attack import starts
 from engine.attacks.objectives import ATTACK_OBJECTIVES, Standing, target_ranks
 from engine.attacks.state import SOLVE_TOLERANCE, AttackState, Plan, init, step
@@ -73,7 +74,7 @@ def one(problem: LinearProblem, plan: Plan, state: AttackState):
     targets = plan.targets[state.active]
     standing = Standing(forward.scores, targets, target_ranks(forward.scores, targets), 1)
     c = plan.objective.coefficients(standing)
-    return forward, c, *problem.gradient(forward, c, plan.tolerance, state.warm_gradient)
+    return forward, c, *problem.gradient(forward, c, plan.gradient_tolerance, state.warm_gradient)
 
 
 def follow(problem: LinearProblem, dataset: Dataset, plan: Plan, products: Products) -> float:
@@ -166,6 +167,7 @@ def main() -> None:
         f"{statistics.median(to_torchs):.2f} x the same by torch's own (median of {REPEATS}, "
         "processor seconds)"
     )
+    reuse_freed_memory()  # as an attack does
     settle()  # what earlier work has freed is no memory of a step
     forget_peak()
     one(problem, plan, first)

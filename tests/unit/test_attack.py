@@ -28,9 +28,11 @@ from engine.data.load import load_dataset
 from engine.errors import Cancelled, DeviceUnavailable, InvalidInput
 from engine.experiments import AttackRequest, SweepRequest, values_of
 from engine.influence.linear import LinearProblem
+from engine.influence.mixed import in_precision
 from engine.influence.scores import influence_scores
 from engine.models.fit import fit
 from engine.models.linear import LinearModel
+from tests.support.kept import bytes_kept
 from tests.support.problems import random_problem
 from tests.support.reference import explicit_scores, relative_error
 
@@ -458,7 +460,22 @@ def test_cuda_without_cuda_is_refused(digits):
 def test_an_attack_that_memory_cannot_hold_is_refused_with_what_would_fit(monkeypatch):
     dataset, _ = random_problem(0)
     each = batch.bytes_per_run(dataset, "float32")
-    monkeypatch.setattr(batch, "memory_available", lambda device: 7 * each)
+    kept = batch.bytes_of_features(dataset, "float32")
+    monkeypatch.setattr(batch, "memory_available", lambda device: 7 * each + kept)
     batch.check_memory(AttackOptions(restarts=3), dataset, "cpu")
     with pytest.raises(InvalidInput, match="at most 3 here: 8 runs"):
         batch.check_memory(AttackOptions(restarts=4), dataset, "cpu")
+    monkeypatch.setattr(batch, "memory_available", lambda device: kept // 2)
+    with pytest.raises(InvalidInput, match="at most 0 here: 2 runs"):
+        batch.check_memory(AttackOptions(restarts=1), dataset, "cpu")
+
+
+@pytest.mark.parametrize("precision", ["full", "mixed"])
+def test_memory_for_the_features_is_that_of_the_tensors_which_an_attack_keeps(precision):
+    dataset, _ = random_problem(0, n=300, d=20)
+    problem, _ = in_precision(LinearProblem.build(dataset, device="cpu").packed(), precision)
+    assert isinstance(problem, LinearProblem)
+    size = bytes_kept(problem)
+    most = batch.bytes_of_features(dataset, "float32")
+    unpacked = problem.train.packed is None and precision == "full"
+    assert size <= most <= (2 if unpacked else 1.5) * size

@@ -14,17 +14,26 @@ from engine import rows
 from engine.attacks.attack import attack_with
 from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult
+from engine.attacks.state import init, step
 from engine.data.dataset import Dataset
 from engine.data.load import load_dataset
 from engine.errors import InvalidInput
 from engine.experiments import EXPERIMENTS, AttackRequest, Context, SweepRequest, values_of
 from engine.influence.estimators import Estimator
 from engine.influence.linear import LinearProblem, LinearState
-from engine.influence.mixed import MIXED_TOLERANCE, in_precision, pays
+from engine.influence.mixed import (
+    COARSE_GRADIENT,
+    MIXED_TOLERANCE,
+    fastest,
+    in_precision,
+    step_tolerances,
+)
 from engine.influence.solve import Solution
 from engine.models.linear import LinearModel
 from engine.rows import Halved
+from engine.speed.synthetic import synthetic
 from engine.statistics import wilson_interval
+from tests.benchmarks.half import Posed, cosine, moves
 from tests.support.problems import random_problem
 from tests.support.reference import explicit_gradient, explicit_scores, flat, relative_error
 
@@ -213,13 +222,31 @@ def test_what_arrives_is_at_the_top_exactly_and_as_often(small):
     )
 
 
+@pytest.mark.parametrize("name", ["digits", "breast_cancer", "wide", "wide, many classes"])
+def test_a_steps_gradient_points_where_the_exact_one_does(name):
+    """Its cosine to that of solves at 1e-6, over the first steps of ten runs."""
+    wide = {"wide": (1100, 550, 10), "wide, many classes": (700, 520, 25)}
+    if name in wide:
+        n, d, K = wide[name]
+        dataset = synthetic(n, n // 3, d, K)
+    else:
+        dataset = load_dataset(name)
+    posed = Posed.of(dataset)
+    state, steps = init(posed.plan), 0
+    while steps < 4 and moves(posed, state):
+        for precision, (problem, plan) in posed.each().items():
+            assert cosine(posed, state, problem, plan) >= 0.999, (precision, steps)
+        state, steps = step(posed.full, posed.plan, state)[0], steps + 1
+    assert steps >= 2
+
+
 @pytest.mark.parametrize(
     ("n", "d", "fast", "chosen"),
     [
-        (1000, 511, True, True),
-        (1000, 510, True, False),
-        (400, 511, True, False),
-        (1000, 511, False, False),
+        (1000, 511, True, "mixed"),
+        (1000, 510, True, "full"),
+        (400, 511, True, "full"),
+        (1000, 511, False, "coarse"),
     ],
 )
 def test_auto_goes_by_the_size_and_by_the_machine(n, d, fast, chosen):
@@ -228,10 +255,28 @@ def test_auto_goes_by_the_size_and_by_the_machine(n, d, fast, chosen):
     names = tuple("abcdefghij")
     dataset = Dataset("wide", X, y, X[:20], y[:20], X[20:40], y[20:40], names)
     problem = LinearProblem.build(dataset, device="cpu", rotated=False)
-    assert pays(problem, fast) == chosen
-    wanted = "mixed" if pays(problem, rows.has_half_product()) else "full"
-    assert in_precision(problem, "auto")[1] == wanted
+    assert fastest(problem, fast) == chosen
+    assert in_precision(problem, "auto")[1] == fastest(problem, rows.has_half_product())
     assert in_precision(problem, "full") == (problem, "full")
+    wide = "full" if chosen == "full" else "coarse"
+    assert in_precision(problem, "coarse") == (problem, wide)
+    gradients = COARSE_GRADIENT if wide == "coarse" else 1e-3
+    assert step_tolerances(problem, wide, 1e-3) == (1e-3, gradients)
+    assert step_tolerances(problem, "full", 1e-3) == (1e-3, 1e-3)
+
+
+def test_a_coarse_attack_on_large_data_says_so_and_its_rank_is_exact():
+    dataset = synthetic(1100, 100, 520, 10)
+    model = engine.fit(dataset, max_iterations=20, device="cpu")
+    ranks = engine.influence_scores(model, dataset, device="cpu").ranks
+    target = int(np.flatnonzero(ranks == 40)[0])
+    options = AttackOptions(steps=6, restarts=1, radius=1.0, precision="coarse")
+    full = attack_with(replace(options, precision="full"), model, dataset, target, device="cpu")
+    found = attack_with(options, model, dataset, target, device="cpu")
+    assert (full.precision, found.precision) == ("full", "coarse")
+    assert not np.array_equal(full.model.parameters, found.model.parameters)
+    exact = engine.influence_scores(found.model, dataset, device="cpu").ranks
+    assert found.rank_test == exact[target]
 
 
 def test_digits_are_attacked_in_full_precision_by_auto():
@@ -242,15 +287,17 @@ def test_digits_are_attacked_in_full_precision_by_auto():
 def test_float64_stays_in_full_precision(small):
     dataset, _ = small
     problem = LinearProblem.build(dataset, dtype="float64", device="cpu")
-    assert in_precision(problem, "mixed") == (problem, "full")
+    for precision in ("mixed", "coarse", "auto"):
+        assert in_precision(problem, precision) == (problem, "full")
 
 
 def test_networks_have_no_mixed_precision(small):
     dataset, _ = small
     network = engine.fit_network(dataset, "mlp", device="cpu")
-    options = AttackOptions(steps=1, restarts=1, precision="mixed")
-    with pytest.raises(InvalidInput, match="precision must be 'full' or 'auto'"):
-        attack_with(options, network, dataset, 3, device="cpu")
+    options = AttackOptions(steps=1, restarts=1)
+    for precision in ("mixed", "coarse"):
+        with pytest.raises(InvalidInput, match="precision must be 'full' or 'auto'"):
+            attack_with(replace(options, precision=precision), network, dataset, 3, device="cpu")
     result = attack_with(replace(options, precision="auto"), network, dataset, 3, device="cpu")
     assert result.precision == "full"
 

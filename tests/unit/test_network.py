@@ -367,3 +367,6 @@ def test_a_residuals_norm_is_exact_for_a_network():
     found = operator.sketched_norm(r, V, operator.curved(operator.image(V)))
     hessian = problem.hessian_product(theta, V) + problem.damping * V
     torch.testing.assert_close(found, (r - hessian).norm(dim=1))
+    alpha = torch.tensor([0.5, 0.0, -2.0], dtype=theta.dtype)
+    found = operator.sketched_norm(r, V, operator.curved(operator.image(V)), alpha)
+    torch.testing.assert_close(found, (r - alpha.unsqueeze(1) * hessian).norm(dim=1))
