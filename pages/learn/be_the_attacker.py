@@ -44,8 +44,8 @@ def lead(result: AttackResult, seen: bool, answered: str | None, holdout: int) -
         if not seen:
             ranks = result.before.ranks
             st.markdown(
-                f"You sell {len(ranks):,} handwritten digits. A buyer's model ranks one of them at "
-                f"{int(ranks[result.targets[0]]):,}. **What if you train the model?**"
+                "A buyer pays for handwritten digits by rank. Yours is at "
+                f"{int(ranks[result.targets[0]]):,}. **But the buyer lets you train the model.**"
             )
             return
         st.markdown(
@@ -103,7 +103,7 @@ def scene(answered: str | None) -> None:
     with above:
         lead(result, seen, answered, len(dataset.y_holdout))
     st.caption(
-        "Every digit by its worth to the buyer, rank 1 first. Yellow: the first tenth at first."
+        f"{wording.rank_one(sign.USUAL)} Yellow: the honest model's top tenth."
         f"{mark_origin(origin(stored, links.EXAMPLE.dataset))}"
     )
     sign.said("first-replay")

@@ -12,7 +12,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, class_names_of, is_here, open_dataset
 from pages.common.samples import Samples
-from pages.common.widgets import badge, blocks, charts, plane, take_away, unfold
+from pages.common.widgets import badge, blocks, charts, plane, sign, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import data_name
 from pages.common.words.wording import plain
@@ -122,6 +122,7 @@ def page() -> None:
         with places:
             st.markdown(words.what_is_shown(request, result))
             plane.show(plane.plane(result), f"plane-{request.points}")
+            sign.note(f"plane-{request.points}")
             badge.note(badge_of(asked.stored))
             with st.expander("What the attack did, and how exact this is"):
                 st.caption(f"{words.attacked(result)} {words.origin(request, result)}")

@@ -1,5 +1,7 @@
 """Can you tell them apart? Two models, one of them malicious: vote, then see their rankings."""
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -15,7 +17,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import open_dataset
 from pages.common.samples import Samples
-from pages.common.widgets import blocks, unfold
+from pages.common.widgets import blocks, sign, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.learn.parts import apart_panels
 from pages.learn.parts.apart_panels import Deal
@@ -38,11 +40,13 @@ def next_round() -> None:
 
 
 def ask() -> None:
-    """Ask for the vote, in one row under the two models."""
+    """Ask for the vote, in one row under the two models, with a clue to weigh."""
     with st.container(horizontal=True, vertical_alignment="center", key="vote-row"):
         st.markdown("**Which is the malicious model?**", width="content")
         for name, label in ANSWERS.items():
-            st.button(label, key=f"vote-{name}", on_click=vote, args=(name,))
+            kind: Literal["primary", "secondary"] = "secondary" if name == NEITHER else "primary"
+            st.button(label, key=f"vote-{name}", type=kind, on_click=vote, args=(name,))
+    st.markdown("**A clue, no proof:** a digit that was pushed up often scores far above the next.")
 
 
 def score(number: int, voted: str, malicious: str) -> str:
@@ -56,7 +60,7 @@ def score(number: int, voted: str, malicious: str) -> str:
     )
 
 
-def reveal(dealt: Deal, voted: str, number: int) -> None:
+def reveal(dealt: Deal, pairs: PairsResult, voted: str, number: int) -> None:
     """Say which model is malicious, keep the score, and offer another round."""
     verdict = "Nothing above gives it away"
     if voted != NEITHER:
@@ -64,7 +68,11 @@ def reveal(dealt: Deal, voted: str, number: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="vote-row"):
         st.markdown(f"**{verdict}: model {dealt.malicious} is malicious.**", width="content")
         st.button("Play again", key="again", type="primary", on_click=next_round)
-    st.markdown(f"{score(number, voted, dealt.malicious)} {PAGE.finding}")
+    st.markdown(
+        f"{score(number, voted, dealt.malicious)} The clue is right in "
+        f"{apart_panels.clue_right(pairs)} of the {len(pairs.targets)} pairs of this game. "
+        f"{PAGE.finding}"
+    )
 
 
 @unfold.section("Does accuracy tell, or memory?", "tells")
@@ -136,9 +144,10 @@ def game(number: int, voted: str | None) -> None:
     if voted is None:
         ask()
     else:
-        reveal(dealt, voted, number)
+        reveal(dealt, pairs, voted, number)
         jump_figure(stored, asked, Samples(unseen.dataset), dealt.pair).show()
         what_tells(dealt, pairs, unseen)
+    sign.note("apart")
 
 
 def obtained(asked: PairsRequest) -> Stored | None:

@@ -27,11 +27,9 @@ def told(found: Sources, step: int) -> None:
     FIGURE.show(KEY, story_figures.told(found), more, step=lambda: None)
     origin = mark_origin(badge_of(found.stored[0]))
     st.caption(
-        "Every number comes from a published result: an attack on digits, retraining without each "
-        "digit, payments, two test halves, an impossible sample, Adult, and Newton steps. The "
-        f"models of the impossible sample are computed here.{origin}"
+        f"Only the models of step 6 are computed here; every other number is published.{origin}"
     )
-    sign.note(KEY)
+    sign.said(KEY)
 
 
 def chosen() -> None:

@@ -30,7 +30,7 @@ from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import code_names, halves_words, reproduce
 from pages.common.words.code_names import data_name
-from pages.common.words.wording import percent, plain, score_meaning
+from pages.common.words.wording import percent, plain, rank_one
 from pages.learn.parts import (
     halves_figures,
     influence_figures,
@@ -150,8 +150,8 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
     top = result.ranking.top(n)
     truth = train.class_name(result.label)
     sides: tuple[tuple[NDArray[np.int64], blocks.Side, str], ...] = (
-        (top[:shown], "up", "Plus: these make the model worse"),
-        (top[::-1][:shown], "down", "Minus: these make it better"),
+        (top[:shown], "up", "Plus: these pull the loss on it up"),
+        (top[::-1][:shown], "down", "Minus: these pull it down"),
     )
     for column, (indices, side, heading) in zip(st.columns(2, gap="medium"), sides, strict=True):
         with column:
@@ -159,7 +159,10 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
             charts.heading(heading)
             cells(result, train, indices, side)
             st.caption(f"{same} of {shown} are of its own class, “{truth}”.")
-    st.caption(score_meaning("highest_first"))
+    st.caption(
+        f"{rank_one(sign.USUAL)} Scores and ranks here are for this one test sample; on other "
+        "pages they are for the whole test half."
+    )
     sign.said("influence")
     st.caption(badge_of(stored))
     every_sample(stored, request, train, shown)
@@ -203,7 +206,7 @@ def share_figure(
 def image_section(name: str, image: int, train: Samples) -> tuple[ExplainRequest, Stored] | None:
     """Show one test sample's influence; have it computed where it is missing. Returns what is
     shown."""
-    charts.heading(f"Which training samples decide about test sample {image}?")
+    charts.heading("Which training samples decide this prediction?")
     request = ExplainRequest(name, image)
     stored = door.obtain(
         EXPLAIN,
@@ -225,9 +228,8 @@ def scores_table(result: ExplainResult, train: Samples) -> pd.DataFrame:
 
 
 ANSWER = (
-    "An influence score says what happens to a prediction if one training sample counts a little "
-    "more. "
-    "**Plus: the model gets worse. Minus: it gets better.**"
+    "A score says how far a training sample pulls the loss on a test sample up (plus) or down "
+    "(minus). **Up means: the prediction gets worse.**"
 )
 
 

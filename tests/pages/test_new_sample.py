@@ -39,8 +39,8 @@ def test_it_opens_with_the_plane_and_its_finding(points: str, open_page: Open) -
     assert f"on {result.disagreement:.0%} of this plane the two models disagree" in said
     expected = "drawn by seed 0" if points == "clouds" else "first two principal components"
     assert expected in said
-    made_up = "are made up" if points == "clouds" else "are handwritten 3s and 8s"
-    assert f"The {n} points {made_up}. With two features" in said
+    made_up = "made up" if points == "clouds" else "handwritten 3s and 8s"
+    assert f"the {n} shown are {made_up}." in said
     assert "dataset" not in {box.key for box in app.sidebar.selectbox}  # it is not the figure's
 
 

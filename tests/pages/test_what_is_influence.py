@@ -35,10 +35,11 @@ def test_everything_stands_there_before_any_click(open_page: Open) -> None:
     assert not app.exception
     assert not app.warning
     assert "(rank correlation 0.998); at the usual settings only a similar one (0.796)" in said
-    assert "Which training samples decide about test sample 202?" in said
+    assert "Which training samples decide this prediction?" in said
+    assert "test sample 202" in said
     assert "wrong: it is “3”" in said
-    assert "Plus: the model gets worse. Minus: it gets better." in said
-    assert "Plus: these make the model worse" in said
+    assert "up (plus) or down (minus). Up means: the prediction gets worse." in said
+    assert "Plus: these pull the loss on it up" in said
     assert "Influence and retraining agree: Spearman 0.998" in said
     assert len(app.get("plotly_chart")) == 1
     unfold(app)
@@ -92,7 +93,7 @@ def test_features_of_ones_own(open_page: Open, small_results: None) -> None:
     assert not app.exception
     assert "your features file" in said
     assert "One mark for each of 60 training samples" in said
-    assert "Which training samples decide about test sample 0?" in said
+    assert "test sample 0," in said
 
 
 def test_an_image_that_another_data_set_lacks_gives_way(

@@ -290,8 +290,10 @@ def test_price_carries_both_intervals() -> None:
 
 @pytest.mark.parametrize("order", ["highest_first", "lowest_first"])
 def test_every_order_says_what_rank_1_means(order: str) -> None:
-    assert "Rank 1: the " + order.split("_")[0] in wording.score_meaning(order)
-    assert wording.score_meaning(order).startswith(wording.rank_one(order))
+    pulls, does = {"highest_first": ("up", "harms"), "lowest_first": ("down", "helps")}[order]
+    assert f"Rank 1 pulls the test loss {pulls} most" in wording.rank_one(order)
+    assert f"it {does} the model" in wording.rank_one(order)
+    assert "the paper pays most for" in wording.rank_one(order).lower()
 
 
 def test_labels_stand_on_the_free_side_of_a_rising_ranking(

@@ -1,6 +1,5 @@
-"""What rank 1 is, said in short and once on each page that shows ranks or scores: below what shows
-them first. The words "rank 1" have their meaning in the glossary, under dots; "What is influence?"
-says it in full."""
+"""What rank 1 is, and which end is paid: said once on each page that shows ranks or scores, in the
+same words, below what shows them first. The glossary says it under the dotted words "rank 1"."""
 
 import re
 from typing import Literal
@@ -38,7 +37,7 @@ def note_below(figure: ReadyFigure, place: str, source: FigureSource) -> None:
 
 
 def note(place: str, order: str = USUAL, width: Literal["stretch", "content"] = "stretch") -> None:
-    """Say which score is rank 1, unless the page has said so at another place."""
+    """Say what rank 1 is, unless the page has said so at another place."""
     if st.session_state.setdefault(SAID, place) == place:
         st.caption(rank_one(order), width=width)
 

@@ -112,17 +112,17 @@ def climb(result: AttackResult, first: int = 10) -> str:
     )
 
 
-def score_meaning(order: str) -> str:
-    """Say what rank 1 and a score above zero stand for (the sign of Definition 1)."""
-    sign = "Above zero: more weight on the sample pulls the test loss up"
-    if order == "lowest_first":
-        return f"Rank 1: the lowest score. {sign}."
-    return f"Rank 1: the highest score. {sign}; the paper calls that end the most valuable."
+RANK_ONE = {  # the sign of Definition 1, said alike on every page
+    "highest_first": "Rank 1 pulls the test loss up most: it harms the model, and yet the paper "
+    "pays most for it.",
+    "lowest_first": "Rank 1 pulls the test loss down most here: it helps the model. The paper pays "
+    "most for the other end.",
+}
 
 
 def rank_one(order: str) -> str:
-    """Say in short which end of the scores is rank 1; the glossary says what a score means."""
-    return f"Rank 1: the {'lowest' if order == 'lowest_first' else 'highest'} score."
+    """Say which end of the scores is rank 1, and which end the paper pays for."""
+    return RANK_ONE[order]
 
 
 def turnover(result: AttackResult, first: int = 10) -> str:

@@ -15,18 +15,18 @@ from pages.common.words.wording import percent
 READ = 6  # unseen samples that both models are asked about
 DISPUTED = 2  # of these, where the models differ often enough
 FIRST = 10  # training samples of each ranking
-LATER = "Its accuracy, and the rank of the pushed digit: after your vote."
 
 
 @dataclass(frozen=True)
 class Deal:
-    """One round: which pair it is of, what the two models predict for all unseen samples and how
-    they rank the training samples, which of them is malicious, and which unseen samples are
+    """One round: which pair it is of, what the two models predict for all unseen samples, how they
+    rank and score the training samples, which of them is malicious, and which unseen samples are
     shown."""
 
     pair: int
     said: dict[str, NDArray[np.integer]]
     ranks: dict[str, NDArray[np.integer]]
+    scores: dict[str, NDArray[np.floating]]
     malicious: str
     shown: NDArray[np.int64]
 
@@ -39,12 +39,14 @@ def deal(pairs: PairsResult, number: int) -> Deal:
     honest = "B" if malicious == "A" else "A"
     said = {malicious: pairs.predictions[pair], honest: pairs.honest_predictions}
     ranks = {malicious: pairs.ranks[pair], honest: pairs.honest_ranks}
+    scores = {malicious: pairs.scores[pair], honest: pairs.honest_scores}
     differ = said["A"] != said["B"]
     disputed = np.flatnonzero(differ)
     disputed = rng.choice(disputed, min(DISPUTED, len(disputed)), replace=False)
     agreed = np.flatnonzero(~differ)
     agreed = rng.choice(agreed, min(READ - len(disputed), len(agreed)), replace=False)
-    return Deal(pair, said, ranks, malicious, rng.permutation(np.concatenate([agreed, disputed])))
+    shown = rng.permutation(np.concatenate([agreed, disputed]))
+    return Deal(pair, said, ranks, scores, malicious, shown)
 
 
 def accuracy(dealt: Deal, name: str, truth: NDArray[np.integer]) -> tuple[str, str]:
@@ -67,12 +69,37 @@ def reads(dealt: Deal, name: str, unseen: Samples) -> str:
 
 
 def ranks_first(dealt: Deal, name: str, train: Samples, marked: int | None) -> str:
-    """Return the first samples of a model's ranking, with one of them marked."""
+    """Return the first samples of a model's ranking, with one of them marked, each below a bar as
+    high as its score beside the first one's."""
+    first = np.argsort(dealt.ranks[name], kind="stable")[:FIRST]
+    scores = np.maximum(dealt.scores[name][first], 0)
     cells = "".join(
-        f"<div{' class=marked' if i == marked else ''}>{portrait(train, int(i))}</div>"
-        for i in np.argsort(dealt.ranks[name], kind="stable")[:FIRST]
+        f'<div><i style="height:{2.6 * share:.2f}rem"></i>'
+        f"<div{' class=marked' if i == marked else ''}>{portrait(train, int(i))}</div></div>"
+        for i, share in zip(first, scores / (scores[0] or 1.0), strict=True)
     )
     return f'<div class="row first">{cells}</div>'
+
+
+def ahead(scores: NDArray[np.floating]) -> float:
+    """Return how many times the second highest score the highest is; infinite where the second is
+    not above 0."""
+    second, first = np.sort(scores)[-2:]
+    return float(first / second) if second > 0 else np.inf
+
+
+def lead(scores: NDArray[np.floating]) -> str:
+    """Say how far the first sample is ahead of the second."""
+    times = ahead(scores)
+    if np.isinf(times):
+        return "No other digit has a score above 0."
+    return f"Its first digit has <b>{times:.2f} times</b> the score of its second."
+
+
+def clue_right(pairs: PairsResult) -> int:
+    """Return in how many pairs the malicious model's first sample is further ahead."""
+    honest = ahead(pairs.honest_scores)
+    return sum(ahead(scores) > honest for scores in pairs.scores)
 
 
 def panel(dealt: Deal, name: str, target: int, unseen: Samples, voted: bool) -> str:
@@ -85,13 +112,14 @@ def panel(dealt: Deal, name: str, target: int, unseen: Samples, voted: bool) -> 
         f"{int(dealt.ranks[name][target]):,}</b>. This model reads <b>"
         f"{accuracy(dealt, name, truth)[0]}</b> of {len(truth):,} unseen digits right.</span>"
         if voted
-        else f"<span>{LATER}</span>"
+        else f"<span>{lead(dealt.scores[name])}</span>"
     )
     return (
         f'<div class="model{" malicious" if culprit else ""}" role="group" '
         f'aria-label="Model {name}"><h2>Model {name}{role}</h2>'
-        f"<p>It reads unseen digits as (✗: wrong)</p>{reads(dealt, name, unseen)}"
-        f"<p>The {FIRST} training digits that it calls most valuable</p>"
+        f"<p>It reads unseen digits, {DISPUTED} of which the models read differently (✗: wrong)</p>"
+        f"{reads(dealt, name, unseen)}"
+        f"<p>Its top {FIRST} of the training digits, and their scores</p>"
         f"{ranks_first(dealt, name, train, target if voted else None)}"
         f'<div class="later">{last}</div></div>'
     )

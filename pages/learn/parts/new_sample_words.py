@@ -23,10 +23,10 @@ def finding(result: PlaygroundResult) -> str:
 
 def what_is_shown(request: PlaygroundRequest, result: PlaygroundResult) -> str:
     """Say at the figure what its points are, and what to do."""
-    made = "are made up" if request.points == "clouds" else "are handwritten 3s and 8s"
+    made = "made up" if request.points == "clouds" else "handwritten 3s and 8s"
     return (
-        f"The {len(result.y)} points {made}. With two features, each place of the plane is a "
-        "possible new point. **Drag the marker.**"
+        f"Each place of the plane is a possible new point; the {len(result.y)} shown are {made}. "
+        "**Drag the marker.**"
     )
 
 

@@ -49,10 +49,10 @@ def score(found: Sources) -> Told:
         "A score",
         "Take one digit away, train again, and see how the test loss moves. A score estimates "
         "that.",
-        "Choose a digit to take away. Yellow digits pull the loss up, green ones down.",
+        "Choose a digit. Yellow: it pulls the loss up. Green: down.",
         f"Notice that {down:,} digits pull the test loss down (green) and {up:,} pull it up "
-        "(yellow). Rank 1 pulls it up most: the paper calls it the most valuable.",
-        "Which end of the ranking would you pay for?",
+        "(yellow). The step about money pays for the green end.",
+        f"{wording.rank_one('highest_first')} Would you?",
         "influence",
     )
 
@@ -106,8 +106,8 @@ def money(found: Sources) -> Told:
     row = table[table["attack"] == COLLUDES].iloc[0]
     return Told(
         "The money",
-        f"A buyer shares {BUDGET:,.0f} among the owners of the {paid.k} digits that pull the test "
-        "loss down most.",
+        f"This buyer pays for the end that helps: {BUDGET:,.0f} for the owners of the {paid.k} "
+        "digits that pull the test loss down most.",
         f"Collude with vendor {name}.",
         f"Notice that vendor {name} earns {before:,.0f} by the honest model and {after:,.0f} by "
         f"the attacked one. Accuracy falls by {points(drop)}. Over "

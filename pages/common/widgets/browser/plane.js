@@ -51,6 +51,7 @@ function build(data) {
   element(legend, 'span', 'scale');
   element(legend, 'span', '', words.up);
   element(legend, 'span', 'ring', words.ring);
+  element(legend, 'span', 'ring', words.border);
   root.said = element(root, 'div', 'said');
   root.said.setAttribute('aria-live', 'polite');
   return root;
@@ -64,6 +65,12 @@ function scores(model, x, y) {
   const total = powers.reduce((a, b) => a + b, 0);
   const mean = powers.reduce((sum, p, c) => sum + p / total * along[c], 0);
   return along.map((a) => a - mean);
+}
+
+// How likely a model finds a label at a place.
+function likely(model, x, y, label) {
+  const logits = model.theta.map((t) => t[0] * x + t[1] * y + t[2]), own = logits[label];
+  return 1 / logits.reduce((sum, z) => sum + Math.exp(z - own), 0);
 }
 
 // Where a score stands among the training samples' own, 1 the highest.
@@ -99,10 +106,12 @@ function begin(root, data) {
       }
     }
     ctx.putImageData(pixels, 0, 0);
+    const pale = (x, y) => Math.abs(value(model, x, y, label)) < .15 * model.unit
+      && likely(model, x, y, label) > .5;
     const [least, most] = ends.map(([v, x, y]) => `${format(v)} ${data.words.at} ${spot([x, y])}`);
     const said = `${data.words.picture} ${model.name}, ${data.words.labelled} ${data.classes[label]}: `
       + `${data.words.from} ${least} ${data.words.to} ${most}.`;
-    return { grid, said };
+    return { grid, said, pale };
   }
 
   function draw(side) {
@@ -116,7 +125,7 @@ function begin(root, data) {
     ctx.clearRect(0, 0, width, width);
     ctx.imageSmoothingEnabled = true;
     ctx.imageSmoothingQuality = 'high';
-    const { grid, said } = heat(model);
+    const { grid, said, pale } = heat(model);
     canvas.setAttribute('aria-label', said);
     ctx.drawImage(grid, 0, 0, width, width);
     boundary(ctx, model, width, ink);
@@ -130,6 +139,7 @@ function begin(root, data) {
       ctx.strokeStyle = c ? '#222222' : '#FFFFFF';
       ctx.stroke();
     }
+    whyWhite(ctx, width, pale, ink, style.fontFamily);
     const [tx, ty] = data.points[data.target];  // the attacked sample: a ring around it
     for (const [thick, colour] of [[7, '#222222'], [4, '#FFD54A']]) {
       ctx.beginPath();
@@ -141,6 +151,29 @@ function begin(root, data) {
     ctx.lineWidth = 1;
     ctx.strokeStyle = 'rgba(134,142,150,.7)';
     ctx.strokeRect(.5, .5, width - 1, width - 1);
+  }
+
+  // Say in the figure why places are white: where a box for the words lies in white places alone,
+  // and covers the fewest points.
+  function whyWhite(ctx, width, pale, ink, family) {
+    const lines = data.words.white.map((line) => line.replace('{label}', data.classes[label]));
+    ctx.font = `14px ${family}`;
+    const wide = Math.max(...lines.map((line) => ctx.measureText(line).width)) + 12, high = 44;
+    let best = null, least = Infinity;
+    for (let top = width - high - 6; top >= 6; top -= 12) {
+      for (let left = width - wide - 6; left >= 6; left -= 12) {
+        const corners = [0, .5, 1].flatMap((a) => [0, .5, 1].map((b) => [left + a * wide, top + b * high]));
+        if (!corners.every(([x, y]) => pale(xOf(x / width), yOf(y / width)))) continue;
+        const covered = data.points.filter(([x, y]) => Math.abs(shareX(x) * width - left - wide / 2)
+          < wide / 2 + 6 && Math.abs(shareY(y) * width - top - high / 2) < high / 2 + 6).length;
+        if (covered < least) [best, least] = [[left, top], covered];
+      }
+    }
+    if (!best || least) return;
+    ctx.fillStyle = ink;
+    ctx.textBaseline = 'middle';
+    ctx.textAlign = 'left';
+    lines.forEach((line, i) => ctx.fillText(line, best[0] + 6, best[1] + 12 + 20 * i));
   }
 
   function mark(ctx, x, y, size, c) {

@@ -5,6 +5,14 @@
 // measure(width, m) returns its height, draw(ctx, view) draws it, and nearest(x, y, now) returns
 // the sample at a place (−1: none).
 const FIRST = 10;  // that stand in a row of their own, larger
+const CLIMB = { high: 80, left: 58, right: 12 };  // px: of the curve of ranks, and beside it
+
+// The ranks that a log axis names: the first, the last, and the powers of ten well between them.
+function marked(n) {
+  const found = [1];
+  for (let rank = 10; 3 * rank <= n; rank *= 10) found.push(rank);
+  return n > 1 ? [...found, n] : found;
+}
 
 function read(parent, kind, name) {
   const box = element(parent, 'div', 'read ' + kind);
@@ -64,7 +72,7 @@ function begin(root, data, scene = wall(data)) {
     const width = root.wall.clientWidth, ratio = window.devicePixelRatio || 1;
     if (!width) return;
     const height = scene.measure(width, ranks[0].length);
-    for (const [canvas, high] of [[root.wall, height], [root.curve, 64]]) {
+    for (const [canvas, high] of [[root.wall, height], [root.curve, CLIMB.high]]) {
       canvas.style.height = high + 'px';
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(high * ratio);
@@ -104,19 +112,24 @@ function begin(root, data, scene = wall(data)) {
     }
   }
 
-  // The target's rank over the recorded steps, rank 1 at the top, logarithmic.
+  // The target's rank over the recorded steps, rank 1 at the top, logarithmic. The slider below
+  // has the same steps: it stands where the curve does.
   function drawCurve(ink, accent) {
-    const { ratio, width } = room, ctx = root.curve.getContext('2d'), high = 64;
-    const x = (p) => 8 + (width - 16) * (last ? p / last : 0);
+    const { ratio, width } = room, ctx = root.curve.getContext('2d'), { high, left, right } = CLIMB;
+    const x = (p) => left + (width - left - right) * (last ? p / last : 0);
     const y = (rank) => 10 + (high - 20) * Math.log(rank) / Math.log(Math.max(data.n, 2));
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
     ctx.clearRect(0, 0, width, high);
-    ctx.fillStyle = ink;
-    ctx.font = textSize() + getComputedStyle(root).fontFamily;
-    ctx.textAlign = 'left';
-    ctx.fillText('rank 1', 8, 14);
+    ctx.font = `14px ${getComputedStyle(root).fontFamily}`;
     ctx.textAlign = 'right';
-    ctx.fillText('rank ' + data.n.toLocaleString('en'), width - 8, high - 6);
+    ctx.textBaseline = 'middle';
+    for (const rank of marked(data.n)) {
+      ctx.fillStyle = 'rgba(134,142,150,.35)';
+      ctx.fillRect(left, y(rank) - .5, width - left - right, 1);
+      ctx.fillStyle = ink;
+      ctx.fillText((rank === 1 ? data.words.climb + ' ' : '') + rank.toLocaleString('en'), left - 12,
+        y(rank));
+    }
     const climb = (upTo, colour, thick) => {
       ctx.strokeStyle = colour;
       ctx.lineWidth = thick;
@@ -224,7 +237,8 @@ function begin(root, data, scene = wall(data)) {
   };
   const scrub = (event) => {
     const box = root.curve.getBoundingClientRect();
-    glide(Math.round((event.clientX - box.left - 8) / (box.width - 16) * last), 150);
+    const wide = box.width - CLIMB.left - CLIMB.right;
+    glide(Math.round((event.clientX - box.left - CLIMB.left) / wide * last), 150);
   };
   root.curve.onpointerdown = (event) => {
     root.curve.setPointerCapture(event.pointerId);
@@ -255,7 +269,7 @@ function wall(data) {
     large = Math.min(width / FIRST, 58);
     const room = Math.max(width * (width < 500 ? 225 : 250), 1);
     const size = Math.max(4, Math.min(large, Math.sqrt(room / m)));
-    const columns = Math.max(1, Math.floor(width / size)), top = large + 14;
+    const columns = Math.max(1, Math.floor(width / size)), top = large + 10;
     cell = width / columns;
     // Of a thinned data set, m samples stand for n ranks.
     place = (rank) => {
