@@ -46,7 +46,7 @@ def ask() -> None:
         for name, label in ANSWERS.items():
             kind: Literal["primary", "secondary"] = "secondary" if name == NEITHER else "primary"
             st.button(label, key=f"vote-{name}", type=kind, on_click=vote, args=(name,))
-    st.markdown("**A clue, no proof:** a digit that was pushed up often scores far above the next.")
+    st.markdown("**A clue, no proof:** a digit that was pushed up often leads the next by more.")
 
 
 def score(number: int, voted: str, malicious: str) -> str:

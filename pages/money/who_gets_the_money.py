@@ -17,6 +17,7 @@ from pages.common.samples import Samples
 from pages.common.widgets import blocks, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.smaller import made_smaller
+from pages.common.words.wording import paid_end
 from pages.money.parts import money_figures as drawn
 from pages.money.parts import money_words as words
 
@@ -83,8 +84,8 @@ def bars_figure(
         build=drawn.bars,
         values=(table, favoured, budget),
         results=(stored,),
-        caption=f"The rule: {words.RULE_WORDS[rule].format(k=result.k)}.",
-        details=f"{words.ORDER_WORDS[result.order]} {words.concentration(before, after)}",
+        caption=f"{paid_end(result.order)} Paid: {words.RULE_WORDS[rule].format(k=result.k)}.",
+        details=words.concentration(before, after),
     )
 
 

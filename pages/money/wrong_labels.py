@@ -38,11 +38,10 @@ def curves_figure(stored: Stored, request: CleaningRequest, detector: str) -> Fi
         values=(result, detector),
         table=lambda: result.curves,
         results=(stored,),
-        caption="Samples are looked at one by one, the most suspicious first. The answer counts "
-        f"after {result.wrong} of {result.n:,} samples, as many as are wrong.",
+        caption=f"The answer counts after {result.wrong} of {result.n:,} samples, as many as are "
+        "wrong. Bands: the range of the draws.",
         details=f"{views.precision(result, detector)} Lines are means over "
-        f"{views.drawn(result, request)}, bands the range of the draws. A sample with a high "
-        "influence pulls the test loss up: it is suspicious. Both attacks choose another model at "
+        f"{views.drawn(result, request)}. Both attacks choose another model at "
         "the same radius. The attacked model takes the hidden samples for the most helpful ones."
         f"{made_smaller(request)}",
     )
@@ -54,7 +53,7 @@ def in_numbers(result: CleaningResult) -> None:
     st.caption(
         f"Precision and recall after {result.wrong} of {result.n:,} samples were looked at. "
         "Average precision is the area under precision against recall, with a bootstrap interval "
-        "over draws. Accuracy is on held-out data with right labels. Where nobody interferes, the "
+        "over draws. Accuracy is on held-out data with right labels. With no attack, the "
         "“hidden” sample is the one that the first attack is going to hide: of all wrong ones the "
         f"one that influence finds first.{views.left_out(result)}"
     )
@@ -109,7 +108,7 @@ def page() -> None:
         return
     head = st.container()
     word = form.choice(
-        st.columns([1, 3])[0], "Look by", "detector", views.detectors_in(stored.result),
+        st.columns([1, 3])[0], "Look for them by", "detector", views.detectors_in(stored.result),
         "Which score says how suspicious a sample is.", carried=False,
     )  # fmt: skip
     form.finish()

@@ -99,7 +99,7 @@ def test_the_scale_says_what_the_result_says(visits: Visits) -> None:
     root = figure(opened(visit.page, "fairness"), "scale")
     result = published("fairness", "adult", metric="dp")
     assert isinstance(result, FairnessResult)
-    for place, (_, row) in enumerate(result.table.iterrows()):
+    for place, (_, row) in enumerate(result.table.iloc[::-1].iterrows()):
         told = root.evaluate(SET, place)
         assert float(told["scale"]) == row["scale"]
         assert int(told["changed"]) == row["base_predictions_changed"]

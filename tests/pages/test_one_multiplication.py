@@ -107,7 +107,7 @@ def test_a_link_restores_data_gap_and_scale(open_page: Open, settings: Settings)
     assert said_of.reshuffled(row, 100) in words(app)
     app.selectbox(key="scale").set_value("1").run()
     assert not app.exception
-    assert "Not done: α = 1." in words(app)
+    assert "α = 1 changes nothing. The figures show α = " in words(app)
 
 
 @pytest.mark.parametrize(

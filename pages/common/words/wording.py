@@ -125,6 +125,19 @@ def rank_one(order: str) -> str:
     return RANK_ONE[order]
 
 
+PAID = {
+    "lowest_first": "This buyer pays for samples that help: that pull the test loss down. The "
+    "paper's buyer pays for the other end, rank 1.",
+    "highest_first": "As in the paper, this buyer pays for samples that pull the test loss up, "
+    "although they harm the model.",
+}
+
+
+def paid_end(order: str) -> str:
+    """Say which end of the scores is paid for, and that the paper pays for rank 1."""
+    return PAID[order]
+
+
 def turnover(result: AttackResult, first: int = 10) -> str:
     """Return the second finding: what is left of the honest ranking."""
     return f"{stayed(result, first)}; Spearman correlation {decimal(result.rank_correlation)}"

@@ -1,4 +1,5 @@
-"""The scale α dragged in the browser: the gap and the changed predictions at every scale."""
+"""The scale α dragged in the browser: the gap and the changed predictions at every scale, the
+largest first: who drags to the right breaks the repair."""
 
 import math
 
@@ -13,7 +14,7 @@ from pages.common.lab.shared import badge_of
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.charts import heading
 from pages.common.widgets.component import Component
-from pages.common.words.wording import count
+from pages.common.words.wording import count, plain
 from pages.fairness.parts import fairness_words as words
 from pages.fairness.parts.fairness_figures import HONEST
 
@@ -41,18 +42,22 @@ def given(result: FairnessResult, token: str) -> dict[str, object]:
             "accuracy": known(row["accuracy_test"]),
             "changed": int(row["base_predictions_changed"]),
         }
-        for _, row in table.iterrows()
+        for _, row in table.iloc[::-1].iterrows()
     ]
     gap = words.titled(about.metric)
     told: dict[str, object] = {
         "id": token,
         "scales": scales,
-        "honest": result.place(HONEST),
+        "honest": place_of(result, HONEST),
         "before": float(about.gap_before),
         "words": {
             "label": "One multiplication, with a scale of your own",
-            "slider": "Drag: all weights of the base model, times α",
-            "reads": ["Base predictions changed", f"{gap} after the repair", "Accuracy"],
+            "slider": "Drag: multiply all weights of the base model by",
+            "reads": [
+                "Its predictions changed",
+                f"{gap} of the repaired model",
+                "Accuracy of the repaired model",
+            ],
             "rows": f"of {about.n_test:,} test rows",
             "points": "points",
             "without": "without the attack",
@@ -60,7 +65,7 @@ def given(result: FairnessResult, token: str) -> dict[str, object]:
             "honest": "repaired",
             "scaled": "repaired, weights × {scale}",
             "nothing": "no solution",
-            "zero": "0: no gap",
+            "ahead": [f"{name} ahead" for name in about.group_names],
             "axis": f"{gap} on test, in points, with its 95% interval",
             "sentence": "At scale {scale} the base model changes {changed} predictions. The gap of "
             "the repaired model is {gap} points; without the attack {honest}.",
@@ -70,11 +75,14 @@ def given(result: FairnessResult, token: str) -> dict[str, object]:
     return Ready(told)
 
 
-place_of = shelf.kept(FairnessResult.place)
+@shelf.kept
+def place_of(result: FairnessResult, scale: float) -> int:
+    """Return where a scale stands on the slider, 0 at the left."""
+    return len(result.table) - 1 - result.place(scale)
 
 
 def show(stored: Stored, scale: float) -> None:
-    """Draw the figure at `scale`. Once it is let go of, the scale is chosen on the page."""
+    """Draw the figure at `scale`. Once the slider is let go of, its scale is the page's."""
     result: FairnessResult = stored.result
 
     def take_over() -> None:
@@ -87,9 +95,8 @@ def show(stored: Stored, scale: float) -> None:
     data = given(result, stored.folder.name)
     DIAL.show(KEY, data, {"place": place_of(result, scale)}, scale=take_over)
     st.caption(
-        f"The {words.NAMES[result.about.metric]}: {words.PLAIN[result.about.metric]}. "
-        f"{words.who_is_ahead(result.about)} The repair gives training rows other weights, by "
-        "influence scores from the base model. The slider stops at the "
-        f"{count(len(result.table), 'scale')} that are computed."
+        "The repair gives training rows other weights, by influence scores from the base model. "
+        f"Favourable: “{plain(result.about.label_names[1])}”. "
+        f"{count(len(result.table), 'factor')} are computed."
         f"{mark_origin(badge_of(stored))}"
     )

@@ -27,28 +27,32 @@ def scales_of(table: pd.DataFrame) -> tuple[dict[str, float], float]:
 
 
 def held_scale(table: pd.DataFrame) -> float:
-    """Return the scale that is about to be chosen: what the session or the link holds, or the one
-    with the largest effect."""
-    by_name, start = scales_of(table)
+    """Return the scale that is about to be chosen: what the session or the link holds, or 1, where
+    nothing is attacked."""
+    by_name, _ = scales_of(table)
     held = st.session_state.get("scale", st.query_params.get("scale"))
-    return by_name.get(str(held), start)
+    return by_name.get(str(held), HONEST)
 
 
 row_at = shelf.kept(FairnessResult.row)
 
 
 def choose_scale(form: Form, table: pd.DataFrame) -> float:
-    """Choose one of the scales; the one with the largest effect until another is chosen."""
-    by_name, start = scales_of(table)
+    """Choose one of the scales; where that is 1, which changes nothing, the one with the largest
+    effect is returned, and said."""
+    by_name, largest = scales_of(table)
     name = form.choice(
         st.columns([1, 3])[0],
         "Scale α",
         "scale",
         list(by_name),
         "Of the figures below.",
-        f"{start:g}",
+        f"{HONEST:g}",
     )
-    return by_name[name]
+    if by_name[name] != HONEST:
+        return by_name[name]
+    st.caption(f"α = 1 changes nothing. The figures show α = {largest:g}.")
+    return largest
 
 
 @shelf.kept

@@ -117,7 +117,7 @@ def panel(dealt: Deal, name: str, target: int, unseen: Samples, voted: bool) -> 
     return (
         f'<div class="model{" malicious" if culprit else ""}" role="group" '
         f'aria-label="Model {name}"><h2>Model {name}{role}</h2>'
-        f"<p>It reads unseen digits, {DISPUTED} of which the models read differently (✗: wrong)</p>"
+        f"<p>It reads unseen digits; the models differ on {DISPUTED} (✗: wrong)</p>"
         f"{reads(dealt, name, unseen)}"
         f"<p>Its top {FIRST} of the training digits, and their scores</p>"
         f"{ranks_first(dealt, name, train, target if voted else None)}"

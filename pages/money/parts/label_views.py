@@ -7,11 +7,11 @@ from engine.experiments import CleaningRequest, CleaningResult
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ATTACKED, GREY, HONEST, MUSTARD, translucent
 from pages.common.keeping import shelf
-from pages.common.words.wording import listed, percent, points
+from pages.common.words.wording import listed, percent
 
 DETECTORS = {"influence": "influence", "self_influence": "self-influence", "loss": "own loss"}
 LOOKS = {
-    "honest": ("nobody interferes", HONEST, "solid"),
+    "honest": ("no attack", HONEST, "solid"),
     "hide": ("one wrong sample hidden", MUSTARD, "dash"),
     "protect": ("a vendor's wrong samples hidden", ATTACKED, "dot"),
 }
@@ -90,10 +90,13 @@ def finding(result: CleaningResult, detector: str) -> str:
     if "protect" not in rows:
         return f"**{found}.**"
     own = rows["protect"]
+    missed = own["hidden"] - own["hidden_found"]
+    more = result.wrong * (rows["honest"]["recall"] - own["recall"]) > missed
+    others = "; the attack moves every score, so labels of other vendors are missed as well"
     return (
         f"**{found}; after an attack that protects one vendor, {percent(own['recall'])}.** That "
-        f"vendor has {own['hidden']:.1f} wrong labels on average; {own['hidden_found']:.1f} of "
-        "them are found."
+        f"vendor has {own['hidden']:.1f} wrong labels on average, and {own['hidden_found']:.1f} of "
+        f"them are found{others if more else ''}."
     )
 
 
@@ -104,7 +107,7 @@ def title(result: CleaningResult, detector: str) -> str:
         return f"How {name} finds wrong labels"
     lost = rows["honest"]["recall"] - rows["protect"]["recall"]
     if lost > 0:
-        return f"The attack hides {points(lost)} of the wrong labels from {name}"
+        return f"The attack hides {percent(lost)} of the wrong labels from {name}"
     return f"The attack hides nothing from {name}"
 
 
@@ -112,9 +115,7 @@ def precision(result: CleaningResult, detector: str) -> str:
     """Return the area under the curve, before and after, in a sentence."""
     rows, name = rows_of(result, detector), DETECTORS[detector]
     parts = [
-        f"{rows[model]['average_precision']:.2f} where {LOOKS[model][0]}"
-        if model == "honest"
-        else f"{rows[model]['average_precision']:.2f} with {LOOKS[model][0]}"
+        f"{rows[model]['average_precision']:.2f} with {LOOKS[model][0]}"
         for model in LOOKS
         if model in rows
     ]
@@ -178,7 +179,7 @@ def curves(result: CleaningResult, detector: str) -> go.Figure:
     )
     figure.update_xaxes(
         title_text="samples looked at, most suspicious first", tickformat=".0%",
-        range=[0, min(1, max(0.25, 4 * share))],
+        range=[0, min(1, max(0.15, 3 * share))],
     )  # fmt: skip
     figure.update_yaxes(title_text="wrong labels found", tickformat=".0%", range=[0, 1.02])
     return finish(figure, 380, margin={"r": 24})  # half of the last tick stands beside the axis

@@ -4,32 +4,39 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ATTACKED, FAINT, HONEST
+from pages.common.figures.palette import ATTACKED, FAINT, HONEST, TARGET
 
 
 def bars(table: pd.DataFrame, favoured: str | None, budget: float) -> go.Figure:
     """Draw what each vendor earns by the honest and by the attacked model. The favoured vendor's
-    bar carries its amount. table: of `money_words.vendors_table`."""
+    bars carry their amounts, and the attacked one a colour of its own. table: of
+    `money_words.vendors_table`."""
     figure = go.Figure()
-    looks = (("honest model", "before", HONEST), ("attacked model", "after", ATTACKED))
     gains = str(table["vendor"].iloc[int(table["change"].to_numpy().argmax())])
-    named = favoured or gains  # whose money by the attacked model is written
-    for name, column, colour in looks:
+    named = favoured or gains  # whose money is written
+    own = table["vendor"].astype(str) == named
+    looks = (
+        ("honest model", "before", HONEST, table),
+        (f"attacked model, {named}", "after", TARGET, table[own]),
+        ("attacked model, others", "after", ATTACKED, table[~own]),
+    )
+    for name, column, colour, rows in looks:
         figure.add_bar(
-            x=table["vendor"],
-            y=table[column],
+            x=rows["vendor"],
+            y=rows[column],
             name=name,
+            offsetgroup=column,
             marker={"color": colour},
             text=[
-                f"<b>{value:,.0f}</b>" if (one, column) == (named, "after") else ""
-                for one, value in zip(table["vendor"], table[column], strict=True)
+                f"<b>{value:,.0f}</b>" if str(one) == named else ""
+                for one, value in zip(rows["vendor"], rows[column], strict=True)
             ],
             textposition="outside",
             textangle=0,
             textfont={"size": 15},
             constraintext="none",
             cliponaxis=False,
-            customdata=table["samples"],
+            customdata=rows["samples"],
             hovertemplate="vendor %{x}, %{customdata:,} samples<br>%{y:,.0f}"
             f"<extra>{name}</extra>",
         )

@@ -12,10 +12,10 @@ from pages.common.words.wording import MINUS, count, percent, points
 
 RULES = {"by score": "positive", "top k": "top_k", "by rank": "rank", "by vendor": "net"}
 RULE_WORDS = {
-    "positive": "every sample with a positive worth is paid in proportion to it",
-    "top_k": "the {k} most valuable samples are paid alike",
-    "rank": "samples are paid by rank, the first n times as much as the last",
-    "net": "a vendor is paid for the sum of its samples' worth, nothing where that is negative",
+    "positive": "every sample on the paid side of zero, in proportion to its score",
+    "top_k": "the {k} samples at the paid end, all alike",
+    "rank": "samples by rank, the first n times as much as the last",
+    "net": "a vendor for the sum of its scores, nothing where that is not on the paid side of zero",
 }
 SCHEMES = {
     "at random": "random",
@@ -24,12 +24,6 @@ SCHEMES = {
     "by column": "column",
 }
 FOR_PAY, MOVED = "for pay", "many targets"  # which of the trainer's attacks is shown
-ORDER_WORDS = {
-    "lowest_first": "A sample is worth something here if more weight on it pulls the test loss "
-    "down (its score is negative). The paper calls the other end the most valuable.",
-    "highest_first": "The paper's order: a sample is worth something if its score is positive, "
-    "although more weight on it pulls the test loss up.",
-}
 NOBODY = (
     "This rule pays nobody here. It pays for what has a positive worth, and by the honest or the "
     "attacked model nothing has one. Choose “by rank” or “top k”, which always pay."

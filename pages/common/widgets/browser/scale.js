@@ -117,7 +117,11 @@ function drawBars(made, data, one, honest, signed) {
   });
   ctx.fillStyle = ink;
   ctx.textAlign = 'center';
-  ctx.fillText(data.words.zero, Math.max(x(0), left + 30), 3 * step + 10);
+  const [below, above] = data.words.ahead;
+  ctx.fillText('0', x(0), 3 * step + 10);
+  ctx.textAlign = 'left';
+  ctx.fillText(above + ' ▶', x(0) + 14, 3 * step + 10);
   ctx.textAlign = 'right';
+  ctx.fillText('◀ ' + below, x(0) - 14, 3 * step + 10);
   ctx.fillText(data.words.axis, width - 2, 3 * step + 32);
 }
