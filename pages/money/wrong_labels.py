@@ -40,9 +40,9 @@ def curves_figure(stored: Stored, request: CleaningRequest, detector: str) -> Fi
         results=(stored,),
         caption=f"The answer counts after {result.wrong} of {result.n:,} samples, as many as are "
         "wrong. Bands: the range of the draws.",
-        details=f"{views.precision(result, detector)} Lines are means over "
-        f"{views.drawn(result, request)}. Both attacks choose another model at "
-        "the same radius. The attacked model takes the hidden samples for the most helpful ones."
+        details=f"{views.precision(result, detector)}{views.of_the_vendor(result, detector)} "
+        f"Lines are means over {views.drawn(result, request)}. Both attacks choose another model "
+        "at the same radius. The attacked model takes the hidden samples for the most helpful ones."
         f"{made_smaller(request)}",
     )
 

@@ -107,7 +107,7 @@ RESULTS = (
     result(r"^The models predict otherwise for", r.predict_otherwise),
     result(r"unseen samples change sides", r.sides),
     result(r"^Both rankings of these candidates agree", r.candidates_agree),
-    result(r"^That vendor has [\d.]+ wrong labels on average", r.protected_own),
+    result(r"^The protected vendor has [\d.]+ wrong labels on average", r.protected_own),
     result(r"^Average precision of influence: ", r.average_precision),
     result(r"^Whoever trains the model decides: vendor", r.trainer_earns),
     result(r"^The attack costs [\d.]+ points", r.trainer_loses),

@@ -91,12 +91,22 @@ def finding(result: CleaningResult, detector: str) -> str:
         return f"**{found}.**"
     own = rows["protect"]
     missed = own["hidden"] - own["hidden_found"]
-    more = result.wrong * (rows["honest"]["recall"] - own["recall"]) > missed
-    others = "; the attack moves every score, so labels of other vendors are missed as well"
+    others = result.wrong * (rows["honest"]["recall"] - own["recall"]) > missed
+    why = " The attack moves every score: wrong labels of other vendors are missed as well."
     return (
-        f"**{found}; after an attack that protects one vendor, {percent(own['recall'])}.** That "
-        f"vendor has {own['hidden']:.1f} wrong labels on average, and {own['hidden_found']:.1f} of "
-        f"them are found{others if more else ''}."
+        f"**{found}; after an attack that protects one vendor, {percent(own['recall'])}.**"
+        f"{why if others else ''}"
+    )
+
+
+def of_the_vendor(result: CleaningResult, detector: str) -> str:
+    """Say, with a space before it, what is found of the protected vendor; empty where none is."""
+    own = rows_of(result, detector).get("protect")
+    if own is None:
+        return ""
+    return (
+        f" The protected vendor has {own['hidden']:.1f} wrong labels on average; "
+        f"{own['hidden_found']:.1f} of them are found."
     )
 
 

@@ -28,7 +28,7 @@ def bars(table: pd.DataFrame, favoured: str | None, budget: float) -> go.Figure:
             offsetgroup=column,
             marker={"color": colour},
             text=[
-                f"<b>{value:,.0f}</b>" if str(one) == named else ""
+                f"<b>{value:,.0f}</b>" if (str(one), column) == (named, "after") else ""
                 for one, value in zip(rows["vendor"], rows[column], strict=True)
             ],
             textposition="outside",
@@ -40,6 +40,11 @@ def bars(table: pd.DataFrame, favoured: str | None, budget: float) -> go.Figure:
             hovertemplate="vendor %{x}, %{customdata:,} samples<br>%{y:,.0f}"
             f"<extra>{name}</extra>",
         )
+    was = float(table["before"][own].iloc[0])
+    figure.add_annotation(  # beside the taller bar, which would cover a text above its own
+        x=named, y=was, text=f"<b>{was:,.0f}</b>", showarrow=False, xanchor="right", xshift=-2,
+        yanchor="bottom", font={"size": 15},
+    )  # fmt: skip
     highest = float(table[["before", "after"]].to_numpy().max())
     figure.update_yaxes(
         title_text=f"money, of {budget:,.0f}", range=[0, 1.12 * highest], tickformat=",.0f"
