@@ -23,7 +23,7 @@ from engine.settings import PUBLISHED, Settings
 from engine.vocabulary import PAY
 from pages.common.lab import published_results, registry
 from pages.common.words.smaller import made_smaller
-from pages.money.parts import label_views, money_words
+from pages.money.parts import label_views, money_figures, money_words
 from tests.support.pages import Open, Publish, check_note, tables, unfold, words
 
 MONEY, LABELS = registry.page("who-gets-the-money"), registry.page("wrong-labels")
@@ -73,6 +73,19 @@ def test_the_money_page_says_what_payments_gives(open_page: Open, small: dict[st
     unfold(app)
     assert len(app.get("plotly_chart")) == 2
     assert "python -m engine payments" in words(app)
+
+
+def test_the_winner_has_a_colour_and_both_its_amounts() -> None:
+    earned = pd.DataFrame(
+        {"vendor": ["A", "B"], "samples": 3, "before": [40.0, 60.0], "after": [70.0, 30.0]}
+    )
+    figure = money_figures.bars(earned.assign(change=[30.0, -30.0]), None, 100)
+    honest, own, others = figure.data
+    assert (list(own.x), list(others.x)) == (["A"], ["B"])
+    assert len({trace.marker.color for trace in figure.data}) == 3
+    assert own.offsetgroup == others.offsetgroup != honest.offsetgroup
+    assert own.text == ("<b>70</b>",) and set(others.text) | set(honest.text) == {""}
+    assert [note.text for note in figure.layout.annotations] == ["<b>40</b>"]
 
 
 def test_the_table_of_attackers_has_the_means_over_draws(
