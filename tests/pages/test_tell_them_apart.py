@@ -88,12 +88,10 @@ def test_each_model_is_shown_with_what_it_reads_and_ranks_first(
 @pytest.mark.parametrize("number", [0, 1, 5])
 def test_the_vote_reveals_who_it_was(number: int, open_page: Open, pairs: PairsResult) -> None:
     app = open_page(PAGE, round=number)
-    leads = {
-        name: np.sort(scores)[-1] / np.sort(scores)[-2]
-        for name, scores in deal(pairs, number).scores.items()
-    }
-    for name, shown in zip("AB", panels(app).split('<div class="model')[1:], strict=True):
-        assert f"<b>{leads[name]:.2f} times</b> the score of its second" in shown
+    scored = deal(pairs, number).scores
+    for one, panel in zip("AB", panels(app).split('<div class="model')[1:], strict=True):
+        second, first = np.sort(scored[one])[-2:]
+        assert f"<b>{first / second:.2f} times</b> the score of its second" in panel
     app.button(key="vote-A").click().run()
     every = np.sort(pairs.scores, axis=1)
     honest = np.sort(pairs.honest_scores)

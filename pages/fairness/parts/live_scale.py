@@ -54,7 +54,7 @@ def given(result: FairnessResult, token: str) -> dict[str, object]:
             "label": "One multiplication, with a scale of your own",
             "slider": "Drag: multiply all weights of the base model by",
             "reads": [
-                "Its predictions changed",
+                "Predictions changed",
                 f"{gap} of the repaired model",
                 "Accuracy of the repaired model",
             ],
