@@ -49,7 +49,7 @@ def plane(result: PlaygroundResult) -> Mapping[str, object]:
             "reset": "Back to the attacked sample",
             "down": "A point there helps",
             "up": "harms",
-            "ring": "Ring: the sample that is pushed up",
+            "ring": "Ring: pushed up",
             "border": "Dashed: the model's border",
             "white": ["White: hardly matters,", "read as {label} anyway"],
             "verdicts": ["this point harms", "this point helps"],

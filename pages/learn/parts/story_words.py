@@ -49,7 +49,7 @@ def score(found: Sources) -> Told:
         "A score",
         "Take one digit away, train again, and see how the test loss moves. A score estimates "
         "that.",
-        "Choose a digit. Yellow: it pulls the loss up. Green: down.",
+        "Yellow pulls the loss up, green down.",
         f"Notice that {down:,} digits pull the test loss down (green) and {up:,} pull it up "
         "(yellow). The step about money pays for the green end.",
         f"{wording.rank_one('highest_first')} Would you?",

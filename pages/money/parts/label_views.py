@@ -189,7 +189,7 @@ def curves(result: CleaningResult, detector: str) -> go.Figure:
     )
     figure.update_xaxes(
         title_text="samples looked at, most suspicious first", tickformat=".0%",
-        range=[0, min(1, max(0.15, 3 * share))],
+        range=[0, min(1, max(0.15, 3 * share))], nticks=5,
     )  # fmt: skip
     figure.update_yaxes(title_text="wrong labels found", tickformat=".0%", range=[0, 1.02])
     return finish(figure, 380, margin={"r": 24})  # half of the last tick stands beside the axis
