@@ -7,6 +7,7 @@ import numpy as np
 from tests.support import recomputed as r
 from tests.support import recomputed_more as more
 from tests.support.recomputed import Numbers
+from tests.support.recomputed_targets import Row
 
 
 def strongest(_: str) -> Numbers:
@@ -104,3 +105,15 @@ def effect(dataset: str) -> Numbers:
 
 def gap_at(dataset: str) -> Numbers:
     return r.fairness_gap(dataset)[2:]
+
+
+def leads(_: str) -> list[Row]:
+    """How many times the second score the first is: of the honest model of the game's first round,
+    and of its malicious one."""
+    pairs = r.only("pairs", "digits")
+    dealt = int(np.random.default_rng(1).integers(len(pairs.targets)))
+    rows: list[Row] = []
+    for scores in (pairs.honest_scores, pairs.scores[dealt]):
+        first, second = sorted(scores.tolist(), reverse=True)[:2]
+        rows.append([first / second])
+    return rows
