@@ -201,7 +201,7 @@ def test_the_finding_names_the_largest_effect_within_the_condition() -> None:
     said = words.finding(result())
     # Not by 0.001, which loses ten points.
     assert "by 0.01: on Made up this changes none of its 40 test predictions" in said
-    assert "get the favourable prediction) **is +15.0 instead of −5.0 points**." in said
+    assert "gets the favourable prediction) **is +15.0 instead of −5.0 points**." in said
     price = words.price(result())
     assert "In size the gap goes from 5.00 to 15.00 points" in price
     assert "+10.0 points (95% interval +6.0 to +14.0; the paper: up to 16)" in price

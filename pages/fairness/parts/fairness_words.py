@@ -17,7 +17,6 @@ PLAIN = {
     "dp": "how much more often one group gets the favourable prediction",
     "eop": "how much more often one group gets the favourable prediction, of those who deserve it",
 }
-AMONG = {"dp": "", "eop": " among those who deserve it"}  # after the same, with the groups' names
 PAPER_POINTS = 16  # of DP gap: the largest effect that the paper reports (Section 5.1)
 
 
@@ -75,12 +74,10 @@ def finding(result: FairnessResult) -> str:
         )
     honest = result.row(1)
     column = f"{about.metric}_test"
-    zero, one = map(plain, about.group_names)
     sentence = (
         f"Multiply the base model's weights by {largest['scale']:g}: on {plain(about.title)} this "
         f"changes {changed(int(largest['base_predictions_changed']), about.n_test)}. Yet the {gap} "
-        f"of the repaired model (how much more often {one} than {zero} get the favourable "
-        f"prediction{AMONG[about.metric]}) **is {signed(largest[column])} instead of "
+        f"of the repaired model ({PLAIN[about.metric]}) **is {signed(largest[column])} instead of "
         f"{signed(honest[column])} points**"
     )
     if above_chance(largest):
