@@ -94,8 +94,8 @@ def test_the_vote_reveals_who_it_was(number: int, open_page: Open, pairs: PairsR
         assert f"<b>{first / second:.2f} times</b> the score of its second" in panel
     app.button(key="vote-A").click().run()
     every = np.sort(pairs.scores, axis=1)
-    honest = np.sort(pairs.honest_scores)
-    right = int((every[:, -1] / every[:, -2] > honest[-1] / honest[-2]).sum())
+    own = np.sort(pairs.honest_scores)
+    right = int((every[:, -1] / every[:, -2] > own[-1] / own[-2]).sum())
     assert right > 40, "it is a clue"
     assert f"The clue is right in {right} of the {len(every)} pairs of this game" in words(app)
     assert not app.exception

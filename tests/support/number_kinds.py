@@ -384,7 +384,8 @@ NO_RESULT = (
         r"^(reproduced|differs|not comparable) (digits|CIFAR|Caltech)",  # names of data
         r"^- (Statlog|ProPublica|Adult \(|Age is)",
         r"^Without it there are 371",
-        r"^The 80 points are made up|^Each place of the plane is a possible new point|^One was tuned to push one digit",
+        r"^The 80 points are made up|^Each place of the plane is a possible new point",
+        r"^One was tuned to push one digit",
         r"^The model has [\d,]+ parameters",
         r"^Positive: ",
         r"^\d+ spread evenly|^\d+ at random, \d+ draws",
