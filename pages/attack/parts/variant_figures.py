@@ -41,7 +41,7 @@ def variant_rates(best: pd.DataFrame, tolerance: float | None) -> go.Figure:
         dearer=anyhow["successes"] - within["successes"],
         stuck=anyhow["attacks"] - anyhow["successes"],
     )
-    return price_figure.outcomes(found, [wrapped(name, 18) for name in names], tolerance)
+    return price_figure.outcomes(found, [wrapped(name, 23) for name in names], tolerance)
 
 
 STRIP_LOOKS = {
