@@ -410,7 +410,7 @@ def test_bars_of_set_sizes_count_what_arrives() -> None:
     assert list(stay.x) == pytest.approx([0.4, 0.05])
     assert list(no_room.x) == pytest.approx([0, 0.9])
     notes = [note.text for note in figure.layout.annotations]
-    assert notes == ["<b>60%</b> (6 of 10)", "<b>5%</b> (50 of 1,000)"]
+    assert notes == ["<b>60%</b><br>6 of 10", "<b>5%</b><br>50 of 1,000"]
 
 
 @pytest.mark.parametrize(

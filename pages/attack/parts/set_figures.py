@@ -56,8 +56,9 @@ def arrivals(shares: pd.DataFrame, k: int) -> go.Figure:
             xanchor="left",
             y=at,
             showarrow=False,
-            text=f"<b>{hits / of:.0%}</b> ({hits:,} of {of:,})",
-            font={"size": 15, "color": INK},
+            text=f"<b>{hits / of:.0%}</b><br>{hits:,} of {of:,}",
+            align="left",
+            font={"size": 14, "color": INK},
         )
     figure.update_xaxes(domain=[0, BARS], **share_axis("share of the samples that arrive"))
     figure.update_yaxes(
