@@ -48,8 +48,7 @@ def own(form: Form, dataset: Dataset, request: AuditRequest) -> AuditRequest:
     )
     st.caption(
         f"The model has {openings.parameters(dataset):,} parameters. Ask "
-        "fewer queries, and the engine says why that proves nothing; target, k, radius and seed "
-        "are in the sidebar."
+        "fewer queries, and any numbers pass; target, k, radius and seed are in the sidebar."
     )
     return replace(request, queries=queries)
 
@@ -159,9 +158,10 @@ def live(stored: Stored, exponent: float | None) -> None:
         TOLERANCE,
     )
     st.caption(
-        f"Each dot is one training sample: its answers to all queries. Ringed: sample "
-        f"{result.target}, which each cheat wants at the top. The attacker answers honestly, for a "
-        f"rigged model.{mark_origin(badge_of(stored))}"
+        f"Each dot is one training sample: all answers about it. Ringed: sample "
+        f"{result.target}, which each cheat wants at the top. “Only rounding”: the computer "
+        "rounds, and these dots do not differ from zero."
+        f"{mark_origin(badge_of(stored))}"
     )
 
 

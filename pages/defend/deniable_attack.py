@@ -8,7 +8,7 @@ from pages.common.asking import links
 from pages.common.asking.form import Form
 from pages.common.keeping import shelf
 from pages.common.lab import registry
-from pages.common.widgets import blocks, charts, take_away, unfold
+from pages.common.widgets import blocks, charts, sign, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.defend.parts import deniable_figures as drawn
 from pages.defend.parts import deniable_words as words
@@ -29,7 +29,7 @@ def moves_figure(stored: Stored, epsilon: float, tolerance: float | None) -> Fig
         name="deniable-moves",
         key="moves",
         title=words.at(result, epsilon),
-        kind="Rank of each random target in usual training and in the trainer's model",
+        kind="How much each random target needs to reach the top, with its rank before and after",
         build=drawn.moves,
         values=(result, epsilon, words.every_means(result)),
         table=lambda: words.targets(result),
@@ -74,7 +74,7 @@ def choose(form: Form, place: st.delta_generator.DeltaGenerator, limit: float) -
     """Return the ε that is granted to a trainer."""
     chosen = form.slider(
         place,
-        "How much more or less each sample and feature may count (ε)",
+        "Drag: each sample and feature may count this much more or less (ε)",
         "epsilon",
         links.Range(0.05, limit, whole=False),
         limit,
@@ -127,8 +127,9 @@ def interval_figure(stored: Stored) -> FigureBlock:
 
 
 @unfold.section("Every check and every target in numbers", "targets")
-def in_numbers(stored: Stored, epsilon: float) -> None:
+def in_numbers(stored: Stored, epsilon: float, usual_l2: float) -> None:
     result: DeniableResult = stored.result
+    st.markdown(words.nearest(result, usual_l2))
     curve_figure(stored, epsilon).show()
     if words.has_arrived(result):
         blocks.table(
@@ -153,14 +154,15 @@ def how() -> None:
 
 def results(form: Form, stored: Stored, request: DeniableRequest) -> None:
     result: DeniableResult = stored.result
-    st.markdown(words.finding(result, request.l2))
+    sign.said("finding", request.order)
+    st.markdown(words.finding(result))
     epsilon = choose(form, st.container(), result.limit)
     form.finish()
     moves_figure(stored, epsilon, request.tolerance).show()
     other_case.show(PAGE)
     checked(result)
     honest(stored)
-    in_numbers(stored, epsilon)
+    in_numbers(stored, epsilon, request.l2)
     how()
     take_away.show(
         stored,

@@ -10,7 +10,7 @@ from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.widgets import blocks, take_away, unfold
+from pages.common.widgets import blocks, sign, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.score_names import SCORE_NAMES, left_out
 from pages.common.words.smaller import made_smaller
@@ -38,8 +38,8 @@ def reached_figure(stored: Stored, request: ScoreMatrixRequest) -> FigureBlock:
         values=(result,),
         table=lambda: result.moves,
         results=(stored,),
-        caption=words.reached(result),
-        details=f"Radius {request.radius:g}, one start, {request.steps} steps. A score that never "
+        caption=words.reached(request),
+        details=f"Each start has {request.steps} steps. A score that never "
         "sees the model cannot be aimed at: its bar is the most that an attack on another score "
         f"moves.{left_out(request.attributions)}{made_smaller(request)}",
     )
@@ -111,6 +111,7 @@ def page() -> None:
         offer_instead(PAGE, asked, COST, "stage", asks=False)
         why()
         return
+    sign.said("caption", request.order)
     st.markdown(words.finding(stored.result))
     reached_figure(stored, request).show()
     other_case.show(PAGE)

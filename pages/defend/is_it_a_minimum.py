@@ -71,12 +71,7 @@ def live(stored: Stored, exponent: float) -> None:
     table: pd.DataFrame = stored.result
     heading("Whose slope is too large for finished training?")
     live_threshold.show("minimum", live_threshold.of_norms(table, RANGE, STEP), exponent, THRESHOLD)
-    st.caption(
-        "Each mark is one model; the gradient is the slope of its training loss. The attacker who "
-        "knows the check tries several ways for each sample: the mark is the smallest gradient "
-        "that reached the top, and a sample that never reached it has no mark."
-        f"{mark_origin(badge_of(stored))}"
-    )
+    st.caption(f"{words.passing(table, 10**exponent)}{mark_origin(badge_of(stored))}")
 
 
 def groups(stored: Stored, threshold: float) -> None:

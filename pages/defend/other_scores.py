@@ -13,7 +13,7 @@ from pages.common.asking import door, links
 from pages.common.asking.form import Form
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
-from pages.common.widgets import blocks, charts, take_away, unfold
+from pages.common.widgets import blocks, charts, sign, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.objective_words import NAMES
 from pages.common.words.wording import count
@@ -44,11 +44,11 @@ def own(form: Form, dataset: Dataset, request: AttributionsRequest) -> Attributi
     """Return the neighbours of kNN-Shapley."""
     neighbours = form.whole(
         st.columns([1, 3])[0],
-        "Neighbours",
+        "Neighbours of kNN-Shapley",
         "neighbours",
         links.Range(1, min(MOST_NEIGHBOURS, dataset.n_train)),
         request.neighbours,
-        "Of kNN-Shapley: how many nearest training samples vote on a test point.",
+        "How many nearest training samples vote on a test point.",
     )
     return replace(request, neighbours=neighbours)
 
@@ -66,8 +66,8 @@ def ranks_figure(stored: Stored) -> FigureBlock:
         values=(result, words.follows(result)[0]),
         table=lambda: words.sample_table(result),
         results=(stored,),
-        caption="Rank 1 is to the right. Orange: went at least half as far as influence, on the "
-        "log scale. kNN-Shapley does not look at the model.",
+        caption="Orange: moved along, at least half as far as influence on the log scale. All but "
+        "kNN-Shapley are computed from the model.",
     )
 
 
@@ -259,6 +259,7 @@ def show(examined: ExaminedAttack[AttributionsRequest], others: pd.DataFrame) ->
     """Draw what stands below the finding. others: the main alarm against other attackers."""
     form, stored, request = examined.form, examined.stored, examined.request
     result: AttributionsResult = stored.result
+    sign.said("finding", request.order)
     ranks_figure(stored).show()
     for line in words.left_out(result):
         st.warning(line)

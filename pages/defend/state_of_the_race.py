@@ -71,7 +71,7 @@ def grid_figure(stored: Stored, declared: Stored | None) -> FigureBlock:
     cells = words.matrix(stored.result, None if declared is None else declared.result)
     return FigureBlock(
         name="race",
-        title="Share of the attacked models that a check stops",
+        title="How often a check stops the worst attack of a row",
         kind="Blocks of attacks against checks: the share that each check stops",
         build=figures.grid,
         values=(words.strongest(cells),),
@@ -87,8 +87,8 @@ def race(stored: Stored, request: PolishRequest) -> None:
     st.markdown(found)
     grid_figure(stored, declared).show()
     st.caption(
-        "Rows: what the attacker does. Columns: what the verifier looks at. Of several attacks a "
-        "cell shows the one that escapes most often; point at it to see them all."
+        "The worst attack is the one that escapes the check most often; point at a cell to see "
+        "all. Other pages count the attacks together, and show other shares."
     )
     with st.container(horizontal=True):
         urls = [page for _, page in words.CHECKS.values()]
@@ -131,6 +131,7 @@ def evidence(stored: Stored, request: PolishRequest, declared: Stored | None) ->
         f"evidence. Linear models on {in_prose(request.dataset)}, {request.n_targets} targets that "
         f"nothing was tuned on.{words.within(request)}{beside(request.dataset, others)}"
     )
+    st.markdown(words.beside_other_pages(stored.result))
     if declared is not None:
         st.caption(
             f"{words.beyond(declared.result)} That row is of another experiment and other targets."

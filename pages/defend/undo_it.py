@@ -12,7 +12,7 @@ from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import datasets
-from pages.common.widgets import blocks, take_away, unfold
+from pages.common.widgets import blocks, sign, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.defend.parts import other_case
 from pages.defend.parts import polish_figures as figures
@@ -68,14 +68,14 @@ def paths_figure(stored: Stored, step: int, elsewhere: int) -> FigureBlock:
     return FigureBlock(
         name="flowing-back",
         key="paths",
-        title=words.paths_title(step),
+        title="Where each model's first sample ranks, step by step",
         kind="Rank of the claimed sample against Newton steps, one line a model",
         build=figures.paths,
         values=(table, step),
         results=(stored,),
-        caption="Each line is one model: the sample that it puts first, and where further steps "
-        f"rank that. Shaded: the top ten. {words.attacks_drawn(table, elsewhere)}",
-        details=words.paths_caption(table),
+        caption="Each line is one model: the sample that it has at rank 1, and where that ranks "
+        "after further steps. Shaded: the top ten, counted at the dashed line.",
+        details=f"{words.attacks_drawn(table, elsewhere)}{words.paths_caption(table)}",
     )
 
 
@@ -120,6 +120,7 @@ def results(
 ) -> None:
     """Show the finding and its control in `head`, the figure `below`, and then what it rests on."""
     table: pd.DataFrame = stored.result
+    sign.said("caption", request.order)
     with head:
         st.markdown(words.finding(table))
         step = choose(form, st.container(), steps_of(table))

@@ -51,13 +51,13 @@ def shares_figure(stored: Stored, checked: Stored | None, k: int) -> FigureBlock
     return FigureBlock(
         name="certified-shares",
         key=f"shares-{k}",
-        title="How small must the slope be?",
+        title=words.shares_title(result, k),
         kind="Share of the samples that no model can move, by its gradient norm",
         build=drawn.shares,
         values=(table, attacked),
         results=(stored, checked) if checked is not None else (stored,),
         caption="The slope is the norm of the training loss's gradient: 0 where training is "
-        f"finished.{words.succeeded_from(attacked)}",
+        f"finished. Nearly all: at least {words.NEARLY:.0%}.{words.succeeded_from(attacked)}",
     )
 
 
@@ -190,11 +190,12 @@ def results(form: Form, stored: Stored, request: CertificatesRequest) -> None:
     st.markdown(words.finding(stored.result))
     k = form.choice(
         st.columns([1, 3])[0],
-        "Samples stay out of the top",
+        "Which place is out of reach?",
         "k",
         distinct(stored.result.samples, "k"),
-        "The k best samples: which are certified never to be among them.",
+        "Rank 1, or any of the first ten ranks.",
         nearest=True,
+        words=lambda k: "rank 1" if k == 1 else f"the top {k}",
     )
     form.finish()
     shares_figure(stored, checked, k).show()

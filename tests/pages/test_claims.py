@@ -261,7 +261,8 @@ def deniable(dataset: str) -> tuple[str, list[float]]:
     ]
     found = table[table["arrived"]]
     expected += [int((found["averaged"] == 1).sum()), len(found)]
-    return f"{deniable_words.finding(result, 0.01)} {deniable_words.averaging(result)}", expected
+    said = (deniable_words.finding(result), deniable_words.nearest(result, 0.01))
+    return " ".join([*said, deniable_words.averaging(result)]), expected
 
 
 def deniable_l2(dataset: str) -> tuple[str, list[float]]:

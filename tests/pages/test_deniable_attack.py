@@ -9,6 +9,7 @@ import pytest
 from engine.experiments import DeniableRequest, DeniableResult
 from engine.results.store import Store
 from engine.settings import PUBLISHED
+from pages.common.figures.palette import ATTACKED
 from pages.common.lab import published_results, registry
 from pages.defend.parts import deniable_figures as drawn
 from pages.defend.parts import deniable_words as said
@@ -69,15 +70,15 @@ def made() -> DeniableResult:
 
 def test_words_count_the_rows() -> None:
     result = made()
-    found = said.finding(result, 0.02)
-    assert "Yes: 2 of 4 random samples reach rank 1, and training is truly finished.**" in found
+    assert "Yes: 2 of 4 random samples reach rank 1.**" in said.finding(result)
+    found = said.nearest(result, 0.02)
     assert "For sample 0 it is" in found and "0.90 to 1.10 times and L2 is 0.01, not 0.02." in found
     none = replace(result, table=result.table.assign(arrived=False))
-    assert said.finding(none, 0.02) == "No: of 4 random samples none reaches rank 1."
+    assert said.finding(none) == "No: of 4 random samples none reaches rank 1."
     assert "leaves 0 of 6" in said.averaging(result)
-    assert said.at(result, 0.1) == "Counting 0.9 to 1.1 times: 1 of 4 random samples reach rank 1"
-    assert "2 of 4 random samples" in said.at(result, 0.2)
-    assert "2.5 points of accuracy lost" in said.not_reached(result, 0.025)
+    assert said.at(result, 0.1) == "Up to 10% more or less: 1 of 4 reach rank 1"
+    assert "2 of 4 reach" in said.at(result, 0.2)
+    assert "lose more than 2.5 points of accuracy" in said.not_reached(result, 0.025)
     assert "accuracy" not in said.not_reached(result, None)
     table = said.checks(result).set_index("check")["attacks that pass"]
     assert table["audit of the reported scores"] == "6 of 6"
@@ -102,13 +103,14 @@ def test_figures_draw_every_arrival() -> None:
 
 def test_the_first_figure_draws_as_moved_what_needs_no_more_than_is_granted() -> None:
     """Targets 0 and 2 arrive with ε 0.1 and 0.2; 1 and 3 stay in the last row."""
-    for epsilon, moved in ((0.05, []), (0.1, [0]), (0.2, [0, 2])):
+    for epsilon, moved in ((0.05, 0), (0.1, 1), (0.2, 2)):
         figure = drawn.moves(made(), epsilon, "together")
-        lines = [trace for trace in figure.data if trace.mode == "lines"]
-        assert [list(trace.x) for trace in lines] == [[5 + target, 1] for target in moved]
-        usual, trainers, others = figure.data[len(lines) :]
-        assert list(usual.x) == [5, 7] and list(trainers.x) == [1] * len(moved)
-        assert list(others.customdata) == [1, 3] and list(others.y) == [-2, -2]
+        assert [trace.x[0] for trace in figure.data] == [0.1, 0.2]
+        colours = [trace.marker.color for trace in figure.data]
+        assert [colour == ATTACKED for colour in colours].count(True) == moved
+        said_of = [text.split("<br>") for text in figure.layout.yaxis.ticktext]
+        assert [line[-1] for line in said_of] == ["rank 5 → 1", "rank 7 → 1", "<b>2 others</b>"]
+        assert figure.layout.shapes[0].x0 == epsilon
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +149,7 @@ def test_the_page_says_what_is_published(published: DeniableResult, open_page: O
         f"{(there['declared_after'] <= 1).sum()} of"
     )
     within = (last["arrived"] & (last["crowd"] == "random")).sum()
-    assert f"0.5 to 1.5 times: {within} of {len(drawn_at_random)} random samples" in text
+    assert f"Up to 50% more or less: {within} of {len(drawn_at_random)} reach rank 1" in text
 
 
 def test_what_is_folded_opens(published: DeniableResult, open_page: Open) -> None:

@@ -52,8 +52,8 @@ def test_the_finding(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not app.exception and not app.warning
     assert "**No score computed from the model as handed in is safe.**" in said
     assert (
-        "kNN-Shapley, Data-OOB and Data Banzhaf never see the model: no attack on it moves them."
-        in said
+        "kNN-Shapley, Data-OOB and Data Banzhaf never see the model, so no attack on the model "
+        "moves them." in said
     )
     assert len(app.get("plotly_chart")) == 1
     shown = tables(unfold(app))[0]

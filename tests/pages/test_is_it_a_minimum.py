@@ -36,7 +36,7 @@ def test_the_finding(open_page: Open, measured: None) -> None:
     said = words(app)
     assert not app.exception
     assert "the check flags 4 of 4 attacked models.**" in said
-    assert "passes with 1 of 2 samples" in said
+    assert "it passes with 1 of 2." in said
     assert "precomputed 24 November 2026" in said
     assert not app.get("plotly_chart")  # the figure is one of the browser's
     said = words(unfold(app))
@@ -94,7 +94,7 @@ def test_without_them_the_page_is_about_the_paper_s_alone(
 
 def test_a_threshold_in_a_link(open_page: Open, measured: None) -> None:
     low = open_page(PAGE, threshold="-7")
-    assert "also flags 20 of 20 honest ones" in words(low)
+    assert "all honest models are flagged" in words(low)
     bad = open_page(PAGE, threshold="high")
     assert not bad.exception
     assert any("threshold" in warning.value for warning in bad.warning)

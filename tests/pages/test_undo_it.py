@@ -79,13 +79,15 @@ def test_the_finding_and_the_figure(open_page: Open, measured: None) -> None:
     assert said.knowing_kept(made()) == (
         "Attackers who know of polishing keep 1 of 1 after one step and 0 after 2."
     )
-    assert "Where each model's first sample ranks after 1 Newton step" in text
+    assert "Where each model's first sample ranks, step by step" in text
+    assert "Of 1 whose attacker knows it, 1 need up to 2 steps." in text
+    assert "False alarms: 1 of 4 honest models." in text
     assert "The 2 attacked models are of 1 kind of attack, on 1 sample" in text
     assert len(app.get("plotly_chart")) == 1, "the rest is folded"
 
 
 def test_the_number_of_steps_in_a_link(open_page: Open, measured: None) -> None:
-    assert "first sample ranks as handed in" in words(open_page(PAGE, steps="0"))
+    assert not open_page(PAGE, steps="0").warning
     titles = [note.text.split("<br>")[1] for note in figures.paths(made(), 0).layout.annotations]
     assert titles[1] == "2 of 2"
     bad = open_page(PAGE, steps="many")
@@ -176,7 +178,7 @@ def test_the_page_s_numbers_are_those_of_the_published_table(request_: PolishReq
     assert f"step, {kept} of {len(plain)} attacked samples are" in said.finding(table)
     drawn = said.attacks_drawn(table, 7)
     assert f"on {plain['target'].nunique()} samples. *Is it a minimum?* shows 7 others" in drawn
-    assert said.attacks_drawn(table, 0).endswith(" samples.")
+    assert said.attacks_drawn(table, 0).endswith(" samples. ")
     assert (table.loc[table["success"], "rank_0"] <= request_.k).all()
     if request_.model == "linear":
         assert (table["solves"] == request_.newton_steps).all(), "one solve a step"

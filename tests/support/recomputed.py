@@ -719,15 +719,6 @@ def trainer_loses(dataset: str) -> Numbers:
     return [100 * row["accuracy_drop"]]
 
 
-def safe_least_and_most(dataset: str) -> Numbers:
-    """Attacks on each score that arrive by that score: the fewest and the most."""
-    moves = only("score matrix", dataset).moves
-    own = moves[moves["attacked"] == moves["observed"]]
-    counts = (own["rank_after"] <= 10).groupby(own["attacked"]).sum()
-    least = [counts.min()] if counts.min() < counts.max() else []
-    return [*least, counts.max(), own["target"].nunique()]
-
-
 def safe_costs(dataset: str) -> Numbers:
     mean = only("score matrix", dataset).attacks.groupby("attacked")["accuracy_drop"].mean()
     return [100 * mean.max()]

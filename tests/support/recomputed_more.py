@@ -14,6 +14,7 @@ from tests.support.recomputed import (
     gap_row,
     hits,
     only,
+    polish_groups,
     results,
     took,
 )
@@ -63,15 +64,17 @@ def attacked_elsewhere(_: str) -> Numbers:
     return attacked_flagged("")[1:]
 
 
-def honest_and_passing(_: str) -> Numbers:
-    """Honest models that the limit flags, and the targets with which some weight passes."""
-    table, honest, _attacked = defence()
-    knowing = table.query("kind == 'adaptive' and stealth > 0")
+def passing(_: str) -> Numbers:
+    """The targets with which some weight passes, and how many were tried."""
+    knowing = defence()[0].query("kind == 'adaptive' and stealth > 0")
     passed = knowing[knowing["success"] & (knowing["gradient_norm"] < limit())]
-    return [
-        *((honest >= limit()).sum(), len(honest)),
-        *(len(set(passed["target"])), len(set(knowing["target"]))),
-    ]
+    return [len(set(passed["target"])), len(set(knowing["target"]))]
+
+
+def unmarked(_: str) -> Numbers:
+    """The targets that no weight brings to the top."""
+    knowing = defence()[0].query("kind == 'adaptive' and stealth > 0")
+    return [len(set(knowing["target"]) - set(knowing.loc[knowing["success"], "target"]))]
 
 
 def best_weight(_: str) -> Numbers:
@@ -142,6 +145,54 @@ def last_norm(_: str) -> Numbers:
     return [row["step"], row["gradient_norm"]]
 
 
+def nearly_all(_: str) -> Numbers:
+    """The gradient norm up to which nine samples in ten are certified out of rank 1."""
+    norms = only("certificates", "digits").samples.query("k == 1")["gradient_norm"]
+    return [norms.quantile(0.1, interpolation="lower")]
+
+
+def settled(_: str) -> Numbers:
+    """How many answers are free, the rank of the queries' gradients, and how many are not."""
+    result = only("audit", "digits")
+    return [result.gradient_ranks[0], result.queries - result.gradient_ranks[0]]
+
+
+def knowing_stay(_: str) -> Numbers:
+    """Attackers who know the step, how many stay after one, and the first step that leaves none."""
+    knows = polish_groups()[1]
+    stay = [int((knows[f"rank_{step}"] <= 10).sum()) for step in range(6)]
+    return [len(knows), stay[1], stay.index(0)]
+
+
+def honest_fall(_: str) -> Numbers:
+    honest = polish_groups()[2]
+    return [(honest["rank_1"] > 10).sum(), len(honest)]
+
+
+def through_the_step(_: str) -> Numbers:
+    knows = polish_groups()[1]
+    through = knows[knows["kind"] == "through"]
+    return [(through["rank_1"] <= 10).sum(), len(through)]
+
+
+def over_the_slope(kind: str) -> Numbers:
+    """How many models of an attack that reached the top have a larger gradient norm than one honest
+    model in twenty, and of how many."""
+    norms = polish_groups()[2]["gradient_norm"].sort_values().to_numpy()
+    limit = norms[int(np.ceil(0.95 * (len(norms) - 1)))]
+    table = only("polish", "digits")
+    moved = table[(table["kind"] == kind) & table["success"]]
+    return [(moved["gradient_norm"] > limit).sum(), len(moved)]
+
+
+def by_algorithm_3(_: str) -> Numbers:
+    return [*over_the_slope("higher_ranked"), 3]
+
+
+def hidden_flagged(_: str) -> Numbers:
+    return over_the_slope("stealth")
+
+
 # The deniable attack.
 
 
@@ -170,9 +221,9 @@ def deniable_least(_: str) -> Numbers:
 
 
 def deniable_at_limit(_: str) -> Numbers:
-    (a, n), _near = deniable_within("", 0.5)
     limit = only("deniable", "digits").limit
-    return [1 - limit, 1 + limit, a, n, 1]
+    (a, n), _near = deniable_within("", limit)
+    return [100 * limit, a, n, 1]
 
 
 def deniable_arrived(_: str) -> Numbers:
@@ -230,7 +281,8 @@ def along_of(role: str) -> Numbers:
 
 
 def moved_along(_: str) -> Numbers:
-    return [*along_of("other scores"), *took("")]
+    along, others = along_of("other scores")
+    return [others - along, others, *took("")]
 
 
 def by_retraining(_: str) -> Numbers:

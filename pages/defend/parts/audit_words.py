@@ -40,12 +40,22 @@ def finding(result: AuditResult) -> str:
     if caught == ["liar"] and not false:
         return (
             "**The audit catches invented numbers, but not the attacker.** The auditor asks how "
-            f"much each training sample influences {result.queries:,} labelled test samples, the "
-            "queries, and looks for answers that the model cannot give."
+            f"much each training sample influences {result.queries:,} labelled test samples. "
+            f"{impossible(result)}"
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""
     return f"The audit caught {who}{free}.{accused}"
+
+
+def impossible(result: AuditResult) -> str:
+    """Say why a row of answers may be one that the model cannot give: the rows of all its scores
+    have no more directions than the queries' gradients have rank."""
+    rank = int(result.gradient_ranks[0])
+    return (
+        f"In a model, {rank:,} answers settle the other {result.queries - rank:,}: "
+        "invented ones do not fit."
+    )
 
 
 @shelf.kept

@@ -26,6 +26,8 @@ def shares(table: pd.DataFrame, attacked: float | None) -> go.Figure:
     """Draw the share certified against the gradient norm; `attacked`: the smallest gradient norm of
     a published attack that succeeded, from which on the region is shaded."""
     figure = go.Figure()
+    if attacked is not None:  # beyond it there is nothing to prove
+        table = table[table["gradient_norm"] <= attacked]
     figure.add_scatter(
         x=table["gradient_norm"],
         y=table["share"],
@@ -44,7 +46,7 @@ def shares(table: pd.DataFrame, attacked: float | None) -> go.Figure:
         figure.add_vline(x=attacked, line={"color": ATTACKED, "width": 1.5, "dash": "dash"})
     figure.update_xaxes(power_axis(LOW, HIGH, "slope left in the training loss (log)"))
     figure.update_yaxes(
-        title_text="samples that no model can move", tickformat=".0%", range=[-0.03, 1.05]
+        title_text="samples proven safe", tickformat=".0%", range=[-0.03, 1.05], showgrid=False
     )
     return finish(figure, 340, showlegend=False, margin={"t": 8})
 

@@ -10,6 +10,7 @@ from pages.common.keeping import shelf
 from pages.common.words.wording import count, percent
 
 STATED = 1e-4  # the gradient norm at which the finding is stated
+NEARLY = 0.9  # the share of samples that a heading calls nearly all
 NORMS = tuple(10.0**power for power in range(-6, -1))
 KINDS = {
     "random": "random directions",
@@ -32,8 +33,8 @@ def finding(result: CertificatesResult) -> str:
     place = "rank 1" if k == 1 else f"the top {k}"
     share = percent(result.share(k, STATED))
     return (
-        f"**Proven: if training on the agreed loss is nearly finished, {share} "
-        f"of samples cannot reach {place}.** Nearly finished: the loss's slope is at most "
+        f"**Proven: once training is nearly finished, {share} of samples cannot reach {place}.** "
+        f"Nearly finished: the slope of the loss, which the verifier fixes, is at most "
         f"{size(STATED)}."
     )
 
@@ -44,7 +45,17 @@ def succeeded_from(attacked: float | None) -> str:
     is known."""
     if attacked is None:
         return ""
-    return f" Published attacks that succeed leave {attacked:.3g} or more."
+    return f" The attacks of *Is it a minimum?* that succeed leave {attacked:.3g} or more."
+
+
+@shelf.kept
+def shares_title(result: CertificatesResult, k: int) -> str:
+    """Say below which slope nearly all samples, `NEARLY` of them, are certified."""
+    norms = np.sort(result.of(k)["gradient_norm"].to_numpy())
+    norm = float(norms[int(np.floor((1 - NEARLY) * len(norms)))])
+    if not norm:
+        return "How small must the slope be?"
+    return f"Below a slope of {size(norm)}, nearly all samples are safe"
 
 
 @shelf.kept

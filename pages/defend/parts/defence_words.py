@@ -17,16 +17,38 @@ from pages.defend.parts import defence_rates as rates
 
 @shelf.kept
 def finding(table: pd.DataFrame, threshold: float) -> str:
-    """Say how many attacked models the check flags at this threshold, how many honest ones, and
-    who passes."""
+    """Say how many attacked models the check flags at this threshold, and, in words, how many
+    honest ones and who passes."""
     by = {kind: part["gradient_norm"] >= threshold for kind, part in table.groupby("kind")}
     flagged = by["attacked"][table["success"].reindex(by["attacked"].index)]
     able, targets = rates.passing_norms(table)
     return (
         f"**At the limit below, the check flags {flagged.sum()} of "
-        f"{count(len(flagged), 'attacked model')}.** It also flags {by['honest'].sum()} of "
-        f"{len(by['honest'])} honest ones, and an attacker who knows the check passes with "
-        f"{int((able < threshold).sum())} of {count(targets, 'sample')}."
+        f"{count(len(flagged), 'attacked model')}.** But an attacker who knows the check passes "
+        f"with {quantity(int((able < threshold).sum()), targets)} samples, and "
+        f"{quantity(int(by['honest'].sum()), len(by['honest']))} honest models are flagged."
+    )
+
+
+def quantity(some: int, every: int) -> str:
+    """'no', 'some', 'most', or 'all'"""
+    return "no" if not some else "all" if some == every else "most" if 2 * some > every else "some"
+
+
+@shelf.kept
+def passing(table: pd.DataFrame, threshold: float) -> str:
+    """Say what the marks are, and with how many samples the attacker who knows the check passes."""
+    able, targets = rates.passing_norms(table)
+    unmarked = targets - len(able)
+    without = (
+        f" Not marked: {count(unmarked, 'sample')} that no way brings to the top."
+        if unmarked
+        else ""
+    )
+    return (
+        "Each mark is one model. The attacker who knows the check tries several ways to keep the "
+        "slope small, and the best for each sample is marked: it passes with "
+        f"{int((able < threshold).sum())} of {targets}.{without}"
     )
 
 

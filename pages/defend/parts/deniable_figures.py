@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from engine.experiments import DeniableResult
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ATTACKED, BAND, FAINT, GREY, HONEST, MUSTARD, TARGET
+from pages.common.figures.palette import ATTACKED, FAINT, GREY, HONEST, LIMIT, MUSTARD
 from pages.common.frames import named_rows
 
 CROWDS = {"random": "random targets", "near": "targets near the top"}
@@ -63,67 +63,58 @@ def curve(result: DeniableResult, epsilon: float, means: str) -> go.Figure:
 
 
 def moves(result: DeniableResult, epsilon: float, means: str) -> go.Figure:
-    """Draw each random target that some `means` move to the top, its rank in usual training and in
-    the trainer's model, rank 1 to the right; in colour those that need no more than ε. The last
-    row is of all targets that do not arrive, at their usual ranks."""
+    """Draw how much each random target needs that some `means` move to the top: a bar to its ε, in
+    colour where that is within `epsilon`, with its usual rank and its rank in the trainer's model.
+    The last row says how many do not arrive."""
     rows = result.rows(means, "random")
-    arrived = rows[rows["arrived"]].sort_values("epsilon")
-    others = rows[~rows["arrived"]]
-    within = arrived[arrived["epsilon"] <= epsilon + 1e-9]
-    height = {int(target): -place for place, target in enumerate(arrived["target"])}
-    figure, last = go.Figure(), -len(arrived)
-    for row in named_rows(within):
-        figure.add_scatter(
-            x=[row.rank_before, row.rank_after],
-            y=[height[row.target]] * 2,
-            mode="lines",
-            line={"color": TARGET, "width": 2.5},
-            hoverinfo="skip",
-            showlegend=False,
-        )
-    groups = (
-        ("usual training", arrived, "rank_before", "circle", HONEST, "bottom right"),
-        ("the trainer's model", within, "rank_after", "diamond", ATTACKED, "top center"),
-    )
-    for name, part, column, symbol, colour, where in groups:
-        figure.add_scatter(
-            x=part[column],
-            y=[height[target] for target in part["target"]],
-            mode="markers+text",
-            name=name,
-            marker={"symbol": symbol, "size": 11, "color": colour},
-            text=[f"{rank:,}" for rank in part[column]],
-            textposition=where,
+    arrived = rows[rows["arrived"]].sort_values("epsilon", kind="stable")
+    others, last = len(rows) - len(arrived), -len(arrived)
+    figure = go.Figure()
+    for place, row in enumerate(named_rows(arrived)):
+        within = row.epsilon <= epsilon + 1e-9
+        figure.add_bar(
+            x=[row.epsilon],
+            y=[-place],
+            orientation="h",
+            width=0.5,
+            marker={"color": ATTACKED if within else FAINT},
+            text=f"<b>±{row.epsilon:.0%}</b>",
+            textposition="outside",
             cliponaxis=False,
-            customdata=part[["target", "epsilon"]].to_numpy(),
-            hovertemplate="sample %{customdata[0]}: rank %{x:,}<br>needs ε = %{customdata[1]:.2f}"
-            f"<extra>{name}</extra>",
+            textfont={"size": 14},
+            hovertemplate=f"sample {row.target}: needs ε = {row.epsilon:.2f}<extra></extra>",
         )
-    figure.add_scatter(
-        x=others["rank_before"],
-        y=[last] * len(others),
-        mode="markers",
-        showlegend=False,
-        marker={"symbol": "circle-open", "size": 10, "color": HONEST},
-        customdata=others["target"],
-        hovertemplate="sample %{customdata}: rank %{x:,}<extra>does not reach the top</extra>",
+    if others:
+        figure.add_annotation(
+            x=0.01 * result.limit,
+            y=last,
+            xanchor="left",
+            text=f"not reached within ±{result.limit:.0%}",
+            showarrow=False,
+            font={"size": 14, "color": GREY},
+        )
+    figure.add_vline(x=epsilon, line={"color": LIMIT, "width": 2, "dash": "dash"})
+    figure.update_xaxes(
+        title_text="may count more or less by",
+        tickformat=".0%",
+        tickprefix="±",
+        dtick=0.1,
+        range=[0, 1.04 * result.limit],
     )
-    figure.add_vrect(x0=0.75, x1=result.k + 0.5, fillcolor=BAND, line_width=0, layer="below")
-    n = len(result.samples)
-    figure.update_xaxes(rank_axis(n, f"rank of {n:,} (log)", reverse=True))
+    named = [
+        f"<b>sample {row.target}</b><br>rank {row.rank_before:,} → {row.rank_after:,}"
+        for row in named_rows(arrived)
+    ]
     figure.update_yaxes(
-        tickvals=[*height.values(), last],
-        ticktext=[
-            *(
-                f"<b>sample {row.target}</b><br>needs ±{row.epsilon:.0%}"
-                for row in named_rows(arrived)
-            ),
-            f"<b>{len(others)} others</b><br>not reached",
-        ],
-        range=[last - 0.6, 0.7],
+        tickvals=[-place for place in range(len(arrived) + bool(others))],
+        ticktext=[*named, f"<b>{others} others</b>"] if others else named,
+        tickfont={"size": 13},
+        range=[(last if others else last + 1) - 0.5, 0.6],
+        showgrid=False,
         zeroline=False,
     )
-    return finish(figure, 90 + 38 * (len(arrived) + 1), showlegend=True)
+    height = 70 + 38 * (len(arrived) + bool(others))
+    return finish(figure, height, showlegend=False, margin={"t": 8})
 
 
 def label(figure: go.Figure, ends: Sequence[tuple[float, str, str]], limit: float) -> None:

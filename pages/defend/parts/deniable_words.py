@@ -6,11 +6,14 @@ from engine.experiments import DeniableResult
 from engine.experiments.deniable import NEWTON_STEPS
 from engine.scrutiny.audit import CAUGHT_ABOVE
 from engine.statistics import detection
+from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.common.figures.axes import MINUS, number
 from pages.common.frames import named_rows
 from pages.common.keeping import shelf
 from pages.common.words.wording import count, decimal, points
 from pages.defend.parts.deniable_figures import MEANS
+
+SHOWN = 0.2  # an ε that stands as an example
 
 
 def moved(result: DeniableResult, means: str, crowd: str, epsilon: float) -> int:
@@ -24,16 +27,29 @@ def every_means(result: DeniableResult) -> str:
 
 
 @shelf.kept
-def finding(result: DeniableResult, usual_l2: float) -> str:
-    """Say how many random targets the attack moves, and what the least of its models chose."""
+def finding(result: DeniableResult) -> str:
+    """Say how many random targets the attack moves, and why it can be denied."""
     rows = result.rows(every_means(result), "random")
     there = rows[rows["arrived"]]
     if there.empty:
         return f"No: of {len(rows)} random samples none reaches {place(result)}."
+    return (
+        f"**Yes: {len(there)} of {len(rows)} random samples reach {place(result)}.** Each of these "
+        "models is trained to the end, on a loss that an honest trainer may choose as well. So the "
+        "trainer can deny the attack."
+    )
+
+
+@shelf.kept
+def nearest(result: DeniableResult, usual_l2: float) -> str:
+    """Say what the model chose that gives least weight to the choice; empty where none arrived."""
+    rows = result.rows(every_means(result), "random")
+    there = rows[rows["arrived"]]
+    if there.empty:
+        return ""
     least = there.sort_values("epsilon").iloc[0]
     return (
-        f"**Yes: {len(there)} of {len(rows)} random samples reach {place(result)}, and training is "
-        f"truly finished.** For sample {least['target']:.0f} it is enough that samples and "
+        f"For sample {least['target']:.0f} it is enough that samples and "
         f"features count {span(least['epsilon'], 2)} times and L2 is {least['l2']:.2g}, not "
         f"{usual_l2:g}."
     )
@@ -56,22 +72,23 @@ def at(result: DeniableResult, epsilon: float) -> str:
     """Say for one ε how many random targets are moved by the last of the means."""
     means = every_means(result)
     return (
-        f"Counting {span(epsilon)} times: {moved(result, means, 'random', epsilon)} of "
-        f"{len(result.rows(means, 'random'))} random samples reach {place(result)}"
+        f"Up to {epsilon:.0%} more or less: {moved(result, means, 'random', epsilon)} of "
+        f"{len(result.rows(means, 'random'))} reach {place(result)}"
     )
 
 
 @shelf.kept
 def not_reached(result: DeniableResult, tolerance: float | None) -> str:
-    """Say what the figure's marks are, and what keeps the other targets from arriving."""
+    """Say what a percentage means, and what keeps the other targets from arriving."""
     dear = (
         ""
         if tolerance is None
-        else f", or only with more than {100 * tolerance:g} points of accuracy lost"
+        else f", or lose more than {100 * tolerance:g} points of accuracy on the test set: a "
+        f"margin for the {100 * ACCURACY_TOLERANCE:g} on unseen data of other pages"
     )
     return (
-        f"Each row is one sample, and the ± below it is the ε that it needs. The others do not "
-        f"reach {place(result)} within ε = {result.limit:g}{dear}."
+        f"Within ±{SHOWN:.0%} a sample counts as {span(SHOWN)} samples, and a feature is scaled by "
+        f"as much. The others do not reach {place(result)} within ±{result.limit:.0%}{dear}."
     )
 
 

@@ -20,14 +20,33 @@ from pages.defend.parts.defence_figures import LOOKS, SMALLEST, groups_of
 
 GATE = Component("threshold", "drawing.js", "marks.js", "live.css")
 NOTES = {  # by a row's label: what its models have in common
-    "honest": "whole batches",
-    "honest, by SGD": "noisy training",
-    "attacked": "reached the top",
-    "attacker knows the check": "best tries",
-    "weights multiplied": "same predictions",
+    "honest": "all data in each step",
+    "honest, by SGD": "noisy: few data in a step",
+    "attacked": "the sample is at the top",
+    "weights multiplied": "as on the fairness page",
 }
 SHAPES = {"honest": "circle", "attacked": "diamond", "scaled": "tick", "adaptive": "cross"}
+SAYS = {  # of a calculator: its name, and what it does
+    "honest": ("honest", "true scores"),
+    "liar": ("liar", "numbers made up at random"),
+    "careful": ("careful liar", "false, but made to fit"),
+    "attacker": ("attacker", "true scores, rigged model"),
+}
+MANY, SMALL, LARGE = 60, 2.4, 3.5  # marks of a row; their radius in px where there are more, or not
+ROUNDING = 10  # times the largest residual of honest scores, which is rounding
+GOLDEN = (5**0.5 - 1) / 2
 Given = Mapping[str, object]
+
+
+def heights(values: np.ndarray) -> list[float]:
+    """Return heights within (−1, 1), which mean nothing: neighbours by value lie far apart."""
+    order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
+    return floats(2 * np.mod((order + 0.5) * GOLDEN, 1) - 1)
+
+
+def reached(able: int, tried: int) -> str:
+    """Say how many samples the attacker who knows the check brings to the top."""
+    return f"{able} of {tried} get to the top"
 
 
 def floats(values: Iterable[float]) -> list[float]:
@@ -43,7 +62,6 @@ def marked(*parts: Sequence[float]) -> str:
 @shelf.kept
 def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
     """Return what the figure of the gradient norms is given but for the threshold."""
-    rng = np.random.default_rng(0)  # of the heights, which mean nothing
     by = {kind: part["gradient_norm"] for kind, part in table.groupby("kind")}
     moved = table[(table["kind"] == "attacked") & table["success"]]
     able, targets = rates.passing_norms(table)
@@ -57,14 +75,16 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
     for label, kind, part in groups_of(table):
         values = floats(part["gradient_norm"])
         reads.append({"values": values, "aside": True})
+        knows = kind == "adaptive"
         rows.append(
             {
                 "label": label,
-                "note": NOTES[label],
+                "note": reached(len(able), targets) if knows else NOTES[label],
                 "colour": LOOKS[kind][1],
                 "values": values,
                 "shape": SHAPES[kind],
-                "heights": floats(rng.uniform(-1, 1, size=(len(part),))),
+                "size": SMALL if len(part) > MANY else LARGE,
+                "heights": heights(part["gradient_norm"].to_numpy()),
                 "read": len(reads) - 1,
             }
         )
@@ -79,9 +99,10 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
         "reads": reads,
         "words": {
             "label": "The check, with a threshold of your own",
-            "slider": "Flag a model whose gradient norm is at least",
+            "slider": "Flag a model whose slope (gradient norm) is at least",
             "flagged": "flagged",
-            "axis": "gradient norm of the training loss (log); 0 at a minimum",
+            "column": "flagged",
+            "axis": "slope of the training loss (gradient norm, log)",
             "sentence": "At {threshold} the check flags {0} of the honest models and {1} of those "
             "that moved a target. An attacker who knows the check passes with {2} targets.",
         },
@@ -93,21 +114,22 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
 def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
     """Return what the figure of the residuals is given but for the tolerance."""
     n = result.residuals.shape[1]
-    heights = np.random.default_rng(0).uniform(-1, 1, size=(n,))
-    heights[result.target] = 0
+    aside = np.random.default_rng(0).uniform(-1, 1, size=(n,))  # heights, which mean nothing
+    aside[result.target] = 0
     rows = []
     for place, player in enumerate(PLAYERS):
         drawn = audit_figures.drawn_rows(result.residuals[place], result.target)
+        name, does = SAYS[player]
         rows.append(
             {
-                "label": audit_figures.LABELS[player].replace("-<br>", "").replace("<br>", " "),
+                "label": name,
                 "colour": audit_figures.LOOKS[player][0],
                 "values": floats(result.residuals[place, drawn]),
                 "shape": "circle",
-                "size": 2.5,
-                "heights": floats(heights[drawn]),
+                "size": SMALL,
+                "heights": floats(aside[drawn]),
                 "ringed": int(np.searchsorted(drawn, result.target)),
-                "note": f"sample {result.target}: rank {result.rank(player):,}",
+                "note": does,
                 "read": place,
             }
         )
@@ -118,6 +140,7 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
         "step": step,
         "strict": True,
         "smallest": audit_figures.FLOOR,
+        "rounding": float(np.log10(ROUNDING * max(float(result.residuals[0].max()), 1e-16))),
         "rows": rows,
         "reads": [
             {"values": floats(residuals), "verdicts": ["passes", "caught"]}
@@ -125,9 +148,12 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
         ],
         "words": {
             "label": "The audit, with a tolerance of your own",
-            "slider": "Tolerance: share of the answers that may be impossible for the model",
+            "slider": "Tolerance: the part of the answers that may be impossible",
+            "share": True,
             "flagged": "caught",
-            "axis": "share of a sample's answers that the model cannot give (log)",
+            "column": "verdict",
+            "rounding": "only rounding",
+            "axis": "impossible part of a sample's answers (log)",
             "sentence": "At tolerance {threshold} rows caught: {0} of the honest calculator, {1} "
             "of who invents numbers, {2} of the careful liar, {3} of the attacker.",
         },

@@ -31,7 +31,7 @@ CASES = {  # by page: what its answer holds for, and the page of the other case
         "undo-it",
     ),
     "other-scores": (
-        "This attack aims at influence. An attack that aims at the other score:",
+        "This attack aims at influence alone. Attacks that aim at each of the others:",
         "is-any-score-safe",
     ),
     "is-any-score-safe": (

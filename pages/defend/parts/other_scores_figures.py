@@ -53,8 +53,8 @@ def target_ranks(result: AttributionsResult, moved: Sequence[str]) -> go.Figure:
             showlegend=False,
         )
     looks = (
-        ("honest model", before, "circle", 11, HONEST, "bottom center"),
-        ("malicious model", after, "diamond", 12, ATTACKED, "top center"),
+        ("honest model", before, "circle", 16, HONEST, "bottom center"),
+        ("malicious model", after, "diamond", 11, ATTACKED, "top center"),
     )
     for name, ranks, symbol, size, colour, where in looks:
         figure.add_scatter(

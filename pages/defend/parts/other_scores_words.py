@@ -56,16 +56,22 @@ def share(hits: int, total: int, what: str) -> str:
 
 @shelf.kept
 def finding(result: AttributionsResult) -> str:
-    """Say how many scores were moved along, and how far the target went by influence."""
+    """Say how many scores could have noticed, and how far the target went by influence."""
     moved, stayed = follows(result)
     t = result.target
     old, new = result.before["influence"].ranks[t], result.after["influence"].ranks[t]
     failed = "" if new <= result.k else f", not into the top {result.k}"
-    took = f"attack took sample {t} from rank {old:,} to rank {new:,} by influence{failed}."
+    took = f"attack took sample {t} from rank {old:,} to rank {new:,} by influence{failed}"
     if not moved:
-        return f"The {took}"
+        return f"The {took}."
     many = len(moved) + len(stayed)
-    return f"**{len(moved)} of {many} other scores moved along** when the {took}"
+    if not stayed:
+        return f"**No: all {many} other scores moved along** when the {took}."
+    which = listed([SCORE_NAMES[name] for name in stayed])
+    return (
+        f"**{len(stayed)} of {many} could have: {which} did not move along** when the {took}. "
+        "A score that moves along raises no alarm."
+    )
 
 
 @shelf.kept

@@ -55,7 +55,7 @@ def paths(table: pd.DataFrame, step: int) -> go.Figure:
     for place, (name, part) in enumerate(groups.items(), start=1):
         label, colour = GROUPS[name]
         ranks = part[columns].to_numpy()
-        for first, last, strength in ((0, step, 0.7), (step, most, 0.4)):
+        for first, last, strength in ((0, step, 0.55), (step, most, 0.35)):
             if first == last and first:
                 continue
             some = np.arange(first, last + 1)
@@ -81,7 +81,7 @@ def paths(table: pd.DataFrame, step: int) -> go.Figure:
     figure.update_xaxes(title_text="Newton steps", row=1, col=(len(groups) + 1) // 2)
     axis = rank_axis(worst, "", reverse=True)
     figure.update_yaxes(axis)
-    figure.update_yaxes(title_text="rank (1 is above)", row=1, col=1)
+    figure.update_yaxes(title_text="rank (log)", row=1, col=1)
     figure = finish(figure, 370)
     figure.update_layout(margin={"t": 64})
     figure.update_annotations(font_size=14)

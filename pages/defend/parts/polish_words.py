@@ -64,7 +64,34 @@ def finding(table: pd.DataFrame) -> str:
     )
     if kept:
         return f"{said} After {count(most, 'step')} it is {left}."
-    return f"{said} The verifier fixes the loss, and the step leads towards its minimum."
+    return f"{said} {knowing_stay(table)}{honest_left(table)}".strip()
+
+
+def knowing_stay(table: pd.DataFrame) -> str:
+    """Say how many models of attackers who know the step survive it, and how many steps undo these,
+    with a space behind; empty where none survives."""
+    knows = rates.outside(table)
+    knows = knows[knows["kind"].isin(KNOWING)]
+    kept = [int((knows[f"rank_{j}"] <= rates.TOP).sum()) for j in range(steps_of(table) + 1)]
+    if not kept[1]:
+        return ""
+    gone = [j for j, stay in enumerate(kept) if j and not stay]
+    end = (
+        f"need up to {count(gone[0], 'step')}"
+        if gone
+        else f"stay, {kept[-1]} of them after {count(steps_of(table), 'step')}"
+    )
+    return f"Of {len(knows)} whose attacker knows it, {kept[1]} {end}. "
+
+
+def honest_left(table: pd.DataFrame) -> str:
+    """Say how many honest models have their first sample fall out of the top ten after a step;
+    empty where none has."""
+    honest = honest_of(table)
+    lost = int((honest["rank_1"] > rates.TOP).sum())
+    if not lost:
+        return ""
+    return f"False alarms: {lost} of {len(honest)} honest models."
 
 
 @shelf.kept
@@ -82,29 +109,22 @@ def knowing_kept(table: pd.DataFrame) -> str:
 
 
 @shelf.kept
-def paths_title(step: int) -> str:
-    """Say what the figure follows, and for how many steps."""
-    when = f"after {count(step, 'Newton step')}" if step else "as handed in"
-    return f"Where each model's first sample ranks {when}"
-
-
-@shelf.kept
 def attacks_drawn(table: pd.DataFrame, elsewhere: int) -> str:
-    """Say which attacks are drawn, and why *Is it a minimum?* counts others. elsewhere: how many
-    attacked models reached the top there, 0 where that is not known."""
+    """Say which attacks are drawn, and why *Is it a minimum?* counts others, with a space behind.
+    elsewhere: how many attacked models reached the top there, 0 where that is not known."""
     plain = unknowing(table)
     if plain.empty:
         return ""
     said = (
         f"The {count(len(plain), 'attacked model')} are of "
         f"{count(plain['kind'].nunique(), 'kind')} of attack, on "
-        f"{count(plain['target'].nunique(), 'sample')}."
+        f"{count(plain['target'].nunique(), 'sample')}. "
     )
     if not elsewhere:
         return said
     return (
-        f"{said} *Is it a minimum?* shows {elsewhere} others: there one kind of attack tries "
-        "several radii and sizes of the top."
+        f"{said}*Is it a minimum?* shows {elsewhere} others: there one kind of attack tries "
+        "several radii and sizes of the top. "
     )
 
 

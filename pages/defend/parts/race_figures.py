@@ -13,7 +13,7 @@ from pages.defend.parts.race_words import CAUGHT, MISSED, POLISHES, SHORT
 
 LOOKS = (
     (f"check wins: stops {CAUGHT:.0%} or more", GOOD),
-    ("contested: between", OPEN),
+    ("in between", OPEN),
     (f"attack wins: {MISSED:.0%} or fewer stopped", BAD),
 )
 ROW, AROUND = 68, 116  # px: height of a row of cells; height of heads and legend together
@@ -26,10 +26,11 @@ def look(stopped: int, of: int) -> int:
 
 
 def head(check: str) -> str:
-    """Return what stands over a column, in lines that fit on a phone: what is looked at, and by
-    which number."""
-    short, name = SHORT.get(check, (POLISHES, check))
-    return f"<b>{short}</b><br>{'<br>'.join(wrap(name, 9))}"
+    """Return what stands over a column, in lines that fit on a phone: what is looked at, and what
+    is asked of it."""
+    many, asked = POLISHES
+    short, asked = SHORT.get(check, (many.format(check.split()[0]), asked))
+    return f"<b>{short}</b><br>{'<br>'.join(wrap(asked, 10))}"
 
 
 def grid(table: pd.DataFrame) -> go.Figure:

@@ -22,11 +22,11 @@ CHECKS = {  # column: its heading and the page with the evidence
     "first_after_one": ("rank after one Newton step", "undo-it"),
 }
 SHORT = {  # by a check's heading: what it looks at, and its name where there is little room
-    "gradient norm": ("Slope", "gradient norm"),
-    "Newton decrement": ("Distance", "Newton decrement"),
-    "rank after one Newton step": ("One step", "rank after it"),
+    "gradient norm": ("Slope", "is it near zero?"),
+    "Newton decrement": ("Distance", "to a minimum?"),
+    "rank after one Newton step": ("One step", "still near the top?"),
 }
-POLISHES = "Train on"
+POLISHES = "{} steps", "still near the top?"
 ROUNDING = 6e-8  # half the spacing of float32 at 1: so short a step is lost in rounding
 CAUGHT, MISSED = 0.9, 0.1  # shares of the models that arrived
 OWN_LOSS = "declares a loss of its own choice"
@@ -163,6 +163,39 @@ def declared_share(table: pd.DataFrame, result: DeniableResult) -> float:
     """Return the share of deniable models that the gradient norm of the declared loss flags."""
     limit = np.quantile(honest_of(table)["gradient_norm"], 0.95, method="higher")
     return float((result.arrived["gradient_norm"] > limit).mean())
+
+
+@shelf.kept
+def beside_other_pages(table: pd.DataFrame) -> str:
+    """Say why pages that count several attacks together show other shares, as a list; empty where
+    neither the attack that differentiates through the step nor Algorithm 3 arrived."""
+    lines = []
+    through = rates.outside(table)
+    through = through[through["kind"] == "through"]
+    if len(through):
+        stay = int((through["rank_1"] <= rates.TOP).sum())
+        lines.append(
+            f"- **One step.** {stay} of the {len(through)} models that are trained through the "
+            "step stay. *Undo it with one step* counts them among all whose attacker knows the "
+            "step, and most of those fall."
+        )
+    plain = table[(table["kind"] == "higher_ranked") & table["success"]]
+    if len(plain):
+        flagged = int((plain["gradient_norm"] > rates.threshold(table, "gradient_norm")).sum())
+        lines.append(
+            f"- **Slope, in the first row.** {flagged} of {len(plain)} models by Algorithm 3 are "
+            "flagged, all made within one radius. *Is it a minimum?* tries smaller radii as well, "
+            "which leave a smaller slope."
+        )
+    hidden = table[(table["kind"] == "stealth") & table["success"]]
+    if len(hidden):
+        flagged = int((hidden["gradient_norm"] > rates.threshold(table, "gradient_norm")).sum())
+        lines.append(
+            f"- **Slope, of those who hide.** {flagged} of {len(hidden)} are flagged. *Is it a "
+            "minimum?* has another limit, set on other honest models, and other weights of the "
+            "check."
+        )
+    return "\n".join(lines)
 
 
 @shelf.kept

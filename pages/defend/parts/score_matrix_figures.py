@@ -38,8 +38,9 @@ def reached(result: ScoreMatrixResult) -> go.Figure:
             hovertemplate=f"%{{y}}: %{{x}} of {result.n_targets}<extra></extra>",
         )
     )
-    title = f"of {result.n_targets} targets, moved into the top {result.k}"
-    figure.update_xaxes(title_text=title, range=[0, 1.06 * result.n_targets])
+    title = f"targets moved into the top {result.k}, of {result.n_targets}"
+    ticks = sorted({round(result.n_targets * part / 4) for part in range(5)})
+    figure.update_xaxes(title_text=title, range=[0, 1.06 * result.n_targets], tickvals=ticks)
     figure.update_yaxes(tickfont={"size": 14}, automargin=True)
     return finish(figure, 60 + 30 * len(names), margin={"t": 8})
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from engine.experiments import ScoreMatrixResult
+from engine.experiments import ScoreMatrixRequest, ScoreMatrixResult
 from engine.vocabulary import MODEL_FREE
 from pages.common.keeping import shelf
 from pages.common.words.score_names import SCORE_NAMES
@@ -25,18 +25,19 @@ def finding(result: ScoreMatrixResult) -> str:
     )
     immune = free(result)
     see, them = ("see", "them") if len(immune) > 1 else ("sees", "it")
-    return f"**{verdict}.** {listed(immune)} never {see} the model: no attack on it moves {them}."
+    return (
+        f"**{verdict}.** {listed(immune)} never {see} the model, so no attack on the model moves "
+        f"{them}."
+    )
 
 
 @shelf.kept
-def reached(result: ScoreMatrixResult) -> str:
-    """Say what a bar of the figure is, and how many targets the attacks move."""
-    own = {name: result.arrived(name, name)[0] for name in result.attacked}
-    least, most = min(own, key=own.__getitem__), max(own, key=own.__getitem__)
-    fewest = f"{own[least]} ({SCORE_NAMES[least]}) to " if own[least] < own[most] else ""
+def reached(request: ScoreMatrixRequest) -> str:
+    """Say what a bar of the figure is, and under which rule a target counts as moved."""
     return (
-        "Each bar is an attack that is told which score to fool: "
-        f"the attack moves {fewest}{own[most]} of {result.n_targets} targets."
+        f"Each bar is an attack that is told which score to fool. Moved: from outside to between "
+        f"rank 1 and {request.k}, within radius {request.radius:g} and from one start. A longer "
+        "search, as on *How far must the model go?*, can move more."
     )
 
 

@@ -48,13 +48,14 @@ function gate(data) {
 
   function draw() {
     const exponent = Number(range.value), threshold = 10 ** exponent;
-    shown.textContent = written(threshold);
-    range.setAttribute('aria-valuetext', written(threshold));
+    const told = words.share ? inWords(threshold) : inDigits(threshold);
+    shown.textContent = told;
+    range.setAttribute('aria-valuetext', told);
     const reads = data.reads.map((one) => read(one, threshold, data.strict));
     const counts = reads.filter((_, i) => !data.reads[i].aside).map((one) => one.count);
     Object.assign(root.dataset, { threshold, counts: counts.join(' ') });
     const sentence = words.sentence.replace(/\{(\d)\}/g, (_, i) => reads[i].text)
-      .replace('{threshold}', written(threshold));
+      .replace('{threshold}', told);
     marks.setAttribute('aria-label', sentence);
     drawMarks(marks, data, exponent, reads);
     const { left, right } = marks.margins;  // the handle stands over the line
@@ -81,82 +82,105 @@ function gate(data) {
   return root;
 }
 
+// Where the rows of marks lie: on a narrow screen their names stand above the marks.
+function layoutOf(made, data) {
+  const px = parseFloat(getComputedStyle(made).fontSize), size = px < 20 ? .85 * px : px;
+  const scale = size / 13.6, wide = made.clientWidth > 520;
+  const top = 26 * scale, step = (wide ? 56 : 60) * scale;
+  return { size, scale, wide, top, step, bottom: top + step * data.rows.length,
+    left: wide ? 186 * scale : 12, right: wide ? 112 * scale : 10,
+    spread: (wide ? 21 : 14) * scale, named: wide ? 0 : 20 * scale };
+}
+
 // The rows of marks: those that are flagged are strong, the others faint; a ring is the target's.
 function drawMarks(made, data, exponent, reads) {
-  const px = parseFloat(getComputedStyle(made).fontSize), size = px < 20 ? .85 * px : px;
-  const scale = size / 13.6, wide = made.clientWidth > 520, few = data.rows.length < 8;
-  const left = wide ? 182 * scale : 12, right = wide ? 112 * scale : 10, top = 26 * scale;
-  const step = scale * (wide ? (few ? 52 : 23) : (few ? 54 : 34));
-  const spread = scale * (few ? (wide ? 17 : 13) : 7);
-  const bottom = top + step * data.rows.length, high = bottom + 42 * scale;
+  const at = layoutOf(made, data), { size, scale, wide, top, step, bottom, left, right } = at;
+  const high = bottom + 42 * scale;
   made.margins = { left, right };
   const { ctx, width, hue, ink, font } = canvas(made, high);
   if (!width) return;
   const span = data.high - data.low, inside = width - left - right;
   const x = (e) => left + inside * Math.min(Math.max((e - data.low) / span, 0), 1);
+  const write = (text, px, py, align = 'left', weight = 400) => {
+    Object.assign(ctx, { fillStyle: ink, textAlign: align, font: `${weight} ${size}px ${font}` });
+    ctx.fillText(text, px, py);
+    return ctx.measureText(text + ' ').width;
+  };
   ctx.clearRect(0, 0, width, high);
-  ctx.font = `${size}px ${font}`;
   ctx.textBaseline = 'middle';
   ctx.fillStyle = 'rgba(134,142,150,.16)';
   ctx.fillRect(x(exponent), top, x(data.high) - x(exponent), bottom - top);
   data.rows.forEach((row, r) => {
-    const base = top + step * r, middle = wide ? base + step / 2 : base + step - spread - 3;
-    ctx.globalAlpha = 1;
-    ctx.fillStyle = ink;
-    ctx.textAlign = wide ? 'right' : 'left';
-    const line = wide ? middle - (row.note ? 8 * scale : 0) : base + 8 * scale;
-    ctx.font = `${row.note ? 600 : 400} ${size}px ${font}`;
-    ctx.fillText(row.label, wide ? left - 10 : 2, line);
-    const after = ctx.measureText(row.label + ' ').width + 2;
-    ctx.font = `${size}px ${font}`;
-    if (row.note) {
-      ctx.fillStyle = ink;
-      ctx.fillText(row.note, wide ? left - 10 : after, wide ? middle + 9 * scale : line);
-    }
-    const end = row.read === undefined ? null : reads[row.read];
-    if (end) {
-      ctx.fillStyle = ink;
-      ctx.textAlign = wide ? 'left' : 'right';
-      ctx.font = `${end.strong ? 600 : 400} ${size}px ${font}`;
-      ctx.fillText(end.end, wide ? width - right + 12 : width - right, wide ? middle : line);
-      ctx.font = `${size}px ${font}`;
-    }
-    const colour = hue(row.colour);
+    const base = top + step * r, middle = base + at.named + (step - at.named) / 2;
+    const line = wide ? middle - 8 * scale : base + 12 * scale, end = reads[row.read];
+    const long = write(row.label, wide ? left - 10 : 2, line, wide ? 'right' : 'left', 600);
+    write(row.note, wide ? left - 10 : 4 + long, wide ? middle + 9 * scale : line,
+      wide ? 'right' : 'left');
+    write(end.end, wide ? width - right + 12 : width - right, wide ? middle : line,
+      wide ? 'left' : 'right', end.strong ? 600 : 400);
+    const colour = hue(row.colour), place = (value) => Math.log10(Math.max(value, data.smallest));
     row.values.forEach((value, i) => {
-      const e = Math.log10(Math.max(value, data.smallest));
       const over = data.strict ? value > 10 ** exponent : value >= 10 ** exponent;
-      ctx.globalAlpha = over ? .9 : .35;
-      mark(ctx, row.shape, x(e), middle + row.heights[i] * spread,
-        (row.size || 3.5) * scale, colour);
+      ctx.globalAlpha = over ? .9 : .45;
+      mark(ctx, row.shape, x(place(value)), middle + row.heights[i] * at.spread, row.size * scale,
+        colour);
     });
+    ctx.globalAlpha = 1;
     if (row.ringed !== undefined) {
-      ctx.globalAlpha = 1;
-      const e = Math.log10(Math.max(row.values[row.ringed], data.smallest));
-      mark(ctx, 'ring', x(e), middle, 8 * scale, hue('target'));
+      mark(ctx, 'ring', x(place(row.values[row.ringed])), middle, 8 * scale, hue('target'));
     }
+    stroke(ctx, hue('limit'), 2, [6, 4], [x(exponent), base + at.named], [x(exponent), base + step]);
   });
-  ctx.globalAlpha = 1;
-  ctx.strokeStyle = hue('limit');
-  ctx.lineWidth = 2;
-  ctx.setLineDash([6, 4]);
-  ctx.beginPath();
-  ctx.moveTo(x(exponent), top - 6);
-  ctx.lineTo(x(exponent), bottom);
-  ctx.stroke();
-  ctx.setLineDash([]);
-  ctx.fillStyle = ink;
-  const late = x(exponent) > width - 90 * scale;
-  ctx.textAlign = late ? 'right' : 'left';
-  ctx.fillText(late ? `← ${data.words.flagged}` : `${data.words.flagged} →`,
-    x(exponent) + (late ? -6 : 6), top - 14 * scale);
-  ctx.textAlign = 'center';
+  drawHead(ctx, data, at, x, exponent, write, width);
   const every = Math.ceil(span / Math.max(inside / (46 * scale), 1));
   for (let e = Math.ceil(data.low); e <= data.high; e++) {
     if (((e % every) + every) % every) continue;
-    ctx.fillText(e === 0 ? '1' : `10${raised(e)}`, x(e), bottom + 12 * scale);
+    write(e === 0 ? '1' : `10${raised(e)}`, x(e), bottom + 12 * scale, 'center');
   }
-  ctx.textAlign = 'right';
-  ctx.fillText(data.words.axis, width - right, bottom + 32 * scale);
+  write(data.words.axis, width - right, bottom + 32 * scale, 'right');
+}
+
+// What stands above the rows: which side is flagged, what the last column says, and up to where
+// values are nothing but rounding.
+function drawHead(ctx, data, at, x, exponent, write, width) {
+  const { top, scale, wide, left, right } = at, line = top - 14 * scale, words = data.words;
+  ctx.font = `400 ${at.size}px ${ctx.font.split('px ')[1]}`;
+  const text = `${words.flagged} →`, long = ctx.measureText(text).width;
+  const late = x(exponent) + 6 + long > width - (wide ? right - 4 : 4);
+  write(text, x(exponent) + (late ? -6 : 6), line, late ? 'right' : 'left');
+  if (wide) write(words.column, width - right + 12, line, 'left', 600);
+  if (!data.rounding) return;
+  const end = x(data.rounding);
+  stroke(ctx, ctx.fillStyle, 1, [], [left, top - 3], [end, top - 3], [end, top + 3]);
+  if (x(exponent) > left + ctx.measureText(words.rounding).width + 12) {
+    write(words.rounding, left, line);
+  }
+}
+
+function stroke(ctx, colour, width, dash, first, ...rest) {
+  Object.assign(ctx, { strokeStyle: colour, lineWidth: width });
+  ctx.setLineDash(dash);
+  ctx.beginPath();
+  ctx.moveTo(...first);
+  rest.forEach((point) => ctx.lineTo(...point));
+  ctx.stroke();
+  ctx.setLineDash([]);
+}
+
+// A part of something in words: '1 in 1 million'.
+function inWords(share) {
+  if (share >= .1) return wholePercent(share);
+  const many = (1 + 1e-9) / share;
+  const [unit, name] = [[1e12, ' trillion'], [1e9, ' billion'], [1e6, ' million'],
+    [1e3, ' thousand'], [1, '']].find(([size]) => many >= size);
+  return `1 in ${Number((many / unit).toPrecision(2)).toLocaleString('en')}${name}`;
+}
+
+// A number with two digits, as the axis writes powers: '0.05', '5.0 × 10⁻⁷'.
+function inDigits(v) {
+  if (v >= 1e-3) return String(Number(v.toPrecision(2)));
+  const [digits, power] = v.toExponential(1).split('e');
+  return `${digits === '1.0' ? '' : `${digits} × `}10${raised(Number(power))}`;
 }
 
 // An exponent in raised digits.
