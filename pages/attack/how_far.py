@@ -26,12 +26,13 @@ PAGE = registry.page("how-far")
 EXPERIMENT, ROLE = "minimal-radius", "minimal"
 
 
-def allow(form: Form, result: MinimalRadiusResult) -> float:
-    """Ask with a slider how far the model may go, and return it as a radius. It begins at the least
-    of its steps that is enough for half of the targets; where none is, for all that arrive."""
+def allow(form: Form, result: MinimalRadiusResult, enough: float) -> float:
+    """Ask with a slider how far the model may go, and return it as a radius. It begins at `enough`,
+    where a search ended there; else at the least of its steps that is enough for half of the
+    targets; where none is, for all that arrive."""
     end = round(100 * radius_figures.edge(result))
     step = 0.5 if end > 10 else 0.1
-    middle = radius_words.median(result)
+    middle = enough or radius_words.median(result)
     if not math.isfinite(middle):
         middle = float(max(result.radius[result.arrived], default=0.0))
     start = step * math.ceil(100 * middle / step)
@@ -257,7 +258,7 @@ def page() -> None:
         return
     result: MinimalRadiusResult = stored.result
     st.markdown(radius_words.finding(result, request.enough))
-    within = allow(form, result)
+    within = allow(form, result, request.enough)
     form.finish()
     curve_figure(stored, within, request.enough).show()
     if samples is not None:

@@ -8,7 +8,7 @@ import pytest
 
 from engine.data.load import load_dataset
 from engine.experiments import MinimalRadiusRequest, MinimalRadiusResult
-from engine.experiments.minimal_radius import pooled
+from engine.experiments.minimal_radius import REPORTING_SEED, pooled
 from engine.progress import ignore
 from engine.results.compute import compute_and_keep
 from engine.results.store import open_folder
@@ -23,6 +23,7 @@ from tests.unit.test_minimal_radius import REQUEST, lots, made
 
 PAGE = registry.page("how-far")
 IMAGES = "cifar10_5000_2000_effnetlite2"
+PHOTOGRAPHS = "caltech101_effnetlite2"
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +197,28 @@ def test_the_lots_of_the_image_set_have_other_targets(open_page: Open) -> None:
     assert "of 24 targets within radius 0.05" in said and "multiplied by 2" in said
 
 
+def test_on_the_photographs_each_target_had_its_own_time(open_page: Open) -> None:
+    """What was fixed before any target was tried: the seed, both radii, a search that ends at 0.1,
+    and attacks with the processor time of the search for the same target."""
+    (asked,) = published_results.requests_of("minimal", PHOTOGRAPHS)
+    assert asked.equal_time and asked.one_by_one and asked.enough == 0.1
+    assert (asked.radii, asked.targets_seed) == ((0.1, 0.2), REPORTING_SEED)
+    stored = door.find_published("minimal-radius", asked)
+    assert stored is not None
+    found: MinimalRadiusResult = stored.result
+    assert len(found.others) == 4 * len(found.targets)
+    spent = found.starts.groupby("target")[["start_seconds", "seconds"]].sum().sum(axis=1)
+    others = found.others
+    kept = others["arrived"] & (others["lost_test"] <= asked.tolerance + 1e-9)
+    assert (kept | (others["seconds"] >= others["target"].map(spent))).all()
+    said = words(unfold(open_page(PAGE, dataset=PHOTOGRAPHS)))
+    assert "within radius 0.1:" in said and "Within radius 0.2 the search moves" in said
+    assert "an attack had as long for each target" in said
+    planned = published_results.planned(asked)
+    assert planned is None or f"{planned} targets were planned" in said
+    assert (planned or asked.n_targets) == 16
+
+
 def test_a_second_lot_of_targets_is_compared_with_the_first(
     open_page: Open, settings: Settings, publish: Publish
 ) -> None:
@@ -260,7 +283,7 @@ def test_every_radius_is_compared() -> None:
 def test_a_search_that_ends_early_is_called_so() -> None:
     result = made([0.1, 0.09, np.nan, 0.13], [0.0] * 4, [False] * 4)
     said = radius_words.finding(result, 0.1)
-    assert "**10% of their length was enough for 2 of the 4 samples tried.**" in said
+    assert "**A change of 10% of their length was enough for 2 of the 4 samples tried.**" in said
     assert "ended once it was within 10%" in radius_words.ends(result, 0.1)
     asked = replace(REQUEST, equal_time=True, one_by_one=True, enough=0.1)
     caption = radius_words.comparison_caption(result, asked)

@@ -317,6 +317,13 @@ def half_movable(dataset: str) -> Numbers:
     return [100 * float(np.median(radius)), len(radius)]
 
 
+def enough_for(dataset: str) -> Numbers:
+    """Of a search that ended at a radius: the percent, and how many of all it was enough for."""
+    ((request, result),) = results("minimal", dataset)
+    radius = np.where(result.arrived, result.radius, np.inf)
+    return [100 * request.enough, (radius <= request.enough + 1e-9).sum(), len(radius)]
+
+
 def can_be_moved(dataset: str) -> Numbers:
     result = only("minimal", dataset)
     found = result.radius[result.arrived]

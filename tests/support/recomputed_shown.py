@@ -63,13 +63,14 @@ def nearest_and_farthest(dataset: str) -> Numbers:
 
 
 def moved_within_slider(dataset: str) -> Numbers:
-    """As the page opens: at the least step of its slider that is enough for half of the targets, or
-    where none is, for all that arrive. The slider ends above 1.08 times the largest radius, and its
+    """As the page opens: where the search ended early, at the radius that was enough; else at the
+    least step of its slider that is enough for half of the targets, or where none is, for all that
+    arrive. The slider ends above 1.08 times the largest radius, and its
     steps are half a percent, or a tenth where it ends at 10% or less."""
-    result = r.only("minimal", dataset)
+    request, result = r.results("minimal", dataset)[0]
     farthest = np.nanmax(result.radius)
     step = 0.5 if 108 * max(farthest, result.others["radius"].max()) > 10 else 0.1
-    middle = np.median(np.where(result.arrived, result.radius, np.inf))
+    middle = request.enough or np.median(np.where(result.arrived, result.radius, np.inf))
     within = step * math.ceil(100 * (middle if np.isfinite(middle) else farthest) / step)
     moved = (100 * result.radius[result.arrived] <= within).sum()
     return [within, moved, len(result.radius)]

@@ -1,6 +1,7 @@
 """The rows of the tables on the pages of Defend, recomputed: each row's numbers in their order, and
 its name."""
 
+import json
 import re
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, rankdata
 
+from engine.settings import PUBLISHED
 from pages.common.words.objective_words import NAMES
 from pages.defend.parts import polish_words
 from tests.support.recomputed import LIMIT, Numbers, only, results
@@ -341,18 +343,36 @@ def paired(result: Any, looks: int = 1) -> list[tuple[tuple[float, str], Numbers
 
 
 def at_equal_time(dataset: str) -> Row:
-    """Targets that the search moves and that each attack moves at the radius, with p."""
+    """Targets that the search moves and that each attack moves at the smallest radius, with p."""
+    (radius, total, first), *_larger = by_radius(dataset)
+    return [first[0], total, radius, *first[1:]]
+
+
+def at_larger_radii(dataset: str) -> list[Row]:
+    """The same for each larger radius, which then stands first."""
+    _smallest, *larger = by_radius(dataset)
+    return [[radius, found[0], total, *found[1:]] for radius, total, found in larger]
+
+
+def by_radius(dataset: str) -> list[tuple[float, int, Row]]:
+    """For each radius, the smallest first: it, the number of targets, and who moves how many."""
     result = searched(dataset)
-    rows = paired(result, looks=len(result.lots))
-    (radius,) = {at for (at, _name), *_rest in rows}
-    told: Row = [rows[0][1][0], len(result.targets), radius]
-    for (_at, name), counts, p, _took in rows:
-        told += [*named(NAMES[name])[1:], counts[1], p]
-    return told
+    told: dict[float, Row] = {}
+    for (radius, name), counts, p, _took in paired(result, looks=len(result.lots)):
+        row = told.setdefault(radius, [counts[0]])
+        row += [*named(NAMES[name])[1:], counts[1], p]
+    return [(radius, len(result.targets), row) for radius, row in sorted(told.items())]
 
 
 def enough(dataset: str) -> Numbers:
     return [results("minimal", dataset)[-1][0].enough]
+
+
+def planned(dataset: str) -> Numbers:
+    """How many targets the list of published results says were planned, and how many there are."""
+    entries = json.loads((PUBLISHED / "requests.json").read_text(encoding="utf-8"))
+    found = [e["planned"] for e in entries if "planned" in e and dataset in e["request"].values()]
+    return [*found, len(searched(dataset).targets)]
 
 
 def lots(dataset: str) -> Numbers:

@@ -40,8 +40,8 @@ def finding(result: MinimalRadiusResult, enough: float = 0.0) -> str:
     if enough:
         within = int(result.moved(enough).sum())
         return (
-            f"{asked}**{100 * enough:g}% of their length was enough for {within} of the {total} "
-            "samples tried.**"
+            f"{asked}**A change of {100 * enough:g}% of their length was enough for {within} of "
+            f"the {total} samples tried.**"
         )
     if not np.isfinite(middle):
         return (
