@@ -14,7 +14,6 @@ from pages.common.figures.layout import custom_data, finish
 from pages.common.figures.palette import ATTACKED, CHOSEN, HONEST, INK
 from pages.common.samples import Samples, hover_names
 from pages.common.words.objective_words import NAMES
-from pages.common.words.wording import listed
 
 SAMPLE = 0  # place of a target in the custom data of its point
 SEARCH = "the search"
@@ -108,7 +107,7 @@ def rivals(result: MinimalRadiusResult) -> go.Figure:
         hovertemplate="%{y}: <b>%{x}</b> of " + f"{total}<extra></extra>",
     )
     figure.update_xaxes(
-        title_text=f"samples moved within radius {listed([f'{radius:g}' for radius in radii])}",
+        title_text="samples moved" + (f" within radius {radii[0]:g}" if len(radii) == 1 else ""),
         range=[0, 1.3 * total],  # room for the count beside a full bar, on a phone too
         showticklabels=False,
         showgrid=False,
