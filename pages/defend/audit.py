@@ -158,8 +158,8 @@ def live(stored: Stored, exponent: float | None) -> None:
         TOLERANCE,
     )
     st.caption(
-        f"Each dot is one training sample: all answers about it. Ringed: sample "
-        f"{result.target}, which each cheat wants at the top. “Only rounding”: the computer "
+        f"Each dot: all answers about one training sample. Ringed: sample {result.target}, which "
+        "each cheat wants at the top; the liars lie about it alone. “Only rounding”: the computer "
         "rounds, and these dots do not differ from zero."
         f"{mark_origin(badge_of(stored))}"
     )

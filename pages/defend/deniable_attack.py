@@ -127,9 +127,9 @@ def interval_figure(stored: Stored) -> FigureBlock:
 
 
 @unfold.section("Every check and every target in numbers", "targets")
-def in_numbers(stored: Stored, epsilon: float, usual_l2: float) -> None:
+def in_numbers(stored: Stored, epsilon: float, request: DeniableRequest) -> None:
     result: DeniableResult = stored.result
-    st.markdown(words.nearest(result, usual_l2))
+    st.markdown(words.nearest(result, request.l2))
     curve_figure(stored, epsilon).show()
     if words.has_arrived(result):
         blocks.table(
@@ -144,7 +144,10 @@ def in_numbers(stored: Stored, epsilon: float, usual_l2: float) -> None:
     if (result.table["means"] == "weights").any():
         weights_figure(stored, epsilon).show()
     blocks.table(words.targets(result), "Every target, with the least ε found")
-    st.caption("Targets were drawn by another seed than those on which the search was tried.")
+    st.caption(
+        "Targets were drawn by another seed than those on which the search was tried."
+        f"{words.margin(request.tolerance)}"
+    )
 
 
 @unfold.section("What is computed (beyond the paper)", "formulas")
@@ -162,7 +165,7 @@ def results(form: Form, stored: Stored, request: DeniableRequest) -> None:
     other_case.show(PAGE)
     checked(result)
     honest(stored)
-    in_numbers(stored, epsilon, request.l2)
+    in_numbers(stored, epsilon, request)
     how()
     take_away.show(
         stored,

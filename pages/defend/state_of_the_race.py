@@ -71,7 +71,7 @@ def grid_figure(stored: Stored, declared: Stored | None) -> FigureBlock:
     cells = words.matrix(stored.result, None if declared is None else declared.result)
     return FigureBlock(
         name="race",
-        title="How often a check stops the worst attack of a row",
+        title="Share of models stopped, for the attack that escapes most in each row",
         kind="Blocks of attacks against checks: the share that each check stops",
         build=figures.grid,
         values=(words.strongest(cells),),
@@ -87,8 +87,8 @@ def race(stored: Stored, request: PolishRequest) -> None:
     st.markdown(found)
     grid_figure(stored, declared).show()
     st.caption(
-        "The worst attack is the one that escapes the check most often; point at a cell to see "
-        "all. Other pages count the attacks together, and show other shares."
+        "Point at a cell to see every attack of its row. Other pages count these attacks together: "
+        "why their shares differ stands below, in numbers."
     )
     with st.container(horizontal=True):
         urls = [page for _, page in words.CHECKS.values()]

@@ -68,7 +68,7 @@ def paths_figure(stored: Stored, step: int, elsewhere: int) -> FigureBlock:
     return FigureBlock(
         name="flowing-back",
         key="paths",
-        title="Where each model's first sample ranks, step by step",
+        title="Where each model's top sample ranks, step by step",
         kind="Rank of the claimed sample against Newton steps, one line a model",
         build=figures.paths,
         values=(table, step),

@@ -51,13 +51,13 @@ def shares_figure(stored: Stored, checked: Stored | None, k: int) -> FigureBlock
     return FigureBlock(
         name="certified-shares",
         key=f"shares-{k}",
-        title=words.shares_title(result, k),
+        title="How many samples are proven safe at each slope",
         kind="Share of the samples that no model can move, by its gradient norm",
         build=drawn.shares,
         values=(table, attacked),
         results=(stored, checked) if checked is not None else (stored,),
-        caption="The slope is the norm of the training loss's gradient: 0 where training is "
-        f"finished. Nearly all: at least {words.NEARLY:.0%}.{words.succeeded_from(attacked)}",
+        caption="The slope is the norm of the training loss's gradient."
+        f"{words.succeeded_from(attacked)}",
     )
 
 
@@ -190,7 +190,7 @@ def results(form: Form, stored: Stored, request: CertificatesRequest) -> None:
     st.markdown(words.finding(stored.result))
     k = form.choice(
         st.columns([1, 3])[0],
-        "Which place is out of reach?",
+        "Samples cannot reach",
         "k",
         distinct(stored.result.samples, "k"),
         "Rank 1, or any of the first ten ranks.",

@@ -18,7 +18,7 @@ def test_the_finding_and_the_figures_stand_there_before_any_click(open_page: Ope
     said = words(app)
     assert not app.exception
     assert not app.warning
-    assert "The audit catches invented numbers, but not the attacker" in said
+    assert "The audit catches careless lies, but neither a careful liar nor the attacker" in said
     assert "precomputed" in said
     assert "influences 700 labelled test samples" in said
     assert not app.get("plotly_chart")  # the figure is one of the browser's

@@ -36,7 +36,7 @@ def test_the_finding(open_page: Open, measured: None) -> None:
     said = words(app)
     assert not app.exception
     assert "the check flags 4 of 4 attacked models.**" in said
-    assert "it passes with 1 of 2." in said
+    assert "brings 2 of 2 samples to the top; 1 of these pass." in said
     assert "precomputed 24 November 2026" in said
     assert not app.get("plotly_chart")  # the figure is one of the browser's
     said = words(unfold(app))

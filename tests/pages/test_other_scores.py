@@ -24,7 +24,7 @@ def test_the_finding_and_the_figures_stand_there_before_any_click(open_page: Ope
     assert "when the attack took sample 16 from rank" in said
     assert "precomputed" in said
     assert "Against kNN-Shapley, whole ranking:" in said
-    assert "2 of 5 could have: self-influence and kNN-Shapley did not move along" in said
+    assert "Yes, 2 of 5: self-influence and kNN-Shapley did not move along" in said
     assert len(app.get("plotly_chart")) == 2
     assert "Of attackers with another goal it finds as few as" in said
     unfold(app)

@@ -56,7 +56,7 @@ def test_the_page_says_what_is_published(open_page: Open, settings: Settings) ->
     assert (search["radius"] <= asked.radius + 1e-9).all() and search["radius"].nunique() > 20
     outside = attacked[attacked["rank_before"] > 10]
     assert (outside["rank_5"] > 10).all() and (found["declared_after"] <= 10).any()
-    assert "5 Newton steps undo every attack but one: the attacker who may choose" in words(app)
+    assert "5 Newton steps stop every attack but one: the attacker who may choose" in words(app)
     assert len(app.get("plotly_chart")) == 1
     opened = unfold(app)
     assert "The search counts where its radius is within 0.3, the others'." in words(opened)
@@ -116,7 +116,7 @@ def test_the_words_of_a_small_table(open_page: Open, monkeypatch: pytest.MonkeyP
     stored = published("polish", made(), dataset="digits")
     have_found(monkeypatch, lambda experiment, request: stored if experiment == "polish" else None)
     app = open_page(PAGE)
-    assert "2 Newton steps undo every attack." in words(app)
+    assert "2 Newton steps stop every attack." in words(app)
     assert "choose the loss" not in words(app)
 
 

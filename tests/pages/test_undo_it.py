@@ -79,9 +79,9 @@ def test_the_finding_and_the_figure(open_page: Open, measured: None) -> None:
     assert said.knowing_kept(made()) == (
         "Attackers who know of polishing keep 1 of 1 after one step and 0 after 2."
     )
-    assert "Where each model's first sample ranks, step by step" in text
-    assert "Of 1 whose attacker knows it, 1 need up to 2 steps." in text
-    assert "False alarms: 1 of 4 honest models." in text
+    assert "Where each model's top sample ranks, step by step" in text
+    assert "Of 1 attackers who know the step, 1 survive one and none survives 2." in text
+    assert "Flagged by mistake: 1 of 4 honest models." in text
     assert "The 2 attacked models are of 1 kind of attack, on 1 sample" in text
     assert len(app.get("plotly_chart")) == 1, "the rest is folded"
 

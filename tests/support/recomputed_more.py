@@ -65,16 +65,12 @@ def attacked_elsewhere(_: str) -> Numbers:
 
 
 def passing(_: str) -> Numbers:
-    """The targets with which some weight passes, and how many were tried."""
+    """The targets that some weight brings to the top, how many were tried, and with how many some
+    weight passes."""
     knowing = defence()[0].query("kind == 'adaptive' and stealth > 0")
-    passed = knowing[knowing["success"] & (knowing["gradient_norm"] < limit())]
-    return [len(set(passed["target"])), len(set(knowing["target"]))]
-
-
-def unmarked(_: str) -> Numbers:
-    """The targets that no weight brings to the top."""
-    knowing = defence()[0].query("kind == 'adaptive' and stealth > 0")
-    return [len(set(knowing["target"]) - set(knowing.loc[knowing["success"], "target"]))]
+    able = knowing[knowing["success"]]
+    passed = able[able["gradient_norm"] < limit()]
+    return [len(set(part["target"])) for part in (able, knowing, passed)]
 
 
 def best_weight(_: str) -> Numbers:
@@ -143,12 +139,6 @@ def whole_ranking(_: str) -> Numbers:
 def last_norm(_: str) -> Numbers:
     row = only("certificates", "digits").depths.iloc[-1]
     return [row["step"], row["gradient_norm"]]
-
-
-def nearly_all(_: str) -> Numbers:
-    """The gradient norm up to which nine samples in ten are certified out of rank 1."""
-    norms = only("certificates", "digits").samples.query("k == 1")["gradient_norm"]
-    return [norms.quantile(0.1, interpolation="lower")]
 
 
 def settled(_: str) -> Numbers:

@@ -39,7 +39,8 @@ def finding(result: AuditResult) -> str:
     accused = f" {count(false, 'row')} of the honest calculator are accused." if false else ""
     if caught == ["liar"] and not false:
         return (
-            "**The audit catches invented numbers, but not the attacker.** The auditor asks how "
+            "**The audit catches careless lies, but neither a careful liar nor the attacker.** The "
+            "auditor asks how "
             f"much each training sample influences {result.queries:,} labelled test samples. "
             f"{impossible(result)}"
         )
@@ -53,8 +54,8 @@ def impossible(result: AuditResult) -> str:
     have no more directions than the queries' gradients have rank."""
     rank = int(result.gradient_ranks[0])
     return (
-        f"In a model, {rank:,} answers settle the other {result.queries - rank:,}: "
-        "invented ones do not fit."
+        f"Only {rank:,} of these are free; the other {result.queries - rank:,} follow, so random "
+        "numbers do not fit."
     )
 
 

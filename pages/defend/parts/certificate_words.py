@@ -10,7 +10,6 @@ from pages.common.keeping import shelf
 from pages.common.words.wording import count, percent
 
 STATED = 1e-4  # the gradient norm at which the finding is stated
-NEARLY = 0.9  # the share of samples that a heading calls nearly all
 NORMS = tuple(10.0**power for power in range(-6, -1))
 KINDS = {
     "random": "random directions",
@@ -33,9 +32,9 @@ def finding(result: CertificatesResult) -> str:
     place = "rank 1" if k == 1 else f"the top {k}"
     share = percent(result.share(k, STATED))
     return (
-        f"**Proven: once training is nearly finished, {share} of samples cannot reach {place}.** "
-        f"Nearly finished: the slope of the loss, which the verifier fixes, is at most "
-        f"{size(STATED)}."
+        f"**Proven: at a slope of {size(STATED)} or less, {share} of samples cannot reach "
+        f"{place}.** The slope is that of the training loss, and 0 where training is finished. "
+        "The verifier fixes the loss."
     )
 
 
@@ -46,16 +45,6 @@ def succeeded_from(attacked: float | None) -> str:
     if attacked is None:
         return ""
     return f" The attacks of *Is it a minimum?* that succeed leave {attacked:.3g} or more."
-
-
-@shelf.kept
-def shares_title(result: CertificatesResult, k: int) -> str:
-    """Say below which slope nearly all samples, `NEARLY` of them, are certified."""
-    norms = np.sort(result.of(k)["gradient_norm"].to_numpy())
-    norm = float(norms[int(np.floor((1 - NEARLY) * len(norms)))])
-    if not norm:
-        return "How small must the slope be?"
-    return f"Below a slope of {size(norm)}, nearly all samples are safe"
 
 
 @shelf.kept

@@ -39,16 +39,9 @@ def quantity(some: int, every: int) -> str:
 def passing(table: pd.DataFrame, threshold: float) -> str:
     """Say what the marks are, and with how many samples the attacker who knows the check passes."""
     able, targets = rates.passing_norms(table)
-    unmarked = targets - len(able)
-    without = (
-        f" Not marked: {count(unmarked, 'sample')} that no way brings to the top."
-        if unmarked
-        else ""
-    )
     return (
-        "Each mark is one model. The attacker who knows the check tries several ways to keep the "
-        "slope small, and the best for each sample is marked: it passes with "
-        f"{int((able < threshold).sum())} of {targets}.{without}"
+        f"Each mark is one model. An attacker who knows the check brings {len(able)} of "
+        f"{count(targets, 'sample')} to the top; {int((able < threshold).sum())} of these pass."
     )
 
 

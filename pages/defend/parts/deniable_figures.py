@@ -95,7 +95,7 @@ def moves(result: DeniableResult, epsilon: float, means: str) -> go.Figure:
         )
     figure.add_vline(x=epsilon, line={"color": LIMIT, "width": 2, "dash": "dash"})
     figure.update_xaxes(
-        title_text="may count more or less by",
+        title_text="smallest change that moves the sample",
         tickformat=".0%",
         tickprefix="±",
         dtick=0.1,

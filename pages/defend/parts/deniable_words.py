@@ -81,14 +81,23 @@ def at(result: DeniableResult, epsilon: float) -> str:
 def not_reached(result: DeniableResult, tolerance: float | None) -> str:
     """Say what a percentage means, and what keeps the other targets from arriving."""
     dear = (
-        ""
-        if tolerance is None
-        else f", or lose more than {100 * tolerance:g} points of accuracy on the test set: a "
-        f"margin for the {100 * ACCURACY_TOLERANCE:g} on unseen data of other pages"
+        "" if tolerance is None else f", or lose more than {100 * tolerance:g} points of accuracy"
     )
     return (
         f"Within ±{SHOWN:.0%} a sample counts as {span(SHOWN)} samples, and a feature is scaled by "
         f"as much. The others do not reach {place(result)} within ±{result.limit:.0%}{dear}."
+    )
+
+
+def margin(tolerance: float | None) -> str:
+    """Say why the limit of accuracy is another than on other pages, with a space before it; empty
+    where there is none."""
+    if tolerance is None:
+        return ""
+    return (
+        f" A model may lose {100 * tolerance:g} points of accuracy on the test set, less than the "
+        f"{100 * ACCURACY_TOLERANCE:g} of other pages, which measure on unseen data: the search "
+        "looks at the test set alone, and keeps a margin."
     )
 
 

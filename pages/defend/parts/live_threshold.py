@@ -148,7 +148,7 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
         ],
         "words": {
             "label": "The audit, with a tolerance of your own",
-            "slider": "Tolerance: the part of the answers that may be impossible",
+            "slider": "Impossible answers that the audit lets pass (tolerance)",
             "share": True,
             "flagged": "caught",
             "column": "verdict",

@@ -69,8 +69,9 @@ def finding(result: AttributionsResult) -> str:
         return f"**No: all {many} other scores moved along** when the {took}."
     which = listed([SCORE_NAMES[name] for name in stayed])
     return (
-        f"**{len(stayed)} of {many} could have: {which} did not move along** when the {took}. "
-        "A score that moves along raises no alarm."
+        f"**Yes, {len(stayed)} of {many}: {which} did not move along** when the {took}. So "
+        f"{'it disagrees' if len(stayed) == 1 else 'they disagree'} with the rigged influence. The "
+        "others moved along, and notice nothing."
     )
 
 

@@ -77,11 +77,11 @@ def knowing_stay(table: pd.DataFrame) -> str:
         return ""
     gone = [j for j, stay in enumerate(kept) if j and not stay]
     end = (
-        f"need up to {count(gone[0], 'step')}"
+        f"none survives {gone[0]}"
         if gone
-        else f"stay, {kept[-1]} of them after {count(steps_of(table), 'step')}"
+        else f"{kept[-1]} survive {count(steps_of(table), 'step')}"
     )
-    return f"Of {len(knows)} whose attacker knows it, {kept[1]} {end}. "
+    return f"Of {len(knows)} attackers who know the step, {kept[1]} survive one and {end}. "
 
 
 def honest_left(table: pd.DataFrame) -> str:
@@ -91,7 +91,7 @@ def honest_left(table: pd.DataFrame) -> str:
     lost = int((honest["rank_1"] > rates.TOP).sum())
     if not lost:
         return ""
-    return f"False alarms: {lost} of {len(honest)} honest models."
+    return f"Flagged by mistake: {lost} of {len(honest)} honest models."
 
 
 @shelf.kept

@@ -208,11 +208,14 @@ def finding(table: pd.DataFrame, deniable: DeniableResult | None = None) -> str:
     steps = polishing(table)
     if deniable is not None and not deniable.arrived.empty and kept_of(deniable):
         if undone == attacks:
-            return f"**{steps} undo every attack but one: the attacker who may choose the loss.**"
+            return (
+                f"**{steps} stop every attack but one: the attacker who may choose the training "
+                "loss.**"
+            )
         attacks += 1
     if undone == attacks:
-        return f"**{steps} undo every attack.**"
-    return f"**{steps} undo {undone} of {count(attacks, 'attack')}.**"
+        return f"**{steps} stop every attack.**"
+    return f"**{steps} stop {undone} of {count(attacks, 'attack')}.**"
 
 
 def cell(share: float, auc: float, arrived: int, page: str) -> str:

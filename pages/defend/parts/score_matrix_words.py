@@ -35,9 +35,10 @@ def finding(result: ScoreMatrixResult) -> str:
 def reached(request: ScoreMatrixRequest) -> str:
     """Say what a bar of the figure is, and under which rule a target counts as moved."""
     return (
-        f"Each bar is an attack that is told which score to fool. Moved: from outside to between "
-        f"rank 1 and {request.k}, within radius {request.radius:g} and from one start. A longer "
-        "search, as on *How far must the model go?*, can move more."
+        "Each bar is an attack that is told which score to fool. A target counts as moved if it "
+        f"starts outside the top {request.k} and ends between rank 1 and {request.k}. The model "
+        f"may move by at most {request.radius:g} (radius), from one start; a longer search, as on "
+        "*How far must the model go?*, can move more."
     )
 
 
