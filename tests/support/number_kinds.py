@@ -86,7 +86,7 @@ RESULTS = (
     result(r"^Of \d+ models \d+ had a step shortened", r.shortened),
     result(r"^\d+ Newton steps stop", more.race_undone),
     result(r"^Proven: at a slope of", r.certified),
-    result(r"^Only \d+ of these are free", more.settled),
+    result(r"^Only \d+ answers are free", more.settled),
     result(r"^An attacker who knows the check brings", more.passing),
     result(r"^Of \d+ attackers who know the step", more.knowing_stay),
     result(r"^Flagged by mistake: \d+ of \d+ honest", more.honest_fall),

@@ -54,7 +54,7 @@ def impossible(result: AuditResult) -> str:
     have no more directions than the queries' gradients have rank."""
     rank = int(result.gradient_ranks[0])
     return (
-        f"Only {rank:,} of these are free; the other {result.queries - rank:,} follow, so random "
+        f"Only {rank:,} answers are free; the other {result.queries - rank:,} follow, so random "
         "numbers do not fit."
     )
 
