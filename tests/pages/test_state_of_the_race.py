@@ -124,7 +124,7 @@ def test_no_step_undoes_what_stays_in_the_top_ten() -> None:
     table = made()
     attack = (table["kind"] == "higher_ranked") & table["success"] & (table["rank_before"] > 10)
     stays = table.assign(rank_2=table["rank_2"].mask(attack, 3))
-    assert "2 Newton steps undo 1 of 2 attacks." in race_words.finding(stays)
+    assert "2 Newton steps stop 1 of 2 attacks." in race_words.finding(stays)
 
 
 def test_every_attack_stands_in_one_block() -> None:

@@ -200,7 +200,7 @@ def beside_other_pages(table: pd.DataFrame) -> str:
 
 @shelf.kept
 def finding(table: pd.DataFrame, deniable: DeniableResult | None = None) -> str:
-    """Say how many attacks the Newton steps undo."""
+    """Say how many attacks the Newton steps stop."""
     reached = race(table).query("arrived > 0")
     undone, attacks = int((reached["kept"] == 0).sum()), len(reached)
     if attacks == 0:
