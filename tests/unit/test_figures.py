@@ -292,8 +292,8 @@ def test_price_carries_both_intervals() -> None:
 def test_every_order_says_what_rank_1_means(order: str) -> None:
     pulls, does = {"highest_first": ("up", "harms"), "lowest_first": ("down", "helps")}[order]
     assert f"Rank 1 pulls the test loss {pulls} most" in wording.rank_one(order)
-    assert f"it {does} the model" in wording.rank_one(order)
-    assert "the paper pays most for" in wording.rank_one(order).lower()
+    assert f"so it {does}" in wording.rank_one(order)
+    assert "as the most valuable" in wording.rank_one(order)
 
 
 def test_labels_stand_on_the_free_side_of_a_rising_ranking(

@@ -113,10 +113,10 @@ def climb(result: AttackResult, first: int = 10) -> str:
 
 
 RANK_ONE = {  # the sign of Definition 1, said alike on every page
-    "highest_first": "Rank 1 pulls the test loss up most: it harms the model, and yet the paper "
-    "pays most for it.",
-    "lowest_first": "Rank 1 pulls the test loss down most here: it helps the model. The paper pays "
-    "most for the other end.",
+    "highest_first": "Rank 1 pulls the test loss up most, so it harms. The paper still pays for it "
+    "as the most valuable.",
+    "lowest_first": "Rank 1 pulls the test loss down most here, so it helps. The paper pays for "
+    "the other end as the most valuable.",
 }
 
 
