@@ -84,7 +84,7 @@ def bars_figure(
         build=drawn.bars,
         values=(table, favoured, budget),
         results=(stored,),
-        caption=f"{paid_end(result.order)} Paid: {words.RULE_WORDS[rule].format(k=result.k)}.",
+        caption=f"{words.rule_words(result, rule)} {paid_end(result.order)}",
         details=words.concentration(before, after),
     )
 
@@ -168,8 +168,8 @@ def show(form: Form, stored: Stored, samples: Samples | None, request: PaymentsR
     rule = words.RULES[
         form.segments(
             top, "Pay rule", "rule", list(words.RULES), next(iter(words.RULES)),
-            "; ".join(f"{word}: {words.RULE_WORDS[name].format(k=result.k)}"
-                      for word, name in words.RULES.items()),
+            "  \n".join(f"{word}: {words.rule_words(result, name)}"
+                        for word, name in words.RULES.items()),
         )
     ]  # fmt: skip
     with st.expander("Other vendors, budget or attack", linked()):

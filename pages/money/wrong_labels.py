@@ -38,10 +38,10 @@ def curves_figure(stored: Stored, request: CleaningRequest, detector: str) -> Fi
         values=(result, detector),
         table=lambda: result.curves,
         results=(stored,),
-        caption=f"The answer counts after {result.wrong} of {result.n:,} samples, as many as are "
-        "wrong. Bands: the range of the draws.",
+        caption=f"Lines: means over {views.drawn(result, request)}; bands: their range. "
+        f"{result.wrong} of the {result.n:,} labels are wrong.",
         details=f"{views.precision(result, detector)}{views.of_the_vendor(result, detector)} "
-        f"Lines are means over {views.drawn(result, request)}. Both attacks choose another model "
+        "Both attacks choose another model "
         "at the same radius. The attacked model takes the hidden samples for the most helpful ones."
         f"{made_smaller(request)}",
     )

@@ -200,8 +200,8 @@ def test_removed_weights_are_split_into_shared_and_own() -> None:
 def test_the_finding_names_the_largest_effect_within_the_condition() -> None:
     said = words.finding(result())
     # Not by 0.001, which loses ten points.
-    assert "by 0.01: on Made up this changes none of its 40 test predictions" in said
-    assert "gets the favourable prediction) **is +15.0 instead of −5.0 points**." in said
+    assert "n Made up, multiplying the base model's weights by 0.01 changes none of its 40" in said
+    assert "**the DP gap is +15.0 instead of −5.0 points**." in said
     price = words.price(result())
     assert "In size the gap goes from 5.00 to 15.00 points" in price
     assert "+10.0 points (95% interval +6.0 to +14.0; the paper: up to 16)" in price
@@ -224,7 +224,7 @@ def test_the_repair_is_drawn_beside_what_the_attack_leaves_of_it() -> None:
 
 def test_an_interval_that_contains_zero_is_said() -> None:
     rows = table().assign(effect_low=-0.01)
-    assert "can be chance: its interval contains 0" in words.finding(result(table=rows))
+    assert "This can be chance: its interval contains 0" in words.finding(result(table=rows))
     assert "40 test rows are too few" in words.price(result(table=rows))
     assert "can be chance" in words.repair_title(result(table=rows))
 

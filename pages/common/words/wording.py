@@ -125,16 +125,15 @@ def rank_one(order: str) -> str:
     return RANK_ONE[order]
 
 
+PULLS = {"lowest_first": "down", "highest_first": "up"}  # the test loss: what the first one does
 PAID = {
-    "lowest_first": "This buyer pays for samples that help: that pull the test loss down. The "
-    "paper's buyer pays for the other end, rank 1.",
-    "highest_first": "As in the paper, this buyer pays for samples that pull the test loss up, "
-    "although they harm the model.",
+    "lowest_first": "The paper pays for the other end, rank 1.",
+    "highest_first": "As in the paper, these samples are paid although they harm.",
 }
 
 
 def paid_end(order: str) -> str:
-    """Say which end of the scores is paid for, and that the paper pays for rank 1."""
+    """Say beside what is paid for that the paper pays for rank 1."""
     return PAID[order]
 
 

@@ -74,15 +74,23 @@ def finding(result: FairnessResult) -> str:
         )
     honest = result.row(1)
     column = f"{about.metric}_test"
+    clear = above_chance(largest)
+    what = "the repair that uses its scores then fails"
+    if not clear or not taken_away(result, largest):
+        what = "the repair that uses its scores changes"
     sentence = (
-        f"Multiply the base model's weights by {largest['scale']:g}: on {plain(about.title)} this "
-        f"changes {changed(int(largest['base_predictions_changed']), about.n_test)}. Yet the {gap} "
-        f"of the repaired model ({PLAIN[about.metric]}) **is {signed(largest[column])} instead of "
-        f"{signed(honest[column])} points**"
+        f"{'Yes: on' if clear else 'On'} {plain(about.title)}, multiplying the base model's weights "
+        f"by {largest['scale']:g} changes "
+        f"{changed(int(largest['base_predictions_changed']), about.n_test)}. But {what}: **the "
+        f"{gap} is {signed(largest[column])} instead of {signed(honest[column])} points**."
     )
-    if above_chance(largest):
-        return f"{sentence}."
-    return f"{sentence}. **The difference can be chance: its interval contains 0.**"
+    return sentence if clear else f"{sentence} **This can be chance: its interval contains 0.**"
+
+
+def taken_away(result: FairnessResult, row: pd.Series) -> bool:
+    """Tell whether the repair lowers the gap, and at a row's scale leaves more than half of it."""
+    before, column = abs(result.about.gap_before), f"{result.about.metric}_test"
+    return bool(abs(result.row(1)[column]) < before and abs(row[column]) > before / 2)
 
 
 @shelf.kept
@@ -135,9 +143,7 @@ def repair_title(result: FairnessResult) -> str:
         return "The multiplication does not take the repair away"
     if not above_chance(largest):
         return "The multiplication seems to take the repair away, but it can be chance"
-    before, after = abs(result.about.gap_before), abs(largest[f"{result.about.metric}_test"])
-    gone = abs(result.row(1)[f"{result.about.metric}_test"]) < before
-    if gone and after > before / 2:
+    if taken_away(result, largest):
         return "The repair works, until the weights are multiplied"
     return "The multiplication makes the gap larger"
 

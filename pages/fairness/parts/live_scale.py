@@ -14,7 +14,7 @@ from pages.common.lab.shared import badge_of
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.charts import heading
 from pages.common.widgets.component import Component
-from pages.common.words.wording import count, plain
+from pages.common.words.wording import plain
 from pages.fairness.parts import fairness_words as words
 from pages.fairness.parts.fairness_figures import HONEST
 
@@ -52,7 +52,7 @@ def given(result: FairnessResult, token: str) -> dict[str, object]:
         "before": float(about.gap_before),
         "words": {
             "label": "One multiplication, with a scale of your own",
-            "slider": "Drag: multiply all weights of the base model by",
+            "slider": "Drag to the right: multiply all weights of the base model by",
             "reads": [
                 "Predictions changed",
                 f"{gap} of the repaired model",
@@ -95,8 +95,8 @@ def show(stored: Stored, scale: float) -> None:
     data = given(result, stored.folder.name)
     DIAL.show(KEY, data, {"place": place_of(result, scale)}, scale=take_over)
     st.caption(
-        "The repair gives training rows other weights, by influence scores from the base model. "
-        f"Favourable: “{plain(result.about.label_names[1])}”. "
-        f"{count(len(result.table), 'factor')} are computed."
+        f"The {words.NAMES[result.about.metric]}: {words.PLAIN[result.about.metric]}, here "
+        f"“{plain(result.about.label_names[1])}”. The repair lets training rows count less, by "
+        "influence scores from the base model."
         f"{mark_origin(badge_of(stored))}"
     )

@@ -83,18 +83,21 @@ def rows_of(result: CleaningResult, detector: str) -> dict[str, dict[str, float]
 
 def finding(result: CleaningResult, detector: str) -> str:
     """Return the answer in a line: what is found of the wrong labels, before and after."""
-    rows, name = rows_of(result, detector), DETECTORS[detector]
+    rows = rows_of(result, detector)
     found = (
-        f"{name[0].upper()}{name[1:]} finds {percent(rows['honest']['recall'])} of the wrong labels"
+        f"a check of the {result.wrong:,} most suspicious samples finds "
+        f"{percent(rows['honest']['recall'])} of the wrong labels"
     )
     if "protect" not in rows:
-        return f"**{found}.**"
+        return f"**{found[0].upper()}{found[1:]}.**"
     own = rows["protect"]
+    verdict = "Yes" if own["recall"] < rows["honest"]["recall"] else "No"
     missed = own["hidden"] - own["hidden_found"]
     others = result.wrong * (rows["honest"]["recall"] - own["recall"]) > missed
     why = " The attack moves every score: wrong labels of other vendors are missed as well."
     return (
-        f"**{found}; after an attack that protects one vendor, {percent(own['recall'])}.**"
+        f"**{verdict}: {found}; after an attack that protects one vendor, "
+        f"{percent(own['recall'])}.**"
         f"{why if others else ''}"
     )
 
@@ -117,7 +120,7 @@ def title(result: CleaningResult, detector: str) -> str:
         return f"How {name} finds wrong labels"
     lost = rows["honest"]["recall"] - rows["protect"]["recall"]
     if lost > 0:
-        return f"The attack hides {percent(lost)} of the wrong labels from {name}"
+        return f"After the attack, {name} finds fewer of the wrong labels"
     return f"The attack hides nothing from {name}"
 
 

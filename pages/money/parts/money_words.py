@@ -8,14 +8,14 @@ from engine.market.payments import Payments, payments
 from engine.market.vendors import Vendors
 from engine.vocabulary import PAY
 from pages.common.keeping import shelf
-from pages.common.words.wording import MINUS, count, percent, points
+from pages.common.words.wording import MINUS, PULLS, count, percent, points
 
 RULES = {"by score": "positive", "top k": "top_k", "by rank": "rank", "by vendor": "net"}
 RULE_WORDS = {
-    "positive": "every sample on the paid side of zero, in proportion to its score",
-    "top_k": "the {k} samples at the paid end, all alike",
-    "rank": "samples by rank, the first n times as much as the last",
-    "net": "a vendor for the sum of its scores, nothing where that is not on the paid side of zero",
+    "positive": "A sample that pulls the test loss {way} is paid in proportion to its score.",
+    "top_k": "The {k} samples that pull the test loss {way} most are paid alike.",
+    "rank": "The sample that pulls the test loss {way} most is paid n times as much as the last.",
+    "net": "A vendor is paid for the sum of its scores, if that pulls the test loss {way}.",
 }
 SCHEMES = {
     "at random": "random",
@@ -47,6 +47,11 @@ WHO = {
     "test": "Valuator: picks half of the test set",
     "damping": "Valuator: picks the damping",
 }
+
+
+def rule_words(result: PaymentsResult, rule: str) -> str:
+    """Say who is paid by a rule."""
+    return RULE_WORDS[rule].format(k=result.k, way=PULLS[result.order])
 
 
 def shown_attack(result: PaymentsResult, rule: str, which: str) -> str:
