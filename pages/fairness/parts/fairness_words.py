@@ -79,8 +79,8 @@ def finding(result: FairnessResult) -> str:
     if not clear or not taken_away(result, largest):
         what = "the repair that uses its scores changes"
     sentence = (
-        f"{'Yes: on' if clear else 'On'} {plain(about.title)}, multiplying the base model's weights "
-        f"by {largest['scale']:g} changes "
+        f"{'Yes: on' if clear else 'On'} {plain(about.title)}, multiplying the base model's "
+        f"weights by {largest['scale']:g} changes "
         f"{changed(int(largest['base_predictions_changed']), about.n_test)}. But {what}: **the "
         f"{gap} is {signed(largest[column])} instead of {signed(honest[column])} points**."
     )
