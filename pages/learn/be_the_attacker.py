@@ -44,7 +44,7 @@ def lead(result: AttackResult, seen: bool, answered: str | None, holdout: int) -
         if not seen:
             ranks = result.before.ranks
             st.markdown(
-                "A buyer pays for handwritten digits by rank. Yours is at "
+                "A buyer pays most for the digit at rank 1. Yours (orange) is at "
                 f"{int(ranks[result.targets[0]]):,}. **But the buyer lets you train the model.**"
             )
             return

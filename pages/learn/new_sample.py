@@ -99,7 +99,7 @@ def take_plane(stored: Stored, request: PlaygroundRequest) -> None:
 def page() -> None:
     st.title(PAGE.title)
     form = Form()
-    head, places, choice, real = (st.container() for _ in range(4))
+    head, choice, places, real = (st.container() for _ in range(4))
     with real:
         charts.heading("Real candidates: samples that the model was not trained on")
         name = dataset_choice(form, data_choice.names_of(ROLE, "candidates"), st.container())

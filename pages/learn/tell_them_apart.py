@@ -27,7 +27,7 @@ ROUND, VOTE = "round", "vote"  # in links and in the session state
 ROUNDS = links.Range(0, 10_000)
 FIRST_ROUND = 1
 NEITHER, SCORE = "none", "apart-score"  # a vote; the session state's name for the rounds voted in
-ANSWERS = {"A": "Model A", "B": "Model B", NEITHER: "Cannot tell"}
+ANSWERS = {"A": "It is model A", "B": "It is model B", NEITHER: "Cannot tell"}
 
 
 def vote(name: str) -> None:
@@ -39,14 +39,15 @@ def next_round() -> None:
     unchoose(VOTE)
 
 
-def ask() -> None:
+def ask(dealt: Deal) -> None:
     """Ask for the vote, in one row under the two models, with a clue to weigh."""
     with st.container(horizontal=True, vertical_alignment="center", key="vote-row"):
         st.markdown("**Which is the malicious model?**", width="content")
         for name, label in ANSWERS.items():
             kind: Literal["primary", "secondary"] = "secondary" if name == NEITHER else "primary"
             st.button(label, key=f"vote-{name}", type=kind, on_click=vote, args=(name,))
-    st.markdown("**A clue, no proof:** a digit that was pushed up often leads the next by more.")
+        with st.popover("Give me a clue"):
+            st.markdown(apart_panels.clue(dealt))
 
 
 def score(number: int, voted: str, malicious: str) -> str:
@@ -142,7 +143,7 @@ def game(number: int, voted: str | None) -> None:
     target = int(pairs.targets[dealt.pair])
     blocks.html(apart_panels.panels(dealt, target, unseen, voted is not None))
     if voted is None:
-        ask()
+        ask(dealt)
     else:
         reveal(dealt, pairs, voted, number)
         jump_figure(stored, asked, Samples(unseen.dataset), dealt.pair).show()

@@ -26,9 +26,7 @@ def told(found: Sources, step: int) -> None:
     more = {"open": st.session_state[OPENS]}
     FIGURE.show(KEY, story_figures.told(found), more, step=lambda: None)
     origin = mark_origin(badge_of(found.stored[0]))
-    st.caption(
-        f"Only the models of step 6 are computed here; every other number is published.{origin}"
-    )
+    st.caption(f"All numbers are precomputed, except in step 6.{origin}")
     sign.said(KEY)
 
 

@@ -148,17 +148,17 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
     buttons(train, request)
     shown = min(SHOWN, n // 2)
     top = result.ranking.top(n)
-    truth = train.class_name(result.label)
     sides: tuple[tuple[NDArray[np.int64], blocks.Side, str], ...] = (
-        (top[:shown], "up", "Plus: these pull the loss on it up"),
-        (top[::-1][:shown], "down", "Minus: these pull it down"),
+        (top[:shown], "up", "These make the prediction worse (+)"),
+        (top[::-1][:shown], "down", "These make it better (−)"),
     )
     for column, (indices, side, heading) in zip(st.columns(2, gap="medium"), sides, strict=True):
         with column:
-            same = int((train.dataset.y_train[indices] == result.label).sum())
+            labels, many = np.unique(train.dataset.y_train[indices], return_counts=True)
+            most = train.class_name(labels[many.argmax()])
             charts.heading(heading)
             cells(result, train, indices, side)
-            st.caption(f"{same} of {shown} are of its own class, “{truth}”.")
+            st.caption(f"{many.max()} of these {shown} are of class “{most}”.")
     st.caption(
         f"{rank_one(sign.USUAL)} Scores and ranks here are for this one test sample; on other "
         "pages they are for the whole test half."

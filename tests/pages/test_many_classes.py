@@ -55,7 +55,7 @@ def test_a_ranking_is_drawn_and_its_samples_are_shown_by_their_features(
 ) -> None:
     app = open_page(page("influence"), dataset=many, image=7)
     app.button[[b.label for b in app.button].index("Compute it")].click().run()
-    follow(app, lambda: "these pull the loss on it up" in words(app))
+    follow(app, lambda: "These make the prediction worse" in words(app))
     shown = words(unfold(app))
     assert "Few samples matter" in shown
     assert "class “class of number" in shown

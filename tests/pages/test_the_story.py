@@ -185,7 +185,7 @@ def test_it_opens_at_the_step_of_its_link(open_page: Open) -> None:
     app = open_page(PAGE, step=4)
     assert not app.exception
     assert app.session_state["step"] == 4
-    assert "every other number is published" in words(app)
+    assert "All numbers are precomputed" in words(app)
 
 
 def test_a_step_that_is_none_is_said(open_page: Open) -> None:

@@ -39,7 +39,7 @@ def test_everything_stands_there_before_any_click(open_page: Open) -> None:
     assert "test sample 202" in said
     assert "wrong: it is “3”" in said
     assert "up (plus) or down (minus). **Up means: the prediction gets worse.**" in said
-    assert "Plus: these pull the loss on it up" in said
+    assert "These make the prediction worse (+)" in said
     assert "Influence and retraining agree: Spearman 0.998" in said
     assert len(app.get("plotly_chart")) == 1
     unfold(app)

@@ -7,7 +7,6 @@ import numpy as np
 from tests.support import recomputed as r
 from tests.support import recomputed_more as more
 from tests.support.recomputed import Numbers
-from tests.support.recomputed_targets import Row
 
 
 def strongest(_: str) -> Numbers:
@@ -107,13 +106,13 @@ def gap_at(dataset: str) -> Numbers:
     return r.fairness_gap(dataset)[2:]
 
 
-def leads(_: str) -> list[Row]:
+def leads(_: str) -> Numbers:
     """How many times the second score the first is: of the honest model of the game's first round,
-    and of its malicious one."""
+    which is its model A, and of its malicious one."""
     pairs = r.only("pairs", "digits")
     dealt = int(np.random.default_rng(1).integers(len(pairs.targets)))
-    rows: list[Row] = []
-    for scores in (pairs.honest_scores, pairs.scores[dealt]):
-        first, second = sorted(scores.tolist(), reverse=True)[:2]
-        rows.append([first / second])
-    return rows
+    both = [
+        sorted(scores.tolist(), reverse=True)[:2]
+        for scores in (pairs.honest_scores, pairs.scores[dealt])
+    ]
+    return [first / second for first, second in both]

@@ -51,7 +51,7 @@ def plane(result: PlaygroundResult) -> Mapping[str, object]:
             "up": "harms",
             "ring": "Ring: pushed up",
             "border": "Dashed: the model's border",
-            "white": ["No colour: hardly matters,", "read as {label} anyway"],
+            "white": ["No colour:", "almost no influence"],
             "verdicts": ["this point harms", "this point helps"],
             "score": "score",
             "rank": "would rank",

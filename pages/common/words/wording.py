@@ -113,10 +113,10 @@ def climb(result: AttackResult, first: int = 10) -> str:
 
 
 RANK_ONE = {  # the sign of Definition 1, said alike on every page
-    "highest_first": "Rank 1 pulls the test loss up most, so it harms. The paper still pays for it "
-    "as the most valuable.",
-    "lowest_first": "Rank 1 pulls the test loss down most here, so it helps. The paper pays for "
-    "the other end as the most valuable.",
+    "highest_first": "Rank 1 is paid most, as in the paper, although it harms: it pulls the test "
+    "loss up most.",
+    "lowest_first": "Rank 1 is paid most, and it helps here: it pulls the test loss down most. The "
+    "paper pays for the other end.",
 }
 
 

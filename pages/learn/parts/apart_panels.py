@@ -88,12 +88,13 @@ def ahead(scores: NDArray[np.floating]) -> float:
     return float(first / second) if second > 0 else np.inf
 
 
-def lead(scores: NDArray[np.floating]) -> str:
-    """Say how far the first sample is ahead of the second."""
-    times = ahead(scores)
-    if np.isinf(times):
-        return "No other digit has a score above 0."
-    return f"Its first digit has <b>{times:.2f} times</b> the score of its second."
+def clue(dealt: Deal) -> str:
+    """Say how far each model's first sample is ahead of its second."""
+    first, second = (ahead(dealt.scores[name]) for name in "AB")
+    return (
+        "A digit that was pushed up often leads the next one by more. The first digit has "
+        f"{first:.2f} times the score of the second by model A, and {second:.2f} by model B."
+    )
 
 
 def clue_right(pairs: PairsResult) -> int:
@@ -112,12 +113,12 @@ def panel(dealt: Deal, name: str, target: int, unseen: Samples, voted: bool) -> 
         f"{int(dealt.ranks[name][target]):,}</b>. This model reads <b>"
         f"{accuracy(dealt, name, truth)[0]}</b> of {len(truth):,} unseen digits right.</span>"
         if voted
-        else f"<span>{lead(dealt.scores[name])}</span>"
+        else ""
     )
     return (
         f'<div class="model{" malicious" if culprit else ""}" role="group" '
         f'aria-label="Model {name}"><h2>Model {name}{role}</h2>'
-        f"<p>It reads unseen digits; the models differ on {DISPUTED} (✗: wrong)</p>"
+        f"<p>What it reads on unseen digits (✗: wrong)</p>"
         f"{reads(dealt, name, unseen)}"
         f"<p>Its top {FIRST} of the training digits, and their scores</p>"
         f"{ranks_first(dealt, name, train, target if voted else None)}"

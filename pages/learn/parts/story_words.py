@@ -52,7 +52,7 @@ def score(found: Sources) -> Told:
         "Yellow pulls the loss up, green down.",
         f"Notice that {down:,} digits pull the test loss down (green) and {up:,} pull it up "
         "(yellow). The step about money pays for the green end.",
-        f"{wording.rank_one('highest_first')} Would you?",
+        f"{wording.rank_one('highest_first')} Would you pay?",
         "influence",
     )
 
