@@ -109,9 +109,9 @@ def panel(dealt: Deal, name: str, target: int, unseen: Samples, voted: bool) -> 
     culprit = voted and name == dealt.malicious
     role = f": {'malicious' if culprit else 'honest'}" if voted else ""
     last = (
-        f"{portrait(train, target)}<span>Sample {target} is at <b>rank "
+        f'<div class="later">{portrait(train, target)}<span>Sample {target} is at <b>rank "
         f"{int(dealt.ranks[name][target]):,}</b>. This model reads <b>"
-        f"{accuracy(dealt, name, truth)[0]}</b> of {len(truth):,} unseen digits right.</span>"
+        f"{accuracy(dealt, name, truth)[0]}</b> of {len(truth):,} unseen digits right.</span></div>"
         if voted
         else ""
     )
@@ -122,7 +122,7 @@ def panel(dealt: Deal, name: str, target: int, unseen: Samples, voted: bool) -> 
         f"{reads(dealt, name, unseen)}"
         f"<p>Its top {FIRST} of the training digits, and their scores</p>"
         f"{ranks_first(dealt, name, train, target if voted else None)}"
-        f'<div class="later">{last}</div></div>'
+        f"{last}</div>"
     )
 
 

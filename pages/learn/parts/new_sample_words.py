@@ -15,9 +15,8 @@ SHOWN = {"clouds": "Two clouds", "digits": "Handwritten 3s and 8s"}
 def finding(result: PlaygroundResult) -> str:
     """Say where the attack leaves the values of new points."""
     return (
-        "What would a sample be worth that nobody has collected yet? An attack changes the answer: "
-        f"**on {result.disagreement:.0%} of this plane the two models disagree whether a new point "
-        "helps.**"
+        "An attack changes what a new sample is worth: **on "
+        f"{result.disagreement:.0%} of this plane the two models disagree whether it helps.**"
     )
 
 
