@@ -224,7 +224,9 @@ def test_the_repair_is_drawn_beside_what_the_attack_leaves_of_it() -> None:
 
 def test_an_interval_that_contains_zero_is_said() -> None:
     rows = table().assign(effect_low=-0.01)
-    assert "This can be chance: its interval contains 0" in words.finding(result(table=rows))
+    assert "The difference can be chance: its interval contains 0" in words.finding(
+        result(table=rows)
+    )
     assert "40 test rows are too few" in words.price(result(table=rows))
     assert "can be chance" in words.repair_title(result(table=rows))
 

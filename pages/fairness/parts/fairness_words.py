@@ -84,7 +84,8 @@ def finding(result: FairnessResult) -> str:
         f"{changed(int(largest['base_predictions_changed']), about.n_test)}. But {what}: **the "
         f"{gap} is {signed(largest[column])} instead of {signed(honest[column])} points**."
     )
-    return sentence if clear else f"{sentence} **This can be chance: its interval contains 0.**"
+    chance = "**The difference can be chance: its interval contains 0.**"
+    return sentence if clear else f"{sentence} {chance}"
 
 
 def taken_away(result: FairnessResult, row: pd.Series) -> bool:

@@ -109,7 +109,7 @@ def panel(dealt: Deal, name: str, target: int, unseen: Samples, voted: bool) -> 
     culprit = voted and name == dealt.malicious
     role = f": {'malicious' if culprit else 'honest'}" if voted else ""
     last = (
-        f'<div class="later">{portrait(train, target)}<span>Sample {target} is at <b>rank "
+        f'<div class="later">{portrait(train, target)}<span>Sample {target} is at <b>rank '
         f"{int(dealt.ranks[name][target]):,}</b>. This model reads <b>"
         f"{accuracy(dealt, name, truth)[0]}</b> of {len(truth):,} unseen digits right.</span></div>"
         if voted
