@@ -314,13 +314,14 @@ def fixed_iterations(
     length = norm(b)
     scale = length.masked_fill(length == 0, 1)
     at = begin(operator, b, empty_image, scale)
-    for _ in range(iterations):
+    for left in reversed(range(iterations)):
         u = operator.image(at.d)
         product = operator.pull(operator.curved(u), at.d)
         alpha = at.rz / dot(at.d, product)
         at.advance(alpha, u)
         at.lower(alpha, product)
-        at.turn(operator.precondition(at.r), all_go=True)
+        if left:  # the last iteration needs no next direction
+            at.turn(operator.precondition(at.r), all_go=True)
     at.length = norm(at.r)
     at.iterations += iterations
     return at.solution(b, scale)

@@ -37,7 +37,7 @@ from engine.scrutiny.leave_one_out import mean_loss
 from engine.vocabulary import ATTRIBUTIONS, ESTIMATORS
 
 N, M, D, K, B = 64, 32, 1025, 5, 4
-KERNELS = 280  # of a step with five iterations a solve: lower it when a step needs fewer
+KERNELS = 267  # of a step with five iterations a solve: lower it when a step needs fewer
 
 
 @pytest.fixture
