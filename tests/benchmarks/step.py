@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 import engine.influence.linear as linear
-from engine.allocation import reuse_freed_memory
 from engine.attacks.attack import starts
 from engine.attacks.objectives import ATTACK_OBJECTIVES, Standing, target_ranks
 from engine.attacks.state import SOLVE_TOLERANCE, AttackState, Plan, init, step
@@ -167,7 +166,6 @@ def main() -> None:
         f"{statistics.median(to_torchs):.2f} x the same by torch's own (median of {REPEATS}, "
         "processor seconds)"
     )
-    reuse_freed_memory()  # as an attack does
     settle()  # what earlier work has freed is no memory of a step
     forget_peak()
     one(problem, plan, first)
