@@ -1,6 +1,6 @@
 """The smallest radius at which targets reach the top k, as one call: rounds of starts from
 Algorithm 3, a search from each (`engine.attacks.radius_search`), more from the nearest arrival,
-moved at random, and the exact scores by which its end counts."""
+moved at random, the refinement of the nearest, and the exact scores by which its end counts."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -18,8 +18,10 @@ from engine.attacks.radius_search import (
     Look,
     Search,
     Trail,
+    distinct,
     hop,
     keeps,
+    refine,
     shrink,
     smallest,
     suffices,
@@ -42,8 +44,8 @@ EXACT_TOLERANCE = 1e-9  # of the float64 scores by which a returned model counts
 @dataclass(frozen=True)
 class Start:
     """Where a search begins: the model (1, P) of an attack at that radius, whether it has arrived,
-    and the processor seconds that it took. kind: "attack", or "hop" for a model of an earlier
-    search that was moved at random."""
+    and the processor seconds that it took. kind: "attack"; "hop" for a model of an earlier search
+    that was moved at random; "refined" for one that is refined."""
 
     theta: Tensor
     radius: float
@@ -115,7 +117,9 @@ def minimal_radius(
             again = replace(options, seed=options.seed + number)
             return starts_of(again, problem, honest, dataset, (target,), device)[target]
 
-        tried = all_searches(replace(search, target=target), starts)
+        here = replace(search, target=target)
+        tried = all_searches(here, starts)
+        tried += refined(here, tried)
         found.append(judge.conclude(problem, target, tried))
         on_target(Progress(done + 1, len(wanted)))
     return gathered(options, wanted, judge.before, found)
@@ -179,6 +183,22 @@ def all_searches(search: Search, starts: Callable[[int], Sequence[Start]]) -> li
         assert best is not None  # it was before
         number, idle = number + 1, 0 if gains(best, earlier) else idle + 1
     return tried
+
+
+def refined(search: Search, tried: Sequence[Tried]) -> list[Tried]:
+    """Refine the nearest arrivals of searches, at most `options.refined` of them; none where one is
+    near enough."""
+    options = search.options
+    arrivals = [seen for one in tried if (seen := one.nearest(options)) is not None]
+    if suffices(options, smallest(arrivals)):
+        return []
+    found = []
+    for seen in distinct(search, arrivals)[: options.refined]:
+        begun, here = time.process_time(), replace(search, trail=Trail(options.steps))
+        refine(here, seen.theta)
+        start = Start(seen.theta, seen.radius, True, 0.0, "refined")
+        found.append(Tried(start, here.trail, time.process_time() - begun))
+    return found
 
 
 def gains(seen: Look, earlier: Look) -> bool:

@@ -112,6 +112,8 @@ class MinimalOptions(Options):
     hops: further searches, each from the nearest arrival so far, moved at random: they end after so
         many in a row that gain less than a hundredth of the radius; 0 for none.
     steps: models that a search may look at.
+    refined: nearest arrivals, at most, that are refined at the end, until they are almost local
+        minima; 0 for none.
     competitors: samples that are linearised, the highest scored.
     tolerance: accuracy on `test` that the returned model may lose, a share; None for any.
     enough: the radius at which the search for a target ends, whatever is nearer; 0: it goes on.
@@ -127,6 +129,7 @@ class MinimalOptions(Options):
     hops: int = option(5, at_least(0))
     steps: int = option(120, at_least(1))
     enough: float = option(0.0, not_negative, added=True)
+    refined: int = option(0, at_least(0), added=True)
     competitors: int = option(24, at_least(1))
     tolerance: float | None = option(None, optional(not_negative))
     damping: float = option(DAMPING, check_positive)

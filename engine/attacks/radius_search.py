@@ -10,12 +10,20 @@ three moves follow each other (their steps are solved in `engine.attacks.steps`)
 1. start: any model with φ < 0 in a wide ball, from Algorithm 3.
 2. shrink: multiply the ball by 0.9, project, and lower φ there by trust-region steps that minimise
    the largest of the linearised φ_j, until φ < 0 again.
-3. tighten, where 2 is stuck: steps that minimise ‖θ + d − θ*‖² with every linearised φ_j below 0.
+3. tighten, where 2 is stuck: steps that minimise ‖θ + d − θ*‖² with every linearised φ_j below 0,
+   by sequential quadratic programming.
 
 2 and 3 take turns until neither gains a hundredth. They end in one of many local minima, so
 the search is repeated from other starts, and from its best model moved at random (`hop`). A search
-that is stuck far outside what an earlier one found gives up before 3. The gradients of the
-competitors are exact, that of std(I) included, and come from one batched solve:
+that is stuck far outside what an earlier one found gives up before 3.
+
+φ_j bends so strongly that a step of 1% of the radius leaves φ < 0, and 3 stops some percent above a
+minimum. So the nearest models of all searches are refined (`refine`): each step is solved again
+with the φ_j seen at its end (a second-order correction), the Lagrangian's curvature is learned from
+the gradients (BFGS), and φ > 0 costs little more than it must.
+
+The gradients of the competitors are exact, that of std(I) included, and come from one batched
+solve:
 
     ∇φ_j = ∇ Σ_i c_i I_i,   c = (e_j − e_t)/std(I) − φ_j (I − mean(I))/((n − 1) std(I)²)
 
@@ -24,6 +32,7 @@ competitors are exact, that of std(I) included, and come from one batched solve:
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -32,7 +41,7 @@ from torch import Tensor
 
 from engine.attacks.options import MinimalOptions
 from engine.attacks.state import without_gauge
-from engine.attacks.steps import lower_largest, nearest
+from engine.attacks.steps import Pair, Vector, lower_largest, multipliers, nearest
 from engine.influence.linear import LinearProblem
 from engine.influence.problem import Forward
 from engine.vocabulary import ROUNDING
@@ -47,6 +56,14 @@ FIRST_REACH, LEAST_REACH = 0.1, 1e-3  # of the trust region, relative to ‖θ*�
 LOOK_BACK = 6  # accepted steps within which φ must fall by 5%
 FALL = 0.05
 PRICE = 1.0  # of φ > 0 beside half of the squared radius; more than any multiplier that was seen
+CORRECTIONS = 3  # of a step that refines, at most
+FAIR, LEAST_PRICE = 2.0, 1e-4  # of φ > 0 there, in sums of the multipliers; and at least
+NEAR = 0.03  # of the largest φ_j: those that may hold the radius up
+AIM = 2e-4  # below 0: where corrected steps aim, so that what is left of a bend does not matter
+FINE = 2e-3  # of the penalty: the least gain that a corrected step must promise
+MEMORY = 5  # earlier steps from which curvature is learned
+HOLDS = 3  # bounds on the training loss, each lower, that a model is refined with
+DISTINCT = 0.05  # of the radius: models nearer to each other are refined once
 TIGHTER = 0.8  # of the training loss's rise, where a model has lost too much accuracy
 FAR = 1.12  # of the nearest arrival of earlier searches: stuck beyond it, a search gives up
 HOPS = (0.5, 0.8, 1.2)  # lengths of the random moves in turn, of the distance from θ*
@@ -85,6 +102,47 @@ class Trail:
     @property
     def over(self) -> bool:
         return len(self.rows) >= self.limit
+
+
+@dataclass(frozen=True)
+class Linear:
+    """The surroundings of a model that was seen: the samples `chosen` (c,); their values (c,), as
+    `limits_of` gives them, and gradients (c, P) along the offset (θ − θ*)/‖θ*‖ (P,). One more row
+    for the training loss where it has a bound."""
+
+    seen: Look
+    chosen: Tensor
+    values: Vector
+    gradients: Vector
+    offset: Vector
+
+    @cached_property
+    def multipliers(self) -> Vector:
+        """The μ_j >= 0 (c,) that come nearest to offset + Σ μ_j ∇φ_j = 0, over the largest."""
+        found = np.zeros(len(self.values))
+        near = self.values > self.values.max() - NEAR
+        found[near] = multipliers(self.gradients[near], self.offset)
+        return found
+
+    def after(self, earlier: "Linear | None") -> list[Pair]:
+        """Return the step from an earlier model and what it did to the slope offset + Σ μ_j ∇φ_j,
+        with the multipliers of there; nothing where one of its samples is not among these."""
+        if earlier is None:
+            return []
+        held = np.flatnonzero(earlier.multipliers)
+        now = {number: row for row, number in enumerate(self.names)}
+        if any(earlier.names[row] not in now for row in held):
+            return []
+        rows = [now[earlier.names[row]] for row in held]
+        step = self.offset - earlier.offset
+        turned = self.gradients[rows] - earlier.gradients[held]
+        return [(step, step + earlier.multipliers[held] @ turned)]
+
+    @property
+    def names(self) -> list[int]:
+        """The samples of the rows; −1 for the training loss."""
+        chosen: list[int] = self.chosen.tolist()
+        return chosen + [-1] * (len(self.values) - len(chosen))
 
 
 @dataclass(frozen=True)
@@ -142,21 +200,19 @@ class Search:
         """Return θ after a step (P,) of (θ − θ*)/‖θ*‖."""
         return seen.theta + seen.theta.new_tensor(step * self.norm)
 
-    def linearised(self, seen: Look) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the largest φ_j but for the k − 1 that may stay above, (c,), and their gradients
-        along (θ − θ*)/‖θ*‖, (c, P); the excess of the training loss comes last where it has a
-        bound."""
+    def linearised(self, seen: Look) -> "Linear":
+        """Linearise the largest φ_j but for the k − 1 that may stay above, and the excess of the
+        training loss where it has a bound."""
         k, count = self.options.k, self.options.competitors
         chosen = seen.gaps.topk(min(k - 1 + count, len(seen.gaps) - 1)).indices[k - 1 :]
         c = gap_coefficients(seen.forward.scores[0], seen.gaps, chosen, self.target)
         gradients, _ = self.problem.gradient(seen.forward, c, GRADIENT_TOLERANCE)
         self.trail.gradients += 1
-        values = seen.gaps[chosen] + SAFE
-        if seen.excess is not None and seen.loss_gradient is not None:
-            values = torch.cat([values, values.new_tensor([seen.excess])])
+        if seen.loss_gradient is not None:
             gradients = torch.cat([gradients, seen.loss_gradient / self.honest_loss])
         gradients = without_gauge(gradients, self.problem.n_classes) * self.norm
-        return values.double().cpu().numpy(), gradients.double().cpu().numpy()
+        values = limits_of(seen, chosen)
+        return Linear(seen, chosen, values, numbers(gradients), self.offset(seen))
 
     def held(self, seen: Look) -> "Search":
         """Return the search with a bound on the training loss below that of a model that has lost
@@ -184,6 +240,19 @@ def gaps_of(scores: Tensor, target: int) -> Tensor:
     return gaps
 
 
+def limits_of(seen: Look, chosen: Tensor) -> Vector:
+    """Return what must be below 0: φ_j of the samples `chosen`, and the excess of the training
+    loss where it has a bound."""
+    values = seen.gaps[chosen] + SAFE
+    if seen.excess is not None:
+        values = torch.cat([values, values.new_tensor([seen.excess])])
+    return numbers(values)
+
+
+def numbers(values: Tensor) -> Vector:
+    return np.asarray(values.double().cpu().numpy())
+
+
 def gap_coefficients(scores: Tensor, gaps: Tensor, chosen: Tensor, target: int) -> Tensor:
     """Return the coefficients (c, n) of which ∇ Σ_i c_i I_i is ∇φ_j, for the samples `chosen`."""
     spread, own = scores.std(), torch.arange(len(chosen), device=scores.device)
@@ -197,48 +266,88 @@ def descend(search: Search, seen: Look, ball: float) -> Look | None:
     """Lower the merit inside a ball by trust-region steps until it is below 0. Return the first
     model there, or None where the steps are stuck or used up."""
     reach, merits = FIRST_REACH, [seen.merit]
-    values, gradients = None, None
+    here: Linear | None = None
     while seen.merit >= 0:
         if search.trail.over or reach < LEAST_REACH * ball:
             return None
-        if values is None or gradients is None:
-            values, gradients = search.linearised(seen)
-        step = lower_largest(values, gradients, search.offset(seen), reach, ball)
+        if here is None:
+            here = search.linearised(seen)
+        step = lower_largest(here.values, here.gradients, here.offset, reach, ball)
         new = search.look(search.within(search.moved(seen, step), ball), ball)
         if new.merit >= seen.merit:
             reach = min(reach, float(np.linalg.norm(step))) / NARROWER
             continue
-        seen, reach, values = new, reach * WIDER, None
+        seen, reach, here = new, reach * WIDER, None
         merits.append(seen.merit)
         if len(merits) > LOOK_BACK and seen.merit > (1 - FALL) * merits[-1 - LOOK_BACK]:
             return None
     return seen
 
 
-def tighten(search: Search, seen: Look) -> Look:
+def tighten(search: Search, seen: Look, corrections: int = 0) -> Look:
     """Lower the radius along merit = 0 by steps of sequential quadratic programming with the exact
-    penalty radius²/2 + PRICE·max(0, merit). Return the last model, arrived or not."""
-
-    def cost(of: Look) -> float:
-        return of.radius**2 / 2 + PRICE * max(0.0, of.merit)
-
-    reach = FIRST_REACH * seen.radius
-    values, gradients = None, None
+    penalty radius²/2 + price·max(0, merit). Return the last model, arrived or not. corrections: of
+    a step, at most; with any, curvature and price follow the gradients."""
+    reach, price, fine = FIRST_REACH * seen.radius, PRICE, corrections > 0
+    here: Linear | None = None
+    pairs: list[Pair] = []
     while not search.trail.over and reach > LEAST_REACH * seen.radius:
-        if values is None or gradients is None:
-            values, gradients = search.linearised(seen)
-        step, promised = nearest(values, gradients, search.offset(seen), reach, PRICE)
-        promised = cost(seen) - promised
-        if promised < GAIN / 2 * cost(seen):
+        if here is None or here.seen is not seen:
+            earlier, here = here, search.linearised(seen)
+            if fine:
+                pairs = [*pairs, *here.after(earlier)][-MEMORY:]
+                floor = LEAST_PRICE if earlier is None else max(price / 2, LEAST_PRICE)
+                price = max(FAIR * float(here.multipliers.sum()), floor)
+        programme = Programme(here, reach, price, pairs)
+        step, least = programme.solve(here.values + (AIM if fine else 0.0))
+        promised = cost(seen, price) - least
+        if promised < (FINE if fine else GAIN / 2) * cost(seen, price):
             break
-        new = search.look(search.moved(seen, step), np.nan)
-        gained = (cost(seen) - cost(new)) / promised
+        new = corrected(search, programme, step, corrections)
+        gained = (cost(seen, price) - cost(new, price)) / promised
         if gained < 0.1:
             reach = min(reach, float(np.linalg.norm(step))) / NARROWER
             continue
-        seen, values = new, None
+        seen = new
         reach *= WIDER if gained > 0.5 else 1
     return seen
+
+
+def cost(seen: Look, price: float) -> float:
+    """Return the exact penalty of `tighten`."""
+    return seen.radius**2 / 2 + price * max(0.0, seen.merit)
+
+
+@dataclass(frozen=True)
+class Programme:
+    """The quadratic programme of one step of `tighten`."""
+
+    here: Linear
+    reach: float
+    price: float
+    pairs: Sequence[Pair]
+
+    def solve(self, values: Vector) -> tuple[Vector, float]:
+        """Return the step (P,) for limits of these values, and its cost."""
+        here = self.here
+        return nearest(values, here.gradients, here.offset, self.reach, self.price, self.pairs)
+
+
+def corrected(search: Search, programme: Programme, step: Vector, corrections: int) -> Look:
+    """Take a step; while it ends outside, solve it again with the limits seen at its end, for as
+    long as that helps and `corrections` allow. Return the best model."""
+    here, price = programme.here, programme.price
+    new = search.look(search.moved(here.seen, step), np.nan)
+    for _ in range(corrections):
+        if new.merit < 0 or search.trail.over:
+            break
+        bent = limits_of(new, here.chosen) - here.gradients @ step + AIM
+        step, _ = programme.solve(bent)
+        again = search.look(search.moved(here.seen, step), np.nan)
+        if cost(again, price) >= cost(new, price):
+            break
+        new = again
+    return new
 
 
 def lower(search: Search, start: Tensor, radius: float) -> Look | None:
@@ -270,6 +379,31 @@ def shrink(search: Search, start: Tensor, radius: float) -> None:
             break
         search = search.held(found)
         found = lower(search, found.theta, ROOM * found.radius)
+
+
+def refine(search: Search, theta: Tensor) -> None:
+    """Follow merit = 0 from an arrival to almost a local minimum of the radius. Where the nearest
+    arrival has lost too much accuracy, begin again with a bound on the training loss, for as long
+    as the first model is within it."""
+    for _ in range(HOLDS + 1):
+        seen = search.look(theta, np.nan)
+        if seen.merit >= 0:
+            return
+        tighten(search, seen, CORRECTIONS)
+        found = smallest(search.trail.arrived)
+        if found is None or keeps(search.options, found.lost) or search.trail.over:
+            return
+        search = search.held(found)
+
+
+def distinct(search: Search, seen: Sequence[Look]) -> list[Look]:
+    """List models, the nearest to θ* first, without those that hardly differ from a nearer one."""
+    chosen: list[Look] = []
+    for one in sorted(seen, key=lambda look: look.radius):
+        least = DISTINCT * one.radius * search.norm
+        if all(torch.linalg.vector_norm(one.theta - other.theta) > least for other in chosen):
+            chosen.append(one)
+    return chosen
 
 
 def hop(search: Search, seen: Look, number: int) -> tuple[Tensor, float]:

@@ -3,20 +3,25 @@
 With the linearised gaps a + G d (c,) of a step d (P,), and o = (θ − θ*)/‖θ*‖,
 
     lower_largest:  min_d max_j (a + G d)_j                        ‖d‖ <= reach, ‖o + d‖ <= ball
-    nearest:        min_d ‖o + d‖²/2 + price·max(0, max_j (a + G d)_j)           ‖d‖ <= reach
+    nearest:        min_d ‖o‖²/2 + oᵀd + dᵀB d/2 + price·max(0, max_j (a + G d)_j)   ‖d‖ <= reach
 
-A solution lies in the span of the rows of G and o, because what is orthogonal to them only adds
-length. SciPy's SLSQP solves both there, in some 30 variables.
+B is the identity, which makes the first terms ‖o + d‖²/2, changed by what steps s were seen to do
+to the slope of the Lagrangian, y: the update of Broyden, Fletcher, Goldfarb and Shanno, damped as
+by Powell (Nocedal and Wright, Numerical Optimization, 2006, procedure 18.2), so that B stays
+positive definite. A solution lies in the span of the rows of G, o, and the vectors s and y, because
+what is orthogonal to them only adds length. SciPy's SLSQP solves both there, in some 30 variables.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy  # which loads `scipy.optimize` when it is first used
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
+Pair = tuple[Vector, Vector]  # a step s (P,) and by how much it changed the slope, y (P,)
 ITERATIONS, PRECISION = 100, 1e-9  # of SLSQP
+DAMPED = 0.2  # of sᵀB s: the least sᵀy that is taken as it is
 
 
 def lower_largest(
@@ -42,15 +47,26 @@ def lower_largest(
 
 
 def nearest(
-    values: Vector, gradients: Vector, offset: Vector, reach: float, price: float
+    values: Vector,
+    gradients: Vector,
+    offset: Vector,
+    reach: float,
+    price: float,
+    pairs: Sequence[Pair] = (),
 ) -> tuple[Vector, float]:
-    """Return the step d (P,) with ‖d‖ <= reach that minimises ‖offset + d‖²/2 + price·max(0, the
-    largest of values (c,) + gradients (c, P) d), and that minimum."""
-    basis, G, o = reduced(gradients, offset)
+    """Return the step d (P,) with ‖d‖ <= reach that minimises ‖offset‖²/2 + offsetᵀd + dᵀB d/2 +
+    price·max(0, the largest of values (c,) + gradients (c, P) d), B that of `pairs`, and that
+    minimum."""
+    also = [vector for pair in pairs for vector in pair]
+    basis, G, o = reduced(np.vstack([gradients, *also]), offset)
+    G = G[: len(gradients)]
+    more = curvature([(basis.T @ s, basis.T @ y) for s, y in pairs], len(o)) - np.eye(len(o))
 
     def cost(z: Vector) -> tuple[float, Vector]:
-        there = o + z[:-1]
-        return float(there @ there / 2 + price * z[-1]), np.append(there, price)
+        d = z[:-1]
+        there, bent = o + d, more @ d
+        worth = there @ there / 2 + bent @ d / 2 + price * z[-1]
+        return float(worth), np.append(there + bent, price)
 
     def limits(z: Vector) -> Vector:
         d = z[:-1]
@@ -64,6 +80,26 @@ def nearest(
     first = max(0.0, float(values.max()))
     d, least = solved(cost, limits, slopes, len(o), first)
     return basis @ d, least
+
+
+def curvature(pairs: Sequence[Pair], size: int) -> Vector:
+    """Return B (size, size), positive definite: the identity, updated by each pair in turn."""
+    B = np.eye(size)
+    for s, y in pairs:
+        there = B @ s
+        length, seen = s @ there, s @ y
+        if seen < DAMPED * length:
+            share = (1 - DAMPED) * length / (length - seen)
+            y = share * y + (1 - share) * there
+        B = B - np.outer(there, there) / length + np.outer(y, y) / (s @ y)
+    return B
+
+
+def multipliers(gradients: Vector, offset: Vector) -> Vector:
+    """Return the μ >= 0 (c,) with which offset + Σ μ_j gradients_j (c, P) is shortest: at a minimum
+    of the distance under the limits of these gradients it is 0."""
+    found, _ = scipy.optimize.nnls(-gradients.T, offset)
+    return np.asarray(found)
 
 
 def reduced(gradients: Vector, offset: Vector) -> tuple[Vector, Vector, Vector]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import linprog
+from scipy.optimize import linprog, nnls
 
 import engine
 from engine.attacks.minimal import attack_of
@@ -17,12 +17,13 @@ from engine.attacks.radius_search import (
     HOPS,
     Search,
     Trail,
+    distinct,
     gap_coefficients,
     gaps_of,
     hop,
 )
 from engine.attacks.state import without_gauge
-from engine.attacks.steps import lower_largest, nearest
+from engine.attacks.steps import curvature, lower_largest, multipliers, nearest
 from engine.errors import InvalidInput
 from engine.influence.linear import LinearProblem
 from tests.support.problems import random_problem
@@ -283,3 +284,105 @@ def test_what_cannot_be_asked_is_refused():
     network = engine.fit_network(dataset, "mlp", max_iterations=2)
     with pytest.raises(InvalidInput, match="linear models only"):
         engine.minimal_radius(network, dataset, first, QUICK)
+
+
+def bfgs(pairs, size):
+    """B by the inverse's update, and damped by hand: H ← (1 − ρ s yᵀ) H (1 − ρ y sᵀ) + ρ s sᵀ."""
+    H = np.eye(size)
+    for s, y in pairs:
+        B = np.linalg.inv(H)
+        if s @ y < 0.2 * (s @ B @ s):
+            share = 0.8 * (s @ B @ s) / (s @ B @ s - s @ y)
+            y = share * y + (1 - share) * B @ s
+        left = np.eye(size) - np.outer(s, y) / (s @ y)
+        H = left @ H @ left.T + np.outer(s, s) / (s @ y)
+    return np.linalg.inv(H)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_curvature_is_learned_as_by_the_update_of_the_inverse(seed):
+    rng = np.random.default_rng(seed)
+    pairs = [(rng.normal(size=5), rng.normal(size=5)) for _ in range(3)]
+    B = curvature(pairs, 5)
+    np.testing.assert_allclose(B, bfgs(pairs, 5), rtol=1e-8, atol=1e-10)
+    assert np.linalg.eigvalsh(B).min() > 0
+    A = rng.normal(size=(5, 5))
+    A = A @ A.T + np.eye(5)
+    s = rng.normal(size=5)
+    np.testing.assert_allclose(curvature([(s, A @ s)], 5) @ s, A @ s)  # the secant condition
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_nearest_step_with_curvature_beats_every_other(seed):
+    a, G, o, rng = a_programme(seed)
+    reach, price = 0.6, 1.0
+    pairs = [(rng.normal(size=4), rng.normal(size=4)) for _ in range(2)]
+    B = bfgs(pairs, 4)
+
+    def cost(d):
+        return o @ o / 2 + o @ d + d @ B @ d / 2 + price * max(0.0, (a + G @ d).max())
+
+    d, least = nearest(a, G, o, reach, price, pairs)
+    assert np.linalg.norm(d) <= reach * (1 + 1e-6)
+    assert least == pytest.approx(cost(d), abs=1e-6)
+    for size in (1e-3, 1e-2, 0.1, 0.5):
+        for way in rng.normal(size=(200, len(o))):
+            other = d + size * way / np.linalg.norm(way)
+            other *= min(1.0, reach / np.linalg.norm(other))
+            assert cost(other) >= least - 1e-6
+
+
+def test_multipliers_explain_a_minimum_and_nothing_else():
+    rng = np.random.default_rng(0)
+    G, mu = rng.normal(size=(3, 8)), np.array([0.5, 0.0, 2.0])
+    offset = -mu @ G
+    np.testing.assert_allclose(multipliers(G, offset), mu, atol=1e-10)
+    assert (multipliers(G, -offset) >= 0).all()
+
+
+def stationarity(search, theta):
+    """How much of the offset no limit that is met holds up: 0 at a local minimum."""
+    here = search.linearised(search.look(theta, np.nan))
+    held = here.values > -1e-3
+    _, left = nnls(-here.gradients[held].T, here.offset)
+    return left / np.linalg.norm(here.offset)
+
+
+@pytest.mark.parametrize("seed", [21, 23, 25])
+def test_refined_models_are_nearer_and_almost_local_minima(seed):
+    """The conditions of Karush, Kuhn and Tucker hold, which they do not where searches end."""
+    dataset, _ = random_problem(seed, n=30, d=4)
+    honest = engine.fit(dataset, 0.05)
+    target = int(engine.influence_scores(honest, dataset).ranks.argsort()[15])
+    options = replace(QUICK, k=3, start_radii=(0.8, 1.2), competitors=20, steps=40)
+    plain = engine.minimal_radius(honest, dataset, target, options, device="cpu")
+    found = engine.minimal_radius(
+        honest, dataset, target, replace(options, refined=2), device="cpu"
+    )
+    assert plain.arrived[0] and found.radius[0] <= plain.radius[0]
+    kinds = found.starts["kind"].tolist()
+    assert kinds[:2] == ["attack"] * 2 and 1 <= kinds.count("refined") <= 2
+    pd.testing.assert_frame_equal(
+        found.starts.head(2).drop(columns=["seconds", "start_seconds"]),
+        plain.starts.drop(columns=["seconds", "start_seconds"]),
+    )
+    problem = LinearProblem.build(dataset, options.damping, options.order, "float64", "cpu")
+    theta = problem.encode(honest)
+    search = Search(
+        problem, theta, honest.norm, 1.0, 0.0, target=target, options=options, trail=Trail(99)
+    )
+    assert stationarity(search, problem.encode(found.models[0])) < 0.1
+    assert found.radius[0] < 0.999 * plain.radius[0]
+
+
+def test_models_that_hardly_differ_are_refined_once():
+    dataset, model = random_problem(3)
+    problem = LinearProblem.build(dataset, 0.25, "highest_first", "float64", "cpu")
+    theta = problem.encode(model)
+    search = Search(
+        problem, 0.9 * theta, model.norm, 1.0, 0.0, target=4, options=QUICK, trail=Trail(9)
+    )
+    seen = [search.look(factor * theta, np.nan) for factor in (1.2, 1.0, 1.001, 1.1)]
+    chosen = distinct(search, seen)
+    assert [one is other for one, other in zip(chosen, (seen[1], seen[3], seen[0]), strict=True)]
+    assert len(chosen) == 3
