@@ -194,7 +194,7 @@ def method(request: MinimalRadiusRequest) -> None:
         "counts if $\\varphi$ falls. Once $\\varphi<0$, the radius shrinks again.\n"
         "3. **Tighten.** Where shrinking gets stuck, steps lower the radius itself while every "
         "approximated gap stays below 0.\n"
-        f"{hops_line(request)}\n"
+        f"{hops_line(request)}{refine_line(request)}\n"
         "The reported model is the nearest of all that were looked at whose **exact scores**, in "
         "double precision, have the target in the top"
         + (
@@ -227,6 +227,17 @@ def hops_line(request: MinimalRadiusRequest) -> str:
         "4. **Hop.** Each search ends in one of many local minima. So the nearest model is moved "
         "at random and the search repeated from there, until "
         f"{count(request.hops, 'repetition')} in a row gain less than 1% of the radius.\n"
+    )
+
+
+def refine_line(request: MinimalRadiusRequest) -> str:
+    """Say how the nearest models are refined; nothing where they are not."""
+    if not request.refined:
+        return ""
+    return (
+        f"{5 if request.hops else 4}. **Refine.** At most {request.refined} of the nearest models "
+        "move on, each to almost a local minimum of the radius. Their steps follow the bend of "
+        "$\\varphi=0$, which those before leave.\n"
     )
 
 

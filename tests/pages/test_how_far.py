@@ -162,8 +162,8 @@ def test_words_where_few_or_none_arrive() -> None:
 
 def test_the_request_that_is_shown_is_the_published_one() -> None:
     asked = published_results.request_of("minimal", "digits")
-    assert isinstance(asked, MinimalRadiusRequest) and asked.rounds > 1
-    assert asked == MinimalRadiusRequest(rounds=asked.rounds)
+    assert isinstance(asked, MinimalRadiusRequest) and asked.rounds > 1 and asked.refined > 0
+    assert asked == MinimalRadiusRequest(rounds=asked.rounds, refined=asked.refined)
 
 
 def test_on_the_image_set_attacks_had_the_time_of_the_search(open_page: Open) -> None:

@@ -337,6 +337,7 @@ NO_RESULT = (
         r"^“.*” has [\d.,]+ times as many numbers",  # tests/pages/test_many_classes.py
         r"^The DP gap: how much more often|^α = 1 changes nothing|^The figures show α =",
         r"^After these, the same from other random starts: at most \d+ rounds",
+        r"^\W*At most \d+ of the nearest models move on",
         r"^Smaller on this data set than on the others",
         r"models are trained again, each without one sample",
         r"^On two processor cores",
