@@ -128,6 +128,6 @@ def removed_weights(result: FairnessResult, scale: float) -> go.Figure:
             textangle=0,
             hovertemplate=f"%{{y}}: %{{x:,.1f}} rows removed {name}<extra></extra>",
         )
-    figure.update_layout(barmode="stack", uniformtext={"mode": "hide", "minsize": 12})
+    figure.update_layout(barmode="stack", uniformtext={"mode": "hide", "minsize": 13})
     figure.update_xaxes(title_text="weight removed (training rows)", zeroline=False)
     return finish(figure, 230)
