@@ -35,8 +35,8 @@ GROUPS: dict[catalogue.SetKind, str] = {
 }
 REMOVED, CHECKED = "removed", "checked"  # session-state keys
 INTERRUPTIBLE = (
-    "Computing features takes long without a GPU. You can leave this page meanwhile; whatever "
-    "interrupts it, it goes on where it was when it is asked for again."
+    "Computing features takes long without a GPU. You can leave this page meanwhile. If it is "
+    "interrupted, press the button again: it continues where it stopped."
 )
 SHOWN_ALREADY = (
     "The fairness page shows published results on these three without their data. Prepare one to "

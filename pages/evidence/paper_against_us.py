@@ -13,7 +13,7 @@ from pages.common.widgets import blocks, charts, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import paper
 from pages.common.words.code_names import in_prose
-from pages.common.words.wording import count, stamp
+from pages.common.words.wording import count, day, stamp
 from pages.evidence.parts import (
     best_rates,
     comparison_figures,
@@ -118,17 +118,23 @@ def orders(found: Published, compared: Sequence[Comparison]) -> None:
     )
 
 
+def dates_of(found: Published) -> list[str]:
+    """Return when the results were made, the first first."""
+    return sorted(stored.manifest.created for _, stored in found.results)
+
+
 @shelf.kept
 def scoreboard_figure(found: Published, compared: tuple[Comparison, ...]) -> FigureBlock:
+    dates = dates_of(found)
     return FigureBlock(
         name="scoreboard",
-        title="Each piece is a check: one statement of the paper, on one data set",
+        title="Each tile is a check: one statement of the paper, on one data set",
         kind="How many checks of the paper's statements have which verdict, as one bar",
         build=comparison_figures.scoreboard,
         values=(compared,),
         table=lambda: comparison_words.as_table(compared),
         results=tuple(stored for _, stored in found.results),
-        badge="precomputed",
+        badge=f"precomputed {day(dates[0])} to {day(dates[-1])}",
     )
 
 
@@ -168,7 +174,7 @@ def cells_table(cells: pd.DataFrame) -> None:
 @unfold.section("Which results, and which paper", "sources")
 def sources(found: Published) -> None:
     """Say from when the results are, and what the paper is called."""
-    dates = sorted(stored.manifest.created for _, stored in found.results)
+    dates = dates_of(found)
     st.markdown(
         f"From {count(len(dates), 'published result')}, computed {stamp(dates[0])} to "
         f"{stamp(dates[-1])}; `python -m engine publish` makes them again. {paper.TITLES}"
@@ -183,7 +189,7 @@ def page() -> None:
     scoreboard_figure(found, compared).show()
     blocks.html(comparison_words.verdict_list(compared))
     st.caption(
-        "Each tile is one of these checks: a statement can hold on one data set and differ on "
+        "A statement can hold on one data set and differ on "
         "another. A stand-in has the paper's pictures but other features, and fewer samples."
     )
     with st.expander(comparison_words.reasons_label(compared)):

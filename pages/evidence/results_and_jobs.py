@@ -29,7 +29,7 @@ TICKED = "result"  # in links: the keys of the results that are ticked
 SAID, TAKEN, SENT = "library_said", "bundle_taken", "bundle"  # session-state keys
 DELETED = "library_deleted"  # session-state key: the last deletion, which can be undone
 SEEN = ("what", "data set", "asked for", "shown on", "made", "from")  # the rest is said of one
-TABLE_ROWS = 6  # of the library that are seen without scrolling in it: what one says is in view
+TABLE_ROWS = 8  # of the library that are seen without scrolling in it: what one says is in view
 
 
 def choose(form: Form, found: Library) -> list[Entry]:

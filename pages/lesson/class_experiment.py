@@ -52,7 +52,7 @@ def begin() -> None:
 
 def begin_form(form: Form) -> None:
     """Show what the lesson is about, and the button that opens it."""
-    charts.heading("Begin a lesson")
+    charts.heading("Teacher: begin a lesson")
     first, second, third = st.columns(3)
     form.choice(
         first,
@@ -85,7 +85,7 @@ def begin_form(form: Form) -> None:
         carried=False,
     )
     st.button("Begin the lesson", type="primary", key="begin", on_click=begin)
-    st.caption("Everybody makes the same attack, each on a sample of their own.")
+    st.caption("Students: wait here. Your sample appears once the lesson begins.")
 
 
 def honest(attack: AttackRequest) -> Ranking | None:

@@ -20,13 +20,14 @@ from pages.lesson.parts import steps
 PAGE = registry.page("join")
 LINKS = (("lesson", "The lesson →"), ("wall", "The wall →"), ("results", "The queue →"))
 ROLES = {
-    "Students": "open every page, attack, and start computations of seconds.",
+    "Students": "open every page, attack, and start short computations.",
     "The teacher": "gets a link from the command. Only the teacher deletes, imports, brings in "
     "data and pauses the class.",
-    "Without a class": "everybody may do everything, as now.",
+    "Without a class,": "everybody may do everything.",
 }
 BEFORE = (
-    "**No class is open.** A teacher opens one with this command; students then scan a QR code:"
+    "**No class is open.** In a terminal, in the lab's folder, the teacher types this command. "
+    "Students then scan a QR code:"
 )
 
 
@@ -87,8 +88,7 @@ def roles() -> None:
     """Say who may do what."""
     columns = st.columns(len(ROLES), gap="medium")
     for column, (who, may) in zip(columns, ROLES.items(), strict=True):
-        with column, st.container(border=True, height="stretch"):
-            st.markdown(f"**{who}** {may}")
+        column.markdown(f"**{who}** {may}")
 
 
 def page() -> None:

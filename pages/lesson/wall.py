@@ -41,7 +41,7 @@ def until_it_begins() -> None:
     """Wait for a lesson."""
     if lesson_state.current() is not None:
         st.rerun()
-    st.caption("No lesson is open. This page goes on by itself once one begins.")
+    st.caption("No lesson is open. Results appear here once one begins.")
     steps.show()
 
 

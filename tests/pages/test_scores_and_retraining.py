@@ -33,7 +33,7 @@ def test_the_finding_is_that_of_the_published_result(open_page: Open) -> None:
     assert not app.exception and not app.warning
     said = words(app)
     assert "**Yes: influence scores predict which of 200 retrained models do better**" in said
-    assert f"with a rank correlation of {decimal(usual)}." in said
+    assert f"with a rank correlation of {decimal(usual)} (1 is perfect, 0 is chance)." in said
     assert len(app.get("plotly_chart")) >= 2
     unfold(app)
     said = words(app)

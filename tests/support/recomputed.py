@@ -559,7 +559,7 @@ def lds_halves(dataset: str) -> Numbers:
 
 
 def lds_headline(dataset: str) -> Numbers:
-    return [*lds_halves(dataset), lds_of(dataset, "influence", "honest")]
+    return [*lds_halves(dataset), lds_of(dataset, "influence", "honest"), 1, 0]
 
 
 def lds_attacked(dataset: str) -> Numbers:

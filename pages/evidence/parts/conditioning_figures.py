@@ -43,7 +43,7 @@ def first_ten(result: ConditioningResult, damping: float) -> go.Figure:
     )
     figure.update_xaxes(title_text="damping", type="category")
     figure.update_yaxes(
-        title_text="of the first ten that stay", range=[0, FIRST + 1], dtick=5, showgrid=False
+        title_text="of the top ten that stay", range=[0, FIRST + 1], dtick=5, showgrid=False
     )
     return finish(figure, 320)
 

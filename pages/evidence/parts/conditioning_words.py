@@ -19,11 +19,12 @@ def finding(result: ConditioningResult) -> str:
     rows = result.by_damping
     others = rows[(rows["model"] == "honest") & (rows["damping"] != result.damping)]
     least = round(FIRST * others["kept"].min())
+    only = "only " if least <= FIRST / 2 else ""
     much = "much of a ranking" if least <= FIRST / 2 else "part of a ranking"
     return (
-        f"**A number chosen by hand, the damping, decides {much}: another value keeps as few as "
-        f"{least} of the first ten samples.** Ask which damping was used before you trust a "
-        "ranking."
+        f"**A number chosen by hand, the damping, decides {much}: with another value, "
+        f"{only}{least} of the top ten samples stay there.** Ask which damping was used before you "
+        "trust a ranking."
     )
 
 
@@ -31,7 +32,7 @@ def finding(result: ConditioningResult) -> str:
 def first_ten_title(result: ConditioningResult, damping: float) -> str:
     """Say how many of the first ten samples stay at a damping."""
     kept = round(FIRST * result.at("honest", damping)["kept"])
-    return f"{kept} of the first ten samples stay with the damping that you chose"
+    return f"{kept} of the top ten samples stay with the damping that you chose"
 
 
 @shelf.kept
@@ -39,8 +40,8 @@ def first_ten_caption(result: ConditioningResult, damping: float) -> str:
     """Say what the bars are, and how far the whole ranking agrees at a damping."""
     row = result.at("honest", damping)
     return (
-        "Damping keeps a score finite where the data say nothing. No damping is the true one. With "
-        f"{row['damping']:g} the whole ranking agrees to {decimal(row['correlation'])} with the "
+        "Damping keeps a score finite where the data say nothing. There is no single right "
+        f"damping. With {row['damping']:g} the whole ranking agrees to {decimal(row['correlation'])} with the "
         "usual one (1 would be the same order)."
     )
 

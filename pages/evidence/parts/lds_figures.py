@@ -25,7 +25,7 @@ LOOKS = {
     "attacked": ("malicious model", ATTACKED, "diamond"),
     "either": ("needs no model", GREY, "square-open"),
 }
-PREDICTED = "predicted loss"
+PREDICTED = "loss predicted by the scores"
 KEPT = {True: "samples that pull the loss up", False: "samples that pull the loss down"}
 ENDS = {True: (RAISES, "dot"), False: (LOWERS, "solid")}
 SPLITS = {"accuracy": "accuracy on holdout", "loss": "test loss"}

@@ -25,7 +25,8 @@ def finding(result: LdsResult) -> str:
         answer = "**Yes: influence scores predict which of {n} retrained models do better**"
     return (
         f"{answer.format(n=len(result.outcomes))}, with a rank correlation of "
-        f"{decimal(honest['lds'])}. Scores from the malicious model reach {decimal(fallen['lds'])}."
+        f"{decimal(honest['lds'])} (1 is perfect, 0 is chance). Scores from the malicious "
+        f"model reach {decimal(fallen['lds'])}."
     )
 
 

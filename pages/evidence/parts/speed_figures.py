@@ -57,7 +57,7 @@ def cost_bars(table: pd.DataFrame) -> go.Figure:
     )  # fmt: skip
     rows = table.set_index("implementation")
     names = [name for name in LOOKS if name in rows.index]
-    quantities = (("seconds", measured_time), ("peak_mb", megabytes))
+    quantities = (("seconds", "{:.3g} s".format), ("peak_mb", megabytes))
     for column, (quantity, words) in enumerate(quantities, start=1):
         values = rows[quantity].reindex(names).to_numpy(np.float64)
         figure.add_bar(

@@ -10,7 +10,7 @@ from engine.experiments.lesson import PRICE_BOUNDS
 from engine.statistics import wilson_interval
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import custom_data, finish
-from pages.common.figures.palette import ATTACKED, BAND, FAINT, GREY, INK, PAPER, TARGET
+from pages.common.figures.palette import ATTACKED, BAND, FAINT, GREY, PAPER, TARGET
 from pages.lesson.parts.lesson_words import LessonRow, rows_of
 
 LOOKS = ((True, "moved into the top", TARGET, "circle"), (False, "did not", GREY, "x"))
@@ -80,12 +80,13 @@ def before(hits: int, attacks: int, paper: tuple[float, float]) -> go.Figure:
         "<extra>this lab</extra>",
     )
     figure.add_annotation(
-        x=0.5,
+        x=0,
         y="your class",
-        yshift=16,
+        yshift=14,
+        xanchor="left",
         text="waits for its first attack",
         showarrow=False,
-        font={"size": FONT, "color": INK},
+        font={"size": FONT, "color": GREY},
     )
     figure.update_xaxes(
         title_text="attacks that moved their sample",
