@@ -41,8 +41,8 @@ def first_ten_caption(result: ConditioningResult, damping: float) -> str:
     row = result.at("honest", damping)
     return (
         "Damping keeps a score finite where the data say nothing. There is no single right "
-        f"damping. With {row['damping']:g} the whole ranking agrees to {decimal(row['correlation'])} with the "
-        "usual one (1 would be the same order)."
+        f"damping. With {row['damping']:g} the whole ranking agrees to "
+        f"{decimal(row['correlation'])} with the usual one (1 would be the same order)."
     )
 
 
