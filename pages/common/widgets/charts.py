@@ -54,11 +54,11 @@ def chart(
 
 
 def below(figure: ReadyFigure, key: str, source: FigureSource, title: str, badge: str) -> None:
-    """Show the line below a chart: its menu; what rank 1 is, if it is the page's first that shows
-    ranks; and where its numbers come from, unless the page has said it."""
+    """Show the line below a chart: its menu; where its numbers come from, unless the page has said
+    it; and what rank 1 is, if it is the page's first that shows ranks."""
     place = f"below-{key}"
     with st.container(key=place, horizontal=True, vertical_alignment="center", gap="small"):
         save_figure.menu(key, source, title)
-        sign.note_below(figure, key, source)
         if is_new(badge, title):
             st.caption(badge, width="content")
+        sign.note_below(figure, key, source)
