@@ -34,6 +34,7 @@ REPRODUCED, DIFFERS, NOT_COMPARABLE = "reproduced", "differs", "not comparable"
 VERDICTS = (REPRODUCED, DIFFERS, NOT_COMPARABLE)
 LARGEST_GAP = 0.16  # the paper's Fig. 5
 MEMORY_AT_5K = 8 / 1.7  # of the naive form over the paper's rewriting
+MORE = {"places": "they take more of the top k", "targets": "a larger part of them arrives"}
 SPOILS = "loss reweighing spoils the model"
 ORDINARY_LOSS = 0.10  # of accuracy: beyond it a model is visibly spoilt
 
@@ -226,12 +227,6 @@ def fewer_competitors(data: str, trained: pd.DataFrame) -> Comparison:
         if falls
         else "success does not fall with size",
     )
-
-
-MORE = {  # what grows in each reading of the paper's Fig. 3
-    "places": "they take more of the top k",
-    "targets": "a larger part of them arrives",
-}
 
 
 def sets(data: str, table: pd.DataFrame) -> Iterable[Comparison]:
