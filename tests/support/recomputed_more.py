@@ -142,9 +142,8 @@ def last_norm(_: str) -> Numbers:
 
 
 def settled(_: str) -> Numbers:
-    """How many answers are free, the rank of the queries' gradients, and how many are not."""
-    result = only("audit", "digits")
-    return [result.gradient_ranks[0], result.queries - result.gradient_ranks[0]]
+    """How many answers are free: the rank of the queries' gradients."""
+    return [only("audit", "digits").gradient_ranks[0]]
 
 
 def knowing_stay(_: str) -> Numbers:

@@ -39,10 +39,9 @@ def finding(result: AuditResult) -> str:
     accused = f" {count(false, 'row')} of the honest calculator are accused." if false else ""
     if caught == ["liar"] and not false:
         return (
-            "**The audit catches careless lies, but neither a careful liar nor the attacker.** The "
-            "auditor asks how "
-            f"much each training sample influences {result.queries:,} labelled test samples. "
-            f"{impossible(result)}"
+            "**The audit catches careless lies, but neither a careful liar nor the attacker.** "
+            f"The auditor asks how much each training sample influences {result.queries:,} labelled "
+            f"test samples. {impossible(result)}"
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""
@@ -53,10 +52,7 @@ def impossible(result: AuditResult) -> str:
     """Say why a row of answers may be one that the model cannot give: the rows of all its scores
     have no more directions than the queries' gradients have rank."""
     rank = int(result.gradient_ranks[0])
-    return (
-        f"Only {rank:,} answers are free; the other {result.queries - rank:,} follow, so random "
-        "numbers do not fit."
-    )
+    return f"Only {rank:,} answers are free; the others follow, so random ones do not fit."
 
 
 @shelf.kept
