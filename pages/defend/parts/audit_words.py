@@ -40,8 +40,8 @@ def finding(result: AuditResult) -> str:
     if caught == ["liar"] and not false:
         return (
             "**The audit catches careless lies, but neither a careful liar nor the attacker.** "
-            f"The auditor asks how much each training sample influences {result.queries:,} labelled "
-            f"test samples. {impossible(result)}"
+            f"The auditor asks how much each training sample influences {result.queries:,} "
+            f"labelled test samples. {impossible(result)}"
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""
