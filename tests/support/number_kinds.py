@@ -65,6 +65,7 @@ RESULTS = (
     ),
     result(r"l2 [\d.]+, damping [\d.]+: Pearson", lambda d: r.retraining_numbers(d)[1:]),
     result(r"^At radius [\d.]+, \d+ of the \d+ least sensitive", r.least_and_most),
+    result(r"^At radius [\d.]+ alone, the difference", lambda d: r.least_and_most(d)[:1]),
     result(r"^Steep at both ends", r.ends_of_ranking),
     result(r"^By [\d.]+% of their size: enough for half", r.half_movable),
     result(r"^No change was enough for half of them", r.some_moved),

@@ -10,7 +10,7 @@ from engine.statistics import wilson_interval
 from pages.attack.parts.moved_targets import NEVER, radius_name
 from pages.common.figures.axes import count_axis
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ATTACKED, INK, ON_PAGE, ON_PALE, REST, paler
+from pages.common.figures.palette import ATTACKED, ON_PAGE, ON_PALE, REST, paler
 from pages.common.keeping import shelf
 
 FEWEST = 10  # targets that are drawn in fifths
@@ -70,10 +70,10 @@ def title(found: pd.DataFrame, radius: float) -> str:
     rates = [moved / of for moved, of in (few, many)]
     if rates[0] == rates[1]:
         return "The most and the least sensitive samples move alike"
+    if wilson_interval(*few).overlaps(wilson_interval(*many)):
+        return f"At radius {radius:g} alone, the difference may be chance"
     more = "most" if rates[1] > rates[0] else "least"
-    sure = not wilson_interval(*few).overlaps(wilson_interval(*many))
-    end = "more often than chance explains" if sure else "more often, but it may be chance"
-    return f"The {more} sensitive samples move {end}"
+    return f"The {more} sensitive samples move more often than chance explains"
 
 
 def counts(found: pd.DataFrame, radius: float) -> str:
@@ -131,13 +131,13 @@ def _intervals(figure: go.Figure, found: pd.DataFrame, radius: float) -> None:
         x=moved,
         y=np.arange(len(parts)) + BELOW,
         mode="markers",
-        marker={"color": INK, "size": 5},
+        marker={"color": ON_PALE, "size": 5},
         error_x={
             "type": "data",
             "symmetric": False,
             "array": high - moved,
             "arrayminus": moved - low,
-            "color": INK,
+            "color": ON_PALE,
             "thickness": 1.5,
             "width": 3,
         },
