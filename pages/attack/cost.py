@@ -84,9 +84,9 @@ def at_a_price(stored: Stored, view: RateView) -> FigureBlock:
         build=price_figure.by_price,
         values=(found, view.tolerance),
         results=(stored,),
-        caption="The radius is how far the model may go from the honest one. The right columns are "
-        "medians over the models of all attacks, also of those that move nothing. Order kept: 1 is "
-        f"the honest ranking, 0 is chance. {rate_words.interval(highest(own).iloc[0])}",
+        caption="The radius is how far the model may go from the honest one. Medians are over the "
+        "models of all attacks, moved or not. Order kept: 1 is the honest ranking, 0 is chance. "
+        f"{rate_words.interval(highest(own).iloc[0])}",
     )
 
 

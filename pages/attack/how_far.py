@@ -59,10 +59,7 @@ def curve_figure(stored: Stored, within: float, enough: float) -> FigureBlock:
         values=(result, within),
         table=lambda: radius_words.targets_table(result),
         results=(stored,),
-        caption=f"Each step is one sample. {radius_words.ends(result, enough)}"
-        "A sample counts here when a search of many tries brings it to rank 1, from far to near. "
-        "The page on costs gives an attack one radius, *Is any score safe* counts the top 10 after "
-        "one start, and both try other samples.",
+        caption=f"Each step is one sample. {radius_words.ends(result, enough)}".rstrip(),
         details="A step stands at the smallest change that was found for its sample: the distance "
         "between the returned model and the honest one, as a share of the size (norm) of all "
         "honest weights. It is an upper bound: a nearer model may exist.",
@@ -151,6 +148,11 @@ def comparison(stored: Stored, request: MinimalRadiusRequest) -> None:
     lots = (stored, *later.values())
     result, looks = together(lots), len(lots)
     rivals_figure(lots).show()
+    st.markdown(
+        "A sample counts here when a search of many tries brings it to the top. The page on costs "
+        "gives an attack one radius, *Is any score safe* counts the top 10 after one start, and "
+        "both try other samples: so their counts differ."
+    )
     st.markdown(
         radius_words.verdict(result, looks)
         if request.equal_time

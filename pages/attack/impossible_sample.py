@@ -175,7 +175,7 @@ def by_hand(
 ) -> tuple[ImpossibleInstance, tuple[float, ...], float]:
     """Let the visitor drag the sample and set a model of three numbers; returns the instance, these
     numbers and the damping."""
-    charts.heading("Try it: drag the sample, or change the model, until it ranks first")
+    charts.heading("Try it: can you bring the orange sample to the top?")
     instance = instance_of(request.k, request.n_train, request.n_features, seed=request.seed)
     difference, damping = impossible_hands.choose_model(form, OPENING.damping)
     impossible_hands.show(instance, request, difference, damping)

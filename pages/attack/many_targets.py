@@ -23,8 +23,8 @@ ROLE = "sizes"  # of published results
 
 
 @shelf.kept
-def arrivals(shares: pd.DataFrame, view: RateView, stored: Stored, beside: str) -> FigureBlock:
-    """Draw which part of the targets arrives. beside: how another page's count compares."""
+def arrivals(shares: pd.DataFrame, view: RateView, stored: Stored) -> FigureBlock:
+    """Draw which part of the targets arrives."""
     sets = int(target_sets.arrived(shares, view.k)["sets"].max())
     return FigureBlock(
         name=f"arrivals-top-{view.k}-radius-{view.radius:g}",
@@ -34,7 +34,7 @@ def arrivals(shares: pd.DataFrame, view: RateView, stored: Stored, beside: str) 
         values=(shares, view.k),
         results=(stored,),
         caption=f"Over {count(sets, 'set')} of each size, at radius {view.radius:g}, "
-        f"{rate_words.limit(view.tolerance)}.{beside}",
+        f"{rate_words.limit(view.tolerance)}.",
     )
 
 
@@ -87,9 +87,12 @@ def strict_figure(stored: Stored, view: RateView) -> FigureBlock:
 
 
 @unfold.section("Does it match the paper, and how is it counted?", "counted")
-def how_counted(own: pd.DataFrame, sets: int) -> None:
-    """Compare the shares with the paper's two findings. own: shares on the attacker's test set."""
+def how_counted(own: pd.DataFrame, sets: int, beside: str) -> None:
+    """Compare the shares with the paper's two findings. own: shares on the attacker's test
+    set; beside: why another page's count is another."""
     st.markdown(f"{target_sets.against_paper(own)}{target_sets.counted(own)}")
+    if beside:
+        st.markdown(beside.strip())
     st.caption(
         f"Means over {count(sets, 'target set')} of each size, on the attacker's own test set. "
         "Pointing at a bar shows its interval, a bootstrap over the sets. Part of "
@@ -140,8 +143,8 @@ def page() -> None:
     place.markdown(said)
     with frame.body:
         beside = moved_alone(table, view, frame.request.dataset)
-        arrivals(own, view, stored, beside).show()
-        how_counted(own, sets)
+        arrivals(own, view, stored).show()
+        how_counted(own, sets, beside)
         grids(frame, shares, view, stored)
         strict(stored, view)
         take_away.show(

@@ -51,10 +51,11 @@ def test_its_sentences_have_the_numbers_of_the_published_result(
         "Within radius 0.2, with at most 3 points of accuracy lost, the search moves "
         f"{moved.sum()} of {n}" in said
     )
-    assert f"By {100 * np.median(radius):.0f}% of their size: enough for half of the {n}" in said
     within = math.ceil(200 * np.median(radius)) / 2  # percent, the slider's steps being a half
+    inside = (100 * radius <= within).sum()
+    assert f"A change of {within:g}% is enough for {inside} of the {n} samples" in said
     assert app.slider(key="within").value == within
-    assert f"A change of {within:g}% moves {(100 * radius <= within).sum()} of {n} samples" in said
+    assert f"A change of {within:g}% moves {inside} of {n} samples" in said
     assert (
         f"The easiest needs {100 * radius.min():.1f}%, the hardest of those that arrived "
         f"{100 * found.radius[found.arrived].max():.1f}%"
@@ -159,7 +160,7 @@ def test_words_where_few_or_none_arrive() -> None:
     assert "Too few" in radius_words.scatter_title(none)
     radius_figures.curve(none, 0.2), radius_figures.against_rank(none, None)
     half = made([0.1, 0.3, np.nan], [0.0] * 3, [False] * 3)
-    assert "By 30% of their size" in radius_words.finding(half)
+    assert "A change of 30% is enough for 2 of the 3 samples" in radius_words.finding(half)
 
 
 def test_the_request_that_is_shown_is_the_published_one() -> None:

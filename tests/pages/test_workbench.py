@@ -45,7 +45,7 @@ def test_it_opens_with_the_example_and_its_finding(open_page: Open, example: Sto
     kept = round(10 * example.result.kept(10))
     said = words(app)
     assert f"Sample {target} climbs from rank {old:,} to rank {example.result.rank_test:,}" in said
-    assert f"Of the 10 samples that were first, {kept} stay." in said
+    assert f"Of the 10 samples that were first, {kept} stay in the top 10." in said
     assert app.button(key="pin").label == "Pin this attack as A"
 
 

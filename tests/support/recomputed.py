@@ -314,7 +314,10 @@ def least_and_most(dataset: str) -> Numbers:
 def half_movable(dataset: str) -> Numbers:
     result = only("minimal", dataset)
     radius = np.where(np.isnan(result.radius), np.inf, result.radius)
-    return [100 * float(np.median(radius)), len(radius)]
+    middle = float(np.median(radius))
+    step = 0.01 if middle >= 0.1 else 0.001
+    within = step * np.ceil(middle / step - 1e-9)
+    return [100 * within, (radius <= within + 1e-12).sum(), len(radius)]
 
 
 def enough_for(dataset: str) -> Numbers:

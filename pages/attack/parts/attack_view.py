@@ -49,7 +49,7 @@ def strip(result: AttackResult, samples: Samples) -> None:
         [
             Fact("Rank, attacker's test set", f"{old:,} → {result.rank_test:,}", f"of {n:,}"),
             Fact(
-                "Rank, unknown test set",
+                "Rank, unseen test data",
                 f"{int(result.before_holdout.ranks[target]):,} → {result.rank_holdout:,}",
                 wording.unknown(result),
             ),

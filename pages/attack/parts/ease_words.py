@@ -22,10 +22,7 @@ def finding(result: SensitivityResult, found: moved_targets.Prediction | None) -
         said = "The more sensitive a sample's score is to the model, the harder it is to move."
     else:
         lead = "Yes" if moved_targets.strength(found) == "well" else "Only partly"
-        said = (
-            f"{lead}: the more sensitive a sample's score is to the model, the easier it is to "
-            "move."
-        )
+        said = f"{lead}: the more sensitive a sample's score is, the easier it tends to move."
     return f"{QUESTION} **{said}**"
 
 

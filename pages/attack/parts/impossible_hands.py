@@ -83,7 +83,7 @@ def given(
             "more": "The gap, and the damping",
             "scores": f"The score of {copies} is higher by {{gap}}, and never by 0 or less.",
             "damping": "Damping λ",
-            "drag": "Drag the orange ring.",
+            "drag": "Drag the orange ring, or change the model.",
             "legend": f"Green diamond: {copies}, at the same place, with the other label. Crosses "
             "and circles: the other samples, by label. Dashed: the model's line.",
         },

@@ -98,7 +98,7 @@ def outcomes(found: pd.DataFrame, names: list[str], tolerance: float | None) -> 
 
 def _losses(figure: go.Figure, found: pd.DataFrame) -> None:
     """Write the two columns of numbers beside the bars of `by_price`."""
-    heads = ((LOST, "accuracy lost<br>(points)"), (KEPT, "order<br>kept"))
+    heads = ((LOST, "accuracy lost<br>(median points)"), (KEPT, "order kept<br>(1 = all)"))
     for x, text in heads:
         figure.add_annotation(
             x=x,

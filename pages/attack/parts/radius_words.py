@@ -1,5 +1,6 @@
 """What the smallest radii say in words and tables: pure functions of the stored result."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -48,8 +49,12 @@ def finding(result: MinimalRadiusResult, enough: float = 0.0) -> str:
             f"{asked}**No change was enough for half of them:** the search moved "
             f"{int(result.arrived.sum())} of {count(total, 'sample')}."
         )
-    answer = percent(middle, 0 if middle >= 0.1 else 1)
-    return f"{asked}**By {answer} of their size: enough for half of the {total} samples tried.**"
+    parts, digits = (100, 0) if middle >= 0.1 else (1000, 1)
+    within = math.ceil(parts * middle - 1e-9) / parts  # what is printed is enough for half of them
+    return (
+        f"{asked}**A change of {percent(within, digits)} is enough for "
+        f"{int(result.moved(within).sum())} of the {total} samples tried.**"
+    )
 
 
 def percent(radius: float, digits: int = 1) -> str:

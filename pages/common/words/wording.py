@@ -108,7 +108,8 @@ def climb(result: AttackResult, first: int = 10) -> str:
     stay = "none stays" if not kept else "1 stays" if kept == 1 else f"{kept} stay"
     return (
         f"**Sample {target} climbs from rank {int(result.before.ranks[target]):,} to rank "
-        f"{result.rank_test:,} of {n:,}.** Of the {first} samples that were first, {stay}."
+        f"{result.rank_test:,} of {n:,}.** Of the {first} samples that were first, {stay} in the "
+        f"top {first}."
     )
 
 
