@@ -286,7 +286,7 @@ def test_every_radius_is_compared() -> None:
 def test_a_search_that_ends_early_is_called_so() -> None:
     result = made([0.1, 0.09, np.nan, 0.13], [0.0] * 4, [False] * 4)
     said = radius_words.finding(result, 0.1)
-    assert "**A change of 10% of their length was enough for 2 of the 4 samples tried.**" in said
+    assert "**A change of 10% was enough for 2 of the 4 samples tried.**" in said
     assert "ended once it was within 10%" in radius_words.ends(result, 0.1)
     asked = replace(REQUEST, equal_time=True, one_by_one=True, enough=0.1)
     caption = radius_words.comparison_caption(result, asked)

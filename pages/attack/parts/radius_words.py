@@ -41,15 +41,15 @@ def finding(result: MinimalRadiusResult, enough: float = 0.0) -> str:
     if enough:
         within = int(result.moved(enough).sum())
         return (
-            f"{asked}**A change of {100 * enough:g}% of their length was enough for {within} of "
-            f"the {total} samples tried.**"
+            f"{asked}**A change of {100 * enough:g}% was enough for {within} of the {total} "
+            "samples tried.**"
         )
     if not np.isfinite(middle):
         return (
             f"{asked}**No change was enough for half of them:** the search moved "
             f"{int(result.arrived.sum())} of {count(total, 'sample')}."
         )
-    parts, digits = (100, 0) if middle >= 0.1 else (1000, 1)
+    parts, digits = (100.0, 0) if middle >= 0.1 else (1000.0, 1)
     within = math.ceil(parts * middle - 1e-9) / parts  # what is printed is enough for half of them
     return (
         f"{asked}**A change of {percent(within, digits)} is enough for "
