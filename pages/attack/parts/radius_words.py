@@ -50,10 +50,10 @@ def finding(result: MinimalRadiusResult, enough: float = 0.0) -> str:
             f"{int(result.arrived.sum())} of {count(total, 'sample')}."
         )
     parts, digits = (100.0, 0) if middle >= 0.1 else (1000.0, 1)
-    within = math.ceil(parts * middle - 1e-9) / parts  # what is printed is enough for half of them
+    share = math.ceil(parts * middle - 1e-9) / parts  # what is printed is enough for half of them
     return (
-        f"{asked}**A change of {percent(within, digits)} is enough for "
-        f"{int(result.moved(within).sum())} of the {total} samples tried.**"
+        f"{asked}**A change of {percent(share, digits)} is enough for "
+        f"{int(result.moved(share).sum())} of the {total} samples tried.**"
     )
 
 
