@@ -72,7 +72,7 @@ RESULTS = (
     result(r"^Steep at both ends", r.ends_of_ranking),
     result(r"^A change of [\d.]+% is enough for \d+ of", r.half_movable),
     result(r"^No change was enough for half of them", r.some_moved),
-    result(r"^A change of [\d.]+% of their length was enough for", r.enough_for),
+    result(r"^A change of [\d.]+% was enough for", r.enough_for),
     result(r"^Each search ended once it was within", lambda data: r.enough_for(data)[:1]),
     result(r"^It ended once it was within radius", tables.enough),
     result(r"^(Being near an end hardly tells|The nearer to an end)", r.end_tells),
