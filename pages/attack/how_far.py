@@ -1,6 +1,5 @@
 """How far must the model go? The smallest radius of each target, instead of a grid of radii."""
 
-import math
 from collections.abc import Sequence
 from html import escape
 
@@ -27,21 +26,16 @@ EXPERIMENT, ROLE = "minimal-radius", "minimal"
 
 
 def allow(form: Form, result: MinimalRadiusResult, enough: float) -> float:
-    """Ask with a slider how far the model may go, and return it as a radius. It begins at `enough`,
-    where a search ended there; else at the least of its steps that is enough for half of the
-    targets; where none is, for all that arrive."""
+    """Ask with a slider how far the model may go, and return it as a radius. enough: the radius at
+    which a search ended, if it did."""
     end = round(100 * radius_figures.edge(result))
-    step = 0.5 if end > 10 else 0.1
-    middle = enough or radius_words.median(result)
-    if not math.isfinite(middle):
-        middle = float(max(result.radius[result.arrived], default=0.0))
-    start = step * math.ceil(100 * middle / step)
+    start, step = radius_words.opening(result, enough)
     percent = form.slider(
         st.container(),  # as wide as the figure, whose axis has the same ends
         "How far may the model go? (% of its weights' size)",
         "within",
         links.Range(0.0, float(end), whole=False),
-        round(start, 1),
+        start,
         step,
         "Samples that move within this change keep their colours below.",
     )

@@ -70,7 +70,7 @@ RESULTS = (
     result(r"^At radius [\d.]+, \d+ of the \d+ least sensitive", r.least_and_most),
     result(r"^At radius [\d.]+ alone, the difference", lambda d: r.least_and_most(d)[:1]),
     result(r"^Steep at both ends", r.ends_of_ranking),
-    result(r"^A change of [\d.]+% is enough for \d+ of", r.half_movable),
+    result(r"^A change of [\d.]+% is enough for \d+ of", shown.moved_within_slider),
     result(r"^No change was enough for half of them", r.some_moved),
     result(r"^A change of [\d.]+% was enough for", r.enough_for),
     result(r"^Each search ended once it was within", lambda data: r.enough_for(data)[:1]),

@@ -311,15 +311,6 @@ def least_and_most(dataset: str) -> Numbers:
 # The smallest radius.
 
 
-def half_movable(dataset: str) -> Numbers:
-    result = only("minimal", dataset)
-    radius = np.where(np.isnan(result.radius), np.inf, result.radius)
-    middle = float(np.median(radius))
-    step = 0.01 if middle >= 0.1 else 0.001
-    within = step * np.ceil(middle / step - 1e-9)
-    return [100 * within, (radius <= within + 1e-12).sum(), len(radius)]
-
-
 def enough_for(dataset: str) -> Numbers:
     """Of a search that ended at a radius: the percent, and how many of all it was enough for."""
     ((request, result),) = results("minimal", dataset)

@@ -9,6 +9,7 @@ import pandas as pd
 from engine.experiments import MinimalRadiusRequest, MinimalRadiusResult
 from engine.statistics import rank_correlation
 from engine.vocabulary import ACCURACY_TOLERANCE
+from pages.attack.parts.radius_figures import edge
 from pages.common.keeping import shelf
 from pages.common.words.objective_words import NAMES, quoted
 from pages.common.words.rate_words import top
@@ -49,12 +50,22 @@ def finding(result: MinimalRadiusResult, enough: float = 0.0) -> str:
             f"{asked}**No change was enough for half of them:** the search moved "
             f"{int(result.arrived.sum())} of {count(total, 'sample')}."
         )
-    parts, digits = (100.0, 0) if middle >= 0.1 else (1000.0, 1)
-    share = math.ceil(parts * middle - 1e-9) / parts  # what is printed is enough for half of them
+    start, _ = opening(result)
     return (
-        f"{asked}**A change of {percent(share, digits)} is enough for "
-        f"{int(result.moved(share).sum())} of the {total} samples tried.**"
+        f"{asked}**A change of {start:g}% is enough for "
+        f"{int(result.moved(start / 100).sum())} of the {total} samples tried.**"
     )
+
+
+def opening(result: MinimalRadiusResult, enough: float = 0.0) -> tuple[float, float]:
+    """Return the percent at which the page opens, and the step of its slider: `enough`, where a
+    search ended there; else the least of these steps that is enough for half of the targets; where
+    none is, for all that arrive."""
+    step = 0.5 if round(100 * edge(result)) > 10 else 0.1
+    middle = enough or median(result)
+    if not math.isfinite(middle):
+        middle = float(max(result.radius[result.arrived], default=0.0))
+    return round(step * math.ceil(100 * middle / step), 1), step
 
 
 def percent(radius: float, digits: int = 1) -> str:
