@@ -28,7 +28,7 @@ EXPERIMENT, ROLE = "minimal-radius", "minimal"
 def allow(form: Form, result: MinimalRadiusResult, enough: float) -> float:
     """Ask with a slider how far the model may go, and return it as a radius. enough: the radius at
     which a search ended, if it did."""
-    end = round(100 * radius_figures.edge(result))
+    end = round(100 * radius_words.edge(result))
     start, step = radius_words.opening(result, enough)
     percent = form.slider(
         st.container(),  # as wide as the figure, whose axis has the same ends

@@ -1,14 +1,12 @@
 """Figures of the smallest radii: pure functions from the stored result to Plotly figures."""
 
-import math
-
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from engine.experiments import MinimalRadiusResult
 from engine.vocabulary import ACCURACY_TOLERANCE
-from pages.attack.parts.radius_words import compared_radii
+from pages.attack.parts.radius_words import compared_radii, edge
 from pages.common.figures.axes import rank_axis
 from pages.common.figures.layout import custom_data, finish
 from pages.common.figures.palette import ATTACKED, CHOSEN, HONEST, INK
@@ -71,12 +69,6 @@ def curve(result: MinimalRadiusResult, within: float) -> go.Figure:
         ticklabelposition="inside top", range=[-0.02 * total, 1.1 * total], tickformat="d"
     )
     return finish(figure, 330)
-
-
-def edge(result: MinimalRadiusResult) -> float:
-    """Return the largest radius that is drawn, a whole percent."""
-    farthest = float(max(result.radius[result.arrived], default=0.0))
-    return math.ceil(108 * max(farthest, float(result.others["radius"].max()))) / 100
 
 
 def rivals(result: MinimalRadiusResult) -> go.Figure:

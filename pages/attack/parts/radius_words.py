@@ -9,7 +9,6 @@ import pandas as pd
 from engine.experiments import MinimalRadiusRequest, MinimalRadiusResult
 from engine.statistics import rank_correlation
 from engine.vocabulary import ACCURACY_TOLERANCE
-from pages.attack.parts.radius_figures import edge
 from pages.common.keeping import shelf
 from pages.common.words.objective_words import NAMES, quoted
 from pages.common.words.rate_words import top
@@ -55,6 +54,12 @@ def finding(result: MinimalRadiusResult, enough: float = 0.0) -> str:
         f"{asked}**A change of {start:g}% is enough for "
         f"{int(result.moved(start / 100).sum())} of the {total} samples tried.**"
     )
+
+
+def edge(result: MinimalRadiusResult) -> float:
+    """Return the largest radius that is drawn, a whole percent."""
+    farthest = float(max(result.radius[result.arrived], default=0.0))
+    return math.ceil(108 * max(farthest, float(result.others["radius"].max()))) / 100
 
 
 def opening(result: MinimalRadiusResult, enough: float = 0.0) -> tuple[float, float]:
