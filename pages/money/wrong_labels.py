@@ -39,7 +39,7 @@ def curves_figure(stored: Stored, request: CleaningRequest, detector: str) -> Fi
         table=lambda: result.curves,
         results=(stored,),
         caption=f"Lines: means over {views.drawn(result, request)}; bands: their range. "
-        f"{result.wrong} of the {result.n:,} labels are wrong.",
+        f"Of {result.n:,} labels, {result.wrong:,} are wrong.",
         details=f"{views.precision(result, detector)}{views.of_the_vendor(result, detector)} "
         "Both attacks choose another model "
         "at the same radius. The attacked model takes the hidden samples for the most helpful ones."

@@ -37,7 +37,7 @@ OTHERS = (
 # What is drawn in the target's colour: the target, and the top that it is to enter.
 ORANGE = (
     r"target|sample|<b>\d|top \d|rank|[Tt]he top|→|returned model|your bet|moved into the top|"
-    r"attacked model"  # bars of vendors: the favoured one's alone
+    r"attacked model|after the attack"  # bars of vendors: the favoured one's alone
 )
 
 

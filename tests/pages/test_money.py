@@ -242,7 +242,7 @@ def test_right_labels_in_ones_own_table_are_used(
     stored = Store.of(settings).find("cleaning", real, dataset.content_hash)
     assert stored is not None
     said = words(unfold(app))
-    assert f"{stored.result.wrong} of the {dataset.n_train} labels are wrong" in said
+    assert f"Of {dataset.n_train} labels, {stored.result.wrong} are wrong" in said
     assert "those that differ from the column “truth”" in said
     assert "2 draws of vendors" in said and "The wrong labels are made" not in said
     app = open_page(LABELS, dataset="noisy")

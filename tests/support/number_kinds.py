@@ -164,7 +164,7 @@ RESULTS = (
     result(r"^Given the same radius, ", shown.others_move),
     result(r"^The easiest needs [\d.]+%, the hardest", shown.nearest_and_farthest),
     result(r"^Of [\d,]+ random models, \d+ put it there", shown.tried),
-    result(r"^\d+ of the [\d,]+ labels are wrong", r.looked_at),
+    result(r"^Of [\d,]+ labels, [\d,]+ are wrong", lambda data: r.looked_at(data)[::-1]),
     result(r"^(Yes|No): a check of the \d+ most suspicious", shown.check_finds),
     result(r"^(Yes: on|On) .*, multiplying the base model's weights by", shown.base_unchanged),
     result(r"^But the repair that uses its scores .*DP gap is", shown.gap_instead),

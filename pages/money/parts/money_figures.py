@@ -17,8 +17,8 @@ def bars(table: pd.DataFrame, favoured: str | None, budget: float) -> go.Figure:
     own = table["vendor"].astype(str) == named
     looks = (
         ("honest model", "before", HONEST, table),
-        (f"attacked model, {named}", "after", TARGET, table[own]),
-        ("attacked model, others", "after", ATTACKED, table[~own]),
+        (f"{named} after the attack", "after", TARGET, table[own]),
+        ("others after the attack", "after", ATTACKED, table[~own]),
     )
     for name, column, colour, rows in looks:
         figure.add_bar(
