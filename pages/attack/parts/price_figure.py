@@ -98,7 +98,7 @@ def outcomes(found: pd.DataFrame, names: list[str], tolerance: float | None) -> 
 
 def _losses(figure: go.Figure, found: pd.DataFrame) -> None:
     """Write the two columns of numbers beside the bars of `by_price`."""
-    heads = ((LOST, "accuracy lost<br>(median points)"), (KEPT, "order kept<br>(1 = all)"))
+    heads = ((LOST, "points lost<br>(median)"), (KEPT, "order<br>kept"))
     for x, text in heads:
         figure.add_annotation(
             x=x,
