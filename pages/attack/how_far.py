@@ -103,7 +103,7 @@ def pictures(result: MinimalRadiusResult, samples: Samples, within: float) -> No
     blocks.grid(cells)
     st.caption(
         "The number, and the length of the bar, is the smallest change that was found. "
-        "Pale pictures need more than the slider allows."
+        "Pale pictures need more than the slider now allows."
     )
 
 

@@ -149,7 +149,7 @@ def formulas(result: AuditResult) -> None:
 def live(stored: Stored, exponent: float | None) -> None:
     """Show every row's residual, which is caught or passes while the tolerance is dragged."""
     result: AuditResult = stored.result
-    charts.heading("Whose answers cannot come from the model?")
+    charts.heading("Whose answers do not fit together?")
     start = float(np.log10(result.tolerance))
     live_threshold.show(
         "audit",

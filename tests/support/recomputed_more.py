@@ -142,7 +142,7 @@ def last_norm(_: str) -> Numbers:
 
 
 def settled(_: str) -> Numbers:
-    """How many answers are free: the rank of the queries' gradients."""
+    """How many answers settle the rest: the rank of the queries' gradients."""
     return [only("audit", "digits").gradient_ranks[0]]
 
 

@@ -52,7 +52,9 @@ def impossible(result: AuditResult) -> str:
     """Say why a row of answers may be one that the model cannot give: the rows of all its scores
     have no more directions than the queries' gradients have rank."""
     rank = int(result.gradient_ranks[0])
-    return f"Only {rank:,} answers are free; the others follow, so random ones do not fit."
+    return (
+        f"True answers fit together: {rank:,} of them settle the rest. Random numbers do not fit."
+    )
 
 
 @shelf.kept

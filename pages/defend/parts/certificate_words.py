@@ -32,9 +32,8 @@ def finding(result: CertificatesResult) -> str:
     place = "rank 1" if k == 1 else f"the top {k}"
     share = percent(result.share(k, STATED))
     return (
-        f"**Proven: at a slope of {size(STATED)} or less, {share} of samples cannot reach "
-        f"{place}.** The slope is that of the training loss, and 0 where training is finished. "
-        "The verifier fixes the loss."
+        f"**Yes, if training is nearly finished: {share} of samples cannot reach {place}** where "
+        f"the slope of the training loss is {size(STATED)} or less. The verifier fixes the loss."
     )
 
 

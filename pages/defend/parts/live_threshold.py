@@ -148,12 +148,12 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
         ],
         "words": {
             "label": "The audit, with a tolerance of your own",
-            "slider": "Impossible answers that the audit lets pass (tolerance)",
+            "slider": "Part of the answers that need not fit (tolerance)",
             "share": True,
             "flagged": "caught",
             "column": "verdict",
             "rounding": "only rounding",
-            "axis": "impossible part of a sample's answers (log)",
+            "axis": "part of a sample's answers that does not fit (log)",
             "sentence": "At tolerance {threshold} rows caught: {0} of the honest calculator, {1} "
             "of who invents numbers, {2} of the careful liar, {3} of the attacker.",
         },

@@ -15,7 +15,7 @@ SHOWN = {"clouds": "Two clouds", "digits": "Handwritten 3s and 8s"}
 def finding(result: PlaygroundResult) -> str:
     """Say where the attack leaves the values of new points."""
     return (
-        "An attack changes what a new sample is worth: **on "
+        "Each place below is a possible new sample, and an attack changes its worth: **on "
         f"{result.disagreement:.0%} of this plane the two models disagree whether it helps.**"
     )
 
