@@ -188,7 +188,7 @@ def example(settings: Settings) -> Stored:
 
 def opened(page: PageEntry, **parameters: object) -> AppTest:
     """A page of the app with a link's parameters, as a new session."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180).run()
     app.switch_page(page.file)
     for name, value in parameters.items():
         app.query_params[name] = str(value)
