@@ -144,7 +144,7 @@ def test_words_follow_the_numbers(result):
     honest = result.rank("honest")
     said = audit_words.finding(result)
     assert "The audit catches careless lies, but neither a careful liar nor the attacker" in said
-    assert "influences 60 labelled test samples" in said
+    assert "influences 60 test samples" in said
     assert audit_words.title(result) == (
         "60 queries catch the liar who invents numbers, neither the careful liar nor the attacker"
     )

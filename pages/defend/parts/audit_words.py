@@ -41,7 +41,7 @@ def finding(result: AuditResult) -> str:
         return (
             "**The audit catches careless lies, but neither a careful liar nor the attacker.** "
             f"The auditor asks how much each training sample influences {result.queries:,} "
-            f"labelled test samples. {impossible(result)}"
+            f"test samples. {impossible(result)}"
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""
