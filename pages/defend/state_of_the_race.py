@@ -87,8 +87,8 @@ def race(stored: Stored, request: PolishRequest) -> None:
     st.markdown(found)
     grid_figure(stored, declared).show()
     st.caption(
-        "Point at a cell to see every attack of its row. Other pages count these attacks together: "
-        "why their shares differ stands below, in numbers."
+        "Point at a cell to see every attack of its row. Other pages count these attacks together, "
+        "so their shares differ. The numbers are below."
     )
     with st.container(horizontal=True):
         urls = [page for _, page in words.CHECKS.values()]

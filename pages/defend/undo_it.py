@@ -73,8 +73,8 @@ def paths_figure(stored: Stored, step: int, elsewhere: int) -> FigureBlock:
         build=figures.paths,
         values=(table, step),
         results=(stored,),
-        caption="Each line is one model: the sample that it has at rank 1, and where that ranks "
-        "after further steps. Shaded: the top ten, counted at the dashed line.",
+        caption="Each line follows the sample at rank 1 of one model through further steps. "
+        "Shaded: the top ten, counted at the dashed line.",
         details=f"{words.attacks_drawn(table, elsewhere)}{words.paths_caption(table)}",
     )
 

@@ -207,7 +207,7 @@ def moved_on_costs(dataset: str) -> Numbers:
 def behind_on_both(dataset: str) -> Numbers:
     here, there = alone_and_on_costs(dataset)
     assert (there[here.index] == here).all()
-    return [len(here), (~here).sum(), (~there).sum()]
+    return [(~there).sum(), (~here).sum(), len(here)]
 
 
 def goals_reached_alike(dataset: str) -> Numbers:

@@ -433,7 +433,7 @@ def test_single_targets_are_compared_where_they_are_the_same() -> None:
     sizes = cost[cost["target"] < 2]
     view = RateView(10, 0.03, "any_run", 0.3)
     said = target_sets.beside_cost(sizes, cost, view)
-    assert "3 of 5 arrive there. The 2 that are moved alone here include 1 of the 2 that" in said
+    assert "3 of 5 arrive there. Of the 2 targets that fail there, 1 is among the 2 here." in said
     assert said.endswith("All that reach the top 10 here also reach the very top.")
     assert not target_sets.beside_cost(sizes.assign(target=60), cost, view)
     assert not target_sets.beside_cost(sizes, cost, replace(view, radius=0.1))

@@ -242,8 +242,8 @@ def rivals_title(result: MinimalRadiusResult) -> str:
 
 
 def ends(result: MinimalRadiusResult, enough: float = 0.0) -> str:
-    """Say where the staircase begins and ends, or, with `enough`, the radius within which each
-    search ended; with a space after, empty without a step."""
+    """Say where the staircase begins and ends; empty without a step. With `enough`: say within
+    which radius each search ended. A space comes last."""
     found = np.sort(result.radius[result.arrived])
     if enough:
         return (

@@ -149,10 +149,11 @@ def beside_cost(table: pd.DataFrame, cost: pd.DataFrame, view: RateView) -> str:
         return ""
     if (here != there[here.index]).any():
         return ""
+    both = int((~here).sum())
     said = (
         f" The page on costs has the same attack and rule, and {there.sum()} of {len(there)} "
-        f"arrive there. The {len(here)} that are moved alone here include {(~here).sum()} of the "
-        f"{(~there).sum()} that stay behind there."
+        f"arrive there. Of the {(~there).sum()} targets that fail there, {both} "
+        f"{'is' if both == 1 else 'are'} among the {len(here)} here."
     )
     least = int(table["k"].min())
     harder = moved_alone(table, view, least)

@@ -14,7 +14,8 @@ def start_page() -> None:
 
 
 def is_new(text: str, place: str) -> bool:
-    """Return whether the page has not yet said `text` at another `place`; from now on it has."""
+    """Return False where the page has said `text` at another place. Else note that it is said at
+    `place`, and return True."""
     return bool(text) and (
         st.session_state.setdefault(SAID, (text, place)) == (text, place) or said() != text
     )

@@ -169,6 +169,13 @@ def declared_share(table: pd.DataFrame, result: DeniableResult) -> float:
 def beside_other_pages(table: pd.DataFrame) -> str:
     """Say why pages that count several attacks together show other shares, as a list; empty where
     neither the attack that differentiates through the step nor Algorithm 3 arrived."""
+
+    def flagged(kind: str) -> tuple[int, int]:
+        """How many models of a kind that succeeded are flagged by their slope, and of how many."""
+        norms = table.loc[(table["kind"] == kind) & table["success"], "gradient_norm"]
+        limit = rates.threshold(table, "gradient_norm") if len(norms) else 0.0
+        return int((norms > limit).sum()), len(norms)
+
     lines = []
     through = rates.outside(table)
     through = through[through["kind"] == "through"]
@@ -179,19 +186,17 @@ def beside_other_pages(table: pd.DataFrame) -> str:
             "step stay. *Undo it with one step* counts them among all whose attacker knows the "
             "step, and most of those fall."
         )
-    plain = table[(table["kind"] == "higher_ranked") & table["success"]]
-    if len(plain):
-        flagged = int((plain["gradient_norm"] > rates.threshold(table, "gradient_norm")).sum())
+    found, every = flagged("higher_ranked")
+    if every:
         lines.append(
-            f"- **Slope, in the first row.** {flagged} of {len(plain)} models by Algorithm 3 are "
+            f"- **Slope, in the first row.** {found} of {every} models by Algorithm 3 are "
             "flagged, all made within one radius. *Is it a minimum?* tries smaller radii as well, "
             "which leave a smaller slope."
         )
-    hidden = table[(table["kind"] == "stealth") & table["success"]]
-    if len(hidden):
-        flagged = int((hidden["gradient_norm"] > rates.threshold(table, "gradient_norm")).sum())
+    found, every = flagged("stealth")
+    if every:
         lines.append(
-            f"- **Slope, of those who hide.** {flagged} of {len(hidden)} are flagged. *Is it a "
+            f"- **Slope, of those who hide.** {found} of {every} are flagged. *Is it a "
             "minimum?* has another limit, set on other honest models, and other weights of the "
             "check."
         )
