@@ -1,6 +1,5 @@
 """Look before you trust: what the damping decides, and the samples on which two models differ."""
 
-import numpy as np
 import streamlit as st
 
 from engine.experiments import ConditioningRequest, ConditioningResult
@@ -39,7 +38,7 @@ def first_ten_figure(stored: Stored, damping: float) -> FigureBlock:
         values=(result, damping),
         table=lambda: result.by_damping,
         results=(stored,),
-        caption=words.first_ten_caption(result, damping),
+        caption=words.first_ten_caption(result),
     )
 
 
@@ -145,10 +144,10 @@ def page() -> None:
         return
     st.markdown(words.finding(stored.result))
     others = [value for value in request.dampings if value != request.damping]
-    loose = min(others, key=lambda value: abs(np.log(value / words.LOOSE)))
     named = {f"{value:g}": value for value in others}
     chosen = form.segments(
-        st.container(), "Choose another damping", "other_damping", list(named), f"{loose:g}",
+        st.container(), "Choose another damping", "other_damping", list(named),
+        f"{words.least_alike(stored.result):g}",
         "Added to every eigenvalue of H before it is inverted.",
     )  # fmt: skip
     damping = named[chosen]

@@ -62,9 +62,9 @@ def sums_figure(stored: Stored, name: str) -> FigureBlock:
         values=(result, name),
         table=lambda: result.table,
         results=(stored,),
-        caption="Each mark is a model, trained on a random half of the samples. The scores in its "
-        "half add up to the loss that they predict, in standard deviations from the mean. The "
-        "headings give the rank correlation with the real loss (linear datamodelling score).",
+        caption="Each mark is a model that was trained on a random half of the samples. Its "
+        "predicted loss is the sum of the scores in that half. Above the marks stands the rank "
+        "correlation of both losses (linear datamodelling score).",
     )
 
 

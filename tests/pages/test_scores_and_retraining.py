@@ -32,8 +32,8 @@ def test_the_finding_is_that_of_the_published_result(open_page: Open) -> None:
     app = open_page(PAGE)
     assert not app.exception and not app.warning
     said = words(app)
-    assert "**Yes: influence scores predict which of 200 retrained models do better**" in said
-    assert f"with a rank correlation of {decimal(usual)} (1 is perfect, 0 is chance)." in said
+    assert "**Yes: influence scores predict which of 200 retrained models do better.**" in said
+    assert f"predicted and real loss is {decimal(usual)} (1 is perfect, 0 is chance)." in said
     assert len(app.get("plotly_chart")) >= 2
     unfold(app)
     said = words(app)
@@ -53,11 +53,12 @@ def test_scores_whose_interval_holds_0_do_not_predict() -> None:
 
 def test_another_attribution_is_chosen(open_page: Open) -> None:
     app = open_page(PAGE)
+    assert "The higher the loss that influence predicts, the higher the real loss" in words(app)
     before = app.get("plotly_chart")[0].proto.spec
     assert "honest model: 0.70" in before and "malicious model: 0.40" in before
     app.selectbox(key="attribution").select("kNN-Shapley").run()
     assert not app.exception
-    assert "Predicted by kNN-Shapley, then measured: 200 models" in words(app)
+    assert "The loss that kNN-Shapley predicts says little about the real loss" in words(app)
     assert "needs no model: 0.02" in app.get("plotly_chart")[0].proto.spec
 
 

@@ -41,9 +41,9 @@ def first_ten(result: ConditioningResult, damping: float) -> go.Figure:
         hovertemplate="damping %{x}: %{y} of ten stay, the whole ranking agrees to "
         "%{customdata[0]}<extra></extra>",
     )
-    figure.update_xaxes(title_text="damping", type="category")
+    figure.update_xaxes(title_text="damping, chosen by hand", type="category")
     figure.update_yaxes(
-        title_text="of the top ten that stay", range=[0, FIRST + 1], dtick=5, showgrid=False
+        title_text="samples that stay, of ten", range=[0, FIRST + 1], dtick=5, showgrid=False
     )
     return finish(figure, 320)
 

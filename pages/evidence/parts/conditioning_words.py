@@ -10,7 +10,7 @@ from pages.common.words.wording import count, decimal, percent
 
 SAMPLES = 12  # of a table
 NAMES = {"honest": "honest", "attacked": "malicious"}  # of the models, in results and on screens
-LOOSE = 0.01  # the other damping in the finding: the usual L2 penalty
+LOOSE = 0.01  # the usual L2 penalty, as a damping
 
 
 @shelf.kept
@@ -22,27 +22,35 @@ def finding(result: ConditioningResult) -> str:
     only = "only " if least <= FIRST / 2 else ""
     much = "much of a ranking" if least <= FIRST / 2 else "part of a ranking"
     return (
-        f"**A number chosen by hand, the damping, decides {much}: with another value, "
-        f"{only}{least} of the top ten samples stay there.** Ask which damping was used before you "
-        "trust a ranking."
+        f"**A number chosen by hand, the damping, decides {much}: with another value than the "
+        f"paper's, {only}{least} of the top ten samples stay.** Ask which damping was used before "
+        "you trust a ranking."
     )
+
+
+def least_alike(result: ConditioningResult) -> float:
+    """Return the damping that keeps the fewest of the first samples: of several such, the nearest
+    to the usual one."""
+    rows = result.by_damping
+    others = rows[(rows["model"] == "honest") & (rows["damping"] != result.damping)]
+    fewest = others[others["kept"] == others["kept"].min()]["damping"].to_numpy()
+    return float(fewest[np.abs(np.log(fewest / result.damping)).argmin()])
 
 
 @shelf.kept
 def first_ten_title(result: ConditioningResult, damping: float) -> str:
     """Say how many of the first ten samples stay at a damping."""
     kept = round(FIRST * result.at("honest", damping)["kept"])
-    return f"{kept} of the top ten samples stay with the damping that you chose"
+    return f"With damping {damping:g}, {kept} of the paper's top ten stay"
 
 
 @shelf.kept
-def first_ten_caption(result: ConditioningResult, damping: float) -> str:
-    """Say what the bars are, and how far the whole ranking agrees at a damping."""
-    row = result.at("honest", damping)
+def first_ten_caption(result: ConditioningResult) -> str:
+    """Say what the bars count, and what a damping is for."""
     return (
-        "Damping keeps a score finite where the data say nothing. There is no single right "
-        f"damping. With {row['damping']:g} the whole ranking agrees to "
-        f"{decimal(row['correlation'])} with the usual one (1 would be the same order)."
+        "Each bar counts the samples that stay among the first ten when the paper's damping, "
+        f"{result.damping:g}, is replaced. Damping is added so that no score grows without bound. "
+        "No value of it is the right one."
     )
 
 

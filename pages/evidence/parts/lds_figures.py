@@ -25,7 +25,8 @@ LOOKS = {
     "attacked": ("malicious model", ATTACKED, "diamond"),
     "either": ("needs no model", GREY, "square-open"),
 }
-PREDICTED = "loss predicted by the scores"
+PREDICTED, MEASURED = "predicted loss", "real loss, after retraining"
+ENDS_OF_PREDICTED = {-2: "lower", 2: "higher"}  # standard deviations from the mean
 KEPT = {True: "samples that pull the loss up", False: "samples that pull the loss down"}
 ENDS = {True: (RAISES, "dot"), False: (LOWERS, "solid")}
 SPLITS = {"accuracy": "accuracy on holdout", "loss": "test loss"}
@@ -110,7 +111,8 @@ def sums(result: LdsResult, name: str) -> go.Figure:
             mode="markers",
             name=label,
             marker={"color": colour, "symbol": symbol, "size": 7, "opacity": 0.6},
-            hovertemplate="predicted %{x:.2f}, loss after retraining %{y:.4f}<extra></extra>",
+            hovertemplate="predicted loss %{x:.2f} standard deviations from the mean<br>real loss "
+            "%{y:.4f}<extra></extra>",
             row=1,
             col=column,
         )
@@ -119,8 +121,14 @@ def sums(result: LdsResult, name: str) -> go.Figure:
             hoverinfo="skip", row=1, col=column,
         )  # fmt: skip
         figure.layout.annotations[column - 1].font = {"color": colour, "size": 16}
-        figure.update_xaxes(title_text=PREDICTED, row=1, col=column)
-    figure.update_yaxes(title_text="loss after retraining", row=1, col=1)
+    figure.update_xaxes(
+        title_text=PREDICTED,
+        matches="x",
+        showgrid=False,
+        tickvals=list(ENDS_OF_PREDICTED),
+        ticktext=list(ENDS_OF_PREDICTED.values()),
+    )
+    figure.update_yaxes(title_text=MEASURED, row=1, col=1)
     return finish(figure, 360, showlegend=False)
 
 

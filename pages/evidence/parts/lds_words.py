@@ -20,13 +20,13 @@ def finding(result: LdsResult) -> str:
     """Answer the page's question for influence, and say what the attack leaves of it."""
     honest, fallen = result.row("influence", "honest"), result.row("influence", "attacked")
     if honest["low"] <= 0:
-        answer = "**No: influence scores do not predict which of {n} retrained models do better**"
+        answer = "**No: influence scores do not predict which of {n} retrained models do better.**"
     else:
-        answer = "**Yes: influence scores predict which of {n} retrained models do better**"
+        answer = "**Yes: influence scores predict which of {n} retrained models do better.**"
     return (
-        f"{answer.format(n=len(result.outcomes))}, with a rank correlation of "
-        f"{decimal(honest['lds'])} (1 is perfect, 0 is chance). Scores from the malicious "
-        f"model reach {decimal(fallen['lds'])}."
+        f"{answer.format(n=len(result.outcomes))} The rank correlation of predicted and real loss "
+        f"is {decimal(honest['lds'])} (1 is perfect, 0 is chance). Scores from the malicious model "
+        f"reach {decimal(fallen['lds'])}."
     )
 
 
@@ -65,8 +65,12 @@ def scores_table(result: LdsResult) -> pd.DataFrame:
 
 @shelf.kept
 def sums_title(result: LdsResult, name: str) -> str:
-    """Say what the figure compares."""
-    return f"Predicted by {SCORE_NAMES[name]}, then measured: {len(result.outcomes)} models"
+    """Say whether a higher predicted loss comes with a higher real one, by the 95% interval."""
+    rows = result.table[result.table["attribution"] == name]
+    row = rows[rows["model"] != "attacked"].iloc[0]
+    if row["low"] > 0:
+        return f"The higher the loss that {SCORE_NAMES[name]} predicts, the higher the real loss"
+    return f"The loss that {SCORE_NAMES[name]} predicts says little about the real loss"
 
 
 def at_half(result: SelectionResult, name: str) -> tuple[float, float, dict[bool, float]]:
