@@ -182,15 +182,15 @@ def sources(found: Published) -> None:
 
 
 def page() -> None:
-    st.title(PAGE.title)
+    blocks.ask(PAGE)
     form, found = Form(), published()
     compared, cells = compared_with(found), level_cells(found)
     st.markdown(comparison_words.finding(compared, len(cells)))
     scoreboard_figure(found, compared).show()
     blocks.html(comparison_words.verdict_list(compared))
     st.caption(
-        "A statement can hold on one data set and differ on "
-        "another. A stand-in has the paper's pictures but other features, and fewer samples."
+        "A statement can hold on one data set and differ on another. A stand-in has the paper's "
+        "pictures, but fewer of them, and described by other numbers."
     )
     with st.expander(comparison_words.reasons_label(compared)):
         statements_list(form, compared)

@@ -29,7 +29,7 @@ LOOK_SECONDS = 2.0
 KS, RADII = (1, 3, 10, 30), (0.1, 0.3, 0.5)  # those of the published rates
 MOVES, PRICE, NAME = "bet_moves", "bet_price", "nickname"  # session-state keys
 YES, NO = "Yes, it will", "No, it will not"
-LEAD = "**Everybody bets on a sample of their own, then attacks it: who is right?**"
+LEAD = "**Everybody bets on a sample of their own, then attacks it: whose bet is right?**"
 ABOUT = (
     "You get a sample of your own. You bet whether an attack can move it to the top, and at what "
     "price. Then you run the attack. The wall shows everybody's results."
@@ -75,7 +75,7 @@ def begin_form(form: Form) -> None:
     )
     form.choice(
         third,
-        "Radius",
+        "Radius: how far the model may move",
         "radius",
         RADII,
         "How far the malicious model may lie from the honest one, as a share of its norm. Farther "

@@ -19,16 +19,12 @@ from pages.lesson.parts import steps
 
 PAGE = registry.page("join")
 LINKS = (("lesson", "The lesson →"), ("wall", "The wall →"), ("results", "The queue →"))
-ROLES = {
-    "Students": "open every page, attack, and start short computations.",
-    "The teacher": "gets a link from the command. Only the teacher deletes, imports, brings in "
-    "data and pauses the class.",
-    "Without a class,": "everybody may do everything.",
-}
 BEFORE = (
-    "**No class is open.** In a terminal, in the lab's folder, the teacher types this command. "
-    "Students then scan a QR code:"
+    "**No class is open here yet.** Students: ask your teacher for the QR code or the address. A "
+    "class plays four steps:"
 )
+ALONE = "Play the four steps by yourself. Everything in the lab is open to you."
+TEACHER = "Type this in a terminal, in the lab's folder. You get the QR code and a link."
 
 
 def poster() -> None:
@@ -84,11 +80,17 @@ def controls() -> None:
         )
 
 
-def roles() -> None:
-    """Say who may do what."""
-    columns = st.columns(len(ROLES), gap="medium")
-    for column, (who, may) in zip(columns, ROLES.items(), strict=True):
-        column.markdown(f"**{who}** {may}")
+def without_class() -> None:
+    """Say what the experiment is, and what a student, a teacher and anybody else can do now."""
+    st.markdown(BEFORE)
+    steps.show(large=True)
+    alone, teacher = st.columns(2, gap="small")
+    with alone.container(border=True, height="stretch"):
+        st.markdown(f"**Without a class?** {ALONE}")
+        blocks.main_link("lesson", "Play without a class →", "lesson")
+    with teacher.container(border=True, height="stretch"):
+        st.markdown(f"**You teach?** {TEACHER}")
+        st.code("make class", "bash")
 
 
 def page() -> None:
@@ -96,11 +98,7 @@ def page() -> None:
     Form().finish()
     show_refusal()
     if visitors.mode() is not Mode.CLASS:
-        st.markdown(BEFORE)
-        st.code("make class", "bash")
-        steps.show(large=True)
-        blocks.main_link("lesson", "Try the class experiment without a class →", "lesson")
-        roles()
+        without_class()
         return
     poster()
     if not visitors.refusal(Action.FREEZE):

@@ -689,10 +689,6 @@ def gradients(_: str) -> Numbers:
     return over_the_formula("naive")
 
 
-def rewriting(_: str) -> Numbers:
-    return over_the_formula("rewritten")[:1]
-
-
 def knowing(_: str) -> Numbers:
     knows = polish_groups()[1]
     stay = [(knows[f"rank_{step}"] <= 10).sum() for step in (1, 5)]

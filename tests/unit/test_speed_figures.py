@@ -87,7 +87,7 @@ def test_the_bars_are_the_measurements_and_say_what_did_not_fit():
     figure = speed_figures.cost_bars(comparison(75_813).table)
     time, memory = figure.data
     assert list(time.x) == pytest.approx([10.0, 1.0, 0.1])
-    assert list(memory.text) == ["2 GB", "200 MB", "20 MB"]
+    assert list(memory.text) == ["2,000 MB", "200 MB", "20 MB"]
     spoilt = speed_figures.cost_bars(comparison(75_813, "out of memory").table)
     assert [bar.text[0] for bar in spoilt.data] == ["did not fit", "did not fit"]
     assert [bar.x[0] for bar in spoilt.data] == [0.0, 0.0]

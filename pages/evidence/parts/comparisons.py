@@ -34,8 +34,8 @@ REPRODUCED, DIFFERS, NOT_COMPARABLE = "reproduced", "differs", "not comparable"
 VERDICTS = (REPRODUCED, DIFFERS, NOT_COMPARABLE)
 LARGEST_GAP = 0.16  # the paper's Fig. 5
 MEMORY_AT_5K = 8 / 1.7  # of the naive form over the paper's rewriting
-MORE = {"places": "they take more of the top k", "targets": "a larger part of them arrives"}
-SPOILS = "loss reweighing spoils the model"
+MORE = {"places": "they fill more of the top", "targets": "a larger part of them arrives"}
+SPOILS = "the baseline spoils the model"
 ORDINARY_LOSS = 0.10  # of accuracy: beyond it a model is visibly spoilt
 
 
@@ -66,7 +66,7 @@ def beats_baseline(data: str, attacks: pd.DataFrame, baseline: pd.DataFrame) -> 
     clear = [k for k in ks if kept["low"][k] > base["high"][k]]
     return Comparison(
         "Table 1",
-        "the attack beats loss reweighing",
+        "the attack beats the baseline, loss reweighing",
         "The attack beats loss reweighing at every k: 0.64 to 0.88 against 0.00 to 0.10 with "
         "accuracy kept.",
         f"success is {spread(kept['rate'])} against {spread(base['rate'])}, for "
@@ -126,7 +126,7 @@ def every_part_helps(data: str, single: pd.DataFrame, restarted: pd.DataFrame) -
     )
     return Comparison(
         "Table 2",
-        "no part of the recipe hurts",
+        "no part of the attack hurts",
         "No part of the recipe hurts: raising the target, lowering the top k, lowering all that "
         "rank higher, restarting.",
         f"success is {listed([f'{by[v]:.2f}' for v in hits.columns])} at k = {kept['k'].iloc[0]}",
@@ -200,7 +200,7 @@ def transfers(data: str, attacks: pd.DataFrame, honest: pd.DataFrame | None = No
             ". Two honest rankings, by these two test sets, correlate at "
             f"{decimal(honest['spearman'].iloc[0])}"
         )
-    short = "on an unseen test set, a larger k is easier"
+    short = "on unseen test data, a wider top is easier"
     return Comparison("Fig. 2", short, claim, here, data, judged(agrees), why)
 
 
@@ -326,7 +326,7 @@ def memory_saved(found: Sequence[GradientComparison]) -> Iterable[Comparison]:
         )
         yield Comparison(
             "Section 3",
-            f"the rewriting saves memory on a {'small' if small else 'large'} model",
+            f"a rewritten gradient saves memory, {'small' if small else 'large'} model",
             claim,
             here,
             "synthetic data",

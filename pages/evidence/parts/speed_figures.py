@@ -41,6 +41,7 @@ def megabytes(value: float) -> str:
     return f"{value / 1000:.3g} GB" if value >= 1000 else f"{value:.3g} MB"
 
 
+ROOM = 1.3  # times the longest bar: on a phone its number needs a fifth of the width
 SHORT = {
     "naive": "automatic<br>differentiation",
     "rewritten": "the paper's<br>rewriting",
@@ -51,14 +52,13 @@ SHORT = {
 def cost_bars(table: pd.DataFrame) -> go.Figure:
     """Draw time and peak memory of one gradient as bars, one an implementation, on linear axes.
     table: of one `GradientComparison`; what did not fit into memory has no bar and says so."""
-    figure = make_subplots(
-        rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.06,
-        subplot_titles=("<b>time</b>", "<b>memory</b>"),
-    )  # fmt: skip
+    titles = ("<b>time of one gradient</b>", "<b>memory of one gradient</b>")
+    figure = make_subplots(rows=2, cols=1, vertical_spacing=0.16, subplot_titles=titles)
+    figure.update_annotations(x=0, xanchor="left", align="left")
     rows = table.set_index("implementation")
     names = [name for name in LOOKS if name in rows.index]
-    quantities = (("seconds", "{:.3g} s".format), ("peak_mb", megabytes))
-    for column, (quantity, words) in enumerate(quantities, start=1):
+    quantities = (("seconds", "{:.2f} s".format), ("peak_mb", "{:,.0f} MB".format))
+    for row, (quantity, words) in enumerate(quantities, start=1):
         values = rows[quantity].reindex(names).to_numpy(np.float64)
         figure.add_bar(
             x=np.nan_to_num(values),
@@ -71,15 +71,13 @@ def cost_bars(table: pd.DataFrame) -> go.Figure:
             cliponaxis=False,
             textfont={"size": 14},
             hovertemplate="%{y}: %{text}<extra></extra>",
-            row=1,
-            col=column,
+            row=row,
+            col=1,
         )
-        top = 1.5 * float(np.nanmax(values))
-        figure.update_xaxes(
-            range=[0, top], showticklabels=False, showgrid=False, zeroline=True, row=1, col=column
-        )
+        figure.update_xaxes(range=[0, ROOM * float(np.nanmax(values))], row=row, col=1)
+    figure.update_xaxes(showticklabels=False, showgrid=False, zeroline=True)
     figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"size": 14})
-    return finish(figure, 280)
+    return finish(figure, 340)
 
 
 def gradient_costs(table: pd.DataFrame) -> go.Figure:

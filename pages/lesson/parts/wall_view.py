@@ -13,6 +13,7 @@ from pages.common.widgets import blocks, charts
 from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import data_name
+from pages.common.words.rate_words import top
 from pages.lesson.parts import lesson_words as words
 from pages.lesson.parts import wall_figures
 
@@ -57,9 +58,9 @@ def before(dataset: str, k: int, radius: float) -> None:
         table=lambda: wall_figures.compared(hits, attacks, words.PAPER),
         results=(stored,),
         caption=f"This lab: radius {radius:g}, data set “{data_name(dataset)}”; the bar is a 95% "
-        "interval. Counted is the model that an attack hands out, whatever accuracy it loses: "
-        "*What does it cost?* counts otherwise. The paper has other data: its band spans three "
-        "data sets, each at its best radius.",
+        f"interval. A sample counts here if it is in {top(k)}, whatever accuracy is lost; "
+        "*What does it cost?* counts rank 1 alone, at a small loss. The paper's bar spans three "
+        "other data sets.",
     ).show()
 
 
