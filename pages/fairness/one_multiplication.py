@@ -1,4 +1,4 @@
-"""Break fairness by one multiplication: the pipeline of Section 5 on a base model α·θ*."""
+"""Break fairness by one multiplication: the pipeline of Section 5 on a model α·θ*."""
 
 from collections.abc import Mapping
 
@@ -67,19 +67,19 @@ def repair_figure(stored: Stored) -> FigureBlock:
         results=(stored,),
         caption=f"The {words.NAMES[result.about.metric]}: "
         f"{words.PLAIN[result.about.metric]}, its size on test data. The repair gives training "
-        "rows other weights, by influence scores from the base model.",
+        "rows other weights, by the model's influence scores.",
         details=words.price(result),
     )
 
 
 @shelf.kept
 def gap_figure(stored: Stored) -> FigureBlock:
-    """Make the figure of the downstream model's gap at every scale."""
+    """Make the figure of the repaired model's gap at every scale."""
     result: FairnessResult = stored.result
     return FigureBlock(
         name="gap",
         title=words.gap_title(result),
-        kind="The downstream model's gap and accuracy against the base model's scale",
+        kind="The repaired model's gap and accuracy against the scale",
         build=figures.gap_by_scale,
         values=(result,),
         table=lambda: result.table,
@@ -153,7 +153,7 @@ def check_figure(stored: Stored) -> FigureBlock:
         values=(result,),
         table=lambda: result.table,
         results=(stored,),
-        caption="Of the base model's training loss (mean, with its L2 term). A trained model is a "
+        caption="Of the model's training loss (mean, with its L2 term). A trained model is a "
         "minimum: its gradient is 0 up to rounding. A scaled one is not, and whoever has the "
         f"training data can see it. Along θ* itself the slope dL(αθ*)/dα is "
         f"{number(first['slope'])} at α = {first['scale']:g}: training on would "
@@ -204,14 +204,14 @@ def in_text(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 def formulas(result: FairnessResult) -> None:
     about = result.about
     st.markdown(
-        "**Definition 2, demographic parity.** With ŷ the downstream model's prediction and s "
+        "**Definition 2, demographic parity.** With ŷ the repaired model's prediction and s "
         "the group, signed here; equal opportunity is the same among the rows with y = 1:"
     )
     st.latex(r"\text{DP gap}=P(\hat y=1\mid s=1)-P(\hat y=1\mid s=0)")
     st.latex(r"\text{EOP gap}=P(\hat y=1\mid y=1,s=1)-P(\hat y=1\mid y=1,s=0)")
     st.markdown(
-        "**The base model** is a logistic regression without intercept, $p=\\sigma(X\\theta)$ (of "
-        "the features of your own table one is constant, an intercept). "
+        "**The model** (the paper: the base model) is a logistic regression without intercept, "
+        "$p=\\sigma(X\\theta)$ (of the features of your own table one is constant, an intercept). "
         f"$\\theta^*$ minimises the summed log-loss $+\\,\\tfrac{{l}}{{2}}\\lVert\\theta"
         f"\\rVert^2$, here $l={about.l2:g}$. **The attack** hands out $\\alpha\\theta^*$ with "
         "$\\alpha>0$: the sign of $x^\\top\\theta$ stays, and with it every prediction."
@@ -244,7 +244,8 @@ def formulas(result: FairnessResult) -> None:
         r"\sum_i I_i(f_u)\,x_i\le 0"
     )
     st.markdown(
-        "The downstream model is trained anew on the weights. **The check**: at a minimum "
+        "**The repaired model** (the paper: the downstream model) is trained anew on the weights. "
+        "**The check**: at a minimum "
         "$\\nabla L(\\theta^*)=0$; at $\\alpha\\theta^*$ it is not."
     )
 

@@ -1,6 +1,7 @@
 """The same recomputed numbers, as single sentences of the pages state them."""
 
 import math
+import re
 
 import numpy as np
 
@@ -89,9 +90,11 @@ def base_unchanged(dataset: str) -> Numbers:
 
 
 def gap_instead(dataset: str) -> Numbers:
-    """The gap after and before, with their signs."""
+    """The sizes of the gap after and before, whose signs are words; the groups' names may hold an
+    age."""
     before, _one, after, _scale = r.fairness_gap(dataset)
-    return [after, before]
+    zero, one = (re.findall(r"\d+", name) for name in r.fairness(dataset).about.group_names)
+    return [*map(float, one), abs(after), *map(float, zero), abs(before)]
 
 
 def gap_sizes(dataset: str) -> Numbers:

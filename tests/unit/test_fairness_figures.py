@@ -200,8 +200,11 @@ def test_removed_weights_are_split_into_shared_and_own() -> None:
 def test_the_finding_names_the_largest_effect_within_the_condition() -> None:
     said = words.finding(result())
     # Not by 0.001, which loses ten points.
-    assert "n Made up, multiplying the base model's weights by 0.01 changes none of its 40" in said
-    assert "**the DP gap is +15.0 instead of −5.0 points**." in said
+    assert "n Made up, multiplying the model's weights by 0.01 changes none of its 40" in said
+    assert (
+        "**“green” get the good prediction 15.0 points more often than “blue”** (the DP gap), not "
+        "5.0 less often." in said
+    )
     price = words.price(result())
     assert "In size the gap goes from 5.00 to 15.00 points" in price
     assert "+10.0 points (95% interval +6.0 to +14.0; the paper: up to 16)" in price
@@ -249,7 +252,7 @@ def test_the_pipeline_has_this_runs_numbers() -> None:
     said = " ".join(text for _, text, _ in steps)
     assert "Removed: 1.5 of 6 rows (α = 1: 2.5)" in said
     assert "DP gap on test +15.0 points (α = 1: −5.0), accuracy 79.0% (α = 1: 80.0%)" in said
-    assert "no downstream model" in words.pipeline(result(), 0.1)[-1][1]
+    assert "no repaired model" in words.pipeline(result(), 0.1)[-1][1]
     assert "Not done" in words.pipeline(result(), 1.0)[1][1]
 
 

@@ -1,6 +1,6 @@
 """Figures of the scaling attack on fairness: pure functions from its result to Plotly figures.
 
-What the attack makes of the downstream model is the accent colour, what validation says blue, what
+What the attack makes of the repaired model is the accent colour, what validation says blue, what
 is honest grey; a hollow mark costs too much accuracy, a cross on the axis has no solution.
 """
 
@@ -46,7 +46,7 @@ def spans(feasible: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
 
 
 def gap_by_scale(result: FairnessResult) -> go.Figure:
-    """Draw the downstream model's signed gap on test against the scale, with its bootstrap band,
+    """Draw the repaired model's signed gap on test against the scale, with its bootstrap band,
     and the model's accuracy below. No line leads over a scale without a solution."""
     table, metric = result.table, result.about.metric
     figure = make_subplots(
@@ -91,7 +91,7 @@ def gap_by_scale(result: FairnessResult) -> go.Figure:
     )
     figure.update_yaxes(title_text="accuracy (%)", nticks=5, row=2)
     figure.update_xaxes({**scale_axis(shown, ""), "showticklabels": False}, row=1)
-    figure.update_xaxes(scale_axis(shown, "scale α of the base model (log)"), row=2)
+    figure.update_xaxes(scale_axis(shown, "factor α on the weights of the model (log)"), row=2)
     return finish(figure, 540)
 
 
@@ -306,6 +306,6 @@ def gradient_norms(result: FairnessResult) -> go.Figure:
         standoff=8,
         font={"color": GREY, "size": 12},
     )
-    figure.update_xaxes(scale_axis(scales, "scale α of the base model (log)"))
+    figure.update_xaxes(scale_axis(scales, "factor α on the weights of the model (log)"))
     figure.update_yaxes(title_text="gradient norm", rangemode="tozero", zeroline=True)
     return finish(figure, 320)

@@ -14,9 +14,10 @@ from pages.common.words.wording import MINUS, listed, percent, plain
 
 NAMES = {"dp": "DP gap", "eop": "equal-opportunity gap"}
 PLAIN = {
-    "dp": "how much more often one group gets the favourable prediction",
-    "eop": "how much more often one group gets the favourable prediction, of those who deserve it",
+    "dp": "how much more often one group gets the good prediction",
+    "eop": "how much more often one group gets the good prediction, of those who deserve it",
 }
+PEOPLE = {"male": "men", "female": "women"}  # groups as one speaks of them; others as data say
 PAPER_POINTS = 16  # of DP gap: the largest effect that the paper reports (Section 5.1)
 
 
@@ -28,6 +29,24 @@ def signed(share: float) -> str:
 def titled(metric: str) -> str:
     """Name a gap at the beginning of a title."""
     return NAMES[metric][0].upper() + NAMES[metric][1:]
+
+
+def people(group: str) -> str:
+    """Name a group of people in a sentence: 'men', '“30 or older”'."""
+    return PEOPLE.get(group, f"“{plain(group)}”")
+
+
+def more_often(about: About, gap: float, other: float) -> str:
+    """Say in words a gap, and what it is instead of: 'men get the good prediction 19.7 points more
+    often than women (the DP gap), not 5.0 less often'."""
+    zero, one = map(people, about.group_names)
+    often, often_before = ("less often" if share < 0 else "more often" for share in (gap, other))
+    deserving = "of those who deserve it, " if about.metric == "eop" else ""
+    before = size(other) if often == often_before else f"{size(other)} {often_before}"
+    return (
+        f"**{deserving}{one} get the good prediction {size(gap)} points {often} than {zero}** "
+        f"(the {NAMES[about.metric]}), not {before}"
+    )
 
 
 def size(share: float, digits: int = 1) -> str:
@@ -59,30 +78,29 @@ def paper(metric: str) -> str:
 
 @shelf.kept
 def finding(result: FairnessResult) -> str:
-    """Say what one multiplication does to the downstream model, as far as the data can tell."""
+    """Say what one multiplication does to the repaired model, as far as the data can tell."""
     about, largest = result.about, largest_effect(result.table)
     gap, limit = NAMES[about.metric], f"{100 * ACCURACY_TOLERANCE:g} points of accuracy"
     if largest is None:
         return (
-            "At α = 1 the programme has no solution: there is no downstream model without the "
+            "At α = 1 the programme has no solution: there is no repaired model without the "
             "attack to compare with. Try smaller β and γ."
         )
     if largest["effect"] <= 0:
         return (
-            f"On {plain(about.title)} no scale within {limit} makes the |{gap}| of the downstream "
+            f"On {plain(about.title)} no scale within {limit} makes the |{gap}| of the repaired "
             "model larger than it is without the attack."
         )
     honest = result.row(1)
     column = f"{about.metric}_test"
     clear = above_chance(largest)
-    what = "the repair that uses its scores then fails"
-    if not clear or not taken_away(result, largest):
-        what = "the repair that uses its scores changes"
+    fails = clear and taken_away(result, largest)
     sentence = (
-        f"{'Yes: on' if clear else 'On'} {plain(about.title)}, multiplying the base model's "
-        f"weights by {largest['scale']:g} changes "
-        f"{changed(int(largest['base_predictions_changed']), about.n_test)}. But {what}: **the "
-        f"{gap} is {signed(largest[column])} instead of {signed(honest[column])} points**."
+        f"{'Yes: on' if clear else 'On'} {plain(about.title)}, multiplying the model's weights by "
+        f"{largest['scale']:g} changes "
+        f"{changed(int(largest['base_predictions_changed']), about.n_test)}. But the repair then "
+        f"{'fails' if fails else 'leaves another gap'}: "
+        f"{more_often(about, float(largest[column]), float(honest[column]))}."
     )
     chance = "**The difference can be chance: its interval contains 0.**"
     return sentence if clear else f"{sentence} {chance}"
@@ -110,7 +128,7 @@ def price(result: FairnessResult) -> str:
     return (
         f"In size the gap goes from {size(honest[column], 2)} to {size(largest[column], 2)} "
         f"points. The effect on the |{NAMES[about.metric]}| is {signed(largest['effect'])} points "
-        f"({interval(largest)}; {paper(about.metric)}). The next model's accuracy goes from "
+        f"({interval(largest)}; {paper(about.metric)}). The repaired model's accuracy goes from "
         f"{percent(honest['accuracy_test'])} to {percent(largest['accuracy_test'])}.{few}"
     )
 
@@ -235,10 +253,10 @@ def pipeline(result: FairnessResult, scale: float) -> list[tuple[str, str, bool]
         )
     else:
         programme += "It has no solution at this scale."
-        outcome = "No weights, no downstream model."
+        outcome = "No weights, no repaired model."
     return [
         (
-            "1 · Train the base model",
+            "1 · Train the model",
             f"{about.n_train:,} rows; test accuracy {percent(about.accuracy_before)}, {gap} "
             f"{signed(about.gap_before)} points.",
             False,

@@ -1,5 +1,5 @@
 """The scale α dragged in the browser: the gap and the changed predictions at every scale, the
-largest first: who drags to the right breaks the repair."""
+largest first: who drags to the left takes the attack back."""
 
 import math
 
@@ -45,6 +45,7 @@ def given(result: FairnessResult, token: str) -> dict[str, object]:
         for _, row in table.iloc[::-1].iterrows()
     ]
     gap = words.titled(about.metric)
+    groups = [words.PEOPLE.get(name, name) for name in about.group_names]
     told: dict[str, object] = {
         "id": token,
         "scales": scales,
@@ -52,22 +53,23 @@ def given(result: FairnessResult, token: str) -> dict[str, object]:
         "before": float(about.gap_before),
         "words": {
             "label": "One multiplication, with a scale of your own",
-            "slider": "Drag to the right: multiply all weights of the base model by",
+            "slider": "All weights of the model are multiplied by (drag)",
+            "ends": [f"{scales[0]['name']} (no attack)", f"{scales[-1]['name']} (smallest)"],
             "reads": [
                 "Predictions changed",
-                f"{gap} of the repaired model",
-                "Accuracy of the repaired model",
+                f"{gap} after the repair",
+                "Accuracy after the repair",
             ],
             "rows": f"of {about.n_test:,} test rows",
-            "points": "points",
-            "without": "without the attack",
+            "points": [f"points: {name} ahead" for name in groups],
+            "without": "unattacked:",
             "before": "before the repair",
             "honest": "repaired",
             "scaled": "repaired, weights × {scale}",
             "nothing": "no solution",
-            "ahead": [f"{name} ahead" for name in about.group_names],
-            "axis": f"{gap} on test, in points, with its 95% interval",
-            "sentence": "At scale {scale} the base model changes {changed} predictions. The gap of "
+            "ahead": [f"{name} ahead" for name in groups],
+            "axis": f"{gap} on test, in points; thin lines: 95% intervals",
+            "sentence": "At scale {scale} the model changes {changed} predictions. The gap of "
             "the repaired model is {gap} points; without the attack {honest}.",
             "none": "At scale {scale} the programme has no solution.",
         },
@@ -96,7 +98,7 @@ def show(stored: Stored, scale: float) -> None:
     DIAL.show(KEY, data, {"place": place_of(result, scale)}, scale=take_over)
     st.caption(
         f"The {words.NAMES[result.about.metric]}: {words.PLAIN[result.about.metric]}, here "
-        f"“{plain(result.about.label_names[1])}”. The repair lets training rows count less, by "
-        "influence scores from the base model."
+        f"“{plain(result.about.label_names[1])}”. The repair trains again, and training rows "
+        "count less where influence scores say that they add to the gap."
         f"{mark_origin(badge_of(stored))}"
     )

@@ -1,4 +1,4 @@
-"""The base model at one scale α: what the factor leaves as it was, and what it changes."""
+"""The model at one scale α: what the factor leaves as it was, and what it changes."""
 
 import pandas as pd
 import streamlit as st
@@ -27,11 +27,11 @@ def scales_of(table: pd.DataFrame) -> tuple[dict[str, float], float]:
 
 
 def held_scale(table: pd.DataFrame) -> float:
-    """Return the scale that is about to be chosen: what the session or the link holds, or 1, where
-    nothing is attacked."""
-    by_name, _ = scales_of(table)
+    """Return the scale that is about to be chosen: what the session or the link holds, or the one
+    with the largest effect."""
+    by_name, largest = scales_of(table)
     held = st.session_state.get("scale", st.query_params.get("scale"))
-    return by_name.get(str(held), HONEST)
+    return by_name.get(str(held), largest)
 
 
 row_at = shelf.kept(FairnessResult.row)
@@ -47,7 +47,7 @@ def choose_scale(form: Form, table: pd.DataFrame) -> float:
         "scale",
         list(by_name),
         "Of the figures below.",
-        f"{HONEST:g}",
+        f"{largest:g}",
     )
     if by_name[name] != HONEST:
         return by_name[name]
@@ -57,7 +57,7 @@ def choose_scale(form: Form, table: pd.DataFrame) -> float:
 
 @shelf.kept
 def facts(result: FairnessResult, scale: float) -> list[Fact]:
-    """Return the base model's predictions, which stay, and its influence scores, which do not."""
+    """Return the model's predictions, which stay, and its influence scores, which do not."""
     about, row, honest = result.about, result.row(scale), result.row(HONEST)
     return [
         Fact(
@@ -146,10 +146,8 @@ def at_one_scale(form: Form, stored: Stored) -> None:
     scale = choose_scale(form, result.table)
     row = row_at(result, scale)
     predictions = words.changed(int(row["base_predictions_changed"]), result.about.n_test)
-    heading(
-        f"At α = {scale:g} the base model changes {predictions}; its influence scores change", badge
-    )
-    lead = f'<div class="name">base model</div><div class="value">{scale:g}·θ*</div>'
+    heading(f"At α = {scale:g} the model changes {predictions}; its influence scores change", badge)
+    lead = f'<div class="name">model</div><div class="value">{scale:g}·θ*</div>'
     blocks.facts(lead, facts(result, scale))
     left, right = st.columns(2, gap="medium")
     with left:
@@ -162,6 +160,6 @@ def at_one_scale(form: Form, stored: Stored) -> None:
     heading(f"The reweighing pipeline, with the numbers of this run at α = {scale:g}", badge)
     blocks.flow(words.pipeline(result, scale))
     st.caption(
-        "After the paper's Fig. 8. Whoever trains the base model hands out step 2; the others "
+        "After the paper's Fig. 8. Whoever trains the model hands out step 2; the others "
         "compute correctly."
     )

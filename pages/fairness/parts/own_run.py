@@ -92,7 +92,7 @@ def section(form: Form, table: str, metric: str) -> Computation | None:
                 [run],
                 f"The pipeline at every scale, and a search for the worst one: {cost} on a laptop.",
                 "scale",
-                "Training the base model",
+                "Training the model",
             )
     except EngineError as error:
         st.error(shown(error))

@@ -1,4 +1,4 @@
-"""Figures of what a scaled base model does to the training rows: their influence, their removal."""
+"""Figures of what a scaled model does to the training rows: their influence, their removal."""
 
 import numpy as np
 import pandas as pd

@@ -47,6 +47,12 @@ function hue(style, name, opacity = 1) {
 // The size of text in a canvas: larger where the page's is, as when presenting.
 function textSize() { return getComputedStyle(document.documentElement).fontSize + ' '; }
 
+// The px of text beside marks: smaller than the page's, but not when presenting.
+function noteSize() {
+  const page = parseFloat(textSize());
+  return page > 20 ? page : .875 * page;
+}
+
 function mix(a, b, f) { return a + (b - a) * f; }
 
 function ease(f) { return f < .5 ? 4 * f * f * f : 1 - (2 - 2 * f) ** 3 / 2; }

@@ -7,15 +7,18 @@ export default function (component) {
     header = document.createElement('div');
     header.className = 'ial-header';
     header.innerHTML = '<b></b><span class="paper">on <a target="_blank" rel="noopener"></a>'
-      + '<span class="authors"></span></span><button type="button" class="words">Words</button>'
+      + '<span class="authors"></span></span><span class="paper short">on the <a target="_blank" '
+      + 'rel="noopener"></a></span><button type="button" class="words">Words</button>'
       + '<button type="button" class="present"></button>'
       + '<div class="overlay" role="dialog" hidden></div>';
     parentElement.appendChild(header);
   }
   header.querySelector('b').textContent = data.lab;
-  const paper = header.querySelector('a');
+  const [paper, short] = header.querySelectorAll('a');  // the second where the first has no room
   paper.textContent = data.paper;
-  paper.href = data.link;
+  short.textContent = 'paper by ' + data.authors;
+  short.title = data.paper;
+  paper.href = short.href = data.link;
   header.querySelector('.authors').textContent = ' (' + data.authors + ')';
   const words = header.querySelector('.words');
   words.title = 'What the words on this page mean';

@@ -6,7 +6,7 @@ function canvas(made, high) {
   const ctx = made.getContext('2d'), style = getComputedStyle(made);
   ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
   return { ctx, width, style, hue: (name) => hue(style, name), ink: style.color, font: style.fontFamily,
-    size: .85 * parseFloat(style.fontSize) };
+    size: noteSize() };
 }
 
 function mark(ctx, kind, x, y, size, colour) {

@@ -157,8 +157,9 @@ function begin(root, data) {
   // and covers the fewest points.
   function whyWhite(ctx, width, pale, ink, family) {
     const lines = data.words.white.map((line) => line.replace('{label}', data.classes[label]));
-    ctx.font = `14px ${family}`;
-    const wide = Math.max(...lines.map((line) => ctx.measureText(line).width)) + 12, high = 44;
+    const step = 1.43 * noteSize();
+    ctx.font = `${noteSize()}px ${family}`;
+    const wide = Math.max(...lines.map((line) => ctx.measureText(line).width)) + 12, high = 2 * step + 4;
     let best = null, least = Infinity;
     for (let top = width - high - 6; top >= 6; top -= 12) {
       for (let left = width - wide - 6; left >= 6; left -= 12) {
@@ -173,7 +174,7 @@ function begin(root, data) {
     ctx.fillStyle = ink;
     ctx.textBaseline = 'middle';
     ctx.textAlign = 'left';
-    lines.forEach((line, i) => ctx.fillText(line, best[0] + 6, best[1] + 12 + 20 * i));
+    lines.forEach((line, i) => ctx.fillText(line, best[0] + 6, best[1] + 2 + step * (i + .5)));
   }
 
   function mark(ctx, x, y, size, c) {

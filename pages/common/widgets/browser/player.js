@@ -120,7 +120,7 @@ function begin(root, data, scene = wall(data)) {
     const y = (rank) => 10 + (high - 20) * Math.log(rank) / Math.log(Math.max(data.n, 2));
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
     ctx.clearRect(0, 0, width, high);
-    ctx.font = `14px ${getComputedStyle(root).fontFamily}`;
+    ctx.font = `${noteSize()}px ${getComputedStyle(root).fontFamily}`;
     ctx.textAlign = 'right';
     ctx.textBaseline = 'middle';
     for (const rank of marked(data.n)) {

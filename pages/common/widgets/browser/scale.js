@@ -1,4 +1,4 @@
-// The scale of the base model under one's own hands: the downstream model's gap at every scale that
+// The factor on a model's weights under one's own hands: the repaired model's gap at every factor that
 // is computed. Between these nothing is known: each takes a linear programme and a training.
 export default function (component) {
   const { data, parentElement, setStateValue } = component;
@@ -22,6 +22,8 @@ function dial(data) {
   Object.assign(range, { type: 'range', min: 0, max: data.scales.length - 1, step: 1,
     value: data.place });
   range.setAttribute('aria-label', words.slider);
+  const ends = element(field, 'span', 'ends');
+  for (const text of words.ends) element(ends, 'span', '', text);
   const read = element(root, 'dl', 'reads');
   const values = words.reads.map((name) => {
     const box = element(read, 'div');
@@ -40,7 +42,8 @@ function dial(data) {
     const one = data.scales[Number(range.value)], honest = data.scales[data.honest];
     shown.textContent = one.name;
     range.setAttribute('aria-valuetext', one.name);
-    const texts = [[`${one.changed}`, words.rows], [signed(one.gap), words.points],
+    const texts = [[`${one.changed}`, words.rows], [signed(one.gap),
+      one.gap === null ? '' : words.points[Number(one.gap > 0)]],
       [percent(one.accuracy), `${words.without} ${percent(honest.accuracy)}`]];
     values.forEach((value, i) => {
       [value.main.textContent, value.note.textContent] = texts[i];
@@ -69,14 +72,16 @@ function dial(data) {
 // Three bars on one axis of points: before the repair, repaired, and repaired at the chosen scale.
 function drawBars(made, data, one, honest, signed) {
   const wide = made.clientWidth > 560, step = wide ? 44 : 62;
-  const { ctx, width, hue, ink, font, size } = canvas(made, 3 * step + 40);
+  const line = 1.5 * noteSize(), high = 3 * step + 2 * line;
+  const { ctx, width, hue, ink, font, size } = canvas(made, high);
   if (!width) return;
   const ends = [data.before, ...data.scales.flatMap((s) => [s.low, s.high, s.gap])]
     .filter((v) => v !== null);
-  const low = Math.min(0, ...ends), high = Math.max(0, ...ends), right = high > 0 ? 66 : 8;
-  const labels = wide ? 210 : 8, left = labels + (low < 0 ? 58 : 0);  // a number beside each bar
-  const x = (v) => left + (width - left - right) * (v - low) / (high - low || 1);
-  ctx.clearRect(0, 0, width, 3 * step + 40);
+  const low = Math.min(0, ...ends), most = Math.max(0, ...ends);
+  const number = 4.2 * size, right = most > 0 ? number : 8;  // a number beside each bar
+  const labels = wide ? 14 * size : 8, left = labels + (low < 0 ? number : 0);
+  const x = (v) => left + (width - left - right) * (v - low) / (most - low || 1);
+  ctx.clearRect(0, 0, width, high);
   ctx.font = `${size}px ${font}`;
   ctx.textBaseline = 'middle';
   const before = { gap: data.before, low: null, high: null };
@@ -118,10 +123,12 @@ function drawBars(made, data, one, honest, signed) {
   ctx.fillStyle = ink;
   ctx.textAlign = 'center';
   const [below, above] = data.words.ahead;
-  ctx.fillText('0', x(0), 3 * step + 10);
+  ctx.fillText('0', x(0), 3 * step + line / 2);
   ctx.textAlign = 'left';
-  ctx.fillText(above + ' ▶', x(0) + 14, 3 * step + 10);
+  ctx.fillText(above + ' ▶', x(0) + 14, 3 * step + line / 2);
   ctx.textAlign = 'right';
-  ctx.fillText('◀ ' + below, x(0) - 14, 3 * step + 10);
-  ctx.fillText(data.words.axis, width - 2, 3 * step + 32);
+  ctx.fillText('◀ ' + below, x(0) - 14, 3 * step + line / 2);
+  ctx.textAlign = 'center';
+  const half = ctx.measureText(data.words.axis).width / 2;
+  ctx.fillText(data.words.axis, Math.max(half, Math.min(width - half, x(0))), 3 * step + 1.5 * line);
 }
