@@ -1,4 +1,4 @@
-"""Undo it with one step: honest, attacked and knowing models, polished by Newton steps."""
+"""Undo it in a few steps: honest, attacked and knowing models, polished by Newton steps."""
 
 from __future__ import annotations
 

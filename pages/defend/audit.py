@@ -47,8 +47,8 @@ def own(form: Form, dataset: Dataset, request: AuditRequest) -> AuditRequest:
         "rest all others.",
     )
     st.caption(
-        f"The model has {openings.parameters(dataset):,} parameters. Ask "
-        "fewer queries, and any numbers pass; target, k, radius and seed are in the sidebar."
+        f"The model has {openings.parameters(dataset):,} parameters. With too few queries, invented "
+        "numbers fit as well. All other settings are in the sidebar."
     )
     return replace(request, queries=queries)
 
@@ -76,6 +76,7 @@ def players(result: AuditResult) -> None:
     sign.note("players", result.order)
     st.markdown(words.same_verdict(result))
     st.markdown(
+        f"- {words.impossible(result)}\n"
         "- The audit asks whether **some** vector *v* explains a row of scores as *vᵀT*. Honest "
         "scores have *v* = −(H + λI)⁻¹g. The **careful liar** takes another *v*; the audit does "
         "not ask which.\n"
@@ -86,7 +87,7 @@ def players(result: AuditResult) -> None:
     )
 
 
-@unfold.section("How many queries does it take? And the residuals, as a figure to save", "growth")
+@unfold.section("How many test samples must the auditor ask about?", "growth")
 def by_queries(stored: Stored, samples: Samples | None) -> None:
     growth_figure(stored).show()
     rows_figure(stored, samples).show()
@@ -149,7 +150,7 @@ def formulas(result: AuditResult) -> None:
 def live(stored: Stored, exponent: float | None) -> None:
     """Show every row's residual, which is caught or passes while the tolerance is dragged."""
     result: AuditResult = stored.result
-    charts.heading("Whose answers do not fit together?")
+    charts.heading("Whose scores do not fit together?")
     start = float(np.log10(result.tolerance))
     live_threshold.show(
         "audit",
@@ -158,9 +159,9 @@ def live(stored: Stored, exponent: float | None) -> None:
         TOLERANCE,
     )
     st.caption(
-        f"Each dot: all answers about one training sample. Ringed: sample {result.target}, which "
-        "each cheat wants at the top; the liars lie about it alone. “Only rounding”: the computer "
-        "rounds, and these dots do not differ from zero."
+        f"Each dot is one training sample, with its scores for {result.queries:,} test samples. "
+        f"Ringed: sample {result.target}, which each cheat wants at the top. The liars lie about "
+        "it alone."
         f"{mark_origin(badge_of(stored))}"
     )
 

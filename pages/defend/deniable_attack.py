@@ -137,7 +137,7 @@ def in_numbers(stored: Stored, epsilon: float, request: DeniableRequest) -> None
         )
         st.caption(
             "“Usual” is the loss with equal weights, unscaled features and the default l2. AUC: "
-            "how often an attacked model's first sample ranks lower by averaged scores than an "
+            "how often a malicious model's first sample ranks lower by averaged scores than an "
             "honest trainer's."
         )
         st.markdown(words.price(result))

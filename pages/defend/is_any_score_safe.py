@@ -21,7 +21,7 @@ from pages.defend.parts import score_matrix_words as words
 PAGE = registry.page("is-any-score-safe")
 ROLE = "score matrix"
 COST = (
-    "Attacks nine scores for 24 targets each, and looks at every attacked model with all twelve: "
+    "Attacks nine scores for 24 targets each, and looks at every malicious model with all twelve: "
     "some ten minutes for digits on a laptop."
 )
 

@@ -58,7 +58,7 @@ def overview_figure(stored: Stored, threshold: float) -> FigureBlock:
         name="gradient-norms",
         key="norms",
         title=words.overview_title(table),
-        kind="Gradient norms of honest, attacked, scaled and adaptively attacked models",
+        kind="Gradient norms of honest, malicious, scaled and adaptively attacked models",
         build=figures.overview,
         values=(table, threshold),
         results=(stored,),
@@ -71,7 +71,10 @@ def live(stored: Stored, exponent: float) -> None:
     table: pd.DataFrame = stored.result
     heading("Whose slope is too large for finished training?")
     live_threshold.show("minimum", live_threshold.of_norms(table, RANGE, STEP), exponent, THRESHOLD)
-    st.caption(f"{words.passing(table, 10**exponent)}{mark_origin(badge_of(stored))}")
+    st.caption(
+        "Each mark is one model. Those right of the dashed line are flagged."
+        f"{mark_origin(badge_of(stored))}"
+    )
 
 
 def groups(stored: Stored, threshold: float) -> None:
@@ -91,7 +94,7 @@ def groups(stored: Stored, threshold: float) -> None:
 
 @shelf.kept
 def roc_figure(stored: Stored, threshold: float) -> FigureBlock:
-    """Make the figure of how well the check tells manipulated models from honest ones."""
+    """Make the figure of how well the check tells malicious models from honest ones."""
     table: pd.DataFrame = stored.result
     alarms = float((table.loc[table["kind"] == "honest", "gradient_norm"] >= threshold).mean())
     drawn = rates.curves_table(rates.by_kind(table))
@@ -107,16 +110,16 @@ def roc_figure(stored: Stored, threshold: float) -> FigureBlock:
 
 @unfold.section("How well does the check tell them apart? All models, group by group", "detector")
 def detector(stored: Stored, threshold: float) -> None:
-    """Show how well the check tells manipulated models from honest ones: the marks and curves as
+    """Show how well the check tells malicious models from honest ones: the marks and curves as
     figures to save, a table, and every group of models."""
     overview_figure(stored, threshold).show()
     roc_figure(stored, threshold).show()
     found = rates.curves(stored.result)
     blocks.table(words.areas_table(found), "AUC of the check, by what it is asked to tell apart")
     st.caption(
-        f"{words.detector_meaning(stored.result)}AUC: how often a manipulated model has the larger "
+        f"{words.detector_meaning(stored.result)}AUC: how often a malicious model has the larger "
         "gradient than an honest one, ties half; "
-        "intervals by bootstrap of both groups. Of attacked models those count that reached the "
+        "intervals by bootstrap of both groups. Of malicious models those count that reached the "
         f"top.{words.with_failures(stored.result)}"
     )
     groups(stored, threshold)
@@ -150,7 +153,7 @@ def objectives(
         name="by-objective",
         key="objectives",
         title=words.caught_title(rows),
-        kind="Share of attacked models that the check flags, by objective and radius",
+        kind="Share of malicious models that the check flags, by objective and radius",
         build=figures.caught,
         values=(rows,),
         results=(stored, *others.values()),
@@ -160,7 +163,7 @@ def objectives(
     ).show()
     blocks.table(
         words.objectives_table(rows, rates.passing(results, threshold), request),
-        "Attacked models that the check flags, by objective and radius",
+        "Malicious models that the check flags, by objective and radius",
     )
     st.caption(
         "p: exact sign test against Algorithm 3 on the targets of which only one of the two models "

@@ -1,4 +1,4 @@
-"""Would another score have noticed? The attacked model under other attributions, and an alarm."""
+"""Would another score have noticed? The malicious model under other attributions, and an alarm."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ from pages.defend.parts.examined_attack import ExaminedAttack, Question
 PAGE = registry.page("other-scores")
 OTHERS = "other attackers"  # of published results
 COST = (
-    "The attack, six scores of two models, and the alarm on a crowd of honest and attacked models: "
+    "The attack, six scores of two models, and the alarm on a crowd of honest and malicious models: "
     "one to three minutes for digits on a laptop."
 )
 EVERY_COST = (
@@ -73,7 +73,7 @@ def ranks_figure(stored: Stored) -> FigureBlock:
 
 def every_score(request: AttributionsRequest) -> AttributionsRequest:
     """Return a request for the same attack under every score of the lab, with two honest models and
-    one attacked model instead of the many that the alarm is tested on."""
+    one malicious model instead of the many that the alarm is tested on."""
     return replace(request, attributions=tuple(SCORES), retrained=0, n_honest=2, n_attacked=1)
 
 
@@ -139,7 +139,7 @@ def crowd_figure(
         name=f"alarm-{score}-{kind}",
         key="crowd",
         title=words.crowd_title(result, kind, score),
-        kind="The alarm's number for honest and attacked models, with its threshold",
+        kind="The alarm's number for honest and malicious models, with its threshold",
         build=drawn.crowd,
         values=(result, kind, score),
         table=lambda: result.models,
@@ -161,12 +161,12 @@ def alarms_figure(stored: Stored) -> FigureBlock:
     return FigureBlock(
         name="alarms",
         title=words.alarms_title(result),
-        kind="Attacked models found and honest models accused by six alarms",
+        kind="Malicious models found and honest models accused by six alarms",
         build=drawn.alarms,
         values=(result,),
         table=lambda: result.alarms,
         results=(stored,),
-        caption="With 95% Wilson intervals. An AUC is the chance that an attacked model disagrees "
+        caption="With 95% Wilson intervals. An AUC is the chance that a malicious model disagrees "
         "more than an honest one. This page opens with kNN-Shapley over the whole ranking, because "
         "the model cannot touch it; the best of six on one crowd may do a little worse on the "
         "next.",

@@ -71,7 +71,7 @@ def grid_figure(stored: Stored, declared: Stored | None) -> FigureBlock:
     cells = words.matrix(stored.result, None if declared is None else declared.result)
     return FigureBlock(
         name="race",
-        title="Share of models stopped, for the attack that escapes most in each row",
+        title="How many malicious models does each check stop?",
         kind="Blocks of attacks against checks: the share that each check stops",
         build=figures.grid,
         values=(words.strongest(cells),),
@@ -87,8 +87,8 @@ def race(stored: Stored, request: PolishRequest) -> None:
     st.markdown(found)
     grid_figure(stored, declared).show()
     st.caption(
-        "Point at a cell to see every attack of its row. Other pages count these attacks together, "
-        "so their shares differ. The numbers are below."
+        "Each number is for the attack of its row that escapes most: point at it to see the "
+        "others. Other pages count the attacks together, so their numbers differ."
     )
     with st.container(horizontal=True):
         urls = [page for _, page in words.CHECKS.values()]
@@ -127,7 +127,7 @@ def evidence(stored: Stored, request: PolishRequest, declared: Stored | None) ->
     st.caption(
         "Of the attacks that reached the top: how many a check flags when it may flag one honest "
         "model in twenty, and how many targets the Newton steps leave in the top ten. AUC: how "
-        "often an attacked model has the larger number than an honest one. A cell leads to its "
+        "often a malicious model has the larger number than an honest one. A cell leads to its "
         f"evidence. Linear models on {in_prose(request.dataset)}, {request.n_targets} targets that "
         f"nothing was tuned on.{words.within(request)}{beside(request.dataset, others)}"
     )

@@ -1,4 +1,4 @@
-"""Undo it with one step: models polished by Newton steps, and attackers who know of it."""
+"""Undo it in a few steps: models polished by Newton steps, and attackers who know of it."""
 
 import pandas as pd
 import streamlit as st
@@ -52,7 +52,7 @@ def choose(form: Form, place: st.delta_generator.DeltaGenerator, steps: int) -> 
 
 
 def attacked_elsewhere(request: PolishRequest) -> int:
-    """Return how many attacked models that reached the top *Is it a minimum?* shows on the same
+    """Return how many malicious models that reached the top *Is it a minimum?* shows on the same
     data; 0 where that is not here."""
     asked = published_results.request_of("defence", request.dataset)
     stored = None if asked is None else door.find("defence", asked)
@@ -68,13 +68,13 @@ def paths_figure(stored: Stored, step: int, elsewhere: int) -> FigureBlock:
     return FigureBlock(
         name="flowing-back",
         key="paths",
-        title="Where each model's top sample ranks, step by step",
+        title="Does each model's top sample stay in the top ten?",
         kind="Rank of the claimed sample against Newton steps, one line a model",
         build=figures.paths,
         values=(table, step),
         results=(stored,),
-        caption="Each line follows the sample at rank 1 of one model through further steps. "
-        "Shaded: the top ten, counted at the dashed line.",
+        caption="Each line is one model: the rank of the sample that it puts first. Shaded: the "
+        "top ten, counted at the dashed line.",
         details=f"{words.attacks_drawn(table, elsewhere)}{words.paths_caption(table)}",
     )
 
@@ -116,18 +116,17 @@ def results(
     stored: Stored,
     request: PolishRequest,
     head: st.delta_generator.DeltaGenerator,
-    below: st.delta_generator.DeltaGenerator,
+    control: st.delta_generator.DeltaGenerator,
 ) -> None:
-    """Show the finding and its control in `head`, the figure `below`, and then what it rests on."""
+    """Show the finding in `head`, how many steps are made in `control`, and then the figure and
+    what it rests on."""
     table: pd.DataFrame = stored.result
     sign.said("caption", request.order)
-    with head:
-        st.markdown(words.finding(table))
-        step = choose(form, st.container(), steps_of(table))
+    head.markdown(words.finding(table))
+    step = choose(form, control, steps_of(table))
     form.finish()
-    with below:
-        paths_figure(stored, step, attacked_elsewhere(request)).show()
-        other_case.show(PAGE)
+    paths_figure(stored, step, attacked_elsewhere(request)).show()
+    other_case.show(PAGE)
     by_attack(stored)
     knowing(stored, request)
     how(stored)
@@ -138,18 +137,19 @@ def page() -> None:
     blocks.ask(PAGE)
     form, own = Form(), own_data.current()
     offered = requests(own)
-    head, below = st.container(), st.container()
+    head, control = st.container(), st.container()
     chosen = next(iter(offered))
     if len(offered) > 1:
-        chosen = form.segments(
-            st.container(), "What was attacked", "case", list(offered), chosen, "Data and model."
+        choice, control = control.columns(2, gap="large")
+        chosen = form.choice(
+            choice, "What was attacked", "case", list(offered), "Data and model.", chosen
         )
     if own:  # part of the link: without it the choice would be unknown
         form.note("dataset", datasets(), own)
     request = offered[chosen]
     asked = door.Computation.of(EXPERIMENT, request)
     if asked.stored is not None:
-        results(form, asked.stored, request, head, below)
+        results(form, asked.stored, request, head, control)
         return
     form.finish()
     offer_instead(PAGE, asked, COST, "stage", asks=False)

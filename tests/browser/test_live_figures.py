@@ -68,12 +68,10 @@ def test_the_threshold_counts_as_the_engine_does(visits: Visits) -> None:
         threshold = 10 ** float(told["set"])
         assert float(told["threshold"]) == pytest.approx(threshold, rel=1e-12)
         counts = [int(c) for c in told["counts"].split()]
-        scaled = norms[table["kind"] == "scaled"]
         assert counts == [
             int((honest >= threshold).sum()),
             int((moved >= threshold).sum()),
             int((able < threshold).sum()),
-            int((scaled >= threshold).sum()),
         ]
     visit.check()
 

@@ -18,9 +18,9 @@ def test_the_finding_and_the_figures_stand_there_before_any_click(open_page: Ope
     said = words(app)
     assert not app.exception
     assert not app.warning
-    assert "The audit catches careless lies, but neither a careful liar nor the attacker" in said
+    assert "One cheat of three is caught: the liar who invents numbers." in said
     assert "precomputed" in said
-    assert "influences 700 test samples" in said
+    assert "its scores for 700 test samples" in said
     assert not app.get("plotly_chart")  # the figure is one of the browser's
     assert "This result is shown on this page" in said
     assert "python -m engine audit" in words(unfold(app))
@@ -37,7 +37,7 @@ def test_another_attack_is_run_and_shown(open_page: Open, settings: Settings) ->
     follow(app, lambda: "This result is shown on this page" in words(app))
     said = words(app)
     assert "your features file" in said
-    assert "influences 36 test samples" in said
+    assert "its scores for 36 test samples" in said
     assert "sample 7" in said
 
 
@@ -52,7 +52,7 @@ def test_too_few_queries_are_refused_in_the_engine_s_words(open_page: Open) -> N
 def test_another_choice_leaves_the_opening_result_and_says_so(open_page: Open) -> None:
     app = open_page(PAGE, queries=600)
     assert "The figures show the attack that this page opens with" in words(app)
-    assert "influences 700 test samples" in words(app)
+    assert "its scores for 700 test samples" in words(app)
     assert app.button(key="offer-audit")
 
 

@@ -35,15 +35,14 @@ def test_the_finding(open_page: Open, measured: None) -> None:
     app = open_page(PAGE)
     said = words(app)
     assert not app.exception
-    assert "the check flags 4 of 4 attacked models.**" in said
-    assert "brings 2 of 2 samples to the top; 1 of these pass." in said
+    assert "the check flags 4 of 4 malicious models.**" in said
     assert "precomputed 24 November 2026" in said
     assert not app.get("plotly_chart")  # the figure is one of the browser's
     said = words(unfold(app))
-    assert "Every attacked model has a larger gradient than every honest one" in said
+    assert "Every malicious model has a larger gradient than every honest one" in said
     assert not app.exception
     assert "With weight 3 alone 1 of 2 targets reach the top unflagged" in said
-    assert "All 4 attacked models that reached the top against 20 honest ones: AUC 1.000" in said
+    assert "All 4 malicious models that reached the top against 20 honest ones: AUC 1.000" in said
     assert len(app.get("plotly_chart")) == 5
 
 
@@ -58,7 +57,7 @@ def test_honest_models_that_look_attacked_are_counted(
         monkeypatch, lambda experiment, request: published("defence", table, dataset="digits")
     )
     said = words(unfold(open_page(PAGE)))
-    assert "10% of the honest models have a gradient as large as some attacked model's" in said
+    assert "10% of the honest models have a gradient as large as some malicious model's" in said
 
 
 def test_the_objectives_that_keep_something_stand_beside_the_paper_s(

@@ -83,7 +83,7 @@ def links(app: AppTest) -> set[tuple[str, str]]:
 def shows(app: AppTest, page: PageEntry, name: str) -> bool:
     """Whether the page's controls say that it shows the data set."""
     if page.url == "undo-it":
-        return app.button_group(key="case").value == polish_words.case(PolishRequest(name))
+        return app.selectbox(key="case").value == polish_words.case(PolishRequest(name))
     boxes = {box.key: box.value for box in app.selectbox}
     return boxes.get("table" if page.url == tour.FAIRNESS else "dataset") == name
 

@@ -1,4 +1,4 @@
-"""Undo it with one step: the page with results, without, and its words recomputed from tables."""
+"""Undo it in a few steps: the page with results, without, and its words recomputed from tables."""
 
 import numpy as np
 import pandas as pd
@@ -75,21 +75,21 @@ def test_the_finding_and_the_figure(open_page: Open, measured: None) -> None:
     app = open_page(PAGE)
     text = words(app)
     assert not app.exception
-    assert "No: after one Newton step, 0 of 2 attacked samples are still in the top ten.**" in text
+    assert "No: after 1 Newton step, 0 of 2 targets are still in the top ten.**" in text
     assert said.knowing_kept(made()) == (
         "Attackers who know of polishing keep 1 of 1 after one step and 0 after 2."
     )
-    assert "Where each model's top sample ranks, step by step" in text
-    assert "Of 1 attackers who know the step, 1 survive one and none survives 2." in text
+    assert "Does each model's top sample stay in the top ten?" in text
+    assert "Of 1 attackers who know the check, 1 are left after 1 step and 0 after 2." in text
     assert "Flagged by mistake: 1 of 4 honest models." in text
-    assert "The 2 attacked models are of 1 kind of attack, on 1 sample" in text
+    assert "The 2 malicious models are of 1 kind of attack, on 1 sample" in text
     assert len(app.get("plotly_chart")) == 1, "the rest is folded"
 
 
 def test_the_number_of_steps_in_a_link(open_page: Open, measured: None) -> None:
     assert not open_page(PAGE, steps="0").warning
-    titles = [note.text.split("<br>")[1] for note in figures.paths(made(), 0).layout.annotations]
-    assert titles[1] == "2 of 2"
+    titles = [note.text.split("<br>")[-1] for note in figures.paths(made(), 0).layout.annotations]
+    assert titles[1] == "2 of 2 stay"
     bad = open_page(PAGE, steps="many")
     assert not bad.exception
     assert any("steps" in warning.value for warning in bad.warning)
@@ -111,8 +111,8 @@ def test_every_model_that_claims_is_one_line() -> None:
     assert max(np.nanmax(t.x) for t in strong) == 1
     faint = [t for t in figure.data if t.mode == "lines"]
     assert {float(np.nanmin(t.x)) for t in faint} == {1.0}
-    titles = [a.text.split("<br>")[1] for a in figure.layout.annotations]
-    assert titles == ["3 of 4", "0 of 2", "1 of 1"], "in the top ten after one step"
+    titles = [a.text.split("<br>")[-1] for a in figure.layout.annotations]
+    assert titles == ["3 of 4 stay", "0 of 2 stay", "1 of 1 stay"], "after one step"
 
 
 def test_the_tables() -> None:
@@ -148,14 +148,14 @@ def test_the_cost_is_told_beside_training_anew() -> None:
 def test_targets_of_the_honest_top_ten_are_not_counted_as_staying() -> None:
     near = row("higher_ranked", (1, 2, 6), 0.2, rank_before=6)
     table = pd.concat([made(), pd.DataFrame([near])], ignore_index=True)
-    assert "0 of 2 attacked samples" in said.finding(table)
+    assert "0 of 2 targets" in said.finding(table)
     assert said.staying_table(table)["top ten after 2 steps"].tolist()[0] == "0 of 2"
 
 
 def test_honest_networks_without_a_ranking_are_left_out() -> None:
     lost = row("held back", (300, 300, 85), 0.2, unranked=2)
     table = pd.concat([made(), pd.DataFrame([lost])], ignore_index=True)
-    assert figures.paths(table, 1).layout.annotations[0].text.endswith("3 of 4<br>in the top ten")
+    assert figures.paths(table, 1).layout.annotations[0].text.endswith("3 of 4 stay")
     assert "1 more honest model had no ranking" in said.knowing_meaning(table, PolishRequest())
     pd.testing.assert_frame_equal(rates.areas(table), rates.areas(made()))
 
@@ -175,7 +175,7 @@ def test_the_page_s_numbers_are_those_of_the_published_table(request_: PolishReq
     plain = arrived[~arrived["kind"].isin(KNOWING)]
     plain = plain[plain["rank_before"] > 10]
     kept = sum(1 for rank in plain["rank_1"] if rank <= 10)
-    assert f"step, {kept} of {len(plain)} attacked samples are" in said.finding(table)
+    assert f"step, {kept} of {len(plain)} targets are" in said.finding(table)
     drawn = said.attacks_drawn(table, 7)
     assert f"on {plain['target'].nunique()} samples. *Is it a minimum?* shows 7 others" in drawn
     assert said.attacks_drawn(table, 0).endswith(" samples. ")

@@ -77,7 +77,7 @@ def test_the_finding(open_page: Open, certified: None) -> None:
     assert not app.exception
     text = words(app)
     share = (made().of(1)["gradient_norm"] >= 1e-4).mean()
-    assert f"{share:.1%} of samples cannot reach rank 1** where" in text
+    assert f"then {share:.1%} of samples cannot reach rank 1.**" in text
     assert "that succeed leave 0.011 or more" in text
     assert len(app.get("plotly_chart")) == 1
     text = words(unfold(app))

@@ -80,19 +80,19 @@ RESULTS = (
     result(r"^Removed: ", r.fairness_removed),
     result(r"of the honest models have a gradient as large", r.as_large),
     result(r"^Requiring converged training", r.converged),
-    result(r"^An attacked model has the larger gradient in", r.pairs_share),
-    result(r"^No: after one Newton step, \d+ of", r.undone),
-    result(r"^The median rank correlation of attacked models", r.undone_correlation),
-    result(r"^The \d+ attacked models are of \d+ kinds", r.attacks_drawn),
+    result(r"^A malicious model has the larger gradient in", r.pairs_share),
+    result(r"^No: after 1 Newton step, \d+ of", r.undone),
+    result(r"^The median rank correlation of malicious models", r.undone_correlation),
+    result(r"^The \d+ malicious models are of \d+ kinds", r.attacks_drawn),
     result(r"^\*?Is it a minimum\?\*? shows \d+ others", more.attacked_elsewhere),
     result(r"^Attackers who know of polishing keep", r.knowing),
     result(r"^One step also moves honest models", r.honest_moved),
     result(r"^Of \d+ models \d+ had a step shortened", r.shortened),
     result(r"^\d+ Newton steps stop", more.race_undone),
-    result(r"^Yes, if training is nearly finished", r.certified),
-    result(r"^True answers fit together: \d+ of them", more.settled),
-    result(r"^An attacker who knows the check brings", more.passing),
-    result(r"^Of \d+ attackers who know the step", more.knowing_stay),
+    result(r"^Yes, if training is nearly finished", lambda d: r.certified(d)[:2]),
+    result(r"^Nearly finished means", lambda d: r.certified(d)[2:]),
+    result(r"^- True scores fit together: of a sample", more.settled),
+    result(r"^Of \d+ attackers who know the check", more.knowing_stay),
     result(r"^Flagged by mistake: \d+ of \d+ honest", more.honest_fall),
     result(r"\d+ of the \d+ models that are trained through", more.through_the_step),
     result(r"\d+ of \d+ models by Algorithm 3 are flagged", more.by_algorithm_3),
@@ -128,7 +128,7 @@ RESULTS = (
     result(r"^Its Newton decrement and its rank after one step are not", more.longest_step),
     result(r"^That is no proof: there the honest model", r.first_on_other_half),
     result(r"^Averaging over honest choices leaves \d+ of (all )?\d+", more.deniable_averaged),
-    result(r"^The auditor asks how much each training sample influences", r.audit_queries),
+    result(r"^Each dot is one training sample, with its scores for", r.audit_queries),
     result(r"^This lab's formula gives a gradient in", r.gradients),
     result(r"^Exponents of growth", r.growth_exponents),
     result(r"^It is the same gradient", r.gradient_differs),
@@ -170,9 +170,9 @@ RESULTS = (
     result(r"^The effect on the \|DP gap\| is", shown.effect),
     result(r"^The repaired model's accuracy goes from", r.fairness_accuracy),
     result(r"^DP gap on test at every scale", shown.gap_at),
-    result(r"^All \d+ attacked models that reached the top against", more.area_of_moved),
+    result(r"^All \d+ malicious models that reached the top against", more.area_of_moved),
     result(r"^With the \d+ attacks that failed", more.area_of_failed),
-    result(r"^At the limit below, the check flags \d+ of", more.attacked_flagged),
+    result(r"^With the limit at [\d.]+, the check flags", more.attacked_flagged),
     result(r"^With weight \d+ alone", more.best_weight),
     result(r"scaled models are flagged", more.scaled_flagged),
     result(r"^A step takes \d+ linear solve", more.polish_costs),
@@ -181,7 +181,7 @@ RESULTS = (
     result(r"that succeed leave", more.least_norm),
     result(r"^Of \d+ samples pushed straight on", more.pushed),
     result(r"^After \d+ Newton steps the whole ranking", more.whole_ranking),
-    result(r"^The figure starts from attacked models", more.last_norm),
+    result(r"^The figure starts from malicious models", more.last_norm),
     result(r"^Yes: \d+ of \d+ random samples reach", more.deniable_headline),
     result(r"^For sample \d+ it is enough that samples", more.deniable_least),
     result(r"^Up to \d+% more or less: \d+ of", more.deniable_at_limit),
@@ -300,7 +300,7 @@ TABLES = {
     "Attackers who know of polishing": tables.who_know_of_it,
     "AUC of the check, by what it is asked to tell apart": tables.told_apart,
     "What the attacker who knows the check keeps, by weight": tables.by_weight,
-    "Attacked models that the check flags, by objective and radius": tables.by_objective,
+    "Malicious models that the check flags, by objective and radius": tables.by_objective,
     "Every target, with the least ε found": tables.every_deniable_target,
     "Honest choices drawn at random, by ε": tables.honest_choices,
     "Checks that the attack passes, and checks that it fails": tables.checks_passed,
@@ -470,7 +470,7 @@ NO_RESULT = (
         r"^No linear model (can change that|puts this sample)|^Within radius 0.3\.$",
         r"^Tries that reached the top 1$",
         r"^(misses the top 1|the target: sample|\d random starts|with the target in|"
-        r"in the top ten after|attacked into the top|arrives, then|differentiates|trains at|"
+        r"in the top ten after|malicious, into the top|arrives, then|differentiates|trains at|"
         r"Algorithm 3( that hides|, declares)|certified out|"
         r"\d Newton steps on|Spearman with that at|Linear datamodelling|\d is the best there)",
     ),
@@ -539,7 +539,7 @@ SHARED = {
         r"change sides",
     ),
     "the alarm by kNN-Shapley": Shared(
-        re.compile(r"(?:finds|ranking: )\s?(\d+ of \d+) attacked models"), 1
+        re.compile(r"(?:finds|ranking: )\s?(\d+ of \d+) malicious models"), 1
     ),
     "the smallest gradient norm of an attack that succeeds": Shared(
         re.compile(r"succeed leave (0\.01\d*)|a norm below (0\.01\d*)"), 2
@@ -554,7 +554,7 @@ SHARED = {
     "deniable models that averaging leaves": Shared(
         re.compile(r"Averaging over honest choices leaves (\d+)"), 2
     ),
-    "attacked targets left after a Newton step": Shared(
-        re.compile(r"(?:leaves|Newton step,) (\d+ of \d+) attacked (?:targets|samples)"), 1
+    "targets left after a Newton step": Shared(
+        re.compile(r"Newton step, (\d+ of \d+) targets"), 1
     ),
 }  # fmt: skip

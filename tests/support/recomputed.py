@@ -468,7 +468,7 @@ def polish_groups() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
 
 def undone(_: str) -> Numbers:
     attacked = polish_groups()[0]
-    return [(attacked["rank_1"] <= 10).sum(), len(attacked)]
+    return [1, (attacked["rank_1"] <= 10).sum(), len(attacked)]
 
 
 def undone_correlation(_: str) -> Numbers:

@@ -57,20 +57,11 @@ def limit() -> float:
 def attacked_flagged(_: str) -> Numbers:
     attacked = defence()[2]
     moved = attacked.loc[attacked["success"], "gradient_norm"]
-    return [(moved >= limit()).sum(), len(moved)]
+    return [limit(), (moved >= limit()).sum(), len(moved)]
 
 
 def attacked_elsewhere(_: str) -> Numbers:
-    return attacked_flagged("")[1:]
-
-
-def passing(_: str) -> Numbers:
-    """The targets that some weight brings to the top, how many were tried, and with how many some
-    weight passes."""
-    knowing = defence()[0].query("kind == 'adaptive' and stealth > 0")
-    able = knowing[knowing["success"]]
-    passed = able[able["gradient_norm"] < limit()]
-    return [len(set(part["target"])) for part in (able, knowing, passed)]
+    return attacked_flagged("")[2:]
 
 
 def best_weight(_: str) -> Numbers:
@@ -142,15 +133,18 @@ def last_norm(_: str) -> Numbers:
 
 
 def settled(_: str) -> Numbers:
-    """How many answers settle the rest: the rank of the queries' gradients."""
-    return [only("audit", "digits").gradient_ranks[0]]
+    """How many scores a sample has, and how many settle the rest: the rank of the queries'
+    gradients."""
+    result = only("audit", "digits")
+    return [result.queries, result.gradient_ranks[0]]
 
 
 def knowing_stay(_: str) -> Numbers:
-    """Attackers who know the step, how many stay after one, and the first step that leaves none."""
+    """Models by attackers who know the check, how many stay after one step, and the first step that
+    leaves none."""
     knows = polish_groups()[1]
     stay = [int((knows[f"rank_{step}"] <= 10).sum()) for step in range(6)]
-    return [len(knows), stay[1], stay.index(0)]
+    return [len(knows), stay[1], 1, 0, stay.index(0)]
 
 
 def honest_fall(_: str) -> Numbers:

@@ -165,7 +165,7 @@ def told_apart(_: str) -> list[Row]:
     found: list[Row] = []
     moved = table[(table["kind"] == "attacked") & table["success"]]
     for (k, radius), rows in moved.groupby(["k", "radius"]):
-        name = f"attacked into the top {k}, radius {radius:g}"
+        name = f"malicious, into the top {k}, radius {radius:g}"
         found.append([*named(name), *with_ends(honest, rows["gradient_norm"])])
     knows = (table["kind"] == "adaptive") & (table["stealth"] > 0) & table["success"]
     found.append(["scaled", *with_ends(honest, norms[table["kind"] == "scaled"])])

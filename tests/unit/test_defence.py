@@ -46,7 +46,7 @@ def test_every_model_is_drawn_once(table):
     expected = np.maximum(table["gradient_norm"], figures.SMALLEST)
     np.testing.assert_allclose(np.sort(drawn), np.sort(expected))
     names = {trace.name for trace in figure.data}
-    assert "attacked, top not reached" in names
+    assert "malicious, top not reached" in names
     assert list(figure.layout.yaxis.ticktext) == [
         "honest, L-BFGS",
         "honest, SGD",

@@ -190,7 +190,7 @@ def test_the_crowd_is_drawn_with_its_threshold(result):
     figure = other_scores_figures.crowd(result, "top", "cosine")
     drawn = {t.name: len(t.x) for t in figure.data}
     assert drawn == {
-        "attacked": result.count("attacked"),
+        "malicious": result.count("attacked"),
         "honest, to test it": 5,
         "honest, to set it": 5,
     }
@@ -200,7 +200,7 @@ def test_the_crowd_is_drawn_with_its_threshold(result):
 
 def test_alarms_are_drawn_with_their_intervals(result):
     figure = other_scores_figures.alarms(result)
-    found = next(t for t in figure.data if t.name == "attacked models found")
+    found = next(t for t in figure.data if t.name == "malicious models found")
     total = result.count("attacked")
     for x, up, hits in zip(found.x, found.error_x.array, result.alarms["found"][::-1], strict=True):
         assert x == pytest.approx(hits / total)
@@ -217,7 +217,7 @@ def test_words_follow_the_numbers(result):
     assert "by influence." in other_scores_words.finding(replace(result, k=new))
     row = other_scores_figures.alarm_row(result, *other_scores_words.MAIN)
     assert (
-        f"finds {row['found']} of {result.count('attacked')} attacked models"
+        f"finds {row['found']} of {result.count('attacked')} malicious models"
         in other_scores_words.more(result)
     )
     title = other_scores_words.crowd_title(result, *other_scores_words.MAIN)

@@ -143,8 +143,9 @@ def test_refused_numbers_of_queries_stand_on_the_axis(result):
 def test_words_follow_the_numbers(result):
     honest = result.rank("honest")
     said = audit_words.finding(result)
-    assert "The audit catches careless lies, but neither a careful liar nor the attacker" in said
-    assert "influences 60 test samples" in said
+    assert "One cheat of three is caught: the liar who invents numbers." in said
+    rank = int(result.gradient_ranks[0])
+    assert f"of a sample's 60 scores, {rank} settle the others" in audit_words.impossible(result)
     assert audit_words.title(result) == (
         "60 queries catch the liar who invents numbers, neither the careful liar nor the attacker"
     )

@@ -93,7 +93,7 @@ STEPS = (
     Step(FAIRNESS, "Break fairness between two groups of the rows"),
     Step("minimum", "Catch the attacker by the gradient norm", "defence",
          usual("defence", "defence")),
-    Step("undo-it", "Undo the attack with one Newton step", "polish", usual("polish", "polish")),
+    Step("undo-it", "Undo the attack in a few Newton steps", "polish", usual("polish", "polish")),
     Step("audit", "Audit the reported scores", "audit", audit_of),
 )  # fmt: skip
 

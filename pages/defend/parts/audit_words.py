@@ -39,9 +39,9 @@ def finding(result: AuditResult) -> str:
     accused = f" {count(false, 'row')} of the honest calculator are accused." if false else ""
     if caught == ["liar"] and not false:
         return (
-            "**The audit catches careless lies, but neither a careful liar nor the attacker.** "
-            f"The auditor asks how much each training sample influences {result.queries:,} "
-            f"test samples. {impossible(result)}"
+            "**One cheat of three is caught: the liar who invents numbers.** True scores fit "
+            "together, invented numbers do not. The careful liar makes false scores fit. The "
+            "attacker reports true scores, but of a malicious model."
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""
@@ -49,11 +49,12 @@ def finding(result: AuditResult) -> str:
 
 
 def impossible(result: AuditResult) -> str:
-    """Say why a row of answers may be one that the model cannot give: the rows of all its scores
+    """Say why a row of scores may be one that the model cannot give: the rows of all its scores
     have no more directions than the queries' gradients have rank."""
     rank = int(result.gradient_ranks[0])
     return (
-        f"True answers fit together: {rank:,} of them settle the rest. Random numbers do not fit."
+        f"True scores fit together: of a sample's {result.queries:,} scores, {rank:,} settle the "
+        "others. Invented numbers do not fit."
     )
 
 

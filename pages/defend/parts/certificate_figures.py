@@ -44,7 +44,11 @@ def shares(table: pd.DataFrame, attacked: float | None) -> go.Figure:
         note(figure, np.log10(attacked) + 0.06, "left", "attacks<br>succeed", ATTACKED)
         figure.add_vrect(x0=attacked, x1=HIGH, fillcolor=ATTACKED, opacity=0.13, line_width=0)
         figure.add_vline(x=attacked, line={"color": ATTACKED, "width": 1.5, "dash": "dash"})
-    figure.update_xaxes(power_axis(LOW, HIGH, "slope left in the training loss (log)"))
+    figure.update_xaxes(
+        power_axis(LOW, HIGH, "← training finished · slope of the training loss (log)", every=2)
+    )
+    norms = [np.format_float_positional(norm, trim="-") for norm in figure.layout.xaxis.tickvals]
+    figure.update_xaxes(ticktext=norms)  # written as in the answer
     figure.update_yaxes(
         title_text="samples proven safe", tickformat=".0%", range=[-0.03, 1.05], showgrid=False
     )
@@ -116,7 +120,7 @@ def depth(table: pd.DataFrame, n: int) -> go.Figure:
         hovertemplate="after %{x} steps, gradient norm at most %{customdata[0]:.0e}: "
         "%{text} in certified order<extra></extra>",
     )
-    figure.update_xaxes(title_text="Newton steps from the attacked model", dtick=1)
+    figure.update_xaxes(title_text="Newton steps from the malicious model", dtick=1)
     figure.update_yaxes(
         title_text="ranking certified from the top", tickformat=".0%", range=[0, 1.12]
     )

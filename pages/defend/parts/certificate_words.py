@@ -32,8 +32,9 @@ def finding(result: CertificatesResult) -> str:
     place = "rank 1" if k == 1 else f"the top {k}"
     share = percent(result.share(k, STATED))
     return (
-        f"**Yes, if training is nearly finished: {share} of samples cannot reach {place}** where "
-        f"the slope of the training loss is {size(STATED)} or less. The verifier fixes the loss."
+        f"**Yes, if training is nearly finished: then {share} of samples cannot reach {place}.** "
+        "Nearly finished means that the slope of the training loss, which is zero at the end, is "
+        f"{size(STATED)} or less."
     )
 
 
@@ -134,7 +135,7 @@ def depth_said(depths: pd.DataFrame) -> str:
     last = depths.iloc[-1]
     return (
         "A verifier who has the training data polishes whatever model is handed out with Newton "
-        "steps on the declared loss. The figure starts from attacked models and takes the largest "
+        "steps on the declared loss. The figure starts from malicious models and takes the largest "
         f"gradient norm that any of them has left; after {count(int(last['step']), 'step')} it is "
         f"{size(float(last['gradient_norm']))}. Every model with so small a gradient has the same "
         f"first {last['depth']:,.0f} samples in the same order as the honest one."

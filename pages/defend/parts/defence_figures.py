@@ -24,7 +24,7 @@ from pages.common.keeping import shelf
 
 LOOKS: Mapping[str, tuple[str, str, str]] = {  # of a kind of model: name, colour, symbol
     "honest": ("honest", HONEST, "circle"),
-    "attacked": ("attacked", ATTACKED, "diamond"),
+    "attacked": ("malicious", ATTACKED, "diamond"),
     "scaled": ("scaled", GREEN, "square"),
     "adaptive": ("attacker who knows the check", KNOWING, "triangle-up"),
 }
@@ -68,7 +68,7 @@ def groups_of(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     rows = [
         ("honest", "honest", kinds["honest"][~noisy]),
         ("honest, by SGD", "honest", kinds["honest"][noisy]),
-        ("attacked", "attacked", kinds["attacked"].query("success")),
+        ("malicious", "attacked", kinds["attacked"].query("success")),
         ("attacker knows the check", "adaptive", nearest),
         ("weights multiplied", "scaled", kinds["scaled"]),
     ]
@@ -183,7 +183,7 @@ ROC_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 
 def roc(curves: pd.DataFrame, alarm_share: float) -> go.Figure:
-    """Draw manipulated models found against honest ones flagged, a curve a group; dotted: by
+    """Draw malicious models found against honest ones flagged, a curve a group; dotted: by
     chance.
 
     curves: of `defence_rates.curves_table`. alarm_share: of honest models flagged, drawn as a line.
@@ -209,7 +209,7 @@ def roc(curves: pd.DataFrame, alarm_share: float) -> go.Figure:
     )  # fmt: skip
     figure.add_vline(x=alarm_share, line={"color": LIMIT, "width": 1.4, "dash": "dash"})
     figure.update_xaxes(title_text="honest models flagged", tickformat=".0%", range=[-0.02, 1.02])
-    figure.update_yaxes(title_text="manipulated found", tickformat=".0%", range=[-0.02, 1.03])
+    figure.update_yaxes(title_text="malicious found", tickformat=".0%", range=[-0.02, 1.03])
     figure = finish(figure, 420)
     figure.update_layout(
         legend={"orientation": "v", "x": 1, "xanchor": "right", "y": 0.02, "yanchor": "bottom"}

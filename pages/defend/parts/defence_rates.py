@@ -16,7 +16,7 @@ def manipulated(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     groups: dict[str, pd.DataFrame] = {}
     attacked = table[(table["kind"] == "attacked") & table["success"]]
     for (k, radius), part in attacked.groupby(["k", "radius"]):
-        groups[f"attacked into the top {k}, radius {radius:g}"] = part
+        groups[f"malicious, into the top {k}, radius {radius:g}"] = part
     groups["scaled"] = table[table["kind"] == "scaled"]
     adaptive = table[(table["kind"] == "adaptive") & (table["stealth"] > 0)]
     groups["knows the check"] = adaptive[adaptive["success"]]
@@ -25,12 +25,12 @@ def manipulated(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 @shelf.kept
 def by_kind(table: pd.DataFrame) -> dict[str, Detection]:
-    """Return a detector's curve for each kind of manipulated models: attacked at any k and radius,
+    """Return a detector's curve for each kind of malicious models: attacked at any k and radius,
     of the attacker who knows the check, and scaled."""
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
     groups = manipulated(table)
     moved = table[(table["kind"] == "attacked") & table["success"]]
-    kinds = {"attacked": moved} if len(moved) else {}
+    kinds = {"malicious": moved} if len(moved) else {}
     kinds |= {name: groups[name] for name in ("knows the check", "scaled") if name in groups}
     return {name: detection(honest, part["gradient_norm"]) for name, part in kinds.items()}
 

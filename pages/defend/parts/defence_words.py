@@ -17,14 +17,14 @@ from pages.defend.parts import defence_rates as rates
 
 @shelf.kept
 def finding(table: pd.DataFrame, threshold: float) -> str:
-    """Say how many attacked models the check flags at this threshold, and, in words, how many
+    """Say how many malicious models the check flags at this threshold, and, in words, how many
     honest ones and who passes."""
     by = {kind: part["gradient_norm"] >= threshold for kind, part in table.groupby("kind")}
     flagged = by["attacked"][table["success"].reindex(by["attacked"].index)]
     able, targets = rates.passing_norms(table)
     return (
-        f"**At the limit below, the check flags {flagged.sum()} of "
-        f"{count(len(flagged), 'attacked model')}.** But an attacker who knows the check passes "
+        f"**With the limit at {number(float(f'{threshold:.2g}'))}, the check flags {flagged.sum()} of "
+        f"{count(len(flagged), 'malicious model')}.** But an attacker who knows the check passes "
         f"with {quantity(int((able < threshold).sum()), targets)} samples, and "
         f"{quantity(int(by['honest'].sum()), len(by['honest']))} honest models are flagged."
     )
@@ -33,16 +33,6 @@ def finding(table: pd.DataFrame, threshold: float) -> str:
 def quantity(some: int, every: int) -> str:
     """'no', 'some', 'most', or 'all'"""
     return "no" if not some else "all" if some == every else "most" if 2 * some > every else "some"
-
-
-@shelf.kept
-def passing(table: pd.DataFrame, threshold: float) -> str:
-    """Say what the marks are, and with how many samples the attacker who knows the check passes."""
-    able, targets = rates.passing_norms(table)
-    return (
-        f"Each mark is one model. An attacker who knows the check brings {len(able)} of "
-        f"{count(targets, 'sample')} to the top; {int((able < threshold).sum())} of these pass."
-    )
 
 
 def trained_to_the_end(table: pd.DataFrame) -> str:
@@ -68,12 +58,12 @@ def overview_title(table: pd.DataFrame) -> str:
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
     moved = table.loc[(table["kind"] == "attacked") & table["success"], "gradient_norm"]
     if moved.empty:
-        return "No attacked model reached the top: there is nothing to tell apart"
+        return "No malicious model reached the top: there is nothing to tell apart"
     alike = (honest >= moved.min()).mean()
     return (
-        f"{alike:.0%} of the honest models have a gradient as large as some attacked model's"
+        f"{alike:.0%} of the honest models have a gradient as large as some malicious model's"
         if alike
-        else "Every attacked model has a larger gradient than every honest one"
+        else "Every malicious model has a larger gradient than every honest one"
     )
 
 
@@ -93,14 +83,14 @@ def norms_caption(table: pd.DataFrame, threshold: float) -> str:
 
 @shelf.kept
 def detector_title(table: pd.DataFrame) -> str:
-    """Say how well the check tells the attacked models that reached the top from honest ones."""
+    """Say how well the check tells the malicious models that reached the top from honest ones."""
     honest = table.loc[table["kind"] == "honest", "gradient_norm"]
     attacked = table[table["kind"] == "attacked"]
     reached = attacked[attacked["success"]]
     if reached.empty:
-        return "No attacked model reached the top: there is nothing to tell apart"
+        return "No malicious model reached the top: there is nothing to tell apart"
     found = detection(honest, reached["gradient_norm"])
-    return f"An attacked model has the larger gradient in {found.auc:.1%} of all pairs"
+    return f"A malicious model has the larger gradient in {found.auc:.1%} of all pairs"
 
 
 @shelf.kept
@@ -112,7 +102,7 @@ def detector_meaning(table: pd.DataFrame) -> str:
         return ""
     found = detection(honest, reached)
     return (
-        f"All {count(len(reached), 'attacked model')} that reached the top against {len(honest)} "
+        f"All {count(len(reached), 'malicious model')} that reached the top against {len(honest)} "
         f"honest ones: AUC {found.auc:.3f} (95% {found.interval.low:.3f} to "
         f"{found.interval.high:.3f}). "
     )

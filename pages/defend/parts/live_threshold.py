@@ -22,15 +22,14 @@ GATE = Component("threshold", "drawing.js", "marks.js", "live.css")
 NOTES = {  # by a row's label: what its models have in common
     "honest": "all data in each step",
     "honest, by SGD": "noisy: few data in a step",
-    "attacked": "the sample is at the top",
-    "weights multiplied": "as on the fairness page",
+    "malicious": "the sample is at the top",
 }
-SHAPES = {"honest": "circle", "attacked": "diamond", "scaled": "tick", "adaptive": "cross"}
+SHAPES = {"honest": "circle", "attacked": "diamond", "adaptive": "cross"}
 SAYS = {  # of a calculator: its name, and what it does
     "honest": ("honest", "true scores"),
-    "liar": ("liar", "numbers made up at random"),
-    "careful": ("careful liar", "false, but made to fit"),
-    "attacker": ("attacker", "true scores, rigged model"),
+    "liar": ("liar", "invents numbers"),
+    "careful": ("careful liar", "false scores that fit"),
+    "attacker": ("attacker", "true scores, malicious model"),
 }
 MANY, SMALL, LARGE = 60, 2.4, 3.5  # marks of a row; their radius in px where there are more, or not
 ROUNDING = 10  # times the largest residual of honest scores, which is rounding
@@ -69,10 +68,11 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
         {"values": floats(by["honest"]), "percent": True},
         {"values": floats(moved["gradient_norm"]), "percent": True},
         {"values": floats(able), "below": True, "total": targets},
-        {"values": floats(by["scaled"])},
     ]
     rows = []
     for label, kind, part in groups_of(table):
+        if kind not in SHAPES:  # scaled models: in the fold below, where all groups are
+            continue
         values = floats(part["gradient_norm"])
         reads.append({"values": values, "aside": True})
         knows = kind == "adaptive"
@@ -102,7 +102,8 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
             "slider": "Flag a model whose slope (gradient norm) is at least",
             "flagged": "flagged",
             "column": "flagged",
-            "axis": "slope of the training loss (gradient norm, log)",
+            "left": "← training finished",
+            "axis": "slope of the training loss (log)",
             "sentence": "At {threshold} the check flags {0} of the honest models and {1} of those "
             "that moved a target. An attacker who knows the check passes with {2} targets.",
         },
@@ -148,12 +149,13 @@ def of_residuals(result: AuditResult, limits: Range, step: float) -> Given:
         ],
         "words": {
             "label": "The audit, with a tolerance of your own",
-            "slider": "Part of the answers that need not fit (tolerance)",
+            "slider": "Caught if more than this part does not fit",
             "share": True,
             "flagged": "caught",
             "column": "verdict",
-            "rounding": "only rounding",
-            "axis": "part of a sample's answers that does not fit (log)",
+            "rounding": "fit, up to rounding",
+            "left": "← fit together",
+            "axis": "part of a sample's scores that does not fit",
             "sentence": "At tolerance {threshold} rows caught: {0} of the honest calculator, {1} "
             "of who invents numbers, {2} of the careful liar, {3} of the attacker.",
         },

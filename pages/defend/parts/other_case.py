@@ -11,7 +11,7 @@ from pages.common.lab.registry import PageEntry
 
 CASES = {  # by page: what its answer holds for, and the page of the other case
     "audit": (
-        "A rigged model passes, because its scores are computed honestly. A check of the model:",
+        "A malicious model passes, because its scores are computed honestly. A check of the model:",
         "minimum",
     ),
     "minimum": (

@@ -16,7 +16,7 @@ from pages.common.words.score_names import SCORE_NAMES
 
 KINDS = {"whole": "whole ranking", "top": "top ten"}
 ROLES = {
-    "attacked": ("attacked", ATTACKED, "diamond"),
+    "attacked": ("malicious", ATTACKED, "diamond"),
     "unknown": ("honest, to test it", HONEST, "circle"),
     "known": ("honest, to set it", HONEST, "circle-open"),
 }
@@ -85,7 +85,7 @@ def target_ranks(result: AttributionsResult, moved: Sequence[str]) -> go.Figure:
 
 
 def crowd(result: AttributionsResult, kind: str, score: str) -> go.Figure:
-    """Draw one alarm's number for every honest and every attacked model, and its threshold."""
+    """Draw one alarm's number for every honest and every malicious model, and its threshold."""
     alarm = alarm_row(result, kind, score)
     column, rng = f"{kind}_{score}", np.random.default_rng(0)
     figure = go.Figure()
@@ -142,7 +142,7 @@ def alarms(result: AttributionsResult) -> go.Figure:
     y = np.arange(len(table))
     figure = go.Figure()
     looks = (
-        ("attacked models found", "found", "attacked", ATTACKED, "diamond", 0.13),
+        ("malicious models found", "found", "attacked", ATTACKED, "diamond", 0.13),
         ("honest models accused", "flagged", "unknown", HONEST, "circle", -0.13),
     )
     for name, column, role, colour, symbol, aside in looks:

@@ -49,7 +49,7 @@ def ranks(result: AttributionsResult, names: list[str]) -> str:
 
 
 def share(hits: int, total: int, what: str) -> str:
-    """'27 of 33 attacked models (82%, 95% interval 66% to 91%)'"""
+    """'27 of 33 malicious models (82%, 95% interval 66% to 91%)'"""
     low, high = wilson_interval(hits, total)
     return f"{hits} of {total} {what} ({hits / total:.0%}, 95% interval {low:.0%} to {high:.0%})"
 
@@ -83,7 +83,7 @@ def more(result: AttributionsResult) -> str:
         row = alarm_row(result, *MAIN)
         parts.append(
             f"As an alarm, disagreement with {SCORE_NAMES[MAIN[1]]} **finds "
-            f"{share(int(row['found']), result.count('attacked'), 'attacked models')}** and "
+            f"{share(int(row['found']), result.count('attacked'), 'malicious models')}** and "
             f"accuses {int(row['flagged'])} of {result.count('unknown')} honest ones."
         )
     return " ".join(parts)
@@ -170,7 +170,7 @@ def crowd_title(result: AttributionsResult, kind: str, score: str) -> str:
     row = alarm_row(result, kind, score)
     return (
         f"Against {SCORE_NAMES[score]}, {KINDS[kind]}: {int(row['found'])} of "
-        f"{result.count('attacked')} attacked models raise the alarm"
+        f"{result.count('attacked')} malicious models raise the alarm"
     )
 
 

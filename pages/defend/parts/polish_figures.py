@@ -15,8 +15,8 @@ from pages.defend.parts.polish_rates import TOP, outside
 
 GROUPS: Mapping[str, tuple[str, str]] = {  # name, colour
     "honest": ("honest", GREY),
-    "attacked": ("attacked", ATTACKED),
-    "knowing": ("knows the step", VIOLET),
+    "attacked": ("malicious", ATTACKED),
+    "knowing": ("attacker who<br>knows the check", VIOLET),
 }
 
 
@@ -40,13 +40,12 @@ def claims(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def paths(table: pd.DataFrame, step: int) -> go.Figure:
     """Draw the rank of the sample that a model puts first against Newton steps, one line a model
     and a panel a group, up to `step` strongly and beyond it faintly. A panel's title says how many
-    are in the top ten after `step`."""
+    stay in the top ten after `step`."""
     groups, most = claims(table), steps_of(table)
     columns = [f"rank_{j}" for j in range(most + 1)]
     worst = max(TOP, *(int(part[columns].to_numpy().max()) for part in groups.values()))
     titles = [
-        f"<b>{GROUPS[name][0]}</b><br>{int((part[f'rank_{step}'] <= TOP).sum())} of {len(part)}<br>"
-        "in the top ten"
+        f"<b>{GROUPS[name][0]}</b><br>{int((part[f'rank_{step}'] <= TOP).sum())} of {len(part)} stay"
         for name, part in groups.items()
     ]
     figure = make_subplots(

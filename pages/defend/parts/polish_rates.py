@@ -12,7 +12,7 @@ TOP = 10
 
 
 def arrived(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the attacked models whose target is in the top before polishing."""
+    """Return the malicious models whose target is in the top before polishing."""
     return table[table["success"]]
 
 

@@ -59,8 +59,7 @@ def finding(table: pd.DataFrame) -> str:
     kept, left = (int((plain[f"rank_{j}"] <= rates.TOP).sum()) for j in (1, most))
     begin = "After" if kept else "No: after"
     said = (
-        f"**{begin} one Newton step, {kept} of {len(plain)} attacked samples are still in the "
-        "top ten.**"
+        f"**{begin} 1 Newton step, {kept} of {len(plain)} targets are still in the top ten.**"
     )
     if kept:
         return f"{said} After {count(most, 'step')} it is {left}."
@@ -68,20 +67,19 @@ def finding(table: pd.DataFrame) -> str:
 
 
 def knowing_stay(table: pd.DataFrame) -> str:
-    """Say how many models of attackers who know the step survive it, and how many steps undo these,
-    with a space behind; empty where none survives."""
+    """Say how many models of attackers who know the check keep their target in the top ten, and
+    how many steps undo these, with a space behind; empty where none does."""
     knows = rates.outside(table)
     knows = knows[knows["kind"].isin(KNOWING)]
     kept = [int((knows[f"rank_{j}"] <= rates.TOP).sum()) for j in range(steps_of(table) + 1)]
     if not kept[1]:
         return ""
     gone = [j for j, stay in enumerate(kept) if j and not stay]
-    end = (
-        f"none survives {gone[0]}"
-        if gone
-        else f"{kept[-1]} survive {count(steps_of(table), 'step')}"
+    last = gone[0] if gone else steps_of(table)
+    return (
+        f"Of {len(knows)} attackers who know the check, {kept[1]} are left after 1 step and "
+        f"{kept[last]} after {last}. "
     )
-    return f"Of {len(knows)} attackers who know the step, {kept[1]} survive one and {end}. "
 
 
 def honest_left(table: pd.DataFrame) -> str:
@@ -111,12 +109,12 @@ def knowing_kept(table: pd.DataFrame) -> str:
 @shelf.kept
 def attacks_drawn(table: pd.DataFrame, elsewhere: int) -> str:
     """Say which attacks are drawn, and why *Is it a minimum?* counts others, with a space behind.
-    elsewhere: how many attacked models reached the top there, 0 where that is not known."""
+    elsewhere: how many malicious models reached the top there, 0 where that is not known."""
     plain = unknowing(table)
     if plain.empty:
         return ""
     said = (
-        f"The {count(len(plain), 'attacked model')} are of "
+        f"The {count(len(plain), 'malicious model')} are of "
         f"{count(plain['kind'].nunique(), 'kind')} of attack, on "
         f"{count(plain['target'].nunique(), 'sample')}. "
     )
@@ -134,13 +132,13 @@ def paths_caption(table: pd.DataFrame) -> str:
     plain, most = unknowing(table), steps_of(table)
     said = (
         "Honest models differ in optimiser, stopping time and L2, and some held samples back; each "
-        "declares its own L2. Of attacked models those count whose target comes from outside the "
+        "declares its own L2. Of malicious models those count whose target comes from outside the "
         "honest top ten."
     )
     if len(plain):
         before, after, last = (plain[f"correlation_{j}"].median() for j in (0, 1, most))
         said += (
-            f" The median rank correlation of attacked models with the honest ranking is "
+            f" The median rank correlation of malicious models with the honest ranking is "
             f"{before:.2f} as handed in, {after:.2f} after one step and {last:.2f} after {most}."
         )
     return said
@@ -251,7 +249,7 @@ def cost(table: pd.DataFrame) -> str:
     solves = aimed["solves"].median() / most
     said = (
         f"**Cost.** A step takes {solves:.3g} linear {'solve' if solves == 1 else 'solves'} (the "
-        f"median over attacked models): {first:.0f} iterations of conjugate gradients for the "
+        f"median over malicious models): {first:.0f} iterations of conjugate gradients for the "
         f"first step, {all_steps:.0f} for {most}. Training the honest model from zero took "
         f"{training} iterations of L-BFGS, each of which costs about as much. "
     )

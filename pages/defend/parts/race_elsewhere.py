@@ -21,7 +21,7 @@ Cells = list[tuple[str, str, int, int, float]]
 
 
 def alarm_cells(looks: Iterable[tuple[AttributionsRequest, AttributionsResult]]) -> Cells:
-    """Return for each crowd of attacked models how many the alarm finds, which accuses at most one
+    """Return for each crowd of malicious models how many the alarm finds, which accuses at most one
     honest model in twenty, and its AUC."""
     cells: Cells = []
     for request, result in looks:

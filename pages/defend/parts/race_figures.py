@@ -16,7 +16,7 @@ LOOKS = (
     ("in between", OPEN),
     (f"attack wins: {MISSED:.0%} or fewer stopped", BAD),
 )
-ROW, AROUND = 68, 116  # px: height of a row of cells; height of heads and legend together
+ROW, AROUND = 68, 132  # px: height of a row of cells; height of heads and legend together
 
 
 def look(stopped: int, of: int) -> int:

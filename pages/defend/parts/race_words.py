@@ -24,11 +24,12 @@ CHECKS = {  # column: its heading and the page with the evidence
 SHORT = {  # by a check's heading: what it looks at, and its name where there is little room
     "gradient norm": ("Slope", "is it near zero?"),
     "Newton decrement": ("Distance", "to a minimum?"),
-    "rank after one Newton step": ("One step", "still near the top?"),
+    "rank after one Newton step": ("1 Newton<br>step", "still near the top?"),
 }
-POLISHES = "{} steps", "still near the top?"
+POLISHES = "{} Newton<br>steps", "still near the top?"
 ROUNDING = 6e-8  # half the spacing of float32 at 1: so short a step is lost in rounding
 CAUGHT, MISSED = 0.9, 0.1  # shares of the models that arrived
+STEP = "A Newton step is a long training step towards the minimum."
 OWN_LOSS = "declares a loss of its own choice"
 FAMILIES: Mapping[str, tuple[str, ...]] = {  # blocks of the figure: the attacks in each
     "Aims only for the top": ("higher_ranked", "top_k", "target"),
@@ -36,7 +37,7 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {  # blocks of the figure: the attacks
     "Hides from the checks": (
         *("stealth", "through", "hides norm", "hides decrement", "other l2", "declares"),
     ),
-    "Chooses the loss": (OWN_LOSS,),
+    "Chooses the training loss": (OWN_LOSS,),
 }
 
 
@@ -183,7 +184,7 @@ def beside_other_pages(table: pd.DataFrame) -> str:
         stay = int((through["rank_1"] <= rates.TOP).sum())
         lines.append(
             f"- **One step.** {stay} of the {len(through)} models that are trained through the "
-            "step stay. *Undo it with one step* counts them among all whose attacker knows the "
+            "step stay. *Undo it in a few steps* counts them among all whose attacker knows the "
             "step, and most of those fall."
         )
     found, every = flagged("higher_ranked")
@@ -215,12 +216,12 @@ def finding(table: pd.DataFrame, deniable: DeniableResult | None = None) -> str:
         if undone == attacks:
             return (
                 f"**{steps} stop every attack but one: the attacker who may choose the training "
-                "loss.**"
+                f"loss.** {STEP}"
             )
         attacks += 1
     if undone == attacks:
-        return f"**{steps} stop every attack.**"
-    return f"**{steps} stop {undone} of {count(attacks, 'attack')}.**"
+        return f"**{steps} stop every attack.** {STEP}"
+    return f"**{steps} stop {undone} of {count(attacks, 'attack')}.** {STEP}"
 
 
 def cell(share: float, auc: float, arrived: int, page: str) -> str:

@@ -108,10 +108,10 @@ function drawMarks(made, data, exponent, reads) {
   };
   ctx.clearRect(0, 0, width, high);
   ctx.textBaseline = 'middle';
-  ctx.fillStyle = 'rgba(134,142,150,.16)';
-  ctx.fillRect(x(exponent), top, x(data.high) - x(exponent), bottom - top);
   data.rows.forEach((row, r) => {
     const base = top + step * r, middle = base + at.named + (step - at.named) / 2;
+    ctx.fillStyle = 'rgba(134,142,150,.16)';  // not behind a name that stands above the marks
+    ctx.fillRect(x(exponent), base + at.named, x(data.high) - x(exponent), step - at.named);
     const line = wide ? middle - 8 * scale : base + 12 * scale, end = reads[row.read];
     const long = write(row.label, wide ? left - 10 : 2, line, wide ? 'right' : 'left', 600);
     write(row.note, wide ? left - 10 : 4 + long, wide ? middle + 9 * scale : line,
@@ -132,12 +132,24 @@ function drawMarks(made, data, exponent, reads) {
     stroke(ctx, hue('limit'), 2, [6, 4], [x(exponent), base + at.named], [x(exponent), base + step]);
   });
   drawHead(ctx, data, at, x, exponent, write, width);
-  const every = Math.ceil(span / Math.max(inside / (46 * scale), 1));
+  drawAxis(data, at, x, write, width);
+}
+
+// What stands below the rows: sizes, or parts in words, which need a step of thousands; the axis's
+// name, and what its left end means.
+function drawAxis(data, at, x, write, width) {
+  const { bottom, scale, left, right } = at, span = data.high - data.low, words = data.words;
+  const inside = width - left - right, fits = inside / ((words.share ? 84 : 46) * scale);
+  let every = Math.ceil(span / Math.max(fits, 1));
+  if (words.share) every = 3 * Math.ceil(every / 3);
   for (let e = Math.ceil(data.low); e <= data.high; e++) {
     if (((e % every) + every) % every) continue;
-    write(e === 0 ? '1' : `10${raised(e)}`, x(e), bottom + 12 * scale, 'center');
+    const said = words.share ? inWords(10 ** e) : inDigits(10 ** e);
+    const last = words.share && e === data.high;
+    write(said, x(e), bottom + 12 * scale, last ? 'right' : 'center');
   }
-  write(data.words.axis, width - right, bottom + 32 * scale, 'right');
+  write(words.left, left, bottom + 32 * scale);
+  write(words.axis, width - right, bottom + 32 * scale, 'right');
 }
 
 // What stands above the rows: which side is flagged, what the last column says, and up to where
@@ -169,6 +181,7 @@ function stroke(ctx, colour, width, dash, first, ...rest) {
 
 // A part of something in words: '1 in 1 million'.
 function inWords(share) {
+  if (share >= 1) return 'all';
   if (share >= .1) return wholePercent(share);
   const many = (1 + 1e-9) / share;
   const [unit, name] = [[1e12, ' trillion'], [1e9, ' billion'], [1e6, ' million'],
