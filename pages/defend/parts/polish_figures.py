@@ -45,7 +45,8 @@ def paths(table: pd.DataFrame, step: int) -> go.Figure:
     columns = [f"rank_{j}" for j in range(most + 1)]
     worst = max(TOP, *(int(part[columns].to_numpy().max()) for part in groups.values()))
     titles = [
-        f"<b>{GROUPS[name][0]}</b><br>{int((part[f'rank_{step}'] <= TOP).sum())} of {len(part)} stay"
+        f"<b>{GROUPS[name][0]}</b><br>{int((part[f'rank_{step}'] <= TOP).sum())} of {len(part)} "
+        "stay"
         for name, part in groups.items()
     ]
     figure = make_subplots(
