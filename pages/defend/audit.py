@@ -47,8 +47,8 @@ def own(form: Form, dataset: Dataset, request: AuditRequest) -> AuditRequest:
         "rest all others.",
     )
     st.caption(
-        f"The model has {openings.parameters(dataset):,} parameters. With too few queries, invented "
-        "numbers fit as well. All other settings are in the sidebar."
+        f"The model has {openings.parameters(dataset):,} parameters. With too few queries, "
+        "invented numbers fit as well. All other settings are in the sidebar."
     )
     return replace(request, queries=queries)
 

@@ -25,7 +25,7 @@ from pages.defend.parts.examined_attack import ExaminedAttack, Question
 PAGE = registry.page("other-scores")
 OTHERS = "other attackers"  # of published results
 COST = (
-    "The attack, six scores of two models, and the alarm on a crowd of honest and malicious models: "
+    "The attack, six scores of two models, and the alarm on many honest and malicious models: "
     "one to three minutes for digits on a laptop."
 )
 EVERY_COST = (

@@ -22,8 +22,9 @@ def finding(table: pd.DataFrame, threshold: float) -> str:
     by = {kind: part["gradient_norm"] >= threshold for kind, part in table.groupby("kind")}
     flagged = by["attacked"][table["success"].reindex(by["attacked"].index)]
     able, targets = rates.passing_norms(table)
+    limit = number(float(f"{threshold:.2g}"))  # two digits, as at the slider
     return (
-        f"**With the limit at {number(float(f'{threshold:.2g}'))}, the check flags {flagged.sum()} of "
+        f"**With the limit at {limit}, the check flags {flagged.sum()} of "
         f"{count(len(flagged), 'malicious model')}.** But an attacker who knows the check passes "
         f"with {quantity(int((able < threshold).sum()), targets)} samples, and "
         f"{quantity(int(by['honest'].sum()), len(by['honest']))} honest models are flagged."
