@@ -74,13 +74,14 @@ def choose(form: Form, place: st.delta_generator.DeltaGenerator, limit: float) -
     """Return the ε that is granted to a trainer."""
     chosen = form.slider(
         place,
-        "Drag: each sample and feature may count this much more or less (ε)",
+        "Allowed change: how much more or less each counts (ε)",
         "epsilon",
         links.Range(0.05, limit, whole=False),
         limit,
         0.05,
-        "With 0.2 each sample counts between 0.8 and 1.2 times. Also free: L2, from a tenth to "
+        "With 20% each sample counts between 0.8 and 1.2 times. Also free: L2, from a tenth to "
         "ten times the usual.",
+        "percent",
     )
     return float(chosen)
 

@@ -27,18 +27,21 @@ COST = (
 
 
 @shelf.kept
-def reached_figure(stored: Stored, request: ScoreMatrixRequest) -> FigureBlock:
-    """Draw how many targets an attack on each score moves."""
+def reached_figure(
+    stored: Stored, request: ScoreMatrixRequest, found: Stored | None
+) -> FigureBlock:
+    """Draw how many targets an attack on each score moves. found: the search for the smallest
+    radius on the same data, which moves another number."""
     result: ScoreMatrixResult = stored.result
     return FigureBlock(
         name="reached",
-        title="How many targets can an attack on a score move?",
+        title="How many targets does an attack on each score move?",
         kind="Targets in the top k by each score, after an attack on it",
         build=figures.reached,
         values=(result,),
         table=lambda: result.moves,
         results=(stored,),
-        caption=words.reached(request),
+        caption=f"{words.reached(request)}{'' if found is None else words.searched(found.result)}",
         details=f"Each start has {request.steps} steps. A score that never "
         "sees the model cannot be aimed at: its bar is the most that an attack on another score "
         f"moves.{left_out(request.attributions)}{made_smaller(request)}",
@@ -113,7 +116,9 @@ def page() -> None:
         return
     sign.said("caption", request.order)
     st.markdown(words.finding(stored.result))
-    reached_figure(stored, request).show()
+    search = published_results.request_of("minimal", name)
+    found = None if search is None else door.find("minimal-radius", search)
+    reached_figure(stored, request, found).show()
     other_case.show(PAGE)
     in_numbers(stored)
     why()

@@ -66,8 +66,7 @@ def ranks_figure(stored: Stored) -> FigureBlock:
         values=(result, words.follows(result)[0]),
         table=lambda: words.sample_table(result),
         results=(stored,),
-        caption="Orange: moved along, at least half as far as influence on the log scale. All but "
-        "kNN-Shapley are computed from the model.",
+        caption="Orange: moved along, at least half as far as influence on this axis.",
     )
 
 

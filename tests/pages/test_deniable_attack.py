@@ -76,10 +76,14 @@ def test_words_count_the_rows() -> None:
     none = replace(result, table=result.table.assign(arrived=False))
     assert said.finding(none) == "No: of 4 random samples none reaches rank 1."
     assert "leaves 0 of 6" in said.averaging(result)
-    assert said.at(result, 0.1) == "Up to 10% more or less: 1 of 4 reach rank 1"
-    assert "2 of 4 reach" in said.at(result, 0.2)
-    assert "lose more than 2.5 points of accuracy" in said.not_reached(result, 0.025)
+    assert said.at(result, 0.1) == "Up to ±10%: 1 of 4 samples reach rank\u00a01"
+    assert "2 of 4 samples reach" in said.at(result, 0.2)
+    assert "over 2.5 points of accuracy" in said.not_reached(result, 0.025)
     assert "accuracy" not in said.not_reached(result, None)
+    rows = pd.DataFrame({"arrived": [True, False, False, False], "rank_after": [1, 1, 9, 8]})
+    assert drawn.others_said(rows, 1) == "2 not moved, 1 costs too much"
+    assert drawn.others_said(rows[:2], 1) == "1 costs too much"
+    assert drawn.others_said(rows[2:], 1) == "2 not moved"
     table = said.checks(result).set_index("check")["attacks that pass"]
     assert table["audit of the reported scores"] == "6 of 6"
     assert table["5 Newton steps on the usual loss"] == "0 of 6"
@@ -149,7 +153,7 @@ def test_the_page_says_what_is_published(published: DeniableResult, open_page: O
         f"{(there['declared_after'] <= 1).sum()} of"
     )
     within = (last["arrived"] & (last["crowd"] == "random")).sum()
-    assert f"Up to 50% more or less: {within} of {len(drawn_at_random)} reach rank 1" in text
+    assert f"Up to ±50%: {within} of {len(drawn_at_random)} samples reach" in text
 
 
 def test_what_is_folded_opens(published: DeniableResult, open_page: Open) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from engine.experiments import ScoreMatrixResult
 from engine.experiments.score_matrix import WITH_MODEL
+from engine.results.store import Stored
 from engine.statistics import wilson_interval
 from engine.vocabulary import MODEL_FREE, SCORES
 from pages.common.lab import registry
@@ -44,17 +45,21 @@ def made() -> ScoreMatrixResult:
 
 
 def test_the_finding(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    have_found(
-        monkeypatch, lambda name, request: published("score-matrix", made(), dataset="digits")
-    )
+    def found(experiment: str, request: object) -> Stored | None:
+        if experiment != "score-matrix":  # the search for the smallest radius: not here
+            return None
+        return published(experiment, made(), dataset="digits")
+
+    have_found(monkeypatch, found)
     app = open_page(PAGE)
     said = words(app)
     assert not app.exception and not app.warning
-    assert "**No score computed from the model as handed in is safe.**" in said
     assert (
-        "kNN-Shapley, Data-OOB and Data Banzhaf never see the model, so no attack on the model "
-        "moves them." in said
+        "**Only kNN-Shapley, Data-OOB and Data Banzhaf are safe: they never see the model.**"
+        in said
     )
+    assert "Every score that sees the model can be rigged." in said
+    assert "How far must the model go?* searches" not in said
     assert len(app.get("plotly_chart")) == 1
     shown = tables(unfold(app))[0]
     assert "also moves 4 of 4 targets by cosine of gradients" in words(app)

@@ -63,12 +63,14 @@ def test_the_matrix(dataset: str, open_page: Open) -> None:
     assert [result.arrived(name, name)[0] for name in result.attacked] == list(own)  # the bars
     assert f"starts outside the top {request.k} and ends between rank 1 and {request.k}." in said
     failed = [SCORE_NAMES[name] for name in result.attacked if own[name] == 0]
-    verdict = f"Attacks fail on {listed(failed)}" if failed else "No score computed from"
+    verdict = (
+        f"attacks here fail on {listed(failed)}." if failed else "Every score that sees the model"
+    )
     assert verdict in said
     assert [n for n in SCORES if n in result.observed] == list(request.attributions)
     free = [SCORE_NAMES[n] for n in result.observed if n in MODEL_FREE]
-    never = "never see the model," if len(free) > 1 else "never sees the model,"
-    assert f"{listed(free)} {never}" in said
+    never = "are safe: they never see" if len(free) > 1 else "is safe: it never sees"
+    assert f"Only {listed(free)} {never} the model" in said
     assert left_out(request.attributions).strip() in said
 
 

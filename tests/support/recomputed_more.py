@@ -268,6 +268,12 @@ def moved_along(_: str) -> Numbers:
     return [others - along, others, *took("")]
 
 
+def searched(dataset: str) -> Numbers:
+    """How many targets the search for the smallest radius moves, and of how many."""
+    result = only("minimal", dataset)
+    return [np.isfinite(result.radius).sum(), len(result.targets), result.k]
+
+
 def by_retraining(_: str) -> Numbers:
     """The sample's place among those left out, by what leaving each out adds to the test loss: the
     first lowers it most."""

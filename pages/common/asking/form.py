@@ -111,8 +111,10 @@ class Form:
         default: float,
         step: float,
         help: str = "",
+        written: str = "%g",
     ) -> float:
-        """Draw a slider, and return its number."""
+        """Draw a slider, and return its number; the screen has it as Streamlit writes it in the
+        format `written`."""
         self._settle(name, limits, default)
         value = place.slider(
             label,
@@ -120,7 +122,7 @@ class Form:
             limits.high,
             default,
             step,
-            format="%g",
+            format=written,
             key=name,
             help=help or None,
             **bound_number(name),

@@ -62,6 +62,16 @@ def curve(result: DeniableResult, epsilon: float, means: str) -> go.Figure:
     return finish(figure, 360, showlegend=False, margin={"t": 8})
 
 
+def others_said(rows: pd.DataFrame, k: int) -> str:
+    """'11 not moved, 3 cost too much': of the targets that do not count."""
+    dear = int((rows.loc[~rows["arrived"], "rank_after"] <= k).sum())
+    far = int((~rows["arrived"]).sum()) - dear
+    parts = [f"{far} not moved"] if far else []
+    if dear:
+        parts.append(f"{dear} cost{'s' if dear == 1 else ''} too much")
+    return ", ".join(parts)
+
+
 def moves(result: DeniableResult, epsilon: float, means: str) -> go.Figure:
     """Draw how much each random target needs that some `means` move to the top: a bar to its ε, in
     colour where that is within `epsilon`, with its usual rank and its rank in the trainer's model.
@@ -89,7 +99,7 @@ def moves(result: DeniableResult, epsilon: float, means: str) -> go.Figure:
             x=0.01 * result.limit,
             y=last,
             xanchor="left",
-            text=f"not reached within ±{result.limit:.0%}",
+            text=others_said(rows, result.k),
             showarrow=False,
             font={"size": 14, "color": GREY},
         )

@@ -14,6 +14,7 @@ from pages.common.words.wording import count, decimal, points
 from pages.defend.parts.deniable_figures import MEANS
 
 SHOWN = 0.2  # an ε that stands as an example
+UNBROKEN = "\u00a0"  # a space at which no line ends
 
 
 def moved(result: DeniableResult, means: str, crowd: str, epsilon: float) -> int:
@@ -72,20 +73,19 @@ def at(result: DeniableResult, epsilon: float) -> str:
     """Say for one ε how many random targets are moved by the last of the means."""
     means = every_means(result)
     return (
-        f"Up to {epsilon:.0%} more or less: {moved(result, means, 'random', epsilon)} of "
-        f"{len(result.rows(means, 'random'))} reach {place(result)}"
+        f"Up to ±{epsilon:.0%}: {moved(result, means, 'random', epsilon)} of "
+        f"{len(result.rows(means, 'random'))} samples reach {place(result).replace(' ', UNBROKEN)}"
     )
 
 
 @shelf.kept
 def not_reached(result: DeniableResult, tolerance: float | None) -> str:
-    """Say what a percentage means, and what keeps the other targets from arriving."""
-    dear = (
-        "" if tolerance is None else f", or lose more than {100 * tolerance:g} points of accuracy"
-    )
+    """Say what a percentage means, what else the trainer chooses, and which price is too high."""
+    dear = "" if tolerance is None else f" Too much: over {100 * tolerance:g} points of accuracy."
+    also = " The trainer also chooses the L2 penalty." if every_means(result) == "together" else ""
     return (
-        f"Within ±{SHOWN:.0%} a sample counts as {span(SHOWN)} samples, and a feature is scaled by "
-        f"as much. The others do not reach {place(result)} within ±{result.limit:.0%}{dear}."
+        f"±{SHOWN:.0%} means that a sample counts as {span(SHOWN)} samples, and a feature is "
+        f"scaled by as much.{also}{dear}"
     )
 
 

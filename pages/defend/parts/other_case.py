@@ -35,7 +35,7 @@ CASES = {  # by page: what its answer holds for, and the page of the other case
         "is-any-score-safe",
     ),
     "is-any-score-safe": (
-        "Here the model is taken as it is handed in. If it is trained further first:",
+        "Here the model is scored as it comes. If the verifier trains it further first:",
         "undo-it",
     ),
 }

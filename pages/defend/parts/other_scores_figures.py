@@ -21,11 +21,29 @@ ROLES = {
     "known": ("honest, to set it", HONEST, "circle-open"),
 }
 SPREAD = 0.28
+TOP_ENDS = 0.75  # where the shaded top ends beyond rank 1
 
 
-def broken(name: str) -> str:
-    """Return a name on two lines, for a narrow screen."""
-    return name.replace(" ", "<br>", 1)
+HINTS = {  # by score: what it is, in few words
+    "influence": "attacked",
+    "gradient_dot": "without curvature",
+    "cosine": "direction alone",
+    "relative": "outliers count less",
+    "self_influence": "on the sample itself",
+    "kfac": "approximates influence",
+    "ekfac": "approximates influence",
+    "trak": "approximates influence",
+    "tracin": "over honest checkpoints",
+    "knn_shapley": "never sees the model",
+    "data_oob": "never sees the model",
+    "banzhaf": "never sees the model",
+}
+
+
+def row_name(name: str) -> str:
+    """Return what stands beside a score's row: its name, and below it what it is."""
+    hint = f"<br>{HINTS[name]}" if name in HINTS else ""
+    return f"<b>{SCORE_NAMES[name]}</b>{hint}"
 
 
 def order_of_rows(result: AttributionsResult, moved: Sequence[str]) -> list[str]:
@@ -57,23 +75,28 @@ def target_ranks(result: AttributionsResult, moved: Sequence[str]) -> go.Figure:
         ("malicious model", after, "diamond", 11, ATTACKED, "top center"),
     )
     for name, ranks, symbol, size, colour, where in looks:
+        known = before if ranks is after else [None] * len(names)  # an equal rank is said once
         figure.add_scatter(
             x=ranks,
             y=y,
             mode="markers+text",
             name=name,
             marker={"symbol": symbol, "size": size, "color": colour},
-            text=[f"{rank:,}" for rank in ranks],
+            text=[
+                "" if rank == old else f"{rank:,}" for rank, old in zip(ranks, known, strict=True)
+            ],
             textposition=where,
             cliponaxis=False,
             customdata=[SCORE_NAMES[n] for n in names],
             hovertemplate=f"%{{customdata}}: rank %{{x:,}} of {n:,}<extra>{name}</extra>",
         )
-    ticks = [
-        "<b>influence</b><br>(attacked)" if name == "influence" else broken(SCORE_NAMES[name])
-        for name in names
-    ]
-    figure.add_vrect(x0=0.75, x1=result.k + 0.5, fillcolor=BAND, line_width=0, layer="below")
+    ticks = [row_name(name) for name in names]
+    end = result.k + 0.5
+    figure.add_vrect(x0=TOP_ENDS, x1=end, fillcolor=BAND, line_width=0, layer="below")
+    figure.add_annotation(
+        x=(np.log10(TOP_ENDS) + np.log10(end)) / 2, y=0.45, yanchor="bottom", showarrow=False,
+        text=f"the<br>top {result.k}", font={"size": 13},
+    )  # fmt: skip
     figure.update_xaxes(rank_axis(n, f"rank of sample {t} of {n:,} (log)", reverse=True))
     figure.update_yaxes(
         tickvals=y.tolist(),
@@ -123,7 +146,7 @@ def crowd(result: AttributionsResult, kind: str, score: str) -> go.Figure:
     figure.update_xaxes(title_text=measure, range=[float(values.min()) - room, high])
     figure.update_yaxes(
         tickvals=list(range(len(ROLES))),
-        ticktext=[broken(ROLES[role][0]) for role in reversed(ROLES)],
+        ticktext=[ROLES[role][0].replace(" ", "<br>", 1) for role in reversed(ROLES)],
         range=[-0.6, len(ROLES) - 0.4],
         showgrid=False,
         zeroline=False,

@@ -61,17 +61,19 @@ def finding(result: AttributionsResult) -> str:
     t = result.target
     old, new = result.before["influence"].ranks[t], result.after["influence"].ranks[t]
     failed = "" if new <= result.k else f", not into the top {result.k}"
-    took = f"attack took sample {t} from rank {old:,} to rank {new:,} by influence{failed}"
+    took = f"By influence, the attack moved sample {t} from rank {old:,} to rank {new:,}{failed}"
     if not moved:
-        return f"The {took}."
+        return f"{took}."
     many = len(moved) + len(stayed)
     if not stayed:
-        return f"**No: all {many} other scores moved along** when the {took}."
+        return (
+            f"**No: none of the {many} other scores gives it away.** {took}, and all moved along."
+        )
     which = listed([SCORE_NAMES[name] for name in stayed])
+    one = len(stayed) == 1
     return (
-        f"**Yes, {len(stayed)} of {many}: {which} did not move along** when the {took}. So "
-        f"{'it disagrees' if len(stayed) == 1 else 'they disagree'} with the rigged influence. The "
-        "others moved along, and notice nothing."
+        f"**Yes, {len(stayed)} of {many} {'gives' if one else 'give'} it away: {which}.** {took}. "
+        f"{'This score' if one else 'These scores'} did not move along; the others did."
     )
 
 

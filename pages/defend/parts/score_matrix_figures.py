@@ -7,7 +7,7 @@ from plotly.subplots import make_subplots
 from engine.experiments import ScoreMatrixResult
 from engine.vocabulary import MODEL_FREE
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ATTACKED, GREY, LIMIT
+from pages.common.figures.palette import ATTACKED, GOOD, GREEN, GREY, LIMIT
 from pages.common.words.score_names import SCORE_NAMES
 
 # Of no target, and from one target to all of them: dark enough for white text.
@@ -16,7 +16,7 @@ SCALE = ((0.0, "rgba(134, 142, 150, 0.12)"), (0.02, "#5E7386"), (1.0, "#005B96")
 
 def reached(result: ScoreMatrixResult) -> go.Figure:
     """Draw, for each score, how many targets an attack on it moves into its top, most first. Scores
-    without the model come last: they can only be moved along."""
+    without the model come last, in a band of their own: they can only be moved along."""
     names = sorted(
         result.observed, key=lambda name: (name in MODEL_FREE, -most_moved(result, name))
     )[::-1]
@@ -38,6 +38,15 @@ def reached(result: ScoreMatrixResult) -> go.Figure:
             hovertemplate=f"%{{y}}: %{{x}} of {result.n_targets}<extra></extra>",
         )
     )
+    safe = sum(name in MODEL_FREE for name in names)
+    if safe:
+        figure.add_hrect(
+            y0=-0.5, y1=safe - 0.5, fillcolor=GOOD, opacity=0.16, line_width=0, layer="below"
+        )
+        figure.add_annotation(
+            x=result.n_targets, y=(safe - 1) / 2, xanchor="right", showarrow=False,
+            text="<b>safe</b>", font={"size": 16, "color": GREEN},
+        )  # fmt: skip
     title = f"targets moved into the top {result.k}, of {result.n_targets}"
     ticks = sorted({round(result.n_targets * part / 4) for part in range(5)})
     figure.update_xaxes(title_text=title, range=[0, 1.06 * result.n_targets], tickvals=ticks)

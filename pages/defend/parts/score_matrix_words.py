@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from engine.experiments import ScoreMatrixRequest, ScoreMatrixResult
+from engine.experiments import MinimalRadiusResult, ScoreMatrixRequest, ScoreMatrixResult
 from engine.vocabulary import MODEL_FREE
 from pages.common.keeping import shelf
 from pages.common.words.score_names import SCORE_NAMES
@@ -18,27 +18,33 @@ def free(result: ScoreMatrixResult) -> list[str]:
 def finding(result: ScoreMatrixResult) -> str:
     """Say on which scores every attack fails, and which are immune."""
     none = [name for name in result.attacked if result.arrived(name, name)[0] == 0]
-    verdict = (
-        "No score computed from the model as handed in is safe"
-        if not none
-        else f"Attacks fail on {listed([SCORE_NAMES[name] for name in none])}"
-    )
     immune = free(result)
-    see, them = ("see", "them") if len(immune) > 1 else ("sees", "it")
-    return (
-        f"**{verdict}.** {listed(immune)} never {see} the model, so no attack on the model moves "
-        f"{them}."
-    )
+    one = len(immune) == 1
+    why = "it never sees the model" if one else "they never see the model"
+    verdict = f"**Only {listed(immune)} {'is' if one else 'are'} safe: {why}.**"
+    if not none:
+        return f"{verdict} Every score that sees the model can be rigged."
+    failed = listed([SCORE_NAMES[name] for name in none])
+    return f"{verdict} Of the scores that see it, the attacks here fail on {failed}."
 
 
 @shelf.kept
 def reached(request: ScoreMatrixRequest) -> str:
     """Say what a bar of the figure is, and under which rule a target counts as moved."""
     return (
-        "Each bar is an attack that is told which score to fool. A target counts as moved if it "
-        f"starts outside the top {request.k} and ends between rank 1 and {request.k}. The model "
-        f"may move by at most {request.radius:g} (radius), from one start; a longer search, as on "
-        "*How far must the model go?*, can move more."
+        "Each bar is an attack on that score. A target counts as moved if it starts outside the "
+        f"top {request.k} and ends between rank 1 and {request.k}. The model may move by at most "
+        f"{request.radius:g} (radius), from one start."
+    )
+
+
+@shelf.kept
+def searched(result: MinimalRadiusResult) -> str:
+    """Say why another page moves another number of targets, with a space before it."""
+    arrived, place = int(result.arrived.sum()), "rank 1" if result.k == 1 else f"the top {result.k}"
+    return (
+        " *How far must the model go?* searches from many starts and without this limit: it moves "
+        f"{arrived} of {len(result.targets)} other targets to {place}."
     )
 
 
