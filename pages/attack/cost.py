@@ -84,8 +84,8 @@ def at_a_price(stored: Stored, view: RateView) -> FigureBlock:
         build=price_figure.by_price,
         values=(found, view.tolerance),
         results=(stored,),
-        caption="The radius is how far the model may go from the honest one. Medians are over the "
-        "models of all attacks, moved or not. Order kept: 1 is the honest ranking, 0 is chance. "
+        caption="Radius: how far the model may go from the honest one. Ranking kept: 1 is the "
+        "honest ranking, 0 a random one. Both columns are medians over all attacks. "
         f"{rate_words.interval(highest(own).iloc[0])}",
     )
 

@@ -1,7 +1,8 @@
 """Easy or hard? How strongly a score depends on the model, and whether that foretells success."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -36,9 +37,9 @@ PAGE = registry.page("easy-or-hard")
 EXPERIMENT, ROLE, ATTACKS = "sensitivity", "sensitivity", "cost"
 
 
-def choose(form: Form, table: pd.DataFrame, start: float) -> tuple[int, float]:
+def choose(form: Form, table: pd.DataFrame, start: Callable[[int], float]) -> tuple[int, float]:
     """k and radius of the attacks that are looked at, in the sidebar; `start`: the radius to begin
-    with. Without attacks there is nothing to choose."""
+    with, at k. Without attacks there is nothing to choose."""
     if table.empty:
         return 1, 0.0
     left, right = st.sidebar.columns(2)
@@ -56,7 +57,7 @@ def choose(form: Form, table: pd.DataFrame, start: float) -> tuple[int, float]:
         "radius",
         distinct(table, "radius"),
         "How far the malicious model may lie from the honest one, of the attacks shown.",
-        start,
+        start(k),
         nearest=True,
     )
     return k, radius
@@ -91,20 +92,20 @@ def norms_figure(
 
 
 @shelf.kept
-def fifths_block(tried: pd.DataFrame, k: int, radius: float, swept: Stored) -> FigureBlock:
+def fifths_block(
+    tried: pd.DataFrame, found: moved_targets.Prediction, k: int, radius: float, swept: Stored
+) -> FigureBlock:
     """Draw the attacked targets in fifths by their sensitivity."""
-    found = fifths_figure.fifths(tried)
-    told = fifths_figure.telling_radius(found, radius)
+    parts = fifths_figure.fifths(tried)
     return FigureBlock(
         name=f"fifths-top-{k}",
-        title=fifths_figure.title(found, told),
-        kind="Attacked samples in fifths by the sensitivity of their score, by the smallest radius "
-        "that moved them",
+        title=fifths_figure.title(parts, radius),
+        kind="Attacked samples in fifths by the sensitivity of their score: how many of each move",
         build=fifths_figure.by_fifth,
-        values=(found, told),
+        values=(parts, radius),
         results=(swept,),
-        caption="Sensitivity: how fast a score changes when the model changes. The darker, the "
-        f"smaller the change that was enough. {fifths_figure.counts(found, told)}",
+        caption="Sensitivity: how fast a sample's score changes when the model changes. "
+        f"{fifths_figure.doubt(parts, radius)} {ease_words.over_all(found)}",
     )
 
 
@@ -120,7 +121,7 @@ def answer(
         charts.heading("Too few attacks, or all ended alike: nothing to predict")
         badge.note(badge_of(swept))
         return
-    fifths_block(tried, k, radius, swept).show()
+    fifths_block(tried, found, k, radius, swept).show()
 
 
 @unfold.section("Where in the ranking do the sensitive samples stand?", "where")
@@ -142,6 +143,20 @@ def attacks_of(dataset: str) -> tuple[Stored | None, float, float]:
     if request is None:
         return None, default.damping, default.l2
     return door.find("sweep", request), request.damping, request.l2
+
+
+def first_radius(known: pd.DataFrame, swept: Stored | None, norms: Stored | None, k: int) -> float:
+    """Return the radius to begin with: where the attack succeeds most often or, where it moves the
+    most and the least sensitive samples alike there, where these differ most."""
+    if swept is None:
+        return float(known["radius"].max())
+    best = best_radius(known)
+    if norms is None:
+        return best
+    tried = moved_targets.attempts(known, norms.result, k, best)
+    if len(tried) < fifths_figure.FEWEST:
+        return best
+    return fifths_figure.telling_radius(fifths_figure.fifths(tried), best)
 
 
 def others_of(samples: Samples | None, damping: float, l2: float) -> pd.DataFrame:
@@ -195,13 +210,12 @@ def page() -> None:
     samples = data_choice.samples_of(name)  # stops the page where the data cannot be used
     swept, damping, l2 = attacks_of(name)
     others = others_of(samples, damping, l2)
-    known = others if swept is None else swept.result
-    start = best_radius(known) if swept is not None else float(known["radius"].max())
-    k, radius = choose(form, known, start)
     request = published_results.request_of(ROLE, name) or SensitivityRequest(name)
     request = replace(request, damping=damping, l2=l2)
     asked = door.Computation.of(EXPERIMENT, request)
     stored = asked.stored
+    known = others if swept is None else swept.result
+    k, radius = choose(form, known, partial(first_radius, known, swept, stored))
     placed = Bet()
     if stored is not None and swept is not None:
         placed = Bet.of(form, name, k, len(stored.result.norms))

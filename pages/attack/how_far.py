@@ -96,14 +96,13 @@ def pictures(result: MinimalRadiusResult, samples: Samples, within: float) -> No
             bar,
             f"<b>{needs}</b>",
             f'<span class="note">sample {target}, “{escape(samples.label(target))}”</span>',
-            f'<span class="note">rank {result.rank_before[place]:,}</span>',
         ]
         shown = blocks.portrait(samples, target)
         cells.append((shown if inside[place] else f'<div style="opacity:.3">{shown}</div>', lines))
     blocks.grid(cells)
     st.caption(
-        "The number, and the length of the bar, is the smallest change that was found. "
-        "Pale pictures need more than the slider now allows."
+        "Number and bar: the smallest change that was found. Pale: needs more than the "
+        f"{100 * within:g}% chosen above."
     )
 
 
@@ -166,7 +165,7 @@ def comparison(stored: Stored, request: MinimalRadiusRequest) -> None:
         st.caption(provenance(lot))
 
 
-@unfold.section("Does the place in the ranking tell it?", "by-rank")
+@unfold.section("Do samples near the top or the bottom need less?", "by-rank")
 def by_rank(stored: Stored, samples: Samples | None) -> None:
     rank_figure(stored, samples).show()
 

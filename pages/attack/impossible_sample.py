@@ -24,7 +24,6 @@ from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import badge, charts, sign, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
-from pages.common.words.wording import count
 
 PAGE = registry.page("impossible")
 EXPERIMENT = "impossible"
@@ -137,6 +136,7 @@ def beat_bar(found: door.Computation, shown: Stored | None) -> None:
     if shown is not None:
         tried, beaten = remember(shown)
         st.markdown(impossible_words.tried(shown.result))
+        badge.note(badge_of(shown))
         if tried > shown.result.tried:
             st.caption(f"You have seen {tried:,} models tried; {beaten} beat it.")
     if found.job is not None and found.is_active:
@@ -144,16 +144,13 @@ def beat_bar(found: door.Computation, shown: Stored | None) -> None:
         return
     if found.stored is None and found.state is not None:
         door.explain(found.state, "The attempt")
-    other = ", with other samples around" if found.stored is not None else ""
-    st.caption(
-        f"Takes some seconds: {request.count:,} new random models and "
-        f"{count(2 * request.restarts, 'run')} of the attack, {request.steps} steps each{other}."
-    )
+    other = "The next try has other samples around it. " if found.stored is not None else ""
+    st.caption(f"{other}A try takes some seconds.")
     refused = door.why_not(EXPERIMENT, request)
     if refused:
         st.caption(refused)
     st.button(
-        f"Try {request.count:,} more models and the attack",
+        f"Try {request.count:,} more models, and the attack again",
         key="beat",
         disabled=bool(refused),
         on_click=beat,
@@ -179,16 +176,19 @@ def by_hand(
     instance = instance_of(request.k, request.n_train, request.n_features, seed=request.seed)
     difference, damping = impossible_hands.choose_model(form, OPENING.damping)
     impossible_hands.show(instance, request, difference, damping)
-    sign.note("impossible-hands")
+    if request.k == 1:  # the headline names rank 1
+        sign.said("impossible-hands")
+    else:
+        sign.note("impossible-hands")
     return instance, difference, damping
 
 
-@unfold.section("Why it cannot be done: Theorem 1 and its proof", "proof")
+@unfold.section("Why it cannot be done: the proof (Theorem 1)", "proof")
 def why() -> None:
     impossible_words.proof()
 
 
-@unfold.section("The scores and the plane of this model, as figures to save", "model-figures")
+@unfold.section("Figures of this model, to save", "model-figures")
 def to_save(
     request: ImpossibleRequest,
     instance: ImpossibleInstance,
@@ -262,8 +262,6 @@ def page() -> None:
         beat_bar(found, shown)
     with hands:
         instance, difference, damping = by_hand(form, request)
-        if shown is not None:
-            badge.note(badge_of(shown))
     with head:
         form.finish()
         if shown is None:

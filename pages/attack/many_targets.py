@@ -25,7 +25,6 @@ ROLE = "sizes"  # of published results
 @shelf.kept
 def arrivals(shares: pd.DataFrame, view: RateView, stored: Stored) -> FigureBlock:
     """Draw which part of the targets arrives."""
-    sets = int(target_sets.arrived(shares, view.k)["sets"].max())
     return FigureBlock(
         name=f"arrivals-top-{view.k}-radius-{view.radius:g}",
         title=target_sets.arrivals_title(shares, view.k),
@@ -33,8 +32,7 @@ def arrivals(shares: pd.DataFrame, view: RateView, stored: Stored) -> FigureBloc
         build=set_figures.arrivals,
         values=(shares, view.k),
         results=(stored,),
-        caption=f"Over {count(sets, 'set')} of each size, at radius {view.radius:g}, "
-        f"{rate_words.limit(view.tolerance)}.",
+        caption=f"At radius {view.radius:g}, {rate_words.limit(view.tolerance)}.",
     )
 
 

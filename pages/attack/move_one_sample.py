@@ -13,7 +13,6 @@ from engine.vocabulary import LINEAR
 from pages.attack.parts import (
     attack_formulas,
     attack_view,
-    baseline_view,
     honest_ranking,
     model_words,
     next_tries,
@@ -87,6 +86,8 @@ def attack_bar(
             args=(before, request.k),
         )
         st.page_link(ROOT / BENCH.file, label="Choose a sample by its picture →")
+        if asked.stored is not None:
+            badge.note(origin(asked.stored, request.dataset), width="content")
 
 
 def what_happens(request: AttackRequest, before: Ranking, refused: bool) -> None:
@@ -125,22 +126,10 @@ def prospect(request: AttackRequest, samples: Samples, ranked: Stored) -> None:
     ).show()
 
 
-def folded(stored: Stored, request: AttackRequest, samples: Samples) -> None:
-    """Show, folded, all else that is known about a computed attack."""
-    attack = attack_view.FinishedAttack(stored, samples, request)
-    attack_view.show(attack)
-    if request.model == LINEAR:
-        baseline_view.show(stored.result, request)
-    else:
-        st.caption(model_words.NO_BASELINE)
-    attack_view.take_with_you(attack)
-
-
 def answer(stored: Stored, request: AttackRequest, samples: Samples) -> None:
     """Show what the page asks, what a finished attack answers, and the attack step by step."""
     st.markdown(f"{PAGE.question} {wording.headline(stored.result, 'Yes: ')}")
     replay_view.show(stored, request, samples)
-    badge.note(origin(stored, request.dataset))
 
 
 def choose(form: Form, box: Place, n_train: int) -> Aim:
@@ -193,7 +182,10 @@ def page() -> None:
             else:
                 prospect(request, samples, ranked)
     if stored is not None:
-        folded(stored, request, samples)
+        attack = attack_view.FinishedAttack(stored, samples, request)
+        attack_view.who_else(attack)
+        attack_view.every_try(attack)
+        attack_view.take_with_you(attack)
     attack_formulas.formulas(request)
 
 

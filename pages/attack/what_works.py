@@ -70,8 +70,9 @@ def variants_figure(
         build=variant_figures.variant_rates,
         values=(shown, view.tolerance),
         results=stored,
-        caption="Each row changes one part of the row above. “In the top” are the samples that "
-        "hold the places to be reached; “above it” are all that rank before the target."
+        caption="Each row changes one part of the row above. “The top” is "
+        f"{'rank 1' if view.k == 1 else f'ranks 1 to {view.k}'}; “above it” is all that ranks "
+        "before the target."
         f"{' The last row is an attack of this lab.' if budget else ''} "
         f"{rate_words.interval(row_of(kept, ablation.RESTARTS))}",
         details=f"Into the top {view.k}, each variant at the radius where it does best. The first "

@@ -74,10 +74,10 @@ def effort_of(request: AttackRequest, shown: Shown) -> bench.Effort:
 
 
 def next_step(shown: Shown) -> str:
-    """Say what to do once the attack that is shown was watched."""
+    """Say what helps where the attack that is shown fails."""
     if shown.is_attack and not shown.stored.result.success:
         return "It fails. Below the figure stands what may help."
-    return "Or choose another sample, and move that one."
+    return ""
 
 
 def attack_asked(request: AttackRequest, before: Ranking) -> None:
@@ -115,7 +115,10 @@ def draw(asked: door.Computation[AttackRequest], shown: Shown, samples: Samples)
         attack=lambda: attack_asked(request, shown.before),
     )
     with st.container(horizontal=True):
-        sign.note("bench", request.order, width="content")
+        if shown.is_attack and shown.stored.result.rank_test == 1:  # the answer names rank 1
+            sign.said("bench", request.order)
+        else:
+            sign.note("bench", request.order, width="content")
         badge.note(origin(shown.stored, request.dataset), width="content")
     if shown.is_attack and steps is None:
         st.caption("This result was kept before the lab recorded steps: its page can make them.")
@@ -129,7 +132,9 @@ def under_the_bench(
         next_tries.show(request)
     with st.container(horizontal=True, vertical_alignment="center"):
         if kept is None:
-            st.button("Pin this attack as A", key="pin", on_click=pinned.pin, args=(request,))
+            st.button(
+                "Pin as A, to compare with another", key="pin", on_click=pinned.pin, args=(request,)
+            )
         else:
             st.button("Unpin A", key="unpin", on_click=pinned.pin, args=(None,))
         st.page_link(
@@ -213,7 +218,8 @@ def reading() -> None:
         "model and ends at its rank at the step that is shown. The first ten stand evenly; at the "
         "slanted mark a logarithmic scale begins. The ten that were first are yellow, and dots "
         "where they have fallen behind the first ten. The places that count as the top are "
-        "shaded. Click a picture to choose it.\n"
+        "shaded. Click a picture to choose it. The slider below leads from the honest model to the "
+        "end of the attack.\n"
         "- **Right**: the price at the step that is shown."
     )
 

@@ -105,7 +105,9 @@ class Visit:
 VISITS = (
     Visit("digits, honest ranking", "digits", 16, 0.41, "Under the honest model, sample", 1200),
     Visit("photos, honest ranking", "photos", TARGET, 0.41, "Under the honest model, sample", 3000),
-    Visit("photos, finished attack", "photos", TARGET, RADIUS, "Every run, arrived or not", 3000),
+    Visit(
+        "photos, finished attack", "photos", TARGET, RADIUS, "Every try, and a simpler way", 3000
+    ),
 )
 
 

@@ -36,7 +36,7 @@ def fact(bench: Locator, name: str) -> Locator:
 
 
 def cost(bench: Locator, name: str) -> Locator:
-    """One of the three figures of the price."""
+    """One of the two figures of the price."""
     return bench.locator(".cost", has_text=name).locator("b")
 
 

@@ -114,7 +114,7 @@ def test_an_unknown_data_set_gives_a_note(open_page: Open, as_published: Sweeps)
     [
         ("radii", "0.1, much", "Radii must be numbers with commas"),
         ("radii", "-1", "radii must be"),
-        ("ks", "1.5", "Values of k must be whole numbers"),
+        ("ks", "1.5", "Into the top must be whole numbers"),
         ("ks", ",", "ks must be"),
     ],
 )

@@ -41,7 +41,8 @@ def test_question_answer_and_figure_stand_beside_the_bet(open_page: Open) -> Non
     assert not app.warning
     assert "Can you tell which samples are easy to move to the top of the ranking?" in said
     assert "Only partly: the more sensitive a sample's score is" in said
-    assert "At radius 0.3, 8 of the 10 least sensitive samples move, and 10 of the 10" in said
+    assert "The most sensitive samples move more often: 10 of 10, against 8 of 10" in said
+    assert "may be chance: the 95% intervals are 49% to 94% and 72% to 100%" in said
     assert "precomputed" in said
     assert len(app.get("plotly_chart")) == 1
     assert app.selectbox(key="k").value == 1
@@ -77,7 +78,7 @@ def test_the_answer_follows_from_the_correlation(
     assert said in ease_words.finding(stored.result, found)
 
 
-def test_the_parts_of_a_bar_count_its_samples() -> None:
+def test_a_bar_and_its_count_are_of_the_samples_that_move() -> None:
     rng = np.random.default_rng(0)
     tried = pd.DataFrame(
         {
@@ -86,39 +87,52 @@ def test_the_parts_of_a_bar_count_its_samples() -> None:
         },
         index=pd.Index(np.arange(12), name="sample"),
     )  # fmt: skip
-    found = fifths_figure.fifths(tried)
-    *bars, intervals = fifths_figure.by_fifth(found, 0.3).data
-    assert sum(sum(trace.x) for trace in bars) == 12
-    assert [trace.name for trace in bars][-1] == "not moved"
-    told = fifths_figure.counts(found, 0.1)
-    first = tried.sort_values("norm")["least"][:3]
-    assert f"At radius 0.1, {(first <= 0.1).sum()} of the 3 least sensitive samples move" in told
-    moved = [int((part <= 0.3).sum()) for part in np.array_split(
-        tried.sort_values("norm")["least"].to_numpy(), 5)]  # fmt: skip
-    assert list(intervals.x) == moved
-    ends = wilson_interval(moved[0], 3)
-    assert intervals.x[0] - intervals.error_x.arrayminus[0] == pytest.approx(3 * ends.low)
-    assert intervals.x[0] + intervals.error_x.array[0] == pytest.approx(3 * ends.high)
+    parts = np.array_split(tried.sort_values("norm")["least"].to_numpy(), 5)
+    counted = [(int((part <= 0.1).sum()), len(part)) for part in parts]
+    figure = fifths_figure.by_fifth(fifths_figure.fifths(tried), 0.1)
+    moved, others = figure.data
+    assert list(moved.x) == [some / of for some, of in counted]
+    assert list(moved.x + others.x) == [1] * 5
+    said = [re.sub("<.*?>", "", note.text) for note in figure.layout.annotations]
+    assert said == [f"{some} of {of}" for some, of in counted]
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "said"),
+    ("first", "last", "said", "doubt"),
     [
-        ((8, 10), (10, 10), "At radius 0.3 alone, the difference may be chance"),
-        ((1, 10), (10, 10), "The most sensitive samples move more often than chance explains"),
-        ((10, 10), (3, 10), "The least sensitive samples move more often"),
-        ((5, 10), (5, 10), "The most and the least sensitive samples move alike"),
+        ((8, 10), (10, 10), "The most sensitive samples move more often: 10 of 10, against 8 of 10",
+         "This difference may be chance"),
+        ((1, 10), (10, 10), "The most sensitive samples move more often: 10 of 10, against 1 of 10",
+         "Chance hardly explains this difference"),
+        ((10, 10), (3, 10), "The least sensitive samples move more often: 10 of 10, against 3 of",
+         "Chance hardly explains this difference"),
+        ((5, 10), (5, 10), "The most and the least sensitive samples move alike: 5 of 10", ""),
     ],
-)
-def test_the_title_says_what_the_counts_carry(
-    first: tuple[int, int], last: tuple[int, int], said: str
+)  # fmt: skip
+def test_title_and_doubt_say_what_the_counts_carry(
+    first: tuple[int, int], last: tuple[int, int], said: str, doubt: str
 ) -> None:
     rows = [
         {"fifth": fifth, "least": least, "targets": n, "of": of}
         for fifth, (moved, of) in ((0, first), (4, last))
         for least, n in ((0.3, moved), (np.inf, of - moved))
     ]
-    assert fifths_figure.title(pd.DataFrame(rows), 0.3).startswith(said)
+    found = pd.DataFrame(rows)
+    assert fifths_figure.title(found, 0.3).startswith(said)
+    noted = fifths_figure.doubt(found, 0.3)
+    assert noted.startswith(doubt) and bool(noted) == bool(doubt)
+    for moved, of in (first, last):
+        low, high = wilson_interval(moved, of)
+        assert not doubt or f"{low:.0%} to {high:.0%}" in noted
+
+
+def test_it_begins_where_the_ends_differ(open_page: Open) -> None:
+    """At the radius of the highest rate all samples of CIFAR-10 move: a smaller one tells more."""
+    app = open_page(PAGE, dataset="cifar10_5000_2000_effnetlite2")
+    assert app.selectbox(key="radius").value == 0.1
+    assert "The most sensitive samples move more often: 4 of 4, against 2 of 4" in words(app)
+    app.selectbox(key="radius").set_value(0.3).run()
+    assert "samples move alike: 4 of 4" in words(app)
 
 
 def test_the_searched_radius_is_compared_with_the_norm(open_page: Open) -> None:

@@ -31,9 +31,9 @@ def test_the_finding_and_its_figure_before_any_click(open_page: Open) -> None:
     said = words(app)
     assert not app.exception
     assert not app.warning
-    assert "No linear model puts this sample into the top 1" in said
-    assert "Of **10,000 random models, 0** put it there" in said
-    assert "of **10 runs of the attack, 0**" in said
+    assert "No linear model brings this sample to rank 1" in said
+    assert "**0 of 10,000 random models** bring it to rank 1" in said
+    assert "**0 of 10 runs of the attack**" in said
     assert "precomputed" in said
     assert not app.get("plotly_chart")
     assert "Past everything else, never past its copy: the best rank is 2" in words(unfold(app))
@@ -45,7 +45,7 @@ def test_the_finding_and_its_figure_before_any_click(open_page: Open) -> None:
 @pytest.mark.parametrize("k", [3, 10])
 def test_other_k_are_published_too(open_page: Open, k: int) -> None:
     said = words(unfold(open_page(PAGE, k=k)))
-    assert f"puts this sample into the top {k}" in said
+    assert f"brings this sample into the top {k}" in said
     assert f"the best rank is {k + 1}" in said
     assert "has not been tried yet" not in said
 
@@ -136,7 +136,7 @@ def test_the_count_goes_on_and_stays_at_zero(open_page: Open, settings: Settings
     request = ImpossibleRequest(k=4)
     app = open_page(PAGE, k=4)
     app.button(key="beat").click().run()
-    follow(app, lambda: "puts this sample into the top 4" in words(app), 120)
+    follow(app, lambda: "brings this sample into the top 4" in words(app), 120)
     stored = Store.of(settings).find("impossible", request, NO_DATA)
     assert stored is not None
     assert not stored.published
@@ -150,5 +150,5 @@ def test_another_seed_that_is_stored_is_shown(open_page: Open, settings: Setting
     request = replace(ImpossibleRequest(), k=2, seed=3, count=10_000)
     compute_and_keep("impossible", request, None, settings, ignore)
     said = words(open_page(PAGE, k=2, seed=3))
-    assert "puts this sample into the top 2" in said
+    assert "brings this sample into the top 2" in said
     assert "has not been tried yet" not in said

@@ -134,13 +134,16 @@ def test_a_target_in_the_honest_top_k_is_refused_in_words(open_page: Open, examp
     assert not app.exception
 
 
+TRIES = "Every try, and a simpler way: train on the target more often"
+
+
 def folds(app: AppTest) -> list[str]:
     return [section.label for section in app.expander]
 
 
 def is_finished(app: AppTest) -> bool:
     """Whether the page shows a finished attack; its two tables are folded."""
-    return "Every run, arrived or not" in folds(app)
+    return TRIES in folds(app)
 
 
 def may_run(app: AppTest) -> bool:
@@ -166,7 +169,7 @@ def test_the_baseline_is_offered_beside_a_finished_attack_and_computed(
     open_page: Open, settings: Settings
 ) -> None:
     app = open_page(PAGE, **links.values_of(SMALL))
-    assert "Would it not do to train on the target more often?" in folds(app)
+    assert TRIES in folds(app)
     charts = len(unfold(app).get("plotly_chart"))
     app.button(key="offer-baseline").click().run()
     follow(app, lambda: "weight of 1 is" in words(app))
@@ -193,8 +196,8 @@ def test_a_network_is_chosen_attacked_and_taken_along(open_page: Open, settings:
     assert stored is not None
     assert wording.headline(stored.result) in words(app)
     assert f"{stored.result.model.parameters.size:,} parameters" in words(app)
-    assert "for the linear model only" in words(app)
     said = [code.value for code in unfold(app).code]
+    assert "for the linear model only" in words(app)
     assert any("engine.fit_network(dataset, 'mlp', l2=" in code for code in said)
     assert any("--model mlp" in code for code in said)
     assert any("model=mlp" in code for code in said)

@@ -46,7 +46,7 @@ def test_it_opens_with_the_example_and_its_finding(open_page: Open, example: Sto
     said = words(app)
     assert f"Sample {target} climbs from rank {old:,} to rank {example.result.rank_test:,}" in said
     assert f"Of the 10 samples that were first, {kept} stay in the top 10." in said
-    assert app.button(key="pin").label == "Pin this attack as A"
+    assert app.button(key="pin").label == "Pin as A, to compare with another"
 
 
 def test_each_step_has_the_price_that_the_result_has(example: Stored, settings: Settings) -> None:

@@ -205,6 +205,13 @@ def example_jump(_: str) -> Numbers:
     return [before, after]
 
 
+def example_elsewhere(_: str) -> Numbers:
+    result = only("attack", "digits")
+    t = result.targets[0]
+    both = (result.before_holdout.scores, result.after_holdout.scores)
+    return [t, *(rankdata(-scores, "min")[t] for scores in both)]
+
+
 def example_turnover(_: str) -> Numbers:
     result = only("attack", "digits")
     stayed = int(((result.before.ranks <= 10) & (result.after.ranks <= 10)).sum())
@@ -283,29 +290,43 @@ def attacked(dataset: str) -> pd.DataFrame:
     )
 
 
-def least_and_most(dataset: str) -> Numbers:
-    """At the radius of the highest rate over all k: of the fifth with the smallest norms and that
-    with the largest."""
+def moved_by_fifth(dataset: str) -> dict[float, list[tuple[int, int]]]:
+    """At each radius, how many of each fifth of the targets move, and of how many; the smallest
+    norms first."""
+    found = attacked(dataset)
+    fifths = np.array_split(np.argsort(found["norm"].to_numpy(), kind="stable"), 5)
+    return {
+        radius: [(int((found["least"].to_numpy()[i] <= radius).sum()), len(i)) for i in fifths]
+        for radius in sorted(only("cost", dataset)["radius"].unique())
+    }
+
+
+def first_radius(dataset: str) -> float:
+    """That of the highest rate over all k or, where it moves both end fifths alike, that which
+    moves them most differently."""
     table = only("cost", dataset)
-    radii = sorted(table["radius"].unique())
+    moved = moved_by_fifth(dataset)
     hit = [
         np.mean(np.concatenate([
             hits(table[(table["radius"] == radius) & (table["k"] == k)], k).to_numpy()
             for k in sorted(table["k"].unique())
         ]))
-        for radius in radii
+        for radius in moved
     ]  # fmt: skip
-    fifths = np.array_split(np.argsort(attacked(dataset)["norm"].to_numpy(), kind="stable"), 5)
-    moved = {
-        radius: [(attacked(dataset)["least"] <= radius).to_numpy()[part] for part in fifths]
-        for radius in radii
-    }
-    apart = {radius: abs(parts[-1].mean() - parts[0].mean()) for radius, parts in moved.items()}
-    radius = radii[int(np.argmax(hit))]
-    if not apart[radius]:  # it tells nothing
-        radius = max(radii, key=apart.__getitem__)
-    first, last = moved[radius][0], moved[radius][-1]
-    return [radius, first.sum(), len(first), last.sum(), len(last)]
+    apart = [abs(np.divide(*parts[-1]) - np.divide(*parts[0])) for parts in moved.values()]
+    best = int(np.argmax(hit))
+    return list(moved)[best if apart[best] else int(np.argmax(apart))]
+
+
+def least_and_most(dataset: str) -> list[tuple[int, int]]:
+    parts = moved_by_fifth(dataset)[first_radius(dataset)]
+    return [parts[0], parts[-1]]
+
+
+def most_and_least(dataset: str) -> Numbers:
+    """The end that moves more often, then the other."""
+    ends = sorted(least_and_most(dataset), key=lambda end: -end[0] / end[1])
+    return [number for end in ends for number in end]
 
 
 # The smallest radius.

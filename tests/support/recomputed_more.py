@@ -11,6 +11,7 @@ from tests.support.recomputed import (
     LIMIT,
     Numbers,
     fairness,
+    first_radius,
     gap_row,
     hits,
     only,
@@ -425,9 +426,10 @@ def radius_and_norm(dataset: str) -> Numbers:
 
 def moved_at_all(dataset: str) -> Numbers:
     table = only("cost", dataset)
-    rows = table[(table["k"] == 1) & (table["radius"] == 0.3)]
+    radius = first_radius(dataset)
+    rows = table[(table["k"] == 1) & (table["radius"] == radius)]
     some = [any(runs) for runs in rows["runs_in_top"]]
-    return [len(rows), 0.3, sum(some), 1]
+    return [len(rows), radius, sum(some), 1]
 
 
 def baseline_one(_: str) -> Numbers:

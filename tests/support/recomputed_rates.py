@@ -7,7 +7,7 @@ from scipy.stats import pearsonr, spearmanr
 from pages.common.words.objective_words import NAMES
 from tests.support import recomputed_paper as paper
 from tests.support import recomputed_targets as targets
-from tests.support.recomputed import LIMIT, Numbers, hits, lost, only, results
+from tests.support.recomputed import LIMIT, Numbers, first_radius, lost, only, results
 from tests.support.recomputed_checks import (
     on_fresh_targets,
     on_other_attackers,
@@ -123,10 +123,7 @@ def clues(dataset: str) -> list[Row]:
     least, result = targets.least_radii(dataset), only("sensitivity", dataset)
     ranks, n = result.ranking.ranks[least.index], len(result.norms)
     swept = only("cost", dataset)
-    rows = swept[swept["rank_before"] > swept["k"]]
-    rate = hits(rows).groupby(rows["radius"]).mean()
-    radius = rate.index.to_numpy()[rate.argmax()]
-    at = swept[(swept["k"] == 1) & (swept["radius"] == radius)].set_index("target")
+    at = swept[(swept["k"] == 1) & (swept["radius"] == first_radius(dataset))].set_index("target")
     moved = np.array([any(runs) for runs in at.loc[least.index, "runs_in_top"]])
     found: list[Row] = []
     for clue in (result.norms[least.index], np.abs(ranks - (n + 1) / 2), -ranks.astype(float)):

@@ -13,9 +13,9 @@ from tests.support.recomputed import LIMIT, Numbers, hits, only, results
 Row = list[float | str]  # numbers of a sentence in their order, and words that stand in it
 NAMES = {
     "target": "raising the target alone",
-    "top_k": "also lowering the samples in the top",
+    "top_k": "lowering the samples in the top",
     "higher_ranked": "lowering all samples above it",
-    "restarts": "restarting at random",
+    "restarts": "starting at random",
 }
 
 
@@ -23,6 +23,11 @@ def wilson(hit: int, n: int) -> Numbers:
     """The 95% Wilson interval, in percent."""
     ends = binomtest(int(hit), int(n)).proportion_ci(method="wilson")
     return [100 * ends.low, 100 * ends.high]
+
+
+def intervals_of_ends(dataset: str) -> Numbers:
+    """95, and the intervals of what moves of the least and of the most sensitive samples."""
+    return [95, *(end for part in r.least_and_most(dataset) for end in wilson(*part))]
 
 
 def holm(p: list[float]) -> list[float]:
@@ -219,9 +224,8 @@ def goals_reached_alike(dataset: str) -> Numbers:
     return [sizes["k"].max()]
 
 
-def sets_of_each_size(dataset: str) -> Numbers:
-    table = only("sizes", dataset)
-    return [len(set(table["target"])), table["radius"].iloc[0], 3]
+def radius_of_sets(dataset: str) -> Numbers:
+    return [only("sizes", dataset)["radius"].iloc[0], 3]
 
 
 def possible(dataset: str, split: str) -> Numbers:

@@ -62,13 +62,16 @@ def test_the_plane_shows_target_and_copies_at_one_place():
 
 def test_the_finding_has_its_numbers(result):
     said = impossible_words.headline(result)
-    assert "No linear model puts this sample into the top 2" in said
+    assert "No linear model brings this sample into the top 2" in said
     assert (
         "2 copies of it with the other label, planted in the training data, always rank higher"
         in said
     )
     said = impossible_words.tried(result)
-    assert "**200 random models, 0** put it there, and of **2 runs of the attack, 0**" in said
+    assert (
+        said
+        == "**0 of 200 random models** bring it into the top 2, and **0 of 2 runs of the attack**."
+    )
 
 
 @pytest.mark.parametrize(

@@ -127,9 +127,9 @@ def test_moved_leads_and_steps_count_targets() -> None:
     assert taken["gained"].tolist() == [1, 0, 2] and taken["lost"].tolist() == [0, 0, 0]
     assert taken["rate_after"].tolist() == [0.25, 0.25, 0.75]
     said = ablation.order(taken, 4)
-    assert "here lowering all samples above it does no better than also lowering the " in said
+    assert "here lowering all samples above it does no better than lowering the " in said
     assert "No single step is more than chance on these 4 targets" in said
-    assert ablation.step_title(taken) == "Restarting at random helps most: 2 more targets"
+    assert ablation.step_title(taken) == "Starting at random helps most: 2 more"
     assert "the paper's attack 3 of 4.**" in ablation.finding(kept, VIEW)
 
 
@@ -139,7 +139,7 @@ def test_moved_leads_and_steps_count_targets() -> None:
         ((0.1, 0.2, 0.3, 0.4), (0.5, 0.01, 0.2), "only lowering all samples above it"),
         ((0.1, 0.2, 0.3, 0.4), (0.01, 0.01, 0.01), "No step is mere chance"),
         ((0.1, 0.2, 0.3, 0.4), (0.5, 0.5, 0.5), "Every step helps, as in the paper's"),
-        ((0.3, 0.2, 0.4, 0.1), (0.5, 0.5, 0.5), "restarting at random does worse than lowering"),
+        ((0.3, 0.2, 0.4, 0.1), (0.5, 0.5, 0.5), "starting at random does worse than lowering"),
     ],
 )
 def test_the_order_of_the_steps_is_said_as_it_is(
@@ -238,9 +238,7 @@ def test_the_matrix_shows_the_leads() -> None:
     assert lead.loc["target", "target"] == 0, "the table itself is left alone"
     assert "loses no target" in ablation.lead_title(lead)
     lead.loc["top_k", "restarts"] = 3
-    assert "attack misses 3 that also lowering the samples in the top moves" in ablation.lead_title(
-        lead
-    )
+    assert "attack misses 3 that lowering the samples in the top moves" in ablation.lead_title(lead)
 
 
 @pytest.mark.parametrize("none", [False, True])
@@ -313,7 +311,7 @@ def test_stuck_runs_are_drawn_and_end_in_a_cross() -> None:
     assert "raise the target<br>alone<br>0 of 2 arrive" in titles
     assert "the paper's<br>attack: also from<br>random starts<br>1 of 2 arrives" in titles
     assert ablation.runs_title(attacks) == (
-        "Sample 7, honest rank 8, arrives by restarting at random; under the 1 other variant every "
+        "Sample 7, honest rank 8, arrives by starting at random; under the 1 other variant every "
         "run gets stuck"
     )
     assert "under none" in ablation.runs_title({"target": attacks["target"]})
@@ -375,7 +373,7 @@ def test_the_papers_findings_are_judged_by_the_shares(
     assert f"**{said}**" in target_sets.against_paper(shares)
     assert target_sets.evidence(trends) in target_sets.counted(shares)
     finding = target_sets.finding(shares, 0.03, 0.3, 10)
-    assert f"of 100 samples favoured together, {100 * grid[100, 10]:.1f} reach the" in finding
+    assert f"of 100 samples favoured together, about {100 * grid[100, 10]:.0f} reach" in finding
     assert ("Hardly" in finding) == (grid[100, 10] < round(10 * grid[1, 10]) / 10)
 
 

@@ -29,9 +29,9 @@ VARIANTS = {  # the paper's
 LABELS = {**VARIANTS, ACCURATE: "ours: also keeps the model accurate"}
 NAMES = {  # in sentences
     "target": "raising the target alone",
-    "top_k": "also lowering the samples in the top",
+    "top_k": "lowering the samples in the top",
     "higher_ranked": "lowering all samples above it",
-    RESTARTS: "restarting at random",
+    RESTARTS: "starting at random",
     ACCURATE: "keeping the model accurate",
 }
 BY = ("variant", "radius", "k")
@@ -257,8 +257,8 @@ def step_title(taken: pd.DataFrame) -> str:
     gain = largest["rate_after"] - largest["rate_before"]
     if gain <= 0:
         return "No step of the recipe helps here"
-    more = count(int(largest["gained"] - largest["lost"]), "more target")
-    return f"{sentence_case(NAMES[largest['step']])} helps most: {more}"
+    more = int(largest["gained"] - largest["lost"])
+    return f"{sentence_case(NAMES[largest['step']])} helps most: {more} more"
 
 
 def sentence_case(text: str) -> str:

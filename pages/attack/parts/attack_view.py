@@ -13,7 +13,8 @@ from engine.attacks.result import AttackResult
 from engine.data.dataset import Dataset
 from engine.experiments import AttackRequest
 from engine.results.store import Stored
-from pages.attack.parts import attack_figures
+from engine.vocabulary import LINEAR
+from pages.attack.parts import attack_figures, baseline_view, model_words
 from pages.attack.parts.slope_chart import slope_chart
 from pages.common.asking import targets
 from pages.common.figures import ranking
@@ -23,7 +24,6 @@ from pages.common.widgets import blocks, charts, take_away, unfold
 from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words import reproduce, wording
-from pages.common.words.wording import count
 
 SHOWN_CHANGES = 12
 RUN_COLUMNS = {
@@ -39,44 +39,21 @@ RUN_COLUMNS = {
 
 
 def strip(result: AttackResult, samples: Samples) -> None:
-    """Show the target and the five facts."""
+    """Show the target, three facts, and why there is a second rank."""
     target, n = result.targets[0], len(samples)
     old, reached = int(result.before.ranks[target]), int(result.runs["reached"].sum())
+    before, after = (wording.percent(a) for a in (result.accuracy_before, result.accuracy_after))
     lead = portrait(samples, target)
-    lead += f'<div class="note">the target: {escape(samples.describe(target))}</div>'
+    lead += f'<div class="note">{escape(samples.describe(target))}</div>'
     blocks.facts(
         lead,
         [
-            Fact("Rank, attacker's test set", f"{old:,} → {result.rank_test:,}", f"of {n:,}"),
-            Fact(
-                "Rank, unseen test data",
-                f"{int(result.before_holdout.ranks[target]):,} → {result.rank_holdout:,}",
-                wording.unknown(result),
-            ),
-            Fact(
-                "Accuracy on unseen data",
-                wording.percent(result.accuracy_after),
-                wording.against(result),
-            ),
-            Fact(
-                "Weights moved by",
-                f"{result.distance:.0%}",
-                "of their size",
-            ),
-            Fact(
-                f"Tries that reached the top {result.k}",
-                f"{reached} of {len(result.runs)}",
-                tries(result),
-            ),
+            Fact("Rank", f"{old:,} → {result.rank_test:,}", f"of {n:,}"),
+            Fact("Accuracy", f"{before} → {after}", "on unseen data"),
+            Fact("Tries that arrive", f"{reached} of {len(result.runs)}", "from random starts"),
         ],
     )
-
-
-def tries(result: AttackResult) -> str:
-    """Say what the runs of an attack are: '5 random starts, 2 step sizes each'."""
-    sizes = result.runs["learning_rate"].nunique()
-    starts = count(len(result.runs) // sizes, "random start")
-    return f"{starts}, {count(sizes, 'step size')} each"
+    st.caption(wording.second_rank(result))
 
 
 @dataclass(frozen=True)
@@ -198,22 +175,12 @@ class FinishedAttack:
         )
 
 
-def show(attack: FinishedAttack) -> None:
-    """Draw what is folded of a finished attack: its ranking, what else moved, every run."""
-    _whole_ranking(attack)
-    _who_else(attack)
-    _every_run(attack)
-
-
-@unfold.section("The whole ranking, before and after", "whole-ranking")
-def _whole_ranking(attack: FinishedAttack) -> None:
+@unfold.section("The whole ranking, before and after: who else moved?", "whole-ranking")
+def who_else(attack: FinishedAttack) -> None:
+    """Draw the ranking of a finished attack, and what else moved."""
     if targets.was_picked(attack.target):
         st.rerun()
     attack.ranking().show()
-
-
-@unfold.section("Who else moved, and which predictions changed?", "who-else")
-def _who_else(attack: FinishedAttack) -> None:
     attack.top_ten().show()
     left, right = st.columns(2, gap="medium")
     with left:
@@ -309,8 +276,9 @@ def predictions(
     return result.honest.predict(dataset.X_holdout), result.model.predict(dataset.X_holdout)
 
 
-@unfold.section("Every run, arrived or not", "every-run")
-def _every_run(attack: FinishedAttack) -> None:
+@unfold.section("Every try, and a simpler way: train on the target more often", "every-try")
+def every_try(attack: FinishedAttack) -> None:
+    """Draw every run of a finished attack, and the baseline beside it."""
     attack.trajectories().show()
     result = attack.result
     in_top = f"in the top {result.k}"
@@ -330,3 +298,7 @@ def _every_run(attack: FinishedAttack) -> None:
         "The returned model has the lowest rank on the attacker's test set, then the highest "
         "accuracy there; the unseen half has no say."
     )
+    if attack.request.model == LINEAR:
+        baseline_view.show(result, attack.request)
+    else:
+        st.caption(model_words.NO_BASELINE)

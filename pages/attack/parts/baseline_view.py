@@ -14,7 +14,7 @@ from pages.common.figures.layout import finish, set_plainly
 from pages.common.figures.palette import ATTACKED, BAND, CHANCE
 from pages.common.keeping import shelf
 from pages.common.lab.shared import baseline_request
-from pages.common.widgets import take_away, unfold
+from pages.common.widgets import take_away
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.wording import points
 
@@ -118,7 +118,6 @@ def title(table: pd.DataFrame, attack: AttackResult) -> str:
     return f"Training on the target more often brings it only to rank {rank:,}"
 
 
-@unfold.section("Would it not do to train on the target more often?", "baseline")
 def show(attack: AttackResult, request: AttackRequest) -> None:
     """Show the baseline, if it has been computed, or the button that has it computed."""
     asked = baseline_request(request)

@@ -72,6 +72,7 @@ def show(tried: pd.DataFrame, samples: Samples | None, k: int, n: int, placed: B
 def ask(tried: pd.DataFrame, samples: Samples | None, dealt: Sequence[int]) -> None:
     """Show the dealt targets, each with the button that bets on it."""
     charts.heading("Your bet: which of these moves most easily?")
+    st.caption("All were attacked. The answer comes with your bet.")
     for index in dealt:
         with st.container(horizontal=True, vertical_alignment="center"):
             blocks.html(card(tried, index, samples, known=False))
@@ -81,7 +82,6 @@ def ask(tried: pd.DataFrame, samples: Samples | None, dealt: Sequence[int]) -> N
                 on_click=place_bet,
                 args=(index,),
             )
-    st.caption("All were attacked. The answer comes with your bet.")
 
 
 def told(

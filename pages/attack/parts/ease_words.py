@@ -26,6 +26,13 @@ def finding(result: SensitivityResult, found: moved_targets.Prediction | None) -
     return f"{QUESTION} **{said}**"
 
 
+def over_all(found: moved_targets.Prediction) -> str:
+    """Say whether all radii together tell more than chance."""
+    if not found.tells:
+        return "Over all radii together, it may be chance as well."
+    return "Over all radii together, it is more than chance: see “Target by target”."
+
+
 def norms_title(result: SensitivityResult) -> str:
     ratio = moved_targets.ends_against_middle(result)
     if ratio > 1:

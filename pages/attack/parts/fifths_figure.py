@@ -1,21 +1,18 @@
 """Whether sensitive samples are easier to move: attacked targets in fifths by their sensitivity."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from engine.statistics import wilson_interval
-from pages.attack.parts.moved_targets import NEVER, radius_name
-from pages.common.figures.axes import count_axis
+from pages.attack.parts.moved_targets import NEVER
 from pages.common.figures.layout import finish
-from pages.common.figures.palette import ATTACKED, ON_PAGE, ON_PALE, REST, paler
+from pages.common.figures.palette import ATTACKED, BEYOND, INK, translucent
 from pages.common.keeping import shelf
 
 FEWEST = 10  # targets that are drawn in fifths
-BELOW = 0.25  # of a bar's pitch: how far below its middle the interval stands
-PLACES = ("least sensitive", "second fifth", "middle", "fourth fifth", "most sensitive")
+BARS = 0.82  # of the figure's width; the counts stand to the right of it
+PLACES = ("least sensitive", "less", "medium", "more", "most sensitive")
 
 
 @shelf.kept
@@ -64,97 +61,80 @@ def telling_radius(found: pd.DataFrame, radius: float) -> float:
 
 
 def title(found: pd.DataFrame, radius: float) -> str:
-    """Say which end moves more often within `radius`, and whether the 95% intervals of both are
-    apart. found: of `fifths`."""
-    few, many = ends(found, radius)
-    rates = [moved / of for moved, of in (few, many)]
-    if rates[0] == rates[1]:
-        return "The most and the least sensitive samples move alike"
-    if wilson_interval(*few).overlaps(wilson_interval(*many)):
-        return f"At radius {radius:g} alone, the difference may be chance"
-    more = "most" if rates[1] > rates[0] else "least"
-    return f"The {more} sensitive samples move more often than chance explains"
-
-
-def counts(found: pd.DataFrame, radius: float) -> str:
-    """Say how many of the least and of the most sensitive targets move within `radius`."""
+    """Say which end moves more often within `radius`, with the counts that the bars show. found: of
+    `fifths`."""
     (few, least), (many, most) = ends(found, radius)
+    if few / least == many / most:
+        return f"The most and the least sensitive samples move alike: {many} of {most}"
+    if few / least < many / most:
+        name, first, second = "most", (many, most), (few, least)
+    else:
+        name, first, second = "least", (few, least), (many, most)
     return (
-        f"At radius {radius:g}, {few} of the {least} least sensitive samples move, and {many} of "
-        f"the {most} most sensitive. Thin lines: 95% intervals."
+        f"The {name} sensitive samples move more often: {first[0]} of {first[1]}, against "
+        f"{second[0]} of {second[1]}"
     )
 
 
+def doubt(found: pd.DataFrame, radius: float) -> str:
+    """Say whether the difference of both ends within `radius` may be chance, with its intervals;
+    nothing where they do not differ. found: of `fifths`."""
+    few, many = ends(found, radius)
+    if few[0] / few[1] == many[0] / many[1]:
+        return ""
+    intervals = [wilson_interval(*part) for part in (few, many)]
+    said = " and ".join(f"{low:.0%} to {high:.0%}" for low, high in intervals)
+    if intervals[0].overlaps(intervals[1]):
+        return f"This difference may be chance: the 95% intervals are {said}."
+    return f"Chance hardly explains this difference: the 95% intervals are {said}."
+
+
 def by_fifth(found: pd.DataFrame, radius: float) -> go.Figure:
-    """Draw a bar for each fifth, split by the smallest radius that moved the targets: the darker,
-    the easier; on each, as a thin line, the 95% interval of what moves within `radius`. found: of
-    `fifths`."""
+    """Draw a bar for each fifth: how many of its targets move within `radius`, with the count
+    beside it. Both ends, which the title compares, are darker. found: of `fifths`."""
+    parts = moved_at(found, radius)
+    moved, of = (np.array(values) for values in zip(*parts, strict=True))
+    between = len(parts) - 2
     figure = go.Figure()
-    radii = sorted(found["least"].unique())
-    for least, colour, ink in zip(radii, *shades(radii), strict=True):
-        part = found[found["least"] == least]
-        never = least == NEVER
-        name = "not moved" if never else f"moved at radius {radius_name(least)}"
+    for name, counts, colours in (
+        ("move", moved, [ATTACKED, *[translucent(ATTACKED, 0.5)] * between, ATTACKED]),
+        ("do not move", of - moved, [BEYOND] * len(parts)),
+    ):
         figure.add_bar(
-            x=part["targets"].to_numpy(),
-            y=part["fifth"].to_numpy(),
+            x=counts / of,
+            y=list(range(len(parts))),
             orientation="h",
             width=0.68,
-            name=name if never or least == radii[0] else radius_name(least),
-            marker={"color": colour},
-            text=[f"{n}" for n in part["targets"]],
-            textposition="inside",
-            insidetextanchor="middle",
-            textangle=0,
-            textfont={"size": 14, "color": ink},
-            customdata=part[["targets", "of"]].to_numpy(),
-            hovertemplate="%{customdata[0]} of %{customdata[1]} samples<extra>" + name + "</extra>",
+            name=name,
+            showlegend=False,
+            marker={"color": colours},
+            customdata=np.stack([counts, of], axis=1),
+            hovertemplate=f"<b>%{{customdata[0]}} of %{{customdata[1]}}</b> {name}<extra></extra>",
         )
-    _intervals(figure, found, radius)
-    figure.update_xaxes(**count_axis(int(found["of"].max()), "attacked samples"))
+    for at, (some, every) in enumerate(parts):
+        figure.add_annotation(
+            x=BARS + 0.02,
+            xref="paper",
+            xanchor="left",
+            y=at,
+            showarrow=False,
+            text=f"<b>{some} of {every}</b>" if at in (0, len(parts) - 1) else f"{some} of {every}",
+            font={"size": 15, "color": INK},
+        )
+    figure.update_xaxes(
+        domain=[0, BARS],
+        range=[0, 1],
+        showticklabels=False,
+        showgrid=False,
+        zeroline=False,
+        title_text=f"samples that the attack moves at radius {radius:g}",
+    )
     figure.update_yaxes(
         tickvals=list(range(len(PLACES))),
         ticktext=list(PLACES),
+        tickfont={"size": 14},
         range=[len(PLACES) - 0.5, -0.5],
         showgrid=False,
         zeroline=False,
     )
-    return finish(figure, 330, barmode="stack", legend={"traceorder": "normal"})
-
-
-def _intervals(figure: go.Figure, found: pd.DataFrame, radius: float) -> None:
-    """Draw the 95% interval of what moves within `radius`, below the numbers of each bar."""
-    parts = moved_at(found, radius)
-    moved, of = (np.array(values) for values in zip(*parts, strict=True))
-    low, high = np.array([wilson_interval(*part) for part in parts]).T * of
-    figure.add_scatter(
-        x=moved,
-        y=np.arange(len(parts)) + BELOW,
-        mode="markers",
-        marker={"color": ON_PALE, "size": 5},
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": high - moved,
-            "arrayminus": moved - low,
-            "color": ON_PALE,
-            "thickness": 1.5,
-            "width": 3,
-        },
-        name=f"95% interval at radius {radius:g}",
-        showlegend=False,
-        customdata=np.stack([moved, of, low / of, high / of], axis=1),
-        hovertemplate=f"at radius {radius:g}: "
-        "<b>%{customdata[0]} of %{customdata[1]}</b><br>95% interval %{customdata[2]:.0%} to "
-        "%{customdata[3]:.0%}<extra></extra>",
-    )
-
-
-def shades(radii: Sequence[float]) -> tuple[list[str], list[str]]:
-    """Return a colour for each radius, the smallest darkest, and that of the text on it."""
-    finite = [radius for radius in radii if radius != NEVER]
-    white = np.linspace(0, 0.8, len(finite)) if len(finite) > 1 else [0.0]
-    more = len(radii) - len(finite)
-    colours = [paler(ON_PAGE[ATTACKED].text, float(share)) for share in white] + [REST] * more
-    inks = ["#FFFFFF" if share < 0.2 else ON_PALE for share in white]
-    return colours, inks + [ON_PALE] * more
+    return finish(figure, 300, barmode="stack", margin={"t": 8})

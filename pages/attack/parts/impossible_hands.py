@@ -80,9 +80,9 @@ def given(
             "marked": [["target", "your sample"], ["copy", copies]],
             "score": "score {}",
             "sliders": [[name, label] for name, (label, _) in WEIGHTS.items()],
-            "more": "The gap, and the damping",
+            "more": "How far apart are both scores?",
             "scores": f"The score of {copies} is higher by {{gap}}, and never by 0 or less.",
-            "damping": "Damping λ",
+            "damping": "Damping (λ), a constant of the scores",
             "drag": "Drag the orange ring, or change the model.",
             "legend": f"Green diamond: {copies}, at the same place, with the other label. Crosses "
             "and circles: the other samples, by label. Dashed: the model's line.",

@@ -6,8 +6,14 @@ from engine.experiments import ImpossibleRequest, ImpossibleResult
 from engine.scrutiny.impossibility import ExactScores
 from pages.common.figures.axes import number
 from pages.common.keeping import shelf
-from pages.common.widgets import blocks, unfold
+from pages.common.widgets import blocks, charts, unfold
 from pages.common.words.wording import count
+
+REMARKS = {  # heading: the name of its text
+    "What does it not say?": "in-practice",
+    "Why copies with the other label?": "no-duplicate",
+    "How does the paper put it?": "special-case",
+}
 
 
 @shelf.kept
@@ -16,10 +22,14 @@ def headline(result: ImpossibleResult) -> str:
     k = result.random.k
     copies = "a copy of it" if k == 1 else f"{k} copies of it"
     return (
-        "Can every sample be pushed to the top? **No linear model puts this sample into the top "
-        f"{k}**: {copies} with the other label, planted in the training data, always "
+        f"Can every sample be pushed to the top? **No linear model brings this sample {there(k)}**:"
+        f" {copies} with the other label, planted in the training data, always "
         f"{'ranks' if k == 1 else 'rank'} higher."
     )
+
+
+def there(k: int) -> str:
+    return "to rank 1" if k == 1 else f"into the top {k}"
 
 
 @shelf.kept
@@ -27,8 +37,9 @@ def tried(result: ImpossibleResult) -> str:
     """Say how many models were tried, and how many of them succeeded."""
     random, runs = len(result.random.table), result.attack.runs
     return (
-        f"Of **{random:,} random models, {result.random.beaten}** put it there, and of **"
-        f"{count(len(runs), 'run')} of the attack, {int(runs['reached'].sum())}**."
+        f"**{result.random.beaten} of {random:,} random models** bring it "
+        f"{there(result.random.k)}, and **{int(runs['reached'].sum())} of "
+        f"{count(len(runs), 'run')} of the attack**."
     )
 
 
@@ -76,23 +87,9 @@ def proof() -> None:
     blocks.prose("attack/texts/theorem-1.md")
 
 
+@unfold.section("What the proof does not say, and how the paper puts it", "remarks")
 def remarks() -> None:
-    """Show the paper's special case, and what the construction must not be."""
-    special_case()
-    no_duplicate()
-    in_practice()
-
-
-@unfold.section("The paper's special case, in which q is a plain number", "special-case")
-def special_case() -> None:
-    blocks.prose("attack/texts/theorem-1-special-case.md")
-
-
-@unfold.section("Why not a duplicate, and why not merely orthogonal samples?", "no-duplicate")
-def no_duplicate() -> None:
-    blocks.prose("attack/texts/theorem-1-no-duplicate.md")
-
-
-@unfold.section("What a computer makes of it, and what the theorem does not say", "in-practice")
-def in_practice() -> None:
-    blocks.prose("attack/texts/theorem-1-in-practice.md")
+    """Show what the construction must not be, and the paper's special case."""
+    for heading, name in REMARKS.items():
+        charts.heading(heading)
+        blocks.prose(f"attack/texts/theorem-1-{name}.md")

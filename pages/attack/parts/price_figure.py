@@ -98,7 +98,7 @@ def outcomes(found: pd.DataFrame, names: list[str], tolerance: float | None) -> 
 
 def _losses(figure: go.Figure, found: pd.DataFrame) -> None:
     """Write the two columns of numbers beside the bars of `by_price`."""
-    heads = ((LOST, "points lost<br>(median)"), (KEPT, "order<br>kept"))
+    heads = ((LOST, "points<br>lost"), (KEPT, "ranking<br>kept"))
     for x, text in heads:
         figure.add_annotation(
             x=x,

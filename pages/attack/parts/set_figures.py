@@ -8,6 +8,7 @@ from pages.attack.parts.target_sets import Reading, arrived
 from pages.common.figures.axes import share_axis
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ATTACKED, BEYOND, INK, REST
+from pages.common.words.wording import count
 
 BARS = 0.72  # of the figure's width; the column of numbers stands to the right of it
 BESIDE = 0.74  # where it begins
@@ -60,12 +61,24 @@ def arrivals(shares: pd.DataFrame, k: int) -> go.Figure:
             align="left",
             font={"size": 14, "color": INK},
         )
+    figure.add_annotation(
+        x=BESIDE,
+        xref="paper",
+        xanchor="left",
+        y=1.01,
+        yref="paper",
+        yanchor="bottom",
+        showarrow=False,
+        text=f"of all samples<br>in {count(int(rows['sets'].max()), 'set')}",
+        align="left",
+        font={"size": 13, "color": INK},
+    )
     figure.update_xaxes(domain=[0, BARS], **share_axis("share of the samples that arrive"))
     figure.update_yaxes(
         type="category", autorange="reversed", showgrid=False, tickfont={"size": 14}
     )
-    legend = {"traceorder": "normal"}
-    return finish(figure, 110 + 46 * len(names), barmode="stack", legend=legend)
+    legend = {"traceorder": "normal", "y": 1.13}  # above the head of the numbers
+    return finish(figure, 130 + 46 * len(names), barmode="stack", legend=legend)
 
 
 def share_grid(shares: pd.DataFrame, reading: Reading) -> go.Figure:

@@ -99,9 +99,10 @@ def finding(shares: pd.DataFrame, tolerance: float | None, radius: float, k: int
     few, many = rows.iloc[0], rows.iloc[-1]
     fewer = many["hits"] / many["of"] < few["hits"] / few["of"]
     size, reach = int(many["set_size"]), many["hits"] / many["sets"]
+    some = f"about {reach:.0f}" if reach >= 1 else "fewer than 1"
     return (
         f"Can one model favour many samples at once? **{'Hardly' if fewer else 'Yes'}: of "
-        f"{size:,} samples favoured together, {reach:.1f} reach {top(k)}**, on average."
+        f"{size:,} samples favoured together, {some} reach{'es' * (some[-2:] == ' 1')} {top(k)}.**"
     )
 
 

@@ -16,7 +16,7 @@ MODEST_SECONDS = 3600.0  # that a sweep which nobody has chosen yet may take
 AXES = {
     "radii": Axis("radii", "Radii", "How far models may lie from θ*, as shares of ‖θ*‖."),
     "ks": Axis(
-        "ks", "Values of k", "The tops that are to be reached; one run serves every k.", True
+        "ks", "Into the top", "The tops that are to be reached (k); one run serves all.", True
     ),
     "set_sizes": Axis("set_sizes", "Sizes of the target set", "Targets moved at once.", True),
     "train_sizes": Axis(

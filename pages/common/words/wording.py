@@ -227,10 +227,15 @@ def movement(result: AttackResult) -> str:
 
 
 @shelf.kept
-def unknown(result: AttackResult) -> str:
-    """Say whether the attack carries over to a test set that the attacker never saw."""
-    arrives = int(result.ranks_holdout[0]) <= result.k
-    return f"{'reaches' if arrives else 'misses'} the top {result.k}"
+def second_rank(result: AttackResult) -> str:
+    """Say where the target goes on a test set that the attacker never saw, and why that is another
+    rank."""
+    target = result.targets[0]
+    return (
+        "This rank is on the attacker's own test samples. On test samples that the attacker never "
+        f"saw, the rank of sample {target} goes from "
+        f"{int(result.before_holdout.ranks[target]):,} to {result.rank_holdout:,}."
+    )
 
 
 def day(iso: str) -> str:

@@ -88,6 +88,7 @@ const counted = (number) => number.toLocaleString('en');
 function shelfOf(shelf, data, held, choose) {
   const words = data.bench;
   let now = null, most = SHOWN;
+  shelf.tabIndex = -1;  // the desk's link leads here
   element(shelf, 'h3', '', words.another);
   const number = field(shelf, 'input', words.number, held.number);
   Object.assign(number, { type: 'search', inputMode: 'numeric', placeholder: words.example });
@@ -194,6 +195,13 @@ function deskOf(desk, data, held, root) {
   const ask = element(act, 'button', 'ask');
   ask.type = 'button';
   const why = element(desk, 'p', 'why');
+  const jump = element(desk, 'button', 'jump', words.jump);
+  jump.type = 'button';
+  jump.onclick = () => {
+    const shelf = root.querySelector('.shelf');
+    shelf.scrollIntoView({ block: 'nearest' });
+    shelf.focus({ preventScroll: true });
+  };
 
   function show(now) {
     const live = root.data, s = held.chosen, here = s === live.at && attacked;
@@ -214,11 +222,12 @@ function deskOf(desk, data, held, root) {
     ask.disabled = Boolean(wrong);
     ask.onclick = () => root.ask(data.samples[s]);
     why.textContent = here ? live.bench.next : wrong || live.bench.takes;
+    jump.hidden = !here;
   }
   return { act, show };
 }
 
-// The price at the step that is shown in three figures, and, folded, what else is known.
+// The price at the step that is shown in two figures, and, folded, what else is known.
 function priceOf(price, data) {
   const words = data.bench, attacked = data.frames.length > 1;
   element(price, 'h3', '', attacked ? words.price : words.mayCost);
@@ -234,14 +243,14 @@ function priceOf(price, data) {
   function show(step, s, live) {
     const frame = data.frames[step];
     const said = [[frame.accuracy, attacked ? frame.lost : words.ofHonest],
-      [attacked ? frame.distance : live.allowed, live.moved], [live.time, live.timeNote]];
+      [attacked ? frame.distance : live.allowed, live.moved]];
     said.forEach(([value, note], i) => {
       boxes[i][0].textContent = value;
       boxes[i][1].textContent = note;
     });
     facts.replaceChildren();
     const more = attacked ? [[words.order, frame.order], [words.kept, frame.kept]] : [];
-    more.push([words.score, data.scores[s]]);
+    more.push([words.time.replace('{}', live.timeNote), live.time], [words.score, data.scores[s]]);
     if (data.ease) more.push([words.ease, words.eases[data.ease[s] + 1][1]]);
     for (const [name, value] of more) {
       element(facts, 'dt', '', name);
@@ -266,6 +275,10 @@ function headsOf(player, data) {
   legend.className = 'legend';
   for (const [kind, text] of words.legend) element(legend, 'span', kind, text);
   player.insertBefore(legend, player.curve);
+  const ends = document.createElement('p');
+  ends.className = 'ends';
+  for (const text of words.ends) element(ends, 'span', '', text);
+  player.range.after(ends);
   return { show: (step) => {
     at.textContent = frames.length < 2 ? words.unknown
       : step ? words.step.replace('{}', frames[step].short) : words.notYet;

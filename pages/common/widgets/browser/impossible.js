@@ -163,7 +163,8 @@ function hands(data) {
 
 // The samples in the plane of the two features; on the dashed line both labels are equally likely.
 function drawPlane(plane, X, data, model) {
-  const high = Math.min(plane.clientWidth, 400);
+  const letter = parseFloat(getComputedStyle(document.documentElement).fontSize); // px
+  const high = Math.min(plane.clientWidth, 25 * letter);
   const { ctx, width, hue, ink, font, size } = canvas(plane, high), grey = hue('honest');
   if (!width) return;
   const x = (v) => (v / data.reach + 1) * width / 2, y = (v) => (1 - v / data.reach) * high / 2;
@@ -196,14 +197,14 @@ function drawPlane(plane, X, data, model) {
 // The ranking, row by row from the left: the target and its copies stand out.
 function drawStrip(strip, ranks, k) {
   const columns = 20, rows = Math.ceil(ranks.length / columns);
-  const side = Math.floor(strip.clientWidth / columns);
+  const gap = 2, side = (strip.clientWidth + gap) / columns; // the last ends with the sliders
   const { ctx, width, hue } = canvas(strip, rows * side);
   if (!width) return;
   ctx.clearRect(0, 0, width, rows * side);
   const order = ranks.map((_, i) => i).sort((a, b) => ranks[a] - ranks[b]);
   order.forEach((i, at) => {
-    const x = (at % columns) * side, y = Math.floor(at / columns) * side;
+    const x = (at % columns) * side, y = Math.floor(at / columns) * side, edge = side - gap;
     ctx.fillStyle = i === 0 ? hue('target') : i <= k ? hue('lowers') : 'rgba(134,142,150,.45)';
-    ctx.fillRect(x, y, side - 2, side - 2);
+    ctx.fillRect(x, y, edge, edge);
   });
 }

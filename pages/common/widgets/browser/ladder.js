@@ -100,9 +100,6 @@ function ladder(data, chosen, k) {
       }
     }
     ctx.stroke();
-    const said = y + .55 * row, clear = [chosen(), data.at].every((s) =>
-      Math.abs(level(honest[s]) - said) > .8 * row);
-    if (clear) write(ctx, view, data.bench.log, left, said, view.ink, false);
   }
 
   function rankOf(view, s) { return view.f < .5 ? view.was[s] : view.will[s]; }
