@@ -135,8 +135,8 @@ def beat_bar(found: door.Computation, shown: Stored | None) -> None:
     request = found.request
     if shown is not None:
         tried, beaten = remember(shown)
-        st.markdown(impossible_words.tried(shown.result))
-        badge.note(badge_of(shown))
+        said = impossible_words.tried(shown.result)
+        st.markdown(f"{said}{badge.mark_origin(badge_of(shown), 'tried')}")
         if tried > shown.result.tried:
             st.caption(f"You have seen {tried:,} models tried; {beaten} beat it.")
     if found.job is not None and found.is_active:

@@ -84,4 +84,4 @@ def test_a_sweep_of_one_size_and_two_radii(open_page: Open, as_published: Sweeps
     assert app.selectbox(key="radius").options == ["0.5", "0.9"]
     app.selectbox(key="radius").set_value(0.9).run()
     assert not app.exception
-    assert "at radius 0.9" in words(app)
+    assert "At radius 0.9" in words(app)

@@ -408,7 +408,9 @@ def test_bars_of_set_sizes_count_what_arrives() -> None:
     assert list(stay.x) == pytest.approx([0.4, 0.05])
     assert list(no_room.x) == pytest.approx([0, 0.9])
     notes = [note.text for note in figure.layout.annotations]
-    assert notes == ["<b>60%</b><br>6 of 10", "<b>5%</b><br>50 of 1,000"]
+    assert notes == [
+        "<b>60%</b><br>6 of 10", "<b>5%</b><br>50 of 1,000", "of all samples<br>in 10 sets"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from pages.common.figures.layout import finish
 from pages.common.figures.palette import ATTACKED, BEYOND, INK, REST
 from pages.common.words.wording import count
 
-BARS = 0.72  # of the figure's width; the column of numbers stands to the right of it
-BESIDE = 0.74  # where it begins
+BARS = 0.76  # of the figure's width; the column of numbers stands to the right of it
+BESIDE = 0.78  # where it begins
 
 
 def arrivals(shares: pd.DataFrame, k: int) -> go.Figure:
