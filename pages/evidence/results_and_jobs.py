@@ -3,6 +3,7 @@
 import hashlib
 import io
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,11 +14,12 @@ from engine.data.untrusted.limits import MB, size
 from engine.errors import EngineError
 from engine.results import bundle, library, trash
 from engine.results.library import Entry, Library
-from pages.common.asking.form import Form
+from pages.common.asking.form import Form, Place
 from pages.common.asking.refusals import show_refusal
 from pages.common.lab import registry, visitors
 from pages.common.lab.permissions import Action
 from pages.common.lab.shared import lab, shown
+from pages.common.widgets import blocks
 from pages.common.words.code_names import data_name, experiment_name
 from pages.common.words.wording import count, plain
 from pages.evidence.parts import job_queue, kept_results
@@ -28,23 +30,32 @@ ANY = "all"
 TICKED = "result"  # in links: the keys of the results that are ticked
 SAID, TAKEN, SENT = "library_said", "bundle_taken", "bundle"  # session-state keys
 DELETED = "library_deleted"  # session-state key: the last deletion, which can be undone
-SEEN = ("what", "data set", "asked for", "shown on", "made", "from")  # the rest is said of one
-TABLE_ROWS = 8  # of the library that are seen without scrolling in it: what one says is in view
+SEEN = ("what", "data set", "asked for", "shown on", "from")  # the rest is said of one
+ROW = 38  # px
+TABLE_ROWS = 6  # of the library that are seen without scrolling in it: what one says is in view
 
 
 def choose(form: Form, found: Library) -> list[Entry]:
     """Return the entries that the filters leave."""
-    columns = st.container(key="library-filters").columns([3, 2, 2, 2])
+    place = st.container(key="library-filters")
+    part = choose_part(form, place, found)
+    origins = list(words.ORIGINS.values())
+    several = len({entry.origin for entry in found.entries}) > 1
+    columns = place.columns([3, 2, 2, 2][: 4 if several else 3])
     experiments = sorted({entry.experiment for entry in found.entries}, key=experiment_name)
     data = sorted({entry.dataset for entry in found.entries if entry.dataset})
-    experiment, dataset, whence = (
+    experiment, dataset = (
         form.choice(column, label, name, [ANY, *choices], "", carried=False, words=said)
         for column, label, name, choices, said in (
             (columns[1], "Experiment", "experiment", experiments, experiment_name),
             (columns[2], "Data set", "data", data, data_name),
-            (columns[3], "From", "origin", list(words.ORIGINS.values()), None),
         )
     )
+    whence = ANY
+    if several:
+        whence = form.choice(columns[3], "Made", "origin", [ANY, *origins], "", carried=False)
+    else:
+        form.note("origin", [ANY, *origins], form.given.get("origin", ANY))
     text = form.text(
         columns[0],
         "Search",
@@ -54,11 +65,27 @@ def choose(form: Form, found: Library) -> list[Entry]:
         "radius 0.35",
     )
     return library.select(
-        found.entries,
+        [e for e in words.in_order(found.entries) if part in (ANY, words.section_of(e))],
         None if experiment == ANY else experiment,
         None if dataset == ANY else dataset,
         next((origin for origin, name in words.ORIGINS.items() if name == whence), None),
         text,
+    )
+
+
+def choose_part(form: Form, place: Place, found: Library) -> str:
+    """Choose the part of the lab whose pages show the results."""
+    many = Counter(words.section_of(entry) for entry in found.entries)
+    parts = [part for part in dict.fromkeys(page.section for page in registry.PAGES) if many[part]]
+    counts = {ANY: len(found.entries), **{part: many[part] for part in parts}}
+    return form.segments(
+        place,
+        "Part of the lab",
+        "part",
+        list(counts),
+        ANY,
+        "The part whose pages show a result.",
+        lambda name: f"{name[0].upper()}{name[1:]} {counts[name]:,}",
     )
 
 
@@ -74,18 +101,19 @@ def table(entries: Sequence[Entry]) -> list[Entry]:
         words.rows(entries),
         key=key,
         hide_index=True,
-        height=min(len(entries), TABLE_ROWS) * 35 + 38,
+        row_height=ROW,
+        height=round(min(len(entries), TABLE_ROWS + 0.5) * ROW) + ROW,  # half a row: it goes on
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": start, "columns": [], "cells": []}},
         column_order=SEEN if len({e.origin for e in entries}) > 1 else SEEN[:-1],
         column_config={
-            "what": st.column_config.TextColumn("What", width=165),
-            "data set": st.column_config.TextColumn("Data set", width=125),
-            "asked for": st.column_config.TextColumn("Settings", width=205),
-            "shown on": st.column_config.TextColumn("Shown on the page", width=185),
-            "made": st.column_config.DatetimeColumn("Made", format="D MMM YYYY", width=98),
-            "from": st.column_config.TextColumn("From"),
+            "what": st.column_config.TextColumn("What was computed", width=165),
+            "data set": st.column_config.TextColumn("Data set", width=152),
+            "asked for": st.column_config.TextColumn("Settings", width=225),
+            "shown on": st.column_config.TextColumn("Read it on the page", width=240),
+            "made": st.column_config.DatetimeColumn("Made on", format="D MMM YYYY"),
+            "from": st.column_config.TextColumn("Made"),
             "seconds": st.column_config.NumberColumn(format="%.1f"),
             "KB": st.column_config.NumberColumn(format="%.0f"),
         },
@@ -122,8 +150,8 @@ def show_library(found: Library) -> None:
             "for a computation on any page, or import a bundle below."
         )
         return
-    if len(entries) < len(found.entries):
-        st.caption(f"{count(len(entries), 'result')} of {len(found.entries):,} fit.")
+    if len(entries) > TABLE_ROWS:
+        st.caption(f"Scroll in the table for all {len(entries):,} results.")
     if not chosen:
         kept_results.example(entries)
     elif len(chosen) == 1:
@@ -244,7 +272,7 @@ def show_said() -> None:
 
 
 def page() -> None:
-    st.title(PAGE.title)
+    blocks.ask(PAGE)
     found = library.open_library(lab().store)
     st.markdown(words.answer(found))
     show_said()

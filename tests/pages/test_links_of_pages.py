@@ -86,7 +86,8 @@ CHOSEN: Mapping[str, Sequence[tuple[str, Any]]] = {
     "look": [("dataset", "digits"), ("other_damping", "1")],
     "why-fast": [],
     "results": [
-        ("experiment", "attack"), ("data", "digits"), ("origin", "published"), ("text", "0.35"),
+        ("part", "Attack"), ("experiment", "attack"), ("data", "digits"),
+        ("origin", "published"), ("text", "0.35"),
     ],
     "data": [],
     "join": [],

@@ -25,6 +25,7 @@ from pages.common.lab import registry
 from pages.common.words.wording import clock, day, plain
 from pages.evidence.parts import library_figures, main_numbers, view_of_result
 from pages.evidence.parts import library_words as words
+from pages.evidence.parts.settings_words import tell_apart
 from tests.support.pages import SMALL, SWEPT, Open, notes, unfold
 from tests.support.pages import words as all_words
 
@@ -58,23 +59,31 @@ def test_all_that_is_kept_is_listed(open_page: Open, settings: Settings) -> None
     assert not app.exception
     entries = library(settings)
     (table,) = [d.value for d in app.dataframe if "asked for" in d.value]
-    assert table["key"].tolist() == [entry.key for entry in entries]
-    assert f"**{len(entries)} results are kept here, one in each row" in all_words(app)
+    own = [entry.key for entry in entries if entry.origin != "published"]
+    assert table["key"].tolist()[: len(own)] == own  # the latest first
+    assert sorted(table["key"]) == sorted(entry.key for entry in entries)
+    published = table[table["from"] == "published"]
+    assert published["what"].iloc[0] == "Attack on samples"
+    titles = [page.title for page in registry.PAGES if page.title in set(published["shown on"])]
+    assert published["shown on"].iloc[1:].drop_duplicates().tolist() == [*titles, "–"]
+    assert f"**{len(entries)} results are kept here.**" in all_words(app)
     assert "Nothing is being computed. Running jobs appear here" in all_words(app)
-    for entry, title in zip(entries, table["shown on"], strict=True):
+    shown = dict(zip(table["key"], table["shown on"], strict=True))
+    for entry in entries:
         found = opened(entry)
-        assert title == ("–" if found is None else found.page.title)
+        assert shown[entry.key] == ("–" if found is None else found.page.title)
     mine = table[(table["from"] == "computed here") & (table["data set"] == "small")]
-    assert mine["asked for"].str.contains("targets 7, k 1, radius 0.5").any()
+    assert mine["asked for"].str.contains("sample 7").any()
 
 
 def test_while_nothing_is_ticked_an_attack_is_the_example(
     open_page: Open, settings: Settings
 ) -> None:
-    """Its main numbers and the way to its page are there at once; of what nothing is left, not."""
+    """The main numbers of the first row, the attack that the pages are about, and the way to its
+    page are there at once; of what nothing is left, not."""
     app = open_page(PAGE, origin="published")
     said = all_words(app)
-    assert "For example: Attack on samples, Handwritten digits" in said
+    assert "The first row: Attack on samples, Handwritten digits" in said
     (link,) = app.get("page_link")
     assert "Move one sample to the top" in link.proto.label
     target = int(link.proto.query_string.split("target=")[1].split("&")[0])
@@ -88,7 +97,7 @@ def test_while_nothing_is_ticked_an_attack_is_the_example(
     result = EXPERIMENTS["attack"].load(entry.folder)
     assert f'<div class="value">{result.before.ranks[target]:,}</div>' in said
     assert f'<div class="value">{result.rank_test:,}</div>' in said
-    assert "For example" not in all_words(open_page(PAGE, text="no such thing"))
+    assert "The first row" not in all_words(open_page(PAGE, text="no such thing"))
 
 
 def test_filters_are_a_link(open_page: Open, settings: Settings) -> None:
@@ -355,6 +364,29 @@ def test_the_queue_is_shown_and_cancelled(
     app.button(key="ask-b2").click().run()
     app.button(key="cancel-b2").click().run()
     assert cancelled == ["b2"]
+
+
+def test_a_part_of_the_lab_is_chosen(open_page: Open, settings: Settings) -> None:
+    app = open_page(PAGE, part="Money")
+    assert not app.exception
+    (table,) = [d.value for d in app.dataframe if "asked for" in d.value]
+    titles = {page.title for page in registry.PAGES if page.section == "Money"}
+    assert set(table["shown on"]) == titles
+    assert len(table) == sum(words.section_of(entry) == "Money" for entry in library(settings))
+
+
+def test_settings_tell_results_apart() -> None:
+    """No code words, nothing cut: two settings, of an unusual request dots for the others."""
+    said = tell_apart(PUBLISHED_ENTRIES)
+    assert max(map(len, said)) <= 36
+    assert not [text for text in said if "_" in text]
+    by_entry = dict(zip([(e.experiment, e.key) for e in PUBLISHED_ENTRIES], said, strict=True))
+    images = {text for (name, _), text in by_entry.items() if name == "explain"}
+    assert images == {f"test image {i}" for i in (0, 43, 61, 174, 202, 274)}
+    sweeps = [text for (name, _), text in by_entry.items() if name == "sweep"]
+    assert "50 targets, radius 0.05 to 1" in sweeps
+    assert any(text.endswith(" …") for text in sweeps)
+    assert set(by_entry.values()) >= {"usual settings", "equal opportunity"}
 
 
 def test_requests_in_short() -> None:

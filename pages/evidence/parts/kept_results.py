@@ -31,7 +31,6 @@ SWEPT, TABLES, PUBLISHED_ONLY = (
 )
 
 
-EXAMPLE, SMALL = "attack", "digits"  # what is shown while no result is ticked
 LOOKED_AT = 12  # results, for one that a page can show
 FACTS = 5  # main numbers of the example
 
@@ -46,19 +45,16 @@ def opened(entry: Entry) -> Stored | None:
 
 
 def example(entries: Sequence[Entry]) -> None:
-    """Show what one of these results says, and the way to its page, while none is ticked: the first
-    attack, on the small data set if there is one, or else the first result, that a page can show
-    here. A large data set is not read unasked, and none of a network is shown: it would bring
-    PyTorch into the server."""
-    linear = [e for e in entries if e.manifest.request.get("model", LINEAR) == LINEAR]
-    attacks_first = sorted(linear, key=lambda e: (e.experiment != EXAMPLE, e.dataset != SMALL))
-    able = (e for e in attacks_first[:LOOKED_AT] if e.current and can_be_opened(e))
-    entry = next(able, None)
+    """Show what the first of these results says that a page can show here, and the way to it,
+    while none is ticked. None of a network is shown: it would bring PyTorch into the server."""
+    linear = [e for e in entries[:LOOKED_AT] if e.manifest.request.get("model", LINEAR) == LINEAR]
+    entry = next((e for e in linear if e.current and can_be_opened(e)), None)
     stored = None if entry is None else opened(entry)
     if entry is None or stored is None:
         return
     where = f", {data_name(entry.dataset)}" if entry.dataset else ""
-    charts.heading(f"For example: {experiment_name(entry.experiment)}{where}")
+    place = "The first row" if entry is entries[0] else f"Row {entries.index(entry) + 1}"
+    charts.heading(f"{place}: {experiment_name(entry.experiment)}{where}")
     numbers = main_numbers.main_of(entry.experiment, stored.result)
     facts = [Fact(name, said(name, numbers[name])) for name in list(numbers)[:FACTS]]
     blocks.facts("", facts)

@@ -1,14 +1,13 @@
 """What the library says of stored results and of jobs: rows, summaries, and two side by side."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 
 import pandas as pd
 
 from engine.data.untrusted.limits import size
 from engine.errors import EngineError
-from engine.experiments import EXPERIMENTS, make_request
+from engine.experiments import make_request
 from engine.results.budget import Usage
 from engine.results.bundle import Report
 from engine.results.jobs import Job, JobState
@@ -16,34 +15,16 @@ from engine.results.lanes import LONG, SHORT
 from engine.results.library import Entry, Library
 from engine.results.store import IMPORTED, LOCAL, PUBLISHED
 from engine.results.watchdog import JobLimits, duration
+from pages.common.asking.links import EXAMPLE
 from pages.common.keeping import shelf
+from pages.common.lab.registry import PAGES, PageEntry
 from pages.common.widgets.blocks import Fact
 from pages.common.words.code_names import data_name, experiment_name, field_name, in_prose, in_words
 from pages.common.words.wording import count, listed, plain, stamp
 from pages.evidence.parts import view_of_result
+from pages.evidence.parts.settings_words import TELLING, UNTOLD, tell_apart, usual
 
 ORIGINS = {LOCAL: "computed here", PUBLISHED: "published", IMPORTED: "imported"}
-TELLING = {  # fields that are said of every request of an experiment; of others what is unusual
-    "attack": ("targets", "k", "radius"),
-    "pairs": ("k", "radius"),
-    "replay": ("targets", "k", "radius"),
-    "sweep": ("n_targets", "radii", "ks"),
-    "baseline": ("targets", "n_targets"),
-    "fairness": ("metric",),
-    "impossible": ("k",),
-    "sensitivity": ("probes",),
-    "certificates": ("ks",),
-    "leave-one-out": ("l2", "damping", "n_samples"),
-    "explain": ("image",),
-    "audit": ("target", "k", "radius", "queries"),
-    "attributions": ("target", "k", "radius"),
-    "gradients": ("n_parameters",),
-    "lesson": ("k", "radius"),
-}
-UNTOLD = {
-    "pairs": ("targets",),
-    "lesson": ("targets", "nicknames", "bets_moved", "bets_price"),
-}  # one entry for everybody
 
 
 def shown(value: object) -> str:
@@ -60,17 +41,13 @@ def shown(value: object) -> str:
 @shelf.kept
 def asked(experiment: str, request: Mapping[str, object]) -> str:
     """Return a request in short: what tells it from others, 'targets 16, k 1, radius 0.35'."""
-    telling = TELLING.get(experiment, ())
-    try:
-        usual = asdict(EXPERIMENTS[experiment].request())
-    except (KeyError, TypeError):  # of a part, or of an experiment that has no defaults
-        usual = {}
+    telling, defaults = TELLING.get(experiment, ()), usual(experiment)
     said = [
         f"{field_name(name)} {shown(value)}"
         for name, value in request.items()
         if name != "dataset"
         and name not in UNTOLD.get(experiment, ())
-        and (name in telling or shown(value) != shown(usual.get(name)))
+        and (name in telling or shown(value) != shown(defaults.get(name)))
     ]
     return ", ".join(said) or "the usual settings"
 
@@ -79,9 +56,8 @@ def answer(library: Library) -> str:
     """Say what the page holds, what a row says, and how it is opened."""
     kept = len(library.entries)
     return (
-        f"**{count(kept, 'result')} {'is' if kept == 1 else 'are'} kept here, one in each row: "
-        "what was computed, on which data, with which settings.** Tick a row to read it and to "
-        "open its page; tick two to compare them."
+        f"**{count(kept, 'result')} {'is' if kept == 1 else 'are'} kept here.** Tick one to read "
+        "it and to open its page. Tick two to compare them."
     )
 
 
@@ -99,14 +75,36 @@ def kept_said(library: Library) -> str:
     return f"Kept are {listed(parts) or 'no'} results. They take {total} of the disk{extra}."
 
 
-def rows(entries: Iterable[Entry]) -> pd.DataFrame:
+def section_of(entry: Entry) -> str:
+    """Return the part of the lab whose page shows a result; empty where no page does."""
+    found = shown_on(entry.experiment, entry.manifest.request)
+    return "" if found is None else found.section
+
+
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """Return what is not published first, the latest at the top; then the attack that the pages
+    are about; then the rest in the order of the pages that show it, what no page shows last."""
+    places = {page.url: place for place, page in enumerate(PAGES)}
+
+    def place(entry: Entry) -> int:
+        if entry.origin != PUBLISHED:
+            return -2
+        if is_example(entry.experiment, entry.manifest.request):
+            return -1
+        found = shown_on(entry.experiment, entry.manifest.request)
+        return len(places) if found is None else places[found.url]
+
+    return sorted(entries, key=place)  # those of one page stay as they are, the latest first
+
+
+def rows(entries: Sequence[Entry]) -> pd.DataFrame:
     """Return the library as a table."""
     return pd.DataFrame(
         [
             {
                 "what": experiment_name(e.experiment),
                 "data set": data_name(e.dataset) if e.dataset else "synthetic",
-                "asked for": asked(e.experiment, e.manifest.request),
+                "asked for": settings,
                 "shown on": page_of(e.experiment, e.manifest.request),
                 "from": origin(e),
                 "made": datetime.fromisoformat(e.manifest.created),
@@ -115,19 +113,36 @@ def rows(entries: Iterable[Entry]) -> pd.DataFrame:
                 "device": e.manifest.device,
                 "key": e.key,
             }
-            for e in entries
+            for e, settings in zip(entries, tell_apart(entries), strict=True)
         ]
     )
 
 
 @shelf.kept
-def page_of(experiment: str, request: Mapping[str, object]) -> str:
-    """Return the title of the page that shows the result of a request; a dash where none does."""
+def is_example(experiment: str, request: Mapping[str, object]) -> bool:
+    """Return whether a request is the attack that the pages are about."""
+    if experiment != "attack":
+        return False
+    try:
+        return make_request(experiment, request) == EXAMPLE
+    except EngineError:  # of another version of the lab
+        return False
+
+
+@shelf.kept
+def shown_on(experiment: str, request: Mapping[str, object]) -> PageEntry | None:
+    """Return the page that shows the result of a request; None where none does."""
     try:
         found = view_of_result.view_of(make_request(experiment, request))
     except EngineError:  # of another version of the lab
-        return "–"
-    return "–" if found is None else found.page.title
+        return None
+    return None if found is None else found.page
+
+
+def page_of(experiment: str, request: Mapping[str, object]) -> str:
+    """Return the title of the page that shows the result of a request; a dash where none does."""
+    found = shown_on(experiment, request)
+    return "–" if found is None else found.title
 
 
 def origin(entry: Entry) -> str:

@@ -63,7 +63,13 @@ JUDGED: Mapping[type, tuple[str, str]] = {  # role among the published, and page
     ConditioningRequest: ("conditioning", "look"),
     CandidatesRequest: ("candidates", "new-sample"),
 }
-BESIDE = {"training": "cost", "baseline": "cost"}  # pages that show a role without controls of it
+BESIDE = {  # pages that show a role without controls of it, and whether of one data set alone
+    "training": ("cost", True),
+    "baseline": ("cost", True),
+    "frontier": ("cost", True),
+    "fresh": ("cost", False),
+    "other attackers": ("other-scores", True),
+}
 
 
 @dataclass(frozen=True)
@@ -127,11 +133,11 @@ def of_sweep(request: SweepRequest) -> ResultView | None:
     return beside(request)
 
 
-def beside(request: SweepRequest | BaselineRequest) -> ResultView | None:
-    """Return a published result that a page shows for a data set, whatever else it shows."""
-    for role, url in BESIDE.items():
-        if published_results.request_of(role, request.dataset) == request:
-            return view(url, dataset=request.dataset)
+def beside(request: SweepRequest | BaselineRequest | AttributionsRequest) -> ResultView | None:
+    """Return the page that shows a published result, whatever else it shows."""
+    for role, (url, of_one) in BESIDE.items():
+        if request in published_results.requests_of(role, request.dataset):
+            return view(url, **({"dataset": request.dataset} if of_one else {}))
     return None
 
 
@@ -191,8 +197,9 @@ def of_deniable(request: DeniableRequest) -> ResultView | None:
 
 @view_of.register
 def of_sensitivity(request: SensitivityRequest) -> ResultView | None:
-    same = request == SensitivityRequest(request.dataset)
-    return view("easy-or-hard", dataset=request.dataset) if same else None
+    name = request.dataset
+    shown = published_results.request_of("sensitivity", name) or SensitivityRequest(name)
+    return view("easy-or-hard", dataset=name) if request == shown else None
 
 
 @view_of.register
@@ -234,7 +241,7 @@ def of_audit(request: AuditRequest) -> ResultView | None:
 
 @view_of.register
 def of_attributions(request: AttributionsRequest) -> ResultView | None:
-    return into_one_attack(request, "other-scores", "other scores", "neighbours")
+    return into_one_attack(request, "other-scores", "other scores", "neighbours") or beside(request)
 
 
 def into_one_attack(request: Examined, url: str, role: str, own: str) -> ResultView | None:
