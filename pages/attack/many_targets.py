@@ -9,6 +9,7 @@ from pages.attack.parts import rate_figures, set_figures, sweep_frame, target_se
 from pages.attack.parts.rate_figures import SPLIT_LOOKS
 from pages.attack.parts.target_sets import READINGS, Reading
 from pages.common.asking import door, halves
+from pages.common.asking.form import HERE
 from pages.common.asking.rate_view import RateView, choose_view, on_own_test
 from pages.common.frames import distinct
 from pages.common.keeping import shelf
@@ -105,7 +106,7 @@ def grids(
     linked = st.session_state.get("reading") not in (None, "places")
     with st.expander("Every set size, also on test data that the attacker never saw", linked):
         name = frame.form.choice(
-            st.columns([1, 3])[0],
+            HERE,
             "The grids count",
             "reading",
             list(READINGS),

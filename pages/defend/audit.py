@@ -9,7 +9,7 @@ from engine.data.dataset import Dataset
 from engine.experiments import AuditRequest, AuditResult
 from engine.results.store import Stored
 from pages.common.asking import data_choice, links, openings
-from pages.common.asking.form import Form
+from pages.common.asking.form import HERE, Form
 from pages.common.figures.axes import number, thinning
 from pages.common.keeping import shelf
 from pages.common.lab import registry
@@ -38,7 +38,7 @@ def own(form: Form, dataset: Dataset, request: AuditRequest) -> AuditRequest:
         return request
     most = openings.most_queries(dataset)
     queries = form.whole(
-        st.columns([1, 3])[0],
+        HERE,
         "Queries",
         "queries",
         links.Range(1, most),

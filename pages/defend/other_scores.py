@@ -10,7 +10,7 @@ from engine.experiments import AttributionsRequest, AttributionsResult
 from engine.results.store import Stored
 from engine.vocabulary import SCORES
 from pages.common.asking import door, links
-from pages.common.asking.form import Form
+from pages.common.asking.form import HERE, Form
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.widgets import blocks, charts, sign, take_away, unfold
@@ -43,7 +43,7 @@ def start(dataset: Dataset) -> AttributionsRequest:
 def own(form: Form, dataset: Dataset, request: AttributionsRequest) -> AttributionsRequest:
     """Return the neighbours of kNN-Shapley."""
     neighbours = form.whole(
-        st.columns([1, 3])[0],
+        HERE,
         "Neighbours of kNN-Shapley",
         "neighbours",
         links.Range(1, min(MOST_NEIGHBOURS, dataset.n_train)),
@@ -115,7 +115,7 @@ def choose_alarm(form: Form, result: AttributionsResult) -> tuple[str, str]:
         for row in result.alarms.itertuples()
     }
     name = form.choice(
-        st.columns([1, 2])[0],
+        HERE,
         "Alarm",
         ALARM,
         list(by_name),

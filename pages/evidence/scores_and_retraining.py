@@ -7,7 +7,7 @@ from engine.experiments import LdsRequest, LdsResult, SelectionRequest, Selectio
 from engine.results.store import Stored
 from pages.common.asking import data_choice, door
 from pages.common.asking.controls import dataset_choice
-from pages.common.asking.form import Form
+from pages.common.asking.form import HERE, Form
 from pages.common.asking.not_here import lacking
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
@@ -100,7 +100,7 @@ def choose(form: Form, names: list[str]) -> str:
     """Choose an attribution by the name that it has on screens."""
     shown = {SCORE_NAMES[one]: one for one in names}
     chosen = form.choice(
-        st.columns([1, 2])[0], "Score", "attribution", list(shown), "Whose scores are shown.",
+        HERE, "Score", "attribution", list(shown), "Whose scores are shown.",
         SCORE_NAMES["influence"] if "influence" in names else None, carried=False,
     )  # fmt: skip
     return shown[chosen]

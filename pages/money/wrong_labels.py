@@ -9,7 +9,7 @@ from engine.experiments import CleaningRequest, CleaningResult
 from engine.market.cleaning import label_columns
 from engine.results.store import Stored
 from pages.common.asking import controls, data_choice, door
-from pages.common.asking.form import Form
+from pages.common.asking.form import HERE, Form
 from pages.common.asking.not_here import offer_instead
 from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
@@ -86,7 +86,7 @@ def choose_truth(form: Form, name: str) -> str:
     if not columns:
         return ""
     found = form.choice(
-        st.columns([1, 3])[0], "Right labels", "truth", [views.FLIPPED, *columns],
+        HERE, "Right labels", "truth", [views.FLIPPED, *columns],
         "A column of your table that holds the right labels: the wrong ones are then those that "
         "differ from it, and the column is no feature.", carried=False,
     )  # fmt: skip
@@ -108,7 +108,7 @@ def page() -> None:
         return
     head = st.container()
     word = form.choice(
-        st.columns([1, 3])[0], "Look for them by", "detector", views.detectors_in(stored.result),
+        HERE, "Look for them by", "detector", views.detectors_in(stored.result),
         "Which score says how suspicious a sample is.", carried=False,
     )  # fmt: skip
     form.finish()

@@ -59,10 +59,13 @@ def follow(app: AppTest, done: Callable[[], bool], seconds: float = 180) -> None
 
 
 def unfold(app: AppTest) -> AppTest:
-    """Open every section that unfolds, and then every menu."""
-    for section in app.expander:
-        app.session_state[str(section.key)] = True
-    app.run()
+    """Open every section that unfolds, those within others too, and then every menu."""
+    opened: set[str] = set()
+    while found := {str(section.key) for section in app.expander} - opened:
+        opened |= found
+        for key in found:
+            app.session_state[key] = True
+        app.run()
     for menu in app.get("popover"):
         app.session_state[str(menu.key)] = True
     return app.run()

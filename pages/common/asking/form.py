@@ -12,6 +12,7 @@ from pages.common.asking import links, own_address, view_link
 
 NOTES, CHOICE = "link_notes", "choice"  # session-state keys beside the widgets' own
 Place = DeltaGenerator  # where a control is drawn: a column, a container, the sidebar
+HERE: Place = st._main  # where the page is at: blocks.css says how wide a control is there
 T = TypeVar("T")
 
 

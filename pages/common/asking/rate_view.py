@@ -10,7 +10,7 @@ from engine.attacks import rates as counting
 from engine.attacks.rates import CELL, highest
 from engine.vocabulary import ACCURACY_TOLERANCE
 from pages.common.asking import links
-from pages.common.asking.form import Form, keep_choice
+from pages.common.asking.form import HERE, Form, keep_choice
 from pages.common.frames import distinct
 from pages.common.keeping import shelf
 from pages.common.words.rate_words import FORMS, SHOWN_FORMS
@@ -88,7 +88,7 @@ def choose_view(
     `largest`: begin with the largest k, which only this page does, instead of the smallest."""
     ks, radii = distinct(table, "k"), distinct(table, "radius")
     several = with_radius and len(radii) > 1
-    columns = st.sidebar.columns(1 + several)
+    columns = st.sidebar.columns(2) if several else [st.sidebar]
     k = form.choice(
         columns[0],
         "Into the top",
@@ -111,7 +111,7 @@ def choose_view(
             nearest=True,
         )
     points = form.slider(
-        st.columns([3, 2])[0],
+        HERE,
         "Accuracy we may lose (points)",
         "tolerance",
         LOSSES,

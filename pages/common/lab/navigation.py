@@ -11,25 +11,31 @@ from pages.common.lab.registry import PAGES, PageEntry
 
 
 class Page(StreamlitPage):
-    """A page whose address is hashed once: the navigation asks for it three times in every run."""
+    """A page that all sessions share. Its address is hashed once: the navigation asks for it three
+    times in every run."""
 
     @cached_property
     def _script_hash(self) -> str:
         return calc_hash(self._url_path)
+
+    def run(self) -> None:
+        """Run it once in this run of the lab, as the page that the navigation has chosen: a copy
+        does, which alone is marked as having run."""
+        super(Page, copy(self)).run()
 
 
 _made: dict[tuple[str, bool], Page] = {}  # by address, and whether it is the first page
 
 
 def page_of(entry: PageEntry) -> StreamlitPage:
-    """Return the page of an entry, the session's own. To make it, Streamlit looks for its file on
-    the disk: that is done once, and every session gets a copy, of 33 pages in every run."""
+    """Return the page of an entry, which is nobody's own. To make it, Streamlit looks for its file
+    on the disk: that is done once for all sessions, of 33 pages in every run."""
     key = entry.url, entry.default
     if key not in _made:
         page = Page(ROOT / entry.file, title=entry.title, url_path=entry.url, default=entry.default)
-        getattr(page, "_script_hash", None)  # worked out here for the copies; none without a server
+        getattr(page, "_script_hash", None)  # worked out once for all; none without a server
         _made[key] = page
-    return copy(_made[key])
+    return _made[key]
 
 
 def entry_of(chosen: StreamlitPage) -> PageEntry:

@@ -44,7 +44,8 @@ def chart(
         "displaylogo": False,
         "toImageButtonOptions": {"format": "png", "filename": name, "scale": 2},
     }
-    with st.container(gap=None):
+    # One container that wraps: the chart takes a row of its own, and the line below is the next.
+    with st.container(key=f"figure-{key}", horizontal=True, vertical_alignment="center"):
         shown = ready_figure.for_projector(figure) if header.presenting() else figure
         ready_figure.show(shown, key, alt, config, on_select)
         if samples is not None:
@@ -56,9 +57,8 @@ def chart(
 def below(figure: ReadyFigure, key: str, source: FigureSource, title: str, badge: str) -> None:
     """Show the line below a chart: its menu; where its numbers come from, unless the page has said
     it; and what rank 1 is, if it is the page's first that shows ranks."""
-    place = f"below-{key}"
-    with st.container(key=place, horizontal=True, vertical_alignment="center", gap="small"):
-        save_figure.menu(key, source, title)
-        if is_new(badge, title):
-            st.caption(badge, width="content")
-        sign.note_below(figure, key, source)
+    save_figure.menu(key, source, title)
+    said = [badge] if is_new(badge, title) else []
+    said += filter(None, [sign.said_below(figure, key, source)])
+    if said:
+        st.caption(" · ".join(said), width="content")

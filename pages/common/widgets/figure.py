@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -11,6 +12,7 @@ from engine.experiments import Request
 from engine.results.store import Stored
 from pages.common.lab.shared import badge_of
 from pages.common.samples import Samples
+from pages.common.widgets import unfold
 from pages.common.widgets.charts import chart, heading
 from pages.common.widgets.ready_figure import drawn
 from pages.common.widgets.save_figure import FigureSource
@@ -90,5 +92,5 @@ class FigureBlock:
         if self.caption:
             st.caption(self.caption)
         if self.details:
-            with st.expander("How to read this figure"):
-                st.caption(self.details)
+            how = partial(st.caption, self.details)
+            unfold.show("How to read this figure", f"read-{self.key or self.name}", how)

@@ -39,7 +39,7 @@ def alone(name: str, draw: Callable[[], None]) -> None:
     fragment.run(context)
 
 
-def fill(box: DeltaGenerator, write: Callable[[], None]) -> None:
+def fill(box: DeltaGenerator, write: Callable[[], object]) -> None:
     """Write into a container that is all that its fragment draws."""
     cursor = box._cursor
     if cursor is not None and ThreadState.get().delta_path is None:

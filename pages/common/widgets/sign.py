@@ -28,17 +28,23 @@ def writes_of_ranks(figure: ReadyFigure) -> bool:
     return ORDERED.search(figure.spec) is not None
 
 
-def note_below(figure: ReadyFigure, place: str, source: FigureSource) -> None:
-    """Say it in the line below the first figure of a page that names ranks or scores."""
-    if source.asked[0][0] in OTHER or not writes_of_ranks(figure):
-        return
+def said_below(figure: ReadyFigure, place: str, source: FigureSource) -> str:
+    """Return what is said of it below the first figure of a page that names ranks or scores; empty
+    below others."""
+    if source.asked[0][0] in OTHER or not writes_of_ranks(figure) or not is_new(place):
+        return ""
     orders = [str(asked["order"]) for _, asked in source.asked if "order" in asked]
-    note(place, next(iter(orders), USUAL), width="content")
+    return rank_one(next(iter(orders), USUAL))
+
+
+def is_new(place: str) -> bool:
+    """Return False where the page has said it at another place; else note that `place` says it."""
+    return bool(st.session_state.setdefault(SAID, place) == place)
 
 
 def note(place: str, order: str = USUAL, width: Literal["stretch", "content"] = "stretch") -> None:
     """Say what rank 1 is, unless the page has said so at another place."""
-    if st.session_state.setdefault(SAID, place) == place:
+    if is_new(place):
         st.caption(rank_one(order), width=width)
 
 

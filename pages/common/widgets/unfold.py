@@ -40,7 +40,7 @@ def section(label: str, key: str) -> Decorator:
     return decorate
 
 
-def show(label: str, key: str, write: Callable[[], None]) -> None:
+def show(label: str, key: str, write: Callable[[], object]) -> None:
     """Draw an expander. While it is open, `write` fills it."""
     holder = Block(allow_empty=True, width_config=WIDTHS["stretch"])
     holder.expandable.label, holder.expandable.type = label, Block.Expandable.Type.DEFAULT
@@ -50,7 +50,7 @@ def show(label: str, key: str, write: Callable[[], None]) -> None:
 def menu(
     label: str,
     key: str,
-    write: Callable[[], None],
+    write: Callable[[], object],
     icon: str,
     type: Literal["secondary", "tertiary"] = "secondary",
     width: Literal["content", "stretch"] = "content",
@@ -64,7 +64,7 @@ def menu(
 
 
 def draw(
-    holder: Block, kind: Literal["expandable", "popover"], key: str, write: Callable[[], None]
+    holder: Block, kind: Literal["expandable", "popover"], key: str, write: Callable[[], object]
 ) -> None:
     """Send an expander or a popover as `st.expander` and `st.popover` do where `on_change` is
     "rerun": they check first what is right here. A test compares them."""

@@ -5,7 +5,7 @@ import streamlit as st
 
 from engine.fairness.result import FairnessResult, largest_effect
 from engine.results.store import Stored
-from pages.common.asking.form import Form
+from pages.common.asking.form import HERE, Form
 from pages.common.keeping import shelf
 from pages.common.lab.shared import badge_of
 from pages.common.widgets import blocks
@@ -42,7 +42,7 @@ def choose_scale(form: Form, table: pd.DataFrame) -> float:
     effect is returned, and said."""
     by_name, largest = scales_of(table)
     name = form.choice(
-        st.columns([1, 3])[0],
+        HERE,
         "Scale α",
         "scale",
         list(by_name),

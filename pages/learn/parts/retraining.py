@@ -9,7 +9,7 @@ from engine.experiments import LeaveOneOutRequest, LeaveOneOutResult
 from engine.results.store import Stored
 from pages.common.asking import door, links
 from pages.common.asking.door import Computation
-from pages.common.asking.form import Form
+from pages.common.asking.form import HERE, Form
 from pages.common.keeping import shelf
 from pages.common.lab import published_results
 from pages.common.lab.shared import shown
@@ -165,7 +165,7 @@ def choose_setting(
     """Choose l2 and damping, beside the figure that they change; find what is stored for them, and
     offer to compute it where nothing is."""
     setting = form.choice(
-        st.columns([1, 1])[0],
+        HERE,
         "Penalty in training (l2) and damping of the scores",
         "setting",
         [*SETTINGS, OWN],
