@@ -65,12 +65,11 @@ def test_the_money_page_says_what_payments_gives(open_page: Open, small: dict[st
             payments(result.test[name], result.vendors, rule, 5000, k=5, order="lowest_first")
             for name in ("honest", attack)
         )
-        said = words(app)
+        assert len(app.get("plotly_chart")) == 1
+        said = words(unfold(app))
         earned = f"{after.money[0]:,.0f} instead of {before.money[0]:,.0f}**, of a budget of 5,000"
         assert f"in league with the trainer, earns {earned}" in said
         assert f"Herfindahl {before.herfindahl:.2f} → {after.herfindahl:.2f}" in said
-        assert len(app.get("plotly_chart")) == 1
-    unfold(app)
     assert len(app.get("plotly_chart")) == 2
     assert "python -m engine payments" in words(app)
 
@@ -183,7 +182,7 @@ def test_a_smaller_experiment_says_so(open_page: Open, small: dict[str, Stored])
         "3 steps an attack instead of 100 and 1 learning rate instead of 2. Over so few draws an "
         "interval is rough." in said
     )
-    said = words(open_page(LABELS, dataset="small"))
+    said = words(unfold(open_page(LABELS, dataset="small")))
     assert "2 draws instead of 10" in said
 
 
@@ -210,11 +209,10 @@ def test_the_labels_page_says_what_the_draws_give(
         part = result.table[result.table["detector"] == detector]
         recall = part[part["model"] == "honest"]["recall"].mean()
         area = part[part["model"] == "hide"]["average_precision"].mean()
-        said = words(app)
+        assert len(app.get("plotly_chart")) == 1
+        said = words(unfold(app))
         assert f" finds {100 * recall:.1f}% of the wrong labels; after an attack" in said
         assert f"{area:.2f} with one wrong sample hidden" in said
-        assert len(app.get("plotly_chart")) == 1
-    unfold(app)
     [numbers] = tables(app)
     assert len(numbers) == len(result.summary())
     assert "python -m engine cleaning" in words(app)

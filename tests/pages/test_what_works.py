@@ -71,9 +71,9 @@ def test_the_finding_and_figures_stand_there_before_any_click(
     assert "of at most 25 steps an attack to its 5, with accuracy kept" in words(app), (
         "ours beside the paper's"
     )
-    assert "The last is ours, not the paper's" in words(app)
     unfold(app)
     assert not app.exception
+    assert "The last is ours, not the paper's" in words(app)
     assert len(app.get("plotly_chart")) == 4, "target by target, folded"
 
 
