@@ -11,7 +11,7 @@ from pages.common.lab import published_results, registry
 from pages.defend.parts import polish_figures as figures
 from pages.defend.parts import polish_rates as rates
 from pages.defend.parts import polish_words as said
-from tests.support.pages import Open, have_found, words
+from tests.support.pages import Open, have_found, unfold, words
 from tests.support.stores import published
 
 PAGE = registry.page("undo-it")
@@ -82,8 +82,8 @@ def test_the_finding_and_the_figure(open_page: Open, measured: None) -> None:
     assert "Does each model's top sample stay in the top ten?" in text
     assert "Of 1 attackers who know the check, 1 are left after 1 step and 0 after 2." in text
     assert "Flagged by mistake: 1 of 4 honest models." in text
-    assert "The 2 malicious models are of 1 kind of attack, on 1 sample" in text
     assert len(app.get("plotly_chart")) == 1, "the rest is folded"
+    assert "The 2 malicious models are of 1 kind of attack, on 1 sample" in words(unfold(app))
 
 
 def test_the_number_of_steps_in_a_link(open_page: Open, measured: None) -> None:

@@ -64,8 +64,8 @@ def test_the_cells_are_the_scores_of_the_store(open_page: Open) -> None:
 
 def test_the_usual_defaults_agree_only_roughly(open_page: Open) -> None:
     app = open_page(PAGE, setting="usual defaults")
-    said = words(app)
     assert not app.exception
+    said = words(unfold(app))
     assert "agree only roughly: Spearman 0.796" in said
     assert "l2 0.01, damping 0.25" in said
     app.selectbox(key="setting").set_value("both 0.01").run()
@@ -84,7 +84,7 @@ def test_a_setting_of_ones_own_is_offered_and_shown_once_computed(
     app.number_input(key="damping").set_value(0.1).run()
     assert not app.exception
     assert "One mark for each of 5 training samples" in words(app)
-    assert "l2 0.05, damping 0.1" in words(app)
+    assert "l2 0.05, damping 0.1" in words(unfold(app))
 
 
 def test_features_of_ones_own(open_page: Open, small_results: None) -> None:
