@@ -103,8 +103,8 @@ def scene(answered: str | None) -> None:
     with above:
         lead(result, seen, answered, len(dataset.y_holdout))
     st.caption(
-        f"{wording.rank_one(sign.USUAL)} Yellow: the honest model's top tenth."
-        f"{mark_origin(origin(stored, links.EXAMPLE.dataset))}"
+        "Every digit stands at its rank, the first at the top. Yellow: the first tenth before the "
+        f"attack.{mark_origin(origin(stored, links.EXAMPLE.dataset))}"
     )
     sign.said("first-replay")
 

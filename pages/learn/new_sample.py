@@ -34,7 +34,7 @@ def candidates_figure(
     return FigureBlock(
         name="candidates",
         title=words.candidates_title(result),
-        kind="Scores of unseen samples under the honest and under the attacked model",
+        kind="Scores of unseen samples under the honest and under the malicious model",
         build=figures.candidates,
         values=(result, names),
         table=lambda: words.candidates_table(result, names),
@@ -63,7 +63,7 @@ def check_figure(stored: Stored) -> FigureBlock:
     )
 
 
-@unfold.section("How the attack changes what real samples are worth", "candidates")
+@unfold.section("What they are worth, before the attack and after it", "candidates")
 def candidates(name: str) -> None:
     request = published_results.request_of(ROLE, name) or CandidatesRequest(name)
     asked = door.Computation.of("candidates", request)
@@ -99,13 +99,15 @@ def take_plane(stored: Stored, request: PlaygroundRequest) -> None:
 def page() -> None:
     st.title(PAGE.title)
     form = Form()
-    head, choice, places, real = (st.container() for _ in range(4))
+    head = st.container()
+    choice = st.container(horizontal=True, vertical_alignment="bottom", key="training-points")
+    places, real = st.container(), st.container()
     with real:
-        charts.heading("Real candidates: samples that the model was not trained on")
+        charts.heading("And real samples, which the model was not trained on?")
         name = dataset_choice(form, data_choice.names_of(ROLE, "candidates"), st.container())
     shown = {words.SHOWN[points]: points for points in words.SHOWN}
     word = form.segments(
-        choice, "Points in the figure", "points", list(shown), next(iter(shown)),
+        choice, "Training samples", "points", list(shown), next(iter(shown)),
         "Drawn by a seed, or real digits on two principal components.",
     )  # fmt: skip
     form.finish()
@@ -119,8 +121,8 @@ def page() -> None:
         own = own_data.current()
         where = f" This plane is not “{plain(own)}”: its own candidates stand below." if own else ""
         head.markdown(f"{words.finding(result)}{where}")
+        choice.markdown(words.what_is_shown(request, result))
         with places:
-            st.markdown(words.what_is_shown(request, result))
             plane.show(plane.plane(result), f"plane-{request.points}")
             sign.note(f"plane-{request.points}")
             badge.note(badge_of(asked.stored))

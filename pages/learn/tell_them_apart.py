@@ -148,7 +148,7 @@ def game(number: int, voted: str | None) -> None:
         reveal(dealt, pairs, voted, number)
         jump_figure(stored, asked, Samples(unseen.dataset), dealt.pair).show()
         what_tells(dealt, pairs, unseen)
-    sign.note("apart")
+    sign.said("apart")
 
 
 def obtained(asked: PairsRequest) -> Stored | None:

@@ -49,7 +49,7 @@ def check_values(found: Locator, result: PlaygroundResult) -> None:
         text = found.locator(".rank").nth(side).inner_text()
         drawn = int(re.findall(r"\d+", text)[0])
         assert abs(drawn - rank) <= 1, (drawn, rank)  # the place is written to four digits
-        verdict = "this point harms" if said.startswith("+") else "this point helps"
+        verdict = "this sample harms" if said.startswith("+") else "this sample helps"
         expect(found.locator(".verdict").nth(side)).to_have_text(verdict)
 
 
@@ -81,8 +81,9 @@ def test_it_is_dragged_by_mouse_keys_and_touch(visits: Visits) -> None:
     start = place(found)
     np.testing.assert_allclose(start, result.X[result.target], atol=1e-4)
     ranks = [int(getattr(result, name).ranks[result.target]) for name in ("before", "after")]
-    for side, rank in enumerate(ranks):
-        expect(found.locator(".rank").nth(side)).to_have_text(f"would rank {rank} of 80")
+    assert ranks == [80, 1]
+    for side, text in enumerate(("rank 80 of 80, helps most", "rank 1 of 80, harms most")):
+        expect(found.locator(".rank").nth(side)).to_have_text(text)
 
     handle = found.locator(".handle").first
     handle.scroll_into_view_if_needed()
@@ -114,7 +115,7 @@ def test_it_is_dragged_by_mouse_keys_and_touch(visits: Visits) -> None:
     expect(found.locator("canvas").first).to_have_attribute(
         "aria-label", re.compile("Heatmap .* from .* at .* to .* at")
     )
-    found.get_by_role("button", name="Back to the attacked sample").click()
+    found.get_by_role("button", name="Reset").click()
     np.testing.assert_allclose(place(found), start, atol=1e-4)
 
     handle.evaluate(  # a finger on the handle, which takes it for itself

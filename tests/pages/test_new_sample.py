@@ -36,11 +36,11 @@ def test_it_opens_with_the_plane_and_its_finding(points: str, open_page: Open) -
     result, said = made(points), words(app)
     n, target = len(result.y), result.target
     assert f"from rank {n} to rank {result.after.ranks[target]} of {n}" in said
-    assert f"on {result.disagreement:.0%} of this plane the two models disagree" in said
+    assert f"the two models disagree on {result.disagreement:.0%} of this plane" in said
     expected = "drawn by seed 0" if points == "clouds" else "first two principal components"
     assert expected in said
     made_up = "made up" if points == "clouds" else "handwritten 3s and 8s"
-    assert f"the {n} shown are {made_up}." in said
+    assert f"{n} training samples, {made_up}." in said
     assert "dataset" not in {box.key for box in app.sidebar.selectbox}  # it is not the figure's
 
 

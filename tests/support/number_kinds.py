@@ -210,7 +210,7 @@ RESULTS = (
         more.radius_and_norm,
     ),
     result(r"^The \d+ targets of the published sweep", more.moved_at_all),
-    result(r"^The attack moved the sample in the yellow ring", more.plane_moved),
+    result(r"^The attack moved the sample in the orange ring", more.plane_moved),
     result(r"^Training with \d+ candidates changes", more.as_their_scores_say),
     result(r"^With 50.0% of the samples: accuracy", more.selection),
     result(r"half (trains a better model than one that|that) influence picks", more.better_half),
@@ -233,7 +233,7 @@ RESULTS = (
     several(r"^\d+ of \d+ \([\d.]+% to [\d.]+%\)$", checks.on_own_score),
     several(r"^\d+ of these \d+ are of class", targets.most_of_class),
     result(r"^At the usual defaults, on the samples here, retraining", targets.times_as_much),
-    result(r"on \d+% of this plane the two models disagree", targets.disagree),
+    result(r"the two models disagree on \d+% of this plane", targets.disagree),
     result(r"^(More than chance on these|No single step is more)", targets.steps_beyond_chance),
     result(r"^Sample \d+, honest rank \d+, arrives by", targets.telling_runs),
     result(r"^In places \(the share", targets.trends_in_places),
@@ -411,8 +411,9 @@ NO_RESULT = (
         r"^(reproduced|differs|not comparable) (digits|CIFAR|Caltech)",  # names of data
         r"^- (Statlog|ProPublica|Adult \(|Age is)",
         r"^Without it there are 371",
-        r"^The 80 points are made up|^Each place of the plane is a possible new point",
-        r"^One was tuned to push one digit|^A buyer pays most for the digit at rank 1",
+        r"^The 80 points are made up|^The small marks are \d+ training samples",
+        r"^The malicious one was trained to push one digit",
+        r"^A buyer pays most for the digit at rank 1",
         r"^The model has [\d,]+ parameters",
         r"^Positive: ",
         r"^\d+ spread evenly|^\d+ at random, \d+ draws",
@@ -542,7 +543,7 @@ SHARED = {
         r"stand-in",  # the page says of which data
     ),
     "accuracy before the attack on sample 16": Shared(
-        re.compile(r"Accuracy(?:: |\s)([\d.]+%) (?:→|before)"), 2, r"yellow ring"
+        re.compile(r"Accuracy(?:: |\s)([\d.]+%) (?:→|before)"), 2, r"orange ring"
     ),
     "predictions that the attack on sample 16 changes": Shared(
         re.compile(r"^(?:The models predict otherwise for )?(\d+) of 299 (?:predictions|unseen)"),

@@ -65,7 +65,7 @@ def film(
     ranks of the samples that are drawn."""
     kept = shown_steps(len(replay.steps))
     last = int(replay.steps[-1])
-    frames = [Frame("honest", "The honest model", result.accuracy_before, 0.0)]
+    frames = [Frame("none yet", "The honest model", result.accuracy_before, 0.0)]
     for i in kept:
         short, name = named(int(replay.steps[i]), last)
         frames.append(Frame(short, name, float(replay.accuracy[i]), float(replay.distance[i])))
@@ -78,7 +78,7 @@ def still(
     before: Ranking, accuracy: float, samples: Samples, target: int, words: Words
 ) -> Mapping[str, object]:
     """Return what the browser is given where there is no attack yet: the honest model alone."""
-    frame = Frame("honest", "The honest model", accuracy, 0.0)
+    frame = Frame("none yet", "The honest model", accuracy, 0.0)
     return Ready(reel([frame], before.ranks[np.newaxis], samples, target, words))
 
 
@@ -120,7 +120,8 @@ def reel(
             "of": f"of {n:,}",
             "accuracy": "Accuracy",
             "distance": "Weights moved",
-            "step": "Step",
+            "step": "Attack step",
+            "curve": "rank at each step",
             "climb": "rank",
             "slider": "Step of the attack",
             "first": "the top ten",

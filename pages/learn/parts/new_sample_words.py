@@ -8,25 +8,23 @@ from pages.common.figures.axes import number
 from pages.common.keeping import shelf
 from pages.common.words.wording import count, percent
 
-SHOWN = {"clouds": "Two clouds", "digits": "Handwritten 3s and 8s"}
+SHOWN = {"clouds": "Made-up samples", "digits": "Handwritten 3s and 8s"}
 
 
 @shelf.kept
 def finding(result: PlaygroundResult) -> str:
     """Say where the attack leaves the values of new points."""
     return (
-        "Each place below is a possible new sample, and an attack changes its worth: **on "
-        f"{result.disagreement:.0%} of this plane the two models disagree whether it helps.**"
+        "Each place below is a possible new sample: at green places it would help the model, at "
+        "yellow ones it would harm. **After an attack the two models disagree on "
+        f"{result.disagreement:.0%} of this plane.**"
     )
 
 
 def what_is_shown(request: PlaygroundRequest, result: PlaygroundResult) -> str:
     """Say at the figure what its points are, and what to do."""
     made = "made up" if request.points == "clouds" else "handwritten 3s and 8s"
-    return (
-        f"Each place of the plane is a possible new point; the {len(result.y)} shown are {made}. "
-        "**Drag the marker.**"
-    )
+    return f"**Drag the marker.** The small marks are {len(result.y)} training samples, {made}."
 
 
 @shelf.kept
@@ -34,7 +32,7 @@ def attacked(result: PlaygroundResult) -> str:
     """Say what the attack did to its own target, and how the disagreement is counted."""
     n, target = len(result.y), result.target
     return (
-        "The attack moved the sample in the yellow ring from rank "
+        "The attack moved the sample in the orange ring from rank "
         f"{result.before.ranks[target]} to rank {result.after.ranks[target]} of {n}; accuracy "
         f"went from {percent(result.accuracy_before)} to {percent(result.accuracy_after)}. The "
         "disagreement counts both labels."
@@ -65,7 +63,7 @@ def candidates_title(result: CandidatesResult) -> str:
     turned = int(((honest > 0) != (attacked > 0)).sum())
     return (
         f"{turned} of {len(honest):,} unseen samples change sides: {int((honest < 0).sum())} would "
-        f"help by the honest model, {int((attacked < 0).sum())} by the attacked one"
+        f"help by the honest model, {int((attacked < 0).sum())} by the malicious one"
     )
 
 

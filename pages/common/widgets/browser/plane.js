@@ -129,7 +129,7 @@ function begin(root, data) {
     canvas.setAttribute('aria-label', said);
     ctx.drawImage(grid, 0, 0, width, width);
     boundary(ctx, model, width, ink);
-    const size = width < 260 ? 3 : 4.5;
+    const large = noteSize() / 14, size = (width < 260 ? 3 : 4.5) * large;
     for (const [x, y, c] of data.points) {
       ctx.beginPath();
       mark(ctx, shareX(x) * width, shareY(y) * width, size, c);
@@ -141,9 +141,9 @@ function begin(root, data) {
     }
     whyWhite(ctx, width, pale, ink, style.fontFamily);
     const [tx, ty] = data.points[data.target];  // the attacked sample: a ring around it
-    for (const [thick, colour] of [[7, '#222222'], [4, '#FFD54A']]) {
+    for (const [thick, colour] of [[8, '#FFFFFF'], [5, hue(style, 'target')]]) {
       ctx.beginPath();
-      ctx.arc(shareX(tx) * width, shareY(ty) * width, 19, 0, 7);
+      ctx.arc(shareX(tx) * width, shareY(ty) * width, 19 * large, 0, 7);
       ctx.lineWidth = thick;
       ctx.strokeStyle = colour;
       ctx.stroke();
@@ -200,11 +200,18 @@ function begin(root, data) {
     ctx.restore();
   }
 
+  // 'rank 80 of 80, helps most': at both ends it says which end this is.
+  function ranked(model, v) {
+    const rank = rankOf(model, v), [first, last] = data.words.ends;
+    const end = rank === 1 ? first : rank >= model.scores.length ? last : '';
+    return `${data.words.rank} ${rank} ${data.words.of}${end}`;
+  }
+
   function said() {
     const parts = root.sides.map(({ model }) => {
       const v = value(model, ...place, label);
       return `${model.name}: ${format(v)}, ${data.words.verdicts[v > 0 ? 0 : 1]}, `
-        + `${data.words.rank} ${rankOf(model, v)} ${data.words.of}`;
+        + ranked(model, v);
     });
     return `${data.words.point} ${data.classes[label]}, ${data.words.at} ${spot(place)}. `
       + `${parts.join('. ')}.`;
@@ -217,7 +224,7 @@ function begin(root, data) {
       side.value.textContent = format(v);
       side.verdict.textContent = data.words.verdicts[v > 0 ? 0 : 1];
       side.verdict.dataset.sign = v > 0 ? 'up' : 'down';
-      side.rank.textContent = `${data.words.rank} ${rankOf(side.model, v)} ${data.words.of}`;
+      side.rank.textContent = ranked(side.model, v);
       Object.assign(side.handle.style, { left: `${100 * x}%`, top: `${100 * y}%` });
       side.handle.dataset.label = label;
       side.handle.setAttribute('aria-label', `${data.words.handle} ${text}`);

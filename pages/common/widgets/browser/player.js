@@ -6,6 +6,13 @@
 // the sample at a place (−1: none).
 const FIRST = 10;  // that stand in a row of their own, larger
 const CLIMB = { high: 80, left: 58, right: 12 };  // px: of the curve of ranks, and beside it
+const LETTERS = 14;  // px of the curve's text for which these are made
+
+// The same, for text of the size that the page has.
+function climbSize() {
+  const times = noteSize() / LETTERS;
+  return { high: times * CLIMB.high, left: times * CLIMB.left, right: CLIMB.right };
+}
 
 // The ranks that a log axis names: the first, the last, and the powers of ten well between them.
 function marked(n) {
@@ -56,7 +63,7 @@ function begin(root, data, scene = wall(data)) {
   const still = matchMedia('(prefers-reduced-motion: reduce)');
   let at = data.ended ? last : 0, playing = false;
   let from = 0, to = 0, began = 0, length = 0, request = 0, timer = 0;
-  let room = null, atlas = null, negative = null;
+  let room = null, atlas = null, negative = null, reached = at;
 
   if (data.atlas) {
     const picture = new Image();
@@ -71,8 +78,10 @@ function begin(root, data, scene = wall(data)) {
   function layout() {
     const width = root.wall.clientWidth, ratio = window.devicePixelRatio || 1;
     if (!width) return;
-    const height = scene.measure(width, ranks[0].length);
-    for (const [canvas, high] of [[root.wall, height], [root.curve, CLIMB.high]]) {
+    const height = scene.measure(width, ranks[0].length), climb = climbSize();
+    root.range.style.marginLeft = `${climb.left - 8}px`;  // it begins where the curve does
+    root.range.style.width = `calc(100% - ${climb.left - 4}px)`;
+    for (const [canvas, high] of [[root.wall, height], [root.curve, climb.high]]) {
       canvas.style.height = high + 'px';
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(high * ratio);
@@ -115,7 +124,7 @@ function begin(root, data, scene = wall(data)) {
   // The target's rank over the recorded steps, rank 1 at the top, logarithmic. The slider below
   // has the same steps: it stands where the curve does.
   function drawCurve(ink, accent) {
-    const { ratio, width } = room, ctx = root.curve.getContext('2d'), { high, left, right } = CLIMB;
+    const { ratio, width } = room, ctx = root.curve.getContext('2d'), { high, left, right } = climbSize();
     const x = (p) => left + (width - left - right) * (last ? p / last : 0);
     const y = (rank) => 10 + (high - 20) * Math.log(rank) / Math.log(Math.max(data.n, 2));
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -130,6 +139,7 @@ function begin(root, data, scene = wall(data)) {
       ctx.fillText((rank === 1 ? data.words.climb + ' ' : '') + rank.toLocaleString('en'), left - 12,
         y(rank));
     }
+    nameCurve(ctx, ink, left + 10, y(ranks[0][data.at]) > high / 2 ? .25 * high : .75 * high);
     const climb = (upTo, colour, thick) => {
       ctx.strokeStyle = colour;
       ctx.lineWidth = thick;
@@ -142,12 +152,22 @@ function begin(root, data, scene = wall(data)) {
       const p = Math.min(Math.floor(t), last), q = Math.min(p + 1, last);
       return mix(y(ranks[p][data.at]), y(ranks[q][data.at]), ease(t - p));
     };
-    climb(last, 'rgba(134,142,150,.7)', 1.5);
+    reached = Math.max(reached, at);  // what follows is not told before it is played
+    climb(reached, 'rgba(134,142,150,.7)', 1.5);
     climb(at, accent, 3);
     ctx.fillStyle = accent;
     ctx.beginPath();
     ctx.arc(x(at), height(at), 6, 0, 7);
     ctx.fill();
+  }
+
+  // What the curve is, in the corner that it leaves free where it begins.
+  function nameCurve(ctx, ink, x, y) {
+    const size = noteSize();
+    ctx.clearRect(x - 4, y - .6 * size, ctx.measureText(data.words.curve).width + 8, 1.2 * size);
+    ctx.textAlign = 'left';
+    ctx.fillStyle = ink;
+    ctx.fillText(data.words.curve, x, y);
   }
 
   function show() {
@@ -237,8 +257,8 @@ function begin(root, data, scene = wall(data)) {
   };
   const scrub = (event) => {
     const box = root.curve.getBoundingClientRect();
-    const wide = box.width - CLIMB.left - CLIMB.right;
-    glide(Math.round((event.clientX - box.left - CLIMB.left) / wide * last), 150);
+    const { left, right } = climbSize();
+    glide(Math.round((event.clientX - box.left - left) / (box.width - left - right) * last), 150);
   };
   root.curve.onpointerdown = (event) => {
     root.curve.setPointerCapture(event.pointerId);
@@ -259,21 +279,30 @@ function begin(root, data, scene = wall(data)) {
   root.stop = () => { halt(); sized.disconnect(); };
 }
 
+// How many columns, from so many on, leave the least free in the last line of `m` pictures.
+function fullest(m, columns) {
+  const free = (c) => (c - m % c) % c;
+  return [0, 1, 2, 3, 4].map((more) => columns + more).reduce((a, b) => (free(b) < free(a) ? b : a));
+}
+
 // All samples as a wall of pictures, rank 1 first; the first ones stand larger, in a row.
 function wall(data) {
-  let large = 0, cell = 0, place = null;
+  let large = 0, cell = 0, place = null, above = 0;  // above: the height of words over the row
   return { measure, draw, nearest };
 
   // Where each rank stands: the first ones in a row, the others in lines below.
   function measure(width, m) {
+    const narrow = width < 500;
     large = Math.min(width / FIRST, 58);
-    const room = Math.max(width * (width < 500 ? 225 : 250), 1);
+    above = narrow ? 20 : 0;
+    const room = Math.max(width * (narrow ? 260 : 250), 1);
     const size = Math.max(4, Math.min(large, Math.sqrt(room / m)));
-    const columns = Math.max(1, Math.floor(width / size)), top = large + 10;
+    const columns = fullest(m - FIRST, Math.max(1, Math.floor(width / size)));
+    const top = above + large + 10;
     cell = width / columns;
     // Of a thinned data set, m samples stand for n ranks.
     place = (rank) => {
-      if (rank <= FIRST) return [(rank - .5) * large, large / 2, large];
+      if (rank <= FIRST) return [(rank - .5) * large, above + large / 2, large];
       const share = (rank - 1 - FIRST) / Math.max(data.n - FIRST, 1);
       const i = m === data.n ? rank - 1 - FIRST : Math.floor(share * (m - FIRST));
       return [(i % columns + .5) * cell, top + (Math.floor(i / columns) + .5) * cell, cell];
@@ -284,11 +313,14 @@ function wall(data) {
   function draw(ctx, { i, f, was, will, ranks, width, height, ink, style, accent, tile }) {
     ctx.strokeStyle = 'rgba(134,142,150,.7)';
     ctx.lineWidth = 1;
-    ctx.strokeRect(.5, .5, FIRST * large - 1, large - 1);
-    if (width - FIRST * large > 190) {
-      ctx.fillStyle = ink;
+    ctx.strokeRect(.5, above + .5, FIRST * large - 1, large - 1);
+    ctx.fillStyle = ink;
+    ctx.textBaseline = 'middle';
+    if (above) {
+      ctx.font = `${noteSize()}px ${style.fontFamily}`;
+      ctx.fillText(data.words.first + ' ▼', 0, above / 2);
+    } else if (width - FIRST * large > 190) {
       ctx.font = textSize() + style.fontFamily;
-      ctx.textBaseline = 'middle';
       ctx.fillText('◀ ' + data.words.first, FIRST * large + 14, large / 2);
     }
     for (let s = 0; s < was.length; s++) {
