@@ -5,7 +5,7 @@ import streamlit as st
 
 from engine.experiments import AttributionsRequest, PolishRequest
 from engine.results.store import Stored
-from pages.attack.parts import fresh
+from pages.attack.parts import fresh, radius_words
 from pages.common.asking import controls, data_choice, door, halves, openings, sweep_requests
 from pages.common.asking.form import Form
 from pages.common.asking.not_here import offer_instead
@@ -119,6 +119,13 @@ def beside(dataset: str, others: pd.DataFrame) -> str:
     return own if stored is None else f"{own} {race_elsewhere.honest_first(stored.result)}"
 
 
+def before(request: PolishRequest) -> str:
+    """Say on which other targets earlier versions of the search had been run, with a space before
+    it; empty where the search was not made."""
+    asked = published_results.request_of("minimal", request.dataset)
+    return radius_words.run_before(asked, True) if request.minimal and asked else ""
+
+
 @unfold.section("Every attack against every check, in numbers", "numbers")
 def evidence(stored: Stored, request: PolishRequest, declared: Stored | None) -> None:
     others = elsewhere(request.dataset)
@@ -129,7 +136,8 @@ def evidence(stored: Stored, request: PolishRequest, declared: Stored | None) ->
         "model in twenty, and how many targets the Newton steps leave in the top ten. AUC: how "
         "often a malicious model has the larger number than an honest one. A cell leads to its "
         f"evidence. Linear models on {in_prose(request.dataset)}, {request.n_targets} targets that "
-        f"nothing was tuned on.{words.within(request)}{beside(request.dataset, others)}"
+        f"nothing was tuned on.{words.within(request)}{before(request)}"
+        f"{beside(request.dataset, others)}"
     )
     st.markdown(words.beside_other_pages(stored.result))
     if declared is not None:

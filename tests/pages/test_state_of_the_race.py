@@ -11,6 +11,8 @@ from engine.experiments import DeniableRequest, PolishRequest
 from engine.experiments.polish import HONEST, honest_of
 from engine.results.store import Store
 from engine.settings import Settings
+from pages.attack.parts import radius_words
+from pages.common.asking import door
 from pages.common.lab import published_results, registry
 from pages.defend.parts import race_elsewhere, race_figures, race_words
 from pages.defend.parts.polish_words import KINDS
@@ -168,3 +170,22 @@ def test_the_colours_change_at_the_limits_that_the_legend_states(stopped: int, p
     assert race_figures.look(stopped, 10) == place
     said = [name for name, _ in race_figures.LOOKS]
     assert "90% or more" in said[0] and "10% or fewer" in said[2]
+
+
+def test_no_target_of_the_race_is_one_that_earlier_searches_were_run_on(open_page: Open) -> None:
+    asked = published_results.request_of("minimal", "digits")
+    assert asked is not None
+    searched = door.find("minimal-radius", asked)
+    assert searched is not None
+    request = published_results.request_of("polish", "digits")
+    assert request is not None
+    raced = door.find("polish", request)
+    assert raced is not None
+    own = raced.result.loc[raced.result["kind"] == "minimal", "target"]
+    assert not {*own} & {*searched.result.targets}
+    said = words(unfold(open_page(PAGE)))
+    there = "run on the 24 targets of *How far must the model go?*, and on none of these."
+    assert f"Earlier versions of the search had been {there}" in said
+    assert radius_words.run_before(asked) == (
+        " Earlier versions of the search had been run on the same 24 targets."
+    )

@@ -369,6 +369,7 @@ NO_RESULT = (
         r"^Time is the median of",
         r"^Each makes \d",
         r"^(The attacker adds the gradient|One mark a draw)",
+        r"^Earlier versions of the search had been run",
         r"^The (targets were drawn by seed|\d+ targets of the page)",
         r"^Too much: over|^±20% means that a sample counts as",
         r"^The trainer also chooses the L2 penalty",
