@@ -85,7 +85,7 @@ def attack_each_k(
         what = "sets of targets" if len(sets[0]) > 1 else f"the objective '{options.objective}'"
         raise InvalidInput("ks", ks, f"a single k: runs of {what} depend on it")
     problem, before = honest_scores(options, model, dataset, device, problem)
-    problem, precision = in_precision(problem, options.precision)
+    problem, precision = in_precision(problem, options.precision, before)
     plan = make_plan(options, problem, model, before=before, sets=sets, ks=ks)
     scores, gradients = step_tolerances(problem, precision, plan.tolerance)
     plan = replace(plan, tolerance=scores, gradient_tolerance=gradients)

@@ -108,6 +108,8 @@ def worst_needed(target_ranks: Tensor, k: int) -> Tensor:
     """Return the worst rank among the min(k, t) best-placed targets, (R,); success when it is <=
     k."""
     needed = min(k, target_ranks.shape[1])
+    if target_ranks.shape[1] == 1:
+        return target_ranks[:, 0]
     return target_ranks.kthvalue(needed, dim=1).values
 
 
@@ -116,18 +118,20 @@ def pending(standing: Standing) -> Tensor:
     return (standing.ranks > standing.k).to(standing.scores.dtype)
 
 
-def raise_targets(standing: Standing, pushed_down: Tensor) -> Tensor:
-    """Σ over pending targets of (`pushed_down` (B, t, n) − one-hot of the target): (B, n)."""
+def raise_targets(standing: Standing, pushed_down: Tensor, many: Tensor | int = 1) -> Tensor:
+    """Σ over pending targets of (`pushed_down` (B, t, n) / `many` (B, t) − one-hot of the target):
+    (B, n)."""
     waits = pending(standing)
-    c = (waits.unsqueeze(-1) * pushed_down).sum(1)
+    pushed = pushed_down * (waits / many).unsqueeze(-1)
+    c = pushed.squeeze(1) if pushed.shape[1] == 1 else pushed.sum(1)
     return c.scatter_add(1, standing.targets, -waits)
 
 
 def higher_ranked(standing: Standing) -> Tensor:
     """c_target = −1, and 1/|A| on A = {i : I_i > I_target}: the paper's."""
     own = standing.scores.gather(1, standing.targets).unsqueeze(-1)
-    above = (standing.scores.unsqueeze(1) > own).to(standing.scores.dtype)  # B, t, n
-    return raise_targets(standing, above / above.sum(-1, keepdim=True).clamp(min=1))
+    above = standing.scores.unsqueeze(1) > own  # B, t, n
+    return raise_targets(standing, above, (standing.ranks - 1).clamp(min=1))
 
 
 def top_k(standing: Standing) -> Tensor:

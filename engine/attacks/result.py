@@ -69,7 +69,8 @@ class AttackResult:
     trajectory: run, step, rank, loss, accuracy_test, accuracy_holdout; for several targets `rank`
         is the worst rank among the min(k, t) best-placed ones.
     replay: the returned run; None in results of batches and of earlier versions of the lab.
-    precision: of the steps' solves, 'full', 'coarse' or 'mixed': what 'auto' has chosen.
+    precision: of the steps' solves, 'full', 'coarse', 'fixed' or 'mixed': what 'auto' has
+        chosen.
     """
 
     targets: tuple[int, ...]

@@ -13,6 +13,7 @@ are: a multiplier of that condition, so that cost is minimised where it holds.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -67,6 +68,11 @@ class Plan:
     @property
     def ks(self) -> tuple[int, ...]:
         return (self.k, *self.wider)
+
+    @cached_property
+    def tops(self) -> Tensor:
+        """`ks` on the device, (ks, 1): sent there once, because the host waits for that."""
+        return torch.tensor(self.ks, device=self.theta.device).unsqueeze(1)
 
     @property
     def anywhere(self) -> bool:
@@ -207,12 +213,13 @@ def looked(
     loss: Tensor,
 ) -> tuple[StepInfo, Tensor]:
     """Return what a step saw, `after` being the state with that recorded, and the places of the
-    runs that go on. All comes to the host in one copy: for each it waits for a GPU."""
+    runs that go on, on the host where all do. All comes there in one copy: for each the host waits
+    for a GPU."""
     holdout = problem.accuracy(state.theta, "holdout")
     going = ~part(after.done[0], state.active)
     columns = (state.active, rank, loss, forward.accuracy, holdout, going)
     seen = torch.stack([column.double() for column in columns]).cpu()
-    run, placed, lowered, accuracy, unseen, _ = seen.numpy()
+    run, placed, lowered, accuracy, unseen, on = seen.numpy()
     info = StepInfo(
         step=state.step,
         run=run.astype(np.int64),
@@ -222,7 +229,8 @@ def looked(
         accuracy_holdout=unseen,
         **replayed(plan, state, forward.scores),
     )
-    return info, torch.nonzero(seen[-1]).flatten().to(rank.device)
+    staying = torch.from_numpy(np.flatnonzero(on))
+    return info, staying if len(staying) == len(rank) else staying.to(rank.device)
 
 
 def replayed(plan: Plan, state: AttackState, scores: Tensor) -> dict[str, NDArray]:
@@ -287,8 +295,7 @@ def ranked(forward: Forward, rank: Tensor) -> Tensor:
 def arrivals(plan: Plan, state: AttackState, rank: Tensor, quality: Tensor | None = None) -> Tensor:
     """Return which active runs are in the top of which k for the first time, or, given the quality
     (A,) that an upkeep sees, better there than ever: (A,) → (ks, A)."""
-    ks = torch.tensor(plan.ks, device=rank.device)
-    inside, new = rank <= ks.unsqueeze(1), ~part(state.reached, state.active, 1)
+    inside, new = rank <= plan.tops, ~part(state.reached, state.active, 1)
     if plan.anywhere:
         inside = torch.ones_like(inside)
     if quality is not None:
@@ -329,8 +336,11 @@ def record(
 def kept(then: Tensor, now: Tensor | int, where: Tensor, rows: Tensor) -> Tensor:
     """Write values (A, …) of the runs `rows` into those of all k and runs, (ks, R, …), where
     `where` (ks, A) says so."""
-    mask = where.view(*where.shape, *[1] * (then.ndim - 2))
-    return put(then, torch.where(mask, now, part(then, rows, 1)), rows, 1)
+    mask, before = where.view(*where.shape, *[1] * (then.ndim - 2)), part(then, rows, 1)
+    written = (
+        before.masked_fill(mask, now) if isinstance(now, int) else torch.where(mask, now, before)
+    )
+    return put(then, written, rows, 1)
 
 
 def part(values: Tensor, rows: Tensor, axis: int = 0) -> Tensor:
@@ -348,14 +358,16 @@ def arrived(
 ) -> AttackState:
     """Keep the iterates that serve the k for which `new` (ks, A) says so."""
     rows, upkeep = state.active, plan.objective.upkeep
-    ending = new if upkeep is None or quality is None else new & (quality >= upkeep.enough)
-    done = put(state.done, part(state.done, rows, 1) | ending, rows, 1)
-    if upkeep is not None:  # one run that keeps enough will do
+    reached = put(state.reached, part(state.reached, rows, 1) | new, rows, 1)
+    done = reached
+    if upkeep is not None and quality is not None:  # one run that keeps enough will do
+        ending = new & (quality >= upkeep.enough)
+        done = put(state.done, part(state.done, rows, 1) | ending, rows, 1)
         by_attack = done.view(len(plan.ks), -1, plan.runs)
         done = by_attack.any(-1, keepdim=True).expand_as(by_attack).reshape(done.shape)
     return replace(
         state,
-        reached=put(state.reached, part(state.reached, rows, 1) | new, rows, 1),
+        reached=reached,
         done=done,
         kept_theta=kept(state.kept_theta, state.theta, new, rows),
         kept_accuracy=kept(state.kept_accuracy, accuracy, new, rows),
@@ -396,9 +408,10 @@ def move(plan: Plan, state: AttackState, gradient: Tensor) -> AttackState:
     second = (state.second_moment * BETA_2).addcmul_(gradient, gradient, value=1 - BETA_2)
     count = state.step + 1
     decay = 1 if 2 * state.step < plan.steps else DECAY
-    rate = part(plan.learning_rates, state.active).unsqueeze(1) * (decay / (1 - BETA_1**count))
-    size = (second / (1 - BETA_2**count)).sqrt_().add_(EPSILON)
-    theta = state.theta.addcdiv(rate * first, size, value=-1)
+    rate = part(plan.learning_rates, state.active).unsqueeze(1)
+    scale = (1 - BETA_2**count) ** 0.5  # of both moments' beginning at zero, taken out at once
+    size = second.sqrt().add_(EPSILON * scale)
+    theta = state.theta.addcdiv(rate * first, size, value=-decay * scale / (1 - BETA_1**count))
     if plan.gauge_classes:
         theta = plan.honest + without_gauge(theta - plan.honest, plan.gauge_classes)
     return replace(
@@ -414,7 +427,7 @@ def project(theta: Tensor, honest: Tensor, ball: float) -> Tensor:
     """Return the nearest points to θ (R, P) with ‖θ − θ*‖₂ <= ball."""
     offset = theta - honest
     length = torch.linalg.vector_norm(offset, dim=1, keepdim=True)
-    return torch.where(length > ball, torch.addcmul(honest, offset, ball / length), theta)
+    return torch.where(length > ball, torch.addcdiv(honest, offset, length, value=ball), theta)
 
 
 def without_gauge(moves: Tensor, n_classes: int) -> Tensor:

@@ -143,8 +143,9 @@ class LinearCurvature:
         if len(self.P) == 1:
             return self
         part = replace(self, P=self.P.index_select(0, columns))
+        shared = len(self.preconditioner[0]) == 1
         part.__dict__["preconditioner"] = tuple(
-            values.index_select(0, columns) for values in self.preconditioner
+            values if shared else values.index_select(0, columns) for values in self.preconditioner
         )
         return part
 
@@ -268,7 +269,7 @@ class LinearProblem:
     with H + λI; tolerance and warm starts are handed to it. weights: (n,) of the training
     samples in the mean training loss and in its Hessian H, None for 1 each. gradient_estimator:
     what solves for a gradient where the solve for the scores was not corrected; None for
-    `estimator`.
+    `estimator`. preconditioner: of every θ, as in `LinearCurvature`; None for each θ's own.
     """
 
     train: Samples
@@ -283,6 +284,7 @@ class LinearProblem:
     directions: Tensor | None = None
     weights: Tensor | None = None
     gradient_estimator: Estimator | None = None
+    preconditioner: tuple[Tensor, Tensor] | None = None
 
     @classmethod
     def build(
@@ -367,9 +369,12 @@ class LinearProblem:
             *(self.train.X, self.probabilities(theta, self.train.factor), self.eigenvalues),
             *(self.damping, self.sketch, self.directions, self.train.packed),
         )
-        if self.weights is None:
-            return LinearCurvature(*parts)
-        return WeightedCurvature(*parts, self.weights.expand(len(theta), 1, -1))
+        if self.weights is not None:
+            return WeightedCurvature(*parts, self.weights.expand(len(theta), 1, -1))
+        made = LinearCurvature(*parts)
+        if self.preconditioner is not None:
+            made.__dict__["preconditioner"] = self.preconditioner
+        return made
 
     def training_gradient(
         self, theta: Tensor, P: Tensor, l2: float, keep: Tensor | None = None
@@ -457,8 +462,9 @@ class LinearProblem:
         return self.estimator(curvature, b, self.no_image(b), tolerance, warm)
 
     def no_image(self, b: Tensor) -> Tensor:
-        """Return zeros of the shape that the image of b (B, K, D) has."""
-        return b.new_zeros(1).expand(*b.shape[:2], self.n_train)
+        """Return a tensor of the shape that the image of b (B, K, D) has, whose values nobody
+        reads."""
+        return b.new_empty(1).expand(*b.shape[:2], self.n_train)
 
     def forward(
         self, theta: Tensor, tolerance: float, warm: WarmStart | None = None, split: str = "test"
@@ -483,33 +489,38 @@ class LinearProblem:
         state = forward.state
         assert isinstance(state, LinearState)
         P, X, n = state.curvature.P, self.train.factor_for(tolerance), self.n_train
-        c = (c * self.sign).unsqueeze(1)  # B, 1, n
+        c = (c if self.sign == 1 else -c).unsqueeze(1)  # B, 1, n
         G = pull_back(c * state.E, X)
         solve = self.estimator if state.corrected else self.gradient_estimator or self.estimator
         s_c = solve(state.curvature, G, self.no_image(G), tolerance, warm)
         # H_test s_c: the test gradient's own dependence on θ
         X_test = state.test.factor_for(tolerance)
-        on_test = curve(state.P_test, image(X_test, s_c.x))
-        gradient = pull_back(on_test, X_test, -1 / len(state.test.y))
+        gradient = pull_back(curve(state.P_test, image(X_test, s_c.x)), X_test)
         # Σ c_i H_i s and ∇⟨s_c, H s⟩ = ∇ mean Cov_p(a, b) share one product with X: with b centred,
-        # p ⊙ (a − mean of a) ⊙ b − p Cov_p(a, b) − n c ⊙ p ⊙ b
+        # p ⊙ (a − mean of a) ⊙ b − p Cov_p(a, b) − n c ⊙ p ⊙ b. The covariance is the sum of the
+        # other terms, because that of p ⊙ b is 0.
         a, M = s_c.image, curve(P, forward.solution.image)  # p ⊙ b
-        covariance = self.weighed((M * a).sum(CLASSES, keepdim=True))
         if self.weights is None:
             M = M * (a - torch.add((P * a).sum(CLASSES, keepdim=True), c, alpha=n))
         else:
             M = M * (self.weighed(centre(P, a)) - n * c)
-        M.addcmul_(P, covariance, value=-1)
+        M.addcmul_(P, M.sum(CLASSES, keepdim=True), value=-1)
         if weight:
             M.add_(self.weighed(state.E), alpha=weight)
-        gradient = pull_back(M, X, 1 / n, gradient, 1.0)
+        gradient = pull_back(M, X, 1 / n, gradient, -1 / len(state.test.y))
         return gradient.flatten(1), s_c
 
 
 def hits(logits: Tensor, y: Tensor) -> Tensor:
-    """Share of rows whose largest entry is the label's: (B, K, m) → (B,), float64."""
-    found = logits.max(CLASSES).indices  # argmax over a middle axis takes six times as long
-    return (found == y).double().mean(1)
+    """Share of rows whose largest entry, the first of equal ones, is the label's: (B, K, m) →
+    (B,), float64."""
+    if logits.device.type == "cpu":  # whose search for an index over a middle axis is slow
+        K = logits.shape[CLASSES]
+        places = torch.arange(K, 0, -1, dtype=logits.dtype).view(K, 1)
+        found = K - ((logits == logits.amax(CLASSES, keepdim=True)) * places).amax(CLASSES)
+    else:
+        found = logits.max(CLASSES).indices
+    return (found == y).mean(1, dtype=torch.float64)
 
 
 def eigenbasis(X: Rows) -> tuple[Tensor, Tensor]:

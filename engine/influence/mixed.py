@@ -16,9 +16,9 @@ from torch import Tensor
 
 from engine.checks import check_choice
 from engine.errors import InvalidInput
-from engine.influence.estimators import TrainingCurvature, cg
-from engine.influence.linear import COARSE, LinearCurvature, LinearProblem
-from engine.influence.problem import InfluenceProblem
+from engine.influence.estimators import Fixed, TrainingCurvature, cg
+from engine.influence.linear import COARSE, LinearCurvature, LinearProblem, LinearState
+from engine.influence.problem import Forward, InfluenceProblem
 from engine.influence.products import curve, image, pull_back
 from engine.influence.solve import (
     Solution,
@@ -35,6 +35,7 @@ MIXED_TOLERANCE = 1e-2  # relative residual, in float32, of a solve in mixed pre
 # Of the gradients of a step on large data: their cosine to exact ones stays above 0.999. On digits
 # it fell to 0.998 (`python -m tests.benchmarks half`).
 COARSE_GRADIENT, MIXED_GRADIENT = 1e-2, 2e-2
+FIXED = 5  # iterations of each solve of a step with precision 'fixed'
 INNER = 0.5  # of the tolerance that the solve in bfloat16 goes to: the rest is for its rounding
 CORRECTION = 0.2  # relative residual of the solve for what a round has left
 ROUNDS = 2  # of corrections before float32 takes over
@@ -138,14 +139,18 @@ def refined(
     return found
 
 
-def in_precision(problem: InfluenceProblem, precision: str) -> tuple[InfluenceProblem, str]:
+def in_precision(
+    problem: InfluenceProblem, precision: str, honest: Forward | None = None
+) -> tuple[InfluenceProblem, str]:
     """Return the problem whose coarse solves are made in a precision of
-    `engine.vocabulary.PRECISIONS`, and which one that is: 'full', 'coarse' or 'mixed'.
+    `engine.vocabulary.PRECISIONS`, and which one that is: 'full', 'coarse', 'fixed' or 'mixed'.
 
+    honest: the honest model's scores. In 'fixed' its preconditioner serves all models of an attack:
+    on digits solves end at the same residual, and none is decomposed.
     'auto' is what `fastest` says. A problem in float64 stays in 'full', and for 'coarse' one that
     is not `large` too.
-    Raises InvalidInput for 'coarse' and 'mixed' with a network, and for 'mixed' with weights or
-    features on disk.
+    Raises InvalidInput for 'coarse', 'fixed' and 'mixed' with a network, and for 'mixed' with
+    weights or features on disk.
     """
     check_choice("precision", precision, PRECISIONS)
     if precision == "auto":
@@ -158,6 +163,10 @@ def in_precision(problem: InfluenceProblem, precision: str) -> tuple[InfluencePr
         return problem, "full"
     if precision == "coarse":
         return problem, "coarse" if large(problem) else "full"
+    if precision == "fixed":
+        state = None if honest is None else honest.state
+        shared = state.curvature.preconditioner if isinstance(state, LinearState) else None
+        return replace(problem, estimator=Fixed(FIXED), preconditioner=shared), "fixed"
     if not able(problem):
         wanted = "'full', 'coarse' or 'auto' for weights or features on disk"
         raise InvalidInput("precision", precision, wanted)

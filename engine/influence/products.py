@@ -37,6 +37,9 @@ def pull_back(
     if isinstance(plain, Tensor) and V is not None and not pays(flat, plain):  # one pass
         added = torch.addmm(V.reshape(B * K, D), flat, plain, beta=damping, alpha=share)
         return added.view(B, K, D)
+    if isinstance(plain, Tensor) and share != 1 and not pays(flat, plain):
+        nothing = flat.new_empty(1).expand(B * K, D)  # times 0, unread
+        return torch.addmm(nothing, flat, plain, beta=0, alpha=share).view(B, K, D)
     pulled = under(flat, X).view(B, K, D)
     if share != 1:
         pulled *= share

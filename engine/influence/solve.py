@@ -89,6 +89,15 @@ class Solution:
         """Return this solution as the start of another solve."""
         return WarmStart(self.x, self.image, self.energy)
 
+    def index_copy(self, columns: Tensor, others: "Solution") -> "Solution":
+        """Return the solution with these of its columns (A,) replaced by those of `others`."""
+        names = ("x", "image", "residual", "iterations", "energy", "lowest")
+        parts = {
+            name: getattr(self, name).index_copy(0, columns, getattr(others, name))
+            for name in names
+        }
+        return replace(self, **parts)
+
 
 @dataclass(frozen=True)
 class WarmStart:
@@ -310,21 +319,41 @@ def keep(whole: Columns, at: Columns) -> None:
 def fixed_iterations(
     operator: Curvature, b: Tensor, empty_image: Tensor, iterations: int
 ) -> Solution:
-    """Do exactly that many iterations of `conjugate_gradients` from zero, and read no value."""
+    """Do exactly that many iterations, at least one, of `conjugate_gradients` from zero, and read
+    no value.
+
+    A column of zeros stays at zero. The directions are kept divided by ⟨r, precondition(r)⟩, which
+    saves the quotients of numbers of one column each: s ← s + z/⟨r, z⟩ and x ← x + s/⟨s, A s⟩."""
+    least = b.new_full((1,), torch.finfo(b.dtype).tiny)  # added to what divides: 0/0 becomes 0
+    z = operator.precondition(b)
+    s = z / over(positive_dot(b, z, least), z)
+    x = image = r = b
+    for done in range(iterations):
+        if done:  # the last iteration needs no next direction
+            z = operator.precondition(r)
+            s = s.addcdiv_(z, over(positive_dot(r, z, least), z))
+        u = operator.image(s)
+        product = operator.pull(operator.curved(u), s)
+        energy = over(positive_dot(s, product, least), s)
+        if done == 0:
+            x, image, r = s / energy, u / over(energy, u), b.addcdiv(product, energy, value=-1)
+        else:
+            x.addcdiv_(s, energy)
+            image.addcdiv_(u, over(energy, u))
+            r.addcdiv_(product, energy, value=-1)
     length = norm(b)
-    scale = length.masked_fill(length == 0, 1)
-    at = begin(operator, b, empty_image, scale)
-    for left in reversed(range(iterations)):
-        u = operator.image(at.d)
-        product = operator.pull(operator.curved(u), at.d)
-        alpha = at.rz / dot(at.d, product)
-        at.advance(alpha, u)
-        at.lower(alpha, product)
-        if left:  # the last iteration needs no next direction
-            at.turn(operator.precondition(at.r), all_go=True)
-    at.length = norm(at.r)
-    at.iterations += iterations
-    return at.solution(b, scale)
+    residual = norm(r) / length.clamp(min=torch.finfo(b.dtype).tiny)
+    count, nowhere = torch.full_like(length, iterations), torch.full_like(length, torch.inf)
+    image = image if empty_image.numel() else empty_image
+    return Solution(x, image, residual, count, dot(x, b), nowhere)
+
+
+def positive_dot(a: Tensor, b: Tensor, least: Tensor) -> Tensor:
+    """⟨a, b⟩ + `least` (1,) per column, (B,)."""
+    if a.device.type == "cpu":
+        return dot(a, b).add_(least)
+    parts = least.view(1, 1, 1), a.reshape(len(a), 1, -1), b.reshape(len(b), -1, 1)
+    return torch.baddbmm(*parts).view(-1)
 
 
 def looks_often(b: Tensor) -> bool:

@@ -55,6 +55,7 @@ class Posed:
     """An attack of ten runs on the sample in the middle of the ranking, in each precision."""
 
     full: LinearProblem
+    fixed: LinearProblem
     mixed: LinearProblem
     plan: Plan
     auto: str
@@ -67,12 +68,14 @@ class Posed:
         options = AttackOptions(restarts=RUNS // 2, radius=RADIUS)
         full, before = honest_scores(options, model, dataset, "cpu", None)
         plan = make_plan(options, full, model, before=before, sets=[(target,)], ks=(1,))
-        mixed, _ = in_precision(full, "mixed")
-        assert isinstance(full, LinearProblem) and isinstance(mixed, LinearProblem)
-        return cls(full, mixed, plan, in_precision(full, "auto")[1])
+        fixed, mixed = (in_precision(full, name)[0] for name in ("fixed", "mixed"))
+        assert isinstance(full, LinearProblem) and isinstance(fixed, LinearProblem)
+        assert isinstance(mixed, LinearProblem)
+        return cls(full, fixed, mixed, plan, in_precision(full, "auto")[1])
 
     def each(self) -> dict[str, tuple[LinearProblem, Plan]]:
-        problems = {"full": self.full, "coarse": self.full, "mixed": self.mixed}
+        full = self.full
+        problems = {"full": full, "coarse": full, "fixed": self.fixed, "mixed": self.mixed}
         made = {}
         for name, problem in problems.items():
             scores, gradients = step_tolerances(problem, name, self.plan.tolerance)
@@ -173,7 +176,7 @@ def success() -> None:
     outside = np.flatnonzero(influence_scores(model, dataset).ranks > OUTSIDE)
     targets = [t for (t,) in draw_targets(outside, TARGETS, 1, TARGETS_SEED)]
     moved = {}
-    for precision in ("full", "mixed"):  # digits are too small for coarse gradients
+    for precision in ("full", "fixed", "mixed"):  # digits are too small for coarse gradients
         began = time.process_time()
         found = []
         for some in range(0, TARGETS, 5):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import engine
 from engine import rows
-from engine.attacks.attack import attack_with
+from engine.attacks.attack import attack_with, honest_scores, make_plan
 from engine.attacks.options import AttackOptions
 from engine.attacks.result import AttackResult
 from engine.attacks.state import init, step
@@ -19,10 +19,12 @@ from engine.data.dataset import Dataset
 from engine.data.load import load_dataset
 from engine.errors import InvalidInput
 from engine.experiments import EXPERIMENTS, AttackRequest, Context, SweepRequest, values_of
-from engine.influence.estimators import Estimator
+from engine.influence import estimators, solve
+from engine.influence.estimators import MOST_LEFT, Estimator
 from engine.influence.linear import LinearProblem, LinearState
 from engine.influence.mixed import (
     COARSE_GRADIENT,
+    FIXED,
     MIXED_TOLERANCE,
     fastest,
     in_precision,
@@ -36,6 +38,7 @@ from engine.statistics import wilson_interval
 from tests.benchmarks.half import Posed, cosine, moves
 from tests.support.problems import random_problem
 from tests.support.reference import explicit_gradient, explicit_scores, flat, relative_error
+from tests.unit.test_fake_tensors import Counter
 
 HALF_ROUNDING = 2**-8  # of bfloat16: half a unit in its last place, relative to the number
 MEASURED = 1e-4  # a residual is measured in float32
@@ -48,8 +51,9 @@ def in_both(dataset: Dataset, damping: float = 0.25) -> tuple[LinearProblem, Lin
     return full, made
 
 
-def true_residual(problem: LinearProblem, theta: torch.Tensor, x, b) -> float:
-    """‖b − (H + λI) x‖/‖b‖ in float64."""
+def true_residual(problem: LinearProblem, theta: torch.Tensor, x, b, columns=None) -> float:
+    """‖b − (H + λI) x‖/‖b‖ in float64, of the first `columns`; None for all."""
+    theta = theta[:columns]
     assert isinstance(problem.train.X, torch.Tensor)
     double = replace(
         problem,
@@ -108,6 +112,44 @@ def test_where_bfloat16_loses_more_than_the_tolerance_float32_goes_on(checked):
     found = problem.inverse_product(theta, b, MIXED_TOLERANCE)
     assert found.corrected and bool((found.lowest > 0).all())
     assert true_residual(problem, theta, found.x, problem.shape(b)) <= MIXED_TOLERANCE + MEASURED
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**20),
+    n=st.integers(8, 80),
+    d=st.integers(1, 12),
+    n_classes=st.integers(2, 6),
+    damping=st.sampled_from([1e-3, 1e-2, 0.25, 10.0]),
+    columns=st.integers(1, 4),
+)
+def test_a_fixed_number_of_iterations_goes_on_where_it_is_not_enough(
+    seed, n, d, n_classes, damping, columns
+):
+    """Each column alone, so that its numbers do not depend on its neighbours; zeros stay zero."""
+    dataset, model = random_problem(seed, n, d, n_classes)
+    full = LinearProblem.build(dataset, damping=damping, device="cpu")
+    problem, precision = in_precision(full, "fixed")
+    assert isinstance(problem, LinearProblem) and precision == "fixed"
+    generator = torch.Generator().manual_seed(seed)
+    theta = problem.encode(model).repeat(columns + 1, 1)
+    theta = theta + torch.randn(theta.shape, generator=generator)
+    b = torch.randn(theta.shape, generator=generator)
+    b[-1] = 0
+    found = problem.inverse_product(theta, b, 1e-3)
+    assert float(found.residual.max()) <= MOST_LEFT
+    assert true_residual(problem, theta, found.x[:-1], problem.shape(b)[:-1], columns) <= (
+        MOST_LEFT + MEASURED
+    )
+    assert not found.x[-1].any() and not found.image[-1].any()
+    image = rows.times(problem.train.X, found.x.flatten(0, 1)).view(found.image.shape)
+    assert relative_error(found.image, image) < 1e-5
+    assert bool((found.iterations >= FIXED).all())
+    for column in range(columns):
+        if found.iterations[column] == FIXED:
+            own = slice(column, column + 1)
+            alone = problem.inverse_product(theta[own], b[own], 1e-3)
+            assert relative_error(alone.x, found.x[own]) < 1e-3
 
 
 @settings(max_examples=40, deadline=None)
@@ -201,13 +243,14 @@ def attacked(small: tuple[Dataset, LinearModel], precision: str) -> list[AttackR
     )
 
 
-def test_what_arrives_is_at_the_top_exactly_and_as_often(small):
+@pytest.mark.parametrize("precision", ["mixed", "fixed"])
+def test_what_arrives_is_at_the_top_exactly_and_as_often(small, precision):
     dataset, _ = small
-    full, found = attacked(small, "full"), attacked(small, "mixed")
+    full, found = attacked(small, "full"), attacked(small, precision)
     moved = [sum(r.success for r in some) for some in (full, found)]
     low, high = wilson_interval(moved[0], len(full))
     assert 0 < moved[0] < len(full) and low <= moved[1] / len(found) <= high
-    assert {r.precision for r in full} == {"full"} and {r.precision for r in found} == {"mixed"}
+    assert {r.precision for r in full} == {"full"} and {r.precision for r in found} == {precision}
     for result in found:
         assert isinstance(result.model, LinearModel)
         exact = explicit_scores(flat(result.model), dataset, 0.25).numpy()
@@ -279,6 +322,31 @@ def test_a_coarse_attack_on_large_data_says_so_and_its_rank_is_exact():
     assert found.rank_test == exact[target]
 
 
+def test_a_step_of_fixed_iterations_makes_a_gpu_wait_twice(small, monkeypatch):
+    """Once for what arrives, once for what is recorded: counted on the CPU, as if a look waited."""
+    dataset, model = small
+    options = AttackOptions(restarts=2, radius=0.1, precision="fixed")
+    target = int(np.argmax(engine.influence_scores(model, dataset, device="cpu").ranks))
+    full, before = honest_scores(options, model, dataset, "cpu", None)
+    problem, _ = in_precision(full, "fixed", before)
+    plan = make_plan(options, problem, model, before=before, sets=[(target,)], ks=(1,))
+    for module in (solve, estimators):
+        monkeypatch.setattr(module, "looks_often", lambda b: False)
+    copied: list[torch.Tensor] = []
+
+    def to_host(given: torch.Tensor) -> torch.Tensor:
+        copied.append(given)
+        return given
+
+    monkeypatch.setattr(torch.Tensor, "cpu", to_host)
+    state, _ = step(problem, plan, init(plan))
+    copied.clear()
+    with Counter() as counted:
+        state, info = step(problem, plan, state)
+    assert len(info.rank) == len(state.active) == 4
+    assert counted.waits + len(copied) == 2
+
+
 def test_digits_are_attacked_in_full_precision_by_auto():
     dataset = load_dataset("digits")
     assert in_precision(LinearProblem.build(dataset, device="cpu"), "auto")[1] == "full"
@@ -287,7 +355,7 @@ def test_digits_are_attacked_in_full_precision_by_auto():
 def test_float64_stays_in_full_precision(small):
     dataset, _ = small
     problem = LinearProblem.build(dataset, dtype="float64", device="cpu")
-    for precision in ("mixed", "coarse", "auto"):
+    for precision in ("mixed", "coarse", "fixed", "auto"):
         assert in_precision(problem, precision) == (problem, "full")
 
 
@@ -295,7 +363,7 @@ def test_networks_have_no_mixed_precision(small):
     dataset, _ = small
     network = engine.fit_network(dataset, "mlp", device="cpu")
     options = AttackOptions(steps=1, restarts=1)
-    for precision in ("mixed", "coarse"):
+    for precision in ("mixed", "coarse", "fixed"):
         with pytest.raises(InvalidInput, match="precision must be 'full' or 'auto'"):
             attack_with(replace(options, precision=precision), network, dataset, 3, device="cpu")
     result = attack_with(replace(options, precision="auto"), network, dataset, 3, device="cpu")
