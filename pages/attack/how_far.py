@@ -80,6 +80,10 @@ def pictures(result: MinimalRadiusResult, samples: Samples, within: float) -> No
     """Show every target, the easiest first, with a bar as long as its radius; pale where it needs
     more than `within`."""
     charts.heading("The samples, the easiest first")
+    st.caption(
+        "Number and bar: the smallest change that was found. Pale: needs more than the "
+        f"{100 * within:g}% chosen above."
+    )
     farthest = max(result.radius[result.arrived], default=1.0)
     order = np.argsort(np.where(result.arrived, result.radius, np.inf), kind="stable")
     inside = result.moved(within)
@@ -100,10 +104,6 @@ def pictures(result: MinimalRadiusResult, samples: Samples, within: float) -> No
         shown = blocks.portrait(samples, target)
         cells.append((shown if inside[place] else f'<div style="opacity:.3">{shown}</div>', lines))
     blocks.grid(cells)
-    st.caption(
-        "Number and bar: the smallest change that was found. Pale: needs more than the "
-        f"{100 * within:g}% chosen above."
-    )
 
 
 def later_lots(dataset: str) -> dict[MinimalRadiusRequest, Stored]:

@@ -57,7 +57,7 @@ RESULTS = (
     result(r"^Yours \(orange\) is at [\d,]+\.$", lambda data: r.example(data)[1:2]),
     result(r"^The target jumps: rank", r.example_jump),
     result(
-        r"^On test samples that the attacker never saw, the rank of sample \d+ goes",
+        r"^On test samples that the attacker never saw, it goes from",
         r.example_elsewhere,
     ),
     result(r"^All \d+ runs reach the top", r.example_runs),

@@ -209,7 +209,7 @@ def example_elsewhere(_: str) -> Numbers:
     result = only("attack", "digits")
     t = result.targets[0]
     both = (result.before_holdout.scores, result.after_holdout.scores)
-    return [t, *(rankdata(-scores, "min")[t] for scores in both)]
+    return [rankdata(-scores, "min")[t] for scores in both]
 
 
 def example_turnover(_: str) -> Numbers:

@@ -105,4 +105,4 @@ def test_small_words() -> None:
 def test_the_second_rank_is_that_of_the_unseen_samples() -> None:
     there = result().before
     made = result(before_holdout=there, rank_holdout=4)
-    assert wording.second_rank(made).endswith("the rank of sample 9 goes from 10 to 4.")
+    assert wording.second_rank(made).endswith("never saw, it goes from 10 to 4.")

@@ -11,7 +11,7 @@ from pages.common.figures.palette import ATTACKED, BEYOND, INK, translucent
 from pages.common.keeping import shelf
 
 FEWEST = 10  # targets that are drawn in fifths
-BARS = 0.82  # of the figure's width; the counts stand to the right of it
+BARS = 0.8  # of the figure's width; the counts stand to the right of it
 PLACES = ("least sensitive", "less", "medium", "more", "most sensitive")
 
 

@@ -123,7 +123,7 @@ def choose_view(
     keep_choice(tolerance=points)
     named = form.choice(
         st.sidebar,
-        "What must arrive",
+        "Moved by",
         "form",
         list(FORMS.values()),
         "Some try of the attack, as the paper counts, or the one model that it hands out, which is "

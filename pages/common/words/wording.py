@@ -232,9 +232,9 @@ def second_rank(result: AttackResult) -> str:
     rank."""
     target = result.targets[0]
     return (
-        "This rank is on the attacker's own test samples. On test samples that the attacker never "
-        f"saw, the rank of sample {target} goes from "
-        f"{int(result.before_holdout.ranks[target]):,} to {result.rank_holdout:,}."
+        "The rank above is on the attacker's own test samples. On test samples that the attacker "
+        f"never saw, it goes from {int(result.before_holdout.ranks[target]):,} to "
+        f"{result.rank_holdout:,}."
     )
 
 
