@@ -39,6 +39,12 @@ def test_text_and_marks_stand_out_on_both_themes(colour: str) -> None:
     assert mark == colour  # what a figure holds, and a saved picture shows, is the light one
 
 
+@pytest.mark.parametrize("colour", [palette.REST, palette.REST_DARK])
+def test_text_stands_out_on_what_a_bar_leaves_over(colour: str) -> None:
+    assert contrast(palette.ON_PALE, colour) >= TEXT
+    assert contrast(palette.REST_DARK, DARK) >= MARKS
+
+
 @pytest.mark.parametrize("colour", [palette.GOOD, palette.BAD, palette.OPEN])
 def test_white_text_stands_out_on_verdicts(colour: str) -> None:
     assert contrast("#FFFFFF", colour) >= TEXT

@@ -27,6 +27,7 @@ FAINT = "rgba(134, 142, 150, 0.45)"
 BAND = "rgba(213, 94, 0, 0.13)"  # behind the top k
 BEYOND = "rgba(134, 142, 150, 0.16)"  # what lies beyond a limit
 REST, ON_PALE = "#B4BBC2", "#18212B"  # what a bar leaves over; text on a pale bar
+REST_DARK = "#858E97"  # the former on a dark page, where it is not to be the brightest
 GOOD, BAD, OPEN = "#007A59", "#8A6300", "#5F6770"  # of verdicts, dark enough for white text
 
 
@@ -111,4 +112,9 @@ def style() -> str:
                 f'.js-plotly-plot {element}[style*="{part}: {drawn}"] '
                 f"{{{part}: light-dark({light}, {dark}) !important;}}"
             )
+    rest = "rgb({}, {}, {})".format(*channels(REST))
+    rules.append(
+        f'.js-plotly-plot [style*="fill: {rest}"] '
+        f"{{fill: light-dark({REST}, {REST_DARK}) !important;}}"
+    )
     return "\n".join(rules) + "\n"
