@@ -140,7 +140,7 @@ def page() -> None:
     head, control = st.container(), st.container()
     chosen = next(iter(offered))
     if len(offered) > 1:
-        choice, control = control.columns(2, gap="large")
+        choice, control = control.columns(2)
         chosen = form.choice(
             choice, "What was attacked", "case", list(offered), "Data and model.", chosen
         )

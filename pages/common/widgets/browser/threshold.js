@@ -139,7 +139,7 @@ function drawMarks(made, data, exponent, reads) {
 // name, and what its left end means.
 function drawAxis(data, at, x, write, width) {
   const { bottom, scale, left, right } = at, span = data.high - data.low, words = data.words;
-  const inside = width - left - right, fits = inside / ((words.share ? 84 : 46) * scale);
+  const inside = width - left - right, fits = inside / ((words.share ? 100 : 46) * scale);
   let every = Math.ceil(span / Math.max(fits, 1));
   if (words.share) every = 3 * Math.ceil(every / 3);
   for (let e = Math.ceil(data.low); e <= data.high; e++) {
