@@ -29,14 +29,14 @@ PAGE = registry.page("data")
 CARDS = 3  # in a row
 EXPERIMENT = "prepare"
 GROUPS: dict[catalogue.SetKind, str] = {
-    "bundled": "Ready: they come with the lab",
+    "bundled": "Ready to open",
     "images": "The paper's image sets",
     "fairness": "For the fairness page",
 }
 REMOVED, CHECKED = "removed", "checked"  # session-state keys
 INTERRUPTIBLE = (
-    "Computing features takes long without a GPU. You can leave this page meanwhile. If it is "
-    "interrupted, press the button again: it continues where it stopped."
+    "“Prepare” fetches the pictures, and a network turns each into features. You can leave this "
+    "page meanwhile. If it is interrupted, press the button again: it goes on where it stopped."
 )
 SHOWN_ALREADY = (
     "The fairness page shows published results on these three without their data. Prepare one to "
@@ -178,6 +178,8 @@ def card(about: catalogue.Description, entries: Sequence[InventoryEntry]) -> Non
     with st.container(border=True, height="stretch", key=f"set-{about.name}"):
         blocks.html(cards.html_of(about))
         with st.container(key=f"foot-{about.name}"):
+            if about.kind != "bundled" and not all(entry.here for entry in entries):
+                st.caption(cards.preparing(about))
             for entry in entries:
                 variant(entry, made_by(entry))
 
@@ -185,9 +187,9 @@ def card(about: catalogue.Description, entries: Sequence[InventoryEntry]) -> Non
 def made_by(entry: InventoryEntry) -> str:
     if entry.backbone is None:
         return ""
-    whose = "the paper's features" if entry.backbone.name == DEFAULT else "no weights to fetch"
+    whose = "as in the paper" if entry.backbone.name == DEFAULT else "comes with the lab"
     name = entry.backbone.title.split(" (")[0]
-    return f"**{name}**: {entry.backbone.n_features:,} features, {whose}"
+    return f"**{name}**, {whose}: {entry.backbone.n_features:,} features"
 
 
 def own(entries: Sequence[InventoryEntry]) -> None:
@@ -242,8 +244,25 @@ def take_away() -> None:
     )
 
 
+def group(kind: catalogue.SetKind, entries: Sequence[InventoryEntry]) -> None:
+    """Show the cards of one kind of data sets."""
+    st.header(GROUPS[kind])
+    if kind == "images":
+        st.caption(INTERRUPTIBLE)
+    if kind == "fairness":
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(SHOWN_ALREADY)
+            page = ROOT / registry.page("fairness").file
+            st.page_link(page, label="Open the fairness page →", width="content")
+    sets = [about for about in catalogue.SETS.values() if about.kind == kind]
+    for first in range(0, len(sets), CARDS):
+        for column, about in zip(st.columns(CARDS), sets[first:], strict=False):
+            with column:
+                card(about, [entry for entry in entries if entry.about is about])
+
+
 def page() -> None:
-    st.title(PAGE.title)
+    blocks.ask(PAGE)
     Form().finish()
     entries = inventory.entries(lab().settings.data_dir)
     st.markdown(overview(entries))
@@ -253,22 +272,11 @@ def page() -> None:
     if REMOVED in st.session_state:
         st.success(st.session_state.pop(REMOVED))
         st.session_state.pop(CHECKED, None)
-    own_data.bring_in()
-    own([entry for entry in entries if entry.about is None])
-    for kind, title in GROUPS.items():
-        st.header(title)
-        if kind == "images":
-            st.caption(INTERRUPTIBLE)
-        if kind == "fairness":
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.caption(SHOWN_ALREADY)
-                page = ROOT / registry.page("fairness").file
-                st.page_link(page, label="Open the fairness page →", width="content")
-        sets = [about for about in catalogue.SETS.values() if about.kind == kind]
-        for first in range(0, len(sets), CARDS):
-            for column, about in zip(st.columns(CARDS), sets[first:], strict=False):
-                with column:
-                    card(about, [entry for entry in entries if entry.about is about])
+    for kind in GROUPS:
+        group(kind, entries)
+        if kind == "bundled":
+            own_data.bring_in()
+            own([entry for entry in entries if entry.about is None])
     with st.expander("Check all files; the same on the command line"):
         check()
         take_away()

@@ -17,6 +17,7 @@ SHOWN = 8  # samples of a strip
 PIXELS = 8  # of a value in the strip of a table, before it is scaled
 SPREAD = 2.0  # standard deviations between mid-grey and black or white
 WORDS = {"train": "to train on", "validation": "to validate", "test": "to test"}
+SECONDS_A_PICTURE = 0.06  # of one processor core, in either network: `benchmarks pictures`
 QUOTED = ("optimize", "signal")  # parts of SciPy whose first text is quoted
 
 
@@ -29,7 +30,7 @@ def html_of(about: catalogue.Description) -> str:
     return (
         f'<div class="ial-set"><h3>{escape(about.title)}</h3>{strip}'
         f'<p class="what">{escape(about.what)}</p>'
-        f'<div class="numbers">{numbers}</div><details><summary>Source, licence, split</summary>'
+        f'<div class="numbers">{numbers}</div><details><summary>Source and licence</summary>'
         f'<p>{escape(about.origin)} <a href="{escape(about.url)}">Source</a></p>'
         f"<p>Split: {escape(about.split)}.{fetched(about)}</p></details></div>"
     )
@@ -42,6 +43,15 @@ def numbers_of(about: catalogue.Description) -> Mapping[str, int]:
     if about.n_features:
         found["features"] = about.n_features
     return found
+
+
+def preparing(about: catalogue.Description) -> str:
+    """Say what the button that prepares a data set fetches, and how long it computes."""
+    fetches = f"Prepare: {about.download_mb:g} MB to fetch"
+    if about.kind != "images":
+        return f"{fetches}, then some seconds."
+    minutes = sum(about.rows.values()) * SECONDS_A_PICTURE / 60
+    return f"{fetches}, then about {minutes:.0f} minutes on one processor core."
 
 
 def fetched(about: catalogue.Description) -> str:
