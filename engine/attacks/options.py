@@ -117,6 +117,8 @@ class MinimalOptions(Options):
         minima; 0 for none.
     competitors: samples that are linearised, the highest scored.
     tolerance: accuracy on `test` that the returned model may lose, a share; None for any.
+    margins: where a search has lost more, hold it by the margins of the samples of `test` instead
+        of by a bound on the training loss.
     enough: the radius at which the search for a target ends, whatever is nearer; 0: it goes on.
     All other fields as in `AttackOptions`.
     """
@@ -133,6 +135,7 @@ class MinimalOptions(Options):
     refined: int = option(0, at_least(0), added=True)
     competitors: int = option(24, at_least(1))
     tolerance: float | None = option(None, optional(not_negative))
+    margins: bool = option(False, truth, added=True)
     damping: float = option(DAMPING, check_positive)
     order: str = option("highest_first", OneOf(ORDERS))
     seed: int = option(0, at_least(0))

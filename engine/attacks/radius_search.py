@@ -39,6 +39,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.attacks.accuracy_limits import Limit, LossBound, Margins, Seen
 from engine.attacks.options import MinimalOptions
 from engine.attacks.state import without_gauge
 from engine.attacks.steps import Pair, Vector, lower_largest, multipliers, nearest
@@ -73,8 +74,8 @@ HOP_ROOM = 1.25  # of that distance: the ball in which the target is brought bac
 @dataclass(frozen=True)
 class Look:
     """One model that was looked at: θ (1, P), the gaps φ_j (n,), −∞ at the target, φ, the radius
-    ‖θ − θ*‖/‖θ*‖, accuracy lost on `test`, and how far the training loss is above its bound, with
-    its gradient (both None without a bound). `merit` is the larger of φ and that excess."""
+    ‖θ − θ*‖/‖θ*‖, accuracy lost on `test`, and how it meets the accuracy limit (None without one).
+    `merit` is the larger of φ and that limit's excess."""
 
     theta: Tensor
     forward: Forward
@@ -82,12 +83,11 @@ class Look:
     phi: float
     radius: float
     lost: float
-    excess: float | None = None
-    loss_gradient: Tensor | None = None
+    kept: Seen | None = None
 
     @property
     def merit(self) -> float:
-        return self.phi if self.excess is None else max(self.phi, self.excess)
+        return self.phi if self.kept is None else max(self.phi, self.kept.excess)
 
 
 @dataclass
@@ -107,11 +107,12 @@ class Trail:
 @dataclass(frozen=True)
 class Linear:
     """The surroundings of a model that was seen: the samples `chosen` (c,); their values (c,), as
-    `limits_of` gives them, and gradients (c, P) along the offset (θ − θ*)/‖θ*‖ (P,). One more row
-    for the training loss where it has a bound."""
+    `limits_of` gives them, and gradients (c, P) along the offset (θ − θ*)/‖θ*‖ (P,). More rows for
+    the accuracy limit where there is one, with their names `held` there."""
 
     seen: Look
     chosen: Tensor
+    held: list[int]
     values: Vector
     gradients: Vector
     offset: Vector
@@ -140,16 +141,15 @@ class Linear:
 
     @property
     def names(self) -> list[int]:
-        """The samples of the rows; −1 for the training loss."""
-        chosen: list[int] = self.chosen.tolist()
-        return chosen + [-1] * (len(self.values) - len(chosen))
+        """The samples of the rows, and the names of the accuracy limit's, which are below 0."""
+        return [*self.chosen.tolist(), *self.held]
 
 
 @dataclass(frozen=True)
 class Search:
-    """The problem of one target: models near θ* (1, P), whose length is `norm`. bound: of the mean
-    training loss, `honest_loss` being that of θ*; None while accuracy is free. best: the radius
-    that earlier searches found."""
+    """The problem of one target: models near θ* (1, P), whose length is `norm` and whose mean
+    training loss is `honest_loss`. limit: what keeps accuracy; None while it is free. best: the
+    radius that earlier searches found."""
 
     problem: LinearProblem
     honest: Tensor
@@ -159,17 +159,13 @@ class Search:
     target: int
     options: MinimalOptions
     trail: Trail
-    bound: float | None = None
+    limit: Limit | None = None
     best: float = np.inf
 
     def look(self, theta: Tensor, ball: float) -> Look:
         """Evaluate θ, and keep it where its merit is below 0: it has arrived."""
         forward = self.problem.forward(theta, SCORE_TOLERANCE)
         gaps = gaps_of(forward.scores[0], self.target)
-        excess = gradient = None
-        if self.bound is not None:
-            loss, gradient = self.problem.training_loss(theta, 0.0)
-            excess = (float(loss) - self.bound) / self.honest_loss
         seen = Look(
             theta,
             forward,
@@ -177,8 +173,7 @@ class Search:
             phi=float(gaps.kthvalue(len(gaps) - self.options.k + 1).values) + SAFE,
             radius=float(torch.linalg.vector_norm(theta - self.honest)) / self.norm,
             lost=self.honest_accuracy - float(forward.accuracy),
-            excess=excess,
-            loss_gradient=gradient,
+            kept=None if self.limit is None else self.limit.at(theta),
         )
         here = {"ball": ball, "radius": seen.radius, "phi": seen.phi, "lost": seen.lost}
         self.trail.rows.append(here)
@@ -201,25 +196,37 @@ class Search:
         return seen.theta + seen.theta.new_tensor(step * self.norm)
 
     def linearised(self, seen: Look) -> "Linear":
-        """Linearise the largest φ_j but for the k − 1 that may stay above, and the excess of the
-        training loss where it has a bound."""
+        """Linearise the largest φ_j but for the k − 1 that may stay above, and as many numbers of
+        the accuracy limit where there is one."""
         k, count = self.options.k, self.options.competitors
         chosen = seen.gaps.topk(min(k - 1 + count, len(seen.gaps) - 1)).indices[k - 1 :]
         c = gap_coefficients(seen.forward.scores[0], seen.gaps, chosen, self.target)
         gradients, _ = self.problem.gradient(seen.forward, c, GRADIENT_TOLERANCE)
         self.trail.gradients += 1
-        if seen.loss_gradient is not None:
-            gradients = torch.cat([gradients, seen.loss_gradient / self.honest_loss])
+        held = [] if seen.kept is None else seen.kept.names(count)
+        if seen.kept is not None:
+            gradients = torch.cat([gradients, seen.kept.gradients(held)])
         gradients = without_gauge(gradients, self.problem.n_classes) * self.norm
-        values = limits_of(seen, chosen)
-        return Linear(seen, chosen, values, numbers(gradients), self.offset(seen))
+        values = limits_of(seen, chosen, held)
+        return Linear(seen, chosen, held, values, numbers(gradients), self.offset(seen))
+
+    @property
+    def margins(self) -> Margins | None:
+        """Return the limit on the margins of `test`; None where none is asked for."""
+        if not self.options.margins or self.options.tolerance is None:
+            return None
+        return Margins.of(self.problem.splits["test"], self.honest, self.options.tolerance)
 
     def held(self, seen: Look) -> "Search":
-        """Return the search with a bound on the training loss below that of a model that has lost
-        too much accuracy."""
+        """Return the search with a limit that a model which has lost too much accuracy does not
+        meet: the margins of `test`, or a bound on the training loss below that model's."""
+        if (margins := self.margins) is not None:
+            return replace(self, limit=margins)
         loss = float(self.problem.training_loss(seen.theta, 0.0)[0])
         bound = self.honest_loss + TIGHTER * (loss - self.honest_loss)
-        return replace(self, bound=bound if self.bound is None else min(bound, self.bound))
+        if isinstance(self.limit, LossBound):
+            bound = min(bound, self.limit.bound)
+        return replace(self, limit=LossBound(self.problem, self.honest_loss, bound))
 
 
 def suffices(options: MinimalOptions, seen: Look | None) -> bool:
@@ -240,12 +247,12 @@ def gaps_of(scores: Tensor, target: int) -> Tensor:
     return gaps
 
 
-def limits_of(seen: Look, chosen: Tensor) -> Vector:
-    """Return what must be below 0: φ_j of the samples `chosen`, and the excess of the training
-    loss where it has a bound."""
+def limits_of(seen: Look, chosen: Tensor, held: Sequence[int]) -> Vector:
+    """Return what must be below 0: φ_j of the samples `chosen`, and the numbers of the accuracy
+    limit whose names are `held`."""
     values = seen.gaps[chosen] + SAFE
-    if seen.excess is not None:
-        values = torch.cat([values, values.new_tensor([seen.excess])])
+    if seen.kept is not None:
+        values = torch.cat([values, seen.kept.values(held)])
     return numbers(values)
 
 
@@ -341,7 +348,7 @@ def corrected(search: Search, programme: Programme, step: Vector, corrections: i
     for _ in range(corrections):
         if new.merit < 0 or search.trail.over:
             break
-        bent = limits_of(new, here.chosen) - here.gradients @ step + AIM
+        bent = limits_of(new, here.chosen, here.held) - here.gradients @ step + AIM
         step, _ = programme.solve(bent)
         again = search.look(search.moved(here.seen, step), np.nan)
         if cost(again, price) >= cost(new, price):
@@ -372,7 +379,7 @@ def lower(search: Search, start: Tensor, radius: float) -> Look | None:
 
 def shrink(search: Search, start: Tensor, radius: float) -> None:
     """Search from a start within `radius`. Where the nearest arrival has lost too much accuracy,
-    go on from it with a bound on the training loss, in a slightly larger ball."""
+    go on from it within an accuracy limit, in a slightly larger ball."""
     found = lower(search, start, radius)
     while found is not None and not keeps(search.options, found.lost) and not search.trail.over:
         if found.radius > FAR * search.best:
@@ -382,9 +389,10 @@ def shrink(search: Search, start: Tensor, radius: float) -> None:
 
 
 def refine(search: Search, theta: Tensor) -> None:
-    """Follow merit = 0 from an arrival to almost a local minimum of the radius. Where the nearest
-    arrival has lost too much accuracy, begin again with a bound on the training loss, for as long
-    as the first model is within it."""
+    """Follow merit = 0 from an arrival to almost a local minimum of the radius, within margins from
+    the start. Where the nearest arrival has lost too much accuracy all the same, begin again with a
+    bound on the training loss, for as long as the first model is within it."""
+    search = replace(search, limit=search.margins)
     for _ in range(HOLDS + 1):
         seen = search.look(theta, np.nan)
         if seen.merit >= 0:

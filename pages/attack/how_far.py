@@ -43,7 +43,8 @@ def allow(form: Form, result: MinimalRadiusResult, enough: float) -> float:
 
 
 @shelf.kept
-def curve_figure(stored: Stored, within: float, enough: float) -> FigureBlock:
+def curve_figure(stored: Stored, within: float, enough: float, earlier: int) -> FigureBlock:
+    """earlier: how many earlier versions of the search were run on the same samples."""
     result: MinimalRadiusResult = stored.result
     return FigureBlock(
         name="moved-within-radius",
@@ -53,7 +54,8 @@ def curve_figure(stored: Stored, within: float, enough: float) -> FigureBlock:
         values=(result, within),
         table=lambda: radius_words.targets_table(result),
         results=(stored,),
-        caption=f"Each step is one sample. {radius_words.ends(result, enough)}".rstrip(),
+        caption=f"Each step is one sample. {radius_words.ends(result, enough)}".rstrip()
+        + radius_words.seen_before(earlier),
         details="A step stands at the smallest change that was found for its sample: the distance "
         "between the returned model and the honest one, as a share of the size (norm) of all "
         "honest weights. It is an upper bound: a nearer model may exist.",
@@ -266,7 +268,8 @@ def page() -> None:
     st.markdown(radius_words.finding(result, request.enough))
     within = allow(form, result, request.enough)
     form.finish()
-    curve_figure(stored, within, request.enough).show()
+    earlier = published_results.earlier(request)
+    curve_figure(stored, within, request.enough, earlier).show()
     if samples is not None:
         pictures(result, samples, within)
     if not request.enough:

@@ -1,6 +1,7 @@
 """Run the benchmarks that are named, or all: `python -m tests.benchmarks [step half gauge layout
 products profile speed solvers scores digits lds success sweep fairness scrutiny lab presets wire
-size features tables pictures large stronger refined network devices class lesson neighbour queue]`.
+size features tables pictures large stronger refined margins tenfold network devices class lesson
+neighbour queue]`.
 
 Each runs in a process of its own, so that its memory is its own and a warm cache helps none. What
 follows the name of one and begins with a dash is an option of that benchmark, `--help` lists them.
@@ -37,6 +38,8 @@ NAMES = (
     "large",
     "stronger",
     "refined",
+    "margins",
+    "tenfold",
     "network",
     "devices",
     "class",

@@ -296,6 +296,21 @@ def test_a_search_that_ends_early_is_called_so() -> None:
     assert "16 targets were planned" in planned and "The first 4 of them" in planned
 
 
+def test_samples_that_earlier_versions_were_run_on_are_called_so(open_page: Open) -> None:
+    """On digits the page says so below its first figure; the other data sets were run on once."""
+    asked = published_results.request_of("minimal", "digits")
+    assert published_results.earlier(asked) == 2
+    said = words(open_page(PAGE, dataset="digits"))
+    assert "2 earlier versions of it had been run on these too." in said
+    others = published_results.requests_of("minimal", PHOTOGRAPHS)
+    assert [published_results.earlier(r) for r in others] == [0] * len(others)
+    assert "earlier version" not in words(open_page(PAGE, dataset=PHOTOGRAPHS))
+    assert radius_words.seen_before(1).endswith(
+        "but 1 earlier version of it had been run on these too."
+    )
+    assert radius_words.seen_before(0) == "" and published_results.earlier(REQUEST) == 0
+
+
 def test_the_last_lot_is_also_told_alone() -> None:
     one, two = lots()
     said = radius_words.looks_caption([one, two], replace(REQUEST, enough=0.2))

@@ -284,6 +284,7 @@ RESULTS = (
     result(r"^\**With the same processor time", tables.at_equal_time),
     several(r"^\**Within radius [\d.]+ the search moves", tables.at_larger_radii),
     result(r"^The targets came in \d+ lots", tables.lots),
+    result(r"^The search was tuned on other samples, but", tables.earlier),
     result(r"^\d+ targets were planned", lambda data: tables.planned(data)[:1]),
     result(r"^The first \d+ of them were finished", lambda data: tables.planned(data)[1:]),
     result(r"^So p is multiplied by", lambda data: tables.lots(data)[:1]),

@@ -375,6 +375,12 @@ def planned(dataset: str) -> Numbers:
     return [*found, len(searched(dataset).targets)]
 
 
+def earlier(dataset: str) -> Numbers:
+    """How many earlier versions the list of published results says were run on the targets."""
+    entries = json.loads((PUBLISHED / "requests.json").read_text(encoding="utf-8"))
+    return [e["earlier"] for e in entries if "earlier" in e and dataset in e["request"].values()]
+
+
 def lots(dataset: str) -> Numbers:
     sizes = [len(lot.targets) for lot in searched(dataset).lots]
     return [len(sizes), *sizes]

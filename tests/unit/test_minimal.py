@@ -131,16 +131,21 @@ def test_moves_along_the_gauge_change_no_score():
     torch.testing.assert_close(moved, problem.forward(theta, 1e-12).scores, rtol=1e-8, atol=1e-12)
 
 
-@settings(max_examples=4, deadline=None, derandomize=True)
-@given(seed=st.integers(0, 200), k=st.integers(1, 3), tolerance=st.sampled_from([None, 0.0, 0.1]))
-def test_what_is_returned_holds_by_exact_scores(seed, k, tolerance):
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 200),
+    k=st.integers(1, 3),
+    tolerance=st.sampled_from([None, 0.0, 0.1]),
+    margins=st.booleans(),
+)
+def test_what_is_returned_holds_by_exact_scores(seed, k, tolerance, margins):
     dataset, _ = random_problem(seed, n=30, d=4)
     honest = engine.fit(dataset, 0.05)
     before = engine.influence_scores(honest, dataset, dtype="float64").ranks
     targets = [int(before.argmax())]
     options = MinimalOptions(
         start_radii=(0.8,), restarts=2, start_steps=30, steps=15, competitors=6, k=k,
-        tolerance=tolerance, hops=2,
+        tolerance=tolerance, margins=margins, hops=2,
     )  # fmt: skip
     found = engine.minimal_radius(honest, dataset, targets, options, device="cpu")
     starts = engine.attack_each(

@@ -216,6 +216,17 @@ def comparison_caption(
     )
 
 
+def seen_before(earlier: int) -> str:
+    """Say, with a space before, how many earlier versions of the search were run on the same
+    samples; nothing where none was."""
+    if not earlier:
+        return ""
+    versions = count(earlier, "earlier version")
+    return (
+        f" The search was tuned on other samples, but {versions} of it had been run on these too."
+    )
+
+
 def planned_caption(planned: int, computed: int) -> str:
     """Say that fewer targets were computed than planned, and what decided when to end."""
     return (

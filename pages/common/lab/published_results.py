@@ -12,13 +12,14 @@ AnyRequest = Any  # of the experiment that a result is of: the role says which
 
 class Listed(TypedDict):
     """An entry of the list, as JSON holds it. planned: how many targets were to be computed, where
-    fewer were."""
+    fewer were. earlier: how many earlier versions of the method were run on the same targets."""
 
     experiment: str
     request: dict[str, object]
     role: NotRequired[str]
     stands_for: NotRequired[str]
     planned: NotRequired[int]
+    earlier: NotRequired[int]
 
 
 @cache
@@ -52,10 +53,22 @@ def stand_ins() -> dict[str, str]:
     return {e["stands_for"]: str(e["request"]["dataset"]) for e in entries() if "stands_for" in e}
 
 
+def entry_of(request: AnyRequest) -> Listed | None:
+    """Return the entry of a published request; None where it is not listed."""
+    places = (place for place, (_, _, asked) in enumerate(listed()) if asked == request)
+    return next((entries()[place] for place in places), None)
+
+
 def planned(request: AnyRequest) -> int | None:
     """Return how many targets of a published request were planned; None where all were computed."""
-    places = (place for place, (_, _, asked) in enumerate(listed()) if asked == request)
-    return next((entries()[place].get("planned") for place in places), None)
+    entry = entry_of(request)
+    return None if entry is None else entry.get("planned")
+
+
+def earlier(request: AnyRequest) -> int:
+    """Return how many earlier versions of the method were run on a published request's targets."""
+    entry = entry_of(request)
+    return 0 if entry is None else entry.get("earlier", 0)
 
 
 def request_of(role: str, dataset: str) -> AnyRequest | None:
