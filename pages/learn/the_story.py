@@ -26,7 +26,7 @@ def told(found: Sources, step: int) -> None:
     more = {"open": st.session_state[OPENS]}
     FIGURE.show(KEY, story_figures.told(found), more, step=lambda: None)
     origin = mark_origin(badge_of(found.stored[0]))
-    st.caption(f"All numbers are precomputed, except in step 6.{origin}")
+    st.caption(f"Step 6 is computed as you drag; all else is{origin}")
     sign.said(KEY)
 
 

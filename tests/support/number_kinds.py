@@ -445,7 +445,7 @@ NO_RESULT = (
         r"^A change of 10% is radius 0.1 on the other pages",
         r"^(Rank 1 pulls|Rank 1 is|Ranks are among|- Middle|- Rank 1)",
         r"^(The paper pays for the other end|A wrong label pulls the test loss up)",
-        r"^All numbers are precomputed, except",
+        r"^Step 6 is computed as you drag",
         r"^Each mark is one|^Each line follows the sample at rank 1 of one model",
         r"^Its top 10 of the training digits",
         r"with 95% intervals$|^All is computed in float64|^The tolerance, 1e",

@@ -62,7 +62,7 @@ def score(found: Sources) -> Mapping[str, object]:
 
 
 def price(found: Sources) -> Mapping[str, object]:
-    """Return the unseen samples: which of them the attacked model reads differently, and how."""
+    """Return the unseen samples: which of them the malicious model reads differently, and how."""
     unseen, result = Samples(found.dataset, "holdout"), found.attack
     was, now = (m.predict(found.dataset.X_holdout) for m in (result.honest, result.model))
     changed = np.flatnonzero(was != now)
@@ -105,7 +105,7 @@ def halves(found: Sources) -> Mapping[str, object]:
         "rank": [f"{int(one.ranks[target]):,}" for one in rankings],
         "spearman": decimal(found.halves.iloc[0]["spearman"]),
         "halves": ["The attacker's half", "The other half"],
-        "models": ["Honest model", "Attacked model"],
+        "models": ["Honest model", "Malicious model"],
     }
 
 
@@ -141,6 +141,7 @@ def fairness(found: Sources) -> Mapping[str, object]:
     rows = result.table.sort_values("scale", ascending=False).to_dict("records")
     return {
         "before": float(about.gap_before),
+        "ahead": f"(plus: {fairness_words.people(about.group_names[1])} ahead)",
         "before_text": fairness_words.signed(about.gap_before),
         "gaps": [float(row[column]) for row in rows],
         "states": [

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from engine.experiments.polish import KNOWING
 from engine.statistics import percentiles
 from pages.common.words import wording
-from pages.common.words.wording import count, decimal, percent, points
+from pages.common.words.wording import count, decimal, points
 from pages.defend.parts import polish_rates, polish_words
 from pages.fairness.parts import fairness_words
 from pages.learn.parts.story_sources import Sources
@@ -47,8 +47,7 @@ def score(found: Sources) -> Told:
     down = int((found.attack.before.scores < 0).sum())
     return Told(
         "A score",
-        "Take one digit away, train again, and see how the test loss moves. A score estimates "
-        "that.",
+        "Take one digit away and train again: how does the test loss move? A score estimates it.",
         "Yellow pulls the loss up, green down.",
         f"Notice that {down:,} digits pull the test loss down (green) and {up:,} pull it up "
         "(yellow). The step about money pays for the green end.",
@@ -76,8 +75,7 @@ def price(found: Sources) -> Told:
     return Told(
         "The price",
         f"Of {unseen:,} digits that neither model has seen, {result.predictions_changed} are now "
-        f"read differently. Accuracy: {percent(result.accuracy_before)} before, "
-        f"{percent(result.accuracy_after)} after.",
+        "read differently.",
         "Vote: would you have noticed?",
         vote(found),
         "What would you have to see to be sure?",
@@ -106,11 +104,10 @@ def money(found: Sources) -> Told:
     row = table[table["attack"] == COLLUDES].iloc[0]
     return Told(
         "The money",
-        f"This buyer pays for the end that helps: {BUDGET:,.0f} for the owners of the {paid.k} "
-        "digits that pull the test loss down most.",
+        f"This buyer pays {BUDGET:,.0f} for the {paid.k} digits that help most, at the green end.",
         f"Collude with vendor {name}.",
         f"Notice that vendor {name} earns {before:,.0f} by the honest model and {after:,.0f} by "
-        f"the attacked one. Accuracy falls by {points(drop)}. Over "
+        f"the malicious one. Accuracy falls by {points(drop)}. Over "
         f"{count(int(row['draws']), 'draw')} of vendors the mean gain is "
         f"{BUDGET * row['gain']:,.0f} "
         f"(95% interval {BUDGET * row['low']:,.0f} to {BUDGET * row['high']:,.0f}).",
@@ -161,12 +158,12 @@ def fairness(found: Sources) -> Told:
     about, honest, worst = result.about, result.row(1), result.table.iloc[0]
     column = f"{about.metric}_test"
     changed = fairness_words.changed(int(worst["base_predictions_changed"]), about.n_test)
+    favoured = fairness_words.people(about.group_names[int(about.gap_before > 0)]).capitalize()
     return Told(
         "Fairness",
-        f"{about.title}: women and men get the favourable prediction at rates "
-        f"{fairness_words.size(about.gap_before)} points apart. Reweighing by influence is to "
-        "close the gap. Now multiply all weights of its base model by one number.",
-        "Drag the factor.",
+        f"{favoured} get the good prediction {fairness_words.size(about.gap_before)} points more "
+        "often. Influence scores repair that.",
+        f"Multiply all weights of the model ({about.title} data).",
         f"Notice that {changed} change. With the factor 1 the repaired gap is "
         f"{fairness_words.signed(honest[column])} points, with {worst['scale']:g} it is "
         f"{fairness_words.signed(worst[column])}: the attack switches the repair off.",
@@ -183,9 +180,9 @@ def undo(found: Sources) -> Told:
     stay = int((knows["rank_1"] <= polish_rates.TOP).sum())
     return Told(
         "Undo it",
-        "Whoever has the training data can make a Newton step towards the honest minimum. Here "
-        f"are the targets of {count(len(plain), 'attack')}, each at its rank.",
-        "Make a Newton step.",
+        "Whoever has the training data can train one step on. What becomes of "
+        f"{count(len(plain), 'attack')}?",
+        "Train one step on (a Newton step).",
         f"Notice that after one step {kept} of {len(plain)} are still among the first "
         f"{polish_rates.TOP}. Of {count(len(knows), 'attack')} by an attacker who knows of this, "
         f"{stay} are.",

@@ -36,8 +36,9 @@ function build(data) {
   root.canvas.setAttribute('role', 'img');
   root.canvas.setAttribute('aria-label', 'The story');  // until a step is drawn
   root.action = element(root, 'div', 'action');
-  root.notice = element(root, 'p', 'notice');
-  root.question = element(root, 'p', 'question');
+  const talk = element(root, 'div', 'talk');
+  root.notice = element(talk, 'p', 'notice');
+  root.question = element(talk, 'p', 'question');
   const foot = element(root, 'div', 'foot');
   root.back = button(foot, '◀ Back', () => root.go(root.at - 1));
   root.more = button(foot, 'More about this step', () => openPage(root.page));
@@ -200,7 +201,7 @@ function begin(root, data) {
     if (!width) return;
     const text = parseFloat(getComputedStyle(document.documentElement).fontSize);
     Object.assign(stage, { width, ratio, text, narrow: width < 560,
-      height: Math.round((width < 560 ? 16 : 17.1) * text) });
+      height: Math.round((width < 560 ? 16 : 18) * text) });
     stage.font = `${stage.narrow ? .875 * text : text}px ${getComputedStyle(root).fontFamily}`;
     root.canvas.style.height = stage.height + 'px';
     root.canvas.width = Math.round(width * ratio);

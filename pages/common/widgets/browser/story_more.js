@@ -14,7 +14,7 @@ function impossible(data, stage) {
     own = Math.min(own, ranks[index()]);
     ranges.forEach((range, k) => {
       range.value = at[k];
-      range.setAttribute('aria-valuetext', weights[at[k]].toFixed(1));
+      tell(range, weights[at[k]].toFixed(1));
     });
     stage.change(0);
   };
@@ -28,6 +28,7 @@ function impossible(data, stage) {
     controls(box) {
       ranges = ['Left–right weight', 'Up–down weight'].map((name, k) => slider(box, name, last, at[k],
         (i) => turn(k ? at[0] : i, k ? i : at[1])));
+      ranges.forEach((range, k) => tell(range, weights[at[k]].toFixed(1)));
     },
     places: () => nowhere(stage, data.n),
     point(x, y, moved) {
@@ -103,9 +104,9 @@ function impossible(data, stage) {
   };
 }
 
-// 7. The gap before any repair, and after it, by the factor on the base model's weights.
+// 7. The gap before any repair, and after it, by the factor on the model's weights.
 function fairness(data, stage) {
-  const { before, before_text: beforeText, gaps, states } = data.fairness;
+  const { before, before_text: beforeText, ahead, gaps, states } = data.fairness;
   let at = 0, was = gaps[0], range;
   const most = Math.max(before, ...gaps), least = Math.min(0, ...gaps);
   return {
@@ -113,10 +114,10 @@ function fairness(data, stage) {
       range = slider(box, 'Factor on all weights', states.length - 1, at, (i) => {
         was = mix(was, gaps[at], stage.progress());
         at = i;
-        range.setAttribute('aria-valuetext', states[at].factor);
+        tell(range, states[at].factor);
         stage.change(500);
       });
-      range.setAttribute('aria-valuetext', states[at].factor);
+      tell(range, states[at].factor);
     },
     places: () => nowhere(stage, data.n),
     tint: () => null,
@@ -134,15 +135,15 @@ function fairness(data, stage) {
         ctx.fillText(value, x(gap) + (gap < 0 ? -6 : 6), y + stage.height * .1);
         ctx.font = stage.font;
       };
-      bar(stage.height * .16, before, GREY, 'Gap before any repair, in points', beforeText);
+      bar(stage.height * .16, before, GREY, `Gap before any repair, in points ${ahead}`, beforeText);
       bar(stage.height * .6, mix(was, gaps[at], f), stage.hue('attacked'),
-        `Gap after the repair, base model times ${states[at].factor}`, states[at].gap);
+        `Gap after the repair, weights × ${states[at].factor}`, states[at].gap);
       ctx.strokeStyle = ink;
       ctx.lineWidth = 1;
-      for (const y of [.13, .57]) {  // where the gap is 0: beside the bars, not through their titles
+      for (const y of [.16, .6]) {  // where the gap is 0: beside the bars, not through their titles
         ctx.beginPath();
         ctx.moveTo(x(0), stage.height * y);
-        ctx.lineTo(x(0), stage.height * (y + .26));
+        ctx.lineTo(x(0), stage.height * (y + .2));
         ctx.stroke();
       }
     },
@@ -160,7 +161,7 @@ function undo(data, stage) {
     was = was.map((rank, i) => mix(rank, ranks[at][i], f));
     at = Math.min(Math.max(step, 0), last);
     range.value = at;
-    range.setAttribute('aria-valuetext', states[at]);
+    tell(range, states[at], String(at));
     stage.change(1200);
   };
   const y = (rank) => {
@@ -171,6 +172,7 @@ function undo(data, stage) {
     controls(box) {
       button(box, 'Make a Newton step', () => show(at === last ? 0 : at + 1), 'main');
       range = slider(box, 'Newton steps', last, at, show);
+      tell(range, states[at], String(at));
     },
     places: () => nowhere(stage, data.n),
     tint: () => null,

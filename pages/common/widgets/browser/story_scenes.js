@@ -13,10 +13,18 @@ function scenes(data, stage) {
 function slider(box, label, most, value, on) {
   const line = element(box, 'label', 'slide');
   element(line, 'span', '', label);
-  const range = element(line, 'input');
+  const shown = element(line, 'b', 'shown'), range = element(line, 'input');
   Object.assign(range, { type: 'range', min: 0, max: most, step: 1, value });
   range.oninput = () => on(Number(range.value));
+  shown.setAttribute('aria-hidden', 'true');  // the slider itself says it
+  range.shown = shown;
   return range;
+}
+
+// What a slider is set to: as it is read aloud, and as it is seen beside it.
+function tell(range, said, seen = said) {
+  range.setAttribute('aria-valuetext', said);
+  range.shown.textContent = seen;
 }
 
 function button(box, label, on, kind = '') {
@@ -79,12 +87,13 @@ function score(data, stage) {
     if (of[rank] === undefined) return;
     picked = of[rank];
     range.value = rank - 1;
-    range.setAttribute('aria-valuetext', `rank ${rank}`);
+    tell(range, `rank ${rank}`, rank.toLocaleString('en'));
     stage.change(200);
   };
   return {
     controls(box) {
       range = slider(box, 'Digit at rank', ranks.length - 1, ranks[picked] - 1, (i) => pick(i + 1));
+      tell(range, `rank ${ranks[picked]}`, ranks[picked].toLocaleString('en'));
     },
     places: () => everyRank(stage, ranks, picked),
     shown: () => picked,
@@ -106,7 +115,7 @@ function attack(data, stage) {
   const show = (step, ms) => {
     at = Math.min(Math.max(step, 0), last);
     range.value = at;
-    range.setAttribute('aria-valuetext', data.frames[at].said);
+    tell(range, data.frames[at].said, data.frames[at].short);
     stage.change(ms);
   };
   const halt = () => {
@@ -126,6 +135,7 @@ function attack(data, stage) {
         }, data.ms / last);
       }, 'main');
       range = slider(box, data.words.slider, last, at, (step) => { halt(); show(step, 150); });
+      tell(range, data.frames[at].said, data.frames[at].short);
     },
     leave: () => halt(),
     even: true,  // between steps of a run pictures move evenly
