@@ -189,8 +189,8 @@ def page() -> None:
     scoreboard_figure(found, compared).show()
     blocks.html(comparison_words.verdict_list(compared))
     st.caption(
-        "A statement can hold on one data set and differ on another. A stand-in has the paper's "
-        "pictures, but fewer of them, and described by other numbers."
+        "A statement can hold on one data set and differ on another. \\* A stand-in: the paper's "
+        "pictures, but fewer of them, and with other features."
     )
     with st.expander(comparison_words.reasons_label(compared)):
         statements_list(form, compared)

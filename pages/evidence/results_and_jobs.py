@@ -26,7 +26,7 @@ from pages.evidence.parts import job_queue, kept_results
 from pages.evidence.parts import library_words as words
 
 PAGE = registry.page("results")
-ANY = "all"
+ANY, OTHER = "all", "other"  # OTHER: what no page shows
 TICKED = "result"  # in links: the keys of the results that are ticked
 SAID, TAKEN, SENT = "library_said", "bundle_taken", "bundle"  # session-state keys
 DELETED = "library_deleted"  # session-state key: the last deletion, which can be undone
@@ -65,7 +65,7 @@ def choose(form: Form, found: Library) -> list[Entry]:
         "radius 0.35",
     )
     return library.select(
-        [e for e in words.in_order(found.entries) if part in (ANY, words.section_of(e))],
+        [e for e in words.in_order(found.entries) if part in (ANY, words.section_of(e) or OTHER)],
         None if experiment == ANY else experiment,
         None if dataset == ANY else dataset,
         next((origin for origin, name in words.ORIGINS.items() if name == whence), None),
@@ -75,16 +75,18 @@ def choose(form: Form, found: Library) -> list[Entry]:
 
 def choose_part(form: Form, place: Place, found: Library) -> str:
     """Choose the part of the lab whose pages show the results."""
-    many = Counter(words.section_of(entry) for entry in found.entries)
+    many = Counter(words.section_of(entry) or OTHER for entry in found.entries)
     parts = [part for part in dict.fromkeys(page.section for page in registry.PAGES) if many[part]]
     counts = {ANY: len(found.entries), **{part: many[part] for part in parts}}
+    if many[OTHER]:
+        counts[OTHER] = many[OTHER]
     return form.segments(
         place,
         "Part of the lab",
         "part",
         list(counts),
         ANY,
-        "The part whose pages show a result.",
+        "The part whose pages show a result. No page shows the others.",
         lambda name: f"{name[0].upper()}{name[1:]} {counts[name]:,}",
     )
 

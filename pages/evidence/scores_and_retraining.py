@@ -64,7 +64,7 @@ def sums_figure(stored: Stored, name: str) -> FigureBlock:
         results=(stored,),
         caption="Each mark is a model that was trained on a random half of the samples. Its "
         "predicted loss is the sum of the scores in that half. Above the marks stands the rank "
-        "correlation of both losses (linear datamodelling score).",
+        "correlation of both losses.",
     )
 
 

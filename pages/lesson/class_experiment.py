@@ -52,6 +52,7 @@ def begin() -> None:
 
 def begin_form(form: Form) -> None:
     """Show what the lesson is about, and the button that opens it."""
+    st.markdown("**Students:** wait here. Your sample appears once the lesson begins.")
     charts.heading("Teacher: begin a lesson")
     first, second, third = st.columns(3)
     form.choice(
@@ -85,7 +86,6 @@ def begin_form(form: Form) -> None:
         carried=False,
     )
     st.button("Begin the lesson", type="primary", key="begin", on_click=begin)
-    st.caption("Students: wait here. Your sample appears once the lesson begins.")
 
 
 def honest(attack: AttackRequest) -> Ranking | None:

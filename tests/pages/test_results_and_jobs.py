@@ -153,9 +153,9 @@ def test_two_results_are_compared(open_page: Open, settings: Settings) -> None:
     differ = next(d.value for d in app.dataframe if "A" in d.value and "asked for" in d.value)
     assert set(differ["asked for"]) >= {"dataset", "targets", "radius", "restarts"}
     numbers = next(d.value for d in app.dataframe if "number" in d.value)
-    assert numbers["number"].tolist()[1] == "rank of the target after"
+    assert numbers["number"].tolist()[1] == "rank after"
     results = [EXPERIMENTS["attack"].load(found[n].folder) for n in ("digits", "small")]
-    after = numbers.set_index("number").loc["rank of the target after"]
+    after = numbers.set_index("number").loc["rank after"]
     assert [after["A"], after["B"]] == [f"{result.rank_test:,}" for result in results]
     assert len(app.get("plotly_chart")) == 1
     assert "The numbers that differ most" in all_words(app)

@@ -116,7 +116,7 @@ RESULTS = (
     result(r"^None of these attacks costs more", r.safe_costs),
     result(r"^(?:Yes|No): influence scores (?:do not )?predict which of", r.lds_halves),
     result(r"^The rank correlation of predicted and real loss", r.lds_correlation),
-    result(r"^Scores from the malicious model reach", r.lds_attacked),
+    result(r"^Scores from the malicious model do", r.lds_attacked),
     result(r"scores predict retraining better than chance", r.lds_better),
     result(r"^With damping = L2, influence reaches", r.lds_best),
     result(r"^For each test sample .*by itself, honest influence", r.lds_each),

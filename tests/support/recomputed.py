@@ -635,7 +635,7 @@ def other_kept(dataset: str) -> Numbers:
 def dampings_kept(dataset: str) -> Numbers:
     rows = only("conditioning", dataset).by_damping
     kept = rows[(rows["model"] == "honest") & (rows["damping"] != 0.25)]["kept"]
-    return [10 * kept.min()]
+    return [other_kept(dataset)[0], 0.25, 10 * kept.min()]
 
 
 def least_damping(dataset: str) -> Numbers:

@@ -14,6 +14,7 @@ from pages.evidence.parts.comparisons import (
     Comparison,
 )
 
+STAND_IN = " stand-in"
 SIGNS = {REPRODUCED: "✓", DIFFERS: "✗", NOT_COMPARABLE: "–"}
 LOOKS = {REPRODUCED: "good", DIFFERS: "bad", NOT_COMPARABLE: "open"}  # classes of the style
 
@@ -25,7 +26,7 @@ def finding(compared: Sequence[Comparison], levels: int) -> str:
     return (
         f"**{answer}: {held} of {len(compared)} checks of the paper's statements are reproduced.** "
         f"Orders and trends are checked. The {levels} success rates of its tables are not, because "
-        "this lab describes the pictures by other numbers."
+        "this lab has other features of the pictures."
     )
 
 
@@ -43,13 +44,19 @@ def verdict_list(compared: Sequence[Comparison]) -> str:
         found = [c for c in compared if c.short == short]
         said = "".join(
             f'<li class="{LOOKS[c.verdict]}" title="{c.verdict}"><b>{SIGNS[c.verdict]}</b> '
-            f'<span class="verdict">{c.verdict}: </span>{escape(c.data.removeprefix("the "))}</li>'
+            f'<span class="verdict">{c.verdict}: </span>{escape(chip(c.data))}</li>'
             for verdict in VERDICTS
             for c in found
             if c.verdict == verdict
         )
         lines.append(f"<li><span>{escape(short[0].upper() + short[1:])}</span><ul>{said}</ul></li>")
     return f'<ul class="ial-verdicts">{"".join(lines)}</ul>'
+
+
+def chip(data: str) -> str:
+    """Return a data set's name on a tile; a star stands for a stand-in, which the page explains."""
+    name = data.removeprefix("the ")
+    return f"{name.removesuffix(STAND_IN)}*" if name.endswith(STAND_IN) else name
 
 
 def as_table(compared: Sequence[Comparison]) -> pd.DataFrame:

@@ -34,7 +34,7 @@ REPRODUCED, DIFFERS, NOT_COMPARABLE = "reproduced", "differs", "not comparable"
 VERDICTS = (REPRODUCED, DIFFERS, NOT_COMPARABLE)
 LARGEST_GAP = 0.16  # the paper's Fig. 5
 MEMORY_AT_5K = 8 / 1.7  # of the naive form over the paper's rewriting
-MORE = {"places": "they fill more of the top", "targets": "a larger part of them arrives"}
+MORE = {"places": "more of them are in the top", "targets": "a larger share of them gets there"}
 SPOILS = "the baseline spoils the model"
 ORDINARY_LOSS = 0.10  # of accuracy: beyond it a model is visibly spoilt
 
@@ -126,7 +126,7 @@ def every_part_helps(data: str, single: pd.DataFrame, restarted: pd.DataFrame) -
     )
     return Comparison(
         "Table 2",
-        "no part of the attack hurts",
+        "every part of the attack helps, or does no harm",
         "No part of the recipe hurts: raising the target, lowering the top k, lowering all that "
         "rank higher, restarting.",
         f"success is {listed([f'{by[v]:.2f}' for v in hits.columns])} at k = {kept['k'].iloc[0]}",

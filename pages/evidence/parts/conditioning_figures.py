@@ -22,7 +22,7 @@ def first_ten(result: ConditioningResult, damping: float) -> go.Figure:
     rows = result.by_damping[result.by_damping["model"] == "honest"]
     kept = (FIRST * rows["kept"]).round().astype(int)
     names = [
-        f"<b>{value:g}</b><br>the paper's" if value == result.damping else f"{value:g}"
+        f"<b>{value:g}</b>" if value == result.damping else f"{value:g}"
         for value in rows["damping"]
     ]
     figure = go.Figure()
@@ -41,7 +41,9 @@ def first_ten(result: ConditioningResult, damping: float) -> go.Figure:
         hovertemplate="damping %{x}: %{y} of ten stay, the whole ranking agrees to "
         "%{customdata[0]}<extra></extra>",
     )
-    figure.update_xaxes(title_text="damping, chosen by hand", type="category")
+    figure.update_xaxes(
+        title_text=f"damping, chosen by hand (the paper's: {result.damping:g})", type="category"
+    )
     figure.update_yaxes(
         title_text="samples that stay, of ten", range=[0, FIRST + 1], dtick=5, showgrid=False
     )

@@ -13,6 +13,15 @@ NAMES = {"honest": "honest", "attacked": "malicious"}  # of the models, in resul
 LOOSE = 0.01  # the usual L2 penalty, as a damping
 
 
+def least_alike(result: ConditioningResult) -> float:
+    """Return the damping that keeps the fewest of the first samples: of several such, the nearest
+    to the usual one."""
+    rows = result.by_damping
+    others = rows[(rows["model"] == "honest") & (rows["damping"] != result.damping)]
+    fewest = others[others["kept"] == others["kept"].min()]["damping"].to_numpy()
+    return float(fewest[np.abs(np.log(fewest / result.damping)).argmin()])
+
+
 @shelf.kept
 def finding(result: ConditioningResult) -> str:
     """Say how few of the first samples stay where another damping is chosen."""
@@ -22,19 +31,10 @@ def finding(result: ConditioningResult) -> str:
     only = "only " if least <= FIRST / 2 else ""
     much = "much of a ranking" if least <= FIRST / 2 else "part of a ranking"
     return (
-        f"**A number chosen by hand, the damping, decides {much}: with another value than the "
-        f"paper's, {only}{least} of the top ten samples stay.** Ask which damping was used before "
-        "you trust a ranking."
+        f"**A number chosen by hand, the damping, decides {much}: with {least_alike(result):g} "
+        f"instead of the paper's {result.damping:g}, {only}{least} of the top ten samples stay.** "
+        "Ask which damping was used before you trust a ranking."
     )
-
-
-def least_alike(result: ConditioningResult) -> float:
-    """Return the damping that keeps the fewest of the first samples: of several such, the nearest
-    to the usual one."""
-    rows = result.by_damping
-    others = rows[(rows["model"] == "honest") & (rows["damping"] != result.damping)]
-    fewest = others[others["kept"] == others["kept"].min()]["damping"].to_numpy()
-    return float(fewest[np.abs(np.log(fewest / result.damping)).argmin()])
 
 
 @shelf.kept
@@ -49,8 +49,8 @@ def first_ten_caption(result: ConditioningResult) -> str:
     """Say what the bars count, and what a damping is for."""
     return (
         "Each bar counts the samples that stay among the first ten when the paper's damping, "
-        f"{result.damping:g}, is replaced. Damping is added so that no score grows without bound. "
-        "No value of it is the right one."
+        f"{result.damping:g}, is replaced. A score is divided by the curvature of the loss. The "
+        "damping is added to it, so that no score grows without bound. No value of it is right."
     )
 
 

@@ -25,8 +25,7 @@ LOOKS = {
     "attacked": ("malicious model", ATTACKED, "diamond"),
     "either": ("needs no model", GREY, "square-open"),
 }
-PREDICTED, MEASURED = "predicted loss", "real loss, after retraining"
-ENDS_OF_PREDICTED = {-2: "lower", 2: "higher"}  # standard deviations from the mean
+PREDICTED, MEASURED = "← lower · predicted loss · higher →", "real loss, after retraining"
 KEPT = {True: "samples that pull the loss up", False: "samples that pull the loss down"}
 ENDS = {True: (RAISES, "dot"), False: (LOWERS, "solid")}
 SPLITS = {"accuracy": "accuracy on holdout", "loss": "test loss"}
@@ -121,13 +120,7 @@ def sums(result: LdsResult, name: str) -> go.Figure:
             hoverinfo="skip", row=1, col=column,
         )  # fmt: skip
         figure.layout.annotations[column - 1].font = {"color": colour, "size": 16}
-    figure.update_xaxes(
-        title_text=PREDICTED,
-        matches="x",
-        showgrid=False,
-        tickvals=list(ENDS_OF_PREDICTED),
-        ticktext=list(ENDS_OF_PREDICTED.values()),
-    )
+    figure.update_xaxes(title_text=PREDICTED, matches="x", showgrid=False, showticklabels=False)
     figure.update_yaxes(title_text=MEASURED, row=1, col=1)
     return finish(figure, 360, showlegend=False)
 

@@ -26,8 +26,13 @@ def finding(result: LdsResult) -> str:
     return (
         f"{answer.format(n=len(result.outcomes))} The rank correlation of predicted and real loss "
         f"is {decimal(honest['lds'])} (1 is perfect, 0 is chance). Scores from the malicious model "
-        f"reach {decimal(fallen['lds'])}."
+        f"do {worse(honest, fallen)}: {decimal(fallen['lds'])}."
     )
+
+
+def worse(honest: pd.Series, fallen: pd.Series) -> str:
+    """Say whether an attribution predicts less well under the malicious model."""
+    return "so less well" if fallen["lds"] < honest["lds"] else "no worse"
 
 
 @shelf.kept

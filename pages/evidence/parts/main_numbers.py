@@ -42,11 +42,11 @@ Numbers = dict[str, float]
 def of_attack(result: AttackResult) -> Numbers:
     found: Numbers = {}
     for place, target in enumerate(result.targets):
-        who = f"sample {target}" if len(result.targets) > 1 else "the target"
+        whose = f" of sample {target}" if len(result.targets) > 1 else ""
         found |= {
-            f"rank of {who} before": int(result.before.ranks[target]),
-            f"rank of {who} after": int(result.ranks_test[place]),
-            f"rank of {who} on unknown data": int(result.after_holdout.ranks[target]),
+            f"rank{whose} before": int(result.before.ranks[target]),
+            f"rank{whose} after": int(result.ranks_test[place]),
+            f"rank{whose} on unseen data": int(result.after_holdout.ranks[target]),
         }
     return found | {
         "accuracy before": result.accuracy_before,

@@ -12,7 +12,7 @@ STEPS = (
     ("A sample", "Everybody is dealt a training sample of their own."),
     ("A bet", "Can an attack move it to the top, and at what price?"),
     ("The attack", "Everybody runs it on their sample."),
-    ("The wall", "It compares the class with this lab's own attacks."),
+    ("The wall", "Everybody's result on one screen, beside this lab's."),
 )
 SIGNS = (  # of each step, drawn in a square of 24
     '<rect x="3" y="3" width="18" height="18" rx="2"/><path d="M9 8h6l-4 9"/>',

@@ -56,8 +56,9 @@ def before(hits: int, attacks: int, paper: tuple[float, float]) -> go.Figure:
         hovertemplate="%{x:.0%}<extra>the paper</extra>",
     )
     figure.add_annotation(
-        x=sum(paper) / 2, y="the paper", yshift=22, showarrow=False,
-        text=f"{100 * paper[0]:.0f} to {paper[1]:.0%}", font={"size": FONT, "color": PAPER},
+        x=1, y="the paper", yshift=22, showarrow=False, xanchor="right",
+        text=f"{100 * paper[0]:.0f} to {paper[1]:.0%} on three data sets",
+        font={"size": FONT, "color": PAPER},
     )  # fmt: skip
     figure.add_scatter(
         x=[rate],
