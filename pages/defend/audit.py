@@ -82,8 +82,8 @@ def players(result: AuditResult) -> None:
         "not ask which.\n"
         "- The **attacker** computes honestly. The model is what is wrong, and the auditor takes "
         "the model as given: the query gradients are those of the malicious model.\n"
-        "- Honest rows pass and, with more queries than their gradients have rank, invented ones "
-        "do not: against the one cheat it was made for the audit is as good as a proof."
+        "- With more queries than their gradients have rank, honest rows pass and invented rows do "
+        "not. Against this one cheat the audit is as good as a proof."
     )
 
 
@@ -160,8 +160,8 @@ def live(stored: Stored, exponent: float | None) -> None:
     )
     st.caption(
         f"Each dot is one training sample, with its scores for {result.queries:,} test samples. "
-        f"Ringed: sample {result.target}, which each cheat wants at the top. The liars lie about "
-        "it alone."
+        f"Ringed: sample {result.target}, which each cheat wants at the top. Both liars report "
+        "true scores of all others."
         f"{mark_origin(badge_of(stored))}"
     )
 

@@ -31,10 +31,10 @@ def moves_figure(stored: Stored, epsilon: float, tolerance: float | None) -> Fig
         title=words.at(result, epsilon),
         kind="How much each random target needs to reach the top, with its rank before and after",
         build=drawn.moves,
-        values=(result, epsilon, words.every_means(result)),
+        values=(result, epsilon, words.every_means(result), tolerance),
         table=lambda: words.targets(result),
         results=(stored,),
-        caption=words.not_reached(result, tolerance),
+        caption=words.meaning(result),
     )
 
 

@@ -41,10 +41,11 @@ def reached_figure(
         values=(result,),
         table=lambda: result.moves,
         results=(stored,),
-        caption=f"{words.reached(request)}{'' if found is None else words.searched(found.result)}",
+        caption=words.reached(request),
         details=f"Each start has {request.steps} steps. A score that never "
         "sees the model cannot be aimed at: its bar is the most that an attack on another score "
-        f"moves.{left_out(request.attributions)}{made_smaller(request)}",
+        f"moves.{'' if found is None else words.searched(found.result)}"
+        f"{left_out(request.attributions)}{made_smaller(request)}",
     )
 
 

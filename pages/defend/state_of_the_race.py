@@ -71,7 +71,7 @@ def grid_figure(stored: Stored, declared: Stored | None) -> FigureBlock:
     cells = words.matrix(stored.result, None if declared is None else declared.result)
     return FigureBlock(
         name="race",
-        title="How many malicious models does each check stop?",
+        title="Share of malicious models that each check stops",
         kind="Blocks of attacks against checks: the share that each check stops",
         build=figures.grid,
         values=(words.strongest(cells),),
@@ -87,8 +87,8 @@ def race(stored: Stored, request: PolishRequest) -> None:
     st.markdown(found)
     grid_figure(stored, declared).show()
     st.caption(
-        "Each number is for the attack of its row that escapes most: point at it to see the "
-        "others. Other pages count the attacks together, so their numbers differ."
+        "Where a column has several attacks, its cells show the one that escapes most. Point at a "
+        "cell to see them all."
     )
     with st.container(horizontal=True):
         urls = [page for _, page in words.CHECKS.values()]

@@ -82,9 +82,9 @@ def test_the_matrix_has_a_cell_for_each_pair() -> None:
     assert texts.count("<b>4</b>") == len(WITH_MODEL) - 1 and texts.count("<b>2</b>") == 1
 
 
-def test_a_bar_for_each_score_those_without_the_model_last() -> None:
+def test_a_bar_for_each_score_those_without_the_model_on_top() -> None:
     (own,) = score_matrix_figures.reached(made()).data
-    assert {*own.y[: len(MODEL_FREE)]} == {SCORE_NAMES[name] for name in MODEL_FREE}  # from below
+    assert {*own.y[-len(MODEL_FREE) :]} == {SCORE_NAMES[name] for name in MODEL_FREE}  # from below
     by_score = dict(zip(own.y, own.x, strict=True))
     expected = {name: 4 for name in WITH_MODEL} | {"tracin": 2} | dict.fromkeys(MODEL_FREE, 0)
     assert by_score == {SCORE_NAMES[name]: count for name, count in expected.items()}

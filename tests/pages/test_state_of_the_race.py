@@ -61,7 +61,7 @@ def test_the_page_says_what_is_published(open_page: Open, settings: Settings) ->
     assert "5 Newton steps stop every attack but one: the attacker who may choose" in words(app)
     assert len(app.get("plotly_chart")) == 1
     opened = unfold(app)
-    assert "The search counts where its radius is within 0.3, the others'." in words(opened)
+    assert "The search counts where its radius is at most 0.3, as the others' is." in words(opened)
     (shown,) = tables(opened)
     assert len(shown) == table[~table["kind"].isin(HONEST)]["kind"].nunique() + 1
     last = shown.iloc[-1]

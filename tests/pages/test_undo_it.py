@@ -81,7 +81,7 @@ def test_the_finding_and_the_figure(open_page: Open, measured: None) -> None:
     )
     assert "Does each model's top sample stay in the top ten?" in text
     assert "Of 1 attackers who know the check, 1 are left after 1 step and 0 after 2." in text
-    assert "Flagged by mistake: 1 of 4 honest models." in text
+    assert "Of 4 honest models, 1 fall out as well." in text
     assert len(app.get("plotly_chart")) == 1, "the rest is folded"
     assert "The 2 malicious models are of 1 kind of attack, on 1 sample" in words(unfold(app))
 
@@ -105,7 +105,12 @@ def test_nothing_measured_yet(open_page: Open, monkeypatch: pytest.MonkeyPatch) 
 def test_every_model_that_claims_is_one_line() -> None:
     figure = figures.paths(made(), 1)
     strong = [t for t in figure.data if t.mode == "lines+markers"]
-    assert [t.name for t in strong] == [label for label, _ in figures.GROUPS.values()]
+    groups = [label for label, _ in figures.GROUPS.values()]
+    assert list(dict.fromkeys(t.name for t in strong)) == groups
+    thick = {
+        t.name: int(np.isnan(np.asarray(t.y, float)).sum()) for t in strong if t.line.width > 2
+    }
+    assert thick == {groups[0]: 3, groups[2]: 1}, "the lines that stay in the top ten"
     lines = sum(int(np.isnan(np.asarray(t.y, dtype=float)).sum()) for t in strong)
     assert lines == 7, "the failed attack and the l2 that reached nothing are left out"
     assert max(np.nanmax(t.x) for t in strong) == 1

@@ -78,7 +78,7 @@ def test_the_finding(open_page: Open, certified: None) -> None:
     text = words(app)
     share = (made().of(1)["gradient_norm"] >= 1e-4).mean()
     assert f"then {share:.1%} of samples cannot reach rank 1.**" in text
-    assert "that succeed leave 0.011 or more" in text
+    assert "that succeed leave a slope of 0.011 or more" in text
     assert len(app.get("plotly_chart")) == 1
     text = words(unfold(app))
     assert "After 2 Newton steps the whole ranking is certified" in text

@@ -213,8 +213,8 @@ def test_words_follow_the_numbers(result):
     assert "knn_shapley" in stayed
     said = other_scores_words.finding(result)
     old, new = (int(side["influence"].ranks[7]) for side in (result.before, result.after))
-    assert f"from rank {old} to rank {new}, not into the top 1" in said
-    assert f"to rank {new}. " in other_scores_words.finding(replace(result, k=new))
+    assert f"from rank {old} to rank\u00a0{new} by influence, not into the top 1" in said
+    assert "by influence; " in other_scores_words.finding(replace(result, k=new))
     row = other_scores_figures.alarm_row(result, *other_scores_words.MAIN)
     assert (
         f"finds {row['found']} of {result.count('attacked')} malicious models"

@@ -40,8 +40,8 @@ def finding(result: AuditResult) -> str:
     if caught == ["liar"] and not false:
         return (
             "**One cheat of three is caught: the liar who invents numbers.** True scores fit "
-            "together, invented numbers do not. The careful liar makes false scores fit. The "
-            "attacker reports true scores, but of a malicious model."
+            "together: some determine all others. Invented numbers do not fit. A careful liar's "
+            "scores fit, and so do those of a malicious model."
         )
     who = listed([CALLED[p] for p in caught]) if caught else "nobody"
     free = f"; {listed([CALLED[p] for p in passes])} passed" if passes else ""

@@ -10,6 +10,7 @@ from pages.common.figures.layout import finish
 from pages.common.figures.palette import ATTACKED, FAINT, GREEN, GREY, translucent
 
 LOW, HIGH = 1e-6, 1e-1  # gradient norms that are drawn
+AXIS_BELOW = 34  # px from the axis to its name: below numbers for a projector, too
 SETTLED = 2e-4  # about where the published curves have fallen: what lies above is not known
 
 
@@ -44,15 +45,21 @@ def shares(table: pd.DataFrame, attacked: float | None) -> go.Figure:
         note(figure, np.log10(attacked) + 0.06, "left", "attacks<br>succeed", ATTACKED)
         figure.add_vrect(x0=attacked, x1=HIGH, fillcolor=ATTACKED, opacity=0.13, line_width=0)
         figure.add_vline(x=attacked, line={"color": ATTACKED, "width": 1.5, "dash": "dash"})
-    figure.update_xaxes(
-        power_axis(LOW, HIGH, "← training finished · slope of the training loss (log)", every=2)
-    )
+    figure.update_xaxes(power_axis(LOW, HIGH, "", every=2))
     norms = [np.format_float_positional(norm, trim="-") for norm in figure.layout.xaxis.tickvals]
     figure.update_xaxes(ticktext=norms)  # written as in the answer
     figure.update_yaxes(
         title_text="samples proven safe", tickformat=".0%", range=[-0.03, 1.05], showgrid=False
     )
-    return finish(figure, 340, showlegend=False, margin={"t": 8})
+    for end, text in (
+        ("left", "← training finished"),
+        ("right", "slope of the training loss (log)"),
+    ):
+        figure.add_annotation(
+            x=float(end == "right"), y=0, xref="paper", yref="paper", xanchor=end, yanchor="top",
+            yshift=-AXIS_BELOW, text=text, showarrow=False, font={"size": 14},
+        )  # fmt: skip
+    return finish(figure, 340, showlegend=False, margin={"t": 8, "b": 2 * AXIS_BELOW})
 
 
 def note(figure: go.Figure, x: float, anchor: str, text: str, colour: str) -> None:

@@ -44,7 +44,9 @@ def succeeded_from(attacked: float | None) -> str:
     is known."""
     if attacked is None:
         return ""
-    return f" The attacks of *Is it a minimum?* that succeed leave {attacked:.3g} or more."
+    return (
+        f" The attacks of *Is it a minimum?* that succeed leave a slope of {attacked:.3g} or more."
+    )
 
 
 @shelf.kept

@@ -23,12 +23,16 @@ def finding(table: pd.DataFrame, threshold: float) -> str:
     flagged = by["attacked"][table["success"].reindex(by["attacked"].index)]
     able, targets = rates.passing_norms(table)
     limit = number(float(f"{threshold:.2g}"))  # two digits, as at the slider
+    begin = ANSWERS[quantity(int(flagged.sum()), len(flagged))]
     return (
-        f"**With the limit at {limit}, the check flags {flagged.sum()} of "
+        f"**{begin}: with the limit at {limit}, the check flags {flagged.sum()} of "
         f"{count(len(flagged), 'malicious model')}.** But an attacker who knows the check passes "
         f"with {quantity(int((able < threshold).sum()), targets)} samples, and "
         f"{quantity(int(by['honest'].sum()), len(by['honest']))} honest models are flagged."
     )
+
+
+ANSWERS = {"no": "No", "some": "Rarely", "most": "Mostly", "all": "Yes"}
 
 
 def quantity(some: int, every: int) -> str:

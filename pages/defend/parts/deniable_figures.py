@@ -62,20 +62,22 @@ def curve(result: DeniableResult, epsilon: float, means: str) -> go.Figure:
     return finish(figure, 360, showlegend=False, margin={"t": 8})
 
 
-def others_said(rows: pd.DataFrame, k: int) -> str:
-    """'11 not moved, 3 cost too much': of the targets that do not count."""
+def others_said(rows: pd.DataFrame, k: int, tolerance: float | None) -> str:
+    """'11 not moved', '3 lose over 2.5 points of accuracy': of the targets that do not count, in
+    lines."""
     dear = int((rows.loc[~rows["arrived"], "rank_after"] <= k).sum())
     far = int((~rows["arrived"]).sum()) - dear
     parts = [f"{far} not moved"] if far else []
     if dear:
-        parts.append(f"{dear} cost{'s' if dear == 1 else ''} too much")
-    return ", ".join(parts)
+        price = "too much" if tolerance is None else f"over {100 * tolerance:g} points of accuracy"
+        parts.append(f"{dear} lose{'s' if dear == 1 else ''} {price}")
+    return "<br>".join(parts)
 
 
-def moves(result: DeniableResult, epsilon: float, means: str) -> go.Figure:
+def moves(result: DeniableResult, epsilon: float, means: str, tolerance: float | None) -> go.Figure:
     """Draw how much each random target needs that some `means` move to the top: a bar to its ε, in
     colour where that is within `epsilon`, with its usual rank and its rank in the trainer's model.
-    The last row says how many do not arrive."""
+    The last row says why the others do not count; tolerance: the accuracy that a model may lose."""
     rows = result.rows(means, "random")
     arrived = rows[rows["arrived"]].sort_values("epsilon", kind="stable")
     others, last = len(rows) - len(arrived), -len(arrived)
@@ -99,7 +101,8 @@ def moves(result: DeniableResult, epsilon: float, means: str) -> go.Figure:
             x=0.01 * result.limit,
             y=last,
             xanchor="left",
-            text=others_said(rows, result.k),
+            text=others_said(rows, result.k, tolerance),
+            align="left",
             showarrow=False,
             font={"size": 14, "color": GREY},
         )

@@ -34,10 +34,11 @@ def finding(result: DeniableResult) -> str:
     there = rows[rows["arrived"]]
     if there.empty:
         return f"No: of {len(rows)} random samples none reaches {place(result)}."
+    begin = "Yes" if 2 * len(there) > len(rows) else "Sometimes"
     return (
-        f"**Yes: {len(there)} of {len(rows)} random samples reach {place(result)}.** Each of these "
-        "models is trained to the end, on a loss that an honest trainer may choose as well. So the "
-        "trainer can deny the attack."
+        f"**{begin}: {len(there)} of {len(rows)} random samples reach {place(result)}.** Each of "
+        "these models is trained to the end, on a loss that an honest trainer may choose as well. "
+        "So the trainer can deny the attack."
     )
 
 
@@ -79,13 +80,12 @@ def at(result: DeniableResult, epsilon: float) -> str:
 
 
 @shelf.kept
-def not_reached(result: DeniableResult, tolerance: float | None) -> str:
-    """Say what a percentage means, what else the trainer chooses, and which price is too high."""
-    dear = "" if tolerance is None else f" Too much: over {100 * tolerance:g} points of accuracy."
+def meaning(result: DeniableResult) -> str:
+    """Say what a percentage means, and what else the trainer chooses."""
     also = " The trainer also chooses the L2 penalty." if every_means(result) == "together" else ""
     return (
         f"±{SHOWN:.0%} means that a sample counts as {span(SHOWN)} samples, and a feature is "
-        f"scaled by as much.{also}{dear}"
+        f"scaled by as much.{also}"
     )
 
 

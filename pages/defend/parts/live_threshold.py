@@ -43,11 +43,6 @@ def heights(values: np.ndarray) -> list[float]:
     return floats(2 * np.mod((order + 0.5) * GOLDEN, 1) - 1)
 
 
-def reached(able: int, tried: int) -> str:
-    """Say how many samples the attacker who knows the check brings to the top."""
-    return f"{able} of {tried} get to the top"
-
-
 def floats(values: Iterable[float]) -> list[float]:
     return [float(value) for value in values]
 
@@ -79,7 +74,7 @@ def of_norms(table: pd.DataFrame, limits: Range, step: float) -> Given:
         rows.append(
             {
                 "label": label,
-                "note": reached(len(able), targets) if knows else NOTES[label],
+                "note": f"{len(able)} samples reach the top" if knows else NOTES[label],
                 "colour": LOOKS[kind][1],
                 "values": values,
                 "shape": SHAPES[kind],

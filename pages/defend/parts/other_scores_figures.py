@@ -25,7 +25,7 @@ TOP_ENDS = 0.75  # where the shaded top ends beyond rank 1
 
 
 HINTS = {  # by score: what it is, in few words
-    "influence": "attacked",
+    "influence": "the paper's score",
     "gradient_dot": "without curvature",
     "cosine": "direction alone",
     "relative": "outliers count less",

@@ -15,6 +15,7 @@ from pages.common.words.wording import decimal, listed
 from pages.defend.parts.other_scores_figures import KINDS, alarm_row
 
 MAIN = ("whole", "knn_shapley")  # the alarm chosen beforehand: its score never sees the model
+UNBROKEN = "\u00a0"  # a space at which no line ends
 FOLLOWS = 0.5  # of influence's move on the log scale: from there another score has moved along
 
 
@@ -61,19 +62,18 @@ def finding(result: AttributionsResult) -> str:
     t = result.target
     old, new = result.before["influence"].ranks[t], result.after["influence"].ranks[t]
     failed = "" if new <= result.k else f", not into the top {result.k}"
-    took = f"By influence, the attack moved sample {t} from rank {old:,} to rank {new:,}{failed}"
+    moves = f"The attack moved sample {t} from rank {old:,} to rank{UNBROKEN}{new:,}"
+    took = f"{moves} by influence{failed}"
     if not moved:
         return f"{took}."
     many = len(moved) + len(stayed)
     if not stayed:
-        return (
-            f"**No: none of the {many} other scores gives it away.** {took}, and all moved along."
-        )
+        return f"**No: none of the {many} other scores gives it away.** {took}; all moved along."
     which = listed([SCORE_NAMES[name] for name in stayed])
-    one = len(stayed) == 1
+    give = "gives" if len(stayed) == 1 else "give"
     return (
-        f"**Yes, {len(stayed)} of {many} {'gives' if one else 'give'} it away: {which}.** {took}. "
-        f"{'This score' if one else 'These scores'} did not move along; the others did."
+        f"**Yes, {len(stayed)} of the {many} other scores {give} it away.** {took}; {which} did "
+        "not move along."
     )
 
 

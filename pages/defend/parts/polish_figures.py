@@ -55,18 +55,22 @@ def paths(table: pd.DataFrame, step: int) -> go.Figure:
     for place, (name, part) in enumerate(groups.items(), start=1):
         label, colour = GROUPS[name]
         ranks = part[columns].to_numpy()
-        for first, last, strength in ((0, step, 0.55), (step, most, 0.35)):
-            if first == last and first:
+        stay = ranks[:, step] <= TOP
+        for first, last, strength, shown, width in (
+            *((0, step, 0.8, ranks[stay], 3), (0, step, 0.45, ranks[~stay], 1.5)),
+            *((step, most, 0.45, ranks[stay], 3), (step, most, 0.35, ranks[~stay], 1.5)),
+        ):
+            if not len(shown) or (first == last and first):
                 continue
             some = np.arange(first, last + 1)
             # one trace a group, its lines apart by gaps: a browser draws few traces faster
             figure.add_scatter(
-                x=np.tile(np.append(some, np.nan), len(ranks)),
-                y=np.concatenate([np.append(row[some].astype(float), np.nan) for row in ranks]),
+                x=np.tile(np.append(some, np.nan), len(shown)),
+                y=np.concatenate([np.append(row[some].astype(float), np.nan) for row in shown]),
                 mode="lines+markers" if first == 0 else "lines",
                 name=label,
                 showlegend=False,
-                line={"color": colour, "width": 1.5},
+                line={"color": colour, "width": width},
                 marker={"size": 5, "color": colour},
                 opacity=strength,
                 hovertemplate="after %{x} steps: rank %{y:,}<extra></extra>",

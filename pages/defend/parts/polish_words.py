@@ -87,7 +87,7 @@ def honest_left(table: pd.DataFrame) -> str:
     lost = int((honest["rank_1"] > rates.TOP).sum())
     if not lost:
         return ""
-    return f"Flagged by mistake: {lost} of {len(honest)} honest models."
+    return f"Of {len(honest)} honest models, {lost} fall out as well."
 
 
 @shelf.kept

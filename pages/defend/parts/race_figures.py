@@ -25,19 +25,23 @@ def look(stopped: int, of: int) -> int:
     return 0 if share >= CAUGHT else 2 if share <= MISSED else 1
 
 
-def head(check: str) -> str:
-    """Return what stands over a column, in lines that fit on a phone: what is looked at, and what
-    is asked of it."""
+def row_name(check: str) -> str:
+    """Return what stands beside a row: what is looked at, and what is asked of it."""
     many, asked = POLISHES
     short, asked = SHORT.get(check, (many.format(check.split()[0]), asked))
-    return f"<b>{short}</b><br>{'<br>'.join(wrap(asked, 10))}"
+    return f"<b>{short}</b><br>{'<br>'.join(wrap(asked, 20))}"
+
+
+def head(family: str, attacks: int) -> str:
+    """Return what stands over a column, in lines that fit on a phone."""
+    return f"<b>{'<br>'.join(wrap(family, 9))}</b><br>{count(attacks, 'attack')}"
 
 
 def grid(table: pd.DataFrame) -> go.Figure:
-    """Draw blocks of attacks against checks: a coloured cell says which share a check stops of the
+    """Draw checks against blocks of attacks: a coloured cell says which share a check stops of the
     attack that it stops least often. table: of `race_words.strongest`."""
-    rows = table.drop_duplicates("family")
-    families, columns = list(rows["family"]), list(dict.fromkeys(table["check"]))
+    blocks = table.drop_duplicates("family")
+    families, checks = list(blocks["family"]), list(dict.fromkeys(table["check"]))
     shares = table["stopped"] / table["of"]
     seen = [look(stopped, of) for stopped, of in zip(table["stopped"], table["of"], strict=True)]
     figure = go.Figure()
@@ -47,9 +51,9 @@ def grid(table: pd.DataFrame) -> go.Figure:
             figure.add_bar(x=[None], y=[None], name=name, marker={"color": colour})
             continue
         figure.add_bar(
-            y=[families.index(family) for family in part["family"]],
+            y=[checks.index(check) for check in part["check"]],
             x=[0.95] * len(part),
-            base=[columns.index(check) - 0.475 for check in part["check"]],
+            base=[families.index(family) - 0.475 for family in part["family"]],
             orientation="h",
             width=0.9,
             name=name,
@@ -65,25 +69,23 @@ def grid(table: pd.DataFrame) -> go.Figure:
             "%{customdata[2]}<extra></extra>",
         )
     asked = set(zip(table["family"], table["check"], strict=True))
-    for y, family in enumerate(families):
-        for x, check in enumerate(columns):
+    for x, family in enumerate(families):
+        for y, check in enumerate(checks):
             if (family, check) not in asked:
                 figure.add_annotation(
                     x=x, y=y, text="not measured", showarrow=False, font={"size": 12, "color": GREY}
                 )
-    figure.update_xaxes(column_axis([head(name) for name in columns]) | {"tickfont": {"size": 13}})
+    heads = [head(*block) for block in zip(families, blocks["attacks"], strict=True)]
+    figure.update_xaxes(column_axis(heads) | {"tickfont": {"size": 13}})
     figure.update_yaxes(
-        tickvals=list(range(len(families))),
-        ticktext=[
-            f"<b>{'<br>'.join(wrap(family, 16))}</b><br>{count(attacks, 'attack')}"
-            for family, attacks in zip(families, rows["attacks"], strict=True)
-        ],
+        tickvals=list(range(len(checks))),
+        ticktext=[row_name(check) for check in checks],
         tickfont={"size": 13},
-        range=[len(families) - 0.5, -0.5],
+        range=[len(checks) - 0.5, -0.5],
         showgrid=False,
         zeroline=False,
     )
-    figure = finish(figure, AROUND + ROW * len(families), barmode="overlay")
+    figure = finish(figure, AROUND + ROW * len(checks), barmode="overlay")
     figure.update_layout(
         legend={"y": -0.03, "yanchor": "top", "font": {"size": 13}}, margin={"t": 8}
     )

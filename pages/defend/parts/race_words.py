@@ -21,23 +21,22 @@ CHECKS = {  # column: its heading and the page with the evidence
     "decrement_0": ("Newton decrement", "undo-it"),
     "first_after_one": ("rank after one Newton step", "undo-it"),
 }
-SHORT = {  # by a check's heading: what it looks at, and its name where there is little room
+SHORT = {  # by a check's heading: what it looks at, and what it asks
     "gradient norm": ("Slope", "is it near zero?"),
-    "Newton decrement": ("Distance", "to a minimum?"),
-    "rank after one Newton step": ("1 Newton<br>step", "still near the top?"),
+    "Newton decrement": ("Distance", "is a minimum near?"),
+    "rank after one Newton step": ("1 Newton step", "is the target still near the top?"),
 }
-POLISHES = "{} Newton<br>steps", "still near the top?"
+POLISHES = "{} Newton steps", "is the target still near the top?"
 ROUNDING = 6e-8  # half the spacing of float32 at 1: so short a step is lost in rounding
 CAUGHT, MISSED = 0.9, 0.1  # shares of the models that arrived
-STEP = "A Newton step is a long training step towards the minimum."
 OWN_LOSS = "declares a loss of its own choice"
 FAMILIES: Mapping[str, tuple[str, ...]] = {  # blocks of the figure: the attacks in each
     "Aims only for the top": ("higher_ranked", "top_k", "target"),
-    "Keeps the model inconspicuous": ("accurate", "quiet", "minimal"),
+    "Changes little": ("accurate", "quiet", "minimal"),
     "Hides from the checks": (
         *("stealth", "through", "hides norm", "hides decrement", "other l2", "declares"),
     ),
-    "Chooses the training loss": (OWN_LOSS,),
+    "Chooses the loss": (OWN_LOSS,),
 }
 
 
@@ -133,7 +132,7 @@ def within(request: PolishRequest) -> str:
     it was not made."""
     if not request.minimal:
         return ""
-    return f" The search counts where its radius is within {request.radius:g}, the others'."
+    return f" The search counts where its radius is at most {request.radius:g}, as the others' is."
 
 
 @shelf.kept
@@ -185,7 +184,7 @@ def beside_other_pages(table: pd.DataFrame) -> str:
         lines.append(
             f"- **One step.** {stay} of the {len(through)} models that are trained through the "
             "step stay. *Undo it in a few steps* counts them among all whose attacker knows the "
-            "step, and most of those fall."
+            "check, and most of those fall."
         )
     found, every = flagged("higher_ranked")
     if every:
@@ -216,12 +215,12 @@ def finding(table: pd.DataFrame, deniable: DeniableResult | None = None) -> str:
         if undone == attacks:
             return (
                 f"**{steps} stop every attack but one: the attacker who may choose the training "
-                f"loss.** {STEP}"
+                "loss.**"
             )
         attacks += 1
     if undone == attacks:
-        return f"**{steps} stop every attack.** {STEP}"
-    return f"**{steps} stop {undone} of {count(attacks, 'attack')}.** {STEP}"
+        return f"**{steps} stop every attack.**"
+    return f"**{steps} stop {undone} of {count(attacks, 'attack')}.**"
 
 
 def cell(share: float, auc: float, arrived: int, page: str) -> str:

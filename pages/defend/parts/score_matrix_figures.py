@@ -9,6 +9,7 @@ from engine.vocabulary import MODEL_FREE
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ATTACKED, GOOD, GREEN, GREY, LIMIT
 from pages.common.words.score_names import SCORE_NAMES
+from pages.defend.parts.other_scores_figures import row_name
 
 # Of no target, and from one target to all of them: dark enough for white text.
 SCALE = ((0.0, "rgba(134, 142, 150, 0.12)"), (0.02, "#5E7386"), (1.0, "#005B96"))
@@ -16,9 +17,9 @@ SCALE = ((0.0, "rgba(134, 142, 150, 0.12)"), (0.02, "#5E7386"), (1.0, "#005B96")
 
 def reached(result: ScoreMatrixResult) -> go.Figure:
     """Draw, for each score, how many targets an attack on it moves into its top, most first. Scores
-    without the model come last, in a band of their own: they can only be moved along."""
+    without the model stand above them, in a band of their own: they can only be moved along."""
     names = sorted(
-        result.observed, key=lambda name: (name in MODEL_FREE, -most_moved(result, name))
+        result.observed, key=lambda name: (name not in MODEL_FREE, -most_moved(result, name))
     )[::-1]
     counts = [most_moved(result, name) for name in names]
     figure = go.Figure(
@@ -28,10 +29,7 @@ def reached(result: ScoreMatrixResult) -> go.Figure:
             orientation="h",
             width=0.66,
             marker={"color": ATTACKED},
-            text=[
-                f"<b>{count}</b>{' · never sees the model' if name in MODEL_FREE else ''}"
-                for name, count in zip(names, counts, strict=True)
-            ],
+            text=[f"<b>{count}</b>" for count in counts],
             textposition="outside",
             textfont={"size": 14},
             cliponaxis=False,
@@ -41,17 +39,27 @@ def reached(result: ScoreMatrixResult) -> go.Figure:
     safe = sum(name in MODEL_FREE for name in names)
     if safe:
         figure.add_hrect(
-            y0=-0.5, y1=safe - 0.5, fillcolor=GOOD, opacity=0.16, line_width=0, layer="below"
+            y0=len(names) - safe - 0.5,
+            y1=len(names) - 0.5,
+            fillcolor=GOOD,
+            opacity=0.16,
+            line_width=0,
+            layer="below",
         )
         figure.add_annotation(
-            x=result.n_targets, y=(safe - 1) / 2, xanchor="right", showarrow=False,
+            x=result.n_targets, y=len(names) - (safe + 1) / 2, xanchor="right", showarrow=False,
             text="<b>safe</b>", font={"size": 16, "color": GREEN},
         )  # fmt: skip
     title = f"targets moved into the top {result.k}, of {result.n_targets}"
     ticks = sorted({round(result.n_targets * part / 4) for part in range(5)})
     figure.update_xaxes(title_text=title, range=[0, 1.06 * result.n_targets], tickvals=ticks)
-    figure.update_yaxes(tickfont={"size": 14}, automargin=True)
-    return finish(figure, 60 + 30 * len(names), margin={"t": 8})
+    figure.update_yaxes(
+        tickvals=[SCORE_NAMES[name] for name in names],
+        ticktext=[row_name(name) for name in names],
+        tickfont={"size": 13},
+        automargin=True,
+    )
+    return finish(figure, 60 + 35 * len(names), margin={"t": 8})
 
 
 def most_moved(result: ScoreMatrixResult, name: str) -> int:

@@ -143,7 +143,7 @@ function drawAxis(data, at, x, write, width) {
   let every = Math.ceil(span / Math.max(fits, 1));
   if (words.share) every = 3 * Math.ceil(every / 3);
   for (let e = Math.ceil(data.low); e <= data.high; e++) {
-    if (((e % every) + every) % every) continue;
+    if (((e % every) + every) % every || (words.share && e < -12)) continue;
     const said = words.share ? inWords(10 ** e) : inDigits(10 ** e);
     const last = words.share && e === data.high;
     write(said, x(e), bottom + 12 * scale, last ? 'right' : 'center');
