@@ -25,7 +25,8 @@ LOOKS = {
     "attacked": ("malicious model", ATTACKED, "diamond"),
     "either": ("needs no model", GREY, "square-open"),
 }
-PREDICTED, MEASURED = "← lower · predicted loss · higher →", "real loss, after retraining"
+PREDICTED, MEASURED = "predicted loss", "real loss, after retraining"
+ENDS_OF_PREDICTED = {-2: "← lower", 2: "higher →"}  # standard deviations from the mean
 KEPT = {True: "samples that pull the loss up", False: "samples that pull the loss down"}
 ENDS = {True: (RAISES, "dot"), False: (LOWERS, "solid")}
 SPLITS = {"accuracy": "accuracy on holdout", "loss": "test loss"}
@@ -120,7 +121,13 @@ def sums(result: LdsResult, name: str) -> go.Figure:
             hoverinfo="skip", row=1, col=column,
         )  # fmt: skip
         figure.layout.annotations[column - 1].font = {"color": colour, "size": 16}
-    figure.update_xaxes(title_text=PREDICTED, matches="x", showgrid=False, showticklabels=False)
+    figure.update_xaxes(
+        title={"text": PREDICTED, "standoff": 12},
+        matches="x",
+        showgrid=False,
+        tickvals=list(ENDS_OF_PREDICTED),
+        ticktext=list(ENDS_OF_PREDICTED.values()),
+    )
     figure.update_yaxes(title_text=MEASURED, row=1, col=1)
     return finish(figure, 360, showlegend=False)
 
