@@ -103,8 +103,11 @@ def grids(
     frame: sweep_frame.SweepFrame, shares: pd.DataFrame, view: RateView, stored: Stored
 ) -> None:
     """Show every size and k on both test sets, folded unless a link asks for a reading."""
-    linked = st.session_state.get("reading") not in (None, "places")
-    with st.expander("Every set size, also on test data that the attacker never saw", linked):
+    label = "Every set size, also on test data that the attacker never saw"
+    box = unfold.with_controls(label, "sizes", "reading" in st.query_params)
+    if box is None:
+        return
+    with box:
         name = frame.form.choice(
             HERE,
             "The grids count",

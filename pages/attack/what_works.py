@@ -11,6 +11,7 @@ from engine.experiments import AttackRequest, SweepRequest, cost
 from engine.results.store import Stored
 from pages.attack.parts import ablation, fresh, sweep_frame, variant_figures
 from pages.common.asking import data_choice, door, effort, progress, sweep_requests
+from pages.common.asking.form import HERE
 from pages.common.asking.rate_view import RateView, choose_view
 from pages.common.frames import distinct, row_of
 from pages.common.keeping import shelf
@@ -250,6 +251,17 @@ def follow_target(target: int, view: RateView, request: SweepRequest) -> None:
         stuck_figure(found, view).show()
 
 
+@unfold.section("Could it be chance, and does it match the paper?", "chance")
+def beside_chance(
+    order: str, table: pd.DataFrame, best: pd.DataFrame, view: RateView, request: SweepRequest
+) -> None:
+    """Say how sure the order of the variants is, and show it beside the paper's; order: what is
+    said of it."""
+    st.markdown(order)
+    st.markdown(ablation.ours(table, view, request.steps))
+    table_two(best, view.k)
+
+
 @unfold.section("Target by target: which variant moves which?", "by-target")
 def target_by_target(
     found: pd.DataFrame, view: RateView, chosen: int, stored: tuple[Stored, ...]
@@ -283,20 +295,22 @@ def page() -> None:
         budget = ablation.budget(seconds_of(ours), seconds_of({parts(frame.request)[1]: restarted}))
         shown = ablation.at_one_radius(table, view)
         variants_figure(kept, shown, taken, view, stored, budget).show()
-        with st.expander("Could it be chance, and does it match the paper?"):
-            st.markdown(ablation.order(taken, len(hits)))
-            st.markdown(ablation.ours(table, view, frame.request.steps))
-            table_two(best, view.k)
-        with st.expander("Where do the other runs get stuck? One target, run by run", linked):
-            chosen = frame.form.choice(
-                st.columns([1, 4])[0],
-                "Target",
-                "target",
-                distinct(found, "target"),
-                "One of the sweep's targets, to be followed run by run.",
-                ablation.telling_target(found),
-            )
-            follow_target(chosen, view, frame.request)
+        beside_chance(ablation.order(taken, len(hits)), table, best, view, frame.request)
+        chosen = ablation.telling_target(found)
+        box = unfold.with_controls(
+            "Where do the other runs get stuck? One target, run by run", "runs", linked
+        )
+        if box is not None:
+            with box:
+                chosen = frame.form.choice(
+                    HERE,
+                    "Target",
+                    "target",
+                    distinct(found, "target"),
+                    "One of the sweep's targets, to be followed run by run.",
+                    chosen,
+                )
+                follow_target(chosen, view, frame.request)
         target_by_target(found, view, chosen, stored)
         take_away.show(
             single,

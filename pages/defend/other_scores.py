@@ -254,6 +254,25 @@ def formulas(request: AttributionsRequest, result: AttributionsResult) -> None:
     )
 
 
+def alarm(form: Form, stored: Stored, request: AttributionsRequest, others: pd.DataFrame) -> None:
+    """Show, folded unless a link asks for an alarm, what alarms are worth. others: the main one
+    against other attackers."""
+    result: AttributionsResult = stored.result
+    box = unfold.with_controls(
+        "Can disagreement between scores raise an alarm?", ALARM, ALARM in st.query_params
+    )
+    if box is None:
+        return
+    with box:
+        if result.alarms.empty:
+            st.info(
+                "No attack of the crowd reached the top k: there is nothing for an alarm to find."
+            )
+        else:
+            st.markdown(f"{words.more(result)}{words.against_others(others)}")
+            crowd_figure(stored, request, *choose_alarm(form, result)).show()
+
+
 def show(examined: ExaminedAttack[AttributionsRequest], others: pd.DataFrame) -> None:
     """Draw what stands below the finding. others: the main alarm against other attackers."""
     form, stored, request = examined.form, examined.stored, examined.request
@@ -263,14 +282,7 @@ def show(examined: ExaminedAttack[AttributionsRequest], others: pd.DataFrame) ->
     for line in words.left_out(result):
         st.warning(line)
     other_case.show(PAGE)
-    with st.expander("Can disagreement between scores raise an alarm?", ALARM in st.query_params):
-        if result.alarms.empty:
-            st.info(
-                "No attack of the crowd reached the top k: there is nothing for an alarm to find."
-            )
-        else:
-            st.markdown(f"{words.more(result)}{words.against_others(others)}")
-            crowd_figure(stored, request, *choose_alarm(form, result)).show()
+    alarm(form, stored, request, others)
     if not result.alarms.empty:
         in_numbers(stored, request, others)
     by_every_score(request, examined.as_asked)

@@ -144,8 +144,11 @@ def selection(
 ) -> None:
     """Show, folded unless a link asks for it, what models are worth that are trained on a
     selection, or the offer to train them."""
-    linked = "shown" in st.session_state or "shown" in st.query_params
-    with st.expander("Can scores choose training data?", linked):
+    linked = "shown" in st.query_params
+    box = unfold.with_controls("Can scores choose training data?", "selection", linked)
+    if box is None:
+        return
+    with box:
         if asked.stored is None:
             door.offer([asked], SELECTION_COST, "model")
             return

@@ -10,6 +10,7 @@ from functools import partial, wraps
 from typing import Literal, ParamSpec, Protocol
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.layout_utils import get_width_config
 from streamlit.elements.lib.utils import compute_and_register_element_id
 from streamlit.proto.Block_pb2 import Block
@@ -45,6 +46,14 @@ def show(label: str, key: str, write: Callable[[], object]) -> None:
     holder = Block(allow_empty=True, width_config=WIDTHS["stretch"])
     holder.expandable.label, holder.expandable.type = label, Block.Expandable.Type.DEFAULT
     fragment.alone(f"{KEY}{key}", partial(draw, holder, "expandable", f"{KEY}{key}", write))
+
+
+def with_controls(label: str, key: str, linked: bool) -> DeltaGenerator | None:
+    """Draw an expander for controls of the page's form and what they change, open at first where a
+    link has set one of them. Returns it while it is open, to be filled: opening it runs the whole
+    page again, which then has these controls too. None while it is closed."""
+    box = st.expander(label, linked, key=f"{KEY}{key}", on_change="rerun")
+    return box if box.open else None
 
 
 def menu(

@@ -202,8 +202,12 @@ def section(
 ) -> tuple[LeaveOneOutRequest, Stored] | None:
     """Show scores against retraining, in one of the settings, folded unless a link asks for one.
     said: what it comes to. Returns what is shown."""
-    linked = st.session_state.get("setting") not in (None, MATCHING) or train is None
-    with st.expander("Is the estimate right? Train again without each sample and compare", linked):
+    label = "Is the estimate right? Train again without each sample and compare"
+    box = unfold.with_controls(label, "retraining", "setting" in st.query_params or train is None)
+    if box is None:
+        matching = found[MATCHING]
+        return None if matching is None else (setting_of(MATCHING, name), matching)
+    with box:
         st.markdown(said)
         shown = choose_setting(form, name, train)
         if shown is not None:
