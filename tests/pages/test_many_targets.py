@@ -33,7 +33,7 @@ def test_headline_control_and_figure_speak_of_one_k(open_page: Open, as_publishe
     assert finding(as_published, 0.03) in words(app)
     assert app.selectbox(key="k").value == 3, "the largest"
     assert "the top 3.**" in words(app)
-    assert len(app.get("plotly_chart")) == 3, "one figure, and two more in a closed section"
+    assert len(app.get("plotly_chart")) == 1, "the others are folded"
     app.selectbox(key="k").set_value(1).run()
     assert "the very top.**" in words(app) and "the top 3.**" not in words(app)
     app.selectbox(key="k").set_value(3).run()

@@ -9,7 +9,7 @@ from engine.settings import Settings
 from engine.vocabulary import ATTRIBUTIONS, MODEL_FREE, SCORES
 from pages.common.asking import door
 from pages.common.lab import published_results, registry
-from tests.support.pages import Open, Publish, check_note, follow, tables, unfold, words
+from tests.support.pages import Open, Publish, check_note, follow, open_fold, tables, unfold, words
 
 PAGE = registry.page("other-scores")
 FEWER = ("attributions", "retrained", "n_honest", "n_attacked")
@@ -18,7 +18,8 @@ SMALL = AttributionsRequest("small", retrained=5, n_honest=4, n_attacked=3)
 
 def test_the_finding_and_the_figures_stand_there_before_any_click(open_page: Open) -> None:
     app = open_page(PAGE)
-    said = words(app)
+    assert len(app.get("plotly_chart")) == 1
+    said = words(open_fold(app, "alarm"))
     assert not app.exception
     assert not app.warning
     assert "The attack moved sample 16 from rank" in said
@@ -42,7 +43,7 @@ def test_the_finding_and_the_figures_stand_there_before_any_click(open_page: Ope
 
 
 def test_an_alarm_is_chosen_by_control_and_by_link(open_page: Open) -> None:
-    app = open_page(PAGE)
+    app = open_fold(open_page(PAGE), "alarm")
     app.selectbox(key="alarm").select("cosine-top").run()
     assert "Against cosine of gradients, top ten:" in words(app)
     app = open_page(PAGE, alarm="gradient_dot-whole")

@@ -13,7 +13,7 @@ from engine.settings import PUBLISHED
 from pages.common.lab import published_results, registry
 from pages.common.words.wording import decimal
 from pages.evidence.parts import lds_words
-from tests.support.pages import Open, tables, unfold, words
+from tests.support.pages import Open, open_fold, tables, unfold, words
 
 PAGE = registry.page("lds")
 
@@ -34,7 +34,7 @@ def test_the_finding_is_that_of_the_published_result(open_page: Open) -> None:
     said = words(app)
     assert "**Yes: influence scores predict which of 200 retrained models do better.**" in said
     assert f"predicted and real loss is {decimal(usual)} (1 is perfect, 0 is chance)." in said
-    assert len(app.get("plotly_chart")) >= 2
+    assert len(app.get("plotly_chart")) == 1
     unfold(app)
     said = words(app)
     assert f"With damping = L2, influence reaches {decimal(lds)}" in said
@@ -85,7 +85,7 @@ def test_random_halves_stand_beside_the_halves_that_a_score_picks(open_page: Ope
     means = half["accuracy_holdout"].mean()
     random, best = means["random"].mean(), means["influence", "honest"].max()
     assert random > best
-    said = words(open_page(PAGE))
+    said = words(open_fold(open_page(PAGE), "selection"))
     assert f"influence picks: {random:.1%} against {best:.1%}" in said
     assert "repeat each other, and some classes become rare" in said
 
@@ -117,6 +117,7 @@ def test_data_without_a_result_is_offered(open_page: Open) -> None:
     app = open_page(PAGE, dataset="small")
     assert not app.exception
     assert "This is not computed for" in words(app)
+    open_fold(app, "selection")
     assert {"offer-lds", "offer-selection"} <= {button.key for button in app.button}
     assert published_results.request_of("lds", "small") is None
     assert LdsRequest("small").dataset == "small"

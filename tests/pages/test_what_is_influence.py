@@ -12,7 +12,7 @@ from engine.results.jobs import JobState
 from engine.settings import Settings
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import lab
-from tests.support.pages import JobsStand, Open, check_note, unfold, words
+from tests.support.pages import JobsStand, Open, check_note, open_fold, unfold, words
 
 PAGE = registry.page("influence")
 
@@ -34,12 +34,14 @@ def test_everything_stands_there_before_any_click(open_page: Open) -> None:
     said = words(app)
     assert not app.exception
     assert not app.warning
-    assert "(rank correlation 0.998); at the usual settings only a similar one (0.796)" in said
     assert "Which training samples decide this prediction?" in said
     assert "test sample 202" in said
     assert "wrong: it is “3”" in said
     assert "up (plus) or down (minus). **Up means: the prediction gets worse.**" in said
     assert "These make the prediction worse (+)" in said
+    assert len(app.get("plotly_chart")) == 0
+    said += words(open_fold(app, "retraining"))
+    assert "(rank correlation 0.998); at the usual settings only a similar one (0.796)" in said
     assert "Influence and retraining agree: Spearman 0.998" in said
     assert len(app.get("plotly_chart")) == 1
     unfold(app)
@@ -88,7 +90,7 @@ def test_a_setting_of_ones_own_is_offered_and_shown_once_computed(
 
 
 def test_features_of_ones_own(open_page: Open, small_results: None) -> None:
-    app = open_page(PAGE, dataset="small")
+    app = open_fold(open_page(PAGE, dataset="small"), "retraining")
     said = words(app)
     assert not app.exception
     assert "your features file" in said

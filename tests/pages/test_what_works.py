@@ -15,7 +15,7 @@ from engine.settings import Settings
 from pages.attack.parts import ablation
 from pages.common.asking.rate_view import RateView
 from pages.common.lab import registry
-from tests.support.pages import SWEPT, Open, check_note, follow, tables, unfold, words
+from tests.support.pages import SWEPT, Open, check_note, follow, open_fold, tables, unfold, words
 
 PAGE = registry.page("what-works")
 Sweeps = Mapping[str, Stored]
@@ -65,7 +65,7 @@ def test_the_finding_and_figures_stand_there_before_any_click(
     assert ablation.finding(best_of(as_published, view), view) in words(app)
     assert len(app.get("plotly_chart")) == 2
     assert f"Sample {attacked}, honest rank" in words(app)
-    theirs = tables(app)[0]
+    theirs = tables(open_fold(app, "chance"))[0]
     assert list(theirs["variant"]) == list(ablation.LABELS.values())
     assert theirs["paper: CIFAR-10"].tolist()[-2:] == ["0.64 / 0.90 (5.5)", "not in the paper"]
     assert "of at most 25 steps an attack to its 5, with accuracy kept" in words(app), (
@@ -80,7 +80,7 @@ def test_the_finding_and_figures_stand_there_before_any_click(
 def test_the_attacks_on_a_target_are_computed_in_its_place(
     open_page: Open, as_published: Sweeps
 ) -> None:
-    app = open_page(PAGE, dataset="small")
+    app = open_fold(open_page(PAGE, dataset="small"), "runs")
     follow(app, lambda: len(app.get("plotly_chart")) == 2)
     target = app.selectbox(key="target").value
     assert f"Sample {target}, honest rank" in words(app)
@@ -124,11 +124,11 @@ def test_published_sweeps_of_data_that_is_elsewhere(
     assert not app.exception
     assert not app.error
     assert len(app.get("plotly_chart")) == 1
-    assert "The runs on this sample are not published" in words(app)
+    assert "The runs on this sample are not published" in words(open_fold(app, "runs"))
 
 
 def test_a_sweep_of_ones_own_runs_both_parts(open_page: Open, as_published: Sweeps) -> None:
-    app = open_page(PAGE, dataset="small", targets=2, radii="0.7", ks="2")
+    app = open_fold(open_page(PAGE, dataset="small", targets=2, radii="0.7", ks="2"), "runs")
     assert "6 attacks of 1 run each, and 2 attacks of 5 runs each" in words(app)
     app.button(key="offer-sweep").click().run()
     follow(app, lambda: "This result is shown on this page" in words(app))

@@ -19,6 +19,7 @@ from pages.common.asking import links
 from pages.common.asking.door import Computation
 from pages.common.asking.links import EXAMPLE
 from pages.common.asking.view_link import LINK
+from pages.common.widgets.unfold import KEY
 
 Open = Callable[..., AppTest]
 Publish = Callable[..., None]  # of (role, experiment, request)
@@ -68,6 +69,12 @@ def unfold(app: AppTest) -> AppTest:
         app.run()
     for menu in app.get("popover"):
         app.session_state[str(menu.key)] = True
+    return app.run()
+
+
+def open_fold(app: AppTest, key: str) -> AppTest:
+    """Open the section of this key."""
+    app.session_state[f"{KEY}{key}"] = True
     return app.run()
 
 

@@ -52,7 +52,9 @@ def with_controls(label: str, key: str, linked: bool) -> DeltaGenerator | None:
     """Draw an expander for controls of the page's form and what they change, open at first where a
     link has set one of them. Returns it while it is open, to be filled: opening it runs the whole
     page again, which then has these controls too. None while it is closed."""
-    box = st.expander(label, linked, key=f"{KEY}{key}", on_change="rerun")
+    if linked:  # no default of the expander, which would change with the address
+        st.session_state.setdefault(f"{KEY}{key}", True)
+    box = st.expander(label, key=f"{KEY}{key}", on_change="rerun")
     return box if box.open else None
 
 
