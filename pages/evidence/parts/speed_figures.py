@@ -77,7 +77,7 @@ def cost_bars(table: pd.DataFrame) -> go.Figure:
         figure.update_xaxes(range=[0, ROOM * float(np.nanmax(values))], row=row, col=1)
     figure.update_xaxes(showticklabels=False, showgrid=False, zeroline=True)
     figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"size": 14})
-    return finish(figure, 340)
+    return finish(figure, 380)
 
 
 def gradient_costs(table: pd.DataFrame) -> go.Figure:
