@@ -22,7 +22,7 @@ from pages.common.figures.axes import number
 from pages.common.keeping import shelf
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of
-from pages.common.widgets import badge, charts, sign, take_away, unfold
+from pages.common.widgets import badge, charts, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
 
 PAGE = registry.page("impossible")
@@ -176,10 +176,6 @@ def by_hand(
     instance = instance_of(request.k, request.n_train, request.n_features, seed=request.seed)
     difference, damping = impossible_hands.choose_model(form, OPENING.damping)
     impossible_hands.show(instance, request, difference, damping)
-    if request.k == 1:  # the headline names rank 1
-        sign.said("impossible-hands")
-    else:
-        sign.note("impossible-hands")
     return instance, difference, damping
 
 

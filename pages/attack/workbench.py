@@ -115,10 +115,7 @@ def draw(asked: door.Computation[AttackRequest], shown: Shown, samples: Samples)
         attack=lambda: attack_asked(request, shown.before),
     )
     with st.container(horizontal=True):
-        if shown.is_attack and shown.stored.result.rank_test == 1:  # the answer names rank 1
-            sign.said("bench", request.order)
-        else:
-            sign.note("bench", request.order, width="content")
+        sign.note("bench", request.order, width="content")
         badge.note(origin(shown.stored, request.dataset), width="content")
     if shown.is_attack and steps is None:
         st.caption("This result was kept before the lab recorded steps: its page can make them.")

@@ -158,7 +158,7 @@ def how() -> None:
 
 def results(form: Form, stored: Stored, request: DeniableRequest) -> None:
     result: DeniableResult = stored.result
-    sign.said("finding", request.order)
+    sign.note("finding", request.order)
     st.markdown(words.finding(result))
     epsilon = choose(form, st.container(), result.limit)
     form.finish()

@@ -115,7 +115,7 @@ def page() -> None:
         offer_instead(PAGE, asked, COST, "stage", asks=False)
         why()
         return
-    sign.said("caption", request.order)
+    sign.note("caption", request.order)
     st.markdown(words.finding(stored.result))
     search = published_results.request_of("minimal", name)
     found = None if search is None else door.find("minimal-radius", search)

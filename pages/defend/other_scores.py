@@ -277,7 +277,7 @@ def show(examined: ExaminedAttack[AttributionsRequest], others: pd.DataFrame) ->
     """Draw what stands below the finding. others: the main alarm against other attackers."""
     form, stored, request = examined.form, examined.stored, examined.request
     result: AttributionsResult = stored.result
-    sign.said("finding", request.order)
+    sign.note("finding", request.order)
     ranks_figure(stored).show()
     for line in words.left_out(result):
         st.warning(line)

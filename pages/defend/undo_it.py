@@ -121,7 +121,7 @@ def results(
     """Show the finding in `head`, how many steps are made in `control`, and then the figure and
     what it rests on."""
     table: pd.DataFrame = stored.result
-    sign.said("caption", request.order)
+    sign.note("caption", request.order)
     head.markdown(words.finding(table))
     step = choose(form, control, steps_of(table))
     form.finish()

@@ -13,7 +13,7 @@ from pages.common.asking.form import Form
 from pages.common.lab import navigation, registry
 from pages.common.lab.shared import open_dataset, origin
 from pages.common.samples import Samples
-from pages.common.widgets import replay, sign
+from pages.common.widgets import replay
 from pages.common.widgets.badge import mark_origin
 from pages.common.words import wording
 
@@ -44,8 +44,8 @@ def lead(result: AttackResult, seen: bool, answered: str | None, holdout: int) -
         if not seen:
             ranks = result.before.ranks
             st.markdown(
-                "A buyer pays most for the digit at rank 1. Yours (orange) is at "
-                f"{int(ranks[result.targets[0]]):,}. **But the buyer lets you train the model.**"
+                "A buyer scores how much each digit matters, and pays rank 1 most. Yours (orange) "
+                f"is at {int(ranks[result.targets[0]]):,}. **But you train the model.**"
             )
             return
         st.markdown(
@@ -106,7 +106,6 @@ def scene(answered: str | None) -> None:
         "Every digit stands at its rank, the first at the top. Yellow: the first tenth before the "
         f"attack.{mark_origin(origin(stored, links.EXAMPLE.dataset))}"
     )
-    sign.said("first-replay")
 
 
 def onward() -> None:

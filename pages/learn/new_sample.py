@@ -12,7 +12,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import badge_of, class_names_of, is_here, open_dataset
 from pages.common.samples import Samples
-from pages.common.widgets import badge, blocks, charts, plane, sign, take_away, unfold
+from pages.common.widgets import badge, blocks, charts, plane, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import data_name
 from pages.common.words.wording import plain
@@ -100,15 +100,15 @@ def page() -> None:
     st.title(PAGE.title)
     form = Form()
     head = st.container()
-    choice = st.container(horizontal=True, vertical_alignment="bottom", key="training-points")
     places, real = st.container(), st.container()
     with real:
         charts.heading("And real samples, which the model was not trained on?")
         name = dataset_choice(form, data_choice.names_of(ROLE, "candidates"), st.container())
     shown = {words.SHOWN[points]: points for points in words.SHOWN}
     word = form.segments(
-        choice, "Training samples", "points", list(shown), next(iter(shown)),
+        st.sidebar, "Training samples", "points", list(shown), next(iter(shown)),
         "Drawn by a seed, or real digits on two principal components.",
+        words=words.SHORT.__getitem__,
     )  # fmt: skip
     form.finish()
     request = PlaygroundRequest(shown[word])
@@ -121,10 +121,9 @@ def page() -> None:
         own = own_data.current()
         where = f" This plane is not “{plain(own)}”: its own candidates stand below." if own else ""
         head.markdown(f"{words.finding(result)}{where}")
-        choice.markdown(words.what_is_shown(request, result))
         with places:
+            st.markdown(words.what_is_shown(request, result))
             plane.show(plane.plane(result), f"plane-{request.points}")
-            sign.note(f"plane-{request.points}")
             badge.note(badge_of(asked.stored))
             with st.expander("What the attack did, and how exact this is"):
                 st.caption(f"{words.attacked(result)} {words.origin(request, result)}")

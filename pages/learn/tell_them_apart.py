@@ -17,7 +17,7 @@ from pages.common.keeping import shelf
 from pages.common.lab import published_results, registry
 from pages.common.lab.shared import open_dataset
 from pages.common.samples import Samples
-from pages.common.widgets import blocks, sign, unfold
+from pages.common.widgets import blocks, unfold
 from pages.common.widgets.figure import FigureBlock
 from pages.learn.parts import apart_panels
 from pages.learn.parts.apart_panels import Deal
@@ -148,7 +148,6 @@ def game(number: int, voted: str | None) -> None:
         reveal(dealt, pairs, voted, number)
         jump_figure(stored, asked, Samples(unseen.dataset), dealt.pair).show()
         what_tells(dealt, pairs, unseen)
-    sign.said("apart")
 
 
 def obtained(asked: PairsRequest) -> Stored | None:

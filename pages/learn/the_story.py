@@ -6,7 +6,6 @@ from pages.common.asking import links
 from pages.common.asking.form import Form
 from pages.common.lab import registry
 from pages.common.lab.shared import badge_of, open_dataset
-from pages.common.widgets import sign
 from pages.common.widgets.badge import mark_origin
 from pages.common.widgets.component import Component
 from pages.learn.parts import story_figures, story_sources
@@ -27,7 +26,6 @@ def told(found: Sources, step: int) -> None:
     FIGURE.show(KEY, story_figures.told(found), more, step=lambda: None)
     origin = mark_origin(badge_of(found.stored[0]))
     st.caption(f"Step 6 is computed as you drag; all else is{origin}")
-    sign.said(KEY)
 
 
 def chosen() -> None:

@@ -160,10 +160,9 @@ def one_image(stored: Stored, request: ExplainRequest, train: Samples) -> None:
             cells(result, train, indices, side)
             st.caption(f"{many.max()} of these {shown} are of class “{most}”.")
     st.caption(
-        f"{rank_one(sign.USUAL)} Scores and ranks here are for this one test sample; on other "
-        "pages they are for the whole test half."
+        "A score is the change of the loss per unit of weight that the sample gets more. Here it "
+        "is for this one test sample; on other pages it is for all test samples."
     )
-    sign.said("influence")
     st.caption(badge_of(stored))
     every_sample(stored, request, train, shown)
 
@@ -257,6 +256,7 @@ def alike(correlation: float) -> str:
 
 @unfold.section("What is computed (Definition 1, Equation 3)", "formulas")
 def formulas() -> None:
+    st.markdown(f"**The order.** {rank_one(sign.USUAL)} A buyer pays the top of the ranking most.")
     blocks.prose("learn/texts/influence.md")
 
 

@@ -1,4 +1,4 @@
-"""Who gets the money? Payments to vendors, before and after somebody rigs the valuation."""
+"""Who gets the money? Payments to vendors, before and after an attack on the valuation."""
 
 import pandas as pd
 import streamlit as st
@@ -80,7 +80,7 @@ def bars_figure(
         name=f"payments-{rule}",
         key="bars",
         title=words.bars_title(table),
-        kind="Money of each vendor by the honest and the attacked model",
+        kind="Money of each vendor by the honest and the malicious model",
         build=drawn.bars,
         values=(table, favoured, budget),
         results=(stored,),

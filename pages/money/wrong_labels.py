@@ -41,8 +41,8 @@ def curves_figure(stored: Stored, request: CleaningRequest, detector: str) -> Fi
         caption=f"Lines: means over {views.drawn(result, request)}; bands: their range. "
         f"Of {result.n:,} labels, {result.wrong:,} are wrong.",
         details=f"{views.precision(result, detector)}{views.of_the_vendor(result, detector)} "
-        "Both attacks choose another model "
-        "at the same radius. The attacked model takes the hidden samples for the most helpful ones."
+        "Both attacks choose another model at the same radius. The malicious model takes "
+        "the hidden samples for the most helpful ones."
         f"{made_smaller(request)}",
     )
 

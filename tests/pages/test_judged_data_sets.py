@@ -81,8 +81,8 @@ def test_wrong_labels(dataset: str, open_page: Open) -> None:
     said, (request, result) = words(app), published("cleaning", dataset)
     rows = result.table[(result.table["model"] == "honest")]
     recall = rows[rows["detector"] == "influence"]["recall"].mean()
-    found = f"a check of the {result.wrong} most suspicious samples finds {percent(recall)}"
-    assert f"**Yes: {found} of the wrong labels; after an attack" in said
+    found = f"checking the {result.wrong} most suspicious samples finds {percent(recall)}"
+    assert f"**Yes: {found} of the wrong labels, and only " in said
     assert len(app.selectbox(key="detector").options) == len(request.detectors)
     assert "CIFAR-10N" in said
 

@@ -36,7 +36,7 @@ def test_it_opens_with_the_plane_and_its_finding(points: str, open_page: Open) -
     result, said = made(points), words(app)
     n, target = len(result.y), result.target
     assert f"from rank {n} to rank {result.after.ranks[target]} of {n}" in said
-    assert f"the two models disagree on {result.disagreement:.0%} of this plane" in said
+    assert f"help and harm swap on {result.disagreement:.0%} of this plane" in said
     expected = "drawn by seed 0" if points == "clouds" else "first two principal components"
     assert expected in said
     made_up = "made up" if points == "clouds" else "handwritten 3s and 8s"
@@ -58,8 +58,9 @@ def test_the_browser_gets_what_every_value_is_made_of(points: str) -> None:
         np.testing.assert_allclose(shown["scores"], own, rtol=1e-5, atol=1e-8)
         assert np.argmax(own) == np.argmin(ranking.ranks)
     x, y, label = given["start"]
-    np.testing.assert_allclose([x, y], result.X[result.target])
-    assert label == result.y[result.target]
+    place = np.array([[x, y]])
+    assert label == result.honest.predict(place)[0]  # no sample that looks out of place
+    assert result.values("honest", place)[0, label] < 0 < result.values("attacked", place)[0, label]
     assert given["low"][0] < result.X.min() and given["high"][0] > result.X.max()
 
 

@@ -171,7 +171,7 @@ def test_a_table_of_ones_own_from_click_to_figures(open_page: Open, loans_file: 
     assert "The first 5 of 200 rows" in words(app)
     app.button(key="offer-fairness").click().run()
     follow(app, lambda: COMPUTED in words(app))
-    assert "n loans, multiplying the model" in words(app)
+    assert "n loans data, multiplying the model" in words(app)
     assert "computed here · your table" in words(app)
     assert "sex = m (s = 1" in words(unfold(app))
     assert len(app.get("plotly_chart")) == CHARTS + 4

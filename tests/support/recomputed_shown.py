@@ -90,11 +90,10 @@ def base_unchanged(dataset: str) -> Numbers:
 
 
 def gap_instead(dataset: str) -> Numbers:
-    """The sizes of the gap after and before, whose signs are words; the groups' names may hold an
-    age."""
-    before, _one, after, _scale = r.fairness_gap(dataset)
+    """The size of the gap after, whose sign is a word; the groups' names may hold an age."""
+    after = abs(r.fairness_gap(dataset)[2])
     zero, one = (re.findall(r"\d+", name) for name in r.fairness(dataset).about.group_names)
-    return [*map(float, one), abs(after), *map(float, zero), abs(before)]
+    return [*map(float, one), after, *map(float, zero)]
 
 
 def gap_sizes(dataset: str) -> Numbers:

@@ -290,10 +290,10 @@ def test_price_carries_both_intervals() -> None:
 
 @pytest.mark.parametrize("order", ["highest_first", "lowest_first"])
 def test_every_order_says_what_rank_1_means(order: str) -> None:
-    pulls, does = {"highest_first": ("up", "harms"), "lowest_first": ("down", "helps")}[order]
+    moves, does = {"highest_first": ("raises", "harms"), "lowest_first": ("lowers", "helps")}[order]
     said = wording.rank_one(order)
-    assert said.startswith("Rank 1 is paid most") and "the paper" in said.lower()
-    assert f"it {does}" in said and f"it pulls the test loss {pulls} most" in said
+    assert said.startswith("Rank 1 is") and "the paper" in said.lower()
+    assert f"it {does}" in said and f"the sample that {moves} the test loss most" in said
 
 
 def test_labels_stand_on_the_free_side_of_a_rising_ranking(

@@ -34,7 +34,7 @@ def show(stored: Stored, request: AttackRequest, samples: Samples) -> None:
         "Each picture is a training sample, best rank first. Yellow: the first tenth under the "
         "honest model. Orange frame: the attacked sample."
     )
-    sign.said("replay", request.order)
+    sign.note("replay", request.order)
 
 
 @unfold.section("Watch this attack step by step", "replay-offer")

@@ -16,6 +16,7 @@ from pages.common.keeping.ready import Ready
 from pages.common.widgets.component import Component
 
 PLANE = Component("plane", "drawing.js")
+PLACES = 61  # each way, of which the marker starts at one
 
 
 def show(data: Mapping[str, object], key: str) -> None:
@@ -28,13 +29,12 @@ def plane(result: PlaygroundResult) -> Mapping[str, object]:
     """Return what the browser is given: points, both models, and words."""
     X, n = result.X.astype(np.float64), len(result.y)
     half, target = result.half, result.target
-    own = int(result.y[target])
     return Ready(
         {
         "id": f"{n}-{target}-{float(result.honest_direction.sum()):.12e}-{result.distance:.9f}",
         "points": [[*map(float, x), int(c)] for x, c in zip(X, result.y, strict=True)],
         "target": target,
-        "start": [*map(float, X[target]), own],
+        "start": start_of(result),
         "low": [-half, -half],
         "high": [half, half],
         "classes": list(result.classes),
@@ -47,10 +47,10 @@ def plane(result: PlaygroundResult) -> Mapping[str, object]:
             "label": "A plane of two features: what a new sample is worth at each place",
             "chooses": "New sample:",
             "reset": "Reset",
-            "down": "A sample there helps",
+            "down": "Helps",
             "up": "harms",
-            "ring": "Orange ring: pushed to the top by the attack",
-            "border": "Dashed: border between the labels",
+            "ring": "Ring: training sample pushed to the top",
+            "border": "Dashed: border of the labels",
             "white": ["No colour:", "almost no influence"],
             "verdicts": ["this sample harms", "this sample helps"],
             "score": "score",
@@ -67,6 +67,22 @@ def plane(result: PlaygroundResult) -> Mapping[str, object]:
         },
         }
     )  # fmt: skip
+
+
+def start_of(result: PlaygroundResult) -> list[float]:
+    """Return where the marker starts, x, y and label: of the places where the honest model gives
+    this label, the one at which the two models disagree most; the target where they never do."""
+    line = np.linspace(-result.half, result.half, PLACES)
+    places = np.stack(np.meshgrid(line, line, indexing="ij"), -1).reshape(-1, 2)
+    values = {which: result.values(which, places) for which in ("honest", "attacked")}
+    units = {which: np.abs(scores(result, which)).max() or 1.0 for which in values}
+    apart = np.minimum(-values["honest"] / units["honest"], values["attacked"] / units["attacked"])
+    given = result.honest.predict(places)
+    apart[np.arange(len(places)), 1 - given] = -np.inf
+    place, label = np.unravel_index(int(apart.argmax()), apart.shape)
+    if apart[place, label] <= 0:
+        return [*map(float, result.X[result.target]), int(result.y[result.target])]
+    return [*map(float, places[place]), int(label)]
 
 
 def scores(result: PlaygroundResult, which: str) -> NDArray[np.float64]:

@@ -1,5 +1,5 @@
-"""What rank 1 is, and which end is paid: said once on each page that shows ranks or scores, in the
-same words, below what shows them first. The glossary says it under the dotted words "rank 1"."""
+"""What rank 1 is: the glossary says it under the dotted words "rank 1". A page whose order is not
+the usual one says so, once, below what shows ranks or scores first."""
 
 import re
 from typing import Literal
@@ -29,12 +29,13 @@ def writes_of_ranks(figure: ReadyFigure) -> bool:
 
 
 def said_below(figure: ReadyFigure, place: str, source: FigureSource) -> str:
-    """Return what is said of it below the first figure of a page that names ranks or scores; empty
-    below others."""
-    if source.asked[0][0] in OTHER or not writes_of_ranks(figure) or not is_new(place):
-        return ""
+    """Return what is said of it below the first figure of a page that names ranks or scores in
+    another order than the usual; empty below others."""
     orders = [str(asked["order"]) for _, asked in source.asked if "order" in asked]
-    return rank_one(next(iter(orders), USUAL))
+    order = next(iter(orders), USUAL)
+    if order == USUAL or source.asked[0][0] in OTHER or not writes_of_ranks(figure):
+        return ""
+    return rank_one(order) if is_new(place) else ""
 
 
 def is_new(place: str) -> bool:
@@ -42,16 +43,8 @@ def is_new(place: str) -> bool:
     return bool(st.session_state.setdefault(SAID, place) == place)
 
 
-def note(place: str, order: str = USUAL, width: Literal["stretch", "content"] = "stretch") -> None:
-    """Say what rank 1 is, unless the page has said so at another place."""
-    if is_new(place):
+def note(place: str, order: str, width: Literal["stretch", "content"] = "stretch") -> None:
+    """Say what rank 1 is where the order is not the usual one, unless the page has said so at
+    another place."""
+    if order != USUAL and is_new(place):
         st.caption(rank_one(order), width=width)
-
-
-def said(place: str, order: str = USUAL) -> None:
-    """Enter that a text of the page names rank 1, under dots, as the glossary means it; with the
-    other order, say so."""
-    if order == USUAL:
-        st.session_state.setdefault(SAID, place)
-    else:
-        note(place, order)

@@ -114,22 +114,23 @@ def climb(result: AttackResult, first: int = 10) -> str:
 
 
 RANK_ONE = {  # the sign of Definition 1, said alike on every page
-    "highest_first": "Rank 1 is paid most, as in the paper, although it harms: it pulls the test "
-    "loss up most.",
-    "lowest_first": "Rank 1 is paid most, and it helps here: it pulls the test loss down most. The "
-    "paper pays for the other end.",
+    "highest_first": "Rank 1 is the sample that raises the test loss most, as in the paper: it "
+    "matters most, but it harms.",
+    "lowest_first": "Rank 1 is here the sample that lowers the test loss most: it helps. The paper "
+    "ranks the other end first.",
 }
 
 
 def rank_one(order: str) -> str:
-    """Say which end of the scores is rank 1, and which end the paper pays for."""
+    """Say which end of the scores is rank 1, and which end the paper ranks first."""
     return RANK_ONE[order]
 
 
 PULLS = {"lowest_first": "down", "highest_first": "up"}  # the test loss: what the first one does
 PAID = {
-    "lowest_first": "The paper pays for the other end, rank 1.",
-    "highest_first": "As in the paper, these samples are paid although they harm.",
+    "lowest_first": "The paper instead pays the samples that raise the loss most: rank 1.",
+    "highest_first": "As in the paper, the samples that raise the loss are paid, although they "
+    "harm.",
 }
 
 

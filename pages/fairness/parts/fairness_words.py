@@ -36,16 +36,14 @@ def people(group: str) -> str:
     return PEOPLE.get(group, f"“{plain(group)}”")
 
 
-def more_often(about: About, gap: float, other: float) -> str:
-    """Say in words a gap, and what it is instead of: 'men get the good prediction 19.7 points more
-    often than women (the DP gap), not 5.0 less often'."""
+def more_often(about: About, gap: float) -> str:
+    """Say a gap in words: '**men get the good prediction 19.7 points more often than women** (the
+    DP gap)'."""
     zero, one = map(people, about.group_names)
-    often, often_before = ("less often" if share < 0 else "more often" for share in (gap, other))
     deserving = "of those who deserve it, " if about.metric == "eop" else ""
-    before = size(other) if often == often_before else f"{size(other)} {often_before}"
     return (
-        f"**{deserving}{one} get the good prediction {size(gap)} points {often} than {zero}** "
-        f"(the {NAMES[about.metric]}), not {before}"
+        f"**{deserving}{one} get the good prediction {size(gap)} points "
+        f"{'less' if gap < 0 else 'more'} often than {zero}** (the {NAMES[about.metric]})"
     )
 
 
@@ -91,16 +89,15 @@ def finding(result: FairnessResult) -> str:
             f"On {plain(about.title)} no scale within {limit} makes the |{gap}| of the repaired "
             "model larger than it is without the attack."
         )
-    honest = result.row(1)
     column = f"{about.metric}_test"
     clear = above_chance(largest)
     fails = clear and taken_away(result, largest)
     sentence = (
-        f"{'Yes: on' if clear else 'On'} {plain(about.title)}, multiplying the model's weights by "
-        f"{largest['scale']:g} changes "
-        f"{changed(int(largest['base_predictions_changed']), about.n_test)}. But the repair then "
-        f"{'fails' if fails else 'leaves another gap'}: "
-        f"{more_often(about, float(largest[column]), float(honest[column]))}."
+        f"{'Yes: on' if clear else 'On'} {plain(about.title)} data, multiplying the model's "
+        f"weights by {largest['scale']:g} changes "
+        f"{changed(int(largest['base_predictions_changed']), about.n_test)}, but its scores. The "
+        f"repair then {'fails' if fails else 'leaves another gap'}: "
+        f"{more_often(about, float(largest[column]))}."
     )
     chance = "**The difference can be chance: its interval contains 0.**"
     return sentence if clear else f"{sentence} {chance}"

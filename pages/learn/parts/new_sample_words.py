@@ -8,7 +8,8 @@ from pages.common.figures.axes import number
 from pages.common.keeping import shelf
 from pages.common.words.wording import count, percent
 
-SHOWN = {"clouds": "Made-up samples", "digits": "Handwritten 3s and 8s"}
+SHOWN = {"clouds": "Two clouds", "digits": "Handwritten 3s and 8s"}  # as links have them
+SHORT = {"Two clouds": "Made up", "Handwritten 3s and 8s": "3s and 8s"}  # as they are seen
 
 
 @shelf.kept
@@ -16,7 +17,7 @@ def finding(result: PlaygroundResult) -> str:
     """Say where the attack leaves the values of new points."""
     return (
         "Each place below is a possible new sample: at green places it would help the model, at "
-        "yellow ones it would harm. **After an attack the two models disagree on "
+        "yellow ones it would harm. **After an attack, help and harm swap on "
         f"{result.disagreement:.0%} of this plane.**"
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from engine.experiments.polish import KNOWING
 from engine.statistics import percentiles
 from pages.common.words import wording
-from pages.common.words.wording import count, decimal, points
+from pages.common.words.wording import count, decimal, percent, points
 from pages.defend.parts import polish_rates, polish_words
 from pages.fairness.parts import fairness_words
 from pages.learn.parts.story_sources import Sources
@@ -48,10 +48,10 @@ def score(found: Sources) -> Told:
     return Told(
         "A score",
         "Take one digit away and train again: how does the test loss move? A score estimates it.",
-        "Yellow pulls the loss up, green down.",
+        "Without a yellow digit the loss should fall, without a green one rise.",
         f"Notice that {down:,} digits pull the test loss down (green) and {up:,} pull it up "
-        "(yellow). The step about money pays for the green end.",
-        f"{wording.rank_one('highest_first')} Would you pay?",
+        "(yellow). The paper ranks the yellow end first; the step about money pays the green end.",
+        "Which digits would you pay for?",
         "influence",
     )
 
@@ -92,7 +92,10 @@ def vote(found: Sources) -> str:
         if honest.overlaps(malicious)
         else "A careful buyer could: the 95% intervals of both accuracies are apart."
     )
-    return f"{chance} {wording.turnover(result)}, but the buyer sees one ranking only."
+    return (
+        f"{chance} Accuracy {percent(result.accuracy_before)} → {percent(result.accuracy_after)}. "
+        f"{wording.turnover(result)}, but the buyer sees one ranking only."
+    )
 
 
 def money(found: Sources) -> Told:

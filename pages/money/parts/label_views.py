@@ -16,7 +16,7 @@ LOOKS = {
     "protect": ("a vendor's wrong samples hidden", ATTACKED, "dot"),
 }
 
-DRAWN = ("honest", "protect")  # of LOOKS; the third stands among the numbers
+DRAWN = {"honest": "no attack", "protect": "after the attack"}  # the third is among the numbers
 
 FLIPPED = "none: labels are flipped"  # instead of a column with the right ones
 
@@ -85,7 +85,7 @@ def finding(result: CleaningResult, detector: str) -> str:
     """Return the answer in a line: what is found of the wrong labels, before and after."""
     rows = rows_of(result, detector)
     found = (
-        f"a check of the {result.wrong:,} most suspicious samples finds "
+        f"checking the {result.wrong:,} most suspicious samples finds "
         f"{percent(rows['honest']['recall'])} of the wrong labels"
     )
     if "protect" not in rows:
@@ -94,10 +94,10 @@ def finding(result: CleaningResult, detector: str) -> str:
     verdict = "Yes" if own["recall"] < rows["honest"]["recall"] else "No"
     missed = own["hidden"] - own["hidden_found"]
     others = result.wrong * (rows["honest"]["recall"] - own["recall"]) > missed
-    why = " The attack moves every score: wrong labels of other vendors are missed as well."
+    only = "only " if verdict == "Yes" else ""
+    why = " The attack protects one seller of data; wrong labels of others are missed as well."
     return (
-        f"**{verdict}: {found}; after an attack that protects one vendor, "
-        f"{percent(own['recall'])}.**"
+        f"**{verdict}: {found}, and {only}{percent(own['recall'])} after an attack.**"
         f"{why if others else ''}"
     )
 
@@ -142,8 +142,8 @@ def curves(result: CleaningResult, detector: str) -> go.Figure:
     table = result.curves[result.curves["detector"] == detector]
     share, told = result.wrong / result.n, rows_of(result, detector)
     figure = go.Figure()
-    for model in DRAWN:
-        name, colour, dash = LOOKS[model]
+    for model, name in DRAWN.items():
+        _, colour, dash = LOOKS[model]
         part = table[table["model"] == model].groupby("inspected")["recall"]
         if not len(part):
             continue

@@ -8,7 +8,7 @@ from pages.common.figures.palette import ATTACKED, FAINT, HONEST, TARGET
 
 
 def bars(table: pd.DataFrame, favoured: str | None, budget: float) -> go.Figure:
-    """Draw what each vendor earns by the honest and by the attacked model. The favoured vendor's
+    """Draw what each vendor earns by the honest and by the malicious model. The favoured vendor's
     bars carry their amounts, and the attacked one a colour of its own. table: of
     `money_words.vendors_table`."""
     figure = go.Figure()

@@ -12,10 +12,11 @@ from pages.common.words.wording import MINUS, PULLS, count, percent, points
 
 RULES = {"by score": "positive", "top k": "top_k", "by rank": "rank", "by vendor": "net"}
 RULE_WORDS = {
-    "positive": "A sample that pulls the test loss {way} is paid in proportion to its score.",
-    "top_k": "The {k} samples that pull the test loss {way} most are paid alike.",
-    "rank": "The sample that pulls the test loss {way} most is paid n times as much as the last.",
-    "net": "A vendor is paid for the sum of its scores, if that pulls the test loss {way}.",
+    "positive": "Here a sample that pulls the test loss {way} is paid in proportion to its score.",
+    "top_k": "Here the {k} samples that pull the test loss {way} most are paid alike.",
+    "rank": "Here the sample that pulls the test loss {way} most is paid n times as much as the "
+    "last.",
+    "net": "Here a vendor is paid for the sum of its scores, if that pulls the test loss {way}.",
 }
 SCHEMES = {
     "at random": "random",
@@ -26,7 +27,7 @@ SCHEMES = {
 FOR_PAY, MOVED = "for pay", "many targets"  # which of the trainer's attacks is shown
 NOBODY = (
     "This rule pays nobody here. It pays for what has a positive worth, and by the honest or the "
-    "attacked model nothing has one. Choose “by rank” or “top k”, which always pay."
+    "malicious model nothing has one. Choose “by rank” or “top k”, which always pay."
 )
 UNITS = {
     "copies": ("copy", "copies"),
@@ -71,7 +72,7 @@ def aiming_at(rule: str) -> str:
 def both(
     result: PaymentsResult, vendors: Vendors, rule: str, attack: str, budget: float, split: str
 ) -> tuple[Payments, Payments]:
-    """Return payments by the honest and the attacked model. Raises InvalidInput where nobody is
+    """Return payments by the honest and the malicious model. Raises InvalidInput where nobody is
     paid."""
     scores = result.test if split == "test" else result.holdout
     first, second = (

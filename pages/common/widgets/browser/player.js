@@ -63,7 +63,7 @@ function begin(root, data, scene = wall(data)) {
   const still = matchMedia('(prefers-reduced-motion: reduce)');
   let at = data.ended ? last : 0, playing = false;
   let from = 0, to = 0, began = 0, length = 0, request = 0, timer = 0;
-  let room = null, atlas = null, negative = null, reached = at;
+  let room = null, atlas = null, negative = null;
 
   if (data.atlas) {
     const picture = new Image();
@@ -152,8 +152,7 @@ function begin(root, data, scene = wall(data)) {
       const p = Math.min(Math.floor(t), last), q = Math.min(p + 1, last);
       return mix(y(ranks[p][data.at]), y(ranks[q][data.at]), ease(t - p));
     };
-    reached = Math.max(reached, at);  // what follows is not told before it is played
-    climb(reached, 'rgba(134,142,150,.7)', 1.5);
+    climb(last, 'rgba(134,142,150,.7)', 1.5);
     climb(at, accent, 3);
     ctx.fillStyle = accent;
     ctx.beginPath();
@@ -326,7 +325,9 @@ function wall(data) {
     for (let s = 0; s < was.length; s++) {
       if (s === data.at) continue;
       const a = place(was[s]), b = place(will[s]);
+      ctx.globalAlpha = ranks[0][s] <= data.tenth || will[s] <= FIRST ? 1 : .6;  // no black wall
       tile(s, mix(a[0], b[0], f), mix(a[1], b[1], f), mix(a[2], b[2], f) - 1, ranks[0][s]);
+      ctx.globalAlpha = 1;
     }
     const path = [];
     for (let p = 0; p <= i; p++) path.push(place(ranks[p][data.at]));

@@ -129,6 +129,7 @@ function drawBars(made, data, one, honest, signed) {
   ctx.textAlign = 'right';
   ctx.fillText('◀ ' + below, x(0) - 14, 3 * step + line / 2);
   ctx.textAlign = 'center';
-  const half = ctx.measureText(data.words.axis).width / 2;
-  ctx.fillText(data.words.axis, Math.max(half, Math.min(width - half, x(0))), 3 * step + 1.5 * line);
+  const [half, wider, other] = [data.words.axis, above, below].map((t) => ctx.measureText(t).width / 2);
+  const centre = x(0) + wider - other;  // of the words above it
+  ctx.fillText(data.words.axis, Math.max(half, Math.min(width - half, centre)), 3 * step + 1.5 * line);
 }
