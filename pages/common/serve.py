@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from streamlit import config
+from streamlit import config, delta_generator
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web import cli
 
@@ -41,6 +41,7 @@ def load(settings: Settings) -> None:
         import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     for name in LATE:
         import_module(name)
+    is_no_console()
     samples = Samples(load_dataset(EXAMPLE.dataset, settings.data_dir))
     samples.thumbnail(0)
     store = Store.of(settings)
@@ -50,6 +51,13 @@ def load(settings: Settings) -> None:
         ranking.ranking(before, samples, EXAMPLE.targets[0], EXAMPLE.k, after).to_json()
     for _, experiment, request in published_results.listed():
         store.find_published(experiment, request)
+
+
+def is_no_console() -> None:
+    """Spare the first visitor what Streamlit does before it draws its first element: it finds out
+    whether it was started in Python's console, for which it looks up the files of all modules,
+    26,000 questions to the disk. There is no public way to tell it."""
+    delta_generator._use_warning_has_been_displayed = True
 
 
 def begin_class(settings: Settings) -> None:

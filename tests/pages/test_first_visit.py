@@ -9,10 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import streamlit as st
+from streamlit import delta_generator
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from engine.results.jobs import Jobs
 from engine.settings import ROOT, read_settings
+from pages.common import serve
 from pages.common.lab import first_visit
 from pages.common.lab.first_visit import Nobody
 from pages.common.lab.registry import PAGES, links
@@ -106,3 +109,21 @@ def test_a_page_that_fails_is_logged_and_the_others_are_opened(
     of_cost = sum(page.url == "cost" for page, _ in links())
     assert caplog.text.count("not finished within") == of_cost > 0
     assert "no such column" in caplog.text
+
+
+def test_the_first_element_looks_for_no_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit does by itself, before it draws its first element."""
+    asked: list[bool] = []
+
+    def is_repl() -> bool:
+        asked.append(True)
+        return False
+
+    monkeypatch.setattr(delta_generator, "_use_warning_has_been_displayed", False)
+    monkeypatch.setattr(delta_generator.env_util, "is_repl", is_repl)
+    serve.is_no_console()
+    st.markdown("drawn")
+    assert not asked
+    monkeypatch.setattr(delta_generator, "_use_warning_has_been_displayed", False)
+    st.markdown("drawn")
+    assert asked
