@@ -73,8 +73,8 @@ def paths_figure(stored: Stored, step: int, elsewhere: int) -> FigureBlock:
         build=figures.paths,
         values=(table, step),
         results=(stored,),
-        caption="Each line is one model: the rank of the sample that it puts first. Shaded: the "
-        "top ten, counted at the dashed line.",
+        caption="Each line follows the sample at rank 1 of one model. Shaded: the top ten, counted "
+        "at the dashed line.",
         details=f"{words.attacks_drawn(table, elsewhere)}{words.paths_caption(table)}",
     )
 

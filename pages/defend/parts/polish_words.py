@@ -87,7 +87,7 @@ def honest_left(table: pd.DataFrame) -> str:
     lost = int((honest["rank_1"] > rates.TOP).sum())
     if not lost:
         return ""
-    return f"Of {len(honest)} honest models, {lost} fall out as well."
+    return f"Of {len(honest)} honest models, {lost} fall out."
 
 
 @shelf.kept
