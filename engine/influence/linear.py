@@ -512,14 +512,8 @@ class LinearProblem:
 
 
 def hits(logits: Tensor, y: Tensor) -> Tensor:
-    """Share of rows whose largest entry, the first of equal ones, is the label's: (B, K, m) →
-    (B,), float64."""
-    if logits.device.type == "cpu":  # whose search for an index over a middle axis is slow
-        K = logits.shape[CLASSES]
-        places = torch.arange(K, 0, -1, dtype=logits.dtype).view(K, 1)
-        found = K - ((logits == logits.amax(CLASSES, keepdim=True)) * places).amax(CLASSES)
-    else:
-        found = logits.max(CLASSES).indices
+    """Share of rows whose largest entry is the label's: (B, K, m) → (B,), float64."""
+    found = logits.max(CLASSES).indices  # argmax over a middle axis takes six times as long
     return (found == y).mean(1, dtype=torch.float64)
 
 
