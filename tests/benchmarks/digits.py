@@ -1,13 +1,15 @@
 """Attacks on digits: one of 10 runs x 100 steps on a target that never arrives, so that no run
 leaves; then thirty targets at radius 0.3, in one process of one thread for each core: one after the
-other, and three to a batch, in which torch's calls serve three attacks each."""
+other, in full precision and with fixed iterations, target by target in turn, so that a busy moment
+hits both; and three to a batch, in which torch's calls serve three attacks each."""
 
 import os
 import statistics
 import time
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
-from itertools import product, repeat
+from itertools import repeat
 
 import numpy as np
 import torch
@@ -20,8 +22,9 @@ from engine.models.fit import fit
 from engine.models.linear import LinearModel
 
 THIRTY, RADIUS, SEED = 30, 0.3, 11
-TOGETHER = (1, 3)  # attacks to a batch
+TOGETHER = 3  # attacks to a batch
 OBJECTIVES = ("higher_ranked", "accurate")
+ONE_BY_ONE = ("full", "fixed")  # precisions
 
 
 @cache
@@ -32,12 +35,20 @@ def honest() -> tuple[LinearModel, Dataset]:
     return fit(dataset, device="cpu"), dataset
 
 
-def attacked(targets: list[int], objective: str) -> tuple[int, float]:
+def attacked(targets: list[int], objective: str, precision: str = "full") -> tuple[int, float]:
     """Return how many of the attacks on these targets succeeded, and their processor seconds."""
     model, dataset = honest()
     began = time.process_time()
-    found = attack_each(model, dataset, targets, radius=RADIUS, objective=objective, device="cpu")
+    found = attack_each(
+        model, dataset, targets, radius=RADIUS, objective=objective, precision=precision,
+        device="cpu",
+    )  # fmt: skip
     return sum(result.success for result in found), time.process_time() - began
+
+
+def in_turn(target: int, objective: str) -> list[tuple[int, float]]:
+    """Attack one target in each precision."""
+    return [attacked([target], objective, precision) for precision in ONE_BY_ONE]
 
 
 def thirty() -> None:
@@ -45,16 +56,25 @@ def thirty() -> None:
     targets = np.random.default_rng(SEED).permutation(load_dataset("digits").n_train)[:THIRTY]
     with ProcessPoolExecutor(cores, initializer=honest) as pool:
         list(pool.map(attacked, [[3]] * cores, OBJECTIVES[:1] * cores))  # all have begun
-        for objective, together in product(OBJECTIVES, TOGETHER):
-            batches = np.split(targets, THIRTY // together)
-            began = time.perf_counter()
-            found = list(pool.map(attacked, [b.tolist() for b in batches], repeat(objective)))
-            wall, work = time.perf_counter() - began, sum(seconds for _, seconds in found)
-            print(
-                f"{THIRTY} targets, radius {RADIUS:g}, {objective}, {together} to a batch: "
-                f"{wall:.1f} s on {cores} processes of one thread ({work:.1f} CPU s), "
-                f"{sum(arrived for arrived, _ in found)} arrive"
+        for objective in OBJECTIVES:
+            each = list(pool.map(in_turn, targets.tolist(), repeat(objective)))
+            for precision, found in zip(ONE_BY_ONE, zip(*each, strict=True), strict=True):
+                say(f"{objective}, {precision}", found)
+            batches = [batch.tolist() for batch in np.split(targets, THIRTY // TOGETHER)]
+            say(
+                f"{objective}, {TOGETHER} to a batch",
+                pool.map(attacked, batches, repeat(objective)),
             )
+
+
+def say(what: str, found: Iterable[tuple[int, float]]) -> None:
+    """Print how many of thirty attacks arrived, and their processor seconds in all."""
+    arrived, seconds = zip(*found, strict=True)
+    print(
+        f"{THIRTY} targets, radius {RADIUS:g}, {what}: {sum(seconds):.1f} CPU s, "
+        f"{sum(arrived)} arrive",
+        flush=True,
+    )
 
 
 def main() -> None:
