@@ -37,8 +37,8 @@ def finding(table: pd.DataFrame, view: RateView) -> str:
     best = highest(rates).iloc[0]
     return (
         f"How many samples can be moved, and what is lost? **{rate_words.hits(best)} reach "
-        f"{rate_words.top(view.k)} of the ranking** at radius {best['radius']:g}, "
-        f"{rate_words.limit(view.tolerance)}."
+        f"{rate_words.top(view.k)} of the ranking** where the model moves by at most "
+        f"{rate_words.share(best['radius'])}, {rate_words.limit(view.tolerance)}."
     )
 
 
@@ -47,10 +47,10 @@ def radius_title(own: pd.DataFrame, lost: pd.Series, tolerance: float | None) ->
     accuracy, by radius."""
     best = highest(own).iloc[0]["radius"]
     if best == own["radius"].max():
-        return f"A larger radius moves more samples{dearer(lost)}"
+        return f"A model that moves farther brings more samples to the top{dearer(lost)}"
     if tolerance is not None:
-        return f"Radius {best:g} moves the most samples within the limit"
-    return f"Beyond radius {best:g}, no more samples are moved"
+        return f"A model that moves by {rate_words.share(best)} brings the most samples to the top"
+    return f"Beyond {rate_words.share(best)}, no more samples get to the top"
 
 
 def losses(table: pd.DataFrame, k: int) -> pd.Series:
@@ -84,8 +84,8 @@ def at_a_price(stored: Stored, view: RateView) -> FigureBlock:
         build=price_figure.by_price,
         values=(found, view.tolerance),
         results=(stored,),
-        caption="Radius: how far the model may go from the honest one. Ranking kept: 1 is the "
-        "honest ranking, 0 a random one. Both columns are medians over all attacks. "
+        caption="Rows: how far the model may move, as a share of its weights' size (the paper's "
+        "radius). Ranking kept: 1 is the honest ranking, 0 a random one. Both columns: medians. "
         f"{rate_words.interval(highest(own).iloc[0])}",
     )
 

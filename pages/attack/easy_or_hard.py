@@ -30,6 +30,7 @@ from pages.common.lab.shared import badge_of, lab
 from pages.common.samples import Samples
 from pages.common.widgets import badge, charts, take_away, unfold
 from pages.common.widgets.figure import FigureBlock
+from pages.common.words import rate_words
 from pages.common.words.code_names import data_name
 from pages.common.words.wording import count
 
@@ -53,12 +54,14 @@ def choose(form: Form, table: pd.DataFrame, start: Callable[[int], float]) -> tu
     )
     radius = form.choice(
         right,
-        "Radius",
+        "Model moves by",
         "radius",
         distinct(table, "radius"),
-        "How far the malicious model may lie from the honest one, of the attacks shown.",
+        "How far the malicious model may lie from the honest one, of the attacks shown, as a share "
+        "of its weights' size (norm): the paper's radius.",
         start(k),
         nearest=True,
+        words=rate_words.share,
     )
     return k, radius
 
@@ -104,8 +107,7 @@ def fifths_block(
         build=fifths_figure.by_fifth,
         values=(parts, radius),
         results=(swept,),
-        caption="Sensitivity: how fast a sample's score changes when the model changes. "
-        f"{fifths_figure.doubt(parts, radius)} {ease_words.over_all(found)}",
+        caption=f"{fifths_figure.doubt(parts, radius)} {ease_words.over_all(found)}".strip(),
     )
 
 

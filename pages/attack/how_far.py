@@ -32,12 +32,12 @@ def allow(form: Form, result: MinimalRadiusResult, enough: float) -> float:
     start, step = radius_words.opening(result, enough)
     percent = form.slider(
         st.container(),  # as wide as the figure, whose axis has the same ends
-        "How far may the model go? (% of its weights' size)",
+        "How far may the model move? (% of its weights' size)",
         "within",
         links.Range(0.0, float(end), whole=False),
         start,
         step,
-        "Samples that move within this change keep their colours below.",
+        "The paper's radius, in percent. Samples that need no more keep their colours below.",
     )
     return percent / 100
 
@@ -83,7 +83,7 @@ def pictures(result: MinimalRadiusResult, samples: Samples, within: float) -> No
     more than `within`."""
     charts.heading("The samples, the easiest first")
     st.caption(
-        "Number and bar: the smallest change that was found. Pale: needs more than the "
+        "Number and bar: the smallest move of the model that was found. Pale: needs more than the "
         f"{100 * within:g}% chosen above."
     )
     farthest = max(result.radius[result.arrived], default=1.0)

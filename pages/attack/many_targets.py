@@ -33,7 +33,8 @@ def arrivals(shares: pd.DataFrame, view: RateView, stored: Stored) -> FigureBloc
         build=set_figures.arrivals,
         values=(shares, view.k),
         results=(stored,),
-        caption=f"At radius {view.radius:g}, {rate_words.limit(view.tolerance)}.",
+        caption=f"The model moves by at most {rate_words.share(view.radius)}, "
+        f"{rate_words.limit(view.tolerance)}.",
     )
 
 

@@ -65,7 +65,7 @@ def variants_figure(
     """Make the figure of each variant's success."""
     return FigureBlock(
         name=f"variants-top-{view.k}",
-        title=ablation.step_title(taken),
+        title=ablation.parts_title(taken),
         kind="Attacks of each variant that move their target, within the limit and at a higher "
         "price",
         build=variant_figures.variant_rates,

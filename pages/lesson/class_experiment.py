@@ -76,11 +76,11 @@ def begin_form(form: Form) -> None:
     )
     form.choice(
         third,
-        "Radius: how far the model may move",
+        "How far the model may move",
         "radius",
         RADII,
-        "How far the malicious model may lie from the honest one, as a share of its norm. Farther "
-        "moves more samples and costs more.",
+        "How far the malicious model may lie from the honest one, as a share of its norm: the "
+        "paper's radius. Farther moves more samples and costs more.",
         lesson_state.RADIUS,
         nearest=True,
         carried=False,

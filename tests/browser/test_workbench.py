@@ -78,13 +78,11 @@ def test_one_choice_links_shelf_ranking_desk_and_price(visits: Visits) -> None:
         f"It was at rank {before[target]:,} of 1,200; now it is at rank {result.rank_test}."
     )
     expect(cost(bench, "Accuracy")).to_have_text(f"{100 * result.accuracy_after:.1f}%")
-    expect(cost(bench, "Weights")).to_have_text(f"{result.distance:.0%}")
+    expect(cost(bench, "Model")).to_have_text(f"{result.distance:.0%}")
     expect(fact(bench, "Top ten that stay")).to_have_text(f"{round(10 * result.kept(10))} of 10")
     expect(cells).to_have_count(40)
     expect(cells.first).to_have_class("target")
-    expect(bench.locator(".found")).to_have_text(
-        "1,200 of 1,200, best first. Below each: its rank at this step."
-    )
+    expect(bench.locator(".found")).to_have_text("The ranking at this step")
 
     slider = bench.get_by_role("slider")
     slider.press("Home")

@@ -41,7 +41,7 @@ def test_question_answer_and_figure_stand_beside_the_bet(open_page: Open) -> Non
     assert not app.warning
     assert "Can you tell which samples are easy to move to the top of the ranking?" in said
     assert "Only partly: the more sensitive a sample's score is" in said
-    assert "The most sensitive samples move more often: 10 of 10, against 8 of 10" in said
+    assert "10 of the 10 most sensitive samples arrive, and 8 of the 10 least sensitive" in said
     assert "may be chance: the 95% intervals are 49% to 94% and 72% to 100%" in said
     assert "precomputed" in said
     assert len(app.get("plotly_chart")) == 1
@@ -100,13 +100,13 @@ def test_a_bar_and_its_count_are_of_the_samples_that_move() -> None:
 @pytest.mark.parametrize(
     ("first", "last", "said", "doubt"),
     [
-        ((8, 10), (10, 10), "The most sensitive samples move more often: 10 of 10, against 8 of 10",
+        ((8, 10), (10, 10), "10 of the 10 most sensitive samples arrive, and 8 of the 10 least",
          "This difference may be chance"),
-        ((1, 10), (10, 10), "The most sensitive samples move more often: 10 of 10, against 1 of 10",
+        ((1, 10), (10, 10), "10 of the 10 most sensitive samples arrive, and 1 of the 10 least",
          "Chance hardly explains this difference"),
-        ((10, 10), (3, 10), "The least sensitive samples move more often: 10 of 10, against 3 of",
+        ((10, 10), (3, 10), "3 of the 10 most sensitive samples arrive, and 10 of the 10 least",
          "Chance hardly explains this difference"),
-        ((5, 10), (5, 10), "The most and the least sensitive samples move alike: 5 of 10", ""),
+        ((5, 10), (5, 10), "5 of the 10 most sensitive samples arrive, and 5 of the 10", ""),
     ],
 )  # fmt: skip
 def test_title_and_doubt_say_what_the_counts_carry(
@@ -130,9 +130,9 @@ def test_it_begins_where_the_ends_differ(open_page: Open) -> None:
     """At the radius of the highest rate all samples of CIFAR-10 move: a smaller one tells more."""
     app = open_page(PAGE, dataset="cifar10_5000_2000_effnetlite2")
     assert app.selectbox(key="radius").value == 0.1
-    assert "The most sensitive samples move more often: 4 of 4, against 2 of 4" in words(app)
+    assert "4 of the 4 most sensitive samples arrive, and 2 of the 4" in words(app)
     app.selectbox(key="radius").set_value(0.3).run()
-    assert "samples move alike: 4 of 4" in words(app)
+    assert "arrive, and 4 of the 4 least sensitive" in words(app)
 
 
 def test_the_searched_radius_is_compared_with_the_norm(open_page: Open) -> None:

@@ -53,9 +53,9 @@ def test_its_sentences_have_the_numbers_of_the_published_result(
     )
     within = math.ceil(200 * np.median(radius)) / 2  # percent, the slider's steps being a half
     inside = (100 * radius <= within).sum()
-    assert f"A change of {within:g}% is enough for {inside} of the {n} samples" in said
+    assert f"Moving it by {within:g}% is enough for {inside} of the {n} samples" in said
     assert app.slider(key="within").value == within
-    assert f"A change of {within:g}% moves {inside} of {n} samples" in said
+    assert f"Moving the model by {within:g}% brings {inside} of {n} samples" in said
     assert (
         f"The easiest needs {100 * radius.min():.1f}%, the hardest of those that arrived "
         f"{100 * found.radius[found.arrived].max():.1f}%"
@@ -90,7 +90,7 @@ def test_the_slider_says_how_many_move_and_pales_the_others(
     assert not app.exception
     radius = np.where(published.arrived, published.radius, np.inf)
     there, n = int((radius <= 0.2).sum()), len(radius)
-    assert f"A change of 20% moves {there} of {n} samples" in words(app)
+    assert f"Moving the model by 20% brings {there} of {n} samples" in words(app)
     (grid,) = [e.proto.body for e in app.get("html") if "ial-grid" in e.proto.body]
     assert grid.count("opacity") == n - there
 
@@ -160,7 +160,7 @@ def test_words_where_few_or_none_arrive() -> None:
     assert "Too few" in radius_words.scatter_title(none)
     radius_figures.curve(none, 0.2), radius_figures.against_rank(none, None)
     half = made([0.1, 0.3, np.nan], [0.0] * 3, [False] * 3)
-    assert "A change of 30% is enough for 2 of the 3 samples" in radius_words.finding(half)
+    assert "Moving it by 30% is enough for 2 of the 3 samples" in radius_words.finding(half)
 
 
 def test_the_request_that_is_shown_is_the_published_one() -> None:
@@ -286,7 +286,7 @@ def test_every_radius_is_compared() -> None:
 def test_a_search_that_ends_early_is_called_so() -> None:
     result = made([0.1, 0.09, np.nan, 0.13], [0.0] * 4, [False] * 4)
     said = radius_words.finding(result, 0.1)
-    assert "**A change of 10% was enough for 2 of the 4 samples tried.**" in said
+    assert "**Moving it by 10% was enough for 2 of the 4 samples tried.**" in said
     assert "ended once it was within 10%" in radius_words.ends(result, 0.1)
     asked = replace(REQUEST, equal_time=True, one_by_one=True, enough=0.1)
     caption = radius_words.comparison_caption(result, asked)

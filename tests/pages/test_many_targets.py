@@ -81,7 +81,7 @@ def test_a_sweep_of_one_size_and_two_radii(open_page: Open, as_published: Sweeps
     app.button(key="offer-sweep").click().run()
     follow(app, lambda: "This result is shown on this page" in words(app))
     assert "compare sizes and k" in words(app)
-    assert app.selectbox(key="radius").options == ["0.5", "0.9"]
+    assert app.selectbox(key="radius").options == ["50%", "90%"]
     app.selectbox(key="radius").set_value(0.9).run()
     assert not app.exception
-    assert "At radius 0.9" in words(app)
+    assert "moves by at most 90%" in words(app)

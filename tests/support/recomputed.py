@@ -77,7 +77,7 @@ def rates(table: pd.DataFrame, by: str, k: int = 1) -> pd.DataFrame:
 
 def cost_headline(dataset: str) -> Numbers:
     by = rates(only("cost", dataset), "radius")
-    return [*success_of_attack(dataset), by.index[int(by["rate"].argmax())], 3]
+    return [*success_of_attack(dataset), 100 * by.index[int(by["rate"].argmax())], 3]
 
 
 def success_of_attack(dataset: str) -> Numbers:
@@ -132,7 +132,11 @@ def started_once(dataset: str) -> Numbers:
 
 
 def largest_step(dataset: str) -> Numbers:
-    return [np.diff([*started_once(dataset)[::2], success_of_attack(dataset)[0]]).max()]
+    """What the part that adds most moves, of how many, and what moved without it."""
+    told = [*started_once(dataset), *success_of_attack(dataset)]
+    hits, of = told[::2], told[1::2]
+    best = int(np.argmax(np.diff(np.divide(hits, of)))) + 1
+    return [hits[best], of[best], hits[best - 1]]
 
 
 def sizes_course(dataset: str, column: str) -> Numbers:
@@ -324,9 +328,8 @@ def least_and_most(dataset: str) -> list[tuple[int, int]]:
 
 
 def most_and_least(dataset: str) -> Numbers:
-    """The end that moves more often, then the other."""
-    ends = sorted(least_and_most(dataset), key=lambda end: -end[0] / end[1])
-    return [number for end in ends for number in end]
+    """Of the fifth with the largest norms, then of that with the smallest."""
+    return [number for end in least_and_most(dataset)[::-1] for number in end]
 
 
 # The smallest radius.

@@ -18,10 +18,6 @@ def baseline_rank(_: str) -> Numbers:
     return more.baseline_one("")[:1]
 
 
-def variants_headline(dataset: str) -> Numbers:
-    return [*r.started_once(dataset)[:2], *r.success_of_attack(dataset)]
-
-
 def helps_most(dataset: str) -> Numbers:
     return r.largest_step(dataset)
 

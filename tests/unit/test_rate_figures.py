@@ -129,8 +129,9 @@ def test_moved_leads_and_steps_count_targets() -> None:
     said = ablation.order(taken, 4)
     assert "here lowering all samples above it does no better than lowering the " in said
     assert "No single step is more than chance on these 4 targets" in said
-    assert ablation.step_title(taken) == "Starting at random helps most: 2 more"
-    assert "the paper's attack 3 of 4.**" in ablation.finding(kept, VIEW)
+    assert ablation.parts_title(taken).startswith("Not every part brings more")
+    said = "**Starting at random helps most: 3 of 4 samples reach the very top instead of 1.**"
+    assert said in ablation.finding(kept, VIEW)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ def test_the_order_of_the_steps_is_said_as_it_is(
 
 def test_no_step_that_helps_is_said() -> None:
     taken = pd.DataFrame({"step": ["top_k"], "rate_before": [0.5], "rate_after": [0.5]})
-    assert "No step of the recipe helps here" in ablation.step_title(taken)
+    assert ablation.parts_title(taken).startswith("Not every part brings more")
 
 
 def our_sweep(radii: tuple[float, ...] = (0.1, 0.3, 0.5)) -> pd.DataFrame:
@@ -193,7 +194,7 @@ def test_ours_is_a_fifth_variant_beside_the_paper_s_four() -> None:
     assert "loses no target" in ablation.lead_title(ablation.leads(hits)), "to a simpler one"
     assert ablation.telling_target(found) == 2, "of the paper's four, which are followed"
     figure = variant_figures.variant_rates(ablation.best_of(VIEW.both(table, ablation.BY)), 0.03)
-    kept = trace(figure, "moved, 3 points lost at most")
+    kept = trace(figure, "at the top, at most 3 points lost")
     assert list(kept.x) == [0, 1, 1, 3, 3]
     assert "ours:" in kept.y[-1]
     best = ablation.best_of(VIEW.both(table, ablation.BY))
@@ -252,8 +253,8 @@ def test_variant_rates_are_those_of_the_table(none: bool) -> None:
     check_traces(figure)
     counts = {bar.name: list(bar.x) for bar in figure.data}
     stuck = [4, 4, 4, 4] if none else [4, 3, 2, 1]
-    assert counts.pop("not moved") == stuck
-    kept, dearer = "moved, 3 points lost at most", "moved, more lost"
+    assert counts.pop("not at the top") == stuck
+    kept, dearer = "at the top, at most 3 points lost", "at the top, more lost"
     assert counts == ({} if none else {kept: [0, 1, 1, 3], dearer: [0, 0, 1, 0]})
     beside = paper.beside_table_2(best, ablation.VARIANTS, "here")
     assert beside["here"].iloc[0] == "0.00 / 0.00 (–)"
@@ -409,7 +410,7 @@ def test_bars_of_set_sizes_count_what_arrives() -> None:
     assert list(no_room.x) == pytest.approx([0, 0.9])
     notes = [note.text for note in figure.layout.annotations]
     assert notes == [
-        "<b>60%</b><br>6 of 10", "<b>5%</b><br>50 of 1,000", "of all samples<br>in 10 sets"
+        "<b>60%</b><br>6 of 10", "<b>5%</b><br>50 of 1,000", "counted over<br>10 sets"
     ]  # fmt: skip
 
 
@@ -478,7 +479,10 @@ def test_every_attack_is_in_one_part_of_its_radius_bar() -> None:
     assert [list(bar.x) for bar in figure.data] == [[2] * 2, [1] * 2, [1] * 2]
     assert [note.text for note in figure.layout.annotations][2:] == ["1.5", "0.50"] * 2
     free = price_figure.prices(table, replace(VIEW, tolerance=None))
-    assert [bar.name for bar in price_figure.by_price(free, None).data] == ["moved", "not moved"]
+    assert [bar.name for bar in price_figure.by_price(free, None).data] == [
+        "at the top",
+        "not at the top",
+    ]
 
 
 def test_the_frontier_says_what_every_objective_leaves_of_the_ranking() -> None:

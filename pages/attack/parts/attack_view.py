@@ -50,7 +50,9 @@ def strip(result: AttackResult, samples: Samples) -> None:
         [
             Fact("Rank", f"{old:,} → {result.rank_test:,}", f"of {n:,}"),
             Fact("Accuracy", f"{before} → {after}", "on unseen data"),
-            Fact("Tries that arrive", f"{reached} of {len(result.runs)}", "from random starts"),
+            Fact(
+                "Tries that succeed", f"{reached} of {len(result.runs)}", "each from a random start"
+            ),
         ],
     )
     st.caption(wording.second_rank(result))

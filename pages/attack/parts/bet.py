@@ -116,7 +116,8 @@ def card(tried: pd.DataFrame, index: int, samples: Samples | None, known: bool) 
     lines = [", ".join([*named, *([class_] if class_ else [])]), f"rank {int(row['rank']):,}"]
     sensitivity = f"sensitivity {number(row['norm'])}"
     least = f"<b>radius {moved_targets.radius_name(row['least'])}</b>, " if known else ""
-    lines.append(f"{least}{sensitivity}")
+    if known:
+        lines.append(f"{least}{sensitivity}")
     said = "".join(f"<div>{line}</div>" for line in lines)
     return f'<div class="ial-cell beside">{shown}<div>{said}</div></div>'
 

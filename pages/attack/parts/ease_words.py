@@ -6,6 +6,7 @@ from pages.common.figures.axes import thinning
 from pages.common.keeping import shelf
 from pages.common.words.wording import count
 
+SENSITIVE = "sensitive a sample's score is (the faster it changes with the model)"
 QUESTION = "Can you tell which samples are easy to move to the top of the ranking?"
 
 
@@ -19,18 +20,18 @@ def finding(result: SensitivityResult, found: moved_targets.Prediction | None) -
             "No: how sensitive its score is to the model does not tell how easily a sample moves."
         )
     elif found.correlation > 0:
-        said = "The more sensitive a sample's score is to the model, the harder it is to move."
+        said = f"The more {SENSITIVE}, the harder the sample is to move."
     else:
         lead = "Yes" if moved_targets.strength(found) == "well" else "Only partly"
-        said = f"{lead}: the more sensitive a sample's score is, the easier it tends to move."
+        said = f"{lead}: the more {SENSITIVE}, the easier the sample tends to move."
     return f"{QUESTION} **{said}**"
 
 
 def over_all(found: moved_targets.Prediction) -> str:
     """Say whether all radii together tell more than chance."""
     if not found.tells:
-        return "Over all radii together, it may be chance as well."
-    return "Over all radii together, it is more than chance: see “Target by target”."
+        return "Over all distances together, it may be chance as well."
+    return "Over all distances together, it is more than chance: see “Target by target”."
 
 
 def norms_title(result: SensitivityResult) -> str:

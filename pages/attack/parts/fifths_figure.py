@@ -9,6 +9,7 @@ from pages.attack.parts.moved_targets import NEVER
 from pages.common.figures.layout import finish
 from pages.common.figures.palette import ATTACKED, BEYOND, INK, translucent
 from pages.common.keeping import shelf
+from pages.common.words import rate_words
 
 FEWEST = 10  # targets that are drawn in fifths
 BARS = 0.8  # of the figure's width; the counts stand to the right of it
@@ -61,18 +62,11 @@ def telling_radius(found: pd.DataFrame, radius: float) -> float:
 
 
 def title(found: pd.DataFrame, radius: float) -> str:
-    """Say which end moves more often within `radius`, with the counts that the bars show. found: of
-    `fifths`."""
+    """Say how many of both ends move within `radius`, as the bars show. found: of `fifths`."""
     (few, least), (many, most) = ends(found, radius)
-    if few / least == many / most:
-        return f"The most and the least sensitive samples move alike: {many} of {most}"
-    if few / least < many / most:
-        name, first, second = "most", (many, most), (few, least)
-    else:
-        name, first, second = "least", (few, least), (many, most)
     return (
-        f"The {name} sensitive samples move more often: {first[0]} of {first[1]}, against "
-        f"{second[0]} of {second[1]}"
+        f"{many} of the {most} most sensitive samples arrive, and {few} of the {least} least "
+        "sensitive"
     )
 
 
@@ -97,8 +91,8 @@ def by_fifth(found: pd.DataFrame, radius: float) -> go.Figure:
     between = len(parts) - 2
     figure = go.Figure()
     for name, counts, colours in (
-        ("move", moved, [ATTACKED, *[translucent(ATTACKED, 0.5)] * between, ATTACKED]),
-        ("do not move", of - moved, [BEYOND] * len(parts)),
+        ("arrive", moved, [ATTACKED, *[translucent(ATTACKED, 0.5)] * between, ATTACKED]),
+        ("do not arrive", of - moved, [BEYOND] * len(parts)),
     ):
         figure.add_bar(
             x=counts / of,
@@ -127,7 +121,7 @@ def by_fifth(found: pd.DataFrame, radius: float) -> go.Figure:
         showticklabels=False,
         showgrid=False,
         zeroline=False,
-        title_text=f"samples that the attack moves at radius {radius:g}",
+        title_text=f"samples that arrive, the model moving by {rate_words.share(radius)}",
     )
     figure.update_yaxes(
         tickvals=list(range(len(PLACES))),

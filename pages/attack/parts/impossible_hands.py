@@ -83,6 +83,7 @@ def given(
             "more": "How far apart are both scores?",
             "scores": f"The score of {copies} is higher by {{gap}}, and never by 0 or less.",
             "damping": "Damping (λ), a constant of the scores",
+            "both": f"your sample and {copies}",
             "drag": "Drag the orange ring, or change the model.",
             "legend": f"Green diamond: {copies}, at the same place, with the other label. Crosses "
             "and circles: the other samples, by label. Dashed: the model's line.",

@@ -9,6 +9,7 @@ from pages.common.figures.layout import finish, set_plainly
 from pages.common.figures.palette import ATTACKED, INK, ON_PAGE, ON_PALE, REST, paler
 from pages.common.frames import named_rows
 from pages.common.keeping import shelf
+from pages.common.words import rate_words
 
 BARS = 0.66  # of the figure's width; the two columns of numbers stand to the right of it
 LOST, KEPT = 0.79, 0.95  # where their middles are
@@ -44,7 +45,7 @@ def by_price(found: pd.DataFrame, tolerance: float | None) -> go.Figure:
 
     found: of `prices`. tolerance: the permitted fall of accuracy, a share; None: no limit.
     """
-    radii = [f"radius {radius:g}" for radius in found["radius"]]
+    radii = [f"moves {rate_words.share(radius)}" for radius in found["radius"]]
     figure = outcomes(found, radii, tolerance)
     _losses(figure, found)
     figure.update_xaxes(domain=[0, BARS])
@@ -58,12 +59,14 @@ def outcomes(found: pd.DataFrame, names: list[str], tolerance: float | None) -> 
 
     found: attacks, moved, dearer, stuck, low and high, as of `prices`. names: of the rows.
     """
-    within = "moved" if tolerance is None else f"moved, {100 * tolerance:g} points lost at most"
+    within = "at the top"
+    if tolerance is not None:
+        within += f", at most {100 * tolerance:g} points lost"
     figure, most = go.Figure(), int(found["attacks"].max())
     for column, name, colour, ink in (
         ("moved", within, ON_PAGE[ATTACKED].text, "#FFFFFF"),
-        ("dearer", "moved, more lost", paler(ATTACKED, 0.6), ON_PALE),
-        ("stuck", "not moved", REST, ON_PALE),
+        ("dearer", "at the top, more lost", paler(ATTACKED, 0.6), ON_PALE),
+        ("stuck", "not at the top", REST, ON_PALE),
     ):
         if not found[column].any():
             continue

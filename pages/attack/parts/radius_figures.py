@@ -63,12 +63,21 @@ def curve(result: MinimalRadiusResult, within: float) -> go.Figure:
         hoverinfo="skip",
     )
     figure.update_xaxes(
-        title_text="how much the weights change, % of their size", range=[0, end], ticksuffix="%"
+        title_text="how far the model moves, % of its weights' size", range=[0, end], ticksuffix="%"
     )
     figure.update_yaxes(  # inside: the axis below is as wide as the slider above
-        ticklabelposition="inside top", range=[-0.02 * total, 1.1 * total], tickformat="d"
+        ticklabelposition="inside top",
+        range=[-0.02 * total, 1.1 * total],
+        **count_ticks(total),
     )
     return finish(figure, 330)
+
+
+def count_ticks(total: int) -> dict[str, list[object]]:
+    """Return the ticks of an axis of counts up to `total`, which is named as all."""
+    step = max(round(total / 4), 1)
+    values = [*range(0, total - step // 2, step), total]
+    return {"tickvals": [*values], "ticktext": [*map(str, values[:-1]), f"all {total}"]}
 
 
 def rivals(result: MinimalRadiusResult) -> go.Figure:

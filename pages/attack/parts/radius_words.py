@@ -48,24 +48,21 @@ def finding(result: MinimalRadiusResult, enough: float = 0.0) -> str:
     """Ask how far the model must go, and answer with one number. enough: the radius within which
     each search ended, 0 where it went on."""
     total, middle = len(result.targets), median(result)
-    asked = (
-        "How much must the model's weights change to bring a sample to "
-        f"{top(result.k)} of the ranking? "
-    )
+    asked = f"How far must the model move to bring a sample to {top(result.k)} of the ranking? "
     if enough:
         within = int(result.moved(enough).sum())
         return (
-            f"{asked}**A change of {100 * enough:g}% was enough for {within} of the {total} "
+            f"{asked}**Moving it by {100 * enough:g}% was enough for {within} of the {total} "
             "samples tried.**"
         )
     if not np.isfinite(middle):
         return (
-            f"{asked}**No change was enough for half of them:** the search moved "
+            f"{asked}**No move was enough for half of them:** the search moved "
             f"{int(result.arrived.sum())} of {count(total, 'sample')}."
         )
     start, _ = opening(result)
     return (
-        f"{asked}**A change of {start:g}% is enough for "
+        f"{asked}**Moving it by {start:g}% is enough for "
         f"{int(result.moved(start / 100).sum())} of the {total} samples tried.**"
     )
 
@@ -242,7 +239,7 @@ def curve_title(result: MinimalRadiusResult, within: float) -> str:
         return f"No sample reached {top(result.k)}"
     found = int(result.moved(within).sum())
     return (
-        f"A change of {100 * within:g}% moves {found} of {count(total, 'sample')} to "
+        f"Moving the model by {100 * within:g}% brings {found} of {count(total, 'sample')} to "
         f"{top(result.k)}"
     )
 

@@ -69,7 +69,7 @@ def arrivals(shares: pd.DataFrame, k: int) -> go.Figure:
         yref="paper",
         yanchor="bottom",
         showarrow=False,
-        text=f"of all samples<br>in {count(int(rows['sets'].max()), 'set')}",
+        text=f"counted over<br>{count(int(rows['sets'].max()), 'set')}",
         align="left",
         font={"size": 13, "color": INK},
     )

@@ -96,7 +96,8 @@ def finding(shares: pd.DataFrame, tolerance: float | None, radius: float, k: int
             "compare sizes and k: ask for more than one of each below."
         )
     rows = arrived(shares, k)
-    few, many = rows.iloc[0], rows.iloc[-1]
+    fitting = rows[rows["set_size"] <= k]  # of larger ones not all can arrive
+    few, many = rows.iloc[0], (fitting if len(fitting) > 1 else rows).iloc[-1]
     fewer = many["hits"] / many["of"] < few["hits"] / few["of"]
     size, reach = int(many["set_size"]), many["hits"] / many["sets"]
     some = f"about {reach:.0f}" if reach >= 1 else "fewer than 1"

@@ -94,6 +94,7 @@ def radius(
         EXAMPLE.radius,
         links.RADIUS_STEP,
         "The radius: how much all weights together may change, as a share of their size (norm).",
+        "percent",
     )
 
 

@@ -13,7 +13,7 @@ from pages.common.asking import links
 from pages.common.asking.form import HERE, Form, keep_choice
 from pages.common.frames import distinct
 from pages.common.keeping import shelf
-from pages.common.words.rate_words import FORMS, SHOWN_FORMS
+from pages.common.words.rate_words import FORMS, SHOWN_FORMS, share
 
 success_rates = shelf.kept(counting.success_rates)
 share_rates = shelf.kept(counting.share_rates)
@@ -103,12 +103,14 @@ def choose_view(
     if several:
         radius = form.choice(
             columns[-1],
-            "Radius",
+            "Model moves by",
             "radius",
             radii,
-            "Of the figures that show a single radius.",
+            "How far the malicious model may lie from the honest one, as a share of its weights' "
+            "size (norm): the paper's radius. Of the figures that show a single one.",
             best_radius(table),
             nearest=True,
+            words=share,
         )
     points = form.slider(
         HERE,
@@ -123,7 +125,7 @@ def choose_view(
     keep_choice(tolerance=points)
     named = form.choice(
         st.sidebar,
-        "Moved by",
+        "Arrives in",
         "form",
         list(FORMS.values()),
         "Some try of the attack, as the paper counts, or the one model that it hands out, which is "

@@ -101,7 +101,7 @@ def reel(
             "share": frame.accuracy,
             "distance": f"{frame.distance:.0%}",
             "said": f"{frame.name}: {words.target} is at rank {rank:,} of {n:,}, accuracy "
-            f"{wording.percent(frame.accuracy)}, weights moved by {frame.distance:.0%}.",
+            f"{wording.percent(frame.accuracy)}, model moved by {frame.distance:.0%}.",
         }
         for frame, rank in zip(frames, ranks[:, target].tolist(), strict=True)
     ]
@@ -119,7 +119,7 @@ def reel(
             "rank": f"Rank of {words.target}",
             "of": f"of {n:,}",
             "accuracy": "Accuracy",
-            "distance": "Weights moved",
+            "distance": "Model moved",
             "step": "Attack step",
             "curve": "rank at each step",
             "climb": "rank",

@@ -25,6 +25,11 @@ def limit(tolerance: float | None) -> str:
     return f"at a cost of at most {100 * tolerance:g} points of accuracy"
 
 
+def share(radius: float) -> str:
+    """Write a radius as the pages say it: how far the model moves, '30%' of its weights' size."""
+    return f"{round(100 * radius, 6):g}%"
+
+
 def top(k: int) -> str:
     return "the very top" if k == 1 else f"the top {k}"
 

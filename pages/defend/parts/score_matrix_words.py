@@ -5,6 +5,7 @@ import pandas as pd
 from engine.experiments import MinimalRadiusResult, ScoreMatrixRequest, ScoreMatrixResult
 from engine.vocabulary import MODEL_FREE
 from pages.common.keeping import shelf
+from pages.common.words.rate_words import share
 from pages.common.words.score_names import SCORE_NAMES
 from pages.common.words.wording import decimal, listed, percent
 
@@ -34,7 +35,7 @@ def reached(request: ScoreMatrixRequest) -> str:
     return (
         "Each bar is an attack on that score. A target counts as moved if it starts outside the "
         f"top {request.k} and ends between rank 1 and {request.k}. The model may move by at most "
-        f"{request.radius:g} (radius), from one start."
+        f"{share(request.radius)}, from one start."
     )
 
 

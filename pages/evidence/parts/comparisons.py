@@ -158,7 +158,7 @@ def radius_trades(data: str, attacks: pd.DataFrame) -> Comparison:
     more, dearer = last["rate"] > first["rate"], bool(lost.iloc[-1] > lost.iloc[0])
     return Comparison(
         "Fig. 2",
-        "a larger radius moves more and costs more",
+        "a model that moves farther brings more to the top, and costs more",
         "A larger radius moves more samples and costs more accuracy.",
         f"success at any accuracy is {first['rate']:.0%} at radius {first['radius']:g} and "
         f"{last['rate']:.0%} at {last['radius']:g}; the median loss is {points(lost.iloc[0])} and "

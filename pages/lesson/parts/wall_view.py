@@ -13,7 +13,7 @@ from pages.common.widgets import blocks, charts
 from pages.common.widgets.blocks import Fact, portrait
 from pages.common.widgets.figure import FigureBlock
 from pages.common.words.code_names import data_name
-from pages.common.words.rate_words import top
+from pages.common.words.rate_words import share, top
 from pages.lesson.parts import lesson_words as words
 from pages.lesson.parts import wall_figures
 
@@ -57,9 +57,10 @@ def before(dataset: str, k: int, radius: float) -> None:
         values=(hits, attacks, words.PAPER),
         table=lambda: wall_figures.compared(hits, attacks, words.PAPER),
         results=(stored,),
-        caption=f"This lab: radius {radius:g}, data set “{data_name(dataset)}”; the bar is a 95% "
-        f"interval. A sample counts here if it is in {top(k)}, whatever accuracy is lost. The "
-        "paper's bar spans its three data sets, each at its best radius.",
+        caption=f"This lab: the model moves by at most {share(radius)}, data set "
+        f"“{data_name(dataset)}”; the bar is a 95% interval. A sample counts here if it is in "
+        f"{top(k)}, whatever accuracy is lost. The paper's bar spans its three data sets, each at "
+        "its best radius.",
     ).show()
 
 
@@ -96,7 +97,7 @@ def strip(table: pd.DataFrame, published: pd.Series | None, running: int) -> Non
     bets = table["points"].dropna()
     ours = Fact("Moved, your class", words.rate(moved, n), words.interval(moved, n))
     known = (
-        Fact("Moved, in this lab", "–", "not for this k and radius")
+        Fact("Moved, in this lab", "–", "not for these settings")
         if published is None
         else Fact(
             "Moved, in this lab",

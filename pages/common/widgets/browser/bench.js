@@ -120,8 +120,9 @@ function shelfOf(shelf, data, held, choose) {
   function fill(ranks) {
     now = ranks;
     const all = [...now.keys()].filter(wanted).sort((a, b) => now[a] - now[b]);
-    found.textContent = (data.frames.length > 1 ? words.foundNow : words.found).replace('{}', counted(all.length))
-      .replace('{n}', counted(now.length));
+    const every = data.frames.length > 1 ? words.foundNow : words.found;
+    found.textContent = all.length === now.length ? every
+      : words.some.replace('{}', counted(all.length)).replace('{n}', counted(now.length));
     more.hidden = all.length <= most;
     const focused = cells.contains(document.activeElement) && document.activeElement.dataset.sample;
     cells.replaceChildren(...all.slice(0, most).map((s) => {

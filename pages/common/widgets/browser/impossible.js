@@ -190,6 +190,11 @@ function drawPlane(plane, X, data, model) {
   mark(ctx, 'ring', x(X[0][0]), y(X[0][1]), 12, hue('target'));
   ctx.fillStyle = ink;
   ctx.font = `${size}px ${font}`;
+  ctx.textBaseline = 'middle';
+  const leftwards = X[0][0] > 0;
+  ctx.textAlign = leftwards ? 'right' : 'left';
+  ctx.fillText(data.words.both, x(X[0][0]) + (leftwards ? -20 : 20), y(X[0][1]));
+  ctx.textAlign = 'left';
   ctx.textBaseline = 'top';
   ctx.fillText(data.words.drag, 10, 9);
 }
