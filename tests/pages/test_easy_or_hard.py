@@ -63,7 +63,7 @@ def test_question_answer_and_figure_stand_beside_the_bet(open_page: Open) -> Non
     [
         (-0.8, (-0.9, -0.6), "Yes: the more sensitive"),
         (-0.4, (-0.6, -0.2), "Only partly: the more sensitive"),
-        (0.4, (0.2, 0.6), "the harder it is to move"),
+        (0.4, (0.2, 0.6), "the harder the sample is to move"),
         (-0.1, (-0.4, 0.2), "No: how sensitive"),
     ],
 )

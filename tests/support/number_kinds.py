@@ -533,7 +533,7 @@ SHARED = {
         3,
     ),
     "the success of the attack, top 1": Shared(
-        re.compile(r"(\d+ of \d+) reach the very top of|the paper's attack (\d+ of \d+)"), 2
+        re.compile(r"(\d+ of \d+) reach the very top of|The 95% interval of (\d+ of \d+) is"), 2
     ),
     "how far two honest rankings agree": Shared(
         re.compile(r"correlate at (−?\d\.\d+)|by two halves of it, the same honest model ranks the "

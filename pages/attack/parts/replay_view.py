@@ -39,7 +39,7 @@ def show(stored: Stored, request: AttackRequest, samples: Samples) -> None:
         return
     result: AttackResult = stored.result
     name = f"sample {result.targets[0]}"
-    st.caption(f"The figure begins before the attack. Press *Play* to watch {name} move.")
+    st.caption("The figure begins before the attack. Press *Play* to watch the sample move.")
     replay.play(told(result, found, samples, name), f"replay-{stored.folder.name}")
     st.caption(
         "Each picture is a training sample, best rank first. Yellow: the first tenth under the "
