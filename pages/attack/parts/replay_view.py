@@ -1,7 +1,5 @@
 """The replay of a finished attack on a page: found beside its result, or offered."""
 
-from collections.abc import Mapping
-
 import streamlit as st
 
 from engine.attacks.result import AttackResult, Replay
@@ -9,8 +7,6 @@ from engine.experiments import AttackRequest, ReplayRequest
 from engine.options import taken_from
 from engine.results.store import Stored
 from pages.common.asking import door
-from pages.common.keeping import shelf
-from pages.common.keeping.ready import Ready
 from pages.common.samples import Samples
 from pages.common.widgets import replay, sign, unfold
 
@@ -25,12 +21,6 @@ def replay_of(stored: Stored, request: AttackRequest) -> Replay | None:
     return later.result if later is not None and later.result.ends_in(result) else None
 
 
-@shelf.kept
-def told(result: AttackResult, found: Replay, samples: Samples, name: str) -> Mapping[str, object]:
-    """Return what the player is given: the whole climb is drawn, as the page's answer tells it."""
-    return Ready({**replay.film(result, found, samples, replay.Words(name)), "told": True})
-
-
 def show(stored: Stored, request: AttackRequest, samples: Samples) -> None:
     """Show the player, or how to get it."""
     found = replay_of(stored, request)
@@ -38,9 +28,9 @@ def show(stored: Stored, request: AttackRequest, samples: Samples) -> None:
         offer(taken_from(ReplayRequest, request))
         return
     result: AttackResult = stored.result
-    name = f"sample {result.targets[0]}"
     st.caption("The figure begins before the attack. Press *Play* to watch the sample move.")
-    replay.play(told(result, found, samples, name), f"replay-{stored.folder.name}")
+    words = replay.Words(f"sample {result.targets[0]}")
+    replay.play(replay.film(result, found, samples, words), f"replay-{stored.folder.name}")
     st.caption(
         "Each picture is a training sample, best rank first. Yellow: the first tenth under the "
         "honest model. Orange frame: the attacked sample."
