@@ -8,7 +8,6 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from engine.data import catalogue, inventory
-from engine.data.images.backbones import DEFAULT
 from engine.data.intake.take_in import BACKBONE as OWN_BACKBONE
 from engine.data.inventory import InventoryEntry
 from engine.data.tables.read import stem_of
@@ -35,8 +34,9 @@ GROUPS: dict[catalogue.SetKind, str] = {
 }
 REMOVED, CHECKED = "removed", "checked"  # session-state keys
 INTERRUPTIBLE = (
-    "“Prepare” fetches the pictures, and a network turns each into features. You can leave this "
-    "page meanwhile. If it is interrupted, press the button again: it goes on where it stopped."
+    "“Prepare” fetches the pictures, and a network turns each into features: ResNet-50, as in the "
+    "paper, or EfficientNet-Lite2, which comes with the lab. You can leave this page meanwhile. If "
+    "it is interrupted, press the button again: it goes on where it stopped."
 )
 SHOWN_ALREADY = (
     "The fairness page shows published results on these three without their data. Prepare one to "
@@ -187,9 +187,8 @@ def card(about: catalogue.Description, entries: Sequence[InventoryEntry]) -> Non
 def made_by(entry: InventoryEntry) -> str:
     if entry.backbone is None:
         return ""
-    whose = "as in the paper" if entry.backbone.name == DEFAULT else "comes with the lab"
     name = entry.backbone.title.split(" (")[0]
-    return f"**{name}**, {whose}: {entry.backbone.n_features:,} features"
+    return f"**{name}**: {entry.backbone.n_features:,} features"
 
 
 def own(entries: Sequence[InventoryEntry]) -> None:

@@ -280,8 +280,8 @@ def page() -> None:
             begin_form(form)
     else:
         take_part(lesson)
+        st.page_link(ROOT / registry.page("wall").file, label="The wall: what everybody found →")
     form.finish()
-    st.page_link(ROOT / registry.page("wall").file, label="The wall: what everybody found →")
 
 
 page()

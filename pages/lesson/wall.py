@@ -42,6 +42,7 @@ def until_it_begins() -> None:
     if lesson_state.current() is not None:
         st.rerun()
     st.caption("No lesson is open. Results appear here once one begins.")
+    blocks.main_link("lesson", "Begin a lesson →", "lesson")
     steps.show()
 
 
@@ -88,7 +89,6 @@ def page() -> None:
         return
     if lesson is None:
         wall_view.before(lesson_state.DATASET, lesson_state.K, lesson_state.RADIUS)
-        blocks.main_link("lesson", "Begin a lesson →", "lesson")
         until_it_begins()
     else:
         live(lesson)

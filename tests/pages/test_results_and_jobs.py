@@ -83,7 +83,7 @@ def test_while_nothing_is_ticked_an_attack_is_the_example(
     page are there at once; of what nothing is left, not."""
     app = open_page(PAGE, origin="published")
     said = all_words(app)
-    assert "The first row: Attack on samples, Handwritten digits" in said
+    assert "For example, the first row: Attack on samples, Handwritten digits" in said
     (link,) = app.get("page_link")
     assert "Move one sample to the top" in link.proto.label
     target = int(link.proto.query_string.split("target=")[1].split("&")[0])
@@ -97,7 +97,7 @@ def test_while_nothing_is_ticked_an_attack_is_the_example(
     result = EXPERIMENTS["attack"].load(entry.folder)
     assert f'<div class="value">{result.before.ranks[target]:,}</div>' in said
     assert f'<div class="value">{result.rank_test:,}</div>' in said
-    assert "The first row" not in all_words(open_page(PAGE, text="no such thing"))
+    assert "For example" not in all_words(open_page(PAGE, text="no such thing"))
 
 
 def test_filters_are_a_link(open_page: Open, settings: Settings) -> None:

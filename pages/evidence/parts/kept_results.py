@@ -53,8 +53,8 @@ def example(entries: Sequence[Entry]) -> None:
     if entry is None or stored is None:
         return
     where = f", {data_name(entry.dataset)}" if entry.dataset else ""
-    place = "The first row" if entry is entries[0] else f"Row {entries.index(entry) + 1}"
-    charts.heading(f"{place}: {experiment_name(entry.experiment)}{where}")
+    place = "the first row" if entry is entries[0] else f"row {entries.index(entry) + 1}"
+    charts.heading(f"For example, {place}: {experiment_name(entry.experiment)}{where}")
     numbers = main_numbers.main_of(entry.experiment, stored.result)
     facts = [Fact(name, said(name, numbers[name])) for name in list(numbers)[:FACTS]]
     blocks.facts("", facts)
