@@ -440,7 +440,7 @@ NO_RESULT = (
         r"^(Both axes are linear|Random models point|On the dashed line nothing moved)",
         r"^A change of 10% is radius 0.1 on the other pages",
         r"^(Rank 1 pulls|Rank 1 is|Ranks are among|- Middle|- Rank 1)",
-        r"^(The paper instead pays the samples that raise|The paper ranks the yellow end)",
+        r"^(The paper instead pays samples that pull it up|The paper ranks the yellow end)",
         r"^A wrong label pulls the test loss up",
         r"^Step 6 is computed as you drag",
         r"^Each mark is one|^Each line follows the sample at rank 1 of one model",

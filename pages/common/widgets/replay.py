@@ -65,7 +65,7 @@ def film(
     ranks of the samples that are drawn."""
     kept = shown_steps(len(replay.steps))
     last = int(replay.steps[-1])
-    frames = [Frame("not begun", "The honest model", result.accuracy_before, 0.0)]
+    frames = [Frame("before", "The honest model", result.accuracy_before, 0.0)]
     for i in kept:
         short, name = named(int(replay.steps[i]), last)
         frames.append(Frame(short, name, float(replay.accuracy[i]), float(replay.distance[i])))
@@ -78,7 +78,7 @@ def still(
     before: Ranking, accuracy: float, samples: Samples, target: int, words: Words
 ) -> Mapping[str, object]:
     """Return what the browser is given where there is no attack yet: the honest model alone."""
-    frame = Frame("not begun", "The honest model", accuracy, 0.0)
+    frame = Frame("before", "The honest model", accuracy, 0.0)
     return Ready(reel([frame], before.ranks[np.newaxis], samples, target, words))
 
 

@@ -128,9 +128,8 @@ def rank_one(order: str) -> str:
 
 PULLS = {"lowest_first": "down", "highest_first": "up"}  # the test loss: what the first one does
 PAID = {
-    "lowest_first": "The paper instead pays the samples that raise the loss most: rank 1.",
-    "highest_first": "As in the paper, the samples that raise the loss are paid, although they "
-    "harm.",
+    "lowest_first": "The paper instead pays samples that pull it up, rank 1 most.",
+    "highest_first": "As in the paper, these samples are paid although they harm: rank 1 most.",
 }
 
 

@@ -63,7 +63,7 @@ def reads(dealt: Deal, name: str, unseen: Samples) -> str:
     for i in dealt.shown:
         guess = escape(unseen.class_name(dealt.said[name][i]))
         wrong = dealt.said[name][i] != truth[i]
-        cross = '<span class="cross"> ✗</span>' if wrong else ""
+        cross = '<span class="cross"> ×</span>' if wrong else ""
         cells.append(f"<div>{portrait(unseen, int(i))}<b>{guess}</b>{cross}</div>")
     return f'<div class="row reads">{"".join(cells)}</div>'
 
@@ -118,7 +118,7 @@ def panel(dealt: Deal, name: str, target: int, unseen: Samples, voted: bool) -> 
     return (
         f'<div class="model{" malicious" if culprit else ""}" role="group" '
         f'aria-label="Model {name}"><h2>Model {name}{role}</h2>'
-        f"<p>What it reads on unseen digits (✗: wrong)</p>"
+        f"<p>What it reads on unseen digits (×: wrong)</p>"
         f"{reads(dealt, name, unseen)}"
         f"<p>Its top {FIRST} of the training digits, and their scores</p>"
         f"{ranks_first(dealt, name, train, target if voted else None)}"
