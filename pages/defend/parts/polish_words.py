@@ -57,10 +57,13 @@ def finding(table: pd.DataFrame) -> str:
     if plain.empty:
         return "No attack reached the top, so there is nothing to undo."
     kept, left = (int((plain[f"rank_{j}"] <= rates.TOP).sum()) for j in (1, most))
-    begin = "After" if kept else "No: after"
-    said = f"**{begin} 1 Newton step, {kept} of {len(plain)} targets are still in the top ten.**"
+    begin = "No" if not kept else "At first" if left < kept else "Yes"
+    said = (
+        f"**{begin}: after 1 Newton step, {kept} of {len(plain)} targets are still in the top "
+        "ten.**"
+    )
     if kept:
-        return f"{said} After {count(most, 'step')} it is {left}."
+        return f"{said} After {count(most, 'step')}, {left} are."
     return f"{said} {knowing_stay(table)}{honest_left(table)}".strip()
 
 
