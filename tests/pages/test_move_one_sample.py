@@ -62,7 +62,7 @@ def test_a_link_restores_its_view(open_page: Open, settings: Settings) -> None:
     assert app.selectbox(key="objective").value == "top_k"
     (order,) = app.get("button_group")[:1]
     assert isinstance(order, Element) and order.value == "lowest_first"
-    assert "it pulls the test loss down most" in words(app)
+    assert wording.rank_one("lowest_first") in words(app)
     assert app.get("plotly_chart"), "the honest ranking is drawn before the attack"
 
 
