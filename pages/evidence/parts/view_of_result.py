@@ -3,7 +3,7 @@
 A link is given only where the page, reading it, would ask for exactly this request.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
 
@@ -51,7 +51,9 @@ from pages.learn.parts import new_sample_words, retraining
 Examined = AuditRequest | AttributionsRequest
 RETRAINED = ("setting", "l2", "damping", "samples")
 COLUMNS = ("target", "positive", "sensitive", "privileged")
-SWEPT = (  # pages about sweeps: url, role, axes of their controls, whether starts are among them
+# A page about sweeps: url, role, axes of its controls, whether starts are among them.
+SweepPage = tuple[str, str, Sequence[str], bool]
+SWEPT: tuple[SweepPage, ...] = (
     ("cost", "cost", ("radii", "ks"), True),
     ("many-targets", "sizes", ("set_sizes", "radii", "ks"), True),
     ("what-works", "ablation", ("radii", "ks"), False),
@@ -117,7 +119,21 @@ def of_pairs(request: PairsRequest) -> ResultView | None:
 
 @view_of.register
 def of_sweep(request: SweepRequest) -> ResultView | None:
-    for url, role, axes, starts in SWEPT:
+    """Look first where a page opens with a published sweep: where none is, the data set is read to
+    estimate how large a sweep may be."""
+    pages = sorted(SWEPT, key=lambda page: not published_for(page[1], request.dataset))
+    known = sum(published_for(page[1], request.dataset) for page in pages)
+    first, rest = pages[:known], pages[known:]
+    return among(first, request) or beside(request) or among(rest, request)
+
+
+def published_for(role: str, dataset: str) -> bool:
+    return published_results.request_of(role, dataset) is not None
+
+
+def among(pages: Sequence[SweepPage], request: SweepRequest) -> ResultView | None:
+    """Return the view of a sweep on the first of these pages whose controls can ask for it."""
+    for url, role, axes, starts in pages:
         start = sweep_requests.opening_sweep(role, request.dataset)
         given = {name: number_lists.shown_numbers(getattr(request, name)) for name in axes}
         read = {
@@ -130,7 +146,7 @@ def of_sweep(request: SweepRequest) -> ResultView | None:
         if asked == request:
             number = {"starts": request.restarts[0]} if starts else {}
             return view(url, dataset=request.dataset, targets=request.n_targets, **number, **given)
-    return beside(request)
+    return None
 
 
 def beside(request: SweepRequest | BaselineRequest | AttributionsRequest) -> ResultView | None:
