@@ -40,7 +40,7 @@ def test_question_answer_and_figure_stand_beside_the_bet(open_page: Open) -> Non
     assert not app.exception
     assert not app.warning
     assert "Can you tell which samples are easy to move to the top of the ranking?" in said
-    assert "Only partly: the more sensitive a sample's score is" in said
+    assert "A little: over all distances tried, sensitive samples tend to move more easily" in said
     assert "10 of the 10 most sensitive samples arrive, and 8 of the 10 least sensitive" in said
     assert "may be chance: the 95% intervals are 49% to 94% and 72% to 100%" in said
     assert "precomputed" in said
@@ -61,9 +61,9 @@ def test_question_answer_and_figure_stand_beside_the_bet(open_page: Open) -> Non
 @pytest.mark.parametrize(
     ("correlation", "interval", "said"),
     [
-        (-0.8, (-0.9, -0.6), "Yes: the more sensitive"),
-        (-0.4, (-0.6, -0.2), "Only partly: the more sensitive"),
-        (0.4, (0.2, 0.6), "the harder the sample is to move"),
+        (-0.8, (-0.9, -0.6), "Yes: over all distances tried"),
+        (-0.4, (-0.6, -0.2), "A little: over all distances tried"),
+        (0.4, (0.2, 0.6), "sensitive samples are harder to move"),
         (-0.1, (-0.4, 0.2), "No: how sensitive"),
     ],
 )
@@ -101,7 +101,7 @@ def test_a_bar_and_its_count_are_of_the_samples_that_move() -> None:
     ("first", "last", "said", "doubt"),
     [
         ((8, 10), (10, 10), "10 of the 10 most sensitive samples arrive, and 8 of the 10 least",
-         "This difference may be chance"),
+         "At this distance alone, the difference may be chance"),
         ((1, 10), (10, 10), "10 of the 10 most sensitive samples arrive, and 1 of the 10 least",
          "Chance hardly explains this difference"),
         ((10, 10), (3, 10), "3 of the 10 most sensitive samples arrive, and 10 of the 10 least",

@@ -73,7 +73,7 @@ RESULTS = (
     result(r"l2 [\d.]+, damping [\d.]+: Pearson", lambda d: r.retraining_numbers(d)[1:]),
     result(r"^\d+ of the \d+ most sensitive samples arrive", r.most_and_least),
     result(
-        r"^(This difference may be chance|Chance hardly explains this difference): the 95%",
+        r"^(At this distance alone, the difference|Chance hardly explains this difference)",
         targets.intervals_of_ends,
     ),
     result(r"^Steep at both ends", r.ends_of_ranking),

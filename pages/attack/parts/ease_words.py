@@ -6,7 +6,7 @@ from pages.common.figures.axes import thinning
 from pages.common.keeping import shelf
 from pages.common.words.wording import count
 
-SENSITIVE = "sensitive a sample's score is (the faster it changes with the model)"
+MEANT = "Sensitive: the score changes fast with the model."
 QUESTION = "Can you tell which samples are easy to move to the top of the ranking?"
 
 
@@ -16,15 +16,13 @@ def finding(result: SensitivityResult, found: moved_targets.Prediction | None) -
     if found is None:
         return f"{QUESTION} **{norms_title(result)}.**"
     if not found.tells:
-        said = (
-            "No: how sensitive its score is to the model does not tell how easily a sample moves."
-        )
+        said = "No: how sensitive its score is does not tell how easily a sample moves."
     elif found.correlation > 0:
-        said = f"The more {SENSITIVE}, the harder the sample is to move."
+        said = "No, the reverse: over all distances tried, sensitive samples are harder to move."
     else:
-        lead = "Yes" if moved_targets.strength(found) == "well" else "Only partly"
-        said = f"{lead}: the more {SENSITIVE}, the easier the sample tends to move."
-    return f"{QUESTION} **{said}**"
+        lead = "Yes" if moved_targets.strength(found) == "well" else "A little"
+        said = f"{lead}: over all distances tried, sensitive samples tend to move more easily."
+    return f"{QUESTION} **{said}** {MEANT}"
 
 
 def over_all(found: moved_targets.Prediction) -> str:
