@@ -65,7 +65,7 @@ def choose(form: Form, found: Library) -> list[Entry]:
         "radius 0.35",
     )
     return library.select(
-        [e for e in words.in_order(found.entries) if part in (ANY, words.section_of(e) or OTHER)],
+        entries_of(part, words.in_order(found.entries)),
         None if experiment == ANY else experiment,
         None if dataset == ANY else dataset,
         next((origin for origin, name in words.ORIGINS.items() if name == whence), None),
@@ -75,7 +75,7 @@ def choose(form: Form, found: Library) -> list[Entry]:
 
 def choose_part(form: Form, place: Place, found: Library) -> str:
     """Choose the part of the lab whose pages show the results."""
-    many = Counter(words.section_of(entry) or OTHER for entry in found.entries)
+    many = Counter(section or OTHER for section in words.sections(found.entries))
     parts = [part for part in dict.fromkeys(page.section for page in registry.PAGES) if many[part]]
     counts = {ANY: len(found.entries), **{part: many[part] for part in parts}}
     if many[OTHER]:
@@ -89,6 +89,14 @@ def choose_part(form: Form, place: Place, found: Library) -> str:
         "The part whose pages show a result. No page shows the others.",
         lambda name: f"{name[0].upper()}{name[1:]} {counts[name]:,}",
     )
+
+
+def entries_of(part: str, entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Return those of the entries that a part of the lab shows; all of them for `ANY`."""
+    if part == ANY:
+        return entries
+    sections = words.sections(entries)
+    return [e for e, section in zip(entries, sections, strict=True) if part == (section or OTHER)]
 
 
 def table(entries: Sequence[Entry]) -> list[Entry]:

@@ -372,7 +372,7 @@ def test_a_part_of_the_lab_is_chosen(open_page: Open, settings: Settings) -> Non
     (table,) = [d.value for d in app.dataframe if "asked for" in d.value]
     titles = {page.title for page in registry.PAGES if page.section == "Money"}
     assert set(table["shown on"]) == titles
-    assert len(table) == sum(words.section_of(entry) == "Money" for entry in library(settings))
+    assert len(table) == words.sections(library(settings)).count("Money")
 
 
 def test_settings_tell_results_apart() -> None:

@@ -75,13 +75,15 @@ def kept_said(library: Library) -> str:
     return f"Kept are {listed(parts) or 'no'} results. They take {total} of the disk{extra}."
 
 
-def section_of(entry: Entry) -> str:
-    """Return the part of the lab whose page shows a result; empty where no page does."""
-    found = shown_on(entry.experiment, entry.manifest.request)
-    return "" if found is None else found.section
+@shelf.kept
+def sections(entries: Sequence[Entry]) -> list[str]:
+    """Return of each result the part of the lab whose page shows it; empty where no page does."""
+    found = [shown_on(entry.experiment, entry.manifest.request) for entry in entries]
+    return ["" if page is None else page.section for page in found]
 
 
-def in_order(entries: Iterable[Entry]) -> list[Entry]:
+@shelf.kept
+def in_order(entries: Sequence[Entry]) -> list[Entry]:
     """Return what is not published first, the latest at the top; then the attack that the pages
     are about; then the rest in the order of the pages that show it, what no page shows last."""
     places = {page.url: place for place, page in enumerate(PAGES)}
@@ -97,6 +99,7 @@ def in_order(entries: Iterable[Entry]) -> list[Entry]:
     return sorted(entries, key=place)  # those of one page stay as they are, the latest first
 
 
+@shelf.kept
 def rows(entries: Sequence[Entry]) -> pd.DataFrame:
     """Return the library as a table."""
     return pd.DataFrame(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 
 from engine.experiments import EXPERIMENTS
 from engine.results.library import Entry
@@ -88,6 +89,7 @@ def in_few_words(value: object) -> str:
     return SHORTER.get(str(value), in_words(value))
 
 
+@cache
 def usual(experiment: str) -> Mapping[str, object]:
     """Return the default settings of an experiment; none of a part, or where it has none."""
     try:
